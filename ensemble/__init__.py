@@ -1,0 +1,1 @@
+"""Feature files of several models in, the best ranking, a submission file and scores out."""

@@ -1,0 +1,39 @@
+"""Bad input ends in one message that lists every problem, each as *where: wanted, found, what to do*."""
+
+import sys
+from collections.abc import Callable, Sequence
+
+
+class InputError(ValueError):
+    """What the user gave cannot be used. ``problems`` holds one line for each thing to fix."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(self.problems))
+
+
+def refuse_if_any(problems: Sequence[str]) -> None:
+    """Raise one :class:`InputError` with all of ``problems``, or do nothing when there are none."""
+    if problems:
+        raise InputError(problems)
+
+
+def examples(names: Sequence[object], most: int = 3) -> str:
+    """``a, b, c and 7 more``: enough to recognise the problem, short enough to read."""
+    shown = ", ".join(str(name) for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def main(command: Callable[[Sequence[str] | None], int]) -> None:
+    """Run a command line: an :class:`InputError` becomes its lines on stderr and exit status 2."""
+    try:
+        status = command(None)
+    except InputError as error:
+        count = len(error.problems)
+        print(f"error: {count} problem{'s' if count != 1 else ''}", file=sys.stderr)
+        for problem in error.problems:
+            print(f"  {problem}", file=sys.stderr)
+        status = 2
+    except KeyboardInterrupt:
+        status = 130
+    sys.exit(status)

@@ -1,0 +1,1 @@
+"""Thin wrappers that run a model over images and write feature files."""

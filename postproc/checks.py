@@ -1,0 +1,99 @@
+"""Checks of what a caller hands over. Every message names the parameter, what was wanted and what was found."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+
+def at_least(name: str, value: float, smallest: float) -> None:
+    """Refuse a number below ``smallest``, a NaN, and a bool or text in a number's place."""
+    if not _is_number(value) or not value >= smallest:
+        raise ValueError(f"{name}: wanted {smallest} or more, got {value!r}")
+
+
+def whole(name: str, value: int, smallest: int) -> None:
+    """Refuse what is not a whole number of ``smallest`` or more."""
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < smallest:
+        raise ValueError(f"{name}: wanted a whole number, {smallest} or more, got {value!r}")
+
+
+def between(name: str, value: float, smallest: float, largest: float) -> None:
+    """Refuse a number outside ``smallest .. largest``."""
+    if not _is_number(value) or not smallest <= value <= largest:
+        raise ValueError(f"{name}: wanted {smallest} to {largest}, got {value!r}")
+
+
+def one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Refuse a word that is not among ``choices``."""
+    if value not in choices:
+        raise ValueError(f"{name}: wanted one of {', '.join(choices)}, got {value!r}")
+
+
+def flag(name: str, value: bool) -> None:
+    """Refuse what is not a truth value."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name}: wanted true or false, got {value!r}")
+
+
+def features(name: str, value: Any) -> np.ndarray:
+    """(n, d) numbers -> the same as C-ordered float32; refuses other shapes and NaN or infinite entries."""
+    array = _numbers(name, value, 2)
+    rows = _first_bad_row(array, np.isfinite)
+    if rows is not None:
+        raise ValueError(f"{name}: wanted finite numbers, found NaN or infinity first in row {rows}")
+    return array
+
+
+def same_width(left_name: str, left: np.ndarray, right_name: str, right: np.ndarray) -> None:
+    """Refuse two feature sets of different width."""
+    if left.shape[1] != right.shape[1]:
+        raise ValueError(
+            f"{left_name} and {right_name}: wanted the same width, "
+            f"got {left.shape[1]} and {right.shape[1]} numbers an image"
+        )
+
+
+def distances(name: str, value: Any) -> np.ndarray:
+    """(n, m) numbers -> the same as C-ordered float32; +inf is allowed, NaN and -inf are not."""
+    array = _numbers(name, value, 2)
+    row = _first_bad_row(array, lambda block: block > -np.inf)
+    if row is not None:
+        raise ValueError(f"{name}: wanted numbers or +inf, found NaN or -inf first in row {row}")
+    return array
+
+
+def labels(name: str, value: Any, count: int) -> np.ndarray:
+    """(count,) whole numbers -> int64."""
+    array = np.asarray(value)
+    if array.shape != (count,):
+        raise ValueError(f"{name}: wanted {count} values, one an image, got shape {array.shape}")
+    if not np.issubdtype(array.dtype, np.integer):
+        raise TypeError(f"{name}: wanted whole numbers, got {array.dtype}")
+    return array.astype(np.int64)
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
+        return False
+    return not math.isnan(float(value))
+
+
+def _numbers(name: str, value: Any, dimensions: int) -> np.ndarray:
+    if not hasattr(value, "__array__") and not isinstance(value, (list, tuple)):
+        raise TypeError(f"{name}: wanted a NumPy array, got {type(value).__name__}")
+    array = np.asarray(value)
+    if array.ndim != dimensions:
+        raise ValueError(f"{name}: wanted {dimensions} dimensions, got shape {array.shape}")
+    if not (np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)):
+        raise TypeError(f"{name}: wanted numbers, got {array.dtype}")
+    return np.ascontiguousarray(array, np.float32)
+
+
+def _first_bad_row(array: np.ndarray, is_good: Any, block: int = 1024) -> int | None:
+    """The first row with an entry that is not good; in blocks, so that no mask of the whole array exists."""
+    for start in range(0, len(array), block):
+        good = is_good(array[start : start + block]).all(axis=1)
+        if not good.all():
+            return start + int(np.argmin(good))
+    return None
