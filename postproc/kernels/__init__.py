@@ -1,0 +1,23 @@
+"""The numerical kernels, one module a back end, and the choice between them by the array one was handed.
+
+``reference``  plain NumPy in float64: the definition. Tests compare with it, nothing else calls it.
+``cpu``        numba, compiled at first use and cached: sequential functions over a tile or a range of rows that
+               release the interpreter lock; :mod:`postproc.runtime` runs them in threads. No fast-math.
+
+What crosses the seam is float32, int32 and int64 offsets; inputs are never written. Importing this package
+imports no back end.
+"""
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+
+def of(array: Any) -> ModuleType:
+    """The back end for this array; TypeError for a kind that has none."""
+    if isinstance(array, np.ndarray):
+        from postproc.kernels import cpu
+
+        return cpu
+    raise TypeError(f"wanted a NumPy array, got {type(array).__module__}.{type(array).__name__}")

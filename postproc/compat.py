@@ -1,0 +1,39 @@
+"""The function that forty repositories carry a copy of, under the signature they call it by.
+
+Change the import and keep the call:
+
+* ``from postproc.compat import re_ranking`` for Zhong's, torchreid's, fast-reid's and reid-strong-baseline's;
+* ``from postproc.compat import re_ranking_cosine as re_ranking`` for layumi's, which is handed similarities.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from postproc.rerank import rerank_distances
+from postproc.types import Floats
+
+
+def re_ranking(
+    q_g_dist: Any, q_q_dist: Any, g_g_dist: Any, k1: int = 20, k2: int = 6, lambda_value: float = 0.3
+) -> Floats:
+    """(nq, ng), (nq, nq), (ng, ng) distances -> (nq, ng) float32. The entries are squared, as everywhere.
+
+    Hand over Euclidean distances for the method as published; those who hand over squared ones get theirs.
+    """
+    return _full(q_g_dist, q_q_dist, g_g_dist, k1, k2, lambda_value)
+
+
+def re_ranking_cosine(
+    q_g_sim: Any, q_q_sim: Any, g_g_sim: Any, k1: int = 20, k2: int = 6, lambda_value: float = 0.3
+) -> Floats:
+    """The same for cosine similarities s, which become 2 - 2 s and are then squared."""
+    return _full(
+        *(2 - 2 * np.asarray(s, np.float32) for s in (q_g_sim, q_q_sim, g_g_sim)), k1, k2, lambda_value
+    )
+
+
+def _full(across: Any, query: Any, gallery: Any, k1: int, k2: int, lambda_value: float) -> Floats:
+    answer = rerank_distances(across, query, gallery, k1=k1, k2=k2, lambda_value=lambda_value, power=2)
+    assert isinstance(answer, np.ndarray)
+    return answer

@@ -1,0 +1,197 @@
+"""k-reciprocal encoding, a range of rows at a time (Zhong et al. 2017, equations 3 to 11).
+
+Sets and weight rows are sparse: offsets (n + 1,) int64, members int32, weights float32.
+"""
+
+import numpy as np
+from numba import njit
+
+ONE = np.float32(1)
+
+
+@njit(nogil=True, cache=True)
+def mutual(lists, length, start, stop, out):
+    """``out[i, s] = i in lists[lists[i, s], :length]`` for ``s < length``: is the neighbour's neighbour me?"""
+    for i in range(start, stop):
+        for s in range(length):
+            other = lists[lists[i, s]]
+            found = False
+            for t in range(length):
+                if other[t] == i:
+                    found = True
+                    break
+            out[i, s] = found
+
+
+@njit(nogil=True, cache=True)
+def reciprocal_sets(lists, mutual_whole, mutual_half, start, stop):
+    """The expanded reciprocal sets of rows ``start:stop`` as (sizes, members).
+
+    The set of i is S = {j in its list, i in j's}; every candidate c of S whose own half-length set shares more
+    than two thirds with S adds that set. Membership is always tested against S, never the growing union.
+    """
+    length, half = mutual_whole.shape[1], mutual_half.shape[1]
+    images = lists.shape[0]
+    sizes = np.zeros(stop - start, np.int64)
+    members = np.empty((stop - start) * (length + length * half), np.int32)
+    in_set = np.full(images, -1, np.int32)
+    taken = np.full(images, -1, np.int32)
+    end = 0
+    for i in range(start, stop):
+        begin = end
+        for s in range(length):
+            if mutual_whole[i, s]:
+                members[end] = lists[i, s]
+                in_set[lists[i, s]] = i
+                taken[lists[i, s]] = i
+                end += 1
+        core = end
+        for at in range(begin, core):
+            candidate = members[at]
+            count = 0
+            shared = 0
+            for s in range(half):
+                if mutual_half[candidate, s]:
+                    count += 1
+                    shared += in_set[lists[candidate, s]] == i
+            if 3 * shared > 2 * count:
+                for s in range(half):
+                    if mutual_half[candidate, s] and taken[lists[candidate, s]] != i:
+                        taken[lists[candidate, s]] = i
+                        members[end] = lists[candidate, s]
+                        end += 1
+        sizes[i - start] = end - begin
+    return sizes, members[:end].copy()
+
+
+@njit(nogil=True, cache=True)
+def fill_known(offsets, members, lists, values, start, stop, out):
+    """Distances of set members that stand in the list of i, or have i in theirs; NaN for the others."""
+    length = lists.shape[1]
+    images = lists.shape[0]
+    place = np.empty(images, np.int32)
+    owner = np.full(images, -1, np.int32)
+    for i in range(start, stop):
+        for s in range(length):
+            owner[lists[i, s]] = i
+            place[lists[i, s]] = s
+        for at in range(offsets[i], offsets[i + 1]):
+            j = members[at]
+            out[at] = np.nan
+            if owner[j] == i:
+                out[at] = values[i, place[j]]
+            else:
+                for s in range(length):
+                    if lists[j, s] == i:
+                        out[at] = values[j, s]
+                        break
+
+
+@njit(nogil=True, cache=True)
+def to_weights(offsets, distances, largest, half_power, start, stop):
+    """In place, rows ``start:stop``: distances -> ``exp(-p)`` over their sum, p as in :func:`normalised`."""
+    for i in range(start, stop):
+        scale = normalised(largest[i], ONE, half_power)
+        total = 0.0
+        for at in range(offsets[i], offsets[i + 1]):
+            weight = np.exp(-np.float64(normalised(distances[at], scale, half_power)))
+            distances[at] = weight
+            total += weight
+        for at in range(offsets[i], offsets[i + 1]):
+            distances[at] = distances[at] / total
+
+
+@njit(nogil=True, cache=True)
+def normalised(distance, scale, half_power):
+    """``sign(d) |d|^half_power / scale``: the published distance, divided by the row's largest (1 for 0)."""
+    value = abs(distance)
+    if half_power == 2.0:
+        value = value * value
+    elif half_power == 0.5:
+        value = np.float32(np.sqrt(value))
+    elif half_power != 1.0:
+        value = np.float32(value**half_power)
+    if distance < 0:
+        value = -value
+    return np.float32(value / scale) if scale > 0 else value
+
+
+@njit(nogil=True, cache=True)
+def mean_of_rows(offsets, members, weights, lists, count, start, stop):
+    """Rows ``start:stop`` of the local query expansion: the mean of the weight rows of the first ``count``
+    neighbours (the image itself included), as (sizes, members, weights)."""
+    images = lists.shape[0]
+    room = 0
+    for i in range(start, stop):
+        for s in range(count):
+            j = lists[i, s]
+            room += offsets[j + 1] - offsets[j]
+    sizes = np.zeros(stop - start, np.int64)
+    new_members = np.empty(room, np.int32)
+    new_weights = np.empty(room, np.float32)
+    total = np.zeros(images, np.float32)
+    seen = np.full(images, -1, np.int32)
+    end = 0
+    for i in range(start, stop):
+        begin = end
+        for s in range(count):
+            j = lists[i, s]
+            for at in range(offsets[j], offsets[j + 1]):
+                member = members[at]
+                if seen[member] != i:
+                    seen[member] = i
+                    total[member] = 0
+                    new_members[end] = member
+                    end += 1
+                total[member] += weights[at]
+        for at in range(begin, end):
+            new_weights[at] = total[new_members[at]] / np.float32(count)
+        sizes[i - start] = end - begin
+    return sizes, new_members[:end].copy(), new_weights[:end].copy()
+
+
+@njit(nogil=True, cache=True)
+def invert(offsets, members, weights, first):
+    """Column lists of rows ``first ..`` of a sparse matrix: (offsets, rows - first, weights), rows ascending."""
+    images = offsets.size - 1
+    new_offsets = np.zeros(images + 1, np.int64)
+    for at in range(offsets[first], offsets[images]):
+        new_offsets[members[at] + 1] += 1
+    for t in range(images):
+        new_offsets[t + 1] += new_offsets[t]
+    rows = np.empty(new_offsets[images], np.int32)
+    new_weights = np.empty(new_offsets[images], np.float32)
+    end = new_offsets[:-1].copy()
+    for i in range(first, images):
+        for at in range(offsets[i], offsets[i + 1]):
+            t = members[at]
+            rows[end[t]] = i - first
+            new_weights[end[t]] = weights[at]
+            end[t] += 1
+    return new_offsets, rows, new_weights
+
+
+@njit(nogil=True, cache=True)
+def finish_strip(
+    strip, queries, offsets, members, weights, inverted_offsets, inverted_rows, inverted_weights,
+    largest, half_power, lambda_value, start, stop,
+):  # fmt: skip
+    """Rows ``start:stop`` of a strip, in place: distances -> ``(1 - lambda) jaccard + lambda normalised``.
+
+    The strip's row r belongs to query ``queries[r]``. The Jaccard distance is ``1 - m / (2 - m)`` with
+    ``m = sum_t min(V[q, t], V[g, t])``, because every row of V sums to one.
+    """
+    shared = np.zeros(strip.shape[1], np.float32)
+    rest = ONE - lambda_value
+    for r in range(start, stop):
+        query = queries[r]
+        shared[:] = 0
+        for at in range(offsets[query], offsets[query + 1]):
+            t, weight = members[at], weights[at]
+            for column in range(inverted_offsets[t], inverted_offsets[t + 1]):
+                shared[inverted_rows[column]] += min(weight, inverted_weights[column])
+        scale = normalised(largest[query], ONE, half_power)
+        row = strip[r]
+        for j in range(row.size):
+            jaccard = ONE - shared[j] / (np.float32(2) - shared[j])
+            row[j] = rest * jaccard + lambda_value * normalised(row[j], scale, half_power)

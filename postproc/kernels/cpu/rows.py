@@ -1,0 +1,63 @@
+"""What looks at single feature rows: fingerprints, norms, products of chosen pairs."""
+
+import numpy as np
+from numba import njit
+
+LANES = 16  # partial sums of one product, so that it can run in vector registers without fast-math
+
+
+@njit(nogil=True, cache=True)
+def hash_rows(bits, keys, start, stop):
+    """Fold the bits of every row of (n, d) uint32 into its 64-bit key; equal rows get equal keys."""
+    for i in range(start, stop):
+        key = keys[i] ^ np.uint64(0xCBF29CE484222325)
+        for j in range(bits.shape[1]):
+            key = (key ^ np.uint64(bits[i, j])) * np.uint64(0x9E3779B97F4A7C15)
+            key ^= key >> np.uint64(29)
+        keys[i] = key
+
+
+@njit(nogil=True, cache=True)
+def differ(query_bits, gallery_bits, images, others, out):
+    """``out[i] |= `` whether images ``images[i]`` and ``others[i]`` (queries first) differ in any bit."""
+    nq = query_bits.shape[0]
+    for i in range(images.size):
+        a, b = images[i], others[i]
+        left = query_bits[a] if a < nq else gallery_bits[a - nq]
+        right = query_bits[b] if b < nq else gallery_bits[b - nq]
+        for j in range(left.size):
+            if left[j] != right[j]:
+                out[i] = True
+                break
+
+
+@njit(nogil=True, cache=True)
+def square_norms(rows, signs, start, stop, out):
+    """``out[i] = sum_j signs[j] rows[i, j]^2``, summed in float64."""
+    for i in range(start, stop):
+        total = 0.0
+        for j in range(rows.shape[1]):
+            value = np.float64(rows[i, j])
+            total += signs[j] * value * value
+        out[i] = total
+
+
+@njit(nogil=True, cache=True)
+def products_of_pairs(first, second, border, signs, left, right, start, stop, out):
+    """``out[i] = sum_j signs[j] x[left[i], j] x[right[i], j]``; rows from ``border`` on stand in ``second``."""
+    width = first.shape[1]
+    whole = width // LANES * LANES
+    lanes = np.empty(LANES, np.float32)
+    for i in range(start, stop):
+        a = first[left[i]] if left[i] < border else second[left[i] - border]
+        b = first[right[i]] if right[i] < border else second[right[i] - border]
+        lanes[:] = 0
+        for j in range(0, whole, LANES):
+            for lane in range(LANES):
+                lanes[lane] += a[j + lane] * signs[j + lane] * b[j + lane]
+        total = np.float64(0)
+        for lane in range(LANES):
+            total += lanes[lane]
+        for j in range(whole, width):
+            total += a[j] * signs[j] * b[j]
+        out[i] = total

@@ -1,0 +1,58 @@
+"""What turns a tile of inner products into a tile of distances, in place."""
+
+import numpy as np
+from numba import njit
+
+ZERO = np.float32(0)
+
+
+@njit(nogil=True, cache=True)
+def products_to_distances(tile, row_norms, column_norms, clamp):
+    """``tile[i, j] <- row_norms[i] + column_norms[j] - 2 tile[i, j]``, not below zero if ``clamp``."""
+    for i in range(tile.shape[0]):
+        row = tile[i]
+        norm = row_norms[i]
+        if clamp:
+            for j in range(row.size):
+                value = (norm + column_norms[j]) - (row[j] + row[j])
+                row[j] = value if value > ZERO else ZERO
+        else:
+            for j in range(row.size):
+                row[j] = (norm + column_norms[j]) - (row[j] + row[j])
+
+
+@njit(nogil=True, cache=True)
+def add_same_camera(tile, row_cams, column_cams, row_tracks, column_tracks, weight):
+    """Add ``weight`` where both cameras are known and equal and the two images are not of one track."""
+    for i in range(tile.shape[0]):
+        if row_cams[i] < 0:
+            continue
+        for j in range(tile.shape[1]):
+            if row_cams[i] == column_cams[j] and (row_tracks[i] < 0 or row_tracks[i] != column_tracks[j]):
+                tile[i, j] += weight
+
+
+@njit(nogil=True, cache=True)
+def zero_same_track(tile, row_tracks, column_tracks):
+    """Set to zero where both images are of one track."""
+    for i in range(tile.shape[0]):
+        if row_tracks[i] < 0:
+            continue
+        for j in range(tile.shape[1]):
+            if row_tracks[i] == column_tracks[j]:
+                tile[i, j] = ZERO
+
+
+@njit(nogil=True, cache=True)
+def scatter(tile, row_offsets, row_members, column_offsets, column_members, out):
+    """Write every entry of a tile of classes to all images of both classes.
+
+    ``out[row, column] = tile[i, j]`` for the members of row class ``i`` and column class ``j``; the offsets
+    (n + 1,) and (m + 1,) are those of the tile's own classes.
+    """
+    for i in range(tile.shape[0]):
+        for a in range(row_offsets[i], row_offsets[i + 1]):
+            target = out[row_members[a]]
+            for j in range(tile.shape[1]):
+                for b in range(column_offsets[j], column_offsets[j + 1]):
+                    target[column_members[b]] = tile[i, j]

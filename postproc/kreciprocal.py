@@ -1,0 +1,131 @@
+"""The k-reciprocal method on tiles: from neighbour lists to sparse weight rows to Jaccard distances.
+
+1. ``nearest.of_all``: lists of k1 + 1 neighbours and the largest distance of every row, one walk over the tiles.
+2. :func:`encode`: expanded reciprocal sets, weights exp(-p) over their sum, their mean over k2 neighbours; all
+   sparse, some hundred entries an image.
+3. :func:`blend`: Jaccard distance by an inverted index over the gallery, mixed with the distance itself.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from postproc import kernels, nearest, runtime
+from postproc.nearest import Lists
+from postproc.tiles import Tiles
+from postproc.types import Floats, Nearest
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """Sparse rows: row i holds ``members[offsets[i]:offsets[i + 1]]`` with the ``weights`` at the same places."""
+
+    offsets: np.ndarray
+    members: np.ndarray
+    weights: np.ndarray
+
+
+def rerank_tiles(
+    tiles: Tiles, *, k1: int, k2: int, lambda_value: float, power: float, top_k: int | None
+) -> Floats | Nearest:
+    """``(1 - lambda) * Jaccard + lambda * p`` for every query and gallery image, or the ``top_k`` smallest.
+
+    ``p = D^(power / 2) / its largest value in the query's row``, D being what the tiles hold.
+    """
+    layout = tiles.layout
+    answer = np.empty((layout.nq, layout.ng), np.float32) if top_k is None else None
+    lists = nearest.of_all(tiles, k1 + 1, answer)
+    vectors = encode(tiles, lists, k1=k1, k2=k2, power=power)
+    blend = _blending(vectors, lists, layout.nq, lambda_value, power)
+    if answer is not None:
+        blend(answer, np.arange(layout.nq))
+        return answer
+    k = min(top_k or 0, layout.ng)
+    best = Nearest(np.empty((layout.nq, k), np.float32), np.empty((layout.nq, k), np.int32))
+
+    def use(strip: np.ndarray, queries: np.ndarray) -> None:
+        blend(strip, queries)
+        found = nearest.smallest(strip, k)
+        best.distances[queries] = found.distances
+        best.rows[queries] = found.rows
+
+    nearest.strips(tiles, use, what="answer")
+    return best
+
+
+def encode(tiles: Tiles, lists: Lists, *, k1: int, k2: int, power: float) -> Sparse:
+    """The sparse vector V of every image (Zhong et al., equations 7 and 11); every row sums to one."""
+    kernel = kernels.of(lists.values)
+    images = len(lists.rows)
+    half = min(round(k1 / 2) + 1, lists.rows.shape[1])  # round: half to even, as the released code
+    whole_flags = np.empty(lists.rows.shape, np.bool_)
+    half_flags = np.empty((images, half), np.bool_)
+
+    def find_mutual(start: int, stop: int) -> None:
+        kernel.mutual(lists.rows, whole_flags.shape[1], start, stop, whole_flags)
+        kernel.mutual(lists.rows, half, start, stop, half_flags)
+
+    runtime.over_rows(find_mutual, images, what="reciprocal neighbours")
+    offsets, members = _rows_in_pieces(
+        lambda start, stop: kernel.reciprocal_sets(lists.rows, whole_flags, half_flags, start, stop), images
+    )
+    weights = np.empty(len(members), np.float32)
+    runtime.over_rows(
+        lambda start, stop: kernel.fill_known(
+            offsets, members, lists.rows, lists.values, start, stop, weights
+        ),
+        images,
+        what="weights",
+    )
+    unknown = np.flatnonzero(np.isnan(weights))
+    owners = np.searchsorted(offsets, unknown, side="right") - 1
+    weights[unknown] = tiles.between(owners.astype(np.int32), members[unknown])
+    runtime.over_rows(
+        lambda start, stop: kernel.to_weights(offsets, weights, lists.largest, power / 2, start, stop),
+        images,
+        what="weights",
+    )
+    if k2 > 1:
+        offsets, members, weights = _rows_in_pieces(
+            lambda start, stop: kernel.mean_of_rows(
+                offsets, members, weights, lists.rows, min(k2, lists.rows.shape[1]), start, stop
+            ),
+            images,
+        )
+    return Sparse(offsets, members, weights)
+
+
+def _blending(
+    vectors: Sparse, lists: Lists, nq: int, lambda_value: float, power: float
+) -> Callable[[np.ndarray, np.ndarray], None]:
+    """A function that turns the distances of (queries, gallery) into the final ones, in place."""
+    kernel = kernels.of(vectors.weights)
+    inverted = kernel.invert(vectors.offsets, vectors.members, vectors.weights, nq)
+
+    def blend(strip: np.ndarray, queries: np.ndarray) -> None:
+        runtime.over_rows(
+            lambda start, stop: kernel.finish_strip(
+                strip, queries, vectors.offsets, vectors.members, vectors.weights, *inverted,
+                lists.largest, power / 2, np.float32(lambda_value), start, stop,
+            ),
+            len(strip),
+            what="Jaccard distances",
+            block=16,
+        )  # fmt: skip
+
+    return blend
+
+
+def _rows_in_pieces(make: Callable[[int, int], tuple], images: int) -> tuple[np.ndarray, ...]:
+    """Sparse rows made range by range as (sizes, …), joined in order as (offsets, …)."""
+    pieces: dict[int, tuple] = {}
+
+    def keep(start: int, stop: int) -> None:
+        pieces[start] = make(start, stop)
+
+    runtime.over_rows(keep, images, what="sparse rows")
+    sizes, *parts = zip(*(pieces[start] for start in sorted(pieces)), strict=True)
+    offsets = np.zeros(images + 1, np.int64)
+    np.cumsum(np.concatenate(sizes), out=offsets[1:])
+    return offsets, *(np.concatenate(part) for part in parts)

@@ -1,0 +1,121 @@
+"""Distances between all images of a run, described instead of computed.
+
+A :class:`Pairwise` is a weighted sum of terms. It knows queries and gallery alike, so what it states holds
+between query and query, query and gallery, gallery and gallery, in the choice of neighbours too:
+
+>>> import numpy as np
+>>> q, g = np.eye(2, dtype=np.float32), np.eye(3, 2, dtype=np.float32)
+>>> pairs = sqeuclidean(q, g) - 0.1 * sqeuclidean(q * 2, g * 2) + 0.3 * same_camera(np.array([0, 1]),
+...                                                                              np.array([0, 0, 1]))
+>>> len(pairs.terms)
+3
+
+``rerank`` and ``distances`` take one in the place of ``query, gallery``. Nothing of size all x all is ever
+built: tiles are computed when somebody asks (:mod:`postproc.tiles`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from postproc import checks
+
+
+@dataclass(frozen=True)
+class FeatureTerm:
+    """``weight`` times the squared Euclidean distance of two feature sets."""
+
+    query: np.ndarray
+    gallery: np.ndarray
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class CameraTerm:
+    """``weight`` where two images are of one known camera and not of one track; 0 elsewhere."""
+
+    query_cam: np.ndarray
+    gallery_cam: np.ndarray
+    query_track: np.ndarray
+    gallery_track: np.ndarray
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Pairwise:
+    """A weighted sum of distances and penalties. Build one with :func:`sqeuclidean` and :func:`same_camera`.
+
+    ``one_track``: pairs of images of one track are at distance 0, whatever the terms say.
+    """
+
+    terms: tuple[FeatureTerm | CameraTerm, ...]
+    sizes: tuple[int, int]
+    one_track: tuple[np.ndarray, np.ndarray] | None = None
+
+    def __add__(self, other: Pairwise) -> Pairwise:
+        if not isinstance(other, Pairwise):
+            return NotImplemented
+        if self.sizes != other.sizes:
+            raise ValueError(
+                f"sum of distances: wanted the same images on both sides, got {self.sizes} and {other.sizes} "
+                "(queries, gallery)"
+            )
+        if self.one_track is not None and other.one_track is not None:
+            raise ValueError("sum of distances: wanted zero_within_tracks on one side only, got it on both")
+        joined = self.one_track if self.one_track is not None else other.one_track
+        return Pairwise(self.terms + other.terms, self.sizes, joined)
+
+    def __mul__(self, weight: float) -> Pairwise:
+        if not np.isscalar(weight) or not np.isfinite(weight):
+            raise ValueError(f"weight of a distance: wanted a finite number, got {weight!r}")
+        terms = tuple(replace(term, weight=term.weight * float(weight)) for term in self.terms)
+        return replace(self, terms=terms)
+
+    __rmul__ = __mul__
+
+    def __sub__(self, other: Pairwise) -> Pairwise:
+        return self + other * -1.0
+
+    def zero_within_tracks(self, query_track: Any, gallery_track: Any) -> Pairwise:
+        """The same, but images of one track (-1: none) are at distance exactly 0."""
+        nq, ng = self.sizes
+        joined = (
+            checks.labels("query_track", query_track, nq),
+            checks.labels("gallery_track", gallery_track, ng),
+        )
+        return replace(self, one_track=joined)
+
+
+def sqeuclidean(query: Any, gallery: Any) -> Pairwise:
+    """Squared Euclidean distance of (nq, d) and (ng, d) features, as a :class:`Pairwise`."""
+    query = _read_only(checks.features("query", query))
+    gallery = _read_only(checks.features("gallery", gallery))
+    checks.same_width("query", query, "gallery", gallery)
+    return Pairwise((FeatureTerm(query, gallery),), (len(query), len(gallery)))
+
+
+def same_camera(
+    query_cam: Any, gallery_cam: Any, query_track: Any = None, gallery_track: Any = None
+) -> Pairwise:
+    """1 for two images of one camera, 0 otherwise; unknown cameras (-1) match nothing.
+
+    Images of one track are of one camera because they are one pass of one object: they get 0.
+    """
+    nq, ng = len(query_cam), len(gallery_cam)
+    term = CameraTerm(
+        checks.labels("query_cam", query_cam, nq),
+        checks.labels("gallery_cam", gallery_cam, ng),
+        checks.labels("query_track", np.full(nq, -1) if query_track is None else query_track, nq),
+        checks.labels("gallery_track", np.full(ng, -1) if gallery_track is None else gallery_track, ng),
+    )
+    return Pairwise((term,), (nq, ng))
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    """A view nobody writes through; kernels are compiled for this one kind of array."""
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -1,0 +1,254 @@
+"""Tiles of a pairwise distance: the only way in which distances between all images are ever looked at.
+
+Images are numbered queries first: ``0 .. nq - 1``, then the gallery. Images with identical features (and, where
+they matter, identical cameras and tracks) form one *class*; distances are computed once between classes. So
+copies are at distance exactly 0 from each other and exactly equally far from everybody, on any BLAS, and the
+whole tracks that a track mean produces cost one row. Classes are cut into blocks by the sizes alone; neither
+threads nor memory change a tile, hence not a bit of what follows.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Protocol
+
+import numpy as np
+
+from postproc import kernels, runtime
+from postproc.pairwise import CameraTerm, FeatureTerm, Pairwise
+
+EDGE = 1024  # classes in a block: large enough for BLAS, small enough for many threads
+STRIP = 128 << 20  # bytes of one strip: a block of queries against the whole gallery
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which class each image belongs to, and how the classes are cut into blocks."""
+
+    nq: int
+    ng: int
+    inverse: np.ndarray  # (nq + ng,) int32: image -> class, classes numbered by first appearance
+    first: np.ndarray  # (classes,) int32: class -> the first image of it
+
+    @property
+    def classes(self) -> int:
+        return len(self.first)
+
+    @property
+    def distinct(self) -> bool:
+        """Whether every image is a class of its own."""
+        return self.classes == self.nq + self.ng
+
+    @cached_property
+    def query_classes(self) -> int:
+        """Classes that hold a query; they come first."""
+        return int(np.searchsorted(self.first, self.nq))
+
+    @cached_property
+    def blocks(self) -> list[slice]:
+        """Blocks of classes; no block holds both classes with queries and classes without."""
+        tall = int(np.clip(STRIP // (4 * max(self.ng, 1)) // 128 * 128, 128, EDGE))
+        return _cut(0, self.query_classes, tall) + _cut(self.query_classes, self.classes, EDGE)
+
+    @cached_property
+    def queries(self) -> tuple[np.ndarray, np.ndarray]:
+        """The queries of every class as (offsets, query rows)."""
+        return _members(self.inverse[: self.nq], self.classes)
+
+    @cached_property
+    def gallery(self) -> tuple[np.ndarray, np.ndarray]:
+        """The gallery images of every class as (offsets, gallery rows)."""
+        return _members(self.inverse[self.nq :], self.classes)
+
+
+class Tiles(Protocol):
+    """What neighbours and re-ranking ask of pairwise distances."""
+
+    layout: Layout
+    symmetric: bool
+
+    def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
+        """Distances (rows, columns) between two blocks of classes, in ``out`` (flat, float32)."""
+        ...
+
+    def between(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """(m,) distances between the images ``left[i]`` and ``right[i]``."""
+        ...
+
+
+class PairwiseTiles:
+    """Tiles of a :class:`Pairwise`: one matrix product a tile, then norms and penalties on top."""
+
+    symmetric = True
+
+    def __init__(self, pairs: Pairwise) -> None:
+        self.kernel = kernels.of(np.empty(0))
+        terms = [term for term in pairs.terms if isinstance(term, FeatureTerm) and term.weight]
+        self.cameras = [term for term in pairs.terms if isinstance(term, CameraTerm) and term.weight]
+        self.layout = _layout(pairs, terms, self.cameras)
+        self.parts, self.signs = _rows(terms, self.layout)
+        self.norms = _norms(self.parts, self.signs)
+        self.clamp = self.signs is None
+        first = self.layout.first
+        self.cams = [
+            (
+                np.concatenate([term.query_cam, term.gallery_cam])[first],
+                np.concatenate([term.query_track, term.gallery_track])[first],
+                np.float32(term.weight),
+            )
+            for term in self.cameras
+        ]
+        self.tracks = None if pairs.one_track is None else np.concatenate(pairs.one_track)[first]
+
+    def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
+        left, right = self._block(rows), self._block(columns)
+        if self.signs is not None:
+            right = right * self.signs
+        elif rows == columns:
+            left = (
+                left.copy()
+            )  # x @ x.T of one array would be a symmetric product: other BLAS code, other bits
+        tile = out[: len(left) * len(right)].reshape(len(left), len(right))
+        np.matmul(left, right.T, out=tile)
+        self.kernel.products_to_distances(tile, self.norms[rows], self.norms[columns], self.clamp)
+        if rows == columns:
+            np.fill_diagonal(tile, 0)
+        for cams, tracks, weight in self.cams:
+            self.kernel.add_same_camera(
+                tile, cams[rows], cams[columns], tracks[rows], tracks[columns], weight
+            )
+        if self.tracks is not None:
+            self.kernel.zero_same_track(tile, self.tracks[rows], self.tracks[columns])
+        return tile
+
+    def between(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        a, b = self.layout.inverse[left], self.layout.inverse[right]
+        out = np.empty(len(a), np.float32)
+        signs = np.ones(self.parts[0].shape[1], np.float32) if self.signs is None else self.signs
+
+        def fill(start: int, stop: int) -> None:
+            self.kernel.products_of_pairs(
+                self.parts[0], self.parts[-1], len(self.parts[0]), signs, a, b, start, stop, out
+            )
+
+        runtime.over_rows(fill, len(a), what="distances")
+        values = (self.norms[a] + self.norms[b]) - 2 * out
+        if self.clamp:
+            np.maximum(values, 0, out=values)
+        values[a == b] = 0
+        for cams, tracks, weight in self.cams:
+            one_track = (tracks[a] >= 0) & (tracks[a] == tracks[b])
+            values[(cams[a] >= 0) & (cams[a] == cams[b]) & ~one_track] += weight
+        if self.tracks is not None:
+            values[(self.tracks[a] >= 0) & (self.tracks[a] == self.tracks[b])] = 0
+        return values
+
+    def _block(self, classes: slice) -> np.ndarray:
+        border = len(self.parts[0])
+        if classes.start < border or len(self.parts) == 1:
+            return self.parts[0][classes]
+        return self.parts[1][classes.start - border : classes.stop - border]
+
+
+class Buffers:
+    """Tile buffers lent to threads and used again, because fresh memory is slow to touch."""
+
+    def __init__(self, layout: Layout) -> None:
+        widest = max(block.stop - block.start for block in layout.blocks)
+        self.size = widest * widest
+        self.free: list[np.ndarray] = []
+
+    @contextmanager
+    def lend(self) -> Iterator[np.ndarray]:
+        buffer = self.free.pop() if self.free else np.empty(self.size, np.float32)
+        try:
+            yield buffer
+        finally:
+            self.free.append(buffer)
+
+
+def _cut(start: int, stop: int, edge: int) -> list[slice]:
+    """Blocks of nearly equal length, at most ``edge`` long; short sets are cut finer, to have tasks."""
+    count = stop - start
+    edge = min(edge, max(128, -(-count // 8)))
+    pieces = -(-count // edge)
+    borders = [start + count * i // pieces for i in range(pieces + 1)] if pieces else []
+    return [slice(a, b) for a, b in zip(borders[:-1], borders[1:], strict=True)]
+
+
+def _members(inverse: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    offsets = np.zeros(classes + 1, np.int64)
+    np.cumsum(np.bincount(inverse, minlength=classes), out=offsets[1:])
+    return offsets, np.argsort(inverse, kind="stable").astype(np.int32)
+
+
+def _layout(pairs: Pairwise, terms: list[FeatureTerm], cameras: list[CameraTerm]) -> Layout:
+    """Find the images that no term can tell apart."""
+    nq, ng = pairs.sizes
+    columns = [(term.query.view(np.uint32), term.gallery.view(np.uint32)) for term in terms]
+    columns += [_as_bits(term.query_cam, term.gallery_cam) for term in cameras]
+    columns += [_as_bits(term.query_track, term.gallery_track) for term in cameras]
+    if pairs.one_track is not None:
+        columns.append(_as_bits(*pairs.one_track))
+    kernel = kernels.of(np.empty(0))
+    keys = np.zeros(nq + ng, np.uint64)
+    for query, gallery in columns:
+        for bits, part in ((query, keys[:nq]), (gallery, keys[nq:])):
+            runtime.over_rows(partial(kernel.hash_rows, bits, part), len(bits), what="copies")
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    same_as = first[inverse]
+    copies = np.flatnonzero(same_as != np.arange(nq + ng))
+    wrong = np.zeros(len(copies), bool)  # equal keys are only a hint
+    for query, gallery in columns:
+        kernel.differ(query, gallery, copies, same_as[copies], wrong)
+    same_as[copies[wrong]] = copies[wrong]
+    first, inverse = np.unique(same_as, return_inverse=True)
+    return Layout(nq, ng, inverse.astype(np.int32), first.astype(np.int32))
+
+
+def _as_bits(query: np.ndarray, gallery: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Labels as one column of bits, to be told apart like features."""
+    _, codes = np.unique(np.concatenate([query, gallery]), return_inverse=True)
+    bits = codes.astype(np.uint32)[:, None]
+    bits.flags.writeable = False
+    return bits[: len(query)], bits[len(query) :]
+
+
+def _rows(terms: list[FeatureTerm], layout: Layout) -> tuple[list[np.ndarray], np.ndarray | None]:
+    """The rows of all classes, and the sign of every column (None: all plus).
+
+    Weights act on squared distances, so a term's features are scaled by sqrt(|weight|) and terms stand side by
+    side. With one term of weight 1 and no copies these are the caller's own arrays.
+    """
+    if not terms:
+        return [np.zeros((layout.classes, 1), np.float32)], None
+    if len(terms) == 1 and terms[0].weight == 1 and layout.distinct:
+        return [terms[0].query, terms[0].gallery], None
+    border = layout.query_classes
+    rows = np.empty((layout.classes, sum(term.query.shape[1] for term in terms)), np.float32)
+    signs = np.empty(rows.shape[1], np.float32)
+    start = 0
+    for term in terms:
+        stop = start + term.query.shape[1]
+        rows[:border, start:stop] = term.query[layout.first[:border]]
+        rows[border:, start:stop] = term.gallery[layout.first[border:] - layout.nq]
+        rows[:, start:stop] *= np.float32(np.sqrt(abs(term.weight)))
+        signs[start:stop] = np.sign(term.weight)
+        start = stop
+    rows.flags.writeable = False
+    return [rows], None if (signs > 0).all() else signs
+
+
+def _norms(parts: list[np.ndarray], signs: np.ndarray | None) -> np.ndarray:
+    """(classes,) float32 squared norms, each column with its sign."""
+    kernel = kernels.of(parts[0])
+    weights = np.ones(parts[0].shape[1], np.float32) if signs is None else signs
+    norms = [np.empty(len(part), np.float32) for part in parts]
+    for part, out in zip(parts, norms, strict=True):
+        runtime.over_rows(
+            lambda start, stop, part=part, out=out: kernel.square_norms(part, weights, start, stop, out),
+            len(part),
+            what="norms",
+        )
+    return np.concatenate(norms)

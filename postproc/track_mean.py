@@ -1,0 +1,55 @@
+"""Every image of a track gets the mean feature of its track: the gallery merge of AI City 2020's fifth place.
+
+Source: gggcy/AIC2020_ReID, ``post_processing/gallery_feature.py`` (arXiv 2005.04463), whose chunk length T = 100
+covers every track of that competition.
+"""
+
+import numpy as np
+
+from postproc import checks
+from postproc.types import Gallery
+
+
+def track_mean(
+    gallery: Gallery,
+    gallery_track: np.ndarray,
+    gallery_order: np.ndarray | None = None,
+    *,
+    chunk: int | None = None,
+    renormalize: bool = False,
+) -> Gallery:
+    """Replace each gallery feature by the mean over its track, or over its run of ``chunk`` images there.
+
+    Takes:   gallery (ng, d) float32; gallery_track (ng,) int, -1 for an image of no track, which stays as it is;
+             gallery_order (ng,) int, its place in the track, as the track file lists it. Without it, gallery rows
+             are the order (it matters only for ``chunk``).
+    Returns: (ng, d) float32; the images of one run are identical, so they tie exactly in all that follows.
+    chunk:   None: the whole track. T: means over consecutive runs of T images, the last may be shorter.
+             1 changes nothing.
+    renormalize: bring the means to unit length; the mean of unit vectors is shorter where a track disagrees
+             with itself, and S1 keeps that as a weight.
+    Raises:  ValueError for lengths that do not fit or ``chunk`` < 1. Cost: O(ng d), the result beside the input.
+
+    >>> track_mean(np.array([[1.0], [3.0], [8.0]], np.float32), np.array([0, 0, -1])).ravel()
+    array([2., 2., 8.], dtype=float32)
+    """
+    rows = checks.features("gallery", gallery)
+    track = checks.labels("gallery_track", gallery_track, len(rows))
+    place = np.zeros(len(rows), np.int64)
+    if gallery_order is not None:
+        place = checks.labels("gallery_order", gallery_order, len(rows))
+    if chunk is not None:
+        checks.whole("chunk", chunk, 1)
+    checks.flag("renormalize", renormalize)
+    out = rows.copy()
+    order = np.lexsort((place, track))  # stable: equal places stay in the order of rows
+    order = order[track[order] >= 0]
+    for members in np.split(order, np.flatnonzero(np.diff(track[order])) + 1):
+        for start in range(0, len(members), chunk or max(len(members), 1)):
+            run = members[start : start + (chunk or len(members))]
+            if len(run) == 1 and not renormalize:
+                continue
+            mean = rows[run].mean(axis=0, dtype=np.float64)
+            length = np.linalg.norm(mean) if renormalize else 1.0
+            out[run] = mean / (length if length > 0 else 1.0)
+    return out

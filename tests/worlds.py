@@ -1,0 +1,54 @@
+"""Small worlds to test on, and the strategies that draw them."""
+
+import hypothesis.strategies as st
+import numpy as np
+from hypothesis.extra.numpy import arrays
+
+
+def world(
+    nq: int = 12, ng: int = 90, d: int = 16, people: int = 15, cameras: int = 4, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Everything in the vocabulary: identities around centres, cameras with a shift, tracks, some copies."""
+    rng = np.random.default_rng(seed)
+    centre, shift = rng.normal(size=(people, d)), 0.4 * rng.normal(size=(cameras, d))
+
+    def side(count: int) -> tuple[np.ndarray, ...]:
+        pid, cam = rng.integers(0, people, count), rng.integers(0, cameras, count)
+        return centre[pid] + shift[cam] + 0.5 * rng.normal(size=(count, d)), pid, cam
+
+    (query, query_pid, query_cam), (gallery, gallery_pid, gallery_cam) = side(nq), side(ng)
+    (train, train_pid, train_cam) = side(3 * people)
+    gallery[5] = gallery[17] = gallery[60 % ng]
+    gallery_cam[5] = gallery_cam[17] = gallery_cam[60 % ng]
+    track = gallery_pid * cameras + gallery_cam
+    track[rng.random(ng) < 0.1] = -1
+    joined = np.concatenate([query, gallery]).astype(np.float32)
+    square = np.maximum(((joined[:, None] - joined) ** 2).sum(-1), 0).astype(np.float32)
+    return {
+        "features": gallery.astype(np.float32),
+        "query": query.astype(np.float32),
+        "gallery": gallery.astype(np.float32),
+        "train": train.astype(np.float32),
+        "distances": square[:nq, nq:],
+        "query_distances": square[:nq, :nq],
+        "gallery_distances": square[nq:, nq:],
+        "query_pid": query_pid,
+        "gallery_pid": gallery_pid,
+        "query_cam": query_cam,
+        "gallery_cam": gallery_cam,
+        "query_track": np.full(nq, -1),
+        "gallery_track": track,
+        "gallery_order": rng.permutation(ng),
+        "query_frame": rng.integers(0, 5000, nq),
+        "gallery_frame": rng.integers(0, 5000, ng),
+        "train_pid": train_pid,
+        "train_cam": train_cam,
+        "train_frame": rng.integers(0, 5000, len(train)),
+    }
+
+
+def lattices(rows: st.SearchStrategy[int], width: int = 3) -> st.SearchStrategy[np.ndarray]:
+    """Features on a coarse grid: every distance is an exact number, ties and copies abound."""
+    return rows.flatmap(
+        lambda n: arrays(np.int8, (n, width), elements=st.integers(-2, 2)).map(lambda x: x.astype(np.float32))
+    )
