@@ -12,6 +12,12 @@ def at_least(name: str, value: float, smallest: float) -> None:
         raise ValueError(f"{name}: wanted {smallest} or more, got {value!r}")
 
 
+def finite(name: str, value: float) -> None:
+    """Refuse what is not a finite number."""
+    if not _is_number(value) or math.isinf(value):
+        raise ValueError(f"{name}: wanted a finite number, got {value!r}")
+
+
 def whole(name: str, value: int, smallest: int) -> None:
     """Refuse what is not a whole number of ``smallest`` or more."""
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < smallest:

@@ -28,9 +28,8 @@ def re_ranking_cosine(
     q_g_sim: Any, q_q_sim: Any, g_g_sim: Any, k1: int = 20, k2: int = 6, lambda_value: float = 0.3
 ) -> Floats:
     """The same for cosine similarities s, which become 2 - 2 s and are then squared."""
-    return _full(
-        *(2 - 2 * np.asarray(s, np.float32) for s in (q_g_sim, q_q_sim, g_g_sim)), k1, k2, lambda_value
-    )
+    across, query, gallery = (2 - 2 * np.asarray(s, np.float32) for s in (q_g_sim, q_q_sim, g_g_sim))
+    return _full(across, query, gallery, k1, k2, lambda_value)
 
 
 def _full(across: Any, query: Any, gallery: Any, k1: int, k2: int, lambda_value: float) -> Floats:

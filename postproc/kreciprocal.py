@@ -1,6 +1,6 @@
 """The k-reciprocal method on tiles: from neighbour lists to sparse weight rows to Jaccard distances.
 
-1. ``nearest.of_all``: lists of k1 + 1 neighbours and the largest distance of every row, one walk over the tiles.
+1. ``nearest.of_all``: lists of max(k1 + 1, k2) neighbours and the largest distance of every row, one walk over the tiles.
 2. :func:`encode`: expanded reciprocal sets, weights exp(-p) over their sum, their mean over k2 neighbours; all
    sparse, some hundred entries an image.
 3. :func:`blend`: Jaccard distance by an inverted index over the gallery, mixed with the distance itself.
@@ -8,6 +8,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,7 @@ def rerank_tiles(
     """
     layout = tiles.layout
     answer = np.empty((layout.nq, layout.ng), np.float32) if top_k is None else None
-    lists = nearest.of_all(tiles, k1 + 1, answer)
+    lists = nearest.of_all(tiles, max(k1 + 1, k2), answer)
     vectors = encode(tiles, lists, k1=k1, k2=k2, power=power)
     blend = _blending(vectors, lists, layout.nq, lambda_value, power)
     if answer is not None:
@@ -58,12 +59,12 @@ def encode(tiles: Tiles, lists: Lists, *, k1: int, k2: int, power: float) -> Spa
     """The sparse vector V of every image (Zhong et al., equations 7 and 11); every row sums to one."""
     kernel = kernels.of(lists.values)
     images = len(lists.rows)
-    half = min(round(k1 / 2) + 1, lists.rows.shape[1])  # round: half to even, as the released code
-    whole_flags = np.empty(lists.rows.shape, np.bool_)
+    whole, half = min(k1 + 1, images), min(round(k1 / 2) + 1, images)  # round: half to even, as released
+    whole_flags = np.empty((images, whole), np.bool_)
     half_flags = np.empty((images, half), np.bool_)
 
     def find_mutual(start: int, stop: int) -> None:
-        kernel.mutual(lists.rows, whole_flags.shape[1], start, stop, whole_flags)
+        kernel.mutual(lists.rows, whole, start, stop, whole_flags)
         kernel.mutual(lists.rows, half, start, stop, half_flags)
 
     runtime.over_rows(find_mutual, images, what="reciprocal neighbours")
@@ -72,9 +73,7 @@ def encode(tiles: Tiles, lists: Lists, *, k1: int, k2: int, power: float) -> Spa
     )
     weights = np.empty(len(members), np.float32)
     runtime.over_rows(
-        lambda start, stop: kernel.fill_known(
-            offsets, members, lists.rows, lists.values, start, stop, weights
-        ),
+        lambda start, stop: kernel.fill_known(offsets, members, lists.rows, lists.values, start, stop, weights),
         images,
         what="weights",
     )
@@ -89,7 +88,7 @@ def encode(tiles: Tiles, lists: Lists, *, k1: int, k2: int, power: float) -> Spa
     if k2 > 1:
         offsets, members, weights = _rows_in_pieces(
             lambda start, stop: kernel.mean_of_rows(
-                offsets, members, weights, lists.rows, min(k2, lists.rows.shape[1]), start, stop
+                offsets, members, weights, lists.rows, min(k2, images), start, stop
             ),
             images,
         )
@@ -117,9 +116,9 @@ def _blending(
     return blend
 
 
-def _rows_in_pieces(make: Callable[[int, int], tuple], images: int) -> tuple[np.ndarray, ...]:
+def _rows_in_pieces(make: Callable[[int, int], tuple[np.ndarray, ...]], images: int) -> Any:
     """Sparse rows made range by range as (sizes, …), joined in order as (offsets, …)."""
-    pieces: dict[int, tuple] = {}
+    pieces: dict[int, tuple[np.ndarray, ...]] = {}
 
     def keep(start: int, stop: int) -> None:
         pieces[start] = make(start, stop)

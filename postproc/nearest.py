@@ -146,9 +146,7 @@ def _store(
         kernels.of(tile).scatter(tile, row_offsets, targets, column_offsets, column_members, out)
 
 
-def _lists_of_images(
-    layout: Layout, values: np.ndarray, rows: np.ndarray, largest: np.ndarray, k: int
-) -> Lists:
+def _lists_of_images(layout: Layout, values: np.ndarray, rows: np.ndarray, largest: np.ndarray, k: int) -> Lists:
     """Sorted lists of images from the heaps of classes."""
     kernel = kernels.of(values)
     if layout.distinct:

@@ -69,8 +69,7 @@ class Pairwise:
         return Pairwise(self.terms + other.terms, self.sizes, joined)
 
     def __mul__(self, weight: float) -> Pairwise:
-        if not np.isscalar(weight) or not np.isfinite(weight):
-            raise ValueError(f"weight of a distance: wanted a finite number, got {weight!r}")
+        checks.finite("weight of a distance", weight)
         terms = tuple(replace(term, weight=term.weight * float(weight)) for term in self.terms)
         return replace(self, terms=terms)
 
@@ -97,9 +96,7 @@ def sqeuclidean(query: Any, gallery: Any) -> Pairwise:
     return Pairwise((FeatureTerm(query, gallery),), (len(query), len(gallery)))
 
 
-def same_camera(
-    query_cam: Any, gallery_cam: Any, query_track: Any = None, gallery_track: Any = None
-) -> Pairwise:
+def same_camera(query_cam: Any, gallery_cam: Any, query_track: Any = None, gallery_track: Any = None) -> Pairwise:
     """1 for two images of one camera, 0 otherwise; unknown cameras (-1) match nothing.
 
     Images of one track are of one camera because they are one pass of one object: they get 0.

@@ -48,7 +48,7 @@ def rerank(
     k1:      1 or more neighbours, cut to what there is. About as many as an identity has images.
     k2:      1 or more; 1 averages nothing. Usually a third of k1.
     lambda_value: 0 (neighbourhoods only) to 1 (the normalised distance itself).
-    power:   above 0, of the *Euclidean* distance. 2: Zhong, fast-reid. 4: S1 of AI City 2020, torchreid, layumi,
+    power:   0.01 to 64, of the *Euclidean* distance. 2: Zhong, fast-reid. 4: S1 of AI City 2020, layumi,
              who hand squared distances to a function that squares. Neighbours are the same, weights are not.
     camera_penalty: added to the squared distance of any two images of one known camera and of different
              tracks, queries and gallery alike. 0: none. Negative draws them together.
@@ -64,8 +64,7 @@ def rerank(
     array([[0.058, 0.982, 1.   ]], dtype=float32)
     """
     _check(k1, k2, lambda_value, power, top_k)
-    if not np.isfinite(camera_penalty):
-        raise ValueError(f"camera_penalty: wanted a finite number, got {camera_penalty!r}")
+    checks.finite("camera_penalty", camera_penalty)
     if isinstance(query, Pairwise):
         if gallery is not None:
             raise ValueError("gallery: a Pairwise holds queries and gallery already, give nothing else")
@@ -76,9 +75,7 @@ def rerank(
         if query_cam is None or gallery_cam is None:
             raise ValueError("camera_penalty: needs query_cam and gallery_cam, or 0")
         pairs = pairs + camera_penalty * same_camera(query_cam, gallery_cam, query_track, gallery_track)
-    return rerank_tiles(
-        PairwiseTiles(pairs), k1=k1, k2=k2, lambda_value=lambda_value, power=power, top_k=top_k
-    )
+    return rerank_tiles(PairwiseTiles(pairs), k1=k1, k2=k2, lambda_value=lambda_value, power=power, top_k=top_k)
 
 
 def rerank_distances(
@@ -120,7 +117,7 @@ def _check(k1: int, k2: int, lambda_value: float, power: float, top_k: int | Non
     checks.whole("k1", k1, 1)
     checks.whole("k2", k2, 1)
     checks.between("lambda_value", lambda_value, 0, 1)
-    checks.between("power", power, np.finfo(np.float32).tiny, 64)
+    checks.between("power", power, 0.01, 64)
     if top_k is not None:
         checks.whole("top_k", top_k, 1)
 

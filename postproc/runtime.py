@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 Task = TypeVar("Task")
@@ -51,9 +51,13 @@ def using(
     ...     current().threads
     1
     """
-    given = {"threads": threads, "memory": memory, "progress": progress}
+    now = current()
     token = _runtime.set(
-        replace(current(), **{name: value for name, value in given.items() if value is not None})
+        Runtime(
+            threads=now.threads if threads is None else threads,
+            memory=now.memory if memory is None else memory,
+            progress=now.progress if progress is None else progress,
+        )
     )
     try:
         yield
@@ -82,9 +86,7 @@ def run(function: Callable[[Task], Any], tasks: Sequence[Task], *, what: str) ->
             pool.shutdown(cancel_futures=True)
 
 
-def over_rows(
-    function: Callable[[int, int], Any], count: int, *, what: str, block: int | None = None
-) -> None:
+def over_rows(function: Callable[[int, int], Any], count: int, *, what: str, block: int | None = None) -> None:
     """Call ``function(start, stop)`` over ranges that cover ``count`` rows once."""
     block = block or max(1, min(1024, -(-count // (4 * current().threads))))
     run(lambda start: function(start, min(start + block, count)), range(0, count, block), what=what)

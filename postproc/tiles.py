@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -106,18 +107,14 @@ class PairwiseTiles:
         if self.signs is not None:
             right = right * self.signs
         elif rows == columns:
-            left = (
-                left.copy()
-            )  # x @ x.T of one array would be a symmetric product: other BLAS code, other bits
+            left = left.copy()  # x @ x.T of one array would be a symmetric product: other BLAS code, other bits
         tile = out[: len(left) * len(right)].reshape(len(left), len(right))
         np.matmul(left, right.T, out=tile)
         self.kernel.products_to_distances(tile, self.norms[rows], self.norms[columns], self.clamp)
         if rows == columns:
             np.fill_diagonal(tile, 0)
         for cams, tracks, weight in self.cams:
-            self.kernel.add_same_camera(
-                tile, cams[rows], cams[columns], tracks[rows], tracks[columns], weight
-            )
+            self.kernel.add_same_camera(tile, cams[rows], cams[columns], tracks[rows], tracks[columns], weight)
         if self.tracks is not None:
             self.kernel.zero_same_track(tile, self.tracks[rows], self.tracks[columns])
         return tile
@@ -174,7 +171,7 @@ def _cut(start: int, stop: int, edge: int) -> list[slice]:
     edge = min(edge, max(128, -(-count // 8)))
     pieces = -(-count // edge)
     borders = [start + count * i // pieces for i in range(pieces + 1)] if pieces else []
-    return [slice(a, b) for a, b in zip(borders[:-1], borders[1:], strict=True)]
+    return [slice(a, b) for a, b in pairwise(borders)]
 
 
 def _members(inverse: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -246,9 +243,9 @@ def _norms(parts: list[np.ndarray], signs: np.ndarray | None) -> np.ndarray:
     weights = np.ones(parts[0].shape[1], np.float32) if signs is None else signs
     norms = [np.empty(len(part), np.float32) for part in parts]
     for part, out in zip(parts, norms, strict=True):
-        runtime.over_rows(
-            lambda start, stop, part=part, out=out: kernel.square_norms(part, weights, start, stop, out),
-            len(part),
-            what="norms",
-        )
+
+        def fill(start: int, stop: int, part: np.ndarray = part, out: np.ndarray = out) -> None:
+            kernel.square_norms(part, weights, start, stop, out)
+
+        runtime.over_rows(fill, len(part), what="norms")
     return np.concatenate(norms)

@@ -3,6 +3,10 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("same every time", derandomize=True, deadline=None, print_blob=False)
+settings.load_profile("same every time")
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 

@@ -185,9 +185,7 @@ def test_sums_and_penalties_hold_between_all_images(sides, weight, penalty, with
 
 def test_camera_penalty_is_the_same_as_the_sum():
     data = world()
-    pairs = sqeuclidean(data["query"], data["gallery"]) + 3.0 * same_camera(
-        data["query_cam"], data["gallery_cam"]
-    )
+    pairs = sqeuclidean(data["query"], data["gallery"]) + 3.0 * same_camera(data["query_cam"], data["gallery_cam"])
     found = rerank(
         data["query"], data["gallery"], data["query_cam"], data["gallery_cam"], camera_penalty=3.0, k1=6, k2=3
     )
@@ -245,9 +243,7 @@ def test_refuses_settings(setting, message):
 
 def test_refuses_arrays():
     x = np.eye(3, dtype=np.float32)
-    with pytest.raises(
-        ValueError, match="gallery: wanted finite numbers, found NaN or infinity first in row 1"
-    ):
+    with pytest.raises(ValueError, match="gallery: wanted finite numbers, found NaN or infinity first in row 1"):
         rerank(x, np.array([[0, 0, 0], [0, np.nan, 0]], np.float32))
     with pytest.raises(ValueError, match="wanted the same width, got 3 and 2"):
         rerank(x, x[:, :2])

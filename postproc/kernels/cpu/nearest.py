@@ -24,8 +24,7 @@ def _replace_root(values, columns, value, column):
             break
         other = child + 1
         if other < size and (
-            values[other] > values[child]
-            or (values[other] == values[child] and columns[other] > columns[child])
+            values[other] > values[child] or (values[other] == values[child] and columns[other] > columns[child])
         ):
             child = other
         if values[child] < value or (values[child] == value and columns[child] < column):
