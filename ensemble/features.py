@@ -81,14 +81,14 @@ def _problems(where: str, array: np.ndarray | None, table: pd.DataFrame | None) 
     twice = names[names.duplicated()].unique()
     if len(twice):
         problems.append(f"{where}: wanted every name once, found again {examples(list(twice))}; remove the copies")
-    finite = np.array([np.isfinite(row).all() for row in array])
+    finite = np.fromiter((np.isfinite(row).all() for row in array), bool, len(array))
     if not finite.all():
         bad = list(names[~finite])
         problems.append(
             f"{where}: wanted finite numbers, found NaN or infinity in {len(bad)} images "
             f"({examples(bad)}); extract them again"
         )
-    zero = ~array.any(axis=1)
+    zero = np.asarray(~array.any(axis=1))
     if zero.any():
         bad = list(names[zero])
         problems.append(

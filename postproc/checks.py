@@ -32,7 +32,7 @@ def between(name: str, value: float, smallest: float, largest: float) -> None:
 
 def one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
     """Refuse a word that is not among ``choices``."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name}: wanted one of {', '.join(choices)}, got {value!r}")
 
 
@@ -93,7 +93,8 @@ def _numbers(name: str, value: Any, dimensions: int) -> np.ndarray:
         raise ValueError(f"{name}: wanted {dimensions} dimensions, got shape {array.shape}")
     if not (np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)):
         raise TypeError(f"{name}: wanted numbers, got {array.dtype}")
-    return np.ascontiguousarray(array, np.float32)
+    with np.errstate(over="ignore"):  # too large for float32 is infinite, and that is refused by name
+        return np.ascontiguousarray(array, np.float32)
 
 
 def _first_bad_row(array: np.ndarray, is_good: Any, block: int = 1024) -> int | None:

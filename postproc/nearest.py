@@ -53,7 +53,7 @@ def of_all(tiles: Tiles, k: int, answer: np.ndarray | None = None) -> Lists:
             with locks[i], locks[j] if across else nullcontext():
                 offer(tile, blocks[i].start, blocks[j].start, values, rows, worst, largest)
 
-    runtime.run(visit, _visits(len(blocks), tiles.symmetric), what="neighbours")
+    runtime.run(visit, _visits(len(blocks), tiles.symmetric), what="neighbours", bytes_each=buffers.bytes)
     return _lists_of_images(layout, values, rows, largest, k)
 
 
@@ -80,7 +80,7 @@ def strips(tiles: Tiles, use: Callable[[np.ndarray, np.ndarray], None], *, what:
                     tile = tiles.tile(layout.blocks[i], layout.blocks[j], buffer)
                 _store(tile, layout.blocks[i], layout.blocks[j], layout, strip, place)
 
-        runtime.run(visit, range(len(layout.blocks)), what=what)
+        runtime.run(visit, range(len(layout.blocks)), what=what, bytes_each=buffers.bytes)
         use(strip, queries)
 
 
@@ -94,7 +94,8 @@ def everything(tiles: Tiles) -> np.ndarray:
             _store(tiles.tile(*pair, buffer), *pair, layout, answer)
 
     with_queries = [block for block in layout.blocks if block.start < layout.query_classes]
-    runtime.run(visit, [(i, j) for i in with_queries for j in layout.blocks], what="distances")
+    pairs = [(i, j) for i in with_queries for j in layout.blocks]
+    runtime.run(visit, pairs, what="distances", bytes_each=buffers.bytes)
     return answer
 
 

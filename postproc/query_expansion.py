@@ -34,7 +34,7 @@ def query_expansion(
     Takes:   query (nq, d), gallery (ng, d) float32.
     Returns: both, (nq, d) and (ng, d) float32; the gallery is the one given unless ``expand`` is "both".
     k:       0 or more neighbours, the image itself not counted, cut to what there is; 0 changes nothing.
-    alpha:   0 or more. 0: all neighbours count alike; large: only the very similar count. 3 is usual.
+    alpha:   0 to 64. 0: all neighbours count alike; large: only the very similar count. 3 is usual.
     rounds:  0 or more; 0 changes nothing.
     metric:  what "nearest" is, and with it s: the cosine, or for "dot" and "sqeuclidean" the inner product. What
              is averaged are the features as they are.
@@ -56,13 +56,13 @@ def query_expansion(
     query, gallery = checks.features("query", query), checks.features("gallery", gallery)
     checks.same_width("query", query, "gallery", gallery)
     checks.whole("k", k, 0)
-    checks.at_least("alpha", alpha, 0)
+    checks.between("alpha", alpha, 0, 64)
     checks.whole("rounds", rounds, 0)
     checks.one_of("metric", metric, METRICS)
     checks.one_of("expand", expand, ("query", "both"))
     checks.flag("find_anew", find_anew)
     checks.flag("renormalize", renormalize)
-    if k == 0 or rounds == 0:
+    if k == 0 or rounds == 0 or not len(query) + len(gallery):
         return query, gallery
     rows = None
     for _ in range(rounds):

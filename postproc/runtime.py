@@ -15,17 +15,17 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-Task = TypeVar("Task")
+from postproc import checks
 
-GIGABYTE = 1 << 30
+Task = TypeVar("Task")
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """``threads`` in the pool, ``memory`` in bytes for tiles and strips, ``progress`` on a terminal or not."""
+    """``threads`` in the pool, ``memory`` for their tiles in bytes, ``progress`` on a terminal or not."""
 
     threads: int
-    memory: int = GIGABYTE // 4
+    memory: int | None = None
     progress: bool = True
 
 
@@ -37,7 +37,7 @@ _runtime: ContextVar[Runtime | None] = ContextVar("runtime", default=None)
 
 
 def current() -> Runtime:
-    """The settings in force: those of the innermost :func:`using`, or one thread a processor and 256 MiB."""
+    """The settings in force: those of the innermost :func:`using`, or one thread a processor."""
     return _runtime.get() or Runtime(threads=_processors())
 
 
@@ -51,6 +51,12 @@ def using(
     ...     current().threads
     1
     """
+    if threads is not None:
+        checks.whole("threads", threads, 1)
+    if memory is not None:
+        checks.whole("memory", memory, 1)
+    if progress is not None:
+        checks.flag("progress", progress)
     now = current()
     token = _runtime.set(
         Runtime(
@@ -65,19 +71,25 @@ def using(
         _runtime.reset(token)
 
 
-def run(function: Callable[[Task], Any], tasks: Sequence[Task], *, what: str) -> None:
-    """Call ``function`` once with every task, in the pool; ``what`` is the progress bar's label."""
+def run(function: Callable[[Task], Any], tasks: Sequence[Task], *, what: str, bytes_each: int = 0) -> None:
+    """Call ``function`` once with every task, in the pool; ``what`` is the progress bar's label.
+
+    Where tasks take ``bytes_each``, no more of them run at a time than the memory setting allows.
+    """
     from tqdm import tqdm
 
     settings = current()
+    workers = settings.threads
+    if settings.memory is not None and bytes_each:
+        workers = max(1, min(workers, settings.memory // bytes_each))
     silent = None if settings.progress else True  # None: tqdm shows itself on a terminal only
     with tqdm(total=len(tasks), desc=what, disable=silent, delay=2, leave=False) as bar, _one_blas_thread():
-        if settings.threads == 1 or len(tasks) == 1:
+        if workers == 1 or len(tasks) == 1:
             for task in tasks:
                 function(task)
                 bar.update()
             return
-        pool = ThreadPoolExecutor(settings.threads)
+        pool = ThreadPoolExecutor(workers)
         try:
             for done in as_completed([pool.submit(function, task) for task in tasks]):
                 done.result()

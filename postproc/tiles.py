@@ -152,8 +152,9 @@ class Buffers:
     """Tile buffers lent to threads and used again, because fresh memory is slow to touch."""
 
     def __init__(self, layout: Layout) -> None:
-        widest = max(block.stop - block.start for block in layout.blocks)
+        widest = max((block.stop - block.start for block in layout.blocks), default=0)
         self.size = widest * widest
+        self.bytes = 4 * self.size
         self.free: list[np.ndarray] = []
 
     @contextmanager

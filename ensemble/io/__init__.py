@@ -1,0 +1,27 @@
+"""The only place that knows file formats: feature files in, :class:`~ensemble.features.FeatureSet` out.
+
+``scan`` looks at a folder before a feature is read, ``read`` reads its models, ``read_folder`` does both,
+``contents`` says what is in one file. Pickles are read by a machine that builds containers and arrays of numbers
+and refuses everything else; nothing in a file is ever executed.
+
+    bytes -> containers -> blocks (one side of one file) -> join (rows by name) -> FeatureSets
+"""
+
+from ensemble.io.describe import Contents, Entry, contents
+from ensemble.io.folder import Folder
+from ensemble.io.lists import read_names
+from ensemble.io.reading import read, read_folder, scan
+from ensemble.io.write import beside, write_npz
+
+__all__ = [
+    "Contents",
+    "Entry",
+    "Folder",
+    "beside",
+    "contents",
+    "read",
+    "read_folder",
+    "read_names",
+    "scan",
+    "write_npz",
+]

@@ -1,0 +1,112 @@
+"""``python bench/rerank.py M``: re-ranking against the bare product of all images by all images, in one run.
+
+Every figure comes from a process of its own; product and re-ranking take turns, medians are printed. The product
+is NumPy's float32 matrix product of N x d by d x N with two different operands (``x @ x.T`` of one array would
+compute half); where N x N does not fit, strips of it. Memory is the process's peak less the features' own size.
+``--plain`` adds the usual NumPy implementation (minutes, and about 9 GB at M).
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+if __package__ in (None, ""):
+    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from bench import plain
+from bench.worlds import SIZES, features
+
+FITS = 30_000  # images whose N x N matrix is built whole
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("size", choices=SIZES)
+    p.add_argument("--top-k", type=int)
+    p.add_argument("--repeat", type=int, default=3)
+    p.add_argument("--plain", action="store_true")
+    p.add_argument("--child", choices=KINDS, help=argparse.SUPPRESS)
+    options = p.parse_args()
+    if options.child:
+        print(json.dumps(KINDS[options.child](options.size, options.top_k)))
+        return
+    nq, ng, d, _ = SIZES[options.size]
+    print(f"{options.size}: {nq} x {ng} x {d}, {os.cpu_count()} processors, NumPy {np.__version__}")
+    runs: dict[str, list[dict]] = {"product": [], "rerank": []}
+    for _ in range(options.repeat):
+        for kind, found in runs.items():
+            found.append(child(kind, options))
+    if options.plain:
+        runs["plain"] = [child("plain", options)]
+    seconds = {kind: statistics.median(run["seconds"] for run in found) for kind, found in runs.items()}
+    for kind, found in runs.items():
+        spread = f"{min(r['seconds'] for r in found):.2f}-{max(r['seconds'] for r in found):.2f}"
+        peak = f", peak {found[-1]['over_features'] / 1e6:.0f} MB over the features" if kind != "product" else ""
+        print(f"{kind:8} {seconds[kind]:8.2f} s (of {len(found)}: {spread}){peak}")
+    print(f"rerank / product = {seconds['rerank'] / seconds['product']:.3f}")
+    if options.plain:
+        print(f"plain / rerank = {seconds['plain'] / seconds['rerank']:.1f}")
+        print(f"largest difference between the two: {runs['plain'][0]['difference']:.1e}")
+
+
+def child(kind: str, options: argparse.Namespace) -> dict:
+    command = [sys.executable, __file__, options.size, "--child", kind]
+    command += ["--top-k", str(options.top_k)] if options.top_k else []
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+
+
+def product(size: str, top_k: int | None) -> dict:
+    """The matrix product alone, its output touched beforehand."""
+    query, gallery = features(size)
+    left = np.concatenate([query, gallery])
+    right = left.copy()
+    rows = len(left) if len(left) <= FITS else 2048
+    out = np.zeros((rows, len(left)), np.float32)
+    np.matmul(left[:256], right[:256].T)  # threads started
+    started = time.perf_counter()
+    for start in range(0, len(left), rows):
+        block = left[start : start + rows]
+        np.matmul(block, right.T, out=out[: len(block)])
+    return {"seconds": time.perf_counter() - started}
+
+
+def rerank(size: str, top_k: int | None) -> dict:
+    """postproc.rerank, distances included, kernels loaded beforehand."""
+    from postproc import rerank
+
+    query, gallery = features(size)
+    rerank(query[:3], gallery[:9], top_k=top_k and 2)
+    started = time.perf_counter()
+    rerank(query, gallery, top_k=top_k)
+    return {"seconds": time.perf_counter() - started, "over_features": peak() - query.nbytes - gallery.nbytes}
+
+
+def usual(size: str, top_k: int | None) -> dict:
+    """The plain version, and how far from it ours is."""
+    query, gallery = features(size)
+    started = time.perf_counter()
+    wanted = plain.rerank(query, gallery)
+    seconds, most = time.perf_counter() - started, peak()
+    from postproc import rerank
+
+    difference = float(abs(rerank(query, gallery) - wanted).max())
+    return {"seconds": seconds, "over_features": most - query.nbytes - gallery.nbytes, "difference": difference}
+
+
+def peak() -> int:
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+KINDS = {"product": product, "rerank": rerank, "plain": usual}
+
+if __name__ == "__main__":
+    main()

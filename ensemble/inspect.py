@@ -1,0 +1,81 @@
+"""Print what is inside feature files, lists and folders. Nothing in them is ever executed."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from ensemble import errors
+from ensemble.io import Contents, Entry, Folder, contents
+from ensemble.io.collecting import collecting
+from ensemble.io.folder import look
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Describe every file, then refuse with exit status 2 if one cannot be read or holds more than data."""
+    parser = argparse.ArgumentParser("python -m ensemble.inspect", description=__doc__)
+    parser.add_argument("paths", nargs="+", type=Path, metavar="FILE", help="a feature file, a list or a folder")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    options = parser.parse_args(arguments)
+    problems: list[str] = []
+    folders: list[Folder] = []
+    files: list[Contents] = []
+    for path in options.paths:
+        with collecting(problems):
+            if path.is_dir():
+                folder, found = look(path)
+                problems += found
+                folders.append(folder)
+            for file in folders[-1].inputs if path.is_dir() else (path,):
+                with collecting(problems):
+                    files.append(contents(file))
+    print(_json(folders, files) if options.json else "\n".join(_text(folders, files)))
+    errors.refuse_if_any(list(dict.fromkeys(problems)))
+    return 0
+
+
+def _text(folders: list[Folder], files: list[Contents]) -> list[str]:
+    lines = []
+    for folder in folders:
+        lines.append(f"{folder.path}: folder, {len(folder.models)} models: {', '.join(folder.models) or 'none'}")
+        lines += [f"  not read: {file.name} ({reason})" for file, reason in folder.ignored.items()]
+    for file in files:
+        lines.append(f"{file.path}: {file.format}")
+        lines += [f"  {_line(entry)}" for entry in file.entries]
+    return lines
+
+
+def _line(entry: Entry) -> str:
+    """``query_cam (40,) int64: 1, 2, 1, …``, with what is wrong at the end."""
+    count = f"{entry.count} x " if entry.count > 1 else ""
+    parts = [part for part in (entry.name, f"{count}{entry.shape}", entry.dtype) if part]
+    line = " ".join(parts)
+    if entry.examples:
+        more = ", …" if entry.count > len(entry.examples) or sum(entry.shape) > len(entry.examples) else ""
+        line += f": {', '.join(entry.examples)}{more}"
+    if entry.not_finite:
+        line += f"; {entry.not_finite} values are NaN or infinite"
+    if entry.zero_rows:
+        line += f"; {entry.zero_rows} rows are all zeros"
+    return line
+
+
+def _json(folders: list[Folder], files: list[Contents]) -> str:
+    found = {
+        "folders": [
+            {
+                "path": str(folder.path),
+                "models": {model: [str(path) for path in paths] for model, paths in folder.models.items()},
+                "columns": sorted(folder.columns),
+                "ignored": {str(path): reason for path, reason in folder.ignored.items()},
+            }
+            for folder in folders
+        ],
+        "files": [{**asdict(file), "path": str(file.path)} for file in files],
+    }
+    return json.dumps(found, indent=2)
+
+
+if __name__ == "__main__":
+    errors.main(main)

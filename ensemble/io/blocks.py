@@ -1,0 +1,140 @@
+"""From what a file holds to blocks: the features and labels of one side of one model, in the file's order.
+
+Three layouts lead to the same blocks. One file a side, ``query_MODEL.pkl`` with ``gallery_MODEL.pkl``: a
+dictionary of name and vector, or one array. One file a model: a dictionary whose keys are the vocabulary in one
+of the spellings below. A text file of the same name (``query_MODEL.txt`` beside ``query_MODEL.npy``) lists the
+names of the rows of that very file.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensemble.errors import InputError, examples, refuse_if_any
+from ensemble.features import COLUMNS, SIDES
+from ensemble.io import containers
+from ensemble.io.arrays import matrix, texts, vectors, what, whole_numbers
+from ensemble.io.collecting import collecting
+from ensemble.io.lists import read_names, repeated
+
+_PAIR = re.compile(rf"({'|'.join(SIDES)})_(.+)", re.DOTALL)
+_PAIR_SUFFIXES = (".pkl", ".pickle", ".pt", ".pth", ".npy")
+_SLOT = re.compile(rf"({'|'.join(SIDES)})(?:_(\w+))?")
+_SPELLINGS = {
+    **{column: column for column in ("name", *COLUMNS)},  # the own format
+    **{"": "", "f": "", "label": "pid", "frames": "frame"},  # .mat files of layumi and st-ReID
+    **{"feats": "", "pids": "pid", "camids": "cam"},  # light-reid's dictionary
+}
+
+
+@dataclass(frozen=True)
+class Block:
+    """One side of one model as one file holds it: ``rows`` (n, d) float32 and whole numbers in ``columns``.
+
+    ``names`` is ``None`` where the format has none; ``ordered`` says that somebody chose the order of the rows.
+    """
+
+    where: str
+    rows: np.ndarray
+    names: list[str] | None = None
+    ordered: bool = True
+    columns: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def half(path: Path) -> tuple[str, str] | None:
+    """Side and model of a file that holds one side, ``None`` for a file that holds a whole model."""
+    match = _PAIR.fullmatch(path.stem) if path.suffix.lower() in _PAIR_SUFFIXES else None
+    return (match[1], match[2]) if match else None
+
+
+def slot(key: object) -> tuple[str, str] | None:
+    """``query_label`` -> ``("query", "pid")``, ``gallery_f`` -> ``("gallery", "")``; ``None`` for other keys."""
+    match = _SLOT.fullmatch(key) if isinstance(key, str) else None
+    if match is None or (match[2] or "") not in _SPELLINGS:
+        return None
+    return match[1], _SPELLINGS[match[2] or ""]
+
+
+def read_blocks(paths: Sequence[Path]) -> dict[str, Block]:
+    """All sides of one model. Raises one InputError with every problem of its files."""
+    blocks: dict[str, Block] = {}
+    problems: list[str] = []
+    lists = {path.stem: path for path in paths if path.suffix == ".txt"}
+    for path in paths:
+        if path in lists.values():
+            continue
+        with collecting(problems):
+            pair = half(path)
+            if pair is None:
+                blocks |= _whole(str(path), containers.load(path, lambda key: slot(key) is not None))
+            else:
+                blocks[pair[0]] = _half(str(path), containers.load(path), lists.get(path.stem))
+    refuse_if_any(problems)
+    return blocks
+
+
+def named(block: Block, names: list[str], source: str) -> Block:
+    """The block with the names of a list that belongs to it, line i for row i."""
+    if len(names) != len(block.rows):
+        found = f"{len(block.rows)} rows for {len(names)} names"
+        raise InputError([f"{block.where}: wanted a row for each name of {source}, found {found}; give its list"])
+    return replace(block, names=names)
+
+
+def _half(where: str, content: Any, names: Path | None) -> Block:
+    if isinstance(content, dict):  # its order is nobody's choice
+        keys, rows = vectors(where, content)
+        return Block(where, rows, keys, ordered=False)
+    block = Block(where, matrix(where, content))
+    return block if names is None else named(block, read_names(names), str(names))
+
+
+def _whole(where: str, content: Any) -> dict[str, Block]:
+    """A dictionary with the vocabulary as keys: features, and whatever labels there are beside them."""
+    if not isinstance(content, dict):
+        raise InputError([f"{where}: wanted a dictionary with query and gallery, found {what(content)}"])
+    slots: dict[tuple[str, str], Any] = {}
+    problems = []
+    for key, value in content.items():
+        place = slot(key)
+        if place in slots:
+            problems.append(f"{where}: wanted every entry once, found {key} again; leave one of the spellings")
+        if place is not None:
+            slots[place] = value
+    blocks = {}
+    for side in SIDES:
+        with collecting(problems):
+            if (side, "") in slots:
+                blocks[side] = _side(f"{where}, {side}", side, slots)
+            elif side != "train":
+                raise InputError([f"{where}: wanted the features of the {side}, found none; add {side}"])
+    refuse_if_any(problems)
+    return blocks
+
+
+def _side(where: str, side: str, slots: dict[tuple[str, str], Any]) -> Block:
+    problems: list[str] = []
+    columns: dict[str, Any] = {}
+    rows = np.empty((0, 0), np.float32)
+    with collecting(problems):
+        rows = matrix(where, slots[side, ""])
+    for column in ("name", *COLUMNS):
+        if (side, column) not in slots or problems:
+            continue
+        value = slots[side, column]
+        columns[column] = texts(value) if column == "name" else whole_numbers(value)
+        if columns[column] is None or len(columns[column]) != len(rows):
+            wanted = "texts" if column == "name" else "whole numbers"
+            problems.append(
+                f"{where}_{column}: wanted {len(rows)} {wanted}, found {what(value)}; write them again"
+            )
+    names = columns.pop("name", None)
+    twice = repeated(names or ())
+    if twice:
+        problems.append(f"{where}_name: wanted every name once, found again {examples(twice)}; remove the copies")
+    refuse_if_any(problems)
+    return Block(where, rows, names, columns=columns)

@@ -1,0 +1,127 @@
+"""What is inside one file, for somebody who wonders: format, entries, shapes, first names, bad values."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensemble.io import containers
+from ensemble.io.lists import read_lines, read_table
+from ensemble.io.matlab5 import Unread
+
+SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One array of a file, or ``count`` arrays of one shape and dtype that are stored under names.
+
+    ``not_finite`` counts NaN and infinite values, ``zero_rows`` rows (or vectors) of zeros; ``None`` where that
+    makes no sense. ``examples`` are the first names or values.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    count: int = 1
+    examples: tuple[str, ...] = ()
+    not_finite: int | None = None
+    zero_rows: int | None = None
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A file, its format, its entries."""
+
+    path: Path
+    format: str
+    entries: tuple[Entry, ...]
+
+
+def contents(path: Path) -> Contents:
+    """Read a feature file, a name list, a track list or a table and say what is in it; nothing is executed.
+
+    Raises: InputError for a file that cannot be read, and for a pickle that holds more than data, naming it.
+    """
+    path = Path(path)
+    if path.suffix.lower() == ".txt":
+        return Contents(path, "text", _lines(path))
+    if path.suffix.lower() == ".csv":
+        return Contents(path, "table", _table(path))
+    content = containers.load(path)
+    with np.errstate(invalid="ignore"):  # a signalling NaN is counted like the others
+        return Contents(path, containers.kind_of(path).name, _entries(content))
+
+
+def _entries(content: Any) -> tuple[Entry, ...]:
+    if not isinstance(content, dict):
+        return (_entry("", content),)
+    groups: dict[tuple, list] = {}
+    for key, value in content.items():
+        # Arrays of one dimension under names are the vectors of a model; all else stands alone.
+        vector = isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind == "f"
+        groups.setdefault((value.shape, str(value.dtype)) if vector else (key,), []).append(key)
+    entries = []
+    for names in groups.values():
+        values = [content[name] for name in names]
+        if len(names) == 1:
+            entries.append(_entry(_text(names[0]), values[0]))
+            continue
+        entries.append(
+            Entry(
+                name="",
+                shape=values[0].shape,
+                dtype=str(values[0].dtype),
+                count=len(names),
+                examples=_first(names),
+                not_finite=sum(_not_finite(value) for value in values),
+                zero_rows=sum(not value.any() for value in values),
+            )
+        )
+    return tuple(entries)
+
+
+def _entry(name: str, value: Any) -> Entry:
+    if isinstance(value, Unread):
+        return Entry(name, value.shape, f"{value.dtype}, not read")
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind != "f":
+            return Entry(name, value.shape, str(value.dtype), examples=_first(value.reshape(-1)))
+        zero = int((~value.any(axis=-1)).sum()) if value.ndim else None
+        return Entry(name, value.shape, str(value.dtype), not_finite=_not_finite(value), zero_rows=zero)
+    if isinstance(value, (list, tuple, dict, set, frozenset)):
+        arrays = [part for part in value if isinstance(part, np.ndarray)]
+        kind = f"{type(value).__name__} of arrays" if arrays else type(value).__name__
+        return Entry(name, (len(value),), kind, not_finite=sum(map(_not_finite, arrays)) if arrays else None)
+    return Entry(name, (), type(value).__name__, examples=_first([value]))
+
+
+def _not_finite(array: np.ndarray) -> int:
+    return int(array.size - np.isfinite(array).sum()) if array.dtype.kind in "biufc" else 0
+
+
+def _first(values: Iterable[Any]) -> tuple[str, ...]:
+    return tuple(_text(value) for value, _ in zip(values, range(SHOWN), strict=False))
+
+
+def _text(value: Any) -> str:
+    """A value on one line, whatever a hostile file put there: no control characters, nothing endless."""
+    if isinstance(value, int) and value.bit_length() > 200:
+        return f"a number of {value.bit_length()} bits"
+    shown = str(value)[:60]
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+
+
+def _lines(path: Path) -> tuple[Entry, ...]:
+    lines = read_lines(path)
+    words = sum(len(line.split()) for line in lines)
+    entries = [Entry("lines", (len(lines),), "text", examples=_first(lines))]
+    return (*entries, Entry("words", (words,), "text")) if words != len(lines) else tuple(entries)
+
+
+def _table(path: Path) -> tuple[Entry, ...]:
+    header, rows, _ = read_table(path)
+    columns = ((title, [row[place] for row in rows]) for place, title in enumerate(header))
+    return tuple(Entry(_text(title), (len(rows),), "text", examples=_first(column)) for title, column in columns)

@@ -1,0 +1,181 @@
+"""Models from their files, rows joined by name: every set has the same images in the same order.
+
+The order of a side is that of its name list (given, or in the folder), else of its table (``query.csv``), else the
+order that all files which state one agree on (arrays without names, the own format), else the names sorted.
+
+A format without names names its rows by position, ``0``, ``1``, …, unless a list tells their names: the text file
+that is called like the feature file, else the list given for the side, else the folder's ``name_query.txt`` or
+``name_test.txt``. A table with labels is no such list. A side where some models have names and others have
+positions is refused.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ensemble.errors import examples
+from ensemble.features import COLUMNS, SIDES, FeatureSet
+from ensemble.io.blocks import Block, named, read_blocks
+from ensemble.io.collecting import collecting
+from ensemble.io.folder import Folder
+from ensemble.io.lists import Labels, read_csv, read_names, read_tracks
+
+Blocks = dict[str, dict[str, Block]]  # model -> side -> block
+
+
+def join(folder: Folder, models: Sequence[str], problems: list[str]) -> dict[str, FeatureSet]:
+    """The sets of ``models``, as far as they can be read; what is wrong is added to ``problems``."""
+    blocks: Blocks = {}
+    for model in models:
+        with collecting(problems):
+            blocks[model] = read_blocks(folder.models[model])
+    before = len(problems)
+    tables: dict[str, Any] = {f"{side}_table": _side(folder, side, blocks, problems) for side in SIDES}
+    broken = len(problems) > before
+    sets = {}
+    for model in list(blocks):
+        sides = blocks.pop(model)
+        with collecting(problems):
+            if broken or not {"query", "gallery"} <= set(sides):
+                _check(model, sides)
+            else:
+                arrays: dict[str, Any] = {side: block.rows for side, block in sides.items()}
+                sets[model] = FeatureSet(model=model, **arrays, **tables)
+    return sets
+
+
+def _side(folder: Folder, side: str, blocks: Blocks, problems: list[str]) -> pd.DataFrame | None:
+    """Put one side of all models into one order and make its table; ``None`` if nobody has it or it is broken."""
+    before = len(problems)
+    have = {model: sides[side] for model, sides in blocks.items() if side in sides}
+    listed = labels = None
+    with collecting(problems):
+        listed = read_names(folder.names[side]) if side in folder.names else None
+    with collecting(problems):
+        labels = read_csv(folder.tables[side]) if side in folder.tables else None
+    if not have or len(problems) > before:
+        return None
+    if side == "train" and len(have) < len(blocks):
+        without = [model for model in blocks if model not in have]
+        problems.append(
+            f"{examples(without)}: wanted train features as {next(iter(have))} has them, found none; "
+            "add them or remove the others"
+        )
+    positional = _name(side, have, folder, listed, problems)
+    if len(problems) > before:
+        return None
+    names, source = _order(folder, side, have, listed, labels)
+    sources = [] if labels is None else [labels]
+    sources += [Labels(block.where, block.names or [], block.columns) for block in have.values()]
+    for found in sources:
+        problems += _differences(found, names, side, source, positional)
+    if side == "gallery":
+        for path in folder.tracks:
+            with collecting(problems):
+                sources.append(read_tracks(path, names, positional))
+    if len(problems) > before:
+        return None
+    for model, block in have.items():
+        blocks[model][side] = replace(block, rows=_rows(block.rows, block.names or [], names), names=names)
+    columns = _merge(names, sources, problems)
+    return pd.DataFrame({"name": names, **{column: columns[column] for column in COLUMNS if column in columns}})
+
+
+def _name(
+    side: str, have: dict[str, Block], folder: Folder, listed: list[str] | None, problems: list[str]
+) -> bool:
+    """Give every block names, from the list or by position; true if all are named by position."""
+    for model, block in have.items():
+        if block.names is None and listed is not None:
+            with collecting(problems):
+                have[model] = named(block, listed, str(folder.names[side]))
+    without = [block.where for block in have.values() if block.names is None]
+    if without and len(without) < len(have) and listed is None:
+        others = [block.where for block in have.values() if block.names is not None]
+        problems.append(
+            f"{examples(without)}: wanted names for the {side} as in {others[0]}, found rows without; "
+            f"give a list (--{side}-names) or convert the file"
+        )
+    for model, block in have.items():
+        if block.names is None:
+            have[model] = replace(block, names=[str(row) for row in range(len(block.rows))])
+    return len(without) == len(have)
+
+
+def _order(
+    folder: Folder, side: str, have: dict[str, Block], listed: list[str] | None, labels: Labels | None
+) -> tuple[list[str], str]:
+    """The names in the order of the result, and where they come from."""
+    if listed is not None:
+        return listed, str(folder.names[side])
+    if labels is not None:
+        return labels.names, labels.where
+    sets = {block.where: frozenset(block.names or ()) for block in have.values()}
+    usual = Counter(sets.values()).most_common(1)[0][0]
+    orders = {tuple(b.names or ()) for b in have.values() if b.ordered and sets[b.where] == usual}
+    source = next(where for where, names in sets.items() if names == usual)
+    return (list(orders.pop()) if len(orders) == 1 else sorted(usual)), source
+
+
+def _differences(found: Labels, names: list[str], side: str, source: str, positional: bool) -> list[str]:
+    """Names that one source lacks or has too many."""
+    wanted, present = set(names), set(found.names)
+    missing = [name for name in names if name not in present]
+    extra = [name for name in found.names if name not in wanted]
+    hint = f"these rows have no names: give a list (--{side}-names)" if positional else ""
+    problems = []
+    if missing:
+        problems.append(
+            f"{found.where}: wanted the {side} images of {source}, found {len(missing)} missing "
+            f"({examples(missing)}); {hint or 'add them here or leave them out there'}"
+        )
+    if extra:
+        problems.append(
+            f"{found.where}: wanted only the {side} images of {source}, found {len(extra)} more "
+            f"({examples(extra)}); {hint or 'leave them out here or add them there'}"
+        )
+    return problems
+
+
+def _rows(values: np.ndarray, present: list[str], names: list[str]) -> np.ndarray:
+    """The rows of ``values``, which belong to ``present``, in the order of ``names``."""
+    if present == names:
+        return values
+    place = {name: row for row, name in enumerate(present)}
+    return values[[place[name] for name in names]]
+
+
+def _merge(names: list[str], sources: list[Labels], problems: list[str]) -> dict[str, np.ndarray]:
+    """One value an image and column; sources that contradict each other are a problem."""
+    merged: dict[str, np.ndarray] = {}
+    first: dict[str, str] = {}
+    for source in sources:
+        for column, values in source.columns.items():
+            ordered = _rows(values, source.names, names)
+            if column not in merged:
+                merged[column], first[column] = ordered, source.where
+                continue
+            rows = np.flatnonzero(merged[column] != ordered)
+            if len(rows):
+                shown = [f"{names[row]}: {merged[column][row]} and {ordered[row]}" for row in rows]
+                problems.append(
+                    f"{source.where}: wanted the {column} that {first[column]} gives, found another for "
+                    f"{len(rows)} images ({examples(shown)}); correct one of them"
+                )
+    return merged
+
+
+def _check(model: str, sides: dict[str, Block]) -> None:
+    """The checks of a FeatureSet on rows that could not be joined; a side that is missing is stood in for."""
+    width = next(iter(sides.values())).rows.shape[1]
+    arrays: dict[str, Any] = {side: np.ones((1, width), np.float32) for side in ("query", "gallery")}
+    tables: dict[str, Any] = {f"{side}_table": pd.DataFrame({"name": ["0"]}) for side in arrays}
+    for side, block in sides.items():
+        arrays[side] = block.rows
+        names = block.names or [str(row) for row in range(len(block.rows))]
+        tables[f"{side}_table"] = pd.DataFrame({"name": names})
+    FeatureSet(model=model, **arrays, **tables)

@@ -1,0 +1,161 @@
+"""Text beside the features: lists of names, tables of labels, and the tracks of the AI City Challenge."""
+
+import csv
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+import numpy as np
+
+from ensemble.errors import InputError, examples, refuse_if_any
+
+CSV_COLUMNS = ("pid", "cam", "track", "frame")
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_WHOLE = re.compile(r"\s*([+-]?[0-9]{1,18})(?:\.0*)?\s*")
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What one source says about images: for each name a whole number in every column."""
+
+    where: str
+    names: list[str]
+    columns: dict[str, np.ndarray]
+
+
+def read_names(path: Path) -> list[str]:
+    """The names of a list, one a line. Raises InputError for blank lines, names given twice and empty files."""
+    lines = read_lines(path)
+    problems = _blank(path, lines) + _twice(path, "name once", (line for line in lines if line))
+    refuse_if_any(problems)
+    return lines
+
+
+def read_csv(path: Path) -> Labels:
+    """A table with the column ``name`` and any of pid, cam, track, frame; other columns are left out.
+
+    Names stay text, so ``0001`` keeps its zeros. Raises InputError with all faults of the table.
+    """
+    header, rows, problems = read_table(path)
+    if "name" not in header or len(set(header)) != len(header):
+        found = ",".join(header)
+        raise InputError([f"{path}: wanted name and any of {', '.join(CSV_COLUMNS)} as first line, found {found}"])
+    table = {title: [row[place] for row in rows] for place, title in enumerate(header)}
+    names = [name.strip() for name in table["name"]]
+    if not all(names):
+        problems.append(f"{path}: wanted a name in every line, found {names.count('')} without; fill them in")
+    problems += _twice(path, "name once", names)
+    columns = {}
+    for column in CSV_COLUMNS:
+        if column not in table:
+            continue
+        matches = [_WHOLE.fullmatch(text) for text in table[column]]
+        cells = zip(names, table[column], matches, strict=True)
+        wrong = [f"{name}: {text!r}" for name, text, match in cells if not match]
+        if wrong:
+            problems.append(
+                f"{path}: wanted whole numbers in {column}, found {examples(wrong)}; write -1 for unknown"
+            )
+        columns[column] = np.array([int(match[1]) if match else -1 for match in matches], np.int64)
+    refuse_if_any(problems)
+    return Labels(str(path), names, columns)
+
+
+def read_table(path: Path) -> tuple[list[str], list[list[str]], list[str]]:
+    """First line, complete lines and what is wrong with the others of a file with commas."""
+    try:
+        header, *rows = csv.reader(read_lines(path))
+    except csv.Error as error:
+        raise InputError([f"{path}: wanted a table with commas, found a line that is none ({error})"]) from None
+    problems = []
+    ragged = [number for number, row in enumerate(rows, 2) if len(row) != len(header)]
+    if ragged:
+        found = f"another number in line {examples(ragged)}"
+        problems.append(f"{path}: wanted {len(header)} values a line, found {found}; complete or remove them")
+    if not rows:
+        problems.append(f"{path}: wanted at least one image, found only the first line; write it again")
+    return [title.strip() for title in header], [row for row in rows if len(row) == len(header)], problems
+
+
+def read_tracks(path: Path, names: Sequence[str], positional: bool = False) -> Labels:
+    """Tracks, one a line, as the columns ``track`` (line, from 0) and ``order`` (place in the line) of ``names``.
+
+    A line holds names, or ids, separated by spaces; a space at the end of a line changes nothing. An id is the
+    number in the image's name (``000012.jpg`` is 12); where the names are not all numbers, or stand for positions
+    (``positional``), it is the place in ``names``, from 1. An image in no track gets -1 in both columns.
+    Raises InputError with all faults of the file.
+    """
+    lines = read_lines(path)
+    problems = _blank(path, lines)
+    tracks = [line.split() for line in lines]
+    tokens = [token for track in tracks for token in track]
+    numbers = [token for token in tokens if _NUMBER.fullmatch(token)]
+    texts = [token for token in tokens if not _NUMBER.fullmatch(token)]
+    if numbers and texts:
+        found = f"both ({numbers[0]} and {texts[0]})"
+        raise InputError([*problems, f"{path}: wanted only ids or only names, found {found}; use one form"])
+    place = _places(path, names, positional) if numbers else {name: row for row, name in enumerate(names)}
+    keys: list = [int(token) for token in numbers] or texts
+    unknown = list(dict.fromkeys(key for key in keys if key not in place))
+    if unknown:
+        found = f"{len(unknown)} unknown ({examples(unknown)})"
+        problems.append(f"{path}: wanted images of the gallery, found {found}; give the list of this gallery")
+    problems += _twice(path, "image in one track", keys)
+    refuse_if_any(problems)
+    columns = {column: np.full(len(names), -1, np.int64) for column in ("track", "order")}
+    rows = [place[key] for key in keys]
+    columns["track"][rows] = [line for line, track in enumerate(tracks) for _ in track]
+    columns["order"][rows] = [order for track in tracks for order in range(len(track))]
+    return Labels(str(path), list(names), columns)
+
+
+def _places(path: Path, names: Sequence[str], positional: bool) -> dict:
+    """Which row an id means."""
+    stems = [PurePath(name).stem for name in names]
+    if positional or not all(map(_NUMBER.fullmatch, stems)):
+        return {row + 1: row for row in range(len(names))}
+    places = {int(stem): row for row, stem in enumerate(stems)}
+    if len(places) != len(names):
+        found = f"several images with number {examples(repeated(map(int, stems)))}"
+        raise InputError([f"{path}: wanted ids that mean one image each, found {found}; list names instead"])
+    return places
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text file without blanks around them; at least one."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise InputError([f"{path}: wanted a text file, found none ({error.strerror}); check the path"]) from None
+    except UnicodeDecodeError as error:
+        raise InputError(
+            [f"{path}: wanted UTF-8 text, found another byte at {error.start}; save it again"]
+        ) from None
+    lines = [line.strip() for line in text.split("\n")]
+    if lines[-1] == "":
+        lines.pop()
+    if not lines:
+        raise InputError([f"{path}: wanted one image a line, found an empty file; write it again"])
+    return lines
+
+
+def repeated(values: Iterable) -> list:
+    """The values that come again, each once, in the order of their second coming."""
+    seen: set = set()
+    again: dict = {}
+    for value in values:
+        if value in seen:
+            again[value] = True
+        seen.add(value)
+    return list(again)
+
+
+def _blank(path: Path, lines: list[str]) -> list[str]:
+    numbers = [number for number, line in enumerate(lines, 1) if not line]
+    return [f"{path}: wanted no empty lines, found line {examples(numbers)} empty; remove them"] if numbers else []
+
+
+def _twice(path: Path, wanted: str, values: Iterable) -> list[str]:
+    again = repeated(values)
+    return [f"{path}: wanted every {wanted}, found again {examples(again)}; remove the copies"] if again else []

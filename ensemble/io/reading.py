@@ -1,0 +1,62 @@
+"""The way in: look at a folder, then read its models. Every problem of a folder comes in one message."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from ensemble.errors import examples, refuse_if_any
+from ensemble.features import FeatureSet
+from ensemble.io.folder import Folder, look
+from ensemble.io.join import join
+
+
+def scan(
+    folder: Path,
+    *,
+    query_names: Path | None = None,
+    gallery_names: Path | None = None,
+    tracks: Path | None = None,
+) -> Folder:
+    """Look at a folder: its models, lists and tables, and the names of the vocabulary that reading will provide.
+
+    query_names, gallery_names:  name lists that take the place of the folder's; they set the order of the rows.
+    tracks:                      a track list (ids or names) that takes the place of the folder's.
+    Raises: InputError with every problem. As soon as there is one, the features are read as well, so that the
+            message holds theirs too.
+    Cost:   the keys of .npz, .safetensors and .mat files, the whole of .pkl and .pt files that hold a model each,
+            nothing of the others.
+    """
+    found, problems = look(Path(folder), query_names, gallery_names, tracks)
+    if problems:
+        join(found, list(found.models), problems)
+    refuse_if_any(list(dict.fromkeys(problems)))
+    return found
+
+
+def read(folder: Folder, models: Sequence[str] | None = None) -> list[FeatureSet]:
+    """Read the models of a folder, all or the named ones, in that order; float16 and float64 become float32.
+
+    All sets share the order of their rows and the tables (``ensemble.io.join`` says which order).
+    Raises: InputError with every problem of all models and lists.
+    Cost:   memory for all features and, for a moment, one more model.
+    """
+    chosen = list(folder.models) if models is None else list(models)
+    unknown = [model for model in chosen if model not in folder.models]
+    problems = []
+    for model in unknown:
+        near = get_close_matches(model, folder.models, 1) or [examples(list(folder.models))]
+        problems.append(f"{folder.path}: wanted the model {model}, found none of that name; there is {near[0]}")
+    sets = join(folder, [model for model in folder.models if model in chosen], problems)
+    refuse_if_any(list(dict.fromkeys(problems)))
+    return [sets[model] for model in chosen]
+
+
+def read_folder(
+    folder: Path,
+    *,
+    query_names: Path | None = None,
+    gallery_names: Path | None = None,
+    tracks: Path | None = None,
+) -> list[FeatureSet]:
+    """``scan``, then ``read`` everything."""
+    return read(scan(folder, query_names=query_names, gallery_names=gallery_names, tracks=tracks))

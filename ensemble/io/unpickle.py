@@ -1,0 +1,149 @@
+"""A pickle machine that builds only what is on the allow-list.
+
+It is Python's own unpickler, the one written in Python: its memo is a dictionary, where the C one allocates a
+table as long as the largest index that the file cares to name. ``find_class`` looks names up and imports
+nothing, so it does not matter how a name is spelled or which opcode asks for it; opcodes that make objects in
+other ways are refused. Python 2 text is read as Latin-1, which turns array data back into the same bytes.
+"""
+
+import io
+import mmap
+import pickle
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ensemble.io import allowed
+from ensemble.io.allowed import CONSTRUCTORS, Refused
+
+Source = io.BytesIO | mmap.mmap  # both give less, never allocate more, when asked for more than there is
+
+
+def unpickle(source: Source, size: int, persistent: Callable[[Any], Any] | None = None) -> Any:
+    """Read one pickle and leave ``source`` behind its last byte.
+
+    size:        bytes of the source; no honest pickle builds more than its file holds.
+    persistent:  answers the file's references to outside data (torch keeps its storages so).
+    Raises:      :class:`Refused` naming what is not allowed; what a broken file raises is any of
+                 ``ensemble.io.containers.BROKEN``.
+    """
+    return _Machine(source, size, persistent).load()
+
+
+class _Machine(pickle._Unpickler):
+    """Overrides every opcode that calls, sets or allocates on behalf of the file."""
+
+    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)
+    stack: list
+    pop_mark: Callable[[], list]
+    read: Callable[[int], bytes]
+    readline: Callable[[], bytes]
+
+    def __init__(self, source: Source, size: int, persistent: Callable[[Any], Any] | None) -> None:
+        super().__init__(source, encoding="latin-1")
+        self.budget = 8 * size + 4096
+        self.persistent = persistent
+
+    def find_class(self, module: str, name: str) -> object:
+        try:
+            return CONSTRUCTORS[module, name]
+        except KeyError:
+            raise Refused(f"{module}.{name}") from None
+
+    def persistent_load(self, pid: object) -> Any:
+        if self.persistent is None:
+            raise Refused("a reference to data outside the file")
+        return self.persistent(pid)
+
+    def load_reduce(self) -> None:
+        arguments = self.stack.pop()
+        function = self.stack[-1]
+        if not isinstance(function, FunctionType) or not isinstance(arguments, tuple):
+            raise Refused(f"a call of {getattr(function, 'name', type(function).__name__)}")
+        # A few bytes can ask for one more copy of something large, again and again.
+        self.spend(sum(len(part) for part in arguments if isinstance(part, (str, bytes, bytearray, list, tuple))))
+        self.stack[-1] = function(*arguments)
+
+    def load_build(self) -> None:
+        state = self.stack.pop()
+        target = self.stack[-1]
+        if isinstance(target, np.ndarray):
+            self.spend(len(state[-1]) if isinstance(state, tuple) and isinstance(state[-1], (str, bytes)) else 0)
+            allowed.fill_array(target, state)
+        elif isinstance(target, allowed.Dtype):
+            allowed.fill_dtype(target, state)
+        elif not isinstance(target, dict):  # torch hangs `_metadata` on its dictionaries: no data, left out
+            raise Refused(f"attributes set on {type(target).__name__}")
+
+    def load_setitem(self) -> None:
+        item = self.stack[-2:]
+        del self.stack[-2:]
+        allowed.fill_mapping(self.stack[-1], item)
+
+    def load_setitems(self) -> None:
+        items = self.pop_mark()
+        allowed.fill_mapping(self.stack[-1], items)
+
+    def load_dict(self) -> None:
+        made: dict = {}
+        allowed.fill_mapping(made, self.pop_mark())
+        self.stack.append(made)
+
+    def load_additems(self) -> None:
+        items = self.pop_mark()
+        if not isinstance(self.stack[-1], set):
+            raise Refused(f"items added to {type(self.stack[-1]).__name__}")
+        self.stack[-1].update(allowed.plain(items))
+
+    def load_frozenset(self) -> None:
+        items = self.pop_mark()
+        self.stack.append(frozenset(allowed.plain(items)))
+
+    def load_bytearray8(self) -> None:
+        length = int.from_bytes(self.read(8), "little")
+        self.stack.append(bytearray(self.read(length)))
+
+    def load_inst(self) -> None:
+        module, name = (self.readline()[:-1].decode("latin-1") for _ in range(2))
+        self.find_class(module, name)
+        self.refuse()
+
+    def load_append(self) -> None:
+        self.extend([self.stack.pop()])
+
+    def load_appends(self) -> None:
+        self.extend(self.pop_mark())
+
+    def extend(self, items: list) -> None:
+        if not isinstance(self.stack[-1], list):
+            raise Refused(f"items appended to {type(self.stack[-1]).__name__}")
+        self.stack[-1].extend(items)
+
+    def refuse(self) -> None:
+        raise Refused("an object that is not a container or an array of numbers")
+
+    def spend(self, amount: int) -> None:
+        self.budget -= amount
+        if self.budget < 0:
+            raise Refused("copies of its own content that are larger than the file")
+
+
+_OWN = {
+    pickle.REDUCE: _Machine.load_reduce,
+    pickle.BUILD: _Machine.load_build,
+    pickle.SETITEM: _Machine.load_setitem,
+    pickle.SETITEMS: _Machine.load_setitems,
+    pickle.DICT: _Machine.load_dict,
+    pickle.ADDITEMS: _Machine.load_additems,
+    pickle.FROZENSET: _Machine.load_frozenset,
+    pickle.BYTEARRAY8: _Machine.load_bytearray8,
+    pickle.INST: _Machine.load_inst,
+    pickle.APPEND: _Machine.load_append,
+    pickle.APPENDS: _Machine.load_appends,
+}
+for _opcode, _load in _OWN.items():
+    _Machine.dispatch[_opcode[0]] = _load
+for _opcode in (pickle.EXT1, pickle.EXT2, pickle.EXT4, pickle.OBJ, pickle.NEWOBJ, pickle.NEWOBJ_EX):
+    _Machine.dispatch[_opcode[0]] = _Machine.refuse

@@ -1,0 +1,55 @@
+"""Files that are whole or not there, and the project's own format."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import numpy as np
+
+from ensemble.errors import InputError
+from ensemble.features import COLUMNS, SIDES, FeatureSet
+
+
+@contextmanager
+def beside(path: Path, mode: Literal["w", "wb"] = "w") -> Iterator[IO[Any]]:
+    """Write to a file beside ``path`` that takes its place when all is written, and vanishes when not.
+
+    Text is UTF-8 with LF. Folders on the way are made. Raises InputError where the disk refuses.
+    """
+    path = Path(path)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open(mode, **text) as file:  # type: ignore[call-overload]
+            yield file
+        os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(
+            [f"{path}: wanted to write it, but {error.strerror or error}; choose another place or make room"]
+        ) from None
+    finally:
+        with suppress(OSError):  # gone already, or never made
+            temporary.unlink()
+
+
+def write_npz(path: Path, feature_set: FeatureSet) -> None:
+    """Write one model as ``MODEL.npz``: the vocabulary as keys, names as text, the same bytes for the same set.
+
+    Keys: ``query``, ``gallery``, ``train`` (where there is one) in float32; for each side ``SIDE_name`` and the
+    columns of its table in int64. Uncompressed: features do not shrink.
+    """
+    entries: dict[str, np.ndarray] = {}
+    for side in SIDES:
+        rows, table = getattr(feature_set, side), getattr(feature_set, f"{side}_table")
+        if rows is None:
+            continue
+        entries[side] = rows
+        entries[f"{side}_name"] = np.array(table["name"].tolist(), np.str_)
+        for column in COLUMNS:
+            if column in table.columns:
+                entries[f"{side}_{column}"] = table[column].to_numpy(np.int64)
+    with beside(path, "wb") as file:
+        np.savez(file, **entries)  # type: ignore[arg-type]

@@ -1,0 +1,285 @@
+"""``python -m ensemble.run``: a folder of feature files in; submission, resolved recipe and record out."""
+
+import argparse
+import hashlib
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import postproc
+from ensemble import __version__, errors, io, pipeline, plan, recipe, steps, submission
+from ensemble.errors import InputError
+from ensemble.protocols import AP_RULES, DENOMINATORS, JUNK, PROTOCOLS, Protocol
+from postproc import runtime
+
+UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "": 1}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    options = parser().parse_args(arguments)
+    if options.list_steps:
+        list_steps()
+        return 0
+    if options.list_recipes:
+        list_recipes()
+        return 0
+    if options.features is None:
+        raise InputError(["--features: wanted a folder with feature files, found nothing; see --help"])
+    checked = prepare(options)
+    if options.dry_run:
+        describe(checked)
+        return 0
+    return execute(options, checked)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options, most of them shared with ``ensemble.evaluate``."""
+    p = argparse.ArgumentParser(prog="python -m ensemble.run", description=__doc__)
+    add_inputs(p)
+    p.add_argument("--out", type=Path, metavar="DIR", help="where results go (default: runs/RECIPE)")
+    p.add_argument("--dry-run", action="store_true", help="check everything, read no feature, write nothing")
+    p.add_argument("--list-steps", action="store_true", help="what a recipe can use, with settings")
+    p.add_argument("--list-recipes", action="store_true", help="the recipes that come with the package")
+    return p
+
+
+def add_inputs(p: argparse.ArgumentParser) -> None:
+    """Options that say what to read and how to run it."""
+    p.add_argument("--features", type=Path, metavar="DIR", help="folder with the models' feature files")
+    p.add_argument(
+        "--recipe", default="default", metavar="NAME|FILE", help="see --list-recipes (default: default)"
+    )
+    p.add_argument("--set", action="append", default=[], metavar="STEP.SETTING=VALUE", help="change a setting")
+    p.add_argument("--query-names", type=Path, metavar="FILE", help="list of query names, one a line")
+    p.add_argument("--gallery-names", type=Path, metavar="FILE", help="list of gallery names, one a line")
+    p.add_argument("--tracks", type=Path, metavar="FILE", help="track file, one track a line")
+    p.add_argument("--protocol", choices=PROTOCOLS, help="how to score, instead of the recipe's")
+    p.add_argument("--ap", choices=AP_RULES, help="change the protocol's rule of the average precision")
+    p.add_argument("--denominator", choices=DENOMINATORS, help="change what the protocol averages over")
+    p.add_argument("--junk", choices=JUNK, help="change what the protocol removes from a ranking")
+    p.add_argument("--cut", type=int, metavar="K", help="score only the first K places")
+    p.add_argument("--threads", type=int, metavar="N", help="threads (default: one a processor)")
+    p.add_argument("--memory", metavar="SIZE", help="do not start what needs more, for example 4GB")
+
+
+def prepare(options: argparse.Namespace) -> plan.Plan:
+    """Load, look and check; every problem that can be found before a feature is read, in one error."""
+    problems: list[str] = []
+    folder = loaded = None
+    for name in ("threads", "cut"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            problems.append(f"--{name}: wanted 1 or more, found {value}")
+    try:
+        loaded = recipe.override(recipe.load(options.recipe), options.set)
+        memory_limit(options)
+    except InputError as error:
+        problems += error.problems
+    try:
+        folder = io.scan(
+            options.features,
+            query_names=options.query_names,
+            gallery_names=options.gallery_names,
+            tracks=options.tracks,
+        )
+    except InputError as error:
+        problems += error.problems
+    checked = None
+    if folder and loaded:
+        try:
+            checked = plan.check(loaded, folder)
+        except InputError as error:
+            problems += error.problems
+    errors.refuse_if_any(problems)
+    assert checked is not None
+    sizes = plan.counts(checked.folder)
+    if sizes is not None:
+        with postproc.using(threads=options.threads):
+            errors.refuse_if_any(
+                plan.memory_problems(
+                    checked, *sizes, memory_limit(options), whole_answer=needs_all(options, checked)
+                )
+            )
+    return checked
+
+
+def needs_all(options: argparse.Namespace, checked: plan.Plan) -> bool:
+    """Whether there are labels and the protocol looks at whole rankings."""
+    labelled = {"query_pid", "gallery_pid"} <= checked.folder.columns
+    return labelled and protocol(options, checked.recipe).top_k is None
+
+
+def protocol(options: argparse.Namespace, used: recipe.Recipe) -> Protocol:
+    """The recipe's protocol or the one asked for, with single rules changed."""
+    named = PROTOCOLS[options.protocol or used.protocol]
+    rules = {"ap": options.ap, "denominator": options.denominator, "junk": options.junk, "top_k": options.cut}
+    return replace(named, **{name: value for name, value in rules.items() if value is not None})
+
+
+def memory_limit(options: argparse.Namespace) -> int | None:
+    """``--memory`` in bytes."""
+    if options.memory is None:
+        return None
+    text = options.memory.strip().upper()
+    digits = text.rstrip("KMGIB")
+    unit = text[len(digits) :].strip()
+    unit = unit if unit in UNITS or unit + "B" not in UNITS else unit + "B"
+    try:
+        size = float(digits)
+        return int(size * UNITS[unit]) if size > 0 else int("no")
+    except (ValueError, KeyError):
+        raise InputError([f"--memory: wanted a size such as 4GB, found {options.memory!r}"]) from None
+
+
+def walk(options: argparse.Namespace, checked: plan.Plan) -> pipeline.Result:
+    """Run the plan under the options' threads and memory, printing a line a step."""
+    limit = memory_limit(options)
+    scored = {"query_pid", "gallery_pid"} <= checked.folder.columns
+    print(f"{checked.recipe.name}: {checked.recipe.about}")
+    print(pipeline.heading(scored))
+    with postproc.using(threads=options.threads, memory=limit):
+        run = pipeline.Run(
+            checked,
+            lambda line: print(pipeline.text(line), flush=True),
+            protocol=protocol(options, checked.recipe),
+            memory=limit,
+        )
+        return run()
+
+
+def execute(options: argparse.Namespace, checked: plan.Plan) -> int:
+    """Run and write; nothing is written before everything is computed."""
+    result = walk(options, checked)
+    out = options.out or Path("runs") / checked.recipe.name
+    out.mkdir(parents=True, exist_ok=True)
+    written = [write_submission(out, checked.recipe, result)]
+    for name, content in (
+        ("recipe.toml", recipe_text(checked)),
+        ("run.json", json.dumps(record(options, checked, result), indent=1) + "\n"),
+    ):
+        with io.beside(out / name, "w") as stream:
+            stream.write(content)
+        written.append(out / name)
+    print(score_text(result))
+    for path in written:
+        print(path)
+    return 0
+
+
+def write_submission(out: Path, used: recipe.Recipe, result: pipeline.Result) -> Path:
+    """What the recipe names, or ``ranking.csv`` where the images have no numbers for a ``track2.txt``."""
+    queries, gallery = (list(t["name"]) for t in (result.images.query_table, result.images.gallery_table))
+    if used.submission == "track2":
+        numbered = (
+            [str(int(name) + 1) for name in gallery]
+            if gallery == [str(i) for i in range(len(gallery))]
+            else gallery
+        )
+        try:
+            submission.write_track2(out / submission.TRACK2, result.ranking, queries, numbered, top_k=used.top_k)
+            return out / submission.TRACK2
+        except InputError as error:
+            print(f"no {submission.TRACK2}: {error.problems[0]}")
+    submission.write_csv(out / "ranking.csv", result.ranking, result.distances, queries, gallery)
+    return out / "ranking.csv"
+
+
+def recipe_text(checked: plan.Plan) -> str:
+    """The recipe as it was run, models by their names, settings with the changes; runs again as it is."""
+    import tomli_w
+
+    content = checked.recipe.as_toml()
+    for branch, models in zip(content["branch"], checked.models, strict=True):
+        branch["models"] = list(models)
+    return tomli_w.dumps(content)
+
+
+def record(options: argparse.Namespace, checked: plan.Plan, result: pipeline.Result) -> dict[str, Any]:
+    """What ran on what, for whoever wants to know later."""
+    libraries = ("numpy", "scipy", "scikit-learn", "numba", "pandas")
+    return {
+        "recipe": checked.recipe.as_toml() | {"name": checked.recipe.name},
+        "inputs": {str(path): sha256(path) for path in checked.folder.inputs},
+        "models": [list(models) for models in checked.models],
+        "queries": len(result.images.query_table),
+        "gallery": len(result.images.gallery_table),
+        "versions": {
+            "reid-ensemble": __version__,
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in libraries},
+        },
+        "threads": options.threads or runtime.current().threads,
+        "steps": [
+            {
+                "step": line.step,
+                "what": line.what,
+                "shape": line.shape,
+                "seconds": round(line.seconds, 3),
+                "peak_bytes": line.peak_bytes,
+                "mAP": line.mAP,
+            }
+            for line in result.lines
+        ],
+        "seconds": round(sum(line.seconds for line in result.lines), 3),
+        "scores": result.scores.as_json() if result.scores else None,
+    }
+
+
+def score_text(result: pipeline.Result) -> str:
+    """The scores with their protocol, or a sentence that says why there are none."""
+    if result.scores is None:
+        return "no scores: these images have no labels (a pid column in query.csv and gallery.csv)"
+    s = result.scores
+    values = (
+        f"mAP {s.mAP:.4f}  rank-1 {s.rank1:.4f}  rank-5 {s.rank5:.4f}  rank-10 {s.rank10:.4f}  mINP {s.mINP:.4f}"
+    )
+    text = f"{values}\n{s.describe()}"
+    if len(s.without_match):
+        names = [result.images.query_table["name"].iloc[row] for row in s.without_match]
+        text += f"\n{len(names)} queries without a match: {errors.examples(names, 5)}"
+    return text
+
+
+def describe(checked: plan.Plan) -> None:
+    """Say what would run."""
+    print(f"{checked.recipe.name}: {checked.recipe.about}")
+    for branch, models in zip(checked.recipe.branches, checked.models, strict=True):
+        names = [use.name for use in (*branch.each, *([branch.join] if branch.join else []), *branch.steps)]
+        print(f"  {errors.examples(models, 8)}: {' -> '.join(names) or 'nothing'}")
+    tail = [use.name for use in (*([checked.recipe.join] if checked.recipe.join else []), *checked.recipe.steps)]
+    if tail:
+        print(f"  then {' -> '.join(tail)}")
+    print(f"  provided: {', '.join(sorted(checked.folder.columns))}")
+    print("everything fits; nothing was read or written")
+
+
+def list_steps() -> None:
+    """Every step: what it does, what it needs, its settings and their defaults."""
+    for step in steps.catalogue().values():
+        print(f"{step.name}: {step.summary}")
+        print(f"    needs {', '.join(step.needs)}; gives {', '.join(step.gives)}")
+        if step.may_use:
+            print(f"    may use {', '.join(step.may_use)}")
+        for name, default in step.settings.items():
+            print(f"    {name} = {json.dumps(default) if default is not None else '(none)'}")
+
+
+def list_recipes() -> None:
+    """Every recipe of the package with its description."""
+    for name in recipe.available():
+        print(f"{name}: {recipe.load(name).about}")
+
+
+def sha256(path: Path) -> str:
+    """The hexadecimal digest of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+if __name__ == "__main__":
+    errors.main(main)
