@@ -52,7 +52,7 @@ def main() -> None:
     print(f"rerank / product = {seconds['rerank'] / seconds['product']:.3f}")
     if options.plain:
         print(f"plain / rerank = {seconds['plain'] / seconds['rerank']:.1f}")
-        print(f"largest difference between the two: {runs['plain'][0]['difference']:.1e}")
+        print(f"difference between the two: {runs['plain'][0]['difference']}")
 
 
 def child(kind: str, options: argparse.Namespace) -> dict:
@@ -95,7 +95,8 @@ def usual(size: str, top_k: int | None) -> dict:
     seconds, most = time.perf_counter() - started, peak()
     from postproc import rerank
 
-    difference = float(abs(rerank(query, gallery) - wanted).max())
+    away = abs(rerank(query, gallery) - wanted)
+    difference = f"{np.median(away):.0e} in the median, {(away > 1e-5).mean():.1e} of the entries beyond 1e-5"
     return {"seconds": seconds, "over_features": most - query.nbytes - gallery.nbytes, "difference": difference}
 
 

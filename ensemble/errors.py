@@ -25,15 +25,26 @@ def examples(names: Sequence[object], most: int = 3) -> str:
 
 
 def main(command: Callable[[Sequence[str] | None], int]) -> None:
-    """Run a command line: an :class:`InputError` becomes its lines on stderr and exit status 2."""
+    """Run a command line: what the user can mend becomes lines on stderr and exit status 2, not a traceback."""
     try:
         status = command(None)
     except InputError as error:
-        count = len(error.problems)
-        print(f"error: {count} problem{'s' if count != 1 else ''}", file=sys.stderr)
-        for problem in error.problems:
-            print(f"  {problem}", file=sys.stderr)
-        status = 2
+        status = _tell(error.problems)
+    except OSError as error:
+        where = error.filename or "file"
+        status = _tell([f"{where}: wanted to read or write it, found: {error.strerror or error}; check the path"])
+    except MemoryError as error:
+        status = _tell(
+            [f"memory: wanted more than there is ({error}); use fewer models, or --memory to know before"]
+        )
     except KeyboardInterrupt:
         status = 130
     sys.exit(status)
+
+
+def _tell(problems: Sequence[str]) -> int:
+    count = len(problems)
+    print(f"error: {count} problem{'s' if count != 1 else ''}", file=sys.stderr)
+    for problem in problems:
+        print(f"  {problem}", file=sys.stderr)
+    return 2

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 
-from ensemble import errors, run
+from ensemble import errors, results, run
 from ensemble.errors import InputError
 
 
@@ -23,8 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with redirect_stdout(sys.stderr if options.json else sys.stdout):
         result = run.walk(options, checked)
     if result.scores is None:
-        raise InputError([run.score_text(result)])
-    print(json.dumps(result.scores.as_json()) if options.json else run.score_text(result))
+        raise InputError([results.score_text(result)])
+    print(json.dumps(results.scores_json(result)) if options.json else results.score_text(result))
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -52,7 +53,8 @@ def _line(entry: Entry) -> str:
     parts = [part for part in (entry.name, f"{count}{entry.shape}", entry.dtype) if part]
     line = " ".join(parts)
     if entry.examples:
-        more = ", …" if entry.count > len(entry.examples) or sum(entry.shape) > len(entry.examples) else ""
+        values = entry.count if entry.count > 1 else math.prod(entry.shape)
+        more = ", …" if values > len(entry.examples) else ""
         line += f": {', '.join(entry.examples)}{more}"
     if entry.not_finite:
         line += f"; {entry.not_finite} values are NaN or infinite"

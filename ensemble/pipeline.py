@@ -9,11 +9,11 @@ import numpy as np
 
 import postproc
 from ensemble import fusion, io, steps
-from ensemble.errors import refuse_if_any
+from ensemble.errors import InputError, refuse_if_any
 from ensemble.features import SIDES, FeatureSet
 from ensemble.plan import Plan, memory_problems
 from ensemble.protocols import PROTOCOLS, Protocol
-from ensemble.recipe import Branch, Use
+from ensemble.recipe import Use
 from ensemble.scores import Scores, score, score_ranking
 
 State = dict[str, Any]
@@ -34,13 +34,18 @@ class Line:
 
 @dataclass(frozen=True)
 class Result:
-    """The end of a run: gallery rows nearest first (-1: none), the scores, and the set that names the rows."""
+    """The end of a run: (nq, k) gallery rows nearest first (-1: none), how far they are, scores, and names.
+
+    Where ``scores`` is None, ``unscored`` says why.
+    """
 
     ranking: np.ndarray
     distances: np.ndarray
     scores: Scores | None
+    unscored: str
     lines: tuple[Line, ...]
-    images: FeatureSet
+    query_names: list[str]
+    gallery_names: list[str]
 
 
 class Run:
@@ -57,53 +62,59 @@ class Run:
         self.plan, self.show, self.memory = plan, show, memory
         self.protocol = protocol or PROTOCOLS[plan.recipe.protocol]
         self.lines: list[Line] = []
-        self.images: FeatureSet | None = None
         self.labels: dict[str, Any] = {}
+        self.scores: Scores | None = None
+        self.unscored = "these images have no labels (a pid column in query.csv and gallery.csv)"
+        self.query_names: list[str] = []
+        self.gallery_names: list[str] = []
 
     def __call__(self) -> Result:
         """Run everything; the answer holds ``top_k`` images a query, or all of them where labels need that."""
         recipe = self.plan.recipe
-        states = [
-            self._branch(branch, models, last=len(recipe.branches) == 1 and not recipe.steps)
-            for branch, models in zip(recipe.branches, self.plan.models, strict=True)
-        ]
+        waiting = self._read()
+        states = []
+        for number, (branch, models) in enumerate(zip(recipe.branches, self.plan.models, strict=True), 1):
+            later = {model for others in self.plan.models[number:] for model in others}
+            parts = [
+                self._model(waiting[model] if model in later else waiting.pop(model), branch.each)
+                for model in models
+            ]
+            state = parts.pop() if len(parts) == 1 else self._concat(branch.join, parts)
+            states.append(self._steps(branch.steps, state, last=len(recipe.branches) == 1 and not recipe.steps))
         state = states[0]
-        if len(states) > 1 and recipe.join:
+        if len(states) > 1:
             state = self._join_distances(recipe.join, states)
-        state = self._steps(recipe.steps, state, last=True)
-        assert self.images is not None
-        return self._result(state, self.images)
+        return self._result(self._steps(recipe.steps, state, last=True))
 
     @property
     def needs_all(self) -> bool:
         """Whether the scores look at the whole ranking of every query."""
         return bool(self.labels) and self.protocol.top_k is None
 
-    def _branch(self, branch: Branch, models: Sequence[str], *, last: bool) -> State:
-        parts = [self._model(model, branch.each) for model in models]
-        state = parts[0] if len(parts) == 1 else self._concat(branch.join, parts)
-        parts.clear()
-        return self._steps(branch.steps, state, last=last)
-
-    def _model(self, model: str, each: Sequence[Use]) -> State:
+    def _read(self) -> dict[str, FeatureSet]:
+        """Every model that the plan names, joined by name; labels and names are kept for the end."""
         started = time.perf_counter()
-        (features,) = io.read(self.plan.folder, [model])
-        if self.images is None:
-            self.images = features
-            data = features.data()
-            if all(name in data for name in SCORED):
-                self.labels = {name: data[name] for name in (*SCORED, "query_cam", "gallery_cam") if name in data}
-            refuse_if_any(
-                memory_problems(
-                    self.plan, len(features.query), len(features.gallery), self.memory, whole_answer=self.needs_all
-                )
-            )
+        models = list(dict.fromkeys(model for models in self.plan.models for model in models))
+        sets = {features.model: features for features in io.read(self.plan.folder, models)}
+        images = sets[models[0]]
+        data = images.data()
+        if all(name in data for name in SCORED):
+            self.labels = {name: data[name] for name in (*SCORED, "query_cam", "gallery_cam") if name in data}
+        self.query_names, self.gallery_names = list(images.query_table["name"]), list(images.gallery_table["name"])
+        nq, ng = len(self.query_names), len(self.gallery_names)
+        refuse_if_any(memory_problems(self.plan, nq, ng, self.memory, whole_answer=self.needs_all))
+        seconds = time.perf_counter() - started
+        what = f"{len(models)} model{'s' if len(models) > 1 else ''}"
+        self._show(Line("read", what, f"{nq} + {ng} images", seconds, peak_memory(), None))
+        return sets
+
+    def _model(self, features: FeatureSet, each: Sequence[Use]) -> State:
         state: State = {name: value for name, value in features.data().items() if name not in SCORED}
-        self._line("read", model, state, started)
-        return self._steps(each, state, last=False, what=model)
+        self._line("model", features.model, state, time.perf_counter())
+        return self._steps(each, state, last=False, what=features.model)
 
     def _concat(self, join: Use | None, parts: list[State]) -> State:
-        assert join is not None
+        assert join is not None  # the plan was checked
         started = time.perf_counter()
         joined = dict(parts[0])
         for side in SIDES:
@@ -113,7 +124,8 @@ class Run:
         self._line(join.name, f"{len(parts)} models", joined, started)
         return joined
 
-    def _join_distances(self, join: Use, states: list[State]) -> State:
+    def _join_distances(self, join: Use | None, states: list[State]) -> State:
+        assert join is not None  # the plan was checked
         started = time.perf_counter()
         joined = {name: value for name, value in states[0].items() if name not in SIDES}
         joined["distances"] = fusion.AFTER[join.name](
@@ -130,7 +142,10 @@ class Run:
             cut = last and number == len(uses) and not self.needs_all and "top_k" in step.settings
             if cut and settings.get("top_k") is None:  # the same answer, only as long as somebody looks at it
                 settings["top_k"] = max(self.plan.recipe.top_k, self.protocol.top_k or 0)
-            given = steps.apply(step, state, settings)
+            try:
+                given = steps.apply(step, state, settings)
+            except (ValueError, TypeError) as error:
+                raise InputError([f"{use.where} ({use.name}), {error}"]) from error
             if "distances" in given or "nearest" in given:
                 state = {name: value for name, value in state.items() if name not in SIDES}
             state = {**state, **given}
@@ -140,8 +155,10 @@ class Run:
 
     def _line(self, step: str, what: str, state: State, started: float) -> None:
         seconds = time.perf_counter() - started
-        scores = self._score(state)
-        line = Line(step, what, _shape(state), seconds, peak_memory(), scores.mAP if scores else None)
+        scores = self.scores = self._score(state)
+        self._show(Line(step, what, _shape(state), seconds, peak_memory(), scores.mAP if scores else None))
+
+    def _show(self, line: Line) -> None:
         self.lines.append(line)
         self.show(line)
 
@@ -149,6 +166,13 @@ class Run:
         """The scores of whatever the state is at; features by their squared Euclidean distances."""
         if not self.labels:
             return None
+        try:
+            return self._scores_of(state)
+        except ValueError as error:  # labels that allow no score cost the scores, not the ranking
+            self.unscored = str(error)
+            return None
+
+    def _scores_of(self, state: State) -> Scores:
         if "nearest" in state:
             return score_ranking(state["nearest"].rows, **self.labels, protocol=self.protocol)
         distances = (
@@ -156,15 +180,23 @@ class Run:
         )
         return score(distances, **self.labels, protocol=self.protocol)
 
-    def _result(self, state: State, images: FeatureSet) -> Result:
+    def _result(self, state: State) -> Result:
+        k = self.plan.recipe.top_k
         if "nearest" in state:
             nearest: postproc.Nearest = state["nearest"]
-            rows, values = nearest.rows, nearest.distances
+            rows, values = nearest.rows[:, :k], nearest.distances[:, :k]
         else:
-            rows = postproc.rank(state["distances"], top_k=self.plan.recipe.top_k)
+            rows = postproc.rank(state["distances"], top_k=k)
             values = np.take_along_axis(state["distances"], np.maximum(rows, 0), axis=1)
-        k = self.plan.recipe.top_k
-        return Result(rows[:, :k], values[:, :k], self._score(state), tuple(self.lines), images)
+        return Result(
+            ranking=rows,
+            distances=values,
+            scores=self.scores,
+            unscored=self.unscored,
+            lines=tuple(self.lines),
+            query_names=self.query_names,
+            gallery_names=self.gallery_names,
+        )
 
 
 def peak_memory() -> int | None:

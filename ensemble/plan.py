@@ -80,10 +80,13 @@ def memory_needed(plan: Plan, nq: int, ng: int, *, whole_answer: bool, threads: 
         k1 = max(k1, int({**defaults, **use.settings}.get("k1", 1)))
         k2 = max(k2, int({**defaults, **use.settings}.get("k2", 1)))
     graph = images * (24 * max(k1 + 1, k2) + 16 * (k1 + 1) * (1 + k2 // 2))
-    strip = max(128 * MEGABYTE, 128 * ng * 4) if not whole_answer else 0
-    answers = nq * ng * 4 * (len(plan.recipe.branches) + 1 if len(plan.recipe.branches) > 1 else 1)
+    answer = nq * ng * 4
+    branches = len(plan.recipe.branches)
+    held = answer * (branches + 1 if branches > 1 else 1)
+    if not whole_answer:
+        held = min(held, max(128 * MEGABYTE, 128 * ng * 4))  # one strip of it
     tiles = threads * 4 * MEGABYTE
-    return PROGRAM + 3 * features + graph + tiles + (answers if whole_answer else strip)
+    return PROGRAM + 3 * features + graph + tiles + held
 
 
 def memory_problems(plan: Plan, nq: int, ng: int, limit: int | None, *, whole_answer: bool) -> list[str]:

@@ -1,17 +1,13 @@
 """``python -m ensemble.run``: a folder of feature files in; submission, resolved recipe and record out."""
 
 import argparse
-import hashlib
 import json
-import platform
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import postproc
-from ensemble import __version__, errors, io, pipeline, plan, recipe, steps, submission
+from ensemble import errors, io, pipeline, plan, recipe, results, steps
 from ensemble.errors import InputError
 from ensemble.protocols import AP_RULES, DENOMINATORS, JUNK, PROTOCOLS, Protocol
 from postproc import runtime
@@ -156,93 +152,11 @@ def execute(options: argparse.Namespace, checked: plan.Plan) -> int:
     """Run and write; nothing is written before everything is computed."""
     result = walk(options, checked)
     out = options.out or Path("runs") / checked.recipe.name
-    out.mkdir(parents=True, exist_ok=True)
-    written = [write_submission(out, checked.recipe, result)]
-    for name, content in (
-        ("recipe.toml", recipe_text(checked)),
-        ("run.json", json.dumps(record(options, checked, result), indent=1) + "\n"),
-    ):
-        with io.beside(out / name, "w") as stream:
-            stream.write(content)
-        written.append(out / name)
-    print(score_text(result))
+    written = results.write(out, checked, result, threads=options.threads or runtime.current().threads)
+    print(results.score_text(result))
     for path in written:
         print(path)
     return 0
-
-
-def write_submission(out: Path, used: recipe.Recipe, result: pipeline.Result) -> Path:
-    """What the recipe names, or ``ranking.csv`` where the images have no numbers for a ``track2.txt``."""
-    queries, gallery = (list(t["name"]) for t in (result.images.query_table, result.images.gallery_table))
-    if used.submission == "track2":
-        numbered = (
-            [str(int(name) + 1) for name in gallery]
-            if gallery == [str(i) for i in range(len(gallery))]
-            else gallery
-        )
-        try:
-            submission.write_track2(out / submission.TRACK2, result.ranking, queries, numbered, top_k=used.top_k)
-            return out / submission.TRACK2
-        except InputError as error:
-            print(f"no {submission.TRACK2}: {error.problems[0]}")
-    submission.write_csv(out / "ranking.csv", result.ranking, result.distances, queries, gallery)
-    return out / "ranking.csv"
-
-
-def recipe_text(checked: plan.Plan) -> str:
-    """The recipe as it was run, models by their names, settings with the changes; runs again as it is."""
-    import tomli_w
-
-    content = checked.recipe.as_toml()
-    for branch, models in zip(content["branch"], checked.models, strict=True):
-        branch["models"] = list(models)
-    return tomli_w.dumps(content)
-
-
-def record(options: argparse.Namespace, checked: plan.Plan, result: pipeline.Result) -> dict[str, Any]:
-    """What ran on what, for whoever wants to know later."""
-    libraries = ("numpy", "scipy", "scikit-learn", "numba", "pandas")
-    return {
-        "recipe": checked.recipe.as_toml() | {"name": checked.recipe.name},
-        "inputs": {str(path): sha256(path) for path in checked.folder.inputs},
-        "models": [list(models) for models in checked.models],
-        "queries": len(result.images.query_table),
-        "gallery": len(result.images.gallery_table),
-        "versions": {
-            "reid-ensemble": __version__,
-            "python": platform.python_version(),
-            **{name: metadata.version(name) for name in libraries},
-        },
-        "threads": options.threads or runtime.current().threads,
-        "steps": [
-            {
-                "step": line.step,
-                "what": line.what,
-                "shape": line.shape,
-                "seconds": round(line.seconds, 3),
-                "peak_bytes": line.peak_bytes,
-                "mAP": line.mAP,
-            }
-            for line in result.lines
-        ],
-        "seconds": round(sum(line.seconds for line in result.lines), 3),
-        "scores": result.scores.as_json() if result.scores else None,
-    }
-
-
-def score_text(result: pipeline.Result) -> str:
-    """The scores with their protocol, or a sentence that says why there are none."""
-    if result.scores is None:
-        return "no scores: these images have no labels (a pid column in query.csv and gallery.csv)"
-    s = result.scores
-    values = (
-        f"mAP {s.mAP:.4f}  rank-1 {s.rank1:.4f}  rank-5 {s.rank5:.4f}  rank-10 {s.rank10:.4f}  mINP {s.mINP:.4f}"
-    )
-    text = f"{values}\n{s.describe()}"
-    if len(s.without_match):
-        names = [result.images.query_table["name"].iloc[row] for row in s.without_match]
-        text += f"\n{len(names)} queries without a match: {errors.examples(names, 5)}"
-    return text
 
 
 def describe(checked: plan.Plan) -> None:
@@ -273,12 +187,6 @@ def list_recipes() -> None:
     """Every recipe of the package with its description."""
     for name in recipe.available():
         print(f"{name}: {recipe.load(name).about}")
-
-
-def sha256(path: Path) -> str:
-    """The hexadecimal digest of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 if __name__ == "__main__":

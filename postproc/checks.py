@@ -51,6 +51,12 @@ def features(name: str, value: Any) -> np.ndarray:
     return array
 
 
+def not_empty(name: str, array: np.ndarray) -> None:
+    """Refuse an array without images or without values."""
+    if not array.size:
+        raise ValueError(f"{name}: wanted at least one image and one value, got shape {array.shape}")
+
+
 def same_width(left_name: str, left: np.ndarray, right_name: str, right: np.ndarray) -> None:
     """Refuse two feature sets of different width."""
     if left.shape[1] != right.shape[1]:

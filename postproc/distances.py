@@ -36,7 +36,8 @@ def distances(
     if metric != "cosine":
         answer = nearest.everything(PairwiseTiles(sqeuclidean(query, gallery)))
         return np.sqrt(answer, out=answer) if metric == "euclidean" else answer
-    query, gallery = l2_normalize(query), l2_normalize(checks.features("gallery", gallery))
+    query = l2_normalize(checks.features("query", query))
+    gallery = l2_normalize(checks.features("gallery", gallery))
     answer = nearest.everything(PairwiseTiles(sqeuclidean(query, gallery)))
     answer *= np.float32(0.5)
     answer[~query.any(axis=1)] = 1

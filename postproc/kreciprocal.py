@@ -36,16 +36,14 @@ def rerank_tiles(
     """
     layout = tiles.layout
     answer = np.empty((layout.nq, layout.ng), np.float32) if top_k is None else None
-    k = min(top_k or 0, layout.ng)
-    best = Nearest(np.empty((layout.nq, k), np.float32), np.empty((layout.nq, k), np.int32))
-    if not layout.nq or not layout.ng:  # nobody asks, or nobody can be answered
-        return best if answer is None else answer
     lists = nearest.of_all(tiles, max(k1 + 1, k2), answer)
     vectors = encode(tiles, lists, k1=k1, k2=k2, power=power)
     blend = _blending(vectors, lists, layout.nq, lambda_value, power)
     if answer is not None:
         blend(answer, np.arange(layout.nq))
         return answer
+    k = min(top_k or 0, layout.ng)
+    best = Nearest(np.empty((layout.nq, k), np.float32), np.empty((layout.nq, k), np.int32))
 
     def use(strip: np.ndarray, queries: np.ndarray) -> None:
         blend(strip, queries)

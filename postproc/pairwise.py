@@ -93,6 +93,8 @@ def sqeuclidean(query: Any, gallery: Any) -> Pairwise:
     query = _read_only(checks.features("query", query))
     gallery = _read_only(checks.features("gallery", gallery))
     checks.same_width("query", query, "gallery", gallery)
+    checks.not_empty("query", query)
+    checks.not_empty("gallery", gallery)
     return Pairwise((FeatureTerm(query, gallery),), (len(query), len(gallery)))
 
 

@@ -62,7 +62,7 @@ def query_expansion(
     checks.one_of("expand", expand, ("query", "both"))
     checks.flag("find_anew", find_anew)
     checks.flag("renormalize", renormalize)
-    if k == 0 or rounds == 0 or not len(query) + len(gallery):
+    if k == 0 or rounds == 0:
         return query, gallery
     rows = None
     for _ in range(rounds):
@@ -126,7 +126,13 @@ def _mean(
             neighbour = bank[column]
             if alpha:
                 similarity = np.einsum("ij,ij->i", image_key[start:stop], bank_key[column])
-                neighbour *= np.maximum(similarity, 0)[:, None] ** np.float32(alpha)
+                with np.errstate(over="ignore", invalid="ignore"):
+                    neighbour *= np.maximum(similarity, 0)[:, None] ** np.float32(alpha)
+                if not np.isfinite(neighbour).all():
+                    raise ValueError(
+                        f"alpha: wanted weights that float32 can hold, got {alpha!r} with similarities up to "
+                        f"{similarity.max():.3g}; normalise the features, or use a smaller alpha"
+                    )
             total += neighbour
         out[start:stop] = total / np.float32(rows.shape[1] + 1)
 

@@ -74,6 +74,8 @@ def rerank(
     if camera_penalty:
         if query_cam is None or gallery_cam is None:
             raise ValueError("camera_penalty: needs query_cam and gallery_cam, or 0")
+        query_cam = checks.labels("query_cam", query_cam, pairs.sizes[0])
+        gallery_cam = checks.labels("gallery_cam", gallery_cam, pairs.sizes[1])
         pairs = pairs + camera_penalty * same_camera(query_cam, gallery_cam, query_track, gallery_track)
     return rerank_tiles(PairwiseTiles(pairs), k1=k1, k2=k2, lambda_value=lambda_value, power=power, top_k=top_k)
 
@@ -124,8 +126,7 @@ def _check(k1: int, k2: int, lambda_value: float, power: float, top_k: int | Non
 
 def _finite(name: str, value: Any) -> np.ndarray:
     array = checks.features(name, value)
-    if not array.size:
-        raise ValueError(f"{name}: wanted at least one query and one gallery image, got shape {array.shape}")
+    checks.not_empty(name, array)
     return array
 
 

@@ -124,6 +124,15 @@ def _one_blas_thread() -> Iterator[None]:
     finally:
         with _lock:
             _holders -= 1
-            if not _holders and _limit is not None:
+            if _holders:
+                _let_another_thread_restore()
+            elif _limit is not None:
                 _limit.__exit__(None, None, None)
                 _limit = None
+
+
+def _let_another_thread_restore() -> None:
+    """Give up the control that threadpoolctl, from 3.8 on, reserves to the thread that changed a setting."""
+    from threadpoolctl import OpenBLASController
+
+    getattr(OpenBLASController, "clear_controlling_thread", lambda: None)()

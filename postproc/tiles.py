@@ -20,6 +20,7 @@ from postproc import kernels, runtime
 from postproc.pairwise import CameraTerm, FeatureTerm, Pairwise
 
 EDGE = 1024  # classes in a block: large enough for BLAS, small enough for many threads
+SMALLEST = 128
 STRIP = 128 << 20  # bytes of one strip: a block of queries against the whole gallery
 
 
@@ -49,8 +50,9 @@ class Layout:
     @cached_property
     def blocks(self) -> list[slice]:
         """Blocks of classes; no block holds both classes with queries and classes without."""
-        tall = int(np.clip(STRIP // (4 * max(self.ng, 1)) // 128 * 128, 128, EDGE))
-        return _cut(0, self.query_classes, tall) + _cut(self.query_classes, self.classes, EDGE)
+        edge = min(EDGE, max(SMALLEST, -(-self.classes // 8)))  # short sets are cut finer, to have tasks
+        tall = min(edge, max(SMALLEST, STRIP // (4 * self.ng) // SMALLEST * SMALLEST))
+        return _cut(0, self.query_classes, tall) + _cut(self.query_classes, self.classes, edge)
 
     @cached_property
     def queries(self) -> tuple[np.ndarray, np.ndarray]:
@@ -106,8 +108,6 @@ class PairwiseTiles:
         left, right = self._block(rows), self._block(columns)
         if self.signs is not None:
             right = right * self.signs
-        elif rows == columns:
-            left = left.copy()  # x @ x.T of one array would be a symmetric product: other BLAS code, other bits
         tile = out[: len(left) * len(right)].reshape(len(left), len(right))
         np.matmul(left, right.T, out=tile)
         self.kernel.products_to_distances(tile, self.norms[rows], self.norms[columns], self.clamp)
@@ -152,7 +152,7 @@ class Buffers:
     """Tile buffers lent to threads and used again, because fresh memory is slow to touch."""
 
     def __init__(self, layout: Layout) -> None:
-        widest = max((block.stop - block.start for block in layout.blocks), default=0)
+        widest = max(block.stop - block.start for block in layout.blocks)
         self.size = widest * widest
         self.bytes = 4 * self.size
         self.free: list[np.ndarray] = []
@@ -167,11 +167,10 @@ class Buffers:
 
 
 def _cut(start: int, stop: int, edge: int) -> list[slice]:
-    """Blocks of nearly equal length, at most ``edge`` long; short sets are cut finer, to have tasks."""
+    """Blocks of nearly equal length, at most ``edge`` long."""
     count = stop - start
-    edge = min(edge, max(128, -(-count // 8)))
     pieces = -(-count // edge)
-    borders = [start + count * i // pieces for i in range(pieces + 1)] if pieces else []
+    borders = [start + count * i // max(pieces, 1) for i in range(pieces + 1)]
     return [slice(a, b) for a, b in pairwise(borders)]
 
 

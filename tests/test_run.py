@@ -44,12 +44,12 @@ def test_fifth_place_on_the_demo(city, tmp_path, capsys):
     assert validate.main([str(tmp_path / "track2.txt"), *names]) == 0
 
     record = json.loads((tmp_path / "run.json").read_text())
-    assert [step["step"] for step in record["steps"]] == ["read"] * 4 + ["concat", "track_mean", "rerank"]
+    assert [step["step"] for step in record["steps"]] == ["read", *["model"] * 4, "concat", "track_mean", "rerank"]
     assert record["scores"]["mAP"] == pytest.approx(record["steps"][-1]["mAP"])
     assert f"mAP {record['scores']['mAP']:.4f}" in printed
     assert "top_k 100" in printed
     by_step = {step["step"]: step["mAP"] for step in record["steps"]}
-    assert max(step["mAP"] for step in record["steps"][:4]) < by_step["concat"] < by_step["track_mean"]
+    assert max(step["mAP"] for step in record["steps"][1:5]) < by_step["concat"] < by_step["track_mean"]
     assert all(len(digest) == 64 for digest in record["inputs"].values())
     assert str(city / "test_track_id.txt") in record["inputs"]
 
@@ -81,6 +81,35 @@ def test_without_labels_no_number_and_the_same_answer(city, tmp_path, capsys):
     assert json.loads((tmp_path / "bare" / "run.json").read_text())["scores"] is None
     assert (tmp_path / "bare" / "track2.txt").read_bytes() == (tmp_path / "city" / "track2.txt").read_bytes()
     assert "no labels" in refused(["--features", str(bare)], evaluate.main)
+
+
+def test_labels_that_allow_no_score_cost_only_the_scores(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    query, gallery = (rng.normal(size=(n, 8)).astype(np.float32) for n in (3, 9))
+    np.savez(
+        tmp_path / "net.npz", query=query, gallery=gallery, query_pid=np.arange(3), gallery_pid=np.arange(9) + 50
+    )
+    assert run.main(["--features", str(tmp_path), "--out", str(tmp_path / "out")]) == 0
+    assert "no scores: query_pid and gallery_pid: wanted a query with a match" in capsys.readouterr().out
+    assert (tmp_path / "out" / "track2.txt").exists()
+    assert "wanted a query with a match" in refused(["--features", str(tmp_path)], evaluate.main)
+
+
+def test_what_the_system_refuses_is_one_line(city, tmp_path):
+    (tmp_path / "taken").write_text("a file, not a folder")
+    command = [
+        sys.executable,
+        "-m",
+        "ensemble.run",
+        "--features",
+        str(city),
+        "--out",
+        str(tmp_path / "taken" / "out"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: 1 problem\n")
+    assert "Traceback" not in done.stderr
 
 
 def test_branches_joined_after_re_ranking(city, tmp_path):

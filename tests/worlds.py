@@ -22,6 +22,7 @@ def world(
     gallery_cam[5] = gallery_cam[17] = gallery_cam[60 % ng]
     track = gallery_pid * cameras + gallery_cam
     track[rng.random(ng) < 0.1] = -1
+    query_track = np.where(np.arange(nq) % 3, query_pid * cameras + query_cam, -1)
     joined = np.concatenate([query, gallery]).astype(np.float32)
     square = np.maximum(((joined[:, None] - joined) ** 2).sum(-1), 0).astype(np.float32)
     return {
@@ -36,7 +37,7 @@ def world(
         "gallery_pid": gallery_pid,
         "query_cam": query_cam,
         "gallery_cam": gallery_cam,
-        "query_track": np.full(nq, -1),
+        "query_track": query_track,
         "gallery_track": track,
         "gallery_order": rng.permutation(ng),
         "query_frame": rng.integers(0, 5000, nq),
@@ -52,3 +53,10 @@ def lattices(rows: st.SearchStrategy[int], width: int = 3) -> st.SearchStrategy[
     return rows.flatmap(
         lambda n: arrays(np.int8, (n, width), elements=st.integers(-2, 2)).map(lambda x: x.astype(np.float32))
     )
+
+
+def cubes(rows: st.SearchStrategy[int], scales: tuple[float, ...] = (1.0,)) -> st.SearchStrategy[np.ndarray]:
+    """Corners of a cube in four dimensions times a scale: lengths and cosines are exact, ties abound."""
+    signs = st.tuples(*[st.sampled_from([-1.0, 1.0])] * 4)
+    row = st.tuples(signs, st.sampled_from(scales)).map(lambda drawn: [sign * drawn[1] for sign in drawn[0]])
+    return rows.flatmap(lambda n: st.lists(row, min_size=n, max_size=n)).map(lambda x: np.array(x, np.float32))

@@ -22,6 +22,11 @@ class Refused(Exception):
     """A pickle asks for something that is not allowed; the text says what."""
 
 
+def printable(text: str, most: int = 60) -> str:
+    """Text from a file as it may go to a terminal: on one line, without control characters, not endless."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:most])
+
+
 @dataclass(frozen=True)
 class Class:
     """Stands for a class that a pickle passes around as an argument and that nobody may call."""
@@ -135,7 +140,7 @@ def whole_numbers(shape: object) -> tuple[int, ...]:
     return shape
 
 
-def _check_size(shape: object, kind: np.dtype, raw: bytes) -> None:
+def _check_size(shape: object, kind: np.dtype, raw: bytes | bytearray) -> None:
     if math.prod(whole_numbers(shape)) * kind.itemsize != len(raw):
         raise Refused(f"numpy array of shape {short(shape)} and {kind} with {len(raw)} bytes of data")
 
@@ -157,7 +162,8 @@ def _reconstruct(kind: object, shape: object, code: object) -> np.ndarray:
 def _frombuffer(buffer: object, dtype: object, shape: object, order: object) -> np.ndarray:
     if not isinstance(dtype, Dtype) or order not in ("C", "F"):
         raise Refused("numpy array in an unknown form")
-    raw, kind = latin1(buffer), dtype.numpy()
+    raw = buffer if isinstance(buffer, bytearray) else latin1(buffer)  # large, so not copied
+    kind = dtype.numpy()
     _check_size(shape, kind, raw)
     return np.frombuffer(raw, kind).reshape(shape, order=order)  # type: ignore[call-overload]
 

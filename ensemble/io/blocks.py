@@ -59,10 +59,9 @@ def slot(key: object) -> tuple[str, str] | None:
     return match[1], _SPELLINGS[match[2] or ""]
 
 
-def read_blocks(paths: Sequence[Path]) -> dict[str, Block]:
-    """All sides of one model. Raises one InputError with every problem of its files."""
+def read_blocks(paths: Sequence[Path], problems: list[str]) -> dict[str, Block]:
+    """The sides of one model, as far as they can be read; what is wrong is added to ``problems``."""
     blocks: dict[str, Block] = {}
-    problems: list[str] = []
     lists = {path.stem: path for path in paths if path.suffix == ".txt"}
     for path in paths:
         if path in lists.values():
@@ -70,10 +69,10 @@ def read_blocks(paths: Sequence[Path]) -> dict[str, Block]:
         with collecting(problems):
             pair = half(path)
             if pair is None:
-                blocks |= _whole(str(path), containers.load(path, lambda key: slot(key) is not None))
+                content = containers.load(path, lambda key: slot(key) is not None)
+                blocks |= _whole(str(path), content, problems)
             else:
                 blocks[pair[0]] = _half(str(path), containers.load(path), lists.get(path.stem))
-    refuse_if_any(problems)
     return blocks
 
 
@@ -93,12 +92,11 @@ def _half(where: str, content: Any, names: Path | None) -> Block:
     return block if names is None else named(block, read_names(names), str(names))
 
 
-def _whole(where: str, content: Any) -> dict[str, Block]:
+def _whole(where: str, content: Any, problems: list[str]) -> dict[str, Block]:
     """A dictionary with the vocabulary as keys: features, and whatever labels there are beside them."""
     if not isinstance(content, dict):
         raise InputError([f"{where}: wanted a dictionary with query and gallery, found {what(content)}"])
     slots: dict[tuple[str, str], Any] = {}
-    problems = []
     for key, value in content.items():
         place = slot(key)
         if place in slots:
@@ -112,7 +110,6 @@ def _whole(where: str, content: Any) -> dict[str, Block]:
                 blocks[side] = _side(f"{where}, {side}", side, slots)
             elif side != "train":
                 raise InputError([f"{where}: wanted the features of the {side}, found none; add {side}"])
-    refuse_if_any(problems)
     return blocks
 
 

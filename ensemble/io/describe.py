@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ensemble.io import containers
+from ensemble.io.allowed import printable
 from ensemble.io.lists import read_lines, read_table
 from ensemble.io.matlab5 import Unread
 
@@ -107,11 +108,10 @@ def _first(values: Iterable[Any]) -> tuple[str, ...]:
 
 
 def _text(value: Any) -> str:
-    """A value on one line, whatever a hostile file put there: no control characters, nothing endless."""
+    """A value on one line, whatever a hostile file put there."""
     if isinstance(value, int) and value.bit_length() > 200:
         return f"a number of {value.bit_length()} bits"
-    shown = str(value)[:60]
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+    return printable(str(value))
 
 
 def _lines(path: Path) -> tuple[Entry, ...]:

@@ -14,7 +14,7 @@ from ensemble.features import SIDES
 from ensemble.io import containers
 from ensemble.io.blocks import half, slot
 from ensemble.io.collecting import collecting
-from ensemble.io.lists import read_csv, read_names, read_tracks
+from ensemble.io.lists import read_csv, read_lines, read_names, read_tracks
 
 NAME_LISTS = {"query": "name_query.txt", "gallery": "name_test.txt"}
 TRACK_LISTS = ("test_track_id.txt", "test_track.txt")
@@ -131,12 +131,8 @@ def _provided(file: Path) -> set[str] | str:
             return "neither query nor gallery by its name, and no dictionary with both"
         keys = tuple(key for key in content if isinstance(key, str))
         if keys and not any(slot(key) for key in keys) and _is_keyed(content):
-            raise InputError(
-                [
-                    f"{file}: wanted to know whose features these {len(content)} vectors are; call the file "
-                    f"query_{file.name} or gallery_{file.name}, or move it away"
-                ]
-            )
+            found = f"{len(content)} vectors that could be either"
+            raise InputError([f"{file}: wanted query_ or gallery_ before its name, found {found}; rename it"])
     slots = {place for place in map(slot, keys) if place}
     if not any(column == "" for _, column in slots):
         if suffix in OWN:
@@ -187,9 +183,13 @@ def _labels(
             gallery = listed if side == "gallery" else gallery
     for side, file in tables.items():
         with collecting(problems):
-            columns |= {f"{side}_{column}" for column in read_csv(file).columns}
+            table = read_csv(file)
+            columns |= {f"{side}_{column}" for column in table.columns}
+            gallery = table.names if side == "gallery" and gallery is None else gallery
     for file in tracks:
         with collecting(problems):
-            if gallery is not None:
+            if gallery is None:  # the names of the gallery are not known before its features are read
+                read_lines(file)
+            else:
                 read_tracks(file, gallery)
     return columns, problems

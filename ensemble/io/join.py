@@ -31,8 +31,7 @@ def join(folder: Folder, models: Sequence[str], problems: list[str]) -> dict[str
     """The sets of ``models``, as far as they can be read; what is wrong is added to ``problems``."""
     blocks: Blocks = {}
     for model in models:
-        with collecting(problems):
-            blocks[model] = read_blocks(folder.models[model])
+        blocks[model] = read_blocks(folder.models[model], problems)
     before = len(problems)
     tables: dict[str, Any] = {f"{side}_table": _side(folder, side, blocks, problems) for side in SIDES}
     broken = len(problems) > before
@@ -50,15 +49,15 @@ def join(folder: Folder, models: Sequence[str], problems: list[str]) -> dict[str
 
 def _side(folder: Folder, side: str, blocks: Blocks, problems: list[str]) -> pd.DataFrame | None:
     """Put one side of all models into one order and make its table; ``None`` if nobody has it or it is broken."""
-    before = len(problems)
     have = {model: sides[side] for model, sides in blocks.items() if side in sides}
     listed = labels = None
+    before = len(problems)
     with collecting(problems):
         listed = read_names(folder.names[side]) if side in folder.names else None
-    with collecting(problems):
-        labels = read_csv(folder.tables[side]) if side in folder.tables else None
     if not have or len(problems) > before:
         return None
+    with collecting(problems):
+        labels = read_csv(folder.tables[side]) if side in folder.tables else None
     if side == "train" and len(have) < len(blocks):
         without = [model for model in blocks if model not in have]
         problems.append(
@@ -66,20 +65,21 @@ def _side(folder: Folder, side: str, blocks: Blocks, problems: list[str]) -> pd.
             "add them or remove the others"
         )
     positional = _name(side, have, folder, listed, problems)
-    if len(problems) > before:
+    if positional is None:
         return None
     names, source = _order(folder, side, have, listed, labels)
     sources = [] if labels is None else [labels]
     sources += [Labels(block.where, block.names or [], block.columns) for block in have.values()]
     for found in sources:
-        problems += _differences(found, names, side, source, positional)
+        problems += _differences(found, names, side, source, nameless=positional and labels is not None)
     if side == "gallery":
         for path in folder.tracks:
             with collecting(problems):
                 sources.append(read_tracks(path, names, positional))
     if len(problems) > before:
         return None
-    for model, block in have.items():
+    while have:  # one after the other, so that only one model is there twice
+        model, block = have.popitem()
         blocks[model][side] = replace(block, rows=_rows(block.rows, block.names or [], names), names=names)
     columns = _merge(names, sources, problems)
     return pd.DataFrame({"name": names, **{column: columns[column] for column in COLUMNS if column in columns}})
@@ -87,8 +87,9 @@ def _side(folder: Folder, side: str, blocks: Blocks, problems: list[str]) -> pd.
 
 def _name(
     side: str, have: dict[str, Block], folder: Folder, listed: list[str] | None, problems: list[str]
-) -> bool:
-    """Give every block names, from the list or by position; true if all are named by position."""
+) -> bool | None:
+    """Give every block names, from the list or by position; whether it was by position, ``None`` if impossible."""
+    before = len(problems)
     for model, block in have.items():
         if block.names is None and listed is not None:
             with collecting(problems):
@@ -98,12 +99,16 @@ def _name(
         others = [block.where for block in have.values() if block.names is not None]
         problems.append(
             f"{examples(without)}: wanted names for the {side} as in {others[0]}, found rows without; "
-            f"give a list (--{side}-names) or convert the file"
+            f"give a list ({_remedy(side)})"
         )
     for model, block in have.items():
         if block.names is None:
             have[model] = replace(block, names=[str(row) for row in range(len(block.rows))])
-    return len(without) == len(have)
+    return None if len(problems) > before else len(without) == len(have)
+
+
+def _remedy(side: str) -> str:
+    return "train_MODEL.txt" if side == "train" else f"--{side}-names, or {side}_MODEL.txt beside the file"
 
 
 def _order(
@@ -121,12 +126,12 @@ def _order(
     return (list(orders.pop()) if len(orders) == 1 else sorted(usual)), source
 
 
-def _differences(found: Labels, names: list[str], side: str, source: str, positional: bool) -> list[str]:
+def _differences(found: Labels, names: list[str], side: str, source: str, nameless: bool) -> list[str]:
     """Names that one source lacks or has too many."""
     wanted, present = set(names), set(found.names)
     missing = [name for name in names if name not in present]
     extra = [name for name in found.names if name not in wanted]
-    hint = f"these rows have no names: give a list (--{side}-names)" if positional else ""
+    hint = f"rows without names need a list of names ({_remedy(side)})" if nameless else ""
     problems = []
     if missing:
         problems.append(
@@ -171,6 +176,8 @@ def _merge(names: list[str], sources: list[Labels], problems: list[str]) -> dict
 
 def _check(model: str, sides: dict[str, Block]) -> None:
     """The checks of a FeatureSet on rows that could not be joined; a side that is missing is stood in for."""
+    if not sides:
+        return
     width = next(iter(sides.values())).rows.shape[1]
     arrays: dict[str, Any] = {side: np.ones((1, width), np.float32) for side in ("query", "gallery")}
     tables: dict[str, Any] = {f"{side}_table": pd.DataFrame({"name": ["0"]}) for side in arrays}

@@ -23,8 +23,8 @@ def scan(
     tracks:                      a track list (ids or names) that takes the place of the folder's.
     Raises: InputError with every problem. As soon as there is one, the features are read as well, so that the
             message holds theirs too.
-    Cost:   the keys of .npz, .safetensors and .mat files, the whole of .pkl and .pt files that hold a model each,
-            nothing of the others.
+    Cost:   a pass over files that hold a whole model (.npz and .safetensors: only over their keys), nothing for
+            files that hold one side.
     """
     found, problems = look(Path(folder), query_names, gallery_names, tracks)
     if problems:

@@ -16,9 +16,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ensemble.io import allowed
-from ensemble.io.allowed import CONSTRUCTORS, Refused
+from ensemble.io.allowed import CONSTRUCTORS, Refused, printable
 
 Source = io.BytesIO | mmap.mmap  # both give less, never allocate more, when asked for more than there is
+
+_COPIED = (str, bytes, bytearray, list, tuple, set, frozenset)
 
 
 def unpickle(source: Source, size: int, persistent: Callable[[Any], Any] | None = None) -> Any:
@@ -50,7 +52,7 @@ class _Machine(pickle._Unpickler):
         try:
             return CONSTRUCTORS[module, name]
         except KeyError:
-            raise Refused(f"{module}.{name}") from None
+            raise Refused(printable(f"{module}.{name}", most=200)) from None
 
     def persistent_load(self, pid: object) -> Any:
         if self.persistent is None:
@@ -62,15 +64,14 @@ class _Machine(pickle._Unpickler):
         function = self.stack[-1]
         if not isinstance(function, FunctionType) or not isinstance(arguments, tuple):
             raise Refused(f"a call of {getattr(function, 'name', type(function).__name__)}")
-        # A few bytes can ask for one more copy of something large, again and again.
-        self.spend(sum(len(part) for part in arguments if isinstance(part, (str, bytes, bytearray, list, tuple))))
+        self.spend(*arguments)
         self.stack[-1] = function(*arguments)
 
     def load_build(self) -> None:
         state = self.stack.pop()
         target = self.stack[-1]
         if isinstance(target, np.ndarray):
-            self.spend(len(state[-1]) if isinstance(state, tuple) and isinstance(state[-1], (str, bytes)) else 0)
+            self.spend(*(state if isinstance(state, tuple) else ()))
             allowed.fill_array(target, state)
         elif isinstance(target, allowed.Dtype):
             allowed.fill_dtype(target, state)
@@ -105,10 +106,18 @@ class _Machine(pickle._Unpickler):
         length = int.from_bytes(self.read(8), "little")
         self.stack.append(bytearray(self.read(length)))
 
+    def load_global(self) -> None:
+        self.stack.append(self.find_class(self.line(), self.line()))
+
     def load_inst(self) -> None:
-        module, name = (self.readline()[:-1].decode("latin-1") for _ in range(2))
-        self.find_class(module, name)
+        self.find_class(self.line(), self.line())
         self.refuse()
+
+    def line(self) -> str:
+        text = self.readline()
+        if not text.endswith(b"\n"):
+            raise EOFError("the file ends inside a name")
+        return text[:-1].decode("utf-8")
 
     def load_append(self) -> None:
         self.extend([self.stack.pop()])
@@ -124,8 +133,9 @@ class _Machine(pickle._Unpickler):
     def refuse(self) -> None:
         raise Refused("an object that is not a container or an array of numbers")
 
-    def spend(self, amount: int) -> None:
-        self.budget -= amount
+    def spend(self, *parts: object) -> None:
+        """A few bytes can ask for one more copy of something large, again and again: count what is copied."""
+        self.budget -= sum(len(part) for part in parts if isinstance(part, _COPIED))
         if self.budget < 0:
             raise Refused("copies of its own content that are larger than the file")
 
@@ -139,6 +149,7 @@ _OWN = {
     pickle.ADDITEMS: _Machine.load_additems,
     pickle.FROZENSET: _Machine.load_frozenset,
     pickle.BYTEARRAY8: _Machine.load_bytearray8,
+    pickle.GLOBAL: _Machine.load_global,
     pickle.INST: _Machine.load_inst,
     pickle.APPEND: _Machine.load_append,
     pickle.APPENDS: _Machine.load_appends,

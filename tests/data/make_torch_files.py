@@ -32,7 +32,10 @@ def tensors() -> dict:
 
 
 def light_reid(as_list: bool) -> dict:
-    query, gallery = np.arange(1, 9, dtype=np.float32).reshape(2, 4), np.arange(9, 21, dtype=np.float32).reshape(3, 4)
+    query, gallery = (
+        np.arange(1, 9, dtype=np.float32).reshape(2, 4),
+        np.arange(9, 21, dtype=np.float32).reshape(3, 4),
+    )
     return {
         "query_feats": [query[:1], query[1:]] if as_list else query,
         "query_pids": [5, 6] if as_list else np.array([5, 6]),

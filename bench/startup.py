@@ -1,0 +1,55 @@
+"""``python bench/startup.py``: seconds until ``from postproc import rerank`` is there, and until it first answers.
+
+The import is timed as whole processes; the first call once with an empty kernel cache and once with a warm one.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+CALL = """
+import time, numpy as np
+from postproc import rerank
+x = np.random.default_rng(0).standard_normal((300, 64)).astype(np.float32)
+started = time.perf_counter(); rerank(x[:40], x[40:]); print(time.perf_counter() - started)
+started = time.perf_counter(); rerank(x[:40], x[40:], top_k=10); print(time.perf_counter() - started)
+"""
+HEAVY = (
+    "import sys; from postproc import rerank; print([m for m in ('torch','sklearn','pandas') if m in sys.modules])"
+)
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def python(code: str, **environment: str) -> tuple[float, list[str]]:
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | environment,
+    )
+    return time.perf_counter() - started, done.stdout.split()
+
+
+def main() -> None:
+    python("from postproc import rerank")
+    bare = statistics.median(python("pass")[0] for _ in range(7))
+    whole = statistics.median(python("from postproc import rerank")[0] for _ in range(7))
+    print(f"python -c 'from postproc import rerank': {whole:.2f} s, of which Python itself {bare:.2f} s")
+    print(f"torch, scikit-learn or pandas loaded by it: {' '.join(python(HEAVY)[1])}")
+    with tempfile.TemporaryDirectory() as cache:
+        for name in ("empty", "warm"):
+            full, head = python(CALL, NUMBA_CACHE_DIR=cache)[1]
+            print(
+                f"first call, {name} kernel cache: {float(full):.2f} s; then the with top_k: {float(head):.2f} s"
+            )
+
+
+if __name__ == "__main__":
+    main()
