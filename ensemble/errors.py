@@ -20,8 +20,13 @@ def refuse_if_any(problems: Sequence[str]) -> None:
 
 def examples(names: Sequence[object], most: int = 3) -> str:
     """``a, b, c and 7 more``: enough to recognise the problem, short enough to read."""
-    shown = ", ".join(str(name) for name in names[:most])
+    shown = ", ".join(printable(str(name)) for name in names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def printable(text: str, most: int = 60) -> str:
+    """Text from a file as it may go to a terminal: on one line, without control characters, not endless."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:most])
 
 
 def main(command: Callable[[Sequence[str] | None], int]) -> None:

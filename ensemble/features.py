@@ -88,7 +88,8 @@ def _problems(where: str, array: np.ndarray | None, table: pd.DataFrame | None) 
             f"{where}: wanted finite numbers, found NaN or infinity in {len(bad)} images "
             f"({examples(bad)}); extract them again"
         )
-    zero = np.asarray(~array.any(axis=1))
+    with np.errstate(invalid="ignore"):  # a signalling NaN was reported above
+        zero = np.asarray(~array.any(axis=1))
     if zero.any():
         bad = list(names[zero])
         problems.append(

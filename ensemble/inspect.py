@@ -48,7 +48,7 @@ def _text(folders: list[Folder], files: list[Contents]) -> list[str]:
 
 
 def _line(entry: Entry) -> str:
-    """``query_cam (40,) int64: 1, 2, 1, …``, with what is wrong at the end."""
+    """``query_cam (40,) int64: 1, 2, 1, …``; of features what is wrong with them."""
     count = f"{entry.count} x " if entry.count > 1 else ""
     parts = [part for part in (entry.name, f"{count}{entry.shape}", entry.dtype) if part]
     line = " ".join(parts)
@@ -56,10 +56,10 @@ def _line(entry: Entry) -> str:
         values = entry.count if entry.count > 1 else math.prod(entry.shape)
         more = ", …" if values > len(entry.examples) else ""
         line += f": {', '.join(entry.examples)}{more}"
-    if entry.not_finite:
-        line += f"; {entry.not_finite} values are NaN or infinite"
-    if entry.zero_rows:
-        line += f"; {entry.zero_rows} rows are all zeros"
+    if entry.not_finite is not None:
+        line += f"; {entry.not_finite} NaN or infinite"
+    if entry.zero_rows is not None:
+        line += f", {entry.zero_rows} rows of zeros"
     return line
 
 

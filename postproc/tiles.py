@@ -248,4 +248,7 @@ def _norms(parts: list[np.ndarray], signs: np.ndarray | None) -> np.ndarray:
             kernel.square_norms(part, weights, start, stop, out)
 
         runtime.over_rows(fill, len(part), what="norms")
-    return np.concatenate(norms)
+    joined = np.concatenate(norms)
+    if not np.abs(joined).max(initial=0) < np.finfo(np.float32).max / 4:
+        raise ValueError("features: wanted squared lengths that float32 can hold; normalise them before")
+    return joined

@@ -113,7 +113,7 @@ def test_inspect_a_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert lines[0] == f"{folder}: folder, 2 models: a, b"
     assert "  not read: notes.log (not a feature file)" in lines
     assert f"{folder}/query_a.pkl: pickle" in lines
-    assert "  3 x (4,) float32: 000003.jpg, 000002.jpg, 000001.jpg" in lines
+    assert "  3 x (4,) float32: 000003.jpg, 000002.jpg, 000001.jpg; 0 NaN or infinite, 0 rows of zeros" in lines
     assert f"{folder}/query.csv: table" in lines
     assert "  cam (3,) text: 1, 1, 1" in lines
     assert f"{folder}/test_track_id.txt: text" in lines

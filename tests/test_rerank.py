@@ -251,3 +251,8 @@ def test_refuses_arrays():
         rerank("query.pkl", x)
     with pytest.raises(ValueError, match=r"gallery_distances: wanted shape \(3, 3\)"):
         rerank_distances(x, x, x[:2])
+
+
+def test_refuses_lengths_beyond_float32():
+    with pytest.raises(ValueError, match="features: wanted squared lengths that float32 can hold"):
+        rerank(np.full((2, 3), 1e25, np.float32), np.eye(3, dtype=np.float32))

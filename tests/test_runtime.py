@@ -220,10 +220,8 @@ def test_two_callers_get_the_answers_that_each_would_get_alone(two_blas_threads)
         together[at] = [rerank(worlds[at]["query"], worlds[at]["gallery"]) for _ in range(5)]
 
     callers = [threading.Thread(target=work, args=(at,)) for at in (0, 1)]
-    for caller in callers:
-        caller.start()
-    for caller in callers:
-        caller.join(PATIENCE)
+    [caller.start() for caller in callers]
+    [caller.join(PATIENCE) for caller in callers]
     for wanted, found in zip(alone, together, strict=True):
         assert all(wanted.tobytes() == answer.tobytes() for answer in found)
     assert blas_threads() == {2}

@@ -22,11 +22,6 @@ class Refused(Exception):
     """A pickle asks for something that is not allowed; the text says what."""
 
 
-def printable(text: str, most: int = 60) -> str:
-    """Text from a file as it may go to a terminal: on one line, without control characters, not endless."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:most])
-
-
 @dataclass(frozen=True)
 class Class:
     """Stands for a class that a pickle passes around as an argument and that nobody may call."""

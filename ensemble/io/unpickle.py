@@ -15,8 +15,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ensemble.errors import printable
 from ensemble.io import allowed
-from ensemble.io.allowed import CONSTRUCTORS, Refused, printable
+from ensemble.io.allowed import CONSTRUCTORS, Refused
 
 Source = io.BytesIO | mmap.mmap  # both give less, never allocate more, when asked for more than there is
 
