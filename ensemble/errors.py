@@ -24,7 +24,7 @@ def examples(names: Sequence[object], most: int = 3) -> str:
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
-def printable(text: str, most: int = 60) -> str:
+def printable(text: str, most: int = 300) -> str:
     """Text from a file as it may go to a terminal: on one line, without control characters, not endless."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:most])
 

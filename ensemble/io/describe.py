@@ -111,7 +111,7 @@ def _text(value: Any) -> str:
     """A value on one line, whatever a hostile file put there."""
     if isinstance(value, int) and value.bit_length() > 200:
         return f"a number of {value.bit_length()} bits"
-    return printable(str(value))
+    return printable(str(value), most=60)
 
 
 def _lines(path: Path) -> tuple[Entry, ...]:
