@@ -47,7 +47,7 @@ def main() -> None:
         for name in ("empty", "warm"):
             full, head = python(CALL, NUMBA_CACHE_DIR=cache)[1]
             print(
-                f"first call, {name} kernel cache: {float(full):.2f} s; then the with top_k: {float(head):.2f} s"
+                f"first call, {name} kernel cache: {float(full):.2f} s; then with top_k: {float(head):.2f} s"
             )
 
 

@@ -101,7 +101,8 @@ def sqeuclidean(query: Any, gallery: Any) -> Pairwise:
 def same_camera(query_cam: Any, gallery_cam: Any, query_track: Any = None, gallery_track: Any = None) -> Pairwise:
     """1 for two images of one camera, 0 otherwise; unknown cameras (-1) match nothing.
 
-    Images of one track are of one camera because they are one pass of one object: they get 0.
+    Images of one track are of one camera because they are one pass of one object: they get 0. So do an image
+    and its copies.
     """
     nq, ng = len(query_cam), len(gallery_cam)
     term = CameraTerm(

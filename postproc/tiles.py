@@ -111,12 +111,12 @@ class PairwiseTiles:
         tile = out[: len(left) * len(right)].reshape(len(left), len(right))
         np.matmul(left, right.T, out=tile)
         self.kernel.products_to_distances(tile, self.norms[rows], self.norms[columns], self.clamp)
-        if rows == columns:
-            np.fill_diagonal(tile, 0)
         for cams, tracks, weight in self.cams:
             self.kernel.add_same_camera(tile, cams[rows], cams[columns], tracks[rows], tracks[columns], weight)
         if self.tracks is not None:
             self.kernel.zero_same_track(tile, self.tracks[rows], self.tracks[columns])
+        if rows == columns:
+            np.fill_diagonal(tile, 0)  # an image and its copies, whatever rounding and penalties say
         return tile
 
     def between(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -133,12 +133,12 @@ class PairwiseTiles:
         values = (self.norms[a] + self.norms[b]) - 2 * out
         if self.clamp:
             np.maximum(values, 0, out=values)
-        values[a == b] = 0
         for cams, tracks, weight in self.cams:
             one_track = (tracks[a] >= 0) & (tracks[a] == tracks[b])
             values[(cams[a] >= 0) & (cams[a] == cams[b]) & ~one_track] += weight
         if self.tracks is not None:
             values[(self.tracks[a] >= 0) & (self.tracks[a] == self.tracks[b])] = 0
+        values[a == b] = 0
         return values
 
     def _block(self, classes: slice) -> np.ndarray:
