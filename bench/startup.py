@@ -46,9 +46,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as cache:
         for name in ("empty", "warm"):
             full, head = python(CALL, NUMBA_CACHE_DIR=cache)[1]
-            print(
-                f"first call, {name} kernel cache: {float(full):.2f} s; then with top_k: {float(head):.2f} s"
-            )
+            print(f"first call, {name} kernel cache: {float(full):.2f} s; then with top_k: {float(head):.2f} s")
 
 
 if __name__ == "__main__":

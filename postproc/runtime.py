@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 from postproc import checks
@@ -113,12 +114,10 @@ _limit: AbstractContextManager[Any] | None = None
 def _one_blas_thread() -> Iterator[None]:
     """Hold BLAS to one thread while anybody is inside; the setting found at the first entry comes back last."""
     global _holders, _limit
-    from threadpoolctl import threadpool_limits
-
     with _lock:
         _holders += 1
         if _limit is None:
-            _limit = threadpool_limits(limits=1, user_api="blas")
+            _limit = _blas().limit(limits=1)
     try:
         yield
     finally:
@@ -129,6 +128,14 @@ def _one_blas_thread() -> Iterator[None]:
             elif _limit is not None:
                 _limit.__exit__(None, None, None)
                 _limit = None
+
+
+@cache
+def _blas() -> Any:
+    """The BLAS that NumPy has loaded; found once, because that goes through all libraries of the process."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(user_api="blas")
 
 
 def _let_another_thread_restore() -> None:

@@ -195,16 +195,12 @@ def test_refuses_bad_data() -> None:
     with pytest.raises(ValueError, match="cmc_length: wanted a whole number, 1 or more, got 0"):
         score(distances, [1, 2], [1, 2, 3], cmc_length=0)
     distances[1, 2] = np.nan
-    with pytest.raises(
-        ValueError, match=r"distances: wanted numbers or \+inf, found NaN or -inf first in row 1"
-    ):
+    with pytest.raises(ValueError, match=r"distances: wanted numbers or \+inf, found NaN or -inf first in row 1"):
         score(distances, [1, 2], [1, 2, 3])
 
 
 def test_no_match_at_all_gives_a_reason_and_no_number() -> None:
-    with pytest.raises(
-        ValueError, match="none among 2: 1 have no identity or one that the gallery lacks, 1 meet"
-    ):
+    with pytest.raises(ValueError, match="none among 2: 1 have no identity or one that the gallery lacks, 1 meet"):
         score(np.zeros((2, 2), np.float32), [7, 9], [7, 8], [1, 1], [1, 1])
     with pytest.raises(ValueError, match="none among 0"):
         score(np.zeros((0, 2), np.float32), np.zeros(0, int), [7, 8])
@@ -234,12 +230,8 @@ def test_refuses_lists_that_cannot_be_scored() -> None:
 def test_a_list_must_hold_the_cut_after_removal() -> None:
     pid, cam = [7, 8, 9, 7, 9], [1, 1, 1, 2, 2]
     cut = Protocol(junk="bot", top_k=2)
-    with pytest.raises(
-        InputError, match=r"wanted 2 places after removal, found shorter lists; .*\(queries 0\)"
-    ):
-        score_ranking(
-            np.array([[0, 3]]), [7], pid, [1], cam, protocol=cut
-        )  # row 0 is removed, one place is left
+    with pytest.raises(InputError, match=r"wanted 2 places after removal, found shorter lists; .*\(queries 0\)"):
+        score_ranking(np.array([[0, 3]]), [7], pid, [1], cam, protocol=cut)  # row 0 is removed, one place is left
     assert score_ranking(np.array([[0, 1, 3]]), [7], pid, [1], cam, protocol=cut).mAP == 1 / 2
     assert (
         score_ranking(np.array([[0, 3, -1]]), [7], pid, [1], cam, protocol=cut).mAP == 1

@@ -19,9 +19,7 @@ NOTHING_REMOVED = PROTOCOLS["none"]
 # The definition: sort everything
 
 
-def definition(
-    world: tuple[np.ndarray, ...], protocol: Protocol
-) -> tuple[list[float], list[float], list[int]]:
+def definition(world: tuple[np.ndarray, ...], protocol: Protocol) -> tuple[list[float], list[float], list[int]]:
     """AP, INP and first place of each query."""
     distances, pid, all_pid, cam, all_cam = world
     out: tuple[list[float], list[float], list[int]] = ([], [], [])
@@ -165,9 +163,7 @@ def test_market1501_is_what_they_report_once_their_loader_has_dropped_minus_one(
     pid, all_pid, cam, all_cam = labels[1]
     kept = all_pid != -1
     assert not kept.all()
-    dropped = score(
-        golden["dist"][:, kept], pid, all_pid[kept], cam, all_cam[kept], protocol=PROTOCOLS["veri"]
-    )
+    dropped = score(golden["dist"][:, kept], pid, all_pid[kept], cam, all_cam[kept], protocol=PROTOCOLS["veri"])
     market = score(golden["dist"], pid, all_pid, cam, all_cam)
     assert market.protocol == PROTOCOLS["market1501"]
     assert_array_equal(market.ap, dropped.ap)
