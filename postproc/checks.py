@@ -6,12 +6,6 @@ from typing import Any
 import numpy as np
 
 
-def at_least(name: str, value: float, smallest: float) -> None:
-    """Refuse a number below ``smallest``, a NaN, and a bool or text in a number's place."""
-    if not _is_number(value) or not value >= smallest:
-        raise ValueError(f"{name}: wanted {smallest} or more, got {value!r}")
-
-
 def finite(name: str, value: float) -> None:
     """Refuse what is not a finite number."""
     if not _is_number(value) or math.isinf(value):

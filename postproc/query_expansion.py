@@ -4,6 +4,8 @@ Sources: Chum et al., "Total Recall", ICCV 2007 (average); Radenovic et al., "Fi
 TPAMI 2018 (alpha); fast-reid ``aqe`` and S1's ``query_expansion_{cos,eu}.py``, both reproduced by settings.
 """
 
+from functools import partial
+
 import numpy as np
 
 from postproc import checks, nearest, runtime
@@ -55,6 +57,8 @@ def query_expansion(
     """
     query, gallery = checks.features("query", query), checks.features("gallery", gallery)
     checks.same_width("query", query, "gallery", gallery)
+    checks.not_empty("query", query)
+    checks.not_empty("gallery", gallery)
     checks.whole("k", k, 0)
     checks.between("alpha", alpha, 0, 64)
     checks.whole("rounds", rounds, 0)
@@ -91,8 +95,14 @@ def _neighbours(query: np.ndarray, bank: np.ndarray, k: int, metric: str, expand
     rows = np.empty((len(query), min(k, len(bank))), np.int32)
     if metric == "dot":
         for start in range(0, len(query), 256):
-            products = query[start : start + 256] @ bank.T
-            rows[start : start + 256] = nearest.smallest(-products, rows.shape[1]).rows
+            strip = np.empty((len(query[start : start + 256]), len(bank)), np.float32)
+            runtime.over_rows(
+                partial(_negative_products, query[start : start + 256], bank, strip),
+                len(bank),
+                what="neighbours",
+                block=1024,
+            )
+            rows[start : start + 256] = nearest.smallest(strip, rows.shape[1]).rows
         return rows
 
     def use(strip: np.ndarray, queries: np.ndarray) -> None:
@@ -100,6 +110,11 @@ def _neighbours(query: np.ndarray, bank: np.ndarray, k: int, metric: str, expand
 
     nearest.strips(PairwiseTiles(sqeuclidean(query, bank)), use, what="neighbours")
     return rows
+
+
+def _negative_products(query: np.ndarray, bank: np.ndarray, out: np.ndarray, start: int, stop: int) -> None:
+    """``out[:, start:stop] = - query . bank``, so that the nearest are the smallest."""
+    np.matmul(query, -bank[start:stop].T, out=out[:, start:stop])
 
 
 def _without_self(lists: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
@@ -26,6 +26,7 @@ def test_by_hand():
     assert_array_equal(distances(query, gallery, metric="cosine"), [[1, 0, 2, 1], [1, 1, 1, 1]])
 
 
+@settings(max_examples=50)
 @given(sides=SIDES)
 def test_euclidean_distances_equal_the_definition(sides):
     wanted = reference.sqeuclidean(*sides)
@@ -33,6 +34,7 @@ def test_euclidean_distances_equal_the_definition(sides):
     assert_array_equal(distances(*sides, metric="euclidean"), np.sqrt(wanted.astype(np.float32)))
 
 
+@settings(max_examples=50)
 @given(sides=CORNERS)
 def test_cosine_distances_equal_the_definition(sides):
     query, gallery = (side.astype(np.float64) for side in sides)

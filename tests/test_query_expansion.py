@@ -63,16 +63,13 @@ def test_both_sides_by_hand():
 
 
 def test_later_rounds_look_again_or_not():
-    query, gallery = np.array([[1.0, 0]]), np.array([[0.6, 0.8], [-0.28, 0.96], [0.96, -0.28]])
-    setting = {"k": 1, "rounds": 2, "renormalize": False, "metric": "sqeuclidean"}
-    # nearest is (0.96, -0.28): mean (0.98, -0.14), nearest again
+    query, gallery = np.zeros((1, 2)), np.array([[2.0, 0], [1.8, 1], [2.05, 0.3]])
+    # squared distances: 4, 4.24, 4.29; so the first mean is of images 0 and 1, and from there: 0.65, 0.73, 0.61
+    mean = np.array([[(0 + 2 + 1.8) / 3, (0 + 0 + 1) / 3]])
+    wanted = {True: (mean + gallery[2] + gallery[0]) / 3, False: (mean + gallery[0] + gallery[1]) / 3}
     for anew in (True, False):
-        found, _ = query_expansion(query, gallery, find_anew=anew, **setting)
-        assert_allclose(found, [[(0.98 + 0.96) / 2, (-0.14 - 0.28) / 2]], rtol=1e-6)
-    gallery = np.array([[0.0, 0.9], [0.5, 1.5]])  # 1.81 and 2.5 away; from the mean (0.5, 0.45): 0.4525 and 1.1025
-    gallery[1] = [0.5, 0.6]  # from the query 0.61, from (0.75, 0.3) 0.1525, so this is the nearest twice
-    found, _ = query_expansion(query, gallery, **setting)
-    assert_allclose(found, [[0.625, 0.45]], rtol=1e-6)
+        setting = {"k": 2, "rounds": 2, "find_anew": anew, "metric": "sqeuclidean", "renormalize": False}
+        assert_allclose(query_expansion(query, gallery, **setting)[0], wanted[anew], rtol=1e-6)
 
 
 @settings(max_examples=40)
