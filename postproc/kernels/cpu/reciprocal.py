@@ -33,7 +33,7 @@ def reciprocal_sets(lists, mutual_whole, mutual_half, start, stop):
     length, half = mutual_whole.shape[1], mutual_half.shape[1]
     images = lists.shape[0]
     sizes = np.zeros(stop - start, np.int64)
-    members = np.empty((stop - start) * (length + length * half), np.int32)
+    members = np.empty((stop - start) * min(length + length * half, images), np.int32)
     in_set = np.full(images, -1, np.int32)
     taken = np.full(images, -1, np.int32)
     end = 0
@@ -123,9 +123,11 @@ def mean_of_rows(offsets, members, weights, lists, count, start, stop):
     images = lists.shape[0]
     room = 0
     for i in range(start, stop):
+        wanted = 0
         for s in range(count):
             j = lists[i, s]
-            room += offsets[j + 1] - offsets[j]
+            wanted += offsets[j + 1] - offsets[j]
+        room += min(wanted, images)
     sizes = np.zeros(stop - start, np.int64)
     new_members = np.empty(room, np.int32)
     new_weights = np.empty(room, np.float32)
