@@ -370,6 +370,15 @@ def test_other_files_are_left_out_with_a_reason(folder: Path) -> None:
     }
 
 
+def test_numbers_without_zeros_are_sorted_as_numbers(folder: Path) -> None:
+    keys = ["10.jpg", "9.jpg", "100.jpg"]
+    pair(folder, "a", keyed(keys, rows(3)), keyed(["b", "10", "a"], rows(3)))
+    (found,) = read_folder(folder)
+    assert list(found.query_table["name"]) == ["9.jpg", "10.jpg", "100.jpg"]
+    assert found.query[:, 0].tolist() == [2, 1, 3]
+    assert list(found.gallery_table["name"]) == ["10", "a", "b"]  # not all are numbers: as text
+
+
 def test_some_models_in_any_order(folder: Path) -> None:
     pair(folder, "b", keyed(names(2), rows(2)), keyed(names(3), rows(3)))
     pair(folder, "broken", "text", "text")

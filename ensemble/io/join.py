@@ -1,7 +1,8 @@
 """Models from their files, rows joined by name: every set has the same images in the same order.
 
 The order of a side is that of its name list (given, or in the folder), else of its table (``query.csv``), else the
-order that all files which state one agree on (arrays without names, the own format), else the names sorted.
+order that all files which state one agree on (arrays without names, the own format), else the names sorted: by
+their numbers where every name is one (``2.jpg`` before ``10.jpg``), as text otherwise.
 
 A format without names names its rows by position, ``0``, ``1``, …, unless a list tells their names: the text file
 that is called like the feature file, else the list given for the side, else the folder's ``name_query.txt`` or
@@ -9,9 +10,11 @@ that is called like the feature file, else the list given for the side, else the
 positions is refused.
 """
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -123,7 +126,15 @@ def _order(
     usual = Counter(sets.values()).most_common(1)[0][0]
     orders = {tuple(b.names or ()) for b in have.values() if b.ordered and sets[b.where] == usual}
     source = next(where for where, names in sets.items() if names == usual)
-    return (list(orders.pop()) if len(orders) == 1 else sorted(usual)), source
+    return (list(orders.pop()) if len(orders) == 1 else _sorted(usual)), source
+
+
+def _sorted(names: Iterable[str]) -> list[str]:
+    """``2.jpg`` before ``10.jpg`` where all names are numbers; text order otherwise."""
+    stems = {name: PurePath(name).stem for name in names}
+    if all(re.fullmatch("[0-9]{1,18}", stem) for stem in stems.values()):
+        return sorted(stems, key=lambda name: (int(stems[name]), name))
+    return sorted(stems)
 
 
 def _differences(found: Labels, names: list[str], side: str, source: str, nameless: bool) -> list[str]:
