@@ -85,7 +85,7 @@ def memory_needed(plan: Plan, nq: int, ng: int, *, whole_answer: bool, threads: 
     held = answer * (branches + 1 if branches > 1 else 1)
     if not whole_answer:
         held = min(held, max(128 * MEGABYTE, 128 * ng * 4))  # one strip of it
-    tiles = threads * 4 * MEGABYTE
+    tiles = threads * 16 * MEGABYTE
     return PROGRAM + 3 * features + graph + tiles + held
 
 

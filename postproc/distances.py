@@ -23,7 +23,7 @@ def distances(
              each other; without a Pairwise nothing is below 0.
     metric:  one of the three.
     Raises:  ValueError for a wrong metric, different widths, NaN or infinity.
-    Cost:    one product, nq ng d multiply-adds; the answer and one 4 MB tile a thread.
+    Cost:    one product, nq ng d multiply-adds; the answer and one 16 MB tile a thread.
 
     >>> distances(np.array([[0.0, 0.0]], np.float32), np.array([[3.0, 4.0]], np.float32), metric="euclidean")
     array([[5.]], dtype=float32)

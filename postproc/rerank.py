@@ -55,7 +55,7 @@ def rerank(
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError naming the setting or array and what was wanted; TypeError for an array of no back end.
     Cost:    half a product of all by all, (nq + ng)^2 d multiply-adds, and little more; memory: the answer, the
-             sparse V (some hundred entries an image), one 4 MB tile a thread. Copies of an image cost nothing.
+             sparse V (some hundred entries an image), one 16 MB tile a thread. Copies of an image cost nothing.
     Differs: images without distinguishable features are exactly tied and ordered by row, where the released
              code leaves them to rounding and to an unstable sort. No row is divided by zero.
 
