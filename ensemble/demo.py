@@ -59,6 +59,7 @@ def make(folder: Path, *, size: str = "small", seed: int = 0) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m ensemble.demo", description="Write a synthetic, labelled city to try everything on."
     )

@@ -1,7 +1,7 @@
 """Run a checked plan: models in, distances or the nearest images out, one report line a step."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 
 import postproc
 from ensemble import fusion, io, steps
-from ensemble.errors import InputError, refuse_if_any
+from ensemble.errors import InputError, printable, refuse_if_any
 from ensemble.features import SIDES, FeatureSet
 from ensemble.plan import Plan, memory_problems
 from ensemble.protocols import PROTOCOLS, Protocol
@@ -220,12 +220,6 @@ def _shape(state: Mapping[str, Any]) -> str:
     return f"{len(state['query'])} + {len(state['gallery'])} x {state['query'].shape[1]}"
 
 
-def table(lines: Sequence[Line]) -> Iterator[str]:
-    """The lines as text, with a heading; a column for the mAP only where there is one."""
-    yield heading(any(line.mAP is not None for line in lines))
-    yield from map(text, lines)
-
-
 def heading(scored: bool) -> str:
     """The heading of :func:`text`'s columns."""
     return f"{'step':<16} {'what':<44} {'shape':<24} {'seconds':>8} {'peak MB':>8}" + (
@@ -237,4 +231,4 @@ def text(line: Line) -> str:
     """One line of the table."""
     peak = "-" if line.peak_bytes is None else f"{line.peak_bytes / 2**20:.0f}"
     mAP = "" if line.mAP is None else f" {line.mAP:7.4f}"
-    return f"{line.step:<16} {line.what:<44.44} {line.shape:<24} {line.seconds:8.2f} {peak:>8}{mAP}"
+    return f"{line.step:<16} {printable(line.what):<44.44} {line.shape:<24} {line.seconds:8.2f} {peak:>8}{mAP}"

@@ -1,9 +1,9 @@
 """Everything about a run that can be known before a feature is read: which model goes where, what fits what."""
 
+import fnmatch
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
 
 from ensemble import fusion, steps
 from ensemble.errors import examples, refuse_if_any
@@ -55,13 +55,18 @@ def check(recipe: Recipe, folder: Folder) -> Plan:
                 'add join = { use = "weighted_sum" }'
             )
         problems += [
-            f"{branch.where}: wanted distances at the end, to be joined; add a distance step"
+            f"{branch.where}: wanted distances at the end, to be joined; add a distance step, without top_k"
             for branch, reached in zip(recipe.branches, states, strict=True)
             if "distances" not in reached
         ]
     for use in recipe.steps:
         _check_step(use, state, labels, problems)
-    if "distances" not in state and len(recipe.branches) == 1:
+    problems += [
+        f"{use.where} ({use.name}), top_k: wanted the recipe's {recipe.top_k} or more, found {top_k}"
+        for use in recipe.uses()
+        if isinstance(top_k := use.settings.get("top_k"), int) and top_k < recipe.top_k
+    ]
+    if not {"distances", "nearest"} & state and len(recipe.branches) == 1:
         problems.append(
             f'{recipe.name}: wanted distances at the end; add {{ use = "distances" }} as the last step'
         )
@@ -72,7 +77,7 @@ def check(recipe: Recipe, folder: Folder) -> Plan:
 def memory_needed(plan: Plan, nq: int, ng: int, *, whole_answer: bool, threads: int) -> int:
     """Bytes that a run takes, roughly: features (from the sizes of the files), lists and weights, the answer."""
     sizes = {model: sum(path.stat().st_size for path in paths) for model, paths in plan.folder.models.items()}
-    features = max(sum(sizes[model] for model in models) for models in plan.models)
+    features = sum(sizes[model] for model in {model for models in plan.models for model in models})
     images = nq + ng
     k1, k2 = 1, 1
     for use in plan.recipe.uses():
@@ -120,14 +125,8 @@ def _choose(branch: Branch, folder: Folder, problems: list[str]) -> tuple[str, .
     """The models of the folder that a branch names, in the branch's order."""
     chosen: list[str] = []
     for entry in branch.models:
-        found = next(
-            (
-                names
-                for pattern in entry.split("|")
-                if (names := [m for m in folder.models if fnmatchcase(m, pattern)])
-            ),
-            [],
-        )
+        patterns = (fnmatch.filter(folder.models, pattern) for pattern in entry.split("|"))
+        found = [entry] if entry in folder.models else next(filter(None, patterns), [])
         if not found:
             problems.append(
                 f"{branch.where}, models: wanted {' or '.join(entry.split('|'))} in {folder.path}, "
@@ -158,7 +157,7 @@ def _check_step(use: Use, state: set[str], labels: frozenset[str], problems: lis
     if missing:
         problems.append(
             f"{use.where} ({use.name}): wanted {', '.join(missing)}, found "
-            f"{', '.join(sorted(state))}; {_remedy(missing)}"
+            f"{', '.join(sorted(state))}; {_remedy(missing, state)}"
         )
     elif not unknown:
         objection = steps.objection(step, use.settings, labels)
@@ -166,6 +165,10 @@ def _check_step(use: Use, state: set[str], labels: frozenset[str], problems: lis
             problems.append(f"{use.where} ({use.name}), {objection}")
     if "distances" in step.gives:
         state -= {"query", "gallery", "train"}
+        if use.settings.get("top_k") is not None:  # a list is the end: nothing can follow it
+            state -= {"distances"}
+            state |= {"nearest"}
+            return
     state |= {"query", "gallery"} if step.gives == ("features",) else set(step.gives)
 
 
@@ -180,13 +183,15 @@ def _check_join(use: Use, known: Mapping[str, object], count: int, problems: lis
             problems.append(f"{use.where} ({use.name}), {objection}")
 
 
-def _remedy(missing: list[str]) -> str:
+def _remedy(missing: list[str], state: set[str]) -> str:
     if any(name.endswith(("_track", "_order")) for name in missing):
         return "give the track file with --tracks or a track column in gallery.csv"
     if any(name.endswith(("_cam", "_frame", "_pid")) for name in missing):
         return "give the column in query.csv and gallery.csv"
     if "query_distances" in missing or "gallery_distances" in missing:
         return "it is for distances computed elsewhere, from Python; use rerank"
+    if "nearest" in state:
+        return "a step with top_k gives a list and has to be the last; leave top_k to the recipe"
     if "distances" in missing:
         return "a distance step has to come first"
     return "this step works on features and has to come before the distances"

@@ -20,7 +20,7 @@ def write(out: Path, checked: Plan, result: Result, *, threads: int) -> list[Pat
     written = [write_submission(out, checked.recipe, result)]
     for name, content in (
         ("recipe.toml", recipe_text(checked)),
-        ("run.json", json.dumps(record(checked, result, threads=threads), indent=1) + "\n"),
+        ("run.json", json.dumps(record(checked, result, written[0], threads=threads), indent=1) + "\n"),
     ):
         with io.beside(out / name, "w") as stream:
             stream.write(content)
@@ -56,12 +56,13 @@ def recipe_text(checked: Plan) -> str:
     return tomli_w.dumps(content)
 
 
-def record(checked: Plan, result: Result, *, threads: int) -> dict[str, Any]:
+def record(checked: Plan, result: Result, submitted: Path, *, threads: int) -> dict[str, Any]:
     """What ran on what, for whoever wants to know later."""
     libraries = ("numpy", "scipy", "scikit-learn", "numba", "pandas")
     return {
         "recipe": checked.recipe.as_toml() | {"name": checked.recipe.name},
         "inputs": {str(path): sha256(path) for path in inputs(checked)},
+        "submission": submitted.name,
         "models": [list(models) for models in checked.models],
         "queries": len(result.query_names),
         "gallery": len(result.gallery_names),

@@ -126,10 +126,12 @@ def memory_limit(options: argparse.Namespace) -> int | None:
     unit = text[len(digits) :].strip()
     unit = unit if unit in UNITS or unit + "B" not in UNITS else unit + "B"
     try:
-        size = float(digits)
-        return int(size * UNITS[unit]) if size > 0 else int("no")
+        size = float(digits) * UNITS[unit]
     except (ValueError, KeyError):
-        raise InputError([f"--memory: wanted a size such as 4GB, found {options.memory!r}"]) from None
+        size = 0
+    if not 0 < size < float("inf"):
+        raise InputError([f"--memory: wanted a size such as 4GB, found {options.memory!r}"])
+    return max(1, int(size))
 
 
 def walk(options: argparse.Namespace, checked: plan.Plan) -> pipeline.Result:

@@ -3,7 +3,7 @@
 1. ``nearest.of_all``: neighbour lists and the largest distance of every row, one walk over the tiles.
 2. :func:`encode`: expanded reciprocal sets, weights exp(-p) over their sum, their mean over k2 neighbours; all
    sparse, some hundred entries an image.
-3. :func:`blend`: Jaccard distance by an inverted index over the gallery, mixed with the distance itself.
+3. ``_blending``: Jaccard distance by an inverted index over the gallery, mixed with the distance itself.
 """
 
 from collections.abc import Callable
@@ -56,7 +56,11 @@ def rerank_tiles(
 
 
 def encode(tiles: Tiles, lists: Lists, *, k1: int, k2: int, power: float) -> Sparse:
-    """The sparse vector V of every image (Zhong et al., equations 7 and 11); every row sums to one."""
+    """The sparse vector V of every image (Zhong et al., equations 7 and 11).
+
+    Every row sums to one, except near an image that more than k1 copies crowd out of its own list: its set is
+    empty, as in the released code.
+    """
     kernel = kernels.of(lists.values)
     images = len(lists.rows)
     whole, half = min(k1 + 1, images), min(round(k1 / 2) + 1, images)  # round: half to even, as released

@@ -60,14 +60,14 @@ def of_all(tiles: Tiles, k: int, answer: np.ndarray | None = None) -> Lists:
 def strips(tiles: Tiles, use: Callable[[np.ndarray, np.ndarray], None], *, what: str) -> None:
     """Call ``use(strip, queries)`` with the distances (queries, gallery) of one block of queries after the other.
 
-    The strip may be written to; it is used again. Memory: one strip (128 MiB or 128 rows) and one tile a thread.
+    The strip is the caller's to write to. Memory: one strip (128 MiB or 128 rows) and one tile a thread.
     """
     layout, buffers = tiles.layout, Buffers(tiles.layout)
     offsets, members = layout.queries
-    for i, rows in enumerate(layout.blocks):
+    answered = _holding(layout, layout.gallery)
+    for i in _holding(layout, layout.queries):
+        rows = layout.blocks[i]
         queries = members[offsets[rows.start] : offsets[rows.stop]]
-        if not len(queries):
-            continue
         place = np.zeros(layout.nq, np.int32)
         place[queries] = np.arange(len(queries))
         strip = np.empty((len(queries), layout.ng), np.float32)
@@ -80,7 +80,7 @@ def strips(tiles: Tiles, use: Callable[[np.ndarray, np.ndarray], None], *, what:
                     tile = tiles.tile(layout.blocks[i], layout.blocks[j], buffer)
                 _store(tile, layout.blocks[i], layout.blocks[j], layout, strip, place)
 
-        runtime.run(visit, range(len(layout.blocks)), what=what, bytes_each=buffers.bytes)
+        runtime.run(visit, answered, what=what, bytes_each=buffers.bytes)
         use(strip, queries)
 
 
@@ -89,12 +89,12 @@ def everything(tiles: Tiles) -> np.ndarray:
     layout, buffers = tiles.layout, Buffers(tiles.layout)
     answer = np.empty((layout.nq, layout.ng), np.float32)
 
-    def visit(pair: tuple[slice, slice]) -> None:
+    def visit(pair: tuple[int, int]) -> None:
+        rows, columns = (layout.blocks[i] for i in pair)
         with buffers.lend() as buffer:
-            _store(tiles.tile(*pair, buffer), *pair, layout, answer)
+            _store(tiles.tile(rows, columns, buffer), rows, columns, layout, answer)
 
-    with_queries = [block for block in layout.blocks if block.start < layout.query_classes]
-    pairs = [(i, j) for i in with_queries for j in layout.blocks]
+    pairs = [(i, j) for i in _holding(layout, layout.queries) for j in _holding(layout, layout.gallery)]
     runtime.run(visit, pairs, what="distances", bytes_each=buffers.bytes)
     return answer
 
@@ -115,6 +115,12 @@ def smallest(strip: np.ndarray, k: int) -> Nearest:
     runtime.over_rows(select, n, what="selection")
     rows[np.isinf(values)] = -1
     return Nearest(values, rows)
+
+
+def _holding(layout: Layout, members: tuple[np.ndarray, np.ndarray]) -> list[int]:
+    """The blocks with a class that holds any of these members (queries, or gallery images)."""
+    offsets, _ = members
+    return [i for i, block in enumerate(layout.blocks) if offsets[block.start] < offsets[block.stop]]
 
 
 def _visits(count: int, symmetric: bool) -> list[tuple[int, int]]:
@@ -153,11 +159,8 @@ def _lists_of_images(layout: Layout, values: np.ndarray, rows: np.ndarray, large
     if layout.distinct:
         runtime.over_rows(partial(kernel.sort_heaps, values, rows), len(values), what="sorting")
         return Lists(rows, values, largest)
-    images = len(layout.inverse)
-    offsets = np.zeros(layout.classes + 1, np.int64)
-    np.cumsum(np.bincount(layout.inverse), out=offsets[1:])
-    members = np.argsort(layout.inverse, kind="stable").astype(np.int32)
-    all_values = np.empty((layout.classes, min(k, images)), np.float32)
+    offsets, members = layout.images
+    all_values = np.empty((layout.classes, min(k, len(members))), np.float32)
     all_rows = np.empty(all_values.shape, np.int32)
 
     def spread(start: int, stop: int) -> None:

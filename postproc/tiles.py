@@ -55,6 +55,11 @@ class Layout:
         return _cut(0, self.query_classes, tall) + _cut(self.query_classes, self.classes, edge)
 
     @cached_property
+    def images(self) -> tuple[np.ndarray, np.ndarray]:
+        """The images of every class as (offsets, images)."""
+        return _members(self.inverse, self.classes)
+
+    @cached_property
     def queries(self) -> tuple[np.ndarray, np.ndarray]:
         """The queries of every class as (offsets, query rows)."""
         return _members(self.inverse[: self.nq], self.classes)

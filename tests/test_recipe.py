@@ -110,6 +110,25 @@ def test_steps_that_do_not_chain():
     assert "wanted distances at the end" in problems_of(none)[0]
 
 
+def test_lists_are_the_end_of_a_recipe():
+    listed = {"use": "rerank", "top_k": 100}
+    assert plan.check(recipe.parse({"branch": [{"models": ["a"], "steps": [listed]}]}, "mine"), folder("a"))
+    short = {"branch": [{"models": ["a"], "steps": [{"use": "rerank", "top_k": 50}]}]}
+    assert problems_of(short) == [
+        "mine, branch 1, steps 1 (rerank), top_k: wanted the recipe's 100 or more, found 50"
+    ]
+    branches = [{"models": [name], "steps": [listed]} for name in ("a", "b")]
+    text = "\n".join(problems_of({"branch": branches, "join": {"use": "weighted_sum"}}))
+    assert "mine, branch 1: wanted distances at the end, to be joined; add a distance step, without top_k" in text
+    after = {"branch": [{"models": ["a"], "steps": [listed, {"use": "l2_normalize"}]}]}
+    assert "a step with top_k gives a list and has to be the last" in problems_of(after)[0]
+
+
+def test_a_name_is_itself_before_it_is_a_pattern():
+    content = {"branch": [{"models": ["a[1]|x"], "steps": [{"use": "distances"}]}]}
+    assert plan.check(recipe.parse(content, "mine"), folder("a1", "a[1]|x")).models == (("a[1]|x",),)
+
+
 def test_joins():
     content = {"branch": [{"join": {"use": "concat", "weights": [1, -1]}, "steps": [{"use": "distances"}]}]}
     assert problems_of(content) == [

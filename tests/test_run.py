@@ -48,6 +48,7 @@ def test_fifth_place_on_the_demo(city, tmp_path, capsys):
     assert record["scores"]["mAP"] == pytest.approx(record["steps"][-1]["mAP"])
     assert f"mAP {record['scores']['mAP']:.4f}" in printed
     assert "top_k 100" in printed
+    assert record["submission"] == "track2.txt"
     by_step = {step["step"]: step["mAP"] for step in record["steps"]}
     assert max(step["mAP"] for step in record["steps"][1:5]) < by_step["concat"] < by_step["track_mean"]
     assert all(len(digest) == 64 for digest in record["inputs"].values())
