@@ -68,24 +68,36 @@ def apply(step: Step, state: Mapping[str, Any], settings: Mapping[str, Any]) -> 
         return {
             side: step.function(state[side], **settings) for side in ("query", "gallery", "train") if side in state
         }
-    optional = {name: state[name] for name in step.may_use if name in state}
-    result = step.function(*(state[name] for name in step.needs), **optional, **settings)
+    taken = {name: state[name] for name in (*step.needs, *step.may_use) if name in state}
+    learns = (
+        "train" in taken and step.gives == ("query", "gallery") and not {"query_cam", "query_track"} & set(taken)
+    )
+    if learns:  # the training set goes the way of the queries, so that a later step may learn from it too
+        taken["query"] = np.concatenate([state["query"], state["train"]])
+    result = step.function(**taken, **settings)
     if isinstance(result, postproc.Nearest):
         return {"nearest": result}
-    return dict(zip(step.gives, result, strict=True)) if len(step.gives) > 1 else {step.gives[0]: result}
+    given = dict(zip(step.gives, result, strict=True)) if len(step.gives) > 1 else {step.gives[0]: result}
+    if learns:
+        given["query"], given["train"] = np.split(given["query"], [len(state["query"])])
+    return given
 
 
 def objection(step: Step, settings: Mapping[str, Any], labels: frozenset[str]) -> str | None:
     """Why a step refuses these settings, found by running it on eight images; None if it does not."""
-    toy: dict[str, Any] = {"query": np.eye(2, 4, dtype=np.float32), "gallery": np.eye(6, 4, dtype=np.float32)}
-    toy["distances"] = toy["query"] @ toy["gallery"].T
+    random = np.random.default_rng(0)
+    toy: dict[str, Any] = {
+        side: random.normal(size=(count, 4)).astype(np.float32)
+        for side, count in (("query", 2), ("gallery", 6), ("train", 6))
+    }
+    toy["distances"] = ((toy["query"][:, None] - toy["gallery"]) ** 2).sum(axis=2)
     for label in labels - set(toy):
-        toy[label] = np.zeros(2 if label.startswith("query") else 6, np.int64)
-    toy["train"] = toy["gallery"]
+        toy[label] = np.arange(2 if label.startswith("query") else 6) // (2 if label.endswith("_pid") else 1) % 3
     try:
         apply(step, toy, settings)
     except (ValueError, TypeError) as error:
-        return str(error)
+        setting = str(error).partition(":")[0]
+        return str(error) if setting in step.settings else None  # a toy may be too small for what is learned
     return None
 
 

@@ -3,11 +3,11 @@
 1. ``nearest.of_all``: neighbour lists and the largest distance of every row, one walk over the tiles.
 2. :func:`encode`: expanded reciprocal sets, weights exp(-p) over their sum, their mean over k2 neighbours; all
    sparse, some hundred entries an image.
-3. ``_blending``: Jaccard distance by an inverted index over the gallery, mixed with the distance itself.
+3. ``blending``: Jaccard distance by an inverted index over the gallery, mixed with the distance itself.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,42 +28,41 @@ class Sparse:
 
 
 def rerank_tiles(
-    tiles: Tiles, *, k1: int, k2: int, lambda_value: float, power: float, top_k: int | None
+    tiles: Tiles,
+    *,
+    k1: int,
+    k2: int,
+    lambda_value: float,
+    power: float,
+    top_k: int | None,
+    count_self: bool = False,
+    normalize: bool = True,
 ) -> Floats | Nearest:
     """``(1 - lambda) * Jaccard + lambda * p`` for every query and gallery image, or the ``top_k`` smallest.
 
-    ``p = D^(power / 2) / its largest value in the query's row``, D being what the tiles hold.
+    ``p = D^(power / 2) / its largest value in the query's row``, D being what the tiles hold. Not ``normalize``:
+    weights from ``D^(power / 2)`` itself, and ``(D / 2)^(power / 2)`` in the mix, as OpenUnReID has it.
     """
     layout = tiles.layout
     answer = np.empty((layout.nq, layout.ng), np.float32) if top_k is None else None
-    lists = nearest.of_all(tiles, max(k1 + 1, k2), answer)
-    vectors = encode(tiles, lists, k1=k1, k2=k2, power=power)
-    blend = _blending(vectors, lists, layout.nq, lambda_value, power)
-    if answer is not None:
-        blend(answer, np.arange(layout.nq))
-        return answer
-    k = min(top_k or 0, layout.ng)
-    best = Nearest(np.empty((layout.nq, k), np.float32), np.empty((layout.nq, k), np.int32))
-
-    def use(strip: np.ndarray, queries: np.ndarray) -> None:
-        blend(strip, queries)
-        found = nearest.smallest(strip, k)
-        best.distances[queries] = found.distances
-        best.rows[queries] = found.rows
-
-    nearest.strips(tiles, use, what="answer")
-    return best
+    length = k1 if count_self else k1 + 1
+    lists = nearest.of_all(tiles, max(length, k2), answer)
+    scales = [lists.largest if normalize else np.full_like(lists.largest, unit) for unit in (1, 2)]
+    vectors = encode(tiles, replace(lists, largest=scales[0]), k1=k1, length=length, k2=k2, power=power)
+    blend = blending(vectors, layout.nq, scales[1], lambda_value, power)
+    return nearest.answer(tiles, blend, top_k=top_k, filled=answer)
 
 
-def encode(tiles: Tiles, lists: Lists, *, k1: int, k2: int, power: float) -> Sparse:
-    """The sparse vector V of every image (Zhong et al., equations 7 and 11).
+def encode(tiles: Tiles, lists: Lists, *, k1: int, length: int, k2: int, power: float) -> Sparse:
+    """The sparse vector V of every image (Zhong et al., equations 7 and 11); lists are ``length`` long.
 
     Every row sums to one, except near an image that more than k1 copies crowd out of its own list: its set is
     empty, as in the released code.
     """
     kernel = kernels.of(lists.values)
     images = len(lists.rows)
-    whole, half = min(k1 + 1, images), min(round(k1 / 2) + 1, images)  # round: half to even, as released
+    whole = min(length, images)
+    half = min(round(k1 / 2) + 1, whole)  # round: half to even, as released
     whole_flags = np.empty((images, whole), np.bool_)
     half_flags = np.empty((images, half), np.bool_)
 
@@ -72,7 +71,7 @@ def encode(tiles: Tiles, lists: Lists, *, k1: int, k2: int, power: float) -> Spa
         kernel.mutual(lists.rows, half, start, stop, half_flags)
 
     runtime.over_rows(find_mutual, images, what="reciprocal neighbours")
-    offsets, members = _rows_in_pieces(
+    offsets, members = rows_in_pieces(
         lambda start, stop: kernel.reciprocal_sets(lists.rows, whole_flags, half_flags, start, stop), images
     )
     weights = np.empty(len(members), np.float32)
@@ -90,7 +89,7 @@ def encode(tiles: Tiles, lists: Lists, *, k1: int, k2: int, power: float) -> Spa
         what="weights",
     )
     if k2 > 1:
-        offsets, members, weights = _rows_in_pieces(
+        offsets, members, weights = rows_in_pieces(
             lambda start, stop: kernel.mean_of_rows(
                 offsets, members, weights, lists.rows, min(k2, images), start, stop
             ),
@@ -99,8 +98,8 @@ def encode(tiles: Tiles, lists: Lists, *, k1: int, k2: int, power: float) -> Spa
     return Sparse(offsets, members, weights)
 
 
-def _blending(
-    vectors: Sparse, lists: Lists, nq: int, lambda_value: float, power: float
+def blending(
+    vectors: Sparse, nq: int, largest: np.ndarray, lambda_value: float, power: float
 ) -> Callable[[np.ndarray, np.ndarray], None]:
     """A function that turns the distances of (queries, gallery) into the final ones, in place."""
     kernel = kernels.of(vectors.weights)
@@ -110,7 +109,7 @@ def _blending(
         runtime.over_rows(
             lambda start, stop: kernel.finish_strip(
                 strip, queries, vectors.offsets, vectors.members, vectors.weights, *inverted,
-                lists.largest, power / 2, np.float32(lambda_value), start, stop,
+                largest, power / 2, np.float32(lambda_value), start, stop,
             ),
             len(strip),
             what="Jaccard distances",
@@ -120,7 +119,7 @@ def _blending(
     return blend
 
 
-def _rows_in_pieces(make: Callable[[int, int], tuple[np.ndarray, ...]], images: int) -> Any:
+def rows_in_pieces(make: Callable[[int, int], tuple[np.ndarray, ...]], images: int) -> Any:
     """Sparse rows made range by range as (sizes, …), joined in order as (offsets, …)."""
     pieces: dict[int, tuple[np.ndarray, ...]] = {}
 

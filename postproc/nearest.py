@@ -1,7 +1,11 @@
-"""Neighbours of everybody and strips of query x gallery distances: the two ways to walk over the tiles."""
+"""Neighbours of everybody and strips of query x gallery distances: the two ways to walk over the tiles.
+
+Every technique on distances is these two: statistics from the neighbours, then :func:`answer` with a function that
+turns distances into the technique's own, a strip of queries at a time.
+"""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -9,8 +13,10 @@ from functools import partial
 import numpy as np
 
 from postproc import kernels, runtime
-from postproc.tiles import Buffers, Layout, Tiles
-from postproc.types import Nearest
+from postproc.tiles import SMALLEST, STRIP, Buffers, Layout, PairwiseTiles, Tiles
+from postproc.types import Floats, Nearest
+
+Change = Callable[[np.ndarray, np.ndarray], None]
 
 
 @dataclass(frozen=True)
@@ -18,7 +24,7 @@ class Lists:
     """Every image's ``k`` nearest images, itself among them as a rule, nearest first, ties by image.
 
     ``rows`` (N, k) int32 and ``values`` (N, k) float32; ``largest`` (N,) float32 is the distance of the farthest.
-    Images are numbered queries first.
+    Images are numbered queries first. Where there are fewer than ``k``, the rest is -1 and +inf.
     """
 
     rows: np.ndarray
@@ -31,30 +37,138 @@ def of_all(tiles: Tiles, k: int, answer: np.ndarray | None = None) -> Lists:
 
     A symmetric distance costs the tiles of the upper triangle only. Memory: the lists and one tile a thread.
     """
-    layout, kernel = tiles.layout, kernels.of(np.empty(0))
-    count = layout.classes
-    values = np.full((count, min(k, count)), np.inf, np.float32)
-    rows = np.full(values.shape, kernel.NOBODY, np.int32)
-    worst = np.full(count, np.inf, np.float32)
-    largest = np.full(count, -np.inf, np.float32)
+    heaps = _Heaps(tiles.layout.classes, k)
+    _walk(tiles, [heaps], answer)
+    return heaps.lists(tiles.layout)
+
+
+def of_cameras(
+    tiles: PairwiseTiles, *, same: int, other: int, answer: np.ndarray | None = None
+) -> tuple[Lists, Lists]:
+    """The ``same`` nearest of every image among those of its camera, itself included, and the ``other`` nearest
+    among those of all other cameras, in one walk. Of unknown camera an image is alone with its copies.
+    """
+    within = _Heaps(tiles.layout.classes, same, tiles.cameras, True)
+    across = _Heaps(tiles.layout.classes, other, tiles.cameras, False)
+    _walk(tiles, [within, across], answer)
+    return within.lists(tiles.layout), across.lists(tiles.layout)
+
+
+def of_queries(tiles: Tiles, k: int) -> Nearest:
+    """The ``k`` nearest gallery images of every query."""
+    return answer(tiles, lambda strip, queries: None, top_k=k)  # type: ignore[return-value]
+
+
+class _Heaps:
+    """The nearest classes of every class, of all cameras or of the ``same`` or of others only."""
+
+    def __init__(self, classes: int, k: int, cameras: np.ndarray | None = None, same: bool = True) -> None:
+        self.k, self.cameras, self.same = k, cameras, same
+        self.kernel = kernels.of(np.empty(0))
+        self.values = np.full((classes, min(k, classes)), np.inf, np.float32)
+        self.rows = np.full(self.values.shape, self.kernel.NOBODY, np.int32)
+        self.worst = np.full(classes, np.inf, np.float32)
+        self.largest = np.full(classes, -np.inf, np.float32)
+
+    def offer(self, tile: np.ndarray, rows: slice, columns: slice, buffer: np.ndarray, both: bool) -> None:
+        """Take a tile in; ``buffer`` is as large and may be written."""
+        if self.cameras is not None:
+            kept = buffer[: tile.size].reshape(tile.shape)
+            self.kernel.keep_cameras(tile, self.cameras[rows], self.cameras[columns], self.same, kept)
+            tile = kept
+        offer = self.kernel.offer_both if both else self.kernel.offer_rows
+        offer(tile, rows.start, columns.start, self.values, self.rows, self.worst, self.largest)
+
+    def lists(self, layout: Layout) -> Lists:
+        """Sorted lists of images from the heaps of classes."""
+        if layout.distinct:
+            values, rows, largest = self.values, self.rows, self.largest
+            runtime.over_rows(partial(self.kernel.sort_heaps, values, rows), len(values), what="sorting")
+        else:
+            offsets, members = layout.images
+            values = np.empty((layout.classes, min(self.k, len(members))), np.float32)
+            rows = np.empty(values.shape, np.int32)
+
+            def spread(start: int, stop: int) -> None:
+                self.kernel.sort_heaps(self.values, self.rows, start, stop)
+                self.kernel.spread_lists(self.values, self.rows, offsets, members, start, stop, values, rows)
+
+            runtime.over_rows(spread, layout.classes, what="sorting")
+            inverse = layout.inverse
+            values, rows, largest = values[inverse], rows[inverse], self.largest[inverse]
+        if self.cameras is not None:
+            rows[np.isinf(values)] = -1
+        return Lists(rows, values, largest)
+
+
+def _walk(tiles: Tiles, wanted: Sequence[_Heaps], answer: np.ndarray | None) -> None:
+    """Offer every pair of classes to all of ``wanted``, and store those of queries and gallery in ``answer``."""
+    layout = tiles.layout
     blocks, buffers = layout.blocks, Buffers(layout)
     locks = [threading.Lock() for _ in blocks]
 
     def visit(pair: tuple[int, int]) -> None:
         i, j = pair
         across = tiles.symmetric and i != j
-        with buffers.lend() as buffer:
+        with buffers.lend() as buffer, buffers.lend() if len(wanted) > 1 else nullcontext(buffer) as spare:
             tile = tiles.tile(blocks[i], blocks[j], buffer)
             if answer is not None:
                 _store(tile, blocks[i], blocks[j], layout, answer)
                 if across and not layout.distinct:
                     _store(np.ascontiguousarray(tile.T), blocks[j], blocks[i], layout, answer)
-            offer = kernel.offer_both if across else kernel.offer_rows
             with locks[i], locks[j] if across else nullcontext():
-                offer(tile, blocks[i].start, blocks[j].start, values, rows, worst, largest)
+                for heaps in wanted:
+                    heaps.offer(tile, blocks[i], blocks[j], spare, across)
 
-    runtime.run(visit, _visits(len(blocks), tiles.symmetric), what="neighbours", bytes_each=buffers.bytes)
-    return _lists_of_images(layout, values, rows, largest, k)
+    visits = _visits(len(blocks), tiles.symmetric)
+    runtime.run(visit, visits, what="neighbours", bytes_each=len(wanted) * buffers.bytes)
+
+
+def answer(
+    tiles: Tiles, change: Change, *, top_k: int | None, filled: np.ndarray | None = None
+) -> Floats | Nearest:
+    """Distances (nq, ng) after ``change``, or the ``top_k`` nearest by them, in which case no matrix exists.
+
+    ``change(strip, queries)`` turns the distances of the given queries to the whole gallery into the final ones,
+    in place. ``filled`` are all distances, where a walk has stored them already; they are written to.
+    """
+    layout = tiles.layout
+    if top_k is None:
+        whole = everything(tiles) if filled is None else filled
+        change(whole, np.arange(layout.nq))
+        return whole
+    best = _Best(layout.nq, layout.ng, top_k, change)
+    strips(tiles, best.take, what="answer")
+    return best.nearest
+
+
+def answer_without_distances(nq: int, ng: int, fill: Change, *, top_k: int | None) -> Floats | Nearest:
+    """As :func:`answer` for a method that needs no distances at the end: ``fill`` finds its strip unset."""
+    if top_k is None:
+        whole = np.empty((nq, ng), np.float32)
+        fill(whole, np.arange(nq))
+        return whole
+    best = _Best(nq, ng, top_k, fill)
+    tall = max(SMALLEST, STRIP // (4 * ng))
+    for start in range(0, nq, tall):
+        queries = np.arange(start, min(start + tall, nq))
+        best.take(np.empty((len(queries), ng), np.float32), queries)
+    return best.nearest
+
+
+class _Best:
+    """Collects the nearest of every query, one changed strip after the other."""
+
+    def __init__(self, nq: int, ng: int, top_k: int, change: Change) -> None:
+        k = min(top_k, ng)
+        self.nearest = Nearest(np.empty((nq, k), np.float32), np.empty((nq, k), np.int32))
+        self.change = change
+
+    def take(self, strip: np.ndarray, queries: np.ndarray) -> None:
+        self.change(strip, queries)
+        found = smallest(strip, self.nearest.rows.shape[1])
+        self.nearest.distances[queries] = found.distances
+        self.nearest.rows[queries] = found.rows
 
 
 def strips(tiles: Tiles, use: Callable[[np.ndarray, np.ndarray], None], *, what: str) -> None:
@@ -151,22 +265,3 @@ def _store(
         out[first : first + len(tile), column_offsets[0] : column_offsets[-1]] = tile
     else:
         kernels.of(tile).scatter(tile, row_offsets, targets, column_offsets, column_members, out)
-
-
-def _lists_of_images(layout: Layout, values: np.ndarray, rows: np.ndarray, largest: np.ndarray, k: int) -> Lists:
-    """Sorted lists of images from the heaps of classes."""
-    kernel = kernels.of(values)
-    if layout.distinct:
-        runtime.over_rows(partial(kernel.sort_heaps, values, rows), len(values), what="sorting")
-        return Lists(rows, values, largest)
-    offsets, members = layout.images
-    all_values = np.empty((layout.classes, min(k, len(members))), np.float32)
-    all_rows = np.empty(all_values.shape, np.int32)
-
-    def spread(start: int, stop: int) -> None:
-        kernel.sort_heaps(values, rows, start, stop)
-        kernel.spread_lists(values, rows, offsets, members, start, stop, all_values, all_rows)
-
-    runtime.over_rows(spread, layout.classes, what="sorting")
-    inverse = layout.inverse
-    return Lists(all_rows[inverse], all_values[inverse], largest[inverse])

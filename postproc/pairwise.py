@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from postproc import checks
+from postproc.l2_normalize import l2_normalize
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,33 @@ class Pairwise:
             checks.labels("gallery_track", gallery_track, ng),
         )
         return replace(self, one_track=joined)
+
+    def of_gallery(self) -> Pairwise:
+        """The same distances among the gallery images alone: no queries, the gallery rows as they are."""
+        none = slice(0, 0)
+        terms = tuple(
+            replace(term, query=term.query[none])
+            if isinstance(term, FeatureTerm)
+            else replace(term, query_cam=term.query_cam[none], query_track=term.query_track[none])
+            for term in self.terms
+        )
+        one_track = None if self.one_track is None else (self.one_track[0][none], self.one_track[1])
+        return Pairwise(terms, (0, self.sizes[1]), one_track)
+
+
+def of(query: Any, gallery: Any = None, *, unit: bool = False) -> Pairwise:
+    """What a technique was handed: a :class:`Pairwise` as it is, or features as squared Euclidean distance.
+
+    ``unit``: bring features to unit length first, so that the distance is 2 - 2 cosine.
+    """
+    if isinstance(query, Pairwise):
+        if gallery is not None:
+            raise ValueError("gallery: a Pairwise holds queries and gallery already, give nothing else")
+        return query
+    if not unit:
+        return sqeuclidean(query, gallery)
+    query, gallery = checks.features("query", query), checks.features("gallery", gallery)
+    return sqeuclidean(l2_normalize(query), l2_normalize(gallery))
 
 
 def sqeuclidean(query: Any, gallery: Any) -> Pairwise:

@@ -92,8 +92,8 @@ def _neighbours(query: np.ndarray, bank: np.ndarray, k: int, metric: str, expand
             raise ValueError('metric: "dot" has no self-distance to leave out, use it with expand="query"')
         found = nearest.of_all(PairwiseTiles(sqeuclidean(query, bank)), k + 1).rows
         return _without_self(found)
-    rows = np.empty((len(query), min(k, len(bank))), np.int32)
     if metric == "dot":
+        rows = np.empty((len(query), min(k, len(bank))), np.int32)
         for start in range(0, len(query), 256):
             strip = np.empty((len(query[start : start + 256]), len(bank)), np.float32)
             runtime.over_rows(
@@ -104,12 +104,7 @@ def _neighbours(query: np.ndarray, bank: np.ndarray, k: int, metric: str, expand
             )
             rows[start : start + 256] = nearest.smallest(strip, rows.shape[1]).rows
         return rows
-
-    def use(strip: np.ndarray, queries: np.ndarray) -> None:
-        rows[queries] = nearest.smallest(strip, rows.shape[1]).rows
-
-    nearest.strips(PairwiseTiles(sqeuclidean(query, bank)), use, what="neighbours")
-    return rows
+    return nearest.of_queries(PairwiseTiles(sqeuclidean(query, bank)), k).rows
 
 
 def _negative_products(query: np.ndarray, bank: np.ndarray, out: np.ndarray, start: int, stop: int) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from postproc import checks
+from postproc import checks, pairwise
 from postproc.given import GivenTiles
 from postproc.kreciprocal import rerank_tiles
-from postproc.pairwise import Pairwise, same_camera, sqeuclidean
+from postproc.pairwise import Pairwise, same_camera
 from postproc.tiles import PairwiseTiles
 from postproc.types import Distances, Floats, Gallery, Nearest, Query
 
@@ -31,6 +31,8 @@ def rerank(
     lambda_value: float = 0.3,
     power: float = 2.0,
     camera_penalty: float = 0.0,
+    count_self: bool = False,
+    normalize: bool = True,
     top_k: int | None = None,
 ) -> Distances | Nearest:
     """Mix each distance with how much the neighbourhoods of its two ends overlap.
@@ -52,6 +54,11 @@ def rerank(
              who hand squared distances to a function that squares. Neighbours are the same, weights are not.
     camera_penalty: added to the squared distance of any two images of one known camera and of different
              tracks, queries and gallery alike. 0: none. Negative draws them together.
+    count_self: the image itself is one of the k1, as where neighbours come from a search of k1 entries.
+    normalize: divide p by its largest value; if not, weights are exp(-p) of the plain distance and the mix takes
+             ``(|q - g|^2 / 2)^(power / 2)``, which is 1 - cosine for unit features and power 2.
+             ``count_self=True, normalize=False, lambda_value=0`` is the Jaccard distance of OpenUnReID, SpCL and
+             Cluster-Contrast.
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError naming the setting or array and what was wanted; TypeError for an array of no back end.
     Cost:    half a product of all by all, (nq + ng)^2 d multiply-adds, and little more; memory: the answer, the
@@ -65,19 +72,19 @@ def rerank(
     """
     _check(k1, k2, lambda_value, power, top_k)
     checks.finite("camera_penalty", camera_penalty)
-    if isinstance(query, Pairwise):
-        if gallery is not None:
-            raise ValueError("gallery: a Pairwise holds queries and gallery already, give nothing else")
-        pairs = query
-    else:
-        pairs = sqeuclidean(query, gallery)
+    checks.flag("count_self", count_self)
+    checks.flag("normalize", normalize)
+    pairs = pairwise.of(query, gallery)
     if camera_penalty:
         if query_cam is None or gallery_cam is None:
             raise ValueError("camera_penalty: needs query_cam and gallery_cam, or 0")
         query_cam = checks.labels("query_cam", query_cam, pairs.sizes[0])
         gallery_cam = checks.labels("gallery_cam", gallery_cam, pairs.sizes[1])
         pairs = pairs + camera_penalty * same_camera(query_cam, gallery_cam, query_track, gallery_track)
-    return rerank_tiles(PairwiseTiles(pairs), k1=k1, k2=k2, lambda_value=lambda_value, power=power, top_k=top_k)
+    return rerank_tiles(
+        PairwiseTiles(pairs), k1=k1, k2=k2, lambda_value=lambda_value, power=power,
+        count_self=count_self, normalize=normalize, top_k=top_k,
+    )  # fmt: skip
 
 
 def rerank_distances(

@@ -86,15 +86,21 @@ class Tiles(Protocol):
 
 
 class PairwiseTiles:
-    """Tiles of a :class:`Pairwise`: one matrix product a tile, then norms and penalties on top."""
+    """Tiles of a :class:`Pairwise`: one matrix product a tile, then norms and penalties on top.
+
+    ``cameras`` (nq,), (ng,) are given by a method that looks at cameras apart from any penalty: then images of
+    two cameras are never one class, and the attribute ``cameras`` (classes,) tells them apart. An image of unknown
+    camera gets a code below 0 that only its copies share.
+    """
 
     symmetric = True
 
-    def __init__(self, pairs: Pairwise) -> None:
+    def __init__(self, pairs: Pairwise, cameras: tuple[np.ndarray, np.ndarray] | None = None) -> None:
         self.kernel = kernels.of(np.empty(0))
         terms = [term for term in pairs.terms if isinstance(term, FeatureTerm) and term.weight]
-        self.cameras = [term for term in pairs.terms if isinstance(term, CameraTerm) and term.weight]
-        self.layout = _layout(pairs, terms, self.cameras)
+        penalties = [term for term in pairs.terms if isinstance(term, CameraTerm) and term.weight]
+        self.layout = _layout(pairs, terms, penalties, cameras)
+        self.cameras = _codes(cameras, self.layout.first)
         self.parts, self.signs = _rows(terms, self.layout)
         self.norms = _norms(self.parts, self.signs)
         self.clamp = self.signs is None
@@ -105,7 +111,7 @@ class PairwiseTiles:
                 np.concatenate([term.query_track, term.gallery_track])[first],
                 np.float32(term.weight),
             )
-            for term in self.cameras
+            for term in penalties
         ]
         self.tracks = None if pairs.one_track is None else np.concatenate(pairs.one_track)[first]
 
@@ -185,14 +191,21 @@ def _members(inverse: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]
     return offsets, np.argsort(inverse, kind="stable").astype(np.int32)
 
 
-def _layout(pairs: Pairwise, terms: list[FeatureTerm], cameras: list[CameraTerm]) -> Layout:
+def _layout(
+    pairs: Pairwise,
+    terms: list[FeatureTerm],
+    penalties: list[CameraTerm],
+    cameras: tuple[np.ndarray, np.ndarray] | None,
+) -> Layout:
     """Find the images that no term can tell apart."""
     nq, ng = pairs.sizes
     columns = [(term.query.view(np.uint32), term.gallery.view(np.uint32)) for term in terms]
-    columns += [_as_bits(term.query_cam, term.gallery_cam) for term in cameras]
-    columns += [_as_bits(term.query_track, term.gallery_track) for term in cameras]
+    columns += [_as_bits(term.query_cam, term.gallery_cam) for term in penalties]
+    columns += [_as_bits(term.query_track, term.gallery_track) for term in penalties]
     if pairs.one_track is not None:
         columns.append(_as_bits(*pairs.one_track))
+    if cameras is not None:
+        columns.append(_as_bits(*cameras))
     kernel = kernels.of(np.empty(0))
     keys = np.zeros(nq + ng, np.uint64)
     for query, gallery in columns:
@@ -207,6 +220,15 @@ def _layout(pairs: Pairwise, terms: list[FeatureTerm], cameras: list[CameraTerm]
     same_as[copies[wrong]] = copies[wrong]
     first, inverse = np.unique(same_as, return_inverse=True)
     return Layout(nq, ng, inverse.astype(np.int32), first.astype(np.int32))
+
+
+def _codes(cameras: tuple[np.ndarray, np.ndarray] | None, first: np.ndarray) -> np.ndarray:
+    """(classes,) int64: the camera of every class; of unknown ones a number below 0, each its own."""
+    own = -1 - np.arange(len(first))
+    if cameras is None:
+        return own
+    cams = np.concatenate(cameras)[first]
+    return np.where(cams >= 0, cams, own)
 
 
 def _as_bits(query: np.ndarray, gallery: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from postproc import (
     Nearest,
     distances,
+    l2_normalize,
     rank,
     rerank,
     rerank_distances,
@@ -258,3 +259,24 @@ def test_refuses_arrays():
 def test_refuses_lengths_beyond_float32():
     with pytest.raises(ValueError, match="features: wanted squared lengths that float32 can hold"):
         rerank(np.full((2, 3), 1e25, np.float32), np.eye(3, dtype=np.float32))
+
+
+@pytest.mark.parametrize("who", ["openunreid", "clustercontrast", "spcl"])
+def test_equals_the_jaccard_of_the_clustering_family(shared, who):
+    golden = np.load(shared / "golden" / "jaccard_faiss.npz")
+    keys = [key for key in golden if key.startswith(f"dist__{who}")]
+    assert keys
+    for key in keys:
+        setting = dict(part.split("=") for part in key.split("__")[2].split("_"))
+        found = rerank(
+            golden["q"], golden["g"], k1=int(setting["k1"]), k2=int(setting["k2"]),
+            lambda_value=0, count_self=True, normalize=False,
+        )  # fmt: skip
+        assert_allclose(found, golden[key], rtol=0, atol=1e-5 if setting["fp"] == "32" else 3e-3, err_msg=key)
+
+
+def test_without_normalisation_the_mix_holds_one_minus_cosine():
+    data = world()
+    query, gallery = l2_normalize(data["query"]), l2_normalize(data["gallery"])
+    found = rerank(query, gallery, lambda_value=1, normalize=False)
+    assert_allclose(found, 1 - query @ gallery.T, rtol=0, atol=1e-6)

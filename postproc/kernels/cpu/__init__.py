@@ -11,16 +11,25 @@ from postproc.kernels.cpu.reciprocal import (
     to_weights,
 )
 from postproc.kernels.cpu.rows import differ, hash_rows, products_of_pairs, square_norms
-from postproc.kernels.cpu.tiles import add_same_camera, products_to_distances, scatter, zero_same_track
+from postproc.kernels.cpu.sparse import add_products
+from postproc.kernels.cpu.tiles import (
+    add_same_camera,
+    keep_cameras,
+    products_to_distances,
+    scatter,
+    zero_same_track,
+)
 
 __all__ = [
     "NOBODY",
+    "add_products",
     "add_same_camera",
     "differ",
     "fill_known",
     "finish_strip",
     "hash_rows",
     "invert",
+    "keep_cameras",
     "mean_of_rows",
     "mutual",
     "offer_both",

@@ -119,6 +119,8 @@ def spread_lists(class_values, class_columns, offsets, members, start, stop, val
         columns[i, :] = NOBODY
         for at in range(class_columns.shape[1]):
             value, name = class_values[i, at], class_columns[i, at]
+            if name == NOBODY:
+                break
             for member in range(offsets[name], offsets[name + 1]):
                 image = members[member]
                 if not (value < values[i, 0] or (value == values[i, 0] and image < columns[i, 0])):

@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit
 
 ZERO = np.float32(0)
+INFINITE = np.float32(np.inf)
 
 
 @njit(nogil=True, cache=True)
@@ -41,6 +42,14 @@ def zero_same_track(tile, row_tracks, column_tracks):
         for j in range(tile.shape[1]):
             if row_tracks[i] == column_tracks[j]:
                 tile[i, j] = ZERO
+
+
+@njit(nogil=True, cache=True)
+def keep_cameras(tile, row_cams, column_cams, same, out):
+    """``out <- tile`` where two cameras are equal (``same``) or differ (not ``same``), +inf elsewhere."""
+    for i in range(tile.shape[0]):
+        for j in range(tile.shape[1]):
+            out[i, j] = tile[i, j] if (row_cams[i] == column_cams[j]) == same else INFINITE
 
 
 @njit(nogil=True, cache=True)

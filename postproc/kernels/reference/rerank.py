@@ -1,0 +1,45 @@
+"""k-reciprocal re-ranking on the matrix of all by all."""
+
+import numpy as np
+
+from postproc.kernels.reference.basic import Array, sqeuclidean
+
+
+def rerank(query: Array, gallery: Array, k1: int, k2: int, lambda_value: float, power: float = 2) -> Array:
+    """Zhong et al. 2017 on features."""
+    images = np.concatenate([query, gallery])
+    return rerank_matrix(sqeuclidean(images, images), len(query), k1, k2, lambda_value, power / 2)
+
+
+def rerank_matrix(matrix: Array, nq: int, k1: int, k2: int, lambda_value: float, exponent: float = 1) -> Array:
+    """Zhong et al. 2017 on all distances (queries first) to the ``exponent``, the sign kept."""
+    matrix = np.asarray(matrix, np.float64)
+    matrix = np.sign(matrix) * np.abs(matrix) ** exponent
+    largest = matrix.max(axis=0)
+    p = (matrix / np.where(largest > 0, largest, 1)).T
+    images = len(p)
+    order = np.argsort(p, axis=1, kind="stable")
+    half = int(np.around(k1 / 2))
+
+    def reciprocal(i: int, k: int) -> list[int]:
+        return [j for j in order[i, : k + 1] if i in order[j, : k + 1]]
+
+    v = np.zeros((images, images))
+    for i in range(images):
+        core = reciprocal(i, k1)
+        expanded = set(core)
+        for candidate in core:
+            theirs = reciprocal(candidate, half)
+            if 3 * len(set(theirs) & set(core)) > 2 * len(theirs):
+                expanded |= set(theirs)
+        members = sorted(expanded)
+        weights = np.exp(-p[i, members])
+        v[i, members] = weights / weights.sum()
+    if k2 > 1:
+        v = np.stack([v[order[i, :k2]].mean(axis=0) for i in range(images)])
+    out = np.zeros((nq, images - nq))
+    for q in range(nq):
+        for g in range(images - nq):
+            shared = np.minimum(v[q], v[nq + g]).sum()
+            out[q, g] = (1 - lambda_value) * (1 - shared / (2 - shared)) + lambda_value * p[q, nq + g]
+    return out
