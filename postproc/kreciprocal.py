@@ -7,24 +7,15 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from postproc import kernels, nearest, runtime
 from postproc.nearest import Lists
+from postproc.sparse import Sparse
 from postproc.tiles import Tiles
 from postproc.types import Floats, Nearest
-
-
-@dataclass(frozen=True)
-class Sparse:
-    """Sparse rows: row i holds ``members[offsets[i]:offsets[i + 1]]`` with the ``weights`` at the same places."""
-
-    offsets: np.ndarray
-    members: np.ndarray
-    weights: np.ndarray
 
 
 def rerank_tiles(
@@ -48,13 +39,15 @@ def rerank_tiles(
     length = k1 if count_self else k1 + 1
     lists = nearest.of_all(tiles, max(length, k2), answer)
     scales = [lists.largest if normalize else np.full_like(lists.largest, unit) for unit in (1, 2)]
-    vectors = encode(tiles, replace(lists, largest=scales[0]), k1=k1, length=length, k2=k2, power=power)
+    vectors = encode(tiles, replace(lists, largest=scales[0]), k1=k1, length=length, power=power)
+    if k2 > 1:
+        vectors = vectors.mean(lists.rows[:, :k2])
     blend = blending(vectors, layout.nq, scales[1], lambda_value, power)
     return nearest.answer(tiles, blend, top_k=top_k, filled=answer)
 
 
-def encode(tiles: Tiles, lists: Lists, *, k1: int, length: int, k2: int, power: float) -> Sparse:
-    """The sparse vector V of every image (Zhong et al., equations 7 and 11); lists are ``length`` long.
+def encode(tiles: Tiles, lists: Lists, *, k1: int, length: int, power: float) -> Sparse:
+    """The sparse vector V of every image (Zhong et al., equation 7); lists are ``length`` long.
 
     Every row sums to one, except near an image that more than k1 copies crowd out of its own list: its set is
     empty, as in the released code.
@@ -71,7 +64,7 @@ def encode(tiles: Tiles, lists: Lists, *, k1: int, length: int, k2: int, power: 
         kernel.mutual(lists.rows, half, start, stop, half_flags)
 
     runtime.over_rows(find_mutual, images, what="reciprocal neighbours")
-    offsets, members = rows_in_pieces(
+    offsets, members = Sparse.in_pieces(
         lambda start, stop: kernel.reciprocal_sets(lists.rows, whole_flags, half_flags, start, stop), images
     )
     weights = np.empty(len(members), np.float32)
@@ -88,13 +81,6 @@ def encode(tiles: Tiles, lists: Lists, *, k1: int, length: int, k2: int, power: 
         images,
         what="weights",
     )
-    if k2 > 1:
-        offsets, members, weights = rows_in_pieces(
-            lambda start, stop: kernel.mean_of_rows(
-                offsets, members, weights, lists.rows, min(k2, images), start, stop
-            ),
-            images,
-        )
     return Sparse(offsets, members, weights)
 
 
@@ -103,7 +89,7 @@ def blending(
 ) -> Callable[[np.ndarray, np.ndarray], None]:
     """A function that turns the distances of (queries, gallery) into the final ones, in place."""
     kernel = kernels.of(vectors.weights)
-    inverted = kernel.invert(vectors.offsets, vectors.members, vectors.weights, nq)
+    inverted = vectors.inverted(nq)
 
     def blend(strip: np.ndarray, queries: np.ndarray) -> None:
         runtime.over_rows(
@@ -117,17 +103,3 @@ def blending(
         )  # fmt: skip
 
     return blend
-
-
-def rows_in_pieces(make: Callable[[int, int], tuple[np.ndarray, ...]], images: int) -> Any:
-    """Sparse rows made range by range as (sizes, …), joined in order as (offsets, …)."""
-    pieces: dict[int, tuple[np.ndarray, ...]] = {}
-
-    def keep(start: int, stop: int) -> None:
-        pieces[start] = make(start, stop)
-
-    runtime.over_rows(keep, images, what="sparse rows")
-    sizes, *parts = zip(*(pieces[start] for start in sorted(pieces)), strict=True)
-    offsets = np.zeros(images + 1, np.int64)
-    np.cumsum(np.concatenate(sizes), out=offsets[1:])
-    return offsets, *(np.concatenate(part) for part in parts)

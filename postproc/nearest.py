@@ -54,6 +54,22 @@ def of_cameras(
     return within.lists(tiles.layout), across.lists(tiles.layout)
 
 
+def of_all_and_others(tiles: PairwiseTiles, *, every: int, other: int) -> tuple[Lists, Lists]:
+    """The ``every`` nearest of every image among all, and the ``other`` nearest of other cameras, in one walk."""
+    anywhere = _Heaps(tiles.layout.classes, every)
+    across = _Heaps(tiles.layout.classes, other, tiles.cameras, False)
+    _walk(tiles, [anywhere, across], None)
+    return anywhere.lists(tiles.layout), across.lists(tiles.layout)
+
+
+def without_self(lists: Lists) -> Lists:
+    """The same lists, one entry shorter, without the image itself; where copies crowd it out, without the last."""
+    own = lists.rows == np.arange(len(lists.rows))[:, None]
+    own[~own.any(axis=1), -1] = True
+    rows, values = (part[~own].reshape(len(part), -1) for part in (lists.rows, lists.values))
+    return Lists(rows, values, lists.largest)
+
+
 def of_queries(tiles: Tiles, k: int) -> Nearest:
     """The ``k`` nearest gallery images of every query."""
     return answer(tiles, lambda strip, queries: None, top_k=k)  # type: ignore[return-value]

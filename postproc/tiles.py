@@ -191,6 +191,11 @@ def _members(inverse: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]
     return offsets, np.argsort(inverse, kind="stable").astype(np.int32)
 
 
+def copies(pairs: Pairwise, labels: tuple[np.ndarray, np.ndarray] | None = None) -> Layout:
+    """Which images have the same features and, where given, the same ``labels`` (nq,), (ng,)."""
+    return _layout(pairs, [term for term in pairs.terms if isinstance(term, FeatureTerm)], [], labels)
+
+
 def _layout(
     pairs: Pairwise,
     terms: list[FeatureTerm],

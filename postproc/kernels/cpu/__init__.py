@@ -1,17 +1,18 @@
 """The numba back end. Contract of every kernel: its docstring; nothing here checks its input."""
 
+from postproc.kernels.cpu.cameras import reciprocal_pairs
+from postproc.kernels.cpu.expansion import add_neighbours
 from postproc.kernels.cpu.nearest import NOBODY, offer_both, offer_rows, sort_heaps, spread_lists
 from postproc.kernels.cpu.reciprocal import (
     fill_known,
     finish_strip,
-    invert,
-    mean_of_rows,
     mutual,
     reciprocal_sets,
     to_weights,
 )
 from postproc.kernels.cpu.rows import differ, hash_rows, products_of_pairs, square_norms
-from postproc.kernels.cpu.sparse import add_products
+from postproc.kernels.cpu.shortlists import blur, mix_with_means, write_to_copies
+from postproc.kernels.cpu.sparse import add_products, invert, sum_of_rows
 from postproc.kernels.cpu.tiles import (
     add_same_camera,
     keep_cameras,
@@ -22,25 +23,30 @@ from postproc.kernels.cpu.tiles import (
 
 __all__ = [
     "NOBODY",
+    "add_neighbours",
     "add_products",
     "add_same_camera",
+    "blur",
     "differ",
     "fill_known",
     "finish_strip",
     "hash_rows",
     "invert",
     "keep_cameras",
-    "mean_of_rows",
+    "mix_with_means",
     "mutual",
     "offer_both",
     "offer_rows",
     "products_of_pairs",
     "products_to_distances",
+    "reciprocal_pairs",
     "reciprocal_sets",
     "scatter",
     "sort_heaps",
     "spread_lists",
     "square_norms",
+    "sum_of_rows",
     "to_weights",
+    "write_to_copies",
     "zero_same_track",
 ]

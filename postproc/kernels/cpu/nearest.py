@@ -46,7 +46,7 @@ def _offer(values, columns, value, column):
 
 @njit(nogil=True, cache=True)
 def offer_rows(tile, first_row, first_column, values, columns, worst, largest):
-    """Feed the entries of ``tile`` (n, m) to the heaps of its rows, and the row maxima."""
+    """Feed the entries of ``tile`` (n, m) to the heaps of its rows, and the row maxima; NaN is no entry."""
     n, m = tile.shape
     for i in range(n):
         row = first_row + i
@@ -59,7 +59,8 @@ def offer_rows(tile, first_row, first_column, values, columns, worst, largest):
                 hit |= int(part[j] <= limit) | int(part[j] > top)
             if hit:
                 for j in range(part.size):
-                    top = max(top, part[j])
+                    if part[j] > top:
+                        top = part[j]
                     if part[j] <= limit:
                         limit = _offer(values[row], columns[row], part[j], first_column + start + j)
         worst[row] = limit
@@ -87,8 +88,10 @@ def offer_both(tile, first_row, first_column, values, columns, worst, largest):
                 for j in range(part.size):
                     value = part[j]
                     column = first_column + start + j
-                    top = max(top, value)
-                    tops[j] = max(tops[j], value)
+                    if value > top:
+                        top = value
+                    if value > tops[j]:
+                        tops[j] = value
                     if value <= limit:
                         limit = _offer(values[row], columns[row], value, column)
                     if value <= limits[j]:

@@ -117,63 +117,6 @@ def normalised(distance, scale, half_power):
 
 
 @njit(nogil=True, cache=True)
-def mean_of_rows(offsets, members, weights, lists, count, start, stop):
-    """Rows ``start:stop`` of the local query expansion: the mean of the weight rows of the first ``count``
-    neighbours (the image itself included), as (sizes, members, weights)."""
-    images = lists.shape[0]
-    room = 0
-    for i in range(start, stop):
-        wanted = 0
-        for s in range(count):
-            j = lists[i, s]
-            wanted += offsets[j + 1] - offsets[j]
-        room += min(wanted, images)
-    sizes = np.zeros(stop - start, np.int64)
-    new_members = np.empty(room, np.int32)
-    new_weights = np.empty(room, np.float32)
-    total = np.zeros(images, np.float32)
-    seen = np.full(images, -1, np.int32)
-    end = 0
-    for i in range(start, stop):
-        begin = end
-        for s in range(count):
-            j = lists[i, s]
-            for at in range(offsets[j], offsets[j + 1]):
-                member = members[at]
-                if seen[member] != i:
-                    seen[member] = i
-                    total[member] = 0
-                    new_members[end] = member
-                    end += 1
-                total[member] += weights[at]
-        for at in range(begin, end):
-            new_weights[at] = total[new_members[at]] / np.float32(count)
-        sizes[i - start] = end - begin
-    return sizes, new_members[:end].copy(), new_weights[:end].copy()
-
-
-@njit(nogil=True, cache=True)
-def invert(offsets, members, weights, first):
-    """Column lists of rows ``first ..`` of a sparse matrix: (offsets, rows - first, weights), rows ascending."""
-    images = offsets.size - 1
-    new_offsets = np.zeros(images + 1, np.int64)
-    for at in range(offsets[first], offsets[images]):
-        new_offsets[members[at] + 1] += 1
-    for t in range(images):
-        new_offsets[t + 1] += new_offsets[t]
-    rows = np.empty(new_offsets[images], np.int32)
-    new_weights = np.empty(new_offsets[images], np.float32)
-    end = new_offsets[:-1].copy()
-    for i in range(first, images):
-        for at in range(offsets[i], offsets[i + 1]):
-            t = members[at]
-            rows[end[t]] = i - first
-            new_weights[end[t]] = weights[at]
-            end[t] += 1
-    return new_offsets, rows, new_weights
-
-
-@njit(nogil=True, cache=True)
 def finish_strip(
     strip, queries, offsets, members, weights, inverted_offsets, inverted_rows, inverted_weights,
     largest, half_power, lambda_value, start, stop,

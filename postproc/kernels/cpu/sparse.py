@@ -1,10 +1,76 @@
-"""Products of sparse rows, a range of rows of the answer at a time.
+"""Sparse rows: sums of them, their transpose, products; a range of rows at a time.
 
-Sparse rows are offsets (n + 1,) int64, members int32, weights float32; the gallery side comes inverted, as
-:func:`postproc.kernels.cpu.reciprocal.invert` makes it.
+Sparse rows are offsets (n + 1,) int64, members int32, weights float32.
 """
 
+import numpy as np
 from numba import njit
+
+
+@njit(nogil=True, cache=True)
+def sum_of_rows(offsets, members, weights, lists, factors, start, stop):
+    """``sum_s factors[i, s] * row(lists[i, s])`` for the rows ``start:stop``, as (sizes, members, weights).
+
+    Entries of ``lists`` below 0 are nobody. ``factors`` (1, 1) stands for one factor for all. A row's members
+    come in the order in which they are met, and so are sums taken.
+    """
+    images = offsets.size - 1
+    count = lists.shape[1]
+    one_factor = factors.shape[1] == 1
+    room = 0
+    for i in range(start, stop):
+        wanted = 0
+        for s in range(count):
+            j = lists[i, s]
+            if j >= 0:
+                wanted += offsets[j + 1] - offsets[j]
+        room += min(wanted, images)
+    sizes = np.zeros(stop - start, np.int64)
+    new_members = np.empty(room, np.int32)
+    new_weights = np.empty(room, np.float32)
+    total = np.zeros(images, np.float32)
+    seen = np.full(images, -1, np.int32)
+    end = 0
+    for i in range(start, stop):
+        begin = end
+        for s in range(count):
+            j = lists[i, s]
+            if j < 0:
+                continue
+            factor = factors[0, 0] if one_factor else factors[i, s]
+            for at in range(offsets[j], offsets[j + 1]):
+                member = members[at]
+                if seen[member] != i:
+                    seen[member] = i
+                    total[member] = 0
+                    new_members[end] = member
+                    end += 1
+                total[member] += factor * weights[at]
+        for at in range(begin, end):
+            new_weights[at] = total[new_members[at]]
+        sizes[i - start] = end - begin
+    return sizes, new_members[:end].copy(), new_weights[:end].copy()
+
+
+@njit(nogil=True, cache=True)
+def invert(offsets, members, weights, first):
+    """Column lists of rows ``first ..`` of a sparse matrix: (offsets, rows - first, weights), rows ascending."""
+    images = offsets.size - 1
+    new_offsets = np.zeros(images + 1, np.int64)
+    for at in range(offsets[first], offsets[images]):
+        new_offsets[members[at] + 1] += 1
+    for t in range(images):
+        new_offsets[t + 1] += new_offsets[t]
+    rows = np.empty(new_offsets[images], np.int32)
+    new_weights = np.empty(new_offsets[images], np.float32)
+    end = new_offsets[:-1].copy()
+    for i in range(first, images):
+        for at in range(offsets[i], offsets[i + 1]):
+            t = members[at]
+            rows[end[t]] = i - first
+            new_weights[end[t]] = weights[at]
+            end[t] += 1
+    return new_offsets, rows, new_weights
 
 
 @njit(nogil=True, cache=True)
@@ -13,7 +79,7 @@ def add_products(
 ):
     """``strip[r, j] += sum_t A[queries[r], t] * A[j, t]`` for the rows ``start:stop`` of a strip.
 
-    Every sum is taken in the order of the query's own row, whatever the range.
+    The gallery side comes from :func:`invert`. Every sum is taken in the order of the query's own row.
     """
     for r in range(start, stop):
         row = strip[r]

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 ZERO = np.float32(0)
-INFINITE = np.float32(np.inf)
+NOTHING = np.float32(np.nan)
 
 
 @njit(nogil=True, cache=True)
@@ -46,10 +46,10 @@ def zero_same_track(tile, row_tracks, column_tracks):
 
 @njit(nogil=True, cache=True)
 def keep_cameras(tile, row_cams, column_cams, same, out):
-    """``out <- tile`` where two cameras are equal (``same``) or differ (not ``same``), +inf elsewhere."""
+    """``out <- tile`` where two cameras are equal (``same``) or differ (not ``same``), NaN elsewhere."""
     for i in range(tile.shape[0]):
         for j in range(tile.shape[1]):
-            out[i, j] = tile[i, j] if (row_cams[i] == column_cams[j]) == same else INFINITE
+            out[i, j] = tile[i, j] if (row_cams[i] == column_cams[j]) == same else NOTHING
 
 
 @njit(nogil=True, cache=True)

@@ -6,8 +6,18 @@ Matrices of all by all are fine here. Ties are broken by row everywhere: every s
 from postproc.kernels.reference.basic import rank, same_camera, sqeuclidean, track_mean, unit
 from postproc.kernels.reference.expansion import query_expansion
 from postproc.kernels.reference.rerank import rerank, rerank_matrix
+from postproc.kernels.reference.whitening import (
+    camera_whitening,
+    learned_whitening,
+    principal_components,
+    quantile_transform,
+)
 
 __all__ = [
+    "camera_whitening",
+    "learned_whitening",
+    "principal_components",
+    "quantile_transform",
     "query_expansion",
     "rank",
     "rerank",

@@ -1,0 +1,83 @@
+"""Discriminative query expansion: the direction that tells an image and its nearest from those who are far away.
+
+Source: Arandjelović and Zisserman, "Three things everyone should know to improve object retrieval", CVPR 2012,
+section 3; hard margin, bias and counts as in jifeiluo/reranking.
+"""
+
+import numpy as np
+
+from postproc import checks, nearest, runtime
+from postproc.l2_normalize import l2_normalize
+from postproc.pairwise import sqeuclidean
+from postproc.tiles import PairwiseTiles
+from postproc.types import Gallery, Query
+
+HARD = 1e6  # cost of a margin error: none is left where the two sets can be separated
+
+
+def discriminative_expansion(
+    query: Query, gallery: Gallery, *, k: int = 5, negatives: int = 20, expand: str = "query"
+) -> tuple[Query, Gallery]:
+    """Replace an image by the normal ``w / |w|`` of the plane that separates its nearest from its farthest images.
+
+    ``w`` is that of a linear support vector machine: least ``|w|^2`` such that ``w x + b >= 1`` for the image and
+    its ``k`` nearest and ``w x + b <= -1`` for the ``negatives`` farthest. b is dropped; search by inner product.
+
+    Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length first; near and far are by cosine.
+    Returns: both, (nq, d) and (ng, d) float32; of unit length what was expanded, the other side is the one given.
+    k:       1 or more others, the image itself not counted, cut to what there is.
+    negatives: 0 or more, cut to what the nearest leave over. 0 changes nothing, as does a gallery without any left.
+    expand:  "query": queries from the gallery. "gallery": gallery images from the other gallery images. To expand
+             both from the gallery as it was, run "query", then "gallery".
+    Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
+    Cost:    two products, for the nearest and for the farthest, and one machine of k + 1 + negatives images for
+             every image that is expanded, about a millisecond each: seconds for queries, minutes for a gallery of
+             80,000. Memory: the lists.
+    Differs: an image that nothing can separate, because its farthest are as near as its nearest, stays as it is,
+             where the released solver fails.
+
+    >>> q, g = np.array([[0.8, 0.6]], np.float32), np.array([[1.0, 0.0], [-1.0, 0.0]], np.float32)
+    >>> discriminative_expansion(q, g, k=1, negatives=1)[0].round(3)
+    array([[0.949, 0.316]], dtype=float32)
+    """
+    query, gallery = checks.features("query", query), checks.features("gallery", gallery)
+    checks.same_width("query", query, "gallery", gallery)
+    checks.not_empty("query", query)
+    checks.not_empty("gallery", gallery)
+    checks.whole("k", k, 1)
+    checks.whole("negatives", negatives, 0)
+    checks.one_of("expand", expand, ("query", "gallery"))
+    others = len(gallery) - (expand == "gallery")
+    k = min(k, others)
+    negatives = min(negatives, others - k)
+    if negatives == 0:
+        return query, gallery
+    images, bank = l2_normalize(query), l2_normalize(gallery)
+    pairs = sqeuclidean(images, bank)
+    if expand == "query":
+        near = nearest.of_queries(PairwiseTiles(pairs), k).rows
+        far = nearest.of_queries(PairwiseTiles(-1.0 * pairs), negatives).rows
+        return _normals(images, bank, near, far), gallery
+    pairs = pairs.of_gallery()
+    near = nearest.without_self(nearest.of_all(PairwiseTiles(pairs), k + 1)).rows
+    far = nearest.of_all(PairwiseTiles(-1.0 * pairs), negatives).rows
+    return query, _normals(bank, bank, near, far)
+
+
+def _normals(images: np.ndarray, bank: np.ndarray, near: np.ndarray, far: np.ndarray) -> np.ndarray:
+    """(n, d) unit normals, one a row of ``images``; ``near`` and ``far`` are rows of the bank."""
+    from sklearn.svm import SVC
+
+    out = images.copy()
+    positive = np.arange(1 + near.shape[1] + far.shape[1]) <= near.shape[1]
+
+    def separate(start: int, stop: int) -> None:
+        for i in range(start, stop):
+            samples = np.concatenate([images[i : i + 1], bank[near[i]], bank[far[i]]]).astype(np.float64)
+            normal = SVC(kernel="linear", C=HARD, tol=1e-6).fit(samples, positive).coef_[0]
+            length = np.linalg.norm(normal)
+            if length > 0.5:  # unit vectors are at most 2 apart, so that |w| >= 1 where they are separated
+                out[i] = normal / length
+
+    runtime.over_rows(separate, len(images), what="separating planes", block=64)
+    return out

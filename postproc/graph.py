@@ -1,0 +1,91 @@
+"""Graphs of neighbours, the normalised matrix S on which similarity diffuses.
+
+A node is a class of indistinguishable images, which counts as often as it has images: its score is what each of
+them would get if they all were in the lists where one of them is. So copies are treated alike, and cost nothing.
+For classes c, d of m_c, m_d images at weight w_cd, S_cd = sqrt(m_c m_d) w_cd / sqrt(degree_c degree_d) is the
+matrix between images seen from vectors that are equal on copies; a class meets it with sqrt(m_c) times the value
+of one image.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from postproc import kernels, runtime
+from postproc.nearest import Lists
+from postproc.sparse import Sparse
+from postproc.tiles import Layout
+
+
+@dataclass(frozen=True)
+class Graph:
+    """``links`` is S; ``roots`` (classes,) float64 are sqrt(m)."""
+
+    links: Sparse
+    roots: np.ndarray
+
+
+def class_lists(layout: Layout, lists: Lists) -> tuple[np.ndarray, np.ndarray]:
+    """The lists of images as lists of classes: (classes, k) int32, -1 for a repeated one, and the distances."""
+    if layout.distinct:
+        return lists.rows, lists.values
+    rows = layout.inverse[lists.rows[layout.first]]
+    drop = partial(kernels.of(rows).drop_repeats, rows, layout.classes)
+    runtime.over_rows(drop, len(rows), what="copies")
+    return rows, lists.values[layout.first]
+
+
+def mutual(layout: Layout, rows: np.ndarray, values: np.ndarray, gamma: float) -> Graph:
+    """Links between classes that stand in each other's lists, weight ``max(1 - distance / 2, 0)^gamma``; no image
+    is linked with itself."""
+    rows = np.ascontiguousarray(rows)
+    both = np.empty(rows.shape, np.bool_)
+    kernel = kernels.of(rows)
+    runtime.over_rows(
+        lambda start, stop: kernel.mutual(rows, rows.shape[1], start, stop, both), len(rows), what="graph"
+    )
+    both &= rows >= 0
+    counts = _counts(layout)
+    owners, members = np.nonzero(both)[0], rows[both]
+    partners = counts[members] - (owners == members)
+    weights = similarity(values[both], gamma)
+    kept = partners * weights > 0
+    return _normalized(owners[kept], members[kept], weights[kept], partners[kept], counts)
+
+
+def either(layout: Layout, rows: np.ndarray, values: np.ndarray, weigh: Callable[[np.ndarray], np.ndarray]) -> Graph:
+    """Links from every class to those in its list, itself included, averaged over both directions."""
+    from scipy.sparse import csr_matrix
+
+    there = rows >= 0
+    shape = (layout.classes, layout.classes)
+    owners, members = np.nonzero(there)[0], rows[there]
+    directed = csr_matrix((weigh(values[there].astype(np.float64)), (owners, members)), shape)
+    links = (directed + directed.T).tocoo()
+    counts = _counts(layout)
+    return _normalized(links.row, links.col, links.data / 2, counts[links.col], counts)
+
+
+def similarity(distances: np.ndarray, gamma: float) -> np.ndarray:
+    """``max(s, 0)^gamma`` in float64, s = 1 - distance / 2; 0 where s is not above 0, also for gamma 0."""
+    cosine = 1 - np.asarray(distances, np.float64) / 2
+    return np.where(cosine > 0, np.maximum(cosine, 0) ** gamma, 0)
+
+
+def _counts(layout: Layout) -> np.ndarray:
+    return np.bincount(layout.inverse, minlength=layout.classes)
+
+
+def _normalized(
+    owners: np.ndarray, members: np.ndarray, weights: np.ndarray, partners: np.ndarray, counts: np.ndarray
+) -> Graph:
+    """``S = D^-1/2 W D^-1/2`` from links of ascending owners; ``partners`` images of the member count for each."""
+    roots = np.sqrt(counts)
+    degrees = np.bincount(owners, weights * partners, len(counts))
+    scales = 1 / np.sqrt(np.where(degrees > 0, degrees, 1))
+    between = weights * partners * (roots[owners] / roots[members]) * (scales[owners] * scales[members])
+    offsets = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(np.bincount(owners, minlength=len(counts)), out=offsets[1:])
+    return Graph(Sparse(offsets, members.astype(np.int32), between.astype(np.float32)), roots)

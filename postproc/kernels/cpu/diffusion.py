@@ -1,0 +1,196 @@
+"""Diffusion on a sparse graph: solutions for a block of columns at a time, and truncated ones for single images.
+
+A graph is a symmetric matrix S as offsets (n + 1,) int64, members int32, weights float32. Columns stand side by
+side, (n, columns), so that one pass over the graph serves all of them; no column sees another.
+"""
+
+import numpy as np
+from numba import njit
+
+
+@njit(nogil=True, cache=True)
+def multiply(offsets, members, weights, x, out):
+    """``out = S x`` for x and out (n, columns)."""
+    for i in range(out.shape[0]):
+        row = out[i]
+        row[:] = 0
+        for at in range(offsets[i], offsets[i + 1]):
+            weight, other = weights[at], x[members[at]]
+            for b in range(row.size):
+                row[b] += weight * other[b]
+
+
+@njit(nogil=True, cache=True)
+def conjugate_gradients(offsets, members, weights, alpha, y, iterations, tolerance, smooth):
+    """(n, columns) float64: ``(I - alpha S) f = y`` for every column of y, as far as ``iterations`` come.
+
+    A column is done when its residual is no longer than ``tolerance`` times y. What is returned is the iterate
+    of the smallest residual; or, if ``smooth``, the combination of all iterates whose residual is smallest,
+    which is the minimal residual solution.
+    """
+    n, columns = y.shape
+    x, best = np.zeros((n, columns)), np.zeros((n, columns))
+    residual, direction = y.copy(), y.copy()
+    image = np.empty((n, columns))
+    square, across, after = np.zeros(columns), np.empty(columns), np.empty(columns)
+    for i in range(n):
+        for b in range(columns):
+            square[b] += y[i, b] * y[i, b]
+    limit, smallest = tolerance * tolerance * square, square.copy()
+    step, share, turn = np.empty(columns), np.empty(columns), np.empty(columns)
+    for _ in range(iterations):
+        if not (smallest > limit).any():
+            break
+        multiply(offsets, members, weights, direction, image)
+        across[:] = 0
+        for i in range(n):
+            for b in range(columns):
+                image[i, b] = direction[i, b] - alpha * image[i, b]
+                across[b] += direction[i, b] * image[i, b]
+        for b in range(columns):
+            going = smallest[b] > limit[b] and across[b] > 0
+            step[b] = square[b] / across[b] if going else 0.0
+        after[:] = 0
+        for i in range(n):
+            for b in range(columns):
+                x[i, b] += step[b] * direction[i, b]
+                residual[i, b] -= step[b] * image[i, b]
+                after[b] += residual[i, b] * residual[i, b]
+        for b in range(columns):
+            share[b] = 0.0
+            turn[b] = after[b] / square[b] if square[b] > 0 else 0.0
+            if step[b] > 0 and smooth:
+                share[b] = smallest[b] / (smallest[b] + after[b])
+                smallest[b] *= after[b] / (smallest[b] + after[b])
+            elif step[b] > 0 and after[b] <= smallest[b]:
+                share[b] = 1.0
+                smallest[b] = after[b]
+            square[b] = after[b]
+        for i in range(n):
+            for b in range(columns):
+                best[i, b] += share[b] * (x[i, b] - best[i, b])
+                direction[i, b] = residual[i, b] + turn[b] * direction[i, b]
+    return best
+
+
+@njit(nogil=True, cache=True)
+def regularized_powers(offsets, members, weights, alpha, start, iterations):
+    """(n, columns) float32: ``v <- alpha S S v + (1 - alpha) start``, ``iterations`` times from v = start."""
+    v, once, twice = start.copy(), np.empty_like(start), np.empty_like(start)
+    rest = np.float32(1) - alpha
+    for _ in range(iterations):
+        multiply(offsets, members, weights, v, once)
+        multiply(offsets, members, weights, once, twice)
+        for i in range(v.shape[0]):
+            for b in range(v.shape[1]):
+                v[i, b] = alpha * twice[i, b] + rest * start[i, b]
+    return v
+
+
+@njit(nogil=True, cache=True)
+def truncated_solutions(
+    lists, length, offsets, members, weights, alpha, iterations, tolerance, unit, start, stop
+):
+    """``(I - alpha S) f = e_i`` on i and the first others of its list, ``length`` in all, for ``start <= i < stop``.
+
+    Conjugate gradients in float64; the last iterate, its zeros left out, brought to length 1 if ``unit``, as
+    (sizes, members, weights). Entries of a list below 0 are nobody.
+    """
+    n = lists.shape[0]
+    place = np.full(n, -1, np.int32)
+    nodes = np.empty(length, np.int32)
+    borders = np.empty(length + 1, np.int64)
+    x, residual = np.empty(length), np.empty(length)
+    direction, image = np.empty(length), np.empty(length)
+    sizes = np.zeros(stop - start, np.int64)
+    new_members = np.empty((stop - start) * length, np.int32)
+    new_weights = np.empty((stop - start) * length, np.float32)
+    end = 0
+    for i in range(start, stop):
+        nodes[0] = i
+        count = 1
+        for s in range(lists.shape[1]):
+            if count == length:
+                break
+            if lists[i, s] >= 0 and lists[i, s] != i:
+                nodes[count] = lists[i, s]
+                count += 1
+        room = 0
+        for a in range(count):
+            place[nodes[a]] = a
+            room += offsets[nodes[a] + 1] - offsets[nodes[a]]
+        ends = np.empty(room, np.int32)
+        links = np.empty(room, np.float32)
+        borders[0] = 0
+        for a in range(count):
+            borders[a + 1] = borders[a]
+            for at in range(offsets[nodes[a]], offsets[nodes[a] + 1]):
+                if place[members[at]] >= 0:
+                    ends[borders[a + 1]] = place[members[at]]
+                    links[borders[a + 1]] = weights[at]
+                    borders[a + 1] += 1
+        x[:] = 0
+        residual[:] = 0
+        direction[:] = 0
+        residual[0] = direction[0] = square = 1.0
+        for _ in range(iterations):
+            if square <= tolerance * tolerance:
+                break
+            across = 0.0
+            for a in range(count):
+                total = 0.0
+                for at in range(borders[a], borders[a + 1]):
+                    total += links[at] * direction[ends[at]]
+                image[a] = direction[a] - alpha * total
+                across += direction[a] * image[a]
+            if not across > 0:
+                break
+            step = square / across
+            after = 0.0
+            for a in range(count):
+                x[a] += step * direction[a]
+                residual[a] -= step * image[a]
+                after += residual[a] * residual[a]
+            for a in range(count):
+                direction[a] = residual[a] + after / square * direction[a]
+            square = after
+        scale = 0.0
+        for a in range(count):
+            scale += x[a] * x[a]
+        scale = np.sqrt(scale) if unit and scale > 0 else 1.0
+        begin = end
+        for a in range(count):
+            place[nodes[a]] = -1
+            if x[a] != 0:
+                new_members[end] = nodes[a]
+                new_weights[end] = x[a] / scale
+                end += 1
+        sizes[i - start] = end - begin
+    return sizes, new_members[:end].copy(), new_weights[:end].copy()
+
+
+@njit(nogil=True, cache=True)
+def reached_first(scores, columns, scales, start, strip):
+    """``strip[start + b, j] <- - scores[columns[j], b] * scales[columns[j]]`` where that is below 0, and not below
+    0 elsewhere, for every column b of scores."""
+    for j in range(columns.size):
+        row = columns[j]
+        for b in range(min(scores.shape[1], strip.shape[0] - start)):
+            reached = np.float32(scores[row, b] * scales[row])
+            if reached > 0:
+                strip[start + b, j] = -reached
+            elif strip[start + b, j] < 0:
+                strip[start + b, j] = 0
+
+
+@njit(nogil=True, cache=True)
+def drop_repeats(rows, classes, start, stop):
+    """In place, rows ``start:stop`` of (n, k) lists of classes: an entry that stands in its list before becomes -1."""
+    seen = np.full(classes, -1, np.int32)
+    for i in range(start, stop):
+        for s in range(rows.shape[1]):
+            name = rows[i, s]
+            if seen[name] == i:
+                rows[i, s] = -1
+            else:
+                seen[name] = i

@@ -1,0 +1,71 @@
+"""Local blurring: on a shortlist, what is similar to each other becomes as near as each other.
+
+Source: Luo et al., "Spectral Feature Transformation for Person Re-identification", ICCV 2019, section 3.4, and the
+code released with it.
+"""
+
+import numpy as np
+
+from postproc import checks, kernels, pairwise, runtime
+from postproc.pairwise import Pairwise
+from postproc.shortlist import rescored
+from postproc.tiles import PairwiseTiles
+from postproc.types import Distances, Gallery, Nearest, Query
+
+QUERIES = 64  # whose shortlists are compared within themselves at a time
+
+
+def lbr(
+    query: Query | Pairwise,
+    gallery: Gallery | None = None,
+    *,
+    k: int = 50,
+    temperature: float = 0.1,
+    top_k: int | None = None,
+) -> Distances | Nearest:
+    """Replace each of a query's nearest gallery images by a weighted mean of these images.
+
+    ``out_qi = sum_j W_ij D_qj / sum_j W_ij``, ``W_ij = exp(s_ij / temperature)``, over the ``k`` nearest i, j of q;
+    s is the cosine and D = 2 - 2 s. That is 2 - 2 q . (W G)_i: the mean of features, seen from the query.
+
+    Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length here; or one :class:`Pairwise` in their
+             place, whose distance D then stands for 2 - 2 s.
+    Returns: (nq, ng) float32, smaller is nearer, D outside the shortlist. A mean is no larger than the largest of
+             what it is taken over, so nothing inside comes behind anything outside. With ``top_k`` the
+             :class:`Nearest` of every query.
+    k:       1 or more, cut to the gallery; 1 changes nothing. Copies of the last image follow it.
+    temperature: 0.001 to 1000. Small: hardly a change. Large: all k as near as each other.
+    top_k:   1 or more, cut to the gallery.
+    Raises:  ValueError naming the setting or array and what was wanted.
+    Cost:    a product of queries and gallery and nq k^2 d / 2 multiply-adds; memory: the answer, the shortlists, 64
+             k^2 numbers and one 16 MB tile a thread.
+    Differs: the released code gives ranks only; those of this distance are the same.
+
+    >>> q, g = np.array([[1.0, 0.0]], np.float32), np.array([[0.8, 0.6], [0.6, 0.8], [0.0, 1.0]], np.float32)
+    >>> lbr(q, g, k=2).round(3)
+    array([[0.561, 0.639, 2.   ]], dtype=float32)
+    """
+    checks.whole("k", k, 1)
+    checks.between("temperature", temperature, 0.001, 1000)
+    if top_k is not None:
+        checks.whole("top_k", top_k, 1)
+    tiles = PairwiseTiles(pairwise.of(query, gallery, unit=True))
+    kernel = kernels.of(np.empty(0))
+    nq = tiles.layout.nq
+    first, second = np.triu_indices(min(k, tiles.layout.ng), 1)
+
+    def rescore(queries: np.ndarray, found: Nearest) -> np.ndarray:
+        out = np.empty_like(found.distances)
+        for start in range(0, len(queries), QUERIES):
+            part = slice(start, start + QUERIES)
+            values, images, blurred = found.distances[part], nq + found.rows[part], out[part]
+            within = tiles.between(images[:, first].ravel(), images[:, second].ravel())
+            within = within.reshape(len(values), -1)
+            runtime.over_rows(
+                lambda a, b: kernel.blur(values, within, 1 / (2 * temperature), a, b, blurred),  # noqa: B023
+                len(values),
+                what="blurring",
+            )
+        return np.minimum(out, found.distances[:, -1:], out=out)
+
+    return rescored(tiles, k, rescore, top_k=top_k)

@@ -1,0 +1,39 @@
+"""New distances for the nearest gallery images of every query, all others left as they are."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from postproc import kernels, nearest, runtime
+from postproc.tiles import PairwiseTiles
+from postproc.types import Floats, Nearest
+
+Rescore = Callable[[np.ndarray, Nearest], np.ndarray]
+
+
+def rescored(
+    tiles: PairwiseTiles, length: int, rescore: Rescore, *, top_k: int | None, behind: float = 0.0
+) -> Floats | Nearest:
+    """Distances (nq, ng) in which the ``length`` nearest of every query have new ones, or their ``top_k``.
+
+    ``rescore(queries, shortlist)`` -> (len(queries), length) float32. Copies of an image of the shortlist that
+    have no place on it, because copies before them took the last, get what the image got: they are as near.
+    ``behind`` is added to the distances of all others.
+    """
+    layout = tiles.layout
+    offsets, members = layout.gallery
+    classes = layout.inverse[layout.nq :]
+    kernel = kernels.of(classes)
+
+    def change(strip: np.ndarray, queries: np.ndarray) -> None:
+        found = nearest.smallest(strip, min(length, layout.ng))
+        values, names = rescore(queries, found), classes[found.rows]
+        if behind:
+            strip += np.float32(behind)
+        runtime.over_rows(
+            lambda start, stop: kernel.write_to_copies(values, names, offsets, members, start, stop, strip),
+            len(strip),
+            what="shortlists",
+        )
+
+    return nearest.answer(tiles, change, top_k=top_k)
