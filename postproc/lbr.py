@@ -1,8 +1,10 @@
 """Local blurring: on a shortlist, what is similar to each other becomes as near as each other.
 
-Source: Luo et al., "Spectral Feature Transformation for Person Re-identification", ICCV 2019, section 3.4, and the
-code released with it.
+Source: Luo et al., "Spectral Feature Transformation for Person Re-identification", ICCV 2019, and the code released
+with it.
 """
+
+from functools import partial
 
 import numpy as np
 
@@ -61,11 +63,8 @@ def lbr(
             values, images, blurred = found.distances[part], nq + found.rows[part], out[part]
             within = tiles.between(images[:, first].ravel(), images[:, second].ravel())
             within = within.reshape(len(values), -1)
-            runtime.over_rows(
-                lambda a, b: kernel.blur(values, within, 1 / (2 * temperature), a, b, blurred),  # noqa: B023
-                len(values),
-                what="blurring",
-            )
+            blur = partial(kernel.blur, values, within, 1 / (2 * temperature), blurred)
+            runtime.over_rows(blur, len(values), what="blurring")
         return np.minimum(out, found.distances[:, -1:], out=out)
 
     return rescored(tiles, k, rescore, top_k=top_k)

@@ -88,17 +88,17 @@ class Pairwise:
         )
         return replace(self, one_track=joined)
 
-    def of_gallery(self) -> Pairwise:
-        """The same distances among the gallery images alone: no queries, the gallery rows as they are."""
-        none = slice(0, 0)
+    def of_gallery(self, rows: np.ndarray | None = None) -> Pairwise:
+        """The same distances among the gallery images alone; as queries the gallery ``rows`` given, or none."""
+        rows = np.arange(0) if rows is None else rows
         terms = tuple(
-            replace(term, query=term.query[none])
+            replace(term, query=_read_only(term.gallery[rows]))
             if isinstance(term, FeatureTerm)
-            else replace(term, query_cam=term.query_cam[none], query_track=term.query_track[none])
+            else replace(term, query_cam=term.gallery_cam[rows], query_track=term.gallery_track[rows])
             for term in self.terms
         )
-        one_track = None if self.one_track is None else (self.one_track[0][none], self.one_track[1])
-        return Pairwise(terms, (0, self.sizes[1]), one_track)
+        one_track = None if self.one_track is None else (self.one_track[1][rows], self.one_track[1])
+        return Pairwise(terms, (len(rows), self.sizes[1]), one_track)
 
 
 def of(query: Any, gallery: Any = None, *, unit: bool = False) -> Pairwise:

@@ -1,6 +1,7 @@
 """New distances for the nearest gallery images of every query, all others left as they are."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -31,7 +32,7 @@ def rescored(
         if behind:
             strip += np.float32(behind)
         runtime.over_rows(
-            lambda start, stop: kernel.write_to_copies(values, names, offsets, members, start, stop, strip),
+            partial(kernel.write_to_copies, values, names, offsets, members, strip),
             len(strip),
             what="shortlists",
         )

@@ -247,3 +247,63 @@ def test_the_order_of_the_visits_does_not_matter(sides, k, shuffled):
 
     with blocks_of(4), patch.object(runtime, "run", run_in_any_order):
         check_lists(nearest.of_all(PairwiseTiles(sqeuclidean(*sides)), k), square(*sides), k)
+
+
+@settings(max_examples=40)
+@given(sides=SIDES, same=st.integers(1, 9), other=st.integers(1, 9), edge=EDGES, seed=st.integers(0, 9))
+def test_lists_by_camera(sides, same, other, edge, seed):
+    query, gallery = sides
+    cams = np.random.default_rng(seed).integers(-1, 3, len(query) + len(gallery))
+    parts = cams[: len(query)], cams[len(query) :]
+    with blocks_of(edge):
+        found = nearest.of_cameras(PairwiseTiles(sqeuclidean(query, gallery), parts), same=same, other=other)
+    matrix = square(query, gallery)
+    within = (cams[:, None] == cams) & ((cams >= 0)[:, None] | (matrix == 0))  # unknown: with its copies
+    for lists, k, mask in zip(found, (same, other), (within, ~within), strict=True):
+        hidden = np.where(mask, matrix, np.inf)
+        order = np.argsort(hidden, axis=1, kind="stable")[:, :k]
+        values = np.take_along_axis(hidden, order, axis=1)
+        assert_array_equal(lists.rows, np.where(np.isinf(values), -1, order))
+        assert_array_equal(lists.values, values)
+        assert_array_equal(lists.largest, np.where(mask, matrix, -np.inf).max(axis=1))
+
+
+@settings(max_examples=20)
+@given(sides=SIDES, k=st.integers(1, 12), edge=EDGES)
+def test_lists_of_the_gallery_alone_and_of_queries(sides, k, edge):
+    query, gallery = sides
+    pairs = sqeuclidean(query, gallery) + 0.5 * same_camera(np.zeros(len(query), int), np.arange(len(gallery)) % 2)
+    matrix, nq = square(query, gallery), len(query)
+    cams = np.concatenate([np.zeros(nq, int), np.arange(len(gallery)) % 2])
+    matrix = matrix + 0.5 * ((cams[:, None] == cams) & (matrix > 0))
+    with blocks_of(edge):
+        alone = nearest.of_all(PairwiseTiles(pairs.of_gallery()), k)
+        found = nearest.of_queries(PairwiseTiles(pairs), k)
+    assert_array_equal(alone.rows, np.argsort(matrix[nq:, nq:], axis=1, kind="stable")[:, :k])
+    order = np.argsort(matrix[:nq, nq:], axis=1, kind="stable")[:, :k]
+    assert_array_equal(found.rows, order)
+    assert_array_equal(found.distances, np.take_along_axis(matrix[:nq, nq:], order, axis=1))
+
+
+def test_an_answer_is_changed_strip_by_strip(monkeypatch):
+    monkeypatch.setattr(nearest, "STRIP", 1)  # strips of 128 queries
+    data = world(nq=300, ng=40)
+    far = distances(data["query"], data["gallery"])
+    source = PairwiseTiles(sqeuclidean(data["query"], data["gallery"]))
+
+    def change(strip, queries):
+        strip *= -1
+        strip += queries[:, None].astype(np.float32)
+
+    def fill(strip, queries):
+        strip[:] = queries[:, None] - far[queries]
+
+    wanted = np.arange(300, dtype=np.float32)[:, None] - far
+    assert_array_equal(nearest.answer(source, change, top_k=None), wanted)
+    assert_array_equal(nearest.answer_without_distances(300, 40, fill, top_k=None), wanted)
+    for found in (
+        nearest.answer(source, change, top_k=5),
+        nearest.answer_without_distances(300, 40, fill, top_k=5),
+    ):
+        assert_array_equal(found.rows, np.argsort(wanted, axis=1, kind="stable")[:, :5])
+        assert_array_equal(found.distances, np.sort(wanted, axis=1)[:, :5])

@@ -161,7 +161,14 @@ NEUTRAL = [  # what changes nothing, and what then comes out
     ),
     (postproc.rank, {"top_k": 10**6}, {"ranking": postproc.rank(DATA["distances"])}),
 ]
-NOTHING_IS_NEUTRAL = {"distances", "ecn", "l2_normalize", "learned_whitening", "quantile_transform", "whiten"}  # they have no setting of that kind
+NOTHING_IS_NEUTRAL = {  # they have no setting of that kind
+    "distances",
+    "ecn",
+    "l2_normalize",
+    "learned_whitening",
+    "quantile_transform",
+    "whiten",
+}
 
 
 @pytest.mark.parametrize(("step", "settings", "wanted"), [pytest.param(*row, id=str(row[1])) for row in NEUTRAL])

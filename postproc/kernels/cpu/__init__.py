@@ -1,6 +1,13 @@
 """The numba back end. Contract of every kernel: its docstring; nothing here checks its input."""
 
 from postproc.kernels.cpu.cameras import reciprocal_pairs
+from postproc.kernels.cpu.diffusion import (
+    conjugate_gradients,
+    drop_repeats,
+    reached_first,
+    regularized_powers,
+    truncated_solutions,
+)
 from postproc.kernels.cpu.expansion import add_neighbours
 from postproc.kernels.cpu.nearest import NOBODY, offer_both, offer_rows, sort_heaps, spread_lists
 from postproc.kernels.cpu.reciprocal import (
@@ -27,7 +34,9 @@ __all__ = [
     "add_products",
     "add_same_camera",
     "blur",
+    "conjugate_gradients",
     "differ",
+    "drop_repeats",
     "fill_known",
     "finish_strip",
     "hash_rows",
@@ -39,14 +48,17 @@ __all__ = [
     "offer_rows",
     "products_of_pairs",
     "products_to_distances",
+    "reached_first",
     "reciprocal_pairs",
     "reciprocal_sets",
+    "regularized_powers",
     "scatter",
     "sort_heaps",
     "spread_lists",
     "square_norms",
     "sum_of_rows",
     "to_weights",
+    "truncated_solutions",
     "write_to_copies",
     "zero_same_track",
 ]

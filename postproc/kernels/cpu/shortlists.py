@@ -5,7 +5,7 @@ from numba import njit
 
 
 @njit(nogil=True, cache=True)
-def write_to_copies(values, classes, offsets, members, start, stop, out):
+def write_to_copies(values, classes, offsets, members, out, start, stop):
     """``out[r, g] = values[r, s]`` for all images g of class ``classes[r, s]``; rows ``start:stop``."""
     for r in range(start, stop):
         for s in range(classes.shape[1]):
@@ -17,7 +17,7 @@ def write_to_copies(values, classes, offsets, members, start, stop, out):
 
 
 @njit(nogil=True, cache=True)
-def blur(values, within, sharpness, start, stop, out):
+def blur(values, within, sharpness, out, start, stop):
     """``out[r, i] = sum_j w_ij values[r, j] / sum_j w_ij``, ``w_ij = exp(-sharpness * distance of i and j)``.
 
     ``within`` (rows, m (m - 1) / 2) holds the distances of the pairs i < j, pair by pair; ``values`` (rows, m).

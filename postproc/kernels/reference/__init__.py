@@ -4,6 +4,7 @@ Matrices of all by all are fine here. Ties are broken by row everywhere: every s
 """
 
 from postproc.kernels.reference.basic import rank, same_camera, sqeuclidean, track_mean, unit
+from postproc.kernels.reference.context import ca_jaccard, ecn, gnn_rerank
 from postproc.kernels.reference.expansion import query_expansion
 from postproc.kernels.reference.rerank import rerank, rerank_matrix
 from postproc.kernels.reference.whitening import (
@@ -14,7 +15,10 @@ from postproc.kernels.reference.whitening import (
 )
 
 __all__ = [
+    "ca_jaccard",
     "camera_whitening",
+    "ecn",
+    "gnn_rerank",
     "learned_whitening",
     "principal_components",
     "quantile_transform",
