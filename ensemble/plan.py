@@ -184,6 +184,8 @@ def _check_join(use: Use, known: Mapping[str, object], count: int, problems: lis
 
 
 def _remedy(missing: list[str], state: set[str]) -> str:
+    if any(name.startswith("train") for name in missing):
+        return "this step learns: give every model a train array and train.csv (name, pid, and cam where it is known)"
     if any(name.endswith(("_track", "_order")) for name in missing):
         return "give the track file with --tracks or a track column in gallery.csv"
     if any(name.endswith(("_cam", "_frame", "_pid")) for name in missing):

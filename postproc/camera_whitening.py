@@ -4,11 +4,10 @@ Source: the first places of VisDA 2020 (vimar-gu/Bias-Eliminate-DA-ReID) and of 
 (michuanhaohao/AICITY2021_Track2_DMT), who call it FIC, and GCRV (WesleyZhang1991/GCN_rerank), where it is PVG.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
 from postproc import checks, linear
+from postproc.linear import Change
 from postproc.pairwise import sqeuclidean
 from postproc.tiles import copies
 from postproc.types import Gallery, Query
@@ -30,8 +29,8 @@ def camera_whitening(
 ) -> tuple[Query, Gallery]:
     """Take from each image the mean of its camera, and whiten it by what is usual in that camera.
 
-    ``y = (Xᵀ X + n ridge I)^-1 (x - m)``, then ``y / |y|``: X (n, d) the gallery images of the camera of x, as they
-    are, and m their mean.
+    ``y = (Xᵀ X + n ridge I)^-1 (x - m)``, then ``y / |y|``: X (n, d) the gallery images of the camera of x, as
+    they are, and m their mean.
 
     Takes:   query (nq, d), gallery (ng, d) float32, as a rule of unit length, which is what ``ridge`` is measured
              against; query_cam (nq,), gallery_cam (ng,) int, -1 unknown.
@@ -46,8 +45,8 @@ def camera_whitening(
     min_images: 1 or more gallery images a camera needs for statistics of its own. With few an image is a large
              part of the mean that is taken from it; a camera's only image is its mean, and nothing stays of it.
     Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
-    Cost:    O(n d^2 + d^3) a camera of n images, or O(n^2 d) where n < d, in float64; one camera at a time, at most
-             three d by d matrices beside the result.
+    Cost:    O(n d^2 + d^3) a camera of n images, or O(n^2 d) where n < d, in float64; one camera at a time, at
+             most three d by d matrices beside the result.
     Differs: the released functions fail at a camera that the gallery does not have and know no ``min_images``.
              One of them rounds features, means and sums to float16 first: a difference of about 0.001.
 
@@ -66,39 +65,34 @@ def camera_whitening(
     checks.flag("whiten", whiten)
     checks.flag("per_camera", per_camera)
     checks.whole("min_images", min_images, 1)
-    cameras, images = np.unique(gallery_cam[gallery_cam >= 0], return_counts=True)
-    own = cameras[images >= min_images] if per_camera else cameras[:0]
+    cameras, counts = np.unique(gallery_cam[gallery_cam >= 0], return_counts=True)
+    own = cameras[counts >= min_images] if per_camera else cameras[:0]
     query_cam, gallery_cam = (np.where(np.isin(cam, own), cam, EVERYWHERE) for cam in (query_cam, gallery_cam))
     layout = copies(pairs, (query_cam, gallery_cam))
     camera = np.concatenate([query_cam, gallery_cam])[layout.first]
     out = np.empty((layout.classes, gallery.shape[1]), np.float32)
     for one in np.unique(camera):
-        rows = gallery if one == EVERYWHERE else gallery[gallery_cam == one]
-        change = _whitening(rows, float(ridge)) if whiten else _nothing
-        centre = linear.mean(rows) if center else np.zeros(rows.shape[1])
-        linear.fill_classes(
-            out,
-            np.flatnonzero(camera == one),
-            lambda x, change=change, centre=centre: linear.unit(change(linear.move(x, centre))),
-            layout, query, gallery,
-        )  # fmt: skip
+        images = gallery if one == EVERYWHERE else gallery[gallery_cam == one]
+        change = _change(images, float(ridge), center, whiten)
+        linear.fill_classes(out, np.flatnonzero(camera == one), change, layout, query, gallery)
     return linear.spread(out, layout)
 
 
-def _nothing(rows: np.ndarray) -> np.ndarray:
-    return rows
+def _change(images: np.ndarray, ridge: float, center: bool, whiten: bool) -> Change:
+    """What is done to rows of a camera, given its gallery images."""
+    centre = linear.mean(images) if center else np.zeros(images.shape[1])
+    if not whiten:
+        return lambda rows: linear.unit(linear.move(rows, centre))
+    whitening = _whitening(images, ridge)
+    return lambda rows: linear.unit(whitening(linear.move(rows, centre)))
 
 
-def _whitening(images: np.ndarray, ridge: float) -> Callable[[np.ndarray], np.ndarray]:
+def _whitening(images: np.ndarray, ridge: float) -> Change:
     """The map ``x -> (Xᵀ X + n ridge I)^-1 x`` of rows, up to a factor that their length removes."""
     count, width = images.shape
     if count >= width:
-        inverse = linear.alone(
-            np.linalg.inv,
-            _with_ridge(
-                linear.outer_sum(lambda r, c: images[r, c].astype(np.float64), count, width), count * ridge
-            ),
-        )
+        products = linear.outer_sum(lambda r, c: images[r, c].astype(np.float64), count, width)
+        inverse = linear.alone(np.linalg.inv, _with_ridge(products, count * ridge))
         return lambda rows: rows @ inverse
     # Woodbury: n ridge times the same is x - Xᵀ (n ridge I + X Xᵀ)^-1 X x, and X Xᵀ is the smaller
     rows64 = images.astype(np.float64)

@@ -1,15 +1,18 @@
-"""The function that forty repositories carry a copy of, under the signature they call it by.
+"""Functions that many repositories carry a copy of, under the signatures they call them by.
 
 Change the import and keep the call:
 
 * ``from postproc.compat import re_ranking`` for Zhong's, torchreid's, fast-reid's and reid-strong-baseline's;
-* ``from postproc.compat import re_ranking_cosine as re_ranking`` for layumi's, which is handed similarities.
+* ``from postproc.compat import re_ranking_cosine as re_ranking`` for layumi's, which is handed similarities;
+* ``from postproc.compat import mergesetfeat`` for VisDA's (vimar-gu) and AI City 2021's (DMT).
 """
 
 from typing import Any
 
 import numpy as np
 
+from postproc import checks
+from postproc.merge_set_features import merge
 from postproc.rerank import rerank_distances
 from postproc.types import Floats
 
@@ -30,6 +33,21 @@ def re_ranking_cosine(
     """The same for cosine similarities s, which become 2 - 2 s and are then squared."""
     across, query, gallery = (2 - 2 * np.asarray(s, np.float32) for s in (q_g_sim, q_q_sim, g_g_sim))
     return _full(across, query, gallery, k1, k2, lambda_value)
+
+
+def mergesetfeat(X: Any, cams: Any, gX: Any, gcams: Any, beta: float = 0.08, knn: int = 20) -> Floats:
+    """(n, d) and (m, d) features of unit length -> (n, d) float32: one round of :func:`postproc.merge_set_features` of X
+    towards the bank gX, in which a row with fewer similar images lowers ``knn`` for those after it.
+
+    Cameras are handed over and not looked at. X itself is left as it is, so use what is returned.
+    """
+    images, bank = checks.features("X", X), checks.features("gX", gX)
+    checks.same_width("X", images, "gX", bank)
+    checks.not_empty("X", images)
+    checks.not_empty("gX", bank)
+    checks.between("beta", beta, 0.001, 1000)
+    checks.whole("knn", knn, 1)
+    return merge(images, bank, k=knn, beta=beta, step=0.2, shrinking=True)
 
 
 def _full(across: Any, query: Any, gallery: Any, k1: int, k2: int, lambda_value: float) -> Floats:

@@ -4,6 +4,7 @@ Source: Zhang et al., "Graph Convolution for Re-ranking in Person Re-identificat
 (arXiv 2107.02220), and the code released with it.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def gcr(
 
     >>> q, g = np.array([[1.0, 0.0]], np.float32), np.array([[0.8, 0.6], [0.0, 1.0]], np.float32)
     >>> gcr(q, g, np.array([0]), np.array([1, 1]), k1=2, k2=1, rounds=1)[0].round(2)
-    array([[0.97, 0.22]], dtype=float32)
+    array([[0.99, 0.11]], dtype=float32)
     """
     query, gallery = checks.features("query", query), checks.features("gallery", gallery)
     checks.same_width("query", query, "gallery", gallery)
@@ -82,8 +83,8 @@ def gcr(
         tiles = PairwiseTiles(sqeuclidean(query, gallery), cameras)
         layout = tiles.layout
         x = np.concatenate([query, gallery])[layout.first]
-        move = _move_locally if graph == "local" else _move
-        moved = move(x, tiles, k1, k2, (beta1, beta2), (1 - scale, scale), graph == "symmetric")
+        move = _move_locally if graph == "local" else partial(_move, symmetric=graph == "symmetric")
+        moved = move(x, tiles, k1, k2, (beta1, beta2), (1 - scale, scale))
         query, gallery = np.split(l2_normalize(moved)[layout.inverse], [len(query)])
     return query, gallery
 
@@ -95,6 +96,7 @@ def _move(
     k2: int,
     betas: tuple[float, float],
     shares: tuple[float, float],
+    *,
     symmetric: bool,
 ) -> np.ndarray:
     """The features (classes, d) after one round on the graphs of all images."""
@@ -124,9 +126,10 @@ def _propagation(layout: Layout, lists: Lists, length: int, beta: float, symmetr
     rows, values = (part[layout.first, :length] for part in (lists.rows, lists.values))
     there = rows >= 0
     members = np.where(there, layout.inverse[rows], -1)
-    alone = np.flatnonzero(~(members == np.arange(layout.classes)[:, None]).any(axis=1))  # they are no neighbours yet
+    own = members == np.arange(layout.classes)[:, None]
+    alone = np.flatnonzero(~own.any(axis=1))  # an image is always a neighbour of itself
     owners = np.nonzero(there)[0]
-    weights = np.exp((values[there].astype(np.float64)) / (-2 * beta))  # exp((s - 1) / beta): the factor cancels
+    weights = np.exp(values[there].astype(np.float64) / (-2 * beta))  # exp((s - 1) / beta): the factor cancels
     s = coo_array(
         (
             np.concatenate([weights, np.ones(len(alone))]),
@@ -148,7 +151,6 @@ def _move_locally(
     k2: int,
     betas: tuple[float, float],
     shares: tuple[float, float],
-    _: bool,
 ) -> np.ndarray:
     """The features (classes, d) after one round in which every image has a small graph of its own."""
     layout = tiles.layout

@@ -1,7 +1,7 @@
 """Local blurring: on a shortlist, what is similar to each other becomes as near as each other.
 
-Source: Luo et al., "Spectral Feature Transformation for Person Re-identification", ICCV 2019, and the code released
-with it.
+Source: Luo et al., "Spectral Feature Transformation for Person Re-identification", ICCV 2019, and the code
+released with it.
 """
 
 from functools import partial
@@ -27,11 +27,11 @@ def lbr(
 ) -> Distances | Nearest:
     """Replace each of a query's nearest gallery images by a weighted mean of these images.
 
-    ``out_qi = sum_j W_ij D_qj / sum_j W_ij``, ``W_ij = exp(s_ij / temperature)``, over the ``k`` nearest i, j of q;
-    s is the cosine and D = 2 - 2 s. That is 2 - 2 q . (W G)_i: the mean of features, seen from the query.
+    ``out_qi = sum_j W_ij D_qj / sum_j W_ij``, ``W_ij = exp(s_ij / temperature)``, over the ``k`` nearest i, j of
+    q; s is the cosine and D = 2 - 2 s. That is 2 - 2 q . (W G)_i: the mean of features, seen from the query.
 
-    Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length here; or one :class:`Pairwise` in their
-             place, whose distance D then stands for 2 - 2 s.
+    Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length here; or one :class:`Pairwise` in
+             their place, whose distance D then stands for 2 - 2 s.
     Returns: (nq, ng) float32, smaller is nearer, D outside the shortlist. A mean is no larger than the largest of
              what it is taken over, so nothing inside comes behind anything outside. With ``top_k`` the
              :class:`Nearest` of every query.
@@ -39,8 +39,8 @@ def lbr(
     temperature: 0.001 to 1000. Small: hardly a change. Large: all k as near as each other.
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError naming the setting or array and what was wanted.
-    Cost:    a product of queries and gallery and nq k^2 d / 2 multiply-adds; memory: the answer, the shortlists, 64
-             k^2 numbers and one 16 MB tile a thread.
+    Cost:    a product of queries and gallery and nq k^2 d / 2 multiply-adds; memory: the answer, the shortlists,
+             some 100 k^2 numbers and one 16 MB tile a thread.
     Differs: the released code gives ranks only; those of this distance are the same.
 
     >>> q, g = np.array([[1.0, 0.0]], np.float32), np.array([[0.8, 0.6], [0.6, 0.8], [0.0, 1.0]], np.float32)

@@ -27,8 +27,8 @@ def learned_whitening(
     """Whiten what varies within identities, then keep what varies most between images.
 
     ``y = Vᵀ L^-1 (x - m)``, then ``y / |y|``: ``L Lᵀ`` is the mean of ``(a - b)(a - b)ᵀ`` over all pairs (a, b) of
-    different training images of one identity, V the eigenvectors of the sum of ``z zᵀ``, ``z = L^-1 (x - m)``, over
-    all training images, largest first.
+    different training images of one identity, V the eigenvectors, largest first, of the sum of ``z zᵀ`` over all
+    training images, ``z = L^-1 (x - m)``.
 
     Takes:   query (nq, d), gallery (ng, d), train (n, d) float32; train_pid (n,) int, -1 for an image of unknown
              identity, which is in no pair.

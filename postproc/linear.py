@@ -13,7 +13,8 @@ from postproc import runtime
 from postproc.tiles import Layout
 
 Found = TypeVar("Found")
-Load = Callable[[slice, slice], np.ndarray]
+Load = Callable[[slice, slice], np.ndarray]  # rows, columns -> a block in float64
+Change = Callable[[np.ndarray], np.ndarray]  # rows in float64, which may be written on -> what becomes of them
 
 EDGE = 512  # columns of a tile of a sum
 BLOCK = 2048  # rows of float64 at a time in a sum
@@ -21,7 +22,7 @@ ROWS = 256  # rows mapped at a time
 
 
 def outer_sum(load: Load, count: int, width: int) -> np.ndarray:
-    """(width, width) float64 ``sum_i r_i r_iᵀ`` of ``count`` rows; ``load(rows, columns)`` gives a block of them."""
+    """(width, width) float64 ``sum_i r_i r_iᵀ`` over ``count`` rows."""
     out = np.empty((width, width))
     edges = [slice(start, min(start + EDGE, width)) for start in range(0, width, EDGE)]
 
@@ -55,12 +56,12 @@ def alone(function: Callable[..., Found], *arguments: Any) -> Found:
 def fill_classes(
     out: np.ndarray,
     classes: np.ndarray,
-    change: Callable[[np.ndarray], np.ndarray],
+    change: Change,
     layout: Layout,
     query: np.ndarray,
     gallery: np.ndarray,
 ) -> None:
-    """``out[classes] = change(features of these classes)``; the features come in float64, to be written on."""
+    """``out[classes] = change(features of these classes)``."""
 
     def fill(start: int, stop: int) -> None:
         images = layout.first[classes[start:stop]]  # rising, because classes are: queries stand first

@@ -48,8 +48,8 @@ def merge_set_features(
 
     >>> q, g = np.array([[1.0, 0.0]], np.float32), np.array([[0.8, 0.6], [0.6, 0.8]], np.float32)
     >>> merge_set_features(q, g, k=1, rounds=1)[1].round(3)  # x + 0.2 (x - the other), over the length
-    array([[0.829, 0.559],
-           [0.559, 0.829]], dtype=float32)
+    array([[0.832, 0.555],
+           [0.555, 0.832]], dtype=float32)
     """
     query, gallery = checks.features("query", query), checks.features("gallery", gallery)
     checks.same_width("query", query, "gallery", gallery)
@@ -82,10 +82,14 @@ def merge(
     shrinking: bool = False,
 ) -> np.ndarray:
     """One round for unit ``images`` (n, d) and ``bank`` (m, d). ``shrinking``: a row lowers k for those after it."""
+    known = bank.any(axis=1)  # zero rows are similar to nobody
+    if not known.any():
+        return images
+    if not known.all():
+        bank = bank[known]
     found = nearest.of_queries(PairwiseTiles(sqeuclidean(images, bank)), 2 * k if repel else k)
     similar = 1 - found.distances / 2
-    similar[~images.any(axis=1)] = 0  # zero rows are similar to nobody
-    similar[~bank.any(axis=1)[found.rows]] = 0
+    similar[~images.any(axis=1)] = 0
     positive = similar > 0
     reach = np.full(len(images), k)
     if shrinking:

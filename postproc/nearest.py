@@ -62,6 +62,14 @@ def of_all_and_others(tiles: PairwiseTiles, *, every: int, other: int) -> tuple[
     return anywhere.lists(tiles.layout), across.lists(tiles.layout)
 
 
+def of_classes(tiles: Tiles, k: int) -> Lists:
+    """As :func:`of_all` for classes: images that nothing tells apart count as one, and rows number classes."""
+    heaps = _Heaps(tiles.layout.classes, k)
+    _walk(tiles, [heaps], None)
+    runtime.over_rows(partial(heaps.kernel.sort_heaps, heaps.values, heaps.rows), len(heaps.rows), what="sorting")
+    return Lists(heaps.rows, heaps.values, heaps.largest)
+
+
 def without_self(lists: Lists) -> Lists:
     """The same lists, one entry shorter, without the image itself; where copies crowd it out, without the last."""
     own = lists.rows == np.arange(len(lists.rows))[:, None]

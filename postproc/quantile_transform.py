@@ -26,9 +26,9 @@ def quantile_transform(
     Returns: both, (nq, d) and (ng, d) float32, within ±5.2, of no particular length.
     quantiles: 1 or more points of F, cut to the number of images fitted. Few: coarse. 1: the value is above the
              smallest fitted one or is not. 1000 is usual.
-    Values outside what was fitted become ±5.2. A value that several fitted images share has their mean rank,
-    but the smallest of a dimension becomes -5.2 however many share it: so does a dimension that is constant,
-    and the zeros of features that are never negative.
+    Values outside what was fitted become ±5.2. A value that several fitted images share has the mean rank of the
+    points of F that it meets, but the smallest of a dimension becomes -5.2 however many share it: so do the zeros
+    of features that are never negative, and a whole dimension that is constant.
     Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
     Cost:    O(n d log n) for the quantiles of n images, O(log quantiles) a value; some dimensions in float64
              beside the result. No random subsample is drawn.

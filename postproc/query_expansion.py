@@ -106,9 +106,7 @@ def query_expansion(
     return (images, gallery) if expand == "query" else (query, images)
 
 
-def _neighbours(
-    images: np.ndarray, bank: np.ndarray, k: int, metric: str, among_themselves: bool
-) -> np.ndarray:
+def _neighbours(images: np.ndarray, bank: np.ndarray, k: int, metric: str, among_themselves: bool) -> np.ndarray:
     """(n, k) rows of the bank, nearest first; never the image itself where the bank is the images."""
     if among_themselves:
         if metric == "dot":

@@ -29,9 +29,17 @@ NQ, NG = DATA["distances"].shape
 # What matters only beside another setting, or is looked at only there.
 TOGETHER: dict[tuple[str, str], dict[str, Any]] = {
     ("query_expansion", "find_anew"): {"rounds": 2},
+    ("query_expansion", "average"): {"renormalize": False},
+    ("query_mean", "query_track"): {"group": "track"},
+    ("query_mean", "eps"): {"group": "clusters"},
+    ("query_mean", "min_samples"): {"group": "clusters"},
+    ("nfc", "k2"): {"k1": 4},
     ("track_mean", "gallery_order"): {"chunk": 3},
+    ("offline_diffusion", "k_query"): {"graph": "gallery"},
+    ("offline_diffusion", "query_gamma"): {"graph": "gallery"},
     ("ca_jaccard", "k1"): {"camera_sets": False},
     ("ca_jaccard", "k2"): {"camera_means": False},
+    ("sinkhorn_distances", "top_k"): {"temperature": 9.0},  # where most of DATA's distances are no ties
     ("rerank", "query_cam"): {"camera_penalty": 9.0},
     ("rerank", "gallery_cam"): {"camera_penalty": 9.0},
     ("rerank", "query_track"): {"camera_penalty": 9.0},
@@ -40,7 +48,13 @@ TOGETHER: dict[tuple[str, str], dict[str, Any]] = {
 
 # Another value of a setting, where the usual one would change nothing in a world this small.
 OTHER: dict[tuple[str, str], Any] = {
+    ("diffusion", "alpha"): 0.5,
+    ("offline_diffusion", "alpha"): 0.5,
+    ("offline_diffusion", "truncate"): 20,
     ("camera_whitening", "min_images"): 25,
+    ("merge_set_features", "k"): 9,
+    ("kwf", "shortlist"): 40,
+    ("superglobal", "shortlist"): 40,
     ("quantile_transform", "quantiles"): 10,
 }
 
@@ -112,7 +126,7 @@ def is_kind(parameter: inspect.Parameter, kind: type) -> bool:
 
 def bad_values(parameter: inspect.Parameter) -> list[Any]:
     """What a setting of this kind can never be."""
-    never = [None] if parameter.default is not None else []
+    never = [] if type(None) in typing.get_args(parameter.annotation) else [None]
     if is_kind(parameter, bool):
         return ["yes", 1, *never]
     if is_kind(parameter, int):

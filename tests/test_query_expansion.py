@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from postproc import l2_normalize, query_expansion
+from postproc import distances, l2_normalize, query_expansion
 from postproc.kernels import reference
 from tests.worlds import cubes, lattices, world
 
@@ -21,22 +21,33 @@ def unit(x):
     return x / np.where(length > 0, length, 1)
 
 
-def definition(query, gallery, k, alpha, metric, both, rounds=1, anew=True):
+def definition(
+    query, gallery, k, alpha, metric, expand, rounds=1, anew=True, decay=False, include_self=True, average=True
+):
     """In float64 and loops: means over the first k of a stable sort of the bank, the image itself left out."""
     sides, near = [np.float64(query), np.float64(gallery)], {}
     for _ in range(rounds):
-        bank = np.concatenate(sides) if both else sides[1]
-        images = bank if both else sides[0]
+        bank = np.concatenate(sides) if expand == "both" else sides[1]
+        images = sides[0] if expand == "query" else bank
         keys, others = (unit(images), unit(bank)) if metric == "cosine" else (images, bank)
         similar = keys @ others.T
         far = -similar if metric == "dot" else reference.sqeuclidean(keys, others)
         out = []
         for i, image in enumerate(images):
             if anew or i not in near:
-                near[i] = [j for j in np.argsort(far[i], kind="stable") if not (both and j == i)][:k]
-            total = sum(max(similar[i, j], 0) ** alpha * bank[j] for j in near[i])
-            out.append((image + total) / (1 + len(near[i])))
-        sides = np.split(np.array(out), [len(query)]) if both else [np.array(out), sides[1]]
+                near[i] = [j for j in np.argsort(far[i], kind="stable") if expand == "query" or j != i][:k]
+            weights = [max(similar[i, j], 0) ** alpha for j in near[i]]
+            if decay:
+                weights = [w * (1 - (r + 1) / (len(near[i]) + 1)) for r, w in enumerate(weights)]
+            total = sum(w * bank[j] for w, j in zip(weights, near[i], strict=True))
+            count = include_self + len(near[i])
+            own = image if include_self or not near[i] else 0
+            out.append((own + total) / (count if average and near[i] else 1))
+        out = np.array(out)
+        if expand == "both":
+            sides = np.split(out, [len(query)])
+        else:
+            sides = [out, sides[1]] if expand == "query" else [sides[0], out]
     return sides
 
 
@@ -62,6 +73,29 @@ def test_both_sides_by_hand():
     assert_allclose(gallery, [[0.3, 0.9], [0.3, 0.9], [-0.5, 0.5]], rtol=1e-6)
 
 
+def test_gallery_alone_by_hand():
+    query, gallery = query_expansion(Q, G, k=1, expand="gallery", renormalize=False)
+    # of (0.6, 0.8): (0, 1) at 0.8;  of (0, 1): (0.6, 0.8);  of (-1, 0): (0, 1) at 0
+    assert_array_equal(query, Q)
+    assert_allclose(gallery, [[0.3, 0.9], [0.3, 0.9], [-0.5, 0.5]], rtol=1e-6)
+    assert_array_equal(query_expansion(Q, G[:1], expand="gallery", include_self=False)[1], G[:1])
+
+
+def test_decay_by_hand():
+    found, _ = query_expansion(Q, G, k=3, decay=True, renormalize=False)
+    #                 (1 + 3/4 * 0.6 + 2/4 * 0 - 1/4) / 4, (0 + 3/4 * 0.8 + 2/4 * 1) / 4
+    assert_allclose(found, [[1.2 / 4, 1.1 / 4]], rtol=1e-6)
+
+
+def test_without_the_image_and_without_the_division_by_hand():
+    found, _ = query_expansion(Q, G, k=2, include_self=False, renormalize=False)
+    assert_allclose(found, [[0.3, 0.9]], rtol=1e-6)  # (0.6 + 0) / 2, (0.8 + 1) / 2
+    found, _ = query_expansion(Q, G, k=2, average=False, renormalize=False)
+    assert_allclose(found, [[1.6, 1.8]], rtol=1e-6)  # 1 + 0.6 + 0, 0 + 0.8 + 1
+    found, _ = query_expansion(Q, G, k=2, average=False, rounds=2, renormalize=False)
+    assert_allclose(found, [[2.2, 3.6]], rtol=1e-6)  # the same two are added to the sum
+
+
 def test_later_rounds_look_again_or_not():
     query, gallery = np.zeros((1, 2)), np.array([[2.0, 0], [1.8, 1], [2.05, 0.3]])
     # squared distances: 4, 4.24, 4.29; so the first mean is of images 0 and 1, and from there: 0.65, 0.73, 0.61
@@ -77,16 +111,17 @@ def test_later_rounds_look_again_or_not():
     sides=CORNERS,
     k=st.integers(1, 30),
     alpha=st.sampled_from([0.0, 1.0, 3.0, 0.5]),
-    both=st.booleans(),
+    expand=st.sampled_from(["query", "gallery", "both"]),
+    forms=st.fixed_dictionaries({name: st.booleans() for name in ("decay", "include_self", "average")}),
 )
-def test_cosine_equals_the_definition(sides, k, alpha, both):
-    setting = {"k": k, "alpha": alpha, "expand": "both" if both else "query"}
-    found = query_expansion(*sides, renormalize=False, **setting)
-    wanted = definition(*sides, k, alpha, "cosine", both)
+def test_cosine_equals_the_definition(sides, k, alpha, expand, forms):
+    setting = {"k": k, "alpha": alpha, "expand": expand}
+    found = query_expansion(*sides, renormalize=False, **setting, **forms)
+    wanted = definition(*sides, k, alpha, "cosine", expand, **forms)
     for ours, theirs in zip(found, wanted, strict=True):
         assert ours.dtype == np.float32
         assert_allclose(ours, theirs, atol=1e-6)
-    if not both:
+    if expand == "query":
         found, _ = query_expansion(*sides, **setting)
         assert_allclose(found, reference.query_expansion(*sides, k, alpha), atol=1e-6)
 
@@ -96,24 +131,25 @@ def test_cosine_equals_the_definition(sides, k, alpha, both):
     sides=SIDES,
     k=st.integers(1, 30),
     alpha=st.sampled_from([0.0, 1.0, 2.0]),
-    metric_both=st.sampled_from([("sqeuclidean", False), ("sqeuclidean", True), ("dot", False)]),
+    form=st.sampled_from(
+        [("sqeuclidean", "query"), ("sqeuclidean", "gallery"), ("sqeuclidean", "both"), ("dot", "query")]
+    ),
 )
-def test_other_metrics_equal_the_definition(sides, k, alpha, metric_both):
-    metric, both = metric_both
-    setting = {"metric": metric, "expand": "both" if both else "query", "renormalize": False}
-    found = query_expansion(*sides, k=k, alpha=alpha, **setting)
-    for ours, theirs in zip(found, definition(*sides, k, alpha, metric, both), strict=True):
+def test_other_metrics_equal_the_definition(sides, k, alpha, form):
+    metric, expand = form
+    found = query_expansion(*sides, k=k, alpha=alpha, metric=metric, expand=expand, renormalize=False)
+    for ours, theirs in zip(found, definition(*sides, k, alpha, metric, expand), strict=True):
         assert_allclose(ours, theirs, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("anew", [True, False])
-@pytest.mark.parametrize("both", [True, False])
+@pytest.mark.parametrize("expand", ["query", "gallery", "both"])
 @pytest.mark.parametrize("metric", ["cosine", "sqeuclidean"])
-def test_rounds_equal_the_definition(anew, both, metric):
+def test_rounds_equal_the_definition(anew, expand, metric):
     query, gallery = (l2_normalize(world(nq=8, ng=60)[side]) for side in ("query", "gallery"))
     setting = {"k": 4, "alpha": 1.5, "metric": metric, "rounds": 2, "find_anew": anew, "renormalize": False}
-    found = query_expansion(query, gallery, expand="both" if both else "query", **setting)
-    wanted = definition(query, gallery, 4, 1.5, metric, both, 2, anew)
+    found = query_expansion(query, gallery, expand=expand, **setting)
+    wanted = definition(query, gallery, 4, 1.5, metric, expand, 2, anew)
     for ours, theirs in zip(found, wanted, strict=True):
         assert_allclose(ours, theirs, rtol=0, atol=1e-5)
 
@@ -121,7 +157,7 @@ def test_rounds_equal_the_definition(anew, both, metric):
 def test_rounds_are_calls_in_a_row():
     data = world()
     query, gallery = data["query"], data["gallery"]
-    for setting in ({"alpha": 3.0}, {"expand": "both"}, {"metric": "dot"}):
+    for setting in ({"alpha": 3.0}, {"expand": "both"}, {"expand": "gallery"}, {"metric": "dot"}):
         once = query_expansion(*query_expansion(query, gallery, k=5, **setting), k=5, **setting)
         twice = query_expansion(query, gallery, k=5, rounds=2, **setting)
         for ours, theirs in zip(twice, once, strict=True):
@@ -150,6 +186,8 @@ def test_weights_that_no_number_holds_are_refused():
 def test_dot_has_no_self_to_leave_out():
     with pytest.raises(ValueError, match=r'^metric: "dot" has no self-distance'):
         query_expansion(Q, G, metric="dot", expand="both")
+    with pytest.raises(ValueError, match=r'^metric: "dot" has no self-distance'):
+        query_expansion(Q, G, metric="dot", expand="gallery")
     with pytest.raises(ValueError, match=r"^query and gallery: wanted the same width, got 2 and 3 numbers"):
         query_expansion(Q, np.eye(3))
 
@@ -186,11 +224,6 @@ def test_naver_queries(shared, k, alpha):
     assert_allclose(found, golden[f"fq__naver_aqe__k={k}_alpha={alpha}"], rtol=0, atol=1e-6)
 
 
-def expand_gallery(gallery, **setting):
-    """Database augmentation: every gallery image from the others; the border between the sides is none."""
-    return np.concatenate(query_expansion(gallery[:1], gallery[1:], expand="both", **setting))
-
-
 @pytest.mark.parametrize(
     ("key", "setting"),
     [
@@ -201,13 +234,33 @@ def expand_gallery(gallery, **setting):
 )
 def test_galleries(shared, key, setting):
     golden = np.load(shared / "golden" / "query_expansion.npz")
-    assert_allclose(expand_gallery(golden["g"], **setting), golden[f"fg__{key}"], rtol=0, atol=1e-6)
+    query, gallery = query_expansion(golden["q"], golden["g"], expand="gallery", **setting)
+    assert_allclose(gallery, golden[f"fg__{key}"], rtol=0, atol=1e-6)
+    assert_array_equal(query, golden["q"])
 
 
-def test_sums_and_means_left_as_they_are(shared):
+@pytest.mark.parametrize("k", [6, 10])
+def test_voc(shared, k):
+    golden = np.load(shared / "golden" / "voc_helpers.npz")
+    sides = golden["q"], golden["g"]
+    query, _ = query_expansion(*sides, k=k, include_self=False, renormalize=False)
+    assert_allclose(query, golden[f"fq__voc_aqe__k={k}"], rtol=0, atol=1e-6)
+    _, gallery = query_expansion(*sides, k=k - 1, expand="gallery", renormalize=False)
+    assert_allclose(gallery, golden[f"fg__voc_dba__k={k}"], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("k", "times"), [(10, 1), (5, 2)])
+def test_pyretri_sums(shared, k, times):
     golden = np.load(shared / "golden" / "query_expansion.npz")
-    mean, _ = query_expansion(golden["q"], golden["g"], k=10, renormalize=False)
-    assert_allclose(11 * mean, golden["fq__pyretri_qe__k=10_times=1"], rtol=0, atol=1e-5)
+    setting = {"k": k, "rounds": times, "metric": "sqeuclidean", "average": False, "renormalize": False}
+    found, _ = query_expansion(golden["q"], golden["g"], **setting)
+    assert_allclose(found, golden[f"fq__pyretri_qe__k={k}_times={times}"], rtol=0, atol=1e-6)
+    far = distances(found, golden["g"])
+    assert_allclose(far, golden[f"dist__pyretri_qe__k={k}_times={times}"], rtol=0, atol=1e-4)
+
+
+def test_means_left_as_they_are(shared):
+    golden = np.load(shared / "golden" / "query_expansion.npz")
     mean, _ = query_expansion(golden["q"], golden["g"], k=5, renormalize=False)
     assert_allclose(1 - mean @ golden["g"].T, golden["dist__gcn_rerank_qe__k=5"], rtol=0, atol=1e-6)
 
@@ -216,6 +269,8 @@ def test_sums_and_means_left_as_they_are(shared):
     ("key", "query_setting", "gallery_setting"),
     [
         ("aqe__kqe=4", {"k": 4}, None),
+        ("aqewd__kqe=6", {"k": 6, "decay": True}, None),
+        ("aqewd__kqe=6_DBA=True_kdba=4", {"k": 6, "decay": True}, {"k": 3, "decay": True}),
         ("alpha_qe__kqe=12_alpha=3.0", {"k": 12, "alpha": 3}, None),
         ("aqe__kqe=4_DBA=True_kdba=4", {"k": 4}, {"k": 3}),
         ("alpha_qe__kqe=12_alpha=3.0_DBA=True_kdba=10", {"k": 12, "alpha": 3}, {"k": 9, "alpha": 3}),
@@ -225,5 +280,5 @@ def test_zoo(shared, key, query_setting, gallery_setting):
     golden = np.load(shared / "golden" / "qe_zoo.npz")
     query, gallery = query_expansion(golden["q"], golden["g"], **query_setting)
     if gallery_setting:  # theirs counts the image itself, and expands the queries from the gallery as it was
-        gallery = expand_gallery(gallery, **gallery_setting)
+        _, gallery = query_expansion(query, gallery, expand="gallery", **gallery_setting)
     assert_allclose(query @ gallery.T, golden[f"sim__{key}"], rtol=0, atol=1e-6)

@@ -14,6 +14,7 @@ from tests import steps
 from tests.steps import DATA, NG, NQ, axes, bits, call, inputs, pick, settings_of, together
 from tests.worlds import world
 
+TAKE_INFINITY = {postproc.rank, postproc.csls_distances, postproc.sinkhorn_distances}  # a distance: never return
 BY_PLACE = {"chunk"}  # settings by which copies count differently, because they stand at two places of a track
 
 
@@ -135,6 +136,8 @@ def share_of_largest(power):
 
 
 FEATURES = {"query": DATA["query"], "gallery": DATA["gallery"]}
+UNIT_DISTANCES = {"distances": postproc.distances(*map(postproc.l2_normalize, FEATURES.values()))}
+COSINE = 2 * postproc.distances(*FEATURES.values(), metric="cosine")  # 2 - 2 cosine
 NEUTRAL = [  # what changes nothing, and what then comes out
     (postproc.track_mean, {"chunk": 1}, {"gallery": DATA["gallery"]}),
     (postproc.signed_power, {"exponent": 1}, {"features": DATA["features"]}),
@@ -145,6 +148,19 @@ NEUTRAL = [  # what changes nothing, and what then comes out
     ),
     (postproc.query_expansion, {"k": 0}, FEATURES),
     (postproc.query_expansion, {"rounds": 0}, FEATURES),
+    (
+        postproc.query_mean,
+        {"group": "clusters", "eps": 0, "renormalize": False},
+        {"query": DATA["query"]},
+    ),
+    (postproc.nfc, {"k1": 0}, {"features": DATA["features"]}),
+    (postproc.nfc, {"k2": 0}, {"features": DATA["features"]}),
+    (postproc.subtract_negatives, {"k": 0}, FEATURES),
+    (postproc.subtract_negatives, {"beta": 0}, FEATURES),
+    (postproc.subtract_negatives, {"rounds": 0}, FEATURES),
+    (postproc.discriminative_expansion, {"negatives": 0}, FEATURES),
+    (postproc.merge_set_features, {"step": 0}, FEATURES),
+    (postproc.merge_set_features, {"rounds": 0}, FEATURES),
     (postproc.rerank, {"camera_penalty": 0}, {"distances": postproc.rerank(DATA["query"], DATA["gallery"])}),
     (postproc.rerank, {"lambda_value": 1}, {"distances": share_of_largest(1)}),
     (postproc.rerank_distances, {"lambda_value": 1, "power": 1}, {"distances": share_of_largest(1)}),
@@ -159,14 +175,29 @@ NEUTRAL = [  # what changes nothing, and what then comes out
         {"lambda_value": 1},
         {"distances": postproc.distances(DATA["query"], DATA["gallery"], metric="cosine")},
     ),
+    (postproc.diffusion, {"iterations": 0}, UNIT_DISTANCES),
+    (postproc.offline_diffusion, {"iterations": 0}, UNIT_DISTANCES),
+    (postproc.rdp, {"iterations": 0}, {"distances": postproc.distances(DATA["query"], DATA["gallery"])}),
+    (postproc.gcr, {"rounds": 0}, FEATURES),
+    (postproc.kwf, {"own": 1, "mean": 0}, {"distances": COSINE}),
+    (postproc.lbr, {"k": 1}, {"distances": COSINE}),
+    (postproc.sinkhorn, {"half_rounds": 0}, {"distances": COSINE / 2}),
+    (postproc.sinkhorn_distances, {"half_rounds": 0}, {"distances": DATA["distances"]}),
+    (postproc.nnn, {"alpha": 0}, {"distances": COSINE / 2}),
     (postproc.rank, {"top_k": 10**6}, {"ranking": postproc.rank(DATA["distances"])}),
 ]
 NOTHING_IS_NEUTRAL = {  # they have no setting of that kind
+    "csls",
+    "csls_distances",
+    "dis_sim",
     "distances",
     "ecn",
     "l2_normalize",
     "learned_whitening",
+    "local_scaling",
+    "mutual_proximity",
     "quantile_transform",
+    "superglobal",
     "whiten",
 }
 
@@ -237,7 +268,7 @@ def test_7_bad_data_are_refused(step, settings, name):
             np.where(good == good[1, 0], value, good.astype(np.float64))
             for value in (np.nan, -np.inf, np.inf, 1e300)
         ]
-        bad = [*(spoilt[:2] if step is postproc.rank else spoilt), good[0], good[None]]  # rank: +inf is a distance
+        bad = [*(spoilt[:2] if step in TAKE_INFINITY else spoilt), good[0], good[None]]
         strange = ["features.npy", good.astype(str), good + 1j]
     else:
         bad, strange = [good[:-1], good[:, None]], [good.astype(np.float32), good.astype(str)]

@@ -109,7 +109,7 @@ def truncated_solutions(
     for i in range(start, stop):
         nodes[0] = i
         count = 1
-        for s in range(lists.shape[1]):
+        for s in range(min(length, lists.shape[1])):
             if count == length:
                 break
             if lists[i, s] >= 0 and lists[i, s] != i:

@@ -59,14 +59,12 @@ def mix_with_means(
         before[:] = strip[r]
         camera = query_cams[r]
         for g in range(before.size):
-            value = np.float64(before[g])
-            centre = value
+            total = 0.0
+            share = 0.0
             if before[g] <= limits[r]:
                 crowded = camera >= 0 and camera == crowd[g]
                 rows = beyond[g] if crowded else near[g]
                 weights = beyond_weights[g] if crowded else near_weights[g]
-                total = 0.0
-                share = 0.0
                 taken = 0
                 for s in range(rows.size):
                     j = rows[s]
@@ -76,9 +74,6 @@ def mix_with_means(
                         total += np.float64(weights[s]) * before[j]
                         share += weights[s]
                         taken += 1
-                if taken:
-                    centre = total / share
-            value = own * value + mean * centre
-            if camera >= 0 and gallery_cams[g] == camera:
-                value += penalty
-            strip[r, g] = value
+            centre = total / share if share > 0 else np.float64(before[g])
+            same = camera >= 0 and gallery_cams[g] == camera
+            strip[r, g] = own * before[g] + mean * centre + (penalty if same else 0.0)

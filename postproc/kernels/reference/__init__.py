@@ -5,7 +5,16 @@ Matrices of all by all are fine here. Ties are broken by row everywhere: every s
 
 from postproc.kernels.reference.basic import rank, same_camera, sqeuclidean, track_mean, unit
 from postproc.kernels.reference.context import ca_jaccard, ecn, gnn_rerank
-from postproc.kernels.reference.expansion import query_expansion
+from postproc.kernels.reference.diffusion import affinity, diffusion, entry, offline_rows, rdp
+from postproc.kernels.reference.expansion import (
+    dbscan,
+    merge_set_features,
+    nfc,
+    query_expansion,
+    subtract_negatives,
+)
+from postproc.kernels.reference.hubness import csls, dis_sim, local_scaling, mutual_proximity, nnn, sinkhorn
+from postproc.kernels.reference.neighbours import gcr, gcr_local, kwf, lbr, superglobal
 from postproc.kernels.reference.rerank import rerank, rerank_matrix
 from postproc.kernels.reference.whitening import (
     camera_whitening,
@@ -15,19 +24,39 @@ from postproc.kernels.reference.whitening import (
 )
 
 __all__ = [
+    "affinity",
     "ca_jaccard",
     "camera_whitening",
+    "csls",
+    "diffusion",
+    "dbscan",
+    "dis_sim",
     "ecn",
+    "entry",
+    "gcr",
+    "gcr_local",
     "gnn_rerank",
+    "kwf",
+    "lbr",
     "learned_whitening",
+    "local_scaling",
+    "mutual_proximity",
+    "nnn",
+    "offline_rows",
+    "merge_set_features",
+    "nfc",
     "principal_components",
     "quantile_transform",
     "query_expansion",
     "rank",
+    "rdp",
     "rerank",
     "rerank_matrix",
     "same_camera",
+    "sinkhorn",
     "sqeuclidean",
+    "superglobal",
+    "subtract_negatives",
     "track_mean",
     "unit",
 ]

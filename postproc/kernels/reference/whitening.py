@@ -67,22 +67,8 @@ def positive(rows: Array) -> Array:
 
 
 def quantile_transform(values: Array, fitted: Array) -> Array:
-    """(n,) of one dimension: the normal deviate of the rank, straight lines between the fitted values, all of them.
-
-    Values that several images share get the mean of their ranks, but the smallest and largest the extremes.
-    """
+    """(n,) of one dimension: the normal deviate of the rank, straight lines between the fitted values."""
     ordered = np.sort(np.asarray(fitted, np.float64))
     ranks = np.linspace(0, 1, len(ordered))
-    out = []
-    for value in np.asarray(values, np.float64):
-        same = ranks[ordered == value]
-        if value <= ordered[0]:
-            rank = 0.0
-        elif value >= ordered[-1]:
-            rank = 1.0
-        elif len(same):
-            rank = (same[0] + same[-1]) / 2
-        else:
-            rank = np.interp(value, ordered, ranks)
-        out.append(NormalDist().inv_cdf(min(max(rank, 1e-7), 1 - 1e-7)))
-    return np.array(out)
+    rank = np.interp(np.asarray(values, np.float64), ordered, ranks)
+    return np.array([NormalDist().inv_cdf(min(max(r, 1e-7), 1 - 1e-7)) for r in rank])

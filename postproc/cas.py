@@ -1,0 +1,297 @@
+"""Cluster-aware similarity diffusion: similarity spreads inside the clusters of the neighbour graph, not across.
+
+Source: Luo et al., "Cluster-Aware Similarity Diffusion for Instance Retrieval", ICML 2024, and the code released
+with it, whose dense matrices of all by all are sparse rows here.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from postproc import checks, kernels, nearest, pairwise, runtime
+from postproc.nearest import Lists
+from postproc.pairwise import Pairwise
+from postproc.sparse import Sparse
+from postproc.tiles import PairwiseTiles
+from postproc.types import Distances, Gallery, Nearest, Query
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+CONFIDENT = 2  # the weight of confident neighbours in the graph of the diffusion
+REACH = 100  # nearest images to which there is an edge
+FARTHEST = 50  # the longest path that is told from no path
+ENTRIES = 2**27  # kept during the diffusion if nothing else is said: 1.5 GB
+
+
+def cas(
+    query: Query | Pairwise,
+    gallery: Gallery | None = None,
+    *,
+    k1: int = 5,
+    k2: int = 20,
+    k3: int = 25,
+    k4: int = 6,
+    k5: int = 25,
+    level: float = 2.0,
+    sigma: float = 0.3,
+    mu: float = 0.23,
+    beta: float = 0.0,
+    lambda_value: float = 0.3,
+    keep: int | None = None,
+    top_k: int | None = None,
+) -> Distances | Nearest:
+    """Mix each distance with the length of the shortest path over images whose diffused neighbourhoods are alike.
+
+    p is the squared Euclidean distance divided by the largest from the same image, s = exp(-p / sigma^2).
+
+    1. C_i: the confident neighbours of i, mutual among the first k1. K_i: its candidates, mutual among the first
+       k2 + 1, and with them the half-long sets of those that share more than two thirds of theirs, as in
+       :func:`rerank`.
+    2. W = (A + A') / 2, A = s on the first k1 without i, twice that on C_i; S = R^-1 W R^-1, R^2 its row sums;
+       F = W, then ten times ``F <- (FS + SF) / (2 (1 + mu)) + mu / (1 + mu) I``.
+    3. P is s on the first k3 without i, over its sum. With a the mean of (PP)_cc over C_i, w_j = a on C_i and else
+       the mean of (PP)_jc over C_i, a at most: ``f_j = (F_ij (a w_j + 2 beta) + a^2 mean F_i - a mean F_i w) / (a^2
+       + 2 beta)``, j and the means over K_i; where C_i, or K_i beside it, is a single image: f = F_i on K_i. Over
+       its sum.
+    4. M = the mean of f over the first k4 and ``level`` times that over C_i, over its sum; T = the k5 largest of
+       MM, over their sum; V = TT, over its sum.
+    5. A path of images, each among the first 100 of the one before or after it, is as long as its edges'
+       Jensen-Shannon divergences (in bits) of V together, and at most 50.
+       ``out = (1 - lambda_value) * path + lambda_value * p``.
+
+    Takes:   query (nq, d), gallery (ng, d) float32, used as they are; or one :class:`Pairwise` in their place,
+             whose distance then decides everything.
+    Returns: (nq, ng) float32, no unit, smaller is nearer, mostly 0 to 4; with ``top_k`` the :class:`Nearest` of
+             every query.
+    k1:      1 or more, counting the image itself, as all of these, cut to what there is. 1: nothing spreads.
+    k2:      1 or more. About as many as an identity has images: 20 to 60.
+    k3:      1 or more, usually a little more than k2. 1: nothing is smoothed.
+    k4:      1 or more. 1: no mean over neighbours but the confident ones.
+    k5:      1 or more, usually k3.
+    level:   0 to 1000, how much the confident neighbours count in the mean beside all k4; 0: not at all.
+    sigma:   0.05 to 64. Small: only the nearest count; large: all neighbours alike.
+    mu:      0 to 64. Small: similarity spreads far; large: F is near the identity.
+    beta:    0 to 64. 0: as smooth as can be; large: f is near F.
+    lambda_value: 0 (paths only) to 1 (p itself).
+    keep:    1 or more entries an image during the diffusion, the largest. None: up to 2^27 together, 256 an image
+             at least, so that everything is kept for some 10,000 images as a rule.
+    top_k:   1 or more, cut to the gallery.
+    Raises:  ValueError naming the setting or array and what was wanted.
+    Cost:    half a product of all by all; then about a millisecond an image for rows of some hundred entries, and
+             for every query one search over all images. Memory: 12 bytes times ``keep`` an image, some 10 KB an
+             image beside that, the answer, one 16 MB tile a thread.
+    Differs: images that no feature tells apart count as one, where the released code has each in the other's
+             lists. F is exact, in other order: a walk from i to j is one of five steps from i that meets one from
+             j, so no matrix is multiplied; where an image has more than ``keep`` entries within reach of six
+             steps, the smallest are left out, and what is missing in F is far below its other entries.
+             No row is divided by zero. The released code doubles the confident weights in step 2 whatever
+             ``level``; so does this.
+
+    >>> x = np.array([[0, 0], [0, 1], [0, 2], [4, 0], [4, 1], [4, 3]], np.float32)
+    >>> cas(x[:1], x[1:], k1=2, k2=3, k3=3, k4=2, k5=3).round(3)
+    """
+    for name, value in (("k1", k1), ("k2", k2), ("k3", k3), ("k4", k4), ("k5", k5)):
+        checks.whole(name, value, 1)
+    checks.between("level", level, 0, 1000)
+    checks.between("sigma", sigma, 0.05, 64)
+    checks.between("mu", mu, 0, 64)
+    checks.between("beta", beta, 0, 64)
+    checks.between("lambda_value", lambda_value, 0, 1)
+    for name, count in (("keep", keep), ("top_k", top_k)):
+        if count is not None:
+            checks.whole(name, count, 1)
+    tiles = PairwiseTiles(pairwise.of(query, gallery))
+    images = tiles.layout.classes
+    lists = nearest.of_classes(tiles, max(k1, k2 + 1, k3, k4, REACH))
+    if keep is None:
+        keep = max(256, ENTRIES // images)
+    confident = _mutual(lists, k1)
+    candidates = _candidates(lists, k2)
+    diffused = _diffuse(_graph(lists, k1, sigma, confident), candidates, mu, keep)
+    _smooth(diffused, confident, _steps(lists, k3, sigma), beta)
+    rows = _expand(diffused, _mean(lists, k4) + level * _over_sums(confident), k5)
+    near, far = _edges(rows, lists.rows[:, :REACH])
+    sources, columns = tiles.layout.inverse[: tiles.layout.nq], tiles.layout.inverse[tiles.layout.nq :]
+    kernel = kernels.of(lists.values)
+
+    def blend(strip: np.ndarray, queries: np.ndarray) -> None:
+        runtime.over_rows(
+            lambda start, stop: kernel.blend_geodesics(
+                strip, sources[queries], columns, near.offsets, near.members, near.weights,
+                far.offsets, far.members, float(FARTHEST), lists.largest, float(lambda_value), start, stop,
+            ),
+            len(strip),
+            what="shortest paths",
+            block=16,
+        )  # fmt: skip
+
+    return nearest.answer(tiles, blend, top_k=top_k)
+
+
+def _mutual(lists: Lists, k: int) -> "csr_matrix":
+    """1 where two images are among the first ``k`` of each other."""
+    among = _matrix(lists.rows[:, :k], np.ones(1))
+    return among.multiply(among.T).tocsr()
+
+
+def _candidates(lists: Lists, k: int) -> Sparse:
+    """The expanded reciprocal sets; as weights there will be F."""
+    kernel = kernels.of(lists.values)
+    images, columns = lists.rows.shape
+    flags = [np.empty((images, min(length, columns)), np.bool_) for length in (k + 1, k // 2 + 1)]
+
+    def find(start: int, stop: int) -> tuple[np.ndarray, ...]:
+        for mutual in flags:
+            kernel.mutual(lists.rows, mutual.shape[1], start, stop, mutual)
+        return ()
+
+    runtime.over_rows(find, images, what="reciprocal neighbours")
+    offsets, members = Sparse.in_pieces(
+        lambda start, stop: kernel.reciprocal_sets(lists.rows, *flags, start, stop), images
+    )
+    return Sparse(offsets, members, np.zeros(len(members), np.float32))
+
+
+def _similarities(lists: Lists, k: int, sigma: float) -> "csr_matrix":
+    """s of every image to the first ``k`` without itself."""
+    scale = np.where(lists.largest > 0, lists.largest, 1).astype(np.float64)[:, None]
+    others = nearest.without_self(Lists(lists.rows[:, :k], lists.values[:, :k], lists.largest))
+    return _matrix(others.rows, np.exp(-np.maximum(others.values, 0) / scale / sigma**2))
+
+
+def _graph(lists: Lists, k: int, sigma: float, confident: "csr_matrix") -> tuple[Sparse, np.ndarray]:
+    """S and the diagonal of R."""
+    weights = _similarities(lists, k, sigma)
+    weights = weights + (CONFIDENT - 1) * weights.multiply(confident)
+    weights = ((weights + weights.T) / 2).tocoo()
+    roots = np.sqrt(np.asarray(weights.sum(axis=1)).ravel())
+    weights.data /= roots[weights.row] * roots[weights.col]
+    return _sparse(weights.tocsr()), roots.astype(np.float32)
+
+
+def _diffuse(graph: tuple[Sparse, np.ndarray], candidates: Sparse, mu: float, keep: int) -> Sparse:
+    """F on the candidates."""
+    steps, roots = graph
+    kernel = kernels.of(roots)
+    offsets, members, values = candidates.offsets, candidates.members, candidates.weights
+    halves = Sparse.in_pieces(
+        lambda start, stop: kernel.walk_halves(
+            steps.offsets, steps.members, steps.weights, roots, 1 / (1 + mu), keep,
+            offsets, members, start, stop, values,
+        ),
+        len(roots),
+    )  # fmt: skip
+    runtime.over_rows(
+        lambda start, stop: kernel.meet_halves(*halves, offsets, members, start, stop, values),
+        len(roots),
+        what="diffusion",
+    )
+    return candidates
+
+
+def _steps(lists: Lists, k: int, sigma: float) -> "csr_matrix":
+    """P."""
+    return _over_sums(_similarities(lists, k, sigma))
+
+
+def _smooth(diffused: Sparse, confident: "csr_matrix", steps: "csr_matrix", beta: float) -> None:
+    """f in the place of F."""
+    kernel = kernels.of(diffused.weights)
+    returning = np.asarray(steps.multiply(steps.T).sum(axis=1), np.float32).ravel()
+    sure, there, back = _sparse(confident), _sparse(steps), _sparse(steps.T.tocsr())
+    runtime.over_rows(
+        lambda start, stop: kernel.smooth_candidates(
+            diffused.offsets, diffused.members, sure.offsets, sure.members,
+            there.offsets, there.members, there.weights, back.offsets, back.members, back.weights,
+            returning, float(beta), start, stop, diffused.weights,
+        ),
+        diffused.rows,
+        what="smoothing",
+    )  # fmt: skip
+
+
+def _expand(rows: Sparse, mean: "csr_matrix", k: int) -> Sparse:
+    """V from f."""
+    mixed = _product(_sparse(mean), rows)
+    markov = _product(mixed, mixed, k)
+    return _product(markov, markov)
+
+
+def _product(left: Sparse, right: Sparse, keep: int | None = None) -> Sparse:
+    """Rows of the product over their sums; of each the ``keep`` largest entries."""
+    kernel = kernels.of(left.weights)
+    return Sparse(
+        *Sparse.in_pieces(
+            lambda start, stop: kernel.product_of_rows(
+                left.offsets, left.members, left.weights, right.offsets, right.members, right.weights,
+                keep or right.rows, start, stop,
+            ),
+            left.rows,
+        )
+    )  # fmt: skip
+
+
+def _edges(rows: Sparse, lists: np.ndarray) -> tuple[Sparse, Sparse]:
+    """Edges shorter than 1, and those of 1; none for which two shorter ones do as well."""
+    from scipy.sparse import csr_matrix
+
+    kernel = kernels.of(rows.weights)
+    lists = np.ascontiguousarray(lists)
+    lengths = np.empty(lists.shape, np.float32)
+    mutual = np.empty(lists.shape, np.bool_)
+
+    def measure(start: int, stop: int) -> None:
+        kernel.divergences(rows.offsets, rows.members, rows.weights, lists, start, stop, lengths)
+        kernel.mutual(lists, lists.shape[1], start, stop, mutual)
+
+    runtime.over_rows(measure, rows.rows, what="divergences")
+    nodes = np.repeat(np.arange(rows.rows, dtype=np.int32), lists.shape[1]).reshape(lists.shape)
+    one_way = ~mutual
+    ends = [np.concatenate([a.ravel(), b[one_way]]) for a, b in ((nodes, lists), (lists, nodes))]
+    both = csr_matrix((np.concatenate([lengths.ravel(), lengths[one_way]]), ends), shape=(rows.rows, rows.rows))
+    edges = _sparse(both)
+    useful = np.empty(len(edges.members), np.bool_)
+    runtime.over_rows(
+        lambda start, stop: kernel.needed_edges(edges.offsets, edges.members, edges.weights, start, stop, useful),
+        rows.rows,
+        what="edges",
+    )
+    return _only(edges, useful & (edges.weights < 1)), _only(edges, useful & (edges.weights == 1))
+
+
+def _only(rows: Sparse, wanted: np.ndarray) -> Sparse:
+    """The wanted entries."""
+    before = np.zeros(len(wanted) + 1, np.int64)
+    np.cumsum(wanted, out=before[1:])
+    return Sparse(before[rows.offsets], rows.members[wanted], rows.weights[wanted])
+
+
+def _mean(lists: Lists, k: int) -> "csr_matrix":
+    """The mean over the first ``k`` as a matrix."""
+    rows = lists.rows[:, :k]
+    return _matrix(rows, np.ones(1) / rows.shape[1])
+
+
+def _matrix(rows: np.ndarray, values: np.ndarray) -> "csr_matrix":
+    """Neighbour lists (n, k) with values as a square sparse matrix in float64."""
+    from scipy.sparse import csr_matrix
+
+    values = np.broadcast_to(values, rows.shape).ravel()
+    offsets = np.arange(0, rows.size + 1, max(rows.shape[1], 1))
+    return csr_matrix((values, rows.ravel(), offsets), shape=(len(rows), len(rows)))
+
+
+def _over_sums(matrix: "csr_matrix") -> "csr_matrix":
+    """Rows divided by their sums; empty ones stay."""
+    from scipy.sparse import diags
+
+    sums = np.asarray(matrix.sum(axis=1)).ravel()
+    return (diags(1 / np.where(sums > 0, sums, 1)) @ matrix).tocsr()
+
+
+def _sparse(matrix: "csr_matrix") -> Sparse:
+    """As rows for the kernels, members ascending."""
+    matrix.sort_indices()
+    offsets, members = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32)
+    return Sparse(offsets, members, matrix.data.astype(np.float32))

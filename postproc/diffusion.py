@@ -1,0 +1,154 @@
+"""Diffusion of a query's similarity over the graph of the gallery, solved for every query.
+
+Sources: Iscen et al., "Efficient Diffusion on Region Manifolds", CVPR 2017, in its form for one vector an image,
+and the code released with it (``solver="cg"``); Iscen et al., "Fast Spectral Ranking for Similarity Search", CVPR
+2018 (``eigenpairs``); ducha-aiki's manifold-diffusion (``solver="minres"``).
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from postproc import checks, graph, kernels, nearest, pairwise, runtime
+from postproc.graph import Graph
+from postproc.pairwise import Pairwise
+from postproc.tiles import PairwiseTiles
+from postproc.types import Distances, Gallery, Nearest, Query
+
+SOLVERS = ("cg", "minres")
+COLUMNS = 16  # queries solved side by side: their numbers for one image fill two cache lines
+SPECTRAL_COLUMNS = 128  # the same for dense products
+DENSE = 2048  # up to this many images all eigenpairs are found at once
+
+
+def diffusion(
+    query: Query | Pairwise,
+    gallery: Gallery | None = None,
+    *,
+    k: int = 50,
+    k_query: int = 10,
+    alpha: float = 0.99,
+    gamma: float = 3.0,
+    query_gamma: float | None = None,
+    solver: str = "cg",
+    iterations: int = 20,
+    tolerance: float = 1e-6,
+    eigenpairs: int | None = None,
+    top_k: int | None = None,
+) -> Distances | Nearest:
+    """Rank by how much of the query's similarity arrives at an image by way of neighbours of neighbours.
+
+    ``f = (I - alpha S)^-1 y``, where y is ``max(s, 0)^query_gamma`` on the ``k_query`` gallery images most similar
+    to the query and S = D^-1/2 W D^-1/2 with ``W_ij = max(s_ij, 0)^gamma`` between gallery images that are in each
+    other's lists, D the sums of its rows, s the cosine. ``out = -f``.
+
+    Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length here; or one :class:`Pairwise` in their
+             place, whose distance then stands for 2 - 2 s.
+    Returns: (nq, ng) float32, smaller is nearer, no unit: below 0 where something arrives. Images that nothing
+             reaches come behind, at their squared distance 2 - 2 s. With ``top_k`` the :class:`Nearest` of every
+             query instead. No query sees another.
+    k:       1 or more images in a list of the gallery graph, the image itself counted (1: no graph).
+    k_query: 1 or more gallery images at which a query enters. Both are cut to the gallery.
+    alpha:   0 (``f = y``: nothing spreads) to 0.9999 (hardly anything but the graph counts).
+    gamma:   0 (all neighbours count alike) to 64. ``query_gamma``: the same for y; None: as ``gamma``.
+    solver:  "cg": conjugate gradients, the iterate of the smallest residual. "minres": the minimal residual
+             solution. Far from convergence they differ, at convergence they do not.
+    iterations: 0 (``f = 0``) or more steps a query; few keep f near the query.
+    tolerance: 0 to 1: the residual, as a share of y, at which a query is done.
+    eigenpairs: None: solve by steps. 1 or more, cut to the gallery: instead approximate S by that many eigenpairs
+             of largest absolute value, which suits a graph in one piece: a part that none of them stands for is
+             not reached.
+    top_k:   1 or more, cut to the gallery.
+    Raises:  ValueError naming the setting or array and what was wanted.
+    Cost:    half a product of gallery by gallery, one of queries by gallery; then nq * ng * (k or less links) *
+             iterations multiply-adds, ng * 8 * 5 float64 a thread. With ``eigenpairs`` once some hundred passes
+             over ng * eigenpairs float64, then nq * ng * eigenpairs. Copies in the gallery cost nothing.
+    Differs: copies of an image are in or out of a list together. An image without links is reached by the query
+             alone, where the released code divides by zero. The released "minres" applies its kernel twice to y
+             (``query_gamma=gamma**2``) and stops at a residual of 1e-3 |f|, scaled by an estimated norm of S, or
+             after 10 steps; the spectral code multiplies f by 1 - alpha. Negative f is "not reached".
+
+    >>> q, g = np.array([[1.0, 0.0]], np.float32), np.array([[0.8, 0.6], [0.0, 1.0], [-1.0, 0.0]], np.float32)
+    >>> diffusion(q, g, k=2, k_query=1, alpha=0.5, gamma=1).round(3)
+    array([[-1.067, -0.533,  4.   ]], dtype=float32)
+    """
+    checks.whole("k", k, 1)
+    checks.whole("k_query", k_query, 1)
+    checks.between("alpha", alpha, 0, 0.9999)
+    checks.between("gamma", gamma, 0, 64)
+    if query_gamma is not None:
+        checks.between("query_gamma", query_gamma, 0, 64)
+    checks.one_of("solver", solver, SOLVERS)
+    checks.whole("iterations", iterations, 0)
+    checks.between("tolerance", tolerance, 0, 1)
+    if eigenpairs is not None:
+        checks.whole("eigenpairs", eigenpairs, 1)
+    if top_k is not None:
+        checks.whole("top_k", top_k, 1)
+    pairs = pairwise.of(query, gallery, unit=True)
+    tiles = PairwiseTiles(pairs.of_gallery())
+    classes = tiles.layout.inverse
+    rows, values = graph.class_lists(tiles.layout, nearest.of_all(tiles, k))
+    links = graph.mutual(tiles.layout, rows, values, gamma)
+    if eigenpairs is not None:
+        columns, solve = SPECTRAL_COLUMNS, _spectrum(links, eigenpairs, float(alpha))
+    else:
+        columns, solve = COLUMNS, _steps(links, float(alpha), iterations, float(tolerance), solver == "minres")
+
+    def change(strip: np.ndarray, queries: np.ndarray) -> None:
+        near = nearest.smallest(strip, min(k_query, strip.shape[1]))
+        entry = classes[near.rows]
+        weights = graph.similarity(near.distances, gamma if query_gamma is None else query_gamma)
+        weights *= links.roots[entry]
+
+        def diffuse(start: int, stop: int) -> None:
+            y = np.zeros((len(links.roots), columns))
+            y[entry[start:stop], np.arange(stop - start)[:, None]] = weights[start:stop]
+            kernels.of(y).reached_first(solve(y), classes, 1 / links.roots, start, strip)
+
+        runtime.over_rows(diffuse, len(strip), what="diffusion", block=columns)
+
+    return nearest.answer(PairwiseTiles(pairs), change, top_k=top_k)
+
+
+Solve = Callable[[np.ndarray], np.ndarray]
+
+
+def _steps(links: Graph, alpha: float, iterations: int, tolerance: float, smooth: bool) -> Solve:
+    """``f = (I - alpha S)^-1 y`` for the columns of y, each as far as it takes."""
+    s = links.links
+
+    def solve(y: np.ndarray) -> np.ndarray:
+        return kernels.of(y).conjugate_gradients(
+            s.offsets, s.members, s.weights, alpha, y, iterations, tolerance, smooth
+        )
+
+    return solve
+
+
+def _spectrum(links: Graph, count: int, alpha: float) -> Solve:
+    """The same for S cut to ``count`` eigenpairs."""
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.linalg import eigsh
+
+    s, n = links.links, links.links.rows
+    matrix = csr_matrix((s.weights.astype(np.float64), s.members, s.offsets), (n, n))
+    found: list[np.ndarray] = []
+
+    def decompose(_: None) -> None:
+        if n <= DENSE:
+            values, vectors = np.linalg.eigh(matrix.toarray())
+            largest = np.argsort(-abs(values), kind="stable")[:count]
+            found[:] = values[largest], vectors[:, largest]
+        else:
+            start = np.random.default_rng(0).normal(size=n)
+            found[:] = eigsh(matrix, min(count, n - 1), which="LM", v0=start)
+
+    if s.members.size:
+        runtime.run(decompose, [None], what="eigenpairs")
+        values, vectors = found
+    else:
+        values, vectors = np.zeros(1), np.zeros((n, 1))
+    scales = 1 / (1 - alpha * values)[:, None]
+    return lambda y: vectors @ (scales * (vectors.T @ y))

@@ -1,0 +1,62 @@
+"""What the methods against hubs share: usual distances of an image, and the step from them to an answer.
+
+An image that is near everybody is a hub. Each of these methods measures a distance against what is usual for
+its two ends. The usual of a query is read off its own strip of distances; the usual of a gallery image comes
+from a walk of its own, in which the gallery stands in the place of the queries.
+"""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from postproc import checks, kernels, nearest, pairwise, runtime
+from postproc.pairwise import CameraTerm, FeatureTerm, Pairwise
+
+METRICS = ("euclidean", "sqeuclidean", "cosine")
+
+
+def measured(query: Any, gallery: Any, metric: str) -> Pairwise:
+    """Squared Euclidean distances of the features, of unit length for "cosine"."""
+    checks.one_of("metric", metric, METRICS)
+    return pairwise.of(query, gallery, unit=metric == "cosine")
+
+
+def arranged(pairs: Pairwise, first: str, second: str) -> Pairwise:
+    """The same distances with the images of side ``first`` as queries and of ``second`` as gallery."""
+
+    sides = (("query", first), ("gallery", second))
+
+    def moved(term: FeatureTerm | CameraTerm) -> FeatureTerm | CameraTerm:
+        parts = ("",) if isinstance(term, FeatureTerm) else ("_cam", "_track")
+        return replace(
+            term, **{place + part: getattr(term, side + part) for part in parts for place, side in sides}
+        )
+
+    a, b = (int(side == "gallery") for _, side in sides)
+    one_track = None if pairs.one_track is None else (pairs.one_track[a], pairs.one_track[b])
+    return Pairwise(tuple(moved(term) for term in pairs.terms), (pairs.sizes[a], pairs.sizes[b]), one_track)
+
+
+def mean_of_nearest(strip: np.ndarray, k: int) -> np.ndarray:
+    """(n,) float64: the mean of the ``k`` smallest finite entries of every row; 0 where there is none."""
+    values = nearest.smallest(strip, min(k, strip.shape[1])).distances
+    return mean_of_finite(values)
+
+
+def mean_of_finite(values: np.ndarray) -> np.ndarray:
+    """(n,) float64: the mean of the finite entries of every row; 0 where there is none."""
+    known = np.isfinite(values)
+    total = np.where(known, values, 0).sum(axis=1, dtype=np.float64)
+    return total / np.maximum(known.sum(axis=1), 1)
+
+
+def shift(strip: np.ndarray, scale: float, rows: np.ndarray | float, columns: np.ndarray | float) -> None:
+    """``strip <- scale strip + rows[:, None] + columns``, in place."""
+    rows, columns = (
+        np.ascontiguousarray(np.broadcast_to(np.float64(vector), count))
+        for vector, count in zip((rows, columns), strip.shape, strict=True)
+    )
+    kernel = kernels.of(strip)
+    runtime.over_rows(partial(kernel.shift, strip, scale, rows, columns), len(strip), what="distances")

@@ -1,0 +1,118 @@
+"""Several images of one query: every query gets the mean of its group.
+
+Sources: layumi/AICIty-reID-2020 and Xuanmeng-Zhang/AICITY2021-Track2 (queries without tracks are clustered first,
+eps 0.5 and 0.6); layumi/Person_reID_baseline_pytorch, ``evaluate_gpu.py`` (:func:`multi_query`).
+"""
+
+from typing import Any
+
+import numpy as np
+
+from postproc import checks
+from postproc.dbscan import clusters
+from postproc.l2_normalize import l2_normalize
+from postproc.pairwise import sqeuclidean
+from postproc.tiles import PairwiseTiles
+from postproc.types import Floats, Ints, Query
+
+
+def query_mean(
+    query: Query,
+    query_track: np.ndarray | None = None,
+    *,
+    group: str = "track",
+    eps: float = 0.5,
+    min_samples: int = 2,
+    renormalize: bool = True,
+) -> Query:
+    """Replace each query by the mean over its group; a query of no group stays alone.
+
+    Takes:   query (nq, d) float32, averaged as given: normalise before if lengths should not count;
+             query_track (nq,) int, -1 none, looked at only for groups by track.
+    Returns: (nq, d) float32; the queries of one group are identical, so they get identical answers.
+    group:   "track": the tracks given. "clusters": :func:`cluster_queries`, where nobody knows them.
+    eps:     0 to 4, squared distance 2 - 2 cosine within which two queries are neighbours; 0: copies only, 4: all.
+    min_samples: 1 or more, neighbours that make a cluster, the query itself counted.
+    renormalize: bring all queries, alone or not, to unit length afterwards.
+    Raises:  ValueError for lengths that do not fit, a setting out of range, NaN or infinity.
+    Cost:    O(nq d); for clusters two products of all queries by all queries, a tile at a time.
+
+    >>> query_mean(np.array([[1.0], [3.0], [8.0]], np.float32), np.array([0, 0, -1]), renormalize=False).ravel()
+    array([2., 2., 8.], dtype=float32)
+    """
+    rows = checks.features("query", query)
+    checks.not_empty("query", rows)
+    checks.one_of("group", group, ("track", "clusters"))
+    checks.between("eps", eps, 0, 4)
+    checks.whole("min_samples", min_samples, 1)
+    checks.flag("renormalize", renormalize)
+    if group == "track":
+        if query_track is None:
+            raise ValueError('group: "track" needs query_track, or use "clusters"')
+        groups = checks.labels("query_track", query_track, len(rows))
+    else:
+        groups = cluster_queries(rows, eps=eps, min_samples=min_samples)
+    out = rows.copy()
+    order = np.argsort(groups, kind="stable")
+    order = order[groups[order] >= 0]
+    for members in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
+        if len(members) > 1:
+            out[members] = rows[members].mean(axis=0, dtype=np.float64)
+    return l2_normalize(out) if renormalize else out
+
+
+def cluster_queries(query: Floats, *, eps: float = 0.5, min_samples: int = 2) -> Ints:
+    """Groups of queries by DBSCAN on the squared distance 2 - 2 cosine.
+
+    A query with ``min_samples`` queries within ``eps``, itself counted, is a core; cores within ``eps`` of each
+    other are of one group, and a query that is no core joins the group of the nearest core within ``eps``.
+
+    Takes:   query (nq, d) float32 of any length; ``eps`` and ``min_samples`` as in :func:`query_mean`.
+    Returns: (nq,) int64, groups numbered by their first core; -1 is in none.
+    Raises:  ValueError for a setting out of range, NaN or infinity.
+    Cost:    two products of all by all, half of each computed; memory: a tile a thread.
+    Differs: of several groups within reach, a query that is no core joins the nearest; scikit-learn takes the one
+             with the first core. With ``min_samples`` 1 or 2 there are no such queries.
+
+    >>> cluster_queries(np.array([[1.0, 0.0], [0.0, 1.0], [0.9, 0.1]], np.float32))
+    array([ 0, -1,  0])
+    """
+    rows = checks.features("query", query)
+    checks.not_empty("query", rows)
+    checks.between("eps", eps, 0, 4)
+    checks.whole("min_samples", min_samples, 1)
+    unit = l2_normalize(rows)
+    return clusters(PairwiseTiles(sqeuclidean(unit[:1], unit).of_gallery()), eps, min_samples)
+
+
+def multi_query(
+    query: Floats,
+    query_pid: Any,
+    query_cam: Any,
+    images: Floats,
+    images_pid: Any,
+    images_cam: Any,
+) -> Floats:
+    """The mean of all images with the label and the camera of each query, for data sets that have several each.
+
+    Takes:   query (nq, d), images (n, d) float32; labels and cameras of both, int. Labels decide which images belong
+             together, as the protocol has it; so this is no step of a pipeline.
+    Returns: (nq, d) float32, means as they are; a query without any such image stays itself.
+    Differs: the released code gives NaN there.
+
+    >>> x = np.array([[1.0], [3.0], [8.0]], np.float32)
+    >>> multi_query(x[:2], [7, 7], [0, 5], x, [7, 7, 7], [0, 0, 1]).ravel()
+    array([2., 3.], dtype=float32)
+    """
+    rows, images = checks.features("query", query), checks.features("images", images)
+    checks.same_width("query", rows, "images", images)
+    query_pid = checks.labels("query_pid", query_pid, len(rows))
+    query_cam = checks.labels("query_cam", query_cam, len(rows))
+    images_pid = checks.labels("images_pid", images_pid, len(images))
+    images_cam = checks.labels("images_cam", images_cam, len(images))
+    out = rows.copy()
+    for i in range(len(rows)):
+        same = (images_pid == query_pid[i]) & (images_cam == query_cam[i])
+        if same.any():
+            out[i] = images[same].mean(axis=0, dtype=np.float64)
+    return out
