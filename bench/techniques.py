@@ -1,9 +1,9 @@
 """Every technique at its default settings: what it costs, and whether it helps.
 
-``python bench/techniques.py cost S M XL``       seconds and peak memory of one call, a process each
+``python bench/techniques.py cost S M XL``       seconds, CPU seconds and peak memory of one call
 ``python bench/techniques.py gain [DIR]``        mAP after each, on the synthetic city and on real sets in DIR
 
-Cost: features of unit length around identities, 15 cameras, 100 a query asked for where a technique has ``top_k``.
+Cost: a process each; features of unit length around identities, 15 cameras, ``top_k=100`` where there is one.
 Kernels are loaded beforehand; memory is the process's peak less the size of the features, the interpreter and
 libraries included. Gain: features of unit length; where a step gives features, cosine distance after it. The
 interval is the paired bootstrap's: queries drawn 10,000 times, 2.5 to 97.5 per cent of the mean change. DIR holds
@@ -66,7 +66,7 @@ def print_cost(sizes: list[str], names: list[str]) -> None:
     for size in sizes:
         nq, ng, d, _ = SIZES[size]
         print(f"{size}: {nq} x {ng} x {d}", flush=True)
-    print(f"{'seconds / peak MB':<26}" + "".join(f"{size:>18}" for size in sizes))
+    print(f"{'seconds, CPU s, peak MB':<26}" + "".join(f"{size:>20}" for size in sizes))
     for name in names:
         print(f"{name:<26}", end="", flush=True)
         for size in sizes:
@@ -75,10 +75,10 @@ def print_cost(sizes: list[str], names: list[str]) -> None:
                 done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST)
                 found = json.loads(done.stdout) if done.returncode == 0 else None
             except subprocess.TimeoutExpired:
-                print(f"{f'over {LONGEST} s':>18}", end="", flush=True)
+                print(f"{f'over {LONGEST} s':>20}", end="", flush=True)
                 continue
-            cell = f"{found['seconds']:.2f} / {found['megabytes']:.0f}" if found else "failed"
-            print(f"{cell:>18}", end="", flush=True)
+            cell = "{seconds:.1f} {processor:.1f} {megabytes:.0f}".format(**found) if found else "failed"
+            print(f"{cell:>20}", end="", flush=True)
         print()
 
 
@@ -99,10 +99,11 @@ def measure(size: str, name: str) -> dict[str, float]:
     }
     settings = {"top_k": 100} if "top_k" in describe(getattr(postproc, name)).settings else {}
     run(name, corner, settings)
-    started = time.perf_counter()
+    started, before = time.perf_counter(), time.process_time()
     run(name, state, settings)
-    seconds = time.perf_counter() - started
-    return {"seconds": seconds, "megabytes": (peak() - query.nbytes - gallery.nbytes) / 1e6}
+    seconds, processor = time.perf_counter() - started, time.process_time() - before
+    megabytes = (peak() - query.nbytes - gallery.nbytes) / 1e6
+    return {"seconds": seconds, "processor": processor, "megabytes": megabytes}
 
 
 def run(name: str, state: State, settings: dict[str, Any]) -> State:

@@ -17,6 +17,7 @@ settings; the return annotation says what comes out. Importing this package load
 
 from postproc.ca_jaccard import ca_jaccard
 from postproc.camera_whitening import camera_whitening
+from postproc.cas import cas
 from postproc.csls import csls, csls_distances
 from postproc.diffusion import diffusion
 from postproc.dis_sim import dis_sim
@@ -28,6 +29,7 @@ from postproc.gnn_rerank import gnn_rerank
 from postproc.kwf import kwf
 from postproc.l2_normalize import l2_normalize
 from postproc.lbr import lbr
+from postproc.learned_metric import learned_distances, learned_metric
 from postproc.learned_whitening import learned_whitening
 from postproc.local_scaling import local_scaling
 from postproc.merge_set_features import merge_set_features
@@ -59,6 +61,7 @@ STEPS = (
     quantile_transform,
     whiten,
     learned_whitening,
+    learned_metric,
     camera_whitening,
     nfc,
     subtract_negatives,
@@ -67,6 +70,7 @@ STEPS = (
     merge_set_features,
     gcr,
     distances,
+    learned_distances,
     rerank,
     rerank_distances,
     ca_jaccard,
@@ -78,6 +82,7 @@ STEPS = (
     diffusion,
     offline_diffusion,
     rdp,
+    cas,
     csls,
     csls_distances,
     local_scaling,
@@ -95,6 +100,7 @@ __all__ = [
     "Pairwise",
     "ca_jaccard",
     "camera_whitening",
+    "cas",
     "cluster_queries",
     "csls",
     "csls_distances",
@@ -108,6 +114,8 @@ __all__ = [
     "kwf",
     "l2_normalize",
     "lbr",
+    "learned_distances",
+    "learned_metric",
     "learned_whitening",
     "local_scaling",
     "merge_set_features",

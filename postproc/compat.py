@@ -36,8 +36,8 @@ def re_ranking_cosine(
 
 
 def mergesetfeat(X: Any, cams: Any, gX: Any, gcams: Any, beta: float = 0.08, knn: int = 20) -> Floats:
-    """(n, d) and (m, d) features of unit length -> (n, d) float32: one round of :func:`postproc.merge_set_features` of X
-    towards the bank gX, in which a row with fewer similar images lowers ``knn`` for those after it.
+    """(n, d) and (m, d) features of unit length -> (n, d) float32: one :func:`postproc.merge_set_features` round
+    of X towards the bank gX, in which a row with fewer similar images lowers ``knn`` for those after it.
 
     Cameras are handed over and not looked at. X itself is left as it is, so use what is returned.
     """

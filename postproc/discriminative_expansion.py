@@ -1,16 +1,16 @@
 """Discriminative query expansion: the direction that tells an image and its nearest from those who are far away.
 
 Source: Arandjelović and Zisserman, "Three things everyone should know to improve object retrieval", CVPR 2012,
-section 3; hard margin, bias and counts as in jifeiluo/reranking. The machine is solved as a problem of non-negative
-least squares (Lawson and Hanson, "Solving Least Squares Problems", 1974, chapter 23), which ends after finitely many
-steps however narrow the margin.
+section 3; hard margin, bias and counts as in jifeiluo/reranking. The machine is solved as a problem of
+non-negative least squares (Lawson and Hanson, "Solving Least Squares Problems", 1974, chapter 23), which ends
+after finitely many steps however narrow the margin.
 """
 
 import numpy as np
 
 from postproc import checks, nearest, runtime
 from postproc.l2_normalize import l2_normalize
-from postproc.pairwise import sqeuclidean
+from postproc.pairwise import among, sqeuclidean
 from postproc.tiles import PairwiseTiles
 from postproc.types import Gallery, Query
 
@@ -29,14 +29,15 @@ def discriminative_expansion(
     Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length first; near and far are by cosine.
     Returns: both, (nq, d) and (ng, d) float32; of unit length what was expanded, the other side is the one given.
     k:       1 or more others, the image itself not counted, cut to what there is.
-    negatives: 0 or more, cut to what the nearest leave over. 0 changes nothing, as does a gallery without any left.
+    negatives: 0 or more, cut to what the nearest leave over. 0 changes nothing, nor does a gallery of k or fewer.
     expand:  "query": queries from the gallery. "gallery": gallery images from the other gallery images. To expand
              both from the gallery as it was, run "query", then "gallery".
     Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
-    Cost:    two products, for the nearest and for the farthest, and one machine of k + 1 + negatives images for
-             every image that is expanded, some tenths of a millisecond each (26 images of 512 values: 0.3): seconds
-             for queries, half a minute for a gallery of 80,000. Memory: the lists.
-    Differs: an image stays as it is where no plane separates, as between copies; the released solver fails there.
+    Cost:    two products, for the nearest and for the farthest, and one machine of 1 + k + negatives images for
+             every image that is expanded, some tenths of a millisecond each: seconds for queries, half a minute
+             for a gallery of 80,000. Memory: the lists.
+    Differs: an image is only brought to unit length where no plane separates, as between copies; the released
+             solver fails there.
 
     >>> q, g = np.array([[0.8, 0.6]], np.float32), np.array([[1.0, 0.0], [-1.0, 0.0]], np.float32)
     >>> discriminative_expansion(q, g, k=1, negatives=1)[0].round(3)
@@ -55,12 +56,12 @@ def discriminative_expansion(
     if negatives == 0:
         return query, gallery
     images, bank = l2_normalize(query), l2_normalize(gallery)
-    pairs = sqeuclidean(images, bank)
     if expand == "query":
+        pairs = sqeuclidean(images, bank)
         near = nearest.of_queries(PairwiseTiles(pairs), k).rows
         far = nearest.of_queries(PairwiseTiles(-1.0 * pairs), negatives).rows
         return _normals(images, bank, near, far), gallery
-    pairs = pairs.of_gallery()
+    pairs = among(bank)
     near = nearest.without_self(nearest.of_all(PairwiseTiles(pairs), k + 1)).rows
     far = nearest.of_all(PairwiseTiles(-1.0 * pairs), negatives).rows
     return query, _normals(bank, bank, near, far)

@@ -55,7 +55,9 @@ def mutual(layout: Layout, rows: np.ndarray, values: np.ndarray, gamma: float) -
     return _normalized(owners[kept], members[kept], weights[kept], partners[kept], counts)
 
 
-def either(layout: Layout, rows: np.ndarray, values: np.ndarray, weigh: Callable[[np.ndarray], np.ndarray]) -> Graph:
+def either(
+    layout: Layout, rows: np.ndarray, values: np.ndarray, weigh: Callable[[np.ndarray], np.ndarray]
+) -> Graph:
     """Links from every class to those in its list, itself included, averaged over both directions."""
     from scipy.sparse import csr_matrix
 

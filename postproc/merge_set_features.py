@@ -81,7 +81,7 @@ def merge(
     repel: bool = True,
     shrinking: bool = False,
 ) -> np.ndarray:
-    """One round for unit ``images`` (n, d) and ``bank`` (m, d). ``shrinking``: a row lowers k for those after it."""
+    """One round of ``images`` (n, d) by a ``bank`` (m, d), all unit. ``shrinking``: rows lower k for the later."""
     known = bank.any(axis=1)  # zero rows are similar to nobody
     if not known.any():
         return images

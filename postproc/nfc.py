@@ -9,7 +9,7 @@ import numpy as np
 from postproc import checks, nearest
 from postproc.expansion import add_neighbours
 from postproc.l2_normalize import l2_normalize
-from postproc.pairwise import sqeuclidean
+from postproc.pairwise import among
 from postproc.tiles import PairwiseTiles
 from postproc.types import Features
 
@@ -41,7 +41,7 @@ def nfc(features: Features, *, k1: int = 2, k2: int = 2) -> Features:
     if k1 == 0 or k2 == 0:
         return images
     images = l2_normalize(images)
-    tiles = PairwiseTiles(sqeuclidean(images[:1], images).of_gallery())
+    tiles = PairwiseTiles(among(images))
     lists = nearest.without_self(nearest.of_all(tiles, k1 + 1))
     if lists.rows.shape[1] == 0:
         return images

@@ -79,25 +79,11 @@ def offline_diffusion(
     among_all = graph == "all"
     tiles = PairwiseTiles(pairs if among_all else pairs.of_gallery())
     classes = tiles.layout.inverse
-    lists, values = class_lists(tiles.layout, nearest.of_all(tiles, max(k, truncate)))
-    nodes = mutual(tiles.layout, lists[:, :k], values[:, :k], gamma)
-    del values
-    kernel, s = kernels.of(lists), nodes.links
-    length = min(truncate, len(lists))
-    solved = Sparse(
-        *Sparse.in_pieces(
-            lambda start, stop: kernel.truncated_solutions(
-                lists, length, s.offsets, s.members, s.weights, float(alpha), iterations, float(tolerance),
-                among_all, start, stop,
-            ),
-            len(lists),
-        )
-    )  # fmt: skip
-    del lists
-    nq = len(classes) - pairs.sizes[1]
-    own = classes[nq:]
+    solved, roots = _rows(tiles, truncate, k, gamma, float(alpha), iterations, float(tolerance), among_all)
+    own = classes[-pairs.sizes[1] :]  # the gallery's
     inverted = solved.inverted(0) if among_all else (solved.offsets, solved.members, solved.weights)
-    scales = np.ones(len(nodes.roots)) if among_all else 1 / nodes.roots
+    scales = np.ones(len(roots)) if among_all else 1 / roots
+    kernel = kernels.of(scales)
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         if among_all:
@@ -106,9 +92,9 @@ def offline_diffusion(
             near = nearest.smallest(strip, min(k_query, strip.shape[1]))
             entry = classes[near.rows]
             weights = similarity(near.distances, gamma if query_gamma is None else query_gamma)
-            weights *= nodes.roots[entry]
+            weights *= roots[entry]
             kernel.drop_repeats(entry, len(scales), 0, len(entry))
-            rows, add = np.arange(len(strip)), Sparse.of_lists(entry, weights).products(inverted)
+            rows, add = np.arange(len(strip), dtype=np.int32), Sparse.of_lists(entry, weights).products(inverted)
 
         def multiply(start: int, stop: int) -> None:
             scores = np.zeros((stop - start, len(scales)), np.float32)
@@ -118,3 +104,28 @@ def offline_diffusion(
         runtime.over_rows(multiply, len(strip), what="diffusion", block=BLOCK)
 
     return nearest.answer(tiles if among_all else PairwiseTiles(pairs), change, top_k=top_k)
+
+
+def _rows(
+    tiles: PairwiseTiles,
+    truncate: int,
+    k: int,
+    gamma: float,
+    alpha: float,
+    iterations: int,
+    tolerance: float,
+    unit: bool,
+) -> tuple[Sparse, np.ndarray]:
+    """R between classes, rows to length 1 if ``unit``, and the roots of how many images they hold."""
+    lists, values = class_lists(tiles.layout, nearest.of_all(tiles, max(k, truncate)))
+    nodes = mutual(tiles.layout, lists[:, :k], values[:, :k], gamma)
+    near, s = np.ascontiguousarray(lists[:, :truncate]), nodes.links
+    del lists, values  # large
+    solve = kernels.of(near).truncated_solutions
+    rows = Sparse.in_pieces(
+        lambda start, stop: solve(
+            near, s.offsets, s.members, s.weights, alpha, iterations, tolerance, unit, start, stop
+        ),
+        len(near),
+    )
+    return Sparse(*rows), nodes.roots

@@ -126,6 +126,11 @@ def sqeuclidean(query: Any, gallery: Any) -> Pairwise:
     return Pairwise((FeatureTerm(query, gallery),), (len(query), len(gallery)))
 
 
+def among(images: Any) -> Pairwise:
+    """Squared Euclidean distance inside one set (n, d): no queries, the images stand as the gallery."""
+    return sqeuclidean(images[:1], images).of_gallery()
+
+
 def same_camera(query_cam: Any, gallery_cam: Any, query_track: Any = None, gallery_track: Any = None) -> Pairwise:
     """1 for two images of one camera, 0 otherwise; unknown cameras (-1) match nothing.
 

@@ -1,10 +1,10 @@
 """Query expansion: average an image with its nearest neighbours, then search with that.
 
-Sources: Chum et al., "Total Recall", ICCV 2007 (average); Arandjelović and Zisserman, "Three things everyone should
-know to improve object retrieval", CVPR 2012 (the gallery too); Gordo et al., "End-to-end Learning of Deep Visual
-Representations for Image Retrieval", IJCV 2017 (decay); Radenovic et al., "Fine-tuning CNN Image Retrieval", TPAMI
-2018 (alpha); fast-reid ``aqe``, S1's ``query_expansion_{cos,eu}.py``, PyRetri, VOC-ReID, naver/deep-image-retrieval
-and jifeiluo/reranking, all reproduced by settings.
+Sources: Chum et al., "Total Recall", ICCV 2007 (average); Arandjelović and Zisserman, "Three things everyone
+should know to improve object retrieval", CVPR 2012 (the gallery too); Gordo et al., "End-to-end Learning of Deep
+Visual Representations for Image Retrieval", IJCV 2017 (decay); Radenovic et al., "Fine-tuning CNN Image
+Retrieval", TPAMI 2018 (alpha). Reproduced by settings: fast-reid ``aqe``, S1's ``query_expansion_{cos,eu}.py``,
+PyRetri, VOC-ReID, jifeiluo/reranking, naver/deep-image-retrieval.
 """
 
 from functools import partial
@@ -13,7 +13,7 @@ import numpy as np
 
 from postproc import checks, kernels, nearest, runtime
 from postproc.l2_normalize import l2_normalize
-from postproc.pairwise import sqeuclidean
+from postproc.pairwise import among, sqeuclidean
 from postproc.tiles import PairwiseTiles
 from postproc.types import Gallery, Query
 
@@ -64,8 +64,8 @@ def query_expansion(
     * fast-reid (its k counts the image itself): ``k=k - 1, alpha=alpha, expand="both", renormalize=False``.
     * S1: ``k=T, metric="dot", renormalize=False``; or ``k=T, metric="sqeuclidean", rounds=2, find_anew=False,
       renormalize=False``, whose second round meets the neighbours of the first.
-    * naver, jifeiluo/reranking: ``k, alpha`` or ``k, decay=True`` as they are; for the gallery ``expand="gallery"``,
-      where jifeiluo's k counts the image itself.
+    * naver, jifeiluo/reranking: ``k, alpha`` or ``k, decay=True`` as they are; for the gallery
+      ``expand="gallery"``, where jifeiluo's k counts the image itself.
     * PyRetri: ``rounds=times, metric="sqeuclidean", average=False, renormalize=False``; its gallery as naver's.
     * VOC-ReID: ``include_self=False, renormalize=False``; its gallery ``k=k - 1, expand="gallery",
       renormalize=False``.
@@ -94,10 +94,10 @@ def query_expansion(
     rows = None
     for _ in range(rounds):
         bank = gallery if expand == "query" else images
-        keys = [l2_normalize(side) if metric == "cosine" else side for side in (images, bank)]
+        image_key, bank_key = map(l2_normalize, (images, bank)) if metric == "cosine" else (images, bank)
         if rows is None or find_anew:
-            rows = _neighbours(*keys, k, metric, among_themselves=expand != "query")
-        images = _expanded(images, bank, *keys, rows, alpha, decay, include_self, average)
+            rows = _neighbours(image_key, bank_key, k, metric, among_themselves=expand != "query")
+        images = _expanded(images, bank, image_key, bank_key, rows, alpha, decay, include_self, average)
         if renormalize:
             images = l2_normalize(images)
     if expand == "both":
@@ -111,7 +111,7 @@ def _neighbours(images: np.ndarray, bank: np.ndarray, k: int, metric: str, among
     if among_themselves:
         if metric == "dot":
             raise ValueError('metric: "dot" has no self-distance to leave out, use it with expand="query"')
-        tiles = PairwiseTiles(sqeuclidean(images[:1], images).of_gallery())
+        tiles = PairwiseTiles(among(images))
         return nearest.without_self(nearest.of_all(tiles, k + 1)).rows
     if metric == "dot":
         rows = np.empty((len(images), min(k, len(bank))), np.int32)

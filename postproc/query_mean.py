@@ -11,7 +11,7 @@ import numpy as np
 from postproc import checks
 from postproc.dbscan import clusters
 from postproc.l2_normalize import l2_normalize
-from postproc.pairwise import sqeuclidean
+from postproc.pairwise import among
 from postproc.tiles import PairwiseTiles
 from postproc.types import Floats, Ints, Query
 
@@ -81,8 +81,7 @@ def cluster_queries(query: Floats, *, eps: float = 0.5, min_samples: int = 2) ->
     checks.not_empty("query", rows)
     checks.between("eps", eps, 0, 4)
     checks.whole("min_samples", min_samples, 1)
-    unit = l2_normalize(rows)
-    return clusters(PairwiseTiles(sqeuclidean(unit[:1], unit).of_gallery()), eps, min_samples)
+    return clusters(PairwiseTiles(among(l2_normalize(rows))), eps, min_samples)
 
 
 def multi_query(
@@ -95,8 +94,8 @@ def multi_query(
 ) -> Floats:
     """The mean of all images with the label and the camera of each query, for data sets that have several each.
 
-    Takes:   query (nq, d), images (n, d) float32; labels and cameras of both, int. Labels decide which images belong
-             together, as the protocol has it; so this is no step of a pipeline.
+    Takes:   query (nq, d), images (n, d) float32; labels and cameras of both, int. Labels decide which images
+             belong together, as the protocol has it; so this is no step of a pipeline.
     Returns: (nq, d) float32, means as they are; a query without any such image stays itself.
     Differs: the released code gives NaN there.
 

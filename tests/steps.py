@@ -37,6 +37,13 @@ TOGETHER: dict[tuple[str, str], dict[str, Any]] = {
     ("track_mean", "gallery_order"): {"chunk": 3},
     ("offline_diffusion", "k_query"): {"graph": "gallery"},
     ("offline_diffusion", "query_gamma"): {"graph": "gallery"},
+    ("learned_metric", "different_weight"): {"method": "kissme"},
+    ("learned_metric", "rounds"): {"method": "nca"},
+    ("learned_metric", "seed"): {"method": "itml"},
+    ("learned_distances", "different_weight"): {"method": "kissme"},
+    ("learned_distances", "psd"): {"method": "kissme", "pca": 16},
+    ("learned_distances", "rounds"): {"method": "nca"},
+    ("learned_distances", "seed"): {"method": "itml"},
     ("ca_jaccard", "k1"): {"camera_sets": False},
     ("ca_jaccard", "k2"): {"camera_means": False},
     ("sinkhorn_distances", "top_k"): {"temperature": 9.0},  # where most of DATA's distances are no ties

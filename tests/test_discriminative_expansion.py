@@ -13,7 +13,7 @@ from tests.worlds import cubes, lattices, world
 
 
 def definition(images, bank, k, negatives, among_themselves=False):
-    """(n, d): a machine that allows no error between each image with its k nearest and the farthest of the bank."""
+    """(n, d): a machine without errors between each image with its k nearest and the farthest of the bank."""
     images, bank = reference.unit(images), reference.unit(bank)
     far = reference.sqeuclidean(images, bank)
     out = []

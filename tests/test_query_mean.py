@@ -1,4 +1,4 @@
-"""Means over tracks, clusters and labelled images of a query: by hand, against definitions, against released data."""
+"""Means over tracks, clusters and labelled images of queries: by hand, against definitions, against releases."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def test_clusters_by_hand():
 
 
 def test_between_two_groups_the_nearer_is_joined():
-    # nine images each, a degree apart; the last is 31 degrees from one, 29 from the other, and sees 1 and 3 of them
+    # nine images each, a degree apart; the last is 31 degrees from one, 29 from the other, and sees 1 and 3
     x = angles(*range(-8, 1), *range(60, 69), 31)
     eps = 2 - 2 * np.cos(np.radians(31.5))
     assert_array_equal(cluster_queries(x, eps=eps, min_samples=6), [0] * 9 + [1] * 10)
@@ -88,15 +88,15 @@ def test_tracks_are_averaged_as_in_the_gallery(query, data):
 
 
 def test_what_it_refuses():
-    with pytest.raises(ValueError, match='^group: "track" needs query_track, or use "clusters"'):
+    with pytest.raises(ValueError, match=r'^group: "track" needs query_track, or use "clusters"'):
         query_mean(X)
-    with pytest.raises(ValueError, match="^query_track: wanted 6 values, one an image"):
+    with pytest.raises(ValueError, match=r"^query_track: wanted 6 values, one an image"):
         query_mean(X, np.zeros(5, int))
-    with pytest.raises(ValueError, match="^eps: wanted 0 to 4, got 5"):
+    with pytest.raises(ValueError, match=r"^eps: wanted 0 to 4, got 5"):
         cluster_queries(X, eps=5)
-    with pytest.raises(ValueError, match="^query and images: wanted the same width, got 2 and 3 numbers"):
+    with pytest.raises(ValueError, match=r"^query and images: wanted the same width, got 2 and 3 numbers"):
         multi_query(X, [0] * 6, [0] * 6, np.eye(3), [0] * 3, [0] * 3)
-    with pytest.raises(ValueError, match="^images_cam: wanted 6 values"):
+    with pytest.raises(ValueError, match=r"^images_cam: wanted 6 values"):
         multi_query(X, [0] * 6, [0] * 6, X, [0] * 6, [0] * 5)
 
 
@@ -112,7 +112,7 @@ def test_released_clusters(shared):
 
 
 def test_released_means_of_clusters(shared):
-    """There only images of 15000 pixels and more count where a cluster has any, so clusters of such are compared."""
+    """There only images of 15000 pixels and more count where a cluster has any, so others are compared."""
     golden = np.load(shared / "golden" / "layumi2020.npz")
     found = query_mean(golden["q"], group="clusters")
     labels, large = golden["qlabels_dbscan_eps0.5_min2"], golden["q_area"] >= 15000

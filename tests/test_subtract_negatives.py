@@ -50,9 +50,9 @@ def test_rounds_equal_the_definition(rounds):
 
 def test_what_it_refuses():
     x = np.eye(3, dtype=np.float32)
-    with pytest.raises(ValueError, match="^query and train: wanted the same width, got 3 and 2 numbers"):
+    with pytest.raises(ValueError, match=r"^query and train: wanted the same width, got 3 and 2 numbers"):
         subtract_negatives(x, x, BANK)
-    with pytest.raises(ValueError, match="^train: wanted at least one image"):
+    with pytest.raises(ValueError, match=r"^train: wanted at least one image"):
         subtract_negatives(x, x, x[:0])
 
 

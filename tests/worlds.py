@@ -23,6 +23,10 @@ def world(
     track = gallery_pid * cameras + gallery_cam
     track[rng.random(ng) < 0.1] = -1
     query_track = np.where(np.arange(nq) % 3, query_pid * cameras + query_cam, -1)
+
+    def probable(cam: np.ndarray) -> np.ndarray:
+        return (0.8 * np.eye(cameras)[cam] + 0.2 / cameras).astype(np.float32)
+
     joined = np.concatenate([query, gallery]).astype(np.float32)
     square = np.maximum(((joined[:, None] - joined) ** 2).sum(-1), 0).astype(np.float32)
     return {
@@ -42,6 +46,14 @@ def world(
         "gallery_order": rng.permutation(ng),
         "query_frame": rng.integers(0, 5000, nq),
         "gallery_frame": rng.integers(0, 5000, ng),
+        "query_scene": query_cam // 2,
+        "gallery_scene": gallery_cam // 2,
+        "query_cam_prob": probable(query_cam),
+        "gallery_cam_prob": probable(gallery_cam),
+        "query_quality": rng.random(nq).astype(np.float32),
+        "gallery_quality": rng.random(ng).astype(np.float32),
+        "query_aux": query[:, :3].astype(np.float32),
+        "gallery_aux": gallery[:, :3].astype(np.float32),
         "train_pid": train_pid,
         "train_cam": train_cam,
         "train_frame": rng.integers(0, 5000, len(train)),

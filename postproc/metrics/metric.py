@@ -37,9 +37,9 @@ class Metric:
         return Metric(linear.with_fixed_signs(directions @ vectors[:, largest]), weights[largest])
 
     @staticmethod
-    def of_map(matrix: np.ndarray) -> Metric:
-        """Squared Euclidean distance after ``x -> x matrix``."""
-        return Metric(linear.with_fixed_signs(matrix), np.ones(matrix.shape[1]))
+    def of_map(matrix: np.ndarray, before: Change | None = None) -> Metric:
+        """Squared Euclidean distance after ``x -> before(x) matrix``."""
+        return Metric(linear.with_fixed_signs(matrix), np.ones(matrix.shape[1]), before)
 
     def after(self, basis: np.ndarray) -> Metric:
         """The same metric for features of which ``basis`` (d, r) makes those that it was learned from."""

@@ -10,9 +10,7 @@ import numpy as np
 from postproc import linear
 
 
-def covariances(
-    train: np.ndarray, pid: np.ndarray, cam: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def covariances(train: np.ndarray, pid: np.ndarray, cam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean of ``(a - b)(a - b)ᵀ`` over pairs of one identity and over pairs of two, both of different cameras.
 
     train (n, d); pid, cam (n,) of 0 or more, and cam -1 for an image that shares its camera with none.
@@ -38,6 +36,8 @@ def counts(pid: np.ndarray, cam: np.ndarray) -> tuple[int, int, int]:
     former have, which bounds the rank of what is learned from them.
     """
     part = np.where(cam < 0, len(cam) + np.arange(len(cam)), cam)
+    if not len(pid):
+        return 0, 0, 0
     group = _groups(pid, part)
     same = int(np.sum(np.bincount(pid) ** 2) - np.sum(np.bincount(group) ** 2)) // 2
     every = (len(pid) ** 2 - int(np.sum(np.unique(part, return_counts=True)[1] ** 2))) // 2

@@ -8,12 +8,10 @@ eigenvalues; those above 1, at least one.
 import numpy as np
 
 from postproc.metrics import kissme, pairs
-from postproc.metrics.metric import Metric, Unfit
+from postproc.metrics.metric import Metric
 
 
-def fit(
-    train: np.ndarray, pid: np.ndarray, cam: np.ndarray, *, ridge: float, components: int | None
-) -> Metric:
+def fit(train: np.ndarray, pid: np.ndarray, cam: np.ndarray, *, ridge: float, components: int | None) -> Metric:
     """W and M; with fewer images than dimensions all happens in the space that the images span."""
     basis = None
     if train.shape[1] > len(train):
@@ -21,10 +19,7 @@ def fit(
         train = np.ascontiguousarray(triangle.T)
     same, different = pairs.covariances(train, pid, cam)
     same[np.diag_indices_from(same)] += ridge
-    try:
-        left, values, _ = np.linalg.svd(np.linalg.solve(same, different))
-    except np.linalg.LinAlgError as error:
-        raise Unfit("the covariance of differences of one identity has no inverse; set ridge") from error
+    left, values, _ = np.linalg.svd(kissme.inverse(same, "of one identity") @ different)
     subspace = left[:, : min(max(1, int((values > 1).sum())), components or len(values))]
     found = kissme.matrix(subspace.T @ same @ subspace, subspace.T @ different @ subspace)
     return Metric.of_matrix(found, subspace if basis is None else basis @ subspace)

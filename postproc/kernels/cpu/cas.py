@@ -86,26 +86,23 @@ def walk_halves(offsets, members, weights, roots, alpha, keep, wanted_offsets, w
 
 @njit(nogil=True, cache=True)
 def _largest(values, keep, members, out):
-    """Copy the members with the ``keep`` largest values to ``out``, in their order, ties the first; how many."""
+    """Copy the members with the ``keep`` largest values to ``out``, of equals the smallest; return how many."""
     if values.size <= keep:
         out[: values.size] = members
         return values.size
     limit = np.partition(values, values.size - keep)[values.size - keep]
-    equal = keep
-    for value in values:
-        equal -= value > limit
     count = 0
     for at in range(values.size):
-        if values[at] > limit or (values[at] == limit and equal > 0):
-            equal -= values[at] == limit
+        if values[at] > limit:
             out[count] = members[at]
             count += 1
-    return count
+    out[count:keep] = np.sort(members[values == limit])[: keep - count]
+    return keep
 
 
 @njit(nogil=True, cache=True)
 def meet_halves(offsets, members, weights, wanted_offsets, wanted, start, stop, out):
-    """Add ``<h_i, g_j> + <g_i, h_j>`` of :func:`walk_halves` to ``out`` at the wanted pairs of the rows ``start:stop``."""
+    """Add ``<h_i, g_j> + <g_i, h_j>`` of :func:`walk_halves` to ``out``: the wanted pairs, rows ``start:stop``."""
     own = np.zeros((offsets.size - 1, 2), np.float32)
     for i in range(start, stop):
         for at in range(offsets[i], offsets[i + 1]):
@@ -209,16 +206,16 @@ def product_of_rows(
                     met[size] = member
                     size += 1
                 total[member] += factor * weights[at]
-        chosen = np.sort(met[:size])
         begin = end
-        end += _largest(total[chosen], keep, chosen, new_members[end:])
+        end += _largest(total[met[:size]], keep, met[:size], new_members[end:])
+        new_members[begin:end].sort()
         scale = 0.0
         for at in range(begin, end):
             scale += total[new_members[at]]
         for at in range(begin, end):
             new_weights[at] = total[new_members[at]] / scale if scale > 0 else 0
         sizes[i - start] = end - begin
-        for member in chosen:
+        for member in met[:size]:
             inside[member] = False
             total[member] = 0
     return sizes, new_members[:end].copy(), new_weights[:end].copy()

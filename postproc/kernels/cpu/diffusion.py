@@ -88,15 +88,14 @@ def regularized_powers(offsets, members, weights, alpha, start, iterations):
 
 
 @njit(nogil=True, cache=True)
-def truncated_solutions(
-    lists, length, offsets, members, weights, alpha, iterations, tolerance, unit, start, stop
-):
-    """``(I - alpha S) f = e_i`` on i and the first others of its list, ``length`` in all, for ``start <= i < stop``.
+def truncated_solutions(lists, offsets, members, weights, alpha, iterations, tolerance, unit, start, stop):
+    """``(I - alpha S) f = e_i`` on i and its list, no more nodes than a list is long, for ``start <= i < stop``.
 
     Conjugate gradients in float64; the last iterate, its zeros left out, brought to length 1 if ``unit``, as
     (sizes, members, weights). Entries of a list below 0 are nobody.
     """
     n = lists.shape[0]
+    length = min(n, lists.shape[1])
     place = np.full(n, -1, np.int32)
     nodes = np.empty(length, np.int32)
     borders = np.empty(length + 1, np.int64)
@@ -109,7 +108,7 @@ def truncated_solutions(
     for i in range(start, stop):
         nodes[0] = i
         count = 1
-        for s in range(min(length, lists.shape[1])):
+        for s in range(lists.shape[1]):
             if count == length:
                 break
             if lists[i, s] >= 0 and lists[i, s] != i:
@@ -170,22 +169,22 @@ def truncated_solutions(
 
 
 @njit(nogil=True, cache=True)
-def reached_first(scores, columns, scales, start, strip):
-    """``strip[start + b, j] <- - scores[columns[j], b] * scales[columns[j]]`` where that is below 0, and not below
-    0 elsewhere, for every column b of scores."""
-    for j in range(columns.size):
-        row = columns[j]
+def reached_first(scores, classes, scales, start, strip):
+    """``strip[start + b, j] <- -scores[c, b] * scales[c]``, c = classes[j], where that score is above 0, for every
+    column b of scores; elsewhere the distance that stands there stays, or becomes 0 if it is below."""
+    for j in range(classes.size):
+        c = classes[j]
         for b in range(min(scores.shape[1], strip.shape[0] - start)):
-            reached = np.float32(scores[row, b] * scales[row])
-            if reached > 0:
-                strip[start + b, j] = -reached
+            score = np.float32(scores[c, b] * scales[c])
+            if score > 0:
+                strip[start + b, j] = -score
             elif strip[start + b, j] < 0:
                 strip[start + b, j] = 0
 
 
 @njit(nogil=True, cache=True)
 def drop_repeats(rows, classes, start, stop):
-    """In place, rows ``start:stop`` of (n, k) lists of classes: an entry that stands in its list before becomes -1."""
+    """In place, rows ``start:stop`` of (n, k) lists of classes: all entries of a class but the first become -1."""
     seen = np.full(classes, -1, np.int32)
     for i in range(start, stop):
         for s in range(rows.shape[1]):

@@ -1,12 +1,14 @@
 """Shortest paths over neighbours whose edges are divergences of their sparse rows.
 
-Sparse rows are offsets (n + 1,) int64, members int32, weights float32. No edge is longer than 1; those of exactly 1
-join rows that share nothing. There are many of these and they need no heap: a node at distance d is the first to
-offer d + 1, so the first offer is the best one.
+Sparse rows are offsets (n + 1,) int64, members int32, weights float32. No edge is longer than 1.
 """
 
 import numpy as np
 from numba import njit
+
+FINE = 256
+LOOKS = 8
+NOBODY = np.int32(-1)
 
 
 @njit(nogil=True, cache=True)
@@ -53,85 +55,74 @@ def needed_edges(offsets, members, weights, start, stop, out):
 
 @njit(nogil=True, cache=True)
 def blend_geodesics(
-    strip, sources, columns, near_offsets, near_members, near_weights, far_offsets, far_members,
-    farthest, largest, lambda_value, start, stop,
+    strip, sources, columns, offsets, members, weights, farthest, largest, lambda_value, start, stop
 ):  # fmt: skip
     """Rows ``start:stop`` of a strip, in place: ``(1 - lambda) * path + lambda * distance / largest``.
 
     The row r is of node ``sources[r]``, its columns are the nodes ``columns``; a path is the shortest there is, at
-    most ``farthest``. ``near`` edges have their weights, ``far`` ones are 1 long.
+    most ``farthest``. A node's edges come shortest first.
+
+    Nodes wait in buckets by their distance, ``FINE`` to the unit, in no order inside: a node that becomes nearer
+    after its turn gets another one, so that the end is exact. Nobody is farther than ``bound``, which is looked
+    at ``LOOKS`` times to the unit: longer edges are not followed.
     """
-    nodes = near_offsets.size - 1
+    nodes = offsets.size - 1
     away = np.empty(nodes)
-    offered = np.full(nodes, -1, np.int32)
-    queue = np.empty(nodes, np.int32)
-    queue_keys = np.empty(nodes)
-    heap = np.empty(near_members.size + 1, np.int32)
-    keys = np.empty(near_members.size + 1)
+    heads = np.full(farthest * FINE + 1, NOBODY)
+    after = np.empty(nodes, np.int32)  # the next in the same bucket
+    before = np.empty(nodes, np.int32)
+    waiting = np.zeros(nodes, np.bool_)
     for r in range(start, stop):
         away[:] = farthest
         away[sources[r]] = 0
-        queue[0], queue_keys[0] = sources[r], 0
-        head, tail, size = 0, 1, 0
-        offers = 0
-        while size > 0 or head < tail:
-            if size > 0 and (head == tail or keys[0] <= queue_keys[head]):
-                key, u = keys[0], heap[0]
-                size -= 1
-                _sink(keys, heap, size)
-            else:
-                key, u = queue_keys[head], queue[head]
-                head += 1
-            if key > away[u]:
-                continue
-            for edge in range(near_offsets[u], near_offsets[u + 1]):
-                v = near_members[edge]
-                reached = key + near_weights[edge]
-                if reached < away[v]:
-                    away[v] = reached
-                    _rise(keys, heap, size, reached, v)
-                    size += 1
-            if offers == nodes:
-                continue
-            for edge in range(far_offsets[u], far_offsets[u + 1]):
-                v = far_members[edge]
-                if offered[v] != r:
-                    offered[v] = r
-                    offers += 1
-                    if key + 1 < away[v]:
-                        away[v] = key + 1
-                        queue[tail], queue_keys[tail] = v, key + 1
-                        tail += 1
+        _enter(heads, after, before, sources[r], 0)
+        waiting[sources[r]] = True
+        count = 1
+        bucket = 0
+        bound = away[0]
+        while count > 0:
+            if bucket % (FINE // LOOKS) == 0:
+                bound = away.max()
+            while heads[bucket] != NOBODY:
+                u = heads[bucket]
+                _leave(heads, after, before, u, bucket)
+                waiting[u] = False
+                count -= 1
+                for edge in range(offsets[u], offsets[u + 1]):
+                    reached = away[u] + weights[edge]
+                    if reached >= bound:
+                        break
+                    v = members[edge]
+                    if reached < away[v]:
+                        if waiting[v]:
+                            _leave(heads, after, before, v, int(away[v] * FINE))
+                            count -= 1
+                        away[v] = reached
+                        _enter(heads, after, before, v, int(reached * FINE))
+                        waiting[v] = True
+                        count += 1
+            bucket += 1
         scale = largest[sources[r]] if largest[sources[r]] > 0 else np.float32(1)
         for j in range(columns.size):
             strip[r, j] = (1 - lambda_value) * away[columns[j]] + lambda_value * (strip[r, j] / scale)
 
 
 @njit(nogil=True, cache=True)
-def _rise(keys, heap, at, key, node):
-    """Put a node into the heap at its end and let it rise."""
-    while at > 0:
-        parent = (at - 1) // 2
-        if keys[parent] <= key:
-            break
-        keys[at], heap[at] = keys[parent], heap[parent]
-        at = parent
-    keys[at], heap[at] = key, node
+def _enter(heads, after, before, node, bucket):
+    """Put a node at the head of a bucket."""
+    other = heads[bucket]
+    after[node], before[node] = other, NOBODY
+    if other != NOBODY:
+        before[other] = node
+    heads[bucket] = node
 
 
 @njit(nogil=True, cache=True)
-def _sink(keys, heap, size):
-    """Fill the root with the entry at ``size``, the last one, which then is no more."""
-    key, node = keys[size], heap[size]
-    at = 0
-    while True:
-        child = 2 * at + 1
-        if child >= size:
-            break
-        if child + 1 < size and keys[child + 1] < keys[child]:
-            child += 1
-        if keys[child] >= key:
-            break
-        keys[at], heap[at] = keys[child], heap[child]
-        at = child
-    keys[at], heap[at] = key, node
+def _leave(heads, after, before, node, bucket):
+    """Take a node out of its bucket."""
+    if before[node] == NOBODY:
+        heads[bucket] = after[node]
+    else:
+        after[before[node]] = after[node]
+    if after[node] != NOBODY:
+        before[after[node]] = before[node]

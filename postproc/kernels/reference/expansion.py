@@ -66,7 +66,7 @@ def merge_set_features(
 
 
 def dbscan(distances: Array, eps: float, min_samples: int) -> NDArray[np.int64]:
-    """Groups of cores that reach each other, numbered by their first core; the rest joins its nearest core or -1."""
+    """Groups of cores that reach each other, numbered by their first core; others join the nearest core, or -1."""
     within = np.asarray(distances) <= eps
     core = within.sum(axis=1) >= min_samples
     labels = np.full(len(within), -1)
