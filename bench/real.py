@@ -30,7 +30,7 @@ RECIPES = {
 
 def main(folder: Path) -> None:
     viper, cuhk = np.load(folder / "viper_feats.npz"), np.load(folder / "cuhk01_feats.npz")
-    test = cuhk["CUHK01M1_test_index"][0] - 1
+    test = cuhk["CUHK01M1_test_index"][0]  # 0-based
     sets = {"VIPeR": (viper, np.arange(len(viper["id"]))), "CUHK01, split 1": (cuhk, test)}
     for name, (data, rows) in sets.items():
         cams = sorted(set(data["cam"][rows].tolist()))

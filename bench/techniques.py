@@ -6,8 +6,8 @@
 Cost: a process each; features of unit length around identities, 15 cameras, ``top_k=100`` where there is one.
 Kernels are loaded beforehand; memory is the process's peak less the size of the features, the interpreter and
 libraries included. Gain: features of unit length; where a step gives features, cosine distance after it. The
-interval is the paired bootstrap's: queries drawn 10,000 times, 2.5 to 97.5 per cent of the mean change. DIR holds
-``viper_feats.npz``, ``cuhk01_feats.npz`` and ``sketchreid_osnet512.npz``.
+interval is the paired bootstrap's: queries drawn 10,000 times, 2.5 to 97.5 per cent of the mean change. What acts
+on distances gets cosine distances. DIR: see ``bench/sets.py``.
 """
 
 import argparse
@@ -16,7 +16,6 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +26,18 @@ if __package__ in (None, ""):
 
 import postproc
 from bench.rerank import peak
+from bench.sets import State, labels, worlds
 from bench.worlds import SIZES, features
 from ensemble.steps import apply, describe
 
 CAMERAS = 15
 LONGEST = 1800  # seconds until a technique is given up
-NOT_ALONE = {"rank", "rerank_distances", "csls_distances", "sinkhorn_distances"}  # they start from matrices
-State = dict[str, Any]
+NOT_ALONE = {"l2_normalize", "distances", "rank", "rerank_distances"}  # what everything starts from or ends with
+SETTINGS = {"query_mean": {"group": "clusters"}}  # the default needs tracklets of queries, which no set has
 
 
 def techniques() -> list[str]:
-    """Steps that start from features, in the order of the package."""
+    """All steps but those, in the order of the package."""
     return [step.__name__ for step in postproc.STEPS if step.__name__ not in NOT_ALONE]
 
 
@@ -97,12 +97,19 @@ def measure(size: str, name: str) -> dict[str, float]:
         key: value[: {"q": 40, "g": 200, "t": 200}[key[0]]] if key[0] != "t" else value
         for key, value in state.items()
     }
-    settings = {"top_k": 100} if "top_k" in describe(getattr(postproc, name)).settings else {}
+    step, settings = describe(getattr(postproc, name)), SETTINGS.get(name, {})
+    if "top_k" in step.settings:
+        settings = settings | {"top_k": 100}
+    given = query.nbytes + gallery.nbytes
+    if "distances" in step.needs:
+        corner["distances"] = distances(corner)
+        state["distances"] = distances({"query": state.pop("query"), "gallery": state.pop("gallery")})
+        given += state["distances"].nbytes
     run(name, corner, settings)
     started, before = time.perf_counter(), time.process_time()
     run(name, state, settings)
     seconds, processor = time.perf_counter() - started, time.process_time() - before
-    megabytes = (peak() - query.nbytes - gallery.nbytes) / 1e6
+    megabytes = (peak() - given) / 1e6
     return {"seconds": seconds, "processor": processor, "megabytes": megabytes}
 
 
@@ -124,10 +131,12 @@ def print_gain(folder: Path | None, names: list[str]) -> None:
 def gain(name: str, data: State, before: np.ndarray) -> str:
     """``after (least .. most change)`` in points of mAP, or why there is none."""
     step = describe(getattr(postproc, name))
-    if set(step.needs) - data.keys():
+    if set(step.needs) - data.keys() - {"features", "distances"}:
         return "-"
+    if "distances" in step.needs:
+        data = data | {"distances": distances(data)}
     try:
-        after = average_precisions(distances(data | run(name, data, {})), data)
+        after = average_precisions(distances(data | run(name, data, SETTINGS.get(name, {}))), data)
     except ValueError as error:
         return str(error).partition(":")[0] + " refused"
     change = (after - before)[~np.isnan(before)]
@@ -147,56 +156,7 @@ def average_precisions(far: np.ndarray, data: State) -> np.ndarray:
     from ensemble.protocols import PROTOCOLS
     from ensemble.scores import score
 
-    labels = (data[name] for name in ("query_pid", "gallery_pid", "query_cam", "gallery_cam"))
-    return score(far, *labels, protocol=PROTOCOLS["market1501"]).ap
-
-
-def worlds(folder: Path | None) -> Iterator[tuple[str, State]]:
-    """The city, and the real sets of a folder: camera against camera, half of the people to learn from."""
-    from ensemble.city import city
-
-    made = city("small")
-    models = list(made.features.values())
-    sides = {
-        side: np.concatenate([postproc.l2_normalize(model[i]) for model in models], axis=1)
-        for i, side in enumerate(("query", "gallery"))
-    }
-    track = made.gallery["track"].to_numpy(np.int64)
-    yield (
-        "city",
-        sides | labelled(made.query, "query") | labelled(made.gallery, "gallery") | {"gallery_track": track},
-    )
-    if folder is None:
-        return
-    viper = np.load(folder / "viper_feats.npz")
-    people = np.random.default_rng(0).permutation(np.unique(viper["id"]))
-    learn = np.isin(viper["id"], people[: len(people) // 2])
-    yield "VIPeR", between_cameras(viper, "omz0277", np.flatnonzero(learn), np.flatnonzero(~learn))
-    cuhk = np.load(folder / "cuhk01_feats.npz")
-    learn, test = (cuhk[f"CUHK01M2_{part}_index"][0] - 1 for part in ("train", "test"))
-    yield "CUHK01", between_cameras(cuhk, "omz0288", learn, test)
-    sketch = np.load(folder / "sketchreid_osnet512.npz")
-    state = {side: postproc.l2_normalize(sketch[f"{side}_feat"]) for side in ("query", "gallery")}
-    for side in ("query", "gallery"):
-        state |= {f"{side}_pid": sketch[f"{side}_id"], f"{side}_cam": sketch[f"{side}_cam"]}
-    yield "SketchReID", state
-
-
-def between_cameras(data: Any, model: str, learn: np.ndarray, test: np.ndarray) -> State:
-    """The first camera's images as queries, the others' as gallery; ``learn`` are the rows of the training set."""
-    first = data["cam"][test] == data["cam"][test].min()
-    state: State = {}
-    for side, rows in (("query", test[first]), ("gallery", test[~first]), ("train", learn)):
-        state[side] = postproc.l2_normalize(data[model][rows].astype(np.float32))
-        state |= {
-            f"{side}_pid": data["id"][rows].astype(np.int64),
-            f"{side}_cam": data["cam"][rows].astype(np.int64),
-        }
-    return state
-
-
-def labelled(table: Any, side: str) -> State:
-    return {f"{side}_{column}": table[column].to_numpy(np.int64) for column in ("pid", "cam")}
+    return score(far, *labels(data), protocol=PROTOCOLS["market1501"]).ap
 
 
 if __name__ == "__main__":

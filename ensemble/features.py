@@ -8,7 +8,7 @@ import pandas as pd
 from ensemble.errors import examples, refuse_if_any
 
 SIDES = ("query", "gallery", "train")
-COLUMNS = ("pid", "cam", "track", "order", "frame")  # what a table may hold beside ``name``
+COLUMNS = ("pid", "cam", "track", "order", "frame", "scene", "quality")  # what a table may hold beside ``name``
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class FeatureSet:
 
     ``query`` (nq, d), ``gallery`` (ng, d) and, where there is one, ``train`` (n, d) are float32. Each has a
     table with one row an image, in the same order: ``name`` (text, unique) and any of ``pid``, ``cam``,
-    ``track``, ``order`` (place inside the track) and ``frame`` as whole numbers. A column that nobody gave is
+    ``track``, ``order`` (place inside the track), ``frame``, ``scene`` (group of cameras) and ``quality`` (as the
+    area of the crop in pixels) as whole numbers. A column that nobody gave is
     absent, never made up.
     """
 
@@ -62,7 +63,8 @@ class FeatureSet:
             found[side] = array
             for column in COLUMNS:
                 if column in table.columns:
-                    found[f"{side}_{column}"] = table[column].to_numpy(np.int64)
+                    kind = np.float32 if column == "quality" else np.int64
+                    found[f"{side}_{column}"] = table[column].to_numpy(kind)
         return found
 
 

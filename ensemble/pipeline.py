@@ -73,13 +73,18 @@ class Run:
         recipe = self.plan.recipe
         waiting = self._read()
         states = []
-        for number, (branch, models) in enumerate(zip(recipe.branches, self.plan.models, strict=True), 1):
+        branches = zip(recipe.branches, self.plan.models, self.plan.auxiliary, strict=True)
+        for number, (branch, models, auxiliary) in enumerate(branches, 1):
             later = {model for others in self.plan.models[number:] for model in others}
+            later |= {model for others in self.plan.auxiliary[number - 1 :] for model in others}
             parts = [
                 self._model(waiting[model] if model in later else waiting.pop(model), branch.each)
                 for model in models
             ]
             state = parts.pop() if len(parts) == 1 else self._concat(branch.join, parts)
+            if auxiliary:
+                for side in ("query", "gallery"):
+                    state[f"{side}_aux"] = np.concatenate([waiting[m].data()[side] for m in auxiliary], axis=1)
             states.append(self._steps(branch.steps, state, last=len(recipe.branches) == 1 and not recipe.steps))
         state = states[0]
         if len(states) > 1:
@@ -94,7 +99,7 @@ class Run:
     def _read(self) -> dict[str, FeatureSet]:
         """Every model that the plan names, joined by name; labels and names are kept for the end."""
         started = time.perf_counter()
-        models = list(dict.fromkeys(model for models in self.plan.models for model in models))
+        models = list(self.plan.all_models)
         sets = {features.model: features for features in io.read(self.plan.folder, models)}
         images = sets[models[0]]
         data = images.data()

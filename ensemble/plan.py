@@ -17,23 +17,33 @@ PROGRAM = 400 * MEGABYTE  # Python, numba and the libraries
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked recipe and, for each branch, the models of the folder that it takes."""
+    """A checked recipe and, for each branch, the models of the folder that it takes and those beside them."""
 
     recipe: Recipe
     folder: Folder
     models: tuple[tuple[str, ...], ...]
+    auxiliary: tuple[tuple[str, ...], ...]
+
+    @property
+    def all_models(self) -> tuple[str, ...]:
+        """Every model that is read, once."""
+        return tuple(dict.fromkeys(model for models in (*self.models, *self.auxiliary) for model in models))
 
 
 def check(recipe: Recipe, folder: Folder) -> Plan:
     """Match a recipe with a folder; raises InputError with every problem of both."""
     problems: list[str] = []
-    chosen = tuple(_choose(branch, folder, problems) for branch in recipe.branches)
+    beside = {name for branch in recipe.branches for name in branch.auxiliary}
+    chosen = tuple(_choose(branch, branch.models, folder, beside, problems) for branch in recipe.branches)
+    auxiliary = tuple(_choose(branch, branch.auxiliary, folder, set(), problems) for branch in recipe.branches)
     labels = frozenset(name for name in folder.columns if not name.endswith("_pid") or name.startswith("train"))
     states = []
     for branch, models in zip(recipe.branches, chosen, strict=True):
         state = set(labels)
         for use in branch.each:
             _check_step(use, state, labels, problems)
+        if branch.auxiliary:
+            state |= {"query_aux", "gallery_aux"}
         if branch.join:
             _check_join(branch.join, fusion.BEFORE, len(models), problems)
         elif len(models) > 1:
@@ -48,7 +58,7 @@ def check(recipe: Recipe, folder: Folder) -> Plan:
     if recipe.join:
         _check_join(recipe.join, fusion.AFTER, len(recipe.branches), problems)
     if len(recipe.branches) > 1:
-        state = {*labels, "distances"}
+        state = {*labels, "distances", *(state & {"query_aux", "gallery_aux"})}
         if not recipe.join:
             problems.append(
                 f"{recipe.name}: wanted a join for {len(recipe.branches)} branches, found none; "
@@ -71,13 +81,13 @@ def check(recipe: Recipe, folder: Folder) -> Plan:
             f'{recipe.name}: wanted distances at the end; add {{ use = "distances" }} as the last step'
         )
     refuse_if_any(problems)
-    return Plan(recipe, folder, chosen)
+    return Plan(recipe, folder, chosen, auxiliary)
 
 
 def memory_needed(plan: Plan, nq: int, ng: int, *, whole_answer: bool, threads: int) -> int:
     """Bytes that a run takes, roughly: features (from the sizes of the files), lists and weights, the answer."""
     sizes = {model: sum(path.stat().st_size for path in paths) for model, paths in plan.folder.models.items()}
-    features = sum(sizes[model] for model in {model for models in plan.models for model in models})
+    features = sum(sizes[model] for model in plan.all_models)
     images = nq + ng
     k1, k2 = 1, 1
     for use in plan.recipe.uses():
@@ -121,11 +131,14 @@ def counts(folder: Folder) -> tuple[int, int] | None:
     return (found[0], found[1]) if len(found) == 2 else None
 
 
-def _choose(branch: Branch, folder: Folder, problems: list[str]) -> tuple[str, ...]:
-    """The models of the folder that a branch names, in the branch's order."""
+def _choose(
+    branch: Branch, entries: Iterable[str], folder: Folder, without: set[str], problems: list[str]
+) -> tuple[str, ...]:
+    """The models of the folder that a branch names, in the branch's order; no pattern stands for ``without``."""
     chosen: list[str] = []
-    for entry in branch.models:
-        patterns = (fnmatch.filter(folder.models, pattern) for pattern in entry.split("|"))
+    others = [model for model in folder.models if model not in without]
+    for entry in entries:
+        patterns = (fnmatch.filter(others, pattern) for pattern in entry.split("|"))
         found = [entry] if entry in folder.models else next(filter(None, patterns), [])
         if not found:
             problems.append(
@@ -185,7 +198,9 @@ def _check_join(use: Use, known: Mapping[str, object], count: int, problems: lis
 
 def _remedy(missing: list[str], state: set[str]) -> str:
     if any(name.startswith("train") for name in missing):
-        return "this step learns: give every model a train array and train.csv (name, pid, and cam where it is known)"
+        return (
+            "this step learns: give every model a train array and train.csv (name, pid, and cam where it is known)"
+        )
     if any(name.endswith(("_track", "_order")) for name in missing):
         return "give the track file with --tracks or a track column in gallery.csv"
     if any(name.endswith(("_cam", "_frame", "_pid")) for name in missing):

@@ -9,6 +9,7 @@
     models = ["densenet*", "mgn"]     # names or patterns, "a|b": the first that exists; left out: all
     each = [{ use = "l2_normalize" }] # on every model, before they are joined
     join = { use = "concat" }
+    auxiliary = ["camera_model"]      # models that are not joined: query_aux and gallery_aux of the steps
     steps = [{ use = "rerank", k1 = 15 }]
 
 With several branches, ``[join]`` says how their distances become one, and ``steps`` at the top what follows.
@@ -50,6 +51,7 @@ class Branch:
     each: tuple[Use, ...] = ()
     join: Use | None = None
     steps: tuple[Use, ...] = ()
+    auxiliary: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class Recipe:
                 "each": [use.as_toml() for use in branch.each],
                 **({"join": branch.join.as_toml()} if branch.join else {}),
                 "steps": [use.as_toml() for use in branch.steps],
+                **({"auxiliary": list(branch.auxiliary)} if branch.auxiliary else {}),
             }
             for branch in self.branches
         ]
@@ -126,7 +129,7 @@ def parse(content: Mapping[str, Any], name: str) -> Recipe:
     branches = []
     for number, item in enumerate(read.listed(top, "branch", name), 1):
         where = f"{name}, branch {number}"
-        table = read.table(item, where, ("models", "each", "join", "steps"))
+        table = read.table(item, where, ("models", "each", "join", "steps", "auxiliary"))
         branches.append(
             Branch(
                 where,
@@ -134,6 +137,7 @@ def parse(content: Mapping[str, Any], name: str) -> Recipe:
                 read.uses(table, "each", where),
                 read.use(table, "join", where),
                 read.uses(table, "steps", where),
+                tuple(read.texts(table, "auxiliary", where)),
             )
         )
     recipe = Recipe(

@@ -15,15 +15,24 @@ Positional parameters are data and carry names of :data:`postproc.types.VOCABULA
 settings; the return annotation says what comes out. Importing this package loads NumPy and nothing heavier.
 """
 
+from postproc.assign_tracks import assign_tracks
+from postproc.attributes import attribute_distances, attribute_mismatch, attribute_pairs
+from postproc.build_gallery import build_gallery
 from postproc.ca_jaccard import ca_jaccard
+from postproc.camera_penalty import camera_penalty, mask_same_camera
+from postproc.camera_topology import apply_topology, camera_topology, topology_matrix
 from postproc.camera_whitening import camera_whitening
 from postproc.cas import cas
+from postproc.coarse_to_fine import coarse_to_fine, coarse_to_fine_codes, code_thresholds
+from postproc.codes import binary_codes, codes_to_hex, hamming, hamming_codes, hex_to_codes
 from postproc.csls import csls, csls_distances
 from postproc.diffusion import diffusion
 from postproc.dis_sim import dis_sim
 from postproc.discriminative_expansion import discriminative_expansion
 from postproc.distances import distances
 from postproc.ecn import ecn
+from postproc.exclude import exclude, exclude_kinds
+from postproc.expected_camera_penalty import expected_camera_penalty
 from postproc.gcr import gcr
 from postproc.gnn_rerank import gnn_rerank
 from postproc.kwf import kwf
@@ -37,25 +46,42 @@ from postproc.mutual_proximity import mutual_proximity
 from postproc.nfc import nfc
 from postproc.nnn import nnn
 from postproc.offline_diffusion import offline_diffusion
-from postproc.pairwise import Pairwise, same_camera, sqeuclidean
+from postproc.one_track_per_camera import one_track_per_camera, one_track_per_camera_ranking
+from postproc.orientation_rule import orientation_rule
+from postproc.pairwise import Pairwise, expected_same_camera, same_camera, sqeuclidean
+from postproc.predicted_cameras import complete_cameras, predict_cameras
+from postproc.prior import SpatioTemporalPrior, cumulative_frames, fit_prior
+from postproc.quality_track_mean import quality_track_mean
 from postproc.quantile_transform import quantile_transform
 from postproc.query_expansion import query_expansion
 from postproc.query_mean import cluster_queries, multi_query, query_mean
 from postproc.rank import rank
 from postproc.rdp import rdp
 from postproc.rerank import rerank, rerank_distances
+from postproc.rerank_attributes import rerank_attributes
+from postproc.rerank_tracks import rerank_tracks
+from postproc.rewrite_tracks import rewrite_ranking, rewrite_tracks
 from postproc.runtime import using
+from postproc.scene_gate import scene_gate
 from postproc.signed_power import signed_power
 from postproc.sinkhorn import sinkhorn, sinkhorn_distances
+from postproc.spatio_temporal import rerank_spatio_temporal, spatio_temporal
+from postproc.subtract_auxiliary import subtract_auxiliary
 from postproc.subtract_negatives import subtract_negatives
 from postproc.superglobal import superglobal
+from postproc.track_augmentation import track_augmentation
+from postproc.track_distances import pool_distances, track_distances
 from postproc.track_mean import track_mean
 from postproc.types import Nearest
+from postproc.weighted_track_mean import weighted_track_mean
 from postproc.whiten import whiten
 
 STEPS = (
     l2_normalize,
     track_mean,
+    quality_track_mean,
+    weighted_track_mean,
+    track_augmentation,
     query_mean,
     signed_power,
     quantile_transform,
@@ -71,8 +97,13 @@ STEPS = (
     gcr,
     distances,
     learned_distances,
+    hamming,
+    coarse_to_fine,
+    track_distances,
+    pool_distances,
     rerank,
     rerank_distances,
+    rerank_tracks,
     ca_jaccard,
     gnn_rerank,
     ecn,
@@ -91,6 +122,19 @@ STEPS = (
     sinkhorn,
     sinkhorn_distances,
     nnn,
+    subtract_auxiliary,
+    orientation_rule,
+    camera_penalty,
+    mask_same_camera,
+    expected_camera_penalty,
+    scene_gate,
+    camera_topology,
+    exclude,
+    one_track_per_camera,
+    assign_tracks,
+    rewrite_tracks,
+    spatio_temporal,
+    rerank_spatio_temporal,
     rank,
 )
 
@@ -98,19 +142,43 @@ __all__ = [
     "STEPS",
     "Nearest",
     "Pairwise",
+    "SpatioTemporalPrior",
+    "apply_topology",
+    "assign_tracks",
+    "attribute_distances",
+    "attribute_mismatch",
+    "attribute_pairs",
+    "binary_codes",
+    "build_gallery",
     "ca_jaccard",
+    "camera_penalty",
+    "camera_topology",
     "camera_whitening",
     "cas",
     "cluster_queries",
+    "coarse_to_fine",
+    "coarse_to_fine_codes",
+    "code_thresholds",
+    "codes_to_hex",
+    "complete_cameras",
     "csls",
     "csls_distances",
+    "cumulative_frames",
     "diffusion",
     "dis_sim",
     "discriminative_expansion",
     "distances",
     "ecn",
+    "exclude",
+    "exclude_kinds",
+    "expected_camera_penalty",
+    "expected_same_camera",
+    "fit_prior",
     "gcr",
     "gnn_rerank",
+    "hamming",
+    "hamming_codes",
+    "hex_to_codes",
     "kwf",
     "l2_normalize",
     "lbr",
@@ -118,27 +186,46 @@ __all__ = [
     "learned_metric",
     "learned_whitening",
     "local_scaling",
+    "mask_same_camera",
     "merge_set_features",
     "multi_query",
     "mutual_proximity",
     "nfc",
     "nnn",
     "offline_diffusion",
+    "one_track_per_camera",
+    "one_track_per_camera_ranking",
+    "orientation_rule",
+    "pool_distances",
+    "predict_cameras",
+    "quality_track_mean",
     "quantile_transform",
     "query_expansion",
     "query_mean",
     "rank",
     "rdp",
     "rerank",
+    "rerank_attributes",
     "rerank_distances",
+    "rerank_spatio_temporal",
+    "rerank_tracks",
+    "rewrite_ranking",
+    "rewrite_tracks",
     "same_camera",
+    "scene_gate",
     "signed_power",
     "sinkhorn",
     "sinkhorn_distances",
+    "spatio_temporal",
     "sqeuclidean",
+    "subtract_auxiliary",
     "subtract_negatives",
     "superglobal",
+    "topology_matrix",
+    "track_augmentation",
+    "track_distances",
     "track_mean",
     "using",
+    "weighted_track_mean",
     "whiten",
 ]

@@ -45,10 +45,25 @@ def features(name: str, value: Any) -> np.ndarray:
     return array
 
 
+def probabilities(name: str, value: Any) -> np.ndarray:
+    """:func:`features` whose rows are probabilities: none below 0, their sum 1 or less, with room for rounding."""
+    array = features(name, value)
+    row = _first_bad_row(array, lambda block: (block >= 0) & (block.sum(axis=1, keepdims=True) <= 1.01))
+    if row is not None:
+        raise ValueError(f"{name}: wanted rows of 0 or more with a sum of 1 or less, found another in row {row}")
+    return array
+
+
 def not_empty(name: str, array: np.ndarray) -> None:
     """Refuse an array without images or without values."""
     if not array.size:
         raise ValueError(f"{name}: wanted at least one image and one value, got shape {array.shape}")
+
+
+def one_row_each(name: str, array: np.ndarray, count: int) -> None:
+    """Refuse an array that has not one row for each of ``count`` images."""
+    if len(array) != count:
+        raise ValueError(f"{name}: wanted {count} rows, one an image, got shape {array.shape}")
 
 
 def same_width(left_name: str, left: np.ndarray, right_name: str, right: np.ndarray) -> None:
@@ -67,6 +82,30 @@ def distances(name: str, value: Any) -> np.ndarray:
     if row is not None:
         raise ValueError(f"{name}: wanted numbers or +inf, found NaN or -inf first in row {row}")
     return array
+
+
+def values(name: str, value: Any, count: int) -> np.ndarray:
+    """(count,) numbers -> the same as float32; refuses NaN and infinite entries."""
+    array = _numbers(name, value, 1)
+    if len(array) != count:
+        raise ValueError(f"{name}: wanted {count} values, one an image, got shape {array.shape}")
+    bad = np.flatnonzero(~np.isfinite(array))
+    if bad.size:
+        raise ValueError(f"{name}: wanted finite numbers, found NaN or infinity first in row {bad[0]}")
+    return array
+
+
+def ranking(name: str, value: Any, count: int) -> np.ndarray:
+    """(n, k) rows of ``count`` gallery images, -1 for none -> the same as C-ordered int32."""
+    array = np.asarray(value)
+    if array.ndim != 2:
+        raise ValueError(f"{name}: wanted 2 dimensions, got shape {array.shape}")
+    if not np.issubdtype(array.dtype, np.integer):
+        raise TypeError(f"{name}: wanted whole numbers, got {array.dtype}")
+    wrong = array[(array < -1) | (array >= count)]
+    if wrong.size:
+        raise ValueError(f"{name}: wanted gallery rows 0 to {count - 1}, or -1, got {wrong[0]}")
+    return np.ascontiguousarray(array, np.int32)
 
 
 def labels(name: str, value: Any, count: int) -> np.ndarray:

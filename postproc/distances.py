@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from postproc import checks, nearest
-from postproc.l2_normalize import l2_normalize
-from postproc.pairwise import Pairwise, sqeuclidean
+from postproc import checks, nearest, pairwise
+from postproc.nearest import Change
+from postproc.pairwise import FeatureTerm, Pairwise
 from postproc.tiles import PairwiseTiles
 from postproc.types import Distances, Gallery, Query
 
@@ -33,13 +33,22 @@ def distances(
         if gallery is not None or metric != "sqeuclidean":
             raise ValueError("metric: a Pairwise is its own metric and holds the gallery, give nothing else")
         return nearest.everything(PairwiseTiles(query))
-    if metric != "cosine":
-        answer = nearest.everything(PairwiseTiles(sqeuclidean(query, gallery)))
-        return np.sqrt(answer, out=answer) if metric == "euclidean" else answer
-    query = l2_normalize(checks.features("query", query))
-    gallery = l2_normalize(checks.features("gallery", gallery))
-    answer = nearest.everything(PairwiseTiles(sqeuclidean(query, gallery)))
-    answer *= np.float32(0.5)
-    answer[~query.any(axis=1)] = 1
-    answer[:, ~gallery.any(axis=1)] = 1
-    return answer
+    pairs = pairwise.of(query, gallery, unit=metric == "cosine")
+    return nearest.answer(PairwiseTiles(pairs), to_metric(pairs, metric), top_k=None)  # type: ignore[return-value]
+
+
+def to_metric(pairs: Pairwise, metric: str) -> Change:
+    """What turns strips of the squared distances of features, of unit length for "cosine", into ``metric``."""
+    (term,) = pairs.terms
+    assert isinstance(term, FeatureTerm)
+    lost_query, lost_gallery = ((side == 0).all(axis=1) for side in (term.query, term.gallery))  # no direction
+
+    def change(strip: np.ndarray, queries: np.ndarray) -> None:
+        if metric == "euclidean":
+            np.sqrt(strip, out=strip)
+        elif metric == "cosine":
+            strip *= np.float32(0.5)
+            strip[lost_query[queries]] = 1
+            strip[:, lost_gallery] = 1
+
+    return change

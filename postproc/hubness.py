@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from postproc import checks, kernels, nearest, pairwise, runtime
-from postproc.pairwise import CameraTerm, FeatureTerm, Pairwise
+from postproc.pairwise import Pairwise, Term
 
 METRICS = ("euclidean", "sqeuclidean", "cosine")
 
@@ -28,11 +28,11 @@ def arranged(pairs: Pairwise, first: str, second: str) -> Pairwise:
 
     sides = (("query", first), ("gallery", second))
 
-    def moved(term: FeatureTerm | CameraTerm) -> FeatureTerm | CameraTerm:
-        parts = ("",) if isinstance(term, FeatureTerm) else ("_cam", "_track")
-        return replace(
-            term, **{place + part: getattr(term, side + part) for part in parts for place, side in sides}
-        )
+    def moved(term: Term) -> Term:
+        found = {
+            place + part: getattr(term, side + part) for part in pairwise.parts(term) for place, side in sides
+        }
+        return replace(term, **found)
 
     a, b = (int(side == "gallery") for _, side in sides)
     one_track = None if pairs.one_track is None else (pairs.one_track[a], pairs.one_track[b])

@@ -28,17 +28,18 @@ def rerank_tiles(
     top_k: int | None,
     count_self: bool = False,
     normalize: bool = True,
+    unit: float = 2.0,
 ) -> Floats | Nearest:
     """``(1 - lambda) * Jaccard + lambda * p`` for every query and gallery image, or the ``top_k`` smallest.
 
     ``p = D^(power / 2) / its largest value in the query's row``, D being what the tiles hold. Not ``normalize``:
-    weights from ``D^(power / 2)`` itself, and ``(D / 2)^(power / 2)`` in the mix, as OpenUnReID has it.
+    weights from ``D^(power / 2)`` itself, and ``(D / unit)^(power / 2)`` in the mix; 2 is OpenUnReID's.
     """
     layout = tiles.layout
     answer = np.empty((layout.nq, layout.ng), np.float32) if top_k is None else None
     length = k1 if count_self else k1 + 1
     lists = nearest.of_all(tiles, max(length, k2), answer)
-    scales = [lists.largest if normalize else np.full_like(lists.largest, unit) for unit in (1, 2)]
+    scales = [lists.largest if normalize else np.full_like(lists.largest, unit) for unit in (1, unit)]
     vectors = encode(tiles, replace(lists, largest=scales[0]), k1=k1, length=length, power=power)
     if k2 > 1:
         vectors = vectors.mean(lists.rows[:, :k2])
@@ -69,7 +70,9 @@ def encode(tiles: Tiles, lists: Lists, *, k1: int, length: int, power: float) ->
     )
     weights = np.empty(len(members), np.float32)
     runtime.over_rows(
-        lambda start, stop: kernel.fill_known(offsets, members, lists.rows, lists.values, start, stop, weights),
+        lambda start, stop: kernel.fill_known(
+            offsets, members, lists.rows, lists.values, tiles.symmetric, start, stop, weights
+        ),
         images,
         what="weights",
     )

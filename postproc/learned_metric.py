@@ -244,7 +244,7 @@ def _learned(data: Data) -> Metric:
             return _fit(train, data)
         basis = basis[:, :largest]
         return _fit(train @ basis, data).after(basis)
-    except Unfit as reason:
+    except (Unfit, np.linalg.LinAlgError) as reason:
         raise ValueError(_unfit(method, reason)) from None
 
 

@@ -16,7 +16,7 @@ built: tiles are computed when somebody asks (:mod:`postproc.tiles`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -46,13 +46,33 @@ class CameraTerm:
 
 
 @dataclass(frozen=True)
+class ProductTerm:
+    """``weight`` times the inner product of two vectors, for images that are not of one track; 0 in a track."""
+
+    query: np.ndarray
+    gallery: np.ndarray
+    query_track: np.ndarray
+    gallery_track: np.ndarray
+    weight: float = 1.0
+
+
+Term = FeatureTerm | CameraTerm | ProductTerm
+
+
+def parts(term: Term) -> list[str]:
+    """What a term holds of either side: ``["_cam", "_track"]`` for ``query_cam``, ``gallery_cam``, ..."""
+    names = [field.name for field in fields(term)]
+    return [name.removeprefix("query") for name in names if name.startswith("query")]
+
+
+@dataclass(frozen=True)
 class Pairwise:
-    """A weighted sum of distances and penalties. Build one with :func:`sqeuclidean` and :func:`same_camera`.
+    """A weighted sum of distances and penalties; :func:`sqeuclidean`, :func:`same_camera` and others build one.
 
     ``one_track``: pairs of images of one track are at distance 0, whatever the terms say.
     """
 
-    terms: tuple[FeatureTerm | CameraTerm, ...]
+    terms: tuple[Term, ...]
     sizes: tuple[int, int]
     one_track: tuple[np.ndarray, np.ndarray] | None = None
 
@@ -91,14 +111,15 @@ class Pairwise:
     def of_gallery(self, rows: np.ndarray | None = None) -> Pairwise:
         """The same distances among the gallery images alone; as queries the gallery ``rows`` given, or none."""
         rows = np.arange(0) if rows is None else rows
-        terms = tuple(
-            replace(term, query=_read_only(term.gallery[rows]))
-            if isinstance(term, FeatureTerm)
-            else replace(term, query_cam=term.gallery_cam[rows], query_track=term.gallery_track[rows])
-            for term in self.terms
-        )
+
+        def moved(term: Term) -> Term:
+            found: dict[str, Any] = {}
+            for part in parts(term):
+                found[f"query{part}"] = read_only(getattr(term, f"gallery{part}")[rows])
+            return replace(term, **found)
+
         one_track = None if self.one_track is None else (self.one_track[1][rows], self.one_track[1])
-        return Pairwise(terms, (len(rows), self.sizes[1]), one_track)
+        return Pairwise(tuple(map(moved, self.terms)), (len(rows), self.sizes[1]), one_track)
 
 
 def of(query: Any, gallery: Any = None, *, unit: bool = False) -> Pairwise:
@@ -118,8 +139,8 @@ def of(query: Any, gallery: Any = None, *, unit: bool = False) -> Pairwise:
 
 def sqeuclidean(query: Any, gallery: Any) -> Pairwise:
     """Squared Euclidean distance of (nq, d) and (ng, d) features, as a :class:`Pairwise`."""
-    query = _read_only(checks.features("query", query))
-    gallery = _read_only(checks.features("gallery", gallery))
+    query = read_only(checks.features("query", query))
+    gallery = read_only(checks.features("gallery", gallery))
     checks.same_width("query", query, "gallery", gallery)
     checks.not_empty("query", query)
     checks.not_empty("gallery", gallery)
@@ -141,13 +162,53 @@ def same_camera(query_cam: Any, gallery_cam: Any, query_track: Any = None, galle
     term = CameraTerm(
         checks.labels("query_cam", query_cam, nq),
         checks.labels("gallery_cam", gallery_cam, ng),
-        checks.labels("query_track", np.full(nq, -1) if query_track is None else query_track, nq),
-        checks.labels("gallery_track", np.full(ng, -1) if gallery_track is None else gallery_track, ng),
+        *_tracks(query_track, gallery_track, nq, ng),
     )
     return Pairwise((term,), (nq, ng))
 
 
-def _read_only(array: np.ndarray) -> np.ndarray:
+def expected_same_camera(
+    query_cam_prob: Any, gallery_cam_prob: Any, query_track: Any = None, gallery_track: Any = None
+) -> Pairwise:
+    """How likely two images are of one camera, from a probability for every camera (nq, c), (ng, c).
+
+    :func:`same_camera` for cameras that are only known so well: 0 for images of one track, an image and a copy.
+    """
+    query = checks.probabilities("query_cam_prob", query_cam_prob)
+    gallery = checks.probabilities("gallery_cam_prob", gallery_cam_prob)
+    checks.same_width("query_cam_prob", query, "gallery_cam_prob", gallery)
+    return products(query, gallery, query_track, gallery_track)
+
+
+def products(
+    query: np.ndarray, gallery: np.ndarray, query_track: Any = None, gallery_track: Any = None
+) -> Pairwise:
+    """Inner products of (nq, c) and (ng, c) float32; 0 for images of one track, an image and its copies."""
+    nq, ng = len(query), len(gallery)
+    tracks = _tracks(query_track, gallery_track, nq, ng)
+    return Pairwise((ProductTerm(read_only(query), read_only(gallery), *tracks),), (nq, ng))
+
+
+def of_side_model(query_aux: Any, gallery_aux: Any, sizes: tuple[int, int], *, unit: bool = False) -> Pairwise:
+    """Squared Euclidean distance of a side model's features, for as many images as ``sizes`` says."""
+    sides = {"query_aux": query_aux, "gallery_aux": gallery_aux}
+    for (name, value), count in zip(sides.items(), sizes, strict=True):
+        sides[name] = checks.features(name, value)
+        checks.one_row_each(name, sides[name], count)
+        checks.not_empty(name, sides[name])
+    query, gallery = sides.values()
+    checks.same_width("query_aux", query, "gallery_aux", gallery)
+    return sqeuclidean(l2_normalize(query), l2_normalize(gallery)) if unit else sqeuclidean(query, gallery)
+
+
+def _tracks(query_track: Any, gallery_track: Any, nq: int, ng: int) -> tuple[np.ndarray, np.ndarray]:
+    return (
+        checks.labels("query_track", np.full(nq, -1) if query_track is None else query_track, nq),
+        checks.labels("gallery_track", np.full(ng, -1) if gallery_track is None else gallery_track, ng),
+    )
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
     """A view nobody writes through; kernels are compiled for this one kind of array."""
     view = array.view()
     view.flags.writeable = False

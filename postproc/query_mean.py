@@ -12,27 +12,39 @@ from postproc import checks
 from postproc.dbscan import clusters
 from postproc.l2_normalize import l2_normalize
 from postproc.pairwise import among
+from postproc.quality_track_mean import drawn_to_means
 from postproc.tiles import PairwiseTiles
+from postproc.tracks import Tracks
 from postproc.types import Floats, Ints, Query
 
 
 def query_mean(
     query: Query,
     query_track: np.ndarray | None = None,
+    query_quality: np.ndarray | None = None,
     *,
     group: str = "track",
     eps: float = 0.5,
     min_samples: int = 2,
+    threshold: float | None = None,
+    keep: float = 0.0,
+    add: float = 1.0,
     renormalize: bool = True,
 ) -> Query:
-    """Replace each query by the mean over its group; a query of no group stays alone.
+    """Replace each query by the mean over its group, or draw it there; a query of no group is a group alone.
+
+    ``x <- keep x + add mean(images of the group)``, as a rule ``mean`` alone, then ``x / |x|``.
 
     Takes:   query (nq, d) float32, averaged as given: normalise before if lengths should not count;
-             query_track (nq,) int, -1 none, looked at only for groups by track.
-    Returns: (nq, d) float32; the queries of one group are identical, so they get identical answers.
+             query_track (nq,) int, -1 none, looked at only for groups by track; query_quality (nq,) float32,
+             looked at only with a ``threshold``.
+    Returns: (nq, d) float32; unless something is kept of each, the queries of one group are identical, so they get
+             identical answers.
     group:   "track": the tracks given. "clusters": :func:`cluster_queries`, where nobody knows them.
     eps:     0 to 4, squared distance 2 - 2 cosine within which two queries are neighbours; 0: copies only, 4: all.
     min_samples: 1 or more, neighbours that make a cluster, the query itself counted.
+    threshold, keep, add: as in ``quality_track_mean``; None: all images of a group count. layumi:
+             ``group="clusters", threshold=15000``, to which Baidu 2021 adds ``eps=0.6, keep=1``.
     renormalize: bring all queries, alone or not, to unit length afterwards.
     Raises:  ValueError for lengths that do not fit, a setting out of range, NaN or infinity.
     Cost:    O(nq d); for clusters two products of all queries by all queries, a tile at a time.
@@ -45,19 +57,22 @@ def query_mean(
     checks.one_of("group", group, ("track", "clusters"))
     checks.between("eps", eps, 0, 4)
     checks.whole("min_samples", min_samples, 1)
+    checks.between("keep", keep, 0, 1000)
+    checks.between("add", add, 0, 1000)
     checks.flag("renormalize", renormalize)
+    good = None
+    if threshold is not None:
+        checks.finite("threshold", threshold)
+        if query_quality is None:
+            raise ValueError("threshold: needs query_quality, or None")
+        good = checks.values("query_quality", query_quality, len(rows)) >= threshold
     if group == "track":
         if query_track is None:
             raise ValueError('group: "track" needs query_track, or use "clusters"')
         groups = checks.labels("query_track", query_track, len(rows))
     else:
         groups = cluster_queries(rows, eps=eps, min_samples=min_samples)
-    out = rows.copy()
-    order = np.argsort(groups, kind="stable")
-    order = order[groups[order] >= 0]
-    for members in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
-        if len(members) > 1:
-            out[members] = rows[members].mean(axis=0, dtype=np.float64)
+    out = drawn_to_means(rows, Tracks.by(groups), good, keep, add)
     return l2_normalize(out) if renormalize else out
 
 

@@ -25,12 +25,15 @@ def rerank(
     gallery_cam: np.ndarray | None = None,
     query_track: np.ndarray | None = None,
     gallery_track: np.ndarray | None = None,
+    query_aux: np.ndarray | None = None,
+    gallery_aux: np.ndarray | None = None,
     *,
     k1: int = 20,
     k2: int = 6,
     lambda_value: float = 0.3,
     power: float = 2.0,
     camera_penalty: float = 0.0,
+    auxiliary_weight: float = 0.0,
     count_self: bool = False,
     normalize: bool = True,
     top_k: int | None = None,
@@ -44,7 +47,8 @@ def rerank(
     Takes:   query (nq, d), gallery (ng, d) float32, used as they are: normalise before if you mean cosine
              (squared Euclidean is then 2 - 2 cos). Or one :class:`Pairwise` in their place: a weighted sum of
              feature sets and penalties, which then decides neighbours and distances alike.
-             Cameras and tracks, int, -1 unknown, are looked at only if ``camera_penalty`` is not 0.
+             Cameras and tracks, int, -1 unknown, are looked at only if ``camera_penalty`` is not 0; query_aux
+             (nq, a), gallery_aux (ng, a) float32, a side model's features, only with ``auxiliary_weight``.
     Returns: (nq, ng) float32 in 0..1, no unit, smaller is nearer; with ``top_k`` the :class:`Nearest` of every
              query instead: the first ``top_k`` of the full answer (ties by gallery row), which never exists.
     k1:      1 or more neighbours, cut to what there is. About as many as an identity has images.
@@ -54,6 +58,9 @@ def rerank(
              who hand squared distances to a function that squares. Neighbours are the same, weights are not.
     camera_penalty: added to the squared distance of any two images of one known camera and of different
              tracks, queries and gallery alike. 0: none. Negative draws them together.
+    auxiliary_weight: times the squared distance of the side model's features is taken off the squared distance, of
+             any two images: what looks alike only because camera or pose is the same. 0: none; 0.1: VOC-ReID, with
+             cameras and orientation side by side. :func:`postproc.subtract_auxiliary` does it afterwards.
     count_self: the image itself is one of the k1, as where neighbours come from a search of k1 entries.
     normalize: divide p by its largest value; if not, weights are exp(-p) of the plain distance and the mix takes
              ``(|q - g|^2 / 2)^(power / 2)``, which is 1 - cosine for unit features and power 2.
@@ -72,6 +79,7 @@ def rerank(
     """
     _check(k1, k2, lambda_value, power, top_k)
     checks.finite("camera_penalty", camera_penalty)
+    checks.finite("auxiliary_weight", auxiliary_weight)
     checks.flag("count_self", count_self)
     checks.flag("normalize", normalize)
     pairs = pairwise.of(query, gallery)
@@ -81,6 +89,10 @@ def rerank(
         query_cam = checks.labels("query_cam", query_cam, pairs.sizes[0])
         gallery_cam = checks.labels("gallery_cam", gallery_cam, pairs.sizes[1])
         pairs = pairs + camera_penalty * same_camera(query_cam, gallery_cam, query_track, gallery_track)
+    if auxiliary_weight:
+        if query_aux is None or gallery_aux is None:
+            raise ValueError("auxiliary_weight: needs query_aux and gallery_aux, or 0")
+        pairs = pairs - auxiliary_weight * pairwise.of_side_model(query_aux, gallery_aux, pairs.sizes)
     return rerank_tiles(
         PairwiseTiles(pairs), k1=k1, k2=k2, lambda_value=lambda_value, power=power,
         count_self=count_self, normalize=normalize, top_k=top_k,

@@ -17,10 +17,10 @@ from typing import Protocol
 import numpy as np
 
 from postproc import kernels, runtime
-from postproc.pairwise import CameraTerm, FeatureTerm, Pairwise
+from postproc.pairwise import CameraTerm, FeatureTerm, Pairwise, ProductTerm, read_only
 
 EDGE = 2048  # classes in a block: the larger, the nearer BLAS comes to its best; a tile is 16 MB
-SMALLEST = 128
+SMALLEST = 128  # also the rows of a product term that are computed at a time
 STRIP = 128 << 20  # bytes of one strip: a block of queries against the whole gallery
 
 
@@ -90,16 +90,22 @@ class PairwiseTiles:
 
     ``cameras`` (nq,), (ng,) are given by a method that looks at cameras apart from any penalty: then images of
     two cameras are never one class, and the attribute ``cameras`` (classes,) tells them apart. An image of unknown
-    camera gets a code below 0 that only its copies share.
+    camera gets a code below 0 that only its copies share. ``layout``: one that tells apart at least as many images.
     """
 
     symmetric = True
 
-    def __init__(self, pairs: Pairwise, cameras: tuple[np.ndarray, np.ndarray] | None = None) -> None:
+    def __init__(
+        self,
+        pairs: Pairwise,
+        cameras: tuple[np.ndarray, np.ndarray] | None = None,
+        layout: Layout | None = None,
+    ) -> None:
         self.kernel = kernels.of(np.empty(0))
         terms = [term for term in pairs.terms if isinstance(term, FeatureTerm) and term.weight]
         penalties = [term for term in pairs.terms if isinstance(term, CameraTerm) and term.weight]
-        self.layout = _layout(pairs, terms, penalties, cameras)
+        products = [term for term in pairs.terms if isinstance(term, ProductTerm) and term.weight]
+        self.layout = layout or _layout(pairs, terms, penalties, products, cameras)
         self.cameras = _codes(cameras, self.layout.first)
         self.parts, self.signs = _rows(terms, self.layout)
         self.norms = _norms(self.parts, self.signs)
@@ -113,6 +119,14 @@ class PairwiseTiles:
             )
             for term in penalties
         ]
+        self.products = [
+            (
+                read_only(np.concatenate([term.query, term.gallery])[first]),
+                np.concatenate([term.query_track, term.gallery_track])[first],
+                np.float32(term.weight),
+            )
+            for term in products
+        ]
         self.tracks = None if pairs.one_track is None else np.concatenate(pairs.one_track)[first]
 
     def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
@@ -124,6 +138,11 @@ class PairwiseTiles:
         self.kernel.products_to_distances(tile, self.norms[rows], self.norms[columns], self.clamp)
         for cams, tracks, weight in self.cams:
             self.kernel.add_same_camera(tile, cams[rows], cams[columns], tracks[rows], tracks[columns], weight)
+        for vectors, tracks, weight in self.products:
+            for start in range(0, len(tile), SMALLEST):  # some rows, because a second tile would be as large
+                part = slice(start, start + SMALLEST)
+                found = vectors[rows][part] @ vectors[columns].T
+                self.kernel.add_outside_tracks(tile[part], found, tracks[rows][part], tracks[columns], weight)
         if self.tracks is not None:
             self.kernel.zero_same_track(tile, self.tracks[rows], self.tracks[columns])
         if rows == columns:
@@ -133,20 +152,26 @@ class PairwiseTiles:
     def between(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         a, b = self.layout.inverse[left], self.layout.inverse[right]
         out = np.empty(len(a), np.float32)
-        signs = np.ones(self.parts[0].shape[1], np.float32) if self.signs is None else self.signs
 
-        def fill(start: int, stop: int) -> None:
-            self.kernel.products_of_pairs(
-                self.parts[0], self.parts[-1], len(self.parts[0]), signs, a, b, start, stop, out
-            )
+        def multiply(first: np.ndarray, second: np.ndarray, signs: np.ndarray | None) -> None:
+            signs = np.ones(first.shape[1], np.float32) if signs is None else signs
 
-        runtime.over_rows(fill, len(a), what="distances")
+            def fill(start: int, stop: int) -> None:
+                self.kernel.products_of_pairs(first, second, len(first), signs, a, b, start, stop, out)
+
+            runtime.over_rows(fill, len(a), what="distances")
+
+        multiply(self.parts[0], self.parts[-1], self.signs)
         values = (self.norms[a] + self.norms[b]) - 2 * out
         if self.clamp:
             np.maximum(values, 0, out=values)
         for cams, tracks, weight in self.cams:
             one_track = (tracks[a] >= 0) & (tracks[a] == tracks[b])
             values[(cams[a] >= 0) & (cams[a] == cams[b]) & ~one_track] += weight
+        for vectors, tracks, weight in self.products:
+            multiply(vectors, vectors, None)
+            out[(tracks[a] >= 0) & (tracks[a] == tracks[b])] = 0
+            values += weight * out
         if self.tracks is not None:
             values[(self.tracks[a] >= 0) & (self.tracks[a] == self.tracks[b])] = 0
         values[a == b] = 0
@@ -193,20 +218,23 @@ def _members(inverse: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]
 
 def copies(pairs: Pairwise, labels: tuple[np.ndarray, np.ndarray] | None = None) -> Layout:
     """Which images have the same features and, where given, the same ``labels`` (nq,), (ng,)."""
-    return _layout(pairs, [term for term in pairs.terms if isinstance(term, FeatureTerm)], [], labels)
+    return _layout(pairs, [term for term in pairs.terms if isinstance(term, FeatureTerm)], [], [], labels)
 
 
 def _layout(
     pairs: Pairwise,
     terms: list[FeatureTerm],
     penalties: list[CameraTerm],
+    products: list[ProductTerm],
     cameras: tuple[np.ndarray, np.ndarray] | None,
 ) -> Layout:
     """Find the images that no term can tell apart."""
     nq, ng = pairs.sizes
-    columns = [(term.query.view(np.uint32), term.gallery.view(np.uint32)) for term in terms]
+    vectors: list[FeatureTerm | ProductTerm] = [*terms, *products]
+    tracked: list[CameraTerm | ProductTerm] = [*penalties, *products]
+    columns = [(term.query.view(np.uint32), term.gallery.view(np.uint32)) for term in vectors]
     columns += [_as_bits(term.query_cam, term.gallery_cam) for term in penalties]
-    columns += [_as_bits(term.query_track, term.gallery_track) for term in penalties]
+    columns += [_as_bits(term.query_track, term.gallery_track) for term in tracked]
     if pairs.one_track is not None:
         columns.append(_as_bits(*pairs.one_track))
     if cameras is not None:

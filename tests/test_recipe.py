@@ -168,7 +168,8 @@ def test_a_recipe_that_is_not_there(tmp_path):
 def test_steps_are_described_by_their_signatures():
     rerank = steps.catalogue()["rerank"]
     assert rerank.needs == ("query", "gallery")
-    assert rerank.may_use == ("query_cam", "gallery_cam", "query_track", "gallery_track")
+    labels = ("query_cam", "gallery_cam", "query_track", "gallery_track")
+    assert rerank.may_use == (*labels, "query_aux", "gallery_aux")
     assert rerank.gives == ("distances",)
     assert rerank.settings["k1"] == 20
     expansion = steps.catalogue()["query_expansion"]

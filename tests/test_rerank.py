@@ -256,6 +256,17 @@ def test_refuses_arrays():
         rerank_distances(x, x, x[:2])
 
 
+def test_matrices_that_are_not_symmetric():
+    random = np.random.default_rng(0)
+    nq, square = 9, matrix(*np.split(random.normal(size=(45, 4)), [9]))
+    square *= 1 + 0.3 * random.random(square.shape)
+    square[nq:, :nq] = square[:nq, nq:].T  # of queries and gallery there is one matrix
+    square = square.astype(np.float32)
+    parts = square[:nq, nq:], square[:nq, :nq], square[nq:, nq:]
+    wanted = reference.rerank_matrix(square, nq, 6, 3, 0.3)
+    assert_allclose(rerank_distances(*parts, k1=6, k2=3, power=1), wanted, atol=2e-6)
+
+
 def test_refuses_lengths_beyond_float32():
     with pytest.raises(ValueError, match="features: wanted squared lengths that float32 can hold"):
         rerank(np.full((2, 3), 1e25, np.float32), np.eye(3, dtype=np.float32))

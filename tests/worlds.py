@@ -18,8 +18,12 @@ def world(
 
     (query, query_pid, query_cam), (gallery, gallery_pid, gallery_cam) = side(nq), side(ng)
     (train, train_pid, train_cam) = side(3 * people)
-    gallery[5] = gallery[17] = gallery[60 % ng]
-    gallery_cam[5] = gallery_cam[17] = gallery_cam[60 % ng]
+
+    def with_copies(images: np.ndarray) -> np.ndarray:
+        images[5] = images[17] = images[60 % ng]
+        return images
+
+    gallery, gallery_cam = with_copies(gallery), with_copies(gallery_cam)
     track = gallery_pid * cameras + gallery_cam
     track[rng.random(ng) < 0.1] = -1
     query_track = np.where(np.arange(nq) % 3, query_pid * cameras + query_cam, -1)
@@ -45,7 +49,7 @@ def world(
         "gallery_track": track,
         "gallery_order": rng.permutation(ng),
         "query_frame": rng.integers(0, 5000, nq),
-        "gallery_frame": rng.integers(0, 5000, ng),
+        "gallery_frame": with_copies(rng.integers(0, 5000, ng)),
         "query_scene": query_cam // 2,
         "gallery_scene": gallery_cam // 2,
         "query_cam_prob": probable(query_cam),
@@ -57,6 +61,34 @@ def world(
         "train_pid": train_pid,
         "train_cam": train_cam,
         "train_frame": rng.integers(0, 5000, len(train)),
+    }
+
+
+def passages(seed: int = 0) -> dict[str, np.ndarray]:
+    """Vehicles that pass every camera once at most, in one track each, and come in pairs that look alike.
+
+    Three queries a vehicle, with its number as their track, from a camera of their own; seven images a track, each
+    seen from a side of its own, which adds to the noise.
+    """
+    rng = np.random.default_rng(seed)
+    people, cameras, d = 24, 5, 12
+    centre = np.repeat(rng.normal(size=(people // 2, d)), 2, axis=0) + 0.35 * rng.normal(size=(people, d))
+    passed = np.argwhere(rng.random((people, cameras)) < 0.8)
+    track = np.repeat(rng.permutation(len(passed)), 7)
+    pid, cam = np.repeat(passed, 7, axis=0).T
+    gallery = centre[pid] + 0.6 * rng.normal(size=(len(pid), d))
+    query_pid = np.repeat(np.arange(people), 3)
+    query = centre[query_pid] + 0.6 * rng.normal(size=(len(query_pid), d))
+    cosine = (query / np.linalg.norm(query, axis=1, keepdims=True)) @ (
+        gallery / np.linalg.norm(gallery, axis=1, keepdims=True)
+    ).T
+    return {
+        "distances": (1 - cosine).astype(np.float32),
+        "query_pid": query_pid,
+        "query_track": query_pid,
+        "gallery_pid": pid,
+        "gallery_cam": cam,
+        "gallery_track": track,
     }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ensemble.errors import InputError, examples, refuse_if_any
 
-CSV_COLUMNS = ("pid", "cam", "track", "frame")
+CSV_COLUMNS = ("pid", "cam", "track", "frame", "scene", "quality")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _WHOLE = re.compile(r"\s*([+-]?[0-9]{1,18})(?:\.0*)?\s*")
 
@@ -33,7 +33,7 @@ def read_names(path: Path) -> list[str]:
 
 
 def read_csv(path: Path) -> Labels:
-    """A table with the column ``name`` and any of pid, cam, track, frame; other columns are left out.
+    """A table with the column ``name`` and any of pid, cam, track, frame, scene, quality; others are left out.
 
     Names stay text, so ``0001`` keeps its zeros. Raises InputError with all faults of the table.
     """

@@ -47,8 +47,3 @@ class Metric:
         if inner is None:
             return replace(self, directions=basis @ self.directions)
         return replace(self, before=lambda rows: inner(rows @ basis))
-
-    def columns(self, sign: int) -> np.ndarray:
-        """(d, r) the map whose squared distance is the part of M with weights of this sign."""
-        part = self.weights * sign > 0
-        return self.directions[:, part] * np.sqrt(np.abs(self.weights[part]))

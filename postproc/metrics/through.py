@@ -64,10 +64,12 @@ def fit(
     with quiet():
         try:
             rows = METHODS[method](package, task).components_ / scale
+        except MemoryError:
+            raise
         except Exception as error:  # whatever a foreign package trips over, these images led it there
             raise Unfit(f"{type(error).__name__}: {error}; {ADVICE}") from error
-    if not np.isfinite(rows).all():
-        raise Unfit(f"some of its weights are not finite; {ADVICE}")
+    if np.iscomplexobj(rows) or not np.isfinite(rows).all():
+        raise Unfit(f"some of its weights are no finite real numbers; {ADVICE}")
     return Metric.of_matrix(rows.T @ rows, np.eye(width), components)
 
 

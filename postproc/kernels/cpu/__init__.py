@@ -2,6 +2,14 @@
 
 from postproc.kernels.cpu.cameras import reciprocal_pairs
 from postproc.kernels.cpu.cas import meet_halves, product_of_rows, smooth_candidates, walk_halves
+from postproc.kernels.cpu.codes import coarse_to_fine_rows, count_differing_bits, differing_bits
+from postproc.kernels.cpu.constraints import (
+    add_by_label,
+    add_combinations,
+    add_where_alike,
+    scale_by_table,
+    subtract_from,
+)
 from postproc.kernels.cpu.diffusion import (
     conjugate_gradients,
     drop_repeats,
@@ -9,7 +17,9 @@ from postproc.kernels.cpu.diffusion import (
     regularized_powers,
     truncated_solutions,
 )
+from postproc.kernels.cpu.exclusion import means_of_blocks, raise_excluded
 from postproc.kernels.cpu.expansion import add_neighbours
+from postproc.kernels.cpu.gallery import nearest_before
 from postproc.kernels.cpu.geodesic import blend_geodesics, divergences, needed_edges
 from postproc.kernels.cpu.nearest import NOBODY, offer_both, offer_rows, sort_heaps, spread_lists
 from postproc.kernels.cpu.normalise import (
@@ -31,61 +41,103 @@ from postproc.kernels.cpu.reciprocal import (
     reciprocal_sets,
     to_weights,
 )
+from postproc.kernels.cpu.rewriting import (
+    move_other_tracks,
+    move_other_tracks_in_lists,
+    rewrite_distances,
+    rewrite_lists,
+)
 from postproc.kernels.cpu.rows import differ, hash_rows, products_of_pairs, square_norms
 from postproc.kernels.cpu.shortlists import blur, mix_with_means, write_to_copies
 from postproc.kernels.cpu.sparse import add_products, invert, sum_of_rows
+from postproc.kernels.cpu.spatio_temporal import join_pairs, join_tile
 from postproc.kernels.cpu.tiles import (
+    add_outside_tracks,
     add_same_camera,
     keep_cameras,
     products_to_distances,
     scatter,
     zero_same_track,
 )
+from postproc.kernels.cpu.tracks import (
+    GREATEST,
+    LEAST,
+    MEAN,
+    augment_in_tracks,
+    give_nearest_first,
+    means_of_tracks,
+    reduce_tracks,
+)
 
 __all__ = [
+    "GREATEST",
     "KERNEL",
+    "LEAST",
+    "MEAN",
     "NOBODY",
     "RATIO",
     "ROOT",
+    "add_by_label",
+    "add_combinations",
     "add_neighbours",
+    "add_outside_tracks",
     "add_products",
     "add_same_camera",
     "add_to_columns",
+    "add_where_alike",
+    "augment_in_tracks",
     "blend_geodesics",
     "blur",
+    "coarse_to_fine_rows",
     "conjugate_gradients",
     "count_beyond",
+    "count_differing_bits",
     "differ",
+    "differing_bits",
     "divergences",
     "drop_repeats",
     "fill_known",
     "finish_strip",
+    "give_nearest_first",
     "hash_rows",
     "invert",
+    "join_pairs",
+    "join_tile",
     "keep_cameras",
     "log_sums_of_rows",
+    "means_of_blocks",
+    "means_of_tracks",
     "meet_halves",
     "mix_with_means",
     "moments",
+    "move_other_tracks",
+    "move_other_tracks_in_lists",
     "mutual",
     "mutual_normal",
+    "nearest_before",
     "needed_edges",
     "offer_both",
     "offer_rows",
     "product_of_rows",
     "products_of_pairs",
     "products_to_distances",
+    "raise_excluded",
     "reached_first",
     "reciprocal_pairs",
     "reciprocal_sets",
+    "reduce_tracks",
     "regularized_powers",
     "rescale",
+    "rewrite_distances",
+    "rewrite_lists",
+    "scale_by_table",
     "scatter",
     "shift",
     "smooth_candidates",
     "sort_heaps",
     "spread_lists",
     "square_norms",
+    "subtract_from",
     "sum_of_rows",
     "to_weights",
     "truncated_solutions",

@@ -65,8 +65,9 @@ def reciprocal_sets(lists, mutual_whole, mutual_half, start, stop):
 
 
 @njit(nogil=True, cache=True)
-def fill_known(offsets, members, lists, values, start, stop, out):
-    """Distances of set members that stand in the list of i, or have i in theirs; NaN for the others."""
+def fill_known(offsets, members, lists, values, symmetric, start, stop, out):
+    """Distances of set members that stand in the list of i or, if distances are ``symmetric``, have i in theirs;
+    NaN for the others."""
     length = lists.shape[1]
     images = lists.shape[0]
     place = np.empty(images, np.int32)
@@ -80,7 +81,7 @@ def fill_known(offsets, members, lists, values, start, stop, out):
             out[at] = np.nan
             if owner[j] == i:
                 out[at] = values[i, place[j]]
-            else:
+            elif symmetric:
                 for s in range(length):
                     if lists[j, s] == i:
                         out[at] = values[j, s]

@@ -34,6 +34,15 @@ def add_same_camera(tile, row_cams, column_cams, row_tracks, column_tracks, weig
 
 
 @njit(nogil=True, cache=True)
+def add_outside_tracks(tile, product, row_tracks, column_tracks, weight):
+    """``tile += weight product`` where the two images are not of one track."""
+    for i in range(tile.shape[0]):
+        for j in range(tile.shape[1]):
+            if row_tracks[i] < 0 or row_tracks[i] != column_tracks[j]:
+                tile[i, j] += weight * product[i, j]
+
+
+@njit(nogil=True, cache=True)
 def zero_same_track(tile, row_tracks, column_tracks):
     """Set to zero where both images are of one track."""
     for i in range(tile.shape[0]):

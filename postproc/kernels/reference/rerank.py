@@ -11,12 +11,14 @@ def rerank(query: Array, gallery: Array, k1: int, k2: int, lambda_value: float, 
     return rerank_matrix(sqeuclidean(images, images), len(query), k1, k2, lambda_value, power / 2)
 
 
-def rerank_matrix(matrix: Array, nq: int, k1: int, k2: int, lambda_value: float, exponent: float = 1) -> Array:
+def rerank_matrix(
+    matrix: Array, nq: int, k1: int, k2: int, lambda_value: float, exponent: float = 1, normalize: bool = True
+) -> Array:
     """Zhong et al. 2017 on all distances (queries first) to the ``exponent``, the sign kept."""
     matrix = np.asarray(matrix, np.float64)
     matrix = np.sign(matrix) * np.abs(matrix) ** exponent
     largest = matrix.max(axis=0)
-    p = (matrix / np.where(largest > 0, largest, 1)).T
+    p = (matrix / np.where((largest > 0) & normalize, largest, 1)).T
     images = len(p)
     order = np.argsort(p, axis=1, kind="stable")
     half = int(np.around(k1 / 2))

@@ -1,0 +1,41 @@
+"""What penalties on a finished matrix share."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from postproc import checks, kernels, runtime
+from postproc.types import Floats
+
+LARGEST = 1e30  # of a penalty: what float32 holds, plus this, is still what float32 holds
+BLOCK = 16  # rows at a time: they stay in the processor's memory
+
+
+def adjusted(given: Floats, change: Callable[..., None], *data: Any) -> Floats:
+    """A copy of a matrix after the kernel ``change(copy, *data, start, stop)``, which owns rows ``start:stop``."""
+    out = np.empty_like(given)
+
+    def fill(start: int, stop: int) -> None:
+        out[start:stop] = given[start:stop]
+        change(out, *data, start, stop)
+
+    runtime.over_rows(fill, len(out), what="penalties", block=BLOCK)
+    return out
+
+
+def penalise(
+    distances: Any, query: tuple[str, Any], gallery: tuple[str, Any], equal: bool, penalty: float
+) -> Floats:
+    """``distances`` plus ``penalty`` where two known labels, given as (name, labels), are equal, or are not."""
+    given = checks.distances("distances", distances)
+    rows, columns = (
+        checks.labels(*side, count) for side, count in zip((query, gallery), given.shape, strict=True)
+    )
+    return adjusted(given, kernels.of(given).add_by_label, rows, columns, equal, np.float32(penalty))
+
+
+def merged(strip: Floats, kernel: Callable[..., None], *data: Any) -> None:
+    """Run ``kernel(strip, *data, start, stop)`` over the rows of a strip."""
+    runtime.over_rows(partial(kernel, strip, *data), len(strip), what="penalties", block=BLOCK)

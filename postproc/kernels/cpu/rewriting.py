@@ -1,0 +1,171 @@
+"""Rankings rewritten by whole tracks, and with one track a camera: one query after the other.
+
+Groups are those of :mod:`postproc.grouping`: ``offsets``, ``members``, and the compact track of every image, -1
+for none. A value of +inf is no image of the ranking.
+"""
+
+import numpy as np
+from numba import njit
+
+LARGEST = np.float32(np.finfo(np.float32).max)
+NO_TRACK = np.int32(2**31 - 1)  # behind every track where two are as near
+
+
+@njit(nogil=True, cache=True)
+def _votes(values, offsets, members, depth, offset):
+    """(groups,) what the first ``depth`` images give to their groups: ``sum 1 / (offset + place) / sqrt(size)``.
+
+    The place of an image is how many are nearer, so images as near as each other vote alike.
+    """
+    ahead = np.sort(np.partition(values, depth - 1)[:depth] if depth < values.size else values)
+    votes = np.zeros(offsets.size - 1)
+    for group in range(votes.size):
+        own = np.sort(values[members[offsets[group] : offsets[group + 1]]])  # a sum in an order of its own
+        for value in own:
+            if value > ahead[-1] or value == np.inf:
+                break
+            votes[group] += 1 / (offset + np.searchsorted(ahead, value))
+        votes[group] /= np.sqrt(own.size)
+    return votes
+
+
+@njit(nogil=True, cache=True)
+def _walk(values, offsets, members, vote, listed, depth, offset, order):
+    """Write the images of all groups with a finite value to ``order``, group after group; return how many.
+
+    Groups go by their smallest value, or by votes and then by it. Inside a group: as in ``members`` if ``listed``,
+    otherwise by value.
+    """
+    best = np.full(offsets.size - 1, np.inf, values.dtype)
+    for group in range(best.size):
+        for at in range(offsets[group], offsets[group + 1]):
+            best[group] = min(best[group], values[members[at]])
+    groups = np.flatnonzero(best < np.inf)
+    groups = groups[np.argsort(best[groups], kind="mergesort")]
+    if vote:
+        votes = _votes(values, offsets, members, depth, offset)
+        groups = groups[np.argsort(-votes[groups], kind="mergesort")]
+    count = 0
+    for chosen in groups:
+        own = members[offsets[chosen] : offsets[chosen + 1]]
+        if not listed and own.size > 1:
+            own = own[np.argsort(values[own], kind="mergesort")]
+        order[count : count + own.size] = own
+        count += own.size
+    return count
+
+
+@njit(nogil=True, cache=True)
+def rewrite_distances(distances, offsets, members, tracks, places, vote, listed, depth, offset, start, stop, out):
+    """``out[i, j]``: the place of image j in the rewritten ranking of query i; +inf stays.
+
+    Images of one track that its order does not tell apart share the first of their places, and so do images of no
+    track that are as near as each other.
+    """
+    order = np.empty(distances.shape[1], np.int32)
+    for i in range(start, stop):
+        row = distances[i]
+        out[i] = np.inf
+        place, last = 0, -1
+        for at in range(_walk(row, offsets, members, vote, listed, depth, offset, order)):
+            image = order[at]
+            if row[image] == np.inf:
+                continue
+            shared = False
+            if last >= 0 and tracks[image] == tracks[last]:
+                by_place = listed and tracks[image] >= 0
+                shared = places[image] == places[last] if by_place else row[image] == row[last]
+            out[i, image] = out[i, last] if shared else np.float32(place)
+            place += 1
+            last = image
+
+
+@njit(nogil=True, cache=True)
+def rewrite_lists(ranking, offsets, members, vote, listed, depth, offset, start, stop, out):
+    """``out[i]``: the ranking of query i by whole tracks, -1 where all tracks are used up.
+
+    An image that is not in the ranking comes after those of its track that are.
+    """
+    values = np.empty(members.size, np.float32)
+    order = np.empty(members.size, np.int32)
+    for i in range(start, stop):
+        values[:] = np.inf
+        for place in range(ranking.shape[1] - 1, -1, -1):
+            if ranking[i, place] >= 0:
+                values[ranking[i, place]] = place
+        count = min(_walk(values, offsets, members, vote, listed, depth, offset, order), out.shape[1])
+        out[i, :count] = order[:count]
+        out[i, count:] = -1
+
+
+@njit(nogil=True, cache=True)
+def _owns(track, value, owner, closest):
+    return track == owner or (track < 0 and owner == NO_TRACK and value == closest)
+
+
+@njit(nogil=True, cache=True)
+def move_other_tracks(distances, cams, tracks, cameras, start, stop, out):
+    """Every camera belongs to the track of its nearest image; images of other tracks go behind all that stay.
+
+    Of tracks as near as each other the lowest has it, then images of no track, which share it only with those at
+    the same distance. What is moved keeps its order, ties included.
+    """
+    owner = np.empty(cameras, np.int32)
+    closest = np.empty(cameras, np.float32)
+    moved = np.empty(distances.shape[1], np.int64)
+    for i in range(start, stop):
+        row = distances[i]
+        owner[:] = NO_TRACK
+        closest[:] = np.inf
+        smallest, largest = np.inf, -np.inf
+        for j in range(row.size):
+            value, cam = row[j], cams[j]
+            if value == np.inf:
+                continue
+            smallest, largest = min(smallest, value), max(largest, value)
+            if cam >= 0:
+                track = tracks[j] if tracks[j] >= 0 else NO_TRACK
+                if value < closest[cam] or (value == closest[cam] and track < owner[cam]):
+                    closest[cam], owner[cam] = value, track
+        count, value = 0, np.float32(-np.inf)
+        for j in range(row.size):
+            out[i, j] = row[j]
+            if row[j] == np.inf:
+                continue
+            if cams[j] < 0 or _owns(tracks[j], row[j], owner[cams[j]], closest[cams[j]]):
+                value = max(value, row[j])
+            else:
+                moved[count] = j
+                count += 1
+        tail = moved[:count]
+        tail = tail[np.argsort(row[tail], kind="mergesort")]
+        for at in range(count):
+            if at == 0 or row[tail[at]] > row[tail[at - 1]]:
+                behind = np.nextafter(value, np.float32(np.inf))
+                value = min(max(np.float32(row[tail[at]] + (largest - smallest)), behind), LARGEST)
+            out[i, tail[at]] = value
+
+
+@njit(nogil=True, cache=True)
+def move_other_tracks_in_lists(ranking, cams, tracks, cameras, start, stop, out):
+    """The same for rankings: what is moved goes to the tail, before the -1 of no image."""
+    owner = np.empty(cameras, np.int32)
+    moved = np.empty(ranking.shape[1], np.int32)
+    for i in range(start, stop):
+        owner[:] = -2  # nobody yet
+        kept = count = 0
+        for image in ranking[i]:
+            if image < 0:
+                continue
+            cam = cams[image]
+            free = cam < 0 or owner[cam] == -2
+            if cam >= 0 and free:
+                owner[cam] = tracks[image]
+            if free or (tracks[image] >= 0 and tracks[image] == owner[cam]):
+                out[i, kept] = image
+                kept += 1
+            else:
+                moved[count] = image
+                count += 1
+        out[i, kept : kept + count] = moved[:count]
+        out[i, kept + count :] = -1

@@ -1,0 +1,117 @@
+"""What happens inside tracks: means, augmentation, the reduction of distances. Track t holds
+``members[offsets[t]:offsets[t + 1]]``."""
+
+import numpy as np
+from numba import njit
+
+LANES = 16  # partial sums of one distance, so that it can run in vector registers without fast-math
+LEAST, MEAN, GREATEST = 0, 1, 2  # what a track's distances become
+INFINITE = np.float32(np.inf)
+
+
+@njit(nogil=True, cache=True)
+def means_of_tracks(rows, offsets, members, weights, start, stop, out):
+    """``out[t] = sum_i weights[i] rows[i] / sum_i weights[i]`` over track t, in float64; plain if all are 0."""
+    total = np.empty(rows.shape[1], np.float64)
+    for t in range(start, stop):
+        total[:] = 0
+        weight = 0.0
+        for at in range(offsets[t], offsets[t + 1]):
+            weight += weights[members[at]]
+        for at in range(offsets[t], offsets[t + 1]):
+            row = rows[members[at]]
+            own = np.float64(weights[members[at]]) if weight > 0 else 1.0
+            if own > 0:
+                for j in range(total.size):
+                    total[j] += own * row[j]
+        if weight == 0:
+            weight = np.float64(offsets[t + 1] - offsets[t])
+        for j in range(total.size):
+            out[t, j] = total[j] / weight
+
+
+@njit(nogil=True, cache=True)
+def augment_in_tracks(rows, offsets, members, of, epsilon, start, stop, out):
+    """``out[i]``: the mean of the images of i's track by ``1 / (d + epsilon)``, d their squared distance to i."""
+    width = rows.shape[1]
+    whole = width // LANES * LANES
+    lanes = np.empty(LANES, np.float32)
+    total = np.empty(width, np.float64)
+    for i in range(start, stop):
+        total[:] = 0
+        weights = 0.0
+        own = rows[i]
+        for at in range(offsets[of[i]], offsets[of[i] + 1]):
+            other = rows[members[at]]
+            lanes[:] = 0
+            for j in range(0, whole, LANES):
+                for lane in range(LANES):
+                    difference = own[j + lane] - other[j + lane]
+                    lanes[lane] += difference * difference
+            distance = np.float64(0)
+            for lane in range(LANES):
+                distance += lanes[lane]
+            for j in range(whole, width):
+                difference = np.float64(own[j]) - other[j]
+                distance += difference * difference
+            weight = 1 / (distance + epsilon)
+            weights += weight
+            for j in range(width):
+                total[j] += weight * other[j]
+        for j in range(width):
+            out[i, j] = total[j] / weights
+
+
+@njit(nogil=True, cache=True)
+def reduce_tracks(distances, offsets, members, how, k, start, stop, out):
+    """``out[i, t]``: the least, mean or greatest of the ``k`` smallest (0: all) distances from row i to track t.
+
+    Entries of +inf do not count; a track of nothing else gets +inf.
+    """
+    longest = 0
+    for t in range(offsets.size - 1):
+        longest = max(longest, offsets[t + 1] - offsets[t])
+    found = np.empty(longest, np.float32)
+    for i in range(start, stop):
+        row = distances[i]
+        for t in range(offsets.size - 1):
+            count = 0
+            for at in range(offsets[t], offsets[t + 1]):
+                value = row[members[at]]
+                if value < INFINITE:
+                    found[count] = value
+                    count += 1
+            if 0 < k < count:
+                found[:count].sort()
+                count = k
+            out[i, t] = _reduced(found[:count], how) if count else INFINITE
+
+
+@njit(nogil=True, cache=True)
+def _reduced(values, how):
+    """The least, the mean or the greatest of at least one value."""
+    if how == MEAN:
+        total = 0.0
+        for value in values:
+            total += value
+        return np.float32(total / values.size)
+    best = values[0]
+    for value in values:
+        if (how == LEAST and value < best) or (how == GREATEST and value > best):
+            best = value
+    return best
+
+
+@njit(nogil=True, cache=True)
+def give_nearest_first(strip, queries, by_track, offsets, members, later, start, stop):
+    """Rows ``start:stop`` of a strip, in place: distances of images -> the distance of their track, and ``later``
+    more unless nobody of the track is nearer. Row i of the strip is row ``queries[i]`` of ``by_track``."""
+    for i in range(start, stop):
+        row, values = strip[i], by_track[queries[i]]
+        for t in range(offsets.size - 1):
+            nearest = INFINITE
+            for at in range(offsets[t], offsets[t + 1]):
+                nearest = min(nearest, row[members[at]])
+            for at in range(offsets[t], offsets[t + 1]):
+                j = members[at]
+                row[j] = values[t] if row[j] == nearest else values[t] + later

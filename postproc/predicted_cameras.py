@@ -1,0 +1,85 @@
+"""Cameras that nobody has written down: groups of images by a camera model's features.
+
+Source: layumi/AICIty-reID-2020, ``pytorch/fast_submit_baidu.py`` (AI City 2020, first): features of four camera
+models of length 1/2 side by side, DBSCAN over queries and gallery, then unknown ones from their track.
+"""
+
+import numpy as np
+
+from postproc import checks
+from postproc.dbscan import clusters
+from postproc.l2_normalize import l2_normalize
+from postproc.pairwise import among
+from postproc.tiles import PairwiseTiles
+from postproc.types import Floats, Ints
+
+
+def predict_cameras(
+    query_aux: Floats, gallery_aux: Floats, *, eps: float = 0.3, min_samples: int = 50, shortest: float = 0.0
+) -> tuple[Ints, Ints]:
+    """Groups of images that a camera model finds alike, as cameras: ``query_cam`` and ``gallery_cam``.
+
+    An image with ``min_samples`` images, queries and gallery, within ``eps`` of it, itself counted, is a core;
+    cores within ``eps`` of each other are of one camera, and another image is of the camera of the nearest core
+    within ``eps``, or unknown.
+
+    Takes:   query_aux (nq, a), gallery_aux (ng, a) float32 of any length.
+    Returns: (nq,) and (ng,) int64, cameras numbered by their first core, -1 unknown: data for
+             :func:`postproc.camera_penalty` and everything else that takes cameras.
+    eps:     0 to 4, in 2 - 2 cosine. Small: few images in many groups; 2 and more: one camera.
+    min_samples: 1 or more. Less than a camera has images, more than an object has, whose images are alike too.
+    shortest: an image whose feature is shorter is unknown and counts nowhere. A mean of several models' unit
+             vectors is short where they disagree. 0: all count.
+    Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
+    Cost:    two products of all by all, half of each computed; memory: a tile a thread.
+    Differs: of several cameras within reach, an image that is no core takes the nearest; scikit-learn takes the
+             one with the first core. There, similarities of features as given are clustered: what is much shorter
+             than 1 is near nobody, here by ``shortest``.
+
+    >>> predict_cameras([[1.0, 0.0], [0.0, 1.0]], [[2.0, 0.1], [0.1, 3.0], [-1.0, 0.0]], min_samples=2)
+    (array([0, 1]), array([ 0,  1, -1]))
+    """
+    checks.between("eps", eps, 0, 4)
+    checks.whole("min_samples", min_samples, 1)
+    checks.finite("shortest", shortest)
+    query, gallery = checks.features("query_aux", query_aux), checks.features("gallery_aux", gallery_aux)
+    checks.same_width("query_aux", query, "gallery_aux", gallery)
+    images = np.concatenate([query, gallery])
+    checks.not_empty("query_aux and gallery_aux", images)
+    cams = np.full(len(images), -1)
+    clear = np.linalg.norm(images, axis=1) >= shortest
+    if clear.any():
+        cams[clear] = clusters(PairwiseTiles(among(l2_normalize(images[clear]))), eps, min_samples)
+    return cams[: len(query)], cams[len(query) :]
+
+
+def complete_cameras(
+    query_cam: Ints, gallery_cam: Ints, query_track: Ints, gallery_track: Ints
+) -> tuple[Ints, Ints]:
+    """Give unknown cameras the one that the rest of the track has, where the known ones there agree.
+
+    Takes:   cameras and tracks (nq,), (ng,) int, -1 unknown and none. Queries have no tracks in most competitions:
+             their clusters, by :func:`postproc.cluster_queries`, do as well.
+    Returns: ``query_cam`` and ``gallery_cam`` (nq,), (ng,) int64, new arrays.
+    Raises:  ValueError for lengths that do not fit.
+    Cost:    O(n log n).
+
+    >>> complete_cameras([3, -1, -1], [-1, 4, 5, -1], [0, 0, -1], [7, 7, 8, 8])
+    (array([ 3,  3, -1]), array([4, 4, 5, 5]))
+    """
+    return (
+        _completed("query_cam", query_cam, "query_track", query_track),
+        _completed("gallery_cam", gallery_cam, "gallery_track", gallery_track),
+    )
+
+
+def _completed(cam_name: str, cam: Ints, track_name: str, track: Ints) -> Ints:
+    images = len(cam)
+    cams, tracks = checks.labels(cam_name, cam, images), checks.labels(track_name, track, images)
+    known = (cams >= 0) & (tracks >= 0)
+    pairs = np.unique(np.stack([tracks[known], cams[known]]), axis=1)  # every track with every camera in it
+    found, first, count = np.unique(pairs[0], return_index=True, return_counts=True)
+    agreed = dict(zip(found[count == 1], pairs[1, first[count == 1]], strict=True))
+    unknown = np.flatnonzero((cams < 0) & (tracks >= 0))
+    cams[unknown] = [agreed.get(track, -1) for track in tracks[unknown]]
+    return cams

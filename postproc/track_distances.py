@@ -1,0 +1,153 @@
+"""Distances to tracks instead of images, answered image by image, so that whatever comes after stays the same.
+
+Sources: VeRi's image-to-track protocol (Liu et al., "PROVID", TMM 2018): the nearest image of the track; IOSB-VeRi
+2020, ``tools/ensembling_different_models.py``: the same for orientations; Xuanmeng-Zhang/AICITY2021-Track2: the
+largest similarity of part features over a track. Between sets: Dubuisson and Jain, "A modified Hausdorff distance
+for object matching", ICPR 1994.
+"""
+
+import numpy as np
+
+from postproc import checks, kernels, nearest, pairwise, runtime
+from postproc.pairwise import Pairwise
+from postproc.tiles import PairwiseTiles
+from postproc.tracks import Tracks
+from postproc.types import Distances, Floats, Gallery, Nearest, Query
+
+REDUCE = ("min", "mean", "max")
+
+
+def track_distances(
+    query: Query | Pairwise,
+    gallery: Gallery | None,
+    gallery_track: np.ndarray,
+    query_track: np.ndarray | None = None,
+    *,
+    reduce: str = "min",
+    k: int | None = None,
+    query_reduce: str = "min",
+    top_k: int | None = None,
+) -> Distances | Nearest:
+    """Measure every query, or the track of every query, against the track of every gallery image.
+
+    ``out[i, j] = query_reduce over the images a of i's track (reduce over the images b of j's track |a - b|^2)``.
+
+    Takes:   query (nq, d), gallery (ng, d) float32, used as they are; or one :class:`Pairwise` and None;
+             gallery_track (ng,), query_track (nq,) int, -1 for an image of no track, which is a track of its own.
+             Without query_track every query stands for itself.
+    Returns: (nq, ng) float32, squared Euclidean distance; the images of one track are exactly equally far from
+             everybody. With ``top_k`` the :class:`Nearest` of every query.
+    reduce:  "min": the nearest image of the track. "mean": of all its images. "max": the farthest.
+    k:       1 or more: only the k nearest images of the track count, or as many as it has. None: all. With "mean"
+             a compromise between one lucky image and all; with "max" the k-th nearest; nothing to "min".
+    query_reduce: the same over the images of the query's track. "min" and "min": the two nearest images. "min" and
+             "max": Hausdorff's distance, from the query's side; "min" and "mean": the modified one.
+    top_k:   1 or more, cut to the gallery.
+    Raises:  ValueError for lengths that do not fit, a setting out of range, NaN or infinity.
+    Cost:    one product, nq ng d multiply-adds; memory: the answer, one of queries by tracks, a strip of 128 MiB.
+
+    >>> q, g = np.array([[0.0]], np.float32), np.array([[1.0], [2.0], [3.0]], np.float32)
+    >>> track_distances(q, g, np.array([0, -1, 0]))
+    array([[1., 4., 1.]], dtype=float32)
+    >>> track_distances(q, g, np.array([0, -1, 0]), reduce="mean")
+    array([[5., 4., 5.]], dtype=float32)
+    """
+    _check(reduce, k, query_reduce)
+    if top_k is not None:
+        checks.whole("top_k", top_k, 1)
+    pairs = pairwise.of(query, gallery)
+    nq, ng = pairs.sizes
+    tracks, groups = _tracks(gallery_track, query_track, pairs.sizes)
+    by_track = np.empty((nq, tracks.count), np.float32)
+
+    def take(strip: np.ndarray, queries: np.ndarray) -> None:
+        by_track[queries] = _reduced(strip, tracks, reduce, k)
+
+    nearest.strips(PairwiseTiles(pairs), take, what="distances to tracks")
+    return nearest.answer_without_distances(
+        nq, ng, spreading(_joined(by_track, groups, query_reduce), tracks), top_k=top_k
+    )
+
+
+def pool_distances(
+    distances: Distances,
+    gallery_track: np.ndarray,
+    query_track: np.ndarray | None = None,
+    *,
+    reduce: str = "min",
+    k: int | None = None,
+    query_reduce: str = "min",
+) -> Distances:
+    """:func:`track_distances` for distances that exist already, of any kind.
+
+    Takes:   distances (nq, ng) float32, any unit; +inf entries stay +inf and do not count for anybody;
+             gallery_track (ng,), query_track (nq,) int, -1 for an image of no track.
+    Returns: (nq, ng) float32, same unit. Of similarities s hand over -s: "min" is their maximum.
+    reduce, k, query_reduce: as there.
+    Raises:  ValueError for NaN, -inf, lengths that do not fit or a setting out of range.
+    Cost:    O(nq ng) time; the answer and one of queries by tracks.
+
+    >>> pool_distances(np.array([[3.0, 8.0, 1.0]], np.float32), np.array([5, -1, 5]))
+    array([[1., 8., 1.]], dtype=float32)
+    """
+    _check(reduce, k, query_reduce)
+    given = checks.distances("distances", distances)
+    tracks, groups = _tracks(gallery_track, query_track, given.shape)
+    spread = spreading(_joined(_reduced(given, tracks, reduce, k), groups, query_reduce), tracks)
+    out = np.empty_like(given)
+    spread(out, np.arange(len(out)))
+
+    def keep_infinity(start: int, stop: int) -> None:
+        np.copyto(out[start:stop], np.float32(np.inf), where=np.isinf(given[start:stop]))
+
+    runtime.over_rows(keep_infinity, len(out), what="distances to tracks")
+    return out
+
+
+def spreading(by_track: Floats, tracks: Tracks) -> nearest.Change:
+    """A function that gives the images of a strip (queries, gallery) the distances of their tracks."""
+
+    def spread(strip: np.ndarray, queries: np.ndarray) -> None:
+        def fill(start: int, stop: int) -> None:
+            np.take(by_track[queries[start:stop]], tracks.of, axis=1, out=strip[start:stop], mode="clip")
+
+        runtime.over_rows(fill, len(strip), what="distances to tracks")
+
+    return spread
+
+
+def _check(reduce: str, k: int | None, query_reduce: str) -> None:
+    checks.one_of("reduce", reduce, REDUCE)
+    if k is not None:
+        checks.whole("k", k, 1)
+    checks.one_of("query_reduce", query_reduce, REDUCE)
+
+
+def _tracks(
+    gallery_track: np.ndarray, query_track: np.ndarray | None, sizes: tuple[int, int]
+) -> tuple[Tracks, Tracks | None]:
+    tracks = Tracks.by(checks.labels("gallery_track", gallery_track, sizes[1]))
+    if query_track is None:
+        return tracks, None
+    return tracks, Tracks.by(checks.labels("query_track", query_track, sizes[0]))
+
+
+def _reduced(distances: Floats, tracks: Tracks, reduce: str, k: int | None) -> Floats:
+    """(n, ng) -> (n, tracks)."""
+    kernel = kernels.of(distances)
+    how = {"min": kernel.LEAST, "mean": kernel.MEAN, "max": kernel.GREATEST}[reduce]
+    out = np.empty((len(distances), tracks.count), np.float32)
+
+    def fill(start: int, stop: int) -> None:
+        kernel.reduce_tracks(distances, tracks.offsets, tracks.members, how, k or 0, start, stop, out)
+
+    runtime.over_rows(fill, len(distances), what="distances to tracks")
+    return out
+
+
+def _joined(by_track: Floats, groups: Tracks | None, reduce: str) -> Floats:
+    """(nq, tracks): what the queries of one track have in common."""
+    if groups is None:
+        return by_track
+    joined = _reduced(np.ascontiguousarray(by_track.T), groups, reduce, None)
+    return np.ascontiguousarray(joined.T)[groups.of]
