@@ -227,7 +227,7 @@ def _shape(state: Mapping[str, Any]) -> str:
 
 def heading(scored: bool) -> str:
     """The heading of :func:`text`'s columns."""
-    return f"{'step':<16} {'what':<44} {'shape':<24} {'seconds':>8} {'peak MB':>8}" + (
+    return f"{'step':<24} {'what':<36} {'shape':<24} {'seconds':>8} {'peak MB':>8}" + (
         "     mAP" if scored else ""
     )
 
@@ -236,4 +236,4 @@ def text(line: Line) -> str:
     """One line of the table."""
     peak = "-" if line.peak_bytes is None else f"{line.peak_bytes / 2**20:.0f}"
     mAP = "" if line.mAP is None else f" {line.mAP:7.4f}"
-    return f"{line.step:<16} {printable(line.what):<44.44} {line.shape:<24} {line.seconds:8.2f} {peak:>8}{mAP}"
+    return f"{line.step:<24} {printable(line.what):<36.36} {line.shape:<24} {line.seconds:8.2f} {peak:>8}{mAP}"

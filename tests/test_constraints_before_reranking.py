@@ -1,4 +1,4 @@
-"""Clusters, tracks and cameras put into all three blocks before re-ranking, as the winners of 2020 and 2021 did."""
+"""Clusters, tracks and cameras in all three blocks before re-ranking, as in AI City 2020 and 2021."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def layumi(shared):
 
 
 def rules(released, rows, columns):
-    """AI City 2020's first: 0.3 for one predicted camera, else 0.1 for one direction; 0.2 for one camera cluster."""
+    """AI City 2020's first: 0.3 for one predicted camera, else 0.1 for one direction; 0.2 for one cluster."""
     cams = {"q": released["q_cam_pred"], "g": released["g_cam_pred"]}
     clusters = {side: released[f"camcluster_completed_{side}"] for side in "qg"}
     directions = {side: released[f"{side}_direction"] for side in "qg"}
@@ -117,7 +117,7 @@ def test_runner_up_of_2021(shared):
 
 
 def test_a_negative_distance_keeps_its_sign_unless_squared_before():
-    """rerank_distances(power=2) of 2 - 2 s and power 1 of its square differ where s is above 1, as inside clusters."""
+    """Of 2 - 2 s to the power 2 and of its square: they differ where s is above 1, as inside clusters."""
     s = np.array([[1.1, 0.5, 0.2], [0.5, 1.0, 0.3], [0.2, 0.3, 1.0]])
     parts = [s[:1, 1:], s[:1, :1], s[1:, 1:]]
     kept = rerank_distances(*(2 - 2 * part for part in parts), k1=1, k2=1, power=2)

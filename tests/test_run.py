@@ -55,6 +55,15 @@ def test_fifth_place_on_the_demo(city, tmp_path, capsys):
     assert str(city / "test_track_id.txt") in record["inputs"]
 
 
+def test_tracks_and_cameras_help_where_they_are_true(city, tmp_path):
+    assert run.main(["--features", str(city), "--recipe", "structure", "--out", str(tmp_path)]) == 0
+    by_step = {step["step"]: step["mAP"] for step in json.loads((tmp_path / "run.json").read_text())["steps"]}
+    chain = ["concat", "weighted_track_mean", "rerank_tracks", "mask_same_camera", "one_track_per_camera"]
+    scores = [by_step[name] for name in chain]
+    assert scores == sorted(scores)
+    assert by_step["rewrite_tracks"] >= by_step["one_track_per_camera"] - 0.01
+
+
 def test_resolved_recipe_runs_again_to_the_same_bytes(city, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     options = ["--features", str(city)]
