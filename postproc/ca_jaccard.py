@@ -74,8 +74,7 @@ def ca_jaccard(
     checks.between("power", power, 0.01, 64)
     for name, value in (("camera_sets", camera_sets), ("camera_means", camera_means), ("normalize", normalize)):
         checks.flag(name, value)
-    if top_k is not None:
-        checks.whole("top_k", top_k, 1)
+    checks.top_k(top_k)
     pairs = pairwise.of(query, gallery, unit=True)
     nq, ng = pairs.sizes
     query_cam, gallery_cam = (

@@ -18,6 +18,12 @@ def whole(name: str, value: int, smallest: int) -> None:
         raise ValueError(f"{name}: wanted a whole number, {smallest} or more, got {value!r}")
 
 
+def top_k(value: int | None) -> None:
+    """Refuse what is neither None nor a whole number of 1 or more."""
+    if value is not None:
+        whole("top_k", value, 1)
+
+
 def between(name: str, value: float, smallest: float, largest: float) -> None:
     """Refuse a number outside ``smallest .. largest``."""
     if not _is_number(value) or not smallest <= value <= largest:
@@ -73,6 +79,15 @@ def same_width(left_name: str, left: np.ndarray, right_name: str, right: np.ndar
             f"{left_name} and {right_name}: wanted the same width, "
             f"got {left.shape[1]} and {right.shape[1]} numbers an image"
         )
+
+
+def sides(query: Any, gallery: Any) -> tuple[np.ndarray, np.ndarray]:
+    """(nq, d) and (ng, d) features, checked, of one width, neither empty."""
+    query, gallery = features("query", query), features("gallery", gallery)
+    same_width("query", query, "gallery", gallery)
+    not_empty("query", query)
+    not_empty("gallery", gallery)
+    return query, gallery
 
 
 def distances(name: str, value: Any) -> np.ndarray:

@@ -116,8 +116,7 @@ def coarse_to_fine_codes(
     for left, right, limit in zip(queries, galleries, thresholds, strict=True):
         checks.same_width("query_codes", left, "gallery_codes", right)
         checks.whole("thresholds", limit, 0)
-    if top_k is not None:
-        checks.whole("top_k", top_k, 1)
+    checks.top_k(top_k)
     order = sorted(range(len(queries)), key=lambda at: queries[at].shape[1])
     query, widths = _flat([queries[at] for at in order])
     gallery, _ = _flat([galleries[at] for at in order])

@@ -48,8 +48,7 @@ def hamming_codes(query_codes: Any, gallery_codes: Any, *, top_k: int | None = N
     """
     query_codes, gallery_codes = packed("query_codes", query_codes), packed("gallery_codes", gallery_codes)
     checks.same_width("query_codes", query_codes, "gallery_codes", gallery_codes)
-    if top_k is not None:
-        checks.whole("top_k", top_k, 1)
+    checks.top_k(top_k)
     query, gallery = words(query_codes), words(gallery_codes)
     kernel = kernels.of(query)
 

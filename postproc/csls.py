@@ -84,8 +84,7 @@ def csls_distances(distances: Distances, *, k: int = 10, top_k: int | None = Non
 
 def _check(k: int, top_k: int | None) -> None:
     checks.whole("k", k, 1)
-    if top_k is not None:
-        checks.whole("top_k", top_k, 1)
+    checks.top_k(top_k)
 
 
 def _columns(matrix: Floats) -> Iterator[Floats]:

@@ -88,8 +88,7 @@ def diffusion(
     checks.between("tolerance", tolerance, 0, 1)
     if eigenpairs is not None:
         checks.whole("eigenpairs", eigenpairs, 1)
-    if top_k is not None:
-        checks.whole("top_k", top_k, 1)
+    checks.top_k(top_k)
     pairs = pairwise.of(query, gallery, unit=True)
     tiles = PairwiseTiles(pairs.of_gallery())
     classes = tiles.layout.inverse

@@ -40,8 +40,7 @@ def dis_sim(query: Query, gallery: Gallery, *, k: int = 5, top_k: int | None = N
     """
     query, gallery = checks.features("query", query), checks.features("gallery", gallery)
     checks.whole("k", k, 1)
-    if top_k is not None:
-        checks.whole("top_k", top_k, 1)
+    checks.top_k(top_k)
     pairs = sqeuclidean(query, gallery)
     tiles = PairwiseTiles(pairs)
     near = nearest.of_all(PairwiseTiles(pairs.of_gallery()), k).rows

@@ -43,10 +43,7 @@ def discriminative_expansion(
     >>> discriminative_expansion(q, g, k=1, negatives=1)[0].round(3)
     array([[0.949, 0.316]], dtype=float32)
     """
-    query, gallery = checks.features("query", query), checks.features("gallery", gallery)
-    checks.same_width("query", query, "gallery", gallery)
-    checks.not_empty("query", query)
-    checks.not_empty("gallery", gallery)
+    query, gallery = checks.sides(query, gallery)
     checks.whole("k", k, 1)
     checks.whole("negatives", negatives, 0)
     checks.one_of("expand", expand, ("query", "gallery"))

@@ -51,8 +51,7 @@ def ecn(
     checks.whole("t", t, 1)
     checks.whole("q", q, 0)
     checks.one_of("measure", measure, MEASURES)
-    if top_k is not None:
-        checks.whole("top_k", top_k, 1)
+    checks.top_k(top_k)
     pairs = pairwise.of(query, gallery, unit=True)
     if measure == "cosine" and isinstance(query, Pairwise):
         raise ValueError('measure: wanted "rank_lists" with a Pairwise, got "cosine", which needs features')

@@ -61,10 +61,7 @@ def gcr(
     >>> gcr(q, g, np.array([0]), np.array([1, 1]), k1=2, k2=1, rounds=1)[0].round(2)
     array([[0.99, 0.11]], dtype=float32)
     """
-    query, gallery = checks.features("query", query), checks.features("gallery", gallery)
-    checks.same_width("query", query, "gallery", gallery)
-    checks.not_empty("query", query)
-    checks.not_empty("gallery", gallery)
+    query, gallery = checks.sides(query, gallery)
     cameras = (
         checks.labels("query_cam", query_cam, len(query)),
         checks.labels("gallery_cam", gallery_cam, len(gallery)),

@@ -48,8 +48,7 @@ def gnn_rerank(
     checks.whole("k1", k1, 1)
     checks.whole("k2", k2, 1)
     checks.between("lambda_value", lambda_value, 0, 1)
-    if top_k is not None:
-        checks.whole("top_k", top_k, 1)
+    checks.top_k(top_k)
     tiles = PairwiseTiles(pairwise.of(query, gallery, unit=True))
     nq = tiles.layout.nq
     lists = nearest.of_all(tiles, max(k1, k2))

@@ -70,8 +70,7 @@ def kwf(
     checks.one_of("weighting", weighting, WEIGHTINGS)
     for name, value in (("own", own), ("mean", mean), ("camera_penalty", camera_penalty)):
         checks.between(name, value, -1000, 1000)
-    if top_k is not None:
-        checks.whole("top_k", top_k, 1)
+    checks.top_k(top_k)
     pairs = pairwise.of(query, gallery, unit=True)
     nq, ng = pairs.sizes
     query_cam = checks.labels("query_cam", query_cam, nq)

@@ -49,8 +49,7 @@ def lbr(
     """
     checks.whole("k", k, 1)
     checks.between("temperature", temperature, 0.001, 1000)
-    if top_k is not None:
-        checks.whole("top_k", top_k, 1)
+    checks.top_k(top_k)
     tiles = PairwiseTiles(pairwise.of(query, gallery, unit=True))
     kernel = kernels.of(np.empty(0))
     nq = tiles.layout.nq

@@ -138,8 +138,7 @@ def learned_distances(
     array([[818. , -40.5]], dtype=float32)
     """
     checks.flag("psd", psd)
-    if top_k is not None:
-        checks.whole("top_k", top_k, 1)
+    checks.top_k(top_k)
     settings = Settings(method, components, ridge, cross_camera, different_weight, pca, rounds, seed)
     data = _checked(query, gallery, train, train_pid, train_cam, settings)
     query, gallery, positive = _mapped(data, positive=psd, centred=True)

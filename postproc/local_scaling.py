@@ -64,8 +64,7 @@ def local_scaling(
     if query_k is not None:
         checks.whole("query_k", query_k, 1)
     checks.one_of("method", method, METHODS)
-    if top_k is not None:
-        checks.whole("top_k", top_k, 1)
+    checks.top_k(top_k)
     pairs = measured(query, gallery, metric)
     tiles = PairwiseTiles(pairs)
     kernel = kernels.of(np.empty(0))

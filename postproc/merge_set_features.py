@@ -51,10 +51,7 @@ def merge_set_features(
     array([[0.832, 0.555],
            [0.555, 0.832]], dtype=float32)
     """
-    query, gallery = checks.features("query", query), checks.features("gallery", gallery)
-    checks.same_width("query", query, "gallery", gallery)
-    checks.not_empty("query", query)
-    checks.not_empty("gallery", gallery)
+    query, gallery = checks.sides(query, gallery)
     checks.whole("k", k, 1)
     checks.between("beta", beta, 0.001, 1000)
     checks.between("step", step, 0, 10)

@@ -49,8 +49,7 @@ def mutual_proximity(
     array([[0.667, 1.   , 1.   ]], dtype=float32)
     """
     checks.one_of("method", method, ("normal", "empirical"))
-    if top_k is not None:
-        checks.whole("top_k", top_k, 1)
+    checks.top_k(top_k)
     pairs = measured(query, gallery, metric)
     among = PairwiseTiles(arranged(pairs, "gallery", "gallery"))
     change = _normal(among, metric == "euclidean") if method == "normal" else _empirical(among)

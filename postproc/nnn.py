@@ -40,8 +40,7 @@ def nnn(
     checks.same_width("gallery", gallery, "train", bank)
     checks.whole("k", k, 1)
     checks.between("alpha", alpha, 0, 64)
-    if top_k is not None:
-        checks.whole("top_k", top_k, 1)
+    checks.top_k(top_k)
     tiles = PairwiseTiles(of(query, gallery, unit=True))
     found = nearest.of_queries(PairwiseTiles(of(gallery, bank, unit=True)), k)
     bias = 1 - 0.5 * mean_of_finite(found.distances)

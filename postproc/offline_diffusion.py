@@ -73,8 +73,7 @@ def offline_diffusion(
         checks.between("query_gamma", query_gamma, 0, 64)
     checks.whole("iterations", iterations, 0)
     checks.between("tolerance", tolerance, 0, 1)
-    if top_k is not None:
-        checks.whole("top_k", top_k, 1)
+    checks.top_k(top_k)
     pairs = pairwise.of(query, gallery, unit=True)
     among_all = graph == "all"
     tiles = PairwiseTiles(pairs if among_all else pairs.of_gallery())

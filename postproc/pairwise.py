@@ -139,11 +139,7 @@ def of(query: Any, gallery: Any = None, *, unit: bool = False) -> Pairwise:
 
 def sqeuclidean(query: Any, gallery: Any) -> Pairwise:
     """Squared Euclidean distance of (nq, d) and (ng, d) features, as a :class:`Pairwise`."""
-    query = read_only(checks.features("query", query))
-    gallery = read_only(checks.features("gallery", gallery))
-    checks.same_width("query", query, "gallery", gallery)
-    checks.not_empty("query", query)
-    checks.not_empty("gallery", gallery)
+    query, gallery = map(read_only, checks.sides(query, gallery))
     return Pairwise((FeatureTerm(query, gallery),), (len(query), len(gallery)))
 
 

@@ -74,10 +74,7 @@ def query_expansion(
     >>> query_expansion(q, g, k=1, renormalize=False)[0]
     array([[0.5, 0.5]], dtype=float32)
     """
-    query, gallery = checks.features("query", query), checks.features("gallery", gallery)
-    checks.same_width("query", query, "gallery", gallery)
-    checks.not_empty("query", query)
-    checks.not_empty("gallery", gallery)
+    query, gallery = checks.sides(query, gallery)
     checks.whole("k", k, 0)
     checks.between("alpha", alpha, 0, 64)
     checks.flag("decay", decay)

@@ -19,8 +19,7 @@ def rank(distances: Distances, *, top_k: int | None = None) -> Ranking:
     array([[ 1,  3,  0, -1]], dtype=int32)
     """
     values = checks.distances("distances", distances)
-    if top_k is not None:
-        checks.whole("top_k", top_k, 1)
+    checks.top_k(top_k)
     k = values.shape[1] if top_k is None else min(top_k, values.shape[1])
     if k <= values.shape[1] // 8:
         return nearest.smallest(values, k).rows

@@ -59,8 +59,7 @@ def rdp(
     checks.between("sigma", sigma, 0.01, 100)
     checks.between("mu", mu, 0, 100)
     checks.whole("iterations", iterations, 0)
-    if top_k is not None:
-        checks.whole("top_k", top_k, 1)
+    checks.top_k(top_k)
     pairs = pairwise.of(query, gallery)
     tiles = PairwiseTiles(pairs)
     classes, nq = tiles.layout.inverse, tiles.layout.nq

@@ -139,8 +139,7 @@ def _check(k1: int, k2: int, lambda_value: float, power: float, top_k: int | Non
     checks.whole("k2", k2, 1)
     checks.between("lambda_value", lambda_value, 0, 1)
     checks.between("power", power, 0.01, 64)
-    if top_k is not None:
-        checks.whole("top_k", top_k, 1)
+    checks.top_k(top_k)
 
 
 def _finite(name: str, value: Any) -> np.ndarray:

@@ -52,8 +52,7 @@ def rerank_attributes(
     checks.whole("k1", k1, 1)
     checks.whole("k2", k2, 1)
     checks.between("lambda_value", lambda_value, 0, 1)
-    if top_k is not None:
-        checks.whole("top_k", top_k, 1)
+    checks.top_k(top_k)
     pairs = pairwise.of(query, gallery)
     attributes = attribute_pairs(query_aux, gallery_aux, confusions, expected=expected)
     return rerank_tiles(

@@ -75,8 +75,7 @@ def rerank_tracks(
     check(threshold, epsilon)
     checks.one_of("order", order, ("nearest", "row"))
     checks.flag("normalize_twice", normalize_twice)
-    if top_k is not None:
-        checks.whole("top_k", top_k, 1)
+    checks.top_k(top_k)
     query, gallery = checks.features("query", query), checks.features("gallery", gallery)
     images = sqeuclidean(query, gallery)
     tracks = Tracks.by(checks.labels("gallery_track", gallery_track, len(gallery)))

@@ -93,8 +93,7 @@ def rewrite_ranking(
     array([[0, 2, 1]], dtype=int32)
     """
     _check(by, inside, depth, offset)
-    if top_k is not None:
-        checks.whole("top_k", top_k, 1)
+    checks.top_k(top_k)
     groups, _, _ = _groups(gallery_track, gallery_order, np.size(gallery_track))
     given = checks.ranking("ranking", ranking, len(groups.members))
     width = given.shape[1] if top_k is None else top_k

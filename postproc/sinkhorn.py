@@ -100,8 +100,7 @@ def sinkhorn_distances(
 def _check(temperature: float, half_rounds: int, top_k: int | None) -> None:
     checks.between("temperature", temperature, 1e-4, 1e6)
     checks.whole("half_rounds", half_rounds, 0)
-    if top_k is not None:
-        checks.whole("top_k", top_k, 1)
+    checks.top_k(top_k)
 
 
 def _walk(matrix: Floats, order: np.ndarray, use: Change) -> None:

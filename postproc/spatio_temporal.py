@@ -230,8 +230,7 @@ def _prepared(
     checks.whole("bin_frames", bin_frames, 1)
     checks.whole("bins", bins, 1)
     checks.between("sigma", sigma, 0, 1e6)
-    if top_k is not None:
-        checks.whole("top_k", top_k, 1)
+    checks.top_k(top_k)
     features = not isinstance(query, Pairwise)
     if features:
         query, gallery = (

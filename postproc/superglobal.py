@@ -50,8 +50,7 @@ def superglobal(
     checks.whole("shortlist", shortlist, 1)
     checks.whole("k", k, 0)
     checks.between("beta", beta, 0, 100)
-    if top_k is not None:
-        checks.whole("top_k", top_k, 1)
+    checks.top_k(top_k)
     query, gallery = l2_normalize(query), l2_normalize(gallery)
     tiles = PairwiseTiles(sqeuclidean(query, gallery))
     layout = tiles.layout

@@ -53,8 +53,7 @@ def track_distances(
     array([[5., 4., 5.]], dtype=float32)
     """
     _check(reduce, k, query_reduce)
-    if top_k is not None:
-        checks.whole("top_k", top_k, 1)
+    checks.top_k(top_k)
     pairs = pairwise.of(query, gallery)
     nq, ng = pairs.sizes
     tracks, groups = _tracks(gallery_track, query_track, pairs.sizes)

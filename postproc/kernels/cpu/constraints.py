@@ -36,9 +36,9 @@ def scale_by_table(distances, rows, columns, table, start, stop):
 def add_combinations(distances, left, right, start, stop):
     """``distances[i] += sum_c left[i, c] right[c]``, the same bits wherever equal rows and columns stand."""
     sums = np.empty(CHUNK)
-    for i in range(start, stop):
-        for first in range(0, right.shape[1], CHUNK):
-            last = min(first + CHUNK, right.shape[1])
+    for first in range(0, right.shape[1], CHUNK):
+        last = min(first + CHUNK, right.shape[1])
+        for i in range(start, stop):
             sums[:] = 0
             for c in range(right.shape[0]):
                 if left[i, c] != 0:
