@@ -203,7 +203,11 @@ def _remedy(missing: list[str], state: set[str]) -> str:
         )
     if any(name.endswith(("_track", "_order")) for name in missing):
         return "give the track file with --tracks or a track column in gallery.csv"
-    if any(name.endswith(("_cam", "_frame", "_pid")) for name in missing):
+    if any(name.endswith("_aux") for name in missing):
+        return 'name the side model in the branch, auxiliary = ["MODEL"]'
+    if any(name.endswith("_cam_prob") for name in missing):
+        return "it is for probabilities computed elsewhere, from Python; use camera_penalty"
+    if any(name.endswith(("_cam", "_frame", "_pid", "_scene", "_quality")) for name in missing):
         return "give the column in query.csv and gallery.csv"
     if "query_distances" in missing or "gallery_distances" in missing:
         return "it is for distances computed elsewhere, from Python; use rerank"

@@ -91,6 +91,8 @@ def objection(step: Step, settings: Mapping[str, Any], labels: frozenset[str]) -
         for side, count in (("query", 2), ("gallery", 6), ("train", 6))
     }
     toy["distances"] = ((toy["query"][:, None] - toy["gallery"]) ** 2).sum(axis=2)
+    for side in ("query", "gallery"):
+        toy |= {f"{side}_aux": toy[side][:, :2], f"{side}_quality": np.abs(toy[side][:, 0])}
     for label in labels - set(toy):
         toy[label] = np.arange(2 if label.startswith("query") else 6) // (2 if label.endswith("_pid") else 1) % 3
     try:

@@ -10,7 +10,7 @@ from postproc import checks, kernels, runtime
 from postproc.types import Floats
 
 LARGEST = 1e30  # of a penalty: what float32 holds, plus this, is still what float32 holds
-BLOCK = 16  # rows at a time: they stay in the processor's memory
+BLOCK = 16  # rows at a time, few enough for the processor's cache
 
 
 def adjusted(given: Floats, change: Callable[..., None], *data: Any) -> Floats:

@@ -90,7 +90,7 @@ class PairwiseTiles:
 
     ``cameras`` (nq,), (ng,) are given by a method that looks at cameras apart from any penalty: then images of
     two cameras are never one class, and the attribute ``cameras`` (classes,) tells them apart. An image of unknown
-    camera gets a code below 0 that only its copies share. ``layout``: one that tells apart at least as many images.
+    camera gets a code below 0 that only its copies share. ``layout``: one made for a sum with other terms.
     """
 
     symmetric = True
