@@ -90,9 +90,14 @@ def measure(size: str, name: str) -> dict[str, float]:
     state: State = {"query": query, "gallery": gallery}
     state |= {"query_cam": random.integers(0, CAMERAS, nq), "gallery_cam": random.integers(0, CAMERAS, ng)}
     state |= {"gallery_track": random.permutation(ng) // 20, "query_track": random.permutation(nq) // 2}
+    for side, count in (("query", nq), ("gallery", ng)):
+        state |= {f"{side}_scene": state[f"{side}_cam"] // 5, f"{side}_frame": random.integers(0, 99_999, count)}
+        state |= {f"{side}_quality": random.integers(0, 30_000, count).astype(np.float32)}
+        state |= {f"{side}_aux": state[side][:, :256]}
+        state |= {f"{side}_cam_prob": np.full((count, CAMERAS), 1 / CAMERAS, np.float32)}
     rows = min(ng, 2000)  # the features know nothing of these labels; only the cost is looked at
     state |= {"train": gallery[:rows], "train_pid": np.arange(rows) % (rows // 8)}
-    state |= {"train_cam": random.integers(0, 2, rows)}
+    state |= {"train_cam": random.integers(0, 2, rows), "train_frame": random.integers(0, 99_999, rows)}
     corner = {
         key: value[: {"q": 40, "g": 200, "t": 200}[key[0]]] if key[0] != "t" else value
         for key, value in state.items()

@@ -9,6 +9,9 @@ Layers, each importing only what stands above it:
 ``types``, ``checks``, ``runtime``   the vocabulary; refusals; threads, memory, progress
 ``kernels``                          numerical code, one module a back end
 ``pairwise``, ``tiles``, ``nearest`` distances described; computed a tile at a time; walked over
+``sparse``, ``graph``, ``linear``    rows over images; neighbour graphs; sums and maps of features
+what several techniques share        ``kreciprocal``, ``shortlist``, ``hubness``, ``expansion``, ``dbscan``,
+                                     ``tracks``, ``grouping``, ``adjusting``, ``prior``, ``metrics``
 one file a technique                 the functions below
 
 Positional parameters are data and carry names of :data:`postproc.types.VOCABULARY`; keyword-only parameters are
