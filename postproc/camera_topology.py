@@ -14,6 +14,7 @@ from postproc.adjusting import adjusted
 from postproc.types import Distances, Floats, Ints
 
 COUNTS = ("images", "identities")
+MOST = 0.9  # of a share: where all are seen in one other camera, distances keep their order
 
 
 def camera_topology(
@@ -28,7 +29,8 @@ def camera_topology(
 ) -> Distances:
     """Shorten each distance by how likely one identity is seen in both cameras, as counted on training data.
 
-    ``out[i, j] = distances[i, j] * (1 - weight * T[query_cam[i], gallery_cam[j]])``, T by :func:`topology_matrix`.
+    ``out[i, j] = distances[i, j] * (1 - weight * min(T[query_cam[i], gallery_cam[j]], 0.9))``, T by
+    :func:`topology_matrix`; with two cameras T is 1, and all distances would vanish.
 
     Takes:   distances (nq, ng) float32, any unit, +inf stays +inf; cameras, int, -1 unknown; train_pid (n,) and
              train_cam (n,) int, of the same cameras, -1 unknown.
@@ -44,7 +46,7 @@ def camera_topology(
     array([[0.33, 0.67, 1.  ]], dtype=float32)
     """
     labels, matrix = topology_matrix(train_pid, train_cam, count=count)
-    return apply_topology(distances, query_cam, gallery_cam, matrix, labels, weight=weight)
+    return apply_topology(distances, query_cam, gallery_cam, np.minimum(matrix, MOST), labels, weight=weight)
 
 
 def topology_matrix(train_pid: Any, train_cam: Any, *, count: str = "images") -> tuple[Ints, Floats]:

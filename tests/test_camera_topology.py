@@ -55,7 +55,7 @@ def test_equals_the_definition(train, query, gallery, count, weight):
     assert_array_equal(found_labels, wanted_labels)
     assert_allclose(found, wanted, rtol=1e-6)
     d = np.random.default_rng(0).choice([-1, 0.5, 3, np.inf], (len(query), len(gallery))).astype(np.float32)
-    moved = reference.apply_topology(d, query, gallery, wanted_labels, wanted, weight)
+    moved = reference.apply_topology(d, query, gallery, wanted_labels, np.minimum(wanted, 0.9), weight)
     found = camera_topology(d, query, gallery, pid, cam, count=count, weight=weight)
     assert_allclose(found, moved, rtol=1e-6, atol=1e-7)
 
@@ -113,3 +113,10 @@ def test_released_chain(shared):
     ours = rerank(*features, k1=30, k2=8, lambda_value=0.3)
     assert_allclose(ours, theirs, rtol=0, atol=3e-3)
     assert_allclose(chain(ours), released["dist__final"], rtol=0, atol=3e-3)
+
+
+def test_two_cameras_keep_the_order():
+    """Everybody of one is seen in the other: the share is 1, and would leave no distance at all."""
+    pid, cam = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
+    d = np.array([[3, 1, 2]], np.float32)
+    assert_allclose(camera_topology(d, [0], [1, 1, 1], pid, cam), d * 0.1, rtol=1e-6)
