@@ -88,6 +88,36 @@ def regularized_powers(offsets, members, weights, alpha, start, iterations):
 
 
 @njit(nogil=True, cache=True)
+def _solve(count, borders, ends, links, alpha, iterations, tolerance, x, residual, direction, image):
+    """Conjugate gradients for ``(I - alpha S) x = e_0`` on a graph of ``count`` nodes, in the last four arrays."""
+    x[:] = 0
+    residual[:] = 0
+    direction[:] = 0
+    residual[0] = direction[0] = square = 1.0
+    for _ in range(iterations):
+        if square <= tolerance * tolerance:
+            break
+        across = 0.0
+        for a in range(count):
+            total = 0.0
+            for at in range(borders[a], borders[a + 1]):
+                total += links[at] * direction[ends[at]]
+            image[a] = direction[a] - alpha * total
+            across += direction[a] * image[a]
+        if not across > 0:
+            break
+        step = square / across
+        after = 0.0
+        for a in range(count):
+            x[a] += step * direction[a]
+            residual[a] -= step * image[a]
+            after += residual[a] * residual[a]
+        for a in range(count):
+            direction[a] = residual[a] + after / square * direction[a]
+        square = after
+
+
+@njit(nogil=True, cache=True)
 def truncated_solutions(lists, offsets, members, weights, alpha, iterations, tolerance, unit, start, stop):
     """``(I - alpha S) f = e_i`` on i and its list, no more nodes than a list is long, for ``start <= i < stop``.
 
@@ -128,31 +158,7 @@ def truncated_solutions(lists, offsets, members, weights, alpha, iterations, tol
                     ends[borders[a + 1]] = place[members[at]]
                     links[borders[a + 1]] = weights[at]
                     borders[a + 1] += 1
-        x[:] = 0
-        residual[:] = 0
-        direction[:] = 0
-        residual[0] = direction[0] = square = 1.0
-        for _ in range(iterations):
-            if square <= tolerance * tolerance:
-                break
-            across = 0.0
-            for a in range(count):
-                total = 0.0
-                for at in range(borders[a], borders[a + 1]):
-                    total += links[at] * direction[ends[at]]
-                image[a] = direction[a] - alpha * total
-                across += direction[a] * image[a]
-            if not across > 0:
-                break
-            step = square / across
-            after = 0.0
-            for a in range(count):
-                x[a] += step * direction[a]
-                residual[a] -= step * image[a]
-                after += residual[a] * residual[a]
-            for a in range(count):
-                direction[a] = residual[a] + after / square * direction[a]
-            square = after
+        _solve(count, borders, ends, links, alpha, iterations, tolerance, x, residual, direction, image)
         scale = 0.0
         for a in range(count):
             scale += x[a] * x[a]
