@@ -1,5 +1,6 @@
 """The sets on which techniques are compared: a made-up city, its cameras true or partly wrong, and real features.
 
+The streets are made up too and have what the city lacks: times, scenes, orientation, quality, a training set.
 DIR holds ``viper_feats.npz`` and ``cuhk01_feats.npz`` (CNN features, ``id``, ``cam``; published splits of CUHK01,
 0-based) and ``sketchreid_osnet512.npz`` (``query_feat``, ``gallery_feat`` and their labels).
 """
@@ -22,6 +23,44 @@ def labels(data: State) -> Iterator[np.ndarray]:
     return (data.get(f"true_{name}", data[name]) for name in LABELS)
 
 
+def streets(seed: int = 0) -> State:
+    """Two scenes of four cameras. A person passes three cameras of one scene, with the travel times of each pair,
+    and gives a track of six images in each; one more image of a passage is a query. Half of the people are for
+    training.
+    """
+    random = np.random.default_rng(seed)
+    people, cameras, width, images = 300, 8, 64, 6
+    looks, shift = random.normal(size=(people, width)), 0.6 * random.normal(size=(cameras, width))
+    turned = 0.7 * random.normal(size=(2, width))  # what an orientation does to everybody
+    travel = random.uniform(500, 4000, (cameras, cameras))
+    rows: list[tuple[float, ...]] = []
+    for person in range(people):
+        scene, time = person % 2, random.uniform(0, 30_000)
+        seen = 4 * scene + random.permutation(4)[:3]
+        for place, camera in enumerate(seen):
+            time += travel[seen[place - 1], camera] * random.normal(1, 0.1) if place else 0
+            angle = random.uniform(0, 2 * np.pi)
+            for _ in range(images + 1):
+                rows.append((person, camera, 3 * person + place, time, angle, random.uniform(0.5, 2.5)))
+    person, camera, track = (np.array([row[i] for row in rows], np.int64) for i in range(3))
+    time, angle, blur = (np.array([row[i] for row in rows]) for i in range(3, 6))
+    view = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    noise = blur[:, None] * random.normal(size=(len(rows), width))
+    features = postproc.l2_normalize((looks[person] + shift[camera] + view @ turned + noise).astype(np.float32))
+    aux = postproc.l2_normalize((view + 0.1 * random.normal(size=view.shape)).astype(np.float32))
+    asked, learn = np.arange(len(rows)) % (3 * (images + 1)) == images, person >= people // 2
+    state: State = {}
+    for side, of in (("query", asked & ~learn), ("gallery", ~asked & ~learn), ("train", learn)):
+        state |= {side: features[of], f"{side}_pid": person[of], f"{side}_cam": camera[of]}
+        state |= {
+            f"{side}_frame": time[of].astype(np.int64),
+            f"{side}_scene": camera[of] // 4,
+            f"{side}_aux": aux[of],
+        }
+        state |= {f"{side}_quality": (30_000 / blur[of] ** 2).astype(np.float32), f"{side}_track": track[of]}
+    return {name: value for name, value in state.items() if name not in ("query_track", "train_track")}
+
+
 def worlds(folder: Path | None) -> Iterator[tuple[str, State]]:
     """The city, and the real sets of a folder: camera against camera, half of the people to learn from."""
     from ensemble.city import city
@@ -29,15 +68,14 @@ def worlds(folder: Path | None) -> Iterator[tuple[str, State]]:
     made = city("small")
     models = list(made.features.values())
     sides = {
-        side: np.concatenate(
-            [postproc.l2_normalize(model[i]) / 2 for model in models], axis=1
-        )  # of 4: unit length
+        side: np.concatenate([postproc.l2_normalize(model[i]) / 2 for model in models], axis=1)  # four: length 1
         for i, side in enumerate(("query", "gallery"))
     }
     state = sides | labelled(made.query, "query") | labelled(made.gallery, "gallery")
     state["gallery_track"] = made.gallery["track"].to_numpy(np.int64)
     for wrong in WRONG:
         yield f"city, {wrong:.0%} wrong" if wrong else "city", state | told(state, wrong)
+    yield "streets", streets()
     if folder is None:
         return
     viper = np.load(folder / "viper_feats.npz")

@@ -126,11 +126,11 @@ def run(name: str, state: State, settings: dict[str, Any]) -> State:
 
 def print_gain(folder: Path | None, names: list[str]) -> None:
     sets = {name: (data, average_precisions(distances(data), data)) for name, data in worlds(folder)}
-    print(f"{'mAP in per cent':<26}" + "".join(f"{name:>24}" for name in sets))
-    print(f"{'cosine':<26}" + "".join(f"{100 * np.nanmean(before):>24.2f}" for _, before in sets.values()))
+    print(f"{'mAP in per cent':<26}" + "".join(f"{name:>26}" for name in sets))
+    print(f"{'cosine':<26}" + "".join(f"{100 * np.nanmean(before):>26.2f}" for _, before in sets.values()))
     for name in names:
         cells = [gain(name, data, before) for data, before in sets.values()]
-        print(f"{name:<26}" + "".join(f"{cell:>24}" for cell in cells), flush=True)
+        print(f"{name:<26}" + "".join(f"{cell:>26}" for cell in cells), flush=True)
 
 
 def gain(name: str, data: State, before: np.ndarray) -> str:
