@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ensemble import errors
 from ensemble.errors import InputError
-from ensemble.io import read_folder, write_npz
+from ensemble.io import read, scan, write_npz
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,13 +20,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.out.resolve() == options.features.resolve():
         raise InputError([f"{options.out}: wanted another folder than --features, found the same; choose another"])
-    sets = read_folder(
+    folder = scan(
         options.features,
         query_names=options.query_names,
         gallery_names=options.gallery_names,
         tracks=options.tracks,
     )
-    for feature_set in sets:
+    for feature_set in read(folder, list(folder.models)):
         path = options.out / f"{feature_set.model}.npz"
         write_npz(path, feature_set)
         counts = f"{len(feature_set.query)} query, {len(feature_set.gallery)} gallery"

@@ -1,10 +1,10 @@
-"""Write the synthetic city as a competition would: something to run without anybody's data.
+"""Write a synthetic city as a competition would: something to run without anybody's data.
 
-    python -m ensemble.demo DIR [--size small|aicity2020] [--seed N]
+    python -m ensemble.demo DIR [--kind KIND] [--size SIZE] [--seed N] [--width N] [--unknown S] [--wrong S]
 
-The folder is laid out as the AI City challenge and its entrants lay it out: a pair of pickles a model, name
-lists and a track list; the answers lie beside them in ``query.csv`` and ``gallery.csv``, and a text that says
-that nothing of it is real.
+The folder is laid out as the AI City challenge and its entrants lay it out: a pair of pickles a model, name lists
+and a track list; the answers lie beside them in ``query.csv`` and ``gallery.csv``, side models in ``side``, a
+training set in ``train_MODEL.pkl`` and ``train.csv``, and a text that says that nothing of it is real.
 """
 
 import argparse
@@ -12,13 +12,14 @@ import os
 import pickle
 import shutil
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from ensemble import errors
-from ensemble.city import MODELS, SIZES, City, city
+from ensemble.city import KINDS, City, city
 from ensemble.errors import InputError, examples
 
 __all__ = ["City", "city", "main", "make"]
@@ -26,36 +27,49 @@ __all__ = ["City", "city", "main", "make"]
 TITLE = "Synthetic city, made by ensemble.demo"
 README = "README.txt"
 PARTIAL = ".demo-partial"
+WRITTEN = ".demo-files"  # what a demo wrote, to be removed when another takes its place
+SIDES = ("query", "gallery", "train")
+SIDE = "side"  # the folder of side models
 
 
-def make(folder: Path, *, size: str = "small", seed: int = 0) -> None:
-    """Write a :func:`city` into ``folder``; an earlier demo is replaced when this one is complete.
+def make(
+    folder: Path,
+    *,
+    size: str = "small",
+    seed: int = 0,
+    kind: str = "city",
+    width: int | None = None,
+    unknown: float | None = None,
+    wrong: float | None = None,
+) -> City:
+    """Write a :func:`city` into ``folder``, and return it; an earlier demo is replaced when this one is complete.
 
-    Files:   query_MODEL.pkl, gallery_MODEL.pkl (image name -> (d,) float32, in arbitrary order),
-             name_query.txt, name_test.txt, test_track_id.txt, query.csv, gallery.csv, README.txt.
+    Files:   query_MODEL.pkl, gallery_MODEL.pkl, train_MODEL.pkl (image name -> (d,) float32, in arbitrary order),
+             the same of side models in side/, name_query.txt, name_test.txt, query.csv, gallery.csv, train.csv,
+             README.txt; for vehicles test_track_id.txt and side/confusion_ATTRIBUTE.csv.
     Raises:  InputError if the folder holds anything but an earlier demo or cannot be written to,
-             ValueError for another size or seed.
-    Cost:    0.2 s and 6 MB of files (small), 3 s and 160 MB (aicity2020).
+             ValueError for a setting out of range.
+    Cost:    0.5 s and 12 MB of files (small), 5 s and 210 MB (aicity2020).
     """
     folder = Path(folder)
     try:
         _refuse_foreign(folder)
-        made = city(size, seed)
+        made = city(size, seed, kind=kind, width=width, unknown=unknown, wrong=wrong)
         partial = folder / PARTIAL
         shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+        (partial / SIDE).mkdir(parents=True)
         try:
             _write_features(partial, made, seed)
             _write_tables(partial, made)
-            _write_text(partial / README, _readme(size, seed))
+            _write_text(partial / README, _readme(made, kind, size, seed))
             os.replace(partial / README, folder / README)  # first: it marks the rest as a demo
-            for path in sorted(partial.iterdir()):
-                os.replace(path, folder / path.name)
+            _take_over(partial, folder)
         finally:
             shutil.rmtree(partial)
     except OSError as error:
         problem = f"{folder}: wanted a folder to write to, found: {error.strerror}; name another one"
         raise InputError([problem]) from error
+    return made
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,15 +77,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m ensemble.demo", description="Write a synthetic, labelled city to try everything on."
     )
+    sizes = list(dict.fromkeys(size for kind in KINDS.values() for size in kind))
     parser.add_argument("folder", metavar="DIR", type=Path, help="new, empty, or an earlier demo to replace")
-    parser.add_argument("--size", choices=SIZES, default="small", help="default: %(default)s")
+    parser.add_argument("--kind", choices=KINDS, default="city", help="default: %(default)s")
+    of_each = "; ".join(f"{kind}: {', '.join(of)}" for kind, of in KINDS.items())
+    parser.add_argument("--size", choices=sizes, default="small", help=f"default: %(default)s ({of_each})")
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="0 or more, default: %(default)s")
+    parser.add_argument("--width", metavar="N", type=int, help="values an image and model, default: as the size")
+    for name, means in (("unknown", "are not told"), ("wrong", "are wrong")):
+        parser.add_argument(
+            f"--{name}", metavar="SHARE", type=float, help=f"of the predicted cameras that {means}"
+        )
     given = parser.parse_args(arguments)
+    settings = vars(given).copy()
+    folder = settings.pop("folder")
     if given.seed < 0:
         raise InputError([f"--seed: wanted 0 or more, found {given.seed}; give another number"])
-    make(given.folder, size=given.size, seed=given.seed)
-    print(f"synthetic data, not real: {_counts(size=given.size)}")
-    print(f"written to {given.folder} (size {given.size}, seed {given.seed})")
+    if given.size not in KINDS[given.kind]:
+        wanted = ", ".join(KINDS[given.kind])
+        raise InputError(
+            [f"--size: wanted one of {wanted} for --kind {given.kind}, found {given.size}; choose one"]
+        )
+    try:
+        made = make(folder, **settings)
+    except ValueError as error:
+        raise InputError([f"--{error}; give another number"]) from None
+    print(f"synthetic data, not real: {_counts(made)}")
+    print(f"written to {folder} (kind {given.kind}, size {given.size}, seed {given.seed})")
     return 0
 
 
@@ -87,51 +119,145 @@ def _refuse_foreign(folder: Path) -> None:
         )
 
 
+def _take_over(partial: Path, folder: Path) -> None:
+    """Move the files of a complete demo into the folder; what an earlier one wrote and this one did not goes."""
+    new = sorted(str(path.relative_to(partial)) for path in partial.rglob("*") if path.is_file())
+    record = folder / WRITTEN
+    old = record.read_text("ascii").splitlines() if record.exists() else []
+    _write_text(record, "".join(f"{file}\n" for file in dict.fromkeys([*old, *new])))
+    (folder / SIDE).mkdir(exist_ok=True)
+    for file in new:
+        os.replace(partial / file, folder / file)
+    for file in set(old) - {*new, README}:
+        (folder / file).unlink(missing_ok=True)
+    _write_text(record, "".join(f"{file}\n" for file in new))
+    if not any((folder / SIDE).iterdir()):
+        (folder / SIDE).rmdir()
+
+
 def _write_features(folder: Path, made: City, seed: int) -> None:
     random = np.random.Generator(np.random.PCG64([seed, 1]))
+    tables = made.query, made.gallery, made.train
     for model, sides in made.features.items():
-        for side, table, rows in zip(("query", "gallery"), (made.query, made.gallery), sides, strict=True):
-            names = table["name"].tolist()
-            shuffled = OrderedDict((names[row], rows[row]) for row in random.permutation(len(rows)))
-            with open(folder / f"{side}_{model}.pkl", "wb") as stream:
-                pickle.dump(shuffled, stream, protocol=4)
+        _write_model(folder, model, ("query", "gallery"), tables, sides, random)
+    random = np.random.Generator(np.random.PCG64([seed, 9]))
+    for model, rows in made.train_features.items():
+        _write_model(folder, model, ("train",), tables[2:], (rows,), random)
+    for model, found in made.side.items():
+        _write_model(folder / SIDE, model, SIDES, tables, found, random)
+
+
+def _write_model(
+    folder: Path,
+    model: str,
+    sides: Sequence[str],
+    tables: Sequence[pd.DataFrame],
+    arrays: Sequence[np.ndarray],
+    random: np.random.Generator,
+) -> None:
+    for side, table, rows in zip(sides, tables, arrays, strict=False):
+        names = table["name"].tolist()
+        shuffled = OrderedDict((names[row], rows[row]) for row in random.permutation(len(rows)))
+        with open(folder / f"{side}_{model}.pkl", "wb") as stream:
+            pickle.dump(shuffled, stream, protocol=4)
 
 
 def _write_tables(folder: Path, made: City) -> None:
-    for name, table in (("query.csv", made.query), ("gallery.csv", made.gallery.drop(columns="order"))):
-        _write_text(folder / name, table.to_csv(index=False, lineterminator="\n"))
+    for side in SIDES:
+        table = getattr(made, side).drop(columns="order", errors="ignore")
+        _write_text(folder / f"{side}.csv", table.to_csv(index=False, lineterminator="\n"))
     for name, table in (("name_query.txt", made.query), ("name_test.txt", made.gallery)):
         _write_text(folder / name, "".join(f"{image}\n" for image in table["name"]))
-    numbers = 1 + made.gallery.sort_values(["track", "order"]).index.to_series()
-    lines = numbers.groupby(made.gallery["track"]).agg(lambda ids: " ".join(map(str, ids)))
-    _write_text(folder / "test_track_id.txt", "".join(f"{line} \n" for line in lines))
+    for attribute, counts in made.confusions.items():
+        _write_text(
+            folder / SIDE / f"confusion_{attribute}.csv",
+            "".join(f"{','.join(map(str, row))}\n" for row in counts),
+        )
+    if "track" in made.gallery:
+        numbers = 1 + made.gallery.sort_values(["track", "order"]).index.to_series()
+        lines = numbers.groupby(made.gallery["track"]).agg(lambda ids: " ".join(map(str, ids)))
+        _write_text(folder / "test_track_id.txt", "".join(f"{line} \n" for line in lines))
 
 
 def _write_text(path: Path, text: str) -> None:
     path.write_text(text, encoding="ascii", newline="\n")
 
 
-def _counts(size: str) -> str:
-    scale = SIZES[size]
-    return (
-        f"{scale.queries} queries, {scale.gallery} gallery images in {scale.tracks} tracks, "
-        f"{scale.vehicles} vehicles, {scale.cameras} cameras, {len(MODELS)} models x {scale.width}"
+def _counts(made: City) -> str:
+    pids = pd.concat([made.query["pid"], made.gallery["pid"]])
+    who = "vehicles" if made.confusions else "people"
+    counts = [f"{len(made.query)} queries, {len(made.gallery)} gallery images"]
+    counts[0] += f" in {made.gallery['track'].nunique()} tracks" if "track" in made.gallery else ""
+    counts.append(f"{pids[pids > 0].nunique()} {who}")
+    if "cam" in made.query:
+        counts.append(f"{pd.concat([made.query['cam'], made.gallery['cam']]).nunique()} cameras")
+    width = next(iter(made.train_features.values())).shape[1]
+    return ", ".join([*counts, f"{len(made.features)} models x {width}"])
+
+
+COLUMNS = {
+    "pid": "who it is; other identities in train.csv",
+    "cam": "the camera",
+    "cam_predicted": "what a classifier says that the camera is, -1 unknown; some are wrong",
+    "track": "images of one passage, from 0",
+    "frame": "time in frames, comparable between cameras",
+    "scene": "group of cameras; nobody moves from one to another",
+    "quality": "area of the crop in pixels; the smaller, the more blurred",
+    "type": "true type of the vehicle; brand and colour likewise",
+}
+MODELS_BESIDE = {
+    "camera": "which camera it is, and nothing else; their errors are those of cam_predicted",
+    "orientation": "from where the image is taken",
+    "attributes": "probabilities of 7 types, 30 brands, 9 colours, side by side",
+    "parts": "features of a part, zeros where it cannot be seen",
+}
+
+
+def _readme(made: City, kind: str, size: str, seed: int) -> str:
+    columns = {*made.query, *made.gallery, *made.train}
+    return "\n".join(
+        [
+            TITLE,
+            "",
+            "This is not real data: identities, cameras and features are random numbers",
+            f"(kind {kind}, size {size}, seed {seed}), and there are no images. Scores on it show that a",
+            "method works, not how well it works on the road.",
+            "",
+            _counts(made),
+            f"{len(made.train)} images of {made.train['pid'].nunique()} other identities for training",
+            "",
+            "query_MODEL.pkl, gallery_MODEL.pkl, train_MODEL.pkl",
+            "    features of one model: image name -> float32 values, in any order",
+            "name_query.txt, name_test.txt        the images of both sides, in the order of a submission",
+            *_tracks(made),
+            "query.csv, gallery.csv, train.csv    the answers: name and",
+            *(f"    {column:<14} {means}" for column, means in COLUMNS.items() if column in columns),
+            *_nobodies(made),
+            *_beside(made),
+            "",
+        ]
     )
 
 
-def _readme(size: str, seed: int) -> str:
-    return f"""{TITLE}
+def _nobodies(made: City) -> Iterator[str]:
+    if (made.gallery["pid"] < 1).any():
+        yield "    pid -1 is an image that a detector spoilt, pid 0 somebody whom no query shows"
 
-This is not real data: vehicles, cameras and features are random numbers (size {size}, seed {seed}), and there
-are no images. Scores on it show that a method works, not how well it works on the road.
 
-{_counts(size)}
+def _tracks(made: City) -> Iterator[str]:
+    if "track" in made.gallery:
+        yield "test_track_id.txt                    one track a line: the numbers of its gallery images"
 
-query_MODEL.pkl, gallery_MODEL.pkl   features of one model: image name -> float32 values, in any order
-name_query.txt, name_test.txt        the images of both sides, in the order of a submission
-test_track_id.txt                    one track a line: the numbers of its gallery images
-query.csv, gallery.csv               the answers: name, pid (vehicle), cam, and the track (from 0)
-"""
+
+def _beside(made: City) -> Iterator[str]:
+    if made.side:
+        yield "side/                                models of something else, likewise"
+    for start, means in MODELS_BESIDE.items():
+        models = [model for model in made.side if model.startswith(start)]
+        if models:
+            yield f"    {', '.join(models)}: {means}"
+    if made.confusions:
+        yield "    confusion_ATTRIBUTE.csv: training images, true classes down, most probable ones across"
 
 
 if __name__ == "__main__":

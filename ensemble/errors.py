@@ -35,6 +35,9 @@ def main(command: Callable[[Sequence[str] | None], int]) -> None:
         status = command(None)
     except InputError as error:
         status = _tell(error.problems)
+    except BrokenPipeError:  # whoever reads our output has seen enough
+        sys.stderr.close()
+        status = 0
     except OSError as error:
         where = error.filename or "file"
         status = _tell([f"{where}: wanted to read or write it, found: {error.strerror or error}; check the path"])

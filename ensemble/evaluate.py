@@ -6,8 +6,10 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 
-from ensemble import errors, results, run
+from ensemble import errors, multi_query, results, run
 from ensemble.errors import InputError
+from ensemble.protocols import PROTOCOLS, SOURCES
+from ensemble.scores.values import RANKS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -15,16 +17,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     p = argparse.ArgumentParser(prog="python -m ensemble.evaluate", description=__doc__)
     run.add_inputs(p)
     p.set_defaults(recipe="baseline")
+    p.add_argument(
+        "--ranks", type=int, nargs="+", default=list(RANKS), metavar="K", help="places of the CMC to print"
+    )
+    p.add_argument(
+        "--multi-query",
+        action="store_true",
+        help="queries of one identity and camera become one, the mean of their features",
+    )
+    p.add_argument(
+        "--list-protocols", action="store_true", help="every protocol, its rules and where it comes from"
+    )
     p.add_argument("--json", action="store_true", help="print the scores as JSON and nothing else on stdout")
     options = p.parse_args(arguments)
+    if options.list_protocols:
+        for name, protocol in PROTOCOLS.items():
+            print(f"{name}: {protocol.describe()}\n    {SOURCES[name]}")
+        return 0
     if options.features is None:
         raise InputError(["--features: wanted a folder with feature files, found nothing; see --help"])
+    if min(options.ranks) < 1:
+        raise InputError([f"--ranks: wanted places from 1, found {min(options.ranks)}"])
     checked = run.prepare(options)
     with redirect_stdout(sys.stderr if options.json else sys.stdout):
-        result = run.walk(options, checked)
+        sets = multi_query.read(checked) if options.multi_query else None
+        result = run.walk(options, checked, sets)
     if result.scores is None:
         raise InputError([results.score_text(result)])
-    print(json.dumps(results.scores_json(result)) if options.json else results.score_text(result))
+    if options.json:
+        ranks = {str(k): result.scores.rank(k) for k in options.ranks}
+        print(
+            json.dumps({**(results.scores_json(result) or {}), "ranks": ranks, "multi_query": options.multi_query})
+        )
+    else:
+        print(results.score_text(result, options.ranks))
+        if options.multi_query:
+            print(multi_query.ABOUT)
     return 0
 
 

@@ -1,6 +1,7 @@
 """The value that moves through a run: one model's features and the tables that say what each row is."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pandas as pd
 from ensemble.errors import examples, refuse_if_any
 
 SIDES = ("query", "gallery", "train")
-COLUMNS = ("pid", "cam", "track", "order", "frame", "scene", "quality")  # what a table may hold beside ``name``
+COLUMNS = ("pid", "cam", "cam_predicted", "track", "order", "frame", "scene", "quality")  # beside ``name``
 
 
 @dataclass(frozen=True)
@@ -17,9 +18,12 @@ class FeatureSet:
 
     ``query`` (nq, d), ``gallery`` (ng, d) and, where there is one, ``train`` (n, d) are float32. Each has a
     table with one row an image, in the same order: ``name`` (text, unique) and any of ``pid``, ``cam``,
-    ``track``, ``order`` (place inside the track), ``frame``, ``scene`` (group of cameras) and ``quality`` (as the
-    area of the crop in pixels) as whole numbers. A column that nobody gave is
-    absent, never made up.
+    ``cam_predicted`` (by some classifier, where ``cam`` is for the scores), ``track``, ``order`` (place inside the
+    track), ``frame``, ``scene`` (group of cameras) and ``quality`` (as the area of the crop in pixels) as whole
+    numbers. A column that nobody gave is absent, never made up.
+
+    An ``auxiliary`` model tells of cameras, orientation, attributes or parts; its rows may be zero, where there is
+    nothing to tell. Of a ``partial`` model, rows of NaN are images that it does not know.
     """
 
     model: str
@@ -29,6 +33,8 @@ class FeatureSet:
     gallery_table: pd.DataFrame
     train: np.ndarray | None = None
     train_table: pd.DataFrame | None = field(default=None)
+    auxiliary: bool = False
+    partial: bool = False
 
     def __post_init__(self) -> None:
         problems = []
@@ -36,7 +42,8 @@ class FeatureSet:
             array, table = getattr(self, side), getattr(self, f"{side}_table")
             if array is None and table is None and side == "train":
                 continue
-            problems += _problems(f"{self.model}, {side}", array, table)
+            where, partial = f"{self.model}, {side}", self.partial and side != "train"
+            problems += _problems(where, array, table, partial=partial, zeros=self.auxiliary)
         if not problems:
             widths = {side: getattr(self, side).shape[1] for side in SIDES if getattr(self, side) is not None}
             if len(set(widths.values())) > 1:
@@ -53,6 +60,19 @@ class FeatureSet:
                 view.flags.writeable = False
                 object.__setattr__(self, side, view)
 
+    def known(self, side: str) -> np.ndarray:
+        """Which images of a side the model knows, (n,) bool."""
+        found: np.ndarray = ~np.isnan(getattr(self, side)).all(axis=1)
+        return found
+
+    def take(self, **rows: np.ndarray) -> "FeatureSet":
+        """The set with only these rows of the sides named, as ``take(gallery=[0, 2])``."""
+        parts: dict[str, Any] = {}
+        for side, chosen in rows.items():
+            array, table = getattr(self, side), getattr(self, f"{side}_table")
+            parts |= {side: array[chosen], f"{side}_table": table.iloc[chosen].reset_index(drop=True)}
+        return replace(self, **parts)
+
     def data(self) -> dict[str, np.ndarray]:
         """Everything a step may ask for, by its name in the vocabulary (``query``, ``gallery_cam``, …)."""
         found = {}
@@ -61,15 +81,26 @@ class FeatureSet:
             if array is None:
                 continue
             found[side] = array
-            for column in COLUMNS:
-                if column in table.columns:
-                    kind = np.float32 if column == "quality" else np.int64
-                    found[f"{side}_{column}"] = table[column].to_numpy(kind)
+            found |= {f"{side}_{column}": values for column, values in columns(table).items()}
         return found
 
 
-def _problems(where: str, array: np.ndarray | None, table: pd.DataFrame | None) -> list[str]:
-    """What is wrong with one set of images, each problem with examples; empty when nothing is."""
+def columns(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """What a table holds beside names, as arrays."""
+    return {
+        column: table[column].to_numpy(np.float32 if column == "quality" else np.int64)
+        for column in COLUMNS
+        if column in table.columns
+    }
+
+
+def _problems(
+    where: str, array: np.ndarray | None, table: pd.DataFrame | None, *, partial: bool, zeros: bool
+) -> list[str]:
+    """What is wrong with one set of images, each problem with examples; empty when nothing is.
+
+    ``partial``: rows of NaN alone are images that the model does not know; ``zeros``: rows of zeros are no fault.
+    """
     if array is None or table is None:
         return [f"{where}: wanted features and a table, found only one of them"]
     if array.ndim != 2 or array.dtype != np.float32:
@@ -83,7 +114,9 @@ def _problems(where: str, array: np.ndarray | None, table: pd.DataFrame | None) 
     twice = names[names.duplicated()].unique()
     if len(twice):
         problems.append(f"{where}: wanted every name once, found again {examples(list(twice))}; remove the copies")
-    finite = np.fromiter((np.isfinite(row).all() for row in array), bool, len(array))
+    finite = np.fromiter(
+        (np.isfinite(row).all() or (partial and np.isnan(row).all()) for row in array), bool, len(array)
+    )
     if not finite.all():
         bad = list(names[~finite])
         problems.append(
@@ -92,7 +125,7 @@ def _problems(where: str, array: np.ndarray | None, table: pd.DataFrame | None) 
         )
     with np.errstate(invalid="ignore"):  # a signalling NaN was reported above
         zero = np.asarray(~array.any(axis=1))
-    if zero.any():
+    if zero.any() and not zeros:
         bad = list(names[zero])
         problems.append(
             f"{where}: wanted features, found only zeros in {len(bad)} images ({examples(bad)}); "

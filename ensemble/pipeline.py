@@ -1,20 +1,25 @@
 """Run a checked plan: models in, distances or the nearest images out, one report line a step."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 import postproc
-from ensemble import fusion, io, steps
-from ensemble.errors import InputError, printable, refuse_if_any
+from ensemble import fusion, io, joins, rankings, steps
+from ensemble.errors import InputError, examples, printable, refuse_if_any
 from ensemble.features import SIDES, FeatureSet
+from ensemble.flow import Node, leaves, tree
+from ensemble.io.folder import is_side
+from ensemble.memo import Memo
 from ensemble.plan import Plan, memory_problems
 from ensemble.protocols import PROTOCOLS, Protocol
 from ensemble.recipe import Use
-from ensemble.scores import Scores, score, score_ranking
+from ensemble.scores import Scores, labels_of, score, score_ranking
 
 State = dict[str, Any]
 SCORED = ("query_pid", "gallery_pid")
@@ -46,10 +51,16 @@ class Result:
     lines: tuple[Line, ...]
     query_names: list[str]
     gallery_names: list[str]
+    query_pid: np.ndarray | None = None
 
 
 class Run:
-    """One walk through a plan. ``show`` is called with every line as soon as the step is done."""
+    """One walk through a plan. ``show`` is called with every line as soon as the step is done.
+
+    sets:       the models' features, where somebody has read them already.
+    memo:       keeps what steps give, for another run on the same sets that begins alike.
+    every_step: score after every step, not only at the end.
+    """
 
     def __init__(
         self,
@@ -58,110 +69,240 @@ class Run:
         *,
         protocol: Protocol | None = None,
         memory: int | None = None,
+        sets: Mapping[str, FeatureSet] | None = None,
+        memo: Memo | None = None,
+        every_step: bool = True,
     ) -> None:
-        self.plan, self.show, self.memory = plan, show, memory
+        self.plan, self.show, self.memory, self.sets, self.memo = plan, show, memory, sets, memo
         self.protocol = protocol or PROTOCOLS[plan.recipe.protocol]
+        self.every_step = every_step
+        self.root = tree(plan)
         self.lines: list[Line] = []
-        self.labels: dict[str, Any] = {}
+        self.columns: dict[str, Any] = {}  # of all images: what steps find beside features
+        self.labels: dict[str, Any] = {}  # what scores are computed from
         self.scores: Scores | None = None
         self.unscored = "these images have no labels (a pid column in query.csv and gallery.csv)"
         self.query_names: list[str] = []
         self.gallery_names: list[str] = []
+        self.waiting: dict[str, FeatureSet] = {}
+        self.seconds = 0.0  # that the last step took
+        self.lists: rankings.Rankings | None = None  # in the place of features
+        self.needed = Counter(leaves(self.root))  # so that a model's features go when nobody needs them any more
 
     def __call__(self) -> Result:
         """Run everything; the answer holds ``top_k`` images a query, or all of them where labels need that."""
-        recipe = self.plan.recipe
-        waiting = self._read()
-        states = []
-        branches = zip(recipe.branches, self.plan.models, self.plan.auxiliary, strict=True)
-        for number, (branch, models, auxiliary) in enumerate(branches, 1):
-            later = {model for others in self.plan.models[number:] for model in others}
-            later |= {model for others in self.plan.auxiliary[number - 1 :] for model in others}
-            parts = [
-                self._model(waiting[model] if model in later else waiting.pop(model), branch.each)
-                for model in models
-            ]
-            state = parts.pop() if len(parts) == 1 else self._concat(branch.join, parts)
-            if auxiliary:
-                for side in ("query", "gallery"):
-                    state[f"{side}_aux"] = np.concatenate([waiting[m].data()[side] for m in auxiliary], axis=1)
-            states.append(self._steps(branch.steps, state, last=len(recipe.branches) == 1 and not recipe.steps))
-        state = states[0]
-        if len(states) > 1:
-            state = self._join_distances(recipe.join, states)
-        return self._result(self._steps(recipe.steps, state, last=True))
+        self._read()
+        state = self._value(self.root)
+        if "rows" in state:
+            state = self._whole(state)
+            self.scores = self._score(state)
+        elif self.scores is None:  # all of it was remembered
+            self.scores = self._score(state)
+        return self._result(state)
 
     @property
     def needs_all(self) -> bool:
         """Whether the scores look at the whole ranking of every query."""
-        return bool(self.labels) and self.protocol.top_k is None
+        return bool(self.labels) and self.protocol.whole
 
-    def _read(self) -> dict[str, FeatureSet]:
+    def _read(self) -> None:
         """Every model that the plan names, joined by name; labels and names are kept for the end."""
         started = time.perf_counter()
-        models = list(self.plan.all_models)
-        sets = {features.model: features for features in io.read(self.plan.folder, models)}
-        images = sets[models[0]]
+        models, recipe = list(self.plan.all_models), self.plan.recipe
+        if "distances" in self.plan.folder.columns:
+            self.lists = rankings.read(self.plan.folder, models)
+            self.waiting = {}
+        elif self.sets is None:
+            read = io.read(self.plan.folder, models, missing=recipe.missing)
+            self.waiting = {features.model: features for features in read}
+        else:
+            self.waiting = {model: self.sets[model] for model in models}
+        images: Any = self.lists or max(self.waiting.values(), key=lambda features: features.train is not None)
         data = images.data()
-        if all(name in data for name in SCORED):
-            self.labels = {name: data[name] for name in (*SCORED, "query_cam", "gallery_cam") if name in data}
+        self.columns = {name: value for name, value in data.items() if name not in (*SIDES, *SCORED)}
+        if recipe.cameras != "cam":
+            self.columns |= {
+                f"{side}_cam": data[f"{side}_{recipe.cameras}"]
+                for side in SIDES
+                if f"{side}_{recipe.cameras}" in data
+            }
+        self.labels = labels_of(images)
         self.query_names, self.gallery_names = list(images.query_table["name"]), list(images.gallery_table["name"])
         nq, ng = len(self.query_names), len(self.gallery_names)
-        refuse_if_any(memory_problems(self.plan, nq, ng, self.memory, whole_answer=self.needs_all))
+        if self.sets is None and self.lists is None:
+            refuse_if_any(memory_problems(self.plan, nq, ng, self.memory, whole_answer=self.needs_all))
         seconds = time.perf_counter() - started
         what = f"{len(models)} model{'s' if len(models) > 1 else ''}"
         self._show(Line("read", what, f"{nq} + {ng} images", seconds, peak_memory(), None))
-        return sets
 
-    def _model(self, features: FeatureSet, each: Sequence[Use]) -> State:
-        state: State = {name: value for name, value in features.data().items() if name not in SCORED}
-        self._line("model", features.model, state, time.perf_counter())
-        return self._steps(each, state, last=False, what=features.model)
-
-    def _concat(self, join: Use | None, parts: list[State]) -> State:
-        assert join is not None  # the plan was checked
-        started = time.perf_counter()
-        joined = dict(parts[0])
-        for side in SIDES:
-            if side in joined:
-                blocks = [part.pop(side) for part in parts]
-                joined[side] = fusion.BEFORE[join.name](blocks, **join.settings)
-        self._line(join.name, f"{len(parts)} models", joined, started)
-        return joined
-
-    def _join_distances(self, join: Use | None, states: list[State]) -> State:
-        assert join is not None  # the plan was checked
-        started = time.perf_counter()
-        joined = {name: value for name, value in states[0].items() if name not in SIDES}
-        joined["distances"] = fusion.AFTER[join.name](
-            [state.pop("distances") for state in states], **join.settings
-        )
-        self._line(join.name, f"{len(states)} branches", joined, started)
-        return joined
-
-    def _steps(self, uses: Sequence[Use], state: State, *, last: bool, what: str = "") -> State:
-        for number, use in enumerate(uses, 1):
-            started = time.perf_counter()
-            step = steps.catalogue()[use.name]
-            settings = dict(use.settings)
-            cut = last and number == len(uses) and not self.needs_all and "top_k" in step.settings
-            if cut and settings.get("top_k") is None:  # the same answer, only as long as somebody looks at it
-                settings["top_k"] = max(self.plan.recipe.top_k, self.protocol.top_k or 0)
-            try:
-                given = steps.apply(step, state, settings)
-            except (ValueError, TypeError) as error:
-                raise InputError([f"{use.where} ({use.name}), {error}"]) from error
-            if "distances" in given or "nearest" in given:
-                state = {name: value for name, value in state.items() if name not in SIDES}
-            state = {**state, **given}
-            written = ", ".join(f"{name} {value}" for name, value in use.settings.items())
-            self._line(use.name, " ".join(filter(None, (what, written))), state, started)
+    def _value(self, node: Node) -> State:
+        """What a node stands for, computed or remembered."""
+        known = self.memo.get(node.key) if self.memo else None
+        self.seconds = 0.0
+        if known is not None:
+            if node is self.root:  # so that it is scored, which it was not as an inner node of another run
+                self._line(node, dict(known))
+            return dict(known)
+        if node.model:
+            state = self._model(node)
+        elif len(node.inputs) > 1:
+            state = self._joined(node, [self._value(part) for part in node.inputs])
+        else:
+            state = self._step(node, self._value(node.inputs[0]))
+        if self.memo and "nearest" not in state:  # a cut answer is none for a step behind it in another run
+            self.memo.put(node.key, dict(state))
+        self._line(node, state)
         return state
 
-    def _line(self, step: str, what: str, state: State, started: float) -> None:
-        seconds = time.perf_counter() - started
-        scores = self.scores = self._score(state)
-        self._show(Line(step, what, _shape(state), seconds, peak_memory(), scores.mAP if scores else None))
+    def _model(self, node: Node) -> State:
+        """A model's features of the images that it knows and the branch is about; of a rank list its distances."""
+        if self.lists is not None:
+            if len(self.plan.all_models) == 1:
+                return {"distances": self.lists.alone(node.model)} | self.columns
+            return {"distances": self.lists.distances[node.model], "list": node.model} | self.columns
+        features = self.waiting[node.model]
+        self.needed[node.model] -= 1
+        if not self.needed[node.model] and self.sets is None:
+            del self.waiting[node.model]
+        rows = {side: self._rows(features, side, node.only) for side in ("query", "gallery")}
+        data = {side: getattr(features, side) for side in SIDES if getattr(features, side) is not None}
+        if all(chosen is None for chosen in rows.values()):
+            return data | self.columns
+        places = {side: np.arange(len(data[side])) if chosen is None else chosen for side, chosen in rows.items()}
+        empty = [side for side, chosen in places.items() if not len(chosen)]
+        if empty:
+            where = ", ".join(f"{column} {list(values)}" for column, values in node.only.items())
+            raise InputError(
+                [f"{node.model}: wanted {' and '.join(empty)} images where {where or 'it knows them'}, found none"]
+            )
+        data |= {side: data[side][chosen] for side, chosen in places.items()}
+        return data | self._columns_of(places) | {"rows": places}
+
+    def _rows(self, features: FeatureSet, side: str, only: Mapping[str, tuple[int, ...]]) -> np.ndarray | None:
+        """Rows of a side that a branch is about; None for all."""
+        if not features.partial and not only:
+            return None
+        chosen = features.known(side) if features.partial else np.ones(len(getattr(features, side)), bool)
+        for column, values in only.items():
+            chosen &= np.isin(getattr(features, f"{side}_table")[column], values)
+        return None if chosen.all() else np.flatnonzero(chosen)
+
+    def _columns_of(self, rows: Mapping[str, np.ndarray]) -> State:
+        """The columns of some of the images."""
+        sides = {name: name.partition("_")[0] for name in self.columns}
+        return {
+            name: value[rows[sides[name]]] if sides[name] in rows else value
+            for name, value in self.columns.items()
+        }
+
+    def _joined(self, node: Node, parts: list[State]) -> State:
+        assert node.use is not None
+        if self.lists is not None:
+            fused = self._applied(node, lambda use: joins.apply(use.name, parts, use.settings))
+            return {"distances": self.lists.whole(fused["distances"])} | self.columns
+        if node.use.name in fusion.AFTER:
+            given = [{"distances": self._spread(part.pop("distances"), part)} for part in parts]
+            partial = any("rows" in part for part in parts)
+            beside = self.columns if partial else {k: v for k, v in parts[0].items() if k not in (*SIDES, "kept")}
+            return beside | self._applied(node, lambda use: joins.apply(use.name, given, use.settings))
+        parts = self._common(parts)
+        joined = self._applied(node, lambda use: joins.apply(use.name, parts, use.settings))
+        beside = {name: value for name, value in parts[0].items() if name not in (*SIDES, "kept")}
+        return beside | joined
+
+    def _common(self, parts: list[State]) -> list[State]:
+        """The parts, all with the images that every one of them has."""
+        if not any("rows" in part for part in parts):
+            return parts
+        sizes = {"query": len(self.query_names), "gallery": len(self.gallery_names)}
+        everything = {side: np.arange(size) for side, size in sizes.items()}
+        places = [part.get("rows", everything) for part in parts]
+        both = {side: reduce(np.intersect1d, [place[side] for place in places]) for side in sizes}
+        shared = self._columns_of(both) | {"rows": both}
+        return [
+            part | {side: part[side][np.searchsorted(place[side], both[side])] for side in sizes} | shared
+            for part, place in zip(parts, places, strict=True)
+        ]
+
+    def _spread(self, distances: np.ndarray, state: State) -> np.ndarray:
+        """Distances of all images, NaN where the state does not know one of the two."""
+        rows = state.get("rows")
+        if rows is None:
+            return distances
+        whole = np.full((len(self.query_names), len(self.gallery_names)), np.nan, np.float32)
+        whole[np.ix_(rows["query"], rows["gallery"])] = distances
+        return whole
+
+    def _whole(self, state: State) -> State:
+        """The answer for all images where it was for some: those that nobody knows stand behind the others."""
+        rows = state["rows"]
+        lacking = np.setdiff1d(np.arange(len(self.query_names)), rows["query"])
+        if len(lacking):
+            names = [self.query_names[row] for row in lacking]
+            raise InputError(
+                [
+                    f"{self.plan.recipe.name}: wanted every query in some branch, found {len(names)} in none "
+                    f"({examples(names)}); add a branch for them"
+                ]
+            )
+        if "nearest" in state:
+            nearest: postproc.Nearest = state["nearest"]
+            found = np.where(nearest.rows >= 0, rows["gallery"][nearest.rows], -1).astype(np.int32)
+            return {"nearest": nearest._replace(rows=found)}
+        distances = self._spread(state["distances"], state)
+        unknown = np.isnan(distances)
+        known = np.where(unknown | np.isinf(distances), -np.inf, distances).max(axis=1, keepdims=True)
+        return {"distances": np.where(unknown, np.where(np.isinf(known), 0, known) + 1, distances)}
+
+    def _step(self, node: Node, state: State) -> State:
+        assert node.use is not None
+        step = steps.catalogue()[node.use.name]
+        settings = dict(node.use.settings)
+        cut = node is self.root and not self.needs_all and "top_k" in step.settings and "rows" not in state
+        if cut and settings.get("top_k") is None:  # the same answer, only as long as somebody looks at it
+            settings["top_k"] = max(self.plan.recipe.top_k, self.protocol.top_k or 0)
+        seen = state | self._auxiliary(node, state)
+        if "distances" in step.needs:
+            seen |= state.get("kept", {})
+        given = self._applied(node, lambda use: steps.apply(step, seen, settings))
+        if "distances" in given or "nearest" in given:
+            kept = {side: state[side] for side in SIDES if side in state} or state.get("kept", {})
+            state = {name: value for name, value in state.items() if name not in (*SIDES, "kept")}
+            state |= {"kept": kept} if node.keep and kept else {}
+        return {**state, **given}
+
+    def _auxiliary(self, node: Node, state: State) -> State:
+        """The side models' values side by side, for the images of the state."""
+        parts = [self._value(part) for part in node.aux]
+        found: State = {}
+        for side in SIDES if parts else ():
+            if all(side in part for part in parts):
+                whole = np.concatenate([part[side] for part in parts], axis=1)
+                rows = state.get("rows", {}).get(side)
+                found[f"{side}_aux"] = whole if rows is None else whole[rows]
+        return found
+
+    def _applied(self, node: Node, function: Callable[[Use], State]) -> State:
+        assert node.use is not None
+        started = time.perf_counter()
+        try:
+            given = function(node.use)
+        except (ValueError, TypeError) as error:
+            raise InputError([f"{node.use.where} ({node.use.name}), {error}"]) from error
+        self.seconds = time.perf_counter() - started
+        return given
+
+    def _line(self, node: Node, state: State) -> None:
+        seconds = self.seconds
+        if all(map(is_side, leaves(node))):  # a side model says nothing about identities
+            return
+        if self.every_step or node is self.root:
+            self.scores = self._score(state)
+        written = ", ".join(f"{name} {value}" for name, value in node.use.settings.items()) if node.use else ""
+        what = " ".join(filter(None, (node.what, written)))
+        name = node.use.name if node.use else "model"
+        scores = self.scores if self.every_step or node is self.root else None
+        self._show(Line(name, what, _shape(state), seconds, peak_memory(), scores.mAP if scores else None))
 
     def _show(self, line: Line) -> None:
         self.lines.append(line)
@@ -171,19 +312,24 @@ class Run:
         """The scores of whatever the state is at; features by their squared Euclidean distances."""
         if not self.labels:
             return None
+        labels = self.labels
+        if "rows" in state:
+            labels = {name: value[state["rows"][name.partition("_")[0]]] for name, value in labels.items()}
         try:
-            return self._scores_of(state)
+            return self._scores_of(state, labels)
         except ValueError as error:  # labels that allow no score cost the scores, not the ranking
             self.unscored = str(error)
             return None
 
-    def _scores_of(self, state: State) -> Scores:
+    def _scores_of(self, state: State, labels: Mapping[str, Any]) -> Scores:
         if "nearest" in state:
-            return score_ranking(state["nearest"].rows, **self.labels, protocol=self.protocol)
+            return score_ranking(state["nearest"].rows, **labels, protocol=self.protocol)
+        if self.lists is not None and "list" in state:
+            return score(self.lists.alone(state["list"]), **labels, protocol=self.protocol)
         distances = (
             state["distances"] if "distances" in state else postproc.distances(state["query"], state["gallery"])
         )
-        return score(distances, **self.labels, protocol=self.protocol)
+        return score(distances, **labels, protocol=self.protocol)
 
     def _result(self, state: State) -> Result:
         k = self.plan.recipe.top_k
@@ -201,6 +347,7 @@ class Run:
             lines=tuple(self.lines),
             query_names=self.query_names,
             gallery_names=self.gallery_names,
+            query_pid=self.labels.get("query_pid"),
         )
 
 

@@ -1,59 +1,79 @@
-"""What a run leaves behind: the submission, the recipe as it ran, the record, the scores in words."""
+"""What a run leaves behind: submission, recipe as it ran, record, each query's scores, the scores in words."""
 
 import hashlib
 import json
 import platform
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ensemble import __version__, errors, io, submission
+from ensemble import __version__, errors, io, queries, submissions
 from ensemble.errors import InputError
+from ensemble.features import FeatureSet
 from ensemble.pipeline import Result
 from ensemble.plan import Plan
 from ensemble.recipe import Recipe
+from ensemble.scores.values import RANKS
+from ensemble.submissions import sysu
 
 
 def write(out: Path, checked: Plan, result: Result, *, threads: int) -> list[Path]:
     """Write everything into ``out``, each file complete or not at all; the paths, in the order of writing."""
     out.mkdir(parents=True, exist_ok=True)
-    written = [write_submission(out, checked.recipe, result)]
-    for name, content in (
-        ("recipe.toml", recipe_text(checked)),
-        ("run.json", json.dumps(record(checked, result, written[0], threads=threads), indent=1) + "\n"),
-    ):
-        with io.beside(out / name, "w") as stream:
-            stream.write(content)
-        written.append(out / name)
+    submitted = write_submission(out, checked.recipe, result, lambda: _sets(checked))
+    written = [submitted, out / "recipe.toml", out / queries.NAME, out / "run.json"]
+    _write_text(out / "recipe.toml", recipe_text(checked))
+    if result.scores is None:
+        written.remove(out / queries.NAME)
+        (out / queries.NAME).unlink(missing_ok=True)  # that of an earlier run would be taken for this one's
+    else:
+        queries.write(out / queries.NAME, result.query_names, result.scores, result.query_pid)
+    _write_text(out / "run.json", json.dumps(record(checked, result, submitted, threads=threads), indent=1) + "\n")
     return written
 
 
-def write_submission(out: Path, used: Recipe, result: Result) -> Path:
-    """What the recipe names, or ``ranking.csv`` where the images have no numbers for a ``track2.txt``."""
-    queries, gallery = result.query_names, result.gallery_names
-    if used.submission == "track2":
-        numbered = (
-            [str(int(name) + 1) for name in gallery]
-            if gallery == [str(i) for i in range(len(gallery))]
-            else gallery
+def _write_text(path: Path, text: str) -> None:
+    with io.beside(path) as stream:
+        stream.write(text)
+
+
+def write_submission(
+    out: Path, used: Recipe, result: Result, sets: Callable[[], list[FeatureSet]] = list
+) -> Path:
+    """What the recipe names, or ``ranking.csv`` where the images or this machine do not allow that.
+
+    ``sysu`` takes features instead of a ranking: ``sets`` reads those of every model, six files each.
+    """
+    try:
+        if used.submission == "sysu":
+            paths = [path for features in sets() for path in sysu.write(out, features)]
+            return paths[0]
+        ranking = submissions.from_matrix(
+            result.ranking, result.query_names, result.gallery_names, result.distances
         )
-        try:
-            submission.write_track2(out / submission.TRACK2, result.ranking, queries, numbered, top_k=used.top_k)
-            return out / submission.TRACK2
-        except InputError as error:
-            print(f"no {submission.TRACK2}: {error.problems[0]}")
-    submission.write_csv(out / "ranking.csv", result.ranking, result.distances, queries, gallery)
-    return out / "ranking.csv"
+        path = out / submissions.FORMATS[used.submission].file
+        submissions.write(path, ranking, used.submission, top_k=used.top_k)
+        return path
+    except InputError as error:
+        if used.submission == "csv":
+            raise
+        wanted = "SYSU-MM01 files" if used.submission == "sysu" else submissions.FORMATS[used.submission].file
+        print(f"no {wanted}: {error.problems[0]}")
+    return write_submission(out, replace(used, submission="csv"), result)
+
+
+def _sets(checked: Plan) -> list[FeatureSet]:
+    """The features of the models that a recipe joins, as they are in the files."""
+    return io.read(checked.folder, list(dict.fromkeys(model for models in checked.models for model in models)))
 
 
 def recipe_text(checked: Plan) -> str:
     """The recipe as it was run, models by their names, settings with the changes; runs again as it is."""
     import tomli_w
 
-    content = checked.recipe.as_toml()
-    for branch, models in zip(content["branch"], checked.models, strict=True):
-        branch["models"] = list(models)
-    return tomli_w.dumps(content)
+    return tomli_w.dumps(checked.recipe.as_toml())
 
 
 def record(checked: Plan, result: Result, submitted: Path, *, threads: int) -> dict[str, Any]:
@@ -88,15 +108,12 @@ def record(checked: Plan, result: Result, submitted: Path, *, threads: int) -> d
     }
 
 
-def score_text(result: Result) -> str:
+def score_text(result: Result, ranks: Sequence[int] = RANKS) -> str:
     """The scores with their protocol, or a sentence that says why there are none."""
     if result.scores is None:
         return f"no scores: {result.unscored}"
     s = result.scores
-    values = (
-        f"mAP {s.mAP:.4f}  rank-1 {s.rank1:.4f}  rank-5 {s.rank5:.4f}  rank-10 {s.rank10:.4f}  mINP {s.mINP:.4f}"
-    )
-    text = f"{values}\n{s.describe()}"
+    text = f"{s.text(ranks)}\n{s.describe()}"
     if len(s.without_match):
         names = [result.query_names[row] for row in s.without_match]
         text += f"\n{len(names)} queries without a match: {errors.examples(names, 5)}"
@@ -114,7 +131,7 @@ def scores_json(result: Result) -> dict[str, Any] | None:
 def inputs(checked: Plan) -> list[Path]:
     """The files that the run depends on: lists and tables, and those of the models that it uses."""
     folder = checked.folder
-    used = {path for models in checked.models for model in models for path in folder.models[model]}
+    used = {path for model in checked.all_models for path in folder.models[model]}
     others = {path for paths in folder.models.values() for path in paths} - used
     return [path for path in folder.inputs if path not in others]
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 import postproc
-from ensemble import fusion
 
-STATES = {"features", "query", "gallery", "distances"}  # what a step of a pipeline may give
+LABELS = {f"{side}_{column}" for side in ("query", "gallery") for column in ("cam", "cam_group", "track")}
+STATES = {"features", "query", "gallery", "distances", *LABELS}  # what a step of a pipeline may give
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def objection(step: Step, settings: Mapping[str, Any], labels: frozenset[str]) -
         for side, count in (("query", 2), ("gallery", 6), ("train", 6))
     }
     toy["distances"] = ((toy["query"][:, None] - toy["gallery"]) ** 2).sum(axis=2)
-    for side in ("query", "gallery"):
+    for side in ("query", "gallery", "train"):
         toy |= {f"{side}_aux": toy[side][:, :2], f"{side}_quality": np.abs(toy[side][:, 0])}
     for label in labels - set(toy):
         toy[label] = np.arange(2 if label.startswith("query") else 6) // (2 if label.endswith("_pid") else 1) % 3
@@ -100,16 +100,6 @@ def objection(step: Step, settings: Mapping[str, Any], labels: frozenset[str]) -
     except (ValueError, TypeError) as error:
         setting = str(error).partition(":")[0]
         return str(error) if setting in step.settings else None  # a toy may be too small for what is learned
-    return None
-
-
-def joining_objection(name: str, settings: Mapping[str, Any], count: int) -> str | None:
-    """The same for joining ``count`` models or branches."""
-    function = (fusion.BEFORE | fusion.AFTER)[name]
-    try:
-        function([np.zeros((1, 1), np.float32)] * count, **settings)
-    except (ValueError, TypeError) as error:
-        return str(error)
     return None
 
 

@@ -1,9 +1,9 @@
 """Look a submission through before it is handed in.
 
-    python -m ensemble.validate FILE --query-names F --gallery-names F [--top-k 100] [--tracks F]
+    python -m ensemble.validate FILE --query-names F --gallery-names F [--format NAME] [--top-k K] [--tracks F]
 
 Exit status 0: nothing is wrong; 1: something is, and every kind of fault is listed; 2: the check could not be
-made, because a file is missing or a list of names is none.
+made, because a file is missing, a list of names is none, or the format is unknown.
 """
 
 import argparse
@@ -12,58 +12,100 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from ensemble import errors
+import numpy as np
+
+from ensemble import errors, submissions
 from ensemble.errors import refuse_if_any
 from ensemble.io import read_names
 from ensemble.io.collecting import collecting
 from ensemble.io.lists import read_tracks
-from ensemble.submission import doubts, faults, image_numbers, read_track2
+from ensemble.submissions import FORMATS, RankList, sysu
+from ensemble.submissions.numbers import one_based
+from ensemble.submissions.tables import parquet_problems
+
+FEATURES = "sysu"  # the one format that holds features instead of lists
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
-    query_names, gallery_names, track_of = _read_lists(given)
-    for doubt in doubts(given.file, query_names, gallery_names):
+    name, query_names, gallery_names, track_of = _read_lists(given)
+    if name == FEATURES:
+        return _tell(given.file, sysu.faults(given.file, query_names, gallery_names)) or _tell_features(given.file)
+    for doubt in submissions.doubts(given.file, name, query_names, gallery_names):
         print(f"warning: {doubt}")
-    found = faults(given.file, query_names, gallery_names, top_k=given.top_k)
+    found = submissions.faults(
+        given.file, name, query_names, gallery_names, top_k=given.top_k, similarity=given.similarity
+    )
     if found:
-        print(f"not ok: {len(found)} kind{'s' if len(found) > 1 else ''} of fault in {given.file}")
-        for fault in found:
-            print(f"  {fault}")
-        return 1
-    lines = read_track2(given.file)
-    print(_summary(lines, len(gallery_names)))
+        return _tell(given.file, found)
+    read = submissions.read(given.file, name, similarity=given.similarity)
+    ranking = submissions.joined(str(given.file), read, query_names, gallery_names)
+    print(_summary(ranking, "line" if read.query_names is None else "list"))
     if track_of:
+        lines = [rows.tolist() for rows in ranking.lines()]
         whole = f"{whole_track_lines(lines, track_of)} of {len(lines)} lines"
         print(f"tracks: {whole} are whole tracks, one after another (the last may be cut)")
     return 0
 
 
-def _read_lists(given: argparse.Namespace) -> tuple[list[str], list[str], dict[int, int]]:
-    """The two lists of names, and the track of each image number where there is a track list."""
+def _tell(file: Path, found: Sequence[str]) -> int:
+    if not found:
+        return 0
+    print(f"not ok: {len(found)} kind{'s' if len(found) > 1 else ''} of fault in {file}")
+    for fault in found:
+        print(f"  {fault}")
+    return 1
+
+
+def _tell_features(file: Path) -> int:
+    cells = sysu.read(file)
+    counts = [sum(map(len, matrices)) for matrices in cells.values()]
+    width = max(matrix.shape[1] for matrices in cells.values() for matrix in matrices)
+    print(f"ok: {len(cells)} cameras, {' + '.join(map(str, counts))} images x {width} values")
+    return 0
+
+
+def _read_lists(given: argparse.Namespace) -> tuple[str, list[str], list[str], dict[int, int]]:
+    """The format, the two lists of names, and the track of each gallery row where there is a track list."""
     problems: list[str] = []
     names: dict[str, list[str]] = {"query": [], "gallery": []}
     tracks: dict[int, int] = {}
-    if given.top_k < 1:
+    name = given.format
+    if given.top_k is not None and given.top_k < 1:
         problems.append(f"--top-k: wanted 1 or more, found {given.top_k}; give the number of images a line")
-    if not given.file.is_file():
+    if not given.file.exists():
         problems.append(f"{given.file}: wanted a submission, found no such file; check the name")
-    for side, path in (("query", given.query_names), ("gallery", given.gallery_names)):
+    elif name is None:
         with collecting(problems):
-            names[side] = read_names(path)
+            name = submissions.guess(given.file)
+    if name == "parquet":
+        problems += parquet_problems()
+    if given.file.is_dir() and name not in (None, FEATURES):
+        problems.append(f"{given.file}: wanted a file, found a folder; name the file")
+    for side, path in (("query", given.query_names), ("gallery", given.gallery_names)):
+        if path is not None:
+            with collecting(problems):
+                names[side] = read_names(path)
+        elif name != FEATURES:
+            problems.append(f"--{side}-names: wanted the list of names, found nothing; give it")
+    if name == FEATURES and given.file.exists():
+        with collecting(problems):
+            sysu.files(given.file)
+    if name == "track2" and names["gallery"]:
+        with collecting(problems):
+            one_based(names["gallery"])
     if given.tracks is not None and names["gallery"]:
         with collecting(problems):
-            numbers = map(int, image_numbers(names["gallery"]))
             track = read_tracks(given.tracks, names["gallery"]).columns["track"]
-            tracks = dict(zip(numbers, track.tolist(), strict=True))
+            tracks = dict(enumerate(track.tolist()))
     refuse_if_any(problems)
-    return names["query"], names["gallery"], tracks
+    return name, names["query"], names["gallery"], tracks
 
 
 def whole_track_lines(lines: Sequence[Sequence[int]], track_of: dict[int, int]) -> int:
     """How many lines are made of tracks in one piece each, all but the last of them complete.
 
-    lines:    numbers of images, each in ``track_of``, none twice in a line.
+    lines:    images, each in ``track_of``, none twice in a line.
     track_of: the track of every gallery image, -1 for none; a line with such an image does not count.
     """
     size = Counter(track_of.values())
@@ -80,30 +122,34 @@ def _of_whole_tracks(tracks: Sequence[int], size: dict[int, int]) -> bool:
     )
 
 
-def _summary(lines: Sequence[Sequence[int]], gallery: int) -> str:
-    different = len({image for line in lines for image in line})
+def _summary(ranking: RankList, unit: str) -> str:
+    counts = sorted(set(ranking.counts.tolist()))
+    count = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    what = "numbers" if unit == "line" else "images"
     return (
-        f"ok: {len(lines)} lines x {len(lines[0])} numbers, none twice in a line, "
-        f"{different} of {gallery} gallery images"
+        f"ok: {len(ranking)} {unit}s x {count} {what}, none twice in a {unit}, "
+        f"{len(np.unique(ranking.rows))} of {len(ranking.gallery_names)} gallery images"
     )
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m ensemble.validate", description="List everything that is wrong with a track2.txt."
+        prog="python -m ensemble.validate", description="List everything that is wrong with a submission."
     )
     parser.add_argument("file", metavar="FILE", type=Path, help="the submission")
     parser.add_argument(
-        "--query-names", metavar="F", type=Path, required=True, help="names of the queries, one a line"
+        "--format", choices=(*FORMATS, FEATURES), help="default: guessed from the file's content and name"
     )
+    parser.add_argument("--query-names", metavar="F", type=Path, help="names of the queries, one a line")
+    parser.add_argument("--gallery-names", metavar="F", type=Path, help="names of the gallery images, one a line")
     parser.add_argument(
-        "--gallery-names",
-        metavar="F",
-        type=Path,
-        required=True,
-        help="names of the gallery images, one a line",
+        "--top-k",
+        metavar="K",
+        type=int,
+        help="images a query (default: the format's; 100 for track2 and visda, "
+        "200 for naic, any number for the others)",
     )
-    parser.add_argument("--top-k", metavar="K", type=int, default=100, help="images a line, default: %(default)s")
+    parser.add_argument("--similarity", action="store_true", help="the numbers are larger for nearer images")
     parser.add_argument("--tracks", metavar="F", type=Path, help="also count the lines made of whole tracks")
     return parser
 

@@ -12,11 +12,12 @@ from functools import partial
 
 import numpy as np
 
-from postproc import kernels, runtime
+from postproc import kernels, remembered, runtime
 from postproc.tiles import SMALLEST, STRIP, Buffers, Layout, PairwiseTiles, Tiles
 from postproc.types import Floats, Nearest
 
 Change = Callable[[np.ndarray, np.ndarray], None]
+ALL, SAME, OTHER, CLASSES = "all images", "images of its camera", "images of other cameras", "classes"
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,7 @@ def of_all(tiles: Tiles, k: int, answer: np.ndarray | None = None) -> Lists:
 
     A symmetric distance costs the tiles of the upper triangle only. Memory: the lists and one tile a thread.
     """
-    heaps = _Heaps(tiles.layout.classes, k)
-    _walk(tiles, [heaps], answer)
-    return heaps.lists(tiles.layout)
+    return _lists(tiles, [(ALL, k)], answer)[0]
 
 
 def of_cameras(
@@ -48,26 +47,19 @@ def of_cameras(
     """The ``same`` nearest of every image among those of its camera, itself included, and the ``other`` nearest
     among those of all other cameras, in one walk. Of unknown camera an image is alone with its copies.
     """
-    within = _Heaps(tiles.layout.classes, same, tiles.cameras, True)
-    across = _Heaps(tiles.layout.classes, other, tiles.cameras, False)
-    _walk(tiles, [within, across], answer)
-    return within.lists(tiles.layout), across.lists(tiles.layout)
+    within, across = _lists(tiles, [(SAME, same), (OTHER, other)], answer)
+    return within, across
 
 
 def of_all_and_others(tiles: PairwiseTiles, *, every: int, other: int) -> tuple[Lists, Lists]:
     """The ``every`` nearest of every image among all, and the ``other`` nearest of other cameras, in one walk."""
-    anywhere = _Heaps(tiles.layout.classes, every)
-    across = _Heaps(tiles.layout.classes, other, tiles.cameras, False)
-    _walk(tiles, [anywhere, across], None)
-    return anywhere.lists(tiles.layout), across.lists(tiles.layout)
+    anywhere, across = _lists(tiles, [(ALL, every), (OTHER, other)], None)
+    return anywhere, across
 
 
 def of_classes(tiles: Tiles, k: int) -> Lists:
     """As :func:`of_all` for classes: images that nothing tells apart count as one, and rows number classes."""
-    heaps = _Heaps(tiles.layout.classes, k)
-    _walk(tiles, [heaps], None)
-    runtime.over_rows(partial(heaps.kernel.sort_heaps, heaps.values, heaps.rows), len(heaps.rows), what="sorting")
-    return Lists(heaps.rows, heaps.values, heaps.largest)
+    return _lists(tiles, [(CLASSES, k)], None)[0]
 
 
 def without_self(lists: Lists) -> Lists:
@@ -84,10 +76,11 @@ def of_queries(tiles: Tiles, k: int) -> Nearest:
 
 
 class _Heaps:
-    """The nearest classes of every class, of all cameras or of the ``same`` or of others only."""
+    """The nearest classes of every class, of all cameras or of the same or of others only (``among``)."""
 
-    def __init__(self, classes: int, k: int, cameras: np.ndarray | None = None, same: bool = True) -> None:
-        self.k, self.cameras, self.same = k, cameras, same
+    def __init__(self, classes: int, k: int, cameras: np.ndarray | None, among: str) -> None:
+        self.k, self.among, self.same = k, among, among == SAME
+        self.cameras = cameras if among in (SAME, OTHER) else None
         self.kernel = kernels.of(np.empty(0))
         self.values = np.full((classes, min(k, classes)), np.inf, np.float32)
         self.rows = np.full(self.values.shape, self.kernel.NOBODY, np.int32)
@@ -104,8 +97,8 @@ class _Heaps:
         offer(tile, rows.start, columns.start, self.values, self.rows, self.worst, self.largest)
 
     def lists(self, layout: Layout) -> Lists:
-        """Sorted lists of images from the heaps of classes."""
-        if layout.distinct:
+        """Sorted lists of images, or of classes, from the heaps of classes."""
+        if layout.distinct or self.among == CLASSES:
             values, rows, largest = self.values, self.rows, self.largest
             runtime.over_rows(partial(self.kernel.sort_heaps, values, rows), len(values), what="sorting")
         else:
@@ -123,6 +116,33 @@ class _Heaps:
         if self.cameras is not None:
             rows[np.isinf(values)] = -1
         return Lists(rows, values, largest)
+
+
+def _lists(tiles: Tiles, wanted: Sequence[tuple[str, int]], answer: np.ndarray | None) -> list[Lists]:
+    """For every (among whom, k) of ``wanted`` the lists, remembered ones where there are such or one walk."""
+    store, key = _remembered(tiles)
+    if store is None:
+        return _walked(tiles, wanted, answer)
+    known = [_known(store.get(key, among), among, k, tiles.layout) for among, k in wanted]
+    distances = None if answer is None else store.get(key, _walk_of(tiles))
+    if any(lists is None for lists in known) or (answer is not None and distances is None):
+        whole = answer if answer is not None else _room(store, tiles.layout)
+        longer = _walked(tiles, [(among, remembered.generous(k)) for among, k in wanted], whole)
+        for (among, _), found in zip(wanted, longer, strict=True):
+            store.put(key, among, (found.rows, found.values, found.largest))
+        if whole is not None:
+            store.put(key, _walk_of(tiles), (whole if answer is None else whole.copy(),))
+        return [_first(found, k) for found, (_, k) in zip(longer, wanted, strict=True)]
+    if answer is not None and distances is not None:
+        answer[:] = distances[0]
+    return [lists for lists in known if lists is not None]
+
+
+def _walked(tiles: Tiles, wanted: Sequence[tuple[str, int]], answer: np.ndarray | None) -> list[Lists]:
+    cameras = getattr(tiles, "cameras", None)
+    heaps = [_Heaps(tiles.layout.classes, k, cameras, among) for among, k in wanted]
+    _walk(tiles, heaps, answer)
+    return [each.lists(tiles.layout) for each in heaps]
 
 
 def _walk(tiles: Tiles, wanted: Sequence[_Heaps], answer: np.ndarray | None) -> None:
@@ -203,9 +223,15 @@ def strips(tiles: Tiles, use: Callable[[np.ndarray, np.ndarray], None], *, what:
     layout, buffers = tiles.layout, Buffers(tiles.layout)
     offsets, members = layout.queries
     answered = _holding(layout, layout.gallery)
+    store, key = _remembered(tiles)
+    known = None if store is None else store.get(key, _walk_of(tiles))
+    kept = None if store is None or known is not None else _room(store, layout)
     for i in _holding(layout, layout.queries):
         rows = layout.blocks[i]
         queries = members[offsets[rows.start] : offsets[rows.stop]]
+        if known is not None:
+            use(known[0][queries], queries)
+            continue
         place = np.zeros(layout.nq, np.int32)
         place[queries] = np.arange(len(queries))
         strip = np.empty((len(queries), layout.ng), np.float32)
@@ -219,11 +245,19 @@ def strips(tiles: Tiles, use: Callable[[np.ndarray, np.ndarray], None], *, what:
                 _store(tile, layout.blocks[i], layout.blocks[j], layout, strip, place)
 
         runtime.run(visit, answered, what=what, bytes_each=buffers.bytes)
+        if kept is not None:
+            kept[queries] = strip
         use(strip, queries)
+    if store is not None and kept is not None:
+        store.put(key, _walk_of(tiles), (kept,))
 
 
 def everything(tiles: Tiles) -> np.ndarray:
     """All distances (nq, ng)."""
+    store, key = _remembered(tiles)
+    known = None if store is None else store.get(key, "distances")
+    if known is not None:
+        return known[0].copy()
     layout, buffers = tiles.layout, Buffers(tiles.layout)
     answer = np.empty((layout.nq, layout.ng), np.float32)
 
@@ -234,6 +268,8 @@ def everything(tiles: Tiles) -> np.ndarray:
 
     pairs = [(i, j) for i in _holding(layout, layout.queries) for j in _holding(layout, layout.gallery)]
     runtime.run(visit, pairs, what="distances", bytes_each=buffers.bytes)
+    if store is not None and store.fits(answer.nbytes):
+        store.put(key, "distances", (answer.copy(),))
     return answer
 
 
@@ -253,6 +289,36 @@ def smallest(strip: np.ndarray, k: int) -> Nearest:
     runtime.over_rows(select, n, what="selection")
     rows[np.isinf(values)] = -1
     return Nearest(values, rows)
+
+
+def _remembered(tiles: Tiles) -> tuple[remembered.Store | None, bytes]:
+    """The store in force and the name of these tiles in it; no store for tiles that have no name."""
+    store = remembered.current()
+    key = None if store is None else getattr(tiles, "fingerprint", None)
+    return (None, b"") if key is None else (store, key)
+
+
+def _walk_of(tiles: Tiles) -> str:
+    """The name of the distances that a walk over all images stores: with copies, tiles may be transposed."""
+    return "distances" if tiles.layout.distinct or not tiles.symmetric else "distances on the way"
+
+
+def _room(store: remembered.Store, layout: Layout) -> np.ndarray | None:
+    """A matrix of distances to be remembered, if one fits."""
+    return np.empty((layout.nq, layout.ng), np.float32) if store.fits(4 * layout.nq * layout.ng) else None
+
+
+def _known(found: tuple[np.ndarray, ...] | None, among: str, k: int, layout: Layout) -> Lists | None:
+    """The first ``k`` of remembered lists, if they are long enough or hold everybody."""
+    if found is None:
+        return None
+    everybody = layout.classes if among == CLASSES else layout.nq + layout.ng
+    return _first(Lists(*found), k) if min(k, everybody) <= found[0].shape[1] else None
+
+
+def _first(lists: Lists, k: int) -> Lists:
+    """The first ``k`` of longer lists: what a walk for ``k`` finds, in arrays that the caller may write to."""
+    return Lists(lists.rows[:, :k].copy(), lists.values[:, :k].copy(), lists.largest.copy())
 
 
 def _holding(layout: Layout, members: tuple[np.ndarray, np.ndarray]) -> list[int]:

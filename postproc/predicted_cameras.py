@@ -11,26 +11,36 @@ from postproc.dbscan import clusters
 from postproc.l2_normalize import l2_normalize
 from postproc.pairwise import among
 from postproc.tiles import PairwiseTiles
-from postproc.types import Floats, Ints
+from postproc.types import Floats, GalleryCam, GalleryCamGroup, Ints, QueryCam, QueryCamGroup
 
 
 def predict_cameras(
-    query_aux: Floats, gallery_aux: Floats, *, eps: float = 0.3, min_samples: int = 50, shortest: float = 0.0
-) -> tuple[Ints, Ints]:
+    query_aux: Floats,
+    gallery_aux: Floats,
+    query_track: np.ndarray | None = None,
+    gallery_track: np.ndarray | None = None,
+    *,
+    eps: float = 0.3,
+    min_samples: int = 50,
+    shortest: float = 0.0,
+    complete: bool = False,
+) -> tuple[QueryCam, GalleryCam]:
     """Groups of images that a camera model finds alike, as cameras: ``query_cam`` and ``gallery_cam``.
 
     An image with ``min_samples`` images, queries and gallery, within ``eps`` of it, itself counted, is a core;
     cores within ``eps`` of each other are of one camera, and another image is of the camera of the nearest core
     within ``eps``, or unknown.
 
-    Takes:   query_aux (nq, a), gallery_aux (ng, a) float32 of any length.
+    Takes:   query_aux (nq, a), gallery_aux (ng, a) float32 of any length; tracks (nq,), (ng,) int, -1 none, looked
+             at only to ``complete``.
     Returns: (nq,) and (ng,) int64, cameras numbered by their first core, -1 unknown: data for
              :func:`postproc.camera_penalty` and everything else that takes cameras.
     eps:     0 to 4, in 2 - 2 cosine. Small: few images in many groups; 2 and more: one camera.
     min_samples: 1 or more. Less than a camera has images, more than an object has, whose images are alike too.
     shortest: an image whose feature is shorter is unknown and counts nowhere. A mean of several models' unit
              vectors is short where they disagree. 0: all count.
-    Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
+    complete: then :func:`complete_cameras`, from the tracks of the sides that have any.
+    Raises:  ValueError for a setting out of range, different widths, NaN or infinity, no track to complete from.
     Cost:    two products of all by all, half of each computed; memory: a tile a thread.
     Differs: of several cameras within reach, an image that is no core takes the nearest; scikit-learn takes the
              one with the first core. There, similarities of features as given are clustered: what is much shorter
@@ -42,6 +52,7 @@ def predict_cameras(
     checks.between("eps", eps, 0, 4)
     checks.whole("min_samples", min_samples, 1)
     checks.finite("shortest", shortest)
+    checks.flag("complete", complete)
     query, gallery = checks.features("query_aux", query_aux), checks.features("gallery_aux", gallery_aux)
     checks.same_width("query_aux", query, "gallery_aux", gallery)
     images = np.concatenate([query, gallery])
@@ -50,12 +61,48 @@ def predict_cameras(
     clear = np.linalg.norm(images, axis=1) >= shortest
     if clear.any():
         cams[clear] = clusters(PairwiseTiles(among(l2_normalize(images[clear]))), eps, min_samples)
-    return cams[: len(query)], cams[len(query) :]
+    found = cams[: len(query)], cams[len(query) :]
+    if not complete:
+        return found
+    if query_track is None and gallery_track is None:
+        raise ValueError("complete: needs query_track or gallery_track, or false")
+    sides = ("query", found[0], query_track), ("gallery", found[1], gallery_track)
+    query_cam, gallery_cam = (
+        cam if track is None else _completed(f"{side}_cam", cam, f"{side}_track", track)
+        for side, cam, track in sides
+    )
+    return query_cam, gallery_cam
+
+
+def predict_camera_groups(
+    query_aux: Floats,
+    gallery_aux: Floats,
+    query_track: np.ndarray | None = None,
+    gallery_track: np.ndarray | None = None,
+    *,
+    eps: float = 0.3,
+    min_samples: int = 50,
+    shortest: float = 0.0,
+    complete: bool = False,
+) -> tuple[QueryCamGroup, GalleryCamGroup]:
+    """:func:`predict_cameras` beside cameras that are known already: ``query_cam_group`` and ``gallery_cam_group``.
+
+    Everything as there; the groups are data for ``group`` of :func:`postproc.camera_penalty`,
+    :func:`postproc.exclude` and :func:`postproc.rerank_constrained`. layumi completes them from query clusters and
+    tracks.
+
+    >>> predict_camera_groups([[1.0, 0.0]], [[2.0, 0.1], [0.1, 3.0]], [0], [4, 4], min_samples=2, complete=True)
+    (array([0]), array([0, 0]))
+    """
+    return predict_cameras(
+        query_aux, gallery_aux, query_track, gallery_track,
+        eps=eps, min_samples=min_samples, shortest=shortest, complete=complete,
+    )  # fmt: skip
 
 
 def complete_cameras(
     query_cam: Ints, gallery_cam: Ints, query_track: Ints, gallery_track: Ints
-) -> tuple[Ints, Ints]:
+) -> tuple[QueryCam, GalleryCam]:
     """Give unknown cameras the one that the rest of the track has, where the known ones there agree.
 
     Takes:   cameras and tracks (nq,), (ng,) int, -1 unknown and none. Queries have no tracks in most competitions:

@@ -15,7 +15,7 @@ from postproc.pairwise import among
 from postproc.quality_track_mean import drawn_to_means
 from postproc.tiles import PairwiseTiles
 from postproc.tracks import Tracks
-from postproc.types import Floats, Ints, Query
+from postproc.types import Floats, Query, QueryTrack
 
 
 def query_mean(
@@ -76,14 +76,14 @@ def query_mean(
     return l2_normalize(out) if renormalize else out
 
 
-def cluster_queries(query: Floats, *, eps: float = 0.5, min_samples: int = 2) -> Ints:
-    """Groups of queries by DBSCAN on the squared distance 2 - 2 cosine.
+def cluster_queries(query: Query, *, eps: float = 0.5, min_samples: int = 2) -> QueryTrack:
+    """Groups of queries by DBSCAN on the squared distance 2 - 2 cosine, as tracks of queries that have none.
 
     A query with ``min_samples`` queries within ``eps``, itself counted, is a core; cores within ``eps`` of each
     other are of one group, and a query that is no core joins the group of the nearest core within ``eps``.
 
     Takes:   query (nq, d) float32 of any length; ``eps`` and ``min_samples`` as in :func:`query_mean`.
-    Returns: (nq,) int64, groups numbered by their first core; -1 is in none.
+    Returns: ``query_track`` (nq,) int64, groups numbered by their first core; -1 is in none.
     Raises:  ValueError for a setting out of range, NaN or infinity.
     Cost:    two products of all by all, half of each computed; memory: a tile a thread.
     Differs: of several groups within reach, a query that is no core joins the nearest; scikit-learn takes the one

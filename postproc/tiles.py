@@ -16,7 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
-from postproc import kernels, runtime
+from postproc import kernels, remembered, runtime
 from postproc.pairwise import CameraTerm, FeatureTerm, Pairwise, ProductTerm, read_only
 
 EDGE = 2048  # classes in a block: the larger, the nearer BLAS comes to its best; a tile is 16 MB
@@ -128,6 +128,19 @@ class PairwiseTiles:
             for term in products
         ]
         self.tracks = None if pairs.one_track is None else np.concatenate(pairs.one_track)[first]
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """What tells these tiles from any others: everything that they are computed from."""
+        layout = self.layout
+        penalties = [np.asarray(part) for term in (*self.cams, *self.products) for part in term]
+        counts = np.array([layout.nq, layout.ng, len(self.parts), len(self.cams), len(self.products)])
+        return remembered.fingerprint(
+            [
+                counts, layout.inverse, layout.first, *self.parts, self.signs, self.norms, *penalties,
+                self.tracks, self.cameras,
+            ]
+        )  # fmt: skip
 
     def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
         left, right = self._block(rows), self._block(columns)

@@ -17,6 +17,11 @@ Features = Annotated[Floats, "features"]  # (n, d)  one image a row
 Query = Annotated[Floats, "query"]  # (nq, d)
 Gallery = Annotated[Floats, "gallery"]  # (ng, d)
 Distances = Annotated[Floats, "distances"]  # (nq, ng)  smaller is nearer; +inf is never returned
+QueryTrack = Annotated[Ints, "query_track"]  # (nq,)  labels that a step finds
+QueryCam = Annotated[Ints, "query_cam"]  # (nq,)
+GalleryCam = Annotated[Ints, "gallery_cam"]  # (ng,)
+QueryCamGroup = Annotated[Ints, "query_cam_group"]  # (nq,)
+GalleryCamGroup = Annotated[Ints, "gallery_cam_group"]  # (ng,)
 Ranking = Annotated[NDArray[np.int32], "ranking"]  # (nq, k)  gallery rows, nearest first; -1 is no image
 
 
@@ -41,6 +46,8 @@ VOCABULARY = {
     "gallery_distances": "(ng, ng) float32, between gallery images",
     "query_cam": "(nq,) int, camera, -1 unknown",
     "gallery_cam": "(ng,) int, camera, -1 unknown",
+    "query_cam_group": "(nq,) int, a second grouping by camera, as clusters of a camera model, -1 unknown",
+    "gallery_cam_group": "(ng,) int, likewise",
     "query_track": "(nq,) int, tracklet, -1 none",
     "gallery_track": "(ng,) int, tracklet, -1 none",
     "gallery_order": "(ng,) int, place of the image inside its tracklet",
@@ -54,6 +61,7 @@ VOCABULARY = {
     "gallery_quality": "(ng,) float32, likewise",
     "query_aux": "(nq, a) float32, features of a side model: camera, orientation, type",
     "gallery_aux": "(ng, a) float32, likewise",
+    "train_aux": "(n, a) float32, likewise",
     "train_pid": "(n,) int, identity",
     "train_cam": "(n,) int",
     "train_frame": "(n,) int",

@@ -13,9 +13,14 @@ from ensemble.city import LONGEST, MODELS, SHORTEST, SIZES, City, city
 from ensemble.demo import main, make
 from ensemble.errors import InputError
 
+SIDES = ("query", "gallery", "train")
+BESIDE = ["camera_a", "camera_b", "orientation", "attributes", "parts_front", "parts_back", "parts_side"]
 FILES = {
-    *(f"{side}_{model}.pkl" for side in ("query", "gallery") for model in MODELS),
-    *("name_query.txt", "name_test.txt", "test_track_id.txt", "query.csv", "gallery.csv", "README.txt"),
+    *(f"{side}_{model}.pkl" for side in SIDES for model in MODELS),
+    *(f"side/{side}_{model}.pkl" for side in SIDES for model in BESIDE),
+    *(f"side/confusion_{attribute}.csv" for attribute in ("type", "brand", "colour")),
+    *("name_query.txt", "name_test.txt", "test_track_id.txt", "query.csv", "gallery.csv", "train.csv"),
+    *("README.txt", ".demo-files"),
 }
 
 
@@ -37,7 +42,11 @@ def any_city(request: pytest.FixtureRequest) -> tuple[str, City]:
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+    return {file: hashlib.sha256((folder / file).read_bytes()).hexdigest() for file in files(folder)}
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -173,8 +182,8 @@ def test_another_seed_is_another_city(small: City) -> None:
 
 
 def test_exactly_these_files_are_written(folder: Path) -> None:
-    assert {path.name for path in folder.iterdir()} == FILES
-    assert sum(path.stat().st_size for path in folder.iterdir()) < 25e6
+    assert files(folder) == FILES
+    assert sum((folder / file).stat().st_size for file in FILES) < 25e6
 
 
 def test_a_pickle_holds_vectors_by_name_in_arbitrary_order(folder: Path, small: City) -> None:
@@ -214,11 +223,11 @@ def test_the_lists_are_laid_out_as_in_the_competition(folder: Path, small: City)
 def test_the_labels_are_tables(folder: Path, small: City) -> None:
     query = (folder / "query.csv").read_bytes().decode("ascii").split("\n")
     gallery = (folder / "gallery.csv").read_bytes().decode("ascii").split("\n")
-    assert (query[0], query[-1], len(query)) == ("name,pid,cam", "", 152)
-    assert (gallery[0], gallery[-1], len(gallery)) == ("name,pid,cam,track", "", 2502)
-    pid, cam, track = small.gallery.loc[6, ["pid", "cam", "track"]]
-    assert gallery[7] == f"000007.jpg,{pid},{cam},{track}"
-    assert query[150] == f"000150.jpg,{small.query['pid'][149]},{small.query['cam'][149]}"
+    assert (query[0], query[-1], len(query)) == ("name,pid,cam,cam_predicted,frame,scene,quality", "", 152)
+    assert (gallery[0], gallery[-1]) == ("name,pid,cam,cam_predicted,track,frame,scene,quality", "")
+    assert len(gallery) == 2502
+    assert gallery[7] == ",".join(map(str, small.gallery.drop(columns="order").loc[6]))
+    assert query[150] == ",".join(map(str, small.query.loc[149]))
 
 
 def test_the_reader_gives_back_what_was_made(folder: Path, small: City) -> None:
@@ -226,9 +235,11 @@ def test_the_reader_gives_back_what_was_made(folder: Path, small: City) -> None:
 
     for feature_set in read_folder(folder):
         query, gallery = small.features[feature_set.model]
+        assert feature_set.train is not None
+        assert np.array_equal(feature_set.train, small.train_features[feature_set.model])
         assert np.array_equal(feature_set.query, query)
         assert np.array_equal(feature_set.gallery, gallery)
-        for column in small.gallery.columns:
+        for column in feature_set.gallery_table.columns:
             assert list(feature_set.gallery_table[column]) == list(small.gallery[column])
 
 
@@ -250,6 +261,33 @@ def test_an_earlier_demo_is_replaced_and_other_files_stay(tmp_path: Path, folder
     (tmp_path / ".demo-partial").mkdir()  # left by a run that was killed
     make(tmp_path, seed=0)
     assert hashes(tmp_path) == {**hashes(folder), "notes.txt": hashlib.sha256(b"mine").hexdigest()}
+
+
+def test_a_demo_of_another_kind_takes_away_what_the_first_one_wrote(tmp_path: Path) -> None:
+    make(tmp_path, kind="crowd")
+    crowd = files(tmp_path)
+    make(tmp_path)
+    (tmp_path / "query_mine.pkl").write_text("mine")
+    make(tmp_path, kind="crowd")
+    assert files(tmp_path) == crowd | {"query_mine.pkl"}
+    assert not (tmp_path / "side").exists()
+
+
+def test_confusions_lie_beside_the_attributes(folder: Path, small: City) -> None:
+    for attribute, counts in small.confusions.items():
+        read = np.loadtxt(folder / "side" / f"confusion_{attribute}.csv", delimiter=",")
+        assert np.array_equal(read, counts)
+        assert (read.sum(axis=1) == np.bincount(small.train[attribute], minlength=len(read))).all()
+
+
+def test_the_text_tells_what_there_is_and_nothing_else(tmp_path: Path, folder: Path) -> None:
+    crowd = tmp_path / "crowd"
+    made = make(crowd, kind="crowd")
+    for words in ("cam_predicted", "test_track_id.txt", "parts_side", "confusion"):
+        assert words in (folder / "README.txt").read_text()
+        assert words not in (crowd / "README.txt").read_text()
+    counts = f"200 queries, {len(made.gallery)} gallery images, 1500 people, 3 models x 128"
+    assert counts in (crowd / "README.txt").read_text()
 
 
 @pytest.mark.parametrize("name", ["query_mine.pkl", "README.txt", "name_test.txt"])
@@ -280,6 +318,18 @@ def test_nothing_is_left_of_a_demo_that_failed(tmp_path: Path, monkeypatch: pyte
 def test_bad_settings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="size: wanted one of small, aicity2020, got 'huge'"):
         city("huge")
+    with pytest.raises(ValueError, match=r"kind: wanted one of city, two_scenes, .*, got 'village'"):
+        city(kind="village")
+    with pytest.raises(ValueError, match="width: wanted"):
+        city(width=0)
+    with pytest.raises(ValueError, match="wrong: wanted"):
+        city(unknown=0.9, wrong=0.2)
+    with pytest.raises(
+        InputError, match="--size: wanted one of small, market1501 for --kind people, found aicity"
+    ):
+        main([str(tmp_path), "--kind", "people", "--size", "aicity2020"])
+    with pytest.raises(InputError, match="--unknown: wanted"):
+        main([str(tmp_path), "--unknown", "2"])
     with pytest.raises(ValueError, match="seed: wanted a whole number, 0 or more, got -1"):
         city(seed=-1)
     with pytest.raises(InputError, match="--seed: wanted 0 or more, found -1"):

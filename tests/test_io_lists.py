@@ -91,7 +91,9 @@ def test_faults_of_a_table(file: Path) -> None:
 def test_a_table_without_its_first_line(file: Path, text: str) -> None:
     file.write_text(text)
     (problem,) = problems(read_csv, file)
-    assert "wanted name and any of pid, cam, track, frame, scene, quality as first line" in problem
+    assert (
+        "wanted name and any of pid, cam, cam_predicted, track, order, frame, scene, quality as first" in problem
+    )
 
 
 def test_a_table_of_nothing(file: Path) -> None:

@@ -16,8 +16,19 @@ EVERYTHING = frozenset(
 )
 
 
+RANKED = EVERYTHING - {"query", "gallery"} | {"distances"}
+LEARNED = EVERYTHING | {
+    *(
+        f"{side}_{column}"
+        for side in ("query", "gallery")
+        for column in ("frame", "scene", "quality", "cam_predicted")
+    ),
+    *("train", "train_pid", "train_cam", "train_frame", "query_track", "gallery_order"),
+}
+
+
 def folder(*models: str, columns: frozenset[str] = EVERYTHING) -> Folder:
-    return Folder(Path("features"), dict.fromkeys(models, ()), columns, ())
+    return Folder(Path("features"), dict.fromkeys(models, ()), columns, (), learns=frozenset(models))
 
 
 def problems_of(content: dict, where: Folder | None = None) -> list[str]:
@@ -30,7 +41,10 @@ def problems_of(content: dict, where: Folder | None = None) -> list[str]:
 def test_package_recipes_fit_their_models_and_come_back_from_toml(name):
     loaded = recipe.load(name)
     names = [entry.split("|")[0] for branch in loaded.branches for entry in branch.models]
-    checked = plan.check(loaded, folder(*[name.replace("*", "any") for name in names]))
+    groups = [group for part in (loaded, *loaded.branches) for group in part.auxiliary.values()]
+    names += [f"side/{entry}" for group in groups for entry in group.models]
+    provided = RANKED if name.startswith("lists") else LEARNED
+    checked = plan.check(loaded, folder(*[name.replace("*", "any") for name in names], columns=provided))
     assert checked.models[0]
     assert recipe.parse(tomllib.loads(tomli_w.dumps(loaded.as_toml())), name).as_toml() == loaded.as_toml()
     assert loaded.about
@@ -76,7 +90,7 @@ def test_every_mistake_at_once():
     [
         ({"top": 3}, "mine: wanted any of about, top_k, .*found 'top'; did you mean 'top_k'"),
         ({"top_k": 0}, "mine, top_k: wanted a whole number, 1 or more, found 0"),
-        ({"submission": "zip"}, "mine, submission: wanted one of track2, csv, found 'zip'"),
+        ({"submission": "zip"}, "mine, submission: wanted one of track2, visda, .*, found 'zip'"),
         ({"protocol": "duke"}, "mine, protocol: wanted one of market1501"),
         ({"branch": {}}, "mine, branch: wanted a list"),
         ({"branch": [3]}, "mine, branch 1: wanted a table, found 3"),
@@ -135,7 +149,12 @@ def test_joins():
         "mine, branch 1, join (concat), weights: wanted 2 numbers of 0 or more, one for each part, got [1, -1]"
     ]
     content = {"branch": [{"join": {"use": "weighted_sum"}, "steps": [{"use": "distances"}]}]}
-    assert "mine, branch 1, join: wanted one of concat, found 'weighted_sum'" in problems_of(content)[0]
+    wanted = (
+        "mine, branch 1, join (weighted_sum): wanted distances in every part; end each part in a distance step"
+    )
+    assert wanted in problems_of(content)[0]
+    content = {"branch": [{"join": {"use": "concta"}, "steps": [{"use": "distances"}]}]}
+    assert "found 'concta', did you mean 'concat'?" in problems_of(content)[0]
 
 
 def test_override():

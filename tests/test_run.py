@@ -82,7 +82,7 @@ def test_without_labels_no_number_and_the_same_answer(city, tmp_path, capsys):
     bare = tmp_path / "bare"
     bare.mkdir()
     for file in city.iterdir():
-        if file.suffix != ".csv":
+        if file.is_file() and file.suffix != ".csv":
             (bare / file.name).write_bytes(file.read_bytes())
     for folder in (city, bare):
         assert run.main(["--features", str(folder), "--out", str(tmp_path / folder.name)]) == 0

@@ -75,8 +75,46 @@ def test_ties_go_by_gallery_row_or_as_one_block() -> None:
 def test_junk_rules_by_hand() -> None:
     distances = np.array([[0, 1, 2, 3, 4]], np.float32)
     pid, cam = [7, -1, 0, 7, 7], [1, 2, 2, 2, 1]  # rows 0 and 4: the query's own camera
-    found = {junk: score(distances, [7], pid, [1], cam, protocol=Protocol(junk=junk)).mAP for junk in JUNK}
-    assert found == {"market": 1 / 2, "bot": 1 / 3, "none": pytest.approx((1 / 1 + 2 / 4 + 3 / 5) / 3)}
+    found = {
+        junk: score(
+            distances,
+            [7],
+            pid,
+            [1],
+            cam,
+            query_image=[50],
+            gallery_image=[50, 51, 52, 53, 54],
+            protocol=Protocol(junk=junk),
+        ).mAP
+        for junk in JUNK
+    }
+    assert found == {
+        "market": 1 / 2,  # rows 2, 3
+        "bot": 1 / 3,  # rows 1, 2, 3
+        "none": pytest.approx((1 / 1 + 2 / 4 + 3 / 5) / 3),
+        "self": (1 / 3 + 2 / 4) / 2,  # rows 1 to 4
+        "all": (1 / 2 + 2 / 3) / 2,  # rows 2, 3, 4
+        "intra": 1,  # row 4
+        "cuhk03": 1 / 3,  # rows 1, 2, 3
+        "sysu": pytest.approx((1 / 1 + 2 / 4 + 3 / 5) / 3),  # the query is not of camera 3
+        "sysu_indoor": pytest.approx((1 / 1 + 2 / 4 + 3 / 5) / 3),
+    }
+
+
+def test_sysu_rules_by_hand() -> None:
+    distances = np.array([[0, 1, 2, 3, 4]], np.float32)
+    pid, cam = [7, 8, 8, 8, 7], [2, 2, 4, 1, 1]
+    found = {
+        (camera, junk): score(distances, [7], pid, [camera], cam, protocol=Protocol(junk=junk)).mAP
+        for camera in (3, 6)
+        for junk in ("sysu", "sysu_indoor")
+    }
+    assert found == {
+        (3, "sysu"): 1 / 3,  # rows 2, 3, 4: cameras 3 and 2 share a place
+        (3, "sysu_indoor"): 1 / 2,  # rows 3, 4
+        (6, "sysu"): (1 / 1 + 2 / 5) / 2,
+        (6, "sysu_indoor"): (1 / 1 + 2 / 4) / 2,  # rows 0, 1, 3, 4
+    }
 
 
 def test_unknown_cameras_are_one_camera() -> None:
@@ -110,6 +148,56 @@ def test_cut_divides_by_all_good_images() -> None:
     assert scores.cmc.tolist() == [1, 1, 1, 1]
 
 
+def test_what_the_precisions_are_divided_by() -> None:
+    found = {divide: at_places([0, 3, 5], top_k=4, divide=divide).mAP for divide in ("all", "found")}
+    assert found == {"all": (1 + 2 / 4) / 3, "found": (1 + 2 / 4) / 2}
+    assert at_places([0, 3, 5], top_k=2, divide="cut").mAP == 1 / 2  # three good images, two places
+    assert at_places([0, 3, 5], top_k=8, divide="cut").mAP == pytest.approx((1 + 2 / 4 + 3 / 6) / 3)
+    with pytest.raises(ValueError, match="wanted a query with a match, found none"):
+        at_places([8], top_k=4, divide="found")
+
+
+def test_a_cut_before_removal_counts_what_is_removed() -> None:
+    distances, labels = np.array([[0, 1, 2, 3]], np.float32), ([7], [7, 7, 8, 7], [1], [1, 2, 2, 2])
+    ranking = np.array([[0, 1, 2, 3]], np.int32)  # row 0 is removed
+    for top_k, cut, wanted in [(3, "after", (1 + 2 / 3) / 2), (3, "before", 1 / 2), (2, "before", 1 / 2)]:
+        protocol = Protocol(junk="bot", top_k=top_k, cut=cut)
+        assert score(distances, *labels, protocol=protocol).mAP == wanted
+        assert score_ranking(ranking, *labels, protocol=protocol).mAP == wanted
+    short = Protocol(junk="bot", top_k=3, cut="before")
+    assert score_ranking(ranking[:, :3], *labels, protocol=short).mAP == 1 / 2  # what a server is sent
+    with pytest.raises(InputError, match="wanted 3 places before removal, found shorter lists"):
+        score_ranking(ranking[:, :2], *labels, protocol=short)
+    with pytest.raises(ValueError, match="cut: wanted after for ap sklearn"):
+        Protocol("sklearn", cut="before")
+
+
+def test_identities_before_the_first_good_image() -> None:
+    pid = [8, 8, 9, 7, 8, 7]  # of 8 and 9 there are three images before
+    identities = score(
+        np.arange(6, dtype=np.float32)[None], [7], pid, protocol=Protocol(junk="none", cmc="identities")
+    )
+    assert identities.cmc.tolist() == [0, 0, 1]  # three identities
+    assert identities.mAP == (1 / 4 + 2 / 6) / 2
+    listed = score_ranking(np.arange(6)[None], [7], pid, protocol=identities.protocol)
+    assert_array_equal(listed.cmc, identities.cmc)
+
+
+def test_first_places_recall_and_precision() -> None:
+    scores = at_places([1, 3, 8], top_k=4)
+    assert (scores.mrr, scores.recall, scores.precision) == (1 / 2, 2 / 3, 2 / 4)
+    assert [scores.rank(k) for k in (1, 2, 4, 99)] == [0, 1, 1, 1]
+    with pytest.raises(ValueError, match="k: wanted a whole number, 1 or more, got 0"):
+        scores.rank(0)
+
+
+def test_final_score() -> None:
+    scores = at_places([1, 3], final="naic")
+    assert scores.final == (0 + (1 / 2 + 2 / 4) / 2) / 2
+    assert "final 0.2500" in scores.text()
+    assert at_places([1, 3]).final == (1 / 2 + 2 / 4) / 2
+
+
 def test_infinitely_far_is_never_returned() -> None:
     inf = np.inf
     scores = score(np.array([[inf, 0, 1], [inf, 0, 1]], np.float32), [7, 9], [7, 8, 7], protocol=LAYUMI)
@@ -132,7 +220,13 @@ def test_all_shots_by_hand() -> None:
 
 def test_description_names_every_setting_and_a_missing_camera() -> None:
     text = Protocol("trapezoid", "all", "bot", 100).describe()
-    for part in ("trapezoid", "denominator all", "junk bot", "top_k 100"):
+    for part in (
+        "trapezoid divided by all",
+        "denominator all",
+        "junk bot",
+        "top_k 100 after removal",
+        "of images",
+    ):
         assert part in text
     assert "no cameras" not in text
     distances = np.zeros((1, 2), np.float32)

@@ -1,5 +1,6 @@
 """Scores against a sorted definition, scikit-learn and the numbers of released evaluators."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ensemble.protocols import AP_RULES, DENOMINATORS, JUNK
+from ensemble.protocols import AP_RULES, CMCS, CUTS, DENOMINATORS, DIVISORS, JUNK
 from ensemble.scores import PROTOCOLS, Protocol, cmc_all_shots, score, score_ranking
 
 LAYUMI = Protocol("trapezoid", "all", "market")
@@ -19,21 +20,40 @@ NOTHING_REMOVED = PROTOCOLS["none"]
 # The definition: sort everything
 
 
+def removed(junk: str, pid: int, all_pid: np.ndarray, cam: int, all_cam: np.ndarray | None) -> np.ndarray:
+    """Which gallery images a rule removes for one query that is not in the gallery itself."""
+    gone = np.zeros(len(all_pid), bool)
+    if junk in ("market", "all", "intra"):
+        gone |= all_pid == -1
+    if all_cam is None:
+        return gone
+    if junk in ("market", "bot"):
+        gone |= (all_pid == pid) & (all_cam == cam)
+    elif junk == "cuhk03":
+        gone |= all_cam == cam
+    elif junk == "intra":
+        gone |= all_cam != cam
+    elif junk in ("sysu", "sysu_indoor"):
+        searched = {"sysu": [1, 2, 4, 5], "sysu_indoor": [1, 2]}[junk]
+        gone |= ~np.isin(all_cam, [c for c in searched if not (c == 2 and cam == 3)])
+    return gone
+
+
 def definition(world: tuple[np.ndarray, ...], protocol: Protocol) -> tuple[list[float], list[float], list[int]]:
     """AP, INP and first place of each query."""
     distances, pid, all_pid, cam, all_cam = world
     out: tuple[list[float], list[float], list[int]] = ([], [], [])
     for i, row in enumerate(distances):
         same = all_pid == pid[i]
-        junk = np.zeros(len(row), bool)
-        if protocol.junk != "none" and cam is not None:
-            junk |= same & (all_cam == cam[i])
-        if protocol.junk == "market":
-            junk |= all_pid == -1
+        junk = removed(protocol.junk, pid[i], all_pid, -9 if cam is None else cam[i], all_cam)
         positives = int((same & ~junk).sum())
-        order = [j for j in np.argsort(row, kind="stable") if not junk[j] and row[j] < np.inf]
-        order = order[: protocol.top_k]
+        order = [j for j in np.argsort(row, kind="stable") if row[j] < np.inf]
+        if protocol.cut == "before":
+            order = order[: protocol.top_k]
+        order = [j for j in order if not junk[j]][: protocol.top_k]
         hits = [k for k, j in enumerate(order) if same[j]]
+        if protocol.divide == "found":
+            positives = len(hits)
         precisions = []
         for n, k in enumerate(hits):
             if protocol.ap == "sklearn":
@@ -43,10 +63,14 @@ def definition(world: tuple[np.ndarray, ...], protocol: Protocol) -> tuple[list[
                 precisions.append((n + 1) / (k + 1))
             else:
                 precisions.append(((n / k if k else 1) + (n + 1) / (k + 1)) / 2)
-        out[0].append(sum(precisions) / positives if positives else np.nan)
+        divisor = min(positives, protocol.top_k or len(row), len(row)) if protocol.divide == "cut" else positives
+        out[0].append(sum(precisions) / divisor if positives else np.nan)
         missed = len(hits) < positives
         out[1].append(np.nan if not positives else 0 if missed else positives / (hits[-1] + 1))
-        out[2].append(hits[0] if hits else -1)
+        ranks = hits
+        if protocol.cmc == "identities" and hits:
+            ranks = [len({all_pid[j] for j in order[: hits[0]]})]
+        out[2].append(ranks[0] if ranks else -1)
     return out
 
 
@@ -56,16 +80,25 @@ def worlds(draw: st.DrawFn) -> tuple[np.ndarray, ...]:
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     values = draw(st.sampled_from([[0, 1], [0, 1, 2, np.inf], np.arange(40)]))
     distances = random.choice(np.asarray(values, np.float32), (nq, ng))
-    labels = [random.integers(-1, high, n) for high in (4, 2) for n in (nq, ng)]
+    labels = [random.integers(-1, high, n) for high in (4, draw(st.sampled_from([2, 7]))) for n in (nq, ng)]
     return distances, *(labels if draw(st.booleans()) else [*labels[:2], None, None])
 
 
+def sound(**setting: object) -> Protocol:
+    if setting["cut"] == "before" and setting["ap"] == "sklearn":
+        setting["cut"] = "after"
+    return Protocol(**setting)  # type: ignore[arg-type]
+
+
 protocols = st.builds(
-    Protocol,
+    sound,
     ap=st.sampled_from(AP_RULES),
     denominator=st.sampled_from(tuple(DENOMINATORS)),
     junk=st.sampled_from(tuple(JUNK)),
     top_k=st.none() | st.integers(1, 20),
+    divide=st.sampled_from(tuple(DIVISORS)),
+    cut=st.sampled_from(tuple(CUTS)),
+    cmc=st.sampled_from(tuple(CMCS)),
 )
 
 
@@ -94,7 +127,7 @@ def test_equals_the_definition(world: tuple[np.ndarray, ...], protocol: Protocol
 def test_a_list_scores_as_the_distances_it_came_from(
     world: tuple[np.ndarray, ...], ap: str, protocol: Protocol
 ) -> None:
-    protocol = Protocol(ap, protocol.denominator, protocol.junk, protocol.top_k)
+    protocol = replace(protocol, ap=ap)
     distances, *labels = world
     rows = np.argsort(distances, axis=1, kind="stable").astype(np.int32)
     rows[np.isinf(np.take_along_axis(distances, rows, axis=1))] = -1

@@ -8,12 +8,20 @@ import pytest
 
 from ensemble.demo import city
 from ensemble.errors import InputError
-from ensemble.submission import doubts, faults, read_track2, write_track2
+from ensemble.submissions import from_matrix, track2
+from ensemble.submissions.track2 import doubts, faults
+from ensemble.submissions.track2 import read_lines as read_track2
 from ensemble.validate import main, whole_track_lines
 
 QUERIES = ["000001.jpg", "000002.jpg", "000003.jpg"]
 GALLERY = ["000001.jpg", "000002.jpg", "000003.jpg", "000004.jpg", "000010.jpg"]
 GOOD = b"1 2 3\n10 4 1\n3 2 10\n"
+
+
+def write_track2(
+    path: Path, rows: np.ndarray, queries: list[str], gallery: list[str], *, top_k: int = 100
+) -> None:
+    track2.write(path, from_matrix(rows, queries, gallery, top_k=top_k), top_k=top_k)
 
 
 def checked(folder: Path, content: bytes, **settings: int) -> list[str]:
@@ -90,7 +98,7 @@ def test_bad_rows_are_refused(tmp_path: Path, rows: np.ndarray, message: str) ->
 )
 def test_names_without_numbers_of_their_own_are_refused(tmp_path: Path, gallery: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        write_track2(tmp_path / "track2.txt", np.zeros((1, 3), int), ["000001.jpg"], gallery)
+        write_track2(tmp_path / "track2.txt", np.arange(len(gallery))[None], ["000001.jpg"], gallery)
     (tmp_path / "track2.txt").write_bytes(GOOD)
     with pytest.raises(InputError, match=message):
         faults(tmp_path / "track2.txt", QUERIES, gallery)

@@ -11,6 +11,7 @@ from ensemble.io.describe import Contents, Entry, contents
 from ensemble.io.folder import Folder
 from ensemble.io.lists import read_names
 from ensemble.io.reading import read, read_folder, scan
+from ensemble.io.tables import read_tables
 from ensemble.io.write import beside, write_npz
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "read",
     "read_folder",
     "read_names",
+    "read_tables",
     "scan",
     "write_npz",
 ]

@@ -4,6 +4,9 @@ Rules. ``query_MODEL`` with ``gallery_MODEL`` (and ``train_MODEL``, where there 
 or .npy is a model; every other .npz, .safetensors, .mat, .msat, .pkl, .pickle, .pt or .pth with query and gallery
 inside is one too, called like the file. ``name_query.txt``, ``name_test.txt``, ``test_track_id.txt``,
 ``test_track.txt``, ``query.csv``, ``gallery.csv`` and ``train.csv`` describe the images of all models.
+
+The folder ``side`` inside holds side models in the same layouts: of cameras, orientation, attributes, parts. They
+are called ``side/MODEL``, no pattern of a recipe takes them for models to join, and they need no ``train``.
 """
 
 from dataclasses import dataclass, field
@@ -15,10 +18,12 @@ from ensemble.io import containers
 from ensemble.io.blocks import half, slot
 from ensemble.io.collecting import collecting
 from ensemble.io.lists import read_csv, read_lines, read_names, read_tracks
+from ensemble.names import Parser, gives
 
 NAME_LISTS = {"query": "name_query.txt", "gallery": "name_test.txt"}
 TRACK_LISTS = ("test_track_id.txt", "test_track.txt")
 TABLES = {f"{side}.csv": side for side in SIDES}
+SIDE = "side"  # the folder of side models
 OWN = (".npz", ".safetensors")
 FOREIGN = (".mat", ".msat", ".pkl", ".pickle", ".pt", ".pth")
 
@@ -27,7 +32,8 @@ FOREIGN = (".mat", ".msat", ".pkl", ".pickle", ".pt", ".pth")
 class Folder:
     """What a look at a folder tells before any feature is read.
 
-    ``models`` maps each model to its files; ``columns`` holds the names of the vocabulary that reading will
+    ``models`` maps each model to its files, side models as ``side/MODEL``; ``learns`` names those with training
+    images; ``columns`` holds the names of the vocabulary that reading will
     provide (``query``, ``gallery_cam``, …); ``inputs`` every file that a run depends on; ``ignored`` the files
     that are no part of it, each with the reason.
     """
@@ -40,6 +46,18 @@ class Folder:
     tables: dict[str, Path] = field(default_factory=dict)
     tracks: tuple[Path, ...] = ()
     ignored: dict[Path, str] = field(default_factory=dict)
+    learns: frozenset[str] = frozenset()
+    parser: Parser | None = None  # reads labels out of the names of a side that has no table
+
+    @property
+    def joined(self) -> list[str]:
+        """The models that are no side models."""
+        return [model for model in self.models if not is_side(model)]
+
+
+def is_side(model: str) -> bool:
+    """Whether a model is a side model, by its name."""
+    return model.startswith(f"{SIDE}/")
 
 
 def look(
@@ -47,10 +65,15 @@ def look(
     query_names: Path | None = None,
     gallery_names: Path | None = None,
     tracks: Path | None = None,
+    *,
+    rankings: bool = False,
+    parser: Parser | None = None,
 ) -> tuple[Folder, list[str]]:
     """The folder as far as it can be understood, and every problem found on the way.
 
-    A list that is given takes the place of the one in the folder. Raises InputError if there is no such folder.
+    A list that is given takes the place of the one in the folder. ``rankings``: whatever is no list of names or
+    tracks and no table is a rank list, which stands in the place of a model and provides ``distances``.
+    Raises InputError if there is no such folder.
     """
     files = _files(path)
     names = {side: path / name for side, name in NAME_LISTS.items() if path / name in files}
@@ -62,11 +85,22 @@ def look(
     tables = {side: path / name for name, side in TABLES.items() if path / name in files}
     known = {path / name for name in (*NAME_LISTS.values(), *TRACK_LISTS, *TABLES)}
     known |= {*names.values(), *track_lists}
-    models, columns, ignored, problems = _models([file for file in files if file not in known])
+    others = [file for file in files if file not in known]
+    models, provided, ignored, problems = _lists(others) if rankings else _models(others)
     if not models and not problems:
-        problems.append(_nothing(path, ignored))
-    tables = {side: file for side, file in tables.items() if side in columns}
+        problems.append(f"{path}: wanted rank lists, found none" if rankings else _nothing(path, ignored))
+    columns = set().union(*provided.values())
+    learns = {model for model, names in provided.items() if "train" in names}
+    if (path / SIDE).is_dir() and not rankings:
+        beside, provided, more, side_problems = _models(_files(path / SIDE))
+        models |= {f"{SIDE}/{model}": paths for model, paths in beside.items()}
+        learns |= {f"{SIDE}/{model}" for model, names in provided.items() if "train" in names}
+        ignored |= more
+        problems += side_problems
+    tables = {side: file for side, file in tables.items() if side in columns or (rankings and side != "train")}
     label_columns, label_problems = _labels(names, tables, track_lists)
+    named = [side for side in SIDES if parser and side not in tables and (side in columns or side in names)]
+    label_columns |= {f"{side}_{column}" for side in named for column in gives(parser)}
     features = [file for paths in models.values() for file in paths]
     folder = Folder(
         path=path,
@@ -77,6 +111,8 @@ def look(
         tables=tables,
         tracks=track_lists,
         ignored=ignored,
+        learns=frozenset(learns),
+        parser=parser,
     )
     return folder, problems + label_problems
 
@@ -92,12 +128,22 @@ def _files(path: Path) -> list[Path]:
         ) from None
 
 
+def _lists(
+    files: list[Path],
+) -> tuple[dict[str, tuple[Path, ...]], dict[str, set[str]], dict[Path, str], list[str]]:
+    """Rank lists, as :func:`_models` has models: every file is one, called like it."""
+    found: dict[str, tuple[Path, ...]] = {file.stem: (file,) for file in files}
+    twice = [file for file in files if found[file.stem] != (file,)]
+    problems = [f"{file}: wanted one file a name, found another called {file.stem}; rename it" for file in twice]
+    return found, {name: {"distances"} for name in found}, {}, problems
+
+
 def _models(
     files: list[Path],
-) -> tuple[dict[str, tuple[Path, ...]], set[str], dict[Path, str], list[str]]:
-    """Models with their files, the names that these provide, the files left out with the reason, problems."""
+) -> tuple[dict[str, tuple[Path, ...]], dict[str, set[str]], dict[Path, str], list[str]]:
+    """Models with their files, the names that each provides, the files left out with the reason, problems."""
     found: dict[str, list[Path]] = {}
-    columns: set[str] = set()
+    columns: dict[str, set[str]] = {}
     ignored: dict[Path, str] = {}
     problems: list[str] = []
     for file in files:
@@ -107,8 +153,9 @@ def _models(
                 ignored[file] = provided
                 continue
             pair = half(file)
-            found.setdefault(pair[1] if pair else file.stem, []).append(file)
-            columns |= provided
+            model = pair[1] if pair else file.stem
+            found.setdefault(model, []).append(file)
+            columns.setdefault(model, set()).update(provided)
     for model, paths in found.items():
         problems += _pair_problems(model, paths)
         lists = [path.with_suffix(".txt") for path in paths if half(path)]

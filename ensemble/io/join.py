@@ -8,6 +8,9 @@ A format without names names its rows by position, ``0``, ``1``, …, unless a l
 that is called like the feature file, else the list given for the side, else the folder's ``name_query.txt`` or
 ``name_test.txt``. A table with labels is no such list. A side where some models have names and others have
 positions is refused.
+
+``missing`` says what becomes of images that some model lacks: "refuse"; "keep", in which case that model has a row
+of NaN; or "drop" from the gallery. Without a list or table the images are those that any model has.
 """
 
 import re
@@ -24,19 +27,24 @@ from ensemble.errors import examples
 from ensemble.features import COLUMNS, SIDES, FeatureSet
 from ensemble.io.blocks import Block, named, read_blocks
 from ensemble.io.collecting import collecting
-from ensemble.io.folder import Folder
+from ensemble.io.folder import Folder, is_side
 from ensemble.io.lists import Labels, read_csv, read_names, read_tracks
+from ensemble.names import columns as columns_of
 
 Blocks = dict[str, dict[str, Block]]  # model -> side -> block
 
 
-def join(folder: Folder, models: Sequence[str], problems: list[str]) -> dict[str, FeatureSet]:
+def join(
+    folder: Folder, models: Sequence[str], problems: list[str], *, missing: str = "refuse"
+) -> dict[str, FeatureSet]:
     """The sets of ``models``, as far as they can be read; what is wrong is added to ``problems``."""
     blocks: Blocks = {}
     for model in models:
         blocks[model] = read_blocks(folder.models[model], problems)
     before = len(problems)
-    tables: dict[str, Any] = {f"{side}_table": _side(folder, side, blocks, problems) for side in SIDES}
+    tables: dict[str, Any] = {
+        f"{side}_table": _side(folder, side, blocks, problems, missing != "refuse") for side in SIDES
+    }
     broken = len(problems) > before
     sets = {}
     for model in list(blocks):
@@ -46,11 +54,30 @@ def join(folder: Folder, models: Sequence[str], problems: list[str]) -> dict[str
                 _check(model, sides)
             else:
                 arrays: dict[str, Any] = {side: block.rows for side, block in sides.items()}
-                sets[model] = FeatureSet(model=model, **arrays, **tables)
-    return sets
+                of = tables if "train" in sides else tables | {"train_table": None}
+                sets[model] = FeatureSet(
+                    model=model, **arrays, **of, auxiliary=is_side(model), partial=missing != "refuse"
+                )
+    return _dropped(sets, problems) if missing == "drop" and len(sets) == len(models) else sets
 
 
-def _side(folder: Folder, side: str, blocks: Blocks, problems: list[str]) -> pd.DataFrame | None:
+def _dropped(sets: dict[str, FeatureSet], problems: list[str]) -> dict[str, FeatureSet]:
+    """Only the gallery images that every model knows; a query that some model lacks is a problem."""
+    for model, features in sets.items():
+        lacking = features.query_table["name"][~features.known("query")]
+        if len(lacking):
+            problems.append(
+                f"{model}: wanted every query, since only gallery images can be dropped, found {len(lacking)} "
+                f"missing ({examples(list(lacking))}); add them, or keep what is missing"
+            )
+    kept = np.logical_and.reduce([features.known("gallery") for features in sets.values()])
+    if not kept.any():
+        problems.append(f"{examples(list(sets))}: wanted a gallery image that all models know, found none")
+        return sets
+    return {model: features.take(gallery=np.flatnonzero(kept)) for model, features in sets.items()}
+
+
+def _side(folder: Folder, side: str, blocks: Blocks, problems: list[str], partial: bool) -> pd.DataFrame | None:
     """Put one side of all models into one order and make its table; ``None`` if nobody has it or it is broken."""
     have = {model: sides[side] for model, sides in blocks.items() if side in sides}
     listed = labels = None
@@ -61,8 +88,8 @@ def _side(folder: Folder, side: str, blocks: Blocks, problems: list[str]) -> pd.
         return None
     with collecting(problems):
         labels = read_csv(folder.tables[side]) if side in folder.tables else None
-    if side == "train" and len(have) < len(blocks):
-        without = [model for model in blocks if model not in have]
+    without = [model for model in blocks if model not in have and not is_side(model)]
+    if side == "train" and without:
         problems.append(
             f"{examples(without)}: wanted train features as {next(iter(have))} has them, found none; "
             "add them or remove the others"
@@ -70,21 +97,27 @@ def _side(folder: Folder, side: str, blocks: Blocks, problems: list[str]) -> pd.
     positional = _name(side, have, folder, listed, problems)
     if positional is None:
         return None
-    names, source = _order(folder, side, have, listed, labels)
+    partial = partial and not positional and side != "train"
+    names, source = _order(folder, side, have, listed, labels, partial)
     sources = [] if labels is None else [labels]
-    sources += [Labels(block.where, block.names or [], block.columns) for block in have.values()]
-    for found in sources:
-        problems += _differences(found, names, side, source, nameless=positional and labels is not None)
+    models = [Labels(block.where, block.names or [], block.columns) for block in have.values()]
+    for found in (*sources, *models):
+        nameless = positional and labels is not None
+        problems += differences(found, names, side, source, nameless, lack=partial and found in models)
+    sources += models
     if side == "gallery":
         for path in folder.tracks:
             with collecting(problems):
                 sources.append(read_tracks(path, names, positional))
+    if folder.parser is not None and side not in folder.tables:
+        with collecting(problems):
+            sources.append(Labels(f"names of the {side}", names, columns_of(names, folder.parser)))
     if len(problems) > before:
         return None
     while have:  # one after the other, so that only one model is there twice
         model, block = have.popitem()
-        blocks[model][side] = replace(block, rows=_rows(block.rows, block.names or [], names), names=names)
-    columns = _merge(names, sources, problems)
+        blocks[model][side] = replace(block, rows=_rows(block.rows, block.names or [], names, np.nan), names=names)
+    columns = merge(names, sources, problems)
     return pd.DataFrame({"name": names, **{column: columns[column] for column in COLUMNS if column in columns}})
 
 
@@ -115,7 +148,12 @@ def _remedy(side: str) -> str:
 
 
 def _order(
-    folder: Folder, side: str, have: dict[str, Block], listed: list[str] | None, labels: Labels | None
+    folder: Folder,
+    side: str,
+    have: dict[str, Block],
+    listed: list[str] | None,
+    labels: Labels | None,
+    partial: bool,
 ) -> tuple[list[str], str]:
     """The names in the order of the result, and where they come from."""
     if listed is not None:
@@ -123,6 +161,8 @@ def _order(
     if labels is not None:
         return labels.names, labels.where
     sets = {block.where: frozenset(block.names or ()) for block in have.values()}
+    if partial and len(set(sets.values())) > 1:
+        return _sorted(frozenset().union(*sets.values())), "all models"
     usual = Counter(sets.values()).most_common(1)[0][0]
     orders = {tuple(b.names or ()) for b in have.values() if b.ordered and sets[b.where] == usual}
     source = next(where for where, names in sets.items() if names == usual)
@@ -137,14 +177,14 @@ def _sorted(names: Iterable[str]) -> list[str]:
     return sorted(stems)
 
 
-def _differences(found: Labels, names: list[str], side: str, source: str, nameless: bool) -> list[str]:
-    """Names that one source lacks or has too many."""
+def differences(found: Labels, names: list[str], side: str, source: str, nameless: bool, lack: bool) -> list[str]:
+    """Names that one source lacks, unless it may, or has too many."""
     wanted, present = set(names), set(found.names)
     missing = [name for name in names if name not in present]
     extra = [name for name in found.names if name not in wanted]
     hint = f"rows without names need a list of names ({_remedy(side)})" if nameless else ""
     problems = []
-    if missing:
+    if missing and not lack:
         problems.append(
             f"{found.where}: wanted the {side} images of {source}, found {len(missing)} missing "
             f"({examples(missing)}); {hint or 'add them here or leave them out there'}"
@@ -157,31 +197,38 @@ def _differences(found: Labels, names: list[str], side: str, source: str, namele
     return problems
 
 
-def _rows(values: np.ndarray, present: list[str], names: list[str]) -> np.ndarray:
-    """The rows of ``values``, which belong to ``present``, in the order of ``names``."""
+def _rows(values: np.ndarray, present: list[str], names: list[str], absent: float = -1) -> np.ndarray:
+    """Rows of ``values``, which belong to ``present``, in the order of ``names``, ``absent`` where it has none."""
     if present == names:
         return values
     place = {name: row for row, name in enumerate(present)}
-    return values[[place[name] for name in names]]
+    chosen = np.array([place.get(name, -1) for name in names])
+    found = values[chosen]
+    found[chosen < 0] = absent
+    return found
 
 
-def _merge(names: list[str], sources: list[Labels], problems: list[str]) -> dict[str, np.ndarray]:
+def merge(names: list[str], sources: list[Labels], problems: list[str]) -> dict[str, np.ndarray]:
     """One value an image and column; sources that contradict each other are a problem."""
     merged: dict[str, np.ndarray] = {}
+    known: dict[str, np.ndarray] = {}
     first: dict[str, str] = {}
     for source in sources:
+        present = np.isin(names, source.names)
         for column, values in source.columns.items():
             ordered = _rows(values, source.names, names)
             if column not in merged:
-                merged[column], first[column] = ordered, source.where
+                merged[column], known[column], first[column] = ordered, present, source.where
                 continue
-            rows = np.flatnonzero(merged[column] != ordered)
+            rows = np.flatnonzero((merged[column] != ordered) & known[column] & present)
             if len(rows):
                 shown = [f"{names[row]}: {merged[column][row]} and {ordered[row]}" for row in rows]
                 problems.append(
                     f"{source.where}: wanted the {column} that {first[column]} gives, found another for "
                     f"{len(rows)} images ({examples(shown)}); correct one of them"
                 )
+            merged[column] = np.where(known[column], merged[column], ordered)
+            known[column] = known[column] | present
     return merged
 
 

@@ -9,8 +9,8 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from ensemble.errors import InputError, examples, refuse_if_any
+from ensemble.features import COLUMNS
 
-CSV_COLUMNS = ("pid", "cam", "track", "frame", "scene", "quality")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _WHOLE = re.compile(r"\s*([+-]?[0-9]{1,18})(?:\.0*)?\s*")
 
@@ -33,21 +33,21 @@ def read_names(path: Path) -> list[str]:
 
 
 def read_csv(path: Path) -> Labels:
-    """A table with the column ``name`` and any of pid, cam, track, frame, scene, quality; others are left out.
+    """A table with the column ``name`` and any of the columns of a FeatureSet; others are left out.
 
     Names stay text, so ``0001`` keeps its zeros. Raises InputError with all faults of the table.
     """
     header, rows, problems = read_table(path)
     if "name" not in header or len(set(header)) != len(header):
         found = ",".join(header)
-        raise InputError([f"{path}: wanted name and any of {', '.join(CSV_COLUMNS)} as first line, found {found}"])
+        raise InputError([f"{path}: wanted name and any of {', '.join(COLUMNS)} as first line, found {found}"])
     table = {title: [row[place] for row in rows] for place, title in enumerate(header)}
     names = [name.strip() for name in table["name"]]
     if not all(names):
         problems.append(f"{path}: wanted a name in every line, found {names.count('')} without; fill them in")
     problems += _twice(path, "name once", names)
     columns = {}
-    for column in CSV_COLUMNS:
+    for column in COLUMNS:
         if column not in table:
             continue
         matches = [_WHOLE.fullmatch(text) for text in table[column]]

@@ -51,6 +51,23 @@ def load(data: bytes, wanted: Callable[[str], bool]) -> dict[str, Any]:
     return {v.name: _values(v) for v in _variables(data, whole=True) if wanted(v.name)}
 
 
+def cells(data: bytes, name: str) -> list[np.ndarray | Unread] | None:
+    """What is in the cell array ``name``, columns first, cells in cells unread; None where there is none.
+
+    Raises as :func:`load`.
+    """
+    for variable in _variables(data, whole=True):
+        if variable.name == name and OTHER.get(variable.flags & 0xFF) == "cell":
+            return [_cell(kind, element, variable.order) for kind, element in variable.rest]
+    return None
+
+
+def _cell(kind: int, element: memoryview, order: str) -> np.ndarray | Unread:
+    if kind != MATRIX:
+        raise ValueError(f"a cell with an element of type {kind}")
+    return _values(_variable(element, order)) if len(element) else np.zeros((0, 0))
+
+
 def _variables(data: bytes, whole: bool) -> Iterator[_Variable]:
     order = {b"IM": "<", b"MI": ">"}.get(data[126:128])
     if order is None:
@@ -61,16 +78,20 @@ def _variables(data: bytes, whole: bool) -> Iterator[_Variable]:
             kind, element = _inflated(element, order, whole)
         if kind != MATRIX:
             raise ValueError(f"an element of type {kind} where a variable should be")
-        rest = _elements(element, order)
-        (_, flags), (_, dimensions), (_, text) = (next(rest, (0, memoryview(b""))) for _ in range(3))
-        (word,) = struct.unpack_from(f"{order}I", flags)
-        shape = tuple(int(n) for n in np.frombuffer(dimensions, f"{order}i4"))
-        name = bytes(text).decode("latin-1")
-        if name in seen:
-            raise ValueError(f"the variable {name} twice")
-        seen.add(name)
-        if name:  # MATLAB's own bookkeeping has no name
-            yield _Variable(name, shape, word, order, rest)
+        variable = _variable(element, order)
+        if variable.name in seen:
+            raise ValueError(f"the variable {variable.name} twice")
+        seen.add(variable.name)
+        if variable.name:  # MATLAB's own bookkeeping has no name
+            yield variable
+
+
+def _variable(element: memoryview, order: str) -> _Variable:
+    rest = _elements(element, order)
+    (_, flags), (_, dimensions), (_, text) = (next(rest, (0, memoryview(b""))) for _ in range(3))
+    (word,) = struct.unpack_from(f"{order}I", flags)
+    shape = tuple(int(n) for n in np.frombuffer(dimensions, f"{order}i4"))
+    return _Variable(bytes(text).decode("latin-1"), shape, word, order, rest)
 
 
 def _values(variable: _Variable) -> np.ndarray | Unread:

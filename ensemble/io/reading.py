@@ -8,6 +8,7 @@ from ensemble.errors import examples, refuse_if_any
 from ensemble.features import FeatureSet
 from ensemble.io.folder import Folder, look
 from ensemble.io.join import join
+from ensemble.names import Parser
 
 
 def scan(
@@ -16,37 +17,42 @@ def scan(
     query_names: Path | None = None,
     gallery_names: Path | None = None,
     tracks: Path | None = None,
+    rankings: bool = False,
+    parser: Parser | None = None,
 ) -> Folder:
     """Look at a folder: its models, lists and tables, and the names of the vocabulary that reading will provide.
 
     query_names, gallery_names:  name lists that take the place of the folder's; they set the order of the rows.
     tracks:                      a track list (ids or names) that takes the place of the folder's.
+    rankings:                    the folder holds rank lists in the place of features.
     Raises: InputError with every problem. As soon as there is one, the features are read as well, so that the
             message holds theirs too.
     Cost:   a pass over files that hold a whole model (.npz and .safetensors: only over their keys), nothing for
             files that hold one side.
     """
-    found, problems = look(Path(folder), query_names, gallery_names, tracks)
-    if problems:
+    found, problems = look(Path(folder), query_names, gallery_names, tracks, rankings=rankings, parser=parser)
+    if problems and not rankings:
         join(found, list(found.models), problems)
     refuse_if_any(list(dict.fromkeys(problems)))
     return found
 
 
-def read(folder: Folder, models: Sequence[str] | None = None) -> list[FeatureSet]:
+def read(folder: Folder, models: Sequence[str] | None = None, *, missing: str = "refuse") -> list[FeatureSet]:
     """Read the models of a folder, all or the named ones, in that order; float16 and float64 become float32.
 
     All sets share the order of their rows and the tables (``ensemble.io.join`` says which order).
+    missing: what becomes of images that some model lacks: "refuse" them; "keep" them, as rows of NaN where a model
+            does not know them; "drop" them from the gallery.
     Raises: InputError with every problem of all models and lists.
     Cost:   memory for all features and, for a moment, one more model.
     """
-    chosen = list(folder.models) if models is None else list(models)
+    chosen = folder.joined if models is None else list(models)
     unknown = [model for model in chosen if model not in folder.models]
     problems = []
     for model in unknown:
         near = get_close_matches(model, folder.models, 1) or [examples(list(folder.models))]
         problems.append(f"{folder.path}: wanted the model {model}, found none of that name; there is {near[0]}")
-    sets = join(folder, [model for model in folder.models if model in chosen], problems)
+    sets = join(folder, [model for model in folder.models if model in chosen], problems, missing=missing)
     refuse_if_any(list(dict.fromkeys(problems)))
     return [sets[model] for model in chosen]
 

@@ -3,10 +3,12 @@
 from postproc.kernels.cpu.cameras import reciprocal_pairs
 from postproc.kernels.cpu.cas import meet_halves, product_of_rows, smooth_candidates, walk_halves
 from postproc.kernels.cpu.codes import coarse_to_fine_rows, count_differing_bits, differing_bits
+from postproc.kernels.cpu.constrained import constrain_pairs, constrain_tile
 from postproc.kernels.cpu.constraints import (
     add_by_label,
     add_combinations,
     add_where_alike,
+    add_where_near,
     scale_by_table,
     subtract_from,
 )
@@ -85,11 +87,14 @@ __all__ = [
     "add_same_camera",
     "add_to_columns",
     "add_where_alike",
+    "add_where_near",
     "augment_in_tracks",
     "blend_geodesics",
     "blur",
     "coarse_to_fine_rows",
     "conjugate_gradients",
+    "constrain_pairs",
+    "constrain_tile",
     "count_beyond",
     "count_differing_bits",
     "differ",

@@ -75,3 +75,15 @@ def add_where_alike(others, distances, queries, tracks, count, near, far, penalt
         for j in range(given.size):
             alike = smallest[tracks[j]] < near and given[j] > far
             others[i, j] = given[j] + penalty if alike else given[j]
+
+
+@njit(nogil=True, cache=True)
+def add_where_near(others, distances, queries, looked_at, limit, penalty, start, stop):
+    """``others[i] <- distances[queries[i]]``, and ``penalty`` more where the query is ``looked_at`` and the others'
+    was ``limit`` or less.
+    """
+    for i in range(start, stop):
+        given = distances[queries[i]]
+        for j in range(given.size):
+            near = looked_at[queries[i]] and others[i, j] <= limit
+            others[i, j] = given[j] + penalty if near else given[j]

@@ -11,29 +11,47 @@ import numpy as np
 from numba import njit
 
 RECTANGLE, TRAPEZOID, SKLEARN = 0, 1, 2  # rules of the average precision
+BY_ALL, BY_FOUND, BY_CUT = 0, 1, 2  # what it is divided by
 SOUND, TWICE, GAP, SHORT = 0, 1, 2, 3  # what can be wrong with a list of rows
 OTHER, GOOD, REMOVED = 0, 1, 2  # what a gallery image is to a query
+NO_CAMERA, SAME_CAMERA, OTHER_CAMERAS, SYSU, SYSU_INDOOR = 0, 1, 2, 3, 4  # cameras removed for a query's camera
 
 
 class Labels(NamedTuple):
     """Who is whose match.
 
-    ``members[starts[i] : stops[i]]`` are the gallery rows of query ``i``'s identity, ascending. Those under
-    the query's own camera are removed for this query, the rows in ``removed`` for all. All int64.
+    ``members[starts[i] : stops[i]]`` are the gallery rows of query ``i``'s identity, ascending. Of these, or of
+    ``everybody``, those under the cameras of ``rule`` are removed for this query, and its ``own`` row; the rows in
+    ``removed``, which are in no ``members``, for all. Arrays int64.
     """
 
     starts: np.ndarray  # (nq,)
     stops: np.ndarray  # (nq,)
-    members: np.ndarray  # (ng,)
+    members: np.ndarray  # (ng - removed,)
     query_cam: np.ndarray  # (nq,)
     gallery_cam: np.ndarray  # (ng,)
+    rule: int
+    everybody: bool
+    own: np.ndarray  # (nq,) -1: the query is not in the gallery
     removed: np.ndarray
+    identity: np.ndarray  # (ng,) from 0
+
+
+class Rules(NamedTuple):
+    """A protocol in numbers: places that count, rule and divisor of the average precision, kind of CMC."""
+
+    cut: int
+    before: bool  # places are counted before removal
+    ap: int
+    divide: int
+    identities: bool  # first_hit counts wrong identities, not images
 
 
 class Answer(NamedTuple):
     """What is found, (nq,) each: ``ap`` and ``inp`` float64, NaN without a good image; the others int64."""
 
     positives: np.ndarray  # number of good images
+    found: np.ndarray  # of these, before the cut
     ap: np.ndarray
     inp: np.ndarray
     first_hit: np.ndarray  # place of the first good image, -1 for none
@@ -41,10 +59,26 @@ class Answer(NamedTuple):
 
 
 @njit(nogil=True, cache=True)
+def _hides(rule, query_cam, gallery_cam):
+    if rule == SAME_CAMERA:
+        return query_cam == gallery_cam
+    if rule == OTHER_CAMERAS:
+        return query_cam != gallery_cam
+    if rule == NO_CAMERA:
+        return False
+    searched = gallery_cam == 1 or gallery_cam == 2 or (rule == SYSU and (gallery_cam == 4 or gallery_cam == 5))
+    return not searched or (query_cam == 3 and gallery_cam == 2)
+
+
+@njit(nogil=True, cache=True)
 def _identity(i, labels):
-    """The gallery rows of query ``i``'s identity, and which of them its own camera took."""
+    """The gallery rows of query ``i``'s identity, and which of them are removed."""
     rows = labels.members[labels.starts[i] : labels.stops[i]]
-    return rows, labels.gallery_cam[rows] == labels.query_cam[i]
+    gone = np.empty(rows.size, np.bool_)
+    for n in range(rows.size):
+        camera = labels.gallery_cam[rows[n]]
+        gone[n] = rows[n] == labels.own[i] or _hides(labels.rule, labels.query_cam[i], camera)
+    return rows, gone
 
 
 @njit(nogil=True, cache=True)
@@ -64,10 +98,16 @@ def _count_below(values, limit):
 
 
 @njit(nogil=True, cache=True)
-def _places(row, good, cut, with_ties):
-    """Places, ascending, of the ``good`` rows that stand before ``cut``, and the place after the tie of each.
+def _place(row, r, distance):
+    return _count_up_to(row[:r], distance) + _count_below(row[r:], distance)
 
-    Without ties the latter is the next place. What is at +inf stands nowhere.
+
+@njit(nogil=True, cache=True)
+def _places(row, whole, good, rules):
+    """Places, ascending, of the ``good`` rows that stand before the cut, and the place after the tie of each.
+
+    ``row`` has removed images at +inf, ``whole`` has not. Without ties the place after is the next place. What is
+    at +inf stands nowhere.
     """
     places = np.empty(good.size, np.int64)
     ends = np.empty(good.size, np.int64)
@@ -76,17 +116,18 @@ def _places(row, good, cut, with_ties):
         distance = row[r]
         if distance == np.inf:
             break
-        place = _count_up_to(row[:r], distance) + _count_below(row[r:], distance)
-        if place >= cut:
+        place = _place(row, r, distance)
+        counted = _place(whole, r, distance) if rules.before else place
+        if counted >= rules.cut:
             break
         places[found] = place
-        ends[found] = min(_count_up_to(row, distance), cut) if with_ties else place + 1
+        ends[found] = min(_count_up_to(row, distance), rules.cut) if rules.ap == SKLEARN else place + 1
         found += 1
     return places[:found], ends[:found]
 
 
 @njit(nogil=True, cache=True)
-def _average_precision(places, ends, positives, rule):
+def _sum_of_precisions(places, ends, rule):
     total = 0.0
     hits = 0
     for i in range(places.size):
@@ -97,50 +138,81 @@ def _average_precision(places, ends, positives, rule):
             before = i / places[i] if places[i] > 0 else 1.0
             precision = (before + precision) / 2
         total += precision
-    return total / positives
+    return total
 
 
 @njit(nogil=True, cache=True)
-def _write(answer, i, places, ends, positives, rule):
+def _write(answer, i, places, ends, positives, rules):
     found = places.size
+    if rules.divide == BY_FOUND:
+        positives = found
     answer.positives[i] = positives
+    answer.found[i] = found
     answer.first_hit[i] = places[0] if found > 0 else -1
     if positives == 0:
         answer.ap[i] = np.nan
         answer.inp[i] = np.nan
     else:
-        answer.ap[i] = _average_precision(places, ends, positives, rule)
+        divisor = min(positives, rules.cut) if rules.divide == BY_CUT else positives
+        answer.ap[i] = _sum_of_precisions(places, ends, rules.ap) / divisor
         answer.inp[i] = positives / (places[-1] + 1) if found == positives else 0.0
+
+
+@njit(nogil=True, cache=True)
+def _remove(row, i, labels):
+    """Set what is removed for query ``i`` to +inf in ``row``; return the good rows."""
+    rows, gone = _identity(i, labels)
+    row[labels.removed] = np.inf
+    row[rows[gone]] = np.inf
+    if labels.own[i] >= 0:
+        row[labels.own[i]] = np.inf
+    if labels.everybody:
+        for j in range(row.size):
+            if _hides(labels.rule, labels.query_cam[i], labels.gallery_cam[j]):
+                row[j] = np.inf
+    return rows[~gone]
 
 
 @njit(nogil=True, cache=True)
 def _load(row, distances, i, labels):
     """Copy the distances of query ``i`` into ``row``, removed images at +inf; return the good rows."""
-    rows, own = _identity(i, labels)
     row[:] = distances[i]
-    row[labels.removed] = np.inf
-    row[rows[own]] = np.inf
-    return rows[~own]
+    return _remove(row, i, labels)
 
 
 @njit(nogil=True, cache=True)
-def score_rows(start, stop, distances, labels, cut, rule, answer):
+def _identities_before(row, good, identity, seen, query):
+    """How many identities have an image before the first good one; ``seen`` holds who counted an identity last."""
+    first = good[np.argmin(row[good])]  # of equal ones the first: rows ascend
+    count = 0
+    for j in range(row.size):
+        if (row[j] < row[first] or (row[j] == row[first] and j < first)) and seen[identity[j]] != query:
+            seen[identity[j]] = query
+            count += 1
+    return count
+
+
+@njit(nogil=True, cache=True)
+def score_rows(start, stop, distances, labels, rules, answer):
     """Fill ``answer`` for the queries ``start:stop`` from ``distances`` (nq, ng) float32."""
     row = np.empty(distances.shape[1], distances.dtype)
+    seen = np.full(row.size if rules.identities else 0, -1)
     for i in range(start, stop):
         good = _load(row, distances, i, labels)
-        places, ends = _places(row, good, cut, rule == SKLEARN)
-        _write(answer, i, places, ends, good.size, rule)
+        places, ends = _places(row, distances[i], good, rules)
+        _write(answer, i, places, ends, good.size, rules)
+        if rules.identities and places.size:
+            answer.first_hit[i] = _identities_before(row, good, labels.identity, seen, i)
 
 
 @njit(nogil=True, cache=True)
-def all_shots_rows(start, stop, distances, labels, positives, shares):
+def all_shots_rows(start, stop, distances, labels, rules, positives, shares):
     """``shares[i, w]``: the share of query ``i``'s good images with exactly ``w`` wrong ones before them."""
     row = np.empty(distances.shape[1], distances.dtype)
     for i in range(start, stop):
         good = _load(row, distances, i, labels)
         positives[i] = good.size
-        places, _ = _places(row, good, row.size, False)
+        places, _ = _places(row, distances[i], good, rules)
         for hits in range(places.size):
             wrong = places[hits] - hits
             if wrong < shares.shape[1]:
@@ -148,40 +220,110 @@ def all_shots_rows(start, stop, distances, labels, positives, shares):
 
 
 @njit(nogil=True, cache=True)
-def _places_listed(rows, role, seen, query, cut, places):
+def single_shot(i, distances, labels, keys):
+    """The place of query ``i``'s good image when one image of each identity is left, -1 if it is not found.
+
+    Of the images that are not removed for the query, each identity keeps the one with the least of ``keys`` (ng,).
+    """
+    row = distances[i]
+    hidden = np.zeros(row.size, np.float32)
+    good = _remove(hidden, i, labels)
+    if good.size == 0:
+        return -1
+    drawn = np.full(row.size, -1)
+    for j in range(row.size):
+        kept = drawn[labels.identity[j]]
+        if hidden[j] == 0 and (kept < 0 or keys[j] < keys[kept]):
+            drawn[labels.identity[j]] = j
+    target = drawn[labels.identity[good[0]]]
+    if row[target] == np.inf:
+        return -1
+    place = 0
+    for j in drawn:
+        if j >= 0 and (row[j] < row[target] or (row[j] == row[target] and j < target)):
+            place += 1
+    return place
+
+
+@njit(nogil=True, cache=True)
+def _places_listed(rows, role, seen, i, labels, rules, places):
     """Fill ``places`` of the good images of one list; return how many there are, and the list's fault."""
     found, place, ended = 0, 0, False
-    for r in rows:
+    for at in range(rows.size):
+        r = rows[at]
         if r < 0:
             ended = True
             continue
         if ended:
             return found, GAP
-        if seen[r] == query:
+        if seen[r] == i:
             return found, TWICE
-        seen[r] = query
-        if role[r] == REMOVED:
+        seen[r] = i
+        if role[r] == REMOVED or r == labels.own[i]:
             continue
-        if role[r] == GOOD and place < cut:
+        if labels.everybody and _hides(labels.rule, labels.query_cam[i], labels.gallery_cam[r]):
+            continue
+        if role[r] == GOOD and (at if rules.before else place) < rules.cut:
             places[found] = place
             found += 1
         place += 1
-    if ended or place >= cut or rows.size == role.size:
+    counted = rows.size if rules.before else place
+    if ended or counted >= rules.cut or rows.size == role.size:
         return found, SOUND
     return found, SHORT
 
 
 @njit(nogil=True, cache=True)
-def score_listed_rows(start, stop, listed, labels, cut, rule, answer):
+def score_listed_rows(start, stop, listed, labels, rules, answer):
     """Fill ``answer`` for the queries ``start:stop`` from ``listed`` (nq, k) int32, gallery rows or -1."""
     role = np.full(labels.gallery_cam.size, OTHER, np.int8)
     role[labels.removed] = REMOVED
     seen = np.full(role.size, -1)  # the query that listed the row last
     for i in range(start, stop):
-        rows, own = _identity(i, labels)
+        rows, gone = _identity(i, labels)
         role[rows] = GOOD
-        role[rows[own]] = REMOVED
+        role[rows[gone]] = REMOVED
         places = np.empty(rows.size, np.int64)
-        found, answer.fault[i] = _places_listed(listed[i], role, seen, i, cut, places)
-        _write(answer, i, places[:found], places[:found] + 1, np.count_nonzero(~own), rule)
+        found, answer.fault[i] = _places_listed(listed[i], role, seen, i, labels, rules, places)
+        _write(answer, i, places[:found], places[:found] + 1, np.count_nonzero(~gone), rules)
         role[rows] = OTHER
+
+
+@njit(nogil=True, cache=True)
+def count_pairs(start, stop, distances, labels, thresholds, same, different, nearest, right):
+    """For the queries ``start:stop`` how many pairs lie between each two of the ascending ``thresholds``.
+
+    ``same``, ``different`` (nq, thresholds + 1): pairs of one and of two identities whose distance is at most the
+    threshold and above the one before. ``nearest`` (nq,): the distance of the nearest image, ``right``: whether it
+    is of the query's identity. Removed images make no pair.
+    """
+    ng = distances.shape[1]
+    good = np.zeros(ng, np.bool_)
+    for i in range(start, stop):
+        hidden = np.zeros(ng, np.float32)
+        rows = _remove(hidden, i, labels)
+        good[rows] = True
+        nearest[i] = np.inf
+        for j in range(ng):
+            if hidden[j] != 0:
+                continue
+            at = np.searchsorted(thresholds, np.float64(distances[i, j]))
+            if good[j]:
+                same[i, at] += 1
+            else:
+                different[i, at] += 1
+            if distances[i, j] < nearest[i]:
+                nearest[i] = distances[i, j]
+                right[i] = good[j]
+        good[rows] = False
+
+
+@njit(nogil=True, cache=True)
+def hidden_rows(i, labels, good, hidden):
+    """Fill ``hidden`` (ng,) bool with what is removed for query ``i``, and ``good`` with its good images."""
+    row = np.zeros(hidden.size, np.float32)
+    rows = _remove(row, i, labels)
+    for j in range(row.size):
+        hidden[j] = row[j] != 0
+        good[j] = False
+    good[rows] = True

@@ -59,13 +59,38 @@ def _at_place(place, ordered, first, last, raised, at, values, names):
 
 
 @njit(nogil=True, cache=True)
-def raise_excluded(distances, offsets, members, tracks, kinds, weights, depth, heads, start, stop, out):
+def weights_by_rules(kind, cams, clusters, sides, camera, cluster, side, alike, out):
+    """``out[other]``: what an image of this ``kind`` weighs on one of each other kind.
+
+    ``camera`` for one known camera, or, where its own is unknown, ``side`` where the product of ``sides`` (kinds,
+    a) is ``alike`` or more; ``cluster`` for one known cluster.
+    """
+    out[:] = 0
+    for other in range(cams.size):
+        if cams[kind] >= 0 and cams[kind] == cams[other]:
+            out[other] += camera
+        if clusters[kind] >= 0 and clusters[kind] == clusters[other]:
+            out[other] += cluster
+        if cams[kind] < 0 and side > 0:
+            product = 0.0
+            for a in range(sides.shape[1]):
+                product += np.float64(sides[kind, a]) * np.float64(sides[other, a])
+            if product >= alike:
+                out[other] += side
+
+
+@njit(nogil=True, cache=True)
+def raise_excluded(
+    distances, offsets, members, tracks, kinds, weights, rules, limits, depth, heads, start, stop, out
+):
     """For j = 0, 1, … ``depth`` - 1: the image now at place j raises other tracks by their weight / (1 + j).
 
     ``tracks``, ``kinds`` (groups,) int32; ``weights[kind of that image, kind of the other]``; below 0 is a kind
-    that has none. ``heads``: only the nearest image of a group has a place. Two images of no track, of one kind
-    and one value, are copies and leave each other alone.
+    that has none. Where that table is empty, :func:`weights_by_rules` of ``rules`` (cams, clusters, sides) and
+    ``limits`` (camera, cluster, side, alike) takes its place. ``heads``: only the nearest image of a group has a
+    place. Two images of no track, of one kind and one value, are copies and leave each other alone.
     """
+    ruled = np.empty(rules[0].size if weights.size == 0 else 0)
     groups = tracks.size
     ordered = np.empty(members.size)
     last = np.empty(groups, np.int64)
@@ -89,7 +114,11 @@ def raise_excluded(distances, offsets, members, tracks, kinds, weights, depth, h
                 break
             if kinds[chosen] < 0:
                 continue
-            own = weights[kinds[chosen]]
+            if weights.size == 0:
+                weights_by_rules(kinds[chosen], *rules, *limits, ruled)
+                own = ruled
+            else:
+                own = weights[kinds[chosen]]
             for group in range(groups):
                 if kinds[group] < 0 or own[kinds[group]] == 0 or group == chosen:
                     continue

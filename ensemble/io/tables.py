@@ -1,0 +1,49 @@
+"""What the images are where there are no features: names, and the columns of tables and track lists."""
+
+from typing import Any
+
+import pandas as pd
+
+from ensemble.errors import InputError, refuse_if_any
+from ensemble.features import COLUMNS
+from ensemble.io.collecting import collecting
+from ensemble.io.folder import Folder
+from ensemble.io.join import differences, merge
+from ensemble.io.lists import Labels, read_csv, read_names, read_tracks
+
+
+def read_tables(folder: Folder) -> dict[str, pd.DataFrame]:
+    """A table with ``name`` and whatever columns there are for ``query`` and ``gallery``, in the lists' order.
+
+    Raises InputError with every problem, also where a side has neither a list of names nor a table.
+    """
+    problems: list[str] = []
+    found = {}
+    for side in ("query", "gallery"):
+        with collecting(problems):
+            found[side] = _table(folder, side)
+    refuse_if_any(problems)
+    return found
+
+
+def _table(folder: Folder, side: str) -> pd.DataFrame:
+    listed = read_names(folder.names[side]) if side in folder.names else None
+    sources: list[Labels] = [read_csv(folder.tables[side])] if side in folder.tables else []
+    if listed is None and not sources:
+        raise InputError(
+            [
+                f"{folder.path}: wanted the names of the {side} images, found none; give --{side}-names, or "
+                f"{side}.csv in the folder"
+            ]
+        )
+    names = sources[0].names if listed is None else listed
+    problems: list[str] = []
+    for source in sources:
+        where = str(folder.names.get(side, source.where))
+        problems += differences(source, names, side, where, nameless=False, lack=False)
+    if side == "gallery":
+        sources += [read_tracks(path, names) for path in folder.tracks]
+    refuse_if_any(problems)
+    columns: dict[str, Any] = merge(names, sources, problems)
+    refuse_if_any(problems)
+    return pd.DataFrame({"name": names, **{column: columns[column] for column in COLUMNS if column in columns}})

@@ -1,0 +1,12 @@
+"""How good a ranking is: mAP, CMC and mINP under a named protocol, by counting instead of sorting.
+
+Places are 0-based in the ranking without the removed images, ties broken by gallery row. An image at +inf is
+never returned: it stands behind everything else, and a good one there is missed, yet counts as a good one.
+"""
+
+from ensemble.protocols import PROTOCOLS, Protocol
+from ensemble.scores.labels import labels_of
+from ensemble.scores.scoring import cmc_all_shots, score, score_ranking
+from ensemble.scores.values import Scores
+
+__all__ = ["PROTOCOLS", "Protocol", "Scores", "cmc_all_shots", "labels_of", "score", "score_ranking"]

@@ -1,0 +1,63 @@
+"""Which gallery images a trial draws."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ensemble.protocols import Draw
+from ensemble.scores.labels import Given
+from postproc import checks
+
+
+def galleries(draw: Draw, known: Given, permutations: ArrayLike | None) -> Iterator[NDArray[np.bool_]]:
+    """For every trial the (ng,) mask of the gallery images that are drawn.
+
+    Each image has a key, random or its place in the ``permutations`` of its group; a group gives its least ones.
+    """
+    groups = [known.gallery_pid]
+    if draw.each == "camera":
+        if known.gallery_cam is None:
+            raise ValueError("draw: wanted query_cam and gallery_cam to draw from each camera, got none")
+        groups.append(known.gallery_cam)
+    group = _numbered(groups)
+    ng = len(group)
+    random = np.random.Generator(np.random.PCG64(draw.seed))
+    given = None if permutations is None else _permutations(permutations, draw.trials, group)
+    for trial in range(draw.trials):
+        keys = random.random(ng) if given is None else given[trial]
+        order = np.lexsort((keys, group))
+        start = np.searchsorted(group[order], group[order])  # where the group of each begins
+        kept = np.zeros(ng, bool)
+        kept[order[np.arange(ng) - start < draw.shots]] = True
+        yield kept
+
+
+def keys_of_query(draw: Draw, trial: int, query: int, ng: int) -> NDArray[np.float64]:
+    """The random keys of one query's own draw: the same whoever asks, in whatever order."""
+    return np.random.Generator(np.random.PCG64([draw.seed, trial, query])).random(ng)
+
+
+def _numbered(columns: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """One number for each combination of labels."""
+    number = np.unique(np.stack(columns), axis=1, return_inverse=True)[1]
+    return number.reshape(-1).astype(np.int64)
+
+
+def _permutations(value: ArrayLike, trials: int, group: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(trials, ng) 1-based permutations inside each group -> (trials, ng) the place of each image in its own."""
+    array = np.asarray(value)
+    if array.shape != (trials, len(group)):
+        raise ValueError(f"permutations: wanted ({trials}, {len(group)}), trials by gallery, got {array.shape}")
+    array = np.stack([checks.labels("permutations", row, len(group)) for row in array])
+    keys = np.empty_like(array)
+    for number in range(group.max() + 1):
+        rows = np.flatnonzero(group == number)
+        inside = array[:, rows]
+        if not np.array_equal(np.sort(inside, axis=1), np.tile(np.arange(1, len(rows) + 1), (trials, 1))):
+            raise ValueError(
+                f"permutations: wanted each of 1 to {len(rows)} once in the group of gallery row {rows[0]}, "
+                f"got {inside[0].tolist()}"
+            )
+        np.put_along_axis(keys, rows[inside - 1], np.arange(len(rows))[None], axis=1)
+    return keys

@@ -1,0 +1,147 @@
+"""Several rank lists as one table of candidates: what old submissions need to be joined like models.
+
+lists = read_rankings(folder, query_names=names, gallery_names=images)
+rows, distances = candidates(list(lists.values()))
+fused = ...                                  # (nq, c) from the (nq, c) of every list
+whole = dense(fused, rows, len(images))      # (nq, ng)
+"""
+
+from collections.abc import Collection, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+
+from ensemble.errors import InputError, examples, refuse_if_any
+from ensemble.io.collecting import collecting
+from ensemble.submissions import formats
+from ensemble.submissions.ranklist import RankList
+from postproc import checks
+
+
+def read_rankings(
+    folder: Path,
+    *,
+    query_names: Sequence[str],
+    gallery_names: Sequence[str],
+    similarity: Collection[str] = (),
+    partial: bool = False,
+) -> dict[str, RankList]:
+    """Every file of a folder as rank lists in the order of the names, by the name of the file without its ending.
+
+    query_names, gallery_names: the images; numbers of AI City files are those in the gallery's names.
+    similarity: names of the lists whose numbers are larger for nearer images.
+    partial:    a file may lack queries; their lists are empty.
+    Returns:    in the order of the names. Hidden files and folders are passed over.
+    Raises:     InputError with every problem of all files.
+    """
+    if not folder.is_dir():
+        raise InputError([f"{folder}: wanted a folder of rank lists, found none; check the path"])
+    paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    problems: list[str] = []
+    if not paths:
+        problems.append(f"{folder}: wanted files of rank lists, found none; copy them there")
+    names = [path.stem for path in paths]
+    for name in similarity:
+        if name not in names:
+            near = get_close_matches(name, names, 1) or [examples(names)]
+            problems.append(f"similarity: wanted a list of {folder}, found {name}; there is {near[0]}")
+    for path in paths:
+        if names.count(path.stem) > 1:
+            problems.append(f"{path}: wanted one file a name, found another of the name {path.stem}; rename it")
+    lists: dict[str, RankList] = {}
+    for path in paths:
+        with collecting(problems):
+            lists[path.stem] = formats.join(
+                path, query_names, gallery_names, similarity=path.stem in similarity, partial=partial
+            )
+    refuse_if_any(problems)
+    return lists
+
+
+def candidates(lists: Sequence[RankList], *, places: bool | None = None) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The images that any list names, and how far every list says they are.
+
+    lists:   joined, so that they have the same queries and the same gallery.
+    places:  True: the place in the list, from 0, stands for the distance; False: its own distances; None: its
+             own where all lists have them.
+    Returns: rows (nq, c) int32, gallery rows ascending, -1 behind the last, with c the most images that the lists
+             have for one query; and for every list (nq, c) float32, NaN where it lacks the image.
+    Raises:  ValueError for lists of other images, and for distances asked of a list that has none.
+    Cost:    O(n log n) time and O(lists * nq * c) memory for n entries in all.
+
+    >>> from ensemble.submissions import from_matrix
+    >>> a, b = (from_matrix(np.array([row]), ["q"], ["x", "y", "z"]) for row in ([2, 0], [2, 1]))
+    >>> rows, (first, second) = candidates([a, b])
+    >>> rows
+    array([[0, 1, 2]], dtype=int32)
+    >>> first, second
+    (array([[ 1., nan,  0.]], dtype=float32), array([[nan,  1.,  0.]], dtype=float32))
+    """
+    if not lists:
+        raise ValueError("lists: wanted at least one, got none")
+    one = lists[0]
+    for number, other in enumerate(lists):
+        if other.by != "name" or other.query_names is None:
+            raise ValueError(f"lists: wanted lists joined by names, got numbers in list {number}")
+        if other.query_names != one.query_names or other.gallery_names != one.gallery_names:
+            raise ValueError(f"lists: wanted the same queries and gallery, got others in list {number}")
+    without = [number for number, ranking in enumerate(lists) if ranking.distances is None]
+    if places is False and without:
+        raise ValueError(f"lists: wanted distances in every list, got none in list {without[0]}")
+    by_place = bool(without) if places is None else places
+    queries, gallery = len(one), max(len(one.gallery_names), 1)
+    keys = [ranking.query_of * gallery + ranking.rows for ranking in lists]
+    union = np.unique(np.concatenate(keys))
+    query_of = union // gallery
+    counts = np.bincount(query_of, minlength=queries)
+    column_of = np.arange(len(union)) - np.repeat(np.cumsum(counts) - counts, counts)
+    shape = queries, int(counts.max(initial=0))
+    rows = np.full(shape, -1, np.int32)
+    rows[query_of, column_of] = union % gallery
+    values = []
+    for ranking, key in zip(lists, keys, strict=True):
+        out = np.full(shape, np.nan, np.float32)
+        source = ranking.places if by_place else ranking.distances
+        out[ranking.query_of, column_of[np.searchsorted(union, key)]] = source
+        values.append(out)
+    return rows, values
+
+
+def dense(fused: np.ndarray, rows: np.ndarray, gallery: int) -> np.ndarray:
+    """Distances of candidates -> distances of the whole gallery, unlisted images behind all listed ones.
+
+    fused:   (nq, c) numbers, smaller is nearer, +inf = never return; what stands where ``rows`` is -1 is ignored.
+    rows:    (nq, c) gallery rows of :func:`candidates`, -1 for none.
+    gallery: how many images there are.
+    Returns: (nq, ng) float32. Unlisted images of a query are all equally far: the largest finite listed distance
+             plus the spread of the listed ones (1 where that is 0), so that a later step can still pull them up.
+    Raises:  ValueError for NaN or -inf at a candidate, and for numbers too large to stand anything behind them.
+
+    >>> dense(np.array([[0.5, 0.25]]), np.array([[0, 2]]), 4)
+    array([[0.5 , 0.75, 0.25, 0.75]], dtype=float32)
+    """
+    rows = checks.ranking("rows", rows, gallery)
+    if fused.shape != rows.shape:
+        raise ValueError(f"fused: wanted one number a candidate, shape {rows.shape}, got shape {fused.shape}")
+    listed = rows >= 0
+    with np.errstate(over="ignore"):
+        values = fused.astype(np.float32)
+    wrong = listed & (np.isnan(values) | (values == -np.inf))
+    if wrong.any():
+        row = int(np.argmax(wrong.any(axis=1)))
+        raise ValueError(f"fused: wanted numbers or +inf at every candidate, got NaN or -inf first in row {row}")
+    finite = listed & np.isfinite(values)
+    farthest = np.max(values, axis=1, where=finite, initial=-np.inf)
+    nearest = np.min(values, axis=1, where=finite, initial=np.inf)
+    some = finite.any(axis=1)
+    farthest, nearest = np.where(some, farthest, 0), np.where(some, nearest, 0)
+    with np.errstate(over="ignore"):
+        spread = farthest - nearest
+        behind = farthest + np.where(spread > 0, spread, np.float32(1))
+        behind = np.maximum(behind, np.nextafter(farthest, np.float32(np.inf)))
+    if not np.isfinite(behind).all():
+        raise ValueError(f"fused: wanted numbers with room behind them, got {farthest.max():.3g}")
+    out = np.repeat(behind.astype(np.float32)[:, None], gallery, axis=1)
+    out[np.nonzero(listed)[0], rows[listed]] = values[listed]
+    return out

@@ -1,0 +1,186 @@
+"""Tables with a row an answer, ``query, rank, gallery, distance``, ranks from 1: CSV and Parquet.
+
+Read are also the titles ``query_id``, ``gallery_id`` and, with larger numbers for nearer images, ``score``.
+Rows may come in any order. Without ``rank`` the numbers order a list, without both the order of the rows.
+"""
+
+import csv
+import importlib.util
+import io
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensemble.errors import examples, refuse_if_any
+from ensemble.io import beside
+from ensemble.submissions.numbers import read_bytes
+from ensemble.submissions.ranklist import EMPTY, RankList, from_columns
+from ensemble.submissions.text import exact, read_text
+
+CSV_FILE, PARQUET_FILE = "ranking.csv", "ranking.parquet"
+TITLES = {"query_id": "query", "query_name": "query", "gallery_id": "gallery", "gallery_name": "gallery"}
+COLUMNS = ("query", "rank", "gallery", "distance", "score")
+QUOTED = re.compile(r"[,\"\r\n]")
+MOST_ROWS = 1000  # a byte of a Parquet file; what repeats takes little, but not nothing
+NO_PYARROW = "Parquet: wanted pyarrow, found it is not installed; pip install 'reid-ensemble[parquet]'"
+
+
+def write_csv(path: Path, ranking: RankList, *, top_k: int | None = None) -> None:
+    """Write a line an answer; the column ``distance`` only where there are distances. UTF-8, LF."""
+    best = ranking.first(top_k)
+    known = best.distances is not None
+    with beside(path, "w") as stream:
+        stream.write("query,rank,gallery,distance\n" if known else "query,rank,gallery\n")
+        for query, rank, image, distance in best.entries():
+            end = "" if distance is None else f",{exact(distance)}"
+            stream.write(f"{_cell(query)},{rank},{_cell(image)}{end}\n")
+
+
+def _cell(name: str) -> str:
+    """A name as a cell; Python's writer leaves a lone carriage return without quotes."""
+    if QUOTED.search(name) is None:
+        return name
+    doubled = name.replace('"', '""')
+    return f'"{doubled}"'
+
+
+def write_parquet(path: Path, ranking: RankList, *, top_k: int | None = None) -> None:
+    """Write text, int32, text and float32 columns; the same bytes for the same lists and version of pyarrow.
+
+    Raises: InputError where pyarrow is not installed.
+    """
+    refuse_if_any(parquet_problems())
+    import pyarrow
+    import pyarrow.parquet as parquet
+
+    best = ranking.first(top_k)
+    assert best.query_names is not None
+    columns = {
+        "query": pyarrow.DictionaryArray.from_arrays(
+            best.query_of.astype(np.int32), pyarrow.array(best.query_names, pyarrow.string())
+        ).cast(pyarrow.string()),
+        "rank": pyarrow.array((best.places + 1).astype(np.int32)),
+        "gallery": pyarrow.DictionaryArray.from_arrays(
+            best.rows.astype(np.int32), pyarrow.array(best.gallery_names, pyarrow.string())
+        ).cast(pyarrow.string()),
+    }
+    if best.distances is not None:
+        columns["distance"] = pyarrow.array(best.distances)
+    content = io.BytesIO()
+    parquet.write_table(pyarrow.table(columns), content, compression="snappy", store_schema=False)
+    with beside(path, "wb") as stream:
+        stream.write(content.getvalue())
+
+
+def parquet_problems() -> list[str]:
+    """A sentence where pyarrow is not installed."""
+    return [] if importlib.util.find_spec("pyarrow") else [NO_PYARROW]
+
+
+def parse_csv(path: Path, similarity: bool = False) -> tuple[RankList, list[str]]:
+    """What the table holds and what is wrong with it; ``similarity``: its distances are similarities."""
+    text, problems = read_text(path)
+    if text is None:
+        return EMPTY, problems
+    try:
+        header, *rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+    except (csv.Error, ValueError) as error:
+        return EMPTY, [*problems, f"{path}: wanted a table with commas, found a line that is none ({error})"]
+    ragged = [number for number, row in enumerate(rows, 2) if len(row) != len(header)]
+    if ragged:
+        found = f"another number in row {examples(ragged)}"
+        problems.append(f"{path}: wanted {len(header)} values a row, found {found}; write the table again")
+    whole = [row for row in rows if len(row) == len(header)]
+    columns = {title.strip(): column for title, column in zip(header, zip(*whole, strict=True), strict=False)}
+    if len(set(header)) < len(header) or not whole:
+        found = "a title twice" if whole else "only titles"
+        return EMPTY, [*problems, f"{path}: wanted a table with a row an answer, found {found}; write it again"]
+    ranking, wrong = _from_table(path, columns, similarity)
+    return ranking, problems + wrong
+
+
+def parse_parquet(path: Path, similarity: bool = False) -> tuple[RankList, list[str]]:
+    """As :func:`parse_csv`. Raises InputError where pyarrow is not installed."""
+    content = read_bytes(path)
+    refuse_if_any(parquet_problems())
+    import pyarrow
+    import pyarrow.parquet as parquet
+
+    try:
+        file = parquet.ParquetFile(io.BytesIO(content))
+        if file.metadata.num_rows > MOST_ROWS * len(content):
+            raise ValueError(f"{file.metadata.num_rows} rows cannot come from a file of this size")
+        titles = [column.name for column in file.schema_arrow]
+        wanted = [title for title in titles if TITLES.get(title, title) in COLUMNS]
+        table = file.read(columns=wanted, use_threads=False)
+        columns = {title: _listed(table.column(title)) for title in wanted}
+    except (pyarrow.ArrowException, OSError, ValueError, TypeError, LookupError, MemoryError) as error:
+        reason = " ".join(str(error).split())[:200]
+        return EMPTY, [f"{path}: wanted a Parquet table, found none that can be read ({reason}); write it again"]
+    if not columns or not table.num_rows:
+        return EMPTY, [f"{path}: wanted query, rank and gallery, found {examples(titles) or 'nothing'}"]
+    return _from_table(path, columns, similarity)
+
+
+def _listed(column: Any) -> list[Any]:
+    values: list[Any] = column.to_pylist()
+    return values
+
+
+def _from_table(path: Path, titled: Mapping[str, Sequence[Any]], similarity: bool) -> tuple[RankList, list[str]]:
+    """Columns by title, text or numbers -> rank lists and what is wrong."""
+    columns = {TITLES.get(title, title): values for title, values in titled.items()}
+    missing = [title for title in ("query", "gallery") if title not in columns]
+    if missing:
+        found = examples(list(titled), 6)
+        return EMPTY, [f"{path}: wanted the columns query, rank, gallery and distance, found {found}; rename them"]
+    problems = []
+    for title in ("query", "gallery"):
+        wrong = [str(value) for value in columns[title] if not isinstance(value, str) or not value]
+        if wrong:
+            found = f"{len(wrong)} others ({examples([name or 'an empty cell' for name in wrong])})"
+            problems.append(f"{path}: wanted names in {title}, found {found}; fill them in as text")
+    numbers = {}
+    for title in ("rank", "distance", "score"):
+        if title in columns:
+            numbers[title], wrong = _numbers(columns[title])
+            if wrong:
+                problems.append(f"{path}: wanted numbers in {title}, found {examples(wrong)}; fill them in")
+    if problems:
+        return EMPTY, problems
+    distances = numbers.get("distance")
+    if "score" in numbers and distances is None:
+        distances = -numbers["score"]
+    elif distances is not None and similarity:
+        distances = -distances
+    order = [numbers["rank"]] if "rank" in numbers else [distances] if distances is not None else []
+    ranking = from_columns(columns["query"], columns["gallery"], order, distances)
+    if "rank" in numbers:
+        ordered = from_columns(columns["query"], columns["gallery"], order, numbers["rank"]).distances
+        assert ordered is not None
+        off = np.flatnonzero(ordered != ranking.places + 1)
+        if len(off):
+            assert ranking.query_names is not None
+            named = list(dict.fromkeys(ranking.query_names[row] for row in ranking.query_of[off].tolist()))
+            hint = "; were they counted from 0?" if (ordered == ranking.places).all() else ""
+            problems.append(
+                f"{path}: wanted the ranks 1, 2, 3, … for every query, found others for {len(named)} "
+                f"({examples(named)}){hint or '; number them again'}"
+            )
+    return ranking, problems
+
+
+def _numbers(values: Sequence[Any]) -> tuple[np.ndarray, list[str]]:
+    """(n,) float64, and the values that are no numbers."""
+    out, wrong = np.zeros(len(values)), []
+    for row, value in enumerate(values):
+        try:
+            if isinstance(value, bool) or (isinstance(value, str) and "_" in value):
+                raise ValueError
+            out[row] = float(value)
+        except (ValueError, TypeError, OverflowError):
+            wrong.append(str(value) or "an empty cell")
+    return out, wrong

@@ -1,0 +1,7 @@
+"""``python -m ensemble.tune``."""
+
+from ensemble import errors
+from ensemble.tune.command import main
+
+if __name__ == "__main__":
+    errors.main(main)
