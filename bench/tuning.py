@@ -77,7 +77,7 @@ def main() -> None:
     sets = labelled(options.size)
     first = sets["one"].data()
     none = Path()
-    folder = trials.columns(io.Folder(none, {name: () for name in sets}, frozenset(), ()), sets)
+    folder = trials.columns(io.Folder(none, dict.fromkeys(sets, ()), frozenset(), ()), sets)
     parts = trials.parts(sets, folds.split(first["query_pid"], first["gallery_pid"], folds=options.folds, seed=0))
     kept, plain = (trials.Bench(folder, parts, PROTOCOL, "mAP", kept=size) for size in (trials.KEPT, 0))
     print(f"{options.size}: {' + '.join(str(len(first[side])) for side in ('query', 'gallery'))} images, "
@@ -105,7 +105,7 @@ def main() -> None:
         for _ in range(options.repeat):
             used = make()
             scores = []
-            for (label, times), bench in zip(took.items(), (plain, kept), strict=True):
+            for times, bench in zip(took.values(), (plain, kept), strict=True):
                 started = time.perf_counter()
                 scores.append(bench(used))
                 times.append(time.perf_counter() - started)

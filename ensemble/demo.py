@@ -49,7 +49,7 @@ def make(
              README.txt; for vehicles test_track_id.txt and side/confusion_ATTRIBUTE.csv.
     Raises:  InputError if the folder holds anything but an earlier demo or cannot be written to,
              ValueError for a setting out of range.
-    Cost:    0.5 s and 12 MB of files (small), 5 s and 210 MB (aicity2020).
+    Cost:    0.5 s and 13 MB of files (small), 5 s and 210 MB (aicity2020).
     """
     folder = Path(folder)
     try:

@@ -11,6 +11,7 @@ from ensemble.features import SIDES
 from ensemble.io import Folder, read_names
 from ensemble.io.folder import SIDE, is_side
 from ensemble.recipe import Branch, Group, Recipe, Use
+from ensemble.submissions import tables
 from postproc import runtime
 
 MEGABYTE = 1 << 20
@@ -59,6 +60,7 @@ def check(recipe: Recipe, folder: Folder) -> Plan:
     common = common or groups[0]
     plan = Plan(recipe, folder, tuple(models), tuple(groups), common)
     plan = replace(plan, recipe=_check_flow(plan, problems))
+    problems += tables.parquet_problems() if recipe.submission == "parquet" else []
     problems += [
         f"{use.where} ({use.name}), top_k: wanted the recipe's {recipe.top_k} or more, found {top_k}"
         for use in recipe.uses()

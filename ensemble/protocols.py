@@ -45,7 +45,7 @@ FINALS = {"mAP": "", "naic": "final score (rank-1 + mAP) / 2"}
 DRAWS = {
     "identity": "of each identity",
     "camera": "of each identity and camera",
-    "query": "of each identity for each query, for the CMC only",
+    "query": "of each identity for each query (CMC only)",
 }
 NO_CAMERAS = "no cameras given: nothing removed for the camera"
 NO_TRACKS = "no tracks given: every image is a track"

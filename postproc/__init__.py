@@ -19,13 +19,14 @@ settings; the return annotation says what comes out. Importing this package load
 """
 
 from postproc.assign_tracks import assign_tracks
-from postproc.attributes import attribute_distances, attribute_mismatch, attribute_pairs
+from postproc.attributes import attribute_confusions, attribute_distances, attribute_mismatch, attribute_pairs
 from postproc.build_gallery import build_gallery
 from postproc.ca_jaccard import ca_jaccard
 from postproc.camera_penalty import camera_penalty, mask_same_camera
 from postproc.camera_topology import apply_topology, camera_topology, topology_matrix
 from postproc.camera_whitening import camera_whitening
 from postproc.cas import cas
+from postproc.cluster_gallery_soft import cluster_gallery_soft
 from postproc.coarse_to_fine import coarse_to_fine, coarse_to_fine_codes, code_thresholds
 from postproc.codes import binary_codes, codes_to_hex, hamming, hamming_codes, hex_to_codes
 from postproc.csls import csls, csls_distances
@@ -52,7 +53,8 @@ from postproc.offline_diffusion import offline_diffusion
 from postproc.one_track_per_camera import one_track_per_camera, one_track_per_camera_ranking
 from postproc.orientation_rule import orientation_rule
 from postproc.pairwise import Pairwise, expected_same_camera, same_camera, sqeuclidean
-from postproc.predicted_cameras import complete_cameras, predict_cameras
+from postproc.part_penalty import part_penalty
+from postproc.predicted_cameras import complete_cameras, predict_camera_groups, predict_cameras
 from postproc.prior import SpatioTemporalPrior, cumulative_frames, fit_prior
 from postproc.quality_track_mean import quality_track_mean
 from postproc.quantile_transform import quantile_transform
@@ -62,6 +64,7 @@ from postproc.rank import rank
 from postproc.rdp import rdp
 from postproc.rerank import rerank, rerank_distances
 from postproc.rerank_attributes import rerank_attributes
+from postproc.rerank_constrained import rerank_constrained
 from postproc.rerank_tracks import rerank_tracks
 from postproc.rewrite_tracks import rewrite_ranking, rewrite_tracks
 from postproc.runtime import using
@@ -85,7 +88,11 @@ STEPS = (
     quality_track_mean,
     weighted_track_mean,
     track_augmentation,
+    cluster_queries,
     query_mean,
+    predict_cameras,
+    predict_camera_groups,
+    complete_cameras,
     signed_power,
     quantile_transform,
     whiten,
@@ -98,6 +105,7 @@ STEPS = (
     discriminative_expansion,
     merge_set_features,
     gcr,
+    cluster_gallery_soft,
     distances,
     learned_distances,
     hamming,
@@ -107,6 +115,8 @@ STEPS = (
     rerank,
     rerank_distances,
     rerank_tracks,
+    rerank_constrained,
+    rerank_attributes,
     ca_jaccard,
     gnn_rerank,
     ecn,
@@ -127,6 +137,7 @@ STEPS = (
     nnn,
     subtract_auxiliary,
     orientation_rule,
+    part_penalty,
     camera_penalty,
     mask_same_camera,
     expected_camera_penalty,
@@ -148,6 +159,7 @@ __all__ = [
     "SpatioTemporalPrior",
     "apply_topology",
     "assign_tracks",
+    "attribute_confusions",
     "attribute_distances",
     "attribute_mismatch",
     "attribute_pairs",
@@ -158,6 +170,7 @@ __all__ = [
     "camera_topology",
     "camera_whitening",
     "cas",
+    "cluster_gallery_soft",
     "cluster_queries",
     "coarse_to_fine",
     "coarse_to_fine_codes",
@@ -200,6 +213,8 @@ __all__ = [
     "one_track_per_camera_ranking",
     "orientation_rule",
     "pool_distances",
+    "part_penalty",
+    "predict_camera_groups",
     "predict_cameras",
     "quality_track_mean",
     "quantile_transform",
@@ -209,6 +224,7 @@ __all__ = [
     "rdp",
     "rerank",
     "rerank_attributes",
+    "rerank_constrained",
     "rerank_distances",
     "rerank_spatio_temporal",
     "rerank_tracks",

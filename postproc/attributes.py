@@ -69,6 +69,59 @@ def attribute_pairs(
     return plus - minus
 
 
+def attribute_confusions(train_aux: Floats, train_pid: Any, classes: Sequence[int] = ()) -> list[Array]:
+    """How often a classifier takes each class for each other one, from images of known identities.
+
+    The true class of an identity is the one that its images are given most often, of those the first.
+
+    Takes:   train_aux (n, k) float32 as ``query_aux`` in :func:`attribute_distances`, rows of zeros for an attribute
+             do not count; train_pid (n,) int, below 0 unknown; ``classes``: how many columns each attribute has,
+             nothing: all are of one.
+    Returns: for every attribute (classes, classes) float32 counts, true classes down, given ones across. An
+             identity whose images are mostly mistaken counts for another class: what is always mixed up is not seen.
+    Raises:  ValueError for sizes that do not fit, NaN or infinity.
+
+    >>> attribute_confusions([[1, 0], [0.9, 0.1], [0.2, 0.8], [0, 1]], [7, 7, 7, 8])
+    [array([[2., 1.],
+           [0., 1.]], dtype=float32)]
+    """
+    rows = checks.features("train_aux", train_aux)
+    pid = checks.labels("train_pid", train_pid, len(rows))
+    found = []
+    for first, last in pairwise(_borders(class_counts("train_aux", rows, classes))):
+        block = rows[:, first:last]
+        known = np.flatnonzero(block.any(axis=1) & (pid >= 0))
+        given = block[known].argmax(axis=1)
+        who = np.unique(pid[known], return_inverse=True)[1].reshape(-1)
+        votes = np.zeros((who.max(initial=-1) + 1, last - first), np.int64)
+        np.add.at(votes, (who, given), 1)
+        counts = np.zeros((last - first, last - first), np.float32)
+        np.add.at(counts, votes.argmax(axis=1), votes.astype(np.float32))
+        found.append(counts)
+    return found
+
+
+def class_counts(name: str, rows: Floats, classes: Any) -> list[int]:
+    """How many columns of ``rows`` each attribute has; refuses ``classes`` of less than 2 or another sum."""
+    given = classes.tolist() if isinstance(classes, np.ndarray) else classes
+    whole = isinstance(given, (list, tuple)) and all(
+        isinstance(count, (int, np.integer)) and not isinstance(count, bool) and count > 1 for count in given
+    )
+    if not whole:
+        raise ValueError(f"classes: wanted whole numbers, 2 or more, one an attribute, got {classes!r}")
+    counts = [int(count) for count in given] or [rows.shape[1]]
+    if sum(counts) != rows.shape[1] or counts[0] < 2:
+        wanted = sum(counts) if given else "2 or more"
+        raise ValueError(f"{name}: wanted {wanted} columns, one a class, got shape {rows.shape}")
+    return counts
+
+
+def most_probable(name: str, rows: Floats, classes: Any) -> Array:
+    """(n, attributes) int: the most probable class of every attribute."""
+    borders = pairwise(_borders(class_counts(name, rows, classes)))
+    return np.stack([rows[:, first:last].argmax(axis=1) for first, last in borders], axis=1)
+
+
 def attribute_mismatch(
     query_aux: Floats, gallery_aux: Floats, classes: Sequence[int], *, rule: str = "any"
 ) -> Distances:

@@ -86,10 +86,12 @@ def rerank_constrained(
     alone="together"``. Baidu 2021: ``k1=80, k2=15, lambda_value=0.6, camera=2, query_camera=0.5, alone="exempt",
     clip=True``.
 
-    >>> x = np.array([[1, 0], [0.8, 0.6], [0.6, 0.8], [0, 1]], np.float32)
-    >>> far, track = 1 - x[:1] @ x[1:].T, np.array([4, 5, 4])
-    >>> rerank_constrained(far, x[:1], x[1:], gallery_track=track, k1=1, k2=1, lambda_value=0.0).round(3)
-    array([[0.138, 1.   , 1.   ]], dtype=float32)
+    >>> x = np.array([[1, 0], [0.94, 0.34], [0.64, 0.77], [0.5, 0.87]], np.float32)  # 0, 20, 50 and 60 degrees
+    >>> sides, setting = (1 - x[:1] @ x[1:].T, x[:1], x[1:]), {"k1": 2, "k2": 1, "lambda_value": 0.0}
+    >>> rerank_constrained(*sides, **setting).round(2)
+    array([[0.42, 0.82, 1.  ]], dtype=float32)
+    >>> rerank_constrained(*sides, gallery_track=np.array([4, 5, 4]), **setting).round(2)  # 20 and 60 degrees
+    array([[0.52, 1.  , 0.8 ]], dtype=float32)
     """
     checks.whole("k1", k1, 1)
     checks.whole("k2", k2, 1)
@@ -168,7 +170,9 @@ class ConstrainedTiles:
 
     symmetric = False
 
-    def __init__(self, across: Floats, sides: Both, labels: tuple[Both, Both, Both], view: Any, rules: Any) -> None:
+    def __init__(
+        self, across: Floats, sides: Both, labels: tuple[Both, Both, Both], view: Any, rules: Any
+    ) -> None:
         kernel = kernels.of(across)
         self.across, self.rules = across, rules
         pairs = sqeuclidean(*sides)
@@ -201,15 +205,20 @@ class ConstrainedTiles:
             tile[:] = self.across[np.ix_(first[rows], first[columns] - nq)]
         else:
             tile[:] = self.across[np.ix_(first[columns], first[rows] - nq)].T
-        tile *= 2
-        return np.abs(tile, out=tile)
+        return self._doubled(tile)
+
+    def _doubled(self, distances: np.ndarray) -> np.ndarray:
+        """|2 - 2 s| in the place of 1 - s."""
+        distances *= 2
+        cut = self.rules[1][-1]
+        return np.clip(distances, 0, 4, out=distances) if cut else np.abs(distances, out=distances)
 
     def between(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         nq, inverse = self.layout.nq, self.layout.inverse
         out = np.empty(len(left), np.float32)
         a, b = left < nq, right < nq
         for here, (queries, images) in ((a & ~b, (left, right)), (~a & b, (right, left))):
-            out[here] = np.abs(2 * self.across[queries[here], images[here] - nq])
+            out[here] = self._doubled(self.across[queries[here], images[here] - nq])
         for here, rules in zip((a & b, ~a & ~b), self.rules, strict=True):
             out[here] = self._pairs(inverse[left[here]], inverse[right[here]], rules)
         return out

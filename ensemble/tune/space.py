@@ -34,6 +34,7 @@ NUMBERS = (
     *("threshold", "bonus", "malus", "near", "far", "scale", "gamma_similarity", "gamma_time", "own", "mean"),
 )
 TIMES = 4  # a usual range: a quarter of the value to four times it
+FEWER = 10  # of neighbours: a tenth, because the published numbers are for identities with many images
 WEIGHT_TIMES = 10
 TRIES = 8  # to draw an end in until the step takes it
 DIGITS = 4  # of a number that goes into a recipe
@@ -257,7 +258,7 @@ def _around(setting: Setting, name: str, allowed: Any) -> Setting:
     if now <= 0:
         low, high = 0, 10 if whole else 1
     elif whole:
-        low, high = max(1, now // TIMES), max(TIMES, high)
+        low, high = max(1, now // (FEWER if name in NEIGHBOURS else TIMES)), max(TIMES, high)
     elif now < 1:
         high = min(high, 1)
     for _ in range(TRIES):

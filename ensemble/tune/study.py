@@ -272,7 +272,7 @@ def _opened(path: Path | None, about: Mapping[str, Any]) -> Iterator[Any]:
         yield None
         return
     import optuna
-    from sqlalchemy import URL
+    from sqlalchemy.engine import URL
     from sqlalchemy.exc import SQLAlchemyError
 
     path.parent.mkdir(parents=True, exist_ok=True)
