@@ -300,7 +300,7 @@ class Run:
             self.scores = self._score(state)
         written = ", ".join(f"{name} {value}" for name, value in node.use.settings.items()) if node.use else ""
         what = " ".join(filter(None, (node.what, written)))
-        name = node.use.name if node.use else "model"
+        name = node.use.name if node.use else "list" if self.lists else "model"
         scores = self.scores if self.every_step or node is self.root else None
         self._show(Line(name, what, _shape(state), seconds, peak_memory(), scores.mAP if scores else None))
 

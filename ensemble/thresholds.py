@@ -4,8 +4,8 @@ A threshold is fitted on ``train`` where that has labels, and then told on query
 query and gallery themselves, and its rates are those of identities that it has not seen: the identities are dealt
 out to folds, and each fold is judged by the threshold of the others.
 
-After re-ranking and other steps that look at the neighbours a distance depends on the whole gallery: a threshold from
-``train`` then holds only as far as the galleries are alike, which the rates beside it show.
+After re-ranking and other steps that look at the neighbours a distance depends on the whole gallery: a threshold
+from ``train`` then holds only as far as the galleries are alike, which the rates beside it show.
 """
 
 import argparse

@@ -56,7 +56,7 @@ def predict_cameras(
     query, gallery = checks.features("query_aux", query_aux), checks.features("gallery_aux", gallery_aux)
     checks.same_width("query_aux", query, "gallery_aux", gallery)
     images = np.concatenate([query, gallery])
-    checks.not_empty("query_aux and gallery_aux", images)
+    checks.not_empty("gallery_aux", images)
     cams = np.full(len(images), -1)
     clear = np.linalg.norm(images, axis=1) >= shortest
     if clear.any():
@@ -121,7 +121,7 @@ def complete_cameras(
 
 
 def _completed(cam_name: str, cam: Ints, track_name: str, track: Ints) -> Ints:
-    images = len(cam)
+    images = max(np.size(cam), np.size(track))  # so that the shorter is refused
     cams, tracks = checks.labels(cam_name, cam, images), checks.labels(track_name, track, images)
     known = (cams >= 0) & (tracks >= 0)
     pairs = np.unique(np.stack([tracks[known], cams[known]]), axis=1)  # every track with every camera in it

@@ -25,6 +25,7 @@ def known(data: World) -> World:
 
 DATA = known(world())
 DATA["query_cam"][4] = DATA["gallery_cam"][[3, 8, 40]] = -1  # some cameras are unknown
+DATA["query_track"][4] = DATA["query_track"][5]  # and one of them can be told
 NQ, NG = DATA["distances"].shape
 
 # Where a camera model's features are grouped, so that there are several groups and some images in none.
@@ -100,9 +101,13 @@ TOGETHER: dict[tuple[str, str], dict[str, Any]] = {
     ("camera_penalty", "alike"): {"direction": 0.5},
     ("exclude", "alike"): {"direction": 0.5},
     ("rerank_constrained", "alike"): {"direction": 0.5},
-    ("rerank_constrained", "alone"): {"camera": 0.5},
+    ("rerank_constrained", "alone"): {"camera": 0.5, "k1": 60},
     ("rerank_constrained", "query_cam"): {"camera": 0.5},
     ("rerank_constrained", "gallery_cam"): {"camera": 0.5},
+    ("rerank_constrained", "query_camera"): {"k1": 60},
+    ("rerank_constrained", "between"): {"k1": 60},
+    ("rerank_attributes", "train_aux"): {"confusions": None},
+    ("rerank_attributes", "train_pid"): {"confusions": None},
     ("rerank_attributes", "gallery_track"): {"level": "track"},
     ("cluster_gallery_soft", "gallery_track"): {"level": "track"},
 }

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import postproc
-from ensemble import io, pipeline, plan, recipe, run
+from ensemble import fusion, io, pipeline, plan, recipe, run
 from ensemble.errors import InputError
 from ensemble.memo import Memo
 from tests.worlds import world
@@ -299,3 +299,46 @@ def test_the_resolved_recipe_names_models_and_weights(features, tmp_path):
     assert (tmp_path / "out" / "ranking.csv").read_bytes() == first
     record = json.loads((tmp_path / "out" / "run.json").read_text())
     assert any("side" in path for path in record["inputs"])
+
+
+@pytest.mark.parametrize(
+    "join", ["calibrated", "graph_fusion", "trained_query_adaptive", "unsupervised_reliability"]
+)
+def test_joins_that_look_at_features_of_all_models(features, join):
+    function = fusion.ACROSS[join]
+    content = {"top_k": 40, "branch": [{"each": [{"use": "l2_normalize"}], "join": {"use": join}}]}
+    data = sets(features)
+    sides = {s: [postproc.l2_normalize(data[m][s]) for m in "ab"] for s in ("query", "gallery", "train")}
+    wanted = function(sides["query"], sides["gallery"], sides["train"], data["a"]["train_pid"])
+    assert_array_equal(distances_of(result(features, content)), wanted)
+    (features / "train.csv").unlink()
+    if join == "calibrated":
+        assert "wanted train_pid in every part; this step learns" in problems(features, content)
+
+
+def test_optional_steps_are_left_out_without_their_data(features):
+    content = {
+        "top_k": 40,
+        "auxiliary": {"lights": {"models": ["lights"], "optional": True}},
+        "branch": [
+            {
+                "models": ["a"],
+                "steps": [
+                    {"use": "distances"},
+                    {"use": "subtract_auxiliary", "aux": "lights", "optional": True},
+                    {"use": "spatio_temporal", "optional": True},
+                    {"use": "scene_gate", "optional": True},
+                ],
+            }
+        ],
+    }
+    folder = io.scan(features)
+    checked = plan.check(recipe.parse(content, "mine"), folder)
+    assert [use.name for use in checked.recipe.uses()] == ["distances", "scene_gate"]
+    for side in ("query", "gallery"):
+        path = features / f"{side}.csv"
+        path.write_text(path.read_text().replace("scene", "notes"))
+    data = sets(features)["a"]
+    assert_array_equal(distances_of(result(features, content)), postproc.distances(data["query"], data["gallery"]))
+    content["branch"][0]["steps"][1]["optional"] = "yes"
+    assert "optional: wanted true or false, found 'yes'" in problems(features, content)

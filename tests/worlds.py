@@ -31,6 +31,10 @@ def world(
     def probable(cam: np.ndarray) -> np.ndarray:
         return (0.8 * np.eye(cameras)[cam] + 0.2 / cameras).astype(np.float32)
 
+    def classes(images: np.ndarray) -> np.ndarray:
+        logits = np.exp(2 * images[:, :4])
+        return (logits / logits.sum(axis=1, keepdims=True)).astype(np.float32)
+
     def grouped(cam: np.ndarray) -> np.ndarray:
         return np.where(np.arange(len(cam)) % 5, cam % 3, -1)  # clusters of cameras, not of any image
 
@@ -61,9 +65,9 @@ def world(
         "gallery_cam_prob": probable(gallery_cam),
         "query_quality": rng.random(nq).astype(np.float32),
         "gallery_quality": rng.random(ng).astype(np.float32),
-        "query_aux": query[:, :4].astype(np.float32),
-        "gallery_aux": gallery[:, :4].astype(np.float32),
-        "train_aux": train[:, :4].astype(np.float32),
+        "query_aux": classes(query),
+        "gallery_aux": classes(gallery),
+        "train_aux": classes(train),
         "train_pid": train_pid,
         "train_cam": train_cam,
         "train_frame": rng.integers(0, 5000, len(train)),
