@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ensemble import steps
+from ensemble import fusion, steps
 from ensemble.features import SIDES
 from ensemble.plan import Plan
 from ensemble.recipe import Group, Use
@@ -50,8 +50,8 @@ def tree(plan: Plan) -> Node:
             _chain(Node(model, model, branch.only), branch.each, beside, then=branch.steps) for model in models
         ]
         node = parts[0]
-        if len(parts) > 1:
-            node = Node(f"{len(parts)} models", use=branch.join, inputs=tuple(parts))
+        if branch.join and (len(parts) > 1 or branch.join.settings or branch.join.name in fusion.ACROSS):
+            node = Node(f"{len(parts)} model{'s' if len(parts) > 1 else ''}", use=branch.join, inputs=tuple(parts))
         branches.append(_chain(node, branch.steps, beside, then=after))
     node = branches[0]
     if len(branches) > 1:

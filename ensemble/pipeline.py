@@ -145,7 +145,7 @@ class Run:
             return dict(known)
         if node.model:
             state = self._model(node)
-        elif len(node.inputs) > 1:
+        elif node.use and node.use.name in joins.names():
             state = self._joined(node, [self._value(part) for part in node.inputs])
         else:
             state = self._step(node, self._value(node.inputs[0]))

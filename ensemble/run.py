@@ -169,9 +169,7 @@ def walk(
                 print(warning, file=sys.stderr)
 
     with postproc.using(threads=options.threads, memory=limit):
-        run = pipeline.Run(
-            checked, show, protocol=protocol(options, checked.recipe), memory=limit, sets=sets
-        )
+        run = pipeline.Run(checked, show, protocol=protocol(options, checked.recipe), memory=limit, sets=sets)
         return run()
 
 

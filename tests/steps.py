@@ -25,11 +25,12 @@ def known(data: World) -> World:
 
 DATA = known(world())
 DATA["query_cam"][4] = DATA["gallery_cam"][[3, 8, 40]] = -1  # some cameras are unknown
-DATA["query_track"][4] = DATA["query_track"][5]  # and one of them can be told
+DATA["gallery_track"][[17, 60]] = DATA["gallery_track"][5]  # copies are of one track
+DATA["query_track"][[4, 7]] = DATA["query_track"][5]  # and one of them can be told
 NQ, NG = DATA["distances"].shape
 
 # Where a camera model's features are grouped, so that there are several groups and some images in none.
-FEW = {"eps": 0.1, "min_samples": 4}
+FEW = {"eps": 0.05, "min_samples": 6}
 
 # What matters only beside another setting, or is looked at only there.
 TOGETHER: dict[tuple[str, str], dict[str, Any]] = {
@@ -83,14 +84,10 @@ TOGETHER: dict[tuple[str, str], dict[str, Any]] = {
     ("rerank", "query_aux"): {"auxiliary_weight": 0.5},
     ("rerank", "gallery_aux"): {"auxiliary_weight": 0.5},
     **{
-        (step, name): {"complete": True, **FEW}
+        (step, name): {other: value for other, value in FEW.items() if other != name}
+        | ({"complete": True} if name.endswith("track") else {})
         for step in ("predict_cameras", "predict_camera_groups")
-        for name in ("query_track", "gallery_track", "complete")
-    },
-    **{
-        (step, name): FEW
-        for step in ("predict_cameras", "predict_camera_groups")
-        for name in ("query_aux", "gallery_aux", "eps", "min_samples", "shortest")
+        for name in ("query_aux", "gallery_aux", "query_track", "gallery_track", *FEW, "shortest", "complete")
     },
     **{
         (step, f"{side}_{what}"): {setting: 0.5}
@@ -102,7 +99,8 @@ TOGETHER: dict[tuple[str, str], dict[str, Any]] = {
     ("exclude", "alike"): {"direction": 0.5},
     ("rerank_constrained", "alike"): {"direction": 0.5},
     ("rerank_constrained", "alone"): {"camera": 0.5, "k1": 60},
-    ("rerank_constrained", "query_cam"): {"camera": 0.5},
+    ("cluster_queries", "query"): {"eps": 1.0},
+    ("rerank_constrained", "query_cam"): {"camera": 5.0, "k1": 60},
     ("rerank_constrained", "gallery_cam"): {"camera": 0.5},
     ("rerank_constrained", "query_camera"): {"k1": 60},
     ("rerank_constrained", "between"): {"k1": 60},
@@ -137,8 +135,9 @@ OTHER: dict[tuple[str, str], Any] = {
     ("rerank_tracks", "threshold"): 20.0,
     ("orientation_rule", "far"): 20.0,
     ("camera_topology", "weight"): 0.5,
-    ("predict_cameras", "shortest"): 1.5,
-    ("predict_camera_groups", "shortest"): 1.5,
+    **{(f"predict_{cams}", name): FEW[name] for cams in ("cameras", "camera_groups") for name in FEW},
+    ("predict_cameras", "shortest"): 0.8,
+    ("predict_camera_groups", "shortest"): 0.8,
     ("rerank_attributes", "classes"): (2, 2),
     ("rerank_attributes", "confusions"): [np.eye(4) + 0.1],
     ("cluster_gallery_soft", "classes"): (2, 2),

@@ -342,3 +342,13 @@ def test_optional_steps_are_left_out_without_their_data(features):
     assert_array_equal(distances_of(result(features, content)), postproc.distances(data["query"], data["gallery"]))
     content["branch"][0]["steps"][1]["optional"] = "yes"
     assert "optional: wanted true or false, found 'yes'" in problems(features, content)
+
+
+def test_a_join_that_makes_distances_makes_them_of_one_model_too(features):
+    content = {"top_k": 40, "branch": [{"models": ["a"], "join": {"use": "graph_fusion"}}]}
+    data = sets(features)["a"]
+    wanted = fusion.ACROSS["graph_fusion"]([data["query"]], [data["gallery"]])
+    assert_array_equal(distances_of(result(features, content)), wanted)
+    unit = {"models": ["a"], "join": {"use": "concat", "normalize": True}, "steps": [{"use": "distances"}]}
+    wanted = postproc.distances(*(postproc.l2_normalize(data[side]) for side in ("query", "gallery")))
+    assert_array_equal(distances_of(result(features, {"top_k": 40, "branch": [unit]})), wanted)

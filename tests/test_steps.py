@@ -34,6 +34,7 @@ TAKE_INFINITY = {  # a distance: never return
 }
 MASKS = {postproc.mask_same_camera}  # they say +inf of images that look like any other
 LABELS = {"query_track", *(f"{side}_{cam}" for side in ("query", "gallery") for cam in ("cam", "cam_group"))}
+TIES = {"clip"}  # settings that make most of these images, not of unit length, equally far
 BY_PLACE = {"chunk"}  # settings by which copies count differently, because they stand at two places of a track
 
 
@@ -94,6 +95,7 @@ def test_1_any_kind_of_array_gives_the_same(step, dtype, layout):
         named(*case, axis)
         for case in CASES
         for axis in sorted({axis for name in inputs(case[0]) for axis in axes(name)} - {"d"})
+        if not case[1].keys() & TIES
     ],
 )
 def test_2_the_result_shuffles_with_the_input(step, settings, axis):
