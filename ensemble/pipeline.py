@@ -22,6 +22,7 @@ from ensemble.recipe import Use
 from ensemble.scores import Scores, labels_of, score, score_ranking
 
 State = dict[str, Any]
+Watch = Callable[["Run", Node, State], None]
 SCORED = ("query_pid", "gallery_pid")
 
 
@@ -60,6 +61,7 @@ class Run:
     sets:       the models' features, where somebody has read them already.
     memo:       keeps what steps give, for another run on the same sets that begins alike.
     every_step: score after every step, not only at the end.
+    watch:      called after every line of ``lines`` with the run, the step's node and what it gave, not to be changed.
     """
 
     def __init__(
@@ -72,10 +74,11 @@ class Run:
         sets: Mapping[str, FeatureSet] | None = None,
         memo: Memo | None = None,
         every_step: bool = True,
+        watch: Watch | None = None,
     ) -> None:
         self.plan, self.show, self.memory, self.sets, self.memo = plan, show, memory, sets, memo
         self.protocol = protocol or PROTOCOLS[plan.recipe.protocol]
-        self.every_step = every_step
+        self.every_step, self.watch = every_step, watch
         self.root = tree(plan)
         self.lines: list[Line] = []
         self.columns: dict[str, Any] = {}  # of all images: what steps find beside features
@@ -303,6 +306,8 @@ class Run:
         name = node.use.name if node.use else "list" if self.lists else "model"
         scores = self.scores if self.every_step or node is self.root else None
         self._show(Line(name, what, _shape(state), seconds, peak_memory(), scores.mAP if scores else None))
+        if self.watch:
+            self.watch(self, node, state)
 
     def _show(self, line: Line) -> None:
         self.lines.append(line)

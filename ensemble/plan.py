@@ -3,10 +3,9 @@
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 
 from ensemble import fusion, joins, steps
-from ensemble.errors import examples, refuse_if_any
+from ensemble.errors import examples, near, refuse_if_any
 from ensemble.features import SIDES
 from ensemble.io import Folder, read_names
 from ensemble.io.folder import SIDE, is_side
@@ -294,9 +293,7 @@ def _check_step(
     known = steps.catalogue()
     step = known.get(use.name)
     if step is None:
-        problems.append(
-            f"{use.where}: wanted a step, found {use.name!r}{_near(use.name, known)}; see --list-steps"
-        )
+        problems.append(f"{use.where}: wanted a step, found {use.name!r}{near(use.name, known)}; see --list-steps")
         state.names.add("distances")  # so that the rest can still be checked
         return True
     if use.aux is not None and use.aux not in groups and use.optional:
@@ -304,13 +301,13 @@ def _check_step(
     if use.aux is not None and use.aux not in groups:
         problems.append(
             f"{use.where} ({use.name}), aux: wanted a group of side models "
-            f"({', '.join(groups) or 'there is none'}), found {use.aux!r}{_near(use.aux, groups)}"
+            f"({', '.join(groups) or 'there is none'}), found {use.aux!r}{near(use.aux, groups)}"
         )
         return True
     unknown = [name for name in use.settings if name not in step.settings]
     problems += [
         f"{use.where} ({use.name}): wanted a setting ({', '.join(step.settings) or 'it has none'}), "
-        f"found {name!r}{_near(name, step.settings)}"
+        f"found {name!r}{near(name, step.settings)}"
         for name in unknown
     ]
     needs = ("query", "gallery") if step.needs == ("features",) else step.needs
@@ -326,7 +323,7 @@ def _check_step(
             f"{', '.join(sorted(there))}; {_remedy(missing, state.names)}"
         )
     elif not unknown:
-        objection = steps.objection(step, use.settings, labels)
+        objection = steps.objection(step, use.settings, frozenset(there))
         if objection:
             problems.append(f"{use.where} ({use.name}), {objection}")
     if "distances" in step.gives:
@@ -355,7 +352,7 @@ def _check_join(use: Use, count: int, parts: Sequence[Reached], state: Reached, 
     if use.name not in joins.names():
         problems.append(
             f"{use.where}: wanted one of {', '.join(joins.names())}, "
-            f"found {use.name!r}{_near(use.name, joins.names())}"
+            f"found {use.name!r}{near(use.name, joins.names())}"
         )
         return
     missing = [name for name in joins.needs(use.name) if not all(name in part.names for part in parts)]
@@ -395,8 +392,3 @@ def _remedy(missing: list[str], state: set[str]) -> str:
     if "distances" in missing:
         return "a distance step has to come first"
     return "this step works on features and has to come before the distances"
-
-
-def _near(word: str, known: Iterable[str]) -> str:
-    close = get_close_matches(word, list(known), 1)
-    return f", did you mean {close[0]!r}?" if close else ""

@@ -30,12 +30,11 @@ A step or a group with ``optional = true`` is left out where its data or its mod
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ensemble.errors import InputError, refuse_if_any
+from ensemble.errors import InputError, near, refuse_if_any
 from ensemble.features import COLUMNS
 from ensemble.protocols import PROTOCOLS
 
@@ -161,7 +160,7 @@ def load(name: str) -> Recipe:
     path = known.get(name, Path(name))
     if name not in known and path.suffix != ".toml":
         raise InputError(
-            [f"recipe: wanted one of {', '.join(known)} or a .toml file, found {name!r}{_near(name, known)}"]
+            [f"recipe: wanted one of {', '.join(known)} or a .toml file, found {name!r}{near(name, known)}"]
         )
     try:
         text = path.read_text(encoding="utf-8")
@@ -242,7 +241,7 @@ def override(recipe: Recipe, changes: Sequence[str]) -> Recipe:
                 names = {use["use"] for use in _tables(content)}
                 problems.append(
                     f"--set {change}: wanted a step of the recipe ({', '.join(sorted(names))}), "
-                    f"found {step!r}{_near(step, names)}"
+                    f"found {step!r}{near(step, names)}"
                 )
             for use in used:
                 use[setting] = _value(text)
@@ -262,7 +261,7 @@ class _Reader:
             return {}
         for key in value:
             if keys is not None and key not in keys:
-                self.problems.append(f"{where}: wanted any of {', '.join(keys)}, found {key!r}{_near(key, keys)}")
+                self.problems.append(f"{where}: wanted any of {', '.join(keys)}, found {key!r}{near(key, keys)}")
         return value
 
     def listed(self, table: Mapping[str, Any], key: str, where: str) -> list[Any]:
@@ -352,8 +351,3 @@ def _value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
-
-
-def _near(word: str, known: Any) -> str:
-    close = get_close_matches(word, list(known), 1)
-    return f"; did you mean {close[0]!r}?" if close else ""

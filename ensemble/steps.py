@@ -83,8 +83,8 @@ def apply(step: Step, state: Mapping[str, Any], settings: Mapping[str, Any]) -> 
     return given
 
 
-def objection(step: Step, settings: Mapping[str, Any], labels: frozenset[str]) -> str | None:
-    """Why a step refuses these settings, found by running it on eight images; None if it does not."""
+def objection(step: Step, settings: Mapping[str, Any], there: frozenset[str]) -> str | None:
+    """Why a step refuses these settings with what is ``there``, found by running it on eight images, or None."""
     random = np.random.default_rng(0)
     toy: dict[str, Any] = {
         side: random.normal(size=(count, 4)).astype(np.float32)
@@ -92,8 +92,9 @@ def objection(step: Step, settings: Mapping[str, Any], labels: frozenset[str]) -
     }
     toy["distances"] = ((toy["query"][:, None] - toy["gallery"]) ** 2).sum(axis=2)
     for side in ("query", "gallery", "train"):
-        toy |= {f"{side}_aux": toy[side][:, :2], f"{side}_quality": np.abs(toy[side][:, 0])}
-    for label in labels - set(toy):
+        toy |= {f"{side}_quality": np.abs(toy[side][:, 0])}
+        toy |= {f"{side}_aux": toy[side][:, :2]} if f"{side}_aux" in there else {}
+    for label in there - set(toy):
         toy[label] = np.arange(2 if label.startswith("query") else 6) // (2 if label.endswith("_pid") else 1) % 3
     try:
         apply(step, toy, settings)

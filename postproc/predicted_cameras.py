@@ -38,7 +38,7 @@ def predict_cameras(
     eps:     0 to 4, in 2 - 2 cosine. Small: few images in many groups; 2 and more: one camera.
     min_samples: 1 or more. Less than a camera has images, more than an object has, whose images are alike too.
     shortest: an image whose feature is shorter is unknown and counts nowhere. A mean of several models' unit
-             vectors is short where they disagree. 0: all count.
+             vectors is short where they disagree. 0: all count but rows of zeros, which tell nothing.
     complete: then :func:`complete_cameras`, from the tracks of the sides that have any.
     Raises:  ValueError for a setting out of range, different widths, NaN or infinity, no track to complete from.
     Cost:    two products of all by all, half of each computed; memory: a tile a thread.
@@ -58,7 +58,8 @@ def predict_cameras(
     images = np.concatenate([query, gallery])
     checks.not_empty("gallery_aux", images)
     cams = np.full(len(images), -1)
-    clear = np.linalg.norm(images, axis=1) >= shortest
+    lengths = np.linalg.norm(images, axis=1)
+    clear = (lengths > 0) & (lengths >= shortest)
     if clear.any():
         cams[clear] = clusters(PairwiseTiles(among(l2_normalize(images[clear]))), eps, min_samples)
     found = cams[: len(query)], cams[len(query) :]

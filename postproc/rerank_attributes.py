@@ -107,10 +107,10 @@ def _side(name: str, value: Any, count: int) -> Floats:
 
 def _confusions(confusions: Any, classes: Any, aux: Floats, train_aux: Any, train_pid: Any) -> list[Floats]:
     """A matrix for every attribute, as they were given or from the training set."""
+    if confusions is None and (train_aux is None or train_pid is None):
+        raise ValueError("confusions: needs train_aux and train_pid, or matrices")
     counts = class_counts("query_aux", aux, classes)
     if confusions is None:
-        if train_aux is None or train_pid is None:
-            raise ValueError("confusions: needs train_aux and train_pid, or matrices")
         train = checks.features("train_aux", train_aux)
         checks.same_width("query_aux", aux, "train_aux", train)
         return attribute_confusions(train, train_pid, counts)

@@ -61,7 +61,7 @@ def rerank_constrained(
     Takes:   distances (nq, ng) float32, finite, in the unit of 1 - cosine, with whatever penalties have been added;
              query (nq, d), gallery (ng, d) float32, of unit length. All else is int, -1 unknown, and optional:
              query_track are tracks or clusters of queries (:func:`postproc.cluster_queries`), cameras are looked at
-             only with ``camera`` or ``query_camera``, camera groups with ``group``, query_aux (nq, a), gallery_aux
+             only with ``camera``, ``query_camera`` or ``direction``, camera groups with ``group``, query_aux (nq, a), gallery_aux
              (ng, a) float32, an orientation model's features of any length, with ``direction``.
     Returns: (nq, ng) float32 in 0..1, no unit, smaller is nearer; with ``top_k`` the :class:`Nearest` of every
              query instead.
@@ -113,7 +113,8 @@ def rerank_constrained(
     if across.shape != sizes:
         raise ValueError(f"distances: wanted shape {sizes} to match query and gallery, got {across.shape}")
     query_camera = camera if query_camera is None else query_camera
-    cams = _labels("cam", query_cam, gallery_cam, sizes, "camera" if camera or query_camera else None)
+    needed_by = "camera" if camera or query_camera else ("" if direction else None)
+    cams = _labels("cam", query_cam, gallery_cam, sizes, needed_by)
     groups = _labels("cam_group", query_cam_group, gallery_cam_group, sizes, "group" if group else None)
     tracks = _labels("track", query_track, gallery_track, sizes, "")
     sides = _sides(query_aux, gallery_aux, sizes) if direction else None

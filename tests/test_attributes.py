@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import (
+    attribute_confusions,
     attribute_distances,
     attribute_mismatch,
     attribute_pairs,
@@ -96,9 +97,47 @@ def test_reranking_equals_the_definition(weight, k1, k2, lambda_value):
     head = rerank_attributes(*sides, *aux, confusions=[COLOUR, KIND], top_k=7, **setting)
     assert_array_equal(head.rows, rank(found, top_k=7))
     assert_array_equal(head.distances, np.take_along_axis(found, head.rows, axis=1))
-    assert_array_equal(rerank_attributes(sqeuclidean(*sides), None, *aux, confusions=[COLOUR, KIND], **setting), found)
+    assert_array_equal(
+        rerank_attributes(sqeuclidean(*sides), None, *aux, confusions=[COLOUR, KIND], **setting), found
+    )
     with using(threads=1):
         assert_array_equal(rerank_attributes(*sides, *aux, confusions=[COLOUR, KIND], **setting), found)
+
+
+def test_tracks_are_re_ranked_as_one():
+    data, random = world(nq=10, ng=60), np.random.default_rng(0)
+    aux = drawn(random, 10), drawn(random, 60)
+    track = data["gallery_track"]
+    names = [(name,) if name >= 0 else (-1, row) for row, name in enumerate(track.tolist())]
+    tracks = list(dict.fromkeys(sorted(names, key=lambda name: (name[0] < 0, name))))
+    of = np.array([tracks.index(name) for name in names])
+    gallery, means = (
+        np.stack([np.asarray(x, np.float64)[of == t].mean(axis=0) for t in range(len(tracks))])
+        for x in (data["gallery"], aux[1])
+    )
+    setting = {"confusions": [COLOUR, KIND], "k1": 3, "k2": 2}
+    wanted = rerank_attributes(data["query"], gallery, aux[0], means, **setting)[:, of]
+    sides = data["query"], data["gallery"], *aux
+    found = rerank_attributes(*sides, gallery_track=track, level="track", **setting)
+    assert_allclose(found, wanted, atol=1e-5)
+    head = rerank_attributes(*sides, gallery_track=track, level="track", top_k=9, **setting)
+    assert_array_equal(head.rows, rank(found, top_k=9))
+
+
+def test_confusions_from_a_training_set():
+    # identity 4 is mostly of class 1, and once taken for 0; 5 is of class 0; of 6 the votes are tied: the first
+    aux = np.array([[1, 3], [2, 5], [9, 1], [7, 2], [1, 2], [2, 1], [0, 0]], np.float32)
+    pid = [4, 4, 4, 5, 6, 6, 5]
+    assert_array_equal(attribute_confusions(aux, pid)[0], [[2, 1], [1, 2]])
+    both = attribute_confusions(np.hstack([aux, 9 * aux[:, ::-1]]), pid, [2, 2])
+    assert_array_equal(both[0], [[2, 1], [1, 2]])
+    assert_array_equal(both[1], [[3, 2], [0, 1]])  # 4 is of class 0 now, 5 of 1, and 6 is tied again
+    data = world(nq=5, ng=20)
+    given_aux = [np.array(data[f"{side}_aux"]) for side in ("query", "gallery", "train")]
+    sides = data["query"], data["gallery"], *given_aux
+    found = rerank_attributes(*sides, data["train_pid"], classes=[2, 2])
+    confusions = attribute_confusions(given_aux[2], data["train_pid"], [2, 2])
+    assert_array_equal(found, rerank_attributes(*sides[:4], confusions=confusions))
 
 
 def test_among_many_images_as_a_term():
@@ -128,6 +167,12 @@ def test_refuses():
         attribute_pairs(x, x, [COLOUR, KIND], expected=1)
     with pytest.raises(ValueError, match=r"^rule: wanted one of any, any_known, all, got 'some'$"):
         attribute_mismatch(x, x, [3, 2], rule="some")
+    with pytest.raises(ValueError, match=r"^confusions: needs train_aux and train_pid, or matrices$"):
+        rerank_attributes(x, x, x, x)
+    with pytest.raises(ValueError, match=r"^classes: wanted 3, 2 as confusions, got \[2, 3\]$"):
+        rerank_attributes(x, x, x, x, confusions=[COLOUR, KIND], classes=[2, 3])
+    with pytest.raises(ValueError, match=r'^level: "track" needs gallery_track, or use "image"$'):
+        rerank_attributes(x, x, x, x, confusions=[COLOUR, KIND], level="track")
     with pytest.raises(ValueError, match=r"^weight: wanted 0 to 1000000.0, got -1$"):
         rerank_attributes(x, x, x, x, confusions=[COLOUR, KIND], weight=-1)
 

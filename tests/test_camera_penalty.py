@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -43,6 +43,34 @@ def test_by_hand():
     assert_array_equal(rank(mask_same_camera(D, *CAMS)), [[1, 3, -1, -1], [0, 1, 2, 3]])
     # only image 1 is known to be elsewhere
     assert_array_equal(scene_gate(D, *CAMS), [[1, 12, INF, 4], [5, 6, 7, 8]])
+
+
+def test_three_rules_by_hand():
+    groups, view = ([1, 0], [1, -1, 1, 0]), np.array([[1, 0], [0.5, 0.75**0.5], [0, 1]], np.float32)
+    given_aux = view[[0, 0]], view[[0, 1, 2, 2]]  # 0; 0, 60, 90 and 90 degrees
+    setting = {"penalty": 1.0, "group": 0.25, "direction": 0.5, "alike": 0.4}
+    # camera and group of image 0, group of image 2; of the second query, images 0 and 1 are seen from its side,
+    # and 3 is of its group
+    found = camera_penalty(D, *CAMS, *map(np.array, groups), *given_aux, **setting)
+    assert_array_equal(found, [[2.25, 2, INF, 4], [5.5, 6.5, 7, 8.25]])
+    with pytest.raises(ValueError, match=r"^group: needs query_cam_group and gallery_cam_group, or 0$"):
+        camera_penalty(D, *CAMS, group=0.1)
+    with pytest.raises(ValueError, match=r"^direction: needs query_aux and gallery_aux, or 0$"):
+        camera_penalty(D, *CAMS, direction=0.1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=labelled(), seed=st.integers(0, 99), weights=st.tuples(*[st.sampled_from([0.0, 0.5, -0.25])] * 3))
+def test_three_rules_equal_the_definition(data, seed, weights):
+    far, query, gallery = data
+    assume(far.size)
+    random = np.random.default_rng(seed)
+    groups = [random.integers(-1, 2, len(side)) for side in (query, gallery)]
+    view = [np.eye(3, dtype=np.float32)[random.integers(0, 3, len(side))] for side in (query, gallery)]
+    penalty, group, direction = weights
+    wanted = far + reference.camera_rules((query, gallery), groups, view, *weights, 0.5)
+    setting = {"penalty": penalty, "group": group, "direction": direction, "alike": 0.5}
+    assert_array_equal(camera_penalty(far, query, gallery, *groups, *view, **setting), wanted)
 
 
 def test_probable_cameras_by_hand():

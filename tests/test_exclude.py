@@ -12,6 +12,7 @@ from ensemble.scores import score
 from postproc import distances, exclude, exclude_kinds, pool_distances, quality_track_mean, query_mean, rank
 from postproc.kernels import reference
 from tests import golden
+from tests.realised import views_of
 from tests.worlds import passages
 
 CAM = np.array([0, 0, 0, 1])
@@ -74,6 +75,53 @@ def test_equals_the_definition(gallery, depth, level):
     assert_allclose(exclude_kinds(far, track, kind, table, depth=depth, level=level), wanted, rtol=1e-6)
     wanted = reference.exclude(far, track, kind, 0.5 * np.eye(3), depth, level)
     assert_allclose(exclude(far, kind, track, beta=0.5, depth=depth, level=level), wanted, rtol=1e-6)
+
+
+SIDES = np.array([[1, 0], [0.5, 0.75**0.5], [0, 1]], np.float32)  # 0, 60 and 90 degrees
+
+
+def test_three_rules_by_hand():
+    far = np.array([[1, 1.5, 2, 3]], np.float32)
+    cam, track, group = np.array([-1, 0, 0, -1]), np.array([7, 8, 9, 9]), np.array([1, 1, -1, 1])
+    side = SIDES[[0, 1, 2, 0]]
+    setting = {"beta": 0.5, "group": 0.25, "direction": 0.125, "alike": 0.5, "depth": 1}
+    # image 0 has no camera: images 1 and 3 are seen from its side and in its group, image 2 is in neither
+    assert_array_equal(exclude(far, cam, track, group, side, **setting), [[1, 1.875, 2, 3.375]])
+    # then image 1, at place 1, halves: its group has 0 and 3, its camera 2; its camera is known, so no side counts
+    wanted = [[1 + 0.125, 1.875, 2 + 0.25, 3.375 + 0.125]]
+    assert_array_equal(exclude(far, cam, track, group, side, **setting | {"depth": 2}), wanted)
+
+
+@settings(max_examples=60)
+@given(gallery=galleries(), data=st.data(), depth=st.integers(0, 12), level=st.sampled_from(["image", "track"]))
+def test_three_rules_equal_the_definition(gallery, data, depth, level):
+    far, track, cam, _ = gallery
+    ng = far.shape[1]
+    group, view = (data.draw(arrays(np.int64, ng, elements=st.integers(-1, 2))) for _ in range(2))
+    labels = np.column_stack([np.unique(np.append(x, -1), return_inverse=True)[1][:-1] - 1 for x in (cam, group)])
+    known, kind = np.unique(np.column_stack([labels, SIDES[view]]), axis=0, return_inverse=True)
+    cams, groups, views = ([side] * 2 for side in (known[:, 0], known[:, 1], known[:, 2:]))
+    table = reference.camera_rules(cams, groups, views, 0.5, 0.25, 0.125, 0.4)
+    wanted = reference.exclude(far, track, kind.reshape(-1), table, depth, level)
+    setting = {"beta": 0.5, "group": 0.25, "direction": 0.125, "alike": 0.4}
+    found = exclude(far, cam, track, group, SIDES[view], depth=depth, level=level, **setting)
+    assert_allclose(found, wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize("depth", [1, 5, 99])
+def test_layumi_with_directions_as_features(shared, depth):
+    file = golden.load(shared, "layumi2020")
+    key = f"score_after_exclusion_ntop{depth}"
+    if key not in file:
+        pytest.skip(f"{key} is not in this file")
+    view = views_of(file["direction_table"], file["q_direction"], file["g_direction"])[1]
+    labels = file["g_cam_pred"], file["g_track"], file["camcluster_completed_g"]
+    found = exclude(
+        -file["score_before_exclusion"], *labels, view, beta=0.3, group=0.1, direction=0.1, depth=depth
+    )
+    assert_allclose(-found, file[key], rtol=0, atol=1e-6)
+    if depth == 99:
+        assert_array_equal(rank(found, top_k=100) + 1, file["list_track2m_top100"])
 
 
 @pytest.mark.parametrize("level", ["image", "track"])
@@ -164,5 +212,8 @@ def test_refuses_what_it_cannot_use():
         exclude_kinds(far, track, np.array([0, 1]), np.ones((1, 2)))
     with pytest.raises(ValueError, match=r"^weights: wanted a square table of 0 or more, .*least -1"):
         exclude_kinds(far, track, np.array([0, 0]), -np.ones((1, 1)))
+    for setting, data in (("group", "gallery_cam_group"), ("direction", "gallery_aux")):
+        with pytest.raises(ValueError, match=rf"^{setting}: needs {data}, or 0$"):
+            exclude(far, track, track, **{setting: 0.1})
     with pytest.raises(ValueError, match=r"^beta: wanted 0 to 1000000.0, got -0.1$"):
         exclude(far, track, track, beta=-0.1)

@@ -141,7 +141,7 @@ def test_side_models_come_in_groups_and_are_never_joined(features):
     wanted = postproc.subtract_auxiliary(wanted, *map(postproc.l2_normalize, view), weight=0.05)
     assert_allclose(distances_of(result(features, content)), wanted, rtol=1e-5, atol=1e-5)
     content["branch"][0]["steps"][1]["aux"] = "cmaera"
-    wanted = "aux: wanted a group of side models (camera, view), found 'cmaera', did you mean 'camera'?"
+    wanted = "aux: wanted a group of side models (camera, view), found 'cmaera'; did you mean 'camera'?"
     assert wanted in problems(features, content)
 
 

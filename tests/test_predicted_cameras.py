@@ -10,6 +10,7 @@ from postproc import (
     complete_cameras,
     distances,
     expected_same_camera,
+    predict_camera_groups,
     predict_cameras,
     rank,
     rerank,
@@ -32,6 +33,19 @@ def test_found_by_hand():
     found = predict_cameras(query, gallery, min_samples=2, shortest=9.0)
     assert_array_equal(np.concatenate(found), [-1] * 6)
     assert_array_equal(np.concatenate(predict_cameras(query, gallery, min_samples=4)), [-1] * 6)
+
+
+def test_found_and_completed_at_once():
+    query, gallery = [[1, 0], [1, 1]], [[0, 2], [0.1, 3], [5, 0.1], [0, 0]]
+    tracks = np.array([3, 3]), np.array([0, 0, 1, 0])
+    for function in (predict_cameras, predict_camera_groups):
+        found = function(query, gallery, *tracks, min_samples=2, complete=True)
+        assert_array_equal(np.concatenate(found), [0, 0, 1, 1, 0, 1])
+        found = function(query, gallery, None, tracks[1], min_samples=2, complete=True)
+        assert_array_equal(np.concatenate(found), [0, -1, 1, 1, 0, 1])
+        with pytest.raises(ValueError, match=r"^complete: needs query_track or gallery_track, or false$"):
+            function(query, gallery, complete=True)
+    assert_array_equal(predict_cameras(query, gallery, min_samples=1)[1], [2, 2, 0, -1])  # zeros tell nothing
 
 
 def test_completed_by_hand():

@@ -77,7 +77,7 @@ def test_every_mistake_at_once():
     )
     text = "\n".join(found)
     assert "mine, branch 1, models: wanted c in features, found a, b" in text
-    assert "mine, branch 1, steps 1: wanted a step, found 'track_maen', did you mean 'track_mean'?" in text
+    assert "mine, branch 1, steps 1: wanted a step, found 'track_maen'; did you mean 'track_mean'?" in text
     assert "mine, branch 1, steps 2 (rerank): wanted a setting" in text
     assert "did you mean 'k1'?" in text
     assert "mine, branch 2: wanted a join for 2 models, found none" in text
@@ -154,7 +154,7 @@ def test_joins():
     )
     assert wanted in problems_of(content)[0]
     content = {"branch": [{"join": {"use": "concta"}, "steps": [{"use": "distances"}]}]}
-    assert "found 'concta', did you mean 'concat'?" in problems_of(content)[0]
+    assert "found 'concta'; did you mean 'concat'?" in problems_of(content)[0]
 
 
 def test_override():

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from ensemble.errors import InputError, examples, refuse_if_any
+from ensemble.errors import InputError, examples, near, refuse_if_any
 from ensemble.submissions import arrays, json_lists, numbers, python_text, tables, track2, trec, visda
 from ensemble.submissions.joining import flaws, joined, strangers
 from ensemble.submissions.ranklist import RankList
@@ -127,9 +126,7 @@ def join(
 def named(name: str) -> Format:
     """The format of that name. Raises InputError for another."""
     if name not in FORMATS:
-        near = get_close_matches(name, FORMATS, 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise InputError([f"format: wanted one of {', '.join(FORMATS)}, found {name}{hint}"])
+        raise InputError([f"format: wanted one of {', '.join(FORMATS)}, found {name}{near(name, FORMATS)}"])
     return FORMATS[name]
 
 

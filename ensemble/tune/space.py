@@ -15,11 +15,10 @@ import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Any
 
 from ensemble import fusion, joins, steps
-from ensemble.errors import refuse_if_any
+from ensemble.errors import near, refuse_if_any
 from ensemble.plan import Plan, branch_name, labels
 from ensemble.recipe import Recipe, Use, override, parse
 
@@ -147,12 +146,12 @@ def read(texts: Sequence[str], plan: Plan) -> Space:
         where = f"--search {text}"
         if step not in uses:
             problems.append(f"{where}: wanted a step or join of the recipe ({', '.join(uses)}), found {step!r}"
-                            f"{_near(step, uses)}")  # fmt: skip
+                            f"{near(step, uses)}")  # fmt: skip
             continue
         known = _settings(step)
         if name and name not in known:
             problems.append(f"{where}: wanted a setting ({', '.join(known) or 'it has none'}), found {name!r}"
-                            f"{_near(name, known)}")  # fmt: skip
+                            f"{near(name, known)}")  # fmt: skip
             continue
         if equals and not name:
             problems.append(f"{where}: wanted STEP.SETTING=VALUES, for example rerank.k1=4..60, found no setting")
@@ -339,8 +338,3 @@ def _value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
-
-
-def _near(word: str, known: Any) -> str:
-    close = get_close_matches(word, list(known), 1)
-    return f"; did you mean {close[0]!r}?" if close else ""

@@ -6,6 +6,12 @@ Matrices of all by all are fine here. Ties are broken by row everywhere: every s
 from postproc.kernels.reference.basic import rank, same_camera, sqeuclidean, track_mean, unit
 from postproc.kernels.reference.cas import cas
 from postproc.kernels.reference.codes import build_gallery, coarse_to_fine, hamming
+from postproc.kernels.reference.constrained import (
+    camera_rules,
+    cluster_gallery_soft,
+    part_penalty,
+    rerank_constrained,
+)
 from postproc.kernels.reference.constraints import (
     apply_topology,
     attribute_distances,
@@ -57,8 +63,10 @@ __all__ = [
     "best_assignment",
     "build_gallery",
     "ca_jaccard",
+    "camera_rules",
     "camera_whitening",
     "cas",
+    "cluster_gallery_soft",
     "coarse_to_fine",
     "csls",
     "dbscan",
@@ -89,6 +97,7 @@ __all__ = [
     "one_track_per_camera",
     "orientation_rule",
     "pair_covariances",
+    "part_penalty",
     "pool_distances",
     "principal_components",
     "quality_track_mean",
@@ -97,6 +106,7 @@ __all__ = [
     "rank",
     "rdp",
     "rerank",
+    "rerank_constrained",
     "rerank_matrix",
     "rerank_tracks",
     "rewrite_tracks",

@@ -1,0 +1,261 @@
+"""What a report says about one ranking beside its scores: precision at every recall, distances, pairs of cameras.
+
+A block of queries at a time, one row of the gallery in hand: no matrix is made that the run has not made itself.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+import postproc
+from ensemble.report.kept import GOOD, JUNK, UNKNOWN, WRONG
+from postproc import runtime
+
+if TYPE_CHECKING:
+    from postproc.kernels.cpu.counting import Labels
+
+Block = Callable[[int, int], NDArray[np.float32]]  # distances of the queries start to stop to the whole gallery
+BYTES = 1 << 26  # of one block
+LEVELS = np.linspace(0, 1, 101)  # recalls at which precision is told
+FINE, BINS = 4096, 128  # bins of distances, to find a threshold in and to show
+FMRS = (0.01, 0.001)  # false-match rates, the first that the list is long enough for
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """The labels of all images under the protocol's junk rule; ``cut`` places count (None: all)."""
+
+    labels: "Labels"
+    query_cam: np.ndarray | None
+    gallery_cam: np.ndarray | None
+    gallery: int
+    cut: int | None
+
+    def of(self, query: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """(ng,) whether an image is good for the query, and whether it is removed."""
+        from postproc.kernels.cpu import counting
+
+        good, hidden = (np.zeros(self.gallery, bool) for _ in range(2))
+        counting.hidden_rows(query, self.labels, good, hidden)
+        return good, hidden
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """(nq, k) gallery rows, distances and relations, and the curves by name (none without labels)."""
+
+    rows: NDArray[np.int32]
+    distances: NDArray[np.float32]
+    relation: NDArray[np.int8]
+    curves: dict[str, np.ndarray]
+
+
+def measure(
+    block: Block | None,
+    nearest: postproc.Nearest | None,
+    nq: int,
+    *,
+    places: int,
+    judge: Judge | None,
+    pairs: bool = False,
+) -> Measured:
+    """Look at all distances, given by ``block``, or at lists of the ``nearest``.
+
+    places: how many are kept. judge: None without labels. pairs: also AP for every two cameras.
+    """
+    if block is None:
+        assert nearest is not None
+        k = min(places, nearest.rows.shape[1])
+    else:
+        k = min(places, block(0, 1).shape[1])
+    rows, values = np.full((nq, k), -1, np.int32), np.full((nq, k), np.inf, np.float32)
+    relation = np.full((nq, k), UNKNOWN, np.int8)
+    tally = _Tally(nq, judge, pairs) if judge else None
+    if tally:
+        tally.scale(_sample(block, nearest, nq))
+
+    def look(start: int, stop: int) -> None:
+        if block is not None:
+            matrix = block(start, stop)
+            rows[start:stop] = postproc.rank(matrix, top_k=k)
+            values[start:stop] = np.take_along_axis(matrix, np.maximum(rows[start:stop], 0), axis=1)
+        else:
+            assert nearest is not None
+            rows[start:stop], values[start:stop] = nearest.rows[start:stop, :k], nearest.distances[start:stop, :k]
+        values[start:stop][rows[start:stop] < 0] = np.inf
+        if judge is None or tally is None:
+            return
+        for i in range(start, stop):
+            good, hidden = judge.of(i)
+            shown = rows[i] >= 0
+            at = rows[i][shown]
+            relation[i][shown] = np.where(hidden[at], JUNK, np.where(good[at], GOOD, WRONG))
+            if block is not None:
+                tally.whole(i, matrix[i - start], good, hidden)
+            else:
+                assert nearest is not None
+                tally.listed(i, nearest.rows[i], nearest.distances[i], good, hidden)
+
+    size = nearest.rows.shape[1] if nearest is not None else judge.gallery if judge else block(0, 1).shape[1]  # type: ignore[misc]
+    for start in range(0, nq, step := max(1, BYTES // (4 * max(size, 1)))):
+        look(start, min(start + step, nq))
+    return Measured(rows, values, relation, tally.curves() if tally else {})
+
+
+def _sample(block: Block | None, nearest: postproc.Nearest | None, nq: int) -> NDArray[np.float32]:
+    """Distances of some queries, to know between what they lie."""
+    chosen = np.unique(np.linspace(0, nq - 1, 32).astype(int))
+    if nearest is not None:
+        return nearest.distances[chosen].ravel()
+    assert block is not None
+    return np.concatenate([block(i, i + 1)[0] for i in chosen.tolist()])
+
+
+class _Tally:
+    """What is added up over queries."""
+
+    def __init__(self, nq: int, judge: Judge, pairs: bool) -> None:
+        self.judge, self.nq = judge, nq
+        self.precision = np.zeros((nq, len(LEVELS)), np.float32)
+        self.positives = np.zeros(nq, np.int64)
+        self.counts = np.zeros((2, FINE), np.int64)  # wrong, good
+        self.beyond = np.zeros(2, np.int64)
+        self.low, self.high = 0.0, 1.0
+        self.cameras = np.zeros(0, np.int64)
+        if pairs and judge.query_cam is not None and judge.gallery_cam is not None:
+            self.cameras = np.unique(np.concatenate([judge.query_cam, judge.gallery_cam]))
+        count = len(self.cameras) if len(self.cameras) <= 64 else 0
+        self.cameras = self.cameras[:count]
+        self.pair_sum, self.pair_count = np.zeros((count, count)), np.zeros((count, count), np.int64)
+
+    def scale(self, sample: NDArray[np.float32]) -> None:
+        known = sample[np.isfinite(sample)].astype(np.float64)
+        if known.size:
+            spread = float(known.max() - known.min()) or 1.0
+            self.low, self.high = float(known.min()) - spread / 50, float(known.max()) + spread / 50
+
+    def whole(
+        self, i: int, row: NDArray[np.float32], good: NDArray[np.bool_], hidden: NDArray[np.bool_]
+    ) -> None:
+        """A query by its distances to the whole gallery."""
+        returned = ~hidden & np.isfinite(row)
+        found = good & returned
+        self.positives[i] = total = np.count_nonzero(good & ~hidden)
+        self._spread(row[found], row[returned & ~good], total, np.count_nonzero(~hidden & ~good))
+        if total:
+            self._recall(i, _places(row, np.flatnonzero(found), returned), total)
+        if len(self.cameras):
+            order = np.flatnonzero(returned)
+            self._pairs(i, order[np.argsort(row[order], kind="stable")], good, hidden)
+
+    def listed(
+        self,
+        i: int,
+        listed: NDArray[np.int32],
+        values: NDArray[np.float32],
+        good: NDArray[np.bool_],
+        hidden: NDArray[np.bool_],
+    ) -> None:
+        """A query by the images nearest to it."""
+        there = listed >= 0
+        rows, values = listed[there], values[there]
+        left = ~hidden[rows]
+        rows, values = rows[left], values[left]
+        hit = good[rows]
+        self.positives[i] = total = np.count_nonzero(good & ~hidden)
+        self._spread(values[hit], values[~hit], total, np.count_nonzero(~hidden & ~good))
+        if total:
+            self._recall(i, np.flatnonzero(hit), total)
+        if len(self.cameras):
+            self._pairs(i, rows, good, hidden)
+
+    def _spread(self, good: np.ndarray, wrong: np.ndarray, all_good: int, all_wrong: int) -> None:
+        scale = FINE / (self.high - self.low)
+        for kind, values in enumerate((wrong, good)):
+            values = values[np.isfinite(values)]
+            bins = np.clip((values.astype(np.float64) - self.low) * scale, 0, FINE - 1).astype(np.int64)
+            self.counts[kind] += np.bincount(bins, minlength=FINE)
+            self.beyond[kind] += (all_wrong, all_good)[kind] - len(values)
+
+    def _recall(self, i: int, places: NDArray[np.int64], total: int) -> None:
+        """The best precision at each recall or above it; places beyond the cut count as not found."""
+        if self.judge.cut is not None:
+            places = places[places < self.judge.cut]
+        if not len(places):
+            return
+        precision = np.arange(1, len(places) + 1) / (places + 1)
+        best = np.maximum.accumulate(precision[::-1])[::-1]
+        needed = np.maximum(np.ceil(LEVELS * total - 1e-9).astype(int) - 1, 0)
+        reached = needed < len(best)
+        self.precision[i, reached] = best[needed[reached]]
+
+    def _pairs(self, i: int, order: np.ndarray, good: np.ndarray, hidden: np.ndarray) -> None:
+        """AP of the query in the images of each camera alone."""
+        assert self.judge.query_cam is not None
+        assert self.judge.gallery_cam is not None
+        own = np.searchsorted(self.cameras, self.judge.query_cam[i])
+        cams, hits = self.judge.gallery_cam[order], good[order]
+        totals = np.bincount(
+            np.searchsorted(self.cameras, self.judge.gallery_cam[good & ~hidden]), minlength=len(self.cameras)
+        )
+        for camera in np.flatnonzero(totals):
+            places = np.flatnonzero(hits[cams == self.cameras[camera]])
+            ap = float((np.arange(1, len(places) + 1) / (places + 1)).sum()) / totals[camera]
+            self.pair_sum[own, camera] += ap
+            self.pair_count[own, camera] += 1
+
+    def curves(self) -> dict[str, np.ndarray]:
+        matched = self.positives > 0
+        step = FINE // BINS
+        edges = np.linspace(self.low, self.high, FINE + 1)
+        found = {
+            "positives": self.positives,
+            "edges": edges[::step],
+            "wrong": self.counts[0].reshape(-1, step).sum(axis=1),
+            "good": self.counts[1].reshape(-1, step).sum(axis=1),
+            "beyond": self.beyond,
+        }
+        if matched.any():
+            found["precision"] = self.precision[matched].mean(axis=0, dtype=np.float64)
+        threshold = self._threshold(edges)
+        if threshold is not None:
+            found["threshold"] = threshold
+        if len(self.cameras):
+            with np.errstate(invalid="ignore"):
+                found |= {"cameras": self.cameras, "pairs": self.pair_sum / self.pair_count}
+            found["pair_queries"] = self.pair_count
+        return found
+
+    def _threshold(self, edges: Floats) -> np.ndarray | None:
+        """The false-match rate wanted, the distance that keeps it, recall and precision there."""
+        all_wrong, all_good = (int(self.counts[k].sum() + self.beyond[k]) for k in range(2))
+        if not all_wrong or not all_good:
+            return None
+        wrong, good = self.counts[0].cumsum(), self.counts[1].cumsum()
+        for fmr in FMRS:
+            allowed = int(fmr * all_wrong + 1e-9)
+            if wrong[-1] <= allowed or not allowed:  # nothing is refused, or nothing accepted
+                continue
+            last = int(np.searchsorted(wrong, allowed, side="right"))  # the first bin that would be too many
+            accepted = (int(wrong[last - 1]), int(good[last - 1])) if last else (0, 0)
+            precision = accepted[1] / sum(accepted) if sum(accepted) else np.nan
+            return np.array([fmr, edges[last], accepted[1] / all_good, precision])
+        return None
+
+
+def _places(row: np.ndarray, wanted: np.ndarray, kept: np.ndarray) -> NDArray[np.int64]:
+    """0-based places of some images among those kept, ties by gallery row, ascending."""
+    ascending = np.sort(row[kept])
+    values = row[wanted]
+    place = np.searchsorted(ascending, values, "left")
+    tied = np.searchsorted(ascending, values, "right") - place > 1
+    for value in np.unique(values[tied]):
+        same = np.flatnonzero(kept & (row == value))
+        mine = values == value
+        place[mine] += np.searchsorted(same, wanted[mine])
+    return np.sort(place)

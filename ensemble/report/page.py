@@ -1,0 +1,279 @@
+"""The template filled in: one file that needs nothing else, within a number of bytes."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensemble import __version__, io
+from ensemble.errors import InputError, printable
+from ensemble.report import plots, tables
+from ensemble.report.kept import Kept, Step
+from ensemble.report.pictures import Album, Pictures, Wanted, gather
+from ensemble.report.submission import matched
+
+SIZE = 20_000_000  # bytes of a page, unless said otherwise
+PLACES = 20  # of every list
+VIEWS = 24  # rankings that can be chosen
+COLUMNS = ("pid", "cam", "track", "frame")
+
+Data = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """What of the runs the browser shows: queries by their rows, places of every list, rankings; and what it lacks."""
+
+    queries: np.ndarray
+    places: int
+    views: tuple[tuple[int, Step], ...]
+    notes: tuple[str, ...] = ()
+
+
+def write(
+    path: Path, kepts: Sequence[Kept], *, album: Album | None = None, size: int = SIZE, places: int = PLACES
+) -> list[str]:
+    """Write the page of one run, of two, or of a submission; returns what it leaves out to stay within ``size``.
+
+    Raises InputError where not even a page without pictures, of a few queries, fits.
+    """
+    text, notes = html(kepts, album=album, size=size, places=places)
+    with io.beside(path, "wb") as stream:
+        stream.write(text)
+    return notes
+
+
+def html(
+    kepts: Sequence[Kept], *, album: Album | None = None, size: int = SIZE, places: int = PLACES
+) -> tuple[bytes, list[str]]:
+    """The page as UTF-8, and what it leaves out."""
+    kepts = matched(kepts)
+    context = _context(kepts)
+    empty = len(_render(context, {}, ()))
+    cut, data = _fitting(kepts, places, size - empty, size)
+    base = len(_render(context, data, cut.notes))
+    spare = size - base - 4096  # for what is said about pictures
+    wanted = _wanted(kepts, cut)
+    chosen = gather(album, wanted, max(spare, 0))
+    data |= _pictures(chosen, data)
+    notes = [*cut.notes, *chosen.notes]
+    return _render(context, data, notes), notes
+
+
+def _fitting(kepts: Sequence[Kept], places: int, room: int, size: int) -> tuple[Cut, Data]:
+    """As much as fits into half of the room, the other half being for pictures: fewer places, then fewer queries."""
+    nq = len(kepts[0].queries["name"])
+    every = [(run, step) for run, kept in enumerate(kepts) for step in kept.steps]
+    views = tuple(every)
+    notes: list[str] = []
+    if len(every) > VIEWS:
+        most = max(1, VIEWS // len(kepts))
+        views = tuple((run, step) for run, kept in enumerate(kepts) for step in kept.steps[-most:])
+        notes.append(f"the last {most} steps of {len(every)} can be looked at")
+    width = max(step.rows.shape[1] for _, step in views)
+    cut = Cut(np.arange(nq), min(places, width), views, tuple(notes))
+    while True:
+        data = _data(kepts, cut)
+        length = len(_embedded(data))
+        if length <= room / 2 or (length <= room and cut.places <= 5 and len(cut.queries) <= 50):
+            return cut, data
+        if cut.places > 10:
+            fewer = max(10, cut.places // 2)
+            notes.append(f"the first {fewer} places of every list are shown")
+            cut = replace(cut, places=fewer, notes=tuple(notes))
+            continue
+        count = min(int(len(cut.queries) * room / 2 / length * 0.95), len(cut.queries) - 1)
+        if count < 1:
+            raise InputError(
+                [
+                    f"--report-size: wanted room for a page, found that {size:,} bytes hold none of {nq} queries; "
+                    "allow more"
+                ]
+            )
+        chosen = np.unique(np.linspace(0, nq - 1, count).round().astype(int))
+        said = [note for note in notes if "queries" not in note]
+        notes = [*said, f"{len(chosen)} of {nq} queries are in the browser, evenly spaced over the list"]
+        cut = replace(cut, queries=chosen, notes=tuple(notes))
+
+
+def _data(kepts: Sequence[Kept], cut: Cut) -> Data:
+    """What the script of the page works with."""
+    rows = [step.rows[cut.queries, : cut.places] for _, step in cut.views]
+    used = np.unique(np.concatenate([values.ravel() for values in rows]))
+    used = used[used >= 0]
+    place = np.full(len(kepts[0].images["name"]) + 1, -1, np.int32)
+    place[used] = np.arange(len(used))
+    views = []
+    for (run, step), values in zip(cut.views, rows, strict=True):
+        view = {
+            "run": run,
+            "label": step.label,
+            "what": step.what,
+            "kind": step.kind,
+            "mAP": step.scores["mAP"] if step.scores else None,
+            "places": int(values.shape[1]),
+            "rows": _packed(place[values], np.int32),
+            "distances": _packed(step.distances[cut.queries, : cut.places], np.float32),
+            "relation": _packed(step.relation[cut.queries, : cut.places], np.int8),
+            "ap": None if step.ap is None else _packed(step.ap[cut.queries], np.float32),
+            "hit": None if step.first_hit is None else _packed(step.first_hit[cut.queries], np.int32),
+        }
+        views.append(view)
+    return {
+        "runs": [{"title": printable(kept.title, 80)} for kept in kepts],
+        "views": views,
+        "queries": _columns(kepts[0].queries, cut.queries),
+        "images": _columns(kepts[0].images, used),
+        "facts": tables.facts(kepts),
+        "markdown": tables.markdown(kepts),
+        "latex": tables.latex(kepts),
+        "pictures": [],
+        "shape": 0.5,
+        "height": 0,
+    }
+
+
+def _columns(table: Mapping[str, Any], rows: np.ndarray) -> Data:
+    found: Data = {"name": [table["name"][row] for row in rows.tolist()]}
+    return found | {name: table[name][rows].tolist() for name in COLUMNS if name in table}
+
+
+def _packed(values: np.ndarray, kind: type) -> str:
+    return base64.b64encode(np.ascontiguousarray(values, np.dtype(kind).newbyteorder("<")).tobytes()).decode()
+
+
+def _wanted(kepts: Sequence[Kept], cut: Cut) -> list[Wanted]:
+    """Images whose pictures the page shows, the most looked-at first: queries, the result's lists, those of steps."""
+    names = kepts[0].queries["name"]
+    wanted: list[Wanted] = [("query", names[row]) for row in cut.queries.tolist()]
+    images = kepts[0].images["name"]
+    views = sorted(cut.views, key=lambda view: view[1] is not kepts[view[0]].final)
+    for _, step in views:
+        for place in range(min(cut.places, step.rows.shape[1])):  # everybody's first before anybody's second
+            column = step.rows[cut.queries, place]
+            wanted += [("gallery", images[row]) for row in np.unique(column[column >= 0]).tolist()]
+    return list(dict.fromkeys(wanted))
+
+
+def _pictures(chosen: Pictures, data: Data) -> Data:
+    """Pictures in the order of queries and images, 0 for none."""
+    found = chosen.found
+    if not found:
+        return {}
+    sides = (("query", data["queries"]["name"]), ("gallery", data["images"]["name"]))
+    return {
+        "pictures": [[found.get((side, name), 0) for name in names] for side, names in sides],
+        "shape": round(chosen.shape, 3),
+        "height": chosen.height,
+    }
+
+
+def _context(kepts: Sequence[Kept]) -> Data:
+    """What the template says, all of it text that is escaped there, except for the plots."""
+    figures = [
+        {"name": plot.name, "title": plot.title, "caption": plot.caption, "svg": plots.svg(plot, number)}
+        for number, plot in enumerate(plots.plots(kepts))
+    ]
+    return {
+        "title": " and ".join(printable(kept.title, 80) for kept in kepts) or "ranking",
+        "runs": [_run(kept) for kept in kepts],
+        "comparison": tables.comparison(kepts),
+        "figures": figures,
+        "version": __version__,
+        "labelled": any(kept.final.scores for kept in kepts),
+    }
+
+
+def _run(kept: Kept) -> Data:
+    record = kept.record
+    lines = record.get("steps") or []
+    peaks = [line["peak_bytes"] for line in lines if line.get("peak_bytes")]
+    return {
+        "title": printable(kept.title, 80),
+        "about": (record.get("recipe") or {}).get("about", ""),
+        "queries": record.get("queries", len(kept.queries["name"])),
+        "gallery": record.get("gallery"),
+        "models": [model for models in record.get("models") or [] for model in models],
+        "seconds": record.get("seconds"),
+        "peak": max(peaks) / 2**20 if peaks else None,
+        "threads": record.get("threads"),
+        "cameras": _count(kept, "cam"),
+        "scores": tables.scores(kept),
+        "method": tables.method(kept),
+        "protocol": kept.protocol.get("description", ""),
+        "without": (record.get("scores") or {}).get("without_match") or [],
+        "unscored": kept.unscored,
+        "steps": tables.steps(kept),
+        "leave_out": kept.leave_out,
+        "note": kept.note,
+        "flow": _flow(record.get("recipe") or {}),
+        "inputs": {Path(path).name: digest for path, digest in (record.get("inputs") or {}).items()},
+        "versions": record.get("versions") or {},
+    }
+
+
+def _count(kept: Kept, column: str) -> int | None:
+    values = [kept.queries[column], kept.images[column]] if column in kept.queries and column in kept.images else []
+    return len(np.unique(np.concatenate(values))) if values else None
+
+
+def _flow(recipe: Mapping[str, Any]) -> Data | None:
+    """The recipe as a picture: branches beside each other, each a chain of boxes, and what follows them."""
+    branches = recipe.get("branch") or []
+    if not branches:
+        return None
+    found = []
+    for branch in branches:
+        boxes = [_box(use) for use in branch.get("each") or []]
+        boxes += [_box(use) for use in ([branch["join"]] if branch.get("join") else [])]
+        boxes += [_box(use) for use in branch.get("steps") or []]
+        models = [printable(str(model)) for model in branch.get("models") or []]
+        found.append({"name": branch.get("name", ""), "models": models, "boxes": boxes})
+    after = [_box(use) for use in [*([recipe["join"]] if recipe.get("join") else []), *(recipe.get("steps") or [])]]
+    return {"branches": found, "after": after, "end": f"first {recipe.get('top_k', '')} of every list".replace("  ", " ")}
+
+
+def _box(use: Mapping[str, Any]) -> Data:
+    settings = {name: value for name, value in use.items() if name not in ("use", "optional")}
+    shown = [f"{name} {_setting(value)}" for name, value in settings.items()]
+    return {"name": use.get("use", ""), "settings": shown}
+
+
+def _setting(value: Any) -> str:
+    return printable(value if isinstance(value, str) else json.dumps(value, default=str), 60)
+
+
+def _render(context: Data, data: Data, notes: Sequence[str]) -> bytes:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_template), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["percent"] = lambda value: "–" if value is None else f"{100 * value:.2f}"
+    environment.filters["signed"] = lambda value: "–" if value is None else f"{100 * value:+.2f}"
+    environment.filters["thousands"] = lambda value: f"{value:,}"
+    script = _template("report.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    text = environment.get_template("report.html").render(
+        context, notes=list(notes), data=_embedded(data), style=_template("report.css"), script=script, digest=digest
+    )
+    return text.encode("utf-8", "replace")
+
+
+def _embedded(data: Data) -> str:
+    """JSON that cannot end the element that it stands in."""
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
+    for sign in "<>&":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
+
+
+def _template(name: str) -> str:
+    return (resources.files("ensemble.report") / "templates" / name).read_text("utf-8")

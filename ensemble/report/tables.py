@@ -1,0 +1,313 @@
+"""What a report says as tables: scores with intervals, what each step changed; for pages, papers and programs."""
+
+import csv
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensemble import io, statistics
+from ensemble.errors import printable
+from ensemble.report.kept import GOOD, JUNK, UNKNOWN, WRONG, Kept, Step
+
+RESAMPLES = 2000
+LEVEL = 0.95
+NAMES = {"mAP": "mAP", "rank1": "rank-1", "rank5": "rank-5", "rank10": "rank-10", "mINP": "mINP"}
+MEANING = {WRONG: "wrong", GOOD: "right", JUNK: "junk", UNKNOWN: ""}
+METHOD = f"interval: {LEVEL:.0%}, BCa bootstrap by {{}}, {RESAMPLES} draws, seed 0"
+
+Row = dict[str, Any]
+
+
+def scores(kept: Kept) -> list[Row]:
+    """The result's scores: ``name``, ``value``, ``low`` and ``high`` (None where no interval can be told)."""
+    numbers, step = kept.final.scores, kept.final
+    if not numbers:
+        return []
+    rows = []
+    names = dict(NAMES)
+    if kept.protocol.get("final", "mAP") != "mAP":
+        names["final"] = "final"
+    for key, name in names.items():
+        low, high = _interval(_own(step, key), float(numbers[key]), kept)
+        rows.append({"key": key, "name": name, "value": float(numbers[key]), "low": low, "high": high})
+    return rows
+
+
+def method(kept: Kept) -> str:
+    """How the intervals came about."""
+    return METHOD.format("identity" if "pid" in kept.queries else "query")
+
+
+def _own(step: Step, key: str) -> np.ndarray | None:
+    """Each query's own share of a score, NaN for one without a match; None where there is none."""
+    if step.ap is None or step.inp is None or step.first_hit is None:
+        return None
+    if key in ("mAP", "mINP"):
+        return step.ap if key == "mAP" else step.inp
+    if not key.startswith("rank"):
+        return None
+    hit = (step.first_hit >= 0) & (step.first_hit < int(key[4:]))
+    return np.where(np.isnan(step.ap), np.nan, hit)
+
+
+def _interval(own: np.ndarray | None, value: float, kept: Kept) -> tuple[float | None, float | None]:
+    """None where queries do not add up to the score: where galleries are drawn, or tracks count once."""
+    if own is None:
+        return None, None
+    group = kept.queries.get("pid")
+    if kept.protocol.get("denominator") == "all":
+        values = np.nan_to_num(own)
+    else:
+        known = ~np.isnan(own)
+        values, group = own[known], None if group is None else group[known]
+    if not len(values) or abs(values.mean() - value) > 1e-9:
+        return None, None
+    low, high = statistics.interval(values, group, level=LEVEL, resamples=RESAMPLES)
+    return (None, None) if math.isnan(low) else (low, high)
+
+
+def steps(kept: Kept) -> list[Row]:
+    """A row a step: what it is, its scores, and what it changed against the step that it follows."""
+    rows = []
+    for number, step in enumerate(kept.steps):
+        row: Row = {
+            "label": step.label,
+            "what": step.what,
+            "kind": step.kind,
+            "seconds": step.seconds,
+            "mAP": step.scores["mAP"] if step.scores else None,
+            "rank1": step.scores["rank1"] if step.scores else None,
+            "after": kept.steps[step.after].label if 0 <= step.after < number else "",
+            **changes(kept.steps[step.after] if 0 <= step.after < number else None, step),
+        }
+        rows.append(row)
+    return rows
+
+
+def changes(before: Step | None, step: Step) -> Row:
+    """How many queries a step made better or worse, and by how much on average; None without labels."""
+    nothing = dict.fromkeys(("better", "worse", "equal", "gain", "loss"))
+    if before is None or before.ap is None or step.ap is None:
+        return nothing
+    change = np.nan_to_num(step.ap) - np.nan_to_num(before.ap)
+    change = change[~(np.isnan(step.ap) & np.isnan(before.ap))]
+    up, down = change[change > 1e-12], change[change < -1e-12]
+    return {
+        "better": len(up),
+        "worse": len(down),
+        "equal": len(change) - len(up) - len(down),
+        "gain": float(up.mean()) if len(up) else 0.0,
+        "loss": float(down.mean()) if len(down) else 0.0,
+    }
+
+
+def comparison(kepts: Sequence[Kept]) -> Row | None:
+    """What the second run gains over the first on the same queries, with interval and p; None without labels."""
+    if len(kepts) < 2 or kepts[0].final.ap is None or kepts[1].final.ap is None:
+        return None
+    one, two = kepts[0], kepts[1]
+    rules = [{k: v for k, v in kept.protocol.items() if k != "description"} for kept in (one, two)]
+    if rules[0] != rules[1]:
+        return {"refused": "they were scored by different protocols, so that their numbers say nothing together"}
+    assert one.final.ap is not None
+    assert two.final.ap is not None
+    found = statistics.difference(
+        one.final.ap,
+        two.final.ap,
+        one.queries.get("pid"),
+        denominator=one.protocol.get("denominator", "valid"),
+        resamples=RESAMPLES,
+    )
+    return {name: _finite(getattr(found, name)) for name in found.__dataclass_fields__}
+
+
+def facts(kepts: Sequence[Kept]) -> Row:
+    """All numbers that a report shows beside the lists themselves, as plain values."""
+    runs = []
+    for kept in kepts:
+        runs.append(
+            {
+                "title": kept.title,
+                "unscored": kept.unscored,
+                "protocol": dict(kept.protocol),
+                "recipe": kept.record.get("recipe"),
+                "scores": scores(kept),
+                "method": method(kept),
+                "steps": steps(kept),
+                "leave_out": list(kept.leave_out),
+                "curves": [
+                    {"label": step.label, "cmc": (step.scores or {}).get("cmc"), **_plain(step.curves)}
+                    for step in kept.steps
+                ],
+                "extras": _plain(kept.extras),
+            }
+        )
+    return {"runs": runs, "comparison": comparison(kepts)}
+
+
+def everything(kepts: Sequence[Kept], places: int) -> Row:
+    """:func:`facts` and the lists of every query after every step."""
+    found = facts(kepts)
+    for run, kept in zip(found["runs"], kepts, strict=True):
+        images = kept.images["name"]
+        queries: list[Row] = []
+        for i, name in enumerate(kept.queries["name"]):
+            lists = []
+            for step in kept.steps:
+                listed = step.rows[i, :places]
+                there = listed >= 0
+                lists.append(
+                    {
+                        "step": step.label,
+                        "ap": None if step.ap is None else _finite(float(step.ap[i])),
+                        "images": [images[row] for row in listed[there].tolist()],
+                        "distances": [_finite(value) for value in step.distances[i, :places][there].tolist()],
+                        "relation": [MEANING[code] for code in step.relation[i, :places][there].tolist()],
+                    }
+                )
+            own = {c: int(values[i]) for c, values in kept.queries.items() if c != "name"}
+            queries.append({"name": name, **own, "lists": lists})
+        run["queries"] = queries
+    return found
+
+
+def markdown(kepts: Sequence[Kept]) -> str:
+    """The scores as a table for a README, a line a run; for one run a line a step."""
+    heads, rows = _grid(kepts)
+    lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
+    text = "".join(f"| {' | '.join(_markdown(cell) for cell in line)} |\n" for line in lines)
+    return text + "".join(f"\n{line}\n" for line in _below(kepts))
+
+
+def latex(kepts: Sequence[Kept]) -> str:
+    """The same for a paper, with booktabs."""
+    heads, rows = _grid(kepts)
+    body = "".join(f"{' & '.join(_latex(cell) for cell in row)} \\\\\n" for row in rows)
+    comments = "".join(f"% {' '.join(printable(line, 2000).split())}\n" for line in _below(kepts))
+    return (
+        f"{comments}\\begin{{tabular}}{{l{'r' * (len(heads) - 1)}}}\n\\toprule\n"
+        f"{' & '.join(map(_latex, heads))} \\\\\n\\midrule\n{body}\\bottomrule\n\\end{{tabular}}\n"
+    )
+
+
+def _grid(kepts: Sequence[Kept]) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows: runs with intervals where there are several, else the steps of the one."""
+    heads = ["run" if len(kepts) > 1 else "step", *NAMES.values()]
+    rows = []
+    if len(kepts) == 1:
+        for step in kepts[0].steps:
+            found = step.scores or {}
+            cells = [f"{100 * found[key]:.2f}" if key in found else "-" for key in NAMES]
+            rows.append([step.label, *cells])
+        return heads, rows
+    for kept in kepts:
+        known = {row["key"]: row for row in scores(kept)}
+        rows.append([kept.title, *(_with_interval(known.get(key)) for key in NAMES)])
+    return heads, rows
+
+
+def _with_interval(row: Row | None) -> str:
+    if row is None:
+        return "-"
+    if row["low"] is None:
+        return f"{100 * row['value']:.2f}"
+    return f"{100 * row['value']:.2f} [{100 * row['low']:.2f}, {100 * row['high']:.2f}]"
+
+
+def _below(kepts: Sequence[Kept]) -> list[str]:
+    """What must stand beside the numbers: the rules, in percent of what, how intervals came about."""
+    kept = kepts[0]
+    if not kept.protocol:
+        return [f"No scores: {kept.unscored}."]
+    lines = [f"Percent. {kept.protocol.get('description', '')}."]
+    return [*lines, f"Brackets: {method(kept)}."] if len(kepts) > 1 else lines
+
+
+def write(folder: Path, kepts: Sequence[Kept], *, places: int) -> list[Path]:
+    """Write everything that there is to take away into a folder; the paths."""
+    texts = {
+        "scores.md": markdown(kepts),
+        "scores.tex": latex(kepts),
+        "report.json": json.dumps(everything(kepts, places), indent=1, allow_nan=False) + "\n",
+    }
+    written = []
+    for name, text in texts.items():
+        with io.beside(folder / name, "wb") as stream:
+            stream.write(text.encode("utf-8", "replace"))
+        written.append(folder / name)
+    tables = {"queries.csv": _query_rows(kepts), "rankings.csv": _ranking_rows(kepts, places)}
+    for name, rows in tables.items():
+        with io.beside(folder / name) as stream:
+            csv.writer(stream, lineterminator="\n").writerows(rows)
+        written.append(folder / name)
+    return written
+
+
+def _query_rows(kepts: Sequence[Kept]) -> list[list[Any]]:
+    """AP of every query after every step."""
+    columns = [(kept, step) for kept in kepts for step in kept.steps if step.ap is not None]
+    several = len(kepts) > 1
+    heads = [f"{_text(kept.title)}: {_text(step.label)}" if several else _text(step.label) for kept, step in columns]
+    queries = kepts[0].queries
+    pids = [""] * len(queries["name"]) if "pid" not in queries else queries["pid"].tolist()
+    lines: list[list[Any]] = [["query", "pid", *heads]]
+    for i, name in enumerate(queries["name"]):
+        values = [float(step.ap[i]) for _, step in columns if step.ap is not None]
+        lines.append([_text(name), pids[i], *("" if math.isnan(value) else repr(value) for value in values)])
+    return lines
+
+
+def _ranking_rows(kepts: Sequence[Kept], places: int) -> list[list[Any]]:
+    """The first places of every result."""
+    lines: list[list[Any]] = [["run", "query", "rank", "gallery", "distance", "relation"]]
+    for kept in kepts:
+        step, images = kept.final, kept.images["name"]
+        for i, name in enumerate(kept.queries["name"]):
+            for place, row in enumerate(step.rows[i, :places].tolist()):
+                if row >= 0:
+                    value = float(step.distances[i, place])
+                    meaning = MEANING[int(step.relation[i, place])]
+                    distance = "" if math.isnan(value) else value
+                    lines.append([_text(kept.title), _text(name), place + 1, _text(images[row]), distance, meaning])
+    return lines
+
+
+def _text(name: str) -> str:
+    """A name as UTF-8 can hold it."""
+    return name.encode("utf-8", "replace").decode()
+
+
+def _plain(values: Mapping[str, Any]) -> Row:
+    """Arrays as lists, None for what is no number."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, list):
+            return [plain(item) for item in value]
+        return _finite(value)
+
+    return {name: plain(value.tolist() if isinstance(value, np.ndarray) else value) for name, value in values.items()}
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _markdown(text: str) -> str:
+    if not set(text) - set("0123456789.,[] -"):
+        return text
+    return "".join(f"\\{sign}" if sign in "\\`*_[]<>|" else sign for sign in printable(text))
+
+
+def _latex(text: str) -> str:
+    signs = {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    }
+    return "".join(signs.get(sign, sign) for sign in printable(text))
+

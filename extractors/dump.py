@@ -1,0 +1,417 @@
+"""Run models over images and write feature files that ``ensemble.run`` reads with no other flag.
+
+    python -m extractors.dump --images DIR --model osnet.onnx --model hog:8 --out features/
+    python -m ensemble.run --features features/
+
+The folder holds ``query`` and ``gallery`` folders under any of the usual names; --query and --gallery name them,
+or lists. A run that was killed goes on where it was, a finished one is not done again. Exit status 0, or 2 where
+it could not be done.
+"""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ensemble import errors
+from ensemble.errors import InputError, examples, refuse_if_any
+
+# Worker processes import this file: what is heavy is imported where it is used.
+if TYPE_CHECKING:
+    from extractors.extract import Done, How, Rows
+    from extractors.model import Model
+
+LIKE: dict[str, dict[str, Any]] = {  # how published systems prepared images; all of them resized with Pillow
+    "aicity2020_5th": {"filter": "bilinear", "resize": "310x414", "flip": "mean", "l2": "each"},
+    "naic2019_ivyyz": {"filter": "bilinear", "l2": "end"},
+    "streid": {"filter": "bicubic", "flip": "sum", "l2": "end"},
+    "streid_pcb": {"filter": "bicubic", "flip": "sum", "parts": "streid", "l2": "end"},
+    "fgreid": {"filter": "bicubic", "flip": "sum", "l2": "end"},
+    "layumi": {"filter": "bicubic", "flip": "sum", "l2": "end"},
+    "layumi_pcb": {"filter": "bicubic", "flip": "sum", "parts": "pcb"},
+    "lightreid": {"filter": "bicubic"},
+}
+DEFAULTS: dict[str, Any] = {"filter": "bilinear", "resize": None, "flip": "none", "l2": "none", "parts": "none"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    given = _settled(_parser().parse_args(arguments))
+    from extractors import listing
+
+    problems = _simple_problems(given)
+    how = loaded = rows = None
+    with _collecting(problems):
+        how = _how(given, problems)
+    with _collecting(problems):
+        loaded = _models(given, problems)
+    with _collecting(problems):
+        columns, rows = _rows(given, problems)
+    refuse_if_any(problems)
+    assert how is not None
+    assert loaded is not None
+    assert rows is not None
+    _check_sizes(loaded, given)
+    with _collecting(problems):
+        _check_tables(given, columns, rows)
+    refuse_if_any(problems)
+    from extractors.loader import loader
+
+    left: dict[str, dict[str, str]] = {}
+    workers = given.workers if given.workers is not None else min(os.cpu_count() or 1, 8)
+    with loader(workers) as pool:
+        for model, loading in loaded:
+            used = _for_model(how, model, given, loading)
+            done = _extract(model, rows, used, given, pool)
+            for side, broken in done.broken.items():
+                left.setdefault(side, {}).update(broken)
+            _tell(model.name, done)
+    kept = {
+        side: [row for row, name in enumerate(of.names) if name not in left.get(side, {})]
+        for side, of in rows.items()
+    }
+    listing.write_tables(
+        given.out,
+        {side: [rows[side].names[row] for row in places] for side, places in kept.items()},
+        {side: {column: values[kept[side]] for column, values in of.items()} for side, of in columns.items()},
+    )
+    for broken in left.values():
+        for why in broken.values():
+            print(f"left out: {why}")
+    print(f"next: python -m ensemble.run --features {given.out}")
+    return 0
+
+
+def _collecting(problems: list[str]) -> Any:
+    from ensemble.io.collecting import collecting
+
+    return collecting(problems)
+
+
+def _settled(given: argparse.Namespace) -> argparse.Namespace:
+    """Options that were not given: as --like says, or the default."""
+    for key, value in {**DEFAULTS, **LIKE.get(given.like or "", {})}.items():
+        if getattr(given, key) is None:
+            setattr(given, key, value)
+    return given
+
+
+def _simple_problems(given: argparse.Namespace) -> list[str]:
+    problems = []
+    if not given.images and not given.query:
+        problems.append("--images: wanted a folder or a list, or --query and --gallery, found nothing; see --help")
+    if not given.model:
+        problems.append("--model: wanted at least one model, found none; see --help")
+    for name in ("batch", "workers", "clip", "most_frames", "most_pixels"):
+        value = getattr(given, name)
+        least = 0 if name == "workers" else 1
+        if value is not None and value < least:
+            problems.append(f"--{name.replace('_', '-')}: wanted {least} or more, found {value}")
+    if given.seed < 0:
+        problems.append(f"--seed: wanted 0 or more, found {given.seed}")
+    if given.compounding and given.scales is None:
+        problems.append("--compounding: wanted --scales with it, found none; leave it out")
+    if given.ten_crop and given.flip != "none":
+        problems.append("--ten-crop: wanted no --flip, since five of the ten crops are mirrored; leave it out")
+    if given.ten_crop and given.resize is None:
+        problems.append("--ten-crop: wanted --resize HEIGHTxWIDTH, larger than the model's size, found none")
+    if given.tracklets and given.detected:
+        problems.append("--detected: wanted images, found --tracklets; leave one of them out")
+    if given.tracklets and given.part_weights:
+        problems.append("--part-weights: wanted images, found --tracklets; leave one of them out")
+    if given.part_weights and given.parts not in ("sum", "max", "concat"):
+        problems.append("--part-weights: wanted --parts sum, max or concat with it, found another")
+    if given.tracklets == "mars" and len(given.images) != 1:
+        problems.append("--tracklets: wanted the folder of MARS as --images, found something else")
+    return problems
+
+
+def _how(given: argparse.Namespace, problems: list[str]) -> "How":
+    from extractors.decode import Reading
+    from extractors.extract import How
+    from extractors.options import floats, size_of
+    from extractors.parts import Parts
+    from extractors.tracklets import Clips
+    from extractors.views import Views
+
+    scales: list[float] = [1.0]
+    if given.scales is not None:
+        try:
+            scales = [float(text) for text in given.scales.split(",")]
+        except ValueError:
+            scales = []
+        if not scales or not all(0.01 <= scale <= 100 for scale in scales):
+            problems.append(f"--scales: wanted factors of the area as 1,1.1,1.2, found {given.scales!r}")
+    size = size_of("--resize", given.resize, problems) or (1, 1)
+    return How(
+        Reading(size, given.filter, not given.no_antialias, not given.ignore_exif, given.most_pixels),
+        Views(given.flip, tuple(scales), given.compounding, given.ten_crop, given.l2, Parts(given.parts)),
+        given.batch,
+        floats("--mean", "--mean", given.mean, (0, 0, 0), problems) if given.mean else None,
+        floats("--std", "std", given.std, (1, 1, 1), problems) if given.std else None,
+        given.format,
+        Clips(given.sampling, given.clip, given.most_frames, given.seed) if given.tracklets else None,
+    )
+
+
+def _models(given: argparse.Namespace, problems: list[str]) -> "list[tuple[Model, dict[str, Any]]]":
+    """Every model, loaded, with what it was loaded with."""
+    from extractors.models import load
+    from extractors.options import split
+
+    found: list[tuple[Model, dict[str, Any]]] = []
+    for text in given.model:
+        spec, options = split(text)
+        name = options.pop("name", None)
+        precision = options.pop("precision", given.precision)
+        with _collecting(problems):
+            model = load(spec, device=given.device, precision=precision, name=name, **options)
+            found.append((model, {"spec": spec, "precision": precision, **options}))
+    names = [model.name for model, _ in found]
+    again = sorted({name for name in names if names.count(name) > 1})
+    if again:
+        problems.append(f"--model: wanted a name for each, found again {examples(again)}; add name=OTHER")
+    odd = [name for name in names if not name or name != os.path.basename(name) or name.startswith(".")]
+    if odd:
+        problems.append(f"--model: wanted names for files, found {examples(odd)}; add name=OTHER")
+    return found
+
+
+def _rows(given: argparse.Namespace, problems: list[str]) -> "tuple[dict[str, dict], dict[str, Rows]]":
+    """The rows of every side: images, or tracklets; and the columns of their labels."""
+    from ensemble.names import choose
+    from extractors import listing, tracklets
+    from extractors.extract import Rows
+
+    if given.tracklets == "mars" and given.images:
+        found = tracklets.mars(given.images[0])
+        return (
+            {side: of.columns for side, of in found.items()},
+            {side: _tracklets(of.names, of.frames, given) for side, of in found.items()},
+        )
+    parser = choose(given.parser, given.pattern, given.folders)
+    explicit = {side: paths for side in ("query", "gallery", "train") if (paths := getattr(given, side))}
+    long = [side for side, paths in explicit.items() if len(paths) > 2]
+    if long:
+        raise InputError([f"--{side}: wanted a folder or a list and its folder, found more" for side in long])
+    sides, remarks = listing.find(given.images, explicit, root=given.root, parser=parser, sides=given.sides)
+    for remark in remarks:
+        print(remark)
+    columns = listing.with_labels(sides, parser, given.labels)
+    if given.tracklets:
+        rows = {}
+        for side, of in sides.items():
+            names, groups = tracklets.folders(of.names)
+            rows[side] = _tracklets(names, [[of.files[row] for row in group] for group in groups], given)
+            first = [group[0] for group in groups]
+            columns[side] = {key: values[first] for key, values in columns[side].items() if key != "order"}
+        return columns, rows
+    crops = _crops(given, sides, problems)
+    weights = _part_weights(given, sides, problems)
+    rows = {
+        side: Rows(
+            of.names,
+            [
+                (file, crop) if crop is not None else (file,)
+                for file, crop in zip(of.files, crops[side], strict=True)
+            ],
+            weights.get(side),
+        )
+        for side, of in sides.items()
+    }
+    return columns, rows
+
+
+def _tracklets(names: list[str], frames: list[list[Path]], given: argparse.Namespace) -> "Rows":
+    """Tracklets as rows: of each the frames that are used, once, and its clips as places among them."""
+    from extractors.extract import Rows
+    from extractors.tracklets import Clips, clips
+
+    how = Clips(given.sampling, given.clip, given.most_frames, given.seed)
+    jobs, chosen = [], []
+    for name, files in zip(names, frames, strict=True):
+        places = clips(name, len(files), how)
+        used = sorted({place for clip in places for place in clip})
+        at = {place: row for row, place in enumerate(used)}
+        jobs.append(tuple(files[place] for place in used))
+        chosen.append([[at[place] for place in clip] for clip in places])
+    return Rows(names, jobs, clips=chosen)
+
+
+def _crops(given: argparse.Namespace, sides: Any, problems: list[str]) -> dict[str, list[Path | None]]:
+    """For every image the detector's crop, in a folder of the same names; without one the image counts twice."""
+    if given.detected is None:
+        return {side: [None] * len(of.names) for side, of in sides.items()}
+    found: dict[str, list[Path | None]] = {}
+    missing = 0
+    for side, of in sides.items():
+        folder = given.detected / side if (given.detected / side).is_dir() else given.detected
+        paths = [folder / name for name in of.names]
+        there = [path.is_file() for path in paths]
+        missing += there.count(False)
+        found[side] = [path if good else file for path, file, good in zip(paths, of.files, there, strict=True)]
+    total = sum(len(of.names) for of in sides.values())
+    if missing == total:
+        problems.append(f"--detected: wanted crops called like the images in {given.detected}, found none")
+    elif missing:
+        print(f"{given.detected}: no crop of {missing} of {total} images; the image itself takes its place")
+    return found
+
+
+def _part_weights(given: argparse.Namespace, sides: Any, problems: list[str]) -> dict[str, Any]:
+    if given.part_weights is None:
+        return {}
+    import numpy as np
+
+    found = {}
+    try:
+        with np.load(given.part_weights) as file:
+            for side, of in sides.items():
+                names = {str(name): row for row, name in enumerate(file[f"{side}_name"])}
+                missing = [name for name in of.names if name not in names]
+                if missing:
+                    problems.append(
+                        f"{given.part_weights}: wanted weights of all {side} images, found none for "
+                        f"{examples(missing)}"
+                    )
+                    continue
+                found[side] = file[side].astype(np.float32)[[names[name] for name in of.names]]
+                if found[side].ndim != 2 or not np.isfinite(found[side]).all() or (found[side] < 0).any():
+                    problems.append(f"{given.part_weights}: wanted weights (n, parts) of 0 or more, found others")
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            [f"{given.part_weights}: wanted .npz with SIDE and SIDE_name for every side, but {error}"]
+        ) from None
+    return found
+
+
+def _check_sizes(loaded: "list[tuple[Model, dict[str, Any]]]", given: argparse.Namespace) -> None:
+    from extractors.options import size_of
+
+    size = size_of("--resize", given.resize, [])
+    refuse_if_any(
+        [
+            f"--resize: wanted at least {model.size[0]}x{model.size[1]}, which {model.name} takes, "
+            f"found {given.resize}"
+            for model, _ in loaded
+            if size is not None and (size[0] < model.size[0] or size[1] < model.size[1])
+        ]
+    )
+
+
+def _check_tables(given: argparse.Namespace, columns: dict[str, dict], rows: "dict[str, Rows]") -> None:
+    """Tables of other images in the folder mean that models of other images are there too."""
+    from ensemble.io.lists import read_csv
+
+    problems = []
+    for side, of in rows.items():
+        path = given.out / f"{side}.csv"
+        if path.is_file():
+            strange = sorted(set(read_csv(path).names) - set(of.names))
+            if strange:
+                problems.append(
+                    f"{path}: wanted the images of this run, found others ({examples(strange)}); name a new --out"
+                )
+    refuse_if_any(problems)
+
+
+def _for_model(how: "How", model: "Model", given: argparse.Namespace, loading: dict[str, Any]) -> "How":
+    from dataclasses import replace
+
+    size = model.size if given.resize is None else how.reading.size
+    return replace(how, reading=replace(how.reading, size=size), model=loading)
+
+
+def _extract(model: "Model", rows: "dict[str, Rows]", how: "How", given: argparse.Namespace, pool: Any) -> "Done":
+    from extractors.extract import extract
+
+    return extract(model, rows, how, given.out, pool, skip_broken=given.skip_broken)
+
+
+def _tell(name: str, done: "Done") -> None:
+    files = ", ".join(str(path) for path in done.files)
+    if not done.new:
+        print(f"{name}: already there, {files}")
+        return
+    rate = done.images / done.seconds if done.seconds else 0
+    print(f"{name}: {done.images} images x {done.width}, {done.seconds:.1f} s ({rate:.0f} images/s), {files}")
+    if done.empty:
+        print(f"{name}: only zeros for {examples(done.empty)}; ensemble.run will refuse them")
+
+
+def _parser() -> argparse.ArgumentParser:
+    from extractors.views import FLIPS, NORMS
+
+    p = argparse.ArgumentParser(
+        prog="python -m extractors.dump",
+        description=__doc__.partition("\n")[0],
+        epilog="Models: PATH.onnx; PATH.pt, .pt2 (torch programs); PATH.pth, .pth.tar (checkpoints); timm:NAME; "
+        "open_clip:NAME; module:PACKAGE.MODULE:FACTORY; hog:CELL, colour:BINS, pixels. Options follow a comma: "
+        "name=NAME, precision=…, size=HEIGHTxWIDTH, mean=R/G/B, std=R/G/B and those of the family.",
+    )
+    images = p.add_argument_group("images")
+    add = images.add_argument
+    add(
+        "--images", nargs="+", default=[], type=Path, metavar="DIR|LIST", help="folders or lists, named like sides"
+    )
+    for side in ("query", "gallery", "train"):
+        add(
+            f"--{side}",
+            nargs="+",
+            type=Path,
+            metavar="PATH",
+            help=f"folder of {side} images, or a list [and folder]",
+        )
+    add("--root", type=Path, metavar="DIR", help="where the images of lists are (default: beside the list)")
+    add(
+        "--sides",
+        nargs="+",
+        choices=("query", "gallery", "train"),
+        default=["query", "gallery"],
+        help="of --images",
+    )
+    add("--parser", metavar="SET", help="the data set whose names tell identities and cameras; see ensemble.names")
+    add("--pattern", metavar="REGEX", help="a pattern of your own that does")
+    add("--folders", type=int, default=0, metavar="N", help="folders that the pattern sees before the base name")
+    add("--labels", action="append", default=[], type=Path, metavar="FILE", help="a list of the set with labels")
+    add("--skip-broken", action="store_true", help="leave broken images out and list them, instead of stopping")
+    add("--ignore-exif", action="store_true", help="do not turn images upright")
+    add("--most-pixels", type=int, default=89_478_485, metavar="N", help="an image with more is broken")
+    models = p.add_argument_group("models")
+    add = models.add_argument
+    add("--model", action="append", default=[], metavar="SPEC[,OPTION=VALUE…]", help="see below; may be repeated")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: %(default)s")
+    add("--precision", choices=("float32", "float16", "bfloat16"), default="float32", help="default: %(default)s")
+    add("--batch", type=int, default=32, metavar="N", help="images at once (default: %(default)s)")
+    add("--workers", type=int, metavar="N", help="processes that read images; 0: none (default: one a processor)")
+    views = p.add_argument_group("test-time augmentation")
+    add = views.add_argument
+    add("--like", choices=LIKE, help="resizing, flip and norm of a published system")
+    add("--resize", metavar="HEIGHTxWIDTH", help="resize to this and crop the centre to the model's size")
+    add("--filter", choices=("bilinear", "bicubic"), help="of the resizing (default: bilinear)")
+    add("--no-antialias", action="store_true", help="resize as frameworks do tensors, not as Pillow")
+    add("--mean", metavar="R/G/B", help="instead of the model's, of values 0..1")
+    add("--std", metavar="R/G/B", help="likewise")
+    add("--flip", choices=FLIPS, help="add the mirror image: by mean, or by sum (default: none)")
+    add("--scales", metavar="A,B,…", help="factors of the area, as 1,1.1,1.2")
+    add("--compounding", action="store_true", help="each scale applies to the result of the one before (layumi)")
+    add("--ten-crop", action="store_true", help="mean over corners and centre of --resize, and mirrored")
+    add("--detected", type=Path, metavar="DIR", help="detector's crops with the same names, added to the images")
+    add("--l2", choices=NORMS, help="length 1 for each view, or at the end (default: none)")
+    add("--parts", choices=("none", "pcb", "streid", "sum", "max", "concat"), help="how parts are joined")
+    add("--part-weights", type=Path, metavar="FILE.npz", help="weights of the parts: SIDE (n, parts), SIDE_name")
+    video = p.add_argument_group("tracklets")
+    add = video.add_argument
+    add("--tracklets", choices=("folders", "mars"), help="one row a tracklet: every folder, or MARS's lists")
+    add("--sampling", choices=("uniform", "dense", "all"), default="uniform", help="default: %(default)s")
+    add("--clip", type=int, default=4, metavar="N", help="frames a clip (default: %(default)s)")
+    add("--most-frames", type=int, default=40, metavar="N", help="uniform: frames; dense: clips less one (40)")
+    add("--seed", type=int, default=0, metavar="N", help="of uniform sampling (default: %(default)s)")
+    p.add_argument("--out", type=Path, required=True, metavar="DIR", help="the features folder")
+    p.add_argument("--format", choices=("npz", "pickle"), default="npz", help="default: %(default)s")
+    return p
+
+
+if __name__ == "__main__":
+    errors.main(main)

@@ -1,0 +1,97 @@
+"""Trained re-identification checkpoints: tensors only, the architecture from the keys, all of them in their places.
+
+| ``arch``       | code base                                                        | feature                        |
+|----------------|------------------------------------------------------------------|--------------------------------|
+| `bot`          | reid-strong-baseline: ResNet, IBN-a, SE-ResNet, SE-ResNeXt, SENet | 2048, ``tap`` after the neck   |
+| `fastreid`     | fast-reid: ResNet, IBN, SE, ResNeXt, non-local, OSNet            | after the neck                 |
+| `osnet`        | torchreid: OSNet x0_25 to x1_0, ibn, ain                         | 512                            |
+| `resnet`       | torchvision, IBN-Net, torchreid's resnet50 and fc512             | 2048, 512                      |
+| `densenet`     | torchvision's DenseNets                                          | 1024 and more                  |
+| `ft_net`, `ft_net_dense`, `pcb` | layumi                                          | 512; 6 x 2048                  |
+| `aicity2020`, `mgn` | the AI City 2020 team: global models, SAC, MGN              | 2048, unit vectors             |
+| `transreid`    | TransReID: ViT-Base, ViT-Small, DeiT-Small, with jigsaw or not   | 768, 3840                      |
+| `fgreid`       | FGReID's two-branch ResNet50                                     | 2048                           |
+"""
+
+import re
+from pathlib import Path
+
+from ensemble.errors import InputError, refuse_if_any
+from extractors.extras import need
+from extractors.model import Model
+from extractors.options import refuse_unknown
+
+
+def load(
+    spec: str, *, device: str = "auto", precision: str = "float32", name: str | None = None, **options: str
+) -> Model:
+    """Open a trained checkpoint.
+
+    Takes:   PATH.pth, PATH.pth.tar, PATH.pkl, PATH.safetensors: a state dict, perhaps inside ``state_dict``,
+             ``model`` or ``net``, its keys perhaps behind ``module.``. Nothing in it is run.
+    options: ``size`` HEIGHTxWIDTH, ``mean``, ``std`` R/G/B: default as the code base has them; ``channels_last``;
+             ``arch``        the code base, where its keys do not tell;
+             ``tap``         before or after the batch normalization (default as the code base tests);
+             ``head``        a name: its classifier as a softmax head, for models of cameras, types, directions;
+             ``last_stride`` 1 or 2, ``stem_relu`` yes or no, ``stem_pool`` padded or ceil: what no key says of a
+                             ResNet (default as the code base has it);
+             ``stride``, ``camera`` off or a row, ``sie``, ``rearrange``: TransReID's patches, camera embeddings
+                             and their factor (3.0), and jigsaw;
+             ``minimum``     image, or batch as FGReID's original.
+    Raises:  InputError with every key that does not match, or everything else that does not fit.
+    """
+    need("torch", "torch", spec)
+    import torch
+
+    from extractors.models import torch_run as run
+    from extractors.models.checkpoints.families import FAMILIES, family_of, image_and_stride
+    from extractors.models.checkpoints.matching import fill
+    from extractors.models.checkpoints.reading import read_state
+
+    where = run.place(device, precision, options.get("channels_last", "auto"))
+    path = Path(spec)
+    state = read_state(path)
+    family = family_of(list(state), spec, options.get("arch"))
+    arch = next(key for key, value in FAMILIES.items() if value is family)
+    refuse_if_any(refuse_unknown(f"{spec} ({family.title})", options, (*run.COMMON, "arch", *family.takes)))
+    originals = {family.name_of(key): key for key in state}
+    renamed = {family.name_of(key): value for key, value in state.items()}
+    shapes = {key: tuple(value.shape) for key, value in renamed.items()}
+    size = image_and_stride(shapes, options, spec)[0] if arch == "transreid" else family.size
+    try:
+        with torch.device("meta"):  # no memory, and no random numbers drawn
+            network = family.build(shapes, options, spec)
+    except (KeyError, IndexError) as error:
+        raise InputError(
+            [f"{spec}: wanted a checkpoint of {family.title}, found no {error}; choose another with arch="]
+        ) from None
+    wanted = network.state_dict()
+    kept = {key: value for key, value in renamed.items() if key in wanted or not re.match(family.unused, key)}
+    hint = f"; it was taken for {family.title}, choose another with arch="
+    fill(network, kept, spec, original=lambda key: originals.get(key, key), hint=hint)
+    mean, std = family.mean, family.std
+    if {"pixel_mean", "pixel_std"} <= set(state):  # fast-reid's, of values 0..255
+        mean, std = _triple(state["pixel_mean"] / 255), _triple(state["pixel_std"] / 255)
+    return run.torch_model(
+        network,
+        spec,
+        where,
+        options,
+        name=name or _stem(path),
+        digest=run.file_digest(path),
+        size=size,
+        mean=mean,
+        std=std,
+    )
+
+
+def _triple(values: object) -> tuple[float, float, float]:
+    import torch
+
+    assert isinstance(values, torch.Tensor)
+    found = [float(value) for value in values.flatten()]
+    return found[0], found[1], found[2]
+
+
+def _stem(path: Path) -> str:
+    return re.sub(r"\.(pth|pkl|pt|tar|safetensors|ckpt)$", "", re.sub(r"\.tar$", "", path.name)) or path.name
