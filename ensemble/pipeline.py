@@ -61,7 +61,7 @@ class Run:
     sets:       the models' features, where somebody has read them already.
     memo:       keeps what steps give, for another run on the same sets that begins alike.
     every_step: score after every step, not only at the end.
-    watch:      called after every line of ``lines`` with the run, the step's node and what it gave, not to be changed.
+    watch:      called after every line with the run, the step's node and what it gave, which it must not change.
     """
 
     def __init__(
@@ -202,7 +202,9 @@ class Run:
         assert node.use is not None
         if self.lists is not None:
             fused = self._applied(node, lambda use: joins.apply(use.name, parts, use.settings))
-            return {"distances": self.lists.whole(fused["distances"])} | self.columns
+            if "list" in parts[0]:
+                fused["distances"] = self.lists.whole(fused["distances"])
+            return self.columns | fused
         if node.use.name in fusion.AFTER:
             given = [{"distances": self._spread(part.pop("distances"), part)} for part in parts]
             partial = any("rows" in part for part in parts)

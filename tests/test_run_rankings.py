@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ensemble import io, pipeline, plan, rankings, recipe, run, validate
+from ensemble import io, plan, rankings, recipe, run, validate
 from ensemble.errors import InputError
 from ensemble.fusion import reciprocal_rank_fusion
 from tests.folders import listed
@@ -105,9 +105,7 @@ def test_nine_real_submissions_of_2021(shared, tmp_path, capsys):
     folder = io.scan(place, rankings=True)
     read = rankings.read(folder, list(folder.models))
     fused = reciprocal_rank_fusion(list(read.distances.values()))
-    assert fused.shape == read.candidates.shape
-    assert read.candidates.shape[1] <= 900
-    found = pipeline.Run(plan.check(recipe.load("lists"), folder), lambda line: None)()
     fused = np.where(read.candidates < 0, np.inf, fused)
     top = np.take_along_axis(read.candidates, np.argsort(fused, axis=1, kind="stable")[:, :100], axis=1)
-    assert (found.ranking == top).all()
+    lines = (tmp_path / "out" / "track2.txt").read_text().splitlines()
+    assert [line.split() for line in lines] == (top + 1).astype(str).tolist()

@@ -33,7 +33,7 @@ def folder(tmp_path):
         (place / f"{side}.csv").write_text("\n".join(lines) + "\n")
         data[f"{side}_name"] = np.array(names)
     for model, key in (("looks", ""), ("cameras", "_aux")):
-        train = data["train"] if model == "looks" else data["train"][:, :3]
+        train = data["train"] if model == "looks" else data["train"][:, : data["query_aux"].shape[1]]
         sides = {side: data[f"{side}{key}"] for side in ("query", "gallery")} | {"train": train}
         named = {f"{side}_name": data[f"{side}_name"] for side in sides}
         np.savez(place / f"{model}.npz", **sides, **named)
