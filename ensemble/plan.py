@@ -329,8 +329,7 @@ def _check_step(
     if "distances" in step.gives:
         state.kept |= state.names & set(SIDES)
         state.names -= set(SIDES)
-        if "distances" not in step.needs:
-            state.unit = fusion.unit(step.name, {**step.settings, **use.settings})
+        state.unit = fusion.unit(step.name, {**step.settings, **use.settings}) or state.unit
         if use.settings.get("top_k") is not None:  # a list is the end: nothing can follow it
             state.names -= {"distances"}
             state.names |= {"nearest"}

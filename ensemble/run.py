@@ -12,6 +12,8 @@ from ensemble import errors, io, names, pipeline, plan, recipe, results, steps
 from ensemble.errors import InputError
 from ensemble.features import FeatureSet
 from ensemble.protocols import AP_RULES, DENOMINATORS, JUNK, PROTOCOLS, Protocol
+from ensemble.report import command
+from ensemble.report.keeping import Keeper
 from ensemble.tune import advice
 from postproc import runtime
 
@@ -39,6 +41,8 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(prog="python -m ensemble.run", description=__doc__)
     add_inputs(p)
     p.add_argument("--out", type=Path, metavar="DIR", help="where results go (default: runs/RECIPE)")
+    p.add_argument("--report", action="store_true", help="write report.html too: see ensemble.report")
+    command.add_options(p)
     p.add_argument("--dry-run", action="store_true", help="check everything, read no feature, write nothing")
     p.add_argument("--list-steps", action="store_true", help="what a recipe can use, with settings")
     p.add_argument("--list-recipes", action="store_true", help="the recipes that come with the package")
@@ -138,9 +142,12 @@ def protocol(options: argparse.Namespace, used: recipe.Recipe) -> Protocol:
 
 def memory_limit(options: argparse.Namespace) -> int | None:
     """``--memory`` in bytes."""
-    if options.memory is None:
-        return None
-    text = options.memory.strip().upper()
+    return None if options.memory is None else bytes_of("--memory", options.memory)
+
+
+def bytes_of(option: str, given: str) -> int:
+    """A size as people write it, in bytes."""
+    text = given.strip().upper()
     digits = text.rstrip("KMGIB")
     unit = text[len(digits) :].strip()
     unit = unit if unit in UNITS or unit + "B" not in UNITS else unit + "B"
@@ -149,12 +156,15 @@ def memory_limit(options: argparse.Namespace) -> int | None:
     except (ValueError, KeyError):
         size = 0
     if not 0 < size < float("inf"):
-        raise InputError([f"--memory: wanted a size such as 4GB, found {options.memory!r}"])
+        raise InputError([f"{option}: wanted a size such as 4GB, found {given!r}"])
     return max(1, int(size))
 
 
 def walk(
-    options: argparse.Namespace, checked: plan.Plan, sets: Mapping[str, FeatureSet] | None = None
+    options: argparse.Namespace,
+    checked: plan.Plan,
+    sets: Mapping[str, FeatureSet] | None = None,
+    watch: pipeline.Watch | None = None,
 ) -> pipeline.Result:
     """Run the plan under the options' threads and memory, printing a line a step; on ``sets`` if given."""
     limit = memory_limit(options)
@@ -169,16 +179,30 @@ def walk(
                 print(warning, file=sys.stderr)
 
     with postproc.using(threads=options.threads, memory=limit):
-        run = pipeline.Run(checked, show, protocol=protocol(options, checked.recipe), memory=limit, sets=sets)
+        run = pipeline.Run(
+            checked, show, protocol=protocol(options, checked.recipe), memory=limit, sets=sets, watch=watch
+        )
         return run()
 
 
 def execute(options: argparse.Namespace, checked: plan.Plan) -> int:
     """Run and write; nothing is written before everything is computed."""
-    result = walk(options, checked)
+    keeper = None
+    if options.images and not options.report:
+        raise InputError(["--images: wanted --report too, found none; pictures are shown in the report alone"])
+    if options.report:
+        command.check_options(options)
+        keeper = Keeper()
+    result = walk(options, checked, watch=keeper)
     out = options.out or Path("runs") / checked.recipe.name
     written = results.write(out, checked, result, threads=options.threads or runtime.current().threads)
     print(results.score_text(result))
+    if keeper:
+        limit = memory_limit(options)
+        with postproc.using(threads=options.threads, memory=limit):
+            written += command.write_run(
+                out, keeper, checked, result, protocol(options, checked.recipe), options, memory=limit
+            )
     for path in written:
         print(path)
     return 0

@@ -74,11 +74,12 @@ def attribute_confusions(train_aux: Floats, train_pid: Any, classes: Sequence[in
 
     The true class of an identity is the one that its images are given most often, of those the first.
 
-    Takes:   train_aux (n, k) float32 as ``query_aux`` in :func:`attribute_distances`, rows of zeros for an attribute
-             do not count; train_pid (n,) int, below 0 unknown; ``classes``: how many columns each attribute has,
+    Takes:   train_aux (n, k) float32 as ``query_aux`` in :func:`attribute_distances`, zeros for an attribute do
+             not count; train_pid (n,) int, below 0 unknown; ``classes``: how many columns each attribute has,
              nothing: all are of one.
     Returns: for every attribute (classes, classes) float32 counts, true classes down, given ones across. An
-             identity whose images are mostly mistaken counts for another class: what is always mixed up is not seen.
+             identity whose images are mostly mistaken counts for another class: what is always mixed up is not
+             seen.
     Raises:  ValueError for sizes that do not fit, NaN or infinity.
 
     >>> attribute_confusions([[1, 0], [0.9, 0.1], [0.2, 0.8], [0, 1]], [7, 7, 7, 8])

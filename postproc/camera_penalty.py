@@ -35,8 +35,8 @@ def camera_penalty(
     the same side.
 
     Takes:   distances (nq, ng) float32, any unit, +inf stays +inf; cameras, int, -1 unknown. Camera groups (nq,),
-             (ng,) int, -1 unknown, looked at only with ``group``; query_aux (nq, a), gallery_aux (ng, a) float32, an
-             orientation model's features of any length, only with ``direction``.
+             (ng,) int, -1 unknown, looked at only with ``group``; query_aux (nq, a), gallery_aux (ng, a) float32,
+             an orientation model's features of any length, only with ``direction``.
     Returns: (nq, ng) float32, a new array, same unit.
     penalty: -1e30 to 1e30, in the unit of the distances. 0: none; beyond the largest distance: images of the own
              camera come last, in their order; below 0 draws them together. :func:`mask_same_camera` drops them.
@@ -44,8 +44,8 @@ def camera_penalty(
     direction: likewise. 0: none; 0.1: layumi.
     alike:   -1 to 1: the cosine of two orientation features from which on they are of one side.
     Raises:  ValueError for lengths that do not fit, NaN, -inf, a setting out of range or without its data.
-    Cost:    O(nq ng), one pass, and a product for ``direction``; the answer beside the input. To have it count among
-             all images, in the choice of neighbours too, use ``rerank(camera_penalty=...)``,
+    Cost:    O(nq ng), one pass, and a product for ``direction``; the answer beside the input. To have it count
+             among all images, in the choice of neighbours too, use ``rerank(camera_penalty=...)``,
              :func:`postproc.same_camera` or :func:`postproc.rerank_constrained`.
 
     >>> camera_penalty(np.array([[0.25, 0.5, 0.5]], np.float32), np.array([3]), np.array([3, 4, -1]))

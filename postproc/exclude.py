@@ -53,7 +53,7 @@ def exclude(
              or ``direction``, of one camera group and orientation) has one place, that of its nearest image.
     Raises:  ValueError for NaN, -inf, no image, lengths that do not fit or a setting out of range.
     Cost:    O(nq (ng log n + depth T)) time for T tracks of n images, as a track is pushed as a whole; so many
-             images of no track, or ``direction``, which every image has of its own, cost much: 20 s for 1052 by
+             images of no track, or ``direction``, which every image has of its own, cost much: 25 s for 1052 by
              18,290 images on two cores. Memory: the answer.
     Differs: ties are ordered, the released code leaves them to an unstable sort.
 

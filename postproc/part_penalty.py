@@ -32,8 +32,8 @@ def part_penalty(
     """Add ``weight * view * (enough - part)``: the more, the more alike the views and the less alike the parts.
 
     ``view`` is the mean of ``(1 + cosine) / 2`` over the orientation features, 1 without any; ``part`` the largest
-    cosine of a part that both images show, or ``1 - distance`` where there is none. Each cosine is the largest over
-    the images of the gallery image's track.
+    cosine of a part that both images show, or ``1 - distance`` where there is none. Each cosine is the largest
+    over the images of the gallery image's track.
 
     Takes:   distances (nq, ng) float32, in the unit of 1 - cosine, +inf stays +inf; query_aux (nq, a), gallery_aux
              (ng, a) float32, side models' features of any length side by side: orientations (or what else tells

@@ -86,11 +86,11 @@ def predict_camera_groups(
     shortest: float = 0.0,
     complete: bool = False,
 ) -> tuple[QueryCamGroup, GalleryCamGroup]:
-    """:func:`predict_cameras` beside cameras that are known already: ``query_cam_group`` and ``gallery_cam_group``.
+    """:func:`predict_cameras` for a second grouping, beside cameras that are known already.
 
-    Everything as there; the groups are data for ``group`` of :func:`postproc.camera_penalty`,
-    :func:`postproc.exclude` and :func:`postproc.rerank_constrained`. layumi completes them from query clusters and
-    tracks.
+    Everything as there, but for the names, ``query_cam_group`` and ``gallery_cam_group``: data for ``group`` of
+    :func:`postproc.camera_penalty`, :func:`postproc.exclude` and :func:`postproc.rerank_constrained`. layumi
+    completes them from query clusters and tracks.
 
     >>> predict_camera_groups([[1.0, 0.0]], [[2.0, 0.1], [0.1, 3.0]], [0], [4, 4], min_samples=2, complete=True)
     (array([0]), array([0, 0]))

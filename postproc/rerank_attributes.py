@@ -44,8 +44,8 @@ def rerank_attributes(
     with nothing divided after that: where :func:`postproc.rerank` of a sum divides by the largest sum, here one
     weight means the same for every image.
 
-    Takes:   query (nq, d), gallery (ng, d) float32, or a :class:`Pairwise` and None; query_aux (nq, k), gallery_aux
-             (ng, k) float32 as in :func:`postproc.attribute_distances`, the classes of all attributes side by side.
+    Takes:   query (nq, d), gallery (ng, d) float32, or a :class:`Pairwise` and None; query_aux (nq, k),
+             gallery_aux (ng, k) float32, the classes of all attributes side by side, higher is more probable.
              train_aux (n, k) float32 and train_pid (n,) int, looked at where there are no ``confusions``;
              gallery_track (ng,) int, -1 none, only at the level of tracks.
     Returns: (nq, ng) float32, smaller is nearer; with ``top_k`` the :class:`Nearest` of every query.

@@ -1,4 +1,4 @@
-"""k-reciprocal re-ranking in which clusters, tracks and cameras hold between queries and between gallery images too.
+"""k-reciprocal re-ranking in which tracks and cameras count between queries and between gallery images too.
 
 Sources: layumi/AICIty-reID-2020, ``pytorch/fast_submit_baidu.py`` (AI City 2020, first);
 Xuanmeng-Zhang/AICITY2021-Track2, ``post-processing/scene1`` (second of 2021). Both write their constraints into
@@ -50,32 +50,32 @@ def rerank_constrained(
     clip: bool = False,
     top_k: int | None = None,
 ) -> Distances | Nearest:
-    """:func:`postproc.rerank` by finished ``distances`` of queries and gallery, and by features, tracks and cameras
-    among queries and among gallery images.
+    """:func:`postproc.rerank` by finished ``distances``, and by features, tracks and cameras inside both sides.
 
     Neighbours and weights are by ``|2 - 2 s|``. Between query and gallery ``s = 1 - distances``. Among queries and
     among gallery images, with x of unit length, it is ``x_i · x_j``; 1 for gallery images of one track; and less
     what the cameras say for images of different tracks: ``camera`` for one camera; ``direction`` where the camera
     of i is unknown and both are seen from the same side; ``group`` for one camera group.
 
-    Takes:   distances (nq, ng) float32, finite, in the unit of 1 - cosine, with whatever penalties have been added;
-             query (nq, d), gallery (ng, d) float32, of unit length. All else is int, -1 unknown, and optional:
-             query_track are tracks or clusters of queries (:func:`postproc.cluster_queries`), cameras are looked at
-             only with ``camera``, ``query_camera`` or ``direction``, camera groups with ``group``, query_aux (nq, a), gallery_aux
-             (ng, a) float32, an orientation model's features of any length, with ``direction``.
+    Takes:   distances (nq, ng) float32, finite, in the unit of 1 - cosine, whatever has been added to them; query
+             (nq, d), gallery (ng, d) float32, of unit length. All else is int, -1 unknown, and optional:
+             query_track are tracks or clusters of queries (:func:`postproc.cluster_queries`); cameras are looked
+             at only with ``camera``, ``query_camera`` or ``direction``, camera groups with ``group``; query_aux
+             (nq, a), gallery_aux (ng, a) float32, an orientation model's features of any length, with
+             ``direction``.
     Returns: (nq, ng) float32 in 0..1, no unit, smaller is nearer; with ``top_k`` the :class:`Nearest` of every
              query instead.
     k1, k2, lambda_value, top_k: as in :func:`postproc.rerank`.
     power:   0.01 to 64, of the Euclidean distance: 2 is 2 - 2 s, 4 its square, as in both systems.
-    camera:  any number, in units of cosine. 0: none. 2 with ``clip``: images of one camera and different tracks are
-             as far as can be, Baidu 2021.
+    camera:  any number, in units of cosine. 0: none. 2 with ``clip``: images of one camera and different tracks
+             are as far as can be, Baidu 2021.
     query_camera: the same among queries; None: as ``camera``.
     group, direction, alike: any numbers, ``alike`` -1 to 1, as in :func:`postproc.camera_penalty`.
     together: added to s of two queries of one track or cluster. None: s is 1.
     between: taken off s of two queries of different tracks or clusters. 0: none.
-    alone:   what the cameras say of a query of no track or cluster. "apart": the same as of others. "together": all
-             of them count as one cluster, among which cameras say nothing (layumi). "exempt": nothing, seen from
-             them; seen from the others the same as ever (Baidu 2021).
+    alone:   what the cameras say of a query of no track or cluster. "apart": the same as of others. "together":
+             all of them count as one cluster, among which cameras say nothing (layumi). "exempt": nothing, seen
+             from them; seen from the others the same as ever (Baidu 2021).
     clip:    cut s to -1 .. 1, but not between queries, as Baidu 2021.
     Raises:  ValueError for a setting out of range or without its data, sizes that do not fit, NaN or infinity.
     Cost:    two products of all by all, neither of them halved; memory: the answer, a copy of the distances, the

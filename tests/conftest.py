@@ -8,6 +8,11 @@ from hypothesis import settings
 settings.register_profile("same every time", derandomize=True, deadline=None, print_blob=False)
 settings.load_profile("same every time")
 
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "browser: opens pages in headless Chromium; skipped where there is none")
+
+
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 

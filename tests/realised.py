@@ -26,7 +26,7 @@ def masked_parts(query, gallery, mask):
 
 
 def baidu_parts(released):
-    """Widths, then features of queries and gallery: back and front, left and right masked, all of them mirrored too."""
+    """Widths, then features of queries and gallery: back, front, left and right (masked), and all mirrored."""
     sides = [
         (released[f"q_{name}"], released[f"g_{name}"]) for name in ("back", "front", "back_flip", "front_flip")
     ]

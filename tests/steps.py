@@ -101,6 +101,7 @@ TOGETHER: dict[tuple[str, str], dict[str, Any]] = {
     ("rerank_constrained", "alone"): {"camera": 0.5, "k1": 60},
     ("cluster_queries", "query"): {"eps": 1.0},
     ("rerank_constrained", "query_cam"): {"camera": 5.0, "k1": 60},
+    ("rerank_constrained", "query_aux"): {"direction": 5.0, "k1": 60},
     ("rerank_constrained", "gallery_cam"): {"camera": 0.5},
     ("rerank_constrained", "query_camera"): {"k1": 60},
     ("rerank_constrained", "between"): {"k1": 60},

@@ -400,7 +400,7 @@ def test_units():
 
     for name, step in catalogue().items():
         if "distances" in step.gives:
-            keeps = step.needs[0] == "distances" and name != "rerank_distances"
+            keeps = step.needs[0] == "distances" and name not in ("rerank_distances", "rerank_constrained")
             assert (fusion.unit(name, {}) == "") == keeps, name
     assert fusion.unit("rerank", {"k1": 7}) == fusion.unit("rerank_tracks", {})
     assert fusion.unit("rerank", {"normalize": False}) != fusion.unit("rerank", {})

@@ -50,16 +50,19 @@ class Keeper:
             own = {name: getattr(scores, name) for name in ("ap", "inp", "first_hit")}
             if rows is not None:
                 own = {
-                    name: _spread(value, rows["query"], len(run.query_names), -1 if name == "first_hit" else np.nan)
+                    name: _spread(
+                        value, rows["query"], len(run.query_names), -1 if name == "first_hit" else np.nan
+                    )
                     for name, value in own.items()
                 }
         before = [self.numbers[id(part)] for part in node.inputs if id(part) in self.numbers]
         self.numbers[id(node)] = len(self.steps)
+        alone = _alone(run.root, node)
         self.steps.append(
             Step(
-                label=node.model or line.step,
-                what=line.what,
-                kind="model" if node.model else "step",
+                label=_label(node, line.step, alone),
+                what=line.what.removeprefix(node.what).strip() if alone else line.what,
+                kind="model" if alone else "step",
                 state="features" if "query" in state else "distances",
                 after=max(before, key=lambda number: _mAP(self.steps[number])) if before else -1,
                 seconds=line.seconds,
@@ -72,7 +75,7 @@ class Keeper:
             )
         )
         if line.step in TIMED and node.use is not None:
-            self._prior(steps.catalogue()[line.step].settings | dict(node.use.settings))
+            self._prior({**steps.catalogue()[line.step].settings, **node.use.settings})
 
     def kept(self, result: "Result", record: Mapping[str, Any]) -> Kept:
         """Everything, with the last step as the run gave it back."""
@@ -115,12 +118,7 @@ class Keeper:
         self.columns, self.labels = run.columns, run.labels
         if run.labels:
             pairs = {name: value for name, value in run.labels.items() if not name.endswith("_track")}
-            known = labels.given(
-                (nq, ng),
-                *(pairs.get(name) for name in ("query_pid", "gallery_pid", "query_cam", "gallery_cam")),  # type: ignore[arg-type]
-                query_image=pairs.get("query_image"),
-                gallery_image=pairs.get("gallery_image"),
-            )
+            known = labels.given((nq, ng), **({"query_cam": None, "gallery_cam": None} | pairs))
             self.judge = Judge(
                 labels.ready(run.protocol, known), known.query_cam, known.gallery_cam, ng, run.protocol.top_k
             )
@@ -177,7 +175,7 @@ class Keeper:
 
     def _agreement(self) -> None:
         """How much of the ten nearest every two models share."""
-        models = [step for step in self.steps if step.kind == "model"]
+        models = [step for step in self.steps if step.after == -1]
         if not 2 <= len(models) <= 40 or any((step.rows[:, :10] < 0).any() for step in models):
             return
         lists = [step.rows[:, :10] for step in models]
@@ -191,8 +189,8 @@ class Keeper:
         given = {name: self.columns.get(f"train_{name}") for name in ("pid", "cam", "frame")}
         if any(value is None for value in given.values()):
             return
-        known = {f"train_{name}": np.asarray(value) for name, value in given.items()}
-        taken = {name: settings[name] for name in ("bin_frames", "bins", "sigma")}
+        known: dict[str, Any] = {f"train_{name}": np.asarray(value) for name, value in given.items()}
+        taken: dict[str, Any] = {name: settings[name] for name in ("bin_frames", "bins", "sigma")}
         prior = postproc.fit_prior(**known, **taken)
         people, who = np.unique(known["train_pid"], return_inverse=True)
         seen = np.zeros((len(people), len(prior.cameras) + 1), bool)
@@ -218,6 +216,23 @@ class Keeper:
         }
 
 
+def _label(node: Node, step: str, alone: bool) -> str:
+    """The model as it is, or the step; with the model where it is one of several."""
+    if node.model:
+        return node.model
+    return f"{_models(node)[0]}, {step}" if alone else step
+
+
+def _alone(root: Node, node: Node) -> bool:
+    """Whether a node is about one model of several."""
+    return bool(node.model) or (len(set(_models(node))) == 1 and len(set(_models(root))) > 1)
+
+
+def _models(node: Node) -> list[str]:
+    """The models that are ranked below a node, not those that steps only look at."""
+    return [node.model] if node.model else [model for part in node.inputs for model in _models(part)]
+
+
 def _nodes(node: Node) -> int:
     return 1 + sum(map(_nodes, node.inputs))
 
@@ -239,5 +254,3 @@ def _numbers(scores: Scores | None) -> dict[str, Any] | None:
     return {name: value for name, value in found.items() if name not in ("trials", "protocol")} | {
         "cmc": scores.cmc[:100].tolist()
     }
-
-

@@ -145,10 +145,12 @@ def _restored(text: Mapping[str, Any], arrays: Arrays) -> Kept:
     steps = []
     for number, step in enumerate(text["steps"]):
         own = {
-            name.partition(".")[2]: value for name, value in arrays.items() if name.partition(".")[0] == str(number)
+            name.partition(".")[2]: value
+            for name, value in arrays.items()
+            if name.partition(".")[0] == str(number)
         }
         curves = {name[7:]: value for name, value in own.items() if name.startswith("curves.")}
-        parts = {name: own.get(name) for name in STEP_ARRAYS}
+        parts: dict[str, Any] = {name: own.get(name) for name in STEP_ARRAYS}
         steps.append(Step(**{name: step[name] for name in STEP_TEXT}, **parts, curves=curves))
     sides = {
         side: {"name": text[side]}
@@ -178,11 +180,11 @@ def _check(kept: Kept) -> None:
         for array in (step.rows, step.distances, step.relation):
             if array.shape != shape:
                 raise ValueError(f"shape {array.shape} for {shape}")
-        if step.rows.size and not (-1 <= step.rows.min() and step.rows.max() < images):
+        if step.rows.size and not (step.rows.min() >= -1 and step.rows.max() < images):
             raise ValueError("an image that is not there")
-        for array in (step.ap, step.inp, step.first_hit):
-            if array is not None and array.shape != (nq,):
-                raise ValueError(f"shape {array.shape} for {nq} queries")
+        for own in (step.ap, step.inp, step.first_hit):
+            if own is not None and own.shape != (nq,):
+                raise ValueError(f"shape {own.shape} for {nq} queries")
     for table, count in ((kept.queries, nq), (kept.images, images)):
         for column in table.values():
             if len(column) != count:

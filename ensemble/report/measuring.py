@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 import postproc
 from ensemble.report.kept import GOOD, JUNK, UNKNOWN, WRONG
-from postproc import runtime
 
 if TYPE_CHECKING:
     from postproc.kernels.cpu.counting import Labels
@@ -139,14 +138,12 @@ class _Tally:
             spread = float(known.max() - known.min()) or 1.0
             self.low, self.high = float(known.min()) - spread / 50, float(known.max()) + spread / 50
 
-    def whole(
-        self, i: int, row: NDArray[np.float32], good: NDArray[np.bool_], hidden: NDArray[np.bool_]
-    ) -> None:
+    def whole(self, i: int, row: NDArray[np.float32], good: NDArray[np.bool_], hidden: NDArray[np.bool_]) -> None:
         """A query by its distances to the whole gallery."""
         returned = ~hidden & np.isfinite(row)
         found = good & returned
-        self.positives[i] = total = np.count_nonzero(good & ~hidden)
-        self._spread(row[found], row[returned & ~good], total, np.count_nonzero(~hidden & ~good))
+        self.positives[i] = total = int(np.count_nonzero(good & ~hidden))
+        self._spread(row[found], row[returned & ~good], total, int(np.count_nonzero(~hidden & ~good)))
         if total:
             self._recall(i, _places(row, np.flatnonzero(found), returned), total)
         if len(self.cameras):
@@ -167,8 +164,8 @@ class _Tally:
         left = ~hidden[rows]
         rows, values = rows[left], values[left]
         hit = good[rows]
-        self.positives[i] = total = np.count_nonzero(good & ~hidden)
-        self._spread(values[hit], values[~hit], total, np.count_nonzero(~hidden & ~good))
+        self.positives[i] = total = int(np.count_nonzero(good & ~hidden))
+        self._spread(values[hit], values[~hit], total, int(np.count_nonzero(~hidden & ~good)))
         if total:
             self._recall(i, np.flatnonzero(hit), total)
         if len(self.cameras):

@@ -28,7 +28,7 @@ Data = dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """What of the runs the browser shows: queries by their rows, places of every list, rankings; and what it lacks."""
+    """What the browser shows of the runs: queries by their rows, places of every list, rankings; what it lacks."""
 
     queries: np.ndarray
     places: int
@@ -58,8 +58,8 @@ def html(
     empty = len(_render(context, {}, ()))
     cut, data = _fitting(kepts, places, size - empty, size)
     base = len(_render(context, data, cut.notes))
-    spare = size - base - 4096  # for what is said about pictures
     wanted = _wanted(kepts, cut)
+    spare = size - base - 4096 - 4 * len(wanted)  # for what is said about pictures, and for those that are missing
     chosen = gather(album, wanted, max(spare, 0))
     data |= _pictures(chosen, data)
     notes = [*cut.notes, *chosen.notes]
@@ -67,7 +67,7 @@ def html(
 
 
 def _fitting(kepts: Sequence[Kept], places: int, room: int, size: int) -> tuple[Cut, Data]:
-    """As much as fits into half of the room, the other half being for pictures: fewer places, then fewer queries."""
+    """What fits into half of the room, the other half being for pictures: fewer places, then fewer queries."""
     nq = len(kepts[0].queries["name"])
     every = [(run, step) for run, kept in enumerate(kepts) for step in kept.steps]
     views = tuple(every)
@@ -130,6 +130,7 @@ def _data(kepts: Sequence[Kept], cut: Cut) -> Data:
         "views": views,
         "queries": _columns(kepts[0].queries, cut.queries),
         "images": _columns(kepts[0].images, used),
+        "fair": "refused" not in (tables.comparison(kepts) or {}),
         "facts": tables.facts(kepts),
         "markdown": tables.markdown(kepts),
         "latex": tables.latex(kepts),
@@ -149,7 +150,7 @@ def _packed(values: np.ndarray, kind: type) -> str:
 
 
 def _wanted(kepts: Sequence[Kept], cut: Cut) -> list[Wanted]:
-    """Images whose pictures the page shows, the most looked-at first: queries, the result's lists, those of steps."""
+    """Images whose pictures the page shows, the most looked-at first: queries, the result's lists, the steps'."""
     names = kepts[0].queries["name"]
     wanted: list[Wanted] = [("query", names[row]) for row in cut.queries.tolist()]
     images = kepts[0].images["name"]
@@ -219,7 +220,9 @@ def _run(kept: Kept) -> Data:
 
 
 def _count(kept: Kept, column: str) -> int | None:
-    values = [kept.queries[column], kept.images[column]] if column in kept.queries and column in kept.images else []
+    values = (
+        [kept.queries[column], kept.images[column]] if column in kept.queries and column in kept.images else []
+    )
     return len(np.unique(np.concatenate(values))) if values else None
 
 
@@ -235,8 +238,14 @@ def _flow(recipe: Mapping[str, Any]) -> Data | None:
         boxes += [_box(use) for use in branch.get("steps") or []]
         models = [printable(str(model)) for model in branch.get("models") or []]
         found.append({"name": branch.get("name", ""), "models": models, "boxes": boxes})
-    after = [_box(use) for use in [*([recipe["join"]] if recipe.get("join") else []), *(recipe.get("steps") or [])]]
-    return {"branches": found, "after": after, "end": f"first {recipe.get('top_k', '')} of every list".replace("  ", " ")}
+    after = [
+        _box(use) for use in [*([recipe["join"]] if recipe.get("join") else []), *(recipe.get("steps") or [])]
+    ]
+    return {
+        "branches": found,
+        "after": after,
+        "end": f"first {recipe.get('top_k')} of every list",
+    }
 
 
 def _box(use: Mapping[str, Any]) -> Data:
@@ -262,7 +271,12 @@ def _render(context: Data, data: Data, notes: Sequence[str]) -> bytes:
     script = _template("report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     text = environment.get_template("report.html").render(
-        context, notes=list(notes), data=_embedded(data), style=_template("report.css"), script=script, digest=digest
+        context,
+        notes=list(notes),
+        data=_embedded(data),
+        style=_template("report.css"),
+        script=script,
+        digest=digest,
     )
     return text.encode("utf-8", "replace")
 

@@ -64,7 +64,7 @@ class Album:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures as data URIs by side and name, how high they are, width over height, and in words what is missing."""
+    """Pictures as data URIs by side and name, their height, width over height, and in words what is missing."""
 
     found: Mapping[Wanted, str] = field(default_factory=dict)
     height: int = 0
@@ -73,7 +73,7 @@ class Pictures:
 
 
 def gather(album: Album | None, wanted: Sequence[Wanted], budget: int) -> Pictures:
-    """Pictures of the ``wanted`` in at most ``budget`` bytes, as large as that allows; what comes first has priority.
+    """Pictures of the ``wanted`` in at most ``budget`` bytes, as large as that allows; the first have priority.
 
     Where even the smallest do not fit, the last of the wanted have none.
     """
@@ -95,7 +95,7 @@ def gather(album: Album | None, wanted: Sequence[Wanted], budget: int) -> Pictur
     with ThreadPoolExecutor(runtime.current().threads) as pool:
         for start in range(0, len(items), BATCH):
             batch = items[start : start + BATCH]
-            if used >= budget:
+            if left:  # nothing behind what did not fit
                 left += len(batch)
                 continue
             for item, made in zip(batch, pool.map(lambda i: thumbnail(paths[i], height), batch), strict=True):

@@ -1,7 +1,7 @@
 """The curves of a report, all in one style: for a page as SVG that follows its colours, for a paper as files.
 
-Colours are those of Okabe and Ito, which people with any kind of colour vision can tell apart; lines also differ in
-their dashes.
+Colours are those of Okabe and Ito, which people with any kind of colour vision can tell apart; lines also differ
+in their dashes.
 """
 
 import re
@@ -24,12 +24,13 @@ INK, FAINT = "#32363e", "#d9dce1"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 DASHES = ("-", "--", "-.", ":")
 VARIABLES = {INK: "--ink", FAINT: "--line", **{colour: f"--c{i}" for i, colour in enumerate(COLOURS, 1)}}
-STYLE: dict[str, Any] = {
-    "font.size": 9,
+STYLE: Any = {
+    "font.size": 10,
     "font.family": "DejaVu Sans",
     "axes.edgecolor": FAINT,
     "axes.labelcolor": INK,
-    "axes.titlesize": 9,
+    "axes.titlesize": 10,
+    "legend.fontsize": 9,
     "axes.titlecolor": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -51,7 +52,7 @@ STYLE: dict[str, Any] = {
     "axes.facecolor": "none",
     "savefig.facecolor": "none",
 }
-WIDE, HIGH = 5.2, 3.1  # inches
+WIDE, HIGH = 5.0, 3.2  # inches
 
 Named = Sequence[tuple[str, Step]]
 
@@ -66,15 +67,15 @@ class Plot:
     draw: Callable[[], "Figure"]
 
 
-def style() -> AbstractContextManager[None]:
+def style() -> AbstractContextManager[Any]:
     """Draw inside of this."""
     import matplotlib
 
-    return matplotlib.rc_context(STYLE)  # type: ignore[no-any-return]
+    return matplotlib.rc_context(STYLE)
 
 
 def lines_of(kepts: Sequence[Kept]) -> list[tuple[str, Step]]:
-    """The rankings that curves compare: of one run the best model, the features joined, the result; of two the results.
+    """The rankings that curves compare: of one run the best model, the first step, the result; of two the results.
 
     Those that are the same step stand once.
     """
@@ -86,9 +87,8 @@ def lines_of(kepts: Sequence[Kept]) -> list[tuple[str, Step]]:
     if len(models) > 1:
         best = max(models, key=lambda step: step.scores["mAP"] if step.scores else 0)
         chosen.append((f"best model ({_short(best.label)})", best))
-    before = kept.before
-    if before is not None:
-        chosen.append((f"before ({_short(before.label)})", before))
+    joined = next((step for step in kept.steps if step.kind != "model"), None)
+    chosen.append((f"first ({_short(joined.label)})" if joined else "", joined))
     chosen.append((f"result ({_short(kept.final.label)})", kept.final))
     found: list[tuple[str, Step]] = []
     for label, step in chosen:
@@ -131,7 +131,8 @@ def plots(kepts: Sequence[Kept]) -> list[Plot]:
                 lambda: _histogram(lines[-2:]),
             )
         )
-    spread = [(label, step) for label, step in lines[-2:] if _both(step)]
+    way = lines if len(kepts) > 1 else [("before", kept.before), ("result", kept.final)]
+    spread = [(f"{label} ({step.label})", step) for label, step in way if step is not None and _both(step)]
     if spread:
         found.append(
             Plot("distances", "Distances of right and wrong pairs", _about(spread), lambda: _distances(spread))
@@ -142,7 +143,7 @@ def plots(kepts: Sequence[Kept]) -> list[Plot]:
             Plot(
                 "cameras",
                 "mAP from camera to camera",
-                "Queries of one camera searched in the images of another camera alone; empty: no query has a match.",
+                "Queries of one camera searched in the images of another alone; empty: no query has a match.",
                 lambda: _cameras(final),
             )
         )
@@ -185,7 +186,9 @@ def svg(plot: Plot, number: int) -> str:
     with style():
         figure = plot.draw()
         stream = StringIO()
-        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        figure.savefig(
+            stream, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
+        )
     text = stream.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
@@ -264,7 +267,7 @@ def _distances(lines: Named) -> "Figure":
             axes.stairs(shares, edges, color=colour, linewidth=1.5, label=what)
         if "threshold" in step.curves:
             fmr, threshold, _, _ = step.curves["threshold"]
-            axes.axvline(threshold, color=INK, linestyle="--", linewidth=1.2, label=f"threshold at {fmr:.1%}")
+            axes.axvline(threshold, color=INK, linestyle="--", linewidth=1.2, label=f"{fmr:.1%} of wrong pairs")
         axes.set(title=label, yticks=[])
         axes.legend(loc="best", fontsize=8)
     axes.set_xlabel("distance (each step has its own unit)" if len(lines) > 1 else "distance")
@@ -273,19 +276,20 @@ def _distances(lines: Named) -> "Figure":
 
 def _about(lines: Named) -> str:
     """What is to be said of the thresholds and of pairs that a list does not reach."""
-    parts = ["Shares of all pairs of one identity and of two, junk left out."]
+    parts = ["All pairs but junk, each kind as shares of its own."]
     for label, step in lines:
         if "threshold" in step.curves:
             fmr, threshold, recall, _ = step.curves["threshold"]
             parts.append(
-                f"{label}: up to {threshold:.4g}, {fmr:.1%} of the wrong pairs are accepted and {recall:.1%} of "
+                f"{label}: a threshold of {threshold:.4g} accepts {fmr:.1%} of the wrong pairs and {recall:.1%} of "
                 "the right ones."
             )
         beyond = int(step.curves["beyond"][1])
         if beyond:
             right = beyond + int(step.curves["good"].sum())
-            parts.append(f"{label}: {beyond / right:.1%} of the right pairs are not in the list and not drawn.")
-    parts.append("Thresholds are fitted on these very labels; python -m ensemble.thresholds judges them on others.")
+            parts.append(f"{beyond / right:.1%} of the right pairs are beyond the list and not drawn.")
+    if any("threshold" in step.curves for _, step in lines):
+        parts.append("Fitted on these very labels: python -m ensemble.thresholds judges a threshold on others.")
     return " ".join(parts)
 
 
@@ -302,7 +306,7 @@ def _cameras(step: Step) -> "Figure":
         _numbers(axes, values, 0.55, 6.5)
     else:
         axes.tick_params(labelsize=6)
-    figure.colorbar(image, label="mAP", shrink=0.9).outline.set_visible(False)  # type: ignore[operator]
+    figure.colorbar(image, label="mAP", shrink=0.9).outline.set_visible(False)
     return figure
 
 
@@ -311,7 +315,7 @@ def _numbers(axes: "Axes", values: np.ndarray, bright: float, size: float) -> No
     for (row, column), value in np.ndenumerate(values):
         if not np.isnan(value):
             colour = "#111111" if value > bright else "#ffffff"
-            text = f"{value:.2f}".removeprefix("0") if value < 1 else "1"
+            text = f"{value:.2f}".removeprefix("0") if value < 0.995 else "1"
             axes.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
 
 
@@ -343,7 +347,7 @@ def _agreement(kept: Kept) -> "Figure":
     axes.grid(visible=False)
     if len(names) <= 14:
         _numbers(axes, values, 0.55, 7.5)
-    figure.colorbar(image, label="shared", shrink=0.9).outline.set_visible(False)  # type: ignore[operator]
+    figure.colorbar(image, label="shared", shrink=0.9).outline.set_visible(False)
     return figure
 
 

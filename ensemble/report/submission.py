@@ -18,27 +18,24 @@ PLACES = 50
 def from_file(path: Path, query_names: Path | None = None, gallery_names: Path | None = None) -> Kept:
     """A file of rank lists, its first places.
 
-    Files of numbers need lists of names to find pictures by; without them image 7 is called ``000007.jpg``, as in the
-    AI City challenge. Raises InputError for a file that cannot be read or does not fit the names.
+    Files of numbers need lists of names to find pictures by; without them image 7 is called ``000007.jpg``, as in
+    the AI City challenge. Raises InputError for a file that cannot be read or does not fit the names.
     """
     if not path.is_file():
         raise InputError([f"--submission: wanted a file of rank lists, found none at {path}; check the path"])
     lists = submissions.read(path)
-    names = {
-        side: io.read_names(file) if file else None
-        for side, file in (("query", query_names), ("gallery", gallery_names))
-    }
-    if names["query"] is None:
-        names["query"] = lists.query_names or [_numbered(i + 1) for i in range(len(lists))]
-    if names["gallery"] is None and lists.by != "name":
+    queries = io.read_names(query_names) if query_names else None
+    gallery = io.read_names(gallery_names) if gallery_names else None
+    queries = queries or lists.query_names or [_numbered(i + 1) for i in range(len(lists))]
+    if gallery is None and lists.by != "name":
         numbers = np.unique(lists.rows)
         first = 0 if lists.by == "number" else 1  # places are counted from 0
         rows = np.searchsorted(numbers, lists.rows)
         given = [_numbered(number + first) for number in numbers.tolist()]
         lists = replace(lists, gallery_names=given, rows=rows, by="name")
-    elif names["gallery"] is not None or names["query"] != lists.query_names:
-        lists = submissions.joined(path.name, lists, names["query"], names["gallery"] or lists.gallery_names)
-    return _kept(path.name, lists, names["query"])
+    if gallery is not None or queries != lists.query_names:
+        lists = submissions.joined(path.name, lists, queries, gallery or lists.gallery_names)
+    return _kept(path.name, lists, queries)
 
 
 def _numbered(number: int) -> str:

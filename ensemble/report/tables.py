@@ -140,9 +140,14 @@ def facts(kepts: Sequence[Kept]) -> Row:
                 "steps": steps(kept),
                 "leave_out": list(kept.leave_out),
                 "curves": [
-                    {"label": step.label, "cmc": (step.scores or {}).get("cmc"), **_plain(step.curves)}
+                    {
+                        "label": step.label,
+                        "cmc": (step.scores or {}).get("cmc"),
+                        **_plain({name: v for name, v in step.curves.items() if name != "positives"}),
+                    }
                     for step in kept.steps
                 ],
+                "positives": _plain(kept.final.curves).get("positives"),
                 "extras": _plain(kept.extras),
             }
         )
@@ -251,7 +256,9 @@ def _query_rows(kepts: Sequence[Kept]) -> list[list[Any]]:
     """AP of every query after every step."""
     columns = [(kept, step) for kept in kepts for step in kept.steps if step.ap is not None]
     several = len(kepts) > 1
-    heads = [f"{_text(kept.title)}: {_text(step.label)}" if several else _text(step.label) for kept, step in columns]
+    heads = [
+        f"{_text(kept.title)}: {_text(step.label)}" if several else _text(step.label) for kept, step in columns
+    ]
     queries = kepts[0].queries
     pids = [""] * len(queries["name"]) if "pid" not in queries else queries["pid"].tolist()
     lines: list[list[Any]] = [["query", "pid", *heads]]
@@ -272,7 +279,9 @@ def _ranking_rows(kepts: Sequence[Kept], places: int) -> list[list[Any]]:
                     value = float(step.distances[i, place])
                     meaning = MEANING[int(step.relation[i, place])]
                     distance = "" if math.isnan(value) else value
-                    lines.append([_text(kept.title), _text(name), place + 1, _text(images[row]), distance, meaning])
+                    lines.append(
+                        [_text(kept.title), _text(name), place + 1, _text(images[row]), distance, meaning]
+                    )
     return lines
 
 
@@ -289,7 +298,9 @@ def _plain(values: Mapping[str, Any]) -> Row:
             return [plain(item) for item in value]
         return _finite(value)
 
-    return {name: plain(value.tolist() if isinstance(value, np.ndarray) else value) for name, value in values.items()}
+    return {
+        name: plain(value.tolist() if isinstance(value, np.ndarray) else value) for name, value in values.items()
+    }
 
 
 def _finite(value: Any) -> Any:
@@ -310,4 +321,3 @@ def _latex(text: str) -> str:
         **{sign: f"\\{sign}" for sign in "&%$#_{}"},
     }
     return "".join(signs.get(sign, sign) for sign in printable(text))
-

@@ -6,7 +6,11 @@
   const WORDS = ["wrong", "right", "junk", ""];
 
   // ---- what the file holds ------------------------------------------------------------------------------------
-  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const bytes = (text) => {
+    const decoded = atob(text), found = new Uint8Array(decoded.length);
+    for (let i = 0; i < found.length; i++) found[i] = decoded.charCodeAt(i);
+    return found;
+  };
   const views = data.views.map((v) => ({
     ...v,
     rows: new Int32Array(bytes(v.rows).buffer),
@@ -47,19 +51,20 @@
   const last = views.length - 1;
   const firstOther = () => {
     if (several) return views.findLastIndex((v) => v.run === 0);
-    const before = views.findLastIndex((v, i) => i < last && v.kind !== "model");
-    return before >= 0 ? before : views.length > 1 ? 0 : -1;
+    const joined = views.findIndex((v, i) => i < last && v.kind !== "model"); // what all steps together changed
+    return joined >= 0 ? joined : last > 0 ? last - 1 : -1;
   };
   const state = { show: last, with: firstOther(), sort: "given", filter: "all", camera: "", text: "", fold: false, query: 0 };
-  if (labelled) state.sort = "low";
   let shown = [];
 
+  // Of runs that were scored by different rules, queries are compared by what is in their lists.
+  const fair = () => labelled && state.with >= 0 && (data.fair || views[state.show].run === views[state.with].run);
   const ap = (view, query) => (views[view].ap ? views[view].ap[query] : NaN);
-  const gain = (query) => (state.with < 0 ? 0 : (ap(state.show, query) || 0) - (ap(state.with, query) || 0));
+  const gain = (query) => (!fair() ? 0 : (ap(state.show, query) || 0) - (ap(state.with, query) || 0));
   // Without labels a list has changed by what is new in it.
   const moved = (query) => {
     if (state.with < 0) return 0;
-    if (labelled) return Math.abs(gain(query));
+    if (fair()) return Math.abs(gain(query));
     const a = views[state.show], b = views[state.with];
     const old = new Set(b.rows.subarray(query * b.places, (query + 1) * b.places));
     let fresh = 0;
@@ -82,7 +87,7 @@
   const SORTS = [["given", "as given"]];
   if (labelled) SORTS.push(["low", "lowest AP first"], ["high", "highest AP first"]);
   if (labelled && views.length > 1) SORTS.push(["gain", "gained most first"], ["loss", "lost most first"]);
-  else if (views.length > 1) SORTS.push(["moved", "changed most first"]);
+  if (views.length > 1) SORTS.push(["moved", "changed most first"]);
   SORTS.push(["name", "name"]);
 
   const collator = new Intl.Collator("en", { numeric: true });
@@ -129,8 +134,9 @@
   const COLOURS = ["var(--wrong)", "var(--good)", "var(--junk)", "var(--line)"];
 
   function row(query, place) {
-    const view = views[state.show], link = make("a", { href: address(query) });
-    if (queryPictures && queryPictures[query]) link.append(make("img", { src: queryPictures[query], alt: "" }));
+    const view = views[state.show], picture = queryPictures && queryPictures[query];
+    const link = make("a", { href: address(query), class: picture ? "has" : null });
+    if (picture) link.append(make("img", { src: picture, alt: "" }));
     link.append(make("bdi", { class: "t" }, clean(queries.name[query])));
     if (view.ap) {
       const value = view.ap[query], none = Number.isNaN(value);
@@ -144,7 +150,7 @@
       }
       hits.style.background = `linear-gradient(90deg, ${stops.join(",")})`;
       link.append(hits);
-      if (state.with >= 0 && !none) {
+      if (fair() && !none) {
         const change = gain(query), class_ = Math.abs(change) < 5e-4 ? "soft" : change > 0 ? "up" : "down";
         link.append(make("span", { class: `d ${class_}` }, class_ === "soft" ? "±0" : signed(change)));
       }
@@ -250,8 +256,8 @@
     }
     const view = views[state.show], beside = state.with >= 0 ? views[state.with] : null;
     const shape = data.pictures.length ? data.shape : 0.86;
-    const height = data.pictures.length ? (shape > 1 ? 84 : 118) : 76;
-    const width = Math.round(Math.max(58, height * shape));
+    const height = data.pictures.length ? (shape > 1 ? (beside ? 66 : 84) : beside ? 104 : 118) : 76;
+    const width = data.pictures.length ? Math.round(Math.max(58, height * shape)) : 84;
     box.style.setProperty("--tile-h", `${height}px`);
     box.style.setProperty("--tile-w", `${width}px`);
 
@@ -265,7 +271,7 @@
       line.append(Number.isNaN(value) ? "no image of the gallery is right" : `AP ${percent(value)}`);
       if (view.hit && view.hit[query] >= 0) line.append(`, first right image at rank ${view.hit[query] + 1}`);
       else if (!Number.isNaN(value)) line.append(", no right image found");
-      if (beside && beside.ap && !Number.isNaN(value)) {
+      if (fair() && !Number.isNaN(value)) {
         const change = gain(query);
         line.append(", ", make("span", { class: change < 0 ? "down" : "up" }, signed(change)), ` against ${name(beside)}`);
       }

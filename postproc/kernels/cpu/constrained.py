@@ -16,7 +16,7 @@ def _distance(similarity, side, i, j, itself, labels, rules):
     """
     tracks, cams, groups = labels
     camera, group, direction, alike, within, between, alone, cut = rules
-    s = np.float64(similarity)
+    s = float(similarity)
     if (tracks[i] >= 0 and tracks[i] == tracks[j]) or (itself and np.isnan(within)):
         s = 1.0 if np.isnan(within) else s + within
     elif not itself:

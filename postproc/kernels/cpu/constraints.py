@@ -79,8 +79,8 @@ def add_where_alike(others, distances, queries, tracks, count, near, far, penalt
 
 @njit(nogil=True, cache=True)
 def add_where_near(others, distances, queries, looked_at, limit, penalty, start, stop):
-    """``others[i] <- distances[queries[i]]``, and ``penalty`` more where the query is ``looked_at`` and the others'
-    was ``limit`` or less.
+    """``others[i] <- distances[queries[i]]``, and ``penalty`` more where the query is ``looked_at`` and the value
+    of the others was ``limit`` or less.
     """
     for i in range(start, stop):
         given = distances[queries[i]]

@@ -7,64 +7,42 @@ a query is walked over group by group: the sorted distances of each group, and o
 import numpy as np
 from numba import njit
 
-
-@njit(nogil=True, cache=True)
-def _before(values, names, a, b):
-    return values[a] < values[b] or (values[a] == values[b] and names[a] < names[b])
+MARGIN = 128  # places looked ahead, so that the nearest are seldom looked for among all
 
 
 @njit(nogil=True, cache=True)
-def _sink(values, names, at, size):
-    """Restore the min-heap of (value, group) below ``at``."""
-    while True:
-        child = 2 * at + 1
-        if child >= size:
-            return
-        if child + 1 < size and _before(values, names, child + 1, child):
-            child += 1
-        if not _before(values, names, child, at):
-            return
-        values[at], values[child] = values[child], values[at]
-        names[at], names[child] = names[child], names[at]
-        at = child
+def _nearest(ordered, group, raised, count):
+    """The positions of the ``count`` smallest ``ordered + raised``, and of what is tied with the last, ascending;
+    and that last value."""
+    values = ordered + raised[group]
+    if count >= values.size:
+        return np.arange(values.size), np.inf
+    limit = np.partition(values, count - 1)[count - 1]
+    return np.flatnonzero(values <= limit), limit
 
 
 @njit(nogil=True, cache=True)
-def _at_place(place, ordered, first, last, raised, at, values, names):
-    """The group and the value of the image at ``place`` (from 0) now; group -1 where fewer are left.
+def _at_place(place, ordered, group, raised, near, limit):
+    """The position that is at ``place`` (from 0) now, of those that ``near`` are; -1 where more have to be seen.
 
-    ``ordered[first[g]:last[g]]`` are the distances of group g, ascending. Ties go by group. ``at``, ``values`` and
-    ``names`` are room to work in.
+    What is raised only goes up, so what was above ``limit`` still is. Ties go by position.
     """
-    size = 0
-    for group in range(first.size):
-        if first[group] < last[group]:
-            at[group] = first[group]
-            values[size], names[size] = ordered[at[group]] + raised[group], group
-            size += 1
-    for root in range(size // 2 - 1, -1, -1):
-        _sink(values, names, root, size)
-    for _ in range(place):
-        if not size:
-            break
-        group = names[0]
-        at[group] += 1
-        if at[group] < last[group]:
-            values[0] = ordered[at[group]] + raised[group]
-        else:
-            size -= 1
-            values[0], names[0] = values[size], names[size]
-        _sink(values, names, 0, size)
-    return (names[0], values[0]) if size else (-1, np.inf)
+    values = ordered[near] + raised[group[near]]
+    walk = np.argsort(values, kind="mergesort")
+    if place < walk.size and values[walk[place]] <= limit:
+        return near[walk[place]]
+    return -1
 
 
 @njit(nogil=True, cache=True)
-def weights_by_rules(kind, cams, clusters, sides, camera, cluster, side, alike, out):
+def weights_by_rules(kind, rules, limits, out):
     """``out[other]``: what an image of this ``kind`` weighs on one of each other kind.
 
     ``camera`` for one known camera, or, where its own is unknown, ``side`` where the product of ``sides`` (kinds,
     a) is ``alike`` or more; ``cluster`` for one known cluster.
     """
+    cams, clusters, sides = rules
+    camera, cluster, side, alike = limits
     out[:] = 0
     for other in range(cams.size):
         if cams[kind] >= 0 and cams[kind] == cams[other]:
@@ -92,30 +70,31 @@ def raise_excluded(
     """
     ruled = np.empty(rules[0].size if weights.size == 0 else 0)
     groups = tracks.size
-    ordered = np.empty(members.size)
-    last = np.empty(groups, np.int64)
+    ordered, group_of = np.empty(members.size), np.empty(members.size, np.int64)
     raised = np.empty(groups)
-    at, values, names = np.empty(groups, np.int64), np.empty(groups), np.empty(groups, np.int64)
     for i in range(start, stop):
         row = distances[i]
+        count = 0
         for group in range(groups):
             a, b = offsets[group], offsets[group + 1]
-            if b == a + 1:
-                ordered[a] = row[members[a]]
-            else:
-                ordered[a:b] = np.sort(row[members[a:b]])
-            last[group] = a
-            while last[group] < b and last[group] - a < (1 if heads else depth) and ordered[last[group]] < np.inf:
-                last[group] += 1
+            mine = row[members[a:b]] if b == a + 1 else np.sort(row[members[a:b]])
+            for value in mine[: 1 if heads else depth]:
+                if value < np.inf:
+                    ordered[count], group_of[count] = value, group
+                    count += 1
         raised[:] = 0
-        for j in range(depth):
-            chosen, value = _at_place(j, ordered, offsets[:-1], last, raised, at, values, names)
-            if chosen < 0:
-                break
+        near, limit = _nearest(ordered[:count], group_of[:count], raised, depth + MARGIN)
+        for j in range(min(depth, count)):
+            at = _at_place(j, ordered, group_of, raised, near, limit)
+            if at < 0:
+                near, limit = _nearest(ordered[:count], group_of[:count], raised, depth + MARGIN)
+                at = _at_place(j, ordered, group_of, raised, near, limit)
+            chosen = group_of[at]
             if kinds[chosen] < 0:
                 continue
+            value = ordered[at] + raised[chosen]
             if weights.size == 0:
-                weights_by_rules(kinds[chosen], *rules, *limits, ruled)
+                weights_by_rules(kinds[chosen], rules, limits, ruled)
                 own = ruled
             else:
                 own = weights[kinds[chosen]]
@@ -125,7 +104,7 @@ def raise_excluded(
                 if tracks[group] == tracks[chosen]:
                     if tracks[chosen] >= 0:
                         continue
-                    if kinds[group] == kinds[chosen] and ordered[offsets[group]] + raised[group] == value:
+                    if kinds[group] == kinds[chosen] and row[members[offsets[group]]] + raised[group] == value:
                         continue
                 raised[group] += own[kinds[group]] / (1 + j)
         for group in range(groups):

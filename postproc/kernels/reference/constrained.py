@@ -26,7 +26,7 @@ def camera_rules(
     out = direction * ((cam[0] < 0)[:, None] & same_side)
     for (left, right), weight in ((cam, camera), (group, grouped)):
         out = out + weight * ((left[:, None] == right) & (left >= 0)[:, None])
-    return out
+    return np.asarray(out, np.float64)
 
 
 def rerank_constrained(
@@ -53,8 +53,8 @@ def rerank_constrained(
         x, track = np.asarray(side["features"], np.float64), side["track"]
         own = [*side.values(), copies]
         itself = np.array([[all((a[i] == a[j]).all() for a in own) for j in range(len(x))] for i in range(len(x))])
-        both = ((part, part) for part in (side["cam"], side["group"], side["view"]))
-        penalty = camera_rules(*both, weight, group, direction, alike)
+        cams, groups, views = ([side[name]] * 2 for name in ("cam", "group", "view"))
+        penalty = camera_rules(cams, groups, views, weight, group, direction, alike)
         one = (track[:, None] == track) & (track >= 0)[:, None]
         s = x @ x.T
         if side is query:

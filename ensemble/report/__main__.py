@@ -1,0 +1,7 @@
+"""``python -m ensemble.report``: see :mod:`ensemble.report.command`."""
+
+from ensemble import errors
+from ensemble.report import command
+
+if __name__ == "__main__":
+    errors.main(command.main)

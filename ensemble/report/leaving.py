@@ -1,0 +1,64 @@
+"""What a recipe is worth without each of its models: measured after a short run, or read from an ablation."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ensemble.pipeline import Result
+from ensemble.plan import Plan
+from ensemble.protocols import Protocol
+
+SECONDS = 20.0  # that all runs without a model may take, guessed from the run itself
+FILE = "ablation.json"  # of ensemble.ablate --out
+WORDS = "without "
+
+Rows = tuple[Mapping[str, Any], ...]
+
+
+def measured(checked: Plan, protocol: Protocol, result: Result, memory: int | None) -> tuple[Rows, str]:
+    """A row for each model left out, and why there is none where that would take long."""
+    models = list(dict.fromkeys(model for chosen in checked.models for model in chosen))
+    if result.scores is None or len(models) < 2:
+        return (), ""
+    command = f"python -m ensemble.ablate with the same options and --out beside run.json writes {FILE}"
+    seconds = sum(line.seconds for line in result.lines[1:]) * len(models) + result.lines[0].seconds
+    if seconds > SECONDS or "distances" in checked.folder.columns:
+        return (
+            (),
+            f"Leaving out each model was not tried, since that would take long; {command}, which is shown here.",
+        )
+    from ensemble import ablate, io
+    from ensemble.memo import GIGABYTE, Memo
+    from ensemble.report.tables import RESAMPLES
+    from ensemble.variants import variants
+
+    others = [variant for variant in variants(checked) if _is_of(variant.what, models)]
+    read = io.read(checked.folder, checked.all_models, missing=checked.recipe.missing)
+    rows = ablate.ablate(
+        checked,
+        others,
+        {features.model: features for features in read},
+        protocol=protocol,
+        memo=Memo(memory // 4 if memory else GIGABYTE),
+        settings={"resamples": RESAMPLES},
+    )
+    table = [dict(zip(ablate.COLUMNS, values, strict=True)) for values in ablate.table(rows)]
+    return tuple(table[1:]), ""
+
+
+def found(folder: Path, record: Mapping[str, Any]) -> Rows:
+    """The rows of an ablation of the same recipe that lies in a run's folder; none where there is none."""
+    try:
+        content = json.loads((folder / FILE).read_text("utf-8"))
+        models = [model for chosen in record["models"] for model in chosen]
+        if content["recipe"] != record["recipe"]:
+            return ()
+        return tuple(row for row in content["rows"] if _is_of(str(row["what"]), models))
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
+
+
+def _is_of(what: str, models: list[str]) -> bool:
+    """Whether a variant is the recipe without one of the models; a variant may have several names."""
+    return any(what == f"{WORDS}{model}" or f"{WORDS}{model} = " in what for model in models)
