@@ -198,11 +198,8 @@ def execute(options: argparse.Namespace, checked: plan.Plan) -> int:
     written = results.write(out, checked, result, threads=options.threads or runtime.current().threads)
     print(results.score_text(result))
     if keeper:
-        limit = memory_limit(options)
-        with postproc.using(threads=options.threads, memory=limit):
-            written += command.write_run(
-                out, keeper, checked, result, protocol(options, checked.recipe), options, memory=limit
-            )
+        with postproc.using(threads=options.threads, memory=memory_limit(options)):
+            written += command.write_run(out, keeper, checked, result, protocol(options, checked.recipe), options)
     for path in written:
         print(path)
     return 0

@@ -414,4 +414,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin take the processors of the workers
     errors.main(main)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ensemble.report.kept import GOOD, UNKNOWN, Kept, Step
 
@@ -22,7 +21,11 @@ SCORES = {"mAP": 0.5, "rank1": 0.5, "rank5": 0.6, "rank10": 0.7, "mINP": 0.3, "c
 
 
 def step(
-    label: str, rows: np.ndarray, relation: np.ndarray | None = None, ap: Sequence[float] | None = None, after: int = -1
+    label: str,
+    rows: np.ndarray,
+    relation: np.ndarray | None = None,
+    ap: Sequence[float] | None = None,
+    after: int = -1,
 ) -> Step:
     """A ranking with distances 0.1, 0.2, … and, with ``ap``, scores."""
     rows = np.asarray(rows, np.int32)
@@ -52,7 +55,12 @@ def kept(steps: Sequence[Step], images: int, queries: Sequence[str] | None = Non
     return Kept(
         title=title,
         queries={"name": names, "pid": nq, "cam": nq % 3},
-        images={"name": [f"g{i}.png" for i in number], "pid": number // 2, "cam": number % 3, "track": number // 2},
+        images={
+            "name": [f"g{i}.png" for i in number],
+            "pid": number // 2,
+            "cam": number % 3,
+            "track": number // 2,
+        },
         steps=tuple(steps),
         record=record,
         unscored="" if record else "these images have no labels",
@@ -61,6 +69,18 @@ def kept(steps: Sequence[Step], images: int, queries: Sequence[str] | None = Non
 
 def draw(folder: Path, names: Sequence[str], size: tuple[int, int] = (32, 64)) -> None:
     """A picture of one colour for each name; the colour tells the number."""
+    from PIL import Image
+
     folder.mkdir(parents=True, exist_ok=True)
     for number, name in enumerate(names):
         Image.new("RGB", size, (number % 256, 40, 200)).save(folder / name)
+
+
+def noise(folder: Path, names: Sequence[str], size: tuple[int, int] = (64, 128)) -> None:
+    """Pictures that do not shrink much."""
+    from PIL import Image
+
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(0)
+    for name in names:
+        Image.fromarray(random.integers(0, 255, (16, 8, 3), dtype=np.uint8)).resize(size).save(folder / name)

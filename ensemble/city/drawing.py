@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FINE = 2  # drawn so much larger, for smooth edges
 HEIGHT = 96  # of a usual picture, in pixels
 AREA = 44_000  # the `quality` that gives this height
-TWINS = 3  # vehicles of about one make and colour
+TWINS = 2  # vehicles of about one make and colour
 
 Colour = tuple[float, float, float]
 PAINTS: tuple[Colour, ...] = (
@@ -133,7 +133,7 @@ def vehicle(seed: int, pid: int) -> Vehicle:
     """The vehicle of an identity; ``TWINS`` in a row are nearly alike."""
     family = _random(seed, 11, pid // TWINS)
     make = str(family.choice(list(MAKES)))
-    paint = np.array(PAINTS[family.integers(len(PAINTS))])
+    paint = np.array(PAINTS[family.integers(len(PAINTS))]) + family.normal(0, 0.06, 3)
     cargo = np.array(PAINTS[family.integers(4)]) if make in ("truck", "bus") else paint
     own = _random(seed, 12, pid)
     shade = own.normal(0, 0.02, 3) + own.normal(0, 0.02)
@@ -142,7 +142,7 @@ def vehicle(seed: int, pid: int) -> Vehicle:
         block = int(own.integers(len(MAKES[make])))
         face = str(own.choice(["left", "right", "left", "right", "top", "front", "rear"]))
         u, v = own.uniform(0.05, 0.7), own.uniform(0.1, 0.6)
-        size = own.uniform(0.08, 0.3), own.uniform(0.12, 0.35)
+        size = own.uniform(0.12, 0.4), own.uniform(0.2, 0.5)
         if own.random() < 0.3:
             u, size = 0.0, (1.0, own.uniform(0.06, 0.16))
         box = (u, v, min(u + size[0], 1.0), min(v + size[1], 1.0))
@@ -162,18 +162,18 @@ def camera(seed: int, cam: int) -> Camera:
     random = _random(seed, 13, cam)
     sun = random.normal(0, 1, 3)
     sun[2] = abs(sun[2]) + 1.0
-    warm = random.normal(0, 0.11)
-    gain = np.exp(random.normal(0, 0.14) + np.array([warm, random.normal(0, 0.04), -warm]))
-    grey = random.uniform(0.28, 0.55)
+    warm = random.normal(0, 0.04)
+    gain = np.exp(random.normal(0, 0.08) + np.array([warm, random.normal(0, 0.02), -warm]))
+    grey = random.uniform(0.35, 0.5)
     verge = np.array([[0.32, 0.42, 0.22], [0.55, 0.50, 0.42], [0.45, 0.45, 0.48], [0.62, 0.66, 0.72]])
     x, y, z = (sun / np.linalg.norm(sun)).tolist()
     return Camera(
-        azimuth=random.uniform(0, 2 * math.pi),
+        azimuth=0.6 * (1 if random.random() < 0.75 else -1) + random.normal(0, 0.2),
         elevation=random.uniform(0.18, 0.55),
         sun=(x, y, z),
         gain=_colour(gain),
-        gamma=float(np.exp(random.normal(0, 0.18))),
-        ambient=random.uniform(0.4, 0.65),
+        gamma=float(np.exp(random.normal(0, 0.1))),
+        ambient=random.uniform(0.5, 0.7),
         road=_colour(np.clip(grey + random.normal(0, 0.02, 3), 0, 1)),
         verge=_colour(verge[random.integers(len(verge))] * random.uniform(0.7, 1.1)),
         horizon=random.uniform(0.15, 0.5),
@@ -195,14 +195,14 @@ def draw(seed: int, row: int, pid: int, cam: int, moment: float, area: float) ->
 
     shown, eye, random = vehicle(seed, pid), camera(seed, cam), _random(seed, 14, row)
     passage = _random(seed, 15, pid, cam)
-    away = math.pi if passage.random() < 0.35 else 0.0  # the other lane
+    away = math.pi if passage.random() < 0.15 else 0.0  # the other lane
     azimuth = eye.azimuth + away + passage.normal(0, 0.12) + (moment - 0.5) * passage.uniform(0.2, 0.9)
     elevation = max(eye.elevation + (moment - 0.5) * 0.12, 0.08)
     shapes = list(_shapes(shown, azimuth, elevation, eye))
     points = np.concatenate([corners for corners, _ in shapes])
     low, high = points.min(axis=0), points.max(axis=0)
     height = round(float(np.clip(HEIGHT * math.sqrt(area / AREA), 40, 160)))
-    margin = random.uniform(0.0, 0.09, 4)  # a detector's box is never tight
+    margin = random.uniform(0.0, 0.06, 4)  # a detector's box is never tight
     span = (high - low) * (1 + margin[:2] + margin[2:])
     width = round(float(np.clip(height * span[0] / span[1], 0.6 * height, 2.2 * height)))
     scale = np.array([width, height]) * FINE / span

@@ -3,12 +3,13 @@
     keeping      what a run keeps of every step while it runs              -> Kept
     measuring    a step's curves and distributions, a block of queries at a time
     kept         that as a value and as a file, ``report.npz``
-    subject      what a report is about: one run, two runs, or a submission alone
+    submission   rank lists alone, and two runs brought together
+    leaving      what a recipe is worth without each model
     pictures     images found by name, made small, within a number of bytes
     plots        the curves, drawn by matplotlib in one style
-    tables       CSV, JSON, Markdown, LaTeX
+    tables       scores with intervals, what steps changed; CSV, JSON, Markdown, LaTeX
     page         the template filled in
-    strips       rank strips as PNG
+    figures, strips, tensorboard     the same as files for papers, rows of pictures, a log
 
 Everything but ``keeping``, ``measuring`` and ``kept`` needs the packages of the extra ``report``.
 """

@@ -83,8 +83,6 @@ def write_run(
     result: "Result",
     protocol: "Protocol",
     options: argparse.Namespace,
-    *,
-    memory: int | None,
 ) -> list[Path]:
     """Write ``report.npz`` and ``report.html`` beside what a run has left in ``out``; the paths."""
     from dataclasses import replace
@@ -93,7 +91,7 @@ def write_run(
     from ensemble.report.pictures import Album
 
     record = json.loads((out / "run.json").read_text("utf-8"))
-    rows, note = leaving.measured(checked, protocol, result, memory)
+    rows, note = leaving.measured(checked, protocol, result, bounded=options.memory is not None)
     if not rows:
         rows = leaving.found(out, record)
     seen = replace(keeper.kept(result, record), leave_out=rows, note="" if rows else note)

@@ -125,7 +125,7 @@ def write(path: Path, kept: Kept) -> None:
 def read(path: Path) -> Kept:
     """Read what :func:`write` wrote; InputError for anything else."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = dict(file)
         text = json.loads(arrays.pop("json").tobytes())
         if text["version"] != VERSION:

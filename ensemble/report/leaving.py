@@ -12,24 +12,26 @@ from ensemble.protocols import Protocol
 SECONDS = 20.0  # that all runs without a model may take, guessed from the run itself
 FILE = "ablation.json"  # of ensemble.ablate --out
 WORDS = "without "
+SAME = " = "  # between two names of a variant
 
 Rows = tuple[Mapping[str, Any], ...]
 
 
-def measured(checked: Plan, protocol: Protocol, result: Result, memory: int | None) -> tuple[Rows, str]:
-    """A row for each model left out, and why there is none where that would take long."""
+def measured(checked: Plan, protocol: Protocol, result: Result, *, bounded: bool) -> tuple[Rows, str]:
+    """A row for each model left out, and why there is none where that would take long.
+
+    bounded: the run had a limit of memory, which keeping all models for further runs would not keep.
+    """
     models = list(dict.fromkeys(model for chosen in checked.models for model in chosen))
     if result.scores is None or len(models) < 2:
         return (), ""
     command = f"python -m ensemble.ablate with the same options and --out beside run.json writes {FILE}"
     seconds = sum(line.seconds for line in result.lines[1:]) * len(models) + result.lines[0].seconds
-    if seconds > SECONDS or "distances" in checked.folder.columns:
-        return (
-            (),
-            f"Leaving out each model was not tried, since that would take long; {command}, which is shown here.",
-        )
+    if bounded or seconds > SECONDS or "distances" in checked.folder.columns:
+        why = "memory is limited" if bounded else "that would take long"
+        return (), f"Leaving out each model was not tried, since {why}; {command}, which is shown here."
     from ensemble import ablate, io
-    from ensemble.memo import GIGABYTE, Memo
+    from ensemble.memo import Memo
     from ensemble.report.tables import RESAMPLES
     from ensemble.variants import variants
 
@@ -40,11 +42,11 @@ def measured(checked: Plan, protocol: Protocol, result: Result, memory: int | No
         others,
         {features.model: features for features in read},
         protocol=protocol,
-        memo=Memo(memory // 4 if memory else GIGABYTE),
+        memo=Memo(),
         settings={"resamples": RESAMPLES},
     )
     table = [dict(zip(ablate.COLUMNS, values, strict=True)) for values in ablate.table(rows)]
-    return tuple(table[1:]), ""
+    return tuple(_named(row) for row in table[1:]), ""
 
 
 def found(folder: Path, record: Mapping[str, Any]) -> Rows:
@@ -54,11 +56,17 @@ def found(folder: Path, record: Mapping[str, Any]) -> Rows:
         models = [model for chosen in record["models"] for model in chosen]
         if content["recipe"] != record["recipe"]:
             return ()
-        return tuple(row for row in content["rows"] if _is_of(str(row["what"]), models))
+        return tuple(_named(row) for row in content["rows"] if _is_of(str(row["what"]), models))
     except (OSError, ValueError, KeyError, TypeError):
         return ()
 
 
 def _is_of(what: str, models: list[str]) -> bool:
     """Whether a variant is the recipe without one of the models; a variant may have several names."""
-    return any(what == f"{WORDS}{model}" or f"{WORDS}{model} = " in what for model in models)
+    return any(name == f"{WORDS}{model}" for name in what.split(SAME) for model in models)
+
+
+def _named(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The row by that of its names that says what is left out."""
+    names = [name for name in str(row["what"]).split(SAME) if name.startswith(WORDS)]
+    return {**row, "what": names[0] if names else row["what"]}

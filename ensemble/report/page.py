@@ -237,7 +237,8 @@ def _flow(recipe: Mapping[str, Any]) -> Data | None:
         boxes += [_box(use) for use in ([branch["join"]] if branch.get("join") else [])]
         boxes += [_box(use) for use in branch.get("steps") or []]
         models = [printable(str(model)) for model in branch.get("models") or []]
-        found.append({"name": branch.get("name", ""), "models": models, "boxes": boxes})
+        beside = list(dict.fromkeys(_beside(recipe.get("auxiliary")) + _beside(branch.get("auxiliary"))))
+        found.append({"name": branch.get("name", ""), "models": models, "beside": beside, "boxes": boxes})
     after = [
         _box(use) for use in [*([recipe["join"]] if recipe.get("join") else []), *(recipe.get("steps") or [])]
     ]
@@ -246,6 +247,16 @@ def _flow(recipe: Mapping[str, Any]) -> Data | None:
         "after": after,
         "end": f"first {recipe.get('top_k')} of every list",
     }
+
+
+def _beside(groups: Any) -> list[str]:
+    """The side models that steps look at, a list of names or named groups of them."""
+    if not isinstance(groups, Mapping):
+        groups = {"": groups or []}
+    found: list[str] = []
+    for group in groups.values():
+        found += group.get("models") or [] if isinstance(group, Mapping) else group
+    return [printable(str(model)) for model in found]
 
 
 def _box(use: Mapping[str, Any]) -> Data:
@@ -262,9 +273,12 @@ def _render(context: Data, data: Data, notes: Sequence[str]) -> bytes:
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_template), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
+        loader=jinja2.FunctionLoader(_template),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
         lstrip_blocks=True,
-    )  # fmt: skip
+    )
     environment.filters["percent"] = lambda value: "–" if value is None else f"{100 * value:.2f}"
     environment.filters["signed"] = lambda value: "–" if value is None else f"{100 * value:+.2f}"
     environment.filters["thousands"] = lambda value: f"{value:,}"

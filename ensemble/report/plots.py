@@ -180,7 +180,7 @@ def plots(kepts: Sequence[Kept]) -> list[Plot]:
 
 
 def svg(plot: Plot, number: int) -> str:
-    """A plot as an element of a page: no fixed size, colours from the page, a title for those who cannot see it."""
+    """A plot as an element of a page: no fixed size, colours from the page, a title for who cannot see it."""
     from markupsafe import escape
 
     with style():
@@ -281,8 +281,8 @@ def _about(lines: Named) -> str:
         if "threshold" in step.curves:
             fmr, threshold, recall, _ = step.curves["threshold"]
             parts.append(
-                f"{label}: a threshold of {threshold:.4g} accepts {fmr:.1%} of the wrong pairs and {recall:.1%} of "
-                "the right ones."
+                f"{label}: a threshold of {threshold:.4g} accepts {fmr:.1%} of the wrong pairs and {recall:.1%} "
+                "of the right ones."
             )
         beyond = int(step.curves["beyond"][1])
         if beyond:

@@ -12,6 +12,7 @@ BY_PREFIX = {
     "hog": "classical",
     "colour": "classical",
     "pixels": "classical",
+    "efficientnet_lite0": "efficientnet",
     "timm": "timm_models",
     "open_clip": "clip",
     "module": "own",

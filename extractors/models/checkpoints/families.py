@@ -9,7 +9,7 @@ from torch import nn
 
 from ensemble.errors import InputError
 from extractors.model import IMAGENET_MEAN, IMAGENET_STD
-from extractors.models.checkpoints import densenet, networks, osnet, resnet, vit
+from extractors.models.checkpoints import densenet, efficientnet, networks, osnet, resnet, vit
 from extractors.models.checkpoints.resnet import Shapes
 
 Options = Mapping[str, str]
@@ -194,8 +194,10 @@ def _mgn(shapes: Shapes, options: Options, spec: str) -> nn.Module:
 
 
 def _fgreid(shapes: Shapes, options: Options, spec: str) -> nn.Module:
+    found = resnet.plan(shapes, "base.")
+
     def trunk() -> nn.Module:
-        return resnet.ResNet(resnet.Plan(), resnet.Unsaid())
+        return resnet.ResNet(found, resnet.Unsaid())
 
     whole = _choice(spec, options, "minimum", {"image": False, "batch": True}, "image")
     return networks.TwoBranches(trunk, batch_minimum=whole)
@@ -215,8 +217,16 @@ def _resnet(shapes: Shapes, options: Options, spec: str) -> nn.Module:
 
 def _densenet(shapes: Shapes, options: Options, spec: str) -> nn.Module:
     found = densenet.plan(shapes, "base.")
+    fc = shapes.get("fc.0.weight", (0,))[0]
     classes, head = _classes(spec, shapes, options, "classifier")
-    return networks.Pooled(densenet.DenseNet(found, relu=True), found.out, classes=classes, head=head)
+    return networks.Pooled(densenet.DenseNet(found, relu=True), found.out, fc=fc, classes=classes, head=head)
+
+
+def _efficientnet_lite(shapes: Shapes, options: Options, spec: str) -> nn.Module:
+    found = efficientnet.plan(shapes, "base.")
+    classes, head = _classes(spec, shapes, options, "fc")
+    base = efficientnet.EfficientNetLite(found)
+    return networks.Pooled(base, found.head, classifier_name="fc", classes=classes, head=head)
 
 
 def _transreid(shapes: Shapes, options: Options, spec: str) -> nn.Module:
@@ -282,6 +292,7 @@ def _embedding(rows: int, options: Options, spec: str) -> int | None:
 
 _SE_AND_PLAIN = r"base\.(layer0\.)?conv1\.weight"
 _IN_STATISTICS = r".*\bIN\.running_(mean|var)$"  # of torch 0.3: never used
+_DOTTED = (r"(denselayer\d+\.(?:norm|conv))\.([12]\.)", r"\1\2")  # DenseNets of torch 0.3
 
 FAMILIES: dict[str, Family] = {
     "transreid": Family(
@@ -321,7 +332,7 @@ FAMILIES: dict[str, Family] = {
         ("tap", "head", *RESNET_OPTIONS),
         none_of=(r"cat_red_conv\.",),
         unused=rf"fc\.|{_IN_STATISTICS}",
-        renamed=((r"^(layer\d\.|features\.)", r"base.\1"),),
+        renamed=((r"^(layer\d\.|features\.)", r"base.\1"), _DOTTED),
         size=(288, 384),
     ),
     "pcb": Family(
@@ -345,6 +356,7 @@ FAMILIES: dict[str, Family] = {
         _ft_net_dense,
         ("tap", "last_stride"),
         unused=r"model\.classifier\.|classifier\.classifier\.",
+        renamed=(_DOTTED,),
     ),
     "fastreid": Family(
         "fast-reid's baseline",
@@ -383,7 +395,19 @@ FAMILIES: dict[str, Family] = {
         ("head",),
         none_of=(r"dim_red_conv\.",),
         unused=r"classifier\.",
-        renamed=((r"^features\.", "base.features."),),
+        renamed=((r"^features\.", "base.features."), _DOTTED),
+    ),
+    "efficientnet_lite": Family(
+        "EfficientNet-Lite (efficientnet_lite_pytorch)",
+        (r"_conv_stem\.weight", r"_blocks\.0\._depthwise_conv\.weight", r"_conv_head\."),
+        _efficientnet_lite,
+        ("head",),
+        none_of=(r"_blocks\.0\._se_reduce\.",),
+        unused=r"fc\.",
+        renamed=((r"^_(conv_stem|bn\d|blocks|conv_head)\.", r"base._\1."), (r"^_fc\.", "fc.")),
+        size=(224, 224),
+        mean=(127 / 255,) * 3,
+        std=(128 / 255,) * 3,
     ),
 }
 

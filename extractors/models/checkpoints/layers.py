@@ -27,12 +27,12 @@ class IBN(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.half = channels // 2
-        self.IN = nn.InstanceNorm2d(self.half, affine=True)
-        self.BN = nn.BatchNorm2d(channels - self.half)
+        self.first = channels // 2
+        self.IN = nn.InstanceNorm2d(self.first, affine=True)
+        self.BN = nn.BatchNorm2d(channels - self.first)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([self.IN(x[:, : self.half].contiguous()), self.BN(x[:, self.half :].contiguous())], 1)
+        return torch.cat([self.IN(x[:, : self.first].contiguous()), self.BN(x[:, self.first :].contiguous())], 1)
 
 
 class SqueezeConv(nn.Module):

@@ -37,7 +37,8 @@ def fill(
         if key not in wanted
     ]
     if problems:
-        head = f"{where}: wanted the {len(wanted)} keys below a {type(network).__name__}, found {len(problems)} that differ"
+        kind = type(network).__name__
+        head = f"{where}: wanted the {len(wanted)} keys of a {kind}, found {len(problems)} that differ"
         refuse_if_any([f"{head}{hint}", *problems])
     ready = {key: state[key].to(torch.float32) for key in wanted}
     for key in network.state_dict():

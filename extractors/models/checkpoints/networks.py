@@ -1,8 +1,9 @@
 """Backbones with the heads of the code bases that trained them: what goes in and out at test time.
 
-Parameter names as in the original of each class, so that their checkpoints fit; layers that only training needs are
-left out. Outputs: ``""`` the feature, not normalised unless the original does it inside the model; ``"parts"``;
-softmax heads under the name that the user gave.
+Parameter names as in the original of each class, so that its checkpoints fit; layers that only training needs
+are left out. Outputs: ``""`` the feature, not normalised unless the original does it inside the model;
+``"parts"``; softmax heads under the name that the user gave. Outputs equal to the published formulas on random
+weights; no trained checkpoint was at hand.
 """
 
 from collections.abc import Callable
@@ -75,7 +76,7 @@ class FastReidHeads(nn.Module):
 
 
 class FastReid(nn.Module):
-    """fast-reid's baseline. At test time it always hands out what comes after the neck; ``after`` False: before."""
+    """fast-reid's baseline. At test time its own hands out what comes after the neck; ``after`` False: before."""
 
     def __init__(self, backbone: nn.Module, heads: FastReidHeads, *, after: bool) -> None:
         super().__init__()
@@ -118,7 +119,7 @@ class Reduced(nn.Module):
 
 
 class ClassBlock(nn.Module):
-    """layumi's bottleneck: linear layer (``linear`` 0: none) and batch normalization; the classifier is dropped."""
+    """layumi's bottleneck: linear layer (``linear`` 0: none) and batch normalization, without the classifier."""
 
     def __init__(self, width: int, linear: int) -> None:
         super().__init__()
@@ -136,15 +137,19 @@ class FtNet(nn.Module):
         super().__init__()
         self.after = after
         self.model = model
-        self.classifier = ClassBlock(width, linear) if after else nn.Identity()
+        self.classifier = ClassBlock(width, linear)
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        return {"": self.classifier(self.model(x).mean((2, 3)))}
+        pooled = self.model(x).mean((2, 3))
+        return {"": self.classifier(pooled) if self.after else pooled}
 
 
 class Pcb(nn.Module):
-    """layumi's PCB at test time: six horizontal stripes of the last map, as ``parts`` (n, 6, 2048) and, one channel
-    after the other as its own file has them, as the feature (n, 12288). Neither is normalised."""
+    """layumi's PCB at test time: the means of six horizontal stripes of the last map.
+
+    ``parts`` is (n, 6, 2048), the feature (n, 12288) one channel after the other, as its own files have them.
+    Neither is normalised.
+    """
 
     def __init__(self, model: nn.Module, stripes: int) -> None:
         super().__init__()
@@ -157,10 +162,10 @@ class Pcb(nn.Module):
 
 
 class Mgn(nn.Module):
-    """The MGN of the AI City 2020 team: three branches from the third stage on, means of maps and of their stripes.
+    """The MGN of the AI City 2020 team: three branches from the third stage on, means of maps and stripes.
 
-    The feature is the unit vector of the three global reductions and the middle third's; ``parts`` are the five
-    reduced stripes (halves, then thirds). A fourth branch, left and right, is trained and not used at test.
+    The feature is the unit vector of the three global reductions and the middle third's; ``parts`` are the
+    five reduced stripes (halves, then thirds). A fourth branch, left and right, is not used at test.
     """
 
     def __init__(self, plan: resnet.Plan, reduced: int) -> None:

@@ -2,7 +2,7 @@
 
 Source: Zhou et al., "Omni-Scale Feature Learning for Person Re-Identification", ICCV 2019, and "Learning
 Generalisable Omni-Scale Representations", TPAMI 2021. Parameter names as in torchreid. Its trained x0_25 gives the
-outputs of the original (tests); of the others, numbers of parameters and names are tested.
+outputs of the original (tests), all others those of torchreid on random weights.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,7 @@
 """Checkpoint files as tensors by key, without running anything that is in them."""
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,7 +15,7 @@ BESIDE = ("n_averaged",)  # of averaged models
 
 
 def read_state(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a checkpoint, wrappers (``state_dict``, ``model``, ``net``) and prefixes of all keys taken off.
+    """The tensors of a checkpoint, wrappers (``state_dict``, ``model``, …) and prefixes of all keys taken off.
 
     Files of Python 2 and of torch before 1.6 too; ``.safetensors`` as well.
     Raises: InputError for what is no checkpoint, or needs more than tensors to load.
@@ -27,7 +28,7 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
             break
         wrapped.append(inside[0])
         content = content[inside[0]]
-    if not isinstance(content, Mapping) or not content:
+    if not isinstance(content, Mapping) or not any(isinstance(value, torch.Tensor) for value in content.values()):
         raise InputError(
             [f"{path}: wanted a state dict, found {_kind(content)}; save model.state_dict() in its place"]
         )
@@ -59,15 +60,15 @@ def _load(path: Path) -> object:
             from safetensors.torch import load_file
 
             return load_file(path)
-        # latin1 concerns strings of Python 2 alone, and can read them all
-        return torch.load(path, map_location="cpu", weights_only=True, encoding="latin1")
+        with warnings.catch_warnings():
+            # the encoding is that of Python 2's strings, and does work with weights_only
+            warnings.filterwarnings("ignore", "pickle_load_args only works", UserWarning)
+            return torch.load(path, map_location="cpu", weights_only=True, encoding="latin1")
     except pickle.UnpicklingError as error:
         raise InputError([_refused(path, str(error))]) from None
     except Exception as error:  # RuntimeError, EOFError, KeyError, SafetensorError, …: as the file is broken
         reason = printable((str(error).strip() or type(error).__name__).splitlines()[0])
-        raise InputError(
-            [f"{path}: wanted a checkpoint of torch, found one that cannot be read ({reason})"]
-        ) from None
+        raise InputError([f"{path}: wanted a checkpoint, found what torch cannot read ({reason})"]) from None
 
 
 def _refused(path: Path, message: str) -> str:
@@ -76,7 +77,7 @@ def _refused(path: Path, message: str) -> str:
     line = next((line for line in message.splitlines() if any(mark in line for mark in marks)), message.strip())
     reason = printable(line.split(" was not an allowed")[0].strip(), 160) or "its pickle"
     return (
-        f"{path}: wanted tensors only, found a file that has Python build other things ({reason}); if you trust it, "
+        f"{path}: wanted tensors only, found a file that makes Python build more ({reason}); if you trust it, "
         f"load it once where it was made, and torch.save(model.state_dict(), ...)"
     )
 
