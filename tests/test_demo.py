@@ -345,7 +345,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("drawn") / "city"
     from ensemble.city import traffic
 
-    small = traffic.Size(vehicles=5, cameras=4, tracks=8, gallery=40, queries=6, width=8, learners=2, passes=2)
+    small = traffic.Size(vehicles=12, cameras=4, tracks=18, gallery=200, queries=6, width=8, learners=12, passes=2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(traffic.SIZES, "small", small)
         make(path, images=True)
@@ -355,7 +355,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_pictures_lie_as_the_challenge_has_them(pictures: Path) -> None:
     found = files(pictures)
     assert {f"image_query/{row:06d}.jpg" for row in range(1, 7)} < found
-    assert {f"image_test/{row:06d}.jpg" for row in range(1, 41)} < found
+    assert {f"image_test/{row:06d}.jpg" for row in range(1, 201)} < found
     rest = {name for name in found if "/" not in name}
     assert rest == {
         *("name_query.txt", "name_test.txt", "query.csv", "gallery.csv", "test_track_id.txt"),
