@@ -330,8 +330,17 @@ def test_weights_of_parts(images, tmp_path, monkeypatch):
     np.savez(tmp_path / "weights.npz", **content)
     found = problems(
         dump.main,
-        ["--images", str(images), "--out", str(out), *HOG, "--parts", "sum", "--part-weights"]
-        + [str(tmp_path / "weights.npz")],
+        [
+            "--images",
+            str(images),
+            "--out",
+            str(out),
+            *HOG,
+            "--parts",
+            "sum",
+            "--part-weights",
+            str(tmp_path / "weights.npz"),
+        ],
     )
     assert "wanted .npz with SIDE" in found[0]
 
@@ -348,8 +357,15 @@ def test_every_problem_at_once(images, tmp_path):
             "0",
             "--scales",
             "0,x",
-        ]
-        + ["--model", "hog:0", "--model", "none.onnx", "--model", "what", "--resize", "big"],
+            "--model",
+            "hog:0",
+            "--model",
+            "none.onnx",
+            "--model",
+            "what",
+            "--resize",
+            "big",
+        ],
     )
     text = "\n".join(found)
     for piece in ("--batch", "--scales", "hog:CELL", "none.onnx", "what: wanted a model", "--resize", "gallery"):
@@ -417,3 +433,12 @@ def test_one_colour_is_no_row_of_zeros_for_pixels(tmp_path, capsys):
     run(images, tmp_path / "out", *HOG, "--model", "pixels")
     assert "hog: only zeros for query 000001.png" in capsys.readouterr().out
     assert np.load(tmp_path / "out" / "pixels.npz")["query"][0].any()
+
+
+def test_handwriting_from_pictures_to_the_ranking(shared, tmp_path):
+    """Real images: HOG at two scales and pixels alone, joined, and re-ranked."""
+    from bench.characters import run as characters
+
+    found = characters(shared / "omniglot_small1.npz", tmp_path)
+    for name, level in (("hog4", 0.53), ("hog8", 0.48), ("pixels", 0.38), ("baseline", 0.52), ("default", 0.68)):
+        assert found[name] == pytest.approx(level, abs=0.02), name

@@ -14,7 +14,7 @@ from tests.pictures import picture, save
 
 
 def test_uniform_by_hand():
-    """100 frames, 32 wanted: 28 of the first 84, 4 of the last 16; clips of 5, the last filled with its own two."""
+    """100 frames, 32 wanted: 28 of the first 84, 4 of the last 16; clips of 5, the last filled by its own."""
     found = clips("a", 100, Clips("uniform", 5, 32))
     assert len(found) == 7
     frames = [place for clip in found for place in clip][:32]
