@@ -2,9 +2,10 @@
 
     python -m bench.characters PATH/omniglot_small1.npz
 
-Writers 1 to 3 are the queries, the others the gallery. The characters are written as PNG, shifted to their centre of
-mass, scaled by their second moment and blurred a little (a stroke one pixel wide matches nothing but itself);
-``extractors.dump`` describes them by HOG at two scales and by pixels, ``ensemble.run`` joins and re-ranks.
+Writers 1 to 3 are the queries, the others the gallery. The characters are written as PNG, shifted to their
+centre of mass, scaled by their second moment and blurred a little (a stroke one pixel wide matches nothing but
+itself); ``extractors.dump`` describes them by HOG at two scales and by pixels, ``ensemble.run`` joins and
+re-ranks.
 """
 
 import json

@@ -2,10 +2,10 @@
 
     python -m bench.extract MODEL.onnx [--images 512] [--pairs 5]
 
-Bare: open with Pillow, resize, normalise, run in batches of 32, one process. Wrapper: ``extractors.extract`` with the
-same model, batch and views, reading in the same process, its pieces and files written as always. Each pair runs both
-ways in turn; told is the median of the ratios, in seconds of the processor, which other programs disturb less than
-the clock, and by the clock; and what reading in worker processes changes by the clock.
+Bare: open with Pillow, resize, normalise, run in batches of 32, one process. Wrapper: ``extractors.extract``
+with the same model, batch and views, reading in the same process, its pieces and files written as always. Each
+pair runs both ways in turn; told is the median of the ratios, in seconds of the processor, which other programs
+disturb less than the clock, and by the clock; and what reading in worker processes changes by the clock.
 """
 
 import argparse
@@ -91,10 +91,12 @@ def main() -> None:
             faster = np.array(with_workers) / np.array(alone)
             clock, processor = (100 * (median(ratios[:, column]) - 1) for column in (0, 1))
             rate = given.images / median(seconds[0] for seconds in alone)
+            name = f"{model.name}{' with flip' if flip else ''}"
+            pairs = ", ".join(f"{ratio:.3f}" for ratio in ratios[:, 1])
             print(
-                f"{model.name}{' with flip' if flip else ''}: bare {rate:.0f} images/s; wrapper {processor:+.1f} % "
-                f"of the processor (pairs {', '.join(f'{r:.3f}' for r in ratios[:, 1])}), {clock:+.1f} % by the "
-                f"clock; with 2 workers {100 * (median(faster[:, 0]) - 1):+.1f} % by the clock"
+                f"{name}: bare {rate:.0f} images/s; wrapper {processor:+.1f} % "
+                f"of the processor (pairs {pairs}), {clock:+.1f} % by the clock; "
+                f"with 2 workers {100 * (median(faster[:, 0]) - 1):+.1f} % by the clock"
             )
 
 

@@ -150,9 +150,10 @@ def test_efficientnet_lite0_knows_a_cat():
     from extractors.views import Views, features
 
     cat = np.asarray(Image.fromarray(data.chelsea()[:, 75:375]).resize((224, 224), Image.Resampling.BICUBIC))
-    model = load("efficientnet_lite0", tap="logits", device="cpu")
-    assert int(features(model, cat[None, None], Views())[""].argmax()) in (281, 282, 285)
-    pooled = load("efficientnet_lite0", device="cpu")
-    found = features(pooled, cat[None, None], Views(scales=(0.5, 1)))
+    model = load("efficientnet_lite0", head="imagenet", device="cpu")
+    found = features(model, cat[None, None], Views())
+    assert int(found["imagenet"].argmax()) in (281, 282, 285)
+    assert found[""].shape == (1, 1280)
+    found = features(load("efficientnet_lite0", device="cpu"), cat[None, None], Views(scales=(0.5, 1)))
     assert found[""].shape == (1, 1280)
     assert problems(load, "efficientnet_lite0", tap="x")

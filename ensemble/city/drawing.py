@@ -1,9 +1,10 @@
 """Pictures of a made-up city's vehicles: what cameras at the road would have cropped, drawn with Pillow.
 
 A vehicle is a few boxes in space, with glass, wheels, lights and markings on their faces; a camera has a
-direction, a height, a light, colours and a sharpness of its own. What makes real pictures hard is planted: vehicles
-of one make and colour that differ in markings alone, markings on one side only, sides that a camera never sees, tinted light,
-backgrounds that say more of the camera than of the vehicle, other things in front, blur, noise and JPEG.
+direction, a height, a light, colours and a sharpness of its own. What makes real pictures hard is planted:
+vehicles of one make and colour that differ in markings alone, markings on one side only, sides that a camera
+never sees, tinted light, backgrounds that say more of the camera than of the vehicle, other things in front,
+blur, noise and JPEG.
 
 All of it is drawn from numbers; there is no picture to license.
 """

@@ -26,6 +26,8 @@ BY_SUFFIX = {
     ".pth": "checkpoints",
     ".tar": "checkpoints",
     ".pkl": "checkpoints",
+    ".ckpt": "checkpoints",
+    ".safetensors": "checkpoints",
 }
 
 
