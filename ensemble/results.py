@@ -39,9 +39,7 @@ def _write_text(path: Path, text: str) -> None:
         stream.write(text)
 
 
-def write_submission(
-    out: Path, used: Recipe, result: Result, sets: Callable[[], list[FeatureSet]] = list
-) -> Path:
+def write_submission(out: Path, used: Recipe, result: Result, sets: Callable[[], list[FeatureSet]] = list) -> Path:
     """What the recipe names, or ``ranking.csv`` where the images or this machine do not allow that.
 
     ``sysu`` takes features instead of a ranking: ``sets`` reads those of every model, six files each.
