@@ -11,7 +11,7 @@ here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 . "$here/environment.sh"
 
 pictures() {
-    make_environment "[images]"
+    make_environment "[images,report]"
     images="$here/runs/images/city"
     case "${1:-}" in
     "" | -*) "$python" -m ensemble.demo "$images" --images ;;
@@ -22,7 +22,8 @@ pictures() {
     fi
     "$python" -m extractors.dump --images "$images" --out "$here/runs/images/features" --flip mean --l2 each \
         --model colour:8,stripes=1 --model hog:16,size=96x128 --model pixels,size=12x16 "$@"
-    exec "$python" -m ensemble.run --features "$here/runs/images/features" --recipe structure --out "$here/runs/images"
+    exec "$python" -m ensemble.run --features "$here/runs/images/features" --recipe structure --out "$here/runs/images" \
+        --report --images "$images"
 }
 
 if [ "${1:-}" = --images ]; then
