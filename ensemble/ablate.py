@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import postproc
-from ensemble import compare, errors, io, run, statistics
+from ensemble import compare, errors, inputs, io, statistics
 from ensemble.errors import InputError, printable
 from ensemble.features import FeatureSet
 from ensemble.memo import GIGABYTE, Memo
@@ -46,12 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     options = parser().parse_args(arguments)
     settings = compare.read_settings(options)
-    plan = run.prepare(options)
+    plan = inputs.prepare(options)
     if not {"query_pid", "gallery_pid"} <= plan.folder.columns:
         raise InputError(
             [f"{plan.folder.path}: wanted labels, found none; give query.csv and gallery.csv a pid column"]
         )
-    limit, protocol = run.memory_limit(options), run.protocol(options, plan.recipe)
+    limit, protocol = inputs.memory_limit(options), inputs.protocol(options, plan.recipe)
     others = variants(plan)
     with postproc.using(threads=options.threads, memory=limit):
         sets = None
@@ -93,7 +93,7 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="python -m ensemble.ablate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    run.add_inputs(p)
+    inputs.add_options(p)
     p.add_argument("--csv", type=Path, metavar="FILE", help="write the table")
     p.add_argument("--out", type=Path, metavar="DIR", help="write ablation.csv and ablation.json")
     p.add_argument("--json", action="store_true", help="print everything as JSON and nothing else on stdout")

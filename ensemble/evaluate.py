@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 
-from ensemble import errors, multi_query, results, run
+from ensemble import errors, inputs, multi_query, results, run
 from ensemble.errors import InputError
 from ensemble.protocols import PROTOCOLS, SOURCES
 from ensemble.scores.values import RANKS
@@ -15,7 +15,7 @@ from ensemble.scores.values import RANKS
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     p = argparse.ArgumentParser(prog="python -m ensemble.evaluate", description=__doc__)
-    run.add_inputs(p)
+    inputs.add_options(p)
     p.set_defaults(recipe="baseline")
     p.add_argument(
         "--ranks", type=int, nargs="+", default=list(RANKS), metavar="K", help="places of the CMC to print"
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise InputError(["--features: wanted a folder with feature files, found nothing; see --help"])
     if min(options.ranks) < 1:
         raise InputError([f"--ranks: wanted places from 1, found {min(options.ranks)}"])
-    checked = run.prepare(options)
+    checked = inputs.prepare(options)
     with redirect_stdout(sys.stderr if options.json else sys.stdout):
         sets = multi_query.read(checked) if options.multi_query else None
         result = run.walk(options, checked, sets)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble import errors, fusion, io, pipeline, plan, run, steps
+from ensemble import errors, fusion, inputs, io, pipeline, plan, steps
 from ensemble.errors import InputError
 from ensemble.features import FeatureSet
 from ensemble.open_set import Rates, different_pairs, rates, thresholds_among
@@ -50,7 +50,7 @@ class Fitted:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     p = argparse.ArgumentParser(prog="python -m ensemble.thresholds", description=__doc__)
-    run.add_inputs(p)
+    inputs.add_options(p)
     p.set_defaults(recipe="baseline")
     p.add_argument("--fmr", type=float, nargs="+", default=[0.01], metavar="RATE", help="false-match rates")
     p.add_argument("--folds", type=int, default=FOLDS, metavar="N", help="parts of the identities without train")
@@ -58,9 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     p.add_argument("--json", action="store_true", help="print JSON and nothing else on stdout")
     options = p.parse_args(arguments)
     _check(options)
-    checked = run.prepare(options)
-    protocol = run.protocol(options, checked.recipe)
-    with using(threads=options.threads, memory=run.memory_limit(options)):
+    checked = inputs.prepare(options)
+    protocol = inputs.protocol(options, checked.recipe)
+    with using(threads=options.threads, memory=inputs.memory_limit(options)):
         found = fit(checked, protocol, options.fmr, folds=options.folds, seed=options.seed)
     print(json.dumps(as_json(found, protocol)) if options.json else text(found, protocol))
     return 0

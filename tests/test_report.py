@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import ensemble.report as package
-from ensemble import ablate, run
+from ensemble import ablate, inputs, run
 from ensemble.pipeline import Run
 from ensemble.protocols import Protocol
 from ensemble.report import figures, kept, leaving, measuring, page, pictures, strips, submission, tables
@@ -318,7 +318,7 @@ def test_memory_of_what_is_kept_is_bounded(monkeypatch, town):
     monkeypatch.setattr("ensemble.report.keeping.BYTES", 1)
     keeper = Keeper()
     options = run.parser().parse_args(["--features", str(town), "--recipe", "baseline"])
-    Run(run.prepare(options), lambda line: None, watch=keeper)()
+    Run(inputs.prepare(options), lambda line: None, watch=keeper)()
     assert {step.rows.shape[1] for step in keeper.steps} == {10}
 
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ensemble import errors, report
+from ensemble import errors, inputs, report
 from ensemble.errors import InputError
 
 if TYPE_CHECKING:
@@ -150,9 +150,7 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _size(options: argparse.Namespace) -> int:
-    from ensemble.run import bytes_of
-
-    return bytes_of("--report-size", options.report_size)
+    return inputs.bytes_of("--report-size", options.report_size)
 
 
 def _kepts(options: argparse.Namespace) -> "list[Kept]":

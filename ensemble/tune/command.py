@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ensemble import errors, io, joins, plan, results, run, steps
+from ensemble import errors, inputs, io, joins, plan, results, steps
 from ensemble.errors import InputError
 from ensemble.features import FeatureSet
 from ensemble.tune import advice, folds, honest, space, trials, unlabelled
@@ -33,14 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.features is None:
         raise InputError(["--features: wanted a folder with feature files, found nothing; see --help"])
     _refuse_numbers(options)
-    checked = run.prepare(options)
+    checked = inputs.prepare(options)
     return guess(options, checked) if options.unlabelled else search(options, checked)
 
 
 def parser() -> argparse.ArgumentParser:
     """The options, most of them shared with ``ensemble.run``."""
     p = argparse.ArgumentParser(prog="python -m ensemble.tune", description=__doc__)
-    run.add_inputs(p)
+    inputs.add_options(p)
     p.add_argument("--objective", default="mAP", metavar="NAME[@K]",
                    help=f"what to raise: {', '.join(trials.OBJECTIVES)}, mAP@100 (default: mAP)")  # fmt: skip
     p.add_argument("--search", nargs="+", action="extend", default=[], metavar="STEP[.SETTING[=VALUES]]",
@@ -118,7 +118,7 @@ def prepare(options: argparse.Namespace, checked: plan.Plan) -> Task:
     split = folds.split(first["query_pid"], first["gallery_pid"], folds=options.folds, seed=options.seed)
     for line in advice.warnings(checked.recipe, advice.positives(first)):
         print(line, file=sys.stderr)
-    protocol = run.protocol(options, checked.recipe)
+    protocol = inputs.protocol(options, checked.recipe)
     if wanted.top_k is not None:
         protocol = replace(protocol, top_k=wanted.top_k)
     about = {
@@ -132,7 +132,7 @@ def prepare(options: argparse.Namespace, checked: plan.Plan) -> Task:
         + [f"{join.name}.weights times {join.low:g} to {join.high:g}" for join in searched.joins if join.low],
         "models": "all" if options.all_models else "greedy selection",
     }
-    limit = run.memory_limit(options)
+    limit = inputs.memory_limit(options)
     bench = trials.Bench(
         folder,
         trials.parts(sets, split),
