@@ -118,6 +118,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     try:
         made = make(folder, **settings)
+    except InputError:
+        raise
     except ValueError as error:
         raise InputError([f"--{error}; give another number"]) from None
     print(f"synthetic data, not real: {_counts(made)}")

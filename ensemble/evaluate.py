@@ -16,7 +16,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     p = argparse.ArgumentParser(prog="python -m ensemble.evaluate", description=__doc__)
     inputs.add_options(p)
-    p.set_defaults(recipe="baseline")
     p.add_argument(
         "--ranks", type=int, nargs="+", default=list(RANKS), metavar="K", help="places of the CMC to print"
     )
@@ -34,11 +33,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name, protocol in PROTOCOLS.items():
             print(f"{name}: {protocol.describe()}\n    {SOURCES[name]}")
         return 0
-    if options.features is None:
-        raise InputError(["--features: wanted a folder with feature files, found nothing; see --help"])
     if min(options.ranks) < 1:
         raise InputError([f"--ranks: wanted places from 1, found {min(options.ranks)}"])
+    options.recipe = options.recipe or ("baseline" if options.rankings is None else None)
     checked = inputs.prepare(options)
+    if not {"query_pid", "gallery_pid"} <= checked.folder.columns:
+        where = f"{checked.folder.path}: no scores: these images have no labels"
+        raise InputError([f"{where} (a pid column in query.csv and gallery.csv)"])
     with redirect_stdout(sys.stderr if options.json else sys.stdout):
         sets = multi_query.read(checked) if options.multi_query else None
         result = run.walk(options, checked, sets)

@@ -115,7 +115,7 @@ def _check_flow(plan: Plan, problems: list[str]) -> Recipe:
         state = Reached(set(known))
         each = _check_steps(branch.each, state, known, groups, folder, problems)
         if branch.join:
-            _check_join(branch.join, len(models), [state] * len(models), state, problems)
+            _check_join(branch.join, len(models), [state] * len(models), state, recipe.missing, problems)
         elif len(models) > 1:
             problems.append(
                 f"{branch.where}: wanted a join for {len(models)} models, found none; "
@@ -138,7 +138,8 @@ def _check_flow(plan: Plan, problems: list[str]) -> Recipe:
                 'add join = { use = "weighted_sum" }'
             )
     if recipe.join:
-        _check_join(recipe.join, len(recipe.branches), reached, state, problems)
+        apart = "keep" if any(branch.only for branch in recipe.branches) else recipe.missing
+        _check_join(recipe.join, len(recipe.branches), reached, state, apart, problems)
     after = _check_steps(recipe.steps, state, known, plan.common, folder, problems)
     if not {"distances", "nearest"} & state.names:
         problems.append(
@@ -346,8 +347,13 @@ def _auxiliary(use: Use, groups: Mapping[str, Group], folder: Folder) -> set[str
     return {"query_aux", "gallery_aux"} | ({"train_aux"} if folder.learns.issuperset(models) else set())
 
 
-def _check_join(use: Use, count: int, parts: Sequence[Reached], state: Reached, problems: list[str]) -> None:
-    """Does the join exist, do its settings fit, have the parts what it joins? Moves ``state`` on."""
+def _check_join(
+    use: Use, count: int, parts: Sequence[Reached], state: Reached, lack: str, problems: list[str]
+) -> None:
+    """Does the join exist, do its settings fit, have the parts what it joins? Moves ``state`` on.
+
+    ``lack``: what the recipe does with images that a part does not know.
+    """
     if use.name not in joins.names():
         problems.append(
             f"{use.where}: wanted one of {', '.join(joins.names())}, "
@@ -364,6 +370,12 @@ def _check_join(use: Use, count: int, parts: Sequence[Reached], state: Reached, 
             problem = fusion.units_problem([part.unit for part in parts], use.name, use.settings)
         if problem:
             problems.append(f"{use.where} ({use.name}), {problem}")
+        given = {**joins.settings(use.name), **use.settings}.get("missing")
+        if lack == "keep" and given == "refuse" and use.name in fusion.AFTER and count > 1:
+            problems.append(
+                f"{use.where} ({use.name}), missing: wanted what a pair means that a part does not know, as the "
+                f'recipe keeps such images, found none; write join = {{ use = "{use.name}", missing = "…" }}'
+            )
     if use.name not in fusion.BEFORE:
         state.names -= set(SIDES)
         state.kept = set()

@@ -48,7 +48,7 @@ DRAWS = {
     "query": "of each identity for each query (CMC only)",
 }
 NO_CAMERAS = "no cameras given: nothing removed for the camera"
-NO_TRACKS = "no tracks given: every image is a track"
+NO_TRACKS = "no tracks of queries or gallery given: there every image is a track"
 NO_OWN = "unknown which gallery image is the query's own: none removed"
 
 

@@ -58,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     p.add_argument("--json", action="store_true", help="print JSON and nothing else on stdout")
     options = p.parse_args(arguments)
     _check(options)
+    if options.rankings is not None:
+        raise InputError(["--rankings: wanted --features, since places are no distances, found rank lists"])
     checked = inputs.prepare(options)
     protocol = inputs.protocol(options, checked.recipe)
     with using(threads=options.threads, memory=inputs.memory_limit(options)):

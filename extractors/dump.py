@@ -4,8 +4,8 @@
     python -m ensemble.run --features features/
 
 The folder holds ``query`` and ``gallery`` folders under any of the usual names; --query and --gallery name them,
-or lists. A run that was killed goes on where it was, a finished one is not done again. Exit status 0, or 2 where
-it could not be done.
+or lists. A run that was killed goes on where it was, a finished one is not done again. Exit status 0; 1 where
+features of zeros came out, as of black images; 2 where it could not be done.
 """
 
 import argparse
@@ -59,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from extractors.loader import loader
 
     left: dict[str, dict[str, str]] = {}
+    empty: list[str] = []
     workers = given.workers if given.workers is not None else min(os.cpu_count() or 1, 8)
     with loader(workers) as pool:
         for model, loading in loaded:
@@ -67,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for side, broken in done.broken.items():
                 left.setdefault(side, {}).update(broken)
             _tell(model.name, done)
+            empty += done.empty
     kept = {
         side: [row for row, name in enumerate(of.names) if name not in left.get(side, {})]
         for side, of in rows.items()
@@ -79,6 +81,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for broken in left.values():
         for why in broken.values():
             print(f"left out: {why}")
+    if empty:
+        names = examples(list(dict.fromkeys(empty)))
+        print(f"not ready: {names} have only zeros, which ensemble.run refuses; leave them or the model out")
+        return 1
     print(f"next: python -m ensemble.run --features {given.out}")
     return 0
 
@@ -337,7 +343,7 @@ def _tell(name: str, done: "Done") -> None:
     rate = done.images / done.seconds if done.seconds else 0
     print(f"{name}: {done.images} images x {done.width}, {done.seconds:.1f} s ({rate:.0f} images/s), {files}")
     if done.empty:
-        print(f"{name}: only zeros for {examples(done.empty)}; ensemble.run will refuse them")
+        print(f"{name}: only zeros for {examples(done.empty)}, as of an image of one colour")
 
 
 def _parser() -> argparse.ArgumentParser:

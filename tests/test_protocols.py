@@ -52,7 +52,7 @@ def test_what_was_not_given_is_said() -> None:
     far = np.zeros((1, 2), np.float32)
     labels = [7], [7, 8]
     assert (
-        "no tracks given: every image is a track"
+        "no tracks of queries or gallery given: there every image is a track"
         in score(far, *labels, protocol=PROTOCOLS["veri_track"]).describe()
     )
     assert "none removed" in score(far, *labels, protocol=PROTOCOLS["vehicleid"]).describe()

@@ -295,7 +295,7 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path):
 
 def test_the_report_of_an_earlier_run_is_refused(town, tmp_path):
     options = ["--features", str(town), "--recipe", "baseline", "--out", str(tmp_path)]
-    assert "wanted report.npz of a run" in problems(main, [str(tmp_path)])[0]
+    assert "found no run.json; give what --out named" in problems(main, [str(tmp_path)])[0]
     assert run.main([*options, "--report"]) == 0
     assert run.main([*options, "--set", "distances.metric=euclidean"]) == 0
     assert "found that of an earlier one" in problems(main, [str(tmp_path)])[0]

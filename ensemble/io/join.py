@@ -243,4 +243,4 @@ def _check(model: str, sides: dict[str, Block]) -> None:
         arrays[side] = block.rows
         names = block.names or [str(row) for row in range(len(block.rows))]
         tables[f"{side}_table"] = pd.DataFrame({"name": names})
-    FeatureSet(model=model, **arrays, **tables)
+    FeatureSet(model=model, **arrays, **tables, auxiliary=is_side(model))

@@ -174,8 +174,15 @@ def _of_run(folder: Path) -> "Kept":
     from ensemble.report import kept, leaving
 
     path = folder / kept.FILE
+    if not folder.is_dir():
+        raise InputError([f"{folder}: wanted the folder of a run, found no such folder; check the path"])
+    if not path.is_file() and not (folder / "run.json").is_file():
+        raise InputError([f"{folder}: wanted the folder of a run, found no run.json; give what --out named"])
     if not path.is_file():
-        raise InputError([f"{folder}: wanted {kept.FILE} of a run, found none; run it again with --report"])
+        raise InputError(
+            [f"{folder}: wanted {kept.FILE}, found a run that kept none; run it again with --report, or show its "
+             "ranking alone with --submission"]
+        )  # fmt: skip
     found = kept.read(path)
     try:
         record: Any = json.loads((folder / "run.json").read_text("utf-8"))

@@ -30,8 +30,10 @@ TRIALS, FOLDS = 100, 5
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     options = parser().parse_args(arguments)
-    if options.features is None:
-        raise InputError(["--features: wanted a folder with feature files, found nothing; see --help"])
+    if options.rankings is not None:
+        raise InputError(
+            ["--rankings: wanted --features, since folds need features, found rank lists; give their weights"]
+        )
     _refuse_numbers(options)
     checked = inputs.prepare(options)
     return guess(options, checked) if options.unlabelled else search(options, checked)
