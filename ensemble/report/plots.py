@@ -143,7 +143,7 @@ def plots(kepts: Sequence[Kept]) -> list[Plot]:
             Plot(
                 "cameras",
                 "mAP from camera to camera",
-                "Queries of one camera searched in the images of another alone, uncut; empty: no query has a match.",
+                "Queries of one camera searched in the images of another, uncut; empty: no query has a match.",
                 lambda: _cameras(final),
             )
         )
