@@ -1,6 +1,7 @@
 #!/bin/sh
-# All tests; arguments go to pytest. The environment is made in .venv if it is not there. The tests of the report want
-# a browser: where Debian's can be installed (as root), it is, and elsewhere they skip.
+# All tests, and once more those of the CUDA back end, in numba's simulator; arguments go to pytest, which then runs
+# once. The environment is made in .venv if it is not there. The tests of the report want a browser: where Debian's
+# can be installed (as root), it is, and elsewhere they skip.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 . "$here/environment.sh"
@@ -11,4 +12,10 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! command -v chromedri
         echo "not installed; these tests will skip" >&2
 fi
 cd "$here"
-exec "$python" -m pytest "$@"
+if [ $# -gt 0 ]; then
+    exec "$python" -m pytest "$@"
+fi
+"$python" -m pytest
+echo
+echo "The CUDA back end in numba's simulator:"
+NUMBA_ENABLE_CUDASIM=1 "$python" -m pytest tests/cuda

@@ -152,7 +152,15 @@ STEPS = (
     rank,
 )
 
+# The steps that take CUDA tensors; the others refuse them in a sentence.
+ON_CUDA = (
+    distances,
+    rerank,
+    rerank_distances,
+)
+
 __all__ = [
+    "ON_CUDA",
     "STEPS",
     "Nearest",
     "Pairwise",

@@ -5,6 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from postproc import arrays
+
+CPU_ONLY = "wanted a NumPy array, got a CUDA tensor, and this function runs on the CPU only; give {}.cpu().numpy()"
+
 
 def finite(name: str, value: float) -> None:
     """Refuse what is not a finite number."""
@@ -42,10 +46,13 @@ def flag(name: str, value: bool) -> None:
         raise ValueError(f"{name}: wanted true or false, got {value!r}")
 
 
-def features(name: str, value: Any) -> np.ndarray:
-    """(n, d) numbers -> the same as C-ordered float32; refuses other shapes and NaN or infinite entries."""
-    array = _numbers(name, value, 2)
-    rows = _first_bad_row(array, np.isfinite)
+def features(name: str, value: Any, *, cuda: bool = False) -> np.ndarray:
+    """(n, d) numbers -> the same as C-ordered float32; refuses other shapes and NaN or infinite entries.
+
+    ``cuda``: a tensor on a CUDA device is welcome and stays there.
+    """
+    array = _numbers(name, value, 2, cuda)
+    rows = _first_bad_row(array, arrays.namespace(array).isfinite)
     if rows is not None:
         raise ValueError(f"{name}: wanted finite numbers, found NaN or infinity first in row {rows}")
     return array
@@ -62,8 +69,8 @@ def probabilities(name: str, value: Any) -> np.ndarray:
 
 def not_empty(name: str, array: np.ndarray) -> None:
     """Refuse an array without images or without values."""
-    if not array.size:
-        raise ValueError(f"{name}: wanted at least one image and one value, got shape {array.shape}")
+    if 0 in array.shape:
+        raise ValueError(f"{name}: wanted at least one image and one value, got shape {tuple(array.shape)}")
 
 
 def one_row_each(name: str, array: np.ndarray, count: int) -> None:
@@ -81,18 +88,18 @@ def same_width(left_name: str, left: np.ndarray, right_name: str, right: np.ndar
         )
 
 
-def sides(query: Any, gallery: Any) -> tuple[np.ndarray, np.ndarray]:
+def sides(query: Any, gallery: Any, *, cuda: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """(nq, d) and (ng, d) features, checked, of one width, neither empty."""
-    query, gallery = features("query", query), features("gallery", gallery)
+    query, gallery = features("query", query, cuda=cuda), features("gallery", gallery, cuda=cuda)
     same_width("query", query, "gallery", gallery)
     not_empty("query", query)
     not_empty("gallery", gallery)
     return query, gallery
 
 
-def distances(name: str, value: Any) -> np.ndarray:
+def distances(name: str, value: Any, *, cuda: bool = False) -> np.ndarray:
     """(n, m) numbers -> the same as C-ordered float32; +inf is allowed, NaN and -inf are not."""
-    array = _numbers(name, value, 2)
+    array = _numbers(name, value, 2, cuda)
     row = _first_bad_row(array, lambda block: block > -np.inf)
     if row is not None:
         raise ValueError(f"{name}: wanted numbers or +inf, found NaN or -inf first in row {row}")
@@ -101,7 +108,7 @@ def distances(name: str, value: Any) -> np.ndarray:
 
 def values(name: str, value: Any, count: int) -> np.ndarray:
     """(count,) numbers -> the same as float32; refuses NaN and infinite entries."""
-    array = _numbers(name, value, 1)
+    array = _numbers(name, arrays.host(value), 1)
     if len(array) != count:
         raise ValueError(f"{name}: wanted {count} values, one an image, got shape {array.shape}")
     bad = np.flatnonzero(~np.isfinite(array))
@@ -112,6 +119,8 @@ def values(name: str, value: Any, count: int) -> np.ndarray:
 
 def ranking(name: str, value: Any, count: int) -> np.ndarray:
     """(n, k) rows of ``count`` gallery images, -1 for none -> the same as C-ordered int32."""
+    if arrays.on_cuda(value):
+        raise TypeError(f"{name}: {CPU_ONLY.format(name)}")
     array = np.asarray(value)
     if array.ndim != 2:
         raise ValueError(f"{name}: wanted 2 dimensions, got shape {array.shape}")
@@ -124,8 +133,8 @@ def ranking(name: str, value: Any, count: int) -> np.ndarray:
 
 
 def labels(name: str, value: Any, count: int) -> np.ndarray:
-    """(count,) whole numbers -> int64."""
-    array = np.asarray(value)
+    """(count,) whole numbers -> int64, in NumPy wherever they were."""
+    array = np.asarray(arrays.host(value))
     if array.shape != (count,):
         raise ValueError(f"{name}: wanted {count} values, one an image, got shape {array.shape}")
     if not np.issubdtype(array.dtype, np.integer):
@@ -139,7 +148,9 @@ def _is_number(value: object) -> bool:
     return not math.isnan(float(value))
 
 
-def _numbers(name: str, value: Any, dimensions: int) -> np.ndarray:
+def _numbers(name: str, value: Any, dimensions: int, cuda: bool = False) -> np.ndarray:
+    if arrays.on_cuda(value):
+        return _tensor(name, value, dimensions, cuda)
     if not hasattr(value, "__array__") and not isinstance(value, (list, tuple)):
         raise TypeError(f"{name}: wanted a NumPy array, got {type(value).__name__}")
     array = np.asarray(value)
@@ -151,10 +162,22 @@ def _numbers(name: str, value: Any, dimensions: int) -> np.ndarray:
         return np.ascontiguousarray(array, np.float32)
 
 
-def _first_bad_row(array: np.ndarray, is_good: Any, block: int = 1024) -> int | None:
+def _tensor(name: str, value: Any, dimensions: int, welcome: bool) -> Any:
+    """The same for a tensor on a CUDA device."""
+    if not welcome:
+        raise TypeError(f"{name}: {CPU_ONLY.format(name)}")
+    if value.ndim != dimensions:
+        raise ValueError(f"{name}: wanted {dimensions} dimensions, got shape {tuple(value.shape)}")
+    if value.is_complex() or str(value.dtype) == "torch.bool":
+        raise TypeError(f"{name}: wanted numbers, got {value.dtype}")
+    return value.detach().float().contiguous()
+
+
+def _first_bad_row(array: Any, is_good: Any) -> int | None:
     """The first row with an entry that is not good; in blocks, so that no mask of the whole array exists."""
+    block = (1 << 16) if arrays.on_cuda(array) else 1024
     for start in range(0, len(array), block):
         good = is_good(array[start : start + block]).all(axis=1)
         if not good.all():
-            return start + int(np.argmin(good))
+            return start + int(np.argmin(arrays.host(good)))
     return None

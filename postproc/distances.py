@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from postproc import checks, nearest, pairwise
+from postproc import arrays, checks, nearest, pairwise
 from postproc.nearest import Change
 from postproc.pairwise import FeatureTerm, Pairwise
 from postproc.tiles import PairwiseTiles
@@ -33,7 +33,7 @@ def distances(
         if gallery is not None or metric != "sqeuclidean":
             raise ValueError("metric: a Pairwise is its own metric and holds the gallery, give nothing else")
         return nearest.everything(PairwiseTiles(query))
-    pairs = pairwise.of(query, gallery, unit=metric == "cosine")
+    pairs = pairwise.of(query, gallery, unit=metric == "cosine", cuda=True)
     return nearest.answer(PairwiseTiles(pairs), to_metric(pairs, metric), top_k=None)  # type: ignore[return-value]
 
 
@@ -41,13 +41,15 @@ def to_metric(pairs: Pairwise, metric: str) -> Change:
     """What turns strips of the squared distances of features, of unit length for "cosine", into ``metric``."""
     (term,) = pairs.terms
     assert isinstance(term, FeatureTerm)
-    lost_query, lost_gallery = ((side == 0).all(axis=1) for side in (term.query, term.gallery))  # no direction
+    lost_query, lost_gallery = (  # no direction
+        arrays.host((side == 0).all(axis=1)) for side in (term.query, term.gallery)
+    )
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         if metric == "euclidean":
-            np.sqrt(strip, out=strip)
+            arrays.namespace(strip).sqrt(strip, out=strip)
         elif metric == "cosine":
-            strip *= np.float32(0.5)
+            strip *= 0.5
             strip[lost_query[queries]] = 1
             strip[:, lost_gallery] = 1
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from postproc import arrays
 from postproc.tiles import Layout
 
 
@@ -17,8 +18,9 @@ class GivenTiles:
     def __init__(self, across: np.ndarray, query: np.ndarray, gallery: np.ndarray) -> None:
         nq, ng = across.shape
         everybody = np.arange(nq + ng, dtype=np.int32)
-        self.layout = Layout(nq, ng, everybody, everybody)
-        self.across, self.query, self.gallery = across, query, gallery
+        like = next(filter(arrays.on_cuda, (across, query, gallery)), across)
+        self.layout = Layout(nq, ng, everybody, everybody, like)
+        self.across, self.query, self.gallery = (arrays.beside(part, like) for part in (across, query, gallery))
 
     def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
         tile = out[: (rows.stop - rows.start) * (columns.stop - columns.start)]
@@ -37,7 +39,7 @@ class GivenTiles:
 
     def between(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         nq = self.layout.nq
-        out = np.empty(len(left), np.float32)
+        out = arrays.empty(len(left), np.float32, self.across)
         a, b = left < nq, right < nq
         both, neither = a & b, ~a & ~b
         out[both] = self.query[right[both], left[both]]

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from postproc import kernels, nearest, runtime
+from postproc import arrays, kernels, nearest
 from postproc.nearest import Lists
 from postproc.sparse import Sparse
 from postproc.tiles import Tiles
@@ -36,10 +36,11 @@ def rerank_tiles(
     weights from ``D^(power / 2)`` itself, and ``(D / unit)^(power / 2)`` in the mix; 2 is OpenUnReID's.
     """
     layout = tiles.layout
-    answer = np.empty((layout.nq, layout.ng), np.float32) if top_k is None else None
+    answer = arrays.empty((layout.nq, layout.ng), np.float32, layout.like) if top_k is None else None
     length = k1 if count_self else k1 + 1
     lists = nearest.of_all(tiles, max(length, k2), answer)
-    scales = [lists.largest if normalize else np.full_like(lists.largest, unit) for unit in (1, unit)]
+    xp = arrays.namespace(lists.largest)
+    scales = [lists.largest if normalize else xp.full_like(lists.largest, unit) for unit in (1, unit)]
     vectors = encode(tiles, replace(lists, largest=scales[0]), k1=k1, length=length, power=power)
     if k2 > 1:
         vectors = vectors.mean(lists.rows[:, :k2])
@@ -53,33 +54,35 @@ def encode(tiles: Tiles, lists: Lists, *, k1: int, length: int, power: float) ->
     Every row sums to one, except near an image that more than k1 copies crowd out of its own list: its set is
     empty, as in the released code.
     """
-    kernel = kernels.of(lists.values)
+    kernel, xp = kernels.of(lists.values), arrays.namespace(lists.values)
     images = len(lists.rows)
     whole = min(length, images)
     half = min(round(k1 / 2) + 1, whole)  # round: half to even, as released
-    whole_flags = np.empty((images, whole), np.bool_)
-    half_flags = np.empty((images, half), np.bool_)
+    whole_flags = arrays.empty((images, whole), np.bool_, lists.rows)
+    half_flags = arrays.empty((images, half), np.bool_, lists.rows)
 
     def find_mutual(start: int, stop: int) -> None:
         kernel.mutual(lists.rows, whole, start, stop, whole_flags)
         kernel.mutual(lists.rows, half, start, stop, half_flags)
 
-    runtime.over_rows(find_mutual, images, what="reciprocal neighbours")
+    kernel.over_rows(find_mutual, images, what="reciprocal neighbours")
     offsets, members = Sparse.in_pieces(
-        lambda start, stop: kernel.reciprocal_sets(lists.rows, whole_flags, half_flags, start, stop), images
+        lambda start, stop: kernel.reciprocal_sets(lists.rows, whole_flags, half_flags, start, stop),
+        images,
+        lists.rows,
     )
-    weights = np.empty(len(members), np.float32)
-    runtime.over_rows(
+    weights = arrays.empty(len(members), np.float32, lists.values)
+    kernel.over_rows(
         lambda start, stop: kernel.fill_known(
             offsets, members, lists.rows, lists.values, tiles.symmetric, start, stop, weights
         ),
         images,
         what="weights",
     )
-    unknown = np.flatnonzero(np.isnan(weights))
-    owners = np.searchsorted(offsets, unknown, side="right") - 1
-    weights[unknown] = tiles.between(owners.astype(np.int32), members[unknown])
-    runtime.over_rows(
+    (unknown,) = xp.nonzero(xp.isnan(weights))
+    owners = xp.searchsorted(offsets, unknown, side="right") - 1
+    weights[unknown] = tiles.between(arrays.as_type(owners, np.int32), members[unknown])
+    kernel.over_rows(
         lambda start, stop: kernel.to_weights(offsets, weights, lists.largest, power / 2, start, stop),
         images,
         what="weights",
@@ -95,7 +98,7 @@ def blending(
     inverted = vectors.inverted(nq)
 
     def blend(strip: np.ndarray, queries: np.ndarray) -> None:
-        runtime.over_rows(
+        kernel.over_rows(
             lambda start, stop: kernel.finish_strip(
                 strip, queries, vectors.offsets, vectors.members, vectors.weights, *inverted,
                 largest, power / 2, np.float32(lambda_value), start, stop,

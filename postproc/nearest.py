@@ -12,11 +12,11 @@ from functools import partial
 
 import numpy as np
 
-from postproc import kernels, remembered, runtime
-from postproc.tiles import SMALLEST, STRIP, Buffers, Layout, PairwiseTiles, Tiles
+from postproc import arrays, kernels, remembered
+from postproc.tiles import SMALLEST, STRIP, STRIP_ON_CUDA, Buffers, Layout, PairwiseTiles, Tiles
 from postproc.types import Floats, Nearest
 
-Change = Callable[[np.ndarray, np.ndarray], None]
+Change = Callable[[np.ndarray, np.ndarray], None]  # strip where the tiles are, its queries in NumPy
 ALL, SAME, OTHER, CLASSES = "all images", "images of its camera", "images of other cameras", "classes"
 
 
@@ -64,8 +64,9 @@ def of_classes(tiles: Tiles, k: int) -> Lists:
 
 def without_self(lists: Lists) -> Lists:
     """The same lists, one entry shorter, without the image itself; where copies crowd it out, without the last."""
-    own = lists.rows == np.arange(len(lists.rows))[:, None]
-    own[~own.any(axis=1), -1] = True
+    xp = arrays.namespace(lists.rows)
+    own = lists.rows == arrays.beside(np.arange(len(lists.rows)), lists.rows)[:, None]
+    own[~xp.any(own, axis=1), -1] = True
     rows, values = (part[~own].reshape(len(part), -1) for part in (lists.rows, lists.values))
     return Lists(rows, values, lists.largest)
 
@@ -78,19 +79,20 @@ def of_queries(tiles: Tiles, k: int) -> Nearest:
 class _Heaps:
     """The nearest classes of every class, of all cameras or of the same or of others only (``among``)."""
 
-    def __init__(self, classes: int, k: int, cameras: np.ndarray | None, among: str) -> None:
+    def __init__(self, layout: Layout, k: int, cameras: np.ndarray | None, among: str) -> None:
+        classes, like = layout.classes, layout.like
         self.k, self.among, self.same = k, among, among == SAME
         self.cameras = cameras if among in (SAME, OTHER) else None
-        self.kernel = kernels.of(np.empty(0))
-        self.values = np.full((classes, min(k, classes)), np.inf, np.float32)
-        self.rows = np.full(self.values.shape, self.kernel.NOBODY, np.int32)
-        self.worst = np.full(classes, np.inf, np.float32)
-        self.largest = np.full(classes, -np.inf, np.float32)
+        self.kernel = kernels.of(like)
+        self.values = arrays.full((classes, min(k, classes)), np.inf, np.float32, like)
+        self.rows = arrays.full(self.values.shape, int(self.kernel.NOBODY), np.int32, like)
+        self.worst = arrays.full(classes, np.inf, np.float32, like)
+        self.largest = arrays.full(classes, -np.inf, np.float32, like)
 
     def offer(self, tile: np.ndarray, rows: slice, columns: slice, buffer: np.ndarray, both: bool) -> None:
         """Take a tile in; ``buffer`` is as large and may be written."""
         if self.cameras is not None:
-            kept = buffer[: tile.size].reshape(tile.shape)
+            kept = buffer[: len(tile) * tile.shape[1]].reshape(tile.shape)
             self.kernel.keep_cameras(tile, self.cameras[rows], self.cameras[columns], self.same, kept)
             tile = kept
         offer = self.kernel.offer_both if both else self.kernel.offer_rows
@@ -100,21 +102,21 @@ class _Heaps:
         """Sorted lists of images, or of classes, from the heaps of classes."""
         if layout.distinct or self.among == CLASSES:
             values, rows, largest = self.values, self.rows, self.largest
-            runtime.over_rows(partial(self.kernel.sort_heaps, values, rows), len(values), what="sorting")
+            self.kernel.over_rows(partial(self.kernel.sort_heaps, values, rows), len(values), what="sorting")
         else:
-            offsets, members = layout.images
-            values = np.empty((layout.classes, min(self.k, len(members))), np.float32)
-            rows = np.empty(values.shape, np.int32)
+            offsets, members = layout.images_there
+            values = arrays.empty((layout.classes, min(self.k, len(members))), np.float32, self.values)
+            rows = arrays.empty(values.shape, np.int32, self.values)
 
             def spread(start: int, stop: int) -> None:
                 self.kernel.sort_heaps(self.values, self.rows, start, stop)
                 self.kernel.spread_lists(self.values, self.rows, offsets, members, start, stop, values, rows)
 
-            runtime.over_rows(spread, layout.classes, what="sorting")
-            inverse = layout.inverse
+            self.kernel.over_rows(spread, layout.classes, what="sorting")
+            inverse = layout.inverse_there
             values, rows, largest = values[inverse], rows[inverse], self.largest[inverse]
         if self.cameras is not None:
-            rows[np.isinf(values)] = -1
+            rows[arrays.namespace(values).isinf(values)] = -1
         return Lists(rows, values, largest)
 
 
@@ -140,7 +142,7 @@ def _lists(tiles: Tiles, wanted: Sequence[tuple[str, int]], answer: np.ndarray |
 
 def _walked(tiles: Tiles, wanted: Sequence[tuple[str, int]], answer: np.ndarray | None) -> list[Lists]:
     cameras = getattr(tiles, "cameras", None)
-    heaps = [_Heaps(tiles.layout.classes, k, cameras, among) for among, k in wanted]
+    heaps = [_Heaps(tiles.layout, k, cameras, among) for among, k in wanted]
     _walk(tiles, heaps, answer)
     return [each.lists(tiles.layout) for each in heaps]
 
@@ -159,13 +161,16 @@ def _walk(tiles: Tiles, wanted: Sequence[_Heaps], answer: np.ndarray | None) -> 
             if answer is not None:
                 _store(tile, blocks[i], blocks[j], layout, answer)
                 if across and not layout.distinct:
-                    _store(np.ascontiguousarray(tile.T), blocks[j], blocks[i], layout, answer)
+                    _store(arrays.contiguous(tile.T), blocks[j], blocks[i], layout, answer)
             with locks[i], locks[j] if across else nullcontext():
                 for heaps in wanted:
                     heaps.offer(tile, blocks[i], blocks[j], spare, across)
 
+    kernel = kernels.of(layout.like)
     visits = _visits(len(blocks), tiles.symmetric)
-    runtime.run(visit, visits, what="neighbours", bytes_each=len(wanted) * buffers.bytes)
+    if arrays.on_cuda(layout.like):  # one tile at a time: along rows, so that one block of two is there already
+        visits.sort()
+    kernel.run(visit, visits, what="neighbours", bytes_each=len(wanted) * buffers.bytes)
 
 
 def answer(
@@ -181,31 +186,37 @@ def answer(
         whole = everything(tiles) if filled is None else filled
         change(whole, np.arange(layout.nq))
         return whole
-    best = _Best(layout.nq, layout.ng, top_k, change)
+    best = _Best(layout.nq, layout.ng, top_k, change, layout.like)
     strips(tiles, best.take, what="answer")
     return best.nearest
 
 
-def answer_without_distances(nq: int, ng: int, fill: Change, *, top_k: int | None) -> Floats | Nearest:
-    """As :func:`answer` for a method that needs no distances at the end: ``fill`` finds its strip unset."""
+def answer_without_distances(
+    nq: int, ng: int, fill: Change, *, top_k: int | None, like: np.ndarray | None = None
+) -> Floats | Nearest:
+    """As :func:`answer` for a method that needs no distances at the end: ``fill`` finds its strip unset.
+
+    The answer is made where ``like`` is, or on the host.
+    """
+    like = np.empty(0, np.float32) if like is None else like
     if top_k is None:
-        whole = np.empty((nq, ng), np.float32)
+        whole = arrays.empty((nq, ng), np.float32, like)
         fill(whole, np.arange(nq))
         return whole
-    best = _Best(nq, ng, top_k, fill)
-    tall = max(SMALLEST, STRIP // (4 * ng))
+    best = _Best(nq, ng, top_k, fill, like)
+    tall = max(SMALLEST, (STRIP_ON_CUDA if arrays.on_cuda(like) else STRIP) // (4 * ng))
     for start in range(0, nq, tall):
         queries = np.arange(start, min(start + tall, nq))
-        best.take(np.empty((len(queries), ng), np.float32), queries)
+        best.take(arrays.empty((len(queries), ng), np.float32, like), queries)
     return best.nearest
 
 
 class _Best:
     """Collects the nearest of every query, one changed strip after the other."""
 
-    def __init__(self, nq: int, ng: int, top_k: int, change: Change) -> None:
+    def __init__(self, nq: int, ng: int, top_k: int, change: Change, like: np.ndarray) -> None:
         k = min(top_k, ng)
-        self.nearest = Nearest(np.empty((nq, k), np.float32), np.empty((nq, k), np.int32))
+        self.nearest = Nearest(arrays.empty((nq, k), np.float32, like), arrays.empty((nq, k), np.int32, like))
         self.change = change
 
     def take(self, strip: np.ndarray, queries: np.ndarray) -> None:
@@ -234,17 +245,18 @@ def strips(tiles: Tiles, use: Callable[[np.ndarray, np.ndarray], None], *, what:
             continue
         place = np.zeros(layout.nq, np.int32)
         place[queries] = np.arange(len(queries))
-        strip = np.empty((len(queries), layout.ng), np.float32)
+        strip = arrays.empty((len(queries), layout.ng), np.float32, layout.like)
 
         def visit(j: int, i: int = i, strip: np.ndarray = strip, place: np.ndarray = place) -> None:
             with buffers.lend() as buffer:
                 if tiles.symmetric and j < i:  # the tile that the neighbours saw, so that the bits agree
-                    tile = tiles.tile(layout.blocks[j], layout.blocks[i], buffer).T.copy()
+                    tile = tiles.tile(layout.blocks[j], layout.blocks[i], buffer)
+                    tile = arrays.contiguous(tile.T)
                 else:
                     tile = tiles.tile(layout.blocks[i], layout.blocks[j], buffer)
                 _store(tile, layout.blocks[i], layout.blocks[j], layout, strip, place)
 
-        runtime.run(visit, answered, what=what, bytes_each=buffers.bytes)
+        kernels.of(layout.like).run(visit, answered, what=what, bytes_each=buffers.bytes)
         if kept is not None:
             kept[queries] = strip
         use(strip, queries)
@@ -259,7 +271,7 @@ def everything(tiles: Tiles) -> np.ndarray:
     if known is not None:
         return known[0].copy()
     layout, buffers = tiles.layout, Buffers(tiles.layout)
-    answer = np.empty((layout.nq, layout.ng), np.float32)
+    answer = arrays.empty((layout.nq, layout.ng), np.float32, layout.like)
 
     def visit(pair: tuple[int, int]) -> None:
         rows, columns = (layout.blocks[i] for i in pair)
@@ -267,7 +279,7 @@ def everything(tiles: Tiles) -> np.ndarray:
             _store(tiles.tile(rows, columns, buffer), rows, columns, layout, answer)
 
     pairs = [(i, j) for i in _holding(layout, layout.queries) for j in _holding(layout, layout.gallery)]
-    runtime.run(visit, pairs, what="distances", bytes_each=buffers.bytes)
+    kernels.of(layout.like).run(visit, pairs, what="distances", bytes_each=buffers.bytes)
     if store is not None and store.fits(answer.nbytes):
         store.put(key, "distances", (answer.copy(),))
     return answer
@@ -277,17 +289,17 @@ def smallest(strip: np.ndarray, k: int) -> Nearest:
     """The ``k`` smallest entries of every row, ascending, ties by column; +inf entries are no answer (-1)."""
     kernel = kernels.of(strip)
     n = len(strip)
-    values = np.full((n, k), np.inf, np.float32)
-    rows = np.full((n, k), kernel.NOBODY, np.int32)
-    worst = np.full(n, np.inf, np.float32)
-    largest = np.full(n, -np.inf, np.float32)
+    values = arrays.full((n, k), np.inf, np.float32, strip)
+    rows = arrays.full((n, k), int(kernel.NOBODY), np.int32, strip)
+    worst = arrays.full(n, np.inf, np.float32, strip)
+    largest = arrays.full(n, -np.inf, np.float32, strip)
 
     def select(start: int, stop: int) -> None:
         kernel.offer_rows(strip[start:stop], start, 0, values, rows, worst, largest)
         kernel.sort_heaps(values, rows, start, stop)
 
-    runtime.over_rows(select, n, what="selection")
-    rows[np.isinf(values)] = -1
+    kernel.over_rows(select, n, what="selection")
+    rows[arrays.namespace(values).isinf(values)] = -1
     return Nearest(values, rows)
 
 
@@ -354,4 +366,5 @@ def _store(
         first = targets[row_offsets[0]]
         out[first : first + len(tile), column_offsets[0] : column_offsets[-1]] = tile
     else:
-        kernels.of(tile).scatter(tile, row_offsets, targets, column_offsets, column_members, out)
+        there = [arrays.beside(part, tile) for part in (row_offsets, targets, column_offsets)]
+        kernels.of(tile).scatter(tile, *there, arrays.beside(column_members, tile), out)

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from postproc import checks
+from postproc import arrays, checks
 from postproc.l2_normalize import l2_normalize
 
 
@@ -76,6 +76,14 @@ class Pairwise:
     sizes: tuple[int, int]
     one_track: tuple[np.ndarray, np.ndarray] | None = None
 
+    @property
+    def like(self) -> np.ndarray:
+        """An array that is where distances are to be: on a CUDA device if any features are."""
+        found = [
+            getattr(term, side) for term in self.terms for side in ("query", "gallery") if hasattr(term, side)
+        ]
+        return next(filter(arrays.on_cuda, found), np.empty(0, np.float32))
+
     def __add__(self, other: Pairwise) -> Pairwise:
         if not isinstance(other, Pairwise):
             return NotImplemented
@@ -122,24 +130,27 @@ class Pairwise:
         return Pairwise(tuple(map(moved, self.terms)), (len(rows), self.sizes[1]), one_track)
 
 
-def of(query: Any, gallery: Any = None, *, unit: bool = False) -> Pairwise:
+def of(query: Any, gallery: Any = None, *, unit: bool = False, cuda: bool = False) -> Pairwise:
     """What a technique was handed: a :class:`Pairwise` as it is, or features as squared Euclidean distance.
 
-    ``unit``: bring features to unit length first, so that the distance is 2 - 2 cosine.
+    ``unit``: bring features to unit length first, so that the distance is 2 - 2 cosine. ``cuda``: the technique
+    runs on CUDA tensors too. One side may then stay on the host, from where it comes to the device in blocks.
     """
     if isinstance(query, Pairwise):
         if gallery is not None:
             raise ValueError("gallery: a Pairwise holds queries and gallery already, give nothing else")
+        if arrays.on_cuda(query.like) and not cuda:
+            raise TypeError(
+                "query: wanted a Pairwise of NumPy arrays, got one of CUDA tensors: this runs on the CPU only"
+            )
         return query
-    if not unit:
-        return sqeuclidean(query, gallery)
-    query, gallery = checks.features("query", query), checks.features("gallery", gallery)
-    return sqeuclidean(l2_normalize(query), l2_normalize(gallery))
+    query, gallery = checks.sides(query, gallery, cuda=cuda)
+    return sqeuclidean(l2_normalize(query), l2_normalize(gallery)) if unit else sqeuclidean(query, gallery)
 
 
 def sqeuclidean(query: Any, gallery: Any) -> Pairwise:
     """Squared Euclidean distance of (nq, d) and (ng, d) features, as a :class:`Pairwise`."""
-    query, gallery = map(read_only, checks.sides(query, gallery))
+    query, gallery = map(read_only, checks.sides(query, gallery, cuda=True))
     return Pairwise((FeatureTerm(query, gallery),), (len(query), len(gallery)))
 
 
@@ -205,7 +216,9 @@ def _tracks(query_track: Any, gallery_track: Any, nq: int, ng: int) -> tuple[np.
 
 
 def read_only(array: np.ndarray) -> np.ndarray:
-    """A view nobody writes through; kernels are compiled for this one kind of array."""
+    """A view nobody writes through; kernels are compiled for this one kind of array. A tensor as it is."""
+    if arrays.on_cuda(array):
+        return array
     view = array.view()
     view.flags.writeable = False
     return view

@@ -82,7 +82,7 @@ def rerank(
     checks.finite("auxiliary_weight", auxiliary_weight)
     checks.flag("count_self", count_self)
     checks.flag("normalize", normalize)
-    pairs = pairwise.of(query, gallery)
+    pairs = pairwise.of(query, gallery, cuda=True)
     if camera_penalty:
         if query_cam is None or gallery_cam is None:
             raise ValueError("camera_penalty: needs query_cam and gallery_cam, or 0")
@@ -125,7 +125,7 @@ def rerank_distances(
     """
     _check(k1, k2, lambda_value, power, top_k)
     across = _finite("distances", distances)
-    nq, ng = across.shape
+    nq, ng = map(int, across.shape)
     query = _square("query_distances", query_distances, nq)
     gallery = _square("gallery_distances", gallery_distances, ng)
     return rerank_tiles(
@@ -143,7 +143,7 @@ def _check(k1: int, k2: int, lambda_value: float, power: float, top_k: int | Non
 
 
 def _finite(name: str, value: Any) -> np.ndarray:
-    array = checks.features(name, value)
+    array = checks.features(name, value, cuda=True)
     checks.not_empty(name, array)
     return array
 
@@ -151,5 +151,5 @@ def _finite(name: str, value: Any) -> np.ndarray:
 def _square(name: str, value: Any, count: int) -> np.ndarray:
     array = _finite(name, value)
     if array.shape != (count, count):
-        raise ValueError(f"{name}: wanted shape {(count, count)} to match distances, got {array.shape}")
+        raise ValueError(f"{name}: wanted shape {(count, count)} to match distances, got {tuple(array.shape)}")
     return array

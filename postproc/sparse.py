@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from postproc import kernels, runtime
+from postproc import arrays, kernels
 
 
 @dataclass(frozen=True)
@@ -26,81 +26,90 @@ class Sparse:
     def of_lists(cls, rows: np.ndarray, weights: np.ndarray) -> Sparse:
         """Neighbour lists (n, k) as sparse rows; entries below 0 are nobody."""
         there = rows >= 0
-        offsets = np.zeros(len(rows) + 1, np.int64)
-        np.cumsum(there.sum(axis=1), out=offsets[1:])
-        return cls(offsets, rows[there].astype(np.int32), weights[there].astype(np.float32))
+        offsets = arrays.offsets(there.sum(axis=1))
+        return cls(offsets, arrays.as_type(rows[there], np.int32), arrays.as_type(weights[there], np.float32))
 
     @staticmethod
-    def in_pieces(make: Callable[[int, int], tuple[np.ndarray, ...]], rows: int) -> Any:
+    def in_pieces(
+        make: Callable[[int, int], tuple[np.ndarray, ...]], rows: int, like: np.ndarray | None = None
+    ) -> Any:
         """Rows made range by range as (sizes, parts …), joined in order as (offsets, parts …)."""
+        like = np.empty(0) if like is None else like
         pieces: dict[int, tuple[np.ndarray, ...]] = {}
 
         def keep(start: int, stop: int) -> None:
             pieces[start] = make(start, stop)
 
-        runtime.over_rows(keep, rows, what="sparse rows")
+        kernels.of(like).over_rows(keep, rows, what="sparse rows")
+        joined = arrays.namespace(like).concat
         sizes, *parts = zip(*(pieces[start] for start in sorted(pieces)), strict=True)
-        offsets = np.zeros(rows + 1, np.int64)
-        np.cumsum(np.concatenate(sizes), out=offsets[1:])
-        return offsets, *(np.concatenate(part) for part in parts)
+        return arrays.offsets(joined(sizes)), *(joined(part) for part in parts)
 
     @property
     def rows(self) -> int:
         """How many."""
         return len(self.offsets) - 1
 
+    @property
+    def sizes(self) -> np.ndarray:
+        """(n,) int64: how many members every row has."""
+        return self.offsets[1:] - self.offsets[:-1]
+
+    @property
+    def owners(self) -> np.ndarray:
+        """For every member the row that it is in."""
+        numbers = arrays.beside(np.arange(self.rows), self.offsets)
+        return arrays.namespace(self.offsets).repeat(numbers, self.sizes)
+
     def beside(self, other: Sparse) -> Sparse:
         """Every row of this and then the same row of the other."""
-        sizes, more = np.diff(self.offsets), np.diff(other.offsets)
-        offsets = np.zeros(len(self.offsets), np.int64)
-        np.cumsum(sizes + more, out=offsets[1:])
-        members, weights = np.empty(offsets[-1], np.int32), np.empty(offsets[-1], np.float32)
-        first = np.arange(len(self.members)) + np.repeat(offsets[:-1] - self.offsets[:-1], sizes)
-        second = np.arange(len(other.members)) + np.repeat(offsets[:-1] + sizes - other.offsets[:-1], more)
-        members[first], members[second] = self.members, other.members
-        weights[first], weights[second] = self.weights, other.weights
+        offsets = arrays.offsets(self.sizes + other.sizes)
+        members = arrays.empty(len(self.members) + len(other.members), np.int32, self.members)
+        weights = arrays.empty(len(members), np.float32, self.weights)
+        for part, begins in ((self, offsets[:-1]), (other, offsets[:-1] + self.sizes)):
+            places = (
+                arrays.beside(np.arange(len(part.members)), offsets) + (begins - part.offsets[:-1])[part.owners]
+            )
+            members[places], weights[places] = part.members, part.weights
         return Sparse(offsets, members, weights)
 
     def times(self, factor: float) -> Sparse:
         """All weights times one number."""
-        return Sparse(self.offsets, self.members, self.weights * np.float32(factor))
+        return Sparse(self.offsets, self.members, self.weights * float(np.float32(factor)))
 
     def unit(self) -> Sparse:
         """Rows of Euclidean length 1; empty ones and zeros stay."""
-        owners = np.repeat(np.arange(self.rows), np.diff(self.offsets))
-        squares = np.bincount(owners, np.square(self.weights, dtype=np.float64), self.rows)
-        length = np.sqrt(np.where(squares > 0, squares, 1)).astype(np.float32)
-        return Sparse(self.offsets, self.members, self.weights / length[owners])
+        squares = kernels.of(self.weights).squares_of_rows(self.offsets, self.weights)
+        xp = arrays.namespace(squares)
+        length = arrays.as_type(xp.sqrt(xp.where(squares > 0, squares, 1.0)), np.float32)
+        return Sparse(self.offsets, self.members, self.weights / length[self.owners])
 
     def plus_transposed(self) -> Sparse:
         """``A + A'`` of a square matrix; members ascend."""
-        from scipy.sparse import csr_matrix
-
-        matrix = csr_matrix((self.weights, self.members, self.offsets), shape=(self.rows, self.rows))
-        matrix.sort_indices()
-        total = (matrix + matrix.T.tocsr()).tocsr()
-        total.sort_indices()
-        return Sparse(total.indptr.astype(np.int64), total.indices.astype(np.int32), total.data)
+        return Sparse(*kernels.of(self.weights).plus_transposed(self.offsets, self.members, self.weights))
 
     def sum(self, lists: np.ndarray, factors: np.ndarray | None = None) -> Sparse:
         """Row i becomes the sum of the rows ``lists[i]`` times ``factors[i]``; below 0 is nobody."""
         kernel = kernels.of(self.weights)
-        lists = np.ascontiguousarray(lists)
-        factors = np.ones((1, 1), np.float32) if factors is None else np.ascontiguousarray(factors)
+        lists = arrays.contiguous(lists)
+        if factors is None:
+            factors = arrays.full((1, 1), 1, np.float32, self.weights)
+        factors = arrays.contiguous(factors)
         return Sparse(
             *Sparse.in_pieces(
                 lambda start, stop: kernel.sum_of_rows(
                     self.offsets, self.members, self.weights, lists, factors, start, stop
                 ),
                 len(lists),
+                self.weights,
             )
         )
 
     def mean(self, lists: np.ndarray) -> Sparse:
         """Row i becomes the mean of the rows ``lists[i]``; below 0 is nobody."""
         total = self.sum(lists)
-        counts = np.repeat((lists >= 0).sum(axis=1).astype(np.float32), np.diff(total.offsets))
-        return Sparse(total.offsets, total.members, total.weights / counts)
+        counts = arrays.as_type((lists >= 0).sum(axis=1), np.float32)
+        return Sparse(total.offsets, total.members, total.weights / counts[total.owners])
 
     def inverted(self, first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The columns of the rows ``first ..``: (offsets, rows - first, weights), rows ascending."""

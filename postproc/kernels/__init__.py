@@ -3,15 +3,19 @@
 ``reference``  plain NumPy in float64: the definition. Tests compare with it, nothing else calls it.
 ``cpu``        numba, compiled at first use and cached: sequential functions over a tile or a range of rows that
                release the interpreter lock; :mod:`postproc.runtime` runs them in threads. No fast-math.
+``cuda``       the same functions for tensors on a CUDA device: torch for products and sorting, numba.cuda for the
+               sparse parts, on the tensors' own memory. No TF32, no float atomics.
 
-What crosses the seam is float32, int32 and int64 offsets; inputs are never written. Importing this package
-imports no back end.
+Both offer ``over_rows`` and ``run``, which walk over the ranges and tiles that their functions take. What crosses
+the seam is float32, int32 and int64 offsets; inputs are never written. Importing this package imports no back end.
 """
 
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+
+from postproc import arrays
 
 
 def of(array: Any) -> ModuleType:
@@ -20,4 +24,8 @@ def of(array: Any) -> ModuleType:
         from postproc.kernels import cpu
 
         return cpu
-    raise TypeError(f"wanted a NumPy array, got {type(array).__module__}.{type(array).__name__}")
+    if arrays.on_cuda(array):
+        from postproc.kernels import cuda
+
+        return cuda
+    raise TypeError(f"wanted a NumPy array or a CUDA tensor, got {type(array).__module__}.{type(array).__name__}")

@@ -2,7 +2,13 @@
 
 from postproc.kernels.cpu.cameras import reciprocal_pairs
 from postproc.kernels.cpu.cas import meet_halves, product_of_rows, smooth_candidates, walk_halves
-from postproc.kernels.cpu.codes import coarse_to_fine_rows, count_differing_bits, differing_bits
+from postproc.kernels.cpu.codes import (
+    coarse_to_fine_rows,
+    count_differing_bits,
+    differing_bits,
+    pack_bits,
+    words,
+)
 from postproc.kernels.cpu.constrained import constrain_pairs, constrain_tile
 from postproc.kernels.cpu.constraints import (
     add_by_label,
@@ -13,14 +19,16 @@ from postproc.kernels.cpu.constraints import (
     subtract_from,
 )
 from postproc.kernels.cpu.diffusion import (
+    COLUMNS,
     conjugate_gradients,
     drop_repeats,
     reached_first,
     regularized_powers,
+    sums_of_rows,
     truncated_solutions,
 )
 from postproc.kernels.cpu.exclusion import means_of_blocks, raise_excluded
-from postproc.kernels.cpu.expansion import add_neighbours
+from postproc.kernels.cpu.expansion import add_neighbours, similarities
 from postproc.kernels.cpu.gallery import nearest_before
 from postproc.kernels.cpu.geodesic import blend_geodesics, divergences, needed_edges
 from postproc.kernels.cpu.nearest import NOBODY, offer_both, offer_rows, sort_heaps, spread_lists
@@ -36,6 +44,7 @@ from postproc.kernels.cpu.normalise import (
     rescale,
     shift,
 )
+from postproc.kernels.cpu.ranking import order_rows
 from postproc.kernels.cpu.reciprocal import (
     fill_known,
     finish_strip,
@@ -51,14 +60,16 @@ from postproc.kernels.cpu.rewriting import (
 )
 from postproc.kernels.cpu.rows import differ, hash_rows, products_of_pairs, square_norms
 from postproc.kernels.cpu.shortlists import blur, mix_with_means, write_to_copies
-from postproc.kernels.cpu.sparse import add_products, invert, sum_of_rows
+from postproc.kernels.cpu.sparse import add_products, invert, plus_transposed, squares_of_rows, sum_of_rows
 from postproc.kernels.cpu.spatio_temporal import join_pairs, join_tile
 from postproc.kernels.cpu.tiles import (
     add_outside_tracks,
     add_same_camera,
     keep_cameras,
+    multiply,
     products_to_distances,
     scatter,
+    zero_diagonal,
     zero_same_track,
 )
 from postproc.kernels.cpu.tracks import (
@@ -69,9 +80,13 @@ from postproc.kernels.cpu.tracks import (
     give_nearest_first,
     means_of_tracks,
     reduce_tracks,
+    spread_tracks,
+    weigh_by_queries,
 )
+from postproc.runtime import over_rows, run
 
 __all__ = [
+    "COLUMNS",
     "GREATEST",
     "KERNEL",
     "LEAST",
@@ -117,12 +132,17 @@ __all__ = [
     "moments",
     "move_other_tracks",
     "move_other_tracks_in_lists",
+    "multiply",
     "mutual",
     "mutual_normal",
     "nearest_before",
     "needed_edges",
     "offer_both",
     "offer_rows",
+    "order_rows",
+    "over_rows",
+    "pack_bits",
+    "plus_transposed",
     "product_of_rows",
     "products_of_pairs",
     "products_to_distances",
@@ -135,18 +155,26 @@ __all__ = [
     "rescale",
     "rewrite_distances",
     "rewrite_lists",
+    "run",
     "scale_by_table",
     "scatter",
     "shift",
+    "similarities",
     "smooth_candidates",
     "sort_heaps",
     "spread_lists",
+    "spread_tracks",
     "square_norms",
+    "squares_of_rows",
     "subtract_from",
     "sum_of_rows",
+    "sums_of_rows",
     "to_weights",
     "truncated_solutions",
     "walk_halves",
+    "weigh_by_queries",
+    "words",
     "write_to_copies",
+    "zero_diagonal",
     "zero_same_track",
 ]

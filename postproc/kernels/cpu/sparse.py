@@ -7,6 +7,27 @@ import numpy as np
 from numba import njit
 
 
+def squares_of_rows(offsets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(n,) float64: the sum of the squares of every row."""
+    rows = len(offsets) - 1
+    owners = np.repeat(np.arange(rows), np.diff(offsets))
+    return np.bincount(owners, np.square(weights, dtype=np.float64), rows)
+
+
+def plus_transposed(
+    offsets: np.ndarray, members: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``A + A'`` of a square matrix; members ascend."""
+    from scipy.sparse import csr_matrix
+
+    rows = len(offsets) - 1
+    matrix = csr_matrix((weights, members, offsets), shape=(rows, rows))
+    matrix.sort_indices()
+    total = (matrix + matrix.T.tocsr()).tocsr()
+    total.sort_indices()
+    return total.indptr.astype(np.int64), total.indices.astype(np.int32), total.data
+
+
 @njit(nogil=True, cache=True)
 def sum_of_rows(offsets, members, weights, lists, factors, start, stop):
     """``sum_s factors[i, s] * row(lists[i, s])`` for the rows ``start:stop``, as (sizes, members, weights).

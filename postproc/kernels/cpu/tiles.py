@@ -1,10 +1,20 @@
-"""What turns a tile of inner products into a tile of distances, in place."""
+"""What turns a tile of inner products into a tile of distances, in place, and the products themselves."""
 
 import numpy as np
 from numba import njit
 
 ZERO = np.float32(0)
 NOTHING = np.float32(np.nan)
+
+
+def multiply(left: np.ndarray, right: np.ndarray, out: np.ndarray) -> None:
+    """``out <- left rightᵀ`` for rows (n, d), (m, d)."""
+    np.matmul(left, right.T, out=out)
+
+
+def zero_diagonal(tile: np.ndarray) -> None:
+    """``tile[i, i] <- 0``."""
+    np.fill_diagonal(tile, 0)
 
 
 @njit(nogil=True, cache=True)

@@ -1,0 +1,84 @@
+"""What looks at single feature rows: fingerprints, norms, products of chosen pairs."""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from numba import cuda, float32
+
+from postproc.arrays import beside
+from postproc.kernels.cuda import launch
+from postproc.kernels.cuda.launch import THREADS
+
+ROWS = 1 << 15  # rows whose entries are widened to eight bytes at a time
+ODD = -0x61C8864680B583EB  # what two columns of labels are told apart by
+
+
+@cache
+def _multipliers(width: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(-(2**63), 2**63 - 1, width, np.int64) | 1
+
+
+def hash_rows(bits: Any, keys: Any, start: int, stop: int) -> None:
+    """Fold the bits of every row of (n, d) int32 into its 64-bit key; equal rows get equal keys.
+
+    ``bits`` may be a NumPy array, which goes to the device by and by. The key is a sum of products with fixed odd
+    numbers modulo 2^64, so two rows that differ share one with a chance of some 2^-60.
+    """
+    multipliers = beside(_multipliers(bits.shape[1]), keys)
+    for at in range(start, stop, ROWS):
+        part = slice(at, min(at + ROWS, stop))
+        block = beside(bits[part].view(np.int32) if isinstance(bits, np.ndarray) else bits[part], keys)
+        keys[part] = keys[part] * ODD + (block.long() * multipliers).sum(dim=1)
+
+
+def differ(query_bits: Any, gallery_bits: Any, images: Any, others: Any, out: Any) -> None:
+    """``out[i] |= `` whether images ``images[i]`` and ``others[i]`` (queries first) differ in any bit."""
+    nq = len(query_bits)
+
+    def rows(wanted: np.ndarray) -> np.ndarray:
+        found = np.empty((len(wanted), query_bits.shape[1]), np.int32)
+        for side, chosen in ((query_bits, wanted < nq), (gallery_bits, wanted >= nq)):
+            taken = side[wanted[chosen] - (0 if side is query_bits else nq)]
+            found[chosen] = taken.cpu().numpy() if isinstance(taken, torch.Tensor) else taken.view(np.int32)
+        return found
+
+    for at in range(0, len(images), ROWS):
+        part = slice(at, at + ROWS)
+        out[part] |= (rows(images[part]) != rows(others[part])).any(axis=1)
+
+
+def square_norms(rows: Any, signs: Any, start: int, stop: int, out: Any) -> None:
+    """``out[i] = sum_j signs[j] rows[i, j]^2``, summed in float64."""
+    for at in range(start, stop, ROWS):
+        part = slice(at, min(at + ROWS, stop))
+        block = rows[part].double()
+        out[part] = (block * block * signs.double()).sum(dim=1)
+
+
+@cuda.jit(cache=True)
+def _products_of_pairs(first, second, border, signs, left, right, start, out):
+    sums = cuda.shared.array(THREADS, float32)
+    i = start + cuda.blockIdx.x
+    thread, threads = cuda.threadIdx.x, cuda.blockDim.x
+    a, b = left[i], right[i]
+    total = float32(0.0)
+    for j in range(thread, first.shape[1], threads):
+        x = first[a, j] if a < border else second[a - border, j]
+        y = first[b, j] if b < border else second[b - border, j]
+        total += x * signs[j] * y
+    sums[thread] = total
+    cuda.syncthreads()
+    if thread == 0:
+        whole = 0.0
+        for other in range(threads):
+            whole += sums[other]
+        out[i] = whole
+
+
+def products_of_pairs(
+    first: Any, second: Any, border: int, signs: Any, left: Any, right: Any, start: int, stop: int, out: Any
+) -> None:
+    """``out[i] = sum_j signs[j] x[left[i], j] x[right[i], j]``; rows from ``border`` on stand in ``second``."""
+    launch.blocks(_products_of_pairs, stop - start, first, second, border, signs, left, right, start, out)

@@ -1,0 +1,120 @@
+"""What turns a tile of inner products into a tile of distances, in place, and the products themselves."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from numba import cuda, float32
+
+from postproc.kernels.cuda import launch
+
+ZERO, NOTHING = 0.0, float("nan")
+
+
+@contextmanager
+def _in_float32() -> Iterator[None]:
+    """Whole float32 products: no TF32, whatever the process has chosen; its choice comes back."""
+    found = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = found
+
+
+def multiply(left: Any, right: Any, out: Any) -> None:
+    """``out <- left rightᵀ`` for rows (n, d), (m, d)."""
+    with _in_float32():
+        torch.mm(left, right.T, out=out)
+
+
+def zero_diagonal(tile: Any) -> None:
+    """``tile[i, i] <- 0``."""
+    tile.fill_diagonal_(0)
+
+
+@cuda.jit(cache=True)
+def _to_distances(tile, row_norms, column_norms, clamp):
+    i, j = cuda.blockIdx.x, cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x
+    if j < tile.shape[1]:
+        value = (row_norms[i] + column_norms[j]) - (tile[i, j] + tile[i, j])
+        if clamp and not value > float32(ZERO):
+            value = float32(ZERO)
+        tile[i, j] = value
+
+
+def products_to_distances(tile: Any, row_norms: Any, column_norms: Any, clamp: bool) -> None:
+    """``tile[i, j] <- row_norms[i] + column_norms[j] - 2 tile[i, j]``, not below zero if ``clamp``."""
+    launch.entries(_to_distances, tile.shape, tile, row_norms, column_norms, clamp)
+
+
+@cuda.jit(cache=True)
+def _add_same_camera(tile, row_cams, column_cams, row_tracks, column_tracks, weight):
+    i, j = cuda.blockIdx.x, cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x
+    alike = j < tile.shape[1] and row_cams[i] >= 0 and row_cams[i] == column_cams[j]
+    if alike and (row_tracks[i] < 0 or row_tracks[i] != column_tracks[j]):
+        tile[i, j] += weight
+
+
+def add_same_camera(
+    tile: Any, row_cams: Any, column_cams: Any, row_tracks: Any, column_tracks: Any, weight: Any
+) -> None:
+    """Add ``weight`` where both cameras are known and equal and the two images are not of one track."""
+    launch.entries(_add_same_camera, tile.shape, tile, row_cams, column_cams, row_tracks, column_tracks, weight)
+
+
+@cuda.jit(cache=True)
+def _add_outside_tracks(tile, product, row_tracks, column_tracks, weight):
+    i, j = cuda.blockIdx.x, cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x
+    if j < tile.shape[1] and (row_tracks[i] < 0 or row_tracks[i] != column_tracks[j]):
+        tile[i, j] += weight * product[i, j]
+
+
+def add_outside_tracks(tile: Any, product: Any, row_tracks: Any, column_tracks: Any, weight: Any) -> None:
+    """``tile += weight product`` where the two images are not of one track."""
+    launch.entries(_add_outside_tracks, tile.shape, tile, product, row_tracks, column_tracks, weight)
+
+
+@cuda.jit(cache=True)
+def _zero_same_track(tile, row_tracks, column_tracks):
+    i, j = cuda.blockIdx.x, cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x
+    if j < tile.shape[1] and row_tracks[i] >= 0 and row_tracks[i] == column_tracks[j]:
+        tile[i, j] = float32(ZERO)
+
+
+def zero_same_track(tile: Any, row_tracks: Any, column_tracks: Any) -> None:
+    """Set to zero where both images are of one track."""
+    launch.entries(_zero_same_track, tile.shape, tile, row_tracks, column_tracks)
+
+
+@cuda.jit(cache=True)
+def _keep_cameras(tile, row_cams, column_cams, same, out):
+    i, j = cuda.blockIdx.x, cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x
+    if j < tile.shape[1]:
+        out[i, j] = tile[i, j] if (row_cams[i] == column_cams[j]) == same else float32(NOTHING)
+
+
+def keep_cameras(tile: Any, row_cams: Any, column_cams: Any, same: bool, out: Any) -> None:
+    """``out <- tile`` where two cameras are equal (``same``) or differ (not ``same``), NaN elsewhere."""
+    launch.entries(_keep_cameras, tile.shape, tile, row_cams, column_cams, same, out)
+
+
+@cuda.jit(cache=True)
+def _scatter(tile, row_offsets, row_members, column_offsets, column_members, out):
+    i, j = cuda.blockIdx.x, cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x
+    if j < tile.shape[1]:
+        for a in range(row_offsets[i], row_offsets[i + 1]):
+            for b in range(column_offsets[j], column_offsets[j + 1]):
+                out[row_members[a], column_members[b]] = tile[i, j]
+
+
+def scatter(
+    tile: Any, row_offsets: Any, row_members: Any, column_offsets: Any, column_members: Any, out: Any
+) -> None:
+    """Write every entry of a tile of classes to all images of both classes.
+
+    ``out[row, column] = tile[i, j]`` for the members of row class ``i`` and column class ``j``; the offsets
+    (n + 1,) and (m + 1,) are those of the tile's own classes.
+    """
+    launch.entries(_scatter, tile.shape, tile, row_offsets, row_members, column_offsets, column_members, out)

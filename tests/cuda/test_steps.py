@@ -1,0 +1,69 @@
+"""The laws of steps on a device: the answer of the CPU, twice the same bits, or a refusal in a sentence."""
+
+import inspect
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from postproc import ON_CUDA, STEPS, Nearest
+from tests import steps
+from tests.steps import inputs
+from tests.worlds import world
+
+DATA = steps.known(world(nq=6, ng=40, d=8, people=8, cameras=3))
+LARGE = {name for name, array in DATA.items() if array.dtype == np.float32 and array.ndim == 2}
+
+
+def given(step, on_device, where=LARGE):
+    return {name: on_device.up(DATA[name]) if name in where else DATA[name] for name in inputs(step)}
+
+
+def down(found, on_device):
+    """Host arrays of a result, which must lie on the device but for labels."""
+    parts = found if isinstance(found, tuple) else (found,)
+    return [on_device.down(part) if hasattr(part, "is_cuda") else part for part in parts]
+
+
+def same(step, found, wanted):
+    """Equal to rounding; a row of another image only where both are equally near."""
+    wanted = wanted if isinstance(wanted, tuple) else (wanted,)
+    assert len(found) == len(wanted)
+    for one, other in zip(found, wanted, strict=True):
+        assert (one.shape, one.dtype) == (other.shape, other.dtype)
+        if np.issubdtype(other.dtype, np.integer):
+            assert_array_equal(one, other)
+        else:
+            scale = max(1, abs(other[np.isfinite(other)]).max(initial=0))
+            assert_allclose(one, other, rtol=0, atol=2e-6 * scale, err_msg=step.__name__)
+
+
+@pytest.mark.parametrize("step", ON_CUDA, ids=lambda step: step.__name__)
+def test_the_answer_of_the_cpu(step, on_device):
+    wanted = step(**{name: DATA[name] for name in inputs(step)})
+    found = [down(step(**given(step, on_device)), on_device) for _ in range(2)]
+    same(step, found[0], wanted)
+    for once, twice in zip(*found, strict=True):
+        assert once.tobytes() == twice.tobytes()
+
+
+@pytest.mark.parametrize(
+    "step",
+    [step for step in ON_CUDA if "top_k" in inspect.signature(step).parameters],
+    ids=lambda step: step.__name__,
+)
+def test_only_the_nearest(step, on_device):
+    found = step(**given(step, on_device), top_k=5)
+    wanted = step(**{name: DATA[name] for name in inputs(step)}, top_k=5)
+    assert isinstance(found, Nearest) == isinstance(wanted, Nearest)
+    same(step, down(found, on_device), wanted)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [step for step in STEPS if step not in ON_CUDA and LARGE & set(inputs(step))],  # labels may come from anywhere
+    ids=lambda step: step.__name__,
+)
+def test_or_a_refusal(step, on_device):
+    with pytest.raises(TypeError, match="runs on the CPU only"):
+        step(**given(step, on_device))
