@@ -11,7 +11,7 @@ import torch
 from numba import config as numba_config
 from numba import cuda
 
-from tests.cuda import pretend, signatures
+from tests.cuda import pretend, quick, signatures
 
 SIMULATED = bool(numba_config.ENABLE_CUDASIM)
 GPU = not SIMULATED and torch.cuda.is_available() and cuda.is_available()
@@ -32,7 +32,7 @@ def on_device() -> Iterator[OnDevice]:
         from postproc.kernels.cuda import launch
 
         noted = mock.patch.object(launch, "_launch", signatures.noting(launch._launch))
-        with mock.patch.object(launch, "memory", pretend.memory), noted, pretend.device():
+        with mock.patch.object(launch, "memory", pretend.memory), noted, pretend.device(), quick.simulator():
             yield OnDevice(pretend.up, pretend.down)
     else:
         pytest.skip(

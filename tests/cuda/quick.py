@@ -1,0 +1,102 @@
+"""numba's CUDA simulator in less time. It starts a thread of Python for every thread of a kernel, and polls all.
+
+Here a kernel whose threads never meet runs them one after the other, and one whose threads meet gets those of a
+pool, which wait for each other without spinning. What the threads see (indices, shared memory, atomics) is the
+simulator's.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from types import FunctionType
+from typing import Any
+from unittest import mock
+
+import numpy as np
+
+
+class _Alone(RuntimeError):
+    pass
+
+
+class _Meeting:
+    """A barrier for all threads of a block that have not finished."""
+
+    def __init__(self, count: int) -> None:
+        self.alive, self.waiting, self.round = count, 0, 0
+        self.broken = False
+        self.changed = threading.Condition()
+
+    def wait(self) -> None:
+        with self.changed:
+            self.waiting += 1
+            now = self.round
+            self._go_on_if_all_are_here()
+            self.changed.wait_for(lambda: self.round != now or self.broken)
+            if self.broken:
+                raise _Alone("another thread of the block has failed")
+
+    def leave(self, failed: bool) -> None:
+        with self.changed:
+            self.alive -= 1
+            self.broken |= failed
+            self._go_on_if_all_are_here()
+            self.changed.notify_all()
+
+    def _go_on_if_all_are_here(self) -> None:
+        if self.waiting and self.waiting == self.alive:
+            self.waiting, self.round = 0, self.round + 1
+            self.changed.notify_all()
+
+
+@cache
+def _meets(function: Callable) -> bool:
+    """Whether a kernel, or a device function that it names, calls syncthreads."""
+    code = function.__code__
+    if "syncthreads" in code.co_names:
+        return True
+    named = (function.__globals__.get(name) for name in code.co_names)
+    inner = (getattr(each, "fn", each) for each in named)
+    return any(_meets(each) for each in inner if isinstance(each, FunctionType) and each is not function)
+
+
+@contextmanager
+def simulator() -> Iterator[None]:
+    """Run blocks this way inside."""
+    from numba.cuda.simulator import kernel as simulated
+    from numba.cuda.simulator.kernelapi import Dim3
+
+    pool = ThreadPoolExecutor(64)
+
+    def run(manager: Any, grid_point: tuple[int, ...], *arguments: Any) -> None:
+        places = list(np.ndindex(*manager._block_dim))
+        meeting = _Meeting(len(places))
+
+        def work(place: tuple[int, ...]) -> None:
+            me: Any = threading.current_thread()
+            x, y, _ = manager._block_dim
+            me.blockIdx, me.threadIdx = Dim3(*grid_point), Dim3(*place)
+            me.thread_id = place[0] + x * (place[1] + y * place[2])
+            me.syncthreads = meeting.wait
+            failed = True
+            try:
+                manager._f(*arguments)
+                failed = False
+            finally:
+                meeting.leave(failed)
+
+        if _meets(manager._f):
+            failures = [done.exception() for done in [pool.submit(work, place) for place in places]]
+            for failure in sorted(filter(None, failures), key=lambda failure: isinstance(failure, _Alone)):
+                raise failure  # the first cause, not those who waited for it
+        else:
+            for place in places:
+                work(place)
+
+    try:
+        with mock.patch.object(simulated.BlockManager, "run", run):
+            yield
+    finally:
+        pool.shutdown()
