@@ -12,8 +12,10 @@ import numpy as np
 import torch
 from numba import config, cuda
 
-SIMULATED = bool(config.ENABLE_CUDASIM)
+SIMULATED = bool(config.ENABLE_CUDASIM)  # type: ignore[attr-defined]
 THREADS = 4 if SIMULATED else 128  # of a block; the simulator runs each as a thread of Python
+# Few rows make few blocks, of which numba would warn at every launch.
+config.CUDA_LOW_OCCUPANCY_WARNINGS = 0  # type: ignore[attr-defined]
 launched: Counter[str] = Counter()  # how often each kernel ran
 
 

@@ -78,9 +78,11 @@ def _offer(tile, first_row, first_column, all_values, all_columns, largest):
         waiting[0] = 0
     cuda.syncthreads()
     top = float32(SMALLEST)
-    for start in range(0, width, EACH * threads):
+    start = 0
+    while start < width:
         limit, last = values[kept - 1], columns[kept - 1]
-        for step in range(EACH):
+        steps = EACH if last != NOBODY else 1  # few at first: where the list has room, everything is a candidate
+        for step in range(steps):
             j = start + step * threads + thread
             if j < width:
                 value = tile[i, j]
@@ -98,6 +100,7 @@ def _offer(tile, first_row, first_column, all_values, all_columns, largest):
             if thread == 0:
                 waiting[0] = 0
             cuda.syncthreads()
+        start += steps * threads
     count = waiting[0]
     if count > 0:
         _merge(values, columns, kept, new_values, new_columns, count, out_values, out_columns)
