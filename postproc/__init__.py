@@ -152,14 +152,25 @@ STEPS = (
     rank,
 )
 
-# The steps that take CUDA tensors; the others refuse them in a sentence.
-ON_CUDA = (
-    distances,
-    rerank,
-    rerank_distances,
+# These refuse CUDA tensors in a sentence; all others take them, and give such back.
+CPU_ONLY = (
+    predict_cameras,
+    predict_camera_groups,
+    quantile_transform,
+    learned_metric,
+    discriminative_expansion,
+    cluster_gallery_soft,
+    learned_distances,
+    coarse_to_fine,
+    rerank_attributes,
+    superglobal,
+    cas,
+    assign_tracks,
 )
+ON_CUDA = tuple(step for step in STEPS if step not in CPU_ONLY)
 
 __all__ = [
+    "CPU_ONLY",
     "ON_CUDA",
     "STEPS",
     "Nearest",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from postproc import checks, kernels, runtime
+from postproc import arrays, checks, kernels
 from postproc.types import Floats
 
 LARGEST = 1e30  # of a penalty: what float32 holds, plus this, is still what float32 holds
@@ -15,13 +15,14 @@ BLOCK = 16  # rows at a time, few enough for the processor's cache
 
 def adjusted(given: Floats, change: Callable[..., None], *data: Any) -> Floats:
     """A copy of a matrix after the kernel ``change(copy, *data, start, stop)``, which owns rows ``start:stop``."""
-    out = np.empty_like(given)
+    out = arrays.empty(given.shape, np.float32, given)
+    data = tuple(arrays.beside(each, given) if isinstance(each, np.ndarray) else each for each in data)
 
     def fill(start: int, stop: int) -> None:
         out[start:stop] = given[start:stop]
         change(out, *data, start, stop)
 
-    runtime.over_rows(fill, len(out), what="penalties", block=BLOCK)
+    kernels.of(out).over_rows(fill, len(out), what="penalties", block=BLOCK)
     return out
 
 
@@ -29,7 +30,7 @@ def penalise(
     distances: Any, query: tuple[str, Any], gallery: tuple[str, Any], equal: bool, penalty: float
 ) -> Floats:
     """``distances`` plus ``penalty`` where two known labels, given as (name, labels), are equal, or are not."""
-    given = checks.distances("distances", distances)
+    given = checks.distances("distances", distances, cuda=True)
     rows, columns = (
         checks.labels(*side, count) for side, count in zip((query, gallery), given.shape, strict=True)
     )
@@ -38,4 +39,4 @@ def penalise(
 
 def merged(strip: Floats, kernel: Callable[..., None], *data: Any) -> None:
     """Run ``kernel(strip, *data, start, stop)`` over the rows of a strip."""
-    runtime.over_rows(partial(kernel, strip, *data), len(strip), what="penalties", block=BLOCK)
+    kernels.of(strip).over_rows(partial(kernel, strip, *data), len(strip), what="penalties", block=BLOCK)

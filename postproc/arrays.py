@@ -53,7 +53,7 @@ def together(*arrays: Any) -> list[Any]:
 
 
 def blocks(array: Any, rows: int) -> Iterator[slice]:
-    """Slices over all rows: ``rows`` at a time on the host, so that they stay in a cache, many more on a device."""
+    """Slices over all rows: ``rows`` at a time on the host, so that a cache holds them, many more on a device."""
     step = 32 * rows if on_cuda(array) else rows
     return (slice(start, start + step) for start in range(0, len(array), step))
 
@@ -98,6 +98,14 @@ def contiguous(array: Any) -> Any:
 def copied(array: Any) -> Any:
     """A copy that may be written to."""
     return array.clone() if on_cuda(array) else array.copy()
+
+
+def take(array: Any, rows: np.ndarray, out: Any) -> None:
+    """``out <- array[rows]``."""
+    if on_cuda(array):
+        out[:] = array[rows]
+    else:
+        np.take(array, rows, axis=0, out=out)
 
 
 def as_type(array: Any, dtype: Any) -> Any:

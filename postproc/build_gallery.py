@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from postproc import checks, kernels, runtime
+from postproc import arrays, checks, kernels
 from postproc.l2_normalize import l2_normalize
 from postproc.pairwise import among
 from postproc.tiles import Buffers, PairwiseTiles
@@ -31,11 +31,11 @@ def build_gallery(features: Any, *, threshold: float = 0.6) -> Ints:
     >>> build_gallery(np.array([[1, 0], [0, 1], [0.8, 0.6], [-1, 0.2], [0.1, 1]]))
     array([0, 1, 0, 3, 1])
     """
-    rows = checks.features("features", features)
+    rows = checks.features("features", features, cuda=True)
     checks.not_empty("features", rows)
     checks.between("threshold", threshold, -1, 1)
     labels = np.arange(len(rows))
-    some = np.flatnonzero(rows.any(axis=1))
+    some = np.flatnonzero(arrays.host(arrays.namespace(rows).any(rows, axis=1)))
     if threshold < 1 and len(some):
         labels[some] = some[_first_of_identity(l2_normalize(rows[some]), np.float32(2 - 2 * threshold))]
     return labels
@@ -45,8 +45,8 @@ def _first_of_identity(rows: np.ndarray, radius: np.float32) -> Ints:
     """(n,) for rows of unit length, whose squared distance is 2 - 2 cosine; copies are of one class."""
     tiles = PairwiseTiles(among(rows))
     layout, buffers = tiles.layout, Buffers(tiles.layout)
-    values = np.full(layout.classes, np.inf, np.float32)
-    before = np.full(layout.classes, -1, np.int32)
+    values = arrays.full(layout.classes, np.inf, np.float32, rows)
+    before = arrays.full(layout.classes, -1, np.int32, rows)
     kernel = kernels.of(values)
 
     def visit(i: int) -> None:
@@ -57,7 +57,8 @@ def _first_of_identity(rows: np.ndarray, radius: np.float32) -> Ints:
                 kernel.nearest_before(tile, block.start, columns.start, values, before)
 
     latest_first = range(len(layout.blocks))[::-1]  # they have the most before them
-    runtime.run(visit, latest_first, what="gallery", bytes_each=buffers.bytes)
+    kernel.run(visit, latest_first, what="gallery", bytes_each=buffers.bytes)
+    values, before = arrays.host(values), arrays.host(before)
     labels = layout.first.astype(np.int64)
     for at in np.flatnonzero(values < radius):
         labels[at] = labels[before[at]]

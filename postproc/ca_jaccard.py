@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from postproc import checks, kernels, kreciprocal, nearest, pairwise, runtime
+from postproc import arrays, checks, kernels, kreciprocal, nearest, pairwise
 from postproc.nearest import Lists
 from postproc.pairwise import Pairwise
 from postproc.sparse import Sparse
@@ -75,28 +75,29 @@ def ca_jaccard(
     for name, value in (("camera_sets", camera_sets), ("camera_means", camera_means), ("normalize", normalize)):
         checks.flag(name, value)
     checks.top_k(top_k)
-    pairs = pairwise.of(query, gallery, unit=True)
+    pairs = pairwise.of(query, gallery, unit=True, cuda=True)
     nq, ng = pairs.sizes
     query_cam, gallery_cam = (
         checks.labels("query_cam", query_cam, nq),
         checks.labels("gallery_cam", gallery_cam, ng),
     )
     tiles = PairwiseTiles(pairs, (query_cam, gallery_cam))
-    answer = np.empty((nq, ng), np.float32) if top_k is None else None
+    answer = arrays.empty((nq, ng), np.float32, pairs.like) if top_k is None else None
 
     same, other = nearest.of_cameras(
         tiles, same=max(k1_intra + 1, k2_intra), other=max(k1_inter + 1, k2_inter), answer=answer
     )
-    largest = np.maximum(same.largest, other.largest)
+    xp = arrays.namespace(same.largest)
+    largest = xp.maximum(same.largest, other.largest)
     plain = nearest.of_all(tiles, max(k1 + 1, k2)) if not (camera_sets and camera_means) else None
-    scales = [largest if normalize else np.full_like(largest, unit) for unit in (1, 2)]
+    scales = [largest if normalize else xp.full_like(largest, unit) for unit in (1, 2)]
     if plain is None or camera_sets:
         vectors = _encode(same, other, k1_intra, k1_inter, scales[0], power)
     else:
         plain_scaled = replace(plain, largest=scales[0])
         vectors = kreciprocal.encode(tiles, plain_scaled, k1=k1, length=k1 + 1, power=power)
     if plain is None or camera_means:
-        near = np.concatenate([same.rows[:, :k2_intra], other.rows[:, :k2_inter]], axis=1)
+        near = xp.concat([same.rows[:, :k2_intra], other.rows[:, :k2_inter]], axis=1)
     else:
         near = plain.rows[:, :k2]
     if near.shape[1] > 1:
@@ -110,14 +111,14 @@ def _encode(same: Lists, other: Lists, k1_intra: int, k1_inter: int, largest: np
     kernel = kernels.of(same.values)
     halves = []
     for lists, length in ((same, k1_intra + 1), (other, k1_inter + 1)):
-        rows, values = (np.ascontiguousarray(part[:, :length]) for part in (lists.rows, lists.values))
+        rows, values = (arrays.contiguous(part[:, :length]) for part in (lists.rows, lists.values))
 
         def find(start: int, stop: int, rows: np.ndarray = rows, values: np.ndarray = values) -> tuple:
             return kernel.reciprocal_pairs(rows, values, start, stop)
 
-        halves.append(Sparse(*Sparse.in_pieces(find, len(rows))))
+        halves.append(Sparse(*Sparse.in_pieces(find, len(rows), rows)))
     joined = halves[0].beside(halves[1])
-    runtime.over_rows(
+    kernel.over_rows(
         lambda start, stop: kernel.to_weights(joined.offsets, joined.weights, largest, power / 2, start, stop),
         joined.rows,
         what="weights",

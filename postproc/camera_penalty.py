@@ -64,7 +64,7 @@ def camera_penalty(
         if query_aux is None or gallery_aux is None:
             raise ValueError("direction: needs query_aux and gallery_aux, or 0")
         checks.not_empty("distances", out)
-        pairs = pairwise.of_side_model(query_aux, gallery_aux, out.shape, unit=True)
+        pairs = pairwise.of_side_model(query_aux, gallery_aux, out.shape, unit=True, like=out)
         unknown = checks.labels("query_cam", query_cam, len(out)) < 0
         limits = np.float32(2 - 2 * alike), np.float32(direction)
 

@@ -106,7 +106,7 @@ def apply_topology(
            [0.75, 1.  ]], dtype=float32)
     """
     checks.between("weight", weight, 0, 1)
-    given = checks.distances("distances", distances)
+    given = checks.distances("distances", distances, cuda=True)
     shares = checks.features("matrix", matrix)
     if shares.shape[0] != shares.shape[1] or not ((shares >= 0) & (shares <= 1)).all():
         raise ValueError(f"matrix: wanted a square of numbers from 0 to 1, got shape {shares.shape}")

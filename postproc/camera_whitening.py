@@ -6,7 +6,7 @@ Source: the first places of VisDA 2020 (vimar-gu/Bias-Eliminate-DA-ReID) and of 
 
 import numpy as np
 
-from postproc import checks, linear
+from postproc import arrays, checks, linear
 from postproc.linear import Change
 from postproc.pairwise import sqeuclidean
 from postproc.tiles import copies
@@ -56,7 +56,7 @@ def camera_whitening(
     array([[0., 1.],
            [1., 0.]], dtype=float32)
     """
-    query, gallery = checks.features("query", query), checks.features("gallery", gallery)
+    query, gallery = arrays.together(*checks.sides(query, gallery, cuda=True))
     pairs = sqeuclidean(query, gallery)
     query_cam = checks.labels("query_cam", query_cam, len(query))
     gallery_cam = checks.labels("gallery_cam", gallery_cam, len(gallery))
@@ -70,9 +70,9 @@ def camera_whitening(
     query_cam, gallery_cam = (np.where(np.isin(cam, own), cam, EVERYWHERE) for cam in (query_cam, gallery_cam))
     layout = copies(pairs, (query_cam, gallery_cam))
     camera = np.concatenate([query_cam, gallery_cam])[layout.first]
-    out = np.empty((layout.classes, gallery.shape[1]), np.float32)
+    out = arrays.empty((layout.classes, gallery.shape[1]), np.float32, gallery)
     for one in np.unique(camera):
-        images = gallery if one == EVERYWHERE else gallery[gallery_cam == one]
+        images = gallery if one == EVERYWHERE else gallery[arrays.beside(gallery_cam == one, gallery)]
         change = _change(images, float(ridge), center, whiten)
         linear.fill_classes(out, np.flatnonzero(camera == one), change, layout, query, gallery)
     return linear.spread(out, layout)
@@ -80,7 +80,7 @@ def camera_whitening(
 
 def _change(images: np.ndarray, ridge: float, center: bool, whiten: bool) -> Change:
     """What is done to rows of a camera, given its gallery images."""
-    centre = linear.mean(images) if center else np.zeros(images.shape[1])
+    centre = linear.mean(images) if center else arrays.full(images.shape[1], 0, np.float64, images)
     if not whiten:
         return lambda rows: linear.unit(linear.move(rows, centre))
     whitening = _whitening(images, ridge)
@@ -90,18 +90,20 @@ def _change(images: np.ndarray, ridge: float, center: bool, whiten: bool) -> Cha
 def _whitening(images: np.ndarray, ridge: float) -> Change:
     """The map ``x -> (Xᵀ X + n ridge I)^-1 x`` of rows, up to a factor that their length removes."""
     count, width = images.shape
+    xp = arrays.namespace(images)
     if count >= width:
-        products = linear.outer_sum(lambda r, c: images[r, c].astype(np.float64), count, width)
-        inverse = linear.alone(np.linalg.inv, _with_ridge(products, count * ridge))
+        products = linear.outer_sum(lambda r, c: arrays.as_type(images[r, c], np.float64), count, width, images)
+        inverse = linear.alone(xp.linalg.inv, _with_ridge(products, count * ridge))
         return lambda rows: rows @ inverse
     # Woodbury: n ridge times the same is x - Xᵀ (n ridge I + X Xᵀ)^-1 X x, and X Xᵀ is the smaller
-    rows64 = images.astype(np.float64)
-    products = _with_ridge(linear.outer_sum(lambda r, c: rows64[c, r].T, width, count), count * ridge)
-    solved = linear.alone(np.linalg.solve, products, rows64)
+    rows64 = arrays.as_type(images, np.float64)
+    products = _with_ridge(linear.outer_sum(lambda r, c: rows64[c, r].T, width, count, images), count * ridge)
+    solved = linear.alone(xp.linalg.solve, products, rows64)
     return lambda rows: rows - (rows @ rows64.T) @ solved
 
 
 def _with_ridge(square: np.ndarray, ridge: float) -> np.ndarray:
     """``square + ridge I``, in place."""
-    square.flat[:: len(square) + 1] += ridge
+    diagonal = square.reshape(-1)[:: len(square) + 1]
+    diagonal += ridge
     return square

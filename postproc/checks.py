@@ -58,9 +58,9 @@ def features(name: str, value: Any, *, cuda: bool = False) -> np.ndarray:
     return array
 
 
-def probabilities(name: str, value: Any) -> np.ndarray:
+def probabilities(name: str, value: Any, *, cuda: bool = False) -> np.ndarray:
     """:func:`features` whose rows are probabilities: none below 0, their sum 1 or less, with room for rounding."""
-    array = features(name, value)
+    array = features(name, value, cuda=cuda)
     row = _first_bad_row(array, lambda block: (block >= 0) & (block.sum(axis=1, keepdims=True) <= 1.01))
     if row is not None:
         raise ValueError(f"{name}: wanted rows of 0 or more with a sum of 1 or less, found another in row {row}")

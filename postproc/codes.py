@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from postproc import checks, kernels, nearest, runtime
+from postproc import arrays, checks, kernels, nearest
 from postproc.types import Distances, Gallery, Nearest, Query
 
 Codes = NDArray[np.uint8]  # (n, bytes)  eight bits a byte, the first in its highest place
@@ -35,7 +35,9 @@ def hamming(query: Query, gallery: Gallery, *, cut: float = 0.0, top_k: int | No
     >>> hamming(np.array([[0.3, -2, 1, 0]]), np.array([[0.1, 5, 7, -1], [-1, 1, -1, 1]]))
     array([[1., 4.]], dtype=float32)
     """
-    query, gallery = checks.features("query", query), checks.features("gallery", gallery)
+    query, gallery = (
+        checks.features(name, side, cuda=True) for name, side in (("query", query), ("gallery", gallery))
+    )
     checks.same_width("query", query, "gallery", gallery)
     return hamming_codes(_binary("query", query, cut), _binary("gallery", gallery, cut), top_k=top_k)
 
@@ -46,17 +48,19 @@ def hamming_codes(query_codes: Any, gallery_codes: Any, *, top_k: int | None = N
     >>> hamming_codes(np.array([[0b1010_0000]], np.uint8), np.array([[0b1110_0000]], np.uint8))
     array([[1.]], dtype=float32)
     """
-    query_codes, gallery_codes = packed("query_codes", query_codes), packed("gallery_codes", gallery_codes)
+    query_codes = packed("query_codes", query_codes, cuda=True)
+    gallery_codes = packed("gallery_codes", gallery_codes, cuda=True)
     checks.same_width("query_codes", query_codes, "gallery_codes", gallery_codes)
     checks.top_k(top_k)
-    query, gallery = words(query_codes), words(gallery_codes)
+    query, gallery = map(words, arrays.together(query_codes, gallery_codes))
     kernel = kernels.of(query)
 
     def fill(strip: np.ndarray, queries: np.ndarray) -> None:
         count = partial(kernel.differing_bits, query[queries], gallery)
-        runtime.over_rows(lambda start, stop: count(start, stop, strip), len(strip), what="differing bits")
+        kernel.over_rows(lambda start, stop: count(start, stop, strip), len(strip), what="differing bits")
 
-    return nearest.answer_without_distances(len(query), len(gallery), fill, top_k=top_k)
+    like = arrays.empty(0, np.float32, query)
+    return nearest.answer_without_distances(len(query), len(gallery), fill, top_k=top_k, like=like)
 
 
 def binary_codes(features: Any, *, cut: float = 0.0) -> Codes:
@@ -67,7 +71,7 @@ def binary_codes(features: Any, *, cut: float = 0.0) -> Codes:
     >>> binary_codes(np.array([[0.5, -1, 0, 2, 3, -1, -1, -1, 7]]))
     array([[152, 128]], dtype=uint8)
     """
-    return _binary("features", checks.features("features", features), cut)
+    return _binary("features", checks.features("features", features, cuda=True), cut)
 
 
 def codes_to_hex(codes: Any, *, bits: int | None = None) -> list[str]:
@@ -106,30 +110,27 @@ def hex_to_codes(texts: Iterable[str]) -> Codes:
     return np.stack(rows)
 
 
-def packed(name: str, codes: Any) -> Codes:
-    """Codes as they were given, C-ordered; refuses what cannot be any."""
-    array = np.asarray(codes)
-    if array.dtype != np.uint8:
+def packed(name: str, codes: Any, *, cuda: bool = False) -> Codes:
+    """Codes as they were given, C-ordered; refuses what cannot be any, and tensors unless ``cuda``."""
+    if arrays.on_cuda(codes) and not cuda:
+        raise TypeError(f"{name}: {checks.CPU_ONLY.format(name)}")
+    array = codes if arrays.on_cuda(codes) else np.asarray(codes)
+    if str(array.dtype).removeprefix("torch.") != "uint8":
         raise TypeError(f"{name}: wanted packed bits, uint8 as from binary_codes, got {array.dtype}")
     if array.ndim != 2:
-        raise ValueError(f"{name}: wanted 2 dimensions, got shape {array.shape}")
+        raise ValueError(f"{name}: wanted 2 dimensions, got shape {tuple(array.shape)}")
     checks.not_empty(name, array)
-    return np.ascontiguousarray(array)
+    return arrays.contiguous(array)
 
 
 def binary(rows: np.ndarray, cut: float) -> Codes:
-    """:func:`binary_codes` of rows that are known to be numbers, in blocks, so that no mask of all exists."""
-    out = np.empty((len(rows), -(-rows.shape[1] // 8)), np.uint8)
-    for start in range(0, len(rows), 1024):
-        out[start : start + 1024] = np.packbits(rows[start : start + 1024] > np.float32(cut), axis=1)
-    return out
+    """:func:`binary_codes` of rows that are known to be numbers."""
+    return kernels.of(rows).pack_bits(rows, cut)
 
 
 def words(codes: Codes) -> np.ndarray:
-    """(n, bytes) -> (n, words) uint64 with as many differing bits between any two."""
-    out = np.zeros((len(codes), -(-codes.shape[1] // 8) * 8), np.uint8)
-    out[:, : codes.shape[1]] = codes
-    return out.view(np.uint64)
+    """Codes as the wider words in which the kernels count."""
+    return kernels.of(codes).words(codes)
 
 
 def _binary(name: str, rows: np.ndarray, cut: float) -> Codes:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from postproc import checks, nearest, pairwise
+from postproc import arrays, checks, nearest, pairwise
 from postproc.hubness import arranged, mean_of_finite, mean_of_nearest, shift
 from postproc.pairwise import Pairwise
 from postproc.tiles import PairwiseTiles
@@ -43,7 +43,7 @@ def csls(
            [1.8, 0. ]], dtype=float32)
     """
     _check(k, top_k)
-    pairs = pairwise.of(query, gallery, unit=True)
+    pairs = pairwise.of(query, gallery, unit=True, cuda=True)
     found = nearest.of_queries(PairwiseTiles(arranged(pairs, "gallery", "query")), k)
     columns = -0.5 * mean_of_finite(found.distances)
 
@@ -70,16 +70,16 @@ def csls_distances(distances: Distances, *, k: int = 10, top_k: int | None = Non
            [1., 0.]], dtype=float32)
     """
     _check(k, top_k)
-    given = checks.distances("distances", distances)
+    given = checks.distances("distances", distances, cuda=True)
     checks.not_empty("distances", given)
     nq, ng = given.shape
-    columns = np.concatenate([-mean_of_nearest(part, k) for part in _columns(given)])
+    columns = arrays.namespace(given).concat([-mean_of_nearest(part, k) for part in _columns(given)])
 
     def fill(strip: np.ndarray, queries: np.ndarray) -> None:
-        np.take(given, queries, axis=0, out=strip)
+        arrays.take(given, queries, strip)
         shift(strip, 2.0, -mean_of_nearest(strip, k), columns)
 
-    return nearest.answer_without_distances(nq, ng, fill, top_k=top_k)
+    return nearest.answer_without_distances(nq, ng, fill, top_k=top_k, like=given)
 
 
 def _check(k: int, top_k: int | None) -> None:
@@ -90,4 +90,4 @@ def _check(k: int, top_k: int | None) -> None:
 def _columns(matrix: Floats) -> Iterator[Floats]:
     """The columns of a matrix as rows, some at a time."""
     for start in range(0, matrix.shape[1], COLUMNS):
-        yield np.ascontiguousarray(matrix[:, start : start + COLUMNS].T)
+        yield arrays.contiguous(matrix[:, start : start + COLUMNS].T)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from postproc import runtime
+from postproc import arrays, kernels
 from postproc.tiles import Buffers, PairwiseTiles
 from postproc.types import Ints
 
@@ -22,28 +22,30 @@ def clusters(tiles: PairwiseTiles, eps: float, min_samples: int) -> Ints:
     other are of one group, and an image that is no core joins the group of the nearest core within ``eps``.
     Memory: a tile a thread and the pairs in one tile.
     """
-    layout, radius = tiles.layout, np.float32(eps)
-    copies = np.bincount(layout.inverse, minlength=layout.classes)
-    sizes = np.zeros(layout.classes, np.int64)
+    layout, radius = tiles.layout, float(np.float32(eps))
+    xp = arrays.namespace(layout.like)
+    copies = arrays.beside(np.bincount(layout.inverse, minlength=layout.classes), layout.like)
+    sizes = arrays.full(layout.classes, 0, np.int64, layout.like)
 
     def count(tile: np.ndarray, rows: slice, columns: slice) -> None:
-        sizes[rows] += (tile <= radius) @ copies[columns]
+        sizes[rows] += xp.sum((tile <= radius) * copies[columns], axis=1)
 
     _each_tile(tiles, count)
-    core = sizes >= min_samples
+    core_there = sizes >= min_samples
+    core = arrays.host(core_there)
     group = np.arange(layout.classes)
     nearest_core = np.full(layout.classes, -1)
     distance = np.full(layout.classes, np.inf, np.float32)
 
     def join(tile: np.ndarray, rows: slice, columns: slice) -> None:
         nonlocal group
-        within = (tile <= radius) & core[columns]
-        left, right = np.nonzero(within & core[rows, None])
+        within = (tile <= radius) & core_there[columns]
+        left, right = map(arrays.host, xp.nonzero(within & core_there[rows, None]))
         group = _merged(group, left + rows.start, right + columns.start)
-        outside = np.flatnonzero(within.any(axis=1) & ~core[rows])
-        found = np.where(within[outside], tile[outside], np.inf)
-        column, outside = found.argmin(axis=1) + columns.start, outside + rows.start
-        value = found.min(axis=1, initial=np.inf)
+        (outside,) = xp.nonzero(xp.any(within, axis=1) & ~core_there[rows])
+        found = xp.where(within[outside], tile[outside], np.inf)
+        column, value = (arrays.host(least(found, axis=1)) for least in (xp.argmin, xp.min))
+        column, outside = column + columns.start, arrays.host(outside) + rows.start
         nearer = (value < distance[outside]) | ((value == distance[outside]) & (column < nearest_core[outside]))
         distance[outside[nearer]], nearest_core[outside[nearer]] = value[nearer], column[nearer]
 
@@ -80,4 +82,4 @@ def _each_tile(tiles: PairwiseTiles, use: Use) -> None:
                     use(tile.T, columns, rows)
 
     pairs = [(rows, columns) for i, rows in enumerate(blocks) for columns in blocks[i:]]
-    runtime.run(visit, pairs, what="clusters", bytes_each=buffers.bytes)
+    kernels.of(tiles.layout.like).run(visit, pairs, what="clusters", bytes_each=buffers.bytes)

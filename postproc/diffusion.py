@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from postproc import checks, graph, kernels, nearest, pairwise, runtime
+from postproc import arrays, checks, graph, kernels, nearest, pairwise, runtime
 from postproc.graph import Graph
 from postproc.pairwise import Pairwise
 from postproc.tiles import PairwiseTiles
@@ -18,8 +18,7 @@ from postproc.types import Distances, Gallery, Nearest, Query
 Solve = Callable[[np.ndarray], np.ndarray]
 
 SOLVERS = ("cg", "minres")
-COLUMNS = 16  # queries solved side by side: their numbers for one image fill two cache lines
-SPECTRAL_COLUMNS = 128  # the same for dense products
+SPECTRAL_COLUMNS = 128  # queries side by side in dense products
 ROUNDING = 1e-9
 DENSE = 2048  # up to this many images all eigenpairs are found at once
 
@@ -89,15 +88,17 @@ def diffusion(
     if eigenpairs is not None:
         checks.whole("eigenpairs", eigenpairs, 1)
     checks.top_k(top_k)
-    pairs = pairwise.of(query, gallery, unit=True)
+    pairs = pairwise.of(query, gallery, unit=True, cuda=True)
     tiles = PairwiseTiles(pairs.of_gallery())
-    classes = tiles.layout.inverse
+    classes = tiles.layout.inverse_there
     rows, values = graph.class_lists(tiles.layout, nearest.of_all(tiles, k))
     links = graph.mutual(tiles.layout, rows, values, gamma)
+    kernel, scales = kernels.of(rows), 1 / links.roots
     if eigenpairs is not None:
         columns, solve = SPECTRAL_COLUMNS, _spectrum(links, eigenpairs, float(alpha))
     else:
-        columns, solve = COLUMNS, _steps(links, float(alpha), iterations, float(tolerance), solver == "minres")
+        columns = kernel.COLUMNS
+        solve = _steps(links, float(alpha), iterations, float(tolerance), solver == "minres")
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         near = nearest.smallest(strip, min(k_query, strip.shape[1]))
@@ -105,12 +106,13 @@ def diffusion(
         weights = graph.similarity(near.distances, gamma if query_gamma is None else query_gamma)
         weights *= links.roots[entry]
 
-        def diffuse(start: int, stop: int) -> None:
-            y = np.zeros((len(links.roots), columns))
-            y[entry[start:stop], np.arange(stop - start)[:, None]] = weights[start:stop]
-            kernels.of(y).reached_first(solve(y), classes, 1 / links.roots, start, strip)
+        def diffuse(start: int) -> None:
+            some = slice(start, min(start + columns, len(strip)))
+            y = arrays.full((len(scales), columns), 0, np.float64, scales)
+            y[entry[some], np.arange(some.stop - start)[:, None]] = weights[some]
+            kernel.reached_first(solve(y), classes, scales, start, strip)
 
-        runtime.over_rows(diffuse, len(strip), what="diffusion", block=columns)
+        kernel.run(diffuse, range(0, len(strip), columns), what="diffusion")
 
     return nearest.answer(PairwiseTiles(pairs), change, top_k=top_k)
 
@@ -128,12 +130,13 @@ def _steps(links: Graph, alpha: float, iterations: int, tolerance: float, smooth
 
 
 def _spectrum(links: Graph, count: int, alpha: float) -> Solve:
-    """The same for S cut to ``count`` eigenpairs."""
+    """The same for S cut to ``count`` eigenpairs, which are found on the host."""
     from scipy.sparse import csr_matrix
     from scipy.sparse.linalg import eigsh
 
     s, n = links.links, links.links.rows
-    matrix = csr_matrix((s.weights.astype(np.float64), s.members, s.offsets), (n, n))
+    weights, members, offsets = (arrays.host(part) for part in (s.weights, s.members, s.offsets))
+    matrix = csr_matrix((weights.astype(np.float64), members, offsets), (n, n))
     found: list[np.ndarray] = []
 
     def decompose(_: None) -> None:
@@ -145,16 +148,17 @@ def _spectrum(links: Graph, count: int, alpha: float) -> Solve:
             start = np.random.default_rng(0).normal(size=n)
             found[:] = eigsh(matrix, min(count, n - 1), which="LM", v0=start, tol=1e-6)
 
-    if s.members.size:
+    if len(members):
         runtime.run(decompose, [None], what="eigenpairs")
         values, vectors = found
     else:
         values, vectors = np.zeros(1), np.zeros((n, 1))
-    scales = 1 / (1 - alpha * values)[:, None]
+    scales = arrays.beside(1 / (1 - alpha * values)[:, None], s.weights)
+    vectors, xp = arrays.beside(vectors, s.weights), arrays.namespace(s.weights)
 
     def solve(y: np.ndarray) -> np.ndarray:
         f = vectors @ (scales * (vectors.T @ y))
-        f[f < ROUNDING * f.max(axis=0)] = 0  # what parts of the graph without the query cancel to
+        f[f < ROUNDING * xp.max(f, axis=0)] = 0  # what parts of the graph without the query cancel to
         return f
 
     return solve

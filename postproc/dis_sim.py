@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from postproc import checks, nearest, runtime
+from postproc import arrays, checks, kernels, nearest
 from postproc.hubness import shift
 from postproc.pairwise import sqeuclidean
 from postproc.tiles import PairwiseTiles
@@ -38,20 +38,21 @@ def dis_sim(query: Query, gallery: Gallery, *, k: int = 5, top_k: int | None = N
     >>> dis_sim(q, g, k=2)  # centres of the gallery: 2, 3.5, 3.5; of the query: 2.75
     array([[-7.5625,  1.1875,  8.1875]], dtype=float32)
     """
-    query, gallery = checks.features("query", query), checks.features("gallery", gallery)
+    query, gallery = arrays.together(*checks.sides(query, gallery, cuda=True))
     checks.whole("k", k, 1)
     checks.top_k(top_k)
     pairs = sqeuclidean(query, gallery)
     tiles = PairwiseTiles(pairs)
     near = nearest.of_all(PairwiseTiles(pairs.of_gallery()), k).rows
-    centres = np.empty_like(gallery)
-    columns = np.empty(len(gallery))
-    runtime.over_rows(partial(_centre, gallery, gallery, near, columns, centres), len(gallery), what="centres")
+    centres = arrays.empty(gallery.shape, np.float32, gallery)
+    columns = arrays.empty(len(gallery), np.float64, gallery)
+    kernel = kernels.of(gallery)
+    kernel.over_rows(partial(_centre, gallery, gallery, near, columns, centres), len(gallery), what="centres")
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         near = nearest.smallest(strip, min(k, strip.shape[1])).rows
-        rows = np.empty(len(strip))
-        runtime.over_rows(partial(_centre, query[queries], centres, near, rows, None), len(strip), what="centres")
+        rows = arrays.empty(len(strip), np.float64, strip)
+        kernel.over_rows(partial(_centre, query[queries], centres, near, rows, None), len(strip), what="centres")
         shift(strip, 1.0, -rows, -columns)
 
     return nearest.answer(tiles, change, top_k=top_k)
@@ -67,7 +68,7 @@ def _centre(
     stop: int,
 ) -> None:
     """``centres``: the mean of the ``near`` rows of the bank; ``away``: the squared distance from it."""
-    mean = np.zeros((stop - start, images.shape[1]))
+    mean = arrays.full((stop - start, images.shape[1]), 0, np.float64, images)
     for rows in near[start:stop].T:
         mean += bank[rows]
     mean /= near.shape[1]

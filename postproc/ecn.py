@@ -6,7 +6,7 @@ Re-Ranking", CVPR 2018, and the code released with it, which returns gallery x q
 
 import numpy as np
 
-from postproc import checks, nearest, pairwise, runtime
+from postproc import arrays, checks, kernels, nearest, pairwise
 from postproc.pairwise import Pairwise
 from postproc.sparse import Sparse
 from postproc.tiles import PairwiseTiles
@@ -52,56 +52,68 @@ def ecn(
     checks.whole("q", q, 0)
     checks.one_of("measure", measure, MEASURES)
     checks.top_k(top_k)
-    pairs = pairwise.of(query, gallery, unit=True)
+    pairs = pairwise.of(query, gallery, unit=True, cuda=True)
     if measure == "cosine" and isinstance(query, Pairwise):
         raise ValueError('measure: wanted "rank_lists" with a Pairwise, got "cosine", which needs features')
     tiles = PairwiseTiles(pairs)
     nq = tiles.layout.nq
     lists = nearest.of_all(tiles, max(k, t + 1, q + 1)).rows
+    xp, kernel = arrays.namespace(lists), kernels.of(lists)
     near = lists[:, 1 : t + 1]
-    expanded = np.concatenate([near, lists[near][:, :, 1 : q + 1].reshape(len(near), -1)], axis=1)
+    expanded = xp.concat([near, xp.reshape(lists[near][:, :, 1 : q + 1], (len(near), -1))], axis=1)
     if not expanded.shape[1]:  # one image of each kind at most: nobody has a neighbour
         expanded = lists[:, :1]
     if measure == "cosine":
-        images = np.concatenate([pairs.terms[0].query, pairs.terms[0].gallery])  # type: ignore[union-attr]
+        images = arrays.joined(pairs.terms[0].query, pairs.terms[0].gallery)  # type: ignore[union-attr]
         return _between_means(images, expanded, nq, top_k)
-    places = np.broadcast_to(np.arange(k, 0, -1, dtype=np.float32), (len(lists), k))[:, : lists.shape[1]]
+    places = arrays.beside(np.arange(k, 0, -1, dtype=np.float32), lists)
+    places = xp.broadcast_to(places, (len(lists), k))[:, : lists.shape[1]]
     lists_of = Sparse.of_lists(lists[:, :k], places)
     sums = lists_of.sum(expanded)  # whole numbers, so that sums of them are exact
     parts = (sums.products(lists_of.inverted(nq)), lists_of.products(sums.inverted(nq)))
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         def finish(start: int, stop: int) -> None:
-            found = np.zeros((stop - start, strip.shape[1]), np.float32)
+            found = arrays.full((stop - start, strip.shape[1]), 0, np.float32, strip)
             for add in parts:
                 add(found, queries[start:stop], 0, stop - start)
-            found /= np.float32(-2 * expanded.shape[1])
-            strip[start:stop] *= np.float32(0.5)
-            np.copyto(strip[start:stop], found, where=found != 0)
+            found /= -2 * expanded.shape[1]
+            strip[start:stop] *= 0.5
+            strip[start:stop] = xp.where(found != 0, found, strip[start:stop])
 
-        runtime.over_rows(finish, len(strip), what="rank lists", block=16)
+        kernel.over_rows(finish, len(strip), what="rank lists", block=16)
 
     return nearest.answer(tiles, change, top_k=top_k)
 
 
 def _between_means(images: np.ndarray, expanded: np.ndarray, nq: int, top_k: int | None) -> Distances | Nearest:
     """``1 - (mean of E(q) . g + mean of E(g) . q) / 2``: one product of twice the width."""
-    means = np.empty_like(images)
+    xp, kernel = arrays.namespace(images), kernels.of(images)
+    means = xp.empty_like(images)
 
     def average(start: int, stop: int) -> None:
-        means[start:stop] = images[expanded[start:stop]].mean(axis=1)
+        means[start:stop] = xp.mean(images[expanded[start:stop]], axis=1)
 
-    runtime.over_rows(average, len(images), what="means", block=64)
-    left = np.concatenate([means[:nq], images[:nq]], axis=1)
-    right = np.concatenate([images[nq:], means[nq:]], axis=1)
-    norms = [np.einsum("ij,ij->i", side, side) for side in (left, right)]
+    kernel.over_rows(average, len(images), what="means", block=min(64, max(1, 2048 // expanded.shape[1])))
+    left = xp.concat([means[:nq], images[:nq]], axis=1)
+    right = xp.concat([images[nq:], means[nq:]], axis=1)
+    norms = [_squares(side) for side in (left, right)]
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         def finish(start: int, stop: int) -> None:  # products from distances, which know copies
-            strip[start:stop] -= norms[0][queries[start:stop], None] + norms[1]
-            strip[start:stop] *= np.float32(0.25)
-            strip[start:stop] += np.float32(1)
+            strip[start:stop] -= norms[0][queries[start:stop]][:, None] + norms[1]
+            strip[start:stop] *= 0.25
+            strip[start:stop] += 1
 
-        runtime.over_rows(finish, len(strip), what="distances", block=64)
+        kernel.over_rows(finish, len(strip), what="distances", block=64)
 
     return nearest.answer(PairwiseTiles(pairwise.sqeuclidean(left, right)), change, top_k=top_k)
+
+
+def _squares(side: np.ndarray) -> np.ndarray:
+    """(n,) float32: the squared length of every row."""
+    if not arrays.on_cuda(side):
+        return np.einsum("ij,ij->i", side, side)
+    out = arrays.empty(len(side), np.float32, side)
+    kernels.of(side).square_norms(side, arrays.full(side.shape[1], 1, np.float32, side), 0, len(side), out)
+    return out

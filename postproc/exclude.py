@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from postproc import checks, kernels, runtime
+from postproc import arrays, checks, kernels
 from postproc.grouping import by_track, codes
 from postproc.l2_normalize import l2_normalize
 from postproc.types import Distances, Floats, Ints
@@ -61,7 +61,7 @@ def exclude(
     >>> exclude(np.array([[0.1, 0.2, 0.3, 0.5]], np.float32), cam, track, depth=1)
     array([[0.1, 0.5, 0.3, 0.5]], dtype=float32)
     """
-    given = checks.distances("distances", distances)
+    given = checks.distances("distances", distances, cuda=True)
     checks.not_empty("distances", given)
     ng = given.shape[1]
     cam = codes(checks.labels("gallery_cam", gallery_cam, ng))
@@ -109,7 +109,7 @@ def exclude_kinds(
     >>> exclude_kinds(np.array([[0.1, 0.2, 0.3]], np.float32), track, kind, table, depth=1)
     array([[0.1, 0.5, 0.4]], dtype=float32)
     """
-    given = checks.distances("distances", distances)
+    given = checks.distances("distances", distances, cuda=True)
     checks.not_empty("distances", given)
     track = checks.labels("gallery_track", gallery_track, given.shape[1])
     kind = np.maximum(checks.labels("gallery_kind", gallery_kind, given.shape[1]), -1)
@@ -123,8 +123,8 @@ def exclude_kinds(
 
 
 def orientation(name: str, value: Any, count: int) -> Floats:
-    """A side model's features, checked: one row an image, at least one value."""
-    rows = checks.features(name, value)
+    """A side model's features, checked: one row an image, at least one value; in NumPy."""
+    rows = arrays.host(checks.features(name, value, cuda=True))
     checks.one_row_each(name, rows, count)
     checks.not_empty(name, rows)
     return rows
@@ -145,7 +145,7 @@ def _excluded(
     checks.one_of("level", level, LEVELS)
     groups = by_track(track, kind=kind)
     kinds = kind[groups.members[groups.offsets[:-1]]]
-    kernel, out = kernels.of(given), np.empty_like(given)
+    kernel, out = kernels.of(given), arrays.empty(given.shape, np.float32, given)
     weights = np.empty((0, 0)) if weights is None else weights
     nobody = np.empty(0, np.int32)
     rules = rules or (nobody, nobody, np.empty((0, 1), np.float32))
@@ -156,5 +156,5 @@ def _excluded(
             int(depth), level == "track", start, stop, out,
         )  # fmt: skip
 
-    runtime.over_rows(fill, len(given), what="exclusion")
+    kernel.over_rows(fill, len(given), what="exclusion")
     return out

@@ -2,16 +2,17 @@
 
 import numpy as np
 
-from postproc import kernels, runtime
+from postproc import arrays, kernels
 
 
 def add_neighbours(images: np.ndarray, bank: np.ndarray, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """``images[i] + sum_r weights[i, r] * bank[rows[i, r]]`` (n, d); rows int32 and weights float32 are (n, k)."""
-    out = np.empty_like(images)
+    out = arrays.namespace(images).empty_like(images)
+    kernel = kernels.of(images)
 
     def add(start: int, stop: int) -> None:
         part = slice(start, stop)
-        kernels.of(images).add_neighbours(images[part], bank, rows[part], weights[part], out[part])
+        kernel.add_neighbours(images[part], bank, rows[part], weights[part], out[part])
 
-    runtime.over_rows(add, len(images), what="expansion")
+    kernel.over_rows(add, len(images), what="expansion")
     return out

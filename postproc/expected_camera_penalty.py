@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from postproc import checks, kernels
+from postproc import arrays, checks, kernels
 from postproc.adjusting import LARGEST, adjusted
 from postproc.types import Distances
 
@@ -28,12 +28,12 @@ def expected_camera_penalty(
     array([[0.75 , 0.625]], dtype=float32)
     """
     checks.between("penalty", penalty, -LARGEST, LARGEST)
-    given = checks.distances("distances", distances)
+    given = checks.distances("distances", distances, cuda=True)
     sides = {"query_cam_prob": query_cam_prob, "gallery_cam_prob": gallery_cam_prob}
     for (name, value), count in zip(sides.items(), given.shape, strict=True):
-        sides[name] = checks.probabilities(name, value)
+        sides[name] = checks.probabilities(name, value, cuda=arrays.on_cuda(given))
         checks.one_row_each(name, sides[name], count)
     query, gallery = sides.values()
     checks.same_width("query_cam_prob", query, "gallery_cam_prob", gallery)
-    columns = np.ascontiguousarray(gallery.T)
-    return adjusted(given, kernels.of(given).add_combinations, np.float32(penalty) * query, columns)
+    rows, columns = query * float(np.float32(penalty)), arrays.contiguous(gallery.T)
+    return adjusted(given, kernels.of(given).add_combinations, rows, columns)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from postproc import checks, nearest, runtime
+from postproc import arrays, checks, kernels, nearest
 from postproc.l2_normalize import l2_normalize
 from postproc.nearest import Lists
 from postproc.pairwise import sqeuclidean
@@ -61,7 +61,7 @@ def gcr(
     >>> gcr(q, g, np.array([0]), np.array([1, 1]), k1=2, k2=1, rounds=1)[0].round(2)
     array([[0.99, 0.11]], dtype=float32)
     """
-    query, gallery = checks.sides(query, gallery)
+    query, gallery = arrays.together(*checks.sides(query, gallery, cuda=True))
     cameras = (
         checks.labels("query_cam", query_cam, len(query)),
         checks.labels("gallery_cam", gallery_cam, len(gallery)),
@@ -79,10 +79,11 @@ def gcr(
     for _ in range(rounds):
         tiles = PairwiseTiles(sqeuclidean(query, gallery), cameras)
         layout = tiles.layout
-        x = np.concatenate([query, gallery])[layout.first]
+        x = arrays.joined(query, gallery)[layout.first]
         move = _move_locally if graph == "local" else partial(_move, symmetric=graph == "symmetric")
         moved = move(x, tiles, k1, k2, (beta1, beta2), (1 - scale, scale))
-        query, gallery = np.split(l2_normalize(moved)[layout.inverse], [len(query)])
+        everybody = l2_normalize(moved)[layout.inverse]
+        query, gallery = everybody[: len(query)], everybody[len(query) :]
     return query, gallery
 
 
@@ -102,13 +103,15 @@ def _move(
         _propagation(tiles.layout, found, length, beta, symmetric)
         for found, length, beta in zip(lists, (k1, k2 - 1), betas, strict=True)
     )
-    mixed = shares[0] * anywhere + shares[1] * across
-    out = np.empty_like(x)
-
-    def fill(start: int, stop: int) -> None:
-        out[:, start:stop] = mixed @ x[:, start:stop].astype(np.float64)
-
-    runtime.over_rows(fill, x.shape[1], what="propagation", block=64)
+    mixed = (shares[0] * anywhere + shares[1] * across).tocsr()
+    parts = mixed.indptr.astype(np.int64), mixed.indices.astype(np.int32), mixed.data
+    offsets, members, weights = (arrays.beside(part, x) for part in parts)
+    kernel, out = kernels.of(x), arrays.namespace(x).empty_like(x)
+    kernel.over_rows(
+        lambda start, stop: kernel.propagate(offsets, members, weights, x, start, stop, out),
+        len(x),
+        what="propagation",
+    )
     return out
 
 
@@ -116,11 +119,12 @@ def _propagation(layout: Layout, lists: Lists, length: int, beta: float, symmetr
     """``L`` (classes, classes), sparse: entry (a, b) is what one image of a takes from all images of b.
 
     A list may hold a class several times, which adds up. That is how copies share the places left to them: one
-    rather than another of them would make the sums over columns, and so their new features, differ.
+    rather than another of them would make the sums over columns, and so their new features, differ. It is put
+    together on the host.
     """
     from scipy.sparse import coo_array, diags_array
 
-    rows, values = (part[layout.first, :length] for part in (lists.rows, lists.values))
+    rows, values = (arrays.host(part[:, :length])[layout.first] for part in (lists.rows, lists.values))
     there = rows >= 0
     members = np.where(there, layout.inverse[rows], -1)
     own = members == np.arange(layout.classes)[:, None]
@@ -154,22 +158,23 @@ def _move_locally(
     anywhere, across = nearest.of_all_and_others(tiles, every=k1 + 1, other=k2)
     graphs = []
     for lists in (nearest.without_self(anywhere), across):
-        rows = lists.rows[layout.first]
-        others = np.where((rows >= 0) & (lists.values[layout.first] < 2), layout.inverse[rows], -1)  # s > 0
-        graphs.append(np.column_stack([np.arange(layout.classes), others]))
-    out = np.empty_like(x)
+        rows, values = (arrays.host(part)[layout.first] for part in (lists.rows, lists.values))
+        others = np.where((rows >= 0) & (values < 2), layout.inverse[rows], -1)  # s > 0
+        graphs.append(arrays.beside(np.column_stack([np.arange(layout.classes), others]), x))
+    kernel, xp = kernels.of(x), arrays.namespace(x)
+    out = xp.empty_like(x)
 
     def fill(start: int, stop: int) -> None:
-        total = np.zeros((stop - start, x.shape[1]))
+        total = arrays.full((stop - start, x.shape[1]), 0, np.float64, x)
         for members, beta, share in zip(graphs, betas, shares, strict=True):
             near = members[start:stop]
             features = x[near]
-            s = np.exp((features @ features.transpose(0, 2, 1) - 1) / beta, dtype=np.float64)
+            s = xp.exp(arrays.as_type((kernel.products_within(features) - 1) / beta, np.float64))
             s *= (near >= 0)[:, None, :]
-            sums = np.sqrt(s.sum(axis=2))
+            sums = xp.sqrt(s.sum(axis=2))
             weights = share * s[:, 0] / (sums[:, :1] * sums)
-            total += np.einsum("ij,ijd->id", weights, features)
+            total += kernel.weighted_sums(weights, features)
         out[start:stop] = total
 
-    runtime.over_rows(fill, layout.classes, what="propagation", block=16)
+    kernel.over_rows(fill, layout.classes, what="propagation", block=16)
     return out

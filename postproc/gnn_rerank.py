@@ -7,7 +7,7 @@ sparse.
 
 import numpy as np
 
-from postproc import checks, nearest, pairwise, runtime
+from postproc import arrays, checks, kernels, nearest, pairwise
 from postproc.pairwise import Pairwise
 from postproc.sparse import Sparse
 from postproc.tiles import PairwiseTiles
@@ -49,23 +49,24 @@ def gnn_rerank(
     checks.whole("k2", k2, 1)
     checks.between("lambda_value", lambda_value, 0, 1)
     checks.top_k(top_k)
-    tiles = PairwiseTiles(pairwise.of(query, gallery, unit=True))
+    tiles = PairwiseTiles(pairwise.of(query, gallery, unit=True, cuda=True))
     nq = tiles.layout.nq
     lists = nearest.of_all(tiles, max(k1, k2))
-    graph = Sparse.of_lists(lists.rows[:, :k1], np.ones_like(lists.values[:, :k1]))
+    xp, kernel = arrays.namespace(lists.values), kernels.of(lists.values)
+    graph = Sparse.of_lists(lists.rows[:, :k1], xp.ones_like(lists.values[:, :k1]))
     if k2 > 1:
         factors = (1 - lists.values[:, :k2] / 2) ** 2
         for _ in range(2):
             graph = graph.plus_transposed().sum(lists.rows[:, :k2], factors).unit()
     add = graph.times(lambda_value - 1).products(graph.inverted(nq))
-    half = np.float32(lambda_value / 2)
+    half, rest = float(np.float32(lambda_value / 2)), float(np.float32(1 - lambda_value))
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         def finish(start: int, stop: int) -> None:
             strip[start:stop] *= half
-            strip[start:stop] += np.float32(1 - lambda_value)
+            strip[start:stop] += rest
             add(strip, queries, start, stop)
 
-        runtime.over_rows(finish, len(strip), what="graph distances", block=16)
+        kernel.over_rows(finish, len(strip), what="graph distances", block=16)
 
     return nearest.answer(tiles, change, top_k=top_k)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from postproc import checks, kernels, nearest, pairwise, runtime
+from postproc import arrays, checks, kernels, nearest, pairwise
 from postproc.pairwise import Pairwise, Term
 
 METRICS = ("euclidean", "sqeuclidean", "cosine")
@@ -20,7 +20,7 @@ METRICS = ("euclidean", "sqeuclidean", "cosine")
 def measured(query: Any, gallery: Any, metric: str) -> Pairwise:
     """Squared Euclidean distances of the features, of unit length for "cosine"."""
     checks.one_of("metric", metric, METRICS)
-    return pairwise.of(query, gallery, unit=metric == "cosine")
+    return pairwise.of(query, gallery, unit=metric == "cosine", cuda=True)
 
 
 def arranged(pairs: Pairwise, first: str, second: str) -> Pairwise:
@@ -47,16 +47,19 @@ def mean_of_nearest(strip: np.ndarray, k: int) -> np.ndarray:
 
 def mean_of_finite(values: np.ndarray) -> np.ndarray:
     """(n,) float64: the mean of the finite entries of every row; 0 where there is none."""
-    known = np.isfinite(values)
-    total = np.where(known, values, 0).sum(axis=1, dtype=np.float64)
-    return total / np.maximum(known.sum(axis=1), 1)
+    xp = arrays.namespace(values)
+    known = xp.isfinite(values)
+    total = xp.sum(xp.where(known, values, 0), axis=1, dtype=xp.float64)
+    count = known.sum(axis=1)
+    return total / (count + (count == 0))
 
 
 def shift(strip: np.ndarray, scale: float, rows: np.ndarray | float, columns: np.ndarray | float) -> None:
     """``strip <- scale strip + rows[:, None] + columns``, in place."""
     rows, columns = (
-        np.ascontiguousarray(np.broadcast_to(np.float64(vector), count))
+        vector if arrays.on_cuda(vector) else np.ascontiguousarray(np.broadcast_to(np.float64(vector), count))
         for vector, count in zip((rows, columns), strip.shape, strict=True)
     )
+    rows, columns = (arrays.like(vector, strip) for vector in (rows, columns))
     kernel = kernels.of(strip)
-    runtime.over_rows(partial(kernel.shift, strip, scale, rows, columns), len(strip), what="distances")
+    kernel.over_rows(partial(kernel.shift, strip, scale, rows, columns), len(strip), what="distances")

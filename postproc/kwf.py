@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from postproc import checks, kernels, nearest, pairwise, runtime
+from postproc import arrays, checks, kernels, nearest, pairwise
 from postproc.nearest import Lists
 from postproc.pairwise import Pairwise
 from postproc.tiles import PairwiseTiles
@@ -71,21 +71,22 @@ def kwf(
     for name, value in (("own", own), ("mean", mean), ("camera_penalty", camera_penalty)):
         checks.between(name, value, -1000, 1000)
     checks.top_k(top_k)
-    pairs = pairwise.of(query, gallery, unit=True)
+    pairs = pairwise.of(query, gallery, unit=True, cuda=True)
     nq, ng = pairs.sizes
     query_cam = checks.labels("query_cam", query_cam, nq)
     gallery_cam = checks.labels("gallery_cam", gallery_cam, ng)
     near, crowd, beyond = _pools(pairs, gallery_cam, k)
+    cameras, crowd = (arrays.beside(part, near.rows) for part in (gallery_cam, crowd))
     lists = (near.rows, _weights(near, weighting), crowd, beyond.rows, _weights(beyond, weighting))
     factors = (min(k, ng), float(own), float(mean), float(camera_penalty))
     kernel = kernels.of(near.rows)
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
-        limits = np.full(len(strip), np.inf, np.float32)
+        limits = arrays.full(len(strip), np.inf, np.float32, strip)
         if shortlist is not None and shortlist < ng:
-            limits = nearest.smallest(strip, shortlist).distances[:, -1].copy()
-        mix = partial(kernel.mix_with_means, strip, limits, query_cam[queries], gallery_cam, *lists, *factors)
-        runtime.over_rows(mix, len(strip), what="means of neighbours", block=16)
+            limits = arrays.copied(nearest.smallest(strip, shortlist).distances[:, -1])
+        mix = partial(kernel.mix_with_means, strip, limits, query_cam[queries], cameras, *lists, *factors)
+        kernel.over_rows(mix, len(strip), what="means of neighbours", block=16)
 
     return nearest.answer(PairwiseTiles(pairs), change, top_k=top_k)
 
@@ -101,14 +102,15 @@ def _pools(pairs: Pairwise, gallery_cam: np.ndarray, k: int) -> tuple[Lists, np.
     near, beyond = nearest.of_all_and_others(tiles, every=2 * k, other=k)
     if 2 * k >= ng:
         return near, np.full(ng, -1), beyond  # all images are there
-    cams = gallery_cam[near.rows]
+    cams = gallery_cam[arrays.host(near.rows)]
     crowd = np.partition(cams, k, axis=1)[:, k]  # more than half of the entries take the middle
     crowd[(cams == crowd[:, None]).sum(axis=1) <= k] = -1
     foreign = np.flatnonzero((crowd >= 0) & (crowd != gallery_cam))
+    cameras = arrays.beside(gallery_cam, near.rows)
 
     def search(strip: np.ndarray, rows: np.ndarray) -> None:
         images = foreign[rows]
-        strip[gallery_cam == crowd[images, None]] = np.inf
+        strip[cameras == arrays.beside(crowd[images, None], strip)] = np.inf
         found = nearest.smallest(strip, beyond.rows.shape[1])
         beyond.rows[images], beyond.values[images] = found.rows, found.distances
 
@@ -119,9 +121,10 @@ def _pools(pairs: Pairwise, gallery_cam: np.ndarray, k: int) -> tuple[Lists, np.
 
 def _weights(lists: Lists, weighting: str) -> np.ndarray:
     """(n, k) float32, one weight a neighbour; only their proportions within a row matter."""
+    xp = arrays.namespace(lists.values)
     if weighting == "uniform":
-        return np.ones_like(lists.values)
+        return xp.ones_like(lists.values)
     if weighting == "similarity":
-        return np.maximum(1 - lists.values / 2, np.float32(1e-6))
-    nearest_of_all = np.where(lists.rows[:, :1] >= 0, lists.values[:, :1], 0)
-    return np.maximum(np.exp((nearest_of_all - lists.values) / 2), np.float32(1e-30))
+        return xp.maximum(1 - lists.values / 2, 1e-6)
+    nearest_of_all = xp.where(lists.rows[:, :1] >= 0, lists.values[:, :1], 0.0)
+    return xp.maximum(xp.exp((nearest_of_all - lists.values) / 2), 1e-30)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from postproc import checks
+from postproc import arrays, checks
 from postproc.types import Features
 
 
@@ -17,10 +17,12 @@ def l2_normalize(features: Features) -> Features:
     array([[0.6, 0.8],
            [0. , 0. ]], dtype=float32)
     """
-    rows = checks.features("features", features)
-    out = np.empty_like(rows)
-    for start in range(0, len(rows), 1024):
-        block = rows[start : start + 1024].astype(np.float64)
-        length = np.linalg.norm(block, axis=1, keepdims=True)
-        out[start : start + 1024] = block / np.where(length > 0, length, 1)
+    rows = checks.features("features", features, cuda=True)
+    xp = arrays.namespace(rows)
+    out = xp.empty_like(rows)
+    for part in arrays.blocks(rows, 1024):
+        block = arrays.as_type(rows[part], np.float64)
+        length = xp.linalg.vector_norm(block, axis=1, keepdims=True)
+        length[length == 0] = 1
+        out[part] = block / length
     return out

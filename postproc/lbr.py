@@ -8,13 +8,14 @@ from functools import partial
 
 import numpy as np
 
-from postproc import checks, kernels, pairwise, runtime
+from postproc import arrays, checks, kernels, pairwise
 from postproc.pairwise import Pairwise
 from postproc.shortlist import rescored
 from postproc.tiles import PairwiseTiles
 from postproc.types import Distances, Gallery, Nearest, Query
 
 QUERIES = 64  # whose shortlists are compared within themselves at a time
+PAIRS_ON_CUDA = 1 << 23  # that are compared at a time on a device
 
 
 def lbr(
@@ -50,20 +51,21 @@ def lbr(
     checks.whole("k", k, 1)
     checks.between("temperature", temperature, 0.001, 1000)
     checks.top_k(top_k)
-    tiles = PairwiseTiles(pairwise.of(query, gallery, unit=True))
-    kernel = kernels.of(np.empty(0))
+    tiles = PairwiseTiles(pairwise.of(query, gallery, unit=True, cuda=True))
+    kernel, xp = kernels.of(tiles.like), arrays.namespace(tiles.like)
     nq = tiles.layout.nq
     first, second = np.triu_indices(min(k, tiles.layout.ng), 1)
+    together = max(1, PAIRS_ON_CUDA // max(1, len(first))) if arrays.on_cuda(tiles.like) else QUERIES
 
     def rescore(queries: np.ndarray, found: Nearest) -> np.ndarray:
-        out = np.empty_like(found.distances)
-        for start in range(0, len(queries), QUERIES):
-            part = slice(start, start + QUERIES)
+        out = xp.empty_like(found.distances)
+        for start in range(0, len(queries), together):
+            part = slice(start, start + together)
             values, images, blurred = found.distances[part], nq + found.rows[part], out[part]
             within = tiles.between(images[:, first].ravel(), images[:, second].ravel())
             within = within.reshape(len(values), -1)
             blur = partial(kernel.blur, values, within, 1 / (2 * temperature), blurred)
-            runtime.over_rows(blur, len(values), what="blurring")
-        return np.minimum(out, found.distances[:, -1:], out=out)
+            kernel.over_rows(blur, len(values), what="blurring")
+        return xp.minimum(out, found.distances[:, -1:])
 
     return rescored(tiles, k, rescore, top_k=top_k)

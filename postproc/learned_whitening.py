@@ -7,7 +7,7 @@ ICCV 2007, as Radenović et al., "Fine-tuning CNN Image Retrieval with No Human 
 
 import numpy as np
 
-from postproc import checks, linear
+from postproc import arrays, checks, linear
 from postproc.linear import Load
 from postproc.pairwise import sqeuclidean
 from postproc.tiles import copies
@@ -40,7 +40,7 @@ def learned_whitening(
     Raises:  ValueError for a setting out of range, different widths, NaN or infinity, or if no identity has two
              training images.
     Cost:    2 n d^2 + (nq + ng) d c multiply-adds and O(d^3), all in float64; d by d numbers some times over.
-             Pairs are never formed: sums by identity say as much.
+             Pairs are never formed: sums by identity say as much. Of CUDA tensors only the map runs on the device.
 
     Where L does not exist, because fewer pairs differ than there are dimensions, 1e-10, or 1e-9 and so on, is
     added to the diagonal; directions in which no pair differs then count most. Reduce with :func:`whiten` before.
@@ -97,8 +97,9 @@ def whitening_of_pairs(
 def _checked(
     query: np.ndarray, gallery: np.ndarray, train: np.ndarray, components: int | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    query, gallery = checks.features("query", query), checks.features("gallery", gallery)
-    train = checks.features("train", train)
+    given = (checks.features(name, array, cuda=True) for name, array in (("query", query), ("gallery", gallery)))
+    query, gallery = arrays.together(*given)
+    train = checks.features("train", arrays.host(train))
     for name, array in (("query", query), ("gallery", gallery), ("train", train)):
         checks.not_empty(name, array)
     checks.same_width("query", query, "gallery", gallery)
@@ -122,8 +123,9 @@ def _whitened(
     within = linear.outer_sum(differences, count, width)
     total = linear.outer_sum(lambda rows, columns: train[rows, columns] - centre[columns], len(train), width)
     matrix = linear.alone(_projection, within, total)[:, :components]
+    centre, matrix = arrays.beside(centre, query), arrays.beside(matrix, query)
     layout = copies(sqeuclidean(query, gallery))
-    out = np.empty((layout.classes, matrix.shape[1]), np.float32)
+    out = arrays.empty((layout.classes, matrix.shape[1]), np.float32, query)
 
     def change(rows: np.ndarray) -> np.ndarray:
         return linear.unit(linear.move(rows, centre) @ matrix)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from postproc import runtime
+from postproc import arrays, kernels, runtime
 from postproc.tiles import Layout
 
 Found = TypeVar("Found")
@@ -19,31 +19,35 @@ Change = Callable[[np.ndarray], np.ndarray]  # rows in float64, which may be wri
 EDGE = 512  # columns of a tile of a sum
 BLOCK = 2048  # rows of float64 at a time in a sum
 ROWS = 256  # rows mapped at a time
+EDGE_ON_CUDA, BLOCK_ON_CUDA = 4096, 16384
 
 
-def outer_sum(load: Load, count: int, width: int) -> np.ndarray:
-    """(width, width) float64 ``sum_i r_i r_iᵀ`` over ``count`` rows."""
-    out = np.empty((width, width))
-    edges = [slice(start, min(start + EDGE, width)) for start in range(0, width, EDGE)]
+def outer_sum(load: Load, count: int, width: int, like: np.ndarray | None = None) -> np.ndarray:
+    """(width, width) float64 ``sum_i r_i r_iᵀ`` over ``count`` rows, where ``like`` is, as what is loaded."""
+    like = np.empty(0) if like is None else like
+    out = arrays.empty((width, width), np.float64, like)
+    edge, tall = (EDGE_ON_CUDA, BLOCK_ON_CUDA) if arrays.on_cuda(like) else (EDGE, BLOCK)
+    edges = [slice(start, min(start + edge, width)) for start in range(0, width, edge)]
 
     def fill(tile: tuple[slice, slice]) -> None:
         left, right = tile
-        total = np.zeros((left.stop - left.start, right.stop - right.start))
-        for start in range(0, count, BLOCK):
-            rows = slice(start, min(start + BLOCK, count))
+        total = arrays.full((left.stop - left.start, right.stop - right.start), 0, np.float64, like)
+        for start in range(0, count, tall):
+            rows = slice(start, min(start + tall, count))
             block = load(rows, left)
             total += block.T @ (block if left == right else load(rows, right))
         out[left, right] = total
         out[right, left] = total.T
 
     tiles = [(left, right) for left in edges for right in edges if left.start <= right.start]
-    runtime.run(fill, tiles, what="covariance")
+    kernels.of(like).run(fill, tiles, what="covariance")
     return out
 
 
 def mean(rows: np.ndarray) -> np.ndarray:
     """(d,) float64."""
-    return rows.mean(axis=0, dtype=np.float64)
+    xp = arrays.namespace(rows)
+    return xp.mean(rows, axis=0, dtype=xp.float64)
 
 
 def alone(function: Callable[..., Found], *arguments: Any) -> Found:
@@ -66,33 +70,40 @@ def fill_classes(
     def fill(start: int, stop: int) -> None:
         images = layout.first[classes[start:stop]]  # rising, because classes are: queries stand first
         border = int(np.searchsorted(images, layout.nq))
-        rows = np.concatenate([query[images[:border]], gallery[images[border:] - layout.nq]])
-        out[classes[start:stop]] = change(rows.astype(np.float64))
+        sides = ((query, images[:border]), (gallery, images[border:] - layout.nq))
+        rows = arrays.joined(*(side[arrays.beside(chosen, side)] for side, chosen in sides))
+        found = change(arrays.as_type(rows, np.float64))
+        out[arrays.beside(classes[start:stop], out)] = arrays.as_type(found, np.float32)
 
-    runtime.over_rows(fill, len(classes), what="features", block=ROWS)
+    kernels.of(out).over_rows(fill, len(classes), what="features", block=ROWS)
 
 
 def spread(out: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     """Rows of all classes -> rows of all queries and of all gallery images."""
     if layout.distinct:
         return out[: layout.nq], out[layout.nq :]
-    return out[layout.inverse[: layout.nq]], out[layout.inverse[layout.nq :]]
+    inverse = layout.inverse_there
+    return out[inverse[: layout.nq]], out[inverse[layout.nq :]]
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
     """Rows of float64 brought to length 1; what has no length stays zero."""
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(length > 0, length, 1)
+    length = arrays.namespace(rows).linalg.vector_norm(rows, axis=1, keepdims=True)
+    length[length == 0] = 1
+    return rows / length
 
 
 def move(rows: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """``rows - centre``; what is left by rounding alone is zero."""
+    xp = arrays.namespace(rows)
     moved = rows - centre
-    moved[np.linalg.norm(moved, axis=1) <= 1e-12 * np.linalg.norm(centre)] = 0
+    moved[xp.linalg.vector_norm(moved, axis=1) <= 1e-12 * xp.sqrt(centre @ centre)] = 0
     return moved
 
 
 def with_fixed_signs(columns: np.ndarray) -> np.ndarray:
     """Each column with the sign that makes its largest entry positive."""
-    largest = columns[np.abs(columns).argmax(axis=0), np.arange(columns.shape[1])]
-    return columns * np.where(largest < 0, -1.0, 1.0)
+    xp = arrays.namespace(columns)
+    rows = xp.argmax(xp.abs(columns), axis=0)
+    largest = columns[rows, arrays.beside(np.arange(columns.shape[1]), columns)]
+    return columns * (1 - 2 * arrays.as_type(largest < 0, np.float64))

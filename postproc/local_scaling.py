@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from postproc import checks, kernels, nearest, runtime
+from postproc import arrays, checks, kernels, nearest
 from postproc.hubness import measured
 from postproc.pairwise import Pairwise
 from postproc.tiles import PairwiseTiles
@@ -67,32 +67,33 @@ def local_scaling(
     checks.top_k(top_k)
     pairs = measured(query, gallery, metric)
     tiles = PairwiseTiles(pairs)
-    kernel = kernels.of(np.empty(0))
+    kernel = kernels.of(pairs.like)
     form = {"ls": kernel.KERNEL, "nicdm": kernel.ROOT}.get(method, kernel.RATIO)
 
     near = nearest.of_all(PairwiseTiles(pairs.of_gallery()), k + 1).values
     columns = _usual(near[:, 1:] if near.shape[1] > 1 else near, method, metric)
     one = 2.0 if metric == "cosine" else 1.0  # in units of what the tiles hold, twice the cosine distance
-    smallest = columns[columns > 0].min() if columns.any() else one
-    columns = np.maximum(columns, smallest)
+    smallest = float(columns[columns > 0].min()) if columns.any() else one
+    columns[columns < smallest] = smallest
     if method == "inv_dakr":
         columns *= columns
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
-        rows = np.ones(len(strip))
+        rows = arrays.full(len(strip), 1, np.float64, strip)
         if method != "inv_dakr":
             near = nearest.smallest(strip, min(query_k or k, strip.shape[1])).distances
             rows = _usual(near, method, metric)
             rows[rows == 0] = smallest
         rescale = partial(kernel.rescale, strip, rows, columns, metric != "euclidean", form)
-        runtime.over_rows(rescale, len(strip), what="distances")
+        kernel.over_rows(rescale, len(strip), what="distances")
 
     return nearest.answer(tiles, change, top_k=top_k)
 
 
 def _usual(near: np.ndarray, method: str, metric: str) -> np.ndarray:
     """(n,) float64: of every row the last distance, or their mean for "nicdm"; the halves of cosine cancel."""
-    values = np.maximum(near, 0).astype(np.float64)
+    xp = arrays.namespace(near)
+    values = arrays.as_type(xp.where(near > 0, near, 0), np.float64)
     if metric == "euclidean":
-        values = np.sqrt(values)
-    return values.mean(axis=1) if method == "nicdm" else values[:, -1].copy()
+        values = xp.sqrt(values)
+    return xp.mean(values, axis=1) if method == "nicdm" else arrays.copied(values[:, -1])

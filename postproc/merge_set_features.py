@@ -6,7 +6,7 @@ Bias-Eliminate-DA-ReID, arXiv 2012.10498) and of AI City 2021 (DMT), whose code 
 
 import numpy as np
 
-from postproc import checks, nearest
+from postproc import arrays, checks, nearest
 from postproc.expansion import add_neighbours
 from postproc.l2_normalize import l2_normalize
 from postproc.pairwise import sqeuclidean
@@ -51,7 +51,7 @@ def merge_set_features(
     array([[0.832, 0.555],
            [0.555, 0.832]], dtype=float32)
     """
-    query, gallery = checks.sides(query, gallery)
+    query, gallery = arrays.together(*checks.sides(query, gallery, cuda=True))
     checks.whole("k", k, 1)
     checks.between("beta", beta, 0.001, 1000)
     checks.between("step", step, 0, 10)
@@ -79,32 +79,35 @@ def merge(
     shrinking: bool = False,
 ) -> np.ndarray:
     """One round of ``images`` (n, d) by a ``bank`` (m, d), all unit. ``shrinking``: rows lower k for the later."""
-    known = bank.any(axis=1)  # zero rows are similar to nobody
+    xp = arrays.namespace(bank)
+    known = xp.any(bank, axis=1)  # zero rows are similar to nobody
     if not known.any():
         return images
     if not known.all():
         bank = bank[known]
     found = nearest.of_queries(PairwiseTiles(sqeuclidean(images, bank)), 2 * k if repel else k)
     similar = 1 - found.distances / 2
-    similar[~images.any(axis=1)] = 0
+    similar[~xp.any(images, axis=1)] = 0
     positive = similar > 0
     reach = np.full(len(images), k)
     if shrinking:
-        counts = positive.sum(axis=1)
+        counts = arrays.host(positive.sum(axis=1))
         reach = np.minimum.accumulate(np.where(counts > 0, np.minimum(counts, k), k))
-    weights = np.empty(similar.shape, np.float32)
-    for start in range(0, len(images), 1024):
-        part = slice(start, start + 1024)
+    reach = arrays.beside(reach, similar)
+    weights = xp.empty_like(similar)
+    for part in arrays.blocks(similar, 1024):
         weights[part] = step * _pull_and_push(similar[part], positive[part], reach[part, None], beta)
     return l2_normalize(add_neighbours(images, bank, found.rows, weights))
 
 
 def _pull_and_push(similar: np.ndarray, positive: np.ndarray, reach: np.ndarray, beta: float) -> np.ndarray:
     """(n, 2k) weights of sum 1 on the first ``reach`` positive ones, and of sum -1 on as many that follow."""
+    xp = arrays.namespace(similar)
     place = positive.cumsum(axis=1)  # 1 for the first that is positive
     near = positive & (place <= reach)
-    far = positive & (place > reach) & (place <= 2 * reach)
-    below = similar.astype(np.float64) - similar.max(axis=1, keepdims=True)  # the nearest weighs 1, none overflows
-    pull = np.where(near, np.exp(below / beta), 0)
-    pull /= np.maximum(pull.sum(axis=1, keepdims=True), 1)
-    return pull - far / np.maximum(far.sum(axis=1, keepdims=True), 1)
+    far = arrays.as_type(positive & (place > reach) & (place <= 2 * reach), np.float64)
+    similar = arrays.as_type(similar, np.float64)
+    below = similar - xp.max(similar, axis=1, keepdims=True)  # the nearest weighs 1, none overflows
+    pull = xp.where(near, xp.exp(below / beta), 0.0)
+    pull /= xp.maximum(pull.sum(axis=1, keepdims=True), 1.0)
+    return pull - far / xp.maximum(far.sum(axis=1, keepdims=True), 1.0)

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from postproc import checks, kernels, nearest, runtime
+from postproc import arrays, checks, kernels, nearest
 from postproc.hubness import arranged, measured
 from postproc.pairwise import Pairwise
 from postproc.tiles import PairwiseTiles
@@ -58,43 +58,48 @@ def mutual_proximity(
 
 def _normal(among: PairwiseTiles, root: bool) -> nearest.Change:
     """What turns distances into mutual proximity, by the moments of the gallery images' distances."""
-    kernel = kernels.of(np.empty(0))
-    count = among.layout.ng
-    means, deviations = np.empty(count), np.empty(count)
+    like, count = among.layout.like, among.layout.ng
+    kernel = kernels.of(like)
+    means, deviations = (arrays.empty(count, np.float64, like) for _ in range(2))
 
     def measure(strip: np.ndarray, images: np.ndarray) -> None:
-        mean, deviation = np.empty(len(strip)), np.empty(len(strip))
+        mean, deviation = (arrays.empty(len(strip), np.float64, strip) for _ in range(2))
 
         def fill(start: int, stop: int) -> None:
             kernel.moments(strip, root, start, stop, mean, deviation)
 
-        runtime.over_rows(fill, len(strip), what="moments")
+        kernel.over_rows(fill, len(strip), what="moments")
         means[images], deviations[images] = mean, deviation
 
     nearest.strips(among, measure, what="moments")
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
+        kernel = kernels.of(strip)
         mutual = partial(kernel.mutual_normal, strip, root, means, deviations)
-        runtime.over_rows(mutual, len(strip), what="mutual proximity")
+        kernel.over_rows(mutual, len(strip), what="mutual proximity")
 
     return change
 
 
 def _empirical(among: PairwiseTiles) -> nearest.Change:
     """The same by counting, gallery image after gallery image."""
-    kernel = kernels.of(np.empty(0))
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
-        counts = np.empty(strip.shape, np.int32)
+        kernel = kernels.of(strip)
+        counts = arrays.empty(strip.shape, np.int32, strip)
 
         def count(others: np.ndarray, images: np.ndarray) -> None:
             def fill(start: int, stop: int) -> None:
                 kernel.count_beyond(strip, others, images, start, stop, counts)
 
-            runtime.over_rows(fill, len(strip), what="mutual proximity", block=16)
+            kernel.over_rows(fill, len(strip), what="mutual proximity", block=16)
 
         nearest.strips(among, count, what="distances")
-        np.divide(counts, np.float32(strip.shape[1]), out=strip, casting="same_kind")
-        np.subtract(np.float32(1), strip, out=strip)
+
+        def finish(start: int, stop: int) -> None:
+            share = arrays.as_type(counts[start:stop], np.float64) / strip.shape[1]
+            strip[start:stop] = 1 - arrays.as_type(share, np.float32)
+
+        kernel.over_rows(finish, len(strip), what="mutual proximity", block=16)
 
     return change

@@ -6,7 +6,7 @@ CVPR 2025 (Pose2ID), and the NFC released with it.
 
 import numpy as np
 
-from postproc import checks, nearest
+from postproc import arrays, checks, nearest
 from postproc.expansion import add_neighbours
 from postproc.l2_normalize import l2_normalize
 from postproc.pairwise import among
@@ -34,7 +34,7 @@ def nfc(features: Features, *, k1: int = 2, k2: int = 2) -> Features:
            [ 0.894,  0.447],
            [-1.   ,  0.   ]], dtype=float32)
     """
-    images = checks.features("features", features)
+    images = checks.features("features", features, cuda=True)
     checks.not_empty("features", images)
     checks.whole("k1", k1, 0)
     checks.whole("k2", k2, 0)
@@ -47,4 +47,4 @@ def nfc(features: Features, *, k1: int = 2, k2: int = 2) -> Features:
         return images
     reach = lists.values[:, min(k1, k2, lists.rows.shape[1]) - 1]
     mutual = lists.values <= reach[lists.rows]
-    return l2_normalize(add_neighbours(images, images, lists.rows, mutual.astype(np.float32)))
+    return l2_normalize(add_neighbours(images, images, lists.rows, arrays.as_type(mutual, np.float32)))

@@ -6,7 +6,7 @@ Source: Yang et al., "Efficient Image Retrieval via Decoupling Diffusion into On
 
 import numpy as np
 
-from postproc import checks, kernels, nearest, pairwise, runtime
+from postproc import arrays, checks, kernels, nearest, pairwise
 from postproc.graph import class_lists, mutual, similarity
 from postproc.pairwise import Pairwise
 from postproc.sparse import Sparse
@@ -74,14 +74,14 @@ def offline_diffusion(
     checks.whole("iterations", iterations, 0)
     checks.between("tolerance", tolerance, 0, 1)
     checks.top_k(top_k)
-    pairs = pairwise.of(query, gallery, unit=True)
+    pairs = pairwise.of(query, gallery, unit=True, cuda=True)
     among_all = graph == "all"
     tiles = PairwiseTiles(pairs if among_all else pairs.of_gallery())
-    classes = tiles.layout.inverse
+    classes = tiles.layout.inverse_there
     solved, roots = _rows(tiles, truncate, k, gamma, float(alpha), iterations, float(tolerance), among_all)
     own = classes[-pairs.sizes[1] :]  # the gallery's
     inverted = solved.inverted(0) if among_all else (solved.offsets, solved.members, solved.weights)
-    scales = np.ones(len(roots)) if among_all else 1 / roots
+    scales = arrays.full(len(roots), 1, np.float64, roots) if among_all else 1 / roots
     kernel = kernels.of(scales)
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
@@ -96,11 +96,11 @@ def offline_diffusion(
             rows, add = np.arange(len(strip), dtype=np.int32), Sparse.of_lists(entry, weights).products(inverted)
 
         def multiply(start: int, stop: int) -> None:
-            scores = np.zeros((stop - start, len(scales)), np.float32)
+            scores = arrays.full((stop - start, len(scales)), 0, np.float32, scales)
             add(scores, rows[start:stop], 0, stop - start)
             kernel.reached_first(scores.T, own, scales, start, strip)
 
-        runtime.over_rows(multiply, len(strip), what="diffusion", block=BLOCK)
+        kernel.over_rows(multiply, len(strip), what="diffusion", block=BLOCK)
 
     return nearest.answer(tiles if among_all else PairwiseTiles(pairs), change, top_k=top_k)
 
@@ -118,7 +118,7 @@ def _rows(
     """R between classes, rows to length 1 if ``unit``, and the roots of how many images they hold."""
     lists, values = class_lists(tiles.layout, nearest.of_all(tiles, max(k, truncate)))
     nodes = mutual(tiles.layout, lists[:, :k], values[:, :k], gamma)
-    near, s = np.ascontiguousarray(lists[:, :truncate]), nodes.links
+    near, s = arrays.contiguous(lists[:, :truncate]), nodes.links
     del lists, values  # large
     solve = kernels.of(near).truncated_solutions
     rows = Sparse.in_pieces(
@@ -126,5 +126,6 @@ def _rows(
             near, s.offsets, s.members, s.weights, alpha, iterations, tolerance, unit, start, stop
         ),
         len(near),
+        near,
     )
     return Sparse(*rows), nodes.roots

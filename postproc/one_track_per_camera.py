@@ -6,7 +6,7 @@ plainest form. There a vehicle passes a camera once, and everything of it that t
 
 import numpy as np
 
-from postproc import checks, kernels, runtime
+from postproc import arrays, checks, kernels
 from postproc.grouping import codes
 from postproc.types import Distances, Ranking
 
@@ -30,15 +30,15 @@ def one_track_per_camera(distances: Distances, gallery_cam: np.ndarray, gallery_
     >>> one_track_per_camera(np.array([[0.1, 0.2, 0.3, 0.5]], np.float32), cam, track)
     array([[0.1, 0.6, 0.3, 0.5]], dtype=float32)
     """
-    given = checks.distances("distances", distances)
+    given = checks.distances("distances", distances, cuda=True)
     checks.not_empty("distances", given)
     cam, track = _codes(gallery_cam, gallery_track, given.shape[1])
-    kernel, out = kernels.of(given), np.empty_like(given)
+    kernel, out = kernels.of(given), arrays.empty(given.shape, np.float32, given)
 
     def fill(start: int, stop: int) -> None:
         kernel.move_other_tracks(given, cam, track, cam.max() + 1, start, stop, out)
 
-    runtime.over_rows(fill, len(given), what="tracks")
+    kernel.over_rows(fill, len(given), what="tracks")
     return out
 
 
@@ -58,7 +58,7 @@ def one_track_per_camera_ranking(ranking: Ranking, gallery_cam: np.ndarray, gall
     def fill(start: int, stop: int) -> None:
         kernel.move_other_tracks_in_lists(given, cam, track, cam.max(initial=-1) + 1, start, stop, out)
 
-    runtime.over_rows(fill, len(given), what="tracks")
+    kernel.over_rows(fill, len(given), what="tracks")
     return out
 
 

@@ -48,9 +48,9 @@ def orientation_rule(
     checks.between("near", near, 0, 4)
     checks.finite("far", far)
     checks.between("penalty", penalty, -LARGEST, LARGEST)
-    given = checks.distances("distances", distances)
+    given = checks.distances("distances", distances, cuda=True)
     checks.not_empty("distances", given)
-    pairs = pairwise.of_side_model(query_aux, gallery_aux, given.shape, unit=True)
+    pairs = pairwise.of_side_model(query_aux, gallery_aux, given.shape, unit=True, like=given)
     ng = given.shape[1]
     track = np.full(ng, -1) if gallery_track is None else checks.labels("gallery_track", gallery_track, ng)
     _, codes = np.unique(np.where(track < 0, -1 - np.arange(ng), track), return_inverse=True)

@@ -117,13 +117,17 @@ class Pairwise:
         return replace(self, one_track=joined)
 
     def of_gallery(self, rows: np.ndarray | None = None) -> Pairwise:
-        """The same distances among the gallery images alone; as queries the gallery ``rows`` given, or none."""
+        """The same distances among the gallery images alone; as queries the gallery ``rows`` given, or none.
+
+        They are found where these are, although the gallery may have stayed on the host.
+        """
         rows = np.arange(0) if rows is None else rows
 
         def moved(term: Term) -> Term:
             found: dict[str, Any] = {}
             for part in parts(term):
-                found[f"query{part}"] = read_only(getattr(term, f"gallery{part}")[rows])
+                some = getattr(term, f"gallery{part}")[rows]
+                found[f"query{part}"] = read_only(some if part else arrays.beside(some, self.like))
             return replace(term, **found)
 
         one_track = None if self.one_track is None else (self.one_track[1][rows], self.one_track[1])
@@ -196,11 +200,17 @@ def products(
     return Pairwise((ProductTerm(read_only(query), read_only(gallery), *tracks),), (nq, ng))
 
 
-def of_side_model(query_aux: Any, gallery_aux: Any, sizes: tuple[int, int], *, unit: bool = False) -> Pairwise:
-    """Squared Euclidean distance of a side model's features, for as many images as ``sizes`` says."""
+def of_side_model(
+    query_aux: Any, gallery_aux: Any, sizes: tuple[int, int], *, unit: bool = False, like: Any = None
+) -> Pairwise:
+    """Squared Euclidean distance of a side model's features, for as many images as ``sizes`` says.
+
+    ``like``: an array beside which they are wanted; None: they stay where they are.
+    """
     sides = {"query_aux": query_aux, "gallery_aux": gallery_aux}
     for (name, value), count in zip(sides.items(), sizes, strict=True):
-        sides[name] = checks.features(name, value)
+        rows = checks.features(name, value, cuda=like is None or arrays.on_cuda(like))
+        sides[name] = arrays.beside(rows, like)
         checks.one_row_each(name, sides[name], count)
         checks.not_empty(name, sides[name])
     query, gallery = sides.values()

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from postproc import checks, runtime
+from postproc import arrays, checks, kernels
 from postproc.adjusting import BLOCK
 from postproc.distances import distances as distances_between
 from postproc.track_distances import pool_distances
@@ -54,10 +54,13 @@ def part_penalty(
     """
     checks.between("weight", weight, 0, 1e6)
     checks.finite("enough", enough)
-    given = checks.distances("distances", distances)
+    given = checks.distances("distances", distances, cuda=True)
     checks.not_empty("distances", given)
     nq, ng = given.shape
-    query, gallery = checks.features("query_aux", query_aux), checks.features("gallery_aux", gallery_aux)
+    query, gallery = (
+        arrays.beside(checks.features(name, value, cuda=arrays.on_cuda(given)), given)
+        for name, value in (("query_aux", query_aux), ("gallery_aux", gallery_aux))
+    )
     checks.one_row_each("query_aux", query, nq)
     checks.one_row_each("gallery_aux", gallery, ng)
     checks.same_width("query_aux", query, "gallery_aux", gallery)
@@ -66,27 +69,29 @@ def part_penalty(
     track = np.full(ng, -1) if gallery_track is None else checks.labels("gallery_track", gallery_track, ng)
     borders = np.cumsum([0, *views, *parts]).tolist()
     blocks = [(query[:, first:last], gallery[:, first:last]) for first, last in pairwise(borders)]
-    view = np.zeros((nq, ng), np.float32)
+    xp = arrays.namespace(given)
+    view = arrays.full((nq, ng), 0, np.float32, given)
     for block in blocks[: len(views)]:
         view += _best_of_track(_cosines(*block), track)
-    part = np.full((nq, ng), UNSEEN, np.float32)
+    part = arrays.full((nq, ng), UNSEEN, np.float32, given)
     for left, right in blocks[len(views) :]:
         found = _cosines(left, right)
         found[~left.any(axis=1)] = UNSEEN
         found[:, ~right.any(axis=1)] = UNSEEN
-        np.maximum(part, found, out=part)
+        xp.maximum(part, found, out=part)
     part = _best_of_track(part, track)
-    out = np.empty_like(given)
+    out = arrays.empty(given.shape, np.float32, given)
 
     def fill(start: int, stop: int) -> None:
         rows = slice(start, stop)
-        share = (view[rows] / len(views) + 1) / 2 if views else np.float32(1)
-        known = np.where(np.isinf(given[rows]), 0, given[rows])
-        alike = np.where(part[rows] == UNSEEN, 1 - known, part[rows])
-        added = np.float32(weight) * share * (np.float32(enough) - alike)
-        out[rows] = np.where(np.isinf(given[rows]), np.inf, known + added)
+        share = (view[rows] / len(views) + 1) / 2 if views else 1.0
+        missing = xp.isinf(given[rows])
+        known = xp.where(missing, 0, given[rows])
+        alike = xp.where(part[rows] == UNSEEN, 1 - known, part[rows])
+        added = float(weight) * share * (float(enough) - alike)
+        out[rows] = xp.where(missing, np.inf, known + added)
 
-    runtime.over_rows(fill, nq, what="parts", block=BLOCK)
+    kernels.of(given).over_rows(fill, nq, what="parts", block=BLOCK)
     return out
 
 
@@ -111,9 +116,15 @@ def _widths(views: Any, parts: Any, width: int) -> tuple[list[int], list[int]]:
 
 
 def _cosines(query: Floats, gallery: Floats) -> Floats:
-    far = distances_between(np.ascontiguousarray(query), np.ascontiguousarray(gallery), metric="cosine")
-    return np.subtract(np.float32(1), far, out=far)
+    far = distances_between(arrays.contiguous(query), arrays.contiguous(gallery), metric="cosine")
+    far -= 1
+    return _negative(far)
 
 
 def _best_of_track(similarities: Floats, track: np.ndarray) -> Floats:
-    return -pool_distances(np.negative(similarities, out=similarities), track)
+    return _negative(pool_distances(_negative(similarities), track))
+
+
+def _negative(matrix: Floats) -> Floats:
+    """The same matrix, whose entries have changed their sign."""
+    return arrays.namespace(matrix).negative(matrix, out=matrix)

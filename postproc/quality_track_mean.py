@@ -7,7 +7,7 @@ adaptation (0.3 x + 0.7 mean, every image counts).
 
 import numpy as np
 
-from postproc import checks
+from postproc import arrays, checks
 from postproc.l2_normalize import l2_normalize
 from postproc.tracks import Tracks
 from postproc.types import Floats, Gallery
@@ -47,7 +47,7 @@ def quality_track_mean(
            [0.6, 0.8],
            [0.6, 0.8]], dtype=float32)
     """
-    rows = checks.features("gallery", gallery)
+    rows = checks.features("gallery", gallery, cuda=True)
     track = checks.labels("gallery_track", gallery_track, len(rows))
     quality = checks.values("gallery_quality", gallery_quality, len(rows))
     checks.finite("threshold", threshold)
@@ -61,4 +61,4 @@ def quality_track_mean(
 def drawn_to_means(rows: Floats, tracks: Tracks, good: np.ndarray | None, keep: float, add: float) -> Floats:
     """``keep x + add m``: m the mean over the ``good`` (n,) images of x's track, over all if there is none."""
     means = tracks.means(rows, None if good is None else good.astype(np.float32))
-    return np.float32(keep) * rows + np.float32(add) * means[tracks.of]
+    return arrays.as_type(float(keep) * rows + float(add) * tracks.of_images(means), np.float32)

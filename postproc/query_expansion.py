@@ -8,16 +8,18 @@ PyRetri, VOC-ReID, jifeiluo/reranking, naver/deep-image-retrieval.
 """
 
 from functools import partial
+from types import ModuleType
 
 import numpy as np
 
-from postproc import checks, kernels, nearest, runtime
+from postproc import arrays, checks, kernels, nearest
 from postproc.l2_normalize import l2_normalize
 from postproc.pairwise import among, sqeuclidean
-from postproc.tiles import PairwiseTiles
+from postproc.tiles import STRIP_ON_CUDA, PairwiseTiles
 from postproc.types import Gallery, Query
 
 METRICS = ("cosine", "dot", "sqeuclidean")
+QUERIES = 256  # of a strip of products
 
 
 def query_expansion(
@@ -74,7 +76,7 @@ def query_expansion(
     >>> query_expansion(q, g, k=1, renormalize=False)[0]
     array([[0.5, 0.5]], dtype=float32)
     """
-    query, gallery = checks.sides(query, gallery)
+    query, gallery = arrays.together(*checks.sides(query, gallery, cuda=True))
     checks.whole("k", k, 0)
     checks.between("alpha", alpha, 0, 64)
     checks.flag("decay", decay)
@@ -87,7 +89,7 @@ def query_expansion(
     checks.flag("renormalize", renormalize)
     if k == 0 or rounds == 0:
         return query, gallery
-    images = query if expand == "query" else gallery if expand == "gallery" else np.concatenate([query, gallery])
+    images = query if expand == "query" else gallery if expand == "gallery" else arrays.joined(query, gallery)
     rows = None
     for _ in range(rounds):
         bank = gallery if expand == "query" else images
@@ -98,8 +100,7 @@ def query_expansion(
         if renormalize:
             images = l2_normalize(images)
     if expand == "both":
-        query, gallery = np.split(images, [len(query)])
-        return query, gallery
+        return images[: len(query)], images[len(query) :]
     return (images, gallery) if expand == "query" else (query, images)
 
 
@@ -111,23 +112,30 @@ def _neighbours(images: np.ndarray, bank: np.ndarray, k: int, metric: str, among
         tiles = PairwiseTiles(among(images))
         return nearest.without_self(nearest.of_all(tiles, k + 1)).rows
     if metric == "dot":
-        rows = np.empty((len(images), min(k, len(bank))), np.int32)
-        for start in range(0, len(images), 256):
-            strip = np.empty((len(images[start : start + 256]), len(bank)), np.float32)
-            runtime.over_rows(
-                partial(_negative_products, images[start : start + 256], bank, strip),
-                len(bank),
-                what="neighbours",
-                block=1024,
-            )
-            rows[start : start + 256] = nearest.smallest(strip, rows.shape[1]).rows
-        return rows
+        return _largest_products(images, bank, k)
     return nearest.of_queries(PairwiseTiles(sqeuclidean(images, bank)), k).rows
 
 
-def _negative_products(images: np.ndarray, bank: np.ndarray, out: np.ndarray, start: int, stop: int) -> None:
-    """``out[:, start:stop] = - images . bank``, so that the nearest are the smallest."""
-    np.matmul(images, -bank[start:stop].T, out=out[:, start:stop])
+def _largest_products(images: np.ndarray, bank: np.ndarray, k: int) -> np.ndarray:
+    """(n, k) rows of the bank, the largest inner product first."""
+    kernel = kernels.of(images)
+    tall = max(QUERIES, STRIP_ON_CUDA // (4 * len(bank))) if arrays.on_cuda(images) else QUERIES
+    rows = arrays.empty((len(images), min(k, len(bank))), np.int32, images)
+    for start in range(0, len(images), tall):
+        opposite = -images[start : start + tall]  # the nearest are then the smallest
+        strip = arrays.empty((len(opposite), len(bank)), np.float32, images)
+        kernel.over_rows(
+            partial(_products, kernel, opposite, bank, strip), len(bank), what="neighbours", block=1024
+        )
+        rows[start : start + tall] = nearest.smallest(strip, rows.shape[1]).rows
+    return rows
+
+
+def _products(
+    kernel: ModuleType, images: np.ndarray, bank: np.ndarray, out: np.ndarray, start: int, stop: int
+) -> None:
+    """``out[:, start:stop] = images . bank``."""
+    kernel.multiply(images, bank[start:stop], out[:, start:stop])
 
 
 def _expanded(
@@ -145,32 +153,34 @@ def _expanded(
     n = rows.shape[1]
     if n == 0:
         return images
-    kernel = kernels.of(images)
-    out = np.empty_like(images)
-    own = images if include_self else np.zeros_like(images)
+    xp, kernel = arrays.namespace(images), kernels.of(images)
+    out = xp.empty_like(images)
+    own = images if include_self else xp.zeros_like(images)
     by_rank = (np.arange(n, 0, -1) / (n + 1) if decay else np.ones(n)).astype(np.float32)
+    by_rank = arrays.beside(by_rank, images)
 
     def expand(start: int, stop: int) -> None:
-        weights = np.tile(by_rank, (stop - start, 1))
+        weights = xp.tile(by_rank, (stop - start, 1))
         if alpha:
             weights *= _similar(image_key[start:stop], bank_key, rows[start:stop], alpha)
         kernel.add_neighbours(own[start:stop], bank, rows[start:stop], weights, out[start:stop])
 
-    runtime.over_rows(expand, len(images), what="expansion", block=256)
-    return out / np.float32(n + include_self) if average else out
+    kernel.over_rows(expand, len(images), what="expansion", block=256)
+    return out / float(n + include_self) if average else out
 
 
 def _similar(image_key: np.ndarray, bank_key: np.ndarray, rows: np.ndarray, alpha: float) -> np.ndarray:
     """(n, k) ``max(s, 0)^alpha`` of images and the rows of their neighbours."""
-    out = np.empty(rows.shape, np.float32)
-    for column, weights in zip(rows.T, out.T, strict=True):
-        weights[:] = np.einsum("ij,ij->i", image_key, bank_key[column])
-    largest = out.max()
+    xp = arrays.namespace(image_key)
+    found = arrays.empty(tuple(rows.shape), np.float32, image_key)
+    kernels.of(image_key).similarities(image_key, bank_key, rows, found)
+    largest = xp.max(found)
+    found[found < 0] = 0
     with np.errstate(over="ignore"):
-        np.power(np.maximum(out, 0), np.float32(alpha), out=out)
-    if not np.isfinite(out).all():
+        found = xp.pow(found, float(alpha))
+    if not bool(xp.all(xp.isfinite(found))):
         raise ValueError(
             f"alpha: wanted weights that float32 can hold, got {alpha!r} with similarities up to "
-            f"{largest:.3g}; normalise the features, or use a smaller alpha"
+            f"{float(largest):.3g}; normalise the features, or use a smaller alpha"
         )
-    return out
+    return found

@@ -52,7 +52,7 @@ def query_mean(
     >>> query_mean(np.array([[1.0], [3.0], [8.0]], np.float32), np.array([0, 0, -1]), renormalize=False).ravel()
     array([2., 2., 8.], dtype=float32)
     """
-    rows = checks.features("query", query)
+    rows = checks.features("query", query, cuda=True)
     checks.not_empty("query", rows)
     checks.one_of("group", group, ("track", "clusters"))
     checks.between("eps", eps, 0, 4)
@@ -92,7 +92,7 @@ def cluster_queries(query: Query, *, eps: float = 0.5, min_samples: int = 2) -> 
     >>> cluster_queries(np.array([[1.0, 0.0], [0.0, 1.0], [0.9, 0.1]], np.float32))
     array([ 0, -1,  0])
     """
-    rows = checks.features("query", query)
+    rows = checks.features("query", query, cuda=True)
     checks.not_empty("query", rows)
     checks.between("eps", eps, 0, 4)
     checks.whole("min_samples", min_samples, 1)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from postproc import checks, nearest, runtime
+from postproc import arrays, checks, kernels, nearest
 from postproc.types import Distances, Ranking
 
 
@@ -18,17 +18,14 @@ def rank(distances: Distances, *, top_k: int | None = None) -> Ranking:
     >>> rank(np.array([[0.5, 0.1, np.inf, 0.1]], np.float32))
     array([[ 1,  3,  0, -1]], dtype=int32)
     """
-    values = checks.distances("distances", distances)
+    values = checks.distances("distances", distances, cuda=True)
     checks.top_k(top_k)
     k = values.shape[1] if top_k is None else min(top_k, values.shape[1])
     if k <= values.shape[1] // 8:
         return nearest.smallest(values, k).rows
-    order = np.empty((len(values), k), np.int32)
-
-    def sort(start: int, stop: int) -> None:
-        for i in range(start, stop):
-            row = np.argsort(values[i], kind="stable")[:k]
-            order[i] = np.where(np.isinf(values[i, row]), -1, row)
-
-    runtime.over_rows(sort, len(values), what="ranking")
+    order = arrays.empty((len(values), k), np.int32, values)
+    kernel = kernels.of(values)
+    kernel.over_rows(
+        lambda start, stop: kernel.order_rows(values, start, stop, order), len(values), what="ranking"
+    )
     return order

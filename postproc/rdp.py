@@ -6,13 +6,11 @@ released in jifeiluo/reranking (``rdp_reranking``); no code by the authors of th
 
 import numpy as np
 
-from postproc import checks, kernels, nearest, pairwise, runtime
+from postproc import arrays, checks, kernels, nearest, pairwise
 from postproc.graph import class_lists, either
 from postproc.pairwise import Pairwise
 from postproc.tiles import PairwiseTiles
 from postproc.types import Distances, Gallery, Nearest, Query
-
-COLUMNS = 16  # queries side by side: their numbers for one image fill a cache line
 
 
 def rdp(
@@ -60,25 +58,25 @@ def rdp(
     checks.between("mu", mu, 0, 100)
     checks.whole("iterations", iterations, 0)
     checks.top_k(top_k)
-    pairs = pairwise.of(query, gallery)
-    tiles = PairwiseTiles(pairs)
-    classes, nq = tiles.layout.inverse, tiles.layout.nq
+    tiles = PairwiseTiles(pairwise.of(query, gallery, cuda=True))
+    classes, nq = tiles.layout.inverse_there, tiles.layout.nq
     lists = nearest.of_all(tiles, k)
     largest = float(lists.largest.max()) or 1.0
     rows, values = class_lists(tiles.layout, lists)
     graph = either(tiles.layout, rows, values, lambda d: np.exp(-((d / largest / sigma) ** 2)))
     alpha = np.float32(1 / (1 + mu))
-    kernel, s = kernels.of(rows), graph.links
+    kernel, s, scales = kernels.of(rows), graph.links, 1 / graph.roots
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         own = classes[queries]
 
-        def diffuse(start: int, stop: int) -> None:
-            v = np.zeros((len(graph.roots), COLUMNS), np.float32)
-            v[own[start:stop], np.arange(stop - start)] = 1 / graph.roots[own[start:stop]]
+        def diffuse(start: int) -> None:
+            some = own[start : start + kernel.COLUMNS]
+            v = arrays.full((len(scales), kernel.COLUMNS), 0, np.float32, scales)
+            v[some, np.arange(len(some))] = arrays.as_type(scales[some], np.float32)
             found = kernel.regularized_powers(s.offsets, s.members, s.weights, alpha, v, iterations)
-            kernel.reached_first(found, classes[nq:], 1 / graph.roots, start, strip)
+            kernel.reached_first(found, classes[nq:], scales, start, strip)
 
-        runtime.over_rows(diffuse, len(strip), what="diffusion", block=COLUMNS)
+        kernel.run(diffuse, range(0, len(strip), kernel.COLUMNS), what="diffusion")
 
     return nearest.answer(tiles, change, top_k=top_k)

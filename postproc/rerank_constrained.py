@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from postproc import checks, kernels, runtime
+from postproc import arrays, checks, kernels
 from postproc.grouping import codes
 from postproc.kreciprocal import rerank_tiles
 from postproc.l2_normalize import l2_normalize
@@ -107,9 +107,9 @@ def rerank_constrained(
     checks.one_of("alone", alone, ALONE)
     checks.flag("clip", clip)
     checks.top_k(top_k)
-    query, gallery = checks.sides(query, gallery)
+    query, gallery = checks.sides(query, gallery, cuda=True)
     sizes = len(query), len(gallery)
-    across = checks.features("distances", distances)
+    across = checks.features("distances", distances, cuda=True)
     if across.shape != sizes:
         raise ValueError(f"distances: wanted shape {sizes} to match query and gallery, got {across.shape}")
     query_camera = camera if query_camera is None else query_camera
@@ -117,7 +117,8 @@ def rerank_constrained(
     cams = _labels("cam", query_cam, gallery_cam, sizes, needed_by)
     groups = _labels("cam_group", query_cam_group, gallery_cam_group, sizes, "group" if group else None)
     tracks = _labels("track", query_track, gallery_track, sizes, "")
-    sides = _sides(query_aux, gallery_aux, sizes) if direction else None
+    across, query, gallery = arrays.together(across, query, gallery)
+    sides = _sides(query_aux, gallery_aux, across) if direction else None
     limit = float(alike) if direction else NOT_ALIKE
     shared = float(group), float(direction), limit
     within = np.nan if together is None else float(together)
@@ -144,19 +145,21 @@ class _Rows:
         (first, a), (second, b) = (
             np.unique(self.number[part], return_index=True, return_inverse=True)[1:] for part in (left, right)
         )
-        x, y = self.rows[left], self.rows[right]
+        kernel, x, y = kernels.of(tile), self.rows[left], self.rows[right]
         if len(first) == tall and len(second) == wide:
-            return np.matmul(x, y.T, out=tile)
-        found = x[first] @ y[second].T
+            kernel.multiply(x, y, tile)
+            return tile
+        found = arrays.empty((len(first), len(second)), np.float32, tile)
+        kernel.multiply(x[first], y[second], found)
         for start in range(0, tall, SMALLEST):
             part = slice(start, start + SMALLEST)
             tile[part] = found[a[part]][:, b]
         return tile
 
     def of_pairs(self, left: Ints, right: Ints) -> Floats:
-        kernel, out = kernels.of(self.rows), np.empty(len(left), np.float32)
-        signs, count = np.ones(self.rows.shape[1], np.float32), len(self.rows)
-        runtime.over_rows(
+        kernel, out = kernels.of(self.rows), arrays.empty(len(left), np.float32, self.rows)
+        signs, count = arrays.full(self.rows.shape[1], 1, np.float32, self.rows), len(self.rows)
+        kernel.over_rows(
             lambda start, stop: kernel.products_of_pairs(
                 self.rows, self.rows, count, signs, left, right, start, stop, out
             ),
@@ -180,9 +183,9 @@ class ConstrainedTiles:
         views = None if view is None else copies(sqeuclidean(*view)).inverse
         self.layout = copies(pairs, _codes(across, labels, views))
         first = self.layout.first
-        self.features = _Rows(np.concatenate(sides)[first], copies(pairs).inverse[first])
-        self.views = None if views is None else _Rows(np.concatenate(view)[first], views[first])
-        self.labels = tuple(np.concatenate(label)[first] for label in labels)
+        self.features = _Rows(arrays.joined(*sides)[first], copies(pairs).inverse[first])
+        self.views = None if views is None else _Rows(arrays.joined(*view)[first], views[first])
+        self.labels = tuple(arrays.beside(np.concatenate(label)[first], across) for label in labels)
         self.change, self.change_pairs = kernel.constrain_tile, kernel.constrain_pairs
 
     def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
@@ -193,7 +196,7 @@ class ConstrainedTiles:
         nothing = np.empty((0, 0), np.float32)
         views = nothing
         if self.views is not None:
-            views = self.views.products(rows, columns, np.empty(tile.size, np.float32))
+            views = self.views.products(rows, columns, arrays.empty(tile.shape, np.float32, tile).reshape(-1))
         rules = self.rules[rows.start >= border]
         self.change(tile, views, rows.start, columns.start, self.labels, rules)
         return tile
@@ -211,12 +214,15 @@ class ConstrainedTiles:
     def _doubled(self, distances: np.ndarray) -> np.ndarray:
         """|2 - 2 s| in the place of 1 - s."""
         distances *= 2
-        cut = self.rules[1][-1]
-        return np.clip(distances, 0, 4, out=distances) if cut else np.abs(distances, out=distances)
+        xp, cut = arrays.namespace(distances), self.rules[1][-1]
+        if not cut:
+            return xp.abs(distances, out=distances)
+        xp.maximum(distances, 0, out=distances)
+        return xp.minimum(distances, 4, out=distances)
 
     def between(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        nq, inverse = self.layout.nq, self.layout.inverse
-        out = np.empty(len(left), np.float32)
+        nq, inverse = self.layout.nq, self.layout.inverse_there
+        out = arrays.empty(len(left), np.float32, self.across)
         a, b = left < nq, right < nq
         for here, (queries, images) in ((a & ~b, (left, right)), (~a & b, (right, left))):
             out[here] = self._doubled(self.across[queries[here], images[here] - nq])
@@ -227,7 +233,7 @@ class ConstrainedTiles:
     def _pairs(self, left: Ints, right: Ints, rules: Any) -> Floats:
         values = self.features.of_pairs(left, right)
         views = np.empty(0, np.float32) if self.views is None else self.views.of_pairs(left, right)
-        runtime.over_rows(
+        kernels.of(values).over_rows(
             lambda start, stop: self.change_pairs(values, views, left, right, self.labels, rules, start, stop),
             len(left),
             what="distances",
@@ -239,7 +245,7 @@ def _codes(across: Floats, labels: tuple[Both, Both, Both], views: Ints | None) 
     """(nq,), (ng,) numbers that are equal where nothing but features can tell two images apart."""
     nq, ng = across.shape
     columns = [*map(np.concatenate, labels), np.repeat([0, 1], [nq, ng])]
-    columns.append(_equal(across, np.ascontiguousarray(across.T)))
+    columns.append(_equal(across, arrays.contiguous(across.T)))
     columns += [] if views is None else [views]
     code = np.unique(np.stack(columns), axis=1, return_inverse=True)[1].reshape(-1)
     return code[:nq], code[nq:]
@@ -268,13 +274,15 @@ def _labels(what: str, query: Any, gallery: Any, sizes: tuple[int, int], needed_
     return both[: sizes[0]], both[sizes[0] :]
 
 
-def _sides(query_aux: Any, gallery_aux: Any, sizes: tuple[int, int]) -> Both:
-    """Orientation features of unit length."""
+def _sides(query_aux: Any, gallery_aux: Any, across: Floats) -> Both:
+    """Orientation features of unit length, beside the distances."""
     if query_aux is None or gallery_aux is None:
         raise ValueError("direction: needs query_aux and gallery_aux, or 0")
     sides = []
-    for name, value, count in (("query_aux", query_aux, sizes[0]), ("gallery_aux", gallery_aux, sizes[1])):
-        rows = checks.features(name, value)
+    for (name, value), count in zip(
+        (("query_aux", query_aux), ("gallery_aux", gallery_aux)), across.shape, strict=True
+    ):
+        rows = arrays.beside(checks.features(name, value, cuda=arrays.on_cuda(across)), across)
         checks.one_row_each(name, rows, count)
         checks.not_empty(name, rows)
         sides.append(l2_normalize(rows))

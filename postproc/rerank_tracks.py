@@ -7,7 +7,7 @@ the queries; corner100/2020-aicitychallenge-IOSB-VeRi (fourth in 2020): track fe
 
 import numpy as np
 
-from postproc import checks, kernels, nearest, runtime
+from postproc import arrays, checks, kernels, nearest
 from postproc.kreciprocal import rerank_tiles
 from postproc.pairwise import sqeuclidean
 from postproc.tiles import PairwiseTiles, Tiles
@@ -76,7 +76,7 @@ def rerank_tracks(
     checks.one_of("order", order, ("nearest", "row"))
     checks.flag("normalize_twice", normalize_twice)
     checks.top_k(top_k)
-    query, gallery = checks.features("query", query), checks.features("gallery", gallery)
+    query, gallery = checks.sides(query, gallery, cuda=True)
     images = sqeuclidean(query, gallery)
     tracks = Tracks.by(checks.labels("gallery_track", gallery_track, len(gallery)))
     if pool == "weighted":
@@ -88,16 +88,17 @@ def rerank_tracks(
         _OverLargest(tiles) if normalize_twice else tiles,
         k1=k1, k2=k2, lambda_value=lambda_value, power=2, top_k=None,
     )  # fmt: skip
-    assert isinstance(by_track, np.ndarray)
+    assert not isinstance(by_track, Nearest)
     if order == "row":
-        return nearest.answer_without_distances(*images.sizes, spreading(by_track, tracks), top_k=top_k)
+        spread = spreading(by_track, tracks)
+        return nearest.answer_without_distances(*images.sizes, spread, top_k=top_k, like=by_track)
     kernel = kernels.of(by_track)
 
     def give(strip: np.ndarray, queries: np.ndarray) -> None:
         def fill(start: int, stop: int) -> None:
             kernel.give_nearest_first(strip, queries, by_track, tracks.offsets, tracks.members, LATER, start, stop)
 
-        runtime.over_rows(fill, len(strip), what="images")
+        kernel.over_rows(fill, len(strip), what="images")
 
     return nearest.answer(PairwiseTiles(images), give, top_k=top_k)
 
@@ -109,12 +110,13 @@ class _OverLargest:
 
     def __init__(self, tiles: Tiles) -> None:
         self.tiles, self.layout = tiles, tiles.layout
-        largest = nearest.of_all(tiles, 1).largest
-        self.scale = np.where(largest > 0, largest, np.float32(1))
+        self.scale = arrays.copied(nearest.of_all(tiles, 1).largest)
+        self.scale[self.scale <= 0] = 1
+        self.of_classes = self.scale[arrays.beside(tiles.layout.first, self.scale)]
 
     def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
         tile = self.tiles.tile(rows, columns, out)
-        tile /= self.scale[self.layout.first[columns]]
+        tile /= self.of_classes[columns]
         return tile
 
     def between(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from postproc import checks, kernels, runtime
+from postproc import arrays, checks, kernels
 from postproc.grouping import Groups, by_track, codes
 from postproc.types import Distances, Ranking
 
@@ -52,11 +52,11 @@ def rewrite_tracks(
     >>> rewrite_tracks(np.array([[0.1, 0.2, 0.9, 0.3]], np.float32), np.array([7, -1, 7, 4]))
     array([[0., 2., 1., 3.]], dtype=float32)
     """
-    given = checks.distances("distances", distances)
+    given = checks.distances("distances", distances, cuda=True)
     checks.not_empty("distances", given)
     _check(by, inside, depth, offset)
     groups, track, place = _groups(gallery_track, gallery_order, given.shape[1])
-    kernel, out = kernels.of(given), np.empty_like(given)
+    kernel, out = kernels.of(given), arrays.empty(given.shape, np.float32, given)
 
     def fill(start: int, stop: int) -> None:
         kernel.rewrite_distances(
@@ -64,7 +64,7 @@ def rewrite_tracks(
             by == "vote", inside == "listed", int(depth), float(offset), start, stop, out,
         )  # fmt: skip
 
-    runtime.over_rows(fill, len(given), what="tracks")
+    kernel.over_rows(fill, len(given), what="tracks")
     return out
 
 
@@ -105,7 +105,7 @@ def rewrite_ranking(
             by == "vote", inside == "listed", int(depth), float(offset), start, stop, out,
         )  # fmt: skip
 
-    runtime.over_rows(fill, len(given), what="tracks")
+    kernel.over_rows(fill, len(given), what="tracks")
     return out
 
 

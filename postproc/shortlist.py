@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from postproc import kernels, nearest, runtime
+from postproc import arrays, kernels, nearest
 from postproc.tiles import PairwiseTiles
 from postproc.types import Floats, Nearest
 
@@ -22,16 +22,16 @@ def rescored(
     ``behind`` is added to the distances of all others.
     """
     layout = tiles.layout
-    offsets, members = layout.gallery
-    classes = layout.inverse[layout.nq :]
-    kernel = kernels.of(classes)
+    offsets, members = (arrays.beside(part, layout.like) for part in layout.gallery)
+    classes = layout.inverse_there[layout.nq :]
+    kernel = kernels.of(layout.like)
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         found = nearest.smallest(strip, min(length, layout.ng))
         values, names = rescore(queries, found), classes[found.rows]
         if behind:
-            strip += np.float32(behind)
-        runtime.over_rows(
+            strip += float(np.float32(behind))
+        kernel.over_rows(
             partial(kernel.write_to_copies, values, names, offsets, members, strip),
             len(strip),
             what="shortlists",

@@ -5,7 +5,7 @@ Source: Perronnin et al., "Improving the Fisher Kernel for Large-Scale Image Cla
 
 import numpy as np
 
-from postproc import checks
+from postproc import arrays, checks
 from postproc.types import Features
 
 
@@ -20,10 +20,11 @@ def signed_power(features: Features, *, exponent: float = 0.5) -> Features:
     >>> signed_power(np.array([[4.0, -9.0, 0.0]], np.float32))
     array([[ 2., -3.,  0.]], dtype=float32)
     """
-    rows = checks.features("features", features)
+    rows = checks.features("features", features, cuda=True)
     checks.between("exponent", exponent, 0, 1)
-    out = np.empty_like(rows)
-    for start in range(0, len(rows), 1024):
-        block = rows[start : start + 1024].astype(np.float64)
-        out[start : start + 1024] = np.sign(block) * np.abs(block) ** float(exponent)
+    xp = arrays.namespace(rows)
+    out = xp.empty_like(rows)
+    for part in arrays.blocks(rows, 1024):
+        block = arrays.as_type(rows[part], np.float64)
+        out[part] = xp.sign(block) * xp.abs(block) ** float(exponent)
     return out

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from postproc import checks, kernels, nearest, pairwise, runtime
+from postproc import arrays, checks, kernels, nearest, pairwise
 from postproc.hubness import shift
 from postproc.nearest import Change
 from postproc.pairwise import Pairwise
@@ -54,7 +54,7 @@ def sinkhorn(
            [0.119, 0.599]], dtype=float32)
     """
     _check(temperature, half_rounds, top_k)
-    pairs = pairwise.of(query, gallery, unit=True)
+    pairs = pairwise.of(query, gallery, unit=True, cuda=True)
     tiles = PairwiseTiles(pairs)
     filled = None if top_k is not None else nearest.everything(tiles)
 
@@ -64,7 +64,7 @@ def sinkhorn(
         else:
             _walk(filled, tiles.layout.queries[1], use)  # in the order of the strips, for the same bits
 
-    change = _scaling(walk, pairs.sizes, 0.5, temperature, half_rounds)
+    change = _scaling(walk, pairs.like, pairs.sizes, 0.5, temperature, half_rounds)
     return nearest.answer(tiles, change, top_k=top_k, filled=filled)
 
 
@@ -84,17 +84,17 @@ def sinkhorn_distances(
            [1.313, 0.   ]], dtype=float32)
     """
     _check(temperature, half_rounds, top_k)
-    given = checks.distances("distances", distances)
+    given = checks.distances("distances", distances, cuda=True)
     checks.not_empty("distances", given)
     nq, ng = given.shape
 
-    change = _scaling(partial(_walk, given, np.arange(nq)), (nq, ng), 1.0, temperature, half_rounds)
+    change = _scaling(partial(_walk, given, np.arange(nq)), given, (nq, ng), 1.0, temperature, half_rounds)
 
     def fill(strip: np.ndarray, queries: np.ndarray) -> None:
-        np.take(given, queries, axis=0, out=strip)
+        arrays.take(given, queries, strip)
         change(strip, queries)
 
-    return nearest.answer_without_distances(nq, ng, fill, top_k=top_k)
+    return nearest.answer_without_distances(nq, ng, fill, top_k=top_k, like=given)
 
 
 def _check(temperature: float, half_rounds: int, top_k: int | None) -> None:
@@ -110,27 +110,29 @@ def _walk(matrix: Floats, order: np.ndarray, use: Change) -> None:
         use(matrix[order[start : start + tall]], order[start : start + tall])
 
 
-def _scaling(walk: Walk, sizes: tuple[int, int], unit: float, temperature: float, half_rounds: int) -> Change:
+def _scaling(
+    walk: Walk, like: Floats, sizes: tuple[int, int], unit: float, temperature: float, half_rounds: int
+) -> Change:
     """The change from distances D, c being ``unit`` D, to the scaled ones; all but the last rows are found here.
 
     Logarithms of the factors are what is kept. One walk scales the rows, by the columns so far, and then adds
     every strip to the columns' new sums.
     """
-    kernel = kernels.of(np.empty(0))
+    kernel, xp = kernels.of(like), arrays.namespace(like)
     scale = -unit / float(temperature)
-    rows, columns = np.zeros(sizes[0]), np.zeros(sizes[1])
+    rows, columns = (arrays.full(size, 0, np.float64, like) for size in sizes)
 
     def row_factors(strip: np.ndarray) -> np.ndarray:
-        sums = np.empty(len(strip))
+        sums = arrays.empty(len(strip), np.float64, strip)
 
         def fill(start: int, stop: int) -> None:
             kernel.log_sums_of_rows(strip, scale, columns, start, stop, sums)
 
-        runtime.over_rows(fill, len(strip), what="scaling")
+        kernel.over_rows(fill, len(strip), what="scaling")
         return _factors(sums)
 
     def column_factors(first: bool) -> np.ndarray:
-        peaks, totals = np.full(sizes[1], -np.inf), np.zeros(sizes[1])
+        peaks, totals = (arrays.full(sizes[1], value, np.float64, like) for value in (-np.inf, 0))
 
         def take(strip: np.ndarray, queries: np.ndarray) -> None:
             if not first:
@@ -140,10 +142,10 @@ def _scaling(walk: Walk, sizes: tuple[int, int], unit: float, temperature: float
             def add(start: int, stop: int) -> None:
                 kernel.add_to_columns(strip, scale, own, start, stop, peaks, totals)
 
-            runtime.over_rows(add, sizes[1], what="scaling")
+            kernel.over_rows(add, sizes[1], what="scaling")
 
         walk(take)
-        return _factors(peaks + np.log(np.maximum(totals, 1)))
+        return _factors(peaks + xp.log(xp.where(totals > 1, totals, 1.0)))
 
     for turn in range((half_rounds + 1) // 2):
         columns = column_factors(first=turn == 0)
@@ -157,4 +159,4 @@ def _scaling(walk: Walk, sizes: tuple[int, int], unit: float, temperature: float
 
 def _factors(log_sums: np.ndarray) -> np.ndarray:
     """Logarithms of what makes the sums one; 0 where there is nothing to sum."""
-    return np.where(np.isneginf(log_sums), 0, -log_sums)
+    return arrays.namespace(log_sums).where(log_sums == -np.inf, 0.0, -log_sums)

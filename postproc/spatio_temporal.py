@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from postproc import checks, kernels, nearest, pairwise, runtime
+from postproc import arrays, checks, kernels, nearest, pairwise
 from postproc.kreciprocal import rerank_tiles
 from postproc.l2_normalize import l2_normalize
 from postproc.pairwise import Pairwise
@@ -79,7 +79,7 @@ def spatio_temporal(
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         query_images = joint.images(queries)
-        runtime.over_rows(
+        kernels.of(strip).over_rows(
             lambda start, stop: joint.join(strip, query_images, gallery_images, False, start, stop),
             len(strip),
             what="joint scores",
@@ -149,7 +149,7 @@ Images = tuple[np.ndarray, np.ndarray, np.ndarray]  # norms, cams, times
 
 @dataclass(frozen=True)
 class Joint:
-    """What the joint score of two images depends on, apart from their distance.
+    """What the joint score of two images depends on, apart from their distance; in NumPy but for ``factors``.
 
     Of every image, queries first: ``norms`` float32, squared length; ``cams`` int32, place in the prior; ``times``
     float64. ``factors`` (C + 1, C + 1, bins + 1) float32: the factor of time, the last camera standing for unknown
@@ -165,8 +165,13 @@ class Joint:
     gamma: float
 
     def images(self, rows: np.ndarray) -> Images:
-        """The rows of the three, as the kernels take them."""
-        return _part((self.norms, self.cams, self.times), rows)
+        """The rows of the three, as the kernels take them, where the factors are."""
+        norms, cams, times = _part((self.norms, self.cams, self.times), rows)
+        return (
+            arrays.beside(norms, self.factors),
+            arrays.beside(cams, self.factors),
+            arrays.beside(times, self.factors),
+        )
 
     def join(
         self, tile: np.ndarray, rows: Images, columns: Images, rows_later: bool, start: int, stop: int
@@ -202,7 +207,7 @@ class JointTiles:
     def between(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         values = self.plain.between(left, right)
         joint, kernel = self.joint, kernels.of(values)
-        runtime.over_rows(
+        kernel.over_rows(
             lambda start, stop: kernel.join_pairs(
                 values, left, right, joint.norms, joint.cams, joint.times,
                 joint.factors, joint.bin_frames, joint.alpha, joint.gamma, start, stop,
@@ -234,12 +239,13 @@ def _prepared(
     features = not isinstance(query, Pairwise)
     if features:
         query, gallery = (
-            l2_normalize(checks.features(name, side)) for name, side in (("query", query), ("gallery", gallery))
+            l2_normalize(checks.features(name, side, cuda=True))
+            for name, side in (("query", query), ("gallery", gallery))
         )
-    pairs = pairwise.of(query, gallery)
+    pairs = pairwise.of(query, gallery, cuda=True)
     norms = np.ones(sum(pairs.sizes), np.float32)
     if features:
-        norms[:] = np.concatenate([query.any(axis=1), gallery.any(axis=1)])
+        norms[:] = np.concatenate([arrays.host((side != 0).any(axis=1)) for side in (query, gallery)])
     cam, frame = (
         np.concatenate(
             [
@@ -250,7 +256,7 @@ def _prepared(
         for name, both in (("cam", cams), ("frame", frames))
     )
     prior = _prior(train, bin_frames, bins, sigma)
-    factors = _factors(prior, float(alpha), float(gamma_time))
+    factors = arrays.beside(_factors(prior, float(alpha), float(gamma_time)), pairs.like)
     cams_in_prior, times = prior.codes(cam).astype(np.int32), frame.astype(np.float64)
     joint = Joint(norms, cams_in_prior, times, factors, prior.bin_frames, float(alpha), float(gamma_similarity))
     return pairs, joint

@@ -42,9 +42,10 @@ def subtract_auxiliary(
     """
     checks.finite("weight", weight)
     checks.one_of("metric", metric, METRICS)
-    given = checks.distances("distances", distances)
+    given = checks.distances("distances", distances, cuda=True)
     checks.not_empty("distances", given)
-    pairs = pairwise.of_side_model(query_aux, gallery_aux, given.shape, unit=metric == "cosine")
+    unit = metric == "cosine"
+    pairs = pairwise.of_side_model(query_aux, gallery_aux, given.shape, unit=unit, like=given)
     measure = to_metric(pairs, metric)
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:

@@ -6,7 +6,7 @@ Detection" (arXiv 2112.04323), first place of the descriptor track of ISC21, and
 
 import numpy as np
 
-from postproc import checks, nearest
+from postproc import arrays, checks, nearest
 from postproc.expansion import add_neighbours
 from postproc.l2_normalize import l2_normalize
 from postproc.pairwise import sqeuclidean
@@ -34,8 +34,8 @@ def subtract_negatives(
     >>> subtract_negatives(q, g, np.array([[0.0, 1.0]], np.float32), beta=0.8)[0]
     array([[1., 0.]], dtype=float32)
     """
-    query, gallery = checks.features("query", query), checks.features("gallery", gallery)
-    train = checks.features("train", train)
+    given = (("query", query), ("gallery", gallery), ("train", train))
+    query, gallery, train = arrays.together(*(checks.features(*each, cuda=True) for each in given))
     checks.same_width("query", query, "gallery", gallery)
     checks.same_width("query", query, "train", train)
     for name, array in (("query", query), ("gallery", gallery), ("train", train)):
@@ -53,6 +53,6 @@ def _subtracted(images: np.ndarray, bank: np.ndarray, k: int, beta: float, round
     images = l2_normalize(images)
     for _ in range(rounds):
         rows = nearest.of_queries(PairwiseTiles(sqeuclidean(images, bank)), k).rows
-        weights = np.full(rows.shape, -beta / rows.shape[1], np.float32)
+        weights = arrays.full(rows.shape, -beta / rows.shape[1], np.float32, images)
         images = l2_normalize(add_neighbours(images, bank, rows, weights))
     return images

@@ -6,7 +6,7 @@ Source: VOC-ReID, second in AI City 2020's Track 2, Xiangyu-CAS/AICity2020-VOC-R
 
 import numpy as np
 
-from postproc import checks, kernels, runtime
+from postproc import arrays, checks, kernels
 from postproc.l2_normalize import l2_normalize
 from postproc.tracks import Tracks
 from postproc.types import Gallery
@@ -34,16 +34,15 @@ def track_augmentation(
     >>> track_augmentation(x, np.array([0, 0, -1]), epsilon=1, renormalize=False).ravel()  # weights 1 and 1/2
     array([0.33333334, 0.6666667 , 5.        ], dtype=float32)
     """
-    rows = checks.features("gallery", gallery)
+    rows = checks.features("gallery", gallery, cuda=True)
     tracks = Tracks.by(checks.labels("gallery_track", gallery_track, len(rows)))
     checks.between("epsilon", epsilon, 1e-9, 1e9)
     checks.flag("renormalize", renormalize)
-    out = np.empty_like(rows)
+    out = arrays.namespace(rows).empty_like(rows)
+    kernel = kernels.of(rows)
 
     def augment(start: int, stop: int) -> None:
-        kernels.of(rows).augment_in_tracks(
-            rows, tracks.offsets, tracks.members, tracks.of, float(epsilon), start, stop, out
-        )
+        kernel.augment_in_tracks(rows, tracks.offsets, tracks.members, tracks.of, float(epsilon), start, stop, out)
 
-    runtime.over_rows(augment, len(rows), what="tracks")
+    kernel.over_rows(augment, len(rows), what="tracks")
     return l2_normalize(out) if renormalize else out

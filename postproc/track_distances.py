@@ -8,7 +8,7 @@ for object matching", ICPR 1994.
 
 import numpy as np
 
-from postproc import checks, kernels, nearest, pairwise, runtime
+from postproc import arrays, checks, kernels, nearest, pairwise
 from postproc.pairwise import Pairwise
 from postproc.tiles import PairwiseTiles
 from postproc.tracks import Tracks
@@ -54,17 +54,17 @@ def track_distances(
     """
     _check(reduce, k, query_reduce)
     checks.top_k(top_k)
-    pairs = pairwise.of(query, gallery)
+    pairs = pairwise.of(query, gallery, cuda=True)
     nq, ng = pairs.sizes
     tracks, groups = _tracks(gallery_track, query_track, pairs.sizes)
-    by_track = np.empty((nq, tracks.count), np.float32)
+    by_track = arrays.empty((nq, tracks.count), np.float32, pairs.like)
 
     def take(strip: np.ndarray, queries: np.ndarray) -> None:
-        by_track[queries] = _reduced(strip, tracks, reduce, k)
+        by_track[arrays.beside(queries, by_track)] = _reduced(strip, tracks, reduce, k)
 
     nearest.strips(PairwiseTiles(pairs), take, what="distances to tracks")
     return nearest.answer_without_distances(
-        nq, ng, spreading(_joined(by_track, groups, query_reduce), tracks), top_k=top_k
+        nq, ng, spreading(_joined(by_track, groups, query_reduce), tracks), top_k=top_k, like=pairs.like
     )
 
 
@@ -90,27 +90,30 @@ def pool_distances(
     array([[1., 8., 1.]], dtype=float32)
     """
     _check(reduce, k, query_reduce)
-    given = checks.distances("distances", distances)
+    given = checks.distances("distances", distances, cuda=True)
     tracks, groups = _tracks(gallery_track, query_track, given.shape)
     spread = spreading(_joined(_reduced(given, tracks, reduce, k), groups, query_reduce), tracks)
-    out = np.empty_like(given)
+    xp = arrays.namespace(given)
+    out = xp.empty_like(given)
     spread(out, np.arange(len(out)))
 
     def keep_infinity(start: int, stop: int) -> None:
-        np.copyto(out[start:stop], np.float32(np.inf), where=np.isinf(given[start:stop]))
+        out[start:stop][xp.isinf(given[start:stop])] = np.inf
 
-    runtime.over_rows(keep_infinity, len(out), what="distances to tracks")
+    kernels.of(given).over_rows(keep_infinity, len(out), what="distances to tracks")
     return out
 
 
 def spreading(by_track: Floats, tracks: Tracks) -> nearest.Change:
     """A function that gives the images of a strip (queries, gallery) the distances of their tracks."""
 
+    kernel = kernels.of(by_track)
+
     def spread(strip: np.ndarray, queries: np.ndarray) -> None:
         def fill(start: int, stop: int) -> None:
-            np.take(by_track[queries[start:stop]], tracks.of, axis=1, out=strip[start:stop], mode="clip")
+            kernel.spread_tracks(by_track, queries, tracks.of, strip, start, stop)
 
-        runtime.over_rows(fill, len(strip), what="distances to tracks")
+        kernel.over_rows(fill, len(strip), what="distances to tracks")
 
     return spread
 
@@ -135,12 +138,12 @@ def _reduced(distances: Floats, tracks: Tracks, reduce: str, k: int | None) -> F
     """(n, ng) -> (n, tracks)."""
     kernel = kernels.of(distances)
     how = {"min": kernel.LEAST, "mean": kernel.MEAN, "max": kernel.GREATEST}[reduce]
-    out = np.empty((len(distances), tracks.count), np.float32)
+    out = arrays.empty((len(distances), tracks.count), np.float32, distances)
 
     def fill(start: int, stop: int) -> None:
         kernel.reduce_tracks(distances, tracks.offsets, tracks.members, how, k or 0, start, stop, out)
 
-    runtime.over_rows(fill, len(distances), what="distances to tracks")
+    kernel.over_rows(fill, len(distances), what="distances to tracks")
     return out
 
 
@@ -148,5 +151,5 @@ def _joined(by_track: Floats, groups: Tracks | None, reduce: str) -> Floats:
     """(nq, tracks): what the queries of one track have in common."""
     if groups is None:
         return by_track
-    joined = _reduced(np.ascontiguousarray(by_track.T), groups, reduce, None)
-    return np.ascontiguousarray(joined.T)[groups.of]
+    joined = _reduced(arrays.contiguous(by_track.T), groups, reduce, None)
+    return groups.of_images(arrays.contiguous(joined.T))

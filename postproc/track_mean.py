@@ -6,7 +6,8 @@ covers every track of that competition.
 
 import numpy as np
 
-from postproc import checks
+from postproc import arrays, checks, linear, tracks
+from postproc.grouping import by_track
 from postproc.types import Gallery
 
 
@@ -28,12 +29,12 @@ def track_mean(
              1 changes nothing.
     renormalize: bring the means to unit length; the mean of unit vectors is shorter where a track disagrees
              with itself, and S1 keeps that as a weight.
-    Raises:  ValueError for lengths that do not fit or ``chunk`` < 1. Cost: O(ng d), the result beside the input.
+    Raises:  ValueError for lengths that do not fit or ``chunk`` < 1. Cost: O(ng d), the result and the means.
 
     >>> track_mean(np.array([[1.0], [3.0], [8.0]], np.float32), np.array([0, 0, -1])).ravel()
     array([2., 2., 8.], dtype=float32)
     """
-    rows = checks.features("gallery", gallery)
+    rows = checks.features("gallery", gallery, cuda=True)
     track = checks.labels("gallery_track", gallery_track, len(rows))
     place = np.zeros(len(rows), np.int64)
     if gallery_order is not None:
@@ -41,15 +42,23 @@ def track_mean(
     if chunk is not None:
         checks.whole("chunk", chunk, 1)
     checks.flag("renormalize", renormalize)
-    out = rows.copy()
-    order = np.lexsort((place, track))  # stable: equal places stay in the order of rows
-    order = order[track[order] >= 0]
-    for members in np.split(order, np.flatnonzero(np.diff(track[order])) + 1):
-        for start in range(0, len(members), chunk or max(len(members), 1)):
-            run = members[start : start + (chunk or len(members))]
-            if len(run) == 1 and not renormalize:
-                continue
-            mean = rows[run].mean(axis=0, dtype=np.float64)
-            length = np.linalg.norm(mean) if renormalize else 1.0
-            out[run] = mean / (length if length > 0 else 1.0)
+    groups = by_track(track, place=place)
+    starts = _cut(groups.offsets, min(chunk or len(rows), max(len(rows), 1)))
+    sizes = np.diff(starts)
+    changed = (track[groups.members[starts[:-1]]] >= 0) & (renormalize | (sizes > 1))
+    members, sizes = groups.members[np.repeat(changed, sizes)], sizes[changed]
+    means = tracks.means(rows, arrays.offsets(sizes), members, dtype=np.float64 if renormalize else np.float32)
+    if renormalize:
+        means = linear.unit(means)
+    of, members = (arrays.beside(each, rows) for each in (np.repeat(np.arange(len(sizes)), sizes), members))
+    out = arrays.copied(rows)
+    out[members] = arrays.as_type(means, np.float32)[of]
     return out
+
+
+def _cut(offsets: np.ndarray, most: int) -> np.ndarray:
+    """The offsets of runs of ``most`` members inside groups, the last of each shorter."""
+    pieces = -(-np.diff(offsets) // most)
+    before = np.repeat(np.cumsum(pieces) - pieces, pieces)
+    starts = np.repeat(offsets[:-1], pieces) + most * (np.arange(len(before)) - before)
+    return np.append(starts, offsets[-1])

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from postproc import kernels, runtime
+from postproc import arrays, kernels
 from postproc.grouping import by_track
 
 
 @dataclass(frozen=True)
 class Tracks:
     """``of`` (n,) int32 is the track of every image, numbered by label, images of none last. Those of track t are
-    ``members[offsets[t]:offsets[t + 1]]`` (int32, ascending), ``offsets`` (tracks + 1,) int64.
+    ``members[offsets[t]:offsets[t + 1]]`` (int32, ascending), ``offsets`` (tracks + 1,) int64. All in NumPy.
     """
 
     of: np.ndarray
@@ -38,11 +39,27 @@ class Tracks:
 
         A track whose weights are all 0 gets the plain mean.
         """
-        weights = np.zeros(len(rows), np.float32) if weights is None else weights
-        out = np.empty((self.count, rows.shape[1]), np.float32)
+        return means(rows, self.offsets, self.members, weights)
 
-        def fill(start: int, stop: int) -> None:
-            kernels.of(rows).means_of_tracks(rows, self.offsets, self.members, weights, start, stop, out)
+    def of_images(self, values: np.ndarray) -> np.ndarray:
+        """(tracks, ...) values -> (n, ...): every image gets what its track has."""
+        return values[arrays.beside(self.of, values)]
 
-        runtime.over_rows(fill, self.count, what="tracks")
-        return out
+
+def means(
+    rows: np.ndarray,
+    offsets: np.ndarray,
+    members: np.ndarray,
+    weights: np.ndarray | None = None,
+    dtype: Any = np.float32,
+) -> np.ndarray:
+    """:meth:`Tracks.means` for any lists of rows; summed in float64, which ``dtype`` may be too."""
+    weights = np.zeros(len(rows), np.float32) if weights is None else weights
+    out = arrays.empty((len(offsets) - 1, rows.shape[1]), dtype, rows)
+    kernel = kernels.of(rows)
+
+    def fill(start: int, stop: int) -> None:
+        kernel.means_of_tracks(rows, offsets, members, weights, start, stop, out)
+
+    kernel.over_rows(fill, len(out), what="tracks")
+    return out

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from postproc import checks, nearest
+from postproc import arrays, checks, kernels, nearest
 from postproc.l2_normalize import l2_normalize
 from postproc.pairwise import sqeuclidean
-from postproc.tiles import STRIP, PairwiseTiles
+from postproc.tiles import STRIP, STRIP_ON_CUDA, PairwiseTiles
 from postproc.tracks import Tracks
 from postproc.types import Floats, Gallery, Query
 
@@ -46,7 +46,7 @@ def weighted_track_mean(
     >>> weighted_track_mean(q, g, np.array([0, 0, -1])).ravel()  # weights 1 / 0.02 and 1 / 0.1
     array([0.13333334, 0.13333334, 7.        ], dtype=float32)
     """
-    queries, rows = checks.features("query", query), checks.features("gallery", gallery)
+    queries, rows = arrays.together(*checks.sides(query, gallery, cuda=True))
     sqeuclidean(queries, rows)  # checks that one can be measured against the other
     track = checks.labels("gallery_track", gallery_track, len(rows))
     check(threshold, epsilon)
@@ -55,7 +55,7 @@ def weighted_track_mean(
     means = weighted_means(queries, rows, tracks, threshold, epsilon)
     if renormalize:
         means = l2_normalize(means)
-    return means[tracks.of]
+    return tracks.of_images(means)
 
 
 def check(threshold: float, epsilon: float) -> None:
@@ -66,18 +66,26 @@ def check(threshold: float, epsilon: float) -> None:
 
 def weighted_means(query: Floats, gallery: Floats, tracks: Tracks, threshold: float, epsilon: float) -> Floats:
     """(tracks, d) float32, as :func:`weighted_track_mean` has it."""
-    weights = np.ones(len(gallery), np.float32)
-    for some in _whole_tracks(tracks, max(1, STRIP // (4 * len(query)))):
-        members = tracks.members[tracks.offsets[some.start] : tracks.offsets[some.stop]]
+    weights = arrays.full(len(gallery), 1, np.float32, gallery)
+    strip_bytes = STRIP_ON_CUDA if any(map(arrays.on_cuda, (query, gallery))) else STRIP
+    for some in _whole_tracks(tracks, max(1, strip_bytes // (4 * len(query)))):
+        offsets = tracks.offsets[some.start : some.stop + 1]
+        members = arrays.beside(tracks.members[offsets[0] : offsets[-1]], gallery)
         strip = nearest.everything(PairwiseTiles(sqeuclidean(gallery[members], query)))
-        borders = tracks.offsets[some.start + 1 : some.stop] - tracks.offsets[some.start]
-        for images, part in zip(np.split(members, borders), np.split(strip, borders), strict=True):
-            closest = part.min(axis=0)
-            own = closest < threshold
-            if not own.any():
-                own = closest == closest.min()
-            weights[images] = 1 / (part[:, own].mean(axis=1, dtype=np.float64) + epsilon)
+        weights[members] = arrays.like(_weights(strip, offsets - offsets[0], threshold, epsilon), weights)
     return tracks.means(gallery, weights)
+
+
+def _weights(strip: Floats, offsets: np.ndarray, threshold: float, epsilon: float) -> Floats:
+    """(n,) weights of images from their distances to queries (n, nq); track t is ``offsets[t]:offsets[t + 1]``."""
+    kernel, out = kernels.of(strip), arrays.empty(len(strip), np.float32, strip)
+    limits = np.float32(threshold), float(epsilon)
+
+    def weigh(start: int, stop: int) -> None:
+        kernel.weigh_by_queries(strip, offsets, *limits, start, stop, out)
+
+    kernel.over_rows(weigh, len(offsets) - 1, what="weights")
+    return out
 
 
 def _whole_tracks(tracks: Tracks, most: int) -> Iterator[slice]:

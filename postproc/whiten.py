@@ -7,7 +7,7 @@ Whitening", ECCV 2012. The conventions of cnnimageretrieval (``pcawhitenlearn``)
 
 import numpy as np
 
-from postproc import checks, linear
+from postproc import arrays, checks, linear
 from postproc.pairwise import sqeuclidean
 from postproc.tiles import copies
 from postproc.types import Gallery, Query
@@ -52,8 +52,8 @@ def whiten(
     >>> whiten(q, g, renormalize=False)[0].round(3)  # standard deviations sqrt(9 / 2) and sqrt(1 / 2)
     array([[1.886, 1.414]], dtype=float32)
     """
-    query, gallery = checks.features("query", query), checks.features("gallery", gallery)
-    fitted = gallery if train is None else checks.features("train", train)
+    query, gallery = arrays.together(*checks.sides(query, gallery, cuda=True))
+    fitted = gallery if train is None else arrays.like(checks.features("train", train, cuda=True), gallery)
     layout = copies(sqeuclidean(query, gallery))
     checks.not_empty("train", fitted)
     checks.same_width("gallery", gallery, "train", fitted)
@@ -64,7 +64,7 @@ def whiten(
     width = min(components or gallery.shape[1], gallery.shape[1])
     centre = linear.mean(fitted)
     variances, directions = _components(fitted, centre)
-    matrix = np.zeros((gallery.shape[1], width))
+    matrix = arrays.full((gallery.shape[1], width), 0, np.float64, gallery)
     kept = min(width, len(variances))
     matrix[:, :kept] = directions[:, :kept] * variances[:kept] ** (-float(power) / 2)
 
@@ -72,7 +72,7 @@ def whiten(
         moved = linear.move(rows, centre) @ matrix
         return linear.unit(moved) if renormalize else moved
 
-    out = np.empty((layout.classes, width), np.float32)
+    out = arrays.empty((layout.classes, width), np.float32, gallery)
     linear.fill_classes(out, np.arange(layout.classes), change, layout, query, gallery)
     return linear.spread(out, layout)
 
@@ -80,22 +80,26 @@ def whiten(
 def _components(fitted: np.ndarray, centre: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Variances that are not zero, falling, (r,), and their directions as columns, (d, r)."""
     count, width = fitted.shape
+    xp = arrays.namespace(fitted)
 
     def load(rows: slice, columns: slice) -> np.ndarray:
         return fitted[rows, columns] - centre[columns]
 
     if count < width:  # the products of images have the same eigenvalues, and there are fewer of them
-        products = linear.outer_sum(lambda rows, columns: load(columns, rows).T, width, count)
-        values, vectors = _not_zero(*linear.alone(np.linalg.eigh, products / count), centre)
+        products = linear.outer_sum(lambda rows, columns: load(columns, rows).T, width, count, fitted)
+        values, vectors = linear.alone(xp.linalg.eigh, products / count)
+        values, vectors = _not_zero(values, vectors, centre)
         everything = slice(None)
-        directions = linear.alone(np.matmul, load(everything, everything).T, vectors) / np.sqrt(values * count)
+        directions = linear.alone(xp.matmul, load(everything, everything).T, vectors) / xp.sqrt(values * count)
     else:
-        values, vectors = linear.alone(np.linalg.eigh, linear.outer_sum(load, count, width) / count)
+        values, vectors = linear.alone(xp.linalg.eigh, linear.outer_sum(load, count, width, fitted) / count)
         values, directions = _not_zero(values, vectors, centre)
     return values, linear.with_fixed_signs(directions)
 
 
 def _not_zero(values: np.ndarray, vectors: np.ndarray, centre: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Eigenvalues and eigenvectors, falling, without those that rounding explains."""
-    kept = np.flatnonzero(values > max(NONE * values[-1], NONE**2 * (centre @ centre)))[::-1]
+    known = arrays.host(values)
+    least = max(NONE * known[-1], NONE**2 * float(centre @ centre))
+    kept = arrays.beside(np.flatnonzero(known > least)[::-1], values)
     return values[kept], vectors[:, kept]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 from unittest import mock
 
@@ -57,9 +57,15 @@ def _meets(function: Callable) -> bool:
     code = function.__code__
     if "syncthreads" in code.co_names:
         return True
-    named = (function.__globals__.get(name) for name in code.co_names)
+    scopes = [function.__globals__]  # and those of its modules: ``block.total``
+    scopes += [vars(each) for each in map(function.__globals__.get, code.co_names) if _is_ours(each)]
+    named = (scope.get(name) for scope in scopes for name in code.co_names)
     inner = (getattr(each, "fn", each) for each in named)
     return any(_meets(each) for each in inner if isinstance(each, FunctionType) and each is not function)
+
+
+def _is_ours(value: Any) -> bool:
+    return isinstance(value, ModuleType) and value.__name__.startswith("postproc.")
 
 
 @contextmanager

@@ -44,6 +44,7 @@ from postproc.kernels.cpu.normalise import (
     rescale,
     shift,
 )
+from postproc.kernels.cpu.propagation import products_within, propagate, weighted_sums
 from postproc.kernels.cpu.ranking import order_rows
 from postproc.kernels.cpu.reciprocal import (
     fill_known,
@@ -146,6 +147,8 @@ __all__ = [
     "product_of_rows",
     "products_of_pairs",
     "products_to_distances",
+    "products_within",
+    "propagate",
     "raise_excluded",
     "reached_first",
     "reciprocal_pairs",
@@ -173,6 +176,7 @@ __all__ = [
     "truncated_solutions",
     "walk_halves",
     "weigh_by_queries",
+    "weighted_sums",
     "words",
     "write_to_copies",
     "zero_diagonal",

@@ -1,4 +1,4 @@
-"""Binary codes as 64-bit words: differing bits, their counts, and the order of a coarse-to-fine search.
+"""Binary codes as 64-bit words: packing, differing bits, their counts, and the order of a coarse-to-fine search.
 
 The search keeps, for every query, the gallery rows in the order found so far and the place of each: how many rows
 stand before it and all that tie with it. A longer code sorts the head of that order anew by counting, which is
@@ -12,6 +12,24 @@ COLUMNS = 512  # codes that stay in the cache while one query after the other is
 ONE, TWO, FOUR, TOP = np.uint64(1), np.uint64(2), np.uint64(4), np.uint64(56)
 PAIRS, QUADS = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333)
 BYTES, SUM = np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(0x0101010101010101)
+
+
+def pack_bits(rows, cut):
+    """(n, d) float32 -> (n, d / 8) uint8, a bit set where a number is above ``cut``, the first bit the highest.
+
+    In blocks, so that no mask of all exists.
+    """
+    out = np.empty((len(rows), -(-rows.shape[1] // 8)), np.uint8)
+    for start in range(0, len(rows), 1024):
+        out[start : start + 1024] = np.packbits(rows[start : start + 1024] > np.float32(cut), axis=1)
+    return out
+
+
+def words(codes):
+    """(n, bytes) uint8 -> (n, words) uint64 with as many differing bits between any two."""
+    out = np.zeros((len(codes), -(-codes.shape[1] // 8) * 8), np.uint8)
+    out[:, : codes.shape[1]] = codes
+    return out.view(np.uint64)
 
 
 @njit(nogil=True, cache=True)

@@ -220,12 +220,12 @@ def all_shots_rows(start, stop, distances, labels, rules, positives, shares):
 
 
 @njit(nogil=True, cache=True)
-def single_shot(i, distances, labels, keys):
+def single_shot(i, row, labels, keys):
     """The place of query ``i``'s good image when one image of each identity is left, -1 if it is not found.
 
-    Of the images that are not removed for the query, each identity keeps the one with the least of ``keys`` (ng,).
+    ``row`` (ng,) are its distances. Of the images that are not removed for the query, each identity keeps the one
+    with the least of ``keys`` (ng,).
     """
-    row = distances[i]
     hidden = np.zeros(row.size, np.float32)
     good = _remove(hidden, i, labels)
     if good.size == 0:

@@ -4,6 +4,12 @@ import numpy as np
 from numba import njit
 
 
+def similarities(images, bank, rows, out):
+    """``out[i, r] = images[i] . bank[rows[i, r]]``."""
+    for column, found in zip(rows.T, out.T, strict=True):
+        found[:] = np.einsum("ij,ij->i", images, bank[column])
+
+
 @njit(nogil=True, cache=True)
 def add_neighbours(images, bank, rows, weights, out):
     """``out[i] = images[i] + sum_r weights[i, r] * bank[rows[i, r]]``, summed in float64 in the order of the list.

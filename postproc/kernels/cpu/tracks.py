@@ -1,4 +1,4 @@
-"""What happens inside tracks: means, augmentation, the reduction of distances. Track t holds
+"""What happens inside tracks: means, weights, augmentation, the reduction of distances. Track t holds
 ``members[offsets[t]:offsets[t + 1]]``."""
 
 import numpy as np
@@ -28,6 +28,31 @@ def means_of_tracks(rows, offsets, members, weights, start, stop, out):
             weight = np.float64(offsets[t + 1] - offsets[t])
         for j in range(total.size):
             out[t, j] = total[j] / weight
+
+
+@njit(nogil=True, cache=True)
+def weigh_by_queries(strip, offsets, threshold, epsilon, start, stop, out):
+    """``out[i] = 1 / (mean_q strip[i, q] + epsilon)`` over the queries q nearer than ``threshold`` to any row of
+    i's track, or else over the nearest. Track t, of ``start:stop``, is the rows ``offsets[t]:offsets[t + 1]``."""
+    closest = np.empty(strip.shape[1], np.float32)
+    own = np.empty(strip.shape[1], np.int64)
+    for t in range(start, stop):
+        closest[:] = INFINITE
+        for i in range(offsets[t], offsets[t + 1]):
+            row = strip[i]
+            for q in range(row.size):
+                closest[q] = min(closest[q], row[q])
+        nearest = closest.min()
+        count = 0
+        for q in range(closest.size):
+            if closest[q] < threshold or (nearest >= threshold and closest[q] == nearest):
+                own[count] = q
+                count += 1
+        for i in range(offsets[t], offsets[t + 1]):
+            total = 0.0
+            for at in range(count):
+                total += strip[i, own[at]]
+            out[i] = 1 / (total / count + epsilon)
 
 
 @njit(nogil=True, cache=True)
@@ -115,3 +140,8 @@ def give_nearest_first(strip, queries, by_track, offsets, members, later, start,
             for at in range(offsets[t], offsets[t + 1]):
                 j = members[at]
                 row[j] = values[t] if row[j] == nearest else values[t] + later
+
+
+def spread_tracks(by_track, queries, of, strip, start, stop):
+    """``strip[i, j] = by_track[queries[i], of[j]]``: rows ``start:stop`` of images get what their tracks have."""
+    np.take(by_track[queries[start:stop]], of, axis=1, out=strip[start:stop], mode="clip")

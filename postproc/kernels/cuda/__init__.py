@@ -30,9 +30,10 @@ from postproc.kernels.cuda.diffusion import (
     drop_repeats,
     reached_first,
     regularized_powers,
+    sums_of_rows,
     truncated_solutions,
 )
-from postproc.kernels.cuda.exclusion import means_of_blocks, raise_excluded
+from postproc.kernels.cuda.exclusion import raise_excluded
 from postproc.kernels.cuda.expansion import add_neighbours, similarities
 from postproc.kernels.cuda.gallery import nearest_before
 from postproc.kernels.cuda.nearest import NOBODY, offer_both, offer_rows, sort_heaps, spread_lists
@@ -47,6 +48,11 @@ from postproc.kernels.cuda.normalise import (
     mutual_normal,
     rescale,
     shift,
+)
+from postproc.kernels.cuda.propagation import (
+    products_within,
+    propagate,
+    weighted_sums,
 )
 from postproc.kernels.cuda.ranking import order_rows
 from postproc.kernels.cuda.reciprocal import fill_known, finish_strip, mutual, reciprocal_sets, to_weights
@@ -114,7 +120,6 @@ __all__ = [
     "join_tile",
     "keep_cameras",
     "log_sums_of_rows",
-    "means_of_blocks",
     "means_of_tracks",
     "mix_with_means",
     "moments",
@@ -131,6 +136,8 @@ __all__ = [
     "plus_transposed",
     "products_of_pairs",
     "products_to_distances",
+    "products_within",
+    "propagate",
     "raise_excluded",
     "reached_first",
     "reciprocal_pairs",
@@ -151,9 +158,11 @@ __all__ = [
     "squares_of_rows",
     "subtract_from",
     "sum_of_rows",
+    "sums_of_rows",
     "to_weights",
     "truncated_solutions",
     "weigh_by_queries",
+    "weighted_sums",
     "words",
     "write_to_copies",
     "zero_diagonal",

@@ -13,7 +13,7 @@ ZERO, NOTHING = 0.0, float("nan")
 
 
 @contextmanager
-def _in_float32() -> Iterator[None]:
+def in_float32() -> Iterator[None]:
     """Whole float32 products: no TF32, whatever the process has chosen; its choice comes back."""
     found = torch.backends.cuda.matmul.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = False
@@ -25,7 +25,7 @@ def _in_float32() -> Iterator[None]:
 
 def multiply(left: Any, right: Any, out: Any) -> None:
     """``out <- left rightᵀ`` for rows (n, d), (m, d)."""
-    with _in_float32():
+    with in_float32():
         torch.mm(left, right.T, out=out)
 
 

@@ -1,0 +1,95 @@
+"""Evaluation by counting on the device: the same places as on the CPU, and the same bits of the precision."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from ensemble.protocols import AP_RULES, DIVISORS, JUNK, Protocol
+from ensemble.scores import labels, scoring
+from postproc.kernels.cpu import counting
+from postproc.kernels.cpu.counting import Answer
+from tests.cuda.conftest import OnDevice
+
+NQ, NG = 7, 45
+KINDS = (np.int64, np.int64, np.float64, np.float64, np.int64, np.int64)
+
+
+def world(seed: int = 0) -> tuple[np.ndarray, labels.Given]:
+    """Distances with ties, both zeros and +inf; a query without a match, and one that is in the gallery."""
+    rng = np.random.default_rng(seed)
+    distances = rng.integers(-1, 12, (NQ, NG)).astype(np.float32) / 4
+    distances[rng.random(distances.shape) < 0.1] = np.inf
+    distances[rng.random(distances.shape) < 0.1] = -0.0
+    distances[3] = np.inf
+    query_pid = np.array([0, 1, 2, 1, 99, -1, 0])
+    cams = rng.integers(1, 7, NQ), rng.integers(1, 7, NG)
+    own = np.where(np.arange(NQ) % 2, np.arange(NQ), -1)
+    return distances, labels.Given(query_pid, rng.integers(-1, 4, NG), *cams, None, None, own)
+
+
+def scored(counting_of: Any, distances: Any, known: labels.Given, protocol: Protocol, kept: Any = None) -> Answer:
+    answer = Answer(*(np.zeros(NQ, dtype) for dtype in KINDS))
+    rules = scoring._rules(protocol, NG)
+    for start, stop in ((0, 3), (3, NQ)):
+        counting_of.score_rows(start, stop, distances, labels.ready(protocol, known, kept), rules, answer)
+    return answer
+
+
+PROTOCOLS = [
+    *(Protocol(junk=junk) for junk in JUNK),
+    *(Protocol(ap=ap, divide=divide, top_k=9) for ap in AP_RULES for divide in DIVISORS),
+    Protocol(junk="cuhk03", cut="before", top_k=12),
+    Protocol(junk="all", cut="before", top_k=12, divide="found", cmc="identities"),
+    Protocol(junk="sysu", cmc="identities"),
+    Protocol(ap="sklearn", junk="none"),
+]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.describe())
+def test_places_and_precision(on_device: OnDevice, protocol: Protocol) -> None:
+    from postproc.kernels.cuda import counting as on_cuda
+
+    distances, known = world()
+    found = scored(on_cuda, on_device.up(distances), known, protocol)
+    for name, value, wanted in zip(
+        Answer._fields, found, scored(counting, distances, known, protocol), strict=True
+    ):
+        assert_array_equal(value, wanted, err_msg=name)
+
+
+def test_a_drawn_gallery_in_small_pieces(on_device: OnDevice, monkeypatch: pytest.MonkeyPatch) -> None:
+    from postproc.kernels.cuda import counting as on_cuda
+
+    monkeypatch.setattr(on_cuda, "PAIRS", 10)
+    distances, known = world(1)
+    kept = np.random.default_rng(2).random(NG) < 0.6
+    protocol = Protocol(junk="bot", cmc="identities")
+    found = scored(on_cuda, on_device.up(distances), known, protocol, kept)
+    for value, wanted in zip(found, scored(counting, distances, known, protocol, kept), strict=True):
+        assert_array_equal(value, wanted)
+
+
+def test_all_shots(on_device: OnDevice) -> None:
+    from postproc.kernels.cuda import counting as on_cuda
+
+    distances, known = world()
+    protocol = Protocol(junk="bot")
+    ready, rules = labels.ready(protocol, known), scoring._rules(protocol, NG)
+    found, wanted = ((np.zeros(NQ, np.int64), np.zeros((NQ, 20))) for _ in range(2))
+    on_cuda.all_shots_rows(0, NQ, on_device.up(distances), ready, rules, *found)
+    counting.all_shots_rows(0, NQ, distances, ready, rules, *wanted)
+    for value, right in zip(found, wanted, strict=True):
+        assert_array_equal(value, right)
+
+
+def test_nobody_has_a_match(on_device: OnDevice) -> None:
+    from postproc.kernels.cuda import counting as on_cuda
+
+    distances, known = world()
+    known = labels.Given(np.full(NQ, 50), known.gallery_pid, None, None, None, None, None)
+    found = scored(on_cuda, on_device.up(distances), known, Protocol())
+    assert not found.positives.any()
+    assert np.isnan(found.ap).all()
+    assert (found.first_hit == -1).all()

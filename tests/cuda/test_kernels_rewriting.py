@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from postproc.grouping import by_track, codes
+from tests.cuda.twice import twice
+
+RNG = np.random.default_rng(0)
+NG = 30
+TRACK, CAM = RNG.integers(-1, 9, NG), codes(RNG.integers(-1, 3, NG))
+
+
+def far(rows):
+    """Distances with ties, on both sides of 0, and some that are no image."""
+    found = RNG.integers(-4, 14, (rows, NG)).astype(np.float32) / 8
+    found[RNG.random(found.shape) < 0.15] = np.inf
+    found[-1] = np.inf
+    return found
+
+
+@pytest.mark.parametrize("vote", [True, False])
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize("depth", [5, 100])
+def test_rewrite_distances(on_device, vote, listed, depth):
+    place = RNG.integers(0, 4, NG)
+    groups = by_track(TRACK, place=place)
+    layout = groups.offsets, groups.members, codes(TRACK), place
+    distances = far(5)
+    arguments = (distances, *layout, vote, listed, depth, 5.0, 1, 5, np.zeros_like(distances))
+    ((cuda, cpu),) = twice(on_device, "rewrite_distances", *arguments, written=(11,))
+    assert_array_equal(cuda, cpu)
+
+
+@pytest.mark.parametrize("scale", [1, 1e-44, 1e38])  # close to the least and to the largest that there is
+def test_move_other_tracks(on_device, scale):
+    distances = far(6) * np.float32(scale)
+    arguments = (distances, CAM, codes(TRACK), 3, 1, 6, np.zeros_like(distances))
+    ((cuda, cpu),) = twice(on_device, "move_other_tracks", *arguments, written=(6,))
+    assert_array_equal(cuda, cpu)
+    assert (cpu[1:5] != distances[1:5]).any()
+
+
+def test_move_other_tracks_where_no_camera_is_known(on_device):
+    distances, nowhere = far(3), np.full(NG, -1, np.int32)
+    arguments = (distances, nowhere, codes(TRACK), 0, 0, 3, np.zeros_like(distances))
+    ((cuda, cpu),) = twice(on_device, "move_other_tracks", *arguments, written=(6,))
+    assert_array_equal(cuda, cpu)
