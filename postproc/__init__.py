@@ -154,8 +154,6 @@ STEPS = (
 
 # These refuse CUDA tensors in a sentence; all others take them, and give such back.
 CPU_ONLY = (
-    predict_cameras,
-    predict_camera_groups,
     quantile_transform,
     learned_metric,
     discriminative_expansion,

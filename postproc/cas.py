@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from postproc import checks, kernels, nearest, pairwise, runtime
+from postproc import arrays, checks, kernels, nearest, pairwise
 from postproc.nearest import Lists
 from postproc.pairwise import Pairwise
 from postproc.sparse import Sparse
@@ -102,22 +102,24 @@ def cas(
     for name, count in (("keep", keep), ("top_k", top_k)):
         if count is not None:
             checks.whole(name, count, 1)
-    tiles = PairwiseTiles(pairwise.of(query, gallery))
+    tiles = PairwiseTiles(pairwise.of(query, gallery, cuda=True))
     images = tiles.layout.classes
     lists = nearest.of_classes(tiles, max(k1, k2 + 1, k3, k4, REACH))
     if keep is None:
         keep = max(256, ENTRIES // images)
-    confident = _mutual(lists, k1)
+    short = _on_the_host(lists, max(k1, k3, k4))
+    confident = _mutual(short, k1)
     candidates = _candidates(lists, k2)
-    diffused = _diffuse(_graph(lists, k1, sigma, confident), candidates, mu, keep)
-    _smooth(diffused, confident, _steps(lists, k3, sigma), beta)
-    rows = _expand(diffused, _mean(lists, k4) + level * _over_sums(confident), k5)
+    diffused = _diffuse(_graph(short, k1, sigma, confident), candidates, mu, keep)
+    _smooth(diffused, confident, _steps(short, k3, sigma), beta)
+    rows = _expand(diffused, _mean(short, k4) + level * _over_sums(confident), k5)
     edges = _edges(rows, lists.rows[:, :REACH])
-    sources, columns = tiles.layout.inverse[: tiles.layout.nq], tiles.layout.inverse[tiles.layout.nq :]
+    classes = tiles.layout.inverse_there
+    sources, columns = classes[: tiles.layout.nq], classes[tiles.layout.nq :]
     kernel = kernels.of(lists.values)
 
     def blend(strip: np.ndarray, queries: np.ndarray) -> None:
-        runtime.over_rows(
+        kernel.over_rows(
             lambda start, stop: kernel.blend_geodesics(
                 strip, sources[queries], columns, edges.offsets, edges.members, edges.weights,
                 FARTHEST, lists.largest, float(lambda_value), start, stop,
@@ -130,6 +132,13 @@ def cas(
     return nearest.answer(tiles, blend, top_k=top_k)
 
 
+def _on_the_host(lists: Lists, k: int) -> Lists:
+    """The first ``k`` of every list, for the small sparse matrices, which are made in NumPy wherever the rest is."""
+    if not arrays.on_cuda(lists.rows):
+        return lists
+    return Lists(*(arrays.host(part) for part in (lists.rows[:, :k], lists.values[:, :k], lists.largest)))
+
+
 def _mutual(lists: Lists, k: int) -> "csr_matrix":
     """1 where two images are among the first ``k`` of each other."""
     among = _matrix(lists.rows[:, :k], np.ones(1))
@@ -140,18 +149,18 @@ def _candidates(lists: Lists, k: int) -> Sparse:
     """The expanded reciprocal sets; as weights there will be F."""
     kernel = kernels.of(lists.values)
     images, columns = lists.rows.shape
-    flags = [np.empty((images, min(length, columns)), np.bool_) for length in (k + 1, k // 2 + 1)]
+    flags = [arrays.empty((images, min(length, columns)), np.bool_, lists.rows) for length in (k + 1, k // 2 + 1)]
 
     def find(start: int, stop: int) -> tuple[np.ndarray, ...]:
         for mutual in flags:
             kernel.mutual(lists.rows, mutual.shape[1], start, stop, mutual)
         return ()
 
-    runtime.over_rows(find, images, what="reciprocal neighbours")
+    kernel.over_rows(find, images, what="reciprocal neighbours")
     offsets, members = Sparse.in_pieces(
-        lambda start, stop: kernel.reciprocal_sets(lists.rows, *flags, start, stop), images
+        lambda start, stop: kernel.reciprocal_sets(lists.rows, *flags, start, stop), images, lists.rows
     )
-    return Sparse(offsets, members, np.zeros(len(members), np.float32))
+    return Sparse(offsets, members, arrays.full(len(members), 0, np.float32, members))
 
 
 def _similarities(lists: Lists, k: int, sigma: float) -> "csr_matrix":
@@ -161,29 +170,30 @@ def _similarities(lists: Lists, k: int, sigma: float) -> "csr_matrix":
     return _matrix(others.rows, np.exp(-np.maximum(others.values, 0) / scale / sigma**2))
 
 
-def _graph(lists: Lists, k: int, sigma: float, confident: "csr_matrix") -> tuple[Sparse, np.ndarray]:
+def _graph(lists: Lists, k: int, sigma: float, confident: "csr_matrix") -> "tuple[csr_matrix, np.ndarray]":
     """S and the diagonal of R."""
     weights = _similarities(lists, k, sigma)
     weights = weights + (CONFIDENT - 1) * weights.multiply(confident)
     weights = ((weights + weights.T) / 2).tocoo()
     roots = np.sqrt(np.asarray(weights.sum(axis=1)).ravel())
     weights.data /= roots[weights.row] * roots[weights.col]
-    return _sparse(weights.tocsr()), roots.astype(np.float32)
+    return weights.tocsr(), roots.astype(np.float32)
 
 
-def _diffuse(graph: tuple[Sparse, np.ndarray], candidates: Sparse, mu: float, keep: int) -> Sparse:
+def _diffuse(graph: "tuple[csr_matrix, np.ndarray]", candidates: Sparse, mu: float, keep: int) -> Sparse:
     """F on the candidates."""
-    steps, roots = graph
-    kernel = kernels.of(roots)
     offsets, members, values = candidates.offsets, candidates.members, candidates.weights
+    steps, roots = _sparse(graph[0], values), arrays.beside(graph[1], values)
+    kernel = kernels.of(roots)
     halves = Sparse.in_pieces(
         lambda start, stop: kernel.walk_halves(
             steps.offsets, steps.members, steps.weights, roots, 1 / (1 + mu), keep,
             offsets, members, start, stop, values,
         ),
         len(roots),
+        roots,
     )  # fmt: skip
-    runtime.over_rows(
+    kernel.over_rows(
         lambda start, stop: kernel.meet_halves(*halves, offsets, members, start, stop, values),
         len(roots),
         what="diffusion",
@@ -200,8 +210,8 @@ def _smooth(diffused: Sparse, confident: "csr_matrix", steps: "csr_matrix", beta
     """f in the place of F."""
     kernel = kernels.of(diffused.weights)
     returning = np.asarray(steps.multiply(steps.T).sum(axis=1), np.float32).ravel()
-    sure, there, back = _sparse(confident), _sparse(steps), _sparse(steps.T.tocsr())
-    runtime.over_rows(
+    sure, there, back = (_sparse(matrix, diffused.weights) for matrix in (confident, steps, steps.T.tocsr()))
+    kernel.over_rows(
         lambda start, stop: kernel.smooth_candidates(
             diffused.offsets, diffused.members, sure.offsets, sure.members,
             there.offsets, there.members, there.weights, back.offsets, back.members, back.weights,
@@ -214,7 +224,7 @@ def _smooth(diffused: Sparse, confident: "csr_matrix", steps: "csr_matrix", beta
 
 def _expand(rows: Sparse, mean: "csr_matrix", k: int) -> Sparse:
     """V from f."""
-    mixed = _product(_sparse(mean), rows)
+    mixed = _product(_sparse(mean, rows.weights), rows)
     markov = _product(mixed, mixed, k)
     return _product(markov, markov)
 
@@ -229,6 +239,7 @@ def _product(left: Sparse, right: Sparse, keep: int | None = None) -> Sparse:
                 keep or right.rows, start, stop,
             ),
             left.rows,
+            left.weights,
         )
     )  # fmt: skip
 
@@ -238,30 +249,31 @@ def _edges(rows: Sparse, lists: np.ndarray) -> Sparse:
     from scipy.sparse import csr_matrix
 
     kernel = kernels.of(rows.weights)
-    lists = np.ascontiguousarray(lists)
-    lengths = np.empty(lists.shape, np.float32)
-    mutual = np.empty(lists.shape, np.bool_)
+    lists = arrays.contiguous(lists)
+    lengths = arrays.empty(lists.shape, np.float32, lists)
+    mutual = arrays.empty(lists.shape, np.bool_, lists)
 
     def measure(start: int, stop: int) -> None:
         kernel.divergences(rows.offsets, rows.members, rows.weights, lists, start, stop, lengths)
         kernel.mutual(lists, lists.shape[1], start, stop, mutual)
 
-    runtime.over_rows(measure, rows.rows, what="divergences")
+    kernel.over_rows(measure, rows.rows, what="divergences")
+    lists, lengths, mutual = (arrays.host(part) for part in (lists, lengths, mutual))
     owners = np.repeat(np.arange(rows.rows, dtype=np.int32), lists.shape[1]).reshape(lists.shape)
     back = ~mutual
     ends = [np.concatenate([here.ravel(), there[back]]) for here, there in ((owners, lists), (lists, owners))]
     both = csr_matrix((np.concatenate([lengths.ravel(), lengths[back]]), ends), shape=(rows.rows, rows.rows))
-    edges = _sparse(both)
-    needed = np.empty(len(edges.members), np.bool_)
-    runtime.over_rows(
+    edges = _sparse(both, rows.weights)
+    needed = arrays.empty(len(edges.members), np.bool_, edges.members)
+    kernel.over_rows(
         lambda start, stop: kernel.needed_edges(edges.offsets, edges.members, edges.weights, start, stop, needed),
         rows.rows,
         what="edges",
     )
-    starts = np.repeat(np.arange(rows.rows), np.diff(edges.offsets))[needed]
-    members, weights = edges.members[needed], edges.weights[needed]
-    order = np.argsort(starts + weights / np.float64(2), kind="stable")  # no length is above 1
-    return Sparse(np.searchsorted(starts, np.arange(rows.rows + 1)), members[order], weights[order])
+    xp = arrays.namespace(needed)
+    starts, members, weights = edges.owners[needed], edges.members[needed], edges.weights[needed]
+    order = xp.argsort(starts + arrays.as_type(weights, np.float64) / 2, stable=True)  # no length is above 1
+    return Sparse(arrays.offsets(xp.bincount(starts, minlength=rows.rows)), members[order], weights[order])
 
 
 def _mean(lists: Lists, k: int) -> "csr_matrix":
@@ -287,8 +299,8 @@ def _over_sums(matrix: "csr_matrix") -> "csr_matrix":
     return (diags(1 / np.where(sums > 0, sums, 1)) @ matrix).tocsr()
 
 
-def _sparse(matrix: "csr_matrix") -> Sparse:
-    """As rows for the kernels, members ascending."""
+def _sparse(matrix: "csr_matrix", like: np.ndarray) -> Sparse:
+    """As rows for the kernels, members ascending, where ``like`` is."""
     matrix.sort_indices()
-    offsets, members = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32)
-    return Sparse(offsets, members, matrix.data.astype(np.float32))
+    parts = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data.astype(np.float32)
+    return Sparse(*(arrays.beside(part, like) for part in parts))

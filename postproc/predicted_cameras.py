@@ -6,7 +6,7 @@ models of length 1/2 side by side, DBSCAN over queries and gallery, then unknown
 
 import numpy as np
 
-from postproc import checks
+from postproc import arrays, checks
 from postproc.dbscan import clusters
 from postproc.l2_normalize import l2_normalize
 from postproc.pairwise import among
@@ -34,7 +34,7 @@ def predict_cameras(
     Takes:   query_aux (nq, a), gallery_aux (ng, a) float32 of any length; tracks (nq,), (ng,) int, -1 none, looked
              at only to ``complete``.
     Returns: (nq,) and (ng,) int64, cameras numbered by their first core, -1 unknown: data for
-             :func:`postproc.camera_penalty` and everything else that takes cameras.
+             :func:`postproc.camera_penalty` and everything else that takes cameras. In NumPy, also for tensors.
     eps:     0 to 4, in 2 - 2 cosine. Small: few images in many groups; 2 and more: one camera.
     min_samples: 1 or more. Less than a camera has images, more than an object has, whose images are alike too.
     shortest: an image whose feature is shorter is unknown and counts nowhere. A mean of several models' unit
@@ -53,15 +53,19 @@ def predict_cameras(
     checks.whole("min_samples", min_samples, 1)
     checks.finite("shortest", shortest)
     checks.flag("complete", complete)
-    query, gallery = checks.features("query_aux", query_aux), checks.features("gallery_aux", gallery_aux)
+    query, gallery = (
+        checks.features(name, value, cuda=True)
+        for name, value in (("query_aux", query_aux), ("gallery_aux", gallery_aux))
+    )
     checks.same_width("query_aux", query, "gallery_aux", gallery)
-    images = np.concatenate([query, gallery])
+    images = arrays.joined(query, gallery)
     checks.not_empty("gallery_aux", images)
     cams = np.full(len(images), -1)
-    lengths = np.linalg.norm(images, axis=1)
+    lengths = arrays.namespace(images).linalg.vector_norm(images, axis=1)
     clear = (lengths > 0) & (lengths >= shortest)
     if clear.any():
-        cams[clear] = clusters(PairwiseTiles(among(l2_normalize(images[clear]))), eps, min_samples)
+        near = PairwiseTiles(among(l2_normalize(images[clear])))
+        cams[arrays.host(clear)] = clusters(near, eps, min_samples)
     found = cams[: len(query)], cams[len(query) :]
     if not complete:
         return found

@@ -14,6 +14,12 @@ except ImportError as error:
     ) from error
 
 from postproc.kernels.cuda.cameras import reciprocal_pairs
+from postproc.kernels.cuda.cas import (
+    meet_halves,
+    product_of_rows,
+    smooth_candidates,
+    walk_halves,
+)
 from postproc.kernels.cuda.codes import differing_bits, pack_bits, words
 from postproc.kernels.cuda.constrained import constrain_pairs, constrain_tile
 from postproc.kernels.cuda.constraints import (
@@ -36,6 +42,11 @@ from postproc.kernels.cuda.diffusion import (
 from postproc.kernels.cuda.exclusion import raise_excluded
 from postproc.kernels.cuda.expansion import add_neighbours, similarities
 from postproc.kernels.cuda.gallery import nearest_before
+from postproc.kernels.cuda.geodesic import (
+    blend_geodesics,
+    divergences,
+    needed_edges,
+)
 from postproc.kernels.cuda.nearest import NOBODY, offer_both, offer_rows, sort_heaps, spread_lists
 from postproc.kernels.cuda.normalise import (
     KERNEL,
@@ -103,6 +114,7 @@ __all__ = [
     "add_where_alike",
     "add_where_near",
     "augment_in_tracks",
+    "blend_geodesics",
     "blur",
     "conjugate_gradients",
     "constrain_pairs",
@@ -110,6 +122,7 @@ __all__ = [
     "count_beyond",
     "differ",
     "differing_bits",
+    "divergences",
     "drop_repeats",
     "fill_known",
     "finish_strip",
@@ -121,6 +134,7 @@ __all__ = [
     "keep_cameras",
     "log_sums_of_rows",
     "means_of_tracks",
+    "meet_halves",
     "mix_with_means",
     "moments",
     "move_other_tracks",
@@ -128,12 +142,14 @@ __all__ = [
     "mutual",
     "mutual_normal",
     "nearest_before",
+    "needed_edges",
     "offer_both",
     "offer_rows",
     "order_rows",
     "over_rows",
     "pack_bits",
     "plus_transposed",
+    "product_of_rows",
     "products_of_pairs",
     "products_to_distances",
     "products_within",
@@ -151,6 +167,7 @@ __all__ = [
     "scatter",
     "shift",
     "similarities",
+    "smooth_candidates",
     "sort_heaps",
     "spread_lists",
     "spread_tracks",
@@ -161,6 +178,7 @@ __all__ = [
     "sums_of_rows",
     "to_weights",
     "truncated_solutions",
+    "walk_halves",
     "weigh_by_queries",
     "weighted_sums",
     "words",

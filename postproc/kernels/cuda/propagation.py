@@ -20,7 +20,7 @@ def _propagate(offsets, members, weights, x, start, out):
         total = np.float64(0)
         for at in range(offsets[i], offsets[i + 1]):
             total += weights[at] * np.float64(x[members[at], j])
-        out[i, j] = np.float32(total)
+        out[i, j] = total
 
 
 def products_within(features):
