@@ -42,20 +42,17 @@ def _launch(kernel: Any, grid: Any, *arguments: Any) -> None:
     if not np.prod(grid):
         return
     device = next(each.device for each in arguments if isinstance(each, torch.Tensor))
-    handed = [_handed(each, device) for each in arguments]
     launched[kernel.__name__] += 1
     if SIMULATED:
-        kernel[grid, THREADS](*handed)
+        kernel[grid, THREADS](*map(_simulated, arguments))
         return
     with torch.cuda.device(device):
         stream = cuda.external_stream(torch.cuda.current_stream(device).cuda_stream)
-        kernel[grid, THREADS, stream](*handed)
+        kernel[grid, THREADS, stream](*(_handed(each, device) for each in arguments))
 
 
 def _handed(argument: Any, device: torch.device) -> Any:
     """What numba takes: device memory without a copy, scalars as they are."""
-    if SIMULATED:
-        return _simulated(argument)
     if isinstance(argument, np.ndarray):
         argument = torch.from_numpy(np.require(argument, requirements="W")).to(device)
     if isinstance(argument, torch.Tensor):
