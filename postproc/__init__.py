@@ -162,7 +162,6 @@ CPU_ONLY = (
     coarse_to_fine,
     rerank_attributes,
     superglobal,
-    cas,
     assign_tracks,
 )
 ON_CUDA = tuple(step for step in STEPS if step not in CPU_ONLY)

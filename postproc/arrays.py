@@ -80,14 +80,22 @@ def empty(shape: Any, dtype: Any, other: Any) -> Any:
     """Room of this shape and NumPy dtype, where ``other`` is."""
     if not on_cuda(other):
         return np.empty(shape, dtype)
-    return other.new_empty(shape, dtype=_of_torch(dtype))
+    with _room(shape):
+        return other.new_empty(shape, dtype=_of_torch(dtype))
 
 
 def full(shape: Any, value: Any, dtype: Any, other: Any) -> Any:
     """An array of one value, where ``other`` is."""
     if not on_cuda(other):
         return np.full(shape, value, dtype)
-    return other.new_full(shape if isinstance(shape, tuple) else (shape,), value, dtype=_of_torch(dtype))
+    with _room(shape):
+        return other.new_full(shape if isinstance(shape, tuple) else (shape,), value, dtype=_of_torch(dtype))
+
+
+def _room(shape: Any) -> Any:
+    from postproc.kernels.cuda.walk import memory
+
+    return memory(f"an array of shape {shape}")
 
 
 def contiguous(array: Any) -> Any:

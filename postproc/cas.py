@@ -133,7 +133,7 @@ def cas(
 
 
 def _on_the_host(lists: Lists, k: int) -> Lists:
-    """The first ``k`` of every list, for the small sparse matrices, which are made in NumPy wherever the rest is."""
+    """The first ``k`` of every list, for the small sparse matrices, which are made in NumPy everywhere."""
     if not arrays.on_cuda(lists.rows):
         return lists
     return Lists(*(arrays.host(part) for part in (lists.rows[:, :k], lists.values[:, :k], lists.largest)))

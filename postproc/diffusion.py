@@ -65,7 +65,8 @@ def diffusion(
     Cost:    half a product of gallery by gallery, one of queries by gallery; then nq * ng * (k or fewer links) *
              iterations multiply-adds, the larger part: 0.05 to 0.1 s a query and core in a gallery of 80,000 at
              the defaults; 768 bytes a gallery image and thread. With ``eigenpairs`` once about ten times
-             eigenpairs^2 * ng, then nq * ng * eigenpairs, and 8 bytes * ng * eigenpairs. Copies cost nothing.
+             eigenpairs^2 * ng, on the host wherever the features are, then nq * ng * eigenpairs, and 8 bytes * ng
+             * eigenpairs. Copies cost nothing.
     Differs: copies of an image are in or out of a list together. An image without links is reached by the query
              alone, where the released code divides by zero. The released "minres" applies its kernel twice to y
              (``query_gamma=gamma**2``) and stops after 10 steps, or where the residual is 1e-3 of |f| times an

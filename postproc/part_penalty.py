@@ -15,7 +15,7 @@ from postproc.distances import distances as distances_between
 from postproc.track_distances import pool_distances
 from postproc.types import Distances, Floats
 
-UNSEEN = -1.0  # the similarity of parts that are not seen on both images
+UNSEEN = 2.0  # 1 - cosine of parts that are not seen on both images
 
 
 def part_penalty(
@@ -72,14 +72,14 @@ def part_penalty(
     xp = arrays.namespace(given)
     view = arrays.full((nq, ng), 0, np.float32, given)
     for block in blocks[: len(views)]:
-        view += _best_of_track(_cosines(*block), track)
+        view += 1 - pool_distances(_far(*block), track)
     part = arrays.full((nq, ng), UNSEEN, np.float32, given)
     for left, right in blocks[len(views) :]:
-        found = _cosines(left, right)
+        found = _far(left, right)
         found[~left.any(axis=1)] = UNSEEN
         found[:, ~right.any(axis=1)] = UNSEEN
-        xp.maximum(part, found, out=part)
-    part = _best_of_track(part, track)
+        xp.minimum(part, found, out=part)
+    part = pool_distances(part, track)
     out = arrays.empty(given.shape, np.float32, given)
 
     def fill(start: int, stop: int) -> None:
@@ -87,7 +87,7 @@ def part_penalty(
         share = (view[rows] / len(views) + 1) / 2 if views else 1.0
         missing = xp.isinf(given[rows])
         known = xp.where(missing, 0, given[rows])
-        alike = xp.where(part[rows] == UNSEEN, 1 - known, part[rows])
+        alike = 1 - xp.where(part[rows] == UNSEEN, known, part[rows])
         added = float(weight) * share * (float(enough) - alike)
         out[rows] = xp.where(missing, np.inf, known + added)
 
@@ -115,16 +115,6 @@ def _widths(views: Any, parts: Any, width: int) -> tuple[list[int], list[int]]:
     return found[0], found[1]
 
 
-def _cosines(query: Floats, gallery: Floats) -> Floats:
-    far = distances_between(arrays.contiguous(query), arrays.contiguous(gallery), metric="cosine")
-    far -= 1
-    return _negative(far)
-
-
-def _best_of_track(similarities: Floats, track: np.ndarray) -> Floats:
-    return _negative(pool_distances(_negative(similarities), track))
-
-
-def _negative(matrix: Floats) -> Floats:
-    """The same matrix, whose entries have changed their sign."""
-    return arrays.namespace(matrix).negative(matrix, out=matrix)
+def _far(query: Floats, gallery: Floats) -> Floats:
+    """1 - cosine."""
+    return distances_between(arrays.contiguous(query), arrays.contiguous(gallery), metric="cosine")

@@ -5,6 +5,7 @@ pool, which wait for each other without spinning. What the threads see (indices,
 simulator's.
 """
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,8 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
+from numba.np.numpy_support import as_dtype
+from numba.types import Type
 
 
 class _Alone(RuntimeError):
@@ -68,24 +71,42 @@ def _is_ours(value: Any) -> bool:
     return isinstance(value, ModuleType) and value.__name__.startswith("postproc.")
 
 
+def _refuse_to_meet() -> None:
+    raise RuntimeError("syncthreads in a kernel that was taken for one without, and ran a thread at a time")
+
+
+def _shared_array(memory: Any, shape: int, dtype: Any) -> np.ndarray:
+    """The simulator's, safe when two threads are the first to ask, and with room for several arrays a line."""
+    caller = sys._getframe(1)
+    place = id(caller.f_code), caller.f_lasti
+    with _allocating:
+        if place not in memory._allocations:
+            memory._allocations[place] = np.empty(shape, as_dtype(dtype) if isinstance(dtype, Type) else dtype)
+        return memory._allocations[place]
+
+
+_allocating = threading.Lock()
+
+
 @contextmanager
 def simulator() -> Iterator[None]:
     """Run blocks this way inside."""
     from numba.cuda.simulator import kernel as simulated
-    from numba.cuda.simulator.kernelapi import Dim3
+    from numba.cuda.simulator.kernelapi import Dim3, FakeCUDAShared
 
     pool = ThreadPoolExecutor(64)
 
     def run(manager: Any, grid_point: tuple[int, ...], *arguments: Any) -> None:
         places = list(np.ndindex(*manager._block_dim))
         meeting = _Meeting(len(places))
+        meets = _meets(manager._f)
 
         def work(place: tuple[int, ...]) -> None:
             me: Any = threading.current_thread()
             x, y, _ = manager._block_dim
             me.blockIdx, me.threadIdx = Dim3(*grid_point), Dim3(*place)
             me.thread_id = place[0] + x * (place[1] + y * place[2])
-            me.syncthreads = meeting.wait
+            me.syncthreads = meeting.wait if meets else _refuse_to_meet
             failed = True
             try:
                 manager._f(*arguments)
@@ -93,7 +114,7 @@ def simulator() -> Iterator[None]:
             finally:
                 meeting.leave(failed)
 
-        if _meets(manager._f):
+        if meets:
             failures = [done.exception() for done in [pool.submit(work, place) for place in places]]
             for failure in sorted(filter(None, failures), key=lambda failure: isinstance(failure, _Alone)):
                 raise failure  # the first cause, not those who waited for it
@@ -102,7 +123,8 @@ def simulator() -> Iterator[None]:
                 work(place)
 
     try:
-        with mock.patch.object(simulated.BlockManager, "run", run):
+        shared = mock.patch.object(FakeCUDAShared, "array", _shared_array)
+        with mock.patch.object(simulated.BlockManager, "run", run), shared:
             yield
     finally:
         pool.shutdown()

@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from postproc import (
     Nearest,
     build_gallery,
+    cas,
     ecn,
     gcr,
     gnn_rerank,
@@ -51,6 +52,18 @@ def test_gnn_rerank(on_device, setting):
 )
 def test_ecn(on_device, setting):
     same(on_device, ecn(on_device.up(Q), on_device.up(G), **setting), ecn(Q, G, **setting))
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"k1": 3, "k2": 5, "k3": 5, "k4": 3, "k5": 4},
+        {"k1": 4, "k2": 6, "k3": 1, "k4": 1, "k5": 6, "beta": 0.2, "keep": 6, "top_k": 4},
+        {"k1": 1, "level": 0.0, "lambda_value": 0.0},
+    ],
+)
+def test_cas(on_device, setting):
+    same(on_device, cas(on_device.up(Q), on_device.up(G), **setting), cas(Q, G, **setting), 2e-5)
 
 
 @pytest.mark.parametrize("setting", [{"k": 5}, {"k": 1}, {"k": 9, "temperature": 1.0, "top_k": 4}])
@@ -112,7 +125,7 @@ def test_build_gallery(on_device, threshold):
     assert_array_equal(found, build_gallery(images, threshold=threshold))  # labels stay in NumPy
 
 
-@pytest.mark.parametrize("step", [gnn_rerank, ecn, lbr])
+@pytest.mark.parametrize("step", [gnn_rerank, ecn, lbr, cas])
 def test_a_pairwise(on_device, step):
     there = sqeuclidean(on_device.up(Q), on_device.up(G)) + 0.2 * same_camera(*CAMERAS)
     same(on_device, step(there), step(sqeuclidean(Q, G) + 0.2 * same_camera(*CAMERAS)))

@@ -40,6 +40,16 @@ def test_neighbours_over_several_tiles(on_device, small, k):
     alike(on_device, found, wanted)
 
 
+def test_long_lists(on_device):
+    from postproc.kernels.cuda import nearest as kernels
+
+    images = np.random.default_rng(5).normal(size=(2 * kernels.SHORT, 3)).astype(np.float32)
+    sides = images[:4], images[4:]
+    found = nearest.of_queries(PairwiseTiles(sqeuclidean(*map(on_device.up, sides))), kernels.SHORT + 9)
+    wanted = nearest.of_queries(PairwiseTiles(sqeuclidean(*sides)), kernels.SHORT + 9)
+    assert_array_equal(on_device.down(found.rows), wanted.rows)
+
+
 def test_lists_too_long_for_shared_memory(on_device, small):
     from postproc.kernels.cuda import nearest as kernels
 
@@ -138,3 +148,11 @@ def test_what_is_wrong_with_a_tensor_is_said(on_device):
         rerank(query > 0, gallery)
     with pytest.raises(ValueError, match="wanted the same width, got 8 and 5"):
         rerank(query, gallery[:, :5])
+
+
+def test_lists_with_nobody_left_waiting_at_the_end(on_device):
+    """What was merged on the way is kept, whether or not the last entries of a row changed the list."""
+    strip = np.random.default_rng(0).integers(0, 6, (12, 138)).astype(np.float32)
+    found, wanted = nearest.smallest(on_device.up(strip), 100), nearest.smallest(strip, 100)
+    assert_array_equal(on_device.down(found.rows), wanted.rows)
+    assert_array_equal(on_device.down(found.distances), wanted.distances)

@@ -1,7 +1,7 @@
 """Cluster-aware diffusion, as in :mod:`postproc.kernels.cpu.cas`.
 
-What spreads from COLUMNS images at a time stands in dense columns of (n, COLUMNS) float64: a row of the graph is read
-once for all of them, and of each the largest entries are kept.
+What spreads from COLUMNS images at a time stands in dense columns of (n, COLUMNS) float64: a row of the graph is
+read once for all of them, and of each the largest entries are kept.
 """
 
 from typing import Any
@@ -169,7 +169,7 @@ def _reach(
     for at in range(begin, end):
         if confident[at] == j:
             reach = np.float64(-1)
-    if reach == 0:
+    if reach == 0 and end > begin:
         for edge in range(step_offsets[j], step_offsets[j + 1]):
             towards = np.float64(0)
             for at in range(begin, end):

@@ -1,6 +1,6 @@
 """The k nearest of every row, fed one tile of distances at a time: a block of threads keeps the list of a row.
 
-Lists are always sorted by (distance, column). A tile entry matters only if it precedes the last of the list; the few
+Lists are always sorted by (distance, column). An entry matters only if it precedes the last of the list; the few
 that do are collected in shared memory, in any order, and merged by counting who precedes whom. The order is total,
 so what remains depends neither on the order in which threads ran nor on the tiles.
 """
@@ -16,7 +16,8 @@ from postproc.kernels.cuda.launch import THREADS
 
 __all__ = ["NOBODY", "offer_both", "offer_rows", "sort_heaps", "spread_lists"]
 
-LONGEST = 256  # neighbours in a list that fits shared memory; longer ones are sorted by torch
+SHORT = 64  # neighbours in a list that leaves room for many blocks in shared memory
+LONGEST = 2048  # and in one that fits at all; longer ones are sorted by torch
 EACH = 8  # entries that a thread looks at before the block meets
 WAITING = 64  # candidates that may wait to be merged
 ROOM = WAITING + EACH * THREADS
@@ -58,63 +59,77 @@ def _merge(values, columns, kept, new_values, new_columns, count, out_values, ou
     cuda.syncthreads()
 
 
-@cuda.jit(cache=True)
-def _offer(tile, first_row, first_column, all_values, all_columns, largest):
-    values = cuda.shared.array(LONGEST, float32)  # one a line: the simulator tells them apart by that
-    columns = cuda.shared.array(LONGEST, int32)
-    out_values = cuda.shared.array(LONGEST, float32)
-    out_columns = cuda.shared.array(LONGEST, int32)
-    new_values = cuda.shared.array(ROOM, float32)
-    new_columns = cuda.shared.array(ROOM, int32)
-    tops = cuda.shared.array(THREADS, float32)
-    waiting = cuda.shared.array(1, int32)
-    i, thread, threads = cuda.blockIdx.x, cuda.threadIdx.x, cuda.blockDim.x
-    row = first_row + i
-    kept, width = all_values.shape[1], tile.shape[1]
-    for at in range(thread, kept, threads):
-        values[at] = all_values[row, at]
-        columns[at] = all_columns[row, at]
-    if thread == 0:
-        waiting[0] = 0
-    cuda.syncthreads()
-    top = float32(SMALLEST)
-    start = 0
-    while start < width:
-        limit, last = values[kept - 1], columns[kept - 1]
-        steps = EACH if last != NOBODY else 1  # few at first: where the list has room, everything is a candidate
-        for step in range(steps):
-            j = start + step * threads + thread
-            if j < width:
-                value = tile[i, j]
-                if value > top:
-                    top = value
-                if _precedes(value, first_column + j, limit, last):
-                    place = cuda.atomic.add(waiting, 0, 1)
-                    new_values[place] = value
-                    new_columns[place] = first_column + j
-        cuda.syncthreads()
-        count = waiting[0]
-        cuda.syncthreads()  # nobody adds before everybody has read
-        if count > WAITING:
-            _merge(values, columns, kept, new_values, new_columns, count, out_values, out_columns)
-            if thread == 0:
-                waiting[0] = 0
-            cuda.syncthreads()
-        start += steps * threads
-    count = waiting[0]
-    if count > 0:
-        _merge(values, columns, kept, new_values, new_columns, count, out_values, out_columns)
+def _offering(name: str, longest: int) -> Any:
+    """The kernel for lists of ``longest`` or fewer, which decides how much shared memory a block takes."""
+
+    def offer(tile, first_row, first_column, all_values, all_columns, largest):
+        values = cuda.shared.array(longest, float32)  # one a line: the simulator tells them apart by that
+        columns = cuda.shared.array(longest, int32)
+        out_values = cuda.shared.array(longest, float32)
+        out_columns = cuda.shared.array(longest, int32)
+        new_values = cuda.shared.array(ROOM, float32)
+        new_columns = cuda.shared.array(ROOM, int32)
+        tops = cuda.shared.array(THREADS, float32)
+        waiting = cuda.shared.array(1, int32)
+        i, thread, threads = cuda.blockIdx.x, cuda.threadIdx.x, cuda.blockDim.x
+        row = first_row + i
+        kept, width = all_values.shape[1], tile.shape[1]
         for at in range(thread, kept, threads):
-            all_values[row, at] = values[at]
-            all_columns[row, at] = columns[at]
-    tops[thread] = top
-    cuda.syncthreads()
-    if thread == 0:
-        for other in range(threads):
-            if tops[other] > top:
-                top = tops[other]
-        if top > largest[row]:
-            largest[row] = top
+            values[at] = all_values[row, at]
+            columns[at] = all_columns[row, at]
+        if thread == 0:
+            waiting[0] = 0
+        cuda.syncthreads()
+        top = float32(SMALLEST)
+        start = 0
+        changed = False
+        while start < width:
+            limit, last = values[kept - 1], columns[kept - 1]
+            steps = (
+                EACH if last != NOBODY else 1
+            )  # few at first: where the list has room, everything is a candidate
+            for step in range(steps):
+                j = start + step * threads + thread
+                if j < width:
+                    value = tile[i, j]
+                    if value > top:
+                        top = value
+                    if _precedes(value, first_column + j, limit, last):
+                        place = cuda.atomic.add(waiting, 0, 1)
+                        new_values[place] = value
+                        new_columns[place] = first_column + j
+            cuda.syncthreads()
+            count = waiting[0]
+            cuda.syncthreads()  # nobody adds before everybody has read
+            if count > WAITING:
+                _merge(values, columns, kept, new_values, new_columns, count, out_values, out_columns)
+                changed = True
+                if thread == 0:
+                    waiting[0] = 0
+                cuda.syncthreads()
+            start += steps * threads
+        count = waiting[0]
+        if count > 0:
+            _merge(values, columns, kept, new_values, new_columns, count, out_values, out_columns)
+            changed = True
+        if changed:
+            for at in range(thread, kept, threads):
+                all_values[row, at] = values[at]
+                all_columns[row, at] = columns[at]
+        tops[thread] = top
+        cuda.syncthreads()
+        if thread == 0:
+            for other in range(threads):
+                if tops[other] > top:
+                    top = tops[other]
+            if top > largest[row]:
+                largest[row] = top
+
+    offer.__name__ = offer.__qualname__ = name
+    return cuda.jit(cache=True)(offer)
+
+
+_offer, _offer_long = _offering("_offer", SHORT), _offering("_offer_long", LONGEST)
 
 
 def offer_rows(
@@ -122,7 +137,8 @@ def offer_rows(
 ) -> None:
     """Feed the entries of ``tile`` (n, m) to the lists of its rows, and the row maxima; NaN is no entry."""
     if values.shape[1] <= LONGEST:
-        launch.blocks(_offer, len(tile), tile, first_row, first_column, values, columns, largest)
+        kernel = _offer if values.shape[1] <= SHORT else _offer_long
+        launch.blocks(kernel, len(tile), tile, first_row, first_column, values, columns, largest)
         return
     for start in range(0, len(tile), max(1, SORTED // (tile.shape[1] + values.shape[1]))):
         part = tile[start : start + max(1, SORTED // (tile.shape[1] + values.shape[1]))]
