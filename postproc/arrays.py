@@ -1,8 +1,8 @@
 """The same words for NumPy arrays and CUDA tensors, where the glue between kernels touches what is large.
 
 Large arrays (features, distances, lists, sparse rows) live where the caller's features live; labels and layouts,
-one number an image, stay in NumPy. The functions of both kinds have one name in :func:`namespace`, that of the Python
-array API standard; what the standard lacks is here.
+one number an image, stay in NumPy. The functions of both kinds have one name in :func:`namespace`, that of the
+Python array API standard; what the standard lacks is here.
 """
 
 from collections.abc import Iterator

@@ -7,6 +7,7 @@ simulator's.
 
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
+from numba import cuda
 from numba.np.numpy_support import as_dtype
 from numba.types import Type
 
@@ -79,13 +81,36 @@ def _shared_array(memory: Any, shape: int, dtype: Any) -> np.ndarray:
     """The simulator's, safe when two threads are the first to ask, and with room for several arrays a line."""
     caller = sys._getframe(1)
     place = id(caller.f_code), caller.f_lasti
-    with _allocating:
+    with _lock:
         if place not in memory._allocations:
             memory._allocations[place] = np.empty(shape, as_dtype(dtype) if isinstance(dtype, Type) else dtype)
         return memory._allocations[place]
 
 
-_allocating = threading.Lock()
+@contextmanager
+def _swapped(function: Callable, fake: Any) -> Iterator[None]:
+    """The simulator's: while a function runs, its module's ``cuda`` is the simulated one.
+
+    The last thread that leaves puts the real one back; numba's puts it back with the first that came.
+    """
+    names = function.__globals__
+    with _lock:
+        if not _users[id(names)]:
+            _real[id(names)] = {name: cuda for name, value in names.items() if value is cuda}
+            names.update(dict.fromkeys(_real[id(names)], fake))
+        _users[id(names)] += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _users[id(names)] -= 1
+            if not _users[id(names)]:
+                names.update(_real.pop(id(names)))
+
+
+_lock = threading.Lock()
+_users: Counter[int] = Counter()  # how many threads are in functions of a module
+_real: dict[int, dict[str, ModuleType]] = {}
 
 
 @contextmanager
@@ -124,7 +149,8 @@ def simulator() -> Iterator[None]:
 
     try:
         shared = mock.patch.object(FakeCUDAShared, "array", _shared_array)
-        with mock.patch.object(simulated.BlockManager, "run", run), shared:
+        swapped = mock.patch.object(simulated, "swapped_cuda_module", _swapped)
+        with mock.patch.object(simulated.BlockManager, "run", run), shared, swapped:
             yield
     finally:
         pool.shutdown()
