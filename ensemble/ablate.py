@@ -18,6 +18,7 @@ from typing import Any
 
 import postproc
 from ensemble import compare, errors, inputs, io, statistics
+from ensemble.devices import CPU, Device
 from ensemble.errors import InputError, printable
 from ensemble.features import FeatureSet
 from ensemble.memo import GIGABYTE, Memo
@@ -64,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sets,
             protocol=protocol,
             memo=Memo(limit // 4 if limit else GIGABYTE) if sets else None,
+            device=inputs.device(options),
             independent=options.independent,
             settings=settings,
             show=lambda what: print(f"{what} …", file=sys.stderr, flush=True) if sys.stderr.isatty() else None,
@@ -108,6 +110,7 @@ def ablate(
     *,
     protocol: Protocol,
     memo: Memo | None = None,
+    device: Device = CPU,
     independent: bool = False,
     settings: Mapping[str, Any] | None = None,
     show: Callable[[str], None] = lambda what: None,
@@ -115,6 +118,7 @@ def ablate(
     """Run a recipe and its variants on the same features; the first row is the recipe.
 
     sets:        the features by model; None: every run reads its own. memo keeps what variants have in common.
+    device:      where they run.
     independent: take queries for independent instead of identities.
     settings:    of :func:`ensemble.statistics.difference`. ``show`` is called with the name of what runs now.
     Raises:      InputError where the recipe cannot run or be scored; a variant that cannot has a row that says so.
@@ -123,7 +127,15 @@ def ablate(
     def measured(what: str, checked: Plan) -> tuple[Result, float]:
         show(what)
         started = time.perf_counter()
-        run = Run(checked, lambda line: None, protocol=protocol, sets=sets, memo=memo, every_step=False)
+        run = Run(
+            checked,
+            lambda line: None,
+            protocol=protocol,
+            sets=sets,
+            memo=memo,
+            every_step=False,
+            device=device,
+        )
         return run(), time.perf_counter() - started
 
     result, seconds = measured("all", plan)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import postproc
-from ensemble import errors, io, names, plan, recipe
+from ensemble import devices, errors, io, names, plan, recipe
 from ensemble.errors import InputError
 from ensemble.protocols import AP_RULES, DENOMINATORS, JUNK, PROTOCOLS, Protocol
 
@@ -32,6 +32,7 @@ def add_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--draw-seed", type=int, metavar="N", help="change the seed of the protocol's draws")
     p.add_argument("--threads", type=int, metavar="N", help="threads (default: one a processor)")
     p.add_argument("--memory", metavar="SIZE", help="do not start what needs more, for example 4GB")
+    p.add_argument("--device", default="cpu", metavar="NAME", help="cpu, cuda or cuda:N (default: %(default)s)")
 
 
 def prepare(options: argparse.Namespace) -> plan.Plan:
@@ -45,6 +46,8 @@ def prepare(options: argparse.Namespace) -> plan.Plan:
         value = getattr(options, name)
         if value is not None and value < least:
             problems.append(f"--{name.replace('_', '-')}: wanted {least} or more, found {value}")
+    refused = devices.problem(options.device)
+    problems += [f"--device: {refused}"] if refused else []
     try:
         chosen = options.recipe or ("default" if options.rankings is None else "lists")
         loaded = recipe.override(recipe.load(chosen), options.set)
@@ -101,6 +104,11 @@ def protocol(options: argparse.Namespace, used: recipe.Recipe) -> Protocol:
         return replace(named, draw=draw, **{name: value for name, value in rules.items() if value is not None})
     except ValueError as error:
         raise InputError([f"--protocol: {error}"]) from error
+
+
+def device(options: argparse.Namespace) -> devices.Device:
+    """``--device``, which :func:`prepare` has checked."""
+    return devices.Device(options.device)
 
 
 def memory_limit(options: argparse.Namespace) -> int | None:

@@ -19,7 +19,7 @@ def names() -> tuple[str, ...]:
 
 def settings(name: str) -> dict[str, Any]:
     """Settings of a join with their defaults."""
-    parameters = inspect.signature(_function(name)).parameters.values()
+    parameters = inspect.signature(function(name)).parameters.values()
     return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
 
 
@@ -29,7 +29,7 @@ def needs(name: str) -> tuple[str, ...]:
         return ("distances",)
     if name in fusion.BEFORE:
         return ("query", "gallery")
-    parameters = inspect.signature(_function(name)).parameters.values()
+    parameters = inspect.signature(function(name)).parameters.values()
     return tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY and p.default is p.empty)
 
 
@@ -39,19 +39,19 @@ def apply(name: str, parts: Sequence[State], chosen: Mapping[str, Any]) -> dict[
     ``BEFORE``: features of the parts become features, of every side that all of them have. ``ACROSS``: features
     become distances. ``AFTER``: distances become distances.
     """
-    function = _function(name)
+    join = function(name)
     if name in fusion.AFTER:
-        return {"distances": function([part["distances"] for part in parts], **chosen)}
+        return {"distances": join([part["distances"] for part in parts], **chosen)}
     sides = [side for side in SIDES if all(side in part for part in parts)]
     if name in fusion.BEFORE:
-        return {side: function([part[side] for part in parts], **chosen) for side in sides}
+        return {side: join([part[side] for part in parts], **chosen) for side in sides}
     taken: dict[str, Any] = {}
-    for parameter in inspect.signature(function).parameters:
+    for parameter in inspect.signature(join).parameters:
         if parameter in sides:
             taken[parameter] = [part[parameter] for part in parts]
         elif parameter in parts[0] and parameter not in SIDES:
             taken[parameter] = parts[0][parameter]
-    return {"distances": function(**taken, **chosen)}
+    return {"distances": join(**taken, **chosen)}
 
 
 def objection(name: str, chosen: Mapping[str, Any], count: int) -> str | None:
@@ -88,5 +88,6 @@ def by_name(
     return [found.get(part, 1) for part in parts], problems
 
 
-def _function(name: str) -> Any:
+def function(name: str) -> Any:
+    """The join of this name."""
     return (fusion.BEFORE | fusion.ACROSS | fusion.AFTER)[name]

@@ -4,8 +4,6 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 GIGABYTE = 1 << 30
 
 
@@ -39,4 +37,4 @@ def _bytes(value: Any) -> int:
         return sum(map(_bytes, value.values()))
     if isinstance(value, tuple):
         return sum(map(_bytes, value))
-    return value.nbytes if isinstance(value, np.ndarray) else 0
+    return int(getattr(value, "nbytes", 0))

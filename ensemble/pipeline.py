@@ -11,6 +11,7 @@ import numpy as np
 
 import postproc
 from ensemble import fusion, io, joins, rankings, steps
+from ensemble.devices import CPU, Device, OnHost, on_host
 from ensemble.errors import InputError, examples, printable, refuse_if_any
 from ensemble.features import SIDES, FeatureSet
 from ensemble.flow import Node, leaves, tree
@@ -20,6 +21,7 @@ from ensemble.plan import Plan, memory_problems
 from ensemble.protocols import PROTOCOLS, Protocol
 from ensemble.recipe import Use
 from ensemble.scores import Scores, labels_of, score, score_ranking
+from postproc import arrays
 
 State = dict[str, Any]
 Watch = Callable[["Run", Node, State], None]
@@ -28,7 +30,7 @@ SCORED = ("query_pid", "gallery_pid")
 
 @dataclass(frozen=True)
 class Line:
-    """What one step did: its name, on what, the shape of the result, seconds, peak memory, mAP or None."""
+    """What one step did: its name, on what, the shape of the result, seconds, peak memory, mAP or None, where."""
 
     step: str
     what: str
@@ -36,6 +38,7 @@ class Line:
     seconds: float
     peak_bytes: int | None
     mAP: float | None
+    device: str = CPU.name
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Run:
     memo:       keeps what steps give, for another run on the same sets that begins alike.
     every_step: score after every step, not only at the end.
     watch:      called after every line with the run, the step's node and what it gave, which it must not change.
+    device:     where features and distances live and steps run; what cannot run there runs on the host.
     """
 
     def __init__(
@@ -75,10 +79,11 @@ class Run:
         memo: Memo | None = None,
         every_step: bool = True,
         watch: Watch | None = None,
+        device: Device = CPU,
     ) -> None:
         self.plan, self.show, self.memory, self.sets, self.memo = plan, show, memory, sets, memo
         self.protocol = protocol or PROTOCOLS[plan.recipe.protocol]
-        self.every_step, self.watch = every_step, watch
+        self.every_step, self.watch, self.device = every_step, watch, device
         self.root = tree(plan)
         self.lines: list[Line] = []
         self.columns: dict[str, Any] = {}  # of all images: what steps find beside features
@@ -88,12 +93,17 @@ class Run:
         self.query_names: list[str] = []
         self.gallery_names: list[str] = []
         self.waiting: dict[str, FeatureSet] = {}
-        self.seconds = 0.0  # that the last step took
+        self.uploaded: dict[str, State] = {}  # features of models by side
+        self.seconds, self.ran_on = 0.0, CPU.name  # that the last step took, and where it ran
         self.lists: rankings.Rankings | None = None  # in the place of features
         self.needed = Counter(leaves(self.root))  # so that a model's features go when nobody needs them any more
 
     def __call__(self) -> Result:
         """Run everything; the answer holds ``top_k`` images a query, or all of them where labels need that."""
+        with self.device.room(self.plan.recipe.name):
+            return self._walked()
+
+    def _walked(self) -> Result:
         self._read()
         state = self._value(self.root)
         if "rows" in state:
@@ -141,7 +151,7 @@ class Run:
     def _value(self, node: Node) -> State:
         """What a node stands for, computed or remembered."""
         known = self.memo.get(node.key) if self.memo else None
-        self.seconds = 0.0
+        self.seconds, self.ran_on = 0.0, self.device.name
         if known is not None:
             if node is self.root:  # so that it is scored, which it was not as an inner node of another run
                 self._line(node, dict(known))
@@ -161,14 +171,14 @@ class Run:
         """A model's features of the images that it knows and the branch is about; of a rank list its distances."""
         if self.lists is not None:
             if len(self.plan.all_models) == 1:
-                return {"distances": self.lists.alone(node.model)} | self.columns
+                return {"distances": self.device.up(self.lists.alone(node.model))} | self.columns
             return {"distances": self.lists.distances[node.model], "list": node.model} | self.columns
         features = self.waiting[node.model]
         self.needed[node.model] -= 1
         if not self.needed[node.model] and self.sets is None:
             del self.waiting[node.model]
         rows = {side: self._rows(features, side, node.only) for side in ("query", "gallery")}
-        data = {side: getattr(features, side) for side in SIDES if getattr(features, side) is not None}
+        data = self._features(node.model, features)
         if all(chosen is None for chosen in rows.values()):
             return data | self.columns
         places = {side: np.arange(len(data[side])) if chosen is None else chosen for side, chosen in rows.items()}
@@ -180,6 +190,17 @@ class Run:
             )
         data |= {side: data[side][chosen] for side, chosen in places.items()}
         return data | self._columns_of(places) | {"rows": places}
+
+    def _features(self, model: str, features: FeatureSet) -> State:
+        """Every side of a model on the device, brought there once."""
+        if model not in self.uploaded:
+            started = time.perf_counter()
+            found = {side: self.device.up(getattr(features, side)) for side in SIDES}
+            self.uploaded[model] = {side: array for side, array in found.items() if array is not None}
+            if self.device.is_cuda:
+                self.device.wait()
+                self.seconds = time.perf_counter() - started
+        return dict(self.uploaded[model] if self.needed[model] else self.uploaded.pop(model))
 
     def _rows(self, features: FeatureSet, side: str, only: Mapping[str, tuple[int, ...]]) -> np.ndarray | None:
         """Rows of a side that a branch is about; None for all."""
@@ -201,19 +222,30 @@ class Run:
     def _joined(self, node: Node, parts: list[State]) -> State:
         assert node.use is not None
         if self.lists is not None:
-            fused = self._applied(node, lambda use: joins.apply(use.name, parts, use.settings))
-            if "list" in parts[0]:
-                fused["distances"] = self.lists.whole(fused["distances"])
-            return self.columns | fused
+            return self.columns | self._applied(node, lambda use: self._of_lists(use, parts))
         if node.use.name in fusion.AFTER:
             given = [{"distances": self._spread(part.pop("distances"), part)} for part in parts]
             partial = any("rows" in part for part in parts)
             beside = self.columns if partial else {k: v for k, v in parts[0].items() if k not in (*SIDES, "kept")}
-            return beside | self._applied(node, lambda use: joins.apply(use.name, given, use.settings))
+            return beside | self._join(node, given)
         parts = self._common(parts)
-        joined = self._applied(node, lambda use: joins.apply(use.name, parts, use.settings))
+        joined = self._join(node, parts)
         beside = {name: value for name, value in parts[0].items() if name not in (*SIDES, "kept")}
         return beside | joined
+
+    def _of_lists(self, use: Use, parts: list[State]) -> State:
+        """Lists joined, over the whole gallery; short as they are, they are joined on the host."""
+        assert self.lists is not None
+        fused = joins.apply(use.name, parts, use.settings)
+        if "list" in parts[0]:
+            fused["distances"] = self.lists.whole(fused["distances"])
+        return fused
+
+    def _join(self, node: Node, parts: list[State]) -> State:
+        assert node.use is not None
+        here = self.device.runs(joins.function(node.use.name))
+        taken = parts if here else [OnHost(part) for part in parts]
+        return self._applied(node, lambda use: joins.apply(use.name, taken, use.settings), here)
 
     def _common(self, parts: list[State]) -> list[State]:
         """The parts, all with the images that every one of them has."""
@@ -234,8 +266,9 @@ class Run:
         rows = state.get("rows")
         if rows is None:
             return distances
-        whole = np.full((len(self.query_names), len(self.gallery_names)), np.nan, np.float32)
-        whole[np.ix_(rows["query"], rows["gallery"])] = distances
+        shape = len(self.query_names), len(self.gallery_names)
+        whole: np.ndarray = arrays.full(shape, np.nan, np.float32, distances)
+        whole[rows["query"][:, None], rows["gallery"]] = distances
         return whole
 
     def _whole(self, state: State) -> State:
@@ -251,13 +284,14 @@ class Run:
                 ]
             )
         if "nearest" in state:
-            nearest: postproc.Nearest = state["nearest"]
+            nearest = on_host(state["nearest"])
             found = np.where(nearest.rows >= 0, rows["gallery"][nearest.rows], -1).astype(np.int32)
             return {"nearest": nearest._replace(rows=found)}
         distances = self._spread(state["distances"], state)
-        unknown = np.isnan(distances)
-        known = np.where(unknown | np.isinf(distances), -np.inf, distances).max(axis=1, keepdims=True)
-        return {"distances": np.where(unknown, np.where(np.isinf(known), 0, known) + 1, distances)}
+        xp = arrays.namespace(distances)
+        unknown = xp.isnan(distances)
+        known = xp.max(xp.where(unknown | xp.isinf(distances), -np.inf, distances), axis=1, keepdims=True)
+        return {"distances": xp.where(unknown, xp.where(xp.isinf(known), 0, known) + 1, distances)}
 
     def _step(self, node: Node, state: State) -> State:
         assert node.use is not None
@@ -269,7 +303,9 @@ class Run:
         seen = state | self._auxiliary(node, state)
         if "distances" in step.needs:
             seen |= state.get("kept", {})
-        given = self._applied(node, lambda use: steps.apply(step, seen, settings))
+        here = self.device.runs(step.function)
+        taken = seen if here else OnHost(seen)
+        given = self._applied(node, lambda use: steps.apply(step, taken, settings), here)
         if "distances" in given or "nearest" in given:
             kept = {side: state[side] for side in SIDES if side in state} or state.get("kept", {})
             state = {name: value for name, value in state.items() if name not in (*SIDES, "kept")}
@@ -282,23 +318,28 @@ class Run:
         found: State = {}
         for side in SIDES if parts else ():
             if all(side in part for part in parts):
-                whole = np.concatenate([part[side] for part in parts], axis=1)
+                values = [part[side] for part in parts]
+                whole = arrays.namespace(values[0]).concat(values, axis=1)
                 rows = state.get("rows", {}).get(side)
                 found[f"{side}_aux"] = whole if rows is None else whole[rows]
         return found
 
-    def _applied(self, node: Node, function: Callable[[Use], State]) -> State:
+    def _applied(self, node: Node, function: Callable[[Use], State], here: bool = False) -> State:
+        """What a step or a join gives, on the device, whether it ran ``here`` or on the host."""
         assert node.use is not None
         started = time.perf_counter()
+        where = f"{node.use.where} ({node.use.name})"
         try:
-            given = function(node.use)
+            with self.device.room(where):
+                given = {name: self.device.up(value) for name, value in function(node.use).items()}
+                self.device.wait()
         except (ValueError, TypeError) as error:
-            raise InputError([f"{node.use.where} ({node.use.name}), {error}"]) from error
-        self.seconds = time.perf_counter() - started
+            raise InputError([f"{where}, {error}"]) from error
+        self.seconds, self.ran_on = time.perf_counter() - started, self.device.name if here else CPU.name
         return given
 
     def _line(self, node: Node, state: State) -> None:
-        seconds = self.seconds
+        seconds, ran_on = self.seconds, self.ran_on
         if all(map(is_side, leaves(node))):  # a side model says nothing about identities
             return
         if self.every_step or node is self.root:
@@ -307,7 +348,8 @@ class Run:
         what = " ".join(filter(None, (node.what, written)))
         name = node.use.name if node.use else "list" if self.lists else "model"
         scores = self.scores if self.every_step or node is self.root else None
-        self._show(Line(name, what, _shape(state), seconds, peak_memory(), scores.mAP if scores else None))
+        mAP = scores.mAP if scores else None
+        self._show(Line(name, what, _shape(state), seconds, peak_memory(), mAP, ran_on))
         if self.watch:
             self.watch(self, node, state)
 
@@ -344,11 +386,13 @@ class Run:
             nearest: postproc.Nearest = state["nearest"]
             rows, values = nearest.rows[:, :k], nearest.distances[:, :k]
         else:
+            xp = arrays.namespace(state["distances"])
             rows = postproc.rank(state["distances"], top_k=k)
-            values = np.take_along_axis(state["distances"], np.maximum(rows, 0), axis=1)
+            there = arrays.as_type(xp.maximum(rows, 0), np.int64)
+            values = xp.take_along_axis(state["distances"], there, axis=1)
         return Result(
-            ranking=rows,
-            distances=values,
+            ranking=arrays.host(rows),
+            distances=arrays.host(values),
             scores=self.scores,
             unscored=self.unscored,
             lines=tuple(self.lines),

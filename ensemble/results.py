@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ensemble import __version__, errors, io, queries, submissions
+from ensemble.devices import CPU, Device
 from ensemble.errors import InputError
 from ensemble.features import FeatureSet
 from ensemble.pipeline import Result
@@ -19,7 +20,7 @@ from ensemble.scores.values import RANKS
 from ensemble.submissions import sysu
 
 
-def write(out: Path, checked: Plan, result: Result, *, threads: int) -> list[Path]:
+def write(out: Path, checked: Plan, result: Result, *, threads: int, device: Device = CPU) -> list[Path]:
     """Write everything into ``out``, each file complete or not at all; the paths, in the order of writing."""
     out.mkdir(parents=True, exist_ok=True)
     submitted = write_submission(out, checked.recipe, result, lambda: _sets(checked))
@@ -30,7 +31,8 @@ def write(out: Path, checked: Plan, result: Result, *, threads: int) -> list[Pat
         (out / queries.NAME).unlink(missing_ok=True)  # that of an earlier run would be taken for this one's
     else:
         queries.write(out / queries.NAME, result.query_names, result.scores, result.query_pid)
-    _write_text(out / "run.json", json.dumps(record(checked, result, submitted, threads=threads), indent=1) + "\n")
+    content = record(checked, result, submitted, threads=threads, device=device)
+    _write_text(out / "run.json", json.dumps(content, indent=1) + "\n")
     return written
 
 
@@ -74,9 +76,11 @@ def recipe_text(checked: Plan) -> str:
     return tomli_w.dumps(checked.recipe.as_toml())
 
 
-def record(checked: Plan, result: Result, submitted: Path, *, threads: int) -> dict[str, Any]:
+def record(
+    checked: Plan, result: Result, submitted: Path, *, threads: int, device: Device = CPU
+) -> dict[str, Any]:
     """What ran on what, for whoever wants to know later."""
-    libraries = ("numpy", "scipy", "scikit-learn", "numba", "pandas")
+    libraries = ["numpy", "scipy", "scikit-learn", "numba", "pandas", *(["torch"] if device.is_cuda else [])]
     return {
         "recipe": checked.recipe.as_toml() | {"name": checked.recipe.name},
         "inputs": {str(path): sha256(path) for path in inputs(checked)},
@@ -90,6 +94,7 @@ def record(checked: Plan, result: Result, submitted: Path, *, threads: int) -> d
             **{name: metadata.version(name) for name in libraries},
         },
         "threads": threads,
+        "device": device.describe(),
         "steps": [
             {
                 "step": line.step,
@@ -98,6 +103,7 @@ def record(checked: Plan, result: Result, submitted: Path, *, threads: int) -> d
                 "seconds": round(line.seconds, 3),
                 "peak_bytes": line.peak_bytes,
                 "mAP": line.mAP,
+                "device": line.device,
             }
             for line in result.lines
         ],

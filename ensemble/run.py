@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import postproc
-from ensemble import errors, inputs, pipeline, plan, recipe, results, steps
+from ensemble import errors, inputs, joins, pipeline, plan, recipe, results, steps
+from ensemble.devices import Device
 from ensemble.errors import InputError
 from ensemble.features import FeatureSet
 from ensemble.report import command
@@ -54,7 +55,10 @@ def walk(
     """Run the plan under the options' threads and memory, printing a line a step; on ``sets`` if given."""
     limit = inputs.memory_limit(options)
     scored = {"query_pid", "gallery_pid"} <= checked.folder.columns
+    device = inputs.device(options)
     print(f"{checked.recipe.name}: {checked.recipe.about}")
+    if device.is_cuda:
+        print(device_text(device, checked.recipe))
     print(pipeline.heading(scored))
 
     def show(line: pipeline.Line) -> None:
@@ -65,7 +69,13 @@ def walk(
 
     with postproc.using(threads=options.threads, memory=limit):
         run = pipeline.Run(
-            checked, show, protocol=inputs.protocol(options, checked.recipe), memory=limit, sets=sets, watch=watch
+            checked,
+            show,
+            protocol=inputs.protocol(options, checked.recipe),
+            memory=limit,
+            sets=sets,
+            watch=watch,
+            device=device,
         )
         return run()
 
@@ -80,7 +90,8 @@ def execute(options: argparse.Namespace, checked: plan.Plan) -> int:
         keeper = Keeper()
     result = walk(options, checked, watch=keeper)
     out = options.out or Path("runs") / checked.recipe.name
-    written = results.write(out, checked, result, threads=options.threads or runtime.current().threads)
+    threads = options.threads or runtime.current().threads
+    written = results.write(out, checked, result, threads=threads, device=inputs.device(options))
     print(results.score_text(result))
     if keeper:
         with postproc.using(threads=options.threads, memory=inputs.memory_limit(options)):
@@ -90,6 +101,17 @@ def execute(options: argparse.Namespace, checked: plan.Plan) -> int:
     for path in written:
         print(path)
     return 0
+
+
+def device_text(device: Device, used: recipe.Recipe) -> str:
+    """Where the recipe runs, and which of its steps and joins do not."""
+    functions = {name: step.function for name, step in steps.catalogue().items()}
+    functions |= {name: joins.function(name) for name in joins.names()}
+    names = dict.fromkeys(use.name for use in used.uses())
+    others = [name for name in names if not device.runs(functions[name])]
+    return f"on {device.describe()}" + (
+        f"; on the CPU, for want of a CUDA version: {', '.join(others)}" if others else ""
+    )
 
 
 def describe(checked: plan.Plan) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 import postproc
+from postproc import arrays
 
 LABELS = {f"{side}_{column}" for side in ("query", "gallery") for column in ("cam", "cam_group", "track")}
 STATES = {"features", "query", "gallery", "distances", *LABELS}  # what a step of a pipeline may give
@@ -73,13 +74,14 @@ def apply(step: Step, state: Mapping[str, Any], settings: Mapping[str, Any]) -> 
         "train" in taken and step.gives == ("query", "gallery") and not {"query_cam", "query_track"} & set(taken)
     )
     if learns:  # the training set goes the way of the queries, so that a later step may learn from it too
-        taken["query"] = np.concatenate([state["query"], state["train"]])
+        taken["query"] = arrays.namespace(state["query"]).concat([state["query"], state["train"]])
     result = step.function(**taken, **settings)
     if isinstance(result, postproc.Nearest):
         return {"nearest": result}
     given = dict(zip(step.gives, result, strict=True)) if len(step.gives) > 1 else {step.gives[0]: result}
     if learns:
-        given["query"], given["train"] = np.split(given["query"], [len(state["query"])])
+        count = len(state["query"])
+        given["query"], given["train"] = given["query"][:count], given["query"][count:]
     return given
 
 

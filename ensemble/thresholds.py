@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble import errors, fusion, inputs, io, pipeline, plan, steps
+from ensemble.devices import CPU, Device
 from ensemble.errors import InputError
 from ensemble.features import FeatureSet
 from ensemble.open_set import Rates, different_pairs, rates, thresholds_among
@@ -63,13 +64,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     checked = inputs.prepare(options)
     protocol = inputs.protocol(options, checked.recipe)
     with using(threads=options.threads, memory=inputs.memory_limit(options)):
-        found = fit(checked, protocol, options.fmr, folds=options.folds, seed=options.seed)
+        device = inputs.device(options)
+        found = fit(checked, protocol, options.fmr, folds=options.folds, seed=options.seed, device=device)
     print(json.dumps(as_json(found, protocol)) if options.json else text(found, protocol))
     return 0
 
 
-def fit(checked: plan.Plan, protocol: Protocol, fmrs: Sequence[float], *, folds: int, seed: int) -> Fitted:
-    """Fit the thresholds of a plan's distances, and judge them.
+def fit(
+    checked: plan.Plan, protocol: Protocol, fmrs: Sequence[float], *, folds: int, seed: int, device: Device = CPU
+) -> Fitted:
+    """Fit the thresholds of a plan's distances, which are computed on ``device``, and judge them.
 
     Pairs count as the protocol's junk rule has it; nothing else of it matters. Raises InputError without labels.
     """
@@ -82,17 +86,17 @@ def fit(checked: plan.Plan, protocol: Protocol, fmrs: Sequence[float], *, folds:
     if images.train_table is None or "pid" not in images.train_table.columns:
         if not labelled:
             raise InputError(["--features: wanted labels (pid) of train, or of query and gallery, found neither"])
-        return _by_folds(*_distances(checked, sets), protocol.junk, tuple(fmrs), folds, seed)
+        return _by_folds(*_distances(checked, sets, device), protocol.junk, tuple(fmrs), folds, seed)
     moved = from_train(sets, learn=_learns(checked), seed=seed)
     from ensemble.tune.trials import columns
 
     trained = plan.check(checked.recipe, columns(checked.folder, moved))
-    distances, labels = _distances(trained, moved)
+    distances, labels = _distances(trained, moved, device)
     thresholds = _fitted(distances, labels, protocol.junk, fmrs)
     judged = f"train ({distances.shape[0]} of its images as queries), on which they were fitted"
     if labelled:
         judged = "query and gallery"
-        distances, labels = _distances(checked, sets)
+        distances, labels = _distances(checked, sets, device)
     return Fitted(
         tuple(fmrs),
         tuple(thresholds),
@@ -128,10 +132,12 @@ def _by_folds(
     )
 
 
-def _distances(checked: plan.Plan, sets: Mapping[str, FeatureSet]) -> tuple[NDArray[np.float32], Labels]:
+def _distances(
+    checked: plan.Plan, sets: Mapping[str, FeatureSet], device: Device
+) -> tuple[NDArray[np.float32], Labels]:
     """All distances that a plan ends in, +inf where it returns nothing, and the labels."""
     whole = replace(checked, recipe=replace(checked.recipe, top_k=2**31 - 1))
-    walk = pipeline.Run(whole, lambda line: None, protocol=Protocol(), sets=sets, every_step=False)
+    walk = pipeline.Run(whole, lambda line: None, protocol=Protocol(), sets=sets, every_step=False, device=device)
     result = walk()
     distances = np.full((len(result.query_names), len(result.gallery_names)), np.inf, np.float32)
     query, place = np.nonzero(result.ranking >= 0)

@@ -11,6 +11,7 @@ import pytest
 
 from ensemble import demo, evaluate, io, run, validate
 from ensemble.errors import InputError
+from ensemble.tune import command as tune
 from postproc import distances, l2_normalize, rank, rerank, track_mean
 
 
@@ -224,6 +225,22 @@ def test_lists(capsys):
     assert "track_mean: Replace each gallery feature by the mean over its track" in printed
     assert "    lambda_value = 0.3" in printed
     assert "aicity2020_5th: AI City 2020" in printed
+
+
+def test_a_device_that_is_not_there(city, tmp_path, monkeypatch):
+    options = ["--features", str(city), "--out", str(tmp_path / "out"), "--device"]
+    assert refused([*options, "gpu"]) == "--device: wanted cpu, cuda or cuda:N, found 'gpu'"
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    wanted = "--device: wanted a CUDA device for 'cuda:1', found none; "
+    for main in (run.main, evaluate.main, tune.main):
+        found = refused(
+            [*options, "cuda:1"] if main is not evaluate.main else [*options[:2], "--device", "cuda:1"], main
+        )
+        assert found.startswith(wanted)
+        assert found.endswith("python -m pip install 'reid-ensemble[cuda]'")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert "wanted the packages for 'cuda', found no torch; python -m pip" in refused([*options, "cuda"])
+    assert not (tmp_path / "out").exists()
 
 
 def test_as_a_process(city, tmp_path):

@@ -13,6 +13,8 @@ NaN    this model does not know the pair. The setting ``missing`` says what that
 +inf   never return. One model that says so decides, whatever the others say: masks are rules, not opinions.
 weight 0   leaves a model out altogether, its NaN and +inf too.
 
+The joins of :data:`ON_CUDA` take CUDA tensors and give them; the others refuse them.
+
 One file a topic: ``parts`` checks what comes in and walks over rows, ``scaling`` brings matrices to one unit,
 ``places`` turns them into ranks, ``units`` says which units there are; the others are the joins.
 """
@@ -68,11 +70,25 @@ AFTER: dict[str, Callable[..., Any]] = {
         released_query_adaptive,
     )
 }
+ON_CUDA = (
+    concat,
+    weighted_sum,
+    product,
+    median,
+    smallest,
+    largest,
+    comb_mnz,
+    reciprocal_rank_fusion,
+    borda,
+    inverse_square_rank,
+    rank_biased_centroid,
+)
 
 __all__ = [
     "ACROSS",
     "AFTER",
     "BEFORE",
+    "ON_CUDA",
     "SCALINGS",
     "borda",
     "calibrated",

@@ -50,6 +50,7 @@ def calibrated(
     Cost:    ``pairs`` distances and an isotonic fit a model, one model's distances at a time; memory: two to three
              matrices of the answer's size.
     """
+    parts.on_host(query=query, gallery=gallery, train=train)
     checks.one_of("method", method, METHODS)
     checks.one_of("metric", metric, METRICS)
     checks.whole("pairs", pairs, 2)

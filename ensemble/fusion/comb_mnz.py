@@ -10,7 +10,7 @@ import numpy as np
 
 from ensemble.fusion import parts
 from ensemble.fusion.scaling import FARTHEST, scaler
-from postproc import checks
+from postproc import arrays, checks
 
 CHOICES = ("min-max", "min-max-whole", "z-score", "z-score-whole", "row-max", "sum", "rank")
 
@@ -39,21 +39,20 @@ def comb_mnz(
     >>> comb_mnz([np.array([[0.0, 1.0, 2.0]], np.float32), np.array([[0.0, np.nan, 1.0]], np.float32)])
     array([[-4. , -0.5, -0. ]], dtype=float32)
     """
-    used = parts.used(distances, weights, missing, ("none", "refuse"))
+    used = parts.used(distances, weights, missing, ("none", "refuse"), cuda=True)
     checks.one_of("scaling", scaling, CHOICES)
     changes = [(weight, part, scaler(part, scaling)) for weight, part in used]
 
     def join(rows: slice) -> np.ndarray:
-        shape = used[0][1][rows].shape
-        total, hits, never = np.zeros(shape), np.zeros(shape), np.zeros(shape, bool)
-        for weight, part, change in changes:
-            block = change(part[rows])
-            known = np.isfinite(block)
-            never |= np.isinf(block)
+        xp = arrays.namespace(used[0][1])
+        blocks = [change(part[rows]) for _, part, change in changes]
+        never = parts.any_of([xp.isinf(block) for block in blocks])
+        total, hits = parts.zeros(never), parts.zeros(never)
+        for (weight, _, _), block in zip(changes, blocks, strict=True):
+            known = xp.isfinite(block)
             hits += known
-            total += np.where(
-                known, weight * (FARTHEST.get(scaling, 0.0) - np.where(known, block, 0.0).astype(np.float64)), 0
-            )
+            near = FARTHEST.get(scaling, 0.0) - arrays.as_type(xp.where(known, block, 0.0), np.float64)
+            total += xp.where(known, weight * near, 0)
         return parts.settled(-hits * total, never, (hits == 0) & ~never)
 
     return parts.by_rows([part for _, part in used], join, what="CombMNZ")

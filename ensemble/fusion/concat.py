@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ensemble.fusion import parts
-from postproc import l2_normalize
+from postproc import arrays, l2_normalize
 
 
 def concat(
@@ -30,6 +30,6 @@ def concat(
     """
     scale = np.sqrt(parts.weights(weights, len(features), smallest=0))
     blocks = [l2_normalize(block) if normalize else block for block in features]
-    return np.concatenate(
+    return arrays.namespace(blocks[0]).concat(
         [block if w == 1 else block * np.float32(w) for block, w in zip(blocks, scale, strict=True)], axis=1
     )

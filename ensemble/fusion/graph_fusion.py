@@ -58,6 +58,7 @@ def graph_fusion(
     Cost:    per model all pairs of images and N k^2 comparisons, N = nq + ng; per query reach^2 ("density") or
              reach^3. Memory: N k links a model, two matrices of the answer's size.
     """
+    parts.on_host(query=query, gallery=gallery)
     checks.whole("k", k, 1)
     checks.one_of("ranking", ranking, RANKINGS)
     checks.whole("reach", reach, 1)

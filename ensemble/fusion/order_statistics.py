@@ -10,6 +10,7 @@ import numpy as np
 
 from ensemble.fusion import parts
 from ensemble.fusion.scaling import scaler
+from postproc import arrays
 
 MISSING = ("refuse", "known")
 
@@ -29,9 +30,10 @@ def median(distances: Sequence[np.ndarray], *, scaling: str = "none", missing: s
     """
 
     def middle(ascending: np.ndarray, known: np.ndarray) -> np.ndarray:
-        low, high = (np.maximum(known - 1, 0) // 2)[None], (known // 2)[None]
-        high = np.minimum(high, len(ascending) - 1)
-        picked = [np.take_along_axis(ascending, place, axis=0)[0].astype(np.float64) for place in (low, high)]
+        xp = arrays.namespace(ascending)
+        low, high = (xp.maximum(known - 1, 0) // 2)[None], (known // 2)[None]
+        high = xp.minimum(high, len(ascending) - 1)
+        picked = [arrays.as_type(xp.take_along_axis(ascending, at, axis=0)[0], np.float64) for at in (low, high)]
         return (picked[0] + picked[1]) / 2
 
     return _of_sorted(distances, scaling, missing, middle)
@@ -58,7 +60,8 @@ def largest(distances: Sequence[np.ndarray], *, scaling: str = "none", missing: 
     """
 
     def last(ascending: np.ndarray, known: np.ndarray) -> np.ndarray:
-        return np.take_along_axis(ascending, np.maximum(known - 1, 0)[None], axis=0)[0]
+        xp = arrays.namespace(ascending)
+        return xp.take_along_axis(ascending, xp.maximum(known - 1, 0)[None], axis=0)[0]
 
     return _of_sorted(distances, scaling, missing, last)
 
@@ -70,14 +73,15 @@ def _of_sorted(
     pick: Callable[[np.ndarray, np.ndarray], np.ndarray],
 ) -> np.ndarray:
     """``pick(values of the parts in ascending order, how many know the pair)`` for every pair."""
-    found = parts.checked(distances, missing, MISSING)
+    found = parts.checked(distances, missing, MISSING, cuda=True)
+    xp = arrays.namespace(found[0])
     changes = [scaler(part, scaling) for part in found]
 
     def join(rows: slice) -> np.ndarray:
-        values = np.stack([change(part[rows]) for part, change in zip(found, changes, strict=True)])
-        never = np.isinf(values).any(axis=0)
-        known = (~np.isnan(values)).sum(axis=0)
-        values.sort(axis=0)  # NaN goes last
+        values = xp.stack([change(part[rows]) for part, change in zip(found, changes, strict=True)])
+        never = xp.any(xp.isinf(values), axis=0)
+        known = (~xp.isnan(values)).sum(axis=0)
+        values = xp.sort(values, axis=0, stable=False)  # NaN goes last
         return parts.settled(pick(values, known), never, known == 0)
 
     return parts.by_rows(found, join, what="order of the parts")

@@ -1,12 +1,16 @@
 """What every join shares: checks of what comes in, rows in blocks, and what becomes of pairs nobody knows."""
 
 from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import or_
+from typing import Any
 
 import numpy as np
 
-from postproc import checks, runtime
+from postproc import arrays, checks, kernels
 
 ENTRIES = 1 << 20  # of one matrix that are in work at a time; a few float64 arrays of that size a thread
+ENTRIES_ON_CUDA = 1 << 25
 
 
 def weights(value: Sequence[float] | None, count: int, smallest: float = -np.inf) -> np.ndarray:
@@ -23,54 +27,73 @@ def weights(value: Sequence[float] | None, count: int, smallest: float = -np.inf
     return found
 
 
-def matrices(value: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """One float32 matrix a part, all of one shape; NaN and +inf are allowed. No copies of float32 matrices."""
-    if isinstance(value, np.ndarray) and value.ndim != 3:
-        raise ValueError(
-            f"distances: wanted a list of matrices, one for each part, got one of shape {value.shape}"
-        )
+def on_host(**given: Any) -> None:
+    """Refuse CUDA tensors, alone or in a list, where NumPy alone will do."""
+    for name, value in given.items():
+        if any(map(arrays.on_cuda, [value, *(value if isinstance(value, list | tuple) else ())])):
+            raise TypeError(f"{name}: {checks.CPU_ONLY.format(name)}")
+
+
+def matrices(value: Sequence[np.ndarray], *, cuda: bool = False) -> list[np.ndarray]:
+    """One float32 matrix a part, all of one shape; NaN and +inf are allowed. No copies of float32 matrices.
+
+    ``cuda``: tensors on a CUDA device are welcome, if all parts are.
+    """
+    if not cuda:
+        on_host(distances=value)
+    if getattr(value, "ndim", 3) != 3:
+        shape = tuple(value.shape)  # type: ignore[attr-defined]
+        raise ValueError(f"distances: wanted a list of matrices, one for each part, got one of shape {shape}")
+    if len(set(map(arrays.on_cuda, value))) > 1:
+        raise TypeError("distances: wanted NumPy arrays or CUDA tensors, got some of both")
     found = []
     for number, part in enumerate(value, 1):
-        array = np.asarray(part)
-        if array.ndim != 2 or not np.issubdtype(array.dtype, np.number):
+        array = part if arrays.on_cuda(part) else np.asarray(part)
+        if array.ndim != 2 or not _are_numbers(array):
             raise ValueError(
-                f"distances: wanted a matrix of numbers for each part, got {array.dtype} of shape {array.shape} "
-                f"for part {number}"
+                f"distances: wanted a matrix of numbers for each part, got {array.dtype} of shape "
+                f"{tuple(array.shape)} for part {number}"
             )
-        found.append(np.ascontiguousarray(array, np.float32))
+        found.append(arrays.contiguous(arrays.as_type(array, np.float32)))
     if not found:
         raise ValueError("distances: wanted one part or more, got none")
-    if len({part.shape for part in found}) > 1:
-        shapes = ", ".join(str(part.shape) for part in found)
+    if len({tuple(part.shape) for part in found}) > 1:
+        shapes = ", ".join(str(tuple(part.shape)) for part in found)
         raise ValueError(f"distances: wanted parts of one shape, got {shapes}")
     return found
 
 
+def _are_numbers(array: Any) -> bool:
+    if arrays.on_cuda(array):
+        return str(array.dtype) != "torch.bool"
+    return np.issubdtype(array.dtype, np.number)
+
+
 def checked(
-    value: Sequence[np.ndarray], missing: str = "any", choices: tuple[str, ...] = ("any",)
+    value: Sequence[np.ndarray], missing: str = "any", choices: tuple[str, ...] = ("any",), *, cuda: bool = False
 ) -> list[np.ndarray]:
     """Matrices without -inf and, where ``missing`` is "refuse", without NaN; ``choices`` are those of it."""
     checks.one_of("missing", missing, choices)
-    found = matrices(value)
+    found = matrices(value, cuda=cuda)
+    xp = arrays.namespace(found[0])
     lacking = np.zeros((len(found), len(found[0])), np.int64)
 
     def look(start: int, stop: int) -> None:
         for number, part in enumerate(found):
             block = part[start:stop]
-            lowest = block.min(initial=np.inf)  # NaN if any is
-            if np.isfinite(lowest):
+            if not block.shape[1] or np.isfinite(float(block.min())):  # NaN if any is
                 continue
-            if np.isneginf(block).any():
+            if (block == -np.inf).any():
                 raise ValueError(f"distances: wanted numbers, +inf or NaN, found -inf in part {number + 1}")
-            lacking[number, start:stop] = np.isnan(block).sum(axis=1)
+            lacking[number, start:stop] = arrays.host(xp.isnan(block).sum(axis=1))
 
-    runtime.over_rows(look, len(found[0]), what="checks", block=rows_at_a_time(found))
+    over_rows(look, found[0], what="checks")
     if missing == "refuse" and lacking.any():
         counts = ", ".join(f"part {m + 1} lacks {n}" for m, n in enumerate(lacking.sum(axis=1)) if n)
         others = " or ".join(f'missing = "{choice}"' for choice in choices if choice != "refuse")
         raise ValueError(
             f"distances: wanted every pair known to all {len(found)} parts, found that {counts} "
-            f"of {found[0].size} pairs; choose {others}"
+            f"of {len(found[0]) * found[0].shape[1]} pairs; choose {others}"
         )
     return found
 
@@ -81,9 +104,11 @@ def used(
     missing: str,
     choices: tuple[str, ...],
     smallest: float = 0,
+    *,
+    cuda: bool = False,
 ) -> list[tuple[float, np.ndarray]]:
     """(weight, matrix) of every part whose weight is not 0; everything checked, the others too."""
-    found = checked(value, missing, choices)
+    found = checked(value, missing, choices, cuda=cuda)
     numbers = weights(weights_of, len(found), smallest)
     if not numbers.any():
         raise ValueError(f"weights: wanted one other than 0, got {weights_of!r}")
@@ -92,28 +117,69 @@ def used(
 
 def rows_at_a_time(parts: Sequence[np.ndarray]) -> int:
     """Rows whose float64 copies stay small; no result depends on it."""
-    return max(1, min(1024, ENTRIES // max(1, parts[0].shape[1])))
+    width = max(1, parts[0].shape[1])
+    if arrays.on_cuda(parts[0]):
+        return max(1, ENTRIES_ON_CUDA // width)
+    return max(1, min(1024, ENTRIES // width))
+
+
+def over_rows(function: Callable[[int, int], None], matrix: np.ndarray, *, what: str) -> None:
+    """Call ``function(start, stop)`` over ranges of the matrix's rows."""
+    count, block = len(matrix), rows_at_a_time([matrix])
+    kernels.of(matrix).run(
+        lambda start: function(start, min(start + block, count)), range(0, count, block), what=what
+    )
 
 
 def by_rows(parts: Sequence[np.ndarray], join: Callable[[slice], np.ndarray], *, what: str) -> np.ndarray:
     """(nq, n) float32 from ``join(rows)``, a block of rows after the other."""
-    out = np.empty(parts[0].shape, np.float32)
+    out: np.ndarray = arrays.empty(tuple(parts[0].shape), np.float32, parts[0])
 
     def fill(start: int, stop: int) -> None:
         with np.errstate(over="ignore"):  # too large for float32 is +inf
             out[start:stop] = join(slice(start, stop))
 
-    runtime.over_rows(fill, len(out), what=what, block=rows_at_a_time(parts))
+    if out.shape[1]:
+        over_rows(fill, out, what=what)
     return out
+
+
+def least(block: np.ndarray) -> np.ndarray:
+    """(rows, 1): the smallest value of every row."""
+    return arrays.namespace(block).min(block, axis=1, keepdims=True)
+
+
+def greatest(block: np.ndarray) -> np.ndarray:
+    """(rows, 1): the largest value of every row."""
+    return arrays.namespace(block).max(block, axis=1, keepdims=True)
+
+
+def times(block: np.ndarray, weight: float) -> np.ndarray:
+    """Every value times the weight, in float64."""
+    if arrays.on_cuda(block):
+        return arrays.as_type(block, np.float64) * weight
+    return np.multiply(block, weight, dtype=np.float64)
+
+
+def zeros(other: np.ndarray) -> np.ndarray:
+    """float64 zeros where ``other`` is, of its shape."""
+    return arrays.full(tuple(other.shape), 0, np.float64, other)
+
+
+def any_of(masks: Sequence[np.ndarray]) -> np.ndarray:
+    """Where one of the masks is set."""
+    return reduce(or_, masks)
 
 
 def settled(total: np.ndarray, never: np.ndarray, nobody: np.ndarray) -> np.ndarray:
     """float32: +inf where ``never``, and right behind the farthest of the row where ``nobody`` knows the pair."""
+    xp = arrays.namespace(total)
     with np.errstate(over="ignore", invalid="ignore"):
-        out = total.astype(np.float32)
+        out: np.ndarray = arrays.as_type(total, np.float32)
     if nobody.any():
-        farthest = np.where(never | nobody, -np.inf, out).max(axis=1, initial=-np.inf).astype(np.float32)
-        behind = np.where(np.isfinite(farthest), np.nextafter(farthest, np.float32(np.inf)), np.float32(0))
-        out = np.where(nobody, np.minimum(behind, np.finfo(np.float32).max)[:, None], out)
+        farthest = greatest(xp.where(never | nobody, -np.inf, out))
+        behind = xp.nextafter(farthest, xp.full_like(farthest, np.inf))
+        behind = xp.where(xp.isfinite(farthest), behind, 0)
+        out = xp.where(nobody, xp.minimum(behind, float(np.finfo(np.float32).max)), out)
     out[never] = np.inf
     return out

@@ -1,20 +1,28 @@
 """Places in the list of every query: 0 for the nearest image, ties by column."""
 
+from typing import Any
+
 import numpy as np
 
-from postproc import checks
+from postproc import arrays, checks
 
 
 def places(distances: np.ndarray) -> np.ndarray:
     """The place of every image in its query's list, 0 the nearest; equal distances in the order of the columns.
 
-    Takes:   distances (nq, n) float32.
+    Takes:   distances (nq, n) float32, a CUDA tensor too.
     Returns: (nq, n) float64, whole numbers; NaN stays NaN and +inf stays +inf, and neither takes a place.
     Cost:    O(nq n log n) time, some arrays of the size of the block beside the answer.
 
     >>> places(np.array([[0.5, 0.1, np.nan, 0.1]], np.float32))
     array([[ 2.,  0., nan,  1.]])
     """
+    xp = arrays.namespace(distances)
+    found = _sorted_on_cuda(distances) if arrays.on_cuda(distances) else _sorted(distances)
+    return xp.where(xp.isfinite(distances), found, distances)
+
+
+def _sorted(distances: np.ndarray) -> np.ndarray:
     rows, n = distances.shape
     bits = (distances + np.float32(0)).view(np.uint32)  # + 0: there is one zero only
     ordered = np.where(bits >> 31 == 1, ~bits, bits | np.uint32(1 << 31))  # ascends with the number
@@ -24,7 +32,14 @@ def places(distances: np.ndarray) -> np.ndarray:
     found = np.empty((rows, n))
     columns = (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
     np.put_along_axis(found, columns, np.broadcast_to(np.arange(n, dtype=np.float64), (rows, n)), axis=1)
-    return np.where(np.isfinite(distances), found, distances)
+    return found
+
+
+def _sorted_on_cuda(distances: Any) -> Any:
+    order = (distances + 0).argsort(dim=1, stable=True)  # NaN last
+    places = arrays.beside(np.arange(distances.shape[1], dtype=np.float64), distances)
+    found: Any = arrays.empty(tuple(distances.shape), np.float64, distances)
+    return found.scatter_(1, order, places.expand(distances.shape))
 
 
 def of_ranking(ranking: np.ndarray, images: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ensemble.fusion import parts
 from ensemble.fusion.scaling import scaler, worst
-from postproc import checks
+from postproc import arrays, checks
 
 MISSING = ("refuse", "mean", "worst")
 NOT_NEGATIVE = ("min-max", "none", "min-max-whole", "row-max", "rank")
@@ -41,7 +41,7 @@ def product(
     >>> product([np.array([[4.0]], np.float32), np.array([[9.0]], np.float32)], scaling="none")
     array([[6.]], dtype=float32)
     """
-    used = parts.used(distances, weights, missing, MISSING)
+    used = parts.used(distances, weights, missing, MISSING, cuda=True)
     checks.one_of("scaling", scaling, NOT_NEGATIVE)
     checks.between("floor", floor, 0, 1)
     share = 1 / len(used) if weights is None else 1.0
@@ -49,22 +49,20 @@ def product(
     whole = sum(weight for weight, _, _ in changes)
 
     def join(rows: slice) -> np.ndarray:
-        shape = changes[0][1][rows].shape
-        total, known_weight = np.ones(shape), np.zeros(shape)
-        never, nobody = np.zeros(shape, bool), np.ones(shape, bool)
-        for weight, part, change in changes:
-            block = change(part[rows])
-            known = np.isfinite(block)
-            if (block[known] < 0).any():
+        xp = arrays.namespace(changes[0][1])
+        blocks = [change(part[rows]) for _, part, change in changes]
+        never, some = (parts.any_of([test(block) for block in blocks]) for test in (xp.isinf, xp.isfinite))
+        total, known_weight = parts.zeros(never) + 1, parts.zeros(never)
+        for (weight, _, _), block in zip(changes, blocks, strict=True):
+            known = xp.isfinite(block)
+            if (known & (block < 0)).any():
                 raise ValueError('scaling: wanted distances of 0 or more, found some below; choose "min-max"')
-            never |= np.isinf(block)
-            nobody &= ~known
             fill = worst(block, scaling) if missing == "worst" else 1.0
-            factor = np.maximum(np.where(known, block, fill), floor).astype(np.float64)
-            total *= factor ** np.where(known | (missing == "worst"), weight, 0)
-            known_weight += np.where(known, weight, 0)
+            factor = arrays.as_type(xp.maximum(xp.where(known, block, fill), floor), np.float64)
+            total *= factor ** parts.times(known | (missing == "worst"), weight)
+            known_weight += parts.times(known, weight)
         if missing == "mean":
-            total **= whole / np.where(known_weight > 0, known_weight, whole)
-        return parts.settled(total, never, nobody & ~never)
+            total **= whole / xp.where(known_weight > 0, known_weight, whole)
+        return parts.settled(total, never, ~some & ~never)
 
     return parts.by_rows([part for _, part in used], join, what="product")

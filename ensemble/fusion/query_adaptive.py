@@ -108,6 +108,7 @@ def trained_query_adaptive(
     Raises:  ValueError for a wrong setting.
     Cost:    one model's distances at a time, a sort of every row; three matrices of the answer's size beside it.
     """
+    parts.on_host(query=query, gallery=gallery, train=train)
     count = len(query)
     checks.whole("references", references, 1)
     checks.one_of("metric", metric, METRICS)
@@ -153,6 +154,7 @@ def query_adaptive_weights(
     >>> query_adaptive_weights(np.array([[0, 4, 4, 4], [0, 1, 2, 3]], np.float32)).round(2)
     array([4., 2.])
     """
+    parts.on_host(distances=distances)
     _check(neighbours, tail, top, "product")
     block = scaled(distances, "min-max")
     known = np.where(np.isfinite(block), block, 1)
@@ -174,6 +176,7 @@ def reference_curves(distances: np.ndarray, points: int | None = None) -> np.nda
     >>> reference_curves(np.array([[3.0, np.nan, 1.0, 5.0]], np.float32), 3)
     array([[1. , 0.5, 0. ]])
     """
+    parts.on_host(distances=distances)
     block = scaled(distances, "min-max")
     points = max(block.shape[1] if points is None else points, 1)
     rows = [np.sort(1 - row[np.isfinite(row)].astype(np.float64))[::-1] for row in block]

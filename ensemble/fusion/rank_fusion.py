@@ -16,7 +16,7 @@ import numpy as np
 
 from ensemble.fusion import parts
 from ensemble.fusion.places import places
-from postproc import checks
+from postproc import arrays, checks
 
 Change = Callable[[np.ndarray], np.ndarray]
 MISSING = ("none", "worst", "mean", "refuse")
@@ -70,7 +70,11 @@ def inverse_square_rank(
     array([[-1., -4.]], dtype=float32)
     """
     checks.one_of("hits", hits, ("count", "log", "none"))
-    factor: dict[str, Change | None] = {"count": lambda n: n, "log": np.log, "none": None}
+    factor: dict[str, Change | None] = {
+        "count": lambda n: n,
+        "log": lambda n: arrays.namespace(n).log(n),
+        "none": None,
+    }
     return _points(
         distances, weights, missing, lambda place: 1 / (place + 1) ** 2, factor[hits], ("none", "refuse")
     )
@@ -119,17 +123,18 @@ def borda(
     >>> borda([np.array([[0.3, 0.1, np.nan]], np.float32), np.array([[0.1, 0.2, 0.3]], np.float32)])
     array([[1., 1., 4.]], dtype=float32)
     """
-    used = parts.used(distances, weights, missing, ("rest", "refuse"))
+    used = parts.used(distances, weights, missing, ("rest", "refuse"), cuda=True)
+    xp = arrays.namespace(used[0][1])
 
     def join(rows: slice) -> np.ndarray:
         blocks, never = _blocks([part[rows] for _, part in used])
-        nobody = np.all([np.isnan(block) for block in blocks], axis=0)
+        nobody = ~parts.any_of([~xp.isnan(block) for block in blocks])
         candidates = (~nobody & ~never).sum(axis=1, keepdims=True)
-        total = np.zeros(never.shape)
+        total = parts.zeros(never)
         for (weight, _), block in zip(used, blocks, strict=True):
-            known = np.isfinite(block)
+            known = xp.isfinite(block)
             rest = (candidates + known.sum(axis=1, keepdims=True) - 1) / 2
-            total += weight * np.where(known, places(block), rest)
+            total += weight * xp.where(known, places(block), arrays.as_type(rest, np.float64))
         return parts.settled(total, never, nobody & ~never)
 
     return parts.by_rows([part for _, part in used], join, what="places")
@@ -144,23 +149,24 @@ def _points(
     choices: tuple[str, ...] = MISSING,
 ) -> np.ndarray:
     """``-factor(hits) * sum_m w_m points(place_m)``, places counted from 0."""
-    used = parts.used(distances, weights, missing, choices)
+    used = parts.used(distances, weights, missing, choices, cuda=True)
     whole = sum(weight for weight, _ in used)
+    xp = arrays.namespace(used[0][1])
 
     def join(rows: slice) -> np.ndarray:
         blocks, never = _blocks([part[rows] for _, part in used])
-        total, hits, known_weight = (np.zeros(never.shape) for _ in range(3))
+        total, hits, known_weight = (parts.zeros(never) for _ in range(3))
         for (weight, _), block in zip(used, blocks, strict=True):
-            known = np.isfinite(block)
+            known = xp.isfinite(block)
             last = known.sum(axis=1, keepdims=True)  # the place behind the last
-            given = points(np.where(known, places(block), last).astype(np.float64))
-            total += weight * np.where(known | (missing == "worst"), given, 0)
+            given = points(arrays.as_type(xp.where(known, places(block), last), np.float64))
+            total += weight * xp.where(known | (missing == "worst"), given, 0)
             hits += known
-            known_weight += np.where(known, weight, 0)
+            known_weight += parts.times(known, weight)
         if missing == "mean":
-            total *= whole / np.where(known_weight > 0, known_weight, whole)
+            total *= whole / xp.where(known_weight > 0, known_weight, whole)
         if factor is not None:
-            total *= factor(np.maximum(hits, 1))
+            total *= factor(xp.maximum(hits, 1))
         return parts.settled(-total, never, (hits == 0) & ~never)
 
     return parts.by_rows([part for _, part in used], join, what="places")
@@ -168,8 +174,9 @@ def _points(
 
 def _blocks(blocks: list[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:
     """The blocks with +inf in all of them where any has it, and where that is."""
-    never = np.any([np.isinf(block) for block in blocks], axis=0)
-    return [np.where(never, np.float32(np.inf), block) for block in blocks], never
+    xp = arrays.namespace(blocks[0])
+    never = parts.any_of([xp.isinf(block) for block in blocks])
+    return [xp.where(never, np.inf, block) for block in blocks], never
 
 
 def _not_negative(name: str, value: float) -> None:

@@ -55,6 +55,7 @@ def reliability_weights(
     Raises:  ValueError for a wrong setting, different widths, NaN or infinity.
     Cost:    per model all pairs of images and N k^3 comparisons, N = nq + ng; per two models N k^2.
     """
+    parts.on_host(query=query, gallery=gallery)
     _check(k, effectiveness, p, beta, select, metric)
     rows = [neighbours.lists(q, g, k, metric) for q, g in zip(query, gallery, strict=True)]
     own = np.array([_effectiveness(lists, effectiveness) for lists in rows])
@@ -104,6 +105,7 @@ def unsupervised_reliability(
     Raises:  ValueError for a wrong setting, different widths, NaN or infinity.
     Cost:    that of the weights and one model's distances at a time; two matrices of the answer's size.
     """
+    parts.on_host(query=query, gallery=gallery)
     checks.one_of("join", join, ("sum", "ranks"))
     checks.one_of("scaling", scaling, SCALINGS)
     checks.finite("rank_k", rank_k)

@@ -8,12 +8,14 @@ divides distances by the farthest, and refuses distances below 0.
 """
 
 from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 
 from ensemble.fusion import parts
 from ensemble.fusion.places import places
-from postproc import checks, runtime
+from postproc import arrays, checks
 
 SCALINGS = (
     "none",
@@ -45,6 +47,7 @@ def scaled(distances: np.ndarray, scaling: str = "min-max") -> np.ndarray:
     A row (or matrix) without differences becomes 0.
 
     Takes:   distances (nq, n) float32; NaN (unknown) and +inf (never) stay, and count in no minimum, mean or rank.
+             A CUDA tensor is scaled on its device.
     Returns: (nq, n) float32. :func:`~ensemble.fusion.weighted_sum` of scaled matrices has the same bits as with
              its own setting, so whoever tries many weights scales once (but for ranks with missing = "worst", the
              place behind the last, which only unscaled distances tell).
@@ -55,7 +58,7 @@ def scaled(distances: np.ndarray, scaling: str = "min-max") -> np.ndarray:
     >>> scaled(np.array([[2.0, 3.0, np.nan, 6.0]], np.float32), "min-max")
     array([[0.  , 0.25,  nan, 1.  ]], dtype=float32)
     """
-    (matrix,) = parts.checked([distances])
+    (matrix,) = parts.checked([distances], cuda=True)
     change = scaler(matrix, scaling)
     return (
         matrix if scaling == "none" else parts.by_rows([matrix], lambda rows: change(matrix[rows]), what="scaling")
@@ -81,14 +84,15 @@ def worst(block: np.ndarray, scaling: str, sign: float = 1.0) -> np.ndarray:
 
     In "rank" that is the place behind the last. ``sign`` below 0: of a model that is subtracted, the nearest.
     """
-    known = np.isfinite(block)
+    xp = arrays.namespace(block)
+    known = xp.isfinite(block)
     if sign < 0:
-        found = np.where(known, block, np.inf).min(axis=1, initial=np.inf, keepdims=True)
+        found = parts.least(xp.where(known, block, np.inf))
     elif scaling == "rank":
-        found = np.ones((len(block), 1))
+        found = arrays.full((len(block), 1), 1, np.float64, block)
     else:
-        found = np.where(known, block, -np.inf).max(axis=1, initial=-np.inf, keepdims=True)
-    return np.where(known.any(axis=1, keepdims=True), found, 0)
+        found = parts.greatest(xp.where(known, block, -np.inf))
+    return xp.where(xp.any(known, axis=1, keepdims=True), found, 0)
 
 
 def _min_max(block: np.ndarray) -> np.ndarray:
@@ -97,12 +101,13 @@ def _min_max(block: np.ndarray) -> np.ndarray:
 
 
 def _z_score(block: np.ndarray) -> np.ndarray:
-    known = np.isfinite(block)
-    count = np.maximum(known.sum(axis=1, keepdims=True), 1)
-    values = np.where(known, block, 0).astype(np.float64)
+    xp = arrays.namespace(block)
+    known = xp.isfinite(block)
+    count = xp.maximum(known.sum(axis=1, keepdims=True), 1)
+    values = arrays.as_type(xp.where(known, block, 0), np.float64)
     mean = values.sum(axis=1, keepdims=True) / count
-    away = np.where(known, values - mean, 0)
-    return _divided(block - mean, np.sqrt((away * away).sum(axis=1, keepdims=True) / count))
+    away = xp.where(known, values - mean, 0)
+    return _divided(block - mean, xp.sqrt((away * away).sum(axis=1, keepdims=True) / count))
 
 
 def _row_max(block: np.ndarray) -> np.ndarray:
@@ -111,27 +116,27 @@ def _row_max(block: np.ndarray) -> np.ndarray:
         raise ValueError(
             f'scaling: wanted distances of 0 or more for "row-max", found {low.min():g}; choose "min-max"'
         )
-    return _divided(block.astype(np.float64), high)
+    return _divided(arrays.as_type(block, np.float64), high)
 
 
 def _sum(block: np.ndarray) -> np.ndarray:
     _, high = _ends(block)
-    total = np.where(np.isfinite(block), high - block, 0).sum(axis=1, keepdims=True)
+    xp = arrays.namespace(block)
+    total = xp.where(xp.isfinite(block), high - block, 0).sum(axis=1, keepdims=True)
     return _divided(block - high, total)
 
 
 def _rank(block: np.ndarray) -> np.ndarray:
-    return _divided(places(block), np.isfinite(block).sum(axis=1, keepdims=True))
+    return _divided(places(block), arrays.namespace(block).isfinite(block).sum(axis=1, keepdims=True))
 
 
 def _rank_normal(block: np.ndarray) -> np.ndarray:
-    from scipy.special import ndtri
-
-    count = np.isfinite(block).sum(axis=1, keepdims=True)
-    found = places(block)
-    known = np.isfinite(found)
-    deviates = ndtri(np.divide(found + 0.5, count, where=known, out=np.full(found.shape, 0.5)))
-    return np.where(known, deviates, block).astype(np.float32)
+    special: Any = import_module("torch.special" if arrays.on_cuda(block) else "scipy.special")
+    xp = arrays.namespace(block)
+    known = xp.isfinite(block)
+    count = xp.maximum(known.sum(axis=1, keepdims=True), 1)
+    deviates = special.ndtri(xp.where(known, (places(block) + 0.5) / count, 0.5))
+    return arrays.as_type(xp.where(known, deviates, block), np.float32)
 
 
 _BY_ROW = {
@@ -146,55 +151,58 @@ _BY_ROW = {
 
 def _ends(block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(rows, 1) float64 each: the smallest and largest finite value of every row; 0 where there is none."""
-    known = np.isfinite(block)
-    some = known.any(axis=1, keepdims=True)
-    low = np.where(known, block, np.inf).min(axis=1, initial=np.inf, keepdims=True)
-    high = np.where(known, block, -np.inf).max(axis=1, initial=-np.inf, keepdims=True)
-    return np.where(some, low, 0).astype(np.float64), np.where(some, high, 0).astype(np.float64)
+    xp = arrays.namespace(block)
+    known = xp.isfinite(block)
+    some = xp.any(known, axis=1, keepdims=True)
+    low, high = parts.least(xp.where(known, block, np.inf)), parts.greatest(xp.where(known, block, -np.inf))
+    return tuple(arrays.as_type(xp.where(some, end, 0), np.float64) for end in (low, high))
 
 
 def _divided(values: np.ndarray, by: np.ndarray | float) -> np.ndarray:
     """float32 quotient; 0 where there is nothing to divide by. NaN and +inf stay."""
-    by = np.broadcast_to(np.asarray(by, np.float64), (len(values), 1))
-    out = values / np.where(by > 0, by, 1)
-    return np.where((by > 0) | ~np.isfinite(values), out, 0).astype(np.float32)
+    xp = arrays.namespace(values)
+    if isinstance(by, float):
+        by = arrays.full((len(values), 1), by, np.float64, values)
+    by = arrays.as_type(by, np.float64)
+    out = values / xp.where(by > 0, by, 1)
+    return arrays.as_type(xp.where((by > 0) | ~xp.isfinite(values), out, 0), np.float32)
 
 
 def _extremes(matrix: np.ndarray) -> tuple[float, float]:
     low, high = np.full(len(matrix), np.inf), np.full(len(matrix), -np.inf)
+    xp = arrays.namespace(matrix)
 
     def look(start: int, stop: int) -> None:
         block = matrix[start:stop]
-        known = np.isfinite(block)
-        low[start:stop] = np.where(known, block, np.inf).min(axis=1, initial=np.inf)
-        high[start:stop] = np.where(known, block, -np.inf).max(axis=1, initial=-np.inf)
+        known = xp.isfinite(block)
+        low[start:stop] = arrays.host(parts.least(xp.where(known, block, np.inf)))[:, 0]
+        high[start:stop] = arrays.host(parts.greatest(xp.where(known, block, -np.inf)))[:, 0]
 
-    runtime.over_rows(look, len(matrix), what="scaling", block=parts.rows_at_a_time([matrix]))
+    if matrix.shape[1]:
+        parts.over_rows(look, matrix, what="scaling")
     lowest, highest = low.min(initial=np.inf), high.max(initial=-np.inf)
     return (float(lowest), float(highest)) if lowest <= highest else (0.0, 0.0)
 
 
 def _moments(matrix: np.ndarray) -> tuple[float, float]:
     """Mean and standard deviation, from sums of whole rows so that no block size shows."""
+    xp = arrays.namespace(matrix)
     counts, sums = np.zeros(len(matrix)), np.zeros(len(matrix))
 
-    def over(use: Callable[[int, int, np.ndarray], None]) -> None:
-        def look(start: int, stop: int) -> None:
-            use(start, stop, np.isfinite(matrix[start:stop]))
+    def add(start: int, stop: int) -> None:
+        block = matrix[start:stop]
+        known = xp.isfinite(block)
+        counts[start:stop] = arrays.host(known.sum(axis=1))
+        sums[start:stop] = arrays.host(arrays.as_type(xp.where(known, block, 0), np.float64).sum(axis=1))
 
-        runtime.over_rows(look, len(matrix), what="scaling", block=parts.rows_at_a_time([matrix]))
-
-    def add(start: int, stop: int, known: np.ndarray) -> None:
-        counts[start:stop] = known.sum(axis=1)
-        sums[start:stop] = np.where(known, matrix[start:stop], 0).astype(np.float64).sum(axis=1)
-
-    over(add)
+    parts.over_rows(add, matrix, what="scaling")
     count = max(counts.sum(), 1)
-    mean = sums.sum() / count
+    mean = float(sums.sum() / count)
 
-    def square(start: int, stop: int, known: np.ndarray) -> None:
-        away = np.where(known, matrix[start:stop].astype(np.float64) - mean, 0)
-        sums[start:stop] = (away * away).sum(axis=1)
+    def square(start: int, stop: int) -> None:
+        block = arrays.as_type(matrix[start:stop], np.float64)
+        away = xp.where(xp.isfinite(block), block - mean, 0)
+        sums[start:stop] = arrays.host((away * away).sum(axis=1))
 
-    over(square)
+    parts.over_rows(square, matrix, what="scaling")
     return float(mean), float(np.sqrt(sums.sum() / count))

@@ -13,7 +13,7 @@ import numpy as np
 
 from ensemble.fusion import parts
 from ensemble.fusion.scaling import scaler, worst
-from postproc import checks
+from postproc import arrays, checks
 
 MISSING = ("refuse", "mean", "worst", "none")
 ZERO_IS_NOT_NEAR = ("z-score", "z-score-whole", "rank-normal", "sum")
@@ -45,7 +45,7 @@ def weighted_sum(
     >>> weighted_sum([np.array([[1.0]], np.float32), np.array([[2.0]], np.float32)], weights=[1, 0.5])
     array([[2.]], dtype=float32)
     """
-    used = parts.used(distances, weights, missing, MISSING, smallest=-np.inf)
+    used = parts.used(distances, weights, missing, MISSING, smallest=-np.inf, cuda=True)
     if missing == "mean" and any(weight < 0 for weight, _ in used):
         raise ValueError(f'missing: wanted "worst" or "refuse" with weights below 0, got "mean" and {weights!r}')
     checks.flag("average", average)
@@ -62,11 +62,14 @@ def weighted_sum(
     def join(rows: slice) -> np.ndarray:
         total: np.ndarray | None = None
         for weight, part, change in changes:
-            term = np.multiply(change(part[rows]), weight, dtype=np.float64)
+            term = parts.times(change(part[rows]), weight)
+            if total is None:
+                total = term
+                continue
             with np.errstate(invalid="ignore"):  # inf - inf: settled below
-                total = term if total is None else np.add(total, term, out=total)
+                total += term
         assert total is not None
-        if np.isfinite(total).all():
+        if arrays.namespace(total).isfinite(total).all():
             return total
         blocks = [change(part[rows]) for _, part, change in changes]
         return _with_gaps([weight for weight, _ in used], blocks, scaling, missing)
@@ -76,16 +79,15 @@ def weighted_sum(
 
 def _with_gaps(weights: list[float], blocks: list[np.ndarray], scaling: str, missing: str) -> np.ndarray:
     """The same sum where some pairs are NaN or +inf."""
-    never, nobody = np.zeros(blocks[0].shape, bool), np.ones(blocks[0].shape, bool)
-    total, known_weight = np.zeros(blocks[0].shape), np.zeros(blocks[0].shape)
+    xp = arrays.namespace(blocks[0])
+    never, some = (parts.any_of([test(block) for block in blocks]) for test in (xp.isinf, xp.isfinite))
+    total, known_weight = parts.zeros(never), parts.zeros(never)
     for number, (weight, block) in enumerate(zip(weights, blocks, strict=True)):
-        known = np.isfinite(block)
-        never |= np.isinf(block)
-        nobody &= ~known
+        known = xp.isfinite(block)
         fill = worst(block, scaling, weight) if missing == "worst" else 0.0
-        term = np.multiply(np.where(known, block, fill), weight, dtype=np.float64)
+        term = parts.times(xp.where(known, block, fill), weight)
         total = term if number == 0 else total + term
-        known_weight += np.where(known, weight, 0)
+        known_weight += parts.times(known, weight)
     if missing == "mean":
-        total *= sum(weights) / np.where(known_weight > 0, known_weight, 1)
-    return parts.settled(total, never, nobody & ~never)
+        total *= sum(weights) / xp.where(known_weight > 0, known_weight, 1)
+    return parts.settled(total, never, ~some & ~never)

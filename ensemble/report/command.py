@@ -91,7 +91,8 @@ def write_run(
     from ensemble.report.pictures import Album
 
     record = json.loads((out / "run.json").read_text("utf-8"))
-    rows, note = leaving.measured(checked, protocol, result, bounded=options.memory is not None)
+    bounded = options.memory is not None
+    rows, note = leaving.measured(checked, protocol, result, bounded=bounded, device=inputs.device(options))
     if not rows:
         rows = leaving.found(out, record)
     seen = replace(keeper.kept(result, record), leave_out=rows, note="" if rows else note)

@@ -8,10 +8,12 @@ import numpy as np
 
 import postproc
 from ensemble import agreement, steps
+from ensemble.devices import on_host
 from ensemble.flow import Node
 from ensemble.report.kept import JUNK, UNKNOWN, Kept, Step
 from ensemble.report.measuring import Block, Judge, Measured, measure
 from ensemble.scores import Scores, labels
+from postproc import arrays
 
 if TYPE_CHECKING:
     from ensemble.pipeline import Result, Run
@@ -129,7 +131,7 @@ class Keeper:
         rows, columns = (None, None) if places is None else (places["query"], places["gallery"])
         settings: dict[str, Any] = {"places": self.places, "judge": self.judge, "pairs": node is run.root}
         if "nearest" in state:
-            nearest: postproc.Nearest = state["nearest"]
+            nearest = on_host(state["nearest"])
             if places is not None:
                 whole = np.full((nq, nearest.rows.shape[1]), -1, np.int32)
                 values = np.full(whole.shape, np.inf, np.float32)
@@ -160,9 +162,9 @@ class Keeper:
             return lambda start, stop: alone[start:stop]
         if "distances" in state:
             matrix: np.ndarray = state["distances"]
-            return lambda start, stop: matrix[start:stop]
+            return lambda start, stop: arrays.host(matrix[start:stop])
         query, gallery = state["query"], state["gallery"]
-        return lambda start, stop: postproc.distances(query[start:stop], gallery)
+        return lambda start, stop: arrays.host(postproc.distances(query[start:stop], gallery))
 
     def _table(self, side: str, names: list[str], rows: np.ndarray) -> dict[str, Any]:
         columns: dict[str, Any] = {"name": [names[row] for row in rows.tolist()]}

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ensemble.devices import CPU, Device
 from ensemble.pipeline import Result
 from ensemble.plan import Plan
 from ensemble.protocols import Protocol
@@ -17,10 +18,13 @@ SAME = " = "  # between two names of a variant
 Rows = tuple[Mapping[str, Any], ...]
 
 
-def measured(checked: Plan, protocol: Protocol, result: Result, *, bounded: bool) -> tuple[Rows, str]:
+def measured(
+    checked: Plan, protocol: Protocol, result: Result, *, bounded: bool, device: Device = CPU
+) -> tuple[Rows, str]:
     """A row for each model left out, and why there is none where that would take long.
 
-    bounded: the run had a limit of memory, which keeping all models for further runs would not keep.
+    bounded: the run had a limit of memory, which keeping all models for further runs would not keep. device: where
+    it ran.
     """
     models = list(dict.fromkeys(model for chosen in checked.models for model in chosen))
     if result.scores is None or len(models) < 2:
@@ -43,6 +47,7 @@ def measured(checked: Plan, protocol: Protocol, result: Result, *, bounded: bool
         {features.model: features for features in read},
         protocol=protocol,
         memo=Memo(),
+        device=device,
         settings={"resamples": RESAMPLES},
     )
     table = [dict(zip(ablate.COLUMNS, values, strict=True)) for values in ablate.table(rows)]

@@ -204,6 +204,7 @@ def _run(kept: Kept) -> Data:
         "seconds": record.get("seconds"),
         "peak": max(peaks) / 2**20 if peaks else None,
         "threads": record.get("threads"),
+        "device": _device(record),
         "cameras": _count(kept, "cam"),
         "scores": tables.scores(kept),
         "method": tables.method(kept),
@@ -217,6 +218,16 @@ def _run(kept: Kept) -> Data:
         "inputs": {Path(path).name: digest for path, digest in (record.get("inputs") or {}).items()},
         "versions": record.get("versions") or {},
     }
+
+
+def _device(record: Mapping[str, Any]) -> str:
+    """The device of a run that was not on the CPU alone, and what was there nevertheless."""
+    device = str(record.get("device", "cpu"))
+    if device == "cpu":
+        return ""
+    lines = [line for line in record.get("steps") or [] if line.get("device") == "cpu"]
+    names = list(dict.fromkeys(str(line["step"]) for line in lines if line["step"] != "read"))
+    return f"{device}; on the CPU: {', '.join(names)}" if names else device
 
 
 def _count(kept: Kept, column: str) -> int | None:

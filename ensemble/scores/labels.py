@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ensemble.errors import examples
 from ensemble.protocols import REMOVES_OWN, REMOVES_UNKNOWN, Protocol
-from postproc import checks, kernels, runtime
+from postproc import arrays, checks, kernels
 from postproc.tracks import Tracks
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def by_tracks(
     if known.query_track is not None and protocol.rows == "tracks":
         tracks = Tracks.by(known.query_track)
         first = _first("query", tracks, known.query_pid, known.query_cam)
-        distances = np.ascontiguousarray(_least(np.ascontiguousarray(distances.T), tracks).T)
+        distances = arrays.contiguous(_least(arrays.contiguous(distances.T), tracks).T)
         known = replace(
             known,
             query_pid=known.query_pid[first],
@@ -188,10 +188,10 @@ def _first(side: str, tracks: Tracks, pid: Whole, cam: Whole | None) -> NDArray[
 
 def _least(distances: NDArray[np.float32], tracks: Tracks) -> NDArray[np.float32]:
     kernel = kernels.of(distances)
-    out = np.empty((len(distances), tracks.count), np.float32)
+    out: NDArray[np.float32] = arrays.empty((len(distances), tracks.count), np.float32, distances)
 
     def fill(start: int, stop: int) -> None:
         kernel.reduce_tracks(distances, tracks.offsets, tracks.members, kernel.LEAST, 0, start, stop, out)
 
-    runtime.over_rows(fill, len(distances), what="distances to tracks")
+    kernel.over_rows(fill, len(distances), what="distances to tracks")
     return out

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from ensemble.protocols import AP_RULES, DIVISORS, PROTOCOLS, Protocol
 from ensemble.scores import draws, labels, values
 from ensemble.scores.labels import Given
 from ensemble.scores.values import Scores
-from postproc import checks, runtime
+from postproc import arrays, checks, kernels
 from postproc.types import Distances, Ranking
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def score(
     Takes:      distances (nq, ng) float32, any unit, +inf = never returned; pid and cam (nq,) and (ng,) whole
                 numbers. Without cameras nothing is removed for the camera, and the scores say so. Tracks, -1 none,
                 where the protocol's rows are tracks; without them every image is one. Numbers of images, -1 none,
-                where the protocol removes the query's own: the gallery image of the same number.
+                where the protocol removes the query's own: the gallery image of the same number. A CUDA tensor of
+                distances stays on its device, labels are NumPy arrays.
     cmc_length: 1 or more places; None for the whole gallery, or the cut, or the identities of a CMC of these.
     permutations: (trials, ng) for a protocol that draws galleries: inside each group that is drawn from, in the
                 order of rows, a permutation of 1 to its size, of which the first are taken, as SYSU-MM01's
@@ -53,7 +55,7 @@ def score(
     >>> score(np.array([[0.1, 0.2, 0.4, 0.3]], np.float32), [7], [7, 8, 8, 7]).mAP     # (1/1 + 2/3) / 2
     0.8333333333333333
     """
-    array = checks.distances("distances", distances)
+    array = checks.distances("distances", distances, cuda=True)
     known = labels.given(
         array.shape,
         query_pid,
@@ -138,20 +140,20 @@ def cmc_all_shots(
     them, averaged over the queries with a match. The rest as :func:`score`; ``length`` floats a query. Where one
     image an identity is drawn, as for CUHK03, the CMC is that of the protocol ``cuhk03``.
     """
-    from postproc.kernels.cpu import counting
-
     checks.whole("length", length, 1)
     protocol = Protocol(junk=junk)
-    array = checks.distances("distances", distances)
+    array = checks.distances("distances", distances, cuda=True)
     known = labels.given(array.shape, query_pid, gallery_pid, query_cam, gallery_cam)
     ready = labels.ready(protocol, known)
     positives, shares = np.zeros(len(array), np.int64), np.zeros((len(array), length))
     rules = _rules(protocol, array.shape[1])
 
+    counting = _counting(array)
+
     def block(start: int, stop: int) -> None:
         counting.all_shots_rows(start, stop, array, ready, rules, positives, shares)
 
-    runtime.over_rows(block, len(array), what="scores")
+    kernels.of(array).over_rows(block, len(array), what="scores")
     _refuse_no_match(positives, ready, protocol)
     summed: NDArray[np.float64] = np.cumsum(shares.sum(axis=0))
     return summed / np.count_nonzero(positives)
@@ -165,24 +167,27 @@ def _score(
     permutations: ArrayLike | None,
 ) -> Scores:
     """Tracks, then trials, then the counting."""
-    from postproc.kernels.cpu import counting
-
     queries = None
     given = known
     if protocol.rows != "images":
         array, known, queries = labels.by_tracks(array, known, protocol)
-    draw = protocol.draw
+    draw, score_rows = protocol.draw, _counting(array).score_rows
     if draw is None:
-        scores = _scored(counting.score_rows, array, known, protocol, cmc_length)
+        scores = _scored(score_rows, array, known, protocol, cmc_length)
     elif draw.each == "query":
-        whole = _scored(counting.score_rows, array, known, protocol, cmc_length)
+        whole = _scored(score_rows, array, known, protocol, cmc_length)
         scores = values.mean(protocol, [_single_shot(whole, array, known, trial) for trial in range(draw.trials)])
     else:
         masks = draws.galleries(draw, known, permutations)
-        trials = [_scored(counting.score_rows, array, known, protocol, cmc_length, kept) for kept in masks]
+        trials = [_scored(score_rows, array, known, protocol, cmc_length, kept) for kept in masks]
         scores = values.mean(protocol, trials)
     scores = replace(scores, **given.known(protocol))
     return scores if queries is None else _for_images(scores, queries)
+
+
+def _counting(array: Any) -> Any:
+    """The module that counts on the device of the array."""
+    return import_module(f"{kernels.of(array).__name__}.counting")
 
 
 def _scored(
@@ -206,7 +211,7 @@ def _scored(
     def block(start: int, stop: int) -> None:
         kernel(start, stop, data, ready, rules, answer)
 
-    runtime.over_rows(block, nq, what="scores")
+    kernels.of(data).over_rows(block, nq, what="scores")
     _refuse_faults(answer.fault, ng, protocol)
     _refuse_no_match(answer.positives, ready, protocol)
 
@@ -258,11 +263,12 @@ def _single_shot(whole: Scores, array: NDArray[np.float32], known: Given, trial:
     first_hit = np.empty(len(array), np.int64)
 
     def block(start: int, stop: int) -> None:
+        rows = arrays.host(array[start:stop])
         for i in range(start, stop):
             keys = draws.keys_of_query(draw, trial, i, array.shape[1])
-            first_hit[i] = counting.single_shot(i, array, ready, keys)
+            first_hit[i] = counting.single_shot(i, rows[i - start], ready, keys)
 
-    runtime.over_rows(block, len(array), what="scores")
+    kernels.of(array).over_rows(block, len(array), what="scores")
     count = len(array) if protocol.denominator == "all" else len(array) - len(whole.without_match)
     return replace(whole, **_by_first_hit(first_hit, count, len(whole.cmc)))
 
@@ -306,7 +312,7 @@ def _refuse_no_match(positives: NDArray[np.int64], ready: "Labels", protocol: Pr
 
 def _listed(rows: Ranking, ng: int) -> NDArray[np.int32]:
     """``rows`` as C-ordered int32, every one of them a gallery row or -1."""
-    array = np.asarray(rows)
+    array = np.asarray(arrays.host(rows))
     if array.ndim != 2 or array.shape[1] == 0:
         raise ValueError(f"rows: wanted (queries, places), got shape {array.shape}")
     if not np.issubdtype(array.dtype, np.integer):

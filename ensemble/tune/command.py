@@ -142,6 +142,7 @@ def prepare(options: argparse.Namespace, checked: plan.Plan) -> Task:
         wanted.score,
         threads=options.threads,
         kept=trials.KEPT if limit is None else min(trials.KEPT, limit // 2),
+        device=inputs.device(options),
     )
     return Task(searched, split, bench, "query and gallery" if labelled else "train", about)
 

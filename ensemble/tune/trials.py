@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ensemble.devices import CPU, Device
 from ensemble.errors import InputError
 from ensemble.features import FeatureSet
 from ensemble.io import Folder
@@ -54,6 +55,7 @@ class Bench:
     """The folds' features, and how a recipe fares on each of them.
 
     ``folder`` says what columns there are; ``kept`` bytes are for what is remembered between recipes, 0: nothing.
+    Everything runs on ``device``.
     """
 
     folder: Folder
@@ -62,6 +64,7 @@ class Bench:
     score: str
     threads: int | None = None
     kept: int = KEPT
+    device: Device = CPU
     memos: list[Memo | None] = field(init=False)
     store: Store | None = field(init=False)
 
@@ -76,7 +79,15 @@ class Bench:
         found = []
         with using(threads=self.threads, progress=False):
             for sets, memo in zip(self.parts, self.memos, strict=True):
-                run = Run(plan, lambda line: None, protocol=self.protocol, sets=sets, memo=memo, every_step=False)
+                run = Run(
+                    plan,
+                    lambda line: None,
+                    protocol=self.protocol,
+                    sets=sets,
+                    memo=memo,
+                    every_step=False,
+                    device=self.device,
+                )
                 if self.store is None:
                     result = run()
                 else:
