@@ -35,12 +35,25 @@ class Device:
         return not self.is_cuda or function in (*postproc.ON_CUDA, *fusion.ON_CUDA)
 
     def up(self, value: Any) -> Any:
-        """A matrix on this device; what is none, as it is."""
+        """A matrix on this device; what is none, as it is.
+
+        One that would take more than half of the room stays on the host: techniques that walk over tiles fetch its
+        blocks, and others run there, or say that they have no room.
+        """
         if not self.is_cuda or not isinstance(value, np.ndarray) or value.ndim != 2:
+            return value
+        if value.nbytes > self.free() // 2:
             return value
         import torch
 
         return torch.as_tensor(np.require(value, requirements=["C", "W"]), device=self.name)
+
+    def free(self) -> int:
+        """Bytes of the device that nothing has taken, what torch keeps for itself included."""
+        import torch
+
+        free, _ = torch.cuda.mem_get_info(self.name)
+        return free + torch.cuda.memory_reserved(self.name) - torch.cuda.memory_allocated(self.name)
 
     def wait(self) -> None:
         """Until everything that was started is done, so that a clock tells the truth."""

@@ -318,7 +318,7 @@ class Run:
         found: State = {}
         for side in SIDES if parts else ():
             if all(side in part for part in parts):
-                values = [part[side] for part in parts]
+                values = [arrays.like(part[side], parts[0][side]) for part in parts]
                 whole = arrays.namespace(values[0]).concat(values, axis=1)
                 rows = state.get("rows", {}).get(side)
                 found[f"{side}_aux"] = whole if rows is None else whole[rows]

@@ -74,7 +74,7 @@ def apply(step: Step, state: Mapping[str, Any], settings: Mapping[str, Any]) -> 
         "train" in taken and step.gives == ("query", "gallery") and not {"query_cam", "query_track"} & set(taken)
     )
     if learns:  # the training set goes the way of the queries, so that a later step may learn from it too
-        taken["query"] = arrays.namespace(state["query"]).concat([state["query"], state["train"]])
+        taken["query"] = arrays.joined(state["query"], state["train"])
     result = step.function(**taken, **settings)
     if isinstance(result, postproc.Nearest):
         return {"nearest": result}

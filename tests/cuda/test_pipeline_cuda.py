@@ -19,6 +19,7 @@ from ensemble.devices import CPU, Device, problem
 from ensemble.memo import Memo
 from ensemble.pipeline import Result, Run
 from ensemble.tune import command as tune
+from postproc import arrays
 from tests.cuda.conftest import SIMULATED, OnDevice
 from tests.folders import listed
 from tests.folders import names as numbered
@@ -37,6 +38,9 @@ def device(on_device: OnDevice) -> Iterator[OnDevice]:
         "is_available": lambda: True,
         "device_count": lambda: 1,
         "synchronize": lambda device: None,
+        "mem_get_info": lambda device: (2**33, 2**33),
+        "memory_reserved": lambda device: 2**20,
+        "memory_allocated": lambda device: 2**20,
         "get_device_name": lambda device: "simulator",
     }
     with mock.patch.multiple(torch.cuda, **given), mock.patch.object(cuda, "is_available", return_value=True):
@@ -167,6 +171,23 @@ def test_what_has_no_cuda_version_runs_on_the_host(
     assert run.device_text(ON_CUDA, walk.plan.recipe).endswith(
         "on the CPU, for want of a CUDA version: l2_normalize"
     )
+
+
+def test_a_gallery_larger_than_the_room_stays_on_the_host(
+    folder: Path, chain: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = {}
+
+    def watch(run: Run, node: Any, state: dict[str, Any]) -> None:
+        seen.update(
+            {name: arrays.on_cuda(state[name]) for name in ("query", "gallery", "distances") if name in state}
+        )
+
+    monkeypatch.setattr(Device, "free", lambda self: 1100)  # twice 8 x 16 and a little, but not 40 x 8 numbers
+    (_, wanted), (_, found) = (ran(folder, chain, device, watch=watch) for device in (CPU, ON_CUDA))
+    assert seen == {"query": True, "gallery": False, "distances": True}
+    assert_array_equal(found.ranking, wanted.ranking)
+    assert_allclose(found.distances, wanted.distances, rtol=1e-5, atol=1e-6)
 
 
 def test_lists(tmp_path: Path) -> None:
