@@ -5,12 +5,16 @@ entry of an answer has one owner and its sums one order, so two runs agree bit f
 """
 
 try:
-    import torch  # noqa: F401
-    from numba import cuda  # noqa: F401
+    import array_api_compat  # noqa: F401
+    import torch
+
+    if torch.cuda.is_available():  # without a GPU, the simulator is numba's own
+        import numba_cuda  # noqa: F401
 except ImportError as error:
     raise ImportError(
-        f"CUDA tensors need torch and numba-cuda, and {error.name or error} is missing: "
-        "pip install 'reid-ensemble[cuda]'"
+        f"CUDA tensors need torch, numba-cuda and array-api-compat, and {error.name or error} is missing: "
+        "pip install 'reid-ensemble[cuda]'",
+        name=error.name,
     ) from error
 
 from postproc.kernels.cuda.cameras import reciprocal_pairs
