@@ -260,6 +260,7 @@ def strips(tiles: Tiles, use: Callable[[np.ndarray, np.ndarray], None], *, what:
         if kept is not None:
             kept[queries] = strip
         use(strip, queries)
+        del strip, visit  # before there is the next strip
     if store is not None and kept is not None:
         store.put(key, _walk_of(tiles), (kept,))
 
@@ -365,6 +366,8 @@ def _store(
     if layout.distinct:
         first = targets[row_offsets[0]]
         out[first : first + len(tile), column_offsets[0] : column_offsets[-1]] = tile
-    else:
-        there = [arrays.beside(part, tile) for part in (row_offsets, targets, column_offsets)]
-        kernels.of(tile).scatter(tile, *there, arrays.beside(column_members, tile), out)
+    else:  # only what the tile's own classes hold, because it may have to go to a device
+        sides = [(row_offsets, targets), (column_offsets, column_members)]
+        own = [(ends - ends[0], images[ends[0] : ends[-1]]) for ends, images in sides]
+        there = [arrays.beside(part, tile) for side in own for part in side]
+        kernels.of(tile).scatter(tile, *there, out)

@@ -151,6 +151,7 @@ class _Rows:
             return tile
         found = arrays.empty((len(first), len(second)), np.float32, tile)
         kernel.multiply(x[first], y[second], found)
+        a, b = (arrays.beside(each, found) for each in (a, b))
         for start in range(0, tall, SMALLEST):
             part = slice(start, start + SMALLEST)
             tile[part] = found[a[part]][:, b]

@@ -164,7 +164,7 @@ class Joint:
     alpha: float
     gamma: float
 
-    def images(self, rows: np.ndarray) -> Images:
+    def images(self, rows: slice | np.ndarray) -> Images:
         """The rows of the three, as the kernels take them, where the factors are."""
         norms, cams, times = _part((self.norms, self.cams, self.times), rows)
         return (
@@ -207,9 +207,10 @@ class JointTiles:
     def between(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         values = self.plain.between(left, right)
         joint, kernel = self.joint, kernels.of(values)
+        images = joint.images(slice(None))  # there, once for all ranges
         kernel.over_rows(
             lambda start, stop: kernel.join_pairs(
-                values, left, right, joint.norms, joint.cams, joint.times,
+                values, left, right, *images,
                 joint.factors, joint.bin_frames, joint.alpha, joint.gamma, start, stop,
             ),
             len(values),

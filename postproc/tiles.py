@@ -176,8 +176,9 @@ class PairwiseTiles:
         for cams, tracks, weight in self.cams:
             self.kernel.add_same_camera(tile, cams[rows], cams[columns], tracks[rows], tracks[columns], weight)
         for vectors, tracks, weight in self.products:
-            for start in range(0, len(tile), SMALLEST):  # some rows, because a second tile would be as large
-                part = slice(start, start + SMALLEST)
+            tall = EDGE_ON_CUDA // 8 if arrays.on_cuda(tile) else SMALLEST
+            for start in range(0, len(tile), tall):  # some rows, because a second tile would be as large
+                part = slice(start, start + tall)
                 some = vectors[rows][part]
                 found = arrays.empty((len(some), tile.shape[1]), np.float32, self.like)
                 self.kernel.multiply(some, vectors[columns], found)

@@ -132,6 +132,11 @@ def test_no_tf32_and_the_choice_of_the_process_comes_back(on_device, monkeypatch
         postproc.distances(*map(on_device.up, FEATURES))
         assert set(seen) == {False}
         assert choices.allow_tf32 is True
+        if hasattr(choices, "fp32_precision"):  # the newer name; who uses it may not ask by the older one
+            choices.allow_tf32, choices.fp32_precision = False, "tf32"
+            postproc.distances(*map(on_device.up, FEATURES))
+            assert set(seen) == {False}
+            assert choices.fp32_precision == "tf32"
     finally:
         choices.allow_tf32 = before
 

@@ -11,6 +11,8 @@ from numba import cuda, float32
 
 from postproc.kernels.cuda import launch
 
+SHARED = 1 << 29  # what queries and gallery images share is summed for so many pairs at a time, of 4 bytes
+
 
 @cuda.jit(cache=True)
 def _mutual(count, lists, length, start, out):
@@ -164,8 +166,11 @@ def finish_strip(
     The strip's row r belongs to query ``queries[r]``. The Jaccard distance is ``1 - m / (2 - m)`` with
     ``m = sum_t min(V[q, t], V[g, t])``, because every row of V sums to one; a block adds up what a query shares.
     """
-    shared = strip.new_zeros((stop - start, strip.shape[1]))
-    launch.blocks(
-        _finish_strip, stop - start, strip, shared, queries, offsets, members, weights,
-        inverted_offsets, inverted_rows, inverted_weights, largest, half_power, lambda_value, start,
-    )  # fmt: skip
+    tall = max(1, min(stop - start, SHARED // max(strip.shape[1], 1)))
+    shared = strip.new_empty((tall, strip.shape[1]))
+    for first in range(start, stop, tall):
+        shared.zero_()
+        launch.blocks(
+            _finish_strip, min(tall, stop - first), strip, shared, queries, offsets, members, weights,
+            inverted_offsets, inverted_rows, inverted_weights, largest, half_power, lambda_value, first,
+        )  # fmt: skip

@@ -4,20 +4,24 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import torch
 from numba import cuda, float32
 
-from postproc.arrays import beside
+from postproc.arrays import beside, empty, host, on_cuda
 from postproc.kernels.cuda import launch
 from postproc.kernels.cuda.launch import THREADS
 
-ROWS = 1 << 15  # rows whose entries are widened to eight bytes at a time
+ENTRIES = 1 << 24  # that are widened to eight bytes at a time; a row may be as long as a gallery
 ODD = -0x61C8864680B583EB  # what two columns of labels are told apart by
 
 
 @cache
 def _multipliers(width: int) -> np.ndarray:
     return np.random.default_rng(0).integers(-(2**63), 2**63 - 1, width, np.int64) | 1
+
+
+def _step(width: int) -> int:
+    """How many rows of this width are looked at together."""
+    return max(1, ENTRIES // max(1, width))
 
 
 def hash_rows(bits: Any, keys: Any, start: int, stop: int) -> None:
@@ -27,8 +31,9 @@ def hash_rows(bits: Any, keys: Any, start: int, stop: int) -> None:
     numbers modulo 2^64, so two rows that differ share one with a chance of some 2^-60.
     """
     multipliers = beside(_multipliers(bits.shape[1]), keys)
-    for at in range(start, stop, ROWS):
-        part = slice(at, min(at + ROWS, stop))
+    step = _step(bits.shape[1])
+    for at in range(start, stop, step):
+        part = slice(at, min(at + step, stop))
         block = beside(bits[part].view(np.int32) if isinstance(bits, np.ndarray) else bits[part], keys)
         keys[part] = keys[part] * ODD + (block.long() * multipliers).sum(dim=1)
 
@@ -36,23 +41,26 @@ def hash_rows(bits: Any, keys: Any, start: int, stop: int) -> None:
 def differ(query_bits: Any, gallery_bits: Any, images: Any, others: Any, out: Any) -> None:
     """``out[i] |= `` whether images ``images[i]`` and ``others[i]`` (queries first) differ in any bit."""
     nq = len(query_bits)
+    there = on_cuda(query_bits) and on_cuda(gallery_bits)  # else they meet on the host
 
-    def rows(wanted: np.ndarray) -> np.ndarray:
-        found = np.empty((len(wanted), query_bits.shape[1]), np.int32)
-        for side, chosen in ((query_bits, wanted < nq), (gallery_bits, wanted >= nq)):
-            taken = side[wanted[chosen] - (0 if side is query_bits else nq)]
-            found[chosen] = taken.cpu().numpy() if isinstance(taken, torch.Tensor) else taken.view(np.int32)
+    def rows(wanted: np.ndarray) -> Any:
+        found = empty((len(wanted), query_bits.shape[1]), np.int32, query_bits if there else wanted)
+        for side, chosen, first in ((query_bits, wanted < nq, 0), (gallery_bits, wanted >= nq, nq)):
+            taken = side[wanted[chosen] - first]
+            found[beside(chosen, found)] = taken if there else host(taken).view(np.int32)
         return found
 
-    for at in range(0, len(images), ROWS):
-        part = slice(at, at + ROWS)
-        out[part] |= (rows(images[part]) != rows(others[part])).any(axis=1)
+    step = _step(query_bits.shape[1])
+    for at in range(0, len(images), step):
+        part = slice(at, at + step)
+        out[part] |= host((rows(images[part]) != rows(others[part])).any(1))
 
 
 def square_norms(rows: Any, signs: Any, start: int, stop: int, out: Any) -> None:
     """``out[i] = sum_j signs[j] rows[i, j]^2``, summed in float64."""
-    for at in range(start, stop, ROWS):
-        part = slice(at, min(at + ROWS, stop))
+    step = _step(rows.shape[1])
+    for at in range(start, stop, step):
+        part = slice(at, min(at + step, stop))
         block = rows[part].double()
         out[part] = (block * block * signs.double()).sum(dim=1)
 

@@ -15,12 +15,19 @@ ZERO, NOTHING = 0.0, float("nan")
 @contextmanager
 def in_float32() -> Iterator[None]:
     """Whole float32 products: no TF32, whatever the process has chosen; its choice comes back."""
-    found = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = False
+    matmul: Any = torch.backends.cuda.matmul
+    name: str = "allow_tf32"
+    whole: bool | str = False
+    try:
+        found = matmul.allow_tf32
+    except RuntimeError:  # torch has a second name for it, and refuses this one to who chose by the other
+        name, whole = "fp32_precision", "ieee"
+        found = matmul.fp32_precision
+    setattr(matmul, name, whole)
     try:
         yield
     finally:
-        torch.backends.cuda.matmul.allow_tf32 = found
+        setattr(matmul, name, found)
 
 
 def multiply(left: Any, right: Any, out: Any) -> None:
