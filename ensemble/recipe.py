@@ -96,7 +96,7 @@ class Branch:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A whole pipeline. ``branches`` has at least one entry."""
+    """A whole pipeline. ``branches`` has at least one entry; ``asked`` says that ``submission`` is no default."""
 
     name: str
     about: str = ""
@@ -109,6 +109,7 @@ class Recipe:
     auxiliary: Mapping[str, Group] = field(default_factory=dict)
     cameras: str = "cam"
     missing: str = "refuse"
+    asked: bool = False
 
     def uses(self) -> Iterator[Use]:
         """Every step, in the order in which it runs."""
@@ -137,7 +138,7 @@ class Recipe:
         return {
             "about": self.about,
             "top_k": self.top_k,
-            "submission": self.submission,
+            **({"submission": self.submission} if self.asked else {}),
             "protocol": self.protocol,
             **({"cameras": self.cameras} if self.cameras != "cam" else {}),
             **({"missing": self.missing} if self.missing != "refuse" else {}),
@@ -206,6 +207,7 @@ def parse(content: Mapping[str, Any], name: str) -> Recipe:
         auxiliary=read.groups(top, name),
         cameras=top.get("cameras", "cam"),
         missing=top.get("missing", "refuse"),
+        asked="submission" in top,
     )
     if not isinstance(recipe.top_k, int) or isinstance(recipe.top_k, bool) or recipe.top_k < 1:
         problems.append(f"{name}, top_k: wanted a whole number, 1 or more, found {recipe.top_k!r}")

@@ -64,6 +64,19 @@ def write_submission(out: Path, used: Recipe, result: Result, sets: Callable[[],
     return write_submission(out, replace(used, submission="csv"), result)
 
 
+def in_its_place(used: Recipe, submitted: Path) -> str | None:
+    """A sentence where the recipe or ``--set`` asks for another format than the one that was written.
+
+    A default that does not fit is nobody's wish: None, as where all is well.
+    """
+    if not used.asked or used.submission == "csv" or submitted.name != submissions.FORMATS["csv"].file:
+        return None
+    return (
+        f"submission: wanted {used.submission}, which these images do not fit, found {submitted} in its place; "
+        "mend what is said above, or --set submission=csv"
+    )
+
+
 def _sets(checked: Plan) -> list[FeatureSet]:
     """The features of the models that a recipe joins, as they are in the files."""
     return io.read(checked.folder, list(dict.fromkeys(model for models in checked.models for model in models)))

@@ -81,7 +81,10 @@ def walk(
 
 
 def execute(options: argparse.Namespace, checked: plan.Plan) -> int:
-    """Run and write; nothing is written before everything is computed."""
+    """Run and write; nothing is written before everything is computed.
+
+    Returns the exit status: 1 where the ranking could not be written in the format that was asked for.
+    """
     keeper = None
     if options.images and not options.report:
         raise InputError(["--images: wanted --report too, found none; pictures are shown in the report alone"])
@@ -100,7 +103,10 @@ def execute(options: argparse.Namespace, checked: plan.Plan) -> int:
             )
     for path in written:
         print(path)
-    return 0
+    missed = results.in_its_place(checked.recipe, written[0])
+    if missed:
+        print(missed)
+    return 1 if missed else 0
 
 
 def device_text(device: Device, used: recipe.Recipe) -> str:

@@ -21,7 +21,7 @@ from ensemble.io.join import merge
 from ensemble.io.lists import Labels, read_csv, read_tracks, repeated
 from ensemble.names import PARSERS, Parser
 from ensemble.names.labels import read_listing
-from ensemble.names.parser import Numbers, parse
+from ensemble.names.parser import Numbers, deeper, parse, tail
 from ensemble.names.source import read_source, sides_of_labels
 
 
@@ -210,12 +210,26 @@ def _parsed(
         known = [None if b is None else {**(a or {}), **b} for a, b in zip(before, one, strict=True)]
     parsed = parse(images.paths, parser, known)
     if parsed.failed:
-        shown = [f"{images.names[row]}: {why}" for row, why in parsed.failed.items()]
-        problems.append(
+        problems.append(_misfits(side, images, parser, parsed.failed))
+    return Labels(f"names of {side}", images.names, parsed.columns)
+
+
+def _misfits(side: str, images: Images, parser: Parser, failed: dict[int, str]) -> str:
+    """The names that do not fit, as the parser sees them, and what would help."""
+    if parser.whole:
+        shown = [f"{images.names[row]}: {why}" for row, why in failed.items()]
+        return (
             f"{side}: wanted names of {parser.title}, found {len(shown)} others ({examples(shown)}); "
             "python -m ensemble.names PATH --guess says which parsers fit"
         )
-    return Labels(f"names of {side}", images.names, parsed.columns)
+    folders = deeper([images.paths[row] for row in failed], parser)
+    known = f": not like {parser.pattern.pattern}"  # that is said once
+    seen = [f"{tail(images.paths[row], parser.folders)}: {why}".removesuffix(known) for row, why in failed.items()]
+    if folders is None:
+        hint = "mend --pattern, which is matched from the beginning; --folders N lets it see folders too"
+    else:
+        hint = f"add --folders {folders}: so many folders before the base name the pattern has to see"
+    return f"{side}: wanted {parser.title}, found {len(seen)} others ({examples(seen)}); {hint}"
 
 
 def write_tables(out: Path, names: dict[str, list[str]], columns: dict[str, dict[str, np.ndarray]]) -> None:

@@ -161,6 +161,17 @@ def test_folders_of_aicity(tmp_path):
     assert found["gallery"].files[4].is_file()
 
 
+def test_hidden_files_are_no_images(tmp_path):
+    for name in ("query/a.png", "gallery/b/c.png"):
+        save(tmp_path / name, PIXELS)
+    for name in ("query/._a.png", "query/.DS_Store", "gallery/b/._c.png", "gallery/.cache/c.png", "._net.npz"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"\0\5\x16\7")
+    sides, remarks = listing.find([tmp_path], {})
+    assert {side: found.names for side, found in sides.items()} == {"query": ["a.png"], "gallery": ["b/c.png"]}
+    assert remarks == []
+
+
 def test_folders_inside_keep_their_names(tmp_path):
     for name in ("query/0001/a b.PNG", "query/0002/é.png", "bounding_box_test/0001/a b.PNG"):
         save(tmp_path / name, PIXELS)

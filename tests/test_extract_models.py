@@ -128,7 +128,9 @@ def test_descriptors_have_digests_of_their_settings():
         ("pixels", {"grey": "maybe"}, "grey=yes"),
         ("pixels:3", {}, "no number"),
         ("pixels", {"precision": "float16"}, "float32"),
-        ("resnet50", {}, "wanted a model"),
+        ("resnet50", {}, "found neither; see --help"),
+        ("hgo:16", {}, "found neither; did you mean hog:16?"),
+        ("Pixel", {}, "did you mean pixels?"),
     ],
 )
 def test_what_descriptors_refuse(spec, options, piece):

@@ -99,6 +99,20 @@ def test_folders_of_frames_become_rows(tmp_path):
     assert np.linalg.norm(found.query[0]) < 1  # the mean is left as it is
 
 
+def test_a_pattern_that_has_to_see_the_folders_of_tracklets(tmp_path):
+    images, out = recording(tmp_path / "rec"), tmp_path / "features"
+    options = ["--images", str(images), "--model", "pixels,size=6x4", "--tracklets", "folders", "--out", str(out)]
+    found = problems(dump.main, [*options, "--pattern", "(?P<pid>[0-9]+)/"])
+    assert found[0] == (
+        "query: wanted names that begin with (?P<pid>[0-9]+)/, found 11 others (0001C1T0001F001.png, "
+        "0001C1T0001F002.png, 0001C1T0001F003.png and 8 more); add --folders 1: so many folders before the base "
+        "name the pattern has to see"
+    )
+    assert "mend --pattern" in problems(dump.main, [*options, "--pattern", "x(?P<pid>[0-9]+)/"])[0]
+    assert dump.main([*options, "--pattern", "(?P<pid>[0-9]+)/", "--folders", "1"]) == 0
+    assert io.read_folder(out)[0].gallery_table["pid"].tolist() == [1, 2, 3]
+
+
 def test_lists_of_mars(tmp_path):
     from scipy.io import savemat
 

@@ -496,7 +496,7 @@ def test_dry_run_of_a_folder_of_images(tmp_path: Path, capsys: pytest.CaptureFix
     }  # fmt: skip
     assert found["suspicious"] == [
         "1 files are no images and were left out: bounding_box_test/Thumbs.db",
-        f"1 names belong to no side, so no table: {tmp_path.name}/Market-1501-v15.09.15/gt_bbox",
+        f"1 names belong to no side, so no table: {root}/gt_bbox",
         "query and gallery and the rest: 1 of 2 identities are seen by one camera only: 2",
     ]
 
@@ -672,6 +672,25 @@ def test_guess_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "no parser fits" in capsys.readouterr().out
     found = dry(capsys, images(tmp_path / "m", *MARKET), "--guess")
     assert found["fit"][0] == {"parser": "market1501", "data_set": "Market-1501", "names": 8}
+
+
+def test_paths_are_shown_as_they_were_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = images(tmp_path / "sets" / "mine", "query/12_c3/x.jpg", "query/.DS_Store", "query/._x.jpg")
+    for here, named, shown in (
+        (tmp_path, "sets/mine", "sets/mine/query/12_c3/x.jpg"),
+        (root, ".", "query/12_c3/x.jpg"),
+        (root, "../mine/query", "../mine/query/12_c3/x.jpg"),
+        (root, str(root), f"{root}/query/12_c3/x.jpg"),
+    ):
+        monkeypatch.chdir(here)
+        found = dry(capsys, named, "--parser", "market1501")
+        assert [failure["name"] for failure in found["failed"]] == [shown]
+        assert [fact for fact in found["suspicious"] if "images" in fact] == []  # hidden files are not spoken of
+        assert f"({shown.rpartition('/')[0]})" in found["suspicious"][0]  # the folder that looks like 12, camera 3
+        assert main([named, "--guess"]) == 1
+        assert f"no parser fits ({shown})" in capsys.readouterr().out
 
 
 def test_every_fault_of_a_command_is_told(tmp_path: Path) -> None:

@@ -393,9 +393,21 @@ def test_names_that_a_format_cannot_hold_get_a_table(tmp_path: Path, capsys: pyt
     names = np.array(["a b", "c"])
     np.savez(tmp_path / "n.npz", query=np.eye(2), gallery=np.eye(2), query_name=names, gallery_name=names)
     asked = ["--recipe", "baseline", "--out", str(tmp_path / "out"), "--set", "submission=trec"]
-    assert run.main(["--features", str(tmp_path), *asked]) == 0
-    assert "no ranking.trec: query names: wanted no white space" in capsys.readouterr().out
-    assert (tmp_path / "out" / "ranking.csv").exists()
+    assert run.main(["--features", str(tmp_path), *asked]) == 1
+    printed = capsys.readouterr().out
+    assert "no ranking.trec: query names: wanted no white space" in printed
+    path = tmp_path / "out" / "ranking.csv"
+    assert path.exists()
+    assert printed.splitlines()[-1] == (
+        f"submission: wanted trec, which these images do not fit, found {path} in its place; "
+        "mend what is said above, or --set submission=csv"
+    )
+    own = tmp_path / "own.toml"  # the recipe asks too; what it leaves behind asks again
+    own.write_text('submission = "sysu"\n[[branch]]\nsteps = [{ use = "distances" }]\n')
+    again = tmp_path / "again"
+    for recipe in (own, again / "recipe.toml"):
+        assert run.main(["--features", str(tmp_path), "--recipe", str(recipe), "--out", str(again)]) == 1
+        assert capsys.readouterr().out.splitlines()[-1].startswith("submission: wanted sysu, ")
 
 
 def test_matlab_files_of_scipy_hold_no_date(tmp_path: Path) -> None:

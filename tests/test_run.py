@@ -168,6 +168,11 @@ def test_names_without_numbers_get_a_table(tmp_path, capsys):
     assert lines[1].startswith(f'"x,1",1,img_{near[0].argmin()},')
     assert len(lines) == 1 + 3 * 9
     assert not (out / "track2.txt").exists()
+    again = ["--features", str(tmp_path), "--recipe", str(out / "recipe.toml"), "--out", str(out)]
+    assert run.main(again) == 0  # nobody asked for another
+    asked = ["--features", str(tmp_path), "--recipe", "baseline", "--set", "submission=track2", "--out", str(out)]
+    assert run.main(asked) == 1
+    assert capsys.readouterr().out.splitlines()[-1].startswith("submission: wanted track2, ")
 
 
 def test_files_without_names_are_numbered_from_one(tmp_path):

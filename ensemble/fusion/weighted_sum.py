@@ -31,7 +31,10 @@ def weighted_sum(
 
     Takes:   distances, one (nq, n) float32 a part; without scaling all in comparable units.
     Returns: (nq, n) float32. One part of weight 1, not scaled, comes back bit for bit.
-    weights: one number a part, negative ones subtract, 0 leaves the part out; not all 0. None: 1 each.
+    weights: one number a part, 0 leaves the part out; not all 0. None: 1 each. A negative weight subtracts:
+             what is near in that part moves away, as images that are alike only because of camera or viewpoint
+             (``D - 0.1 D_camera``; winners of AI City 2020 and 2021). That wants larger positive weights beside
+             it: where all are negative, the farthest image is first. Sums may be below 0.
     scaling: see :func:`~ensemble.fusion.scaled`.
     missing: what a pair means that a part does not know (NaN): "refuse" an error with the counts; "mean" what the
              parts that know it say, their weights raised to the same total (weights of 0 or more); "worst" as far

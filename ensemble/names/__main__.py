@@ -97,9 +97,11 @@ def _guess(given: argparse.Namespace) -> int:
     """Which parsers fit the names, best first; status 1 if none fits them all."""
     if given.path.suffix.lower() in (".txt", ".lst", ".list") and given.path.is_file():
         kind, names = "list", [re.split(r"[\s,;:]", line)[0] for line in read_lines(given.path)]
+        shown = names
     else:
         source = read_source(given.path, PARSERS["aicity"], given.side)
         kind, names = source.kind, [name for paths in source.paths.values() for name in paths]
+        shown = [source.shown(name) for name in names]
     ranks = guess(names)
     if given.json:
         ranked = [{"parser": parser.name, "data_set": parser.title, "names": fit} for parser, fit in ranks]
@@ -110,7 +112,7 @@ def _guess(given: argparse.Namespace) -> int:
             share = "all names" if fit == len(names) else f"{fit} names"
             print(f"  {parser.name}: {share} ({parser.title}, {parser.example})")
         if not ranks:
-            print(f"  no parser fits ({examples(names)}); write a --pattern")
+            print(f"  no parser fits ({examples(shown)}); write a --pattern")
     return 0 if ranks and ranks[0][1] == len(names) else 1
 
 

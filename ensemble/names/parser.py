@@ -11,7 +11,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from types import MappingProxyType
 
@@ -23,6 +23,7 @@ COLUMNS = ("pid", "cam", "track", "order", "frame", "scene", "quality")  # what 
 GROUPS = (*COLUMNS, "sequence")  # what a pattern may name; a sequence is where the frames of a camera start anew
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm")
 LONGEST = 200  # characters of a name that are matched
+MOST_FOLDERS = 8  # that are tried for a user's pattern
 SECONDS = 10.0  # that a user's pattern may take for all names together
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
@@ -194,6 +195,17 @@ def failure(parser: Parser, parsed: Parsed) -> str:
         f"names: wanted {parser.title}{example}, found {len(shown)} of {len(parsed.names)} that are not: "
         f"{examples(shown)}; see python -m ensemble.names --guess, or give a pattern of your own"
     )
+
+
+def deeper(paths: Sequence[str], parser: Parser) -> int | None:
+    """How many folders a user's pattern has to see to fit all of ``paths``, if it needs more than it was given."""
+    if parser.whole or not paths:
+        return None
+    deepest = max(path.replace("\\", "/").count("/") for path in paths)
+    for folders in range(parser.folders, min(deepest, MOST_FOLDERS) + 1):
+        if not parse(paths, replace(parser, folders=folders)).failed:
+            return folders if folders > parser.folders else None  # they fit, and lack something else
+    return None
 
 
 def gives(parser: Parser) -> tuple[str, ...]:

@@ -29,7 +29,11 @@ class Report:
 def make(path: str, source: Source, parser: Parser, version: str | None, parsed: Mapping[str, Parsed]) -> Report:
     """The report of all sides of one source."""
     sides = {side: _counts(parser, found) for side, found in parsed.items()}
-    failed = [(found.names[row], reason) for found in parsed.values() for row, reason in found.failed.items()]
+    failed = [
+        (source.shown(found.names[row]), reason)
+        for found in parsed.values()
+        for row, reason in found.failed.items()
+    ]
     return Report(parser, version, source.kind, path, sides, failed, _facts(source, parser, parsed))
 
 
@@ -61,10 +65,10 @@ def _facts(source: Source, parser: Parser, parsed: Mapping[str, Parsed]) -> list
         facts.append(f"{len(source.left)} files are no images and were left out: {examples(source.left)}")
     names = [path for paths in source.paths.values() for path in paths]
     if "" in source.paths and len(source.paths) > 1:
-        homeless = sorted({name.rpartition("/")[0] for name in source.paths[""]})
+        homeless = sorted({source.shown(name.rpartition("/")[0]) for name in source.paths[""]})
         facts.append(f"{len(source.paths[''])} names belong to no side, so no table: {examples(homeless)}")
     folders = sorted({name.replace("\\", "/").rpartition("/")[0] for name in names})
-    alike = [folder for folder in folders if looks_like_pid_cam(folder)]
+    alike = [source.shown(folder) for folder in folders if looks_like_pid_cam(folder)]
     if alike:
         facts.append(
             f"{len(alike)} folders look like identity and camera ({examples(alike)}); only base names are matched"
@@ -75,13 +79,13 @@ def _facts(source: Source, parser: Parser, parsed: Mapping[str, Parsed]) -> list
             facts.append(f"{_of(side)}{len(again)} base names are there more than once: {examples(again)}")
     for side, found in parsed.items():
         if found.cut:
-            shown = [found.names[row] for row in found.cut]
+            shown = [source.shown(found.names[row]) for row in found.cut]
             facts.append(
                 f"{_of(side)}in {len(shown)} names a group takes only a part of a number ({examples(shown)}); "
                 "take all of it, as [0-9]+ does, or -?[0-9]+ where -1 is junk"
             )
         if found.changed:
-            shown = [found.names[row] for row in found.changed]
+            shown = [source.shown(found.names[row]) for row in found.changed]
             facts.append(
                 f"{_of(side)}{len(shown)} names say otherwise than the list of labels ({examples(shown)}); "
                 "the list was taken"
@@ -168,7 +172,7 @@ def text(report: Report) -> str:
             lines.append("  the names say nothing about identity or camera; give lists of labels with --labels")
     if report.failed:
         lines.append("failed:")
-        lines += [f"  {printable(name, 80)}: {reason}" for name, reason in report.failed[:SHOWN]]
+        lines += [f"  {printable(name)}: {reason}" for name, reason in report.failed[:SHOWN]]
         if len(report.failed) > SHOWN:
             lines.append(f"  and {len(report.failed) - SHOWN} more")
     if report.facts:

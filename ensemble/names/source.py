@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,7 +30,7 @@ class Source:
 
     ``paths`` are what a parser looks at, ``names`` what a table calls the images: the same, but for folders of
     images, where ``paths`` start at the data set and ``names`` at the side's folder. ``listing`` is there for a
-    list file, ``left`` are files that are no images.
+    list file, ``left`` are files that are no images, ``folder`` is what the user called the folder of images.
     """
 
     kind: str
@@ -37,19 +38,26 @@ class Source:
     names: dict[str, list[str]]
     listing: Listing | None = None
     left: list[str] = field(default_factory=list)
+    folder: Path | None = None
+
+    def shown(self, path: str) -> str:
+        """One of ``paths`` (or a folder on the way) for the eye: below what the user named, found from here."""
+        return path if self.folder is None else (self.folder / "/".join(path.split("/")[2:])).as_posix()
 
 
 def read_source(path: Path, parser: Parser, side: str | None = None) -> Source:
     """Look at ``path``: a folder with images in it (and in its folders), a list of names (.txt, .csv), a list of
     the set (.txt, .xml), a feature file, or a folder of feature files. ``side`` overrules what file names say.
+    Hidden files and folders are not looked at: macOS leaves ``._a.jpg`` beside ``a.jpg``, which is no image.
 
     Raises: InputError with all that is wrong with it.
     """
     if not path.exists():
         raise InputError([f"{path}: wanted a folder of images, a list or features, found none; check the path"])
     if path.is_dir():
-        features = any(file.suffix.lower() in FEATURES for file in path.iterdir() if file.is_file())
-        images = any(_is_image(Path(file)) for _, _, files in os.walk(path) for file in files)
+        own = [file for file in path.iterdir() if file.is_file() and not _hidden(file.name)]
+        features = any(file.suffix.lower() in FEATURES for file in own)
+        images = any(_is_image(Path(file)) for _, files in _walk(path) for file in files)
         return _features_folder(path, side) if features and not images else _images(path, parser, side)
     suffix = path.suffix.lower()
     if suffix == ".csv":
@@ -88,16 +96,26 @@ def _is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
+def _hidden(name: str) -> bool:
+    return name.startswith(".")
+
+
+def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Folders with the files in them, sorted; links to folders are not followed."""
+    for folder, inner, files in os.walk(path):
+        inner[:] = sorted(name for name in inner if not _hidden(name))
+        yield Path(folder), sorted(name for name in files if not _hidden(name))
+
+
 def _images(path: Path, parser: Parser, side: str | None) -> Source:
-    """Images of a folder and the folders in it, sorted by path; links to folders are not followed."""
+    """Images of a folder and the folders in it, sorted by path."""
     paths: dict[str, list[str]] = {}
     names: dict[str, list[str]] = {}
     left: list[str] = []
     top = path.absolute()
-    for folder, inner, files in os.walk(path):
-        inner.sort()
-        below = Path(folder).relative_to(path)
-        for file in sorted(files):
+    for folder, files in _walk(path):
+        below = folder.relative_to(path)
+        for file in files:
             inside = (below / file).as_posix()
             if not _is_image(Path(file)):
                 left.append(inside)
@@ -121,6 +139,7 @@ def _images(path: Path, parser: Parser, side: str | None) -> Source:
         {side: paths[side] for side in order if side in paths},
         {side: names[side] for side in order if side in names},
         left=left,
+        folder=path,
     )
 
 

@@ -22,7 +22,7 @@ class Clock(gpu.Stopwatch):
 
 def test_the_bench_says_what_it_measured(on_device, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(gpu, "Stopwatch", Clock)
-    monkeypatch.setattr(gpu, "SIZES", {"S": (5, 30, 8, 4), "tiny": (4, 20, 8, 4)})
+    monkeypatch.setattr(gpu, "SIZES", {"S": (4, 16, 8, 4), "tiny": (3, 12, 8, 4)})
     monkeypatch.setattr(gpu, "TOP_K", {"tiny": 3})
     monkeypatch.setattr(gpu, "RESULTS", tmp_path / "results")
     for name, value in {
@@ -34,7 +34,7 @@ def test_the_bench_says_what_it_measured(on_device, monkeypatch, tmp_path, capsy
     gpu.main()
     said = capsys.readouterr().out
     assert "two runs agree to the bit" in said
-    assert "tiny: 4 x 20 x 8, top_k=3" in said
+    assert "tiny: 3 x 12 x 8, top_k=3" in said
     assert "rerank / product" in said
     assert "3.00 GB at most" in said
     (written,) = (tmp_path / "results").iterdir()

@@ -34,7 +34,7 @@ def alike(on_device, found, wanted):
     assert_allclose(on_device.down(found.largest), wanted.largest, rtol=1e-5)
 
 
-@pytest.mark.parametrize("k", [1, 7, 68, 90])
+@pytest.mark.parametrize("k", [1, 7, 90])
 def test_neighbours_over_several_tiles(on_device, small, k):
     found, wanted = both(on_device, lambda q, g: nearest.of_all(PairwiseTiles(sqeuclidean(q, g)), k))
     alike(on_device, found, wanted)

@@ -11,7 +11,7 @@ from tests import steps
 from tests.steps import inputs
 from tests.worlds import world
 
-DATA = steps.known(world(nq=6, ng=40, d=8, people=8, cameras=3))
+DATA = steps.known(world(nq=5, ng=27, d=8, people=6, cameras=3))
 LARGE = {name for name, array in DATA.items() if array.dtype == np.float32 and array.ndim == 2}
 
 
