@@ -1,5 +1,5 @@
 #!/bin/sh
-# All tests, and once more those of the CUDA back end, in numba's simulator; arguments go to pytest, which then runs
+# All tests, and beside them those of the CUDA back end in numba's simulator; arguments go to pytest, which then runs
 # once. The environment is made in .venv if it is not there. The tests of the report want a browser: where Debian's
 # can be installed (as root), it is, and elsewhere they skip.
 set -eu
@@ -15,7 +15,15 @@ cd "$here"
 if [ $# -gt 0 ]; then
     exec "$python" -m pytest "$@"
 fi
-"$python" -m pytest
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+NUMBA_ENABLE_CUDASIM=1 "$python" -m pytest tests/cuda -p no:cacheprovider >"$log" 2>&1 &
+simulator=$!
+trap 'kill "$simulator" 2>/dev/null; exit 130' INT TERM
+status=0
+"$python" -m pytest || status=$?
+wait "$simulator" || status=$?
 echo
 echo "The CUDA back end in numba's simulator:"
-NUMBA_ENABLE_CUDASIM=1 "$python" -m pytest tests/cuda
+cat "$log"
+exit "$status"
