@@ -46,7 +46,8 @@ def rerank(
 
     Takes:   query (nq, d), gallery (ng, d) float32, used as they are: normalise before if you mean cosine
              (squared Euclidean is then 2 - 2 cos). Or one :class:`Pairwise` in their place: a weighted sum of
-             feature sets and penalties, which then decides neighbours and distances alike.
+             feature sets and penalties, which then decides neighbours and distances alike. Tensors on a CUDA
+             device are worked on and answered there; a side that stays in NumPy comes there in blocks.
              Cameras and tracks, int, -1 unknown, are looked at only if ``camera_penalty`` is not 0; query_aux
              (nq, a), gallery_aux (ng, a) float32, a side model's features, only with ``auxiliary_weight``.
     Returns: (nq, ng) float32 in 0..1, no unit, smaller is nearer; with ``top_k`` the :class:`Nearest` of every

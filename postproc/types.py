@@ -3,6 +3,7 @@
 A step's positional parameters carry these names and its return annotation one of these types; that is all
 the pipeline in ``ensemble`` needs in order to connect steps. The name inside ``Annotated`` is the field that
 the result replaces; ``features`` means "any one set of images": such a step is applied to each set in turn.
+Steps of ``postproc.ON_CUDA`` take tensors on a CUDA device in the place of NumPy's matrices, and give such.
 """
 
 from typing import Annotated, NamedTuple
