@@ -18,7 +18,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ensemble.scores import score
-from postproc import runtime
+from postproc.base import runtime
 
 JUNK = 2
 BLOCK = 256  # queries sorted together: more is not faster, and the places take eight bytes each

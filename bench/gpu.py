@@ -23,7 +23,8 @@ from unittest import mock
 import numpy as np
 
 from bench import worlds
-from postproc import Nearest, kreciprocal, rerank
+from postproc import Nearest, rerank
+from postproc.context import kreciprocal
 
 SIZES = {**worlds.SIZES, "XL2048": (11659, 82161, 2048, 3060), "million": (10_000, 990_000, 512, 40_000)}
 TOP_K = {"million": 100}
@@ -167,7 +168,7 @@ def parts(function: Callable[[], Any]) -> tuple[float, float]:
         return outer
 
     find = watched(kreciprocal.nearest.of_all, neighbours)
-    multiply = watched(cuda.multiply, products)
+    multiply = watched(cuda.tiles.multiply, products)
     with mock.patch.object(cuda, "multiply", multiply), mock.patch.object(kreciprocal.nearest, "of_all", find):
         function()
     return products.seconds(), neighbours.seconds()
@@ -184,7 +185,7 @@ def product(query: Any, gallery: Any) -> None:
     out = images.new_empty((rows, len(images)))
     for start in range(0, len(images), rows):
         block = images[start : start + rows]
-        cuda.multiply(block, images, out[: len(block)])
+        cuda.tiles.multiply(block, images, out[: len(block)])
 
 
 def features(size: str) -> tuple[np.ndarray, np.ndarray]:

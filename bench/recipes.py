@@ -32,13 +32,15 @@ if __package__ in (None, ""):
 
 from bench.rerank import peak
 from bench.sets import between_cameras
-from ensemble import demo, io, plan, recipe, statistics
+from ensemble import demo, io
+from ensemble.base.errors import InputError
+from ensemble.base.features import FeatureSet
 from ensemble.city import KINDS
-from ensemble.errors import InputError
-from ensemble.features import FeatureSet
-from ensemble.pipeline import Run
-from ensemble.protocols import PROTOCOLS
-from ensemble.tune import folds, honest, space, trials
+from ensemble.pipeline import plan, recipe
+from ensemble.pipeline.run import Run
+from ensemble.scores import folds, statistics
+from ensemble.scores.protocols import PROTOCOLS
+from ensemble.tune import honest, space, trials
 from ensemble.tune.study import Search
 from postproc import using
 

@@ -28,7 +28,7 @@ import postproc
 from bench.rerank import peak
 from bench.sets import State, labels, worlds
 from bench.worlds import SIZES, features
-from ensemble.steps import apply, describe
+from ensemble.pipeline.steps import apply, describe
 
 CAMERAS = 15
 LONGEST = 1800  # seconds until a technique is given up
@@ -158,8 +158,8 @@ def distances(state: State) -> np.ndarray:
 
 
 def average_precisions(far: np.ndarray, data: State) -> np.ndarray:
-    from ensemble.protocols import PROTOCOLS
     from ensemble.scores import score
+    from ensemble.scores.protocols import PROTOCOLS
 
     return score(far, *labels(data), protocol=PROTOCOLS["market1501"]).ap
 

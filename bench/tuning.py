@@ -17,13 +17,15 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.worlds import SIZES
-from ensemble import io, plan, recipe
-from ensemble.features import FeatureSet
-from ensemble.pipeline import Run
-from ensemble.protocols import PROTOCOLS
-from ensemble.tune import folds, trials
+from ensemble import io
+from ensemble.base.features import FeatureSet
+from ensemble.pipeline import plan, recipe
+from ensemble.pipeline.run import Run
+from ensemble.scores import folds
+from ensemble.scores.protocols import PROTOCOLS
+from ensemble.tune import trials
 from postproc import using
-from postproc.runtime import current
+from postproc.base.runtime import current
 
 PROTOCOL = PROTOCOLS["market1501"]
 

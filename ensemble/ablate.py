@@ -17,17 +17,19 @@ from pathlib import Path
 from typing import Any
 
 import postproc
-from ensemble import compare, errors, inputs, io, statistics
-from ensemble.devices import CPU, Device
-from ensemble.errors import InputError, printable
-from ensemble.features import FeatureSet
-from ensemble.memo import GIGABYTE, Memo
-from ensemble.pipeline import Result, Run
-from ensemble.plan import Plan
-from ensemble.protocols import Protocol
-from ensemble.scores import Scores
-from ensemble.statistics import Difference
-from ensemble.variants import Variant, variants
+from ensemble import compare, io
+from ensemble.base import errors
+from ensemble.base.errors import InputError, printable
+from ensemble.base.features import FeatureSet
+from ensemble.cli import inputs
+from ensemble.pipeline.devices import CPU, Device
+from ensemble.pipeline.memo import GIGABYTE, Memo
+from ensemble.pipeline.plan import Plan
+from ensemble.pipeline.run import Result, Run
+from ensemble.pipeline.variants import Variant, variants
+from ensemble.scores import Scores, statistics
+from ensemble.scores.protocols import Protocol
+from ensemble.scores.statistics import Difference
 
 COLUMNS = ("what", "mAP", "rank1", "difference", "low", "high", "p", "p_corrected", "seconds", "note")
 
@@ -120,7 +122,8 @@ def ablate(
     sets:        the features by model; None: every run reads its own. memo keeps what variants have in common.
     device:      where they run.
     independent: take queries for independent instead of identities.
-    settings:    of :func:`ensemble.statistics.difference`. ``show`` is called with the name of what runs now.
+    settings:    of :func:`ensemble.scores.statistics.difference`.
+    show:        called with the name of what runs now.
     Raises:      InputError where the recipe cannot run or be scored; a variant that cannot has a row that says so.
     """
 

@@ -26,13 +26,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 import postproc
-from ensemble import errors, io
-from ensemble.errors import InputError, printable
-from ensemble.features import FeatureSet
-from ensemble.protocols import PROTOCOLS
+from ensemble import io
+from ensemble.base import errors
+from ensemble.base.errors import InputError, printable
+from ensemble.base.features import FeatureSet
 from ensemble.scores import score_ranking
-from postproc import checks, l2_normalize, nearest, pairwise
-from postproc.tiles import PairwiseTiles
+from ensemble.scores.protocols import PROTOCOLS
+from postproc import l2_normalize
+from postproc.base import checks
+from postproc.pairs import nearest, pairwise
+from postproc.pairs.tiles import PairwiseTiles
 
 DEPTH = 100  # places that rank-biased overlap looks at: at p = 0.9 the rest weighs 0.00003
 MEASURES = {

@@ -18,10 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from ensemble import comparable, errors, io, statistics
-from ensemble.comparable import Entry
-from ensemble.errors import InputError, printable
-from ensemble.statistics import Difference
+from ensemble import io
+from ensemble.base import errors
+from ensemble.base.errors import InputError, printable
+from ensemble.scores import comparable, statistics
+from ensemble.scores.comparable import Entry
+from ensemble.scores.statistics import Difference
 
 SHOWN = 10  # queries that changed most, in each direction
 DIRECTIONS = {"gained": 1, "lost": -1}

@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from ensemble import errors
-from ensemble.errors import InputError
+from ensemble.base import errors
+from ensemble.base.errors import InputError
 from ensemble.io import read, scan, write_npz
 
 

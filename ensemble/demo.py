@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ensemble import errors
+from ensemble.base import errors
+from ensemble.base.errors import InputError, examples
 from ensemble.city import KINDS, City, city
 from ensemble.city.people import KINDS as PEOPLE
-from ensemble.errors import InputError, examples
 
 __all__ = ["City", "city", "main", "make"]
 

@@ -6,9 +6,12 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 
-from ensemble import errors, inputs, multi_query, results, run
-from ensemble.errors import InputError
-from ensemble.protocols import PROTOCOLS, SOURCES
+from ensemble import run
+from ensemble.base import errors
+from ensemble.base.errors import InputError
+from ensemble.cli import inputs
+from ensemble.pipeline import multi_query, results
+from ensemble.scores.protocols import PROTOCOLS, SOURCES
 from ensemble.scores.values import RANKS
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from ensemble import errors
+from ensemble.base import errors
+from ensemble.base.collecting import collecting
 from ensemble.io import Contents, Entry, Folder, contents
-from ensemble.io.collecting import collecting
 from ensemble.io.folder import look
 
 

@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import postproc
-from ensemble import errors, inputs, joins, pipeline, plan, recipe, results, steps
-from ensemble.devices import Device
-from ensemble.errors import InputError
-from ensemble.features import FeatureSet
+from ensemble.base import errors
+from ensemble.base.errors import InputError
+from ensemble.base.features import FeatureSet
+from ensemble.cli import inputs
+from ensemble.pipeline import advice, joins, plan, recipe, results, steps
+from ensemble.pipeline import run as pipeline
+from ensemble.pipeline.devices import Device
 from ensemble.report import command
 from ensemble.report.keeping import Keeper
-from ensemble.tune import advice
-from postproc import runtime
+from postproc.base import runtime
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -17,13 +17,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble import errors, fusion, inputs, io, pipeline, plan, steps
-from ensemble.devices import CPU, Device
-from ensemble.errors import InputError
-from ensemble.features import FeatureSet
-from ensemble.open_set import Rates, different_pairs, rates, thresholds_among
-from ensemble.protocols import Protocol
+from ensemble import fusion, io
+from ensemble.base import errors
+from ensemble.base.errors import InputError
+from ensemble.base.features import FeatureSet
+from ensemble.cli import inputs
+from ensemble.pipeline import plan, steps
+from ensemble.pipeline import run as pipeline
+from ensemble.pipeline.devices import CPU, Device
 from ensemble.scores import labels_of
+from ensemble.scores.open_set import Rates, different_pairs, rates, thresholds_among
+from ensemble.scores.protocols import Protocol
 from postproc import using
 
 Labels = dict[str, NDArray[np.int64]]
@@ -77,7 +81,7 @@ def fit(
 
     Pairs count as the protocol's junk rule has it; nothing else of it matters. Raises InputError without labels.
     """
-    from ensemble.tune.folds import from_train
+    from ensemble.scores.folds import from_train
 
     read = io.read(checked.folder, list(checked.all_models), missing=checked.recipe.missing)
     sets = {features.model: features for features in read}
@@ -110,7 +114,7 @@ def _by_folds(
     distances: NDArray[np.float32], labels: Labels, junk: str, fmrs: tuple[float, ...], folds: int, seed: int
 ) -> Fitted:
     """Thresholds from all; their rates from folds that were judged by the thresholds of the others."""
-    from ensemble.tune.folds import split
+    from ensemble.scores.folds import split
 
     pids = labels["query_pid"], labels["gallery_pid"]
     found: list[dict[str, NDArray[np.float64]]] = []
@@ -239,7 +243,7 @@ def as_json(found: Fitted, protocol: Protocol) -> dict[str, Any]:
 
 
 def _pairs(protocol: Protocol) -> str:
-    from ensemble.protocols import JUNK
+    from ensemble.scores.protocols import JUNK
 
     return JUNK[protocol.junk]
 

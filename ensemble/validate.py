@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ensemble import errors, submissions
-from ensemble.errors import refuse_if_any
+from ensemble import submissions
+from ensemble.base import errors
+from ensemble.base.collecting import collecting
+from ensemble.base.errors import refuse_if_any
 from ensemble.io import read_names
-from ensemble.io.collecting import collecting
 from ensemble.io.lists import read_tracks
 from ensemble.submissions import FORMATS, RankList, sysu
 from ensemble.submissions.numbers import one_based

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ensemble import errors
-from ensemble.errors import InputError, examples, refuse_if_any
+from ensemble.base import errors
+from ensemble.base.errors import InputError, examples, refuse_if_any
 
 # Worker processes import this file: what is heavy is imported where it is used.
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _collecting(problems: list[str]) -> Any:
-    from ensemble.io.collecting import collecting
+    from ensemble.base.collecting import collecting
 
     return collecting(problems)
 

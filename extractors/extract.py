@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.errors import InputError, examples, refuse_if_any
-from ensemble.features import SIDES
+from ensemble.base.errors import InputError, examples, refuse_if_any
+from ensemble.base.features import SIDES
 from ensemble.io import beside
 from extractors import shards, tracklets
 from extractors.decode import Reading

@@ -3,7 +3,7 @@
 from importlib import import_module
 from types import ModuleType
 
-from ensemble.errors import InputError
+from ensemble.base.errors import InputError
 
 
 def need(module: str, package: str, what: str) -> ModuleType:

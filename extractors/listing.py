@@ -12,17 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
-from ensemble.errors import InputError, examples, refuse_if_any
-from ensemble.features import COLUMNS, SIDES
+from ensemble.base.collecting import collecting
+from ensemble.base.errors import InputError, examples, refuse_if_any
+from ensemble.base.features import COLUMNS, SIDES
 from ensemble.io import beside, read_names
-from ensemble.io.collecting import collecting
 from ensemble.io.folder import NAME_LISTS, TRACK_LISTS
 from ensemble.io.join import merge
 from ensemble.io.lists import Labels, read_csv, read_tracks, repeated
 from ensemble.names import PARSERS, Parser
-from ensemble.names.labels import read_listing
-from ensemble.names.parser import Numbers, deeper, parse, tail
+from ensemble.names.listings import read_listing
 from ensemble.names.source import read_source, sides_of_labels
+from ensemble.parsers.parser import Numbers, deeper, parse, tail
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ensemble.errors import InputError
+from ensemble.base.errors import InputError
 from extractors.decode import Reading, read
 
 CHUNK = 8  # images that a worker gets at once

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ensemble.errors import InputError
+from ensemble.base.errors import InputError
 
 KINDS = ("none", "pcb", "streid", "sum", "max", "concat")
 GLOBAL = 16.0  # weight of the whole image beside parts whose weights add up to 1

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ensemble.errors import InputError
+from ensemble.base.errors import InputError
 from postproc import l2_normalize
 
 SAMPLINGS = ("uniform", "dense", "all")

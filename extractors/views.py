@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ensemble.errors import InputError
+from ensemble.base.errors import InputError
 from extractors import resample
 from extractors.model import Model
 from extractors.parts import Parts, join

@@ -14,73 +14,79 @@ what several techniques share        ``kreciprocal``, ``shortlist``, ``hubness``
                                      ``tracks``, ``grouping``, ``adjusting``, ``prior``, ``metrics``
 one file a technique                 the functions below
 
-Positional parameters are data and carry names of :data:`postproc.types.VOCABULARY`; keyword-only parameters are
-settings; the return annotation says what comes out. Importing this package loads NumPy and nothing heavier.
+Positional parameters are data and carry names of :data:`postproc.base.vocabulary.VOCABULARY`; keyword-only
+parameters are settings; the return annotation says what comes out. Importing this package loads NumPy and nothing
+heavier.
 """
 
-from postproc.assign_tracks import assign_tracks
-from postproc.attributes import attribute_confusions, attribute_distances, attribute_mismatch, attribute_pairs
-from postproc.build_gallery import build_gallery
-from postproc.ca_jaccard import ca_jaccard
-from postproc.camera_penalty import camera_penalty, mask_same_camera
-from postproc.camera_topology import apply_topology, camera_topology, topology_matrix
-from postproc.camera_whitening import camera_whitening
-from postproc.cas import cas
-from postproc.cluster_gallery_soft import cluster_gallery_soft
-from postproc.coarse_to_fine import coarse_to_fine, coarse_to_fine_codes, code_thresholds
-from postproc.codes import binary_codes, codes_to_hex, hamming, hamming_codes, hex_to_codes
-from postproc.csls import csls, csls_distances
-from postproc.diffusion import diffusion
-from postproc.dis_sim import dis_sim
-from postproc.discriminative_expansion import discriminative_expansion
-from postproc.distances import distances
-from postproc.ecn import ecn
-from postproc.exclude import exclude, exclude_kinds
-from postproc.expected_camera_penalty import expected_camera_penalty
-from postproc.gcr import gcr
-from postproc.gnn_rerank import gnn_rerank
-from postproc.kwf import kwf
-from postproc.l2_normalize import l2_normalize
-from postproc.lbr import lbr
-from postproc.learned_metric import learned_distances, learned_metric
-from postproc.learned_whitening import learned_whitening
-from postproc.local_scaling import local_scaling
-from postproc.merge_set_features import merge_set_features
-from postproc.mutual_proximity import mutual_proximity
-from postproc.nfc import nfc
-from postproc.nnn import nnn
-from postproc.offline_diffusion import offline_diffusion
-from postproc.one_track_per_camera import one_track_per_camera, one_track_per_camera_ranking
-from postproc.orientation_rule import orientation_rule
-from postproc.pairwise import Pairwise, expected_same_camera, same_camera, sqeuclidean
-from postproc.part_penalty import part_penalty
-from postproc.predicted_cameras import complete_cameras, predict_camera_groups, predict_cameras
-from postproc.prior import SpatioTemporalPrior, cumulative_frames, fit_prior
-from postproc.quality_track_mean import quality_track_mean
-from postproc.quantile_transform import quantile_transform
-from postproc.query_expansion import query_expansion
-from postproc.query_mean import cluster_queries, multi_query, query_mean
-from postproc.rank import rank
-from postproc.rdp import rdp
-from postproc.rerank import rerank, rerank_distances
-from postproc.rerank_attributes import rerank_attributes
-from postproc.rerank_constrained import rerank_constrained
-from postproc.rerank_tracks import rerank_tracks
-from postproc.rewrite_tracks import rewrite_ranking, rewrite_tracks
-from postproc.runtime import using
-from postproc.scene_gate import scene_gate
-from postproc.signed_power import signed_power
-from postproc.sinkhorn import sinkhorn, sinkhorn_distances
-from postproc.spatio_temporal import rerank_spatio_temporal, spatio_temporal
-from postproc.subtract_auxiliary import subtract_auxiliary
-from postproc.subtract_negatives import subtract_negatives
-from postproc.superglobal import superglobal
-from postproc.track_augmentation import track_augmentation
-from postproc.track_distances import pool_distances, track_distances
-from postproc.track_mean import track_mean
-from postproc.types import Nearest
-from postproc.weighted_track_mean import weighted_track_mean
-from postproc.whiten import whiten
+from postproc.base.runtime import using
+from postproc.base.vocabulary import Nearest
+from postproc.codes.binary import binary_codes, codes_to_hex, hamming, hamming_codes, hex_to_codes
+from postproc.codes.coarse_to_fine import coarse_to_fine, coarse_to_fine_codes, code_thresholds
+from postproc.constraints.assign_tracks import assign_tracks
+from postproc.constraints.attributes import (
+    attribute_confusions,
+    attribute_distances,
+    attribute_mismatch,
+    attribute_pairs,
+)
+from postproc.constraints.camera_penalty import camera_penalty, mask_same_camera
+from postproc.constraints.camera_topology import apply_topology, camera_topology, topology_matrix
+from postproc.constraints.cluster_gallery_soft import cluster_gallery_soft
+from postproc.constraints.exclude import exclude, exclude_kinds
+from postproc.constraints.expected_camera_penalty import expected_camera_penalty
+from postproc.constraints.one_track_per_camera import one_track_per_camera, one_track_per_camera_ranking
+from postproc.constraints.orientation_rule import orientation_rule
+from postproc.constraints.part_penalty import part_penalty
+from postproc.constraints.predicted_cameras import complete_cameras, predict_camera_groups, predict_cameras
+from postproc.constraints.prior import SpatioTemporalPrior, cumulative_frames, fit_prior
+from postproc.constraints.rerank_attributes import rerank_attributes
+from postproc.constraints.rerank_constrained import rerank_constrained
+from postproc.constraints.scene_gate import scene_gate
+from postproc.constraints.spatio_temporal import rerank_spatio_temporal, spatio_temporal
+from postproc.constraints.subtract_auxiliary import subtract_auxiliary
+from postproc.context.ca_jaccard import ca_jaccard
+from postproc.context.cas import cas
+from postproc.context.diffusion import diffusion
+from postproc.context.ecn import ecn
+from postproc.context.gnn_rerank import gnn_rerank
+from postproc.context.kwf import kwf
+from postproc.context.lbr import lbr
+from postproc.context.offline_diffusion import offline_diffusion
+from postproc.context.rdp import rdp
+from postproc.context.rerank import rerank, rerank_distances
+from postproc.context.superglobal import superglobal
+from postproc.features.camera_whitening import camera_whitening
+from postproc.features.discriminative_expansion import discriminative_expansion
+from postproc.features.gcr import gcr
+from postproc.features.learned_metric import learned_distances, learned_metric
+from postproc.features.learned_whitening import learned_whitening
+from postproc.features.merge_set_features import merge_set_features
+from postproc.features.nfc import nfc
+from postproc.features.quantile_transform import quantile_transform
+from postproc.features.query_expansion import query_expansion
+from postproc.features.signed_power import signed_power
+from postproc.features.subtract_negatives import subtract_negatives
+from postproc.features.whiten import whiten
+from postproc.hubness.csls import csls, csls_distances
+from postproc.hubness.dis_sim import dis_sim
+from postproc.hubness.local_scaling import local_scaling
+from postproc.hubness.mutual_proximity import mutual_proximity
+from postproc.hubness.nnn import nnn
+from postproc.hubness.sinkhorn import sinkhorn, sinkhorn_distances
+from postproc.pairs.distances import distances
+from postproc.pairs.l2_normalize import l2_normalize
+from postproc.pairs.pairwise import Pairwise, expected_same_camera, same_camera, sqeuclidean
+from postproc.pairs.rank import rank
+from postproc.tracks.build_gallery import build_gallery
+from postproc.tracks.quality_track_mean import quality_track_mean
+from postproc.tracks.query_mean import cluster_queries, multi_query, query_mean
+from postproc.tracks.rerank_tracks import rerank_tracks
+from postproc.tracks.rewrite_tracks import rewrite_ranking, rewrite_tracks
+from postproc.tracks.track_augmentation import track_augmentation
+from postproc.tracks.track_distances import pool_distances, track_distances
+from postproc.tracks.track_mean import track_mean
+from postproc.tracks.weighted_track_mean import weighted_track_mean
 
 STEPS = (
     l2_normalize,

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from postproc import checks
-from postproc.merge_set_features import merge
-from postproc.rerank import rerank_distances
-from postproc.types import Floats
+from postproc.base import checks
+from postproc.base.vocabulary import Floats
+from postproc.context.rerank import rerank_distances
+from postproc.features.merge_set_features import merge
 
 
 def re_ranking(

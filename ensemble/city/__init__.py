@@ -11,7 +11,7 @@ from dataclasses import replace
 from ensemble.city import people, traffic
 from ensemble.city.traffic import LONGEST, MODELS, SHORTEST, SIZES
 from ensemble.city.value import City
-from postproc.checks import between, one_of, whole
+from postproc.base.checks import between, one_of, whole
 
 __all__ = [
     "KINDS",

@@ -22,31 +22,31 @@ One file a topic: ``parts`` checks what comes in and walks over rows, ``scaling`
 from collections.abc import Callable
 from typing import Any
 
-from ensemble.fusion.calibrated import calibrated
-from ensemble.fusion.calibration import calibration
-from ensemble.fusion.comb_mnz import comb_mnz
-from ensemble.fusion.concat import concat
-from ensemble.fusion.graph_fusion import graph_fusion
-from ensemble.fusion.order_statistics import largest, median, smallest
-from ensemble.fusion.places import of_ranking, places
-from ensemble.fusion.product import product
-from ensemble.fusion.query_adaptive import (
+from ensemble.fusion.across.calibrated import calibrated
+from ensemble.fusion.across.graph_fusion import graph_fusion
+from ensemble.fusion.across.reliability import reliability_weights, unsupervised_reliability
+from ensemble.fusion.after.comb_mnz import comb_mnz
+from ensemble.fusion.after.order_statistics import largest, median, smallest
+from ensemble.fusion.after.product import product
+from ensemble.fusion.after.query_adaptive import (
     query_adaptive,
     query_adaptive_weights,
     reference_curves,
     trained_query_adaptive,
 )
-from ensemble.fusion.rank_fusion import (
+from ensemble.fusion.after.rank_fusion import (
     borda,
     inverse_square_rank,
     rank_biased_centroid,
     reciprocal_rank_fusion,
 )
-from ensemble.fusion.released_query_adaptive import released_query_adaptive, released_weights
-from ensemble.fusion.reliability import reliability_weights, unsupervised_reliability
+from ensemble.fusion.after.released_query_adaptive import released_query_adaptive, released_weights
+from ensemble.fusion.after.weighted_sum import weighted_sum
+from ensemble.fusion.before.concat import concat
+from ensemble.fusion.calibration import calibration
+from ensemble.fusion.places import of_ranking, places
 from ensemble.fusion.scaling import SCALINGS, scaled
 from ensemble.fusion.units import unit, units_problem
-from ensemble.fusion.weighted_sum import weighted_sum
 
 BEFORE: dict[str, Callable[..., Any]] = {"concat": concat}
 ACROSS: dict[str, Callable[..., Any]] = {

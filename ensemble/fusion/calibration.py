@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from postproc import checks
+from postproc.base import checks
 
 METHODS = ("isotonic", "isotonic-steps", "logistic")
 Calibration = Callable[[np.ndarray], np.ndarray]

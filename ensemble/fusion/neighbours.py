@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from postproc import checks, kernels, nearest, pairwise, runtime
-from postproc.tiles import PairwiseTiles
+from postproc import kernels
+from postproc.base import checks, runtime
+from postproc.pairs import nearest, pairwise
+from postproc.pairs.tiles import PairwiseTiles
 
 METRICS = ("cosine", "sqeuclidean")
 ENTRIES = 1 << 22  # comparisons of list entries at a time
@@ -25,7 +27,9 @@ def mutual(rows: np.ndarray) -> np.ndarray:
     out = np.empty(rows.shape, np.bool_)
     kernel = kernels.of(rows)
     runtime.over_rows(
-        lambda start, stop: kernel.mutual(rows, rows.shape[1], start, stop, out), len(rows), what="graph"
+        lambda start, stop: kernel.reciprocal.mutual(rows, rows.shape[1], start, stop, out),
+        len(rows),
+        what="graph",
     )
     return out
 

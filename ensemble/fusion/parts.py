@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from postproc import arrays, checks, kernels
+from postproc import kernels
+from postproc.base import arrays, checks
 
 ENTRIES = 1 << 20  # of one matrix that are in work at a time; a few float64 arrays of that size a thread
 ENTRIES_ON_CUDA = 1 << 25
@@ -126,7 +127,7 @@ def rows_at_a_time(parts: Sequence[np.ndarray]) -> int:
 def over_rows(function: Callable[[int, int], None], matrix: np.ndarray, *, what: str) -> None:
     """Call ``function(start, stop)`` over ranges of the matrix's rows."""
     count, block = len(matrix), rows_at_a_time([matrix])
-    kernels.of(matrix).run(
+    kernels.of(matrix).walk.run(
         lambda start: function(start, min(start + block, count)), range(0, count, block), what=what
     )
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from postproc import arrays, checks
+from postproc.base import arrays, checks
 
 
 def places(distances: np.ndarray) -> np.ndarray:

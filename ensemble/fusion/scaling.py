@@ -15,7 +15,7 @@ import numpy as np
 
 from ensemble.fusion import parts
 from ensemble.fusion.places import places
-from postproc import arrays, checks
+from postproc.base import arrays, checks
 
 SCALINGS = (
     "none",

@@ -1,4 +1,4 @@
-"""The only place that knows file formats: feature files in, :class:`~ensemble.features.FeatureSet` out.
+"""The only place that knows file formats: feature files in, :class:`~ensemble.base.features.FeatureSet` out.
 
 ``scan`` looks at a folder before a feature is read, ``read`` reads its models, ``read_folder`` does both,
 ``contents`` says what is in one file. Pickles are read by a machine that builds containers and arrays of numbers

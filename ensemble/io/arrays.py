@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.errors import InputError, examples, refuse_if_any
+from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.io.matlab5 import Unread
 
 _SURROGATE = re.compile("[\ud800-\udfff]")

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.errors import InputError, examples, refuse_if_any
-from ensemble.features import COLUMNS, SIDES
+from ensemble.base.collecting import collecting
+from ensemble.base.errors import InputError, examples, refuse_if_any
+from ensemble.base.features import COLUMNS, SIDES
 from ensemble.io import containers
 from ensemble.io.arrays import matrix, texts, vectors, what, whole_numbers
-from ensemble.io.collecting import collecting
 from ensemble.io.lists import read_names, repeated
 
 _PAIR = re.compile(rf"({'|'.join(SIDES)})_(.+)", re.DOTALL)

@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from ensemble.errors import InputError
+from ensemble.base.errors import InputError
 from ensemble.io import matlab5, torch_files
 from ensemble.io.allowed import Refused, widen_bfloat16
 from ensemble.io.matlab5 import Unread

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.errors import printable
+from ensemble.base.errors import printable
 from ensemble.io import containers
 from ensemble.io.lists import read_lines, read_table
 from ensemble.io.matlab5 import Unread

@@ -12,11 +12,11 @@ are called ``side/MODEL``, no pattern of a recipe takes them for models to join,
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ensemble.errors import InputError, examples
-from ensemble.features import SIDES
+from ensemble.base.collecting import collecting
+from ensemble.base.errors import InputError, examples
+from ensemble.base.features import SIDES
 from ensemble.io import containers
 from ensemble.io.blocks import half, slot
-from ensemble.io.collecting import collecting
 from ensemble.io.lists import read_csv, read_lines, read_names, read_tracks
 from ensemble.names import Parser, gives
 

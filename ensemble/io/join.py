@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ensemble.errors import examples
-from ensemble.features import COLUMNS, SIDES, FeatureSet
+from ensemble.base.collecting import collecting
+from ensemble.base.errors import examples
+from ensemble.base.features import COLUMNS, SIDES, FeatureSet
 from ensemble.io.blocks import Block, named, read_blocks
-from ensemble.io.collecting import collecting
 from ensemble.io.folder import Folder, is_side
 from ensemble.io.lists import Labels, read_csv, read_names, read_tracks
 from ensemble.names import columns as columns_of

@@ -8,8 +8,8 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from ensemble.errors import InputError, examples, refuse_if_any
-from ensemble.features import COLUMNS
+from ensemble.base.errors import InputError, examples, refuse_if_any
+from ensemble.base.features import COLUMNS
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _WHOLE = re.compile(r"\s*([+-]?[0-9]{1,18})(?:\.0*)?\s*")

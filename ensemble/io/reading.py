@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from ensemble.errors import examples, refuse_if_any
-from ensemble.features import FeatureSet
+from ensemble.base.errors import examples, refuse_if_any
+from ensemble.base.features import FeatureSet
 from ensemble.io.folder import Folder, look
 from ensemble.io.join import join
 from ensemble.names import Parser

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ensemble.errors import printable
+from ensemble.base.errors import printable
 from ensemble.io import allowed
 from ensemble.io.allowed import CONSTRUCTORS, Refused
 

@@ -8,8 +8,8 @@ from typing import IO, Any, Literal
 
 import numpy as np
 
-from ensemble.errors import InputError
-from ensemble.features import COLUMNS, SIDES, FeatureSet
+from ensemble.base.errors import InputError
+from ensemble.base.features import COLUMNS, SIDES, FeatureSet
 
 
 @contextmanager

@@ -2,12 +2,12 @@
 
 ``PARSERS`` holds a :class:`Parser` for every data set, ``custom`` makes one of a user's own regular expression,
 ``columns`` turns names into columns of whole numbers, ``guess`` says which parsers fit. Reading lists, folders and
-feature files for their names is the business of ``ensemble.names.labels`` and ``ensemble.names.source``; the
+feature files for their names is the business of ``ensemble.names.listings`` and ``ensemble.names.source``; the
 command line is ``python -m ensemble.names``.
 """
 
-from ensemble.names.parser import Parsed, Parser, columns, custom, gives, parse
-from ensemble.names.sets import PARSERS, choose, find, guess, version
+from ensemble.parsers.parser import Parsed, Parser, columns, custom, gives, parse
+from ensemble.parsers.sets import PARSERS, choose, find, guess, version
 
 __all__ = [
     "PARSERS",

@@ -18,19 +18,19 @@ from pathlib import Path
 
 import numpy as np
 
-from ensemble import errors
-from ensemble.errors import InputError, examples
-from ensemble.features import SIDES
+from ensemble.base import errors
+from ensemble.base.collecting import collecting
+from ensemble.base.errors import InputError, examples
+from ensemble.base.features import SIDES
 from ensemble.io import beside
-from ensemble.io.collecting import collecting
 from ensemble.io.lists import read_lines
 from ensemble.names import report
-from ensemble.names.labels import Listing, read_listing
-from ensemble.names.parser import COLUMNS, Numbers, Parsed, Parser, parse
-from ensemble.names.sets import PARSERS, choose, guess, version
+from ensemble.names.listings import Listing, read_listing
 from ensemble.names.source import Source, read_source, sides_of_labels
+from ensemble.parsers.parser import COLUMNS, Numbers, Parsed, Parser, parse
+from ensemble.parsers.sets import PARSERS, choose, guess, version
 from postproc import cumulative_frames
-from postproc.prior import MARKET_1501
+from postproc.constraints.prior import MARKET_1501
 
 LENGTHS = {  # frames of every sequence of Market-1501, as two released codes have them
     "streid": MARKET_1501,

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.errors import examples, printable
-from ensemble.names.parser import Parsed, Parser, looks_like_pid_cam, tail
+from ensemble.base.errors import examples, printable
 from ensemble.names.source import Source
+from ensemble.parsers.parser import Parsed, Parser, looks_like_pid_cam, tail
 
 SHOWN = 5  # failures in a text
 

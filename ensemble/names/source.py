@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ensemble import io
-from ensemble.errors import InputError, refuse_if_any
-from ensemble.features import SIDES
+from ensemble.base.errors import InputError, refuse_if_any
+from ensemble.base.features import SIDES
 from ensemble.io.blocks import read_blocks
 from ensemble.io.folder import FOREIGN, OWN
 from ensemble.io.lists import read_table
-from ensemble.names.labels import Listing, read_listing
-from ensemble.names.parser import SUFFIXES, Parser
+from ensemble.names.listings import Listing, read_listing
+from ensemble.parsers.parser import SUFFIXES, Parser
 
 FEATURES = (*OWN, *FOREIGN, ".npy")
 _WORDS = {  # what the name of a list or a folder says about the side, the first that fits

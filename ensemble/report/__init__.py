@@ -16,7 +16,7 @@ Everything but ``keeping``, ``measuring`` and ``kept`` needs the packages of the
 
 from importlib.util import find_spec
 
-from ensemble.errors import InputError
+from ensemble.base.errors import InputError
 
 NAME = "report.html"
 PACKAGES = {"jinja2": "jinja2", "matplotlib": "matplotlib", "PIL": "pillow"}

@@ -1,6 +1,6 @@
 """``python -m ensemble.report``: see :mod:`ensemble.report.command`."""
 
-from ensemble import errors
+from ensemble.base import errors
 from ensemble.report import command
 
 if __name__ == "__main__":

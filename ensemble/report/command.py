@@ -16,15 +16,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ensemble import errors, inputs, report
-from ensemble.errors import InputError
+from ensemble import report
+from ensemble.base import errors
+from ensemble.base.errors import InputError
+from ensemble.cli import inputs
 
 if TYPE_CHECKING:
-    from ensemble.pipeline import Result
-    from ensemble.plan import Plan
-    from ensemble.protocols import Protocol
+    from ensemble.pipeline.plan import Plan
+    from ensemble.pipeline.run import Result
     from ensemble.report.keeping import Keeper
     from ensemble.report.kept import Kept
+    from ensemble.scores.protocols import Protocol
 
 EXTRAS = ("strips", "figure", "export", "tensorboard")
 
@@ -155,7 +157,7 @@ def _size(options: argparse.Namespace) -> int:
 
 
 def _kepts(options: argparse.Namespace) -> "list[Kept]":
-    from ensemble.io.collecting import collecting
+    from ensemble.base.collecting import collecting
     from ensemble.report.submission import from_file, matched
 
     if options.submission:

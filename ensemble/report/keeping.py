@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import postproc
-from ensemble import agreement, steps
-from ensemble.devices import on_host
-from ensemble.flow import Node
+from ensemble import agreement
+from ensemble.pipeline import steps
+from ensemble.pipeline.devices import on_host
+from ensemble.pipeline.tree import Node
 from ensemble.report.kept import JUNK, UNKNOWN, Kept, Step
 from ensemble.report.measuring import Block, Judge, Measured, measure
 from ensemble.scores import Scores, labels
-from postproc import arrays
+from postproc.base import arrays
 
 if TYPE_CHECKING:
-    from ensemble.pipeline import Result, Run
+    from ensemble.pipeline.run import Result, Run
 
 PLACES = 50  # kept of every list
 LEAST = 10

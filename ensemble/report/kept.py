@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ensemble import io
-from ensemble.errors import InputError
+from ensemble.base.errors import InputError
 
 FILE = "report.npz"
 VERSION = 1

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ensemble.devices import CPU, Device
-from ensemble.pipeline import Result
-from ensemble.plan import Plan
-from ensemble.protocols import Protocol
+from ensemble.pipeline.devices import CPU, Device
+from ensemble.pipeline.plan import Plan
+from ensemble.pipeline.run import Result
+from ensemble.scores.protocols import Protocol
 
 SECONDS = 20.0  # that all runs without a model may take, guessed from the run itself
 FILE = "ablation.json"  # of ensemble.ablate --out
@@ -35,9 +35,9 @@ def measured(
         why = "memory is limited" if bounded else "that would take long"
         return (), f"Leaving out each model was not tried, since {why}; {command}, which is shown here."
     from ensemble import ablate, io
-    from ensemble.memo import Memo
+    from ensemble.pipeline.memo import Memo
+    from ensemble.pipeline.variants import variants
     from ensemble.report.tables import RESAMPLES
-    from ensemble.variants import variants
 
     others = [variant for variant in variants(checked) if _is_of(variant.what, models)]
     read = io.read(checked.folder, checked.all_models, missing=checked.recipe.missing)

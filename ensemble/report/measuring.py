@@ -14,7 +14,7 @@ import postproc
 from ensemble.report.kept import GOOD, JUNK, UNKNOWN, WRONG
 
 if TYPE_CHECKING:
-    from postproc.kernels.cpu.counting import Labels
+    from ensemble.scores.counting.cpu import Labels
 
 Block = Callable[[int, int], NDArray[np.float32]]  # distances of the queries start to stop to the whole gallery
 BYTES = 1 << 26  # of one block
@@ -37,7 +37,7 @@ class Judge:
 
     def of(self, query: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """(ng,) whether an image is good for the query, and whether it is removed."""
-        from postproc.kernels.cpu import counting
+        from ensemble.scores.counting import cpu as counting
 
         good, hidden = (np.zeros(self.gallery, bool) for _ in range(2))
         counting.hidden_rows(query, self.labels, good, hidden)

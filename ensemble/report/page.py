@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ensemble import __version__, io
-from ensemble.errors import InputError, printable
+from ensemble.base.errors import InputError, printable
 from ensemble.report import plots, tables
 from ensemble.report.kept import Kept, Step
 from ensemble.report.pictures import Album, Pictures, Wanted, gather

@@ -9,8 +9,8 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ensemble.errors import InputError
-from postproc import runtime
+from ensemble.base.errors import InputError
+from postproc.base import runtime
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm"}
 HEIGHTS = (160, 128, 96, 64, 48)  # pixels, the first that fits is taken

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ensemble import io
-from ensemble.errors import InputError
+from ensemble.base.errors import InputError
 from ensemble.report.kept import GOOD, JUNK, UNKNOWN, WRONG, Kept
 from ensemble.report.pictures import Album, load
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ensemble import io, submissions
-from ensemble.errors import InputError, examples
+from ensemble.base.errors import InputError, examples
 from ensemble.report.kept import UNKNOWN, Kept, Step
 from ensemble.submissions import RankList
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ensemble import io, statistics
-from ensemble.errors import printable
+from ensemble import io
+from ensemble.base.errors import printable
 from ensemble.report.kept import GOOD, JUNK, UNKNOWN, WRONG, Kept, Step
+from ensemble.scores import statistics
 
 RESAMPLES = 2000
 LEVEL = 0.95

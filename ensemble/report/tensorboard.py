@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ensemble.errors import InputError
+from ensemble.base.errors import InputError
 from ensemble.report.kept import Kept
 
 PACKAGE = "tensorboardX"

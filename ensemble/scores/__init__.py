@@ -4,8 +4,8 @@ Places are 0-based in the ranking without the removed images, ties broken by gal
 never returned: it stands behind everything else, and a good one there is missed, yet counts as a good one.
 """
 
-from ensemble.protocols import PROTOCOLS, Protocol
 from ensemble.scores.labels import labels_of
+from ensemble.scores.protocols import PROTOCOLS, Protocol
 from ensemble.scores.scoring import cmc_all_shots, score, score_ranking
 from ensemble.scores.values import Scores
 

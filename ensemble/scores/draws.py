@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.protocols import Draw
 from ensemble.scores.labels import Given
-from postproc import checks
+from ensemble.scores.protocols import Draw
+from postproc.base import checks
 
 
 def galleries(draw: Draw, known: Given, permutations: ArrayLike | None) -> Iterator[NDArray[np.bool_]]:

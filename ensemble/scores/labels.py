@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.errors import examples
-from ensemble.protocols import REMOVES_OWN, REMOVES_UNKNOWN, Protocol
-from postproc import arrays, checks, kernels
-from postproc.tracks import Tracks
+from ensemble.base.errors import examples
+from ensemble.scores.protocols import REMOVES_OWN, REMOVES_UNKNOWN, Protocol
+from postproc import kernels
+from postproc.base import arrays, checks
+from postproc.tracks.track_lists import Tracks
 
 if TYPE_CHECKING:
-    from ensemble.features import FeatureSet
-    from postproc.kernels.cpu.counting import Labels
+    from ensemble.base.features import FeatureSet
+    from ensemble.scores.counting.cpu import Labels
 
 Whole = NDArray[np.int64]
 
@@ -102,7 +103,7 @@ def _own(query: Whole | None, gallery: Whole | None) -> Whole | None:
 
 def ready(protocol: Protocol, known: Given, kept: NDArray[np.bool_] | None = None) -> "Labels":
     """Labels for the kernels: the gallery by identity, the junk rule as data; only ``kept`` gallery rows count."""
-    from postproc.kernels.cpu import counting
+    from ensemble.scores.counting import cpu as counting
 
     nq, ng = len(known.query_pid), len(known.gallery_pid)
     left = np.ones(ng, bool) if kept is None else kept
@@ -191,7 +192,9 @@ def _least(distances: NDArray[np.float32], tracks: Tracks) -> NDArray[np.float32
     out: NDArray[np.float32] = arrays.empty((len(distances), tracks.count), np.float32, distances)
 
     def fill(start: int, stop: int) -> None:
-        kernel.reduce_tracks(distances, tracks.offsets, tracks.members, kernel.LEAST, 0, start, stop, out)
+        kernel.tracks.reduce_tracks(
+            distances, tracks.offsets, tracks.members, kernel.tracks.LEAST, 0, start, stop, out
+        )
 
-    kernel.over_rows(fill, len(distances), what="distances to tracks")
+    kernel.walk.over_rows(fill, len(distances), what="distances to tracks")
     return out

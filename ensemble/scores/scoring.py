@@ -2,22 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.errors import InputError, examples, refuse_if_any
-from ensemble.protocols import AP_RULES, DIVISORS, PROTOCOLS, Protocol
-from ensemble.scores import draws, labels, values
+from ensemble.base.errors import InputError, examples, refuse_if_any
+from ensemble.scores import counting, draws, labels, values
 from ensemble.scores.labels import Given
+from ensemble.scores.protocols import AP_RULES, DIVISORS, PROTOCOLS, Protocol
 from ensemble.scores.values import Scores
-from postproc import arrays, checks, kernels
-from postproc.types import Distances, Ranking
+from postproc import kernels
+from postproc.base import arrays, checks
+from postproc.base.vocabulary import Distances, Ranking
 
 if TYPE_CHECKING:
-    from postproc.kernels.cpu.counting import Labels, Rules
+    from ensemble.scores.counting.cpu import Labels, Rules
 
 
 def score(
@@ -99,7 +99,7 @@ def score_ranking(
     >>> score_ranking(np.array([[0, 1, 3, 2]], np.int32), [7], [7, 8, 8, 7]).mAP     # (1/1 + 2/3) / 2
     0.8333333333333333
     """
-    from postproc.kernels.cpu import counting
+    from ensemble.scores.counting import cpu
 
     ng = np.size(gallery_pid)
     listed = _listed(rows, ng)
@@ -115,7 +115,7 @@ def score_ranking(
         gallery_image,
     )
     plain = Protocol(junk="none") if protocol.reshapes else protocol
-    scores = _scored(counting.score_listed_rows, listed, known, plain, cmc_length)
+    scores = _scored(cpu.score_listed_rows, listed, known, plain, cmc_length)
     if not protocol.reshapes:
         return scores
     places = np.full((len(listed), ng), np.inf, np.float32)
@@ -148,12 +148,12 @@ def cmc_all_shots(
     positives, shares = np.zeros(len(array), np.int64), np.zeros((len(array), length))
     rules = _rules(protocol, array.shape[1])
 
-    counting = _counting(array)
+    kernel = counting.of(array)
 
     def block(start: int, stop: int) -> None:
-        counting.all_shots_rows(start, stop, array, ready, rules, positives, shares)
+        kernel.all_shots_rows(start, stop, array, ready, rules, positives, shares)
 
-    kernels.of(array).over_rows(block, len(array), what="scores")
+    kernels.of(array).walk.over_rows(block, len(array), what="scores")
     _refuse_no_match(positives, ready, protocol)
     summed: NDArray[np.float64] = np.cumsum(shares.sum(axis=0))
     return summed / np.count_nonzero(positives)
@@ -171,7 +171,7 @@ def _score(
     given = known
     if protocol.rows != "images":
         array, known, queries = labels.by_tracks(array, known, protocol)
-    draw, score_rows = protocol.draw, _counting(array).score_rows
+    draw, score_rows = protocol.draw, counting.of(array).score_rows
     if draw is None:
         scores = _scored(score_rows, array, known, protocol, cmc_length)
     elif draw.each == "query":
@@ -185,11 +185,6 @@ def _score(
     return scores if queries is None else _for_images(scores, queries)
 
 
-def _counting(array: Any) -> Any:
-    """The module that counts on the device of the array."""
-    return import_module(f"{kernels.of(array).__name__}.counting")
-
-
 def _scored(
     kernel: Callable[..., None],
     data: NDArray[Any],
@@ -199,7 +194,7 @@ def _scored(
     kept: NDArray[np.bool_] | None = None,
 ) -> Scores:
     """Let ``kernel`` find every query's own scores from its row of ``data``, and average."""
-    from postproc.kernels.cpu.counting import Answer
+    from ensemble.scores.counting.cpu import Answer
 
     ready = labels.ready(protocol, known, kept)
     nq, ng = len(data), len(known.gallery_pid)
@@ -211,7 +206,7 @@ def _scored(
     def block(start: int, stop: int) -> None:
         kernel(start, stop, data, ready, rules, answer)
 
-    kernels.of(data).over_rows(block, nq, what="scores")
+    kernels.of(data).walk.over_rows(block, nq, what="scores")
     _refuse_faults(answer.fault, ng, protocol)
     _refuse_no_match(answer.positives, ready, protocol)
 
@@ -254,7 +249,7 @@ def _length(protocol: Protocol, known: Given, kept: NDArray[np.bool_] | None, wa
 
 def _single_shot(whole: Scores, array: NDArray[np.float32], known: Given, trial: int) -> Scores:
     """``whole`` with the CMC of one trial in which each query draws one image of each identity."""
-    from postproc.kernels.cpu import counting
+    from ensemble.scores.counting import cpu
 
     protocol = whole.protocol
     assert protocol.draw is not None
@@ -266,9 +261,9 @@ def _single_shot(whole: Scores, array: NDArray[np.float32], known: Given, trial:
         rows = arrays.host(array[start:stop])
         for i in range(start, stop):
             keys = draws.keys_of_query(draw, trial, i, array.shape[1])
-            first_hit[i] = counting.single_shot(i, rows[i - start], ready, keys)
+            first_hit[i] = cpu.single_shot(i, rows[i - start], ready, keys)
 
-    kernels.of(array).over_rows(block, len(array), what="scores")
+    kernels.of(array).walk.over_rows(block, len(array), what="scores")
     count = len(array) if protocol.denominator == "all" else len(array) - len(whole.without_match)
     return replace(whole, **_by_first_hit(first_hit, count, len(whole.cmc)))
 
@@ -287,7 +282,7 @@ def _for_images(scores: Scores, track: NDArray[np.int64]) -> Scores:
 
 
 def _rules(protocol: Protocol, ng: int) -> "Rules":
-    from postproc.kernels.cpu.counting import Rules
+    from ensemble.scores.counting.cpu import Rules
 
     return Rules(
         cut=min(protocol.top_k or ng, ng),
@@ -327,14 +322,14 @@ def _listed(rows: Ranking, ng: int) -> NDArray[np.int32]:
 
 def _refuse_faults(fault: NDArray[np.int64], ng: int, protocol: Protocol) -> None:
     """One message for all that is wrong with the lists."""
-    from postproc.kernels.cpu import counting
+    from ensemble.scores.counting import cpu
 
     whole = f"all {ng} gallery rows, because the protocol has no cut"
     needed = whole if protocol.top_k is None else f"{protocol.top_k} places {protocol.cut} removal"
     meaning = {
-        counting.TWICE: "wanted every gallery row once, found one again",
-        counting.GAP: "wanted -1 only at the end, found a row behind it",
-        counting.SHORT: f"wanted {needed}, found shorter lists; give longer ones or set a smaller top_k",
+        cpu.TWICE: "wanted every gallery row once, found one again",
+        cpu.GAP: "wanted -1 only at the end, found a row behind it",
+        cpu.SHORT: f"wanted {needed}, found shorter lists; give longer ones or set a smaller top_k",
     }
     found = {text: np.flatnonzero(fault == code).tolist() for code, text in meaning.items()}
     refuse_if_any([f"rows: {text} (queries {examples(who)})" for text, who in found.items() if who])

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.protocols import Protocol
-from postproc import checks
+from ensemble.scores.protocols import Protocol
+from postproc.base import checks
 
 CMC_SHOWN = 50  # places of the CMC in the JSON
 NUMBERS = ("mAP", "rank1", "rank5", "rank10", "mINP", "mrr", "recall", "precision")

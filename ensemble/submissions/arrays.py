@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.errors import InputError
+from ensemble.base.errors import InputError
 from ensemble.io import beside, containers
 from ensemble.submissions.numbers import read_bytes
 from ensemble.submissions.ranklist import EMPTY, RankList, refuse_names

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ensemble.errors import InputError, examples, refuse_if_any
-from ensemble.io.collecting import collecting
+from ensemble.base.collecting import collecting
+from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.submissions import formats
 from ensemble.submissions.ranklist import RankList
-from postproc import checks
+from postproc.base import checks
 
 
 def read_rankings(

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ensemble.errors import InputError, examples, near, refuse_if_any
+from ensemble.base.errors import InputError, examples, near, refuse_if_any
 from ensemble.submissions import arrays, json_lists, numbers, python_text, tables, track2, trec, visda
 from ensemble.submissions.joining import flaws, joined, strangers
 from ensemble.submissions.ranklist import RankList

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ensemble.errors import examples, refuse_if_any
+from ensemble.base.errors import examples, refuse_if_any
 from ensemble.submissions import numbers
 from ensemble.submissions.ranklist import RankList
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.errors import examples
+from ensemble.base.errors import examples
 from ensemble.io import beside
 from ensemble.submissions.ranklist import EMPTY, RankList, from_lists
 from ensemble.submissions.text import exact, read_text

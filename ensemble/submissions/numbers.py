@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from ensemble.errors import InputError, examples
+from ensemble.base.errors import InputError, examples
 
 Item = TypeVar("Item", str, int)
 BYTE_ORDER_MARKS = {

@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from ensemble.errors import InputError, examples
-from postproc.checks import whole
+from ensemble.base.errors import InputError, examples
+from postproc.base.checks import whole
 
 
 @dataclass(frozen=True)

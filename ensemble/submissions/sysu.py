@@ -14,8 +14,8 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from ensemble.errors import InputError, examples, refuse_if_any
-from ensemble.features import FeatureSet
+from ensemble.base.errors import InputError, examples, refuse_if_any
+from ensemble.base.features import FeatureSet
 from ensemble.io import beside, matlab5
 from ensemble.submissions.numbers import read_bytes
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.errors import examples, refuse_if_any
+from ensemble.base.errors import examples, refuse_if_any
 from ensemble.io import beside
 from ensemble.submissions.numbers import read_bytes
 from ensemble.submissions.ranklist import EMPTY, RankList, from_columns

@@ -7,12 +7,12 @@ single spaces, LF. The number of an image is the whole number in its name: ``000
 from collections.abc import Sequence
 from pathlib import Path
 
-from ensemble.errors import refuse_if_any
+from ensemble.base.errors import refuse_if_any
 from ensemble.io import beside
 from ensemble.submissions import numbers
 from ensemble.submissions.numbers import Numbering, Rule
 from ensemble.submissions.ranklist import RankList, from_lines
-from postproc.checks import whole
+from postproc.base.checks import whole
 
 FILE = "track2.txt"
 TOP_K = 100

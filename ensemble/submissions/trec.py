@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ensemble.errors import examples
+from ensemble.base.errors import examples
 from ensemble.io import beside
 from ensemble.submissions.ranklist import EMPTY, RankList, from_columns, refuse_names
 from ensemble.submissions.text import exact, read_text
-from postproc import checks
+from postproc.base import checks
 
 FILE, JUDGEMENTS = "ranking.trec", "qrels.txt"
 JUNK = ("market", "bot", "none")

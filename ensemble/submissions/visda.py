@@ -11,12 +11,12 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from ensemble.errors import examples
+from ensemble.base.errors import examples
 from ensemble.io import beside
 from ensemble.submissions import numbers
 from ensemble.submissions.numbers import Numbering, Rule, Text
 from ensemble.submissions.ranklist import RankList, from_lines
-from postproc.checks import whole
+from postproc.base.checks import whole
 
 FILE, INNER = "result.zip", "result.txt"
 TOP_K = 100

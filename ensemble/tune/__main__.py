@@ -1,6 +1,6 @@
 """``python -m ensemble.tune``."""
 
-from ensemble import errors
+from ensemble.base import errors
 from ensemble.tune.command import main
 
 if __name__ == "__main__":

@@ -16,12 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from ensemble import errors, inputs, io, joins, plan, results, steps
-from ensemble.errors import InputError
-from ensemble.features import FeatureSet
-from ensemble.tune import advice, folds, honest, space, trials, unlabelled
+from ensemble import io
+from ensemble.base import errors
+from ensemble.base.errors import InputError
+from ensemble.base.features import FeatureSet
+from ensemble.cli import inputs
+from ensemble.pipeline import advice, joins, plan, results, steps
+from ensemble.scores import folds
+from ensemble.tune import honest, space, trials, unlabelled
 from ensemble.tune.study import Search, Trial
-from postproc import remembered
+from postproc.pairs import remembered
 
 LABELLED = ("query_pid", "gallery_pid")
 TRIALS, FOLDS = 100, 5

@@ -17,10 +17,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ensemble import fusion, joins, steps
-from ensemble.errors import near, refuse_if_any
-from ensemble.plan import Plan, branch_name, labels
-from ensemble.recipe import Recipe, Use, override, parse
+from ensemble import fusion
+from ensemble.base.errors import near, refuse_if_any
+from ensemble.pipeline import joins, steps
+from ensemble.pipeline.plan import Plan, branch_name, labels
+from ensemble.pipeline.recipe import Recipe, Use, override, parse
 
 WEIGHTS = "weights"
 NEIGHBOURS = (

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.errors import InputError, refuse_if_any
+from ensemble.base.errors import InputError, refuse_if_any
 from ensemble.tune.space import Candidate, Join, Space, key, rounded, selectable
 
 NAME = "reid-ensemble"

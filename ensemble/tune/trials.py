@@ -1,7 +1,8 @@
 """One candidate on every fold, with everything kept between candidates that the next one can use again.
 
-Runs that begin alike go on from there (``ensemble.memo``), neighbour lists and distances of the same features are
-found once (``postproc.remembered``): a candidate that differs in k1, k2 or lambda alone walks over no pairs.
+Runs that begin alike go on from there (``ensemble.pipeline.memo``), neighbour lists and distances of the same
+features are found once (``postproc.pairs.remembered``): a candidate that differs in k1, k2 or lambda alone walks
+over no pairs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,18 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.devices import CPU, Device
-from ensemble.errors import InputError
-from ensemble.features import FeatureSet
+from ensemble.base.errors import InputError
+from ensemble.base.features import FeatureSet
 from ensemble.io import Folder
-from ensemble.memo import Memo
-from ensemble.pipeline import Run
-from ensemble.plan import check
-from ensemble.protocols import Protocol
-from ensemble.recipe import Recipe
-from ensemble.tune.folds import Fold
+from ensemble.pipeline.devices import CPU, Device
+from ensemble.pipeline.memo import Memo
+from ensemble.pipeline.plan import check
+from ensemble.pipeline.recipe import Recipe
+from ensemble.pipeline.run import Run
+from ensemble.scores.folds import Fold
+from ensemble.scores.protocols import Protocol
 from postproc import using
-from postproc.remembered import Store, remembering
+from postproc.pairs.remembered import Store, remembering
 
 OBJECTIVES = ("mAP", "rank1", "rank5", "rank10", "mINP")
 KEPT = 2 << 30  # bytes for what is kept

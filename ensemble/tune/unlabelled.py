@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ensemble import steps
-from ensemble.errors import InputError
-from ensemble.recipe import Recipe, override
-from ensemble.tune.advice import MUTUAL, TRACK_STEPS
+from ensemble.base.errors import InputError
+from ensemble.pipeline import steps
+from ensemble.pipeline.advice import MUTUAL, TRACK_STEPS
+from ensemble.pipeline.recipe import Recipe, override
 
 PER_IMAGE, PER_TRACK, K2 = 0.7, 2.7, 1 / 3
 TRACKS = 2.4  # of a vehicle in the gallery of AI City 2020

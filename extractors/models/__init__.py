@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import cast
 
-from ensemble.errors import InputError
+from ensemble.base.errors import InputError
 from extractors.model import Model
 
 BY_PREFIX = {

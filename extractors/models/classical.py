@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ensemble.errors import refuse_if_any
+from ensemble.base.errors import refuse_if_any
 from extractors.extras import need
 from extractors.options import refuse_unknown, size_of
 

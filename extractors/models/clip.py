@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ensemble.errors import InputError, examples, refuse_if_any
+from ensemble.base.errors import InputError, examples, refuse_if_any
 from extractors.extras import need
 from extractors.model import IMAGENET_MEAN, IMAGENET_STD, Model
 from extractors.models.timm_models import vision

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.errors import InputError, examples, refuse_if_any
+from ensemble.base.errors import InputError, examples, refuse_if_any
 from extractors.extras import need
 from extractors.model import IMAGENET_MEAN, IMAGENET_STD
 from extractors.options import floats, refuse_unknown, size_of

@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
-from ensemble.errors import InputError, refuse_if_any
+from ensemble.base.errors import InputError, refuse_if_any
 from extractors.extras import need
 from extractors.model import IMAGENET_MEAN, IMAGENET_STD, Model
 from extractors.options import refuse_unknown

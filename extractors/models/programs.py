@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from ensemble.errors import InputError, refuse_if_any
+from ensemble.base.errors import InputError, refuse_if_any
 from extractors.extras import need
 from extractors.model import Model
 from extractors.options import refuse_unknown

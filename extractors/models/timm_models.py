@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ensemble.errors import InputError, examples, refuse_if_any
+from ensemble.base.errors import InputError, examples, refuse_if_any
 from extractors.extras import need
 from extractors.model import Model
 from extractors.options import refuse_unknown, size_of

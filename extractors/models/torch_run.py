@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from ensemble.errors import InputError, refuse_if_any
+from ensemble.base.errors import InputError, refuse_if_any
 from extractors.model import IMAGENET_MEAN, IMAGENET_STD
 from extractors.options import floats, size_of
 

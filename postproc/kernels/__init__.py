@@ -2,20 +2,23 @@
 
 ``reference``  plain NumPy in float64: the definition. Tests compare with it, nothing else calls it.
 ``cpu``        numba, compiled at first use and cached: sequential functions over a tile or a range of rows that
-               release the interpreter lock; :mod:`postproc.runtime` runs them in threads. No fast-math.
+               release the interpreter lock; :mod:`postproc.base.runtime` runs them in threads. No fast-math.
 ``cuda``       the same functions for tensors on a CUDA device: torch for products and sorting, numba.cuda for the
                sparse parts, on the tensors' own memory. No TF32, no float atomics.
 
-Both offer ``over_rows`` and ``run``, which walk over the ranges and tiles that their functions take. What crosses
-the seam is float32, int32 and int64 offsets; inputs are never written. Importing this package imports no back end.
+Both have the same families of kernels, one module each: ``kernels.of(array).cas.walk_halves``. Their ``walk`` goes
+over the ranges and tiles that the others take. What crosses the seam is float32, int32 and int64 offsets; inputs
+are never written. Importing this package imports no back end.
 """
 
+from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from postproc import arrays
+from postproc.base import arrays
 
 
 def of(array: Any) -> ModuleType:
@@ -29,3 +32,10 @@ def of(array: Any) -> ModuleType:
 
         return cuda
     raise TypeError(f"wanted a NumPy array or a CUDA tensor, got {type(array).__module__}.{type(array).__name__}")
+
+
+def family(back_end: str, name: str) -> ModuleType:
+    """The module ``name`` of a back end, imported when it is first asked for; AttributeError if there is none."""
+    if name.startswith("_") or find_spec(f"{back_end}.{name}") is None:
+        raise AttributeError(f"{back_end}: wanted a family of kernels, found no {name!r}")
+    return import_module(f"{back_end}.{name}")

@@ -8,12 +8,15 @@ from numba import config
 
 import postproc.kernels.cuda as package
 
+BESIDE = ("ensemble.scores.counting.cuda",)
+
 
 def kernels() -> dict[str, Any]:
     """All kernels (not the device functions that they call) by the name under which a launch is counted."""
     found: dict[str, Any] = {}
-    for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
-        for value in vars(importlib.import_module(module.name)).values():
+    names = [module.name for module in pkgutil.iter_modules(package.__path__, package.__name__ + ".")]
+    for name in (*names, *BESIDE):
+        for value in vars(importlib.import_module(name)).values():
             if not _is_kernel(value):
                 continue
             if found.setdefault(value.__name__, value) is not value:

@@ -3,7 +3,7 @@ import pytest
 
 from postproc import l2_normalize, rerank_constrained
 from tests.cuda.twice import same_step
-from tests.worlds import world
+from tests.support.worlds import world
 
 DATA = world(nq=7, ng=37, d=8, people=8, cameras=3)
 DATA["query_cam"][[1, 4]] = DATA["gallery_cam"][[3, 8, 20]] = -1

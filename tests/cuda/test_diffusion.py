@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from postproc import Nearest, diffusion, offline_diffusion, rdp, same_camera, sqeuclidean
-from tests.worlds import world
+from tests.support.worlds import world
 
 DATA = world(nq=5, ng=24, d=8, people=6, cameras=3)
 Q, G = DATA["query"], DATA["gallery"]

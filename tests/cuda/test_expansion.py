@@ -4,7 +4,7 @@ import pytest
 
 from postproc import l2_normalize, nfc, query_expansion, subtract_negatives
 from tests.cuda.twice import same_step
-from tests.worlds import world
+from tests.support.worlds import world
 
 DATA = world(nq=6, ng=30, d=8, people=8, cameras=3)
 QUERY, GALLERY = DATA["query"], DATA["gallery"]

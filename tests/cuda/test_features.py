@@ -14,7 +14,7 @@ from postproc import (
     whiten,
 )
 from tests.cuda.twice import same_step
-from tests.worlds import world
+from tests.support.worlds import world
 
 DATA = world(nq=6, ng=40, d=8, people=8, cameras=3)
 QUERY, GALLERY, TRAIN = DATA["query"], DATA["gallery"], DATA["train"]

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ensemble import fusion, joins
+from ensemble import fusion
+from ensemble.pipeline import joins
 from tests.cuda.conftest import OnDevice
 
 NQ, N = 5, 40

@@ -17,7 +17,7 @@ from postproc import (
     same_camera,
     sqeuclidean,
 )
-from tests.worlds import world
+from tests.support.worlds import world
 
 DATA = world(nq=5, ng=30, d=8, people=6, cameras=3)
 Q, G = DATA["query"], DATA["gallery"]

@@ -15,7 +15,7 @@ from postproc import (
     sqeuclidean,
 )
 from tests.cuda.twice import same_step
-from tests.worlds import world
+from tests.support.worlds import world
 
 DATA = world(nq=7, ng=31, d=8, people=8, cameras=3)
 SIDES = DATA["query"], DATA["gallery"]

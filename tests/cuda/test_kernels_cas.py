@@ -32,8 +32,8 @@ def test_walks(on_device, keep):
     wanted_offsets, wanted, short = sparse(rng)
     arguments = (*graph(N), rng.random(N).astype(np.float32), 0.8, keep, wanted_offsets, wanted)
     there, here = on_device.up(short), short.copy()
-    found = [on_device.down(part) for part in cuda.walk_halves(*up(on_device, arguments), 2, N, there)]
-    kept = cpu.walk_halves(*arguments, 2, N, here)
+    found = [on_device.down(part) for part in cuda.cas.walk_halves(*up(on_device, arguments), 2, N, there)]
+    kept = cpu.cas.walk_halves(*arguments, 2, N, here)
     for one, other in zip(found, ascending(*kept), strict=True):
         assert one.dtype == other.dtype
         assert_allclose(one, other, rtol=1e-5, atol=1e-9)
@@ -41,8 +41,8 @@ def test_walks(on_device, keep):
 
     offsets = np.concatenate([[0, 0, 0], np.cumsum(found[0])])
     met = (offsets, *found[1:], wanted_offsets, wanted)
-    cuda.meet_halves(*up(on_device, met), 3, 11, there)
-    cpu.meet_halves(*met, 3, 11, here)
+    cuda.cas.meet_halves(*up(on_device, met), 3, 11, there)
+    cpu.cas.meet_halves(*met, 3, 11, here)
     assert_allclose(on_device.down(there), here, rtol=1e-6)
 
 
@@ -63,8 +63,8 @@ def test_smooth_candidates(on_device, beta):
     returning = rng.random(N).astype(np.float32)
     arguments = (offsets, members, confident_offsets, confident, *steps, *back, returning, beta, 1, 15)
     found, wanted = on_device.up(values), values.copy()
-    cuda.smooth_candidates(*up(on_device, arguments), found)
-    cpu.smooth_candidates(*arguments, wanted)
+    cuda.cas.smooth_candidates(*up(on_device, arguments), found)
+    cpu.cas.smooth_candidates(*arguments, wanted)
     assert_allclose(on_device.down(found), wanted, rtol=1e-5)
     assert not np.allclose(wanted, values)
 
@@ -73,8 +73,8 @@ def test_smooth_candidates(on_device, beta):
 def test_product_of_rows(on_device, keep):
     rng = np.random.default_rng(1)
     arguments = (*sparse(rng), *sparse(rng), keep, 1, 15)
-    found = [on_device.down(part) for part in cuda.product_of_rows(*up(on_device, arguments))]
-    for one, other in zip(found, cpu.product_of_rows(*arguments), strict=True):
+    found = [on_device.down(part) for part in cuda.cas.product_of_rows(*up(on_device, arguments))]
+    for one, other in zip(found, cpu.cas.product_of_rows(*arguments), strict=True):
         assert one.dtype == other.dtype
         assert_allclose(one, other, rtol=1e-6)
 
@@ -83,7 +83,7 @@ def test_of_equals_the_first_are_kept(on_device):
     left = np.array([0, 1, 1]), np.array([0], np.int32), np.array([2], np.float32)
     right = np.array([0, 2, 2]), np.array([0, 1], np.int32), np.array([3, 3], np.float32)
     for keep, members in ((1, [0]), (2, [0, 1])):
-        sizes, found, weights = cuda.product_of_rows(*up(on_device, (*left, *right, keep, 0, 2)))
+        sizes, found, weights = cuda.cas.product_of_rows(*up(on_device, (*left, *right, keep, 0, 2)))
         assert_array_equal(on_device.down(found), members)
         assert_array_equal(on_device.down(sizes), [keep, 0])
         assert_allclose(on_device.down(weights), 1 / keep)
@@ -96,8 +96,8 @@ def test_paths(on_device):
     lists[:, 0] = np.arange(N)
     found, wanted = np.zeros((N, 5), np.float32), np.zeros((N, 5), np.float32)
     there = on_device.up(found)
-    cuda.divergences(*up(on_device, (offsets, members, weights, lists)), 2, 16, there)
-    cpu.divergences(offsets, members, weights, lists, 2, 16, wanted)
+    cuda.geodesic.divergences(*up(on_device, (offsets, members, weights, lists)), 2, 16, there)
+    cpu.geodesic.divergences(offsets, members, weights, lists, 2, 16, wanted)
     assert_allclose(on_device.down(there), wanted, rtol=1e-6, atol=1e-7)
 
     lengths = np.full((N, N), np.inf)  # of edges both ways, some as long as two others
@@ -108,8 +108,8 @@ def test_paths(on_device):
     offsets, members = np.concatenate([[0], np.cumsum(near.sum(axis=1))]), np.nonzero(near)[1].astype(np.int32)
     edges = offsets, members, lengths[near].astype(np.float32)
     needed, there = np.zeros(len(members), bool), on_device.up(np.zeros(len(members), bool))
-    cuda.needed_edges(*up(on_device, edges), 2, 16, there)
-    cpu.needed_edges(*edges, 2, 16, needed)
+    cuda.geodesic.needed_edges(*up(on_device, edges), 2, 16, there)
+    cpu.geodesic.needed_edges(*edges, 2, 16, needed)
     assert_array_equal(on_device.down(there), needed)
     assert needed.any()
 
@@ -118,6 +118,6 @@ def test_paths(on_device):
     strip, sources = rng.random((6, 9)).astype(np.float32), np.array([3, 0, 16, 5, 5, 2], np.int32)
     columns, largest = rng.integers(0, N, 9).astype(np.int32), rng.integers(0, 2, N).astype(np.float32)
     there = on_device.up(strip)
-    cuda.blend_geodesics(there, *up(on_device, (sources, columns, *edges, 50, largest, 0.3)), 1, 6)
-    cpu.blend_geodesics(strip, sources, columns, *edges, 50, largest, 0.3, 1, 6)
+    cuda.geodesic.blend_geodesics(there, *up(on_device, (sources, columns, *edges, 50, largest, 0.3)), 1, 6)
+    cpu.geodesic.blend_geodesics(strip, sources, columns, *edges, 50, largest, 0.3, 1, 6)
     assert_allclose(on_device.down(there), strip, rtol=1e-6)

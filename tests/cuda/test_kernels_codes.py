@@ -10,15 +10,17 @@ from postproc.kernels import cpu, cuda
 def test_pack_bits(on_device, width):
     rows = np.random.default_rng(width).normal(size=(6, width)).astype(np.float32)
     rows[0, 0] = 0.25
-    assert_array_equal(on_device.down(cuda.pack_bits(on_device.up(rows), 0.25)), cpu.pack_bits(rows, 0.25))
+    assert_array_equal(
+        on_device.down(cuda.codes.pack_bits(on_device.up(rows), 0.25)), cpu.codes.pack_bits(rows, 0.25)
+    )
 
 
 @pytest.mark.parametrize("width", [1, 4, 9])
 def test_differing_bits(on_device, width):
     left, right = (np.random.default_rng(n).integers(0, 256, (n, width)).astype(np.uint8) for n in (5, 7))
     found, wanted = on_device.up(np.full((5, 7), -1, np.float32)), np.full((5, 7), -1, np.float32)
-    cuda.differing_bits(*(cuda.words(on_device.up(codes)) for codes in (left, right)), 1, 4, found)
-    cpu.differing_bits(cpu.words(left), cpu.words(right), 1, 4, wanted)
+    cuda.codes.differing_bits(*(cuda.codes.words(on_device.up(codes)) for codes in (left, right)), 1, 4, found)
+    cpu.codes.differing_bits(cpu.codes.words(left), cpu.codes.words(right), 1, 4, wanted)
     assert_array_equal(on_device.down(found), wanted)
 
 

@@ -21,7 +21,7 @@ def test_constrain_tile(on_device, rules, row, column, sided):
     tile = RNG.uniform(-1, 1, (5, 7)).astype(np.float32)
     sides = RNG.uniform(-1, 1, (5, 7) if sided else (0, 0)).astype(np.float32)
     arguments = (tile, sides, row, column, LABELS, rules)
-    ((cuda, cpu),) = twice(on_device, "constrain_tile", *arguments, written=(0,))
+    ((cuda, cpu),) = twice(on_device, "constrained.constrain_tile", *arguments, written=(0,))
     assert_allclose(cuda, cpu, rtol=1e-6)
 
 
@@ -32,5 +32,5 @@ def test_constrain_pairs(on_device, rules, sided):
     values = RNG.uniform(-1, 1, 30).astype(np.float32)
     sides = RNG.uniform(-1, 1, 30 if sided else 0).astype(np.float32)
     arguments = (values, sides, left, right, LABELS, rules, 3, 28)
-    ((cuda, cpu),) = twice(on_device, "constrain_pairs", *arguments, written=(0,))
+    ((cuda, cpu),) = twice(on_device, "constrained.constrain_pairs", *arguments, written=(0,))
     assert_allclose(cuda, cpu, rtol=1e-6)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from ensemble.protocols import AP_RULES, DIVISORS, JUNK, Protocol
 from ensemble.scores import labels, scoring
-from postproc.kernels.cpu import counting
-from postproc.kernels.cpu.counting import Answer
+from ensemble.scores.counting import cpu as counting
+from ensemble.scores.counting.cpu import Answer
+from ensemble.scores.protocols import AP_RULES, DIVISORS, JUNK, Protocol
 from tests.cuda.conftest import OnDevice
 
 NQ, NG = 7, 45
@@ -49,7 +49,7 @@ PROTOCOLS = [
 
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.describe())
 def test_places_and_precision(on_device: OnDevice, protocol: Protocol) -> None:
-    from postproc.kernels.cuda import counting as on_cuda
+    from ensemble.scores.counting import cuda as on_cuda
 
     distances, known = world()
     found = scored(on_cuda, on_device.up(distances), known, protocol)
@@ -60,7 +60,7 @@ def test_places_and_precision(on_device: OnDevice, protocol: Protocol) -> None:
 
 
 def test_a_drawn_gallery_in_small_pieces(on_device: OnDevice, monkeypatch: pytest.MonkeyPatch) -> None:
-    from postproc.kernels.cuda import counting as on_cuda
+    from ensemble.scores.counting import cuda as on_cuda
 
     monkeypatch.setattr(on_cuda, "PAIRS", 10)
     distances, known = world(1)
@@ -72,7 +72,7 @@ def test_a_drawn_gallery_in_small_pieces(on_device: OnDevice, monkeypatch: pytes
 
 
 def test_all_shots(on_device: OnDevice) -> None:
-    from postproc.kernels.cuda import counting as on_cuda
+    from ensemble.scores.counting import cuda as on_cuda
 
     distances, known = world()
     protocol = Protocol(junk="bot")
@@ -85,7 +85,7 @@ def test_all_shots(on_device: OnDevice) -> None:
 
 
 def test_nobody_has_a_match(on_device: OnDevice) -> None:
-    from postproc.kernels.cuda import counting as on_cuda
+    from ensemble.scores.counting import cuda as on_cuda
 
     distances, known = world()
     known = labels.Given(np.full(NQ, 50), known.gallery_pid, None, None, None, None, None)

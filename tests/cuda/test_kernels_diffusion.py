@@ -83,15 +83,19 @@ def test_reached_first(on_device, dtype):
     strip = rng.normal(size=(6, 13)).astype(np.float32)
     classes, scales = rng.integers(0, 9, 13).astype(np.int32), rng.random(9)
     for start in (0, 3):  # at 3 a column is one too many
-        ((found, wanted),) = twice(on_device, "reached_first", scores, classes, scales, start, strip, written=(4,))
+        ((found, wanted),) = twice(
+            on_device, "diffusion.reached_first", scores, classes, scales, start, strip, written=(4,)
+        )
         assert_array_equal(found, wanted)
     standing = scores.T.copy().T  # columns one after the other
-    ((found, wanted),) = twice(on_device, "reached_first", standing, classes, scales, 2, strip, written=(4,))
+    ((found, wanted),) = twice(
+        on_device, "diffusion.reached_first", standing, classes, scales, 2, strip, written=(4,)
+    )
     assert_array_equal(found, wanted)
 
 
 def test_drop_repeats(on_device):
     rows = np.random.default_rng(3).integers(0, 6, (8, 9)).astype(np.int32)
-    ((found, wanted),) = twice(on_device, "drop_repeats", rows, 6, 2, 7, written=(0,))
+    ((found, wanted),) = twice(on_device, "diffusion.drop_repeats", rows, 6, 2, 7, written=(0,))
     assert_array_equal(found, wanted)
     assert (found == -1).any()

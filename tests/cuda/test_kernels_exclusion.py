@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from postproc.grouping import by_track, codes
+from postproc.tracks.grouping import by_track, codes
 from tests.cuda.twice import twice
 
 RNG = np.random.default_rng(0)
@@ -18,7 +18,7 @@ def raised(on_device, distances, weights, rules, limits, depth, heads, kind=CAM)
         distances, groups.offsets, groups.members, groups.track, kinds, weights, rules, limits, depth, heads,
         1, len(distances), np.zeros_like(distances),
     )  # fmt: skip
-    ((cuda, cpu),) = twice(on_device, "raise_excluded", *arguments, written=(12,))
+    ((cuda, cpu),) = twice(on_device, "exclusion.raise_excluded", *arguments, written=(12,))
     assert_array_equal(cuda, cpu)
     return cpu
 

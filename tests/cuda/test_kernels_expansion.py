@@ -10,7 +10,7 @@ def test_add_neighbours(on_device):
     rows, weights = rng.integers(0, 9, (5, 3)).astype(np.int32), rng.normal(size=(5, 3)).astype(np.float32)
     rows[2, 1], weights[2, 1] = -1, 0  # nobody, of no weight
     arguments = (images, bank, rows, weights, np.zeros_like(images))
-    ((cuda, cpu),) = twice(on_device, "add_neighbours", *arguments, written=(4,))
+    ((cuda, cpu),) = twice(on_device, "expansion.add_neighbours", *arguments, written=(4,))
     assert_allclose(cuda, cpu, rtol=1e-6, atol=1e-7)
 
 
@@ -19,6 +19,6 @@ def test_similarities(on_device):
     images, bank = rng.normal(size=(5, 7)).astype(np.float32), rng.normal(size=(9, 7)).astype(np.float32)
     rows = rng.integers(0, 9, (5, 3)).astype(np.int32)
     ((cuda, cpu),) = twice(
-        on_device, "similarities", images, bank, rows, np.zeros((5, 3), np.float32), written=(3,)
+        on_device, "expansion.similarities", images, bank, rows, np.zeros((5, 3), np.float32), written=(3,)
     )
     assert_allclose(cuda, cpu, rtol=1e-5, atol=1e-6)

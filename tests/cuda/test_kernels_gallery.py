@@ -11,5 +11,5 @@ def test_nearest_before(on_device):
         values = np.full(20, 2.0, np.float32)
         rows = np.full(20, -1, np.int32)
         arguments = (tile, first_row, first_column, values, rows)
-        for cuda, cpu in twice(on_device, "nearest_before", *arguments, written=(3, 4)):
+        for cuda, cpu in twice(on_device, "gallery.nearest_before", *arguments, written=(3, 4)):
             assert_array_equal(cuda, cpu)

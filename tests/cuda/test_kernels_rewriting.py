@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from postproc.grouping import by_track, codes
+from postproc.tracks.grouping import by_track, codes
 from tests.cuda.twice import twice
 
 RNG = np.random.default_rng(0)
@@ -27,7 +27,7 @@ def test_rewrite_distances(on_device, vote, listed, depth):
     layout = groups.offsets, groups.members, codes(TRACK), place
     distances = far(5)
     arguments = (distances, *layout, vote, listed, depth, 5.0, 1, 5, np.zeros_like(distances))
-    ((cuda, cpu),) = twice(on_device, "rewrite_distances", *arguments, written=(11,))
+    ((cuda, cpu),) = twice(on_device, "rewriting.rewrite_distances", *arguments, written=(11,))
     assert_array_equal(cuda, cpu)
 
 
@@ -35,7 +35,7 @@ def test_rewrite_distances(on_device, vote, listed, depth):
 def test_move_other_tracks(on_device, scale):
     distances = far(6) * np.float32(scale)
     arguments = (distances, CAM, codes(TRACK), 3, 1, 6, np.zeros_like(distances))
-    ((cuda, cpu),) = twice(on_device, "move_other_tracks", *arguments, written=(6,))
+    ((cuda, cpu),) = twice(on_device, "rewriting.move_other_tracks", *arguments, written=(6,))
     assert_array_equal(cuda, cpu)
     assert (cpu[1:5] != distances[1:5]).any()
 
@@ -43,5 +43,5 @@ def test_move_other_tracks(on_device, scale):
 def test_move_other_tracks_where_no_camera_is_known(on_device):
     distances, nowhere = far(3), np.full(NG, -1, np.int32)
     arguments = (distances, nowhere, codes(TRACK), 0, 0, 3, np.zeros_like(distances))
-    ((cuda, cpu),) = twice(on_device, "move_other_tracks", *arguments, written=(6,))
+    ((cuda, cpu),) = twice(on_device, "rewriting.move_other_tracks", *arguments, written=(6,))
     assert_array_equal(cuda, cpu)

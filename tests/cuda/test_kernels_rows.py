@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from postproc import sqeuclidean
-from postproc.tiles import PairwiseTiles, copies
+from postproc.pairs.tiles import PairwiseTiles, copies
 
 ROWS = np.random.default_rng(0).normal(size=(9, 5)).astype(np.float32)
 QUERY, GALLERY = ROWS[[0, 1, 0, 2]], ROWS[[2, 3, 0, 4, 5, 4, 6, 7, 8]]

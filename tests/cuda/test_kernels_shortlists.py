@@ -11,7 +11,7 @@ def test_write_to_copies(on_device):
     values = 100.0 + classes.astype(np.float32)
     offsets, members = np.array([0, 2, 4, 5, 6]), np.array([0, 4, 1, 5, 2, 3], np.int32)
     arguments = (values, classes, offsets, members, np.zeros((3, 6), np.float32), 1, 3)
-    ((cuda, cpu),) = twice(on_device, "write_to_copies", *arguments, written=(4,))
+    ((cuda, cpu),) = twice(on_device, "shortlists.write_to_copies", *arguments, written=(4,))
     assert_array_equal(cuda, cpu)
 
 
@@ -19,7 +19,7 @@ def test_blur(on_device):
     values, within = RNG.random((4, 5)).astype(np.float32), RNG.random((4, 10)).astype(np.float32)
     within[2] -= 1
     arguments = (values, within, 3.0, np.zeros((4, 5), np.float32), 1, 4)
-    ((cuda, cpu),) = twice(on_device, "blur", *arguments, written=(3,))
+    ((cuda, cpu),) = twice(on_device, "shortlists.blur", *arguments, written=(3,))
     assert_allclose(cuda, cpu, rtol=1e-6)
 
 
@@ -32,5 +32,5 @@ def test_mix_with_means(on_device):
         strip, limits, query_cams, gallery_cams, near, weights[0], crowd, beyond, weights[1],
         2, 0.5, 0.5, 0.25, 1, 5,
     )  # fmt: skip
-    ((cuda, cpu),) = twice(on_device, "mix_with_means", *arguments, written=(0,))
+    ((cuda, cpu),) = twice(on_device, "shortlists.mix_with_means", *arguments, written=(0,))
     assert_allclose(cuda, cpu, rtol=1e-6)

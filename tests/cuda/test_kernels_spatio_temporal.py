@@ -16,14 +16,14 @@ def test_join_tile(on_device, rows_later):
     tile = (4 * RNG.random((5, 12))).astype(np.float32)
     row = NORMS[:5], CAMS[:5], TIMES[:5]
     arguments = (tile, *row, NORMS, CAMS, TIMES, FACTORS, 10, 5.0, 1.0, rows_later, 1, 5)
-    ((cuda, cpu),) = twice(on_device, "join_tile", *arguments, written=(0,))
+    ((cuda, cpu),) = twice(on_device, "spatio_temporal.join_tile", *arguments, written=(0,))
     assert_allclose(cuda, cpu, rtol=1e-6)
 
 
 def test_join_tile_far_beyond_what_an_exponential_holds(on_device):
     tile = np.full((1, 12), 1e4, np.float32)
     arguments = (tile, NORMS[:1], CAMS[:1], TIMES[:1], NORMS, CAMS, TIMES, FACTORS, 10, 64.0, 1.0, True, 0, 1)
-    ((cuda, cpu),) = twice(on_device, "join_tile", *arguments, written=(0,))
+    ((cuda, cpu),) = twice(on_device, "spatio_temporal.join_tile", *arguments, written=(0,))
     assert_allclose(cuda, cpu, rtol=1e-6)
 
 
@@ -31,5 +31,5 @@ def test_join_pairs(on_device):
     left, right = RNG.integers(0, 12, (2, 40)).astype(np.int32)
     squared = (4 * RNG.random(40)).astype(np.float32)
     arguments = (squared, left, right, NORMS, CAMS, TIMES, FACTORS, 10, 5.0, 1.0, 2, 39)
-    ((cuda, cpu),) = twice(on_device, "join_pairs", *arguments, written=(0,))
+    ((cuda, cpu),) = twice(on_device, "spatio_temporal.join_pairs", *arguments, written=(0,))
     assert_allclose(cuda, cpu, rtol=1e-6)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from postproc.tracks import Tracks
+from postproc.tracks.track_lists import Tracks
 from tests.cuda.twice import twice
 
 TRACKS = Tracks.by(np.array([3, 7, 3, -1, 3, 9, 9, -1, 3, 7]))
@@ -18,7 +18,7 @@ def test_means_of_tracks(on_device, weights):
     weights = weights.astype(np.float32)
     for start, stop in ((0, TRACKS.count), (1, 3)):
         arguments = (rows(10, 6), TRACKS.offsets, TRACKS.members, weights, start, stop, out)
-        ((cuda, cpu),) = twice(on_device, "means_of_tracks", *arguments, written=(6,))
+        ((cuda, cpu),) = twice(on_device, "tracks.means_of_tracks", *arguments, written=(6,))
         assert_allclose(cuda, cpu, rtol=1e-6)
 
 
@@ -27,7 +27,7 @@ def test_augment_in_tracks(on_device, width):
     images = rows(10, width)
     images[4] = images[0]
     arguments = (images, TRACKS.offsets, TRACKS.members, TRACKS.of, 0.01, 1, 9, np.zeros_like(images))
-    ((cuda, cpu),) = twice(on_device, "augment_in_tracks", *arguments, written=(7,))
+    ((cuda, cpu),) = twice(on_device, "tracks.augment_in_tracks", *arguments, written=(7,))
     assert_allclose(cuda, cpu, rtol=1e-5)
 
 
@@ -39,7 +39,7 @@ def test_reduce_tracks(on_device, how, k):
     distances[2] = np.inf
     out = np.zeros((5, TRACKS.count), np.float32)
     arguments = (distances, TRACKS.offsets, TRACKS.members, how, k, 1, 5, out)
-    ((cuda, cpu),) = twice(on_device, "reduce_tracks", *arguments, written=(7,))
+    ((cuda, cpu),) = twice(on_device, "tracks.reduce_tracks", *arguments, written=(7,))
     assert_array_equal(cuda, cpu)
 
 
@@ -47,7 +47,7 @@ def test_give_nearest_first(on_device):
     strip = np.random.default_rng(0).integers(0, 3, (4, 10)).astype(np.float32)
     by_track, queries = rows(6, TRACKS.count), np.array([5, 0, 3, 2])
     arguments = (strip, queries, by_track, TRACKS.offsets, TRACKS.members, np.float32(1e-3), 0, 4)
-    ((cuda, cpu),) = twice(on_device, "give_nearest_first", *arguments, written=(0,))
+    ((cuda, cpu),) = twice(on_device, "tracks.give_nearest_first", *arguments, written=(0,))
     assert_array_equal(cuda, cpu)
 
 
@@ -57,12 +57,12 @@ def test_weigh_by_queries(on_device, threshold):
     offsets = np.array([0, 1, 4, 8])
     for start, stop in ((0, 3), (1, 2)):
         arguments = (strip, offsets, np.float32(threshold), 0.01, start, stop, np.zeros(8, np.float32))
-        ((cuda, cpu),) = twice(on_device, "weigh_by_queries", *arguments, written=(6,))
+        ((cuda, cpu),) = twice(on_device, "tracks.weigh_by_queries", *arguments, written=(6,))
         assert_allclose(cuda, cpu, rtol=1e-6)
 
 
 def test_spread_tracks(on_device):
     by_track, queries = rows(6, TRACKS.count), np.array([5, 0, 3, 2])
     arguments = (by_track, queries, TRACKS.of, np.zeros((4, 10), np.float32), 1, 4)
-    ((cuda, cpu),) = twice(on_device, "spread_tracks", *arguments, written=(3,))
+    ((cuda, cpu),) = twice(on_device, "tracks.spread_tracks", *arguments, written=(3,))
     assert_array_equal(cuda, cpu)

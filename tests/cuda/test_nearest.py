@@ -7,9 +7,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import postproc
-from postproc import nearest, pairwise, rerank, same_camera, sqeuclidean, tiles
-from postproc.tiles import PairwiseTiles
-from tests.worlds import world
+from postproc import rerank, same_camera, sqeuclidean
+from postproc.pairs import nearest, pairwise, tiles
+from postproc.pairs.tiles import PairwiseTiles
+from tests.support.worlds import world
 
 DATA = world(nq=6, ng=62, d=8, people=8, cameras=3)
 FEATURES = DATA["query"], DATA["gallery"]
@@ -110,7 +111,7 @@ def test_no_room_ends_in_a_sentence(on_device, monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (2**30, 2**33))
-    monkeypatch.setattr("postproc.kernels.cuda.multiply", full)
+    monkeypatch.setattr("postproc.kernels.cuda.tiles.multiply", full)
     with pytest.raises(MemoryError, match=r"neighbours: the CUDA device has no room \(1.0 of 8.0 GiB .*set top_k"):
         rerank(*map(on_device.up, FEATURES))
 

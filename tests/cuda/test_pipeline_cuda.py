@@ -14,15 +14,16 @@ from numba import cuda
 from numpy.testing import assert_allclose, assert_array_equal
 
 import postproc
-from ensemble import ablate, evaluate, inputs, io, run, thresholds
-from ensemble.devices import CPU, Device, problem
-from ensemble.memo import Memo
-from ensemble.pipeline import Result, Run
+from ensemble import ablate, evaluate, io, run, thresholds
+from ensemble.cli import inputs
+from ensemble.pipeline.devices import CPU, Device, problem
+from ensemble.pipeline.memo import Memo
+from ensemble.pipeline.run import Result, Run
 from ensemble.tune import command as tune
-from postproc import arrays
+from postproc.base import arrays
 from tests.cuda.conftest import SIMULATED, OnDevice
-from tests.folders import listed
-from tests.folders import names as numbered
+from tests.support.folders import listed
+from tests.support.folders import names as numbered
 
 NQ, NG, D = 8, 40, 8
 ON_CUDA = Device("cuda")

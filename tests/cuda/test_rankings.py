@@ -5,7 +5,7 @@ import pytest
 
 from postproc import exclude, exclude_kinds, one_track_per_camera, rewrite_tracks
 from tests.cuda.twice import same_step
-from tests.worlds import world
+from tests.support.worlds import world
 
 DATA = world(nq=5, ng=40, d=8, people=8, cameras=3)
 DATA["gallery_cam"][[3, 8, 20]] = -1

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import postproc
 from postproc.kernels import reference
-from tests.worlds import world
+from tests.support.worlds import world
 
 DATA = world(nq=6, ng=44, d=8, people=8, cameras=3, seed=4)
 QUERY, GALLERY = DATA["query"], DATA["gallery"]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from ensemble.protocols import Draw, Protocol
 from ensemble.scores import Scores, cmc_all_shots, score, score_ranking
+from ensemble.scores.protocols import Draw, Protocol
 from postproc import rank
 from tests.cuda.conftest import OnDevice
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from postproc import arrays, rerank
-from postproc.sparse import Sparse
-from tests.worlds import world
+from postproc import rerank
+from postproc.base import arrays
+from postproc.context.sparse import Sparse
+from tests.support.worlds import world
 
 
 def both(on_device, rows, weights):
@@ -54,5 +55,5 @@ def test_copies_are_compared_where_both_sides_are(on_device):
     for sides in ((on_device.up(query), on_device.up(gallery)), (on_device.up(query), gallery)):
         wrong = np.zeros(3, bool)
         bits = map(arrays.bits, sides)
-        cuda.differ(*bits, np.array([2, 3, 1]), np.array([0, 1, 1]), wrong)
+        cuda.rows.differ(*bits, np.array([2, 3, 1]), np.array([0, 1, 1]), wrong)
         assert_array_equal(wrong, [False, True, False])

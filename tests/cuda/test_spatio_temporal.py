@@ -3,7 +3,7 @@ import pytest
 
 from postproc import fit_prior, rerank_spatio_temporal, spatio_temporal, sqeuclidean
 from tests.cuda.twice import same_step
-from tests.worlds import world
+from tests.support.worlds import world
 
 DATA = world(nq=6, ng=37, d=8, people=8, cameras=3)
 DATA["query_cam"][[1, 4]] = DATA["gallery_cam"][[3, 8, 20]] = -1

@@ -7,9 +7,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import CPU_ONLY, ON_CUDA, Nearest
-from tests import steps
-from tests.steps import inputs
-from tests.worlds import world
+from tests.support import steps
+from tests.support.steps import inputs
+from tests.support.worlds import world
 
 DATA = steps.known(world(nq=5, ng=27, d=8, people=6, cameras=3))
 LARGE = {name for name, array in DATA.items() if array.dtype == np.float32 and array.ndim == 2}

@@ -15,7 +15,7 @@ from postproc import (
     weighted_track_mean,
 )
 from tests.cuda.twice import same_step
-from tests.worlds import world
+from tests.support.worlds import world
 
 DATA = world(nq=4, ng=24, d=6, people=4, cameras=2)
 QUERY, GALLERY = l2_normalize(DATA["query"]), l2_normalize(DATA["gallery"])

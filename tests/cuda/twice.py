@@ -1,6 +1,7 @@
 """One kernel, or one step, on both back ends, on copies of the same small arrays."""
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ Pairs = list[tuple[np.ndarray, np.ndarray]]
 
 
 def twice(on_device: Any, name: str, *arguments: Any, written: tuple[int, ...]) -> Pairs:
-    """(CUDA, CPU) of the arguments at the places ``written``, after the kernel of this name has run.
+    """(CUDA, CPU) of the arguments at the places ``written``, after the kernel ``family.name`` has run.
 
     Matrices and what is written are tensors for CUDA; other vectors stay in NumPy, as labels and layouts do.
     """
@@ -21,8 +22,9 @@ def twice(on_device: Any, name: str, *arguments: Any, written: tuple[int, ...]) 
         on_device.up(each) if isinstance(each, np.ndarray) and (each.ndim == 2 or at in written) else each
         for at, each in enumerate(host)
     ]
-    getattr(cuda, name)(*device)
-    getattr(cpu, name)(*host)
+    kernel = attrgetter(name)
+    kernel(cuda)(*device)
+    kernel(cpu)(*host)
     return [(on_device.down(device[at]), host[at]) for at in written]
 
 

@@ -17,7 +17,7 @@
 import re
 from pathlib import Path
 
-from ensemble.errors import InputError, refuse_if_any
+from ensemble.base.errors import InputError, refuse_if_any
 from extractors.extras import need
 from extractors.model import Model
 from extractors.options import refuse_unknown

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from torch import nn
 
-from ensemble.errors import InputError
+from ensemble.base.errors import InputError
 from extractors.model import IMAGENET_MEAN, IMAGENET_STD
 from extractors.models.checkpoints import densenet, efficientnet, networks, osnet, resnet, vit
 from extractors.models.checkpoints.resnet import Shapes

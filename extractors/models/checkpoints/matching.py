@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from ensemble.errors import refuse_if_any
+from ensemble.base.errors import refuse_if_any
 
 UNUSED = "num_batches_tracked"  # of batch normalizations; old files lack it, and testing needs it not
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from ensemble.errors import InputError, examples, printable
+from ensemble.base.errors import InputError, examples, printable
 
 WRAPPERS = ("state_dict", "model", "net", "model_state_dict", "network", "model_state", "ema")
 PREFIXES = ("module.", "model.", "net.", "network.", "state_dict.", "_orig_mod.", "1.")  # 1.: apex's half models

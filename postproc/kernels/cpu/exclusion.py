@@ -1,7 +1,8 @@
 """Mutual exclusion in a ranking, one query after the other.
 
-A group is a track as far as it is of one kind, see :mod:`postproc.grouping`. All its images are raised alike, so
-a query is walked over group by group: the sorted distances of each group, and one number that it is raised by.
+A group is a track as far as it is of one kind, see :mod:`postproc.tracks.grouping`. All its images are raised
+alike, so a query is walked over group by group: the sorted distances of each group, and one number that it is
+raised by.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """Rankings rewritten by whole tracks, and with one track a camera: one query after the other.
 
-Groups are those of :mod:`postproc.grouping`: ``offsets``, ``members``, and the compact track of every image, -1
-for none. A value of +inf is no image of the ranking.
+Groups are those of :mod:`postproc.tracks.grouping`: ``offsets``, ``members``, and the compact track of every
+image, -1 for none. A value of +inf is no image of the ranking.
 """
 
 import numpy as np

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numba import cuda, float32, float64, int32, int64
 
-from postproc.arrays import beside
+from postproc.base.arrays import beside
 from postproc.kernels.cuda import launch
 
 MARGIN = launch.THREADS  # places looked ahead, so that candidates are seldom chosen anew

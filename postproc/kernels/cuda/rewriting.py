@@ -1,8 +1,8 @@
 """Rankings rewritten by whole tracks, and with one track a camera. (Those that are lists are short: on the CPU.)
 
-Groups are those of :mod:`postproc.grouping`: ``offsets``, ``members``, and the compact track of every image, -1
-for none. A value of +inf is no image of the ranking. torch sorts and adds up; what looks at the images of a track
-or of a camera has a thread for each.
+Groups are those of :mod:`postproc.tracks.grouping`: ``offsets``, ``members``, and the compact track of every
+image, -1 for none. A value of +inf is no image of the ranking. torch sorts and adds up; what looks at the images
+of a track or of a camera has a thread for each.
 """
 
 import math
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numba import cuda, float32, float64, int32
 
-from postproc.arrays import beside
+from postproc.base.arrays import beside
 from postproc.kernels.cpu.rewriting import NO_TRACK
 from postproc.kernels.cuda import launch
 

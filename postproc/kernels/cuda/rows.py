@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numba import cuda, float32
 
-from postproc.arrays import beside, empty, host, on_cuda
+from postproc.base.arrays import beside, empty, host, on_cuda
 from postproc.kernels.cuda import launch
 from postproc.kernels.cuda.launch import THREADS
 

@@ -34,12 +34,7 @@ from postproc.kernels.reference.hubness import csls, dis_sim, local_scaling, mut
 from postproc.kernels.reference.metrics import kissme, lfda, nfst, pair_covariances, xqda
 from postproc.kernels.reference.neighbours import gcr, gcr_local, kwf, lbr, superglobal
 from postproc.kernels.reference.rerank import rerank, rerank_matrix
-from postproc.kernels.reference.rewriting import (
-    best_assignment,
-    exclude,
-    one_track_per_camera,
-    rewrite_tracks,
-)
+from postproc.kernels.reference.rewriting import best_assignment, exclude, one_track_per_camera, rewrite_tracks
 from postproc.kernels.reference.spatio_temporal import spatio_temporal, time_prior
 from postproc.kernels.reference.tracks import (
     nearest_first,

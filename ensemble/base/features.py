@@ -1,0 +1,134 @@
+"""The value that moves through a run: one model's features and the tables that say what each row is."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ensemble.base.errors import examples, refuse_if_any
+
+SIDES = ("query", "gallery", "train")
+COLUMNS = ("pid", "cam", "cam_predicted", "track", "order", "frame", "scene", "quality")  # beside ``name``
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """One model's features of all images, checked once, read-only afterwards.
+
+    ``query`` (nq, d), ``gallery`` (ng, d) and, where there is one, ``train`` (n, d) are float32. Each has a
+    table with one row an image, in the same order: ``name`` (text, unique) and any of ``pid``, ``cam``,
+    ``cam_predicted`` (by some classifier, where ``cam`` is for the scores), ``track``, ``order`` (place inside the
+    track), ``frame``, ``scene`` (group of cameras) and ``quality`` (as the area of the crop in pixels) as whole
+    numbers. A column that nobody gave is absent, never made up.
+
+    An ``auxiliary`` model tells of cameras, orientation, attributes or parts; its rows may be zero, where there is
+    nothing to tell. Of a ``partial`` model, rows of NaN are images that it does not know.
+    """
+
+    model: str
+    query: np.ndarray
+    gallery: np.ndarray
+    query_table: pd.DataFrame
+    gallery_table: pd.DataFrame
+    train: np.ndarray | None = None
+    train_table: pd.DataFrame | None = field(default=None)
+    auxiliary: bool = False
+    partial: bool = False
+
+    def __post_init__(self) -> None:
+        problems = []
+        for side in SIDES:
+            array, table = getattr(self, side), getattr(self, f"{side}_table")
+            if array is None and table is None and side == "train":
+                continue
+            where, partial = f"{self.model}, {side}", self.partial and side != "train"
+            problems += _problems(where, array, table, partial=partial, zeros=self.auxiliary)
+        if not problems:
+            widths = {side: getattr(self, side).shape[1] for side in SIDES if getattr(self, side) is not None}
+            if len(set(widths.values())) > 1:
+                found = ", ".join(f"{side} {width}" for side, width in widths.items())
+                problems.append(
+                    f"{self.model}: wanted the same number of values an image everywhere, found {found}; "
+                    "were the files written by the same model?"
+                )
+        refuse_if_any(problems)
+        for side in SIDES:
+            array = getattr(self, side)
+            if array is not None:
+                view = array.view()
+                view.flags.writeable = False
+                object.__setattr__(self, side, view)
+
+    def known(self, side: str) -> np.ndarray:
+        """Which images of a side the model knows, (n,) bool."""
+        found: np.ndarray = ~np.isnan(getattr(self, side)).all(axis=1)
+        return found
+
+    def take(self, **rows: np.ndarray) -> "FeatureSet":
+        """The set with only these rows of the sides named, as ``take(gallery=[0, 2])``."""
+        parts: dict[str, Any] = {}
+        for side, chosen in rows.items():
+            array, table = getattr(self, side), getattr(self, f"{side}_table")
+            parts |= {side: array[chosen], f"{side}_table": table.iloc[chosen].reset_index(drop=True)}
+        return replace(self, **parts)
+
+    def data(self) -> dict[str, np.ndarray]:
+        """Everything a step may ask for, by its name in the vocabulary (``query``, ``gallery_cam``, …)."""
+        found = {}
+        for side in SIDES:
+            array, table = getattr(self, side), getattr(self, f"{side}_table")
+            if array is None:
+                continue
+            found[side] = array
+            found |= {f"{side}_{column}": values for column, values in columns(table).items()}
+        return found
+
+
+def columns(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """What a table holds beside names, as arrays."""
+    return {
+        column: table[column].to_numpy(np.float32 if column == "quality" else np.int64)
+        for column in COLUMNS
+        if column in table.columns
+    }
+
+
+def _problems(
+    where: str, array: np.ndarray | None, table: pd.DataFrame | None, *, partial: bool, zeros: bool
+) -> list[str]:
+    """What is wrong with one set of images, each problem with examples; empty when nothing is.
+
+    ``partial``: rows of NaN alone are images that the model does not know; ``zeros``: rows of zeros are no fault.
+    """
+    if array is None or table is None:
+        return [f"{where}: wanted features and a table, found only one of them"]
+    if array.ndim != 2 or array.dtype != np.float32:
+        return [f"{where}: wanted (images, values) float32, found shape {array.shape} {array.dtype}"]
+    if not array.size:
+        return [f"{where}: wanted at least one image and one value, found shape {array.shape}"]
+    if len(table) != len(array):
+        return [f"{where}: wanted one table row an image, found {len(table)} rows for {len(array)} images"]
+    problems = []
+    names = table["name"]
+    twice = names[names.duplicated()].unique()
+    if len(twice):
+        problems.append(f"{where}: wanted every name once, found again {examples(list(twice))}; remove the copies")
+    finite = np.fromiter(
+        (np.isfinite(row).all() or (partial and np.isnan(row).all()) for row in array), bool, len(array)
+    )
+    if not finite.all():
+        bad = list(names[~finite])
+        problems.append(
+            f"{where}: wanted finite numbers, found NaN or infinity in {len(bad)} images "
+            f"({examples(bad)}); extract them again"
+        )
+    with np.errstate(invalid="ignore"):  # a signalling NaN was reported above
+        zero = np.asarray(~array.any(axis=1))
+    if zero.any() and not zeros:
+        bad = list(names[zero])
+        problems.append(
+            f"{where}: wanted features, found only zeros in {len(bad)} images ({examples(bad)}); "
+            "extract them again or leave these images out everywhere"
+        )
+    return problems

@@ -1,0 +1,36 @@
+"""Features of several models side by side.
+
+Source: gggcy/AIC2020_ReID ``concat_feature_val.py`` (no weights, nothing normalised).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ensemble.fusion import parts
+from postproc import l2_normalize
+from postproc.base import arrays
+
+
+def concat(
+    features: Sequence[np.ndarray], *, weights: Sequence[float] | None = None, normalize: bool = False
+) -> np.ndarray:
+    """Put the features of several models side by side: ``[sqrt(w_1) x_1 | sqrt(w_2) x_2 | …]``.
+
+    So the squared distance of the whole is the sum of the models' squared distances, times their weights.
+
+    Takes:   features, one (n, d_m) float32 a model, the rows the same images in the same order.
+    Returns: (n, d_1 + d_2 + …) float32.
+    weights: one number of 0 or more a model; None: 1 each.
+    normalize: bring every model's rows to unit length first. If not, a model with longer rows counts more.
+    Raises:  ValueError for weights of another count, below 0 or not finite.
+    Cost:    one copy.
+
+    >>> concat([np.array([[1.0]], np.float32), np.array([[2.0]], np.float32)], weights=[4, 1])
+    array([[2., 2.]], dtype=float32)
+    """
+    scale = np.sqrt(parts.weights(weights, len(features), smallest=0))
+    blocks = [l2_normalize(block) if normalize else block for block in features]
+    return arrays.namespace(blocks[0]).concat(
+        [block if w == 1 else block * np.float32(w) for block, w in zip(blocks, scale, strict=True)], axis=1
+    )

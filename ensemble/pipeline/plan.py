@@ -1,0 +1,406 @@
+"""Everything about a run that can be known before a feature is read: which model goes where, what fits what."""
+
+import fnmatch
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ensemble import fusion
+from ensemble.base.errors import examples, near, refuse_if_any
+from ensemble.base.features import SIDES
+from ensemble.io import Folder, read_names
+from ensemble.io.folder import SIDE, is_side
+from ensemble.pipeline import joins, steps
+from ensemble.pipeline.recipe import Branch, Group, Recipe, Use
+from ensemble.submissions import tables
+from postproc.base import runtime
+
+MEGABYTE = 1 << 20
+PROGRAM = 400 * MEGABYTE  # Python, numba and the libraries
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked recipe and, for each branch, the models of the folder that it takes and the groups beside them.
+
+    ``recipe`` names models where it had patterns, and has its weights as lists; ``common`` are the groups of side
+    models for the steps after the branches.
+    """
+
+    recipe: Recipe
+    folder: Folder
+    models: tuple[tuple[str, ...], ...]
+    groups: tuple[Mapping[str, Group], ...]
+    common: Mapping[str, Group]
+
+    @property
+    def all_models(self) -> tuple[str, ...]:
+        """Every model that is read, once."""
+        side = [group.models for groups in (*self.groups, self.common) for group in groups.values()]
+        return tuple(dict.fromkeys(model for models in (*self.models, *side) for model in models))
+
+
+def check(recipe: Recipe, folder: Folder) -> Plan:
+    """Match a recipe with a folder; raises InputError with every problem of both."""
+    problems: list[str] = []
+    auxiliary = [recipe.auxiliary, *(branch.auxiliary for branch in recipe.branches)]
+    beside = {name for groups in auxiliary for group in groups.values() for name in group.models}
+    common = _groups(recipe.name, recipe.auxiliary, folder, problems)
+    branches, models, groups = [], [], []
+    for branch in recipe.branches:
+        chosen = _choose(branch.where, branch.models, list(folder.models), beside, folder, problems)
+        own = _groups(branch.where, branch.auxiliary, folder, problems)
+        models.append(chosen)
+        groups.append(common | own)
+        also = {model: entry.split("|") for entry in branch.models for model in chosen if _meant(entry, model)}
+        join = _weighed(branch.join, chosen, also, problems)
+        branches.append(replace(branch, models=chosen, auxiliary=own, join=join))
+    names = [branch_name(branch, place) for place, branch in enumerate(branches)]
+    join = _weighed(recipe.join, names, {}, problems)
+    recipe = replace(recipe, branches=tuple(branches), auxiliary=common, join=join)
+    common = common or groups[0]
+    plan = Plan(recipe, folder, tuple(models), tuple(groups), common)
+    plan = replace(plan, recipe=_check_flow(plan, problems))
+    problems += tables.parquet_problems() if recipe.submission == "parquet" else []
+    problems += [
+        f"{use.where} ({use.name}), top_k: wanted the recipe's {recipe.top_k} or more, found {top_k}"
+        for use in recipe.uses()
+        if isinstance(top_k := use.settings.get("top_k"), int) and top_k < recipe.top_k
+    ]
+    refuse_if_any(problems)
+    return plan
+
+
+def branch_name(branch: Branch, place: int) -> str:
+    """What weights call a branch: its name, that of its only model, or its number."""
+    return branch.name or (branch.models[0] if len(branch.models) == 1 else f"branch {place + 1}")
+
+
+def labels(recipe: Recipe, folder: Folder) -> frozenset[str]:
+    """What steps find beside features: every column but the identities, cameras those that the recipe means."""
+    found = {name for name in folder.columns if not name.endswith("_pid") or name.startswith("train")}
+    if recipe.cameras != "cam":
+        found -= {f"{side}_cam" for side in SIDES}
+        found |= {f"{side}_cam" for side in SIDES if f"{side}_{recipe.cameras}" in found}
+        found |= {"train_cam"} & folder.columns
+    return frozenset(found)
+
+
+def _check_flow(plan: Plan, problems: list[str]) -> Recipe:
+    """Walk through the recipe as the run will, with the names of what there is in the place of arrays.
+
+    Returns the recipe without the optional steps whose data are not there.
+    """
+    recipe, folder = plan.recipe, plan.folder
+    known = labels(recipe, folder)
+    if recipe.cameras != "cam" and "query_cam" not in known:
+        problems.append(
+            f"{recipe.name}, cameras: wanted the column {recipe.cameras}, found none; give it in query.csv and "
+            "gallery.csv, or remove the line"
+        )
+    reached, branches = [], []
+    if "distances" in folder.columns and (len(recipe.branches) > 1 or recipe.branches[0].each):
+        problems.append(
+            f"{recipe.name}: wanted one branch without each, since rank lists have no features, found more; "
+            "join the lists and put steps after that"
+        )
+    for branch, models, groups in zip(recipe.branches, plan.models, plan.groups, strict=True):
+        for column in branch.only:
+            if not {f"query_{column}", f"gallery_{column}"} <= folder.columns:
+                problems.append(
+                    f"{branch.where}, only: wanted the column {column} in query.csv and gallery.csv, found none"
+                )
+        for group in groups.values():
+            side = Reached(set(known))
+            for use in group.each:
+                _check_step(use, side, known, {}, folder, problems)
+        state = Reached(set(known))
+        each = _check_steps(branch.each, state, known, groups, folder, problems)
+        if branch.join:
+            _check_join(branch.join, len(models), [state] * len(models), state, recipe.missing, problems)
+        elif len(models) > 1:
+            problems.append(
+                f"{branch.where}: wanted a join for {len(models)} models, found none; "
+                'add join = { use = "concat" }'
+            )
+        after = _check_steps(branch.steps, state, known, groups, folder, problems)
+        branches.append(replace(branch, each=each, steps=after))
+        reached.append(state)
+    state = reached[0]
+    if len(reached) > 1:
+        problems += [
+            f"{branch.where}: wanted distances at the end, to be joined; add a distance step, without top_k"
+            for branch, end in zip(recipe.branches, reached, strict=True)
+            if "distances" not in end.names
+        ]
+        state = Reached({*known, "distances"})
+        if not recipe.join:
+            problems.append(
+                f"{recipe.name}: wanted a join for {len(recipe.branches)} branches, found none; "
+                'add join = { use = "weighted_sum" }'
+            )
+    if recipe.join:
+        apart = "keep" if any(branch.only for branch in recipe.branches) else recipe.missing
+        _check_join(recipe.join, len(recipe.branches), reached, state, apart, problems)
+    after = _check_steps(recipe.steps, state, known, plan.common, folder, problems)
+    if not {"distances", "nearest"} & state.names:
+        problems.append(
+            f'{recipe.name}: wanted distances at the end; add {{ use = "distances" }} as the last step'
+        )
+    return replace(recipe, branches=tuple(branches), steps=after)
+
+
+@dataclass
+class Reached:
+    """What a run has at some place: names of the vocabulary, features that are kept beside distances, the unit."""
+
+    names: set[str]
+    kept: set[str] = field(default_factory=set)
+    unit: str = ""
+
+
+def memory_needed(plan: Plan, nq: int, ng: int, *, whole_answer: bool, threads: int) -> int:
+    """Bytes that a run takes, roughly: features (from the sizes of the files), lists and weights, the answer."""
+    sizes = {model: sum(path.stat().st_size for path in paths) for model, paths in plan.folder.models.items()}
+    features = sum(sizes[model] for model in plan.all_models)
+    images = nq + ng
+    k1, k2 = 1, 1
+    for use in plan.recipe.uses():
+        defaults = steps.catalogue()[use.name].settings if use.name in steps.catalogue() else {}
+        k1 = max(k1, int({**defaults, **use.settings}.get("k1", 1)))
+        k2 = max(k2, int({**defaults, **use.settings}.get("k2", 1)))
+    graph = images * (24 * max(k1 + 1, k2) + 16 * (k1 + 1) * (1 + k2 // 2))
+    answer = nq * ng * 4
+    branches = len(plan.recipe.branches)
+    held = answer * (branches + 1 if branches > 1 else 1)
+    if not whole_answer:
+        held = min(held, max(128 * MEGABYTE, 128 * ng * 4))  # one strip of it
+    tiles = threads * 16 * MEGABYTE
+    return PROGRAM + 3 * features + graph + tiles + held
+
+
+def memory_problems(plan: Plan, nq: int, ng: int, limit: int | None, *, whole_answer: bool) -> list[str]:
+    """A problem with the figure if a run needs more than ``limit`` bytes."""
+    threads = runtime.current().threads
+    needed = memory_needed(plan, nq, ng, whole_answer=whole_answer, threads=threads)
+    if limit is None or needed <= limit:
+        return []
+    remedy = "allow more, or take fewer models"
+    if whole_answer:
+        remedy += ", or score only the first 100 with --protocol aicity"
+    return [
+        f"--memory: wanted at most {limit / 1e9:.2f} GB, found that {nq} queries x {ng} images need about "
+        f"{needed / 1e9:.2f} GB; {remedy}"
+    ]
+
+
+def counts(folder: Folder) -> tuple[int, int] | None:
+    """Queries and gallery images as far as lists and tables tell before a feature is read."""
+    found = []
+    for side in ("query", "gallery"):
+        if side in folder.names:
+            found.append(len(read_names(folder.names[side])))
+        elif side in folder.tables:
+            with folder.tables[side].open(encoding="utf-8") as lines:
+                found.append(sum(1 for _ in lines) - 1)
+    return (found[0], found[1]) if len(found) == 2 else None
+
+
+def _choose(
+    where: str,
+    entries: Iterable[str],
+    offered: Sequence[str],
+    without: set[str],
+    folder: Folder,
+    problems: list[str],
+) -> tuple[str, ...]:
+    """The models that a recipe names, in its order; no pattern stands for ``without``, nor for a side model unless
+    it says so (``side/…``).
+    """
+    chosen: list[str] = []
+    for entry in entries:
+        others = [
+            model
+            for model in offered
+            if model not in without and (not is_side(model) or entry.startswith(f"{SIDE}/"))
+        ]
+        patterns = (fnmatch.filter(others, pattern) for pattern in entry.split("|"))
+        found = [entry] if entry in offered else next(filter(None, patterns), [])
+        if not found:
+            problems.append(
+                f"{where}, models: wanted {' or '.join(entry.split('|'))} in {folder.path}, "
+                f"found {examples(list(offered), 8) or 'none'}; name your models in the recipe"
+            )
+        chosen += [name for name in found if name not in chosen]
+    return tuple(chosen)
+
+
+def _meant(entry: str, model: str) -> bool:
+    return any(fnmatch.fnmatchcase(model, pattern) for pattern in entry.split("|"))
+
+
+def _groups(where: str, groups: Mapping[str, Group], folder: Folder, problems: list[str]) -> dict[str, Group]:
+    """Groups with the models of the folder in the place of patterns; a side model goes by its name alone.
+
+    A group that is optional and has no model is left out.
+    """
+    found = {}
+    for name, group in groups.items():
+        noted: list[str] = []
+        short = {model.removeprefix(f"{SIDE}/"): model for model in folder.models}
+        short |= {model: model for model in folder.joined}
+        patterns = [entry.removeprefix(f"{SIDE}/") for entry in group.models]
+        chosen = _choose(f"{where}, auxiliary {name}".rstrip(), patterns, list(short), set(), folder, noted)
+        if noted and group.optional:
+            continue
+        problems += noted
+        found[name] = replace(group, models=tuple(dict.fromkeys(short[model] for model in chosen)))
+    return found
+
+
+def _weighed(
+    join: Use | None, parts: Sequence[str], also: Mapping[str, Sequence[str]], problems: list[str]
+) -> Use | None:
+    """A join with its weights as a list, where the recipe has them by name."""
+    if join is None or not isinstance(join.settings.get("weights"), Mapping):
+        return join
+    weights, wrong = joins.by_name(join.settings["weights"], parts, also)
+    problems += [f"{join.where} ({join.name}), {problem}" for problem in wrong]
+    return replace(join, settings={**join.settings, "weights": weights})
+
+
+def _check_steps(
+    uses: Sequence[Use],
+    state: Reached,
+    labels: frozenset[str],
+    groups: Mapping[str, Group],
+    folder: Folder,
+    problems: list[str],
+) -> tuple[Use, ...]:
+    """Check one step after the other; those that will run."""
+    return tuple(use for use in uses if _check_step(use, state, labels, groups, folder, problems))
+
+
+def _check_step(
+    use: Use,
+    state: Reached,
+    labels: frozenset[str],
+    groups: Mapping[str, Group],
+    folder: Folder,
+    problems: list[str],
+) -> bool:
+    """Does the step exist, do its settings fit, is its data there? Moves ``state`` on to what it gives.
+
+    False for an optional step without its data: it will not run.
+    """
+    known = steps.catalogue()
+    step = known.get(use.name)
+    if step is None:
+        problems.append(f"{use.where}: wanted a step, found {use.name!r}{near(use.name, known)}; see --list-steps")
+        state.names.add("distances")  # so that the rest can still be checked
+        return True
+    if use.aux is not None and use.aux not in groups and use.optional:
+        return False
+    if use.aux is not None and use.aux not in groups:
+        problems.append(
+            f"{use.where} ({use.name}), aux: wanted a group of side models "
+            f"({', '.join(groups) or 'there is none'}), found {use.aux!r}{near(use.aux, groups)}"
+        )
+        return True
+    unknown = [name for name in use.settings if name not in step.settings]
+    problems += [
+        f"{use.where} ({use.name}): wanted a setting ({', '.join(step.settings) or 'it has none'}), "
+        f"found {name!r}{near(name, step.settings)}"
+        for name in unknown
+    ]
+    needs = ("query", "gallery") if step.needs == ("features",) else step.needs
+    there = state.names | _auxiliary(use, groups, folder)
+    if "distances" in needs:
+        there |= state.kept
+    missing = [name for name in needs if name not in there]
+    if missing and use.optional:
+        return False
+    if missing:
+        problems.append(
+            f"{use.where} ({use.name}): wanted {', '.join(missing)}, found "
+            f"{', '.join(sorted(there))}; {_remedy(missing, state.names)}"
+        )
+    elif not unknown:
+        objection = steps.objection(step, use.settings, frozenset(there))
+        if objection:
+            problems.append(f"{use.where} ({use.name}), {objection}")
+    if "distances" in step.gives:
+        state.kept |= state.names & set(SIDES)
+        state.names -= set(SIDES)
+        state.unit = fusion.unit(step.name, {**step.settings, **use.settings}) or state.unit
+        if use.settings.get("top_k") is not None:  # a list is the end: nothing can follow it
+            state.names -= {"distances"}
+            state.names |= {"nearest"}
+            return True
+    state.names |= {"query", "gallery"} if step.gives == ("features",) else set(step.gives)
+    return True
+
+
+def _auxiliary(use: Use, groups: Mapping[str, Group], folder: Folder) -> set[str]:
+    """What the side models that a step looks at give."""
+    models = [model for name, group in groups.items() if use.aux in (None, name) for model in group.models]
+    if not models:
+        return set()
+    return {"query_aux", "gallery_aux"} | ({"train_aux"} if folder.learns.issuperset(models) else set())
+
+
+def _check_join(
+    use: Use, count: int, parts: Sequence[Reached], state: Reached, lack: str, problems: list[str]
+) -> None:
+    """Does the join exist, do its settings fit, have the parts what it joins? Moves ``state`` on.
+
+    ``lack``: what the recipe does with images that a part does not know.
+    """
+    if use.name not in joins.names():
+        problems.append(
+            f"{use.where}: wanted one of {', '.join(joins.names())}, "
+            f"found {use.name!r}{near(use.name, joins.names())}"
+        )
+        return
+    missing = [name for name in joins.needs(use.name) if not all(name in part.names for part in parts)]
+    if missing:
+        remedy = "end each part in a distance step" if missing == ["distances"] else _remedy(missing, state.names)
+        problems.append(f"{use.where} ({use.name}): wanted {', '.join(missing)} in every part; {remedy}")
+    elif count:
+        problem = joins.objection(use.name, use.settings, count)
+        if problem is None and use.name in fusion.AFTER and count > 1:
+            problem = fusion.units_problem([part.unit for part in parts], use.name, use.settings)
+        if problem:
+            problems.append(f"{use.where} ({use.name}), {problem}")
+        given = {**joins.settings(use.name), **use.settings}.get("missing")
+        if lack == "keep" and given == "refuse" and use.name in fusion.AFTER and count > 1:
+            problems.append(
+                f"{use.where} ({use.name}), missing: wanted what a pair means that a part does not know, as the "
+                f'recipe keeps such images, found none; write join = {{ use = "{use.name}", missing = "…" }}'
+            )
+    if use.name not in fusion.BEFORE:
+        state.names -= set(SIDES)
+        state.kept = set()
+        state.names.add("distances")
+        state.unit = use.name
+
+
+def _remedy(missing: list[str], state: set[str]) -> str:
+    if any(name.startswith("train") for name in missing):
+        return (
+            "this step learns: give every model a train array and train.csv (name, pid, and cam where it is known)"
+        )
+    if any(name.endswith(("_track", "_order")) for name in missing):
+        return "give the track file with --tracks or a track column in gallery.csv"
+    if any(name.endswith("_aux") for name in missing):
+        return 'name the side model in the branch, auxiliary = ["MODEL"]'
+    if any(name.endswith("_cam_prob") for name in missing):
+        return "it is for probabilities computed elsewhere, from Python; use camera_penalty"
+    if any(name.endswith(("_cam", "_frame", "_pid", "_scene", "_quality")) for name in missing):
+        return "give the column in query.csv and gallery.csv"
+    if "query_distances" in missing or "gallery_distances" in missing:
+        return "it is for distances computed elsewhere, from Python; use rerank"
+    if "nearest" in state:
+        return "a step with top_k gives a list and has to be the last; leave top_k to the recipe"
+    if "distances" in missing:
+        return "a distance step has to come first"
+    return "this step works on features and has to come before the distances"

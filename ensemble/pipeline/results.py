@@ -1,0 +1,161 @@
+"""What a run leaves behind: submission, recipe as it ran, record, each query's scores, the scores in words."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from ensemble import __version__, io, submissions
+from ensemble.base import errors
+from ensemble.base.errors import InputError
+from ensemble.base.features import FeatureSet
+from ensemble.pipeline.devices import CPU, Device
+from ensemble.pipeline.plan import Plan
+from ensemble.pipeline.recipe import Recipe
+from ensemble.pipeline.run import Result
+from ensemble.scores import queries
+from ensemble.scores.values import RANKS
+from ensemble.submissions import sysu
+
+
+def write(out: Path, checked: Plan, result: Result, *, threads: int, device: Device = CPU) -> list[Path]:
+    """Write everything into ``out``, each file complete or not at all; the paths, in the order of writing."""
+    out.mkdir(parents=True, exist_ok=True)
+    submitted = write_submission(out, checked.recipe, result, lambda: _sets(checked))
+    written = [submitted, out / "recipe.toml", out / queries.NAME, out / "run.json"]
+    _write_text(out / "recipe.toml", recipe_text(checked))
+    if result.scores is None:
+        written.remove(out / queries.NAME)
+        (out / queries.NAME).unlink(missing_ok=True)  # that of an earlier run would be taken for this one's
+    else:
+        queries.write(out / queries.NAME, result.query_names, result.scores, result.query_pid)
+    content = record(checked, result, submitted, threads=threads, device=device)
+    _write_text(out / "run.json", json.dumps(content, indent=1) + "\n")
+    return written
+
+
+def _write_text(path: Path, text: str) -> None:
+    with io.beside(path) as stream:
+        stream.write(text)
+
+
+def write_submission(out: Path, used: Recipe, result: Result, sets: Callable[[], list[FeatureSet]] = list) -> Path:
+    """What the recipe names, or ``ranking.csv`` where the images or this machine do not allow that.
+
+    ``sysu`` takes features instead of a ranking: ``sets`` reads those of every model, six files each.
+    """
+    try:
+        if used.submission == "sysu":
+            paths = [path for features in sets() for path in sysu.write(out, features)]
+            return paths[0]
+        ranking = submissions.from_matrix(
+            result.ranking, result.query_names, result.gallery_names, result.distances
+        )
+        path = out / submissions.FORMATS[used.submission].file
+        submissions.write(path, ranking, used.submission, top_k=used.top_k)
+        return path
+    except InputError as error:
+        if used.submission == "csv":
+            raise
+        wanted = "SYSU-MM01 files" if used.submission == "sysu" else submissions.FORMATS[used.submission].file
+        print(f"no {wanted}: {error.problems[0]}")
+    return write_submission(out, replace(used, submission="csv"), result)
+
+
+def in_its_place(used: Recipe, submitted: Path) -> str | None:
+    """A sentence where the recipe or ``--set`` asks for another format than the one that was written.
+
+    A default that does not fit is nobody's wish: None, as where all is well.
+    """
+    if not used.asked or used.submission == "csv" or submitted.name != submissions.FORMATS["csv"].file:
+        return None
+    return (
+        f"submission: wanted {used.submission}, which these images do not fit, found {submitted} in its place; "
+        "mend what is said above, or --set submission=csv"
+    )
+
+
+def _sets(checked: Plan) -> list[FeatureSet]:
+    """The features of the models that a recipe joins, as they are in the files."""
+    return io.read(checked.folder, list(dict.fromkeys(model for models in checked.models for model in models)))
+
+
+def recipe_text(checked: Plan) -> str:
+    """The recipe as it was run, models by their names, settings with the changes; runs again as it is."""
+    import tomli_w
+
+    return tomli_w.dumps(checked.recipe.as_toml())
+
+
+def record(
+    checked: Plan, result: Result, submitted: Path, *, threads: int, device: Device = CPU
+) -> dict[str, Any]:
+    """What ran on what, for whoever wants to know later."""
+    libraries = ["numpy", "scipy", "scikit-learn", "numba", "pandas", *(["torch"] if device.is_cuda else [])]
+    return {
+        "recipe": checked.recipe.as_toml() | {"name": checked.recipe.name},
+        "inputs": {str(path): sha256(path) for path in inputs(checked)},
+        "submission": submitted.name,
+        "models": [list(models) for models in checked.models],
+        "queries": len(result.query_names),
+        "gallery": len(result.gallery_names),
+        "versions": {
+            "reid-ensemble": __version__,
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in libraries},
+        },
+        "threads": threads,
+        "device": device.describe(),
+        "steps": [
+            {
+                "step": line.step,
+                "what": line.what,
+                "shape": line.shape,
+                "seconds": round(line.seconds, 3),
+                "peak_bytes": line.peak_bytes,
+                "mAP": line.mAP,
+                "device": line.device,
+            }
+            for line in result.lines
+        ],
+        "seconds": round(sum(line.seconds for line in result.lines), 3),
+        "scores": scores_json(result),
+    }
+
+
+def score_text(result: Result, ranks: Sequence[int] = RANKS) -> str:
+    """The scores with their protocol, or a sentence that says why there are none."""
+    if result.scores is None:
+        return f"no scores: {result.unscored}"
+    s = result.scores
+    text = f"{s.text(ranks)}\n{s.describe()}"
+    if len(s.without_match):
+        names = [result.query_names[row] for row in s.without_match]
+        text += f"\n{len(names)} queries without a match: {errors.examples(names, 5)}"
+    return text
+
+
+def scores_json(result: Result) -> dict[str, Any] | None:
+    """The scores as JSON, with the names of the queries that could not be scored; None without labels."""
+    if result.scores is None:
+        return None
+    names = [result.query_names[row] for row in result.scores.without_match]
+    return {**result.scores.as_json(), "without_match": names}
+
+
+def inputs(checked: Plan) -> list[Path]:
+    """The files that the run depends on: lists and tables, and those of the models that it uses."""
+    folder = checked.folder
+    used = {path for model in checked.all_models for path in folder.models[model]}
+    others = {path for paths in folder.models.values() for path in paths} - used
+    return [path for path in folder.inputs if path not in others]
+
+
+def sha256(path: Path) -> str:
+    """The hexadecimal digest of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,152 @@
+"""Identities in parts: what is chosen on some is judged on others.
+
+Every identity, with all its queries and gallery images, is in exactly one fold; identities of the gallery that no
+query asks for (distractors) are dealt out like the others. Gallery images without an identity (pid below 0, and 0
+where no query has it, as in the numbering of Market-1501) are in every fold: they are nobody's answer. Queries
+without an identity are in none.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.base.errors import InputError, examples
+from ensemble.base.features import FeatureSet
+
+Rows = NDArray[np.int64]
+FEWEST = 2  # identities with a query, a fold
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """Rows of the queries and gallery images of one part, in ascending order, and its identities."""
+
+    query: Rows
+    gallery: Rows
+    pids: Rows
+
+
+def split(query_pid: Rows, gallery_pid: Rows, *, folds: int, seed: int) -> list[Fold]:
+    """Deal identities out to ``folds`` parts with about as many images each.
+
+    The largest identity goes to the smallest fold, and so on, first those with queries; ``seed`` decides among
+    equals. Raises InputError where there are fewer than two identities with query and gallery images a fold.
+    """
+    common = np.intersect1d(query_pid, gallery_pid)
+    asked = np.setdiff1d(query_pid[query_pid >= 0], [])
+    nobody = (gallery_pid < 0) | ((gallery_pid == 0) & (0 not in asked))
+    found = int((common >= 0).sum())
+    if found < FEWEST * folds:
+        raise InputError(
+            [
+                f"--folds: wanted {FEWEST * folds} identities with a query and a gallery image for {folds} folds, "
+                f"found {found}; " + ("ask for fewer folds" if found >= 2 * FEWEST else "label more images")
+            ]
+        )
+    random = np.random.Generator(np.random.PCG64(seed))
+    place: dict[int, int] = {}
+    loads = np.zeros(folds)
+    others = np.setdiff1d(gallery_pid[~nobody], asked)
+    for group in (common[common >= 0], np.setdiff1d(asked, common), others):
+        mixed = random.permutation(group)
+        sizes = np.array([np.count_nonzero(query_pid == p) + np.count_nonzero(gallery_pid == p) for p in mixed])
+        for at in np.argsort(-sizes, kind="stable") if len(mixed) else ():
+            fold = int(np.argmin(loads))
+            place[int(mixed[at])] = fold
+            loads[fold] += sizes[at]
+    of_query = np.array([place.get(int(p), -1) for p in query_pid], np.int64)
+    of_gallery = np.array([place.get(int(p), -1) for p in gallery_pid], np.int64)
+    pids, owners = np.array(list(place)), np.array(list(place.values()))
+    return [
+        Fold(
+            np.flatnonzero(of_query == fold),
+            np.flatnonzero((of_gallery == fold) | nobody),
+            np.sort(pids[owners == fold]),
+        )
+        for fold in range(folds)
+    ]
+
+
+def draw_queries(pid: Rows, cam: Rows | None, *, seed: int) -> tuple[Rows, Rows]:
+    """Queries out of labelled images, one an identity and camera, and the rest, which is the gallery.
+
+    An identity gives queries if it has images of two cameras or more (of unknown cameras: two images), and only as
+    many as leave each of its queries an image of another camera in the gallery. ``seed`` draws.
+    """
+    random = np.random.Generator(np.random.PCG64(seed))
+    chosen: list[int] = []
+    camera = np.arange(len(pid)) if cam is None else cam
+    order = random.permutation(len(pid))
+    mine: dict[int, list[int]] = {}
+    for row in order:
+        if pid[row] >= 0:
+            mine.setdefault(int(pid[row]), []).append(int(row))
+    for rows in mine.values():
+        left: dict[int, int] = {}
+        for row in rows:
+            left[int(camera[row])] = left.get(int(camera[row]), 0) + 1
+        asked: list[int] = []
+        for row in rows:
+            own = int(camera[row])
+            if own in asked or (cam is None and asked):
+                continue
+            after = {**left, own: left[own] - 1}
+            total = sum(after.values())
+            if all(total - after[other] > 0 for other in (*asked, own)):
+                asked.append(own)
+                chosen.append(row)
+                left = after
+    query = np.sort(np.array(chosen, np.int64))
+    return query, np.setdiff1d(np.arange(len(pid)), query)
+
+
+def from_train(sets: Mapping[str, FeatureSet], *, learn: bool, seed: int) -> dict[str, FeatureSet]:
+    """Training images as queries and gallery, where queries and gallery themselves have no labels.
+
+    ``learn``: the recipe has steps that learn from ``train``: half of the identities stay with them, so that no
+    fold is judged by what was learned from it. Otherwise nothing is left of ``train``.
+    """
+    without = [name for name, found in sets.items() if found.train is None]
+    if without:
+        raise InputError(
+            [f"{examples(without)}: wanted train features, because only train has labels, found none; add them"]
+        )
+    table = next(iter(sets.values())).train_table
+    assert table is not None
+    pid = table["pid"].to_numpy(np.int64)
+    cam = table["cam"].to_numpy(np.int64) if "cam" in table.columns else None
+    kept = np.ones(len(pid), bool)
+    if learn:
+        people = np.unique(pid[pid >= 0])
+        mixed = np.random.Generator(np.random.PCG64(seed)).permutation(people)
+        kept = ~np.isin(pid, mixed[: len(people) // 2])
+    rows, learned = np.flatnonzero(kept), np.flatnonzero(~kept)
+    query, gallery = draw_queries(pid[rows], None if cam is None else cam[rows], seed=seed)
+    if not len(query):
+        raise InputError(
+            ["train: wanted identities with images of two cameras, found none; label query and gallery images"]
+        )
+    return {name: _moved(found, rows[query], rows[gallery], learned) for name, found in sets.items()}
+
+
+def _moved(found: FeatureSet, query: Rows, gallery: Rows, learned: Rows) -> FeatureSet:
+    assert found.train is not None
+    assert found.train_table is not None
+
+    def part(rows: Rows) -> tuple:
+        assert found.train is not None
+        assert found.train_table is not None
+        return found.train[rows], found.train_table.iloc[rows].reset_index(drop=True)
+
+    (q, q_table), (g, g_table), (t, t_table) = map(part, (query, gallery, learned))
+    return replace(
+        found,
+        query=q,
+        query_table=q_table,
+        gallery=g,
+        gallery_table=g_table,
+        train=t if len(learned) else None,
+        train_table=t_table if len(learned) else None,
+    )

@@ -1,0 +1,222 @@
+"""Same or not: what a threshold on the distance accepts, also for queries whose identity the gallery lacks.
+
+Sources: wangguanan/light-reid, ``PreRecEvaluator``, for precision and recall of pairs; Phillips, Grother and
+Micheals, "Evaluation methods in face recognition", Handbook of Face Recognition 2011, for the rest.
+Differs: pid -1 and the query's own image go by the junk rule.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ensemble.scores import labels
+from ensemble.scores.protocols import JUNK, REMOVES_UNKNOWN, Protocol
+from postproc.base import checks, runtime
+from postproc.base.vocabulary import Distances
+
+if TYPE_CHECKING:
+    from ensemble.scores.counting.cpu import Labels
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Rates:
+    """Rates at thresholds, (thresholds,) float64 each; NaN where there is nothing to take a share of.
+
+    Of pairs of a query and a gallery image, accepted where the distance is at most the threshold:
+    ``precision``  the share of accepted pairs that are of one identity; ``recall`` of pairs of one identity, those
+                   accepted; ``f1`` their harmonic mean.
+    ``fmr``        false-match rate: of pairs of two identities, those accepted.
+    ``miss``       false non-match rate: of pairs of one identity, those not accepted, ``1 - recall``.
+    Of queries, which are told "unknown" unless their nearest image is accepted:
+    ``false_alarm`` of queries that have no good image in the gallery, those that are told somebody.
+    ``dir``        detection and identification rate: of queries that have one, those told the right identity.
+    """
+
+    thresholds: Numbers
+    precision: Numbers
+    recall: Numbers
+    f1: Numbers
+    fmr: Numbers
+    miss: Numbers
+    false_alarm: Numbers
+    dir: Numbers
+
+    def as_json(self) -> list[dict[str, float | None]]:
+        """One object a threshold, None for NaN."""
+        names = [field.name.rstrip("s") if field.name == "thresholds" else field.name for field in fields(self)]
+        columns = [getattr(self, field.name).tolist() for field in fields(self)]
+        return [
+            {name: None if value != value else value for name, value in zip(names, row, strict=True)}
+            for row in zip(*columns, strict=True)
+        ]
+
+
+def rates(
+    distances: Distances,
+    query_pid: ArrayLike,
+    gallery_pid: ArrayLike,
+    query_cam: ArrayLike | None = None,
+    gallery_cam: ArrayLike | None = None,
+    query_image: ArrayLike | None = None,
+    gallery_image: ArrayLike | None = None,
+    *,
+    thresholds: ArrayLike,
+    junk: str = "market",
+) -> Rates:
+    """Count who is accepted at each threshold.
+
+    Takes:      distances (nq, ng) float32, any unit, +inf = never accepted; labels as ``ensemble.scores.score``.
+    thresholds: finite distances in any order; the rates come in the same.
+    junk:       which pairs do not count, as in a :class:`Protocol`. Queries of pid -1 count nowhere where the rule
+                removes gallery images of pid -1.
+    Raises:     ValueError for NaN, wrong lengths, a threshold that is no finite number.
+    Cost:       one pass over the matrix; memory: one row a thread, 16 bytes a query and threshold.
+
+    >>> found = rates(np.array([[0.1, 0.5], [0.4, 0.9]], np.float32), [7, 9], [7, 8], thresholds=[0.2, 0.6])
+    >>> found.recall, found.false_alarm      # query 9 is nobody in the gallery
+    (array([1., 1.]), array([0., 1.]))
+    """
+    from ensemble.scores.counting import cpu as counting
+
+    array, ready, known = _prepared(
+        distances, junk, query_pid, gallery_pid, query_cam, gallery_cam, query_image, gallery_image
+    )
+    wanted = np.asarray(thresholds, np.float64)
+    if wanted.ndim != 1 or not wanted.size or not np.isfinite(wanted).all():
+        raise ValueError("thresholds: wanted one or more finite numbers in a row")
+    order = np.argsort(wanted, kind="stable")
+    ascending = wanted[order]
+    nq = len(array)
+    same, different = (np.zeros((nq, len(wanted) + 1), np.int64) for _ in range(2))
+    nearest, right = np.zeros(nq, np.float32), np.zeros(nq, bool)
+
+    def block(start: int, stop: int) -> None:
+        counting.count_pairs(start, stop, array, ready, ascending, same, different, nearest, right)
+
+    runtime.over_rows(block, nq, what="pairs")
+    mated = same.sum(axis=1) > 0
+    told = nearest[:, None] <= ascending
+    columns = _rates(
+        same[known].sum(axis=0),
+        different[known].sum(axis=0),
+        (told & (right & mated & known)[:, None]).sum(axis=0),
+        int((mated & known).sum()),
+        (told & (~mated & known)[:, None]).sum(axis=0),
+        int((~mated & known).sum()),
+    )
+    back = np.argsort(order, kind="stable")
+    return Rates(wanted, **{name: column[back] for name, column in columns.items()})
+
+
+def threshold_at(distances: ArrayLike, same: ArrayLike, *, fmr: float = 0.01) -> float:
+    """The largest threshold that accepts at most a share ``fmr`` of the pairs of two identities.
+
+    Takes:   distances of pairs, of any shape, float32, and for each whether it is of one identity.
+    fmr:     0 to 1: 0 lies just below the nearest pair of two identities; 1 accepts all.
+    Returns: a float32 value; a pair is accepted at this distance and below. +inf where all may be accepted.
+    Raises:  ValueError for NaN, different shapes, or no pair of two identities.
+    Cost:    a partition of the pairs of two identities, in a copy.
+
+    >>> threshold_at([0.1, 0.2, 0.3, 0.4], [True, False, False, False], fmr=0.34)     # just below 0.3
+    0.29999998211860657
+    """
+    values, truth = np.asarray(distances, np.float32), np.asarray(same)
+    if truth.dtype != bool or values.shape != truth.shape:
+        raise ValueError(
+            f"same: wanted {values.shape} truth values, one a distance, got {truth.shape} {truth.dtype}"
+        )
+    return thresholds_among(values[~truth], [fmr])[0]
+
+
+def thresholds_among(different: NDArray[np.float32], fmrs: Sequence[float]) -> list[float]:
+    """:func:`threshold_at` for several rates, from the pairs of two identities alone; these are put in order."""
+    if not different.size:
+        raise ValueError("same: wanted pairs of two identities, got none")
+    if np.isnan(different).any():
+        raise ValueError("distances: wanted numbers, found NaN")
+    allowed = []
+    for fmr in fmrs:
+        checks.between("fmr", fmr, 0, 1)
+        allowed.append(int(fmr * different.size + 1e-9))  # 0.29 of 100 is 29
+    inside = sorted({count for count in allowed if count < different.size})
+    if inside:
+        different.partition(inside)
+    below = np.float32(-np.inf)
+    return [
+        float(np.nextafter(different[count], below)) if count < different.size else float("inf")
+        for count in allowed
+    ]
+
+
+def different_pairs(
+    distances: Distances,
+    query_pid: ArrayLike,
+    gallery_pid: ArrayLike,
+    query_cam: ArrayLike | None = None,
+    gallery_cam: ArrayLike | None = None,
+    query_image: ArrayLike | None = None,
+    gallery_image: ArrayLike | None = None,
+    *,
+    junk: str = "market",
+) -> NDArray[np.float32]:
+    """The distances of all pairs of two identities that count, as :func:`rates` has it, in one row."""
+    from ensemble.scores.counting import cpu as counting
+
+    array, ready, known = _prepared(
+        distances, junk, query_pid, gallery_pid, query_cam, gallery_cam, query_image, gallery_image
+    )
+    good, hidden = (np.zeros(array.shape[1], bool) for _ in range(2))
+    found = [np.zeros(0, np.float32)]
+    for i in np.flatnonzero(known):
+        counting.hidden_rows(i, ready, good, hidden)
+        found.append(array[i][~(good | hidden)])
+    return np.concatenate(found)
+
+
+def _prepared(
+    distances: Distances, junk: str, *given: ArrayLike | None
+) -> tuple[NDArray[np.float32], "Labels", NDArray[np.bool_]]:
+    """Checked distances, labels for the kernels, and which queries count."""
+    checks.one_of("junk", junk, tuple(JUNK))
+    query_pid, gallery_pid, query_cam, gallery_cam, query_image, gallery_image = given
+    assert query_pid is not None
+    assert gallery_pid is not None
+    array = checks.distances("distances", distances)
+    names: dict[str, Any] = {"query_image": query_image, "gallery_image": gallery_image}
+    who = labels.given(array.shape, query_pid, gallery_pid, query_cam, gallery_cam, **names)
+    known = who.query_pid != -1 if junk in REMOVES_UNKNOWN else np.ones(len(array), bool)
+    return array, labels.ready(Protocol(junk=junk), who), known
+
+
+def _rates(
+    same: NDArray[np.int64],
+    different: NDArray[np.int64],
+    right: NDArray[np.int64],
+    mated: int,
+    alarms: NDArray[np.int64],
+    others: int,
+) -> dict[str, Numbers]:
+    hits, false = np.cumsum(same)[:-1], np.cumsum(different)[:-1]
+    precision, recall = _share(hits, hits + false), _share(hits, same.sum())
+    total = precision + recall
+    return {
+        "precision": precision,
+        "recall": recall,
+        "f1": np.where(total == 0, 0.0, _share(2 * precision * recall, total)),
+        "fmr": _share(false, different.sum()),
+        "miss": 1 - recall,
+        "false_alarm": _share(alarms, others),
+        "dir": _share(right, mated),
+    }
+
+
+def _share(part: ArrayLike, whole: ArrayLike) -> Numbers:
+    top, bottom = np.asarray(part, np.float64), np.asarray(whole, np.float64)
+    unknown = np.full(np.broadcast_shapes(top.shape, bottom.shape), np.nan)
+    out: Numbers = np.divide(top, bottom, out=unknown, where=bottom > 0)
+    return out

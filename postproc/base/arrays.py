@@ -1,0 +1,128 @@
+"""The same words for NumPy arrays and CUDA tensors, where the glue between kernels touches what is large.
+
+Large arrays (features, distances, lists, sparse rows) live where the caller's features live; labels and layouts,
+one number an image, stay in NumPy. The functions of both kinds have one name in :func:`namespace`, that of the
+Python array API standard; what the standard lacks is here.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from postproc.base.room import room
+
+
+def on_cuda(array: Any) -> bool:
+    """Whether this is a tensor in the memory of a CUDA device."""
+    return bool(getattr(array, "is_cuda", False))
+
+
+def namespace(array: Any) -> Any:
+    """The module with the array functions for this kind of array: NumPy's or torch's."""
+    if not on_cuda(array):
+        return np
+    from array_api_compat import torch as namespace_of_torch
+
+    return namespace_of_torch
+
+
+def beside(array: Any, other: Any) -> Any:
+    """``array`` where ``other`` is: a NumPy array as it is or as a tensor on the same device."""
+    if not on_cuda(other) or on_cuda(array):
+        return array
+    import torch
+
+    return torch.as_tensor(np.require(array, requirements=["C", "W"]), device=other.device)
+
+
+def like(array: Any, other: Any) -> Any:
+    """``array`` where ``other`` is, host or device."""
+    return beside(array, other) if on_cuda(other) else host(array)
+
+
+def joined(first: Any, second: Any) -> Any:
+    """Both, one after the other; on the device if either is there."""
+    if on_cuda(second):
+        first = beside(first, second)
+    return namespace(first).concat([first, beside(second, first)])
+
+
+def together(*arrays: Any) -> list[Any]:
+    """All of them on the device that any of them is on; as they are if there is none."""
+    there = next(filter(on_cuda, arrays), None)
+    return [beside(array, there) for array in arrays]
+
+
+def blocks(array: Any, rows: int) -> Iterator[slice]:
+    """Slices over all rows: ``rows`` at a time on the host, so that a cache holds them, many more on a device."""
+    step = 32 * rows if on_cuda(array) else rows
+    return (slice(start, start + step) for start in range(0, len(array), step))
+
+
+def offsets(sizes: Any) -> Any:
+    """(n,) sizes -> (n + 1,) int64: where each begins, and where the last ends."""
+    if on_cuda(sizes):
+        return namespace(sizes).cumulative_sum(sizes.long(), include_initial=True)
+    out = np.zeros(len(sizes) + 1, np.int64)
+    np.cumsum(sizes, out=out[1:])
+    return out
+
+
+def bits(array: Any) -> Any:
+    """The same memory as whole numbers of 32 bits."""
+    if on_cuda(array):
+        import torch
+
+        return array.view(torch.int32)
+    return array.view(np.uint32)
+
+
+def empty(shape: Any, dtype: Any, other: Any) -> Any:
+    """Room of this shape and NumPy dtype, where ``other`` is."""
+    if not on_cuda(other):
+        return np.empty(shape, dtype)
+    with room(f"an array of shape {shape}"):
+        return other.new_empty(shape, dtype=_of_torch(dtype))
+
+
+def full(shape: Any, value: Any, dtype: Any, other: Any) -> Any:
+    """An array of one value, where ``other`` is."""
+    if not on_cuda(other):
+        return np.full(shape, value, dtype)
+    with room(f"an array of shape {shape}"):
+        return other.new_full(shape if isinstance(shape, tuple) else (shape,), value, dtype=_of_torch(dtype))
+
+
+def contiguous(array: Any) -> Any:
+    """The array itself if its rows lie one after the other in memory, or such a copy."""
+    return array.contiguous() if on_cuda(array) else np.ascontiguousarray(array)
+
+
+def copied(array: Any) -> Any:
+    """A copy that may be written to."""
+    return array.clone() if on_cuda(array) else array.copy()
+
+
+def take(array: Any, rows: np.ndarray, out: Any) -> None:
+    """``out <- array[rows]``."""
+    if on_cuda(array):
+        out[:] = array[rows]
+    else:
+        np.take(array, rows, axis=0, out=out)
+
+
+def as_type(array: Any, dtype: Any) -> Any:
+    """The array with entries of this NumPy dtype."""
+    return array.to(_of_torch(dtype)) if on_cuda(array) else array.astype(dtype, copy=False)
+
+
+def host(array: Any) -> np.ndarray:
+    """A tensor's values in a NumPy array; a NumPy array as it is."""
+    return array.cpu().numpy() if on_cuda(array) else array
+
+
+def _of_torch(dtype: Any) -> Any:
+    import torch
+
+    return getattr(torch, np.dtype(dtype).name)

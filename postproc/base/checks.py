@@ -1,0 +1,183 @@
+"""Checks of what a caller hands over. Every message names the parameter, what was wanted and what was found."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from postproc.base import arrays
+
+CPU_ONLY = "wanted a NumPy array, got a CUDA tensor, and this function runs on the CPU only; give {}.cpu().numpy()"
+
+
+def finite(name: str, value: float) -> None:
+    """Refuse what is not a finite number."""
+    if not _is_number(value) or math.isinf(value):
+        raise ValueError(f"{name}: wanted a finite number, got {value!r}")
+
+
+def whole(name: str, value: int, smallest: int) -> None:
+    """Refuse what is not a whole number of ``smallest`` or more."""
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < smallest:
+        raise ValueError(f"{name}: wanted a whole number, {smallest} or more, got {value!r}")
+
+
+def top_k(value: int | None) -> None:
+    """Refuse what is neither None nor a whole number of 1 or more."""
+    if value is not None:
+        whole("top_k", value, 1)
+
+
+def between(name: str, value: float, smallest: float, largest: float) -> None:
+    """Refuse a number outside ``smallest .. largest``."""
+    if not _is_number(value) or not smallest <= value <= largest:
+        raise ValueError(f"{name}: wanted {smallest} to {largest}, got {value!r}")
+
+
+def one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Refuse a word that is not among ``choices``."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name}: wanted one of {', '.join(choices)}, got {value!r}")
+
+
+def flag(name: str, value: bool) -> None:
+    """Refuse what is not a truth value."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name}: wanted true or false, got {value!r}")
+
+
+def features(name: str, value: Any, *, cuda: bool = False) -> np.ndarray:
+    """(n, d) numbers -> the same as C-ordered float32; refuses other shapes and NaN or infinite entries.
+
+    ``cuda``: a tensor on a CUDA device is welcome and stays there.
+    """
+    array = _numbers(name, value, 2, cuda)
+    rows = _first_bad_row(array, arrays.namespace(array).isfinite)
+    if rows is not None:
+        raise ValueError(f"{name}: wanted finite numbers, found NaN or infinity first in row {rows}")
+    return array
+
+
+def probabilities(name: str, value: Any, *, cuda: bool = False) -> np.ndarray:
+    """:func:`features` whose rows are probabilities: none below 0, their sum 1 or less, with room for rounding."""
+    array = features(name, value, cuda=cuda)
+    row = _first_bad_row(array, lambda block: (block >= 0) & (block.sum(axis=1, keepdims=True) <= 1.01))
+    if row is not None:
+        raise ValueError(f"{name}: wanted rows of 0 or more with a sum of 1 or less, found another in row {row}")
+    return array
+
+
+def not_empty(name: str, array: np.ndarray) -> None:
+    """Refuse an array without images or without values."""
+    if 0 in array.shape:
+        raise ValueError(f"{name}: wanted at least one image and one value, got shape {tuple(array.shape)}")
+
+
+def one_row_each(name: str, array: np.ndarray, count: int) -> None:
+    """Refuse an array that has not one row for each of ``count`` images."""
+    if len(array) != count:
+        raise ValueError(f"{name}: wanted {count} rows, one an image, got shape {array.shape}")
+
+
+def same_width(left_name: str, left: np.ndarray, right_name: str, right: np.ndarray) -> None:
+    """Refuse two feature sets of different width."""
+    if left.shape[1] != right.shape[1]:
+        raise ValueError(
+            f"{left_name} and {right_name}: wanted the same width, "
+            f"got {left.shape[1]} and {right.shape[1]} numbers an image"
+        )
+
+
+def sides(query: Any, gallery: Any, *, cuda: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """(nq, d) and (ng, d) features, checked, of one width, neither empty."""
+    query, gallery = features("query", query, cuda=cuda), features("gallery", gallery, cuda=cuda)
+    same_width("query", query, "gallery", gallery)
+    not_empty("query", query)
+    not_empty("gallery", gallery)
+    return query, gallery
+
+
+def distances(name: str, value: Any, *, cuda: bool = False) -> np.ndarray:
+    """(n, m) numbers -> the same as C-ordered float32; +inf is allowed, NaN and -inf are not."""
+    array = _numbers(name, value, 2, cuda)
+    row = _first_bad_row(array, lambda block: block > -np.inf)
+    if row is not None:
+        raise ValueError(f"{name}: wanted numbers or +inf, found NaN or -inf first in row {row}")
+    return array
+
+
+def values(name: str, value: Any, count: int) -> np.ndarray:
+    """(count,) numbers -> the same as float32; refuses NaN and infinite entries."""
+    array = _numbers(name, arrays.host(value), 1)
+    if len(array) != count:
+        raise ValueError(f"{name}: wanted {count} values, one an image, got shape {array.shape}")
+    bad = np.flatnonzero(~np.isfinite(array))
+    if bad.size:
+        raise ValueError(f"{name}: wanted finite numbers, found NaN or infinity first in row {bad[0]}")
+    return array
+
+
+def ranking(name: str, value: Any, count: int) -> np.ndarray:
+    """(n, k) rows of ``count`` gallery images, -1 for none -> the same as C-ordered int32."""
+    if arrays.on_cuda(value):
+        raise TypeError(f"{name}: {CPU_ONLY.format(name)}")
+    array = np.asarray(value)
+    if array.ndim != 2:
+        raise ValueError(f"{name}: wanted 2 dimensions, got shape {array.shape}")
+    if not np.issubdtype(array.dtype, np.integer):
+        raise TypeError(f"{name}: wanted whole numbers, got {array.dtype}")
+    wrong = array[(array < -1) | (array >= count)]
+    if wrong.size:
+        raise ValueError(f"{name}: wanted gallery rows 0 to {count - 1}, or -1, got {wrong[0]}")
+    return np.ascontiguousarray(array, np.int32)
+
+
+def labels(name: str, value: Any, count: int) -> np.ndarray:
+    """(count,) whole numbers -> int64, in NumPy wherever they were."""
+    array = np.asarray(arrays.host(value))
+    if array.shape != (count,):
+        raise ValueError(f"{name}: wanted {count} values, one an image, got shape {array.shape}")
+    if not np.issubdtype(array.dtype, np.integer):
+        raise TypeError(f"{name}: wanted whole numbers, got {array.dtype}")
+    return array.astype(np.int64)
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
+        return False
+    return not math.isnan(float(value))
+
+
+def _numbers(name: str, value: Any, dimensions: int, cuda: bool = False) -> np.ndarray:
+    if arrays.on_cuda(value):
+        return _tensor(name, value, dimensions, cuda)
+    if not hasattr(value, "__array__") and not isinstance(value, (list, tuple)):
+        raise TypeError(f"{name}: wanted a NumPy array, got {type(value).__name__}")
+    array = np.asarray(value)
+    if array.ndim != dimensions:
+        raise ValueError(f"{name}: wanted {dimensions} dimensions, got shape {array.shape}")
+    if not (np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)):
+        raise TypeError(f"{name}: wanted numbers, got {array.dtype}")
+    with np.errstate(over="ignore"):  # too large for float32 is infinite, and that is refused by name
+        return np.ascontiguousarray(array, np.float32)
+
+
+def _tensor(name: str, value: Any, dimensions: int, welcome: bool) -> Any:
+    """The same for a tensor on a CUDA device."""
+    if not welcome:
+        raise TypeError(f"{name}: {CPU_ONLY.format(name)}")
+    if value.ndim != dimensions:
+        raise ValueError(f"{name}: wanted {dimensions} dimensions, got shape {tuple(value.shape)}")
+    if value.is_complex() or str(value.dtype) == "torch.bool":
+        raise TypeError(f"{name}: wanted numbers, got {value.dtype}")
+    return value.detach().float().contiguous()
+
+
+def _first_bad_row(array: Any, is_good: Any) -> int | None:
+    """The first row with an entry that is not good; in blocks, so that no mask of the whole array exists."""
+    block = (1 << 16) if arrays.on_cuda(array) else 1024
+    for start in range(0, len(array), block):
+        good = is_good(array[start : start + block]).all(axis=1)
+        if not good.all():
+            return start + int(np.argmin(arrays.host(good)))
+    return None

@@ -1,0 +1,40 @@
+"""The camera penalty where cameras are predicted: as large as two images are likely to be of one camera."""
+
+import numpy as np
+
+from postproc import kernels
+from postproc.base import arrays, checks
+from postproc.base.vocabulary import Distances
+from postproc.constraints.adjusting import LARGEST, adjusted
+
+
+def expected_camera_penalty(
+    distances: Distances, query_cam_prob: np.ndarray, gallery_cam_prob: np.ndarray, *, penalty: float = 1.0
+) -> Distances:
+    """Add ``penalty`` times the probability that query and gallery image are of one camera.
+
+    ``out[i, j] = distances[i, j] + penalty * sum_c query_cam_prob[i, c] gallery_cam_prob[j, c]``.
+
+    Takes:   distances (nq, ng) float32, any unit, +inf stays +inf; query_cam_prob (nq, c), gallery_cam_prob
+             (ng, c) float32, a probability for each of c cameras; a row may sum to less than 1, to 0 if nothing is
+             known of the camera.
+    Returns: (nq, ng) float32, a new array, same unit. Of cameras known for certain it is :func:`camera_penalty`.
+    penalty: -1e30 to 1e30, in the unit of the distances. 0: none.
+    Raises:  ValueError for sizes that do not fit, NaN, -inf, a row that holds no probabilities.
+    Cost:    nq ng c multiply-adds, c counted only where the query's probability is not 0; the answer beside the
+             input. Among all images, before re-ranking: :func:`postproc.expected_same_camera`.
+
+    >>> far, sure, unsure = np.zeros((1, 2), np.float32), [1.0, 0.0], [0.75, 0.25]
+    >>> expected_camera_penalty(far, [unsure], [sure, unsure])
+    array([[0.75 , 0.625]], dtype=float32)
+    """
+    checks.between("penalty", penalty, -LARGEST, LARGEST)
+    given = checks.distances("distances", distances, cuda=True)
+    sides = {"query_cam_prob": query_cam_prob, "gallery_cam_prob": gallery_cam_prob}
+    for (name, value), count in zip(sides.items(), given.shape, strict=True):
+        sides[name] = checks.probabilities(name, value, cuda=arrays.on_cuda(given))
+        checks.one_row_each(name, sides[name], count)
+    query, gallery = sides.values()
+    checks.same_width("query_cam_prob", query, "gallery_cam_prob", gallery)
+    rows, columns = query * float(np.float32(penalty)), arrays.contiguous(gallery.T)
+    return adjusted(given, kernels.of(given).constraints.add_combinations, rows, columns)

@@ -1,0 +1,121 @@
+"""Seen from the same side, the same vehicle has the same parts: where no part is alike, it is another.
+
+Source: Xuanmeng-Zhang/AICITY2021-Track2, ``post-processing/scene1/combine_strategy.py`` (AI City 2021, second).
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from postproc import kernels
+from postproc.base import arrays, checks
+from postproc.base.vocabulary import Distances, Floats
+from postproc.constraints.adjusting import BLOCK
+from postproc.pairs.distances import distances as distances_between
+from postproc.tracks.track_distances import pool_distances
+
+UNSEEN = 2.0  # 1 - cosine of parts that are not seen on both images
+
+
+def part_penalty(
+    distances: Distances,
+    query_aux: np.ndarray,
+    gallery_aux: np.ndarray,
+    gallery_track: np.ndarray | None = None,
+    *,
+    weight: float = 0.5,
+    enough: float = 0.9,
+    views: Sequence[int] = (),
+    parts: Sequence[int] = (),
+) -> Distances:
+    """Add ``weight * view * (enough - part)``: the more, the more alike the views and the less alike the parts.
+
+    ``view`` is the mean of ``(1 + cosine) / 2`` over the orientation features, 1 without any; ``part`` the largest
+    cosine of a part that both images show, or ``1 - distance`` where there is none. Each cosine is the largest
+    over the images of the gallery image's track.
+
+    Takes:   distances (nq, ng) float32, in the unit of 1 - cosine, +inf stays +inf; query_aux (nq, a), gallery_aux
+             (ng, a) float32, side models' features of any length side by side: orientations (or what else tells
+             the view), then parts, and parts of mirrored images; a row of zeros is a part that is not seen.
+             gallery_track (ng,) int, -1 none: such an image, or all without tracks, stands for itself.
+    Returns: (nq, ng) float32, a new array, same unit.
+    weight:  0 to 1,000,000. 0: nothing is added; 0.5 and 0.4: the source's two scenes.
+    enough:  any number, a cosine: parts that are more alike bring images together.
+    views:   how many columns each orientation model has; nothing: there is none.
+    parts:   how many columns each part has, in all the rest of the columns; nothing: the rest is one part.
+    Raises:  ValueError for sizes that do not fit, NaN, -inf or a setting out of range.
+    Cost:    a product for every view and part; four matrices of the answer's size beside it.
+    Differs: the source compares left and right sides only where a table of pairs says that they are the same side.
+
+    >>> far, view = np.array([[0.5, 0.5]], np.float32), [1.0, 0.0]
+    >>> part_penalty(far, [[*view, 1, 0]], [[*view, 1, 0], [*view, 0, 1]], views=[2])
+    array([[0.45, 0.95]], dtype=float32)
+    """
+    checks.between("weight", weight, 0, 1e6)
+    checks.finite("enough", enough)
+    given = checks.distances("distances", distances, cuda=True)
+    checks.not_empty("distances", given)
+    nq, ng = given.shape
+    query, gallery = (
+        arrays.beside(checks.features(name, value, cuda=arrays.on_cuda(given)), given)
+        for name, value in (("query_aux", query_aux), ("gallery_aux", gallery_aux))
+    )
+    checks.one_row_each("query_aux", query, nq)
+    checks.one_row_each("gallery_aux", gallery, ng)
+    checks.same_width("query_aux", query, "gallery_aux", gallery)
+    checks.not_empty("query_aux", query)
+    views, parts = _widths(views, parts, query.shape[1])
+    track = np.full(ng, -1) if gallery_track is None else checks.labels("gallery_track", gallery_track, ng)
+    borders = np.cumsum([0, *views, *parts]).tolist()
+    blocks = [(query[:, first:last], gallery[:, first:last]) for first, last in pairwise(borders)]
+    xp = arrays.namespace(given)
+    view = arrays.full((nq, ng), 0, np.float32, given)
+    for block in blocks[: len(views)]:
+        view += 1 - pool_distances(_far(*block), track)
+    part = arrays.full((nq, ng), UNSEEN, np.float32, given)
+    for left, right in blocks[len(views) :]:
+        found = _far(left, right)
+        found[~left.any(axis=1)] = UNSEEN
+        found[:, ~right.any(axis=1)] = UNSEEN
+        xp.minimum(part, found, out=part)
+    part = pool_distances(part, track)
+    out = arrays.empty(given.shape, np.float32, given)
+
+    def fill(start: int, stop: int) -> None:
+        rows = slice(start, stop)
+        share = (view[rows] / len(views) + 1) / 2 if views else 1.0
+        missing = xp.isinf(given[rows])
+        known = xp.where(missing, 0, given[rows])
+        alike = 1 - xp.where(part[rows] == UNSEEN, known, part[rows])
+        added = float(weight) * share * (float(enough) - alike)
+        out[rows] = xp.where(missing, np.inf, known + added)
+
+    kernels.of(given).walk.over_rows(fill, nq, what="parts", block=BLOCK)
+    return out
+
+
+def _widths(views: Any, parts: Any, width: int) -> tuple[list[int], list[int]]:
+    found = []
+    for name, value in (("views", views), ("parts", parts)):
+        listed = value.tolist() if isinstance(value, np.ndarray) else value
+        whole = isinstance(listed, (list, tuple)) and all(
+            isinstance(count, (int, np.integer)) and not isinstance(count, bool) and count > 0 for count in listed
+        )
+        if not whole:
+            raise ValueError(f"{name}: wanted whole numbers, 1 or more, one a feature, got {value!r}")
+        found.append([int(count) for count in listed])
+    rest = width - sum(found[0])
+    if not found[1] and rest > 0:
+        found[1] = [rest]
+    if sum(found[1]) != rest:
+        raise ValueError(
+            f"query_aux: wanted {sum(found[0]) + sum(found[1])} columns, views and parts, got {width}"
+        )
+    return found[0], found[1]
+
+
+def _far(query: Floats, gallery: Floats) -> Floats:
+    """1 - cosine."""
+    return distances_between(arrays.contiguous(query), arrays.contiguous(gallery), metric="cosine")

@@ -1,0 +1,292 @@
+"""k-reciprocal re-ranking in which tracks and cameras count between queries and between gallery images too.
+
+Sources: layumi/AICIty-reID-2020, ``pytorch/fast_submit_baidu.py`` (AI City 2020, first);
+Xuanmeng-Zhang/AICITY2021-Track2, ``post-processing/scene1`` (second of 2021). Both write their constraints into
+three similarity matrices before they re-rank; here they are computed with the tiles.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from postproc import kernels
+from postproc.base import arrays, checks
+from postproc.base.vocabulary import Distances, Floats, Gallery, Ints, Nearest, Query
+from postproc.context.kreciprocal import rerank_tiles
+from postproc.pairs.l2_normalize import l2_normalize
+from postproc.pairs.pairwise import among, sqeuclidean
+from postproc.pairs.tiles import SMALLEST, Layout, copies
+from postproc.tracks.grouping import codes
+
+ALONE = ("apart", "together", "exempt")
+NOT_ALIKE = 9.0  # a cosine that nobody reaches
+
+
+def rerank_constrained(
+    distances: Distances,
+    query: Query,
+    gallery: Gallery,
+    query_cam: np.ndarray | None = None,
+    gallery_cam: np.ndarray | None = None,
+    query_track: np.ndarray | None = None,
+    gallery_track: np.ndarray | None = None,
+    query_cam_group: np.ndarray | None = None,
+    gallery_cam_group: np.ndarray | None = None,
+    query_aux: np.ndarray | None = None,
+    gallery_aux: np.ndarray | None = None,
+    *,
+    k1: int = 20,
+    k2: int = 6,
+    lambda_value: float = 0.3,
+    power: float = 4.0,
+    camera: float = 0.0,
+    query_camera: float | None = None,
+    group: float = 0.0,
+    direction: float = 0.0,
+    alike: float = 0.25,
+    together: float | None = None,
+    between: float = 0.0,
+    alone: str = "apart",
+    clip: bool = False,
+    top_k: int | None = None,
+) -> Distances | Nearest:
+    """:func:`postproc.rerank` by finished ``distances``, and by features, tracks and cameras inside both sides.
+
+    Neighbours and weights are by ``|2 - 2 s|``. Between query and gallery ``s = 1 - distances``. Among queries and
+    among gallery images, with x of unit length, it is ``x_i · x_j``; 1 for gallery images of one track; and less
+    what the cameras say for images of different tracks: ``camera`` for one camera; ``direction`` where the camera
+    of i is unknown and both are seen from the same side; ``group`` for one camera group.
+
+    Takes:   distances (nq, ng) float32, finite, in the unit of 1 - cosine, whatever has been added to them; query
+             (nq, d), gallery (ng, d) float32, of unit length. All else is int, -1 unknown, and optional:
+             query_track are tracks or clusters of queries (:func:`postproc.cluster_queries`); cameras are looked
+             at only with ``camera``, ``query_camera`` or ``direction``, camera groups with ``group``; query_aux
+             (nq, a), gallery_aux (ng, a) float32, an orientation model's features of any length, with
+             ``direction``.
+    Returns: (nq, ng) float32 in 0..1, no unit, smaller is nearer; with ``top_k`` the :class:`Nearest` of every
+             query instead.
+    k1, k2, lambda_value, top_k: as in :func:`postproc.rerank`.
+    power:   0.01 to 64, of the Euclidean distance: 2 is 2 - 2 s, 4 its square, as in both systems.
+    camera:  any number, in units of cosine. 0: none. 2 with ``clip``: images of one camera and different tracks
+             are as far as can be, Baidu 2021.
+    query_camera: the same among queries; None: as ``camera``.
+    group, direction, alike: any numbers, ``alike`` -1 to 1, as in :func:`postproc.camera_penalty`.
+    together: added to s of two queries of one track or cluster. None: s is 1.
+    between: taken off s of two queries of different tracks or clusters. 0: none.
+    alone:   what the cameras say of a query of no track or cluster. "apart": the same as of others. "together":
+             all of them count as one cluster, among which cameras say nothing (layumi). "exempt": nothing, seen
+             from them; seen from the others the same as ever (Baidu 2021).
+    clip:    cut s to -1 .. 1, but not between queries, as Baidu 2021.
+    Raises:  ValueError for a setting out of range or without its data, sizes that do not fit, NaN or infinity.
+    Cost:    two products of all by all, neither of them halved; memory: the answer, a copy of the distances, the
+             sparse V, three 16 MB tiles a thread.
+    Differs: the last query cluster is not left out where every query is in one, as layumi's loops have it.
+
+    layumi: ``k1=70, k2=10, lambda_value=0.2, camera=0.3, group=0.2, direction=0.1, together=0.1, between=0.1,
+    alone="together"``. Baidu 2021: ``k1=80, k2=15, lambda_value=0.6, camera=2, query_camera=0.5, alone="exempt",
+    clip=True``.
+
+    >>> x = np.array([[1, 0], [0.94, 0.34], [0.64, 0.77], [0.5, 0.87]], np.float32)  # 0, 20, 50 and 60 degrees
+    >>> sides, setting = (1 - x[:1] @ x[1:].T, x[:1], x[1:]), {"k1": 2, "k2": 1, "lambda_value": 0.0}
+    >>> rerank_constrained(*sides, **setting).round(2)
+    array([[0.42, 0.82, 1.  ]], dtype=float32)
+    >>> rerank_constrained(*sides, gallery_track=np.array([4, 5, 4]), **setting).round(2)  # 20 and 60 degrees
+    array([[0.52, 1.  , 0.8 ]], dtype=float32)
+    """
+    checks.whole("k1", k1, 1)
+    checks.whole("k2", k2, 1)
+    checks.between("lambda_value", lambda_value, 0, 1)
+    checks.between("power", power, 0.01, 64)
+    for name, value in (("camera", camera), ("group", group), ("direction", direction), ("between", between)):
+        checks.finite(name, value)
+    if query_camera is not None:
+        checks.finite("query_camera", query_camera)
+    if together is not None:
+        checks.finite("together", together)
+    checks.between("alike", alike, -1, 1)
+    checks.one_of("alone", alone, ALONE)
+    checks.flag("clip", clip)
+    checks.top_k(top_k)
+    query, gallery = checks.sides(query, gallery, cuda=True)
+    sizes = len(query), len(gallery)
+    across = checks.features("distances", distances, cuda=True)
+    if across.shape != sizes:
+        raise ValueError(f"distances: wanted shape {sizes} to match query and gallery, got {across.shape}")
+    query_camera = camera if query_camera is None else query_camera
+    needed_by = "camera" if camera or query_camera else ("" if direction else None)
+    cams = _labels("cam", query_cam, gallery_cam, sizes, needed_by)
+    groups = _labels("cam_group", query_cam_group, gallery_cam_group, sizes, "group" if group else None)
+    tracks = _labels("track", query_track, gallery_track, sizes, "")
+    across, query, gallery = arrays.together(across, query, gallery)
+    sides = _sides(query_aux, gallery_aux, across) if direction else None
+    limit = float(alike) if direction else NOT_ALIKE
+    shared = float(group), float(direction), limit
+    within = np.nan if together is None else float(together)
+    of_queries = float(query_camera), *shared, within, float(between), ALONE.index(alone), False
+    of_gallery = float(camera), *shared, np.nan, 0.0, ALONE.index("apart"), bool(clip)
+    tiles = ConstrainedTiles(across, (query, gallery), (tracks, cams, groups), sides, (of_queries, of_gallery))
+    return rerank_tiles(tiles, k1=k1, k2=k2, lambda_value=lambda_value, power=power, top_k=top_k)
+
+
+Both = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of all classes that are equal for equal ``number``s: what is alike is multiplied once in a tile."""
+
+    rows: Floats
+    number: Ints
+
+    def products(self, left: slice, right: slice, out: np.ndarray) -> np.ndarray:
+        """Inner products of two ranges of classes, in ``out`` (flat), the same bits wherever rows are the same."""
+        tall, wide = left.stop - left.start, right.stop - right.start
+        tile = out[: tall * wide].reshape(tall, wide)
+        (first, a), (second, b) = (
+            np.unique(self.number[part], return_index=True, return_inverse=True)[1:] for part in (left, right)
+        )
+        kernel, x, y = kernels.of(tile), self.rows[left], self.rows[right]
+        if len(first) == tall and len(second) == wide:
+            kernel.tiles.multiply(x, y, tile)
+            return tile
+        found = arrays.empty((len(first), len(second)), np.float32, tile)
+        kernel.tiles.multiply(x[first], y[second], found)
+        a, b = (arrays.beside(each, found) for each in (a, b))
+        for start in range(0, tall, SMALLEST):
+            part = slice(start, start + SMALLEST)
+            tile[part] = found[a[part]][:, b]
+        return tile
+
+    def of_pairs(self, left: Ints, right: Ints) -> Floats:
+        kernel, out = kernels.of(self.rows), arrays.empty(len(left), np.float32, self.rows)
+        signs, count = arrays.full(self.rows.shape[1], 1, np.float32, self.rows), len(self.rows)
+        kernel.walk.over_rows(
+            lambda start, stop: kernel.rows.products_of_pairs(
+                self.rows, self.rows, count, signs, left, right, start, stop, out
+            ),
+            len(left),
+            what="distances",
+        )
+        return out
+
+
+class ConstrainedTiles:
+    """Tiles of ``[[queries, across], [acrossᵀ, gallery]]``, read down its columns; only ``across`` exists."""
+
+    symmetric = False
+
+    def __init__(
+        self, across: Floats, sides: Both, labels: tuple[Both, Both, Both], view: Any, rules: Any
+    ) -> None:
+        kernel = kernels.of(across)
+        self.across, self.rules = across, rules
+        pairs = sqeuclidean(*sides)
+        views = None if view is None else copies(sqeuclidean(*view)).inverse
+        self.layout = copies(pairs, _codes(across, labels, views))
+        first = self.layout.first
+        self.features = _Rows(arrays.joined(*sides)[first], copies(pairs).inverse[first])
+        self.views = None if views is None else _Rows(arrays.joined(*view)[first], views[first])
+        self.labels = tuple(arrays.beside(np.concatenate(label)[first], across) for label in labels)
+        self.change, self.change_pairs = kernel.constrained.constrain_tile, kernel.constrained.constrain_pairs
+
+    def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
+        border = self.layout.query_classes
+        if (rows.start < border) != (columns.start < border):
+            return self._across(rows, columns, out)
+        tile = self.features.products(rows, columns, out)
+        nothing = np.empty((0, 0), np.float32)
+        views = nothing
+        if self.views is not None:
+            views = self.views.products(rows, columns, arrays.empty(tile.shape, np.float32, tile).reshape(-1))
+        rules = self.rules[rows.start >= border]
+        self.change(tile, views, rows.start, columns.start, self.labels, rules)
+        return tile
+
+    def _across(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
+        tall, wide = rows.stop - rows.start, columns.stop - columns.start
+        tile = out[: tall * wide].reshape(tall, wide)
+        nq, first = self.layout.nq, self.layout.first
+        if rows.start < self.layout.query_classes:
+            tile[:] = self.across[np.ix_(first[rows], first[columns] - nq)]
+        else:
+            tile[:] = self.across[np.ix_(first[columns], first[rows] - nq)].T
+        return self._doubled(tile)
+
+    def _doubled(self, distances: np.ndarray) -> np.ndarray:
+        """|2 - 2 s| in the place of 1 - s."""
+        distances *= 2
+        xp, cut = arrays.namespace(distances), self.rules[1][-1]
+        if not cut:
+            return xp.abs(distances, out=distances)
+        xp.maximum(distances, 0, out=distances)
+        return xp.minimum(distances, 4, out=distances)
+
+    def between(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        nq, inverse = self.layout.nq, self.layout.inverse_there
+        out = arrays.empty(len(left), np.float32, self.across)
+        a, b = left < nq, right < nq
+        for here, (queries, images) in ((a & ~b, (left, right)), (~a & b, (right, left))):
+            out[here] = self._doubled(self.across[queries[here], images[here] - nq])
+        for here, rules in zip((a & b, ~a & ~b), self.rules, strict=True):
+            out[here] = self._pairs(inverse[left[here]], inverse[right[here]], rules)
+        return out
+
+    def _pairs(self, left: Ints, right: Ints, rules: Any) -> Floats:
+        values = self.features.of_pairs(left, right)
+        views = np.empty(0, np.float32) if self.views is None else self.views.of_pairs(left, right)
+        kernels.of(values).walk.over_rows(
+            lambda start, stop: self.change_pairs(values, views, left, right, self.labels, rules, start, stop),
+            len(left),
+            what="distances",
+        )
+        return values
+
+
+def _codes(across: Floats, labels: tuple[Both, Both, Both], views: Ints | None) -> Both:
+    """(nq,), (ng,) numbers that are equal where nothing but features can tell two images apart."""
+    nq, ng = across.shape
+    columns = [*map(np.concatenate, labels), np.repeat([0, 1], [nq, ng])]
+    columns.append(_equal(across, arrays.contiguous(across.T)))
+    columns += [] if views is None else [views]
+    code = np.unique(np.stack(columns), axis=1, return_inverse=True)[1].reshape(-1)
+    return code[:nq], code[nq:]
+
+
+def _equal(*parts: Floats) -> Ints:
+    """Numbers of rows, equal within a part for equal rows."""
+    found = []
+    for part in parts:
+        layout: Layout = copies(among(part))
+        found.append(layout.inverse)
+    return np.concatenate(found)
+
+
+def _labels(what: str, query: Any, gallery: Any, sizes: tuple[int, int], needed_by: str | None) -> Both:
+    """Labels of both sides as int32, -1 throughout where they are not given or (None) not looked at."""
+    found = []
+    for side, value, count in (("query", query, sizes[0]), ("gallery", gallery, sizes[1])):
+        if needed_by is None or value is None:
+            if needed_by:
+                raise ValueError(f"{needed_by}: needs query_{what} and gallery_{what}, or 0")
+            found.append(np.full(count, -1, np.int32))
+        else:
+            found.append(checks.labels(f"{side}_{what}", value, count))
+    both = codes(np.concatenate(found))
+    return both[: sizes[0]], both[sizes[0] :]
+
+
+def _sides(query_aux: Any, gallery_aux: Any, across: Floats) -> Both:
+    """Orientation features of unit length, beside the distances."""
+    if query_aux is None or gallery_aux is None:
+        raise ValueError("direction: needs query_aux and gallery_aux, or 0")
+    sides = []
+    for (name, value), count in zip(
+        (("query_aux", query_aux), ("gallery_aux", gallery_aux)), across.shape, strict=True
+    ):
+        rows = arrays.beside(checks.features(name, value, cuda=arrays.on_cuda(across)), across)
+        checks.one_row_each(name, rows, count)
+        checks.not_empty(name, rows)
+        sides.append(l2_normalize(rows))
+    checks.same_width("query_aux", sides[0], "gallery_aux", sides[1])
+    return sides[0], sides[1]

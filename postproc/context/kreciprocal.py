@@ -1,0 +1,113 @@
+"""The k-reciprocal method on tiles: from neighbour lists to sparse weight rows to Jaccard distances.
+
+1. ``nearest.of_all``: neighbour lists and the largest distance of every row, one walk over the tiles.
+2. :func:`encode`: expanded reciprocal sets, weights exp(-p) over their sum, their mean over k2 neighbours; all
+   sparse, some hundred entries an image.
+3. ``blending``: Jaccard distance by an inverted index over the gallery, mixed with the distance itself.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from postproc import kernels
+from postproc.base import arrays
+from postproc.base.vocabulary import Floats, Nearest
+from postproc.context.sparse import Sparse
+from postproc.pairs import nearest
+from postproc.pairs.nearest import Lists
+from postproc.pairs.tiles import Tiles
+
+
+def rerank_tiles(
+    tiles: Tiles,
+    *,
+    k1: int,
+    k2: int,
+    lambda_value: float,
+    power: float,
+    top_k: int | None,
+    count_self: bool = False,
+    normalize: bool = True,
+    unit: float = 2.0,
+) -> Floats | Nearest:
+    """``(1 - lambda) * Jaccard + lambda * p`` for every query and gallery image, or the ``top_k`` smallest.
+
+    ``p = D^(power / 2) / its largest value in the query's row``, D being what the tiles hold. Not ``normalize``:
+    weights from ``D^(power / 2)`` itself, and ``(D / unit)^(power / 2)`` in the mix; 2 is OpenUnReID's.
+    """
+    layout = tiles.layout
+    answer = arrays.empty((layout.nq, layout.ng), np.float32, layout.like) if top_k is None else None
+    length = k1 if count_self else k1 + 1
+    lists = nearest.of_all(tiles, max(length, k2), answer)
+    xp = arrays.namespace(lists.largest)
+    scales = [lists.largest if normalize else xp.full_like(lists.largest, unit) for unit in (1, unit)]
+    vectors = encode(tiles, replace(lists, largest=scales[0]), k1=k1, length=length, power=power)
+    if k2 > 1:
+        vectors = vectors.mean(lists.rows[:, :k2])
+    blend = blending(vectors, layout.nq, scales[1], lambda_value, power)
+    return nearest.answer(tiles, blend, top_k=top_k, filled=answer)
+
+
+def encode(tiles: Tiles, lists: Lists, *, k1: int, length: int, power: float) -> Sparse:
+    """The sparse vector V of every image (Zhong et al., equation 7); lists are ``length`` long.
+
+    Every row sums to one, except near an image that more than k1 copies crowd out of its own list: its set is
+    empty, as in the released code.
+    """
+    kernel, xp = kernels.of(lists.values), arrays.namespace(lists.values)
+    images = len(lists.rows)
+    whole = min(length, images)
+    half = min(round(k1 / 2) + 1, whole)  # round: half to even, as released
+    whole_flags = arrays.empty((images, whole), np.bool_, lists.rows)
+    half_flags = arrays.empty((images, half), np.bool_, lists.rows)
+
+    def find_mutual(start: int, stop: int) -> None:
+        kernel.reciprocal.mutual(lists.rows, whole, start, stop, whole_flags)
+        kernel.reciprocal.mutual(lists.rows, half, start, stop, half_flags)
+
+    kernel.walk.over_rows(find_mutual, images, what="reciprocal neighbours")
+    offsets, members = Sparse.in_pieces(
+        lambda start, stop: kernel.reciprocal.reciprocal_sets(lists.rows, whole_flags, half_flags, start, stop),
+        images,
+        lists.rows,
+    )
+    weights = arrays.empty(len(members), np.float32, lists.values)
+    kernel.walk.over_rows(
+        lambda start, stop: kernel.reciprocal.fill_known(
+            offsets, members, lists.rows, lists.values, tiles.symmetric, start, stop, weights
+        ),
+        images,
+        what="weights",
+    )
+    (unknown,) = xp.nonzero(xp.isnan(weights))
+    owners = xp.searchsorted(offsets, unknown, side="right") - 1
+    weights[unknown] = tiles.between(arrays.as_type(owners, np.int32), members[unknown])
+    kernel.walk.over_rows(
+        lambda start, stop: kernel.reciprocal.to_weights(offsets, weights, lists.largest, power / 2, start, stop),
+        images,
+        what="weights",
+    )
+    return Sparse(offsets, members, weights)
+
+
+def blending(
+    vectors: Sparse, nq: int, largest: np.ndarray, lambda_value: float, power: float
+) -> Callable[[np.ndarray, np.ndarray], None]:
+    """A function that turns the distances of (queries, gallery) into the final ones, in place."""
+    kernel = kernels.of(vectors.weights)
+    inverted = vectors.inverted(nq)
+
+    def blend(strip: np.ndarray, queries: np.ndarray) -> None:
+        kernel.walk.over_rows(
+            lambda start, stop: kernel.reciprocal.finish_strip(
+                strip, queries, vectors.offsets, vectors.members, vectors.weights, *inverted,
+                largest, power / 2, np.float32(lambda_value), start, stop,
+            ),
+            len(strip),
+            what="Jaccard distances",
+            block=16,
+        )  # fmt: skip
+
+    return blend

@@ -1,0 +1,157 @@
+"""k-reciprocal re-ranking, exactly as published, without a matrix of all images by all images.
+
+Source: Zhong et al., "Re-ranking Person Re-identification with k-reciprocal Encoding", CVPR 2017, and the code
+released with it, whose choices are followed where the paper leaves one: lists of k1 + 1 entries, the image
+itself among them; half-length lists of round-half-even(k1 / 2) + 1; strictly more than two thirds; distances
+divided by the largest of their row.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from postproc.base import checks
+from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
+from postproc.context.kreciprocal import rerank_tiles
+from postproc.pairs import pairwise
+from postproc.pairs.given import GivenTiles
+from postproc.pairs.pairwise import Pairwise, same_camera
+from postproc.pairs.tiles import PairwiseTiles
+
+
+def rerank(
+    query: Query | Pairwise,
+    gallery: Gallery | None = None,
+    query_cam: np.ndarray | None = None,
+    gallery_cam: np.ndarray | None = None,
+    query_track: np.ndarray | None = None,
+    gallery_track: np.ndarray | None = None,
+    query_aux: np.ndarray | None = None,
+    gallery_aux: np.ndarray | None = None,
+    *,
+    k1: int = 20,
+    k2: int = 6,
+    lambda_value: float = 0.3,
+    power: float = 2.0,
+    camera_penalty: float = 0.0,
+    auxiliary_weight: float = 0.0,
+    count_self: bool = False,
+    normalize: bool = True,
+    top_k: int | None = None,
+) -> Distances | Nearest:
+    """Mix each distance with how much the neighbourhoods of its two ends overlap.
+
+    ``out = (1 - lambda_value) * (1 - sum_t min(V_q,t, V_g,t) / sum_t max(V_q,t, V_g,t)) + lambda_value * p``,
+    where ``V_i`` holds exp(-p) on the expanded k1-reciprocal set of i, divided by its sum and averaged over the
+    k2 nearest, and ``p`` is the Euclidean distance to the ``power``, divided by its largest value from i to all.
+
+    Takes:   query (nq, d), gallery (ng, d) float32, used as they are: normalise before if you mean cosine
+             (squared Euclidean is then 2 - 2 cos). Or one :class:`Pairwise` in their place: a weighted sum of
+             feature sets and penalties, which then decides neighbours and distances alike. Tensors on a CUDA
+             device are worked on and answered there; a side that stays in NumPy comes there in blocks.
+             Cameras and tracks, int, -1 unknown, are looked at only if ``camera_penalty`` is not 0; query_aux
+             (nq, a), gallery_aux (ng, a) float32, a side model's features, only with ``auxiliary_weight``.
+    Returns: (nq, ng) float32 in 0..1, no unit, smaller is nearer; with ``top_k`` the :class:`Nearest` of every
+             query instead: the first ``top_k`` of the full answer (ties by gallery row), which never exists.
+    k1:      1 or more neighbours, cut to what there is. About as many as an identity has images.
+    k2:      1 or more; 1 averages nothing. Usually a third of k1.
+    lambda_value: 0 (neighbourhoods only) to 1 (the normalised distance itself).
+    power:   0.01 to 64, of the *Euclidean* distance. 2: Zhong, fast-reid. 4: S1 of AI City 2020, layumi,
+             who hand squared distances to a function that squares. Neighbours are the same, weights are not.
+    camera_penalty: added to the squared distance of any two images of one known camera and of different
+             tracks, queries and gallery alike. 0: none. Negative draws them together.
+    auxiliary_weight: times the squared distance of the side model's features is taken off the squared distance, of
+             any two images: what looks alike only because camera or pose is the same. 0: none; 0.1: VOC-ReID, with
+             cameras and orientation side by side. :func:`postproc.subtract_auxiliary` does it afterwards.
+    count_self: the image itself is one of the k1, as where neighbours come from a search of k1 entries.
+    normalize: divide p by its largest value; if not, weights are exp(-p) of the plain distance and the mix takes
+             ``(|q - g|^2 / 2)^(power / 2)``, which is 1 - cosine for unit features and power 2.
+             ``count_self=True, normalize=False, lambda_value=0`` is the Jaccard distance of OpenUnReID, SpCL and
+             Cluster-Contrast.
+    top_k:   1 or more, cut to the gallery.
+    Raises:  ValueError naming the setting or array and what was wanted; TypeError for an array of no back end.
+    Cost:    half a product of all by all, (nq + ng)^2 d multiply-adds, and little more; memory: the answer, the
+             sparse V (some hundred entries an image), one 16 MB tile a thread. Copies of an image cost nothing.
+    Differs: images without distinguishable features are exactly tied and ordered by row, where the released
+             code leaves them to rounding and to an unstable sort. No row is divided by zero.
+
+    >>> x = np.array([[0, 0], [0, 1], [4, 0], [4, 1]], np.float32)
+    >>> rerank(x[:1], x[1:], k1=1, k2=1).round(3)
+    array([[0.058, 0.982, 1.   ]], dtype=float32)
+    """
+    _check(k1, k2, lambda_value, power, top_k)
+    checks.finite("camera_penalty", camera_penalty)
+    checks.finite("auxiliary_weight", auxiliary_weight)
+    checks.flag("count_self", count_self)
+    checks.flag("normalize", normalize)
+    pairs = pairwise.of(query, gallery, cuda=True)
+    if camera_penalty:
+        if query_cam is None or gallery_cam is None:
+            raise ValueError("camera_penalty: needs query_cam and gallery_cam, or 0")
+        query_cam = checks.labels("query_cam", query_cam, pairs.sizes[0])
+        gallery_cam = checks.labels("gallery_cam", gallery_cam, pairs.sizes[1])
+        pairs = pairs + camera_penalty * same_camera(query_cam, gallery_cam, query_track, gallery_track)
+    if auxiliary_weight:
+        if query_aux is None or gallery_aux is None:
+            raise ValueError("auxiliary_weight: needs query_aux and gallery_aux, or 0")
+        pairs = pairs - auxiliary_weight * pairwise.of_side_model(query_aux, gallery_aux, pairs.sizes)
+    return rerank_tiles(
+        PairwiseTiles(pairs), k1=k1, k2=k2, lambda_value=lambda_value, power=power,
+        count_self=count_self, normalize=normalize, top_k=top_k,
+    )  # fmt: skip
+
+
+def rerank_distances(
+    distances: Distances,
+    query_distances: Floats,
+    gallery_distances: Floats,
+    *,
+    k1: int = 20,
+    k2: int = 6,
+    lambda_value: float = 0.3,
+    power: float = 2.0,
+    top_k: int | None = None,
+) -> Distances | Nearest:
+    """:func:`rerank` for distances that exist already: query x gallery, query x query, gallery x gallery.
+
+    Takes:   distances (nq, ng), query_distances (nq, nq), gallery_distances (ng, ng) float32, one unit, finite.
+             Not symmetric: the neighbours of an image are read down its column, as in the released code.
+    power:   of the distances as given: 2 for Euclidean ones is what :func:`rerank` does with 2; 1 takes them as
+             they are. A negative distance keeps its sign.
+    Everything else as in :func:`rerank`. Cost: O((nq + ng)^2) time; the same memory beside the matrices.
+
+    >>> x = np.array([0, 1, 4, 5], np.float32)
+    >>> d = abs(x[:, None] - x)
+    >>> rerank_distances(d[:1, 1:], d[:1, :1], d[1:, 1:], k1=1, k2=1).round(3)
+    array([[0.047, 0.892, 1.   ]], dtype=float32)
+    """
+    _check(k1, k2, lambda_value, power, top_k)
+    across = _finite("distances", distances)
+    nq, ng = map(int, across.shape)
+    query = _square("query_distances", query_distances, nq)
+    gallery = _square("gallery_distances", gallery_distances, ng)
+    return rerank_tiles(
+        GivenTiles(across, query, gallery),
+        k1=k1, k2=k2, lambda_value=lambda_value, power=2 * power, top_k=top_k,
+    )  # fmt: skip
+
+
+def _check(k1: int, k2: int, lambda_value: float, power: float, top_k: int | None) -> None:
+    checks.whole("k1", k1, 1)
+    checks.whole("k2", k2, 1)
+    checks.between("lambda_value", lambda_value, 0, 1)
+    checks.between("power", power, 0.01, 64)
+    checks.top_k(top_k)
+
+
+def _finite(name: str, value: Any) -> np.ndarray:
+    array = checks.features(name, value, cuda=True)
+    checks.not_empty(name, array)
+    return array
+
+
+def _square(name: str, value: Any, count: int) -> np.ndarray:
+    array = _finite(name, value)
+    if array.shape != (count, count):
+        raise ValueError(f"{name}: wanted shape {(count, count)} to match distances, got {tuple(array.shape)}")
+    return array

@@ -1,0 +1,114 @@
+"""Query expansion that repels as well: towards the nearest images, away from the next nearest.
+
+Source: the first place of VisDA 2020 in domain-adaptive person re-identification (vimar-gu/
+Bias-Eliminate-DA-ReID, arXiv 2012.10498) and of AI City 2021 (DMT), whose code calls it ``mergesetfeat``.
+"""
+
+import numpy as np
+
+from postproc.base import arrays, checks
+from postproc.base.vocabulary import Gallery, Query
+from postproc.features.expansion import add_neighbours
+from postproc.pairs import nearest
+from postproc.pairs.l2_normalize import l2_normalize
+from postproc.pairs.pairwise import sqeuclidean
+from postproc.pairs.tiles import PairwiseTiles
+
+
+def merge_set_features(
+    query: Query,
+    gallery: Gallery,
+    *,
+    k: int = 50,
+    beta: float = 0.03,
+    step: float = 0.2,
+    rounds: int = 3,
+    repel: bool = True,
+) -> tuple[Query, Gallery]:
+    """Pull every image towards its ``k`` nearest and push it away from the ``k`` that follow.
+
+    ``x <- x + step * (sum_{r <= k} a_r y_r - mean_{k < r <= 2k} y_r)``, then ``x / |x|``, where y_r is the r-th
+    nearest image of a bank with similarity s_r > 0 and ``a_r = exp(s_r / beta) / sum_{r <= k} exp(s_r / beta)``.
+    First the gallery, ``rounds`` times, its bank being the gallery as given (an image is its own nearest in the
+    first round); then the queries, ``rounds`` times, their bank being the new gallery.
+
+    Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length first; similarity is the cosine.
+    Returns: both, float32 of unit length.
+    k:       1 or more. About as many as an identity has images; what follows should be somebody else. Only images
+             of positive similarity count: where there are fewer than k or 2k, those there are pull or push.
+    beta:    0.001 to 1000. Small: only the very nearest pull; large: all k alike.
+    step:    0 to 10; 0 changes nothing.
+    rounds:  0 or more; 0 changes nothing.
+    repel:   push as well; if not, it is query expansion with a soft choice of neighbours.
+    Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
+    Cost:    gallery by gallery and query by gallery products, each ``rounds`` times, and 2k rows gathered an
+             image; memory: lists and weights of 2k.
+    Differs: every image counts its own neighbours. In the released code a row with fewer than ``k`` similar images
+             lowers k for all rows after it, so that results hang on the order of rows;
+             :func:`postproc.compat.mergesetfeat` does that too.
+
+    >>> q, g = np.array([[1.0, 0.0]], np.float32), np.array([[0.8, 0.6], [0.6, 0.8]], np.float32)
+    >>> merge_set_features(q, g, k=1, rounds=1)[1].round(3)  # x + 0.2 (x - the other), over the length
+    array([[0.832, 0.555],
+           [0.555, 0.832]], dtype=float32)
+    """
+    query, gallery = arrays.together(*checks.sides(query, gallery, cuda=True))
+    checks.whole("k", k, 1)
+    checks.between("beta", beta, 0.001, 1000)
+    checks.between("step", step, 0, 10)
+    checks.whole("rounds", rounds, 0)
+    checks.flag("repel", repel)
+    if step == 0 or rounds == 0:
+        return query, gallery
+    query, bank = l2_normalize(query), l2_normalize(gallery)
+    gallery = bank
+    for _ in range(rounds):
+        gallery = merge(gallery, bank, k=k, beta=beta, step=step, repel=repel)
+    for _ in range(rounds):
+        query = merge(query, gallery, k=k, beta=beta, step=step, repel=repel)
+    return query, gallery
+
+
+def merge(
+    images: np.ndarray,
+    bank: np.ndarray,
+    *,
+    k: int,
+    beta: float,
+    step: float,
+    repel: bool = True,
+    shrinking: bool = False,
+) -> np.ndarray:
+    """One round of ``images`` (n, d) by a ``bank`` (m, d), all unit. ``shrinking``: rows lower k for the later."""
+    xp = arrays.namespace(bank)
+    known = xp.any(bank, axis=1)  # zero rows are similar to nobody
+    if not known.any():
+        return images
+    if not known.all():
+        bank = bank[known]
+    found = nearest.of_queries(PairwiseTiles(sqeuclidean(images, bank)), 2 * k if repel else k)
+    similar = 1 - found.distances / 2
+    similar[~xp.any(images, axis=1)] = 0
+    positive = similar > 0
+    reach = np.full(len(images), k)
+    if shrinking:
+        counts = arrays.host(positive.sum(axis=1))
+        reach = np.minimum.accumulate(np.where(counts > 0, np.minimum(counts, k), k))
+    reach = arrays.beside(reach, similar)
+    weights = xp.empty_like(similar)
+    for part in arrays.blocks(similar, 1024):
+        weights[part] = step * _pull_and_push(similar[part], positive[part], reach[part, None], beta)
+    return l2_normalize(add_neighbours(images, bank, found.rows, weights))
+
+
+def _pull_and_push(similar: np.ndarray, positive: np.ndarray, reach: np.ndarray, beta: float) -> np.ndarray:
+    """(n, 2k) weights of sum 1 on the first ``reach`` positive ones, and of sum -1 on as many that follow."""
+    xp = arrays.namespace(similar)
+    place = positive.cumsum(axis=1)  # 1 for the first that is positive
+    near = positive & (place <= reach)
+    far = arrays.as_type(positive & (place > reach) & (place <= 2 * reach), np.float64)
+    similar = arrays.as_type(similar, np.float64)
+    below = similar - xp.max(similar, axis=1, keepdims=True)  # the nearest weighs 1, none overflows
+    pull = xp.where(near, xp.exp(below / beta), 0.0)
+    pull /= xp.maximum(pull.sum(axis=1, keepdims=True), 1.0)
+    return pull - far / xp.maximum(far.sum(axis=1, keepdims=True), 1.0)

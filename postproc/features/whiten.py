@@ -1,0 +1,106 @@
+"""Principal components, and whitening along them: directions in which all images vary count less.
+
+Source: Jégou and Chum, "Negative Evidences and Co-occurrences in Image Retrieval: the Benefit of PCA and
+Whitening", ECCV 2012. The conventions of cnnimageretrieval (``pcawhitenlearn``), naver's deep-image-retrieval
+(``whiten_features``) and VOC-ReID (``pca_whiten``) are settings.
+"""
+
+import numpy as np
+
+from postproc.base import arrays, checks
+from postproc.base.vocabulary import Gallery, Query
+from postproc.features import linear
+from postproc.pairs.pairwise import sqeuclidean
+from postproc.pairs.tiles import copies
+
+NONE = 1e-12  # of the largest variance: about what float32 tells from zero
+
+
+def whiten(
+    query: Query,
+    gallery: Gallery,
+    train: np.ndarray | None = None,
+    *,
+    components: int | None = None,
+    power: float = 1.0,
+    renormalize: bool = True,
+) -> tuple[Query, Gallery]:
+    """Express images in principal components, each divided by a power of its standard deviation.
+
+    ``y = L^(-power / 2) Vᵀ (x - m)``, then ``y / |y|``: m the mean and ``V L Vᵀ`` the covariance of the images
+    fitted, largest variance first.
+
+    Takes:   query (nq, d), gallery (ng, d) float32; train (n, d): what is fitted, the gallery if not given.
+             No labels are looked at.
+    Returns: both, (nq, c) and (ng, c) float32, c = ``components``. The largest entry of each component (a
+             column of V) is positive. A component without variance (1e-12 of the largest or less, as where
+             fewer images than dimensions are fitted) is 0 in every image.
+    components: 1 or more, cut to d, the components of largest variance; None: d of them.
+    power:   0 to 2. 0: components as they are, a rotation and a reduction. 0.5: half way, the square root of
+             whitening. 1: whitening, every component has variance 1. Above 1 small components count most.
+    renormalize: bring the result to unit length. A row of length zero stays zero.
+    Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
+    Cost:    n d^2 + (nq + ng) d c multiply-adds and O(d^3) for the components, all in float64; d by d numbers
+             some times over beside the result. With n < d images fitted, O(n^2 d + n^3).
+
+    Released code: cnnimageretrieval's ``pcawhitenlearn`` is the default, ``components`` its ``dimensions``;
+    naver's ``whitenp`` p is ``power = 2 p``, its ``whitenv`` is ``components``, its ``whitenm`` cancels in the
+    length; VOC-ReID's ``pca_whiten`` is ``power=0, renormalize=False``.
+
+    >>> q, g = np.array([[4.0, 1.0]], np.float32), np.array([[3, 0], [-3, 0], [0, 1], [0, -1]], np.float32)
+    >>> whiten(q, g, power=0, renormalize=False)[0]  # the axes are the components
+    array([[4., 1.]], dtype=float32)
+    >>> whiten(q, g, renormalize=False)[0].round(3)  # standard deviations sqrt(9 / 2) and sqrt(1 / 2)
+    array([[1.886, 1.414]], dtype=float32)
+    """
+    query, gallery = arrays.together(*checks.sides(query, gallery, cuda=True))
+    fitted = gallery if train is None else arrays.like(checks.features("train", train, cuda=True), gallery)
+    layout = copies(sqeuclidean(query, gallery))
+    checks.not_empty("train", fitted)
+    checks.same_width("gallery", gallery, "train", fitted)
+    if components is not None:
+        checks.whole("components", components, 1)
+    checks.between("power", power, 0, 2)
+    checks.flag("renormalize", renormalize)
+    width = min(components or gallery.shape[1], gallery.shape[1])
+    centre = linear.mean(fitted)
+    variances, directions = _components(fitted, centre)
+    matrix = arrays.full((gallery.shape[1], width), 0, np.float64, gallery)
+    kept = min(width, len(variances))
+    matrix[:, :kept] = directions[:, :kept] * variances[:kept] ** (-float(power) / 2)
+
+    def change(rows: np.ndarray) -> np.ndarray:
+        moved = linear.move(rows, centre) @ matrix
+        return linear.unit(moved) if renormalize else moved
+
+    out = arrays.empty((layout.classes, width), np.float32, gallery)
+    linear.fill_classes(out, np.arange(layout.classes), change, layout, query, gallery)
+    return linear.spread(out, layout)
+
+
+def _components(fitted: np.ndarray, centre: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Variances that are not zero, falling, (r,), and their directions as columns, (d, r)."""
+    count, width = fitted.shape
+    xp = arrays.namespace(fitted)
+
+    def load(rows: slice, columns: slice) -> np.ndarray:
+        return fitted[rows, columns] - centre[columns]
+
+    if count < width:  # the products of images have the same eigenvalues, and there are fewer of them
+        products = linear.outer_sum(lambda rows, columns: load(columns, rows).T, width, count, fitted)
+        values, vectors = linear.alone(xp.linalg.eigh, products / count)
+        values, vectors = _not_zero(values, vectors, centre)
+        everything = slice(None)
+        directions = linear.alone(xp.matmul, load(everything, everything).T, vectors) / xp.sqrt(values * count)
+    else:
+        values, vectors = linear.alone(xp.linalg.eigh, linear.outer_sum(load, count, width, fitted) / count)
+        values, directions = _not_zero(values, vectors, centre)
+    return values, linear.with_fixed_signs(directions)
+
+
+def _not_zero(values: np.ndarray, vectors: np.ndarray, centre: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues and eigenvectors, falling, without those that rounding explains."""
+    known = arrays.host(values)
+    least = max(NONE * known[-1], NONE**2 * float(centre @ centre))
+    kept = arrays.beside(np.flatnonzero(known > least)[::-1], values)
+    return values[kept], vectors[:, kept]

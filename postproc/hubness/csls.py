@@ -1,0 +1,94 @@
+"""Cross-domain similarity local scaling: a gallery image that is near everybody is near nobody.
+
+Source: Conneau et al., "Word Translation Without Parallel Data", ICLR 2018, section 2.3, and the code released
+with it (MUSE), written here for distances instead of similarities.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from postproc.base import arrays, checks
+from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
+from postproc.hubness.usual import arranged, mean_of_finite, mean_of_nearest, shift
+from postproc.pairs import nearest, pairwise
+from postproc.pairs.pairwise import Pairwise
+from postproc.pairs.tiles import PairwiseTiles
+
+COLUMNS = 1024  # columns of a given matrix that are turned into rows at a time
+
+
+def csls(
+    query: Query | Pairwise, gallery: Gallery | None = None, *, k: int = 10, top_k: int | None = None
+) -> Distances | Nearest:
+    """Measure each cosine distance against the usual distances of both its ends.
+
+    ``out = 2 c - mean_k(c of the query) - mean_k(c of the gallery image)``, c = 1 - cosine, ``mean_k`` the mean
+    over the k nearest gallery images of the query, and over the k nearest queries of the gallery image. That is
+    ``-(2 s - r - r')`` of the similarities s.
+
+    Takes:   query (nq, d), gallery (ng, d) float32, of any length. Or one :class:`Pairwise` in their place, half
+             of whose distance is then c: 1 - cosine for squared Euclidean distance of unit features.
+    Returns: (nq, ng) float32, in units of c, may be negative, smaller is nearer; with ``top_k`` the
+             :class:`Nearest` of every query instead: the first ``top_k`` of the full answer, which never exists.
+    k:       1 or more, cut to what there is. Small follows the densest neighbours, very large subtracts plain
+             means.
+    top_k:   1 or more, cut to the gallery.
+    Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
+    Cost:    two products of queries by gallery, 2 nq ng d multiply-adds; memory: the answer, k numbers an image,
+             one strip of 128 MiB. The answer of a query depends on the other queries.
+
+    >>> q, g = np.eye(2, dtype=np.float32), np.array([[1.0, 0.0], [0.6, 0.8]], np.float32)
+    >>> csls(q, g, k=1).round(3)
+    array([[0. , 0.6],
+           [1.8, 0. ]], dtype=float32)
+    """
+    _check(k, top_k)
+    pairs = pairwise.of(query, gallery, unit=True, cuda=True)
+    found = nearest.of_queries(PairwiseTiles(arranged(pairs, "gallery", "query")), k)
+    columns = -0.5 * mean_of_finite(found.distances)
+
+    def change(strip: np.ndarray, queries: np.ndarray) -> None:
+        shift(strip, 1.0, -0.5 * mean_of_nearest(strip, k), columns)
+
+    return nearest.answer(PairwiseTiles(pairs), change, top_k=top_k)
+
+
+def csls_distances(distances: Distances, *, k: int = 10, top_k: int | None = None) -> Distances | Nearest:
+    """:func:`csls` for distances that exist already, of any kind.
+
+    ``out[i, j] = 2 distances[i, j] - mean_k(row i) - mean_k(column j)``.
+
+    Takes:   distances (nq, ng) float32, any unit; +inf entries stay +inf and count in no mean.
+    Returns: (nq, ng) float32, same unit, may be negative; with ``top_k`` the :class:`Nearest` of every query.
+    k:       1 or more, cut to what there is. A row or column with fewer finite entries uses what it has.
+    top_k:   1 or more, cut to the gallery.
+    Raises:  ValueError for NaN, -inf, no image or a setting out of range.
+    Cost:    O(nq ng) time; nq + ng numbers and 1024 columns beside the answer.
+
+    >>> csls_distances(np.array([[0.0, 2.0], [1.0, 1.0]], np.float32), k=1)
+    array([[0., 3.],
+           [1., 0.]], dtype=float32)
+    """
+    _check(k, top_k)
+    given = checks.distances("distances", distances, cuda=True)
+    checks.not_empty("distances", given)
+    nq, ng = given.shape
+    columns = arrays.namespace(given).concat([-mean_of_nearest(part, k) for part in _columns(given)])
+
+    def fill(strip: np.ndarray, queries: np.ndarray) -> None:
+        arrays.take(given, queries, strip)
+        shift(strip, 2.0, -mean_of_nearest(strip, k), columns)
+
+    return nearest.answer_without_distances(nq, ng, fill, top_k=top_k, like=given)
+
+
+def _check(k: int, top_k: int | None) -> None:
+    checks.whole("k", k, 1)
+    checks.top_k(top_k)
+
+
+def _columns(matrix: Floats) -> Iterator[Floats]:
+    """The columns of a matrix as rows, some at a time."""
+    for start in range(0, matrix.shape[1], COLUMNS):
+        yield arrays.contiguous(matrix[:, start : start + COLUMNS].T)

@@ -1,0 +1,81 @@
+"""DisSimLocal: distances without what an image's place near a local centre takes off them.
+
+Source: Hara et al., "Flattening the Density Gradient for Eliminating Spatial Centrality to Reduce Hubness",
+AAAI 2016, and scikit-hubness for queries and an index.
+"""
+
+from functools import partial
+
+import numpy as np
+
+from postproc import kernels
+from postproc.base import arrays, checks
+from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
+from postproc.hubness.usual import shift
+from postproc.pairs import nearest
+from postproc.pairs.pairwise import sqeuclidean
+from postproc.pairs.tiles import PairwiseTiles
+
+
+def dis_sim(query: Query, gallery: Gallery, *, k: int = 5, top_k: int | None = None) -> Distances | Nearest:
+    """Squared Euclidean distance, less those of both its ends to the centres of their neighbourhoods.
+
+    ``out = |q - g|^2 - |q - c_q|^2 - |g - c_g|^2``. The centre c_g is the mean of the k gallery images nearest to
+    g, itself among them; c_q is the mean of the *centres* of the k gallery images nearest to q.
+
+    Takes:   query (nq, d), gallery (ng, d) float32, used as they are.
+    Returns: (nq, ng) float32, squared units of the features, may be negative, smaller is nearer; with ``top_k``
+             the :class:`Nearest` of every query instead: the first ``top_k`` of the full answer, which never
+             exists.
+    k:       1 or more, cut to the gallery. 1 leaves the order of every query as it was; about as many as an
+             identity has images; the whole gallery measures everything from one centre.
+    top_k:   1 or more, cut to the gallery.
+    Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
+    Cost:    a product of queries by gallery, half of one of gallery by gallery, k rows an image; memory: the
+             answer, the centres, k neighbours an image, one strip of 128 MiB.
+    Differs: scikit-hubness shifts a batch of queries so that its smallest value is 0, if that is negative; here
+             what a query gets does not depend on the other queries.
+
+    >>> q, g = np.zeros((1, 1), np.float32), np.array([[1.0], [3.0], [4.0]], np.float32)
+    >>> dis_sim(q, g, k=2)  # centres of the gallery: 2, 3.5, 3.5; of the query: 2.75
+    array([[-7.5625,  1.1875,  8.1875]], dtype=float32)
+    """
+    query, gallery = arrays.together(*checks.sides(query, gallery, cuda=True))
+    checks.whole("k", k, 1)
+    checks.top_k(top_k)
+    pairs = sqeuclidean(query, gallery)
+    tiles = PairwiseTiles(pairs)
+    near = nearest.of_all(PairwiseTiles(pairs.of_gallery()), k).rows
+    centres = arrays.empty(gallery.shape, np.float32, gallery)
+    columns = arrays.empty(len(gallery), np.float64, gallery)
+    kernel = kernels.of(gallery)
+    kernel.walk.over_rows(partial(_centre, gallery, gallery, near, columns, centres), len(gallery), what="centres")
+
+    def change(strip: np.ndarray, queries: np.ndarray) -> None:
+        near = nearest.smallest(strip, min(k, strip.shape[1])).rows
+        rows = arrays.empty(len(strip), np.float64, strip)
+        kernel.walk.over_rows(
+            partial(_centre, query[queries], centres, near, rows, None), len(strip), what="centres"
+        )
+        shift(strip, 1.0, -rows, -columns)
+
+    return nearest.answer(tiles, change, top_k=top_k)
+
+
+def _centre(
+    images: Floats,
+    bank: Floats,
+    near: np.ndarray,
+    away: np.ndarray,
+    centres: Floats | None,
+    start: int,
+    stop: int,
+) -> None:
+    """``centres``: the mean of the ``near`` rows of the bank; ``away``: the squared distance from it."""
+    mean = arrays.full((stop - start, images.shape[1]), 0, np.float64, images)
+    for rows in near[start:stop].T:
+        mean += bank[rows]
+    mean /= near.shape[1]
+    away[start:stop] = ((images[start:stop] - mean) ** 2).sum(axis=1)
+    if centres is not None:
+        centres[start:stop] = mean

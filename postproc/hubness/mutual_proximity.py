@@ -1,0 +1,107 @@
+"""Mutual proximity: how sure it is that an image is near, seen from both ends.
+
+Source: Schnitzer et al., "Local and Global Scaling Reduce Hubs in Space", JMLR 13, 2012, section 3.2, and
+scikit-hubness, which follows it for queries and an index.
+"""
+
+from functools import partial
+
+import numpy as np
+
+from postproc import kernels
+from postproc.base import arrays, checks
+from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
+from postproc.hubness.usual import arranged, measured
+from postproc.pairs import nearest
+from postproc.pairs.pairwise import Pairwise
+from postproc.pairs.tiles import PairwiseTiles
+
+
+def mutual_proximity(
+    query: Query | Pairwise,
+    gallery: Gallery | None = None,
+    *,
+    method: str = "normal",
+    metric: str = "euclidean",
+    top_k: int | None = None,
+) -> Distances | Nearest:
+    """One minus the probability that an image is farther than this one from both the query and the gallery image.
+
+    ``normal``     ``1 - (1 - F_q(d)) (1 - F_g(d))``, F the normal distribution with the mean and the standard
+                   deviation (over n) of all distances from that end to the gallery
+    ``empirical``  ``1 - #{x: d(q, x) > d(q, g) and d(g, x) > d(q, g)} / ng``, x over the gallery
+
+    Takes:   query (nq, d), gallery (ng, d) float32. Or one :class:`Pairwise` in their place, whose distance takes
+             that of squared Euclidean.
+    Returns: (nq, ng) float32 in 0..1, smaller is nearer; far away all are 1 to float32. With ``top_k`` the
+             :class:`Nearest` of every query instead: the first ``top_k`` of the full answer, which never exists.
+    method:  one of the two. ``empirical`` assumes nothing, has only ng + 1 values, and is for small sets.
+    metric:  d is "euclidean", "sqeuclidean" or "cosine" (1 - cosine) distance. A Pairwise takes the first two;
+             what is below 0 counts as 0 for "euclidean". ``empirical`` is the same for the first two.
+    top_k:   1 or more, cut to the gallery.
+    Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
+    Cost:    a product of gallery by gallery and one of queries by gallery; memory: the answer, two numbers a
+             gallery image, one strip of 128 MiB. ``empirical``: nq ng^2 comparisons beside (1,000 queries and
+             10,000 gallery images: 10^11, some ten seconds), twice the answer, and the product of
+             gallery by gallery again for every strip of the answer.
+    Differs: where all distances of an image are the same, F is one half.
+
+    >>> q, g = np.zeros((1, 1), np.float32), np.array([[1.0], [2.0], [4.0]], np.float32)
+    >>> mutual_proximity(q, g, method="empirical").round(3)
+    array([[0.667, 1.   , 1.   ]], dtype=float32)
+    """
+    checks.one_of("method", method, ("normal", "empirical"))
+    checks.top_k(top_k)
+    pairs = measured(query, gallery, metric)
+    among = PairwiseTiles(arranged(pairs, "gallery", "gallery"))
+    change = _normal(among, metric == "euclidean") if method == "normal" else _empirical(among)
+    return nearest.answer(PairwiseTiles(pairs), change, top_k=top_k)
+
+
+def _normal(among: PairwiseTiles, root: bool) -> nearest.Change:
+    """What turns distances into mutual proximity, by the moments of the gallery images' distances."""
+    like, count = among.layout.like, among.layout.ng
+    kernel = kernels.of(like)
+    means, deviations = (arrays.empty(count, np.float64, like) for _ in range(2))
+
+    def measure(strip: np.ndarray, images: np.ndarray) -> None:
+        mean, deviation = (arrays.empty(len(strip), np.float64, strip) for _ in range(2))
+
+        def fill(start: int, stop: int) -> None:
+            kernel.normalise.moments(strip, root, start, stop, mean, deviation)
+
+        kernel.walk.over_rows(fill, len(strip), what="moments")
+        means[images], deviations[images] = mean, deviation
+
+    nearest.strips(among, measure, what="moments")
+
+    def change(strip: np.ndarray, queries: np.ndarray) -> None:
+        kernel = kernels.of(strip)
+        mutual = partial(kernel.normalise.mutual_normal, strip, root, means, deviations)
+        kernel.walk.over_rows(mutual, len(strip), what="mutual proximity")
+
+    return change
+
+
+def _empirical(among: PairwiseTiles) -> nearest.Change:
+    """The same by counting, gallery image after gallery image."""
+
+    def change(strip: np.ndarray, queries: np.ndarray) -> None:
+        kernel = kernels.of(strip)
+        counts = arrays.empty(strip.shape, np.int32, strip)
+
+        def count(others: np.ndarray, images: np.ndarray) -> None:
+            def fill(start: int, stop: int) -> None:
+                kernel.normalise.count_beyond(strip, others, images, start, stop, counts)
+
+            kernel.walk.over_rows(fill, len(strip), what="mutual proximity", block=16)
+
+        nearest.strips(among, count, what="distances")
+
+        def finish(start: int, stop: int) -> None:
+            share = arrays.as_type(counts[start:stop], np.float64) / strip.shape[1]
+            strip[start:stop] = 1 - arrays.as_type(share, np.float32)
+
+        kernel.walk.over_rows(finish, len(strip), what="mutual proximity", block=16)
+
+    return change

@@ -1,0 +1,48 @@
+"""Nearest-neighbour normalisation: a gallery image loses what a bank of references finds in it anyway.
+
+Source: Chowdhury et al., "Nearest Neighbor Normalization Improves Multimodal Retrieval", EMNLP 2024, and the
+code released with it.
+"""
+
+from postproc.base import checks
+from postproc.base.vocabulary import Distances, Features, Gallery, Nearest, Query
+from postproc.hubness.usual import mean_of_finite, shift
+from postproc.pairs import nearest
+from postproc.pairs.pairwise import of
+from postproc.pairs.tiles import PairwiseTiles
+
+
+def nnn(
+    query: Query, gallery: Gallery, train: Features, *, k: int = 16, alpha: float = 0.75, top_k: int | None = None
+) -> Distances | Nearest:
+    """Subtract from each similarity the gallery image's usual similarity to a bank of reference images.
+
+    ``out = 1 - (s - alpha b_g)``, s the cosine and b_g the mean of the k largest cosines of g to the bank.
+
+    Takes:   query (nq, d), gallery (ng, d) and the bank train (n, d) float32, of any length. The bank stands for
+             the queries to come: training images, or older queries; labels are not needed.
+    Returns: (nq, ng) float32, smaller is nearer; with ``top_k`` the :class:`Nearest` of every query instead: the
+             first ``top_k`` of the full answer, which never exists.
+    k:       1 or more, cut to the bank. 128 is usual with a bank of many thousands.
+    alpha:   0 to 64. 0: cosine distance as it is; 1 subtracts the whole bias. 0.25 to 1 is usual.
+    top_k:   1 or more, cut to the gallery.
+    Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
+    Cost:    a product of queries by gallery and one of gallery by bank; memory: the answer, k numbers a gallery
+             image, one strip of 128 MiB. A query's answer does not depend on the other queries.
+
+    >>> import numpy as np
+    >>> q, g = np.array([[1.0, 0.0]], np.float32), np.array([[1.0, 0.0], [0.6, 0.8]], np.float32)
+    >>> nnn(q, g, q, k=1, alpha=0.5).round(3)  # 1 - (1 - 0.5 * 1), 1 - (0.6 - 0.5 * 0.6)
+    array([[0.5, 0.7]], dtype=float32)
+    """
+    query, gallery = checks.sides(query, gallery, cuda=True)
+    bank = checks.features("train", train, cuda=True)
+    checks.not_empty("train", bank)
+    checks.same_width("gallery", gallery, "train", bank)
+    checks.whole("k", k, 1)
+    checks.between("alpha", alpha, 0, 64)
+    checks.top_k(top_k)
+    tiles = PairwiseTiles(of(query, gallery, unit=True, cuda=True))
+    found = nearest.of_queries(PairwiseTiles(of(gallery, bank, unit=True, cuda=True)), k)
+    bias = 1 - 0.5 * mean_of_finite(found.distances)
+    return nearest.answer(tiles, lambda strip, queries: shift(strip, 0.5, 0.0, float(alpha) * bias), top_k=top_k)

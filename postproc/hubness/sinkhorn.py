@@ -1,0 +1,164 @@
+"""Sinkhorn normalisation: every gallery image has one share of nearness to give, every query one to get.
+
+Sources: Cuturi, "Sinkhorn Distances", NIPS 2013; Smith et al., "Offline Bilingual Word Vectors, Orthogonal
+Transformations and the Inverted Softmax", ICLR 2017, which is the first half of the first round.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from postproc import kernels
+from postproc.base import arrays, checks
+from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
+from postproc.hubness.usual import shift
+from postproc.pairs import nearest, pairwise
+from postproc.pairs.nearest import Change
+from postproc.pairs.pairwise import Pairwise
+from postproc.pairs.tiles import STRIP, PairwiseTiles
+
+Walk = Callable[[Change], None]  # calls with one strip of distances after the other; they are not to be written
+
+
+def sinkhorn(
+    query: Query | Pairwise,
+    gallery: Gallery | None = None,
+    *,
+    temperature: float = 0.05,
+    half_rounds: int = 20,
+    top_k: int | None = None,
+) -> Distances | Nearest:
+    """Scale exp(-c / temperature) until its columns and its rows sum to one, and take it back to a distance.
+
+    ``out = c - temperature (a_q + b_g)``, c = 1 - cosine; ``exp(-out / temperature)`` is the scaled matrix.
+    The columns are scaled first, then the rows, in turn.
+
+    Takes:   query (nq, d), gallery (ng, d) float32, of any length. Or one :class:`Pairwise` in their place, half
+             of whose distance is then c: 1 - cosine for squared Euclidean distance of unit features.
+    Returns: (nq, ng) float32, in units of c, smaller is nearer; with ``top_k`` the :class:`Nearest` of every
+             query instead: the first ``top_k`` of the full answer, which never exists.
+    temperature: 0.0001 to 1,000,000, in units of c. Small: an image shares with its nearest alone, towards an
+             assignment, and a round moves a distance by a few temperatures only; large: what is taken off a
+             distance is the mean of its row and of its column.
+    half_rounds: 0 or more scalings. 0: c itself. 1: columns once, the inverted softmax of ``1 / temperature``.
+             Odd numbers end with columns, even ones with rows. With more images on one side than on the other
+             both sums cannot be one: rows and columns then differ by the factor nq / ng after any number.
+    top_k:   1 or more, cut to the gallery.
+    Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
+    Cost:    one product of queries by gallery, with ``top_k`` 1 + half_rounds / 2 of them, and ``half_rounds``
+             exponentials a pair; memory: the answer, a few numbers an image, one strip of 128 MiB. The answer of
+             a query depends on the other queries.
+
+    >>> q, g = np.eye(2, dtype=np.float32), np.array([[1.0, 0.0], [0.6, 0.8]], np.float32)
+    >>> np.exp(-sinkhorn(q, g, temperature=0.5, half_rounds=1) / 0.5).round(3)
+    array([[0.881, 0.401],
+           [0.119, 0.599]], dtype=float32)
+    """
+    _check(temperature, half_rounds, top_k)
+    pairs = pairwise.of(query, gallery, unit=True, cuda=True)
+    tiles = PairwiseTiles(pairs)
+    filled = None if top_k is not None else nearest.everything(tiles)
+
+    def walk(use: Change) -> None:
+        if filled is None:
+            nearest.strips(tiles, use, what="scaling")
+        else:
+            _walk(filled, tiles.layout.queries[1], use)  # in the order of the strips, for the same bits
+
+    change = _scaling(walk, pairs.like, pairs.sizes, 0.5, temperature, half_rounds)
+    return nearest.answer(tiles, change, top_k=top_k, filled=filled)
+
+
+def sinkhorn_distances(
+    distances: Distances, *, temperature: float = 0.05, half_rounds: int = 20, top_k: int | None = None
+) -> Distances | Nearest:
+    """:func:`sinkhorn` for distances that exist already, of any kind: they are c.
+
+    Takes:   distances (nq, ng) float32, any unit; +inf entries stay +inf and get no share.
+    temperature: as there, in the unit of the distances.
+    Everything else as in :func:`sinkhorn`. Cost: ``half_rounds`` exponentials a pair; a few numbers an image and
+    one strip of 128 MiB beside the answer.
+
+    >>> far = np.array([[0.0, np.inf], [1.0, 1.0]], np.float32)
+    >>> sinkhorn_distances(far, temperature=1.0, half_rounds=1).round(3)
+    array([[0.313,   inf],
+           [1.313, 0.   ]], dtype=float32)
+    """
+    _check(temperature, half_rounds, top_k)
+    given = checks.distances("distances", distances, cuda=True)
+    checks.not_empty("distances", given)
+    nq, ng = given.shape
+
+    change = _scaling(partial(_walk, given, np.arange(nq)), given, (nq, ng), 1.0, temperature, half_rounds)
+
+    def fill(strip: np.ndarray, queries: np.ndarray) -> None:
+        arrays.take(given, queries, strip)
+        change(strip, queries)
+
+    return nearest.answer_without_distances(nq, ng, fill, top_k=top_k, like=given)
+
+
+def _check(temperature: float, half_rounds: int, top_k: int | None) -> None:
+    checks.between("temperature", temperature, 1e-4, 1e6)
+    checks.whole("half_rounds", half_rounds, 0)
+    checks.top_k(top_k)
+
+
+def _walk(matrix: Floats, order: np.ndarray, use: Change) -> None:
+    """Call with copies of some rows of a matrix after the other."""
+    tall = max(1, STRIP // (4 * matrix.shape[1]))
+    for start in range(0, len(order), tall):
+        use(matrix[order[start : start + tall]], order[start : start + tall])
+
+
+def _scaling(
+    walk: Walk, like: Floats, sizes: tuple[int, int], unit: float, temperature: float, half_rounds: int
+) -> Change:
+    """The change from distances D, c being ``unit`` D, to the scaled ones; all but the last rows are found here.
+
+    Logarithms of the factors are what is kept. One walk scales the rows, by the columns so far, and then adds
+    every strip to the columns' new sums.
+    """
+    kernel, xp = kernels.of(like), arrays.namespace(like)
+    scale = -unit / float(temperature)
+    rows, columns = (arrays.full(size, 0, np.float64, like) for size in sizes)
+
+    def row_factors(strip: np.ndarray) -> np.ndarray:
+        sums = arrays.empty(len(strip), np.float64, strip)
+
+        def fill(start: int, stop: int) -> None:
+            kernel.normalise.log_sums_of_rows(strip, scale, columns, start, stop, sums)
+
+        kernel.walk.over_rows(fill, len(strip), what="scaling")
+        return _factors(sums)
+
+    def column_factors(first: bool) -> np.ndarray:
+        peaks, totals = (arrays.full(sizes[1], value, np.float64, like) for value in (-np.inf, 0))
+
+        def take(strip: np.ndarray, queries: np.ndarray) -> None:
+            if not first:
+                rows[queries] = row_factors(strip)
+            own = rows[queries]
+
+            def add(start: int, stop: int) -> None:
+                kernel.normalise.add_to_columns(strip, scale, own, start, stop, peaks, totals)
+
+            kernel.walk.over_rows(add, sizes[1], what="scaling")
+
+        walk(take)
+        return _factors(peaks + xp.log(xp.where(totals > 1, totals, 1.0)))
+
+    for turn in range((half_rounds + 1) // 2):
+        columns = column_factors(first=turn == 0)
+
+    def change(strip: np.ndarray, queries: np.ndarray) -> None:
+        last = row_factors(strip) if half_rounds and half_rounds % 2 == 0 else rows[queries]
+        shift(strip, unit, -temperature * last, -temperature * columns)
+
+    return change
+
+
+def _factors(log_sums: np.ndarray) -> np.ndarray:
+    """Logarithms of what makes the sums one; 0 where there is nothing to sum."""
+    return arrays.namespace(log_sums).where(log_sums == -np.inf, 0.0, -log_sums)

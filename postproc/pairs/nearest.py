@@ -1,0 +1,379 @@
+"""Neighbours of everybody and strips of query x gallery distances: the two ways to walk over the tiles.
+
+Every technique on distances is these two: statistics from the neighbours, then :func:`answer` with a function that
+turns distances into the technique's own, a strip of queries at a time.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from postproc import kernels
+from postproc.base import arrays
+from postproc.base.vocabulary import Floats, Nearest
+from postproc.pairs import remembered
+from postproc.pairs.tiles import SMALLEST, STRIP, STRIP_ON_CUDA, Buffers, Layout, PairwiseTiles, Tiles
+
+Change = Callable[[np.ndarray, np.ndarray], None]  # strip where the tiles are, its queries in NumPy
+ALL, SAME, OTHER, CLASSES = "all images", "images of its camera", "images of other cameras", "classes"
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Every image's ``k`` nearest images, itself among them as a rule, nearest first, ties by image.
+
+    ``rows`` (N, k) int32 and ``values`` (N, k) float32; ``largest`` (N,) float32 is the distance of the farthest.
+    Images are numbered queries first. Where there are fewer than ``k``, the rest is -1 and +inf.
+    """
+
+    rows: np.ndarray
+    values: np.ndarray
+    largest: np.ndarray
+
+
+def of_all(tiles: Tiles, k: int, answer: np.ndarray | None = None) -> Lists:
+    """The neighbours of all images among all images; fills ``answer`` (nq, ng) with distances on the way.
+
+    A symmetric distance costs the tiles of the upper triangle only. Memory: the lists and one tile a thread.
+    """
+    return _lists(tiles, [(ALL, k)], answer)[0]
+
+
+def of_cameras(
+    tiles: PairwiseTiles, *, same: int, other: int, answer: np.ndarray | None = None
+) -> tuple[Lists, Lists]:
+    """The ``same`` nearest of every image among those of its camera, itself included, and the ``other`` nearest
+    among those of all other cameras, in one walk. Of unknown camera an image is alone with its copies.
+    """
+    within, across = _lists(tiles, [(SAME, same), (OTHER, other)], answer)
+    return within, across
+
+
+def of_all_and_others(tiles: PairwiseTiles, *, every: int, other: int) -> tuple[Lists, Lists]:
+    """The ``every`` nearest of every image among all, and the ``other`` nearest of other cameras, in one walk."""
+    anywhere, across = _lists(tiles, [(ALL, every), (OTHER, other)], None)
+    return anywhere, across
+
+
+def of_classes(tiles: Tiles, k: int) -> Lists:
+    """As :func:`of_all` for classes: images that nothing tells apart count as one, and rows number classes."""
+    return _lists(tiles, [(CLASSES, k)], None)[0]
+
+
+def without_self(lists: Lists) -> Lists:
+    """The same lists, one entry shorter, without the image itself; where copies crowd it out, without the last."""
+    xp = arrays.namespace(lists.rows)
+    own = lists.rows == arrays.beside(np.arange(len(lists.rows)), lists.rows)[:, None]
+    own[~xp.any(own, axis=1), -1] = True
+    rows, values = (part[~own].reshape(len(part), -1) for part in (lists.rows, lists.values))
+    return Lists(rows, values, lists.largest)
+
+
+def of_queries(tiles: Tiles, k: int) -> Nearest:
+    """The ``k`` nearest gallery images of every query."""
+    return answer(tiles, lambda strip, queries: None, top_k=k)  # type: ignore[return-value]
+
+
+class _Heaps:
+    """The nearest classes of every class, of all cameras or of the same or of others only (``among``)."""
+
+    def __init__(self, layout: Layout, k: int, cameras: np.ndarray | None, among: str) -> None:
+        classes, like = layout.classes, layout.like
+        self.k, self.among, self.same = k, among, among == SAME
+        self.cameras = cameras if among in (SAME, OTHER) else None
+        self.kernel = kernels.of(like)
+        self.values = arrays.full((classes, min(k, classes)), np.inf, np.float32, like)
+        self.rows = arrays.full(self.values.shape, int(self.kernel.nearest.NOBODY), np.int32, like)
+        self.worst = arrays.full(classes, np.inf, np.float32, like)
+        self.largest = arrays.full(classes, -np.inf, np.float32, like)
+
+    def offer(self, tile: np.ndarray, rows: slice, columns: slice, buffer: np.ndarray, both: bool) -> None:
+        """Take a tile in; ``buffer`` is as large and may be written."""
+        if self.cameras is not None:
+            kept = buffer[: len(tile) * tile.shape[1]].reshape(tile.shape)
+            self.kernel.tiles.keep_cameras(tile, self.cameras[rows], self.cameras[columns], self.same, kept)
+            tile = kept
+        offer = self.kernel.nearest.offer_both if both else self.kernel.nearest.offer_rows
+        offer(tile, rows.start, columns.start, self.values, self.rows, self.worst, self.largest)
+
+    def lists(self, layout: Layout) -> Lists:
+        """Sorted lists of images, or of classes, from the heaps of classes."""
+        if layout.distinct or self.among == CLASSES:
+            values, rows, largest = self.values, self.rows, self.largest
+            self.kernel.walk.over_rows(
+                partial(self.kernel.nearest.sort_heaps, values, rows), len(values), what="sorting"
+            )
+        else:
+            offsets, members = layout.images_there
+            values = arrays.empty((layout.classes, min(self.k, len(members))), np.float32, self.values)
+            rows = arrays.empty(values.shape, np.int32, self.values)
+
+            def spread(start: int, stop: int) -> None:
+                self.kernel.nearest.sort_heaps(self.values, self.rows, start, stop)
+                self.kernel.nearest.spread_lists(
+                    self.values, self.rows, offsets, members, start, stop, values, rows
+                )
+
+            self.kernel.walk.over_rows(spread, layout.classes, what="sorting")
+            inverse = layout.inverse_there
+            values, rows, largest = values[inverse], rows[inverse], self.largest[inverse]
+        if self.cameras is not None:
+            rows[arrays.namespace(values).isinf(values)] = -1
+        return Lists(rows, values, largest)
+
+
+def _lists(tiles: Tiles, wanted: Sequence[tuple[str, int]], answer: np.ndarray | None) -> list[Lists]:
+    """For every (among whom, k) of ``wanted`` the lists, remembered ones where there are such or one walk."""
+    store, key = _remembered(tiles)
+    if store is None:
+        return _walked(tiles, wanted, answer)
+    known = [_known(store.get(key, among), among, k, tiles.layout) for among, k in wanted]
+    distances = None if answer is None else store.get(key, _walk_of(tiles))
+    if any(lists is None for lists in known) or (answer is not None and distances is None):
+        whole = answer if answer is not None else _room(store, tiles.layout)
+        longer = _walked(tiles, [(among, remembered.generous(k)) for among, k in wanted], whole)
+        for (among, _), found in zip(wanted, longer, strict=True):
+            store.put(key, among, (found.rows, found.values, found.largest))
+        if whole is not None:
+            store.put(key, _walk_of(tiles), (whole if answer is None else whole.copy(),))
+        return [_first(found, k) for found, (_, k) in zip(longer, wanted, strict=True)]
+    if answer is not None and distances is not None:
+        answer[:] = distances[0]
+    return [lists for lists in known if lists is not None]
+
+
+def _walked(tiles: Tiles, wanted: Sequence[tuple[str, int]], answer: np.ndarray | None) -> list[Lists]:
+    cameras = getattr(tiles, "cameras", None)
+    heaps = [_Heaps(tiles.layout, k, cameras, among) for among, k in wanted]
+    _walk(tiles, heaps, answer)
+    return [each.lists(tiles.layout) for each in heaps]
+
+
+def _walk(tiles: Tiles, wanted: Sequence[_Heaps], answer: np.ndarray | None) -> None:
+    """Offer every pair of classes to all of ``wanted``, and store those of queries and gallery in ``answer``."""
+    layout = tiles.layout
+    blocks, buffers = layout.blocks, Buffers(layout)
+    locks = [threading.Lock() for _ in blocks]
+
+    def visit(pair: tuple[int, int]) -> None:
+        i, j = pair
+        across = tiles.symmetric and i != j
+        with buffers.lend() as buffer, buffers.lend() if len(wanted) > 1 else nullcontext(buffer) as spare:
+            tile = tiles.tile(blocks[i], blocks[j], buffer)
+            if answer is not None:
+                _store(tile, blocks[i], blocks[j], layout, answer)
+                if across and not layout.distinct:
+                    _store(arrays.contiguous(tile.T), blocks[j], blocks[i], layout, answer)
+            with locks[i], locks[j] if across else nullcontext():
+                for heaps in wanted:
+                    heaps.offer(tile, blocks[i], blocks[j], spare, across)
+
+    kernel = kernels.of(layout.like)
+    visits = _visits(len(blocks), tiles.symmetric)
+    if arrays.on_cuda(layout.like):  # one tile at a time: along rows, so that one block of two is there already
+        visits.sort()
+    kernel.walk.run(visit, visits, what="neighbours", bytes_each=len(wanted) * buffers.bytes)
+
+
+def answer(
+    tiles: Tiles, change: Change, *, top_k: int | None, filled: np.ndarray | None = None
+) -> Floats | Nearest:
+    """Distances (nq, ng) after ``change``, or the ``top_k`` nearest by them, in which case no matrix exists.
+
+    ``change(strip, queries)`` turns the distances of the given queries to the whole gallery into the final ones,
+    in place. ``filled`` are all distances, where a walk has stored them already; they are written to.
+    """
+    layout = tiles.layout
+    if top_k is None:
+        whole = everything(tiles) if filled is None else filled
+        change(whole, np.arange(layout.nq))
+        return whole
+    best = _Best(layout.nq, layout.ng, top_k, change, layout.like)
+    strips(tiles, best.take, what="answer")
+    return best.nearest
+
+
+def answer_without_distances(
+    nq: int, ng: int, fill: Change, *, top_k: int | None, like: np.ndarray | None = None
+) -> Floats | Nearest:
+    """As :func:`answer` for a method that needs no distances at the end: ``fill`` finds its strip unset.
+
+    The answer is made where ``like`` is, or on the host.
+    """
+    like = np.empty(0, np.float32) if like is None else like
+    if top_k is None:
+        whole = arrays.empty((nq, ng), np.float32, like)
+        fill(whole, np.arange(nq))
+        return whole
+    best = _Best(nq, ng, top_k, fill, like)
+    tall = max(SMALLEST, (STRIP_ON_CUDA if arrays.on_cuda(like) else STRIP) // (4 * ng))
+    for start in range(0, nq, tall):
+        queries = np.arange(start, min(start + tall, nq))
+        best.take(arrays.empty((len(queries), ng), np.float32, like), queries)
+    return best.nearest
+
+
+class _Best:
+    """Collects the nearest of every query, one changed strip after the other."""
+
+    def __init__(self, nq: int, ng: int, top_k: int, change: Change, like: np.ndarray) -> None:
+        k = min(top_k, ng)
+        self.nearest = Nearest(arrays.empty((nq, k), np.float32, like), arrays.empty((nq, k), np.int32, like))
+        self.change = change
+
+    def take(self, strip: np.ndarray, queries: np.ndarray) -> None:
+        self.change(strip, queries)
+        found = smallest(strip, self.nearest.rows.shape[1])
+        self.nearest.distances[queries] = found.distances
+        self.nearest.rows[queries] = found.rows
+
+
+def strips(tiles: Tiles, use: Callable[[np.ndarray, np.ndarray], None], *, what: str) -> None:
+    """Call ``use(strip, queries)`` with the distances (queries, gallery) of one block of queries after the other.
+
+    The strip is the caller's to write to. Memory: one strip (128 MiB or 128 rows) and one tile a thread.
+    """
+    layout, buffers = tiles.layout, Buffers(tiles.layout)
+    offsets, members = layout.queries
+    answered = _holding(layout, layout.gallery)
+    store, key = _remembered(tiles)
+    known = None if store is None else store.get(key, _walk_of(tiles))
+    kept = None if store is None or known is not None else _room(store, layout)
+    for i in _holding(layout, layout.queries):
+        rows = layout.blocks[i]
+        queries = members[offsets[rows.start] : offsets[rows.stop]]
+        if known is not None:
+            use(known[0][queries], queries)
+            continue
+        place = np.zeros(layout.nq, np.int32)
+        place[queries] = np.arange(len(queries))
+        strip = arrays.empty((len(queries), layout.ng), np.float32, layout.like)
+
+        def visit(j: int, i: int = i, strip: np.ndarray = strip, place: np.ndarray = place) -> None:
+            with buffers.lend() as buffer:
+                if tiles.symmetric and j < i:  # the tile that the neighbours saw, so that the bits agree
+                    tile = tiles.tile(layout.blocks[j], layout.blocks[i], buffer)
+                    tile = arrays.contiguous(tile.T)
+                else:
+                    tile = tiles.tile(layout.blocks[i], layout.blocks[j], buffer)
+                _store(tile, layout.blocks[i], layout.blocks[j], layout, strip, place)
+
+        kernels.of(layout.like).walk.run(visit, answered, what=what, bytes_each=buffers.bytes)
+        if kept is not None:
+            kept[queries] = strip
+        use(strip, queries)
+        del strip, visit  # before there is the next strip
+    if store is not None and kept is not None:
+        store.put(key, _walk_of(tiles), (kept,))
+
+
+def everything(tiles: Tiles) -> np.ndarray:
+    """All distances (nq, ng)."""
+    store, key = _remembered(tiles)
+    known = None if store is None else store.get(key, "distances")
+    if known is not None:
+        return known[0].copy()
+    layout, buffers = tiles.layout, Buffers(tiles.layout)
+    answer = arrays.empty((layout.nq, layout.ng), np.float32, layout.like)
+
+    def visit(pair: tuple[int, int]) -> None:
+        rows, columns = (layout.blocks[i] for i in pair)
+        with buffers.lend() as buffer:
+            _store(tiles.tile(rows, columns, buffer), rows, columns, layout, answer)
+
+    pairs = [(i, j) for i in _holding(layout, layout.queries) for j in _holding(layout, layout.gallery)]
+    kernels.of(layout.like).walk.run(visit, pairs, what="distances", bytes_each=buffers.bytes)
+    if store is not None and store.fits(answer.nbytes):
+        store.put(key, "distances", (answer.copy(),))
+    return answer
+
+
+def smallest(strip: np.ndarray, k: int) -> Nearest:
+    """The ``k`` smallest entries of every row, ascending, ties by column; +inf entries are no answer (-1)."""
+    kernel = kernels.of(strip)
+    n = len(strip)
+    values = arrays.full((n, k), np.inf, np.float32, strip)
+    rows = arrays.full((n, k), int(kernel.nearest.NOBODY), np.int32, strip)
+    worst = arrays.full(n, np.inf, np.float32, strip)
+    largest = arrays.full(n, -np.inf, np.float32, strip)
+
+    def select(start: int, stop: int) -> None:
+        kernel.nearest.offer_rows(strip[start:stop], start, 0, values, rows, worst, largest)
+        kernel.nearest.sort_heaps(values, rows, start, stop)
+
+    kernel.walk.over_rows(select, n, what="selection")
+    rows[arrays.namespace(values).isinf(values)] = -1
+    return Nearest(values, rows)
+
+
+def _remembered(tiles: Tiles) -> tuple[remembered.Store | None, bytes]:
+    """The store in force and the name of these tiles in it; no store for tiles that have no name."""
+    store = remembered.current()
+    key = None if store is None else getattr(tiles, "fingerprint", None)
+    return (None, b"") if key is None else (store, key)
+
+
+def _walk_of(tiles: Tiles) -> str:
+    """The name of the distances that a walk over all images stores: with copies, tiles may be transposed."""
+    return "distances" if tiles.layout.distinct or not tiles.symmetric else "distances on the way"
+
+
+def _room(store: remembered.Store, layout: Layout) -> np.ndarray | None:
+    """A matrix of distances to be remembered, if one fits."""
+    return np.empty((layout.nq, layout.ng), np.float32) if store.fits(4 * layout.nq * layout.ng) else None
+
+
+def _known(found: tuple[np.ndarray, ...] | None, among: str, k: int, layout: Layout) -> Lists | None:
+    """The first ``k`` of remembered lists, if they are long enough or hold everybody."""
+    if found is None:
+        return None
+    everybody = layout.classes if among == CLASSES else layout.nq + layout.ng
+    return _first(Lists(*found), k) if min(k, everybody) <= found[0].shape[1] else None
+
+
+def _first(lists: Lists, k: int) -> Lists:
+    """The first ``k`` of longer lists: what a walk for ``k`` finds, in arrays that the caller may write to."""
+    return Lists(lists.rows[:, :k].copy(), lists.values[:, :k].copy(), lists.largest.copy())
+
+
+def _holding(layout: Layout, members: tuple[np.ndarray, np.ndarray]) -> list[int]:
+    """The blocks with a class that holds any of these members (queries, or gallery images)."""
+    offsets, _ = members
+    return [i for i, block in enumerate(layout.blocks) if offsets[block.start] < offsets[block.stop]]
+
+
+def _visits(count: int, symmetric: bool) -> list[tuple[int, int]]:
+    """Pairs of blocks by diagonals, so that tiles visited together share few rows."""
+    if symmetric:
+        return [(i, i + away) for away in range(count) for i in range(count - away)]
+    return [(i, (i + away) % count) for away in range(count) for i in range(count)]
+
+
+def _store(
+    tile: np.ndarray,
+    rows: slice,
+    columns: slice,
+    layout: Layout,
+    out: np.ndarray,
+    place: np.ndarray | None = None,
+) -> None:
+    """Write a tile of classes to the (query, gallery) pairs of images that they stand for."""
+    row_offsets, row_members = layout.queries
+    column_offsets, column_members = layout.gallery
+    row_offsets = row_offsets[rows.start : rows.stop + 1]
+    column_offsets = column_offsets[columns.start : columns.stop + 1]
+    if row_offsets[0] == row_offsets[-1] or column_offsets[0] == column_offsets[-1]:
+        return
+    targets = row_members if place is None else place[row_members]
+    if layout.distinct:
+        first = targets[row_offsets[0]]
+        out[first : first + len(tile), column_offsets[0] : column_offsets[-1]] = tile
+    else:  # only what the tile's own classes hold, because it may have to go to a device
+        sides = [(row_offsets, targets), (column_offsets, column_members)]
+        own = [(ends - ends[0], images[ends[0] : ends[-1]]) for ends, images in sides]
+        there = [arrays.beside(part, tile) for side in own for part in side]
+        kernels.of(tile).tiles.scatter(tile, *there, out)

@@ -1,0 +1,234 @@
+"""Distances between all images of a run, described instead of computed.
+
+A :class:`Pairwise` is a weighted sum of terms. It knows queries and gallery alike, so what it states holds
+between query and query, query and gallery, gallery and gallery, in the choice of neighbours too:
+
+>>> import numpy as np
+>>> q, g = np.eye(2, dtype=np.float32), np.eye(3, 2, dtype=np.float32)
+>>> pairs = sqeuclidean(q, g) - 0.1 * sqeuclidean(q * 2, g * 2) + 0.3 * same_camera(np.array([0, 1]),
+...                                                                              np.array([0, 0, 1]))
+>>> len(pairs.terms)
+3
+
+``rerank`` and ``distances`` take one in the place of ``query, gallery``. Nothing of size all x all is ever
+built: tiles are computed when somebody asks (:mod:`postproc.pairs.tiles`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from postproc.base import arrays, checks
+from postproc.pairs.l2_normalize import l2_normalize
+
+
+@dataclass(frozen=True)
+class FeatureTerm:
+    """``weight`` times the squared Euclidean distance of two feature sets."""
+
+    query: np.ndarray
+    gallery: np.ndarray
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class CameraTerm:
+    """``weight`` where two images are of one known camera and not of one track; 0 elsewhere."""
+
+    query_cam: np.ndarray
+    gallery_cam: np.ndarray
+    query_track: np.ndarray
+    gallery_track: np.ndarray
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class ProductTerm:
+    """``weight`` times the inner product of two vectors, for images that are not of one track; 0 in a track."""
+
+    query: np.ndarray
+    gallery: np.ndarray
+    query_track: np.ndarray
+    gallery_track: np.ndarray
+    weight: float = 1.0
+
+
+Term = FeatureTerm | CameraTerm | ProductTerm
+
+
+def parts(term: Term) -> list[str]:
+    """What a term holds of either side: ``["_cam", "_track"]`` for ``query_cam``, ``gallery_cam``, ..."""
+    names = [field.name for field in fields(term)]
+    return [name.removeprefix("query") for name in names if name.startswith("query")]
+
+
+@dataclass(frozen=True)
+class Pairwise:
+    """A weighted sum of distances and penalties; :func:`sqeuclidean`, :func:`same_camera` and others build one.
+
+    ``one_track``: pairs of images of one track are at distance 0, whatever the terms say.
+    """
+
+    terms: tuple[Term, ...]
+    sizes: tuple[int, int]
+    one_track: tuple[np.ndarray, np.ndarray] | None = None
+
+    @property
+    def like(self) -> np.ndarray:
+        """An array that is where distances are to be: on a CUDA device if any features are."""
+        found = [
+            getattr(term, side) for term in self.terms for side in ("query", "gallery") if hasattr(term, side)
+        ]
+        return next(filter(arrays.on_cuda, found), np.empty(0, np.float32))
+
+    def __add__(self, other: Pairwise) -> Pairwise:
+        if not isinstance(other, Pairwise):
+            return NotImplemented
+        if self.sizes != other.sizes:
+            raise ValueError(
+                f"sum of distances: wanted the same images on both sides, got {self.sizes} and {other.sizes} "
+                "(queries, gallery)"
+            )
+        if self.one_track is not None and other.one_track is not None:
+            raise ValueError("sum of distances: wanted zero_within_tracks on one side only, got it on both")
+        joined = self.one_track if self.one_track is not None else other.one_track
+        return Pairwise(self.terms + other.terms, self.sizes, joined)
+
+    def __mul__(self, weight: float) -> Pairwise:
+        checks.finite("weight of a distance", weight)
+        terms = tuple(replace(term, weight=term.weight * float(weight)) for term in self.terms)
+        return replace(self, terms=terms)
+
+    __rmul__ = __mul__
+
+    def __sub__(self, other: Pairwise) -> Pairwise:
+        return self + other * -1.0
+
+    def zero_within_tracks(self, query_track: Any, gallery_track: Any) -> Pairwise:
+        """The same, but images of one track (-1: none) are at distance exactly 0."""
+        nq, ng = self.sizes
+        joined = (
+            checks.labels("query_track", query_track, nq),
+            checks.labels("gallery_track", gallery_track, ng),
+        )
+        return replace(self, one_track=joined)
+
+    def of_gallery(self, rows: np.ndarray | None = None) -> Pairwise:
+        """The same distances among the gallery images alone; as queries the gallery ``rows`` given, or none.
+
+        They are found where these are, although the gallery may have stayed on the host.
+        """
+        rows = np.arange(0) if rows is None else rows
+
+        def moved(term: Term) -> Term:
+            found: dict[str, Any] = {}
+            for part in parts(term):
+                some = getattr(term, f"gallery{part}")[rows]
+                found[f"query{part}"] = read_only(some if part else arrays.beside(some, self.like))
+            return replace(term, **found)
+
+        one_track = None if self.one_track is None else (self.one_track[1][rows], self.one_track[1])
+        return Pairwise(tuple(map(moved, self.terms)), (len(rows), self.sizes[1]), one_track)
+
+
+def of(query: Any, gallery: Any = None, *, unit: bool = False, cuda: bool = False) -> Pairwise:
+    """What a technique was handed: a :class:`Pairwise` as it is, or features as squared Euclidean distance.
+
+    ``unit``: bring features to unit length first, so that the distance is 2 - 2 cosine. ``cuda``: the technique
+    runs on CUDA tensors too. One side may then stay on the host, from where it comes to the device in blocks.
+    """
+    if isinstance(query, Pairwise):
+        if gallery is not None:
+            raise ValueError("gallery: a Pairwise holds queries and gallery already, give nothing else")
+        if arrays.on_cuda(query.like) and not cuda:
+            raise TypeError(
+                "query: wanted a Pairwise of NumPy arrays, got one of CUDA tensors: this runs on the CPU only"
+            )
+        return query
+    query, gallery = checks.sides(query, gallery, cuda=cuda)
+    return sqeuclidean(l2_normalize(query), l2_normalize(gallery)) if unit else sqeuclidean(query, gallery)
+
+
+def sqeuclidean(query: Any, gallery: Any) -> Pairwise:
+    """Squared Euclidean distance of (nq, d) and (ng, d) features, as a :class:`Pairwise`."""
+    query, gallery = map(read_only, checks.sides(query, gallery, cuda=True))
+    return Pairwise((FeatureTerm(query, gallery),), (len(query), len(gallery)))
+
+
+def among(images: Any) -> Pairwise:
+    """Squared Euclidean distance inside one set (n, d): no queries, the images stand as the gallery."""
+    return sqeuclidean(images[:1], images).of_gallery()
+
+
+def same_camera(query_cam: Any, gallery_cam: Any, query_track: Any = None, gallery_track: Any = None) -> Pairwise:
+    """1 for two images of one camera, 0 otherwise; unknown cameras (-1) match nothing.
+
+    Images of one track are of one camera because they are one pass of one object: they get 0. So do an image
+    and its copies.
+    """
+    nq, ng = len(query_cam), len(gallery_cam)
+    term = CameraTerm(
+        checks.labels("query_cam", query_cam, nq),
+        checks.labels("gallery_cam", gallery_cam, ng),
+        *_tracks(query_track, gallery_track, nq, ng),
+    )
+    return Pairwise((term,), (nq, ng))
+
+
+def expected_same_camera(
+    query_cam_prob: Any, gallery_cam_prob: Any, query_track: Any = None, gallery_track: Any = None
+) -> Pairwise:
+    """How likely two images are of one camera, from a probability for every camera (nq, c), (ng, c).
+
+    :func:`same_camera` for cameras that are only known so well: 0 for images of one track, an image and a copy.
+    """
+    query = checks.probabilities("query_cam_prob", query_cam_prob)
+    gallery = checks.probabilities("gallery_cam_prob", gallery_cam_prob)
+    checks.same_width("query_cam_prob", query, "gallery_cam_prob", gallery)
+    return products(query, gallery, query_track, gallery_track)
+
+
+def products(
+    query: np.ndarray, gallery: np.ndarray, query_track: Any = None, gallery_track: Any = None
+) -> Pairwise:
+    """Inner products of (nq, c) and (ng, c) float32; 0 for images of one track, an image and its copies."""
+    nq, ng = len(query), len(gallery)
+    tracks = _tracks(query_track, gallery_track, nq, ng)
+    return Pairwise((ProductTerm(read_only(query), read_only(gallery), *tracks),), (nq, ng))
+
+
+def of_side_model(
+    query_aux: Any, gallery_aux: Any, sizes: tuple[int, int], *, unit: bool = False, like: Any = None
+) -> Pairwise:
+    """Squared Euclidean distance of a side model's features, for as many images as ``sizes`` says.
+
+    ``like``: an array beside which they are wanted; None: they stay where they are.
+    """
+    sides = {"query_aux": query_aux, "gallery_aux": gallery_aux}
+    for (name, value), count in zip(sides.items(), sizes, strict=True):
+        rows = checks.features(name, value, cuda=like is None or arrays.on_cuda(like))
+        sides[name] = arrays.beside(rows, like)
+        checks.one_row_each(name, sides[name], count)
+        checks.not_empty(name, sides[name])
+    query, gallery = sides.values()
+    checks.same_width("query_aux", query, "gallery_aux", gallery)
+    return sqeuclidean(l2_normalize(query), l2_normalize(gallery)) if unit else sqeuclidean(query, gallery)
+
+
+def _tracks(query_track: Any, gallery_track: Any, nq: int, ng: int) -> tuple[np.ndarray, np.ndarray]:
+    return (
+        checks.labels("query_track", np.full(nq, -1) if query_track is None else query_track, nq),
+        checks.labels("gallery_track", np.full(ng, -1) if gallery_track is None else gallery_track, ng),
+    )
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """A view nobody writes through; kernels are compiled for this one kind of array. A tensor as it is."""
+    if arrays.on_cuda(array):
+        return array
+    view = array.view()
+    view.flags.writeable = False
+    return view

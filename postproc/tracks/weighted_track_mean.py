@@ -1,0 +1,100 @@
+"""A track is the weighted mean of its images, and the queries say which of them count.
+
+Source: the winners of AI City 2021's Track 2, michuanhaohao/AICITY2021_Track2_DMT, ``utils/metrics.py``.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from postproc import kernels
+from postproc.base import arrays, checks
+from postproc.base.vocabulary import Floats, Gallery, Query
+from postproc.pairs import nearest
+from postproc.pairs.l2_normalize import l2_normalize
+from postproc.pairs.pairwise import sqeuclidean
+from postproc.pairs.tiles import STRIP, STRIP_ON_CUDA, PairwiseTiles
+from postproc.tracks.track_lists import Tracks
+
+
+def weighted_track_mean(
+    query: Query,
+    gallery: Gallery,
+    gallery_track: np.ndarray,
+    *,
+    threshold: float = 0.6,
+    epsilon: float = 0.01,
+    renormalize: bool = False,
+) -> Gallery:
+    """Replace each gallery feature by the mean over its track, in which images near its queries weigh more.
+
+    ``T <- sum_i w_i x_i / sum_i w_i`` with ``w_i = 1 / (mean_q |q - x_i|^2 + epsilon)`` over the queries q of the
+    track: those nearer than ``threshold`` to any of its images or, where there is none, the nearest one.
+
+    Takes:   query (nq, d), gallery (ng, d) float32, as a rule of unit length, which is what ``threshold`` and
+             ``epsilon`` are measured against; gallery_track (ng,) int, -1 for an image of no track, which stays
+             as it is.
+    Returns: (ng, d) float32; the images of one track are identical, so they tie exactly in all that follows. They
+             depend on all queries.
+    threshold: 0 to 1e6, a *squared* Euclidean distance, 2 - 2 cosine for unit features. 0: always the nearest
+             query alone (and others exactly as near); large: all queries.
+    epsilon: 1e-9 to 1e9, squared distance. The larger, the nearer to the plain mean.
+    renormalize: bring the means to unit length. Those of unit vectors are shorter, which the source keeps.
+    Raises:  ValueError for lengths that do not fit, a setting out of range, NaN or infinity.
+    Cost:    one product, nq ng d multiply-adds; memory: the result and a strip of 128 MiB, or of the queries by
+             the longest track.
+
+    >>> q, g = np.array([[0.0]], np.float32), np.array([[0.1], [0.3], [7.0]], np.float32)
+    >>> weighted_track_mean(q, g, np.array([0, 0, -1])).ravel()  # weights 1 / 0.02 and 1 / 0.1
+    array([0.13333334, 0.13333334, 7.        ], dtype=float32)
+    """
+    queries, rows = arrays.together(*checks.sides(query, gallery, cuda=True))
+    sqeuclidean(queries, rows)  # checks that one can be measured against the other
+    track = checks.labels("gallery_track", gallery_track, len(rows))
+    check(threshold, epsilon)
+    checks.flag("renormalize", renormalize)
+    tracks = Tracks.by(track)
+    means = weighted_means(queries, rows, tracks, threshold, epsilon)
+    if renormalize:
+        means = l2_normalize(means)
+    return tracks.of_images(means)
+
+
+def check(threshold: float, epsilon: float) -> None:
+    """Refuse settings out of range."""
+    checks.between("threshold", threshold, 0, 1e6)
+    checks.between("epsilon", epsilon, 1e-9, 1e9)
+
+
+def weighted_means(query: Floats, gallery: Floats, tracks: Tracks, threshold: float, epsilon: float) -> Floats:
+    """(tracks, d) float32, as :func:`weighted_track_mean` has it."""
+    weights = arrays.full(len(gallery), 1, np.float32, gallery)
+    strip_bytes = STRIP_ON_CUDA if any(map(arrays.on_cuda, (query, gallery))) else STRIP
+    for some in _whole_tracks(tracks, max(1, strip_bytes // (4 * len(query)))):
+        offsets = tracks.offsets[some.start : some.stop + 1]
+        members = arrays.beside(tracks.members[offsets[0] : offsets[-1]], gallery)
+        strip = nearest.everything(PairwiseTiles(sqeuclidean(gallery[members], query)))
+        weights[members] = arrays.like(_weights(strip, offsets - offsets[0], threshold, epsilon), weights)
+    return tracks.means(gallery, weights)
+
+
+def _weights(strip: Floats, offsets: np.ndarray, threshold: float, epsilon: float) -> Floats:
+    """(n,) weights of images from their distances to queries (n, nq); track t is ``offsets[t]:offsets[t + 1]``."""
+    kernel, out = kernels.of(strip), arrays.empty(len(strip), np.float32, strip)
+    limits = np.float32(threshold), float(epsilon)
+
+    def weigh(start: int, stop: int) -> None:
+        kernel.tracks.weigh_by_queries(strip, offsets, *limits, start, stop, out)
+
+    kernel.walk.over_rows(weigh, len(offsets) - 1, what="weights")
+    return out
+
+
+def _whole_tracks(tracks: Tracks, most: int) -> Iterator[slice]:
+    """Ranges of tracks with ``most`` images together, or of one track where it alone has more."""
+    start = 0
+    while start < tracks.count:
+        reach = np.searchsorted(tracks.offsets, tracks.offsets[start] + most, side="right") - 1
+        stop = max(start + 1, int(reach))
+        yield slice(start, stop)
+        start = stop

@@ -1,0 +1,112 @@
+"""Old submissions in the place of features: joined, rewritten, handed in again."""
+
+import numpy as np
+import pytest
+
+from ensemble import io, run, validate
+from ensemble.base.errors import InputError
+from ensemble.fusion import reciprocal_rank_fusion
+from ensemble.pipeline import plan, rankings, recipe
+from tests.support.folders import listed
+from tests.support.folders import names as numbered
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two lists of three queries over six images, two tracks of two images and two of one."""
+    place = tmp_path / "lists"
+    place.mkdir()
+    listed(place / "name_query.txt", numbered(3))
+    listed(place / "name_test.txt", numbered(6))
+    listed(place / "test_track_id.txt", ["1 4", "2 5", "3", "6"])
+    listed(place / "a.txt", ["1 2 3", "2 1 6", "3 1 2"])
+    listed(place / "b.txt", ["2 3 4", "6 2 5", "1 3 5"])
+    return place
+
+
+def test_reciprocal_ranks_by_hand(folder, tmp_path):
+    assert run.main(["--rankings", str(folder), "--out", str(tmp_path / "out"), "--set", "top_k=4"]) == 0
+    # query 1: image 2 has 1/62 + 1/61, image 3 1/63 + 1/62, image 1 1/61, image 4 1/63
+    # query 2: image 2 1/61 + 1/62, image 6 1/63 + 1/61, image 1 1/62, image 5 1/63
+    # query 3: images 1 and 3 1/61 + 1/62, a tie, by row; images 2 and 5 1/63
+    assert (tmp_path / "out" / "track2.txt").read_text() == "2 3 1 4\n2 6 1 5\n1 3 2 5\n"
+
+
+def test_weights_by_name_and_whole_tracks(folder, tmp_path):
+    own = tmp_path / "own.toml"
+    own.write_text(
+        'top_k = 4\nsteps = [{ use = "rewrite_tracks" }]\n[[branch]]\n'
+        'join = { use = "reciprocal_rank_fusion", weights = { a = 1, b = 0 } }\n'
+    )
+    assert run.main(["--rankings", str(folder), "--recipe", str(own), "--out", str(tmp_path / "out")]) == 0
+    # of list a alone: 1 pulls 4 up, which no list of any weight names, then 2 and 5
+    assert (tmp_path / "out" / "track2.txt").read_text().startswith("1 4 2 5\n")
+
+
+def test_one_list_alone_comes_back(folder, tmp_path):
+    (folder / "b.txt").unlink()
+    assert run.main(["--rankings", str(folder), "--out", str(tmp_path / "out"), "--set", "top_k=3"]) == 0
+    assert (tmp_path / "out" / "track2.txt").read_bytes() == (folder / "a.txt").read_bytes()
+
+
+def test_cameras_and_scores_from_tables(folder, tmp_path, capsys):
+    images, cams = numbered(6), [0, 1, 2, 1, 2, 3]
+    listed(folder / "query.csv", ["name,pid,cam", *(f"{n},{i + 1},0" for i, n in enumerate(numbered(3)))])
+    listed(folder / "gallery.csv", ["name,pid,cam", *(f"{n},{i % 3 + 1},{cams[i]}" for i, n in enumerate(images))])
+    options = ["--rankings", str(folder), "--recipe", "lists_structure", "--out", str(tmp_path / "out")]
+    assert run.main([*options, "--set", "top_k=5"]) == 0
+    lines = (tmp_path / "out" / "track2.txt").read_text().splitlines()
+    assert all("1" not in line.split() for line in lines)  # image 1 is of every query's camera
+    printed = capsys.readouterr().out
+    assert "mAP" in printed
+    assert printed.count("model") >= 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda place: (place / "a.txt").write_text("1 2\n2 9\n3 1\n"), "9"),
+        (lambda place: (place / "name_query.txt").unlink(), "wanted the names of the query images, found none"),
+        (lambda place: [path.unlink() for path in place.glob("?.txt")], "wanted rank lists, found none"),
+        (lambda place: (place / "a.csv").write_text("x"), "wanted one file a name"),
+    ],
+)
+def test_what_cannot_be_used_is_said(folder, tmp_path, change, message):
+    change(folder)
+    with pytest.raises(InputError) as caught:
+        run.main(["--rankings", str(folder), "--out", str(tmp_path / "out")])
+    assert message in "\n".join(caught.value.problems)
+    assert not (tmp_path / "out").exists()
+
+
+def test_recipes_for_features_say_what_is_missing(folder):
+    for name, message in (("default", "wanted one branch without each"), ("aicity2020_5th", "wanted gallery")):
+        with pytest.raises(InputError) as caught:
+            plan.check(recipe.load(name), io.scan(folder, rankings=True))
+        assert message in "\n".join(caught.value.problems)
+    with pytest.raises(InputError, match="found --rankings too"):
+        run.main(["--rankings", str(folder), "--features", str(folder)])
+
+
+def test_nine_real_submissions_of_2021(shared, tmp_path, capsys):
+    """Fused, and what is handed in is valid; cameras, tracks and lists are real, identities nobody knows."""
+    with np.load(shared / "aicity2021_track2.npz") as real:
+        lists = next(real[key] for key in real.files if real[key].shape == (9, 1103, 100))
+    place = tmp_path / "lists"
+    place.mkdir()
+    listed(place / "name_query.txt", numbered(1103))
+    listed(place / "name_test.txt", numbered(31238))
+    for number, lines in enumerate(lists):
+        listed(place / f"team{number}.txt", [" ".join(map(str, line)) for line in lines])
+    assert run.main(["--rankings", str(place), "--out", str(tmp_path / "out")]) == 0
+    names = ["--query-names", str(place / "name_query.txt"), "--gallery-names", str(place / "name_test.txt")]
+    capsys.readouterr()
+    assert validate.main([str(tmp_path / "out" / "track2.txt"), *names]) == 0
+    assert "ok: 1103 lines x 100 numbers" in capsys.readouterr().out
+    folder = io.scan(place, rankings=True)
+    read = rankings.read(folder, list(folder.models))
+    fused = reciprocal_rank_fusion(list(read.distances.values()))
+    fused = np.where(read.candidates < 0, np.inf, fused)
+    top = np.take_along_axis(read.candidates, np.argsort(fused, axis=1, kind="stable")[:, :100], axis=1)
+    lines = (tmp_path / "out" / "track2.txt").read_text().splitlines()
+    assert [line.split() for line in lines] == (top + 1).astype(str).tolist()

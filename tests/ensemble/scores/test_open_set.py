@@ -1,0 +1,289 @@
+"""Thresholds: rates by hand, against a released evaluator, fitted on identities that are not judged."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from ensemble import thresholds
+from ensemble.base.errors import InputError
+from ensemble.scores.open_set import Rates, different_pairs, rates, threshold_at
+from postproc import using
+from tests.support import folders, golden
+
+NAMES = ("precision", "recall", "f1", "fmr", "miss", "false_alarm", "dir")
+
+
+def at(threshold: float, *arguments: object, **settings: object) -> dict[str, float]:
+    found = rates(*arguments, thresholds=[threshold], **settings)  # type: ignore[arg-type]
+    return {name: float(getattr(found, name)[0]) for name in NAMES}
+
+
+FAR = np.array(
+    [
+        [0.1, 0.6, 0.2, 0.9],  # 7: same, same, other, other
+        [0.3, 0.8, 0.5, 0.7],  # 8: other, other, same, other
+        [0.4, 0.9, 0.9, 0.2],  # 9, whom the gallery lacks
+    ],
+    np.float32,
+)
+PIDS = [7, 8, 9], [7, 7, 8, 6]
+
+
+# By hand
+
+
+def test_rates_by_hand() -> None:
+    found = at(0.45, FAR, *PIDS)
+    # accepted: 0.1 same, 0.2, 0.3, 0.4, 0.2 different; pairs: 3 same, 9 different
+    assert found == {
+        "precision": 1 / 5,
+        "recall": 1 / 3,
+        "f1": pytest.approx(2 / 5 * 1 / 3 / (1 / 5 + 1 / 3)),
+        "fmr": 4 / 9,
+        "miss": pytest.approx(2 / 3),
+        "false_alarm": 1.0,  # query 9 is told 6
+        "dir": 1 / 2,  # query 7 is told 7, query 8 too
+    }
+
+
+def test_nobody_is_accepted_and_everybody_is() -> None:
+    none = at(-1, FAR, *PIDS)
+    assert np.isnan(none["precision"])
+    assert np.isnan(none["f1"])
+    assert [none[name] for name in ("recall", "fmr", "miss", "false_alarm", "dir")] == [0, 0, 1, 0, 0]
+    whole = at(5, FAR, *PIDS)
+    assert [whole[name] for name in ("precision", "recall", "fmr", "miss", "false_alarm", "dir")] == [
+        3 / 12, 1, 1, 0, 1, 1 / 2,
+    ]  # fmt: skip
+
+
+def test_a_query_without_a_match_is_told_nobody_below_its_nearest() -> None:
+    assert at(0.15, FAR, *PIDS)["false_alarm"] == 0
+    assert at(float(np.float32(0.2)), FAR, *PIDS)["false_alarm"] == 1  # at the threshold is accepted
+
+
+def test_what_is_removed_makes_no_pair() -> None:
+    far, pids, cams = np.array([[0.1, 0.2, 0.3]], np.float32), ([7], [7, 7, -1]), ([1], [1, 2, 3])
+    assert at(0.5, far, *pids, *cams)["precision"] == 1  # the own camera and -1 are out
+    assert at(0.5, far, *pids, *cams, junk="bot")["precision"] == 1 / 2
+    assert at(0.5, far, *pids, *cams, junk="none")["precision"] == 2 / 3
+    own = {"query_image": [3], "gallery_image": [3, 4, 5]}
+    assert at(0.5, far, *pids, junk="self", **own)["precision"] == 1 / 2
+    assert_array_equal(different_pairs(far, *pids, *cams, junk="bot"), np.float32([0.3]))
+
+
+def test_unknown_queries_count_nowhere() -> None:
+    far = np.array([[0.1, 0.2], [0.1, 0.2]], np.float32)
+    known, both = at(0.15, far[:1], [7], [7, 8]), at(0.15, far, [7, -1], [7, 8])
+    assert_array_equal([known[name] for name in NAMES], [both[name] for name in NAMES])
+    assert len(different_pairs(far, [7, -1], [7, 8])) == 1
+    assert len(different_pairs(far, [7, -1], [7, 8], junk="none")) == 3
+
+
+def test_infinitely_far_is_never_accepted() -> None:
+    far = np.array([[np.inf, 0.5]], np.float32)
+    found = at(1e30, far, [7], [7, 8])
+    assert [found[name] for name in ("recall", "fmr", "dir")] == [0, 1, 0]
+
+
+def test_the_order_of_thresholds_is_kept() -> None:
+    up, down = rates(FAR, *PIDS, thresholds=[0.15, 0.35, 0.7]), rates(FAR, *PIDS, thresholds=[0.7, 0.15, 0.35])
+    for name in NAMES:
+        assert_array_equal(getattr(up, name)[[2, 0, 1]], getattr(down, name))
+    assert json.loads(json.dumps(down.as_json(), allow_nan=False))[1]["threshold"] == 0.15
+
+
+# Thresholds at a rate
+
+
+def test_threshold_by_hand() -> None:
+    far = np.float32([0.1, 0.2, 0.3, 0.4, 0.5])
+    same = np.array([True, False, False, False, False])
+    for fmr, first_rejected in [(0, 0.2), (0.2, 0.2), (0.25, 0.3), (0.74, 0.4), (0.75, 0.5)]:
+        wanted = np.nextafter(np.float32(first_rejected), np.float32(0))
+        assert threshold_at(far, same, fmr=fmr) == wanted
+    assert threshold_at(far, same, fmr=1) == np.inf
+    assert threshold_at(FAR, np.eye(3, 4) == 1, fmr=0) < 0.2  # of any shape
+
+
+@given(
+    far=st.lists(st.integers(0, 12), min_size=1, max_size=60),
+    fmr=st.floats(0, 1),
+    seed=st.integers(0, 99),
+)
+def test_the_largest_threshold_that_keeps_the_rate(far: list[int], fmr: float, seed: int) -> None:
+    values = np.float32(far)
+    same = np.random.default_rng(seed).random(len(far)) < 0.3
+    if same.all():
+        with pytest.raises(ValueError, match="wanted pairs of two identities, got none"):
+            threshold_at(values, same, fmr=fmr)
+        return
+    found = threshold_at(values, same, fmr=fmr)
+    different = values[~same]
+    assert (different <= found).mean() <= fmr + 1e-9
+    if np.isfinite(found):
+        assert (different <= np.nextafter(np.float32(found), np.float32(np.inf))).mean() > fmr - 1e-9
+
+
+def test_refusals() -> None:
+    with pytest.raises(ValueError, match=r"same: wanted \(2,\) truth values, one a distance, got \(2,\) int64"):
+        threshold_at([0.1, 0.2], [0, 1])
+    with pytest.raises(ValueError, match="fmr: wanted 0 to 1, got 2"):
+        threshold_at([0.1], [False], fmr=2)
+    with pytest.raises(ValueError, match="distances: wanted numbers, found NaN"):
+        threshold_at([np.nan], [False])
+    with pytest.raises(ValueError, match="thresholds: wanted one or more finite numbers in a row"):
+        rates(FAR, *PIDS, thresholds=[np.nan])
+    with pytest.raises(ValueError, match="junk: wanted one of market, bot"):
+        rates(FAR, *PIDS, thresholds=[1], junk="mine")
+    with pytest.raises(ValueError, match="gallery_pid: wanted 4 values"):
+        rates(FAR, [7, 8, 9], [7], thresholds=[1])
+
+
+# Against others
+
+
+@pytest.mark.parametrize(
+    ("mode", "junk"), [("inter-camera", "cuhk03"), ("intra-camera", "intra"), ("all", "none")]
+)
+def test_precision_and_recall_of_lightreid(shared: Path, mode: str, junk: str) -> None:
+    file = golden.load(shared, "lightreid")
+    far = np.sqrt(((file["q"].astype(float)[:, None] - file["g"].astype(float)) ** 2).sum(axis=2))
+    pid = np.where(file["g_pid"] == -1, 10**6, file["g_pid"])  # they have no rule for -1
+    labels = file["q_pid"], pid, file["q_cam"], file["g_cam"]
+    found = rates(far.astype(np.float32), *labels, thresholds=np.linspace(1, 0, 21), junk=junk)
+    assert_allclose(found.precision, file[f"prerec_euclidean_{mode}_precision"], atol=1e-6)
+    assert_allclose(found.recall, file[f"prerec_euclidean_{mode}_recall"], atol=1e-6)
+
+
+def test_rates_are_those_of_scikit_learn() -> None:
+    from sklearn.metrics import f1_score, precision_score, recall_score
+
+    random = np.random.default_rng(0)
+    far = random.random((20, 50), np.float32)
+    pid, all_pid = random.integers(0, 5, 20), random.integers(0, 5, 50)
+    same = (pid[:, None] == all_pid).ravel()
+    found = rates(far, pid, all_pid, thresholds=[0.2, 0.6])
+    for n, threshold in enumerate(found.thresholds):
+        told = far.ravel() <= threshold
+        assert found.precision[n] == pytest.approx(precision_score(same, told))
+        assert found.recall[n] == pytest.approx(recall_score(same, told))
+        assert found.f1[n] == pytest.approx(f1_score(same, told))
+        assert found.fmr[n] == pytest.approx(told[~same].mean())
+
+
+def test_threads_change_no_bit_and_inputs_stay() -> None:
+    random = np.random.default_rng(1)
+    far = random.random((60, 90), np.float32)
+    before, labels = far.copy(), [random.integers(-1, high, n) for high in (9, 3) for n in far.shape]
+    found: list[Rates] = []
+    for threads in (1, 3):
+        with using(threads=threads):
+            found.append(rates(far, *labels, thresholds=[0.1, 0.4]))
+    for name in NAMES:
+        assert getattr(found[0], name).tobytes() == getattr(found[1], name).tobytes()
+    different_pairs(far, *labels).sort()
+    assert_array_equal(far, before)
+
+
+# On the command line
+
+
+def street(folder: Path, *, labelled: bool = True, trained: bool = False, people: int = 40) -> Path:
+    """Identities under three cameras; a fifth of the queries is of people whom the gallery lacks."""
+    random = np.random.default_rng(3)
+    centres = random.standard_normal((3 * people, 16))
+
+    def images(pid: np.ndarray) -> np.ndarray:
+        rows = centres[pid] + 0.5 * random.standard_normal((len(pid), 16))
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+    sides = {"query": np.arange(people), "gallery": np.repeat(np.arange(people // 5, people), 3)}
+    if trained:
+        sides["train"] = np.repeat(np.arange(people, 3 * people), 3)
+    for side, pid in sides.items():
+        names = [f"{side}{i}.jpg" for i in range(len(pid))]
+        folders.pickled(folder / f"{side}_m.pkl", folders.keyed(names, images(pid)))
+        cam = np.arange(len(pid)) % 3 + (2 if side == "query" else 0)
+        columns = [f"{name},{p},{c}" for name, p, c in zip(names, pid, cam, strict=True)]
+        if labelled or side == "train":
+            folders.listed(folder / f"{side}.csv", ["name,pid,cam", *columns])
+    return folder
+
+
+def asked(folder: Path, capsys: pytest.CaptureFixture, *options: str) -> dict:
+    assert thresholds.main(["--features", str(folder), "--json", *options]) == 0
+    found: dict = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_without_train_each_fold_is_judged_by_the_others(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    found = asked(street(tmp_path), capsys, "--fmr", "0.001", "0.01", "0.1")
+    rows = found["thresholds"]
+    assert [row["wanted_fmr"] for row in rows] == [0.001, 0.01, 0.1]
+    assert [row["threshold"] for row in rows] == sorted(row["threshold"] for row in rows)
+    assert rows[1]["fmr"] == pytest.approx(0.01, abs=0.01)
+    assert rows[2]["fmr"] == pytest.approx(0.1, abs=0.03)
+    assert rows[0]["recall"] < rows[2]["recall"]
+    assert 0 <= rows[0]["false_alarm"] <= rows[2]["false_alarm"] <= 1
+    assert all(set(NAMES) == set(row["sd"]) for row in rows)
+    assert "query and gallery" in found["fitted_on"]
+    assert "5 folds of identities" in found["rates_of"]
+    assert "junk market" in found["pairs"]
+    assert asked(tmp_path, capsys, "--fmr", "0.01", "--threads", "1")["thresholds"][0] == rows[1]
+    other = asked(tmp_path, capsys, "--fmr", "0.01", "--seed", "1")["thresholds"][0]
+    assert other["threshold"] == rows[1]["threshold"]  # of all identities
+    assert other["fmr"] != rows[1]["fmr"]
+
+
+def test_with_train_the_test_labels_are_only_judged(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    folder = street(tmp_path, trained=True)
+    found = asked(folder, capsys, "--fmr", "0.01")
+    assert (found["fitted_on"], found["rates_of"]) == ("train", "query and gallery")
+    assert found["thresholds"][0]["fmr"] == pytest.approx(0.01, abs=0.01)
+    assert "sd" not in found["thresholds"][0]
+    labels = (folder / "query.csv").read_text().splitlines()
+    folders.listed(folder / "query.csv", [labels[0], *[line.replace(",", ",9", 1) for line in labels[1:]]])
+    mixed = asked(folder, capsys, "--fmr", "0.01")
+    assert mixed["thresholds"][0]["threshold"] == found["thresholds"][0]["threshold"]
+    assert mixed["thresholds"][0]["recall"] != found["thresholds"][0]["recall"]
+
+
+def test_with_train_alone_its_own_rates_are_said_to_be_that(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    found = asked(street(tmp_path, labelled=False, trained=True), capsys)
+    assert found["fitted_on"] == "train"
+    assert "on which they were fitted" in found["rates_of"]
+    assert found["thresholds"][0]["fmr"] <= 0.01
+
+
+def test_a_recipe_that_reranks_and_the_table(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    folder = street(tmp_path)
+    assert thresholds.main(["--features", str(folder), "--recipe", "default", "--fmr", "0.05", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "wanted fmr" in printed
+    assert "±" in printed
+    assert "fitted on: query and gallery, all 40 identities" in printed
+    assert "junk market" in printed
+    assert " inf " in printed  # fmr 1 accepts all
+
+
+def test_refusals_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(InputError) as caught:
+        thresholds.main(["--fmr", "2", "--folds", "1", "--seed", "-1"])
+    assert [problem.split(":")[0] for problem in caught.value.problems] == [
+        "--features",
+        "--fmr",
+        "--folds",
+        "--seed",
+    ]
+    (tmp_path / "a").mkdir()
+    with pytest.raises(InputError, match=r"wanted labels .* found neither"):
+        thresholds.main(["--features", str(street(tmp_path / "a", labelled=False))])
+    (tmp_path / "b").mkdir()
+    with pytest.raises(InputError, match="wanted 10 identities with a query and a gallery image for 5 folds"):
+        thresholds.main(["--features", str(street(tmp_path / "b", people=5))])
