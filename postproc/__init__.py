@@ -4,21 +4,27 @@
 >>> rerank.__name__
 'rerank'
 
-Layers, each importing only what stands above it:
+One family of techniques a folder, one technique a file. Every folder imports only from those above it::
 
-``types``, ``checks``, ``runtime``   the vocabulary; refusals; threads, memory, progress
-``kernels``                          numerical code, one module a back end
-``pairwise``, ``tiles``, ``nearest`` distances described; computed a tile at a time; walked over
-``sparse``, ``graph``, ``linear``    rows over images; neighbour graphs; sums and maps of features
-what several techniques share        ``kreciprocal``, ``shortlist``, ``hubness``, ``expansion``, ``dbscan``,
-                                     ``tracks``, ``grouping``, ``adjusting``, ``prior``, ``metrics``
-one file a technique                 the functions below
+    base         the vocabulary, kinds of settings, declarations, checks, threads, cache
+    kernels      numerical code: cpu, cuda, and reference, which defines both
+    pairs        distances described, computed a tile at a time, walked over; neighbours; ranks
+    tracks       means and distances of tracklets, rankings by whole tracks
+    features     features in, features out: whitening, expansion, learned metrics
+    hubness      distances measured against what is usual for their two ends
+    context      re-ranking by neighbourhoods
+    codes        binary codes
+    constraints  cameras, directions, attributes, space and time
 
 Positional parameters are data and carry names of :data:`postproc.base.vocabulary.VOCABULARY`; keyword-only
-parameters are settings; the return annotation says what comes out. Importing this package loads NumPy and nothing
-heavier.
+parameters are settings of the kinds of :mod:`postproc.base.settings`; the return annotation says what comes out.
+What else there is to know about a step, :func:`postproc.base.step.step` declares where it is written. Importing
+this package loads NumPy and nothing heavier.
 """
 
+from types import ModuleType as _Module
+
+from postproc.base import step as _step
 from postproc.base.runtime import using
 from postproc.base.vocabulary import Nearest
 from postproc.codes.binary import binary_codes, codes_to_hex, hamming, hamming_codes, hex_to_codes
@@ -88,185 +94,9 @@ from postproc.tracks.track_distances import pool_distances, track_distances
 from postproc.tracks.track_mean import track_mean
 from postproc.tracks.weighted_track_mean import weighted_track_mean
 
-STEPS = (
-    l2_normalize,
-    track_mean,
-    quality_track_mean,
-    weighted_track_mean,
-    track_augmentation,
-    cluster_queries,
-    query_mean,
-    predict_cameras,
-    predict_camera_groups,
-    complete_cameras,
-    signed_power,
-    quantile_transform,
-    whiten,
-    learned_whitening,
-    learned_metric,
-    camera_whitening,
-    nfc,
-    subtract_negatives,
-    query_expansion,
-    discriminative_expansion,
-    merge_set_features,
-    gcr,
-    cluster_gallery_soft,
-    distances,
-    learned_distances,
-    hamming,
-    coarse_to_fine,
-    track_distances,
-    pool_distances,
-    rerank,
-    rerank_distances,
-    rerank_tracks,
-    rerank_constrained,
-    rerank_attributes,
-    ca_jaccard,
-    gnn_rerank,
-    ecn,
-    kwf,
-    lbr,
-    superglobal,
-    diffusion,
-    offline_diffusion,
-    rdp,
-    cas,
-    csls,
-    csls_distances,
-    local_scaling,
-    mutual_proximity,
-    dis_sim,
-    sinkhorn,
-    sinkhorn_distances,
-    nnn,
-    subtract_auxiliary,
-    orientation_rule,
-    part_penalty,
-    camera_penalty,
-    mask_same_camera,
-    expected_camera_penalty,
-    scene_gate,
-    camera_topology,
-    exclude,
-    one_track_per_camera,
-    assign_tracks,
-    rewrite_tracks,
-    spatio_temporal,
-    rerank_spatio_temporal,
-    rank,
-)
-
-# These refuse CUDA tensors in a sentence; all others take them, and give such back.
-CPU_ONLY = (
-    quantile_transform,
-    learned_metric,
-    discriminative_expansion,
-    cluster_gallery_soft,
-    learned_distances,
-    coarse_to_fine,
-    rerank_attributes,
-    superglobal,
-    assign_tracks,
-)
-ON_CUDA = tuple(step for step in STEPS if step not in CPU_ONLY)
-
-__all__ = [
-    "CPU_ONLY",
-    "ON_CUDA",
-    "STEPS",
-    "Nearest",
-    "Pairwise",
-    "SpatioTemporalPrior",
-    "apply_topology",
-    "assign_tracks",
-    "attribute_confusions",
-    "attribute_distances",
-    "attribute_mismatch",
-    "attribute_pairs",
-    "binary_codes",
-    "build_gallery",
-    "ca_jaccard",
-    "camera_penalty",
-    "camera_topology",
-    "camera_whitening",
-    "cas",
-    "cluster_gallery_soft",
-    "cluster_queries",
-    "coarse_to_fine",
-    "coarse_to_fine_codes",
-    "code_thresholds",
-    "codes_to_hex",
-    "complete_cameras",
-    "csls",
-    "csls_distances",
-    "cumulative_frames",
-    "diffusion",
-    "dis_sim",
-    "discriminative_expansion",
-    "distances",
-    "ecn",
-    "exclude",
-    "exclude_kinds",
-    "expected_camera_penalty",
-    "expected_same_camera",
-    "fit_prior",
-    "gcr",
-    "gnn_rerank",
-    "hamming",
-    "hamming_codes",
-    "hex_to_codes",
-    "kwf",
-    "l2_normalize",
-    "lbr",
-    "learned_distances",
-    "learned_metric",
-    "learned_whitening",
-    "local_scaling",
-    "mask_same_camera",
-    "merge_set_features",
-    "multi_query",
-    "mutual_proximity",
-    "nfc",
-    "nnn",
-    "offline_diffusion",
-    "one_track_per_camera",
-    "one_track_per_camera_ranking",
-    "orientation_rule",
-    "part_penalty",
-    "pool_distances",
-    "predict_camera_groups",
-    "predict_cameras",
-    "quality_track_mean",
-    "quantile_transform",
-    "query_expansion",
-    "query_mean",
-    "rank",
-    "rdp",
-    "rerank",
-    "rerank_attributes",
-    "rerank_constrained",
-    "rerank_distances",
-    "rerank_spatio_temporal",
-    "rerank_tracks",
-    "rewrite_ranking",
-    "rewrite_tracks",
-    "same_camera",
-    "scene_gate",
-    "signed_power",
-    "sinkhorn",
-    "sinkhorn_distances",
-    "spatio_temporal",
-    "sqeuclidean",
-    "subtract_auxiliary",
-    "subtract_negatives",
-    "superglobal",
-    "topology_matrix",
-    "track_augmentation",
-    "track_distances",
-    "track_mean",
-    "using",
-    "weighted_track_mean",
-    "whiten",
-]
+STEPS = tuple(value for value in vars().copy().values() if _step.is_step(value))
+CPU_ONLY = tuple(
+    step for step in STEPS if _step.declared_by(step).host_only
+)  # these refuse CUDA tensors in a sentence
+ON_CUDA = tuple(step for step in STEPS if step not in CPU_ONLY)  # and these take them, and give such back
+__all__ = sorted(name for name, value in vars().items() if name[0] != "_" and not isinstance(value, _Module))

@@ -6,13 +6,15 @@ Source: Wang et al., "Faster Person Re-Identification", ECCV 2020, and light-rei
 import re
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from postproc import kernels
 from postproc.base import arrays, checks
+from postproc.base.settings import Number, TopK, Within
+from postproc.base.step import checked, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.pairs import nearest
 
@@ -20,7 +22,10 @@ Codes = NDArray[np.uint8]  # (n, bytes)  eight bits a byte, the first in its hig
 LARGEST = 1e9  # of a cut
 
 
-def hamming(query: Query, gallery: Gallery, *, cut: float = 0.0, top_k: int | None = None) -> Distances | Nearest:
+@step(unit="differing bits")
+def hamming(
+    query: Query, gallery: Gallery, *, cut: Annotated[Number, Within(-LARGEST, LARGEST)] = 0.0, top_k: TopK = None
+) -> Distances | Nearest:
     """Count the numbers of two features that lie on different sides of ``cut``.
 
     ``out = sum_j [(q_j > cut) != (g_j > cut)]``, the Hamming distance of :func:`binary_codes`.
@@ -44,7 +49,8 @@ def hamming(query: Query, gallery: Gallery, *, cut: float = 0.0, top_k: int | No
     return hamming_codes(_binary("query", query, cut), _binary("gallery", gallery, cut), top_k=top_k)
 
 
-def hamming_codes(query_codes: Any, gallery_codes: Any, *, top_k: int | None = None) -> Distances | Nearest:
+@checked
+def hamming_codes(query_codes: Any, gallery_codes: Any, *, top_k: TopK = None) -> Distances | Nearest:
     """:func:`hamming` of codes (nq, bytes), (ng, bytes) uint8 as :func:`binary_codes` packs them.
 
     >>> hamming_codes(np.array([[0b1010_0000]], np.uint8), np.array([[0b1110_0000]], np.uint8))
@@ -53,7 +59,6 @@ def hamming_codes(query_codes: Any, gallery_codes: Any, *, top_k: int | None = N
     query_codes = packed("query_codes", query_codes, cuda=True)
     gallery_codes = packed("gallery_codes", gallery_codes, cuda=True)
     checks.same_width("query_codes", query_codes, "gallery_codes", gallery_codes)
-    checks.top_k(top_k)
     query, gallery = map(words, arrays.together(query_codes, gallery_codes))
     kernel = kernels.of(query)
 
@@ -65,7 +70,8 @@ def hamming_codes(query_codes: Any, gallery_codes: Any, *, top_k: int | None = N
     return nearest.answer_without_distances(len(query), len(gallery), fill, top_k=top_k, like=like)
 
 
-def binary_codes(features: Any, *, cut: float = 0.0) -> Codes:
+@checked
+def binary_codes(features: Any, *, cut: Annotated[Number, Within(-LARGEST, LARGEST)] = 0.0) -> Codes:
     """(n, d) float32 -> (n, d / 8) uint8: one bit a number, set where it is above ``cut``.
 
     The first number is the highest bit of the first byte; where d is no multiple of 8, the last bits are 0.
@@ -137,5 +143,4 @@ def words(codes: Codes) -> np.ndarray:
 
 def _binary(name: str, rows: np.ndarray, cut: float) -> Codes:
     checks.not_empty(name, rows)
-    checks.between("cut", cut, -LARGEST, LARGEST)
     return binary(rows, cut)

@@ -6,31 +6,36 @@ Source: Wang et al., "Faster Person Re-Identification", ECCV 2020, and light-rei
 import threading
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 
 from postproc import kernels
 from postproc.base import checks, runtime
+from postproc.base.settings import Count, Needs, Number, TopK, Weight, Within
+from postproc.base.step import checked, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
 from postproc.codes import binary as codes
 from postproc.codes.binary import LARGEST, Codes
 
-STARTS = ("moments", "half")
+Start = Literal["moments", "half"]
 
 
+@step(unit="places in a list", host_only=True)
 def coarse_to_fine(
     query: Query,
     gallery: Gallery,
     train: np.ndarray | None = None,
     train_pid: np.ndarray | None = None,
     *,
-    shortest: int = 32,
-    growth: int = 4,
-    cut: float = 0.0,
-    radius: float | None = None,
-    beta: float = 2.0,
-    top_k: int | None = None,
+    shortest: Annotated[Count, Within(1)] = 32,
+    growth: Annotated[Count, Within(2)] = 4,
+    cut: Annotated[Number, Within(-LARGEST, LARGEST)] = 0.0,
+    radius: Annotated[
+        Number | None, Within(0, 1), Needs("train", "train_pid", instead="0 to 1", when=None)
+    ] = None,
+    beta: Annotated[Weight, Within(0.1, 100)] = 2.0,
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """Order the gallery by a short binary code, its head by a longer one, the head of that by one longer still.
 
@@ -69,12 +74,6 @@ def coarse_to_fine(
     checks.not_empty("query", query)
     checks.not_empty("gallery", gallery)
     checks.same_width("query", query, "gallery", gallery)
-    checks.whole("shortest", shortest, 1)
-    checks.whole("growth", growth, 2)
-    checks.between("cut", cut, -LARGEST, LARGEST)
-    if radius is not None:
-        checks.between("radius", radius, 0, 1)
-    checks.between("beta", beta, 0.1, 100)
     lengths = _lengths(query.shape[1], shortest, growth)
     if train is not None:
         train = checks.features("train", train)
@@ -83,21 +82,21 @@ def coarse_to_fine(
             train_pid = checks.labels("train_pid", train_pid, len(train))
     if radius is not None:
         thresholds = [int(radius * length) for length in lengths]
-    elif train is None or train_pid is None:
-        raise ValueError("radius: wanted 0 to 1, or train and train_pid to learn thresholds from, got None")
     else:
+        assert train is not None and train_pid is not None
         learned = [_counted(_codes(train, length, cut), train_pid, length=length) for length in lengths[:-1]]
         thresholds = [*(threshold(*counts, beta=beta) for counts in learned), lengths[-1]]
     query_codes, gallery_codes = ([_codes(side, length, cut) for length in lengths] for side in (query, gallery))
     return coarse_to_fine_codes(query_codes, gallery_codes, thresholds, top_k=top_k)
 
 
+@checked
 def coarse_to_fine_codes(
     query_codes: Sequence[Any],
     gallery_codes: Sequence[Any],
     thresholds: Sequence[int],
     *,
-    top_k: int | None = None,
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """:func:`coarse_to_fine` of codes that exist already, one array (n, bytes) uint8 a length on either side.
 
@@ -118,7 +117,6 @@ def coarse_to_fine_codes(
     for left, right, limit in zip(queries, galleries, thresholds, strict=True):
         checks.same_width("query_codes", left, "gallery_codes", right)
         checks.whole("thresholds", limit, 0)
-    checks.top_k(top_k)
     order = sorted(range(len(queries)), key=lambda at: queries[at].shape[1])
     query, widths = _flat([queries[at] for at in order])
     gallery, _ = _flat([galleries[at] for at in order])
@@ -132,14 +130,15 @@ def coarse_to_fine_codes(
     return out if top_k is None else Nearest(places, rows)
 
 
+@checked
 def code_thresholds(
     train_codes: Sequence[Any],
     train_pid: Any,
     other_codes: Sequence[Any] | None = None,
     other_pid: Any = None,
     *,
-    beta: float = 2.0,
-    start: str = "moments",
+    beta: Annotated[Weight, Within(0.1, 100)] = 2.0,
+    start: Start = "moments",
 ) -> list[int]:
     """How many bits codes of one identity may differ in, for every length: what a search should let through.
 
@@ -163,8 +162,6 @@ def code_thresholds(
     """
     rows, others = _lists("train_codes", train_codes), None
     train_pid = checks.labels("train_pid", train_pid, len(rows[0]))
-    checks.between("beta", beta, 0.1, 100)
-    checks.one_of("start", start, STARTS)
     if (other_codes is None) != (other_pid is None):
         raise ValueError("other_codes and other_pid: wanted both or none of them, got one")
     if other_codes is not None:

@@ -6,30 +6,31 @@ dustbin for those without a partner, as in Sarlin et al., "SuperGlue", CVPR 2020
 system does this; the nearest, :func:`postproc.exclude`, looks at one query at a time.
 """
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from postproc import kernels
 from postproc.base import checks, runtime
+from postproc.base.settings import Count, Weight, Within
+from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Floats, Ints
 from postproc.tracks.grouping import codes
 
-METHODS = ("hungarian", "sinkhorn")
 
-
+@step(unit=KEPT, host_only=True)
 def assign_tracks(
     distances: Distances,
     gallery_cam: np.ndarray,
     gallery_track: np.ndarray,
     query_track: np.ndarray | None = None,
     *,
-    method: str = "hungarian",
-    threshold: float = 0.5,
-    bonus: float = 0.1,
-    malus: float = 0.3,
-    temperature: float = 0.05,
-    rounds: int = 50,
+    method: Literal["hungarian", "sinkhorn"] = "hungarian",
+    threshold: Weight = 0.5,
+    bonus: Annotated[Weight, Within(0, 1e6)] = 0.1,
+    malus: Annotated[Weight, Within(0, 1e6)] = 0.3,
+    temperature: Annotated[Weight, Within(0.0001, 1e6)] = 0.05,
+    rounds: Annotated[Count, Within(1)] = 50,
 ) -> Distances:
     """Pair the identities of the queries with the tracks of each camera, and favour the pairs.
 
@@ -72,12 +73,6 @@ def assign_tracks(
     names = np.full(len(given), -1)
     if query_track is not None:
         names = checks.labels("query_track", query_track, len(given))
-    checks.one_of("method", method, METHODS)
-    checks.finite("threshold", threshold)
-    checks.between("bonus", bonus, 0, 1e6)
-    checks.between("malus", malus, 0, 1e6)
-    checks.between("temperature", temperature, 1e-4, 1e6)
-    checks.whole("rounds", rounds, 1)
 
     identity = _identities(given, names)
     pair, cameras = _tracks_of_cameras(cam, track)

@@ -5,16 +5,21 @@ layumi/AICIty-reID-2020 (+0.3 for a predicted camera, 0.2 for a camera cluster, 
 Xuanmeng-Zhang/AICITY2021-Track2 (+2). In CityFlow 2020, 3 of 1052 queries have a match of their own camera.
 """
 
+from typing import Annotated
+
 import numpy as np
 
 from postproc import kernels
 from postproc.base import checks
+from postproc.base.settings import Needs, Neutral, Number, Weight, Within
+from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances
 from postproc.constraints.adjusting import LARGEST, merged, penalise
 from postproc.pairs import nearest, pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
 
+@step(unit=KEPT)
 def camera_penalty(
     distances: Distances,
     query_cam: np.ndarray,
@@ -24,10 +29,12 @@ def camera_penalty(
     query_aux: np.ndarray | None = None,
     gallery_aux: np.ndarray | None = None,
     *,
-    penalty: float = 1.0,
-    group: float = 0.0,
-    direction: float = 0.0,
-    alike: float = 0.25,
+    penalty: Annotated[Weight, Within(-LARGEST, LARGEST), Neutral(0.0)] = 1.0,
+    group: Annotated[
+        Number, Within(-LARGEST, LARGEST), Needs("query_cam_group", "gallery_cam_group", instead="0")
+    ] = 0.0,
+    direction: Annotated[Number, Within(-LARGEST, LARGEST), Needs("query_aux", "gallery_aux", instead="0")] = 0.0,
+    alike: Annotated[Number, Within(-1, 1)] = 0.25,
 ) -> Distances:
     """Add ``penalty`` where query and gallery image are of one camera.
 
@@ -53,18 +60,11 @@ def camera_penalty(
     >>> camera_penalty(np.array([[0.25, 0.5, 0.5]], np.float32), np.array([3]), np.array([3, 4, -1]))
     array([[1.25, 0.5 , 0.5 ]], dtype=float32)
     """
-    for name, value in (("penalty", penalty), ("group", group), ("direction", direction)):
-        checks.between(name, value, -LARGEST, LARGEST)
-    checks.between("alike", alike, -1, 1)
     out = penalise(distances, ("query_cam", query_cam), ("gallery_cam", gallery_cam), True, penalty)
     if group:
-        if query_cam_group is None or gallery_cam_group is None:
-            raise ValueError("group: needs query_cam_group and gallery_cam_group, or 0")
         sides = ("query_cam_group", query_cam_group), ("gallery_cam_group", gallery_cam_group)
         out = penalise(out, *sides, True, group)
     if direction:
-        if query_aux is None or gallery_aux is None:
-            raise ValueError("direction: needs query_aux and gallery_aux, or 0")
         checks.not_empty("distances", out)
         pairs = pairwise.of_side_model(query_aux, gallery_aux, out.shape, unit=True, like=out)
         unknown = checks.labels("query_cam", query_cam, len(out)) < 0
@@ -77,6 +77,7 @@ def camera_penalty(
     return out
 
 
+@step(unit=KEPT)
 def mask_same_camera(distances: Distances, query_cam: np.ndarray, gallery_cam: np.ndarray) -> Distances:
     """Never return an image of the query's own camera: its distance becomes +inf.
 

@@ -5,19 +5,21 @@ with a matrix T found on the validation set; its rows sum to one. How it was cou
 :func:`topology_matrix` counts pairs of images.
 """
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from postproc import kernels
 from postproc.base import checks
+from postproc.base.settings import Neutral, Weight, Within
+from postproc.base.step import KEPT, checked, step
 from postproc.base.vocabulary import Distances, Floats, Ints
 from postproc.constraints.adjusting import adjusted
 
-COUNTS = ("images", "identities")
 MOST = 0.9  # of a share: where all are seen in one other camera, distances keep their order
 
 
+@step(unit=KEPT)
 def camera_topology(
     distances: Distances,
     query_cam: np.ndarray,
@@ -25,8 +27,8 @@ def camera_topology(
     train_pid: np.ndarray,
     train_cam: np.ndarray,
     *,
-    count: str = "images",
-    weight: float = 1.0,
+    count: Literal["images", "identities"] = "images",
+    weight: Annotated[Weight, Within(0, 1), Neutral(0.0)] = 1.0,
 ) -> Distances:
     """Shorten each distance by how likely one identity is seen in both cameras, as counted on training data.
 
@@ -50,7 +52,10 @@ def camera_topology(
     return apply_topology(distances, query_cam, gallery_cam, np.minimum(matrix, MOST), labels, weight=weight)
 
 
-def topology_matrix(train_pid: Any, train_cam: Any, *, count: str = "images") -> tuple[Ints, Floats]:
+@checked
+def topology_matrix(
+    train_pid: Any, train_cam: Any, *, count: Literal["images", "identities"] = "images"
+) -> tuple[Ints, Floats]:
     """For every camera, where else its identities are seen: cameras (c,), ascending, and shares (c, c).
 
     ``T[a, b]`` is the share of camera b among all pairs of two images of one identity whose first is of camera a;
@@ -66,7 +71,6 @@ def topology_matrix(train_pid: Any, train_cam: Any, *, count: str = "images") ->
     """
     from scipy.sparse import coo_array
 
-    checks.one_of("count", count, COUNTS)
     images = max(np.size(train_pid), np.size(train_cam))  # of two lengths, the shorter is refused
     pid = checks.labels("train_pid", train_pid, images)
     cam = checks.labels("train_cam", train_cam, images)

@@ -5,10 +5,13 @@ Source: ipl-uw/2019-CVPR-AIC-Track-2-UWIPL, ``Video-Person-ReID/re_ranking_metad
 """
 
 from collections.abc import Sequence
+from typing import Annotated, Literal
 
 import numpy as np
 
 from postproc.base import checks, runtime
+from postproc.base.settings import Count, Needs, Neighbours, Neutral, Number, Within, wholes
+from postproc.base.step import step
 from postproc.base.vocabulary import Floats, Gallery, Ints
 from postproc.constraints.attributes import most_probable
 from postproc.pairs import nearest
@@ -19,16 +22,19 @@ from postproc.tracks.track_lists import Tracks
 BLOCK = 64  # images whose neighbours' features are gathered at a time
 
 
+@step(host_only=True)
 def cluster_gallery_soft(
     gallery: Gallery,
     gallery_aux: np.ndarray | None = None,
     gallery_track: np.ndarray | None = None,
     *,
-    k: int = 5,
-    rate: float = 0.5,
-    rounds: int = 9,
-    classes: Sequence[int] = (),
-    level: str = "image",
+    k: Annotated[Neighbours, Within(0), Neutral(0)] = 5,
+    rate: Annotated[Number, Within(0, 1), Neutral(0.0)] = 0.5,
+    rounds: Annotated[Count, Neutral(0)] = 9,
+    classes: Annotated[Sequence[int], wholes(2, "an attribute")] = (),
+    level: Annotated[
+        Literal["image", "track"], Needs("gallery_track", instead='use "image"', when="track")
+    ] = "image",
 ) -> Gallery:
     """Move every gallery feature towards a mean of its neighbours, all at once, several times.
 
@@ -58,18 +64,12 @@ def cluster_gallery_soft(
     """
     rows = checks.features("gallery", gallery)
     checks.not_empty("gallery", rows)
-    checks.whole("k", k, 0)
-    checks.between("rate", rate, 0, 1)
-    checks.whole("rounds", rounds, 0)
-    checks.one_of("level", level, ("image", "track"))
     aux = None
     if gallery_aux is not None:
         aux = checks.features("gallery_aux", gallery_aux)
         checks.one_row_each("gallery_aux", aux, len(rows))
     tracks = None
     if level == "track":
-        if gallery_track is None:
-            raise ValueError('level: "track" needs gallery_track, or use "image"')
         tracks = Tracks.by(checks.labels("gallery_track", gallery_track, len(rows)))
         rows, aux = tracks.means(rows), None if aux is None else tracks.means(aux)
     kinds = np.zeros(len(rows), np.int64)

@@ -4,19 +4,20 @@ Sources: layumi/AICIty-reID-2020 (first of AI City 2020 Track 2), ``pytorch/fast
 Xuanmeng-Zhang/AICITY2021-Track2 (second of 2021), ``post-processing``, beta 0.15 and 0.1.
 """
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays, checks
+from postproc.base.settings import Count, Needs, Neutral, Number, Weight, Within
+from postproc.base.step import KEPT, checked, step
 from postproc.base.vocabulary import Distances, Floats, Ints
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.tracks.grouping import by_track, codes
 
-LEVELS = ("image", "track")
 
-
+@step(unit=KEPT)
 def exclude(
     distances: Distances,
     gallery_cam: np.ndarray,
@@ -24,12 +25,12 @@ def exclude(
     gallery_cam_group: np.ndarray | None = None,
     gallery_aux: np.ndarray | None = None,
     *,
-    beta: float = 0.3,
-    group: float = 0.0,
-    direction: float = 0.0,
-    alike: float = 0.25,
-    depth: int = 99,
-    level: str = "image",
+    beta: Annotated[Weight, Within(0, 1e6), Neutral(0.0)] = 0.3,
+    group: Annotated[Number, Within(0, 1e6), Needs("gallery_cam_group", instead="0")] = 0.0,
+    direction: Annotated[Number, Within(0, 1e6), Needs("gallery_aux", instead="0")] = 0.0,
+    alike: Annotated[Number, Within(-1, 1)] = 0.25,
+    depth: Annotated[Count, Neutral(0)] = 99,
+    level: Literal["image", "track"] = "image",
 ) -> Distances:
     """Go down the ranking, and let every image push the other tracks of its camera away.
 
@@ -67,17 +68,10 @@ def exclude(
     ng = given.shape[1]
     cam = codes(checks.labels("gallery_cam", gallery_cam, ng))
     track = checks.labels("gallery_track", gallery_track, ng)
-    for name, value in (("beta", beta), ("group", group), ("direction", direction)):
-        checks.between(name, value, 0, 1e6)
-    checks.between("alike", alike, -1, 1)
     cluster, side = np.full(ng, -1, np.int32), np.zeros((ng, 1), np.float32)
     if group:
-        if gallery_cam_group is None:
-            raise ValueError("group: needs gallery_cam_group, or 0")
         cluster = codes(checks.labels("gallery_cam_group", gallery_cam_group, ng))
     if direction:
-        if gallery_aux is None:
-            raise ValueError("direction: needs gallery_aux, or 0")
         side = l2_normalize(orientation("gallery_aux", gallery_aux, ng))
     if not group and not direction:
         return _excluded(given, track, cam, depth, level, weights=beta * np.eye(cam.max() + 1))
@@ -87,14 +81,15 @@ def exclude(
     return _excluded(given, track, kind.reshape(-1).astype(np.int32), depth, level, rules=rules, limits=limits)
 
 
+@checked
 def exclude_kinds(
     distances: Distances,
     gallery_track: np.ndarray,
     gallery_kind: Ints,
     weights: Floats,
     *,
-    depth: int = 99,
-    level: str = "image",
+    depth: Annotated[Count, Within(0)] = 99,
+    level: Literal["image", "track"] = "image",
 ) -> Distances:
     """:func:`exclude` by a table instead of one camera: camera clusters, directions, all of them at once.
 
@@ -142,8 +137,6 @@ def _excluded(
     rules: Any = (),
     limits: Any = (0.0, 0.0, 0.0, 0.0),
 ) -> Floats:
-    checks.whole("depth", depth, 0)
-    checks.one_of("level", level, LEVELS)
     groups = by_track(track, kind=kind)
     kinds = kind[groups.members[groups.offsets[:-1]]]
     kernel, out = kernels.of(given), arrays.empty(given.shape, np.float32, given)

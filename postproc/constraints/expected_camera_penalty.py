@@ -1,15 +1,24 @@
 """The camera penalty where cameras are predicted: as large as two images are likely to be of one camera."""
 
+from typing import Annotated
+
 import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays, checks
+from postproc.base.settings import Neutral, Weight, Within
+from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances
 from postproc.constraints.adjusting import LARGEST, adjusted
 
 
+@step(unit=KEPT)
 def expected_camera_penalty(
-    distances: Distances, query_cam_prob: np.ndarray, gallery_cam_prob: np.ndarray, *, penalty: float = 1.0
+    distances: Distances,
+    query_cam_prob: np.ndarray,
+    gallery_cam_prob: np.ndarray,
+    *,
+    penalty: Annotated[Weight, Within(-LARGEST, LARGEST), Neutral(0.0)] = 1.0,
 ) -> Distances:
     """Add ``penalty`` times the probability that query and gallery image are of one camera.
 
@@ -28,7 +37,6 @@ def expected_camera_penalty(
     >>> expected_camera_penalty(far, [unsure], [sure, unsure])
     array([[0.75 , 0.625]], dtype=float32)
     """
-    checks.between("penalty", penalty, -LARGEST, LARGEST)
     given = checks.distances("distances", distances, cuda=True)
     sides = {"query_cam_prob": query_cam_prob, "gallery_cam_prob": gallery_cam_prob}
     for (name, value), count in zip(sides.items(), given.shape, strict=True):

@@ -8,10 +8,12 @@ import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays, checks
+from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Ranking
 from postproc.tracks.grouping import codes
 
 
+@step(unit=KEPT)
 def one_track_per_camera(distances: Distances, gallery_cam: np.ndarray, gallery_track: np.ndarray) -> Distances:
     """Leave every camera to the track of its nearest image, and send its other images behind everything.
 

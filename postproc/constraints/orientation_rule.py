@@ -3,10 +3,14 @@
 Source: corner100/2020-aicitychallenge-IOSB-VeRi, ``tools/ensembling_different_models.py`` (AI City 2020, fourth).
 """
 
+from typing import Annotated
+
 import numpy as np
 
 from postproc import kernels
 from postproc.base import checks
+from postproc.base.settings import Neutral, Weight, Within
+from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances
 from postproc.constraints.adjusting import LARGEST, merged
 from postproc.pairs import nearest, pairwise
@@ -14,15 +18,16 @@ from postproc.pairs.distances import to_metric
 from postproc.pairs.tiles import PairwiseTiles
 
 
+@step(unit=KEPT)
 def orientation_rule(
     distances: Distances,
     query_aux: np.ndarray,
     gallery_aux: np.ndarray,
     gallery_track: np.ndarray | None = None,
     *,
-    near: float = 0.03,
-    far: float = 0.3,
-    penalty: float = 0.5,
+    near: Annotated[Weight, Within(0, 4), Neutral(0.0)] = 0.03,
+    far: Weight = 0.3,
+    penalty: Annotated[Weight, Within(-LARGEST, LARGEST), Neutral(0.0)] = 0.5,
 ) -> Distances:
     """Add ``penalty`` where two images are of one orientation and yet far from each other.
 
@@ -47,9 +52,6 @@ def orientation_rule(
     >>> orientation_rule(far, side[:1], side, np.array([4, 5, 4]))
     array([[0.25, 1.  , 1.  ]], dtype=float32)
     """
-    checks.between("near", near, 0, 4)
-    checks.finite("far", far)
-    checks.between("penalty", penalty, -LARGEST, LARGEST)
     given = checks.distances("distances", distances, cuda=True)
     checks.not_empty("distances", given)
     pairs = pairwise.of_side_model(query_aux, gallery_aux, given.shape, unit=True, like=given)

@@ -5,12 +5,14 @@ Source: Xuanmeng-Zhang/AICITY2021-Track2, ``post-processing/scene1/combine_strat
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays, checks
+from postproc.base.settings import Neutral, Number, Weight, Within, wholes
+from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Floats
 from postproc.constraints.adjusting import BLOCK
 from postproc.pairs.distances import distances as distances_between
@@ -19,16 +21,17 @@ from postproc.tracks.track_distances import pool_distances
 UNSEEN = 2.0  # 1 - cosine of parts that are not seen on both images
 
 
+@step(unit=KEPT)
 def part_penalty(
     distances: Distances,
     query_aux: np.ndarray,
     gallery_aux: np.ndarray,
     gallery_track: np.ndarray | None = None,
     *,
-    weight: float = 0.5,
-    enough: float = 0.9,
-    views: Sequence[int] = (),
-    parts: Sequence[int] = (),
+    weight: Annotated[Weight, Within(0, 1e6), Neutral(0.0)] = 0.5,
+    enough: Number = 0.9,
+    views: Annotated[Sequence[int], wholes(1, "a feature")] = (),
+    parts: Annotated[Sequence[int], wholes(1, "a feature")] = (),
 ) -> Distances:
     """Add ``weight * view * (enough - part)``: the more, the more alike the views and the less alike the parts.
 
@@ -53,8 +56,6 @@ def part_penalty(
     >>> part_penalty(far, [[*view, 1, 0]], [[*view, 1, 0], [*view, 0, 1]], views=[2])
     array([[0.45, 0.95]], dtype=float32)
     """
-    checks.between("weight", weight, 0, 1e6)
-    checks.finite("enough", enough)
     given = checks.distances("distances", distances, cuda=True)
     checks.not_empty("distances", given)
     nq, ng = given.shape
@@ -97,15 +98,7 @@ def part_penalty(
 
 
 def _widths(views: Any, parts: Any, width: int) -> tuple[list[int], list[int]]:
-    found = []
-    for name, value in (("views", views), ("parts", parts)):
-        listed = value.tolist() if isinstance(value, np.ndarray) else value
-        whole = isinstance(listed, (list, tuple)) and all(
-            isinstance(count, (int, np.integer)) and not isinstance(count, bool) and count > 0 for count in listed
-        )
-        if not whole:
-            raise ValueError(f"{name}: wanted whole numbers, 1 or more, one a feature, got {value!r}")
-        found.append([int(count) for count in listed])
+    found = [[int(count) for count in value] for value in (views, parts)]
     rest = width - sum(found[0])
     if not found[1] and rest > 0:
         found[1] = [rest]

@@ -4,9 +4,13 @@ Source: layumi/AICIty-reID-2020, ``pytorch/fast_submit_baidu.py`` (AI City 2020,
 models of length 1/2 side by side, DBSCAN over queries and gallery, then unknown ones from their track.
 """
 
+from typing import Annotated
+
 import numpy as np
 
 from postproc.base import arrays, checks
+from postproc.base.settings import Count, Needs, Number, Within
+from postproc.base.step import step
 from postproc.base.vocabulary import Floats, GalleryCam, GalleryCamGroup, Ints, QueryCam, QueryCamGroup
 from postproc.pairs.dbscan import clusters
 from postproc.pairs.l2_normalize import l2_normalize
@@ -14,16 +18,17 @@ from postproc.pairs.pairwise import among
 from postproc.pairs.tiles import PairwiseTiles
 
 
+@step
 def predict_cameras(
     query_aux: Floats,
     gallery_aux: Floats,
     query_track: np.ndarray | None = None,
     gallery_track: np.ndarray | None = None,
     *,
-    eps: float = 0.3,
-    min_samples: int = 50,
-    shortest: float = 0.0,
-    complete: bool = False,
+    eps: Annotated[Number, Within(0, 4)] = 0.3,
+    min_samples: Annotated[Count, Within(1)] = 50,
+    shortest: Number = 0.0,
+    complete: Annotated[bool, Needs("query_track", "gallery_track", instead="false", any_of=True)] = False,
 ) -> tuple[QueryCam, GalleryCam]:
     """Groups of images that a camera model finds alike, as cameras: ``query_cam`` and ``gallery_cam``.
 
@@ -49,10 +54,6 @@ def predict_cameras(
     >>> predict_cameras([[1.0, 0.0], [0.0, 1.0]], [[2.0, 0.1], [0.1, 3.0], [-1.0, 0.0]], min_samples=2)
     (array([0, 1]), array([ 0,  1, -1]))
     """
-    checks.between("eps", eps, 0, 4)
-    checks.whole("min_samples", min_samples, 1)
-    checks.finite("shortest", shortest)
-    checks.flag("complete", complete)
     query, gallery = (
         checks.features(name, value, cuda=True)
         for name, value in (("query_aux", query_aux), ("gallery_aux", gallery_aux))
@@ -69,8 +70,6 @@ def predict_cameras(
     found = cams[: len(query)], cams[len(query) :]
     if not complete:
         return found
-    if query_track is None and gallery_track is None:
-        raise ValueError("complete: needs query_track or gallery_track, or false")
     sides = ("query", found[0], query_track), ("gallery", found[1], gallery_track)
     query_cam, gallery_cam = (
         cam if track is None else _completed(f"{side}_cam", cam, f"{side}_track", track)
@@ -79,16 +78,17 @@ def predict_cameras(
     return query_cam, gallery_cam
 
 
+@step
 def predict_camera_groups(
     query_aux: Floats,
     gallery_aux: Floats,
     query_track: np.ndarray | None = None,
     gallery_track: np.ndarray | None = None,
     *,
-    eps: float = 0.3,
-    min_samples: int = 50,
-    shortest: float = 0.0,
-    complete: bool = False,
+    eps: Annotated[Number, Within(0, 4)] = 0.3,
+    min_samples: Annotated[Count, Within(1)] = 50,
+    shortest: Number = 0.0,
+    complete: Annotated[bool, Needs("query_track", "gallery_track", instead="false", any_of=True)] = False,
 ) -> tuple[QueryCamGroup, GalleryCamGroup]:
     """:func:`predict_cameras` for a second grouping, beside cameras that are known already.
 
@@ -105,6 +105,7 @@ def predict_camera_groups(
     )  # fmt: skip
 
 
+@step
 def complete_cameras(
     query_cam: Ints, gallery_cam: Ints, query_track: Ints, gallery_track: Ints
 ) -> tuple[QueryCam, GalleryCam]:

@@ -5,11 +5,13 @@ one feature a track.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from postproc.base import checks
+from postproc.base.settings import Checked, Mutual, Needs, Neighbours, Share, TopK, Weight, Within, wholes
+from postproc.base.step import reciprocal_lists, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
 from postproc.constraints.attributes import attribute_confusions, attribute_pairs, class_counts
 from postproc.context.kreciprocal import rerank_tiles
@@ -20,6 +22,12 @@ from postproc.tracks.track_distances import spreading
 from postproc.tracks.track_lists import Tracks
 
 
+def _no_matrices(confusions: Any) -> str | None:
+    listed = isinstance(confusions, (Sequence, np.ndarray)) and not isinstance(confusions, str) and len(confusions)
+    return None if confusions is None or listed else "wanted square matrices, one an attribute"
+
+
+@step(host_only=True, memory=reciprocal_lists)
 def rerank_attributes(
     query: Query | Pairwise,
     gallery: Gallery | None,
@@ -29,15 +37,21 @@ def rerank_attributes(
     train_pid: np.ndarray | None = None,
     gallery_track: np.ndarray | None = None,
     *,
-    confusions: Sequence[Floats] | None = None,
-    classes: Sequence[int] = (),
-    weight: float = 0.2,
+    confusions: Annotated[
+        Sequence[Floats] | None,
+        Checked(_no_matrices),
+        Needs("train_aux", "train_pid", instead="matrices", when=None),
+    ] = None,
+    classes: Annotated[Sequence[int], wholes(2, "an attribute")] = (),
+    weight: Annotated[Weight, Within(0, 1e6)] = 0.2,
     expected: bool = False,
-    k1: int = 4,
-    k2: int = 4,
-    lambda_value: float = 0.5,
-    level: str = "image",
-    top_k: int | None = None,
+    k1: Annotated[Neighbours, Mutual()] = 4,
+    k2: Neighbours = 4,
+    lambda_value: Share = 0.5,
+    level: Annotated[
+        Literal["image", "track"], Needs("gallery_track", instead='use "image"', when="track")
+    ] = "image",
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """:func:`postproc.rerank` of squared distances plus distances of attributes, in the choice of neighbours too.
 
@@ -68,13 +82,6 @@ def rerank_attributes(
     >>> rerank_attributes(x[:1], x[1:], [car], [van, car, car], **setting).round(2)
     array([[1.  , 0.22, 1.  ]], dtype=float32)
     """
-    checks.between("weight", weight, 0, 1e6)
-    checks.flag("expected", expected)
-    checks.whole("k1", k1, 1)
-    checks.whole("k2", k2, 1)
-    checks.between("lambda_value", lambda_value, 0, 1)
-    checks.one_of("level", level, ("image", "track"))
-    checks.top_k(top_k)
     pairs = pairwise.of(query, gallery)
     nq, ng = pairs.sizes
     query_aux = _side("query_aux", query_aux, nq)
@@ -84,8 +91,6 @@ def rerank_attributes(
     if level == "track":
         if isinstance(query, Pairwise):
             raise ValueError('level: wanted features for "track", or "image", got a Pairwise')
-        if gallery_track is None:
-            raise ValueError('level: "track" needs gallery_track, or use "image"')
         tracks = Tracks.by(checks.labels("gallery_track", gallery_track, ng))
         pairs = pairwise.of(query, tracks.means(checks.features("gallery", gallery)))
         gallery_aux = tracks.means(gallery_aux)
@@ -108,16 +113,11 @@ def _side(name: str, value: Any, count: int) -> Floats:
 
 def _confusions(confusions: Any, classes: Any, aux: Floats, train_aux: Any, train_pid: Any) -> list[Floats]:
     """A matrix for every attribute, as they were given or from the training set."""
-    if confusions is None and (train_aux is None or train_pid is None):
-        raise ValueError("confusions: needs train_aux and train_pid, or matrices")
     counts = class_counts("query_aux", aux, classes)
     if confusions is None:
         train = checks.features("train_aux", train_aux)
         checks.same_width("query_aux", aux, "train_aux", train)
         return attribute_confusions(train, train_pid, counts)
-    listed = isinstance(confusions, (Sequence, np.ndarray)) and not isinstance(confusions, str)
-    if not listed or not len(confusions):
-        raise ValueError(f"confusions: wanted square matrices, one an attribute, got {confusions!r}")
     tables = [checks.features(f"confusions[{i}]", table) for i, table in enumerate(confusions)]
     if len(classes) and [len(table) for table in tables] != counts:
         raise ValueError(

@@ -6,12 +6,14 @@ three similarity matrices before they re-rank; here they are computed with the t
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays, checks
+from postproc.base.settings import Mutual, Needs, Neighbours, Neutral, Number, Share, TopK, Weight, Within
+from postproc.base.step import JACCARD, reciprocal_lists, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Ints, Nearest, Query
 from postproc.context.kreciprocal import rerank_tiles
 from postproc.pairs.l2_normalize import l2_normalize
@@ -23,6 +25,7 @@ ALONE = ("apart", "together", "exempt")
 NOT_ALIKE = 9.0  # a cosine that nobody reaches
 
 
+@step(unit=JACCARD, memory=reciprocal_lists)
 def rerank_constrained(
     distances: Distances,
     query: Query,
@@ -36,20 +39,20 @@ def rerank_constrained(
     query_aux: np.ndarray | None = None,
     gallery_aux: np.ndarray | None = None,
     *,
-    k1: int = 20,
-    k2: int = 6,
-    lambda_value: float = 0.3,
-    power: float = 4.0,
-    camera: float = 0.0,
-    query_camera: float | None = None,
-    group: float = 0.0,
-    direction: float = 0.0,
-    alike: float = 0.25,
-    together: float | None = None,
-    between: float = 0.0,
-    alone: str = "apart",
+    k1: Annotated[Neighbours, Mutual()] = 20,
+    k2: Neighbours = 6,
+    lambda_value: Annotated[Share, Neutral(1.0)] = 0.3,
+    power: Annotated[Weight, Within(0.01, 64)] = 4.0,
+    camera: Annotated[Number, Needs("query_cam", "gallery_cam", instead="0")] = 0.0,
+    query_camera: Annotated[Number | None, Needs("query_cam", "gallery_cam", instead="0")] = None,
+    group: Annotated[Number, Needs("query_cam_group", "gallery_cam_group", instead="0")] = 0.0,
+    direction: Annotated[Number, Needs("query_aux", "gallery_aux", instead="0")] = 0.0,
+    alike: Annotated[Number, Within(-1, 1)] = 0.25,
+    together: Number | None = None,
+    between: Number = 0.0,
+    alone: Literal["apart", "together", "exempt"] = "apart",
     clip: bool = False,
-    top_k: int | None = None,
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """:func:`postproc.rerank` by finished ``distances``, and by features, tracks and cameras inside both sides.
 
@@ -94,30 +97,15 @@ def rerank_constrained(
     >>> rerank_constrained(*sides, gallery_track=np.array([4, 5, 4]), **setting).round(2)  # 20 and 60 degrees
     array([[0.52, 1.  , 0.8 ]], dtype=float32)
     """
-    checks.whole("k1", k1, 1)
-    checks.whole("k2", k2, 1)
-    checks.between("lambda_value", lambda_value, 0, 1)
-    checks.between("power", power, 0.01, 64)
-    for name, value in (("camera", camera), ("group", group), ("direction", direction), ("between", between)):
-        checks.finite(name, value)
-    if query_camera is not None:
-        checks.finite("query_camera", query_camera)
-    if together is not None:
-        checks.finite("together", together)
-    checks.between("alike", alike, -1, 1)
-    checks.one_of("alone", alone, ALONE)
-    checks.flag("clip", clip)
-    checks.top_k(top_k)
     query, gallery = checks.sides(query, gallery, cuda=True)
     sizes = len(query), len(gallery)
     across = checks.features("distances", distances, cuda=True)
     if across.shape != sizes:
         raise ValueError(f"distances: wanted shape {sizes} to match query and gallery, got {across.shape}")
     query_camera = camera if query_camera is None else query_camera
-    needed_by = "camera" if camera or query_camera else ("" if direction else None)
-    cams = _labels("cam", query_cam, gallery_cam, sizes, needed_by)
-    groups = _labels("cam_group", query_cam_group, gallery_cam_group, sizes, "group" if group else None)
-    tracks = _labels("track", query_track, gallery_track, sizes, "")
+    cams = _labels("cam", query_cam, gallery_cam, sizes, looked_at=bool(camera or query_camera or direction))
+    groups = _labels("cam_group", query_cam_group, gallery_cam_group, sizes, looked_at=bool(group))
+    tracks = _labels("track", query_track, gallery_track, sizes, looked_at=True)
     across, query, gallery = arrays.together(across, query, gallery)
     sides = _sides(query_aux, gallery_aux, across) if direction else None
     limit = float(alike) if direction else NOT_ALIKE
@@ -262,13 +250,11 @@ def _equal(*parts: Floats) -> Ints:
     return np.concatenate(found)
 
 
-def _labels(what: str, query: Any, gallery: Any, sizes: tuple[int, int], needed_by: str | None) -> Both:
-    """Labels of both sides as int32, -1 throughout where they are not given or (None) not looked at."""
+def _labels(what: str, query: Any, gallery: Any, sizes: tuple[int, int], *, looked_at: bool) -> Both:
+    """Labels of both sides as int32, -1 throughout where they are not given or not looked at."""
     found = []
     for side, value, count in (("query", query, sizes[0]), ("gallery", gallery, sizes[1])):
-        if needed_by is None or value is None:
-            if needed_by:
-                raise ValueError(f"{needed_by}: needs query_{what} and gallery_{what}, or 0")
+        if not looked_at or value is None:
             found.append(np.full(count, -1, np.int32))
         else:
             found.append(checks.labels(f"{side}_{what}", value, count))
@@ -278,8 +264,6 @@ def _labels(what: str, query: Any, gallery: Any, sizes: tuple[int, int], needed_
 
 def _sides(query_aux: Any, gallery_aux: Any, across: Floats) -> Both:
     """Orientation features of unit length, beside the distances."""
-    if query_aux is None or gallery_aux is None:
-        raise ValueError("direction: needs query_aux and gallery_aux, or 0")
     sides = []
     for (name, value), count in zip(
         (("query_aux", query_aux), ("gallery_aux", gallery_aux)), across.shape, strict=True

@@ -4,15 +4,23 @@ Source: michuanhaohao/AICITY2021_Track2_DMT, ``utils/metrics.py`` (+10 where exa
 second place, cameras 40 and above).
 """
 
+from typing import Annotated
+
 import numpy as np
 
-from postproc.base import checks
+from postproc.base.settings import Neutral, Weight, Within
+from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances
 from postproc.constraints.adjusting import LARGEST, penalise
 
 
+@step(unit=KEPT)
 def scene_gate(
-    distances: Distances, query_scene: np.ndarray, gallery_scene: np.ndarray, *, penalty: float = 10.0
+    distances: Distances,
+    query_scene: np.ndarray,
+    gallery_scene: np.ndarray,
+    *,
+    penalty: Annotated[Weight, Within(-LARGEST, LARGEST), Neutral(0.0)] = 10.0,
 ) -> Distances:
     """Add ``penalty`` where query and gallery image are of two different scenes.
 
@@ -29,5 +37,4 @@ def scene_gate(
     >>> scene_gate(np.array([[0.25, 0.5, 0.75]], np.float32), np.array([0]), np.array([0, 1, -1]))
     array([[ 0.25, 10.5 ,  0.75]], dtype=float32)
     """
-    checks.between("penalty", penalty, -LARGEST, LARGEST)
     return penalise(distances, ("query_scene", query_scene), ("gallery_scene", gallery_scene), False, penalty)

@@ -5,12 +5,14 @@ Source: Wang et al., "Spatial-Temporal Person Re-identification", AAAI 2019, and
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays, checks
+from postproc.base.settings import Count, Mutual, Neighbours, Neutral, Share, TopK, Weight, Within
+from postproc.base.step import JACCARD, reciprocal_lists, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
 from postproc.constraints.prior import SpatioTemporalPrior, fit_prior
 from postproc.context.kreciprocal import rerank_tiles
@@ -20,6 +22,7 @@ from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
 
+@step
 def spatio_temporal(
     query: Query | Pairwise,
     gallery: Gallery | None,
@@ -31,13 +34,13 @@ def spatio_temporal(
     train_cam: np.ndarray | None,
     train_frame: np.ndarray | None,
     *,
-    alpha: float = 5.0,
-    gamma_similarity: float = 1.0,
-    gamma_time: float = 2.0,
-    bin_frames: int = 100,
-    bins: int = 5000,
-    sigma: float = 50.0,
-    top_k: int | None = None,
+    alpha: Annotated[Weight, Within(0, 64)] = 5.0,
+    gamma_similarity: Annotated[Weight, Within(0, 1e6)] = 1.0,
+    gamma_time: Annotated[Weight, Within(0, 1e6), Neutral(0.0)] = 2.0,
+    bin_frames: Annotated[Count, Within(1)] = 100,
+    bins: Annotated[Count, Within(1)] = 5000,
+    sigma: Annotated[Weight, Within(0, 1e6)] = 50.0,
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """Join how alike two images are with how likely the gap in time is between their two cameras.
 
@@ -90,6 +93,7 @@ def spatio_temporal(
     return nearest.answer(PairwiseTiles(pairs), change, top_k=top_k)
 
 
+@step(unit=JACCARD, memory=reciprocal_lists)
 def rerank_spatio_temporal(
     query: Query | Pairwise,
     gallery: Gallery | None,
@@ -101,16 +105,16 @@ def rerank_spatio_temporal(
     train_cam: np.ndarray | None,
     train_frame: np.ndarray | None,
     *,
-    k1: int = 20,
-    k2: int = 6,
-    lambda_value: float = 0.3,
-    alpha: float = 5.0,
-    gamma_similarity: float = 1.0,
-    gamma_time: float = 2.0,
-    bin_frames: int = 100,
-    bins: int = 5000,
-    sigma: float = 50.0,
-    top_k: int | None = None,
+    k1: Annotated[Neighbours, Mutual()] = 20,
+    k2: Neighbours = 6,
+    lambda_value: Share = 0.3,
+    alpha: Annotated[Weight, Within(0, 64)] = 5.0,
+    gamma_similarity: Annotated[Weight, Within(0, 1e6)] = 1.0,
+    gamma_time: Annotated[Weight, Within(0, 1e6)] = 2.0,
+    bin_frames: Annotated[Count, Within(1)] = 100,
+    bins: Annotated[Count, Within(1)] = 5000,
+    sigma: Annotated[Weight, Within(0, 1e6)] = 50.0,
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """Re-rank by neighbourhoods in looks and time, the distance of any two images being one minus the joint score.
 
@@ -134,9 +138,6 @@ def rerank_spatio_temporal(
     >>> rerank_spatio_temporal(q, g, *cams, *when, prior, None, None, k1=1, k2=1).round(3)
     array([[0.412, 0.942, 1.   ]], dtype=float32)
     """
-    checks.whole("k1", k1, 1)
-    checks.whole("k2", k2, 1)
-    checks.between("lambda_value", lambda_value, 0, 1)
     train = train_pid, train_cam, train_frame
     pairs, joint = _prepared(
         query, gallery, (query_cam, gallery_cam), (query_frame, gallery_frame), train,
@@ -232,13 +233,6 @@ def _prepared(
     top_k: int | None,
 ) -> tuple[Pairwise, Joint]:  # fmt: skip
     """Everything checked, and the prior fitted unless it was given."""
-    checks.between("alpha", alpha, 0, 64)
-    checks.between("gamma_similarity", gamma_similarity, 0, 1e6)
-    checks.between("gamma_time", gamma_time, 0, 1e6)
-    checks.whole("bin_frames", bin_frames, 1)
-    checks.whole("bins", bins, 1)
-    checks.between("sigma", sigma, 0, 1e6)
-    checks.top_k(top_k)
     features = not isinstance(query, Pairwise)
     if features:
         query, gallery = (

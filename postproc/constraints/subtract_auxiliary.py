@@ -5,24 +5,29 @@ Sources: Xiangyu-CAS/AICity2020-VOC-ReID (cameras and orientation, 0.1 each, bef
 michuanhaohao/AICITY2021_Track2_DMT (0.1 camera, 0.05 view, re-ranked, after it).
 """
 
+from typing import Annotated
+
 import numpy as np
 
 from postproc import kernels
 from postproc.base import checks
+from postproc.base.settings import Neutral, Weight
+from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances
 from postproc.constraints.adjusting import merged
 from postproc.pairs import nearest, pairwise
-from postproc.pairs.distances import METRICS, to_metric
+from postproc.pairs.distances import Metric, to_metric
 from postproc.pairs.tiles import PairwiseTiles
 
 
+@step(unit=KEPT)
 def subtract_auxiliary(
     distances: Distances,
     query_aux: np.ndarray,
     gallery_aux: np.ndarray,
     *,
-    weight: float = 0.1,
-    metric: str = "sqeuclidean",
+    weight: Annotated[Weight, Neutral(0.0)] = 0.1,
+    metric: Metric = "sqeuclidean",
 ) -> Distances:
     """Take ``weight`` times the distances of a side model off.
 
@@ -42,8 +47,6 @@ def subtract_auxiliary(
     >>> subtract_auxiliary(far, side[:1], side)
     array([[1. , 0.6]], dtype=float32)
     """
-    checks.finite("weight", weight)
-    checks.one_of("metric", metric, METRICS)
     given = checks.distances("distances", distances, cuda=True)
     checks.not_empty("distances", given)
     unit = metric == "cosine"

@@ -5,11 +5,14 @@ code released with it, whose two functions (for clustering and for re-ranking) a
 """
 
 from dataclasses import replace
+from typing import Annotated
 
 import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays, checks
+from postproc.base.settings import Mutual, Neighbours, Neutral, Share, TopK, Weight, Within
+from postproc.base.step import JACCARD, reciprocal_lists, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context import kreciprocal
 from postproc.context.sparse import Sparse
@@ -19,24 +22,25 @@ from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
 
+@step(unit=JACCARD, memory=reciprocal_lists)
 def ca_jaccard(
     query: Query | Pairwise,
     gallery: Gallery | None,
     query_cam: np.ndarray,
     gallery_cam: np.ndarray,
     *,
-    k1_intra: int = 5,
-    k1_inter: int = 20,
-    k2_intra: int = 3,
-    k2_inter: int = 3,
+    k1_intra: Annotated[Neighbours, Within(0)] = 5,
+    k1_inter: Annotated[Neighbours, Within(0)] = 20,
+    k2_intra: Neighbours = 3,
+    k2_inter: Annotated[Neighbours, Within(0)] = 3,
     camera_sets: bool = True,
-    k1: int = 20,
+    k1: Annotated[Neighbours, Mutual()] = 20,
     camera_means: bool = True,
-    k2: int = 6,
-    lambda_value: float = 0.0,
-    power: float = 2.0,
+    k2: Neighbours = 6,
+    lambda_value: Annotated[Share, Neutral(1.0)] = 0.0,
+    power: Annotated[Weight, Within(0.01, 64)] = 2.0,
     normalize: bool = False,
-    top_k: int | None = None,
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """Overlap of neighbourhoods in which images of other cameras have places of their own.
 
@@ -68,16 +72,6 @@ def ca_jaccard(
     >>> ca_jaccard(q, g, *cams, k1_intra=1, k1_inter=1, k2_intra=1, k2_inter=0).round(2)
     array([[0.1 , 0.12, 1.  , 0.91]], dtype=float32)
     """
-    for name, value, smallest in (
-        ("k1_intra", k1_intra, 0), ("k1_inter", k1_inter, 0), ("k2_intra", k2_intra, 1), ("k2_inter", k2_inter, 0),
-        ("k1", k1, 1), ("k2", k2, 1),
-    ):  # fmt: skip
-        checks.whole(name, value, smallest)
-    checks.between("lambda_value", lambda_value, 0, 1)
-    checks.between("power", power, 0.01, 64)
-    for name, value in (("camera_sets", camera_sets), ("camera_means", camera_means), ("normalize", normalize)):
-        checks.flag(name, value)
-    checks.top_k(top_k)
     pairs = pairwise.of(query, gallery, unit=True, cuda=True)
     nq, ng = pairs.sizes
     query_cam, gallery_cam = (

@@ -4,12 +4,14 @@ Source: Luo et al., "Cluster-Aware Similarity Diffusion for Instance Retrieval",
 with it, whose dense matrices of all by all are sparse rows here.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
 from postproc import kernels
-from postproc.base import arrays, checks
+from postproc.base import arrays
+from postproc.base.settings import Count, Neighbours, Neutral, Number, Share, TopK, Weight, Within
+from postproc.base.step import reciprocal_lists, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.sparse import Sparse
 from postproc.pairs import nearest, pairwise
@@ -26,22 +28,23 @@ FARTHEST = 50  # the longest path that is told from no path
 ENTRIES = 2**27  # kept during the diffusion if nothing else is said: 1.5 GB
 
 
+@step(memory=reciprocal_lists)
 def cas(
     query: Query | Pairwise,
     gallery: Gallery | None = None,
     *,
-    k1: int = 5,
-    k2: int = 20,
-    k3: int = 25,
-    k4: int = 6,
-    k5: int = 25,
-    level: float = 2.0,
-    sigma: float = 0.3,
-    mu: float = 0.23,
-    beta: float = 0.0,
-    lambda_value: float = 0.3,
-    keep: int | None = None,
-    top_k: int | None = None,
+    k1: Neighbours = 5,
+    k2: Neighbours = 20,
+    k3: Neighbours = 25,
+    k4: Neighbours = 6,
+    k5: Neighbours = 25,
+    level: Annotated[Number, Within(0, 1000)] = 2.0,
+    sigma: Annotated[Weight, Within(0.05, 64)] = 0.3,
+    mu: Annotated[Weight, Within(0, 64)] = 0.23,
+    beta: Annotated[Weight, Within(0, 64)] = 0.0,
+    lambda_value: Annotated[Share, Neutral(1.0)] = 0.3,
+    keep: Annotated[Count, Within(1)] | None = None,
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """Mix each distance with the length of the shortest path over images whose diffused neighbourhoods are alike.
 
@@ -94,16 +97,6 @@ def cas(
     >>> cas(x[:1], x[1:], k1=2, k2=3, k3=3, k4=2, k5=3).round(3)
     array([[0.012, 0.048, 0.892, 0.904, 1.   ]], dtype=float32)
     """
-    for name, value in (("k1", k1), ("k2", k2), ("k3", k3), ("k4", k4), ("k5", k5)):
-        checks.whole(name, value, 1)
-    checks.between("level", level, 0, 1000)
-    checks.between("sigma", sigma, 0.05, 64)
-    checks.between("mu", mu, 0, 64)
-    checks.between("beta", beta, 0, 64)
-    checks.between("lambda_value", lambda_value, 0, 1)
-    for name, count in (("keep", keep), ("top_k", top_k)):
-        if count is not None:
-            checks.whole(name, count, 1)
     tiles = PairwiseTiles(pairwise.of(query, gallery, cuda=True))
     images = tiles.layout.classes
     lists = nearest.of_classes(tiles, max(k1, k2 + 1, k3, k4, REACH))

@@ -6,11 +6,14 @@ and the code released with it (``solver="cg"``); Iscen et al., "Fast Spectral Ra
 """
 
 from collections.abc import Callable
+from typing import Annotated, Literal
 
 import numpy as np
 
 from postproc import kernels
-from postproc.base import arrays, checks, runtime
+from postproc.base import arrays, runtime
+from postproc.base.settings import Count, Neighbours, Neutral, Number, TopK, Weight, Within
+from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context import graph
 from postproc.context.graph import Graph
@@ -20,26 +23,26 @@ from postproc.pairs.tiles import PairwiseTiles
 
 Solve = Callable[[np.ndarray], np.ndarray]
 
-SOLVERS = ("cg", "minres")
 SPECTRAL_COLUMNS = 128  # queries side by side in dense products
 ROUNDING = 1e-9
 DENSE = 2048  # up to this many images all eigenpairs are found at once
 
 
+@step
 def diffusion(
     query: Query | Pairwise,
     gallery: Gallery | None = None,
     *,
-    k: int = 50,
-    k_query: int = 10,
-    alpha: float = 0.99,
-    gamma: float = 3.0,
-    query_gamma: float | None = None,
-    solver: str = "cg",
-    iterations: int = 20,
-    tolerance: float = 1e-6,
-    eigenpairs: int | None = None,
-    top_k: int | None = None,
+    k: Neighbours = 50,
+    k_query: Neighbours = 10,
+    alpha: Annotated[Weight, Within(0, 0.9999)] = 0.99,
+    gamma: Annotated[Weight, Within(0, 64)] = 3.0,
+    query_gamma: Annotated[Number, Within(0, 64)] | None = None,
+    solver: Literal["cg", "minres"] = "cg",
+    iterations: Annotated[Count, Neutral(0)] = 20,
+    tolerance: Annotated[Number, Within(0, 1)] = 1e-6,
+    eigenpairs: Annotated[Count, Within(1)] | None = None,
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """Rank by how much of the query's similarity arrives at an image by way of neighbours of neighbours.
 
@@ -80,18 +83,6 @@ def diffusion(
     >>> diffusion(q, g, k=2, k_query=1, alpha=0.5, gamma=1).round(3)
     array([[-1.067, -0.533,  4.   ]], dtype=float32)
     """
-    checks.whole("k", k, 1)
-    checks.whole("k_query", k_query, 1)
-    checks.between("alpha", alpha, 0, 0.9999)
-    checks.between("gamma", gamma, 0, 64)
-    if query_gamma is not None:
-        checks.between("query_gamma", query_gamma, 0, 64)
-    checks.one_of("solver", solver, SOLVERS)
-    checks.whole("iterations", iterations, 0)
-    checks.between("tolerance", tolerance, 0, 1)
-    if eigenpairs is not None:
-        checks.whole("eigenpairs", eigenpairs, 1)
-    checks.top_k(top_k)
     pairs = pairwise.of(query, gallery, unit=True, cuda=True)
     tiles = PairwiseTiles(pairs.of_gallery())
     classes = tiles.layout.inverse_there

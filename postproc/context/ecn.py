@@ -4,28 +4,31 @@ Source: Sarfraz et al., "A Pose-Sensitive Embedding for Person Re-Identification
 Re-Ranking", CVPR 2018, and the code released with it, which returns gallery x query.
 """
 
+from typing import Annotated, Literal
+
 import numpy as np
 
 from postproc import kernels
-from postproc.base import arrays, checks
+from postproc.base import arrays
+from postproc.base.settings import Neighbours, TopK, Within
+from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.sparse import Sparse
 from postproc.pairs import nearest, pairwise
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
-MEASURES = ("rank_lists", "cosine")
 
-
+@step
 def ecn(
     query: Query | Pairwise,
     gallery: Gallery | None = None,
     *,
-    k: int = 25,
-    t: int = 3,
-    q: int = 8,
-    measure: str = "rank_lists",
-    top_k: int | None = None,
+    k: Neighbours = 25,
+    t: Neighbours = 3,
+    q: Annotated[Neighbours, Within(0)] = 8,
+    measure: Literal["rank_lists", "cosine"] = "rank_lists",
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """Average a distance over the neighbours, and the neighbours' neighbours, of both images.
 
@@ -49,11 +52,6 @@ def ecn(
     >>> ecn(x[:1], x[1:], k=2, t=1, q=0).round(3)
     array([[-5.  ,  1.  ,  0.89]], dtype=float32)
     """
-    checks.whole("k", k, 1)
-    checks.whole("t", t, 1)
-    checks.whole("q", q, 0)
-    checks.one_of("measure", measure, MEASURES)
-    checks.top_k(top_k)
     pairs = pairwise.of(query, gallery, unit=True, cuda=True)
     if measure == "cosine" and isinstance(query, Pairwise):
         raise ValueError('measure: wanted "rank_lists" with a Pairwise, got "cosine", which needs features')

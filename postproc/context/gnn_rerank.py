@@ -5,10 +5,14 @@ Source: Zhang et al., "Understanding Image Retrieval Re-Ranking: A Graph Neural 
 sparse.
 """
 
+from typing import Annotated
+
 import numpy as np
 
 from postproc import kernels
-from postproc.base import arrays, checks
+from postproc.base import arrays
+from postproc.base.settings import Mutual, Neighbours, Neutral, Share, TopK
+from postproc.base.step import reciprocal_lists, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.sparse import Sparse
 from postproc.pairs import nearest, pairwise
@@ -16,14 +20,15 @@ from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
 
+@step(memory=reciprocal_lists)
 def gnn_rerank(
     query: Query | Pairwise,
     gallery: Gallery | None = None,
     *,
-    k1: int = 26,
-    k2: int = 7,
-    lambda_value: float = 0.3,
-    top_k: int | None = None,
+    k1: Annotated[Neighbours, Mutual()] = 26,
+    k2: Neighbours = 7,
+    lambda_value: Annotated[Share, Neutral(1.0)] = 0.3,
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """Compare images by whose neighbours they and their neighbours are.
 
@@ -47,10 +52,6 @@ def gnn_rerank(
     >>> gnn_rerank(q, g, k1=2, k2=1, lambda_value=0.5).round(3)
     array([[-0.4,  0.5]], dtype=float32)
     """
-    checks.whole("k1", k1, 1)
-    checks.whole("k2", k2, 1)
-    checks.between("lambda_value", lambda_value, 0, 1)
-    checks.top_k(top_k)
     tiles = PairwiseTiles(pairwise.of(query, gallery, unit=True, cuda=True))
     nq = tiles.layout.nq
     lists = nearest.of_all(tiles, max(k1, k2))

@@ -6,33 +6,35 @@ Measure Combination", 2024 (arXiv 2405.01101: UFFM and AMC); and the code releas
 """
 
 from functools import partial
+from typing import Annotated, Literal
 
 import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays, checks
+from postproc.base.settings import Neighbours, Neutral, Number, TopK, Weight, Within
+from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.pairs import nearest, pairwise
 from postproc.pairs.nearest import Lists
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
-WEIGHTINGS = ("uniform", "similarity", "exponential")
 
-
+@step
 def kwf(
     query: Query | Pairwise,
     gallery: Gallery | None,
     query_cam: np.ndarray,
     gallery_cam: np.ndarray,
     *,
-    k: int = 6,
-    shortlist: int | None = 100,
-    weighting: str = "similarity",
-    own: float = 0.0,
-    mean: float = 1.0,
-    camera_penalty: float = 0.0,
-    top_k: int | None = None,
+    k: Neighbours = 6,
+    shortlist: Neighbours | None = 100,
+    weighting: Literal["uniform", "similarity", "exponential"] = "similarity",
+    own: Annotated[Weight, Within(-1000, 1000)] = 0.0,
+    mean: Annotated[Weight, Within(-1000, 1000), Neutral(0.0, (("own", 1.0),))] = 1.0,
+    camera_penalty: Annotated[Number, Within(-1000, 1000)] = 0.0,
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """Measure the distance to the mean of a gallery image's nearest, none of them from the query's camera.
 
@@ -66,13 +68,6 @@ def kwf(
     >>> kwf(q, g, np.array([0]), np.array([0, 1, 1]), k=1).round(2)
     array([[0.4, 0.4, 2. ]], dtype=float32)
     """
-    checks.whole("k", k, 1)
-    if shortlist is not None:
-        checks.whole("shortlist", shortlist, 1)
-    checks.one_of("weighting", weighting, WEIGHTINGS)
-    for name, value in (("own", own), ("mean", mean), ("camera_penalty", camera_penalty)):
-        checks.between(name, value, -1000, 1000)
-    checks.top_k(top_k)
     pairs = pairwise.of(query, gallery, unit=True, cuda=True)
     nq, ng = pairs.sizes
     query_cam = checks.labels("query_cam", query_cam, nq)

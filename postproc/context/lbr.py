@@ -5,11 +5,14 @@ released with it.
 """
 
 from functools import partial
+from typing import Annotated
 
 import numpy as np
 
 from postproc import kernels
-from postproc.base import arrays, checks
+from postproc.base import arrays
+from postproc.base.settings import Neighbours, Neutral, TopK, Weight, Within
+from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.shortlist import rescored
 from postproc.pairs import pairwise
@@ -20,13 +23,14 @@ QUERIES = 64  # whose shortlists are compared within themselves at a time
 PAIRS_ON_CUDA = 1 << 23  # that are compared at a time on a device
 
 
+@step
 def lbr(
     query: Query | Pairwise,
     gallery: Gallery | None = None,
     *,
-    k: int = 50,
-    temperature: float = 0.1,
-    top_k: int | None = None,
+    k: Annotated[Neighbours, Neutral(1)] = 50,
+    temperature: Annotated[Weight, Within(0.001, 1000)] = 0.1,
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """Replace each of a query's nearest gallery images by a weighted mean of these images.
 
@@ -50,9 +54,6 @@ def lbr(
     >>> lbr(q, g, k=2).round(3)
     array([[0.561, 0.639, 2.   ]], dtype=float32)
     """
-    checks.whole("k", k, 1)
-    checks.between("temperature", temperature, 0.001, 1000)
-    checks.top_k(top_k)
     tiles = PairwiseTiles(pairwise.of(query, gallery, unit=True, cuda=True))
     kernel, xp = kernels.of(tiles.like), arrays.namespace(tiles.like)
     nq = tiles.layout.nq

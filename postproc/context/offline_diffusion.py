@@ -4,10 +4,14 @@ Source: Yang et al., "Efficient Image Retrieval via Decoupling Diffusion into On
 2019, and the code released with it (fyang93/diffusion), whose two ways to search are the two values of ``graph``.
 """
 
+from typing import Annotated, Literal
+
 import numpy as np
 
 from postproc import kernels
-from postproc.base import arrays, checks
+from postproc.base import arrays
+from postproc.base.settings import Count, Neighbours, Neutral, Number, TopK, Weight, Within
+from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.graph import class_lists, mutual, similarity
 from postproc.context.sparse import Sparse
@@ -18,20 +22,21 @@ from postproc.pairs.tiles import PairwiseTiles
 BLOCK = 16  # queries at a time
 
 
+@step
 def offline_diffusion(
     query: Query | Pairwise,
     gallery: Gallery | None = None,
     *,
-    truncate: int = 1000,
-    k: int = 50,
-    alpha: float = 0.99,
-    gamma: float = 3.0,
-    graph: str = "all",
-    k_query: int = 10,
-    query_gamma: float | None = None,
-    iterations: int = 20,
-    tolerance: float = 1e-6,
-    top_k: int | None = None,
+    truncate: Annotated[Count, Within(1)] = 1000,
+    k: Neighbours = 50,
+    alpha: Annotated[Weight, Within(0, 0.9999)] = 0.99,
+    gamma: Annotated[Weight, Within(0, 64)] = 3.0,
+    graph: Literal["all", "gallery"] = "all",
+    k_query: Neighbours = 10,
+    query_gamma: Annotated[Number, Within(0, 64)] | None = None,
+    iterations: Annotated[Count, Neutral(0)] = 20,
+    tolerance: Annotated[Number, Within(0, 1)] = 1e-6,
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """Compare what would spread from the query with what would spread from the gallery image.
 
@@ -65,17 +70,6 @@ def offline_diffusion(
     >>> offline_diffusion(q, g, k=2, alpha=0.5).round(3)
     array([[-0.8,  2. ,  4. ]], dtype=float32)
     """
-    checks.whole("truncate", truncate, 1)
-    checks.whole("k", k, 1)
-    checks.between("alpha", alpha, 0, 0.9999)
-    checks.between("gamma", gamma, 0, 64)
-    checks.one_of("graph", graph, ("all", "gallery"))
-    checks.whole("k_query", k_query, 1)
-    if query_gamma is not None:
-        checks.between("query_gamma", query_gamma, 0, 64)
-    checks.whole("iterations", iterations, 0)
-    checks.between("tolerance", tolerance, 0, 1)
-    checks.top_k(top_k)
     pairs = pairwise.of(query, gallery, unit=True, cuda=True)
     among_all = graph == "all"
     tiles = PairwiseTiles(pairs if among_all else pairs.of_gallery())

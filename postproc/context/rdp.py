@@ -4,10 +4,14 @@ Source: Bai et al., "Regularized Diffusion Process on Bidirectional Context for 
 released in jifeiluo/reranking (``rdp_reranking``); no code by the authors of the paper is known.
 """
 
+from typing import Annotated
+
 import numpy as np
 
 from postproc import kernels
-from postproc.base import arrays, checks
+from postproc.base import arrays
+from postproc.base.settings import Count, Neighbours, Neutral, TopK, Weight, Within
+from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.graph import class_lists, either
 from postproc.pairs import nearest, pairwise
@@ -15,15 +19,16 @@ from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
 
+@step
 def rdp(
     query: Query | Pairwise,
     gallery: Gallery | None = None,
     *,
-    k: int = 30,
-    sigma: float = 0.5,
-    mu: float = 0.3,
-    iterations: int = 20,
-    top_k: int | None = None,
+    k: Neighbours = 30,
+    sigma: Annotated[Weight, Within(0.01, 100)] = 0.5,
+    mu: Annotated[Weight, Within(0, 100)] = 0.3,
+    iterations: Annotated[Count, Neutral(0)] = 20,
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """Rank by the similarity that is left after spreading along the neighbours of both images, again and again.
 
@@ -55,11 +60,6 @@ def rdp(
     >>> rdp(x[:1], x[1:], k=2, sigma=1, iterations=1).round(3)
     array([[-0.32 , -0.078]], dtype=float32)
     """
-    checks.whole("k", k, 1)
-    checks.between("sigma", sigma, 0.01, 100)
-    checks.between("mu", mu, 0, 100)
-    checks.whole("iterations", iterations, 0)
-    checks.top_k(top_k)
     tiles = PairwiseTiles(pairwise.of(query, gallery, cuda=True))
     classes, nq = tiles.layout.inverse_there, tiles.layout.nq
     lists = nearest.of_all(tiles, k)

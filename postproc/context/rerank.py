@@ -6,11 +6,13 @@ itself among them; half-length lists of round-half-even(k1 / 2) + 1; strictly mo
 divided by the largest of their row.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from postproc.base import checks
+from postproc.base.settings import Mutual, Needs, Neighbours, Neutral, Number, Share, TopK, Weight, Within
+from postproc.base.step import JACCARD, Chosen, reciprocal_lists, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
 from postproc.context.kreciprocal import rerank_tiles
 from postproc.pairs import pairwise
@@ -19,6 +21,11 @@ from postproc.pairs.pairwise import Pairwise, same_camera
 from postproc.pairs.tiles import PairwiseTiles
 
 
+def _unit(chosen: Chosen) -> str:
+    return JACCARD if chosen["normalize"] else "Jaccard distance mixed with squared distances"
+
+
+@step(unit=_unit, memory=reciprocal_lists)
 def rerank(
     query: Query | Pairwise,
     gallery: Gallery | None = None,
@@ -29,15 +36,15 @@ def rerank(
     query_aux: np.ndarray | None = None,
     gallery_aux: np.ndarray | None = None,
     *,
-    k1: int = 20,
-    k2: int = 6,
-    lambda_value: float = 0.3,
-    power: float = 2.0,
-    camera_penalty: float = 0.0,
-    auxiliary_weight: float = 0.0,
+    k1: Annotated[Neighbours, Mutual()] = 20,
+    k2: Neighbours = 6,
+    lambda_value: Annotated[Share, Neutral(1.0)] = 0.3,
+    power: Annotated[Weight, Within(0.01, 64)] = 2.0,
+    camera_penalty: Annotated[Number, Needs("query_cam", "gallery_cam", instead="0")] = 0.0,
+    auxiliary_weight: Annotated[Number, Needs("query_aux", "gallery_aux", instead="0")] = 0.0,
     count_self: bool = False,
     normalize: bool = True,
-    top_k: int | None = None,
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """Mix each distance with how much the neighbourhoods of its two ends overlap.
 
@@ -79,21 +86,12 @@ def rerank(
     >>> rerank(x[:1], x[1:], k1=1, k2=1).round(3)
     array([[0.058, 0.982, 1.   ]], dtype=float32)
     """
-    _check(k1, k2, lambda_value, power, top_k)
-    checks.finite("camera_penalty", camera_penalty)
-    checks.finite("auxiliary_weight", auxiliary_weight)
-    checks.flag("count_self", count_self)
-    checks.flag("normalize", normalize)
     pairs = pairwise.of(query, gallery, cuda=True)
     if camera_penalty:
-        if query_cam is None or gallery_cam is None:
-            raise ValueError("camera_penalty: needs query_cam and gallery_cam, or 0")
         query_cam = checks.labels("query_cam", query_cam, pairs.sizes[0])
         gallery_cam = checks.labels("gallery_cam", gallery_cam, pairs.sizes[1])
         pairs = pairs + camera_penalty * same_camera(query_cam, gallery_cam, query_track, gallery_track)
     if auxiliary_weight:
-        if query_aux is None or gallery_aux is None:
-            raise ValueError("auxiliary_weight: needs query_aux and gallery_aux, or 0")
         pairs = pairs - auxiliary_weight * pairwise.of_side_model(query_aux, gallery_aux, pairs.sizes)
     return rerank_tiles(
         PairwiseTiles(pairs), k1=k1, k2=k2, lambda_value=lambda_value, power=power,
@@ -101,16 +99,17 @@ def rerank(
     )  # fmt: skip
 
 
+@step(unit=JACCARD, memory=reciprocal_lists)
 def rerank_distances(
     distances: Distances,
     query_distances: Floats,
     gallery_distances: Floats,
     *,
-    k1: int = 20,
-    k2: int = 6,
-    lambda_value: float = 0.3,
-    power: float = 2.0,
-    top_k: int | None = None,
+    k1: Annotated[Neighbours, Mutual()] = 20,
+    k2: Neighbours = 6,
+    lambda_value: Annotated[Share, Neutral(1.0)] = 0.3,
+    power: Annotated[Weight, Within(0.01, 64)] = 2.0,
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """:func:`rerank` for distances that exist already: query x gallery, query x query, gallery x gallery.
 
@@ -125,7 +124,6 @@ def rerank_distances(
     >>> rerank_distances(d[:1, 1:], d[:1, :1], d[1:, 1:], k1=1, k2=1).round(3)
     array([[0.047, 0.892, 1.   ]], dtype=float32)
     """
-    _check(k1, k2, lambda_value, power, top_k)
     across = _finite("distances", distances)
     nq, ng = map(int, across.shape)
     query = _square("query_distances", query_distances, nq)
@@ -134,14 +132,6 @@ def rerank_distances(
         GivenTiles(across, query, gallery),
         k1=k1, k2=k2, lambda_value=lambda_value, power=2 * power, top_k=top_k,
     )  # fmt: skip
-
-
-def _check(k1: int, k2: int, lambda_value: float, power: float, top_k: int | None) -> None:
-    checks.whole("k1", k1, 1)
-    checks.whole("k2", k2, 1)
-    checks.between("lambda_value", lambda_value, 0, 1)
-    checks.between("power", power, 0.01, 64)
-    checks.top_k(top_k)
 
 
 def _finite(name: str, value: Any) -> np.ndarray:

@@ -4,10 +4,14 @@ Source: Shao et al., "Global Features are All You Need for Image Retrieval and R
 re-ranking of the code released with it.
 """
 
+from typing import Annotated
+
 import numpy as np
 
 from postproc import kernels
 from postproc.base import checks, runtime
+from postproc.base.settings import Neighbours, TopK, Weight, Within
+from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.shortlist import rescored
 from postproc.pairs.l2_normalize import l2_normalize
@@ -15,14 +19,15 @@ from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles
 
 
+@step(host_only=True)
 def superglobal(
     query: Query,
     gallery: Gallery,
     *,
-    shortlist: int = 400,
-    k: int = 9,
-    beta: float = 0.15,
-    top_k: int | None = None,
+    shortlist: Neighbours = 400,
+    k: Annotated[Neighbours, Within(0)] = 9,
+    beta: Annotated[Weight, Within(0, 100)] = 0.15,
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """Score a query's nearest gallery images anew, as refined by their neighbours among themselves.
 
@@ -48,10 +53,6 @@ def superglobal(
     array([[0.14, 0.29, 6.41]], dtype=float32)
     """
     query, gallery = checks.features("query", query), checks.features("gallery", gallery)
-    checks.whole("shortlist", shortlist, 1)
-    checks.whole("k", k, 0)
-    checks.between("beta", beta, 0, 100)
-    checks.top_k(top_k)
     query, gallery = l2_normalize(query), l2_normalize(gallery)
     tiles = PairwiseTiles(sqeuclidean(query, gallery))
     layout = tiles.layout

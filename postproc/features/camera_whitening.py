@@ -4,9 +4,13 @@ Source: the first places of VisDA 2020 (vimar-gu/Bias-Eliminate-DA-ReID) and of 
 (michuanhaohao/AICITY2021_Track2_DMT), who call it FIC, and GCRV (WesleyZhang1991/GCN_rerank), where it is PVG.
 """
 
+from typing import Annotated
+
 import numpy as np
 
 from postproc.base import arrays, checks
+from postproc.base.settings import Count, Weight, Within
+from postproc.base.step import step
 from postproc.base.vocabulary import Gallery, Query
 from postproc.features import linear
 from postproc.features.linear import Change
@@ -16,17 +20,18 @@ from postproc.pairs.tiles import copies
 EVERYWHERE = -1  # in the place of a camera: the whole gallery
 
 
+@step
 def camera_whitening(
     query: Query,
     gallery: Gallery,
     query_cam: np.ndarray,
     gallery_cam: np.ndarray,
     *,
-    ridge: float = 0.18,
+    ridge: Annotated[Weight, Within(1e-6, 1e9)] = 0.18,
     center: bool = True,
     whiten: bool = True,
     per_camera: bool = True,
-    min_images: int = 8,
+    min_images: Annotated[Count, Within(1)] = 8,
 ) -> tuple[Query, Gallery]:
     """Take from each image the mean of its camera, and whiten it by what is usual in that camera.
 
@@ -61,11 +66,6 @@ def camera_whitening(
     pairs = sqeuclidean(query, gallery)
     query_cam = checks.labels("query_cam", query_cam, len(query))
     gallery_cam = checks.labels("gallery_cam", gallery_cam, len(gallery))
-    checks.between("ridge", ridge, 1e-6, 1e9)
-    checks.flag("center", center)
-    checks.flag("whiten", whiten)
-    checks.flag("per_camera", per_camera)
-    checks.whole("min_images", min_images, 1)
     cameras, counts = np.unique(gallery_cam[gallery_cam >= 0], return_counts=True)
     own = cameras[counts >= min_images] if per_camera else cameras[:0]
     query_cam, gallery_cam = (np.where(np.isin(cam, own), cam, EVERYWHERE) for cam in (query_cam, gallery_cam))

@@ -6,9 +6,13 @@ non-negative least squares (Lawson and Hanson, "Solving Least Squares Problems",
 after finitely many steps however narrow the margin.
 """
 
+from typing import Annotated, Literal
+
 import numpy as np
 
 from postproc.base import checks, runtime
+from postproc.base.settings import Count, Neighbours, Neutral
+from postproc.base.step import step
 from postproc.base.vocabulary import Gallery, Query
 from postproc.pairs import nearest
 from postproc.pairs.l2_normalize import l2_normalize
@@ -19,8 +23,14 @@ BIAS = 1e4  # each sample's last coordinate, the factor of b: so large that b^2 
 TOUCHING = 1e-6  # hulls of unit vectors nearer than this are not separated
 
 
+@step(host_only=True)
 def discriminative_expansion(
-    query: Query, gallery: Gallery, *, k: int = 5, negatives: int = 20, expand: str = "query"
+    query: Query,
+    gallery: Gallery,
+    *,
+    k: Neighbours = 5,
+    negatives: Annotated[Count, Neutral(0)] = 20,
+    expand: Literal["query", "gallery"] = "query",
 ) -> tuple[Query, Gallery]:
     """Replace an image by the normal ``w / |w|`` of the plane that separates its nearest from its farthest images.
 
@@ -45,9 +55,6 @@ def discriminative_expansion(
     array([[0.949, 0.316]], dtype=float32)
     """
     query, gallery = checks.sides(query, gallery)
-    checks.whole("k", k, 1)
-    checks.whole("negatives", negatives, 0)
-    checks.one_of("expand", expand, ("query", "gallery"))
     others = len(gallery) - (expand == "gallery")
     k = min(k, others)
     negatives = min(negatives, others - k)

@@ -5,12 +5,14 @@ Source: Zhang et al., "Graph Convolution for Re-ranking in Person Re-identificat
 """
 
 from functools import partial
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays, checks
+from postproc.base.settings import Count, Neighbours, Neutral, Number, Weight, Within
+from postproc.base.step import reciprocal_lists, step
 from postproc.base.vocabulary import Gallery, Query
 from postproc.pairs import nearest
 from postproc.pairs.l2_normalize import l2_normalize
@@ -18,22 +20,21 @@ from postproc.pairs.nearest import Lists
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import Layout, PairwiseTiles
 
-GRAPHS = ("directed", "symmetric", "local")
 
-
+@step(memory=reciprocal_lists)
 def gcr(
     query: Query,
     gallery: Gallery,
     query_cam: np.ndarray,
     gallery_cam: np.ndarray,
     *,
-    k1: int = 15,
-    k2: int = 3,
-    beta1: float = 0.2,
-    beta2: float = 0.2,
-    scale: float = 0.3,
-    rounds: int = 3,
-    graph: str = "directed",
+    k1: Neighbours = 15,
+    k2: Neighbours = 3,
+    beta1: Annotated[Number, Within(0.001, 1000)] = 0.2,
+    beta2: Annotated[Number, Within(0.001, 1000)] = 0.2,
+    scale: Annotated[Weight, Within(0, 1)] = 0.3,
+    rounds: Annotated[Count, Neutral(0)] = 3,
+    graph: Literal["directed", "symmetric", "local"] = "directed",
 ) -> tuple[Query, Gallery]:
     """Replace every feature by a weighted sum over its neighbours on two graphs of all images.
 
@@ -68,13 +69,6 @@ def gcr(
         checks.labels("query_cam", query_cam, len(query)),
         checks.labels("gallery_cam", gallery_cam, len(gallery)),
     )
-    checks.whole("k1", k1, 1)
-    checks.whole("k2", k2, 1)
-    checks.between("beta1", beta1, 0.001, 1000)
-    checks.between("beta2", beta2, 0.001, 1000)
-    checks.between("scale", scale, 0, 1)
-    checks.whole("rounds", rounds, 0)
-    checks.one_of("graph", graph, GRAPHS)
     if rounds == 0:
         return query, gallery
     query, gallery = l2_normalize(query), l2_normalize(gallery)

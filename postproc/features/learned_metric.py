@@ -8,15 +8,17 @@ NCA, MLKR, SCML and the covariance come from the package metric-learn. One file 
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated, Literal
 
 import numpy as np
 
 from postproc import kernels
 from postproc.base import checks, runtime
+from postproc.base.settings import Count, Number, TopK, Weight, Within
+from postproc.base.step import Chosen, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.features import linear
-from postproc.features.metrics import kissme, lfda, nfst, pairs, sdml, xqda
-from postproc.features.metrics import metric_learn as through
+from postproc.features.metrics import kissme, lfda, metric_learn, nfst, pairs, sdml, xqda
 from postproc.features.metrics.metric import Metric, Unfit
 from postproc.features.metrics.span import principal
 from postproc.pairs import nearest
@@ -24,10 +26,18 @@ from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles, copies
 
 WHOLE = ("xqda", "nfst", "nfst_rbf")  # make do with features of any width
-METHODS = (*WHOLE, "kissme", "lfda", "sdml", *through.METHODS)
+Method = Literal[
+    "xqda", "nfst", "nfst_rbf", "kissme", "lfda", "sdml",
+    "covariance", "rca", "itml", "lsml", "mmc", "lmnn", "nca", "mlkr", "scml",
+]  # fmt: skip
 REDUCED = 100  # dimensions that the others learn in, at most
 
 
+def _objection(chosen: Chosen) -> str | None:
+    return metric_learn.objection(chosen["method"])
+
+
+@step(host_only=True, objection=_objection)
 def learned_metric(
     query: Query,
     gallery: Gallery,
@@ -35,14 +45,14 @@ def learned_metric(
     train_pid: np.ndarray,
     train_cam: np.ndarray | None = None,
     *,
-    method: str = "xqda",
-    components: int | None = None,
-    ridge: float | None = None,
+    method: Method = "xqda",
+    components: Annotated[Count, Within(1)] | None = None,
+    ridge: Annotated[Weight, Within(0, 1e9)] | None = None,
     cross_camera: bool = True,
-    different_weight: float = 1.0,
-    pca: int | None = None,
-    rounds: int | None = None,
-    seed: int = 0,
+    different_weight: Annotated[Number, Within(0, 1e9)] = 1.0,
+    pca: Annotated[Count, Within(1)] | None = None,
+    rounds: Annotated[Count, Within(1)] | None = None,
+    seed: Count = 0,
 ) -> tuple[Query, Gallery]:
     """Map features so that their squared Euclidean distance is a distance learned from labelled images.
 
@@ -64,7 +74,7 @@ def learned_metric(
              "nfst_rbf"  the same after x -> exp(-|x - t|² / w) for all training images t, w the mean of
                          |t - t'|²: not linear in x, never short of dimensions.
              "lfda", "sdml", "covariance", "rca", "itml", "lsml", "mmc", "lmnn", "nca", "mlkr", "scml": see the
-             modules ``lfda``, ``sdml`` and ``through`` there.
+             modules ``lfda``, ``sdml`` and ``metric_learn`` there.
     components: 1 or more; None: all that are found. Of XQDA the first singular vectors, of NFST the directions in
              which identities lie farthest apart, of LFDA, RCA, LMNN, NCA and MLKR the reduction that they learn,
              of the others the directions of largest weight in M.
@@ -105,6 +115,7 @@ def learned_metric(
     return query, gallery
 
 
+@step(host_only=True, objection=_objection)
 def learned_distances(
     query: Query,
     gallery: Gallery,
@@ -112,16 +123,16 @@ def learned_distances(
     train_pid: np.ndarray,
     train_cam: np.ndarray | None = None,
     *,
-    method: str = "xqda",
-    components: int | None = None,
-    ridge: float | None = None,
+    method: Method = "xqda",
+    components: Annotated[Count, Within(1)] | None = None,
+    ridge: Annotated[Weight, Within(0, 1e9)] | None = None,
     cross_camera: bool = True,
-    different_weight: float = 1.0,
-    pca: int | None = None,
-    rounds: int | None = None,
-    seed: int = 0,
+    different_weight: Annotated[Number, Within(0, 1e9)] = 1.0,
+    pca: Annotated[Count, Within(1)] | None = None,
+    rounds: Annotated[Count, Within(1)] | None = None,
+    seed: Count = 0,
     psd: bool = False,
-    top_k: int | None = None,
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """Measure queries against gallery images by the learned M as it is, indefinite or not.
 
@@ -142,8 +153,6 @@ def learned_distances(
     >>> learned_distances(q, g, t, np.array([0, 0, 1, 1]), method="kissme")  # M = diag(20 / 41, -1 / 2)
     array([[818. , -40.5]], dtype=float32)
     """
-    checks.flag("psd", psd)
-    checks.top_k(top_k)
     settings = Settings(method, components, ridge, cross_camera, different_weight, pca, rounds, seed)
     data = _checked(query, gallery, train, train_pid, train_cam, settings)
     query, gallery, positive = _mapped(data, positive=psd, centred=True)
@@ -168,17 +177,6 @@ class Settings:
     pca: int | None
     rounds: int | None
     seed: int
-
-    def __post_init__(self) -> None:
-        checks.one_of("method", self.method, METHODS)
-        for name, value in (("components", self.components), ("pca", self.pca), ("rounds", self.rounds)):
-            if value is not None:
-                checks.whole(name, value, 1)
-        if self.ridge is not None:
-            checks.between("ridge", self.ridge, 0, 1e9)
-        checks.flag("cross_camera", self.cross_camera)
-        checks.between("different_weight", self.different_weight, 0, 1e9)
-        checks.whole("seed", self.seed, 0)
 
 
 @dataclass(frozen=True)
@@ -270,7 +268,7 @@ def _fit(train: np.ndarray, data: Data) -> Metric:
         return lfda.fit(train, pid, ridge=ridge or 0, components=components)
     if given.method == "sdml":
         return sdml.fit(train, pid, cam, components=components)
-    return through.fit(
+    return metric_learn.fit(
         train, pid, method=given.method, components=components, rounds=given.rounds, seed=given.seed
     )
 

@@ -5,9 +5,13 @@ ICCV 2007, as Radenović et al., "Fine-tuning CNN Image Retrieval with No Human 
 (cnnimageretrieval ``whitenlearn``).
 """
 
+from typing import Annotated
+
 import numpy as np
 
 from postproc.base import arrays, checks
+from postproc.base.settings import Count, Within
+from postproc.base.step import step
 from postproc.base.vocabulary import Gallery, Query
 from postproc.features import linear
 from postproc.features.linear import Load
@@ -17,13 +21,14 @@ from postproc.pairs.tiles import copies
 NONE = 1e-12  # of the largest: a pivot this small is rounding
 
 
+@step
 def learned_whitening(
     query: Query,
     gallery: Gallery,
     train: np.ndarray,
     train_pid: np.ndarray,
     *,
-    components: int | None = None,
+    components: Annotated[Count, Within(1)] | None = None,
 ) -> tuple[Query, Gallery]:
     """Whiten what varies within identities, then keep what varies most between images.
 
@@ -105,8 +110,6 @@ def _checked(
         checks.not_empty(name, array)
     checks.same_width("query", query, "gallery", gallery)
     checks.same_width("gallery", gallery, "train", train)
-    if components is not None:
-        checks.whole("components", components, 1)
     return query, gallery, train
 
 

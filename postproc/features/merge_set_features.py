@@ -4,9 +4,13 @@ Source: the first place of VisDA 2020 in domain-adaptive person re-identificatio
 Bias-Eliminate-DA-ReID, arXiv 2012.10498) and of AI City 2021 (DMT), whose code calls it ``mergesetfeat``.
 """
 
+from typing import Annotated
+
 import numpy as np
 
 from postproc.base import arrays, checks
+from postproc.base.settings import Count, Neighbours, Neutral, Number, Weight, Within
+from postproc.base.step import step
 from postproc.base.vocabulary import Gallery, Query
 from postproc.features.expansion import add_neighbours
 from postproc.pairs import nearest
@@ -15,14 +19,15 @@ from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles
 
 
+@step
 def merge_set_features(
     query: Query,
     gallery: Gallery,
     *,
-    k: int = 50,
-    beta: float = 0.03,
-    step: float = 0.2,
-    rounds: int = 3,
+    k: Neighbours = 50,
+    beta: Annotated[Weight, Within(0.001, 1000)] = 0.03,
+    step: Annotated[Number, Within(0, 10), Neutral(0.0)] = 0.2,
+    rounds: Annotated[Count, Neutral(0)] = 3,
     repel: bool = True,
 ) -> tuple[Query, Gallery]:
     """Pull every image towards its ``k`` nearest and push it away from the ``k`` that follow.
@@ -53,11 +58,6 @@ def merge_set_features(
            [0.555, 0.832]], dtype=float32)
     """
     query, gallery = arrays.together(*checks.sides(query, gallery, cuda=True))
-    checks.whole("k", k, 1)
-    checks.between("beta", beta, 0.001, 1000)
-    checks.between("step", step, 0, 10)
-    checks.whole("rounds", rounds, 0)
-    checks.flag("repel", repel)
     if step == 0 or rounds == 0:
         return query, gallery
     query, bank = l2_normalize(query), l2_normalize(gallery)

@@ -4,9 +4,13 @@ Source: Yuan et al., "From Poses to Identity: Training-Free Person Re-Identifica
 CVPR 2025 (Pose2ID), and the NFC released with it.
 """
 
+from typing import Annotated
+
 import numpy as np
 
 from postproc.base import arrays, checks
+from postproc.base.settings import Neighbours, Neutral, Within
+from postproc.base.step import reciprocal_lists, step
 from postproc.base.vocabulary import Features
 from postproc.features.expansion import add_neighbours
 from postproc.pairs import nearest
@@ -15,7 +19,13 @@ from postproc.pairs.pairwise import among
 from postproc.pairs.tiles import PairwiseTiles
 
 
-def nfc(features: Features, *, k1: int = 2, k2: int = 2) -> Features:
+@step(memory=reciprocal_lists)
+def nfc(
+    features: Features,
+    *,
+    k1: Annotated[Neighbours, Within(0), Neutral(0)] = 2,
+    k2: Annotated[Neighbours, Within(0), Neutral(0)] = 2,
+) -> Features:
     """Add to every image those of its neighbours that have it as a neighbour too.
 
     ``x_i <- x_i + sum_j x_j`` over the ``k1`` nearest j of i that have i among their own ``k2`` nearest, by cosine
@@ -37,8 +47,6 @@ def nfc(features: Features, *, k1: int = 2, k2: int = 2) -> Features:
     """
     images = checks.features("features", features, cuda=True)
     checks.not_empty("features", images)
-    checks.whole("k1", k1, 0)
-    checks.whole("k2", k2, 0)
     if k1 == 0 or k2 == 0:
         return images
     images = l2_normalize(images)

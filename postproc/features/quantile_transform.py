@@ -5,17 +5,25 @@ Recognition 2020 (Henkel and Singer, arXiv 2010.01650) apply it to concatenated 
 """
 
 from functools import partial
+from typing import Annotated
 
 import numpy as np
 
 from postproc.base import checks, runtime
+from postproc.base.settings import Count, Within
+from postproc.base.step import step
 from postproc.base.vocabulary import Gallery, Query
 
 COLUMNS = 16  # dimensions fitted at a time
 
 
+@step(host_only=True)
 def quantile_transform(
-    query: Query, gallery: Gallery, train: np.ndarray | None = None, *, quantiles: int = 1000
+    query: Query,
+    gallery: Gallery,
+    train: np.ndarray | None = None,
+    *,
+    quantiles: Annotated[Count, Within(1)] = 1000,
 ) -> tuple[Query, Gallery]:
     """Replace each value by the normal deviate of its rank among the fitted values of its dimension.
 
@@ -43,7 +51,6 @@ def quantile_transform(
     checks.same_width("gallery", gallery, "train", fitted)
     for name, array in (("query", query), ("gallery", gallery), ("train", fitted)):
         checks.not_empty(name, array)
-    checks.whole("quantiles", quantiles, 1)
     out = np.empty_like(query), np.empty_like(gallery)
     points = min(int(quantiles), len(fitted))
     runtime.over_rows(

@@ -9,31 +9,41 @@ PyRetri, VOC-ReID, jifeiluo/reranking, naver/deep-image-retrieval.
 
 from functools import partial
 from types import ModuleType
+from typing import Annotated, Literal
 
 import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays, checks
+from postproc.base.settings import Count, Neighbours, Neutral, Weight, Within
+from postproc.base.step import Chosen, step
 from postproc.base.vocabulary import Gallery, Query
 from postproc.pairs import nearest
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import among, sqeuclidean
 from postproc.pairs.tiles import STRIP_ON_CUDA, PairwiseTiles
 
-METRICS = ("cosine", "dot", "sqeuclidean")
+Metric = Literal["cosine", "dot", "sqeuclidean"]
 QUERIES = 256  # of a strip of products
 
 
+def _objection(chosen: Chosen) -> str | None:
+    if chosen["metric"] == "dot" and chosen["expand"] != "query":
+        return 'metric: "dot" has no self-distance to leave out, use it with expand="query"'
+    return None
+
+
+@step(objection=_objection)
 def query_expansion(
     query: Query,
     gallery: Gallery,
     *,
-    k: int = 10,
-    alpha: float = 0.0,
+    k: Annotated[Neighbours, Within(0), Neutral(0)] = 10,
+    alpha: Annotated[Weight, Within(0, 64)] = 0.0,
     decay: bool = False,
-    rounds: int = 1,
-    metric: str = "cosine",
-    expand: str = "query",
+    rounds: Annotated[Count, Neutral(0)] = 1,
+    metric: Metric = "cosine",
+    expand: Literal["query", "gallery", "both"] = "query",
     find_anew: bool = True,
     include_self: bool = True,
     average: bool = True,
@@ -79,16 +89,6 @@ def query_expansion(
     array([[0.5, 0.5]], dtype=float32)
     """
     query, gallery = arrays.together(*checks.sides(query, gallery, cuda=True))
-    checks.whole("k", k, 0)
-    checks.between("alpha", alpha, 0, 64)
-    checks.flag("decay", decay)
-    checks.whole("rounds", rounds, 0)
-    checks.one_of("metric", metric, METRICS)
-    checks.one_of("expand", expand, ("query", "gallery", "both"))
-    checks.flag("find_anew", find_anew)
-    checks.flag("include_self", include_self)
-    checks.flag("average", average)
-    checks.flag("renormalize", renormalize)
     if k == 0 or rounds == 0:
         return query, gallery
     images = query if expand == "query" else gallery if expand == "gallery" else arrays.joined(query, gallery)
@@ -109,8 +109,6 @@ def query_expansion(
 def _neighbours(images: np.ndarray, bank: np.ndarray, k: int, metric: str, among_themselves: bool) -> np.ndarray:
     """(n, k) rows of the bank, nearest first; never the image itself where the bank is the images."""
     if among_themselves:
-        if metric == "dot":
-            raise ValueError('metric: "dot" has no self-distance to leave out, use it with expand="query"')
         tiles = PairwiseTiles(among(images))
         return nearest.without_self(nearest.of_all(tiles, k + 1)).rows
     if metric == "dot":

@@ -3,13 +3,18 @@
 Source: Perronnin et al., "Improving the Fisher Kernel for Large-Scale Image Classification", ECCV 2010.
 """
 
+from typing import Annotated
+
 import numpy as np
 
 from postproc.base import arrays, checks
+from postproc.base.settings import Neutral, Weight, Within
+from postproc.base.step import step
 from postproc.base.vocabulary import Features
 
 
-def signed_power(features: Features, *, exponent: float = 0.5) -> Features:
+@step
+def signed_power(features: Features, *, exponent: Annotated[Weight, Within(0, 1), Neutral(1.0)] = 0.5) -> Features:
     """Raise the size of every value to a power and keep its sign: ``sign(x) |x|^exponent``.
 
     Takes:   features (n, d) float32.
@@ -21,7 +26,6 @@ def signed_power(features: Features, *, exponent: float = 0.5) -> Features:
     array([[ 2., -3.,  0.]], dtype=float32)
     """
     rows = checks.features("features", features, cuda=True)
-    checks.between("exponent", exponent, 0, 1)
     xp = arrays.namespace(rows)
     out = xp.empty_like(rows)
     for part in arrays.blocks(rows, 1024):

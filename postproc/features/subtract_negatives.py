@@ -4,9 +4,13 @@ Source: Yokoo, "Contrastive Learning with Large Memory Bank and Negative Embeddi
 Detection" (arXiv 2112.04323), first place of the descriptor track of ISC21, and the code released with it.
 """
 
+from typing import Annotated
+
 import numpy as np
 
 from postproc.base import arrays, checks
+from postproc.base.settings import Count, Neighbours, Neutral, Weight, Within
+from postproc.base.step import step
 from postproc.base.vocabulary import Floats, Gallery, Query
 from postproc.features.expansion import add_neighbours
 from postproc.pairs import nearest
@@ -15,8 +19,15 @@ from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles
 
 
+@step
 def subtract_negatives(
-    query: Query, gallery: Gallery, train: Floats, *, k: int = 10, beta: float = 0.35, rounds: int = 1
+    query: Query,
+    gallery: Gallery,
+    train: Floats,
+    *,
+    k: Annotated[Neighbours, Within(0), Neutral(0)] = 10,
+    beta: Annotated[Weight, Within(0, 10), Neutral(0.0)] = 0.35,
+    rounds: Annotated[Count, Neutral(0)] = 1,
 ) -> tuple[Query, Gallery]:
     """Move every image away from the images of other identities that it is most like.
 
@@ -41,9 +52,6 @@ def subtract_negatives(
     checks.same_width("query", query, "train", train)
     for name, array in (("query", query), ("gallery", gallery), ("train", train)):
         checks.not_empty(name, array)
-    checks.whole("k", k, 0)
-    checks.between("beta", beta, 0, 10)
-    checks.whole("rounds", rounds, 0)
     if k == 0 or beta == 0 or rounds == 0:
         return query, gallery
     bank = l2_normalize(train)

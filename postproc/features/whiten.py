@@ -5,9 +5,13 @@ Whitening", ECCV 2012. The conventions of cnnimageretrieval (``pcawhitenlearn``)
 (``whiten_features``) and VOC-ReID (``pca_whiten``) are settings.
 """
 
+from typing import Annotated
+
 import numpy as np
 
 from postproc.base import arrays, checks
+from postproc.base.settings import Count, Weight, Within
+from postproc.base.step import step
 from postproc.base.vocabulary import Gallery, Query
 from postproc.features import linear
 from postproc.pairs.pairwise import sqeuclidean
@@ -16,13 +20,14 @@ from postproc.pairs.tiles import copies
 NONE = 1e-12  # of the largest variance: about what float32 tells from zero
 
 
+@step
 def whiten(
     query: Query,
     gallery: Gallery,
     train: np.ndarray | None = None,
     *,
-    components: int | None = None,
-    power: float = 1.0,
+    components: Annotated[Count, Within(1)] | None = None,
+    power: Annotated[Weight, Within(0, 2)] = 1.0,
     renormalize: bool = True,
 ) -> tuple[Query, Gallery]:
     """Express images in principal components, each divided by a power of its standard deviation.
@@ -58,10 +63,6 @@ def whiten(
     layout = copies(sqeuclidean(query, gallery))
     checks.not_empty("train", fitted)
     checks.same_width("gallery", gallery, "train", fitted)
-    if components is not None:
-        checks.whole("components", components, 1)
-    checks.between("power", power, 0, 2)
-    checks.flag("renormalize", renormalize)
     width = min(components or gallery.shape[1], gallery.shape[1])
     centre = linear.mean(fitted)
     variances, directions = _components(fitted, centre)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from postproc.base import arrays, checks
+from postproc.base.settings import Neighbours, TopK
+from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
 from postproc.hubness.usual import arranged, mean_of_finite, mean_of_nearest, shift
 from postproc.pairs import nearest, pairwise
@@ -18,8 +20,9 @@ from postproc.pairs.tiles import PairwiseTiles
 COLUMNS = 1024  # columns of a given matrix that are turned into rows at a time
 
 
+@step
 def csls(
-    query: Query | Pairwise, gallery: Gallery | None = None, *, k: int = 10, top_k: int | None = None
+    query: Query | Pairwise, gallery: Gallery | None = None, *, k: Neighbours = 10, top_k: TopK = None
 ) -> Distances | Nearest:
     """Measure each cosine distance against the usual distances of both its ends.
 
@@ -43,7 +46,6 @@ def csls(
     array([[0. , 0.6],
            [1.8, 0. ]], dtype=float32)
     """
-    _check(k, top_k)
     pairs = pairwise.of(query, gallery, unit=True, cuda=True)
     found = nearest.of_queries(PairwiseTiles(arranged(pairs, "gallery", "query")), k)
     columns = -0.5 * mean_of_finite(found.distances)
@@ -54,7 +56,8 @@ def csls(
     return nearest.answer(PairwiseTiles(pairs), change, top_k=top_k)
 
 
-def csls_distances(distances: Distances, *, k: int = 10, top_k: int | None = None) -> Distances | Nearest:
+@step(unit=KEPT)
+def csls_distances(distances: Distances, *, k: Neighbours = 10, top_k: TopK = None) -> Distances | Nearest:
     """:func:`csls` for distances that exist already, of any kind.
 
     ``out[i, j] = 2 distances[i, j] - mean_k(row i) - mean_k(column j)``.
@@ -70,7 +73,6 @@ def csls_distances(distances: Distances, *, k: int = 10, top_k: int | None = Non
     array([[0., 3.],
            [1., 0.]], dtype=float32)
     """
-    _check(k, top_k)
     given = checks.distances("distances", distances, cuda=True)
     checks.not_empty("distances", given)
     nq, ng = given.shape
@@ -81,11 +83,6 @@ def csls_distances(distances: Distances, *, k: int = 10, top_k: int | None = Non
         shift(strip, 2.0, -mean_of_nearest(strip, k), columns)
 
     return nearest.answer_without_distances(nq, ng, fill, top_k=top_k, like=given)
-
-
-def _check(k: int, top_k: int | None) -> None:
-    checks.whole("k", k, 1)
-    checks.top_k(top_k)
 
 
 def _columns(matrix: Floats) -> Iterator[Floats]:

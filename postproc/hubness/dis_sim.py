@@ -10,6 +10,8 @@ import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays, checks
+from postproc.base.settings import Neighbours, TopK
+from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
 from postproc.hubness.usual import shift
 from postproc.pairs import nearest
@@ -17,7 +19,8 @@ from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles
 
 
-def dis_sim(query: Query, gallery: Gallery, *, k: int = 5, top_k: int | None = None) -> Distances | Nearest:
+@step
+def dis_sim(query: Query, gallery: Gallery, *, k: Neighbours = 5, top_k: TopK = None) -> Distances | Nearest:
     """Squared Euclidean distance, less those of both its ends to the centres of their neighbourhoods.
 
     ``out = |q - g|^2 - |q - c_q|^2 - |g - c_g|^2``. The centre c_g is the mean of the k gallery images nearest to
@@ -41,8 +44,6 @@ def dis_sim(query: Query, gallery: Gallery, *, k: int = 5, top_k: int | None = N
     array([[-7.5625,  1.1875,  8.1875]], dtype=float32)
     """
     query, gallery = arrays.together(*checks.sides(query, gallery, cuda=True))
-    checks.whole("k", k, 1)
-    checks.top_k(top_k)
     pairs = sqeuclidean(query, gallery)
     tiles = PairwiseTiles(pairs)
     near = nearest.of_all(PairwiseTiles(pairs.of_gallery()), k).rows

@@ -7,29 +7,31 @@ are compared with scikit-hubness.
 """
 
 from functools import partial
+from typing import Literal
 
 import numpy as np
 
 from postproc import kernels
-from postproc.base import arrays, checks
+from postproc.base import arrays
+from postproc.base.settings import Neighbours, TopK
+from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
-from postproc.hubness.usual import measured
+from postproc.hubness.usual import Metric, measured, method_unit
 from postproc.pairs import nearest
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
-METHODS = ("ls", "nicdm", "bi_dakr", "inv_dakr")
 
-
+@step(unit=method_unit("local_scaling"))
 def local_scaling(
     query: Query | Pairwise,
     gallery: Gallery | None = None,
     *,
-    k: int = 5,
-    query_k: int | None = None,
-    method: str = "ls",
-    metric: str = "euclidean",
-    top_k: int | None = None,
+    k: Neighbours = 5,
+    query_k: Neighbours | None = None,
+    method: Literal["ls", "nicdm", "bi_dakr", "inv_dakr"] = "ls",
+    metric: Metric = "euclidean",
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """Divide each distance by how far the neighbours of its two ends are.
 
@@ -62,11 +64,6 @@ def local_scaling(
     >>> local_scaling(q, g, k=1, method="bi_dakr")
     array([[1., 4., 8.]], dtype=float32)
     """
-    checks.whole("k", k, 1)
-    if query_k is not None:
-        checks.whole("query_k", query_k, 1)
-    checks.one_of("method", method, METHODS)
-    checks.top_k(top_k)
     pairs = measured(query, gallery, metric)
     tiles = PairwiseTiles(pairs)
     kernel = kernels.of(pairs.like)

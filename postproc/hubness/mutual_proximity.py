@@ -5,25 +5,29 @@ scikit-hubness, which follows it for queries and an index.
 """
 
 from functools import partial
+from typing import Literal
 
 import numpy as np
 
 from postproc import kernels
-from postproc.base import arrays, checks
+from postproc.base import arrays
+from postproc.base.settings import TopK
+from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
-from postproc.hubness.usual import arranged, measured
+from postproc.hubness.usual import Metric, arranged, measured, method_unit
 from postproc.pairs import nearest
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
 
+@step(unit=method_unit("mutual_proximity"))
 def mutual_proximity(
     query: Query | Pairwise,
     gallery: Gallery | None = None,
     *,
-    method: str = "normal",
-    metric: str = "euclidean",
-    top_k: int | None = None,
+    method: Literal["normal", "empirical"] = "normal",
+    metric: Metric = "euclidean",
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """One minus the probability that an image is farther than this one from both the query and the gallery image.
 
@@ -50,8 +54,6 @@ def mutual_proximity(
     >>> mutual_proximity(q, g, method="empirical").round(3)
     array([[0.667, 1.   , 1.   ]], dtype=float32)
     """
-    checks.one_of("method", method, ("normal", "empirical"))
-    checks.top_k(top_k)
     pairs = measured(query, gallery, metric)
     among = PairwiseTiles(arranged(pairs, "gallery", "gallery"))
     change = _normal(among, metric == "euclidean") if method == "normal" else _empirical(among)

@@ -4,7 +4,11 @@ Source: Chowdhury et al., "Nearest Neighbor Normalization Improves Multimodal Re
 code released with it.
 """
 
+from typing import Annotated
+
 from postproc.base import checks
+from postproc.base.settings import Neighbours, Neutral, TopK, Weight, Within
+from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Features, Gallery, Nearest, Query
 from postproc.hubness.usual import mean_of_finite, shift
 from postproc.pairs import nearest
@@ -12,8 +16,15 @@ from postproc.pairs.pairwise import of
 from postproc.pairs.tiles import PairwiseTiles
 
 
+@step
 def nnn(
-    query: Query, gallery: Gallery, train: Features, *, k: int = 16, alpha: float = 0.75, top_k: int | None = None
+    query: Query,
+    gallery: Gallery,
+    train: Features,
+    *,
+    k: Neighbours = 16,
+    alpha: Annotated[Weight, Within(0, 64), Neutral(0.0)] = 0.75,
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """Subtract from each similarity the gallery image's usual similarity to a bank of reference images.
 
@@ -39,9 +50,6 @@ def nnn(
     bank = checks.features("train", train, cuda=True)
     checks.not_empty("train", bank)
     checks.same_width("gallery", gallery, "train", bank)
-    checks.whole("k", k, 1)
-    checks.between("alpha", alpha, 0, 64)
-    checks.top_k(top_k)
     tiles = PairwiseTiles(of(query, gallery, unit=True, cuda=True))
     found = nearest.of_queries(PairwiseTiles(of(gallery, bank, unit=True, cuda=True)), k)
     bias = 1 - 0.5 * mean_of_finite(found.distances)

@@ -6,11 +6,14 @@ Transformations and the Inverted Softmax", ICLR 2017, which is the first half of
 
 from collections.abc import Callable
 from functools import partial
+from typing import Annotated
 
 import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays, checks
+from postproc.base.settings import Count, Neutral, TopK, Weight, Within
+from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
 from postproc.hubness.usual import shift
 from postproc.pairs import nearest, pairwise
@@ -21,13 +24,14 @@ from postproc.pairs.tiles import STRIP, PairwiseTiles
 Walk = Callable[[Change], None]  # calls with one strip of distances after the other; they are not to be written
 
 
+@step
 def sinkhorn(
     query: Query | Pairwise,
     gallery: Gallery | None = None,
     *,
-    temperature: float = 0.05,
-    half_rounds: int = 20,
-    top_k: int | None = None,
+    temperature: Annotated[Weight, Within(0.0001, 1e6)] = 0.05,
+    half_rounds: Annotated[Count, Neutral(0)] = 20,
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """Scale exp(-c / temperature) until its columns and its rows sum to one, and take it back to a distance.
 
@@ -55,7 +59,6 @@ def sinkhorn(
     array([[0.881, 0.401],
            [0.119, 0.599]], dtype=float32)
     """
-    _check(temperature, half_rounds, top_k)
     pairs = pairwise.of(query, gallery, unit=True, cuda=True)
     tiles = PairwiseTiles(pairs)
     filled = None if top_k is not None else nearest.everything(tiles)
@@ -70,8 +73,13 @@ def sinkhorn(
     return nearest.answer(tiles, change, top_k=top_k, filled=filled)
 
 
+@step(unit=KEPT)
 def sinkhorn_distances(
-    distances: Distances, *, temperature: float = 0.05, half_rounds: int = 20, top_k: int | None = None
+    distances: Distances,
+    *,
+    temperature: Annotated[Weight, Within(0.0001, 1e6)] = 0.05,
+    half_rounds: Annotated[Count, Neutral(0)] = 20,
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """:func:`sinkhorn` for distances that exist already, of any kind: they are c.
 
@@ -85,7 +93,6 @@ def sinkhorn_distances(
     array([[0.313,   inf],
            [1.313, 0.   ]], dtype=float32)
     """
-    _check(temperature, half_rounds, top_k)
     given = checks.distances("distances", distances, cuda=True)
     checks.not_empty("distances", given)
     nq, ng = given.shape
@@ -97,12 +104,6 @@ def sinkhorn_distances(
         change(strip, queries)
 
     return nearest.answer_without_distances(nq, ng, fill, top_k=top_k, like=given)
-
-
-def _check(temperature: float, half_rounds: int, top_k: int | None) -> None:
-    checks.between("temperature", temperature, 1e-4, 1e6)
-    checks.whole("half_rounds", half_rounds, 0)
-    checks.top_k(top_k)
 
 
 def _walk(matrix: Floats, order: np.ndarray, use: Change) -> None:

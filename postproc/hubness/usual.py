@@ -5,23 +5,24 @@ its two ends. The usual of a query is read off its own strip of distances; the u
 from a walk of its own, in which the gallery stands in the place of the queries.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from postproc import kernels
-from postproc.base import arrays, checks
+from postproc.base import arrays
+from postproc.base.step import Chosen
 from postproc.pairs import nearest, pairwise
 from postproc.pairs.pairwise import Pairwise, Term
 
-METRICS = ("euclidean", "sqeuclidean", "cosine")
+Metric = Literal["euclidean", "sqeuclidean", "cosine"]
 
 
-def measured(query: Any, gallery: Any, metric: str) -> Pairwise:
+def measured(query: Any, gallery: Any, metric: Metric) -> Pairwise:
     """Squared Euclidean distances of the features, of unit length for "cosine"."""
-    checks.one_of("metric", metric, METRICS)
     return pairwise.of(query, gallery, unit=metric == "cosine", cuda=True)
 
 
@@ -67,3 +68,8 @@ def shift(strip: np.ndarray, scale: float, rows: np.ndarray | float, columns: np
     kernel.walk.over_rows(
         partial(kernel.normalise.shift, strip, scale, rows, columns), len(strip), what="distances"
     )
+
+
+def method_unit(name: str) -> Callable[[Chosen], str]:
+    """The unit of a step whose ``method`` decides what its values are."""
+    return lambda chosen: f"values of {name!r} ({chosen['method']})"

@@ -1,19 +1,24 @@
 """Distances between queries and gallery."""
 
+from typing import Literal, get_args
+
 import numpy as np
 
-from postproc.base import arrays, checks
+from postproc.base import arrays
+from postproc.base.step import of_metric, step
 from postproc.base.vocabulary import Distances, Gallery, Query
 from postproc.pairs import nearest, pairwise
 from postproc.pairs.nearest import Change
 from postproc.pairs.pairwise import FeatureTerm, Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
-METRICS = ("sqeuclidean", "euclidean", "cosine")
+Metric = Literal["sqeuclidean", "euclidean", "cosine"]
+METRICS = get_args(Metric)
 
 
+@step(unit=of_metric)
 def distances(
-    query: Query | Pairwise, gallery: Gallery | None = None, *, metric: str = "sqeuclidean"
+    query: Query | Pairwise, gallery: Gallery | None = None, *, metric: Metric = "sqeuclidean"
 ) -> Distances:
     """Measure every query against every gallery image.
 
@@ -29,7 +34,6 @@ def distances(
     >>> distances(np.array([[0.0, 0.0]], np.float32), np.array([[3.0, 4.0]], np.float32), metric="euclidean")
     array([[5.]], dtype=float32)
     """
-    checks.one_of("metric", metric, METRICS)
     if isinstance(query, Pairwise):
         if gallery is not None or metric != "sqeuclidean":
             raise ValueError("metric: a Pairwise is its own metric and holds the gallery, give nothing else")

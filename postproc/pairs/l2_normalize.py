@@ -3,9 +3,11 @@
 import numpy as np
 
 from postproc.base import arrays, checks
+from postproc.base.step import step
 from postproc.base.vocabulary import Features
 
 
+@step
 def l2_normalize(features: Features) -> Features:
     """Divide every row by its Euclidean length: ``x / |x|``.
 

@@ -4,11 +4,14 @@ import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays, checks
+from postproc.base.settings import TopK
+from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Ranking
 from postproc.pairs import nearest
 
 
-def rank(distances: Distances, *, top_k: int | None = None) -> Ranking:
+@step
+def rank(distances: Distances, *, top_k: TopK = None) -> Ranking:
     """Order the gallery for every query, nearest first, ties by gallery row.
 
     Takes:   distances (nq, ng) float32, any unit; +inf is never returned.
@@ -21,7 +24,6 @@ def rank(distances: Distances, *, top_k: int | None = None) -> Ranking:
     array([[ 1,  3,  0, -1]], dtype=int32)
     """
     values = checks.distances("distances", distances, cuda=True)
-    checks.top_k(top_k)
     k = values.shape[1] if top_k is None else min(top_k, values.shape[1])
     if k <= values.shape[1] // 8:
         return nearest.smallest(values, k).rows

@@ -5,22 +5,27 @@ pixels); Xuanmeng-Zhang/AICITY2021-Track2, ``post-processing`` (x + mean); michu
 adaptation (0.3 x + 0.7 mean, every image counts).
 """
 
+from typing import Annotated
+
 import numpy as np
 
 from postproc.base import arrays, checks
+from postproc.base.settings import Neutral, Number, Weight, Within
+from postproc.base.step import step
 from postproc.base.vocabulary import Floats, Gallery
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.tracks.track_lists import Tracks
 
 
+@step
 def quality_track_mean(
     gallery: Gallery,
     gallery_track: np.ndarray,
     gallery_quality: np.ndarray,
     *,
-    threshold: float = 15000.0,
-    keep: float = 1.0,
-    add: float = 0.5,
+    threshold: Weight = 15000.0,
+    keep: Annotated[Number, Within(0, 1000)] = 1.0,
+    add: Annotated[Number, Within(0, 1000), Neutral(0.0, (("renormalize", False),))] = 0.5,
     renormalize: bool = True,
 ) -> Gallery:
     """Add to each gallery feature the mean over the high-quality images of its track.
@@ -50,10 +55,6 @@ def quality_track_mean(
     rows = checks.features("gallery", gallery, cuda=True)
     track = checks.labels("gallery_track", gallery_track, len(rows))
     quality = checks.values("gallery_quality", gallery_quality, len(rows))
-    checks.finite("threshold", threshold)
-    checks.between("keep", keep, 0, 1000)
-    checks.between("add", add, 0, 1000)
-    checks.flag("renormalize", renormalize)
     out = drawn_to_means(rows, Tracks.by(track), quality >= threshold, keep, add)
     return l2_normalize(out) if renormalize else out
 

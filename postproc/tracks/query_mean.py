@@ -4,11 +4,13 @@ Sources: layumi/AICIty-reID-2020 and Xuanmeng-Zhang/AICITY2021-Track2 (queries w
 eps 0.5 and 0.6); layumi/Person_reID_baseline_pytorch, ``evaluate_gpu.py`` (:func:`multi_query`).
 """
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from postproc.base import checks
+from postproc.base.settings import Count, Needs, Neutral, Number, Weight, Within
+from postproc.base.step import step
 from postproc.base.vocabulary import Floats, Query, QueryTrack
 from postproc.pairs.dbscan import clusters
 from postproc.pairs.l2_normalize import l2_normalize
@@ -18,17 +20,20 @@ from postproc.tracks.quality_track_mean import drawn_to_means
 from postproc.tracks.track_lists import Tracks
 
 
+@step
 def query_mean(
     query: Query,
     query_track: np.ndarray | None = None,
     query_quality: np.ndarray | None = None,
     *,
-    group: str = "track",
-    eps: float = 0.5,
-    min_samples: int = 2,
-    threshold: float | None = None,
-    keep: float = 0.0,
-    add: float = 1.0,
+    group: Annotated[
+        Literal["track", "clusters"], Needs("query_track", instead='use "clusters"', when="track")
+    ] = "track",
+    eps: Annotated[Number, Within(0, 4), Neutral(0.0, (("group", "clusters"), ("renormalize", False)))] = 0.5,
+    min_samples: Annotated[Count, Within(1)] = 2,
+    threshold: Annotated[Weight | None, Needs("query_quality", instead="None")] = None,
+    keep: Annotated[Number, Within(0, 1000)] = 0.0,
+    add: Annotated[Number, Within(0, 1000)] = 1.0,
     renormalize: bool = True,
 ) -> Query:
     """Replace each query by the mean over its group, or draw it there; a query of no group is a group alone.
@@ -54,21 +59,10 @@ def query_mean(
     """
     rows = checks.features("query", query, cuda=True)
     checks.not_empty("query", rows)
-    checks.one_of("group", group, ("track", "clusters"))
-    checks.between("eps", eps, 0, 4)
-    checks.whole("min_samples", min_samples, 1)
-    checks.between("keep", keep, 0, 1000)
-    checks.between("add", add, 0, 1000)
-    checks.flag("renormalize", renormalize)
     good = None
     if threshold is not None:
-        checks.finite("threshold", threshold)
-        if query_quality is None:
-            raise ValueError("threshold: needs query_quality, or None")
         good = checks.values("query_quality", query_quality, len(rows)) >= threshold
     if group == "track":
-        if query_track is None:
-            raise ValueError('group: "track" needs query_track, or use "clusters"')
         groups = checks.labels("query_track", query_track, len(rows))
     else:
         groups = cluster_queries(rows, eps=eps, min_samples=min_samples)
@@ -76,7 +70,10 @@ def query_mean(
     return l2_normalize(out) if renormalize else out
 
 
-def cluster_queries(query: Query, *, eps: float = 0.5, min_samples: int = 2) -> QueryTrack:
+@step
+def cluster_queries(
+    query: Query, *, eps: Annotated[Number, Within(0, 4)] = 0.5, min_samples: Annotated[Count, Within(1)] = 2
+) -> QueryTrack:
     """Groups of queries by DBSCAN on the squared distance 2 - 2 cosine, as tracks of queries that have none.
 
     A query with ``min_samples`` queries within ``eps``, itself counted, is a core; cores within ``eps`` of each
@@ -94,8 +91,6 @@ def cluster_queries(query: Query, *, eps: float = 0.5, min_samples: int = 2) -> 
     """
     rows = checks.features("query", query, cuda=True)
     checks.not_empty("query", rows)
-    checks.between("eps", eps, 0, 4)
-    checks.whole("min_samples", min_samples, 1)
     return clusters(PairwiseTiles(among(l2_normalize(rows))), eps, min_samples)
 
 

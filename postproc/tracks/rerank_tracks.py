@@ -5,10 +5,14 @@ nearest image first; michuanhaohao/AICITY2021_Track2_DMT, ``utils/metrics.py`` (
 the queries; corner100/2020-aicitychallenge-IOSB-VeRi (fourth in 2020): track features of a network.
 """
 
+from typing import Annotated, Literal
+
 import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays, checks
+from postproc.base.settings import Mutual, Neighbours, Number, Share, TopK, Weight, Within
+from postproc.base.step import JACCARD, reciprocal_lists, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.kreciprocal import rerank_tiles
 from postproc.pairs import nearest
@@ -16,25 +20,26 @@ from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles, Tiles
 from postproc.tracks.track_distances import spreading
 from postproc.tracks.track_lists import Tracks
-from postproc.tracks.weighted_track_mean import check, weighted_means
+from postproc.tracks.weighted_track_mean import weighted_means
 
 LATER = np.float32(1e-6)  # what puts the other images of a track behind the nearest
 
 
+@step(unit=JACCARD, memory=reciprocal_lists)
 def rerank_tracks(
     query: Query,
     gallery: Gallery,
     gallery_track: np.ndarray,
     *,
-    k1: int = 7,
-    k2: int = 2,
-    lambda_value: float = 0.6,
-    pool: str = "mean",
-    threshold: float = 0.6,
-    epsilon: float = 0.01,
-    order: str = "nearest",
+    k1: Annotated[Neighbours, Mutual("track")] = 7,
+    k2: Neighbours = 2,
+    lambda_value: Share = 0.6,
+    pool: Literal["mean", "weighted"] = "mean",
+    threshold: Annotated[Weight, Within(0, 1e6)] = 0.6,
+    epsilon: Annotated[Number, Within(1e-9, 1e9)] = 0.01,
+    order: Literal["nearest", "row"] = "nearest",
     normalize_twice: bool = False,
-    top_k: int | None = None,
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """Re-rank the tracks of the gallery as ``rerank`` does images, and give every image what its track gets.
 
@@ -70,14 +75,6 @@ def rerank_tracks(
     >>> rerank_tracks(q, g, np.array([0, -1, 0, -1]), k1=1, k2=1, lambda_value=1).round(6)  # mean (0, 1.5)
     array([[0.132353, 0.941176, 0.132354, 1.      ]], dtype=float32)
     """
-    checks.whole("k1", k1, 1)
-    checks.whole("k2", k2, 1)
-    checks.between("lambda_value", lambda_value, 0, 1)
-    checks.one_of("pool", pool, ("mean", "weighted"))
-    check(threshold, epsilon)
-    checks.one_of("order", order, ("nearest", "row"))
-    checks.flag("normalize_twice", normalize_twice)
-    checks.top_k(top_k)
     query, gallery = checks.sides(query, gallery, cuda=True)
     images = sqeuclidean(query, gallery)
     tracks = Tracks.by(checks.labels("gallery_track", gallery_track, len(gallery)))

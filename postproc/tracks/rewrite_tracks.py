@@ -5,28 +5,28 @@ Sources: VOC-ReID, second of AI City 2020 Track 2, whose submissions are written
 Cybercore did the same in 2021). Votes, so that one lucky image does not pull its whole track ahead, are ours.
 """
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays, checks
+from postproc.base.settings import Count, Number, TopK, Within
+from postproc.base.step import KEPT, checked, step
 from postproc.base.vocabulary import Distances, Ranking
 from postproc.tracks.grouping import Groups, by_track, codes
 
-ORDERS = ("first_hit", "vote")
-INSIDE = ("nearest", "listed")
 
-
+@step(unit=KEPT)
 def rewrite_tracks(
     distances: Distances,
     gallery_track: np.ndarray,
     gallery_order: np.ndarray | None = None,
     *,
-    by: str = "first_hit",
-    inside: str = "nearest",
-    depth: int = 100,
-    offset: float = 5.0,
+    by: Literal["first_hit", "vote"] = "first_hit",
+    inside: Literal["nearest", "listed"] = "nearest",
+    depth: Annotated[Count, Within(1)] = 100,
+    offset: Annotated[Number, Within(0.001, 1e6)] = 5.0,
 ) -> Distances:
     """Order the gallery by whole tracks, and return every image's place in that order.
 
@@ -55,7 +55,6 @@ def rewrite_tracks(
     """
     given = checks.distances("distances", distances, cuda=True)
     checks.not_empty("distances", given)
-    _check(by, inside, depth, offset)
     groups, track, place = _groups(gallery_track, gallery_order, given.shape[1])
     kernel, out = kernels.of(given), arrays.empty(given.shape, np.float32, given)
 
@@ -69,16 +68,17 @@ def rewrite_tracks(
     return out
 
 
+@checked
 def rewrite_ranking(
     ranking: Ranking,
     gallery_track: np.ndarray,
     gallery_order: np.ndarray | None = None,
     *,
-    by: str = "first_hit",
-    inside: str = "nearest",
-    depth: int = 100,
-    offset: float = 5.0,
-    top_k: int | None = None,
+    by: Literal["first_hit", "vote"] = "first_hit",
+    inside: Literal["nearest", "listed"] = "nearest",
+    depth: Annotated[Count, Within(1)] = 100,
+    offset: Annotated[Number, Within(0.001, 1e6)] = 5.0,
+    top_k: TopK = None,
 ) -> Ranking:
     """:func:`rewrite_tracks` for rankings, as short as they may be: a submission, the first hundred.
 
@@ -93,8 +93,6 @@ def rewrite_ranking(
     >>> rewrite_ranking(np.array([[0, 1, 3]]), np.array([7, -1, 7, 4]))
     array([[0, 2, 1]], dtype=int32)
     """
-    _check(by, inside, depth, offset)
-    checks.top_k(top_k)
     groups, _, _ = _groups(gallery_track, gallery_order, np.size(gallery_track))
     given = checks.ranking("ranking", ranking, len(groups.members))
     width = given.shape[1] if top_k is None else top_k
@@ -108,13 +106,6 @@ def rewrite_ranking(
 
     kernel.walk.over_rows(fill, len(given), what="tracks")
     return out
-
-
-def _check(by: str, inside: str, depth: int, offset: float) -> None:
-    checks.one_of("by", by, ORDERS)
-    checks.one_of("inside", inside, INSIDE)
-    checks.whole("depth", depth, 1)
-    checks.between("offset", offset, 0.001, 1e6)
 
 
 def _groups(gallery_track: Any, gallery_order: Any, count: int) -> tuple[Groups, np.ndarray, np.ndarray]:

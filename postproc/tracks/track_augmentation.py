@@ -4,17 +4,26 @@ Source: VOC-ReID, second in AI City 2020's Track 2, Xiangyu-CAS/AICity2020-VOC-R
 (track_aug).
 """
 
+from typing import Annotated
+
 import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays, checks
+from postproc.base.settings import Neutral, Number, Within
+from postproc.base.step import step
 from postproc.base.vocabulary import Gallery
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.tracks.track_lists import Tracks
 
 
+@step
 def track_augmentation(
-    gallery: Gallery, gallery_track: np.ndarray, *, epsilon: float = 0.01, renormalize: bool = True
+    gallery: Gallery,
+    gallery_track: np.ndarray,
+    *,
+    epsilon: Annotated[Number, Within(1e-09, 1000000000.0), Neutral(1e-09, (("renormalize", False),))] = 0.01,
+    renormalize: bool = True,
 ) -> Gallery:
     """Replace each gallery feature by a mean over its track, in which the images like it weigh more.
 
@@ -37,8 +46,6 @@ def track_augmentation(
     """
     rows = checks.features("gallery", gallery, cuda=True)
     tracks = Tracks.by(checks.labels("gallery_track", gallery_track, len(rows)))
-    checks.between("epsilon", epsilon, 1e-9, 1e9)
-    checks.flag("renormalize", renormalize)
     out = arrays.namespace(rows).empty_like(rows)
     kernel = kernels.of(rows)
 

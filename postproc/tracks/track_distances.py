@@ -6,29 +6,32 @@ largest similarity of part features over a track. Between sets: Dubuisson and Ja
 for object matching", ICPR 1994.
 """
 
+from typing import Literal
+
 import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays, checks
+from postproc.base.settings import Neighbours, TopK
+from postproc.base.step import KEPT, SQUARED, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
 from postproc.pairs import nearest, pairwise
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 from postproc.tracks.track_lists import Tracks
 
-REDUCE = ("min", "mean", "max")
 
-
+@step(unit=SQUARED)
 def track_distances(
     query: Query | Pairwise,
     gallery: Gallery | None,
     gallery_track: np.ndarray,
     query_track: np.ndarray | None = None,
     *,
-    reduce: str = "min",
-    k: int | None = None,
-    query_reduce: str = "min",
-    top_k: int | None = None,
+    reduce: Literal["min", "mean", "max"] = "min",
+    k: Neighbours | None = None,
+    query_reduce: Literal["min", "mean", "max"] = "min",
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """Measure every query, or the track of every query, against the track of every gallery image.
 
@@ -54,8 +57,6 @@ def track_distances(
     >>> track_distances(q, g, np.array([0, -1, 0]), reduce="mean")
     array([[5., 4., 5.]], dtype=float32)
     """
-    _check(reduce, k, query_reduce)
-    checks.top_k(top_k)
     pairs = pairwise.of(query, gallery, cuda=True)
     nq, ng = pairs.sizes
     tracks, groups = _tracks(gallery_track, query_track, pairs.sizes)
@@ -70,14 +71,15 @@ def track_distances(
     )
 
 
+@step(unit=KEPT)
 def pool_distances(
     distances: Distances,
     gallery_track: np.ndarray,
     query_track: np.ndarray | None = None,
     *,
-    reduce: str = "min",
-    k: int | None = None,
-    query_reduce: str = "min",
+    reduce: Literal["min", "mean", "max"] = "min",
+    k: Neighbours | None = None,
+    query_reduce: Literal["min", "mean", "max"] = "min",
 ) -> Distances:
     """:func:`track_distances` for distances that exist already, of any kind.
 
@@ -91,7 +93,6 @@ def pool_distances(
     >>> pool_distances(np.array([[3.0, 8.0, 1.0]], np.float32), np.array([5, -1, 5]))
     array([[1., 8., 1.]], dtype=float32)
     """
-    _check(reduce, k, query_reduce)
     given = checks.distances("distances", distances, cuda=True)
     tracks, groups = _tracks(gallery_track, query_track, given.shape)
     spread = spreading(_joined(_reduced(given, tracks, reduce, k), groups, query_reduce), tracks)
@@ -118,13 +119,6 @@ def spreading(by_track: Floats, tracks: Tracks) -> nearest.Change:
         kernel.walk.over_rows(fill, len(strip), what="distances to tracks")
 
     return spread
-
-
-def _check(reduce: str, k: int | None, query_reduce: str) -> None:
-    checks.one_of("reduce", reduce, REDUCE)
-    if k is not None:
-        checks.whole("k", k, 1)
-    checks.one_of("query_reduce", query_reduce, REDUCE)
 
 
 def _tracks(

@@ -4,21 +4,26 @@ Source: gggcy/AIC2020_ReID, ``post_processing/gallery_feature.py`` (arXiv 2005.0
 covers every track of that competition.
 """
 
+from typing import Annotated
+
 import numpy as np
 
 from postproc.base import arrays, checks
+from postproc.base.settings import Count, Neutral, Within
+from postproc.base.step import step
 from postproc.base.vocabulary import Gallery
 from postproc.features import linear
 from postproc.tracks import track_lists as tracks
 from postproc.tracks.grouping import by_track
 
 
+@step
 def track_mean(
     gallery: Gallery,
     gallery_track: np.ndarray,
     gallery_order: np.ndarray | None = None,
     *,
-    chunk: int | None = None,
+    chunk: Annotated[Count, Within(1), Neutral(1)] | None = None,
     renormalize: bool = False,
 ) -> Gallery:
     """Replace each gallery feature by the mean over its track, or over its run of ``chunk`` images there.
@@ -41,9 +46,6 @@ def track_mean(
     place = np.zeros(len(rows), np.int64)
     if gallery_order is not None:
         place = checks.labels("gallery_order", gallery_order, len(rows))
-    if chunk is not None:
-        checks.whole("chunk", chunk, 1)
-    checks.flag("renormalize", renormalize)
     groups = by_track(track, place=place)
     starts = _cut(groups.offsets, min(chunk or len(rows), max(len(rows), 1)))
     sizes = np.diff(starts)

@@ -4,11 +4,14 @@ Source: the winners of AI City 2021's Track 2, michuanhaohao/AICITY2021_Track2_D
 """
 
 from collections.abc import Iterator
+from typing import Annotated
 
 import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays, checks
+from postproc.base.settings import Number, Weight, Within
+from postproc.base.step import step
 from postproc.base.vocabulary import Floats, Gallery, Query
 from postproc.pairs import nearest
 from postproc.pairs.l2_normalize import l2_normalize
@@ -17,13 +20,14 @@ from postproc.pairs.tiles import STRIP, STRIP_ON_CUDA, PairwiseTiles
 from postproc.tracks.track_lists import Tracks
 
 
+@step
 def weighted_track_mean(
     query: Query,
     gallery: Gallery,
     gallery_track: np.ndarray,
     *,
-    threshold: float = 0.6,
-    epsilon: float = 0.01,
+    threshold: Annotated[Weight, Within(0, 1e6)] = 0.6,
+    epsilon: Annotated[Number, Within(1e-09, 1000000000.0)] = 0.01,
     renormalize: bool = False,
 ) -> Gallery:
     """Replace each gallery feature by the mean over its track, in which images near its queries weigh more.
@@ -51,19 +55,11 @@ def weighted_track_mean(
     queries, rows = arrays.together(*checks.sides(query, gallery, cuda=True))
     sqeuclidean(queries, rows)  # checks that one can be measured against the other
     track = checks.labels("gallery_track", gallery_track, len(rows))
-    check(threshold, epsilon)
-    checks.flag("renormalize", renormalize)
     tracks = Tracks.by(track)
     means = weighted_means(queries, rows, tracks, threshold, epsilon)
     if renormalize:
         means = l2_normalize(means)
     return tracks.of_images(means)
-
-
-def check(threshold: float, epsilon: float) -> None:
-    """Refuse settings out of range."""
-    checks.between("threshold", threshold, 0, 1e6)
-    checks.between("epsilon", epsilon, 1e-9, 1e9)
 
 
 def weighted_means(query: Floats, gallery: Floats, tracks: Tracks, threshold: float, epsilon: float) -> Floats:

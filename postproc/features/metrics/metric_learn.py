@@ -9,6 +9,7 @@ to predict where the mean of an image's identity lies on the line along which th
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -130,12 +131,20 @@ METHODS: dict[str, Callable[[Any, Task], Any]] = {
 }
 
 
+MISSING = (
+    "method: {!r} needs the package metric-learn, which is not installed; install reid-ensemble[metric], or use "
+    "another method"
+)
+
+
+def objection(method: str) -> str | None:
+    """Why a method cannot be had here, or None."""
+    return MISSING.format(method) if method in METHODS and find_spec("metric_learn") is None else None
+
+
 def _package(method: str) -> Any:
     try:
         with quiet():
             return importlib.import_module("metric_learn")
     except ImportError as error:
-        raise ValueError(
-            f"method: {method!r} needs the package metric-learn, which is not installed; "
-            "install reid-ensemble[metric], or use another method"
-        ) from error
+        raise ValueError(MISSING.format(method)) from error

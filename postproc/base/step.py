@@ -1,0 +1,147 @@
+"""What others must know about a step, said at the step.
+
+A step is a function on arrays: positional parameters are data and carry names of
+:data:`postproc.base.vocabulary.VOCABULARY`, keyword-only parameters are settings of a kind
+(:mod:`postproc.base.settings`), the return annotation says what comes out. What the signature cannot say stands in
+the decorator::
+
+    @step(unit=JACCARD, memory=reciprocal_lists)
+    def rerank(query: Query, gallery: Gallery, *, k1: Neighbours = 20, …) -> Distances | Nearest: ...
+
+Chosen are checked before the function runs.
+"""
+
+import functools
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar, overload
+
+from postproc.base import arrays, settings
+from postproc.base.checks import CPU_ONLY
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Chosen = Mapping[str, Any]
+
+KEPT = ""  # the unit of the distances that a step was handed
+SQUARED = "squared Euclidean distance"
+EUCLIDEAN = "Euclidean distance"
+COSINE = "cosine distance"
+JACCARD = "Jaccard distance mixed with a share of the original, 0 to 1"
+METRICS = {"sqeuclidean": SQUARED, "euclidean": EUCLIDEAN, "cosine": COSINE}
+
+
+def of_metric(chosen: Chosen) -> str:
+    """The unit that the setting ``metric`` names."""
+    return METRICS[chosen["metric"]]
+
+
+def nothing(images: int, chosen: Chosen) -> int:
+    """The memory of a step that holds nothing but its answer."""
+    return 0
+
+
+def reciprocal_lists(images: int, chosen: Chosen) -> int:
+    """Bytes of lists of ``k1`` neighbours and of the sparse weights that k-reciprocal encoding makes of them."""
+    k1, k2 = int(chosen.get("k1", 1)), int(chosen.get("k2", 1))
+    return images * (24 * max(k1 + 1, k2) + 16 * (k1 + 1) * (1 + k2 // 2))
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """``unit``: what the distances are measured in, words or a function of all settings; None: a unit of its own.
+
+    ``host_only``: CUDA tensors are refused in a sentence.
+    ``memory``: bytes beside input and answer, from the number of images and all settings.
+    ``objection``: why settings do not go together, from all settings, or None.
+    """
+
+    unit: str | Callable[[Chosen], str] | None = None
+    host_only: bool = False
+    memory: Callable[[int, Chosen], int] = nothing
+    objection: Callable[[Chosen], str | None] | None = None
+
+
+@overload
+def step(function: Callable[P, R]) -> Callable[P, R]: ...
+
+
+@overload
+def step(
+    *,
+    unit: str | Callable[[Chosen], str] | None = None,
+    host_only: bool = False,
+    memory: Callable[[int, Chosen], int] = nothing,
+    objection: Callable[[Chosen], str | None] | None = None,
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+
+
+def step(function: Callable[..., Any] | None = None, **declared: Any) -> Any:
+    """Make a function a step: its settings are checked at every call, and :func:`declared_by` knows the rest."""
+    declaration = Declaration(**declared)
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        function.__step__ = declaration  # type: ignore[attr-defined]
+        return checked(function)
+
+    return decorate if function is None else decorate(function)
+
+
+def checked(function: Callable[P, R]) -> Callable[P, R]:
+    """Check the settings of a function at every call, by their kinds; a step or not."""
+
+    @functools.wraps(function)
+    def call(*data: P.args, **named: P.kwargs) -> R:
+        refuse(function, dict(zip(function.__code__.co_varnames, data, strict=False)) | named)
+        return function(*data, **named)
+
+    return call
+
+
+def problem(function: Callable[..., Any], chosen: Chosen, there: Container[str]) -> str | None:
+    """Why a function does not take these settings with the data that are ``there``; None if it does."""
+    objection = declared_by(function).objection
+    found = settings.problem(function, chosen, there)
+    return found or (objection(with_defaults(function, chosen)) if objection else None)
+
+
+def refuse(function: Callable[..., Any], given: Mapping[str, Any]) -> None:
+    """Raise ValueError for a setting that is not allowed, TypeError for a CUDA tensor where it has no place."""
+    known = settings.settings_of(function)
+    there = {name for name, value in given.items() if value is not None}
+    if wrong := problem(function, {name: value for name, value in given.items() if name in known}, there):
+        raise ValueError(wrong)
+    if declared_by(function).host_only:
+        for name, value in given.items():
+            if arrays.on_cuda(value):
+                raise TypeError(f"{name}: {CPU_ONLY.format(name)}")
+
+
+def is_step(value: object) -> bool:
+    """Whether :func:`step` made this function one."""
+    return hasattr(value, "__step__")
+
+
+def declared_by(function: Callable[..., Any]) -> Declaration:
+    """What a step says about itself; of another function that it says nothing."""
+    found: Declaration = getattr(function, "__step__", Declaration())
+    return found
+
+
+def unit_of(function: Callable[..., Any], chosen: Chosen) -> str:
+    """What the distances of a step are measured in; "" for a step that keeps the unit it found.
+
+    Takes:   the function and those of its settings that are not at their defaults.
+    Returns: words for a message. A step that declares no unit has its own: two branches that end in the same step
+             agree.
+    """
+    unit = declared_by(function).unit
+    if unit is None:
+        return f"values of {function.__name__!r}"
+    return unit if isinstance(unit, str) else unit(with_defaults(function, chosen))
+
+
+def with_defaults(function: Callable[..., Any], chosen: Chosen) -> dict[str, Any]:
+    """All settings of a function: the chosen ones, the others at their defaults."""
+    defaults = {name: setting.default for name, setting in settings.settings_of(function).items()}
+    return {**defaults, **chosen}
