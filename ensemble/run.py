@@ -1,7 +1,6 @@
 """``python -m ensemble.run``: a folder of feature files in; submission, resolved recipe and record out."""
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from ensemble.base import errors
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
 from ensemble.cli import inputs
-from ensemble.pipeline import advice, joins, plan, recipe, results, steps
+from ensemble.pipeline import advice, joins, listing, plan, recipe, results, steps
 from ensemble.pipeline import run as pipeline
 from ensemble.pipeline.devices import Device
 from ensemble.report import command
@@ -43,7 +42,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--report", action="store_true", help="write report.html too: see ensemble.report")
     command.add_options(p)
     p.add_argument("--dry-run", action="store_true", help="check everything, read no feature, write nothing")
-    p.add_argument("--list-steps", action="store_true", help="what a recipe can use, with settings")
+    p.add_argument(
+        "--list-steps", action="store_true", help="what a recipe can use, with every setting's range and meaning"
+    )
     p.add_argument("--list-recipes", action="store_true", help="the recipes that come with the package")
     return p
 
@@ -136,14 +137,9 @@ def describe(checked: plan.Plan) -> None:
 
 
 def list_steps() -> None:
-    """Every step: what it does, what it needs, its settings and their defaults."""
-    for step in steps.catalogue().values():
-        print(f"{step.name}: {step.summary}")
-        print(f"    needs {', '.join(step.needs)}; gives {', '.join(step.gives)}")
-        if step.may_use:
-            print(f"    may use {', '.join(step.may_use)}")
-        for name, default in step.settings.items():
-            print(f"    {name} = {json.dumps(default) if default is not None else '(none)'}")
+    """Every step and every join: what it does, what it needs, its settings with range and meaning."""
+    for line in (*listing.steps_text(), *listing.joins_text()):
+        print(line)
 
 
 def list_recipes() -> None:

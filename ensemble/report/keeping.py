@@ -78,7 +78,7 @@ class Keeper:
             )
         )
         if line.step in TIMED and node.use is not None:
-            self._prior({**steps.catalogue()[line.step].settings, **node.use.settings})
+            self._prior(steps.catalogue()[line.step].with_defaults(node.use.settings))
 
     def kept(self, result: "Result", record: Mapping[str, Any]) -> Kept:
         """Everything, with the last step as the run gave it back."""

@@ -83,7 +83,7 @@ def coarse_to_fine(
     if radius is not None:
         thresholds = [int(radius * length) for length in lengths]
     else:
-        assert train is not None and train_pid is not None
+        assert train is not None  # the setting says so
         learned = [_counted(_codes(train, length, cut), train_pid, length=length) for length in lengths[:-1]]
         thresholds = [*(threshold(*counts, beta=beta) for counts in learned), lengths[-1]]
     query_codes, gallery_codes = ([_codes(side, length, cut) for length in lengths] for side in (query, gallery))

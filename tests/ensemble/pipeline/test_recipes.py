@@ -236,9 +236,9 @@ OURS = {"baseline", "best", "best_pairs", "default", "structure", "lists", "list
 def effective(use):
     """A step's settings with its defaults."""
     known = steps.catalogue().get(use.name)
-    return (dict(known.settings) if known else {"average": False, "scaling": "none", "weights": None}) | dict(
-        use.settings
-    )
+    if known:
+        return known.with_defaults(use.settings)
+    return {"average": False, "scaling": "none", "weights": None} | dict(use.settings)
 
 
 def agree(uses, wanted):
