@@ -65,7 +65,8 @@ def warnings(recipe: Recipe, found: Positives | None) -> list[str]:
         lines.append(
             f"warning: {use.name} looks at {counted.name} = {k1} neighbours, but half of the queries find "
             f"{count:g} {what}{'' if count == 1 else 's'} of theirs in the gallery, or fewer: most neighbours are "
-            f"strangers, and re-ranking may well lose; compare with the recipe baseline, or try --set {use.name}.{counted.name}="
+            "strangers, and re-ranking may well lose; compare with the recipe baseline, or try "
+            f"--set {use.name}.{counted.name}="
             f"{max(1, round((most if by_track else 1) * count))}"
         )
     return list(dict.fromkeys(lines))

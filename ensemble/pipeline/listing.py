@@ -1,4 +1,4 @@
-"""What there is to choose from, in words: every step and join with its data, every setting's range and meaning."""
+"""What there is to choose from, in words: steps and joins, their data, every setting with range and meaning."""
 
 import inspect
 import json
@@ -56,7 +56,7 @@ def _meaning(function: Callable[..., Any], name: str, seen: set[str]) -> str:
     if found and not found.startswith("as there"):
         return found
     for other in OTHER.findall(text):
-        known = _named(other.rpartition(".")[2])
+        known = _named(function, other.rpartition(".")[2])
         if known and known.__name__ not in seen and (there := _meaning(known, name, seen)):
             return there
     return found
@@ -95,9 +95,47 @@ def _range(setting: Setting) -> str:
     return f"{setting.kind}, {low} or more" if setting.high == math.inf else f"{setting.kind}, {low} to {high}"
 
 
-def _named(name: str) -> Callable[..., Any] | None:
-    """The step or join of this name."""
-    step = steps.catalogue().get(name)
-    if step:
-        return step.function
-    return joins.function(name) if name in joins.names() else None
+def _named(function: Callable[..., Any], name: str) -> Callable[..., Any] | None:
+    """The function that a description means: of the same module, or the step or join of this name."""
+    known = inspect.unwrap(function).__globals__.get(name)
+    if not callable(known) and name in steps.catalogue():
+        known = steps.catalogue()[name].function
+    return known if callable(known) else joins.function(name) if name in joins.names() else None
+
+
+def steps_table() -> Iterator[str]:
+    """The steps as Markdown, a table a family: what each does, takes and gives, and its settings."""
+    yield "# Techniques"
+    yield ""
+    yield "Made from what the steps declare, by `python -m tests.support.tables`. *Takes* names the data that a"
+    yield "step needs, in brackets what it may use; a setting stands with its default and its range. Formulas and"
+    yield "sources are in the functions' descriptions."
+    family = ""
+    for step in sorted(steps.catalogue().values(), key=lambda step: (step.family, step.name)):
+        if step.family != family:
+            family = step.family
+            yield from ("", f"## {family.capitalize()}", "")
+            yield from ("| step | what it does | takes | gives | CUDA | settings |", "|---|---|---|---|---|---|")
+        takes = ", ".join(step.needs) + (f" ({', '.join(step.may_use)})" if step.may_use else "")
+        settings = "; ".join(_brief(setting) for setting in step.settings.values())
+        gives = ", ".join(step.gives) + (f" ({unit})" if (unit := _unit(step)) else "")
+        cells = (f"`{step.name}`", step.summary, takes, gives, "" if step.host_only else "yes", settings)
+        yield "| " + " | ".join(_markdown(cell) for cell in cells) + " |"
+
+
+def _markdown(text: str) -> str:
+    return OTHER.sub(r"`\1`", text).replace("``", "`").replace("|", "\\|")
+
+
+def _brief(setting: Setting) -> str:
+    default = "none" if setting.default is None else json.dumps(setting.default)
+    said = setting.wanted() if setting.kind == "choice" else _range(setting)
+    return f"`{setting.name} = {default}`" + (f" {said}" if said and setting.kind != "switch" else "")
+
+
+def _unit(step: steps.Step) -> str:
+    """The unit of its distances, if they have one that others share."""
+    if "distances" not in step.gives:
+        return ""
+    unit = step.unit({})
+    return "in the unit it finds" if not unit else "" if unit.startswith("values of") else unit

@@ -33,6 +33,17 @@ class Step:
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
     @property
+    def family(self) -> str:
+        """The folder it lives in, ``context`` say; the package of a plug-in."""
+        parts = self.function.__module__.split(".")
+        return parts[1] if parts[0] == "postproc" else parts[0]
+
+    @property
+    def host_only(self) -> bool:
+        """Whether it refuses CUDA tensors."""
+        return step.declared_by(self.function).host_only
+
+    @property
     def counts_mutual(self) -> Setting | None:
         """The setting that says how many neighbours have to be neighbours of each other, if there is one."""
         return next((setting for setting in self.settings.values() if setting.mutual), None)
