@@ -14,8 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ensemble.base import errors
+from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, refuse_if_any
+from ensemble.cli import program
+from ensemble.cli.numbers import too_small
 
 # Worker processes import this file: what is heavy is imported where it is used.
 if TYPE_CHECKING:
@@ -37,23 +39,23 @@ DEFAULTS: dict[str, Any] = {"filter": "bilinear", "resize": None, "flip": "none"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    given = _settled(_parser().parse_args(arguments))
+    given = _settled(parser().parse_args(arguments))
     from extractors import listing
 
     problems = _simple_problems(given)
     how = loaded = rows = None
-    with _collecting(problems):
+    with collecting(problems):
         how = _how(given, problems)
-    with _collecting(problems):
+    with collecting(problems):
         loaded = _models(given, problems)
-    with _collecting(problems):
+    with collecting(problems):
         columns, rows = _rows(given, problems)
     refuse_if_any(problems)
     assert how is not None
     assert loaded is not None
     assert rows is not None
     _check_sizes(loaded, given)
-    with _collecting(problems):
+    with collecting(problems):
         _check_tables(given, columns, rows)
     refuse_if_any(problems)
     from extractors.loader import loader
@@ -84,15 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if empty:
         names = examples(list(dict.fromkeys(empty)))
         print(f"not ready: {names} have only zeros, which ensemble.run refuses; leave them or the model out")
-        return 1
+        return program.FAULTY
     print(f"next: python -m ensemble.run --features {given.out}")
-    return 0
-
-
-def _collecting(problems: list[str]) -> Any:
-    from ensemble.base.collecting import collecting
-
-    return collecting(problems)
+    return program.FINE
 
 
 def _settled(given: argparse.Namespace) -> argparse.Namespace:
@@ -109,13 +105,7 @@ def _simple_problems(given: argparse.Namespace) -> list[str]:
         problems.append("--images: wanted a folder or a list, or --query and --gallery, found nothing; see --help")
     if not given.model:
         problems.append("--model: wanted at least one model, found none; see --help")
-    for name in ("batch", "workers", "clip", "most_frames", "most_pixels"):
-        value = getattr(given, name)
-        least = 0 if name == "workers" else 1
-        if value is not None and value < least:
-            problems.append(f"--{name.replace('_', '-')}: wanted {least} or more, found {value}")
-    if given.seed < 0:
-        problems.append(f"--seed: wanted 0 or more, found {given.seed}")
+    problems += too_small(given, batch=1, workers=0, clip=1, most_frames=1, most_pixels=1, seed=0)
     if given.compounding and given.scales is None:
         problems.append("--compounding: wanted --scales with it, found none; leave it out")
     if given.ten_crop and given.flip != "none":
@@ -171,7 +161,7 @@ def _models(given: argparse.Namespace, problems: list[str]) -> "list[tuple[Model
         spec, options = split(text)
         name = options.pop("name", None)
         precision = options.pop("precision", given.precision)
-        with _collecting(problems):
+        with collecting(problems):
             model = load(spec, device=given.device, precision=precision, name=name, **options)
             found.append((model, {"spec": spec, "precision": precision, **options}))
     names = [model.name for model, _ in found]
@@ -186,7 +176,7 @@ def _models(given: argparse.Namespace, problems: list[str]) -> "list[tuple[Model
 
 def _rows(given: argparse.Namespace, problems: list[str]) -> "tuple[dict[str, dict], dict[str, Rows]]":
     """The rows of every side: images, or tracklets; and the columns of their labels."""
-    from ensemble.names import choose
+    from ensemble.parsers import choose
     from extractors import listing, tracklets
     from extractors.extract import Rows
 
@@ -196,7 +186,7 @@ def _rows(given: argparse.Namespace, problems: list[str]) -> "tuple[dict[str, di
             {side: of.columns for side, of in found.items()},
             {side: _tracklets(of.names, of.frames, given) for side, of in found.items()},
         )
-    parser = choose(given.parser, given.pattern, given.folders)
+    parser = choose(given.parser, given.pattern, given.folders or 0)
     explicit = {side: paths for side in ("query", "gallery", "train") if (paths := getattr(given, side))}
     long = [side for side, paths in explicit.items() if len(paths) > 2]
     if long:
@@ -346,12 +336,14 @@ def _tell(name: str, done: "Done") -> None:
         print(f"{name}: only zeros for {examples(done.empty)}, as of an image of one colour")
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    from ensemble.cli import files, outputs
     from extractors.views import FLIPS, NORMS
 
-    p = argparse.ArgumentParser(
-        prog="python -m extractors.dump",
-        description=__doc__.partition("\n")[0],
+    p = program.parser(
+        "extractors.dump",
+        __doc__,
         epilog="Models: PATH.onnx; PATH.pt, .pt2 (torch programs); PATH.pth, .pth.tar (checkpoints); timm:NAME; "
         "open_clip:NAME; module:PACKAGE.MODULE:FACTORY; hog:CELL, colour:BINS, pixels. Options follow a comma: "
         "name=NAME, precision=…, size=HEIGHTxWIDTH, mean=R/G/B, std=R/G/B and those of the family.",
@@ -377,10 +369,8 @@ def _parser() -> argparse.ArgumentParser:
         default=["query", "gallery"],
         help="of --images",
     )
-    add("--parser", metavar="SET", help="the data set whose names tell identities and cameras; see ensemble.names")
-    add("--pattern", metavar="REGEX", help="a pattern of your own that does")
-    add("--folders", type=int, default=0, metavar="N", help="folders that the pattern sees before the base name")
-    add("--labels", action="append", default=[], type=Path, metavar="FILE", help="a list of the set with labels")
+    files.add_meaning(images, "--parser")
+    files.add_labels(images)
     add("--skip-broken", action="store_true", help="leave broken images out and list them, instead of stopping")
     add("--ignore-exif", action="store_true", help="do not turn images upright")
     add("--most-pixels", type=int, default=89_478_485, metavar="N", help="an image with more is broken")
@@ -414,11 +404,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--clip", type=int, default=4, metavar="N", help="frames a clip (default: %(default)s)")
     add("--most-frames", type=int, default=40, metavar="N", help="uniform: frames; dense: clips less one (40)")
     add("--seed", type=int, default=0, metavar="N", help="of uniform sampling (default: %(default)s)")
-    p.add_argument("--out", type=Path, required=True, metavar="DIR", help="the features folder")
+    outputs.add_out(p, "the features folder", required=True)
     p.add_argument("--format", choices=("npz", "pickle"), default="npz", help="default: %(default)s")
     return p
 
 
 if __name__ == "__main__":
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin take the processors of the workers
-    errors.main(main)
+    program.main(main)
