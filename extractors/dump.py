@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from extractors.extract import Done, How, Rows
     from extractors.model import Model
 
+    Loaded = list[tuple[Model, dict[str, Any]]]  # every model, with what it was loaded with
+
 LIKE: dict[str, dict[str, Any]] = {  # how published systems prepared images; all of them resized with Pillow
     "aicity2020_5th": {"filter": "bilinear", "resize": "310x414", "flip": "mean", "l2": "each"},
     "naic2019_ivyyz": {"filter": "bilinear", "l2": "end"},
@@ -34,6 +36,7 @@ LIKE: dict[str, dict[str, Any]] = {  # how published systems prepared images; al
     "layumi_pcb": {"filter": "bicubic", "flip": "sum", "parts": "pcb"},
     "lightreid": {"filter": "bicubic"},
 }
+SIDES = ("query", "gallery", "train")
 DEFAULTS: dict[str, Any] = {"filter": "bilinear", "resize": None, "flip": "none", "l2": "none", "parts": "none"}
 
 
@@ -42,35 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _settled(parser().parse_args(arguments))
     from extractors import listing
 
-    problems = _simple_problems(given)
-    how = loaded = rows = None
-    with collecting(problems):
-        how = _how(given, problems)
-    with collecting(problems):
-        loaded = _models(given, problems)
-    with collecting(problems):
-        columns, rows = _rows(given, problems)
-    refuse_if_any(problems)
-    assert how is not None
-    assert loaded is not None
-    assert rows is not None
-    _check_sizes(loaded, given)
-    with collecting(problems):
-        _check_tables(given, columns, rows)
-    refuse_if_any(problems)
-    from extractors.loader import loader
-
-    left: dict[str, dict[str, str]] = {}
-    empty: list[str] = []
-    workers = given.workers if given.workers is not None else min(os.cpu_count() or 1, 8)
-    with loader(workers) as pool:
-        for model, loading in loaded:
-            used = _for_model(how, model, given, loading)
-            done = _extract(model, rows, used, given, pool)
-            for side, broken in done.broken.items():
-                left.setdefault(side, {}).update(broken)
-            _tell(model.name, done)
-            empty += done.empty
+    how, loaded, columns, rows = _prepared(given)
+    left, empty = _extracted(given, how, loaded, rows)
     kept = {
         side: [row for row, name in enumerate(of.names) if name not in left.get(side, {})]
         for side, of in rows.items()
@@ -89,6 +65,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return program.FAULTY
     print(f"next: python -m ensemble.run --features {given.out}")
     return program.FINE
+
+
+def _prepared(given: argparse.Namespace) -> "tuple[How, Loaded, dict[str, dict], dict[str, Rows]]":
+    """How to read, the models, the columns and rows of every side; all that can be refused is refused here."""
+    problems = _simple_problems(given)
+    how = loaded = rows = None
+    with collecting(problems):
+        how = _how(given, problems)
+    with collecting(problems):
+        loaded = _models(given, problems)
+    with collecting(problems):
+        columns, rows = _rows(given, problems)
+    refuse_if_any(problems)
+    assert how is not None
+    assert loaded is not None
+    assert rows is not None
+    _check_sizes(loaded, given)
+    _check_tables(given, rows)
+    return how, loaded, columns, rows
+
+
+def _extracted(
+    given: argparse.Namespace, how: "How", loaded: "Loaded", rows: "dict[str, Rows]"
+) -> tuple[dict[str, dict[str, str]], list[str]]:
+    """Run every model over all rows and write its files; what was left out, with the reason, and what is empty."""
+    from extractors.extract import extract
+    from extractors.loader import loader
+
+    left: dict[str, dict[str, str]] = {}
+    empty: list[str] = []
+    workers = given.workers if given.workers is not None else min(os.cpu_count() or 1, 8)
+    with loader(workers) as pool:
+        for model, loading in loaded:
+            used = _for_model(how, model, given, loading)
+            done = extract(model, rows, used, given.out, pool, skip_broken=given.skip_broken)
+            for side, broken in done.broken.items():
+                left.setdefault(side, {}).update(broken)
+            _tell(model.name, done)
+            empty += done.empty
+    return left, empty
 
 
 def _settled(given: argparse.Namespace) -> argparse.Namespace:
@@ -151,7 +167,7 @@ def _how(given: argparse.Namespace, problems: list[str]) -> "How":
     )
 
 
-def _models(given: argparse.Namespace, problems: list[str]) -> "list[tuple[Model, dict[str, Any]]]":
+def _models(given: argparse.Namespace, problems: list[str]) -> "Loaded":
     """Every model, loaded, with what it was loaded with."""
     from extractors.models import load
     from extractors.options import split
@@ -187,7 +203,7 @@ def _rows(given: argparse.Namespace, problems: list[str]) -> "tuple[dict[str, di
             {side: _tracklets(of.names, of.frames, given) for side, of in found.items()},
         )
     parser = choose(given.parser, given.pattern, given.folders or 0)
-    explicit = {side: paths for side in ("query", "gallery", "train") if (paths := getattr(given, side))}
+    explicit = {side: paths for side in SIDES if (paths := getattr(given, side))}
     long = [side for side, paths in explicit.items() if len(paths) > 2]
     if long:
         raise InputError([f"--{side}: wanted a folder or a list and its folder, found more" for side in long])
@@ -282,7 +298,7 @@ def _part_weights(given: argparse.Namespace, sides: Any, problems: list[str]) ->
     return found
 
 
-def _check_sizes(loaded: "list[tuple[Model, dict[str, Any]]]", given: argparse.Namespace) -> None:
+def _check_sizes(loaded: "Loaded", given: argparse.Namespace) -> None:
     from extractors.options import size_of
 
     size = size_of("--resize", given.resize, [])
@@ -296,7 +312,7 @@ def _check_sizes(loaded: "list[tuple[Model, dict[str, Any]]]", given: argparse.N
     )
 
 
-def _check_tables(given: argparse.Namespace, columns: dict[str, dict], rows: "dict[str, Rows]") -> None:
+def _check_tables(given: argparse.Namespace, rows: "dict[str, Rows]") -> None:
     """Tables of other images in the folder mean that models of other images are there too."""
     from ensemble.io.lists import read_csv
 
@@ -319,12 +335,6 @@ def _for_model(how: "How", model: "Model", given: argparse.Namespace, loading: d
     return replace(how, reading=replace(how.reading, size=size), model=loading)
 
 
-def _extract(model: "Model", rows: "dict[str, Rows]", how: "How", given: argparse.Namespace, pool: Any) -> "Done":
-    from extractors.extract import extract
-
-    return extract(model, rows, how, given.out, pool, skip_broken=given.skip_broken)
-
-
 def _tell(name: str, done: "Done") -> None:
     files = ", ".join(str(path) for path in done.files)
     if not done.new:
@@ -338,8 +348,7 @@ def _tell(name: str, done: "Done") -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The options."""
-    from ensemble.cli import files, outputs
-    from extractors.views import FLIPS, NORMS
+    from ensemble.cli import outputs
 
     p = program.parser(
         "extractors.dump",
@@ -348,41 +357,47 @@ def parser() -> argparse.ArgumentParser:
         "open_clip:NAME; module:PACKAGE.MODULE:FACTORY; hog:CELL, colour:BINS, pixels. Options follow a comma: "
         "name=NAME, precision=…, size=HEIGHTxWIDTH, mean=R/G/B, std=R/G/B and those of the family.",
     )
-    images = p.add_argument_group("images")
-    add = images.add_argument
+    _add_images(p.add_argument_group("images"))
+    _add_models(p.add_argument_group("models"))
+    _add_views(p.add_argument_group("test-time augmentation"))
+    _add_tracklets(p.add_argument_group("tracklets"))
+    outputs.add_out(p, "the features folder", required=True)
+    p.add_argument("--format", choices=("npz", "pickle"), default="npz", help="default: %(default)s")
+    return p
+
+
+def _add_images(group: argparse._ArgumentGroup) -> None:
+    from ensemble.cli import files
+
+    add = group.add_argument
     add(
         "--images", nargs="+", default=[], type=Path, metavar="DIR|LIST", help="folders or lists, named like sides"
     )
-    for side in ("query", "gallery", "train"):
-        add(
-            f"--{side}",
-            nargs="+",
-            type=Path,
-            metavar="PATH",
-            help=f"folder of {side} images, or a list [and folder]",
-        )
+    for side in SIDES:
+        what = f"folder of {side} images, or a list [and folder]"
+        add(f"--{side}", nargs="+", type=Path, metavar="PATH", help=what)
     add("--root", type=Path, metavar="DIR", help="where the images of lists are (default: beside the list)")
-    add(
-        "--sides",
-        nargs="+",
-        choices=("query", "gallery", "train"),
-        default=["query", "gallery"],
-        help="of --images",
-    )
-    files.add_meaning(images, "--parser")
-    files.add_labels(images)
+    add("--sides", nargs="+", choices=SIDES, default=["query", "gallery"], help="of --images")
+    files.add_meaning(group, "--parser")
+    files.add_labels(group)
     add("--skip-broken", action="store_true", help="leave broken images out and list them, instead of stopping")
     add("--ignore-exif", action="store_true", help="do not turn images upright")
     add("--most-pixels", type=int, default=89_478_485, metavar="N", help="an image with more is broken")
-    models = p.add_argument_group("models")
-    add = models.add_argument
+
+
+def _add_models(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
     add("--model", action="append", default=[], metavar="SPEC[,OPTION=VALUE…]", help="see below; may be repeated")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: %(default)s")
     add("--precision", choices=("float32", "float16", "bfloat16"), default="float32", help="default: %(default)s")
     add("--batch", type=int, default=32, metavar="N", help="images at once (default: %(default)s)")
     add("--workers", type=int, metavar="N", help="processes that read images; 0: none (default: one a processor)")
-    views = p.add_argument_group("test-time augmentation")
-    add = views.add_argument
+
+
+def _add_views(group: argparse._ArgumentGroup) -> None:
+    from extractors.views import FLIPS, NORMS
+
+    add = group.add_argument
     add("--like", choices=LIKE, help="resizing, flip and norm of a published system")
     add("--resize", metavar="HEIGHTxWIDTH", help="resize to this and crop the centre to the model's size")
     add("--filter", choices=("bilinear", "bicubic"), help="of the resizing (default: bilinear)")
@@ -397,16 +412,15 @@ def parser() -> argparse.ArgumentParser:
     add("--l2", choices=NORMS, help="length 1 for each view, or at the end (default: none)")
     add("--parts", choices=("none", "pcb", "streid", "sum", "max", "concat"), help="how parts are joined")
     add("--part-weights", type=Path, metavar="FILE.npz", help="weights of the parts: SIDE (n, parts), SIDE_name")
-    video = p.add_argument_group("tracklets")
-    add = video.add_argument
+
+
+def _add_tracklets(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
     add("--tracklets", choices=("folders", "mars"), help="one row a tracklet: every folder, or MARS's lists")
     add("--sampling", choices=("uniform", "dense", "all"), default="uniform", help="default: %(default)s")
     add("--clip", type=int, default=4, metavar="N", help="frames a clip (default: %(default)s)")
     add("--most-frames", type=int, default=40, metavar="N", help="uniform: frames; dense: clips less one (40)")
     add("--seed", type=int, default=0, metavar="N", help="of uniform sampling (default: %(default)s)")
-    outputs.add_out(p, "the features folder", required=True)
-    p.add_argument("--format", choices=("npz", "pickle"), default="npz", help="default: %(default)s")
-    return p
 
 
 if __name__ == "__main__":
