@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from ensemble.pipeline import listing
+from ensemble.pipeline import guide
 
 TECHNIQUES = Path(__file__).parents[2] / "docs" / "techniques.md"
 
 
 def techniques() -> str:
     """docs/techniques.md as it should be."""
-    return "\n".join(listing.steps_table()) + "\n"
+    return "\n".join(guide.steps_table()) + "\n"
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """What is said of steps and joins is what they declare."""
 
-from ensemble.pipeline import joins, listing, steps
+from ensemble.pipeline import guide, joins, steps
 from tests.support import tables
 
 
 def test_every_setting_has_a_meaning():
     said = {
-        f"{name}.{setting}": listing.meaning(function, setting)
+        f"{name}.{setting}": guide.meaning(function, setting)
         for name, function, settings in (
             *((step.name, step.function, step.settings) for step in steps.catalogue().values()),
             *((name, joins.function(name), joins.settings(name)) for name in joins.names()),
@@ -20,7 +20,7 @@ def test_every_setting_has_a_meaning():
 
 
 def test_ranges_are_those_that_are_held():
-    lines = list(listing.steps_text())
+    lines = list(guide.steps_text())
     at = lines.index(next(line for line in lines if line.startswith("rerank: ")))
     assert lines[at + 1] == "    needs query, gallery; gives distances"
     assert "    k1 = 20    (neighbours, 1 or more)" in lines[at:]
