@@ -23,13 +23,14 @@ from ensemble.base.errors import InputError, printable
 from ensemble.base.features import FeatureSet
 from ensemble.cli import inputs
 from ensemble.pipeline.devices import CPU, Device
-from ensemble.pipeline.memo import GIGABYTE, Memo
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.run import Result, Run
+from ensemble.pipeline.state import Memo
 from ensemble.pipeline.variants import Variant, variants
 from ensemble.scores import Scores, statistics
 from ensemble.scores.protocols import Protocol
 from ensemble.scores.statistics import Difference
+from postproc.base.cache import GIGABYTE
 
 COLUMNS = ("what", "mAP", "rank1", "difference", "low", "high", "p", "p_corrected", "seconds", "note")
 
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             others,
             sets,
             protocol=protocol,
-            memo=Memo(limit // 4 if limit else GIGABYTE) if sets else None,
+            memo=Memo(max(1, limit // 4) if limit else GIGABYTE) if sets else None,
             device=inputs.device(options),
             independent=options.independent,
             settings=settings,

@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import postproc
@@ -11,11 +11,12 @@ from ensemble.base import errors
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
 from ensemble.cli import inputs
-from ensemble.pipeline import advice, joins, plan, recipe, results, steps
+from ensemble.pipeline import advice, joins, lines, plan, recipe, results, steps
 from ensemble.pipeline import run as pipeline
 from ensemble.pipeline.devices import Device
+from ensemble.pipeline.images import Images
 from ensemble.report import command
-from ensemble.report.keeping import Keeper
+from ensemble.report.recorder import Recorder
 from postproc.base import runtime
 
 
@@ -52,7 +53,7 @@ def walk(
     options: argparse.Namespace,
     checked: plan.Plan,
     sets: Mapping[str, FeatureSet] | None = None,
-    watch: pipeline.Watch | None = None,
+    watch: Callable[[pipeline.Seen], None] | None = None,
 ) -> pipeline.Result:
     """Run the plan under the options' threads and memory, printing a line a step; on ``sets`` if given."""
     limit = inputs.memory_limit(options)
@@ -61,18 +62,20 @@ def walk(
     print(f"{checked.recipe.name}: {checked.recipe.about}")
     if device.is_cuda:
         print(device_text(device, checked.recipe))
-    print(pipeline.heading(scored))
+    print(lines.heading(scored))
 
-    def show(line: pipeline.Line) -> None:
-        print(pipeline.text(line), flush=True)
-        if line.step == "read":  # labels are known, and nothing has been computed yet
-            for warning in advice.warnings(checked.recipe, advice.positives(run.columns | run.labels)):
-                print(warning, file=sys.stderr)
+    def show(line: lines.Line) -> None:
+        print(lines.text(line), flush=True)
+
+    def warn(images: Images) -> None:
+        for warning in advice.warnings(checked.recipe, advice.positives(images.known)):
+            print(warning, file=sys.stderr)
 
     with postproc.using(threads=options.threads, memory=limit):
         run = pipeline.Run(
             checked,
             show,
+            begun=warn,
             protocol=inputs.protocol(options, checked.recipe),
             memory=limit,
             sets=sets,
@@ -87,21 +90,21 @@ def execute(options: argparse.Namespace, checked: plan.Plan) -> int:
 
     Returns the exit status: 1 where the ranking could not be written in the format that was asked for.
     """
-    keeper = None
+    recorder = None
     if options.images and not options.report:
         raise InputError(["--images: wanted --report too, found none; pictures are shown in the report alone"])
     if options.report:
         command.check_options(options)
-        keeper = Keeper()
-    result = walk(options, checked, watch=keeper)
+        recorder = Recorder()
+    result = walk(options, checked, watch=recorder)
     out = options.out or Path("runs") / checked.recipe.name
     threads = options.threads or runtime.current().threads
     written = results.write(out, checked, result, threads=threads, device=inputs.device(options))
     print(results.score_text(result))
-    if keeper:
+    if recorder:
         with postproc.using(threads=options.threads, memory=inputs.memory_limit(options)):
             written += command.write_run(
-                out, keeper, checked, result, inputs.protocol(options, checked.recipe), options
+                out, recorder, checked, result, inputs.protocol(options, checked.recipe), options
             )
     for path in written:
         print(path)

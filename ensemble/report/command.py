@@ -24,8 +24,8 @@ from ensemble.cli import inputs
 if TYPE_CHECKING:
     from ensemble.pipeline.plan import Plan
     from ensemble.pipeline.run import Result
-    from ensemble.report.keeping import Keeper
-    from ensemble.report.kept import Kept
+    from ensemble.report.history import History
+    from ensemble.report.recorder import Recorder
     from ensemble.scores.protocols import Protocol
 
 EXTRAS = ("strips", "figure", "export", "tensorboard")
@@ -80,7 +80,7 @@ def check_options(options: argparse.Namespace) -> None:
 
 def write_run(
     out: Path,
-    keeper: "Keeper",
+    recorder: "Recorder",
     checked: "Plan",
     result: "Result",
     protocol: "Protocol",
@@ -89,21 +89,21 @@ def write_run(
     """Write ``report.npz`` and ``report.html`` beside what a run has left in ``out``; the paths."""
     from dataclasses import replace
 
-    from ensemble.report import kept, leaving, page
+    from ensemble.report import contributions, history, page
     from ensemble.report.pictures import Album
 
     record = json.loads((out / "run.json").read_text("utf-8"))
     bounded = options.memory is not None
-    rows, note = leaving.measured(checked, protocol, result, bounded=bounded, device=inputs.device(options))
+    rows, note = contributions.measured(checked, protocol, result, bounded=bounded, device=inputs.device(options))
     if not rows:
-        rows = leaving.found(out, record)
-    seen = replace(keeper.kept(result, record), leave_out=rows, note="" if rows else note)
-    kept.write(out / kept.FILE, seen)
+        rows = contributions.found(out, record)
+    seen = replace(recorder.history(result, record), leave_out=rows, note="" if rows else note)
+    history.write(out / history.FILE, seen)
     album = Album(options.images) if options.images else None
     notes = page.write(out / report.NAME, [seen], album=album, size=_size(options))
     for line in notes:
         print(f"report: {line}")
-    return [out / kept.FILE, out / report.NAME]
+    return [out / history.FILE, out / report.NAME]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -156,14 +156,14 @@ def _size(options: argparse.Namespace) -> int:
     return inputs.bytes_of("--report-size", options.report_size)
 
 
-def _kepts(options: argparse.Namespace) -> "list[Kept]":
+def _kepts(options: argparse.Namespace) -> "list[History]":
     from ensemble.base.collecting import collecting
     from ensemble.report.submission import from_file, matched
 
     if options.submission:
         return [from_file(options.submission, options.query_names, options.gallery_names)]
     problems: list[str] = []
-    found: list[Kept] = []
+    found: list[History] = []
     for folder in options.runs:
         with collecting(problems):
             found.append(_of_run(folder))
@@ -171,22 +171,22 @@ def _kepts(options: argparse.Namespace) -> "list[Kept]":
     return matched(_titled(found, options.runs))
 
 
-def _of_run(folder: Path) -> "Kept":
+def _of_run(folder: Path) -> "History":
     from dataclasses import replace
 
-    from ensemble.report import kept, leaving
+    from ensemble.report import contributions, history
 
-    path = folder / kept.FILE
+    path = folder / history.FILE
     if not folder.is_dir():
         raise InputError([f"{folder}: wanted the folder of a run, found no such folder; check the path"])
     if not path.is_file() and not (folder / "run.json").is_file():
         raise InputError([f"{folder}: wanted the folder of a run, found no run.json; give what --out named"])
     if not path.is_file():
         raise InputError(
-            [f"{folder}: wanted {kept.FILE}, found a run that kept none; run it again with --report, or show its "
-             "ranking alone with --submission"]
+            [f"{folder}: wanted {history.FILE}, found a run that kept none; run it again with --report, or show "
+             "its ranking alone with --submission"]
         )  # fmt: skip
-    found = kept.read(path)
+    found = history.read(path)
     try:
         record: Any = json.loads((folder / "run.json").read_text("utf-8"))
     except (OSError, ValueError):
@@ -196,12 +196,12 @@ def _of_run(folder: Path) -> "Kept":
             [f"{path}: wanted the report of the run beside it, found that of an earlier one; run it with --report"]
         )
     if not found.leave_out:
-        rows = leaving.found(folder, record)
+        rows = contributions.found(folder, record)
         found = replace(found, leave_out=rows, note="" if rows else found.note)
     return found
 
 
-def _titled(kepts: "list[Kept]", folders: Sequence[Path]) -> "list[Kept]":
+def _titled(kepts: "list[History]", folders: Sequence[Path]) -> "list[History]":
     """Runs by their recipes, or by their folders where these are the same."""
     from dataclasses import replace
 
@@ -213,7 +213,7 @@ def _titled(kepts: "list[Kept]", folders: Sequence[Path]) -> "list[Kept]":
     return [replace(kept, title=name) for kept, name in zip(kepts, names, strict=True)]
 
 
-def _extras(options: argparse.Namespace, kepts: "list[Kept]", album: Any) -> list[Path]:
+def _extras(options: argparse.Namespace, kepts: "list[History]", album: Any) -> list[Path]:
     from ensemble.report import figures, strips, tables, tensorboard
 
     written = []

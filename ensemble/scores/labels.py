@@ -1,7 +1,7 @@
 """Labels as one checked value."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,7 +10,22 @@ from ensemble.base.kinds import Ints
 from postproc.base import checks
 
 if TYPE_CHECKING:
-    from ensemble.base.features import FeatureSet
+    import pandas as pd
+
+
+class Images(Protocol):
+    """Images with tables: of a model's features, of rank lists."""
+
+    @property
+    def query_table(self) -> "pd.DataFrame":
+        """One row a query, with its name."""
+
+    @property
+    def gallery_table(self) -> "pd.DataFrame":
+        """One row a gallery image, with its name."""
+
+    def data(self) -> dict[str, np.ndarray]:
+        """The columns of both by their names in the vocabulary."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +106,7 @@ class Labels:
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
-def labels_of(images: "FeatureSet") -> Labels | None:
+def labels_of(images: Images) -> Labels | None:
     """The labels of these images; None without identities on both sides.
 
     Which gallery image is the query's own is told by its name.

@@ -35,7 +35,7 @@ def measured(
         why = "memory is limited" if bounded else "that would take long"
         return (), f"Leaving out each model was not tried, since {why}; {command}, which is shown here."
     from ensemble import ablate, io
-    from ensemble.pipeline.memo import Memo
+    from ensemble.pipeline.state import Memo
     from ensemble.pipeline.variants import variants
     from ensemble.report.tables import RESAMPLES
 
