@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ensemble.report.kept import Kept, Step
-from ensemble.report.measuring import LEVELS
+from ensemble.report.history import History, Step
+from ensemble.report.tally import LEVELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,22 +74,22 @@ def style() -> AbstractContextManager[Any]:
     return matplotlib.rc_context(STYLE)
 
 
-def lines_of(kepts: Sequence[Kept]) -> list[tuple[str, Step]]:
+def lines_of(histories: Sequence[History]) -> list[tuple[str, Step]]:
     """The rankings that curves compare: of one run the best model, the first step, the result; of two the results.
 
     Those that are the same step stand once.
     """
-    if len(kepts) > 1:
-        return [(_short(kept.title), kept.final) for kept in kepts]
-    kept = kepts[0]
-    models = [step for step in kept.steps if step.kind == "model" and step.scores]
+    if len(histories) > 1:
+        return [(_short(history.title), history.final) for history in histories]
+    history = histories[0]
+    models = [step for step in history.steps if step.kind == "model" and step.scores]
     chosen: list[tuple[str, Step | None]] = []
     if len(models) > 1:
         best = max(models, key=lambda step: step.scores["mAP"] if step.scores else 0)
         chosen.append((f"best model ({_short(best.label)})", best))
-    joined = next((step for step in kept.steps if step.kind != "model"), None)
+    joined = next((step for step in history.steps if step.kind != "model"), None)
     chosen.append((f"first ({_short(joined.label)})" if joined else "", joined))
-    chosen.append((f"result ({_short(kept.final.label)})", kept.final))
+    chosen.append((f"result ({_short(history.final.label)})", history.final))
     found: list[tuple[str, Step]] = []
     for label, step in chosen:
         if step is not None and all(step is not other for _, other in found):
@@ -97,12 +97,12 @@ def lines_of(kepts: Sequence[Kept]) -> list[tuple[str, Step]]:
     return found
 
 
-def plots(kepts: Sequence[Kept]) -> list[Plot]:
+def plots(histories: Sequence[History]) -> list[Plot]:
     """Every figure that there is something to draw for."""
-    kept = kepts[-1]
-    lines = [(label, step) for label, step in lines_of(kepts) if step.scores]
+    history = histories[-1]
+    lines = [(label, step) for label, step in lines_of(histories) if step.scores]
     found = []
-    cut = kept.protocol.get("top_k")
+    cut = history.protocol.get("top_k")
     places = f"the first {cut} places" if cut else "the whole ranking"
     if lines:
         found.append(
@@ -131,13 +131,13 @@ def plots(kepts: Sequence[Kept]) -> list[Plot]:
                 lambda: _histogram(lines[-2:]),
             )
         )
-    way = lines if len(kepts) > 1 else [("before", kept.before), ("result", kept.final)]
+    way = lines if len(histories) > 1 else [("before", history.before), ("result", history.final)]
     spread = [(f"{label} ({step.label})", step) for label, step in way if step is not None and _both(step)]
     if spread:
         found.append(
             Plot("distances", "Distances of right and wrong pairs", _about(spread), lambda: _distances(spread))
         )
-    final = kept.final
+    final = history.final
     if final.scores and len(final.curves.get("cameras", ())) > 1:
         found.append(
             Plot(
@@ -157,23 +157,23 @@ def plots(kepts: Sequence[Kept]) -> list[Plot]:
                 lambda: _positives(final),
             )
         )
-    if "agreement" in kept.extras:
+    if "agreement" in history.extras:
         found.append(
             Plot(
                 "agreement",
                 "Agreement of the models",
                 "Share of the ten nearest images that two models have in common, averaged over queries.",
-                lambda: _agreement(kept),
+                lambda: _agreement(history),
             )
         )
-    if "prior_shares" in kept.extras:
+    if "prior_shares" in history.extras:
         found.append(
             Plot(
                 "gaps",
                 "Learned gaps in time",
                 "How long identities take from one camera to another, as learned from the training set: the pairs "
                 "of cameras that most of them passed.",
-                lambda: _gaps(kept),
+                lambda: _gaps(history),
             )
         )
     return found
@@ -323,8 +323,8 @@ def _positives(step: Step) -> "Figure":
     assert step.ap is not None
     figure, axes = _axes()
     counts, ap = step.curves["positives"], step.ap
-    kept = ~np.isnan(ap) & (counts > 0)
-    x, y = counts[kept].astype(float), ap[kept]
+    shown = ~np.isnan(ap) & (counts > 0)
+    x, y = counts[shown].astype(float), ap[shown]
     order = np.argsort(x, kind="stable")
     shown = order if len(order) <= 2000 else order[:: -(-len(order) // 2000)]
     axes.scatter(x[shown], y[shown], s=9, alpha=0.35, color=COLOURS[0], linewidths=0, rasterized=len(shown) > 800)
@@ -337,8 +337,8 @@ def _positives(step: Step) -> "Figure":
     return figure
 
 
-def _agreement(kept: Kept) -> "Figure":
-    values, names = kept.extras["agreement"], [_short(name) for name in kept.extras["models"]]
+def _agreement(history: History) -> "Figure":
+    values, names = history.extras["agreement"], [_short(name) for name in history.extras["models"]]
     figure, axes = _axes(WIDE, min(WIDE, 1.3 + 0.42 * len(names)))
     image = axes.imshow(values, vmin=0, vmax=1, cmap="cividis", aspect="auto")
     numbers = [f"{i}" for i in range(1, len(names) + 1)]
@@ -351,11 +351,11 @@ def _agreement(kept: Kept) -> "Figure":
     return figure
 
 
-def _gaps(kept: Kept) -> "Figure":
+def _gaps(history: History) -> "Figure":
     from matplotlib.figure import Figure
 
-    shares, frames = kept.extras["prior_shares"], kept.extras["prior_frames"]
-    cameras, people = kept.extras["prior_cameras"], kept.extras["prior_people"]
+    shares, frames = history.extras["prior_shares"], history.extras["prior_frames"]
+    cameras, people = history.extras["prior_cameras"], history.extras["prior_people"]
     columns = min(3, len(shares))
     rows = -(-len(shares) // columns)
     figure = Figure(figsize=(WIDE, 1.05 * rows + 0.5), layout="constrained")

@@ -5,21 +5,21 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.scores.labels import Given
+from ensemble.scores.labels import Labels
 from ensemble.scores.protocols import Draw
 from postproc.base import checks
 
 
-def galleries(draw: Draw, known: Given, permutations: ArrayLike | None) -> Iterator[NDArray[np.bool_]]:
+def galleries(draw: Draw, labels: Labels, permutations: ArrayLike | None) -> Iterator[NDArray[np.bool_]]:
     """For every trial the (ng,) mask of the gallery images that are drawn.
 
     Each image has a key, random or its place in the ``permutations`` of its group; a group gives its least ones.
     """
-    groups = [known.gallery_pid]
+    groups = [labels.gallery_pid]
     if draw.each == "camera":
-        if known.gallery_cam is None:
+        if labels.gallery_cam is None:
             raise ValueError("draw: wanted query_cam and gallery_cam to draw from each camera, got none")
-        groups.append(known.gallery_cam)
+        groups.append(labels.gallery_cam)
     group = _numbered(groups)
     ng = len(group)
     random = np.random.Generator(np.random.PCG64(draw.seed))

@@ -13,7 +13,7 @@ from ensemble import evaluate
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
 from ensemble.pipeline import multi_query
-from ensemble.scores import labels_of, score, score_ranking
+from ensemble.scores import labels_of, score, score_labelled_ranking, score_ranking
 from ensemble.scores.protocols import DRAWS, JUNK, PROTOCOLS, ROWS, SOURCES, Draw, Protocol
 from postproc import distances as squared
 from postproc import rank, using
@@ -32,7 +32,12 @@ def ranking(far: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_every_preset_says_its_rules_and_its_source(name: str) -> None:
     protocol, text = PROTOCOLS[name], PROTOCOLS[name].describe()
-    parts = [f"AP {protocol.ap}", f"denominator {protocol.denominator}", JUNK[protocol.junk], ROWS[protocol.rows]]
+    parts = [
+        f"AP {protocol.ap}",
+        f"denominator {protocol.denominator}",
+        JUNK[protocol.junk].what,
+        ROWS[protocol.rows],
+    ]
     parts.append("no cut" if protocol.top_k is None else f"top_k {protocol.top_k} {protocol.cut} removal")
     if protocol.draw:
         parts += [DRAWS[protocol.draw.each], f"{protocol.draw.trials} trials", f"seed {protocol.draw.seed}"]
@@ -535,8 +540,9 @@ def test_labels_of_a_folder(street: Path) -> None:
 
     images = io.read_folder(street)[0]
     found = labels_of(images)
-    assert_array_equal(found["gallery_image"][found["query_image"]], np.arange(0, 72, 3))
-    assert labels_of(replace(images, query_table=images.query_table.drop(columns="pid"))) == {}
+    assert found is not None
+    assert_array_equal(found.own, np.arange(0, 72, 3))
+    assert labels_of(replace(images, query_table=images.query_table.drop(columns="pid"))) is None
     short = rank(squared(images.query, images.gallery), top_k=5)
     with pytest.raises(InputError, match="wanted all 72 gallery rows"):
-        score_ranking(short, **found, protocol=PROTOCOLS["vehicleid"])
+        score_labelled_ranking(short, found, PROTOCOLS["vehicleid"])
