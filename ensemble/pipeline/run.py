@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import postproc
-from ensemble import fusion, io
+from ensemble import io
 from ensemble.base.errors import InputError, examples, printable, refuse_if_any
 from ensemble.base.features import SIDES, FeatureSet
 from ensemble.io.folder import is_side
@@ -224,7 +224,7 @@ class Run:
         assert node.use is not None
         if self.lists is not None:
             return self.columns | self._applied(node, lambda use: self._of_lists(use, parts))
-        if node.use.name in fusion.AFTER:
+        if joins.stage(node.use.name) == "after":
             given = [{"distances": self._spread(part.pop("distances"), part)} for part in parts]
             partial = any("rows" in part for part in parts)
             beside = self.columns if partial else {k: v for k, v in parts[0].items() if k not in (*SIDES, "kept")}
