@@ -20,11 +20,8 @@ from ensemble.base.collecting import collecting
 from ensemble.base.errors import refuse_if_any
 from ensemble.io import read_names
 from ensemble.io.lists import read_tracks
-from ensemble.submissions import FORMATS, RankList, sysu
-from ensemble.submissions.numbers import one_based
-from ensemble.submissions.tables import parquet_problems
-
-FEATURES = "sysu"  # the one format that holds features instead of lists
+from ensemble.submissions import RankList, formats, sysu
+from ensemble.submissions.formats import FEATURES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,8 +76,8 @@ def _read_lists(given: argparse.Namespace) -> tuple[str, list[str], list[str], d
     elif name is None:
         with collecting(problems):
             name = submissions.guess(given.file)
-    if name == "parquet":
-        problems += parquet_problems()
+    if name is not None:
+        problems += formats.lacking(name)
     if given.file.is_dir() and name not in (None, FEATURES):
         problems.append(f"{given.file}: wanted a file, found a folder; name the file")
     for side, path in (("query", given.query_names), ("gallery", given.gallery_names)):
@@ -92,9 +89,9 @@ def _read_lists(given: argparse.Namespace) -> tuple[str, list[str], list[str], d
     if name == FEATURES and given.file.exists():
         with collecting(problems):
             sysu.files(given.file)
-    if name == "track2" and names["gallery"]:
+    if name not in (None, FEATURES) and names["gallery"]:
         with collecting(problems):
-            one_based(names["gallery"])
+            submissions.named(name).refuse(names["gallery"])
     if given.tracks is not None and names["gallery"]:
         with collecting(problems):
             track = read_tracks(given.tracks, names["gallery"]).columns["track"]
@@ -139,7 +136,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("file", metavar="FILE", type=Path, help="the submission")
     parser.add_argument(
-        "--format", choices=(*FORMATS, FEATURES), help="default: guessed from the file's content and name"
+        "--format",
+        choices=(*submissions.all_formats(), FEATURES),
+        help="default: guessed from the file's content and name",
     )
     parser.add_argument("--query-names", metavar="F", type=Path, help="names of the queries, one a line")
     parser.add_argument("--gallery-names", metavar="F", type=Path, help="names of the gallery images, one a line")

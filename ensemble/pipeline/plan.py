@@ -10,7 +10,7 @@ from ensemble.io import Folder, read_names
 from ensemble.io.folder import SIDE, is_side
 from ensemble.pipeline import joins, steps
 from ensemble.pipeline.recipe import Branch, Group, Recipe, Use
-from ensemble.submissions import tables
+from ensemble.submissions import formats
 from postproc.base import runtime
 from postproc.base.settings import settings_of
 from postproc.base.step import unit_of
@@ -61,7 +61,7 @@ def check(recipe: Recipe, folder: Folder) -> Plan:
     common = common or groups[0]
     plan = Plan(recipe, folder, tuple(models), tuple(groups), common)
     plan = replace(plan, recipe=_check_flow(plan, problems))
-    problems += tables.parquet_problems() if recipe.submission == "parquet" else []
+    problems += formats.lacking(recipe.submission)
     problems += [
         f"{use.where} ({use.name}), top_k: wanted the recipe's {recipe.top_k} or more, found {top_k}"
         for use in recipe.uses()
