@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 import postproc
-from ensemble import fusion
-from postproc.base import arrays
+from ensemble.fusion import join
+from postproc.base import arrays, step
 from postproc.base.room import room
 
 INSTALL = "python -m pip install 'reid-ensemble[cuda]'"
@@ -33,7 +33,9 @@ class Device:
 
     def runs(self, function: Callable[..., Any]) -> bool:
         """Whether a step or a join runs here; if not, it runs on the host."""
-        return not self.is_cuda or function in (*postproc.ON_CUDA, *fusion.ON_CUDA)
+        return not self.is_cuda or not (
+            step.declared_by(function).host_only or join.declared_by(function).host_only
+        )
 
     def up(self, value: Any) -> Any:
         """A matrix on this device; what is none, as it is.

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from ensemble import fusion
 from ensemble.base.errors import InputError
 from ensemble.base.features import SIDES
 from ensemble.base.kinds import Array
@@ -86,7 +85,7 @@ def join(node: Node, parts: list[State], images: Images, device: Device) -> Outc
     assert node.use is not None
     if images.lists is not None:
         return _joined_lists(node, parts, images, device)
-    if node.use.name in fusion.AFTER:
+    if joins.stage(node.use.name) == "after":
         columns = _columns(parts[0])
         if any(part.rows is not None for part in parts):
             columns = dict(images.columns)

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble import fusion, io
+from ensemble import io
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
-from ensemble.pipeline import plan, steps
+from ensemble.pipeline import joins, plan, steps
 from ensemble.pipeline import run as pipeline
 from ensemble.pipeline.devices import CPU, Device
 from ensemble.scores import Labels, labels_of
@@ -130,7 +130,7 @@ def _learns(checked: plan.Plan) -> bool:
     known = steps.catalogue()
     for use in checked.recipe.uses():
         step = known.get(use.name)
-        if step is None and use.name in fusion.ACROSS:
+        if step is None and joins.stage(use.name) == "across":
             return True
         if step is not None and any(name.startswith("train") for name in (*step.needs, *step.may_use)):
             return True

@@ -22,6 +22,7 @@ from ensemble.pipeline.run import Result, Run, Seen
 from ensemble.pipeline.state import Memo
 from ensemble.tune import __main__ as tune
 from postproc.base import arrays
+from postproc.base.step import Declaration
 from tests.cuda.conftest import SIMULATED, OnDevice
 from tests.support.folders import listed
 from tests.support.folders import names as numbered
@@ -165,7 +166,7 @@ def test_the_result_of_the_cpu(folder: Path, recipe: Path) -> None:
 def test_what_has_no_cuda_version_runs_on_the_host(
     folder: Path, chain: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postproc, "ON_CUDA", (postproc.rerank,))
+    monkeypatch.setattr(postproc.l2_normalize, "__step__", Declaration(host_only=True))
     (_, wanted), (walk, found) = (ran(folder, chain, device) for device in (CPU, ON_CUDA))
     assert_array_equal(found.ranking, wanted.ranking)
     where = {line.step: line.device for line in found.lines}

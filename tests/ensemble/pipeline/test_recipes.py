@@ -14,7 +14,7 @@ from ensemble import io, run, validate
 from ensemble.city.folder import make
 from ensemble.pipeline import plan, recipe, steps
 from ensemble.pipeline import run as pipeline
-from ensemble.submissions import FORMATS
+from ensemble.submissions import named
 from postproc import apply_topology, rank
 from tests.support import golden
 
@@ -343,7 +343,7 @@ def test_a_recipe_runs_and_its_submission_is_valid(name, cities, tmp_path, capsy
     assert used.submission in ("visda", "naic", "track2", "csv")
     path = tmp_path / json.loads((tmp_path / "run.json").read_text())["submission"]
     form = used.submission if kind_of(name) != "people" else "csv"  # names there are no numbers
-    assert path.name == FORMATS[form].file
+    assert path.name == named(form).file
     names = [f"--{side}-names={folder.parent / f'{folder.name}.{side}.txt'}" for side in ("query", "gallery")]
     assert validate.main([str(path), "--format", form, *names, "--top-k", str(used.top_k)]) == 0
 
