@@ -57,8 +57,8 @@ def rank_list(node: Node, images: Images, device: Device) -> Outcome:
     return Outcome(State({"distances": distances, **images.columns}, listed=node.model), 0.0, device.name)
 
 
-def step(node: Node, state: State, beside: Sequence[State], device: Device, top_k: int | None) -> Outcome:
-    """A step on a state. ``beside`` are the side models that it looks at.
+def step(node: Node, state: State, auxiliary: Sequence[State], device: Device, top_k: int | None) -> Outcome:
+    """A step on a state. ``auxiliary`` are the side models that it looks at.
 
     top_k: as long as somebody looks at the lists of a step that gives lists; None: a step gives what it gives.
     """
@@ -67,7 +67,7 @@ def step(node: Node, state: State, beside: Sequence[State], device: Device, top_
     settings = dict(node.use.settings)
     if top_k is not None and "top_k" in called.settings and state.rows is None and settings.get("top_k") is None:
         settings["top_k"] = top_k
-    seen = {**state.data, **_auxiliary(beside, state)}
+    seen = {**state.data, **_side_by_side(auxiliary, state)}
     if "distances" in called.needs:
         seen |= state.kept
     here = device.runs(called.function)
@@ -139,12 +139,12 @@ def _timed(node: Node, function: Callable[[Use], Mapping[str, Any]], device: Dev
     return _Timed(given, time.perf_counter() - started, device.name if here else CPU.name)
 
 
-def _auxiliary(beside: Sequence[State], state: State) -> dict[str, Array]:
+def _side_by_side(auxiliary: Sequence[State], state: State) -> dict[str, Array]:
     """The side models' values side by side, for the images of the state."""
     found = {}
-    for side in SIDES if beside else ():
-        if all(side in part.data for part in beside):
-            values = [arrays.like(part.data[side], beside[0].data[side]) for part in beside]
+    for side in SIDES if auxiliary else ():
+        if all(side in part.data for part in auxiliary):
+            values = [arrays.like(part.data[side], auxiliary[0].data[side]) for part in auxiliary]
             whole = arrays.namespace(values[0]).concat(values, axis=1)
             rows = None if state.rows is None else state.rows.of(side)
             found[f"{side}_aux"] = whole if rows is None else whole[rows]

@@ -96,10 +96,10 @@ class Run:
     def _result(self) -> Result:
         recipe, root = self.plan.recipe, tree(self.plan)
         protocol = self.protocol or PROTOCOLS[recipe.protocol]
-        told: list[Line] = []
+        shown: list[Line] = []
 
         def tell(line: Line) -> None:
-            told.append(line)
+            shown.append(line)
             self.show(line)
 
         started = time.perf_counter()
@@ -135,7 +135,7 @@ class Run:
             distances=distances,
             scores=found.scores,
             unscored=found.unscored,
-            lines=tuple(told),
+            lines=tuple(shown),
             query_names=images.query_names,
             gallery_names=images.gallery_names,
             query_pid=images.labels.query_pid if images.labels else None,
@@ -178,8 +178,8 @@ class _Walk:
             outcome = nodes.join(node, parts, self.images, self.device)
         else:
             state = self._state(node.inputs[0])
-            beside = [self._state(part) for part in node.aux]
-            outcome = nodes.step(node, state, beside, self.device, top_k)
+            auxiliary = [self._state(part) for part in node.aux]
+            outcome = nodes.step(node, state, auxiliary, self.device, top_k)
         if self.memo is not None and outcome.state.nearest is None:  # a cut answer is none for a step behind it
             self.memo.put(node.key, outcome.state)
         return outcome

@@ -19,7 +19,7 @@ from postproc.base import arrays, checks
 if TYPE_CHECKING:
     from ensemble.scores.counting.cpu import Answer, Matches, Rules
 
-Count = Callable[[int, int, Any, "Matches", "Rules", "Answer"], None]
+Count = Callable[[int, int, Array, "Matches", "Rules", "Answer"], None]
 
 
 class _Known(TypedDict):

@@ -6,11 +6,12 @@ arrays, a few numbers a query; distances stay on the device.
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import cuda
 
+from ensemble.base.kinds import Array
 from ensemble.scores.counting.cpu import (
     BY_CUT,
     BY_FOUND,
@@ -34,12 +35,12 @@ INFINITE = np.float32(np.inf)
 class _OnDevice(NamedTuple):
     """Matches on the device: of the gallery, and of the queries at work."""
 
-    removed: Any  # (ng,) bool
-    identity: Any  # (ng,) int64
-    view: Any  # (ng,) int64
-    who: Any  # (n,) int64: the identity, -1 for one that the gallery lacks
-    own: Any  # (n,) int64
-    query_view: Any  # (n,) int64
+    removed: Array  # (ng,) bool
+    identity: Array  # (ng,) int64
+    view: Array  # (ng,) int64
+    who: Array  # (n,) int64: the identity, -1 for one that the gallery lacks
+    own: Array  # (n,) int64
+    query_view: Array  # (n,) int64
 
 
 class _Ranked(NamedTuple):
@@ -49,16 +50,16 @@ class _Ranked(NamedTuple):
     ``found`` have ``places`` before the cut, and ``ends``, the places after their ties.
     """
 
-    offsets: Any  # (n + 1,) int64
-    values: Any  # float32
-    rows: Any  # int32
-    positives: Any  # (n,) int64: how many are not removed
-    places: Any  # int32
-    ends: Any  # int32
-    found: Any  # (n,) int64
+    offsets: Array  # (n + 1,) int64
+    values: Array  # float32
+    rows: Array  # int32
+    positives: Array  # (n,) int64: how many are not removed
+    places: Array  # int32
+    ends: Array  # int32
+    found: Array  # (n,) int64
 
 
-def score_rows(start: int, stop: int, distances: Any, matches: Matches, rules: Rules, answer: Answer) -> None:
+def score_rows(start: int, stop: int, distances: Array, matches: Matches, rules: Rules, answer: Answer) -> None:
     """Fill ``answer`` for the queries ``start:stop`` from ``distances`` (nq, ng) float32 on the device."""
     for first, last in _pieces(start, stop, matches, rules):
         there, ranked = _ranked(first, last, distances, matches, rules)
@@ -84,7 +85,7 @@ def score_rows(start: int, stop: int, distances: Any, matches: Matches, rules: R
 def all_shots_rows(
     start: int,
     stop: int,
-    distances: Any,
+    distances: Array,
     matches: Matches,
     rules: Rules,
     positives: np.ndarray,
@@ -114,7 +115,7 @@ def _pieces(start: int, stop: int, matches: Matches, rules: Rules) -> Iterator[t
         first = last
 
 
-def _ranked(first: int, last: int, distances: Any, matches: Matches, rules: Rules) -> tuple[_OnDevice, _Ranked]:
+def _ranked(first: int, last: int, distances: Array, matches: Matches, rules: Rules) -> tuple[_OnDevice, _Ranked]:
     """The good images of the queries ``first:last``, in order, and their places."""
     count = last - first
     there = _on_device(first, last, distances, matches)
@@ -131,7 +132,7 @@ def _ranked(first: int, last: int, distances: Any, matches: Matches, rules: Rule
     order = order[query[order].argsort(stable=True)]
     values, rows = values[order], rows[order]
 
-    def counted(ties: bool, everybody: bool) -> Any:
+    def counted(ties: bool, everybody: bool) -> Array:
         out = arrays.full(pairs, 0, np.int32, distances)
         launch.blocks(
             _count_before, count, distances, first, *there, matches.rule, matches.everybody, offsets, values, rows,
@@ -139,15 +140,13 @@ def _ranked(first: int, last: int, distances: Any, matches: Matches, rules: Rule
         )  # fmt: skip
         return out
 
-    places = counted(False, False)
-    ends = counted(rules.ap == SKLEARN, rules.before) if rules.before or rules.ap == SKLEARN else places.clone()
-    launch.rows(
-        _place_good, count, offsets, values, rules.cut, rules.before, rules.ap == SKLEARN, places, ends, found
-    )
+    places, ties = counted(False, False), rules.ap == SKLEARN
+    ends = counted(ties, rules.before) if ties or rules.before else arrays.copied(places)
+    launch.rows(_place_good, count, offsets, values, rules.cut, rules.before, ties, places, ends, found)
     return there, _Ranked(offsets, values, rows, positives, places, ends, found)
 
 
-def _on_device(first: int, last: int, distances: Any, matches: Matches) -> _OnDevice:
+def _on_device(first: int, last: int, distances: Array, matches: Matches) -> _OnDevice:
     removed = np.zeros(matches.identity.size, np.bool_)
     removed[matches.removed] = True
     starts, stops = matches.starts[first:last], matches.stops[first:last]
