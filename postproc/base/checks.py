@@ -67,6 +67,20 @@ def probabilities(name: str, value: Any, *, cuda: bool = False) -> np.ndarray:
     return array
 
 
+def camera_probabilities(
+    query: Any, gallery: Any, sizes: tuple[int, int] | None = None, *, cuda: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """``query_cam_prob`` and ``gallery_cam_prob`` as :func:`probabilities`: one width, one row an image."""
+    found = []
+    for at, (name, value) in enumerate((("query_cam_prob", query), ("gallery_cam_prob", gallery))):
+        rows = probabilities(name, value, cuda=cuda)
+        if sizes is not None:
+            one_row_each(name, rows, sizes[at])
+        found.append(rows)
+    same_width("query_cam_prob", found[0], "gallery_cam_prob", found[1])
+    return found[0], found[1]
+
+
 def not_empty(name: str, array: np.ndarray) -> None:
     """Refuse an array without images or without values."""
     if 0 in array.shape:
@@ -76,7 +90,7 @@ def not_empty(name: str, array: np.ndarray) -> None:
 def one_row_each(name: str, array: np.ndarray, count: int) -> None:
     """Refuse an array that has not one row for each of ``count`` images."""
     if len(array) != count:
-        raise ValueError(f"{name}: wanted {count} rows, one an image, got shape {array.shape}")
+        raise ValueError(f"{name}: wanted {count} rows, one an image, got shape {tuple(array.shape)}")
 
 
 def same_width(left_name: str, left: np.ndarray, right_name: str, right: np.ndarray) -> None:
@@ -94,6 +108,36 @@ def sides(query: Any, gallery: Any, *, cuda: bool = False) -> tuple[np.ndarray, 
     same_width("query", query, "gallery", gallery)
     not_empty("query", query)
     not_empty("gallery", gallery)
+    return query, gallery
+
+
+def of_same_width(name: str, value: Any, other_name: str, other: np.ndarray, *, cuda: bool = False) -> np.ndarray:
+    """(n, d) features, checked, not empty, as wide as ``other``."""
+    array = features(name, value, cuda=cuda)
+    not_empty(name, array)
+    same_width(other_name, other, name, array)
+    return array
+
+
+def side_features(name: str, value: Any, count: int, *, like: Any = None) -> np.ndarray:
+    """(count, a) features of a side model, checked, one row an image, not empty, where ``like`` is.
+
+    None: they stay where they are. A CUDA tensor is welcome there and where ``like`` is one.
+    """
+    rows = features(name, value, cuda=like is None or arrays.on_cuda(like))
+    rows = arrays.beside(rows, like)
+    one_row_each(name, rows, count)
+    not_empty(name, rows)
+    return rows
+
+
+def side_model(
+    query_aux: Any, gallery_aux: Any, sizes: tuple[int, int], *, like: Any = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`side_features` of queries and gallery, of one width."""
+    query = side_features("query_aux", query_aux, sizes[0], like=like)
+    gallery = side_features("gallery_aux", gallery_aux, sizes[1], like=like)
+    same_width("query_aux", query, "gallery_aux", gallery)
     return query, gallery
 
 
@@ -140,6 +184,19 @@ def labels(name: str, value: Any, count: int) -> np.ndarray:
     if not np.issubdtype(array.dtype, np.integer):
         raise TypeError(f"{name}: wanted whole numbers, got {array.dtype}")
     return array.astype(np.int64)
+
+
+def labels_or_none(name: str, value: Any, count: int) -> np.ndarray:
+    """:func:`labels`, or -1 for every image where ``value`` is None."""
+    return np.full(count, -1) if value is None else labels(name, value, count)
+
+
+def labels_of_sides(
+    what: str, query: Any, gallery: Any, sizes: tuple[int, int], *, optional: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """``query_<what>`` and ``gallery_<what>`` as :func:`labels`; if ``optional``, as :func:`labels_or_none`."""
+    check = labels_or_none if optional else labels
+    return check(f"query_{what}", query, sizes[0]), check(f"gallery_{what}", gallery, sizes[1])
 
 
 def _is_number(value: object) -> bool:

@@ -70,10 +70,7 @@ def coarse_to_fine(
     >>> coarse_to_fine(q, g, shortest=2, growth=2, radius=0.5)  # two bits: 1, 2, 0; then all four: 1, -, 2
     array([[0., 2., 1.]], dtype=float32)
     """
-    query, gallery = checks.features("query", query), checks.features("gallery", gallery)
-    checks.not_empty("query", query)
-    checks.not_empty("gallery", gallery)
-    checks.same_width("query", query, "gallery", gallery)
+    query, gallery = checks.sides(query, gallery)
     lengths = _lengths(query.shape[1], shortest, growth)
     if train is not None:
         train = checks.features("train", train)

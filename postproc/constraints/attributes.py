@@ -12,7 +12,7 @@ import numpy as np
 from postproc import kernels
 from postproc.base import checks, runtime
 from postproc.base.vocabulary import Distances, Floats
-from postproc.constraints.adjusting import BLOCK, merged
+from postproc.constraints.penalties import BLOCK, change_rows
 from postproc.pairs.pairwise import Pairwise, products
 
 SMALL = 1e-4  # added to frequencies, so that what was never mixed up costs a finite amount
@@ -48,7 +48,7 @@ def attribute_distances(
     right = np.einsum("ab,jb->aj", table, gallery).astype(np.float32)  # no BLAS: one order of sums
     kernel, left = kernels.of(right), query.astype(np.float32)
     out = np.zeros((len(query), len(gallery)), np.float32)
-    merged(out, kernel.constraints.add_combinations, left, right)
+    change_rows(out, kernel.constraints.add_combinations, left, right)
     return out
 
 

@@ -14,7 +14,7 @@ from postproc.base import checks
 from postproc.base.settings import Neutral, Weight, Within
 from postproc.base.step import KEPT, checked, step
 from postproc.base.vocabulary import Distances, Floats, Ints
-from postproc.constraints.adjusting import adjusted
+from postproc.constraints.penalties import changed_copy
 
 MOST = 0.9  # of a share: where all are seen in one other camera, distances keep their order
 
@@ -129,4 +129,4 @@ def apply_topology(
 
     rows = places("query_cam", query_cam, given.shape[0])
     columns = places("gallery_cam", gallery_cam, given.shape[1])
-    return adjusted(given, kernels.of(given).constraints.scale_by_table, rows, columns, table)
+    return changed_copy(given, kernels.of(given).constraints.scale_by_table, rows, columns, table)

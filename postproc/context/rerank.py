@@ -88,9 +88,8 @@ def rerank(
     """
     pairs = pairwise.of(query, gallery, cuda=True)
     if camera_penalty:
-        query_cam = checks.labels("query_cam", query_cam, pairs.sizes[0])
-        gallery_cam = checks.labels("gallery_cam", gallery_cam, pairs.sizes[1])
-        pairs = pairs + camera_penalty * same_camera(query_cam, gallery_cam, query_track, gallery_track)
+        cams = checks.labels_of_sides("cam", query_cam, gallery_cam, pairs.sizes)
+        pairs = pairs + camera_penalty * same_camera(*cams, query_track, gallery_track)
     if auxiliary_weight:
         pairs = pairs - auxiliary_weight * pairwise.of_side_model(query_aux, gallery_aux, pairs.sizes)
     return rerank_tiles(

@@ -109,11 +109,7 @@ class Pairwise:
 
     def zero_within_tracks(self, query_track: Any, gallery_track: Any) -> Pairwise:
         """The same, but images of one track (-1: none) are at distance exactly 0."""
-        nq, ng = self.sizes
-        joined = (
-            checks.labels("query_track", query_track, nq),
-            checks.labels("gallery_track", gallery_track, ng),
-        )
+        joined = checks.labels_of_sides("track", query_track, gallery_track, self.sizes)
         return replace(self, one_track=joined)
 
     def of_gallery(self, rows: np.ndarray | None = None) -> Pairwise:
@@ -194,9 +190,8 @@ def same_camera(query_cam: Any, gallery_cam: Any, query_track: Any = None, galle
     """
     nq, ng = len(query_cam), len(gallery_cam)
     term = CameraTerm(
-        checks.labels("query_cam", query_cam, nq),
-        checks.labels("gallery_cam", gallery_cam, ng),
-        *_tracks(query_track, gallery_track, nq, ng),
+        *checks.labels_of_sides("cam", query_cam, gallery_cam, (nq, ng)),
+        *checks.labels_of_sides("track", query_track, gallery_track, (nq, ng), optional=True),
     )
     return Pairwise((term,), (nq, ng))
 
@@ -208,10 +203,7 @@ def expected_same_camera(
 
     :func:`same_camera` for cameras that are only known so well: 0 for images of one track, an image and a copy.
     """
-    query = checks.probabilities("query_cam_prob", query_cam_prob)
-    gallery = checks.probabilities("gallery_cam_prob", gallery_cam_prob)
-    checks.same_width("query_cam_prob", query, "gallery_cam_prob", gallery)
-    return products(query, gallery, query_track, gallery_track)
+    return products(*checks.camera_probabilities(query_cam_prob, gallery_cam_prob), query_track, gallery_track)
 
 
 def products(
@@ -219,7 +211,7 @@ def products(
 ) -> Pairwise:
     """Inner products of (nq, c) and (ng, c) float32; 0 for images of one track, an image and its copies."""
     nq, ng = len(query), len(gallery)
-    tracks = _tracks(query_track, gallery_track, nq, ng)
+    tracks = checks.labels_of_sides("track", query_track, gallery_track, (nq, ng), optional=True)
     return Pairwise((ProductTerm(read_only(query), read_only(gallery), *tracks),), (nq, ng))
 
 
@@ -230,22 +222,8 @@ def of_side_model(
 
     ``like``: an array beside which they are wanted; None: they stay where they are.
     """
-    sides = {"query_aux": query_aux, "gallery_aux": gallery_aux}
-    for (name, value), count in zip(sides.items(), sizes, strict=True):
-        rows = checks.features(name, value, cuda=like is None or arrays.on_cuda(like))
-        sides[name] = arrays.beside(rows, like)
-        checks.one_row_each(name, sides[name], count)
-        checks.not_empty(name, sides[name])
-    query, gallery = sides.values()
-    checks.same_width("query_aux", query, "gallery_aux", gallery)
+    query, gallery = checks.side_model(query_aux, gallery_aux, sizes, like=like)
     return sqeuclidean(l2_normalize(query), l2_normalize(gallery)) if unit else sqeuclidean(query, gallery)
-
-
-def _tracks(query_track: Any, gallery_track: Any, nq: int, ng: int) -> tuple[np.ndarray, np.ndarray]:
-    return (
-        checks.labels("query_track", np.full(nq, -1) if query_track is None else query_track, nq),
-        checks.labels("gallery_track", np.full(ng, -1) if gallery_track is None else gallery_track, ng),
-    )
 
 
 def read_only(array: np.ndarray) -> np.ndarray:

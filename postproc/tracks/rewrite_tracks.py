@@ -14,7 +14,7 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Count, Number, TopK, Within
 from postproc.base.step import KEPT, checked, step
 from postproc.base.vocabulary import Distances, Ranking
-from postproc.tracks.grouping import Groups, by_track, codes
+from postproc.tracks.grouping import Groups, by_track, compact
 
 
 @step(unit=KEPT)
@@ -114,4 +114,4 @@ def _groups(gallery_track: Any, gallery_order: Any, count: int) -> tuple[Groups,
     place = np.arange(count)
     if gallery_order is not None:
         place = checks.labels("gallery_order", gallery_order, count)
-    return by_track(track, place=place), codes(track), place
+    return by_track(track, place=place), compact(track), place
