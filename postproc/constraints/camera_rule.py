@@ -5,12 +5,13 @@ One rule for three steps: :func:`postproc.camera_penalty` adds what it counts to
 similarities of all images. What each part of the rule says is in :class:`postproc.kernels.rules.CameraRule`.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
 from postproc.base import checks
 from postproc.base.settings import Number, Within
+from postproc.base.vocabulary import Array, Unchecked
 from postproc.kernels.rules import CameraRule, Places
 from postproc.pairs.l2_normalize import l2_normalize
 
@@ -22,7 +23,9 @@ def rule_of(camera: float, group: float, direction: float, alike: float) -> Came
     return CameraRule(float(camera), float(group), float(direction), float(alike))
 
 
-def places(side: str, count: int, cam: Any, group: Any, aux: Any, rule: CameraRule, *, like: Any) -> Places:
+def places(
+    side: str, count: int, cam: Unchecked, group: Unchecked, aux: Unchecked, rule: CameraRule, *, like: Array
+) -> Places:
     """Where the ``count`` images of a side ("query" or "gallery") were seen from, checked.
 
     Camera groups are looked at only where the rule counts them, orientations only where it counts directions. What
@@ -40,13 +43,13 @@ def places(side: str, count: int, cam: Any, group: Any, aux: Any, rule: CameraRu
 
 
 def places_of_sides(
-    cams: tuple[Any, Any],
-    groups: tuple[Any, Any],
-    aux: tuple[Any, Any],
+    cams: tuple[Unchecked, Unchecked],
+    groups: tuple[Unchecked, Unchecked],
+    aux: tuple[Unchecked, Unchecked],
     sizes: tuple[int, int],
     rule: CameraRule,
     *,
-    like: Any,
+    like: Array,
 ) -> tuple[Places, Places]:
     """:func:`places` of queries and gallery, whose orientations are of one width."""
     query, gallery = (

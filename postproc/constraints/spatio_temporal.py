@@ -5,7 +5,7 @@ Source: Wang et al., "Spatial-Temporal Person Re-identification", AAAI 2019, and
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from postproc import kernels
 from postproc.base import arrays, checks
 from postproc.base.settings import Count, Mutual, Neighbours, Neutral, Share, TopK, Weight, Within
 from postproc.base.step import JACCARD, reciprocal_lists, step
-from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
+from postproc.base.vocabulary import Array, Distances, Floats, Gallery, Nearest, Query, Unchecked
 from postproc.constraints.prior import SpatioTemporalPrior, fit_prior
 from postproc.context.kreciprocal import rerank_tiles
 from postproc.pairs import nearest, pairwise
@@ -228,7 +228,7 @@ def _part(images: Images, rows: slice | np.ndarray) -> Images:
 
 
 def _described(
-    query: Any, gallery: Any, cams: tuple[Any, Any], frames: tuple[Any, Any]
+    query: Unchecked, gallery: Unchecked, cams: tuple[Unchecked, Unchecked], frames: tuple[Unchecked, Unchecked]
 ) -> tuple[Pairwise, Images]:
     """The distances, and of every image the squared length, the camera and the frame, checked."""
     features = not isinstance(query, Pairwise)
@@ -255,7 +255,7 @@ def _joint(
     gamma_similarity: float,
     gamma_time: float,
     *,
-    like: Any,
+    like: Array,
 ) -> Joint:
     norms, cam, frame = images
     factors = arrays.beside(_factors(prior, float(alpha), float(gamma_time)), like)
@@ -263,7 +263,9 @@ def _joint(
     return Joint(norms, cams, times, factors, prior.bin_frames, float(alpha), float(gamma_similarity))
 
 
-def _prior(train: tuple[Any, Any, Any], bin_frames: int, bins: int, sigma: float) -> SpatioTemporalPrior:
+def _prior(
+    train: tuple[Unchecked, Unchecked, Unchecked], bin_frames: int, bins: int, sigma: float
+) -> SpatioTemporalPrior:
     if not isinstance(train[0], SpatioTemporalPrior):
         return fit_prior(*train, bin_frames=bin_frames, bins=bins, sigma=sigma)
     if train[1] is not None or train[2] is not None:

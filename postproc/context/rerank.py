@@ -6,14 +6,14 @@ itself among them; half-length lists of round-half-even(k1 / 2) + 1; strictly mo
 divided by the largest of their row.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
 from postproc.base import checks
 from postproc.base.settings import Mutual, Needs, Neighbours, Neutral, Number, Share, TopK, Weight, Within
 from postproc.base.step import JACCARD, Chosen, reciprocal_lists, step
-from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
+from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query, Unchecked
 from postproc.context.kreciprocal import rerank_tiles
 from postproc.pairs import pairwise
 from postproc.pairs.given import GivenTiles
@@ -133,13 +133,13 @@ def rerank_distances(
     )  # fmt: skip
 
 
-def _finite(name: str, value: Any) -> np.ndarray:
+def _finite(name: str, value: Unchecked) -> np.ndarray:
     array = checks.features(name, value, cuda=True)
     checks.not_empty(name, array)
     return array
 
 
-def _square(name: str, value: Any, count: int) -> np.ndarray:
+def _square(name: str, value: Unchecked, count: int) -> np.ndarray:
     array = _finite(name, value)
     if array.shape != (count, count):
         raise ValueError(f"{name}: wanted shape {(count, count)} to match distances, got {tuple(array.shape)}")

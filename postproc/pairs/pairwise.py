@@ -17,11 +17,11 @@ built: tiles are computed when somebody asks (:mod:`postproc.pairs.tiles`).
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import numpy as np
 
 from postproc.base import arrays, checks
+from postproc.base.vocabulary import Array, Unchecked
 from postproc.pairs.l2_normalize import l2_normalize
 
 
@@ -107,7 +107,7 @@ class Pairwise:
     def __sub__(self, other: Pairwise) -> Pairwise:
         return self + other * -1.0
 
-    def zero_within_tracks(self, query_track: Any, gallery_track: Any) -> Pairwise:
+    def zero_within_tracks(self, query_track: Unchecked, gallery_track: Unchecked) -> Pairwise:
         """The same, but images of one track (-1: none) are at distance exactly 0."""
         joined = checks.labels_of_sides("track", query_track, gallery_track, self.sizes)
         return replace(self, one_track=joined)
@@ -120,7 +120,7 @@ class Pairwise:
         rows = np.arange(0) if rows is None else rows
 
         def moved(term: Term) -> Term:
-            found: dict[str, Any] = {}
+            found: dict[str, Array] = {}
             for part in parts(term):
                 some = getattr(term, f"gallery{part}")[rows]
                 found[f"query{part}"] = read_only(some if part else arrays.beside(some, self.like))
@@ -153,7 +153,7 @@ class Pairwise:
         return Pairwise(tuple(map(moved, self.terms)), (self.sizes[first], self.sizes[second]), one_track)
 
 
-def of(query: Any, gallery: Any = None, *, unit: bool = False, cuda: bool = False) -> Pairwise:
+def of(query: Unchecked, gallery: Unchecked = None, *, unit: bool = False, cuda: bool = False) -> Pairwise:
     """What a technique was handed: a :class:`Pairwise` as it is, or features as squared Euclidean distance.
 
     ``unit``: bring features to unit length first, so that the distance is 2 - 2 cosine. ``cuda``: the technique
@@ -171,18 +171,23 @@ def of(query: Any, gallery: Any = None, *, unit: bool = False, cuda: bool = Fals
     return sqeuclidean(l2_normalize(query), l2_normalize(gallery)) if unit else sqeuclidean(query, gallery)
 
 
-def sqeuclidean(query: Any, gallery: Any) -> Pairwise:
+def sqeuclidean(query: Unchecked, gallery: Unchecked) -> Pairwise:
     """Squared Euclidean distance of (nq, d) and (ng, d) features, as a :class:`Pairwise`."""
     query, gallery = map(read_only, checks.sides(query, gallery, cuda=True))
     return Pairwise((FeatureTerm(query, gallery),), (len(query), len(gallery)))
 
 
-def among(images: Any) -> Pairwise:
+def among(images: Unchecked) -> Pairwise:
     """Squared Euclidean distance inside one set (n, d): no queries, the images stand as the gallery."""
     return sqeuclidean(images[:1], images).of_gallery()
 
 
-def same_camera(query_cam: Any, gallery_cam: Any, query_track: Any = None, gallery_track: Any = None) -> Pairwise:
+def same_camera(
+    query_cam: Unchecked,
+    gallery_cam: Unchecked,
+    query_track: Unchecked = None,
+    gallery_track: Unchecked = None,
+) -> Pairwise:
     """1 for two images of one camera, 0 otherwise; unknown cameras (-1) match nothing.
 
     Images of one track are of one camera because they are one pass of one object: they get 0. So do an image
@@ -197,7 +202,10 @@ def same_camera(query_cam: Any, gallery_cam: Any, query_track: Any = None, galle
 
 
 def expected_same_camera(
-    query_cam_prob: Any, gallery_cam_prob: Any, query_track: Any = None, gallery_track: Any = None
+    query_cam_prob: Unchecked,
+    gallery_cam_prob: Unchecked,
+    query_track: Unchecked = None,
+    gallery_track: Unchecked = None,
 ) -> Pairwise:
     """How likely two images are of one camera, from a probability for every camera (nq, c), (ng, c).
 
@@ -207,7 +215,10 @@ def expected_same_camera(
 
 
 def products(
-    query: np.ndarray, gallery: np.ndarray, query_track: Any = None, gallery_track: Any = None
+    query: np.ndarray,
+    gallery: np.ndarray,
+    query_track: Unchecked = None,
+    gallery_track: Unchecked = None,
 ) -> Pairwise:
     """Inner products of (nq, c) and (ng, c) float32; 0 for images of one track, an image and its copies."""
     nq, ng = len(query), len(gallery)
@@ -216,7 +227,7 @@ def products(
 
 
 def of_side_model(
-    query_aux: Any, gallery_aux: Any, sizes: tuple[int, int], *, unit: bool = False, like: Any = None
+    query_aux: Unchecked, gallery_aux: Unchecked, sizes: tuple[int, int], *, unit: bool = False, like: Array = None
 ) -> Pairwise:
     """Squared Euclidean distance of a side model's features, for as many images as ``sizes`` says.
 

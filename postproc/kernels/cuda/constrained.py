@@ -1,16 +1,16 @@
 """Similarities between images of one side, corrected by what tracks and cameras say of them, as distances."""
 
 import math
-from typing import Any
 
 import numpy as np
 from numba import cuda, float32, float64
 
+from postproc.base.vocabulary import Array
 from postproc.kernels.cuda import launch
 from postproc.kernels.rules import EXEMPT, TOGETHER, SideRules
 
 UNSEEN = -2.0  # less than any product of orientations
-Label = tuple[Any, Any, Any]  # tracks, cameras, camera groups
+Label = tuple[Array, Array, Array]  # tracks, cameras, camera groups
 
 
 @cuda.jit(device=True)
@@ -57,7 +57,7 @@ def _constrain_tile(
         )  # fmt: skip
 
 
-def constrain_tile(tile: Any, sides: Any, row: int, column: int, labels: Label, rules: SideRules) -> None:
+def constrain_tile(tile: Array, sides: Array, row: int, column: int, labels: Label, rules: SideRules) -> None:
     """A tile of products whose first classes are ``row`` and ``column``; its columns are i, its rows j."""
     tall, wide = tile.shape
     of_rows, of_columns = (
@@ -88,7 +88,7 @@ def _constrain_pairs(
 
 
 def constrain_pairs(
-    values: Any, sides: Any, left: Any, right: Any, labels: Label, rules: SideRules, start: int, stop: int
+    values: Array, sides: Array, left: Array, right: Array, labels: Label, rules: SideRules, start: int, stop: int
 ) -> None:
     """The same for pairs of classes; ``right`` are i, ``left`` j."""
     sided = bool(np.prod(sides.shape))

@@ -5,13 +5,12 @@ what was above the cut stays there, and the candidate at a place is the one with
 below the cut; otherwise candidates are chosen anew. Values are float64 as on the CPU: the same images are raised.
 """
 
-from typing import Any
-
 import numpy as np
 import torch
 from numba import cuda, float32, float64, int32, int64
 
 from postproc.base.arrays import beside
+from postproc.base.vocabulary import Array
 from postproc.kernels.cuda import launch
 from postproc.kernels.rules import CameraRule, Places
 
@@ -195,9 +194,9 @@ def _add_raised(distances, raised, groups, start, out):
 
 
 def raise_excluded(
-    distances: Any, offsets: np.ndarray, members: np.ndarray, tracks: np.ndarray, kinds: np.ndarray,
+    distances: Array, offsets: np.ndarray, members: np.ndarray, tracks: np.ndarray, kinds: np.ndarray,
     weights: np.ndarray, places: Places, rule: CameraRule, depth: int, heads: bool,
-    start: int, stop: int, out: Any,
+    start: int, stop: int, out: Array,
 ) -> None:  # fmt: skip
     """For j = 0, 1, … ``depth`` - 1: the image now at place j raises other tracks by their weight / (1 + j).
 
