@@ -8,6 +8,7 @@ import numpy as np
 
 from ensemble import fusion
 from ensemble.base.features import SIDES
+from postproc.base.settings import Setting, settings_of
 
 State = Mapping[str, Any]
 
@@ -17,10 +18,9 @@ def names() -> tuple[str, ...]:
     return (*fusion.BEFORE, *fusion.ACROSS, *fusion.AFTER)
 
 
-def settings(name: str) -> dict[str, Any]:
-    """Settings of a join with their defaults."""
-    parameters = inspect.signature(function(name)).parameters.values()
-    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+def settings(name: str) -> Mapping[str, Setting]:
+    """The settings of a join."""
+    return settings_of(function(name))
 
 
 def needs(name: str) -> tuple[str, ...]:

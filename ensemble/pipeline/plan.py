@@ -163,19 +163,15 @@ def memory_needed(plan: Plan, nq: int, ng: int, *, whole_answer: bool, threads: 
     sizes = {model: sum(path.stat().st_size for path in paths) for model, paths in plan.folder.models.items()}
     features = sum(sizes[model] for model in plan.all_models)
     images = nq + ng
-    k1, k2 = 1, 1
-    for use in plan.recipe.uses():
-        defaults = steps.catalogue()[use.name].settings if use.name in steps.catalogue() else {}
-        k1 = max(k1, int({**defaults, **use.settings}.get("k1", 1)))
-        k2 = max(k2, int({**defaults, **use.settings}.get("k2", 1)))
-    graph = images * (24 * max(k1 + 1, k2) + 16 * (k1 + 1) * (1 + k2 // 2))
+    known = steps.catalogue()
+    beside = [known[use.name].memory(images, use.settings) for use in plan.recipe.uses() if use.name in known]
     answer = nq * ng * 4
     branches = len(plan.recipe.branches)
     held = answer * (branches + 1 if branches > 1 else 1)
     if not whole_answer:
         held = min(held, max(128 * MEGABYTE, 128 * ng * 4))  # one strip of it
     tiles = threads * 16 * MEGABYTE
-    return PROGRAM + 3 * features + graph + tiles + held
+    return PROGRAM + 3 * features + max(beside, default=0) + tiles + held
 
 
 def memory_problems(plan: Plan, nq: int, ng: int, limit: int | None, *, whole_answer: bool) -> list[str]:
@@ -324,14 +320,12 @@ def _check_step(
             f"{use.where} ({use.name}): wanted {', '.join(missing)}, found "
             f"{', '.join(sorted(there))}; {_remedy(missing, state.names)}"
         )
-    elif not unknown:
-        objection = steps.objection(step, use.settings, frozenset(there))
-        if objection:
-            problems.append(f"{use.where} ({use.name}), {objection}")
+    elif not unknown and (problem := step.problem(use.settings, there)):
+        problems.append(f"{use.where} ({use.name}), {problem}")
     if "distances" in step.gives:
         state.kept |= state.names & set(SIDES)
         state.names -= set(SIDES)
-        state.unit = fusion.unit(step.name, {**step.settings, **use.settings}) or state.unit
+        state.unit = step.unit(use.settings) or state.unit
         if use.settings.get("top_k") is not None:  # a list is the end: nothing can follow it
             state.names -= {"distances"}
             state.names |= {"nearest"}
@@ -371,7 +365,8 @@ def _check_join(
             problem = fusion.units_problem([part.unit for part in parts], use.name, use.settings)
         if problem:
             problems.append(f"{use.where} ({use.name}), {problem}")
-        given = {**joins.settings(use.name), **use.settings}.get("missing")
+        missing_setting = joins.settings(use.name).get("missing")
+        given = use.settings.get("missing", missing_setting and missing_setting.default)
         if lack == "keep" and given == "refuse" and use.name in fusion.AFTER and count > 1:
             problems.append(
                 f"{use.where} ({use.name}), missing: wanted what a pair means that a part does not know, as the "

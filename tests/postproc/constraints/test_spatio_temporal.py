@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from ensemble.parsers.sequences import STREID
 from ensemble.scores import score
 from ensemble.scores.protocols import Protocol
 from postproc import (
@@ -20,7 +21,6 @@ from postproc import (
     sqeuclidean,
     using,
 )
-from postproc.constraints.prior import MARKET_1501
 from postproc.kernels import reference
 from tests.support.golden import load
 from tests.support.worlds import cubes, world
@@ -262,7 +262,7 @@ def test_a_pairwise_and_a_prior_in_the_place_of_what_they_are_made_from():
 def test_cumulative_frames():
     camera, sequence = one(1, 1, 2, 1, -1, 1), one(1, 2, 3, 3, 1, -1)
     frame = one(7, 7, 7, 7, 7, 7)
-    found = cumulative_frames(camera, sequence, frame, lengths=MARKET_1501)
+    found = cumulative_frames(camera, sequence, frame, lengths=STREID)
     wanted = [7, 72681 + 7, 163691 + 164677 + 7, 72681 + 74546 + 7, 7, 7]
     assert_array_equal(found, wanted)
     #                                       c1s1 up to 50, c1s2 up to 20, c2s1 up to 9
