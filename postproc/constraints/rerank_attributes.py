@@ -17,7 +17,7 @@ from postproc.constraints.attributes import attribute_confusions, attribute_pair
 from postproc.context.kreciprocal import rerank_tiles
 from postproc.pairs import nearest, pairwise
 from postproc.pairs.pairwise import Pairwise
-from postproc.pairs.tiles import PairwiseTiles
+from postproc.pairs.tiles import PairwiseTiles, Tiles
 from postproc.tracks.track_distances import spreading
 from postproc.tracks.track_lists import Tracks
 
@@ -132,10 +132,8 @@ def _confusions(
     return tables
 
 
-class ShareTiles:
+class ShareTiles(Tiles):
     """Tiles of distances as shares of the largest distance of the row's image, plus a penalty."""
-
-    symmetric = False
 
     def __init__(self, pairs: Pairwise, penalty: Pairwise) -> None:
         self.layout = PairwiseTiles(pairs + penalty).layout

@@ -20,7 +20,7 @@ from postproc.constraints.camera_rule import Alike, places_of_sides, rule_of
 from postproc.context.kreciprocal import rerank_tiles
 from postproc.kernels.rules import APART, EXEMPT, TOGETHER, Places, SideRules, TrackRule
 from postproc.pairs.pairwise import among, sqeuclidean
-from postproc.pairs.tiles import SMALLEST, copies
+from postproc.pairs.tiles import SMALLEST, Tiles, copies
 from postproc.tracks.grouping import compact
 
 ALONE = {"apart": APART, "together": TOGETHER, "exempt": EXEMPT}
@@ -167,10 +167,8 @@ class _Rows:
         return out
 
 
-class ConstrainedTiles:
+class ConstrainedTiles(Tiles):
     """Tiles of ``[[queries, across], [acrossᵀ, gallery]]``, read down its columns; only ``across`` exists."""
-
-    symmetric = False
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ from postproc.context.kreciprocal import rerank_tiles
 from postproc.pairs import nearest, pairwise
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import Pairwise
-from postproc.pairs.tiles import PairwiseTiles
+from postproc.pairs.tiles import PairwiseTiles, Tiles
 
 Steepness = Annotated[Weight, Within(0, 64)]
 Factor = Annotated[Weight, Within(0, 1e6)]
@@ -186,7 +186,7 @@ class Joint:
         )
 
 
-class JointTiles:
+class JointTiles(Tiles):
     """Tiles of 1 - S between all images; at a gap of 0 the row's image counts as later, so S may be asymmetric."""
 
     def __init__(self, pairs: Pairwise, joint: Joint) -> None:

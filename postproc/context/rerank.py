@@ -16,7 +16,7 @@ from postproc.base.step import JACCARD, Chosen, reciprocal_lists, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query, Unchecked
 from postproc.context.kreciprocal import rerank_tiles
 from postproc.pairs import pairwise
-from postproc.pairs.given import GivenTiles
+from postproc.pairs.matrices import MatrixTiles
 from postproc.pairs.pairwise import Pairwise, same_camera
 from postproc.pairs.tiles import PairwiseTiles
 
@@ -128,7 +128,7 @@ def rerank_distances(
     query = _square("query_distances", query_distances, nq)
     gallery = _square("gallery_distances", gallery_distances, ng)
     return rerank_tiles(
-        GivenTiles(across, query, gallery),
+        MatrixTiles(across, query, gallery),
         k1=k1, k2=k2, lambda_value=lambda_value, power=2 * power, top_k=top_k,
     )  # fmt: skip
 
