@@ -76,11 +76,7 @@ def ca_jaccard(
     """
     pairs = pairwise.of(query, gallery, unit=True, cuda=True)
     nq, ng = pairs.sizes
-    query_cam, gallery_cam = (
-        checks.labels("query_cam", query_cam, nq),
-        checks.labels("gallery_cam", gallery_cam, ng),
-    )
-    tiles = PairwiseTiles(pairs, (query_cam, gallery_cam))
+    tiles = PairwiseTiles(pairs, checks.labels_of_sides("cam", query_cam, gallery_cam, pairs.sizes))
     answer = arrays.empty((nq, ng), np.float32, pairs.like) if top_k is None else None
 
     same, other = nearest.of_cameras(

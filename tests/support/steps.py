@@ -2,7 +2,6 @@
 
 import inspect
 import math
-import re
 import typing
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -164,9 +163,7 @@ def settings_of(step: Step) -> dict[str, inspect.Parameter]:
 
 def axes(name: str) -> list[str]:
     """``gallery_cam`` -> ["ng"], ``distances`` -> ["nq", "ng"], ``train_pid`` -> ["train"]."""
-    shape = re.match(r"\((.*?),?\)", VOCABULARY[name])
-    assert shape, f"{name}: the vocabulary gives no shape"
-    return [name.split("_")[0] if symbol == "n" else symbol for symbol in shape[1].split(", ")]
+    return list(VOCABULARY[name].axes)
 
 
 def pick(data: World, **rows: Sequence[int] | np.ndarray) -> World:

@@ -14,7 +14,7 @@ from postproc import distances, same_camera, sqeuclidean, using
 from postproc.base import runtime
 from postproc.kernels import cpu, reference
 from postproc.pairs import nearest, tiles
-from postproc.pairs.given import GivenTiles
+from postproc.pairs.matrices import MatrixTiles
 from postproc.pairs.tiles import PairwiseTiles
 from tests.support.worlds import lattices, world
 
@@ -91,7 +91,7 @@ def test_symmetric_tiles(sides, k, edge):
 def test_given_tiles_are_read_down_their_columns(nq, ng, k, edge, seed):
     parts, matrix = asymmetric(nq, nq + ng, seed)
     with blocks_of(edge):
-        source = GivenTiles(*parts)
+        source = MatrixTiles(*parts)
         answer = np.full((nq, ng), np.nan, np.float32)
         check_lists(nearest.of_all(source, k, answer), matrix.T, k)
         for found in (answer, all_strips(source), nearest.everything(source)):
