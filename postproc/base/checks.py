@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from postproc.base import arrays
+from postproc.base.vocabulary import VOCABULARY
 
 CPU_ONLY = "wanted a NumPy array, got a CUDA tensor, and this function runs on the CPU only; give {}.cpu().numpy()"
 
@@ -140,6 +141,19 @@ def labels(name: str, value: Any, count: int) -> np.ndarray:
     if not np.issubdtype(array.dtype, np.integer):
         raise TypeError(f"{name}: wanted whole numbers, got {array.dtype}")
     return array.astype(np.int64)
+
+
+def data(name: str, value: Any, count: int | None) -> None:
+    """Refuse what is not what the vocabulary says of this name, with one row for each of ``count`` images."""
+    axes, kind, _ = VOCABULARY[name]
+    if kind == "int":
+        labels(name, value, np.size(value) if count is None else count)
+    elif len(axes) == 1:
+        values(name, value, np.size(value) if count is None else count)
+    else:
+        array = features(name, value, cuda=True)
+        if count is not None:
+            one_row_each(name, array, count)
 
 
 def _is_number(value: object) -> bool:

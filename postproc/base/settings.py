@@ -55,7 +55,7 @@ class Neutral:
 
 @dataclass(frozen=True)
 class Mutual:
-    """These neighbours have to be neighbours of each other: an identity must have about as many images, or tracks."""
+    """Neighbours that have to be each other's: an identity must have about as many images, or tracks."""
 
     of: Literal["image", "track"] = "image"
 
@@ -91,7 +91,7 @@ class Needs:
 
 @dataclass(frozen=True)
 class Checked:
-    """For what is of no kind: ``wrong(value)`` says what was wanted, as in "wanted …", or nothing if all is well."""
+    """For what is of no kind: ``wrong(value)`` says "wanted …", or nothing if all is well."""
 
     wrong: Callable[[Any], str | None]
 

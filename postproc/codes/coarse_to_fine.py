@@ -83,7 +83,8 @@ def coarse_to_fine(
     if radius is not None:
         thresholds = [int(radius * length) for length in lengths]
     else:
-        assert train is not None and train_pid is not None
+        assert train is not None
+        assert train_pid is not None
         learned = [_counted(_codes(train, length, cut), train_pid, length=length) for length in lengths[:-1]]
         thresholds = [*(threshold(*counts, beta=beta) for counts in learned), lengths[-1]]
     query_codes, gallery_codes = ([_codes(side, length, cut) for length in lengths] for side in (query, gallery))
@@ -199,6 +200,8 @@ def gaussian(counts: np.ndarray, *, start: str = "moments") -> Gaussian:
     mean = float((share * bits).sum())
     deviation = float(np.sqrt((share * (bits - mean) ** 2).sum() + 1 / 12))  # a count stands for a whole bit
     moments = Gaussian(mean, deviation, 1.0)
+    if len(counts) < len(moments):
+        return moments
     first = moments if start == "moments" else Gaussian((len(counts) - 1) / 2, 1.0, share.max())
     with np.errstate(all="ignore"):
         best, *_, status = leastsq(lambda three: Gaussian(*three).at(bits) - share, first, full_output=True)
