@@ -12,6 +12,7 @@ from numpy.testing import assert_array_equal
 from ensemble import compare, demo, evaluate, run
 from ensemble.base.errors import InputError
 from ensemble.scores import queries
+from tests.support.each import each
 
 
 @pytest.fixture(scope="session")
@@ -167,7 +168,7 @@ def test_refuses_other_queries_protocols_and_labels_at_once(runs, tmp_path, caps
     assert "in 1 queries (000001.jpg)" in found
 
 
-@pytest.mark.parametrize(
+@each(
     ("content", "message"),
     [
         ("", "wanted the columns query and ap"),
