@@ -9,6 +9,20 @@ from postproc.base.vocabulary import VOCABULARY
 World = dict[str, np.ndarray]
 
 
+def around(
+    rng: np.random.Generator, centre: np.ndarray, who: np.ndarray, noise: float, *, unit: bool = False
+) -> np.ndarray:
+    """(n, d) of the dtype of ``centre``: ``centre[who]`` and noise, of unit length or not, block by block."""
+    rows = np.empty((len(who), centre.shape[1]), centre.dtype)
+    for start in range(0, len(who), 1024):
+        block = rows[start : start + 1024]
+        block[:] = centre[who[start : start + 1024]]
+        block += noise * rng.standard_normal(block.shape, dtype=centre.dtype)  # type: ignore[arg-type]
+        if unit:
+            block /= np.linalg.norm(block, axis=1, keepdims=True)
+    return rows
+
+
 def world(
     nq: int = 12, ng: int = 90, d: int = 16, people: int = 15, cameras: int = 4, seed: int = 0
 ) -> dict[str, np.ndarray]:
@@ -19,9 +33,11 @@ def world(
     rng = np.random.default_rng(seed)
     centre, shift = rng.normal(size=(people, d)), 0.4 * rng.normal(size=(cameras, d))
 
+    seen = (centre[:, None] + shift).reshape(-1, d)  # everybody by every camera
+
     def side(count: int) -> tuple[np.ndarray, ...]:
         pid, cam = rng.integers(0, people, count), rng.integers(0, cameras, count)
-        return centre[pid] + shift[cam] + 0.5 * rng.normal(size=(count, d)), pid, cam
+        return around(rng, seen, pid * cameras + cam, 0.5), pid, cam
 
     (query, query_pid, query_cam), (gallery, gallery_pid, gallery_cam) = side(nq), side(ng)
     (train, train_pid, train_cam) = side(3 * people)

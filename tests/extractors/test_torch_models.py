@@ -23,7 +23,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from extractors.models.checkpoints import densenet, networks, osnet, resnet, vit  # noqa: E402
 from extractors.models.checkpoints.families import FAMILIES, family_of  # noqa: E402
-from tests.support.each import each
+from tests.support.each import each  # noqa: E402
 
 SHALLOW = resnet.Plan(blocks=(1, 1, 1, 1), first=8, second=8)  # what is read off the keys may as well be small
 WITH_VISION = pytest.mark.skipif(

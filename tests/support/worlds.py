@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 import numpy as np
 from hypothesis.extra.numpy import arrays
 
-from postproc.testing import world
+from postproc.testing.world import around, world
 
 __all__ = ["cubes", "lattices", "passages", "world"]
 
@@ -21,9 +21,9 @@ def passages(seed: int = 0) -> dict[str, np.ndarray]:
     passed = np.argwhere(rng.random((people, cameras)) < 0.8)
     track = np.repeat(rng.permutation(len(passed)), 7)
     pid, cam = np.repeat(passed, 7, axis=0).T
-    gallery = centre[pid] + 0.6 * rng.normal(size=(len(pid), d))
+    gallery = around(rng, centre, pid, 0.6)
     query_pid = np.repeat(np.arange(people), 3)
-    query = centre[query_pid] + 0.6 * rng.normal(size=(len(query_pid), d))
+    query = around(rng, centre, query_pid, 0.6)
     cosine = (query / np.linalg.norm(query, axis=1, keepdims=True)) @ (
         gallery / np.linalg.norm(gallery, axis=1, keepdims=True)
     ).T

@@ -21,9 +21,7 @@ def made(kind: str = "city") -> City:
     return city(kind=kind)
 
 
-@pytest.fixture(scope="module", params=list(KINDS))
-def kind(request: pytest.FixtureRequest) -> str:
-    return request.param
+of_every_kind = each("kind", KINDS)
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -66,6 +64,7 @@ def column(kind: str, name: str) -> tuple[np.ndarray, np.ndarray]:
 # What is there
 
 
+@of_every_kind
 def test_every_kind_has_what_its_tables_promise(kind: str) -> None:
     one = made(kind)
     names = [name for side in SIDES[: 2 if kind in VEHICLES else 3] for name in getattr(one, side)["name"]]
@@ -88,6 +87,7 @@ def test_every_kind_has_what_its_tables_promise(kind: str) -> None:
         ]
 
 
+@of_every_kind
 def test_others_are_learnt_from_in_the_same_cameras(kind: str) -> None:
     one = made(kind)
     assert not set(one.train["pid"]) & (set(one.query["pid"]) | set(one.gallery["pid"]))
@@ -96,6 +96,7 @@ def test_others_are_learnt_from_in_the_same_cameras(kind: str) -> None:
         assert set(one.train["cam"]) == set(one.query["cam"]) | set(one.gallery["cam"])
 
 
+@of_every_kind
 def test_every_query_can_be_answered(kind: str) -> None:
     pairs = made(kind).query.merge(made(kind).gallery, on="pid", suffixes=("", "_gallery"))
     if "cam" in pairs:
@@ -103,6 +104,7 @@ def test_every_query_can_be_answered(kind: str) -> None:
     assert set(pairs["name"]) == set(made(kind).query["name"])
 
 
+@of_every_kind
 def test_a_seed_is_a_city(kind: str) -> None:
     again = city(kind=kind)
     for side in SIDES:
@@ -170,6 +172,7 @@ def test_frames_run_on_within_a_track() -> None:
         assert (spans["max"] - spans["min"]).between(1, 100).all()
 
 
+@of_every_kind
 def test_small_crops_are_blurred(kind: str) -> None:
     model = next(iter(made(kind).train_features.values()))
     blur = (1 / np.linalg.norm(model, axis=1) - 1) / 0.15
@@ -308,6 +311,7 @@ def test_the_default_city_stays_as_hard_as_it_was() -> None:
         ("domain", (38, 50), 20),
     ],
 )
+@of_every_kind
 def test_re_ranking_helps(kind: str, level: tuple[int, int], gain: float) -> None:
     before = mean_ap(plain(kind), kind)
     assert level[0] < before < level[1]
