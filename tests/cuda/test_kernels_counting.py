@@ -13,6 +13,7 @@ from ensemble.scores.labels import Labels
 from ensemble.scores.matching import matches
 from ensemble.scores.protocols import AP_RULES, DIVISORS, JUNK, Protocol
 from tests.cuda.conftest import OnDevice
+from tests.support.each import each
 
 NQ, NG = 7, 45
 KINDS = (np.int64, np.int64, np.float64, np.float64, np.int64, np.int64)
@@ -49,7 +50,7 @@ PROTOCOLS = [
 ]
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.describe())
+@each("protocol", PROTOCOLS, ids=lambda protocol: protocol.describe())
 def test_places_and_precision(on_device: OnDevice, protocol: Protocol) -> None:
     from ensemble.scores.counting import cuda as on_cuda
 

@@ -24,6 +24,7 @@ from ensemble.tune import __main__ as tune
 from postproc.base import arrays
 from postproc.base.step import Declaration
 from tests.cuda.conftest import SIMULATED, OnDevice
+from tests.support.each import each
 from tests.support.folders import listed
 from tests.support.folders import names as numbered
 
@@ -138,13 +139,6 @@ def ran(folder: Path, recipe: Path, device: Device, **settings: Any) -> tuple[Ru
     return walk, walk()
 
 
-@pytest.fixture(params=RECIPES)
-def recipe(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    path = tmp_path / f"{request.param}.toml"
-    path.write_text(RECIPES[request.param])
-    return path
-
-
 @pytest.fixture
 def chain(tmp_path: Path) -> Path:
     path = tmp_path / "chain.toml"
@@ -152,7 +146,10 @@ def chain(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_result_of_the_cpu(folder: Path, recipe: Path) -> None:
+@each("name", RECIPES)
+def test_the_result_of_the_cpu(folder: Path, tmp_path: Path, name: str) -> None:
+    recipe = tmp_path / f"{name}.toml"
+    recipe.write_text(RECIPES[name])
     (_, wanted), (_, found) = (ran(folder, recipe, device) for device in (CPU, ON_CUDA))
     assert_array_equal(found.ranking, wanted.ranking)
     assert_allclose(found.distances, wanted.distances, rtol=1e-5, atol=1e-6)

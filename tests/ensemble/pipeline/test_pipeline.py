@@ -12,6 +12,7 @@ from ensemble.base.errors import InputError
 from ensemble.pipeline import plan, recipe
 from ensemble.pipeline import run as pipeline
 from ensemble.pipeline.state import Memo
+from tests.support.each import each
 from tests.support.worlds import world
 
 COLUMNS = ("pid", "cam", "track", "scene", "quality")
@@ -303,9 +304,7 @@ def test_the_resolved_recipe_names_models_and_weights(features, tmp_path):
     assert any("side" in path for path in record["inputs"])
 
 
-@pytest.mark.parametrize(
-    "join", ["calibrated", "graph_fusion", "trained_query_adaptive", "unsupervised_reliability"]
-)
+@each("join", ["calibrated", "graph_fusion", "trained_query_adaptive", "unsupervised_reliability"])
 def test_joins_that_look_at_features_of_all_models(features, join):
     function = fusion.ACROSS[join]
     content = {"top_k": 40, "branch": [{"each": [{"use": "l2_normalize"}], "join": {"use": join}}]}

@@ -27,6 +27,7 @@ from ensemble.scores import Labels, score, score_ranking
 from ensemble.scores.protocols import Protocol
 from postproc import Nearest
 from tests.support import pages
+from tests.support.each import each
 from tests.support.folders import problems
 
 for module in package.PACKAGES:
@@ -268,7 +269,7 @@ def test_nothing_returned_and_infinitely_far():
     assert content(html)["queries"]["name"] == ["q0.png", "q1.png"]
 
 
-@pytest.mark.parametrize(
+@each(
     "broken",
     [
         b"",
@@ -383,7 +384,7 @@ def test_other_rules_are_not_compared():
     assert content(html)["fair"] is False
 
 
-@pytest.mark.parametrize("size", [110_000, 3_000_000])
+@each("size", [110_000, 3_000_000])
 def test_the_size_is_kept(tmp_path, size):
     random = np.random.default_rng(0)
     steps = [

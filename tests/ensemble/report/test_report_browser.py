@@ -16,6 +16,7 @@ from ensemble.report import page
 from ensemble.report.history import GOOD, JUNK, WRONG
 from ensemble.report.pictures import Album
 from tests.support import pages
+from tests.support.each import each
 
 for module in (*package.PACKAGES, "selenium"):
     pytest.importorskip(module, reason=f"{module} is not installed")
@@ -270,7 +271,7 @@ def test_survives_hostile_names(browser, tmp_path):
     quiet(browser)
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@each("width", [390, 1280])
 def test_nothing_moves_or_sticks_out(browser, three, width):
     show(browser, three, width)
     script = """
@@ -320,7 +321,7 @@ def test_data_to_take_away(browser, three, tmp_path):
     assert r"\begin{tabular}" in (tmp_path / "scores.tex").read_text()
 
 
-@pytest.mark.parametrize("dark", [False, True])
+@each("dark", [False, True])
 def test_can_be_read(browser, three, dark):
     """Contrast of 4.5 and more for every text on its ground (WCAG AA), labels for all controls, one h1."""
     show(browser, three, dark=dark)

@@ -14,6 +14,7 @@ from ensemble.scores import Labels
 from ensemble.scores.open_set import Rates, different_pairs, rates, threshold_at
 from postproc import using
 from tests.support import golden
+from tests.support.each import each
 
 NAMES = ("precision", "recall", "f1", "fmr", "miss", "false_alarm", "dir")
 
@@ -156,9 +157,7 @@ def test_refusals() -> None:
 # Against others
 
 
-@pytest.mark.parametrize(
-    ("mode", "junk"), [("inter-camera", "cuhk03"), ("intra-camera", "intra"), ("all", "none")]
-)
+@each(("mode", "junk"), [("inter-camera", "cuhk03"), ("intra-camera", "intra"), ("all", "none")])
 def test_precision_and_recall_of_lightreid(shared: Path, mode: str, junk: str) -> None:
     file = golden.load(shared, "lightreid")
     far = np.sqrt(((file["q"].astype(float)[:, None] - file["g"].astype(float)) ** 2).sum(axis=2))

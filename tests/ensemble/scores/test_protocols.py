@@ -18,6 +18,7 @@ from ensemble.scores.protocols import DRAWS, JUNK, PROTOCOLS, ROWS, SOURCES, Dra
 from postproc import distances as squared
 from postproc import rank, using
 from tests.support import folders, golden
+from tests.support.each import each
 
 NONE = PROTOCOLS["none"]
 
@@ -29,7 +30,7 @@ def ranking(far: np.ndarray) -> np.ndarray:
 # What every preset says of itself
 
 
-@pytest.mark.parametrize("name", PROTOCOLS)
+@each("name", PROTOCOLS)
 def test_every_preset_says_its_rules_and_its_source(name: str) -> None:
     protocol, text = PROTOCOLS[name], PROTOCOLS[name].describe()
     parts = [
@@ -155,7 +156,7 @@ def test_draws_of_each_query_by_hand() -> None:
     assert (missed.rank10, missed.mAP) == (0, 0)
 
 
-@pytest.mark.parametrize(
+@each(
     ("wrong", "message"),
     [
         (lambda: Draw("query", shots=2), "shots: wanted 1 where every query has a draw of its own, got 2"),
@@ -277,8 +278,8 @@ def released(shared: Path) -> dict[str, np.ndarray]:
     return golden.load(shared, "evaluation")
 
 
-@pytest.mark.parametrize("search", ["all", "indoor"])
-@pytest.mark.parametrize("shot", ["single", "multi"])
+@each("search", ["all", "indoor"])
+@each("shot", ["single", "multi"])
 def test_sysu_with_the_official_draws(shared: Path, search: str, shot: str) -> None:
     file = golden.load(shared, "evaluation_sysu_mm01")
     tested = np.isin(file["pid"], file["test_id" if search == "all" else "test_id_indoor"])
@@ -307,7 +308,7 @@ def test_sysu_rules_without_draws(released: dict[str, np.ndarray]) -> None:
         assert_allclose(scores.cmc[:20], released["mangye_sysu_mr20_cmc"], atol=1e-6)
 
 
-@pytest.mark.parametrize(
+@each(
     ("junk", "mean", "one"),
     [
         ("cuhk03", "openreid_cam_cmc_cuhk03_mc", "openreid_cam_cmc_cuhk03_npseed0_top100"),
@@ -329,7 +330,7 @@ def test_cuhk03_draws(released: dict[str, np.ndarray], junk: str, mean: str, one
         assert_allclose(scores.mAP, released["torchreid_cuhk03_cam_mAP"], atol=1e-6)
 
 
-@pytest.mark.parametrize(
+@each(
     ("junk", "name"),
     [
         ("cuhk03", "openreid_campred_cmc_cuhk03_npseed0_top100"),
@@ -395,7 +396,7 @@ def test_a_list_as_ranx_judges_it(shared: Path) -> None:
     assert_allclose(at_50.recall, file["eval_model1_recall_at_50"], rtol=1e-6)
 
 
-@pytest.mark.parametrize("mode", ["intra-camera", "all"])
+@each("mode", ["intra-camera", "all"])
 def test_lightreid_gallery_against_itself(shared: Path, mode: str) -> None:
     """They take the first of the ranking for the query itself, in mode all only if that is row 0 or 1, and with it
     strike the first row of its identity off the good images."""
@@ -514,7 +515,7 @@ def run(folder: Path, capsys: pytest.CaptureFixture, *options: str) -> dict:
     return found
 
 
-@pytest.mark.parametrize("name", [name for name in PROTOCOLS if not name.startswith("sysu")])
+@each("name", [name for name in PROTOCOLS if not name.startswith("sysu")])
 def test_evaluate_knows_every_protocol(street: Path, capsys: pytest.CaptureFixture, name: str) -> None:
     found = run(street, capsys, "--protocol", name)
     protocol = PROTOCOLS[name]
