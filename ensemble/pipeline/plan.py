@@ -292,7 +292,10 @@ def _check_step(
     known = steps.catalogue()
     step = known.get(use.name)
     if step is None:
-        problems.append(f"{use.where}: wanted a step, found {use.name!r}{near(use.name, known)}; see --list-steps")
+        problems.append(
+            f"{use.where}: wanted a step, found {use.name!r}{near(use.name, known)}; see --list-steps"
+            + ("" if near(use.name, known) else ", and load what is not ours with --steps MODULE")
+        )
         state.names.add("distances")  # so that the rest can still be checked
         return True
     if use.aux is not None and use.aux not in groups and use.optional:

@@ -9,10 +9,13 @@ from functools import cache
 from typing import Any
 
 import postproc
+from ensemble.base.errors import InputError
 from postproc.base import arrays, step
 from postproc.base.settings import Setting, settings_of
+from postproc.base.vocabulary import VOCABULARY
 
 LABELS = {f"{side}_{column}" for side in ("query", "gallery") for column in ("cam", "cam_group", "track")}
+SCORED = ("query_pid", "gallery_pid")  # labels are for scores alone
 STATES = {"features", "query", "gallery", "distances", *LABELS}  # what a step of a pipeline may give
 
 
@@ -67,29 +70,34 @@ class Step:
 
 def catalogue() -> Mapping[str, Step]:
     """All steps that a recipe can use, by name: ours, then those of plug-ins."""
-    return _ours() | _ADDED
+    return _ours() | _added
 
 
-def add(function: Callable[..., Any], *, origin: str) -> Step:
-    """Let recipes use a step of somebody else's; ValueError where it is none, or its name is taken.
+def add(function: Callable[..., Any]) -> None:
+    """Take a step of somebody else's among those that recipes can name; the same function twice is one step.
 
-    ``origin``: who brought it, for messages. The same function twice is one step.
+    Raises InputError for what is no step, gives nothing that a pipeline can use, or has a name that exists.
     """
+    if any(function is known.function for known in catalogue().values()):
+        return
     name = getattr(function, "__name__", repr(function))
     if not step.is_step(function):
-        raise ValueError(f"{origin}, {name}: wanted a function under postproc.base.step.step, found none")
+        raise InputError([f"step {name}: wanted a function with @step, found none; see postproc.base.step"])
     found = describe(function)
-    if not set(found.gives) <= STATES or not found.gives:
+    if not found.gives or not set(found.gives) <= STATES:
         gives = ", ".join(found.gives) or "nothing"
-        raise ValueError(f"{origin}, {name}: wanted it to give features or distances, found {gives}")
-    there = catalogue().get(name)
-    if there is not None and there.function is not function:
-        whose = there.function.__module__
-        raise ValueError(f"{origin}, {name}: wanted a name of its own, found a step of that name in {whose}")
-    return _ADDED.setdefault(name, found)
+        raise InputError([f"step {name}: wanted a return annotation of features or distances, found {gives}"])
+    strange = [data for data in (*found.needs, *found.may_use) if data not in VOCABULARY or data in SCORED]
+    if strange:
+        raise InputError(
+            [f"step {name}: wanted data called as in postproc.base.vocabulary, found {', '.join(strange)}; rename"]
+        )
+    if name in catalogue():
+        raise InputError([f"step {name}: wanted a name of its own, found one that exists already; rename it"])
+    _added[name] = found
 
 
-_ADDED: dict[str, Step] = {}
+_added: dict[str, Step] = {}
 
 
 @cache
