@@ -18,7 +18,7 @@ from ensemble.base.features import SIDES
 from ensemble.io import containers
 from ensemble.io.blocks import half, slot
 from ensemble.io.lists import read_csv, read_lines, read_names, read_tracks
-from ensemble.names import Parser, gives
+from ensemble.parsers import Parser, gives
 
 NAME_LISTS = {"query": "name_query.txt", "gallery": "name_test.txt"}
 TRACK_LISTS = ("test_track_id.txt", "test_track.txt")

@@ -3,6 +3,7 @@
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ensemble.base.errors import examples, near, refuse_if_any
 from ensemble.base.features import SIDES
@@ -12,8 +13,6 @@ from ensemble.pipeline import joins, steps
 from ensemble.pipeline.recipe import Branch, Group, Recipe, Use
 from ensemble.submissions import formats
 from postproc.base import runtime
-from postproc.base.settings import settings_of
-from postproc.base.step import unit_of
 
 MEGABYTE = 1 << 20
 PROGRAM = 400 * MEGABYTE  # Python, numba and the libraries
@@ -164,19 +163,15 @@ def memory_needed(plan: Plan, nq: int, ng: int, *, whole_answer: bool, threads: 
     sizes = {model: sum(path.stat().st_size for path in paths) for model, paths in plan.folder.models.items()}
     features = sum(sizes[model] for model in plan.all_models)
     images = nq + ng
-    k1, k2 = 1, 1
-    for use in plan.recipe.uses():
-        defaults = steps.catalogue()[use.name].settings if use.name in steps.catalogue() else {}
-        k1 = max(k1, int({**defaults, **use.settings}.get("k1", 1)))
-        k2 = max(k2, int({**defaults, **use.settings}.get("k2", 1)))
-    graph = images * (24 * max(k1 + 1, k2) + 16 * (k1 + 1) * (1 + k2 // 2))
+    known = steps.catalogue()
+    beside = [known[use.name].memory(images, use.settings) for use in plan.recipe.uses() if use.name in known]
     answer = nq * ng * 4
     branches = len(plan.recipe.branches)
     held = answer * (branches + 1 if branches > 1 else 1)
     if not whole_answer:
         held = min(held, max(128 * MEGABYTE, 128 * ng * 4))  # one strip of it
     tiles = threads * 16 * MEGABYTE
-    return PROGRAM + 3 * features + graph + tiles + held
+    return PROGRAM + 3 * features + max(beside, default=0) + tiles + held
 
 
 def memory_problems(plan: Plan, nq: int, ng: int, limit: int | None, *, whole_answer: bool) -> list[str]:
@@ -325,14 +320,13 @@ def _check_step(
             f"{use.where} ({use.name}): wanted {', '.join(missing)}, found "
             f"{', '.join(sorted(there))}; {_remedy(missing, state.names)}"
         )
-    elif not unknown:
-        objection = steps.objection(step, use.settings, frozenset(there))
-        if objection:
-            problems.append(f"{use.where} ({use.name}), {objection}")
+    elif not unknown and (problem := step.problem(use.settings, there)):
+        problems.append(f"{use.where} ({use.name}), {problem}")
     if "distances" in step.gives:
         state.kept |= state.names & set(SIDES)
         state.names -= set(SIDES)
-        state.unit = _unit(step, use) or state.unit
+        right = {name: value for name, value in use.settings.items() if _is_right(step, name, value)}
+        state.unit = step.unit(right) or state.unit
         if use.settings.get("top_k") is not None:  # a list is the end: nothing can follow it
             state.names -= {"distances"}
             state.names |= {"nearest"}
@@ -341,11 +335,8 @@ def _check_step(
     return True
 
 
-def _unit(step: steps.Step, use: Use) -> str:
-    """What the distances of a step are measured in, as far as its settings are right; "" if it keeps the unit."""
-    known = settings_of(step.function)
-    right = {name: v for name, v in use.settings.items() if name in known and not known[name].problem(v)}
-    return unit_of(step.function, right)
+def _is_right(step: steps.Step, name: str, value: Any) -> bool:
+    return name in step.settings and step.settings[name].problem(value) is None
 
 
 def _auxiliary(use: Use, groups: Mapping[str, Group], folder: Folder) -> set[str]:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import postproc
-from ensemble import agreement
 from ensemble.pipeline import steps
 from ensemble.pipeline.devices import on_host
 from ensemble.pipeline.tree import Node
 from ensemble.report.kept import JUNK, UNKNOWN, Kept, Step
 from ensemble.report.measuring import Block, Judge, Measured, measure
-from ensemble.scores import Scores, labels
+from ensemble.scores import Scores, agreement, labels
 from postproc.base import arrays
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ class Keeper:
             )
         )
         if line.step in TIMED and node.use is not None:
-            self._prior({**steps.catalogue()[line.step].settings, **node.use.settings})
+            self._prior(steps.catalogue()[line.step].with_defaults(node.use.settings))
 
     def kept(self, result: "Result", record: Mapping[str, Any]) -> Kept:
         """Everything, with the last step as the run gave it back."""

@@ -34,14 +34,15 @@ def measured(
     if bounded or seconds > SECONDS or "distances" in checked.folder.columns:
         why = "memory is limited" if bounded else "that would take long"
         return (), f"Leaving out each model was not tried, since {why}; {command}, which is shown here."
-    from ensemble import ablate, io
+    from ensemble import io
+    from ensemble.pipeline import ablation
     from ensemble.pipeline.memo import Memo
     from ensemble.pipeline.variants import variants
     from ensemble.report.tables import RESAMPLES
 
     others = [variant for variant in variants(checked) if _is_of(variant.what, models)]
     read = io.read(checked.folder, checked.all_models, missing=checked.recipe.missing)
-    rows = ablate.ablate(
+    rows = ablation.ablate(
         checked,
         others,
         {features.model: features for features in read},
@@ -50,7 +51,7 @@ def measured(
         device=device,
         settings={"resamples": RESAMPLES},
     )
-    table = [dict(zip(ablate.COLUMNS, values, strict=True)) for values in ablate.table(rows)]
+    table = [dict(zip(ablation.COLUMNS, values, strict=True)) for values in ablation.table(rows)]
     return tuple(_named(row) for row in table[1:]), ""
 
 

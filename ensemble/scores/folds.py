@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ensemble.base.errors import InputError, examples
 from ensemble.base.features import FeatureSet
+from ensemble.io import Folder
 
 Rows = NDArray[np.int64]
 FEWEST = 2  # identities with a query, a fold
@@ -129,6 +130,15 @@ def from_train(sets: Mapping[str, FeatureSet], *, learn: bool, seed: int) -> dic
             ["train: wanted identities with images of two cameras, found none; label query and gallery images"]
         )
     return {name: _moved(found, rows[query], rows[gallery], learned) for name, found in sets.items()}
+
+
+def columns(folder: Folder, sets: Mapping[str, FeatureSet]) -> Folder:
+    """The folder with the columns and training sets that ``sets`` have."""
+    names: set[str] = set()
+    for found in sets.values():
+        names |= set(found.data())
+    learns = frozenset(name for name, found in sets.items() if found.train is not None)
+    return replace(folder, columns=frozenset(names), learns=learns)
 
 
 def _moved(found: FeatureSet, query: Rows, gallery: Rows, learned: Rows) -> FeatureSet:

@@ -10,6 +10,7 @@ Statistical Significance Tests for Information Retrieval Evaluation", CIKM 2007 
 Simple Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of Statistics 1979.
 """
 
+import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -188,6 +189,11 @@ def holm(p: ArrayLike) -> Floats:
     corrected = np.full(len(given), np.nan)
     corrected[order] = np.minimum(np.maximum.accumulate(given[order] * np.arange(len(order), 0, -1)), 1)
     return corrected
+
+
+def finite(value: float | None) -> float | None:
+    """The number; None for NaN, which JSON does not know."""
+    return None if value is None or math.isnan(value) else value
 
 
 def groups(pid: ArrayLike | None, count: int) -> NDArray[np.int64]:

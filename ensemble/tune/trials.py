@@ -7,9 +7,6 @@ over no pairs.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
 
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
@@ -108,20 +105,3 @@ def parts(sets: Mapping[str, FeatureSet], folds: Sequence[Fold]) -> list[dict[st
         {name: found.take(query=fold.query, gallery=fold.gallery) for name, found in sets.items()}
         for fold in folds
     ]
-
-
-def columns(folder: Folder, sets: Mapping[str, FeatureSet]) -> Folder:
-    """The folder with the columns and training sets that ``sets`` have."""
-    from dataclasses import replace
-
-    names: set[str] = set()
-    for found in sets.values():
-        names |= set(found.data())
-    learns = frozenset(name for name, found in sets.items() if found.train is not None)
-    return replace(folder, columns=frozenset(names), learns=learns)
-
-
-def data(sets: Mapping[str, FeatureSet]) -> dict[str, Any]:
-    """Labels and columns of the images."""
-    first = next(iter(sets.values()))
-    return {name: value for name, value in first.data().items() if np.ndim(value) == 1}

@@ -55,7 +55,7 @@ class Neutral:
 
 @dataclass(frozen=True)
 class Mutual:
-    """These neighbours have to be neighbours of each other: an identity must have about as many images, or tracks."""
+    """These neighbours are neighbours of each other: an identity should have about as many images, or tracks."""
 
     of: Literal["image", "track"] = "image"
 
@@ -91,7 +91,7 @@ class Needs:
 
 @dataclass(frozen=True)
 class Checked:
-    """For what is of no kind: ``wrong(value)`` says what was wanted, as in "wanted …", or nothing if all is well."""
+    """For a setting of no kind: ``wrong(value)`` says what was wanted, "wanted …", or None if all is well."""
 
     wrong: Callable[[Any], str | None]
 
@@ -154,6 +154,8 @@ class Setting:
 
     def allows(self, value: Any) -> bool:
         """Whether this is a value of the kind and within the range."""
+        if self.checked:
+            return not self.checked.wrong(value)
         if self.kind == "other" or (value is None and self.optional):
             return True
         if self.kind == "switch":

@@ -59,7 +59,7 @@ def hamming_codes(query_codes: Any, gallery_codes: Any, *, top_k: TopK = None) -
     query_codes = packed("query_codes", query_codes, cuda=True)
     gallery_codes = packed("gallery_codes", gallery_codes, cuda=True)
     checks.same_width("query_codes", query_codes, "gallery_codes", gallery_codes)
-    query, gallery = map(words, arrays.together(query_codes, gallery_codes))
+    query, gallery = map(to_words, arrays.together(query_codes, gallery_codes))
     kernel = kernels.of(query)
 
     def fill(strip: np.ndarray, queries: np.ndarray) -> None:
@@ -136,9 +136,9 @@ def binary(rows: np.ndarray, cut: float) -> Codes:
     return kernels.of(rows).codes.pack_bits(rows, cut)
 
 
-def words(codes: Codes) -> np.ndarray:
+def to_words(codes: Codes) -> np.ndarray:
     """Codes as the wider words in which the kernels count."""
-    return kernels.of(codes).codes.words(codes)
+    return kernels.of(codes).codes.to_words(codes)
 
 
 def _binary(name: str, rows: np.ndarray, cut: float) -> Codes:

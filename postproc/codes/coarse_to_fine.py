@@ -83,7 +83,8 @@ def coarse_to_fine(
     if radius is not None:
         thresholds = [int(radius * length) for length in lengths]
     else:
-        assert train is not None and train_pid is not None
+        assert train is not None  # a radius of None needs them
+        assert train_pid is not None
         learned = [_counted(_codes(train, length, cut), train_pid, length=length) for length in lengths[:-1]]
         thresholds = [*(threshold(*counts, beta=beta) for counts in learned), lengths[-1]]
     query_codes, gallery_codes = ([_codes(side, length, cut) for length in lengths] for side in (query, gallery))
@@ -227,7 +228,7 @@ def _counted(
     left: Codes, left_pid: Any, right: Codes | None = None, right_pid: Any = None, *, length: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """(bits + 1,) int64: pairs of one identity, and all pairs, by the bits in which they differ."""
-    rows, others = codes.words(left), codes.words(left if right is None else right)
+    rows, others = codes.to_words(left), codes.to_words(left if right is None else right)
     other_pid = left_pid if right is None else right_pid
     length = 8 * left.shape[1] if length is None else length
     total, lock = np.zeros((2, length + 1), np.int64), threading.Lock()
@@ -268,5 +269,5 @@ def _lists(name: str, arrays: Sequence[Any]) -> list[Codes]:
 
 def _flat(arrays: list[Codes]) -> tuple[np.ndarray, np.ndarray]:
     """All words, one length after the other, and how many a code of each length has."""
-    parts = [codes.words(array) for array in arrays]
+    parts = [codes.to_words(array) for array in arrays]
     return np.concatenate([part.ravel() for part in parts]), np.array([part.shape[1] for part in parts])

@@ -162,9 +162,9 @@ def _shares(means: Floats, threshold: float, temperature: float, rounds: int) ->
     rows, columns = np.zeros(means.shape[0]), np.zeros(means.shape[1])
     for _ in range(rounds):
         sums = np.empty(len(rows))
-        kernel.normalise.log_sums_of_rows(means, scale, columns + shift, 0, len(rows), sums)
+        kernel.hubness.log_sums_of_rows(means, scale, columns + shift, 0, len(rows), sums)
         rows = -np.logaddexp(0, sums)
         peaks, totals = np.full(len(columns), -np.inf), np.zeros(len(columns))
-        kernel.normalise.add_to_columns(means, scale, rows + shift, 0, len(columns), peaks, totals)
+        kernel.hubness.add_to_columns(means, scale, rows + shift, 0, len(columns), peaks, totals)
         columns = -np.logaddexp(0, peaks + np.log(np.maximum(totals, 1)))
     return np.exp(scale * means.astype(np.float64) + shift + rows[:, None] + columns)

@@ -133,6 +133,29 @@ class Pairwise:
         one_track = None if self.one_track is None else (self.one_track[1][rows], self.one_track[1])
         return Pairwise(tuple(map(moved, self.terms)), (len(rows), self.sizes[1]), one_track)
 
+    def swapped(self) -> Pairwise:
+        """The same distances with the gallery images as queries and the queries as gallery."""
+        return self._rearranged(1, 0)
+
+    def gallery_on_both_sides(self) -> Pairwise:
+        """The same distances with all gallery images as queries too; each stands twice, as two images."""
+        return self._rearranged(1, 1)
+
+    def _rearranged(self, first: int, second: int) -> Pairwise:
+        """Side ``first`` in the place of the queries and ``second`` in that of the gallery; 0 is the queries."""
+        names = "query", "gallery"
+
+        def moved(term: Term) -> Term:
+            found = {
+                f"{place}{part}": getattr(term, f"{names[side]}{part}")
+                for part in parts(term)
+                for place, side in zip(names, (first, second), strict=True)
+            }
+            return replace(term, **found)
+
+        one_track = None if self.one_track is None else (self.one_track[first], self.one_track[second])
+        return Pairwise(tuple(map(moved, self.terms)), (self.sizes[first], self.sizes[second]), one_track)
+
 
 def of(query: Any, gallery: Any = None, *, unit: bool = False, cuda: bool = False) -> Pairwise:
     """What a technique was handed: a :class:`Pairwise` as it is, or features as squared Euclidean distance.

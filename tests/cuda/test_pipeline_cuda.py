@@ -15,11 +15,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import postproc
 from ensemble import ablate, evaluate, io, run, thresholds
-from ensemble.cli import inputs
+from ensemble.cli import planning
+from ensemble.cli.walk import device_text
 from ensemble.pipeline.devices import CPU, Device, problem
 from ensemble.pipeline.memo import Memo
 from ensemble.pipeline.run import Result, Run
-from ensemble.tune import command as tune
+from ensemble.tune import __main__ as tune
 from postproc.base import arrays
 from postproc.base.step import Declaration
 from tests.cuda.conftest import SIMULATED, OnDevice
@@ -133,7 +134,7 @@ RECIPES = {
 
 def ran(folder: Path, recipe: Path, device: Device, **settings: Any) -> tuple[Run, Result]:
     options = run.parser().parse_args(["--features", str(folder), "--recipe", str(recipe)])
-    walk = Run(inputs.prepare(options), lambda line: None, device=device, **settings)
+    walk = Run(planning.prepare(options), lambda line: None, device=device, **settings)
     return walk, walk()
 
 
@@ -170,9 +171,7 @@ def test_what_has_no_cuda_version_runs_on_the_host(
     assert_array_equal(found.ranking, wanted.ranking)
     where = {line.step: line.device for line in walk.lines}
     assert where == {"read": "cpu", "model": "cuda", "l2_normalize": "cpu", "concat": "cuda", "rerank": "cuda"}
-    assert run.device_text(ON_CUDA, walk.plan.recipe).endswith(
-        "on the CPU, for want of a CUDA version: l2_normalize"
-    )
+    assert device_text(ON_CUDA, walk.plan.recipe).endswith("on the CPU, for want of a CUDA version: l2_normalize")
 
 
 def test_a_gallery_larger_than_the_room_stays_on_the_host(

@@ -38,7 +38,7 @@ def _between(within, r, m, i, j):
 
 
 @cuda.jit(cache=True)
-def _blur(values, within, sharpness, out, start):
+def _average_by_nearness(values, within, sharpness, out, start):
     r, i = start + cuda.blockIdx.x, cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x
     m = values.shape[1]
     if i >= m:
@@ -55,13 +55,13 @@ def _blur(values, within, sharpness, out, start):
     out[r, i] = float32(total / weights)
 
 
-def blur(values: Any, within: Any, sharpness: float, out: Any, start: int, stop: int) -> None:
+def average_by_nearness(values: Any, within: Any, sharpness: float, out: Any, start: int, stop: int) -> None:
     """``out[r, i] = sum_j w_ij values[r, j] / sum_j w_ij``, ``w_ij = exp(-sharpness * distance of i and j)``.
 
     ``within`` (rows, m (m - 1) / 2) holds the distances of the pairs i < j, pair by pair; ``values`` (rows, m).
     Every sum runs over j in order, so that copies, which see the same numbers, get the same.
     """
-    launch.entries(_blur, (stop - start, values.shape[1]), values, within, sharpness, out, start)
+    launch.entries(_average_by_nearness, (stop - start, values.shape[1]), values, within, sharpness, out, start)
 
 
 @cuda.jit(cache=True)

@@ -14,7 +14,7 @@ from numpy.testing import assert_array_equal
 from ensemble import run, submissions
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
-from ensemble.demo import city
+from ensemble.city import city
 from ensemble.submissions import RankList, candidates, dense, from_matrix, read_rankings, sysu
 from ensemble.validate import main
 from tests.support.folders import listed, problems

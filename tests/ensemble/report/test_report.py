@@ -15,10 +15,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import ensemble.report as package
 from ensemble import ablate, run
-from ensemble.cli import inputs
+from ensemble.cli import planning
 from ensemble.pipeline.run import Run
 from ensemble.report import figures, kept, leaving, measuring, page, pictures, strips, submission, tables
-from ensemble.report.command import main
+from ensemble.report.__main__ import main
 from ensemble.report.keeping import Keeper
 from ensemble.report.kept import GOOD, JUNK, UNKNOWN, WRONG
 from ensemble.scores import labels, score, score_ranking
@@ -319,7 +319,7 @@ def test_memory_of_what_is_kept_is_bounded(monkeypatch, town):
     monkeypatch.setattr("ensemble.report.keeping.BYTES", 1)
     keeper = Keeper()
     options = run.parser().parse_args(["--features", str(town), "--recipe", "baseline"])
-    Run(inputs.prepare(options), lambda line: None, watch=keeper)()
+    Run(planning.prepare(options), lambda line: None, watch=keeper)()
     assert {step.rows.shape[1] for step in keeper.steps} == {10}
 
 

@@ -14,7 +14,7 @@ ZERO = np.float32(0)
 
 
 @njit(nogil=True, cache=True)
-def shift(strip, scale, rows, columns, start, stop):
+def scale_and_add(strip, scale, rows, columns, start, stop):
     """``strip[i, j] <- scale strip[i, j] + rows[i] + columns[j]``."""
     for i in range(start, stop):
         row = strip[i]

@@ -1,46 +1,9 @@
-"""Graph convolution, and what refines a shortlist by neighbours. Features are brought to unit length here."""
+"""What refines a shortlist by neighbours. Features are brought to unit length here."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from postproc.kernels.reference.basic import Array, sqeuclidean, unit
-
-
-def gcr(
-    query: Array, gallery: Array, query_cam: NDArray, gallery_cam: NDArray, k1: int, k2: int,
-    beta1: float, beta2: float, scale: float, rounds: int, symmetric: bool,
-) -> list[Array]:  # fmt: skip
-    """Graph convolution with matrices of all by all; copies share the places left to them in a list."""
-    x, copies, other = _images(query, gallery, query_cam, gallery_cam)
-    everybody = np.ones_like(other)
-    for _ in range(rounds):
-        d = sqeuclidean(x, x)
-        all_images = _propagation(d, everybody, copies, k1, beta1, symmetric)
-        cross = _propagation(d, other, copies, k2 - 1, beta2, symmetric)
-        x = unit((1 - scale) * all_images @ x + scale * cross @ x)
-    return np.split(x, [len(query)])
-
-
-def gcr_local(
-    query: Array, gallery: Array, query_cam: NDArray, gallery_cam: NDArray, k1: int, k2: int,
-    beta1: float, beta2: float, scale: float, in_order: bool,
-) -> list[Array]:  # fmt: skip
-    """One round on a small graph an image. ``in_order``: what moved already pulls with its new features."""
-    x, _, other = _images(query, gallery, query_cam, gallery_cam)
-    d, s = sqeuclidean(x, x), x @ x.T
-    out = x.copy()
-    everybody = ~np.eye(len(x), dtype=bool)
-    for i in range(len(x)):
-        features = out if in_order else x
-        total = 0
-        for allowed, k, beta, share in ((everybody, k1, beta1, 1 - scale), (other, k2, beta2, scale)):
-            near = [j for j in np.argsort(d[i], kind="stable") if allowed[i, j] and d[i, j] < 2][:k]
-            members = [i, *near]
-            small = np.exp((s[np.ix_(members, members)] - 1) / beta)
-            sums = small.sum(axis=1)
-            total = total + share * (small[0] / np.sqrt(sums[0] * sums)) @ features[members]
-        out[i] = total
-    return np.split(unit(out), [len(query)])
 
 
 def kwf(
@@ -104,26 +67,3 @@ def _write(row: Array, gallery: Array, near: NDArray, values: Array) -> None:
     """New distances for the images ``near`` and for all copies of them."""
     for image, value in zip(near, values, strict=True):
         row[(gallery == gallery[image]).all(axis=1)] = value
-
-
-def _images(
-    query: Array, gallery: Array, query_cam: NDArray, gallery_cam: NDArray
-) -> tuple[Array, NDArray, NDArray]:
-    """Unit features of all images; which are copies of one another; which are of two cameras."""
-    x = unit(np.concatenate([query, gallery]))
-    cam = np.concatenate([query_cam, gallery_cam])
-    copies = (x[:, None] == x).all(axis=2) & (cam[:, None] == cam)
-    return x, copies, ((cam[:, None] != cam) | (cam < 0)) & ~copies
-
-
-def _propagation(d: Array, allowed: NDArray, copies: NDArray, k: int, beta: float, symmetric: bool) -> Array:
-    """``S_ij / sqrt(sum_t S_it * sum_t S_tj)``; an image whose list holds no copy of it joins it."""
-    s = np.zeros_like(d)
-    for i in range(len(d)):
-        for j in [j for j in np.argsort(d[i], kind="stable") if allowed[i, j]][:k]:
-            s[i, copies[j]] += np.exp(-d[i, j] / (2 * beta)) / copies[j].sum()
-        if not s[i, copies[i]].any():
-            s[i, i] = 1
-    if symmetric:
-        s = (s + s.T) / 2
-    return s / np.sqrt(np.outer(s.sum(axis=1), s.sum(axis=0)))

@@ -1,4 +1,4 @@
-"""Distances measured against what is usual at both their ends, as in :mod:`postproc.kernels.cpu.normalise`.
+"""Distances measured against what is usual at both their ends, as in :mod:`postproc.kernels.cpu.hubness`.
 
 Numbers of a row and of a column are float64 vectors; what is said of a strip holds for the rows ``start:stop``.
 """
@@ -17,13 +17,13 @@ LEAST = -np.inf
 TOGETHER = 8  # columns of count_beyond that a block reads one row of the strip for
 
 
-def shift(strip, scale, rows, columns, start, stop):
+def scale_and_add(strip, scale, rows, columns, start, stop):
     """A thread an entry."""
-    launch.entries(_shift, (stop - start, strip.shape[1]), strip, scale, rows, columns, start)
+    launch.entries(_scale_and_add, (stop - start, strip.shape[1]), strip, scale, rows, columns, start)
 
 
 @cuda.jit(cache=True)
-def _shift(strip, scale, rows, columns, start):
+def _scale_and_add(strip, scale, rows, columns, start):
     i = start + cuda.blockIdx.x
     j = cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x
     if j < strip.shape[1]:
