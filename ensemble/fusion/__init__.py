@@ -44,5 +44,5 @@ from ensemble.fusion.scaling import SCALINGS, scaled
 
 JOINS = tuple(value for value in vars().copy().values() if _join.is_join(value))
 BEFORE, ACROSS, AFTER = (_join.of_stage(JOINS, stage) for stage in _join.STAGES)
-ON_CUDA = tuple(join for join in JOINS if not _join.declared_by(join).host_only)
+ON_CUDA = tuple(each for each in JOINS if not _join.declared_by(each).host_only)
 __all__ = sorted(name for name, value in vars().items() if name[0] != "_" and not isinstance(value, _Module))

@@ -34,35 +34,35 @@ BROKEN = (
     zipfile.BadZipFile, pickle.UnpicklingError,
 )  # fmt: skip
 
-_added: list[Reader] = []
 
+def add(reader: Reader, *, origin: str) -> None:
+    """Read files of somebody else's format too: folders are searched for files with its suffixes.
 
-def add(reader: Reader) -> None:
-    """Take a reader of somebody else's among ours: folders are searched for files with its suffixes.
-
-    Raises InputError where its name or a suffix exists already, or a suffix is none.
+    ``origin``: who brought it, for messages. The same reader twice is one. Raises ValueError where its name or a
+    suffix is taken, or a suffix is none.
     """
-    if reader in _added:
+    where = f"{origin}, {reader.name}"
+    if reader in _ADDED:
         return
-    where = f"reader {reader.name}"
     if reader.name in (other.name for other in all_readers()):
-        raise InputError([f"{where}: wanted a name of its own, found one that exists already; rename it"])
-    taken = {*LISTS, *suffixes()}
-    for suffix in reader.suffixes:
-        if not suffix.startswith(".") or suffix != suffix.lower():
-            raise InputError([f"{where}: wanted suffixes in small letters, as .mine, found {suffix!r}; rename it"])
-        if suffix in taken:
-            raise InputError(
-                [f"{where}: wanted suffixes of its own, found {suffix}, which exists already; rename it"]
-            )
-    if not reader.suffixes:
-        raise InputError([f"{where}: wanted a suffix of its files, found none; add one, as .mine"])
-    _added.append(reader)
+        raise ValueError(f"{where}: wanted a name of its own, found a reader of that name")
+    wrong = [suffix for suffix in reader.suffixes if not suffix.startswith(".") or suffix != suffix.lower()]
+    if wrong or not reader.suffixes:
+        raise ValueError(
+            f"{where}: wanted suffixes in small letters, as .mine, found {', '.join(wrong) or 'none'}"
+        )
+    taken = [suffix for suffix in reader.suffixes if suffix in {*LISTS, *suffixes()}]
+    if taken:
+        raise ValueError(f"{where}: wanted suffixes of its own, found {', '.join(taken)}, which exists already")
+    _ADDED.append(reader)
+
+
+_ADDED: list[Reader] = []
 
 
 def all_readers() -> tuple[Reader, ...]:
     """Those that were added, whose suffixes are theirs alone, and ours."""
-    return (*_added, *READERS)
+    return (*_ADDED, *READERS)
 
 
 def suffixes(*holds: str, own: bool | None = None) -> frozenset[str]:

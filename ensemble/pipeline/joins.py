@@ -4,12 +4,11 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import postproc
 from ensemble import fusion
-from ensemble.base.errors import InputError
 from ensemble.base.features import SIDES
 from ensemble.fusion import join
 from ensemble.fusion.join import Stage
+from ensemble.pipeline import steps
 from postproc.base import step
 from postproc.base.settings import Setting, settings_of
 from postproc.base.vocabulary import VOCABULARY
@@ -17,34 +16,32 @@ from postproc.base.vocabulary import VOCABULARY
 State = Mapping[str, Any]
 Join = Callable[..., Any]
 
-_added: list[Join] = []
 
+def add(function: Join, *, origin: str) -> None:
+    """Let recipes use a join of somebody else's; ValueError where it is none, or its name is taken.
 
-def add(function: Join) -> None:
-    """Take a join of somebody else's among those that recipes can name.
-
-    Raises InputError for what is no join, names its data unlike the vocabulary, or has a name that exists already.
+    ``origin``: who brought it, for messages. The same function twice is one join.
     """
-    if function in all_joins().values():
-        return
+    name = getattr(function, "__name__", repr(function))
     if not join.is_join(function):
-        raise InputError([f"join: wanted a function with @join, found {function!r}; see ensemble.fusion.join"])
-    name = function.__name__
-    if name in (*all_joins(), *(other.__name__ for other in postproc.STEPS)):
-        raise InputError([f"join {name}: wanted a name of its own, found one that exists already; rename it"])
+        raise ValueError(f"{origin}, {name}: wanted a function under ensemble.fusion.join.join, found none")
     strange = [data for data in _data(function) if data not in VOCABULARY]
     if strange:
         found = ", ".join(strange)
-        raise InputError(
-            [f"join {name}: wanted data called as in postproc.base.vocabulary, found {found}; rename"]
-        )
-    _added.append(function)
+        raise ValueError(f"{origin}, {name}: wanted data of postproc.base.vocabulary, found {found}")
+    taken = {other.name: other.function for other in steps.catalogue().values()} | all_joins()
+    if taken.get(name, function) is not function:
+        whose = taken[name].__module__
+        raise ValueError(f"{origin}, {name}: wanted a name of its own, found one of that name in {whose}")
+    _ADDED[name] = function
+
+
+_ADDED: dict[str, Join] = {}
 
 
 def all_joins() -> dict[str, Join]:
     """Every join by name: ours by their stages, then those that were added."""
-    ours = fusion.BEFORE | fusion.ACROSS | fusion.AFTER
-    return ours | {function.__name__: function for function in _added}
+    return fusion.BEFORE | fusion.ACROSS | fusion.AFTER | _ADDED
 
 
 def names() -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Steps, joins, feature readers and submission formats of somebody else's.
 
 They come from installed packages, by entry points; from a module that the command line names, ``--steps
-my.module``; or from Python, by :func:`add`. A recipe can name them but never loads anything: it may be a stranger's.
+my.module``; or from Python, by :func:`add`. A recipe can name them but never loads anything: it may come from a
+stranger.
 
     [project.entry-points."reid_ensemble.steps"]          functions under ``postproc.base.step.step``
     [project.entry-points."reid_ensemble.joins"]          functions under ``ensemble.fusion.join.join``
@@ -38,7 +39,7 @@ class Kind:
     name: str
     wanted: str
     belongs: Callable[[Any], bool]
-    take: Callable[[Any], object]
+    take: Callable[..., None]
     there: Callable[[], Iterable[Any]]
 
 
@@ -76,7 +77,7 @@ def add(
     problems: list[str] = []
     for kind, values in zip(KINDS, (steps, joins, readers, submissions), strict=True):
         for value in values:
-            problems += _taken(kind, value, f"{kind.name} of Python")
+            problems += _taken(kind, value, f"plugins.add, {kind.name}")
     refuse_if_any(problems)
 
 
@@ -136,9 +137,9 @@ def _taken(kind: Kind, value: Any, origin: str) -> list[str]:
     if not kind.belongs(value):
         return [f"{origin}: wanted {kind.wanted}, found {type(value).__name__}; see docs/plugins.md"]
     try:
-        kind.take(value)
-    except InputError as error:
-        return [f"{origin}, {problem}" for problem in error.problems]
+        kind.take(value, origin=origin)
+    except ValueError as error:
+        return [str(error)]
     return []
 
 

@@ -9,7 +9,6 @@ from functools import cache
 from typing import Any
 
 import postproc
-from ensemble.base.errors import InputError
 from postproc.base import arrays, step
 from postproc.base.settings import Setting, settings_of
 from postproc.base.vocabulary import VOCABULARY
@@ -73,28 +72,28 @@ def catalogue() -> Mapping[str, Step]:
     return _ours() | _added
 
 
-def add(function: Callable[..., Any]) -> None:
-    """Take a step of somebody else's among those that recipes can name; the same function twice is one step.
+def add(function: Callable[..., Any], *, origin: str) -> None:
+    """Let recipes use a step of somebody else's.
 
-    Raises InputError for what is no step, gives nothing that a pipeline can use, or has a name that exists.
+    ``origin``: who brought it, for messages. The same function twice is one step. Raises ValueError for what is no
+    step, gives nothing that a pipeline can use, takes data of other names, or has a name that exists already.
     """
     if any(function is known.function for known in catalogue().values()):
         return
-    name = getattr(function, "__name__", repr(function))
+    where = f"{origin}, {getattr(function, '__name__', repr(function))}"
     if not step.is_step(function):
-        raise InputError([f"step {name}: wanted a function with @step, found none; see postproc.base.step"])
+        raise ValueError(f"{where}: wanted a function under postproc.base.step.step, found none")
     found = describe(function)
     if not found.gives or not set(found.gives) <= STATES:
         gives = ", ".join(found.gives) or "nothing"
-        raise InputError([f"step {name}: wanted a return annotation of features or distances, found {gives}"])
+        raise ValueError(f"{where}: wanted a return annotation of features or distances, found {gives}")
     strange = [data for data in (*found.needs, *found.may_use) if data not in VOCABULARY or data in SCORED]
     if strange:
-        raise InputError(
-            [f"step {name}: wanted data called as in postproc.base.vocabulary, found {', '.join(strange)}; rename"]
-        )
-    if name in catalogue():
-        raise InputError([f"step {name}: wanted a name of its own, found one that exists already; rename it"])
-    _added[name] = found
+        raise ValueError(f"{where}: wanted data of postproc.base.vocabulary, found {', '.join(strange)}")
+    if found.name in catalogue():
+        whose = catalogue()[found.name].function.__module__
+        raise ValueError(f"{where}: wanted a name of its own, found one of that name in {whose}")
+    _added[found.name] = found
 
 
 _added: dict[str, Step] = {}

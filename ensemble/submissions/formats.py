@@ -28,29 +28,33 @@ OURS = (
 )
 FEATURES = "sysu"  # the one that holds features instead of lists
 
-_added: list[Format] = []
 
+def add(used: Format, *, origin: str) -> None:
+    """Let recipes hand in a format of somebody else's; ValueError where its name is taken or it does nothing.
 
-def add(used: Format) -> None:
-    """Take a format of somebody else's among ours. Raises InputError where its name exists already."""
-    if used in _added:
+    ``origin``: who brought it, for messages. The same format twice is one.
+    """
+    if used in _ADDED:
         return
-    where = f"submission format {used.name}"
+    where = f"{origin}, {used.name}"
     if used.name in (*all_formats(), FEATURES):
-        raise InputError([f"{where}: wanted a name of its own, found one that exists already; rename it"])
+        raise ValueError(f"{where}: wanted a name of its own, found a submission format of that name")
     if used.parse is None and used.write is None:
-        raise InputError([f"{where}: wanted parse or write, found neither; give one"])
-    _added.append(used)
+        raise ValueError(f"{where}: wanted parse or write, found neither")
+    _ADDED.append(used)
+
+
+_ADDED: list[Format] = []
 
 
 def all_formats() -> dict[str, Format]:
     """Every format of rank lists by name: ours, then those that were added."""
-    return {used.name: used for used in (*OURS, *_added)}
+    return {used.name: used for used in (*OURS, *_ADDED)}
 
 
 def writable() -> tuple[str, ...]:
     """What a recipe may hand in: the formats that can be written, and the one that holds features."""
-    ours, added = ([used.name for used in formats if used.write] for formats in (OURS, _added))
+    ours, added = ([used.name for used in formats if used.write] for formats in (OURS, _ADDED))
     return (*ours, FEATURES, *added)
 
 
@@ -156,7 +160,7 @@ def guess(path: Path) -> str:
 def _added_one(head: Head) -> str | None:
     """A format that was added, by a suffix that none of ours has, by the file's name or by what it recognises."""
     ours = {suffix for used in OURS for suffix in used.suffixes}
-    for used in _added:
+    for used in _ADDED:
         own = head.suffix in set(used.suffixes) - ours
         if own or head.path.name == used.file or used.recognises(head):
             return used.name

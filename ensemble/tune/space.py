@@ -175,7 +175,7 @@ def _usual(plan: Plan, found: Sequence[Join]) -> list[str]:
 
 def _settings(name: str) -> Mapping[str, Declared]:
     known = steps.catalogue()
-    return known[name].settings if name in known else joins.with_defaults(name, {})
+    return known[name].settings if name in known else joins.settings(name)
 
 
 def _now(use: Use, name: str) -> Any:

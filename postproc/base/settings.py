@@ -154,6 +154,8 @@ class Setting:
 
     def allows(self, value: Any) -> bool:
         """Whether this is a value of the kind and within the range."""
+        if self.checked:
+            return not self.checked.wrong(value)
         if self.kind == "other" or (value is None and self.optional):
             return True
         if self.kind == "switch":

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from ensemble import fusion
-from ensemble.base.errors import InputError
 from ensemble.fusion import join, kinds
 from ensemble.fusion.scaling import Scaling
 from ensemble.pipeline import joins
@@ -144,9 +143,9 @@ def test_units():
 
 
 def test_a_join_of_somebody_else(monkeypatch):
-    monkeypatch.setattr(joins, "_added", [])
-    joins.add(ours)
-    joins.add(ours)  # by two ways
+    monkeypatch.setattr(joins, "_ADDED", {})
+    joins.add(ours, origin="one")
+    joins.add(ours, origin="other")  # the same, by another way
     assert joins.names()[-1] == "ours"
     assert joins.stage("ours") == "after"
     assert joins.settings("ours") == settings_of(ours)
@@ -160,12 +159,18 @@ def test_a_join_of_somebody_else(monkeypatch):
         return distances[0]
 
     taken.__name__ = "median"
+    lists = join.join()(lambda distances: distances[0])
+    lists.__name__ = "distances"
     for value, message in [
-        (l2_normalize, "join: wanted a function with @join, found"),
-        (join.join()(taken), "join median: wanted a name of its own, found one that exists already; rename it"),
-        (join.join()(strange), "join strange: wanted data called as in postproc.base.vocabulary, found colours"),
+        (l2_normalize, "us, l2_normalize: wanted a function under ensemble.fusion.join.join, found none"),
+        (
+            join.join()(taken),
+            "us, median: wanted a name of its own, found one of that name in ensemble.fusion.after.",
+        ),
+        (lists, "us, distances: wanted a name of its own, found one of that name in postproc.pairs.distances"),
+        (join.join()(strange), "us, strange: wanted data of postproc.base.vocabulary, found colours"),
     ]:
-        with pytest.raises(InputError) as error:
-            joins.add(value)
-        assert error.value.problems[0].startswith(message)
+        with pytest.raises(ValueError) as error:  # noqa: PT011
+            joins.add(value, origin="us")
+        assert str(error.value).startswith(message)
     assert len(joins.all_joins()) == len(fusion.JOINS) + 1

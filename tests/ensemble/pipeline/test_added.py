@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -54,11 +55,12 @@ ARROWS = Format("arrows", "ranking.arrows", parse, write, suffixes=(".arrows",))
 
 @pytest.fixture(autouse=True)
 def added(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (joins, containers, formats):
-        monkeypatch.setattr(module, "_added", [])
-    containers.add(TABLE)
-    joins.add(lowest_but)
-    formats.add(ARROWS)
+    monkeypatch.setattr(joins, "_ADDED", {})
+    for module in (containers, formats):
+        monkeypatch.setattr(module, "_ADDED", [])
+    containers.add(TABLE, origin="mine")
+    joins.add(lowest_but, origin="mine")
+    formats.add(ARROWS, origin="mine")
 
 
 @pytest.fixture
@@ -141,40 +143,42 @@ def test_what_a_recipe_says_of_them_is_checked(folder: Path) -> None:
     assert "lowest_but" in problem
 
 
-def test_names_and_suffixes_that_exist_are_refused() -> None:
-    containers.add(TABLE)  # the same again, by another way
-    formats.add(ARROWS)
+def test_what_is_taken_or_wrong_is_refused() -> None:
+    containers.add(TABLE, origin="other")  # the same again, by another way
+    formats.add(ARROWS, origin="other")
     assert containers.all_readers().count(TABLE) == 1
     assert list(submissions.all_formats()).count("arrows") == 1
-    reader = [
-        (Reader("pickle", load, (".mine",)), "pickle: wanted a name of its own"),
-        (Reader("bars", load, (".bars",)), "bars: wanted suffixes of its own, found .bars, which exists already"),
-        (Reader("mine", load, (".npy",)), "mine: wanted suffixes of its own, found .npy"),
-        (Reader("mine", load, (".csv",)), "mine: wanted suffixes of its own, found .csv"),
-        (Reader("mine", load, ("NPY",)), "mine: wanted suffixes in small letters, as .mine, found 'NPY'"),
-        (Reader("mine", load), "mine: wanted a suffix of its files, found none"),
-    ]
-    for value, wanted in reader:
-        (problem,) = problems(containers.add, value)
-        assert problem.startswith(f"reader {wanted}"), problem
-    form = [
-        (Format("csv", "x.csv", parse), "csv: wanted a name of its own, found one that exists already"),
-        (Format("sysu", "x.csv", parse), "sysu: wanted a name of its own"),
-        (Format("mine", "x.csv"), "mine: wanted parse or write, found neither"),
-    ]
-    for value, wanted in form:
-        (problem,) = problems(formats.add, value)
-        assert problem.startswith(f"submission format {wanted}"), problem
+    for reader, wanted in [
+        (Reader("pickle", load, (".mine",)), "wanted a name of its own, found a reader of that name"),
+        (Reader("bars", load, (".b", ".bars")), "wanted suffixes of its own, found .bars, which exists already"),
+        (Reader("mine", load, (".npy",)), "wanted suffixes of its own, found .npy, which exists already"),
+        (Reader("mine", load, (".csv",)), "wanted suffixes of its own, found .csv, which exists already"),
+        (Reader("mine", load, ("NPY",)), "wanted suffixes in small letters, as .mine, found NPY"),
+        (Reader("mine", load), "wanted suffixes in small letters, as .mine, found none"),
+    ]:
+        assert refusal(containers.add, reader) == f"us, {reader.name}: {wanted}"
+    for form, wanted in [
+        (Format("csv", "x.csv", parse), "wanted a name of its own, found a submission format of that name"),
+        (Format("sysu", "x.csv", parse), "wanted a name of its own, found a submission format of that name"),
+        (Format("mine", "x.csv"), "wanted parse or write, found neither"),
+    ]:
+        assert refusal(formats.add, form) == f"us, {form.name}: {wanted}"
+
+
+def refusal(add: Callable[..., None], value: object) -> str:
+    with pytest.raises(ValueError) as error:  # noqa: PT011
+        add(value, origin="us")
+    return str(error.value)
 
 
 def test_a_format_that_is_only_written_is_not_read(tmp_path: Path) -> None:
-    formats.add(Format("blind", "x.blind", write=write, suffixes=(".blind",)))
+    formats.add(Format("blind", "x.blind", write=write, suffixes=(".blind",)), origin="us")
     assert "blind" in submissions.writable()
     (tmp_path / "x.blind").write_text("q1<a")
     assert submissions.guess(tmp_path / "x.blind") == "blind"
     (problem,) = problems(submissions.read, tmp_path / "x.blind")
     assert problem == "format: wanted one that can be read, found blind; choose csv or json"
-    formats.add(Format("seen", "x.seen", parse, recognises=lambda head: head.start.startswith("q1")))
+    formats.add(Format("seen", "x.seen", parse, recognises=lambda head: head.start.startswith("q1")), origin="us")
     (tmp_path / "other").write_text("q1<a")
     assert submissions.guess(tmp_path / "other") == "seen"
     assert "seen" not in submissions.writable()

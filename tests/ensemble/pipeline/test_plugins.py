@@ -84,7 +84,11 @@ def test_an_installed_package_brings_one_of_each(tmp_path: Path) -> None:
     assert "soft_threshold: Move every value towards 0" in listed
     assert "strength = 0.1    (weight, 0 to 1e+06)" in listed
     assert "harmonic_mean: Take the harmonic mean" in listed
-    checked = command("ensemble.validate", str(out / "ranking.scsv"), path=site)
+    lists = []
+    for side, names in NAMES.items():
+        (tmp_path / f"{side}.txt").write_text("\n".join(names) + "\n")
+        lists += [f"--{side}-names", str(tmp_path / f"{side}.txt")]
+    checked = command("ensemble.validate", str(out / "ranking.scsv"), *lists, path=site)
     assert (checked.returncode, checked.stderr) == (0, "")
     bare = command("ensemble.run", "--features", str(folder), "--recipe", str(recipe))
     assert bare.returncode == 2
@@ -155,7 +159,7 @@ def test_what_is_none_or_taken_is_refused_and_all_at_once() -> None:
     assert [problem.partition(": ")[2].partition(",")[0] for problem in refused.value.problems] == [
         "wanted a name of its own",
         "wanted a return annotation of features or distances",
-        "wanted data called as in postproc.base.vocabulary",
+        "wanted data of postproc.base.vocabulary",
         "wanted a function with @step",
         "wanted a function with @join",
         "wanted a Reader",
