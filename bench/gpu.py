@@ -1,4 +1,6 @@
-"""``python -m bench.gpu``: re-ranking on a CUDA device. Parity with the CPU first, then the clock.
+"""Re-ranking on a CUDA device: parity with the CPU first, then the clock.
+
+    python -m bench.gpu
 
 Every size prints the median seconds of re-ranking between two events on the device, after a warm-up that compiles
 the kernels; the most device memory that was in use, features included; what part of the time the products take,

@@ -1,4 +1,6 @@
-"""``python bench/learned.py DIR``: learned metrics on real person features.
+"""Learned metrics on real person features.
+
+    python bench/learned.py DIR
 
 DIR holds ``viper_feats.npz`` and ``cuhk01_feats.npz``. VIPeR: ten random halves of the 632 people, one to learn
 from, the other camera 0 against camera 1, one image each; LOMO is a descriptor made by hand, the others are CNNs.

@@ -1,4 +1,6 @@
-"""``python bench/real.py DIR``: real person features through the command line, with and without re-ranking.
+"""Real person features through the command line, with and without re-ranking.
+
+    python bench/real.py DIR
 
 DIR holds ``viper_feats.npz`` and ``cuhk01_feats.npz``: features of five CNNs, ``id`` and ``cam``. Every model is
 written as a folder of its own, and all five as one; ``ensemble.evaluate`` scores the recipes ``baseline`` and

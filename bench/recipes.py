@@ -32,10 +32,11 @@ if __package__ in (None, ""):
 
 from bench.rerank import peak
 from bench.sets import between_cameras
-from ensemble import demo, io
+from ensemble import io
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
 from ensemble.city import KINDS
+from ensemble.city.folder import make
 from ensemble.pipeline import plan, recipe
 from ensemble.pipeline.run import Run
 from ensemble.scores import folds, statistics
@@ -96,7 +97,7 @@ def city_sets(kinds: Sequence[str], seeds: Sequence[int], bare: bool) -> Iterato
         with tempfile.TemporaryDirectory() as place:
             folders = [Path(place) / str(seed) for seed in seeds]
             for folder, seed in zip(folders, seeds, strict=True):
-                demo.make(folder, kind=kind, seed=seed)
+                make(folder, kind=kind, seed=seed)
                 if bare:
                     strip(folder)
             yield kind, PROTOCOL[kind], folders
@@ -285,7 +286,7 @@ def fusions(folder: Path, *, show: bool) -> Iterator[Found]:
                 write(Path(place) / f"{model}.npz", model, state)
             scanned = io.scan(Path(place))
             sets = {found.model: replace(found, train=None, train_table=None) for found in io.read(scanned)}
-        yield fusion(name, trials.columns(scanned, sets), sets, show=show)
+        yield fusion(name, folds.columns(scanned, sets), sets, show=show)
 
 
 def viper_whole(folder: Path) -> Iterator[dict[str, Found]]:

@@ -1,4 +1,6 @@
-"""``python bench/rerank.py M``: re-ranking against the bare product of all images by all images, in one run.
+"""Re-ranking against the bare product of all images by all images, in one run.
+
+    python bench/rerank.py M
 
 Every figure comes from a process of its own; product and re-ranking take turns, medians are printed. The product
 is NumPy's float32 matrix product of N x d by d x N with two different operands (``x @ x.T`` of one array would

@@ -1,4 +1,6 @@
-"""``python bench/startup.py``: seconds until ``from postproc import rerank`` is there, and until it first answers.
+"""Seconds until ``from postproc import rerank`` is there, and until it first answers.
+
+    python bench/startup.py
 
 The import is timed as whole processes; the first call once with an empty kernel cache and once with a warm one.
 """

@@ -1,4 +1,6 @@
-"""``python bench/tuning.py [SIZE] [--folds N] [--repeat N]``: what a trial of the tuner costs, and a whole run.
+"""What a trial of the tuner costs, and a whole run.
+
+    python bench/tuning.py [SIZE] [--folds N] [--repeat N]
 
 Two models, their features side by side, re-ranked. ``run`` is the recipe once on the whole set, scores included.
 A trial scores the recipe on every fold; ``kept`` trials find neighbours and features that an earlier one left.
@@ -79,7 +81,7 @@ def main() -> None:
     sets = labelled(options.size)
     first = sets["one"].data()
     none = Path()
-    folder = trials.columns(io.Folder(none, dict.fromkeys(sets, ()), frozenset(), ()), sets)
+    folder = folds.columns(io.Folder(none, dict.fromkeys(sets, ()), frozenset(), ()), sets)
     parts = trials.parts(sets, folds.split(first["query_pid"], first["gallery_pid"], folds=options.folds, seed=0))
     kept, plain = (trials.Bench(folder, parts, PROTOCOL, "mAP", kept=size) for size in (trials.KEPT, 0))
     print(f"{options.size}: {' + '.join(str(len(first[side])) for side in ('query', 'gallery'))} images, "

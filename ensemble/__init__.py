@@ -1,3 +1,21 @@
-"""Feature files of several models in, the best ranking, a submission file and scores out."""
+"""Feature files of several models in, the best ranking, a submission file and scores out.
+
+A folder of files is looked at (``io``), a recipe is checked against it (``pipeline.plan``), the models go through
+its steps and joins (``pipeline.run``), and what comes out is written, scored and shown. Every folder imports only
+from those above it. The last are the commands, which ``python -m ensemble`` lists::
+
+    base         errors, the FeatureSet
+    parsers      what the names of images say, data set by data set
+    io           feature files, lists, tables: the only place that knows their formats
+    submissions  rank lists as files: written, read back, looked through
+    scores       protocols, counting, intervals, open set, folds
+    fusion       joins of features, across models, of distances
+    pipeline     recipe, plan, steps and joins by name, the run, its results
+    city         synthetic cities with known answers
+    cli          what the command lines have in common
+    names  report  tune                                          commands with a library of their own
+    ablate  agreement  compare  convert  demo  evaluate  inspect  run  thresholds  validate
+    __main__     the list of commands
+"""
 
 __version__ = "0.1.0"

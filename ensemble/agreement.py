@@ -1,4 +1,4 @@
-"""``python -m ensemble.agreement``: do the models of a folder see the same? Labels are not needed.
+"""Do the models of a folder see the same? Labels are not needed.
 
     python -m ensemble.agreement --features DIR --k 10
 
@@ -17,66 +17,25 @@ Indefinite Rankings", ACM TOIS 2010 (rbo, equation 32 for lists of one length).
 """
 
 import argparse
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import postproc
 from ensemble import io
-from ensemble.base import errors
-from ensemble.base.errors import InputError, printable
-from ensemble.base.features import FeatureSet
-from ensemble.scores import score_ranking
-from ensemble.scores.protocols import PROTOCOLS
-from postproc import l2_normalize
-from postproc.base import checks
-from postproc.pairs import nearest, pairwise
-from postproc.pairs.tiles import PairwiseTiles
-
-DEPTH = 100  # places that rank-biased overlap looks at: at p = 0.9 the rest weighs 0.00003
-MEASURES = {
-    "top1": "same nearest image",
-    "overlap": "same among the k nearest",
-    "rbo": "rank-biased overlap",
-    "cosine": "mean cosine distance of the queries' features",
-    "ap": "rank correlation of the queries' AP",
-}
-BLOCK = 1 << 22  # pairs of list entries that are compared at a time
-
-Floats = NDArray[np.float64]
+from ensemble.base.errors import InputError, printable, refuse_if_any
+from ensemble.cli import files, machine, outputs, program
+from ensemble.cli.numbers import too_small
+from ensemble.scores.agreement import MEASURES, Floats, known_to_all, matrices
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    p = argparse.ArgumentParser(
-        prog="python -m ensemble.agreement",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    p.add_argument("--features", type=Path, metavar="DIR", help="folder with the models' feature files")
-    p.add_argument("--query-names", type=Path, metavar="FILE", help="list of query names, one a line")
-    p.add_argument("--gallery-names", type=Path, metavar="FILE", help="list of gallery names, one a line")
-    p.add_argument("--k", type=int, default=10, metavar="N", help="nearest images compared (default: %(default)s)")
-    p.add_argument("--p", type=float, default=0.9, help="of rbo, above 0 and below 1 (default: %(default)s)")
-    p.add_argument("--csv", type=Path, metavar="FILE", help="write one line for every two models")
-    p.add_argument("--json", action="store_true", help="print the matrices as JSON and nothing else on stdout")
-    p.add_argument("--threads", type=int, metavar="N", help="threads (default: one a processor)")
-    options = p.parse_args(arguments)
-    problems = []
-    if options.features is None:
-        problems.append("--features: wanted a folder with feature files, found nothing; see --help")
-    problems += [
-        f"--{name}: wanted 1 or more, found {value}"
-        for name in ("k", "threads")
-        if (value := getattr(options, name)) is not None and value < 1
-    ]
-    if not 0 < options.p < 1:
-        problems.append(f"--p: wanted a number above 0 and below 1, found {options.p}")
-    errors.refuse_if_any(problems)
+    options = parser().parse_args(arguments)
+    _check(options)
     folder = io.scan(options.features, query_names=options.query_names, gallery_names=options.gallery_names)
     sets = io.read(folder, missing="keep")
     if len(sets) < 2:
@@ -89,102 +48,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _write_csv(options.csv, names, found)
     sizes = {"queries": len(shared[0].query), "gallery": len(shared[0].gallery)}
     if options.json:
-        lists = {
-            name: [[None if np.isnan(value) else value for value in row] for row in matrix.tolist()]
-            for name, matrix in found.items()
-        }
-        print(json.dumps({"models": names, "k": options.k, "p": options.p, **sizes, **lists}, allow_nan=False))
+        about = {"models": names, "k": options.k, "p": options.p, **sizes}
+        print(json.dumps(about | {name: _plain(matrix) for name, matrix in found.items()}, allow_nan=False))
     else:
         print(f"{sizes['queries']} queries, {sizes['gallery']} gallery images, k {options.k}, p {options.p:g}")
         print("\n".join(text(names, found)))
-    return 0
+    return program.FINE
 
 
-def known_to_all(sets: Sequence[FeatureSet]) -> list[FeatureSet]:
-    """The sets with only the images that every model knows, so that all rank the same; InputError without any."""
-    rows = {}
-    for side in ("query", "gallery"):
-        known = np.all([features.known(side) for features in sets], axis=0)
-        if not known.any():
-            raise InputError([f"{side}: wanted images that all of the {len(sets)} models know, found none"])
-        rows[side] = np.flatnonzero(known)
-    return [features.take(**rows) for features in sets]
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    p = program.parser("ensemble.agreement", __doc__)
+    files.add_features(p)
+    files.add_name_lists(p)
+    p.add_argument("--k", type=int, default=10, metavar="N", help="nearest images compared (default: %(default)s)")
+    p.add_argument("--p", type=float, default=0.9, help="of rbo, above 0 and below 1 (default: %(default)s)")
+    outputs.add_csv(p, "write one line for every two models")
+    outputs.add_json(p, "the matrices")
+    machine.add_threads(p)
+    return p
 
 
-def matrices(sets: Sequence[FeatureSet], *, k: int = 10, p: float = 0.9) -> dict[str, Floats]:
-    """Every measure of :data:`MEASURES` as a (models, models) matrix, NaN where it is not defined.
-
-    Takes: sets of the same images in the same order. ``ap`` is missing where there are no labels to score by.
-    k:     1 or more; a gallery of fewer images is compared whole.
-    p:     above 0 and below 1.
-    Cost:  a list of the 100 or k nearest a model and a query, computed once; no matrix of distances.
-    """
-    checks.whole("k", k, 1)
-    depth = max(k, DEPTH)
-    lists = [_nearest(features, depth) for features in sets]
-    precisions = [_precisions(features, rows) for features, rows in zip(sets, lists, strict=True)]
-    found = {name: np.full((len(sets), len(sets)), np.nan) for name in MEASURES}
-    for i, one in enumerate(sets):
-        for j, other in enumerate(sets[: i + 1]):
-            values = {
-                "top1": overlap(lists[i], lists[j], k=1),
-                "overlap": overlap(lists[i], lists[j], k=k),
-                "rbo": rank_biased_overlap(lists[i], lists[j], p=p),
-                "cosine": cosine_distance(one.query, other.query),
-                "ap": _correlation(precisions[i], precisions[j]),
-            }
-            for name, value in values.items():
-                found[name][i, j] = found[name][j, i] = value
-    if any(values is None for values in precisions):
-        del found["ap"]
-    return found
-
-
-def overlap(first: NDArray[np.int32], second: NDArray[np.int32], *, k: int) -> float:
-    """The mean share of the ``k`` first entries that two lists have in common.
-
-    Takes: first, second (n, depth) gallery rows, each once a list; lists shorter than ``k`` are compared whole.
-
-    >>> overlap(np.array([[4, 2, 7]]), np.array([[2, 4, 9]]), k=3)
-    0.6666666666666666
-    """
-    common = _common(first, second)[:, : max(k, 1)]
-    return float((common[:, -1] / common.shape[1]).mean())
-
-
-def rank_biased_overlap(first: NDArray[np.int32], second: NDArray[np.int32], *, p: float = 0.9) -> float:
-    """How alike two lists are, what stands first counting most: 1 the same, 0 nothing in common.
-
-    ``(1 - p) / p * sum_d p^d X_d / d + p^depth X_depth / depth`` with ``X_d`` the entries that the first ``d``
-    places have in common, and what follows taken to agree as much as what was seen (RBO_ext).
-
-    Takes:  first, second (n, depth) gallery rows, each once a list; the mean over the ``n``.
-    p:      above 0 and below 1: the chance that somebody who looked at a place looks at the next one.
-
-    >>> rank_biased_overlap(np.array([[1, 2]]), np.array([[1, 3]]), p=0.5)     # 1/2 + 1/4 * 1/2 + 1/4 * 1/2
-    0.75
-    """
-    if not 0 < p < 1:
-        raise ValueError(f"p: wanted a number above 0 and below 1, got {p!r}")
-    common = _common(first, second)
-    places = np.arange(1, common.shape[1] + 1)
-    agreement = common / places
-    weights = (1 - p) * p ** (places - 1.0)
-    seen = (agreement * weights).sum(axis=1)
-    return float((seen + p ** len(places) * agreement[:, -1]).mean())
-
-
-def cosine_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """The mean of ``1 - cos`` between rows of the same image; NaN where the widths differ.
-
-    >>> cosine_distance(np.array([[1.0, 0.0], [0.0, 2.0]]), np.array([[3.0, 0.0], [1.0, 0.0]]))
-    0.5
-    """
-    if first.shape[1] != second.shape[1]:
-        return float("nan")
-    a, b = (values.astype(np.float64) for values in (first, second))
-    lengths = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
-    return float(np.mean(1 - (a * b).sum(axis=1) / np.maximum(lengths, np.finfo(np.float64).tiny)))
+def _check(options: argparse.Namespace) -> None:
+    problems = files.wanted(options) + too_small(options, k=1, threads=1)
+    if not 0 < options.p < 1:
+        problems.append(f"--p: wanted a number above 0 and below 1, found {options.p}")
+    refuse_if_any(problems)
 
 
 def text(names: Sequence[str], found: Mapping[str, Floats]) -> list[str]:
@@ -200,58 +89,19 @@ def text(names: Sequence[str], found: Mapping[str, Floats]) -> list[str]:
     return lines
 
 
-def _common(first: NDArray[np.int32], second: NDArray[np.int32]) -> NDArray[np.int64]:
-    """(n, depth): how many entries the first 1, 2, … places of two lists have in common."""
-    n, depth = first.shape
-    counts = np.zeros((n, depth), np.int64)
-    step = max(1, BLOCK // depth**2)
-    for start in range(0, n, step):
-        same = first[start : start + step, :, None] == second[start : start + step, None, :]
-        query, i, j = np.nonzero(same)
-        np.add.at(counts, (query + start, np.maximum(i, j)), 1)
-    return counts.cumsum(axis=1)
-
-
-def _nearest(features: FeatureSet, depth: int) -> NDArray[np.int32]:
-    query, gallery = l2_normalize(features.query), l2_normalize(features.gallery)
-    rows: NDArray[np.int32] = nearest.of_queries(
-        PairwiseTiles(pairwise.of(query, gallery)), min(depth, len(gallery))
-    ).rows
-    return rows
-
-
-def _precisions(features: FeatureSet, rows: NDArray[np.int32]) -> Floats | None:
-    """AP of every query in the first places, any camera's images counting; None without labels or a match."""
-    data = features.data()
-    if "query_pid" not in data or "gallery_pid" not in data:
-        return None
-    try:
-        return score_ranking(rows, data["query_pid"], data["gallery_pid"], protocol=PROTOCOLS["aicity"]).ap
-    except ValueError:  # no query has a match: then there is nothing to correlate
-        return None
-
-
-def _correlation(first: Floats | None, second: Floats | None) -> float:
-    """Spearman's: Pearson's of the ranks; NaN where one of them is constant."""
-    if first is None or second is None:
-        return float("nan")
-    from scipy.stats import rankdata
-
-    kept = ~(np.isnan(first) | np.isnan(second))
-    a, b = (values - values.mean() for values in (rankdata(first[kept]), rankdata(second[kept])))
-    scale = np.sqrt((a * a).sum() * (b * b).sum())
-    return float((a * b).sum() / scale) if scale else float("nan")
+def _plain(matrix: Floats) -> list[list[float | None]]:
+    """A matrix for JSON, None for NaN."""
+    return [[None if np.isnan(value) else value for value in row] for row in matrix.tolist()]
 
 
 def _write_csv(path: Path, names: Sequence[str], found: Mapping[str, Floats]) -> None:
-    with io.beside(path) as stream:
-        table = csv.writer(stream, lineterminator="\n")
-        table.writerow(("first", "second", *found))
-        for j, second in enumerate(names):
-            for i, first in enumerate(names[:j]):
-                values = [matrix[i, j] for matrix in found.values()]
-                table.writerow((first, second, *("" if np.isnan(value) else value for value in values)))
+    rows: list[tuple[Any, ...]] = []
+    for j, second in enumerate(names):
+        for i, first in enumerate(names[:j]):
+            values = [matrix[i, j] for matrix in found.values()]
+            rows.append((first, second, *("" if np.isnan(value) else value for value in values)))
+    io.write_csv(path, ("first", "second", *found), rows)
 
 
 if __name__ == "__main__":
-    errors.main(main)
+    program.main(main)

@@ -1,4 +1,4 @@
-"""``python -m ensemble.compare A B``: is run B better than run A, and on which queries?
+"""Is run B better than run A, and on which queries?
 
     python -m ensemble.compare runs/baseline runs/default
     python -m ensemble.compare runs/baseline runs/default runs/mine --csv table.csv
@@ -8,7 +8,6 @@ and, where they are known, ``pid``. All runs are compared with the first.
 """
 
 import argparse
-import csv
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -19,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from ensemble import io
-from ensemble.base import errors
 from ensemble.base.errors import InputError, printable
+from ensemble.cli import intervals, outputs, program
+from ensemble.cli.intervals import interval_text, p_text
 from ensemble.scores import comparable, statistics
 from ensemble.scores.comparable import Entry
 from ensemble.scores.statistics import Difference
@@ -31,18 +31,8 @@ DIRECTIONS = {"gained": 1, "lost": -1}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    p = argparse.ArgumentParser(
-        prog="python -m ensemble.compare",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    p.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="the run to compare with, then the others")
-    p.add_argument("--csv", type=Path, metavar="FILE", help="write the table, one line a run")
-    p.add_argument("--queries", type=Path, metavar="FILE", help="write the AP of every query in every run")
-    p.add_argument("--json", action="store_true", help="print everything as JSON and nothing else on stdout")
-    add_settings(p)
-    options = p.parse_args(arguments)
-    settings = read_settings(options)
+    options = parser().parse_args(arguments)
+    settings = intervals.settings(options)
     if len(options.runs) < 2:
         raise InputError([f"runs: wanted two or more, found {len(options.runs)}; name the run to compare it with"])
     entries = comparable.read(options.runs)
@@ -55,65 +45,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ]
     corrected = statistics.holm([one.p for one in found]).tolist()
     if options.csv:
-        _write_table(options.csv, entries, found, corrected)
+        lines = _lines(entries, found, corrected)
+        io.write_csv(options.csv, lines[0], [line.values() for line in lines])
     if options.queries:
         _write_queries(options.queries, entries)
-    how = method(settings, by="query" if pid is None else "identity", comparisons=len(others))
+    how = intervals.method(settings, by="query" if pid is None else "identity", comparisons=len(others))
     if options.json:
         print(json.dumps(_json(entries, found, corrected, settings, how), allow_nan=False))
     else:
         print("\n".join(_text(entries, found, corrected, how)))
-    return 0
+    return program.FINE
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    p = program.parser("ensemble.compare", __doc__)
+    p.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="the run to compare with, then the others")
+    outputs.add_csv(p, "write the table, one line a run")
+    p.add_argument("--queries", type=Path, metavar="FILE", help="write the AP of every query in every run")
+    outputs.add_json(p)
+    intervals.add_options(p)
+    return p
 
 
 def protocol(entries: Sequence[Entry]) -> Mapping[str, Any] | None:
     """How the runs were scored, None where no record says it."""
     return next((entry.protocol for entry in entries if entry.protocol), None)
-
-
-def add_settings(p: argparse.ArgumentParser) -> None:
-    """The options of the statistics."""
-    p.add_argument("--seed", type=int, default=0, metavar="N", help="of what is drawn (default: %(default)s)")
-    p.add_argument(
-        "--resamples",
-        type=int,
-        default=statistics.RESAMPLES,
-        metavar="N",
-        help="draws for intervals and tests (default: %(default)s)",
-    )
-    p.add_argument(
-        "--level",
-        type=float,
-        default=statistics.LEVEL,
-        help="of the intervals, 0.5 to 0.999 (default: %(default)s)",
-    )
-    p.add_argument(
-        "--independent",
-        action="store_true",
-        help="draw queries, not identities: gives narrower intervals than the queries of one identity deserve",
-    )
-
-
-def read_settings(options: argparse.Namespace) -> dict[str, Any]:
-    """The settings of the statistics, checked."""
-    problems = []
-    if options.seed < 0:
-        problems.append(f"--seed: wanted 0 or more, found {options.seed}")
-    if options.resamples < 100:
-        problems.append(f"--resamples: wanted 100 or more, found {options.resamples}")
-    if not 0.5 <= options.level <= 0.999:
-        problems.append(f"--level: wanted 0.5 to 0.999, found {options.level}")
-    errors.refuse_if_any(problems)
-    return {"seed": options.seed, "resamples": options.resamples, "level": options.level}
-
-
-def method(settings: Mapping[str, Any], *, by: str, comparisons: int) -> str:
-    """What the numbers mean, in a sentence to be printed below them."""
-    corrected = f", corrected for {comparisons} comparisons (Holm)" if comparisons > 1 else ""
-    return (
-        f"interval: {settings['level']:.4g} for each comparison by itself, BCa bootstrap by {by}; p: two-sided "
-        f"permutation test by {by}{corrected}; {settings['resamples']} draws, seed {settings['seed']}"
-    )
 
 
 def _columns(entry: Entry, one: Difference | None, corrected: float) -> dict[str, Any]:
@@ -123,7 +80,7 @@ def _columns(entry: Entry, one: Difference | None, corrected: float) -> dict[str
         "run": str(entry.path),
         "recorded_mAP": entry.mAP,
         "mAP": values.get("second"),
-        **{name: finite(values.get(name)) for name in ("difference", "low", "high", "p")},
+        **{name: statistics.finite(values.get(name)) for name in ("difference", "low", "high", "p")},
         "p_corrected": None if one is None else corrected,
         **{name: values.get(name) for name in ("better", "worse", "equal", "queries", "groups")},
     }
@@ -140,24 +97,12 @@ def _lines(
     return [first, *(_columns(*item) for item in zip(entries[1:], found, corrected, strict=True))]
 
 
-def _write_table(
-    path: Path, entries: Sequence[Entry], found: Sequence[Difference], corrected: Sequence[float]
-) -> None:
-    lines = _lines(entries, found, corrected)
-    with io.beside(path) as stream:
-        table = csv.DictWriter(stream, list(lines[0]), lineterminator="\n")
-        table.writeheader()
-        table.writerows(lines)
-
-
 def _write_queries(path: Path, entries: Sequence[Entry]) -> None:
     reference = entries[0].queries
     pids = [""] * len(reference.names) if reference.pid is None else reference.pid.tolist()
     columns = [["" if math.isnan(ap) else ap for ap in entry.queries.ap.tolist()] for entry in entries]
-    with io.beside(path) as stream:
-        table = csv.writer(stream, lineterminator="\n")
-        table.writerow(["query", "pid", *(entry.path for entry in entries)])
-        table.writerows(zip(reference.names, pids, *columns, strict=True))
+    header = ["query", "pid", *(entry.path for entry in entries)]
+    io.write_csv(path, header, zip(reference.names, pids, *columns, strict=True))
 
 
 def _json(
@@ -235,20 +180,5 @@ def _text(
     return lines
 
 
-def interval_text(one: Difference) -> str:
-    """``+0.0120 to +0.0310``, or ``-`` where there is none."""
-    return "-" if math.isnan(one.low) else f"{one.low:+.4f} to {one.high:+.4f}"
-
-
-def p_text(p: float) -> str:
-    """Four places; ``-`` where there was no test."""
-    return "-" if math.isnan(p) else f"{p:.4f}"
-
-
-def finite(value: float | None) -> float | None:
-    """The number, None for NaN, which JSON does not know."""
-    return None if value is None or math.isnan(value) else value
-
-
 if __name__ == "__main__":
-    errors.main(main)
+    program.main(main)

@@ -1,4 +1,4 @@
-"""``python -m ensemble.evaluate``: scores of a folder of labelled features under a recipe, and nothing else."""
+"""Scores of a folder of labelled features under a recipe, and nothing else."""
 
 import argparse
 import json
@@ -6,10 +6,9 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 
-from ensemble import run
-from ensemble.base import errors
 from ensemble.base.errors import InputError
-from ensemble.cli import inputs
+from ensemble.cli import outputs, planning, program
+from ensemble.cli.walk import walk
 from ensemble.pipeline import multi_query, results
 from ensemble.scores.protocols import PROTOCOLS, SOURCES
 from ensemble.scores.values import RANKS
@@ -17,35 +16,20 @@ from ensemble.scores.values import RANKS
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    p = argparse.ArgumentParser(prog="python -m ensemble.evaluate", description=__doc__)
-    inputs.add_options(p)
-    p.add_argument(
-        "--ranks", type=int, nargs="+", default=list(RANKS), metavar="K", help="places of the CMC to print"
-    )
-    p.add_argument(
-        "--multi-query",
-        action="store_true",
-        help="queries of one identity and camera become one, the mean of their features",
-    )
-    p.add_argument(
-        "--list-protocols", action="store_true", help="every protocol, its rules and where it comes from"
-    )
-    p.add_argument("--json", action="store_true", help="print the scores as JSON and nothing else on stdout")
-    options = p.parse_args(arguments)
+    options = parser().parse_args(arguments)
     if options.list_protocols:
-        for name, protocol in PROTOCOLS.items():
-            print(f"{name}: {protocol.describe()}\n    {SOURCES[name]}")
-        return 0
+        list_protocols()
+        return program.FINE
     if min(options.ranks) < 1:
         raise InputError([f"--ranks: wanted places from 1, found {min(options.ranks)}"])
     options.recipe = options.recipe or ("baseline" if options.rankings is None else None)
-    checked = inputs.prepare(options)
-    if not {"query_pid", "gallery_pid"} <= checked.folder.columns:
+    checked = planning.prepare(options)
+    if not planning.labelled(checked):
         where = f"{checked.folder.path}: no scores: these images have no labels"
         raise InputError([f"{where} (a pid column in query.csv and gallery.csv)"])
     with redirect_stdout(sys.stderr if options.json else sys.stdout):
         sets = multi_query.read(checked) if options.multi_query else None
-        result = run.walk(options, checked, sets)
+        result = walk(options, checked, sets)
     if result.scores is None:
         raise InputError([results.score_text(result)])
     if options.json:
@@ -57,8 +41,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(results.score_text(result, options.ranks))
         if options.multi_query:
             print(multi_query.ABOUT)
-    return 0
+    return program.FINE
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    p = program.parser("ensemble.evaluate", __doc__)
+    planning.add_options(p)
+    p.add_argument(
+        "--ranks", type=int, nargs="+", default=list(RANKS), metavar="K", help="places of the CMC to print"
+    )
+    p.add_argument(
+        "--multi-query",
+        action="store_true",
+        help="queries of one identity and camera become one, the mean of their features",
+    )
+    p.add_argument(
+        "--list-protocols", action="store_true", help="every protocol, its rules and where it comes from"
+    )
+    outputs.add_json(p, "the scores")
+    return p
+
+
+def list_protocols() -> None:
+    """Every protocol: its rules and its source."""
+    for name, protocol in PROTOCOLS.items():
+        print(f"{name}: {protocol.describe()}\n    {SOURCES[name]}")
 
 
 if __name__ == "__main__":
-    errors.main(main)
+    program.main(main)

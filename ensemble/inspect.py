@@ -7,18 +7,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from ensemble.base import errors
 from ensemble.base.collecting import collecting
+from ensemble.base.errors import refuse_if_any
+from ensemble.cli import outputs, program
 from ensemble.io import Contents, Entry, Folder, contents
 from ensemble.io.folder import look
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Describe every file, then refuse with exit status 2 if one cannot be read or holds more than data."""
-    parser = argparse.ArgumentParser("python -m ensemble.inspect", description=__doc__)
-    parser.add_argument("paths", nargs="+", type=Path, metavar="FILE", help="a feature file, a list or a folder")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     problems: list[str] = []
     folders: list[Folder] = []
     files: list[Contents] = []
@@ -32,8 +30,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 with collecting(problems):
                     files.append(contents(file))
     print(_json(folders, files) if options.json else "\n".join(_text(folders, files)))
-    errors.refuse_if_any(list(dict.fromkeys(problems)))
-    return 0
+    refuse_if_any(list(dict.fromkeys(problems)))
+    return program.FINE
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    p = program.parser("ensemble.inspect", __doc__)
+    p.add_argument("paths", nargs="+", type=Path, metavar="FILE", help="a feature file, a list or a folder")
+    outputs.add_json(p)
+    return p
 
 
 def _text(folders: list[Folder], files: list[Contents]) -> list[str]:
@@ -80,4 +86,4 @@ def _json(folders: list[Folder], files: list[Contents]) -> str:
 
 
 if __name__ == "__main__":
-    errors.main(main)
+    program.main(main)

@@ -1,4 +1,4 @@
-"""Look a submission through before it is handed in.
+"""List everything that is wrong with a submission, before it is handed in.
 
     python -m ensemble.validate FILE --query-names F --gallery-names F [--format NAME] [--top-k K] [--tracks F]
 
@@ -7,28 +7,25 @@ made, because a file is missing, a list of names is none, or the format is unkno
 """
 
 import argparse
-from collections import Counter
 from collections.abc import Sequence
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
 from ensemble import submissions
-from ensemble.base import errors
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import refuse_if_any
+from ensemble.cli import files, program
 from ensemble.io import read_names
 from ensemble.io.lists import read_tracks
-from ensemble.submissions import FORMATS, RankList, sysu
-from ensemble.submissions.numbers import one_based
-from ensemble.submissions.tables import parquet_problems
-
-FEATURES = "sysu"  # the one format that holds features instead of lists
+from ensemble.submissions import RankList, formats, sysu
+from ensemble.submissions.formats import FEATURES
+from ensemble.submissions.whole_tracks import whole_track_lines
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    given = _parser().parse_args(arguments)
+    """The command line; returns the exit status."""
+    given = parser().parse_args(arguments)
     name, query_names, gallery_names, track_of = _read_lists(given)
     if name == FEATURES:
         return _tell(given.file, sysu.faults(given.file, query_names, gallery_names)) or _tell_features(given.file)
@@ -46,16 +43,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
         lines = [rows.tolist() for rows in ranking.lines()]
         whole = f"{whole_track_lines(lines, track_of)} of {len(lines)} lines"
         print(f"tracks: {whole} are whole tracks, one after another (the last may be cut)")
-    return 0
+    return program.FINE
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    p = program.parser("ensemble.validate", __doc__)
+    p.add_argument("file", metavar="FILE", type=Path, help="the submission")
+    p.add_argument(
+        "--format",
+        choices=(*formats.all_formats(), FEATURES),
+        help="default: guessed from the file's content and name",
+    )
+    files.add_name_lists(p)
+    p.add_argument(
+        "--top-k",
+        metavar="K",
+        type=int,
+        help="images a query (default: the format's; 100 for track2 and visda, "
+        "200 for naic, any number for the others)",
+    )
+    p.add_argument("--similarity", action="store_true", help="the numbers are larger for nearer images")
+    files.add_tracks(p, "also count the lines made of whole tracks")
+    return p
 
 
 def _tell(file: Path, found: Sequence[str]) -> int:
     if not found:
-        return 0
+        return program.FINE
     print(f"not ok: {len(found)} kind{'s' if len(found) > 1 else ''} of fault in {file}")
     for fault in found:
         print(f"  {fault}")
-    return 1
+    return program.FAULTY
 
 
 def _tell_features(file: Path) -> int:
@@ -63,7 +82,7 @@ def _tell_features(file: Path) -> int:
     counts = [sum(map(len, matrices)) for matrices in cells.values()]
     width = max(matrix.shape[1] for matrices in cells.values() for matrix in matrices)
     print(f"ok: {len(cells)} cameras, {' + '.join(map(str, counts))} images x {width} values")
-    return 0
+    return program.FINE
 
 
 def _read_lists(given: argparse.Namespace) -> tuple[str, list[str], list[str], dict[int, int]]:
@@ -79,8 +98,8 @@ def _read_lists(given: argparse.Namespace) -> tuple[str, list[str], list[str], d
     elif name is None:
         with collecting(problems):
             name = submissions.guess(given.file)
-    if name == "parquet":
-        problems += parquet_problems()
+    if name is not None:
+        problems += formats.lacking(name)
     if given.file.is_dir() and name not in (None, FEATURES):
         problems.append(f"{given.file}: wanted a file, found a folder; name the file")
     for side, path in (("query", given.query_names), ("gallery", given.gallery_names)):
@@ -92,35 +111,15 @@ def _read_lists(given: argparse.Namespace) -> tuple[str, list[str], list[str], d
     if name == FEATURES and given.file.exists():
         with collecting(problems):
             sysu.files(given.file)
-    if name == "track2" and names["gallery"]:
+    if name not in (None, FEATURES) and names["gallery"]:
         with collecting(problems):
-            one_based(names["gallery"])
+            submissions.named(name).refuse(names["gallery"])
     if given.tracks is not None and names["gallery"]:
         with collecting(problems):
             track = read_tracks(given.tracks, names["gallery"]).columns["track"]
             tracks = dict(enumerate(track.tolist()))
     refuse_if_any(problems)
     return name, names["query"], names["gallery"], tracks
-
-
-def whole_track_lines(lines: Sequence[Sequence[int]], track_of: dict[int, int]) -> int:
-    """How many lines are made of tracks in one piece each, all but the last of them complete.
-
-    lines:    images, each in ``track_of``, none twice in a line.
-    track_of: the track of every gallery image, -1 for none; a line with such an image does not count.
-    """
-    size = Counter(track_of.values())
-    return sum(_of_whole_tracks([track_of[image] for image in line], size) for line in lines)
-
-
-def _of_whole_tracks(tracks: Sequence[int], size: dict[int, int]) -> bool:
-    """Whether the tracks of a line's images come in one run each, as long as the track but for the last."""
-    runs = [(track, len(list(run))) for track, run in groupby(tracks)]
-    return (
-        -1 not in tracks
-        and len({track for track, _ in runs}) == len(runs)
-        and all(length == size[track] for track, length in runs[:-1])
-    )
 
 
 def _summary(ranking: RankList, unit: str) -> str:
@@ -133,27 +132,5 @@ def _summary(ranking: RankList, unit: str) -> str:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m ensemble.validate", description="List everything that is wrong with a submission."
-    )
-    parser.add_argument("file", metavar="FILE", type=Path, help="the submission")
-    parser.add_argument(
-        "--format", choices=(*FORMATS, FEATURES), help="default: guessed from the file's content and name"
-    )
-    parser.add_argument("--query-names", metavar="F", type=Path, help="names of the queries, one a line")
-    parser.add_argument("--gallery-names", metavar="F", type=Path, help="names of the gallery images, one a line")
-    parser.add_argument(
-        "--top-k",
-        metavar="K",
-        type=int,
-        help="images a query (default: the format's; 100 for track2 and visda, "
-        "200 for naic, any number for the others)",
-    )
-    parser.add_argument("--similarity", action="store_true", help="the numbers are larger for nearer images")
-    parser.add_argument("--tracks", metavar="F", type=Path, help="also count the lines made of whole tracks")
-    return parser
-
-
 if __name__ == "__main__":
-    errors.main(main)
+    program.main(main)

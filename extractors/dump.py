@@ -14,13 +14,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ensemble.base import errors
+from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, refuse_if_any
+from ensemble.cli import program
+from ensemble.cli.numbers import too_small
 
 # Worker processes import this file: what is heavy is imported where it is used.
 if TYPE_CHECKING:
     from extractors.extract import Done, How, Rows
     from extractors.model import Model
+
+    Loaded = list[tuple[Model, dict[str, Any]]]  # every model, with what it was loaded with
 
 LIKE: dict[str, dict[str, Any]] = {  # how published systems prepared images; all of them resized with Pillow
     "aicity2020_5th": {"filter": "bilinear", "resize": "310x414", "flip": "mean", "l2": "each"},
@@ -32,43 +36,17 @@ LIKE: dict[str, dict[str, Any]] = {  # how published systems prepared images; al
     "layumi_pcb": {"filter": "bicubic", "flip": "sum", "parts": "pcb"},
     "lightreid": {"filter": "bicubic"},
 }
+SIDES = ("query", "gallery", "train")
 DEFAULTS: dict[str, Any] = {"filter": "bilinear", "resize": None, "flip": "none", "l2": "none", "parts": "none"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    given = _settled(_parser().parse_args(arguments))
+    given = _settled(parser().parse_args(arguments))
     from extractors import listing
 
-    problems = _simple_problems(given)
-    how = loaded = rows = None
-    with _collecting(problems):
-        how = _how(given, problems)
-    with _collecting(problems):
-        loaded = _models(given, problems)
-    with _collecting(problems):
-        columns, rows = _rows(given, problems)
-    refuse_if_any(problems)
-    assert how is not None
-    assert loaded is not None
-    assert rows is not None
-    _check_sizes(loaded, given)
-    with _collecting(problems):
-        _check_tables(given, columns, rows)
-    refuse_if_any(problems)
-    from extractors.loader import loader
-
-    left: dict[str, dict[str, str]] = {}
-    empty: list[str] = []
-    workers = given.workers if given.workers is not None else min(os.cpu_count() or 1, 8)
-    with loader(workers) as pool:
-        for model, loading in loaded:
-            used = _for_model(how, model, given, loading)
-            done = _extract(model, rows, used, given, pool)
-            for side, broken in done.broken.items():
-                left.setdefault(side, {}).update(broken)
-            _tell(model.name, done)
-            empty += done.empty
+    how, loaded, columns, rows = _prepared(given)
+    left, empty = _extracted(given, how, loaded, rows)
     kept = {
         side: [row for row, name in enumerate(of.names) if name not in left.get(side, {})]
         for side, of in rows.items()
@@ -84,15 +62,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if empty:
         names = examples(list(dict.fromkeys(empty)))
         print(f"not ready: {names} have only zeros, which ensemble.run refuses; leave them or the model out")
-        return 1
+        return program.FAULTY
     print(f"next: python -m ensemble.run --features {given.out}")
-    return 0
+    return program.FINE
 
 
-def _collecting(problems: list[str]) -> Any:
-    from ensemble.base.collecting import collecting
+def _prepared(given: argparse.Namespace) -> "tuple[How, Loaded, dict[str, dict], dict[str, Rows]]":
+    """How to read, the models, the columns and rows of every side; all that can be refused is refused here."""
+    problems = _simple_problems(given)
+    how = loaded = rows = None
+    with collecting(problems):
+        how = _how(given, problems)
+    with collecting(problems):
+        loaded = _models(given, problems)
+    with collecting(problems):
+        columns, rows = _rows(given, problems)
+    refuse_if_any(problems)
+    assert how is not None
+    assert loaded is not None
+    assert rows is not None
+    _check_sizes(loaded, given)
+    _check_tables(given, rows)
+    return how, loaded, columns, rows
 
-    return collecting(problems)
+
+def _extracted(
+    given: argparse.Namespace, how: "How", loaded: "Loaded", rows: "dict[str, Rows]"
+) -> tuple[dict[str, dict[str, str]], list[str]]:
+    """Run every model over all rows and write its files; what was left out, with the reason, and what is empty."""
+    from extractors.extract import extract
+    from extractors.loader import loader
+
+    left: dict[str, dict[str, str]] = {}
+    empty: list[str] = []
+    workers = given.workers if given.workers is not None else min(os.cpu_count() or 1, 8)
+    with loader(workers) as pool:
+        for model, loading in loaded:
+            used = _for_model(how, model, given, loading)
+            done = extract(model, rows, used, given.out, pool, skip_broken=given.skip_broken)
+            for side, broken in done.broken.items():
+                left.setdefault(side, {}).update(broken)
+            _tell(model.name, done)
+            empty += done.empty
+    return left, empty
 
 
 def _settled(given: argparse.Namespace) -> argparse.Namespace:
@@ -109,13 +121,7 @@ def _simple_problems(given: argparse.Namespace) -> list[str]:
         problems.append("--images: wanted a folder or a list, or --query and --gallery, found nothing; see --help")
     if not given.model:
         problems.append("--model: wanted at least one model, found none; see --help")
-    for name in ("batch", "workers", "clip", "most_frames", "most_pixels"):
-        value = getattr(given, name)
-        least = 0 if name == "workers" else 1
-        if value is not None and value < least:
-            problems.append(f"--{name.replace('_', '-')}: wanted {least} or more, found {value}")
-    if given.seed < 0:
-        problems.append(f"--seed: wanted 0 or more, found {given.seed}")
+    problems += too_small(given, batch=1, workers=0, clip=1, most_frames=1, most_pixels=1, seed=0)
     if given.compounding and given.scales is None:
         problems.append("--compounding: wanted --scales with it, found none; leave it out")
     if given.ten_crop and given.flip != "none":
@@ -161,7 +167,7 @@ def _how(given: argparse.Namespace, problems: list[str]) -> "How":
     )
 
 
-def _models(given: argparse.Namespace, problems: list[str]) -> "list[tuple[Model, dict[str, Any]]]":
+def _models(given: argparse.Namespace, problems: list[str]) -> "Loaded":
     """Every model, loaded, with what it was loaded with."""
     from extractors.models import load
     from extractors.options import split
@@ -171,7 +177,7 @@ def _models(given: argparse.Namespace, problems: list[str]) -> "list[tuple[Model
         spec, options = split(text)
         name = options.pop("name", None)
         precision = options.pop("precision", given.precision)
-        with _collecting(problems):
+        with collecting(problems):
             model = load(spec, device=given.device, precision=precision, name=name, **options)
             found.append((model, {"spec": spec, "precision": precision, **options}))
     names = [model.name for model, _ in found]
@@ -186,7 +192,7 @@ def _models(given: argparse.Namespace, problems: list[str]) -> "list[tuple[Model
 
 def _rows(given: argparse.Namespace, problems: list[str]) -> "tuple[dict[str, dict], dict[str, Rows]]":
     """The rows of every side: images, or tracklets; and the columns of their labels."""
-    from ensemble.names import choose
+    from ensemble.parsers import choose
     from extractors import listing, tracklets
     from extractors.extract import Rows
 
@@ -196,8 +202,8 @@ def _rows(given: argparse.Namespace, problems: list[str]) -> "tuple[dict[str, di
             {side: of.columns for side, of in found.items()},
             {side: _tracklets(of.names, of.frames, given) for side, of in found.items()},
         )
-    parser = choose(given.parser, given.pattern, given.folders)
-    explicit = {side: paths for side in ("query", "gallery", "train") if (paths := getattr(given, side))}
+    parser = choose(given.parser, given.pattern, given.folders or 0)
+    explicit = {side: paths for side in SIDES if (paths := getattr(given, side))}
     long = [side for side, paths in explicit.items() if len(paths) > 2]
     if long:
         raise InputError([f"--{side}: wanted a folder or a list and its folder, found more" for side in long])
@@ -292,7 +298,7 @@ def _part_weights(given: argparse.Namespace, sides: Any, problems: list[str]) ->
     return found
 
 
-def _check_sizes(loaded: "list[tuple[Model, dict[str, Any]]]", given: argparse.Namespace) -> None:
+def _check_sizes(loaded: "Loaded", given: argparse.Namespace) -> None:
     from extractors.options import size_of
 
     size = size_of("--resize", given.resize, [])
@@ -306,7 +312,7 @@ def _check_sizes(loaded: "list[tuple[Model, dict[str, Any]]]", given: argparse.N
     )
 
 
-def _check_tables(given: argparse.Namespace, columns: dict[str, dict], rows: "dict[str, Rows]") -> None:
+def _check_tables(given: argparse.Namespace, rows: "dict[str, Rows]") -> None:
     """Tables of other images in the folder mean that models of other images are there too."""
     from ensemble.io.lists import read_csv
 
@@ -329,12 +335,6 @@ def _for_model(how: "How", model: "Model", given: argparse.Namespace, loading: d
     return replace(how, reading=replace(how.reading, size=size), model=loading)
 
 
-def _extract(model: "Model", rows: "dict[str, Rows]", how: "How", given: argparse.Namespace, pool: Any) -> "Done":
-    from extractors.extract import extract
-
-    return extract(model, rows, how, given.out, pool, skip_broken=given.skip_broken)
-
-
 def _tell(name: str, done: "Done") -> None:
     files = ", ".join(str(path) for path in done.files)
     if not done.new:
@@ -346,53 +346,58 @@ def _tell(name: str, done: "Done") -> None:
         print(f"{name}: only zeros for {examples(done.empty)}, as of an image of one colour")
 
 
-def _parser() -> argparse.ArgumentParser:
-    from extractors.views import FLIPS, NORMS
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    from ensemble.cli import outputs
 
-    p = argparse.ArgumentParser(
-        prog="python -m extractors.dump",
-        description=__doc__.partition("\n")[0],
+    p = program.parser(
+        "extractors.dump",
+        __doc__,
         epilog="Models: PATH.onnx; PATH.pt, .pt2 (torch programs); PATH.pth, .pth.tar (checkpoints); timm:NAME; "
         "open_clip:NAME; module:PACKAGE.MODULE:FACTORY; hog:CELL, colour:BINS, pixels. Options follow a comma: "
         "name=NAME, precision=…, size=HEIGHTxWIDTH, mean=R/G/B, std=R/G/B and those of the family.",
     )
-    images = p.add_argument_group("images")
-    add = images.add_argument
+    _add_images(p.add_argument_group("images"))
+    _add_models(p.add_argument_group("models"))
+    _add_views(p.add_argument_group("test-time augmentation"))
+    _add_tracklets(p.add_argument_group("tracklets"))
+    outputs.add_out(p, "the features folder", required=True)
+    p.add_argument("--format", choices=("npz", "pickle"), default="npz", help="default: %(default)s")
+    return p
+
+
+def _add_images(group: argparse._ArgumentGroup) -> None:
+    from ensemble.cli import files
+
+    add = group.add_argument
     add(
         "--images", nargs="+", default=[], type=Path, metavar="DIR|LIST", help="folders or lists, named like sides"
     )
-    for side in ("query", "gallery", "train"):
-        add(
-            f"--{side}",
-            nargs="+",
-            type=Path,
-            metavar="PATH",
-            help=f"folder of {side} images, or a list [and folder]",
-        )
+    for side in SIDES:
+        what = f"folder of {side} images, or a list [and folder]"
+        add(f"--{side}", nargs="+", type=Path, metavar="PATH", help=what)
     add("--root", type=Path, metavar="DIR", help="where the images of lists are (default: beside the list)")
-    add(
-        "--sides",
-        nargs="+",
-        choices=("query", "gallery", "train"),
-        default=["query", "gallery"],
-        help="of --images",
-    )
-    add("--parser", metavar="SET", help="the data set whose names tell identities and cameras; see ensemble.names")
-    add("--pattern", metavar="REGEX", help="a pattern of your own that does")
-    add("--folders", type=int, default=0, metavar="N", help="folders that the pattern sees before the base name")
-    add("--labels", action="append", default=[], type=Path, metavar="FILE", help="a list of the set with labels")
+    add("--sides", nargs="+", choices=SIDES, default=["query", "gallery"], help="of --images")
+    files.add_meaning(group, "--parser")
+    files.add_labels(group)
     add("--skip-broken", action="store_true", help="leave broken images out and list them, instead of stopping")
     add("--ignore-exif", action="store_true", help="do not turn images upright")
     add("--most-pixels", type=int, default=89_478_485, metavar="N", help="an image with more is broken")
-    models = p.add_argument_group("models")
-    add = models.add_argument
+
+
+def _add_models(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
     add("--model", action="append", default=[], metavar="SPEC[,OPTION=VALUE…]", help="see below; may be repeated")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: %(default)s")
     add("--precision", choices=("float32", "float16", "bfloat16"), default="float32", help="default: %(default)s")
     add("--batch", type=int, default=32, metavar="N", help="images at once (default: %(default)s)")
     add("--workers", type=int, metavar="N", help="processes that read images; 0: none (default: one a processor)")
-    views = p.add_argument_group("test-time augmentation")
-    add = views.add_argument
+
+
+def _add_views(group: argparse._ArgumentGroup) -> None:
+    from extractors.views import FLIPS, NORMS
+
+    add = group.add_argument
     add("--like", choices=LIKE, help="resizing, flip and norm of a published system")
     add("--resize", metavar="HEIGHTxWIDTH", help="resize to this and crop the centre to the model's size")
     add("--filter", choices=("bilinear", "bicubic"), help="of the resizing (default: bilinear)")
@@ -407,18 +412,17 @@ def _parser() -> argparse.ArgumentParser:
     add("--l2", choices=NORMS, help="length 1 for each view, or at the end (default: none)")
     add("--parts", choices=("none", "pcb", "streid", "sum", "max", "concat"), help="how parts are joined")
     add("--part-weights", type=Path, metavar="FILE.npz", help="weights of the parts: SIDE (n, parts), SIDE_name")
-    video = p.add_argument_group("tracklets")
-    add = video.add_argument
+
+
+def _add_tracklets(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
     add("--tracklets", choices=("folders", "mars"), help="one row a tracklet: every folder, or MARS's lists")
     add("--sampling", choices=("uniform", "dense", "all"), default="uniform", help="default: %(default)s")
     add("--clip", type=int, default=4, metavar="N", help="frames a clip (default: %(default)s)")
     add("--most-frames", type=int, default=40, metavar="N", help="uniform: frames; dense: clips less one (40)")
     add("--seed", type=int, default=0, metavar="N", help="of uniform sampling (default: %(default)s)")
-    p.add_argument("--out", type=Path, required=True, metavar="DIR", help="the features folder")
-    p.add_argument("--format", choices=("npz", "pickle"), default="npz", help="default: %(default)s")
-    return p
 
 
 if __name__ == "__main__":
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin take the processors of the workers
-    errors.main(main)
+    program.main(main)

@@ -19,9 +19,9 @@ from ensemble.io import beside, read_names
 from ensemble.io.folder import NAME_LISTS, TRACK_LISTS
 from ensemble.io.join import merge
 from ensemble.io.lists import Labels, read_csv, read_tracks, repeated
-from ensemble.names import PARSERS, Parser
 from ensemble.names.listings import read_listing
 from ensemble.names.source import read_source, sides_of_labels
+from ensemble.parsers import PARSERS, Parser
 from ensemble.parsers.parser import Numbers, deeper, parse, tail
 
 

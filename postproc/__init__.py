@@ -9,12 +9,14 @@ One family of techniques a folder, one technique a file. Every folder imports on
     base         the vocabulary, kinds of settings, declarations, checks, threads, cache
     kernels      numerical code: cpu, cuda, and reference, which defines both
     pairs        distances described, computed a tile at a time, walked over; neighbours; ranks
-    tracks       means and distances of tracklets, rankings by whole tracks
     features     features in, features out: whitening, expansion, learned metrics
     hubness      distances measured against what is usual for their two ends
     context      re-ranking by neighbourhoods
+    tracks       means and distances of tracklets, rankings by whole tracks
     codes        binary codes
     constraints  cameras, directions, attributes, space and time
+    testing      the laws of every step, for anybody's; small worlds to try it in
+    compat       some of all that, under the signatures that other repositories call it by
 
 Positional parameters are data and carry names of :data:`postproc.base.vocabulary.VOCABULARY`; keyword-only
 parameters are settings of the kinds of :mod:`postproc.base.settings`; the return annotation says what comes out.

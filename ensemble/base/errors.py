@@ -1,7 +1,6 @@
 """Bad input ends in one message that lists every problem, each as *where: wanted, found, what to do*."""
 
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -34,32 +33,3 @@ def near(word: str, known: Iterable[str]) -> str:
 def printable(text: str, most: int = 300) -> str:
     """Text from a file as it may go to a terminal: on one line, without control characters, not endless."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:most])
-
-
-def main(command: Callable[[Sequence[str] | None], int]) -> None:
-    """Run a command line: what the user can mend becomes lines on stderr and exit status 2, not a traceback."""
-    try:
-        status = command(None)
-    except InputError as error:
-        status = _tell(error.problems)
-    except BrokenPipeError:  # whoever reads our output has seen enough
-        sys.stderr.close()
-        status = 0
-    except OSError as error:
-        where = error.filename or "file"
-        status = _tell([f"{where}: wanted to read or write it, found: {error.strerror or error}; check the path"])
-    except MemoryError as error:
-        status = _tell(
-            [f"memory: wanted more than there is ({error}); use fewer models, or --memory to know before"]
-        )
-    except KeyboardInterrupt:
-        status = 130
-    sys.exit(status)
-
-
-def _tell(problems: Sequence[str]) -> int:
-    count = len(problems)
-    print(f"error: {count} problem{'s' if count != 1 else ''}", file=sys.stderr)
-    for problem in problems:
-        print(f"  {problem}", file=sys.stderr)
-    return 2

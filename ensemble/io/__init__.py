@@ -12,7 +12,7 @@ from ensemble.io.folder import Folder
 from ensemble.io.lists import read_names
 from ensemble.io.reading import read, read_folder, scan
 from ensemble.io.tables import read_tables
-from ensemble.io.write import beside, write_npz
+from ensemble.io.write import beside, write_csv, write_npz
 
 __all__ = [
     "Contents",
@@ -25,5 +25,6 @@ __all__ = [
     "read_names",
     "read_tables",
     "scan",
+    "write_csv",
     "write_npz",
 ]

@@ -29,7 +29,7 @@ from ensemble.base.features import COLUMNS, SIDES, FeatureSet
 from ensemble.io.blocks import Block, named, read_blocks
 from ensemble.io.folder import Folder, is_side
 from ensemble.io.lists import Labels, read_csv, read_names, read_tracks
-from ensemble.names import columns as columns_of
+from ensemble.parsers import columns as columns_of
 
 Blocks = dict[str, dict[str, Block]]  # model -> side -> block
 

@@ -8,7 +8,7 @@ from ensemble.base.errors import examples, refuse_if_any
 from ensemble.base.features import FeatureSet
 from ensemble.io.folder import Folder, look
 from ensemble.io.join import join
-from ensemble.names import Parser
+from ensemble.parsers import Parser
 
 
 def scan(

@@ -1,7 +1,8 @@
 """Files that are whole or not there, and the project's own format."""
 
+import csv
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -33,6 +34,14 @@ def beside(path: Path, mode: Literal["w", "wb"] = "w") -> Iterator[IO[Any]]:
     finally:
         with suppress(OSError):  # gone already, or never made
             temporary.unlink()
+
+
+def write_csv(path: Path, header: Iterable[object], rows: Iterable[Iterable[object]]) -> None:
+    """Write a table: the header, then a line a row; None is an empty cell."""
+    with beside(path) as stream:
+        table = csv.writer(stream, lineterminator="\n")
+        table.writerow(header)
+        table.writerows(rows)
 
 
 def write_npz(path: Path, feature_set: FeatureSet) -> None:

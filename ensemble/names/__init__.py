@@ -1,24 +1,7 @@
-"""What the names of images say: identities, cameras, tracks and frames, data set by data set.
+"""Identities, cameras, tracks and frames out of the names of images, written as tables of labels.
 
-``PARSERS`` holds a :class:`Parser` for every data set, ``custom`` makes one of a user's own regular expression,
-``columns`` turns names into columns of whole numbers, ``guess`` says which parsers fit. Reading lists, folders and
-feature files for their names is the business of ``ensemble.names.listings`` and ``ensemble.names.source``; the
-command line is ``python -m ensemble.names``.
+source     where names come from: a folder of images, a list, feature files     -> Source
+listings   list files of data sets: names with labels                           -> Listing
+labels     names and lists to columns, side by side, and the tables they become
+report     what parsed names add up to, and what about them is suspicious
 """
-
-from ensemble.parsers.parser import Parsed, Parser, columns, custom, gives, parse
-from ensemble.parsers.sets import PARSERS, choose, find, guess, version
-
-__all__ = [
-    "PARSERS",
-    "Parsed",
-    "Parser",
-    "choose",
-    "columns",
-    "custom",
-    "find",
-    "gives",
-    "guess",
-    "parse",
-    "version",
-]

@@ -6,7 +6,7 @@ organisers wrote ``gb2312`` over plain ASCII, which Python cannot read; all text
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from re import Match, compile
@@ -115,16 +115,19 @@ def _labels(match: Match[str]) -> Numbers:
 
 
 class _Refused(Exception):
-    pass
+    """A document type, or an entity."""
 
 
-def _xml(path: Path) -> Listing:
+@dataclass
+class _Items:
     """``<Item imageName="…" vehicleID="0001" cameraID="c001"/>``, anywhere; other attributes are left out."""
-    names: list[str] = []
-    labels: list[Numbers] = []
-    problems: list[str] = []
 
-    def start(element: str, attributes: dict[str, str]) -> None:
+    names: list[str] = field(default_factory=list)
+    labels: list[Numbers] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def start(self, element: str, attributes: dict[str, str]) -> None:
+        """Take the next element."""
         if element != "Item":
             return
         name = attributes.get("imageName", "").strip()
@@ -135,23 +138,28 @@ def _xml(path: Path) -> Listing:
                 continue
             match = _LABEL.fullmatch(text.strip())
             if match is None:
-                problems.append(f"{printable(name, 60)}: {attribute} {printable(text, 40)!r}")
+                self.problems.append(f"{printable(name, 60)}: {attribute} {printable(text, 40)!r}")
             else:
                 found[column] = int(match[1] or match[2])
         if name:
-            names.append(name)
-            labels.append(found)
+            self.names.append(name)
+            self.labels.append(found)
         else:
-            problems.append(f"item {len(names) + 1} has no imageName")
+            self.problems.append(f"item {len(self.names) + 1} has no imageName")
 
-    def refuse(*_: object) -> int:
-        raise _Refused
 
+def _refuse(*_: object) -> int:
+    raise _Refused
+
+
+def _xml(path: Path) -> Listing:
+    """The items of an XML list."""
+    items = _Items()
     machine = expat.ParserCreate(encoding="utf-8")
-    machine.StartElementHandler = start
-    machine.StartDoctypeDeclHandler = refuse
-    machine.EntityDeclHandler = refuse
-    machine.ExternalEntityRefHandler = refuse
+    machine.StartElementHandler = items.start
+    machine.StartDoctypeDeclHandler = _refuse
+    machine.EntityDeclHandler = _refuse
+    machine.ExternalEntityRefHandler = _refuse
     try:
         with path.open("rb") as file:
             machine.ParseFile(file)
@@ -165,11 +173,11 @@ def _xml(path: Path) -> Listing:
         raise InputError(
             [f"{path}: wanted XML in UTF-8, found a file that is not ({error}); save it again as UTF-8"]
         ) from None
-    if problems:
-        found = f"{len(problems)} others ({examples(problems)})"
+    if items.problems:
+        found = f"{len(items.problems)} others ({examples(items.problems)})"
         raise InputError([f"{path}: wanted items with imageName and whole numbers, found {found}; correct them"])
-    if not names:
+    if not items.names:
         raise InputError(
             [f'{path}: wanted <Item imageName="…" vehicleID="…" cameraID="…"/>, found none; check the file']
         )
-    return Listing(path, "XML list", names, labels)
+    return Listing(path, "XML list", items.names, items.labels)

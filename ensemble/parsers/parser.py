@@ -169,7 +169,7 @@ def columns(
     Raises: InputError with how many names do not fit and the first of them with the reason, or with what the
             parser ``gives`` but no name says.
 
-    >>> from ensemble.names import PARSERS
+    >>> from ensemble.parsers import PARSERS
     >>> columns(["0002_c1s1_000451_03.jpg", "-1_c3s2_000012_00.jpg"], PARSERS["market1501"])
     {'pid': array([ 2, -1]), 'cam': array([1, 3]), 'frame': array([451,  12])}
     """

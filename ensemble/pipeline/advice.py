@@ -14,11 +14,10 @@ import numpy as np
 
 from ensemble.pipeline import steps
 from ensemble.pipeline.recipe import Recipe
+from postproc.base.settings import Setting
 
 TOO_MANY = 3  # k1 over the images of an identity
 TRACKS_TOO_MANY = 9  # k1 over its tracks, where winners are at 2.7
-TRACK_STEPS = ("rerank_tracks",)
-MUTUAL = ("rerank", "rerank_tracks", "rerank_spatio_temporal", "ca_jaccard", "gnn_rerank")  # k1 counts neighbours
 
 
 @dataclass(frozen=True)
@@ -54,21 +53,29 @@ def warnings(recipe: Recipe, found: Positives | None) -> list[str]:
         return []
     lines = []
     for use in recipe.uses():
-        if use.name not in MUTUAL:
+        counted = mutual(use.name)
+        if counted is None:
             continue
-        k1 = {**steps.catalogue()[use.name].settings, **use.settings}["k1"]
-        by_track = use.name in TRACK_STEPS
+        k1 = use.settings.get(counted.name, counted.default)
+        by_track = counted.mutual is not None and counted.mutual.of == "track"
         count, most = (found.tracks, TRACKS_TOO_MANY) if by_track else (found.images, TOO_MANY)
         if count is None or not isinstance(k1, int) or k1 <= most * count:
             continue
         what = "track" if by_track else "image"
         lines.append(
-            f"warning: {use.name} looks at k1 = {k1} neighbours, but half of the queries find {count:g} {what}"
-            f"{'' if count == 1 else 's'} of theirs in the gallery, or fewer: most neighbours are strangers, and "
-            f"re-ranking may well lose; compare with the recipe baseline, or try --set {use.name}.k1="
+            f"warning: {use.name} looks at {counted.name} = {k1} neighbours, but half of the queries find "
+            f"{count:g} {what}{'' if count == 1 else 's'} of theirs in the gallery, or fewer: most neighbours are "
+            "strangers, and re-ranking may well lose; compare with the recipe baseline, or try "
+            f"--set {use.name}.{counted.name}="
             f"{max(1, round((most if by_track else 1) * count))}"
         )
     return list(dict.fromkeys(lines))
+
+
+def mutual(name: str) -> Setting | None:
+    """The setting of a step that counts neighbours which must be neighbours of each other; None: it has none."""
+    step = steps.catalogue().get(name)
+    return step.counts_mutual if step else None
 
 
 def _median(query: np.ndarray, gallery: np.ndarray) -> float | None:

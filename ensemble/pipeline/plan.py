@@ -4,15 +4,16 @@ import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ensemble import fusion
 from ensemble.base.errors import examples, near, refuse_if_any
 from ensemble.base.features import SIDES
 from ensemble.io import Folder, read_names
 from ensemble.io.folder import SIDE, is_side
 from ensemble.pipeline import joins, steps
 from ensemble.pipeline.recipe import Branch, Group, Recipe, Use
-from ensemble.submissions import tables
+from ensemble.submissions import formats
 from postproc.base import runtime
+from postproc.base.settings import settings_of
+from postproc.base.step import unit_of
 
 MEGABYTE = 1 << 20
 PROGRAM = 400 * MEGABYTE  # Python, numba and the libraries
@@ -60,7 +61,7 @@ def check(recipe: Recipe, folder: Folder) -> Plan:
     common = common or groups[0]
     plan = Plan(recipe, folder, tuple(models), tuple(groups), common)
     plan = replace(plan, recipe=_check_flow(plan, problems))
-    problems += tables.parquet_problems() if recipe.submission == "parquet" else []
+    problems += formats.lacking(recipe.submission)
     problems += [
         f"{use.where} ({use.name}), top_k: wanted the recipe's {recipe.top_k} or more, found {top_k}"
         for use in recipe.uses()
@@ -163,19 +164,15 @@ def memory_needed(plan: Plan, nq: int, ng: int, *, whole_answer: bool, threads: 
     sizes = {model: sum(path.stat().st_size for path in paths) for model, paths in plan.folder.models.items()}
     features = sum(sizes[model] for model in plan.all_models)
     images = nq + ng
-    k1, k2 = 1, 1
-    for use in plan.recipe.uses():
-        defaults = steps.catalogue()[use.name].settings if use.name in steps.catalogue() else {}
-        k1 = max(k1, int({**defaults, **use.settings}.get("k1", 1)))
-        k2 = max(k2, int({**defaults, **use.settings}.get("k2", 1)))
-    graph = images * (24 * max(k1 + 1, k2) + 16 * (k1 + 1) * (1 + k2 // 2))
+    known = steps.catalogue()
+    beside = [known[use.name].memory(images, use.settings) for use in plan.recipe.uses() if use.name in known]
     answer = nq * ng * 4
     branches = len(plan.recipe.branches)
     held = answer * (branches + 1 if branches > 1 else 1)
     if not whole_answer:
         held = min(held, max(128 * MEGABYTE, 128 * ng * 4))  # one strip of it
     tiles = threads * 16 * MEGABYTE
-    return PROGRAM + 3 * features + graph + tiles + held
+    return PROGRAM + 3 * features + max(beside, default=0) + tiles + held
 
 
 def memory_problems(plan: Plan, nq: int, ng: int, limit: int | None, *, whole_answer: bool) -> list[str]:
@@ -324,20 +321,25 @@ def _check_step(
             f"{use.where} ({use.name}): wanted {', '.join(missing)}, found "
             f"{', '.join(sorted(there))}; {_remedy(missing, state.names)}"
         )
-    elif not unknown:
-        objection = steps.objection(step, use.settings, frozenset(there))
-        if objection:
-            problems.append(f"{use.where} ({use.name}), {objection}")
+    elif not unknown and (problem := step.problem(use.settings, there)):
+        problems.append(f"{use.where} ({use.name}), {problem}")
     if "distances" in step.gives:
         state.kept |= state.names & set(SIDES)
         state.names -= set(SIDES)
-        state.unit = fusion.unit(step.name, {**step.settings, **use.settings}) or state.unit
+        state.unit = _unit(step, use) or state.unit
         if use.settings.get("top_k") is not None:  # a list is the end: nothing can follow it
             state.names -= {"distances"}
             state.names |= {"nearest"}
             return True
     state.names |= {"query", "gallery"} if step.gives == ("features",) else set(step.gives)
     return True
+
+
+def _unit(step: steps.Step, use: Use) -> str:
+    """What the distances of a step are measured in, as far as its settings are right; "" if it keeps the unit."""
+    known = settings_of(step.function)
+    right = {name: v for name, v in use.settings.items() if name in known and not known[name].problem(v)}
+    return unit_of(step.function, right)
 
 
 def _auxiliary(use: Use, groups: Mapping[str, Group], folder: Folder) -> set[str]:
@@ -367,17 +369,17 @@ def _check_join(
         problems.append(f"{use.where} ({use.name}): wanted {', '.join(missing)} in every part; {remedy}")
     elif count:
         problem = joins.objection(use.name, use.settings, count)
-        if problem is None and use.name in fusion.AFTER and count > 1:
-            problem = fusion.units_problem([part.unit for part in parts], use.name, use.settings)
+        after = joins.stage(use.name) == "after" and count > 1
+        if problem is None and after:
+            problem = joins.units_problem(use.name, use.settings, [part.unit for part in parts])
         if problem:
             problems.append(f"{use.where} ({use.name}), {problem}")
-        given = {**joins.settings(use.name), **use.settings}.get("missing")
-        if lack == "keep" and given == "refuse" and use.name in fusion.AFTER and count > 1:
+        if after and lack == "keep" and joins.with_defaults(use.name, use.settings).get("missing") == "refuse":
             problems.append(
                 f"{use.where} ({use.name}), missing: wanted what a pair means that a part does not know, as the "
                 f'recipe keeps such images, found none; write join = {{ use = "{use.name}", missing = "…" }}'
             )
-    if use.name not in fusion.BEFORE:
+    if joins.stage(use.name) != "before":
         state.names -= set(SIDES)
         state.kept = set()
         state.names.add("distances")

@@ -1,17 +1,16 @@
-"""What a pipeline can do: every function of ``postproc.STEPS``, described by its own signature."""
+"""What a pipeline can do: steps of ``postproc`` and of plug-ins, described by their own signatures."""
 
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import numpy as np
-
 import postproc
-from postproc.base import arrays
+from postproc.base import arrays, step
+from postproc.base.settings import Setting, settings_of
 
 LABELS = {f"{side}_{column}" for side in ("query", "gallery") for column in ("cam", "cam_group", "track")}
 STATES = {"features", "query", "gallery", "distances", *LABELS}  # what a step of a pipeline may give
@@ -19,26 +18,84 @@ STATES = {"features", "query", "gallery", "distances", *LABELS}  # what a step o
 
 @dataclass(frozen=True)
 class Step:
-    """A function, the data it needs and may use, what it gives, and its settings with their defaults."""
+    """A function, the data it needs and may use, what it gives, and its settings."""
 
     name: str
     function: Callable[..., Any]
     needs: tuple[str, ...]
     may_use: tuple[str, ...]
     gives: tuple[str, ...]
-    settings: Mapping[str, Any]
+    settings: Mapping[str, Setting]
 
     @property
     def summary(self) -> str:
         """The first line of the function's description."""
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
+    @property
+    def family(self) -> str:
+        """The folder it lives in, ``context`` say; the package of a plug-in."""
+        parts = self.function.__module__.split(".")
+        return parts[1] if parts[0] == "postproc" else parts[0]
+
+    @property
+    def host_only(self) -> bool:
+        """Whether it refuses CUDA tensors."""
+        return step.declared_by(self.function).host_only
+
+    @property
+    def counts_mutual(self) -> Setting | None:
+        """The setting that says how many neighbours have to be neighbours of each other, if there is one."""
+        return next((setting for setting in self.settings.values() if setting.mutual), None)
+
+    def unit(self, chosen: Mapping[str, Any]) -> str:
+        """What its distances are measured in; "" for the unit that it finds."""
+        return step.unit_of(self.function, chosen)
+
+    def memory(self, images: int, chosen: Mapping[str, Any]) -> int:
+        """Bytes beside input and answer, as the step declares them."""
+        return step.declared_by(self.function).memory(images, self.with_defaults(chosen))
+
+    def with_defaults(self, chosen: Mapping[str, Any]) -> dict[str, Any]:
+        """All settings: the chosen ones, the others at their defaults."""
+        return step.with_defaults(self.function, chosen)
+
+    def problem(self, chosen: Mapping[str, Any], there: Container[str]) -> str | None:
+        """Why it does not take these settings with the data that are ``there``, or None."""
+        return step.problem(self.function, chosen, there)
+
+
+def catalogue() -> Mapping[str, Step]:
+    """All steps that a recipe can use, by name: ours, then those of plug-ins."""
+    return _ours() | _ADDED
+
+
+def add(function: Callable[..., Any], *, origin: str) -> Step:
+    """Let recipes use a step of somebody else's; ValueError where it is none, or its name is taken.
+
+    ``origin``: who brought it, for messages. The same function twice is one step.
+    """
+    name = getattr(function, "__name__", repr(function))
+    if not step.is_step(function):
+        raise ValueError(f"{origin}, {name}: wanted a function under postproc.base.step.step, found none")
+    found = describe(function)
+    if not set(found.gives) <= STATES or not found.gives:
+        gives = ", ".join(found.gives) or "nothing"
+        raise ValueError(f"{origin}, {name}: wanted it to give features or distances, found {gives}")
+    there = catalogue().get(name)
+    if there is not None and there.function is not function:
+        whose = there.function.__module__
+        raise ValueError(f"{origin}, {name}: wanted a name of its own, found a step of that name in {whose}")
+    return _ADDED.setdefault(name, found)
+
+
+_ADDED: dict[str, Step] = {}
+
 
 @cache
-def catalogue() -> dict[str, Step]:
-    """All steps that a recipe can use, by name."""
+def _ours() -> dict[str, Step]:
     steps = [describe(function) for function in postproc.STEPS]
-    return {step.name: step for step in steps if set(step.gives) <= STATES}
+    return {found.name: found for found in steps if set(found.gives) <= STATES}
 
 
 def describe(function: Callable[..., Any]) -> Step:
@@ -54,56 +111,35 @@ def describe(function: Callable[..., Any]) -> Step:
         function=function,
         needs=tuple(item.name for item in required),
         may_use=tuple(item.name for item in data if item not in required),
-        gives=tuple(dict.fromkeys(_names(hints["return"]))),
-        settings={p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY},
+        gives=tuple(dict.fromkeys(_names(hints.get("return")))),
+        settings=settings_of(function),
     )
 
 
-def apply(step: Step, state: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+def apply(found: Step, state: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
     """Run a step on the state's data; the part of the state that it replaces.
 
     A step over ``features`` runs on every set of images there is. An answer of ``top_k`` images a query comes
     back as ``nearest``.
     """
-    if step.needs == ("features",):
+    if found.needs == ("features",):
         return {
-            side: step.function(state[side], **settings) for side in ("query", "gallery", "train") if side in state
+            side: found.function(state[side], **chosen) for side in ("query", "gallery", "train") if side in state
         }
-    taken = {name: state[name] for name in (*step.needs, *step.may_use) if name in state}
+    taken = {name: state[name] for name in (*found.needs, *found.may_use) if name in state}
     learns = (
-        "train" in taken and step.gives == ("query", "gallery") and not {"query_cam", "query_track"} & set(taken)
+        "train" in taken and found.gives == ("query", "gallery") and not {"query_cam", "query_track"} & set(taken)
     )
     if learns:  # the training set goes the way of the queries, so that a later step may learn from it too
         taken["query"] = arrays.joined(state["query"], state["train"])
-    result = step.function(**taken, **settings)
+    result = found.function(**taken, **chosen)
     if isinstance(result, postproc.Nearest):
         return {"nearest": result}
-    given = dict(zip(step.gives, result, strict=True)) if len(step.gives) > 1 else {step.gives[0]: result}
+    given = dict(zip(found.gives, result, strict=True)) if len(found.gives) > 1 else {found.gives[0]: result}
     if learns:
         count = len(state["query"])
         given["query"], given["train"] = given["query"][:count], given["query"][count:]
     return given
-
-
-def objection(step: Step, settings: Mapping[str, Any], there: frozenset[str]) -> str | None:
-    """Why a step refuses these settings with what is ``there``, found by running it on eight images, or None."""
-    random = np.random.default_rng(0)
-    toy: dict[str, Any] = {
-        side: random.normal(size=(count, 4)).astype(np.float32)
-        for side, count in (("query", 2), ("gallery", 6), ("train", 6))
-    }
-    toy["distances"] = ((toy["query"][:, None] - toy["gallery"]) ** 2).sum(axis=2)
-    for side in ("query", "gallery", "train"):
-        toy |= {f"{side}_quality": np.abs(toy[side][:, 0])}
-        toy |= {f"{side}_aux": toy[side][:, :2]} if f"{side}_aux" in there else {}
-    for label in there - set(toy):
-        toy[label] = np.arange(2 if label.startswith("query") else 6) // (2 if label.endswith("_pid") else 1) % 3
-    try:
-        apply(step, toy, settings)
-    except (ValueError, TypeError) as error:
-        setting = str(error).partition(":")[0]
-        return str(error) if setting in step.settings else None  # a toy may be too small for what is learned
-    return None
 
 
 def _names(annotation: Any) -> Iterator[str]:

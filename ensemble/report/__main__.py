@@ -1,7 +1,129 @@
-"""``python -m ensemble.report``: see :mod:`ensemble.report.command`."""
+"""The page of one run, or of two side by side, from what a run has kept.
 
-from ensemble.base import errors
-from ensemble.report import command
+    python -m ensemble.run --features DIR --recipe default --out runs/a --report
+    python -m ensemble.report runs/a --images pictures
+    python -m ensemble.report runs/a runs/b --out compared.html
+    python -m ensemble.report --submission track2.txt --images AIC20_ReID
+    python -m ensemble.report runs/a --images pictures --strips strips --figure figures --export tables
+
+The page needs nothing but itself: no network, no other file. It is written unless only strips, figures, tables or
+a TensorBoard log are asked for; ``--out`` asks for it as well.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ensemble import report
+from ensemble.base.collecting import collecting
+from ensemble.base.errors import refuse_if_any
+from ensemble.cli import files, outputs, pictures, program
+from ensemble.cli.numbers import too_small
+
+# What draws needs packages that may not be there: it is imported when they have been looked for.
+if TYPE_CHECKING:
+    from ensemble.report.history import History
+    from ensemble.report.pictures import Album
+
+EXTRAS = ("strips", "figure", "export", "tensorboard")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    options = parser().parse_args(arguments)
+    report.refuse_without_packages()
+    _check(options)
+    from ensemble.report import page
+    from ensemble.report.pictures import Album
+
+    kepts = _kepts(options)
+    album = Album(options.images) if options.images else None
+    written: list[Path] = []
+    if options.out or not any(getattr(options, name) for name in EXTRAS):
+        out = options.out or (options.runs[-1] / report.NAME if options.runs else Path(report.NAME))
+        notes = page.write(out, kepts, album=album, size=pictures.size(options), places=options.places)
+        print("\n".join(notes))
+        written.append(out)
+    for path in [*written, *_extras(options, kepts, album)]:
+        print(path)
+    return program.FINE
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    p = program.parser("ensemble.report", __doc__)
+    p.add_argument(
+        "runs", nargs="*", type=Path, metavar="RUN", help="folder of a run with --report, or two of them"
+    )
+    p.add_argument("--submission", type=Path, metavar="FILE", help="in its place: rank lists in any format, alone")
+    files.add_name_lists(p, of=" of the submission")
+    outputs.add_out(p, "the page (default: report.html in the last run)", metavar="FILE")
+    pictures.add_options(p)
+    p.add_argument(
+        "--places", type=int, default=20, metavar="K", help="shown of every list (default: %(default)s)"
+    )
+    p.add_argument("--strips", type=Path, metavar="DIR", help="write a strip of pictures a query as PNG")
+    p.add_argument("--mode", choices=("inter", "intra", "all"), default="inter", help="strips: junk left out "
+                   "(default), only the query's camera, or all images")  # fmt: skip
+    p.add_argument("--only", choices=("all", "right", "wrong"), default="all", help="strips: images of which kind")
+    p.add_argument("--distances", action="store_true", help="strips: write the distance on every image")
+    p.add_argument("--figure", type=Path, metavar="DIR", help="write the figures as SVG and PNG")
+    p.add_argument("--export", type=Path, metavar="DIR", help="write CSV, JSON, Markdown and LaTeX")
+    p.add_argument("--tensorboard", type=Path, metavar="DIR", help="write a log for TensorBoard")
+    return p
+
+
+def _check(options: argparse.Namespace) -> None:
+    problems = []
+    if bool(options.runs) == (options.submission is not None):
+        found = "both" if options.runs else "neither"
+        problems.append(f"RUN or --submission: wanted one of them, found {found}; see --help")
+    if len(options.runs) > 2:
+        problems.append(f"RUN: wanted one or two, found {len(options.runs)}; compare two at a time")
+    problems += too_small(options, places=1)
+    if options.strips and not options.images:
+        problems.append("--strips: wanted --images too, found none; name the folder with the pictures")
+    with collecting(problems):
+        pictures.size(options)
+    refuse_if_any(problems)
+
+
+def _kepts(options: argparse.Namespace) -> "list[History]":
+    from ensemble.report import runs
+    from ensemble.report.submission import from_file, matched
+
+    if options.submission:
+        return [from_file(options.submission, options.query_names, options.gallery_names)]
+    return matched(runs.read(options.runs))
+
+
+def _extras(options: argparse.Namespace, kepts: "list[History]", album: "Album | None") -> list[Path]:
+    """What is written beside the page, as far as it was asked for; the paths."""
+    from ensemble.report import figures, strips, tables, tensorboard
+
+    written: list[Path] = []
+    if options.strips and album is not None:
+        made, notes = strips.write(
+            options.strips,
+            kepts[-1],
+            album,
+            places=options.places,
+            mode=options.mode,
+            only=options.only,
+            distances=options.distances,
+        )
+        for note in notes:
+            print(note)
+        written += [options.strips] if made else []
+    if options.figure:
+        written += figures.write(options.figure, kepts)
+    if options.export:
+        written += tables.write(options.export, kepts, places=options.places)
+    if options.tensorboard:
+        written += tensorboard.write(options.tensorboard, kepts)
+    return written
+
 
 if __name__ == "__main__":
-    errors.main(command.main)
+    program.main(main)

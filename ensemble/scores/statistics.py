@@ -10,20 +10,20 @@ Statistical Significance Tests for Information Retrieval Evaluation", CIKM 2007 
 Simple Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of Statistics 1979.
 """
 
+import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ensemble.base.kinds import Floats, Ints
 from ensemble.scores.protocols import DENOMINATORS
 from postproc.base import checks
 
 LEVEL, RESAMPLES = 0.95, 10_000
 BLOCK = 1 << 20  # numbers drawn at a time
 ROUNDING = 1e-12  # sums of numbers of 0 to 1 in another order
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,12 @@ def holm(p: ArrayLike) -> Floats:
     return corrected
 
 
-def groups(pid: ArrayLike | None, count: int) -> NDArray[np.int64]:
+def finite(value: float | None) -> float | None:
+    """The number; None for NaN, which JSON does not know."""
+    return None if value is None or math.isnan(value) else value
+
+
+def groups(pid: ArrayLike | None, count: int) -> Ints:
     """(count,) group numbers: one a pid; an unknown pid (-1), or all where pid is None, each by itself."""
     alone = np.arange(count)
     if pid is None:

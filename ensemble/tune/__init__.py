@@ -1,10 +1,10 @@
 """Settings, weights and models chosen on labelled data, and what the choice is worth on other identities.
 
-folds      identities in parts, queries drawn from a training set
+task       what is tuned: the space over a recipe, the folds, how a candidate is scored
 space      what may vary, and how a candidate becomes a recipe
-honest     scores of trials on folds -> the score to expect, the trial to take
 trials     one candidate on all folds, with everything kept that the next one can use
 study      the order of trials: the recipe, greedy selection of models, optuna; SQLite
-advice     whether re-ranking has neighbours to work with
+honest     scores of trials on folds -> the score to expect, the trial to take
+outcome    what was found, in files and in words
 unlabelled k1 and k2 from how many images an identity is thought to have
 """

@@ -1,7 +1,188 @@
-"""``python -m ensemble.tune``."""
+"""Settings, weights and models chosen on some identities and judged on others.
 
-from ensemble.base import errors
-from ensemble.tune.command import main
+Identities are split into folds; every candidate is scored on every fold; the score reported for a fold is that of
+the candidate which the other folds like best. Without labels, ``--unlabelled`` proposes k1 and k2 to start from.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from ensemble.base.errors import InputError, refuse_if_any
+from ensemble.cli import machine, outputs, planning, program
+from ensemble.cli.numbers import too_small
+from ensemble.pipeline import plan
+from ensemble.tune import outcome, task, trials, unlabelled
+from ensemble.tune.outcome import Outcome, spread
+from ensemble.tune.space import Space
+from ensemble.tune.study import Search, Trial
+from ensemble.tune.task import Task
+
+TRIALS, FOLDS = 100, 5
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    options = parser().parse_args(arguments)
+    if options.rankings is not None:
+        raise InputError(
+            ["--rankings: wanted --features, since folds need features, found rank lists; give their weights"]
+        )
+    _check(options)
+    checked = planning.prepare(options)
+    return guess(options, checked) if options.unlabelled else search(options, checked)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    p = program.parser("ensemble.tune", __doc__)
+    planning.add_options(p)
+    p.add_argument("--objective", default="mAP", metavar="NAME[@K]",
+                   help=f"what to raise: {', '.join(trials.OBJECTIVES)}, mAP@100 (default: mAP)")  # fmt: skip
+    p.add_argument("--search", nargs="+", action="extend", default=[], metavar="STEP[.SETTING[=VALUES]]",
+                   help="what may vary, as rerank, rerank.k1=4..60, rerank.power=2,4, concat.weights "
+                        "(default: the distance steps' settings and all weights)")  # fmt: skip
+    p.add_argument("--all-models", action="store_true", help="leave no model out")
+    p.add_argument("--trials", type=int, default=TRIALS, metavar="N",
+                   help="candidates in all, a continued study's included (default: %(default)s)")  # fmt: skip
+    p.add_argument("--folds", type=int, default=FOLDS, metavar="N", help="parts of the identities (default: 5)")
+    p.add_argument("--seed", type=int, default=0, metavar="N", help="of folds and search (default: 0)")
+    p.add_argument("--study", type=Path, metavar="FILE", help="SQLite file of the trials (default: OUT/study.db)")
+    outputs.add_out(p, "where results go (default: runs/RECIPE_tuned)")
+    p.add_argument("--unlabelled", action="store_true", help="no search: propose k1 and k2 by a rule of thumb")
+    p.add_argument("--images-per-identity", type=float, metavar="N", help="for --unlabelled, as far as you know")
+    p.add_argument("--tracks-per-identity", type=float, metavar="N", help="for --unlabelled, as far as you know")
+    return p
+
+
+def _check(options: argparse.Namespace) -> None:
+    problems = too_small(options, trials=1, folds=2, seed=0)
+    for name in ("images_per_identity", "tracks_per_identity"):
+        value = getattr(options, name)
+        if value is not None and not 1 <= value < float("inf"):
+            problems.append(f"--{name.replace('_', '-')}: wanted 1 or more, found {value}")
+        if value is not None and not options.unlabelled:
+            problems.append(f"--{name.replace('_', '-')}: is for --unlabelled, which is not there; add it")
+    refuse_if_any(problems)
+
+
+def guess(options: argparse.Namespace, checked: plan.Plan) -> int:
+    """``--unlabelled``: write the recipe with k1 and k2 by a rule of thumb, and say that it is one."""
+    first = next(iter(task.read(checked).values()))
+    found = unlabelled.guess(
+        first.data(),
+        len(first.query),
+        len(first.gallery),
+        images=options.images_per_identity,
+        tracks=options.tracks_per_identity,
+    )
+    changed, changes = unlabelled.changed(checked.recipe, unlabelled.propose(found))
+    changed = replace(changed, about=f"{checked.recipe.about} (k1, k2 by a rule of thumb)".strip())
+    path = _out(options, checked) / "recipe.toml"
+    outcome.write_recipe(path, plan.check(changed, checked.folder))
+    tracks = "" if found.tracks is None else f" in {found.tracks:.3g} tracks"
+    print(f"expected of an identity in the gallery: {found.images:.3g} images{tracks} ({found.why})")
+    print(f"proposed: {', '.join(changes)}")
+    print("this is a heuristic and only a start point: nothing was measured; label a part, and tune on that")
+    print(path)
+    return program.FINE
+
+
+def search(options: argparse.Namespace, checked: plan.Plan) -> int:
+    """Run the trials, judge them, write what was chosen."""
+    objective = trials.objective(options.objective)
+    prepared = task.prepare(
+        checked,
+        planning.protocol(options, checked.recipe),
+        objective,
+        search=options.search,
+        parts=options.folds,
+        seed=options.seed,
+        all_models=options.all_models,
+        threads=options.threads,
+        memory=machine.memory(options),
+        device=machine.device(options),
+    )
+    for line in prepared.warnings:
+        print(line, file=sys.stderr)
+    _describe(prepared)
+    out = _out(options, checked)
+    found = outcome.judged(checked, prepared, _tried(options, prepared, options.study or out / "study.db"))
+    _report(found)
+    for path in outcome.write(out, found):
+        print(path)
+    return program.FINE
+
+
+def _tried(options: argparse.Namespace, prepared: Task, study: Path) -> list[Trial]:
+    """All trials of the study, with a bar while they run."""
+    from tqdm import tqdm
+
+    with ExitStack() as stack:
+        bar = stack.enter_context(tqdm(total=options.trials, desc="trials", disable=None, leave=False))
+
+        def tell(trial: Trial) -> None:
+            bar.update()
+            if trial.scores is not None:
+                bar.set_postfix_str(f"{trial.kind} {trial.mean:.4f}")
+
+        walk = Search(
+            prepared.space,
+            lambda candidate: prepared.bench(prepared.space.recipe(candidate)),
+            seed=options.seed,
+            trials=options.trials,
+            select=not options.all_models,
+            tell=tell,
+        )
+        return walk(study, prepared.about)
+
+
+def _describe(prepared: Task) -> None:
+    parts, about = prepared.parts, prepared.about
+    queries, images = sum(len(fold.query) for fold in parts), [len(fold.gallery) for fold in parts]
+    people = [len(fold.pids) for fold in parts]
+    print(
+        f"{len(parts)} folds of {min(people)} to {max(people)} identities, {queries} queries in all, "
+        f"{min(images)} to {max(images)} gallery images each, from {prepared.source}"
+    )
+    print(f"objective {about['objective']}: {about['protocol']}")
+    for line in about["search"]:
+        print(f"  {line}")
+
+
+def _report(found: Outcome) -> None:
+    name, best, gain = found.task.about["objective"], found.best, found.gain
+    refused = sum(trial.scores is None for trial in found.trials)
+    print(f"{len(found.trials)} trials" + (f", of which {refused} were refused by a step" if refused else ""))
+    print(f"{'the recipe as it is':<24}{name} {spread(found.before)}")
+    print(f"{'tuned, held-out folds':<24}{name} {spread(found.verdict.held_out)}")
+    print(f"{'gain':<24}{name} {spread(gain, '+')}, {int((gain > 0).sum())} of {len(gain)} folds better")
+    print(f"{'chosen':<24}trial {found.verdict.best}: {_choice(found.task.space, best)}")
+    print(
+        f"{'':<24}({name} {best.mean:.4f} on the folds that chose it: too good, do not report; a fold's gallery "
+        "is smaller than the whole, so these scores compare with each other only)"
+    )
+    if gain.mean() <= 0:
+        print("nothing was found that holds on identities not seen: keep the recipe as it is")
+
+
+def _choice(searched: Space, trial: Trial) -> str:
+    """A candidate in words."""
+    texts = [f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+             for name, value in trial.candidate["settings"].items()]  # fmt: skip
+    for join in searched.joins:
+        parts = join.parts if join.place == "top" else trial.candidate["models"][join.place]
+        pairs = zip(parts, trial.candidate["weights"][join.place], strict=True)
+        texts.append(" + ".join(part if weight == 1 else f"{weight:g} {part}" for part, weight in pairs))
+    return ", ".join(texts) or "nothing varies"
+
+
+def _out(options: argparse.Namespace, checked: plan.Plan) -> Path:
+    return options.out or Path("runs") / f"{checked.recipe.name}_tuned"
+
 
 if __name__ == "__main__":
-    errors.main(main)
+    program.main(main)

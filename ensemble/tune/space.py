@@ -17,22 +17,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ensemble import fusion
 from ensemble.base.errors import near, refuse_if_any
 from ensemble.pipeline import joins, steps
-from ensemble.pipeline.plan import Plan, branch_name, labels
+from ensemble.pipeline.plan import Plan, branch_name
 from ensemble.pipeline.recipe import Recipe, Use, override, parse
+from postproc.base.settings import Setting as Declared
 
 WEIGHTS = "weights"
-NEIGHBOURS = (
-    *("k", "k1", "k2", "k3", "k4", "k5", "k_query", "query_k", "t", "q", "shortlist"),
-    *("k1_intra", "k1_inter", "k2_intra", "k2_inter"),
-)
-SHARES = ("lambda_value",)  # 0 to 1, whatever they are now
-NUMBERS = (
-    *("power", "exponent", "alpha", "beta", "gamma", "sigma", "mu", "ridge", "weight", "penalty", "temperature"),
-    *("threshold", "bonus", "malus", "near", "far", "scale", "gamma_similarity", "gamma_time", "own", "mean"),
-)
 TIMES = 4  # a usual range: a quarter of the value to four times it
 FEWER = 10  # of neighbours: a tenth, because the published numbers are for identities with many images
 WEIGHT_TIMES = 10
@@ -182,13 +173,13 @@ def _usual(plan: Plan, found: Sequence[Join]) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
-def _settings(name: str) -> Mapping[str, Any]:
+def _settings(name: str) -> Mapping[str, Declared]:
     known = steps.catalogue()
-    return known[name].settings if name in known else joins.settings(name)
+    return known[name].settings if name in known else joins.with_defaults(name, {})
 
 
 def _now(use: Use, name: str) -> Any:
-    return use.settings.get(name, _settings(use.name)[name])
+    return use.settings.get(name, _settings(use.name)[name].default)
 
 
 def _usual_names(use: Use) -> Iterator[str]:
@@ -200,7 +191,8 @@ def _is_usual(use: Use, name: str) -> bool:
     now = _now(use, name)
     if isinstance(now, bool) or not isinstance(now, (int, float)):
         return False
-    return name in SHARES or (now > 0 and name in (*NEIGHBOURS, *NUMBERS))
+    search = _settings(use.name)[name].search
+    return search == "whole range" or (now > 0 and search in ("neighbours", "around"))
 
 
 def _setting(where: str, use: Use, name: str, values: str, plan: Plan, problems: list[str]) -> Setting | None:
@@ -212,12 +204,12 @@ def _setting(where: str, use: Use, name: str, values: str, plan: Plan, problems:
     elif isinstance(now, bool):
         made = Setting(full, now, choices=(False, True))
     elif isinstance(now, (int, float)):
-        made = _around(Setting(full, now), name, lambda value: _allows(use, name, value, plan))
+        made = _around(Setting(full, now), _settings(use.name)[name])
     else:
         problems.append(f"{where}: wanted values for it, since it is {json.dumps(now)} now, found none; "
                         f"write --search {full}=LOW..HIGH or {full}=A,B")  # fmt: skip
         return None
-    if made and (wrong := _objection(use, name, made, plan)):
+    if made and (wrong := _objection(use, name, made)):
         problems.append(f"{where}: {wrong}")
         return None
     return made
@@ -247,18 +239,19 @@ def _given(where: str, setting: Setting, values: str, problems: list[str]) -> Se
     return replace(setting, choices=tuple(dict.fromkeys(choices)))
 
 
-def _around(setting: Setting, name: str, allowed: Any) -> Setting:
+def _around(setting: Setting, declared: Declared) -> Setting:
     """A range around the value that a setting has, drawn in where the step refuses its ends."""
-    now = setting.now
-    if name in SHARES:
-        return replace(setting, now=float(now), low=0.0, high=1.0)
+    now, allowed = setting.now, declared.allows
+    if declared.search == "whole range":
+        return replace(setting, now=float(now), low=float(declared.low), high=float(declared.high))
     whole = isinstance(now, int)
     low: float = now / TIMES
     high: float = now * TIMES
     if now <= 0:
         low, high = 0, 10 if whole else 1
     elif whole:
-        low, high = max(1, now // (FEWER if name in NEIGHBOURS else TIMES)), max(TIMES, high)
+        times = FEWER if declared.search == "neighbours" else TIMES
+        low, high = max(1, now // times), max(TIMES, high)
     elif now < 1:
         high = min(high, 1)
     for _ in range(TRIES):
@@ -268,27 +261,13 @@ def _around(setting: Setting, name: str, allowed: Any) -> Setting:
     return replace(setting, low=low, high=high, whole=whole, log=now > 0)
 
 
-def _allows(use: Use, name: str, value: Any, plan: Plan) -> bool:
-    return _refusal(use, {name: value}, plan) is None
-
-
-def _objection(use: Use, name: str, setting: Setting, plan: Plan) -> str | None:
-    """Why no value, or an end of the range, is one that the step takes."""
+def _objection(use: Use, name: str, setting: Setting) -> str | None:
+    """Why a value, or an end of the range, is one that the step refuses."""
     tried = setting.choices or (
         (int(setting.low), int(setting.high)) if setting.whole else (setting.low, setting.high)
     )
-    for value in tried:
-        problem = _refusal(use, {name: value}, plan)
-        if problem and problem.startswith(f"{name}:"):
-            return problem
-    return None
-
-
-def _refusal(use: Use, changes: Mapping[str, Any], plan: Plan) -> str | None:
-    known = steps.catalogue()
-    if use.name in known:
-        return steps.objection(known[use.name], {**use.settings, **changes}, labels(plan.recipe, plan.folder))
-    return joins.objection(use.name, {**use.settings, **changes}, 2) if WEIGHTS not in use.settings else None
+    declared = _settings(use.name)[name]
+    return next((problem for value in tried if (problem := declared.problem(value))), None)
 
 
 def _joins(plan: Plan) -> Iterator[Join]:
@@ -331,7 +310,7 @@ def _search_weights(
 
 def selectable(join: Join) -> bool:
     """Whether models can be left out of a join one by one: not out of one that learns from all."""
-    return join.place != "top" and join.name not in fusion.ACROSS
+    return join.place != "top" and joins.stage(join.name) != "across"
 
 
 def _value(text: str) -> Any:

@@ -1,24 +1,21 @@
 """One candidate on every fold, with everything kept between candidates that the next one can use again.
 
-Runs that begin alike go on from there (``ensemble.pipeline.memo``), neighbour lists and distances of the same
+Runs that begin alike go on from there (``ensemble.pipeline.state``), neighbour lists and distances of the same
 features are found once (``postproc.pairs.remembered``): a candidate that differs in k1, k2 or lambda alone walks
 over no pairs.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
 
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
 from ensemble.io import Folder
 from ensemble.pipeline.devices import CPU, Device
-from ensemble.pipeline.memo import Memo
 from ensemble.pipeline.plan import check
 from ensemble.pipeline.recipe import Recipe
 from ensemble.pipeline.run import Run
+from ensemble.pipeline.state import Memo
 from ensemble.scores.folds import Fold
 from ensemble.scores.protocols import Protocol
 from postproc import using
@@ -71,7 +68,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         count = len(self.parts)
-        self.memos = [Memo(self.kept // (2 * count)) if self.kept else None for _ in range(count)]
+        self.memos = [Memo(max(1, self.kept // (2 * count))) if self.kept else None for _ in range(count)]
         self.store = Store(self.kept // 2) if self.kept else None
 
     def __call__(self, recipe: Recipe) -> list[float]:
@@ -108,20 +105,3 @@ def parts(sets: Mapping[str, FeatureSet], folds: Sequence[Fold]) -> list[dict[st
         {name: found.take(query=fold.query, gallery=fold.gallery) for name, found in sets.items()}
         for fold in folds
     ]
-
-
-def columns(folder: Folder, sets: Mapping[str, FeatureSet]) -> Folder:
-    """The folder with the columns and training sets that ``sets`` have."""
-    from dataclasses import replace
-
-    names: set[str] = set()
-    for found in sets.values():
-        names |= set(found.data())
-    learns = frozenset(name for name, found in sets.items() if found.train is not None)
-    return replace(folder, columns=frozenset(names), learns=learns)
-
-
-def data(sets: Mapping[str, FeatureSet]) -> dict[str, Any]:
-    """Labels and columns of the images."""
-    first = next(iter(sets.values()))
-    return {name: value for name, value in first.data().items() if np.ndim(value) == 1}

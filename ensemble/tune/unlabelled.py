@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from ensemble.base.errors import InputError
-from ensemble.pipeline import steps
-from ensemble.pipeline.advice import MUTUAL, TRACK_STEPS
+from ensemble.pipeline import advice, steps
 from ensemble.pipeline.recipe import Recipe, override
 
 PER_IMAGE, PER_TRACK, K2 = 0.7, 2.7, 1 / 3
@@ -66,15 +65,18 @@ def propose(found: Guess) -> dict[str, tuple[int, int]]:
 def changed(recipe: Recipe, proposed: Mapping[str, tuple[int, int]]) -> tuple[Recipe, list[str]]:
     """The recipe with the proposal in every step that looks at k1 neighbours, and the changes as for --set."""
     changes = []
-    for name in dict.fromkeys(use.name for use in recipe.uses() if use.name in MUTUAL):
-        what = "track" if name in TRACK_STEPS else "image"
-        for setting, value in zip(("k1", "k2"), proposed.get(what, ()), strict=False):
+    for name in dict.fromkeys(use.name for use in recipe.uses()):
+        counted = advice.mutual(name)
+        if counted is None or counted.mutual is None:
+            continue
+        for setting, value in zip((counted.name, "k2"), proposed.get(counted.mutual.of, ()), strict=False):
             if setting in steps.catalogue()[name].settings:
                 changes.append(f"{name}.{setting}={value}")
     if not changes:
+        those = ", ".join(name for name in steps.catalogue() if advice.mutual(name))
         raise InputError(
             [
-                f"{recipe.name}: wanted a step with k1 and k2 ({', '.join(MUTUAL)}) and what it counts, found "
+                f"{recipe.name}: wanted a step with k1 and k2 ({those}) and what it counts, found "
                 "none; give another recipe, or --tracks for re-ranking by tracks"
             ]
         )

@@ -55,7 +55,7 @@ class Neutral:
 
 @dataclass(frozen=True)
 class Mutual:
-    """Neighbours that have to be each other's: an identity must have about as many images, or tracks."""
+    """These neighbours are neighbours of each other: an identity should have about as many images, or tracks."""
 
     of: Literal["image", "track"] = "image"
 
@@ -91,7 +91,7 @@ class Needs:
 
 @dataclass(frozen=True)
 class Checked:
-    """For what is of no kind: ``wrong(value)`` says "wanted …", or nothing if all is well."""
+    """For a setting of no kind: ``wrong(value)`` says what was wanted, "wanted …", or None if all is well."""
 
     wrong: Callable[[Any], str | None]
 

@@ -41,6 +41,11 @@ def of_metric(chosen: Chosen) -> str:
     return METRICS[chosen["metric"]]
 
 
+def of_method(name: str) -> Callable[[Chosen], str]:
+    """The unit of the step ``name`` whose setting ``method`` decides what its values are."""
+    return lambda chosen: f"values of {name!r} ({chosen['method']})"
+
+
 def nothing(images: int, chosen: Chosen) -> int:
     """The memory of a step that holds nothing but its answer."""
     return 0

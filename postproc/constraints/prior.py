@@ -8,28 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from postproc.base import checks, runtime
-from postproc.base.vocabulary import Floats, Ints
+from postproc.base.vocabulary import Floats, Ints, Unchecked
 
 TINY = 1e-7  # added to every divisor, as released
-
-# The last frame of (camera, sequence) in Market-1501, as the released code has it.
-MARKET_1501 = {
-    (camera, sequence): last
-    for camera, lasts in {
-        1: (72681, 74546, 74881, 74661, 74891, 54346),
-        2: (163691, 164677, 98102),
-        3: (161708, 161769, 104469),
-        4: (72107, 72373, 74810, 74541, 74910, 50616),
-        5: (161095, 161724, 103487),
-        6: (87551, 131268, 95817, 30952),
-    }.items()
-    for sequence, last in enumerate(lasts, start=1)
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +138,11 @@ def fit_prior(
 
 
 def cumulative_frames(
-    camera: Any, sequence: Any, frame: Any, *, lengths: Mapping[tuple[int, int], int] | None = None
+    camera: Unchecked,
+    sequence: Unchecked,
+    frame: Unchecked,
+    *,
+    lengths: Mapping[tuple[int, int], int] | None = None,
 ) -> np.ndarray:
     """Number the frames of a camera through, where every sequence starts anew: Market-1501's do.
 
@@ -162,9 +151,8 @@ def cumulative_frames(
     Takes:   camera, sequence, frame (n,) int, as ``0002_c1s2_000451_03.jpg`` names them: 1, 2, 451. An image of
              unknown camera or sequence (-1) keeps its frame.
     Returns: (n,) int64.
-    lengths: frames of (camera, sequence); one that is missing counts 0. :data:`MARKET_1501` holds those of the
-             released code. None: the largest frame that occurs, so give all images at once (training, query and
-             gallery) and take the result apart.
+    lengths: frames of (camera, sequence); one that is missing counts 0. None: the largest frame that
+             occurs, so give all images at once (training, query and gallery) and take the result apart.
     Raises:  ValueError for lengths that do not fit.
 
     >>> cumulative_frames([1, 1, 1, 2], [1, 1, 2, 2], [30, 50, 7, 7])

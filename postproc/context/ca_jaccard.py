@@ -64,7 +64,9 @@ def ca_jaccard(
     k1_intra, k1_inter: 0 or more, the image itself not counted; cut to what there is.
     k2_intra: 1 or more, counting the image itself. k2_inter: 0 or more. 1 and 0 average nothing.
     camera_sets: if not, the expanded reciprocal set of ``rerank`` with ``k1`` takes the place of the two.
+    k1:      1 or more neighbours of any camera, looked at only without ``camera_sets``.
     camera_means: if not, the mean over the ``k2`` nearest of any camera takes the place of that over the two.
+    k2:      1 or more images of any camera, the image itself among them, only without ``camera_means``.
     lambda_value, power, normalize, top_k: as in ``rerank``. The released re-ranking is ``power=4, normalize=True``
              (squared distances squared again) with a lambda above 0.
     Raises:  ValueError naming the setting or array and what was wanted.
@@ -80,11 +82,7 @@ def ca_jaccard(
     """
     pairs = pairwise.of(query, gallery, unit=True, cuda=True)
     nq, ng = pairs.sizes
-    query_cam, gallery_cam = (
-        checks.labels("query_cam", query_cam, nq),
-        checks.labels("gallery_cam", gallery_cam, ng),
-    )
-    tiles = PairwiseTiles(pairs, (query_cam, gallery_cam))
+    tiles = PairwiseTiles(pairs, checks.labels_of_sides("cam", query_cam, gallery_cam, pairs.sizes))
     answer = arrays.empty((nq, ng), np.float32, pairs.like) if top_k is None else None
 
     same, other = nearest.of_cameras(

@@ -58,7 +58,7 @@ def diffusion(
     k:       1 or more images in a list of the gallery graph, the image itself counted (1: no graph).
     k_query: 1 or more gallery images at which a query enters. Both are cut to the gallery.
     alpha:   0 (``f = y``: nothing spreads) to 0.9999 (hardly anything but the graph counts).
-    gamma:   0 (all neighbours count alike) to 64. ``query_gamma``: the same for y; None: as ``gamma``.
+    gamma:   0 (all neighbours count alike) to 64. query_gamma: the same for y; None: as ``gamma``.
     solver:  "cg": conjugate gradients, the iterate of the smallest residual. "minres": the minimal residual
              solution. Far from convergence they differ, at convergence they do not.
     iterations: 0 (``f = 0``) or more steps a query; few keep f near the query.

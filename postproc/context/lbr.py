@@ -67,8 +67,10 @@ def lbr(
             values, images, blurred = found.distances[part], nq + found.rows[part], out[part]
             within = tiles.between(images[:, first].ravel(), images[:, second].ravel())
             within = within.reshape(len(values), -1)
-            blur = partial(kernel.shortlists.blur, values, within, 1 / (2 * temperature), blurred)
-            kernel.walk.over_rows(blur, len(values), what="blurring")
+            average = partial(
+                kernel.shortlists.average_by_nearness, values, within, 1 / (2 * temperature), blurred
+            )
+            kernel.walk.over_rows(average, len(values), what="blurring")
         return xp.minimum(out, found.distances[:, -1:])
 
     return rescored(tiles, k, rescore, top_k=top_k)

@@ -12,7 +12,7 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Neighbours, TopK
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
-from postproc.hubness.usual import arranged, mean_of_finite, mean_of_nearest, shift
+from postproc.hubness.means import mean_of_finite, mean_of_nearest, scale_and_add
 from postproc.pairs import nearest, pairwise
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
@@ -47,11 +47,11 @@ def csls(
            [1.8, 0. ]], dtype=float32)
     """
     pairs = pairwise.of(query, gallery, unit=True, cuda=True)
-    found = nearest.of_queries(PairwiseTiles(arranged(pairs, "gallery", "query")), k)
+    found = nearest.of_queries(PairwiseTiles(pairs.swapped()), k)
     columns = -0.5 * mean_of_finite(found.distances)
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
-        shift(strip, 1.0, -0.5 * mean_of_nearest(strip, k), columns)
+        scale_and_add(strip, 1.0, -0.5 * mean_of_nearest(strip, k), columns)
 
     return nearest.answer(PairwiseTiles(pairs), change, top_k=top_k)
 
@@ -80,7 +80,7 @@ def csls_distances(distances: Distances, *, k: Neighbours = 10, top_k: TopK = No
 
     def fill(strip: np.ndarray, queries: np.ndarray) -> None:
         arrays.take(given, queries, strip)
-        shift(strip, 2.0, -mean_of_nearest(strip, k), columns)
+        scale_and_add(strip, 2.0, -mean_of_nearest(strip, k), columns)
 
     return nearest.answer_without_distances(nq, ng, fill, top_k=top_k, like=given)
 

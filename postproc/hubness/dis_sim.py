@@ -13,7 +13,7 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Neighbours, TopK
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
-from postproc.hubness.usual import shift
+from postproc.hubness.means import scale_and_add
 from postproc.pairs import nearest
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles
@@ -58,7 +58,7 @@ def dis_sim(query: Query, gallery: Gallery, *, k: Neighbours = 5, top_k: TopK = 
         kernel.walk.over_rows(
             partial(_centre, query[queries], centres, near, rows, None), len(strip), what="centres"
         )
-        shift(strip, 1.0, -rows, -columns)
+        scale_and_add(strip, 1.0, -rows, -columns)
 
     return nearest.answer(tiles, change, top_k=top_k)
 

@@ -14,15 +14,15 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays
 from postproc.base.settings import Neighbours, TopK
-from postproc.base.step import step
+from postproc.base.step import of_method, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
-from postproc.hubness.usual import Metric, measured, method_unit
-from postproc.pairs import nearest
+from postproc.hubness.means import Metric
+from postproc.pairs import nearest, pairwise
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
 
-@step(unit=method_unit("local_scaling"))
+@step(unit=of_method("local_scaling"))
 def local_scaling(
     query: Query | Pairwise,
     gallery: Gallery | None = None,
@@ -64,10 +64,10 @@ def local_scaling(
     >>> local_scaling(q, g, k=1, method="bi_dakr")
     array([[1., 4., 8.]], dtype=float32)
     """
-    pairs = measured(query, gallery, metric)
+    pairs = pairwise.of(query, gallery, unit=metric == "cosine", cuda=True)
     tiles = PairwiseTiles(pairs)
     kernel = kernels.of(pairs.like)
-    form = {"ls": kernel.normalise.KERNEL, "nicdm": kernel.normalise.ROOT}.get(method, kernel.normalise.RATIO)
+    form = {"ls": kernel.hubness.KERNEL, "nicdm": kernel.hubness.ROOT}.get(method, kernel.hubness.RATIO)
 
     near = nearest.of_all(PairwiseTiles(pairs.of_gallery()), k + 1).values
     columns = _usual(near[:, 1:] if near.shape[1] > 1 else near, method, metric)
@@ -83,7 +83,7 @@ def local_scaling(
             near = nearest.smallest(strip, min(query_k or k, strip.shape[1])).distances
             rows = _usual(near, method, metric)
             rows[rows == 0] = smallest
-        rescale = partial(kernel.normalise.rescale, strip, rows, columns, metric != "euclidean", form)
+        rescale = partial(kernel.hubness.rescale, strip, rows, columns, metric != "euclidean", form)
         kernel.walk.over_rows(rescale, len(strip), what="distances")
 
     return nearest.answer(tiles, change, top_k=top_k)

@@ -12,15 +12,15 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays
 from postproc.base.settings import TopK
-from postproc.base.step import step
+from postproc.base.step import of_method, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
-from postproc.hubness.usual import Metric, arranged, measured, method_unit
-from postproc.pairs import nearest
+from postproc.hubness.means import Metric
+from postproc.pairs import nearest, pairwise
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
 
-@step(unit=method_unit("mutual_proximity"))
+@step(unit=of_method("mutual_proximity"))
 def mutual_proximity(
     query: Query | Pairwise,
     gallery: Gallery | None = None,
@@ -54,8 +54,8 @@ def mutual_proximity(
     >>> mutual_proximity(q, g, method="empirical").round(3)
     array([[0.667, 1.   , 1.   ]], dtype=float32)
     """
-    pairs = measured(query, gallery, metric)
-    among = PairwiseTiles(arranged(pairs, "gallery", "gallery"))
+    pairs = pairwise.of(query, gallery, unit=metric == "cosine", cuda=True)
+    among = PairwiseTiles(pairs.gallery_on_both_sides())
     change = _normal(among, metric == "euclidean") if method == "normal" else _empirical(among)
     return nearest.answer(PairwiseTiles(pairs), change, top_k=top_k)
 
@@ -70,7 +70,7 @@ def _normal(among: PairwiseTiles, root: bool) -> nearest.Change:
         mean, deviation = (arrays.empty(len(strip), np.float64, strip) for _ in range(2))
 
         def fill(start: int, stop: int) -> None:
-            kernel.normalise.moments(strip, root, start, stop, mean, deviation)
+            kernel.hubness.moments(strip, root, start, stop, mean, deviation)
 
         kernel.walk.over_rows(fill, len(strip), what="moments")
         means[images], deviations[images] = mean, deviation
@@ -79,7 +79,7 @@ def _normal(among: PairwiseTiles, root: bool) -> nearest.Change:
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         kernel = kernels.of(strip)
-        mutual = partial(kernel.normalise.mutual_normal, strip, root, means, deviations)
+        mutual = partial(kernel.hubness.mutual_normal, strip, root, means, deviations)
         kernel.walk.over_rows(mutual, len(strip), what="mutual proximity")
 
     return change
@@ -94,7 +94,7 @@ def _empirical(among: PairwiseTiles) -> nearest.Change:
 
         def count(others: np.ndarray, images: np.ndarray) -> None:
             def fill(start: int, stop: int) -> None:
-                kernel.normalise.count_beyond(strip, others, images, start, stop, counts)
+                kernel.hubness.count_beyond(strip, others, images, start, stop, counts)
 
             kernel.walk.over_rows(fill, len(strip), what="mutual proximity", block=16)
 

@@ -10,7 +10,7 @@ from postproc.base import checks
 from postproc.base.settings import Neighbours, Neutral, TopK, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Features, Gallery, Nearest, Query
-from postproc.hubness.usual import mean_of_finite, shift
+from postproc.hubness.means import mean_of_finite, scale_and_add
 from postproc.pairs import nearest
 from postproc.pairs.pairwise import of
 from postproc.pairs.tiles import PairwiseTiles
@@ -47,10 +47,10 @@ def nnn(
     array([[0.5, 0.7]], dtype=float32)
     """
     query, gallery = checks.sides(query, gallery, cuda=True)
-    bank = checks.features("train", train, cuda=True)
-    checks.not_empty("train", bank)
-    checks.same_width("gallery", gallery, "train", bank)
+    bank = checks.of_same_width("train", train, "gallery", gallery, cuda=True)
     tiles = PairwiseTiles(of(query, gallery, unit=True, cuda=True))
     found = nearest.of_queries(PairwiseTiles(of(gallery, bank, unit=True, cuda=True)), k)
     bias = 1 - 0.5 * mean_of_finite(found.distances)
-    return nearest.answer(tiles, lambda strip, queries: shift(strip, 0.5, 0.0, float(alpha) * bias), top_k=top_k)
+    return nearest.answer(
+        tiles, lambda strip, queries: scale_and_add(strip, 0.5, 0.0, float(alpha) * bias), top_k=top_k
+    )

@@ -15,7 +15,7 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Count, Neutral, TopK, Weight, Within
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
-from postproc.hubness.usual import shift
+from postproc.hubness.means import scale_and_add
 from postproc.pairs import nearest, pairwise
 from postproc.pairs.nearest import Change
 from postproc.pairs.pairwise import Pairwise
@@ -129,7 +129,7 @@ def _scaling(
         sums = arrays.empty(len(strip), np.float64, strip)
 
         def fill(start: int, stop: int) -> None:
-            kernel.normalise.log_sums_of_rows(strip, scale, columns, start, stop, sums)
+            kernel.hubness.log_sums_of_rows(strip, scale, columns, start, stop, sums)
 
         kernel.walk.over_rows(fill, len(strip), what="scaling")
         return _factors(sums)
@@ -143,7 +143,7 @@ def _scaling(
             own = rows[queries]
 
             def add(start: int, stop: int) -> None:
-                kernel.normalise.add_to_columns(strip, scale, own, start, stop, peaks, totals)
+                kernel.hubness.add_to_columns(strip, scale, own, start, stop, peaks, totals)
 
             kernel.walk.over_rows(add, sizes[1], what="scaling")
 
@@ -155,7 +155,7 @@ def _scaling(
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         last = row_factors(strip) if half_rounds and half_rounds % 2 == 0 else rows[queries]
-        shift(strip, unit, -temperature * last, -temperature * columns)
+        scale_and_add(strip, unit, -temperature * last, -temperature * columns)
 
     return change
 

@@ -11,17 +11,15 @@ over the ranges and tiles that the others take. What crosses the seam is float32
 are never written. Importing this package imports no back end.
 """
 
-from importlib import import_module
-from importlib.util import find_spec
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
 from postproc.base import arrays
+from postproc.base.vocabulary import Unchecked
 
 
-def of(array: Any) -> ModuleType:
+def of(array: Unchecked) -> ModuleType:
     """The back end for this array; TypeError for a kind that has none."""
     if isinstance(array, np.ndarray):
         from postproc.kernels import cpu
@@ -32,10 +30,3 @@ def of(array: Any) -> ModuleType:
 
         return cuda
     raise TypeError(f"wanted a NumPy array or a CUDA tensor, got {type(array).__module__}.{type(array).__name__}")
-
-
-def family(back_end: str, name: str) -> ModuleType:
-    """The module ``name`` of a back end, imported when it is first asked for; AttributeError if there is none."""
-    if name.startswith("_") or find_spec(f"{back_end}.{name}") is None:
-        raise AttributeError(f"{back_end}: wanted a family of kernels, found no {name!r}")
-    return import_module(f"{back_end}.{name}")

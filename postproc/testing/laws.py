@@ -19,10 +19,10 @@ from postproc.base.settings import Setting
 from postproc.base.step import COSINE, JACCARD, KEPT, METRICS, unit_of
 from postproc.base.vocabulary import VOCABULARY
 from postproc.testing.subject import LABELS, Settings, Subject, bits, difference
-from postproc.testing.world import World, known, pick, small, world
+from postproc.testing.worlds import World, known, pick, small, world
 
 ROUNDING = 1e-6  # of the largest value
-SETS = {"nq": "queries", "ng": "gallery", "n": "images", "train": "training set"}
+SETS = {"nq": "queries", "ng": "gallery", "features": "images", "train": "training set"}
 
 
 def check_step(
@@ -188,7 +188,7 @@ def type_and_shape(step: Subject) -> None:
             data = {**step.data, "distances": never}
             _check_shapes(step, settings, data, step(settings, data), *whole)
         for nq, ng in sizes:
-            data = pick(step.data, nq=range(nq), ng=range(ng), n=range(ng))
+            data = pick(step.data, nq=range(nq), ng=range(ng), features=range(ng))
             try:
                 found = step(settings, data)
             except ValueError as refusal:
@@ -202,7 +202,7 @@ def type_and_shape(step: Subject) -> None:
 def _check_shapes(step: Subject, settings: Settings, data: World, found: World, nq: int, ng: int) -> None:
     where = f"with {nq} queries and {ng} gallery images, "
     k = min(settings.get("top_k") or ng, ng)
-    sizes = {"nq": nq, "ng": ng, "n": ng}
+    sizes = {"nq": nq, "ng": ng, "features": ng}
     for name, array in found.items():
         kind: type = np.float32
         shape: tuple[int, ...] = nq, ng
@@ -264,7 +264,7 @@ def copies_stay_together(step: Subject) -> None:
     one, another = min(7, ng - 1), min(30, ng - 2)
     group, query = [one, ng, ng + 2], min(3, nq - 1)  # a gallery image and two copies of it; a query has one copy
     rows = [*range(ng), one, another, one]
-    data = pick(step.data, ng=rows, n=rows, nq=[*range(nq), query])
+    data = pick(step.data, ng=rows, features=rows, nq=[*range(nq), query])
     for settings in step.variants():
         found = step(settings, data)
         for name, array in found.items():

@@ -19,8 +19,8 @@ def test_pack_bits(on_device, width):
 def test_differing_bits(on_device, width):
     left, right = (np.random.default_rng(n).integers(0, 256, (n, width)).astype(np.uint8) for n in (5, 7))
     found, wanted = on_device.up(np.full((5, 7), -1, np.float32)), np.full((5, 7), -1, np.float32)
-    cuda.codes.differing_bits(*(cuda.codes.words(on_device.up(codes)) for codes in (left, right)), 1, 4, found)
-    cpu.codes.differing_bits(cpu.codes.words(left), cpu.codes.words(right), 1, 4, wanted)
+    cuda.codes.differing_bits(*(cuda.codes.to_words(on_device.up(codes)) for codes in (left, right)), 1, 4, found)
+    cpu.codes.differing_bits(cpu.codes.to_words(left), cpu.codes.to_words(right), 1, 4, wanted)
     assert_array_equal(on_device.down(found), wanted)
 
 

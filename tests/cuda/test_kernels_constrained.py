@@ -1,16 +1,16 @@
 import numpy as np
 from numpy.testing import assert_allclose
 
-from postproc.kernels.cpu.constrained import APART, EXEMPT, TOGETHER
+from postproc.kernels.rules import APART, EXEMPT, TOGETHER, CameraRule, SideRules, TrackRule
 from tests.cuda.twice import twice
 from tests.support.each import each
 
 RNG = np.random.default_rng(0)
 LABELS = tuple(RNG.integers(-1, 3, 12).astype(np.int32) for _ in range(3))
 RULES = [
-    (0.3, 0.2, 0.1, 0.25, np.nan, 0.0, APART, True),
-    (0.3, 0.2, 0.1, 0.25, 0.1, 0.2, TOGETHER, False),
-    (2.0, 0.0, 0.0, 9.0, np.nan, 0.1, EXEMPT, False),
+    SideRules(CameraRule(0.3, 0.2, 0.1, 0.25), TrackRule(np.nan, 0.0, APART, True)),
+    SideRules(CameraRule(0.3, 0.2, 0.1, 0.25), TrackRule(0.1, 0.2, TOGETHER, False)),
+    SideRules(CameraRule(2.0, 0.0, 0.0, 9.0), TrackRule(np.nan, 0.1, EXEMPT, False)),
 ]
 
 

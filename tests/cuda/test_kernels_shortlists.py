@@ -15,11 +15,11 @@ def test_write_to_copies(on_device):
     assert_array_equal(cuda, cpu)
 
 
-def test_blur(on_device):
+def test_average_by_nearness(on_device):
     values, within = RNG.random((4, 5)).astype(np.float32), RNG.random((4, 10)).astype(np.float32)
     within[2] -= 1
     arguments = (values, within, 3.0, np.zeros((4, 5), np.float32), 1, 4)
-    ((cuda, cpu),) = twice(on_device, "shortlists.blur", *arguments, written=(3,))
+    ((cuda, cpu),) = twice(on_device, "shortlists.average_by_nearness", *arguments, written=(3,))
     assert_allclose(cuda, cpu, rtol=1e-6)
 
 

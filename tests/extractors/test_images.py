@@ -9,7 +9,7 @@ import numpy as np
 from numpy.testing import assert_array_equal
 from PIL import Image
 
-from ensemble.names import PARSERS, custom
+from ensemble.parsers import PARSERS, custom
 from extractors import listing
 from extractors.decode import Reading, read
 from extractors.loader import loader

@@ -5,7 +5,7 @@ A family is imported when it is first asked for: ``kernels.of(array).cas.walk_ha
 
 from types import ModuleType
 
-from postproc.kernels import family
+from postproc.kernels.families import family
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -25,7 +25,7 @@ def pack_bits(rows, cut):
     return out
 
 
-def words(codes):
+def to_words(codes):
     """(n, bytes) uint8 -> (n, words) uint64 with as many differing bits between any two."""
     out = np.zeros((len(codes), -(-codes.shape[1] // 8) * 8), np.uint8)
     out[:, : codes.shape[1]] = codes

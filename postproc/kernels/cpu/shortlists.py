@@ -17,7 +17,7 @@ def write_to_copies(values, classes, offsets, members, out, start, stop):
 
 
 @njit(nogil=True, cache=True)
-def blur(values, within, sharpness, out, start, stop):
+def average_by_nearness(values, within, sharpness, out, start, stop):
     """``out[r, i] = sum_j w_ij values[r, j] / sum_j w_ij``, ``w_ij = exp(-sharpness * distance of i and j)``.
 
     ``within`` (rows, m (m - 1) / 2) holds the distances of the pairs i < j, pair by pair; ``values`` (rows, m).

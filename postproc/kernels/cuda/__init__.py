@@ -7,7 +7,7 @@ A family is imported when it is first asked for, as on the CPU; the two have the
 
 from types import ModuleType
 
-from postproc.kernels import family
+from postproc.kernels.families import family
 
 try:
     import array_api_compat  # noqa: F401

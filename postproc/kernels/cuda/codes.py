@@ -28,7 +28,7 @@ def _pack_bits(rows, cut, out):
     out[i, byte] = np.uint8(bits)
 
 
-def words(codes):
+def to_words(codes):
     """(n, bytes) uint8 -> (n, words) int32 with as many differing bits between any two."""
     out = codes.new_zeros((len(codes), -(-codes.shape[1] // 4) * 4))
     out[:, : codes.shape[1]] = codes

@@ -1,9 +1,9 @@
-"""Binary codes, the order of a coarse-to-fine search and an open-set gallery, bit by bit and image by image."""
+"""Binary codes and the order of a coarse-to-fine search, bit by bit and image by image."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from postproc.kernels.reference.basic import Array, unit
+from postproc.kernels.reference.basic import Array
 
 
 def hamming(query_codes: NDArray[np.uint8], gallery_codes: NDArray[np.uint8]) -> Array:
@@ -32,15 +32,3 @@ def coarse_to_fine(distances: list[Array], thresholds: list[int]) -> tuple[list[
             places[q, image] = places[q, ranking[at - 1]] if tied else at
         rankings.append(ranking)
     return rankings, places
-
-
-def build_gallery(features: Array, threshold: float) -> list[int]:
-    """The identity of every image, in the order in which they come."""
-    images = unit(features)
-    labels: list[int] = []
-    for i, image in enumerate(images):
-        before = images[:i]
-        similar = np.where(before.any(axis=1), before @ image, -np.inf)
-        known = i > 0 and image.any() and similar.max() > threshold
-        labels.append(labels[int(similar.argmax())] if known else i)
-    return labels

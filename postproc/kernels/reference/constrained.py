@@ -1,12 +1,12 @@
-"""What cameras, tracks, parts and attributes say, on whole matrices."""
+"""Re-ranking in which cameras and tracks count among all images, on whole matrices."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from postproc.kernels.reference.basic import Array, sqeuclidean, unit
-from postproc.kernels.reference.rerank import rerank_matrix
+from postproc.kernels.reference.basic import Array, unit
+from postproc.kernels.reference.reciprocal import rerank_matrix
 
 Labels = NDArray[np.integer]
 Side = Mapping[str, NDArray]  # features, cam, track, group, view of the images of one side
@@ -72,42 +72,3 @@ def rerank_constrained(
     across = np.clip(across, -1, 1) if clip else across
     every = np.block([[blocks[0], across], [across.T, blocks[1]]])
     return rerank_matrix((2 - 2 * every) ** 2, len(across), k1, k2, lambda_value)
-
-
-def part_penalty(
-    distances: Array,
-    views: Sequence[tuple[Array, Array]],
-    parts: Sequence[tuple[Array, Array]],
-    track: Labels,
-    weight: float,
-    enough: float,
-) -> Array:
-    """More where the view is alike and no part is."""
-    out = np.array(distances, np.float64)
-    for i in range(out.shape[0]):
-        for j in range(out.shape[1]):
-            members = np.flatnonzero(track == track[j]) if track[j] >= 0 else [j]
-            seen = [
-                float(unit(q[i : i + 1])[0] @ unit(g[m : m + 1])[0])
-                for q, g in parts
-                for m in members
-                if q[i].any() and g[m].any()
-            ]
-            part = max(seen) if seen else 1 - out[i, j]
-            view = [(1 + (unit(q[i : i + 1]) @ unit(g[members]).T).max()) / 2 for q, g in views]
-            out[i, j] += weight * (np.mean(view) if view else 1) * (enough - part)
-    return out
-
-
-def cluster_gallery_soft(gallery: Array, kind: Labels, k: int, rate: float, rounds: int) -> Array:
-    """Images moved to weighted means of their neighbours, those of another kind farther than everybody."""
-    x = np.asarray(gallery, np.float64)
-    for _ in range(rounds):
-        far = sqeuclidean(x, x)
-        far += (kind[:, None] != kind) * far.max(axis=1, keepdims=True)
-        near = np.argsort(far, axis=1, kind="stable")[:, : k + 1]
-        d = np.take_along_axis(far, near, axis=1)
-        weights = np.exp(-d / (d[:, 1:2] + 1 if len(x) > 1 else 1))
-        mean = np.einsum("ik,ikd->id", weights / weights.sum(axis=1, keepdims=True), x[near])
-        x = (1 - rate) * x + rate * mean
-    return x

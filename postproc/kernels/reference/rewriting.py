@@ -20,7 +20,7 @@ def rewrite_tracks(
     """The gallery rows of every query by whole tracks."""
     out = []
     for row in np.asarray(distances, np.float64):
-        walk = _walk(row, track)
+        walk = walk_down(row, track)
         own = {
             image: [image] if track[image] < 0 else [x for x in walk if track[x] == track[image]] for image in walk
         }
@@ -55,39 +55,6 @@ def one_track_per_camera(ranking: list[int], cam: NDArray, track: NDArray) -> tu
     return kept, moved
 
 
-def exclude(distances: Array, track: NDArray, kind: NDArray, weights: Array, depth: int, level: str) -> Array:
-    """Each place of the ranking in turn, which is sorted anew every time."""
-    out = np.array(distances, np.float64)
-    for row in out:
-        start, raised = row.copy(), np.zeros(len(row))
-        for j in range(depth):
-            now = start + raised
-            walk = _walk(now, track, kind)
-            if level == "track":
-                seen: set[tuple[int, int]] = set()
-                heads = []
-                for image in walk:
-                    name = (int(track[image]), int(kind[image])) if track[image] >= 0 else (-1, int(image))
-                    if name not in seen:
-                        heads.append(image)
-                    seen.add(name)
-                walk = heads
-            if j >= len(walk):
-                break
-            chosen = walk[j]
-            for image in range(len(row)):
-                if kind[image] < 0 or kind[chosen] < 0 or image == chosen:
-                    continue
-                if track[image] == track[chosen] and track[image] >= 0:
-                    continue
-                copies = track[image] < 0 and track[chosen] < 0 and kind[image] == kind[chosen]
-                if copies and now[image] == now[chosen]:
-                    continue
-                raised[image] += weights[kind[chosen], kind[image]] / (1 + j)
-        row[:] = start + raised
-    return out
-
-
 def best_assignment(means: Array, threshold: float) -> float:
     """The most that ``sum threshold - means`` can be over pairs of which no two share a row or a column."""
     gain = np.maximum(threshold - np.asarray(means, np.float64), 0)
@@ -97,7 +64,7 @@ def best_assignment(means: Array, threshold: float) -> float:
     return max(float(gain[rows, columns].sum()) for columns in permutations(range(gain.shape[1]), gain.shape[0]))
 
 
-def _walk(row: Array, track: NDArray, kind: NDArray | None = None) -> list[int]:
+def walk_down(row: Array, track: NDArray, kind: NDArray | None = None) -> list[int]:
     """Gallery rows by distance, without those at +inf."""
     names = np.where(track < 0, NONE, track)
     kinds = np.zeros(len(row)) if kind is None else kind

@@ -6,13 +6,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postproc.kernels.reference.basic import Array, sqeuclidean
-from postproc.kernels.reference.rerank import rerank_matrix
+from postproc.kernels.reference.reciprocal import rerank_matrix
 
 
 def groups_of(track: NDArray) -> list[list[int]]:
     """The images of every track, those of none (below 0) alone."""
     named = [np.flatnonzero(track == name).tolist() for name in sorted(set(track.tolist())) if name >= 0]
     return named + [[row] for row in np.flatnonzero(track < 0).tolist()]
+
+
+def track_mean(gallery: Array, track: NDArray, place: NDArray, chunk: int | None) -> Array:
+    """Every image gets the mean over its run of ``chunk`` images of its track."""
+    out = np.array(gallery, np.float64)
+    for name in set(track.tolist()) - {-1}:
+        members = sorted(np.flatnonzero(track == name), key=lambda row: (place[row], row))
+        for start in range(0, len(members), chunk or len(members)):
+            run = members[start : start + (chunk or len(members))]
+            out[run] = np.mean(np.asarray(gallery, np.float64)[run], axis=0)
+    return out
 
 
 def quality_track_mean(

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import tomli_w
 
-from ensemble import ablate, demo, evaluate
+from ensemble import ablate, evaluate
 from ensemble.base.errors import InputError
+from ensemble.city.folder import make
 from ensemble.io import Folder, read, scan
 from ensemble.pipeline import plan, recipe
 from ensemble.pipeline.run import Run
@@ -41,7 +42,7 @@ TWO = {
 @pytest.fixture(scope="session")
 def city(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("ablate") / "city"
-    demo.make(folder)
+    make(folder)
     return folder
 
 
@@ -214,7 +215,7 @@ def test_a_variant_that_cannot_run_has_a_row_that_says_so(tiny, capsys, monkeypa
             raise InputError(["baseline, branch 1: too few values"])
         return Run(plan, *arguments, **settings)
 
-    monkeypatch.setattr(ablate, "Run", run_of_two)
+    monkeypatch.setattr("ensemble.pipeline.ablation.Run", run_of_two)
     options = ["--features", str(tiny), "--recipe", "baseline"]
     found = report(capsys, *options)
     rows = {row["what"]: row for row in found["rows"]}

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from ensemble import compare, demo, evaluate, run
+from ensemble import compare, evaluate, run
 from ensemble.base.errors import InputError
+from ensemble.city.folder import make
 from ensemble.scores import queries
 from tests.support.each import each
 
@@ -19,7 +20,7 @@ from tests.support.each import each
 def runs(tmp_path_factory) -> Path:
     """Two runs of the demo city, ``a`` (baseline) and ``b`` (re-ranked)."""
     folder = tmp_path_factory.mktemp("compare")
-    demo.make(folder / "city")
+    make(folder / "city")
     for name, recipe in (("a", "baseline"), ("b", "default")):
         command = ["--features", str(folder / "city"), "--recipe", recipe, "--protocol", "market1501"]
         assert run.main([*command, "--out", str(folder / name)]) == 0

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble import demo, evaluate, io, run, validate
+from ensemble import evaluate, io, run, validate
 from ensemble.base.errors import InputError
-from ensemble.tune import command as tune
+from ensemble.city.folder import make
+from ensemble.tune import __main__ as tune
 from postproc import distances, l2_normalize, rank, rerank, track_mean
 from tests.support.each import each
 
@@ -19,7 +20,7 @@ from tests.support.each import each
 @pytest.fixture(scope="session")
 def city(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("demo") / "city"
-    demo.make(folder)
+    make(folder)
     return folder
 
 

@@ -392,30 +392,3 @@ def test_trained_curves_are_those_of_images_without_a_match(models):
     assert_allclose(found, fusion.query_adaptive(d, reference=curves), rtol=1e-5, atol=1e-6)
     unlabelled = fusion.trained_query_adaptive(query, gallery, train)
     assert (unlabelled != found).any()
-
-
-# ---- units
-
-
-def test_units():
-    from ensemble.pipeline.steps import catalogue
-
-    for name, step in catalogue().items():
-        if "distances" in step.gives:
-            keeps = step.needs[0] == "distances" and name not in ("rerank_distances", "rerank_constrained")
-            assert (fusion.unit(name, {}) == "") == keeps, name
-    assert fusion.unit("rerank", {"k1": 7}) == fusion.unit("rerank_tracks", {})
-    assert fusion.unit("rerank", {"normalize": False}) != fusion.unit("rerank", {})
-    one, other = fusion.unit("distances", {}), fusion.unit("rerank", {})
-    problem = fusion.units_problem([one, other, one], "weighted_sum", {})
-    assert problem.startswith("wanted distances in one unit, found squared Euclidean distance and Jaccard")
-    assert 'scaling = "min-max"' in problem
-    for name, settings in [
-        ("weighted_sum", {"scaling": "min-max"}),
-        ("weighted_sum", {"weights": [1, 0.1]}),
-        ("reciprocal_rank_fusion", {}),
-        ("product", {}),
-    ]:
-        assert fusion.units_problem([one, other], name, settings) is None
-    assert fusion.units_problem([one, other], "median", {}) is not None
-    assert fusion.units_problem([one, one], "weighted_sum", {}) is None

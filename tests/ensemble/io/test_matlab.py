@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
 from ensemble.io import contents, read_folder
-from ensemble.io.containers import keys, kind_of, load
+from ensemble.io.containers import keys, load, reader_of
 from ensemble.io.matlab5 import Unread
 from tests.support.each import each
 
@@ -192,6 +192,6 @@ def test_version_73_follows_no_link_and_believes_no_size(tmp_path: Path) -> None
 
 
 def test_kinds(tmp_path: Path, shared: Path) -> None:
-    assert kind_of(shared / "golden" / "fgreid_market_result.msat").name == "MATLAB 5"
-    assert kind_of(shared / "golden" / "pytorch_result_v73.mat").name == "MATLAB 7.3"
+    assert reader_of(shared / "golden" / "fgreid_market_result.msat").name == "MATLAB 5"
+    assert reader_of(shared / "golden" / "pytorch_result_v73.mat").name == "MATLAB 7.3"
     assert keys(shared / "golden" / "layumi_multi_query.mat") == ("mquery_f", "mquery_label", "mquery_cam")

@@ -13,7 +13,7 @@ from numpy.testing import assert_array_equal
 
 from ensemble.base.errors import InputError
 from ensemble.io.blocks import read_blocks
-from ensemble.io.containers import kind_of, load
+from ensemble.io.containers import load, reader_of
 from tests.support.each import each
 
 FILES = Path(__file__).parents[2] / "data" / "torch"
@@ -195,4 +195,4 @@ def test_cut_anywhere(tmp_path: Path, name: str) -> None:
 
 def test_kinds_are_told_by_content() -> None:
     kinds = {"query_zip.pt": "torch archive", "query_legacy.pt": "torch stream", "plain_pickle.pkl": "pickle"}
-    assert {name: kind_of(FILES / name).name for name in kinds} == kinds
+    assert {name: reader_of(FILES / name).name for name in kinds} == kinds

@@ -13,12 +13,12 @@ from numpy.testing import assert_array_equal
 
 from ensemble.io import read_folder
 from ensemble.io.lists import read_csv
-from ensemble.names import PARSERS, columns, custom, find, gives, guess, parse, version
-from ensemble.names.__main__ import LENGTHS, main
+from ensemble.names.__main__ import main
 from ensemble.names.listings import read_listing
+from ensemble.parsers import PARSERS, columns, custom, find, gives, guess, parse, version
 from ensemble.parsers.parser import COLUMNS, LONGEST
+from ensemble.parsers.sequences import LENGTHS, STREID
 from postproc import cumulative_frames
-from postproc.constraints.prior import MARKET_1501
 from tests.support.each import each
 from tests.support.folders import arrays, keyed, listed, names, pair, problems, rows
 
@@ -627,7 +627,7 @@ def test_cumulative_frames(tmp_path: Path) -> None:
     assert main([str(root), "--parser", "market1501", "--cumulative-frames", "seen", "--out", str(tmp_path)]) == 0
     assert read_csv(tmp_path / "gallery.csv").columns["frame"].tolist() == [10, 9, 107]
     assert cumulative_frames([1], [5], [1], lengths=LENGTHS["fgreid"])[0] == (
-        cumulative_frames([1], [5], [1], lengths=MARKET_1501)[0] + 100
+        cumulative_frames([1], [5], [1], lengths=STREID)[0] + 100
     )
     found = problems(main, [str(root), "--parser", "dukemtmc", "--cumulative-frames"])
     assert "wanted names with sequences (market1501, visda2020), found dukemtmc" in found[0]

@@ -11,7 +11,7 @@ from ensemble import fusion, io, run
 from ensemble.base.errors import InputError
 from ensemble.pipeline import plan, recipe
 from ensemble.pipeline import run as pipeline
-from ensemble.pipeline.memo import Memo
+from ensemble.pipeline.state import Memo
 from tests.support.each import each
 from tests.support.worlds import world
 
@@ -270,7 +270,7 @@ def test_a_memo_changes_nothing_and_saves_the_beginning(features):
     assert shown == ["read", "rerank"]  # the last one is shown, because it is scored
     small = Memo(limit=10)
     assert_array_equal(go(0.3, small).distances, first.distances)
-    assert not small.states
+    assert len(small) == 0
 
 
 def test_sets_can_be_cut_and_run_again(features):

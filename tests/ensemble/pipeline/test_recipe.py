@@ -192,7 +192,7 @@ def test_steps_are_described_by_their_signatures():
     labels = ("query_cam", "gallery_cam", "query_track", "gallery_track")
     assert rerank.may_use == (*labels, "query_aux", "gallery_aux")
     assert rerank.gives == ("distances",)
-    assert rerank.settings["k1"] == 20
+    assert rerank.settings["k1"].default == 20
     expansion = steps.catalogue()["query_expansion"]
     assert expansion.gives == ("query", "gallery")
     assert "rank" not in steps.catalogue()

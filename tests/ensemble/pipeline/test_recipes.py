@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ensemble import demo, io, run, validate
+from ensemble import io, run, validate
+from ensemble.city.folder import make
 from ensemble.pipeline import plan, recipe, steps
 from ensemble.pipeline import run as pipeline
-from ensemble.submissions import FORMATS
+from ensemble.submissions import named
 from postproc import apply_topology, rank
 from tests.support import golden
 from tests.support.each import each
@@ -237,9 +238,9 @@ OURS = {"baseline", "best", "best_pairs", "default", "structure", "lists", "list
 def effective(use):
     """A step's settings with its defaults."""
     known = steps.catalogue().get(use.name)
-    return (dict(known.settings) if known else {"average": False, "scaling": "none", "weights": None}) | dict(
-        use.settings
-    )
+    if known:
+        return known.with_defaults(use.settings)
+    return {"average": False, "scaling": "none", "weights": None} | dict(use.settings)
 
 
 def agree(uses, wanted):
@@ -305,7 +306,7 @@ def kind_of(name):
 def cut(place, kind, queries=24):
     """A demo city with few queries and the gallery images of as many identities, side models beside it."""
     whole = place / "whole" / kind
-    demo.make(whole, kind=kind, width=32)
+    make(whole, kind=kind, width=32)
     folder = io.scan(whole)
     sets = io.read(folder, list(folder.models))
     asked, known = sets[0].query_table["pid"].to_numpy(), sets[0].gallery_table["pid"].to_numpy()
@@ -343,7 +344,7 @@ def test_a_recipe_runs_and_its_submission_is_valid(name, cities, tmp_path, capsy
     assert used.submission in ("visda", "naic", "track2", "csv")
     path = tmp_path / json.loads((tmp_path / "run.json").read_text())["submission"]
     form = used.submission if kind_of(name) != "people" else "csv"  # names there are no numbers
-    assert path.name == FORMATS[form].file
+    assert path.name == named(form).file
     names = [f"--{side}-names={folder.parent / f'{folder.name}.{side}.txt'}" for side in ("query", "gallery")]
     assert validate.main([str(path), "--format", form, *names, "--top-k", str(used.top_k)]) == 0
 

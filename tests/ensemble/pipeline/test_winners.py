@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ensemble import demo, io, run
+from ensemble import io, run
 from ensemble.base.errors import InputError
+from ensemble.city.folder import make
 from ensemble.pipeline import plan, recipe
 from ensemble.pipeline import run as pipeline
 from tests.support import golden
@@ -189,7 +190,7 @@ def test_steps_stand_in_the_order_of_the_chain(shared, name, column):
 def cities(tmp_path_factory):
     place = tmp_path_factory.mktemp("cities")
     for kind in ("city", "two_scenes"):
-        demo.make(place / kind, kind=kind)
+        make(place / kind, kind=kind)
     return place
 
 

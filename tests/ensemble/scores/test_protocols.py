@@ -13,8 +13,8 @@ from ensemble import evaluate
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
 from ensemble.pipeline import multi_query
-from ensemble.scores import labels_of, score, score_ranking
-from ensemble.scores.protocols import DRAWS, JUNK, PROTOCOLS, ROWS, SOURCES, Draw, Protocol
+from ensemble.scores import Labels, labels_of, score, score_labelled_ranking, score_ranking
+from ensemble.scores.protocols import DRAWS, JUNK, PROTOCOLS, ROWS, SOURCES, Draw, Junk, Protocol
 from postproc import distances as squared
 from postproc import rank, using
 from tests.support import folders, golden
@@ -33,7 +33,12 @@ def ranking(far: np.ndarray) -> np.ndarray:
 @each("name", PROTOCOLS)
 def test_every_preset_says_its_rules_and_its_source(name: str) -> None:
     protocol, text = PROTOCOLS[name], PROTOCOLS[name].describe()
-    parts = [f"AP {protocol.ap}", f"denominator {protocol.denominator}", JUNK[protocol.junk], ROWS[protocol.rows]]
+    parts = [
+        f"AP {protocol.ap}",
+        f"denominator {protocol.denominator}",
+        JUNK[protocol.junk].what,
+        ROWS[protocol.rows],
+    ]
     parts.append("no cut" if protocol.top_k is None else f"top_k {protocol.top_k} {protocol.cut} removal")
     if protocol.draw:
         parts += [DRAWS[protocol.draw.each], f"{protocol.draw.trials} trials", f"seed {protocol.draw.seed}"]
@@ -187,6 +192,37 @@ def test_refuses_data_that_does_not_fit_the_draw() -> None:
         score(far, *labels, query_image=[1])
     with pytest.raises(InputError, match="wanted all 3 gallery rows"):
         score_ranking(np.array([[0, 1]]), *labels, protocol=sysu)
+
+
+# Junk rules and labels as data
+
+
+def test_a_rule_of_ones_own_is_one_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    far, pid, cam = np.float32([[0.1, 0.2, 0.3, 0.4]] * 2), [8, 7, 7, 8], [9, 4, 5, 5]
+    mine = Junk("junk mine", cameras={1: 4}, searched=(4, 5), everybody=True)
+    monkeypatch.setitem(JUNK, "mine", mine)
+    scores = score(far, [7, 7], pid, [1, 2], cam, protocol=Protocol(junk="mine"))
+    # camera 9 is not searched; camera 4 is removed for camera 1: 7, 8 are left for it, and 7, 7, 8 for camera 2
+    assert_array_equal(scores.ap, [1, 1])
+    assert_array_equal(scores.inp, [1, 1])
+    some = score(far, [8, 8], pid, [1, 2], cam, protocol=Protocol(junk="mine"))
+    assert_array_equal(some.ap, [1 / 2, 1 / 3])
+    assert "junk mine" in some.describe()
+    assert "nothing removed for the camera" in score(far, [7, 7], pid, protocol=Protocol(junk="mine")).describe()
+
+
+def test_labels_of_some_rows() -> None:
+    labels = Labels.checked(
+        (3, 4), [1, 2, 3], [1, 2, 3, 4], [0, 0, 1], [5, 6, 7, 8], query_image=[9, 7, 5], gallery_image=[7, 9, 0, 5]
+    )
+    assert_array_equal(labels.own, [1, 0, 3])
+    part = labels.take(np.array([0, 2]), np.array([1, 2]))
+    assert_array_equal(part.query_pid, [1, 3])
+    assert_array_equal(part.gallery_cam, [6, 7])
+    assert_array_equal(part.own, [0, -1])  # row 1 is the first now, row 3 is gone
+    assert list(part.columns()) == ["query_pid", "gallery_pid", "query_cam", "gallery_cam"]
+    with pytest.raises(ValueError, match="gallery_pid: wanted 5 values"):
+        labels.refuse_unless((3, 5))
 
 
 # Tracks as rows
@@ -536,8 +572,9 @@ def test_labels_of_a_folder(street: Path) -> None:
 
     images = io.read_folder(street)[0]
     found = labels_of(images)
-    assert_array_equal(found["gallery_image"][found["query_image"]], np.arange(0, 72, 3))
-    assert labels_of(replace(images, query_table=images.query_table.drop(columns="pid"))) == {}
+    assert found is not None
+    assert_array_equal(found.own, np.arange(0, 72, 3))
+    assert labels_of(replace(images, query_table=images.query_table.drop(columns="pid"))) is None
     short = rank(squared(images.query, images.gallery), top_k=5)
     with pytest.raises(InputError, match="wanted all 72 gallery rows"):
-        score_ranking(short, **found, protocol=PROTOCOLS["vehicleid"])
+        score_labelled_ranking(short, found, PROTOCOLS["vehicleid"])

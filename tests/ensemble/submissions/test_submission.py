@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from ensemble.base.errors import InputError
-from ensemble.demo import city
+from ensemble.city import city
 from ensemble.submissions import from_matrix, track2
 from ensemble.submissions.track2 import doubts, faults
 from ensemble.submissions.track2 import read_lines as read_track2
-from ensemble.validate import main, whole_track_lines
+from ensemble.submissions.whole_tracks import whole_track_lines
+from ensemble.validate import main
 from tests.support.each import each
 
 QUERIES = ["000001.jpg", "000002.jpg", "000003.jpg"]

@@ -25,12 +25,12 @@ GALLERY = ["a.png", "b.png", "c.png"]
 ROWS = np.array([[2, 0, 1], [1, 2, -1]])
 DISTANCES = np.array([[0.25, 0.5, 1e-5 + 1], [0, 3, np.inf]], np.float32)
 RANKING = from_matrix(ROWS, QUERIES, GALLERY, DISTANCES)
-WRITTEN = [name for name, used in submissions.FORMATS.items() if used.write]
+WRITTEN = [name for name, used in submissions.all_formats().items() if used.write]
 BY_NAME = [name for name in WRITTEN if name not in ("track2", "visda")]
 
 
 def content(tmp_path: Path, name: str, ranking: RankList = RANKING, **settings: object) -> bytes:
-    path = tmp_path / submissions.FORMATS[name].file
+    path = tmp_path / submissions.named(name).file
     submissions.write(path, ranking, name, **settings)  # type: ignore[arg-type]
     assert [found.name for found in tmp_path.iterdir()] == [path.name]
     return path.read_bytes()
@@ -192,7 +192,7 @@ def test_what_is_written_is_read(tmp_path: Path, name: str, known: bool, data: s
     if name == "parquet":
         pytest.importorskip("pyarrow")
     ranking = data.draw(rankings(WORDS if name == "trec" else NAMES, known))
-    path = tmp_path / submissions.FORMATS[name].file
+    path = tmp_path / submissions.named(name).file
     submissions.write(path, ranking, name)
     assert ranking.query_names is not None
     assert (
@@ -219,7 +219,7 @@ def test_what_is_written_is_read(tmp_path: Path, name: str, known: bool, data: s
 def test_numbers_come_back_as_rows(tmp_path: Path, name: str, rows: list[int]) -> None:
     gallery = [f"{7 * place + 3:06d}.jpg" for place in range(12)]
     ranking = from_matrix(np.array([rows, rows[::-1]]), QUERIES, gallery)
-    path = tmp_path / submissions.FORMATS[name].file
+    path = tmp_path / submissions.named(name).file
     submissions.write(path, ranking, name)
     assert submissions.guess(path) == name
     assert submissions.faults(path, name, QUERIES, gallery) == []
@@ -437,7 +437,7 @@ def test_broken_files_are_refused_in_words(
     assert submissions.faults(path, name, ["q"], ["1", "2"])
 
 
-@each("name", list(submissions.FORMATS))
+@each("name", list(submissions.all_formats()))
 @given(noise=st.one_of(st.binary(max_size=60), st.text(max_size=60).map(str.encode)), cut=st.integers(0, 400))
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_rubbish_and_cut_files_are_no_traceback(tmp_path: Path, name: str, noise: bytes, cut: int) -> None:
@@ -445,7 +445,7 @@ def test_rubbish_and_cut_files_are_no_traceback(tmp_path: Path, name: str, noise
         pytest.importorskip("pyarrow")
     path = tmp_path / "whole"
     numbered = from_matrix(ROWS, QUERIES, ["1.png", "2.png", "3.png"], DISTANCES)
-    if submissions.FORMATS[name].write is not None:
+    if submissions.named(name).write is not None:
         submissions.write(path, numbered, name)
     else:
         put(path, str([("q", {"a": 1.0, "b": 2.0})]))

@@ -79,8 +79,8 @@ def test_equals_the_definition(drawn, mask, k):
     query, gallery, thresholds = ([part & np.uint8(mask) for part in drawn[0]], [*drawn[1]], [*drawn[2]])
     gallery = [part & np.uint8(mask) for part in gallery]
     order = sorted(range(len(query)), key=lambda at: query[at].shape[1])
-    wanted, places = reference.coarse_to_fine(
-        [reference.hamming(query[at], gallery[at]) for at in order], [thresholds[at] for at in order]
+    wanted, places = reference.codes.coarse_to_fine(
+        [reference.codes.hamming(query[at], gallery[at]) for at in order], [thresholds[at] for at in order]
     )
     found = coarse_to_fine_codes(query, gallery, thresholds)
     assert found.dtype == np.float32
@@ -142,7 +142,7 @@ def test_thresholds_of_pairs():
     """Pairs of one set are those of two different images, each once; of two sets all across."""
     random = np.random.default_rng(3)
     codes, pid = random.integers(0, 256, (40, 4)).astype(np.uint8), random.integers(-1, 12, 40)
-    far = reference.hamming(codes, codes).astype(int)
+    far = reference.codes.hamming(codes, codes).astype(int)
     left, right = np.triu_indices(40, 1)
     alike = (pid[left] == pid[right]) & (pid[left] >= 0)
     counts = [np.bincount(far[left, right][kept], minlength=33) for kept in (alike, slice(None))]

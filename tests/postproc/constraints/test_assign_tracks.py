@@ -75,7 +75,7 @@ def test_no_assignment_is_better(far, threshold):
     assert (x.sum(axis=0) <= 1).all()
     assert (x.sum(axis=1) <= 1).all()
     assert far[x > 0].max(initial=-np.inf) < threshold
-    assert_allclose((x * (threshold - far)).sum(), reference.best_assignment(far, threshold), rtol=1e-6)
+    assert_allclose((x * (threshold - far)).sum(), reference.rewriting.best_assignment(far, threshold), rtol=1e-6)
 
 
 def test_shares_by_hand():

@@ -65,24 +65,24 @@ def test_equals_the_definition(nq, ng, seed, expected):
     random = np.random.default_rng(seed)
     query, gallery = drawn(random, nq), drawn(random, ng)
     confusions = [COLOUR, random.integers(0, 9, (2, 2)) + 1]
-    wanted = reference.attribute_distances(query, gallery, confusions, expected)
+    wanted = reference.constraints.attribute_distances(query, gallery, confusions, expected)
     found = attribute_distances(query, gallery, confusions, expected=expected)
     assert_allclose(found, wanted, atol=1e-5)
     together = attribute_pairs(query, gallery, confusions, expected=expected)
     far = np.zeros((nq + ng, 1))
     far[:, 0] = 10 * np.arange(nq + ng)  # nobody is a copy of another
     sides = far[:nq], far[nq:]
-    apart = reference.sqeuclidean(*sides)
+    apart = reference.basic.sqeuclidean(*sides)
     assert_allclose(distances(sqeuclidean(*sides) + 1000 * together), apart + 1000 * wanted, rtol=1e-5, atol=0.02)
 
 
 def definition(query, gallery, query_aux, gallery_aux, weight, k1, k2, lambda_value):
     images, aux = np.concatenate([query, gallery]), np.concatenate([query_aux, gallery_aux])
-    every = reference.sqeuclidean(images, images)
-    penalty = weight * reference.attribute_distances(aux, aux, [COLOUR, KIND], expected=False)
+    every = reference.basic.sqeuclidean(images, images)
+    penalty = weight * reference.constraints.attribute_distances(aux, aux, [COLOUR, KIND], expected=False)
     np.fill_diagonal(penalty, 0)
     shares = every / every.max(axis=1, keepdims=True) + penalty
-    return reference.rerank_matrix(shares.T, len(query), k1, k2, lambda_value, normalize=False)
+    return reference.reciprocal.rerank_matrix(shares.T, len(query), k1, k2, lambda_value, normalize=False)
 
 
 @each(("weight", "k1", "k2", "lambda_value"), [(0.2, 4, 4, 0.5), (0.05, 9, 3, 0.3), (0, 5, 1, 1)])
@@ -146,11 +146,11 @@ def test_among_many_images_as_a_term():
     aux = drawn(random, 190)
     pairs = sqeuclidean(data["query"], data["gallery"]) + 0.5 * attribute_pairs(aux[:20], aux[20:], [COLOUR, KIND])
     images = np.concatenate([data["query"], data["gallery"]])
-    every = reference.sqeuclidean(images, images)
-    every += 0.5 * reference.attribute_distances(aux, aux, [COLOUR, KIND], expected=False)
+    every = reference.basic.sqeuclidean(images, images)
+    every += 0.5 * reference.constraints.attribute_distances(aux, aux, [COLOUR, KIND], expected=False)
     np.fill_diagonal(every, 0)
     assert_allclose(distances(pairs), every[:20, 20:], atol=2e-5)
-    assert_allclose(rerank(pairs, k1=9, k2=3), reference.rerank_matrix(every, 20, 9, 3, 0.3), atol=3e-6)
+    assert_allclose(rerank(pairs, k1=9, k2=3), reference.reciprocal.rerank_matrix(every, 20, 9, 3, 0.3), atol=3e-6)
     assert_allclose(distances(pairs.of_gallery(np.arange(7))), every[20:27, 20:], atol=2e-5)
 
 

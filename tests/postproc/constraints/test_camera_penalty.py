@@ -69,7 +69,7 @@ def test_three_rules_equal_the_definition(data, seed, weights):
     groups = [random.integers(-1, 2, len(side)) for side in (query, gallery)]
     view = [np.eye(3, dtype=np.float32)[random.integers(0, 3, len(side))] for side in (query, gallery)]
     penalty, group, direction = weights
-    wanted = far + reference.camera_rules((query, gallery), groups, view, *weights, 0.5)
+    wanted = far + reference.constrained.camera_rules((query, gallery), groups, view, *weights, 0.5)
     setting = {"penalty": penalty, "group": group, "direction": direction, "alike": 0.5}
     assert_array_equal(camera_penalty(far, query, gallery, *groups, *view, **setting), wanted)
 
@@ -83,9 +83,11 @@ def test_probable_cameras_by_hand():
 @settings(max_examples=60)
 @given(data=labelled(), penalty=st.sampled_from([0.0, 1.0, -0.25, 10.0]))
 def test_equals_the_definition(data, penalty):
-    assert_array_equal(camera_penalty(*data, penalty=penalty), reference.label_penalty(*data, penalty))
-    assert_array_equal(mask_same_camera(*data), reference.label_penalty(*data, INF))
-    assert_array_equal(scene_gate(*data, penalty=penalty), reference.label_penalty(*data, penalty, equal=False))
+    assert_array_equal(camera_penalty(*data, penalty=penalty), reference.constraints.label_penalty(*data, penalty))
+    assert_array_equal(mask_same_camera(*data), reference.constraints.label_penalty(*data, INF))
+    assert_array_equal(
+        scene_gate(*data, penalty=penalty), reference.constraints.label_penalty(*data, penalty, equal=False)
+    )
 
 
 @settings(max_examples=60)
@@ -95,7 +97,7 @@ def test_probable_cameras_equal_the_definition(data, cameras, seed):
     random = np.random.default_rng(seed)
     prob = random.integers(0, 3, (sum(matrix.shape), cameras)) / (2 * cameras)
     nq = len(matrix)
-    wanted = matrix + 2 * reference.expected_same_camera(prob, np.full(len(prob), -1))[:nq, nq:]
+    wanted = matrix + 2 * reference.constraints.expected_same_camera(prob, np.full(len(prob), -1))[:nq, nq:]
     assert_allclose(expected_camera_penalty(matrix, prob[:nq], prob[nq:], penalty=2.0), wanted, rtol=1e-6)
 
 

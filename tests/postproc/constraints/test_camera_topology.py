@@ -50,12 +50,12 @@ def test_equals_the_definition(train, query, gallery, count, weight):
     pid, cam, query, gallery = (
         np.array(part, int) for part in ([p for p, _ in train], [c for _, c in train], query, gallery)
     )
-    wanted_labels, wanted = reference.topology_matrix(pid, cam, count)
+    wanted_labels, wanted = reference.constraints.topology_matrix(pid, cam, count)
     found_labels, found = topology_matrix(pid, cam, count=count)
     assert_array_equal(found_labels, wanted_labels)
     assert_allclose(found, wanted, rtol=1e-6)
     d = np.random.default_rng(0).choice([-1, 0.5, 3, np.inf], (len(query), len(gallery))).astype(np.float32)
-    moved = reference.apply_topology(d, query, gallery, wanted_labels, np.minimum(wanted, 0.9), weight)
+    moved = reference.constraints.apply_topology(d, query, gallery, wanted_labels, np.minimum(wanted, 0.9), weight)
     found = camera_topology(d, query, gallery, pid, cam, count=count, weight=weight)
     assert_allclose(found, moved, rtol=1e-6, atol=1e-7)
 

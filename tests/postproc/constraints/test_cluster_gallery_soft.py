@@ -39,7 +39,7 @@ def test_equals_the_definition(n, k, kinds, seed):
     x, aux = random.normal(size=(n, 5)).astype(np.float32), random.random((n, 4)).astype(np.float32)
     aux[:, kinds:] = 0
     kind = np.unique(aux.argmax(axis=1), return_inverse=True)[1]
-    wanted = reference.cluster_gallery_soft(x, kind, k, 0.25, 3)
+    wanted = reference.constraints.cluster_gallery_soft(x, kind, k, 0.25, 3)
     assert_allclose(cluster_gallery_soft(x, aux, k=k, rate=0.25, rounds=3), wanted, atol=1e-5)
 
 

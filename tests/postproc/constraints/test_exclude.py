@@ -72,9 +72,9 @@ def test_images_of_no_track_exclude_all_but_their_copies():
 @given(gallery=galleries(), depth=st.integers(0, 12), level=st.sampled_from(["image", "track"]))
 def test_equals_the_definition(gallery, depth, level):
     far, track, kind, table = gallery
-    wanted = reference.exclude(far, track, kind, table, depth, level)
+    wanted = reference.exclusion.exclude(far, track, kind, table, depth, level)
     assert_allclose(exclude_kinds(far, track, kind, table, depth=depth, level=level), wanted, rtol=1e-6)
-    wanted = reference.exclude(far, track, kind, 0.5 * np.eye(3), depth, level)
+    wanted = reference.exclusion.exclude(far, track, kind, 0.5 * np.eye(3), depth, level)
     assert_allclose(exclude(far, kind, track, beta=0.5, depth=depth, level=level), wanted, rtol=1e-6)
 
 
@@ -102,8 +102,8 @@ def test_three_rules_equal_the_definition(gallery, data, depth, level):
     labels = np.column_stack([np.unique(np.append(x, -1), return_inverse=True)[1][:-1] - 1 for x in (cam, group)])
     known, kind = np.unique(np.column_stack([labels, SIDES[view]]), axis=0, return_inverse=True)
     cams, groups, views = ([side] * 2 for side in (known[:, 0], known[:, 1], known[:, 2:]))
-    table = reference.camera_rules(cams, groups, views, 0.5, 0.25, 0.125, 0.4)
-    wanted = reference.exclude(far, track, kind.reshape(-1), table, depth, level)
+    table = reference.constrained.camera_rules(cams, groups, views, 0.5, 0.25, 0.125, 0.4)
+    wanted = reference.exclusion.exclude(far, track, kind.reshape(-1), table, depth, level)
     setting = {"beta": 0.5, "group": 0.25, "direction": 0.125, "alike": 0.4}
     found = exclude(far, cam, track, group, SIDES[view], depth=depth, level=level, **setting)
     assert_allclose(found, wanted, rtol=1e-6)

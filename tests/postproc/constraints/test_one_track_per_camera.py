@@ -60,7 +60,7 @@ def test_what_goes_behind_keeps_its_order():
 @given(gallery=galleries())
 def test_equals_the_definition(gallery):
     ranking, cam, track = gallery
-    kept, moved = reference.one_track_per_camera(ranking[0].tolist(), cam, track)
+    kept, moved = reference.rewriting.one_track_per_camera(ranking[0].tolist(), cam, track)
     missing = [-1] * (ranking.size - len(kept) - len(moved))
     assert_array_equal(one_track_per_camera_ranking(ranking, cam, track), [kept + moved + missing])
     far = np.full((1, len(cam)), np.inf, np.float32)
@@ -90,5 +90,5 @@ def test_real_submissions(shared):
     first = np.array([[np.unique(pair).size for pair in (cam[row], track[row])] for row in found])
     assert (first[:, 0] < first[:, 1]).mean() > 0.5  # most lists had a camera with two tracks
     for before, after in zip(lists[:200], found[:200], strict=True):
-        kept, moved = reference.one_track_per_camera(before.tolist(), cam, track)
+        kept, moved = reference.rewriting.one_track_per_camera(before.tolist(), cam, track)
         assert_array_equal(after, kept + moved)

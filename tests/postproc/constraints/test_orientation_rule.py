@@ -38,7 +38,7 @@ def test_equals_the_definition(sides, near, far, seed):
     random = np.random.default_rng(seed)
     d = random.choice([-1, 0.5, 3, np.inf], [len(side) for side in sides]).astype(np.float32)
     track = random.integers(-1, 3, len(sides[1]))
-    wanted = reference.orientation_rule(d, *sides, track, near, far, 0.25)
+    wanted = reference.constraints.orientation_rule(d, *sides, track, near, far, 0.25)
     assert_array_equal(orientation_rule(d, *sides, track, near=near, far=far, penalty=0.25), wanted)
 
 

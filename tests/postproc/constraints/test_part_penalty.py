@@ -58,7 +58,7 @@ def test_equals_the_definition(nq, ng, seed):
             side[random.random(len(side)) < 0.5, first:last] = 0
     track, far = random.integers(-1, 3, ng), random.random((nq, ng)).astype(np.float32)
     blocks = [(query[:, a:b], gallery[:, a:b]) for a, b in ((0, 3), (3, 5), (5, 7), (7, 9), (9, 12))]
-    wanted = reference.part_penalty(far, blocks[:2], blocks[2:], track, 0.4, 0.8)
+    wanted = reference.constraints.part_penalty(far, blocks[:2], blocks[2:], track, 0.4, 0.8)
     found = part_penalty(far, query, gallery, track, weight=0.4, enough=0.8, **widths)
     assert_allclose(found, wanted, atol=2e-6)
 

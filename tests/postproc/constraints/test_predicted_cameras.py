@@ -109,7 +109,9 @@ def test_probable_cameras_hold_between_all_images(sides, weight, within, seed):
     prob = (random.integers(0, 3, (n, 2)) / 4).astype(np.float32)  # products are exact
     track = random.integers(-1, 4, n)
     images = np.concatenate(sides)
-    every = reference.sqeuclidean(images, images) + weight * reference.expected_same_camera(prob, track)
+    every = reference.basic.sqeuclidean(images, images) + weight * reference.constraints.expected_same_camera(
+        prob, track
+    )
     known = np.column_stack([images, prob, track])
     every[(known[:, None] == known).all(axis=2)] = 0  # an image and its copies
     pairs = sqeuclidean(*sides) + weight * expected_same_camera(prob[:nq], prob[nq:], track[:nq], track[nq:])
@@ -119,7 +121,7 @@ def test_probable_cameras_hold_between_all_images(sides, weight, within, seed):
     setting = {"k1": 4, "k2": 2, "lambda_value": 0.5}
     assert_array_equal(distances(pairs), every[:nq, nq:])
     found = rerank(pairs, **setting)
-    assert_allclose(found, reference.rerank_matrix(every, nq, 4, 2, 0.5), atol=3e-6)
+    assert_allclose(found, reference.reciprocal.rerank_matrix(every, nq, 4, 2, 0.5), atol=3e-6)
     assert_array_equal(rerank(pairs, top_k=3, **setting).rows, rank(found, top_k=3))
     assert_array_equal(distances(pairs.of_gallery(np.arange(2))), every[nq : nq + 2, nq:])
 

@@ -60,7 +60,7 @@ def test_equals_the_definition(query, gallery, together, alone, clip, weights, d
     far = data.draw(arrays(np.float32, shape, elements=st.sampled_from([-0.5, 0, 0.25, 0.5, 1, 1.5, 2.5])))
     setting = dict(zip(("camera", "query_camera", "group", "direction", "between"), weights, strict=True))
     setting |= {"alike": 0.5, "together": together, "alone": alone, "clip": clip}
-    wanted = reference.rerank_constrained(far, query, gallery, 3, 2, 0.5, **setting)
+    wanted = reference.constrained.rerank_constrained(far, query, gallery, 3, 2, 0.5, **setting)
     found = given_to(rerank_constrained, far, query, gallery, k1=3, k2=2, lambda_value=0.5, **setting)
     assert_allclose(found, wanted, atol=3e-6)
     head = given_to(rerank_constrained, far, query, gallery, k1=3, k2=2, lambda_value=0.5, top_k=3, **setting)
@@ -119,7 +119,7 @@ def test_several_blocks_and_any_number_of_threads():
     found = rerank_constrained(far[:, :250], x[0], x[1][:250], *few, **setting)
     rules = {"query_camera": 0.25, "alike": 0.25, "alone": "apart", "clip": False}
     rules |= {name: value for name, value in setting.items() if name not in ("k1", "k2")}
-    wanted = reference.rerank_constrained(far[:, :250], *chosen.values(), 15, 4, 0.3, **rules)
+    wanted = reference.constrained.rerank_constrained(far[:, :250], *chosen.values(), 15, 4, 0.3, **rules)
     assert (abs(found - wanted) < 1e-4).mean() > 0.999  # nearly equal distances change places by rounding
 
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from ensemble.parsers.sequences import STREID
 from ensemble.scores import score
 from ensemble.scores.protocols import Protocol
 from postproc import (
@@ -20,7 +21,6 @@ from postproc import (
     sqeuclidean,
     using,
 )
-from postproc.constraints.prior import MARKET_1501
 from postproc.kernels import reference
 from tests.support.each import each
 from tests.support.golden import load
@@ -92,7 +92,7 @@ def test_prior_equals_the_definition(seed, bin_frames, bins, sigma, cut):
     rng = np.random.default_rng(seed)
     pid, cam, frame = rng.integers(-1, 6, 30), rng.choice([-1, 0, 3, 9], 30), rng.integers(0, 60, 30)
     found = fit_prior(pid, cam, frame, bin_frames=bin_frames, bins=bins, sigma=sigma, cut=cut)
-    wanted = reference.time_prior(pid, cam, frame, bin_frames, bins, sigma, cut)
+    wanted = reference.spatio_temporal.time_prior(pid, cam, frame, bin_frames, bins, sigma, cut)
     for later, a in enumerate(found.cameras):
         for earlier, b in enumerate(found.cameras):
             curve = wanted.get((a, b), np.zeros(bins))
@@ -172,8 +172,8 @@ def test_joint_score_equals_the_definition(images, nq, seed, bin_frames, bins, s
     nq = min(nq, len(images) - 1)
     cam, frame, train = drawn(seed, len(images))
     parts = [(x[:nq], x[nq:]) for x in (images, cam, frame)]
-    prior = reference.time_prior(*train, bin_frames, bins, sigma)
-    wanted = reference.spatio_temporal(*parts[0], *parts[1:], prior, bin_frames, alpha, gammas)
+    prior = reference.spatio_temporal.time_prior(*train, bin_frames, bins, sigma)
+    wanted = reference.spatio_temporal.spatio_temporal(*parts[0], *parts[1:], prior, bin_frames, alpha, gammas)
     setting = {
         "alpha": alpha, "gamma_similarity": gammas[0], "gamma_time": gammas[1],
         "bin_frames": bin_frames, "bins": bins, "sigma": sigma,
@@ -205,7 +205,7 @@ def test_rerank_equals_the_definition(images, nq, seed, k1, k2, lambda_value, sp
         frame = np.random.default_rng(seed).permutation(len(images))
     setting = {"bin_frames": 4, "bins": 9, "sigma": 1.0}
     every = spatio_temporal(images, images, cam, cam, frame, frame, *train, **setting)
-    wanted = reference.rerank_matrix(every, nq, k1, k2, lambda_value)
+    wanted = reference.reciprocal.rerank_matrix(every, nq, k1, k2, lambda_value)
     data = [part for x in (images, cam, frame) for part in (x[:nq], x[nq:])]
     setting |= {"k1": k1, "k2": k2, "lambda_value": lambda_value}
     found = rerank_spatio_temporal(*data, *train, **setting)
@@ -224,7 +224,7 @@ def test_many_blocks_equal_the_definition():
         every = [np.concatenate([data[f"query{what}"], data[f"gallery{what}"]]) for what in ("", "_cam", "_frame")]
         train = [data[name] for name in NAMES[6:]]
         scores = spatio_temporal(*[x for x in every for _ in range(2)], *train, sigma=2.0)
-        wanted = reference.rerank_matrix(scores, 140, 9, 3, 0.3)
+        wanted = reference.reciprocal.rerank_matrix(scores, 140, 9, 3, 0.3)
         setting = {"k1": 9, "k2": 3, "sigma": 2.0}
         found = rerank_spatio_temporal(*[data[name] for name in NAMES], **setting)
         assert_allclose(found, wanted, rtol=0, atol=3e-6)
@@ -263,7 +263,7 @@ def test_a_pairwise_and_a_prior_in_the_place_of_what_they_are_made_from():
 def test_cumulative_frames():
     camera, sequence = one(1, 1, 2, 1, -1, 1), one(1, 2, 3, 3, 1, -1)
     frame = one(7, 7, 7, 7, 7, 7)
-    found = cumulative_frames(camera, sequence, frame, lengths=MARKET_1501)
+    found = cumulative_frames(camera, sequence, frame, lengths=STREID)
     wanted = [7, 72681 + 7, 163691 + 164677 + 7, 72681 + 74546 + 7, 7, 7]
     assert_array_equal(found, wanted)
     #                                       c1s1 up to 50, c1s2 up to 20, c2s1 up to 9

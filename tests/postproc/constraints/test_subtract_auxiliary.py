@@ -33,7 +33,9 @@ def test_by_hand():
 def test_equals_the_definition(sides, weight, metric):
     d = np.random.default_rng(0).choice([-1, 0.5, 3, np.inf], [len(side) for side in sides]).astype(np.float32)
     found = subtract_auxiliary(d, *sides, weight=weight, metric=metric)
-    assert_allclose(found, reference.subtract_auxiliary(d, *sides, weight, metric), rtol=1e-5, atol=1e-5)
+    assert_allclose(
+        found, reference.constraints.subtract_auxiliary(d, *sides, weight, metric), rtol=1e-5, atol=1e-5
+    )
 
 
 @settings(max_examples=40)
@@ -48,8 +50,8 @@ def test_before_reranking_it_holds_between_all_images(sides, weight, top_k):
         assert_array_equal(ours, theirs)
     if top_k is None:
         x, y = np.concatenate(sides), np.concatenate(aux)
-        every = reference.sqeuclidean(x, x) - weight * reference.sqeuclidean(y, y)
-        assert_allclose(found, reference.rerank_matrix(every, len(query), 4, 2, 0.3), atol=3e-6)
+        every = reference.basic.sqeuclidean(x, x) - weight * reference.basic.sqeuclidean(y, y)
+        assert_allclose(found, reference.reciprocal.rerank_matrix(every, len(query), 4, 2, 0.3), atol=3e-6)
 
 
 def test_with_cameras_and_a_pairwise_too():

@@ -51,7 +51,7 @@ def test_equals_the_definition(seed, k1, k2, lambda_value):
         k1_intra=k1[0], k1_inter=k1[1], k2_intra=k2[0], k2_inter=k2[1], lambda_value=lambda_value,
     )  # fmt: skip
     cam = np.concatenate([data["query_cam"], data["gallery_cam"]])
-    wanted = reference.ca_jaccard(data["query"], data["gallery"], cam, k1, k2, lambda_value)
+    wanted = reference.cameras.ca_jaccard(data["query"], data["gallery"], cam, k1, k2, lambda_value)
     assert_allclose(found, wanted, rtol=0, atol=2e-6)
 
 

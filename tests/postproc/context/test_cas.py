@@ -61,7 +61,7 @@ def test_diffusion_by_hand():
 def test_equals_the_definition(seed, nq, ng, setting):
     data = world(nq=nq, ng=ng, seed=seed)
     found = cas(data["query"], data["gallery"], **setting)
-    assert_allclose(found, reference.cas(data["query"], data["gallery"], **setting), rtol=0, atol=2e-6)
+    assert_allclose(found, reference.cas.cas(data["query"], data["gallery"], **setting), rtol=0, atol=2e-6)
 
 
 @settings(max_examples=40)
@@ -76,7 +76,7 @@ def test_equals_the_definition(seed, nq, ng, setting):
 )
 def test_equals_the_definition_where_ties_abound(sides, setting):
     found = cas(*sides, k5=100, **setting)  # nothing is cut by values that only rounding tells apart
-    assert_allclose(found, reference.cas(*sides, k5=100, **setting), rtol=0, atol=2e-6)
+    assert_allclose(found, reference.cas.cas(*sides, k5=100, **setting), rtol=0, atol=2e-6)
 
 
 def test_no_path_is_the_longest():
@@ -84,7 +84,7 @@ def test_no_path_is_the_longest():
     x = np.random.default_rng(0).normal(size=(230, 3)).astype(np.float32)
     x[::2] += 8
     found = cas(x[:4], x[4:])
-    assert_allclose(found, reference.cas(x[:4], x[4:]), rtol=0, atol=2e-6)
+    assert_allclose(found, reference.cas.cas(x[:4], x[4:]), rtol=0, atol=2e-6)
     assert (found[0, 1::2] > 0.7 * 50).all()
     assert (found[0, ::2] < 0.7 * 10).all()
 

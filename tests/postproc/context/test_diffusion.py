@@ -79,9 +79,9 @@ def test_equals_the_definition(sides, k, k_query, alpha, gammas, iterations, whi
         *sides, k=k, k_query=k_query, alpha=alpha, gamma=gammas[0], query_gamma=gammas[1],
         iterations=iterations, solver="minres" if which == "minres" else "cg",
     )  # fmt: skip
-    wanted = reference.diffusion(*sides, k, k_query, alpha, *gammas, iterations, 1e-6, which)
+    wanted = reference.diffusion.diffusion(*sides, k, k_query, alpha, *gammas, iterations, 1e-6, which)
     assert_allclose(scores(found), np.maximum(wanted, 0), rtol=0, atol=1e-5 * max(1, wanted.max()))
-    far = reference.sqeuclidean(*map(reference.unit, sides))
+    far = reference.basic.sqeuclidean(*map(reference.basic.unit, sides))
     assert_allclose(found[found >= 0], far[found >= 0], rtol=0, atol=1e-6)
 
 
@@ -91,7 +91,7 @@ def test_many_queries_equal_the_definition(solver):
     setting = {"k": 12, "k_query": 5, "alpha": 0.95, "gamma": 2, "iterations": 6}
     found = diffusion(data["query"], data["gallery"], solver=solver, **setting)
     which = {"cg": "best"}.get(solver, solver)
-    wanted = reference.diffusion(data["query"], data["gallery"], 12, 5, 0.95, 2, 2, 6, which=which)
+    wanted = reference.diffusion.diffusion(data["query"], data["gallery"], 12, 5, 0.95, 2, 2, 6, which=which)
     assert_allclose(scores(found), np.maximum(wanted, 0), rtol=0, atol=2e-5)
 
 
@@ -180,7 +180,7 @@ def test_the_authors_release(shared):
             tolerance=setting["tol"], iterations=int(setting["it"]),
         )  # fmt: skip
         assert_allclose(scores(found), golden[key], rtol=0, atol=1e-5, err_msg=key)
-        isolated = (reference.affinity(golden["g"], k, gamma).sum(axis=1) == 0).sum()
+        isolated = (reference.diffusion.affinity(golden["g"], k, gamma).sum(axis=1) == 0).sum()
         assert isolated == golden[f"aux__isolated__k={k}"].item()
 
 

@@ -28,8 +28,10 @@ def test_by_hand_with_messages():
     found = gnn_rerank(query, gallery, k1=2, k2=2, lambda_value=0)
     # A = 1 on {0, 1}, {1, 0}, {2, 1}; A + A' = [[2, 2, 0], [2, 2, 1], [0, 1, 2]]
     # W = 1, .64 on the lists of 0 and 1; on that of 2: 1 on itself, .64 on image 1 (cosine -.8)
-    once = reference.unit(np.array([[1, 0.64, 0], [0.64, 1, 0], [0, 0.64, 1]]) @ [[2, 2, 0], [2, 2, 1], [0, 1, 2]])
-    twice = reference.unit(np.array([[1, 0.64, 0], [0.64, 1, 0], [0, 0.64, 1]]) @ (once + once.T))
+    once = reference.basic.unit(
+        np.array([[1, 0.64, 0], [0.64, 1, 0], [0, 0.64, 1]]) @ [[2, 2, 0], [2, 2, 1], [0, 1, 2]]
+    )
+    twice = reference.basic.unit(np.array([[1, 0.64, 0], [0.64, 1, 0], [0, 0.64, 1]]) @ (once + once.T))
     assert_allclose(found, [1 - twice[0] @ twice[1:].T], atol=1e-6)
 
 
@@ -43,7 +45,7 @@ def test_by_hand_with_messages():
 def test_equals_the_definition(seed, k1, k2, lambda_value):
     data = world(nq=6, ng=40, people=8, seed=seed)
     found = gnn_rerank(data["query"], data["gallery"], k1=k1, k2=k2, lambda_value=lambda_value)
-    wanted = reference.gnn_rerank(data["query"], data["gallery"], k1, k2, lambda_value)
+    wanted = reference.propagation.gnn_rerank(data["query"], data["gallery"], k1, k2, lambda_value)
     assert_allclose(found, wanted, rtol=0, atol=1e-5)
 
 

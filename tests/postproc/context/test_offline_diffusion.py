@@ -54,16 +54,16 @@ def test_gallery_graph_by_hand():
 )
 def test_equals_the_definition(sides, truncate, k, alpha, gamma, iterations, k_query):
     setting = {"truncate": truncate, "k": k, "alpha": alpha, "gamma": gamma, "iterations": iterations}
-    far = reference.sqeuclidean(*map(reference.unit, sides))
+    far = reference.basic.sqeuclidean(*map(reference.basic.unit, sides))
 
-    rows = reference.offline_rows(joined(sides), truncate, k, alpha, gamma, iterations)
-    query, gallery = np.split(reference.unit(rows), [len(sides[0])])
+    rows = reference.diffusion.offline_rows(joined(sides), truncate, k, alpha, gamma, iterations)
+    query, gallery = np.split(reference.basic.unit(rows), [len(sides[0])])
     found = offline_diffusion(*sides, **setting)
     assert_allclose(scores(found), np.maximum(query @ gallery.T, 0), rtol=0, atol=1e-5)
     assert_allclose(found[found >= 0], far[found >= 0], rtol=0, atol=1e-6)
 
-    rows = reference.offline_rows(sides[1], truncate, k, alpha, gamma, iterations)
-    wanted = reference.entry(*sides, k_query, 2.0) @ rows
+    rows = reference.diffusion.offline_rows(sides[1], truncate, k, alpha, gamma, iterations)
+    wanted = reference.diffusion.entry(*sides, k_query, 2.0) @ rows
     found = offline_diffusion(*sides, graph="gallery", k_query=k_query, query_gamma=2.0, **setting)
     assert_allclose(scores(found), np.maximum(wanted, 0), rtol=0, atol=1e-5 * max(1, wanted.max()))
     assert_allclose(found[found >= 0], far[found >= 0], rtol=0, atol=1e-6)
@@ -80,8 +80,8 @@ def test_without_truncation_it_is_diffusion():
 def test_lists_longer_than_the_truncation():
     """The graph has k neighbours an image, whatever is cut out of it."""
     data = world(nq=10, ng=60)
-    rows = reference.offline_rows(joined([data["query"], data["gallery"]]), 8, 20, 0.9, 3, 20)
-    query, gallery = np.split(reference.unit(rows), [10])
+    rows = reference.diffusion.offline_rows(joined([data["query"], data["gallery"]]), 8, 20, 0.9, 3, 20)
+    query, gallery = np.split(reference.basic.unit(rows), [10])
     found = offline_diffusion(data["query"], data["gallery"], truncate=8, k=20, alpha=0.9)
     assert_allclose(scores(found), query @ gallery.T, rtol=0, atol=1e-5)
 
@@ -165,5 +165,5 @@ def test_released_rows_and_graph(shared):
         )
         assert_allclose(scores(found), np.maximum(golden[key], 0), rtol=0, atol=1e-5, err_msg=key)
     for key, setting in released(golden, "aux__affinity_dense"):
-        found = reference.affinity(images, setting["kd"], 3)[:20]
+        found = reference.diffusion.affinity(images, setting["kd"], 3)[:20]
         assert_allclose(found, golden[key], rtol=0, atol=1e-6, err_msg=key)

@@ -33,7 +33,7 @@ def halves(n_q, n_g):
 
 def matrix(query, gallery):
     images = np.concatenate([query, gallery]).astype(np.float64)
-    return reference.sqeuclidean(images, images)
+    return reference.basic.sqeuclidean(images, images)
 
 
 @each(("k1", "k2", "lambda_value"), GOLDEN_SETTINGS)
@@ -131,7 +131,7 @@ def test_by_hand():
 )
 def test_equals_the_definition(sides, k1, k2, lambda_value, power):
     query, gallery = sides
-    wanted = reference.rerank(query, gallery, k1, k2, lambda_value, power)
+    wanted = reference.reciprocal.rerank(query, gallery, k1, k2, lambda_value, power)
     setting = {"k1": k1, "k2": k2, "lambda_value": lambda_value}
     assert_allclose(rerank(query, gallery, power=power, **setting), wanted, atol=2e-6)
     square, nq = matrix(query, gallery).astype(np.float32), len(query)
@@ -169,7 +169,7 @@ def test_sums_and_penalties_hold_between_all_images(sides, weight, penalty, with
     other = rng.integers(-2, 3, (n, 2)).astype(np.float32) * 2
     cam, track = rng.integers(-1, 3, n), rng.integers(-1, 4, n)
     every = matrix(query, gallery) + weight * matrix(other[:nq], other[nq:])
-    every += penalty * reference.same_camera(cam, track)
+    every += penalty * reference.basic.same_camera(cam, track)
     known = np.column_stack([np.concatenate(sides), other * bool(weight), cam * bool(penalty), track])
     every[(known[:, None] == known).all(axis=2)] = 0  # an image and its copies
     pairs = sqeuclidean(query, gallery) + weight * sqeuclidean(other[:nq], other[nq:])
@@ -178,7 +178,7 @@ def test_sums_and_penalties_hold_between_all_images(sides, weight, penalty, with
         every[(track[:, None] == track) & (track >= 0)[:, None]] = 0
         pairs = pairs.zero_within_tracks(track[:nq], track[nq:])
     setting = {"k1": 4, "k2": 2, "lambda_value": 0.5}
-    wanted = reference.rerank_matrix(every, nq, 4, 2, 0.5)
+    wanted = reference.reciprocal.rerank_matrix(every, nq, 4, 2, 0.5)
     assert_allclose(distances(pairs), every[:nq, nq:], atol=1e-5)
     assert_allclose(rerank(pairs, **setting), wanted, atol=3e-6)
     head = rerank(pairs, top_k=3, **setting)
@@ -212,7 +212,7 @@ def test_many_blocks_equal_the_definition(copies):
     data = world(nq=140, ng=300, d=12, people=40)
     query, gallery = data["query"], np.concatenate([data["gallery"]] * copies)[:: max(1, copies - 2)]
     gallery = np.concatenate([gallery, query[:9]])
-    wanted = reference.rerank(query[:140], gallery, 9, 3, 0.3)
+    wanted = reference.reciprocal.rerank(query[:140], gallery, 9, 3, 0.3)
     assert_allclose(rerank(query, gallery, k1=9, k2=3), wanted, atol=3e-6)
 
 
@@ -262,7 +262,7 @@ def test_matrices_that_are_not_symmetric():
     square[nq:, :nq] = square[:nq, nq:].T  # of queries and gallery there is one matrix
     square = square.astype(np.float32)
     parts = square[:nq, nq:], square[:nq, :nq], square[nq:, nq:]
-    wanted = reference.rerank_matrix(square, nq, 6, 3, 0.3)
+    wanted = reference.reciprocal.rerank_matrix(square, nq, 6, 3, 0.3)
     assert_allclose(rerank_distances(*parts, k1=6, k2=3, power=1), wanted, atol=2e-6)
 
 

@@ -35,13 +35,15 @@ def test_by_hand():
 def test_equals_the_definition(seed, shortlist, k, beta):
     data = world(nq=5, ng=41, people=8, seed=seed)
     found = superglobal(data["query"], data["gallery"], shortlist=shortlist, k=k, beta=beta)
-    wanted, _ = reference.superglobal(data["query"], data["gallery"], shortlist, k, beta)
+    wanted, _ = reference.shortlists.superglobal(data["query"], data["gallery"], shortlist, k, beta)
     assert_allclose(found, wanted, rtol=1e-6, atol=2e-6)
 
 
 def test_the_shortlist_comes_first_and_the_rest_keeps_its_place():
     data = world(nq=20, ng=200)
-    plain = rank(reference.sqeuclidean(reference.unit(data["query"]), reference.unit(data["gallery"])))
+    plain = rank(
+        reference.basic.sqeuclidean(reference.basic.unit(data["query"]), reference.basic.unit(data["gallery"]))
+    )
     for setting in ({"k": 9}, {"k": 0}, {"k": 3, "beta": 50.0}):
         found = rank(superglobal(data["query"], data["gallery"], shortlist=20, **setting))
         assert_array_equal(found[:, 20:], plain[:, 20:])
@@ -52,7 +54,7 @@ def test_copies_at_the_end_of_the_shortlist_follow_the_first():
     gallery = np.concatenate([G, G[1:2], G[:1], G[1:2]])
     found = superglobal(Q, gallery, shortlist=4, k=2)  # images 0, 4, 1 and 3; 5 is a copy of 1
     assert_array_equal(found[:, [3, 4, 5]], found[:, [1, 0, 1]])
-    wanted, _ = reference.superglobal(Q, gallery, 4, 2, 0.15)
+    wanted, _ = reference.shortlists.superglobal(Q, gallery, 4, 2, 0.15)
     assert_allclose(found, wanted, atol=1e-6)
 
 
@@ -60,7 +62,7 @@ def test_top_k_is_the_cut_of_the_whole():
     data = world(nq=20, ng=200)
     whole = superglobal(data["query"], data["gallery"], shortlist=20)
     for top_k in (9, 50):
-        rows = reference.rank(whole)[:, :top_k]
+        rows = reference.ranking.rank(whole)[:, :top_k]
         found = superglobal(data["query"], data["gallery"], shortlist=20, top_k=top_k)
         assert_array_equal(found.rows, rows)
         assert_array_equal(found.distances, np.take_along_axis(whole, rows, axis=1))
@@ -81,7 +83,7 @@ def test_equals_the_released_code(shared):
         name = key.removeprefix("sim__")
         if f"rank__{name}" in golden:
             assert_array_equal(rank(found), golden[f"rank__{name}"])
-        wanted, stage = reference.superglobal(golden["q"][:10], golden["g"], *setting.values())
+        wanted, stage = reference.shortlists.superglobal(golden["q"][:10], golden["g"], *setting.values())
         assert_allclose(found[:10], wanted, rtol=0, atol=2e-6)
         assert_allclose(
             stage, golden[f"aux__stage1_score_in_initial_order__{name}"][:10], rtol=0, atol=1e-6, err_msg=key

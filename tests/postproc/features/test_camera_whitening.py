@@ -30,7 +30,7 @@ def test_by_hand():
     #                   [[40, 8], [8, 8]]^-1 = [[8, -8], [-8, 40]] / 256, times (1, 1): (0, 32) / 256
     assert_allclose(found, [[0, 1]], atol=1e-6)
     #  camera 0: (-1, 0) and (1, 0) -> ±(8, -8);   camera 1: mean (0, 1), diag(6, 4 + 6)
-    assert_allclose(whitened, [*reference.unit([[-1, 1], [1, -1]]), [0, -1], [0, 1]], atol=1e-6)
+    assert_allclose(whitened, [*reference.basic.unit([[-1, 1], [1, -1]]), [0, -1], [0, 1]], atol=1e-6)
 
 
 def test_centring_alone():
@@ -57,7 +57,7 @@ def test_equals_the_definition(query, gallery, ridge, center, whiten, min_images
     data = query[0], gallery[0], query[1], gallery[1]
     setting = {"ridge": ridge, "center": center, "whiten": whiten, "min_images": min_images}
     found = camera_whitening(*data, **setting)
-    for ours, wanted in zip(found, reference.camera_whitening(*data, **setting), strict=True):
+    for ours, wanted in zip(found, reference.whitening.camera_whitening(*data, **setting), strict=True):
         assert ours.dtype == np.float32
         assert_allclose(ours, wanted, atol=1e-5)
 
@@ -70,7 +70,7 @@ def test_a_camera_of_fewer_images_than_dimensions(ridge):
     query, cams = l2_normalize(rng.normal(size=(9, 60)) + 0.5), np.arange(40) % 3
     data = query, gallery, np.arange(9) % 4, cams
     for ours, wanted in zip(
-        camera_whitening(*data, ridge=ridge), reference.camera_whitening(*data, ridge), strict=True
+        camera_whitening(*data, ridge=ridge), reference.whitening.camera_whitening(*data, ridge), strict=True
     ):
         assert_allclose(ours, wanted, rtol=0, atol=1e-6)
 

@@ -14,15 +14,15 @@ from tests.support.worlds import cubes, lattices, world
 
 def definition(images, bank, k, negatives, among_themselves=False):
     """(n, d): a machine without errors between each image with its k nearest and the farthest of the bank."""
-    images, bank = reference.unit(images), reference.unit(bank)
-    far = reference.sqeuclidean(images, bank)
+    images, bank = reference.basic.unit(images), reference.basic.unit(bank)
+    far = reference.basic.sqeuclidean(images, bank)
     out = []
     for i, x in enumerate(images):
         order = [j for j in np.argsort(far[i], kind="stable") if not (among_themselves and j == i)]
         samples = np.vstack([x, bank[order[:k]], bank[order[-negatives:]]])
         machine = SVC(kernel="linear", C=1e6, tol=1e-7).fit(samples, np.arange(len(samples)) <= k)
         out.append(machine.coef_[0])
-    return reference.unit(np.stack(out))
+    return reference.basic.unit(np.stack(out))
 
 
 def test_by_hand():
@@ -63,7 +63,7 @@ def test_separates_what_can_be_separated(query, gallery, k, negatives):
         found, images = (sides[0], query) if expand == "query" else (sides[1], gallery)
         assert np.isfinite(found).all()
         unit, bank = l2_normalize(images), l2_normalize(gallery)
-        d = reference.sqeuclidean(unit, bank)
+        d = reference.basic.sqeuclidean(unit, bank)
         for i, normal in enumerate(found):
             others = [j for j in np.argsort(d[i], kind="stable") if not (expand == "gallery" and j == i)]
             near, far = others[:k], others[k:][-negatives:] if negatives else []

@@ -35,7 +35,7 @@ def test_by_hand(graph):
         anywhere, across = (anywhere + anywhere.T) / 2, (across + across.T) / 2
     wanted = (0.75 * propagation(anywhere) + 0.25 * propagation(across)) @ X
     found = gcr(Q, G, *CAMS, k1=2, k2=2, beta1=0.5, beta2=0.5, scale=0.25, rounds=1, graph=graph)
-    assert_allclose(all_rows(found), reference.unit(wanted), atol=1e-6)
+    assert_allclose(all_rows(found), reference.basic.unit(wanted), atol=1e-6)
 
 
 def test_local_by_hand():
@@ -45,7 +45,7 @@ def test_local_by_hand():
         X[1] + A * X[0],
         0.75 * (X[2] + B * X[1]) / (1 + B) + 0.25 * X[2],  # nobody of another camera is similar
     ]
-    assert_allclose(all_rows(found), reference.unit(np.array(wanted)), atol=1e-6)
+    assert_allclose(all_rows(found), reference.basic.unit(np.array(wanted)), atol=1e-6)
 
 
 SIDES = st.tuples(cubes(st.integers(1, 4), (0.0, 1.0, 2.0)), cubes(st.integers(1, 16), (1.0, 0.5)))
@@ -67,9 +67,9 @@ def test_equals_the_definition_with_ties_and_copies(sides, seed, k1, k2, betas, 
     cams = [rng.integers(-1, 3, len(side)) for side in sides]
     arguments = [*sides, *cams, k1, k2, *betas, scale]
     if graph == "local":
-        wanted = reference.gcr_local(*arguments, in_order=False)
+        wanted = reference.propagation.gcr_local(*arguments, in_order=False)
     else:
-        wanted = reference.gcr(*arguments, rounds=1, symmetric=graph == "symmetric")
+        wanted = reference.propagation.gcr(*arguments, rounds=1, symmetric=graph == "symmetric")
     found = gcr(*sides, *cams, k1=k1, k2=k2, beta1=betas[0], beta2=betas[1], scale=scale, rounds=1, graph=graph)
     for ours, theirs in zip(found, wanted, strict=True):
         sure = np.linalg.norm(theirs, axis=1) > 0  # what cancels out has no direction
@@ -80,7 +80,7 @@ def test_equals_the_definition_with_ties_and_copies(sides, seed, k1, k2, betas, 
 def test_rounds_equal_the_definition(graph):
     data = world(nq=8, ng=60)
     arguments = [data[name] for name in ("query", "gallery", "query_cam", "gallery_cam")]
-    wanted = reference.gcr(*arguments, 6, 3, 0.2, 0.1, 0.4, 3, graph == "symmetric")
+    wanted = reference.propagation.gcr(*arguments, 6, 3, 0.2, 0.1, 0.4, 3, graph == "symmetric")
     found = gcr(*arguments, k1=6, k2=3, beta1=0.2, beta2=0.1, scale=0.4, graph=graph)
     assert_allclose(all_rows(found), all_rows(wanted), atol=1e-5)
     once = l2_normalize(arguments[0]), l2_normalize(arguments[1])
@@ -135,9 +135,11 @@ def test_released_local_graphs_hang_on_the_order_of_rows(shared):
         assert setting.pop("rounds") == 1
         arguments = [*golden_data(golden), *setting.values()]
         released = all_rows([golden[side + key[2:]] for side in ("fq", "fg")])
-        assert_allclose(all_rows(reference.gcr_local(*arguments, in_order=True)), released, rtol=0, atol=1e-6)
+        assert_allclose(
+            all_rows(reference.propagation.gcr_local(*arguments, in_order=True)), released, rtol=0, atol=1e-6
+        )
         found = all_rows(gcr(*golden_data(golden), graph="local", rounds=1, **setting))
-        wanted = all_rows(reference.gcr_local(*arguments, in_order=False))
+        wanted = all_rows(reference.propagation.gcr_local(*arguments, in_order=False))
         assert_allclose(found, wanted, rtol=0, atol=1e-6)
         assert_allclose(found[0], released[0], rtol=0, atol=1e-6)  # nothing was before the first row
         assert 1e-3 < abs(found - released).max() < 0.3

@@ -67,7 +67,7 @@ def test_xqda_by_hand():
     # of cameras 0, 1 and 1, 0 the pairs of two identities are (1, 0), (9, 1) and (-1, 0), (9, -1), which differ by
     # (8, 1) and (10, -1): D = [[(64 + 100) / 2, (8 - 10) / 2], [-1, 1]], S = diag(2, 2) as before
     cam = np.array([0, 1, 1, 0])
-    wanted, _ = reference.xqda(np.diag([2.0, 2.0]), np.array([[82.0, -1.0], [-1.0, 1.0]]), 0.5)
+    wanted, _ = reference.metrics.xqda(np.diag([2.0, 2.0]), np.array([[82.0, -1.0], [-1.0, 1.0]]), 0.5)
     assert_near(learned_distances(ORIGIN, FAR, FOUR, TWO, cam, ridge=0.5), quadratic(ORIGIN, FAR, wanted))
 
 
@@ -116,7 +116,7 @@ def labelled(draw, dimensions):
 def test_sums_over_pairs_equal_the_definition(drawn, cross):
     _, train, pid, cam = drawn
     cam = cam if cross else np.full(len(cam), -1)
-    wanted = reference.pair_covariances(train.astype(np.float64), pid, cam)
+    wanted = reference.metrics.pair_covariances(train.astype(np.float64), pid, cam)
     numbers = np.unique(pid, return_inverse=True)[1]
     for found, covariance in zip(pairs.covariances(train, numbers, cam), wanted, strict=True):
         assert_near(found, covariance, 1e-12)
@@ -133,13 +133,13 @@ def test_sums_over_pairs_equal_the_definition(drawn, cross):
 )
 def test_xqda_and_kissme_equal_the_definition(drawn, components, ridge):
     sides, train, pid, cam = drawn
-    same, different = reference.pair_covariances(train.astype(np.float64), pid, cam)
+    same, different = reference.metrics.pair_covariances(train.astype(np.float64), pid, cam)
     assume(np.linalg.cond(different) < 1e6)
-    wanted, values = reference.xqda(same, different, ridge, components)
+    wanted, values = reference.metrics.xqda(same, different, ridge, components)
     assume(np.abs(values - 1).min() > 1e-6)
     found = learned_distances(*sides, train, pid, cam, ridge=ridge, components=components)
     assert_near(found, quadratic(*sides, wanted))
-    wanted = reference.kissme(same + ridge * np.eye(4), different, 0.7)
+    wanted = reference.metrics.kissme(same + ridge * np.eye(4), different, 0.7)
     given = {"method": "kissme", "ridge": ridge, "pca": 4, "different_weight": 0.7}
     assert_near(learned_distances(*sides, train, pid, cam, **given), quadratic(*sides, wanted))
 
@@ -149,12 +149,12 @@ def test_xqda_and_kissme_equal_the_definition(drawn, components, ridge):
 def test_with_fewer_images_than_dimensions(drawn):
     """XQDA works in the space of the images: the same matrix. NFST has all the directions that it can have."""
     sides, train, pid, cam = drawn
-    same, different = reference.pair_covariances(train.astype(np.float64), pid, cam)
-    wanted, values = reference.xqda(same, different, 0.5)
+    same, different = reference.metrics.pair_covariances(train.astype(np.float64), pid, cam)
+    wanted, values = reference.metrics.xqda(same, different, 0.5)
     assume(np.abs(values - 1).min() > 1e-6)
     assume(len(train) > 6)
     assert_near(learned_distances(*sides, train, pid, cam, ridge=0.5), quadratic(*sides, wanted), 1e-4)
-    wanted = reference.nfst(train.astype(np.float64), pid)
+    wanted = reference.metrics.nfst(train.astype(np.float64), pid)
     assert_near(learned_distances(*sides, train, pid, method="nfst"), quadratic(*sides, wanted))
     images = learned_metric(train, sides[1], train, pid, method="nfst")[0]
     assert images.shape[1] == len(np.unique(pid)) - 1
@@ -168,7 +168,7 @@ def test_lfda_equals_the_definition(drawn):
     sides, train, pid, _ = drawn
     train = np.concatenate([train, np.eye(3, dtype=np.float32) + 2])
     pid = np.concatenate([pid, [pid[0]] * 3])
-    wanted = reference.lfda(train.astype(np.float64), pid)
+    wanted = reference.metrics.lfda(train.astype(np.float64), pid)
     assert_near(learned_distances(*sides, train, pid, method="lfda", pca=3), quadratic(*sides, wanted))
 
 

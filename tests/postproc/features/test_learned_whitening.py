@@ -36,7 +36,7 @@ def test_by_hand():
     found, _ = learned_whitening(
         query + np.array([0, 4]), gallery, train, pid
     )  # (1, 4) -> (1 / 2, 1); (0, 5) -> (0, 5 / 4)
-    assert_allclose(found, reference.unit([[0.5, 1], [0, 1]]), atol=1e-6)
+    assert_allclose(found, reference.basic.unit([[0.5, 1], [0, 1]]), atol=1e-6)
 
 
 @settings(max_examples=25)
@@ -51,10 +51,10 @@ def test_equals_the_definition(seed, people, components):
     train = (rng.normal(size=(36, 5)) * [1, 2, 3, 4, 5] + rng.normal(size=(people + 1, 5))[pid]).astype(np.float32)
     sides = [rng.normal(size=(size, 5)).astype(np.float32) for size in (4, 7)]
     found = learned_whitening(*sides, train, pid, components=components)
-    mean, rows = reference.learned_whitening(train, pid)
+    mean, rows = reference.whitening.learned_whitening(train, pid)
     for ours, side in zip(found, sides, strict=True):
         assert ours.dtype == np.float32
-        assert_allclose(ours, reference.unit((side - mean) @ rows[:components].T), rtol=0, atol=1e-4)
+        assert_allclose(ours, reference.basic.unit((side - mean) @ rows[:components].T), rtol=0, atol=1e-4)
 
 
 def test_sums_by_identity_equal_all_pairs():

@@ -23,7 +23,7 @@ def test_by_hand():
         found, _ = whiten(query, CROSS, power=power, renormalize=False)
         assert_allclose(found, [wanted], rtol=1e-6)
         found, _ = whiten(query, CROSS + 7, power=power)  # minus the mean, 7, both components are negative
-        assert_allclose(found, reference.unit((query - 7) * wanted / query), rtol=1e-6)
+        assert_allclose(found, reference.basic.unit((query - 7) * wanted / query), rtol=1e-6)
     found, gallery = whiten(query, CROSS, components=1, power=0, renormalize=False)
     assert_allclose(found, [[4]], rtol=1e-6)
     assert_allclose(gallery, [[3], [-3], [0], [0]], rtol=1e-6, atol=1e-12)
@@ -63,11 +63,11 @@ def test_equals_the_definition(seed, count, components, power, renormalize):
     train = (rng.normal(size=(count, 10)) * np.linspace(1, 3, 10) + 1).astype(np.float32)
     sides = [rng.normal(size=(size, 10)).astype(np.float32) for size in (5, 8)]
     found = whiten(*sides, train, components=components, power=power, renormalize=renormalize)
-    mean, rows = reference.principal_components(train, power)
+    mean, rows = reference.whitening.principal_components(train, power)
     for ours, side in zip(found, sides, strict=True):
         wanted = (side - mean) @ rows[:components].T
         assert ours.dtype == np.float32
-        assert_allclose(ours, reference.unit(wanted) if renormalize else wanted, rtol=1e-4, atol=1e-4)
+        assert_allclose(ours, reference.basic.unit(wanted) if renormalize else wanted, rtol=1e-4, atol=1e-4)
 
 
 @settings(max_examples=40)
@@ -75,7 +75,7 @@ def test_equals_the_definition(seed, count, components, power, renormalize):
 def test_dimensions_that_do_not_vary_are_nothing(query, gallery):
     """Products between images know no signs and no order of equal components."""
     q, g = whiten(query, gallery, renormalize=False)
-    mean, rows = reference.principal_components(gallery, 1)
+    mean, rows = reference.whitening.principal_components(gallery, 1)
     wanted = (query - mean) @ rows.T @ rows @ (gallery - mean).T
     assert_allclose(q @ g.T, wanted, rtol=1e-4, atol=1e-4)
     for side in (q, g):

@@ -45,7 +45,7 @@ def test_infinity_stays_and_counts_in_no_mean():
 @given(distances=MATRICES, k=st.integers(1, 12), top_k=st.integers(1, 12))
 def test_equals_the_definition(distances, k, top_k):
     found = csls_distances(distances, k=k)
-    assert_allclose(found, reference.csls(distances, k), rtol=1e-6, atol=1e-6)
+    assert_allclose(found, reference.hubness.csls(distances, k), rtol=1e-6, atol=1e-6)
     nearest = csls_distances(distances, k=k, top_k=top_k)
     assert_array_equal(nearest.rows, rank(found, top_k=top_k))
 
@@ -53,9 +53,9 @@ def test_equals_the_definition(distances, k, top_k):
 @settings(max_examples=40)
 @given(sides=SIDES, k=st.integers(1, 12), top_k=st.integers(1, 12))
 def test_features_equal_the_definition(sides, k, top_k):
-    cosine = 1 - reference.unit(sides[0]) @ reference.unit(sides[1]).T
+    cosine = 1 - reference.basic.unit(sides[0]) @ reference.basic.unit(sides[1]).T
     found = csls(*sides, k=k)
-    assert_allclose(found, reference.csls(cosine, k), atol=1e-6)
+    assert_allclose(found, reference.hubness.csls(cosine, k), atol=1e-6)
     nearest = csls(*sides, k=k, top_k=top_k)
     assert_array_equal(nearest.rows, rank(found, top_k=top_k))
     assert_array_equal(nearest.distances, np.take_along_axis(found, nearest.rows, axis=1))
@@ -63,11 +63,11 @@ def test_features_equal_the_definition(sides, k, top_k):
 
 def test_a_pairwise_decides_with_its_penalties():
     data = world()
-    query, gallery = (reference.unit(data[side]).astype(np.float32) for side in ("query", "gallery"))
+    query, gallery = (reference.basic.unit(data[side]).astype(np.float32) for side in ("query", "gallery"))
     cams = data["query_cam"], data["gallery_cam"]
     pairs = sqeuclidean(query, gallery) + 0.5 * same_camera(*cams)
     wanted = 1 - np.float64(query) @ gallery.T + 0.25 * (cams[0][:, None] == cams[1])
-    assert_allclose(csls(pairs, k=4), reference.csls(wanted, 4), atol=2e-6)
+    assert_allclose(csls(pairs, k=4), reference.hubness.csls(wanted, 4), atol=2e-6)
 
 
 @each("k", [5, 10])

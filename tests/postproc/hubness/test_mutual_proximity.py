@@ -18,8 +18,8 @@ Q, G = np.zeros((1, 1), np.float32), np.array([[1], [2], [4]], np.float32)
 def far(one, other, metric):
     """In float32, as equal distances must be equal."""
     if metric == "cosine":
-        one, other = reference.unit(one), reference.unit(other)
-    square = np.float32(reference.sqeuclidean(one, other))
+        one, other = reference.basic.unit(one), reference.basic.unit(other)
+    square = np.float32(reference.basic.sqeuclidean(one, other))
     return np.float64(np.sqrt(square) if metric == "euclidean" else square)
 
 
@@ -49,7 +49,7 @@ def test_without_spread_a_share_is_one_half():
 def test_equals_the_definition(sides, method, metric, top_k):
     query, gallery = sides
     found = mutual_proximity(query, gallery, method=method, metric=metric)
-    wanted = reference.mutual_proximity(far(query, gallery, metric), far(gallery, gallery, metric), method)
+    wanted = reference.hubness.mutual_proximity(far(query, gallery, metric), far(gallery, gallery, metric), method)
     assert_allclose(found, wanted, rtol=0, atol=1e-6)
     nearest = mutual_proximity(query, gallery, method=method, metric=metric, top_k=top_k)
     assert_array_equal(nearest.rows, rank(found, top_k=top_k))
@@ -62,7 +62,7 @@ def test_equals_the_definition(sides, method, metric, top_k):
 )
 def test_cosine_equals_the_definition(sides, method):
     found = mutual_proximity(*sides, method=method, metric="cosine")
-    wanted = reference.mutual_proximity(far(*sides, "cosine"), far(sides[1], sides[1], "cosine"), method)
+    wanted = reference.hubness.mutual_proximity(far(*sides, "cosine"), far(sides[1], sides[1], "cosine"), method)
     assert_allclose(found, wanted, rtol=0, atol=1e-6)
 
 
@@ -73,9 +73,9 @@ def test_a_pairwise_with_penalties_between_gallery_images_too(method):
     tracks = data["query_track"], data["gallery_track"]
     pairs = sqeuclidean(query, gallery) + 9.0 * same_camera(*cams, *tracks)
     images, cam, track = (np.concatenate(sides) for sides in ((query, gallery), cams, tracks))
-    square = reference.sqeuclidean(images, images) + 9 * reference.same_camera(cam, track)
+    square = reference.basic.sqeuclidean(images, images) + 9 * reference.basic.same_camera(cam, track)
     square[(images[:, None] == images).all(-1) & (track[:, None] == track)] = 0  # an image and its copies
-    wanted = reference.mutual_proximity(square[:12, 12:], square[12:, 12:], method)
+    wanted = reference.hubness.mutual_proximity(square[:12, 12:], square[12:, 12:], method)
     assert_allclose(mutual_proximity(pairs, method=method, metric="sqeuclidean"), wanted, rtol=0, atol=2e-6)
 
 

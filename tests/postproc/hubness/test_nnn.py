@@ -32,9 +32,9 @@ def test_by_hand():
     top_k=st.integers(1, 12),
 )
 def test_equals_the_definition(sides, k, alpha, top_k):
-    query, gallery, bank = map(reference.unit, sides)
+    query, gallery, bank = map(reference.basic.unit, sides)
     found = nnn(*sides, k=k, alpha=alpha)
-    assert_allclose(found, reference.nnn(query @ gallery.T, gallery @ bank.T, k, alpha), atol=2e-6)
+    assert_allclose(found, reference.hubness.nnn(query @ gallery.T, gallery @ bank.T, k, alpha), atol=2e-6)
     nearest = nnn(*sides, k=k, alpha=alpha, top_k=top_k)
     assert_array_equal(nearest.rows, rank(found, top_k=top_k))
 

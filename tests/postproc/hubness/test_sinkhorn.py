@@ -55,7 +55,7 @@ def test_infinity_stays_and_has_no_share():
 def test_equals_the_definition(far, temperature, half_rounds, top_k):
     setting = {"temperature": temperature, "half_rounds": half_rounds}
     found = sinkhorn_distances(far, **setting)
-    assert_allclose(found, reference.sinkhorn(far, temperature, half_rounds), rtol=1e-6, atol=1e-5)
+    assert_allclose(found, reference.hubness.sinkhorn(far, temperature, half_rounds), rtol=1e-6, atol=1e-5)
     nearest = sinkhorn_distances(far, top_k=top_k, **setting)
     assert_array_equal(nearest.rows, rank(found, top_k=top_k))
 
@@ -67,9 +67,9 @@ def test_equals_the_definition(far, temperature, half_rounds, top_k):
     top_k=st.integers(1, 12),
 )
 def test_features_equal_the_definition(sides, half_rounds, top_k):
-    cosine = 1 - reference.unit(sides[0]) @ reference.unit(sides[1]).T
+    cosine = 1 - reference.basic.unit(sides[0]) @ reference.basic.unit(sides[1]).T
     found = sinkhorn(*sides, half_rounds=half_rounds)
-    assert_allclose(found, reference.sinkhorn(cosine, 0.05, half_rounds), atol=1e-6)
+    assert_allclose(found, reference.hubness.sinkhorn(cosine, 0.05, half_rounds), atol=1e-6)
     nearest = sinkhorn(*sides, half_rounds=half_rounds, top_k=top_k)
     assert_array_equal(nearest.rows, rank(found, top_k=top_k))
     assert_array_equal(nearest.distances, np.take_along_axis(found, nearest.rows, axis=1))

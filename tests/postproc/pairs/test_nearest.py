@@ -13,7 +13,7 @@ from postproc import distances, same_camera, sqeuclidean, using
 from postproc.base import runtime
 from postproc.kernels import cpu, reference
 from postproc.pairs import nearest, tiles
-from postproc.pairs.given import GivenTiles
+from postproc.pairs.matrices import MatrixTiles
 from postproc.pairs.tiles import PairwiseTiles
 from tests.support.each import each
 from tests.support.worlds import lattices, world
@@ -32,7 +32,7 @@ def blocks_of(edge):
 
 def square(query, gallery):
     images = np.concatenate([query, gallery])
-    return reference.sqeuclidean(images, images)
+    return reference.basic.sqeuclidean(images, images)
 
 
 def check_lists(found, matrix, k):
@@ -91,7 +91,7 @@ def test_symmetric_tiles(sides, k, edge):
 def test_given_tiles_are_read_down_their_columns(nq, ng, k, edge, seed):
     parts, matrix = asymmetric(nq, nq + ng, seed)
     with blocks_of(edge):
-        source = GivenTiles(*parts)
+        source = MatrixTiles(*parts)
         answer = np.full((nq, ng), np.nan, np.float32)
         check_lists(nearest.of_all(source, k, answer), matrix.T, k)
         for found in (answer, all_strips(source), nearest.everything(source)):
@@ -113,8 +113,8 @@ def test_tiles_of_sums_and_penalties(sides, weights, penalty, joined, edge, seed
     rng = np.random.default_rng(seed)
     other = 2 * rng.integers(-2, 3, (n, 2)).astype(np.float32)
     cam, track = rng.integers(-1, 3, n), rng.integers(-1, 4, n)
-    matrix = weights[0] * square(*sides) + weights[1] * reference.sqeuclidean(other, other)
-    matrix += penalty * reference.same_camera(cam, track)
+    matrix = weights[0] * square(*sides) + weights[1] * reference.basic.sqeuclidean(other, other)
+    matrix += penalty * reference.basic.same_camera(cam, track)
     everything = np.column_stack([np.concatenate(sides), bool(weights[1]) * other, cam, track])
     matrix[(everything[:, None] == everything).all(axis=2)] = 0  # an image and its copies
     pairs = weights[0] * sqeuclidean(*sides) + weights[1] * sqeuclidean(other[:nq], other[nq:])
@@ -190,7 +190,7 @@ def test_lists_answer_and_strips_hold_the_same_bits(copies):
     answer = np.empty((150, 700), np.float32)
     lists = nearest.of_all(source, 850, answer)
     assert_array_equal(all_strips(source), answer)
-    assert_allclose(answer, reference.sqeuclidean(query, gallery), atol=1e-4)
+    assert_allclose(answer, reference.basic.sqeuclidean(query, gallery), atol=1e-4)
     matrix = np.empty((850, 850), np.float32)
     np.put_along_axis(matrix, lists.rows, lists.values, axis=1)
     assert_array_equal(matrix[:150, 150:], answer)

@@ -47,13 +47,13 @@ def test_extremes():
 )
 def test_equals_the_definition_with_ties_and_copies(images, threshold):
     assert_array_equal(
-        build_gallery(images + 0.0, threshold=threshold), reference.build_gallery(images, threshold)
+        build_gallery(images + 0.0, threshold=threshold), reference.gallery.build_gallery(images, threshold)
     )
 
 
 def test_blocks_and_threads_change_nothing(monkeypatch):
     images = l2_normalize(world(ng=700, people=40)["gallery"])
-    wanted = reference.build_gallery(images, 0.6)
+    wanted = reference.gallery.build_gallery(images, 0.6)
     assert 30 < len(set(wanted)) < 500
     for threads in (1, 3):
         with using(threads=threads):

@@ -54,7 +54,7 @@ def galleries(draw):
     add=st.sampled_from([0.0, 0.7, 2.0]),
 )
 def test_equals_the_definition(world, threshold, keep, add):
-    wanted = reference.quality_track_mean(*world, threshold, keep, add)
+    wanted = reference.tracks.quality_track_mean(*world, threshold, keep, add)
     found = quality_track_mean(*world, threshold=threshold, keep=keep, add=add, renormalize=False)
     assert_allclose(found, wanted, atol=1e-6)
     unit = quality_track_mean(*world, threshold=threshold, keep=keep, add=add)

@@ -59,10 +59,10 @@ def test_between_two_groups_the_nearer_is_joined():
     min_samples=st.integers(1, 6),
 )
 def test_clusters_equal_the_definition(x, eps, min_samples):
-    unit = reference.unit(x)
-    matrix = reference.sqeuclidean(unit, unit)
+    unit = reference.basic.unit(x)
+    matrix = reference.basic.sqeuclidean(unit, unit)
     found = cluster_queries(x, eps=eps, min_samples=min_samples)
-    assert_array_equal(found, reference.dbscan(matrix, eps, min_samples))
+    assert_array_equal(found, reference.clusters.dbscan(matrix, eps, min_samples))
     sklearn = DBSCAN(eps=eps or 1e-9, min_samples=min_samples, metric="precomputed").fit(matrix)
     core = sklearn.core_sample_indices_ if min_samples > 2 else slice(None)
     assert_array_equal(found[core], sklearn.labels_[core])
@@ -71,8 +71,8 @@ def test_clusters_equal_the_definition(x, eps, min_samples):
 @each(("eps", "min_samples"), [(0.3, 2), (0.45, 2), (0.45, 5), (0.6, 9)])
 def test_clusters_over_several_tiles(eps, min_samples):
     x = world(nq=10, ng=900, people=40)["gallery"]
-    unit = reference.unit(x)
-    wanted = reference.dbscan(reference.sqeuclidean(unit, unit), eps, min_samples)
+    unit = reference.basic.unit(x)
+    wanted = reference.clusters.dbscan(reference.basic.sqeuclidean(unit, unit), eps, min_samples)
     assert len(set(wanted)) > 3
     for threads in (1, 2):
         with using(threads=threads):

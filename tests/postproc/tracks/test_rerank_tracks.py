@@ -65,11 +65,11 @@ def test_normalised_twice_by_hand():
 def test_equals_the_definition(query, side, k1, k2, lambda_value, twice):
     gallery, track = side
     setting = {"k1": k1, "k2": k2, "lambda_value": lambda_value}
-    means = reference.track_mean(gallery, track, track, None)
-    wanted = reference.rerank_tracks(query, means, track, **setting, twice=twice)
+    means = reference.tracks.track_mean(gallery, track, track, None)
+    wanted = reference.tracks.rerank_tracks(query, means, track, **setting, twice=twice)
     found = rerank_tracks(query, gallery, track, **setting, order="row", normalize_twice=twice)
     assert_allclose(found, wanted, atol=2e-6)
-    wanted = reference.nearest_first(found, reference.sqeuclidean(query, gallery), track, LATER)
+    wanted = reference.tracks.nearest_first(found, reference.basic.sqeuclidean(query, gallery), track, LATER)
     found = rerank_tracks(query, gallery, track, **setting, normalize_twice=twice)
     assert_allclose(found, wanted, atol=2e-7)
 

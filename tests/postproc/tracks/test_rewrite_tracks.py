@@ -94,7 +94,7 @@ def test_equals_the_definition(gallery, setting):
     far, track, place = gallery
     found = rewrite_tracks(far, track, place, **setting)
     assert_array_equal(np.isinf(found), np.isinf(far))
-    wanted = reference.rewrite_tracks(far, track, place, **setting)
+    wanted = reference.rewriting.rewrite_tracks(far, track, place, **setting)
     for places, distance, images in zip(found, far, wanted, strict=True):
         assert sorted(images) == np.flatnonzero(np.isfinite(distance)).tolist()
         for at, image in enumerate(images):

@@ -31,7 +31,7 @@ def test_by_hand():
 def test_equals_the_definition(gallery, data, epsilon):
     track = data.draw(labels(len(gallery)))
     found = track_augmentation(gallery, track, epsilon=epsilon, renormalize=False)
-    assert_allclose(found, reference.track_augmentation(gallery, track, epsilon), atol=1e-6)
+    assert_allclose(found, reference.tracks.track_augmentation(gallery, track, epsilon), atol=1e-6)
 
 
 def test_between_the_image_and_the_mean_of_its_track():

@@ -64,12 +64,12 @@ def test_what_is_never_returned_counts_for_nobody():
 def test_equals_the_definition(query, gallery, data, reduce, k, query_reduce):
     tracks = data.draw(labels(len(gallery))), data.draw(labels(len(query)))
     setting = {"reduce": reduce, "k": k, "query_reduce": query_reduce}
-    plain = reference.sqeuclidean(query, gallery)
-    wanted = reference.pool_distances(plain, *tracks, **setting)
+    plain = reference.basic.sqeuclidean(query, gallery)
+    wanted = reference.tracks.pool_distances(plain, *tracks, **setting)
     assert_allclose(track_distances(query, gallery, *tracks, **setting), wanted, rtol=1e-6)
     assert_allclose(pool_distances(plain, *tracks, **setting), wanted, rtol=1e-6)
     some = np.where(plain > data.draw(st.integers(0, 20)), np.inf, plain)
-    wanted = reference.pool_distances(some, *tracks, **setting)
+    wanted = reference.tracks.pool_distances(some, *tracks, **setting)
     assert_allclose(pool_distances(some, *tracks, **setting), wanted, rtol=1e-6)
 
 

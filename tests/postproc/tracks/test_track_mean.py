@@ -47,7 +47,7 @@ def test_equal_places_are_taken_in_the_order_of_rows():
 @given(world=galleries(), chunk=st.none() | st.integers(1, 9))
 def test_equals_the_definition(world, chunk):
     gallery, track, place = world
-    wanted = reference.track_mean(gallery, track, place, chunk)
+    wanted = reference.tracks.track_mean(gallery, track, place, chunk)
     assert_allclose(track_mean(gallery, track, place, chunk=chunk), wanted, rtol=1e-7)
 
 

@@ -49,7 +49,7 @@ def test_queries_as_near_as_the_nearest_all_count():
 )
 def test_equals_the_definition(query, gallery, data, threshold, epsilon):
     track = data.draw(labels(len(gallery)))
-    wanted = reference.weighted_track_mean(query, gallery, track, threshold, epsilon)
+    wanted = reference.tracks.weighted_track_mean(query, gallery, track, threshold, epsilon)
     found = weighted_track_mean(query, gallery, track, threshold=threshold, epsilon=epsilon)
     assert_allclose(found, wanted, atol=1e-6)
     unit = weighted_track_mean(query, gallery, track, threshold=threshold, epsilon=epsilon, renormalize=True)

@@ -1,0 +1,72 @@
+"""What a command reads: the folder, the lists of names beside it, and what the names mean."""
+
+import argparse
+from pathlib import Path
+
+from ensemble import io
+from ensemble.io import Folder
+from ensemble.parsers import choose
+
+Options = argparse._ActionsContainer  # a parser, or a group of its options
+
+
+def add_features(p: argparse.ArgumentParser, *, required: bool = False) -> None:
+    """``--features``."""
+    p.add_argument(
+        "--features", type=Path, required=required, metavar="DIR", help="folder with the models' feature files"
+    )
+
+
+def add_rankings(p: argparse.ArgumentParser) -> None:
+    """``--rankings``, in the place of ``--features``."""
+    p.add_argument("--rankings", type=Path, metavar="DIR", help="in its place: folder with rank lists to join")
+
+
+def add_name_lists(p: argparse.ArgumentParser, of: str = "") -> None:
+    """``--query-names`` and ``--gallery-names``; ``of`` says whose names, where it is not the folder's."""
+    for side in ("query", "gallery"):
+        p.add_argument(f"--{side}-names", type=Path, metavar="FILE", help=f"list of {side} names{of}, one a line")
+
+
+def add_meaning(p: Options, option: str = "--names") -> None:
+    """What the names of images tell: the data set (``--names``, elsewhere ``--parser``), or ``--pattern``."""
+    p.add_argument(
+        option,
+        metavar="SET",
+        help="the data set whose names tell identities and cameras, see ensemble.names --list-parsers",
+    )
+    p.add_argument(
+        "--pattern", metavar="REGEX", help="a pattern of your own that does, with (?P<pid>…), (?P<cam>…), …"
+    )
+
+
+def add_labels(p: Options) -> None:
+    """``--folders`` and ``--labels``: where names alone do not tell."""
+    p.add_argument("--folders", type=int, metavar="N", help="folders that the pattern sees before the base name")
+    p.add_argument(
+        "--labels", action="append", default=[], type=Path, metavar="FILE", help="a list of the set with labels"
+    )
+
+
+def add_tracks(p: argparse.ArgumentParser, use: str = "track file, one track a line") -> None:
+    """``--tracks``; ``use`` says what it is for."""
+    p.add_argument("--tracks", type=Path, metavar="FILE", help=use)
+
+
+def wanted(options: argparse.Namespace) -> list[str]:
+    """A problem where ``--features`` was not given."""
+    if options.features is not None:
+        return []
+    return ["--features: wanted a folder with feature files, found nothing; see --help"]
+
+
+def scan(options: argparse.Namespace) -> Folder:
+    """Look at the folder of features or of rank lists, with all options of this module."""
+    return io.scan(
+        options.features or options.rankings,
+        query_names=options.query_names,
+        gallery_names=options.gallery_names,
+        tracks=options.tracks,
+        rankings=options.features is None,
+        parser=choose(options.names, options.pattern),
+    )

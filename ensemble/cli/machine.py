@@ -1,0 +1,41 @@
+"""How much of the machine a command may use: threads, memory, and which device."""
+
+import argparse
+from contextlib import AbstractContextManager
+
+import postproc
+from ensemble.cli.numbers import bytes_of
+from ensemble.pipeline import devices
+
+
+def add_threads(p: argparse.ArgumentParser) -> None:
+    """``--threads``."""
+    p.add_argument("--threads", type=int, metavar="N", help="threads (default: one a processor)")
+
+
+def add_options(p: argparse.ArgumentParser) -> None:
+    """``--threads``, ``--memory`` and ``--device``."""
+    add_threads(p)
+    p.add_argument("--memory", metavar="SIZE", help="do not start what needs more, for example 4GB")
+    p.add_argument("--device", default="cpu", metavar="NAME", help="cpu, cuda or cuda:N (default: %(default)s)")
+
+
+def device_problems(options: argparse.Namespace) -> list[str]:
+    """What is wrong with ``--device``."""
+    refused = devices.problem(options.device)
+    return [f"--device: {refused}"] if refused else []
+
+
+def device(options: argparse.Namespace) -> devices.Device:
+    """``--device``, which :func:`device_problems` has looked at."""
+    return devices.Device(options.device)
+
+
+def memory(options: argparse.Namespace) -> int | None:
+    """``--memory`` in bytes, None for no limit."""
+    return None if options.memory is None else bytes_of("--memory", options.memory)
+
+
+def using(options: argparse.Namespace) -> AbstractContextManager[object]:
+    """The threads and the memory that were asked for, inside a ``with``."""
+    return postproc.using(threads=options.threads, memory=memory(options))

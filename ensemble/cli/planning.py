@@ -1,0 +1,72 @@
+"""From options to a checked plan: which recipe runs on which folder, and what it may cost."""
+
+import argparse
+
+import postproc
+from ensemble.base.collecting import collecting
+from ensemble.base.errors import InputError, refuse_if_any
+from ensemble.cli import files, machine, protocols
+from ensemble.cli.numbers import too_small
+from ensemble.pipeline import plan, recipe
+from ensemble.pipeline.plan import Plan
+from ensemble.pipeline.recipe import Recipe
+from ensemble.scores.protocols import Protocol
+
+
+def add_options(p: argparse.ArgumentParser) -> None:
+    """Everything that a command asks for which runs a recipe: what to read, how to run it, how to score it."""
+    files.add_features(p)
+    files.add_rankings(p)
+    p.add_argument("--recipe", metavar="NAME|FILE", help="see --list-recipes (default: default, or lists)")
+    p.add_argument("--set", action="append", default=[], metavar="STEP.SETTING=VALUE", help="change a setting")
+    files.add_name_lists(p)
+    files.add_meaning(p)
+    files.add_tracks(p)
+    protocols.add_options(p)
+    machine.add_options(p)
+
+
+def prepare(options: argparse.Namespace) -> Plan:
+    """Load, look and check; every problem that can be found before a feature is read, in one error."""
+    if (options.features is None) == (options.rankings is None):
+        found = "nothing" if options.features is None else "--rankings too"
+        raise InputError([f"--features: wanted a folder with feature files, found {found}; see --help"])
+    problems = too_small(options, threads=1) + protocols.problems(options) + machine.device_problems(options)
+    folder = loaded = checked = None
+    with collecting(problems):
+        loaded = _recipe(options)
+        machine.memory(options)
+    with collecting(problems):
+        folder = files.scan(options)
+    if folder and loaded:
+        with collecting(problems):
+            checked = plan.check(loaded, folder)
+    refuse_if_any(problems)
+    assert checked is not None
+    _refuse_memory(options, checked)
+    return checked
+
+
+def protocol(options: argparse.Namespace, used: Recipe) -> Protocol:
+    """The recipe's protocol or the one asked for, with single rules changed."""
+    return protocols.chosen(options, used.protocol)
+
+
+def labelled(checked: Plan) -> bool:
+    """Whether queries and gallery have labels, so that there will be scores."""
+    return {"query_pid", "gallery_pid"} <= checked.folder.columns
+
+
+def _recipe(options: argparse.Namespace) -> Recipe:
+    named = options.recipe or ("default" if options.rankings is None else "lists")
+    return recipe.override(recipe.load(named), options.set)
+
+
+def _refuse_memory(options: argparse.Namespace, checked: Plan) -> None:
+    """Refuse what would need more than ``--memory``, where the number of images is known already."""
+    sizes = plan.counts(checked.folder)
+    if sizes is None:
+        return
+    whole = labelled(checked) and protocol(options, checked.recipe).whole
+    with postproc.using(threads=options.threads):
+        refuse_if_any(plan.memory_problems(checked, *sizes, machine.memory(options), whole_answer=whole))

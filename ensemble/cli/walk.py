@@ -1,0 +1,58 @@
+"""Run a recipe from the command line: what runs where, a line a step, and warnings."""
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+
+from ensemble.base.features import FeatureSet
+from ensemble.cli import machine, planning
+from ensemble.pipeline import advice, joins, lines, plan, recipe, steps
+from ensemble.pipeline.devices import Device
+from ensemble.pipeline.images import Images
+from ensemble.pipeline.lines import Line
+from ensemble.pipeline.run import Result, Run, Seen
+
+
+def walk(
+    options: argparse.Namespace,
+    checked: plan.Plan,
+    sets: Mapping[str, FeatureSet] | None = None,
+    watch: Callable[[Seen], None] | None = None,
+) -> Result:
+    """Run the plan under the options' threads and memory, printing a line a step; on ``sets`` if given."""
+    device = machine.device(options)
+    print(f"{checked.recipe.name}: {checked.recipe.about}")
+    if device.is_cuda:
+        print(device_text(device, checked.recipe))
+    print(lines.heading(planning.labelled(checked)))
+
+    def show(line: Line) -> None:
+        print(lines.text(line), flush=True)
+
+    def warn(images: Images) -> None:
+        for warning in advice.warnings(checked.recipe, advice.positives(images.known)):
+            print(warning, file=sys.stderr)
+
+    with machine.using(options):
+        run = Run(
+            checked,
+            show,
+            begun=warn,
+            protocol=planning.protocol(options, checked.recipe),
+            memory=machine.memory(options),
+            sets=sets,
+            watch=watch,
+            device=device,
+        )
+        return run()
+
+
+def device_text(device: Device, used: recipe.Recipe) -> str:
+    """Where the recipe runs, and which of its steps and joins do not."""
+    functions = {name: step.function for name, step in steps.catalogue().items()}
+    functions |= {name: joins.function(name) for name in joins.names()}
+    names = dict.fromkeys(use.name for use in used.uses())
+    others = [name for name in names if not device.runs(functions[name])]
+    return f"on {device.describe()}" + (
+        f"; on the CPU, for want of a CUDA version: {', '.join(others)}" if others else ""
+    )

@@ -1,0 +1,127 @@
+"""What is tuned: the space over a checked recipe, the folds, and how a candidate is scored on them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ensemble import io
+from ensemble.base.errors import InputError
+from ensemble.base.features import FeatureSet
+from ensemble.pipeline import advice, joins, plan, steps
+from ensemble.pipeline.devices import CPU, Device
+from ensemble.scores import folds
+from ensemble.scores.protocols import Protocol
+from ensemble.tune import space, trials
+from postproc.pairs import remembered
+
+LABELLED = {"query_pid", "gallery_pid"}
+FROM_TRAIN = {"train", "train_pid"}
+
+
+@dataclass(frozen=True)
+class Task:
+    """A space, the folds and the bench that scores a candidate on them.
+
+    ``source`` says whose labels these are, ``about`` what a study is about (one of another task is refused),
+    ``warnings`` what to tell before the first trial.
+    """
+
+    space: space.Space
+    parts: list[folds.Fold]
+    bench: trials.Bench
+    source: str
+    about: dict[str, Any]
+    warnings: tuple[str, ...]
+
+
+def prepare(
+    checked: plan.Plan,
+    protocol: Protocol,
+    objective: trials.Objective,
+    *,
+    search: Sequence[str] = (),
+    parts: int,
+    seed: int,
+    all_models: bool = False,
+    threads: int | None = None,
+    memory: int | None = None,
+    device: Device = CPU,
+) -> Task:
+    """Read, split, and say what is to be searched; every refusal comes before the first trial.
+
+    search:     what may vary, as :func:`ensemble.tune.space.read` takes it.
+    parts:      of the identities; seed: who is in which.
+    all_models: no model may be left out.
+    threads, memory, device: what the trials may use; memory in bytes.
+    Raises:     InputError where there are no labels, too few identities, or nothing called as in ``search``.
+    """
+    labelled = checked.folder.columns >= LABELLED
+    if not labelled and not checked.folder.columns >= FROM_TRAIN:
+        raise InputError(
+            [
+                f"{checked.folder.path}: wanted labels to tune on, a pid column in query.csv and gallery.csv or "
+                "in train.csv, found none; give them, or --unlabelled for a rule of thumb"
+            ]
+        )
+    sets = read(checked)
+    data = _fingerprint(sets)
+    if not labelled:
+        learns = any(name.startswith("train") for use in checked.recipe.uses() for name in _data_of(use.name))
+        sets = folds.from_train(sets, learn=learns, seed=seed)
+    folder = folds.columns(checked.folder, sets)
+    searched = space.read(search, plan.check(checked.recipe, folder))
+    first = next(iter(sets.values())).data()
+    split = folds.split(first["query_pid"], first["gallery_pid"], folds=parts, seed=seed)
+    if objective.top_k is not None:
+        protocol = replace(protocol, top_k=objective.top_k)
+    about = {
+        "recipe": _digest(checked.recipe.as_toml()),
+        "data": data,
+        "objective": objective.name,
+        "protocol": protocol.describe(cameras="query_cam" in first),
+        "folds": parts,
+        "seed": seed,
+        "search": [setting.text() for setting in searched.settings]
+        + [f"{join.name}.weights times {join.low:g} to {join.high:g}" for join in searched.joins if join.low],
+        "models": "all" if all_models else "greedy selection",
+    }
+    bench = trials.Bench(
+        folder,
+        trials.parts(sets, split),
+        protocol,
+        objective.score,
+        threads=threads,
+        kept=trials.KEPT if memory is None else min(trials.KEPT, memory // 2),
+        device=device,
+    )
+    warnings = tuple(advice.warnings(checked.recipe, advice.positives(first)))
+    return Task(searched, split, bench, "query and gallery" if labelled else "train", about, warnings)
+
+
+def read(checked: plan.Plan) -> dict[str, FeatureSet]:
+    """All models of a plan, by name."""
+    models = list(checked.all_models)
+    return {found.model: found for found in io.read(checked.folder, models, missing=checked.recipe.missing)}
+
+
+def _data_of(name: str) -> tuple[str, ...]:
+    """What data a step or join takes."""
+    known = steps.catalogue()
+    return (*known[name].needs, *known[name].may_use) if name in known else joins.needs(name)
+
+
+def _fingerprint(sets: Mapping[str, FeatureSet]) -> str:
+    """16 hexadecimal digits for the features, names and columns of all models."""
+    arrays: list[np.ndarray] = []
+    for model, found in sorted(sets.items()):
+        names = [model, *found.query_table["name"], *found.gallery_table["name"]]
+        arrays += [np.frombuffer("\n".join(names).encode(), np.uint8), *found.data().values()]
+    return remembered.fingerprint(arrays).hex()[:16]
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    text = json.dumps({k: v for k, v in content.items() if k != "about"}, sort_keys=True).encode()
+    return remembered.fingerprint([np.frombuffer(text, np.uint8)]).hex()[:16]

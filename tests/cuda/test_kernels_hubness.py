@@ -1,0 +1,67 @@
+import numpy as np
+from numpy.testing import assert_allclose, assert_array_equal
+
+from tests.cuda.twice import twice
+from tests.support.each import each
+
+RNG = np.random.default_rng(0)
+STRIP = RNG.gamma(2, size=(6, 11)).astype(np.float32)
+ROWS, COLUMNS = RNG.gamma(2, size=6), RNG.gamma(2, size=11)
+
+
+def test_scale_and_add(on_device):
+    ((cuda, cpu),) = twice(on_device, "hubness.scale_and_add", STRIP, 2.0, ROWS, COLUMNS, 1, 5, written=(0,))
+    assert_allclose(cuda, cpu, rtol=1e-6)
+
+
+@each("form", [0, 1, 2])
+@each("square", [True, False])
+def test_rescale(on_device, form, square):
+    strip = STRIP - 1
+    strip[2, 3] = 1e30  # its square is more than float32 can hold
+    ((cuda, cpu),) = twice(on_device, "hubness.rescale", strip, ROWS, COLUMNS, square, form, 1, 5, written=(0,))
+    assert_allclose(cuda, cpu, rtol=1e-6)
+
+
+@each("root", [True, False])
+def test_moments(on_device, root):
+    strip = STRIP - np.float32(0.5)
+    strip[3] = np.float32(0.1)  # of equal entries exactly the entry, and no deviation
+    found = twice(on_device, "hubness.moments", strip, root, 1, 6, np.zeros(6), np.zeros(6), written=(4, 5))
+    for cuda, cpu in found:
+        assert_allclose(cuda, cpu, rtol=1e-12)
+        assert cuda[3] == cpu[3]
+
+
+@each("root", [True, False])
+def test_mutual_normal(on_device, root):
+    deviations = COLUMNS.copy()
+    deviations[4] = 0
+    arguments = (STRIP, root, COLUMNS, deviations, 1, 5)
+    ((cuda, cpu),) = twice(on_device, "hubness.mutual_normal", *arguments, written=(0,))
+    assert_allclose(cuda, cpu, rtol=1e-6, atol=1e-7)
+
+
+@each("others", [3, 10])
+def test_count_beyond(on_device, others):
+    strip = RNG.integers(0, 6, (4, 11)).astype(np.float32)
+    banks = RNG.integers(0, 6, (others, 11)).astype(np.float32)
+    columns, counts = RNG.permutation(11)[:others], np.zeros((4, 11), np.int32)
+    ((cuda, cpu),) = twice(on_device, "hubness.count_beyond", strip, banks, columns, 1, 4, counts, written=(5,))
+    assert_array_equal(cuda, cpu)
+
+
+def test_log_sums_of_rows(on_device):
+    strip = STRIP.copy()
+    strip[2], strip[4, 3] = np.inf, np.inf
+    arguments = (strip, -3.0, COLUMNS, 1, 6, np.zeros(6))
+    ((cuda, cpu),) = twice(on_device, "hubness.log_sums_of_rows", *arguments, written=(5,))
+    assert_allclose(cuda, cpu, rtol=1e-12)
+
+
+def test_add_to_columns(on_device):
+    strip = STRIP.copy()
+    strip[0], strip[:, 7] = np.inf, np.inf
+    arguments = (strip, -3.0, ROWS, 1, 10, np.full(11, -np.inf), np.zeros(11))
+    for cuda, cpu in twice(on_device, "hubness.add_to_columns", *arguments, written=(5, 6)):
+        assert_allclose(cuda, cpu, rtol=1e-12)

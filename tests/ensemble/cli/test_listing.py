@@ -1,0 +1,101 @@
+"""The commands of the packages: found, listed, and alike."""
+
+import ast
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import ensemble
+from ensemble.cli.listing import commands
+from tests.support.each import each
+
+ROOT = Path(ensemble.__file__).parents[1]
+COMMANDS = dict(commands("ensemble"))
+OTHERS = {"--seed", "--images"}  # of demo, tune and thresholds: other things than those of the shared options
+
+
+def started(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=100
+    )
+
+
+def module(name: str) -> object:
+    """The module that is the command."""
+    found = import_module(name)
+    return import_module(f"{name}.__main__") if hasattr(found, "__path__") else found
+
+
+@each("package", ["ensemble", "bench"])
+def test_a_package_lists_its_commands(package: str) -> None:
+    done = started(package)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines
+    for line, (name, about) in zip(lines, commands(package), strict=True):
+        assert line.split(maxsplit=3) == ["python", "-m", name, about]
+        assert about[0].isupper(), line
+        assert about.endswith((".", "?")), line
+
+
+def test_benches_and_nothing_else() -> None:
+    found = dict(commands("bench"))
+    assert "bench.rerank" in found
+    assert not {"bench.worlds", "bench.__main__"} & set(found)  # what benches share is no bench
+
+
+@each("name", [*COMMANDS, "extractors.dump"])
+def test_help_begins_with_the_command_and_its_docstring(name: str) -> None:
+    found = module(name)
+    text = found.parser().format_help()  # type: ignore[attr-defined]
+    assert text.startswith(f"usage: python -m {name} ")
+    assert (found.__doc__ or "").strip() in text
+
+
+def test_every_file_at_the_top_is_a_command() -> None:
+    top = {f"ensemble.{path.stem}" for path in (ROOT / "ensemble").glob("*.py")}
+    assert top - {"ensemble.__init__", "ensemble.__main__"} < set(COMMANDS)
+    assert len(COMMANDS) == 13
+
+
+def test_nothing_imports_a_command() -> None:
+    """Neither a file at the top nor a ``__main__``; what commands share is in ``cli`` and in libraries."""
+    files = {name for name in COMMANDS if (ROOT / f"{name.replace('.', '/')}.py").is_file()}
+    folders = {f"{name}.__main__" for name in COMMANDS if name not in files}
+    for path in [*(ROOT / "ensemble").rglob("*.py"), *(ROOT / "extractors").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            named: set[str] = set()
+            if isinstance(node, ast.Import):
+                named = {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                named = {f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names)}
+            assert not named & (files | folders), path
+
+
+def test_shared_options_are_declared_once() -> None:
+    declared = {
+        path: {
+            value
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call)
+            for argument in node.args
+            if isinstance(argument, ast.Constant)
+            and isinstance(value := argument.value, str)
+            and value.startswith("--")
+            and " " not in value
+            and ast.unparse(node.func).endswith(("add_argument", "add"))
+        }
+        for path in [*(ROOT / "ensemble").rglob("*.py"), ROOT / "extractors" / "dump.py"]
+    }
+    shared = set().union(*(options for path, options in declared.items() if path.parent.name == "cli")) - OTHERS
+    shared |= {"--query-names", "--gallery-names", "--names", "--parser"}  # by a variable
+    assert {"--features", "--pattern", "--protocol", "--threads", "--out", "--json", "--level"} <= shared
+    again = {
+        f"{path.name} {option}"
+        for path, options in declared.items()
+        if path.parent.name != "cli"
+        for option in options & shared
+    }
+    # The extractor's own: a device may be found by itself there.
+    assert again == {"dump.py --device"}
