@@ -15,6 +15,7 @@ One family of techniques a folder, one technique a file. Every folder imports on
     tracks       means and distances of tracklets, rankings by whole tracks
     codes        binary codes
     constraints  cameras, directions, attributes, space and time
+    testing      the laws of every step, for anybody's; small worlds to try it in
     compat       some of all that, under the signatures that other repositories call it by
 
 Positional parameters are data and carry names of :data:`postproc.base.vocabulary.VOCABULARY`; keyword-only

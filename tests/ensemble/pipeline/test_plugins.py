@@ -92,7 +92,7 @@ def test_an_installed_package_brings_one_of_each(tmp_path: Path) -> None:
     assert (checked.returncode, checked.stderr) == (0, "")
     bare = command("ensemble.run", "--features", str(folder), "--recipe", str(recipe))
     assert bare.returncode == 2
-    assert "soft_threshold" in bare.stderr
+    assert "semicolons" in bare.stderr
 
 
 def test_a_module_beside_the_user_is_loaded_and_never_by_a_recipe(tmp_path: Path) -> None:
