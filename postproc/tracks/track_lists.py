@@ -9,7 +9,7 @@ import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays
-from postproc.tracks.grouping import by_track
+from postproc.tracks.grouping import group_by_track
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Tracks:
     @classmethod
     def by(cls, labels: np.ndarray) -> Tracks:
         """From labels (n,) int; below 0 is no track."""
-        groups = by_track(labels)
+        groups = group_by_track(labels)
         of = np.empty(len(labels), np.int32)
         of[groups.members] = np.repeat(np.arange(len(groups.track)), np.diff(groups.offsets))
         return cls(of, groups.offsets, groups.members)

@@ -1,7 +1,7 @@
 """``postproc/__init__.pyi``: the public functions with the types that a caller sees.
 
-A step with ``top_k`` returns distances without it and the nearest images with it. Python's annotations say both at
-once, so a typed caller would have to assert; the stub has one overload for each. It is written from the functions::
+A step with ``top_k`` returns distances without it and the nearest images with it. Its annotation says both at
+once, so that a typed caller would have to assert; the stub has one overload for each. It is written by::
 
     python -m tests.support.stub
 """
@@ -40,7 +40,9 @@ def stub() -> str:
         f"from {value.__module__} import {name} as {name}\n" for name, value in known.items() if name not in two
     )
     constants = [f"{name}: tuple[Callable[..., Any], ...]\n" for name in sorted(set(public) - set(known))]
-    overloads = [text for name, function in two.items() for text in (first(name, function), second(name, function))]
+    overloads = [
+        text for name, function in two.items() for text in (first(name, function), second(name, function))
+    ]
     return HEAD + "".join(imports) + "\n" + "".join(constants) + "\n" + "".join(overloads)
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from postproc.features.metrics.covariance import class_means
 from postproc.features.metrics.metric import Metric, Unfit
-from postproc.features.metrics.pairs import class_means
-from postproc.features.metrics.quiet import quiet
+from postproc.features.metrics.silence import silence
 
 ROUNDS = {"itml": 20, "lmnn": 20, "lsml": 50, "mlkr": 25, "mmc": 10, "nca": 25, "scml": 1000}
 PAIRS = 2000  # drawn of each kind, at most
@@ -62,7 +62,7 @@ def fit(
         rounds or ROUNDS.get(method, 1),
         np.random.RandomState(np.random.PCG64(seed)),
     )
-    with quiet():
+    with silence():
         try:
             rows = METHODS[method](package, task).components_ / scale
         except MemoryError:
@@ -144,7 +144,7 @@ def objection(method: str) -> str | None:
 
 def _package(method: str) -> Any:
     try:
-        with quiet():
+        with silence():
             return importlib.import_module("metric_learn")
     except ImportError as error:
         raise ValueError(MISSING.format(method)) from error
