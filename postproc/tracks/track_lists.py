@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from postproc import kernels
 from postproc.base import arrays
@@ -52,7 +52,7 @@ def means(
     offsets: np.ndarray,
     members: np.ndarray,
     weights: np.ndarray | None = None,
-    dtype: Any = np.float32,
+    dtype: DTypeLike = np.float32,
 ) -> np.ndarray:
     """:meth:`Tracks.means` for any lists of rows; summed in float64, which ``dtype`` may be too."""
     weights = np.zeros(len(rows), np.float32) if weights is None else weights

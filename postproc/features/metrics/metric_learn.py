@@ -10,6 +10,7 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -74,51 +75,51 @@ def fit(
     return Metric.of_matrix(rows.T @ rows, np.eye(width), components)
 
 
-def _covariance(package: Any, task: Task) -> Any:
+def _covariance(package: ModuleType, task: Task) -> Any:
     return package.Covariance().fit(task.train)
 
 
-def _rca(package: Any, task: Task) -> Any:
+def _rca(package: ModuleType, task: Task) -> Any:
     return package.RCA(n_components=task.components).fit(task.train, task.pid)
 
 
-def _itml(package: Any, task: Task) -> Any:
+def _itml(package: ModuleType, task: Task) -> Any:
     return package.ITML_Supervised(**task.pairs).fit(task.train, task.pid)
 
 
-def _lsml(package: Any, task: Task) -> Any:
+def _lsml(package: ModuleType, task: Task) -> Any:
     return package.LSML_Supervised(**task.pairs).fit(task.train, task.pid)
 
 
-def _mmc(package: Any, task: Task) -> Any:
+def _mmc(package: ModuleType, task: Task) -> Any:
     return package.MMC_Supervised(**task.pairs).fit(task.train, task.pid)
 
 
-def _lmnn(package: Any, task: Task) -> Any:
+def _lmnn(package: ModuleType, task: Task) -> Any:
     train, pid = task.paired
     neighbours = int(min(3, np.unique(pid, return_counts=True)[1].min() - 1))
     method = package.LMNN(n_neighbors=neighbours, learn_rate=0.05 / len(pid), **task.reduced)
     return method.fit(train, pid)
 
 
-def _nca(package: Any, task: Task) -> Any:
+def _nca(package: ModuleType, task: Task) -> Any:
     return package.NCA(**task.reduced).fit(task.train, task.pid)
 
 
-def _mlkr(package: Any, task: Task) -> Any:
+def _mlkr(package: ModuleType, task: Task) -> Any:
     means = class_means(task.train, task.pid)
     left, sizes, _ = np.linalg.svd(means - means.mean(axis=0), full_matrices=False)
     return package.MLKR(**task.reduced).fit(task.train, (left[:, 0] * sizes[0])[task.pid])
 
 
-def _scml(package: Any, task: Task) -> Any:
+def _scml(package: ModuleType, task: Task) -> Any:
     method = package.SCML_Supervised(
         max_iter=task.rounds, output_iter=min(task.rounds, 500), random_state=task.random
     )
     return method.fit(*task.paired)
 
 
-METHODS: dict[str, Callable[[Any, Task], Any]] = {
+METHODS: dict[str, Callable[[ModuleType, Task], Any]] = {
     "covariance": _covariance,
     "rca": _rca,
     "itml": _itml,
@@ -142,7 +143,7 @@ def objection(method: str) -> str | None:
     return MISSING.format(method) if method in METHODS and find_spec("metric_learn") is None else None
 
 
-def _package(method: str) -> Any:
+def _package(method: str) -> ModuleType:
     try:
         with silence():
             return importlib.import_module("metric_learn")
