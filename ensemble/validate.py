@@ -18,12 +18,9 @@ from ensemble.base.errors import refuse_if_any
 from ensemble.cli import files, program
 from ensemble.io import read_names
 from ensemble.io.lists import read_tracks
-from ensemble.submissions import FORMATS, RankList, sysu
-from ensemble.submissions.numbers import one_based
-from ensemble.submissions.tables import parquet_problems
+from ensemble.submissions import RankList, formats, sysu
+from ensemble.submissions.formats import FEATURES
 from ensemble.submissions.whole_tracks import whole_track_lines
-
-FEATURES = "sysu"  # the one format that holds features instead of lists
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,7 +51,9 @@ def parser() -> argparse.ArgumentParser:
     p = program.parser("ensemble.validate", __doc__)
     p.add_argument("file", metavar="FILE", type=Path, help="the submission")
     p.add_argument(
-        "--format", choices=(*FORMATS, FEATURES), help="default: guessed from the file's content and name"
+        "--format",
+        choices=(*formats.all_formats(), FEATURES),
+        help="default: guessed from the file's content and name",
     )
     files.add_name_lists(p)
     p.add_argument(
@@ -99,8 +98,8 @@ def _read_lists(given: argparse.Namespace) -> tuple[str, list[str], list[str], d
     elif name is None:
         with collecting(problems):
             name = submissions.guess(given.file)
-    if name == "parquet":
-        problems += parquet_problems()
+    if name is not None:
+        problems += formats.lacking(name)
     if given.file.is_dir() and name not in (None, FEATURES):
         problems.append(f"{given.file}: wanted a file, found a folder; name the file")
     for side, path in (("query", given.query_names), ("gallery", given.gallery_names)):
@@ -112,9 +111,9 @@ def _read_lists(given: argparse.Namespace) -> tuple[str, list[str], list[str], d
     if name == FEATURES and given.file.exists():
         with collecting(problems):
             sysu.files(given.file)
-    if name == "track2" and names["gallery"]:
+    if name not in (None, FEATURES) and names["gallery"]:
         with collecting(problems):
-            one_based(names["gallery"])
+            submissions.named(name).refuse(names["gallery"])
     if given.tracks is not None and names["gallery"]:
         with collecting(problems):
             track = read_tracks(given.tracks, names["gallery"]).columns["track"]

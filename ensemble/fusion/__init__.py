@@ -1,4 +1,4 @@
-"""Joining models, in the three places where that can happen.
+"""Joining models, at the three stages where that can happen.
 
 ``BEFORE``   features of all models -> features: one distance of everything
 ``ACROSS``   features of all models, perhaps of a training set -> distances: joins that look at every model's
@@ -15,106 +15,34 @@ weight 0   leaves a model out altogether, its NaN and +inf too.
 
 The joins of :data:`ON_CUDA` take CUDA tensors and give them; the others refuse them.
 
-One file a topic: ``parts`` checks what comes in and walks over rows, ``scaling`` brings matrices to one unit,
-``places`` turns them into ranks, ``units`` says which units there are; the others are the joins.
+One file a topic: ``join`` declares joins, ``kinds`` has their settings, ``parts`` checks what comes in and walks
+over rows, ``scaling`` brings matrices to one unit, ``ranks`` and ``curves`` turn them into places and into sorted
+scores, ``probabilities`` learns what a score means; the joins are in ``before``, ``across`` and ``after``. What is
+imported here is a join of the pipeline too; lists have the order of the lines.
 """
 
-from collections.abc import Callable
-from typing import Any
+from types import ModuleType as _Module
 
+from ensemble.fusion import join as _join
+from ensemble.fusion.before.concat import concat
 from ensemble.fusion.across.calibrated import calibrated
 from ensemble.fusion.across.graph_fusion import graph_fusion
+from ensemble.fusion.across.trained_query_adaptive import trained_query_adaptive
 from ensemble.fusion.across.reliability import reliability_weights, unsupervised_reliability
-from ensemble.fusion.after.comb_mnz import comb_mnz
-from ensemble.fusion.after.order_statistics import largest, median, smallest
-from ensemble.fusion.after.product import product
-from ensemble.fusion.after.query_adaptive import (
-    query_adaptive,
-    query_adaptive_weights,
-    reference_curves,
-    trained_query_adaptive,
-)
-from ensemble.fusion.after.rank_fusion import (
-    borda,
-    inverse_square_rank,
-    rank_biased_centroid,
-    reciprocal_rank_fusion,
-)
-from ensemble.fusion.after.released_query_adaptive import released_query_adaptive, released_weights
 from ensemble.fusion.after.weighted_sum import weighted_sum
-from ensemble.fusion.before.concat import concat
-from ensemble.fusion.calibration import calibration
-from ensemble.fusion.places import of_ranking, places
+from ensemble.fusion.after.product import product
+from ensemble.fusion.after.order_statistics import median, smallest, largest
+from ensemble.fusion.after.comb_mnz import comb_mnz
+from ensemble.fusion.after.rank_fusion import reciprocal_rank_fusion, borda
+from ensemble.fusion.after.rank_fusion import inverse_square_rank, rank_biased_centroid
+from ensemble.fusion.after.query_adaptive import query_adaptive
+from ensemble.fusion.after.released_query_adaptive import released_query_adaptive, released_weights
+from ensemble.fusion.curves import query_adaptive_weights, reference_curves
+from ensemble.fusion.probabilities import calibration
+from ensemble.fusion.ranks import of_ranking, places
 from ensemble.fusion.scaling import SCALINGS, scaled
-from ensemble.fusion.units import unit, units_problem
 
-BEFORE: dict[str, Callable[..., Any]] = {"concat": concat}
-ACROSS: dict[str, Callable[..., Any]] = {
-    function.__name__: function
-    for function in (calibrated, graph_fusion, trained_query_adaptive, unsupervised_reliability)
-}
-AFTER: dict[str, Callable[..., Any]] = {
-    function.__name__: function
-    for function in (
-        weighted_sum,
-        product,
-        median,
-        smallest,
-        largest,
-        comb_mnz,
-        reciprocal_rank_fusion,
-        borda,
-        inverse_square_rank,
-        rank_biased_centroid,
-        query_adaptive,
-        released_query_adaptive,
-    )
-}
-ON_CUDA = (
-    concat,
-    weighted_sum,
-    product,
-    median,
-    smallest,
-    largest,
-    comb_mnz,
-    reciprocal_rank_fusion,
-    borda,
-    inverse_square_rank,
-    rank_biased_centroid,
-)
-
-__all__ = [
-    "ACROSS",
-    "AFTER",
-    "BEFORE",
-    "ON_CUDA",
-    "SCALINGS",
-    "borda",
-    "calibrated",
-    "calibration",
-    "comb_mnz",
-    "concat",
-    "graph_fusion",
-    "inverse_square_rank",
-    "largest",
-    "median",
-    "of_ranking",
-    "places",
-    "product",
-    "query_adaptive",
-    "query_adaptive_weights",
-    "rank_biased_centroid",
-    "reciprocal_rank_fusion",
-    "reference_curves",
-    "released_query_adaptive",
-    "released_weights",
-    "reliability_weights",
-    "scaled",
-    "smallest",
-    "trained_query_adaptive",
-    "unit",
-    "units_problem",
-    "unsupervised_reliability",
-    "weighted_sum",
-]
+JOINS = tuple(value for value in vars().copy().values() if _join.is_join(value))
+BEFORE, ACROSS, AFTER = (_join.of_stage(JOINS, stage) for stage in _join.STAGES)
+ON_CUDA = tuple(join for join in JOINS if not _join.declared_by(join).host_only)
+__all__ = sorted(name for name, value in vars().items() if name[0] != "_" and not isinstance(value, _Module))

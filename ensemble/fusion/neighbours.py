@@ -1,23 +1,23 @@
 """What joins that look at neighbours share: every model's lists of all images, and how much two lists overlap."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 
 from postproc import kernels
-from postproc.base import checks, runtime
+from postproc.base import runtime
 from postproc.pairs import nearest, pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
-METRICS = ("cosine", "sqeuclidean")
+Metric = Literal["cosine", "sqeuclidean"]
 ENTRIES = 1 << 22  # comparisons of list entries at a time
 
 
 def lists(
-    query: np.ndarray, gallery: np.ndarray, k: int, metric: str, answer: np.ndarray | None = None
+    query: np.ndarray, gallery: np.ndarray, k: int, metric: Metric, answer: np.ndarray | None = None
 ) -> np.ndarray:
     """(N, k) int32: every image's nearest images, itself among them; queries first. Fills ``answer`` (nq, ng)."""
-    checks.one_of("metric", metric, METRICS)
     tiles = PairwiseTiles(pairwise.of(query, gallery, unit=metric == "cosine"))
     return nearest.of_all(tiles, k, answer).rows
 

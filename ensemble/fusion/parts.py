@@ -8,40 +8,22 @@ from typing import Any
 import numpy as np
 
 from postproc import kernels
-from postproc.base import arrays, checks
+from postproc.base import arrays
 
 ENTRIES = 1 << 20  # of one matrix that are in work at a time; a few float64 arrays of that size a thread
 ENTRIES_ON_CUDA = 1 << 25
 
 
-def weights(value: Sequence[float] | None, count: int, smallest: float = -np.inf) -> np.ndarray:
-    """``count`` finite numbers of ``smallest`` or more as float64; None is 1 each."""
-    if value is None:
-        return np.ones(count)
-    try:
-        found = np.asarray(value, np.float64)
-    except (TypeError, ValueError):
-        found = np.array(np.nan)
-    if found.shape != (count,) or not np.isfinite(found).all() or (found < smallest).any():
-        limit = f" of {smallest:g} or more" if smallest > -np.inf else ""
-        raise ValueError(f"weights: wanted {count} numbers{limit}, one for each part, got {value!r}")
-    return found
+def weights(value: Sequence[float] | None, count: int) -> np.ndarray:
+    """The weights of ``count`` parts as float64; None is 1 each."""
+    return np.ones(count) if value is None else np.asarray(value, np.float64)
 
 
-def on_host(**given: Any) -> None:
-    """Refuse CUDA tensors, alone or in a list, where NumPy alone will do."""
-    for name, value in given.items():
-        if any(map(arrays.on_cuda, [value, *(value if isinstance(value, list | tuple) else ())])):
-            raise TypeError(f"{name}: {checks.CPU_ONLY.format(name)}")
+def matrices(value: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """One float32 matrix a part, all of one shape and on one device; NaN and +inf are allowed.
 
-
-def matrices(value: Sequence[np.ndarray], *, cuda: bool = False) -> list[np.ndarray]:
-    """One float32 matrix a part, all of one shape; NaN and +inf are allowed. No copies of float32 matrices.
-
-    ``cuda``: tensors on a CUDA device are welcome, if all parts are.
+    Matrices that are float32 already are not copied.
     """
-    if not cuda:
-        on_host(distances=value)
     if getattr(value, "ndim", 3) != 3:
         shape = tuple(value.shape)  # type: ignore[attr-defined]
         raise ValueError(f"distances: wanted a list of matrices, one for each part, got one of shape {shape}")
@@ -70,12 +52,12 @@ def _are_numbers(array: Any) -> bool:
     return np.issubdtype(array.dtype, np.number)
 
 
-def checked(
-    value: Sequence[np.ndarray], missing: str = "any", choices: tuple[str, ...] = ("any",), *, cuda: bool = False
-) -> list[np.ndarray]:
-    """Matrices without -inf and, where ``missing`` is "refuse", without NaN; ``choices`` are those of it."""
-    checks.one_of("missing", missing, choices)
-    found = matrices(value, cuda=cuda)
+def checked(value: Sequence[np.ndarray], missing: str = "any", choices: Sequence[str] = ()) -> list[np.ndarray]:
+    """Matrices without -inf and, where ``missing`` is "refuse", without NaN.
+
+    ``choices``: what else ``missing`` may be, for the message.
+    """
+    found = matrices(value)
     xp = arrays.namespace(found[0])
     lacking = np.zeros((len(found), len(found[0])), np.int64)
 
@@ -94,25 +76,17 @@ def checked(
         others = " or ".join(f'missing = "{choice}"' for choice in choices if choice != "refuse")
         raise ValueError(
             f"distances: wanted every pair known to all {len(found)} parts, found that {counts} "
-            f"of {len(found[0]) * found[0].shape[1]} pairs; choose {others}"
+            f"of {len(found[0]) * found[0].shape[1]} pairs{f'; choose {others}' if others else ''}"
         )
     return found
 
 
 def used(
-    value: Sequence[np.ndarray],
-    weights_of: Sequence[float] | None,
-    missing: str,
-    choices: tuple[str, ...],
-    smallest: float = 0,
-    *,
-    cuda: bool = False,
+    value: Sequence[np.ndarray], weights_of: Sequence[float] | None, missing: str, choices: Sequence[str]
 ) -> list[tuple[float, np.ndarray]]:
-    """(weight, matrix) of every part whose weight is not 0; everything checked, the others too."""
-    found = checked(value, missing, choices, cuda=cuda)
-    numbers = weights(weights_of, len(found), smallest)
-    if not numbers.any():
-        raise ValueError(f"weights: wanted one other than 0, got {weights_of!r}")
+    """(weight, matrix) of every part whose weight is not 0; the others are checked too."""
+    found = checked(value, missing, choices)
+    numbers = weights(weights_of, len(found))
     return [(float(weight), part) for weight, part in zip(numbers, found, strict=True) if weight]
 
 
@@ -172,7 +146,7 @@ def any_of(masks: Sequence[np.ndarray]) -> np.ndarray:
     return reduce(or_, masks)
 
 
-def settled(total: np.ndarray, never: np.ndarray, nobody: np.ndarray) -> np.ndarray:
+def answer(total: np.ndarray, never: np.ndarray, nobody: np.ndarray) -> np.ndarray:
     """float32: +inf where ``never``, and right behind the farthest of the row where ``nobody`` knows the pair."""
     xp = arrays.namespace(total)
     with np.errstate(over="ignore", invalid="ignore"):

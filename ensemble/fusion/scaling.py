@@ -9,25 +9,18 @@ divides distances by the farthest, and refuses distances below 0.
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from ensemble.fusion import parts
-from ensemble.fusion.places import places
+from ensemble.fusion.ranks import places
 from postproc.base import arrays, checks
 
-SCALINGS = (
-    "none",
-    "min-max",
-    "min-max-whole",
-    "z-score",
-    "z-score-whole",
-    "row-max",
-    "sum",
-    "rank",
-    "rank-normal",
-)
+Scaling = Literal[
+    "none", "min-max", "min-max-whole", "z-score", "z-score-whole", "row-max", "sum", "rank", "rank-normal"
+]
+SCALINGS: tuple[str, ...] = get_args(Scaling)
 FARTHEST = {"min-max": 1.0, "min-max-whole": 1.0, "row-max": 1.0, "rank": 1.0, "sum": 0.0}  # of what is scaled
 
 
@@ -58,7 +51,7 @@ def scaled(distances: np.ndarray, scaling: str = "min-max") -> np.ndarray:
     >>> scaled(np.array([[2.0, 3.0, np.nan, 6.0]], np.float32), "min-max")
     array([[0.  , 0.25,  nan, 1.  ]], dtype=float32)
     """
-    (matrix,) = parts.checked([distances], cuda=True)
+    (matrix,) = parts.checked([distances])
     change = scaler(matrix, scaling)
     return (
         matrix if scaling == "none" else parts.by_rows([matrix], lambda rows: change(matrix[rows]), what="scaling")

@@ -22,7 +22,6 @@ from ensemble.io.arrays import matrix, texts, vectors, what, whole_numbers
 from ensemble.io.lists import read_names, repeated
 
 _PAIR = re.compile(rf"({'|'.join(SIDES)})_(.+)", re.DOTALL)
-_PAIR_SUFFIXES = (".pkl", ".pickle", ".pt", ".pth", ".npy")
 _SLOT = re.compile(rf"({'|'.join(SIDES)})(?:_(\w+))?")
 _SPELLINGS = {
     **{column: column for column in ("name", *COLUMNS)},  # the own format
@@ -47,7 +46,7 @@ class Block:
 
 def half(path: Path) -> tuple[str, str] | None:
     """Side and model of a file that holds one side, ``None`` for a file that holds a whole model."""
-    match = _PAIR.fullmatch(path.stem) if path.suffix.lower() in _PAIR_SUFFIXES else None
+    match = _PAIR.fullmatch(path.stem) if path.suffix.lower() in containers.suffixes("side", "either") else None
     return (match[1], match[2]) if match else None
 
 

@@ -53,7 +53,7 @@ def contents(path: Path) -> Contents:
         return Contents(path, "table", _table(path))
     content = containers.load(path)
     with np.errstate(invalid="ignore"):  # a signalling NaN is counted like the others
-        return Contents(path, containers.kind_of(path).name, _entries(content))
+        return Contents(path, containers.reader_of(path).name, _entries(content))
 
 
 def _entries(content: Any) -> tuple[Entry, ...]:

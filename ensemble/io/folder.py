@@ -24,8 +24,6 @@ NAME_LISTS = {"query": "name_query.txt", "gallery": "name_test.txt"}
 TRACK_LISTS = ("test_track_id.txt", "test_track.txt")
 TABLES = {f"{side}.csv": side for side in SIDES}
 SIDE = "side"  # the folder of side models
-OWN = (".npz", ".safetensors")
-FOREIGN = (".mat", ".msat", ".pkl", ".pickle", ".pt", ".pth")
 
 
 @dataclass(frozen=True)
@@ -170,8 +168,9 @@ def _provided(file: Path) -> set[str] | str:
     pair = half(file)
     if pair:
         return {pair[0]}
-    if suffix not in OWN + FOREIGN:
-        return "not a feature file" if suffix != ".npy" else "not called query_MODEL.npy or gallery_MODEL.npy"
+    if suffix not in containers.suffixes("model", "either"):
+        known = suffix in containers.suffixes("side")
+        return f"not called query_MODEL{suffix} or gallery_MODEL{suffix}" if known else "not a feature file"
     keys = containers.keys(file)
     if keys is None:
         content = containers.load(file)
@@ -183,7 +182,7 @@ def _provided(file: Path) -> set[str] | str:
             raise InputError([f"{file}: wanted query_ or gallery_ before its name, found {found}; rename it"])
     slots = {place for place in map(slot, keys) if place}
     if not any(column == "" for _, column in slots):
-        if suffix in OWN:
+        if suffix in containers.suffixes(own=True):
             found = examples(keys) or "none"
             raise InputError(
                 [f"{file}: wanted query and gallery as keys, found {found}; rename them or move it away"]

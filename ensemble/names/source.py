@@ -10,12 +10,11 @@ from ensemble import io
 from ensemble.base.errors import InputError, refuse_if_any
 from ensemble.base.features import SIDES
 from ensemble.io.blocks import read_blocks
-from ensemble.io.folder import FOREIGN, OWN
+from ensemble.io.containers import suffixes
 from ensemble.io.lists import read_table
 from ensemble.names.listings import Listing, read_listing
 from ensemble.parsers.parser import SUFFIXES, Parser
 
-FEATURES = (*OWN, *FOREIGN, ".npy")
 _WORDS = {  # what the name of a list or a folder says about the side, the first that fits
     "query": re.compile(r"(?<!multi[-_])(?<!gt_)query|probe|occluded_body|partial_body", re.IGNORECASE),
     "train": re.compile(r"train(?!_test)", re.IGNORECASE),
@@ -56,7 +55,7 @@ def read_source(path: Path, parser: Parser, side: str | None = None) -> Source:
         raise InputError([f"{path}: wanted a folder of images, a list or features, found none; check the path"])
     if path.is_dir():
         own = [file for file in path.iterdir() if file.is_file() and not _hidden(file.name)]
-        features = any(file.suffix.lower() in FEATURES for file in own)
+        features = any(file.suffix.lower() in suffixes() for file in own)
         images = any(_is_image(Path(file)) for _, files in _walk(path) for file in files)
         return _features_folder(path, side) if features and not images else _images(path, parser, side)
     suffix = path.suffix.lower()

@@ -1,71 +1,114 @@
-"""What joins models and branches: the functions of ``ensemble.fusion``, called by name on the parts of a run."""
+"""What joins models and branches: the functions of ``ensemble.fusion`` and those of plug-ins, called by name."""
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
+import postproc
 from ensemble import fusion
+from ensemble.base.errors import InputError
 from ensemble.base.features import SIDES
+from ensemble.fusion import join
+from ensemble.fusion.join import Stage
+from postproc.base import step
 from postproc.base.settings import Setting, settings_of
+from postproc.base.vocabulary import VOCABULARY
 
 State = Mapping[str, Any]
+Join = Callable[..., Any]
+
+_added: list[Join] = []
+
+
+def add(function: Join) -> None:
+    """Take a join of somebody else's among those that recipes can name.
+
+    Raises InputError for what is no join, names its data unlike the vocabulary, or has a name that exists already.
+    """
+    if function in all_joins().values():
+        return
+    if not join.is_join(function):
+        raise InputError([f"join: wanted a function with @join, found {function!r}; see ensemble.fusion.join"])
+    name = function.__name__
+    if name in (*all_joins(), *(other.__name__ for other in postproc.STEPS)):
+        raise InputError([f"join {name}: wanted a name of its own, found one that exists already; rename it"])
+    strange = [data for data in _data(function) if data not in VOCABULARY]
+    if strange:
+        found = ", ".join(strange)
+        raise InputError(
+            [f"join {name}: wanted data called as in postproc.base.vocabulary, found {found}; rename"]
+        )
+    _added.append(function)
+
+
+def all_joins() -> dict[str, Join]:
+    """Every join by name: ours by their stages, then those that were added."""
+    ours = fusion.BEFORE | fusion.ACROSS | fusion.AFTER
+    return ours | {function.__name__: function for function in _added}
 
 
 def names() -> tuple[str, ...]:
     """Every join that there is."""
-    return (*fusion.BEFORE, *fusion.ACROSS, *fusion.AFTER)
+    return tuple(all_joins())
+
+
+def function(name: str) -> Join:
+    """The join of this name."""
+    return all_joins()[name]
+
+
+def stage(name: str) -> Stage:
+    """When it joins: before the distances, across, from features to distances, or after them."""
+    return join.stage_of(function(name))
 
 
 def settings(name: str) -> Mapping[str, Setting]:
-    """The settings of a join."""
+    """The settings of a join, by name."""
     return settings_of(function(name))
+
+
+def with_defaults(name: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """All settings of a join: the chosen ones, the others at their defaults."""
+    return step.with_defaults(function(name), chosen)
 
 
 def needs(name: str) -> tuple[str, ...]:
     """What every part has to have: features, or distances; and labels that all parts share."""
-    if name in fusion.AFTER:
-        return ("distances",)
-    if name in fusion.BEFORE:
+    if stage(name) == "before":
         return ("query", "gallery")
-    parameters = inspect.signature(function(name)).parameters.values()
-    return tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY and p.default is p.empty)
+    parameters = inspect.signature(function(name)).parameters
+    return tuple(data for data in _data(function(name)) if parameters[data].default is inspect.Parameter.empty)
 
 
 def apply(name: str, parts: Sequence[State], chosen: Mapping[str, Any]) -> dict[str, Any]:
     """Join the parts; what takes the place of features or distances.
 
-    ``BEFORE``: features of the parts become features, of every side that all of them have. ``ACROSS``: features
-    become distances. ``AFTER``: distances become distances.
+    Before: features of the parts become features, of every side that all of them have. Across: features become
+    distances. After: distances become distances.
     """
-    join = function(name)
-    if name in fusion.AFTER:
-        return {"distances": join([part["distances"] for part in parts], **chosen)}
+    combine = function(name)
+    if stage(name) == "after":
+        return {"distances": combine([part["distances"] for part in parts], **chosen)}
     sides = [side for side in SIDES if all(side in part for part in parts)]
-    if name in fusion.BEFORE:
-        return {side: join([part[side] for part in parts], **chosen) for side in sides}
+    if stage(name) == "before":
+        return {side: combine([part[side] for part in parts], **chosen) for side in sides}
     taken: dict[str, Any] = {}
-    for parameter in inspect.signature(join).parameters:
-        if parameter in sides:
-            taken[parameter] = [part[parameter] for part in parts]
-        elif parameter in parts[0] and parameter not in SIDES:
-            taken[parameter] = parts[0][parameter]
-    return {"distances": join(**taken, **chosen)}
+    for data in _data(combine):
+        if data in sides:
+            taken[data] = [part[data] for part in parts]
+        elif data in parts[0] and data not in SIDES:
+            taken[data] = parts[0][data]
+    return {"distances": combine(**taken, **chosen)}
 
 
 def objection(name: str, chosen: Mapping[str, Any], count: int) -> str | None:
-    """Why a join refuses these settings for so many parts, found by running it on a few images."""
-    random = np.random.default_rng(0)
-    toy: dict[str, Any] = {side: random.normal(size=(6, 4)).astype(np.float32) for side in SIDES}
-    toy |= {"distances": ((toy["query"][:, None] - toy["gallery"]) ** 2).sum(axis=2)}
-    toy |= {"train_pid": np.arange(6) // 2}
-    try:
-        apply(name, [toy] * count, chosen)
-    except (ValueError, TypeError) as error:
-        known = settings(name)
-        return str(error) if str(error).partition(":")[0] in known or not set(chosen) <= set(known) else None
-    return None
+    """Why a join refuses these settings for so many parts, None if it does not."""
+    return join.problem(function(name), chosen, count)
+
+
+def units_problem(name: str, chosen: Mapping[str, Any], units: Sequence[str]) -> str | None:
+    """Why a join does not take distances in these units, with what to do; None if it does."""
+    return join.units_problem(function(name), chosen, units)
 
 
 def by_name(
@@ -88,6 +131,6 @@ def by_name(
     return [found.get(part, 1) for part in parts], problems
 
 
-def function(name: str) -> Any:
-    """The join of this name."""
-    return (fusion.BEFORE | fusion.ACROSS | fusion.AFTER)[name]
+def _data(function: Join) -> list[str]:
+    parameters = inspect.signature(function).parameters.values()
+    return [parameter.name for parameter in parameters if parameter.kind is not parameter.KEYWORD_ONLY]

@@ -4,15 +4,16 @@ import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ensemble import fusion
 from ensemble.base.errors import examples, near, refuse_if_any
 from ensemble.base.features import SIDES
 from ensemble.io import Folder, read_names
 from ensemble.io.folder import SIDE, is_side
 from ensemble.pipeline import joins, steps
 from ensemble.pipeline.recipe import Branch, Group, Recipe, Use
-from ensemble.submissions import tables
+from ensemble.submissions import formats
 from postproc.base import runtime
+from postproc.base.settings import settings_of
+from postproc.base.step import unit_of
 
 MEGABYTE = 1 << 20
 PROGRAM = 400 * MEGABYTE  # Python, numba and the libraries
@@ -60,7 +61,7 @@ def check(recipe: Recipe, folder: Folder) -> Plan:
     common = common or groups[0]
     plan = Plan(recipe, folder, tuple(models), tuple(groups), common)
     plan = replace(plan, recipe=_check_flow(plan, problems))
-    problems += tables.parquet_problems() if recipe.submission == "parquet" else []
+    problems += formats.lacking(recipe.submission)
     problems += [
         f"{use.where} ({use.name}), top_k: wanted the recipe's {recipe.top_k} or more, found {top_k}"
         for use in recipe.uses()
@@ -325,13 +326,20 @@ def _check_step(
     if "distances" in step.gives:
         state.kept |= state.names & set(SIDES)
         state.names -= set(SIDES)
-        state.unit = step.unit(use.settings) or state.unit
+        state.unit = _unit(step, use) or state.unit
         if use.settings.get("top_k") is not None:  # a list is the end: nothing can follow it
             state.names -= {"distances"}
             state.names |= {"nearest"}
             return True
     state.names |= {"query", "gallery"} if step.gives == ("features",) else set(step.gives)
     return True
+
+
+def _unit(step: steps.Step, use: Use) -> str:
+    """What the distances of a step are measured in, as far as its settings are right; "" if it keeps the unit."""
+    known = settings_of(step.function)
+    right = {name: v for name, v in use.settings.items() if name in known and not known[name].problem(v)}
+    return unit_of(step.function, right)
 
 
 def _auxiliary(use: Use, groups: Mapping[str, Group], folder: Folder) -> set[str]:
@@ -361,18 +369,17 @@ def _check_join(
         problems.append(f"{use.where} ({use.name}): wanted {', '.join(missing)} in every part; {remedy}")
     elif count:
         problem = joins.objection(use.name, use.settings, count)
-        if problem is None and use.name in fusion.AFTER and count > 1:
-            problem = fusion.units_problem([part.unit for part in parts], use.name, use.settings)
+        after = joins.stage(use.name) == "after" and count > 1
+        if problem is None and after:
+            problem = joins.units_problem(use.name, use.settings, [part.unit for part in parts])
         if problem:
             problems.append(f"{use.where} ({use.name}), {problem}")
-        missing_setting = joins.settings(use.name).get("missing")
-        given = use.settings.get("missing", missing_setting and missing_setting.default)
-        if lack == "keep" and given == "refuse" and use.name in fusion.AFTER and count > 1:
+        if after and lack == "keep" and joins.with_defaults(use.name, use.settings).get("missing") == "refuse":
             problems.append(
                 f"{use.where} ({use.name}), missing: wanted what a pair means that a part does not know, as the "
                 f'recipe keeps such images, found none; write join = {{ use = "{use.name}", missing = "…" }}'
             )
-    if use.name not in fusion.BEFORE:
+    if joins.stage(use.name) != "before":
         state.names -= set(SIDES)
         state.kept = set()
         state.names.add("distances")

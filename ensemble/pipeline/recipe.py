@@ -37,8 +37,8 @@ from typing import Any
 from ensemble.base.errors import InputError, near, refuse_if_any
 from ensemble.base.features import COLUMNS
 from ensemble.scores.protocols import PROTOCOLS
+from ensemble.submissions import writable
 
-SUBMISSIONS = ("track2", "visda", "naic", "trec", "csv", "json", "parquet", "npz", "sysu")  # NAIC: top_k = 200
 CAMERAS = ("cam", "cam_predicted")
 MISSING = ("refuse", "drop", "keep")
 TOP = (
@@ -215,7 +215,7 @@ def parse(content: Mapping[str, Any], name: str) -> Recipe:
     if len(set(named)) < len(named):
         problems.append(f"{name}: wanted every branch name once, found {', '.join(named)}; rename one")
     for key, choices in (
-        ("submission", SUBMISSIONS), ("protocol", tuple(PROTOCOLS)), ("cameras", CAMERAS), ("missing", MISSING)
+        ("submission", writable()), ("protocol", tuple(PROTOCOLS)), ("cameras", CAMERAS), ("missing", MISSING)
     ):  # fmt: skip
         if getattr(recipe, key) not in choices:
             problems.append(f"{name}, {key}: wanted one of {', '.join(choices)}, found {getattr(recipe, key)!r}")

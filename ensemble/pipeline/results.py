@@ -20,6 +20,7 @@ from ensemble.pipeline.run import Result
 from ensemble.scores import queries
 from ensemble.scores.values import RANKS
 from ensemble.submissions import sysu
+from ensemble.submissions.formats import FEATURES
 
 
 def write(out: Path, checked: Plan, result: Result, *, threads: int, device: Device = CPU) -> list[Path]:
@@ -49,19 +50,20 @@ def write_submission(out: Path, used: Recipe, result: Result, sets: Callable[[],
     ``sysu`` takes features instead of a ranking: ``sets`` reads those of every model, six files each.
     """
     try:
-        if used.submission == "sysu":
+        if used.submission == FEATURES:
             paths = [path for features in sets() for path in sysu.write(out, features)]
             return paths[0]
         ranking = submissions.from_matrix(
             result.ranking, result.query_names, result.gallery_names, result.distances
         )
-        path = out / submissions.FORMATS[used.submission].file
+        path = out / submissions.named(used.submission).file
         submissions.write(path, ranking, used.submission, top_k=used.top_k)
         return path
     except InputError as error:
         if used.submission == "csv":
             raise
-        wanted = "SYSU-MM01 files" if used.submission == "sysu" else submissions.FORMATS[used.submission].file
+        features = used.submission == FEATURES
+        wanted = "SYSU-MM01 files" if features else submissions.named(used.submission).file
         print(f"no {wanted}: {error.problems[0]}")
     return write_submission(out, replace(used, submission="csv"), result)
 
@@ -71,7 +73,7 @@ def in_its_place(used: Recipe, submitted: Path) -> str | None:
 
     A default that does not fit is nobody's wish: None, as where all is well.
     """
-    if not used.asked or used.submission == "csv" or submitted.name != submissions.FORMATS["csv"].file:
+    if not used.asked or used.submission == "csv" or submitted.name != submissions.named("csv").file:
         return None
     return (
         f"submission: wanted {used.submission}, which these images do not fit, found {submitted} in its place; "

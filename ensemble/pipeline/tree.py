@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ensemble import fusion
 from ensemble.base.features import SIDES
-from ensemble.pipeline import steps
+from ensemble.pipeline import joins, steps
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.recipe import Group, Use
 
@@ -51,7 +50,7 @@ def tree(plan: Plan) -> Node:
             _chain(Node(model, model, branch.only), branch.each, beside, then=branch.steps) for model in models
         ]
         node = parts[0]
-        if branch.join and (len(parts) > 1 or branch.join.settings or branch.join.name in fusion.ACROSS):
+        if branch.join and (len(parts) > 1 or branch.join.settings or joins.stage(branch.join.name) == "across"):
             node = Node(f"{len(parts)} model{'s' if len(parts) > 1 else ''}", use=branch.join, inputs=tuple(parts))
         branches.append(_chain(node, branch.steps, beside, then=after))
     node = branches[0]

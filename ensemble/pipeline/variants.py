@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ensemble import fusion
 from ensemble.base.errors import InputError
+from ensemble.pipeline import joins
 from ensemble.pipeline.plan import Plan, branch_name, check
 from ensemble.pipeline.recipe import Branch, Group, Recipe, Use
 from ensemble.pipeline.steps import catalogue
@@ -125,7 +125,9 @@ def _with_models(branch: Branch, chosen: Collection[str]) -> Branch:
     places = [place for place, model in enumerate(branch.models) if model in chosen]
     models = tuple(branch.models[place] for place in places)
     steps = branch.steps
-    if branch.join and branch.join.name in fusion.ACROSS and len(places) == 1:  # the distances that it made
+    if (
+        branch.join and joins.stage(branch.join.name) == "across" and len(places) == 1
+    ):  # the distances that it made
         steps = (Use("distances", {}, branch.join.where), *steps)
     return replace(branch, models=models, join=_lighter(branch.join, places), steps=steps)
 

@@ -1,7 +1,7 @@
 """Rank lists as files: written, read back, and looked through for everything that a server would refuse.
 
     RankList     the value between files and arrays               (ranklist)
-    FORMATS      name -> file, write, parse, faults, doubts       (formats; a file for each)
+    all_formats  name -> file, write, parse, faults, doubts       (formats; a file for each)
     joined       rank lists in the order of the lists of images   (joining)
     candidates   several rank lists -> arrays, and back           (ensembles)
 
@@ -10,13 +10,15 @@ Parquet), ``arrays`` (NumPy), ``python_text`` (printed Python, only read), ``sys
 """
 
 from ensemble.submissions.ensembles import candidates, dense, read_rankings
-from ensemble.submissions.formats import FORMATS, doubts, faults, guess, join, read, write
+from ensemble.submissions.format import Format
+from ensemble.submissions.formats import all_formats, doubts, faults, guess, join, named, read, writable, write
 from ensemble.submissions.joining import joined
 from ensemble.submissions.ranklist import RankList, from_matrix
 
 __all__ = [
-    "FORMATS",
+    "Format",
     "RankList",
+    "all_formats",
     "candidates",
     "dense",
     "doubts",
@@ -25,7 +27,9 @@ __all__ = [
     "guess",
     "join",
     "joined",
+    "named",
     "read",
     "read_rankings",
+    "writable",
     "write",
 ]

@@ -13,6 +13,7 @@ import numpy as np
 
 from ensemble.base.errors import InputError
 from ensemble.io import beside, containers
+from ensemble.submissions.format import Format, Head
 from ensemble.submissions.numbers import read_bytes
 from ensemble.submissions.ranklist import EMPTY, RankList, refuse_names
 
@@ -82,3 +83,10 @@ def _names(value: Any) -> list[str] | None:
     if not isinstance(value, np.ndarray) or value.ndim != 1 or value.dtype.kind != "U":
         return None
     return [str(name) for name in value.tolist()]
+
+
+def _recognises(head: Head) -> bool:
+    return head.content.startswith(b"\x93NUMPY") or (head.is_archive and head.suffix == ".npz")
+
+
+FORMAT = Format("npz", FILE, parse, write, suffixes=(".npy", ".npz"), recognises=_recognises)

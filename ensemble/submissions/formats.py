@@ -1,55 +1,62 @@
-"""All formats of rank lists by name: which file, how to write and read it, what can be wrong with it."""
+"""All formats of rank lists by name: which is which, written, read, looked through.
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+One format is one value at the end of its file and its name in :data:`OURS`; :func:`add` takes one of somebody
+else's. SYSU-MM01's files hold features instead of lists: :mod:`ensemble.submissions.sysu`.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 
 from ensemble.base.errors import InputError, examples, near, refuse_if_any
-from ensemble.submissions import arrays, json_lists, numbers, python_text, tables, track2, trec, visda
+from ensemble.submissions import arrays, json_lists, python_text, tables, track2, trec, visda
+from ensemble.submissions.format import Format, Head, head_of
 from ensemble.submissions.joining import flaws, joined, strangers
 from ensemble.submissions.ranklist import RankList
 
-Parse = Callable[[Path, bool], tuple[RankList, list[str]]]
-HEAD = 65536  # bytes that tell what a file is
+OURS = (
+    track2.FORMAT,
+    visda.FORMAT,
+    json_lists.NAIC,
+    trec.FORMAT,
+    tables.CSV,
+    json_lists.JSON,
+    tables.PARQUET,
+    arrays.FORMAT,
+    python_text.FORMAT,
+)
+FEATURES = "sysu"  # the one that holds features instead of lists
+
+_added: list[Format] = []
 
 
-class Write(Protocol):
-    def __call__(self, path: Path, ranking: RankList, *, top_k: int | None) -> None: ...
+def add(used: Format) -> None:
+    """Take a format of somebody else's among ours. Raises InputError where its name exists already."""
+    if used in _added:
+        return
+    where = f"submission format {used.name}"
+    if used.name in (*all_formats(), FEATURES):
+        raise InputError([f"{where}: wanted a name of its own, found one that exists already; rename it"])
+    if used.parse is None and used.write is None:
+        raise InputError([f"{where}: wanted parse or write, found neither; give one"])
+    _added.append(used)
 
 
-@dataclass(frozen=True)
-class Format:
-    """One format. ``top_k``: images a query that its server wants; None: any number.
-
-    ``parse`` gives what can be read and what is wrong; ``faults`` and ``doubts`` look more closely than
-    :func:`faults` and :func:`doubts` do for every format with names.
-    """
-
-    file: str
-    parse: Parse
-    write: Write | None = None
-    top_k: int | None = None
-    faults: Callable[..., list[str]] | None = None
-    doubts: Callable[[Path, Sequence[str], Sequence[str]], list[str]] | None = None
+def all_formats() -> dict[str, Format]:
+    """Every format of rank lists by name: ours, then those that were added."""
+    return {used.name: used for used in (*OURS, *_added)}
 
 
-FORMATS = {
-    "track2": Format(track2.FILE, track2.parse, track2.write, track2.TOP_K, track2.faults, track2.doubts),
-    "visda": Format(visda.FILE, visda.parse, visda.write, visda.TOP_K, visda.faults, visda.doubts),
-    "naic": Format(
-        json_lists.NAIC_FILE, json_lists.parse_names, json_lists.write_naic, top_k=json_lists.NAIC_TOP_K
-    ),
-    "trec": Format(trec.FILE, trec.parse, trec.write),
-    "csv": Format(tables.CSV_FILE, tables.parse_csv, tables.write_csv),
-    "json": Format(json_lists.FILE, json_lists.parse, json_lists.write),
-    "parquet": Format(tables.PARQUET_FILE, tables.parse_parquet, tables.write_parquet),
-    "npz": Format(arrays.FILE, arrays.parse, arrays.write),
-    "text": Format("distances.txt", python_text.parse),
-}
-"""``text`` is printed Python and only read. SYSU-MM01's files hold features: :mod:`ensemble.submissions.sysu`."""
+def writable() -> tuple[str, ...]:
+    """What a recipe may hand in: the formats that can be written, and the one that holds features."""
+    ours, added = ([used.name for used in formats if used.write] for formats in (OURS, _added))
+    return (*ours, FEATURES, *added)
+
+
+def lacking(name: str) -> list[str]:
+    """What of this machine a format lacks, such as a package, in sentences."""
+    return [] if name == FEATURES else named(name).lacking()
 
 
 def write(path: Path, ranking: RankList, name: str, *, top_k: int | None = None) -> None:
@@ -67,7 +74,7 @@ def read(path: Path, name: str | None = None, *, similarity: bool = False) -> Ra
     Raises:     InputError with everything that is wrong, in one message.
     """
     used = named(name or guess(path))
-    ranking, problems = used.parse(path, similarity)
+    ranking, problems = used.parsed(path, similarity)
     if not len(ranking) and not problems:
         problems = [f"{path}: wanted a list for every query, found none; write it again"]
     refuse_if_any([*problems, *flaws(str(path), ranking)])
@@ -88,7 +95,7 @@ def faults(
     count = used.top_k if top_k is None else top_k
     if used.faults is not None:
         return used.faults(path, query_names, gallery_names, top_k=count)
-    ranking, problems = used.parse(path, similarity)
+    ranking, problems = used.parsed(path, similarity)
     if not len(ranking):
         return problems
     problems += flaws(path.name, ranking) + strangers(path.name, ranking, query_names, gallery_names)
@@ -100,7 +107,7 @@ def doubts(path: Path, name: str, query_names: Sequence[str], gallery_names: Seq
     used = named(name)
     if used.doubts is not None:
         return used.doubts(path, query_names, gallery_names)
-    ranking, _ = used.parse(path, False)
+    ranking, _ = used.parsed(path)
     if ranking.query_names is None or not len(ranking):
         return []
     place = {query: row for row, query in enumerate(query_names)}
@@ -125,9 +132,10 @@ def join(
 
 def named(name: str) -> Format:
     """The format of that name. Raises InputError for another."""
-    if name not in FORMATS:
-        raise InputError([f"format: wanted one of {', '.join(FORMATS)}, found {name}{near(name, FORMATS)}"])
-    return FORMATS[name]
+    known = all_formats()
+    if name not in known:
+        raise InputError([f"format: wanted one of {', '.join(known)}, found {name}{near(name, known)}"])
+    return known[name]
 
 
 def guess(path: Path) -> str:
@@ -136,66 +144,36 @@ def guess(path: Path) -> str:
     Raises: InputError where it is none that is known.
     """
     if path.is_dir():
-        return "sysu"
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(HEAD)
-    except OSError as error:
-        problem = f"{path}: wanted a submission to read, found: {error.strerror}; check the name"
-        raise InputError([problem]) from error
-    suffix = path.suffix.lower()
-    marks = ((b"PAR1", "parquet"), (b"\x93NUMPY", "npz"), (b"MATLAB", "sysu"))
-    known = next((name for mark, name in marks if head.startswith(mark)), None)
-    if known is None and head[:2] == b"PK":
-        known = "npz" if suffix == ".npz" else "visda"
-    known = known or _by_text(numbers.parse(head), path) or _by_suffix(suffix)
+        return FEATURES
+    head = head_of(path)
+    known = _added_one(head) or _by_content(head) or _by_suffix(head)
     if known is None:
-        names = ", ".join(FORMATS)
+        names = ", ".join(all_formats())
         raise InputError([f"{path}: wanted a file of {names} or sysu, found another; name its format"])
     return known
 
 
-def _by_text(file: numbers.Text, path: Path) -> str | None:
-    lines = [line for line in file.lines if line.strip()]
-    start = "".join(lines[:50]).replace(" ", "").replace("\t", "")[:2000]
-    words = lines[0].split() if lines else []
-    if not start:
-        return None
-    if start.startswith("[("):
-        return "text"
-    if start.startswith(("{'", "[{'")):
-        return "text"
-    if start[0] in "{[":
-        lists = start.partition(":")[2]
-        return "naic" if lists.startswith(('["', "[]")) else "json"
-    if len(words) == 6 and words[1] == "Q0":
-        return "trec"
-    titles = [title.strip().strip('"') for title in lines[0].split(",")]
-    if {"query", "gallery"} <= {tables.TITLES.get(title, title) for title in titles}:
-        return "csv"
-    if all(numbers.DIGITS.fullmatch(word) for word in words):
-        padded = len(words) > 1 and {len(word) for word in words} in ({4}, {5}) and any(w[0] == "0" for w in words)
-        name = path.name.lower()
-        return "visda" if name.startswith("result") or (padded and not name.startswith("track2")) else "track2"
+def _added_one(head: Head) -> str | None:
+    """A format that was added, by a suffix that none of ours has, by the file's name or by what it recognises."""
+    ours = {suffix for used in OURS for suffix in used.suffixes}
+    for used in _added:
+        own = head.suffix in set(used.suffixes) - ours
+        if own or head.path.name == used.file or used.recognises(head):
+            return used.name
     return None
 
 
-def _by_suffix(suffix: str) -> str | None:
+def _by_content(head: Head) -> str | None:
+    if head.content.startswith(b"MATLAB"):
+        return FEATURES
+    return next((used.name for used in OURS if used.recognises(head)), None)
+
+
+def _by_suffix(head: Head) -> str | None:
     """For files whose content tells nothing, so that their own reader says what is wrong."""
-    suffixes: dict[str, Any] = {
-        ".txt": "track2",
-        ".zip": "visda",
-        ".json": "json",
-        ".csv": "csv",
-        ".parquet": "parquet",
-        ".trec": "trec",
-        ".run": "trec",
-        ".npy": "npz",
-        ".npz": "npz",
-        ".mat": "sysu",
-    }
-    found: str | None = suffixes.get(suffix)
-    return found
+    if head.suffix == ".mat":
+        return FEATURES
+    return next((name for name, used in all_formats().items() if head.suffix in used.suffixes), None)
 
 
 def _count_faults(where: str, ranking: RankList, gallery: int, top_k: int | None) -> list[str]:

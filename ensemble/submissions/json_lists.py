@@ -14,6 +14,7 @@ import numpy as np
 
 from ensemble.base.errors import examples
 from ensemble.io import beside
+from ensemble.submissions.format import Format, Head
 from ensemble.submissions.ranklist import EMPTY, RankList, from_lists
 from ensemble.submissions.text import exact, read_text
 
@@ -135,3 +136,16 @@ def _float(number: float) -> float:
         return float(number)
     except OverflowError:
         return np.inf if number > 0 else -np.inf
+
+
+def _is_json(head: Head) -> bool:
+    """Not what Python prints, which has single quotes."""
+    return head.start[:1] in ("{", "[") and not head.start.startswith(("[(", "{'", "[{'"))
+
+
+def _is_naic(head: Head) -> bool:
+    return _is_json(head) and head.start.partition(":")[2].startswith(('["', "[]"))
+
+
+NAIC = Format("naic", NAIC_FILE, parse_names, write_naic, NAIC_TOP_K, recognises=_is_naic)
+JSON = Format("json", FILE, parse, write, suffixes=(".json",), recognises=_is_json)  # asked after NAIC

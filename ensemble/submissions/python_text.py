@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ensemble.submissions.format import Format
 from ensemble.submissions.ranklist import EMPTY, RankList, from_lists
 from ensemble.submissions.text import read_text
 
@@ -141,3 +142,6 @@ def _string(match: re.Match[str], text: str, group: int) -> str:
         raise _Unexpected(match.start(), "only the escapes of printed Python in a name")
 
     return ESCAPE.sub(letter, quoted)
+
+
+FORMAT = Format("text", "distances.txt", parse, recognises=lambda head: head.start.startswith(("[(", "{'", "[{'")))

@@ -16,6 +16,7 @@ import numpy as np
 
 from ensemble.base.errors import examples, refuse_if_any
 from ensemble.io import beside
+from ensemble.submissions.format import Format, Head
 from ensemble.submissions.numbers import read_bytes
 from ensemble.submissions.ranklist import EMPTY, RankList, from_columns
 from ensemble.submissions.text import exact, read_text
@@ -184,3 +185,20 @@ def _numbers(values: Sequence[Any]) -> tuple[np.ndarray, list[str]]:
         except (ValueError, TypeError, OverflowError):
             wrong.append(str(value) or "an empty cell")
     return out, wrong
+
+
+def _is_csv(head: Head) -> bool:
+    titles = [title.strip().strip('"') for title in head.lines[0].split(",")] if head.lines else []
+    return {"query", "gallery"} <= {TITLES.get(title, title) for title in titles}
+
+
+CSV = Format("csv", CSV_FILE, parse_csv, write_csv, suffixes=(".csv",), recognises=_is_csv)
+PARQUET = Format(
+    "parquet",
+    PARQUET_FILE,
+    parse_parquet,
+    write_parquet,
+    suffixes=(".parquet",),
+    recognises=lambda head: head.content.startswith(b"PAR1"),
+    lacking=parquet_problems,
+)

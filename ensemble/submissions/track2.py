@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ensemble.base.errors import refuse_if_any
 from ensemble.io import beside
-from ensemble.submissions import numbers
+from ensemble.submissions import numbers, visda
+from ensemble.submissions.format import Format
 from ensemble.submissions.numbers import Numbering, Rule
 from ensemble.submissions.ranklist import RankList, from_lines
 from postproc.base.checks import whole
@@ -95,3 +96,17 @@ def doubts(path: Path, query_names: Sequence[str], gallery_names: Sequence[str])
             "were they counted from 0?"
         )
     return problems + numbers.order_doubts(query_names)
+
+
+FORMAT = Format(
+    "track2",
+    FILE,
+    parse,
+    write,
+    TOP_K,
+    suffixes=(".txt",),
+    recognises=lambda head: head.is_numbers and not visda.recognises(head),
+    faults=faults,
+    doubts=doubts,
+    refuse=numbers.one_based,
+)

@@ -13,6 +13,7 @@ import numpy as np
 
 from ensemble.base.errors import examples
 from ensemble.io import beside
+from ensemble.submissions.format import Format, Head
 from ensemble.submissions.ranklist import EMPTY, RankList, from_columns, refuse_names
 from ensemble.submissions.text import exact, read_text
 from postproc.base import checks
@@ -107,3 +108,10 @@ def parse(path: Path, similarity: bool = False) -> tuple[RankList, list[str]]:
             f"({examples(named)}); number them again"
         )
     return ranking, problems
+
+
+def _recognises(head: Head) -> bool:
+    return len(head.words) == 6 and head.words[1] == "Q0"
+
+
+FORMAT = Format("trec", FILE, parse, write, suffixes=(".trec", ".run"), recognises=_recognises)

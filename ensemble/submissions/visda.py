@@ -14,6 +14,7 @@ from pathlib import Path
 from ensemble.base.errors import examples
 from ensemble.io import beside
 from ensemble.submissions import numbers
+from ensemble.submissions.format import Format, Head
 from ensemble.submissions.numbers import Numbering, Rule, Text
 from ensemble.submissions.ranklist import RankList, from_lines
 from postproc.base.checks import whole
@@ -130,3 +131,18 @@ def _open(path: Path) -> tuple[Text | None, list[str]]:
     ) as error:
         return None, [*problems, f"{path.name}: wanted a zip file, found a damaged one ({error}); write it again"]
     return numbers.parse(text), problems
+
+
+def recognises(head: Head) -> bool:
+    """An archive, or lines of numbers that are filled up with zeros or called like the file in the archive."""
+    if head.is_archive:
+        return head.suffix != ".npz"
+    name = head.path.name.lower()
+    padded = {len(word) for word in head.words} in ({4}, {5}) and any(word[0] == "0" for word in head.words)
+    called = name.startswith("result") or (len(head.words) > 1 and padded and not name.startswith("track2"))
+    return head.is_numbers and called
+
+
+FORMAT = Format(
+    "visda", FILE, parse, write, TOP_K, suffixes=(".zip",), recognises=recognises, faults=faults, doubts=doubts
+)

@@ -17,7 +17,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ensemble import fusion
 from ensemble.base.errors import near, refuse_if_any
 from ensemble.pipeline import joins, steps
 from ensemble.pipeline.plan import Plan, branch_name
@@ -176,7 +175,7 @@ def _usual(plan: Plan, found: Sequence[Join]) -> list[str]:
 
 def _settings(name: str) -> Mapping[str, Declared]:
     known = steps.catalogue()
-    return known[name].settings if name in known else joins.settings(name)
+    return known[name].settings if name in known else joins.with_defaults(name, {})
 
 
 def _now(use: Use, name: str) -> Any:
@@ -311,7 +310,7 @@ def _search_weights(
 
 def selectable(join: Join) -> bool:
     """Whether models can be left out of a join one by one: not out of one that learns from all."""
-    return join.place != "top" and join.name not in fusion.ACROSS
+    return join.place != "top" and joins.stage(join.name) != "across"
 
 
 def _value(text: str) -> Any:

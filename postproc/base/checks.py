@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from postproc.base import arrays
-from postproc.base.vocabulary import Array, Unchecked
+from postproc.base.vocabulary import VOCABULARY, Array, Unchecked
 
 CPU_ONLY = "wanted a NumPy array, got a CUDA tensor, and this function runs on the CPU only; give {}.cpu().numpy()"
 
@@ -200,6 +200,19 @@ def labels_of_sides(
     """``query_<what>`` and ``gallery_<what>`` as :func:`labels`; if ``optional``, as :func:`labels_or_none`."""
     check = labels_or_none if optional else labels
     return check(f"query_{what}", query, sizes[0]), check(f"gallery_{what}", gallery, sizes[1])
+
+
+def data(name: str, value: Unchecked, count: int | None) -> None:
+    """Refuse what is not what the vocabulary says of this name, with one row for each of ``count`` images."""
+    known = VOCABULARY[name]
+    if known.kind == "int":
+        labels(name, value, np.size(value) if count is None else count)
+    elif len(known.axes) == 1:
+        values(name, value, np.size(value) if count is None else count)
+    else:
+        array = features(name, value, cuda=True)
+        if count is not None:
+            one_row_each(name, array, count)
 
 
 def _is_number(value: object) -> bool:

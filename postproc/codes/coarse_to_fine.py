@@ -197,6 +197,8 @@ def gaussian(counts: np.ndarray, *, start: str = "moments") -> Gaussian:
     mean = float((share * bits).sum())
     deviation = float(np.sqrt((share * (bits - mean) ** 2).sum() + 1 / 12))  # a count stands for a whole bit
     moments = Gaussian(mean, deviation, 1.0)
+    if len(counts) < len(moments):
+        return moments
     first = moments if start == "moments" else Gaussian((len(counts) - 1) / 2, 1.0, share.max())
     with np.errstate(all="ignore"):
         best, *_, status = leastsq(lambda three: Gaussian(*three).at(bits) - share, first, full_output=True)

@@ -12,7 +12,7 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays, checks
 from postproc.base.settings import Mutual, Neighbours, Neutral, Share, TopK, Weight, Within
-from postproc.base.step import JACCARD, reciprocal_lists, step
+from postproc.base.step import JACCARD, Chosen, reciprocal_lists, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context import kreciprocal
 from postproc.context.sparse import Sparse
@@ -22,7 +22,13 @@ from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
 
-@step(unit=JACCARD, memory=reciprocal_lists)
+def _unit(chosen: Chosen) -> str:
+    if chosen["normalize"] or not chosen["lambda_value"]:
+        return JACCARD
+    return "Jaccard distance mixed with squared distances"
+
+
+@step(unit=_unit, memory=reciprocal_lists)
 def ca_jaccard(
     query: Query | Pairwise,
     gallery: Gallery | None,

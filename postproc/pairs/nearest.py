@@ -150,15 +150,15 @@ def _lists(tiles: Tiles, wanted: Sequence[tuple[Among, int]], answer: np.ndarray
     store, key = _remembered(tiles)
     if store is None:
         return _walked(tiles, wanted, answer)
-    known = [_known(store.get(key, among), among, k, tiles.layout) for among, k in wanted]
-    distances = None if answer is None else store.get(key, _walk_of(tiles))
+    known = [_known(store.get((key, among)), among, k, tiles.layout) for among, k in wanted]
+    distances = None if answer is None else store.get((key, _walk_of(tiles)))
     if any(lists is None for lists in known) or (answer is not None and distances is None):
         whole = answer if answer is not None else _room(store, tiles.layout)
-        longer = _walked(tiles, [(among, remembered.generous(k)) for among, k in wanted], whole)
+        longer = _walked(tiles, [(among, remembered.depth(k)) for among, k in wanted], whole)
         for (among, _), found in zip(wanted, longer, strict=True):
-            store.put(key, among, (found.rows, found.values, found.largest))
+            remembered.keep(store, (key, among), (found.rows, found.values, found.largest))
         if whole is not None:
-            store.put(key, _walk_of(tiles), (whole if answer is None else whole.copy(),))
+            remembered.keep(store, (key, _walk_of(tiles)), (whole if answer is None else whole.copy(),))
         return [_first(found, k) for found, (_, k) in zip(longer, wanted, strict=True)]
     if answer is not None and distances is not None:
         answer[:] = distances[0]
@@ -259,7 +259,7 @@ def strips(tiles: Tiles, use: Callable[[np.ndarray, np.ndarray], None], *, what:
     offsets, members = layout.queries
     answered = _holding(layout, layout.gallery)
     store, key = _remembered(tiles)
-    known = None if store is None else store.get(key, _walk_of(tiles))
+    known = None if store is None else store.get((key, _walk_of(tiles)))
     kept = None if store is None or known is not None else _room(store, layout)
     for i in _holding(layout, layout.queries):
         rows = layout.blocks[i]
@@ -286,13 +286,13 @@ def strips(tiles: Tiles, use: Callable[[np.ndarray, np.ndarray], None], *, what:
         use(strip, queries)
         del strip, visit  # before there is the next strip
     if store is not None and kept is not None:
-        store.put(key, _walk_of(tiles), (kept,))
+        remembered.keep(store, (key, _walk_of(tiles)), (kept,))
 
 
 def everything(tiles: Tiles) -> np.ndarray:
     """All distances (nq, ng)."""
     store, key = _remembered(tiles)
-    known = None if store is None else store.get(key, Stored.DISTANCES)
+    known = None if store is None else store.get((key, Stored.DISTANCES))
     if known is not None:
         return known[0].copy()
     layout, buffers = tiles.layout, Buffers(tiles.layout)
@@ -306,7 +306,7 @@ def everything(tiles: Tiles) -> np.ndarray:
     pairs = [(i, j) for i in _holding(layout, layout.queries) for j in _holding(layout, layout.gallery)]
     kernels.of(layout.like).walk.run(visit, pairs, what="distances", bytes_each=buffers.bytes)
     if store is not None and store.fits(answer.nbytes):
-        store.put(key, Stored.DISTANCES, (answer.copy(),))
+        remembered.keep(store, (key, Stored.DISTANCES), (answer.copy(),))
     return answer
 
 

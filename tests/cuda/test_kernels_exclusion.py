@@ -1,10 +1,10 @@
 import numpy as np
-import pytest
 from numpy.testing import assert_array_equal
 
 from postproc.kernels.rules import CameraRule, Places
 from postproc.tracks.grouping import compact, group_by_track
 from tests.cuda.twice import twice
+from tests.support.each import each
 
 RNG = np.random.default_rng(0)
 NG = 40
@@ -31,7 +31,7 @@ def far(rows):
     return found
 
 
-@pytest.mark.parametrize(("depth", "heads"), [(0, False), (7, False), (7, True), (99, True)])
+@each(("depth", "heads"), [(0, False), (7, False), (7, True), (99, True)])
 def test_raise_excluded_by_a_table(on_device, depth, heads):
     weights = RNG.random((3, 3)) * (RNG.random((3, 3)) < 0.7)
     distances = far(3)

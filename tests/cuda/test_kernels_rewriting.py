@@ -1,9 +1,9 @@
 import numpy as np
-import pytest
 from numpy.testing import assert_array_equal
 
 from postproc.tracks.grouping import compact, group_by_track
 from tests.cuda.twice import twice
+from tests.support.each import each
 
 RNG = np.random.default_rng(0)
 NG = 30
@@ -18,9 +18,9 @@ def far(rows):
     return found
 
 
-@pytest.mark.parametrize("vote", [True, False])
-@pytest.mark.parametrize("listed", [True, False])
-@pytest.mark.parametrize("depth", [5, 100])
+@each("vote", [True, False])
+@each("listed", [True, False])
+@each("depth", [5, 100])
 def test_rewrite_distances(on_device, vote, listed, depth):
     place = RNG.integers(0, 4, NG)
     groups = group_by_track(TRACK, place=place)
@@ -31,7 +31,7 @@ def test_rewrite_distances(on_device, vote, listed, depth):
     assert_array_equal(cuda, cpu)
 
 
-@pytest.mark.parametrize("scale", [1, 1e-44, 1e38])  # close to the least and to the largest that there is
+@each("scale", [1, 1e-44, 1e38])  # close to the least and to the largest that there is
 def test_move_other_tracks(on_device, scale):
     distances = far(6) * np.float32(scale)
     arguments = (distances, CAM, compact(TRACK), 3, 1, 6, np.zeros_like(distances))

@@ -6,34 +6,39 @@ Differs: weights; a sample of pairs where there are too many; a small share of t
 equal probability in order, which in float64 the original's 2.2e-16 does.
 """
 
-from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 
 from ensemble.fusion import parts
-from ensemble.fusion.calibration import METHODS, Calibration, calibration
+from ensemble.fusion.join import Parts, join
+from ensemble.fusion.kinds import Weights
+from ensemble.fusion.probabilities import Calibration, Method, calibration
 from ensemble.fusion.scaling import scaled
 from postproc import distances as measure
 from postproc import l2_normalize
 from postproc.base import checks, runtime
-from postproc.pairs.distances import METRICS
+from postproc.base.settings import Count, Number, Within
+from postproc.base.vocabulary import Floats
+from postproc.pairs.distances import Metric
 
 PAIRS = 1 << 12  # whose features are looked at together
 
 
+@join(host_only=True)
 def calibrated(
-    query: Sequence[np.ndarray],
-    gallery: Sequence[np.ndarray],
-    train: Sequence[np.ndarray],
+    query: Parts,
+    gallery: Parts,
+    train: Parts,
     train_pid: np.ndarray,
     *,
-    method: str = "isotonic",
-    weights: Sequence[float] | None = None,
-    metric: str = "cosine",
-    pairs: int = 1_000_000,
-    seed: int = 0,
-    order: float = 1e-4,
-) -> np.ndarray:
+    method: Method = "isotonic",
+    weights: Weights = None,
+    metric: Metric = "cosine",
+    pairs: Annotated[Count, Within(2)] = 1_000_000,
+    seed: Count = 0,
+    order: Annotated[Number, Within(0, 0.01)] = 1e-4,
+) -> Floats:
     """Join by probabilities: ``1 - sum_m w_m P_m(same | D_m) / sum(w)``, every P learned from the training set.
 
     Takes:   query (nq, d_m), gallery (ng, d_m), train (n, d_m) float32, one of each a model; train_pid (n,)
@@ -51,15 +56,7 @@ def calibrated(
     Cost:    ``pairs`` distances and an isotonic fit a model, one model's distances at a time; memory: two to three
              matrices of the answer's size.
     """
-    parts.on_host(query=query, gallery=gallery, train=train)
-    checks.one_of("method", method, METHODS)
-    checks.one_of("metric", metric, METRICS)
-    checks.whole("pairs", pairs, 2)
-    checks.whole("seed", seed, 0)
-    checks.between("order", order, 0, 0.01)
-    numbers = parts.weights(weights, len(query), 0)
-    if not numbers.any():
-        raise ValueError(f"weights: wanted one other than 0, got {weights!r}")
+    numbers = parts.weights(weights, len(query))
     left, right, hits, counts = training_pairs(train_pid, pairs=pairs, seed=seed)
     out = np.zeros((len(query[0]), len(gallery[0])), np.float32)
     for share, q, g, t in zip(numbers / numbers.sum(), query, gallery, train, strict=True):

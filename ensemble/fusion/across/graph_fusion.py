@@ -7,35 +7,37 @@ Differs: the graphs are summed before the query's part is taken, which then grow
 links come first for everybody), and is solved, not iterated; images that the graph does not reach keep an order.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 
 from ensemble.fusion import neighbours, parts
+from ensemble.fusion.join import Parts, join
+from ensemble.fusion.kinds import Inside, Weights, share_without
 from ensemble.fusion.scaling import scaled
-from postproc.base import checks, runtime
+from postproc.base import runtime
+from postproc.base.settings import Count, Neighbours, Number, Within
+from postproc.base.vocabulary import Floats
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-RANKINGS = ("density", "pagerank")
 
-
+@join(host_only=True)
 def graph_fusion(
-    query: Sequence[np.ndarray],
-    gallery: Sequence[np.ndarray],
-    train: Sequence[np.ndarray] | None = None,
+    query: Parts,
+    gallery: Parts,
+    train: Parts | None = None,
     train_pid: np.ndarray | None = None,
     *,
-    k: int = 10,
-    ranking: str = "density",
-    reach: int = 200,
-    decay: float = 0.8,
-    damping: float = 0.85,
-    weights: Sequence[float] | None = None,
-    metric: str = "cosine",
-) -> np.ndarray:
+    k: Neighbours = 10,
+    ranking: Literal["density", "pagerank"] = "density",
+    reach: Annotated[Count, Within(1)] = 200,
+    decay: Annotated[Number, Within(0, 1), share_without(0)] = 0.8,
+    damping: Inside = 0.85,
+    weights: Weights = None,
+    metric: neighbours.Metric = "cosine",
+) -> Floats:
     """Sum the graphs of reciprocal neighbours of all models and rank what the query's part of them holds.
 
     Two images that stand in each other's lists are linked by ``J = |N_i and N_j| / |N_i or N_j|``; the sum of all
@@ -58,19 +60,7 @@ def graph_fusion(
     Cost:    per model all pairs of images and N k^2 comparisons, N = nq + ng; per query reach^2 ("density") or
              reach^3. Memory: N k links a model, two matrices of the answer's size.
     """
-    parts.on_host(query=query, gallery=gallery)
-    checks.whole("k", k, 1)
-    checks.one_of("ranking", ranking, RANKINGS)
-    checks.whole("reach", reach, 1)
-    checks.between("decay", decay, 0, 1)
-    checks.between("damping", damping, 0, 1)
-    if decay == 0:
-        raise ValueError(f"decay: wanted more than 0, got {decay!r}")
-    if damping in (0, 1):
-        raise ValueError(f"damping: wanted more than 0 and less than 1, got {damping!r}")
-    numbers = parts.weights(weights, len(query), 0)
-    if not numbers.any():
-        raise ValueError(f"weights: wanted one other than 0, got {weights!r}")
+    numbers = parts.weights(weights, len(query))
     nq, ng = len(query[0]), len(gallery[0])
     links: csr_matrix | None = None
     out = np.zeros((nq, ng), np.float32)

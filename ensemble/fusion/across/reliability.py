@@ -9,32 +9,41 @@ its mean agreement with the others, so that two models need not weigh the same. 
 divided by its largest value, so that equal lists have 1.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from itertools import combinations
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from ensemble.fusion import neighbours, parts
-from ensemble.fusion.places import places
-from ensemble.fusion.scaling import SCALINGS, scaler
+from ensemble.fusion.join import Parts, checked
+from ensemble.fusion.join import join as declared
+from ensemble.fusion.kinds import Inside, NotNegative
+from ensemble.fusion.ranks import places
+from ensemble.fusion.scaling import Scaling, scaler
 from postproc import distances as measure
-from postproc.base import checks, runtime
+from postproc.base import runtime
+from postproc.base.settings import Count, Neighbours, Weight, Within
+from postproc.base.vocabulary import Floats
 
 Change = Callable[[np.ndarray], np.ndarray]
-EFFECTIVENESS = ("reciprocal", "authority")
+Effectiveness = Literal["reciprocal", "authority"]
+Beta = Annotated[Weight, Within(-10, 10)]
+Selected = Annotated[Count | None, Within(1)]
 
 
+@checked(host_only=True)
 def reliability_weights(
-    query: Sequence[np.ndarray],
-    gallery: Sequence[np.ndarray],
+    query: Parts,
+    gallery: Parts,
     *,
-    k: int = 20,
-    effectiveness: str = "reciprocal",
-    p: float = 0.9,
-    beta: float = -1.0,
-    select: int | None = None,
-    metric: str = "cosine",
+    k: Neighbours = 20,
+    effectiveness: Effectiveness = "reciprocal",
+    p: Inside = 0.9,
+    beta: Beta = -1.0,
+    select: Selected = None,
+    metric: neighbours.Metric = "cosine",
 ) -> np.ndarray:
     """Weigh models by how dense their neighbourhoods are and how far they agree.
 
@@ -55,8 +64,6 @@ def reliability_weights(
     Raises:  ValueError for a wrong setting, different widths, NaN or infinity.
     Cost:    per model all pairs of images and N k^3 comparisons, N = nq + ng; per two models N k^2.
     """
-    parts.on_host(query=query, gallery=gallery)
-    _check(k, effectiveness, p, beta, select, metric)
     rows = [neighbours.lists(q, g, k, metric) for q, g in zip(query, gallery, strict=True)]
     own = np.array([_effectiveness(lists, effectiveness) for lists in rows])
     count = len(rows)
@@ -78,22 +85,23 @@ def reliability_weights(
     return weights / weights.sum()
 
 
+@declared(host_only=True)
 def unsupervised_reliability(
-    query: Sequence[np.ndarray],
-    gallery: Sequence[np.ndarray],
-    train: Sequence[np.ndarray] | None = None,
+    query: Parts,
+    gallery: Parts,
+    train: Parts | None = None,
     train_pid: np.ndarray | None = None,
     *,
-    k: int = 20,
-    effectiveness: str = "reciprocal",
-    p: float = 0.9,
-    beta: float = -1.0,
-    select: int | None = None,
-    metric: str = "cosine",
-    join: str = "sum",
-    scaling: str = "min-max",
-    rank_k: float = 60.0,
-) -> np.ndarray:
+    k: Neighbours = 20,
+    effectiveness: Effectiveness = "reciprocal",
+    p: Inside = 0.9,
+    beta: Beta = -1.0,
+    select: Selected = None,
+    metric: neighbours.Metric = "cosine",
+    join: Literal["sum", "ranks"] = "sum",
+    scaling: Scaling = "min-max",
+    rank_k: NotNegative = 60.0,
+) -> Floats:
     """Join distances with :func:`reliability_weights`, as a weighted sum or by reciprocal ranks.
 
     Takes:   query (nq, d_m), gallery (ng, d_m) float32, one of each a model. The weights look at these images, and
@@ -105,14 +113,8 @@ def unsupervised_reliability(
     Raises:  ValueError for a wrong setting, different widths, NaN or infinity.
     Cost:    that of the weights and one model's distances at a time; two matrices of the answer's size.
     """
-    parts.on_host(query=query, gallery=gallery)
-    checks.one_of("join", join, ("sum", "ranks"))
-    checks.one_of("scaling", scaling, SCALINGS)
-    checks.finite("rank_k", rank_k)
-    if rank_k < 0:
-        raise ValueError(f"rank_k: wanted 0 or more, got {rank_k!r}")
-    settings = {"k": k, "effectiveness": effectiveness, "p": p, "beta": beta, "select": select, "metric": metric}
-    weights = reliability_weights(query, gallery, **settings)  # type: ignore[arg-type]
+    lists: dict[str, Any] = {"k": k, "p": p, "metric": metric}
+    weights = reliability_weights(query, gallery, effectiveness=effectiveness, beta=beta, select=select, **lists)
     out = np.zeros((len(query[0]), len(gallery[0])), np.float32)
     for weight, q, g in zip(weights, query, gallery, strict=True):
         if not weight:
@@ -156,15 +158,3 @@ def _overlap(left: np.ndarray, right: np.ndarray, p: float) -> float:
         shared += np.bincount(depths, same.sum(axis=0).ravel(), k)
     agreement = np.cumsum(shared) / len(left) / np.arange(1, k + 1)
     return float((weight * agreement).sum() / weight.sum())
-
-
-def _check(k: int, effectiveness: str, p: float, beta: float, select: int | None, metric: str) -> None:
-    checks.whole("k", k, 1)
-    checks.one_of("effectiveness", effectiveness, EFFECTIVENESS)
-    checks.between("p", p, 0, 1)
-    if p in (0, 1):
-        raise ValueError(f"p: wanted more than 0 and less than 1, got {p!r}")
-    checks.between("beta", beta, -10, 10)
-    if select is not None:
-        checks.whole("select", select, 1)
-    checks.one_of("metric", metric, neighbours.METRICS)

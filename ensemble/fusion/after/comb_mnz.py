@@ -4,24 +4,29 @@ Source: Fox and Shaw, "Combination of Multiple Searches", TREC-2, 1994; ranx ``r
 Differs: scores are made from distances here, so that 0 is the farthest (of z-scores: the middle, as in ranx).
 """
 
-from collections.abc import Sequence
+from typing import Literal, get_args
 
 import numpy as np
 
 from ensemble.fusion import parts
+from ensemble.fusion.join import Parts, join
+from ensemble.fusion.kinds import Weights
 from ensemble.fusion.scaling import FARTHEST, scaler
-from postproc.base import arrays, checks
+from postproc.base import arrays
+from postproc.base.vocabulary import Floats
 
-CHOICES = ("min-max", "min-max-whole", "z-score", "z-score-whole", "row-max", "sum", "rank")
+Missing = Literal["none", "refuse"]
+WithFarEnd = Literal["min-max", "min-max-whole", "z-score", "z-score-whole", "row-max", "sum", "rank"]
 
 
+@join()
 def comb_mnz(
-    distances: Sequence[np.ndarray],
+    distances: Parts,
     *,
-    weights: Sequence[float] | None = None,
-    scaling: str = "min-max",
-    missing: str = "none",
-) -> np.ndarray:
+    weights: Weights = None,
+    scaling: WithFarEnd = "min-max",
+    missing: Missing = "none",
+) -> Floats:
     """Reward images that many models know: ``-hits * sum_m w_m (farthest - scaled(D_m))``.
 
     ``farthest`` is 1 for min-max, row-max and rank, and 0 for sum and z-scores; ``hits`` counts the parts that
@@ -39,11 +44,10 @@ def comb_mnz(
     >>> comb_mnz([np.array([[0.0, 1.0, 2.0]], np.float32), np.array([[0.0, np.nan, 1.0]], np.float32)])
     array([[-4. , -0.5, -0. ]], dtype=float32)
     """
-    used = parts.used(distances, weights, missing, ("none", "refuse"), cuda=True)
-    checks.one_of("scaling", scaling, CHOICES)
+    used = parts.used(distances, weights, missing, get_args(Missing))
     changes = [(weight, part, scaler(part, scaling)) for weight, part in used]
 
-    def join(rows: slice) -> np.ndarray:
+    def reward(rows: slice) -> np.ndarray:
         xp = arrays.namespace(used[0][1])
         blocks = [change(part[rows]) for _, part, change in changes]
         never = parts.any_of([xp.isinf(block) for block in blocks])
@@ -53,6 +57,6 @@ def comb_mnz(
             hits += known
             near = FARTHEST.get(scaling, 0.0) - arrays.as_type(xp.where(known, block, 0.0), np.float64)
             total += xp.where(known, weight * near, 0)
-        return parts.settled(-hits * total, never, (hits == 0) & ~never)
+        return parts.answer(-hits * total, never, (hits == 0) & ~never)
 
-    return parts.by_rows([part for _, part in used], join, what="CombMNZ")
+    return parts.by_rows([part for _, part in used], reward, what="CombMNZ")

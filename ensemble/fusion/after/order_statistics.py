@@ -4,18 +4,22 @@ Source: Fox and Shaw, "Combination of Multiple Searches", TREC-2, 1994: CombMED,
 largest score being the smallest distance.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import Literal, get_args
 
 import numpy as np
 
 from ensemble.fusion import parts
-from ensemble.fusion.scaling import scaler
+from ensemble.fusion.join import Parts, join, scaled_or_kept
+from ensemble.fusion.scaling import Scaling, scaler
 from postproc.base import arrays
+from postproc.base.vocabulary import Floats
 
-MISSING = ("refuse", "known")
+Missing = Literal["refuse", "known"]
 
 
-def median(distances: Sequence[np.ndarray], *, scaling: str = "none", missing: str = "refuse") -> np.ndarray:
+@join(unit=scaled_or_kept)
+def median(distances: Parts, *, scaling: Scaling = "none", missing: Missing = "refuse") -> Floats:
     """Take the median of what the parts say (CombMED); of an even number the mean of the middle two.
 
     Takes:   distances, one (nq, n) float32 a part; without scaling all in comparable units.
@@ -39,7 +43,8 @@ def median(distances: Sequence[np.ndarray], *, scaling: str = "none", missing: s
     return _of_sorted(distances, scaling, missing, middle)
 
 
-def smallest(distances: Sequence[np.ndarray], *, scaling: str = "none", missing: str = "refuse") -> np.ndarray:
+@join(unit=scaled_or_kept)
+def smallest(distances: Parts, *, scaling: Scaling = "none", missing: Missing = "refuse") -> Floats:
     """Take the smallest distance that any part gives (CombMAX of scores): near for one is near.
 
     Settings, errors and cost as :func:`median`.
@@ -50,7 +55,8 @@ def smallest(distances: Sequence[np.ndarray], *, scaling: str = "none", missing:
     return _of_sorted(distances, scaling, missing, lambda ascending, known: ascending[0])
 
 
-def largest(distances: Sequence[np.ndarray], *, scaling: str = "none", missing: str = "refuse") -> np.ndarray:
+@join(unit=scaled_or_kept)
+def largest(distances: Parts, *, scaling: Scaling = "none", missing: Missing = "refuse") -> Floats:
     """Take the largest distance that any part gives (CombMIN of scores): near has to be near for all.
 
     Settings, errors and cost as :func:`median`.
@@ -67,21 +73,18 @@ def largest(distances: Sequence[np.ndarray], *, scaling: str = "none", missing: 
 
 
 def _of_sorted(
-    distances: Sequence[np.ndarray],
-    scaling: str,
-    missing: str,
-    pick: Callable[[np.ndarray, np.ndarray], np.ndarray],
-) -> np.ndarray:
+    distances: Parts, scaling: Scaling, missing: Missing, pick: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> Floats:
     """``pick(values of the parts in ascending order, how many know the pair)`` for every pair."""
-    found = parts.checked(distances, missing, MISSING, cuda=True)
+    found = parts.checked(distances, missing, get_args(Missing))
     xp = arrays.namespace(found[0])
     changes = [scaler(part, scaling) for part in found]
 
-    def join(rows: slice) -> np.ndarray:
+    def look(rows: slice) -> np.ndarray:
         values = xp.stack([change(part[rows]) for part, change in zip(found, changes, strict=True)])
         never = xp.any(xp.isinf(values), axis=0)
         known = (~xp.isnan(values)).sum(axis=0)
         values = xp.sort(values, axis=0, stable=False)  # NaN goes last
-        return parts.settled(pick(values, known), never, known == 0)
+        return parts.answer(pick(values, known), never, known == 0)
 
-    return parts.by_rows(found, join, what="order of the parts")
+    return parts.by_rows(found, look, what="order of the parts")

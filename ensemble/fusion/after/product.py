@@ -4,26 +4,31 @@ Source: the alternative rule in IvyYZ/multi-model-fusion ``multi_model.py`` (u1^
 every u one model's distances, min-max by query).
 """
 
-from collections.abc import Sequence
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 
 from ensemble.fusion import parts
+from ensemble.fusion.join import Parts, join
+from ensemble.fusion.kinds import Weights
 from ensemble.fusion.scaling import scaler, worst
-from postproc.base import arrays, checks
+from postproc.base import arrays
+from postproc.base.settings import Number, Within
+from postproc.base.vocabulary import Floats
 
-MISSING = ("refuse", "mean", "worst")
-NOT_NEGATIVE = ("min-max", "none", "min-max-whole", "row-max", "rank")
+Missing = Literal["refuse", "mean", "worst"]
+NotBelow0 = Literal["min-max", "none", "min-max-whole", "row-max", "rank"]  # scalings of such results
 
 
+@join()
 def product(
-    distances: Sequence[np.ndarray],
+    distances: Parts,
     *,
-    weights: Sequence[float] | None = None,
-    scaling: str = "min-max",
-    floor: float = 0.0,
-    missing: str = "refuse",
-) -> np.ndarray:
+    weights: Weights = None,
+    scaling: NotBelow0 = "min-max",
+    floor: Annotated[Number, Within(0, 1)] = 0.0,
+    missing: Missing = "refuse",
+) -> Floats:
     """Multiply distances: ``prod_m max(scaled(D_m), floor)^w_m``, so one model that is sure counts more.
 
     Takes:   distances, one (nq, n) float32 a part, 0 or more after scaling.
@@ -41,14 +46,12 @@ def product(
     >>> product([np.array([[4.0]], np.float32), np.array([[9.0]], np.float32)], scaling="none")
     array([[6.]], dtype=float32)
     """
-    used = parts.used(distances, weights, missing, MISSING, cuda=True)
-    checks.one_of("scaling", scaling, NOT_NEGATIVE)
-    checks.between("floor", floor, 0, 1)
+    used = parts.used(distances, weights, missing, get_args(Missing))
     share = 1 / len(used) if weights is None else 1.0
     changes = [(weight * share, part, scaler(part, scaling)) for weight, part in used]
     whole = sum(weight for weight, _, _ in changes)
 
-    def join(rows: slice) -> np.ndarray:
+    def multiply(rows: slice) -> np.ndarray:
         xp = arrays.namespace(changes[0][1])
         blocks = [change(part[rows]) for _, part, change in changes]
         never, some = (parts.any_of([test(block) for block in blocks]) for test in (xp.isinf, xp.isfinite))
@@ -63,6 +66,6 @@ def product(
             known_weight += parts.times(known, weight)
         if missing == "mean":
             total **= whole / xp.where(known_weight > 0, known_weight, whole)
-        return parts.settled(total, never, ~some & ~never)
+        return parts.answer(total, never, ~some & ~never)
 
-    return parts.by_rows([part for _, part in used], join, what="product")
+    return parts.by_rows([part for _, part in used], multiply, what="product")

@@ -11,24 +11,27 @@ weights equal assumes models of one quality: a much weaker one drags the others 
 """
 
 from collections.abc import Callable, Sequence
+from typing import Literal, get_args
 
 import numpy as np
 
 from ensemble.fusion import parts
-from ensemble.fusion.places import places
-from postproc.base import arrays, checks
+from ensemble.fusion.join import Parts, join
+from ensemble.fusion.kinds import Inside, RankConstant, Weights
+from ensemble.fusion.ranks import places
+from postproc.base import arrays
+from postproc.base.vocabulary import Floats
 
 Change = Callable[[np.ndarray], np.ndarray]
-MISSING = ("none", "worst", "mean", "refuse")
+Missing = Literal["none", "worst", "mean", "refuse"]
+NoneOrRefuse = Literal["none", "refuse"]
+RestOrRefuse = Literal["rest", "refuse"]
 
 
+@join()
 def reciprocal_rank_fusion(
-    distances: Sequence[np.ndarray],
-    *,
-    k: float = 60.0,
-    weights: Sequence[float] | None = None,
-    missing: str = "none",
-) -> np.ndarray:
+    distances: Parts, *, k: RankConstant = 60.0, weights: Weights = None, missing: Missing = "none"
+) -> Floats:
     """Add reciprocal ranks: ``-sum_m w_m / (k + r_m)``, r_m = 1 for the nearest image of the query.
 
     Takes:   distances, one (nq, n) float32 a part; NaN outside the list that a model gives.
@@ -44,17 +47,17 @@ def reciprocal_rank_fusion(
     >>> reciprocal_rank_fusion([np.array([[0.3, 0.1]], np.float32)] * 2, k=1)  # 2 / (1 + 2), 2 / (1 + 1)
     array([[-0.6666667, -1.       ]], dtype=float32)
     """
-    _not_negative("k", k)
     return _points(distances, weights, missing, lambda place: 1 / (k + place + 1))
 
 
+@join()
 def inverse_square_rank(
-    distances: Sequence[np.ndarray],
+    distances: Parts,
     *,
-    hits: str = "count",
-    weights: Sequence[float] | None = None,
-    missing: str = "none",
-) -> np.ndarray:
+    hits: Literal["count", "log", "none"] = "count",
+    weights: Weights = None,
+    missing: NoneOrRefuse = "none",
+) -> Floats:
     """Add inverse squares of ranks (ISR): ``-hits * sum_m w_m / r_m^2``; nearly only first places count.
 
     Takes:   distances, one (nq, n) float32 a part; NaN outside the list that a model gives.
@@ -69,24 +72,20 @@ def inverse_square_rank(
     >>> inverse_square_rank([np.array([[0.3, 0.1]], np.float32)] * 2)  # 2 * (1/4 + 1/4), 2 * (1 + 1)
     array([[-1., -4.]], dtype=float32)
     """
-    checks.one_of("hits", hits, ("count", "log", "none"))
     factor: dict[str, Change | None] = {
         "count": lambda n: n,
         "log": lambda n: arrays.namespace(n).log(n),
         "none": None,
     }
     return _points(
-        distances, weights, missing, lambda place: 1 / (place + 1) ** 2, factor[hits], ("none", "refuse")
+        distances, weights, missing, lambda place: 1 / (place + 1) ** 2, factor[hits], get_args(NoneOrRefuse)
     )
 
 
+@join()
 def rank_biased_centroid(
-    distances: Sequence[np.ndarray],
-    *,
-    phi: float = 0.98,
-    weights: Sequence[float] | None = None,
-    missing: str = "none",
-) -> np.ndarray:
+    distances: Parts, *, phi: Inside = 0.98, weights: Weights = None, missing: Missing = "none"
+) -> Floats:
     """Add geometrically falling points (RBC): ``-sum_m w_m (1 - phi) phi^(r_m - 1)``.
 
     Takes:   distances, one (nq, n) float32 a part; NaN outside the list that a model gives.
@@ -100,15 +99,11 @@ def rank_biased_centroid(
     >>> rank_biased_centroid([np.array([[0.3, 0.1]], np.float32)] * 2, phi=0.5)
     array([[-0.5, -1. ]], dtype=float32)
     """
-    checks.between("phi", phi, 0, 1)
-    if phi in (0, 1):
-        raise ValueError(f"phi: wanted more than 0 and less than 1, got {phi!r}")
     return _points(distances, weights, missing, lambda place: (1 - phi) * phi**place)
 
 
-def borda(
-    distances: Sequence[np.ndarray], *, weights: Sequence[float] | None = None, missing: str = "rest"
-) -> np.ndarray:
+@join()
+def borda(distances: Parts, *, weights: Weights = None, missing: RestOrRefuse = "rest") -> Floats:
     """Add places: ``sum_m w_m place_m``, 0 for the nearest image; the same order as Borda's points.
 
     Takes:   distances, one (nq, n) float32 a part; NaN outside the list that a model gives.
@@ -123,10 +118,10 @@ def borda(
     >>> borda([np.array([[0.3, 0.1, np.nan]], np.float32), np.array([[0.1, 0.2, 0.3]], np.float32)])
     array([[1., 1., 4.]], dtype=float32)
     """
-    used = parts.used(distances, weights, missing, ("rest", "refuse"), cuda=True)
+    used = parts.used(distances, weights, missing, get_args(RestOrRefuse))
     xp = arrays.namespace(used[0][1])
 
-    def join(rows: slice) -> np.ndarray:
+    def add(rows: slice) -> np.ndarray:
         blocks, never = _blocks([part[rows] for _, part in used])
         nobody = ~parts.any_of([~xp.isnan(block) for block in blocks])
         candidates = (~nobody & ~never).sum(axis=1, keepdims=True)
@@ -135,25 +130,25 @@ def borda(
             known = xp.isfinite(block)
             rest = (candidates + known.sum(axis=1, keepdims=True) - 1) / 2
             total += weight * xp.where(known, places(block), arrays.as_type(rest, np.float64))
-        return parts.settled(total, never, nobody & ~never)
+        return parts.answer(total, never, nobody & ~never)
 
-    return parts.by_rows([part for _, part in used], join, what="places")
+    return parts.by_rows([part for _, part in used], add, what="places")
 
 
 def _points(
-    distances: Sequence[np.ndarray],
+    distances: Parts,
     weights: Sequence[float] | None,
     missing: str,
     points: Change,
     factor: Change | None = None,
-    choices: tuple[str, ...] = MISSING,
-) -> np.ndarray:
+    choices: Sequence[str] = get_args(Missing),
+) -> Floats:
     """``-factor(hits) * sum_m w_m points(place_m)``, places counted from 0."""
-    used = parts.used(distances, weights, missing, choices, cuda=True)
+    used = parts.used(distances, weights, missing, choices)
     whole = sum(weight for weight, _ in used)
     xp = arrays.namespace(used[0][1])
 
-    def join(rows: slice) -> np.ndarray:
+    def add(rows: slice) -> np.ndarray:
         blocks, never = _blocks([part[rows] for _, part in used])
         total, hits, known_weight = (parts.zeros(never) for _ in range(3))
         for (weight, _), block in zip(used, blocks, strict=True):
@@ -167,9 +162,9 @@ def _points(
             total *= whole / xp.where(known_weight > 0, known_weight, whole)
         if factor is not None:
             total *= factor(xp.maximum(hits, 1))
-        return parts.settled(-total, never, (hits == 0) & ~never)
+        return parts.answer(-total, never, (hits == 0) & ~never)
 
-    return parts.by_rows([part for _, part in used], join, what="places")
+    return parts.by_rows([part for _, part in used], add, what="places")
 
 
 def _blocks(blocks: list[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:
@@ -177,9 +172,3 @@ def _blocks(blocks: list[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:
     xp = arrays.namespace(blocks[0])
     never = parts.any_of([xp.isinf(block) for block in blocks])
     return [xp.where(never, np.inf, block) for block in blocks], never
-
-
-def _not_negative(name: str, value: float) -> None:
-    checks.finite(name, value)
-    if value < 0:
-        raise ValueError(f"{name}: wanted 0 or more, got {value!r}")

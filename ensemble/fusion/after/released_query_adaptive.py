@@ -9,24 +9,45 @@ image.
 """
 
 from collections.abc import Sequence
+from typing import Annotated, Any
 
 import numpy as np
 
 from ensemble.fusion import parts
+from ensemble.fusion.join import Parts, checked, join
+from ensemble.fusion.kinds import OneAPart
 from ensemble.fusion.scaling import scaler
-from postproc.base import checks
+from postproc.base.settings import Count, Number, Within
+from postproc.base.vocabulary import Floats
 
 TINY = 1e-12
 
 
+def _no_flags(value: Any, count: int) -> str | None:
+    if value is None or (
+        not isinstance(value, str)
+        and isinstance(value, Sequence | np.ndarray)
+        and len(value) == count
+        and all(isinstance(flag, (bool, np.bool_)) for flag in value)
+    ):
+        return None
+    return f"wanted {count} times true or false, one for each part, got {value!r}"
+
+
+References = Annotated[Count, Within(1)]
+Top = Annotated[Count, Within(2)]
+Similarities = Annotated[Sequence[bool] | None, OneAPart(counted=_no_flags)]
+
+
+@join(host_only=True)
 def released_query_adaptive(
-    distances: Sequence[np.ndarray],
+    distances: Parts,
     *,
-    main: float = 0.81,
-    references: int = 71,
-    top: int = 335,
-    similarities: Sequence[bool] | None = None,
-) -> np.ndarray:
+    main: Annotated[Number, Within(0, 1)] = 0.81,
+    references: References = 71,
+    top: Top = 335,
+    similarities: Similarities = None,
+) -> Floats:
     """Join a main model with others, which share ``1 - main`` by the shape of the query's scores.
 
     ``main u_1 + (1 - main) sum_m v_m u_m``, u the distances min-max by query, v as :func:`released_weights`.
@@ -42,15 +63,13 @@ def released_query_adaptive(
     Raises:  ValueError for a wrong setting, parts of different shapes, NaN or -inf.
     Cost:    a sort of every row of every part but the first; the result and some blocks of rows.
     """
-    found = parts.checked(distances, "refuse", ("refuse",))
-    checks.between("main", main, 0, 1)
-    _check(references, top)
+    found = parts.checked(distances, "refuse")
     signs = _signs(similarities, len(found))
     shares = [main] if len(found) > 1 else [1.0]
     means = [_reference(part, sign, references) for part, sign in zip(found[1:], signs[1:], strict=True)]
     changes = [scaler(part, "min-max") for part in found]
 
-    def join(rows: slice) -> np.ndarray:
+    def share(rows: slice) -> np.ndarray:
         blocks = [change(part[rows]) for part, change in zip(found, changes, strict=True)]
         never = np.any([np.isinf(block) for block in blocks], axis=0)
         others = [
@@ -61,17 +80,14 @@ def released_query_adaptive(
         total = shares[0] * np.where(np.isfinite(blocks[0]), blocks[0], 1).astype(np.float64)
         for own, block in zip(others, blocks[1:], strict=True):
             total += (1 - main) * (own / whole)[:, None] * np.where(np.isfinite(block), block, 1)
-        return parts.settled(total, never, np.zeros_like(never))
+        return parts.answer(total, never, np.zeros_like(never))
 
-    return parts.by_rows(found, join, what="query-adaptive fusion")
+    return parts.by_rows(found, share, what="query-adaptive fusion")
 
 
+@checked(host_only=True)
 def released_weights(
-    distances: Sequence[np.ndarray],
-    *,
-    references: int = 71,
-    top: int = 335,
-    similarities: Sequence[bool] | None = None,
+    distances: Parts, *, references: References = 71, top: Top = 335, similarities: Similarities = None
 ) -> np.ndarray:
     """How the parts share a query: ``(1 / A_m) / sum(1 / A)``.
 
@@ -82,8 +98,7 @@ def released_weights(
     Takes:   distances, one (nq, n) float32 a part, without the main model.
     Returns: (nq, parts) float64, rows of sum 1. Settings: see :func:`released_query_adaptive`.
     """
-    found = parts.checked(distances, "refuse", ("refuse",))
-    _check(references, top)
+    found = parts.checked(distances, "refuse")
     signs = _signs(similarities, len(found))
     inverse = np.stack(
         [
@@ -119,17 +134,4 @@ def _finite(block: np.ndarray) -> np.ndarray:
 
 def _signs(similarities: Sequence[bool] | None, count: int) -> list[float]:
     flags = [False] * count if similarities is None else similarities
-    if (
-        isinstance(flags, str)
-        or len(flags) != count
-        or not all(isinstance(flag, (bool, np.bool_)) for flag in flags)
-    ):
-        raise ValueError(
-            f"similarities: wanted {count} times true or false, one for each part, got {similarities!r}"
-        )
     return [-1.0 if flag else 1.0 for flag in flags]
-
-
-def _check(references: int, top: int) -> None:
-    checks.whole("references", references, 1)
-    checks.whole("top", top, 2)

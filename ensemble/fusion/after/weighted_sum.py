@@ -7,26 +7,47 @@ Differs: ranx adds scores and lets an image that a list does not hold score 0, w
 ``missing`` says it, and 0 is refused where it would be the nearest of all.
 """
 
-from collections.abc import Sequence
+from typing import Literal, get_args
 
 import numpy as np
 
 from ensemble.fusion import parts
-from ensemble.fusion.scaling import scaler, worst
-from postproc.base import arrays, checks
+from ensemble.fusion.join import Parts, join, scaled_or_kept
+from ensemble.fusion.kinds import SignedWeights
+from ensemble.fusion.scaling import Scaling, scaler, worst
+from postproc.base import arrays
+from postproc.base.step import Chosen
+from postproc.base.vocabulary import Floats
 
-MISSING = ("refuse", "mean", "worst", "none")
+Missing = Literal["refuse", "mean", "worst", "none"]
 ZERO_IS_NOT_NEAR = ("z-score", "z-score-whole", "rank-normal", "sum")
 
 
+def _unit(chosen: Chosen) -> str:
+    return scaled_or_kept(chosen) if chosen["weights"] is None else "a weighted sum"
+
+
+def _objection(chosen: Chosen) -> str | None:
+    weights, missing, scaling = chosen["weights"], chosen["missing"], chosen["scaling"]
+    if missing == "mean" and weights is not None and (np.asarray(weights, np.float64) < 0).any():
+        return f'missing: wanted "worst" or "refuse" with weights below 0, got "mean" and {weights!r}'
+    if missing == "none" and scaling not in ZERO_IS_NOT_NEAR:
+        return (
+            f'missing: wanted "none" only with scaling {", ".join(ZERO_IS_NOT_NEAR)}, because 0 is the nearest '
+            f'distance with "{scaling}"; choose "mean" or "worst"'
+        )
+    return None
+
+
+@join(unit=_unit, objection=_objection)
 def weighted_sum(
-    distances: Sequence[np.ndarray],
+    distances: Parts,
     *,
-    weights: Sequence[float] | None = None,
-    scaling: str = "none",
-    missing: str = "refuse",
+    weights: SignedWeights = None,
+    scaling: Scaling = "none",
+    missing: Missing = "refuse",
     average: bool = False,
-) -> np.ndarray:
+) -> Floats:
     """Add distances of several models or branches: ``sum_m w_m scaled(D_m)``.
 
     Takes:   distances, one (nq, n) float32 a part; without scaling all in comparable units.
@@ -48,28 +69,20 @@ def weighted_sum(
     >>> weighted_sum([np.array([[1.0]], np.float32), np.array([[2.0]], np.float32)], weights=[1, 0.5])
     array([[2.]], dtype=float32)
     """
-    used = parts.used(distances, weights, missing, MISSING, smallest=-np.inf, cuda=True)
-    if missing == "mean" and any(weight < 0 for weight, _ in used):
-        raise ValueError(f'missing: wanted "worst" or "refuse" with weights below 0, got "mean" and {weights!r}')
-    checks.flag("average", average)
+    used = parts.used(distances, weights, missing, get_args(Missing))
     if average:
         whole = sum(abs(weight) for weight, _ in used)
         used = [(weight / whole, part) for weight, part in used]
     changes = [(weight, part, scaler(part, scaling)) for weight, part in used]
-    if missing == "none" and scaling not in ZERO_IS_NOT_NEAR:
-        raise ValueError(
-            f'missing: wanted "none" only with scaling {", ".join(ZERO_IS_NOT_NEAR)}, because 0 is the nearest '
-            f'distance with "{scaling}"; choose "mean" or "worst"'
-        )
 
-    def join(rows: slice) -> np.ndarray:
+    def add(rows: slice) -> np.ndarray:
         total: np.ndarray | None = None
         for weight, part, change in changes:
             term = parts.times(change(part[rows]), weight)
             if total is None:
                 total = term
                 continue
-            with np.errstate(invalid="ignore"):  # inf - inf: settled below
+            with np.errstate(invalid="ignore"):  # inf - inf: answered below
                 total += term
         assert total is not None
         if arrays.namespace(total).isfinite(total).all():
@@ -77,7 +90,7 @@ def weighted_sum(
         blocks = [change(part[rows]) for _, part, change in changes]
         return _with_gaps([weight for weight, _ in used], blocks, scaling, missing)
 
-    return parts.by_rows([part for _, part in used], join, what="weighted sum")
+    return parts.by_rows([part for _, part in used], add, what="weighted sum")
 
 
 def _with_gaps(weights: list[float], blocks: list[np.ndarray], scaling: str, missing: str) -> np.ndarray:
@@ -93,4 +106,4 @@ def _with_gaps(weights: list[float], blocks: list[np.ndarray], scaling: str, mis
         known_weight += parts.times(known, weight)
     if missing == "mean":
         total *= sum(weights) / xp.where(known_weight > 0, known_weight, 1)
-    return parts.settled(total, never, ~some & ~never)
+    return parts.answer(total, never, ~some & ~never)

@@ -4,17 +4,24 @@ Source: gggcy/AIC2020_ReID ``concat_feature_val.py`` (no weights, nothing normal
 """
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 
-from ensemble.fusion import parts
+from ensemble.fusion import kinds, parts
+from ensemble.fusion.join import Parts, join
 from postproc import l2_normalize
 from postproc.base import arrays
+from postproc.base.vocabulary import Floats
 
 
+@join()
 def concat(
-    features: Sequence[np.ndarray], *, weights: Sequence[float] | None = None, normalize: bool = False
-) -> np.ndarray:
+    features: Parts,
+    *,
+    weights: Annotated[Sequence[float] | None, kinds.weights(0, all_zero=True)] = None,
+    normalize: bool = False,
+) -> Floats:
     """Put the features of several models side by side: ``[sqrt(w_1) x_1 | sqrt(w_2) x_2 | …]``.
 
     So the squared distance of the whole is the sum of the models' squared distances, times their weights.
@@ -29,7 +36,7 @@ def concat(
     >>> concat([np.array([[1.0]], np.float32), np.array([[2.0]], np.float32)], weights=[4, 1])
     array([[2., 2.]], dtype=float32)
     """
-    scale = np.sqrt(parts.weights(weights, len(features), smallest=0))
+    scale = np.sqrt(parts.weights(weights, len(features)))
     blocks = [l2_normalize(block) if normalize else block for block in features]
     return arrays.namespace(blocks[0]).concat(
         [block if w == 1 else block * np.float32(w) for block, w in zip(blocks, scale, strict=True)], axis=1

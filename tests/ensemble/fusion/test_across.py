@@ -11,6 +11,7 @@ from ensemble import fusion
 from ensemble.fusion.across.calibrated import training_pairs
 from postproc import distances
 from postproc.base import runtime
+from tests.support.each import each
 from tests.support.worlds import world
 
 ACROSS = sorted(fusion.ACROSS)
@@ -85,7 +86,7 @@ def mean_ap(found):
 # ---- laws
 
 
-@pytest.mark.parametrize("name", ACROSS)
+@each("name", ACROSS)
 def test_laws(name, models):
     join = fusion.ACROSS[name]
     query, gallery, train, pid = models
@@ -108,7 +109,7 @@ def test_laws(name, models):
     assert mean_ap(wanted) > mean_ap(distances(query[1], gallery[1], metric="cosine")) + 0.05
 
 
-@pytest.mark.parametrize("name", ACROSS)
+@each("name", ACROSS)
 def test_every_setting_matters(name, models):
     join = fusion.ACROSS[name]
     known = inspect.signature(join).parameters
@@ -118,7 +119,7 @@ def test_every_setting_matters(name, models):
         assert (join(*models, **base, **{setting: value}) != join(*models, **base)).any(), setting
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "settings", "message"),
     [
         ("graph_fusion", {"k": 0}, "k: wanted a whole number, 1 or more"),
@@ -239,7 +240,7 @@ def test_calibration_by_hand():
         assert 0.2 < level(np.ones(1))[0] < 0.9
 
 
-@pytest.mark.parametrize(
+@each(
     ("scores", "hits", "settings", "message"),
     [
         ([1, np.nan], [0, 1], {}, "scores: wanted a row of finite numbers"),
@@ -345,7 +346,7 @@ def overlap(one, other, p):
     return (weight * shared).sum() / weight.sum()
 
 
-@pytest.mark.parametrize("kind", ["authority", "reciprocal"])
+@each("kind", ["authority", "reciprocal"])
 def test_reliability_by_its_definition(models, kind):
     keep = np.setdiff1d(np.arange(80), [17, 60])  # without copies
     query, gallery = models[0], [g[keep] for g in models[1]]
@@ -391,30 +392,3 @@ def test_trained_curves_are_those_of_images_without_a_match(models):
     assert_allclose(found, fusion.query_adaptive(d, reference=curves), rtol=1e-5, atol=1e-6)
     unlabelled = fusion.trained_query_adaptive(query, gallery, train)
     assert (unlabelled != found).any()
-
-
-# ---- units
-
-
-def test_units():
-    from ensemble.pipeline.steps import catalogue
-
-    for name, step in catalogue().items():
-        if "distances" in step.gives:
-            keeps = step.needs[0] == "distances" and name not in ("rerank_distances", "rerank_constrained")
-            assert (fusion.unit(name, {}) == "") == keeps, name
-    assert fusion.unit("rerank", {"k1": 7}) == fusion.unit("rerank_tracks", {})
-    assert fusion.unit("rerank", {"normalize": False}) != fusion.unit("rerank", {})
-    one, other = fusion.unit("distances", {}), fusion.unit("rerank", {})
-    problem = fusion.units_problem([one, other, one], "weighted_sum", {})
-    assert problem.startswith("wanted distances in one unit, found squared Euclidean distance and Jaccard")
-    assert 'scaling = "min-max"' in problem
-    for name, settings in [
-        ("weighted_sum", {"scaling": "min-max"}),
-        ("weighted_sum", {"weights": [1, 0.1]}),
-        ("reciprocal_rank_fusion", {}),
-        ("product", {}),
-    ]:
-        assert fusion.units_problem([one, other], name, settings) is None
-    assert fusion.units_problem([one, other], "median", {}) is not None
-    assert fusion.units_problem([one, one], "weighted_sum", {}) is None

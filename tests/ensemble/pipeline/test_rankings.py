@@ -15,9 +15,9 @@ from ensemble import run, submissions
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
 from ensemble.city import city
-from ensemble.pipeline.recipe import SUBMISSIONS
 from ensemble.submissions import RankList, candidates, dense, from_matrix, read_rankings, sysu
 from ensemble.validate import main
+from tests.support.each import each
 from tests.support.folders import listed, problems
 
 QUERIES = ["q1", "q2"]
@@ -106,7 +106,7 @@ def test_unlisted_images_stand_behind(values: list[float]) -> None:
     assert (out[0, :-1] < out[0, -1]).all()
 
 
-@pytest.mark.parametrize(
+@each(
     ("fused", "message"),
     [
         ([[NAN, 1.0]], "NaN or -inf first in row 0"),
@@ -309,7 +309,7 @@ def test_sysu_refuses_to_write(tmp_path: Path) -> None:
 # The command
 
 
-@pytest.mark.parametrize("name", [name for name, used in submissions.FORMATS.items() if used.write])
+@pytest.mark.parametrize("name", [name for name, used in submissions.all_formats().items() if used.write])
 def test_the_command_knows_every_format(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     made = city()
     query, gallery = made.features["densenet"]
@@ -317,8 +317,8 @@ def test_the_command_knows_every_format(tmp_path: Path, name: str, capsys: pytes
     values = np.sort(1 - query @ gallery.T, axis=1)[:, :200]
     rows = np.argsort(1 - query @ gallery.T, axis=1, kind="stable")[:, :200]
     names = made.query["name"].tolist()[:20], made.gallery["name"].tolist()
-    path = tmp_path / submissions.FORMATS[name].file
-    count = submissions.FORMATS[name].top_k or 200
+    path = tmp_path / submissions.named(name).file
+    count = submissions.named(name).top_k or 200
     submissions.write(path, from_matrix(rows, *names, values), name, top_k=count)
     lists = [
         str(listed(tmp_path / f"{side}.lst", side_names)) for side, side_names in zip("qg", names, strict=True)
@@ -367,7 +367,7 @@ def test_queries_in_another_order_are_a_doubt(tmp_path: Path, capsys: pytest.Cap
     assert ok == "ok: 2 lists x 1 images, none twice in a list, 2 of 2 gallery images"
 
 
-@pytest.mark.parametrize("name", SUBMISSIONS)
+@pytest.mark.parametrize("name", submissions.writable())
 def test_a_run_hands_in_any_format(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     rng = np.random.default_rng(0)
     images = {"query": [f"cam{c}/000{p}/{c}{p}.jpg" for c in (3, 6) for p in (1, 2)]}
@@ -382,7 +382,7 @@ def test_a_run_hands_in_any_format(tmp_path: Path, name: str, capsys: pytest.Cap
     out = tmp_path / "out"
     asked = ["--recipe", "baseline", "--out", str(out), "--set", f"submission={name}"]
     assert run.main(["--features", str(tmp_path), *asked]) == 0
-    path = out / ("net_cam1.mat" if name == "sysu" else submissions.FORMATS[name].file)
+    path = out / ("net_cam1.mat" if name == "sysu" else submissions.named(name).file)
     assert str(path) in capsys.readouterr().out
     lists = [str(listed(tmp_path / f"{side}.lst", names)) for side, names in images.items()]
     assert main([str(path), "--query-names", lists[0], "--gallery-names", lists[1]]) == 0

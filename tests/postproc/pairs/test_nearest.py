@@ -4,7 +4,6 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -16,6 +15,7 @@ from postproc.kernels import cpu, reference
 from postproc.pairs import nearest, tiles
 from postproc.pairs.matrices import MatrixTiles
 from postproc.pairs.tiles import PairwiseTiles
+from tests.support.each import each
 from tests.support.worlds import lattices, world
 
 SIDES = st.tuples(lattices(st.integers(1, 12)), lattices(st.integers(1, 30)))
@@ -181,7 +181,7 @@ class Uneven(PairwiseTiles):
         return tile
 
 
-@pytest.mark.parametrize("copies", [False, True])
+@each("copies", [False, True])
 def test_lists_answer_and_strips_hold_the_same_bits(copies):
     query, gallery = with_copies() if copies else (world(nq=150, ng=700)[side] for side in ("query", "gallery"))
     gallery = gallery if copies else gallery + np.arange(700, dtype=np.float32)[:, None] / 700

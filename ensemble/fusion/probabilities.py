@@ -6,18 +6,19 @@ Source: WildlifeDatasets/wildlife-tools ``wildlife_tools/similarity/calibration.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from postproc.base import checks
+from postproc.base.step import checked
 
-METHODS = ("isotonic", "isotonic-steps", "logistic")
+Method = Literal["isotonic", "isotonic-steps", "logistic"]
 Calibration = Callable[[np.ndarray], np.ndarray]
 
 
+@checked
 def calibration(
-    scores: np.ndarray, hits: np.ndarray, *, method: str = "isotonic", weights: np.ndarray | None = None
+    scores: np.ndarray, hits: np.ndarray, *, method: Method = "isotonic", weights: np.ndarray | None = None
 ) -> Calibration:
     """Learn from pairs what a score means: a function from scores to probabilities.
 
@@ -40,7 +41,6 @@ def calibration(
     >>> likely(np.array([0.0, 0.4, 1.0])).round(2)
     array([0. , 0.5, 1. ])
     """
-    checks.one_of("method", method, METHODS)
     x = np.asarray(scores, np.float64)
     y = np.asarray(hits)
     if x.ndim != 1 or not x.size or not np.isfinite(x).all():

@@ -37,9 +37,9 @@ def _sorted(distances: np.ndarray) -> np.ndarray:
 
 def _sorted_on_cuda(distances: Any) -> Any:
     order = (distances + 0).argsort(dim=1, stable=True)  # NaN last
-    places = arrays.beside(np.arange(distances.shape[1], dtype=np.float64), distances)
+    counted = arrays.beside(np.arange(distances.shape[1], dtype=np.float64), distances)
     found: Any = arrays.empty(tuple(distances.shape), np.float64, distances)
-    return found.scatter_(1, order, places.expand(distances.shape))
+    return found.scatter_(1, order, counted.expand(distances.shape))
 
 
 def of_ranking(ranking: np.ndarray, images: int) -> np.ndarray:

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ensemble.io.allowed import Refused, Storage, StorageType
+from ensemble.io.readers.reader import HEAD, Reader, mapped
 from ensemble.io.unpickle import Source, unpickle
 
+SUFFIXES = (".pt", ".pth", ".pkl", ".pickle")
 LEGACY_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the pickle of torch's magic number
 
 
@@ -111,3 +113,19 @@ def _storage_id(pid: object) -> tuple[StorageType, str, int]:
     if not isinstance(kind, StorageType) or not isinstance(key, str) or type(length) is not int or length < 0:
         raise Refused("a torch storage in an unknown form")
     return kind, key, length
+
+
+def _is_archive(path: Path, head: bytes) -> bool:
+    if not head.startswith(b"PK\x03\x04"):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return data_member(archive) is not None
+
+
+TORCH_ZIP = Reader("torch archive", lambda path, wanted: load_zip(path), SUFFIXES, recognises=_is_archive)
+TORCH_LEGACY = Reader(
+    "torch stream",
+    lambda path, wanted: mapped(path, load_legacy),
+    SUFFIXES,
+    recognises=lambda path, head: head.startswith(LEGACY_MAGIC[:HEAD]),
+)

@@ -1,0 +1,46 @@
+"""What there is to know about one format of feature files."""
+
+import mmap
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+Wanted = Callable[[str], bool]
+HEAD = 16  # bytes that tell what a file is
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A format of feature files.
+
+    name:       for the eye.
+    load:       the content of a file: a dictionary of entries, of which only the ``wanted`` keys are needed, or
+                one array; what a broken file makes it raise becomes a sentence.
+    suffixes:   what its files end in, in small letters with the dot: files that a folder is searched for.
+    recognises: whether a file is of this format, by its path and its first bytes; None: by its suffix.
+    keys:       the keys of a file without its arrays; None where that costs as much as loading them.
+    holds:      "side" a file holds one side, ``query_MODEL`` with ``gallery_MODEL``; "model" it holds a whole
+                model, keys like the vocabulary; "either".
+    own:        a whole model without query and gallery in it is a mistake, not something else that lies there.
+    """
+
+    name: str
+    load: Callable[[Path, Wanted], Any]
+    suffixes: tuple[str, ...] = ()
+    recognises: Callable[[Path, bytes], bool] | None = None
+    keys: Callable[[Path], tuple[str, ...]] | None = None
+    holds: Literal["side", "model", "either"] = "either"
+    own: bool = False
+
+    def reads(self, path: Path, head: bytes) -> bool:
+        """Whether a file with these first bytes is of this format."""
+        if self.recognises is None:
+            return path.suffix.lower() in self.suffixes
+        return self.recognises(path, head)
+
+
+def mapped(path: Path, read: Callable[[mmap.mmap, int], Any]) -> Any:
+    """``read`` of the file's bytes and their number, without a copy of them in memory."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as source:
+        return read(source, len(source))
