@@ -19,7 +19,7 @@ from postproc.base.settings import Setting
 from postproc.base.step import COSINE, JACCARD, KEPT, METRICS, unit_of
 from postproc.base.vocabulary import VOCABULARY
 from postproc.testing.subject import LABELS, Settings, Subject, bits, difference
-from postproc.testing.world import World, known, pick, small, world
+from postproc.testing.worlds import World, known, pick, small, world
 
 ROUNDING = 1e-6  # of the largest value
 SETS = {"nq": "queries", "ng": "gallery", "n": "images", "train": "training set"}

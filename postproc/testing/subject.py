@@ -13,7 +13,7 @@ import numpy as np
 from postproc.base.settings import Setting, settings_of
 from postproc.base.step import KEPT, declared_by
 from postproc.base.vocabulary import VOCABULARY, Nearest
-from postproc.testing.world import World
+from postproc.testing.worlds import World
 
 Settings = Mapping[str, Any]
 LABELS = frozenset(("query_track", "query_cam", "gallery_cam", "query_cam_group", "gallery_cam_group"))
