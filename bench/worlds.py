@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from postproc.testing.world import around
+
 SIZES = {  # queries, gallery, dimensions, identities
     "S": (500, 3000, 512, 200),
     "M": (1052, 18290, 2048, 333),
@@ -17,12 +19,6 @@ def features(size: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     centre = rng.standard_normal((people, d), dtype=np.float32)
 
     def side(count: int) -> np.ndarray:
-        rows = np.empty((count, d), np.float32)
-        for start in range(0, count, 1024):
-            block = rows[start : start + 1024]
-            block[:] = centre[rng.integers(0, people, len(block))]
-            block += 2 * rng.standard_normal(block.shape, dtype=np.float32)
-            block /= np.linalg.norm(block, axis=1, keepdims=True)
-        return rows
+        return around(rng, centre, rng.integers(0, people, count), 2, unit=True)
 
     return side(nq), side(ng)

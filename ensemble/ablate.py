@@ -17,9 +17,10 @@ from ensemble.base.errors import InputError, printable
 from ensemble.base.features import FeatureSet
 from ensemble.cli import intervals, machine, outputs, planning, program
 from ensemble.pipeline.ablation import COLUMNS, Row, ablate, table
-from ensemble.pipeline.memo import GIGABYTE, Memo
 from ensemble.pipeline.plan import Plan
+from ensemble.pipeline.state import Memo
 from ensemble.pipeline.variants import variants
+from postproc.base.cache import GIGABYTE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,7 +69,7 @@ def _rows(options: argparse.Namespace, plan: Plan, settings: Mapping[str, Any]) 
             others,
             sets,
             protocol=protocol,
-            memo=Memo(limit // 4 if limit else GIGABYTE) if sets else None,
+            memo=Memo(max(1, limit // 4) if limit else GIGABYTE) if sets else None,
             device=machine.device(options),
             independent=options.independent,
             settings=settings,

@@ -10,7 +10,7 @@ from ensemble.cli.walk import walk
 from ensemble.pipeline import guide, plan, recipe, results
 from ensemble.pipeline.run import Result
 from ensemble.report import refuse_without_packages, runs
-from ensemble.report.keeping import Keeper
+from ensemble.report.recorder import Recorder
 from postproc.base import runtime
 
 
@@ -55,14 +55,14 @@ def execute(options: argparse.Namespace, checked: plan.Plan) -> int:
         refuse_without_packages()
         pictures.size(options)
         pictures.refuse_missing(options)
-    keeper = Keeper() if options.report else None
-    result = walk(options, checked, watch=keeper)
+    recorder = Recorder() if options.report else None
+    result = walk(options, checked, watch=recorder)
     out = options.out or Path("runs") / checked.recipe.name
     threads = options.threads or runtime.current().threads
     written = results.write(out, checked, result, threads=threads, device=machine.device(options))
     print(results.score_text(result))
-    if keeper:
-        written += _write_report(options, out, keeper, checked, result)
+    if recorder:
+        written += _write_report(options, out, recorder, checked, result)
     for path in written:
         print(path)
     missed = results.in_its_place(checked.recipe, written[0])
@@ -72,13 +72,13 @@ def execute(options: argparse.Namespace, checked: plan.Plan) -> int:
 
 
 def _write_report(
-    options: argparse.Namespace, out: Path, keeper: Keeper, checked: plan.Plan, result: Result
+    options: argparse.Namespace, out: Path, recorder: Recorder, checked: plan.Plan, result: Result
 ) -> list[Path]:
     """The report beside the results, and what there is to say of it."""
     with machine.using(options):
         paths, notes = runs.write(
             out,
-            keeper,
+            recorder,
             checked,
             result,
             planning.protocol(options, checked.recipe),

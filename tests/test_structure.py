@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import postproc
+from tests.support.each import each
 
 ROOT = Path(postproc.__file__).parents[1]
 PACKAGES = ["postproc", "ensemble", "extractors"]
@@ -29,7 +30,7 @@ def test_the_check_sees_what_is_loaded():
     assert loaded_by("import json", ["json", "torch"]) == ["json"]
 
 
-@pytest.mark.parametrize("code", ["from postproc import rerank", "from postproc.compat import re_ranking"])
+@each("code", ["from postproc import rerank", "from postproc.compat import re_ranking"])
 def test_importing_loads_nothing_heavy(code):
     assert loaded_by(code, HEAVY) == []
 
@@ -53,9 +54,7 @@ def imported(path):
             yield "." if node.level else (node.module or "").split(".")[0]
 
 
-@pytest.mark.parametrize(
-    ("package", "above"), [("postproc", {"ensemble", "extractors"}), ("ensemble", {"extractors"})]
-)
+@each(("package", "above"), [("postproc", {"ensemble", "extractors"}), ("ensemble", {"extractors"})])
 def test_imports_go_one_way(package, above):
     files = sorted((ROOT / package).rglob("*.py"))
     assert files

@@ -2,38 +2,42 @@
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ensemble.base.features import FeatureSet
 from ensemble.cli import machine, planning
-from ensemble.pipeline import advice, joins, plan, recipe, steps
-from ensemble.pipeline import run as pipeline
+from ensemble.pipeline import advice, joins, lines, plan, recipe, steps
 from ensemble.pipeline.devices import Device
+from ensemble.pipeline.images import Images
+from ensemble.pipeline.lines import Line
+from ensemble.pipeline.run import Result, Run, Seen
 
 
 def walk(
     options: argparse.Namespace,
     checked: plan.Plan,
     sets: Mapping[str, FeatureSet] | None = None,
-    watch: pipeline.Watch | None = None,
-) -> pipeline.Result:
+    watch: Callable[[Seen], None] | None = None,
+) -> Result:
     """Run the plan under the options' threads and memory, printing a line a step; on ``sets`` if given."""
     device = machine.device(options)
     print(f"{checked.recipe.name}: {checked.recipe.about}")
     if device.is_cuda:
         print(device_text(device, checked.recipe))
-    print(pipeline.heading(planning.labelled(checked)))
+    print(lines.heading(planning.labelled(checked)))
 
-    def show(line: pipeline.Line) -> None:
-        print(pipeline.text(line), flush=True)
-        if line.step == "read":  # labels are known, and nothing has been computed yet
-            for warning in advice.warnings(checked.recipe, advice.positives(run.columns | run.labels)):
-                print(warning, file=sys.stderr)
+    def show(line: Line) -> None:
+        print(lines.text(line), flush=True)
+
+    def warn(images: Images) -> None:
+        for warning in advice.warnings(checked.recipe, advice.positives(images.known)):
+            print(warning, file=sys.stderr)
 
     with machine.using(options):
-        run = pipeline.Run(
+        run = Run(
             checked,
             show,
+            begun=warn,
             protocol=planning.protocol(options, checked.recipe),
             memory=machine.memory(options),
             sets=sets,

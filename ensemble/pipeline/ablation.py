@@ -8,9 +8,9 @@ from typing import Any
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
 from ensemble.pipeline.devices import CPU, Device
-from ensemble.pipeline.memo import Memo
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.run import Result, Run
+from ensemble.pipeline.state import Memo
 from ensemble.pipeline.variants import Variant
 from ensemble.scores import Scores, statistics
 from ensemble.scores.protocols import Protocol

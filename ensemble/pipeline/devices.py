@@ -8,14 +8,17 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 import postproc
+from ensemble.base.kinds import Array
 from ensemble.fusion import join
 from postproc.base import arrays, step
 from postproc.base.room import room
+
+Value = TypeVar("Value")
 
 INSTALL = "python -m pip install 'reid-ensemble[cuda]'"
 
@@ -31,13 +34,13 @@ class Device:
         """Whether it is not the host."""
         return self.name != "cpu"
 
-    def runs(self, function: Callable[..., Any]) -> bool:
+    def runs(self, function: Callable[..., object]) -> bool:
         """Whether a step or a join runs here; if not, it runs on the host."""
         return not self.is_cuda or not (
             step.declared_by(function).host_only or join.declared_by(function).host_only
         )
 
-    def up(self, value: Any) -> Any:
+    def up(self, value: Value) -> Value:
         """A matrix on this device; what is none, as it is.
 
         One that would take more than half of the room stays on the host: techniques that walk over tiles fetch its
@@ -49,7 +52,8 @@ class Device:
             return value
         import torch
 
-        return torch.as_tensor(np.require(value, requirements=["C", "W"]), device=self.name)
+        tensor: Any = torch.as_tensor(np.require(value, requirements=["C", "W"]), device=self.name)
+        return tensor
 
     def free(self) -> int:
         """Bytes of the device that nothing has taken, what torch keeps for itself included."""
@@ -93,13 +97,13 @@ class Device:
 CPU = Device()
 
 
-class OnHost(Mapping[str, Any]):
+class OnHost(Mapping[str, Array]):
     """A state of a run whose tensors come to the host when somebody asks for them, once."""
 
-    def __init__(self, state: Mapping[str, Any]) -> None:
+    def __init__(self, state: Mapping[str, Array]) -> None:
         self.state = dict(state)
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> Array:
         value = self.state[name] = arrays.host(self.state[name])
         return value
 

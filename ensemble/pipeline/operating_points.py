@@ -13,14 +13,12 @@ from ensemble.base.features import FeatureSet
 from ensemble.pipeline import joins, plan, steps
 from ensemble.pipeline import run as pipeline
 from ensemble.pipeline.devices import CPU, Device
-from ensemble.scores import labels_of
+from ensemble.scores import Labels, labels_of
 from ensemble.scores.folds import columns, from_train, split
 from ensemble.scores.open_set import Rates, different_pairs, rates, thresholds_among
 from ensemble.scores.protocols import Protocol
 
-Labels = dict[str, NDArray[np.int64]]
 NAMES = ("precision", "recall", "f1", "fmr", "miss", "false_alarm", "dir")
-PAIRS = ("query_pid", "gallery_pid", "query_cam", "gallery_cam", "query_image", "gallery_image")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +43,7 @@ def fit(
     read = io.read(checked.folder, list(checked.all_models), missing=checked.recipe.missing)
     sets = {features.model: features for features in read}
     images = max(sets.values(), key=lambda features: features.train is not None)
-    labelled = bool(labels_of(images))
+    labelled = labels_of(images) is not None
     if images.train_table is None or "pid" not in images.train_table.columns:
         if not labelled:
             raise InputError(["--features: wanted labels (pid) of train, or of query and gallery, found neither"])
@@ -63,7 +61,7 @@ def fit(
         tuple(thresholds),
         "train",
         judged,
-        _numbers(rates(distances, **labels, thresholds=_finite(thresholds), junk=protocol.junk)),
+        _numbers(rates(distances, labels, thresholds=_finite(thresholds), junk=protocol.junk)),
     )
 
 
@@ -71,7 +69,7 @@ def _by_folds(
     distances: NDArray[np.float32], labels: Labels, junk: str, fmrs: tuple[float, ...], folds: int, seed: int
 ) -> Fitted:
     """Thresholds from all; their rates from folds that were judged by the thresholds of the others."""
-    pids = labels["query_pid"], labels["gallery_pid"]
+    pids = labels.query_pid, labels.gallery_pid
     found: list[dict[str, NDArray[np.float64]]] = []
     parts = split(*pids, folds=folds, seed=seed)
     for part in parts:
@@ -79,7 +77,7 @@ def _by_folds(
         inside = _taken(distances, labels, np.flatnonzero(others[0]), np.flatnonzero(others[1]))
         thresholds = _fitted(*inside, junk, fmrs)
         held_out, known = _taken(distances, labels, part.query, part.gallery)
-        found.append(_numbers(rates(held_out, **known, thresholds=_finite(thresholds), junk=junk)))
+        found.append(_numbers(rates(held_out, known, thresholds=_finite(thresholds), junk=junk)))
     table = {name: np.stack([each[name] for each in found]) for name in NAMES}
     return Fitted(
         fmrs,
@@ -102,21 +100,20 @@ def _distances(
     query, place = np.nonzero(result.ranking >= 0)
     distances[query, result.ranking[query, place]] = result.distances[query, place]
     images = max(sets.values(), key=lambda features: features.train is not None)
-    known = labels_of(images)
-    return distances, {name: known[name] for name in PAIRS if name in known}
+    labels = labels_of(images)
+    assert labels is not None
+    return distances, labels
 
 
 def _taken(
     distances: NDArray[np.float32], labels: Labels, query: NDArray[Any], gallery: NDArray[Any]
 ) -> tuple[NDArray[np.float32], Labels]:
-    rows = {"query": query, "gallery": gallery}
-    part = {name: values[rows[name.partition("_")[0]]] for name, values in labels.items()}
-    return distances[np.ix_(query, gallery)], part
+    return distances[np.ix_(query, gallery)], labels.take(query, gallery)
 
 
 def _fitted(distances: NDArray[np.float32], labels: Labels, junk: str, fmrs: Sequence[float]) -> list[float]:
     try:
-        return thresholds_among(different_pairs(distances, **labels, junk=junk), fmrs)
+        return thresholds_among(different_pairs(distances, labels, junk=junk), fmrs)
     except ValueError as error:
         raise InputError([f"thresholds: {error}"]) from error
 

@@ -1,17 +1,19 @@
 """The report: one HTML file that shows what a ranking does, to be opened, understood and sent.
 
-    keeping      what a run keeps of every step while it runs              -> Kept
-    measuring    a step's curves and distributions, a block of queries at a time
-    kept         that as a value and as a file, ``report.npz``
-    submission   rank lists alone, and two runs brought together
-    leaving      what a recipe is worth without each model
-    pictures     images found by name, made small, within a number of bytes
-    plots        the curves, drawn by matplotlib in one style
-    tables       scores with intervals, what steps changed; CSV, JSON, Markdown, LaTeX
-    page         the template filled in
+    recorder       watches a run and keeps what its report will show
+    history        that as a value and as a file, ``report.npz``
+    curves, tally  a ranking's curves and distributions, a block of queries at a time
+    judge          what an image is to a query
+    gaps           the gaps in time between cameras that a step has learned
+    submission     rank lists alone, and two runs brought together
+    contributions  what a recipe is worth without each model
+    pictures       images found by name, made small, within a number of bytes
+    plots          the curves, drawn by matplotlib in one style
+    tables         scores with intervals, what steps changed; CSV, JSON, Markdown, LaTeX
+    page           the template filled in
     figures, strips, tensorboard     the same as files for papers, rows of pictures, a log
 
-Everything but ``keeping``, ``measuring`` and ``kept`` needs the packages of the extra ``report``.
+What watches a run needs none of the packages of the extra ``report``; the rest does.
 """
 
 from importlib.util import find_spec

@@ -23,7 +23,7 @@ from ensemble.cli.numbers import too_small
 
 # What draws needs packages that may not be there: it is imported when they have been looked for.
 if TYPE_CHECKING:
-    from ensemble.report.kept import Kept
+    from ensemble.report.history import History
     from ensemble.report.pictures import Album
 
 EXTRAS = ("strips", "figure", "export", "tensorboard")
@@ -89,7 +89,7 @@ def _check(options: argparse.Namespace) -> None:
     refuse_if_any(problems)
 
 
-def _kepts(options: argparse.Namespace) -> "list[Kept]":
+def _kepts(options: argparse.Namespace) -> "list[History]":
     from ensemble.report import runs
     from ensemble.report.submission import from_file, matched
 
@@ -98,7 +98,7 @@ def _kepts(options: argparse.Namespace) -> "list[Kept]":
     return matched(runs.read(options.runs))
 
 
-def _extras(options: argparse.Namespace, kepts: "list[Kept]", album: "Album | None") -> list[Path]:
+def _extras(options: argparse.Namespace, kepts: "list[History]", album: "Album | None") -> list[Path]:
     """What is written beside the page, as far as it was asked for; the paths."""
     from ensemble.report import figures, strips, tables, tensorboard
 

@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ensemble import io
-from ensemble.report.kept import Kept
+from ensemble.report.history import History
 from ensemble.report.plots import plots, style
 
 DPI = 200
 
 
-def write(folder: Path, kepts: Sequence[Kept]) -> list[Path]:
+def write(folder: Path, histories: Sequence[History]) -> list[Path]:
     """Write every plot that there is something to draw for, ``NAME.svg`` and ``NAME.png``; the paths."""
     written = []
-    for plot in plots(kepts):
+    for plot in plots(histories):
         with style():
             figure = plot.draw()
             for kind, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):

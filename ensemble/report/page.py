@@ -14,7 +14,7 @@ import numpy as np
 from ensemble import __version__, io
 from ensemble.base.errors import InputError, printable
 from ensemble.report import plots, tables
-from ensemble.report.kept import Kept, Step
+from ensemble.report.history import History, Step
 from ensemble.report.pictures import Album, Pictures, Wanted, gather
 from ensemble.report.submission import matched
 
@@ -37,28 +37,28 @@ class Cut:
 
 
 def write(
-    path: Path, kepts: Sequence[Kept], *, album: Album | None = None, size: int = SIZE, places: int = PLACES
+    path: Path, histories: Sequence[History], *, album: Album | None = None, size: int = SIZE, places: int = PLACES
 ) -> list[str]:
     """Write the page of one run, of two, or of a submission; returns what it leaves out to stay within ``size``.
 
     Raises InputError where not even a page without pictures, of a few queries, fits.
     """
-    text, notes = html(kepts, album=album, size=size, places=places)
+    text, notes = html(histories, album=album, size=size, places=places)
     with io.beside(path, "wb") as stream:
         stream.write(text)
     return notes
 
 
 def html(
-    kepts: Sequence[Kept], *, album: Album | None = None, size: int = SIZE, places: int = PLACES
+    histories: Sequence[History], *, album: Album | None = None, size: int = SIZE, places: int = PLACES
 ) -> tuple[bytes, list[str]]:
     """The page as UTF-8, and what it leaves out."""
-    kepts = matched(kepts)
-    context = _context(kepts)
+    histories = matched(histories)
+    context = _context(histories)
     empty = len(_render(context, {}, ()))
-    cut, data = _fitting(kepts, places, size - empty, size)
+    cut, data = _fitting(histories, places, size - empty, size)
     base = len(_render(context, data, cut.notes))
-    wanted = _wanted(kepts, cut)
+    wanted = _wanted(histories, cut)
     spare = size - base - 4096 - 4 * len(wanted)  # for what is said about pictures, and for those that are missing
     chosen = gather(album, wanted, max(spare, 0))
     data |= _pictures(chosen, data)
@@ -66,20 +66,20 @@ def html(
     return _render(context, data, notes), notes
 
 
-def _fitting(kepts: Sequence[Kept], places: int, room: int, size: int) -> tuple[Cut, Data]:
+def _fitting(histories: Sequence[History], places: int, room: int, size: int) -> tuple[Cut, Data]:
     """What fits into half of the room, the other half being for pictures: fewer places, then fewer queries."""
-    nq = len(kepts[0].queries["name"])
-    every = [(run, step) for run, kept in enumerate(kepts) for step in kept.steps]
+    nq = len(histories[0].queries["name"])
+    every = [(run, step) for run, history in enumerate(histories) for step in history.steps]
     views = tuple(every)
     notes: list[str] = []
     if len(every) > VIEWS:
-        most = max(1, VIEWS // len(kepts))
-        views = tuple((run, step) for run, kept in enumerate(kepts) for step in kept.steps[-most:])
+        most = max(1, VIEWS // len(histories))
+        views = tuple((run, step) for run, history in enumerate(histories) for step in history.steps[-most:])
         notes.append(f"the last {most} steps of {len(every)} can be looked at")
     width = max(step.rows.shape[1] for _, step in views)
     cut = Cut(np.arange(nq), min(places, width), views, tuple(notes))
     while True:
-        data = _data(kepts, cut)
+        data = _data(histories, cut)
         length = len(_embedded(data))
         if length <= room / 2 or (length <= room and cut.places <= 5 and len(cut.queries) <= 50):
             return cut, data
@@ -102,12 +102,12 @@ def _fitting(kepts: Sequence[Kept], places: int, room: int, size: int) -> tuple[
         cut = replace(cut, queries=chosen, notes=tuple(notes))
 
 
-def _data(kepts: Sequence[Kept], cut: Cut) -> Data:
+def _data(histories: Sequence[History], cut: Cut) -> Data:
     """What the script of the page works with."""
     rows = [step.rows[cut.queries, : cut.places] for _, step in cut.views]
     used = np.unique(np.concatenate([values.ravel() for values in rows]))
     used = used[used >= 0]
-    place = np.full(len(kepts[0].images["name"]) + 1, -1, np.int32)
+    place = np.full(len(histories[0].images["name"]) + 1, -1, np.int32)
     place[used] = np.arange(len(used))
     views = []
     for (run, step), values in zip(cut.views, rows, strict=True):
@@ -126,14 +126,14 @@ def _data(kepts: Sequence[Kept], cut: Cut) -> Data:
         }
         views.append(view)
     return {
-        "runs": [{"title": printable(kept.title, 80)} for kept in kepts],
+        "runs": [{"title": printable(history.title, 80)} for history in histories],
         "views": views,
-        "queries": _columns(kepts[0].queries, cut.queries),
-        "images": _columns(kepts[0].images, used),
-        "fair": "refused" not in (tables.comparison(kepts) or {}),
-        "facts": tables.facts(kepts),
-        "markdown": tables.markdown(kepts),
-        "latex": tables.latex(kepts),
+        "queries": _columns(histories[0].queries, cut.queries),
+        "images": _columns(histories[0].images, used),
+        "fair": "refused" not in (tables.comparison(histories) or {}),
+        "facts": tables.facts(histories),
+        "markdown": tables.markdown(histories),
+        "latex": tables.latex(histories),
         "pictures": [],
         "shape": 0.5,
         "height": 0,
@@ -149,12 +149,12 @@ def _packed(values: np.ndarray, kind: type) -> str:
     return base64.b64encode(np.ascontiguousarray(values, np.dtype(kind).newbyteorder("<")).tobytes()).decode()
 
 
-def _wanted(kepts: Sequence[Kept], cut: Cut) -> list[Wanted]:
+def _wanted(histories: Sequence[History], cut: Cut) -> list[Wanted]:
     """Images whose pictures the page shows, the most looked-at first: queries, the result's lists, the steps'."""
-    names = kepts[0].queries["name"]
+    names = histories[0].queries["name"]
     wanted: list[Wanted] = [("query", names[row]) for row in cut.queries.tolist()]
-    images = kepts[0].images["name"]
-    views = sorted(cut.views, key=lambda view: view[1] is not kepts[view[0]].final)
+    images = histories[0].images["name"]
+    views = sorted(cut.views, key=lambda view: view[1] is not histories[view[0]].final)
     for _, step in views:
         for place in range(min(cut.places, step.rows.shape[1])):  # everybody's first before anybody's second
             column = step.rows[cut.queries, place]
@@ -175,45 +175,45 @@ def _pictures(chosen: Pictures, data: Data) -> Data:
     }
 
 
-def _context(kepts: Sequence[Kept]) -> Data:
+def _context(histories: Sequence[History]) -> Data:
     """What the template says, all of it text that is escaped there, except for the plots."""
     figures = [
         {"name": plot.name, "title": plot.title, "caption": plot.caption, "svg": plots.svg(plot, number)}
-        for number, plot in enumerate(plots.plots(kepts))
+        for number, plot in enumerate(plots.plots(histories))
     ]
     return {
-        "title": " and ".join(printable(kept.title, 80) for kept in kepts) or "ranking",
-        "runs": [_run(kept) for kept in kepts],
-        "comparison": tables.comparison(kepts),
+        "title": " and ".join(printable(history.title, 80) for history in histories) or "ranking",
+        "runs": [_run(history) for history in histories],
+        "comparison": tables.comparison(histories),
         "figures": figures,
         "version": __version__,
-        "labelled": any(kept.final.scores for kept in kepts),
+        "labelled": any(history.final.scores for history in histories),
     }
 
 
-def _run(kept: Kept) -> Data:
-    record = kept.record
+def _run(history: History) -> Data:
+    record = history.record
     lines = record.get("steps") or []
     peaks = [line["peak_bytes"] for line in lines if line.get("peak_bytes")]
     return {
-        "title": printable(kept.title, 80),
+        "title": printable(history.title, 80),
         "about": (record.get("recipe") or {}).get("about", ""),
-        "queries": record.get("queries", len(kept.queries["name"])),
+        "queries": record.get("queries", len(history.queries["name"])),
         "gallery": record.get("gallery"),
         "models": [model for models in record.get("models") or [] for model in models],
         "seconds": record.get("seconds"),
         "peak": max(peaks) / 2**20 if peaks else None,
         "threads": record.get("threads"),
         "device": _device(record),
-        "cameras": _count(kept, "cam"),
-        "scores": tables.scores(kept),
-        "method": tables.method(kept),
-        "protocol": kept.protocol.get("description", ""),
+        "cameras": _count(history, "cam"),
+        "scores": tables.scores(history),
+        "method": tables.method(history),
+        "protocol": history.protocol.get("description", ""),
         "without": (record.get("scores") or {}).get("without_match") or [],
-        "unscored": kept.unscored,
-        "steps": tables.steps(kept),
-        "leave_out": kept.leave_out,
-        "note": kept.note,
+        "unscored": history.unscored,
+        "steps": tables.steps(history),
+        "leave_out": history.leave_out,
+        "note": history.note,
         "flow": _flow(record.get("recipe") or {}),
         "inputs": {Path(path).name: digest for path, digest in (record.get("inputs") or {}).items()},
         "versions": record.get("versions") or {},
@@ -230,9 +230,11 @@ def _device(record: Mapping[str, Any]) -> str:
     return f"{device}; on the CPU: {', '.join(names)}" if names else device
 
 
-def _count(kept: Kept, column: str) -> int | None:
+def _count(history: History, column: str) -> int | None:
     values = (
-        [kept.queries[column], kept.images[column]] if column in kept.queries and column in kept.images else []
+        [history.queries[column], history.images[column]]
+        if column in history.queries and column in history.images
+        else []
     )
     return len(np.unique(np.concatenate(values))) if values else None
 

@@ -12,15 +12,15 @@ from ensemble.base.errors import InputError, refuse_if_any
 from ensemble.pipeline.devices import CPU, Device
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.run import Result
-from ensemble.report import kept, leaving
-from ensemble.report.keeping import Keeper
-from ensemble.report.kept import Kept
+from ensemble.report import contributions, history
+from ensemble.report.history import History
+from ensemble.report.recorder import Recorder
 from ensemble.scores.protocols import Protocol
 
 
 def write(
     out: Path,
-    keeper: Keeper,
+    recorder: Recorder,
     checked: Plan,
     result: Result,
     protocol: Protocol,
@@ -39,23 +39,23 @@ def write(
     from ensemble.report.pictures import Album
 
     record = json.loads((out / "run.json").read_text("utf-8"))
-    rows, note = leaving.measured(checked, protocol, result, bounded=bounded, device=device)
+    rows, note = contributions.measured(checked, protocol, result, bounded=bounded, device=device)
     if not rows:
-        rows = leaving.found(out, record)
-    seen = replace(keeper.kept(result, record), leave_out=rows, note="" if rows else note)
-    kept.write(out / kept.FILE, seen)
+        rows = contributions.found(out, record)
+    seen = replace(recorder.history(result, record), leave_out=rows, note="" if rows else note)
+    history.write(out / history.FILE, seen)
     album = Album(images) if images else None
     notes = page.write(out / report.NAME, [seen], album=album, size=size)
-    return [out / kept.FILE, out / report.NAME], list(notes)
+    return [out / history.FILE, out / report.NAME], list(notes)
 
 
-def read(folders: Sequence[Path]) -> list[Kept]:
+def read(folders: Sequence[Path]) -> list[History]:
     """What the runs in these folders have kept, with titles that tell them apart.
 
     Raises: InputError with what is wrong with any of them.
     """
     problems: list[str] = []
-    found: list[Kept] = []
+    found: list[History] = []
     for folder in folders:
         with collecting(problems):
             found.append(_read(folder))
@@ -63,18 +63,18 @@ def read(folders: Sequence[Path]) -> list[Kept]:
     return _titled(found, folders)
 
 
-def _read(folder: Path) -> Kept:
-    path = folder / kept.FILE
+def _read(folder: Path) -> History:
+    path = folder / history.FILE
     if not folder.is_dir():
         raise InputError([f"{folder}: wanted the folder of a run, found no such folder; check the path"])
     if not path.is_file() and not (folder / "run.json").is_file():
         raise InputError([f"{folder}: wanted the folder of a run, found no run.json; give what --out named"])
     if not path.is_file():
         raise InputError(
-            [f"{folder}: wanted {kept.FILE}, found a run that kept none; run it again with --report, or show its "
-             "ranking alone with --submission"]
+            [f"{folder}: wanted {history.FILE}, found a run that kept none; run it again with --report, or show "
+             "its ranking alone with --submission"]
         )  # fmt: skip
-    found = kept.read(path)
+    found = history.read(path)
     try:
         record: Any = json.loads((folder / "run.json").read_text("utf-8"))
     except (OSError, ValueError):
@@ -84,12 +84,12 @@ def _read(folder: Path) -> Kept:
             [f"{path}: wanted the report of the run beside it, found that of an earlier one; run it with --report"]
         )
     if not found.leave_out:
-        rows = leaving.found(folder, record)
+        rows = contributions.found(folder, record)
         found = replace(found, leave_out=rows, note="" if rows else found.note)
     return found
 
 
-def _titled(found: list[Kept], folders: Sequence[Path]) -> list[Kept]:
+def _titled(found: list[History], folders: Sequence[Path]) -> list[History]:
     """Runs by their recipes, or by their folders where these are the same."""
     if len({one.title for one in found}) == len(found):
         return found

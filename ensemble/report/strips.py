@@ -12,7 +12,7 @@ from typing import Any
 
 from ensemble import io
 from ensemble.base.errors import InputError
-from ensemble.report.kept import GOOD, JUNK, UNKNOWN, WRONG, Kept
+from ensemble.report.history import GOOD, JUNK, UNKNOWN, WRONG, History
 from ensemble.report.pictures import Album, load
 
 TILE, BORDER = (64, 128), 4
@@ -23,7 +23,7 @@ UNSAFE = re.compile(r"[^\w.-]+")
 
 def write(
     folder: Path,
-    kept: Kept,
+    history: History,
     album: Album,
     *,
     places: int = 20,
@@ -40,39 +40,39 @@ def write(
     from PIL import Image
 
     made, names = 0, set[str]()
-    for i, name in enumerate(kept.queries["name"]):
+    for i, name in enumerate(history.queries["name"]):
         path = album.find("query", name)
         if path is None:
             continue
-        chosen = _chosen(kept, i, places, mode, only)
+        chosen = _chosen(history, i, places, mode, only)
         width, height = (TILE[k] + 2 * BORDER for k in range(2))
         strip = Image.new("RGB", (width * (1 + places), height), "white")
-        labelled = any(kept.final.relation[i] != UNKNOWN)
+        labelled = any(history.final.relation[i] != UNKNOWN)
         strip.paste(_tile(path, GREEN if labelled else GREY, None), (0, 0))
         for place, (row, relation, value) in enumerate(chosen, 1):
-            found = album.find("gallery", kept.images["name"][row])
+            found = album.find("gallery", history.images["name"][row])
             strip.paste(_tile(found, FRAMES[relation], value if distances else None), (place * width, 0))
         with io.beside(folder / f"{_file(name, i, names)}.png", "wb") as stream:
             strip.save(stream, "PNG")
         made += 1
     if not made:
         raise InputError(["--strips: wanted pictures of the queries, found none in --images; name another folder"])
-    lacking = len(kept.queries["name"]) - made
+    lacking = len(history.queries["name"]) - made
     notes = [f"{lacking} queries have no picture and no strip"] if lacking else []
-    if mode != "all" and "cam" not in kept.queries:
+    if mode != "all" and "cam" not in history.queries:
         notes.append("no cameras are known: junk is what the protocol removes, and --mode intra shows all")
     return made, notes
 
 
-def _chosen(kept: Kept, query: int, places: int, mode: str, only: str) -> list[tuple[int, int, float]]:
+def _chosen(history: History, query: int, places: int, mode: str, only: str) -> list[tuple[int, int, float]]:
     """Image, relation and distance of the first images of the kinds wanted."""
-    step = kept.final
-    own = kept.queries["cam"][query] if "cam" in kept.queries else None
+    step = history.final
+    own = history.queries["cam"][query] if "cam" in history.queries else None
     found = []
     for row, relation, value in zip(step.rows[query], step.relation[query], step.distances[query], strict=True):
         if row < 0:
             continue
-        camera = kept.images["cam"][row] if "cam" in kept.images else None
+        camera = history.images["cam"][row] if "cam" in history.images else None
         if mode == "inter" and relation == JUNK:
             continue
         if mode == "intra" and own is not None and camera != own:

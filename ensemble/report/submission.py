@@ -9,13 +9,13 @@ import numpy as np
 
 from ensemble import io, submissions
 from ensemble.base.errors import InputError, examples
-from ensemble.report.kept import UNKNOWN, Kept, Step
+from ensemble.report.history import UNKNOWN, History, Step
 from ensemble.submissions import RankList
 
 PLACES = 50
 
 
-def from_file(path: Path, query_names: Path | None = None, gallery_names: Path | None = None) -> Kept:
+def from_file(path: Path, query_names: Path | None = None, gallery_names: Path | None = None) -> History:
     """A file of rank lists, its first places.
 
     Files of numbers need lists of names to find pictures by; without them image 7 is called ``000007.jpg``, as in
@@ -35,14 +35,14 @@ def from_file(path: Path, query_names: Path | None = None, gallery_names: Path |
         lists = replace(lists, gallery_names=given, rows=rows, by="name")
     if gallery is not None or queries != lists.query_names:
         lists = submissions.aligned(path.name, lists, queries, gallery or lists.gallery_names)
-    return _kept(path.name, lists, queries)
+    return _history(path.name, lists, queries)
 
 
 def _numbered(number: int) -> str:
     return f"{number:06d}.jpg"
 
 
-def _kept(title: str, lists: RankList, queries: Sequence[str]) -> Kept:
+def _history(title: str, lists: RankList, queries: Sequence[str]) -> History:
     lists = lists.first(PLACES)
     width = int(lists.counts.max(initial=1))
     rows = np.full((len(lists), width), -1, np.int32)
@@ -62,7 +62,7 @@ def _kept(title: str, lists: RankList, queries: Sequence[str]) -> Kept:
         distances=distances,
         relation=np.full(rows.shape, UNKNOWN, np.int8),
     )
-    return Kept(
+    return History(
         title=title,
         queries={"name": list(queries)},
         images={"name": [lists.gallery_names[row] for row in images.tolist()]},
@@ -72,14 +72,14 @@ def _kept(title: str, lists: RankList, queries: Sequence[str]) -> Kept:
     )
 
 
-def matched(kepts: Sequence[Kept]) -> list[Kept]:
+def matched(histories: Sequence[History]) -> list[History]:
     """Runs with their queries in the order of the first, and one list of images for all.
 
     Raises InputError where the queries are not the same.
     """
-    first = kepts[0]
+    first = histories[0]
     problems = []
-    for other in kepts[1:]:
+    for other in histories[1:]:
         left, right = set(first.queries["name"]), set(other.queries["name"])
         if left != right:
             found = ", ".join(
@@ -93,31 +93,35 @@ def matched(kepts: Sequence[Kept]) -> list[Kept]:
             )
     if problems:
         raise InputError(problems)
-    names = list(dict.fromkeys(name for kept in kepts for name in kept.images["name"]))
+    names = list(dict.fromkeys(name for history in histories for name in history.images["name"]))
     place = {name: row for row, name in enumerate(names)}
-    images = _merged(kepts, names)
-    return [_aligned(kept, first.queries["name"], place, images) for kept in kepts]
+    images = _merged(histories, names)
+    return [_aligned(history, first.queries["name"], place, images) for history in histories]
 
 
-def _merged(kepts: Sequence[Kept], names: Sequence[str]) -> dict[str, Any]:
+def _merged(histories: Sequence[History], names: Sequence[str]) -> dict[str, Any]:
     """One table of all images; what no run says of an image is -1."""
     place = {name: row for row, name in enumerate(names)}
-    columns = [name for name in ("pid", "cam", "track", "frame") if any(name in kept.images for kept in kepts)]
+    columns = [
+        name for name in ("pid", "cam", "track", "frame") if any(name in history.images for history in histories)
+    ]
     table: dict[str, Any] = {"name": list(names)}
     for column in columns:
         table[column] = np.full(len(names), -1, np.int64)
-        for kept in reversed(kepts):
-            if column in kept.images:
-                table[column][[place[name] for name in kept.images["name"]]] = kept.images[column]
+        for history in reversed(histories):
+            if column in history.images:
+                table[column][[place[name] for name in history.images["name"]]] = history.images[column]
     return table
 
 
-def _aligned(kept: Kept, queries: Sequence[str], place: Mapping[str, int], images: Mapping[str, Any]) -> Kept:
-    at = {name: row for row, name in enumerate(kept.queries["name"])}
+def _aligned(
+    history: History, queries: Sequence[str], place: Mapping[str, int], images: Mapping[str, Any]
+) -> History:
+    at = {name: row for row, name in enumerate(history.queries["name"])}
     order = np.array([at[name] for name in queries], np.int64)
-    moved = np.append([place[name] for name in kept.images["name"]], -1).astype(np.int32)
+    moved = np.append([place[name] for name in history.images["name"]], -1).astype(np.int32)
     steps = []
-    for step in kept.steps:
+    for step in history.steps:
         own = {
             name: value[order] for name in ("ap", "inp", "first_hit") if (value := getattr(step, name)) is not None
         }
@@ -134,6 +138,6 @@ def _aligned(kept: Kept, queries: Sequence[str], place: Mapping[str, int], image
                 **own,
             )
         )
-    table = {name: [value[row] for row in order] for name, value in kept.queries.items() if name == "name"}
-    table |= {name: value[order] for name, value in kept.queries.items() if name != "name"}
-    return replace(kept, queries=table, images=images, steps=tuple(steps))
+    table = {name: [value[row] for row in order] for name, value in history.queries.items() if name == "name"}
+    table |= {name: value[order] for name, value in history.queries.items() if name != "name"}
+    return replace(history, queries=table, images=images, steps=tuple(steps))

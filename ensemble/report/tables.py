@@ -11,7 +11,7 @@ import numpy as np
 
 from ensemble import io
 from ensemble.base.errors import printable
-from ensemble.report.kept import GOOD, JUNK, UNKNOWN, WRONG, Kept, Step
+from ensemble.report.history import GOOD, JUNK, UNKNOWN, WRONG, History, Step
 from ensemble.scores import statistics
 
 RESAMPLES = 2000
@@ -23,24 +23,24 @@ METHOD = f"interval: {LEVEL:.0%}, BCa bootstrap by {{}}, {RESAMPLES} draws, seed
 Row = dict[str, Any]
 
 
-def scores(kept: Kept) -> list[Row]:
+def scores(history: History) -> list[Row]:
     """The result's scores: ``name``, ``value``, ``low`` and ``high`` (None where no interval can be told)."""
-    numbers, step = kept.final.scores, kept.final
+    numbers, step = history.final.scores, history.final
     if not numbers:
         return []
     rows = []
     names = dict(NAMES)
-    if kept.protocol.get("final", "mAP") != "mAP":
+    if history.protocol.get("final", "mAP") != "mAP":
         names["final"] = "final"
     for key, name in names.items():
-        low, high = _interval(_own(step, key), float(numbers[key]), kept)
+        low, high = _interval(_own(step, key), float(numbers[key]), history)
         rows.append({"key": key, "name": name, "value": float(numbers[key]), "low": low, "high": high})
     return rows
 
 
-def method(kept: Kept) -> str:
+def method(history: History) -> str:
     """How the intervals came about."""
-    return METHOD.format("identity" if "pid" in kept.queries else "query")
+    return METHOD.format("identity" if "pid" in history.queries else "query")
 
 
 def _own(step: Step, key: str) -> np.ndarray | None:
@@ -55,12 +55,12 @@ def _own(step: Step, key: str) -> np.ndarray | None:
     return np.where(np.isnan(step.ap), np.nan, hit)
 
 
-def _interval(own: np.ndarray | None, value: float, kept: Kept) -> tuple[float | None, float | None]:
+def _interval(own: np.ndarray | None, value: float, history: History) -> tuple[float | None, float | None]:
     """None where queries do not add up to the score: where galleries are drawn, or tracks count once."""
     if own is None:
         return None, None
-    group = kept.queries.get("pid")
-    if kept.protocol.get("denominator") == "all":
+    group = history.queries.get("pid")
+    if history.protocol.get("denominator") == "all":
         values = np.nan_to_num(own)
     else:
         known = ~np.isnan(own)
@@ -71,10 +71,10 @@ def _interval(own: np.ndarray | None, value: float, kept: Kept) -> tuple[float |
     return (None, None) if math.isnan(low) else (low, high)
 
 
-def steps(kept: Kept) -> list[Row]:
+def steps(history: History) -> list[Row]:
     """A row a step: what it is, its scores, and what it changed against the step that it follows."""
     rows = []
-    for number, step in enumerate(kept.steps):
+    for number, step in enumerate(history.steps):
         row: Row = {
             "label": step.label,
             "what": step.what,
@@ -82,8 +82,8 @@ def steps(kept: Kept) -> list[Row]:
             "seconds": step.seconds,
             "mAP": step.scores["mAP"] if step.scores else None,
             "rank1": step.scores["rank1"] if step.scores else None,
-            "after": kept.steps[step.after].label if 0 <= step.after < number else "",
-            **changes(kept.steps[step.after] if 0 <= step.after < number else None, step),
+            "after": history.steps[step.after].label if 0 <= step.after < number else "",
+            **changes(history.steps[step.after] if 0 <= step.after < number else None, step),
         }
         rows.append(row)
     return rows
@@ -106,12 +106,12 @@ def changes(before: Step | None, step: Step) -> Row:
     }
 
 
-def comparison(kepts: Sequence[Kept]) -> Row | None:
+def comparison(histories: Sequence[History]) -> Row | None:
     """What the second run gains over the first on the same queries, with interval and p; None without labels."""
-    if len(kepts) < 2 or kepts[0].final.ap is None or kepts[1].final.ap is None:
+    if len(histories) < 2 or histories[0].final.ap is None or histories[1].final.ap is None:
         return None
-    one, two = kepts[0], kepts[1]
-    rules = [{k: v for k, v in kept.protocol.items() if k != "description"} for kept in (one, two)]
+    one, two = histories[0], histories[1]
+    rules = [{k: v for k, v in history.protocol.items() if k != "description"} for history in (one, two)]
     if rules[0] != rules[1]:
         return {"refused": "they were scored by different protocols, so that their numbers say nothing together"}
     assert one.final.ap is not None
@@ -126,44 +126,44 @@ def comparison(kepts: Sequence[Kept]) -> Row | None:
     return {name: _finite(getattr(found, name)) for name in found.__dataclass_fields__}
 
 
-def facts(kepts: Sequence[Kept]) -> Row:
+def facts(histories: Sequence[History]) -> Row:
     """All numbers that a report shows beside the lists themselves, as plain values."""
     runs = []
-    for kept in kepts:
+    for history in histories:
         runs.append(
             {
-                "title": kept.title,
-                "unscored": kept.unscored,
-                "protocol": dict(kept.protocol),
-                "recipe": kept.record.get("recipe"),
-                "scores": scores(kept),
-                "method": method(kept),
-                "steps": steps(kept),
-                "leave_out": list(kept.leave_out),
+                "title": history.title,
+                "unscored": history.unscored,
+                "protocol": dict(history.protocol),
+                "recipe": history.record.get("recipe"),
+                "scores": scores(history),
+                "method": method(history),
+                "steps": steps(history),
+                "leave_out": list(history.leave_out),
                 "curves": [
                     {
                         "label": step.label,
                         "cmc": (step.scores or {}).get("cmc"),
                         **_plain({name: v for name, v in step.curves.items() if name != "positives"}),
                     }
-                    for step in kept.steps
+                    for step in history.steps
                 ],
-                "positives": _plain(kept.final.curves).get("positives"),
-                "extras": _plain(kept.extras),
+                "positives": _plain(history.final.curves).get("positives"),
+                "extras": _plain(history.extras),
             }
         )
-    return {"runs": runs, "comparison": comparison(kepts)}
+    return {"runs": runs, "comparison": comparison(histories)}
 
 
-def everything(kepts: Sequence[Kept], places: int) -> Row:
+def everything(histories: Sequence[History], places: int) -> Row:
     """:func:`facts` and the lists of every query after every step."""
-    found = facts(kepts)
-    for run, kept in zip(found["runs"], kepts, strict=True):
-        images = kept.images["name"]
+    found = facts(histories)
+    for run, history in zip(found["runs"], histories, strict=True):
+        images = history.images["name"]
         queries: list[Row] = []
-        for i, name in enumerate(kept.queries["name"]):
+        for i, name in enumerate(history.queries["name"]):
             lists = []
-            for step in kept.steps:
+            for step in history.steps:
                 listed = step.rows[i, :places]
                 there = listed >= 0
                 lists.append(
@@ -175,44 +175,44 @@ def everything(kepts: Sequence[Kept], places: int) -> Row:
                         "relation": [MEANING[code] for code in step.relation[i, :places][there].tolist()],
                     }
                 )
-            own = {c: int(values[i]) for c, values in kept.queries.items() if c != "name"}
+            own = {c: int(values[i]) for c, values in history.queries.items() if c != "name"}
             queries.append({"name": name, **own, "lists": lists})
         run["queries"] = queries
     return found
 
 
-def markdown(kepts: Sequence[Kept]) -> str:
+def markdown(histories: Sequence[History]) -> str:
     """The scores as a table for a README, a line a run; for one run a line a step."""
-    heads, rows = _grid(kepts)
+    heads, rows = _grid(histories)
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
     text = "".join(f"| {' | '.join(_markdown(cell) for cell in line)} |\n" for line in lines)
-    return text + "".join(f"\n{line}\n" for line in _below(kepts))
+    return text + "".join(f"\n{line}\n" for line in _below(histories))
 
 
-def latex(kepts: Sequence[Kept]) -> str:
+def latex(histories: Sequence[History]) -> str:
     """The same for a paper, with booktabs."""
-    heads, rows = _grid(kepts)
+    heads, rows = _grid(histories)
     body = "".join(f"{' & '.join(_latex(cell) for cell in row)} \\\\\n" for row in rows)
-    comments = "".join(f"% {' '.join(printable(line, 2000).split())}\n" for line in _below(kepts))
+    comments = "".join(f"% {' '.join(printable(line, 2000).split())}\n" for line in _below(histories))
     return (
         f"{comments}\\begin{{tabular}}{{l{'r' * (len(heads) - 1)}}}\n\\toprule\n"
         f"{' & '.join(map(_latex, heads))} \\\\\n\\midrule\n{body}\\bottomrule\n\\end{{tabular}}\n"
     )
 
 
-def _grid(kepts: Sequence[Kept]) -> tuple[list[str], list[list[str]]]:
+def _grid(histories: Sequence[History]) -> tuple[list[str], list[list[str]]]:
     """Heads and rows: runs with intervals where there are several, else the steps of the one."""
-    heads = ["run" if len(kepts) > 1 else "step", *NAMES.values()]
+    heads = ["run" if len(histories) > 1 else "step", *NAMES.values()]
     rows = []
-    if len(kepts) == 1:
-        for step in kepts[0].steps:
+    if len(histories) == 1:
+        for step in histories[0].steps:
             found = step.scores or {}
             cells = [f"{100 * found[key]:.2f}" if key in found else "-" for key in NAMES]
             rows.append([step.label, *cells])
         return heads, rows
-    for kept in kepts:
-        known = {row["key"]: row for row in scores(kept)}
-        rows.append([kept.title, *(_with_interval(known.get(key)) for key in NAMES)])
+    for history in histories:
+        known = {row["key"]: row for row in scores(history)}
+        rows.append([history.title, *(_with_interval(known.get(key)) for key in NAMES)])
     return heads, rows
 
 
@@ -224,28 +224,28 @@ def _with_interval(row: Row | None) -> str:
     return f"{100 * row['value']:.2f} [{100 * row['low']:.2f}, {100 * row['high']:.2f}]"
 
 
-def _below(kepts: Sequence[Kept]) -> list[str]:
+def _below(histories: Sequence[History]) -> list[str]:
     """What must stand beside the numbers: the rules, in percent of what, how intervals came about."""
-    kept = kepts[0]
-    if not kept.protocol:
-        return [f"No scores: {kept.unscored}."]
-    lines = [f"Percent. {kept.protocol.get('description', '')}."]
-    return [*lines, f"Brackets: {method(kept)}."] if len(kepts) > 1 else lines
+    history = histories[0]
+    if not history.protocol:
+        return [f"No scores: {history.unscored}."]
+    lines = [f"Percent. {history.protocol.get('description', '')}."]
+    return [*lines, f"Brackets: {method(history)}."] if len(histories) > 1 else lines
 
 
-def write(folder: Path, kepts: Sequence[Kept], *, places: int) -> list[Path]:
+def write(folder: Path, histories: Sequence[History], *, places: int) -> list[Path]:
     """Write everything that there is to take away into a folder; the paths."""
     texts = {
-        "scores.md": markdown(kepts),
-        "scores.tex": latex(kepts),
-        "report.json": json.dumps(everything(kepts, places), indent=1, allow_nan=False) + "\n",
+        "scores.md": markdown(histories),
+        "scores.tex": latex(histories),
+        "report.json": json.dumps(everything(histories, places), indent=1, allow_nan=False) + "\n",
     }
     written = []
     for name, text in texts.items():
         with io.beside(folder / name, "wb") as stream:
             stream.write(text.encode("utf-8", "replace"))
         written.append(folder / name)
-    tables = {"queries.csv": _query_rows(kepts), "rankings.csv": _ranking_rows(kepts, places)}
+    tables = {"queries.csv": _query_rows(histories), "rankings.csv": _ranking_rows(histories, places)}
     for name, rows in tables.items():
         with io.beside(folder / name) as stream:
             csv.writer(stream, lineterminator="\n").writerows(rows)
@@ -253,14 +253,15 @@ def write(folder: Path, kepts: Sequence[Kept], *, places: int) -> list[Path]:
     return written
 
 
-def _query_rows(kepts: Sequence[Kept]) -> list[list[Any]]:
+def _query_rows(histories: Sequence[History]) -> list[list[Any]]:
     """AP of every query after every step."""
-    columns = [(kept, step) for kept in kepts for step in kept.steps if step.ap is not None]
-    several = len(kepts) > 1
+    columns = [(history, step) for history in histories for step in history.steps if step.ap is not None]
+    several = len(histories) > 1
     heads = [
-        f"{_text(kept.title)}: {_text(step.label)}" if several else _text(step.label) for kept, step in columns
+        f"{_text(history.title)}: {_text(step.label)}" if several else _text(step.label)
+        for history, step in columns
     ]
-    queries = kepts[0].queries
+    queries = histories[0].queries
     pids = [""] * len(queries["name"]) if "pid" not in queries else queries["pid"].tolist()
     lines: list[list[Any]] = [["query", "pid", *heads]]
     for i, name in enumerate(queries["name"]):
@@ -269,19 +270,19 @@ def _query_rows(kepts: Sequence[Kept]) -> list[list[Any]]:
     return lines
 
 
-def _ranking_rows(kepts: Sequence[Kept], places: int) -> list[list[Any]]:
+def _ranking_rows(histories: Sequence[History], places: int) -> list[list[Any]]:
     """The first places of every result."""
     lines: list[list[Any]] = [["run", "query", "rank", "gallery", "distance", "relation"]]
-    for kept in kepts:
-        step, images = kept.final, kept.images["name"]
-        for i, name in enumerate(kept.queries["name"]):
+    for history in histories:
+        step, images = history.final, history.images["name"]
+        for i, name in enumerate(history.queries["name"]):
             for place, row in enumerate(step.rows[i, :places].tolist()):
                 if row >= 0:
                     value = float(step.distances[i, place])
                     meaning = MEANING[int(step.relation[i, place])]
                     distance = "" if math.isnan(value) else value
                     lines.append(
-                        [_text(kept.title), _text(name), place + 1, _text(images[row]), distance, meaning]
+                        [_text(history.title), _text(name), place + 1, _text(images[row]), distance, meaning]
                     )
     return lines
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.base.errors import InputError
-from ensemble.report.kept import Kept
+from ensemble.report.history import History
 
 PACKAGE = "tensorboardX"
 
 
-def write(folder: Path, kepts: Sequence[Kept]) -> list[Path]:
+def write(folder: Path, histories: Sequence[History]) -> list[Path]:
     """Write one log a run below ``folder``: mAP, rank-1 and the queries' AP by step, the CMC by place.
 
     Needs tensorboardX; raises InputError without it.
@@ -23,18 +23,18 @@ def write(folder: Path, kepts: Sequence[Kept]) -> list[Path]:
     writer = import_module(PACKAGE).SummaryWriter
 
     written = []
-    for number, kept in enumerate(kepts, 1):
+    for number, history in enumerate(histories, 1):
         where = folder / f"{number:02d}"
         with writer(logdir=str(where)) as log:
-            log.add_text("run", kept.title, 0)
-            for place, step in enumerate(kept.steps):
+            log.add_text("run", history.title, 0)
+            for place, step in enumerate(history.steps):
                 if not step.scores:
                     continue
                 log.add_scalar("steps/mAP", step.scores["mAP"], place)
                 log.add_scalar("steps/rank-1", step.scores["rank1"], place)
                 if step.ap is not None:
                     log.add_histogram("steps/AP of the queries", step.ap[~np.isnan(step.ap)], place)
-            for place, share in enumerate((kept.final.scores or {}).get("cmc", [])[:50], 1):
+            for place, share in enumerate((history.final.scores or {}).get("cmc", [])[:50], 1):
                 log.add_scalar("result/CMC", share, place)
         written.append(where)
     return written

@@ -4,9 +4,20 @@ Places are 0-based in the ranking without the removed images, ties broken by gal
 never returned: it stands behind everything else, and a good one there is missed, yet counts as a good one.
 """
 
-from ensemble.scores.labels import labels_of
+from ensemble.scores.labels import Labels, labels_of
 from ensemble.scores.protocols import PROTOCOLS, Protocol
-from ensemble.scores.scoring import cmc_all_shots, score, score_ranking
+from ensemble.scores.scoring import cmc_all_shots, score, score_labelled, score_labelled_ranking, score_ranking
 from ensemble.scores.values import Scores
 
-__all__ = ["PROTOCOLS", "Protocol", "Scores", "cmc_all_shots", "labels_of", "score", "score_ranking"]
+__all__ = [
+    "PROTOCOLS",
+    "Labels",
+    "Protocol",
+    "Scores",
+    "cmc_all_shots",
+    "labels_of",
+    "score",
+    "score_labelled",
+    "score_labelled_ranking",
+    "score_ranking",
+]

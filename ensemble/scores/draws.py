@@ -3,23 +3,24 @@
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ensemble.scores.labels import Given
+from ensemble.base.kinds import Bools, Floats, Ints
+from ensemble.scores.labels import Labels
 from ensemble.scores.protocols import Draw
 from postproc.base import checks
 
 
-def galleries(draw: Draw, known: Given, permutations: ArrayLike | None) -> Iterator[NDArray[np.bool_]]:
+def galleries(draw: Draw, labels: Labels, permutations: ArrayLike | None) -> Iterator[Bools]:
     """For every trial the (ng,) mask of the gallery images that are drawn.
 
     Each image has a key, random or its place in the ``permutations`` of its group; a group gives its least ones.
     """
-    groups = [known.gallery_pid]
+    groups = [labels.gallery_pid]
     if draw.each == "camera":
-        if known.gallery_cam is None:
+        if labels.gallery_cam is None:
             raise ValueError("draw: wanted query_cam and gallery_cam to draw from each camera, got none")
-        groups.append(known.gallery_cam)
+        groups.append(labels.gallery_cam)
     group = _numbered(groups)
     ng = len(group)
     random = np.random.Generator(np.random.PCG64(draw.seed))
@@ -33,18 +34,18 @@ def galleries(draw: Draw, known: Given, permutations: ArrayLike | None) -> Itera
         yield kept
 
 
-def keys_of_query(draw: Draw, trial: int, query: int, ng: int) -> NDArray[np.float64]:
+def keys_of_query(draw: Draw, trial: int, query: int, ng: int) -> Floats:
     """The random keys of one query's own draw: the same whoever asks, in whatever order."""
     return np.random.Generator(np.random.PCG64([draw.seed, trial, query])).random(ng)
 
 
-def _numbered(columns: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+def _numbered(columns: list[Ints]) -> Ints:
     """One number for each combination of labels."""
     number = np.unique(np.stack(columns), axis=1, return_inverse=True)[1]
     return number.reshape(-1).astype(np.int64)
 
 
-def _permutations(value: ArrayLike, trials: int, group: NDArray[np.int64]) -> NDArray[np.int64]:
+def _permutations(value: ArrayLike, trials: int, group: Ints) -> Ints:
     """(trials, ng) 1-based permutations inside each group -> (trials, ng) the place of each image in its own."""
     array = np.asarray(value)
     if array.shape != (trials, len(group)):

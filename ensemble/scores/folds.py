@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ensemble.base.errors import InputError, examples
 from ensemble.base.features import FeatureSet
+from ensemble.base.kinds import Ints
 from ensemble.io import Folder
 
-Rows = NDArray[np.int64]
 FEWEST = 2  # identities with a query, a fold
 
 
@@ -24,12 +23,12 @@ FEWEST = 2  # identities with a query, a fold
 class Fold:
     """Rows of the queries and gallery images of one part, in ascending order, and its identities."""
 
-    query: Rows
-    gallery: Rows
-    pids: Rows
+    query: Ints
+    gallery: Ints
+    pids: Ints
 
 
-def split(query_pid: Rows, gallery_pid: Rows, *, folds: int, seed: int) -> list[Fold]:
+def split(query_pid: Ints, gallery_pid: Ints, *, folds: int, seed: int) -> list[Fold]:
     """Deal identities out to ``folds`` parts with about as many images each.
 
     The largest identity goes to the smallest fold, and so on, first those with queries; ``seed`` decides among
@@ -70,7 +69,7 @@ def split(query_pid: Rows, gallery_pid: Rows, *, folds: int, seed: int) -> list[
     ]
 
 
-def draw_queries(pid: Rows, cam: Rows | None, *, seed: int) -> tuple[Rows, Rows]:
+def draw_queries(pid: Ints, cam: Ints | None, *, seed: int) -> tuple[Ints, Ints]:
     """Queries out of labelled images, one an identity and camera, and the rest, which is the gallery.
 
     An identity gives queries if it has images of two cameras or more (of unknown cameras: two images), and only as
@@ -141,11 +140,11 @@ def columns(folder: Folder, sets: Mapping[str, FeatureSet]) -> Folder:
     return replace(folder, columns=frozenset(names), learns=learns)
 
 
-def _moved(found: FeatureSet, query: Rows, gallery: Rows, learned: Rows) -> FeatureSet:
+def _moved(found: FeatureSet, query: Ints, gallery: Ints, learned: Ints) -> FeatureSet:
     assert found.train is not None
     assert found.train_table is not None
 
-    def part(rows: Rows) -> tuple:
+    def part(rows: Ints) -> tuple:
         assert found.train is not None
         assert found.train_table is not None
         return found.train[rows], found.train_table.iloc[rows].reset_index(drop=True)

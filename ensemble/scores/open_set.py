@@ -7,20 +7,20 @@ Differs: pid -1 and the query's own image go by the junk rule.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.scores import labels
-from ensemble.scores.protocols import JUNK, REMOVES_UNKNOWN, Protocol
+from ensemble.base.kinds import Bools, Floats, Ints
+from ensemble.scores.labels import Labels
+from ensemble.scores.matching import matches
+from ensemble.scores.protocols import JUNK
 from postproc.base import checks, runtime
 from postproc.base.vocabulary import Distances
 
 if TYPE_CHECKING:
-    from ensemble.scores.counting.cpu import Labels
-
-Numbers = NDArray[np.float64]
+    from ensemble.scores.counting.cpu import Matches
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,14 +37,14 @@ class Rates:
     ``dir``        detection and identification rate: of queries that have one, those told the right identity.
     """
 
-    thresholds: Numbers
-    precision: Numbers
-    recall: Numbers
-    f1: Numbers
-    fmr: Numbers
-    miss: Numbers
-    false_alarm: Numbers
-    dir: Numbers
+    thresholds: Floats
+    precision: Floats
+    recall: Floats
+    f1: Floats
+    fmr: Floats
+    miss: Floats
+    false_alarm: Floats
+    dir: Floats
 
     def as_json(self) -> list[dict[str, float | None]]:
         """One object a threshold, None for NaN."""
@@ -56,36 +56,24 @@ class Rates:
         ]
 
 
-def rates(
-    distances: Distances,
-    query_pid: ArrayLike,
-    gallery_pid: ArrayLike,
-    query_cam: ArrayLike | None = None,
-    gallery_cam: ArrayLike | None = None,
-    query_image: ArrayLike | None = None,
-    gallery_image: ArrayLike | None = None,
-    *,
-    thresholds: ArrayLike,
-    junk: str = "market",
-) -> Rates:
+def rates(distances: Distances, labels: Labels, *, thresholds: ArrayLike, junk: str = "market") -> Rates:
     """Count who is accepted at each threshold.
 
-    Takes:      distances (nq, ng) float32, any unit, +inf = never accepted; labels as ``ensemble.scores.score``.
+    Takes:      distances (nq, ng) float32, any unit, +inf = never accepted; labels of the same images.
     thresholds: finite distances in any order; the rates come in the same.
-    junk:       which pairs do not count, as in a :class:`Protocol`. Queries of pid -1 count nowhere where the rule
+    junk:       which pairs do not count, as in a protocol. Queries of pid -1 count nowhere where the rule
                 removes gallery images of pid -1.
     Raises:     ValueError for NaN, wrong lengths, a threshold that is no finite number.
     Cost:       one pass over the matrix; memory: one row a thread, 16 bytes a query and threshold.
 
-    >>> found = rates(np.array([[0.1, 0.5], [0.4, 0.9]], np.float32), [7, 9], [7, 8], thresholds=[0.2, 0.6])
+    >>> far = np.array([[0.1, 0.5], [0.4, 0.9]], np.float32)
+    >>> found = rates(far, Labels.checked(far.shape, [7, 9], [7, 8]), thresholds=[0.2, 0.6])
     >>> found.recall, found.false_alarm      # query 9 is nobody in the gallery
     (array([1., 1.]), array([0., 1.]))
     """
     from ensemble.scores.counting import cpu as counting
 
-    array, ready, known = _prepared(
-        distances, junk, query_pid, gallery_pid, query_cam, gallery_cam, query_image, gallery_image
-    )
+    array, ready, known = _prepared(distances, labels, junk)
     wanted = np.asarray(thresholds, np.float64)
     if wanted.ndim != 1 or not wanted.size or not np.isfinite(wanted).all():
         raise ValueError("thresholds: wanted one or more finite numbers in a row")
@@ -153,23 +141,11 @@ def thresholds_among(different: NDArray[np.float32], fmrs: Sequence[float]) -> l
     ]
 
 
-def different_pairs(
-    distances: Distances,
-    query_pid: ArrayLike,
-    gallery_pid: ArrayLike,
-    query_cam: ArrayLike | None = None,
-    gallery_cam: ArrayLike | None = None,
-    query_image: ArrayLike | None = None,
-    gallery_image: ArrayLike | None = None,
-    *,
-    junk: str = "market",
-) -> NDArray[np.float32]:
+def different_pairs(distances: Distances, labels: Labels, *, junk: str = "market") -> NDArray[np.float32]:
     """The distances of all pairs of two identities that count, as :func:`rates` has it, in one row."""
     from ensemble.scores.counting import cpu as counting
 
-    array, ready, known = _prepared(
-        distances, junk, query_pid, gallery_pid, query_cam, gallery_cam, query_image, gallery_image
-    )
+    array, ready, known = _prepared(distances, labels, junk)
     good, hidden = (np.zeros(array.shape[1], bool) for _ in range(2))
     found = [np.zeros(0, np.float32)]
     for i in np.flatnonzero(known):
@@ -178,29 +154,23 @@ def different_pairs(
     return np.concatenate(found)
 
 
-def _prepared(
-    distances: Distances, junk: str, *given: ArrayLike | None
-) -> tuple[NDArray[np.float32], "Labels", NDArray[np.bool_]]:
+def _prepared(distances: Distances, labels: Labels, junk: str) -> tuple[NDArray[np.float32], "Matches", Bools]:
     """Checked distances, labels for the kernels, and which queries count."""
     checks.one_of("junk", junk, tuple(JUNK))
-    query_pid, gallery_pid, query_cam, gallery_cam, query_image, gallery_image = given
-    assert query_pid is not None
-    assert gallery_pid is not None
     array = checks.distances("distances", distances)
-    names: dict[str, Any] = {"query_image": query_image, "gallery_image": gallery_image}
-    who = labels.given(array.shape, query_pid, gallery_pid, query_cam, gallery_cam, **names)
-    known = who.query_pid != -1 if junk in REMOVES_UNKNOWN else np.ones(len(array), bool)
-    return array, labels.ready(Protocol(junk=junk), who), known
+    labels.refuse_unless(array.shape)
+    known = labels.query_pid != -1 if JUNK[junk].unknown else np.ones(len(array), bool)
+    return array, matches(JUNK[junk], labels), known
 
 
 def _rates(
-    same: NDArray[np.int64],
-    different: NDArray[np.int64],
-    right: NDArray[np.int64],
+    same: Ints,
+    different: Ints,
+    right: Ints,
     mated: int,
-    alarms: NDArray[np.int64],
+    alarms: Ints,
     others: int,
-) -> dict[str, Numbers]:
+) -> dict[str, Floats]:
     hits, false = np.cumsum(same)[:-1], np.cumsum(different)[:-1]
     precision, recall = _share(hits, hits + false), _share(hits, same.sum())
     total = precision + recall
@@ -215,8 +185,8 @@ def _rates(
     }
 
 
-def _share(part: ArrayLike, whole: ArrayLike) -> Numbers:
+def _share(part: ArrayLike, whole: ArrayLike) -> Floats:
     top, bottom = np.asarray(part, np.float64), np.asarray(whole, np.float64)
     unknown = np.full(np.broadcast_shapes(top.shape, bottom.shape), np.nan)
-    out: Numbers = np.divide(top, bottom, out=unknown, where=bottom > 0)
+    out: Floats = np.divide(top, bottom, out=unknown, where=bottom > 0)
     return out

@@ -3,7 +3,9 @@
 Sources of the presets: :data:`SOURCES`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from postproc.base import checks
 
@@ -17,20 +19,71 @@ DENOMINATORS = {
     "all": "denominator all (a query without a match counts as 0)",
     "valid": "denominator valid (queries with a match)",
 }
+
+
+@dataclass(frozen=True)
+class Junk:
+    """What is removed from the ranking of a query.
+
+    what:      in words, for the line that stands beside every number.
+    unknown:   gallery images of pid -1.
+    own:       the query's own image, where it stands in the gallery too.
+    cameras:   ``same`` images of the query's camera; ``other`` those of all cameras but it; or for each camera of
+               a query the one whose images are removed, because both see the same place. None: of no camera.
+    searched:  the only cameras that are searched: images of all others are removed. None: all are searched.
+    everybody: whether ``cameras`` and ``searched`` are about images of every identity, or only of the query's own.
+    """
+
+    what: str
+    unknown: bool = False
+    own: bool = False
+    cameras: Literal["same", "other"] | Mapping[int, int] | None = None
+    searched: tuple[int, ...] | None = None
+    everybody: bool = False
+
+    @property
+    def needs_cameras(self) -> bool:
+        """Whether something is removed because of its camera."""
+        return self.cameras is not None or self.searched is not None
+
+
 JUNK = {
-    "market": "junk market (same identity and camera removed, and pid -1)",
-    "bot": "junk bot (same identity and camera removed)",
-    "none": "junk none (nothing removed)",
-    "self": "junk self (the query's own image removed)",
-    "all": "junk all (the query's own image removed, and pid -1)",
-    "intra": "junk intra (other cameras removed, the query's own image, and pid -1)",
-    "cuhk03": "junk cuhk03 (all images of the query's camera removed)",
-    "sysu": "junk sysu (all but cameras 1, 2, 4 and 5 removed, and camera 2 for camera 3)",
-    "sysu_indoor": "junk sysu_indoor (all but cameras 1 and 2 removed, and camera 2 for camera 3)",
+    "market": Junk(
+        "junk market (same identity and camera removed, and pid -1)",
+        cameras="same",
+        unknown=True,
+    ),
+    "bot": Junk("junk bot (same identity and camera removed)", cameras="same"),
+    "none": Junk("junk none (nothing removed)"),
+    "self": Junk("junk self (the query's own image removed)", own=True),
+    "all": Junk("junk all (the query's own image removed, and pid -1)", own=True, unknown=True),
+    "intra": Junk(
+        "junk intra (other cameras removed, the query's own image, and pid -1)",
+        cameras="other",
+        everybody=True,
+        own=True,
+        unknown=True,
+    ),
+    "cuhk03": Junk(
+        "junk cuhk03 (all images of the query's camera removed)",
+        cameras="same",
+        everybody=True,
+    ),
+    "sysu": Junk(
+        "junk sysu (all but cameras 1, 2, 4 and 5 removed, and camera 2 for camera 3)",
+        cameras={3: 2},
+        searched=(1, 2, 4, 5),
+        everybody=True,
+    ),
+    "sysu_indoor": Junk(
+        "junk sysu_indoor (all but cameras 1 and 2 removed, and camera 2 for camera 3)",
+        cameras={3: 2},
+        searched=(1, 2),
+        everybody=True,
+    ),
 }
-REMOVES_UNKNOWN = ("market", "all", "intra")  # images of pid -1
-REMOVES_OWN = ("self", "all", "intra")  # the query's own image
-NEEDS_CAMERAS = ("market", "bot", "intra", "cuhk03", "sysu", "sysu_indoor")
+"""What protocols remove, by name."""
+
 CUTS = {"after": "after removal", "before": "before removal"}
 CMCS = {
     "images": "CMC of images",
@@ -95,13 +148,8 @@ class Protocol:
                  ``sklearn`` the precision at the end of the tie in which ``r_i`` stands, so that the order
                  inside a tie does not matter (scikit-learn's ``average_precision_score``).
     denominator: ``valid`` the queries with a good image; ``all`` every query, those without as 0.
-    junk:        what is removed, for each query. ``market`` the images of its identity and camera, and all of
-                 pid -1; ``bot`` only the former, so that -1 is an identity like any other; ``none`` nothing.
-                 ``self`` the query's own image, where it stands in the gallery too; ``all`` that and pid -1;
-                 ``intra`` also all other cameras. ``cuhk03`` all images of its camera. ``sysu`` all cameras
-                 but 1, 2, 4 and 5, ``sysu_indoor`` but 1 and 2, and camera 2 for camera 3, which share a place.
-                 Cameras are compared as numbers, as all released evaluators do: two unknown ones (-1) are the
-                 same.
+    junk:        what is removed, for each query: the name of a rule of :data:`JUNK`. Cameras are compared as
+                 numbers, as all released evaluators do: two unknown ones (-1) are the same.
     top_k:       only the first ``top_k`` places count (None: all). The INP of a query with a good image behind
                  the cut is 0, and a tie ends at the cut.
     divide:      what the sum of precisions is divided by: ``all`` good images, those ``found`` before the cut
@@ -143,6 +191,11 @@ class Protocol:
             raise ValueError("cut: wanted after for ap sklearn, whose ties end at the cut, got 'before'")
 
     @property
+    def removes(self) -> Junk:
+        """The junk rule."""
+        return JUNK[self.junk]
+
+    @property
     def whole(self) -> bool:
         """Whether the scores look at the whole ranking of every query."""
         return self.top_k is None or self.reshapes
@@ -158,15 +211,15 @@ class Protocol:
         parts = [
             f"AP {self.ap} {DIVISORS[self.divide]}",
             DENOMINATORS[self.denominator],
-            JUNK[self.junk],
+            self.removes.what,
             cut,
             CMCS[self.cmc],
             ROWS[self.rows],
             self.draw.describe() if self.draw else "",
             FINALS[self.final],
-            NO_CAMERAS if not cameras and self.junk in NEEDS_CAMERAS else "",
+            NO_CAMERAS if not cameras and self.removes.needs_cameras else "",
             NO_TRACKS if not tracks and self.rows != "images" else "",
-            NO_OWN if not own and self.junk in REMOVES_OWN else "",
+            NO_OWN if not own and self.removes.own else "",
         ]
         return ", ".join(filter(None, parts))
 
@@ -174,69 +227,114 @@ class Protocol:
 PERSON = Protocol("rectangle", "valid", "market")
 VEHICLE = Protocol("rectangle", "valid", "bot")
 
-PROTOCOLS = {
-    "market1501": PERSON,
-    "market1501_official": Protocol("trapezoid", "all", "market"),
-    "dukemtmc": PERSON,
-    "msmt17": PERSON,
-    "cuhk03np": PERSON,
-    "cuhk03": Protocol("rectangle", "valid", "cuhk03", draw=Draw("query")),
-    "veri": VEHICLE,
-    "veri_track": Protocol("rectangle", "valid", "bot", rows="gallery_tracks"),
-    "veriwild": VEHICLE,
-    "vehicleid": Protocol("rectangle", "valid", "self", draw=Draw("identity")),
-    "aicity": Protocol("rectangle", "all", "none", top_k=100),
-    "visda": Protocol("rectangle", "all", "bot", top_k=100, divide="found", cut="before"),
-    "naic": Protocol("rectangle", "valid", "none", top_k=200, final="naic"),
-    "sysu_all_single": Protocol(junk="sysu", draw=Draw("camera", shots=1), cmc="identities"),
-    "sysu_all_multi": Protocol(junk="sysu", draw=Draw("camera", shots=10), cmc="identities"),
-    "sysu_indoor_single": Protocol(junk="sysu_indoor", draw=Draw("camera", shots=1), cmc="identities"),
-    "sysu_indoor_multi": Protocol(junk="sysu_indoor", draw=Draw("camera", shots=10), cmc="identities"),
-    "mars": Protocol("rectangle", "valid", "market", rows="tracks"),
-    "landmarks": Protocol("rectangle", "valid", "none", top_k=100, divide="cut"),
-    "intra_camera": Protocol("rectangle", "all", "intra"),
-    "all_cameras": Protocol("rectangle", "all", "all"),
-    "none": Protocol("rectangle", "valid", "none"),
-}
-"""The usual protocols by name; where each comes from: :data:`SOURCES`."""
-
 _SYSU = (
     'Wu et al., "RGB-infrared cross-modality person re-identification", ICCV 2017, as wangguanan/JSIA-ReID scores '
     "it: cameras 3 and 6 search {}, of which {} an identity and camera are drawn"
 )
 _PERSON = "{}, as torchreid and fast-reid score it, like Market-1501"
 
-SOURCES = {
-    "market1501": 'Market-1501 (Zheng et al., "Scalable person re-identification", ICCV 2015) as torchreid and '
-    "fast-reid report it, whose loaders drop pid -1 beforehand; the distractors, pid 0, stay",
-    "market1501_official": "Market-1501 by the data set's own MATLAB code, and "
-    "layumi/Person_reID_baseline_pytorch, evaluate_gpu.py",
-    "dukemtmc": _PERSON.format("DukeMTMC-reID (Zheng, Zheng and Yang, ICCV 2017)"),
-    "msmt17": _PERSON.format('MSMT17 (Wei et al., "Person transfer GAN", CVPR 2018)'),
-    "cuhk03np": _PERSON.format("CUHK03 with the new protocol (Zhong et al., CVPR 2017)"),
-    "cuhk03": 'CUHK03 with the old protocol (Li et al., "DeepReID", CVPR 2014): open-reid, cmc with '
-    "single_gallery_shot and separate_camera_set, ten repeats; torchreid's eval_cuhk03 has junk bot",
-    "veri": "VeRi-776 image to image, as torchreid and fast-reid score it; it has no pid -1, and none is removed",
-    "veri_track": 'VeRi-776 image to track (Liu et al., "PROVID", TMM 2018)',
-    "veriwild": "VeRi-Wild (Lou et al., CVPR 2019) with the cameras that its authors confirm in "
-    "PKU-IMRE/VERI-Wild, issue 7, and that their test code left out (junk none)",
-    "vehicleid": 'VehicleID (Liu et al., "Deep relative distance learning", CVPR 2016): one image of each '
-    "identity is the gallery, ten times. It is drawn from the gallery given; where that holds the queries, under "
-    "the same names, a query that is drawn sits out that trial, which is the protocol on a list of images",
-    "aicity": "AI City Challenge track 2, 2019 to 2021, mAP of the first 100 places; images of the query's own "
-    "camera count",
-    "visda": "VisDA-2020: junk as Simon4Yan/VisDA2020, devkit; its server looks at the 100 images sent and says "
-    "more than all places would (issue 3), which is dividing by what is found",
-    "naic": "NAIC person re-identification: half rank-1, half mAP of the first 200 places (100 in the first year)",
-    "sysu_all_single": _SYSU.format("1, 2, 4 and 5", "1 image"),
-    "sysu_all_multi": _SYSU.format("1, 2, 4 and 5", "10 images"),
-    "sysu_indoor_single": _SYSU.format("1 and 2", "1 image"),
-    "sysu_indoor_multi": _SYSU.format("1 and 2", "10 images"),
-    "mars": "MARS (Zheng et al., ECCV 2016) and other tracklet sets, as torchreid scores them; rows are tracklets "
-    "or, where there are tracks, pooled by them",
-    "landmarks": 'Google Landmarks retrieval, mAP@100 (Weyand et al., "Google Landmarks Dataset v2", CVPR 2020)',
-    "intra_camera": "light-reid, mode intra-camera, with the query's own image told by its name, not by its place",
-    "all_cameras": "light-reid, mode all, likewise",
-    "none": "RegDB (mangye16/Cross-Modal-Re-ID-baseline, eval_regdb) and others, where nothing is removed",
+_PRESETS = {
+    "market1501": (
+        PERSON,
+        'Market-1501 (Zheng et al., "Scalable person re-identification", ICCV 2015) as torchreid and '
+        "fast-reid report it, whose loaders drop pid -1 beforehand; the distractors, pid 0, stay",
+    ),
+    "market1501_official": (
+        Protocol("trapezoid", "all", "market"),
+        "Market-1501 by the data set's own MATLAB code, and layumi/Person_reID_baseline_pytorch, evaluate_gpu.py",
+    ),
+    "dukemtmc": (
+        PERSON,
+        _PERSON.format("DukeMTMC-reID (Zheng, Zheng and Yang, ICCV 2017)"),
+    ),
+    "msmt17": (
+        PERSON,
+        _PERSON.format('MSMT17 (Wei et al., "Person transfer GAN", CVPR 2018)'),
+    ),
+    "cuhk03np": (
+        PERSON,
+        _PERSON.format("CUHK03 with the new protocol (Zhong et al., CVPR 2017)"),
+    ),
+    "cuhk03": (
+        Protocol("rectangle", "valid", "cuhk03", draw=Draw("query")),
+        'CUHK03 with the old protocol (Li et al., "DeepReID", CVPR 2014): open-reid, cmc with '
+        "single_gallery_shot and separate_camera_set, ten repeats; torchreid's eval_cuhk03 has junk bot",
+    ),
+    "veri": (
+        VEHICLE,
+        "VeRi-776 image to image, as torchreid and fast-reid score it; it has no pid -1, and none is removed",
+    ),
+    "veri_track": (
+        Protocol("rectangle", "valid", "bot", rows="gallery_tracks"),
+        'VeRi-776 image to track (Liu et al., "PROVID", TMM 2018)',
+    ),
+    "veriwild": (
+        VEHICLE,
+        "VeRi-Wild (Lou et al., CVPR 2019) with the cameras that its authors confirm in "
+        "PKU-IMRE/VERI-Wild, issue 7, and that their test code left out (junk none)",
+    ),
+    "vehicleid": (
+        Protocol("rectangle", "valid", "self", draw=Draw("identity")),
+        'VehicleID (Liu et al., "Deep relative distance learning", CVPR 2016): one image of each '
+        "identity is the gallery, ten times. It is drawn from the gallery given; where that holds the queries, "
+        "under the same names, a query that is drawn sits out that trial, which is the protocol on a list of "
+        "images",
+    ),
+    "aicity": (
+        Protocol("rectangle", "all", "none", top_k=100),
+        "AI City Challenge track 2, 2019 to 2021, mAP of the first 100 places; images of the query's own "
+        "camera count",
+    ),
+    "visda": (
+        Protocol("rectangle", "all", "bot", top_k=100, divide="found", cut="before"),
+        "VisDA-2020: junk as Simon4Yan/VisDA2020, devkit; its server looks at the 100 images sent and says "
+        "more than all places would (issue 3), which is dividing by what is found",
+    ),
+    "naic": (
+        Protocol("rectangle", "valid", "none", top_k=200, final="naic"),
+        "NAIC person re-identification: half rank-1, half mAP of the first 200 places (100 in the first year)",
+    ),
+    "sysu_all_single": (
+        Protocol(junk="sysu", draw=Draw("camera", shots=1), cmc="identities"),
+        _SYSU.format("1, 2, 4 and 5", "1 image"),
+    ),
+    "sysu_all_multi": (
+        Protocol(junk="sysu", draw=Draw("camera", shots=10), cmc="identities"),
+        _SYSU.format("1, 2, 4 and 5", "10 images"),
+    ),
+    "sysu_indoor_single": (
+        Protocol(junk="sysu_indoor", draw=Draw("camera", shots=1), cmc="identities"),
+        _SYSU.format("1 and 2", "1 image"),
+    ),
+    "sysu_indoor_multi": (
+        Protocol(junk="sysu_indoor", draw=Draw("camera", shots=10), cmc="identities"),
+        _SYSU.format("1 and 2", "10 images"),
+    ),
+    "mars": (
+        Protocol("rectangle", "valid", "market", rows="tracks"),
+        "MARS (Zheng et al., ECCV 2016) and other tracklet sets, as torchreid scores them; rows are tracklets "
+        "or, where there are tracks, pooled by them",
+    ),
+    "landmarks": (
+        Protocol("rectangle", "valid", "none", top_k=100, divide="cut"),
+        'Google Landmarks retrieval, mAP@100 (Weyand et al., "Google Landmarks Dataset v2", CVPR 2020)',
+    ),
+    "intra_camera": (
+        Protocol("rectangle", "all", "intra"),
+        "light-reid, mode intra-camera, with the query's own image told by its name, not by its place",
+    ),
+    "all_cameras": (
+        Protocol("rectangle", "all", "all"),
+        "light-reid, mode all, likewise",
+    ),
+    "none": (
+        Protocol("rectangle", "valid", "none"),
+        "RegDB (mangye16/Cross-Modal-Re-ID-baseline, eval_regdb) and others, where nothing is removed",
+    ),
 }
+
+PROTOCOLS = {name: protocol for name, (protocol, _) in _PRESETS.items()}
+"""The usual protocols by name; where each comes from: :data:`SOURCES`."""
+
+SOURCES = {name: source for name, (_, source) in _PRESETS.items()}
 """Where the rules of each protocol come from."""

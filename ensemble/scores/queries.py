@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ensemble.base.errors import InputError, examples, printable, refuse_if_any
+from ensemble.base.kinds import Floats, Ints
 from ensemble.io import beside
 from ensemble.scores import Scores
 
@@ -24,11 +24,11 @@ class Queries:
     """Names (unique), ``ap`` (n,) with NaN for a query without a match, and ``pid`` (n,), -1 unknown, or None."""
 
     names: list[str]
-    ap: NDArray[np.float64]
-    pid: NDArray[np.int64] | None
+    ap: Floats
+    pid: Ints | None
 
 
-def write(path: Path, names: Sequence[str], scores: Scores, pid: NDArray[np.int64] | None) -> None:
+def write(path: Path, names: Sequence[str], scores: Scores, pid: Ints | None) -> None:
     """Write one line a query: name, pid (empty: unknown), AP, INP (empty: no match), rank of the first hit from 1.
 
     Numbers are written in full, so that reading gives back the same bits.

@@ -1,23 +1,15 @@
 """Scoring a matrix of distances or lists of gallery rows."""
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ensemble.base.errors import InputError, examples, refuse_if_any
-from ensemble.scores import counting, draws, labels, values
-from ensemble.scores.labels import Given
-from ensemble.scores.protocols import AP_RULES, DIVISORS, PROTOCOLS, Protocol
+from ensemble.base.kinds import Floats
+from ensemble.scores import averages, lists
+from ensemble.scores.labels import Labels
+from ensemble.scores.protocols import PROTOCOLS, Protocol
 from ensemble.scores.values import Scores
-from postproc import kernels
-from postproc.base import arrays, checks
+from postproc.base import checks
 from postproc.base.vocabulary import Distances, Ranking
-
-if TYPE_CHECKING:
-    from ensemble.scores.counting.cpu import Labels, Rules
 
 
 def score(
@@ -56,7 +48,7 @@ def score(
     0.8333333333333333
     """
     array = checks.distances("distances", distances, cuda=True)
-    known = labels.given(
+    labels = Labels.checked(
         array.shape,
         query_pid,
         gallery_pid,
@@ -67,9 +59,7 @@ def score(
         query_image,
         gallery_image,
     )
-    if permutations is not None and (protocol.draw is None or protocol.draw.each == "query"):
-        raise ValueError("permutations: wanted a protocol that draws one gallery for all queries")
-    return _score(array, known, protocol, cmc_length, permutations)
+    return averages.of_distances(array, labels, protocol, cmc_length=cmc_length, permutations=permutations)
 
 
 def score_ranking(
@@ -99,12 +89,9 @@ def score_ranking(
     >>> score_ranking(np.array([[0, 1, 3, 2]], np.int32), [7], [7, 8, 8, 7]).mAP     # (1/1 + 2/3) / 2
     0.8333333333333333
     """
-    from ensemble.scores.counting import cpu
-
-    ng = np.size(gallery_pid)
-    listed = _listed(rows, ng)
-    known = labels.given(
-        (len(listed), ng),
+    listed = lists.checked(rows, np.size(gallery_pid))
+    labels = Labels.checked(
+        (len(listed), np.size(gallery_pid)),
         query_pid,
         gallery_pid,
         query_cam,
@@ -114,14 +101,7 @@ def score_ranking(
         query_image,
         gallery_image,
     )
-    plain = Protocol(junk="none") if protocol.reshapes else protocol
-    scores = _scored(cpu.score_listed_rows, listed, known, plain, cmc_length)
-    if not protocol.reshapes:
-        return scores
-    places = np.full((len(listed), ng), np.inf, np.float32)
-    query, place = np.nonzero(listed >= 0)
-    places[query, listed[query, place]] = place
-    return _score(places, known, protocol, cmc_length, permutations)
+    return averages.of_ranking(listed, labels, protocol, cmc_length=cmc_length, permutations=permutations)
 
 
 def cmc_all_shots(
@@ -133,7 +113,7 @@ def cmc_all_shots(
     *,
     junk: str = "bot",
     length: int = 100,
-) -> NDArray[np.float64]:
+) -> Floats:
     """The ``allshots`` CMC of open-reid: every good image is one shot, placed by the wrong images before it.
 
     ``out[w]`` (length,) float64 is the share of a query's good images with at most ``w`` wrong ones before
@@ -143,193 +123,19 @@ def cmc_all_shots(
     checks.whole("length", length, 1)
     protocol = Protocol(junk=junk)
     array = checks.distances("distances", distances, cuda=True)
-    known = labels.given(array.shape, query_pid, gallery_pid, query_cam, gallery_cam)
-    ready = labels.ready(protocol, known)
-    positives, shares = np.zeros(len(array), np.int64), np.zeros((len(array), length))
-    rules = _rules(protocol, array.shape[1])
-
-    kernel = counting.of(array)
-
-    def block(start: int, stop: int) -> None:
-        kernel.all_shots_rows(start, stop, array, ready, rules, positives, shares)
-
-    kernels.of(array).walk.over_rows(block, len(array), what="scores")
-    _refuse_no_match(positives, ready, protocol)
-    summed: NDArray[np.float64] = np.cumsum(shares.sum(axis=0))
-    return summed / np.count_nonzero(positives)
+    labels = Labels.checked(array.shape, query_pid, gallery_pid, query_cam, gallery_cam)
+    return averages.all_shots(array, labels, protocol, length)
 
 
-def _score(
-    array: NDArray[np.float32],
-    known: Given,
-    protocol: Protocol,
-    cmc_length: int | None,
-    permutations: ArrayLike | None,
-) -> Scores:
-    """Tracks, then trials, then the counting."""
-    queries = None
-    given = known
-    if protocol.rows != "images":
-        array, known, queries = labels.by_tracks(array, known, protocol)
-    draw, score_rows = protocol.draw, counting.of(array).score_rows
-    if draw is None:
-        scores = _scored(score_rows, array, known, protocol, cmc_length)
-    elif draw.each == "query":
-        whole = _scored(score_rows, array, known, protocol, cmc_length)
-        scores = values.mean(protocol, [_single_shot(whole, array, known, trial) for trial in range(draw.trials)])
-    else:
-        masks = draws.galleries(draw, known, permutations)
-        trials = [_scored(score_rows, array, known, protocol, cmc_length, kept) for kept in masks]
-        scores = values.mean(protocol, trials)
-    scores = replace(scores, **given.known(protocol))
-    return scores if queries is None else _for_images(scores, queries)
+def score_labelled(distances: Distances, labels: Labels, protocol: Protocol) -> Scores:
+    """:func:`score` with labels that are checked already."""
+    array = checks.distances("distances", distances, cuda=True)
+    labels.refuse_unless(array.shape)
+    return averages.of_distances(array, labels, protocol)
 
 
-def _scored(
-    kernel: Callable[..., None],
-    data: NDArray[Any],
-    known: Given,
-    protocol: Protocol,
-    cmc_length: int | None,
-    kept: NDArray[np.bool_] | None = None,
-) -> Scores:
-    """Let ``kernel`` find every query's own scores from its row of ``data``, and average."""
-    from ensemble.scores.counting.cpu import Answer
-
-    ready = labels.ready(protocol, known, kept)
-    nq, ng = len(data), len(known.gallery_pid)
-    cut = min(protocol.top_k or ng, ng)
-    kinds = (np.int64, np.int64, np.float64, np.float64, np.int64, np.int64)
-    answer = Answer(*(np.zeros(nq, dtype) for dtype in kinds))
-    rules = _rules(protocol, ng)
-
-    def block(start: int, stop: int) -> None:
-        kernel(start, stop, data, ready, rules, answer)
-
-    kernels.of(data).walk.over_rows(block, nq, what="scores")
-    _refuse_faults(answer.fault, ng, protocol)
-    _refuse_no_match(answer.positives, ready, protocol)
-
-    count = nq if protocol.denominator == "all" else np.count_nonzero(answer.positives)
-    with_match = np.maximum(answer.positives, 1)
-    return Scores(
-        protocol=protocol,
-        **known.known(protocol),
-        mAP=float(np.nansum(answer.ap) / count),
-        mINP=float(np.nansum(answer.inp) / count),
-        recall=float(np.sum(answer.found / with_match) / count),
-        precision=float(answer.found.sum() / (count * cut)),
-        **_by_first_hit(answer.first_hit, int(count), _length(protocol, known, kept, cmc_length)),
-        ap=answer.ap,
-        inp=answer.inp,
-        without_match=np.flatnonzero(answer.positives == 0),
-    )
-
-
-def _by_first_hit(first_hit: NDArray[np.int64], count: int, length: int) -> dict[str, Any]:
-    """The scores that look only at the first good image of each query."""
-    found = first_hit[first_hit >= 0]
-    cmc = np.cumsum(np.bincount(found, minlength=max(length, 10))) / count
-    ranks = {f"rank{k}": float(cmc[k - 1]) for k in (1, 5, 10)}
-    return {**ranks, "mrr": float(np.sum(1 / (found + 1)) / count), "cmc": cmc[:length], "first_hit": first_hit}
-
-
-def _length(protocol: Protocol, known: Given, kept: NDArray[np.bool_] | None, wanted: int | None) -> int:
-    """How many places the CMC has."""
-    if wanted is not None:
-        checks.whole("cmc_length", wanted, 1)
-        return wanted
-    ng = len(known.gallery_pid)
-    single = protocol.draw is not None and protocol.draw.each == "query"
-    if single or protocol.cmc == "identities":
-        return len(np.unique(known.gallery_pid))
-    drawn = ng if kept is None else np.count_nonzero(kept)
-    return int(min(protocol.top_k or drawn, drawn))
-
-
-def _single_shot(whole: Scores, array: NDArray[np.float32], known: Given, trial: int) -> Scores:
-    """``whole`` with the CMC of one trial in which each query draws one image of each identity."""
-    from ensemble.scores.counting import cpu
-
-    protocol = whole.protocol
-    assert protocol.draw is not None
-    draw = protocol.draw
-    ready = labels.ready(protocol, known)
-    first_hit = np.empty(len(array), np.int64)
-
-    def block(start: int, stop: int) -> None:
-        rows = arrays.host(array[start:stop])
-        for i in range(start, stop):
-            keys = draws.keys_of_query(draw, trial, i, array.shape[1])
-            first_hit[i] = cpu.single_shot(i, rows[i - start], ready, keys)
-
-    kernels.of(array).walk.over_rows(block, len(array), what="scores")
-    count = len(array) if protocol.denominator == "all" else len(array) - len(whole.without_match)
-    return replace(whole, **_by_first_hit(first_hit, count, len(whole.cmc)))
-
-
-def _for_images(scores: Scores, track: NDArray[np.int64]) -> Scores:
-    """The scores of query tracks with one row for every image of theirs."""
-    ap = scores.ap[track]
-    return replace(
-        scores,
-        ap=ap,
-        inp=scores.inp[track],
-        first_hit=scores.first_hit[track],
-        without_match=np.flatnonzero(np.isnan(ap)),
-        trials=tuple(_for_images(trial, track) for trial in scores.trials),
-    )
-
-
-def _rules(protocol: Protocol, ng: int) -> "Rules":
-    from ensemble.scores.counting.cpu import Rules
-
-    return Rules(
-        cut=min(protocol.top_k or ng, ng),
-        before=protocol.cut == "before",
-        ap=AP_RULES.index(protocol.ap),
-        divide=list(DIVISORS).index(protocol.divide),
-        identities=protocol.cmc == "identities",
-    )
-
-
-def _refuse_no_match(positives: NDArray[np.int64], ready: "Labels", protocol: Protocol) -> None:
-    """A mean over nothing is no number: say why there is none."""
-    if positives.any():
-        return
-    alone = np.count_nonzero(ready.stops == ready.starts)
-    raise ValueError(
-        f"query_pid and gallery_pid: wanted a query with a match, found none among {len(positives)}: "
-        f"{alone} have no identity or one that the gallery lacks, {len(positives) - alone} meet theirs only "
-        f"in what is removed or cut ({protocol.describe()}); are these the labels of these images?"
-    )
-
-
-def _listed(rows: Ranking, ng: int) -> NDArray[np.int32]:
-    """``rows`` as C-ordered int32, every one of them a gallery row or -1."""
-    array = np.asarray(arrays.host(rows))
-    if array.ndim != 2 or array.shape[1] == 0:
-        raise ValueError(f"rows: wanted (queries, places), got shape {array.shape}")
-    if not np.issubdtype(array.dtype, np.integer):
-        raise TypeError(f"rows: wanted whole numbers, got {array.dtype}")
-    bad = np.flatnonzero((array.min(axis=1) < -1) | (array.max(axis=1) >= ng))
-    if len(bad):
-        raise InputError(
-            [f"rows: wanted 0 to {ng - 1}, or -1 for none, found others in queries {examples(bad.tolist())}"]
-        )
-    return np.ascontiguousarray(array, np.int32)
-
-
-def _refuse_faults(fault: NDArray[np.int64], ng: int, protocol: Protocol) -> None:
-    """One message for all that is wrong with the lists."""
-    from ensemble.scores.counting import cpu
-
-    whole = f"all {ng} gallery rows, because the protocol has no cut"
-    needed = whole if protocol.top_k is None else f"{protocol.top_k} places {protocol.cut} removal"
-    meaning = {
-        cpu.TWICE: "wanted every gallery row once, found one again",
-        cpu.GAP: "wanted -1 only at the end, found a row behind it",
-        cpu.SHORT: f"wanted {needed}, found shorter lists; give longer ones or set a smaller top_k",
-    }
-    found = {text: np.flatnonzero(fault == code).tolist() for code, text in meaning.items()}
-    refuse_if_any([f"rows: {text} (queries {examples(who)})" for text, who in found.items() if who])
+def score_labelled_ranking(rows: Ranking, labels: Labels, protocol: Protocol) -> Scores:
+    """:func:`score_ranking` with labels that are checked already."""
+    listed = lists.checked(rows, len(labels.gallery_pid))
+    labels.refuse_unless((len(listed), len(labels.gallery_pid)))
+    return averages.of_ranking(listed, labels, protocol)

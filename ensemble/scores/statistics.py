@@ -15,16 +15,15 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ensemble.base.kinds import Floats, Ints
 from ensemble.scores.protocols import DENOMINATORS
 from postproc.base import checks
 
 LEVEL, RESAMPLES = 0.95, 10_000
 BLOCK = 1 << 20  # numbers drawn at a time
 ROUNDING = 1e-12  # sums of numbers of 0 to 1 in another order
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -196,7 +195,7 @@ def finite(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) else value
 
 
-def groups(pid: ArrayLike | None, count: int) -> NDArray[np.int64]:
+def groups(pid: ArrayLike | None, count: int) -> Ints:
     """(count,) group numbers: one a pid; an unknown pid (-1), or all where pid is None, each by itself."""
     alone = np.arange(count)
     if pid is None:

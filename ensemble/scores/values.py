@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ensemble.base.kinds import Floats, Ints
 from ensemble.scores.protocols import Protocol
 from postproc.base import checks
 
@@ -41,11 +41,11 @@ class Scores:
     mrr: float
     recall: float
     precision: float
-    cmc: NDArray[np.float64]
-    ap: NDArray[np.float64]
-    inp: NDArray[np.float64]
-    first_hit: NDArray[np.int64]
-    without_match: NDArray[np.int64]
+    cmc: Floats
+    ap: Floats
+    inp: Floats
+    first_hit: Ints
+    without_match: Ints
     tracks: bool = True
     own: bool = True
     trials: tuple["Scores", ...] = ()
@@ -120,9 +120,9 @@ def mean(protocol: Protocol, trials: Sequence[Scores]) -> Scores:
     )
 
 
-def _mean_where_known(values: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+def _mean_where_known(values: Sequence[Floats]) -> Floats:
     """Over those that are no NaN; NaN where all are."""
     rows = np.stack(values)
     known = np.count_nonzero(~np.isnan(rows), axis=0)
-    out: NDArray[np.float64] = np.where(known > 0, np.nansum(rows, axis=0) / np.maximum(known, 1), np.nan)
+    out: Floats = np.where(known > 0, np.nansum(rows, axis=0) / np.maximum(known, 1), np.nan)
     return out

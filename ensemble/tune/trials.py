@@ -1,6 +1,6 @@
 """One candidate on every fold, with everything kept between candidates that the next one can use again.
 
-Runs that begin alike go on from there (``ensemble.pipeline.memo``), neighbour lists and distances of the same
+Runs that begin alike go on from there (``ensemble.pipeline.state``), neighbour lists and distances of the same
 features are found once (``postproc.pairs.remembered``): a candidate that differs in k1, k2 or lambda alone walks
 over no pairs.
 """
@@ -12,10 +12,10 @@ from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
 from ensemble.io import Folder
 from ensemble.pipeline.devices import CPU, Device
-from ensemble.pipeline.memo import Memo
 from ensemble.pipeline.plan import check
 from ensemble.pipeline.recipe import Recipe
 from ensemble.pipeline.run import Run
+from ensemble.pipeline.state import Memo
 from ensemble.scores.folds import Fold
 from ensemble.scores.protocols import Protocol
 from postproc import using
@@ -68,7 +68,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         count = len(self.parts)
-        self.memos = [Memo(self.kept // (2 * count)) if self.kept else None for _ in range(count)]
+        self.memos = [Memo(max(1, self.kept // (2 * count))) if self.kept else None for _ in range(count)]
         self.store = Store(self.kept // 2) if self.kept else None
 
     def __call__(self, recipe: Recipe) -> list[float]:

@@ -6,19 +6,21 @@ Python array API standard; what the standard lacks is here.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from types import ModuleType
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from postproc.base.room import room
+from postproc.base.vocabulary import Array
 
 
-def on_cuda(array: Any) -> bool:
+def on_cuda(array: Array) -> bool:
     """Whether this is a tensor in the memory of a CUDA device."""
     return bool(getattr(array, "is_cuda", False))
 
 
-def namespace(array: Any) -> Any:
+def namespace(array: Array) -> ModuleType:
     """The module with the array functions for this kind of array: NumPy's or torch's."""
     if not on_cuda(array):
         return np
@@ -27,7 +29,7 @@ def namespace(array: Any) -> Any:
     return namespace_of_torch
 
 
-def beside(array: Any, other: Any) -> Any:
+def beside(array: Array, other: Array) -> Array:
     """``array`` where ``other`` is: a NumPy array as it is or as a tensor on the same device."""
     if not on_cuda(other) or on_cuda(array):
         return array
@@ -36,31 +38,31 @@ def beside(array: Any, other: Any) -> Any:
     return torch.as_tensor(np.require(array, requirements=["C", "W"]), device=other.device)
 
 
-def like(array: Any, other: Any) -> Any:
+def like(array: Array, other: Array) -> Array:
     """``array`` where ``other`` is, host or device."""
     return beside(array, other) if on_cuda(other) else host(array)
 
 
-def joined(first: Any, second: Any) -> Any:
+def joined(first: Array, second: Array) -> Array:
     """Both, one after the other; on the device if either is there."""
     if on_cuda(second):
         first = beside(first, second)
     return namespace(first).concat([first, beside(second, first)])
 
 
-def together(*arrays: Any) -> list[Any]:
+def together(*arrays: Array) -> list[Array]:
     """All of them on the device that any of them is on; as they are if there is none."""
     there = next(filter(on_cuda, arrays), None)
     return [beside(array, there) for array in arrays]
 
 
-def blocks(array: Any, rows: int) -> Iterator[slice]:
+def blocks(array: Array, rows: int) -> Iterator[slice]:
     """Slices over all rows: ``rows`` at a time on the host, so that a cache holds them, many more on a device."""
     step = 32 * rows if on_cuda(array) else rows
     return (slice(start, start + step) for start in range(0, len(array), step))
 
 
-def offsets(sizes: Any) -> Any:
+def offsets(sizes: Array) -> Array:
     """(n,) sizes -> (n + 1,) int64: where each begins, and where the last ends."""
     if on_cuda(sizes):
         return namespace(sizes).cumulative_sum(sizes.long(), include_initial=True)
@@ -69,7 +71,7 @@ def offsets(sizes: Any) -> Any:
     return out
 
 
-def bits(array: Any) -> Any:
+def bits(array: Array) -> Array:
     """The same memory as whole numbers of 32 bits."""
     if on_cuda(array):
         import torch
@@ -78,7 +80,7 @@ def bits(array: Any) -> Any:
     return array.view(np.uint32)
 
 
-def empty(shape: Any, dtype: Any, other: Any) -> Any:
+def empty(shape: int | tuple[int, ...], dtype: DTypeLike, other: Array) -> Array:
     """Room of this shape and NumPy dtype, where ``other`` is."""
     if not on_cuda(other):
         return np.empty(shape, dtype)
@@ -86,7 +88,7 @@ def empty(shape: Any, dtype: Any, other: Any) -> Any:
         return other.new_empty(shape, dtype=_of_torch(dtype))
 
 
-def full(shape: Any, value: Any, dtype: Any, other: Any) -> Any:
+def full(shape: int | tuple[int, ...], value: float, dtype: DTypeLike, other: Array) -> Array:
     """An array of one value, where ``other`` is."""
     if not on_cuda(other):
         return np.full(shape, value, dtype)
@@ -94,17 +96,17 @@ def full(shape: Any, value: Any, dtype: Any, other: Any) -> Any:
         return other.new_full(shape if isinstance(shape, tuple) else (shape,), value, dtype=_of_torch(dtype))
 
 
-def contiguous(array: Any) -> Any:
+def contiguous(array: Array) -> Array:
     """The array itself if its rows lie one after the other in memory, or such a copy."""
     return array.contiguous() if on_cuda(array) else np.ascontiguousarray(array)
 
 
-def copied(array: Any) -> Any:
+def copied(array: Array) -> Array:
     """A copy that may be written to."""
     return array.clone() if on_cuda(array) else array.copy()
 
 
-def take(array: Any, rows: np.ndarray, out: Any) -> None:
+def take(array: Array, rows: np.ndarray, out: Array) -> None:
     """``out <- array[rows]``."""
     if on_cuda(array):
         out[:] = array[rows]
@@ -112,17 +114,17 @@ def take(array: Any, rows: np.ndarray, out: Any) -> None:
         np.take(array, rows, axis=0, out=out)
 
 
-def as_type(array: Any, dtype: Any) -> Any:
+def as_type(array: Array, dtype: DTypeLike) -> Array:
     """The array with entries of this NumPy dtype."""
     return array.to(_of_torch(dtype)) if on_cuda(array) else array.astype(dtype, copy=False)
 
 
-def host(array: Any) -> np.ndarray:
+def host(array: Array) -> np.ndarray:
     """A tensor's values in a NumPy array; a NumPy array as it is."""
     return array.cpu().numpy() if on_cuda(array) else array
 
 
-def _of_torch(dtype: Any) -> Any:
+def _of_torch(dtype: DTypeLike) -> object:
     import torch
 
     return getattr(torch, np.dtype(dtype).name)

@@ -1,11 +1,12 @@
 """Checks of what a caller hands over. Every message names the parameter, what was wanted and what was found."""
 
 import math
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
 from postproc.base import arrays
+from postproc.base.vocabulary import VOCABULARY, Array, Unchecked
 
 CPU_ONLY = "wanted a NumPy array, got a CUDA tensor, and this function runs on the CPU only; give {}.cpu().numpy()"
 
@@ -46,7 +47,7 @@ def flag(name: str, value: bool) -> None:
         raise ValueError(f"{name}: wanted true or false, got {value!r}")
 
 
-def features(name: str, value: Any, *, cuda: bool = False) -> np.ndarray:
+def features(name: str, value: Unchecked, *, cuda: bool = False) -> np.ndarray:
     """(n, d) numbers -> the same as C-ordered float32; refuses other shapes and NaN or infinite entries.
 
     ``cuda``: a tensor on a CUDA device is welcome and stays there.
@@ -58,13 +59,27 @@ def features(name: str, value: Any, *, cuda: bool = False) -> np.ndarray:
     return array
 
 
-def probabilities(name: str, value: Any, *, cuda: bool = False) -> np.ndarray:
+def probabilities(name: str, value: Unchecked, *, cuda: bool = False) -> np.ndarray:
     """:func:`features` whose rows are probabilities: none below 0, their sum 1 or less, with room for rounding."""
     array = features(name, value, cuda=cuda)
     row = _first_bad_row(array, lambda block: (block >= 0) & (block.sum(axis=1, keepdims=True) <= 1.01))
     if row is not None:
         raise ValueError(f"{name}: wanted rows of 0 or more with a sum of 1 or less, found another in row {row}")
     return array
+
+
+def camera_probabilities(
+    query: Unchecked, gallery: Unchecked, sizes: tuple[int, int] | None = None, *, cuda: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """``query_cam_prob`` and ``gallery_cam_prob`` as :func:`probabilities`: one width, one row an image."""
+    found = []
+    for at, (name, value) in enumerate((("query_cam_prob", query), ("gallery_cam_prob", gallery))):
+        rows = probabilities(name, value, cuda=cuda)
+        if sizes is not None:
+            one_row_each(name, rows, sizes[at])
+        found.append(rows)
+    same_width("query_cam_prob", found[0], "gallery_cam_prob", found[1])
+    return found[0], found[1]
 
 
 def not_empty(name: str, array: np.ndarray) -> None:
@@ -76,7 +91,7 @@ def not_empty(name: str, array: np.ndarray) -> None:
 def one_row_each(name: str, array: np.ndarray, count: int) -> None:
     """Refuse an array that has not one row for each of ``count`` images."""
     if len(array) != count:
-        raise ValueError(f"{name}: wanted {count} rows, one an image, got shape {array.shape}")
+        raise ValueError(f"{name}: wanted {count} rows, one an image, got shape {tuple(array.shape)}")
 
 
 def same_width(left_name: str, left: np.ndarray, right_name: str, right: np.ndarray) -> None:
@@ -88,7 +103,7 @@ def same_width(left_name: str, left: np.ndarray, right_name: str, right: np.ndar
         )
 
 
-def sides(query: Any, gallery: Any, *, cuda: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def sides(query: Unchecked, gallery: Unchecked, *, cuda: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """(nq, d) and (ng, d) features, checked, of one width, neither empty."""
     query, gallery = features("query", query, cuda=cuda), features("gallery", gallery, cuda=cuda)
     same_width("query", query, "gallery", gallery)
@@ -97,7 +112,39 @@ def sides(query: Any, gallery: Any, *, cuda: bool = False) -> tuple[np.ndarray, 
     return query, gallery
 
 
-def distances(name: str, value: Any, *, cuda: bool = False) -> np.ndarray:
+def of_same_width(
+    name: str, value: Unchecked, other_name: str, other: np.ndarray, *, cuda: bool = False
+) -> np.ndarray:
+    """(n, d) features, checked, not empty, as wide as ``other``."""
+    array = features(name, value, cuda=cuda)
+    not_empty(name, array)
+    same_width(other_name, other, name, array)
+    return array
+
+
+def side_features(name: str, value: Unchecked, count: int, *, like: Array = None) -> np.ndarray:
+    """(count, a) features of a side model, checked, one row an image, not empty, where ``like`` is.
+
+    None: they stay where they are. A CUDA tensor is welcome there and where ``like`` is one.
+    """
+    rows = features(name, value, cuda=like is None or arrays.on_cuda(like))
+    rows = arrays.beside(rows, like)
+    one_row_each(name, rows, count)
+    not_empty(name, rows)
+    return rows
+
+
+def side_model(
+    query_aux: Unchecked, gallery_aux: Unchecked, sizes: tuple[int, int], *, like: Array = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`side_features` of queries and gallery, of one width."""
+    query = side_features("query_aux", query_aux, sizes[0], like=like)
+    gallery = side_features("gallery_aux", gallery_aux, sizes[1], like=like)
+    same_width("query_aux", query, "gallery_aux", gallery)
+    return query, gallery
+
+
+def distances(name: str, value: Unchecked, *, cuda: bool = False) -> np.ndarray:
     """(n, m) numbers -> the same as C-ordered float32; +inf is allowed, NaN and -inf are not."""
     array = _numbers(name, value, 2, cuda)
     row = _first_bad_row(array, lambda block: block > -np.inf)
@@ -106,7 +153,7 @@ def distances(name: str, value: Any, *, cuda: bool = False) -> np.ndarray:
     return array
 
 
-def values(name: str, value: Any, count: int) -> np.ndarray:
+def values(name: str, value: Unchecked, count: int) -> np.ndarray:
     """(count,) numbers -> the same as float32; refuses NaN and infinite entries."""
     array = _numbers(name, arrays.host(value), 1)
     if len(array) != count:
@@ -117,7 +164,7 @@ def values(name: str, value: Any, count: int) -> np.ndarray:
     return array
 
 
-def ranking(name: str, value: Any, count: int) -> np.ndarray:
+def ranking(name: str, value: Unchecked, count: int) -> np.ndarray:
     """(n, k) rows of ``count`` gallery images, -1 for none -> the same as C-ordered int32."""
     if arrays.on_cuda(value):
         raise TypeError(f"{name}: {CPU_ONLY.format(name)}")
@@ -132,7 +179,7 @@ def ranking(name: str, value: Any, count: int) -> np.ndarray:
     return np.ascontiguousarray(array, np.int32)
 
 
-def labels(name: str, value: Any, count: int) -> np.ndarray:
+def labels(name: str, value: Unchecked, count: int) -> np.ndarray:
     """(count,) whole numbers -> int64, in NumPy wherever they were."""
     array = np.asarray(arrays.host(value))
     if array.shape != (count,):
@@ -142,13 +189,39 @@ def labels(name: str, value: Any, count: int) -> np.ndarray:
     return array.astype(np.int64)
 
 
+def labels_or_none(name: str, value: Unchecked, count: int) -> np.ndarray:
+    """:func:`labels`, or -1 for every image where ``value`` is None."""
+    return np.full(count, -1) if value is None else labels(name, value, count)
+
+
+def labels_of_sides(
+    what: str, query: Unchecked, gallery: Unchecked, sizes: tuple[int, int], *, optional: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """``query_<what>`` and ``gallery_<what>`` as :func:`labels`; if ``optional``, as :func:`labels_or_none`."""
+    check = labels_or_none if optional else labels
+    return check(f"query_{what}", query, sizes[0]), check(f"gallery_{what}", gallery, sizes[1])
+
+
+def data(name: str, value: Unchecked, count: int | None) -> None:
+    """Refuse what is not what the vocabulary says of this name, with one row for each of ``count`` images."""
+    known = VOCABULARY[name]
+    if known.kind == "int":
+        labels(name, value, np.size(value) if count is None else count)
+    elif len(known.axes) == 1:
+        values(name, value, np.size(value) if count is None else count)
+    else:
+        array = features(name, value, cuda=True)
+        if count is not None:
+            one_row_each(name, array, count)
+
+
 def _is_number(value: object) -> bool:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
         return False
     return not math.isnan(float(value))
 
 
-def _numbers(name: str, value: Any, dimensions: int, cuda: bool = False) -> np.ndarray:
+def _numbers(name: str, value: Unchecked, dimensions: int, cuda: bool = False) -> np.ndarray:
     if arrays.on_cuda(value):
         return _tensor(name, value, dimensions, cuda)
     if not hasattr(value, "__array__") and not isinstance(value, (list, tuple)):
@@ -162,7 +235,7 @@ def _numbers(name: str, value: Any, dimensions: int, cuda: bool = False) -> np.n
         return np.ascontiguousarray(array, np.float32)
 
 
-def _tensor(name: str, value: Any, dimensions: int, welcome: bool) -> Any:
+def _tensor(name: str, value: Array, dimensions: int, welcome: bool) -> Array:
     """The same for a tensor on a CUDA device."""
     if not welcome:
         raise TypeError(f"{name}: {CPU_ONLY.format(name)}")
@@ -173,7 +246,7 @@ def _tensor(name: str, value: Any, dimensions: int, welcome: bool) -> Any:
     return value.detach().float().contiguous()
 
 
-def _first_bad_row(array: Any, is_good: Any) -> int | None:
+def _first_bad_row(array: Array, is_good: Callable[[Array], Array]) -> int | None:
     """The first row with an entry that is not good; in blocks, so that no mask of the whole array exists."""
     block = (1 << 16) if arrays.on_cuda(array) else 1024
     for start in range(0, len(array), block):

@@ -8,16 +8,21 @@ the decorator::
     @step(unit=JACCARD, memory=reciprocal_lists)
     def rerank(query: Query, gallery: Gallery, *, k1: Neighbours = 20, …) -> Distances | Nearest: ...
 
-Chosen are checked before the function runs.
+Settings are checked before the function runs, and so are data that it may do without: a step that does not look
+at them would not find that they are wrong.
 """
 
 import functools
+import inspect
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar, overload
 
-from postproc.base import arrays, settings
+import numpy as np
+
+from postproc.base import arrays, checks, settings
 from postproc.base.checks import CPU_ONLY
+from postproc.base.vocabulary import VOCABULARY
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -120,6 +125,28 @@ def refuse(function: Callable[..., Any], given: Mapping[str, Any]) -> None:
         for name, value in given.items():
             if arrays.on_cuda(value):
                 raise TypeError(f"{name}: {CPU_ONLY.format(name)}")
+    for name in _optional(function) & there:
+        checks.data(name, given[name], _images(VOCABULARY[name].axes[0], function, given))
+
+
+@functools.cache
+def _optional(function: Callable[..., Any]) -> set[str]:
+    """The data that a function may do without, but for its gallery."""
+    parameters = inspect.signature(function).parameters.values()
+    return {
+        p.name
+        for p in parameters
+        if p.kind is not p.KEYWORD_ONLY and p.default is None and p.name in VOCABULARY.keys() - {"gallery"}
+    }
+
+
+def _images(axis: str, function: Callable[..., Any], given: Mapping[str, Any]) -> int | None:
+    """How many there are along an axis, by the data that a function always has; None if these do not say."""
+    for name in given.keys() & VOCABULARY.keys() - _optional(function):
+        axes, shape = VOCABULARY[name].axes, np.shape(given[name])
+        if axis in axes and len(shape) == len(axes):
+            return int(shape[axes.index(axis)])
+    return None
 
 
 def is_step(value: object) -> bool:

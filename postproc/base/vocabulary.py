@@ -6,11 +6,15 @@ the result replaces; ``features`` means "any one set of images": such a step is 
 Steps of ``postproc.ON_CUDA`` take tensors on a CUDA device in the place of NumPy's matrices, and give such.
 """
 
-from typing import Annotated, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+Array: TypeAlias = Any  # a NumPy array, or a tensor on a CUDA device, for which there are no types here
+Unchecked: TypeAlias = Any  # what a caller hands over as an array, before anybody has looked at it
 Floats = NDArray[np.float32]
 Ints = NDArray[np.integer]
 
@@ -37,33 +41,48 @@ class Nearest(NamedTuple):
     rows: NDArray[np.int32]
 
 
-VOCABULARY = {
-    "features": "(n, d) float32: any one of the sets below; the step is applied to each",
-    "query": "(nq, d) float32",
-    "gallery": "(ng, d) float32",
-    "train": "(n, d) float32, labelled, for what is learned",
-    "distances": "(nq, ng) float32, smaller is nearer, +inf = never return",
-    "query_distances": "(nq, nq) float32, between queries",
-    "gallery_distances": "(ng, ng) float32, between gallery images",
-    "query_cam": "(nq,) int, camera, -1 unknown",
-    "gallery_cam": "(ng,) int, camera, -1 unknown",
-    "query_cam_group": "(nq,) int, a second grouping by camera, as clusters of a camera model, -1 unknown",
-    "gallery_cam_group": "(ng,) int, likewise",
-    "query_track": "(nq,) int, tracklet, -1 none",
-    "gallery_track": "(ng,) int, tracklet, -1 none",
-    "gallery_order": "(ng,) int, place of the image inside its tracklet",
-    "query_frame": "(nq,) int, frame number or time",
-    "gallery_frame": "(ng,) int, frame number or time",
-    "query_scene": "(nq,) int, a group of cameras between which nobody moves, -1 unknown",
-    "gallery_scene": "(ng,) int, likewise",
-    "query_cam_prob": "(nq, c) float32, how likely each of c cameras is; rows sum to 1 or less",
-    "gallery_cam_prob": "(ng, c) float32, likewise",
-    "query_quality": "(nq,) float32, higher is better, as the area of the crop",
-    "gallery_quality": "(ng,) float32, likewise",
-    "query_aux": "(nq, a) float32, features of a side model: camera, orientation, type",
-    "gallery_aux": "(ng, a) float32, likewise",
-    "train_aux": "(n, a) float32, likewise",
-    "train_pid": "(n,) int, identity",
-    "train_cam": "(n,) int",
-    "train_frame": "(n,) int",
+@dataclass(frozen=True)
+class Data:
+    """What the data of one name are.
+
+    ``axes``: what each axis counts: "nq" queries, "ng" gallery images, "train" training images, "n" those of any
+    one of these sets; "d", "a" and "c" are numbers, side-model numbers and cameras of an image. ``kind``: the kind
+    of the numbers. ``meaning``: what they say, in words.
+    """
+
+    axes: tuple[str, ...]
+    kind: Literal["float32", "int"]
+    meaning: str
+
+
+_GROUP = "a second grouping by camera, as clusters of a camera model, -1 unknown"
+VOCABULARY: Mapping[str, Data] = {
+    "features": Data(("n", "d"), "float32", "any one of the sets below; the step is applied to each"),
+    "query": Data(("nq", "d"), "float32", "features of the queries"),
+    "gallery": Data(("ng", "d"), "float32", "features of the gallery images"),
+    "train": Data(("train", "d"), "float32", "features of labelled images, for what is learned"),
+    "distances": Data(("nq", "ng"), "float32", "smaller is nearer, +inf = never return"),
+    "query_distances": Data(("nq", "nq"), "float32", "between queries"),
+    "gallery_distances": Data(("ng", "ng"), "float32", "between gallery images"),
+    "query_cam": Data(("nq",), "int", "camera, -1 unknown"),
+    "gallery_cam": Data(("ng",), "int", "camera, -1 unknown"),
+    "query_cam_group": Data(("nq",), "int", _GROUP),
+    "gallery_cam_group": Data(("ng",), "int", _GROUP),
+    "query_track": Data(("nq",), "int", "tracklet, -1 none"),
+    "gallery_track": Data(("ng",), "int", "tracklet, -1 none"),
+    "gallery_order": Data(("ng",), "int", "place of the image inside its tracklet"),
+    "query_frame": Data(("nq",), "int", "frame number or time"),
+    "gallery_frame": Data(("ng",), "int", "frame number or time"),
+    "query_scene": Data(("nq",), "int", "a group of cameras between which nobody moves, -1 unknown"),
+    "gallery_scene": Data(("ng",), "int", "a group of cameras between which nobody moves, -1 unknown"),
+    "query_cam_prob": Data(("nq", "c"), "float32", "how likely each of c cameras is; rows sum to 1 or less"),
+    "gallery_cam_prob": Data(("ng", "c"), "float32", "how likely each of c cameras is; rows sum to 1 or less"),
+    "query_quality": Data(("nq",), "float32", "higher is better, as the area of the crop"),
+    "gallery_quality": Data(("ng",), "float32", "higher is better, as the area of the crop"),
+    "query_aux": Data(("nq", "a"), "float32", "features of a side model: camera, orientation, type"),
+    "gallery_aux": Data(("ng", "a"), "float32", "features of a side model: camera, orientation, type"),
+    "train_aux": Data(("train", "a"), "float32", "features of a side model: camera, orientation, type"),
+    "train_pid": Data(("train",), "int", "identity, -1 unknown"),
+    "train_cam": Data(("train",), "int", "camera, -1 unknown"),
+    "train_frame": Data(("train",), "int", "frame number or time"),
 }

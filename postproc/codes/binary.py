@@ -6,7 +6,7 @@ Source: Wang et al., "Faster Person Re-Identification", ECCV 2020, and light-rei
 import re
 from collections.abc import Iterable
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from postproc import kernels
 from postproc.base import arrays, checks
 from postproc.base.settings import Number, TopK, Within
 from postproc.base.step import checked, step
-from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
+from postproc.base.vocabulary import Distances, Gallery, Nearest, Query, Unchecked
 from postproc.pairs import nearest
 
 Codes = NDArray[np.uint8]  # (n, bytes)  eight bits a byte, the first in its highest place
@@ -50,7 +50,7 @@ def hamming(
 
 
 @checked
-def hamming_codes(query_codes: Any, gallery_codes: Any, *, top_k: TopK = None) -> Distances | Nearest:
+def hamming_codes(query_codes: Unchecked, gallery_codes: Unchecked, *, top_k: TopK = None) -> Distances | Nearest:
     """:func:`hamming` of codes (nq, bytes), (ng, bytes) uint8 as :func:`binary_codes` packs them.
 
     >>> hamming_codes(np.array([[0b1010_0000]], np.uint8), np.array([[0b1110_0000]], np.uint8))
@@ -71,7 +71,7 @@ def hamming_codes(query_codes: Any, gallery_codes: Any, *, top_k: TopK = None) -
 
 
 @checked
-def binary_codes(features: Any, *, cut: Annotated[Number, Within(-LARGEST, LARGEST)] = 0.0) -> Codes:
+def binary_codes(features: Unchecked, *, cut: Annotated[Number, Within(-LARGEST, LARGEST)] = 0.0) -> Codes:
     """(n, d) float32 -> (n, d / 8) uint8: one bit a number, set where it is above ``cut``.
 
     The first number is the highest bit of the first byte; where d is no multiple of 8, the last bits are 0.
@@ -82,7 +82,7 @@ def binary_codes(features: Any, *, cut: Annotated[Number, Within(-LARGEST, LARGE
     return _binary("features", checks.features("features", features, cuda=True), cut)
 
 
-def codes_to_hex(codes: Any, *, bits: int | None = None) -> list[str]:
+def codes_to_hex(codes: Unchecked, *, bits: int | None = None) -> list[str]:
     """Codes (n, bytes) as text, four bits a digit, the first bit the highest of the first digit.
 
     ``bits``: how many a code has, a multiple of 4; None: all of its bytes. light-reid's files hold such text.
@@ -118,7 +118,7 @@ def hex_to_codes(texts: Iterable[str]) -> Codes:
     return np.stack(rows)
 
 
-def packed(name: str, codes: Any, *, cuda: bool = False) -> Codes:
+def packed(name: str, codes: Unchecked, *, cuda: bool = False) -> Codes:
     """Codes as they were given, C-ordered; refuses what cannot be any, and tensors unless ``cuda``."""
     if arrays.on_cuda(codes) and not cuda:
         raise TypeError(f"{name}: {checks.CPU_ONLY.format(name)}")

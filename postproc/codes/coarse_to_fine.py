@@ -6,7 +6,7 @@ Source: Wang et al., "Faster Person Re-Identification", ECCV 2020, and light-rei
 import threading
 from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from postproc import kernels
 from postproc.base import checks, runtime
 from postproc.base.settings import Count, Needs, Number, TopK, Weight, Within
 from postproc.base.step import checked, step
-from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
+from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query, Unchecked
 from postproc.codes import binary as codes
 from postproc.codes.binary import LARGEST, Codes
 
@@ -70,10 +70,7 @@ def coarse_to_fine(
     >>> coarse_to_fine(q, g, shortest=2, growth=2, radius=0.5)  # two bits: 1, 2, 0; then all four: 1, -, 2
     array([[0., 2., 1.]], dtype=float32)
     """
-    query, gallery = checks.features("query", query), checks.features("gallery", gallery)
-    checks.not_empty("query", query)
-    checks.not_empty("gallery", gallery)
-    checks.same_width("query", query, "gallery", gallery)
+    query, gallery = checks.sides(query, gallery)
     lengths = _lengths(query.shape[1], shortest, growth)
     if train is not None:
         train = checks.features("train", train)
@@ -93,8 +90,8 @@ def coarse_to_fine(
 
 @checked
 def coarse_to_fine_codes(
-    query_codes: Sequence[Any],
-    gallery_codes: Sequence[Any],
+    query_codes: Sequence[Unchecked],
+    gallery_codes: Sequence[Unchecked],
     thresholds: Sequence[int],
     *,
     top_k: TopK = None,
@@ -133,10 +130,10 @@ def coarse_to_fine_codes(
 
 @checked
 def code_thresholds(
-    train_codes: Sequence[Any],
-    train_pid: Any,
-    other_codes: Sequence[Any] | None = None,
-    other_pid: Any = None,
+    train_codes: Sequence[Unchecked],
+    train_pid: Unchecked,
+    other_codes: Sequence[Unchecked] | None = None,
+    other_pid: Unchecked = None,
     *,
     beta: Annotated[Weight, Within(0.1, 100)] = 2.0,
     start: Start = "moments",
@@ -200,6 +197,8 @@ def gaussian(counts: np.ndarray, *, start: str = "moments") -> Gaussian:
     mean = float((share * bits).sum())
     deviation = float(np.sqrt((share * (bits - mean) ** 2).sum() + 1 / 12))  # a count stands for a whole bit
     moments = Gaussian(mean, deviation, 1.0)
+    if len(counts) < len(moments):
+        return moments
     first = moments if start == "moments" else Gaussian((len(counts) - 1) / 2, 1.0, share.max())
     with np.errstate(all="ignore"):
         best, *_, status = leastsq(lambda three: Gaussian(*three).at(bits) - share, first, full_output=True)
@@ -225,7 +224,12 @@ def threshold(same: np.ndarray, every: np.ndarray, *, beta: float, start: str = 
 
 
 def _counted(
-    left: Codes, left_pid: Any, right: Codes | None = None, right_pid: Any = None, *, length: int | None = None
+    left: Codes,
+    left_pid: Unchecked,
+    right: Codes | None = None,
+    right_pid: Unchecked = None,
+    *,
+    length: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """(bits + 1,) int64: pairs of one identity, and all pairs, by the bits in which they differ."""
     rows, others = codes.to_words(left), codes.to_words(left if right is None else right)
@@ -258,7 +262,7 @@ def _codes(rows: Floats, length: int, cut: float) -> Codes:
     return codes.binary(rows[:, :length], cut)
 
 
-def _lists(name: str, arrays: Sequence[Any]) -> list[Codes]:
+def _lists(name: str, arrays: Sequence[Unchecked]) -> list[Codes]:
     """The codes of every length, all of as many images."""
     listed = [codes.packed(name, array) for array in arrays]
     if not listed or len({len(array) for array in listed}) > 1:

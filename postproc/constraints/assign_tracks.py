@@ -15,7 +15,7 @@ from postproc.base import checks, runtime
 from postproc.base.settings import Count, Weight, Within
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Floats, Ints
-from postproc.tracks.grouping import codes
+from postproc.tracks.grouping import compact
 
 
 @step(unit=KEPT, host_only=True)
@@ -68,8 +68,8 @@ def assign_tracks(
     """
     given = checks.distances("distances", distances)
     checks.not_empty("distances", given)
-    cam = codes(checks.labels("gallery_cam", gallery_cam, given.shape[1]))
-    track = codes(checks.labels("gallery_track", gallery_track, given.shape[1]))
+    cam = compact(checks.labels("gallery_cam", gallery_cam, given.shape[1]))
+    track = compact(checks.labels("gallery_track", gallery_track, given.shape[1]))
     names = np.full(len(given), -1)
     if query_track is not None:
         names = checks.labels("query_track", query_track, len(given))
@@ -109,8 +109,8 @@ def _identities(given: Floats, names: Ints) -> np.ndarray:
     for at in np.flatnonzero(same_as != alone):
         if not np.array_equal(given[alone[at]], given[same_as[at]]):  # equal keys are only a hint
             same_as[at] = alone[at]
-    out = codes(names)
-    out[alone] = out.max() + 1 + codes(same_as)
+    out = compact(names)
+    out[alone] = out.max() + 1 + compact(same_as)
     return out
 
 
@@ -120,7 +120,7 @@ def _tracks_of_cameras(cam: np.ndarray, track: np.ndarray) -> tuple[np.ndarray, 
     Pairs are numbered by camera, then by track.
     """
     both = np.where((cam >= 0) & (track >= 0), cam.astype(np.int64) * (track.max() + 1) + track, -1)
-    pair = codes(both)
+    pair = compact(both)
     used, first = np.unique(pair, return_index=True)
     of_pair = cam[first[used >= 0]]
     return pair, np.append(np.flatnonzero(np.diff(of_pair, prepend=-1)), len(of_pair))

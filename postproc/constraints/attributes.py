@@ -5,14 +5,13 @@ Source: ipl-uw/2019-CVPR-AIC-Track-2-UWIPL, ``Video-Person-ReID/re_ranking_metad
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from postproc import kernels
 from postproc.base import checks, runtime
-from postproc.base.vocabulary import Distances, Floats
-from postproc.constraints.adjusting import BLOCK, merged
+from postproc.base.vocabulary import Distances, Floats, Unchecked
+from postproc.constraints.penalties import BLOCK, change_rows
 from postproc.pairs.pairwise import Pairwise, products
 
 SMALL = 1e-4  # added to frequencies, so that what was never mixed up costs a finite amount
@@ -48,7 +47,7 @@ def attribute_distances(
     right = np.einsum("ab,jb->aj", table, gallery).astype(np.float32)  # no BLAS: one order of sums
     kernel, left = kernels.of(right), query.astype(np.float32)
     out = np.zeros((len(query), len(gallery)), np.float32)
-    merged(out, kernel.constraints.add_combinations, left, right)
+    change_rows(out, kernel.constraints.add_combinations, left, right)
     return out
 
 
@@ -70,7 +69,7 @@ def attribute_pairs(
     return plus - minus
 
 
-def attribute_confusions(train_aux: Floats, train_pid: Any, classes: Sequence[int] = ()) -> list[Array]:
+def attribute_confusions(train_aux: Floats, train_pid: Unchecked, classes: Sequence[int] = ()) -> list[Array]:
     """How often a classifier takes each class for each other one, from images of known identities.
 
     The true class of an identity is the one that its images are given most often, of those the first.
@@ -103,7 +102,7 @@ def attribute_confusions(train_aux: Floats, train_pid: Any, classes: Sequence[in
     return found
 
 
-def class_counts(name: str, rows: Floats, classes: Any) -> list[int]:
+def class_counts(name: str, rows: Floats, classes: Sequence[int] | np.ndarray) -> list[int]:
     """How many columns of ``rows`` each attribute has; refuses ``classes`` of less than 2 or another sum."""
     given = classes.tolist() if isinstance(classes, np.ndarray) else classes
     whole = isinstance(given, (list, tuple)) and all(
@@ -118,7 +117,7 @@ def class_counts(name: str, rows: Floats, classes: Any) -> list[int]:
     return counts
 
 
-def most_probable(name: str, rows: Floats, classes: Any) -> Array:
+def most_probable(name: str, rows: Floats, classes: Sequence[int] | np.ndarray) -> Array:
     """(n, attributes) int: the most probable class of every attribute."""
     borders = pairwise(_borders(class_counts(name, rows, classes)))
     return np.stack([rows[:, first:last].argmax(axis=1) for first, last in borders], axis=1)
@@ -159,7 +158,9 @@ def attribute_mismatch(
     return out
 
 
-def _prepared(query_aux: Any, gallery_aux: Any, confusions: Any, expected: bool) -> tuple[Array, Array, Array]:
+def _prepared(
+    query_aux: Unchecked, gallery_aux: Unchecked, confusions: Unchecked, expected: bool
+) -> tuple[Array, Array, Array]:
     """Weights of all classes for both sides, (nq, k) and (ng, k), and the matrix M of all attributes (k, k)."""
     checks.flag("expected", expected)
     tables = [_table(f"confusions[{i}]", confusion) for i, confusion in enumerate(confusions)]
@@ -179,7 +180,7 @@ def _prepared(query_aux: Any, gallery_aux: Any, confusions: Any, expected: bool)
     return (*weights, whole)
 
 
-def _table(name: str, confusion: Any) -> Array:
+def _table(name: str, confusion: Unchecked) -> Array:
     """M of one attribute."""
     counts = checks.features(name, confusion).astype(np.float64)
     if counts.shape[0] != counts.shape[1] or len(counts) < 2 or (counts < 0).any():
@@ -190,7 +191,9 @@ def _table(name: str, confusion: Any) -> Array:
     return -np.log(together + SMALL) / np.log(len(counts))
 
 
-def _sides(query_aux: Any, gallery_aux: Any, classes: Any) -> tuple[Floats, Floats]:
+def _sides(
+    query_aux: Unchecked, gallery_aux: Unchecked, classes: Sequence[int] | np.ndarray
+) -> tuple[Floats, Floats]:
     query, gallery = checks.features("query_aux", query_aux), checks.features("gallery_aux", gallery_aux)
     for name, side in (("query_aux", query), ("gallery_aux", gallery)):
         if side.shape[1] != sum(classes):
@@ -198,5 +201,5 @@ def _sides(query_aux: Any, gallery_aux: Any, classes: Any) -> tuple[Floats, Floa
     return query, gallery
 
 
-def _borders(classes: Any) -> list[int]:
+def _borders(classes: Sequence[int] | np.ndarray) -> list[int]:
     return [0, *np.cumsum(classes).tolist()]

@@ -11,11 +11,14 @@ import numpy as np
 
 from postproc import kernels
 from postproc.base import checks
-from postproc.base.settings import Needs, Neutral, Number, Weight, Within
+from postproc.base.settings import Needs, Neutral, Weight, Within
 from postproc.base.step import KEPT, step
-from postproc.base.vocabulary import Distances
-from postproc.constraints.adjusting import LARGEST, merged, penalise
-from postproc.pairs import nearest, pairwise
+from postproc.base.vocabulary import Distances, Floats
+from postproc.constraints.camera_rule import Alike, places_of_sides, rule_of
+from postproc.constraints.penalties import LARGEST, Penalty, add_where_equal, change_rows, labelled
+from postproc.kernels.rules import CameraRule, Places
+from postproc.pairs import nearest
+from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles
 
 
@@ -30,11 +33,9 @@ def camera_penalty(
     gallery_aux: np.ndarray | None = None,
     *,
     penalty: Annotated[Weight, Within(-LARGEST, LARGEST), Neutral(0.0)] = 1.0,
-    group: Annotated[
-        Number, Within(-LARGEST, LARGEST), Needs("query_cam_group", "gallery_cam_group", instead="0")
-    ] = 0.0,
-    direction: Annotated[Number, Within(-LARGEST, LARGEST), Needs("query_aux", "gallery_aux", instead="0")] = 0.0,
-    alike: Annotated[Number, Within(-1, 1)] = 0.25,
+    group: Annotated[Penalty, Needs("query_cam_group", "gallery_cam_group", instead="0")] = 0.0,
+    direction: Annotated[Penalty, Needs("query_aux", "gallery_aux", instead="0")] = 0.0,
+    alike: Alike = 0.25,
 ) -> Distances:
     """Add ``penalty`` where query and gallery image are of one camera.
 
@@ -60,21 +61,28 @@ def camera_penalty(
     >>> camera_penalty(np.array([[0.25, 0.5, 0.5]], np.float32), np.array([3]), np.array([3, 4, -1]))
     array([[1.25, 0.5 , 0.5 ]], dtype=float32)
     """
-    out = penalise(distances, ("query_cam", query_cam), ("gallery_cam", gallery_cam), True, penalty)
-    if group:
-        sides = ("query_cam_group", query_cam_group), ("gallery_cam_group", gallery_cam_group)
-        out = penalise(out, *sides, True, group)
+    given = checks.distances("distances", distances, cuda=True)
     if direction:
-        checks.not_empty("distances", out)
-        pairs = pairwise.of_side_model(query_aux, gallery_aux, out.shape, unit=True, like=out)
-        unknown = checks.labels("query_cam", query_cam, len(out)) < 0
-        limits = np.float32(2 - 2 * alike), np.float32(direction)
+        checks.not_empty("distances", given)
+    rule = rule_of(penalty, group, direction, alike)
+    cams, groups, aux = (query_cam, gallery_cam), (query_cam_group, gallery_cam_group), (query_aux, gallery_aux)
+    queries, images = places_of_sides(cams, groups, aux, given.shape, rule, like=given)
+    out = add_where_equal(given, queries.cams, images.cams, rule.camera)
+    if rule.group:
+        out = add_where_equal(out, queries.groups, images.groups, rule.group)
+    return _with_direction(out, queries, images, rule) if rule.direction else out
 
-        def change(strip: np.ndarray, queries: np.ndarray) -> None:
-            merged(strip, kernels.of(strip).constraints.add_where_near, out, queries, unknown, *limits)
 
-        out = nearest.answer(PairwiseTiles(pairs), change, top_k=None)  # type: ignore[assignment]
-    return out
+def _with_direction(given: Floats, queries: Places, images: Places, rule: CameraRule) -> Floats:
+    """``direction`` more where the query's camera is unknown and both are seen from the same side."""
+    unknown = queries.cams < 0
+    limits = np.float32(2 - 2 * rule.alike), np.float32(rule.direction)
+
+    def change(strip: np.ndarray, rows: np.ndarray) -> None:
+        change_rows(strip, kernels.of(strip).constraints.add_where_near, given, rows, unknown, *limits)
+
+    tiles = PairwiseTiles(sqeuclidean(queries.orientations, images.orientations))
+    return nearest.answer(tiles, change, top_k=None)  # type: ignore[return-value]
 
 
 @step(unit=KEPT)
@@ -89,4 +97,4 @@ def mask_same_camera(distances: Distances, query_cam: np.ndarray, gallery_cam: n
     >>> mask_same_camera(np.array([[0.25, 0.5, 0.5]], np.float32), np.array([3]), np.array([3, 4, -1]))
     array([[inf, 0.5, 0.5]], dtype=float32)
     """
-    return penalise(distances, ("query_cam", query_cam), ("gallery_cam", gallery_cam), True, np.inf)
+    return add_where_equal(*labelled(distances, "cam", query_cam, gallery_cam), np.inf)

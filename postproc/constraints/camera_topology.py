@@ -5,7 +5,7 @@ with a matrix T found on the validation set; its rows sum to one. How it was cou
 :func:`topology_matrix` counts pairs of images.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
@@ -13,8 +13,8 @@ from postproc import kernels
 from postproc.base import checks
 from postproc.base.settings import Neutral, Weight, Within
 from postproc.base.step import KEPT, checked, step
-from postproc.base.vocabulary import Distances, Floats, Ints
-from postproc.constraints.adjusting import adjusted
+from postproc.base.vocabulary import Distances, Floats, Ints, Unchecked
+from postproc.constraints.penalties import changed_copy
 
 MOST = 0.9  # of a share: where all are seen in one other camera, distances keep their order
 
@@ -54,7 +54,7 @@ def camera_topology(
 
 @checked
 def topology_matrix(
-    train_pid: Any, train_cam: Any, *, count: Literal["images", "identities"] = "images"
+    train_pid: Unchecked, train_cam: Unchecked, *, count: Literal["images", "identities"] = "images"
 ) -> tuple[Ints, Floats]:
     """For every camera, where else its identities are seen: cameras (c,), ascending, and shares (c, c).
 
@@ -94,10 +94,10 @@ def topology_matrix(
 
 def apply_topology(
     distances: Distances,
-    query_cam: Any,
-    gallery_cam: Any,
-    matrix: Any,
-    cameras: Any = None,
+    query_cam: Unchecked,
+    gallery_cam: Unchecked,
+    matrix: Unchecked,
+    cameras: Unchecked = None,
     *,
     weight: float = 1.0,
 ) -> Distances:
@@ -121,7 +121,7 @@ def apply_topology(
     table = np.ones((len(labels) + 1, len(labels) + 1), np.float32)  # the last is of unknown cameras
     table[:-1, :-1] -= np.float32(weight) * shares
 
-    def places(name: str, cam: Any, count: int) -> Ints:
+    def places(name: str, cam: Unchecked, count: int) -> Ints:
         found = checks.labels(name, cam, count)
         place = np.searchsorted(labels, found)
         known = np.append(labels, -1)[place] == found
@@ -129,4 +129,4 @@ def apply_topology(
 
     rows = places("query_cam", query_cam, given.shape[0])
     columns = places("gallery_cam", gallery_cam, given.shape[1])
-    return adjusted(given, kernels.of(given).constraints.scale_by_table, rows, columns, table)
+    return changed_copy(given, kernels.of(given).constraints.scale_by_table, rows, columns, table)

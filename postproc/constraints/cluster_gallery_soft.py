@@ -16,7 +16,7 @@ from postproc.base.vocabulary import Floats, Gallery, Ints
 from postproc.constraints.attributes import most_probable
 from postproc.pairs import nearest
 from postproc.pairs.pairwise import among
-from postproc.pairs.tiles import PairwiseTiles
+from postproc.pairs.tiles import PairwiseTiles, Tiles
 from postproc.tracks.track_lists import Tracks
 
 BLOCK = 64  # images whose neighbours' features are gathered at a time
@@ -97,10 +97,8 @@ def _moved(rows: Floats, kinds: Ints, k: int, rate: np.float32) -> Floats:
     return out
 
 
-class MismatchTiles:
+class MismatchTiles(Tiles):
     """Tiles of squared distances, plus the largest of the row's image where two kinds differ."""
-
-    symmetric = False
 
     def __init__(self, rows: Floats, kinds: Ints) -> None:
         self.distances = PairwiseTiles(among(rows), cameras=(kinds[:0], kinds))

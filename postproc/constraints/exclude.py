@@ -4,7 +4,7 @@ Sources: layumi/AICIty-reID-2020 (first of AI City 2020 Track 2), ``pytorch/fast
 Xuanmeng-Zhang/AICITY2021-Track2 (second of 2021), ``post-processing``, beta 0.15 and 0.1.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 
@@ -13,8 +13,9 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Count, Needs, Neutral, Number, Weight, Within
 from postproc.base.step import KEPT, checked, step
 from postproc.base.vocabulary import Distances, Floats, Ints
-from postproc.pairs.l2_normalize import l2_normalize
-from postproc.tracks.grouping import by_track, codes
+from postproc.constraints.camera_rule import Alike, places, rule_of
+from postproc.kernels.rules import CameraRule, Places
+from postproc.tracks.grouping import by_track, compact
 
 
 @step(unit=KEPT)
@@ -28,7 +29,7 @@ def exclude(
     beta: Annotated[Weight, Within(0, 1e6), Neutral(0.0)] = 0.3,
     group: Annotated[Number, Within(0, 1e6), Needs("gallery_cam_group", instead="0")] = 0.0,
     direction: Annotated[Number, Within(0, 1e6), Needs("gallery_aux", instead="0")] = 0.0,
-    alike: Annotated[Number, Within(-1, 1)] = 0.25,
+    alike: Alike = 0.25,
     depth: Annotated[Count, Neutral(0)] = 99,
     level: Literal["image", "track"] = "image",
 ) -> Distances:
@@ -66,19 +67,18 @@ def exclude(
     given = checks.distances("distances", distances, cuda=True)
     checks.not_empty("distances", given)
     ng = given.shape[1]
-    cam = codes(checks.labels("gallery_cam", gallery_cam, ng))
+    rule = rule_of(beta, group, direction, alike)
+    aux = arrays.host(gallery_aux)
+    seen = places("gallery", ng, gallery_cam, gallery_cam_group, aux, rule, like=np.empty(0))
+    cam = compact(seen.cams)
     track = checks.labels("gallery_track", gallery_track, ng)
-    cluster, side = np.full(ng, -1, np.int32), np.zeros((ng, 1), np.float32)
-    if group:
-        cluster = codes(checks.labels("gallery_cam_group", gallery_cam_group, ng))
-    if direction:
-        side = l2_normalize(orientation("gallery_aux", gallery_aux, ng))
-    if not group and not direction:
-        return _excluded(given, track, cam, depth, level, weights=beta * np.eye(cam.max() + 1))
-    known, kind = np.unique(np.column_stack([cam, cluster, side]), axis=0, return_inverse=True)
-    rules = (*known[:, :2].T.astype(np.int32), np.ascontiguousarray(known[:, 2:], np.float32))
-    limits = float(beta), float(group), float(direction), float(alike)
-    return _excluded(given, track, kind.reshape(-1).astype(np.int32), depth, level, rules=rules, limits=limits)
+    if not rule.group and not rule.direction:
+        return _excluded(given, track, cam, Weights.of_table(beta * np.eye(cam.max() + 1)), depth, level)
+    columns = np.column_stack([cam, compact(seen.groups), seen.orientations])
+    known, kind = np.unique(columns, axis=0, return_inverse=True)
+    cams, groups = known[:, :2].T.astype(np.int32)
+    kinds = Places(cams, groups, np.ascontiguousarray(known[:, 2:], np.float32))
+    return _excluded(given, track, kind.reshape(-1).astype(np.int32), Weights.by_rule(rule, kinds), depth, level)
 
 
 @checked
@@ -115,38 +115,38 @@ def exclude_kinds(
         raise ValueError(f"weights: wanted a square table of 0 or more, got shape {table.shape}, least {least}")
     if kind.max() >= len(table):
         raise ValueError(f"gallery_kind: wanted kinds below {len(table)}, as the weights have, got {kind.max()}")
-    return _excluded(given, track, kind.astype(np.int32), depth, level, weights=table)
+    return _excluded(given, track, kind.astype(np.int32), Weights.of_table(table), depth, level)
 
 
-def orientation(name: str, value: Any, count: int) -> Floats:
-    """A side model's features, checked: one row an image, at least one value; in NumPy."""
-    rows = arrays.host(checks.features(name, value, cuda=True))
-    checks.one_row_each(name, rows, count)
-    checks.not_empty(name, rows)
-    return rows
+NOWHERE = Places(np.empty(0, np.int32), np.empty(0, np.int32), np.empty((0, 1), np.float32))
 
 
-def _excluded(
-    given: Floats,
-    track: Ints,
-    kind: np.ndarray,
-    depth: int,
-    level: Any,
-    *,
-    weights: np.ndarray | None = None,
-    rules: Any = (),
-    limits: Any = (0.0, 0.0, 0.0, 0.0),
-) -> Floats:
+class Weights(NamedTuple):
+    """What an image of one kind weighs on one of another: a table, or where that is empty a camera rule."""
+
+    table: np.ndarray
+    kinds: Places
+    rule: CameraRule
+
+    @classmethod
+    def of_table(cls, table: np.ndarray) -> "Weights":
+        """By a square table (kinds, kinds) float64."""
+        return cls(table, NOWHERE, CameraRule(0.0, 0.0, 0.0, 0.0))
+
+    @classmethod
+    def by_rule(cls, rule: CameraRule, kinds: Places) -> "Weights":
+        """By where the images of each kind were seen from."""
+        return cls(np.empty((0, 0)), kinds, rule)
+
+
+def _excluded(given: Floats, track: Ints, kind: Ints, weights: Weights, depth: int, level: str) -> Floats:
     groups = by_track(track, kind=kind)
     kinds = kind[groups.members[groups.offsets[:-1]]]
     kernel, out = kernels.of(given), arrays.empty(given.shape, np.float32, given)
-    weights = np.empty((0, 0)) if weights is None else weights
-    nobody = np.empty(0, np.int32)
-    rules = rules or (nobody, nobody, np.empty((0, 1), np.float32))
 
     def fill(start: int, stop: int) -> None:
         kernel.exclusion.raise_excluded(
-            given, groups.offsets, groups.members, groups.track, kinds, weights, rules, limits,
+            given, groups.offsets, groups.members, groups.track, kinds, *weights,
             int(depth), level == "track", start, stop, out,
         )  # fmt: skip
 

@@ -9,7 +9,7 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Neutral, Weight, Within
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances
-from postproc.constraints.adjusting import LARGEST, adjusted
+from postproc.constraints.penalties import LARGEST, changed_copy
 
 
 @step(unit=KEPT)
@@ -38,11 +38,7 @@ def expected_camera_penalty(
     array([[0.75 , 0.625]], dtype=float32)
     """
     given = checks.distances("distances", distances, cuda=True)
-    sides = {"query_cam_prob": query_cam_prob, "gallery_cam_prob": gallery_cam_prob}
-    for (name, value), count in zip(sides.items(), given.shape, strict=True):
-        sides[name] = checks.probabilities(name, value, cuda=arrays.on_cuda(given))
-        checks.one_row_each(name, sides[name], count)
-    query, gallery = sides.values()
-    checks.same_width("query_cam_prob", query, "gallery_cam_prob", gallery)
+    there = arrays.on_cuda(given)
+    query, gallery = checks.camera_probabilities(query_cam_prob, gallery_cam_prob, given.shape, cuda=there)
     rows, columns = query * float(np.float32(penalty)), arrays.contiguous(gallery.T)
-    return adjusted(given, kernels.of(given).constraints.add_combinations, rows, columns)
+    return changed_copy(given, kernels.of(given).constraints.add_combinations, rows, columns)

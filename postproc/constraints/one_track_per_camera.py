@@ -10,7 +10,7 @@ from postproc import kernels
 from postproc.base import arrays, checks
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Ranking
-from postproc.tracks.grouping import codes
+from postproc.tracks.grouping import compact
 
 
 @step(unit=KEPT)
@@ -35,7 +35,7 @@ def one_track_per_camera(distances: Distances, gallery_cam: np.ndarray, gallery_
     """
     given = checks.distances("distances", distances, cuda=True)
     checks.not_empty("distances", given)
-    cam, track = _codes(gallery_cam, gallery_track, given.shape[1])
+    cam, track = _compact_labels(gallery_cam, gallery_track, given.shape[1])
     kernel, out = kernels.of(given), arrays.empty(given.shape, np.float32, given)
 
     def fill(start: int, stop: int) -> None:
@@ -54,7 +54,7 @@ def one_track_per_camera_ranking(ranking: Ranking, gallery_cam: np.ndarray, gall
     >>> one_track_per_camera_ranking(np.array([[0, 1, 2, 3]]), np.array([0, 0, 0, 1]), np.array([7, 8, 7, 8]))
     array([[0, 2, 3, 1]], dtype=int32)
     """
-    cam, track = _codes(gallery_cam, gallery_track, np.size(gallery_track))
+    cam, track = _compact_labels(gallery_cam, gallery_track, np.size(gallery_track))
     given = checks.ranking("ranking", ranking, len(track))
     kernel, out = kernels.of(given), np.empty_like(given)
 
@@ -65,6 +65,8 @@ def one_track_per_camera_ranking(ranking: Ranking, gallery_cam: np.ndarray, gall
     return out
 
 
-def _codes(gallery_cam: np.ndarray, gallery_track: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    track = codes(checks.labels("gallery_track", gallery_track, count))
-    return codes(checks.labels("gallery_cam", gallery_cam, count)), track
+def _compact_labels(
+    gallery_cam: np.ndarray, gallery_track: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    track = compact(checks.labels("gallery_track", gallery_track, count))
+    return compact(checks.labels("gallery_cam", gallery_cam, count)), track

@@ -12,7 +12,7 @@ from postproc.base import checks
 from postproc.base.settings import Neutral, Weight, Within
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances
-from postproc.constraints.adjusting import LARGEST, merged
+from postproc.constraints.penalties import LARGEST, change_rows
 from postproc.pairs import nearest, pairwise
 from postproc.pairs.distances import to_metric
 from postproc.pairs.tiles import PairwiseTiles
@@ -56,14 +56,14 @@ def orientation_rule(
     checks.not_empty("distances", given)
     pairs = pairwise.of_side_model(query_aux, gallery_aux, given.shape, unit=True, like=given)
     ng = given.shape[1]
-    track = np.full(ng, -1) if gallery_track is None else checks.labels("gallery_track", gallery_track, ng)
-    _, codes = np.unique(np.where(track < 0, -1 - np.arange(ng), track), return_inverse=True)
+    track = checks.labels_or_none("gallery_track", gallery_track, ng)
+    _, number = np.unique(np.where(track < 0, -1 - np.arange(ng), track), return_inverse=True)
     measure = to_metric(pairs, "cosine")
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         measure(strip, queries)  # 1 - cosine, half of what is compared with
         limits = near / 2, float(far), np.float32(penalty)
         kernel = kernels.of(strip).constraints.add_where_alike
-        merged(strip, kernel, given, queries, codes, int(codes.max()) + 1, *limits)
+        change_rows(strip, kernel, given, queries, number, int(number.max()) + 1, *limits)
 
     return nearest.answer(PairwiseTiles(pairs), change, top_k=None)  # type: ignore[return-value]

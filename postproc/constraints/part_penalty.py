@@ -14,7 +14,7 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Neutral, Number, Weight, Within, wholes
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Floats
-from postproc.constraints.adjusting import BLOCK
+from postproc.constraints.penalties import BLOCK
 from postproc.pairs.distances import distances as distances_between
 from postproc.tracks.track_distances import pool_distances
 
@@ -59,16 +59,9 @@ def part_penalty(
     given = checks.distances("distances", distances, cuda=True)
     checks.not_empty("distances", given)
     nq, ng = given.shape
-    query, gallery = (
-        arrays.beside(checks.features(name, value, cuda=arrays.on_cuda(given)), given)
-        for name, value in (("query_aux", query_aux), ("gallery_aux", gallery_aux))
-    )
-    checks.one_row_each("query_aux", query, nq)
-    checks.one_row_each("gallery_aux", gallery, ng)
-    checks.same_width("query_aux", query, "gallery_aux", gallery)
-    checks.not_empty("query_aux", query)
+    query, gallery = checks.side_model(query_aux, gallery_aux, (nq, ng), like=given)
     views, parts = _widths(views, parts, query.shape[1])
-    track = np.full(ng, -1) if gallery_track is None else checks.labels("gallery_track", gallery_track, ng)
+    track = checks.labels_or_none("gallery_track", gallery_track, ng)
     borders = np.cumsum([0, *views, *parts]).tolist()
     blocks = [(query[:, first:last], gallery[:, first:last]) for first, last in pairwise(borders)]
     xp = arrays.namespace(given)

@@ -17,6 +17,10 @@ from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import among
 from postproc.pairs.tiles import PairwiseTiles
 
+Radius = Annotated[Number, Within(0, 4)]  # a squared distance of unit vectors
+AtLeastOne = Annotated[Count, Within(1)]
+Completed = Annotated[bool, Needs("query_track", "gallery_track", instead="false", any_of=True)]
+
 
 @step
 def predict_cameras(
@@ -25,10 +29,10 @@ def predict_cameras(
     query_track: np.ndarray | None = None,
     gallery_track: np.ndarray | None = None,
     *,
-    eps: Annotated[Number, Within(0, 4)] = 0.3,
-    min_samples: Annotated[Count, Within(1)] = 50,
+    eps: Radius = 0.3,
+    min_samples: AtLeastOne = 50,
     shortest: Number = 0.0,
-    complete: Annotated[bool, Needs("query_track", "gallery_track", instead="false", any_of=True)] = False,
+    complete: Completed = False,
 ) -> tuple[QueryCam, GalleryCam]:
     """Groups of images that a camera model finds alike, as cameras: ``query_cam`` and ``gallery_cam``.
 
@@ -85,10 +89,10 @@ def predict_camera_groups(
     query_track: np.ndarray | None = None,
     gallery_track: np.ndarray | None = None,
     *,
-    eps: Annotated[Number, Within(0, 4)] = 0.3,
-    min_samples: Annotated[Count, Within(1)] = 50,
+    eps: Radius = 0.3,
+    min_samples: AtLeastOne = 50,
     shortest: Number = 0.0,
-    complete: Annotated[bool, Needs("query_track", "gallery_track", instead="false", any_of=True)] = False,
+    complete: Completed = False,
 ) -> tuple[QueryCamGroup, GalleryCamGroup]:
     """:func:`predict_cameras` for a second grouping, beside cameras that are known already.
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from postproc.base import checks, runtime
-from postproc.base.vocabulary import Floats, Ints
+from postproc.base.vocabulary import Floats, Ints, Unchecked
 
 TINY = 1e-7  # added to every divisor, as released
 
@@ -139,7 +138,11 @@ def fit_prior(
 
 
 def cumulative_frames(
-    camera: Any, sequence: Any, frame: Any, *, lengths: Mapping[tuple[int, int], int] | None = None
+    camera: Unchecked,
+    sequence: Unchecked,
+    frame: Unchecked,
+    *,
+    lengths: Mapping[tuple[int, int], int] | None = None,
 ) -> np.ndarray:
     """Number the frames of a camera through, where every sequence starts anew: Market-1501's do.
 

@@ -5,24 +5,24 @@ one feature a track.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
 from postproc.base import checks
 from postproc.base.settings import Checked, Mutual, Needs, Neighbours, Share, TopK, Weight, Within, wholes
 from postproc.base.step import reciprocal_lists, step
-from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
+from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query, Unchecked
 from postproc.constraints.attributes import attribute_confusions, attribute_pairs, class_counts
 from postproc.context.kreciprocal import rerank_tiles
 from postproc.pairs import nearest, pairwise
 from postproc.pairs.pairwise import Pairwise
-from postproc.pairs.tiles import PairwiseTiles
+from postproc.pairs.tiles import PairwiseTiles, Tiles
 from postproc.tracks.track_distances import spreading
 from postproc.tracks.track_lists import Tracks
 
 
-def _no_matrices(confusions: Any) -> str | None:
+def _no_matrices(confusions: Unchecked) -> str | None:
     listed = isinstance(confusions, (Sequence, np.ndarray)) and not isinstance(confusions, str) and len(confusions)
     return None if confusions is None or listed else "wanted square matrices, one an attribute"
 
@@ -105,13 +105,19 @@ def rerank_attributes(
     return nearest.answer_without_distances(nq, ng, spreading(found, tracks), top_k=top_k)
 
 
-def _side(name: str, value: Any, count: int) -> Floats:
+def _side(name: str, value: Unchecked, count: int) -> Floats:
     rows = checks.features(name, value)
     checks.one_row_each(name, rows, count)
     return rows
 
 
-def _confusions(confusions: Any, classes: Any, aux: Floats, train_aux: Any, train_pid: Any) -> list[Floats]:
+def _confusions(
+    confusions: Unchecked,
+    classes: Sequence[int] | np.ndarray,
+    aux: Floats,
+    train_aux: Unchecked,
+    train_pid: Unchecked,
+) -> list[Floats]:
     """A matrix for every attribute, as they were given or from the training set."""
     counts = class_counts("query_aux", aux, classes)
     if confusions is None:
@@ -126,10 +132,8 @@ def _confusions(confusions: Any, classes: Any, aux: Floats, train_aux: Any, trai
     return tables
 
 
-class ShareTiles:
+class ShareTiles(Tiles):
     """Tiles of distances as shares of the largest distance of the row's image, plus a penalty."""
-
-    symmetric = False
 
     def __init__(self, pairs: Pairwise, penalty: Pairwise) -> None:
         self.layout = PairwiseTiles(pairs + penalty).layout

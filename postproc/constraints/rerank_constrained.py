@@ -5,8 +5,9 @@ Xuanmeng-Zhang/AICITY2021-Track2, ``post-processing/scene1`` (second of 2021). B
 three similarity matrices before they re-rank; here they are computed with the tiles.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
@@ -15,13 +16,14 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Mutual, Needs, Neighbours, Neutral, Number, Share, TopK, Weight, Within
 from postproc.base.step import JACCARD, reciprocal_lists, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Ints, Nearest, Query
+from postproc.constraints.camera_rule import Alike, places_of_sides, rule_of
 from postproc.context.kreciprocal import rerank_tiles
-from postproc.pairs.l2_normalize import l2_normalize
+from postproc.kernels.rules import APART, EXEMPT, TOGETHER, Places, SideRules, TrackRule
 from postproc.pairs.pairwise import among, sqeuclidean
-from postproc.pairs.tiles import SMALLEST, Layout, copies
-from postproc.tracks.grouping import codes
+from postproc.pairs.tiles import SMALLEST, Tiles, copies
+from postproc.tracks.grouping import compact
 
-ALONE = ("apart", "together", "exempt")
+ALONE = {"apart": APART, "together": TOGETHER, "exempt": EXEMPT}
 NOT_ALIKE = 9.0  # a cosine that nobody reaches
 
 
@@ -47,7 +49,7 @@ def rerank_constrained(
     query_camera: Annotated[Number | None, Needs("query_cam", "gallery_cam", instead="0")] = None,
     group: Annotated[Number, Needs("query_cam_group", "gallery_cam_group", instead="0")] = 0.0,
     direction: Annotated[Number, Needs("query_aux", "gallery_aux", instead="0")] = 0.0,
-    alike: Annotated[Number, Within(-1, 1)] = 0.25,
+    alike: Alike = 0.25,
     together: Number | None = None,
     between: Number = 0.0,
     alone: Literal["apart", "together", "exempt"] = "apart",
@@ -103,17 +105,23 @@ def rerank_constrained(
     if across.shape != sizes:
         raise ValueError(f"distances: wanted shape {sizes} to match query and gallery, got {across.shape}")
     query_camera = camera if query_camera is None else query_camera
-    cams = _labels("cam", query_cam, gallery_cam, sizes, looked_at=bool(camera or query_camera or direction))
-    groups = _labels("cam_group", query_cam_group, gallery_cam_group, sizes, looked_at=bool(group))
-    tracks = _labels("track", query_track, gallery_track, sizes, looked_at=True)
     across, query, gallery = arrays.together(across, query, gallery)
-    sides = _sides(query_aux, gallery_aux, across) if direction else None
-    limit = float(alike) if direction else NOT_ALIKE
-    shared = float(group), float(direction), limit
+    rule = rule_of(camera, group, direction, alike if direction else NOT_ALIKE)
+    looked_at = bool(camera or query_camera or direction)
+    cams = checks.labels_of_sides(
+        "cam", *((query_cam, gallery_cam) if looked_at else (None, None)), sizes, optional=True
+    )
+    groups, aux = (query_cam_group, gallery_cam_group), (query_aux, gallery_aux)
+    places = places_of_sides(cams, groups, aux, sizes, rule, like=across)
+    tracks = checks.labels_of_sides("track", query_track, gallery_track, sizes, optional=True)
     within = np.nan if together is None else float(together)
-    of_queries = float(query_camera), *shared, within, float(between), ALONE.index(alone), False
-    of_gallery = float(camera), *shared, np.nan, 0.0, ALONE.index("apart"), bool(clip)
-    tiles = ConstrainedTiles(across, (query, gallery), (tracks, cams, groups), sides, (of_queries, of_gallery))
+    rules = (
+        SideRules(
+            rule._replace(camera=float(query_camera)), TrackRule(within, float(between), ALONE[alone], False)
+        ),
+        SideRules(rule, TrackRule(np.nan, 0.0, APART, bool(clip))),
+    )
+    tiles = ConstrainedTiles(across, (query, gallery), tracks, places, rules)
     return rerank_tiles(tiles, k1=k1, k2=k2, lambda_value=lambda_value, power=power, top_k=top_k)
 
 
@@ -159,23 +167,28 @@ class _Rows:
         return out
 
 
-class ConstrainedTiles:
+class ConstrainedTiles(Tiles):
     """Tiles of ``[[queries, across], [acrossᵀ, gallery]]``, read down its columns; only ``across`` exists."""
 
-    symmetric = False
-
     def __init__(
-        self, across: Floats, sides: Both, labels: tuple[Both, Both, Both], view: Any, rules: Any
+        self,
+        across: Floats,
+        sides: Both,
+        tracks: Both,
+        places: tuple[Places, Places],
+        rules: tuple[SideRules, SideRules],
     ) -> None:
         kernel = kernels.of(across)
         self.across, self.rules = across, rules
+        cams, groups, view = zip(*places, strict=True)
         pairs = sqeuclidean(*sides)
-        views = None if view is None else copies(sqeuclidean(*view)).inverse
-        self.layout = copies(pairs, _codes(across, labels, views))
+        views = copies(sqeuclidean(*view)).inverse if rules[0].cameras.direction else None
+        labels = [compact(np.concatenate(label)) for label in (tracks, cams, groups)]
+        self.layout = copies(pairs, _told_apart(across, labels, views))
         first = self.layout.first
         self.features = _Rows(arrays.joined(*sides)[first], copies(pairs).inverse[first])
         self.views = None if views is None else _Rows(arrays.joined(*view)[first], views[first])
-        self.labels = tuple(arrays.beside(np.concatenate(label)[first], across) for label in labels)
+        self.labels = tuple(arrays.beside(label[first], across) for label in labels)
         self.change, self.change_pairs = kernel.constrained.constrain_tile, kernel.constrained.constrain_pairs
 
     def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
@@ -204,8 +217,8 @@ class ConstrainedTiles:
     def _doubled(self, distances: np.ndarray) -> np.ndarray:
         """|2 - 2 s| in the place of 1 - s."""
         distances *= 2
-        xp, cut = arrays.namespace(distances), self.rules[1][-1]
-        if not cut:
+        xp = arrays.namespace(distances)
+        if not self.rules[1].tracks.clip:
             return xp.abs(distances, out=distances)
         xp.maximum(distances, 0, out=distances)
         return xp.minimum(distances, 4, out=distances)
@@ -220,7 +233,7 @@ class ConstrainedTiles:
             out[here] = self._pairs(inverse[left[here]], inverse[right[here]], rules)
         return out
 
-    def _pairs(self, left: Ints, right: Ints, rules: Any) -> Floats:
+    def _pairs(self, left: Ints, right: Ints, rules: SideRules) -> Floats:
         values = self.features.of_pairs(left, right)
         views = np.empty(0, np.float32) if self.views is None else self.views.of_pairs(left, right)
         kernels.of(values).walk.over_rows(
@@ -231,46 +244,15 @@ class ConstrainedTiles:
         return values
 
 
-def _codes(across: Floats, labels: tuple[Both, Both, Both], views: Ints | None) -> Both:
+def _told_apart(across: Floats, labels: Sequence[Ints], views: Ints | None) -> Both:
     """(nq,), (ng,) numbers that are equal where nothing but features can tell two images apart."""
     nq, ng = across.shape
-    columns = [*map(np.concatenate, labels), np.repeat([0, 1], [nq, ng])]
-    columns.append(_equal(across, arrays.contiguous(across.T)))
+    columns = [*labels, np.repeat([0, 1], [nq, ng]), _equal_rows(across, arrays.contiguous(across.T))]
     columns += [] if views is None else [views]
-    code = np.unique(np.stack(columns), axis=1, return_inverse=True)[1].reshape(-1)
-    return code[:nq], code[nq:]
+    number = np.unique(np.stack(columns), axis=1, return_inverse=True)[1].reshape(-1)
+    return number[:nq], number[nq:]
 
 
-def _equal(*parts: Floats) -> Ints:
+def _equal_rows(*parts: Floats) -> Ints:
     """Numbers of rows, equal within a part for equal rows."""
-    found = []
-    for part in parts:
-        layout: Layout = copies(among(part))
-        found.append(layout.inverse)
-    return np.concatenate(found)
-
-
-def _labels(what: str, query: Any, gallery: Any, sizes: tuple[int, int], *, looked_at: bool) -> Both:
-    """Labels of both sides as int32, -1 throughout where they are not given or not looked at."""
-    found = []
-    for side, value, count in (("query", query, sizes[0]), ("gallery", gallery, sizes[1])):
-        if not looked_at or value is None:
-            found.append(np.full(count, -1, np.int32))
-        else:
-            found.append(checks.labels(f"{side}_{what}", value, count))
-    both = codes(np.concatenate(found))
-    return both[: sizes[0]], both[sizes[0] :]
-
-
-def _sides(query_aux: Any, gallery_aux: Any, across: Floats) -> Both:
-    """Orientation features of unit length, beside the distances."""
-    sides = []
-    for (name, value), count in zip(
-        (("query_aux", query_aux), ("gallery_aux", gallery_aux)), across.shape, strict=True
-    ):
-        rows = arrays.beside(checks.features(name, value, cuda=arrays.on_cuda(across)), across)
-        checks.one_row_each(name, rows, count)
-        checks.not_empty(name, rows)
-        sides.append(l2_normalize(rows))
-    checks.same_width("query_aux", sides[0], "gallery_aux", sides[1])
-    return sides[0], sides[1]
+    return np.concatenate([copies(among(part)).inverse for part in parts])

@@ -11,7 +11,7 @@ import numpy as np
 from postproc.base.settings import Neutral, Weight, Within
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances
-from postproc.constraints.adjusting import LARGEST, penalise
+from postproc.constraints.penalties import LARGEST, add_where_different, labelled
 
 
 @step(unit=KEPT)
@@ -37,4 +37,4 @@ def scene_gate(
     >>> scene_gate(np.array([[0.25, 0.5, 0.75]], np.float32), np.array([0]), np.array([0, 1, -1]))
     array([[ 0.25, 10.5 ,  0.75]], dtype=float32)
     """
-    return penalise(distances, ("query_scene", query_scene), ("gallery_scene", gallery_scene), False, penalty)
+    return add_where_different(*labelled(distances, "scene", query_scene, gallery_scene), penalty)

@@ -5,7 +5,7 @@ Source: Wang et al., "Spatial-Temporal Person Re-identification", AAAI 2019, and
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
@@ -13,13 +13,17 @@ from postproc import kernels
 from postproc.base import arrays, checks
 from postproc.base.settings import Count, Mutual, Neighbours, Neutral, Share, TopK, Weight, Within
 from postproc.base.step import JACCARD, reciprocal_lists, step
-from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
+from postproc.base.vocabulary import Array, Distances, Floats, Gallery, Nearest, Query, Unchecked
 from postproc.constraints.prior import SpatioTemporalPrior, fit_prior
 from postproc.context.kreciprocal import rerank_tiles
 from postproc.pairs import nearest, pairwise
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import Pairwise
-from postproc.pairs.tiles import PairwiseTiles
+from postproc.pairs.tiles import PairwiseTiles, Tiles
+
+Steepness = Annotated[Weight, Within(0, 64)]
+Factor = Annotated[Weight, Within(0, 1e6)]
+AtLeastOne = Annotated[Count, Within(1)]
 
 
 @step
@@ -34,12 +38,12 @@ def spatio_temporal(
     train_cam: np.ndarray | None,
     train_frame: np.ndarray | None,
     *,
-    alpha: Annotated[Weight, Within(0, 64)] = 5.0,
-    gamma_similarity: Annotated[Weight, Within(0, 1e6)] = 1.0,
-    gamma_time: Annotated[Weight, Within(0, 1e6), Neutral(0.0)] = 2.0,
-    bin_frames: Annotated[Count, Within(1)] = 100,
-    bins: Annotated[Count, Within(1)] = 5000,
-    sigma: Annotated[Weight, Within(0, 1e6)] = 50.0,
+    alpha: Steepness = 5.0,
+    gamma_similarity: Factor = 1.0,
+    gamma_time: Annotated[Factor, Neutral(0.0)] = 2.0,
+    bin_frames: AtLeastOne = 100,
+    bins: AtLeastOne = 5000,
+    sigma: Factor = 50.0,
     top_k: TopK = None,
 ) -> Distances | Nearest:
     """Join how alike two images are with how likely the gap in time is between their two cameras.
@@ -75,11 +79,9 @@ def spatio_temporal(
     >>> spatio_temporal(q, g, np.array([1]), np.array([2, 2]), *when, prior, None, None).round(3)
     array([[0.031, 0.673]], dtype=float32)
     """
-    train = train_pid, train_cam, train_frame
-    pairs, joint = _prepared(
-        query, gallery, (query_cam, gallery_cam), (query_frame, gallery_frame), train,
-        alpha, gamma_similarity, gamma_time, bin_frames, bins, sigma, top_k,
-    )  # fmt: skip
+    pairs, images = _described(query, gallery, (query_cam, gallery_cam), (query_frame, gallery_frame))
+    prior = _prior((train_pid, train_cam, train_frame), bin_frames, bins, sigma)
+    joint = _joint(images, prior, alpha, gamma_similarity, gamma_time, like=pairs.like)
     gallery_images = joint.images(np.arange(pairs.sizes[0], sum(pairs.sizes)))
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
@@ -108,12 +110,12 @@ def rerank_spatio_temporal(
     k1: Annotated[Neighbours, Mutual()] = 20,
     k2: Neighbours = 6,
     lambda_value: Share = 0.3,
-    alpha: Annotated[Weight, Within(0, 64)] = 5.0,
-    gamma_similarity: Annotated[Weight, Within(0, 1e6)] = 1.0,
-    gamma_time: Annotated[Weight, Within(0, 1e6)] = 2.0,
-    bin_frames: Annotated[Count, Within(1)] = 100,
-    bins: Annotated[Count, Within(1)] = 5000,
-    sigma: Annotated[Weight, Within(0, 1e6)] = 50.0,
+    alpha: Steepness = 5.0,
+    gamma_similarity: Factor = 1.0,
+    gamma_time: Factor = 2.0,
+    bin_frames: AtLeastOne = 100,
+    bins: AtLeastOne = 5000,
+    sigma: Factor = 50.0,
     top_k: TopK = None,
 ) -> Distances | Nearest:
     """Re-rank by neighbourhoods in looks and time, the distance of any two images being one minus the joint score.
@@ -138,11 +140,9 @@ def rerank_spatio_temporal(
     >>> rerank_spatio_temporal(q, g, *cams, *when, prior, None, None, k1=1, k2=1).round(3)
     array([[0.412, 0.942, 1.   ]], dtype=float32)
     """
-    train = train_pid, train_cam, train_frame
-    pairs, joint = _prepared(
-        query, gallery, (query_cam, gallery_cam), (query_frame, gallery_frame), train,
-        alpha, gamma_similarity, gamma_time, bin_frames, bins, sigma, top_k,
-    )  # fmt: skip
+    pairs, images = _described(query, gallery, (query_cam, gallery_cam), (query_frame, gallery_frame))
+    prior = _prior((train_pid, train_cam, train_frame), bin_frames, bins, sigma)
+    joint = _joint(images, prior, alpha, gamma_similarity, gamma_time, like=pairs.like)
     # power 2: 1 - S as it is; the double of it, as released, is the same share of its largest
     return rerank_tiles(JointTiles(pairs, joint), k1=k1, k2=k2, lambda_value=lambda_value, power=2, top_k=top_k)
 
@@ -186,7 +186,7 @@ class Joint:
         )
 
 
-class JointTiles:
+class JointTiles(Tiles):
     """Tiles of 1 - S between all images; at a gap of 0 the row's image counts as later, so S may be asymmetric."""
 
     def __init__(self, pairs: Pairwise, joint: Joint) -> None:
@@ -227,12 +227,10 @@ def _part(images: Images, rows: slice | np.ndarray) -> Images:
     return norms[rows], cams[rows], times[rows]
 
 
-def _prepared(
-    query: Any, gallery: Any, cams: tuple[Any, Any], frames: tuple[Any, Any], train: tuple[Any, Any, Any],
-    alpha: float, gamma_similarity: float, gamma_time: float, bin_frames: int, bins: int, sigma: float,
-    top_k: int | None,
-) -> tuple[Pairwise, Joint]:  # fmt: skip
-    """Everything checked, and the prior fitted unless it was given."""
+def _described(
+    query: Unchecked, gallery: Unchecked, cams: tuple[Unchecked, Unchecked], frames: tuple[Unchecked, Unchecked]
+) -> tuple[Pairwise, Images]:
+    """The distances, and of every image the squared length, the camera and the frame, checked."""
     features = not isinstance(query, Pairwise)
     if features:
         query, gallery = (
@@ -244,22 +242,30 @@ def _prepared(
     if features:
         norms[:] = np.concatenate([arrays.host((side != 0).any(axis=1)) for side in (query, gallery)])
     cam, frame = (
-        np.concatenate(
-            [
-                checks.labels(f"{side}_{name}", values, count)
-                for side, values, count in zip(("query", "gallery"), both, pairs.sizes, strict=True)
-            ]
-        )
-        for name, both in (("cam", cams), ("frame", frames))
+        np.concatenate(checks.labels_of_sides(what, *both, pairs.sizes))
+        for what, both in (("cam", cams), ("frame", frames))
     )
-    prior = _prior(train, bin_frames, bins, sigma)
-    factors = arrays.beside(_factors(prior, float(alpha), float(gamma_time)), pairs.like)
-    cams_in_prior, times = prior.codes(cam).astype(np.int32), frame.astype(np.float64)
-    joint = Joint(norms, cams_in_prior, times, factors, prior.bin_frames, float(alpha), float(gamma_similarity))
-    return pairs, joint
+    return pairs, (norms, cam, frame)
 
 
-def _prior(train: tuple[Any, Any, Any], bin_frames: int, bins: int, sigma: float) -> SpatioTemporalPrior:
+def _joint(
+    images: Images,
+    prior: SpatioTemporalPrior,
+    alpha: float,
+    gamma_similarity: float,
+    gamma_time: float,
+    *,
+    like: Array,
+) -> Joint:
+    norms, cam, frame = images
+    factors = arrays.beside(_factors(prior, float(alpha), float(gamma_time)), like)
+    cams, times = prior.codes(cam).astype(np.int32), frame.astype(np.float64)
+    return Joint(norms, cams, times, factors, prior.bin_frames, float(alpha), float(gamma_similarity))
+
+
+def _prior(
+    train: tuple[Unchecked, Unchecked, Unchecked], bin_frames: int, bins: int, sigma: float
+) -> SpatioTemporalPrior:
     if not isinstance(train[0], SpatioTemporalPrior):
         return fit_prior(*train, bin_frames=bin_frames, bins=bins, sigma=sigma)
     if train[1] is not None or train[2] is not None:

@@ -14,7 +14,7 @@ from postproc.base import checks
 from postproc.base.settings import Neutral, Weight
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances
-from postproc.constraints.adjusting import merged
+from postproc.constraints.penalties import change_rows
 from postproc.pairs import nearest, pairwise
 from postproc.pairs.distances import Metric, to_metric
 from postproc.pairs.tiles import PairwiseTiles
@@ -55,6 +55,6 @@ def subtract_auxiliary(
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         measure(strip, queries)
-        merged(strip, kernels.of(strip).constraints.subtract_from, given, queries, float(weight))
+        change_rows(strip, kernels.of(strip).constraints.subtract_from, given, queries, float(weight))
 
     return nearest.answer(PairwiseTiles(pairs), change, top_k=None)  # type: ignore[return-value]

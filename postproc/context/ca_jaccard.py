@@ -12,7 +12,7 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays, checks
 from postproc.base.settings import Mutual, Neighbours, Neutral, Share, TopK, Weight, Within
-from postproc.base.step import JACCARD, reciprocal_lists, step
+from postproc.base.step import JACCARD, Chosen, reciprocal_lists, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context import kreciprocal
 from postproc.context.sparse import Sparse
@@ -22,7 +22,13 @@ from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
 
-@step(unit=JACCARD, memory=reciprocal_lists)
+def _unit(chosen: Chosen) -> str:
+    if chosen["normalize"] or not chosen["lambda_value"]:
+        return JACCARD
+    return "Jaccard distance mixed with squared distances"
+
+
+@step(unit=_unit, memory=reciprocal_lists)
 def ca_jaccard(
     query: Query | Pairwise,
     gallery: Gallery | None,
@@ -76,11 +82,7 @@ def ca_jaccard(
     """
     pairs = pairwise.of(query, gallery, unit=True, cuda=True)
     nq, ng = pairs.sizes
-    query_cam, gallery_cam = (
-        checks.labels("query_cam", query_cam, nq),
-        checks.labels("gallery_cam", gallery_cam, ng),
-    )
-    tiles = PairwiseTiles(pairs, (query_cam, gallery_cam))
+    tiles = PairwiseTiles(pairs, checks.labels_of_sides("cam", query_cam, gallery_cam, pairs.sizes))
     answer = arrays.empty((nq, ng), np.float32, pairs.like) if top_k is None else None
 
     same, other = nearest.of_cameras(

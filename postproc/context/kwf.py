@@ -69,9 +69,8 @@ def kwf(
     array([[0.4, 0.4, 2. ]], dtype=float32)
     """
     pairs = pairwise.of(query, gallery, unit=True, cuda=True)
-    nq, ng = pairs.sizes
-    query_cam = checks.labels("query_cam", query_cam, nq)
-    gallery_cam = checks.labels("gallery_cam", gallery_cam, ng)
+    ng = pairs.sizes[1]
+    query_cam, gallery_cam = checks.labels_of_sides("cam", query_cam, gallery_cam, pairs.sizes)
     near, crowd, beyond = _pools(pairs, gallery_cam, k)
     cameras, crowd = (arrays.beside(part, near.rows) for part in (gallery_cam, crowd))
     lists = (near.rows, _weights(near, weighting), crowd, beyond.rows, _weights(beyond, weighting))

@@ -6,17 +6,17 @@ itself among them; half-length lists of round-half-even(k1 / 2) + 1; strictly mo
 divided by the largest of their row.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
 from postproc.base import checks
 from postproc.base.settings import Mutual, Needs, Neighbours, Neutral, Number, Share, TopK, Weight, Within
 from postproc.base.step import JACCARD, Chosen, reciprocal_lists, step
-from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
+from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query, Unchecked
 from postproc.context.kreciprocal import rerank_tiles
 from postproc.pairs import pairwise
-from postproc.pairs.given import GivenTiles
+from postproc.pairs.matrices import MatrixTiles
 from postproc.pairs.pairwise import Pairwise, same_camera
 from postproc.pairs.tiles import PairwiseTiles
 
@@ -88,9 +88,8 @@ def rerank(
     """
     pairs = pairwise.of(query, gallery, cuda=True)
     if camera_penalty:
-        query_cam = checks.labels("query_cam", query_cam, pairs.sizes[0])
-        gallery_cam = checks.labels("gallery_cam", gallery_cam, pairs.sizes[1])
-        pairs = pairs + camera_penalty * same_camera(query_cam, gallery_cam, query_track, gallery_track)
+        cams = checks.labels_of_sides("cam", query_cam, gallery_cam, pairs.sizes)
+        pairs = pairs + camera_penalty * same_camera(*cams, query_track, gallery_track)
     if auxiliary_weight:
         pairs = pairs - auxiliary_weight * pairwise.of_side_model(query_aux, gallery_aux, pairs.sizes)
     return rerank_tiles(
@@ -129,18 +128,18 @@ def rerank_distances(
     query = _square("query_distances", query_distances, nq)
     gallery = _square("gallery_distances", gallery_distances, ng)
     return rerank_tiles(
-        GivenTiles(across, query, gallery),
+        MatrixTiles(across, query, gallery),
         k1=k1, k2=k2, lambda_value=lambda_value, power=2 * power, top_k=top_k,
     )  # fmt: skip
 
 
-def _finite(name: str, value: Any) -> np.ndarray:
+def _finite(name: str, value: Unchecked) -> np.ndarray:
     array = checks.features(name, value, cuda=True)
     checks.not_empty(name, array)
     return array
 
 
-def _square(name: str, value: Any, count: int) -> np.ndarray:
+def _square(name: str, value: Unchecked, count: int) -> np.ndarray:
     array = _finite(name, value)
     if array.shape != (count, count):
         raise ValueError(f"{name}: wanted shape {(count, count)} to match distances, got {tuple(array.shape)}")

@@ -64,8 +64,7 @@ def camera_whitening(
     """
     query, gallery = arrays.together(*checks.sides(query, gallery, cuda=True))
     pairs = sqeuclidean(query, gallery)
-    query_cam = checks.labels("query_cam", query_cam, len(query))
-    gallery_cam = checks.labels("gallery_cam", gallery_cam, len(gallery))
+    query_cam, gallery_cam = checks.labels_of_sides("cam", query_cam, gallery_cam, (len(query), len(gallery)))
     cameras, counts = np.unique(gallery_cam[gallery_cam >= 0], return_counts=True)
     own = cameras[counts >= min_images] if per_camera else cameras[:0]
     query_cam, gallery_cam = (np.where(np.isin(cam, own), cam, EVERYWHERE) for cam in (query_cam, gallery_cam))

@@ -65,10 +65,7 @@ def gcr(
     array([[0.99, 0.11]], dtype=float32)
     """
     query, gallery = arrays.together(*checks.sides(query, gallery, cuda=True))
-    cameras = (
-        checks.labels("query_cam", query_cam, len(query)),
-        checks.labels("gallery_cam", gallery_cam, len(gallery)),
-    )
+    cameras = checks.labels_of_sides("cam", query_cam, gallery_cam, (len(query), len(gallery)))
     if rounds == 0:
         return query, gallery
     query, gallery = l2_normalize(query), l2_normalize(gallery)

@@ -30,6 +30,9 @@ Method = Literal[
     "xqda", "nfst", "nfst_rbf", "kissme", "lfda", "sdml",
     "covariance", "rca", "itml", "lsml", "mmc", "lmnn", "nca", "mlkr", "scml",
 ]  # fmt: skip
+AtLeastOne = Annotated[Count, Within(1)]
+Ridge = Annotated[Weight, Within(0, 1e9)]
+DifferentWeight = Annotated[Number, Within(0, 1e9)]
 REDUCED = 100  # dimensions that the others learn in, at most
 
 
@@ -46,12 +49,12 @@ def learned_metric(
     train_cam: np.ndarray | None = None,
     *,
     method: Method = "xqda",
-    components: Annotated[Count, Within(1)] | None = None,
-    ridge: Annotated[Weight, Within(0, 1e9)] | None = None,
+    components: AtLeastOne | None = None,
+    ridge: Ridge | None = None,
     cross_camera: bool = True,
-    different_weight: Annotated[Number, Within(0, 1e9)] = 1.0,
-    pca: Annotated[Count, Within(1)] | None = None,
-    rounds: Annotated[Count, Within(1)] | None = None,
+    different_weight: DifferentWeight = 1.0,
+    pca: AtLeastOne | None = None,
+    rounds: AtLeastOne | None = None,
     seed: Count = 0,
 ) -> tuple[Query, Gallery]:
     """Map features so that their squared Euclidean distance is a distance learned from labelled images.
@@ -124,12 +127,12 @@ def learned_distances(
     train_cam: np.ndarray | None = None,
     *,
     method: Method = "xqda",
-    components: Annotated[Count, Within(1)] | None = None,
-    ridge: Annotated[Weight, Within(0, 1e9)] | None = None,
+    components: AtLeastOne | None = None,
+    ridge: Ridge | None = None,
     cross_camera: bool = True,
-    different_weight: Annotated[Number, Within(0, 1e9)] = 1.0,
-    pca: Annotated[Count, Within(1)] | None = None,
-    rounds: Annotated[Count, Within(1)] | None = None,
+    different_weight: DifferentWeight = 1.0,
+    pca: AtLeastOne | None = None,
+    rounds: AtLeastOne | None = None,
     seed: Count = 0,
     psd: bool = False,
     top_k: TopK = None,
@@ -199,12 +202,8 @@ def _checked(
     train_cam: np.ndarray | None,
     settings: Settings,
 ) -> Data:
-    query, gallery = checks.features("query", query), checks.features("gallery", gallery)
-    train = checks.features("train", train)
-    for name, array in (("query", query), ("gallery", gallery), ("train", train)):
-        checks.not_empty(name, array)
-    checks.same_width("query", query, "gallery", gallery)
-    checks.same_width("gallery", gallery, "train", train)
+    query, gallery = checks.sides(query, gallery)
+    train = checks.of_same_width("train", train, "gallery", gallery)
     pid = checks.labels("train_pid", train_pid, len(train))
     cam = np.full(len(train), -1)
     if train_cam is not None:

@@ -103,14 +103,8 @@ def whitening_of_pairs(
 def _checked(
     query: np.ndarray, gallery: np.ndarray, train: np.ndarray, components: int | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    given = (checks.features(name, array, cuda=True) for name, array in (("query", query), ("gallery", gallery)))
-    query, gallery = arrays.together(*given)
-    train = checks.features("train", arrays.host(train))
-    for name, array in (("query", query), ("gallery", gallery), ("train", train)):
-        checks.not_empty(name, array)
-    checks.same_width("query", query, "gallery", gallery)
-    checks.same_width("gallery", gallery, "train", train)
-    return query, gallery, train
+    query, gallery = arrays.together(*checks.sides(query, gallery, cuda=True))
+    return query, gallery, checks.of_same_width("train", arrays.host(train), "gallery", gallery)
 
 
 def _whitened(

@@ -45,12 +45,8 @@ def quantile_transform(
     >>> quantile_transform(np.array([[1.0], [2.0], [6.0]], np.float32), g)[0].ravel().round(2)
     array([-0.67,  0.  ,  1.15], dtype=float32)
     """
-    query, gallery = checks.features("query", query), checks.features("gallery", gallery)
-    fitted = gallery if train is None else checks.features("train", train)
-    checks.same_width("query", query, "gallery", gallery)
-    checks.same_width("gallery", gallery, "train", fitted)
-    for name, array in (("query", query), ("gallery", gallery), ("train", fitted)):
-        checks.not_empty(name, array)
+    query, gallery = checks.sides(query, gallery)
+    fitted = gallery if train is None else checks.of_same_width("train", train, "gallery", gallery)
     out = np.empty_like(query), np.empty_like(gallery)
     points = min(int(quantiles), len(fitted))
     runtime.over_rows(

@@ -46,12 +46,9 @@ def subtract_negatives(
     >>> subtract_negatives(q, g, np.array([[0.0, 1.0]], np.float32), beta=0.8)[0]
     array([[1., 0.]], dtype=float32)
     """
-    given = (("query", query), ("gallery", gallery), ("train", train))
-    query, gallery, train = arrays.together(*(checks.features(*each, cuda=True) for each in given))
-    checks.same_width("query", query, "gallery", gallery)
-    checks.same_width("query", query, "train", train)
-    for name, array in (("query", query), ("gallery", gallery), ("train", train)):
-        checks.not_empty(name, array)
+    query, gallery = checks.sides(query, gallery, cuda=True)
+    train = checks.of_same_width("train", train, "query", query, cuda=True)
+    query, gallery, train = arrays.together(query, gallery, train)
     if k == 0 or beta == 0 or rounds == 0:
         return query, gallery
     bank = l2_normalize(train)

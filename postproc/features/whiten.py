@@ -59,10 +59,10 @@ def whiten(
     array([[1.886, 1.414]], dtype=float32)
     """
     query, gallery = arrays.together(*checks.sides(query, gallery, cuda=True))
-    fitted = gallery if train is None else arrays.like(checks.features("train", train, cuda=True), gallery)
+    fitted = gallery
+    if train is not None:
+        fitted = arrays.like(checks.of_same_width("train", train, "gallery", gallery, cuda=True), gallery)
     layout = copies(sqeuclidean(query, gallery))
-    checks.not_empty("train", fitted)
-    checks.same_width("gallery", gallery, "train", fitted)
     width = min(components or gallery.shape[1], gallery.shape[1])
     centre = linear.mean(fitted)
     variances, directions = _components(fitted, centre)

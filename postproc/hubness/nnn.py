@@ -47,9 +47,7 @@ def nnn(
     array([[0.5, 0.7]], dtype=float32)
     """
     query, gallery = checks.sides(query, gallery, cuda=True)
-    bank = checks.features("train", train, cuda=True)
-    checks.not_empty("train", bank)
-    checks.same_width("gallery", gallery, "train", bank)
+    bank = checks.of_same_width("train", train, "gallery", gallery, cuda=True)
     tiles = PairwiseTiles(of(query, gallery, unit=True, cuda=True))
     found = nearest.of_queries(PairwiseTiles(of(gallery, bank, unit=True, cuda=True)), k)
     bias = 1 - 0.5 * mean_of_finite(found.distances)

@@ -12,14 +12,14 @@ are never written. Importing this package imports no back end.
 """
 
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
 from postproc.base import arrays
+from postproc.base.vocabulary import Unchecked
 
 
-def of(array: Any) -> ModuleType:
+def of(array: Unchecked) -> ModuleType:
     """The back end for this array; TypeError for a kind that has none."""
     if isinstance(array, np.ndarray):
         from postproc.kernels import cpu

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 
 import numpy as np
@@ -19,7 +20,25 @@ from postproc.pairs import remembered
 from postproc.pairs.tiles import SMALLEST, STRIP, STRIP_ON_CUDA, Buffers, Layout, PairwiseTiles, Tiles
 
 Change = Callable[[np.ndarray, np.ndarray], None]  # strip where the tiles are, its queries in NumPy
-ALL, SAME, OTHER, CLASSES = "all images", "images of its camera", "images of other cameras", "classes"
+
+
+class Among(StrEnum):
+    """Among whom the neighbours of an image are looked for."""
+
+    ALL = "all images"
+    SAME_CAMERA = "images of its camera"
+    OTHER_CAMERAS = "images of other cameras"
+    CLASSES = "classes"  # images that nothing tells apart count as one
+
+
+class Stored(StrEnum):
+    """Which distances of queries and gallery a store holds.
+
+    With copies among the images, a walk over all images may meet a tile transposed, which rounds otherwise.
+    """
+
+    DISTANCES = "distances"
+    DISTANCES_OF_A_WALK = "distances of a walk over all images"
 
 
 @dataclass(frozen=True)
@@ -40,7 +59,7 @@ def of_all(tiles: Tiles, k: int, answer: np.ndarray | None = None) -> Lists:
 
     A symmetric distance costs the tiles of the upper triangle only. Memory: the lists and one tile a thread.
     """
-    return _lists(tiles, [(ALL, k)], answer)[0]
+    return _lists(tiles, [(Among.ALL, k)], answer)[0]
 
 
 def of_cameras(
@@ -49,19 +68,19 @@ def of_cameras(
     """The ``same`` nearest of every image among those of its camera, itself included, and the ``other`` nearest
     among those of all other cameras, in one walk. Of unknown camera an image is alone with its copies.
     """
-    within, across = _lists(tiles, [(SAME, same), (OTHER, other)], answer)
+    within, across = _lists(tiles, [(Among.SAME_CAMERA, same), (Among.OTHER_CAMERAS, other)], answer)
     return within, across
 
 
 def of_all_and_others(tiles: PairwiseTiles, *, every: int, other: int) -> tuple[Lists, Lists]:
     """The ``every`` nearest of every image among all, and the ``other`` nearest of other cameras, in one walk."""
-    anywhere, across = _lists(tiles, [(ALL, every), (OTHER, other)], None)
+    anywhere, across = _lists(tiles, [(Among.ALL, every), (Among.OTHER_CAMERAS, other)], None)
     return anywhere, across
 
 
 def of_classes(tiles: Tiles, k: int) -> Lists:
     """As :func:`of_all` for classes: images that nothing tells apart count as one, and rows number classes."""
-    return _lists(tiles, [(CLASSES, k)], None)[0]
+    return _lists(tiles, [(Among.CLASSES, k)], None)[0]
 
 
 def without_self(lists: Lists) -> Lists:
@@ -81,10 +100,10 @@ def of_queries(tiles: Tiles, k: int) -> Nearest:
 class _Heaps:
     """The nearest classes of every class, of all cameras or of the same or of others only (``among``)."""
 
-    def __init__(self, layout: Layout, k: int, cameras: np.ndarray | None, among: str) -> None:
+    def __init__(self, layout: Layout, k: int, cameras: np.ndarray | None, among: Among) -> None:
         classes, like = layout.classes, layout.like
-        self.k, self.among, self.same = k, among, among == SAME
-        self.cameras = cameras if among in (SAME, OTHER) else None
+        self.k, self.among, self.same = k, among, among is Among.SAME_CAMERA
+        self.cameras = cameras if among in (Among.SAME_CAMERA, Among.OTHER_CAMERAS) else None
         self.kernel = kernels.of(like)
         self.values = arrays.full((classes, min(k, classes)), np.inf, np.float32, like)
         self.rows = arrays.full(self.values.shape, int(self.kernel.nearest.NOBODY), np.int32, like)
@@ -102,7 +121,7 @@ class _Heaps:
 
     def lists(self, layout: Layout) -> Lists:
         """Sorted lists of images, or of classes, from the heaps of classes."""
-        if layout.distinct or self.among == CLASSES:
+        if layout.distinct or self.among is Among.CLASSES:
             values, rows, largest = self.values, self.rows, self.largest
             self.kernel.walk.over_rows(
                 partial(self.kernel.nearest.sort_heaps, values, rows), len(values), what="sorting"
@@ -126,29 +145,28 @@ class _Heaps:
         return Lists(rows, values, largest)
 
 
-def _lists(tiles: Tiles, wanted: Sequence[tuple[str, int]], answer: np.ndarray | None) -> list[Lists]:
+def _lists(tiles: Tiles, wanted: Sequence[tuple[Among, int]], answer: np.ndarray | None) -> list[Lists]:
     """For every (among whom, k) of ``wanted`` the lists, remembered ones where there are such or one walk."""
     store, key = _remembered(tiles)
     if store is None:
         return _walked(tiles, wanted, answer)
-    known = [_known(store.get(key, among), among, k, tiles.layout) for among, k in wanted]
-    distances = None if answer is None else store.get(key, _walk_of(tiles))
+    known = [_known(store.get((key, among)), among, k, tiles.layout) for among, k in wanted]
+    distances = None if answer is None else store.get((key, _walk_of(tiles)))
     if any(lists is None for lists in known) or (answer is not None and distances is None):
         whole = answer if answer is not None else _room(store, tiles.layout)
-        longer = _walked(tiles, [(among, remembered.generous(k)) for among, k in wanted], whole)
+        longer = _walked(tiles, [(among, remembered.depth(k)) for among, k in wanted], whole)
         for (among, _), found in zip(wanted, longer, strict=True):
-            store.put(key, among, (found.rows, found.values, found.largest))
+            remembered.keep(store, (key, among), (found.rows, found.values, found.largest))
         if whole is not None:
-            store.put(key, _walk_of(tiles), (whole if answer is None else whole.copy(),))
+            remembered.keep(store, (key, _walk_of(tiles)), (whole if answer is None else whole.copy(),))
         return [_first(found, k) for found, (_, k) in zip(longer, wanted, strict=True)]
     if answer is not None and distances is not None:
         answer[:] = distances[0]
     return [lists for lists in known if lists is not None]
 
 
-def _walked(tiles: Tiles, wanted: Sequence[tuple[str, int]], answer: np.ndarray | None) -> list[Lists]:
-    cameras = getattr(tiles, "cameras", None)
-    heaps = [_Heaps(tiles.layout, k, cameras, among) for among, k in wanted]
+def _walked(tiles: Tiles, wanted: Sequence[tuple[Among, int]], answer: np.ndarray | None) -> list[Lists]:
+    heaps = [_Heaps(tiles.layout, k, tiles.cameras, among) for among, k in wanted]
     _walk(tiles, heaps, answer)
     return [each.lists(tiles.layout) for each in heaps]
 
@@ -241,7 +259,7 @@ def strips(tiles: Tiles, use: Callable[[np.ndarray, np.ndarray], None], *, what:
     offsets, members = layout.queries
     answered = _holding(layout, layout.gallery)
     store, key = _remembered(tiles)
-    known = None if store is None else store.get(key, _walk_of(tiles))
+    known = None if store is None else store.get((key, _walk_of(tiles)))
     kept = None if store is None or known is not None else _room(store, layout)
     for i in _holding(layout, layout.queries):
         rows = layout.blocks[i]
@@ -268,13 +286,13 @@ def strips(tiles: Tiles, use: Callable[[np.ndarray, np.ndarray], None], *, what:
         use(strip, queries)
         del strip, visit  # before there is the next strip
     if store is not None and kept is not None:
-        store.put(key, _walk_of(tiles), (kept,))
+        remembered.keep(store, (key, _walk_of(tiles)), (kept,))
 
 
 def everything(tiles: Tiles) -> np.ndarray:
     """All distances (nq, ng)."""
     store, key = _remembered(tiles)
-    known = None if store is None else store.get(key, "distances")
+    known = None if store is None else store.get((key, Stored.DISTANCES))
     if known is not None:
         return known[0].copy()
     layout, buffers = tiles.layout, Buffers(tiles.layout)
@@ -288,7 +306,7 @@ def everything(tiles: Tiles) -> np.ndarray:
     pairs = [(i, j) for i in _holding(layout, layout.queries) for j in _holding(layout, layout.gallery)]
     kernels.of(layout.like).walk.run(visit, pairs, what="distances", bytes_each=buffers.bytes)
     if store is not None and store.fits(answer.nbytes):
-        store.put(key, "distances", (answer.copy(),))
+        remembered.keep(store, (key, Stored.DISTANCES), (answer.copy(),))
     return answer
 
 
@@ -313,13 +331,14 @@ def smallest(strip: np.ndarray, k: int) -> Nearest:
 def _remembered(tiles: Tiles) -> tuple[remembered.Store | None, bytes]:
     """The store in force and the name of these tiles in it; no store for tiles that have no name."""
     store = remembered.current()
-    key = None if store is None else getattr(tiles, "fingerprint", None)
+    key = None if store is None else tiles.fingerprint
     return (None, b"") if key is None else (store, key)
 
 
-def _walk_of(tiles: Tiles) -> str:
-    """The name of the distances that a walk over all images stores: with copies, tiles may be transposed."""
-    return "distances" if tiles.layout.distinct or not tiles.symmetric else "distances on the way"
+def _walk_of(tiles: Tiles) -> Stored:
+    """The distances that a walk over all images stores."""
+    one_way = tiles.layout.distinct or not tiles.symmetric
+    return Stored.DISTANCES if one_way else Stored.DISTANCES_OF_A_WALK
 
 
 def _room(store: remembered.Store, layout: Layout) -> np.ndarray | None:
@@ -327,11 +346,11 @@ def _room(store: remembered.Store, layout: Layout) -> np.ndarray | None:
     return np.empty((layout.nq, layout.ng), np.float32) if store.fits(4 * layout.nq * layout.ng) else None
 
 
-def _known(found: tuple[np.ndarray, ...] | None, among: str, k: int, layout: Layout) -> Lists | None:
+def _known(found: tuple[np.ndarray, ...] | None, among: Among, k: int, layout: Layout) -> Lists | None:
     """The first ``k`` of remembered lists, if they are long enough or hold everybody."""
     if found is None:
         return None
-    everybody = layout.classes if among == CLASSES else layout.nq + layout.ng
+    everybody = layout.classes if among is Among.CLASSES else layout.nq + layout.ng
     return _first(Lists(*found), k) if min(k, everybody) <= found[0].shape[1] else None
 
 

@@ -17,11 +17,11 @@ built: tiles are computed when somebody asks (:mod:`postproc.pairs.tiles`).
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import numpy as np
 
 from postproc.base import arrays, checks
+from postproc.base.vocabulary import Array, Unchecked
 from postproc.pairs.l2_normalize import l2_normalize
 
 
@@ -107,13 +107,9 @@ class Pairwise:
     def __sub__(self, other: Pairwise) -> Pairwise:
         return self + other * -1.0
 
-    def zero_within_tracks(self, query_track: Any, gallery_track: Any) -> Pairwise:
+    def zero_within_tracks(self, query_track: Unchecked, gallery_track: Unchecked) -> Pairwise:
         """The same, but images of one track (-1: none) are at distance exactly 0."""
-        nq, ng = self.sizes
-        joined = (
-            checks.labels("query_track", query_track, nq),
-            checks.labels("gallery_track", gallery_track, ng),
-        )
+        joined = checks.labels_of_sides("track", query_track, gallery_track, self.sizes)
         return replace(self, one_track=joined)
 
     def of_gallery(self, rows: np.ndarray | None = None) -> Pairwise:
@@ -124,7 +120,7 @@ class Pairwise:
         rows = np.arange(0) if rows is None else rows
 
         def moved(term: Term) -> Term:
-            found: dict[str, Any] = {}
+            found: dict[str, Array] = {}
             for part in parts(term):
                 some = getattr(term, f"gallery{part}")[rows]
                 found[f"query{part}"] = read_only(some if part else arrays.beside(some, self.like))
@@ -157,7 +153,7 @@ class Pairwise:
         return Pairwise(tuple(map(moved, self.terms)), (self.sizes[first], self.sizes[second]), one_track)
 
 
-def of(query: Any, gallery: Any = None, *, unit: bool = False, cuda: bool = False) -> Pairwise:
+def of(query: Unchecked, gallery: Unchecked = None, *, unit: bool = False, cuda: bool = False) -> Pairwise:
     """What a technique was handed: a :class:`Pairwise` as it is, or features as squared Euclidean distance.
 
     ``unit``: bring features to unit length first, so that the distance is 2 - 2 cosine. ``cuda``: the technique
@@ -175,18 +171,23 @@ def of(query: Any, gallery: Any = None, *, unit: bool = False, cuda: bool = Fals
     return sqeuclidean(l2_normalize(query), l2_normalize(gallery)) if unit else sqeuclidean(query, gallery)
 
 
-def sqeuclidean(query: Any, gallery: Any) -> Pairwise:
+def sqeuclidean(query: Unchecked, gallery: Unchecked) -> Pairwise:
     """Squared Euclidean distance of (nq, d) and (ng, d) features, as a :class:`Pairwise`."""
     query, gallery = map(read_only, checks.sides(query, gallery, cuda=True))
     return Pairwise((FeatureTerm(query, gallery),), (len(query), len(gallery)))
 
 
-def among(images: Any) -> Pairwise:
+def among(images: Unchecked) -> Pairwise:
     """Squared Euclidean distance inside one set (n, d): no queries, the images stand as the gallery."""
     return sqeuclidean(images[:1], images).of_gallery()
 
 
-def same_camera(query_cam: Any, gallery_cam: Any, query_track: Any = None, gallery_track: Any = None) -> Pairwise:
+def same_camera(
+    query_cam: Unchecked,
+    gallery_cam: Unchecked,
+    query_track: Unchecked = None,
+    gallery_track: Unchecked = None,
+) -> Pairwise:
     """1 for two images of one camera, 0 otherwise; unknown cameras (-1) match nothing.
 
     Images of one track are of one camera because they are one pass of one object: they get 0. So do an image
@@ -194,58 +195,46 @@ def same_camera(query_cam: Any, gallery_cam: Any, query_track: Any = None, galle
     """
     nq, ng = len(query_cam), len(gallery_cam)
     term = CameraTerm(
-        checks.labels("query_cam", query_cam, nq),
-        checks.labels("gallery_cam", gallery_cam, ng),
-        *_tracks(query_track, gallery_track, nq, ng),
+        *checks.labels_of_sides("cam", query_cam, gallery_cam, (nq, ng)),
+        *checks.labels_of_sides("track", query_track, gallery_track, (nq, ng), optional=True),
     )
     return Pairwise((term,), (nq, ng))
 
 
 def expected_same_camera(
-    query_cam_prob: Any, gallery_cam_prob: Any, query_track: Any = None, gallery_track: Any = None
+    query_cam_prob: Unchecked,
+    gallery_cam_prob: Unchecked,
+    query_track: Unchecked = None,
+    gallery_track: Unchecked = None,
 ) -> Pairwise:
     """How likely two images are of one camera, from a probability for every camera (nq, c), (ng, c).
 
     :func:`same_camera` for cameras that are only known so well: 0 for images of one track, an image and a copy.
     """
-    query = checks.probabilities("query_cam_prob", query_cam_prob)
-    gallery = checks.probabilities("gallery_cam_prob", gallery_cam_prob)
-    checks.same_width("query_cam_prob", query, "gallery_cam_prob", gallery)
-    return products(query, gallery, query_track, gallery_track)
+    return products(*checks.camera_probabilities(query_cam_prob, gallery_cam_prob), query_track, gallery_track)
 
 
 def products(
-    query: np.ndarray, gallery: np.ndarray, query_track: Any = None, gallery_track: Any = None
+    query: np.ndarray,
+    gallery: np.ndarray,
+    query_track: Unchecked = None,
+    gallery_track: Unchecked = None,
 ) -> Pairwise:
     """Inner products of (nq, c) and (ng, c) float32; 0 for images of one track, an image and its copies."""
     nq, ng = len(query), len(gallery)
-    tracks = _tracks(query_track, gallery_track, nq, ng)
+    tracks = checks.labels_of_sides("track", query_track, gallery_track, (nq, ng), optional=True)
     return Pairwise((ProductTerm(read_only(query), read_only(gallery), *tracks),), (nq, ng))
 
 
 def of_side_model(
-    query_aux: Any, gallery_aux: Any, sizes: tuple[int, int], *, unit: bool = False, like: Any = None
+    query_aux: Unchecked, gallery_aux: Unchecked, sizes: tuple[int, int], *, unit: bool = False, like: Array = None
 ) -> Pairwise:
     """Squared Euclidean distance of a side model's features, for as many images as ``sizes`` says.
 
     ``like``: an array beside which they are wanted; None: they stay where they are.
     """
-    sides = {"query_aux": query_aux, "gallery_aux": gallery_aux}
-    for (name, value), count in zip(sides.items(), sizes, strict=True):
-        rows = checks.features(name, value, cuda=like is None or arrays.on_cuda(like))
-        sides[name] = arrays.beside(rows, like)
-        checks.one_row_each(name, sides[name], count)
-        checks.not_empty(name, sides[name])
-    query, gallery = sides.values()
-    checks.same_width("query_aux", query, "gallery_aux", gallery)
+    query, gallery = checks.side_model(query_aux, gallery_aux, sizes, like=like)
     return sqeuclidean(l2_normalize(query), l2_normalize(gallery)) if unit else sqeuclidean(query, gallery)
-
-
-def _tracks(query_track: Any, gallery_track: Any, nq: int, ng: int) -> tuple[np.ndarray, np.ndarray]:
-    return (
-        checks.labels("query_track", np.full(nq, -1) if query_track is None else query_track, nq),
-        checks.labels("gallery_track", np.full(ng, -1) if gallery_track is None else gallery_track, ng),
-    )
 
 
 def read_only(array: np.ndarray) -> np.ndarray:

@@ -8,62 +8,20 @@ is the content of the arrays.
 """
 
 import hashlib
-import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 import numpy as np
 
-from postproc.base import checks, runtime
+from postproc.base import runtime
+from postproc.base.cache import Cache, size
 
 BLOCK = 16 << 20  # bytes that are hashed at a time, each block by a thread
 SHORTEST = 64  # neighbours that are found where somebody remembers: the next call may want more
 
-
-class Store:
-    """Arrays by the fingerprint of what they were computed from, ``limit`` bytes of them; oldest use goes first.
-
-    limit: 1 or more bytes. What is larger alone is not kept.
-    """
-
-    def __init__(self, limit: int = 2 << 30) -> None:
-        checks.whole("limit", limit, 1)
-        self.limit, self.bytes = limit, 0
-        self.hits = self.misses = 0
-        self._entries: OrderedDict[tuple[bytes, str], tuple[np.ndarray, ...]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: bytes, what: str) -> tuple[np.ndarray, ...] | None:
-        """The arrays, read-only, or None."""
-        with self._lock:
-            found = self._entries.get((key, what))
-            if found is not None:
-                self._entries.move_to_end((key, what))
-            self.hits, self.misses = self.hits + (found is not None), self.misses + (found is None)
-            return found
-
-    def put(self, key: bytes, what: str, arrays: tuple[np.ndarray, ...]) -> None:
-        """Keep arrays that nobody writes to from now on; more neighbours take the place of fewer."""
-        if not self.fits(sum(array.nbytes for array in arrays)):
-            return
-        for array in arrays:
-            array.flags.writeable = False
-        with self._lock:
-            self._drop((key, what))
-            self._entries[key, what] = arrays
-            self.bytes += sum(array.nbytes for array in arrays)
-            while self.bytes > self.limit:
-                self._drop(next(iter(self._entries)))
-
-    def fits(self, size: int) -> bool:
-        """Whether ``size`` bytes could be kept at all."""
-        return size <= self.limit
-
-    def _drop(self, entry: tuple[bytes, str]) -> None:
-        self.bytes -= sum(array.nbytes for array in self._entries.pop(entry, ()))
-
+Found = tuple[np.ndarray, ...]
+Store = Cache[tuple[bytes, str], Found]  # by the fingerprint of what they were computed from, and what they are
 
 _store: ContextVar[Store | None] = ContextVar("store", default=None)
 
@@ -83,7 +41,16 @@ def remembering(store: Store) -> Iterator[None]:
         _store.reset(token)
 
 
-def generous(k: int) -> int:
+def keep(store: Store, key: tuple[bytes, str], arrays: Found) -> None:
+    """Keep arrays, if they fit; nobody can write to them from then on. More neighbours take the place of fewer."""
+    if not store.fits(size(arrays)):
+        return
+    for array in arrays:
+        array.flags.writeable = False
+    store.put(key, arrays)
+
+
+def depth(k: int) -> int:
     """How many neighbours to find where ``k`` are wanted and somebody remembers: room for the next ones."""
     return max(SHORTEST, 1 << (k - 1).bit_length())
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays
+from postproc.base.vocabulary import Array
 from postproc.pairs import remembered
 from postproc.pairs.pairwise import CameraTerm, FeatureTerm, Pairwise, ProductTerm, read_only
 
@@ -90,10 +91,20 @@ class Layout:
 
 
 class Tiles(Protocol):
-    """What neighbours and re-ranking ask of pairwise distances."""
+    """What neighbours and re-ranking ask of pairwise distances.
+
+    ``symmetric``: whether the tile (rows, columns) is the transpose of (columns, rows). ``cameras`` (classes,):
+    the camera of every class, for methods that look at cameras; None where nobody does.
+    """
 
     layout: Layout
-    symmetric: bool
+    symmetric: bool = False
+    cameras: Array | None = None
+
+    @property
+    def fingerprint(self) -> bytes | None:
+        """What tells these tiles from any others, so that what is found in them can be kept, or None."""
+        return None
 
     def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
         """Distances (rows, columns) between two blocks of classes, in ``out`` (flat, float32)."""
@@ -104,11 +115,11 @@ class Tiles(Protocol):
         ...
 
 
-class PairwiseTiles:
+class PairwiseTiles(Tiles):
     """Tiles of a :class:`Pairwise`: one matrix product a tile, then norms and penalties on top.
 
     ``cameras`` (nq,), (ng,) are given by a method that looks at cameras apart from any penalty: then images of
-    two cameras are never one class, and the attribute ``cameras`` (classes,) tells them apart. An image of unknown
+    two cameras are never one class, and :attr:`cameras` tells them apart. An image of unknown
     camera gets a code below 0 that only its copies share. ``layout``: one made for a sum with other terms.
     """
 
@@ -126,11 +137,11 @@ class PairwiseTiles:
         penalties = [term for term in pairs.terms if isinstance(term, CameraTerm) and term.weight]
         products = [term for term in pairs.terms if isinstance(term, ProductTerm) and term.weight]
         self.layout = layout or _layout(pairs, terms, penalties, products, cameras)
-        self.cameras = arrays.beside(_codes(cameras, self.layout.first), self.like)
+        self.cameras = arrays.beside(_camera_of_classes(cameras, self.layout.first), self.like)
         self.parts, self.signs = _rows(terms, self.layout)
         self.norms = _norms(self.parts, self.signs, self.like)
         self.clamp = self.signs is None
-        self.come: dict[int, np.ndarray] = {}  # blocks that came from the host to the device
+        self.on_device: dict[int, np.ndarray] = {}  # blocks that came from the host to the device
 
         def of_classes(query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
             return arrays.beside(arrays.joined(query, gallery)[self.layout.first], self.like)
@@ -239,12 +250,12 @@ class PairwiseTiles:
             block = self.parts[1][classes.start - border : classes.stop - border]
         if not arrays.on_cuda(self.like) or arrays.on_cuda(block):
             return block
-        if classes.start not in self.come:
-            while len(self.come) > 1:  # a walk along a row of tiles asks for the same block again and again
-                del self.come[next(iter(self.come))]
-            self.come[classes.start] = arrays.beside(block, self.like)
-        self.come[classes.start] = self.come.pop(classes.start)  # the last to go
-        return self.come[classes.start]
+        if classes.start not in self.on_device:
+            while len(self.on_device) > 1:  # a walk along a row of tiles asks for the same block again and again
+                del self.on_device[next(iter(self.on_device))]
+            self.on_device[classes.start] = arrays.beside(block, self.like)
+        self.on_device[classes.start] = self.on_device.pop(classes.start)  # the last to go
+        return self.on_device[classes.start]
 
 
 class Buffers:
@@ -319,7 +330,7 @@ def _layout(
     return Layout(nq, ng, inverse.astype(np.int32), first.astype(np.int32), pairs.like)
 
 
-def _codes(cameras: tuple[np.ndarray, np.ndarray] | None, first: np.ndarray) -> np.ndarray:
+def _camera_of_classes(cameras: tuple[np.ndarray, np.ndarray] | None, first: np.ndarray) -> np.ndarray:
     """(classes,) int64: the camera of every class; of unknown ones a number below 0, each its own."""
     own = -1 - np.arange(len(first))
     if cameras is None:
@@ -330,8 +341,8 @@ def _codes(cameras: tuple[np.ndarray, np.ndarray] | None, first: np.ndarray) -> 
 
 def _as_bits(query: np.ndarray, gallery: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Labels as one column of bits, to be told apart like features."""
-    _, codes = np.unique(np.concatenate([query, gallery]), return_inverse=True)
-    bits = codes.astype(np.uint32)[:, None]
+    _, numbers = np.unique(np.concatenate([query, gallery]), return_inverse=True)
+    bits = numbers.astype(np.uint32)[:, None]
     bits.flags.writeable = False
     return bits[: len(query)], bits[len(query) :]
 

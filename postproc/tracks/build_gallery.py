@@ -3,19 +3,17 @@
 Source: ``inference_buildgallery`` of femalegeekinsv/Pytorch-Person-REID-Baseline-Bag-of-Tricks.
 """
 
-from typing import Any
-
 import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays, checks
-from postproc.base.vocabulary import Ints
+from postproc.base.vocabulary import Ints, Unchecked
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import among
 from postproc.pairs.tiles import Buffers, PairwiseTiles
 
 
-def build_gallery(features: Any, *, threshold: float = 0.6) -> Ints:
+def build_gallery(features: Unchecked, *, threshold: float = 0.6) -> Ints:
     """Give each image, in the order of the rows, the identity of the most similar image before it, or a new one.
 
     ``label_i = label_j``, j the first with the largest ``cos(x_i, x_j)`` among 0 .. i - 1, where that cosine is

@@ -24,7 +24,7 @@ class Groups:
     track: np.ndarray
 
 
-def codes(labels: Ints) -> np.ndarray:
+def compact(labels: Ints) -> np.ndarray:
     """(n,) labels -> int32 numbers 0, 1, … in the order of the labels; below 0 is unknown and becomes -1."""
     out = np.full(len(labels), -1, np.int32)
     known = labels >= 0
@@ -34,7 +34,7 @@ def codes(labels: Ints) -> np.ndarray:
 
 def by_track(track: Ints, *, kind: np.ndarray | None = None, place: np.ndarray | None = None) -> Groups:
     """Images of one track, and of one ``kind`` where given, in the order of ``place``, equal ones by row."""
-    track = codes(track)
+    track = compact(track)
     same = np.zeros(len(track), np.int64)
     kind, place = (same if keys is None else keys for keys in (kind, place))
     members = np.lexsort((place, kind, track, track < 0))

@@ -4,14 +4,14 @@ Sources: layumi/AICIty-reID-2020 and Xuanmeng-Zhang/AICITY2021-Track2 (queries w
 eps 0.5 and 0.6); layumi/Person_reID_baseline_pytorch, ``evaluate_gpu.py`` (:func:`multi_query`).
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
 from postproc.base import checks
 from postproc.base.settings import Count, Needs, Neutral, Number, Weight, Within
 from postproc.base.step import step
-from postproc.base.vocabulary import Floats, Query, QueryTrack
+from postproc.base.vocabulary import Floats, Query, QueryTrack, Unchecked
 from postproc.pairs.dbscan import clusters
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import among
@@ -96,11 +96,11 @@ def cluster_queries(
 
 def multi_query(
     query: Floats,
-    query_pid: Any,
-    query_cam: Any,
+    query_pid: Unchecked,
+    query_cam: Unchecked,
     images: Floats,
-    images_pid: Any,
-    images_cam: Any,
+    images_pid: Unchecked,
+    images_cam: Unchecked,
 ) -> Floats:
     """The mean of all images with the label and the camera of each query, for data sets that have several each.
 

@@ -104,10 +104,8 @@ def rerank_tracks(
     return nearest.answer(PairwiseTiles(images), give, top_k=top_k)
 
 
-class _OverLargest:
+class _OverLargest(Tiles):
     """Tiles of ``D[i, j] / max_l D[j, l]``: every distance over the largest from its other end."""
-
-    symmetric = False
 
     def __init__(self, tiles: Tiles) -> None:
         self.tiles, self.layout = tiles, tiles.layout

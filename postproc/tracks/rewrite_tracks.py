@@ -5,7 +5,7 @@ Sources: VOC-ReID, second of AI City 2020 Track 2, whose submissions are written
 Cybercore did the same in 2021). Votes, so that one lucky image does not pull its whole track ahead, are ours.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
@@ -13,8 +13,8 @@ from postproc import kernels
 from postproc.base import arrays, checks
 from postproc.base.settings import Count, Number, TopK, Within
 from postproc.base.step import KEPT, checked, step
-from postproc.base.vocabulary import Distances, Ranking
-from postproc.tracks.grouping import Groups, by_track, codes
+from postproc.base.vocabulary import Distances, Ranking, Unchecked
+from postproc.tracks.grouping import Groups, by_track, compact
 
 
 @step(unit=KEPT)
@@ -108,10 +108,12 @@ def rewrite_ranking(
     return out
 
 
-def _groups(gallery_track: Any, gallery_order: Any, count: int) -> tuple[Groups, np.ndarray, np.ndarray]:
+def _groups(
+    gallery_track: Unchecked, gallery_order: Unchecked, count: int
+) -> tuple[Groups, np.ndarray, np.ndarray]:
     """The tracks as groups, and the compact track and the place in it of every image."""
     track = checks.labels("gallery_track", gallery_track, count)
     place = np.arange(count)
     if gallery_order is not None:
         place = checks.labels("gallery_order", gallery_order, count)
-    return by_track(track, place=place), codes(track), place
+    return by_track(track, place=place), compact(track), place

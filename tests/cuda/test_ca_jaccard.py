@@ -1,8 +1,8 @@
 import numpy as np
-import pytest
 
 from postproc import ca_jaccard
 from tests.cuda.twice import same_step
+from tests.support.each import each
 from tests.support.worlds import world
 
 DATA = world(nq=6, ng=37, d=8, people=8, cameras=3)
@@ -12,7 +12,7 @@ CAMS = DATA["query_cam"], DATA["gallery_cam"]
 SETS = {"k1_intra": 3, "k1_inter": 6, "k2_intra": 2, "k2_inter": 2}
 
 
-@pytest.mark.parametrize(
+@each(
     "settings",
     [
         {},

@@ -16,6 +16,7 @@ from numba import config, cuda, from_dtype, types
 
 from tests.cuda import signatures
 from tests.cuda.kernels import kernels
+from tests.support.each import each
 
 CAPABILITY = (9, 0)  # H100, H200
 LAUNCHES = signatures.read()
@@ -41,9 +42,7 @@ def a_device_to_compile_for() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize(
-    ("name", "launch"), [(name, launch) for name, launches in LAUNCHES.items() for launch in launches]
-)
+@each(("name", "launch"), [(name, launch) for name, launches in LAUNCHES.items() for launch in launches])
 def test_compiles(name, launch):
     module, kernel = name.rsplit(".", 1)
     function = getattr(importlib.import_module(module), kernel).py_func

@@ -1,8 +1,8 @@
 import numpy as np
-import pytest
 
 from postproc import l2_normalize, rerank_constrained
 from tests.cuda.twice import same_step
+from tests.support.each import each
 from tests.support.worlds import world
 
 DATA = world(nq=7, ng=37, d=8, people=8, cameras=3)
@@ -16,8 +16,6 @@ LAYUMI = {"camera": 0.3, "group": 0.2, "direction": 0.1, "together": 0.1, "betwe
 BAIDU = {"camera": 2.0, "query_camera": 0.5, "alone": "exempt", "clip": True}
 
 
-@pytest.mark.parametrize(
-    "settings", [{}, {**LAYUMI, "lambda_value": 0.2}, {**BAIDU, "top_k": 9}], ids=["plain", "layumi", "baidu"]
-)
+@each("settings", [{}, {**LAYUMI, "lambda_value": 0.2}, {**BAIDU, "top_k": 9}], ids=["plain", "layumi", "baidu"])
 def test_rerank_constrained(on_device, settings):
     same_step(on_device, rerank_constrained, ACROSS, *SIDES, *KNOWN, k1=7, k2=3, **settings)

@@ -1,10 +1,10 @@
 """Diffusion and its relatives give on a device what they give in NumPy."""
 
 import numpy as np
-import pytest
 from numpy.testing import assert_allclose
 
 from postproc import Nearest, diffusion, offline_diffusion, rdp, same_camera, sqeuclidean
+from tests.support.each import each
 from tests.support.worlds import world
 
 DATA = world(nq=5, ng=24, d=8, people=6, cameras=3)
@@ -22,7 +22,7 @@ def same(on_device, found, wanted):
     assert_allclose(found, wanted, rtol=2e-5, atol=2e-6)
 
 
-@pytest.mark.parametrize(
+@each(
     "setting",
     [
         {"k_query": 3},
@@ -39,7 +39,7 @@ def test_diffusion(on_device, setting):
     same(on_device, diffusion(on_device.up(Q), on_device.up(G), **{**SMALL, **setting}), wanted)
 
 
-@pytest.mark.parametrize(
+@each(
     "setting",
     [
         {"truncate": 8},
@@ -53,20 +53,20 @@ def test_offline_diffusion(on_device, setting):
     same(on_device, offline_diffusion(on_device.up(Q), on_device.up(G), **{**SMALL, **setting}), wanted)
 
 
-@pytest.mark.parametrize("setting", [{}, {"k": 1}, {"sigma": 5.0, "mu": 1.0}, {"top_k": 7}])
+@each("setting", [{}, {"k": 1}, {"sigma": 5.0, "mu": 1.0}, {"top_k": 7}])
 def test_rdp(on_device, setting):
     wanted = rdp(Q, G, **{**SMALL, **setting})
     same(on_device, rdp(on_device.up(Q), on_device.up(G), **{**SMALL, **setting}), wanted)
 
 
-@pytest.mark.parametrize("step", [diffusion, offline_diffusion, rdp])
+@each("step", [diffusion, offline_diffusion, rdp])
 def test_a_pairwise(on_device, step):
     cameras = 0.2 * same_camera(DATA["query_cam"], DATA["gallery_cam"])
     wanted = step(sqeuclidean(Q, G) + cameras, **SMALL)
     same(on_device, step(sqeuclidean(on_device.up(Q), on_device.up(G)) + cameras, **SMALL), wanted)
 
 
-@pytest.mark.parametrize("setting", [{}, {"top_k": 7}])
+@each("setting", [{}, {"top_k": 7}])
 def test_the_gallery_on_the_host(on_device, setting):
     same(on_device, diffusion(on_device.up(Q), G, **SMALL, **setting), diffusion(Q, G, **SMALL, **setting))
     setting = {**SMALL, **setting, "graph": "gallery"}

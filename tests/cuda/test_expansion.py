@@ -4,13 +4,14 @@ import pytest
 
 from postproc import l2_normalize, nfc, query_expansion, subtract_negatives
 from tests.cuda.twice import same_step
+from tests.support.each import each
 from tests.support.worlds import world
 
 DATA = world(nq=6, ng=30, d=8, people=8, cameras=3)
 QUERY, GALLERY = DATA["query"], DATA["gallery"]
 
 
-@pytest.mark.parametrize(
+@each(
     "settings",
     [
         {},
@@ -36,11 +37,11 @@ def test_query_expansion_says_what_float32_cannot_hold(on_device):
         query_expansion(on_device.up(100 * QUERY), on_device.up(GALLERY), alpha=64.0, metric="dot")
 
 
-@pytest.mark.parametrize("settings", [{}, {"k1": 5, "k2": 3}, {"k1": 99, "k2": 99}, {"k1": 0}])
+@each("settings", [{}, {"k1": 5, "k2": 3}, {"k1": 99, "k2": 99}, {"k1": 0}])
 def test_nfc(on_device, settings):
     same_step(on_device, nfc, GALLERY, **settings)
 
 
-@pytest.mark.parametrize("settings", [{}, {"k": 3, "rounds": 2}, {"beta": 0}])
+@each("settings", [{}, {"k": 3, "rounds": 2}, {"beta": 0}])
 def test_subtract_negatives(on_device, settings):
     same_step(on_device, subtract_negatives, l2_normalize(QUERY), GALLERY, DATA["train"], **settings)

@@ -1,7 +1,6 @@
 """Steps that look at one image, one camera or all images at a time."""
 
 import numpy as np
-import pytest
 
 from postproc import (
     camera_whitening,
@@ -14,6 +13,7 @@ from postproc import (
     whiten,
 )
 from tests.cuda.twice import same_step
+from tests.support.each import each
 from tests.support.worlds import world
 
 DATA = world(nq=6, ng=40, d=8, people=8, cameras=3)
@@ -31,19 +31,19 @@ def test_l2_normalize(on_device):
     same_step(on_device, l2_normalize, with_zero(GALLERY))
 
 
-@pytest.mark.parametrize("exponent", [0, 0.5, 1])
+@each("exponent", [0, 0.5, 1])
 def test_signed_power(on_device, exponent):
     same_step(on_device, signed_power, with_zero(GALLERY), exponent=exponent)
 
 
-@pytest.mark.parametrize("top_k", [None, 3, 17])
+@each("top_k", [None, 3, 17])
 def test_rank(on_device, top_k):
     values = distances(QUERY, GALLERY)
     values[1, ::2], values[2] = np.inf, np.inf
     same_step(on_device, rank, values, top_k=top_k)
 
 
-@pytest.mark.parametrize(
+@each(
     "settings",
     [
         {},
@@ -61,18 +61,18 @@ def test_camera_whitening(on_device, settings):
     same_step(on_device, camera_whitening, *SIDES, DATA["query_cam"], gallery_cam, **settings)
 
 
-@pytest.mark.parametrize("settings", [{}, {"components": 3, "power": 0.5}, {"power": 0, "renormalize": False}])
+@each("settings", [{}, {"components": 3, "power": 0.5}, {"power": 0, "renormalize": False}])
 def test_whiten(on_device, settings):
     same_step(on_device, whiten, QUERY, GALLERY, **settings)
     same_step(on_device, whiten, QUERY, GALLERY, TRAIN[:6], **settings)  # fewer images than dimensions
 
 
-@pytest.mark.parametrize("settings", [{}, {"components": 3}])
+@each("settings", [{}, {"components": 3}])
 def test_learned_whitening(on_device, settings):
     same_step(on_device, learned_whitening, QUERY, GALLERY, TRAIN, DATA["train_pid"], **settings)
 
 
-@pytest.mark.parametrize(
+@each(
     "settings",
     [
         {},

@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from ensemble import fusion
 from ensemble.pipeline import joins
 from tests.cuda.conftest import OnDevice
+from tests.support.each import each
 
 NQ, N = 5, 40
 
@@ -35,8 +36,8 @@ def same(on_device: OnDevice, join: Callable[..., Any], given: Sequence[np.ndarr
     assert_allclose(found, join(list(given), **settings), rtol=1e-6, atol=1e-7)
 
 
-@pytest.mark.parametrize("scaling", fusion.SCALINGS)
-@pytest.mark.parametrize("kind", ["known", "gaps"])
+@each("scaling", fusion.SCALINGS)
+@each("kind", ["known", "gaps"])
 def test_scaling(on_device: OnDevice, scaling: str, kind: str) -> None:
     given = matrices(kind)[0]
     found = on_device.down(fusion.scaled(on_device.up(given), scaling))
@@ -49,27 +50,27 @@ def test_places(on_device: OnDevice) -> None:
     assert_array_equal(on_device.down(fusion.places(on_device.up(given))), fusion.places(given))
 
 
-@pytest.mark.parametrize("scaling", ["none", "min-max", "z-score-whole", "rank"])
-@pytest.mark.parametrize("missing", ["mean", "worst"])
+@each("scaling", ["none", "min-max", "z-score-whole", "rank"])
+@each("missing", ["mean", "worst"])
 def test_weighted_sum(on_device: OnDevice, scaling: str, missing: str) -> None:
     same(on_device, fusion.weighted_sum, matrices("known"), scaling=scaling, weights=[1, 0.5, 2], average=True)
     same(on_device, fusion.weighted_sum, matrices("gaps"), scaling=scaling, missing=missing, weights=[1, 0, 2])
     same(on_device, fusion.weighted_sum, matrices("gaps"), scaling=scaling, missing="worst", weights=[1, -1, 2])
 
 
-@pytest.mark.parametrize("missing", ["mean", "worst"])
+@each("missing", ["mean", "worst"])
 def test_product(on_device: OnDevice, missing: str) -> None:
     same(on_device, fusion.product, matrices("known"), floor=0.1)
     same(on_device, fusion.product, matrices("gaps"), missing=missing, weights=[1, 0.5, 2], scaling="none")
 
 
-@pytest.mark.parametrize("join", [fusion.median, fusion.smallest, fusion.largest])
+@each("join", [fusion.median, fusion.smallest, fusion.largest])
 def test_order_statistics(on_device: OnDevice, join: Callable[..., Any]) -> None:
     same(on_device, join, matrices("known"))
     same(on_device, join, matrices("gaps")[:2], missing="known", scaling="min-max")
 
 
-@pytest.mark.parametrize(
+@each(
     ("join", "settings"),
     [
         (fusion.comb_mnz, {"scaling": "z-score"}),
@@ -106,7 +107,7 @@ def test_nothing_and_wrong_values(on_device: OnDevice) -> None:
         fusion.product([on_device.up(given[0]), given[1]])
 
 
-@pytest.mark.parametrize("name", [name for name in joins.names() if joins.function(name) not in fusion.ON_CUDA])
+@each("name", [name for name in joins.names() if joins.function(name) not in fusion.ON_CUDA])
 def test_others_refuse(on_device: OnDevice, name: str) -> None:
     features = on_device.up(np.eye(4, dtype=np.float32))
     part = dict.fromkeys(("query", "gallery", "train", "distances"), features) | {"train_pid": np.arange(4)}

@@ -1,7 +1,6 @@
 """Methods on the graph of all images, or on lists of neighbours, give on a device what they give in NumPy."""
 
 import numpy as np
-import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import (
@@ -17,6 +16,7 @@ from postproc import (
     same_camera,
     sqeuclidean,
 )
+from tests.support.each import each
 from tests.support.worlds import world
 
 DATA = world(nq=5, ng=30, d=8, people=6, cameras=3)
@@ -34,14 +34,12 @@ def same(on_device, found, wanted, atol=2e-6):
     assert_allclose(found, wanted, rtol=2e-6, atol=atol)
 
 
-@pytest.mark.parametrize(
-    "setting", [{"k1": 6, "k2": 3}, {"k1": 100, "k2": 2}, {"k1": 4, "k2": 1}, {"k1": 6, "k2": 3, "top_k": 4}]
-)
+@each("setting", [{"k1": 6, "k2": 3}, {"k1": 100, "k2": 2}, {"k1": 4, "k2": 1}, {"k1": 6, "k2": 3, "top_k": 4}])
 def test_gnn_rerank(on_device, setting):
     same(on_device, gnn_rerank(on_device.up(Q), on_device.up(G), **setting), gnn_rerank(Q, G, **setting))
 
 
-@pytest.mark.parametrize(
+@each(
     "setting",
     [
         {"k": 6, "t": 2, "q": 3},
@@ -54,7 +52,7 @@ def test_ecn(on_device, setting):
     same(on_device, ecn(on_device.up(Q), on_device.up(G), **setting), ecn(Q, G, **setting))
 
 
-@pytest.mark.parametrize(
+@each(
     "setting",
     [
         {"k1": 3, "k2": 5, "k3": 5, "k4": 3, "k5": 4},
@@ -66,12 +64,12 @@ def test_cas(on_device, setting):
     same(on_device, cas(on_device.up(Q), on_device.up(G), **setting), cas(Q, G, **setting), 2e-5)
 
 
-@pytest.mark.parametrize("setting", [{"k": 5}, {"k": 1}, {"k": 9, "temperature": 1.0, "top_k": 4}])
+@each("setting", [{"k": 5}, {"k": 1}, {"k": 9, "temperature": 1.0, "top_k": 4}])
 def test_lbr(on_device, setting):
     same(on_device, lbr(on_device.up(Q), on_device.up(G), **setting), lbr(Q, G, **setting))
 
 
-@pytest.mark.parametrize(
+@each(
     "setting",
     [
         {"k": 3, "shortlist": 9},
@@ -90,7 +88,7 @@ def test_kwf_where_most_neighbours_are_of_one_camera(on_device):
     same(on_device, kwf(*there, *cameras, k=2), kwf(Q, G, *cameras, k=2))
 
 
-@pytest.mark.parametrize("setting", [{"k": 4, "rounds": 2}, {"k": 40}, {"k": 3, "repel": False, "beta": 1.0}])
+@each("setting", [{"k": 4, "rounds": 2}, {"k": 40}, {"k": 3, "repel": False, "beta": 1.0}])
 def test_merge_set_features(on_device, setting):
     gallery = np.concatenate([np.zeros((1, 8), np.float32), G])  # zeros are similar to nobody
     found = merge_set_features(on_device.up(Q), on_device.up(gallery), **setting)
@@ -98,16 +96,16 @@ def test_merge_set_features(on_device, setting):
         same(on_device, there, here)
 
 
-@pytest.mark.parametrize("graph", ["directed", "symmetric", "local"])
-@pytest.mark.parametrize("setting", [{"k1": 5, "k2": 3, "rounds": 2}, {"k1": 1, "k2": 1, "rounds": 1}])
+@each("graph", ["directed", "symmetric", "local"])
+@each("setting", [{"k1": 5, "k2": 3, "rounds": 2}, {"k1": 1, "k2": 1, "rounds": 1}])
 def test_gcr(on_device, graph, setting):
     found = gcr(on_device.up(Q), on_device.up(G), *CAMERAS, graph=graph, **setting)
     for there, here in zip(found, gcr(Q, G, *CAMERAS, graph=graph, **setting), strict=True):
         same(on_device, there, here)
 
 
-@pytest.mark.parametrize("step", [ecn, lbr, merge_set_features])
-@pytest.mark.parametrize("side", [0, 1])
+@each("step", [ecn, lbr, merge_set_features])
+@each("side", [0, 1])
 def test_one_side_on_the_host(on_device, step, side):
     given = [Q, G]
     given[side] = on_device.up(given[side])
@@ -118,14 +116,14 @@ def test_one_side_on_the_host(on_device, step, side):
         same(on_device, there, here)
 
 
-@pytest.mark.parametrize("threshold", [-1, 0.5, 1])
+@each("threshold", [-1, 0.5, 1])
 def test_build_gallery(on_device, threshold):
     images = np.concatenate([G, np.zeros((1, 8), np.float32), Q])
     found = build_gallery(on_device.up(images), threshold=threshold)
     assert_array_equal(found, build_gallery(images, threshold=threshold))  # labels stay in NumPy
 
 
-@pytest.mark.parametrize("step", [gnn_rerank, ecn, lbr, cas])
+@each("step", [gnn_rerank, ecn, lbr, cas])
 def test_a_pairwise(on_device, step):
     there = sqeuclidean(on_device.up(Q), on_device.up(G)) + 0.2 * same_camera(*CAMERAS)
     same(on_device, step(there), step(sqeuclidean(Q, G) + 0.2 * same_camera(*CAMERAS)))

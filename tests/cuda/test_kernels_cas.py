@@ -1,9 +1,9 @@
 import numpy as np
-import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc.kernels import cpu, cuda
 from tests.cuda.test_kernels_diffusion import graph
+from tests.support.each import each
 
 N = 17
 
@@ -26,7 +26,7 @@ def ascending(sizes, members, weights):
     return sizes, members[order], weights[order]
 
 
-@pytest.mark.parametrize("keep", [N, 7, 1])
+@each("keep", [N, 7, 1])
 def test_walks(on_device, keep):
     rng = np.random.default_rng(keep)
     wanted_offsets, wanted, short = sparse(rng)
@@ -46,7 +46,7 @@ def test_walks(on_device, keep):
     assert_allclose(on_device.down(there), here, rtol=1e-6)
 
 
-@pytest.mark.parametrize("beta", [0.0, 0.3])
+@each("beta", [0.0, 0.3])
 def test_smooth_candidates(on_device, beta):
     rng = np.random.default_rng(4)
     (offsets, members, values), (confident_offsets, confident, _) = sparse(rng, most=9), sparse(rng, most=4)
@@ -69,7 +69,7 @@ def test_smooth_candidates(on_device, beta):
     assert not np.allclose(wanted, values)
 
 
-@pytest.mark.parametrize("keep", [N, 3, 1])
+@each("keep", [N, 3, 1])
 def test_product_of_rows(on_device, keep):
     rng = np.random.default_rng(1)
     arguments = (*sparse(rng), *sparse(rng), keep, 1, 15)

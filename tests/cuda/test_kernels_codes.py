@@ -1,12 +1,12 @@
 import numpy as np
-import pytest
 from numpy.testing import assert_array_equal
 
 from postproc import binary_codes, hamming, hamming_codes
 from postproc.kernels import cpu, cuda
+from tests.support.each import each
 
 
-@pytest.mark.parametrize("width", [1, 8, 29])
+@each("width", [1, 8, 29])
 def test_pack_bits(on_device, width):
     rows = np.random.default_rng(width).normal(size=(6, width)).astype(np.float32)
     rows[0, 0] = 0.25
@@ -15,7 +15,7 @@ def test_pack_bits(on_device, width):
     )
 
 
-@pytest.mark.parametrize("width", [1, 4, 9])
+@each("width", [1, 4, 9])
 def test_differing_bits(on_device, width):
     left, right = (np.random.default_rng(n).integers(0, 256, (n, width)).astype(np.uint8) for n in (5, 7))
     found, wanted = on_device.up(np.full((5, 7), -1, np.float32)), np.full((5, 7), -1, np.float32)

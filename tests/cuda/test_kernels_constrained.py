@@ -1,22 +1,22 @@
 import numpy as np
-import pytest
 from numpy.testing import assert_allclose
 
-from postproc.kernels.cpu.constrained import APART, EXEMPT, TOGETHER
+from postproc.kernels.rules import APART, EXEMPT, TOGETHER, CameraRule, SideRules, TrackRule
 from tests.cuda.twice import twice
+from tests.support.each import each
 
 RNG = np.random.default_rng(0)
 LABELS = tuple(RNG.integers(-1, 3, 12).astype(np.int32) for _ in range(3))
 RULES = [
-    (0.3, 0.2, 0.1, 0.25, np.nan, 0.0, APART, True),
-    (0.3, 0.2, 0.1, 0.25, 0.1, 0.2, TOGETHER, False),
-    (2.0, 0.0, 0.0, 9.0, np.nan, 0.1, EXEMPT, False),
+    SideRules(CameraRule(0.3, 0.2, 0.1, 0.25), TrackRule(np.nan, 0.0, APART, True)),
+    SideRules(CameraRule(0.3, 0.2, 0.1, 0.25), TrackRule(0.1, 0.2, TOGETHER, False)),
+    SideRules(CameraRule(2.0, 0.0, 0.0, 9.0), TrackRule(np.nan, 0.1, EXEMPT, False)),
 ]
 
 
-@pytest.mark.parametrize("rules", RULES)
-@pytest.mark.parametrize(("row", "column"), [(0, 5), (4, 4)])
-@pytest.mark.parametrize("sided", [True, False])
+@each("rules", RULES)
+@each(("row", "column"), [(0, 5), (4, 4)])
+@each("sided", [True, False])
 def test_constrain_tile(on_device, rules, row, column, sided):
     tile = RNG.uniform(-1, 1, (5, 7)).astype(np.float32)
     sides = RNG.uniform(-1, 1, (5, 7) if sided else (0, 0)).astype(np.float32)
@@ -25,8 +25,8 @@ def test_constrain_tile(on_device, rules, row, column, sided):
     assert_allclose(cuda, cpu, rtol=1e-6)
 
 
-@pytest.mark.parametrize("rules", RULES)
-@pytest.mark.parametrize("sided", [True, False])
+@each("rules", RULES)
+@each("sided", [True, False])
 def test_constrain_pairs(on_device, rules, sided):
     left, right = RNG.integers(0, 12, (2, 30)).astype(np.int32)
     values = RNG.uniform(-1, 1, 30).astype(np.float32)

@@ -1,8 +1,8 @@
 import numpy as np
-import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from tests.cuda.twice import twice
+from tests.support.each import each
 
 RNG = np.random.default_rng(0)
 ROWS, COLUMNS = RNG.integers(-1, 3, 6), RNG.integers(-1, 3, 11)
@@ -12,8 +12,8 @@ OTHERS = RNG.random((4, 11)).astype(np.float32)
 QUERIES = np.array([5, 0, 4, 2])
 
 
-@pytest.mark.parametrize("equal", [True, False])
-@pytest.mark.parametrize("penalty", [np.float32(2), np.float32(np.inf)])
+@each("equal", [True, False])
+@each("penalty", [np.float32(2), np.float32(np.inf)])
 def test_add_by_label(on_device, equal, penalty):
     arguments = (DISTANCES, ROWS, COLUMNS, equal, penalty, 1, 5)
     ((cuda, cpu),) = twice(on_device, "constraints.add_by_label", *arguments, written=(0,))
@@ -36,7 +36,7 @@ def test_add_combinations(on_device):
     assert_allclose(cuda, cpu, rtol=1e-6)
 
 
-@pytest.mark.parametrize("weight", [0.1, 3e38, -3e38])
+@each("weight", [0.1, 3e38, -3e38])
 def test_subtract_from(on_device, weight):
     arguments = (3 * OTHERS, DISTANCES, QUERIES, weight, 0, 4)
     ((cuda, cpu),) = twice(on_device, "constraints.subtract_from", *arguments, written=(0,))

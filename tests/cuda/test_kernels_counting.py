@@ -6,17 +6,20 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from ensemble.scores import labels, scoring
+from ensemble.scores import averages
 from ensemble.scores.counting import cpu as counting
 from ensemble.scores.counting.cpu import Answer
+from ensemble.scores.labels import Labels
+from ensemble.scores.matching import matches
 from ensemble.scores.protocols import AP_RULES, DIVISORS, JUNK, Protocol
 from tests.cuda.conftest import OnDevice
+from tests.support.each import each
 
 NQ, NG = 7, 45
 KINDS = (np.int64, np.int64, np.float64, np.float64, np.int64, np.int64)
 
 
-def world(seed: int = 0) -> tuple[np.ndarray, labels.Given]:
+def world(seed: int = 0) -> tuple[np.ndarray, Labels]:
     """Distances with ties, both zeros and +inf; a query without a match, and one that is in the gallery."""
     rng = np.random.default_rng(seed)
     distances = rng.integers(-1, 12, (NQ, NG)).astype(np.float32) / 4
@@ -26,14 +29,14 @@ def world(seed: int = 0) -> tuple[np.ndarray, labels.Given]:
     query_pid = np.array([0, 1, 2, 1, 99, -1, 0])
     cams = rng.integers(1, 7, NQ), rng.integers(1, 7, NG)
     own = np.where(np.arange(NQ) % 2, np.arange(NQ), -1)
-    return distances, labels.Given(query_pid, rng.integers(-1, 4, NG), *cams, None, None, own)
+    return distances, Labels(query_pid, rng.integers(-1, 4, NG), *cams, None, None, own)
 
 
-def scored(counting_of: Any, distances: Any, known: labels.Given, protocol: Protocol, kept: Any = None) -> Answer:
+def scored(counting_of: Any, distances: Any, known: Labels, protocol: Protocol, kept: Any = None) -> Answer:
     answer = Answer(*(np.zeros(NQ, dtype) for dtype in KINDS))
-    rules = scoring._rules(protocol, NG)
+    rules = averages.rules(protocol, NG)
     for start, stop in ((0, 3), (3, NQ)):
-        counting_of.score_rows(start, stop, distances, labels.ready(protocol, known, kept), rules, answer)
+        counting_of.score_rows(start, stop, distances, matches(protocol.removes, known, kept), rules, answer)
     return answer
 
 
@@ -47,7 +50,7 @@ PROTOCOLS = [
 ]
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.describe())
+@each("protocol", PROTOCOLS, ids=lambda protocol: protocol.describe())
 def test_places_and_precision(on_device: OnDevice, protocol: Protocol) -> None:
     from ensemble.scores.counting import cuda as on_cuda
 
@@ -76,7 +79,7 @@ def test_all_shots(on_device: OnDevice) -> None:
 
     distances, known = world()
     protocol = Protocol(junk="bot")
-    ready, rules = labels.ready(protocol, known), scoring._rules(protocol, NG)
+    ready, rules = matches(protocol.removes, known), averages.rules(protocol, NG)
     found, wanted = ((np.zeros(NQ, np.int64), np.zeros((NQ, 20))) for _ in range(2))
     on_cuda.all_shots_rows(0, NQ, on_device.up(distances), ready, rules, *found)
     counting.all_shots_rows(0, NQ, distances, ready, rules, *wanted)
@@ -88,7 +91,7 @@ def test_nobody_has_a_match(on_device: OnDevice) -> None:
     from ensemble.scores.counting import cuda as on_cuda
 
     distances, known = world()
-    known = labels.Given(np.full(NQ, 50), known.gallery_pid, None, None, None, None, None)
+    known = Labels(np.full(NQ, 50), known.gallery_pid)
     found = scored(on_cuda, on_device.up(distances), known, Protocol())
     assert not found.positives.any()
     assert np.isnan(found.ap).all()

@@ -1,10 +1,10 @@
 import numpy as np
-import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import random_array
 
 from postproc.kernels import cpu, cuda
 from tests.cuda.twice import twice
+from tests.support.each import each
 
 
 def graph(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -27,8 +27,8 @@ def both(on_device, name, *arguments):
     return on_device.down(found), wanted
 
 
-@pytest.mark.parametrize("smooth", [False, True])
-@pytest.mark.parametrize(("iterations", "tolerance"), [(0, 1e-6), (4, 1e-6), (12, 0.05), (40, 1e-9)])
+@each("smooth", [False, True])
+@each(("iterations", "tolerance"), [(0, 1e-6), (4, 1e-6), (12, 0.05), (40, 1e-9)])
 def test_conjugate_gradients(on_device, smooth, iterations, tolerance):
     y = np.random.default_rng(1).random((37, 5))
     y[:, 3] = 0  # a column without a query
@@ -38,7 +38,7 @@ def test_conjugate_gradients(on_device, smooth, iterations, tolerance):
     assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("iterations", [0, 1, 6])
+@each("iterations", [0, 1, 6])
 def test_regularized_powers(on_device, iterations):
     start = np.random.default_rng(1).random((20, 6)).astype(np.float32)
     found, wanted = both(on_device, "regularized_powers", *graph(20), np.float32(0.75), start, iterations)
@@ -57,10 +57,8 @@ def lists(n: int, k: int) -> np.ndarray:
     return found
 
 
-@pytest.mark.parametrize("unit", [False, True])
-@pytest.mark.parametrize(
-    ("k", "iterations", "room"), [(1, 5, 1 << 20), (9, 0, 1 << 20), (9, 6, 300), (14, 30, 1 << 20)]
-)
+@each("unit", [False, True])
+@each(("k", "iterations", "room"), [(1, 5, 1 << 20), (9, 0, 1 << 20), (9, 6, 300), (14, 30, 1 << 20)])
 def test_truncated_solutions(on_device, monkeypatch, unit, k, iterations, room):
     monkeypatch.setattr("postproc.kernels.cuda.diffusion.ROOM", room)  # 300: two or three images at a time
     arguments = (lists(14, k), *graph(14, seed=k), 0.9, iterations, 1e-8, unit)
@@ -76,7 +74,7 @@ def test_truncated_solutions(on_device, monkeypatch, unit, k, iterations, room):
         assert_allclose(weights, wanted_weights[order], rtol=1e-6)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@each("dtype", [np.float32, np.float64])
 def test_reached_first(on_device, dtype):
     rng = np.random.default_rng(2)
     scores = np.maximum(rng.normal(size=(9, 4)), 0).astype(dtype)

@@ -1,8 +1,8 @@
 import numpy as np
-import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from tests.cuda.twice import twice
+from tests.support.each import each
 
 RNG = np.random.default_rng(0)
 STRIP = RNG.gamma(2, size=(6, 11)).astype(np.float32)
@@ -14,8 +14,8 @@ def test_scale_and_add(on_device):
     assert_allclose(cuda, cpu, rtol=1e-6)
 
 
-@pytest.mark.parametrize("form", [0, 1, 2])
-@pytest.mark.parametrize("square", [True, False])
+@each("form", [0, 1, 2])
+@each("square", [True, False])
 def test_rescale(on_device, form, square):
     strip = STRIP - 1
     strip[2, 3] = 1e30  # its square is more than float32 can hold
@@ -23,7 +23,7 @@ def test_rescale(on_device, form, square):
     assert_allclose(cuda, cpu, rtol=1e-6)
 
 
-@pytest.mark.parametrize("root", [True, False])
+@each("root", [True, False])
 def test_moments(on_device, root):
     strip = STRIP - np.float32(0.5)
     strip[3] = np.float32(0.1)  # of equal entries exactly the entry, and no deviation
@@ -33,7 +33,7 @@ def test_moments(on_device, root):
         assert cuda[3] == cpu[3]
 
 
-@pytest.mark.parametrize("root", [True, False])
+@each("root", [True, False])
 def test_mutual_normal(on_device, root):
     deviations = COLUMNS.copy()
     deviations[4] = 0
@@ -42,7 +42,7 @@ def test_mutual_normal(on_device, root):
     assert_allclose(cuda, cpu, rtol=1e-6, atol=1e-7)
 
 
-@pytest.mark.parametrize("others", [3, 10])
+@each("others", [3, 10])
 def test_count_beyond(on_device, others):
     strip = RNG.integers(0, 6, (4, 11)).astype(np.float32)
     banks = RNG.integers(0, 6, (others, 11)).astype(np.float32)

@@ -1,12 +1,12 @@
 import numpy as np
-import pytest
 from numpy.testing import assert_allclose
 
 from postproc.kernels import cpu, cuda
 from tests.cuda.twice import twice
+from tests.support.each import each
 
 
-@pytest.mark.parametrize("width", [1, 6])  # 6: more than the simulator's threads
+@each("width", [1, 6])  # 6: more than the simulator's threads
 def test_propagate(on_device, width):
     rng = np.random.default_rng(width)
     offsets = np.array([0, 3, 3, 8, 10])

@@ -1,11 +1,11 @@
 import numpy as np
-import pytest
 from numpy.testing import assert_array_equal
 
 from tests.cuda.twice import twice
+from tests.support.each import each
 
 
-@pytest.mark.parametrize("k", [1, 5, 13])
+@each("k", [1, 5, 13])
 def test_order_rows(on_device, k):
     values = np.random.default_rng(k).integers(-2, 3, (6, 13)).astype(np.float32)
     values[1, ::2], values[2] = np.inf, np.inf

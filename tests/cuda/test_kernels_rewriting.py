@@ -1,13 +1,13 @@
 import numpy as np
-import pytest
 from numpy.testing import assert_array_equal
 
-from postproc.tracks.grouping import by_track, codes
+from postproc.tracks.grouping import by_track, compact
 from tests.cuda.twice import twice
+from tests.support.each import each
 
 RNG = np.random.default_rng(0)
 NG = 30
-TRACK, CAM = RNG.integers(-1, 9, NG), codes(RNG.integers(-1, 3, NG))
+TRACK, CAM = RNG.integers(-1, 9, NG), compact(RNG.integers(-1, 3, NG))
 
 
 def far(rows):
@@ -18,23 +18,23 @@ def far(rows):
     return found
 
 
-@pytest.mark.parametrize("vote", [True, False])
-@pytest.mark.parametrize("listed", [True, False])
-@pytest.mark.parametrize("depth", [5, 100])
+@each("vote", [True, False])
+@each("listed", [True, False])
+@each("depth", [5, 100])
 def test_rewrite_distances(on_device, vote, listed, depth):
     place = RNG.integers(0, 4, NG)
     groups = by_track(TRACK, place=place)
-    layout = groups.offsets, groups.members, codes(TRACK), place
+    layout = groups.offsets, groups.members, compact(TRACK), place
     distances = far(5)
     arguments = (distances, *layout, vote, listed, depth, 5.0, 1, 5, np.zeros_like(distances))
     ((cuda, cpu),) = twice(on_device, "rewriting.rewrite_distances", *arguments, written=(11,))
     assert_array_equal(cuda, cpu)
 
 
-@pytest.mark.parametrize("scale", [1, 1e-44, 1e38])  # close to the least and to the largest that there is
+@each("scale", [1, 1e-44, 1e38])  # close to the least and to the largest that there is
 def test_move_other_tracks(on_device, scale):
     distances = far(6) * np.float32(scale)
-    arguments = (distances, CAM, codes(TRACK), 3, 1, 6, np.zeros_like(distances))
+    arguments = (distances, CAM, compact(TRACK), 3, 1, 6, np.zeros_like(distances))
     ((cuda, cpu),) = twice(on_device, "rewriting.move_other_tracks", *arguments, written=(6,))
     assert_array_equal(cuda, cpu)
     assert (cpu[1:5] != distances[1:5]).any()
@@ -42,6 +42,6 @@ def test_move_other_tracks(on_device, scale):
 
 def test_move_other_tracks_where_no_camera_is_known(on_device):
     distances, nowhere = far(3), np.full(NG, -1, np.int32)
-    arguments = (distances, nowhere, codes(TRACK), 0, 0, 3, np.zeros_like(distances))
+    arguments = (distances, nowhere, compact(TRACK), 0, 0, 3, np.zeros_like(distances))
     ((cuda, cpu),) = twice(on_device, "rewriting.move_other_tracks", *arguments, written=(6,))
     assert_array_equal(cuda, cpu)

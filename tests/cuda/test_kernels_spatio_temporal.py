@@ -1,8 +1,8 @@
 import numpy as np
-import pytest
 from numpy.testing import assert_allclose
 
 from tests.cuda.twice import twice
+from tests.support.each import each
 
 RNG = np.random.default_rng(0)
 FACTORS = RNG.random((4, 4, 6)).astype(np.float32)
@@ -11,7 +11,7 @@ TIMES = RNG.integers(0, 70, 12).astype(np.float64)
 TIMES[[2, 9]] = TIMES[3]
 
 
-@pytest.mark.parametrize("rows_later", [True, False])
+@each("rows_later", [True, False])
 def test_join_tile(on_device, rows_later):
     tile = (4 * RNG.random((5, 12))).astype(np.float32)
     row = NORMS[:5], CAMS[:5], TIMES[:5]

@@ -1,9 +1,9 @@
 import numpy as np
-import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc.tracks.track_lists import Tracks
 from tests.cuda.twice import twice
+from tests.support.each import each
 
 TRACKS = Tracks.by(np.array([3, 7, 3, -1, 3, 9, 9, -1, 3, 7]))
 
@@ -12,7 +12,7 @@ def rows(count: int, width: int) -> np.ndarray:
     return np.random.default_rng(count).normal(size=(count, width)).astype(np.float32)
 
 
-@pytest.mark.parametrize("weights", [np.zeros(10), np.arange(10) % 4, np.ones(10)])
+@each("weights", [np.zeros(10), np.arange(10) % 4, np.ones(10)])
 def test_means_of_tracks(on_device, weights):
     out = np.zeros((TRACKS.count, 6), np.float32)
     weights = weights.astype(np.float32)
@@ -22,7 +22,7 @@ def test_means_of_tracks(on_device, weights):
         assert_allclose(cuda, cpu, rtol=1e-6)
 
 
-@pytest.mark.parametrize("width", [1, 5, 70])  # 70: more columns than the threads of the simulator hold at a time
+@each("width", [1, 5, 70])  # 70: more columns than the threads of the simulator hold at a time
 def test_augment_in_tracks(on_device, width):
     images = rows(10, width)
     images[4] = images[0]
@@ -31,8 +31,8 @@ def test_augment_in_tracks(on_device, width):
     assert_allclose(cuda, cpu, rtol=1e-5)
 
 
-@pytest.mark.parametrize("how", [0, 1, 2])
-@pytest.mark.parametrize("k", [0, 1, 2, 3, 9])
+@each("how", [0, 1, 2])
+@each("k", [0, 1, 2, 3, 9])
 def test_reduce_tracks(on_device, how, k):
     distances = np.random.default_rng(k).integers(0, 4, (5, 10)).astype(np.float32)
     distances[1, ::2] = np.inf
@@ -51,7 +51,7 @@ def test_give_nearest_first(on_device):
     assert_array_equal(cuda, cpu)
 
 
-@pytest.mark.parametrize("threshold", [0.0, 1.0, 9.0])
+@each("threshold", [0.0, 1.0, 9.0])
 def test_weigh_by_queries(on_device, threshold):
     strip = np.random.default_rng(2).integers(1, 5, (8, 6)).astype(np.float32)
     offsets = np.array([0, 1, 4, 8])

@@ -10,6 +10,7 @@ import postproc
 from postproc import rerank, same_camera, sqeuclidean
 from postproc.pairs import nearest, pairwise, tiles
 from postproc.pairs.tiles import PairwiseTiles
+from tests.support.each import each
 from tests.support.worlds import world
 
 DATA = world(nq=6, ng=62, d=8, people=8, cameras=3)
@@ -35,7 +36,7 @@ def alike(on_device, found, wanted):
     assert_allclose(on_device.down(found.largest), wanted.largest, rtol=1e-5)
 
 
-@pytest.mark.parametrize("k", [1, 7, 90])
+@each("k", [1, 7, 90])
 def test_neighbours_over_several_tiles(on_device, small, k):
     found, wanted = both(on_device, lambda q, g: nearest.of_all(PairwiseTiles(sqeuclidean(q, g)), k))
     alike(on_device, found, wanted)
@@ -85,7 +86,7 @@ def test_a_sum_of_distances_and_penalties(on_device, small):
     assert_allclose(on_device.down(found), wanted, atol=2e-6)
 
 
-@pytest.mark.parametrize("there", ["query", "gallery"])
+@each("there", ["query", "gallery"])
 def test_one_side_may_stay_on_the_host(on_device, small, there):
     query, gallery = FEATURES
     wanted = rerank(query, gallery, k1=8, k2=3, top_k=9)

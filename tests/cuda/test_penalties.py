@@ -15,6 +15,7 @@ from postproc import (
     subtract_auxiliary,
 )
 from tests.cuda.twice import same_step
+from tests.support.each import each
 from tests.support.worlds import world
 
 DATA = world(nq=6, ng=37, d=8, people=8, cameras=3)
@@ -25,12 +26,12 @@ AUX = DATA["query_aux"], DATA["gallery_aux"]
 CAMS = DATA["query_cam"], DATA["gallery_cam"]
 
 
-@pytest.mark.parametrize("step", [camera_penalty, mask_same_camera, scene_gate])
+@each("step", [camera_penalty, mask_same_camera, scene_gate])
 def test_by_labels(step, on_device):
     same_step(on_device, step, FAR, *CAMS)
 
 
-@pytest.mark.parametrize("up", [True, False])  # side models on the device, or on the host
+@each("up", [True, False])  # side models on the device, or on the host
 def test_camera_penalty_by_groups_and_directions(on_device, up):
     groups = DATA["query_cam_group"], DATA["gallery_cam_group"]
     aux = [on_device.up(side) for side in AUX] if up else AUX
@@ -54,7 +55,7 @@ def test_camera_topology(on_device):
     np.testing.assert_allclose(on_device.down(found), apply_topology(FAR, *CAMS, table), rtol=1e-6)
 
 
-@pytest.mark.parametrize("metric", ["sqeuclidean", "euclidean", "cosine"])
+@each("metric", ["sqeuclidean", "euclidean", "cosine"])
 def test_subtract_auxiliary(on_device, metric):
     same_step(on_device, subtract_auxiliary, FAR, *AUX, metric=metric)
 
@@ -65,7 +66,7 @@ def test_orientation_rule(on_device):
     same_step(on_device, orientation_rule, FAR, *AUX, track, near=0.2, far=5.0)
 
 
-@pytest.mark.parametrize("views", [(), (1,)])
+@each("views", [(), (1,)])
 def test_part_penalty(on_device, views):
     unseen = AUX[0].copy(), AUX[1].copy()
     unseen[0][2], unseen[1][5] = 0, 0

@@ -18,12 +18,13 @@ from ensemble import ablate, evaluate, io, run, thresholds
 from ensemble.cli import planning
 from ensemble.cli.walk import device_text
 from ensemble.pipeline.devices import CPU, Device, problem
-from ensemble.pipeline.memo import Memo
-from ensemble.pipeline.run import Result, Run
+from ensemble.pipeline.run import Result, Run, Seen
+from ensemble.pipeline.state import Memo
 from ensemble.tune import __main__ as tune
 from postproc.base import arrays
 from postproc.base.step import Declaration
 from tests.cuda.conftest import SIMULATED, OnDevice
+from tests.support.each import each
 from tests.support.folders import listed
 from tests.support.folders import names as numbered
 
@@ -138,13 +139,6 @@ def ran(folder: Path, recipe: Path, device: Device, **settings: Any) -> tuple[Ru
     return walk, walk()
 
 
-@pytest.fixture(params=RECIPES)
-def recipe(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    path = tmp_path / f"{request.param}.toml"
-    path.write_text(RECIPES[request.param])
-    return path
-
-
 @pytest.fixture
 def chain(tmp_path: Path) -> Path:
     path = tmp_path / "chain.toml"
@@ -152,7 +146,10 @@ def chain(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_result_of_the_cpu(folder: Path, recipe: Path) -> None:
+@each("name", RECIPES)
+def test_the_result_of_the_cpu(folder: Path, tmp_path: Path, name: str) -> None:
+    recipe = tmp_path / f"{name}.toml"
+    recipe.write_text(RECIPES[name])
     (_, wanted), (_, found) = (ran(folder, recipe, device) for device in (CPU, ON_CUDA))
     assert_array_equal(found.ranking, wanted.ranking)
     assert_allclose(found.distances, wanted.distances, rtol=1e-5, atol=1e-6)
@@ -169,7 +166,7 @@ def test_what_has_no_cuda_version_runs_on_the_host(
     monkeypatch.setattr(postproc.l2_normalize, "__step__", Declaration(host_only=True))
     (_, wanted), (walk, found) = (ran(folder, chain, device) for device in (CPU, ON_CUDA))
     assert_array_equal(found.ranking, wanted.ranking)
-    where = {line.step: line.device for line in walk.lines}
+    where = {line.step: line.device for line in found.lines}
     assert where == {"read": "cpu", "model": "cuda", "l2_normalize": "cpu", "concat": "cuda", "rerank": "cuda"}
     assert device_text(ON_CUDA, walk.plan.recipe).endswith("on the CPU, for want of a CUDA version: l2_normalize")
 
@@ -179,9 +176,10 @@ def test_a_gallery_larger_than_the_room_stays_on_the_host(
 ) -> None:
     seen = {}
 
-    def watch(run: Run, node: Any, state: dict[str, Any]) -> None:
+    def watch(node: Seen) -> None:
+        data = node.state.data
         seen.update(
-            {name: arrays.on_cuda(state[name]) for name in ("query", "gallery", "distances") if name in state}
+            {name: arrays.on_cuda(data[name]) for name in ("query", "gallery", "distances") if name in data}
         )
 
     monkeypatch.setattr(Device, "free", lambda self: 1100)  # twice 8 x 16 and a little, but not 40 x 8 numbers
@@ -215,16 +213,15 @@ def test_features_go_up_once(folder: Path, tmp_path: Path, monkeypatch: pytest.M
         return up(self, value)
 
     monkeypatch.setattr(Device, "up", noted)
-    walk, _ = ran(folder, path, ON_CUDA)
+    ran(folder, path, ON_CUDA)
     assert sum(moved) == 2  # sides of the one model that both branches take
-    assert walk.uploaded == {}
 
 
 def test_memory_of_the_device_counts_what_is_kept(folder: Path, chain: Path) -> None:
     memo = Memo()
     sets = {features.model: features for features in io.read(io.scan(folder), ["one", "two"])}
     first, again = (ran(folder, chain, ON_CUDA, sets=sets, memo=memo)[1] for _ in range(2))
-    assert memo.held > 2 * (NQ + NG) * D * 4
+    assert memo.bytes > 2 * (NQ + NG) * D * 4
     assert_array_equal(first.ranking, again.ranking)
 
 

@@ -8,6 +8,7 @@ from numpy.testing import assert_array_equal
 
 from tests.cuda import pretend
 from tests.cuda.pretend import down, up
+from tests.support.each import each
 
 MIXED = r"^Expected all tensors to be on the same device"
 
@@ -29,7 +30,7 @@ def test_says_where_it_lies(x):
     assert (x.shape, x.stride(), x.dtype, len(x), x.T.is_contiguous()) == ((2, 3), (3, 1), torch.float32, 2, False)
 
 
-@pytest.mark.parametrize(
+@each(
     "call",
     [
         lambda x: x @ x.T,
@@ -88,13 +89,13 @@ def test_outputs_are_filled(x):
     assert x.mul_(2) is x
 
 
-@pytest.mark.parametrize("call", [lambda x: x.numpy(), np.asarray, np.sqrt, lambda x: x + np.ones(3)])
+@each("call", [lambda x: x.numpy(), np.asarray, np.sqrt, lambda x: x + np.ones(3)])
 def test_does_not_become_numpy(x, call):
     with pytest.raises(TypeError, match=r"^can't convert cuda:0 device type tensor to numpy"):
         call(x)
 
 
-@pytest.mark.parametrize(
+@each(
     "call",
     [
         lambda x, host: x + host,
@@ -118,7 +119,7 @@ def test_the_host_takes_no_indices_from_the_device(x):
         torch.ones(9)[x[0].long()]
 
 
-@pytest.mark.parametrize(
+@each(
     "call",
     [
         lambda x: x.cumsum(dim=1),

@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import postproc
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.worlds import world
 
 DATA = world(nq=6, ng=44, d=8, people=8, cameras=3, seed=4)
@@ -18,7 +19,7 @@ def sides(on_device):
     return on_device.up(QUERY), on_device.up(GALLERY)
 
 
-@pytest.mark.parametrize(("k1", "k2", "lambda_value", "power"), [(20, 6, 0.3, 2), (5, 1, 0.0, 4), (3, 2, 0.8, 1)])
+@each(("k1", "k2", "lambda_value", "power"), [(20, 6, 0.3, 2), (5, 1, 0.0, 4), (3, 2, 0.8, 1)])
 def test_rerank(on_device, sides, k1, k2, lambda_value, power):
     found = postproc.rerank(*sides, k1=k1, k2=k2, lambda_value=lambda_value, power=power)
     wanted = reference.reciprocal.rerank(QUERY, GALLERY, k1, k2, lambda_value, power)
@@ -55,7 +56,7 @@ def test_gnn_rerank(on_device, sides):
     assert_allclose(on_device.down(found), reference.propagation.gnn_rerank(QUERY, GALLERY, 9, 4, 0.3), atol=2e-6)
 
 
-@pytest.mark.parametrize("measure", ["rank_lists", "cosine"])
+@each("measure", ["rank_lists", "cosine"])
 def test_ecn(on_device, sides, measure):
     found = postproc.ecn(*sides, k=9, t=3, q=4, measure=measure)
     assert_allclose(
@@ -92,7 +93,7 @@ def test_spatio_temporal(on_device, sides):
     assert_allclose(on_device.down(found), wanted, atol=2e-6)
 
 
-@pytest.mark.parametrize("level", ["image", "track"])
+@each("level", ["image", "track"])
 def test_exclude(on_device, level):
     far, track, kind = DATA["distances"], DATA["gallery_track"], DATA["gallery_cam"]
     table = np.eye(3, dtype=np.float32)

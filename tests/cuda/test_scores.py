@@ -11,6 +11,7 @@ from ensemble.scores import Scores, cmc_all_shots, score, score_ranking
 from ensemble.scores.protocols import Draw, Protocol
 from postproc import rank
 from tests.cuda.conftest import OnDevice
+from tests.support.each import each
 
 NQ, NG = 6, 40
 
@@ -40,7 +41,7 @@ def assert_same(found: Scores, wanted: Scores) -> None:
             assert_array_equal(value, right, err_msg=field.name)
 
 
-@pytest.mark.parametrize(
+@each(
     "protocol",
     [
         Protocol(),

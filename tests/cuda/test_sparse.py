@@ -3,12 +3,12 @@
 from unittest.mock import patch
 
 import numpy as np
-import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import rerank
 from postproc.base import arrays
 from postproc.context.sparse import Sparse
+from tests.support.each import each
 from tests.support.worlds import world
 
 
@@ -30,7 +30,7 @@ def test_more_rows_than_four_bytes_can_number_squared(on_device):
     alike(on_device, *((each.offsets, each.members, each.weights) for each in (found, wanted)))
 
 
-@pytest.mark.parametrize("entries", [1, 7, 1000])
+@each("entries", [1, 7, 1000])
 def test_columns_are_found_in_pieces(on_device, entries):
     random = np.random.default_rng(4)
     rows = np.stack([random.permutation(20)[:5] for _ in range(20)]).astype(np.int32)

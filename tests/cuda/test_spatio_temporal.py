@@ -1,8 +1,8 @@
 import numpy as np
-import pytest
 
 from postproc import fit_prior, rerank_spatio_temporal, spatio_temporal, sqeuclidean
 from tests.cuda.twice import same_step
+from tests.support.each import each
 from tests.support.worlds import world
 
 DATA = world(nq=6, ng=37, d=8, people=8, cameras=3)
@@ -15,13 +15,13 @@ TRAIN = DATA["train_pid"], DATA["train_cam"], DATA["train_frame"]
 SETTINGS = {"bins": 9, "bin_frames": 500, "sigma": 1.0, "gamma_time": 9.0}
 
 
-@pytest.mark.parametrize("top_k", [None, 5])
+@each("top_k", [None, 5])
 def test_spatio_temporal(on_device, top_k):
     same_step(on_device, spatio_temporal, *SIDES, *SEEN, *TRAIN, top_k=top_k, **SETTINGS)
 
 
-@pytest.mark.parametrize("settings", [{"k1": 6, "k2": 3}, {"k1": 9, "k2": 1, "lambda_value": 0.5, "top_k": 7}])
-@pytest.mark.parametrize("at_once", [True, False])  # whether two images are of one time, which two ways tell apart
+@each("settings", [{"k1": 6, "k2": 3}, {"k1": 9, "k2": 1, "lambda_value": 0.5, "top_k": 7}])
+@each("at_once", [True, False])  # whether two images are of one time, which two ways tell apart
 def test_rerank_spatio_temporal(on_device, settings, at_once):
     seen = SEEN if at_once else (*SEEN[:2], np.arange(6) * 7, 50 + 9 * np.arange(37))
     same_step(on_device, rerank_spatio_temporal, *SIDES, *seen, *TRAIN, **settings, **SETTINGS)

@@ -7,12 +7,16 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import CPU_ONLY, ON_CUDA, Nearest
-from tests.support import steps
-from tests.support.steps import inputs
-from tests.support.worlds import world
+from postproc.testing.world import known, world
+from tests.support.each import each
 
-DATA = steps.known(world(nq=5, ng=27, d=8, people=6, cameras=3))
+DATA = known(world(nq=5, ng=27, d=8, people=6, cameras=3))
 LARGE = {name for name, array in DATA.items() if array.dtype == np.float32 and array.ndim == 2}
+
+
+def inputs(step):
+    """The data that a step takes, in order."""
+    return [name for name, p in inspect.signature(step).parameters.items() if p.kind is not p.KEYWORD_ONLY]
 
 
 def given(step, on_device, where=LARGE):
@@ -38,7 +42,7 @@ def same(step, found, wanted):
             assert_allclose(one, other, rtol=0, atol=2e-6 * scale, err_msg=step.__name__)
 
 
-@pytest.mark.parametrize("step", ON_CUDA, ids=lambda step: step.__name__)
+@each("step", ON_CUDA, ids=lambda step: step.__name__)
 def test_the_answer_of_the_cpu(step, on_device):
     wanted = step(**{name: DATA[name] for name in inputs(step)})
     found = [down(step(**given(step, on_device)), on_device) for _ in range(2)]
@@ -47,7 +51,7 @@ def test_the_answer_of_the_cpu(step, on_device):
         assert once.tobytes() == twice.tobytes()
 
 
-@pytest.mark.parametrize(
+@each(
     "step",
     [step for step in ON_CUDA if "top_k" in inspect.signature(step).parameters],
     ids=lambda step: step.__name__,
@@ -67,7 +71,7 @@ def test_only_the_nearest(step, on_device):
     same(step, [np.take_along_axis(whole, np.where(there, rows, 0), axis=1)[there]], near[there])
 
 
-@pytest.mark.parametrize("step", CPU_ONLY, ids=lambda step: step.__name__)
+@each("step", CPU_ONLY, ids=lambda step: step.__name__)
 def test_or_a_refusal(step, on_device):
     with pytest.raises(TypeError, match="runs on the CPU only"):
         step(**given(step, on_device))

@@ -1,7 +1,6 @@
 """Steps that know the tracks."""
 
 import numpy as np
-import pytest
 
 from postproc import (
     l2_normalize,
@@ -15,6 +14,7 @@ from postproc import (
     weighted_track_mean,
 )
 from tests.cuda.twice import same_step
+from tests.support.each import each
 from tests.support.worlds import world
 
 DATA = world(nq=4, ng=24, d=6, people=4, cameras=2)
@@ -22,28 +22,28 @@ QUERY, GALLERY = l2_normalize(DATA["query"]), l2_normalize(DATA["gallery"])
 TRACK, QUERY_TRACK = DATA["gallery_track"], DATA["query_track"]
 
 
-@pytest.mark.parametrize("settings", [{}, {"chunk": 2}, {"chunk": 2, "renormalize": True}, {"chunk": 1}])
+@each("settings", [{}, {"chunk": 2}, {"chunk": 2, "renormalize": True}, {"chunk": 1}])
 def test_track_mean(on_device, settings):
     same_step(on_device, track_mean, GALLERY, TRACK, DATA["gallery_order"], **settings)
 
 
-@pytest.mark.parametrize("settings", [{}, {"threshold": 0.5, "keep": 0.3, "add": 0.7, "renormalize": False}])
+@each("settings", [{}, {"threshold": 0.5, "keep": 0.3, "add": 0.7, "renormalize": False}])
 def test_quality_track_mean(on_device, settings):
     same_step(on_device, quality_track_mean, GALLERY, TRACK, DATA["gallery_quality"], **settings)
 
 
-@pytest.mark.parametrize("settings", [{}, {"threshold": 0.0}, {"threshold": 1.5, "renormalize": True}])
+@each("settings", [{}, {"threshold": 0.0}, {"threshold": 1.5, "renormalize": True}])
 def test_weighted_track_mean(on_device, settings):
     same_step(on_device, weighted_track_mean, QUERY, GALLERY, TRACK, **settings)
 
 
-@pytest.mark.parametrize("settings", [{}, {"epsilon": 1.0, "renormalize": False}])
+@each("settings", [{}, {"epsilon": 1.0, "renormalize": False}])
 def test_track_augmentation(on_device, settings):
     same_step(on_device, track_augmentation, GALLERY, TRACK, **settings)
 
 
-@pytest.mark.parametrize("settings", [{}, {"reduce": "mean", "k": 2, "query_reduce": "max"}, {"top_k": 5}])
-@pytest.mark.parametrize("query_track", [None, QUERY_TRACK], ids=["images", "tracks"])
+@each("settings", [{}, {"reduce": "mean", "k": 2, "query_reduce": "max"}, {"top_k": 5}])
+@each("query_track", [None, QUERY_TRACK], ids=["images", "tracks"])
 def test_track_distances(on_device, settings, query_track):
     same_step(on_device, track_distances, QUERY, GALLERY, TRACK, query_track, **settings)
 
@@ -55,14 +55,14 @@ def test_track_distances_of_a_pairwise(on_device):
     same_step(on_device, step, QUERY, GALLERY, TRACK, QUERY_TRACK)
 
 
-@pytest.mark.parametrize("settings", [{}, {"reduce": "max", "k": 2}, {"reduce": "mean", "query_reduce": "mean"}])
+@each("settings", [{}, {"reduce": "max", "k": 2}, {"reduce": "mean", "query_reduce": "mean"}])
 def test_pool_distances(on_device, settings):
     values = DATA["distances"].copy()
     values[:, ::3], values[2] = np.inf, np.inf
     same_step(on_device, pool_distances, values, TRACK, QUERY_TRACK, **settings)
 
 
-@pytest.mark.parametrize(
+@each(
     "settings",
     [
         {},

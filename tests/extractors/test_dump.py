@@ -18,6 +18,7 @@ from ensemble import io
 from ensemble import run as ensemble_run
 from extractors import dump, extract
 from extractors.models import classical
+from tests.support.each import each
 from tests.support.folders import problems
 from tests.support.pictures import city, picture, save
 
@@ -96,7 +97,7 @@ def test_a_finished_run_is_not_done_again(images, tmp_path, monkeypatch, capsys)
     assert "already there" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("change", ["option", "image", "model", "view"])
+@each("change", ["option", "image", "model", "view"])
 def test_what_changes_is_done_again(images, tmp_path, change):
     out = tmp_path / "features"
     run(images, out, *HOG)
@@ -221,7 +222,7 @@ def broken(images):
     (images / "image_test" / "000004.png").write_bytes(b"no picture")
 
 
-@pytest.mark.parametrize("workers", ["0", "1"])
+@each("workers", ["0", "1"])
 def test_broken_images_stop_everything_and_all_are_named(images, tmp_path, workers):
     broken(images)
     out = tmp_path / "features"
@@ -372,7 +373,7 @@ def test_every_problem_at_once(images, tmp_path):
         assert piece in text
 
 
-@pytest.mark.parametrize(
+@each(
     ("options", "piece"),
     [
         (["--ten-crop"], "--resize"),

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
 
@@ -14,6 +13,7 @@ from ensemble.parsers import PARSERS, custom
 from extractors import listing
 from extractors.decode import Reading, read
 from extractors.loader import loader
+from tests.support.each import each
 from tests.support.folders import problems
 from tests.support.pictures import city, picture, save
 
@@ -30,7 +30,7 @@ def test_a_plain_image_is_what_it_is(tmp_path):
     assert_array_equal(read(save(tmp_path / "a.png", PIXELS), PLAIN), PIXELS)
 
 
-@pytest.mark.parametrize("kernel", ["bilinear", "bicubic"])
+@each("kernel", ["bilinear", "bicubic"])
 def test_resizing_is_pillows(tmp_path, kernel):
     path = save(tmp_path / "a.png", picture(1, (40, 30)))
     resampling = Image.Resampling[kernel.upper()]
@@ -66,7 +66,7 @@ def test_cmyk(tmp_path):
     assert_array_equal(read(saved(tmp_path, image, "a.tif"), PLAIN), np.asarray(image.convert("RGB")))
 
 
-@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+@each("name", ["a.png", "a.tif"])
 def test_sixteen_bits_are_not_clipped_to_white(tmp_path, name):
     values = np.array([[0, 257, 65535], [128, 129, 32768]], np.uint16)
     found = read(saved(tmp_path, Image.fromarray(values), name), Reading((2, 3)))
@@ -81,7 +81,7 @@ def test_values_without_a_range_are_refused(tmp_path):
     assert "range" in read(saved(tmp_path, many, "b.tif"), PLAIN)
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
+@each("orientation", range(1, 9))
 def test_exif_turns_upright(tmp_path, orientation):
     from PIL import ImageOps
 

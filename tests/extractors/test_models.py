@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from extractors.models import load
 from extractors.options import split
+from tests.support.each import each
 from tests.support.folders import problems
 from tests.support.pictures import onnx, picture
 
@@ -116,7 +117,7 @@ def test_descriptors_have_digests_of_their_settings():
     assert load("hog:8").digest == load("hog").digest
 
 
-@pytest.mark.parametrize(
+@each(
     ("spec", "options", "piece"),
     [
         ("hog:0", {}, "hog:CELL"),

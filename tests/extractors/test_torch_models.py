@@ -23,6 +23,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from extractors.models.checkpoints import densenet, networks, osnet, resnet, vit  # noqa: E402
 from extractors.models.checkpoints.families import FAMILIES, family_of  # noqa: E402
+from tests.support.each import each  # noqa: E402
 
 SHALLOW = resnet.Plan(blocks=(1, 1, 1, 1), first=8, second=8)  # what is read off the keys may as well be small
 WITH_VISION = pytest.mark.skipif(
@@ -93,7 +94,7 @@ def normed(x, state, layer):
 # ------------------------------------------------------------------------------------------------ architectures
 
 
-@pytest.mark.parametrize(
+@each(
     ("network", "count"),
     [
         # torchvision's totals less their classifiers: 25 557 032 - 2048 * 1000 - 1000, and so on
@@ -136,7 +137,7 @@ def test_the_stem_of_senet154_and_where_strides_are():
     assert (plain.layer4[0].conv1.stride, plain.layer4[0].conv2.stride) == ((1, 1), (2, 2))
 
 
-@pytest.mark.parametrize(
+@each(
     "plan",
     [
         resnet.Plan(),
@@ -643,7 +644,7 @@ class Evil:
         return (Path.touch, (self.path,))
 
 
-@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"\x80\x02}q\x00.", b"PK\x03\x04 and no more"])
+@each("content", [b"", b"not a checkpoint", b"\x80\x02}q\x00.", b"PK\x03\x04 and no more"])
 def test_a_broken_file_is_refused_in_one_line(content, tmp_path):
     (tmp_path / "broken.pth").write_bytes(content)
     (problem,) = refusal(str(tmp_path / "broken.pth"))
@@ -854,7 +855,7 @@ def test_extracting_draws_no_random_numbers_and_learns_nothing(tmp_path):
     assert not model.module.training
 
 
-@pytest.mark.parametrize("spec", ["x.pth", "x.pt2", "timm:resnet18", "open_clip:RN50"])
+@each("spec", ["x.pth", "x.pt2", "timm:resnet18", "open_clip:RN50"])
 def test_without_torch_one_line_says_what_to_install(spec, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with __import__("zipfile").ZipFile("x.pt2", "w") as archive:
@@ -865,7 +866,7 @@ def test_without_torch_one_line_says_what_to_install(spec, tmp_path, monkeypatch
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torchvision") is not None, reason="torchvision is installed")
-@pytest.mark.parametrize("spec", ["timm:resnet18", "open_clip:RN50"])
+@each("spec", ["timm:resnet18", "open_clip:RN50"])
 def test_without_torchvision_one_line_says_what_to_install(spec):
     (problem,) = refusal(spec)
     assert problem.endswith("pip install torchvision")

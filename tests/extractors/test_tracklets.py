@@ -1,7 +1,6 @@
 """Tracklets: sampling, clips, MARS's lists, and the way from folders of frames to features."""
 
 import numpy as np
-import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
@@ -9,6 +8,7 @@ from ensemble import io
 from extractors import dump, tracklets
 from extractors.models import classical
 from extractors.tracklets import Clips, clips, join
+from tests.support.each import each
 from tests.support.folders import problems
 from tests.support.pictures import picture, save
 
@@ -53,7 +53,7 @@ def fgreid_dense(count, length, most):
     return [*found, last][: most + 1]
 
 
-@pytest.mark.parametrize("count", [1, 4, 5, 8, 9, 23, 100])
+@each("count", [1, 4, 5, 8, 9, 23, 100])
 def test_dense_is_fgreids(count):
     assert clips("a", count, Clips("dense", 4, 5)) == fgreid_dense(count, 4, 5)
 

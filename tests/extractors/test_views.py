@@ -11,6 +11,7 @@ from extractors import resample
 from extractors.parts import Parts, join
 from extractors.views import Views, features
 from postproc import l2_normalize
+from tests.support.each import each
 from tests.support.pictures import Plain, picture
 
 
@@ -110,7 +111,7 @@ def layumi(x, scales, torch):
     return total.div(torch.norm(total, p=2, dim=1, keepdim=True)).numpy()
 
 
-@pytest.mark.parametrize("scales", [(1, 1.1, 1.2), (0.9, 1.0), (1.3,)])
+@each("scales", [(1, 1.1, 1.2), (0.9, 1.0), (1.3,)])
 def test_compounding_scales_are_layumis(scales):
     torch = pytest.importorskip("torch")
     model, images = Plain((32, 24)), batch(2, (32, 24))
@@ -129,8 +130,8 @@ def test_scales_apply_to_the_image():
     assert_allclose(model.seen[1], expected.numpy(), atol=5e-6)
 
 
-@pytest.mark.parametrize("cubic", [False, True])
-@pytest.mark.parametrize("size", [(7, 31), (40, 30), (64, 20)])
+@each("cubic", [False, True])
+@each("size", [(7, 31), (40, 30), (64, 20)])
 def test_resizing_without_antialiasing_is_torchs(cubic, size):
     torch = pytest.importorskip("torch")
     image = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)

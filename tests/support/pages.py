@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ensemble.report.kept import GOOD, UNKNOWN, Kept, Step
+from ensemble.report.history import GOOD, UNKNOWN, History, Step
 
 HOSTILE = [
     '"><script>document.title="broken in"</script>.jpg',
@@ -47,12 +47,14 @@ def step(
     )
 
 
-def kept(steps: Sequence[Step], images: int, queries: Sequence[str] | None = None, title: str = "run") -> Kept:
+def history(
+    steps: Sequence[Step], images: int, queries: Sequence[str] | None = None, title: str = "run"
+) -> History:
     """A run with images g0.png, g1.png, … of identity i // 2, camera i % 3, track i // 2."""
     names = list(queries or (f"q{i}.png" for i in range(len(steps[0].rows))))
     nq, number = np.arange(len(names)), np.arange(images)
     record = {"scores": {"protocol": {"denominator": "valid", "description": "rules"}}} if steps[0].scores else {}
-    return Kept(
+    return History(
         title=title,
         queries={"name": names, "pid": nq, "cam": nq % 3},
         images={

@@ -1,12 +1,12 @@
 """Scores by counting instead of sorting: the same functions for arrays (``cpu``) and CUDA tensors (``cuda``)."""
 
 from types import ModuleType
-from typing import Any
 
+from ensemble.base.kinds import Array
 from postproc.base import arrays
 
 
-def of(array: Any) -> ModuleType:
+def of(array: Array) -> ModuleType:
     """The module that counts where the array is."""
     if arrays.on_cuda(array):
         from ensemble.scores.counting import cuda

@@ -14,22 +14,23 @@ RECTANGLE, TRAPEZOID, SKLEARN = 0, 1, 2  # rules of the average precision
 BY_ALL, BY_FOUND, BY_CUT = 0, 1, 2  # what it is divided by
 SOUND, TWICE, GAP, SHORT = 0, 1, 2, 3  # what can be wrong with a list of rows
 OTHER, GOOD, REMOVED = 0, 1, 2  # what a gallery image is to a query
-NO_CAMERA, SAME_CAMERA, OTHER_CAMERAS, SYSU, SYSU_INDOOR = 0, 1, 2, 3, 4  # cameras removed for a query's camera
+NO_VIEW, SAME_VIEW, OTHER_VIEWS = 0, 1, 2  # whose images are removed for what a query sees
+UNSEARCHED = -1  # the view of gallery images that nobody looks at
 
 
-class Labels(NamedTuple):
+class Matches(NamedTuple):
     """Who is whose match.
 
     ``members[starts[i] : stops[i]]`` are the gallery rows of query ``i``'s identity, ascending. Of these, or of
-    ``everybody``, those under the cameras of ``rule`` are removed for this query, and its ``own`` row; the rows in
-    ``removed``, which are in no ``members``, for all. Arrays int64.
+    ``everybody``, those in the views of ``rule`` are removed for this query, and its ``own`` row; the rows in
+    ``removed``, which are in no ``members``, for all. A view is a number for what a camera sees. Arrays int64.
     """
 
     starts: np.ndarray  # (nq,)
     stops: np.ndarray  # (nq,)
     members: np.ndarray  # (ng - removed,)
-    query_cam: np.ndarray  # (nq,)
-    gallery_cam: np.ndarray  # (ng,)
+    query_view: np.ndarray  # (nq,)
+    gallery_view: np.ndarray  # (ng,) UNSEARCHED is removed under every rule but NO_VIEW
     rule: int
     everybody: bool
     own: np.ndarray  # (nq,) -1: the query is not in the gallery
@@ -59,25 +60,22 @@ class Answer(NamedTuple):
 
 
 @njit(nogil=True, cache=True)
-def _hides(rule, query_cam, gallery_cam):
-    if rule == SAME_CAMERA:
-        return query_cam == gallery_cam
-    if rule == OTHER_CAMERAS:
-        return query_cam != gallery_cam
-    if rule == NO_CAMERA:
+def _hides(rule, query_view, gallery_view):
+    if rule == NO_VIEW:
         return False
-    searched = gallery_cam == 1 or gallery_cam == 2 or (rule == SYSU and (gallery_cam == 4 or gallery_cam == 5))
-    return not searched or (query_cam == 3 and gallery_cam == 2)
+    if rule == SAME_VIEW:
+        return query_view == gallery_view or gallery_view == UNSEARCHED
+    return query_view != gallery_view
 
 
 @njit(nogil=True, cache=True)
-def _identity(i, labels):
+def _identity(i, matches):
     """The gallery rows of query ``i``'s identity, and which of them are removed."""
-    rows = labels.members[labels.starts[i] : labels.stops[i]]
+    rows = matches.members[matches.starts[i] : matches.stops[i]]
     gone = np.empty(rows.size, np.bool_)
     for n in range(rows.size):
-        camera = labels.gallery_cam[rows[n]]
-        gone[n] = rows[n] == labels.own[i] or _hides(labels.rule, labels.query_cam[i], camera)
+        view = matches.gallery_view[rows[n]]
+        gone[n] = rows[n] == matches.own[i] or _hides(matches.rule, matches.query_view[i], view)
     return rows, gone
 
 
@@ -159,25 +157,25 @@ def _write(answer, i, places, ends, positives, rules):
 
 
 @njit(nogil=True, cache=True)
-def _remove(row, i, labels):
+def _remove(row, i, matches):
     """Set what is removed for query ``i`` to +inf in ``row``; return the good rows."""
-    rows, gone = _identity(i, labels)
-    row[labels.removed] = np.inf
+    rows, gone = _identity(i, matches)
+    row[matches.removed] = np.inf
     row[rows[gone]] = np.inf
-    if labels.own[i] >= 0:
-        row[labels.own[i]] = np.inf
-    if labels.everybody:
+    if matches.own[i] >= 0:
+        row[matches.own[i]] = np.inf
+    if matches.everybody:
         for j in range(row.size):
-            if _hides(labels.rule, labels.query_cam[i], labels.gallery_cam[j]):
+            if _hides(matches.rule, matches.query_view[i], matches.gallery_view[j]):
                 row[j] = np.inf
     return rows[~gone]
 
 
 @njit(nogil=True, cache=True)
-def _load(row, distances, i, labels):
+def _load(row, distances, i, matches):
     """Copy the distances of query ``i`` into ``row``, removed images at +inf; return the good rows."""
     row[:] = distances[i]
-    return _remove(row, i, labels)
+    return _remove(row, i, matches)
 
 
 @njit(nogil=True, cache=True)
@@ -193,24 +191,24 @@ def _identities_before(row, good, identity, seen, query):
 
 
 @njit(nogil=True, cache=True)
-def score_rows(start, stop, distances, labels, rules, answer):
+def score_rows(start, stop, distances, matches, rules, answer):
     """Fill ``answer`` for the queries ``start:stop`` from ``distances`` (nq, ng) float32."""
     row = np.empty(distances.shape[1], distances.dtype)
     seen = np.full(row.size if rules.identities else 0, -1)
     for i in range(start, stop):
-        good = _load(row, distances, i, labels)
+        good = _load(row, distances, i, matches)
         places, ends = _places(row, distances[i], good, rules)
         _write(answer, i, places, ends, good.size, rules)
         if rules.identities and places.size:
-            answer.first_hit[i] = _identities_before(row, good, labels.identity, seen, i)
+            answer.first_hit[i] = _identities_before(row, good, matches.identity, seen, i)
 
 
 @njit(nogil=True, cache=True)
-def all_shots_rows(start, stop, distances, labels, rules, positives, shares):
+def all_shots_rows(start, stop, distances, matches, rules, positives, shares):
     """``shares[i, w]``: the share of query ``i``'s good images with exactly ``w`` wrong ones before them."""
     row = np.empty(distances.shape[1], distances.dtype)
     for i in range(start, stop):
-        good = _load(row, distances, i, labels)
+        good = _load(row, distances, i, matches)
         positives[i] = good.size
         places, _ = _places(row, distances[i], good, rules)
         for hits in range(places.size):
@@ -220,22 +218,22 @@ def all_shots_rows(start, stop, distances, labels, rules, positives, shares):
 
 
 @njit(nogil=True, cache=True)
-def single_shot(i, row, labels, keys):
+def single_shot(i, row, matches, keys):
     """The place of query ``i``'s good image when one image of each identity is left, -1 if it is not found.
 
     ``row`` (ng,) are its distances. Of the images that are not removed for the query, each identity keeps the one
     with the least of ``keys`` (ng,).
     """
     hidden = np.zeros(row.size, np.float32)
-    good = _remove(hidden, i, labels)
+    good = _remove(hidden, i, matches)
     if good.size == 0:
         return -1
     drawn = np.full(row.size, -1)
     for j in range(row.size):
-        kept = drawn[labels.identity[j]]
+        kept = drawn[matches.identity[j]]
         if hidden[j] == 0 and (kept < 0 or keys[j] < keys[kept]):
-            drawn[labels.identity[j]] = j
-    target = drawn[labels.identity[good[0]]]
+            drawn[matches.identity[j]] = j
+    target = drawn[matches.identity[good[0]]]
     if row[target] == np.inf:
         return -1
     place = 0
@@ -246,7 +244,7 @@ def single_shot(i, row, labels, keys):
 
 
 @njit(nogil=True, cache=True)
-def _places_listed(rows, role, seen, i, labels, rules, places):
+def _places_listed(rows, role, seen, i, matches, rules, places):
     """Fill ``places`` of the good images of one list; return how many there are, and the list's fault."""
     found, place, ended = 0, 0, False
     for at in range(rows.size):
@@ -259,9 +257,9 @@ def _places_listed(rows, role, seen, i, labels, rules, places):
         if seen[r] == i:
             return found, TWICE
         seen[r] = i
-        if role[r] == REMOVED or r == labels.own[i]:
+        if role[r] == REMOVED or r == matches.own[i]:
             continue
-        if labels.everybody and _hides(labels.rule, labels.query_cam[i], labels.gallery_cam[r]):
+        if matches.everybody and _hides(matches.rule, matches.query_view[i], matches.gallery_view[r]):
             continue
         if role[r] == GOOD and (at if rules.before else place) < rules.cut:
             places[found] = place
@@ -274,23 +272,23 @@ def _places_listed(rows, role, seen, i, labels, rules, places):
 
 
 @njit(nogil=True, cache=True)
-def score_listed_rows(start, stop, listed, labels, rules, answer):
+def score_listed_rows(start, stop, listed, matches, rules, answer):
     """Fill ``answer`` for the queries ``start:stop`` from ``listed`` (nq, k) int32, gallery rows or -1."""
-    role = np.full(labels.gallery_cam.size, OTHER, np.int8)
-    role[labels.removed] = REMOVED
+    role = np.full(matches.gallery_view.size, OTHER, np.int8)
+    role[matches.removed] = REMOVED
     seen = np.full(role.size, -1)  # the query that listed the row last
     for i in range(start, stop):
-        rows, gone = _identity(i, labels)
+        rows, gone = _identity(i, matches)
         role[rows] = GOOD
         role[rows[gone]] = REMOVED
         places = np.empty(rows.size, np.int64)
-        found, answer.fault[i] = _places_listed(listed[i], role, seen, i, labels, rules, places)
+        found, answer.fault[i] = _places_listed(listed[i], role, seen, i, matches, rules, places)
         _write(answer, i, places[:found], places[:found] + 1, np.count_nonzero(~gone), rules)
         role[rows] = OTHER
 
 
 @njit(nogil=True, cache=True)
-def count_pairs(start, stop, distances, labels, thresholds, same, different, nearest, right):
+def count_pairs(start, stop, distances, matches, thresholds, same, different, nearest, right):
     """For the queries ``start:stop`` how many pairs lie between each two of the ascending ``thresholds``.
 
     ``same``, ``different`` (nq, thresholds + 1): pairs of one and of two identities whose distance is at most the
@@ -301,7 +299,7 @@ def count_pairs(start, stop, distances, labels, thresholds, same, different, nea
     good = np.zeros(ng, np.bool_)
     for i in range(start, stop):
         hidden = np.zeros(ng, np.float32)
-        rows = _remove(hidden, i, labels)
+        rows = _remove(hidden, i, matches)
         good[rows] = True
         nearest[i] = np.inf
         for j in range(ng):
@@ -319,10 +317,10 @@ def count_pairs(start, stop, distances, labels, thresholds, same, different, nea
 
 
 @njit(nogil=True, cache=True)
-def hidden_rows(i, labels, good, hidden):
+def hidden_rows(i, matches, good, hidden):
     """Fill ``hidden`` (ng,) bool with what is removed for query ``i``, and ``good`` with its good images."""
     row = np.zeros(hidden.size, np.float32)
-    rows = _remove(row, i, labels)
+    rows = _remove(row, i, matches)
     for j in range(row.size):
         hidden[j] = row[j] != 0
         good[j] = False

@@ -1,27 +1,27 @@
 """Where the good images stand in a ranking, found by counting as in :mod:`ensemble.scores.counting.cpu`.
 
 The images of a query's identity are put in the order of its ranking. One pass over the query's row then tells of
-every image before which of them it comes, and sums of these counts are their places. Labels and answers are NumPy
+every image before which of them it comes, and sums of these counts are their places. Matches and answers are NumPy
 arrays, a few numbers a query; distances stay on the device.
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import cuda
 
+from ensemble.base.kinds import Array
 from ensemble.scores.counting.cpu import (
     BY_CUT,
     BY_FOUND,
-    NO_CAMERA,
-    OTHER_CAMERAS,
-    SAME_CAMERA,
+    NO_VIEW,
+    SAME_VIEW,
     SKLEARN,
-    SYSU,
     TRAPEZOID,
+    UNSEARCHED,
     Answer,
-    Labels,
+    Matches,
     Rules,
 )
 from postproc.base import arrays
@@ -32,15 +32,15 @@ MARKS = 1 << 28  # of a query and an identity, likewise
 INFINITE = np.float32(np.inf)
 
 
-class _Given(NamedTuple):
-    """Labels on the device: of the gallery, and of the queries at work."""
+class _OnDevice(NamedTuple):
+    """Matches on the device: of the gallery, and of the queries at work."""
 
-    removed: Any  # (ng,) bool
-    identity: Any  # (ng,) int64
-    cam: Any  # (ng,) int64
-    who: Any  # (n,) int64: the identity, -1 for one that the gallery lacks
-    own: Any  # (n,) int64
-    query_cam: Any  # (n,) int64
+    removed: Array  # (ng,) bool
+    identity: Array  # (ng,) int64
+    view: Array  # (ng,) int64
+    who: Array  # (n,) int64: the identity, -1 for one that the gallery lacks
+    own: Array  # (n,) int64
+    query_view: Array  # (n,) int64
 
 
 class _Ranked(NamedTuple):
@@ -50,19 +50,19 @@ class _Ranked(NamedTuple):
     ``found`` have ``places`` before the cut, and ``ends``, the places after their ties.
     """
 
-    offsets: Any  # (n + 1,) int64
-    values: Any  # float32
-    rows: Any  # int32
-    positives: Any  # (n,) int64: how many are not removed
-    places: Any  # int32
-    ends: Any  # int32
-    found: Any  # (n,) int64
+    offsets: Array  # (n + 1,) int64
+    values: Array  # float32
+    rows: Array  # int32
+    positives: Array  # (n,) int64: how many are not removed
+    places: Array  # int32
+    ends: Array  # int32
+    found: Array  # (n,) int64
 
 
-def score_rows(start: int, stop: int, distances: Any, labels: Labels, rules: Rules, answer: Answer) -> None:
+def score_rows(start: int, stop: int, distances: Array, matches: Matches, rules: Rules, answer: Answer) -> None:
     """Fill ``answer`` for the queries ``start:stop`` from ``distances`` (nq, ng) float32 on the device."""
-    for first, last in _pieces(start, stop, labels, rules):
-        given, ranked = _ranked(first, last, distances, labels, rules)
+    for first, last in _pieces(start, stop, matches, rules):
+        there, ranked = _ranked(first, last, distances, matches, rules)
         count = last - first
         positives, first_hit = (arrays.empty(count, np.int64, distances) for _ in range(2))
         ap, inp = (arrays.empty(count, np.float64, distances) for _ in range(2))
@@ -71,9 +71,9 @@ def score_rows(start: int, stop: int, distances: Any, labels: Labels, rules: Rul
             rules.cut, rules.ap, rules.divide, positives, ap, inp, first_hit,
         )  # fmt: skip
         if rules.identities:
-            marks = arrays.full((count, int(labels.identity.max()) + 1), 0, np.uint8, distances)
+            marks = arrays.full((count, int(matches.identity.max()) + 1), 0, np.uint8, distances)
             launch.blocks(
-                _mark_identities, count, distances, first, *given, labels.rule, labels.everybody,
+                _mark_identities, count, distances, first, *there, matches.rule, matches.everybody,
                 ranked.offsets, ranked.values, ranked.rows, ranked.found, marks,
             )  # fmt: skip
             first_hit = first_hit.where(ranked.found == 0, marks.sum(1))
@@ -83,11 +83,17 @@ def score_rows(start: int, stop: int, distances: Any, labels: Labels, rules: Rul
 
 
 def all_shots_rows(
-    start: int, stop: int, distances: Any, labels: Labels, rules: Rules, positives: np.ndarray, shares: np.ndarray
+    start: int,
+    stop: int,
+    distances: Array,
+    matches: Matches,
+    rules: Rules,
+    positives: np.ndarray,
+    shares: np.ndarray,
 ) -> None:
     """``shares[i, w]``: the share of query ``i``'s good images with exactly ``w`` wrong ones before them."""
-    for first, last in _pieces(start, stop, labels, rules):
-        _, ranked = _ranked(first, last, distances, labels, rules)
+    for first, last in _pieces(start, stop, matches, rules):
+        _, ranked = _ranked(first, last, distances, matches, rules)
         found = arrays.full((last - first, shares.shape[1]), 0, np.float64, distances)
         launch.rows(
             _share_shots, last - first, ranked.offsets, ranked.places, ranked.positives, ranked.found, found
@@ -96,10 +102,10 @@ def all_shots_rows(
         shares[first:last] = arrays.host(found)
 
 
-def _pieces(start: int, stop: int, labels: Labels, rules: Rules) -> Iterator[tuple[int, int]]:
+def _pieces(start: int, stop: int, matches: Matches, rules: Rules) -> Iterator[tuple[int, int]]:
     """Ranges of queries with a bounded number of images of their identities, or one query."""
-    ends = np.cumsum(labels.stops[start:stop] - labels.starts[start:stop])
-    most = max(1, MARKS // max(1, labels.identity.size)) if rules.identities else len(ends)
+    ends = np.cumsum(matches.stops[start:stop] - matches.starts[start:stop])
+    most = max(1, MARKS // max(1, matches.identity.size)) if rules.identities else len(ends)
     first = 0
     while first < len(ends):
         before = int(ends[first - 1]) if first else 0
@@ -109,75 +115,70 @@ def _pieces(start: int, stop: int, labels: Labels, rules: Rules) -> Iterator[tup
         first = last
 
 
-def _ranked(first: int, last: int, distances: Any, labels: Labels, rules: Rules) -> tuple[_Given, _Ranked]:
+def _ranked(first: int, last: int, distances: Array, matches: Matches, rules: Rules) -> tuple[_OnDevice, _Ranked]:
     """The good images of the queries ``first:last``, in order, and their places."""
     count = last - first
-    given = _given(first, last, distances, labels)
-    starts, sizes = labels.starts[first:last], labels.stops[first:last] - labels.starts[first:last]
+    there = _on_device(first, last, distances, matches)
+    starts, sizes = matches.starts[first:last], matches.stops[first:last] - matches.starts[first:last]
     offsets = arrays.beside(np.concatenate([[0], np.cumsum(sizes)]), distances)
     pairs = int(sizes.sum())
     values, rows, query = (arrays.empty(pairs, dtype, distances) for dtype in (np.float32, np.int32, np.int32))
     positives, found = (arrays.empty(count, np.int64, distances) for _ in range(2))
     launch.rows(
-        _look_up_good, count, distances, first, starts, labels.members, given.own, given.query_cam, given.cam,
-        labels.rule, offsets, values, rows, query, positives,
+        _look_up_good, count, distances, first, starts, matches.members, there.own, there.query_view, there.view,
+        matches.rule, offsets, values, rows, query, positives,
     )  # fmt: skip
     order = values.argsort(stable=True)  # rows ascend, so ties stay in their order
     order = order[query[order].argsort(stable=True)]
     values, rows = values[order], rows[order]
 
-    def counted(ties: bool, everybody: bool) -> Any:
+    def counted(ties: bool, everybody: bool) -> Array:
         out = arrays.full(pairs, 0, np.int32, distances)
         launch.blocks(
-            _count_before, count, distances, first, *given, labels.rule, labels.everybody, offsets, values, rows,
+            _count_before, count, distances, first, *there, matches.rule, matches.everybody, offsets, values, rows,
             ties, everybody, out,
         )  # fmt: skip
         return out
 
-    places = counted(False, False)
-    ends = counted(rules.ap == SKLEARN, rules.before) if rules.before or rules.ap == SKLEARN else places.clone()
-    launch.rows(
-        _place_good, count, offsets, values, rules.cut, rules.before, rules.ap == SKLEARN, places, ends, found
-    )
-    return given, _Ranked(offsets, values, rows, positives, places, ends, found)
+    places, ties = counted(False, False), rules.ap == SKLEARN
+    ends = counted(ties, rules.before) if ties or rules.before else arrays.copied(places)
+    launch.rows(_place_good, count, offsets, values, rules.cut, rules.before, ties, places, ends, found)
+    return there, _Ranked(offsets, values, rows, positives, places, ends, found)
 
 
-def _given(first: int, last: int, distances: Any, labels: Labels) -> _Given:
-    removed = np.zeros(labels.identity.size, np.bool_)
-    removed[labels.removed] = True
-    starts, stops = labels.starts[first:last], labels.stops[first:last]
+def _on_device(first: int, last: int, distances: Array, matches: Matches) -> _OnDevice:
+    removed = np.zeros(matches.identity.size, np.bool_)
+    removed[matches.removed] = True
+    starts, stops = matches.starts[first:last], matches.stops[first:last]
     known = stops > starts
     who = np.full(last - first, -1)
-    who[known] = labels.identity[labels.members[starts[known]]]
+    who[known] = matches.identity[matches.members[starts[known]]]
     parts = (
         removed,
-        labels.identity,
-        labels.gallery_cam,
+        matches.identity,
+        matches.gallery_view,
         who,
-        labels.own[first:last],
-        labels.query_cam[first:last],
+        matches.own[first:last],
+        matches.query_view[first:last],
     )
-    return _Given(*(arrays.beside(part, distances) for part in parts))
+    return _OnDevice(*(arrays.beside(part, distances) for part in parts))
 
 
 @cuda.jit(device=True)
-def _hides(rule, query_cam, gallery_cam):
-    if rule == NO_CAMERA:
+def _hides(rule, query_view, gallery_view):
+    if rule == NO_VIEW:
         return False
-    if rule == SAME_CAMERA:
-        return query_cam == gallery_cam
-    if rule == OTHER_CAMERAS:
-        return query_cam != gallery_cam
-    searched = gallery_cam == 1 or gallery_cam == 2 or (rule == SYSU and (gallery_cam == 4 or gallery_cam == 5))
-    return not searched or (query_cam == 3 and gallery_cam == 2)
+    if rule == SAME_VIEW:
+        return query_view == gallery_view or gallery_view == UNSEARCHED
+    return query_view != gallery_view
 
 
 @cuda.jit(device=True)
-def _is_removed(j, q, removed, identity, cam, who, own, query_cam, rule, everybody):
+def _is_removed(j, q, removed, identity, view, who, own, query_view, rule, everybody):
     """Whether image ``j`` is removed for query ``q`` of those at work."""
     if removed[j] or j == own[q]:
         return True
-    return (everybody or identity[j] == who[q]) and _hides(rule, query_cam[q], cam[j])
+    return (everybody or identity[j] == who[q]) and _hides(rule, query_view[q], view[j])
 
 
 @cuda.jit(device=True)
@@ -194,7 +195,7 @@ def _behind(values, rows, begin, end, value, j):
 
 @cuda.jit(cache=True)
 def _look_up_good(
-    count, distances, first, starts, members, own, query_cam, cam, rule, offsets, values, rows, query, positives
+    count, distances, first, starts, members, own, query_view, view, rule, offsets, values, rows, query, positives
 ):
     q = cuda.grid(1)
     if q >= count:
@@ -205,7 +206,7 @@ def _look_up_good(
         at = offsets[q] + n
         rows[at] = row
         query[at] = q
-        if row == own[q] or _hides(rule, query_cam[q], cam[row]):
+        if row == own[q] or _hides(rule, query_view[q], view[row]):
             values[at] = INFINITE
         else:
             values[at] = distances[first + q, row] + np.float32(0)  # there is one zero only
@@ -215,7 +216,7 @@ def _look_up_good(
 
 @cuda.jit(cache=True)
 def _count_before(
-    distances, first, removed, identity, cam, who, own, query_cam, rule, everybody,
+    distances, first, removed, identity, view, who, own, query_view, rule, everybody,
     offsets, values, rows, ties, everyone, out,
 ):  # fmt: skip
     """``out[t]``: how many images stand before t and not before the one before it.
@@ -234,7 +235,7 @@ def _count_before(
         value = distances[first + q, j]
         if value > farthest:
             continue
-        if not everyone and _is_removed(j, q, removed, identity, cam, who, own, query_cam, rule, everybody):
+        if not everyone and _is_removed(j, q, removed, identity, view, who, own, query_view, rule, everybody):
             continue
         place = _behind(values, rows, begin, end, value, -1 if ties else j)
         if place != at:
@@ -311,7 +312,7 @@ def _share_shots(count, offsets, places, positives, found, shares):
 
 @cuda.jit(cache=True)
 def _mark_identities(
-    distances, first, removed, identity, cam, who, own, query_cam, rule, everybody,
+    distances, first, removed, identity, view, who, own, query_view, rule, everybody,
     offsets, values, rows, found, marks,
 ):  # fmt: skip
     """``marks[q, who]``: that somebody has an image before the first good one."""
@@ -323,5 +324,5 @@ def _mark_identities(
     for j in range(cuda.threadIdx.x, distances.shape[1], cuda.blockDim.x):
         value = distances[first + q, j]
         precedes = value < nearest or (value == nearest and j < row)
-        if precedes and not _is_removed(j, q, removed, identity, cam, who, own, query_cam, rule, everybody):
+        if precedes and not _is_removed(j, q, removed, identity, view, who, own, query_view, rule, everybody):
             marks[q, identity[j]] = 1

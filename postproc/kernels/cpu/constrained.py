@@ -3,19 +3,19 @@
 import numpy as np
 from numba import njit
 
-APART, TOGETHER, EXEMPT = 0, 1, 2  # what images of no track are to one another
+from postproc.kernels.rules import EXEMPT, TOGETHER
 
 
 @njit(nogil=True, cache=True)
 def _distance(similarity, side, i, j, itself, labels, rules):
     """|2 - 2 s| after all that is known of images i and j; ``side`` is the product of their orientations.
 
-    ``labels``: tracks, cameras, camera groups. ``rules``: what is taken off for one camera, one group, one side
-    while the camera of i is unknown, from which product on; what is added within a track (NaN: s is 1), what is
-    taken off between tracks, what images of no track are, whether s is cut to -1 .. 1.
+    ``labels``: tracks, cameras, camera groups. ``rules``: :class:`postproc.kernels.rules.SideRules`; what the
+    camera rule counts is taken off s.
     """
     tracks, cams, groups = labels
-    camera, group, direction, alike, within, between, alone, cut = rules
+    camera, group, direction, alike = rules.cameras
+    within, between, alone, clip = rules.tracks
     s = float(similarity)
     if (tracks[i] >= 0 and tracks[i] == tracks[j]) or (itself and np.isnan(within)):
         s = 1.0 if np.isnan(within) else s + within
@@ -30,7 +30,7 @@ def _distance(similarity, side, i, j, itself, labels, rules):
                 s -= group
         if tracks[i] >= 0 and tracks[j] >= 0:
             s -= between
-    if cut:
+    if clip:
         s = min(max(s, -1.0), 1.0)
     return abs(2 - 2 * s)
 

@@ -36,40 +36,35 @@ def _at_place(place, ordered, group, raised, near, limit):
 
 
 @njit(nogil=True, cache=True)
-def weights_by_rules(kind, rules, limits, out):
-    """``out[other]``: what an image of this ``kind`` weighs on one of each other kind.
-
-    ``camera`` for one known camera, or, where its own is unknown, ``side`` where the product of ``sides`` (kinds,
-    a) is ``alike`` or more; ``cluster`` for one known cluster.
-    """
-    cams, clusters, sides = rules
-    camera, cluster, side, alike = limits
+def weights_by_rule(kind, places, rule, out):
+    """``out[other]``: what an image of this ``kind`` weighs on one of each other kind."""
+    cams, groups, orientations = places
     out[:] = 0
     for other in range(cams.size):
         if cams[kind] >= 0 and cams[kind] == cams[other]:
-            out[other] += camera
-        if clusters[kind] >= 0 and clusters[kind] == clusters[other]:
-            out[other] += cluster
-        if cams[kind] < 0 and side > 0:
+            out[other] += rule.camera
+        if groups[kind] >= 0 and groups[kind] == groups[other]:
+            out[other] += rule.group
+        if cams[kind] < 0 and rule.direction > 0:
             product = 0.0
-            for a in range(sides.shape[1]):
-                product += np.float64(sides[kind, a]) * np.float64(sides[other, a])
-            if product >= alike:
-                out[other] += side
+            for a in range(orientations.shape[1]):
+                product += np.float64(orientations[kind, a]) * np.float64(orientations[other, a])
+            if product >= rule.alike:
+                out[other] += rule.direction
 
 
 @njit(nogil=True, cache=True)
 def raise_excluded(
-    distances, offsets, members, tracks, kinds, weights, rules, limits, depth, heads, start, stop, out
+    distances, offsets, members, tracks, kinds, weights, places, rule, depth, heads, start, stop, out
 ):
     """For j = 0, 1, … ``depth`` - 1: the image now at place j raises other tracks by their weight / (1 + j).
 
     ``tracks``, ``kinds`` (groups,) int32; ``weights[kind of that image, kind of the other]``; below 0 is a kind
-    that has none. Where that table is empty, :func:`weights_by_rules` of ``rules`` (cams, clusters, sides) and
-    ``limits`` (camera, cluster, side, alike) takes its place. ``heads``: only the nearest image of a group has a
-    place. Two images of no track, of one kind and one value, are copies and leave each other alone.
+    that has none. Where that table is empty, the camera ``rule`` and the ``places`` of all kinds
+    (:mod:`postproc.kernels.rules`) take its place. ``heads``: only the nearest image of a group has a place. Two
+    images of no track, of one kind and one value, are copies and leave each other alone.
     """
-    ruled = np.empty(rules[0].size if weights.size == 0 else 0)
+    ruled = np.empty(places.cams.size if weights.size == 0 else 0)
     groups = tracks.size
     ordered, group_of = np.empty(members.size), np.empty(members.size, np.int64)
     raised = np.empty(groups)
@@ -95,7 +90,7 @@ def raise_excluded(
                 continue
             value = ordered[at] + raised[chosen]
             if weights.size == 0:
-                weights_by_rules(kinds[chosen], rules, limits, ruled)
+                weights_by_rule(kinds[chosen], places, rule, ruled)
                 own = ruled
             else:
                 own = weights[kinds[chosen]]

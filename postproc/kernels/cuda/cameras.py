@@ -1,10 +1,9 @@
 """Reciprocal sets that look at cameras: one set within the own camera, one across the others."""
 
-from typing import Any
-
 import torch
 from numba import cuda
 
+from postproc.base.vocabulary import Array
 from postproc.kernels.cuda import launch
 
 
@@ -24,7 +23,7 @@ def _reciprocal(count, rows, start, out):
     out[i - start, s] = found
 
 
-def reciprocal_pairs(rows: Any, values: Any, start: int, stop: int) -> tuple[Any, Any, Any]:
+def reciprocal_pairs(rows: Array, values: Array, start: int, stop: int) -> tuple[Array, Array, Array]:
     """``{j in rows[i], i in rows[j]}`` of the rows ``start:stop`` as (sizes, members, their values).
 
     Entries below 0 are nobody. Members come in the order of the list.

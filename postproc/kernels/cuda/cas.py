@@ -4,12 +4,11 @@ What spreads from COLUMNS images at a time stands in dense columns of (n, COLUMN
 read once for all of them, and of each the largest entries are kept.
 """
 
-from typing import Any
-
 import numpy as np
 import torch
 from numba import cuda
 
+from postproc.base.vocabulary import Array
 from postproc.kernels.cuda import launch
 from postproc.kernels.cuda.propagation import propagate
 from postproc.kernels.cuda.sparse import invert
@@ -69,12 +68,12 @@ def _walk(offsets, members, weights, roots, ways, walk, long, next_walk, next_lo
         next_long[u, b] = sums
 
 
-def _owners(offsets: Any) -> Any:
+def _owners(offsets: Array) -> Array:
     """The row of every entry."""
     return torch.repeat_interleave(torch.arange(len(offsets) - 1, device=offsets.device), torch.diff(offsets))
 
 
-def _largest(values: Any, keep: int) -> Any:
+def _largest(values: Array, keep: int) -> Array:
     """(n, m) bool: the ``keep`` largest entries above 0 of every row, of equals the first."""
     there = values > 0
     if keep >= values.shape[1]:

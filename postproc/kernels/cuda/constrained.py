@@ -1,24 +1,22 @@
 """Similarities between images of one side, corrected by what tracks and cameras say of them, as distances."""
 
 import math
-from typing import Any
 
 import numpy as np
 from numba import cuda, float32, float64
 
-from postproc.kernels.cpu.constrained import APART, EXEMPT, TOGETHER
+from postproc.base.vocabulary import Array
 from postproc.kernels.cuda import launch
-
-__all__ = ["APART", "EXEMPT", "TOGETHER", "constrain_pairs", "constrain_tile"]
+from postproc.kernels.rules import EXEMPT, TOGETHER, SideRules
 
 UNSEEN = -2.0  # less than any product of orientations
-Label = tuple[Any, Any, Any]  # tracks, cameras, camera groups
+Label = tuple[Array, Array, Array]  # tracks, cameras, camera groups
 
 
 @cuda.jit(device=True)
 def _distance(
     similarity, side, itself, track, other_track, cam, other_cam, own_group, other_group,
-    camera, group, direction, alike, within, between, alone, cut,
+    camera, group, direction, alike, within, between, alone, clip,
 ):  # fmt: skip
     """|2 - 2 s| after all that is known of an image and another; ``side`` is the product of their orientations.
 
@@ -39,7 +37,7 @@ def _distance(
                 s -= group
         if track >= 0 and other_track >= 0:
             s -= between
-    if cut:
+    if clip:
         s = min(max(s, -1.0), 1.0)
     return float32(abs(2.0 - 2.0 * s))
 
@@ -47,7 +45,7 @@ def _distance(
 @cuda.jit(cache=True)
 def _constrain_tile(
     tile, sides, sided, row, column, row_tracks, row_cams, row_groups, tracks, cams, groups,
-    camera, group, direction, alike, within, between, alone, cut,
+    camera, group, direction, alike, within, between, alone, clip,
 ):  # fmt: skip
     b, a = cuda.blockIdx.x, cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x
     if a < tile.shape[1]:
@@ -55,11 +53,11 @@ def _constrain_tile(
         tile[b, a] = _distance(
             tile[b, a], side, column + a == row + b,
             tracks[a], row_tracks[b], cams[a], row_cams[b], groups[a], row_groups[b],
-            camera, group, direction, alike, within, between, alone, cut,
+            camera, group, direction, alike, within, between, alone, clip,
         )  # fmt: skip
 
 
-def constrain_tile(tile: Any, sides: Any, row: int, column: int, labels: Label, rules: Any) -> None:
+def constrain_tile(tile: Array, sides: Array, row: int, column: int, labels: Label, rules: SideRules) -> None:
     """A tile of products whose first classes are ``row`` and ``column``; its columns are i, its rows j."""
     tall, wide = tile.shape
     of_rows, of_columns = (
@@ -68,14 +66,14 @@ def constrain_tile(tile: Any, sides: Any, row: int, column: int, labels: Label, 
     sided = bool(np.prod(sides.shape))
     launch.entries(
         _constrain_tile, tile.shape,
-        tile, sides if sided else tile, sided, row, column, *of_rows, *of_columns, *rules,
+        tile, sides if sided else tile, sided, row, column, *of_rows, *of_columns, *rules.cameras, *rules.tracks,
     )  # fmt: skip
 
 
 @cuda.jit(cache=True)
 def _constrain_pairs(
     count, values, sides, sided, left, right, tracks, cams, groups,
-    camera, group, direction, alike, within, between, alone, cut, start,
+    camera, group, direction, alike, within, between, alone, clip, start,
 ):  # fmt: skip
     m = cuda.grid(1)
     if m >= count:
@@ -85,12 +83,12 @@ def _constrain_pairs(
     side = sides[m] if sided else float32(UNSEEN)
     values[m] = _distance(
         values[m], side, i == j, tracks[i], tracks[j], cams[i], cams[j], groups[i], groups[j],
-        camera, group, direction, alike, within, between, alone, cut,
+        camera, group, direction, alike, within, between, alone, clip,
     )  # fmt: skip
 
 
 def constrain_pairs(
-    values: Any, sides: Any, left: Any, right: Any, labels: Label, rules: Any, start: int, stop: int
+    values: Array, sides: Array, left: Array, right: Array, labels: Label, rules: SideRules, start: int, stop: int
 ) -> None:
     """The same for pairs of classes; ``right`` are i, ``left`` j."""
     sided = bool(np.prod(sides.shape))
@@ -103,6 +101,7 @@ def constrain_pairs(
         left,
         right,
         *labels,
-        *rules,
+        *rules.cameras,
+        *rules.tracks,
         start,
     )

@@ -3,11 +3,10 @@
 An entry of +inf stays +inf.
 """
 
-from typing import Any
-
 import numpy as np
 from numba import cuda, float32, float64
 
+from postproc.base.vocabulary import Array
 from postproc.kernels.cpu.constraints import LARGEST
 from postproc.kernels.cuda import launch
 
@@ -23,7 +22,7 @@ def _add_by_label(distances, rows, columns, equal, penalty, start):
 
 
 def add_by_label(
-    distances: Any, rows: Any, columns: Any, equal: bool, penalty: Any, start: int, stop: int
+    distances: Array, rows: Array, columns: Array, equal: bool, penalty: float, start: int, stop: int
 ) -> None:
     """Add ``penalty`` where both labels are known, 0 or more, and equal; or differ, if not ``equal``."""
     shape = stop - start, distances.shape[1]
@@ -37,7 +36,7 @@ def _scale_by_table(distances, rows, columns, table, start):
         distances[i, j] *= table[rows[i], columns[j]]
 
 
-def scale_by_table(distances: Any, rows: Any, columns: Any, table: Any, start: int, stop: int) -> None:
+def scale_by_table(distances: Array, rows: Array, columns: Array, table: Array, start: int, stop: int) -> None:
     """``distances[i, j] *= table[rows[i], columns[j]]``."""
     shape = stop - start, distances.shape[1]
     launch.entries(_scale_by_table, shape, distances, rows, columns, table, start)
@@ -54,7 +53,7 @@ def _add_combinations(distances, left, right, start):
         distances[i, j] = float32(float64(distances[i, j]) + total)
 
 
-def add_combinations(distances: Any, left: Any, right: Any, start: int, stop: int) -> None:
+def add_combinations(distances: Array, left: Array, right: Array, start: int, stop: int) -> None:
     """``distances[i] += sum_c left[i, c] right[c]``, the same bits wherever equal rows and columns stand."""
     launch.entries(_add_combinations, (stop - start, distances.shape[1]), distances, left, right, start)
 
@@ -74,7 +73,7 @@ def _subtract_from(others, distances, queries, weight, start):
     others[i, j] = float32(value)
 
 
-def subtract_from(others: Any, distances: Any, queries: Any, weight: float, start: int, stop: int) -> None:
+def subtract_from(others: Array, distances: Array, queries: Array, weight: float, start: int, stop: int) -> None:
     """``others[i] <- distances[queries[i]] - weight others[i]``; finite ones are cut to what float32 can hold."""
     shape = stop - start, others.shape[1]
     launch.entries(_subtract_from, shape, others, distances, queries, weight, start)
@@ -96,8 +95,8 @@ def _add_where_alike(others, distances, queries, offsets, members, near, far, pe
 
 
 def add_where_alike(
-    others: Any, distances: Any, queries: Any, tracks: np.ndarray, count: int,
-    near: float, far: float, penalty: Any, start: int, stop: int,
+    others: Array, distances: Array, queries: Array, tracks: np.ndarray, count: int,
+    near: float, far: float, penalty: float, start: int, stop: int,
 ) -> None:  # fmt: skip
     """``others[i] <- distances[queries[i]]``, and ``penalty`` more where that is above ``far`` and the smallest
     of the others' in the track, numbered ``0 .. count - 1``, is below ``near``.
@@ -123,7 +122,14 @@ def _add_where_near(others, distances, queries, looked_at, limit, penalty, start
 
 
 def add_where_near(
-    others: Any, distances: Any, queries: Any, looked_at: Any, limit: Any, penalty: Any, start: int, stop: int
+    others: Array,
+    distances: Array,
+    queries: Array,
+    looked_at: Array,
+    limit: float,
+    penalty: float,
+    start: int,
+    stop: int,
 ) -> None:
     """``others[i] <- distances[queries[i]]``, and ``penalty`` more where the query is ``looked_at`` and the value
     of the others was ``limit`` or less.

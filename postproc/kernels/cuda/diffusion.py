@@ -5,12 +5,12 @@ sums of sums over ROWS of them, and their order depends on the shape alone.
 """
 
 from math import sqrt
-from typing import Any
 
 import numpy as np
 import torch
 from numba import cuda
 
+from postproc.base.vocabulary import Array
 from postproc.kernels.cuda import block, launch
 
 COLUMNS = launch.THREADS  # that are solved side by side, a thread each
@@ -189,7 +189,7 @@ def truncated_solutions(lists, offsets, members, weights, alpha, iterations, tol
     return tuple(torch.cat(part) for part in zip(*pieces, strict=True))
 
 
-def _nodes(lists: Any, first: int) -> Any:
+def _nodes(lists: Array, first: int) -> Array:
     """(rows, k) int32: the images ``first ...`` with what of their lists has room, ascending; then NOBODY."""
     own = torch.arange(first, first + len(lists), dtype=torch.int32, device=lists.device)[:, None]
     others = lists.masked_fill((lists < 0) | (lists == own), int(NOBODY))

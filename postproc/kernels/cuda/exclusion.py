@@ -5,14 +5,14 @@ what was above the cut stays there, and the candidate at a place is the one with
 below the cut; otherwise candidates are chosen anew. Values are float64 as on the CPU: the same images are raised.
 """
 
-from typing import Any
-
 import numpy as np
 import torch
 from numba import cuda, float32, float64, int32, int64
 
 from postproc.base.arrays import beside
+from postproc.base.vocabulary import Array
 from postproc.kernels.cuda import launch
+from postproc.kernels.rules import CameraRule, Places
 
 MARGIN = launch.THREADS  # places looked ahead, so that candidates are seldom chosen anew
 ROOM = 1 << 30  # bytes of what is kept of the rankings that are walked at a time
@@ -121,26 +121,26 @@ def _at_place(place, ordered, group_of, raised, i, near, values, count, position
 
 
 @cuda.jit(device=True)
-def _by_rules(kind, other, cams, clusters, sides, camera, cluster, side, alike):
-    """What an image of one kind weighs on one of another; ``sides`` (a, kinds)."""
+def _by_rule(kind, other, cams, groups, orientations, camera, group, direction, alike):
+    """What an image of one kind weighs on one of another; ``orientations`` (a, kinds)."""
     weight = 0.0
     if cams[kind] >= 0 and cams[kind] == cams[other]:
         weight += camera
-    if clusters[kind] >= 0 and clusters[kind] == clusters[other]:
-        weight += cluster
-    if cams[kind] < 0 and side > 0:
+    if groups[kind] >= 0 and groups[kind] == groups[other]:
+        weight += group
+    if cams[kind] < 0 and direction > 0:
         product = 0.0
-        for a in range(sides.shape[0]):
-            product += float64(sides[a, kind]) * float64(sides[a, other])
+        for a in range(orientations.shape[0]):
+            product += float64(orientations[a, kind]) * float64(orientations[a, other])
         if product >= alike:
-            weight += side
+            weight += direction
     return weight
 
 
 @cuda.jit(cache=True)
 def _raise(
-    ordered, group_of, first, tracks, kinds, ruled, weights, cams, clusters, sides, camera, cluster, side, alike,
-    depth, raised, near, values,
+    ordered, group_of, first, tracks, kinds, ruled, weights, cams, groups, orientations,
+    camera, group_weight, direction, alike, depth, raised, near, values,
 ):  # fmt: skip
     found = cuda.shared.array(5, int64)  # one a line: the simulator tells them apart by that
     position = cuda.shared.array(1, int32)
@@ -167,7 +167,9 @@ def _raise(
                     if other == kind and float64(ordered[i, first[group]]) + raised[i, group] == value:
                         continue
                 if ruled:
-                    weight = _by_rules(kind, other, cams, clusters, sides, camera, cluster, side, alike)
+                    weight = _by_rule(
+                        kind, other, cams, groups, orientations, camera, group_weight, direction, alike
+                    )
                 else:
                     weight = weights[kind, other]
                 raised[i, group] += weight / (1 + place)
@@ -192,8 +194,9 @@ def _add_raised(distances, raised, groups, start, out):
 
 
 def raise_excluded(
-    distances: Any, offsets: np.ndarray, members: np.ndarray, tracks: np.ndarray, kinds: np.ndarray,
-    weights: np.ndarray, rules: Any, limits: Any, depth: int, heads: bool, start: int, stop: int, out: Any,
+    distances: Array, offsets: np.ndarray, members: np.ndarray, tracks: np.ndarray, kinds: np.ndarray,
+    weights: np.ndarray, places: Places, rule: CameraRule, depth: int, heads: bool,
+    start: int, stop: int, out: Array,
 ) -> None:  # fmt: skip
     """For j = 0, 1, … ``depth`` - 1: the image now at place j raises other tracks by their weight / (1 + j).
 
@@ -207,10 +210,10 @@ def raise_excluded(
     if heads:
         group_of, first = np.arange(groups, dtype=np.int32), np.arange(groups)
     ruled = 0 in weights.shape
-    cams, clusters, sides = rules if ruled else (kinds, kinds, np.zeros((1, 1), np.float32))
+    cams, cam_groups, orientations = places if ruled else Places(kinds, kinds, np.zeros((1, 1), np.float32))
     table = np.zeros((1, 1)) if ruled else weights
     layout = [beside(part, distances) for part in (group_of, first, tracks, kinds)]
-    scale = [beside(part, distances) for part in (table, cams, clusters, np.ascontiguousarray(sides.T))]
+    scale = [beside(part, distances) for part in (table, cams, cam_groups, np.ascontiguousarray(orientations.T))]
     length = min(depth + MARGIN, len(group_of))
     tall = max(1, ROOM // (4 * len(group_of) + 8 * groups + 12 * length))
     for at in range(start, stop, tall):
@@ -223,5 +226,5 @@ def raise_excluded(
         raised = distances.new_zeros((rows, groups), dtype=torch.float64)
         near = distances.new_empty((rows, length), dtype=torch.int32)
         values = distances.new_empty((rows, length), dtype=torch.float64)
-        launch.blocks(_raise, rows, ordered, *layout, ruled, *scale, *limits, depth, raised, near, values)
+        launch.blocks(_raise, rows, ordered, *layout, ruled, *scale, *rule, depth, raised, near, values)
         launch.entries(_add_raised, (rows, images), distances, raised, of_image, at, out)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from numba import cuda, float32, int32
 
+from postproc.base.vocabulary import Array
 from postproc.kernels.cpu.nearest import NOBODY
 from postproc.kernels.cuda import launch
 from postproc.kernels.cuda.launch import THREADS
@@ -133,7 +134,7 @@ _offer, _offer_long = _offering("_offer", SHORT), _offering("_offer_long", LONGE
 
 
 def offer_rows(
-    tile: Any, first_row: int, first_column: int, values: Any, columns: Any, worst: Any, largest: Any
+    tile: Array, first_row: int, first_column: int, values: Array, columns: Array, worst: Array, largest: Array
 ) -> None:
     """Feed the entries of ``tile`` (n, m) to the lists of its rows, and the row maxima; NaN is no entry."""
     if values.shape[1] <= LONGEST:
@@ -147,14 +148,14 @@ def offer_rows(
 
 
 def offer_both(
-    tile: Any, first_row: int, first_column: int, values: Any, columns: Any, worst: Any, largest: Any
+    tile: Array, first_row: int, first_column: int, values: Array, columns: Array, worst: Array, largest: Array
 ) -> None:
     """As :func:`offer_rows`, and the same entries to the lists of the columns, for a symmetric matrix."""
     offer_rows(tile, first_row, first_column, values, columns, worst, largest)
     offer_rows(tile.T.contiguous(), first_column, first_row, values, columns, worst, largest)
 
 
-def _sort_in(part: Any, first_column: int, values: Any, columns: Any, largest: Any) -> None:
+def _sort_in(part: Array, first_column: int, values: Array, columns: Array, largest: Array) -> None:
     """Lists too long for shared memory: sort them together with the entries, by column and then by value."""
     kept = values.shape[1]
     missing = torch.isnan(part)
@@ -168,7 +169,7 @@ def _sort_in(part: Any, first_column: int, values: Any, columns: Any, largest: A
     columns.copy_(every_column.gather(1, order[:, :kept]))
 
 
-def sort_heaps(values: Any, columns: Any, start: int, stop: int) -> None:
+def sort_heaps(values: Array, columns: Array, start: int, stop: int) -> None:
     """Nothing to do: these lists are sorted all the time."""
 
 
@@ -200,8 +201,8 @@ def _spread(count, class_values, class_columns, offsets, members, start, values,
 
 
 def spread_lists(
-    class_values: Any, class_columns: Any, offsets: Any, members: Any, start: int, stop: int,
-    values: Any, columns: Any,
+    class_values: Array, class_columns: Array, offsets: Array, members: Array, start: int, stop: int,
+    values: Array, columns: Array,
 ) -> None:  # fmt: skip
     """Lists of the nearest classes -> lists of the nearest images, rows ``start:stop``; ties by image.
 

@@ -4,11 +4,11 @@ Sets and weight rows are sparse: offsets (n + 1,) int64, members int32, weights 
 """
 
 import math
-from typing import Any
 
 import torch
 from numba import cuda, float32
 
+from postproc.base.vocabulary import Array
 from postproc.kernels.cuda import launch
 
 SHARED = 1 << 29  # what queries and gallery images share is summed for so many pairs at a time, of 4 bytes
@@ -28,7 +28,7 @@ def _mutual(count, lists, length, start, out):
     out[i, s] = found
 
 
-def mutual(lists: Any, length: int, start: int, stop: int, out: Any) -> None:
+def mutual(lists: Array, length: int, start: int, stop: int, out: Array) -> None:
     """``out[i, s] = i in lists[lists[i, s], :length]`` for ``s < length``: is the neighbour's neighbour me?"""
     launch.rows(_mutual, (stop - start) * length, lists, length, start, out)
 
@@ -54,7 +54,9 @@ def _accept(count, lists, mutual_whole, mutual_half, start, out):
     out[thread // length, s] = mutual_whole[i, s] and 3 * shared > 2 * known
 
 
-def reciprocal_sets(lists: Any, mutual_whole: Any, mutual_half: Any, start: int, stop: int) -> tuple[Any, Any]:
+def reciprocal_sets(
+    lists: Array, mutual_whole: Array, mutual_half: Array, start: int, stop: int
+) -> tuple[Array, Array]:
     """The expanded reciprocal sets of rows ``start:stop`` as (sizes, members), members ascending.
 
     The set of i is S = {j in its list, i in j's}; every candidate c of S whose own half-length set shares more
@@ -90,7 +92,7 @@ def _fill_known(count, owners, first, members, lists, values, symmetric, out):
 
 
 def fill_known(
-    offsets: Any, members: Any, lists: Any, values: Any, symmetric: bool, start: int, stop: int, out: Any
+    offsets: Array, members: Array, lists: Array, values: Array, symmetric: bool, start: int, stop: int, out: Array
 ) -> None:
     """Distances of set members that stand in the list of i or, if distances are ``symmetric``, have i in theirs;
     NaN for the others."""
@@ -131,7 +133,7 @@ def _to_weights(count, offsets, distances, largest, half_power, start):
         distances[at] = distances[at] / total
 
 
-def to_weights(offsets: Any, distances: Any, largest: Any, half_power: float, start: int, stop: int) -> None:
+def to_weights(offsets: Array, distances: Array, largest: Array, half_power: float, start: int, stop: int) -> None:
     """In place, rows ``start:stop``: distances -> ``exp(-p)`` over their sum, p as in :func:`normalised`."""
     launch.rows(_to_weights, stop - start, offsets, distances, largest, half_power, start)
 
@@ -157,9 +159,9 @@ def _finish_strip(
 
 
 def finish_strip(
-    strip: Any, queries: Any, offsets: Any, members: Any, weights: Any,
-    inverted_offsets: Any, inverted_rows: Any, inverted_weights: Any,
-    largest: Any, half_power: float, lambda_value: Any, start: int, stop: int,
+    strip: Array, queries: Array, offsets: Array, members: Array, weights: Array,
+    inverted_offsets: Array, inverted_rows: Array, inverted_weights: Array,
+    largest: Array, half_power: float, lambda_value: float, start: int, stop: int,
 ) -> None:  # fmt: skip
     """Rows ``start:stop`` of a strip, in place: distances -> ``(1 - lambda) jaccard + lambda normalised``.
 

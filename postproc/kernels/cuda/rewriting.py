@@ -6,13 +6,13 @@ of a track or of a camera has a thread for each.
 """
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
 from numba import cuda, float32, float64, int32
 
 from postproc.base.arrays import beside
+from postproc.base.vocabulary import Array
 from postproc.kernels.cpu.rewriting import NO_TRACK
 from postproc.kernels.cuda import launch
 
@@ -93,7 +93,7 @@ def _place(distances, offsets, members, groups, tracks, places, listed, bases, s
     out[i, j] = float32(place)
 
 
-def _first_places(best: Any, counts: Any, votes: Any, lone: Any) -> Any:
+def _first_places(best: Array, counts: Array, votes: Array, lone: Array) -> Array:
     """(rows, groups) int64: how many images come before each group; ``lone`` ones at one distance share it.
 
     Groups go by their smallest value, or by votes and then by it; equal ones by number.
@@ -112,8 +112,8 @@ def _first_places(best: Any, counts: Any, votes: Any, lone: Any) -> Any:
 
 
 def rewrite_distances(
-    distances: Any, offsets: np.ndarray, members: np.ndarray, tracks: np.ndarray, places: np.ndarray,
-    vote: bool, listed: bool, depth: int, offset: float, start: int, stop: int, out: Any,
+    distances: Array, offsets: np.ndarray, members: np.ndarray, tracks: np.ndarray, places: np.ndarray,
+    vote: bool, listed: bool, depth: int, offset: float, start: int, stop: int, out: Array,
 ) -> None:  # fmt: skip
     """``out[i, j]``: the place of image j in the rewritten ranking of query i; +inf stays.
 
@@ -168,18 +168,18 @@ def _must_move(distances, cams, tracks, start, owner, closest, moved):
     moved[i, j] = not stays
 
 
-def _rank(values: Any) -> Any:
+def _rank(values: Array) -> Array:
     """float32 -> int64 in the same order, neighbouring floats by neighbouring numbers, 0 and -0 by 0."""
     bits = values.view(torch.int32).long()
     return torch.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
 
 
-def _unranked(numbers: Any) -> Any:
+def _unranked(numbers: Array) -> Array:
     bits = torch.where(numbers < 0, -numbers - (1 << 31), numbers)
     return bits.to(torch.int32).view(torch.float32)
 
 
-def _behind(values: Any, moved: Any) -> Any:
+def _behind(values: Array, moved: Array) -> Array:
     """What is moved, raised by the largest less the smallest of its row, but in any case above all that stay and
     above what was nearer.
 
@@ -200,7 +200,7 @@ def _behind(values: Any, moved: Any) -> Any:
 
 
 def move_other_tracks(
-    distances: Any, cams: np.ndarray, tracks: np.ndarray, cameras: int, start: int, stop: int, out: Any
+    distances: Array, cams: np.ndarray, tracks: np.ndarray, cameras: int, start: int, stop: int, out: Array
 ) -> None:
     """Every camera belongs to the track of its nearest image; images of other tracks go behind all that stay.
 

@@ -1,12 +1,12 @@
 """What looks at single feature rows: fingerprints, norms, products of chosen pairs."""
 
 from functools import cache
-from typing import Any
 
 import numpy as np
 from numba import cuda, float32
 
 from postproc.base.arrays import beside, empty, host, on_cuda
+from postproc.base.vocabulary import Array
 from postproc.kernels.cuda import launch
 from postproc.kernels.cuda.launch import THREADS
 
@@ -24,7 +24,7 @@ def _step(width: int) -> int:
     return max(1, ENTRIES // max(1, width))
 
 
-def hash_rows(bits: Any, keys: Any, start: int, stop: int) -> None:
+def hash_rows(bits: Array, keys: Array, start: int, stop: int) -> None:
     """Fold the bits of every row of (n, d) int32 into its 64-bit key; equal rows get equal keys.
 
     ``bits`` may be a NumPy array, which goes to the device by and by. The key is a sum of products with fixed odd
@@ -38,12 +38,12 @@ def hash_rows(bits: Any, keys: Any, start: int, stop: int) -> None:
         keys[part] = keys[part] * ODD + (block.long() * multipliers).sum(dim=1)
 
 
-def differ(query_bits: Any, gallery_bits: Any, images: Any, others: Any, out: Any) -> None:
+def differ(query_bits: Array, gallery_bits: Array, images: Array, others: Array, out: Array) -> None:
     """``out[i] |= `` whether images ``images[i]`` and ``others[i]`` (queries first) differ in any bit."""
     nq = len(query_bits)
     there = on_cuda(query_bits) and on_cuda(gallery_bits)  # else they meet on the host
 
-    def rows(wanted: np.ndarray) -> Any:
+    def rows(wanted: np.ndarray) -> Array:
         found = empty((len(wanted), query_bits.shape[1]), np.int32, query_bits if there else wanted)
         for side, chosen, first in ((query_bits, wanted < nq, 0), (gallery_bits, wanted >= nq, nq)):
             taken = side[wanted[chosen] - first]
@@ -56,7 +56,7 @@ def differ(query_bits: Any, gallery_bits: Any, images: Any, others: Any, out: An
         out[part] |= host((rows(images[part]) != rows(others[part])).any(1))
 
 
-def square_norms(rows: Any, signs: Any, start: int, stop: int, out: Any) -> None:
+def square_norms(rows: Array, signs: Array, start: int, stop: int, out: Array) -> None:
     """``out[i] = sum_j signs[j] rows[i, j]^2``, summed in float64."""
     step = _step(rows.shape[1])
     for at in range(start, stop, step):
@@ -86,7 +86,15 @@ def _products_of_pairs(first, second, border, signs, left, right, start, out):
 
 
 def products_of_pairs(
-    first: Any, second: Any, border: int, signs: Any, left: Any, right: Any, start: int, stop: int, out: Any
+    first: Array,
+    second: Array,
+    border: int,
+    signs: Array,
+    left: Array,
+    right: Array,
+    start: int,
+    stop: int,
+    out: Array,
 ) -> None:
     """``out[i] = sum_j signs[j] x[left[i], j] x[right[i], j]``; rows from ``border`` on stand in ``second``."""
     launch.blocks(_products_of_pairs, stop - start, first, second, border, signs, left, right, start, out)

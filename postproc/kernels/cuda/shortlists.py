@@ -1,10 +1,10 @@
 """What changes the nearest gallery images of a query and leaves the others: a range of queries at a time."""
 
 import math
-from typing import Any
 
 from numba import cuda, float32, float64
 
+from postproc.base.vocabulary import Array
 from postproc.kernels.cuda import launch
 
 
@@ -21,7 +21,7 @@ def _write_to_copies(values, classes, offsets, members, out, start):
 
 
 def write_to_copies(
-    values: Any, classes: Any, offsets: Any, members: Any, out: Any, start: int, stop: int
+    values: Array, classes: Array, offsets: Array, members: Array, out: Array, start: int, stop: int
 ) -> None:
     """``out[r, g] = values[r, s]`` for all images g of class ``classes[r, s]``; rows ``start:stop``."""
     shape = stop - start, classes.shape[1]
@@ -55,7 +55,7 @@ def _average_by_nearness(values, within, sharpness, out, start):
     out[r, i] = float32(total / weights)
 
 
-def average_by_nearness(values: Any, within: Any, sharpness: float, out: Any, start: int, stop: int) -> None:
+def average_by_nearness(values: Array, within: Array, sharpness: float, out: Array, start: int, stop: int) -> None:
     """``out[r, i] = sum_j w_ij values[r, j] / sum_j w_ij``, ``w_ij = exp(-sharpness * distance of i and j)``.
 
     ``within`` (rows, m (m - 1) / 2) holds the distances of the pairs i < j, pair by pair; ``values`` (rows, m).
@@ -97,8 +97,9 @@ def _mix_with_means(
 
 
 def mix_with_means(
-    strip: Any, limits: Any, query_cams: Any, gallery_cams: Any, near: Any, near_weights: Any, crowd: Any,
-    beyond: Any, beyond_weights: Any, k: int, own: float, mean: float, penalty: float, start: int, stop: int,
+    strip: Array, limits: Array, query_cams: Array, gallery_cams: Array,
+    near: Array, near_weights: Array, crowd: Array,
+    beyond: Array, beyond_weights: Array, k: int, own: float, mean: float, penalty: float, start: int, stop: int,
 ) -> None:  # fmt: skip
     """``strip[r, g] <- own * strip[r, g] + mean * M + penalty * (one camera)`` for the rows ``start:stop``.
 

@@ -3,11 +3,10 @@
 Sparse rows are offsets (n + 1,) int64, members int32, weights float32.
 """
 
-from typing import Any
-
 import torch
 from numba import cuda, float32
 
+from postproc.base.vocabulary import Array
 from postproc.kernels.cuda import launch
 
 ENTRIES = 1 << 26  # entries that are sorted at a time
@@ -33,14 +32,14 @@ def _squares_of_rows(count, offsets, weights, out):
         out[i] = total
 
 
-def squares_of_rows(offsets: Any, weights: Any) -> Any:
+def squares_of_rows(offsets: Array, weights: Array) -> Array:
     """(n,) float64: the sum of the squares of every row."""
     out = weights.new_empty(len(offsets) - 1, dtype=torch.float64)
     launch.rows(_squares_of_rows, len(out), offsets, weights, out)
     return out
 
 
-def plus_transposed(offsets: Any, members: Any, weights: Any) -> tuple[Any, Any, Any]:
+def plus_transposed(offsets: Array, members: Array, weights: Array) -> tuple[Array, Array, Array]:
     """``A + A'`` of a square matrix; members ascend."""
     rows = len(offsets) - 1
     owners = torch.repeat_interleave(torch.arange(rows, device=offsets.device), offsets[1:] - offsets[:-1])
@@ -51,8 +50,8 @@ def plus_transposed(offsets: Any, members: Any, weights: Any) -> tuple[Any, Any,
 
 
 def sum_of_rows(
-    offsets: Any, members: Any, weights: Any, lists: Any, factors: Any, start: int, stop: int
-) -> tuple[Any, Any, Any]:
+    offsets: Array, members: Array, weights: Array, lists: Array, factors: Array, start: int, stop: int
+) -> tuple[Array, Array, Array]:
     """``sum_s factors[i, s] * row(lists[i, s])`` for the rows ``start:stop``, as (sizes, members, weights).
 
     Entries of ``lists`` below 0 are nobody. ``factors`` (1, 1) stands for one factor for all. A row's members
@@ -75,7 +74,9 @@ def sum_of_rows(
     return tuple(torch.cat(part) for part in zip(*pieces, strict=True))  # type: ignore[return-value]
 
 
-def _sums(offsets: Any, members: Any, weights: Any, lists: Any, sizes: Any, factors: Any) -> tuple[Any, Any, Any]:
+def _sums(
+    offsets: Array, members: Array, weights: Array, lists: Array, sizes: Array, factors: Array
+) -> tuple[Array, Array, Array]:
     images = len(offsets) - 1
     flat = sizes.reshape(-1)
     source = torch.repeat_interleave(torch.arange(len(flat), device=flat.device), flat)
@@ -90,7 +91,7 @@ def _sums(offsets: Any, members: Any, weights: Any, lists: Any, sizes: Any, fact
     return counts, (keys % images).to(torch.int32), out
 
 
-def _sum_alike(keys: Any, values: Any) -> tuple[Any, Any]:
+def _sum_alike(keys: Array, values: Array) -> tuple[Array, Array]:
     """Every key once, ascending, and the sum of its values in the order in which they stand."""
     keys, order = torch.sort(keys, stable=True)
     values = values[order]
@@ -101,7 +102,7 @@ def _sum_alike(keys: Any, values: Any) -> tuple[Any, Any]:
     return keys, out
 
 
-def invert(offsets: Any, members: Any, weights: Any, first: int) -> tuple[Any, Any, Any]:
+def invert(offsets: Array, members: Array, weights: Array, first: int) -> tuple[Array, Array, Array]:
     """Column lists of rows ``first ..`` of a sparse matrix: (offsets, rows - first, weights), rows ascending."""
     images = len(offsets) - 1
     start = int(offsets[first])
@@ -140,8 +141,8 @@ def _add_products(
 
 
 def add_products(
-    strip: Any, queries: Any, offsets: Any, members: Any, weights: Any,
-    inverted_offsets: Any, inverted_rows: Any, inverted_weights: Any, start: int, stop: int,
+    strip: Array, queries: Array, offsets: Array, members: Array, weights: Array,
+    inverted_offsets: Array, inverted_rows: Array, inverted_weights: Array, start: int, stop: int,
 ) -> None:  # fmt: skip
     """``strip[r, j] += sum_t A[queries[r], t] * A[j, t]`` for the rows ``start:stop`` of a strip.
 

@@ -1,10 +1,10 @@
 """Similarity of looks joined with how likely a gap in time is between two cameras."""
 
 import math
-from typing import Any
 
 from numba import cuda, float32, float64
 
+from postproc.base.vocabulary import Array
 from postproc.kernels.cpu.spatio_temporal import LARGEST
 from postproc.kernels.cuda import launch
 
@@ -42,8 +42,8 @@ def _join_tile(
 
 
 def join_tile(
-    tile: Any, row_norms: Any, row_cams: Any, row_times: Any, column_norms: Any, column_cams: Any,
-    column_times: Any, factors: Any, bin_frames: int, alpha: float, gamma: float, rows_later: bool,
+    tile: Array, row_norms: Array, row_cams: Array, row_times: Array, column_norms: Array, column_cams: Array,
+    column_times: Array, factors: Array, bin_frames: int, alpha: float, gamma: float, rows_later: bool,
     start: int, stop: int,
 ) -> None:  # fmt: skip
     """Squared distances -> one minus the joint score, in place, rows ``start:stop``.
@@ -72,8 +72,8 @@ def _join_pairs(count, squared, left, right, norms, cams, times, factors, bin_fr
 
 
 def join_pairs(
-    squared: Any, left: Any, right: Any, norms: Any, cams: Any, times: Any,
-    factors: Any, bin_frames: int, alpha: float, gamma: float, start: int, stop: int,
+    squared: Array, left: Array, right: Array, norms: Array, cams: Array, times: Array,
+    factors: Array, bin_frames: int, alpha: float, gamma: float, start: int, stop: int,
 ) -> None:  # fmt: skip
     """As :func:`join_tile` with ``rows_later``: images ``left[m]`` as rows, ``right[m]`` as columns."""
     launch.rows(

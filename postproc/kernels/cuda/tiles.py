@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from numba import cuda, float32
 
+from postproc.base.vocabulary import Array
 from postproc.kernels.cuda import launch
 
 ZERO, NOTHING = 0.0, float("nan")
@@ -30,13 +31,13 @@ def in_float32() -> Iterator[None]:
         setattr(matmul, name, found)
 
 
-def multiply(left: Any, right: Any, out: Any) -> None:
+def multiply(left: Array, right: Array, out: Array) -> None:
     """``out <- left rightᵀ`` for rows (n, d), (m, d)."""
     with in_float32():
         torch.mm(left, right.T, out=out)
 
 
-def zero_diagonal(tile: Any) -> None:
+def zero_diagonal(tile: Array) -> None:
     """``tile[i, i] <- 0``."""
     tile.fill_diagonal_(0)
 
@@ -51,7 +52,7 @@ def _to_distances(tile, row_norms, column_norms, clamp):
         tile[i, j] = value
 
 
-def products_to_distances(tile: Any, row_norms: Any, column_norms: Any, clamp: bool) -> None:
+def products_to_distances(tile: Array, row_norms: Array, column_norms: Array, clamp: bool) -> None:
     """``tile[i, j] <- row_norms[i] + column_norms[j] - 2 tile[i, j]``, not below zero if ``clamp``."""
     launch.entries(_to_distances, tile.shape, tile, row_norms, column_norms, clamp)
 
@@ -65,7 +66,7 @@ def _add_same_camera(tile, row_cams, column_cams, row_tracks, column_tracks, wei
 
 
 def add_same_camera(
-    tile: Any, row_cams: Any, column_cams: Any, row_tracks: Any, column_tracks: Any, weight: Any
+    tile: Array, row_cams: Array, column_cams: Array, row_tracks: Array, column_tracks: Array, weight: float
 ) -> None:
     """Add ``weight`` where both cameras are known and equal and the two images are not of one track."""
     launch.entries(_add_same_camera, tile.shape, tile, row_cams, column_cams, row_tracks, column_tracks, weight)
@@ -78,7 +79,9 @@ def _add_outside_tracks(tile, product, row_tracks, column_tracks, weight):
         tile[i, j] += weight * product[i, j]
 
 
-def add_outside_tracks(tile: Any, product: Any, row_tracks: Any, column_tracks: Any, weight: Any) -> None:
+def add_outside_tracks(
+    tile: Array, product: Array, row_tracks: Array, column_tracks: Array, weight: float
+) -> None:
     """``tile += weight product`` where the two images are not of one track."""
     launch.entries(_add_outside_tracks, tile.shape, tile, product, row_tracks, column_tracks, weight)
 
@@ -90,7 +93,7 @@ def _zero_same_track(tile, row_tracks, column_tracks):
         tile[i, j] = float32(ZERO)
 
 
-def zero_same_track(tile: Any, row_tracks: Any, column_tracks: Any) -> None:
+def zero_same_track(tile: Array, row_tracks: Array, column_tracks: Array) -> None:
     """Set to zero where both images are of one track."""
     launch.entries(_zero_same_track, tile.shape, tile, row_tracks, column_tracks)
 
@@ -102,7 +105,7 @@ def _keep_cameras(tile, row_cams, column_cams, same, out):
         out[i, j] = tile[i, j] if (row_cams[i] == column_cams[j]) == same else float32(NOTHING)
 
 
-def keep_cameras(tile: Any, row_cams: Any, column_cams: Any, same: bool, out: Any) -> None:
+def keep_cameras(tile: Array, row_cams: Array, column_cams: Array, same: bool, out: Array) -> None:
     """``out <- tile`` where two cameras are equal (``same``) or differ (not ``same``), NaN elsewhere."""
     launch.entries(_keep_cameras, tile.shape, tile, row_cams, column_cams, same, out)
 
@@ -117,7 +120,7 @@ def _scatter(tile, row_offsets, row_members, column_offsets, column_members, out
 
 
 def scatter(
-    tile: Any, row_offsets: Any, row_members: Any, column_offsets: Any, column_members: Any, out: Any
+    tile: Array, row_offsets: Array, row_members: Array, column_offsets: Array, column_members: Array, out: Array
 ) -> None:
     """Write every entry of a tile of classes to all images of both classes.
 

@@ -9,6 +9,7 @@ import pytest
 
 import postproc
 from ensemble.city import KINDS, City, city
+from tests.support.each import each
 
 VEHICLES = {"city", "two_scenes"}
 SIDES = ("query", "gallery", "train")
@@ -20,9 +21,7 @@ def made(kind: str = "city") -> City:
     return city(kind=kind)
 
 
-@pytest.fixture(scope="module", params=list(KINDS))
-def kind(request: pytest.FixtureRequest) -> str:
-    return request.param
+of_every_kind = each("kind", KINDS)
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -65,6 +64,7 @@ def column(kind: str, name: str) -> tuple[np.ndarray, np.ndarray]:
 # What is there
 
 
+@of_every_kind
 def test_every_kind_has_what_its_tables_promise(kind: str) -> None:
     one = made(kind)
     names = [name for side in SIDES[: 2 if kind in VEHICLES else 3] for name in getattr(one, side)["name"]]
@@ -87,6 +87,7 @@ def test_every_kind_has_what_its_tables_promise(kind: str) -> None:
         ]
 
 
+@of_every_kind
 def test_others_are_learnt_from_in_the_same_cameras(kind: str) -> None:
     one = made(kind)
     assert not set(one.train["pid"]) & (set(one.query["pid"]) | set(one.gallery["pid"]))
@@ -95,6 +96,7 @@ def test_others_are_learnt_from_in_the_same_cameras(kind: str) -> None:
         assert set(one.train["cam"]) == set(one.query["cam"]) | set(one.gallery["cam"])
 
 
+@of_every_kind
 def test_every_query_can_be_answered(kind: str) -> None:
     pairs = made(kind).query.merge(made(kind).gallery, on="pid", suffixes=("", "_gallery"))
     if "cam" in pairs:
@@ -102,6 +104,7 @@ def test_every_query_can_be_answered(kind: str) -> None:
     assert set(pairs["name"]) == set(made(kind).query["name"])
 
 
+@of_every_kind
 def test_a_seed_is_a_city(kind: str) -> None:
     again = city(kind=kind)
     for side in SIDES:
@@ -126,7 +129,7 @@ def test_sizes_that_are_called_like_a_data_set_are_about_as_large() -> None:
 # Columns
 
 
-@pytest.mark.parametrize("kind", ["city", "people"])
+@each("kind", ["city", "people"])
 def test_cameras_are_told_with_errors(kind: str) -> None:
     true, told = (np.concatenate(column(kind, name)) for name in ("cam", "cam_predicted"))
     assert np.mean(told == -1) == pytest.approx(0.1, abs=0.03)
@@ -150,7 +153,7 @@ def test_how_many_errors_can_be_chosen() -> None:
         assert np.array_equal(known.features[model][1], lost.features[model][1])
 
 
-@pytest.mark.parametrize("kind", ["city", "people", "campus", "two_scenes"])
+@each("kind", ["city", "people", "campus", "two_scenes"])
 def test_the_way_between_two_cameras_takes_its_time(kind: str) -> None:
     """Gaps of one identity are by far more alike than its distance to anybody else in time."""
     train = made(kind).train
@@ -169,6 +172,7 @@ def test_frames_run_on_within_a_track() -> None:
         assert (spans["max"] - spans["min"]).between(1, 100).all()
 
 
+@of_every_kind
 def test_small_crops_are_blurred(kind: str) -> None:
     model = next(iter(made(kind).train_features.values()))
     blur = (1 / np.linalg.norm(model, axis=1) - 1) / 0.15
@@ -242,7 +246,7 @@ def test_a_crowd_tells_nothing_but_looks() -> None:
 # Side models
 
 
-@pytest.mark.parametrize("model", ["camera_a", "camera_b"])
+@each("model", ["camera_a", "camera_b"])
 def test_camera_models_know_cameras_and_nobody(model: str) -> None:
     one = made()
     query, gallery, _ = one.side[model]
@@ -296,7 +300,7 @@ def test_the_default_city_stays_as_hard_as_it_was() -> None:
     assert mean_ap(plain("city")) == pytest.approx(57.20, abs=0.05)
 
 
-@pytest.mark.parametrize(
+@each(
     ("kind", "level", "gain"),
     [
         ("city", (50, 65), 10),
@@ -320,23 +324,23 @@ def test_in_a_crowd_re_ranking_helps_with_care() -> None:
     assert mean_ap(after, "crowd") > before + 3
 
 
-@pytest.mark.parametrize("kind", ["city", "two_scenes", "people", "campus", "domain"])
+@each("kind", ["city", "two_scenes", "people", "campus", "domain"])
 def test_what_looks_alike_by_its_camera_only_is_told(kind: str) -> None:
     assert reranked(kind, ("camera_a", 0.1)) > reranked(kind) + 1
 
 
-@pytest.mark.parametrize("kind", ["city", "people", "campus"])
+@each("kind", ["city", "people", "campus"])
 def test_what_looks_alike_by_its_angle_only_is_told(kind: str) -> None:
     assert reranked(kind, ("orientation", 0.1)) > reranked(kind) + 1
 
 
-@pytest.mark.parametrize("kind", ["city", "people", "campus", "domain"])
+@each("kind", ["city", "people", "campus", "domain"])
 def test_cameras_that_are_told_centre_features(kind: str) -> None:
     query, gallery = postproc.camera_whitening(*joined(kind), *column(kind, "cam_predicted"))
     assert mean_ap(1 - query @ gallery.T, kind) > mean_ap(plain(kind), kind) + 3
 
 
-@pytest.mark.parametrize("kind", ["city", "two_scenes", "people", "campus"])
+@each("kind", ["city", "two_scenes", "people", "campus"])
 def test_times_help(kind: str) -> None:
     train = made(kind).train
     learnt = (train[name].to_numpy() for name in ("pid", "cam", "frame"))

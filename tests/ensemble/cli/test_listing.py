@@ -54,6 +54,26 @@ def test_help_begins_with_the_command_and_its_docstring(name: str) -> None:
     assert (found.__doc__ or "").strip() in text
 
 
+def test_every_file_at_the_top_is_a_command() -> None:
+    top = {f"ensemble.{path.stem}" for path in (ROOT / "ensemble").glob("*.py")}
+    assert top - {"ensemble.__init__", "ensemble.__main__"} < set(COMMANDS)
+    assert len(COMMANDS) == 13
+
+
+def test_nothing_imports_a_command() -> None:
+    """Neither a file at the top nor a ``__main__``; what commands share is in ``cli`` and in libraries."""
+    files = {name for name in COMMANDS if (ROOT / f"{name.replace('.', '/')}.py").is_file()}
+    folders = {f"{name}.__main__" for name in COMMANDS if name not in files}
+    for path in [*(ROOT / "ensemble").rglob("*.py"), *(ROOT / "extractors").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            named: set[str] = set()
+            if isinstance(node, ast.Import):
+                named = {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                named = {f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names)}
+            assert not named & (files | folders), path
+
+
 def test_shared_options_are_declared_once() -> None:
     declared = {
         path: {

@@ -13,6 +13,7 @@ from ensemble import compare, evaluate, run
 from ensemble.base.errors import InputError
 from ensemble.city.folder import make
 from ensemble.scores import queries
+from tests.support.each import each
 
 
 @pytest.fixture(scope="session")
@@ -168,7 +169,7 @@ def test_refuses_other_queries_protocols_and_labels_at_once(runs, tmp_path, caps
     assert "in 1 queries (000001.jpg)" in found
 
 
-@pytest.mark.parametrize(
+@each(
     ("content", "message"),
     [
         ("", "wanted the columns query and ap"),

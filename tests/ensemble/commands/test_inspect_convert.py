@@ -18,6 +18,7 @@ from ensemble.base.errors import InputError
 from ensemble.base.features import COLUMNS, SIDES
 from ensemble.io import beside, contents, read_folder, write_npz
 from ensemble.io.describe import Entry
+from tests.support.each import each
 
 TORCH = Path(__file__).parents[2] / "data" / "torch"
 
@@ -175,7 +176,7 @@ def test_a_converted_folder_reads_back_identical(folder: Path, tmp_path: Path) -
     assert after[0].gallery_table["track"].tolist() == [-1, 0, 0, 1, 1]
 
 
-@pytest.mark.parametrize("name", ["streid_pytorch_result.mat", "pytorch_result_v73.mat"])
+@each("name", ["streid_pytorch_result.mat", "pytorch_result_v73.mat"])
 def test_convert_a_matlab_file(tmp_path: Path, shared: Path, name: str) -> None:
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / name).symlink_to(shared / "golden" / name)

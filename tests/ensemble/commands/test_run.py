@@ -14,6 +14,7 @@ from ensemble.base.errors import InputError
 from ensemble.city.folder import make
 from ensemble.tune import __main__ as tune
 from postproc import distances, l2_normalize, rank, rerank, track_mean
+from tests.support.each import each
 
 
 @pytest.fixture(scope="session")
@@ -271,7 +272,7 @@ def test_as_a_process(city, tmp_path):
     assert done.stderr.startswith("error: 1 problem\n  recipe: wanted one of")
 
 
-@pytest.mark.parametrize(
+@each(
     ("model", "rank1"),
     [("osnet_x0_25", 36.08), ("omz0288", 39.08), ("omz0287", 53.96), ("omz0286", 58.23), ("omz0277", 65.19)],
 )

@@ -7,6 +7,7 @@ from ensemble import io, run, validate
 from ensemble.base.errors import InputError
 from ensemble.fusion import reciprocal_rank_fusion
 from ensemble.pipeline import plan, rankings, recipe
+from tests.support.each import each
 from tests.support.folders import listed
 from tests.support.folders import names as numbered
 
@@ -62,7 +63,7 @@ def test_cameras_and_scores_from_tables(folder, tmp_path, capsys):
     assert printed.count("model") >= 2
 
 
-@pytest.mark.parametrize(
+@each(
     ("change", "message"),
     [
         (lambda place: (place / "a.txt").write_text("1 2\n2 9\n3 1\n"), "9"),

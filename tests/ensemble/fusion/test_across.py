@@ -11,6 +11,7 @@ from ensemble import fusion
 from ensemble.fusion.across.calibrated import training_pairs
 from postproc import distances
 from postproc.base import runtime
+from tests.support.each import each
 from tests.support.worlds import world
 
 ACROSS = sorted(fusion.ACROSS)
@@ -85,7 +86,7 @@ def mean_ap(found):
 # ---- laws
 
 
-@pytest.mark.parametrize("name", ACROSS)
+@each("name", ACROSS)
 def test_laws(name, models):
     join = fusion.ACROSS[name]
     query, gallery, train, pid = models
@@ -108,7 +109,7 @@ def test_laws(name, models):
     assert mean_ap(wanted) > mean_ap(distances(query[1], gallery[1], metric="cosine")) + 0.05
 
 
-@pytest.mark.parametrize("name", ACROSS)
+@each("name", ACROSS)
 def test_every_setting_matters(name, models):
     join = fusion.ACROSS[name]
     known = inspect.signature(join).parameters
@@ -118,7 +119,7 @@ def test_every_setting_matters(name, models):
         assert (join(*models, **base, **{setting: value}) != join(*models, **base)).any(), setting
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "settings", "message"),
     [
         ("graph_fusion", {"k": 0}, "k: wanted a whole number, 1 or more"),
@@ -239,7 +240,7 @@ def test_calibration_by_hand():
         assert 0.2 < level(np.ones(1))[0] < 0.9
 
 
-@pytest.mark.parametrize(
+@each(
     ("scores", "hits", "settings", "message"),
     [
         ([1, np.nan], [0, 1], {}, "scores: wanted a row of finite numbers"),
@@ -345,7 +346,7 @@ def overlap(one, other, p):
     return (weight * shared).sum() / weight.sum()
 
 
-@pytest.mark.parametrize("kind", ["authority", "reciprocal"])
+@each("kind", ["authority", "reciprocal"])
 def test_reliability_by_its_definition(models, kind):
     keep = np.setdiff1d(np.arange(80), [17, 60])  # without copies
     query, gallery = models[0], [g[keep] for g in models[1]]

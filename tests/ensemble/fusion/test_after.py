@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from ensemble import fusion
 from ensemble.fusion import parts, scaled
 from postproc.base import runtime
+from tests.support.each import each
 
 NAN, INF = np.float32(np.nan), np.float32(np.inf)
 AFTER = sorted(fusion.AFTER)
@@ -188,7 +189,7 @@ def test_query_adaptive_trusts_the_steep_curve():
 # ---- laws
 
 
-@pytest.mark.parametrize("name", AFTER)
+@each("name", AFTER)
 def test_laws(name, monkeypatch):
     join, d = fusion.AFTER[name], some()
     settings = {"references": 3} if name == "released_query_adaptive" else {}
@@ -210,7 +211,7 @@ def test_laws(name, monkeypatch):
     assert join([np.zeros((0, 4), np.float32)] * 2).shape == (0, 4)
 
 
-@pytest.mark.parametrize("name", AFTER)
+@each("name", AFTER)
 def test_every_setting_matters(name):
     join, d = fusion.AFTER[name], some()
     known = inspect.signature(join).parameters
@@ -222,7 +223,7 @@ def test_every_setting_matters(name):
         assert (join(d, **changed) != join(d, **base)).any(), setting
 
 
-@pytest.mark.parametrize("name", ["weighted_sum", "median", "smallest", "largest"])
+@each("name", ["weighted_sum", "median", "smallest", "largest"])
 def test_one_part_is_itself(name):
     d = some()[0]
     d[0, :3] = 0, -0.0, INF
@@ -230,7 +231,7 @@ def test_one_part_is_itself(name):
     assert fusion.product([np.abs(d)], scaling="none").tobytes() == np.abs(d).tobytes()
 
 
-@pytest.mark.parametrize("name", sorted(set(AFTER) - {"median", "smallest", "largest", "released_query_adaptive"}))
+@each("name", sorted(set(AFTER) - {"median", "smallest", "largest", "released_query_adaptive"}))
 def test_weight_0_leaves_a_part_out(name):
     join, (a, b, c) = fusion.AFTER[name], some()
     b = b.copy()
@@ -269,7 +270,7 @@ def test_complete_pairs_do_not_feel_the_gaps_of_others(seed, missing):
 # ---- what is refused
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "settings", "message"),
     [
         ("weighted_sum", {"weights": [1, 2]}, "weights: wanted 3 numbers, one for each part"),
@@ -312,7 +313,7 @@ def test_bad_settings_are_named(name, settings, message):
         fusion.AFTER[name](some(), **settings)
 
 
-@pytest.mark.parametrize("name", AFTER)
+@each("name", AFTER)
 def test_bad_parts(name):
     join, (a, b, c) = fusion.AFTER[name], some()
     for parts_given, message in [

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from ensemble.io import Folder, read, read_folder, scan
+from tests.support.each import each
 from tests.support.folders import TORCH, arrays, keyed, listed, names, pair, pickled, problems, rows, safetensors
 
 
@@ -191,7 +192,7 @@ def test_light_reid(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("kind", [np.float16, np.float64, ">f4"])
+@each("kind", [np.float16, np.float64, ">f4"])
 def test_other_floats_become_float32(tmp_path: Path, kind: str) -> None:
     values = np.asfortranarray([[0.5, -2], [3, 1 / 3]]).astype(kind)
     pair(tmp_path, "b", keyed(["0", "1"], values), keyed(["0", "1"], values))

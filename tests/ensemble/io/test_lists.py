@@ -10,6 +10,7 @@ from numpy.testing import assert_array_equal
 from ensemble.base.errors import InputError
 from ensemble.io import read_names
 from ensemble.io.lists import read_csv, read_tracks
+from tests.support.each import each
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_the_real_name_lists(shared: Path) -> None:
     assert read_names(shared / "aicity2020" / "name_test.txt") == names(18290)
 
 
-@pytest.mark.parametrize("text", ["b.jpg\na.jpg\n", "b.jpg\na.jpg", "b.jpg \r\na.jpg\r\n", "\ufeffb.jpg\na.jpg\n"])
+@each("text", ["b.jpg\na.jpg\n", "b.jpg\na.jpg", "b.jpg \r\na.jpg\r\n", "\ufeffb.jpg\na.jpg\n"])
 def test_a_name_list(file: Path, text: str) -> None:
     file.write_bytes(text.encode())
     assert read_names(file) == ["b.jpg", "a.jpg"]
@@ -48,9 +49,7 @@ def test_faults_of_a_name_list(file: Path) -> None:
     assert twice == f"{file}: wanted every name once, found again a, b; remove the copies"
 
 
-@pytest.mark.parametrize(
-    ("data", "found"), [(b"", "empty file"), (b"\n", "line 1 empty"), (b"a\xff\n", "byte at 1")]
-)
+@each(("data", "found"), [(b"", "empty file"), (b"\n", "line 1 empty"), (b"a\xff\n", "byte at 1")])
 def test_broken_name_lists(file: Path, data: bytes, found: str) -> None:
     file.write_bytes(data)
     (problem,) = problems(read_names, file)
@@ -87,7 +86,7 @@ def test_faults_of_a_table(file: Path) -> None:
     assert "in track, found a: '1.5'" in track
 
 
-@pytest.mark.parametrize("text", ["pid,cam\n1,2\n", "name,pid,pid\na,1,1\n", "a.jpg\nb.jpg\n"])
+@each("text", ["pid,cam\n1,2\n", "name,pid,pid\na,1,1\n", "a.jpg\nb.jpg\n"])
 def test_a_table_without_its_first_line(file: Path, text: str) -> None:
     file.write_text(text)
     (problem,) = problems(read_csv, file)
@@ -104,9 +103,9 @@ def test_a_table_of_nothing(file: Path) -> None:
 # Tracks
 
 
-@pytest.mark.parametrize("end", ["\n", " \n", "\r\n", " \r\n"])
-@pytest.mark.parametrize("form", ["ids", "names", "padded ids"])
-@pytest.mark.parametrize("last", [True, False])
+@each("end", ["\n", " \n", "\r\n", " \r\n"])
+@each("form", ["ids", "names", "padded ids"])
+@each("last", [True, False])
 def test_tracks(file: Path, end: str, form: str, last: bool) -> None:
     tracks = [[5, 2], [1], [6, 3]]  # 4 is in no track
     spell = {"ids": "{}", "names": "{:06d}.jpg", "padded ids": "{:06d}"}[form].format

@@ -14,6 +14,7 @@ from ensemble.base.features import FeatureSet
 from ensemble.io import contents, read_folder
 from ensemble.io.containers import keys, load, reader_of
 from ensemble.io.matlab5 import Unread
+from tests.support.each import each
 
 FILES = {
     "layumi_pytorch_result.mat": False,
@@ -36,7 +37,7 @@ def saved(tmp_path: Path, name: str = "a.mat", **entries: object) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", FILES)
+@each("name", FILES)
 def test_the_real_layouts(tmp_path: Path, shared: Path, name: str) -> None:
     expected = np.load(shared / "golden" / "mat_files_expected.npz")
     found = alone(tmp_path, shared / "golden" / name)
@@ -68,7 +69,7 @@ def test_multi_query_features_are_known_and_left_out(tmp_path: Path, shared: Pat
     assert shapes == {"mquery_f": (116, 32), "mquery_label": (1, 116), "mquery_cam": (1, 116)}
 
 
-@pytest.mark.parametrize("compressed", [False, True])
+@each("compressed", [False, True])
 def test_the_same_as_scipy(tmp_path: Path, compressed: bool) -> None:
     entries: dict[str, np.ndarray] = {
         f"x_{kind}": np.arange(-3, 3).astype(kind).reshape(2, 3) for kind in "bhilBHILfd"
@@ -121,9 +122,7 @@ def test_narrow_storage_and_big_endian(tmp_path: Path) -> None:
     assert found.tolist() == [[1, 2, 255]]
 
 
-@pytest.mark.parametrize(
-    "name", ["layumi_one_query.mat", "streid_pytorch_result_compressed.mat", "pytorch_result_v73.mat"]
-)
+@each("name", ["layumi_one_query.mat", "streid_pytorch_result_compressed.mat", "pytorch_result_v73.mat"])
 def test_cut_files(tmp_path: Path, shared: Path, name: str) -> None:
     data = (shared / "golden" / name).read_bytes()
     path = tmp_path / name

@@ -17,6 +17,7 @@ from numpy.testing import assert_array_equal
 
 from ensemble.base.errors import InputError
 from ensemble.io.containers import load
+from tests.support.each import each
 
 PROTOCOLS = range(6)
 
@@ -37,7 +38,7 @@ def refusal(tmp_path: Path, data: bytes) -> str:
 # Honest files
 
 
-@pytest.mark.parametrize("kind", ["dict", "ordereddict", "ordereddict_views"])
+@each("kind", ["dict", "ordereddict", "ordereddict_views"])
 def test_python_2_dictionaries(shared: Path, kind: str) -> None:
     expected = np.load(shared / "golden" / "py2_pickles_expected.npz")
     files = sorted((shared / "golden").glob(f"py2_*_{kind}.pkl"))
@@ -84,8 +85,8 @@ def test_python_2_mixed(shared: Path) -> None:
         assert_array_equal(content["nested"]["000001.jpg"], expected["mixed_nested_000001jpg"])
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("kind", [dict, OrderedDict])
+@each("protocol", PROTOCOLS)
+@each("kind", [dict, OrderedDict])
 def test_python_3_dictionaries_of_row_views(tmp_path: Path, protocol: int, kind: type) -> None:
     rows = np.array([[0, -0.0, 1e-38, 3.4e38], [1 / 3, -1, 7, 255]], np.float32)
     content = read(tmp_path, pickle.dumps(kind((f"{i}.jpg", row) for i, row in enumerate(rows)), protocol))
@@ -93,7 +94,7 @@ def test_python_3_dictionaries_of_row_views(tmp_path: Path, protocol: int, kind:
     assert type(content) is kind
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@each("protocol", PROTOCOLS)
 def test_python_3_everything_allowed(tmp_path: Path, protocol: int) -> None:
     honest = {
         "fortran": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
@@ -150,7 +151,7 @@ def canary(tmp_path: Path) -> Path:
     return tmp_path / "canary"
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@each("protocol", PROTOCOLS)
 def test_calls_are_refused_and_named(tmp_path: Path, canary: Path, protocol: int) -> None:
     code = f"open({str(canary)!r}, 'w').close()"
     hostile = {
@@ -180,7 +181,7 @@ def named_global(module: str, name: str) -> bytes:
     return b"".join(b"\x8c" + bytes([len(text)]) + text.encode() for text in (module, name)) + b"\x93"
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "named"),
     [
         (b"cos\nsystem\n(S'touch CANARY'\ntR.", "os.system"),
@@ -245,7 +246,7 @@ DTYPE = b"cnumpy\ndtype\n(S'f4'\nI0\nI1\ntR(I3\nS'<'\nNNNI-1\nI-1\nI0\ntb"
 ARRAY = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR"
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "named"),
     [
         (ARRAY + b"(I1\n(I100\nt" + DTYPE + b"I00\nS'abcd'\ntb.", "with 4 bytes of data"),
@@ -276,7 +277,7 @@ def nest(depth: int, wrap: bytes) -> bytes:
     return b"\x80\x04)" + b"2\x86" * depth + wrap
 
 
-@pytest.mark.parametrize(
+@each(
     "data",
     [
         b"\x80\x04]r\xff\xff\xff\xff.",  # memo index: a table of 34 GB in Python's C unpickler
@@ -323,7 +324,7 @@ def test_bombs_cost_nothing(tmp_path: Path, data: bytes) -> None:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@each("protocol", PROTOCOLS)
 def test_cut_anywhere(tmp_path: Path, protocol: int) -> None:
     data = pickle.dumps({"a.jpg": np.ones(2, np.float32), "b.jpg": np.float32(3)}, protocol)
     for length in range(len(data)):

@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from ensemble.io import read_folder, scan
+from tests.support.each import each
 from tests.support.folders import arrays, keyed, listed, names, pair, pickled, problems, rows, safetensors
 
 
@@ -122,7 +123,7 @@ def test_train_is_for_all_models_or_none(tmp_path: Path) -> None:
     assert all(feature_set.train is not None for feature_set in read_folder(tmp_path))
 
 
-@pytest.mark.parametrize("suffix", ["npy", "npz", "safetensors"])
+@each("suffix", ["npy", "npz", "safetensors"])
 def test_cut_files(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"query_a.{suffix}"
     if suffix == "npy":

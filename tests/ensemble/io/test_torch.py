@@ -14,6 +14,7 @@ from numpy.testing import assert_array_equal
 from ensemble.base.errors import InputError
 from ensemble.io.blocks import read_blocks
 from ensemble.io.containers import load, reader_of
+from tests.support.each import each
 
 FILES = Path(__file__).parents[2] / "data" / "torch"
 LAYOUTS = ["zip", "legacy"]
@@ -35,7 +36,7 @@ def rewritten(tmp_path: Path, **members: bytes) -> Path:
     return path
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@each("layout", LAYOUTS)
 def test_tensors(layout: str) -> None:
     content = load(FILES / f"tensors_{layout}.pth")
     base = np.arange(12).reshape(3, 4)
@@ -62,7 +63,7 @@ def test_tensors(layout: str) -> None:
     assert content["number"] == 7
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@each("layout", LAYOUTS)
 def test_named_tensors(layout: str) -> None:
     problems: list[str] = []
     blocks = read_blocks([FILES / f"query_{layout}.pt", FILES / f"gallery_{layout}.pt"], problems)
@@ -72,7 +73,7 @@ def test_named_tensors(layout: str) -> None:
     assert_array_equal(blocks["gallery"].rows[::-1], np.arange(1, 13).reshape(3, 4))
 
 
-@pytest.mark.parametrize("name", ["Market1501_features.pkl", "DukeMTMC_features.pkl"])
+@each("name", ["Market1501_features.pkl", "DukeMTMC_features.pkl"])
 def test_light_reid(name: str) -> None:
     problems: list[str] = []
     blocks = read_blocks([FILES / name], problems)
@@ -136,7 +137,7 @@ def test_a_hand_written_tensor(tmp_path: Path) -> None:
     assert_array_equal(load(path), [[4, 6], [8, 10]])
 
 
-@pytest.mark.parametrize(
+@each(
     ("pickled", "named"),
     [
         (tensor((3, 5), (5, 1)), "reaches outside its 12"),
@@ -183,7 +184,7 @@ def test_legacy_storages_that_lie(tmp_path: Path) -> None:
     assert "larger than the file" in refusal(path)
 
 
-@pytest.mark.parametrize("name", ["query_zip.pt", "query_legacy.pt", "Market1501_features.pkl"])
+@each("name", ["query_zip.pt", "query_legacy.pt", "Market1501_features.pkl"])
 def test_cut_anywhere(tmp_path: Path, name: str) -> None:
     data = (FILES / name).read_bytes()
     path = tmp_path / "query_cut.pt"

@@ -19,6 +19,7 @@ from ensemble.parsers import PARSERS, columns, custom, find, gives, guess, parse
 from ensemble.parsers.parser import COLUMNS, LONGEST
 from ensemble.parsers.sequences import LENGTHS, STREID
 from postproc import cumulative_frames
+from tests.support.each import each
 from tests.support.folders import arrays, keyed, listed, names, pair, problems, rows
 
 
@@ -106,12 +107,12 @@ NAMED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("parser", "name", "wanted"), NAMED)
+@each(("parser", "name", "wanted"), NAMED)
 def test_names_of_the_data_sets(parser: str, name: str, wanted: dict[str, int]) -> None:
     assert said(name, parser) == wanted
 
 
-@pytest.mark.parametrize("parser", [parser for parser in PARSERS.values() if parser.example], ids=lambda p: p.name)
+@each("parser", [parser for parser in PARSERS.values() if parser.example], ids=lambda p: p.name)
 def test_every_parser_reads_its_example_and_describes_itself(parser) -> None:
     assert not parse([parser.example], parser).failed
     assert gives(parser) == tuple(columns([parser.example], parser))
@@ -119,7 +120,7 @@ def test_every_parser_reads_its_example_and_describes_itself(parser) -> None:
     assert parser.source
 
 
-@pytest.mark.parametrize(
+@each(
     ("parser", "name", "reason"),
     [
         ("market1501", "Thumbs.db", "no image"),
@@ -146,7 +147,7 @@ def test_columns_refuses_what_does_not_fit() -> None:
     assert "found 1 of 2 that are not: a.jpg: not like" in found[0]
 
 
-@pytest.mark.parametrize(
+@each(
     ("parser", "name", "column"),
     [
         (PARSERS["veriwild"], "000001.jpg", "pid"),
@@ -165,7 +166,7 @@ def test_a_number_is_unknown_where_only_other_names_have_it() -> None:
     assert_array_equal(found["track"], [-1, 21])
 
 
-@pytest.mark.parametrize("parser", ["mars", "ilidsvid", "prid2011"])
+@each("parser", ["mars", "ilidsvid", "prid2011"])
 def test_tracks_have_one_number_in_the_whole_set(parser: str) -> None:
     formats = {
         "mars": "{pid:04d}C{cam}T{track:04d}F001.jpg",
@@ -231,12 +232,12 @@ def test_real_names(shared: Path) -> None:
 # Guesses and versions
 
 
-@pytest.mark.parametrize(("parser", "name", "wanted"), NAMED)
+@each(("parser", "name", "wanted"), NAMED)
 def test_guess_finds_the_set_of_every_name(parser: str, name: str, wanted: dict[str, int]) -> None:
     assert parser in [found.name for found, fit in guess([name]) if fit == 1]
 
 
-@pytest.mark.parametrize("parser", [parser for parser in PARSERS.values() if parser.example], ids=lambda p: p.name)
+@each("parser", [parser for parser in PARSERS.values() if parser.example], ids=lambda p: p.name)
 def test_guess_puts_the_set_of_an_example_first(parser) -> None:
     best = guess([parser.example])[0][0].name
     alike = {"visda2020": "market1501", "visda2020_test": "aicity"}
@@ -250,7 +251,7 @@ def test_guess_prefers_more_names_and_known_cameras() -> None:
     assert guess(["portrait.jpg"]) == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("parser", "where", "listed", "wanted"),
     [
         ("market1501", "/data/Market-1501-v15.09.15/query", ["0002_c1s1_000451_03.jpg"], "15.09.15"),
@@ -298,7 +299,7 @@ def test_a_pattern_sees_the_base_name_only() -> None:
     assert "only its folder looks like" in parse(["12_c3/x.jpg"], parser).failed[0]
 
 
-@pytest.mark.parametrize(
+@each(
     ("pattern", "wanted"),
     [
         (r"([-\d]+)_c(\d)", "wanted (?P<pid>…) or (?P<cam>…), found 2 groups without a name"),
@@ -316,7 +317,7 @@ def test_a_pattern_with_faults_is_explained(pattern: str, wanted: str) -> None:
     assert wanted in found
 
 
-@pytest.mark.parametrize(
+@each(
     ("pattern", "name", "wanted"),
     [
         (r"(?P<pid>\w+)_", "alice_c1.jpg", "pid is 'alice', wanted a whole number"),
@@ -330,7 +331,7 @@ def test_what_a_pattern_finds_must_be_numbers(pattern: str, name: str, wanted: s
     assert wanted in parse([name], custom(pattern)).failed[0]
 
 
-@pytest.mark.parametrize(
+@each(
     ("pattern", "name", "cut"),
     [
         ("(?P<pid>[0-9]+)_c(?P<cam>[0-9])", "0001_c12.jpg", True),  # camera 1?
@@ -359,7 +360,7 @@ def write(path: Path, text: str | bytes) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
+@each(
     ("parser", "text", "listed", "labels"),
     [
         ("msmt17", "0000/0000_002_01_0303noon_0016_2.jpg 0\n", "0000/0000_002_01_0303noon_0016_2.jpg", {"pid": 0}),
@@ -388,7 +389,7 @@ def test_the_first_line_of_vehicle_info_is_a_heading(tmp_path: Path) -> None:
     assert read_listing(write(tmp_path / "vehicle_info.txt", text), PARSERS["veriwild"]).labels[0]["cam"] == 111
 
 
-@pytest.mark.parametrize(
+@each(
     ("parser", "text", "wanted"),
     [
         ("vehicleid", "", "found an empty file"),
@@ -413,7 +414,7 @@ def test_broken_lists_are_refused(tmp_path: Path, parser: str, text: str, wanted
 ITEM = '<Item imageName="000001.jpg" vehicleID="0007" cameraID="c042" colorID="6"/>'
 
 
-@pytest.mark.parametrize("encoding", ["gb2312", "utf-8", "GBK", "us-ascii"])
+@each("encoding", ["gb2312", "utf-8", "GBK", "us-ascii"])
 def test_xml_lists_whatever_encoding_they_declare(tmp_path: Path, encoding: str) -> None:
     text = f'<?xml version="1.0" encoding="{encoding}"?>\n<T Version="1.0"><Items number="1">{ITEM}</Items></T>'
     found = read_listing(write(tmp_path / "train_label.xml", text), PARSERS["veri776"])
@@ -429,7 +430,7 @@ def test_xml_lists_may_lack_labels(tmp_path: Path) -> None:
 BOMB = "".join(f'<!ENTITY e{i} "{f"&e{i - 1};" * 10}">' for i in range(1, 10))
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "wanted"),
     [
         (f'<!DOCTYPE T [<!ENTITY e0 "ha">{BOMB}]><T><Item imageName="&e9;"/></T>', "refused a document type"),
@@ -548,7 +549,7 @@ def test_names_that_fail_are_shown_and_not_written(tmp_path: Path, capsys: pytes
     assert read_csv(out).columns["pid"].tolist() == [1, *[-1] * 7]
 
 
-@pytest.mark.parametrize("form", ["pair", "folder", "npz", "list"])
+@each("form", ["pair", "folder", "npz", "list"])
 def test_names_of_features(tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str) -> None:
     made = ["0001_c1s1_000451_00.jpg", "0002_c2s1_000100_00.jpg"]
     pair(tmp_path, "net", keyed(made[:1], rows(1)), keyed(made, rows(2)))

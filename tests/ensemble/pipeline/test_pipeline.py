@@ -11,7 +11,8 @@ from ensemble import fusion, io, run
 from ensemble.base.errors import InputError
 from ensemble.pipeline import plan, recipe
 from ensemble.pipeline import run as pipeline
-from ensemble.pipeline.memo import Memo
+from ensemble.pipeline.state import Memo
+from tests.support.each import each
 from tests.support.worlds import world
 
 COLUMNS = ("pid", "cam", "track", "scene", "quality")
@@ -269,7 +270,7 @@ def test_a_memo_changes_nothing_and_saves_the_beginning(features):
     assert shown == ["read", "rerank"]  # the last one is shown, because it is scored
     small = Memo(limit=10)
     assert_array_equal(go(0.3, small).distances, first.distances)
-    assert not small.states
+    assert len(small) == 0
 
 
 def test_sets_can_be_cut_and_run_again(features):
@@ -303,9 +304,7 @@ def test_the_resolved_recipe_names_models_and_weights(features, tmp_path):
     assert any("side" in path for path in record["inputs"])
 
 
-@pytest.mark.parametrize(
-    "join", ["calibrated", "graph_fusion", "trained_query_adaptive", "unsupervised_reliability"]
-)
+@each("join", ["calibrated", "graph_fusion", "trained_query_adaptive", "unsupervised_reliability"])
 def test_joins_that_look_at_features_of_all_models(features, join):
     function = fusion.ACROSS[join]
     content = {"top_k": 40, "branch": [{"each": [{"use": "l2_normalize"}], "join": {"use": join}}]}

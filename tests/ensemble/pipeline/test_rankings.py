@@ -17,6 +17,7 @@ from ensemble.base.features import FeatureSet
 from ensemble.city import city
 from ensemble.submissions import RankList, candidates, dense, from_matrix, read_rankings, sysu
 from ensemble.validate import main
+from tests.support.each import each
 from tests.support.folders import listed, problems
 
 QUERIES = ["q1", "q2"]
@@ -105,7 +106,7 @@ def test_unlisted_images_stand_behind(values: list[float]) -> None:
     assert (out[0, :-1] < out[0, -1]).all()
 
 
-@pytest.mark.parametrize(
+@each(
     ("fused", "message"),
     [
         ([[NAN, 1.0]], "NaN or -inf first in row 0"),

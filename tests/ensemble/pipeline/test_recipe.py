@@ -11,6 +11,7 @@ from ensemble import fusion
 from ensemble.base.errors import InputError
 from ensemble.io import Folder
 from ensemble.pipeline import plan, recipe, steps
+from tests.support.each import each
 
 EVERYTHING = frozenset(
     {"query", "gallery", "query_cam", "gallery_cam", "gallery_track", "query_pid", "gallery_pid"}
@@ -38,7 +39,7 @@ def problems_of(content: dict, where: Folder | None = None) -> list[str]:
     return caught.value.problems
 
 
-@pytest.mark.parametrize("name", recipe.available())
+@each("name", recipe.available())
 def test_package_recipes_fit_their_models_and_come_back_from_toml(name):
     loaded = recipe.load(name)
     names = [entry.split("|")[0] for branch in loaded.branches for entry in branch.models]
@@ -86,7 +87,7 @@ def test_every_mistake_at_once():
     assert "mine: wanted a join for 2 branches, found none" in text
 
 
-@pytest.mark.parametrize(
+@each(
     ("content", "message"),
     [
         ({"top": 3}, "mine: wanted any of about, top_k, .*found 'top'; did you mean 'top_k'"),
@@ -105,7 +106,7 @@ def test_a_file_that_is_no_recipe(content, message):
         recipe.parse(content, "mine")
 
 
-@pytest.mark.parametrize(
+@each(
     ("step", "columns", "message"),
     [
         ({"use": "track_mean"}, frozenset({"query", "gallery"}), "wanted gallery_track, .*--tracks"),

@@ -17,6 +17,7 @@ from ensemble.pipeline import run as pipeline
 from ensemble.submissions import named
 from postproc import apply_topology, rank
 from tests.support import golden
+from tests.support.each import each
 
 # What every source does after its networks, in its own order and with its own constants, written by hand from
 # descriptions of the released code. "each": on every model; "join", "steps": behind that; "top": behind all.
@@ -250,7 +251,7 @@ def agree(uses, wanted):
         assert {key: found[key] for key in settings} == settings, name
 
 
-@pytest.mark.parametrize("name", CHAINS)
+@each("name", CHAINS)
 def test_a_recipe_stands_as_its_source_has_it(name):
     found, wanted = recipe.load(name), CHAINS[name]
     assert len(found.branches) == len(wanted["branches"])
@@ -280,7 +281,7 @@ def test_side_models_are_those_of_the_source():
     }
 
 
-@pytest.mark.parametrize("name", recipe.available())
+@each("name", recipe.available())
 def test_a_recipe_says_where_it_comes_from_and_what_it_needs(name):
     text = recipe.available()[name].read_text(encoding="utf-8")
     head = text[: text.index("about = ")]
@@ -333,7 +334,7 @@ def cities(tmp_path_factory):
     return cache(partial(cut, tmp_path_factory.mktemp("cities")))
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@each("name", RECIPES)
 def test_a_recipe_runs_and_its_submission_is_valid(name, cities, tmp_path, capsys):
     folder = cities(kind_of(name))
     options = ["--features", str(folder), "--recipe", name, "--out", str(tmp_path), "--threads", "1"]
@@ -348,7 +349,7 @@ def test_a_recipe_runs_and_its_submission_is_valid(name, cities, tmp_path, capsy
     assert validate.main([str(path), "--format", form, *names, "--top-k", str(used.top_k)]) == 0
 
 
-@pytest.mark.parametrize("kind", ["two_scenes", "people", "crowd", "domain"])
+@each("kind", ["two_scenes", "people", "crowd", "domain"])
 def test_best_takes_what_there_is(kind, cities):
     """Only steps whose data is there are left; the first way to re-rank stands in for the others."""
     checked = plan.check(recipe.load("best"), io.scan(cities(kind)))
@@ -362,7 +363,7 @@ def test_best_takes_what_there_is(kind, cities):
     }[kind]  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", ["two_scenes", "people", "crowd", "domain"])
+@each("kind", ["two_scenes", "people", "crowd", "domain"])
 def test_best_is_better_than_nothing_done_and_than_the_default(kind, cities):
     folder = io.scan(cities(kind))
     reached = [score(folder, name) for name in ("best", "default", "baseline")]
@@ -481,7 +482,7 @@ def test_released_iosb(shared, tmp_path):
     assert_allclose(found, released["final_orient0.03_sum0.3_plus0.5"], rtol=0, atol=2e-3)
 
 
-@pytest.mark.parametrize("name", ["aicity2020_5th", "aicity2020_5th_matrices"])
+@each("name", ["aicity2020_5th", "aicity2020_5th_matrices"])
 def test_released_gggcy(shared, tmp_path, name):
     released = golden.load(shared, "gggcy")
     names, suffixes = ("densenet", "mgn", "densenet_ALL", "senet152"), ("", "2", "3", "4")
@@ -501,7 +502,7 @@ def test_released_gggcy(shared, tmp_path, name):
     assert away.max() < 0.4
 
 
-@pytest.mark.parametrize("start", ["features", "merged"])
+@each("start", ["features", "merged"])
 def test_released_vimar(shared, tmp_path, start):
     """Up to the 5 x 5 table, which is from their validation set: ours is learned, so it is put on by hand.
 

@@ -14,6 +14,7 @@ from ensemble.city.folder import make
 from ensemble.pipeline import plan, recipe
 from ensemble.pipeline import run as pipeline
 from tests.support import golden
+from tests.support.each import each
 from tests.support.realised import baidu_parts, views_of
 
 RECIPES = ("aicity2020_1st_baidu_uts", "aicity2021_2nd_baidu", "aicity2019_uwipl")
@@ -161,9 +162,7 @@ ROWS = {  # of the table of chains: the step that stands for a row
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "column"), list(zip(RECIPES, ("layumi20", "Baidu21", "UWIPL19"), strict=True)), ids=RECIPES
-)
+@each(("name", "column"), list(zip(RECIPES, ("layumi20", "Baidu21", "UWIPL19"), strict=True)), ids=RECIPES)
 def test_steps_stand_in_the_order_of_the_chain(shared, name, column):
     text = (shared.parent / "spec" / "techniques.md").read_text()
     table = text[text.index("## 3-ter") :].split("\n\n")[1].splitlines()
@@ -195,9 +194,7 @@ def cities(tmp_path_factory):
     return place
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"), list(zip(RECIPES, ("city", "two_scenes", "city"), strict=True)), ids=RECIPES
-)
+@each(("name", "kind"), list(zip(RECIPES, ("city", "two_scenes", "city"), strict=True)), ids=RECIPES)
 def test_they_run_on_the_demo_and_beat_plain_distances(cities, tmp_path, capsys, name, kind):
     def score(chosen):
         options = ["--features", str(cities / kind), "--recipe", chosen, "--protocol", "aicity"]
@@ -208,7 +205,7 @@ def test_they_run_on_the_demo_and_beat_plain_distances(cities, tmp_path, capsys,
     assert (tmp_path / name / "track2.txt").exists()
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "lacks"),
     [
         ("aicity2020_1st_baidu_uts", "camera*"),

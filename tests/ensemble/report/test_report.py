@@ -17,14 +17,17 @@ import ensemble.report as package
 from ensemble import ablate, run
 from ensemble.cli import planning
 from ensemble.pipeline.run import Run
-from ensemble.report import figures, kept, leaving, measuring, page, pictures, strips, submission, tables
+from ensemble.report import contributions, figures, history, page, pictures, strips, submission, tables
 from ensemble.report.__main__ import main
-from ensemble.report.keeping import Keeper
-from ensemble.report.kept import GOOD, JUNK, UNKNOWN, WRONG
-from ensemble.scores import labels, score, score_ranking
+from ensemble.report.curves import Lists, Matrix, measure
+from ensemble.report.history import GOOD, JUNK, UNKNOWN, WRONG
+from ensemble.report.judge import Judge
+from ensemble.report.recorder import Recorder
+from ensemble.scores import Labels, score, score_ranking
 from ensemble.scores.protocols import Protocol
 from postproc import Nearest
 from tests.support import pages
+from tests.support.each import each
 from tests.support.folders import problems
 
 for module in package.PACKAGES:
@@ -69,21 +72,24 @@ def content(html: bytes) -> dict:
     )
 
 
-def judged(query_pid, gallery_pid, query_cam=None, gallery_cam=None, *, junk="none", cut=None) -> measuring.Judge:
+def judged(query_pid, gallery_pid, query_cam=None, gallery_cam=None, *, junk="none", cut=None) -> Judge:
     shape = len(query_pid), len(gallery_pid)
-    known = labels.given(shape, query_pid, gallery_pid, query_cam, gallery_cam)
-    ready = labels.ready(Protocol(junk=junk), known)
-    return measuring.Judge(ready, known.query_cam, known.gallery_cam, shape[1], cut)
+    labels = Labels.checked(shape, query_pid, gallery_pid, query_cam, gallery_cam)
+    return Judge.under(Protocol(junk=junk, top_k=cut), labels)
 
 
-# ---- measuring ----
+def matrix(distances) -> Matrix:
+    return Matrix(lambda start, stop: distances[start:stop], *distances.shape)
+
+
+# ---- curves ----
 
 
 def test_measured_by_hand():
     distances = np.array([[0.4, 0.1, 0.2, np.inf, 0.3]], np.float32)
     # nearest first: row 1 (wrong), 2 (right), 4 (junk: identity and camera of the query), 0 (right); 3 never
     judge = judged([7], [7, 8, 7, 7, 7], [1], [2, 2, 3, 2, 1], junk="bot")
-    found = measuring.measure(lambda a, b: distances[a:b], None, 1, places=5, judge=judge, pairs=True)
+    found = measure(matrix(distances), places=5, judge=judge, pairs=True)
     assert_array_equal(found.rows, [[1, 2, 4, 0, -1]])
     assert_allclose(found.distances, [[0.1, 0.2, 0.3, 0.4, np.inf]])
     assert_array_equal(found.relation, [[WRONG, GOOD, JUNK, GOOD, UNKNOWN]])
@@ -117,13 +123,13 @@ def test_places_are_those_of_the_scores(given, cut):
     distances, query_pid, gallery_pid = given
     cams = np.zeros(len(query_pid), int), np.zeros(len(gallery_pid), int)
     judge = judged(query_pid, gallery_pid, *cams, cut=cut)
-    whole = measuring.measure(lambda a, b: distances[a:b], None, len(distances), places=4, judge=judge, pairs=True)
+    whole = measure(matrix(distances), places=4, judge=judge, pairs=True)
     wanted = score(distances, query_pid, gallery_pid, protocol=Protocol(junk="none"))
     assert_allclose(whole.curves["pairs"], [[wanted.mAP]])
     rows = np.argsort(distances, axis=1, kind="stable").astype(np.int32)
     values = np.take_along_axis(distances, rows, axis=1)
     nearest = Nearest(values, np.where(np.isinf(values), -1, rows))
-    listed = measuring.measure(None, nearest, len(distances), places=4, judge=judge, pairs=True)
+    listed = measure(Lists(nearest), places=4, judge=judge, pairs=True)
     assert_array_equal(listed.rows, whole.rows)
     assert_array_equal(listed.relation, whole.relation)
     for name in ("positives", "precision", "pairs", "good", "wrong", "beyond"):
@@ -139,7 +145,7 @@ def test_threshold_keeps_the_rate():
     pid = random.integers(0, 5, 500)
     judge = judged(np.arange(20) % 5, pid)
     same = pid == (np.arange(20) % 5)[:, None]
-    curves = measuring.measure(lambda a, b: distances[a:b], None, 20, places=5, judge=judge).curves
+    curves = measure(matrix(distances), places=5, judge=judge).curves
     fmr, threshold, recall, precision = curves["threshold"]
     accepted = distances <= threshold
     assert fmr == 0.01
@@ -152,7 +158,7 @@ def test_threshold_keeps_the_rate():
 
 
 def test_a_run_keeps_what_it_did(done, town, tmp_path):
-    found = kept.read(done / "report.npz")
+    found = history.read(done / "report.npz")
     record = json.loads((done / "run.json").read_text())
     assert found.record == record
     assert [step.scores["mAP"] for step in found.steps] == [line["mAP"] for line in record["steps"][1:]]
@@ -177,9 +183,9 @@ def test_a_run_keeps_what_it_did(done, town, tmp_path):
 
 
 def test_written_twice_the_same(done, tmp_path):
-    found = kept.read(done / "report.npz")
-    kept.write(tmp_path / "again.npz", found)
-    kept.write(tmp_path / "twice.npz", kept.read(tmp_path / "again.npz"))
+    found = history.read(done / "report.npz")
+    history.write(tmp_path / "again.npz", found)
+    history.write(tmp_path / "twice.npz", history.read(tmp_path / "again.npz"))
     assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "twice.npz").read_bytes()
 
 
@@ -212,7 +218,7 @@ def test_partial_branches_and_rank_lists(town, tmp_path):
     )
     options = ["--features", str(town), "--recipe", str(tmp_path / "two.toml"), "--out", str(tmp_path / "a")]
     assert run.main([*options, "--report"]) == 0
-    found = kept.read(tmp_path / "a" / "report.npz")
+    found = history.read(tmp_path / "a" / "report.npz")
     first = found.steps[0]
     assert (first.rows[np.isnan(first.ap)] == -1).any()
     lists = tmp_path / "lists"
@@ -222,7 +228,7 @@ def test_partial_branches_and_rank_lists(town, tmp_path):
         (lists / f"{side}.csv").write_text(f"name,pid,cam\n{rows}")
     (lists / "one.txt").write_bytes((tmp_path / "a" / "track2.txt").read_bytes())
     assert run.main(["--rankings", str(lists), "--recipe", "lists", "--out", str(tmp_path / "b"), "--report"]) == 0
-    again = kept.read(tmp_path / "b" / "report.npz")
+    again = history.read(tmp_path / "b" / "report.npz")
     assert_array_equal(again.final.rows >= 0, True)
 
 
@@ -256,14 +262,14 @@ def test_one_query_one_image(tmp_path):
 
 def test_nothing_returned_and_infinitely_far():
     rows = np.array([[-1, -1], [1, -1]])
-    found = pages.kept([pages.step("only", rows)], 2)
+    found = pages.history([pages.step("only", rows)], 2)
     found.final.distances[1, 0] = np.inf
     html, _ = page.html([found])
     assert len(content(html)["images"]["name"]) == 1
     assert content(html)["queries"]["name"] == ["q0.png", "q1.png"]
 
 
-@pytest.mark.parametrize(
+@each(
     "broken",
     [
         b"",
@@ -274,12 +280,12 @@ def test_nothing_returned_and_infinitely_far():
 )
 def test_broken_files_are_refused(tmp_path, broken):
     (tmp_path / "report.npz").write_bytes(broken)
-    assert "wanted what a run keeps for its report" in problems(kept.read, tmp_path / "report.npz")[0]
+    assert "wanted what a run keeps for its report" in problems(history.read, tmp_path / "report.npz")[0]
 
 
 def test_arrays_that_do_not_fit_are_refused(tmp_path):
-    found = pages.kept([pages.step("only", np.array([[0, 1]]))], 2)
-    kept.write(tmp_path / "good.npz", found)
+    found = pages.history([pages.step("only", np.array([[0, 1]]))], 2)
+    history.write(tmp_path / "good.npz", found)
     with np.load(tmp_path / "good.npz") as file:
         arrays = dict(file)
     changes = [
@@ -291,7 +297,7 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path):
     ]
     for change in changes:
         np.savez(tmp_path / "bad.npz", **(arrays | change))
-        assert "run it again with --report" in problems(kept.read, tmp_path / "bad.npz")[0]
+        assert "run it again with --report" in problems(history.read, tmp_path / "bad.npz")[0]
 
 
 def test_the_report_of_an_earlier_run_is_refused(town, tmp_path):
@@ -303,7 +309,7 @@ def test_the_report_of_an_earlier_run_is_refused(town, tmp_path):
 
 
 def test_an_ablation_beside_the_run_is_shown(town, tmp_path, monkeypatch):
-    monkeypatch.setattr(leaving, "SECONDS", 0)
+    monkeypatch.setattr(contributions, "SECONDS", 0)
     options = ["--features", str(town), "--recipe", "baseline"]
     assert run.main([*options, "--out", str(tmp_path), "--report"]) == 0
     assert "was not tried" in (tmp_path / "report.html").read_text()
@@ -316,18 +322,18 @@ def test_an_ablation_beside_the_run_is_shown(town, tmp_path, monkeypatch):
 
 
 def test_memory_of_what_is_kept_is_bounded(monkeypatch, town):
-    monkeypatch.setattr("ensemble.report.keeping.BYTES", 1)
-    keeper = Keeper()
+    monkeypatch.setattr("ensemble.report.recorder.BYTES", 1)
+    recorder = Recorder()
     options = run.parser().parse_args(["--features", str(town), "--recipe", "baseline"])
-    Run(planning.prepare(options), lambda line: None, watch=keeper)()
-    assert {step.rows.shape[1] for step in keeper.steps} == {10}
+    Run(planning.prepare(options), lambda line: None, watch=recorder)()
+    assert {step.rows.shape[1] for step in recorder.steps} == {10}
 
 
 # ---- the page ----
 
 
 def test_hostile_names_are_text():
-    found = pages.kept(
+    found = pages.history(
         [pages.step("only", np.array([[0, 1]] * 8), ap=[0.5] * 8)], 2, pages.HOSTILE, "<b>t</b>\x1b"
     )
     found.images["name"][:] = pages.HOSTILE[:2]
@@ -352,8 +358,8 @@ def test_nothing_is_loaded_from_anywhere(done):
 
 
 def test_two_runs_in_any_order(tmp_path):
-    one = pages.kept([pages.step("a", np.array([[0, 1], [1, 0]]), ap=[0.5, 1.0])], 2, ["x", "y"], "first")
-    two = pages.kept([pages.step("b", np.array([[2, 0], [1, 2]]), ap=[0.75, 0.25])], 3, ["y", "x"], "second")
+    one = pages.history([pages.step("a", np.array([[0, 1], [1, 0]]), ap=[0.5, 1.0])], 2, ["x", "y"], "first")
+    two = pages.history([pages.step("b", np.array([[2, 0], [1, 2]]), ap=[0.75, 0.25])], 3, ["y", "x"], "second")
     html, _ = page.html([one, two])
     found = content(html)
     rows = [
@@ -366,26 +372,26 @@ def test_two_runs_in_any_order(tmp_path):
     # AP of x: 0.5 -> 0.25, of y: 1 -> 0.75
     assert found["facts"]["comparison"]["difference"] == pytest.approx(-0.25)
     assert found["facts"]["comparison"]["worse"] == 2
-    three = pages.kept([pages.step("b", np.array([[0]]), ap=[1.0])], 1, ["z"], "third")
+    three = pages.history([pages.step("b", np.array([[0]]), ap=[1.0])], 1, ["z"], "third")
     assert "found 2 missing (x, y), 1 others (z)" in problems(page.html, [one, three])[0]
 
 
 def test_other_rules_are_not_compared():
-    one, two = (pages.kept([pages.step("a", np.array([[0]]), ap=[0.5])], 1, title=name) for name in "ab")
+    one, two = (pages.history([pages.step("a", np.array([[0]]), ap=[0.5])], 1, title=name) for name in "ab")
     two.record["scores"]["protocol"]["denominator"] = "all"
     html, _ = page.html([one, two])
     assert b"cannot be compared" in html
     assert content(html)["fair"] is False
 
 
-@pytest.mark.parametrize("size", [110_000, 3_000_000])
+@each("size", [110_000, 3_000_000])
 def test_the_size_is_kept(tmp_path, size):
     random = np.random.default_rng(0)
     steps = [
         pages.step(f"s{n}", np.argsort(random.random((200, 400)), axis=1)[:, :20], ap=random.random(200))
         for n in range(4)
     ]
-    found = pages.kept(steps, 400)
+    found = pages.history(steps, 400)
     folder = tmp_path / "pictures"
     pages.noise(folder / "query", found.queries["name"])
     pages.noise(folder / "gallery", found.images["name"])
@@ -403,7 +409,7 @@ def test_the_size_is_kept(tmp_path, size):
 
 
 def test_a_size_for_nothing_is_refused():
-    found = pages.kept([pages.step("only", np.array([[0]]))], 1)
+    found = pages.history([pages.step("only", np.array([[0]]))], 1)
     assert "wanted room for a page" in problems(page.html, [found], size=1000)[0]
 
 
@@ -442,7 +448,7 @@ def strip_of(folder: Path, name: str) -> np.ndarray:
 
 def test_strips_are_the_classic_ones(tmp_path):
     relation = np.array([[JUNK, WRONG, GOOD, GOOD]], np.int8)
-    found = pages.kept([pages.step("only", np.array([[0, 1, 2, 3]]), relation, [0.5])], 4, ["q.png"])
+    found = pages.history([pages.step("only", np.array([[0, 1, 2, 3]]), relation, [0.5])], 4, ["q.png"])
     found.queries["cam"][:] = 0
     pages.draw(tmp_path / "in" / "query", ["q.png"])
     pages.draw(tmp_path / "in" / "gallery", ["g0.png", "g1.png", "g2.png"])  # none of g3
@@ -473,7 +479,7 @@ def test_strips_are_the_classic_ones(tmp_path):
 
 def test_strips_stay_in_their_folder(tmp_path):
     names = ["../../escape.png", "a/b.png", "a_b.png", "..", "\\\\server\\x.png"]
-    found = pages.kept([pages.step("only", np.array([[0]] * 5))], 1, names)
+    found = pages.history([pages.step("only", np.array([[0]] * 5))], 1, names)
     pages.draw(tmp_path / "in", ["escape.png", "b.png", "a_b.png", "x.png", "g0.png"])
     strips.write(tmp_path / "out" / "deep", found, pictures.Album([tmp_path / "in"]), places=1)
     assert {path.parent for path in tmp_path.rglob("*.png")} == {tmp_path / "in", tmp_path / "out" / "deep"}
@@ -494,7 +500,7 @@ def test_figures_for_papers(done, tmp_path, monkeypatch):
 
 def test_tables_to_take_away(done, tmp_path):
     assert main([str(done), "--export", str(tmp_path), "--places", "7"]) == 0
-    found = kept.read(done / "report.npz")
+    found = history.read(done / "report.npz")
     with (tmp_path / "queries.csv").open(newline="") as stream:
         table = list(csv.DictReader(stream))
     with (done / "queries.csv").open(newline="") as stream:
@@ -519,9 +525,9 @@ def test_tables_to_take_away(done, tmp_path):
 
 
 def test_tables_escape_names():
-    found = pages.kept([pages.step("a|b_<i>", np.array([[0]]), ap=[0.5])], 1)
+    found = pages.history([pages.step("a|b_<i>", np.array([[0]]), ap=[0.5])], 1)
     assert r"| a\|b\_\<i\> | 50.00 |" in tables.markdown([found])
-    found = pages.kept([pages.step("50% & $x_1^2$ \\#{}~", np.array([[0]]), ap=[0.5])], 1)
+    found = pages.history([pages.step("50% & $x_1^2$ \\#{}~", np.array([[0]]), ap=[0.5])], 1)
     wanted = r"50\% \& \$x\_1\textasciicircum{}2\$ \textbackslash{}\#\{\}\textasciitilde{} & 50.00"
     assert wanted in tables.latex([found])
 

@@ -13,9 +13,10 @@ import pytest
 
 import ensemble.report as package
 from ensemble.report import page
-from ensemble.report.kept import GOOD, JUNK, WRONG
+from ensemble.report.history import GOOD, JUNK, WRONG
 from ensemble.report.pictures import Album
 from tests.support import pages
+from tests.support.each import each
 
 for module in (*package.PACKAGES, "selenium"):
     pytest.importorskip(module, reason=f"{module} is not installed")
@@ -117,7 +118,7 @@ def three(tmp_path_factory) -> Path:
     relation = np.array([[GOOD, GOOD, WRONG, WRONG]] * 2 + [[WRONG, JUNK, GOOD, WRONG]] * 2)
     first = pages.step("first", before, relation.astype(np.int8), [0.9, 0.2, 0.8, np.nan])
     second = pages.step("second", after, relation.astype(np.int8), [0.9, 0.7, 0.1, np.nan], after=0)
-    found = pages.kept([first, second], 6)
+    found = pages.history([first, second], 6)
     pages.draw(folder / "query", found.queries["name"])
     pages.draw(folder / "gallery", found.images["name"])
     page.write(folder / "page.html", [found], album=Album([folder]))
@@ -216,8 +217,8 @@ def test_a_link_leads_to_its_query(browser, three):
 
 
 def test_compares_two_runs(browser, tmp_path):
-    one = pages.kept([pages.step("a", np.array([[0, 1, 2], [2, 1, 0]]), ap=[0.5, 1.0])], 3, title="before")
-    two = pages.kept([pages.step("b", np.array([[1, 0, 3], [2, 1, 0]]), ap=[0.75, 1.0])], 4, title="after")
+    one = pages.history([pages.step("a", np.array([[0, 1, 2], [2, 1, 0]]), ap=[0.5, 1.0])], 3, title="before")
+    two = pages.history([pages.step("b", np.array([[1, 0, 3], [2, 1, 0]]), ap=[0.75, 1.0])], 4, title="after")
     page.write(tmp_path / "two.html", [one, two])
     show(browser, tmp_path / "two.html")
     assert [text[:10] for text in strips_of(browser)] == ["before · a", "after · b "]
@@ -234,7 +235,7 @@ def strips_of(browser) -> list[str]:
 
 
 def test_without_labels_the_same_uncoloured(browser, tmp_path):
-    found = pages.kept(
+    found = pages.history(
         [pages.step("a", np.array([[0, 1], [1, 0]])), pages.step("b", np.array([[0, 1], [2, 1]]))], 3
     )
     page.write(tmp_path / "bare.html", [found])
@@ -251,7 +252,7 @@ def test_without_labels_the_same_uncoloured(browser, tmp_path):
 def test_survives_hostile_names(browser, tmp_path):
     count = len(pages.HOSTILE)
     rows = np.argsort(np.random.default_rng(0).random((count, count)), axis=1)
-    found = pages.kept(
+    found = pages.history(
         [pages.step(pages.HOSTILE[0], rows, ap=[0.5] * count)], count, pages.HOSTILE, pages.HOSTILE[1]
     )
     found.images["name"][:] = pages.HOSTILE
@@ -270,7 +271,7 @@ def test_survives_hostile_names(browser, tmp_path):
     quiet(browser)
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@each("width", [390, 1280])
 def test_nothing_moves_or_sticks_out(browser, three, width):
     show(browser, three, width)
     script = """
@@ -320,7 +321,7 @@ def test_data_to_take_away(browser, three, tmp_path):
     assert r"\begin{tabular}" in (tmp_path / "scores.tex").read_text()
 
 
-@pytest.mark.parametrize("dark", [False, True])
+@each("dark", [False, True])
 def test_can_be_read(browser, three, dark):
     """Contrast of 4.5 and more for every text on its ground (WCAG AA), labels for all controls, one h1."""
     show(browser, three, dark=dark)
@@ -363,7 +364,7 @@ def test_a_thousand_queries_do_not_stall(browser, tmp_path):
         pages.step(f"s{n}", np.argsort(random.random((count, 60)), axis=1)[:, :20] * 50, ap=random.random(count))
         for n in range(4)
     ]
-    found = pages.kept(steps, images)
+    found = pages.history(steps, images)
     folder = tmp_path / "pictures"
     pages.noise(folder / "query", found.queries["name"][:300])
     pages.noise(folder / "gallery", found.images["name"][:1000])

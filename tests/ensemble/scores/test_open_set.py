@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,15 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from ensemble.scores import Labels
 from ensemble.scores.open_set import Rates, different_pairs, rates, threshold_at
 from postproc import using
 from tests.support import golden
+from tests.support.each import each
 
 NAMES = ("precision", "recall", "f1", "fmr", "miss", "false_alarm", "dir")
 
 
-def at(threshold: float, *arguments: object, **settings: object) -> dict[str, float]:
-    found = rates(*arguments, thresholds=[threshold], **settings)  # type: ignore[arg-type]
+def of(far: np.ndarray, *labels: Any, **images: Any) -> tuple[np.ndarray, Labels]:
+    """Distances and labels as the functions take them."""
+    return far, Labels.checked(far.shape, *labels, **images)
+
+
+def at(threshold: float, *given: Any, junk: str = "market", **images: Any) -> dict[str, float]:
+    found = rates(*of(*given, **images), thresholds=[threshold], junk=junk)
     return {name: float(getattr(found, name)[0]) for name in NAMES}
 
 
@@ -72,15 +80,15 @@ def test_what_is_removed_makes_no_pair() -> None:
     assert at(0.5, far, *pids, *cams, junk="none")["precision"] == 2 / 3
     own = {"query_image": [3], "gallery_image": [3, 4, 5]}
     assert at(0.5, far, *pids, junk="self", **own)["precision"] == 1 / 2
-    assert_array_equal(different_pairs(far, *pids, *cams, junk="bot"), np.float32([0.3]))
+    assert_array_equal(different_pairs(*of(far, *pids, *cams), junk="bot"), np.float32([0.3]))
 
 
 def test_unknown_queries_count_nowhere() -> None:
     far = np.array([[0.1, 0.2], [0.1, 0.2]], np.float32)
     known, both = at(0.15, far[:1], [7], [7, 8]), at(0.15, far, [7, -1], [7, 8])
     assert_array_equal([known[name] for name in NAMES], [both[name] for name in NAMES])
-    assert len(different_pairs(far, [7, -1], [7, 8])) == 1
-    assert len(different_pairs(far, [7, -1], [7, 8], junk="none")) == 3
+    assert len(different_pairs(*of(far, [7, -1], [7, 8]))) == 1
+    assert len(different_pairs(*of(far, [7, -1], [7, 8]), junk="none")) == 3
 
 
 def test_infinitely_far_is_never_accepted() -> None:
@@ -90,7 +98,10 @@ def test_infinitely_far_is_never_accepted() -> None:
 
 
 def test_the_order_of_thresholds_is_kept() -> None:
-    up, down = rates(FAR, *PIDS, thresholds=[0.15, 0.35, 0.7]), rates(FAR, *PIDS, thresholds=[0.7, 0.15, 0.35])
+    up, down = (
+        rates(*of(FAR, *PIDS), thresholds=[0.15, 0.35, 0.7]),
+        rates(*of(FAR, *PIDS), thresholds=[0.7, 0.15, 0.35]),
+    )
     for name in NAMES:
         assert_array_equal(getattr(up, name)[[2, 0, 1]], getattr(down, name))
     assert json.loads(json.dumps(down.as_json(), allow_nan=False))[1]["threshold"] == 0.15
@@ -136,25 +147,23 @@ def test_refusals() -> None:
     with pytest.raises(ValueError, match="distances: wanted numbers, found NaN"):
         threshold_at([np.nan], [False])
     with pytest.raises(ValueError, match="thresholds: wanted one or more finite numbers in a row"):
-        rates(FAR, *PIDS, thresholds=[np.nan])
+        rates(*of(FAR, *PIDS), thresholds=[np.nan])
     with pytest.raises(ValueError, match="junk: wanted one of market, bot"):
-        rates(FAR, *PIDS, thresholds=[1], junk="mine")
+        rates(*of(FAR, *PIDS), thresholds=[1], junk="mine")
     with pytest.raises(ValueError, match="gallery_pid: wanted 4 values"):
-        rates(FAR, [7, 8, 9], [7], thresholds=[1])
+        rates(*of(FAR, [7, 8, 9], [7]), thresholds=[1])
 
 
 # Against others
 
 
-@pytest.mark.parametrize(
-    ("mode", "junk"), [("inter-camera", "cuhk03"), ("intra-camera", "intra"), ("all", "none")]
-)
+@each(("mode", "junk"), [("inter-camera", "cuhk03"), ("intra-camera", "intra"), ("all", "none")])
 def test_precision_and_recall_of_lightreid(shared: Path, mode: str, junk: str) -> None:
     file = golden.load(shared, "lightreid")
     far = np.sqrt(((file["q"].astype(float)[:, None] - file["g"].astype(float)) ** 2).sum(axis=2))
     pid = np.where(file["g_pid"] == -1, 10**6, file["g_pid"])  # they have no rule for -1
     labels = file["q_pid"], pid, file["q_cam"], file["g_cam"]
-    found = rates(far.astype(np.float32), *labels, thresholds=np.linspace(1, 0, 21), junk=junk)
+    found = rates(*of(far.astype(np.float32), *labels), thresholds=np.linspace(1, 0, 21), junk=junk)
     assert_allclose(found.precision, file[f"prerec_euclidean_{mode}_precision"], atol=1e-6)
     assert_allclose(found.recall, file[f"prerec_euclidean_{mode}_recall"], atol=1e-6)
 
@@ -166,7 +175,7 @@ def test_rates_are_those_of_scikit_learn() -> None:
     far = random.random((20, 50), np.float32)
     pid, all_pid = random.integers(0, 5, 20), random.integers(0, 5, 50)
     same = (pid[:, None] == all_pid).ravel()
-    found = rates(far, pid, all_pid, thresholds=[0.2, 0.6])
+    found = rates(*of(far, pid, all_pid), thresholds=[0.2, 0.6])
     for n, threshold in enumerate(found.thresholds):
         told = far.ravel() <= threshold
         assert found.precision[n] == pytest.approx(precision_score(same, told))
@@ -182,8 +191,8 @@ def test_threads_change_no_bit_and_inputs_stay() -> None:
     found: list[Rates] = []
     for threads in (1, 3):
         with using(threads=threads):
-            found.append(rates(far, *labels, thresholds=[0.1, 0.4]))
+            found.append(rates(*of(far, *labels), thresholds=[0.1, 0.4]))
     for name in NAMES:
         assert getattr(found[0], name).tobytes() == getattr(found[1], name).tobytes()
-    different_pairs(far, *labels).sort()
+    different_pairs(*of(far, *labels)).sort()
     assert_array_equal(far, before)

@@ -13,11 +13,12 @@ from ensemble import evaluate
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
 from ensemble.pipeline import multi_query
-from ensemble.scores import labels_of, score, score_ranking
-from ensemble.scores.protocols import DRAWS, JUNK, PROTOCOLS, ROWS, SOURCES, Draw, Protocol
+from ensemble.scores import Labels, labels_of, score, score_labelled_ranking, score_ranking
+from ensemble.scores.protocols import DRAWS, JUNK, PROTOCOLS, ROWS, SOURCES, Draw, Junk, Protocol
 from postproc import distances as squared
 from postproc import rank, using
 from tests.support import folders, golden
+from tests.support.each import each
 
 NONE = PROTOCOLS["none"]
 
@@ -29,10 +30,15 @@ def ranking(far: np.ndarray) -> np.ndarray:
 # What every preset says of itself
 
 
-@pytest.mark.parametrize("name", PROTOCOLS)
+@each("name", PROTOCOLS)
 def test_every_preset_says_its_rules_and_its_source(name: str) -> None:
     protocol, text = PROTOCOLS[name], PROTOCOLS[name].describe()
-    parts = [f"AP {protocol.ap}", f"denominator {protocol.denominator}", JUNK[protocol.junk], ROWS[protocol.rows]]
+    parts = [
+        f"AP {protocol.ap}",
+        f"denominator {protocol.denominator}",
+        JUNK[protocol.junk].what,
+        ROWS[protocol.rows],
+    ]
     parts.append("no cut" if protocol.top_k is None else f"top_k {protocol.top_k} {protocol.cut} removal")
     if protocol.draw:
         parts += [DRAWS[protocol.draw.each], f"{protocol.draw.trials} trials", f"seed {protocol.draw.seed}"]
@@ -150,7 +156,7 @@ def test_draws_of_each_query_by_hand() -> None:
     assert (missed.rank10, missed.mAP) == (0, 0)
 
 
-@pytest.mark.parametrize(
+@each(
     ("wrong", "message"),
     [
         (lambda: Draw("query", shots=2), "shots: wanted 1 where every query has a draw of its own, got 2"),
@@ -186,6 +192,37 @@ def test_refuses_data_that_does_not_fit_the_draw() -> None:
         score(far, *labels, query_image=[1])
     with pytest.raises(InputError, match="wanted all 3 gallery rows"):
         score_ranking(np.array([[0, 1]]), *labels, protocol=sysu)
+
+
+# Junk rules and labels as data
+
+
+def test_a_rule_of_ones_own_is_one_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    far, pid, cam = np.float32([[0.1, 0.2, 0.3, 0.4]] * 2), [8, 7, 7, 8], [9, 4, 5, 5]
+    mine = Junk("junk mine", cameras={1: 4}, searched=(4, 5), everybody=True)
+    monkeypatch.setitem(JUNK, "mine", mine)
+    scores = score(far, [7, 7], pid, [1, 2], cam, protocol=Protocol(junk="mine"))
+    # camera 9 is not searched; camera 4 is removed for camera 1: 7, 8 are left for it, and 7, 7, 8 for camera 2
+    assert_array_equal(scores.ap, [1, 1])
+    assert_array_equal(scores.inp, [1, 1])
+    some = score(far, [8, 8], pid, [1, 2], cam, protocol=Protocol(junk="mine"))
+    assert_array_equal(some.ap, [1 / 2, 1 / 3])
+    assert "junk mine" in some.describe()
+    assert "nothing removed for the camera" in score(far, [7, 7], pid, protocol=Protocol(junk="mine")).describe()
+
+
+def test_labels_of_some_rows() -> None:
+    labels = Labels.checked(
+        (3, 4), [1, 2, 3], [1, 2, 3, 4], [0, 0, 1], [5, 6, 7, 8], query_image=[9, 7, 5], gallery_image=[7, 9, 0, 5]
+    )
+    assert_array_equal(labels.own, [1, 0, 3])
+    part = labels.take(np.array([0, 2]), np.array([1, 2]))
+    assert_array_equal(part.query_pid, [1, 3])
+    assert_array_equal(part.gallery_cam, [6, 7])
+    assert_array_equal(part.own, [0, -1])  # row 1 is the first now, row 3 is gone
+    assert list(part.columns()) == ["query_pid", "gallery_pid", "query_cam", "gallery_cam"]
+    with pytest.raises(ValueError, match="gallery_pid: wanted 5 values"):
+        labels.refuse_unless((3, 5))
 
 
 # Tracks as rows
@@ -241,8 +278,8 @@ def released(shared: Path) -> dict[str, np.ndarray]:
     return golden.load(shared, "evaluation")
 
 
-@pytest.mark.parametrize("search", ["all", "indoor"])
-@pytest.mark.parametrize("shot", ["single", "multi"])
+@each("search", ["all", "indoor"])
+@each("shot", ["single", "multi"])
 def test_sysu_with_the_official_draws(shared: Path, search: str, shot: str) -> None:
     file = golden.load(shared, "evaluation_sysu_mm01")
     tested = np.isin(file["pid"], file["test_id" if search == "all" else "test_id_indoor"])
@@ -271,7 +308,7 @@ def test_sysu_rules_without_draws(released: dict[str, np.ndarray]) -> None:
         assert_allclose(scores.cmc[:20], released["mangye_sysu_mr20_cmc"], atol=1e-6)
 
 
-@pytest.mark.parametrize(
+@each(
     ("junk", "mean", "one"),
     [
         ("cuhk03", "openreid_cam_cmc_cuhk03_mc", "openreid_cam_cmc_cuhk03_npseed0_top100"),
@@ -293,7 +330,7 @@ def test_cuhk03_draws(released: dict[str, np.ndarray], junk: str, mean: str, one
         assert_allclose(scores.mAP, released["torchreid_cuhk03_cam_mAP"], atol=1e-6)
 
 
-@pytest.mark.parametrize(
+@each(
     ("junk", "name"),
     [
         ("cuhk03", "openreid_campred_cmc_cuhk03_npseed0_top100"),
@@ -359,7 +396,7 @@ def test_a_list_as_ranx_judges_it(shared: Path) -> None:
     assert_allclose(at_50.recall, file["eval_model1_recall_at_50"], rtol=1e-6)
 
 
-@pytest.mark.parametrize("mode", ["intra-camera", "all"])
+@each("mode", ["intra-camera", "all"])
 def test_lightreid_gallery_against_itself(shared: Path, mode: str) -> None:
     """They take the first of the ranking for the query itself, in mode all only if that is row 0 or 1, and with it
     strike the first row of its identity off the good images."""
@@ -478,7 +515,7 @@ def run(folder: Path, capsys: pytest.CaptureFixture, *options: str) -> dict:
     return found
 
 
-@pytest.mark.parametrize("name", [name for name in PROTOCOLS if not name.startswith("sysu")])
+@each("name", [name for name in PROTOCOLS if not name.startswith("sysu")])
 def test_evaluate_knows_every_protocol(street: Path, capsys: pytest.CaptureFixture, name: str) -> None:
     found = run(street, capsys, "--protocol", name)
     protocol = PROTOCOLS[name]
@@ -535,8 +572,9 @@ def test_labels_of_a_folder(street: Path) -> None:
 
     images = io.read_folder(street)[0]
     found = labels_of(images)
-    assert_array_equal(found["gallery_image"][found["query_image"]], np.arange(0, 72, 3))
-    assert labels_of(replace(images, query_table=images.query_table.drop(columns="pid"))) == {}
+    assert found is not None
+    assert_array_equal(found.own, np.arange(0, 72, 3))
+    assert labels_of(replace(images, query_table=images.query_table.drop(columns="pid"))) is None
     short = rank(squared(images.query, images.gallery), top_k=5)
     with pytest.raises(InputError, match="wanted all 72 gallery rows"):
-        score_ranking(short, **found, protocol=PROTOCOLS["vehicleid"])
+        score_labelled_ranking(short, found, PROTOCOLS["vehicleid"])

@@ -12,6 +12,7 @@ from ensemble.base.errors import InputError
 from ensemble.scores import PROTOCOLS, Protocol, Scores, cmc_all_shots, score, score_ranking
 from ensemble.scores.protocols import JUNK
 from postproc.base import runtime
+from tests.support.each import each
 
 LAYUMI = Protocol("trapezoid", "all", "market")
 OPENREID = Protocol("sklearn", "valid", "bot")
@@ -29,7 +30,7 @@ def at_places(places: list[int], size: int = 10, **setting: Any) -> Scores:
 # By hand
 
 
-@pytest.mark.parametrize(
+@each(
     ("places", "trapezoid", "rectangle"),
     [
         # before: 1, 1/2, 2/5; at: 1/1, 2/3, 3/6
@@ -262,7 +263,7 @@ def test_json_is_plain_and_whole() -> None:
 # What is refused
 
 
-@pytest.mark.parametrize(
+@each(
     ("setting", "message"),
     [
         ({"ap": "oxford"}, "ap: wanted one of rectangle, trapezoid, sklearn, got 'oxford'"),

@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from ensemble.scores import PROTOCOLS, Protocol, cmc_all_shots, score, score_ranking
 from ensemble.scores.protocols import AP_RULES, CMCS, CUTS, DENOMINATORS, DIVISORS, JUNK
+from tests.support.each import each
 
 LAYUMI = Protocol("trapezoid", "all", "market")
 LIGHTREID = Protocol("rectangle", "all", "market")
@@ -244,7 +245,7 @@ def test_aicity_from_distances_and_from_the_submitted_list(golden: dict[str, np.
         assert_allclose(scores.cmc, golden["aicity100_cmc"], atol=1e-6)
 
 
-@pytest.mark.parametrize(("kind", "query"), [("single", "q"), ("multi", "multi_query_mean")])
+@each(("kind", "query"), [("single", "q"), ("multi", "multi_query_mean")])
 def test_layumi_from_its_mat_files(shared: Path, kind: str, query: str) -> None:
     golden = np.load(shared / "golden" / "mat_files_expected.npz")
     labels = [golden[name] for name in ("q_pid", "g_pid", "q_cam", "g_cam")]

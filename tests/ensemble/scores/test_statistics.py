@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ensemble.scores.statistics import difference, groups, holm, interval, p_value
+from tests.support.each import each
 
 nan = float("nan")
 changes = st.lists(st.floats(-1, 1, allow_subnormal=False), min_size=2, max_size=12)
@@ -88,7 +89,7 @@ def test_p_is_uniform_where_there_is_no_difference():
     assert 0.42 <= np.mean(found) <= 0.58
 
 
-@pytest.mark.parametrize("kind", ["even", "skewed"])
+@each("kind", ["even", "skewed"])
 def test_intervals_hold_the_truth_as_often_as_they_say(kind):
     random, held = np.random.default_rng(3), 0
     for trial in range(300):
@@ -134,7 +135,7 @@ def test_holm_by_hand():
     assert holm([]).shape == (0,)
 
 
-@pytest.mark.parametrize(
+@each(
     ("settings", "message"),
     [
         ({"level": 1.0}, "level: wanted 0.5 to 0.999"),

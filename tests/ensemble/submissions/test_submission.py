@@ -13,6 +13,7 @@ from ensemble.submissions.track2 import doubts, faults
 from ensemble.submissions.track2 import read_lines as read_track2
 from ensemble.submissions.whole_tracks import whole_track_lines
 from ensemble.validate import main
+from tests.support.each import each
 
 QUERIES = ["000001.jpg", "000002.jpg", "000003.jpg"]
 GALLERY = ["000001.jpg", "000002.jpg", "000003.jpg", "000004.jpg", "000010.jpg"]
@@ -64,7 +65,7 @@ def test_minus_one_is_nothing(tmp_path: Path) -> None:
     assert read_track2(path) == [[10, 1], [], [2]]
 
 
-@pytest.mark.parametrize(
+@each(
     ("rows", "message"),
     [
         (
@@ -85,7 +86,7 @@ def test_bad_rows_are_refused(tmp_path: Path, rows: np.ndarray, message: str) ->
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
+@each(
     ("gallery", "message"),
     [
         (
@@ -144,7 +145,7 @@ def test_a_good_file_has_none(tmp_path: Path) -> None:
     assert checked(tmp_path, b"1 2 3 4 10\n" * 3, top_k=100) == []  # all of a gallery below 100
 
 
-@pytest.mark.parametrize(
+@each(
     ("content", "fault"),
     [
         (b"", "track2.txt: wanted 3 lines, found an empty file; write it again"),

@@ -17,6 +17,7 @@ from numpy.testing import assert_array_equal
 from ensemble import submissions
 from ensemble.base.errors import InputError
 from ensemble.submissions import RankList, from_matrix, json_lists, trec
+from tests.support.each import each
 from tests.support.folders import problems as problems_of
 
 QUERIES = ["q1.png", "q2.png"]
@@ -109,7 +110,7 @@ def test_visda_counts_from_zero_and_the_zip_is_flat(tmp_path: Path) -> None:
         assert archive.infolist()[0].date_time == (1980, 1, 1, 0, 0, 0)
 
 
-@pytest.mark.parametrize(("gallery", "digits"), [(1, 4), (3600, 4), (10000, 4), (10001, 5), (24006, 5)])
+@each(("gallery", "digits"), [(1, 4), (3600, 4), (10000, 4), (10001, 5), (24006, 5)])
 def test_visda_fills_up_with_zeros(tmp_path: Path, gallery: int, digits: int) -> None:
     names = [f"{i}.jpg" for i in range(gallery)]
     written = content(tmp_path, "visda", from_matrix(np.array([[gallery - 1]]), ["q"], names))
@@ -136,7 +137,7 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path, monkeypatc
     assert not (tmp_path / "x.parquet").exists()
 
 
-@pytest.mark.parametrize("name", WRITTEN)
+@each("name", WRITTEN)
 def test_the_same_bytes_twice(tmp_path: Path, name: str) -> None:
     numbered = from_matrix(ROWS, QUERIES, ["1.png", "2.png", "3.png"], DISTANCES)
     assert content(tmp_path, name, numbered) == content(tmp_path, name, numbered)
@@ -156,7 +157,7 @@ def test_qrels(tmp_path: Path) -> None:
         trec.write_qrels(path, ["q0", "q1"], names, *labels, junk="some")
 
 
-@pytest.mark.parametrize("name", ["two words", "tab\t", "", "nbsp\u00a0", "next\x85line", "end\n"])
+@each("name", ["two words", "tab\t", "", "nbsp\u00a0", "next\x85line", "end\n"])
 def test_trec_refuses_names_with_white_space(tmp_path: Path, name: str) -> None:
     for queries, gallery in ((["q", name], GALLERY), (QUERIES, ["a", "b", name])):
         with pytest.raises(InputError, match="wanted no white space in a TREC run"):
@@ -183,8 +184,8 @@ def rankings(draw: st.DrawFn, names: st.SearchStrategy[str], known: bool) -> Ran
     return from_matrix(rows, queries, gallery, values if known else None)
 
 
-@pytest.mark.parametrize("known", [True, False])
-@pytest.mark.parametrize("name", BY_NAME)
+@each("known", [True, False])
+@each("name", BY_NAME)
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_what_is_written_is_read(tmp_path: Path, name: str, known: bool, data: st.DataObject) -> None:
@@ -212,7 +213,7 @@ def test_what_is_written_is_read(tmp_path: Path, name: str, known: bool, data: s
     assert path.read_bytes() == first
 
 
-@pytest.mark.parametrize("name", ["track2", "visda"])
+@each("name", ["track2", "visda"])
 @given(rows=st.permutations(range(12)))
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_numbers_come_back_as_rows(tmp_path: Path, name: str, rows: list[int]) -> None:
@@ -225,7 +226,7 @@ def test_numbers_come_back_as_rows(tmp_path: Path, name: str, rows: list[int]) -
     same(submissions.read_aligned(path, QUERIES, gallery), ranking)
 
 
-@pytest.mark.parametrize("name", BY_NAME)
+@each("name", BY_NAME)
 def test_the_format_is_recognised(tmp_path: Path, name: str) -> None:
     content(tmp_path, name)
     (path,) = tmp_path.iterdir()
@@ -255,7 +256,7 @@ def test_queries_without_a_list_are_refused_unless_told(tmp_path: Path) -> None:
 # Other people's tables
 
 
-@pytest.mark.parametrize(
+@each(
     "table",
     [
         "query_id,gallery_id,score\nq1,a,1\nq1,b,3\n",  # larger is nearer
@@ -291,7 +292,7 @@ def test_similarities_are_turned_round_where_told(tmp_path: Path) -> None:
 # Printed Python
 
 
-@pytest.mark.parametrize("spelling", ["numpy1_float32", "numpy2_float32", "python312", "c1s0_keys"])
+@each("spelling", ["numpy1_float32", "numpy2_float32", "python312", "c1s0_keys"])
 def test_the_four_spellings_of_distance_files(shared: Path, spelling: str) -> None:
     wanted = np.load(shared / "golden" / "s2_text_expected.npz")
     read = submissions.read(shared / "golden" / f"s2_rank_dist_{spelling}.txt")
@@ -339,7 +340,7 @@ def test_any_printed_name_is_read(tmp_path: Path, names: list[str]) -> None:
     assert (lists.query_names, lists.gallery_names) == ([query], gallery)
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "message"),
     [
         ("[('q', __import__('os').system('true'))]", "wanted the end of a query's list, found \"__import__"),
@@ -378,7 +379,7 @@ def test_a_large_distance_file_is_read_in_time(tmp_path: Path) -> None:
 # Broken and hostile files
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "data", "message"),
     [
         ("csv", "query,rank,gallery\nq,0,a\nq,1,b\n", "wanted the ranks 1, 2, 3, … .* were they counted from 0"),
@@ -438,7 +439,7 @@ def test_broken_files_are_refused_in_words(
     assert submissions.faults(path, name, ["q"], ["1", "2"])
 
 
-@pytest.mark.parametrize("name", list(submissions.all_formats()))
+@each("name", list(submissions.all_formats()))
 @given(noise=st.one_of(st.binary(max_size=60), st.text(max_size=60).map(str.encode)), cut=st.integers(0, 400))
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_rubbish_and_cut_files_are_no_traceback(tmp_path: Path, name: str, noise: bytes, cut: int) -> None:

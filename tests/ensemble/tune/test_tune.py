@@ -24,6 +24,7 @@ from ensemble.scores import folds
 from ensemble.scores.protocols import PROTOCOLS
 from ensemble.tune import __main__ as command
 from ensemble.tune import honest, space, study, trials, unlabelled
+from tests.support.each import each
 from tests.support.folders import problems
 
 RECIPE = """
@@ -299,7 +300,7 @@ def test_a_usual_range_stays_where_the_step_allows(crowd):
     assert 0.99 <= found["diffusion.alpha"].high < 1
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "wanted"),
     [
         ("rerunk", "wanted a step or join of the recipe.*did you mean 'rerank'"),
@@ -353,7 +354,7 @@ def test_objectives():
             trials.objective(text)
 
 
-@pytest.mark.parametrize("protocol", ["market1501", "aicity"])
+@each("protocol", ["market1501", "aicity"])
 def test_what_is_kept_changes_no_score(crowd, protocol):
     sets = {found.model: found for found in io.read_folder(crowd)}
     data = sets["model0"].data()
@@ -583,7 +584,7 @@ def test_all_models_and_one_setting(crowd, tmp_path):
     assert "top_k 5" in record["protocol"]
 
 
-@pytest.mark.parametrize(
+@each(
     ("more", "said"),
     [
         (["--folds", "30"], "wanted 60 identities with a query and a gallery image for 30 folds, found 40"),

@@ -15,6 +15,7 @@ from threadpoolctl import OpenBLASController
 from postproc import rerank, using
 from postproc.base import runtime
 from postproc.base.runtime import current, over_rows, run
+from tests.support.each import each
 from tests.support.worlds import world
 
 PATIENCE = 20  # seconds after which a test that waits for a thread gives up
@@ -81,7 +82,7 @@ def test_using_is_seen_by_one_caller_only():
         assert seen == [current().threads - 6]
 
 
-@pytest.mark.parametrize(
+@each(
     ("setting", "message"),
     [
         ({"threads": 0}, "threads: wanted a whole number, 1 or more, got 0"),
@@ -95,8 +96,8 @@ def test_using_refuses(setting, message):
         pass
 
 
-@pytest.mark.parametrize("threads", [1, 2, 5])
-@pytest.mark.parametrize("count", [0, 1, 3, 40])
+@each("threads", [1, 2, 5])
+@each("count", [0, 1, 3, 40])
 def test_every_task_runs_once(threads, count):
     done = []
     with using(threads=threads):
@@ -153,7 +154,7 @@ def test_memory_bounds_how_many_tasks_run_at_once():
         assert most_at_once(range(5), bytes_each=5000) == 1  # less than one tile: one all the same
 
 
-@pytest.mark.parametrize("threads", [1, 2])
+@each("threads", [1, 2])
 def test_a_failure_is_raised_and_cancels_the_rest(threads, three_blas_threads):
     started = []
 
@@ -172,7 +173,7 @@ def test_a_failure_is_raised_and_cancels_the_rest(threads, three_blas_threads):
     assert blas_threads() == {3}
 
 
-@pytest.mark.parametrize("threads", [1, 2])
+@each("threads", [1, 2])
 def test_blas_has_one_thread_inside_and_its_own_setting_outside(threads, three_blas_threads):
     inside = []
     with using(threads=threads):

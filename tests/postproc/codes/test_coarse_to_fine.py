@@ -22,6 +22,7 @@ from postproc import (
 )
 from postproc.codes.coarse_to_fine import gaussian, threshold
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.golden import load
 from tests.support.worlds import lattices, world
 
@@ -108,13 +109,13 @@ def bell(mean, deviation, bits):
     return np.round(1e6 * np.exp(-(((np.arange(bits + 1) - mean) / deviation) ** 2) / 2))
 
 
-@pytest.mark.parametrize("start", ["moments", "half"])
+@each("start", ["moments", "half"])
 def test_a_gaussian_is_found_again(start):
     found = gaussian(bell(20.5, 4, 64), start=start)
     assert_allclose(found, (20.5, 4, 1), rtol=1e-4)
 
 
-@pytest.mark.parametrize("beta", [0.5, 1.0, 2.0, 5.0])
+@each("beta", [0.5, 1.0, 2.0, 5.0])
 def test_the_threshold_has_the_largest_f(beta):
     t = np.linspace(0, 128, 128 * 100 + 1)
     right, every = ndtr((t - 40) / 8), ndtr((t - 64) / 6)
@@ -217,7 +218,7 @@ def test_released_thresholds(shared):
         assert_allclose(found, wanted, rtol=1e-4)
 
 
-@pytest.mark.parametrize(
+@each(
     ("thresholds", "key"),
     [
         ("thresholds_beta2", "c2f_rank_gallery_index"),

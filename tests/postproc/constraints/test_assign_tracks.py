@@ -1,7 +1,6 @@
 """One to one assignment: by hand, against the best of all permutations, on passages."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -11,6 +10,7 @@ from ensemble.scores import score
 from ensemble.scores.protocols import PROTOCOLS
 from postproc import assign_tracks
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.worlds import passages
 
 ONE = np.zeros(2, int)  # one camera
@@ -84,7 +84,7 @@ def test_shares_by_hand():
     assert_allclose(2 - found, (3 - np.sqrt(5)) / 2, rtol=1e-6)  # x = (1 - x)^2
 
 
-@pytest.mark.parametrize("temperature", [0.05, 0.5])
+@each("temperature", [0.05, 0.5])
 def test_shares_are_the_optimum_with_entropy(temperature):
     """x = a b exp((threshold - m) / temperature) where a and b are left to the dustbin in row and column."""
     far = np.random.default_rng(3).random((6, 4)).astype(np.float32)
@@ -108,8 +108,8 @@ def test_cold_shares_are_the_assignment():
     assert_allclose(*found, atol=0.01)
 
 
-@pytest.mark.parametrize("method", ["hungarian", "sinkhorn"])
-@pytest.mark.parametrize("seed", range(3))
+@each("method", ["hungarian", "sinkhorn"])
+@each("seed", range(3))
 def test_it_helps_where_it_is_true(seed, method):
     data = passages(seed)
     labels, protocol = (data["query_pid"], data["gallery_pid"]), PROTOCOLS["none"]

@@ -20,6 +20,7 @@ from postproc import (
 )
 from postproc.kernels import reference
 from tests.support import golden
+from tests.support.each import each
 from tests.support.worlds import world
 
 COLOUR = np.array([[8, 2, 0], [2, 8, 0], [0, 0, 10]])
@@ -84,9 +85,7 @@ def definition(query, gallery, query_aux, gallery_aux, weight, k1, k2, lambda_va
     return reference.reciprocal.rerank_matrix(shares.T, len(query), k1, k2, lambda_value, normalize=False)
 
 
-@pytest.mark.parametrize(
-    ("weight", "k1", "k2", "lambda_value"), [(0.2, 4, 4, 0.5), (0.05, 9, 3, 0.3), (0, 5, 1, 1)]
-)
+@each(("weight", "k1", "k2", "lambda_value"), [(0.2, 4, 4, 0.5), (0.05, 9, 3, 0.3), (0, 5, 1, 1)])
 def test_reranking_equals_the_definition(weight, k1, k2, lambda_value):
     data, random = world(nq=15, ng=80), np.random.default_rng(0)
     sides = data["query"], np.delete(data["gallery"], [17, 60], axis=0)  # copies, which are at 0 here

@@ -17,6 +17,7 @@ from postproc import (
 )
 from postproc.kernels import reference
 from tests.support import golden
+from tests.support.each import each
 
 INF = np.inf
 D = np.array([[1, 2, INF, 4], [5, 6, 7, 8]], np.float32)
@@ -108,7 +109,7 @@ def test_certain_cameras_are_the_plain_penalty():
     assert_array_equal(found, camera_penalty(matrix, query, gallery, penalty=0.5))
 
 
-@pytest.mark.parametrize("step", [camera_penalty, scene_gate])
+@each("step", [camera_penalty, scene_gate])
 def test_the_largest_numbers_stay_finite(step):
     largest = np.full((1, 2), np.finfo(np.float32).max)
     assert np.isfinite(step(largest, [1], [1, 2], penalty=1e30)).all()

@@ -12,6 +12,7 @@ from ensemble.scores.protocols import PROTOCOLS
 from postproc import distances, exclude, exclude_kinds, pool_distances, quality_track_mean, query_mean, rank
 from postproc.kernels import reference
 from tests.support import golden
+from tests.support.each import each
 from tests.support.realised import views_of
 from tests.support.worlds import passages
 
@@ -108,7 +109,7 @@ def test_three_rules_equal_the_definition(gallery, data, depth, level):
     assert_allclose(found, wanted, rtol=1e-6)
 
 
-@pytest.mark.parametrize("depth", [1, 5, 99])
+@each("depth", [1, 5, 99])
 def test_layumi_with_directions_as_features(shared, depth):
     file = golden.load(shared, "layumi2020")
     key = f"score_after_exclusion_ntop{depth}"
@@ -124,8 +125,8 @@ def test_layumi_with_directions_as_features(shared, depth):
         assert_array_equal(rank(found, top_k=100) + 1, file["list_track2m_top100"])
 
 
-@pytest.mark.parametrize("level", ["image", "track"])
-@pytest.mark.parametrize("seed", range(3))
+@each("level", ["image", "track"])
+@each("seed", range(3))
 def test_it_helps_where_it_is_true(seed, level):
     data = passages(seed)
     labels, where = (data["query_pid"], data["gallery_pid"]), (data["gallery_cam"], data["gallery_track"])
@@ -136,7 +137,7 @@ def test_it_helps_where_it_is_true(seed, level):
     assert after > before + 0.04
 
 
-@pytest.mark.parametrize("depth", [1, 5, 99])
+@each("depth", [1, 5, 99])
 def test_layumi(shared, depth):
     """Three rules in one loop: predicted camera; direction where that is unknown; camera cluster."""
     file = golden.load(shared, "layumi2020")
@@ -185,7 +186,7 @@ def baidu_score(file, factor):
     return score - factor * (alike + 2) / 4 * (0.9 - part)
 
 
-@pytest.mark.parametrize(
+@each(
     ("key", "factor", "beta"),
     [
         ("scene1_pf0_qg_sim_after_exclusion_beta0.15_clipped", 0, 0.15),

@@ -1,7 +1,6 @@
 """One track a camera: by hand, against the definition, on passages and on submissions."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -11,6 +10,7 @@ from ensemble.scores import score
 from ensemble.scores.protocols import PROTOCOLS
 from postproc import one_track_per_camera, one_track_per_camera_ranking, rank
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.worlds import passages
 
 CAM = np.array([0, 0, 1, 0, 1, -1])
@@ -70,7 +70,7 @@ def test_equals_the_definition(gallery):
     assert_array_equal(found[0, kept], far[0, kept])
 
 
-@pytest.mark.parametrize("seed", range(3))
+@each("seed", range(3))
 def test_it_helps_where_it_is_true(seed):
     data = passages(seed)
     labels, where = (data["query_pid"], data["gallery_pid"]), (data["gallery_cam"], data["gallery_track"])

@@ -18,6 +18,7 @@ from postproc import (
 )
 from postproc.kernels import reference
 from tests.support import golden
+from tests.support.each import each
 from tests.support.realised import baidu_parts
 
 
@@ -72,7 +73,7 @@ def test_what_it_refuses():
         part_penalty(far, x, np.ones((2, 4)))
 
 
-@pytest.mark.parametrize(
+@each(
     ("key", "weight", "beta"),
     [
         ("scene1_pf0_qg_sim_after_exclusion_beta0.15_clipped", 0.0, 0.15),

@@ -22,6 +22,7 @@ from postproc import (
     using,
 )
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.golden import load
 from tests.support.worlds import cubes, world
 
@@ -110,7 +111,7 @@ def test_nothing_to_learn_from():
 # the joint score
 
 
-@pytest.mark.parametrize(
+@each(
     ("s", "p", "joint"),
     [
         (0.8, 0.01, 0.338338575),
@@ -346,7 +347,7 @@ def test_released_reranking(shared):
 # refusals
 
 
-@pytest.mark.parametrize(
+@each(
     ("change", "message"),
     [
         ({"query_cam": one(1)}, "query_cam: wanted 12 values, one an image, got shape"),
@@ -361,7 +362,7 @@ def test_released_reranking(shared):
         ({"gamma_time": -0.1}, "gamma_time: wanted 0 to"),
     ],
 )
-@pytest.mark.parametrize("step", [spatio_temporal, rerank_spatio_temporal])
+@each("step", [spatio_temporal, rerank_spatio_temporal])
 def test_refuses(step, change, message):
     data = world()
     settings = {name: value for name, value in change.items() if name not in NAMES}
@@ -369,7 +370,7 @@ def test_refuses(step, change, message):
         step(*[(data | change)[name] for name in NAMES], **settings)
 
 
-@pytest.mark.parametrize(
+@each(
     ("cameras", "histograms", "message"),
     [
         (one(2, 1), np.zeros((2, 2, 3)), "cameras: wanted ascending numbers"),

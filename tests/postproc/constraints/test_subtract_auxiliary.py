@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from postproc import distances, rerank, rerank_distances, same_camera, sqeuclidean, subtract_auxiliary
 from postproc.kernels import reference
 from tests.support import golden
+from tests.support.each import each
 from tests.support.worlds import cubes, world
 
 SIDES = st.tuples(cubes(st.integers(1, 5), (0.0, 1.0, 2.0)), cubes(st.integers(1, 12), (0.0, 1.0, 0.5)))
@@ -107,7 +108,7 @@ def test_released_before_reranking(shared):
     assert_allclose(total, released["voc_mean3"], rtol=0, atol=1e-2)
 
 
-@pytest.mark.parametrize("name", ["noaux", "local", "onlylocal"])
+@each("name", ["noaux", "local", "onlylocal"])
 def test_released_matrices(shared, name):
     """VOC-ReID: another matrix in the place of features, or added to their squared distances."""
     released, exact = golden.load(shared, "voc"), golden.load(shared, "voc_v32")

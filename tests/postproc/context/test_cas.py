@@ -1,13 +1,13 @@
 """Cluster-aware similarity diffusion: by hand, against the definition, against the released code."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import Nearest, cas, sqeuclidean
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.worlds import lattices, world
 
 
@@ -114,7 +114,7 @@ def test_takes_a_pairwise_distance():
     assert np.isfinite(mixed).all()
 
 
-@pytest.mark.parametrize("top_k", [1, 7, 1000])
+@each("top_k", [1, 7, 1000])
 def test_top_k_is_the_cut_of_the_whole(top_k):
     data = world()
     whole = cas(data["query"], data["gallery"])
@@ -125,8 +125,8 @@ def test_top_k_is_the_cut_of_the_whole(top_k):
     assert_array_equal(found.distances, np.take_along_axis(whole, rows, axis=1))
 
 
-@pytest.mark.parametrize("keep", [None, 1000])
-@pytest.mark.parametrize(
+@each("keep", [None, 1000])
+@each(
     ("key", "setting"),
     [
         ("k1=5_k2=20_k3=25_k4=6_k5=25", {}),

@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import Nearest, diffusion, l2_normalize, sqeuclidean
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.worlds import cubes, world
 
 Q = np.array([[1, 0]], np.float32)
@@ -84,7 +85,7 @@ def test_equals_the_definition(sides, k, k_query, alpha, gammas, iterations, whi
     assert_allclose(found[found >= 0], far[found >= 0], rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("solver", ["cg", "minres"])
+@each("solver", ["cg", "minres"])
 def test_many_queries_equal_the_definition(solver):
     data = world(nq=40, ng=300, d=12, people=40)
     setting = {"k": 12, "k_query": 5, "alpha": 0.95, "gamma": 2, "iterations": 6}
@@ -102,7 +103,7 @@ def test_a_query_is_alone():
         assert_allclose(alone, together[rows], rtol=2e-6)
 
 
-@pytest.mark.parametrize("setting", [{}, {"eigenpairs": 7}, {"solver": "minres", "k": 3}])
+@each("setting", [{}, {"eigenpairs": 7}, {"solver": "minres", "k": 3}])
 def test_top_k_is_the_head_of_the_full_answer(setting):
     data = world(nq=30, ng=200)
     full = diffusion(data["query"], data["gallery"], **setting)
@@ -154,7 +155,7 @@ def test_a_pairwise_in_the_place_of_features():
     assert_array_equal(diffusion(sqeuclidean(query, gallery)), diffusion(query, gallery))
 
 
-@pytest.mark.parametrize(
+@each(
     ("setting", "message"),
     [
         ({"alpha": 1}, "alpha: wanted 0 to 0.9999, got 1"),

@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import ecn, l2_normalize, rank, sqeuclidean
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.golden import load, settings_in
 from tests.support.worlds import world
 
@@ -58,7 +59,7 @@ def test_equals_the_released_code(shared):
         assert_allclose(found.T, golden[key], err_msg=key, **tolerance)
 
 
-@pytest.mark.parametrize("measure", ["rank_lists", "cosine"])
+@each("measure", ["rank_lists", "cosine"])
 def test_top_k_is_the_cut_of_the_whole_answer(measure):
     whole, found = ecn(*TWO, measure=measure), ecn(*TWO, measure=measure, top_k=7)
     assert_array_equal(found.rows, rank(whole)[:, :7])

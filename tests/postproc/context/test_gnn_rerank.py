@@ -1,13 +1,13 @@
 """Message passing on the neighbour graph: by hand, against the definition, against the released program."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import gnn_rerank, l2_normalize, rank, sqeuclidean
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.golden import load, settings_in
 from tests.support.worlds import world
 
@@ -60,7 +60,7 @@ def test_equals_the_released_program(shared):
         assert_allclose(1 - found, golden[key], rtol=0, atol=1e-5, err_msg=key)
 
 
-@pytest.mark.parametrize("k2", [1, 7])
+@each("k2", [1, 7])
 def test_top_k_is_the_cut_of_the_whole_answer(k2):
     whole, found = gnn_rerank(*TWO, k2=k2), gnn_rerank(*TWO, k2=k2, top_k=7)
     assert_array_equal(found.rows, rank(whole)[:, :7])

@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import Nearest, diffusion, offline_diffusion
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.worlds import cubes, world
 
 Q = np.array([[1, 0]], np.float32)
@@ -85,7 +86,7 @@ def test_lists_longer_than_the_truncation():
     assert_allclose(scores(found), query @ gallery.T, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("graph", ["all", "gallery"])
+@each("graph", ["all", "gallery"])
 def test_top_k_is_the_head_of_the_full_answer(graph):
     data = world(nq=30, ng=200)
     setting = {"graph": graph, "truncate": 20, "k": 8, "k_query": 3}
@@ -97,7 +98,7 @@ def test_top_k_is_the_head_of_the_full_answer(graph):
     assert_array_equal(head.distances, np.take_along_axis(full, head.rows, axis=1))
 
 
-@pytest.mark.parametrize("graph", ["all", "gallery"])
+@each("graph", ["all", "gallery"])
 def test_copies_are_equal_however_short_the_lists(graph):
     data = world(ng=120)
     gallery = np.concatenate([data["gallery"]] * 3)
@@ -112,7 +113,7 @@ def test_a_query_that_is_in_the_gallery_finds_itself():
     assert_allclose(found[range(9), range(9)], -1, rtol=1e-6)
 
 
-@pytest.mark.parametrize(
+@each(
     ("setting", "message"),
     [
         ({"truncate": 0}, "truncate: wanted a whole number, 1 or more, got 0"),

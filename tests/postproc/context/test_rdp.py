@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import Nearest, rdp, sqeuclidean
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.worlds import lattices, world
 
 SIDES = st.tuples(lattices(st.integers(1, 5)), lattices(st.integers(1, 22)))
@@ -82,7 +83,7 @@ def test_a_pairwise_in_the_place_of_features():
     assert_array_equal(rdp(pairs), rdp(data["query"], data["gallery"]))
 
 
-@pytest.mark.parametrize(
+@each(
     ("setting", "message"),
     [
         ({"k": 0}, "k: wanted a whole number, 1 or more, got 0"),

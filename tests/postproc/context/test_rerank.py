@@ -20,6 +20,7 @@ from postproc import (
 )
 from postproc.compat import re_ranking, re_ranking_cosine
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.worlds import lattices, world
 
 GOLDEN_SETTINGS = [(20, 6, 0.3), (15, 6, 0.5), (7, 3, 0.85), (6, 1, 0.3)]
@@ -35,8 +36,8 @@ def matrix(query, gallery):
     return reference.basic.sqeuclidean(images, images)
 
 
-@pytest.mark.parametrize(("k1", "k2", "lambda_value"), GOLDEN_SETTINGS)
-@pytest.mark.parametrize("name", GOLDEN_POWERS)
+@each(("k1", "k2", "lambda_value"), GOLDEN_SETTINGS)
+@each("name", GOLDEN_POWERS)
 def test_released_functions(shared, name, k1, k2, lambda_value):
     golden = np.load(shared / "golden" / "rerank.npz")
     wanted = golden[f"{name}_k{k1}_{k2}_{lambda_value}"]
@@ -55,9 +56,7 @@ def test_released_functions(shared, name, k1, k2, lambda_value):
     assert_allclose(found, wanted, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "key", ["unmerged_m1_k15_6_0.5", "unmerged_m1_k50_15_0.5", "merged_m1_k15_6_0.5_stable_argsort"]
-)
+@each("key", ["unmerged_m1_k15_6_0.5", "unmerged_m1_k50_15_0.5", "merged_m1_k15_6_0.5_stable_argsort"])
 def test_s1_rerank(shared, key):
     golden = np.load(shared / "golden" / "gggcy_rerank_extra.npz")
     gallery = golden["gallery_merge_T100"] if key.startswith("merged") else golden["g"]
@@ -84,7 +83,7 @@ def test_s1_whole_chain_and_matrix_ensemble(shared):
     assert abs(total - released).max() < 0.1
 
 
-@pytest.mark.parametrize(("k1", "k2", "lambda_value"), [(5, 4, 0.8), (20, 6, 0.3)])
+@each(("k1", "k2", "lambda_value"), [(5, 4, 0.8), (20, 6, 0.3)])
 def test_s2_rerank(shared, k1, k2, lambda_value):
     golden = np.load(shared / "golden" / "s2_rerank.npz")
     found = rerank(golden["q"], golden["g"], k1=k1, k2=k2, lambda_value=lambda_value)
@@ -196,7 +195,7 @@ def test_camera_penalty_is_the_same_as_the_sum():
     assert not np.array_equal(found, rerank(data["query"], data["gallery"], k1=6, k2=3))
 
 
-@pytest.mark.parametrize("threads", [1, 2, 5])
+@each("threads", [1, 2, 5])
 def test_threads_change_no_bit(threads):
     data = world(nq=150, ng=1900, d=24, people=90)
     full = rerank(data["query"], data["gallery"], k1=8, k2=3)
@@ -207,7 +206,7 @@ def test_threads_change_no_bit(threads):
     assert_array_equal(head.distances, np.take_along_axis(full, head.rows, axis=1))
 
 
-@pytest.mark.parametrize("copies", [1, 7])
+@each("copies", [1, 7])
 def test_many_blocks_equal_the_definition(copies):
     """Large enough for several blocks of classes on both sides, with and without copies of images."""
     data = world(nq=140, ng=300, d=12, people=40)
@@ -226,7 +225,7 @@ def test_one_image_and_zero_rows():
     assert_array_equal(found[0, 0], found[0, 1])
 
 
-@pytest.mark.parametrize(
+@each(
     ("setting", "message"),
     [
         ({"k1": 0}, "k1: wanted a whole number, 1 or more, got 0"),
@@ -272,7 +271,7 @@ def test_refuses_lengths_beyond_float32():
         rerank(np.full((2, 3), 1e25, np.float32), np.eye(3, dtype=np.float32))
 
 
-@pytest.mark.parametrize("who", ["openunreid", "clustercontrast", "spcl"])
+@each("who", ["openunreid", "clustercontrast", "spcl"])
 def test_equals_the_jaccard_of_the_clustering_family(shared, who):
     golden = np.load(shared / "golden" / "jaccard_faiss.npz")
     keys = [key for key in golden if key.startswith(f"dist__{who}")]

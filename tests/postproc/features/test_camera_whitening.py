@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 
 from postproc import camera_whitening, l2_normalize
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.worlds import lattices, world
 
 DATA = world()
@@ -61,7 +62,7 @@ def test_equals_the_definition(query, gallery, ridge, center, whiten, min_images
         assert_allclose(ours, wanted, atol=1e-5)
 
 
-@pytest.mark.parametrize("ridge", [1e-6, 5e-4, 0.18, 1e3])
+@each("ridge", [1e-6, 5e-4, 0.18, 1e3])
 def test_a_camera_of_fewer_images_than_dimensions(ridge):
     """Woodbury, against solving the d by d system, on features of unit length."""
     rng = np.random.default_rng(0)
@@ -123,7 +124,7 @@ def golden(shared):
     return data, [data[name] for name in ("q", "g", "q_cam", "g_cam")]
 
 
-@pytest.mark.parametrize(
+@each(
     ("key", "setting"),
     [
         ("dmt21__la=0.02", {"ridge": 0.02}),

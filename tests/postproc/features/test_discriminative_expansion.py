@@ -1,7 +1,6 @@
 """Normals of separating planes: by hand, against a support vector machine, against the released function."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -9,6 +8,7 @@ from sklearn.svm import SVC
 
 from postproc import discriminative_expansion, l2_normalize
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.worlds import cubes, lattices, world
 
 
@@ -39,7 +39,7 @@ def test_by_hand():
     assert_allclose(found, [np.array([1.4, -0.2]) / np.sqrt(2)], atol=1e-5)
 
 
-@pytest.mark.parametrize(("k", "negatives"), [(1, 1), (3, 10), (8, 20), (1, 40)])
+@each(("k", "negatives"), [(1, 1), (3, 10), (8, 20), (1, 40)])
 def test_equals_the_definition(k, negatives):
     data = world(ng=60, d=48)
     query, gallery = data["query"], np.delete(data["gallery"], [0, 5, 17], axis=0)
@@ -82,7 +82,7 @@ def test_what_cannot_be_separated_stays():
     assert_allclose(gallery, np.tile([0.6, 0.8], (6, 1)), rtol=1e-6)
 
 
-@pytest.mark.parametrize(("k", "negatives"), [(3, 10), (8, 20)])
+@each(("k", "negatives"), [(3, 10), (8, 20)])
 def test_released(shared, k, negatives):
     golden = np.load(shared / "golden" / "qe_zoo.npz")
     query, _ = discriminative_expansion(golden["q"], golden["g"], k=k, negatives=negatives)

@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import gcr, l2_normalize
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.golden import load, settings_in
 from tests.support.worlds import cubes, world
 
@@ -26,7 +27,7 @@ def propagation(s):
     return s / np.sqrt(np.outer(s.sum(axis=1), s.sum(axis=0)))
 
 
-@pytest.mark.parametrize("graph", ["directed", "symmetric"])
+@each("graph", ["directed", "symmetric"])
 def test_by_hand(graph):
     anywhere = np.array([[1, A, 0], [A, 1, 0], [0, B, 1]])  # two nearest: 0, 1;  1, 0;  2, 1
     across = np.array([[1, A, 0], [A, 1, 0], [C, 0, 1]])  # itself and the nearest of another camera: 1;  0;  0
@@ -75,7 +76,7 @@ def test_equals_the_definition_with_ties_and_copies(sides, seed, k1, k2, betas, 
         assert_allclose(ours[sure], theirs[sure], atol=1e-4)
 
 
-@pytest.mark.parametrize("graph", ["directed", "symmetric"])
+@each("graph", ["directed", "symmetric"])
 def test_rounds_equal_the_definition(graph):
     data = world(nq=8, ng=60)
     arguments = [data[name] for name in ("query", "gallery", "query_cam", "gallery_cam")]
@@ -88,7 +89,7 @@ def test_rounds_equal_the_definition(graph):
     assert_allclose(all_rows(once), all_rows(gcr(*arguments, graph=graph, rounds=2)), atol=1e-6)
 
 
-@pytest.mark.parametrize("graph", ["directed", "symmetric", "local"])
+@each("graph", ["directed", "symmetric", "local"])
 def test_copies_stay_copies_where_a_list_ends_among_them(graph):
     """Five copies, of which the lists of others hold two: they share these places."""
     gallery = np.vstack([np.tile(G[0], (5, 1)), G[1:], -G])

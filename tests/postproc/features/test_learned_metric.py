@@ -14,6 +14,7 @@ from postproc import Nearest, distances, learned_distances, learned_metric
 from postproc.features.learned_metric import Method
 from postproc.features.metrics import kissme, pairs, xqda
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.worlds import world
 
 DATA = world()
@@ -183,7 +184,7 @@ def test_closed_forms_of_the_package():
         assert_near(found, quadratic(*SIDES, np.linalg.inv(covariance)))
 
 
-@pytest.mark.parametrize("method", sorted(set(get_args(Method)) - {"nfst", "mlkr", "lsml"}))
+@each("method", sorted(set(get_args(Method)) - {"nfst", "mlkr", "lsml"}))
 def test_methods_see_through_noise(method):
     """Identities differ in four dimensions, images of all of them far more in four others."""
     rng = np.random.default_rng(3)
@@ -253,7 +254,7 @@ def test_alike_training_images_teach_nothing():
     assert_array_equal(gallery, SIDES[1])
 
 
-@pytest.mark.parametrize(
+@each(
     ("pid", "cam", "message"),
     [
         (np.arange(4), None, r"pairs of images, some of one identity and some of two, got 0 and 6 among 4 images"),
@@ -297,7 +298,7 @@ def test_without_the_package_its_methods_are_refused_by_name(monkeypatch):
     learned_metric(*SIDES, *TRAIN, method="sdml")
 
 
-@pytest.mark.parametrize(
+@each(
     ("ridge", "components", "first"),
     [(0.001, None, None), (0.001, 12, None), (0.1, None, None), (0.001, None, 12)],
 )
@@ -327,7 +328,7 @@ def test_the_kernel_form_of_xqda_is_another_method(shared):
         assert 0.01 < away / theirs.max() < 0.5
 
 
-@pytest.mark.parametrize(("weight", "psd"), [(1, 0), (1, 1), (0.5, 1)])
+@each(("weight", "psd"), [(1, 0), (1, 1), (0.5, 1)])
 def test_kissme_as_released(shared, weight, psd):
     """The pairs are given. Eigenvalues that the toolbox sets to 1e-6 are 0 here, which is inside the tolerance."""
     golden = np.load(shared / "golden" / "kissme.npz")
@@ -341,7 +342,7 @@ def test_kissme_as_released(shared, weight, psd):
     assert_near(quadratic(golden["q"], golden["g"], found), golden[f"dist__{key}"], 2e-6)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@each("seed", [0, 1])
 def test_kissme_as_in_openreid(shared, seed):
     """All pairs of one identity, and those of two that were drawn; the matrix before its faulty repair."""
     golden = np.load(shared / "golden" / "kissme.npz")
@@ -368,7 +369,7 @@ def test_kissme_of_all_pairs_is_kissme_of_pairs(shared):
     assert_near(found, quadratic(golden["q"], golden["g"], wanted))
 
 
-@pytest.mark.parametrize(("method", "kernel", "atol"), [("nfst", "linear", 1e-5), ("nfst_rbf", "rbf", 1e-6)])
+@each(("method", "kernel", "atol"), [("nfst", "linear", 1e-5), ("nfst_rbf", "rbf", 1e-6)])
 def test_nfst_as_released(shared, method, kernel, atol):
     """The released code answers with Euclidean distances, not their squares."""
     golden = np.load(shared / "golden" / "nfst.npz")

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from postproc import learned_whitening
 from postproc.features.learned_whitening import whitening_of_pairs
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.worlds import world
 
 DATA = world()
@@ -118,7 +119,7 @@ def test_more_components_than_dimensions_are_cut():
         assert_array_equal(ours, wanted)
 
 
-@pytest.mark.parametrize("dims", [0, 16])
+@each("dims", [0, 16])
 def test_cnnimageretrieval(shared, dims):
     golden = np.load(shared / "golden" / "whitening.npz")
     pairs = golden["aux__qidxs"], golden["aux__pidxs"]

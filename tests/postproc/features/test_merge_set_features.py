@@ -1,7 +1,6 @@
 """Pull and push: by hand, against the definition, against the released functions."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -9,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from postproc import camera_whitening, l2_normalize, merge_set_features
 from postproc.compat import mergesetfeat
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.worlds import cubes, world
 
 CORNERS = st.tuples(cubes(st.integers(1, 6), (0.0, 1.0, 2.0)), cubes(st.integers(1, 25), (0.0, 1.0, 0.5)))
@@ -55,8 +55,8 @@ def test_one_round_of_the_gallery_equals_the_definition(sides, k, beta, repel):
     assert_allclose(found, wanted, atol=1e-6)
 
 
-@pytest.mark.parametrize("repel", [True, False])
-@pytest.mark.parametrize(("k", "rounds"), [(5, 1), (20, 3), (70, 2)])
+@each("repel", [True, False])
+@each(("k", "rounds"), [(5, 1), (20, 3), (70, 2)])
 def test_equals_the_definition(k, rounds, repel):
     """With k = 70 nobody has 70 similar images, so each counts its own."""
     data = world(nq=20, ng=120)
@@ -85,7 +85,7 @@ RELEASED = [
 ]
 
 
-@pytest.mark.parametrize(("name", "beta", "k", "rounds"), RELEASED)
+@each(("name", "beta", "k", "rounds"), RELEASED)
 def test_released(shared, name, beta, k, rounds):
     """The step where every row has k similar images; the released signature everywhere."""
     golden = np.load(shared / "golden" / "mergesetfeat.npz")

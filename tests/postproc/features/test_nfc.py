@@ -1,13 +1,13 @@
 """Mutual neighbours pulled together: by hand, against the definition, against the released function."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import l2_normalize, nfc
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.worlds import cubes, world
 
 X = np.array([[1, 0], [0.8, 0.6], [0, 1], [-1, 0]], np.float32)
@@ -32,7 +32,7 @@ def test_equals_the_definition(features, k1, k2):
     assert_allclose(nfc(features, k1=k1, k2=k2), reference.expansion.nfc(features, k1, k2), atol=1e-6)
 
 
-@pytest.mark.parametrize(("k1", "k2"), [(2, 2), (5, 3), (7, 7)])
+@each(("k1", "k2"), [(2, 2), (5, 3), (7, 7)])
 def test_equals_the_definition_without_ties(k1, k2):
     features = np.delete(world(ng=200)["gallery"], [5, 17], axis=0)
     assert_allclose(nfc(features, k1=k1, k2=k2), reference.expansion.nfc(features, k1, k2), atol=1e-6)
@@ -44,7 +44,7 @@ def test_more_k2_than_k1_is_as_much():
     assert_array_equal(nfc(x[:1]), l2_normalize(x[:1]))
 
 
-@pytest.mark.parametrize(("k1", "k2"), [(2, 2), (5, 3), (4, 4)])
+@each(("k1", "k2"), [(2, 2), (5, 3), (4, 4)])
 def test_released(shared, k1, k2):
     golden = np.load(shared / "golden" / "nfc.npz")
     for side in "qg":

@@ -11,6 +11,7 @@ from sklearn.preprocessing import QuantileTransformer
 
 from postproc import quantile_transform
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.worlds import world
 
 DATA = world(nq=20, ng=200)
@@ -53,7 +54,7 @@ def test_equals_the_definition(fitted, values):
         assert_allclose(found[:, 0], wanted, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("quantiles", [2, 7, 200])
+@each("quantiles", [2, 7, 200])
 def test_equals_scikit_learn(quantiles):
     theirs = QuantileTransformer(n_quantiles=quantiles, output_distribution="normal", subsample=None)
     theirs.fit(DATA["gallery"].astype(np.float64))

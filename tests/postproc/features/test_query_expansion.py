@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import distances, l2_normalize, query_expansion
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.worlds import cubes, lattices, world
 
 CORNERS = st.tuples(cubes(st.integers(1, 6), (0.0, 1.0, 2.0)), cubes(st.integers(1, 25), (0.0, 1.0, 0.5)))
@@ -142,9 +143,9 @@ def test_other_metrics_equal_the_definition(sides, k, alpha, form):
         assert_allclose(ours, theirs, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("anew", [True, False])
-@pytest.mark.parametrize("expand", ["query", "gallery", "both"])
-@pytest.mark.parametrize("metric", ["cosine", "sqeuclidean"])
+@each("anew", [True, False])
+@each("expand", ["query", "gallery", "both"])
+@each("metric", ["cosine", "sqeuclidean"])
 def test_rounds_equal_the_definition(anew, expand, metric):
     query, gallery = (l2_normalize(world(nq=8, ng=60)[side]) for side in ("query", "gallery"))
     setting = {"k": 4, "alpha": 1.5, "metric": metric, "rounds": 2, "find_anew": anew, "renormalize": False}
@@ -192,7 +193,7 @@ def test_dot_has_no_self_to_leave_out():
         query_expansion(Q, np.eye(3))
 
 
-@pytest.mark.parametrize(("k", "alpha", "rounds"), [(5, 3.0, 1), (10, 0.0, 1), (5, 3.0, 2)])
+@each(("k", "alpha", "rounds"), [(5, 3.0, 1), (10, 0.0, 1), (5, 3.0, 2)])
 def test_fastreid(shared, k, alpha, rounds):
     golden = np.load(shared / "golden" / "rerank.npz")
     found = query_expansion(
@@ -202,7 +203,7 @@ def test_fastreid(shared, k, alpha, rounds):
         assert_allclose(ours, golden[f"fastreid_aqe_{side}_k{k}_a{alpha}_t{rounds}"], rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize(
+@each(
     ("key", "setting"),
     [
         ("qe_cos_T14_num1", {"metric": "dot"}),
@@ -217,14 +218,14 @@ def test_s1(shared, key, setting):
     assert_array_equal(gallery, golden["g"])
 
 
-@pytest.mark.parametrize(("k", "alpha"), [(5, 0), (10, 3)])
+@each(("k", "alpha"), [(5, 0), (10, 3)])
 def test_naver_queries(shared, k, alpha):
     golden = np.load(shared / "golden" / "query_expansion.npz")
     found, _ = query_expansion(golden["q"], golden["g"], k=k, alpha=alpha)
     assert_allclose(found, golden[f"fq__naver_aqe__k={k}_alpha={alpha}"], rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize(
+@each(
     ("key", "setting"),
     [
         ("naver_adba__k=10_alpha=3", {"k": 10, "alpha": 3}),
@@ -239,7 +240,7 @@ def test_galleries(shared, key, setting):
     assert_array_equal(query, golden["q"])
 
 
-@pytest.mark.parametrize("k", [6, 10])
+@each("k", [6, 10])
 def test_voc(shared, k):
     golden = np.load(shared / "golden" / "voc_helpers.npz")
     sides = golden["q"], golden["g"]
@@ -249,7 +250,7 @@ def test_voc(shared, k):
     assert_allclose(gallery, golden[f"fg__voc_dba__k={k}"], rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize(("k", "times"), [(10, 1), (5, 2)])
+@each(("k", "times"), [(10, 1), (5, 2)])
 def test_pyretri_sums(shared, k, times):
     golden = np.load(shared / "golden" / "query_expansion.npz")
     setting = {"k": k, "rounds": times, "metric": "sqeuclidean", "average": False, "renormalize": False}
@@ -265,7 +266,7 @@ def test_means_left_as_they_are(shared):
     assert_allclose(1 - mean @ golden["g"].T, golden["dist__gcn_rerank_qe__k=5"], rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize(
+@each(
     ("key", "query_setting", "gallery_setting"),
     [
         ("aqe__kqe=4", {"k": 4}, None),

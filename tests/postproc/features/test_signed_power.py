@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import signed_power
+from tests.support.each import each
 from tests.support.worlds import lattices
 
 
@@ -29,7 +30,7 @@ def test_values_at_the_ends_of_float32():
     assert_allclose(found**2 * np.sign(found), edges, rtol=1e-5, atol=1e-45)
 
 
-@pytest.mark.parametrize("exponent", [-0.1, 1.1])
+@each("exponent", [-0.1, 1.1])
 def test_refuses_the_exponent(exponent):
     with pytest.raises(ValueError, match=rf"^exponent: wanted 0 to 1, got {exponent}$"):
         signed_power(np.eye(2), exponent=exponent)

@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import subtract_negatives
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.worlds import cubes, world
 
 BANK = np.array([[0, 2], [0.6, 0.8], [-1, 0]], np.float32)
@@ -41,7 +42,7 @@ def test_equals_the_definition(images, train, k, beta):
         )
 
 
-@pytest.mark.parametrize("rounds", [1, 3])
+@each("rounds", [1, 3])
 def test_rounds_equal_the_definition(rounds):
     data = world()
     sides = subtract_negatives(data["query"], data["gallery"], data["train"], k=4, rounds=rounds)
@@ -66,7 +67,7 @@ def test_a_bank_smaller_than_k_is_taken_whole():
         assert_array_equal(small, large)
 
 
-@pytest.mark.parametrize("rounds", [1, 3])
+@each("rounds", [1, 3])
 def test_released(shared, rounds):
     golden = np.load(shared / "golden" / "query_expansion.npz")
     sides = subtract_negatives(golden["q"], golden["g"], golden["train"], k=10, beta=0.35, rounds=rounds)

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from postproc import distances, whiten
 from postproc.features import linear
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.worlds import lattices, world
 
 DATA = world()
@@ -116,7 +117,7 @@ def test_refuses_other_widths_and_nobody():
         whiten(np.eye(2), np.eye(2), np.empty((0, 2)))
 
 
-@pytest.mark.parametrize("dims", [0, 16])
+@each("dims", [0, 16])
 def test_cnnimageretrieval(shared, dims):
     golden = np.load(shared / "golden" / "whitening.npz")
     query, gallery = whiten(golden["q"], golden["g"], golden["train"], components=dims or None)
@@ -125,7 +126,7 @@ def test_cnnimageretrieval(shared, dims):
     assert_allclose(query @ gallery.T, golden[f"sim__cir_pca__dims={dims}"], rtol=0, atol=2e-6)
 
 
-@pytest.mark.parametrize(("p", "v", "m"), [(0.25, None, 1.0), (0.5, 16, 0.8)])
+@each(("p", "v", "m"), [(0.25, None, 1.0), (0.5, 16, 0.8)])
 def test_naver(shared, p, v, m):
     """m divides everything, which the length takes back; so does n - 1 in the place of n."""
     golden = np.load(shared / "golden" / "whitening.npz")

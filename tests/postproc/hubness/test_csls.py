@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import csls, csls_distances, rank, same_camera, sqeuclidean
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.worlds import cubes, world
 
 SIDES = st.tuples(cubes(st.integers(1, 6), (1.0, 2.0)), cubes(st.integers(1, 25), (1.0, 0.5)))
@@ -69,7 +70,7 @@ def test_a_pairwise_decides_with_its_penalties():
     assert_allclose(csls(pairs, k=4), reference.hubness.csls(wanted, 4), atol=2e-6)
 
 
-@pytest.mark.parametrize("k", [5, 10])
+@each("k", [5, 10])
 def test_muse(shared, k):
     golden = np.load(shared / "golden" / "csls.npz")
     assert_allclose(-csls(golden["q"], golden["g"], k=k), golden[f"sim__muse__csls_knn_{k}"], rtol=0, atol=2e-6)

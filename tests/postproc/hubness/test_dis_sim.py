@@ -1,13 +1,13 @@
 """DisSimLocal: by hand, against the definition, against scikit-hubness."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import dis_sim, distances, rank
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.worlds import lattices, world
 
 Q, G = np.zeros((1, 1), np.float32), np.array([[1], [3], [4]], np.float32)
@@ -49,7 +49,7 @@ def test_a_query_is_answered_by_itself():
     assert_allclose(dis_sim(query[:3], gallery), dis_sim(query, gallery)[:3], rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("k", [5, 10])
+@each("k", [5, 10])
 def test_scikit_hubness(shared, k):
     """Theirs lifts the whole batch so that nothing is below 0."""
     golden = np.load(shared / "golden" / "hubness_dsl.npz")

@@ -1,13 +1,13 @@
 """Local scaling: by hand, against the definition, against scikit-hubness."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import local_scaling, rank, same_camera, sqeuclidean
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.worlds import cubes, lattices, world
 
 Q, G = np.zeros((1, 1), np.float32), np.array([[1], [2], [4]], np.float32)
@@ -103,7 +103,7 @@ def test_numbers_stay_finite():
         assert np.isfinite(local_scaling(gallery, gallery, k=1, method=method)).all()
 
 
-@pytest.mark.parametrize(("metric", "k"), [("euclidean", 5), ("cosine", 10)])
+@each(("metric", "k"), [("euclidean", 5), ("cosine", 10)])
 def test_scikit_hubness_ls(shared, metric, k):
     """Theirs is 1 + d^2 / (r_q r_g) and drops a query's nearest as if it were the query itself."""
     golden = np.load(shared / "golden" / "hubness.npz")

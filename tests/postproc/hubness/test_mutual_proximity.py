@@ -3,13 +3,13 @@
 from statistics import NormalDist
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import mutual_proximity, rank, same_camera, sqeuclidean
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.worlds import cubes, lattices, world
 
 Q, G = np.zeros((1, 1), np.float32), np.array([[1], [2], [4]], np.float32)
@@ -66,7 +66,7 @@ def test_cosine_equals_the_definition(sides, method):
     assert_allclose(found, wanted, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("method", ["normal", "empirical"])
+@each("method", ["normal", "empirical"])
 def test_a_pairwise_with_penalties_between_gallery_images_too(method):
     data = world(ng=40)
     query, gallery, cams = data["query"], data["gallery"], (data["query_cam"], data["gallery_cam"])

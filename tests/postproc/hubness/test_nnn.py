@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import nnn, rank
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.worlds import cubes
 
 Q = np.array([[1, 0]], np.float32)
@@ -38,7 +39,7 @@ def test_equals_the_definition(sides, k, alpha, top_k):
     assert_array_equal(nearest.rows, rank(found, top_k=top_k))
 
 
-@pytest.mark.parametrize(("k", "alpha"), [(16, 0.75), (32, 0.5)])
+@each(("k", "alpha"), [(16, 0.75), (32, 0.5)])
 def test_released_code(shared, k, alpha):
     golden = np.load(shared / "golden" / "nnn.npz")
     sides = golden["q"], golden["g"], golden["train"]

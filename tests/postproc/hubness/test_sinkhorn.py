@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import rank, sinkhorn, sinkhorn_distances
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.worlds import cubes, world
 
 MATRICES = st.tuples(st.integers(1, 7), st.integers(1, 9)).flatmap(
@@ -88,7 +89,7 @@ def test_muse_inverted_softmax(shared):
     assert_allclose(np.exp(-30 * found), golden["sim__muse__invsm_beta_30"], rtol=0, atol=2e-6)
 
 
-@pytest.mark.parametrize("temperature", [0, -0.05, 1e7])
+@each("temperature", [0, -0.05, 1e7])
 def test_refuses_temperatures(temperature):
     with pytest.raises(ValueError, match=r"^temperature: wanted 0.0001 to 1000000.0, got"):
         sinkhorn_distances(np.zeros((2, 2)), temperature=temperature)

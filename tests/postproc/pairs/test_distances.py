@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import distances, l2_normalize, rank, same_camera, sqeuclidean
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.worlds import cubes, lattices, world
 
 SIDES = st.tuples(lattices(st.integers(1, 12)), lattices(st.integers(1, 30)))
@@ -43,7 +44,7 @@ def test_cosine_distances_equal_the_definition(sides):
     assert_array_equal(distances(*sides, metric="cosine"), 1 - cosine)
 
 
-@pytest.mark.parametrize("metric", ["sqeuclidean", "euclidean", "cosine"])
+@each("metric", ["sqeuclidean", "euclidean", "cosine"])
 def test_copies_are_at_zero_and_nothing_is_below(metric):
     data = world(nq=40, ng=300, d=64)
     query = np.vstack([data["query"], data["gallery"][[7, 100]], data["query"][:3]])
@@ -85,7 +86,7 @@ def test_distances_refuse():
             distances(X, metric=metric)
 
 
-@pytest.mark.parametrize("metric", ["sqeuclidean", "cosine"])
+@each("metric", ["sqeuclidean", "cosine"])
 def test_distances_refuse_by_name(metric):
     spoilt = X.copy()
     spoilt[1, 2] = np.nan
@@ -100,7 +101,7 @@ def test_unit_length_by_hand():
     assert_array_equal(found, np.array([[0.6, 0.8], [0, 0], [-1, 0]], np.float32))
 
 
-@pytest.mark.parametrize("scale", [1e-30, 1e-3, 1.0, 1e30])
+@each("scale", [1e-30, 1e-3, 1.0, 1e30])
 def test_unit_length_at_any_scale(scale):
     x = world(ng=1500)["gallery"]  # more rows than one block of work
     found = l2_normalize(x * np.float32(scale))
@@ -128,7 +129,7 @@ def test_ranking_equals_the_definition(d, top_k):
     assert_array_equal(found, reference.ranking.rank(d)[:, :top_k])
 
 
-@pytest.mark.parametrize("top_k", [1, 100, 437, 438, 3499, 3500, None])
+@each("top_k", [1, 100, 437, 438, 3499, 3500, None])
 def test_short_and_long_lists_agree(top_k):
     d = np.random.default_rng(0).integers(0, 300, (40, 3500)).astype(np.float32)
     d[d == 299] = np.inf
@@ -143,7 +144,7 @@ def test_ranking_refuses():
             rank(np.where(np.arange(3)[:, None] == 2, value, X))
 
 
-@pytest.mark.parametrize(
+@each(
     ("model", "first"),
     [("osnet_x0_25", 36.08), ("omz0288", 39.08), ("omz0287", 53.96), ("omz0286", 58.23), ("omz0277", 65.19)],
 )

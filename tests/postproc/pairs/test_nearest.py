@@ -4,7 +4,6 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -14,8 +13,9 @@ from postproc import distances, same_camera, sqeuclidean, using
 from postproc.base import runtime
 from postproc.kernels import cpu, reference
 from postproc.pairs import nearest, tiles
-from postproc.pairs.given import GivenTiles
+from postproc.pairs.matrices import MatrixTiles
 from postproc.pairs.tiles import PairwiseTiles
+from tests.support.each import each
 from tests.support.worlds import lattices, world
 
 SIDES = st.tuples(lattices(st.integers(1, 12)), lattices(st.integers(1, 30)))
@@ -91,7 +91,7 @@ def test_symmetric_tiles(sides, k, edge):
 def test_given_tiles_are_read_down_their_columns(nq, ng, k, edge, seed):
     parts, matrix = asymmetric(nq, nq + ng, seed)
     with blocks_of(edge):
-        source = GivenTiles(*parts)
+        source = MatrixTiles(*parts)
         answer = np.full((nq, ng), np.nan, np.float32)
         check_lists(nearest.of_all(source, k, answer), matrix.T, k)
         for found in (answer, all_strips(source), nearest.everything(source)):
@@ -181,7 +181,7 @@ class Uneven(PairwiseTiles):
         return tile
 
 
-@pytest.mark.parametrize("copies", [False, True])
+@each("copies", [False, True])
 def test_lists_answer_and_strips_hold_the_same_bits(copies):
     query, gallery = with_copies() if copies else (world(nq=150, ng=700)[side] for side in ("query", "gallery"))
     gallery = gallery if copies else gallery + np.arange(700, dtype=np.float32)[:, None] / 700

@@ -9,7 +9,7 @@ from numpy.testing import assert_array_equal
 from postproc import ca_jaccard, cas, diffusion, distances, ecn, gcr, gnn_rerank, query_expansion, rerank
 from postproc.pairs.nearest import of_all, of_cameras
 from postproc.pairs.pairwise import same_camera, sqeuclidean
-from postproc.pairs.remembered import Store, fingerprint, generous, remembering
+from postproc.pairs.remembered import Store, depth, fingerprint, remembering
 from postproc.pairs.tiles import PairwiseTiles
 from tests.support.worlds import lattices
 
@@ -128,21 +128,6 @@ def test_fingerprints_know_shapes_kinds_and_borders():
     assert len({fingerprint(arrays) for arrays in sequences}) == len(sequences)
 
 
-def test_the_limit_holds_and_the_oldest_goes_first():
-    store = Store(limit=100)
-    arrays = {name: (np.zeros(10, np.float32),) for name in "abc"}  # 40 bytes each
-    store.put(b"x", "a", arrays["a"])
-    store.put(b"x", "b", arrays["b"])
-    assert store.get(b"x", "a") is not None  # used: b is the oldest now
-    store.put(b"x", "c", arrays["c"])
-    assert store.bytes == 80
-    assert store.get(b"x", "b") is None
-    assert store.get(b"x", "a") is not None
-    store.put(b"x", "d", (np.zeros(26, np.float32),))  # 104 bytes: never
-    assert store.get(b"x", "d") is None
-    assert store.bytes == 80
-
-
 def test_too_small_a_store_changes_nothing():
     q, g = features()
     with remembering(Store(limit=1)):
@@ -151,10 +136,5 @@ def test_too_small_a_store_changes_nothing():
     assert_array_equal(found[1], rerank(q, g, k1=9, top_k=4).rows)
 
 
-def test_refuses_no_room():
-    with pytest.raises(ValueError, match="limit: wanted a whole number, 1 or more, got 0"):
-        Store(0)
-
-
-def test_generous_leaves_room():
-    assert [generous(k) for k in (1, 64, 65, 128, 129)] == [64, 64, 128, 128, 256]
+def test_more_are_found_than_asked_for():
+    assert [depth(k) for k in (1, 64, 65, 128, 129)] == [64, 64, 128, 128, 256]

@@ -9,6 +9,7 @@ from numpy.testing import assert_array_equal
 from postproc import build_gallery, l2_normalize, using
 from postproc.kernels import reference
 from postproc.pairs import tiles
+from tests.support.each import each
 from tests.support.worlds import cubes, world
 
 COMING = np.array([[1, 0], [0, 1], [0.8, 0.6], [0, -2], [0.6, 0.8], [0.28, -0.96]])
@@ -61,7 +62,7 @@ def test_blocks_and_threads_change_nothing(monkeypatch):
     assert_array_equal(build_gallery(images), wanted)
 
 
-@pytest.mark.parametrize("value", [1.5, -2, np.nan, "0.6", True, None])
+@each("value", [1.5, -2, np.nan, "0.6", True, None])
 def test_refuses_a_threshold(value):
     with pytest.raises(ValueError, match=r"^threshold: wanted -1 to 1, got "):
         build_gallery(COMING, threshold=value)

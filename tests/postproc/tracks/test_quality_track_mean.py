@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import cluster_queries, l2_normalize, pool_distances, quality_track_mean, query_mean, track_mean
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.golden import load
 from tests.support.worlds import lattices
 
@@ -113,7 +114,7 @@ def excluded(scores, cam, track, beta):
     return scores
 
 
-@pytest.mark.parametrize(
+@each(
     ("key", "part_factor", "beta", "clipped"),
     [
         ("scene1_pf0_qg_sim_after_exclusion_beta0.15_clipped", 0.0, 0.15, True),

@@ -10,6 +10,7 @@ from sklearn.cluster import DBSCAN
 
 from postproc import cluster_queries, l2_normalize, multi_query, query_mean, track_mean, using
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.worlds import cubes, lattices, world
 
 X = np.array([[3, 0], [0, 1], [4, 1], [-1, 0], [0, 2], [5, -1]], np.float32)
@@ -67,7 +68,7 @@ def test_clusters_equal_the_definition(x, eps, min_samples):
     assert_array_equal(found[core], sklearn.labels_[core])
 
 
-@pytest.mark.parametrize(("eps", "min_samples"), [(0.3, 2), (0.45, 2), (0.45, 5), (0.6, 9)])
+@each(("eps", "min_samples"), [(0.3, 2), (0.45, 2), (0.45, 5), (0.6, 9)])
 def test_clusters_over_several_tiles(eps, min_samples):
     x = world(nq=10, ng=900, people=40)["gallery"]
     unit = reference.basic.unit(x)

@@ -18,6 +18,7 @@ from postproc import (
     weighted_track_mean,
 )
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.golden import load
 from tests.support.tracked import tracked
 from tests.support.worlds import lattices, world
@@ -73,9 +74,9 @@ def test_equals_the_definition(query, side, k1, k2, lambda_value, twice):
     assert_allclose(found, wanted, atol=2e-7)
 
 
-@pytest.mark.parametrize("order", ["nearest", "row"])
-@pytest.mark.parametrize("twice", [False, True])
-@pytest.mark.parametrize("top_k", [1, 20, 700])
+@each("order", ["nearest", "row"])
+@each("twice", [False, True])
+@each("top_k", [1, 20, 700])
 def test_top_k_is_the_head_of_the_full_answer(order, twice, top_k):
     data = world(nq=50, ng=600, people=60)
     given = data["query"], data["gallery"], data["gallery_track"]
@@ -119,7 +120,7 @@ def test_refuses():
         rerank_tracks(x, x, np.zeros(3, int), threshold=-1)
 
 
-@pytest.mark.parametrize(("model", "sides"), [("m1", ("q", "g")), ("m2", ("q2", "g2"))])
+@each(("model", "sides"), [("m1", ("q", "g")), ("m2", ("q2", "g2"))])
 def test_released_dmt_2020(shared, model, sides):
     """Its neighbourhoods are float16, which is worth 8e-4 here; the same code in float32 agrees. Divided once, as
     the paper has it, distances differ by a third."""
@@ -153,7 +154,7 @@ def test_released_dmt_2020_in_sum(shared):
     assert_allclose(ours, theirs, rtol=0, atol=4e-3)
 
 
-@pytest.mark.parametrize(("prefix", "sides"), [("dmt21", ("q", "g")), ("dmt21_sharp", ("qs", "gs"))])
+@each(("prefix", "sides"), [("dmt21", ("q", "g")), ("dmt21_sharp", ("qs", "gs"))])
 def test_released_dmt_2021(shared, prefix, sides):
     """The mean over k2 neighbours is float16 there, which is worth 2e-4; in float32 the same code agrees."""
     golden, float32 = load(shared, "dmt2021"), load(shared, "dmt_v32")

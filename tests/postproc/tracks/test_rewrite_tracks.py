@@ -12,6 +12,7 @@ from ensemble.scores.protocols import PROTOCOLS
 from postproc import rank, rewrite_ranking, rewrite_tracks
 from postproc.kernels import reference
 from tests.support import golden
+from tests.support.each import each
 from tests.support.worlds import passages
 
 FAR = np.array([[0.4, 0.2, 0.6, 0.1, 0.5, 0.3]], np.float32)
@@ -116,7 +117,7 @@ def test_rankings_are_rewritten_alike(gallery, setting, top_k):
         assert_array_equal(short, wanted[:, :top_k])
 
 
-@pytest.mark.parametrize("seed", range(3))
+@each("seed", range(3))
 def test_it_helps_where_tracks_are_right(seed):
     data = passages(seed)
     labels, protocol = (data["query_pid"], data["gallery_pid"]), PROTOCOLS["none"]
@@ -131,7 +132,7 @@ def test_it_helps_where_tracks_are_right(seed):
     assert scores[0] + 0.1 < scores[1] < scores[2]
 
 
-@pytest.mark.parametrize("top", [30, 100])
+@each("top", [30, 100])
 def test_voc_submissions(shared, top):
     file = golden.load(shared, "voc")
     order = np.argsort(file["track_file_order_ids"])  # image -> its place in the file

@@ -17,6 +17,7 @@ from postproc import (
     track_distances,
 )
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.golden import load
 from tests.support.tracked import labels
 from tests.support.worlds import lattices, world
@@ -72,8 +73,8 @@ def test_equals_the_definition(query, gallery, data, reduce, k, query_reduce):
     assert_allclose(pool_distances(some, *tracks, **setting), wanted, rtol=1e-6)
 
 
-@pytest.mark.parametrize("query_track", [False, True])
-@pytest.mark.parametrize("top_k", [1, 7, 400])
+@each("query_track", [False, True])
+@each("top_k", [1, 7, 400])
 def test_top_k_is_the_head_of_the_full_answer(query_track, top_k):
     data = world(nq=40, ng=300)
     given = [data[name] for name in ("query", "gallery", "gallery_track", "query_track")[: 3 + query_track]]

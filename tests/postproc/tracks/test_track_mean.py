@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import distances, track_mean
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.worlds import lattices, world
 
 X = np.array([[1], [3], [8], [5], [9]], np.float32)
@@ -76,7 +77,7 @@ def test_renormalize_makes_unit_means():
     assert_allclose(track_mean(gallery, track, renormalize=True), wanted, rtol=1e-7)
 
 
-@pytest.mark.parametrize(
+@each(
     ("arguments", "setting", "error", "message"),
     [
         ((X, TRACK), {"chunk": 0}, ValueError, "chunk: wanted a whole number, 1 or more, got 0"),

@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 
 from postproc import l2_normalize, track_mean, weighted_track_mean
 from postproc.kernels import reference
+from tests.support.each import each
 from tests.support.golden import load
 from tests.support.tracked import labels
 from tests.support.worlds import lattices, world
@@ -77,7 +78,7 @@ def test_refuses():
         weighted_track_mean(x, x, np.zeros(3, int), epsilon=0)
 
 
-@pytest.mark.parametrize(("prefix", "sides"), [("dmt21", ("q", "g")), ("dmt21_sharp", ("qs", "gs"))])
+@each(("prefix", "sides"), [("dmt21", ("q", "g")), ("dmt21_sharp", ("qs", "gs"))])
 def test_released_features(shared, prefix, sides):
     golden = load(shared, "dmt2021")
     found = weighted_track_mean(*(golden[side] for side in sides), golden["g_track"])

@@ -3,17 +3,15 @@
 import numpy as np
 
 from postproc.base import arrays
-from postproc.pairs.tiles import Layout
+from postproc.pairs.tiles import Layout, Tiles
 
 
-class GivenTiles:
+class MatrixTiles(Tiles):
     """Tiles of the square matrix ``D = [[query, across], [acrossᵀ, gallery]]``, read down its columns.
 
     The released re-ranking code normalises and transposes, so the neighbours of image i are those of *column* i;
     for a symmetric matrix that is the same. Nothing is copied but the tiles.
     """
-
-    symmetric = False
 
     def __init__(self, across: np.ndarray, query: np.ndarray, gallery: np.ndarray) -> None:
         nq, ng = across.shape

@@ -28,7 +28,7 @@ class Step:
 
     label:     what to call it; ``kind`` is ``model`` or ``step``, ``state`` what it gave, ``features`` or
                ``distances``; ``after`` the number of the step whose result it changed, -1 none.
-    rows:      (nq, k) int32 places in ``Kept.images``, -1 none; ``distances`` (nq, k) float32 (NaN: not known);
+    rows:      (nq, k) int32 places in ``History.images``, -1 none; ``distances`` (nq, k) float32 (NaN: not known);
                ``relation`` (nq, k) int8, one of WRONG, GOOD, JUNK, UNKNOWN.
     scores:    numbers by name, with ``cmc``; None without labels.
     ap, first_hit: (nq,) each query's own, NaN and -1 for none; None without labels.
@@ -52,7 +52,7 @@ class Step:
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
+class History:
     """All of a run that its report shows.
 
     queries, images: columns by name: ``name`` (list of text) and any of ``pid cam track frame`` (n,) int64; images
@@ -97,22 +97,22 @@ STEP_ARRAYS = ("rows", "distances", "relation", "ap", "inp", "first_hit")
 STEP_TEXT = ("label", "what", "kind", "state", "after", "seconds", "scores")
 
 
-def write(path: Path, kept: Kept) -> None:
+def write(path: Path, history: History) -> None:
     """Write everything; the same bytes for the same run."""
     arrays: dict[str, np.ndarray] = {}
     steps = []
-    for number, step in enumerate(kept.steps):
+    for number, step in enumerate(history.steps):
         steps.append({name: getattr(step, name) for name in STEP_TEXT})
         found = {name: getattr(step, name) for name in STEP_ARRAYS if getattr(step, name) is not None}
         arrays |= {f"{number}.{name}": value for name, value in found.items()}
         arrays |= {f"{number}.curves.{name}": value for name, value in step.curves.items()}
-    text: dict[str, Any] = {"version": VERSION, "title": kept.title, "steps": steps, "extras": {}}
-    text |= {name: getattr(kept, name) for name in ("record", "unscored", "leave_out", "note")}
+    text: dict[str, Any] = {"version": VERSION, "title": history.title, "steps": steps, "extras": {}}
+    text |= {name: getattr(history, name) for name in ("record", "unscored", "leave_out", "note")}
     for side in ("queries", "images"):
-        table = getattr(kept, side)
+        table = getattr(history, side)
         text[side] = list(table["name"])
         arrays |= {f"{side}.{name}": value for name, value in table.items() if name != "name"}
-    for name, value in kept.extras.items():
+    for name, value in history.extras.items():
         if isinstance(value, np.ndarray):
             arrays[f"extras.{name}"] = value
         else:
@@ -122,7 +122,7 @@ def write(path: Path, kept: Kept) -> None:
         np.savez_compressed(file, json=np.frombuffer(content, np.uint8), **arrays)  # type: ignore[arg-type]
 
 
-def read(path: Path) -> Kept:
+def read(path: Path) -> History:
     """Read what :func:`write` wrote; InputError for anything else."""
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
@@ -141,7 +141,7 @@ def read(path: Path) -> Kept:
         ) from None
 
 
-def _restored(text: Mapping[str, Any], arrays: Arrays) -> Kept:
+def _restored(text: Mapping[str, Any], arrays: Arrays) -> History:
     steps = []
     for number, step in enumerate(text["steps"]):
         own = {
@@ -158,7 +158,7 @@ def _restored(text: Mapping[str, Any], arrays: Arrays) -> Kept:
         for side in ("queries", "images")
     }
     extras = {name[7:]: value for name, value in arrays.items() if name.startswith("extras.")}
-    return Kept(
+    return History(
         title=text["title"],
         **sides,
         steps=tuple(steps),
@@ -170,12 +170,12 @@ def _restored(text: Mapping[str, Any], arrays: Arrays) -> Kept:
     )
 
 
-def _check(kept: Kept) -> None:
+def _check(history: History) -> None:
     """Refuse arrays that do not fit each other."""
-    if not kept.steps:
+    if not history.steps:
         raise ValueError("no step")
-    nq, images = len(kept.queries["name"]), len(kept.images["name"])
-    for step in kept.steps:
+    nq, images = len(history.queries["name"]), len(history.images["name"])
+    for step in history.steps:
         shape = (nq, step.rows.shape[1])
         for array in (step.rows, step.distances, step.relation):
             if array.shape != shape:
@@ -185,7 +185,7 @@ def _check(kept: Kept) -> None:
         for own in (step.ap, step.inp, step.first_hit):
             if own is not None and own.shape != (nq,):
                 raise ValueError(f"shape {own.shape} for {nq} queries")
-    for table, count in ((kept.queries, nq), (kept.images, images)):
+    for table, count in ((history.queries, nq), (history.images, images)):
         for column in table.values():
             if len(column) != count:
                 raise ValueError(f"{len(column)} values for {count} images")

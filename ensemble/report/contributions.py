@@ -36,7 +36,7 @@ def measured(
         return (), f"Leaving out each model was not tried, since {why}; {command}, which is shown here."
     from ensemble import io
     from ensemble.pipeline import ablation
-    from ensemble.pipeline.memo import Memo
+    from ensemble.pipeline.state import Memo
     from ensemble.pipeline.variants import variants
     from ensemble.report.tables import RESAMPLES
 

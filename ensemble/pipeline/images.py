@@ -1,0 +1,73 @@
+"""What a run reads: the models' features, or rank lists in their place, and what is known of the images."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ensemble import io
+from ensemble.base.features import SIDES, FeatureSet
+from ensemble.base.kinds import Array
+from ensemble.pipeline import rankings
+from ensemble.pipeline.plan import Plan
+from ensemble.pipeline.rankings import Rankings
+from ensemble.scores import Labels, labels_of
+
+SCORED = ("query_pid", "gallery_pid")  # for scores alone: no step may see them
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """What is known of all images before anything is computed.
+
+    columns: what steps find beside features, by its name in the vocabulary.
+    labels:  what scores are computed from; None without identities.
+    lists:   rank lists in the place of features.
+    """
+
+    query_names: list[str]
+    gallery_names: list[str]
+    columns: Mapping[str, Array]
+    labels: Labels | None
+    lists: Rankings | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many queries and gallery images there are."""
+        return len(self.query_names), len(self.gallery_names)
+
+    @property
+    def known(self) -> dict[str, Array]:
+        """Columns and labels together."""
+        return {**self.columns, **(self.labels.columns() if self.labels else {})}
+
+
+def read(plan: Plan, sets: Mapping[str, FeatureSet] | None = None) -> tuple[Images, dict[str, FeatureSet]]:
+    """The images of a plan, and its models' features by name, joined by the images' names.
+
+    sets: the features, where somebody has read them already. There are none where the plan is about rank lists.
+    """
+    models = list(plan.all_models)
+    if "distances" in plan.folder.columns:
+        lists = rankings.read(plan.folder, models)
+        return _images(plan, lists, lists), {}
+    if sets is None:
+        found = io.read(plan.folder, models, missing=plan.recipe.missing)
+        taken = {features.model: features for features in found}
+    else:
+        taken = {model: sets[model] for model in models}
+    richest = max(taken.values(), key=lambda features: features.train is not None)
+    return _images(plan, richest), taken
+
+
+def _images(plan: Plan, found: FeatureSet | Rankings, lists: Rankings | None = None) -> Images:
+    data = found.data()
+    columns = {name: value for name, value in data.items() if name not in (*SIDES, *SCORED)}
+    cameras = plan.recipe.cameras
+    if cameras != "cam":
+        columns |= {f"{side}_cam": data[f"{side}_{cameras}"] for side in SIDES if f"{side}_{cameras}" in data}
+    return Images(
+        query_names=list(found.query_table["name"]),
+        gallery_names=list(found.gallery_table["name"]),
+        columns=columns,
+        labels=labels_of(found),
+        lists=lists,
+    )

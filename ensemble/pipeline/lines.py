@@ -1,0 +1,67 @@
+"""What a run says of every step: one line of a table."""
+
+import sys
+from dataclasses import dataclass
+
+from ensemble.base.errors import printable
+from ensemble.pipeline.devices import CPU
+from ensemble.pipeline.nodes import Outcome
+from ensemble.pipeline.tree import Node
+from ensemble.scores import Scores
+
+
+@dataclass(frozen=True)
+class Line:
+    """What one step did: its name, on what, the shape of the result, seconds, peak memory, mAP or None, where."""
+
+    step: str
+    what: str
+    shape: str
+    seconds: float
+    peak_bytes: int | None
+    mAP: float | None
+    device: str = CPU.name
+
+
+def reading(models: int, shape: tuple[int, int], seconds: float) -> Line:
+    """The line of what was read."""
+    what = f"{models} model{'s' if models > 1 else ''}"
+    return Line("read", what, f"{shape[0]} + {shape[1]} images", seconds, peak_memory(), None)
+
+
+def of_node(node: Node, outcome: Outcome, scores: Scores | None, leaf: str) -> Line:
+    """The line of a node; ``leaf`` is the name of one without a step."""
+    written = ", ".join(f"{name} {value}" for name, value in node.use.settings.items()) if node.use else ""
+    return Line(
+        step=node.use.name if node.use else leaf,
+        what=" ".join(filter(None, (node.what, written))),
+        shape=outcome.state.shape(),
+        seconds=outcome.seconds,
+        peak_bytes=peak_memory(),
+        mAP=scores.mAP if scores else None,
+        device=outcome.device,
+    )
+
+
+def peak_memory() -> int | None:
+    """The most memory this process has had, in bytes; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def heading(scored: bool) -> str:
+    """The heading of :func:`text`'s columns."""
+    return f"{'step':<24} {'what':<36} {'shape':<24} {'seconds':>8} {'peak MB':>8}" + (
+        "     mAP" if scored else ""
+    )
+
+
+def text(line: Line) -> str:
+    """One line of the table."""
+    peak = "-" if line.peak_bytes is None else f"{line.peak_bytes / 2**20:.0f}"
+    mAP = "" if line.mAP is None else f" {line.mAP:7.4f}"
+    return f"{line.step:<24} {printable(line.what):<36.36} {line.shape:<24} {line.seconds:8.2f} {peak:>8}{mAP}"

@@ -1,0 +1,155 @@
+"""What the nodes of a run compute: a model as it is read, a step, a join; each from what its inputs gave."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from ensemble.base.errors import InputError
+from ensemble.base.features import SIDES
+from ensemble.base.kinds import Array
+from ensemble.pipeline import joins, partial, steps
+from ensemble.pipeline.devices import CPU, Device, OnHost
+from ensemble.pipeline.images import Images
+from ensemble.pipeline.models import Models
+from ensemble.pipeline.recipe import Use
+from ensemble.pipeline.state import State
+from ensemble.pipeline.tree import Node
+from postproc.base import arrays
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a node gave, in how many seconds, and on which device."""
+
+    state: State
+    seconds: float
+    device: str
+
+
+class _Timed(NamedTuple):
+    """What a step or a join gave, on the device of the run, wherever it was computed."""
+
+    given: dict[str, Any]
+    seconds: float
+    device: str
+
+
+def model(node: Node, models: Models, images: Images, device: Device) -> Outcome:
+    """A model's features of the images that it knows and the branch is about."""
+    loaded = models.take(node.model)
+    rows = partial.rows_of(loaded.read, node.only)
+    if rows is None:
+        return Outcome(State({**loaded.features, **images.columns}), loaded.seconds, device.name)
+    features = loaded.features
+    features |= {"query": features["query"][rows.query], "gallery": features["gallery"][rows.gallery]}
+    columns = partial.columns_of(images.columns, rows)
+    return Outcome(State({**features, **columns}, rows=rows), loaded.seconds, device.name)
+
+
+def rank_list(node: Node, images: Images, device: Device) -> Outcome:
+    """The distances of a rank list: of the whole gallery where there is no other, else of all candidates."""
+    assert images.lists is not None
+    if len(images.lists.distances) == 1:
+        distances = device.up(images.lists.alone(node.model))
+        return Outcome(State({"distances": distances, **images.columns}), 0.0, device.name)
+    distances = images.lists.distances[node.model]
+    return Outcome(State({"distances": distances, **images.columns}, listed=node.model), 0.0, device.name)
+
+
+def step(node: Node, state: State, auxiliary: Sequence[State], device: Device, top_k: int | None) -> Outcome:
+    """A step on a state. ``auxiliary`` are the side models that it looks at.
+
+    top_k: as long as somebody looks at the lists of a step that gives lists; None: a step gives what it gives.
+    """
+    assert node.use is not None
+    called = steps.catalogue()[node.use.name]
+    settings = dict(node.use.settings)
+    if top_k is not None and "top_k" in called.settings and state.rows is None and settings.get("top_k") is None:
+        settings["top_k"] = top_k
+    seen = {**state.data, **_side_by_side(auxiliary, state)}
+    if "distances" in called.needs:
+        seen |= state.kept
+    here = device.runs(called.function)
+    taken = seen if here else OnHost(seen)
+    given, seconds, where = _timed(node, lambda use: steps.apply(called, taken, settings), device, here)
+    nearest = given.pop("nearest", state.nearest)
+    if "distances" in given or nearest is not state.nearest:
+        kept = state.features or state.kept
+        state = replace(state, data=state.columns, kept=kept if node.keep else {})
+    return Outcome(replace(state, data={**state.data, **given}, nearest=nearest), seconds, where)
+
+
+def join(node: Node, parts: list[State], images: Images, device: Device) -> Outcome:
+    """What a join makes of its parts; ``parts`` is empty afterwards."""
+    assert node.use is not None
+    if images.lists is not None:
+        return _joined_lists(node, parts, images, device)
+    if joins.stage(node.use.name) == "after":
+        columns = _columns(parts[0])
+        if any(part.rows is not None for part in parts):
+            columns = dict(images.columns)
+        matrices: list[Mapping[str, Array]] = []
+        while parts:  # one part after the other, so that no two matrices of it stay
+            part = parts.pop(0)
+            matrices.append({"distances": partial.spread(part.data["distances"], part.rows, images)})
+            del part
+        given, seconds, where = _joined(node, matrices, device)
+        return Outcome(State({**columns, **given}), seconds, where)
+    shared = partial.common(parts, images)
+    first = shared[0]
+    given, seconds, where = _joined(node, [part.data for part in shared], device)
+    parts.clear()
+    return Outcome(State({**first.columns, **given}, rows=first.rows), seconds, where)
+
+
+def _joined_lists(node: Node, parts: list[State], images: Images, device: Device) -> Outcome:
+    """Lists joined, over the whole gallery; short as they are, they are joined on the host."""
+    lists = images.lists
+    assert lists is not None
+    matrices, listed = [part.data for part in parts], bool(parts[0].listed)
+    parts.clear()
+
+    def fused(use: Use) -> dict[str, Any]:
+        found = joins.apply(use.name, matrices, use.settings)
+        return found | {"distances": lists.whole(found["distances"])} if listed else found
+
+    given, seconds, where = _timed(node, fused, device, here=False)
+    return Outcome(State({**images.columns, **given}), seconds, where)
+
+
+def _joined(node: Node, parts: Sequence[Mapping[str, Array]], device: Device) -> _Timed:
+    assert node.use is not None
+    here = device.runs(joins.function(node.use.name))
+    taken = parts if here else [OnHost(part) for part in parts]
+    return _timed(node, lambda use: joins.apply(use.name, taken, use.settings), device, here)
+
+
+def _timed(node: Node, function: Callable[[Use], Mapping[str, Any]], device: Device, here: bool) -> _Timed:
+    """Call a step or a join, which runs ``here`` on the device or else on the host."""
+    assert node.use is not None
+    started = time.perf_counter()
+    where = f"{node.use.where} ({node.use.name})"
+    try:
+        with device.room(where):
+            given = {name: device.up(value) for name, value in function(node.use).items()}
+            device.wait()
+    except (ValueError, TypeError) as error:
+        raise InputError([f"{where}, {error}"]) from error
+    return _Timed(given, time.perf_counter() - started, device.name if here else CPU.name)
+
+
+def _side_by_side(auxiliary: Sequence[State], state: State) -> dict[str, Array]:
+    """The side models' values side by side, for the images of the state."""
+    found = {}
+    for side in SIDES if auxiliary else ():
+        if all(side in part.data for part in auxiliary):
+            values = [arrays.like(part.data[side], auxiliary[0].data[side]) for part in auxiliary]
+            whole = arrays.namespace(values[0]).concat(values, axis=1)
+            rows = None if state.rows is None else state.rows.of(side)
+            found[f"{side}_aux"] = whole if rows is None else whole[rows]
+    return found
+
+
+def _columns(state: State) -> dict[str, Array]:
+    return {name: value for name, value in state.columns.items() if name != "distances"}

@@ -1,0 +1,104 @@
+"""Images that not every model knows, or that a branch is not about."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import reduce
+
+import numpy as np
+
+from ensemble.base.errors import InputError, examples
+from ensemble.base.features import FeatureSet
+from ensemble.base.kinds import Array, Bools
+from ensemble.pipeline.devices import on_host
+from ensemble.pipeline.images import Images
+from ensemble.pipeline.state import Rows, State
+from ensemble.pipeline.tree import Only
+from postproc.base import arrays
+
+
+def rows_of(features: FeatureSet, only: Only) -> Rows | None:
+    """The images that a model knows and a branch is about; None for all. InputError where there are none."""
+    chosen = {side: _chosen(features, side, only) for side in ("query", "gallery")}
+    if all(known.all() for known in chosen.values()):
+        return None
+    empty = [side for side, known in chosen.items() if not known.any()]
+    if empty:
+        where = ", ".join(f"{column} {list(values)}" for column, values in only.items())
+        raise InputError(
+            [f"{features.model}: wanted {' and '.join(empty)} images where {where or 'it knows them'}, found none"]
+        )
+    return Rows(np.flatnonzero(chosen["query"]), np.flatnonzero(chosen["gallery"]))
+
+
+def columns_of(columns: Mapping[str, Array], rows: Rows) -> dict[str, Array]:
+    """The columns of some of the images."""
+    found = {}
+    for name, value in columns.items():
+        chosen = rows.of(name.partition("_")[0])
+        found[name] = value if chosen is None else value[chosen]
+    return found
+
+
+def common(parts: list[State], images: Images) -> list[State]:
+    """The parts, all about the images that every one of them has."""
+    if all(part.rows is None for part in parts):
+        return parts
+    nq, ng = images.shape
+    everything = Rows(np.arange(nq), np.arange(ng))
+    places = [part.rows or everything for part in parts]
+    both = Rows(*(reduce(np.intersect1d, rows) for rows in zip(*places, strict=True)))
+    columns = columns_of(images.columns, both)
+
+    def cut(part: State, rows: Rows) -> State:
+        pairs = {"query": (rows.query, both.query), "gallery": (rows.gallery, both.gallery)}
+        features = {
+            side: part.data[side][np.searchsorted(known, wanted)] for side, (known, wanted) in pairs.items()
+        }
+        return replace(part, data={**part.data, **features, **columns}, rows=both)
+
+    return [cut(part, rows) for part, rows in zip(parts, places, strict=True)]
+
+
+def spread(distances: Array, rows: Rows | None, images: Images) -> Array:
+    """Distances of all images, NaN where one of the two is not among ``rows``."""
+    if rows is None:
+        return distances
+    out: Array = arrays.full(images.shape, np.nan, np.float32, distances)
+    out[rows.query[:, None], rows.gallery] = distances
+    return out
+
+
+def whole(state: State, images: Images, where: str) -> State:
+    """The answer for all images where it was for some: those that nobody knows stand behind the others.
+
+    Raises InputError, which begins with ``where``, for queries that nobody knows.
+    """
+    rows = state.rows
+    if rows is None:
+        return state
+    lacking = np.setdiff1d(np.arange(len(images.query_names)), rows.query)
+    if len(lacking):
+        names = [images.query_names[row] for row in lacking]
+        raise InputError(
+            [
+                f"{where}: wanted every query in some branch, found {len(names)} in none "
+                f"({examples(names)}); add a branch for them"
+            ]
+        )
+    if state.nearest is not None:
+        nearest = on_host(state.nearest)
+        found = np.where(nearest.rows >= 0, rows.gallery[nearest.rows], -1).astype(np.int32)
+        return State({}, nearest=nearest._replace(rows=found))
+    distances = spread(state.data["distances"], rows, images)
+    xp = arrays.namespace(distances)
+    unknown = xp.isnan(distances)
+    known = xp.max(xp.where(unknown | xp.isinf(distances), -np.inf, distances), axis=1, keepdims=True)
+    return State({"distances": xp.where(unknown, xp.where(xp.isinf(known), 0, known) + 1, distances)})
+
+
+def _chosen(features: FeatureSet, side: str, only: Only) -> Bools:
+    """(n,) whether an image of a side is known and meant."""
+    chosen = features.known(side) if features.partial else np.ones(len(getattr(features, side)), bool)
+    for column, values in only.items():
+        chosen &= np.isin(getattr(features, f"{side}_table")[column], values)
+    return chosen

@@ -1,0 +1,182 @@
+"""How each figure of a report is drawn, by matplotlib."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ensemble.report.history import History, Step
+from ensemble.report.tally import LEVELS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, FAINT = "#32363e", "#d9dce1"
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
+DASHES = ("-", "--", "-.", ":")
+WIDE, HIGH = 5.0, 3.2  # inches
+
+Named = Sequence[tuple[str, Step]]
+
+
+def _axes(width: float = WIDE, height: float = HIGH) -> tuple["Figure", "Axes"]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _looks(number: int) -> dict[str, Any]:
+    return {"color": COLOURS[number % len(COLOURS)], "linestyle": DASHES[number % len(DASHES)]}
+
+
+def cmc(lines: Named) -> "Figure":
+    """Matches by place."""
+    figure, axes = _axes()
+    for number, (label, step) in enumerate(lines):
+        assert step.scores
+        values = np.asarray(step.scores["cmc"][:50])
+        axes.plot(np.arange(1, len(values) + 1), values, label=label, **_looks(number))
+    axes.set(xlabel="place", ylabel="share of queries", ylim=(None, 1.005))
+    axes.margins(x=0.01)
+    axes.legend(loc="lower right")
+    return figure
+
+
+def precision(lines: Named) -> "Figure":
+    """Precision by recall."""
+    figure, axes = _axes()
+    for number, (label, step) in enumerate(lines):
+        axes.plot(LEVELS, step.curves["precision"], label=label, **_looks(number))
+    axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.005))
+    axes.legend(loc="best")
+    return figure
+
+
+def histogram(lines: Named) -> "Figure":
+    """How many queries have which average precision."""
+    figure, axes = _axes()
+    for number, (label, step) in enumerate(lines):
+        assert step.ap is not None
+        values = step.ap[~np.isnan(step.ap)]
+        look = _looks(number)
+        axes.hist(values, bins=20, range=(0, 1), histtype="stepfilled", alpha=0.18, color=look["color"])
+        axes.hist(values, bins=20, range=(0, 1), histtype="step", linewidth=1.8, label=label, color=look["color"])
+        axes.axvline(float(values.mean()), color=look["color"], linestyle="--", linewidth=1.2)
+    axes.set(xlabel="average precision", ylabel="queries", xlim=(0, 1))
+    axes.legend(loc="best")
+    return figure
+
+
+def distances(lines: Named) -> "Figure":
+    """Wrong and right pairs by their distances, a panel a ranking."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDE, 1.75 * len(lines) + 0.5), layout="constrained")
+    for axes, (label, step) in zip(figure.subplots(len(lines), squeeze=False)[:, 0], lines, strict=True):
+        edges = step.curves["edges"]
+        for name, colour in (("wrong", COLOURS[1]), ("good", COLOURS[0])):
+            counts = step.curves[name]
+            shares = counts / counts.sum()
+            what = "right pairs" if name == "good" else "wrong pairs"
+            axes.stairs(shares, edges, fill=True, alpha=0.25, color=colour)
+            axes.stairs(shares, edges, color=colour, linewidth=1.5, label=what)
+        if "threshold" in step.curves:
+            fmr, threshold, _, _ = step.curves["threshold"]
+            axes.axvline(threshold, color=INK, linestyle="--", linewidth=1.2, label=f"{fmr:.1%} of wrong pairs")
+        axes.set(title=label, yticks=[])
+        axes.legend(loc="best", fontsize=8)
+    axes.set_xlabel("distance (each step has its own unit)" if len(lines) > 1 else "distance")
+    return figure
+
+
+def cameras(step: Step) -> "Figure":
+    """A heat map: cameras of queries by cameras of the gallery."""
+    cameras, values = step.curves["cameras"], step.curves["pairs"]
+    figure, axes = _axes(WIDE, WIDE * 0.78)
+    image = axes.imshow(values, vmin=0, vmax=1, cmap="cividis")
+    names = [str(camera) for camera in cameras]
+    axes.set(xlabel="camera of the gallery", ylabel="camera of the query")
+    axes.set_xticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), names)
+    axes.grid(visible=False)
+    if len(names) <= 14:
+        _numbers(axes, values, 0.55, 6.5)
+    else:
+        axes.tick_params(labelsize=6)
+    figure.colorbar(image, label="mAP", shrink=0.9).outline.set_visible(False)
+    return figure
+
+
+def _numbers(axes: "Axes", values: np.ndarray, bright: float, size: float) -> None:
+    """Values in the cells of a heat map, dark on bright ones."""
+    for (row, column), value in np.ndenumerate(values):
+        if not np.isnan(value):
+            colour = "#111111" if value > bright else "#ffffff"
+            text = f"{value:.2f}".removeprefix("0") if value < 0.995 else "1"
+            axes.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
+
+
+def positives(step: Step) -> "Figure":
+    """Average precision by the number of right images, and its mean."""
+    assert step.ap is not None
+    figure, axes = _axes()
+    counts, ap = step.curves["positives"], step.ap
+    shown = ~np.isnan(ap) & (counts > 0)
+    x, y = counts[shown].astype(float), ap[shown]
+    order = np.argsort(x, kind="stable")
+    shown = order if len(order) <= 2000 else order[:: -(-len(order) // 2000)]
+    axes.scatter(x[shown], y[shown], s=9, alpha=0.35, color=COLOURS[0], linewidths=0, rasterized=len(shown) > 800)
+    groups = np.array_split(order, min(10, max(1, len(order) // 5)))
+    means = [(x[group].mean(), y[group].mean()) for group in groups if len(group)]
+    axes.plot(*zip(*means, strict=True), color=COLOURS[1], marker="o", markersize=4)
+    if x.max() > 20 * max(x.min(), 1):
+        axes.set_xscale("log")
+    axes.set(xlabel="right images in the gallery", ylabel="average precision", ylim=(-0.03, 1.03))
+    return figure
+
+
+def agreement(history: History) -> "Figure":
+    """A heat map: models by models."""
+    values, names = history.extras["agreement"], [short(name) for name in history.extras["models"]]
+    figure, axes = _axes(WIDE, min(WIDE, 1.3 + 0.42 * len(names)))
+    image = axes.imshow(values, vmin=0, vmax=1, cmap="cividis", aspect="auto")
+    numbers = [f"{i}" for i in range(1, len(names) + 1)]
+    axes.set_xticks(range(len(names)), numbers)
+    axes.set_yticks(range(len(names)), [f"{name}  {i}" for name, i in zip(names, numbers, strict=True)])
+    axes.grid(visible=False)
+    if len(names) <= 14:
+        _numbers(axes, values, 0.55, 7.5)
+    figure.colorbar(image, label="shared", shrink=0.9).outline.set_visible(False)
+    return figure
+
+
+def gaps(history: History) -> "Figure":
+    """Shares of the spans of time, a panel for every two cameras."""
+    from matplotlib.figure import Figure
+
+    shares, frames = history.extras["prior_shares"], history.extras["prior_frames"]
+    cameras, people = history.extras["prior_cameras"], history.extras["prior_people"]
+    columns = min(3, len(shares))
+    rows = -(-len(shares) // columns)
+    figure = Figure(figsize=(WIDE, 1.05 * rows + 0.5), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True)
+    for number, axes in enumerate(grid.ravel()):
+        if number >= len(shares):
+            axes.set_visible(False)
+            continue
+        axes.fill_between(frames, shares[number], color=COLOURS[0], alpha=0.25, linewidth=0)
+        axes.plot(frames, shares[number], color=COLOURS[0], linewidth=1.4)
+        first, second = cameras[number]
+        axes.set_title(f"{first} → {second}  ({people[number]})", fontsize=7.5)
+        axes.set(yticks=[], ylim=(0, None))
+        axes.tick_params(labelsize=6.5)
+    figure.supxlabel("frames from one camera to the other (identities)", fontsize=8)
+    return figure
+
+
+def short(name: str, most: int = 28) -> str:
+    """A name that fits beside an axis."""
+    clean = "".join(c if c.isprintable() else "?" for c in name)
+    return clean if len(clean) <= most else f"{clean[: most - 1]}…"

@@ -1,0 +1,37 @@
+"""Of our own steps, what no declaration can say: with which values something is seen in a world this small."""
+
+from typing import Any
+
+import numpy as np
+
+# Where a camera model's features are grouped, so that there are several groups and some images in none.
+FEW = {"eps": 0.05, "min_samples": 6}
+
+VALUES: dict[str, dict[str, Any]] = {  # another value of a setting
+    "assign_tracks": {"threshold": 20.0},
+    "camera_whitening": {"min_images": 25},
+    "cluster_gallery_soft": {"classes": (2, 2)},
+    "coarse_to_fine": {"shortest": 4, "growth": 2},
+    "orientation_rule": {"far": 20.0},
+    "part_penalty": {"views": (1,), "parts": (2, 2)},
+    "predict_camera_groups": {**FEW, "shortest": 0.8},
+    "predict_cameras": {**FEW, "shortest": 0.8},
+    "rerank_attributes": {"classes": (2, 2), "confusions": [np.eye(4) + 0.1]},
+}
+
+BESIDE: dict[str, dict[str, dict[str, Any]]] = {  # where a setting or data matter
+    "rerank_constrained": {
+        "query_cam": {"camera": 5.0, "k1": 60},
+        "query_aux": {"direction": 5.0, "k1": 60},
+        "query_camera": {"k1": 60},
+        "between": {"k1": 60},
+        "alone": {"camera": 0.5, "k1": 60},
+    },
+}
+
+SPARE: dict[str, dict[int, set[str]]] = {  # what a law leaves alone
+    "rerank_constrained": {2: {"clip"}},  # it makes most of these images, not of unit length, equally far
+    "track_mean": {6: {"chunk"}},  # copies count differently, because they stand at two places of a track
+}
+
+ANY_WIDTH = {"learned_metric"}
