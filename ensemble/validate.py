@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if found:
         return _tell(given.file, found)
     read = submissions.read(given.file, name, similarity=given.similarity)
-    ranking = submissions.joined(str(given.file), read, query_names, gallery_names)
+    ranking = submissions.aligned(str(given.file), read, query_names, gallery_names)
     print(_summary(ranking, "line" if read.query_names is None else "list"))
     if track_of:
         lines = [rows.tolist() for rows in ranking.lines()]

@@ -16,8 +16,8 @@ from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.features import COLUMNS, SIDES
 from ensemble.io import beside, read_names
+from ensemble.io.alignment import merge
 from ensemble.io.folder import NAME_LISTS, TRACK_LISTS
-from ensemble.io.join import merge
 from ensemble.io.lists import Labels, read_csv, read_tracks, repeated
 from ensemble.names.listings import read_listing
 from ensemble.names.source import read_source, sides_of_labels

@@ -64,5 +64,5 @@ NOT_NEGATIVE = Checked(_negative)
 Weights = Annotated[Sequence[float] | None, weights(0)]  # how much each part counts; 0 leaves it out
 SignedWeights = Annotated[Sequence[float] | None, weights()]  # a part of negative weight is subtracted
 NotNegative = Annotated[Number, Within(0), NOT_NEGATIVE]
-RankConstant = Annotated[float, Kind("number", search="neighbours"), Within(0), NOT_NEGATIVE]  # beside a rank
+RankConstant = Annotated[float, Kind("number", search="neighbours"), Within(0), NOT_NEGATIVE]  # added to a rank
 Inside = Annotated[Number, Within(0, 1), share_without(0, 1)]  # 0 and 1 left out

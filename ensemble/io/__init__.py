@@ -4,7 +4,7 @@
 ``contents`` says what is in one file. Pickles are read by a machine that builds containers and arrays of numbers
 and refuses everything else; nothing in a file is ever executed.
 
-    bytes -> containers -> blocks (one side of one file) -> join (rows by name) -> FeatureSets
+    bytes -> containers -> blocks (one side of one file) -> alignment (rows by name) -> FeatureSets
 """
 
 from ensemble.io.describe import Contents, Entry, contents

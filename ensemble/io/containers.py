@@ -65,12 +65,12 @@ def all_readers() -> tuple[Reader, ...]:
     return (*_ADDED, *READERS)
 
 
-def suffixes(*holds: str, own: bool | None = None) -> frozenset[str]:
-    """What feature files end in; ``holds``: those that may hold that, ``own``: those of such readers."""
+def suffixes(*holds: str, strict: bool = False) -> frozenset[str]:
+    """What feature files end in; ``holds``: those that may hold that, ``strict``: only those of strict readers."""
     return frozenset(
         suffix
         for reader in all_readers()
-        if (not holds or reader.holds in holds) and (own is None or reader.own == own)
+        if (not holds or reader.holds in holds) and (reader.strict or not strict)
         for suffix in reader.suffixes
     )
 

@@ -90,8 +90,8 @@ def look(
     columns = set().union(*provided.values())
     learns = {model for model, names in provided.items() if "train" in names}
     if (path / SIDE).is_dir() and not rankings:
-        beside, provided, more, side_problems = _models(_files(path / SIDE))
-        models |= {f"{SIDE}/{model}": paths for model, paths in beside.items()}
+        found, provided, more, side_problems = _models(_files(path / SIDE))
+        models |= {f"{SIDE}/{model}": paths for model, paths in found.items()}
         learns |= {f"{SIDE}/{model}" for model, names in provided.items() if "train" in names}
         ignored |= more
         problems += side_problems
@@ -182,7 +182,7 @@ def _provided(file: Path) -> set[str] | str:
             raise InputError([f"{file}: wanted query_ or gallery_ before its name, found {found}; rename it"])
     slots = {place for place in map(slot, keys) if place}
     if not any(column == "" for _, column in slots):
-        if suffix in containers.suffixes(own=True):
+        if suffix in containers.suffixes(strict=True):
             found = examples(keys) or "none"
             raise InputError(
                 [f"{file}: wanted query and gallery as keys, found {found}; rename them or move it away"]

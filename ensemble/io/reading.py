@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ensemble.base.errors import examples, refuse_if_any
 from ensemble.base.features import FeatureSet
+from ensemble.io.alignment import aligned
 from ensemble.io.folder import Folder, look
-from ensemble.io.join import join
 from ensemble.parsers import Parser
 
 
@@ -32,7 +32,7 @@ def scan(
     """
     found, problems = look(Path(folder), query_names, gallery_names, tracks, rankings=rankings, parser=parser)
     if problems and not rankings:
-        join(found, list(found.models), problems)
+        aligned(found, list(found.models), problems)
     refuse_if_any(list(dict.fromkeys(problems)))
     return found
 
@@ -40,7 +40,7 @@ def scan(
 def read(folder: Folder, models: Sequence[str] | None = None, *, missing: str = "refuse") -> list[FeatureSet]:
     """Read the models of a folder, all or the named ones, in that order; float16 and float64 become float32.
 
-    All sets share the order of their rows and the tables (``ensemble.io.join`` says which order).
+    All sets share the order of their rows and the tables (``ensemble.io.alignment`` says which order).
     missing: what becomes of images that some model lacks: "refuse" them; "keep" them, as rows of NaN where a model
             does not know them; "drop" them from the gallery.
     Raises: InputError with every problem of all models and lists.
@@ -52,7 +52,7 @@ def read(folder: Folder, models: Sequence[str] | None = None, *, missing: str = 
     for model in unknown:
         near = get_close_matches(model, folder.models, 1) or [examples(list(folder.models))]
         problems.append(f"{folder.path}: wanted the model {model}, found none of that name; there is {near[0]}")
-    sets = join(folder, [model for model in folder.models if model in chosen], problems, missing=missing)
+    sets = aligned(folder, [model for model in folder.models if model in chosen], problems, missing=missing)
     refuse_if_any(list(dict.fromkeys(problems)))
     return [sets[model] for model in chosen]
 

@@ -7,8 +7,8 @@ import pandas as pd
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, refuse_if_any
 from ensemble.base.features import COLUMNS
+from ensemble.io.alignment import differences, merge
 from ensemble.io.folder import Folder
-from ensemble.io.join import differences, merge
 from ensemble.io.lists import Labels, read_csv, read_names, read_tracks
 
 

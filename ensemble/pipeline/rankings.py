@@ -54,7 +54,7 @@ def read(folder: Folder, names: list[str]) -> Rankings:
     lists, problems = {}, list[str]()
     for name in names:
         with collecting(problems):
-            lists[name] = formats.join(folder.models[name][0], images["query"], images["gallery"])
+            lists[name] = formats.read_aligned(folder.models[name][0], images["query"], images["gallery"])
     refuse_if_any(problems)
     rows, matrices = candidates(list(lists.values()))
     return Rankings(rows, dict(zip(lists, matrices, strict=True)), tables["query"], tables["gallery"])

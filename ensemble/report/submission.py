@@ -34,7 +34,7 @@ def from_file(path: Path, query_names: Path | None = None, gallery_names: Path |
         given = [_numbered(number + first) for number in numbers.tolist()]
         lists = replace(lists, gallery_names=given, rows=rows, by="name")
     if gallery is not None or queries != lists.query_names:
-        lists = submissions.joined(path.name, lists, queries, gallery or lists.gallery_names)
+        lists = submissions.aligned(path.name, lists, queries, gallery or lists.gallery_names)
     return _history(path.name, lists, queries)
 
 

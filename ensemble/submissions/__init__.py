@@ -2,22 +2,33 @@
 
     RankList     the value between files and arrays               (ranklist)
     all_formats  name -> file, write, parse, faults, doubts       (formats; a file for each)
-    joined       rank lists in the order of the lists of images   (joining)
+    aligned      rank lists in the order of the lists of images   (alignment)
     candidates   several rank lists -> arrays, and back           (ensembles)
 
 One file a format: ``track2``, ``visda``, ``json_lists`` (NAIC's and plain JSON), ``trec``, ``tables`` (CSV and
 Parquet), ``arrays`` (NumPy), ``python_text`` (printed Python, only read), ``sysu`` (features, not lists).
 """
 
+from ensemble.submissions.alignment import aligned
 from ensemble.submissions.ensembles import candidates, dense, read_rankings
 from ensemble.submissions.format import Format
-from ensemble.submissions.formats import all_formats, doubts, faults, guess, join, named, read, writable, write
-from ensemble.submissions.joining import joined
+from ensemble.submissions.formats import (
+    all_formats,
+    doubts,
+    faults,
+    guess,
+    named,
+    read,
+    read_aligned,
+    writable,
+    write,
+)
 from ensemble.submissions.ranklist import RankList, from_matrix
 
 __all__ = [
     "Format",
     "RankList",
+    "aligned",
     "all_formats",
     "candidates",
     "dense",
@@ -25,10 +36,9 @@ __all__ = [
     "faults",
     "from_matrix",
     "guess",
-    "join",
-    "joined",
     "named",
     "read",
+    "read_aligned",
     "read_rankings",
     "writable",
     "write",

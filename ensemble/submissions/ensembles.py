@@ -52,7 +52,7 @@ def read_rankings(
     lists: dict[str, RankList] = {}
     for path in paths:
         with collecting(problems):
-            lists[path.stem] = formats.join(
+            lists[path.stem] = formats.read_aligned(
                 path, query_names, gallery_names, similarity=path.stem in similarity, partial=partial
             )
     refuse_if_any(problems)

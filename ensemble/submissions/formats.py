@@ -11,8 +11,8 @@ import numpy as np
 
 from ensemble.base.errors import InputError, examples, near, refuse_if_any
 from ensemble.submissions import arrays, json_lists, python_text, tables, track2, trec, visda
+from ensemble.submissions.alignment import aligned, flaws, strangers
 from ensemble.submissions.format import Format, Head, head_of
-from ensemble.submissions.joining import flaws, joined, strangers
 from ensemble.submissions.ranklist import RankList
 
 OURS = (
@@ -121,7 +121,7 @@ def doubts(path: Path, name: str, query_names: Sequence[str], gallery_names: Seq
     return [f"{path.name}: wanted the queries in the order of their list, found another; most servers do not mind"]
 
 
-def join(
+def read_aligned(
     path: Path,
     query_names: Sequence[str],
     gallery_names: Sequence[str],
@@ -129,9 +129,9 @@ def join(
     similarity: bool = False,
     partial: bool = False,
 ) -> RankList:
-    """Read a file and put it into the order of the names (:func:`~ensemble.submissions.joining.joined`)."""
+    """Read a file and put it into the order of the names (:func:`~ensemble.submissions.alignment.aligned`)."""
     ranking = read(path, similarity=similarity)
-    return joined(str(path), ranking, query_names, gallery_names, partial=partial)
+    return aligned(str(path), ranking, query_names, gallery_names, partial=partial)
 
 
 def named(name: str) -> Format:

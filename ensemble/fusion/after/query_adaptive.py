@@ -64,7 +64,7 @@ def query_adaptive(
     tail:    0 to 1: where the tail begins; 0 compares whole curves.
     top:     2 or more entries make the area; None: all.
     rule:    "product" (Zheng) or "sum".
-    weights: of the parts beside, one number of 0 or more each, 0 leaves it out; not all 0. None: 1 each.
+    weights: of the parts besides, one number of 0 or more each, 0 leaves it out; not all 0. None: 1 each.
     missing: "refuse", or "worst" as far as the farthest of that query which the part knows.
     Raises:  ValueError for a wrong setting, parts of different shapes, -inf.
     Cost:    a sort of every row of every part; the result and some blocks of rows.

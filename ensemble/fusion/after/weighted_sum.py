@@ -54,7 +54,7 @@ def weighted_sum(
     Returns: (nq, n) float32. One part of weight 1, not scaled, comes back bit for bit.
     weights: one number a part, 0 leaves the part out; not all 0. None: 1 each. A negative weight subtracts:
              what is near in that part moves away, as images that are alike only because of camera or viewpoint
-             (``D - 0.1 D_camera``; winners of AI City 2020 and 2021). That wants larger positive weights beside
+             (``D - 0.1 D_camera``; winners of AI City 2020 and 2021). That wants larger positive weights with
              it: where all are negative, the farthest image is first. Sums may be below 0.
     scaling: see :func:`~ensemble.fusion.scaled`.
     missing: what a pair means that a part does not know (NaN): "refuse" an error with the counts; "mean" what the

@@ -72,5 +72,5 @@ NPZ = Reader(
     recognises=lambda path, head: head.startswith(b"PK\x03\x04"),
     keys=_keys,
     holds="model",
-    own=True,
+    strict=True,
 )

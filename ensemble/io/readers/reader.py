@@ -22,7 +22,7 @@ class Reader:
     keys:       the keys of a file without its arrays; None where that costs as much as loading them.
     holds:      "side" a file holds one side, ``query_MODEL`` with ``gallery_MODEL``; "model" it holds a whole
                 model, keys like the vocabulary; "either".
-    own:        a whole model without query and gallery in it is a mistake, not something else that lies there.
+    strict:     a whole model without query and gallery in it is a mistake, not something else that lies there.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Reader:
     recognises: Callable[[Path, bytes], bool] | None = None
     keys: Callable[[Path], tuple[str, ...]] | None = None
     holds: Literal["side", "model", "either"] = "either"
-    own: bool = False
+    strict: bool = False
 
     def reads(self, path: Path, head: bytes) -> bool:
         """Whether a file with these first bytes is of this format."""

@@ -200,7 +200,7 @@ def test_what_is_written_is_read(tmp_path: Path, name: str, known: bool, data: s
         == []
     )
     read = submissions.read(path, name)
-    joined = submissions.joined("it", read, ranking.query_names, ranking.gallery_names)
+    joined = submissions.aligned("it", read, ranking.query_names, ranking.gallery_names)
     if name == "trec" and not known:
         assert joined.distances is not None  # the place, from 1
         assert_array_equal(joined.distances, joined.places + 1)
@@ -209,7 +209,7 @@ def test_what_is_written_is_read(tmp_path: Path, name: str, known: bool, data: s
         ranking = RankList(ranking.query_names, ranking.gallery_names, ranking.starts, ranking.rows)
     same(joined, ranking)
     first = path.read_bytes()
-    submissions.write(path, submissions.joined("it", read, ranking.query_names, ranking.gallery_names), name)
+    submissions.write(path, submissions.aligned("it", read, ranking.query_names, ranking.gallery_names), name)
     assert path.read_bytes() == first
 
 
@@ -223,7 +223,7 @@ def test_numbers_come_back_as_rows(tmp_path: Path, name: str, rows: list[int]) -
     submissions.write(path, ranking, name)
     assert submissions.guess(path) == name
     assert submissions.faults(path, name, QUERIES, gallery) == []
-    same(submissions.join(path, QUERIES, gallery), ranking)
+    same(submissions.read_aligned(path, QUERIES, gallery), ranking)
 
 
 @each("name", BY_NAME)
@@ -236,7 +236,9 @@ def test_the_format_is_recognised(tmp_path: Path, name: str) -> None:
 
 def test_the_order_of_the_lists_is_put_right(tmp_path: Path) -> None:
     content(tmp_path, "csv")
-    read = submissions.join(tmp_path / "ranking.csv", ["q2.png", "q1.png"], ["x", "c.png", "b.png", "a.png"])
+    read = submissions.read_aligned(
+        tmp_path / "ranking.csv", ["q2.png", "q1.png"], ["x", "c.png", "b.png", "a.png"]
+    )
     assert read.query_names == ["q2.png", "q1.png"]
     assert [rows.tolist() for rows in read.lines()] == [[2, 1], [1, 3, 2]]
     assert read.distances is not None
@@ -246,9 +248,9 @@ def test_the_order_of_the_lists_is_put_right(tmp_path: Path) -> None:
 def test_queries_without_a_list_are_refused_unless_told(tmp_path: Path) -> None:
     content(tmp_path, "csv")
     path, queries = tmp_path / "ranking.csv", ["q0.png", *QUERIES]
-    (problem,) = problems_of(submissions.join, path, queries, GALLERY)
+    (problem,) = problems_of(submissions.read_aligned, path, queries, GALLERY)
     assert "wanted a list for each of 3 queries, found none for 1 (q0.png)" in problem
-    assert submissions.join(path, queries, GALLERY, partial=True).counts.tolist() == [0, 3, 2]
+    assert submissions.read_aligned(path, queries, GALLERY, partial=True).counts.tolist() == [0, 3, 2]
 
 
 # Other people's tables
@@ -295,7 +297,7 @@ def test_the_four_spellings_of_distance_files(shared: Path, spelling: str) -> No
     wanted = np.load(shared / "golden" / "s2_text_expected.npz")
     read = submissions.read(shared / "golden" / f"s2_rank_dist_{spelling}.txt")
     files = {side: [f"{number}.png" for number in wanted[f"{side}_number"]] for side in "qg"}
-    joined = submissions.joined("it", read, files["q"], files["g"])  # by the file in the key
+    joined = submissions.aligned("it", read, files["q"], files["g"])  # by the file in the key
     assert joined.distances is not None
     full = np.zeros_like(wanted["dist"])
     full[joined.query_of, joined.rows] = joined.distances
@@ -469,11 +471,11 @@ def test_arrays_of_objects_are_not_unpickled(tmp_path: Path) -> None:
 
 def test_a_bare_array_is_rows_of_the_list(tmp_path: Path) -> None:
     np.save(tmp_path / "r.npy", np.array([[2, 0], [1, -1]], np.int16))
-    assert [rows.tolist() for rows in submissions.join(tmp_path / "r.npy", QUERIES, GALLERY).lines()] == [
+    assert [rows.tolist() for rows in submissions.read_aligned(tmp_path / "r.npy", QUERIES, GALLERY).lines()] == [
         [2, 0],
         [1],
     ]
-    (problem,) = problems_of(submissions.join, tmp_path / "r.npy", QUERIES, GALLERY[:2])
+    (problem,) = problems_of(submissions.read_aligned, tmp_path / "r.npy", QUERIES, GALLERY[:2])
     assert "wanted images of the gallery (such as 0 to 1), found 1 unknown (2)" in problem
 
 
@@ -515,9 +517,9 @@ def test_the_official_visda_sample(shared: Path, tmp_path: Path) -> None:
         assert archive.read("result.txt").decode() == text
     assert submissions.faults(path, "visda", queries, gallery) == []
     assert submissions.doubts(path, "visda", queries, gallery) == []
-    assert_array_equal(submissions.join(path, queries, gallery).rows.reshape(-1, 100), file["submission"])
+    assert_array_equal(submissions.read_aligned(path, queries, gallery).rows.reshape(-1, 100), file["submission"])
     first = path.read_bytes()
-    submissions.write(path, submissions.join(path, queries, gallery), "visda")
+    submissions.write(path, submissions.read_aligned(path, queries, gallery), "visda")
     assert path.read_bytes() == first
 
 
@@ -530,4 +532,4 @@ def test_a_real_file_with_zeros_and_spaces_too_many(shared: Path) -> None:
         "a number last",
         "numbers without leading zeros",
     ]
-    assert submissions.join(path, queries, gallery).counts.tolist() == [100] * 40
+    assert submissions.read_aligned(path, queries, gallery).counts.tolist() == [100] * 40

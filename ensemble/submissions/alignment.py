@@ -46,7 +46,7 @@ def strangers(
     return _strangers(where, ranking, query_names, gallery_names, *rows, partial=partial)
 
 
-def joined(
+def aligned(
     where: str,
     ranking: RankList,
     query_names: Sequence[str],

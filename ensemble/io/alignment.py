@@ -1,4 +1,4 @@
-"""Models from their files, rows joined by name: every set has the same images in the same order.
+"""Models from their files, rows aligned by name: every set has the same images in the same order.
 
 The order of a side is that of its name list (given, or in the folder), else of its table (``query.csv``), else the
 order that all files which state one agree on (arrays without names, the own format), else the names sorted: by
@@ -34,7 +34,7 @@ from ensemble.parsers import columns as columns_of
 Blocks = dict[str, dict[str, Block]]  # model -> side -> block
 
 
-def join(
+def aligned(
     folder: Folder, models: Sequence[str], problems: list[str], *, missing: str = "refuse"
 ) -> dict[str, FeatureSet]:
     """The sets of ``models``, as far as they can be read; what is wrong is added to ``problems``."""
