@@ -1,10 +1,27 @@
 """Documents that are made from declarations. ``python -m tests.support.tables`` writes them anew."""
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from ensemble.pipeline import guide
+from ensemble.pipeline.steps import Step, describe
+from postproc import STEPS
 
-TECHNIQUES = Path(__file__).parents[2] / "docs" / "techniques.md"
+ROOT = Path(__file__).parents[2]
+TECHNIQUES, README = ROOT / "docs" / "techniques.md", ROOT / "README.md"
+ROW = re.compile(r"(?<!\\)\|")
+WORDS = {  # what a column of a table, or a file, is called in the README; features and distances need no word
+    "cam": "cameras",
+    "cam_group": "camera groups",
+    "cam_prob": "camera probabilities",
+    "track": "tracks",
+    "order": "places in tracks",
+    "frame": "frames",
+    "scene": "scenes",
+    "quality": "quality",
+    "aux": "a side model",
+}
 
 
 def techniques() -> str:
@@ -12,6 +29,53 @@ def techniques() -> str:
     return "\n".join(guide.steps_table()) + "\n"
 
 
+def readme(text: str) -> str:
+    """The README with the columns *needs* and *CUDA* of its tables of steps as the steps declare them."""
+    known, lines, within = {step.__name__: describe(step) for step in STEPS}, [], False
+    for line in text.splitlines():
+        within = line.startswith("| step |") or (within and line.startswith("|"))
+        cells = ROW.split(line)[1:-1] if within else []
+        named = [known[name] for name in re.findall(r"`(\w+)`", cells[0]) if name in known] if cells else []
+        if named:
+            cells[2], cells[3] = f" {needs(named)} ", f" {cuda(named)} "
+            line = f"|{'|'.join(cells)}|"
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def named(text: str) -> set[str]:
+    """Every step that a table of the README names."""
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    words = {word for row in rows for word in re.findall(r"`(\w+)`", ROW.split(row)[1])}
+    return words & {step.__name__ for step in STEPS}
+
+
+def needs(steps: Iterable[Step]) -> str:
+    """What these steps need beside features and distances, in brackets what they may use."""
+    required = dict.fromkeys(word for step in steps for name in step.needs for word in _word(name))
+    optional = dict.fromkeys(word for step in steps for name in step.may_use for word in _word(name))
+    also = [word for word in optional if word not in required]
+    return " ".join(filter(None, (", ".join(required), f"({', '.join(also)})" if also else "")))
+
+
+def cuda(steps: Iterable[Step]) -> str:
+    """Which of these steps take CUDA tensors: yes, none, or their names."""
+    listed = list(steps)
+    taking = [step for step in listed if not step.host_only]
+    return "yes" if len(taking) == len(listed) else ", ".join(f"`{step.name}`" for step in taking)
+
+
+def _word(name: str) -> list[str]:
+    side, _, column = name.partition("_")
+    if side == "train":
+        words = {"": "train images", "pid": "train labels", "aux": "a side model of train"}
+        return [words.get(column) or f"train {WORDS[column]}"]
+    if column == "distances":
+        return ["matrices"]
+    return [WORDS[column]] if column else []
+
+
 if __name__ == "__main__":
     TECHNIQUES.write_text(techniques(), encoding="utf-8")
-    print(TECHNIQUES)
+    README.write_text(readme(README.read_text(encoding="utf-8")), encoding="utf-8")
+    print(TECHNIQUES, README, sep="\n")
