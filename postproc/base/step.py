@@ -125,24 +125,27 @@ def refuse(function: Callable[..., Any], given: Mapping[str, Any]) -> None:
         for name, value in given.items():
             if arrays.on_cuda(value):
                 raise TypeError(f"{name}: {CPU_ONLY.format(name)}")
-    for name in _optional(function) & there:
-        checks.data(name, given[name], _images(VOCABULARY[name].axes[0], function, given))
+    for name in _optional(function):
+        if name in there:
+            checks.data(name, given[name], _images(VOCABULARY[name].axes[0], function, given))
 
 
 @functools.cache
-def _optional(function: Callable[..., Any]) -> set[str]:
-    """The data that a function may do without, but for its gallery."""
+def _optional(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The data that a function may do without, but for its gallery, in their order."""
     parameters = inspect.signature(function).parameters.values()
-    return {
+    return tuple(
         p.name
         for p in parameters
         if p.kind is not p.KEYWORD_ONLY and p.default is None and p.name in VOCABULARY.keys() - {"gallery"}
-    }
+    )
 
 
 def _images(axis: str, function: Callable[..., Any], given: Mapping[str, Any]) -> int | None:
     """How many there are along an axis, by the data that a function always has; None if these do not say."""
-    for name in given.keys() & VOCABULARY.keys() - _optional(function):
+    for name in given:
+        if name not in VOCABULARY or name in _optional(function):
+            continue
         axes, shape = VOCABULARY[name].axes, np.shape(given[name])
         if axis in axes and len(shape) == len(axes):
             return int(shape[axes.index(axis)])
