@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from postproc.testing.world import around
+from postproc.testing.worlds import around
 
 SIZES = {  # queries, gallery, dimensions, identities
     "S": (500, 3000, 512, 200),

@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("file", metavar="FILE", type=Path, help="the submission")
     p.add_argument(
         "--format",
-        choices=(*formats.all_formats(), FEATURES),
+        choices=(*submissions.all_formats(), FEATURES),
         help="default: guessed from the file's content and name",
     )
     files.add_name_lists(p)

@@ -15,7 +15,9 @@ One family of techniques a folder, one technique a file. Every folder imports on
     tracks       means and distances of tracklets, rankings by whole tracks
     codes        binary codes
     constraints  cameras, directions, attributes, space and time
+    testing      the laws of every step, for anybody's; small worlds to try it in
     compat       some of all that, under the signatures that other repositories call it by
+    testing      the laws that every step keeps, for a step of your own
 
 Positional parameters are data and carry names of :data:`postproc.base.vocabulary.VOCABULARY`; keyword-only
 parameters are settings of the kinds of :mod:`postproc.base.settings`; the return annotation says what comes out.

@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import postproc
 from tests.support.each import each
 
@@ -121,7 +119,7 @@ def test_circles_are_found():
     assert circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+@each("package", PACKAGES)
 def test_no_circle_of_imports(package):
     assert circle(arrows(modules(package))) == []
 
@@ -136,7 +134,7 @@ def drawn_floors(package):
     return [[word for word in words if word.isidentifier()] for words in drawn]
 
 
-@pytest.mark.parametrize("package", ["postproc", "ensemble"])
+@each("package", ["postproc", "ensemble"])
 def test_imports_go_down_the_floors(package):
     files = modules(package)
     floors = {name: height for height, names in enumerate(drawn_floors(package)) for name in names}
@@ -152,7 +150,7 @@ def test_imports_go_down_the_floors(package):
     assert upwards == []
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+@each("package", PACKAGES)
 def test_no_module_is_hidden_behind_a_name(package):
     """What a package exports has no name of one of its own files, so that ``import a.b`` gives the file."""
     files, hidden = modules(package), []

@@ -7,7 +7,7 @@ from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, refuse_if_any
 from ensemble.cli import files, machine, protocols
 from ensemble.cli.numbers import too_small
-from ensemble.pipeline import plan, recipe
+from ensemble.pipeline import plan, plugins, recipe
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.recipe import Recipe
 from ensemble.scores.protocols import Protocol
@@ -18,6 +18,9 @@ def add_options(p: argparse.ArgumentParser) -> None:
     files.add_features(p)
     files.add_rankings(p)
     p.add_argument("--recipe", metavar="NAME|FILE", help="see --list-recipes (default: default, or lists)")
+    p.add_argument(
+        "--steps", action="append", default=[], metavar="MODULE", help="a module with steps or joins of your own"
+    )
     p.add_argument("--set", action="append", default=[], metavar="STEP.SETTING=VALUE", help="change a setting")
     files.add_name_lists(p)
     files.add_meaning(p)
@@ -33,6 +36,9 @@ def prepare(options: argparse.Namespace) -> Plan:
         raise InputError([f"--features: wanted a folder with feature files, found {found}; see --help"])
     problems = too_small(options, threads=1) + protocols.problems(options) + machine.device_problems(options)
     folder = loaded = checked = None
+    for module in options.steps:
+        with collecting(problems):
+            plugins.load_module(module)
     with collecting(problems):
         loaded = _recipe(options)
         machine.memory(options)

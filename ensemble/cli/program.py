@@ -5,6 +5,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
+from importlib.metadata import entry_points
 
 from ensemble.base.errors import InputError
 
@@ -31,6 +32,7 @@ def parser(command: str, description: str | None, epilog: str = "") -> argparse.
 def main(command: Callable[[Sequence[str] | None], int]) -> None:
     """Run a command line: what the user can mend becomes lines on stderr and exit status 2, not a traceback."""
     try:
+        _load_plugins()
         status = command(None)
     except InputError as error:
         status = _refused(error.problems)
@@ -49,6 +51,15 @@ def main(command: Callable[[Sequence[str] | None], int]) -> None:
     except KeyboardInterrupt:
         status = INTERRUPTED
     sys.exit(status)
+
+
+def _load_plugins() -> None:
+    """Those of installed packages; where there are none, nothing heavy is imported for them."""
+    found = entry_points()
+    if any(found.select(group=f"reid_ensemble.{kind}") for kind in ("steps", "joins", "readers", "submissions")):
+        from ensemble.pipeline import plugins
+
+        plugins.load_installed()
 
 
 def _refused(problems: Sequence[str]) -> int:

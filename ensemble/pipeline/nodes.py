@@ -60,7 +60,7 @@ def rank_list(node: Node, images: Images, device: Device) -> Outcome:
 def step(node: Node, state: State, auxiliary: Sequence[State], device: Device, top_k: int | None) -> Outcome:
     """A step on a state. ``auxiliary`` are the side models that it looks at.
 
-    top_k: as long as somebody looks at the lists of a step that gives lists; None: a step gives what it gives.
+    top_k: how many images of a list anybody will look at, for a last step that can stop there; None: all.
     """
     assert node.use is not None
     called = steps.catalogue()[node.use.name]
@@ -90,7 +90,7 @@ def join(node: Node, parts: list[State], images: Images, device: Device) -> Outc
         if any(part.rows is not None for part in parts):
             columns = dict(images.columns)
         matrices: list[Mapping[str, Array]] = []
-        while parts:  # one part after the other, so that no two matrices of it stay
+        while parts:  # one after the other, so that no part stays in memory beside its larger copy
             part = parts.pop(0)
             matrices.append({"distances": partial.spread(part.data["distances"], part.rows, images)})
             del part

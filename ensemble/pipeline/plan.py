@@ -3,6 +3,7 @@
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ensemble.base.errors import examples, near, refuse_if_any
 from ensemble.base.features import SIDES
@@ -12,8 +13,6 @@ from ensemble.pipeline import joins, steps
 from ensemble.pipeline.recipe import Branch, Group, Recipe, Use
 from ensemble.submissions import formats
 from postproc.base import runtime
-from postproc.base.settings import settings_of
-from postproc.base.step import unit_of
 
 MEGABYTE = 1 << 20
 PROGRAM = 400 * MEGABYTE  # Python, numba and the libraries
@@ -292,7 +291,10 @@ def _check_step(
     known = steps.catalogue()
     step = known.get(use.name)
     if step is None:
-        problems.append(f"{use.where}: wanted a step, found {use.name!r}{near(use.name, known)}; see --list-steps")
+        problems.append(
+            f"{use.where}: wanted a step, found {use.name!r}{near(use.name, known)}; see --list-steps"
+            + ("" if near(use.name, known) else ", and load what is not ours with --steps MODULE")
+        )
         state.names.add("distances")  # so that the rest can still be checked
         return True
     if use.aux is not None and use.aux not in groups and use.optional:
@@ -326,7 +328,8 @@ def _check_step(
     if "distances" in step.gives:
         state.kept |= state.names & set(SIDES)
         state.names -= set(SIDES)
-        state.unit = _unit(step, use) or state.unit
+        right = {name: value for name, value in use.settings.items() if _is_right(step, name, value)}
+        state.unit = step.unit(right) or state.unit
         if use.settings.get("top_k") is not None:  # a list is the end: nothing can follow it
             state.names -= {"distances"}
             state.names |= {"nearest"}
@@ -335,11 +338,8 @@ def _check_step(
     return True
 
 
-def _unit(step: steps.Step, use: Use) -> str:
-    """What the distances of a step are measured in, as far as its settings are right; "" if it keeps the unit."""
-    known = settings_of(step.function)
-    right = {name: v for name, v in use.settings.items() if name in known and not known[name].problem(v)}
-    return unit_of(step.function, right)
+def _is_right(step: steps.Step, name: str, value: Any) -> bool:
+    return name in step.settings and step.settings[name].problem(value) is None
 
 
 def _auxiliary(use: Use, groups: Mapping[str, Group], folder: Folder) -> set[str]:

@@ -11,8 +11,10 @@ from typing import Any
 import postproc
 from postproc.base import arrays, step
 from postproc.base.settings import Setting, settings_of
+from postproc.base.vocabulary import VOCABULARY
 
 LABELS = {f"{side}_{column}" for side in ("query", "gallery") for column in ("cam", "cam_group", "track")}
+SCORED = ("query_pid", "gallery_pid")  # labels are for scores alone
 STATES = {"features", "query", "gallery", "distances", *LABELS}  # what a step of a pipeline may give
 
 
@@ -67,29 +69,34 @@ class Step:
 
 def catalogue() -> Mapping[str, Step]:
     """All steps that a recipe can use, by name: ours, then those of plug-ins."""
-    return _ours() | _ADDED
+    return _ours() | _added
 
 
-def add(function: Callable[..., Any], *, origin: str) -> Step:
-    """Let recipes use a step of somebody else's; ValueError where it is none, or its name is taken.
+def add(function: Callable[..., Any], *, origin: str) -> None:
+    """Let recipes use a step of somebody else's.
 
-    ``origin``: who brought it, for messages. The same function twice is one step.
+    ``origin``: who brought it, for messages. The same function twice is one step. Raises ValueError for what is no
+    step, gives nothing that a pipeline can use, takes data of other names, or has a name that exists already.
     """
-    name = getattr(function, "__name__", repr(function))
+    if any(function is known.function for known in catalogue().values()):
+        return
+    where = f"{origin}, {getattr(function, '__name__', repr(function))}"
     if not step.is_step(function):
-        raise ValueError(f"{origin}, {name}: wanted a function under postproc.base.step.step, found none")
+        raise ValueError(f"{where}: wanted a function under postproc.base.step.step, found none")
     found = describe(function)
-    if not set(found.gives) <= STATES or not found.gives:
+    if not found.gives or not set(found.gives) <= STATES:
         gives = ", ".join(found.gives) or "nothing"
-        raise ValueError(f"{origin}, {name}: wanted it to give features or distances, found {gives}")
-    there = catalogue().get(name)
-    if there is not None and there.function is not function:
-        whose = there.function.__module__
-        raise ValueError(f"{origin}, {name}: wanted a name of its own, found a step of that name in {whose}")
-    return _ADDED.setdefault(name, found)
+        raise ValueError(f"{where}: wanted a return annotation of features or distances, found {gives}")
+    strange = [data for data in (*found.needs, *found.may_use) if data not in VOCABULARY or data in SCORED]
+    if strange:
+        raise ValueError(f"{where}: wanted data of postproc.base.vocabulary, found {', '.join(strange)}")
+    if found.name in catalogue():
+        whose = catalogue()[found.name].function.__module__
+        raise ValueError(f"{where}: wanted a name of its own, found one of that name in {whose}")
+    _added[found.name] = found
 
 
-_ADDED: dict[str, Step] = {}
+_added: dict[str, Step] = {}
 
 
 @cache

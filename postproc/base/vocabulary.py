@@ -45,9 +45,10 @@ class Nearest(NamedTuple):
 class Data:
     """What the data of one name are.
 
-    ``axes``: what each axis counts: "nq" queries, "ng" gallery images, "train" training images, "n" those of any
-    one of these sets; "d", "a" and "c" are numbers, side-model numbers and cameras of an image. ``kind``: the kind
-    of the numbers. ``meaning``: what they say, in words.
+    axes:    what each axis counts: "nq" queries, "ng" gallery images, "train" training images, "features" those
+             of any one of these sets; "d", "a" and "c" are numbers, side-model numbers and cameras of an image.
+    kind:    the kind of the numbers.
+    meaning: what they say, in words.
     """
 
     axes: tuple[str, ...]
@@ -57,7 +58,7 @@ class Data:
 
 _GROUP = "a second grouping by camera, as clusters of a camera model, -1 unknown"
 VOCABULARY: Mapping[str, Data] = {
-    "features": Data(("n", "d"), "float32", "any one of the sets below; the step is applied to each"),
+    "features": Data(("features", "d"), "float32", "any one of the sets below; the step is applied to each"),
     "query": Data(("nq", "d"), "float32", "features of the queries"),
     "gallery": Data(("ng", "d"), "float32", "features of the gallery images"),
     "train": Data(("train", "d"), "float32", "features of labelled images, for what is learned"),

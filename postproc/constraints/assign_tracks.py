@@ -6,7 +6,7 @@ dustbin for those without a partner, as in Sarlin et al., "SuperGlue", CVPR 2020
 system does this; the nearest, :func:`postproc.exclude`, looks at one query at a time.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
@@ -141,7 +141,7 @@ def _means(given: Floats, identity: np.ndarray, pair: np.ndarray, pairs: int) ->
     return out
 
 
-def _pairs(means: Floats, threshold: float) -> Any:
+def _pairs(means: Floats, threshold: float) -> np.ndarray:
     """The best assignment, 0 or 1. What is no gain is no loss either, so it may stand for having no partner."""
     from scipy.optimize import linear_sum_assignment
 
@@ -152,7 +152,7 @@ def _pairs(means: Floats, threshold: float) -> Any:
     return x
 
 
-def _shares(means: Floats, threshold: float, temperature: float, rounds: int) -> Any:
+def _shares(means: Floats, threshold: float, temperature: float, rounds: int) -> np.ndarray:
     """The assignment with entropy; a dustbin at the threshold takes what is left of every row and every column.
 
     Logarithms of the factors are what is kept, so that nothing overflows.

@@ -15,7 +15,7 @@ from postproc.base.step import KEPT, checked, step
 from postproc.base.vocabulary import Distances, Floats, Ints
 from postproc.constraints.camera_rule import Alike, places, rule_of
 from postproc.kernels.rules import CameraRule, Places
-from postproc.tracks.grouping import by_track, compact
+from postproc.tracks.grouping import compact, group_by_track
 
 
 @step(unit=KEPT)
@@ -140,7 +140,7 @@ class Weights(NamedTuple):
 
 
 def _excluded(given: Floats, track: Ints, kind: Ints, weights: Weights, depth: int, level: str) -> Floats:
-    groups = by_track(track, kind=kind)
+    groups = group_by_track(track, kind=kind)
     kinds = kind[groups.members[groups.offsets[:-1]]]
     kernel, out = kernels.of(given), arrays.empty(given.shape, np.float32, given)
 

@@ -5,7 +5,7 @@ Source: Xuanmeng-Zhang/AICITY2021-Track2, ``post-processing/scene1/combine_strat
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
@@ -90,7 +90,7 @@ def part_penalty(
     return out
 
 
-def _widths(views: Any, parts: Any, width: int) -> tuple[list[int], list[int]]:
+def _widths(views: Sequence[int], parts: Sequence[int], width: int) -> tuple[list[int], list[int]]:
     found = [[int(count) for count in value] for value in (views, parts)]
     rest = width - sum(found[0])
     if not found[1] and rest > 0:

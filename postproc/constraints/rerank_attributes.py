@@ -18,7 +18,7 @@ from postproc.context.kreciprocal import rerank_tiles
 from postproc.pairs import nearest, pairwise
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles, Tiles
-from postproc.tracks.track_distances import spreading
+from postproc.tracks.track_distances import track_change
 from postproc.tracks.track_lists import Tracks
 
 
@@ -102,7 +102,7 @@ def rerank_attributes(
     if tracks is None:
         return found
     assert isinstance(found, np.ndarray)
-    return nearest.answer_without_distances(nq, ng, spreading(found, tracks), top_k=top_k)
+    return nearest.answer_without_distances(nq, ng, track_change(found, tracks), top_k=top_k)
 
 
 def _side(name: str, value: Unchecked, count: int) -> Floats:

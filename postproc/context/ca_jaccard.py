@@ -103,7 +103,7 @@ def ca_jaccard(
         near = plain.rows[:, :k2]
     if near.shape[1] > 1:
         vectors = vectors.mean(near)
-    blend = kreciprocal.blending(vectors, nq, scales[1], lambda_value, power)
+    blend = kreciprocal.jaccard_change(vectors, nq, scales[1], lambda_value, power)
     return nearest.answer(tiles, blend, top_k=top_k, filled=answer)
 
 
@@ -118,7 +118,7 @@ def _encode(same: Lists, other: Lists, k1_intra: int, k1_inter: int, largest: np
             return kernel.cameras.reciprocal_pairs(rows, values, start, stop)
 
         halves.append(Sparse(*Sparse.in_pieces(find, len(rows), rows)))
-    joined = halves[0].beside(halves[1])
+    joined = halves[0].join_rows(halves[1])
     kernel.walk.over_rows(
         lambda start, stop: kernel.reciprocal.to_weights(
             joined.offsets, joined.weights, largest, power / 2, start, stop

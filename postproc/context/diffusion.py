@@ -87,7 +87,7 @@ def diffusion(
     tiles = PairwiseTiles(pairs.of_gallery())
     classes = tiles.layout.inverse_there
     rows, values = graph.class_lists(tiles.layout, nearest.of_all(tiles, k))
-    links = graph.mutual(tiles.layout, rows, values, gamma)
+    links = graph.mutual_graph(tiles.layout, rows, values, gamma)
     kernel, scales = kernels.of(rows), 1 / links.roots
     if eigenpairs is not None:
         columns, solve = SPECTRAL_COLUMNS, _spectrum(links, eigenpairs, float(alpha))

@@ -38,7 +38,7 @@ def class_lists(layout: Layout, lists: Lists) -> tuple[np.ndarray, np.ndarray]:
     return rows, lists.values[layout.first]
 
 
-def mutual(layout: Layout, rows: np.ndarray, values: np.ndarray, gamma: float) -> Graph:
+def mutual_graph(layout: Layout, rows: np.ndarray, values: np.ndarray, gamma: float) -> Graph:
     """Links between classes that stand in each other's lists, weight ``max(1 - distance / 2, 0)^gamma``; no image
     is linked with itself."""
     rows = arrays.contiguous(rows)
@@ -58,7 +58,7 @@ def mutual(layout: Layout, rows: np.ndarray, values: np.ndarray, gamma: float) -
     return _normalized(owners[kept], members[kept], weights[kept], partners[kept], counts)
 
 
-def either(
+def union_graph(
     layout: Layout, rows: np.ndarray, values: np.ndarray, weigh: Callable[[np.ndarray], np.ndarray]
 ) -> Graph:
     """Links from every class to those in its list, itself included, averaged over both directions.

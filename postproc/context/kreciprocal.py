@@ -3,7 +3,7 @@
 1. ``nearest.of_all``: neighbour lists and the largest distance of every row, one walk over the tiles.
 2. :func:`encode`: expanded reciprocal sets, weights exp(-p) over their sum, their mean over k2 neighbours; all
    sparse, some hundred entries an image.
-3. ``blending``: Jaccard distance by an inverted index over the gallery, mixed with the distance itself.
+3. ``jaccard_change``: Jaccard distance by an inverted index over the gallery, mixed with the distance itself.
 """
 
 from collections.abc import Callable
@@ -46,7 +46,7 @@ def rerank_tiles(
     vectors = encode(tiles, replace(lists, largest=scales[0]), k1=k1, length=length, power=power)
     if k2 > 1:
         vectors = vectors.mean(lists.rows[:, :k2])
-    blend = blending(vectors, layout.nq, scales[1], lambda_value, power)
+    blend = jaccard_change(vectors, layout.nq, scales[1], lambda_value, power)
     return nearest.answer(tiles, blend, top_k=top_k, filled=answer)
 
 
@@ -92,7 +92,7 @@ def encode(tiles: Tiles, lists: Lists, *, k1: int, length: int, power: float) ->
     return Sparse(offsets, members, weights)
 
 
-def blending(
+def jaccard_change(
     vectors: Sparse, nq: int, largest: np.ndarray, lambda_value: float, power: float
 ) -> Callable[[np.ndarray, np.ndarray], None]:
     """A function that turns the distances of (queries, gallery) into the final ones, in place."""

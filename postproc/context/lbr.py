@@ -14,7 +14,7 @@ from postproc.base import arrays
 from postproc.base.settings import Neighbours, Neutral, TopK, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
-from postproc.context.shortlist import rescored
+from postproc.context.shortlist import rescore_nearest
 from postproc.pairs import pairwise
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
@@ -73,4 +73,4 @@ def lbr(
             kernel.walk.over_rows(average, len(values), what="blurring")
         return xp.minimum(out, found.distances[:, -1:])
 
-    return rescored(tiles, k, rescore, top_k=top_k)
+    return rescore_nearest(tiles, k, rescore, top_k=top_k)

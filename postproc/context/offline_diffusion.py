@@ -13,7 +13,7 @@ from postproc.base import arrays
 from postproc.base.settings import Count, Neighbours, Neutral, Number, TopK, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
-from postproc.context.graph import class_lists, mutual, similarity
+from postproc.context.graph import class_lists, mutual_graph, similarity
 from postproc.context.sparse import Sparse
 from postproc.pairs import nearest, pairwise
 from postproc.pairs.pairwise import Pairwise
@@ -113,7 +113,7 @@ def _rows(
 ) -> tuple[Sparse, np.ndarray]:
     """R between classes, rows to length 1 if ``unit``, and the roots of how many images they hold."""
     lists, values = class_lists(tiles.layout, nearest.of_all(tiles, max(k, truncate)))
-    nodes = mutual(tiles.layout, lists[:, :k], values[:, :k], gamma)
+    nodes = mutual_graph(tiles.layout, lists[:, :k], values[:, :k], gamma)
     near, s = arrays.contiguous(lists[:, :truncate]), nodes.links
     del lists, values  # large
     solve = kernels.of(near).diffusion.truncated_solutions

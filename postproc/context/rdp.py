@@ -13,7 +13,7 @@ from postproc.base import arrays
 from postproc.base.settings import Count, Neighbours, Neutral, TopK, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
-from postproc.context.graph import class_lists, either
+from postproc.context.graph import class_lists, union_graph
 from postproc.pairs import nearest, pairwise
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
@@ -65,7 +65,7 @@ def rdp(
     lists = nearest.of_all(tiles, k)
     largest = float(lists.largest.max()) or 1.0
     rows, values = class_lists(tiles.layout, lists)
-    graph = either(tiles.layout, rows, values, lambda d: np.exp(-((d / largest / sigma) ** 2)))
+    graph = union_graph(tiles.layout, rows, values, lambda d: np.exp(-((d / largest / sigma) ** 2)))
     alpha = np.float32(1 / (1 + mu))
     kernel, s, scales = kernels.of(rows), graph.links, 1 / graph.roots
 

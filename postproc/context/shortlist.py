@@ -14,7 +14,7 @@ from postproc.pairs.tiles import PairwiseTiles
 Rescore = Callable[[np.ndarray, Nearest], np.ndarray]
 
 
-def rescored(
+def rescore_nearest(
     tiles: PairwiseTiles, length: int, rescore: Rescore, *, top_k: int | None, behind: float = 0.0
 ) -> Floats | Nearest:
     """Distances (nq, ng) in which the ``length`` nearest of every query have new ones, or their ``top_k``.

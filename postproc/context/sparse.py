@@ -62,7 +62,7 @@ class Sparse:
         numbers = arrays.beside(np.arange(self.rows), self.offsets)
         return arrays.namespace(self.offsets).repeat(numbers, self.sizes)
 
-    def beside(self, other: Sparse) -> Sparse:
+    def join_rows(self, other: Sparse) -> Sparse:
         """Every row of this and then the same row of the other."""
         offsets = arrays.offsets(self.sizes + other.sizes)
         members = arrays.empty(len(self.members) + len(other.members), np.int32, self.members)

@@ -13,7 +13,7 @@ from postproc.base import checks, runtime
 from postproc.base.settings import Neighbours, TopK, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
-from postproc.context.shortlist import rescored
+from postproc.context.shortlist import rescore_nearest
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles
@@ -70,7 +70,7 @@ def superglobal(
         runtime.over_rows(fill, len(queries), what="shortlists", block=16)
         return out
 
-    return rescored(tiles, shortlist, rescore, top_k=top_k, behind=3 + float(np.sqrt(k + 1)))
+    return rescore_nearest(tiles, shortlist, rescore, top_k=top_k, behind=3 + float(np.sqrt(k + 1)))
 
 
 def _twins(classes: np.ndarray) -> np.ndarray:

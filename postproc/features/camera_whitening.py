@@ -75,16 +75,16 @@ def camera_whitening(
         images = gallery if one == EVERYWHERE else gallery[arrays.beside(gallery_cam == one, gallery)]
         change = _change(images, float(ridge), center, whiten)
         linear.fill_classes(out, np.flatnonzero(camera == one), change, layout, query, gallery)
-    return linear.spread(out, layout)
+    return linear.spread_to_images(out, layout)
 
 
 def _change(images: np.ndarray, ridge: float, center: bool, whiten: bool) -> Change:
     """What is done to rows of a camera, given its gallery images."""
     centre = linear.mean(images) if center else arrays.full(images.shape[1], 0, np.float64, images)
     if not whiten:
-        return lambda rows: linear.unit(linear.move(rows, centre))
+        return lambda rows: linear.to_unit_length(linear.subtract_centre(rows, centre))
     whitening = _whitening(images, ridge)
-    return lambda rows: linear.unit(whitening(linear.move(rows, centre)))
+    return lambda rows: linear.to_unit_length(whitening(linear.subtract_centre(rows, centre)))
 
 
 def _whitening(images: np.ndarray, ridge: float) -> Change:
@@ -93,12 +93,12 @@ def _whitening(images: np.ndarray, ridge: float) -> Change:
     xp = arrays.namespace(images)
     if count >= width:
         products = linear.outer_sum(lambda r, c: arrays.as_type(images[r, c], np.float64), count, width, images)
-        inverse = linear.alone(xp.linalg.inv, _with_ridge(products, count * ridge))
+        inverse = linear.on_one_thread(xp.linalg.inv, _with_ridge(products, count * ridge))
         return lambda rows: rows @ inverse
     # Woodbury: n ridge times the same is x - Xᵀ (n ridge I + X Xᵀ)^-1 X x, and X Xᵀ is the smaller
     rows64 = arrays.as_type(images, np.float64)
     products = _with_ridge(linear.outer_sum(lambda r, c: rows64[c, r].T, width, count, images), count * ridge)
-    solved = linear.alone(xp.linalg.solve, products, rows64)
+    solved = linear.on_one_thread(xp.linalg.solve, products, rows64)
     return lambda rows: rows - (rows @ rows64.T) @ solved
 
 

@@ -5,7 +5,7 @@ Source: Zhang et al., "Graph Convolution for Re-ranking in Person Re-identificat
 """
 
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -74,30 +74,30 @@ def gcr(
         layout = tiles.layout
         x = arrays.joined(query, gallery)[layout.first]
         move = _move_locally if graph == "local" else partial(_move, symmetric=graph == "symmetric")
-        moved = move(x, tiles, k1, k2, (beta1, beta2), (1 - scale, scale))
+        moved = move(x, tiles, Mix((k1, k2), (beta1, beta2), (1 - scale, scale)))
         everybody = l2_normalize(moved)[layout.inverse]
         query, gallery = everybody[: len(query)], everybody[len(query) :]
     return query, gallery
 
 
-def _move(
-    x: np.ndarray,
-    tiles: PairwiseTiles,
-    k1: int,
-    k2: int,
-    betas: tuple[float, float],
-    shares: tuple[float, float],
-    *,
-    symmetric: bool,
-) -> np.ndarray:
+class Mix(NamedTuple):
+    """Of the graph of all images and of that of other cameras: neighbours, temperatures, and shares in the sum."""
+
+    k: tuple[int, int]
+    betas: tuple[float, float]
+    shares: tuple[float, float]
+
+
+def _move(x: np.ndarray, tiles: PairwiseTiles, mix: Mix, *, symmetric: bool) -> np.ndarray:
     """The features (classes, d) after one round on the graphs of all images."""
+    k1, k2 = mix.k
     lists = nearest.of_all_and_others(tiles, every=k1, other=max(k2 - 1, 1))
     anywhere, across = (
         _propagation(tiles.layout, found, length, beta, symmetric)
-        for found, length, beta in zip(lists, (k1, k2 - 1), betas, strict=True)
+        for found, length, beta in zip(lists, (k1, k2 - 1), mix.betas, strict=True)
     )
-    mixed = (shares[0] * anywhere + shares[1] * across).tocsr()
-    parts = mixed.indptr.astype(np.int64), mixed.indices.astype(np.int32), mixed.data
+    both = (mix.shares[0] * anywhere + mix.shares[1] * across).tocsr()
+    parts = both.indptr.astype(np.int64), both.indices.astype(np.int32), both.data
     offsets, members, weights = (arrays.beside(part, x) for part in parts)
     kernel, out = kernels.of(x), arrays.namespace(x).empty_like(x)
     kernel.walk.over_rows(
@@ -138,16 +138,9 @@ def _propagation(layout: Layout, lists: Lists, length: int, beta: float, symmetr
     return diags_array(1 / np.sqrt(given)) @ s @ diags_array(1 / np.sqrt(taken))
 
 
-def _move_locally(
-    x: np.ndarray,
-    tiles: PairwiseTiles,
-    k1: int,
-    k2: int,
-    betas: tuple[float, float],
-    shares: tuple[float, float],
-) -> np.ndarray:
+def _move_locally(x: np.ndarray, tiles: PairwiseTiles, mix: Mix) -> np.ndarray:
     """The features (classes, d) after one round in which every image has a small graph of its own."""
-    layout = tiles.layout
+    layout, (k1, k2) = tiles.layout, mix.k
     anywhere, across = nearest.of_all_and_others(tiles, every=k1 + 1, other=k2)
     graphs = []
     for lists in (nearest.without_self(anywhere), across):
@@ -159,7 +152,7 @@ def _move_locally(
 
     def fill(start: int, stop: int) -> None:
         total = arrays.full((stop - start, x.shape[1]), 0, np.float64, x)
-        for members, beta, share in zip(graphs, betas, shares, strict=True):
+        for members, beta, share in zip(graphs, mix.betas, mix.shares, strict=True):
             near = members[start:stop]
             features = x[near]
             s = xp.exp(arrays.as_type((kernel.propagation.products_within(features) - 1) / beta, np.float64))

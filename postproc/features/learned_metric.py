@@ -18,9 +18,9 @@ from postproc.base.settings import Count, Number, TopK, Weight, Within
 from postproc.base.step import Chosen, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.features import linear
-from postproc.features.metrics import kissme, lfda, metric_learn, nfst, pairs, sdml, xqda
+from postproc.features.metrics import covariance, kissme, lfda, metric_learn, nfst, sdml, xqda
 from postproc.features.metrics.metric import Metric, Unfit
-from postproc.features.metrics.span import principal
+from postproc.features.metrics.principal import principal_directions
 from postproc.pairs import nearest
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles, copies
@@ -227,7 +227,7 @@ def _in_order(train: np.ndarray, pid: np.ndarray, cam: np.ndarray) -> tuple[np.n
 def _learned(data: Data) -> Metric:
     """The metric for features as they are; ValueError with the reason where there is none."""
     train, method, width = data.train, data.settings.method, data.train.shape[1]
-    same, different, differences = pairs.counts(data.pid, data.cam)
+    same, different, differences = covariance.count_pairs(data.pid, data.cam)
     if not same or not different:
         cameras = " of two cameras" if data.cam.max(initial=-1) >= 0 else ""
         raise ValueError(
@@ -240,7 +240,7 @@ def _learned(data: Data) -> Metric:
     try:
         if method in WHOLE and data.settings.pca is None:
             return _fit(train, data)
-        variances, basis = principal(train)
+        variances, basis = principal_directions(train)
         if min(largest, len(variances)) == width:
             return _fit(train, data)
         basis = basis[:, :largest]
@@ -279,7 +279,7 @@ def _mapped(data: Data, *, positive: bool, centred: bool) -> tuple[np.ndarray, n
     digits.
     """
     query, gallery = data.query, data.gallery
-    metric = linear.alone(_learned, data)
+    metric = linear.on_one_thread(_learned, data)
     before, matrix = metric.before, metric.directions * np.sqrt(np.abs(metric.weights))
     count = int((metric.weights > 0).sum())
     if positive:
@@ -294,7 +294,7 @@ def _mapped(data: Data, *, positive: bool, centred: bool) -> tuple[np.ndarray, n
     layout = copies(sqeuclidean(query, gallery))
     out = np.empty((layout.classes, matrix.shape[1]), np.float32)
     linear.fill_classes(out, np.arange(layout.classes), change, layout, query, gallery)
-    return *linear.spread(out, layout), count
+    return *linear.spread_to_images(out, layout), count
 
 
 def _unfit(method: str, reason: object) -> str:

@@ -120,16 +120,16 @@ def _whitened(
     width = train.shape[1]
     within = linear.outer_sum(differences, count, width)
     total = linear.outer_sum(lambda rows, columns: train[rows, columns] - centre[columns], len(train), width)
-    matrix = linear.alone(_projection, within, total)[:, :components]
+    matrix = linear.on_one_thread(_projection, within, total)[:, :components]
     centre, matrix = arrays.beside(centre, query), arrays.beside(matrix, query)
     layout = copies(sqeuclidean(query, gallery))
     out = arrays.empty((layout.classes, matrix.shape[1]), np.float32, query)
 
     def change(rows: np.ndarray) -> np.ndarray:
-        return linear.unit(linear.move(rows, centre) @ matrix)
+        return linear.to_unit_length(linear.subtract_centre(rows, centre) @ matrix)
 
     linear.fill_classes(out, np.arange(layout.classes), change, layout, query, gallery)
-    return linear.spread(out, layout)
+    return linear.spread_to_images(out, layout)
 
 
 def _projection(within: np.ndarray, total: np.ndarray) -> np.ndarray:

@@ -51,7 +51,7 @@ def mean(rows: np.ndarray) -> np.ndarray:
     return xp.mean(rows, axis=0, dtype=xp.float64)
 
 
-def alone(function: Callable[..., Found], *arguments: Any) -> Found:
+def on_one_thread(function: Callable[..., Found], *arguments: Any) -> Found:
     """``function(*arguments)`` with BLAS held to one thread."""
     found: list[Found] = []
     runtime.run(lambda _: found.append(function(*arguments)), [None], what="factors")
@@ -79,7 +79,7 @@ def fill_classes(
     kernels.of(out).walk.over_rows(fill, len(classes), what="features", block=ROWS)
 
 
-def spread(out: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+def spread_to_images(out: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     """Rows of all classes -> rows of all queries and of all gallery images."""
     if layout.distinct:
         return out[: layout.nq], out[layout.nq :]
@@ -87,14 +87,14 @@ def spread(out: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     return out[inverse[: layout.nq]], out[inverse[layout.nq :]]
 
 
-def unit(rows: np.ndarray) -> np.ndarray:
+def to_unit_length(rows: np.ndarray) -> np.ndarray:
     """Rows of float64 brought to length 1; what has no length stays zero."""
     length = arrays.namespace(rows).linalg.vector_norm(rows, axis=1, keepdims=True)
     length[length == 0] = 1
     return rows / length
 
 
-def move(rows: np.ndarray, centre: np.ndarray) -> np.ndarray:
+def subtract_centre(rows: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """``rows - centre``; what is left by rounding alone is zero."""
     xp = arrays.namespace(rows)
     moved = rows - centre

@@ -71,12 +71,12 @@ def whiten(
     matrix[:, :kept] = directions[:, :kept] * variances[:kept] ** (-float(power) / 2)
 
     def change(rows: np.ndarray) -> np.ndarray:
-        moved = linear.move(rows, centre) @ matrix
-        return linear.unit(moved) if renormalize else moved
+        moved = linear.subtract_centre(rows, centre) @ matrix
+        return linear.to_unit_length(moved) if renormalize else moved
 
     out = arrays.empty((layout.classes, width), np.float32, gallery)
     linear.fill_classes(out, np.arange(layout.classes), change, layout, query, gallery)
-    return linear.spread(out, layout)
+    return linear.spread_to_images(out, layout)
 
 
 def _components(fitted: np.ndarray, centre: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -89,12 +89,16 @@ def _components(fitted: np.ndarray, centre: np.ndarray) -> tuple[np.ndarray, np.
 
     if count < width:  # the products of images have the same eigenvalues, and there are fewer of them
         products = linear.outer_sum(lambda rows, columns: load(columns, rows).T, width, count, fitted)
-        values, vectors = linear.alone(xp.linalg.eigh, products / count)
+        values, vectors = linear.on_one_thread(xp.linalg.eigh, products / count)
         values, vectors = _not_zero(values, vectors, centre)
         everything = slice(None)
-        directions = linear.alone(xp.matmul, load(everything, everything).T, vectors) / xp.sqrt(values * count)
+        directions = linear.on_one_thread(xp.matmul, load(everything, everything).T, vectors) / xp.sqrt(
+            values * count
+        )
     else:
-        values, vectors = linear.alone(xp.linalg.eigh, linear.outer_sum(load, count, width, fitted) / count)
+        values, vectors = linear.on_one_thread(
+            xp.linalg.eigh, linear.outer_sum(load, count, width, fitted) / count
+        )
         values, directions = _not_zero(values, vectors, centre)
     return values, linear.with_fixed_signs(directions)
 

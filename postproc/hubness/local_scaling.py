@@ -70,7 +70,7 @@ def local_scaling(
     form = {"ls": kernel.hubness.KERNEL, "nicdm": kernel.hubness.ROOT}.get(method, kernel.hubness.RATIO)
 
     near = nearest.of_all(PairwiseTiles(pairs.of_gallery()), k + 1).values
-    columns = _usual(near[:, 1:] if near.shape[1] > 1 else near, method, metric)
+    columns = _radii(near[:, 1:] if near.shape[1] > 1 else near, method, metric)
     one = 2.0 if metric == "cosine" else 1.0  # in units of what the tiles hold, twice the cosine distance
     smallest = float(columns[columns > 0].min()) if columns.any() else one
     columns[columns < smallest] = smallest
@@ -81,7 +81,7 @@ def local_scaling(
         rows = arrays.full(len(strip), 1, np.float64, strip)
         if method != "inv_dakr":
             near = nearest.smallest(strip, min(query_k or k, strip.shape[1])).distances
-            rows = _usual(near, method, metric)
+            rows = _radii(near, method, metric)
             rows[rows == 0] = smallest
         rescale = partial(kernel.hubness.rescale, strip, rows, columns, metric != "euclidean", form)
         kernel.walk.over_rows(rescale, len(strip), what="distances")
@@ -89,7 +89,7 @@ def local_scaling(
     return nearest.answer(tiles, change, top_k=top_k)
 
 
-def _usual(near: np.ndarray, method: str, metric: str) -> np.ndarray:
+def _radii(near: np.ndarray, method: str, metric: str) -> np.ndarray:
     """(n,) float64: of every row the last distance, or their mean for "nicdm"; the halves of cosine cancel."""
     xp = arrays.namespace(near)
     values = arrays.as_type(xp.where(near > 0, near, 0), np.float64)

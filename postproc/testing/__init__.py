@@ -8,6 +8,6 @@ Nothing here needs pytest.
 """
 
 from postproc.testing.laws import check_step
-from postproc.testing.world import pick, small, world
+from postproc.testing.worlds import pick, small, world
 
 __all__ = ["check_step", "pick", "small", "world"]

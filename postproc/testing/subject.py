@@ -13,7 +13,7 @@ import numpy as np
 from postproc.base.settings import Setting, settings_of
 from postproc.base.step import KEPT, declared_by
 from postproc.base.vocabulary import VOCABULARY, Nearest
-from postproc.testing.world import World
+from postproc.testing.worlds import World
 
 Settings = Mapping[str, Any]
 LABELS = frozenset(("query_track", "query_cam", "gallery_cam", "query_cam_group", "gallery_cam_group"))
@@ -88,13 +88,13 @@ class Subject:
         return f"{name}({', '.join(f'{setting}={value!r}' for setting, value in self.tried.items())})"
 
     def count(self, axis: str) -> int:
-        """How many images stand along ``nq``, ``ng``, ``n``, ``train``; any number where the step has none."""
+        """How many images stand along ``nq``, ``ng``, ``features``, ``train``; any number where there is none."""
         found = [
             array.shape[VOCABULARY[name].axes.index(axis)]
             for name, array in self.data.items()
             if axis in VOCABULARY[name].axes
         ]
-        return found[0] if found else 1 if axis == "n" else self.count("n")
+        return found[0] if found else 1 if axis == "features" else self.count("features")
 
     def others(self, name: str) -> list[Any]:
         """Values that are not the default: of a number any of these, of a choice all."""

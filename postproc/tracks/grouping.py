@@ -32,7 +32,7 @@ def compact(labels: Ints) -> np.ndarray:
     return out
 
 
-def by_track(track: Ints, *, kind: np.ndarray | None = None, place: np.ndarray | None = None) -> Groups:
+def group_by_track(track: Ints, *, kind: np.ndarray | None = None, place: np.ndarray | None = None) -> Groups:
     """Images of one track, and of one ``kind`` where given, in the order of ``place``, equal ones by row."""
     track = compact(track)
     same = np.zeros(len(track), np.int64)

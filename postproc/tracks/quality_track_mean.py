@@ -55,11 +55,11 @@ def quality_track_mean(
     rows = checks.features("gallery", gallery, cuda=True)
     track = checks.labels("gallery_track", gallery_track, len(rows))
     quality = checks.values("gallery_quality", gallery_quality, len(rows))
-    out = drawn_to_means(rows, Tracks.by(track), quality >= threshold, keep, add)
+    out = draw_to_means(rows, Tracks.by(track), quality >= threshold, keep, add)
     return l2_normalize(out) if renormalize else out
 
 
-def drawn_to_means(rows: Floats, tracks: Tracks, good: np.ndarray | None, keep: float, add: float) -> Floats:
+def draw_to_means(rows: Floats, tracks: Tracks, good: np.ndarray | None, keep: float, add: float) -> Floats:
     """``keep x + add m``: m the mean over the ``good`` (n,) images of x's track, over all if there is none."""
     means = tracks.means(rows, None if good is None else good.astype(np.float32))
     return arrays.as_type(float(keep) * rows + float(add) * tracks.of_images(means), np.float32)

@@ -16,7 +16,7 @@ from postproc.pairs.dbscan import clusters
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import among
 from postproc.pairs.tiles import PairwiseTiles
-from postproc.tracks.quality_track_mean import drawn_to_means
+from postproc.tracks.quality_track_mean import draw_to_means
 from postproc.tracks.track_lists import Tracks
 
 
@@ -66,7 +66,7 @@ def query_mean(
         groups = checks.labels("query_track", query_track, len(rows))
     else:
         groups = cluster_queries(rows, eps=eps, min_samples=min_samples)
-    out = drawn_to_means(rows, Tracks.by(groups), good, keep, add)
+    out = draw_to_means(rows, Tracks.by(groups), good, keep, add)
     return l2_normalize(out) if renormalize else out
 
 

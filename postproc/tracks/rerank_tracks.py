@@ -18,7 +18,7 @@ from postproc.context.kreciprocal import rerank_tiles
 from postproc.pairs import nearest
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles, Tiles
-from postproc.tracks.track_distances import spreading
+from postproc.tracks.track_distances import track_change
 from postproc.tracks.track_lists import Tracks
 from postproc.tracks.weighted_track_mean import weighted_means
 
@@ -89,7 +89,7 @@ def rerank_tracks(
     )  # fmt: skip
     assert not isinstance(by_track, Nearest)
     if order == "row":
-        spread = spreading(by_track, tracks)
+        spread = track_change(by_track, tracks)
         return nearest.answer_without_distances(*images.sizes, spread, top_k=top_k, like=by_track)
     kernel = kernels.of(by_track)
 

@@ -14,7 +14,7 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Count, Number, TopK, Within
 from postproc.base.step import KEPT, checked, step
 from postproc.base.vocabulary import Distances, Ranking, Unchecked
-from postproc.tracks.grouping import Groups, by_track, compact
+from postproc.tracks.grouping import Groups, compact, group_by_track
 
 
 @step(unit=KEPT)
@@ -116,4 +116,4 @@ def _groups(
     place = np.arange(count)
     if gallery_order is not None:
         place = checks.labels("gallery_order", gallery_order, count)
-    return by_track(track, place=place), compact(track), place
+    return group_by_track(track, place=place), compact(track), place

@@ -67,7 +67,7 @@ def track_distances(
 
     nearest.strips(PairwiseTiles(pairs), take, what="distances to tracks")
     return nearest.answer_without_distances(
-        nq, ng, spreading(_joined(by_track, groups, query_reduce), tracks), top_k=top_k, like=pairs.like
+        nq, ng, track_change(_joined(by_track, groups, query_reduce), tracks), top_k=top_k, like=pairs.like
     )
 
 
@@ -95,7 +95,7 @@ def pool_distances(
     """
     given = checks.distances("distances", distances, cuda=True)
     tracks, groups = _tracks(gallery_track, query_track, given.shape)
-    spread = spreading(_joined(_reduced(given, tracks, reduce, k), groups, query_reduce), tracks)
+    spread = track_change(_joined(_reduced(given, tracks, reduce, k), groups, query_reduce), tracks)
     xp = arrays.namespace(given)
     out = xp.empty_like(given)
     spread(out, np.arange(len(out)))
@@ -107,7 +107,7 @@ def pool_distances(
     return out
 
 
-def spreading(by_track: Floats, tracks: Tracks) -> nearest.Change:
+def track_change(by_track: Floats, tracks: Tracks) -> nearest.Change:
     """A function that gives the images of a strip (queries, gallery) the distances of their tracks."""
 
     kernel = kernels.of(by_track)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from postproc import kernels
 from postproc.base import arrays
-from postproc.tracks.grouping import by_track
+from postproc.tracks.grouping import group_by_track
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Tracks:
     @classmethod
     def by(cls, labels: np.ndarray) -> Tracks:
         """From labels (n,) int; below 0 is no track."""
-        groups = by_track(labels)
+        groups = group_by_track(labels)
         of = np.empty(len(labels), np.int32)
         of[groups.members] = np.repeat(np.arange(len(groups.track)), np.diff(groups.offsets))
         return cls(of, groups.offsets, groups.members)
@@ -52,7 +52,7 @@ def means(
     offsets: np.ndarray,
     members: np.ndarray,
     weights: np.ndarray | None = None,
-    dtype: Any = np.float32,
+    dtype: DTypeLike = np.float32,
 ) -> np.ndarray:
     """:meth:`Tracks.means` for any lists of rows; summed in float64, which ``dtype`` may be too."""
     weights = np.zeros(len(rows), np.float32) if weights is None else weights

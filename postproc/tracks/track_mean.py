@@ -14,7 +14,7 @@ from postproc.base.step import step
 from postproc.base.vocabulary import Gallery
 from postproc.features import linear
 from postproc.tracks import track_lists as tracks
-from postproc.tracks.grouping import by_track
+from postproc.tracks.grouping import group_by_track
 
 
 @step
@@ -46,14 +46,14 @@ def track_mean(
     place = np.zeros(len(rows), np.int64)
     if gallery_order is not None:
         place = checks.labels("gallery_order", gallery_order, len(rows))
-    groups = by_track(track, place=place)
+    groups = group_by_track(track, place=place)
     starts = _cut(groups.offsets, min(chunk or len(rows), max(len(rows), 1)))
     sizes = np.diff(starts)
     changed = (track[groups.members[starts[:-1]]] >= 0) & (renormalize | (sizes > 1))
     members, sizes = groups.members[np.repeat(changed, sizes)], sizes[changed]
     means = tracks.means(rows, arrays.offsets(sizes), members, dtype=np.float64 if renormalize else np.float32)
     if renormalize:
-        means = linear.unit(means)
+        means = linear.to_unit_length(means)
     of, members = (arrays.beside(each, rows) for each in (np.repeat(np.arange(len(sizes)), sizes), members))
     out = arrays.copied(rows)
     out[members] = arrays.as_type(means, np.float32)[of]

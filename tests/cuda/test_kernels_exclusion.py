@@ -2,7 +2,7 @@ import numpy as np
 from numpy.testing import assert_array_equal
 
 from postproc.kernels.rules import CameraRule, Places
-from postproc.tracks.grouping import by_track, compact
+from postproc.tracks.grouping import compact, group_by_track
 from tests.cuda.twice import twice
 from tests.support.each import each
 
@@ -13,7 +13,7 @@ NOBODY = np.empty(0, np.int32)
 
 
 def raised(on_device, distances, weights, places, rule, depth, heads, kind=CAM):
-    groups = by_track(TRACK, kind=kind)
+    groups = group_by_track(TRACK, kind=kind)
     kinds = kind[groups.members[groups.offsets[:-1]]]
     arguments = (
         distances, groups.offsets, groups.members, groups.track, kinds, weights, places, rule, depth, heads,

@@ -1,7 +1,7 @@
 import numpy as np
 from numpy.testing import assert_array_equal
 
-from postproc.tracks.grouping import by_track, compact
+from postproc.tracks.grouping import compact, group_by_track
 from tests.cuda.twice import twice
 from tests.support.each import each
 
@@ -23,7 +23,7 @@ def far(rows):
 @each("depth", [5, 100])
 def test_rewrite_distances(on_device, vote, listed, depth):
     place = RNG.integers(0, 4, NG)
-    groups = by_track(TRACK, place=place)
+    groups = group_by_track(TRACK, place=place)
     layout = groups.offsets, groups.members, compact(TRACK), place
     distances = far(5)
     arguments = (distances, *layout, vote, listed, depth, 5.0, 1, 5, np.zeros_like(distances))

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import CPU_ONLY, ON_CUDA, Nearest
-from postproc.testing.world import known, world
+from postproc.testing.worlds import known, world
 from tests.support.each import each
 
 DATA = known(world(nq=5, ng=27, d=8, people=6, cameras=3))

@@ -117,6 +117,12 @@ def last_first(distances: Distances) -> Ranking:
 
 
 @step
+def farthest(query: Query, gallery: Gallery, *, top_k: TopK = None) -> Distances | Nearest:
+    found = nearest(query, gallery, top_k=None if top_k is None else top_k + 1)
+    return found if top_k is None else Nearest(*(part[:, 1:] for part in found))
+
+
+@step
 def reads_labels(query: Query, query_pid: np.ndarray) -> Query:
     return query * query_pid[:, None]
 
@@ -180,6 +186,7 @@ BROKEN = [
     (does_nothing, "law 8, every setting matters: does_nothing: way changes nothing, tried 'one' and ['other']"),
     (does_not_look, "law 8, every input matters: does_not_look(): gallery changes nothing, whatever the settings"),
     (last_first, "law 9, ties are broken by gallery row: last_first(): copies of one image are ranked [89, 88, "),
+    (farthest, "law 9, the nearest are the head of the whole answer: farthest(top_k=1): nearest: "),
     (reads_labels, "law 10, the signature says what a pipeline needs: reads_labels: query_pid: wanted a name of "),
     (says_nothing, "law 10, the signature says what a pipeline needs: says_nothing: k: wanted a kind of "),
     (gives_something, "law 10, the signature says what a pipeline needs: gives_something: wanted a return "),

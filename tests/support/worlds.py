@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 import numpy as np
 from hypothesis.extra.numpy import arrays
 
-from postproc.testing.world import around, world
+from postproc.testing.worlds import around, world
 
 __all__ = ["cubes", "lattices", "passages", "world"]
 

@@ -6,7 +6,7 @@ Source: Köstinger et al., "Large Scale Metric Learning from Equivalence Constra
 
 import numpy as np
 
-from postproc.features.metrics import pairs
+from postproc.features.metrics import covariance
 from postproc.features.metrics.metric import Metric, Unfit
 
 SINGULAR = 1e-12  # of the largest eigenvalue
@@ -22,7 +22,7 @@ def fit(
     components: int | None,
 ) -> Metric:
     """M from all pairs, none of which is formed."""
-    same, different = pairs.covariances(train, pid, cam)
+    same, different = covariance.of_pairs(train, pid, cam)
     same[np.diag_indices_from(same)] += ridge
     found = matrix(same, different, different_weight)
     return Metric.of_matrix(found, np.eye(train.shape[1]), components)

@@ -7,8 +7,8 @@ JMLR 2007, weighted form.
 import numpy as np
 
 from postproc.features import linear
+from postproc.features.metrics.covariance import class_means
 from postproc.features.metrics.metric import Metric, Unfit
-from postproc.features.metrics.pairs import class_means
 
 NEAREST = 7  # the neighbour whose distance is the local scale
 SINGULAR = 1e-12

@@ -10,13 +10,14 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from postproc.features.metrics.covariance import class_means
 from postproc.features.metrics.metric import Metric, Unfit
-from postproc.features.metrics.pairs import class_means
-from postproc.features.metrics.quiet import quiet
+from postproc.features.metrics.silence import silence
 
 ROUNDS = {"itml": 20, "lmnn": 20, "lsml": 50, "mlkr": 25, "mmc": 10, "nca": 25, "scml": 1000}
 PAIRS = 2000  # drawn of each kind, at most
@@ -62,7 +63,7 @@ def fit(
         rounds or ROUNDS.get(method, 1),
         np.random.RandomState(np.random.PCG64(seed)),
     )
-    with quiet():
+    with silence():
         try:
             rows = METHODS[method](package, task).components_ / scale
         except MemoryError:
@@ -74,51 +75,51 @@ def fit(
     return Metric.of_matrix(rows.T @ rows, np.eye(width), components)
 
 
-def _covariance(package: Any, task: Task) -> Any:
+def _covariance(package: ModuleType, task: Task) -> Any:
     return package.Covariance().fit(task.train)
 
 
-def _rca(package: Any, task: Task) -> Any:
+def _rca(package: ModuleType, task: Task) -> Any:
     return package.RCA(n_components=task.components).fit(task.train, task.pid)
 
 
-def _itml(package: Any, task: Task) -> Any:
+def _itml(package: ModuleType, task: Task) -> Any:
     return package.ITML_Supervised(**task.pairs).fit(task.train, task.pid)
 
 
-def _lsml(package: Any, task: Task) -> Any:
+def _lsml(package: ModuleType, task: Task) -> Any:
     return package.LSML_Supervised(**task.pairs).fit(task.train, task.pid)
 
 
-def _mmc(package: Any, task: Task) -> Any:
+def _mmc(package: ModuleType, task: Task) -> Any:
     return package.MMC_Supervised(**task.pairs).fit(task.train, task.pid)
 
 
-def _lmnn(package: Any, task: Task) -> Any:
+def _lmnn(package: ModuleType, task: Task) -> Any:
     train, pid = task.paired
     neighbours = int(min(3, np.unique(pid, return_counts=True)[1].min() - 1))
     method = package.LMNN(n_neighbors=neighbours, learn_rate=0.05 / len(pid), **task.reduced)
     return method.fit(train, pid)
 
 
-def _nca(package: Any, task: Task) -> Any:
+def _nca(package: ModuleType, task: Task) -> Any:
     return package.NCA(**task.reduced).fit(task.train, task.pid)
 
 
-def _mlkr(package: Any, task: Task) -> Any:
+def _mlkr(package: ModuleType, task: Task) -> Any:
     means = class_means(task.train, task.pid)
     left, sizes, _ = np.linalg.svd(means - means.mean(axis=0), full_matrices=False)
     return package.MLKR(**task.reduced).fit(task.train, (left[:, 0] * sizes[0])[task.pid])
 
 
-def _scml(package: Any, task: Task) -> Any:
+def _scml(package: ModuleType, task: Task) -> Any:
     method = package.SCML_Supervised(
         max_iter=task.rounds, output_iter=min(task.rounds, 500), random_state=task.random
     )
     return method.fit(*task.paired)
 
 
-METHODS: dict[str, Callable[[Any, Task], Any]] = {
+METHODS: dict[str, Callable[[ModuleType, Task], Any]] = {
     "covariance": _covariance,
     "rca": _rca,
     "itml": _itml,
@@ -142,9 +143,9 @@ def objection(method: str) -> str | None:
     return MISSING.format(method) if method in METHODS and find_spec("metric_learn") is None else None
 
 
-def _package(method: str) -> Any:
+def _package(method: str) -> ModuleType:
     try:
-        with quiet():
+        with silence():
             return importlib.import_module("metric_learn")
     except ImportError as error:
         raise ValueError(MISSING.format(method)) from error

@@ -6,9 +6,9 @@ authors' MATLAB code.
 
 import numpy as np
 
+from postproc.features.metrics.covariance import class_means
 from postproc.features.metrics.metric import Metric, Unfit
-from postproc.features.metrics.pairs import class_means
-from postproc.features.metrics.span import principal
+from postproc.features.metrics.principal import principal_directions
 
 NULL = 1e-12  # of the largest eigenvalue: no scatter
 EXACT = 1e-15  # of the largest variance of all: the same where nothing scatters
@@ -17,7 +17,7 @@ EXACT = 1e-15  # of the largest variance of all: the same where nothing scatters
 def fit(train: np.ndarray, pid: np.ndarray, *, components: int | None) -> Metric:
     """The null space of the scatter within identities, inside the span of the centred training images."""
     train = train.astype(np.float64)
-    _, basis = principal(train)
+    _, basis = principal_directions(train)
     return Metric.of_map(basis @ null_space(train @ basis, pid)[:, :components])
 
 

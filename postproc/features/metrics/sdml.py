@@ -6,10 +6,10 @@ Regularization", ICML 2009, here with means over all pairs in the place of sums 
 
 import numpy as np
 
-from postproc.features.metrics import pairs
+from postproc.features.metrics import covariance
 from postproc.features.metrics.metric import Metric, Unfit
-from postproc.features.metrics.quiet import quiet
-from postproc.features.metrics.span import principal
+from postproc.features.metrics.principal import principal_directions
+from postproc.features.metrics.silence import silence
 
 SMALLEST = 0.1  # eigenvalue of C, which must be positive definite
 SPARSITY = 0.01
@@ -21,15 +21,15 @@ def fit(train: np.ndarray, pid: np.ndarray, cam: np.ndarray, *, components: int 
     """
     from sklearn.covariance import graphical_lasso
 
-    variances, basis = principal(train)
+    variances, basis = principal_directions(train)
     basis = basis / np.sqrt(variances)
-    same, different = pairs.covariances(train @ basis, pid, cam)
+    same, different = covariance.of_pairs(train @ basis, pid, cam)
     away = float(np.linalg.eigvalsh(different - same)[-1])
     balance = (1 - SMALLEST) / away if away > 0 else 0.0
     wanted = np.eye(len(variances)) + balance * (same - different)
     if len(wanted) == 1:  # nothing is off the diagonal
         return Metric.of_matrix(1 / wanted, basis)
-    with quiet():
+    with silence():
         try:
             found = graphical_lasso(wanted, alpha=SPARSITY)[1]
         except (ArithmeticError, UserWarning, ValueError) as error:

@@ -7,7 +7,7 @@ eigenvalues; those above 1, at least one.
 
 import numpy as np
 
-from postproc.features.metrics import kissme, pairs
+from postproc.features.metrics import covariance, kissme
 from postproc.features.metrics.metric import Metric
 
 
@@ -17,7 +17,7 @@ def fit(train: np.ndarray, pid: np.ndarray, cam: np.ndarray, *, ridge: float, co
     if train.shape[1] > len(train):
         basis, triangle = np.linalg.qr(train.T.astype(np.float64))
         train = np.ascontiguousarray(triangle.T)
-    same, different = pairs.covariances(train, pid, cam)
+    same, different = covariance.of_pairs(train, pid, cam)
     same[np.diag_indices_from(same)] += ridge
     left, values, _ = np.linalg.svd(kissme.inverse(same, "of one identity") @ different)
     subspace = left[:, : min(max(1, int((values > 1).sum())), components or len(values))]

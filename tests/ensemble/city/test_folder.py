@@ -14,6 +14,7 @@ from ensemble.base.errors import InputError
 from ensemble.city import MODELS, City, city
 from ensemble.city.folder import make
 from extractors import dump
+from tests.support.each import each
 
 SIDES = ("query", "gallery", "train")
 BESIDE = ["camera_a", "camera_b", "orientation", "attributes", "parts_front", "parts_back", "parts_side"]
@@ -149,7 +150,7 @@ def test_the_text_tells_what_there_is_and_nothing_else(tmp_path: Path, folder: P
     assert counts in (crowd / "README.txt").read_text()
 
 
-@pytest.mark.parametrize("name", ["query_mine.pkl", "README.txt", "name_test.txt"])
+@each("name", ["query_mine.pkl", "README.txt", "name_test.txt"])
 def test_a_folder_of_somebody_else_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("Real features, do not touch")
     with pytest.raises(InputError, match=rf"wanted an empty folder or an earlier demo, found {name}; name"):

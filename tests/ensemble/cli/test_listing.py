@@ -6,10 +6,9 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-import pytest
-
 import ensemble
 from ensemble.cli.listing import commands
+from tests.support.each import each
 
 ROOT = Path(ensemble.__file__).parents[1]
 COMMANDS = dict(commands("ensemble"))
@@ -28,7 +27,7 @@ def module(name: str) -> object:
     return import_module(f"{name}.__main__") if hasattr(found, "__path__") else found
 
 
-@pytest.mark.parametrize("package", ["ensemble", "bench"])
+@each("package", ["ensemble", "bench"])
 def test_a_package_lists_its_commands(package: str) -> None:
     done = started(package)
     assert (done.returncode, done.stderr) == (0, "")
@@ -46,7 +45,7 @@ def test_benches_and_nothing_else() -> None:
     assert not {"bench.worlds", "bench.__main__"} & set(found)  # what benches share is no bench
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, "extractors.dump"])
+@each("name", [*COMMANDS, "extractors.dump"])
 def test_help_begins_with_the_command_and_its_docstring(name: str) -> None:
     found = module(name)
     text = found.parser().format_help()  # type: ignore[attr-defined]

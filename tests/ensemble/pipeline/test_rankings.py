@@ -309,7 +309,7 @@ def test_sysu_refuses_to_write(tmp_path: Path) -> None:
 # The command
 
 
-@pytest.mark.parametrize("name", [name for name, used in submissions.all_formats().items() if used.write])
+@each("name", [name for name, used in submissions.all_formats().items() if used.write])
 def test_the_command_knows_every_format(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     made = city()
     query, gallery = made.features["densenet"]
@@ -367,7 +367,7 @@ def test_queries_in_another_order_are_a_doubt(tmp_path: Path, capsys: pytest.Cap
     assert ok == "ok: 2 lists x 1 images, none twice in a list, 2 of 2 gallery images"
 
 
-@pytest.mark.parametrize("name", submissions.writable())
+@each("name", submissions.writable())
 def test_a_run_hands_in_any_format(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     rng = np.random.default_rng(0)
     images = {"query": [f"cam{c}/000{p}/{c}{p}.jpg" for c in (3, 6) for p in (1, 2)]}

@@ -36,7 +36,7 @@ def test_like_a_matrix(seed):
     assert_array_equal(dense(sparse.times(0.5), 15), matrix / 2)
     assert_array_equal(dense(sparse.plus_transposed(), 15), matrix + matrix.T)
     assert_array_equal(
-        dense(sparse.beside(Sparse.of_lists(near, factors)), 15),
+        dense(sparse.join_rows(Sparse.of_lists(near, factors)), 15),
         matrix + dense(Sparse.of_lists(near, factors), 15),
     )
     length = np.linalg.norm(matrix, axis=1, keepdims=True)

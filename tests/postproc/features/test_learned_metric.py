@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from bench import learned as bench
 from postproc import Nearest, distances, learned_distances, learned_metric
 from postproc.features.learned_metric import Method
-from postproc.features.metrics import kissme, pairs, xqda
+from postproc.features.metrics import covariance, kissme, xqda
 from postproc.kernels import reference
 from tests.support.each import each
 from tests.support.worlds import world
@@ -118,10 +118,10 @@ def test_sums_over_pairs_equal_the_definition(drawn, cross):
     cam = cam if cross else np.full(len(cam), -1)
     wanted = reference.metrics.pair_covariances(train.astype(np.float64), pid, cam)
     numbers = np.unique(pid, return_inverse=True)[1]
-    for found, covariance in zip(pairs.covariances(train, numbers, cam), wanted, strict=True):
-        assert_near(found, covariance, 1e-12)
+    for found, expected in zip(covariance.of_pairs(train, numbers, cam), wanted, strict=True):
+        assert_near(found, expected, 1e-12)
     apart = [pid[i] != pid[j] for i in range(len(pid)) for j in range(i) if cam[i] != cam[j] or cam[i] < 0]
-    same, different, _ = pairs.counts(numbers, cam)
+    same, different, _ = covariance.count_pairs(numbers, cam)
     assert (same, different) == (apart.count(False), apart.count(True))
 
 
@@ -179,9 +179,9 @@ def test_closed_forms_of_the_package():
         "covariance": np.cov(train.T.astype(np.float64)),
         "rca": np.cov(moved.T.astype(np.float64), bias=True),
     }
-    for method, covariance in wanted.items():
+    for method, expected in wanted.items():
         found = learned_distances(*SIDES, *TRAIN, method=method, pca=16)
-        assert_near(found, quadratic(*SIDES, np.linalg.inv(covariance)))
+        assert_near(found, quadratic(*SIDES, np.linalg.inv(expected)))
 
 
 @each("method", sorted(set(get_args(Method)) - {"nfst", "mlkr", "lsml"}))
@@ -358,7 +358,7 @@ def test_kissme_as_in_openreid(shared, seed):
 def kissme_of_pairs(golden, first, second, weight):
     train, pid = golden["train"], golden["train_pid"]
     same = pid[first] == pid[second]
-    means = [pairs.covariance_of(train, first[kind], second[kind]) for kind in (same, ~same)]
+    means = [covariance.of_chosen_pairs(train, first[kind], second[kind]) for kind in (same, ~same)]
     return kissme.matrix(*means, weight)
 
 

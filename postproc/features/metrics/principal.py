@@ -7,7 +7,7 @@ from postproc.features import linear
 NONE = 1e-10  # of the largest variance: outside the span of the images
 
 
-def principal(train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def principal_directions(train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Variances (r,), largest first, and orthonormal directions (d, r) of the centred rows; those of no variance
     are left out. Of dimensions and images the fewer make the matrix whose eigenvectors are found.
     """

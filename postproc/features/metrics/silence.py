@@ -9,7 +9,7 @@ _one = threading.Lock()  # filters of warnings and numbers of threads belong to 
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def silence() -> Iterator[None]:
     """Silence warnings, but raise where something does not converge; hold all thread pools to one thread."""
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits

@@ -10,7 +10,7 @@ import numpy as np
 from postproc.features import linear
 
 
-def covariances(train: np.ndarray, pid: np.ndarray, cam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def of_pairs(train: np.ndarray, pid: np.ndarray, cam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean of ``(a - b)(a - b)ᵀ`` over pairs of one identity and over pairs of two, both of different cameras.
 
     train (n, d); pid, cam (n,) of 0 or more, and cam -1 for an image that shares its camera with none.
@@ -22,7 +22,7 @@ def covariances(train: np.ndarray, pid: np.ndarray, cam: np.ndarray) -> tuple[np
     return same / same_pairs, every / (pairs - same_pairs)
 
 
-def covariance_of(train: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def of_chosen_pairs(train: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """The same mean over chosen pairs: training rows ``first[i]`` and ``second[i]``."""
 
     def load(rows: slice, columns: slice) -> np.ndarray:
@@ -31,7 +31,7 @@ def covariance_of(train: np.ndarray, first: np.ndarray, second: np.ndarray) -> n
     return linear.outer_sum(load, len(first), train.shape[1]) / len(first)
 
 
-def counts(pid: np.ndarray, cam: np.ndarray) -> tuple[int, int, int]:
+def count_pairs(pid: np.ndarray, cam: np.ndarray) -> tuple[int, int, int]:
     """Pairs of one identity and of two, both of different cameras; and how many independent differences the
     former have, which bounds the rank of what is learned from them.
     """

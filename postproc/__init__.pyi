@@ -1,0 +1,937 @@
+"""Written by ``python -m tests.support.stub``: change the functions, and write it anew."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from postproc.base.runtime import using as using
+from postproc.base.vocabulary import Nearest as Nearest
+from postproc.codes.binary import binary_codes as binary_codes
+from postproc.codes.binary import codes_to_hex as codes_to_hex
+from postproc.codes.binary import hex_to_codes as hex_to_codes
+from postproc.codes.coarse_to_fine import code_thresholds as code_thresholds
+from postproc.constraints.assign_tracks import assign_tracks as assign_tracks
+from postproc.constraints.attributes import attribute_confusions as attribute_confusions
+from postproc.constraints.attributes import attribute_distances as attribute_distances
+from postproc.constraints.attributes import attribute_mismatch as attribute_mismatch
+from postproc.constraints.attributes import attribute_pairs as attribute_pairs
+from postproc.constraints.camera_penalty import camera_penalty as camera_penalty
+from postproc.constraints.camera_penalty import mask_same_camera as mask_same_camera
+from postproc.constraints.camera_topology import apply_topology as apply_topology
+from postproc.constraints.camera_topology import camera_topology as camera_topology
+from postproc.constraints.camera_topology import topology_matrix as topology_matrix
+from postproc.constraints.cluster_gallery_soft import cluster_gallery_soft as cluster_gallery_soft
+from postproc.constraints.exclude import exclude as exclude
+from postproc.constraints.exclude import exclude_kinds as exclude_kinds
+from postproc.constraints.expected_camera_penalty import expected_camera_penalty as expected_camera_penalty
+from postproc.constraints.one_track_per_camera import one_track_per_camera as one_track_per_camera
+from postproc.constraints.one_track_per_camera import one_track_per_camera_ranking as one_track_per_camera_ranking
+from postproc.constraints.orientation_rule import orientation_rule as orientation_rule
+from postproc.constraints.part_penalty import part_penalty as part_penalty
+from postproc.constraints.predicted_cameras import complete_cameras as complete_cameras
+from postproc.constraints.predicted_cameras import predict_camera_groups as predict_camera_groups
+from postproc.constraints.predicted_cameras import predict_cameras as predict_cameras
+from postproc.constraints.prior import SpatioTemporalPrior as SpatioTemporalPrior
+from postproc.constraints.prior import cumulative_frames as cumulative_frames
+from postproc.constraints.prior import fit_prior as fit_prior
+from postproc.constraints.scene_gate import scene_gate as scene_gate
+from postproc.constraints.subtract_auxiliary import subtract_auxiliary as subtract_auxiliary
+from postproc.features.camera_whitening import camera_whitening as camera_whitening
+from postproc.features.discriminative_expansion import discriminative_expansion as discriminative_expansion
+from postproc.features.gcr import gcr as gcr
+from postproc.features.learned_metric import learned_metric as learned_metric
+from postproc.features.learned_whitening import learned_whitening as learned_whitening
+from postproc.features.merge_set_features import merge_set_features as merge_set_features
+from postproc.features.nfc import nfc as nfc
+from postproc.features.quantile_transform import quantile_transform as quantile_transform
+from postproc.features.query_expansion import query_expansion as query_expansion
+from postproc.features.signed_power import signed_power as signed_power
+from postproc.features.subtract_negatives import subtract_negatives as subtract_negatives
+from postproc.features.whiten import whiten as whiten
+from postproc.pairs.distances import distances as distances
+from postproc.pairs.l2_normalize import l2_normalize as l2_normalize
+from postproc.pairs.pairwise import Pairwise as Pairwise
+from postproc.pairs.pairwise import expected_same_camera as expected_same_camera
+from postproc.pairs.pairwise import same_camera as same_camera
+from postproc.pairs.pairwise import sqeuclidean as sqeuclidean
+from postproc.pairs.rank import rank as rank
+from postproc.tracks.build_gallery import build_gallery as build_gallery
+from postproc.tracks.quality_track_mean import quality_track_mean as quality_track_mean
+from postproc.tracks.query_mean import cluster_queries as cluster_queries
+from postproc.tracks.query_mean import multi_query as multi_query
+from postproc.tracks.query_mean import query_mean as query_mean
+from postproc.tracks.rewrite_tracks import rewrite_ranking as rewrite_ranking
+from postproc.tracks.rewrite_tracks import rewrite_tracks as rewrite_tracks
+from postproc.tracks.track_augmentation import track_augmentation as track_augmentation
+from postproc.tracks.track_distances import pool_distances as pool_distances
+from postproc.tracks.track_mean import track_mean as track_mean
+from postproc.tracks.weighted_track_mean import weighted_track_mean as weighted_track_mean
+
+CPU_ONLY: tuple[Callable[..., Any], ...]
+ON_CUDA: tuple[Callable[..., Any], ...]
+STEPS: tuple[Callable[..., Any], ...]
+
+@overload
+def ca_jaccard(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None,
+    query_cam: np.ndarray,
+    gallery_cam: np.ndarray,
+    *,
+    k1_intra: int = 5,
+    k1_inter: int = 20,
+    k2_intra: int = 3,
+    k2_inter: int = 3,
+    camera_sets: bool = True,
+    k1: int = 20,
+    camera_means: bool = True,
+    k2: int = 6,
+    lambda_value: float = 0.0,
+    power: float = 2.0,
+    normalize: bool = False,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def ca_jaccard(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None,
+    query_cam: np.ndarray,
+    gallery_cam: np.ndarray,
+    *,
+    k1_intra: int = 5,
+    k1_inter: int = 20,
+    k2_intra: int = 3,
+    k2_inter: int = 3,
+    camera_sets: bool = True,
+    k1: int = 20,
+    camera_means: bool = True,
+    k2: int = 6,
+    lambda_value: float = 0.0,
+    power: float = 2.0,
+    normalize: bool = False,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def cas(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    k1: int = 5,
+    k2: int = 20,
+    k3: int = 25,
+    k4: int = 6,
+    k5: int = 25,
+    level: float = 2.0,
+    sigma: float = 0.3,
+    mu: float = 0.23,
+    beta: float = 0.0,
+    lambda_value: float = 0.3,
+    keep: int | None = None,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def cas(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    k1: int = 5,
+    k2: int = 20,
+    k3: int = 25,
+    k4: int = 6,
+    k5: int = 25,
+    level: float = 2.0,
+    sigma: float = 0.3,
+    mu: float = 0.23,
+    beta: float = 0.0,
+    lambda_value: float = 0.3,
+    keep: int | None = None,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def coarse_to_fine(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    train: np.ndarray | None = None,
+    train_pid: np.ndarray | None = None,
+    *,
+    shortest: int = 32,
+    growth: int = 4,
+    cut: float = 0.0,
+    radius: float | None = None,
+    beta: float = 2.0,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def coarse_to_fine(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    train: np.ndarray | None = None,
+    train_pid: np.ndarray | None = None,
+    *,
+    shortest: int = 32,
+    growth: int = 4,
+    cut: float = 0.0,
+    radius: float | None = None,
+    beta: float = 2.0,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def coarse_to_fine_codes(
+    query_codes: Sequence[Any],
+    gallery_codes: Sequence[Any],
+    thresholds: Sequence[int],
+    *,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def coarse_to_fine_codes(
+    query_codes: Sequence[Any],
+    gallery_codes: Sequence[Any],
+    thresholds: Sequence[int],
+    *,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def csls(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    k: int = 10,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def csls(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    k: int = 10,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def csls_distances(
+    distances: NDArray[np.float32],
+    *,
+    k: int = 10,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def csls_distances(
+    distances: NDArray[np.float32],
+    *,
+    k: int = 10,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def diffusion(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    k: int = 50,
+    k_query: int = 10,
+    alpha: float = 0.99,
+    gamma: float = 3.0,
+    query_gamma: float | None = None,
+    solver: Literal["cg", "minres"] = "cg",
+    iterations: int = 20,
+    tolerance: float = 1e-06,
+    eigenpairs: int | None = None,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def diffusion(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    k: int = 50,
+    k_query: int = 10,
+    alpha: float = 0.99,
+    gamma: float = 3.0,
+    query_gamma: float | None = None,
+    solver: Literal["cg", "minres"] = "cg",
+    iterations: int = 20,
+    tolerance: float = 1e-06,
+    eigenpairs: int | None = None,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def dis_sim(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    *,
+    k: int = 5,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def dis_sim(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    *,
+    k: int = 5,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def ecn(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    k: int = 25,
+    t: int = 3,
+    q: int = 8,
+    measure: Literal["rank_lists", "cosine"] = "rank_lists",
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def ecn(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    k: int = 25,
+    t: int = 3,
+    q: int = 8,
+    measure: Literal["rank_lists", "cosine"] = "rank_lists",
+    top_k: int,
+) -> Nearest: ...
+@overload
+def gnn_rerank(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    k1: int = 26,
+    k2: int = 7,
+    lambda_value: float = 0.3,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def gnn_rerank(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    k1: int = 26,
+    k2: int = 7,
+    lambda_value: float = 0.3,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def hamming(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    *,
+    cut: float = 0.0,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def hamming(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    *,
+    cut: float = 0.0,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def hamming_codes(
+    query_codes: Any,
+    gallery_codes: Any,
+    *,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def hamming_codes(
+    query_codes: Any,
+    gallery_codes: Any,
+    *,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def kwf(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None,
+    query_cam: np.ndarray,
+    gallery_cam: np.ndarray,
+    *,
+    k: int = 6,
+    shortlist: int | None = 100,
+    weighting: Literal["uniform", "similarity", "exponential"] = "similarity",
+    own: float = 0.0,
+    mean: float = 1.0,
+    camera_penalty: float = 0.0,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def kwf(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None,
+    query_cam: np.ndarray,
+    gallery_cam: np.ndarray,
+    *,
+    k: int = 6,
+    shortlist: int | None = 100,
+    weighting: Literal["uniform", "similarity", "exponential"] = "similarity",
+    own: float = 0.0,
+    mean: float = 1.0,
+    camera_penalty: float = 0.0,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def lbr(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    k: int = 50,
+    temperature: float = 0.1,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def lbr(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    k: int = 50,
+    temperature: float = 0.1,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def learned_distances(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    train: np.ndarray,
+    train_pid: np.ndarray,
+    train_cam: np.ndarray | None = None,
+    *,
+    method: Literal[
+        "xqda",
+        "nfst",
+        "nfst_rbf",
+        "kissme",
+        "lfda",
+        "sdml",
+        "covariance",
+        "rca",
+        "itml",
+        "lsml",
+        "mmc",
+        "lmnn",
+        "nca",
+        "mlkr",
+        "scml",
+    ] = "xqda",
+    components: int | None = None,
+    ridge: float | None = None,
+    cross_camera: bool = True,
+    different_weight: float = 1.0,
+    pca: int | None = None,
+    rounds: int | None = None,
+    seed: int = 0,
+    psd: bool = False,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def learned_distances(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    train: np.ndarray,
+    train_pid: np.ndarray,
+    train_cam: np.ndarray | None = None,
+    *,
+    method: Literal[
+        "xqda",
+        "nfst",
+        "nfst_rbf",
+        "kissme",
+        "lfda",
+        "sdml",
+        "covariance",
+        "rca",
+        "itml",
+        "lsml",
+        "mmc",
+        "lmnn",
+        "nca",
+        "mlkr",
+        "scml",
+    ] = "xqda",
+    components: int | None = None,
+    ridge: float | None = None,
+    cross_camera: bool = True,
+    different_weight: float = 1.0,
+    pca: int | None = None,
+    rounds: int | None = None,
+    seed: int = 0,
+    psd: bool = False,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def local_scaling(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    k: int = 5,
+    query_k: int | None = None,
+    method: Literal["ls", "nicdm", "bi_dakr", "inv_dakr"] = "ls",
+    metric: Literal["euclidean", "sqeuclidean", "cosine"] = "euclidean",
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def local_scaling(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    k: int = 5,
+    query_k: int | None = None,
+    method: Literal["ls", "nicdm", "bi_dakr", "inv_dakr"] = "ls",
+    metric: Literal["euclidean", "sqeuclidean", "cosine"] = "euclidean",
+    top_k: int,
+) -> Nearest: ...
+@overload
+def mutual_proximity(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    method: Literal["normal", "empirical"] = "normal",
+    metric: Literal["euclidean", "sqeuclidean", "cosine"] = "euclidean",
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def mutual_proximity(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    method: Literal["normal", "empirical"] = "normal",
+    metric: Literal["euclidean", "sqeuclidean", "cosine"] = "euclidean",
+    top_k: int,
+) -> Nearest: ...
+@overload
+def nnn(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    train: NDArray[np.float32],
+    *,
+    k: int = 16,
+    alpha: float = 0.75,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def nnn(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    train: NDArray[np.float32],
+    *,
+    k: int = 16,
+    alpha: float = 0.75,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def offline_diffusion(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    truncate: int = 1000,
+    k: int = 50,
+    alpha: float = 0.99,
+    gamma: float = 3.0,
+    graph: Literal["all", "gallery"] = "all",
+    k_query: int = 10,
+    query_gamma: float | None = None,
+    iterations: int = 20,
+    tolerance: float = 1e-06,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def offline_diffusion(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    truncate: int = 1000,
+    k: int = 50,
+    alpha: float = 0.99,
+    gamma: float = 3.0,
+    graph: Literal["all", "gallery"] = "all",
+    k_query: int = 10,
+    query_gamma: float | None = None,
+    iterations: int = 20,
+    tolerance: float = 1e-06,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def rdp(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    k: int = 30,
+    sigma: float = 0.5,
+    mu: float = 0.3,
+    iterations: int = 20,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def rdp(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    k: int = 30,
+    sigma: float = 0.5,
+    mu: float = 0.3,
+    iterations: int = 20,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def rerank(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    query_cam: np.ndarray | None = None,
+    gallery_cam: np.ndarray | None = None,
+    query_track: np.ndarray | None = None,
+    gallery_track: np.ndarray | None = None,
+    query_aux: np.ndarray | None = None,
+    gallery_aux: np.ndarray | None = None,
+    *,
+    k1: int = 20,
+    k2: int = 6,
+    lambda_value: float = 0.3,
+    power: float = 2.0,
+    camera_penalty: float = 0.0,
+    auxiliary_weight: float = 0.0,
+    count_self: bool = False,
+    normalize: bool = True,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def rerank(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    query_cam: np.ndarray | None = None,
+    gallery_cam: np.ndarray | None = None,
+    query_track: np.ndarray | None = None,
+    gallery_track: np.ndarray | None = None,
+    query_aux: np.ndarray | None = None,
+    gallery_aux: np.ndarray | None = None,
+    *,
+    k1: int = 20,
+    k2: int = 6,
+    lambda_value: float = 0.3,
+    power: float = 2.0,
+    camera_penalty: float = 0.0,
+    auxiliary_weight: float = 0.0,
+    count_self: bool = False,
+    normalize: bool = True,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def rerank_attributes(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None,
+    query_aux: np.ndarray,
+    gallery_aux: np.ndarray,
+    train_aux: np.ndarray | None = None,
+    train_pid: np.ndarray | None = None,
+    gallery_track: np.ndarray | None = None,
+    *,
+    confusions: Sequence[NDArray[np.float32]] | None = None,
+    classes: Sequence[int] = (),
+    weight: float = 0.2,
+    expected: bool = False,
+    k1: int = 4,
+    k2: int = 4,
+    lambda_value: float = 0.5,
+    level: Literal["image", "track"] = "image",
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def rerank_attributes(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None,
+    query_aux: np.ndarray,
+    gallery_aux: np.ndarray,
+    train_aux: np.ndarray | None = None,
+    train_pid: np.ndarray | None = None,
+    gallery_track: np.ndarray | None = None,
+    *,
+    confusions: Sequence[NDArray[np.float32]] | None = None,
+    classes: Sequence[int] = (),
+    weight: float = 0.2,
+    expected: bool = False,
+    k1: int = 4,
+    k2: int = 4,
+    lambda_value: float = 0.5,
+    level: Literal["image", "track"] = "image",
+    top_k: int,
+) -> Nearest: ...
+@overload
+def rerank_constrained(
+    distances: NDArray[np.float32],
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    query_cam: np.ndarray | None = None,
+    gallery_cam: np.ndarray | None = None,
+    query_track: np.ndarray | None = None,
+    gallery_track: np.ndarray | None = None,
+    query_cam_group: np.ndarray | None = None,
+    gallery_cam_group: np.ndarray | None = None,
+    query_aux: np.ndarray | None = None,
+    gallery_aux: np.ndarray | None = None,
+    *,
+    k1: int = 20,
+    k2: int = 6,
+    lambda_value: float = 0.3,
+    power: float = 4.0,
+    camera: float = 0.0,
+    query_camera: float | None = None,
+    group: float = 0.0,
+    direction: float = 0.0,
+    alike: float = 0.25,
+    together: float | None = None,
+    between: float = 0.0,
+    alone: Literal["apart", "together", "exempt"] = "apart",
+    clip: bool = False,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def rerank_constrained(
+    distances: NDArray[np.float32],
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    query_cam: np.ndarray | None = None,
+    gallery_cam: np.ndarray | None = None,
+    query_track: np.ndarray | None = None,
+    gallery_track: np.ndarray | None = None,
+    query_cam_group: np.ndarray | None = None,
+    gallery_cam_group: np.ndarray | None = None,
+    query_aux: np.ndarray | None = None,
+    gallery_aux: np.ndarray | None = None,
+    *,
+    k1: int = 20,
+    k2: int = 6,
+    lambda_value: float = 0.3,
+    power: float = 4.0,
+    camera: float = 0.0,
+    query_camera: float | None = None,
+    group: float = 0.0,
+    direction: float = 0.0,
+    alike: float = 0.25,
+    together: float | None = None,
+    between: float = 0.0,
+    alone: Literal["apart", "together", "exempt"] = "apart",
+    clip: bool = False,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def rerank_distances(
+    distances: NDArray[np.float32],
+    query_distances: NDArray[np.float32],
+    gallery_distances: NDArray[np.float32],
+    *,
+    k1: int = 20,
+    k2: int = 6,
+    lambda_value: float = 0.3,
+    power: float = 2.0,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def rerank_distances(
+    distances: NDArray[np.float32],
+    query_distances: NDArray[np.float32],
+    gallery_distances: NDArray[np.float32],
+    *,
+    k1: int = 20,
+    k2: int = 6,
+    lambda_value: float = 0.3,
+    power: float = 2.0,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def rerank_spatio_temporal(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None,
+    query_cam: np.ndarray,
+    gallery_cam: np.ndarray,
+    query_frame: np.ndarray,
+    gallery_frame: np.ndarray,
+    train_pid: np.ndarray | SpatioTemporalPrior,
+    train_cam: np.ndarray | None,
+    train_frame: np.ndarray | None,
+    *,
+    k1: int = 20,
+    k2: int = 6,
+    lambda_value: float = 0.3,
+    alpha: float = 5.0,
+    gamma_similarity: float = 1.0,
+    gamma_time: float = 2.0,
+    bin_frames: int = 100,
+    bins: int = 5000,
+    sigma: float = 50.0,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def rerank_spatio_temporal(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None,
+    query_cam: np.ndarray,
+    gallery_cam: np.ndarray,
+    query_frame: np.ndarray,
+    gallery_frame: np.ndarray,
+    train_pid: np.ndarray | SpatioTemporalPrior,
+    train_cam: np.ndarray | None,
+    train_frame: np.ndarray | None,
+    *,
+    k1: int = 20,
+    k2: int = 6,
+    lambda_value: float = 0.3,
+    alpha: float = 5.0,
+    gamma_similarity: float = 1.0,
+    gamma_time: float = 2.0,
+    bin_frames: int = 100,
+    bins: int = 5000,
+    sigma: float = 50.0,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def rerank_tracks(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    gallery_track: np.ndarray,
+    *,
+    k1: int = 7,
+    k2: int = 2,
+    lambda_value: float = 0.6,
+    pool: Literal["mean", "weighted"] = "mean",
+    threshold: float = 0.6,
+    epsilon: float = 0.01,
+    order: Literal["nearest", "row"] = "nearest",
+    normalize_twice: bool = False,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def rerank_tracks(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    gallery_track: np.ndarray,
+    *,
+    k1: int = 7,
+    k2: int = 2,
+    lambda_value: float = 0.6,
+    pool: Literal["mean", "weighted"] = "mean",
+    threshold: float = 0.6,
+    epsilon: float = 0.01,
+    order: Literal["nearest", "row"] = "nearest",
+    normalize_twice: bool = False,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def sinkhorn(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    temperature: float = 0.05,
+    half_rounds: int = 20,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def sinkhorn(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    temperature: float = 0.05,
+    half_rounds: int = 20,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def sinkhorn_distances(
+    distances: NDArray[np.float32],
+    *,
+    temperature: float = 0.05,
+    half_rounds: int = 20,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def sinkhorn_distances(
+    distances: NDArray[np.float32],
+    *,
+    temperature: float = 0.05,
+    half_rounds: int = 20,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def spatio_temporal(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None,
+    query_cam: np.ndarray,
+    gallery_cam: np.ndarray,
+    query_frame: np.ndarray,
+    gallery_frame: np.ndarray,
+    train_pid: np.ndarray | SpatioTemporalPrior,
+    train_cam: np.ndarray | None,
+    train_frame: np.ndarray | None,
+    *,
+    alpha: float = 5.0,
+    gamma_similarity: float = 1.0,
+    gamma_time: float = 2.0,
+    bin_frames: int = 100,
+    bins: int = 5000,
+    sigma: float = 50.0,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def spatio_temporal(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None,
+    query_cam: np.ndarray,
+    gallery_cam: np.ndarray,
+    query_frame: np.ndarray,
+    gallery_frame: np.ndarray,
+    train_pid: np.ndarray | SpatioTemporalPrior,
+    train_cam: np.ndarray | None,
+    train_frame: np.ndarray | None,
+    *,
+    alpha: float = 5.0,
+    gamma_similarity: float = 1.0,
+    gamma_time: float = 2.0,
+    bin_frames: int = 100,
+    bins: int = 5000,
+    sigma: float = 50.0,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def superglobal(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    *,
+    shortlist: int = 400,
+    k: int = 9,
+    beta: float = 0.15,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def superglobal(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    *,
+    shortlist: int = 400,
+    k: int = 9,
+    beta: float = 0.15,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def track_distances(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None,
+    gallery_track: np.ndarray,
+    query_track: np.ndarray | None = None,
+    *,
+    reduce: Literal["min", "mean", "max"] = "min",
+    k: int | None = None,
+    query_reduce: Literal["min", "mean", "max"] = "min",
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def track_distances(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None,
+    gallery_track: np.ndarray,
+    query_track: np.ndarray | None = None,
+    *,
+    reduce: Literal["min", "mean", "max"] = "min",
+    k: int | None = None,
+    query_reduce: Literal["min", "mean", "max"] = "min",
+    top_k: int,
+) -> Nearest: ...
