@@ -3,7 +3,6 @@
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from ensemble.base.errors import examples, near, refuse_if_any
 from ensemble.base.features import SIDES
@@ -13,6 +12,8 @@ from ensemble.pipeline import joins, steps
 from ensemble.pipeline.recipe import Branch, Group, Recipe, Use
 from ensemble.submissions import formats
 from postproc.base import runtime
+from postproc.base.settings import settings_of
+from postproc.base.step import unit_of
 
 MEGABYTE = 1 << 20
 PROGRAM = 400 * MEGABYTE  # Python, numba and the libraries
@@ -328,8 +329,7 @@ def _check_step(
     if "distances" in step.gives:
         state.kept |= state.names & set(SIDES)
         state.names -= set(SIDES)
-        right = {name: value for name, value in use.settings.items() if _is_right(step, name, value)}
-        state.unit = step.unit(right) or state.unit
+        state.unit = _unit(step, use) or state.unit
         if use.settings.get("top_k") is not None:  # a list is the end: nothing can follow it
             state.names -= {"distances"}
             state.names |= {"nearest"}
@@ -338,8 +338,11 @@ def _check_step(
     return True
 
 
-def _is_right(step: steps.Step, name: str, value: Any) -> bool:
-    return name in step.settings and step.settings[name].problem(value) is None
+def _unit(step: steps.Step, use: Use) -> str:
+    """What the distances of a step are measured in, as far as its settings are right; "" if it keeps the unit."""
+    known = settings_of(step.function)
+    right = {name: v for name, v in use.settings.items() if name in known and not known[name].problem(v)}
+    return unit_of(step.function, right)
 
 
 def _auxiliary(use: Use, groups: Mapping[str, Group], folder: Folder) -> set[str]:
