@@ -78,7 +78,7 @@ def text(found: Fitted, protocol: Protocol) -> str:
     lines += [
         f"fitted on: {found.fitted}",
         f"rates of:  {found.judged}",
-        f"pairs:     {JUNK[protocol.junk]}",
+        f"pairs:     {JUNK[protocol.junk].what}",
         ABOUT,
     ]
     return "\n".join(lines)
@@ -102,7 +102,7 @@ def as_json(found: Fitted, protocol: Protocol) -> dict[str, Any]:
         ],
         "fitted_on": found.fitted,
         "rates_of": found.judged,
-        "pairs": JUNK[protocol.junk],
+        "pairs": JUNK[protocol.junk].what,
     }
 
 

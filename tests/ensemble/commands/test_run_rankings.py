@@ -14,6 +14,10 @@ from tests.support.folders import names as numbered
 
 @pytest.fixture
 def folder(tmp_path):
+    return lists(tmp_path)
+
+
+def lists(tmp_path):
     """Two lists of three queries over six images, two tracks of two images and two of one."""
     place = tmp_path / "lists"
     place.mkdir()
@@ -72,7 +76,8 @@ def test_cameras_and_scores_from_tables(folder, tmp_path, capsys):
         (lambda place: (place / "a.csv").write_text("x"), "wanted one file a name"),
     ],
 )
-def test_what_cannot_be_used_is_said(folder, tmp_path, change, message):
+def test_what_cannot_be_used_is_said(tmp_path, change, message):
+    folder = lists(tmp_path)
     change(folder)
     with pytest.raises(InputError) as caught:
         run.main(["--rankings", str(folder), "--out", str(tmp_path / "out")])
