@@ -105,26 +105,8 @@ def _check_flow(plan: Plan, problems: list[str]) -> Recipe:
             "join the lists and put steps after that"
         )
     for branch, models, groups in zip(recipe.branches, plan.models, plan.groups, strict=True):
-        for column in branch.only:
-            if not {f"query_{column}", f"gallery_{column}"} <= folder.columns:
-                problems.append(
-                    f"{branch.where}, only: wanted the column {column} in query.csv and gallery.csv, found none"
-                )
-        for group in groups.values():
-            side = Reached(set(known))
-            for use in group.each:
-                _check_step(use, side, known, {}, folder, problems)
         state = Reached(set(known))
-        each = _check_steps(branch.each, state, known, groups, folder, problems)
-        if branch.join:
-            _check_join(branch.join, len(models), [state] * len(models), state, recipe.missing, problems)
-        elif len(models) > 1:
-            problems.append(
-                f"{branch.where}: wanted a join for {len(models)} models, found none; "
-                'add join = { use = "concat" }'
-            )
-        after = _check_steps(branch.steps, state, known, groups, folder, problems)
-        branches.append(replace(branch, each=each, steps=after))
+        branches.append(_check_branch(branch, models, groups, state, plan, problems))
         reached.append(state)
     state = reached[0]
     if len(reached) > 1:
@@ -148,6 +130,36 @@ def _check_flow(plan: Plan, problems: list[str]) -> Recipe:
             f'{recipe.name}: wanted distances at the end; add {{ use = "distances" }} as the last step'
         )
     return replace(recipe, branches=tuple(branches), steps=after)
+
+
+def _check_branch(
+    branch: Branch,
+    models: Sequence[str],
+    groups: Mapping[str, Group],
+    state: "Reached",
+    plan: Plan,
+    problems: list[str],
+) -> Branch:
+    """Walk through a branch, which moves ``state`` on; the branch without the steps that will not run."""
+    recipe, folder = plan.recipe, plan.folder
+    known = labels(recipe, folder)
+    for column in branch.only:
+        if not {f"query_{column}", f"gallery_{column}"} <= folder.columns:
+            problems.append(
+                f"{branch.where}, only: wanted the column {column} in query.csv and gallery.csv, found none"
+            )
+    for group in groups.values():
+        side = Reached(set(known))
+        for use in group.each:
+            _check_step(use, side, known, {}, folder, problems)
+    each = _check_steps(branch.each, state, known, groups, folder, problems)
+    if branch.join:
+        _check_join(branch.join, len(models), [state] * len(models), state, recipe.missing, problems)
+    elif len(models) > 1:
+        problems.append(
+            f'{branch.where}: wanted a join for {len(models)} models, found none; add join = {{ use = "concat" }}'
+        )
+    return replace(branch, each=each, steps=_check_steps(branch.steps, state, known, groups, folder, problems))
 
 
 @dataclass
