@@ -141,11 +141,12 @@ def _optional(function: Callable[..., Any]) -> set[str]:
 
 
 def _images(axis: str, function: Callable[..., Any], given: Mapping[str, Any]) -> int | None:
-    """How many there are along an axis, by the data that a function always has; None if these do not say."""
-    for name in given.keys() & VOCABULARY.keys() - _optional(function):
-        axes, shape = VOCABULARY[name].axes, np.shape(given[name])
-        if axis in axes and len(shape) == len(axes):
-            return int(shape[axes.index(axis)])
+    """How many there are along an axis, by the largest data that a function always has; None if none say."""
+    shapes = {name: np.shape(given[name]) for name in given.keys() & VOCABULARY.keys()}
+    for name in sorted(shapes, key=lambda name: (name in _optional(function), -len(shapes[name]), name)):
+        axes = VOCABULARY[name].axes
+        if axis in axes and len(shapes[name]) == len(axes):
+            return int(shapes[name][axes.index(axis)])
     return None
 
 
