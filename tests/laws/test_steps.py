@@ -27,9 +27,8 @@ def test_keeps_the_laws(step):
     )
 
 
-BY_COLUMN = {
-    postproc.rerank_attributes
-}  # of classes that an identity is given as often, the first is the true one
+# Of classes that the images of an identity are given as often, the first is the true one.
+BY_COLUMN = {postproc.rerank_attributes}
 
 
 def subject(step):
