@@ -62,8 +62,8 @@ def raise_excluded(
 
     ``tracks``, ``kinds`` (groups,) int32; ``weights[kind of that image, kind of the other]``; below 0 is a kind
     that has none. Where that table is empty, the camera ``rule`` and the ``places`` of all kinds take its place,
-    both as plain tuples of what :mod:`postproc.kernels.rules` says. ``heads``: only the nearest image of a group has a
-    place. Two images of no track, of one kind and one value, are copies and leave each other alone.
+    both as plain tuples of what :mod:`postproc.kernels.rules` says. ``heads``: only the nearest image of a group
+    has a place. Two images of no track, of one kind and one value, are copies and leave each other alone.
     """
     ruled = np.empty(places[0].size if weights.size == 0 else 0)
     groups = tracks.size
