@@ -102,7 +102,9 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def call(*data: P.args, **named: P.kwargs) -> R:
-        refuse(function, dict(zip(function.__code__.co_varnames, data, strict=False)) | named)
+        given = dict(zip(function.__code__.co_varnames, data, strict=False)) | named
+        if all(name in given for name in _required(function)):  # what is missing, Python says itself
+            refuse(function, given)
         return function(*data, **named)
 
     return call
@@ -126,8 +128,16 @@ def refuse(function: Callable[..., Any], given: Mapping[str, Any]) -> None:
             if arrays.on_cuda(value):
                 raise TypeError(f"{name}: {CPU_ONLY.format(name)}")
     for name in _optional(function):
-        if name in there:
-            checks.data(name, given[name], _images(VOCABULARY[name].axes[0], function, given))
+        count = _images(VOCABULARY[name].axes[0], function, given) if name in there else 0
+        if count != 0:  # an empty side is the function's own business
+            checks.data(name, given[name], count)
+
+
+@functools.cache
+def _required(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The data without which a function cannot be called."""
+    parameters = inspect.signature(function).parameters.values()
+    return tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY and p.default is p.empty)
 
 
 @functools.cache
@@ -142,13 +152,12 @@ def _optional(function: Callable[..., Any]) -> tuple[str, ...]:
 
 
 def _images(axis: str, function: Callable[..., Any], given: Mapping[str, Any]) -> int | None:
-    """How many there are along an axis, by the data that a function always has; None if these do not say."""
-    for name in given:
-        if name not in VOCABULARY or name in _optional(function):
-            continue
-        axes, shape = VOCABULARY[name].axes, np.shape(given[name])
-        if axis in axes and len(shape) == len(axes):
-            return int(shape[axes.index(axis)])
+    """How many there are along an axis, by the largest data that a function always has; None if none say."""
+    shapes = {name: np.shape(given[name]) for name in given.keys() & VOCABULARY.keys()}
+    for name in sorted(shapes, key=lambda name: (name in _optional(function), -len(shapes[name]), name)):
+        axes = VOCABULARY[name].axes
+        if axis in axes and len(shapes[name]) == len(axes):
+            return int(shapes[name][axes.index(axis)])
     return None
 
 
