@@ -1,12 +1,14 @@
 """TREC runs and judgements, for trec_eval, ir_measures and ranx.
 
 Run: ``query Q0 image rank score tag``, ranks from 1, score = -distance in as many digits as a float32 has (without
-distances: minus the place, from 1). trec_eval orders by score alone, and equal scores by the image's name.
+distances: minus the place, from 1). trec_eval never looks at the ranks, reads scores as float32 and orders equal
+ones by the image's name, ranx by something else: no two scores of a list that we write are equal there.
 Judgements (qrels): ``query 0 image relevance``. Names may hold no white space. Source: NIST's trec_eval.
 """
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,8 @@ def write(path: Path, ranking: RankList, *, top_k: int | None = None, tag: str =
     assert best.query_names is not None
     for what, names in (("query", best.query_names), ("gallery", best.gallery_names), ("tag", [tag])):
         refuse_names(f"{what} names" if what != "tag" else "tag", names, SPACE, "no white space in a TREC run")
+    if best.distances is not None:
+        best = replace(best, distances=best.telling(ties=False))
     with beside(path, "w") as stream:
         for query, rank, image, distance in best.entries():
             score = str(-rank) if distance is None else exact(-distance)
