@@ -16,6 +16,7 @@ from postproc.base.settings import settings_of
 from postproc.base.step import unit_of
 
 MEGABYTE = 1 << 20
+_MADE = ("features", "query", "gallery", "distances")  # what a run makes, whatever the folder holds
 PROGRAM = 400 * MEGABYTE  # Python, numba and the libraries
 
 
@@ -32,6 +33,7 @@ class Plan:
     models: tuple[tuple[str, ...], ...]
     groups: tuple[Mapping[str, Group], ...]
     common: Mapping[str, Group]
+    notes: tuple[str, ...] = ()  # what the user should know before it runs, in sentences
 
     @property
     def all_models(self) -> tuple[str, ...]:
@@ -60,7 +62,8 @@ def check(recipe: Recipe, folder: Folder) -> Plan:
     recipe = replace(recipe, branches=tuple(branches), auxiliary=common, join=join)
     common = common or groups[0]
     plan = Plan(recipe, folder, tuple(models), tuple(groups), common)
-    plan = replace(plan, recipe=_check_flow(plan, problems))
+    flow = _check_flow(plan, problems)
+    plan = replace(plan, recipe=flow, notes=(*folder.notes, *_left_out(recipe, flow, folder)))
     problems += formats.lacking(recipe.submission)
     problems += [
         f"{use.where} ({use.name}), top_k: wanted the recipe's {recipe.top_k} or more, found {top_k}"
@@ -69,6 +72,22 @@ def check(recipe: Recipe, folder: Folder) -> Plan:
     ]
     refuse_if_any(problems)
     return plan
+
+
+def _left_out(asked: Recipe, runs: Recipe, folder: Folder) -> list[str]:
+    """A sentence for every optional step that will not run, with what is missing for it."""
+    known, running = steps.catalogue(), {use.where for use in runs.uses()}
+    notes = []
+    for use in asked.uses():
+        if use.where in running or use.name not in known:
+            continue
+        needed = [name for name in known[use.name].needs if name not in (*_MADE, *folder.columns)]
+        if needed:
+            lacking = f"wanted {', '.join(needed)}, found none; {_remedy(needed, set())}"
+        else:
+            lacking = f"wanted the side models {use.aux or ''}".rstrip() + ", found none"
+        notes.append(f"{use.where} ({use.name}): left out, as it is optional: {lacking}")
+    return notes
 
 
 def branch_name(branch: Branch, place: int) -> str:

@@ -152,6 +152,11 @@ def score_text(result: Result, ranks: Sequence[int] = RANKS) -> str:
         return f"no scores: {result.unscored}"
     s = result.scores
     text = f"{s.text(ranks)}\n{s.describe()}"
+    if len(s.unknown):
+        text += (
+            f"\n{len(s.unknown)} queries of unknown identity (pid -1) are not scored: "
+            f"{errors.examples([result.query_names[row] for row in s.unknown], 5)}"
+        )
     if len(s.without_match):
         names = [result.query_names[row] for row in s.without_match]
         text += f"\n{len(names)} queries without a match: {errors.examples(names, 5)}"

@@ -61,6 +61,7 @@ def write_qrels(
             -1, ``bot`` only the former, ``none`` none; without cameras nothing is junk for its camera.
     marked: junk gets a line with relevance -1; otherwise it is left out. trec_eval counts what is not judged
             as wrong: remove junk from the run to compare the numbers.
+    Unknown identities (-1) match nobody, an unknown camera is the same as no other, as in the scores.
     Cost:   O(nq * ng) comparisons, one row at a time.
     """
     checks.one_of("junk", junk, JUNK)
@@ -71,12 +72,12 @@ def write_qrels(
         refuse_names(f"{what} names", names, SPACE, "no white space in TREC judgements")
     with beside(path, "w") as stream:
         for row, query in enumerate(query_names):
-            same = gallery_pid == query_pid[row]
+            same = (gallery_pid == query_pid[row]) & (gallery_pid >= 0)
             dropped = np.zeros(len(gallery_pid), bool)
             if query_cam is not None and gallery_cam is not None and junk != "none":
-                dropped = same & (gallery_cam == query_cam[row])
+                dropped = same & (gallery_cam == query_cam[row]) & (gallery_cam >= 0)
             if junk == "market":
-                dropped |= gallery_pid == -1
+                dropped |= gallery_pid < 0
             for image in np.flatnonzero((same | dropped) if marked else (same & ~dropped)).tolist():
                 stream.write(f"{query} 0 {gallery_names[image]} {-1 if dropped[image] else 1}\n")
 
