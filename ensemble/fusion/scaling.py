@@ -68,7 +68,7 @@ def scaler(matrix: np.ndarray, scaling: str) -> Callable[[np.ndarray], np.ndarra
         return lambda block: _divided(block - low, high - low)
     if scaling == "z-score-whole":
         mean, deviation = _moments(matrix)
-        return lambda block: _divided(block - mean, deviation)
+        return lambda block: _divided(arrays.as_type(block, np.float64) - mean, deviation)
     return _BY_ROW[scaling]
 
 

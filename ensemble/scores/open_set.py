@@ -60,7 +60,8 @@ def rates(distances: Distances, labels: Labels, *, thresholds: ArrayLike, junk: 
     """Count who is accepted at each threshold.
 
     Takes:      distances (nq, ng) float32, any unit, +inf = never accepted; labels of the same images.
-    thresholds: finite distances in any order; the rates come in the same.
+    thresholds: finite distances in any order; the rates come in the same. They are rounded to float32, as
+                distances are: 0.3 accepts a pair at 0.3.
     junk:       which pairs do not count, as in a protocol. Queries of unknown identity (-1) count nowhere.
     Raises:     ValueError for NaN, wrong lengths, a threshold that is no finite number.
     Cost:       one pass over the matrix; memory: one row a thread, 16 bytes a query and threshold.
@@ -77,7 +78,7 @@ def rates(distances: Distances, labels: Labels, *, thresholds: ArrayLike, junk: 
     if wanted.ndim != 1 or not wanted.size or not np.isfinite(wanted).all():
         raise ValueError("thresholds: wanted one or more finite numbers in a row")
     order = np.argsort(wanted, kind="stable")
-    ascending = wanted[order]
+    ascending = _as_distances(wanted[order])
     nq = len(array)
     same, different = (np.zeros((nq, len(wanted) + 1), np.int64) for _ in range(2))
     nearest, right = np.zeros(nq, np.float32), np.zeros(nq, bool)
@@ -151,6 +152,12 @@ def different_pairs(distances: Distances, labels: Labels, *, junk: str = "market
         counting.hidden_rows(i, ready, good, hidden)
         found.append(array[i][~(good | hidden)])
     return np.concatenate(found)
+
+
+def _as_distances(thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Thresholds rounded as distances are, so that 0.3 accepts a pair at 0.3; none becomes infinite."""
+    largest = np.finfo(np.float32).max
+    return np.clip(thresholds, -largest, largest).astype(np.float32).astype(np.float64)
 
 
 def _prepared(distances: Distances, labels: Labels, junk: str) -> tuple[NDArray[np.float32], "Matches", Bools]:

@@ -28,6 +28,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Chosen = Mapping[str, Any]
 
+SINGLE = (int, float, complex, str, bytes, np.generic)  # what is no data
 KEPT = ""  # the unit of the distances that a step was handed
 SQUARED = "squared Euclidean distance"
 EUCLIDEAN = "Euclidean distance"
@@ -102,6 +103,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def call(*data: P.args, **named: P.kwargs) -> R:
+        refuse_settings_by_place(function, data)
         given = dict(zip(function.__code__.co_varnames, data, strict=False)) | named
         if all(name in given for name in _required(function)):  # what is missing, Python says itself
             refuse(function, given)
@@ -115,6 +117,21 @@ def problem(function: Callable[..., Any], chosen: Chosen, there: Container[str])
     objection = declared_by(function).objection
     found = settings.problem(function, chosen, there)
     return found or (objection(with_defaults(function, chosen)) if objection else None)
+
+
+def refuse_settings_by_place(function: Callable[..., Any], given: tuple[Any, ...]) -> None:
+    """Raise TypeError for a single number or word in the place of data: most likely a setting without its name."""
+    names = function.__code__.co_varnames[: function.__code__.co_argcount]
+    values = [value for value in given if isinstance(value, SINGLE)]
+    if not values and len(given) <= len(names):
+        return
+    first = next((at for at, value in enumerate(given) if isinstance(value, SINGLE)), len(names))
+    said = [f"{name}={value!r}" for name, value in zip(settings.settings_of(function), values, strict=False)]
+    hint = f"; settings are named: {function.__name__}(…, {', '.join(said)})" if said else ""
+    if first < len(names):
+        meaning = VOCABULARY[names[first]].meaning if names[first] in VOCABULARY else "data"
+        raise TypeError(f"{names[first]}: wanted an array ({meaning}), got {given[first]!r}{hint}")
+    raise TypeError(f"{function.__name__}: wanted {', '.join(names)} by place, got {len(given)} values{hint}")
 
 
 def refuse(function: Callable[..., Any], given: Mapping[str, Any]) -> None:

@@ -103,7 +103,9 @@ def fit_prior(
     cut:     0 to 1,000,000: the Gaussian ends at that many sigma.
     Raises:  ValueError for lengths that do not fit or a setting out of range.
     Cost:    C^2 histograms of ``bins`` numbers for C cameras, each convolved with 2 cut sigma weights.
-    Differs: the released code fails on a gap beyond the last bin, and takes an unknown camera for the last.
+    Differs: the released code fails on a gap beyond the last bin, and takes an unknown camera for the last. It
+             divides by the number of images and 1e-7; so do we, of times since the identity's first image, so
+             that any origin will do. A gap of whole bins may thus count in the bin before.
 
     >>> pid, cam, frame = np.array([0, 0, 1, 1]), np.array([3, 7, 3, 7]), np.array([0, 120, 0, 210])
     >>> prior = fit_prior(pid, cam, frame, bins=4, sigma=0)
@@ -124,7 +126,10 @@ def fit_prior(
     shape = len(people), len(cameras)
     cells, size = who * len(cameras) + where, len(people) * len(cameras)
     images = np.bincount(cells, minlength=size).reshape(shape)
-    mean = np.bincount(cells, weights=frame[known], minlength=size).reshape(shape) / (images + TINY)
+    first = np.full(len(people), np.iinfo(np.int64).max)
+    np.minimum.at(first, who, frame[known])  # a person's times are measured from the first: gaps know no origin
+    sums = np.bincount(cells, weights=frame[known] - first[who], minlength=size).reshape(shape)
+    mean = sums / (images + TINY)
     counts = np.zeros((len(cameras), len(cameras), bins), np.float32)
     for high in range(len(cameras)):
         for low in range(high):

@@ -259,7 +259,8 @@ def _joint(
 ) -> Joint:
     norms, cam, frame = images
     factors = arrays.beside(_factors(prior, float(alpha), float(gamma_time)), like)
-    cams, times = prior.codes(cam).astype(np.int32), frame.astype(np.float64)
+    since = frame - frame.min(initial=2**62)  # gaps know no origin, and float64 no nanoseconds since 1970
+    cams, times = prior.codes(cam).astype(np.int32), since.astype(np.float64)
     return Joint(norms, cams, times, factors, prior.bin_frames, float(alpha), float(gamma_similarity))
 
 

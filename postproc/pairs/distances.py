@@ -4,10 +4,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from postproc.base import arrays
+from postproc.base import arrays, checks
 from postproc.base.step import of_metric, step
-from postproc.base.vocabulary import Distances, Gallery, Query
-from postproc.pairs import nearest, pairwise
+from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
+from postproc.pairs import exact, nearest, pairwise
 from postproc.pairs.nearest import Change
 from postproc.pairs.pairwise import FeatureTerm, Pairwise
 from postproc.pairs.tiles import PairwiseTiles
@@ -26,7 +26,8 @@ def distances(
 
     Takes:   query (nq, d), gallery (ng, d) float32; or one :class:`Pairwise` alone, which is its own metric.
     Returns: (nq, ng) float32. Copies of an image are exactly equally far from everybody, and at exactly 0 from
-             each other; without a Pairwise nothing is below 0.
+             each other; without a Pairwise nothing is below 0, and no cosine distance above 2. Features that have
+             much in common, as coordinates have, and near pairs keep their bits: :mod:`postproc.pairs.exact`.
     metric:  one of the three.
     Raises:  ValueError for a wrong metric, different widths, NaN or infinity.
     Cost:    one product, nq ng d multiply-adds; the answer and one 16 MB tile a thread.
@@ -39,7 +40,15 @@ def distances(
             raise ValueError("metric: a Pairwise is its own metric and holds the gallery, give nothing else")
         return nearest.everything(PairwiseTiles(query))
     pairs = pairwise.of(query, gallery, unit=metric == "cosine", cuda=True)
-    return nearest.answer(PairwiseTiles(pairs), to_metric(pairs, metric), top_k=None)  # type: ignore[return-value]
+    scale = 1.0
+    if metric == "euclidean":
+        query, gallery = checks.sides(query, gallery, cuda=True)
+        scale = exact.scale_of(query, gallery)
+        if scale != 1:  # squares of very small numbers are none
+            pairs = pairwise.sqeuclidean(query * scale, gallery * scale)
+    found = nearest.answer(PairwiseTiles(pairs), to_metric(pairs, metric), top_k=None)
+    assert not isinstance(found, Nearest)
+    return found if scale == 1 else found / scale
 
 
 def to_metric(pairs: Pairwise, metric: str) -> Change:
@@ -55,6 +64,7 @@ def to_metric(pairs: Pairwise, metric: str) -> Change:
             arrays.namespace(strip).sqrt(strip, out=strip)
         elif metric == "cosine":
             strip *= 0.5
+            strip[strip > 2] = 2  # by rounding
             strip[lost_query[queries]] = 1
             strip[:, lost_gallery] = 1
 

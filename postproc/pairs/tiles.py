@@ -19,7 +19,7 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays
 from postproc.base.vocabulary import Array
-from postproc.pairs import remembered
+from postproc.pairs import exact, remembered
 from postproc.pairs.pairwise import CameraTerm, FeatureTerm, Pairwise, ProductTerm, read_only
 
 EDGE = 2048  # classes in a block: the larger, the nearer BLAS comes to its best; a tile is 16 MB
@@ -118,6 +118,8 @@ class Tiles(Protocol):
 class PairwiseTiles(Tiles):
     """Tiles of a :class:`Pairwise`: one matrix product a tile, then norms and penalties on top.
 
+    Where a product has lost the distance, :mod:`postproc.pairs.exact` says what is done.
+
     ``cameras`` (nq,), (ng,) are given by a method that looks at cameras apart from any penalty: then images of
     two cameras are never one class, and :attr:`cameras` tells them apart. An image of unknown
     camera gets a code below 0 that only its copies share. ``layout``: one made for a sum with other terms.
@@ -139,8 +141,14 @@ class PairwiseTiles(Tiles):
         self.layout = layout or _layout(pairs, terms, penalties, products, cameras)
         self.cameras = arrays.beside(_camera_of_classes(cameras, self.layout.first), self.like)
         self.parts, self.signs = _rows(terms, self.layout)
-        self.norms = _norms(self.parts, self.signs, self.like)
+        self.centre = exact.common_part(self.parts) if terms else None
+        self.norms = _norms(self.parts, self.signs, self.centre, self.like)
+        self.sizes = self.norms if self.signs is None else _norms(self.parts, None, self.centre, self.like)
+        exact.check_lengths(self.norms, lambda: True)
+        exact.check_lengths(self.sizes, lambda: not any(map(_any, _moved(self.parts, self.centre))))
         self.clamp = self.signs is None
+        ones = arrays.full(self.parts[0].shape[1], 1, np.float32, self.like)
+        self.weights = (ones if self.signs is None else self.signs) if terms else None
         self.on_device: dict[int, np.ndarray] = {}  # blocks that came from the host to the device
 
         def of_classes(query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
@@ -180,12 +188,18 @@ class PairwiseTiles(Tiles):
         )  # fmt: skip
 
     def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
-        left, right = self._block(rows), self._block(columns)
+        exactly = left, right = self._block(rows), self._block(columns)
+        if self.centre is not None:
+            centre = arrays.beside(self.centre, self.like)
+            left, right = left - centre, right - centre
         if self.signs is not None:
             right = right * self.signs
         tile = out[: len(left) * len(right)].reshape(len(left), len(right))
         self.kernel.tiles.multiply(left, right, tile)
         self.kernel.tiles.products_to_distances(tile, self.norms[rows], self.norms[columns], self.clamp)
+        if self.weights is not None:
+            limits = exact.NEAR * self.sizes[rows], exact.NEAR * self.sizes[columns]
+            self.kernel.tiles.finish_near(tile, *exactly, self.weights, *limits)
         for cams, tracks, weight in self.cams:
             self.kernel.tiles.add_same_camera(
                 tile, cams[rows], cams[columns], tracks[rows], tracks[columns], weight
@@ -227,9 +241,16 @@ class PairwiseTiles(Tiles):
             kernel.walk.over_rows(fill, len(a), what="distances")
             return arrays.beside(out, self.like)
 
-        values = (self.norms[a] + self.norms[b]) - 2 * multiply(self.parts, self.signs)
-        if self.clamp:
-            values[values < 0] = 0
+        if self.centre is None:
+            values = (self.norms[a] + self.norms[b]) - 2 * multiply(self.parts, self.signs)
+            if self.clamp:
+                values[values < 0] = 0
+            limits = exact.NEAR * self.sizes[a] + exact.NEAR * self.sizes[b]
+        else:
+            values = arrays.full(len(a), 0, np.float32, self.like)
+            limits = arrays.full(len(a), np.inf, np.float32, self.like)
+        if self.weights is not None:
+            values = self._finished(values, limits, a, b)
         for cams, tracks, weight in self.cams:
             one_track = (tracks[a] >= 0) & (tracks[a] == tracks[b])
             values[(cams[a] >= 0) & (cams[a] == cams[b]) & ~one_track] += weight
@@ -241,6 +262,21 @@ class PairwiseTiles(Tiles):
             values[(self.tracks[a] >= 0) & (self.tracks[a] == self.tracks[b])] = 0
         values[a == b] = 0
         return values
+
+    def _finished(self, values: np.ndarray, limits: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Distances of the classes ``a[i]`` and ``b[i]`` whose near ones are exact, where the features are."""
+        first, second = self.parts[0], self.parts[-1]
+        where = next((part for part in self.parts if not arrays.on_cuda(part)), self.like)
+        if not arrays.on_cuda(where):
+            first, second = arrays.host(first), arrays.host(second)
+        out, limits, weights, left, right = (arrays.like(x, where) for x in (values, limits, self.weights, a, b))
+        kernel = kernels.of(where)
+
+        def finish(start: int, stop: int) -> None:
+            kernel.rows.finish_near(first, second, len(first), weights, left, right, limits, start, stop, out)
+
+        kernel.walk.over_rows(finish, len(out), what="distances")
+        return arrays.beside(out, self.like)
 
     def _block(self, classes: slice) -> np.ndarray:
         border = len(self.parts[0])
@@ -374,20 +410,33 @@ def _rows(terms: list[FeatureTerm], layout: Layout) -> tuple[list[np.ndarray], n
     return [read_only(rows)], None if (signs > 0).all() else arrays.beside(signs, layout.like)
 
 
-def _norms(parts: list[np.ndarray], signs: np.ndarray | None, like: np.ndarray) -> np.ndarray:
-    """(classes,) float32 squared norms, each column with its sign."""
+def _moved(parts: list[np.ndarray], centre: np.ndarray | None) -> Iterator[np.ndarray]:
+    """The rows some at a time, without their common part."""
+    for part in parts:
+        for some in arrays.blocks(part, exact.ROWS):
+            yield part[some] if centre is None else part[some] - arrays.like(centre, part)
+
+
+def _any(block: np.ndarray) -> bool:
+    return bool((block != 0).any())
+
+
+def _norms(
+    parts: list[np.ndarray], signs: np.ndarray | None, centre: np.ndarray | None, like: np.ndarray
+) -> np.ndarray:
+    """(classes,) float32 squared norms of the rows without their common part, each column with its sign."""
     norms = []
     for part in parts:
         kernel, out = kernels.of(part), arrays.empty(len(part), np.float32, part)
         weights = arrays.full(part.shape[1], 1, np.float32, part) if signs is None else arrays.like(signs, part)
 
         def fill(start: int, stop: int, part: np.ndarray = part, out: np.ndarray = out) -> None:
-            kernel.rows.square_norms(part, weights, start, stop, out)  # noqa: B023
+            if centre is None:
+                kernel.rows.square_norms(part, weights, start, stop, out)  # noqa: B023
+                return
+            moved = read_only(part[start:stop] - arrays.like(centre, part))
+            kernel.rows.square_norms(moved, weights, 0, len(moved), out[start:stop])  # noqa: B023
 
         kernel.walk.over_rows(fill, len(part), what="norms")
         norms.append(arrays.beside(out, like))
-    xp = arrays.namespace(like)
-    joined = xp.concat(norms)
-    if len(joined) and not float(xp.max(xp.abs(joined))) < np.finfo(np.float32).max / 4:
-        raise ValueError("features: wanted squared lengths that float32 can hold; normalise them before")
-    return joined
+    return arrays.namespace(like).concat(norms)

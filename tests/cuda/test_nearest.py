@@ -163,3 +163,17 @@ def test_lists_with_nobody_left_waiting_at_the_end(on_device):
     found, wanted = nearest.smallest(on_device.up(strip), 100), nearest.smallest(strip, 100)
     assert_array_equal(on_device.down(found.rows), wanted.rows)
     assert_array_equal(on_device.down(found.distances), wanted.distances)
+
+
+@each("offset", [0.0, 1e4])
+def test_a_large_common_part_and_near_pairs(on_device, small, offset):
+    far = np.where(np.arange(62) % 2, offset, -offset).astype(np.float32)[:, None]  # and two groups far apart
+    for side in (np.float32(offset), far):
+        sides = FEATURES[0] + np.float32(offset), FEATURES[1] + side
+
+        def make(query, gallery):
+            pairs = sqeuclidean(query, gallery)
+            return postproc.distances(pairs), PairwiseTiles(pairs).between(np.arange(6), np.arange(6) + 6)
+
+        for found, wanted in zip(make(*map(on_device.up, sides)), make(*sides), strict=True):
+            assert_allclose(on_device.down(found), wanted, rtol=1e-5)

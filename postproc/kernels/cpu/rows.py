@@ -61,3 +61,33 @@ def products_of_pairs(first, second, border, signs, left, right, start, stop, ou
         for j in range(whole, width):
             total += a[j] * signs[j] * b[j]
         out[i] = total
+
+
+@njit(nogil=True, cache=True)
+def difference(a, b, signs, limit):
+    """``sum_j signs[j] (a[j] - b[j])^2`` and the same without signs, in float64; no further than to ``limit``."""
+    total, apart = 0.0, 0.0
+    for j in range(a.size):
+        away = np.float64(a[j]) - np.float64(b[j])
+        square = away * away
+        total += signs[j] * square
+        apart += square
+        if apart >= limit:
+            break
+    return total, apart
+
+
+@njit(nogil=True, cache=True)
+def finish_near(first, second, border, signs, left, right, limits, start, stop, out):
+    """Distances ``out[i]`` of near pairs from their differences; rows from ``border`` on stand in ``second``.
+
+    Near is a pair whose :func:`difference` without signs is less than ``limits[i]``.
+    """
+    for i in range(start, stop):
+        limit = limits[i]
+        if abs(out[i]) < limit + limit:
+            a = first[left[i]] if left[i] < border else second[left[i] - border]
+            b = first[right[i]] if right[i] < border else second[right[i] - border]
+            total, apart = difference(a, b, signs, limit)
+            if apart < limit:
+                out[i] = total

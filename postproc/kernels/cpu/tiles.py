@@ -3,6 +3,8 @@
 import numpy as np
 from numba import njit
 
+from postproc.kernels.cpu.rows import difference
+
 ZERO = np.float32(0)
 NOTHING = np.float32(np.nan)
 
@@ -30,6 +32,22 @@ def products_to_distances(tile, row_norms, column_norms, clamp):
         else:
             for j in range(row.size):
                 row[j] = (norm + column_norms[j]) - (row[j] + row[j])
+
+
+@njit(nogil=True, cache=True)
+def finish_near(tile, left, right, signs, row_limits, column_limits):
+    """Distances of near pairs from differences: ``tile[i, j] <- sum_k signs[k] (left[i, k] - right[j, k])^2``.
+
+    Near is a pair whose sum without signs is less than ``row_limits[i] + column_limits[j]``; no such pair has a
+    tile's entry that is, in size, twice that or more.
+    """
+    for i in range(tile.shape[0]):
+        for j in range(tile.shape[1]):
+            limit = row_limits[i] + column_limits[j]
+            if abs(tile[i, j]) < limit + limit:
+                total, apart = difference(left[i], right[j], signs, limit)
+                if apart < limit:
+                    tile[i, j] = total
 
 
 @njit(nogil=True, cache=True)

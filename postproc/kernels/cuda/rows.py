@@ -3,7 +3,7 @@
 from functools import cache
 
 import numpy as np
-from numba import cuda, float32
+from numba import cuda, float32, float64
 
 from postproc.base.arrays import beside, empty, host, on_cuda
 from postproc.base.vocabulary import Array
@@ -98,3 +98,35 @@ def products_of_pairs(
 ) -> None:
     """``out[i] = sum_j signs[j] x[left[i], j] x[right[i], j]``; rows from ``border`` on stand in ``second``."""
     launch.blocks(_products_of_pairs, stop - start, first, second, border, signs, left, right, start, out)
+
+
+@cuda.jit(cache=True)
+def _finish_near_pairs(count, first, second, border, signs, left, right, limits, start, out):
+    at = cuda.grid(1)
+    if at >= count:
+        return
+    i = start + at
+    a, b, limit = left[i], right[i], limits[i]
+    if abs(out[i]) < limit + limit:
+        total, apart = 0.0, 0.0
+        for j in range(first.shape[1]):
+            x = first[a, j] if a < border else second[a - border, j]
+            y = first[b, j] if b < border else second[b - border, j]
+            away = float64(x) - float64(y)
+            total += signs[j] * (away * away)
+            apart += away * away
+            if apart >= limit:
+                break
+        if apart < limit:
+            out[i] = total
+
+
+def finish_near(
+    first: Array, second: Array, border: int, signs: Array, left: Array, right: Array, limits: Array,
+    start: int, stop: int, out: Array,
+) -> None:  # fmt: skip
+    """Distances ``out[i]`` of near pairs from their differences; rows from ``border`` on stand in ``second``.
+
+    Near is a pair whose sum of squared differences, without signs, is less than ``limits[i]``.
+    """
+    launch.rows(_finish_near_pairs, stop - start, first, second, border, signs, left, right, limits, start, out)

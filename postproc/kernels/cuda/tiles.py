@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from numba import cuda, float32
+from numba import cuda, float32, float64
 
 from postproc.base.vocabulary import Array
 from postproc.kernels.cuda import launch
@@ -55,6 +55,34 @@ def _to_distances(tile, row_norms, column_norms, clamp):
 def products_to_distances(tile: Array, row_norms: Array, column_norms: Array, clamp: bool) -> None:
     """``tile[i, j] <- row_norms[i] + column_norms[j] - 2 tile[i, j]``, not below zero if ``clamp``."""
     launch.entries(_to_distances, tile.shape, tile, row_norms, column_norms, clamp)
+
+
+@cuda.jit(cache=True)
+def _finish_near(tile, left, right, signs, row_limits, column_limits):
+    i, j = cuda.blockIdx.x, cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x
+    if j < tile.shape[1]:
+        limit = row_limits[i] + column_limits[j]
+        if abs(tile[i, j]) < limit + limit:
+            total, apart = 0.0, 0.0
+            for k in range(left.shape[1]):
+                away = float64(left[i, k]) - float64(right[j, k])
+                total += signs[k] * (away * away)
+                apart += away * away
+                if apart >= limit:
+                    break
+            if apart < limit:
+                tile[i, j] = total
+
+
+def finish_near(
+    tile: Array, left: Array, right: Array, signs: Array, row_limits: Array, column_limits: Array
+) -> None:
+    """Distances of near pairs from differences: ``tile[i, j] <- sum_k signs[k] (left[i, k] - right[j, k])^2``.
+
+    Near is a pair whose sum without signs is less than ``row_limits[i] + column_limits[j]``; no such pair has a
+    tile's entry that is, in size, twice that or more.
+    """
+    launch.entries(_finish_near, tile.shape, tile, left, right, signs, row_limits, column_limits)
 
 
 @cuda.jit(cache=True)

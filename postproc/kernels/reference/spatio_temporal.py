@@ -15,12 +15,13 @@ def time_prior(
     """Histograms of the gaps between mean frames, smoothed and summing to one."""
     counts: Prior = {}
     cameras = sorted({int(c) for c in cam if c >= 0})
-    for person in {int(p) for p in pid if p >= 0}:
+    for person in {int(p) for p, d in zip(pid, cam, strict=True) if p >= 0 and d >= 0}:
         mean = {}
+        first = min(int(f) for p, d, f in zip(pid, cam, frame, strict=True) if p == person and d >= 0)
         for c in cameras:
             frames = [int(f) for p, d, f in zip(pid, cam, frame, strict=True) if (p, d) == (person, c)]
             if frames:
-                mean[c] = sum(frames) / (len(frames) + 1e-7)
+                mean[c] = sum(f - first for f in frames) / (len(frames) + 1e-7)
         for low in mean:
             for high in mean:
                 if low < high:

@@ -122,6 +122,21 @@ def test_scalings():
     assert_allclose(scaled(two, "min-max-whole")[1, [0, 1, 3]], [0.2, 0.4, 1], rtol=1e-6)
     known = two[np.isfinite(two)]
     assert_allclose(scaled(two, "z-score-whole")[0, 0], (2 - known.mean()) / known.std(), rtol=1e-6)
+    for offset in (1e3, 1e5, 1e7):
+        far = (two + np.float32(offset)).astype(np.float32)
+        for scaling, whole in (
+            ("z-score", False),
+            ("z-score-whole", True),
+            ("min-max-whole", True),
+            ("sum", False),
+        ):
+            part = far.astype(np.float64)[np.isfinite(two)] if whole else far[0].astype(np.float64)[[0, 1, 3]]
+            exact = {
+                "z-score": (part[0] - part.mean()) / part.std(),
+                "min-max-whole": (part[0] - part.min()) / np.ptp(part),
+                "sum": -(part.max() - part[0]) / (part.max() - part).sum(),
+            }[scaling.replace("z-score-whole", "z-score")]
+            assert_allclose(scaled(far, scaling)[0, 0], exact, rtol=1e-5, atol=1e-7)
     assert set(wanted) | {"min-max-whole", "z-score-whole"} == set(fusion.SCALINGS)
     for scaling in fusion.SCALINGS[1:]:
         level = scaled(np.zeros((2, 3), np.float32), scaling)

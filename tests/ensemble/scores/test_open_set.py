@@ -97,6 +97,15 @@ def test_infinitely_far_is_never_accepted() -> None:
     assert [found[name] for name in ("recall", "fmr", "dir")] == [0, 1, 0]
 
 
+def test_thresholds_are_rounded_as_distances_are() -> None:
+    for threshold in (0.1, 0.2, 0.3, 0.7, 1 / 3):
+        far = np.array([[threshold, 2]], np.float32)
+        for other in (threshold, float(np.float32(threshold))):
+            found = at(other, far, [7], [7, 8])
+            assert [found[name] for name in ("recall", "fmr", "dir")] == [1, 0, 1]
+    assert at(1e300, np.array([[np.inf, 2]], np.float32), [7], [7, 8])["recall"] == 0  # not even then
+
+
 def test_the_order_of_thresholds_is_kept() -> None:
     up, down = (
         rates(*of(FAR, *PIDS), thresholds=[0.15, 0.35, 0.7]),

@@ -80,6 +80,20 @@ def test_smoothing_by_hand():
     assert not smooth[0, 1].any()
 
 
+@each("origin", [0, 10**6, 1_700_000_000, 1_700_000_000_000_000_000])
+def test_gaps_know_no_origin(origin):
+    pid, cam = np.repeat(np.arange(40), 2), np.tile([1, 2], 40)
+    frame = origin + 60_000_000 * pid + 250 * (cam == 2)  # everybody takes exactly 250
+    prior = fit_prior(pid, cam, frame, bin_frames=100, bins=5, sigma=0)
+    assert_allclose(prior.histograms[1, 0], [0, 0, 1, 0, 0], rtol=2e-7)
+    x, one = np.eye(1, 2, dtype=np.float32), np.array([1])
+    found, wanted = (
+        spatio_temporal(x, x, one + 1, one, one * start + 230, one * start, prior, None, None)
+        for start in (origin, 0)
+    )
+    assert_array_equal(found, wanted)
+
+
 @settings(max_examples=40)
 @given(
     seed=st.integers(0, 999),

@@ -1,0 +1,63 @@
+"""Where |a|^2 + |b|^2 - 2 a.b would lose what makes the distance: a large common part, and near pairs.
+
+Squared distances come from products, because products are fast. What is left of a difference of large numbers is
+rounding. So two rules, which look at the features alone, never at tiles or threads:
+
+1. **Common part.** Where the squared length of the mean of all rows is more than :data:`COMMON` times the mean
+   squared distance from it, the mean is taken off every row before the products: distances stay the same.
+2. **Near pairs.** Where a squared distance is less than :data:`NEAR` of the sum of both squared lengths, half of
+   its bits are lost; it is computed once more, from differences, in float64.
+
+Features of unit length or around the origin meet neither, except for images that are all but copies.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from postproc import kernels
+from postproc.base import arrays
+from postproc.base.vocabulary import Array
+
+COMMON = 64.0
+NEAR = np.float32(2.0**-12)
+SHORTEST = 2.0**-100  # a squared length below has fewer bits than float32 has, or none
+LONGEST = float(np.finfo(np.float32).max) / 4
+ROWS = 1024  # that are summed at a time
+
+
+def common_part(parts: list[Array]) -> np.ndarray | None:
+    """(d,) float32: the mean of all rows of ``parts`` by rule 1, or None where it is small. O(n d), in float64."""
+    total, squares, count = np.zeros(parts[0].shape[1]), 0.0, sum(map(len, parts))
+    for part in parts:
+        blocks = list(arrays.blocks(part, ROWS))  # by the rows alone, so that the sum has one order
+        found: list[tuple[np.ndarray, float]] = [(np.empty(0), 0.0)] * len(blocks)
+
+        def look(at: int, part: Array = part, blocks: list[slice] = blocks, found: list = found) -> None:
+            block = arrays.as_type(part[blocks[at]], np.float64)
+            found[at] = arrays.host(block.sum(axis=0)), float((block * block).sum())
+
+        kernels.of(part).walk.run(look, range(len(blocks)), what="lengths")
+        for sums, square in found:
+            total += sums
+            squares += square
+    mean = total / count
+    common = float(mean @ mean)
+    return mean.astype(np.float32) if common > COMMON * (squares / count - common) else None
+
+
+def check_lengths(sizes: Array, is_zero: Callable[[], bool]) -> None:
+    """Refuse squared lengths (n,) that float32 cannot hold: too large, or all of them too small."""
+    xp = arrays.namespace(sizes)
+    largest = float(xp.max(xp.abs(sizes))) if len(sizes) else 0.0
+    if not largest < LONGEST or (largest < SHORTEST and not is_zero()):
+        raise ValueError("features: wanted squared lengths that float32 can hold; normalise them before")
+
+
+def scale_of(*sides: Array) -> float:
+    """A power of two that makes very small features as large as 1; 1 for all others."""
+    largest = 0.0
+    for side in sides:
+        for part in arrays.blocks(side, ROWS):
+            largest = max(largest, float(arrays.namespace(side).max(arrays.namespace(side).abs(side[part]))))
+    return 1.0 if largest == 0 or largest > 2.0**-40 else 2.0 ** -np.floor(np.log2(largest))
