@@ -6,6 +6,7 @@ Files are plain ASCII (other letters as ``\\u…``), a line a query, keys in the
 """
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from ensemble.submissions.text import exact, read_text
 
 NAIC_FILE, FILE = "result.json", "ranking.json"
 NAIC_TOP_K = 200
+FIRST = re.compile(r'(?<!\\)":(?!\[\]|\{\})(..)')
 SHAPE = "lists of names, lists of [name, distance], or {name: distance}"
 
 
@@ -139,7 +141,9 @@ def _is_json(head: Head) -> bool:
 
 
 def _is_naic(head: Head) -> bool:
-    return _is_json(head) and head.start.partition(":")[2].startswith(('["', "[]"))
+    """Names only in the first list in which there is something."""
+    first = FIRST.search(head.start)
+    return _is_json(head) and first is not None and first[1] == '["'
 
 
 NAIC = Format("naic", NAIC_FILE, parse_names, write_naic, NAIC_TOP_K, recognises=_is_naic)

@@ -1,7 +1,8 @@
 """Tables with a row an answer, ``query, rank, gallery, distance``, ranks from 1: CSV and Parquet.
 
 Read are also the titles ``query_id``, ``gallery_id`` and, with larger numbers for nearer images, ``score``.
-Rows may come in any order. Without ``rank`` the numbers order a list, without both the order of the rows.
+Rows may come in any order. Without ``rank`` the numbers order a list, without both the order of the rows. A query
+without an answer has one row with nothing but its name.
 """
 
 import csv
@@ -9,6 +10,7 @@ import importlib.util
 import io
 import re
 from collections.abc import Mapping, Sequence
+from itertools import compress, islice
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +37,13 @@ def write_csv(path: Path, ranking: RankList, *, top_k: int | None = None) -> Non
     known = best.distances is not None
     with beside(path, "w") as stream:
         stream.write("query,rank,gallery,distance\n" if known else "query,rank,gallery\n")
-        for query, rank, image, distance in best.entries():
-            end = "" if distance is None else f",{exact(distance)}"
-            stream.write(f"{_cell(query)},{rank},{_cell(image)}{end}\n")
+        answers = best.entries()
+        for query, count in zip(best.query_names or (), best.counts.tolist(), strict=True):
+            if not count:
+                stream.write(f"{_cell(query)},,{',' if known else ''}\n")
+            for _, rank, image, distance in islice(answers, count):
+                end = "" if distance is None else f",{exact(distance)}"
+                stream.write(f"{_cell(query)},{rank},{_cell(image)}{end}\n")
 
 
 def _cell(name: str) -> str:
@@ -59,17 +65,25 @@ def write_parquet(path: Path, ranking: RankList, *, top_k: int | None = None) ->
 
     best = ranking.first(top_k)
     assert best.query_names is not None
+    empty = np.flatnonzero(best.counts == 0)
+    at = best.starts[empty]
+    lacking = np.insert(np.zeros(len(best.rows), bool), at, True)
+
+    def column(values: np.ndarray, kind: str) -> Any:
+        return pyarrow.array(np.insert(values.astype(kind), at, 0), mask=lacking if len(empty) else None)
+
+    def names(codes: Any, of: list[str]) -> Any:
+        return pyarrow.DictionaryArray.from_arrays(codes, pyarrow.array(of, pyarrow.string())).cast(
+            pyarrow.string()
+        )
+
     columns = {
-        "query": pyarrow.DictionaryArray.from_arrays(
-            best.query_of.astype(np.int32), pyarrow.array(best.query_names, pyarrow.string())
-        ).cast(pyarrow.string()),
-        "rank": pyarrow.array((best.places + 1).astype(np.int32)),
-        "gallery": pyarrow.DictionaryArray.from_arrays(
-            best.rows.astype(np.int32), pyarrow.array(best.gallery_names, pyarrow.string())
-        ).cast(pyarrow.string()),
+        "query": names(np.insert(best.query_of, at, empty).astype(np.int32), best.query_names),
+        "rank": column(best.places + 1, "int32"),
+        "gallery": names(column(best.rows, "int32"), best.gallery_names),
     }
     if best.distances is not None:
-        columns["distance"] = pyarrow.array(best.distances)
+        columns["distance"] = column(best.distances, "float32")
     content = io.BytesIO()
     parquet.write_table(pyarrow.table(columns), content, compression="snappy", store_schema=False)
     with beside(path, "wb") as stream:
@@ -139,8 +153,17 @@ def _from_table(path: Path, titled: Mapping[str, Sequence[Any]], similarity: boo
         found = examples(list(titled), 6)
         return EMPTY, [f"{path}: wanted the columns query, rank, gallery and distance, found {found}; rename them"]
     problems = []
+    query_names = columns["query"]
+    columns, empty = _answers(columns)
+    both = [name for name in dict.fromkeys(columns["query"]) if name in empty]
+    if both:
+        found = f"answers too for {len(both)} ({examples(both)})"
+        problems.append(
+            f"{path}: wanted a row without an image only where there is none, found {found}; remove it"
+        )
     for title in ("query", "gallery"):
-        wrong = [str(value) for value in columns[title] if not isinstance(value, str) or not value]
+        values = query_names if title == "query" else columns[title]
+        wrong = [str(value) for value in values if not isinstance(value, str) or not value]
         if wrong:
             found = f"{len(wrong)} others ({examples([name or 'an empty cell' for name in wrong])})"
             problems.append(f"{path}: wanted names in {title}, found {found}; fill them in as text")
@@ -158,9 +181,10 @@ def _from_table(path: Path, titled: Mapping[str, Sequence[Any]], similarity: boo
     elif distances is not None and similarity:
         distances = -distances
     order = [numbers["rank"]] if "rank" in numbers else [distances] if distances is not None else []
-    ranking = from_columns(columns["query"], columns["gallery"], order, distances)
+    queries, images = columns["query"], columns["gallery"]
+    ranking = from_columns(queries, images, order, distances, query_names=query_names)
     if "rank" in numbers:
-        ordered = from_columns(columns["query"], columns["gallery"], order, numbers["rank"]).distances
+        ordered = from_columns(queries, images, order, numbers["rank"], query_names=query_names).distances
         assert ordered is not None
         off = np.flatnonzero(ordered != ranking.places + 1)
         if len(off):
@@ -172,6 +196,20 @@ def _from_table(path: Path, titled: Mapping[str, Sequence[Any]], similarity: boo
                 f"({examples(named)}){hint or '; number them again'}"
             )
     return ranking, problems
+
+
+def _answers(columns: Mapping[str, Sequence[Any]]) -> tuple[dict[str, Sequence[Any]], set[Any]]:
+    """The rows in which something stands beside the query, and the queries of the others."""
+    beside_it = [values for title, values in columns.items() if title in COLUMNS[1:]]
+    there = [not all(map(_blank, cells)) for cells in zip(*beside_it, strict=True)]
+    empty = {query for query, answered in zip(columns["query"], there, strict=True) if not answered}
+    if not empty:
+        return dict(columns), empty
+    return {title: list(compress(values, there)) for title, values in columns.items()}, empty
+
+
+def _blank(cell: Any) -> bool:
+    return cell is None or cell == "" or cell != cell  # NaN
 
 
 def _numbers(values: Sequence[Any]) -> tuple[np.ndarray, list[str]]:
