@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.base.errors import InputError, examples, near, refuse_if_any
-from ensemble.submissions import arrays, json_lists, python_text, tables, track2, trec, visda
+from ensemble.submissions import arrays, json_lists, lines, python_text, tables, track2, trec, visda
 from ensemble.submissions.alignment import aligned, flaws, strangers
 from ensemble.submissions.format import Format, Head, head_of
 from ensemble.submissions.ranklist import RankList
@@ -25,6 +25,7 @@ OURS = (
     tables.PARQUET,
     arrays.FORMAT,
     python_text.FORMAT,
+    lines.FORMAT,
 )
 FEATURES = "sysu"  # the one that holds features instead of lists
 

@@ -1,6 +1,7 @@
 """Tables with a row an answer, ``query, rank, gallery, distance``, ranks from 1: CSV and Parquet.
 
 Read are also the titles ``query_id``, ``gallery_id`` and, with larger numbers for nearer images, ``score``.
+So is a row a query, ``id, images``, with the images' names and spaces between in one cell (Google Landmarks).
 Rows may come in any order. Without ``rank`` the numbers order a list, without both the order of the rows. A query
 without an answer has one row with nothing but its name.
 """
@@ -20,11 +21,12 @@ from ensemble.base.errors import examples, refuse_if_any
 from ensemble.io import beside
 from ensemble.submissions.format import Format, Head
 from ensemble.submissions.numbers import read_bytes
-from ensemble.submissions.ranklist import EMPTY, RankList, from_columns
+from ensemble.submissions.ranklist import EMPTY, RankList, from_columns, from_lists
 from ensemble.submissions.text import exact, read_text
 
 CSV_FILE, PARQUET_FILE = "ranking.csv", "ranking.parquet"
 TITLES = {"query_id": "query", "query_name": "query", "gallery_id": "gallery", "gallery_name": "gallery"}
+WIDE = "images"  # all answers of a query in one cell
 COLUMNS = ("query", "rank", "gallery", "distance", "score")
 QUOTED = re.compile(r"[,\"\r\n]")
 MOST_ROWS = 1000  # a byte of a Parquet file; what repeats takes little, but not nothing
@@ -129,7 +131,7 @@ def parse_parquet(path: Path, similarity: bool = False) -> tuple[RankList, list[
         if file.metadata.num_rows > MOST_ROWS * len(content):
             raise ValueError(f"{file.metadata.num_rows} rows cannot come from a file of this size")
         titles = [column.name for column in file.schema_arrow]
-        wanted = [title for title in titles if TITLES.get(title, title) in COLUMNS]
+        wanted = [title for title in titles if TITLES.get(title, title) in (*COLUMNS, WIDE, "id")]
         table = file.read(columns=wanted, use_threads=False)
         columns = {title: _listed(table.column(title)) for title in wanted}
     except (pyarrow.ArrowException, OSError, ValueError, TypeError, LookupError, MemoryError) as error:
@@ -148,6 +150,8 @@ def _listed(column: Any) -> list[Any]:
 def _from_table(path: Path, titled: Mapping[str, Sequence[Any]], similarity: bool) -> tuple[RankList, list[str]]:
     """Columns by title, text or numbers -> rank lists and what is wrong."""
     columns = {TITLES.get(title, title): values for title, values in titled.items()}
+    if set(columns) & {"query", "id"} and WIDE in columns and "gallery" not in columns:
+        return _from_wide(path, columns.get("query", columns.get("id", ())), columns[WIDE])
     missing = [title for title in ("query", "gallery") if title not in columns]
     if missing:
         found = examples(list(titled), 6)
@@ -198,6 +202,18 @@ def _from_table(path: Path, titled: Mapping[str, Sequence[Any]], similarity: boo
     return ranking, problems
 
 
+def _from_wide(path: Path, queries: Sequence[Any], cells: Sequence[Any]) -> tuple[RankList, list[str]]:
+    wrong = [str(name) or "an empty cell" for name in queries if not isinstance(name, str) or not name]
+    odd = [str(cell)[:20] for cell in cells if not isinstance(cell, str | list) and not _blank(cell)]
+    if wrong or odd:
+        found = examples([*wrong, *odd])
+        return EMPTY, [f"{path}: wanted names in id and in {WIDE}, found {found}; fill them in as text"]
+    lists = [cell.split() if isinstance(cell, str) else [] if _blank(cell) else cell for cell in cells]
+    return from_lists(
+        (query, list(map(str, images)), None) for query, images in zip(queries, lists, strict=True)
+    ), []
+
+
 def _answers(columns: Mapping[str, Sequence[Any]]) -> tuple[dict[str, Sequence[Any]], set[Any]]:
     """The rows in which something stands beside the query, and the queries of the others."""
     beside_it = [values for title, values in columns.items() if title in COLUMNS[1:]]
@@ -227,7 +243,8 @@ def _numbers(values: Sequence[Any]) -> tuple[np.ndarray, list[str]]:
 
 def _is_csv(head: Head) -> bool:
     titles = [title.strip().strip('"') for title in head.lines[0].split(",")] if head.lines else []
-    return {"query", "gallery"} <= {TITLES.get(title, title) for title in titles}
+    known = {TITLES.get(title, title) for title in titles}
+    return {"query", "gallery"} <= known or (WIDE in known and bool(known & {"query", "id"}))
 
 
 CSV = Format("csv", CSV_FILE, parse_csv, write_csv, suffixes=(".csv",), recognises=_is_csv)
