@@ -37,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if found:
         return _tell(given.file, found)
     read = submissions.read(given.file, name, similarity=given.similarity)
-    ranking = submissions.aligned(str(given.file), read, query_names, gallery_names)
+    partial = submissions.named(name).absent
+    ranking = submissions.aligned(str(given.file), read, query_names, gallery_names, partial=partial)
     print(_summary(ranking, "line" if read.query_names is None else "list"))
     if track_of:
         lines = [rows.tolist() for rows in ranking.lines()]

@@ -12,6 +12,7 @@ from postproc.base import arrays
 
 ENTRIES = 1 << 20  # of one matrix that are in work at a time; a few float64 arrays of that size a thread
 ENTRIES_ON_CUDA = 1 << 25
+FEW = 4  # a row is joined among what is known of it where that is one in so many
 
 
 def weights(value: Sequence[float] | None, count: int) -> np.ndarray:
@@ -116,6 +117,32 @@ def by_rows(parts: Sequence[np.ndarray], join: Callable[[slice], np.ndarray], *,
 
     if out.shape[1]:
         over_rows(fill, out, what=what)
+    return out
+
+
+def among_known(blocks: list[np.ndarray], join: Callable[[list[np.ndarray]], np.ndarray]) -> np.ndarray:
+    """``join(blocks)`` (rows, n), with no work on pairs that no part knows where these are most.
+
+    Short lists in a wide gallery know few pairs. Those that any part knows are put side by side, in their order,
+    and a last one that nobody knows stands for all others of its row; what the join makes of it is theirs.
+    """
+    if arrays.on_cuda(blocks[0]):
+        return join(blocks)
+    known = any_of([block == block for block in blocks])
+    row, column = np.nonzero(known)
+    counts = np.bincount(row, minlength=len(known))
+    width = int(counts.max(initial=0)) + 1
+    if width * FEW > known.shape[1]:
+        return join(blocks)
+    place = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+    narrow = []
+    for block in blocks:
+        few = np.full((len(block), width), np.nan, np.float32)
+        few[row, place] = block[row, column]
+        narrow.append(few)
+    found = join(narrow)
+    out = np.repeat(found[:, -1:], known.shape[1], axis=1)
+    out[row, column] = found[row, place]
     return out
 
 

@@ -162,14 +162,14 @@ def _order(
         return labels.names, labels.where
     sets = {block.where: frozenset(block.names or ()) for block in have.values()}
     if partial and len(set(sets.values())) > 1:
-        return _sorted(frozenset().union(*sets.values())), "all models"
+        return sorted_names(frozenset().union(*sets.values())), "all models"
     usual = Counter(sets.values()).most_common(1)[0][0]
     orders = {tuple(b.names or ()) for b in have.values() if b.ordered and sets[b.where] == usual}
     source = next(where for where, names in sets.items() if names == usual)
-    return (list(orders.pop()) if len(orders) == 1 else _sorted(usual)), source
+    return (list(orders.pop()) if len(orders) == 1 else sorted_names(usual)), source
 
 
-def _sorted(names: Iterable[str]) -> list[str]:
+def sorted_names(names: Iterable[str]) -> list[str]:
     """``2.jpg`` before ``10.jpg`` where all names are numbers; text order otherwise."""
     stems = {name: PurePath(name).stem for name in names}
     if all(re.fullmatch("[0-9]{1,18}", stem) for stem in stems.values()):

@@ -18,6 +18,7 @@ from ensemble.base.features import SIDES
 from ensemble.io import containers
 from ensemble.io.blocks import half, slot
 from ensemble.io.lists import read_csv, read_lines, read_names, read_tracks
+from ensemble.io.write import LEFT_OVER
 from ensemble.parsers import Parser, gives
 
 NAME_LISTS = {"query": "name_query.txt", "gallery": "name_test.txt"}
@@ -74,7 +75,8 @@ def look(
     tracks and no table is a rank list, which stands in the place of a model and provides ``distances``.
     Raises InputError if there is no such folder.
     """
-    files = _files(path)
+    found = _files(path)
+    files = [file for file in found if not LEFT_OVER.fullmatch(file.name)]
     names = {side: path / name for side, name in NAME_LISTS.items() if path / name in files}
     given = {"query": query_names, "gallery": gallery_names}
     names |= {side: Path(chosen) for side, chosen in given.items() if chosen is not None}
@@ -86,20 +88,22 @@ def look(
     known |= {*names.values(), *track_lists}
     others = [file for file in files if file not in known]
     models, provided, ignored, problems = _lists(others) if rankings else _models(others)
+    ignored |= {file: "left over from a write that was broken off" for file in found if file not in files}
     if not models and not problems:
         problems.append(f"{path}: wanted rank lists, found none" if rankings else _nothing(path, ignored))
     columns = set().union(*provided.values())
     learns = {model for model, names in provided.items() if "train" in names}
     if (path / SIDE).is_dir() and not rankings:
-        found, provided, more, side_problems = _models(_files(path / SIDE))
-        models |= {f"{SIDE}/{model}": paths for model, paths in found.items()}
+        beside, provided, more, side_problems = _models(_files(path / SIDE))
+        models |= {f"{SIDE}/{model}": paths for model, paths in beside.items()}
         learns |= {f"{SIDE}/{model}" for model, names in provided.items() if "train" in names}
         ignored |= more
         problems += side_problems
     tables = {side: file for side, file in tables.items() if side in columns or (rankings and side != "train")}
     label_columns, label_problems, notes = _labels(names, tables, track_lists)
     if parser is not None:
-        named = [side for side in SIDES if side not in tables and (side in columns or side in names)]
+        lists = ("query", "gallery") if rankings else ()
+        named = [s for s in SIDES if s not in tables and (s in columns or s in names or s in lists)]
         label_columns |= {f"{side}_{column}" for side in named for column in gives(parser)}
     features = [file for paths in models.values() for file in paths]
     folder = Folder(

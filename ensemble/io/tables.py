@@ -1,5 +1,6 @@
 """What the images are where there are no features: names, and the columns of tables and track lists."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,25 +11,29 @@ from ensemble.base.features import COLUMNS
 from ensemble.io.alignment import differences, merge
 from ensemble.io.folder import Folder
 from ensemble.io.lists import Labels, read_csv, read_names, read_tracks
+from ensemble.parsers import columns as columns_of
 
 
-def read_tables(folder: Folder) -> dict[str, pd.DataFrame]:
+def read_tables(folder: Folder, named: Mapping[str, Sequence[str]] | None = None) -> dict[str, pd.DataFrame]:
     """A table with ``name`` and whatever columns there are for ``query`` and ``gallery``, in the lists' order.
 
+    named: names of a side that has neither a list of names nor a table, by side.
     Raises InputError with every problem, also where a side has neither a list of names nor a table.
     """
     problems: list[str] = []
     found = {}
     for side in ("query", "gallery"):
         with collecting(problems):
-            found[side] = _table(folder, side)
+            found[side] = _table(folder, side, (named or {}).get(side))
     refuse_if_any(problems)
     return found
 
 
-def _table(folder: Folder, side: str) -> pd.DataFrame:
+def _table(folder: Folder, side: str, named: Sequence[str] | None) -> pd.DataFrame:
     listed = read_names(folder.names[side]) if side in folder.names else None
     sources: list[Labels] = [read_csv(folder.tables[side])] if side in folder.tables else []
+    if listed is None and not sources and named:
+        listed = list(named)
     if listed is None and not sources:
         raise InputError(
             [
@@ -43,6 +48,8 @@ def _table(folder: Folder, side: str) -> pd.DataFrame:
         problems += differences(source, names, side, where, nameless=False, lack=False)
     if side == "gallery":
         sources += [read_tracks(path, names) for path in folder.tracks]
+    if folder.parser is not None and side not in folder.tables:
+        sources.append(Labels(f"names of the {side}", names, columns_of(names, folder.parser)))
     refuse_if_any(problems)
     columns: dict[str, Any] = merge(names, sources, problems)
     refuse_if_any(problems)

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,6 +12,8 @@ import numpy as np
 
 from ensemble.base.errors import InputError
 from ensemble.base.features import COLUMNS, SIDES, FeatureSet
+
+LEFT_OVER = re.compile(r".+\.[0-9]+\.part")  # what :func:`beside` leaves where its process was killed
 
 
 @contextmanager

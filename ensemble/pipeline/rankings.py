@@ -10,16 +10,18 @@ track of an image that some list names.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ensemble.base.collecting import collecting
-from ensemble.base.errors import refuse_if_any
+from ensemble.base.errors import examples, refuse_if_any
 from ensemble.base.features import columns
 from ensemble.io import Folder, read_tables
+from ensemble.io.alignment import sorted_names
 from ensemble.pipeline.state import State
-from ensemble.submissions import formats
+from ensemble.submissions import RankList, aligned, formats
 from ensemble.submissions.ensembles import candidates, dense
 from postproc.base import arrays
 
@@ -32,6 +34,7 @@ class Rankings:
     distances: Mapping[str, np.ndarray]
     query_table: pd.DataFrame
     gallery_table: pd.DataFrame
+    notes: tuple[str, ...] = ()  # what is to be said of the lists
 
     def data(self) -> dict[str, np.ndarray]:
         """The columns of both tables by their names in the vocabulary."""
@@ -89,13 +92,45 @@ class Rankings:
 
 
 def read(folder: Folder, names: list[str]) -> Rankings:
-    """Read the lists of a folder by name; raises InputError with every problem of all files."""
-    tables = read_tables(folder)
-    images = {side: list(table["name"]) for side, table in tables.items()}
+    """Read the lists of a folder by name; raises InputError with every problem of all files.
+
+    Where neither a list of names nor a table says what the images are, the rank lists do, if all of them hold
+    names: those of all of them, sorted; queries in the lists' order where they have one.
+    """
     lists, problems = {}, list[str]()
-    for name in names:
+    paths = {name: folder.models[name][0] for name in names}
+    for name, path in paths.items():
         with collecting(problems):
-            lists[name] = formats.read_aligned(folder.models[name][0], images["query"], images["gallery"])
+            lists[name] = formats.read(path)
+    tables: dict[str, pd.DataFrame] = {}
+    with collecting(problems):
+        tables = read_tables(folder, _names(list(lists.values())) if len(lists) == len(names) else None)
+    if not tables:
+        refuse_if_any(problems)
+    images = {side: list(table["name"]) for side, table in tables.items()}
+    for name, ranking in lists.items():
+        with collecting(problems):
+            partial = formats.named(formats.guess(paths[name])).absent
+            lists[name] = aligned(str(paths[name]), ranking, images["query"], images["gallery"], partial=partial)
     refuse_if_any(problems)
     rows, matrices = candidates(list(lists.values()))
-    return Rankings(rows, dict(zip(lists, matrices, strict=True)), tables["query"], tables["gallery"])
+    distances = dict(zip(lists, matrices, strict=True))
+    notes = [note for name, ranking in lists.items() if (note := _empty(paths[name], ranking))]
+    return Rankings(rows, distances, tables["query"], tables["gallery"], tuple(notes))
+
+
+def _names(lists: list[RankList]) -> dict[str, list[str]]:
+    """The names that rank lists hold, by side; none where one of the lists holds numbers."""
+    if any(ranking.by != "name" or ranking.query_names is None for ranking in lists):
+        return {}
+    orders = [ranking.query_names or [] for ranking in lists]
+    queries = orders[0] if all(order == orders[0] for order in orders) else sorted_names(set().union(*orders))
+    return {"query": queries, "gallery": sorted_names(set().union(*(ranking.gallery_names for ranking in lists)))}
+
+
+def _empty(path: Path, ranking: RankList) -> str:
+    """What is said of queries without an answer; empty where there is none."""
+    empty = [(ranking.query_names or [])[row] for row in np.flatnonzero(ranking.counts == 0)]
+    return f"{path.name}: no answer for {len(empty)} queries ({examples(empty)}), which counts as missed" * bool(
+        empty
+    )

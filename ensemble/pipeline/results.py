@@ -148,10 +148,11 @@ def record(
 
 def score_text(result: Result, ranks: Sequence[int] = RANKS) -> str:
     """The scores with their protocol, or a sentence that says why there are none."""
+    notes = "".join(f"\n{note}" for note in result.notes)
     if result.scores is None:
-        return f"no scores: {result.unscored}"
+        return f"no scores: {result.unscored}{notes}"
     s = result.scores
-    text = f"{s.text(ranks)}\n{s.describe()}"
+    text = f"{s.text(ranks)}\n{s.describe()}{notes}"
     if len(s.unknown):
         text += (
             f"\n{len(s.unknown)} queries of unknown identity (pid -1) are not scored: "

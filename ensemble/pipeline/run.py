@@ -50,7 +50,7 @@ class Result:
     """The end of a run: (nq, k) gallery rows nearest first (-1: none), how far they are, scores, and names.
 
     Where ``scores`` is None, ``unscored`` says why. ``filled``: the rows with images behind that no rank list
-    names, for formats that demand a full line; None where there is none to add.
+    names, for formats that demand a full line; None where there is none to add. ``notes``: of the rank lists.
     """
 
     ranking: Array
@@ -62,6 +62,7 @@ class Result:
     gallery_names: list[str]
     query_pid: Ints | None = None
     filled: Array | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +147,7 @@ class Run:
             query_names=images.query_names,
             gallery_names=images.gallery_names,
             query_pid=images.labels.query_pid if images.labels else None,
+            notes=images.lists.notes if images.lists else (),
             filled=None if filled is None or np.array_equal(filled, rows) else filled,
         )
 

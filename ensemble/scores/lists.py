@@ -13,10 +13,12 @@ from postproc.base.vocabulary import Ranking
 def checked(rows: Ranking, ng: int) -> NDArray[np.int32]:
     """``rows`` as C-ordered int32, every one of them a gallery row or -1."""
     array = np.asarray(arrays.host(rows))
-    if array.ndim != 2 or array.shape[1] == 0:
+    if array.ndim != 2:
         raise ValueError(f"rows: wanted (queries, places), got shape {array.shape}")
     if not np.issubdtype(array.dtype, np.integer):
         raise TypeError(f"rows: wanted whole numbers, got {array.dtype}")
+    if array.shape[1] == 0:  # nobody has an answer
+        return np.full((len(array), 1), -1, np.int32)
     bad = np.flatnonzero((array.min(axis=1) < -1) | (array.max(axis=1) >= ng))
     if len(bad):
         raise InputError(

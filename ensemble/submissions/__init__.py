@@ -6,7 +6,8 @@
     candidates   several rank lists -> arrays, and back           (ensembles)
 
 One file a format: ``track2``, ``visda``, ``json_lists`` (NAIC's and plain JSON), ``trec``, ``tables`` (CSV and
-Parquet), ``arrays`` (NumPy), ``python_text`` (printed Python, only read), ``sysu`` (features, not lists).
+Parquet), ``arrays`` (NumPy), ``python_text`` and ``lines`` (printed Python and wide lines, only read), ``sysu``
+(features, not lists).
 """
 
 from ensemble.submissions.alignment import aligned

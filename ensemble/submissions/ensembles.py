@@ -14,6 +14,7 @@ import numpy as np
 
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, refuse_if_any
+from ensemble.io.write import LEFT_OVER
 from ensemble.submissions import formats
 from ensemble.submissions.ranklist import RankList
 from postproc.base import checks
@@ -32,12 +33,13 @@ def read_rankings(
     query_names, gallery_names: the images; numbers of AI City files are those in the gallery's names.
     similarity: names of the lists whose numbers are larger for nearer images.
     partial:    a file may lack queries; their lists are empty.
-    Returns:    in the order of the names. Hidden files and folders are passed over.
+    Returns:    in the order of the names. Hidden files, folders and ``NAME.PID.part`` are passed over.
     Raises:     InputError with every problem of all files.
     """
     if not folder.is_dir():
         raise InputError([f"{folder}: wanted a folder of rank lists, found none; check the path"])
-    paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    paths = [path for path in files if not LEFT_OVER.fullmatch(path.name)]
     problems: list[str] = []
     if not paths:
         problems.append(f"{folder}: wanted files of rank lists, found none; copy them there")
@@ -67,7 +69,7 @@ def candidates(lists: Sequence[RankList], *, places: bool | None = None) -> tupl
              step of float32 apart where the gallery's rows do not tell their order; None: its own where all lists
              have them.
     Returns: rows (nq, c) int32, gallery rows ascending, -1 behind the last, with c the most images that the lists
-             have for one query; and for every list (nq, c) float32, NaN where it lacks the image.
+             have for one query, 1 or more; and for every list (nq, c) float32, NaN where it lacks the image.
     Raises:  ValueError for lists of other images, and for distances asked of a list that has none.
     Cost:    O(n log n) time and O(lists * nq * c) memory for n entries in all.
 
@@ -97,7 +99,7 @@ def candidates(lists: Sequence[RankList], *, places: bool | None = None) -> tupl
     query_of = union // gallery
     counts = np.bincount(query_of, minlength=queries)
     column_of = np.arange(len(union)) - np.repeat(np.cumsum(counts) - counts, counts)
-    shape = queries, int(counts.max(initial=0))
+    shape = queries, int(counts.max(initial=1))
     rows = np.full(shape, -1, np.int32)
     rows[query_of, column_of] = union % gallery
     values = []

@@ -81,6 +81,7 @@ class Format:
     parse:      what can be read of a file and what is wrong with it; None: it is only written.
     write:      None: it is only read.
     top_k:      images a query that its server wants; None: any number.
+    absent:     a query without an answer has no line in it, so that one that is lacking has none.
     suffixes:   what its files may end in, in small letters with the dot, for a file whose content tells nothing.
     recognises: whether a file is of this format, by its beginning.
     faults:     looks more closely than :func:`ensemble.submissions.faults` does for every format with names.
@@ -94,6 +95,7 @@ class Format:
     parse: Parse | None = None
     write: Write | None = None
     top_k: int | None = None
+    absent: bool = False
     suffixes: tuple[str, ...] = ()
     recognises: Callable[[Head], bool] = lambda head: False
     faults: Faults | None = None

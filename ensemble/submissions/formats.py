@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.base.errors import InputError, examples, near, refuse_if_any
-from ensemble.submissions import arrays, json_lists, python_text, tables, track2, trec, visda
+from ensemble.submissions import arrays, json_lists, lines, python_text, tables, track2, trec, visda
 from ensemble.submissions.alignment import aligned, flaws, strangers
 from ensemble.submissions.format import Format, Head, head_of
 from ensemble.submissions.ranklist import RankList
@@ -25,6 +25,7 @@ OURS = (
     tables.PARQUET,
     arrays.FORMAT,
     python_text.FORMAT,
+    lines.FORMAT,
 )
 FEATURES = "sysu"  # the one that holds features instead of lists
 
@@ -102,7 +103,8 @@ def faults(
     ranking, problems = used.parsed(path, similarity)
     if not len(ranking):
         return problems
-    problems += flaws(path.name, ranking) + strangers(path.name, ranking, query_names, gallery_names)
+    problems += flaws(path.name, ranking)
+    problems += strangers(path.name, ranking, query_names, gallery_names, partial=used.absent)
     return problems + _count_faults(path.name, ranking, len(gallery_names), count)
 
 
@@ -116,9 +118,18 @@ def doubts(path: Path, name: str, query_names: Sequence[str], gallery_names: Seq
         return []
     place = {query: row for row, query in enumerate(query_names)}
     order = [place[query] for query in ranking.query_names if query in place]
-    if order == sorted(order):
-        return []
-    return [f"{path.name}: wanted the queries in the order of their list, found another; most servers do not mind"]
+    found = []
+    lacking = set(query_names) - {ranking.query_names[row] for row in np.flatnonzero(ranking.counts)}
+    empty = [query for query in query_names if query in lacking] if used.absent or len(order) else []
+    if empty and used.top_k is None:
+        found.append(
+            f"{path.name}: wanted an answer for every query, found none for {len(empty)} ({examples(empty)}); "
+            "theirs count as missed"
+        )
+    if order != sorted(order):
+        wanted = f"{path.name}: wanted the queries in the order of their list"
+        found.append(f"{wanted}, found another; most servers do not mind")
+    return found
 
 
 def read_aligned(
@@ -130,8 +141,9 @@ def read_aligned(
     partial: bool = False,
 ) -> RankList:
     """Read a file and put it into the order of the names (:func:`~ensemble.submissions.alignment.aligned`)."""
-    ranking = read(path, similarity=similarity)
-    return aligned(str(path), ranking, query_names, gallery_names, partial=partial)
+    name = guess(path)
+    ranking = read(path, name, similarity=similarity)
+    return aligned(str(path), ranking, query_names, gallery_names, partial=partial or named(name).absent)
 
 
 def named(name: str) -> Format:
@@ -182,12 +194,13 @@ def _by_suffix(head: Head) -> str | None:
 
 def _count_faults(where: str, ranking: RankList, gallery: int, top_k: int | None) -> list[str]:
     counts = ranking.counts
-    wanted = None if top_k is None else min(top_k, gallery)
-    off = np.flatnonzero(counts == 0 if wanted is None else counts != wanted)
+    if top_k is None:
+        return []
+    wanted = min(top_k, gallery)
+    off = np.flatnonzero(counts != wanted)
     if not len(off):
         return []
     named = [f"line {row + 1}" if ranking.query_names is None else ranking.query_names[row] for row in off[:4]]
     shown = examples([f"{name}: {counts[row]}" for name, row in zip(named, off, strict=False)])
     found = f"another number for {len(off)} quer{'y' if len(off) == 1 else 'ies'} ({shown})"
-    count = "at least one image" if wanted is None else f"{wanted} images"
-    return [f"{where}: wanted {count} for every query, found {found}; write exactly the best"]
+    return [f"{where}: wanted {wanted} images for every query, found {found}; write exactly the best"]

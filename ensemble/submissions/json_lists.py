@@ -1,11 +1,14 @@
 """JSON: ``{"query.png": ["nearest.png", …], …}`` for the NAIC, the same with distances for everybody else.
 
 With distances an entry is a pair: ``{"query.png": [["nearest.png", 0.12], …]}``. Read are also
-``{"query.png": {"nearest.png": 0.12, …}}``, ordered by the numbers, and a list of one-key objects of any of these.
+``{"query.png": {"nearest.png": 0.12, …}}``, ordered by the numbers, a list of one-key objects of any of these, and
+``[{"query_id": "query.png", "ans_ids": ["nearest.png", …]}, …]``. Where queries and images are whole numbers
+(``{"0": [12, 5, …]}``, SoccerNet) they are places in the two lists of names, from 0.
 Files are plain ASCII (other letters as ``\\u…``), a line a query, keys in the order of the queries.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,11 +18,15 @@ import numpy as np
 from ensemble.base.errors import examples
 from ensemble.io import beside
 from ensemble.submissions.format import Format, Head
-from ensemble.submissions.ranklist import EMPTY, RankList, from_lists
+from ensemble.submissions.numbers import MOST_DIGITS
+from ensemble.submissions.ranklist import EMPTY, RankList, from_lines, from_lists
 from ensemble.submissions.text import exact, read_text
 
 NAIC_FILE, FILE = "result.json", "ranking.json"
 NAIC_TOP_K = 200
+FIRST = re.compile(r'(?<!\\)":(?!\[\]|\{\})(..)')
+QUERY_KEYS = ("query_id", "query", "query_name")
+ANSWER_KEYS = ("ans_ids", "answers", "gallery_ids", "images")
 SHAPE = "lists of names, lists of [name, distance], or {name: distance}"
 
 
@@ -61,6 +68,8 @@ def parse(path: Path, similarity: bool = False) -> tuple[RankList, list[str]]:
         remedy = "found printed Python (single quotes)" if printed else f"found {error}"
         return EMPTY, [*problems, f"{path}: wanted JSON, {remedy}; write it again with a JSON writer"]
     wrong: list[str] = []
+    if isinstance(content, list | _Object) and (numbered := _numbers(content)):
+        return _by_place(path, numbered, problems)
     lists = [_read_list(query, value, wrong) for query, value in _pairs(content, wrong)]
     kinds = {kind for _, images, _, kind in lists if images}
     if len(kinds) > 1:
@@ -105,7 +114,41 @@ def _pairs(content: Any, wrong: list[str]) -> Iterator[tuple[str, Any]]:
         wrong.append(f"{type(content).__name__} without objects")
         return
     for item in objects:
-        yield from item
+        yield from (_answer(item) or item)
+
+
+def _answer(item: _Object) -> list[tuple[Any, Any]]:
+    """The query and its answer of an object that names them; empty for another."""
+    keys = [key for key, _ in item]
+    parts = [[value for key, value in item if key in known] for known in (QUERY_KEYS, ANSWER_KEYS)]
+    if len(keys) < 2 or [len(part) for part in parts] != [1, 1] or not isinstance(parts[0][0], str | int):
+        return []
+    return [(str(parts[0][0]), parts[1][0])]
+
+
+def _numbers(content: Any) -> dict[str, list[int]]:
+    """Whole numbers for whole numbers; empty where there is anything else, or nothing."""
+    pairs = list(_pairs(content, []))
+    images = [image for _, value in pairs if isinstance(value, list) for image in value]
+    if not images or not all(type(image) is int for image in images):
+        return {}
+    lists = {query: value for query, value in pairs if query.isdecimal() and isinstance(value, list)}
+    return lists if len(lists) == len(pairs) else {}
+
+
+def _by_place(path: Path, lists: dict[str, list[int]], problems: list[str]) -> tuple[RankList, list[str]]:
+    at = {int(query[:MOST_DIGITS]): value for query, value in lists.items()}
+    lacking = [place for place in range(len(lists)) if place not in at]
+    far = [image for value in lists.values() for image in value if not 0 <= image < 10**MOST_DIGITS]
+    if lacking:
+        found = f"none for {len(lacking)} ({examples(lacking)})"
+        problems.append(f"{path}: wanted a list for the queries 0 to {len(lists) - 1}, found {found}; write all")
+    if far:
+        found = examples([str(image)[:20] for image in far])
+        problems.append(f"{path}: wanted places of images from 0, found {found}; write it again")
+    if problems:
+        return EMPTY, problems
+    return from_lines([at[place] for place in range(len(at))], by="place"), problems
 
 
 def _read_list(query: str, value: Any, wrong: list[str]) -> tuple[str, list[str], list[float] | None, str]:
@@ -139,7 +182,9 @@ def _is_json(head: Head) -> bool:
 
 
 def _is_naic(head: Head) -> bool:
-    return _is_json(head) and head.start.partition(":")[2].startswith(('["', "[]"))
+    """Names only in the first list in which there is something."""
+    first = FIRST.search(head.start)
+    return _is_json(head) and first is not None and first[1] == '["'
 
 
 NAIC = Format("naic", NAIC_FILE, parse_names, write_naic, NAIC_TOP_K, recognises=_is_naic)

@@ -167,13 +167,19 @@ def from_lines(lines: Sequence[Sequence[int]], *, by: Literal["number", "place"]
 
 
 def from_columns(
-    queries: Sequence[str], images: Sequence[str], order: Sequence[np.ndarray], distances: np.ndarray | None
+    queries: Sequence[str],
+    images: Sequence[str],
+    order: Sequence[np.ndarray],
+    distances: np.ndarray | None,
+    *,
+    query_names: Sequence[str] = (),
 ) -> RankList:
     """A table, a row an entry, in any order -> rank lists by name; queries in the order of their first rows.
 
-    order: keys (n,) by which each list is sorted, the first counts most, then the order of the rows.
+    order:       keys (n,) by which each list is sorted, the first counts most, then the order of the rows.
+    query_names: all queries in their order, where some have no row.
     """
-    query_codes = {name: code for code, name in enumerate(dict.fromkeys(queries))}
+    query_codes = {name: code for code, name in enumerate(dict.fromkeys(query_names or queries))}
     image_codes = {name: code for code, name in enumerate(dict.fromkeys(images))}
     query_of = np.array([query_codes[name] for name in queries], np.int64)
     rows = np.array([image_codes[name] for name in images], np.int64)

@@ -1,7 +1,9 @@
 """Tables with a row an answer, ``query, rank, gallery, distance``, ranks from 1: CSV and Parquet.
 
 Read are also the titles ``query_id``, ``gallery_id`` and, with larger numbers for nearer images, ``score``.
-Rows may come in any order. Without ``rank`` the numbers order a list, without both the order of the rows.
+So is a row a query, ``id, images``, with the images' names and spaces between in one cell (Google Landmarks).
+Rows may come in any order. Without ``rank`` the numbers order a list, without both the order of the rows. A query
+without an answer has one row with nothing but its name.
 """
 
 import csv
@@ -9,6 +11,7 @@ import importlib.util
 import io
 import re
 from collections.abc import Mapping, Sequence
+from itertools import compress, islice
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +21,12 @@ from ensemble.base.errors import examples, refuse_if_any
 from ensemble.io import beside
 from ensemble.submissions.format import Format, Head
 from ensemble.submissions.numbers import read_bytes
-from ensemble.submissions.ranklist import EMPTY, RankList, from_columns
+from ensemble.submissions.ranklist import EMPTY, RankList, from_columns, from_lists
 from ensemble.submissions.text import exact, read_text
 
 CSV_FILE, PARQUET_FILE = "ranking.csv", "ranking.parquet"
 TITLES = {"query_id": "query", "query_name": "query", "gallery_id": "gallery", "gallery_name": "gallery"}
+WIDE = "images"  # all answers of a query in one cell
 COLUMNS = ("query", "rank", "gallery", "distance", "score")
 QUOTED = re.compile(r"[,\"\r\n]")
 MOST_ROWS = 1000  # a byte of a Parquet file; what repeats takes little, but not nothing
@@ -35,9 +39,13 @@ def write_csv(path: Path, ranking: RankList, *, top_k: int | None = None) -> Non
     known = best.distances is not None
     with beside(path, "w") as stream:
         stream.write("query,rank,gallery,distance\n" if known else "query,rank,gallery\n")
-        for query, rank, image, distance in best.entries():
-            end = "" if distance is None else f",{exact(distance)}"
-            stream.write(f"{_cell(query)},{rank},{_cell(image)}{end}\n")
+        answers = best.entries()
+        for query, count in zip(best.query_names or (), best.counts.tolist(), strict=True):
+            if not count:
+                stream.write(f"{_cell(query)},,{',' if known else ''}\n")
+            for _, rank, image, distance in islice(answers, count):
+                end = "" if distance is None else f",{exact(distance)}"
+                stream.write(f"{_cell(query)},{rank},{_cell(image)}{end}\n")
 
 
 def _cell(name: str) -> str:
@@ -59,17 +67,25 @@ def write_parquet(path: Path, ranking: RankList, *, top_k: int | None = None) ->
 
     best = ranking.first(top_k)
     assert best.query_names is not None
+    empty = np.flatnonzero(best.counts == 0)
+    at = best.starts[empty]
+    lacking = np.insert(np.zeros(len(best.rows), bool), at, True)
+
+    def column(values: np.ndarray, kind: str) -> Any:
+        return pyarrow.array(np.insert(values.astype(kind), at, 0), mask=lacking if len(empty) else None)
+
+    def names(codes: Any, of: list[str]) -> Any:
+        return pyarrow.DictionaryArray.from_arrays(codes, pyarrow.array(of, pyarrow.string())).cast(
+            pyarrow.string()
+        )
+
     columns = {
-        "query": pyarrow.DictionaryArray.from_arrays(
-            best.query_of.astype(np.int32), pyarrow.array(best.query_names, pyarrow.string())
-        ).cast(pyarrow.string()),
-        "rank": pyarrow.array((best.places + 1).astype(np.int32)),
-        "gallery": pyarrow.DictionaryArray.from_arrays(
-            best.rows.astype(np.int32), pyarrow.array(best.gallery_names, pyarrow.string())
-        ).cast(pyarrow.string()),
+        "query": names(np.insert(best.query_of, at, empty).astype(np.int32), best.query_names),
+        "rank": column(best.places + 1, "int32"),
+        "gallery": names(column(best.rows, "int32"), best.gallery_names),
     }
     if best.distances is not None:
-        columns["distance"] = pyarrow.array(best.distances)
+        columns["distance"] = column(best.distances, "float32")
     content = io.BytesIO()
     parquet.write_table(pyarrow.table(columns), content, compression="snappy", store_schema=False)
     with beside(path, "wb") as stream:
@@ -115,7 +131,7 @@ def parse_parquet(path: Path, similarity: bool = False) -> tuple[RankList, list[
         if file.metadata.num_rows > MOST_ROWS * len(content):
             raise ValueError(f"{file.metadata.num_rows} rows cannot come from a file of this size")
         titles = [column.name for column in file.schema_arrow]
-        wanted = [title for title in titles if TITLES.get(title, title) in COLUMNS]
+        wanted = [title for title in titles if TITLES.get(title, title) in (*COLUMNS, WIDE, "id")]
         table = file.read(columns=wanted, use_threads=False)
         columns = {title: _listed(table.column(title)) for title in wanted}
     except (pyarrow.ArrowException, OSError, ValueError, TypeError, LookupError, MemoryError) as error:
@@ -134,13 +150,24 @@ def _listed(column: Any) -> list[Any]:
 def _from_table(path: Path, titled: Mapping[str, Sequence[Any]], similarity: bool) -> tuple[RankList, list[str]]:
     """Columns by title, text or numbers -> rank lists and what is wrong."""
     columns = {TITLES.get(title, title): values for title, values in titled.items()}
+    if set(columns) & {"query", "id"} and WIDE in columns and "gallery" not in columns:
+        return _from_wide(path, columns.get("query", columns.get("id", ())), columns[WIDE])
     missing = [title for title in ("query", "gallery") if title not in columns]
     if missing:
         found = examples(list(titled), 6)
         return EMPTY, [f"{path}: wanted the columns query, rank, gallery and distance, found {found}; rename them"]
     problems = []
+    query_names = columns["query"]
+    columns, empty = _answers(columns)
+    both = [name for name in dict.fromkeys(columns["query"]) if name in empty]
+    if both:
+        found = f"answers too for {len(both)} ({examples(both)})"
+        problems.append(
+            f"{path}: wanted a row without an image only where there is none, found {found}; remove it"
+        )
     for title in ("query", "gallery"):
-        wrong = [str(value) for value in columns[title] if not isinstance(value, str) or not value]
+        values = query_names if title == "query" else columns[title]
+        wrong = [str(value) for value in values if not isinstance(value, str) or not value]
         if wrong:
             found = f"{len(wrong)} others ({examples([name or 'an empty cell' for name in wrong])})"
             problems.append(f"{path}: wanted names in {title}, found {found}; fill them in as text")
@@ -158,9 +185,10 @@ def _from_table(path: Path, titled: Mapping[str, Sequence[Any]], similarity: boo
     elif distances is not None and similarity:
         distances = -distances
     order = [numbers["rank"]] if "rank" in numbers else [distances] if distances is not None else []
-    ranking = from_columns(columns["query"], columns["gallery"], order, distances)
+    queries, images = columns["query"], columns["gallery"]
+    ranking = from_columns(queries, images, order, distances, query_names=query_names)
     if "rank" in numbers:
-        ordered = from_columns(columns["query"], columns["gallery"], order, numbers["rank"]).distances
+        ordered = from_columns(queries, images, order, numbers["rank"], query_names=query_names).distances
         assert ordered is not None
         off = np.flatnonzero(ordered != ranking.places + 1)
         if len(off):
@@ -172,6 +200,32 @@ def _from_table(path: Path, titled: Mapping[str, Sequence[Any]], similarity: boo
                 f"({examples(named)}){hint or '; number them again'}"
             )
     return ranking, problems
+
+
+def _from_wide(path: Path, queries: Sequence[Any], cells: Sequence[Any]) -> tuple[RankList, list[str]]:
+    wrong = [str(name) or "an empty cell" for name in queries if not isinstance(name, str) or not name]
+    odd = [str(cell)[:20] for cell in cells if not isinstance(cell, str | list) and not _blank(cell)]
+    if wrong or odd:
+        found = examples([*wrong, *odd])
+        return EMPTY, [f"{path}: wanted names in id and in {WIDE}, found {found}; fill them in as text"]
+    lists = [cell.split() if isinstance(cell, str) else [] if _blank(cell) else cell for cell in cells]
+    return from_lists(
+        (query, list(map(str, images)), None) for query, images in zip(queries, lists, strict=True)
+    ), []
+
+
+def _answers(columns: Mapping[str, Sequence[Any]]) -> tuple[dict[str, Sequence[Any]], set[Any]]:
+    """The rows in which something stands beside the query, and the queries of the others."""
+    beside_it = [values for title, values in columns.items() if title in COLUMNS[1:]]
+    there = [not all(map(_blank, cells)) for cells in zip(*beside_it, strict=True)]
+    empty = {query for query, answered in zip(columns["query"], there, strict=True) if not answered}
+    if not empty:
+        return dict(columns), empty
+    return {title: list(compress(values, there)) for title, values in columns.items()}, empty
+
+
+def _blank(cell: Any) -> bool:
+    return cell is None or cell == "" or cell != cell  # NaN
 
 
 def _numbers(values: Sequence[Any]) -> tuple[np.ndarray, list[str]]:
@@ -189,7 +243,8 @@ def _numbers(values: Sequence[Any]) -> tuple[np.ndarray, list[str]]:
 
 def _is_csv(head: Head) -> bool:
     titles = [title.strip().strip('"') for title in head.lines[0].split(",")] if head.lines else []
-    return {"query", "gallery"} <= {TITLES.get(title, title) for title in titles}
+    known = {TITLES.get(title, title) for title in titles}
+    return {"query", "gallery"} <= known or (WIDE in known and bool(known & {"query", "id"}))
 
 
 CSV = Format("csv", CSV_FILE, parse_csv, write_csv, suffixes=(".csv",), recognises=_is_csv)

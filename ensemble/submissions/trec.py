@@ -3,6 +3,9 @@
 Run: ``query Q0 image rank score tag``, ranks from 1, score = -distance in as many digits as a float32 has (without
 distances: minus the place, from 1). trec_eval never looks at the ranks, reads scores as float32 and orders equal
 ones by the image's name, ranx by something else: no two scores of a list that we write are equal there.
+Read too: one rank for all lines, which says nothing, so that the scores alone order the lists. A query without an
+answer has no line.
+
 Judgements (qrels): ``query 0 image relevance``. Names may hold no white space. Source: NIST's trec_eval.
 """
 
@@ -101,6 +104,8 @@ def parse(path: Path, similarity: bool = False) -> tuple[RankList, list[str]]:
     if problems and any("wanted numbers" in problem for problem in problems):
         return EMPTY, problems
     distances, places = -np.array(scores, np.float64), np.array(ranks, np.int64)
+    if (places == places[0]).all():  # many writers put 0 everywhere
+        return from_columns(queries, images, [distances], distances), problems
     ranking = from_columns(queries, images, [distances, places], distances)
     ordered = from_columns(queries, images, [distances, places], places)
     assert ordered.distances is not None
@@ -119,4 +124,4 @@ def _recognises(head: Head) -> bool:
     return len(head.words) == 6 and head.words[1] == "Q0"
 
 
-FORMAT = Format("trec", FILE, parse, write, suffixes=(".trec", ".run"), recognises=_recognises)
+FORMAT = Format("trec", FILE, parse, write, absent=True, suffixes=(".trec", ".run"), recognises=_recognises)

@@ -121,8 +121,8 @@ def borda(distances: Parts, *, weights: Weights = None, missing: RestOrRefuse = 
     used = parts.used(distances, weights, missing, get_args(RestOrRefuse))
     xp = arrays.namespace(used[0][1])
 
-    def add(rows: slice) -> np.ndarray:
-        blocks, never = _blocks([part[rows] for _, part in used])
+    def add(listed: list[np.ndarray]) -> np.ndarray:
+        blocks, never = _blocks(listed)
         nobody = ~parts.any_of([~xp.isnan(block) for block in blocks])
         candidates = (~nobody & ~never).sum(axis=1, keepdims=True)
         total = parts.zeros(never)
@@ -132,7 +132,7 @@ def borda(distances: Parts, *, weights: Weights = None, missing: RestOrRefuse = 
             total += weight * xp.where(known, places(block), arrays.as_type(rest, np.float64))
         return parts.answer(total, never, nobody & ~never)
 
-    return parts.by_rows([part for _, part in used], add, what="places")
+    return _by_rows([part for _, part in used], add)
 
 
 def _points(
@@ -148,8 +148,8 @@ def _points(
     whole = sum(weight for weight, _ in used)
     xp = arrays.namespace(used[0][1])
 
-    def add(rows: slice) -> np.ndarray:
-        blocks, never = _blocks([part[rows] for _, part in used])
+    def add(listed: list[np.ndarray]) -> np.ndarray:
+        blocks, never = _blocks(listed)
         total, hits, known_weight = (parts.zeros(never) for _ in range(3))
         for (weight, _), block in zip(used, blocks, strict=True):
             known = xp.isfinite(block)
@@ -164,7 +164,14 @@ def _points(
             total *= factor(xp.maximum(hits, 1))
         return parts.answer(-total, never, (hits == 0) & ~never)
 
-    return parts.by_rows([part for _, part in used], add, what="places")
+    return _by_rows([part for _, part in used], add)
+
+
+def _by_rows(matrices: list[np.ndarray], add: Callable[[list[np.ndarray]], np.ndarray]) -> np.ndarray:
+    """A join of places by blocks of rows, among the images that any part lists."""
+    return parts.by_rows(
+        matrices, lambda rows: parts.among_known([part[rows] for part in matrices], add), what="places"
+    )
 
 
 def _blocks(blocks: list[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ensemble import io, run, validate
+from ensemble import evaluate, io, run, validate
 from ensemble.base.errors import InputError
 from ensemble.fusion import reciprocal_rank_fusion
 from ensemble.pipeline import plan, rankings, recipe
@@ -83,6 +83,32 @@ def test_what_cannot_be_used_is_said(tmp_path, change, message):
         run.main(["--rankings", str(folder), "--out", str(tmp_path / "out")])
     assert message in "\n".join(caught.value.problems)
     assert not (tmp_path / "out").exists()
+
+
+def test_names_come_from_the_lists(tmp_path):
+    """No list of names, no table: 10.jpg behind 2.jpg, and the queries in the lists' order."""
+    place = tmp_path / "lists"
+    place.mkdir()
+    listed(place / "a.csv", ["query,gallery", "qb,10.jpg", "qb,2.jpg", "qa,2.jpg"])
+    (place / "b.json").write_text('{"qb": ["2.jpg", "10.jpg"], "qa": ["3.jpg"]}')
+    listed(place / "result.csv.4711.part", ["query,rank,gal"])  # left over from a write that was killed
+    out = tmp_path / "out"
+    assert run.main(["--rankings", str(place), "--set", "submission=naic", "--out", str(out)]) == 0
+    # qb: both 1/61 + 1/62, a tie; qa: both 1/61, a tie; the rest fills up
+    wanted = '{\n"qb": ["2.jpg", "10.jpg", "3.jpg"],\n"qa": ["2.jpg", "3.jpg", "10.jpg"]\n}\n'
+    assert (out / "result.json").read_text() == wanted
+    listed(place / "c.txt", ["1 2", "3"])
+    with pytest.raises(InputError, match="wanted the names of the query images, found none"):
+        run.main(["--rankings", str(place), "--out", str(out)])
+
+
+def test_labels_come_from_the_names_in_the_lists(tmp_path, capsys):
+    place = tmp_path / "lists"
+    place.mkdir()
+    images = ["0002_c2s1_000001_00.jpg", "0001_c2s1_000002_00.jpg"]
+    (place / "a.json").write_text(f'{{"0001_c1s1_000001_00.jpg": ["{images[0]}", "{images[1]}"]}}')
+    assert evaluate.main(["--rankings", str(place), "--names", "market1501"]) == 0
+    assert "mAP 0.5000" in capsys.readouterr().out
 
 
 def test_recipes_for_features_say_what_is_missing(folder):

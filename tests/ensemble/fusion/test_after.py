@@ -1,10 +1,11 @@
 """Joins of distances: by hand, what all of them owe (laws), and what they refuse."""
 
 import inspect
+from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -355,3 +356,28 @@ def test_row_max_refuses_what_it_would_turn_round():
         fusion.weighted_sum([row(-1, 2)], scaling="row-max")
     with pytest.raises(ValueError, match="scaling: wanted distances of 0 or more"):
         fusion.product([row(-1, 2)], scaling="none")
+
+
+@each("missing", ["none", "worst", "mean"])
+@given(seed=st.integers(0, 1000), few=st.integers(0, 3))
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_short_lists_are_joined_as_the_whole_gallery_is(
+    monkeypatch: pytest.MonkeyPatch, missing: str, seed: int, few: int
+) -> None:
+    """Among the images that any list names: the same bits, ties, +inf and empty lists too."""
+    random = np.random.default_rng(seed)
+    lists = np.full((3, 5, 40), np.nan, np.float32)
+    for query in lists.reshape(15, 40):
+        named = random.choice(40, few, replace=False)
+        query[named] = random.choice([0, 0.5, 1, np.inf], few)
+    joins: list[Callable[[], np.ndarray]] = [
+        lambda: fusion.reciprocal_rank_fusion(list(lists), missing=missing),  # type: ignore[arg-type]
+        lambda: fusion.rank_biased_centroid(list(lists), missing=missing),  # type: ignore[arg-type]
+        lambda: fusion.inverse_square_rank(list(lists), weights=[1, 0.5, 2]),
+        lambda: fusion.borda(list(lists)),
+    ]
+    for join in joins:
+        monkeypatch.setattr(parts, "FEW", 1)
+        short = join()
+        monkeypatch.setattr(parts, "FEW", 1000)
+        assert_array_equal(short, join())
