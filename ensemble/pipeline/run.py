@@ -60,6 +60,7 @@ class Result:
     query_names: list[str]
     gallery_names: list[str]
     query_pid: Ints | None = None
+    query_label: list[object] | None = None  # the same as the user has written them
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +140,7 @@ class Run:
             query_names=images.query_names,
             gallery_names=images.gallery_names,
             query_pid=images.labels.query_pid if images.labels else None,
+            query_label=images.query_label,
         )
 
 
