@@ -103,7 +103,7 @@ def _lines(
 
 def _write_queries(path: Path, entries: Sequence[Entry]) -> None:
     reference = entries[0].queries
-    pids = [""] * len(reference.names) if reference.pid is None else reference.pid.tolist()
+    pids = [""] * len(reference.names) if reference.label is None else reference.label.tolist()
     columns = [["" if math.isnan(ap) else ap for ap in entry.queries.ap.tolist()] for entry in entries]
     header = ["query", "pid", *(entry.path for entry in entries)]
     io.write_csv(path, header, zip(reference.names, pids, *columns, strict=True))
@@ -131,13 +131,14 @@ def _json(
 
 def changes(reference: Entry, other: Entry, sign: int) -> list[dict[str, Any]]:
     """The queries that gained (``sign`` 1) or lost (-1) most, at most ten, ties in the order of the runs."""
-    names, pid = reference.queries.names, reference.queries.pid
+    names = reference.queries.names
+    pid = None if reference.queries.label is None else reference.queries.label.tolist()
     first, second = np.nan_to_num(reference.queries.ap), np.nan_to_num(other.queries.ap)
     change = sign * (second - first)
     return [
         {
             "query": names[row],
-            "pid": None if pid is None else int(pid[row]),
+            "pid": None if pid is None else pid[row],
             "first": float(first[row]),
             "second": float(second[row]),
         }
@@ -180,11 +181,10 @@ def _text(
         for what, sign in DIRECTIONS.items():
             most = changes(entries[0], other, sign)
             lines.append(f"\n{what} most in {name}:" if most else f"\nno query {what} in {name}")
-            lines += [
-                f"  {one['first']:.4f} -> {one['second']:.4f} ({one['second'] - one['first']:+.4f})  "
-                f"{printable(one['query'])}{'' if one['pid'] is None else ' (pid ' + str(one['pid']) + ')'}"
-                for one in most
-            ]
+            for row in most:
+                who = "" if row["pid"] is None else f" (pid {printable(str(row['pid']))})"
+                change = f"{row['first']:.4f} -> {row['second']:.4f} ({row['second'] - row['first']:+.4f})"
+                lines.append(f"  {change}  {printable(row['query'])}{who}")
     return lines
 
 

@@ -1,12 +1,14 @@
 """The value that moves through a run: one model's features and the tables that say what each row is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ensemble.base.errors import examples, refuse_if_any
+from ensemble.base import labels
+from ensemble.base.errors import InputError, examples, refuse_if_any
 
 SIDES = ("query", "gallery", "train")
 COLUMNS = ("pid", "cam", "cam_predicted", "track", "order", "frame", "scene", "quality")  # beside ``name``
@@ -20,7 +22,7 @@ class FeatureSet:
     table with one row an image, in the same order: ``name`` (text, unique) and any of ``pid``, ``cam``,
     ``cam_predicted`` (by some classifier, where ``cam`` is for the scores), ``track``, ``order`` (place inside the
     track), ``frame``, ``scene`` (group of cameras) and ``quality`` (as the area of the crop in pixels) as whole
-    numbers. A column that nobody gave is absent, never made up.
+    numbers, labels (``ensemble.base.labels``) as text too. A column that nobody gave is absent, never made up.
 
     An ``auxiliary`` model tells of cameras, orientation, attributes or parts; its rows may be zero, where there is
     nothing to tell. Of a ``partial`` model, rows of NaN are images that it does not know.
@@ -77,21 +79,34 @@ class FeatureSet:
         """Everything a step may ask for, by its name in the vocabulary (``query``, ``gallery_cam``, …)."""
         found = {}
         for side in SIDES:
-            array, table = getattr(self, side), getattr(self, f"{side}_table")
-            if array is None:
-                continue
-            found[side] = array
-            found |= {f"{side}_{column}": values for column, values in columns(table).items()}
-        return found
+            array = getattr(self, side)
+            if array is not None:
+                found[side] = array
+        return found | columns({side: getattr(self, f"{side}_table") for side in found})
 
 
-def columns(table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """What a table holds beside names, as arrays."""
+def columns(tables: Mapping[str, pd.DataFrame]) -> dict[str, np.ndarray]:
+    """What tables hold beside names, as arrays called ``SIDE_COLUMN``; labels as numbers, -1 unknown."""
+    there = [(side, column) for side, table in tables.items() for column in COLUMNS if column in table.columns]
+    given = {f"{side}_{column}": tables[side][column].to_numpy() for side, column in there}
+    kinds: dict[str, dict[str, np.ndarray]] = {}
+    for side, column in there:
+        if column in labels.LABELS:
+            name = f"{side}_{column}"
+            read = labels.of_values(given[name])
+            if read is None:
+                raise InputError(
+                    [f"{name}: wanted labels, found {given[name].dtype}; write whole numbers or text"]
+                )
+            kinds.setdefault(labels.kind_of(column), {})[name] = read
+    numbers = {name: values for kind in kinds.values() for name, values in labels.numbered(kind).items()}
     return {
-        column: table[column].to_numpy(np.float32 if column == "quality" else np.int64)
-        for column in COLUMNS
-        if column in table.columns
+        name: numbers[name] if name in numbers else values.astype(_dtype(name)) for name, values in given.items()
     }
+
+
+def _dtype(name: str) -> type:
+    return np.float32 if name.endswith("_quality") else np.int64
 
 
 def _problems(

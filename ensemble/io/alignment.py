@@ -26,6 +26,7 @@ import pandas as pd
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import examples
 from ensemble.base.features import COLUMNS, SIDES, FeatureSet
+from ensemble.base.labels import either, same
 from ensemble.io.blocks import Block, named, read_blocks
 from ensemble.io.folder import Folder, is_side
 from ensemble.io.lists import Labels, read_csv, read_names, read_tracks
@@ -204,7 +205,7 @@ def _rows(values: np.ndarray, present: list[str], names: list[str], absent: floa
     place = {name: row for row, name in enumerate(present)}
     chosen = np.array([place.get(name, -1) for name in names])
     found = values[chosen]
-    found[chosen < 0] = absent
+    found[chosen < 0] = "" if found.dtype == object else absent
     return found
 
 
@@ -220,14 +221,14 @@ def merge(names: list[str], sources: list[Labels], problems: list[str]) -> dict[
             if column not in merged:
                 merged[column], known[column], first[column] = ordered, present, source.where
                 continue
-            rows = np.flatnonzero((merged[column] != ordered) & known[column] & present)
+            rows = np.flatnonzero(~same(merged[column], ordered) & known[column] & present)
             if len(rows):
                 shown = [f"{names[row]}: {merged[column][row]} and {ordered[row]}" for row in rows]
                 problems.append(
                     f"{source.where}: wanted the {column} that {first[column]} gives, found another for "
                     f"{len(rows)} images ({examples(shown)}); correct one of them"
                 )
-            merged[column] = np.where(known[column], merged[column], ordered)
+            merged[column] = either(known[column], merged[column], ordered)
             known[column] = known[column] | present
     return merged
 

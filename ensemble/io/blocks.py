@@ -17,6 +17,7 @@ import numpy as np
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.features import COLUMNS, SIDES
+from ensemble.base.labels import LABELS, of_values
 from ensemble.base.spellings import meant
 from ensemble.io import containers
 from ensemble.io.arrays import matrix, texts, vectors, what, whole_numbers
@@ -121,9 +122,11 @@ def _side(where: str, side: str, slots: dict[tuple[str, str], Any]) -> Block:
         if (side, column) not in slots or problems:
             continue
         value = slots[side, column]
-        columns[column] = texts(value) if column == "name" else whole_numbers(value)
+        read = texts if column == "name" else of_values if column in LABELS else whole_numbers
+        columns[column] = read(value)
         if columns[column] is None or len(columns[column]) != len(rows):
-            wanted = "texts" if column == "name" else "whole numbers"
+            is_text = isinstance(columns[column], np.ndarray) and columns[column].dtype == object
+            wanted = "texts" if column == "name" else "labels" if is_text else "whole numbers"
             problems.append(
                 f"{where}_{column}: wanted {len(rows)} {wanted}, found {what(value)}; write them again"
             )

@@ -12,16 +12,16 @@ import numpy as np
 from ensemble.base import spellings
 from ensemble.base.errors import InputError, examples, printable, refuse_if_any
 from ensemble.base.features import COLUMNS
+from ensemble.base.labels import LABELS, UNKNOWN, of_cells
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
 SEPARATORS = (",", ";", "\t")  # of the cells of a table; the first where none is there
-UNKNOWN = ("", "nan", "na", "n/a", "<na>", "none", "null")  # what stands in a cell of which nothing is known
 _WHOLE = re.compile(r"\s*([+-]?[0-9]{1,18})(?:\.0*)?\s*")
 
 
 @dataclass(frozen=True)
 class Labels:
-    """What one source says about images: for each name a whole number in every column."""
+    """What one source says about images: for each name a whole number in every column; labels may be text."""
 
     where: str
     names: list[str]
@@ -58,6 +58,9 @@ def read_csv(path: Path) -> Labels:
     columns = {}
     for column in COLUMNS:
         if column not in table:
+            continue
+        if column in LABELS:
+            columns[column] = of_cells(table[column])
             continue
         matches = [_WHOLE.fullmatch("-1" if text.strip().lower() in UNKNOWN else text) for text in table[column]]
         cells = zip(names, table[column], matches, strict=True)

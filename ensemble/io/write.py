@@ -51,7 +51,7 @@ def write_npz(path: Path, feature_set: FeatureSet) -> None:
     """Write one model as ``MODEL.npz``: the vocabulary as keys, names as text, the same bytes for the same set.
 
     Keys: ``query``, ``gallery``, ``train`` (where there is one) in float32; for each side ``SIDE_name`` and the
-    columns of its table in int64. Uncompressed: features do not shrink.
+    columns of its table in int64, or as text. Uncompressed: features do not shrink.
     """
     entries: dict[str, np.ndarray] = {}
     for side in SIDES:
@@ -62,6 +62,8 @@ def write_npz(path: Path, feature_set: FeatureSet) -> None:
         entries[f"{side}_name"] = np.array(table["name"].tolist(), np.str_)
         for column in COLUMNS:
             if column in table.columns:
-                entries[f"{side}_{column}"] = table[column].to_numpy(np.int64)
+                values = table[column].to_numpy()
+                kind = np.str_ if values.dtype == object else np.int64
+                entries[f"{side}_{column}"] = values.astype(kind)
     with beside(path, "wb") as file:
         np.savez(file, **entries)  # type: ignore[arg-type]

@@ -28,6 +28,7 @@ class Images:
     columns: Mapping[str, Array]
     labels: Labels | None
     lists: Rankings | None = None
+    query_label: list[object] | None = None  # the identities of the queries as the user has written them
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -70,4 +71,5 @@ def _images(plan: Plan, found: FeatureSet | Rankings, lists: Rankings | None = N
         columns=columns,
         labels=labels_of(found),
         lists=lists,
+        query_label=found.query_table["pid"].tolist() if "pid" in found.query_table else None,
     )

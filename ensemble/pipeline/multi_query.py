@@ -37,7 +37,8 @@ def pooled(sets: Mapping[str, FeatureSet]) -> dict[str, FeatureSet]:
         raise InputError(
             [f"--multi-query: wanted pid and cam of queries, found no {' and '.join(missing)}; see query.csv"]
         )
-    pid, cam = table["pid"].to_numpy(np.int64), table["cam"].to_numpy(np.int64)
+    data = next(iter(sets.values())).data()
+    pid, cam = data["query_pid"], data["query_cam"]
     first, group = np.unique(np.stack([apart(pid), apart(cam)]), axis=1, return_index=True, return_inverse=True)[
         1:
     ]

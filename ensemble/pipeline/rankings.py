@@ -38,10 +38,7 @@ class Rankings:
 
     def data(self) -> dict[str, np.ndarray]:
         """The columns of both tables by their names in the vocabulary."""
-        tables = {"query": self.query_table, "gallery": self.gallery_table}
-        return {
-            f"{side}_{name}": value for side, table in tables.items() for name, value in columns(table).items()
-        }
+        return columns({"query": self.query_table, "gallery": self.gallery_table})
 
     def whole(self, distances: np.ndarray) -> np.ndarray:
         """Distances of the candidates as (nq, ng) of the whole gallery."""

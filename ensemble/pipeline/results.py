@@ -36,7 +36,7 @@ def write(out: Path, checked: Plan, result: Result, *, threads: int, device: Dev
         written.remove(out / queries.NAME)
         (out / queries.NAME).unlink(missing_ok=True)  # that of an earlier run would be taken for this one's
     else:
-        queries.write(out / queries.NAME, result.query_names, result.scores, result.query_pid)
+        queries.write(out / queries.NAME, result.query_names, result.scores, result.query_label)
     content = record(checked, result, submitted, threads=threads, device=device)
     _write_text(out / "run.json", json.dumps(content, indent=1) + "\n")
     return written

@@ -63,6 +63,7 @@ class Result:
     query_pid: Ints | None = None
     filled: Array | None = None
     notes: tuple[str, ...] = ()
+    query_label: list[object] | None = None  # the same as the user has written them
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +150,7 @@ class Run:
             query_pid=images.labels.query_pid if images.labels else None,
             notes=images.lists.notes if images.lists else (),
             filled=None if filled is None or np.array_equal(filled, rows) else filled,
+            query_label=images.query_label,
         )
 
 

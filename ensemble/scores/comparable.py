@@ -11,6 +11,7 @@ import numpy as np
 from ensemble.base import errors
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples
+from ensemble.base.labels import same
 from ensemble.scores import queries
 from ensemble.scores.protocols import DENOMINATORS
 from ensemble.scores.queries import Queries
@@ -52,9 +53,9 @@ def read(paths: Sequence[Path]) -> list[Entry]:
         if not found:
             rows = {name: row for row, name in enumerate(other.queries.names)}
             order = np.array([rows[name] for name in reference.queries.names])
-            pid = None if other.queries.pid is None else other.queries.pid[order]
-            same = Queries(reference.queries.names, other.queries.ap[order], pid)
-            matched.append(Entry(other.path, same, other.record))
+            label = None if other.queries.label is None else other.queries.label[order]
+            ordered = Queries(reference.queries.names, other.queries.ap[order], label)
+            matched.append(Entry(other.path, ordered, other.record))
             problems += _label_differences(reference, matched[-1])
     errors.refuse_if_any(problems)
     return matched
@@ -118,8 +119,8 @@ def _label_differences(reference: Entry, other: Entry) -> list[str]:
     unlike = np.isnan(one.ap) != np.isnan(two.ap)
     if (reference.protocol or {}).get("divide") == "found":  # then it is the ranking that decides
         unlike[:] = False
-    if one.pid is not None and two.pid is not None:
-        unlike |= one.pid != two.pid
+    if one.label is not None and two.label is not None:
+        unlike |= ~same(one.label, two.label)
     if not unlike.any():
         return []
     names = [one.names[row] for row in np.flatnonzero(unlike)]

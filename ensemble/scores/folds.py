@@ -115,10 +115,8 @@ def from_train(sets: Mapping[str, FeatureSet], *, learn: bool, seed: int) -> dic
         raise InputError(
             [f"{examples(without)}: wanted train features, because only train has labels, found none; add them"]
         )
-    table = next(iter(sets.values())).train_table
-    assert table is not None
-    pid = table["pid"].to_numpy(np.int64)
-    cam = table["cam"].to_numpy(np.int64) if "cam" in table.columns else None
+    data = next(iter(sets.values())).data()
+    pid, cam = data["train_pid"], data.get("train_cam")
     kept = np.ones(len(pid), bool)
     if learn:
         people = np.unique(pid[pid >= 0])

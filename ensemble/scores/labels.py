@@ -1,12 +1,13 @@
 """Labels as one checked value."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ensemble.base.kinds import Bools, Ints
+from ensemble.base.labels import numbered, of_values
 from postproc.base import checks
 
 if TYPE_CHECKING:
@@ -69,6 +70,9 @@ class Labels:
         def known(name: str, value: ArrayLike | None, count: int) -> Ints | None:
             return None if value is None else checks.labels(name, value, count)
 
+        query_pid, gallery_pid = _numbers(query_pid, gallery_pid)
+        query_cam, gallery_cam = _numbers(query_cam, gallery_cam)
+        query_track, gallery_track = _numbers(query_track, gallery_track)
         return cls(
             checks.labels("query_pid", query_pid, nq),
             checks.labels("gallery_pid", gallery_pid, ng),
@@ -137,6 +141,22 @@ def labels_of(images: Images) -> Labels | None:
     own = np.array([at.get(name, -1) for name in images.query_table["name"]], np.int64)
     known = {name: data[name] for name in names if name in data}
     return Labels(data["query_pid"], data["gallery_pid"], **known, own=own)
+
+
+def _numbers(query: ArrayLike | None, gallery: ArrayLike | None) -> tuple[Any, Any]:
+    """Labels of both sides as numbers, where they are text, categories, floats with NaN, or too large for int64.
+
+    What is no label, and (n, m) arrays, stay what they are, for the checks to refuse.
+    """
+    given = {name: value for name, value in (("query", query), ("gallery", gallery)) if value is not None}
+    arrays = [np.asarray(value) for value in given.values()]
+    if all(array.dtype.kind == "i" for array in arrays) or any(array.ndim != 1 for array in arrays):
+        return query, gallery
+    read = {name: found for name, value in given.items() if (found := of_values(value)) is not None}
+    if len(read) < len(given):
+        return query, gallery
+    numbers = numbered(read)
+    return numbers.get("query"), numbers.get("gallery")
 
 
 def _own(query: Ints | None, gallery: Ints | None) -> Ints | None:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ensemble.base.errors import InputError, examples, printable, refuse_if_any
-from ensemble.base.kinds import Floats, Ints
+from ensemble.base.kinds import Array, Floats, Ints
+from ensemble.base.labels import numbered, of_cells
 from ensemble.io import beside
 from ensemble.scores import Scores
 
@@ -21,19 +22,27 @@ COLUMNS = ("query", "pid", "ap", "inp", "first_hit")
 
 @dataclass(frozen=True, eq=False)
 class Queries:
-    """Names (unique), ``ap`` (n,) with NaN for a query without a match, and ``pid`` (n,), -1 unknown, or None."""
+    """Names (unique), ``ap`` (n,) with NaN for a query without a match, ``label`` (n,), the identities, or None.
+
+    Labels are as :mod:`ensemble.base.labels` has them.
+    """
 
     names: list[str]
     ap: Floats
-    pid: Ints | None
+    label: Array | None
+
+    @property
+    def pid(self) -> Ints | None:
+        """(n,) the identities as numbers, -1 unknown."""
+        return None if self.label is None else numbered({"pid": self.label})["pid"]
 
 
-def write(path: Path, names: Sequence[str], scores: Scores, pid: Ints | None) -> None:
+def write(path: Path, names: Sequence[str], scores: Scores, pid: Sequence[object] | None) -> None:
     """Write one line a query: name, pid (empty: unknown), AP, INP (empty: no match), rank of the first hit from 1.
 
     Numbers are written in full, so that reading gives back the same bits.
     """
-    pids = [""] * len(names) if pid is None else pid.tolist()
+    pids = [""] * len(names) if pid is None else list(pid)
     with beside(path) as stream:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(COLUMNS)
@@ -83,15 +92,9 @@ def read(path: Path) -> Queries:
     if len(problems) > 10:
         problems = [*problems[:10], f"{path}: {len(problems) - 10} more problems like these"]
     refuse_if_any(problems)
-    pid = np.array(found.get("pid", [-1]), np.int64)
-    return Queries(found["query"], np.array(found["ap"], np.float64), None if (pid == -1).all() else pid)
-
-
-def _pid(text: str) -> int:
-    value = int(text or "-1")
-    if not -(2**63) <= value < 2**63:
-        raise ValueError
-    return value
+    label = of_cells(found.get("pid", [""]))
+    known = (label != "") if label.dtype == object else (label >= 0)
+    return Queries(found["query"], np.array(found["ap"], np.float64), label if known.any() else None)
 
 
 def _ap(text: str) -> float:
@@ -103,7 +106,7 @@ def _ap(text: str) -> float:
 
 CELLS: dict[str, tuple[Callable[[str], Any], str]] = {  # what is read, by column
     "query": (str, "a name"),
-    "pid": (_pid, "a whole number, or nothing"),
+    "pid": (str, "a label, or nothing"),
     "ap": (_ap, "0 to 1, or nothing where the query has no match"),
 }
 

@@ -180,12 +180,17 @@ def ranking(name: str, value: Unchecked, count: int) -> np.ndarray:
 
 
 def labels(name: str, value: Unchecked, count: int) -> np.ndarray:
-    """(count,) whole numbers -> int64, in NumPy wherever they were."""
+    """(count,) whole numbers -> int64, in NumPy wherever they were; refuses what int64 does not hold."""
     array = np.asarray(arrays.host(value))
     if array.shape != (count,):
         raise ValueError(f"{name}: wanted {count} values, one an image, got shape {array.shape}")
     if not np.issubdtype(array.dtype, np.integer):
         raise TypeError(f"{name}: wanted whole numbers, got {array.dtype}")
+    if array.dtype == np.uint64 and array.max(initial=0) > np.iinfo(np.int64).max:
+        raise ValueError(
+            f"{name}: wanted whole numbers up to {np.iinfo(np.int64).max}, got {array.max()}; number them, as "
+            "np.unique(…, return_inverse=True) does, all sides together"
+        )
     return array.astype(np.int64)
 
 

@@ -179,7 +179,6 @@ def test_refuses_other_queries_protocols_and_labels_at_once(runs, tmp_path, caps
         ("query,ap\nx,1.5\n", "line 2, ap: wanted 0 to 1"),
         ("query,ap\nx,nan\ny,-1\nz,inf\n", "line 4, ap: wanted 0 to 1"),
         ("query,ap\nx\n", "line 2: wanted 2 values, found 1"),
-        ("query,pid,ap\nx,one,1\n", "line 2, pid: wanted a whole number, or nothing, found 'one'"),
         ("query,ap\nx,\n", "wanted a query with a match"),
         ('query,ap\n"x,1\n', "wanted a table of queries as text"),
         ("query,ap\n" + "x,2\n" * 50, "more problems like these"),

@@ -76,13 +76,13 @@ def test_a_table(file: Path) -> None:
 
 
 def test_faults_of_a_table(file: Path) -> None:
-    file.write_text("name,pid,cam,track\na,1,c2,1.5\n,1,2,3\na,,2,3\nb,1,2\n")
-    ragged, unnamed, twice, cam, track = problems(read_csv, file)  # of no pid nothing is known
+    file.write_text("name,pid,order,frame\na,1,c2,1.5\n,1,2,3\na,,2,3\nb,1,2\n")
+    ragged, unnamed, twice, order, frame = problems(read_csv, file)  # of no pid nothing is known
     assert "wanted 4 values a line, found another number in line 5" in ragged
     assert "wanted a name in every line, found 1 without" in unnamed
     assert "found again a;" in twice
-    assert "wanted whole numbers in cam, found a: 'c2'; write -1 for unknown" in cam
-    assert "in track, found a: '1.5'" in track
+    assert "wanted whole numbers in order, found a: 'c2'; write -1 for unknown" in order
+    assert "in frame, found a: '1.5'" in frame
 
 
 @each("text", ["pid,cam\n1,2\n", "name,pid,pid\na,1,1\n", "a.jpg\nb.jpg\n"])

@@ -50,7 +50,7 @@ def test_everything_that_is_wrong_comes_in_one_message(folder: Path) -> None:
     pickled(folder / "vectors.pkl", keyed(names(2), rows(2)))
     pickled(folder / "hostile.pkl", eval)
     shutil.copy(folder / "query_a.pkl", folder / "query_a.pickle")
-    (folder / "gallery.csv").write_text("name,cam\n000001.jpg,1\n000001.jpg,x\n")
+    (folder / "gallery.csv").write_text("name,frame\n000001.jpg,1\n000001.jpg,x\n")
     listed(folder / "test_track_id.txt", ["1 2", "", "2 8"])
     found = problems(read_folder, folder)
     assert problems(scan, folder) == found
@@ -77,7 +77,7 @@ def test_everything_that_is_wrong_comes_in_one_message(folder: Path) -> None:
         "hostile.pkl: wanted arrays of numbers in plain containers, found and refused builtins.eval",
         "a: wanted one file, or one a side, found gallery_a.pkl, query_a.pickle, query_a.pkl",
         "gallery.csv: wanted every name once, found again 000001.jpg",
-        "gallery.csv: wanted whole numbers in cam, found 000001.jpg: 'x'",
+        "gallery.csv: wanted whole numbers in frame, found 000001.jpg: 'x'",
         "test_track_id.txt: wanted no empty lines, found line 2 empty",
     ]
     for line in expected:

@@ -279,7 +279,7 @@ def test_refuses_bad_data() -> None:
     with pytest.raises(ValueError, match="gallery_cam: wanted 3 values"):
         score(distances, [1, 2], [1, 2, 3], [1, 1], [1, 1])
     with pytest.raises(TypeError, match="gallery_pid: wanted whole numbers, got float64"):
-        score(distances, [1, 2], [1.0, 2.0, np.nan])
+        score(distances, [1, 2], [1.0, 2.0, 2.5])
     with pytest.raises(ValueError, match="wanted both or neither, got only query_cam"):
         score(distances, [1, 2], [1, 2, 3], [1, 1])
     with pytest.raises(ValueError, match="cmc_length: wanted a whole number, 1 or more, got 0"):

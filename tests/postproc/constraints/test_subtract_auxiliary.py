@@ -40,9 +40,7 @@ def test_equals_the_definition(sides, weight, metric):
 
 @settings(max_examples=40)
 @given(sides=SIDES, weight=st.sampled_from([0.25, -4.0]), top_k=st.none() | st.integers(1, 12))
-def test_before_reranking_it_holds_between_all_images(
-    sides, weight, top_k
-):  # weights with exact roots: exact ties
+def test_before_reranking_it_holds_between_all_images(sides, weight, top_k):  # roots of the weights are exact
     query, gallery = sides
     aux = [np.roll(side[:, :2], 1, axis=0) for side in sides]
     setting = {"k1": 4, "k2": 2, "top_k": top_k}

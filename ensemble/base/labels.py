@@ -1,0 +1,118 @@
+"""Labels are whatever people write: only equality matters. Inside they are numbers, -1 unknown.
+
+Tables keep labels as they were given: whole numbers (int64, -1 unknown), or text (objects, "" unknown).
+:func:`numbered` turns them into numbers where steps and scores ask for them, all sides together.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ensemble.base.kinds import Array, Ints
+
+LABELS = ("pid", "cam", "cam_predicted", "track", "scene")  # columns of which only equality matters
+UNKNOWN = ("", "-1", "nan", "na", "n/a", "<na>", "none", "null")  # what stands where nothing is known
+FIRST = 1_000_000  # the number of the first text: no number that somebody writes for a camera
+_WHOLE = re.compile(r"([+-]?[0-9]{1,30})(?:\.0*)?")
+
+
+def of_cells(cells: Iterable[str]) -> Array:
+    """Cells of a table: int64 where all are whole numbers that it holds, else text.
+
+    >>> of_cells(["7", "", "8.0"]), of_cells(["Dan", "7", "nan"])
+    (array([ 7, -1,  8]), array(['Dan', '7', ''], dtype=object))
+    """
+    texts = [text.strip() for text in cells]
+    texts = ["" if text.lower() in UNKNOWN else text for text in texts]
+    wholes = [_whole(text) for text in texts]
+    if all(whole is not None or not text for whole, text in zip(wholes, texts, strict=True)):
+        return np.array([-1 if whole is None else whole for whole in wholes], np.int64)
+    return np.array(texts, object)
+
+
+def of_values(values: Any) -> Array | None:
+    """Labels of any kind, (n,): numbers, text, categories, None or NaN for unknown; None for what is no label.
+
+    >>> of_values(np.array([7.0, np.nan])), of_values(np.array([2**63], np.uint64))
+    (array([ 7, -1]), array(['9223372036854775808'], dtype=object))
+    """
+    try:
+        array = np.asarray(values)
+    except ValueError:  # rows of several lengths
+        return None
+    array = array.reshape(-1)
+    if array.dtype.kind == "i" or (array.dtype.kind == "u" and array.max(initial=0) < 2**63):
+        return array.astype(np.int64)
+    if array.dtype.kind == "f":
+        known = np.isfinite(array)
+        whole = np.where(known, array, -1).astype(np.float64)
+        if np.isinf(array).any() or (np.floor(whole) != whole).any() or (np.abs(whole) > 2**53).any():
+            return None
+        return whole.astype(np.int64)
+    if array.dtype.kind not in "uSUO":
+        return None
+    cells = [_text(value) for value in array.tolist()]
+    return None if None in cells else of_cells(cell for cell in cells if cell is not None)
+
+
+def same(first: Array, second: Array) -> Array:
+    """Where two columns say the same, (n,) bool: ``7``, ``07`` and ``"7"`` are one label."""
+    if first.dtype != object and second.dtype != object:
+        return np.asarray(first == second)
+    return np.asarray(_canonical(first) == _canonical(second))
+
+
+def either(which: Array, first: Array, second: Array) -> Array:
+    """``first`` where ``which``, else ``second``: text where one of them is."""
+    if first.dtype == second.dtype:
+        return np.where(which, first, second)
+    return np.where(which, _canonical(first), _canonical(second))
+
+
+def numbered(columns: Mapping[str, Array]) -> dict[str, Ints]:
+    """Columns of one kind, by any names, as numbers that are equal where the labels are.
+
+    Whole numbers stay what they are where all columns hold such. A text has a number of :data:`FIRST` or more.
+
+    >>> numbered({"query_cam": np.array(["B", ""], object), "gallery_cam": np.array([3, -1])})
+    {'query_cam': array([1000001,      -1]), 'gallery_cam': array([1000000,      -1])}
+    """
+    if not any(values.dtype == object for values in columns.values()):
+        return {name: values.astype(np.int64) for name, values in columns.items()}
+    texts = {name: _canonical(values) for name, values in columns.items()}
+    known = sorted({text for values in texts.values() for text in values.tolist() if text})
+    number = {"": -1, **{text: FIRST + at for at, text in enumerate(known)}}
+    return {name: np.array([number[text] for text in values.tolist()], np.int64) for name, values in texts.items()}
+
+
+def kind_of(column: str) -> str:
+    """What a column is about: predicted cameras and cameras are of one kind."""
+    return "cam" if column == "cam_predicted" else column
+
+
+def _canonical(values: Array) -> Array:
+    """Text in the place of labels; of a whole number without zeros before it."""
+    if values.dtype != object:
+        return np.array(["" if value < 0 else str(value) for value in values.tolist()], object)
+    wholes = [(_whole(text), text) for text in values.tolist()]
+    return np.array([text if whole is None else str(whole) for whole, text in wholes], object)
+
+
+def _whole(text: str) -> int | None:
+    """The whole number that a cell holds, if int64 holds it too."""
+    match = _WHOLE.fullmatch(text)
+    value = int(match[1]) if match else None
+    return value if value is not None and -(2**63) <= value < 2**63 else None
+
+
+def _text(value: object) -> str | None:
+    """A value as a cell; None for what is no label."""
+    if value is None or str(value) in ("<NA>", "NaT") or (isinstance(value, float) and value != value):
+        return ""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, bool) or not isinstance(value, (str, int, float, np.integer)):
+        return None
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
