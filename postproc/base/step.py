@@ -114,8 +114,18 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def call(*data: P.args, **named: P.kwargs) -> R:
         refuse_settings_by_place(function, data)
-        refuse(function, dict(zip(function.__code__.co_varnames, data, strict=False)) | named)
-        return function(*data, **named)
+        given = dict(zip(function.__code__.co_varnames, data, strict=False)) | named
+        tensors = [name for name, value in given.items() if arrays.is_tensor(value) and not arrays.on_cuda(value)]
+        if not tensors:
+            refuse(function, given)
+            return function(*data, **named)
+        given |= {name: arrays.host(given[name]) for name in tensors}
+        refuse(function, given)
+        values = [given[name] for name in list(given)[: len(data)]]
+        answer = function(*values, **{name: given[name] for name in named})  # type: ignore[arg-type]
+        matrices = [name for name in given if name in VOCABULARY and VOCABULARY[name].kind == "float32"]
+        come_as_tensors = not matrices or any(name in tensors for name in matrices)
+        return arrays.as_tensors(answer) if come_as_tensors else answer
 
     return call
 
