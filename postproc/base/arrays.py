@@ -5,8 +5,10 @@ one number an image, stay in NumPy. The functions of both kinds have one name in
 Python array API standard; what the standard lacks is here.
 """
 
+import sys
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -119,9 +121,28 @@ def as_type(array: Array, dtype: DTypeLike) -> Array:
     return array.to(_of_torch(dtype)) if on_cuda(array) else array.astype(dtype, copy=False)
 
 
+def is_tensor(value: object) -> bool:
+    """Whether this is a tensor of torch, wherever its memory is."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
 def host(array: Array) -> np.ndarray:
-    """A tensor's values in a NumPy array; a NumPy array as it is."""
-    return array.cpu().numpy() if on_cuda(array) else array
+    """A tensor's values in a NumPy array, of whatever torch has computed them for; anything else as it is."""
+    if not is_tensor(array):
+        return array
+    array = array.detach()
+    if str(array.dtype) == "torch.bfloat16":  # NumPy has none
+        array = array.float()
+    return array.cpu().numpy()
+
+
+def as_tensors(answer: Any) -> Any:
+    """The same answer with tensors on the CPU in the place of arrays: one, or several as a tuple."""
+    if isinstance(answer, tuple):
+        parts = [as_tensors(part) for part in answer]
+        return type(answer)(*parts) if hasattr(answer, "_fields") else tuple(parts)
+    return sys.modules["torch"].from_numpy(answer) if isinstance(answer, np.ndarray) else answer
 
 
 def _of_torch(dtype: DTypeLike) -> object:

@@ -168,7 +168,7 @@ def ranking(name: str, value: Unchecked, count: int) -> np.ndarray:
     """(n, k) rows of ``count`` gallery images, -1 for none -> the same as C-ordered int32."""
     if arrays.on_cuda(value):
         raise TypeError(f"{name}: {CPU_ONLY.format(name)}")
-    array = np.asarray(value)
+    array = _plain(name, value)
     if array.ndim != 2:
         raise ValueError(f"{name}: wanted 2 dimensions, got shape {array.shape}")
     if not np.issubdtype(array.dtype, np.integer):
@@ -181,7 +181,7 @@ def ranking(name: str, value: Unchecked, count: int) -> np.ndarray:
 
 def labels(name: str, value: Unchecked, count: int) -> np.ndarray:
     """(count,) whole numbers -> int64, in NumPy wherever they were; refuses what int64 does not hold."""
-    array = np.asarray(arrays.host(value))
+    array = _plain(name, value)
     if array.shape != (count,):
         raise ValueError(f"{name}: wanted {count} values, one an image, got shape {array.shape}")
     if not np.issubdtype(array.dtype, np.integer):
@@ -232,13 +232,49 @@ def _numbers(name: str, value: Unchecked, dimensions: int, cuda: bool = False) -
         return _tensor(name, value, dimensions, cuda)
     if not hasattr(value, "__array__") and not isinstance(value, (list, tuple)):
         raise TypeError(f"{name}: wanted a NumPy array, got {type(value).__name__}")
-    array = np.asarray(value)
+    array = _plain(name, value)
     if array.ndim != dimensions:
         raise ValueError(f"{name}: wanted {dimensions} dimensions, got shape {array.shape}")
     if not (np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)):
         raise TypeError(f"{name}: wanted numbers, got {array.dtype}")
-    with np.errstate(over="ignore"):  # too large for float32 is infinite, and that is refused by name
-        return np.ascontiguousarray(array, np.float32)
+    with np.errstate(over="ignore"):
+        found = np.ascontiguousarray(array, np.float32)
+    if found.dtype != array.dtype:
+        _refuse_too_large(name, array, found)
+    return found
+
+
+def _plain(name: str, value: Unchecked) -> np.ndarray:
+    """What a caller holds as a NumPy array: of a tensor, of a list, of a masked array without masked values."""
+    value = arrays.host(value)
+    if isinstance(value, np.ma.MaskedArray):
+        if masked := int(np.ma.count_masked(value)):
+            raise ValueError(
+                f"{name}: wanted values everywhere, got {masked} of {value.size} masked; fill them with "
+                f"{name}.filled(…) or leave these images out"
+            )
+        return np.asarray(value.data)
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        if not isinstance(value, (list, tuple)):
+            raise
+        lengths = sorted({len(row) if hasattr(row, "__len__") else 0 for row in value})
+        raise ValueError(f"{name}: wanted rows of one length, got lengths {lengths}") from error
+
+
+def _refuse_too_large(name: str, given: Array, found: Array) -> None:
+    """Refuse finite numbers that have become infinite as float32."""
+    xp = arrays.namespace(found)
+    row = _first_bad_row(found, lambda block: ~xp.isinf(block)) if found.ndim == 2 else None
+    if found.ndim == 1 and bool(xp.any(xp.isinf(found))):
+        row = int(np.argmax(arrays.host(xp.isinf(found))))
+    if row is None:
+        return
+    lost = xp.isfinite(given) & xp.isinf(found)
+    if bool(xp.any(lost)):
+        value = float(given[lost][0])
+        raise ValueError(f"{name}: wanted numbers that float32 can hold, up to 3.4e38, got {value:g}")
 
 
 def _tensor(name: str, value: Array, dimensions: int, welcome: bool) -> Array:
@@ -249,7 +285,10 @@ def _tensor(name: str, value: Array, dimensions: int, welcome: bool) -> Array:
         raise ValueError(f"{name}: wanted {dimensions} dimensions, got shape {tuple(value.shape)}")
     if value.is_complex() or str(value.dtype) == "torch.bool":
         raise TypeError(f"{name}: wanted numbers, got {value.dtype}")
-    return value.detach().float().contiguous()
+    found = value.detach().float().contiguous()
+    if value.element_size() > found.element_size():
+        _refuse_too_large(name, value, found)
+    return found
 
 
 def _first_bad_row(array: Array, is_good: Callable[[Array], Array]) -> int | None:

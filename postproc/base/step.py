@@ -14,6 +14,7 @@ at them would not find that they are wrong.
 
 import functools
 import inspect
+import math
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar, overload
@@ -27,6 +28,7 @@ from postproc.base.vocabulary import VOCABULARY
 P = ParamSpec("P")
 R = TypeVar("R")
 Chosen = Mapping[str, Any]
+Range = tuple[float, float]
 
 SINGLE = (int, float, complex, str, bytes, np.generic)  # what is no data
 KEPT = ""  # the unit of the distances that a step was handed
@@ -34,7 +36,11 @@ SQUARED = "squared Euclidean distance"
 EUCLIDEAN = "Euclidean distance"
 COSINE = "cosine distance"
 JACCARD = "Jaccard distance mixed with a share of the original, 0 to 1"
+MIXED = "Jaccard distance mixed with squared distances"
 METRICS = {"sqeuclidean": SQUARED, "euclidean": EUCLIDEAN, "cosine": COSINE}
+RANGES: Mapping[str, Range] = {
+    JACCARD: (0, 1), COSINE: (0, 2), SQUARED: (0, math.inf), EUCLIDEAN: (0, math.inf), MIXED: (0, math.inf)
+}  # fmt: skip
 
 
 def of_metric(chosen: Chosen) -> str:
@@ -62,12 +68,15 @@ def reciprocal_lists(images: int, chosen: Chosen) -> int:
 class Declaration:
     """``unit``: what the distances are measured in, words or a function of all settings; None: a unit of its own.
 
+    ``range``: the smallest and largest distance, ends included, or a function of all settings; None: what the unit
+    says. It holds for features; a :class:`~postproc.pairs.pairwise.Pairwise` may hold distances below 0.
     ``host_only``: CUDA tensors are refused in a sentence.
     ``memory``: bytes beside input and answer, from the number of images and all settings.
     ``objection``: why settings do not go together, from all settings, or None.
     """
 
     unit: str | Callable[[Chosen], str] | None = None
+    range: Range | Callable[[Chosen], Range] | None = None
     host_only: bool = False
     memory: Callable[[int, Chosen], int] = nothing
     objection: Callable[[Chosen], str | None] | None = None
@@ -81,6 +90,7 @@ def step(function: Callable[P, R]) -> Callable[P, R]: ...
 def step(
     *,
     unit: str | Callable[[Chosen], str] | None = None,
+    range: Range | Callable[[Chosen], Range] | None = None,
     host_only: bool = False,
     memory: Callable[[int, Chosen], int] = nothing,
     objection: Callable[[Chosen], str | None] | None = None,
@@ -105,9 +115,19 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     def call(*data: P.args, **named: P.kwargs) -> R:
         refuse_settings_by_place(function, data)
         given = dict(zip(function.__code__.co_varnames, data, strict=False)) | named
-        if all(name in given for name in _required(function)):  # what is missing, Python says itself
+        if any(name not in given for name in _required(function)):  # what is missing, Python says itself
+            return function(*data, **named)
+        tensors = [name for name, value in given.items() if arrays.is_tensor(value) and not arrays.on_cuda(value)]
+        if not tensors:
             refuse(function, given)
-        return function(*data, **named)
+            return function(*data, **named)
+        given |= {name: arrays.host(given[name]) for name in tensors}
+        refuse(function, given)
+        values = [given[name] for name in list(given)[: len(data)]]
+        answer = function(*values, **{name: given[name] for name in named})  # type: ignore[arg-type]
+        matrices = [name for name in given if name in VOCABULARY and VOCABULARY[name].kind == "float32"]
+        come_as_tensors = not matrices or any(name in tensors for name in matrices)
+        return arrays.as_tensors(answer) if come_as_tensors else answer
 
     return call
 
@@ -200,6 +220,14 @@ def unit_of(function: Callable[..., Any], chosen: Chosen) -> str:
     if unit is None:
         return f"values of {function.__name__!r}"
     return unit if isinstance(unit, str) else unit(with_defaults(function, chosen))
+
+
+def range_of(function: Callable[..., Any], chosen: Chosen) -> Range | None:
+    """The smallest and largest distance that a step gives for features; None where nobody says."""
+    declared = declared_by(function).range
+    if declared is None:
+        return RANGES.get(unit_of(function, chosen))
+    return declared if isinstance(declared, tuple) else declared(with_defaults(function, chosen))
 
 
 def with_defaults(function: Callable[..., Any], chosen: Chosen) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 Source: Wang et al., "Faster Person Re-Identification", ECCV 2020, and light-reid, which was released with it.
 """
 
+import math
 import re
 from collections.abc import Iterable
 from functools import partial
@@ -22,7 +23,7 @@ Codes = NDArray[np.uint8]  # (n, bytes)  eight bits a byte, the first in its hig
 LARGEST = 1e9  # of a cut
 
 
-@step(unit="differing bits")
+@step(unit="differing bits", range=(0, math.inf))
 def hamming(
     query: Query, gallery: Gallery, *, cut: Annotated[Number, Within(-LARGEST, LARGEST)] = 0.0, top_k: TopK = None
 ) -> Distances | Nearest:

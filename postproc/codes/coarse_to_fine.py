@@ -3,6 +3,7 @@
 Source: Wang et al., "Faster Person Re-Identification", ECCV 2020, and light-reid, which was released with it.
 """
 
+import math
 import threading
 from collections.abc import Sequence
 from functools import partial
@@ -21,7 +22,7 @@ from postproc.codes.binary import LARGEST, Codes
 Start = Literal["moments", "half"]
 
 
-@step(unit="places in a list", host_only=True)
+@step(unit="places in a list", range=(0, math.inf), host_only=True)
 def coarse_to_fine(
     query: Query,
     gallery: Gallery,

@@ -26,7 +26,7 @@ Factor = Annotated[Weight, Within(0, 1e6)]
 AtLeastOne = Annotated[Count, Within(1)]
 
 
-@step
+@step(range=(0, 1))
 def spatio_temporal(
     query: Query | Pairwise,
     gallery: Gallery | None,

@@ -12,7 +12,7 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays, checks
 from postproc.base.settings import Mutual, Neighbours, Neutral, Share, TopK, Weight, Within
-from postproc.base.step import JACCARD, Chosen, reciprocal_lists, step
+from postproc.base.step import JACCARD, MIXED, Chosen, reciprocal_lists, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context import kreciprocal
 from postproc.context.sparse import Sparse
@@ -25,7 +25,7 @@ from postproc.pairs.tiles import PairwiseTiles
 def _unit(chosen: Chosen) -> str:
     if chosen["normalize"] or not chosen["lambda_value"]:
         return JACCARD
-    return "Jaccard distance mixed with squared distances"
+    return MIXED
 
 
 @step(unit=_unit, memory=reciprocal_lists)
@@ -59,8 +59,8 @@ def ca_jaccard(
     Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length here, so that p is 2 - 2 cosine at
              power 2; or one :class:`Pairwise` and None. Cameras (nq,), (ng,) int. An image of unknown camera (-1)
              is alone in its camera, with its copies.
-    Returns: (nq, ng) float32, 0..1 without normalisation and mix, smaller is nearer; with ``top_k`` the
-             :class:`Nearest` of every query.
+    Returns: (nq, ng) float32, 0..1 without mix or with ``normalize``, 0 or more otherwise; smaller is nearer. With
+             ``top_k`` the :class:`Nearest` of every query.
     k1_intra, k1_inter: 0 or more, the image itself not counted; cut to what there is.
     k2_intra: 1 or more, counting the image itself. k2_inter: 0 or more. 1 and 0 average nothing.
     camera_sets: if not, the expanded reciprocal set of ``rerank`` with ``k1`` takes the place of the two.

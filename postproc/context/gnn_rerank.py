@@ -12,7 +12,7 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays
 from postproc.base.settings import Mutual, Neighbours, Neutral, Share, TopK
-from postproc.base.step import reciprocal_lists, step
+from postproc.base.step import Chosen, Range, reciprocal_lists, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.sparse import Sparse
 from postproc.pairs import nearest, pairwise
@@ -20,7 +20,11 @@ from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
 
-@step(memory=reciprocal_lists)
+def _range(chosen: Chosen) -> Range:
+    return (0, 2) if chosen["k2"] > 1 else (-chosen["k1"], 2)
+
+
+@step(range=_range, memory=reciprocal_lists)
 def gnn_rerank(
     query: Query | Pairwise,
     gallery: Gallery | None = None,
@@ -62,6 +66,7 @@ def gnn_rerank(
         for _ in range(2):
             graph = graph.plus_transposed().sum(lists.rows[:, :k2], factors).unit()
     add = graph.times(lambda_value - 1).products(graph.inverted(nq))
+    in_range = k2 > 1 and not isinstance(query, Pairwise)
     half, rest = float(np.float32(lambda_value / 2)), float(np.float32(1 - lambda_value))
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
@@ -69,6 +74,9 @@ def gnn_rerank(
             strip[start:stop] *= half
             strip[start:stop] += rest
             add(strip, queries, start, stop)
+            if in_range:  # what rounding has put outside
+                part = strip[start:stop]
+                part[part < 0], part[part > 2] = 0, 2
 
         kernel.walk.over_rows(finish, len(strip), what="graph distances", block=16)
 

@@ -6,13 +6,14 @@ itself among them; half-length lists of round-half-even(k1 / 2) + 1; strictly mo
 divided by the largest of their row.
 """
 
+import math
 from typing import Annotated
 
 import numpy as np
 
 from postproc.base import checks
 from postproc.base.settings import Mutual, Needs, Neighbours, Neutral, Number, Share, TopK, Weight, Within
-from postproc.base.step import JACCARD, Chosen, reciprocal_lists, step
+from postproc.base.step import JACCARD, MIXED, RANGES, Chosen, Range, reciprocal_lists, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query, Unchecked
 from postproc.context.kreciprocal import rerank_tiles
 from postproc.pairs import pairwise
@@ -22,10 +23,15 @@ from postproc.pairs.tiles import PairwiseTiles
 
 
 def _unit(chosen: Chosen) -> str:
-    return JACCARD if chosen["normalize"] else "Jaccard distance mixed with squared distances"
+    return JACCARD if chosen["normalize"] or not chosen["lambda_value"] else MIXED
 
 
-@step(unit=_unit, memory=reciprocal_lists)
+def _range(chosen: Chosen) -> Range:
+    low = -math.inf if chosen["camera_penalty"] < 0 or chosen["auxiliary_weight"] > 0 else 0
+    return (low if chosen["lambda_value"] else 0, RANGES[_unit(chosen)][1])
+
+
+@step(unit=_unit, range=_range, memory=reciprocal_lists)
 def rerank(
     query: Query | Pairwise,
     gallery: Gallery | None = None,
@@ -60,6 +66,8 @@ def rerank(
              (nq, a), gallery_aux (ng, a) float32, a side model's features, only with ``auxiliary_weight``.
     Returns: (nq, ng) float32 in 0..1, no unit, smaller is nearer; with ``top_k`` the :class:`Nearest` of every
              query instead: the first ``top_k`` of the full answer (ties by gallery row), which never exists.
+             0 or more where ``lambda_value`` above 0 meets ``normalize=False``; with distances below 0 (a negative
+             penalty, ``auxiliary_weight``, a Pairwise) the mix may be below 0, too.
     k1:      1 or more neighbours, cut to what there is. About as many as an identity has images.
     k2:      1 or more; 1 averages nothing. Usually a third of k1.
     lambda_value: 0 (neighbourhoods only) to 1 (the normalised distance itself).

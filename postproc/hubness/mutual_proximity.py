@@ -20,7 +20,7 @@ from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
 
-@step(unit=of_method("mutual_proximity"))
+@step(unit=of_method("mutual_proximity"), range=(0, 1))
 def mutual_proximity(
     query: Query | Pairwise,
     gallery: Gallery | None = None,

@@ -6,9 +6,11 @@ rounding. So two rules, which look at the features alone, never at tiles or thre
 1. **Common part.** Where the squared length of the mean of all rows is more than :data:`COMMON` times the mean
    squared distance from it, the mean is taken off every row before the products: distances stay the same.
 2. **Near pairs.** Where a squared distance is less than :data:`NEAR` of the sum of both squared lengths, half of
-   its bits are lost; it is computed once more, from differences, in float64.
+   its bits are lost; it is computed once more, from differences, in float64. Not where all features are of unit
+   length: their distances are 2 - 2 cosine, and what is lost is no more than the rounding of 1.
 
-Features of unit length or around the origin meet neither, except for images that are all but copies.
+So features of unit length keep their numbers, unless all point one way, and features around the origin but for
+near pairs.
 """
 
 from collections.abc import Callable
@@ -21,6 +23,7 @@ from postproc.base.vocabulary import Array
 
 COMMON = 64.0
 NEAR = np.float32(2.0**-12)
+UNIT = 2.0**-10
 SHORTEST = 2.0**-100  # a squared length below has fewer bits than float32 has, or none
 LONGEST = float(np.finfo(np.float32).max) / 4
 ROWS = 1024  # that are summed at a time
@@ -52,6 +55,12 @@ def check_lengths(sizes: Array, is_zero: Callable[[], bool]) -> None:
     largest = float(xp.max(xp.abs(sizes))) if len(sizes) else 0.0
     if not largest < LONGEST or (largest < SHORTEST and not is_zero()):
         raise ValueError("features: wanted squared lengths that float32 can hold; normalise them before")
+
+
+def of_unit_length(sizes: Array) -> bool:
+    """Whether all rows with these squared lengths are of length 1, or zero."""
+    xp = arrays.namespace(sizes)
+    return bool(xp.all((xp.abs(sizes - 1) < UNIT) | (sizes == 0)))
 
 
 def scale_of(*sides: Array) -> float:

@@ -148,7 +148,8 @@ class PairwiseTiles(Tiles):
         exact.check_lengths(self.sizes, lambda: not any(map(_any, _moved(self.parts, self.centre))))
         self.clamp = self.signs is None
         ones = arrays.full(self.parts[0].shape[1], 1, np.float32, self.like)
-        self.weights = (ones if self.signs is None else self.signs) if terms else None
+        self.weights = ones if self.signs is None else self.signs
+        self.near = bool(terms) and not exact.of_unit_length(self.sizes)
         self.on_device: dict[int, np.ndarray] = {}  # blocks that came from the host to the device
 
         def of_classes(query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
@@ -197,7 +198,7 @@ class PairwiseTiles(Tiles):
         tile = out[: len(left) * len(right)].reshape(len(left), len(right))
         self.kernel.tiles.multiply(left, right, tile)
         self.kernel.tiles.products_to_distances(tile, self.norms[rows], self.norms[columns], self.clamp)
-        if self.weights is not None:
+        if self.near:
             limits = exact.NEAR * self.sizes[rows], exact.NEAR * self.sizes[columns]
             self.kernel.tiles.finish_near(tile, *exactly, self.weights, *limits)
         for cams, tracks, weight in self.cams:
@@ -249,7 +250,7 @@ class PairwiseTiles(Tiles):
         else:
             values = arrays.full(len(a), 0, np.float32, self.like)
             limits = arrays.full(len(a), np.inf, np.float32, self.like)
-        if self.weights is not None:
+        if self.near or self.centre is not None:
             values = self._finished(values, limits, a, b)
         for cams, tracks, weight in self.cams:
             one_track = (tracks[a] >= 0) & (tracks[a] == tracks[b])

@@ -56,7 +56,7 @@ def rerank_tracks(
     pool:    "mean": the plain mean, of the length it has. "weighted": ``weighted_track_mean``.
     threshold, epsilon: as there, for "weighted" only.
     order:   of the images of a track. "nearest": those that nobody of their track is nearer to the query than
-             come first, the others 1e-6 later. "row": all tie, so that gallery rows decide.
+             come first, the others 1e-6 later, at 1 at most. "row": all tie, so that gallery rows decide.
     normalize_twice: divide distances by the largest from their other end before they are divided by that of the
              row, as DMT 2020 does. The first division favours neighbours that are far from somebody, so it
              changes who is near.

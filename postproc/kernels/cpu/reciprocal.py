@@ -6,7 +6,8 @@ Sets and weight rows are sparse: offsets (n + 1,) int64, members int32, weights 
 import numpy as np
 from numba import njit
 
-ONE = np.float32(1)
+ZERO, ONE = np.float32(0), np.float32(1)
+NEARLY_ONE = np.float32(1 - 1e-4)  # a row's sum, whatever rounding did to it
 
 
 @njit(nogil=True, cache=True)
@@ -132,12 +133,18 @@ def finish_strip(
     for r in range(start, stop):
         query = queries[r]
         shared[:] = 0
+        whole = ZERO  # what the query shares with a copy of itself, added up in the same order
         for at in range(offsets[query], offsets[query + 1]):
             t, weight = members[at], weights[at]
+            whole += weight
             for column in range(inverted_offsets[t], inverted_offsets[t + 1]):
                 shared[inverted_rows[column]] += min(weight, inverted_weights[column])
         scale = normalised(largest[query], ONE, half_power)
         row = strip[r]
         for j in range(row.size):
-            jaccard = ONE - shared[j] / (np.float32(2) - shared[j])
-            row[j] = rest * jaccard + lambda_value * normalised(row[j], scale, half_power)
+            jaccard = max(ZERO, ONE - shared[j] / (np.float32(2) - shared[j]))
+            if shared[j] >= whole and whole > NEARLY_ONE:
+                jaccard = ZERO
+            share = normalised(row[j], scale, half_power)
+            value = rest * jaccard + lambda_value * share
+            row[j] = ONE if value > ONE and share <= ONE else value  # a mean of two is no larger than both

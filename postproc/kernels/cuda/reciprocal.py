@@ -11,6 +11,7 @@ from numba import cuda, float32
 from postproc.base.vocabulary import Array
 from postproc.kernels.cuda import launch
 
+NEARLY_ONE = 1 - 1e-4
 SHARED = 1 << 29  # what queries and gallery images share is summed for so many pairs at a time, of 4 bytes
 
 
@@ -146,16 +147,22 @@ def _finish_strip(
     i, thread, threads = cuda.blockIdx.x, cuda.threadIdx.x, cuda.blockDim.x
     r = start + i
     query = queries[r]
+    whole = float32(0.0)  # what the query shares with a copy of itself, added up in the same order
     for at in range(offsets[query], offsets[query + 1]):
         t, weight = members[at], weights[at]
+        whole += weight
         for column in range(inverted_offsets[t] + thread, inverted_offsets[t + 1], threads):
             shared[i, inverted_rows[column]] += min(weight, inverted_weights[column])
         cuda.syncthreads()  # the next list may hold the same rows
     scale = normalised(largest[query], float32(1.0), half_power)
     rest = float32(1.0) - lambda_value
     for j in range(thread, strip.shape[1], threads):
-        jaccard = float32(1.0) - shared[i, j] / (float32(2.0) - shared[i, j])
-        strip[r, j] = rest * jaccard + lambda_value * normalised(strip[r, j], scale, half_power)
+        jaccard = max(float32(0.0), float32(1.0) - shared[i, j] / (float32(2.0) - shared[i, j]))
+        if shared[i, j] >= whole and whole > NEARLY_ONE:
+            jaccard = float32(0.0)
+        share = normalised(strip[r, j], scale, half_power)
+        value = rest * jaccard + lambda_value * share
+        strip[r, j] = float32(1.0) if value > float32(1.0) and share <= float32(1.0) else value
 
 
 def finish_strip(

@@ -104,3 +104,13 @@ def test_features_that_are_all_alike_or_zero():
         if value != 1e-30:
             assert_array_equal(distances(same[:1], same[1:]), 0)
         assert_array_equal(distances(same[:1], same[1:], metric="euclidean"), 0)
+
+
+def test_near_pairs_of_unit_length_keep_their_numbers():
+    near = l2_normalize(GALLERY + np.float32(1e-4) * RNG.normal(size=GALLERY.shape).astype(np.float32))
+    unit = l2_normalize(GALLERY)
+    found = distances(near, unit)
+    assert_allclose(found, definition(near, unit), atol=5e-7)  # rounding of 1
+    assert not PairwiseTiles(sqeuclidean(near, unit)).near
+    twice = near + near, unit + unit
+    assert_allclose(distances(*twice), definition(*twice), rtol=1e-5)
