@@ -35,9 +35,10 @@ def told(wanted: str, remedy: str, *also: type[Exception]) -> Iterator[None]:
 
     That there is no file, that it may not be read, that memory is short is no fault of what is in it.
     """
+    broken: tuple[type[BaseException], ...] = (*BROKEN, *also)
     try:
         yield
     except (InputError, FileNotFoundError, PermissionError, MemoryError):
         raise
-    except (*BROKEN, *also) as error:
+    except broken as error:
         raise InputError([f"{wanted}, found {reason(error)}; {remedy}"]) from None
