@@ -28,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     settings = intervals.settings(options)
     plan = planning.prepare(options)
+    tables = [options.out / f"ablation.{kind}" for kind in ("json", "csv")] if options.out else []
+    outputs.refuse_unwritable(options.csv, *tables)
     if not planning.labelled(plan):
         raise InputError(
             [f"{plan.folder.path}: wanted labels, found none; give query.csv and gallery.csv a pid column"]
@@ -37,9 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.csv:
         io.write_csv(options.csv, COLUMNS, table(rows))
     if options.out:
-        with io.beside(options.out / "ablation.json") as stream:
-            stream.write(json.dumps(report, indent=1, allow_nan=False) + "\n")
-        io.write_csv(options.out / "ablation.csv", COLUMNS, table(rows))
+        with io.together(options.out) as out:
+            with io.beside(out / "ablation.json") as stream:
+                stream.write(json.dumps(report, indent=1, allow_nan=False) + "\n")
+            io.write_csv(out / "ablation.csv", COLUMNS, table(rows))
     print(json.dumps(report, allow_nan=False) if options.json else "\n".join(text(rows, report)))
     return program.FINE
 

@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     options = parser().parse_args(arguments)
     _check(options)
+    outputs.refuse_unwritable(options.csv)
     folder = io.scan(options.features, query_names=options.query_names, gallery_names=options.gallery_names)
     sets = io.read(folder, missing="keep")
     if len(sets) < 2:

@@ -35,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = intervals.settings(options)
     if len(options.runs) < 2:
         raise InputError([f"runs: wanted two or more, found {len(options.runs)}; name the run to compare it with"])
+    outputs.refuse_unwritable(options.csv, options.queries)
     entries = comparable.read(options.runs)
     denominator = (protocol(entries) or {}).get("denominator", "valid")
     reference, *others = entries

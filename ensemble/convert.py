@@ -19,8 +19,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         gallery_names=options.gallery_names,
         tracks=options.tracks,
     )
+    paths = {model: options.out / f"{model}.npz" for model in folder.models}
+    outputs.refuse_unwritable(*paths.values())
     for feature_set in io.read(folder, list(folder.models)):
-        path = options.out / f"{feature_set.model}.npz"
+        path = paths[feature_set.model]
         io.write_npz(path, feature_set)
         counts = f"{len(feature_set.query)} query, {len(feature_set.gallery)} gallery"
         print(f"{path}: {counts}, {feature_set.query.shape[1]} values an image")

@@ -1,6 +1,7 @@
 """A folder of feature files in; submission, resolved recipe and record out."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from ensemble.cli import machine, outputs, pictures, planning, program
 from ensemble.cli.walk import walk
 from ensemble.pipeline import guide, plan, recipe, results
 from ensemble.pipeline.run import Result
-from ensemble.report import refuse_without_packages, runs
+from ensemble.report import NAME, refuse_without_packages, runs
 from ensemble.report.recorder import Recorder
 from postproc.base import runtime
 
@@ -23,8 +24,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         list_recipes()
     else:
         checked = planning.prepare(options)
+        out = options.out or Path("runs") / checked.recipe.name
+        report = [runs.history.FILE, NAME] if options.report else []
+        outputs.refuse_unwritable(*(out / name for name in [*results.names(checked.recipe), *report]))
+        replaced = results.in_the_way(out)
+        if replaced:
+            print(replaced, file=sys.stderr)
         if not options.dry_run:
-            return execute(options, checked)
+            return execute(options, checked, out)
         describe(checked)
     return program.FINE
 
@@ -44,8 +51,8 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
-def execute(options: argparse.Namespace, checked: plan.Plan) -> int:
-    """Run and write; nothing is written before everything is computed.
+def execute(options: argparse.Namespace, checked: plan.Plan, out: Path) -> int:
+    """Run and write into ``out``; nothing is written before everything is computed.
 
     Returns the exit status: 1 where the ranking could not be written in the format that was asked for.
     """
@@ -57,7 +64,6 @@ def execute(options: argparse.Namespace, checked: plan.Plan) -> int:
         pictures.refuse_missing(options)
     recorder = Recorder() if options.report else None
     result = walk(options, checked, watch=recorder)
-    out = options.out or Path("runs") / checked.recipe.name
     threads = options.threads or runtime.current().threads
     written = results.write(out, checked, result, threads=threads, device=machine.device(options))
     print(results.score_text(result))

@@ -4,8 +4,11 @@ import argparse
 from contextlib import AbstractContextManager
 
 import postproc
+from ensemble.base.errors import InputError
 from ensemble.cli.numbers import bytes_of
 from ensemble.pipeline import devices
+
+LEAST = 10**6  # bytes: who writes less has forgotten the unit
 
 
 def add_threads(p: argparse.ArgumentParser) -> None:
@@ -33,7 +36,15 @@ def device(options: argparse.Namespace) -> devices.Device:
 
 def memory(options: argparse.Namespace) -> int | None:
     """``--memory`` in bytes, None for no limit."""
-    return None if options.memory is None else bytes_of("--memory", options.memory)
+    if options.memory is None:
+        return None
+    found = bytes_of("--memory", options.memory)
+    if found < LEAST:
+        raise InputError(
+            [f"--memory: wanted {LEAST // 10**6}MB or more, with its unit as 4GB, found {options.memory!r}: "
+             f"{found} bytes; write the unit"]
+        )  # fmt: skip
+    return found
 
 
 def using(options: argparse.Namespace) -> AbstractContextManager[object]:

@@ -3,6 +3,9 @@
 import argparse
 from pathlib import Path
 
+from ensemble.base.errors import refuse_if_any
+from ensemble.io import refusals
+
 
 def add_out(p: argparse.ArgumentParser, use: str, *, metavar: str = "DIR", required: bool = False) -> None:
     """``--out``; ``use`` says what is written there."""
@@ -17,3 +20,8 @@ def add_csv(p: argparse.ArgumentParser, use: str) -> None:
 def add_json(p: argparse.ArgumentParser, what: str = "everything") -> None:
     """``--json``: ``what`` as one document."""
     p.add_argument("--json", action="store_true", help=f"print {what} as JSON and nothing else on stdout")
+
+
+def refuse_unwritable(*paths: Path | None) -> None:
+    """Raise InputError with every file that could not be written, before anything is computed; None is none."""
+    refuse_if_any(refusals(path for path in paths if path is not None))

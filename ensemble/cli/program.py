@@ -1,18 +1,27 @@
 """A command from its parser to its exit status, and what it says when it cannot go on."""
 
 import argparse
+import os
 import shutil
+import signal
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import entry_points
 
-from ensemble.base.errors import InputError
+from ensemble.base.errors import InputError, printable
+from ensemble.cli import terminal
 
 FINE = 0
 FAULTY = 1  # it was done, and the result is not all that was asked for
 REFUSED = 2  # it could not be done
 INTERRUPTED = 130
+TERMINATED = 143
+
+
+class Terminated(KeyboardInterrupt):
+    """Somebody wants the process to end, as with Ctrl-C: what is half done is cleaned up on the way out."""
 
 
 def parser(command: str, description: str | None, epilog: str = "") -> argparse.ArgumentParser:
@@ -31,9 +40,12 @@ def parser(command: str, description: str | None, epilog: str = "") -> argparse.
 
 def main(command: Callable[[Sequence[str] | None], int]) -> None:
     """Run a command line: what the user can mend becomes lines on stderr and exit status 2, not a traceback."""
+    before = signal.signal(signal.SIGTERM, partial(_terminate, os.getpid()))
     try:
-        _load_plugins()
-        status = command(None)
+        with terminal.plain():
+            _load_plugins()
+            status = command(None)
+            sys.stdout.flush()
     except InputError as error:
         status = _refused(error.problems)
     except BrokenPipeError:  # whoever reads our output has seen enough
@@ -41,6 +53,7 @@ def main(command: Callable[[Sequence[str] | None], int]) -> None:
         status = FINE
     except OSError as error:
         where = error.filename or "file"
+        _leave_stdout()
         status = _refused(
             [f"{where}: wanted to read or write it, found: {error.strerror or error}; check the path"]
         )
@@ -48,9 +61,28 @@ def main(command: Callable[[Sequence[str] | None], int]) -> None:
         status = _refused(
             [f"memory: wanted more than there is ({error}); use fewer models, or --memory to know before"]
         )
+    except Terminated:
+        status = TERMINATED
     except KeyboardInterrupt:
         status = INTERRUPTED
+    finally:
+        signal.signal(signal.SIGTERM, before)
     sys.exit(status)
+
+
+def _terminate(process: int, *ignored: object) -> None:
+    """Unwind this process; one that was forked from it ends at once."""
+    if os.getpid() != process:
+        os._exit(TERMINATED)
+    raise Terminated
+
+
+def _leave_stdout() -> None:
+    """What could not be printed is given up, so that Python does not try again at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _load_plugins() -> None:
@@ -66,5 +98,5 @@ def _refused(problems: Sequence[str]) -> int:
     count = len(problems)
     print(f"error: {count} problem{'s' if count != 1 else ''}", file=sys.stderr)
     for problem in problems:
-        print(f"  {problem}", file=sys.stderr)
+        print(f"  {printable(problem, most=len(problem))}", file=sys.stderr)
     return REFUSED

@@ -14,7 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from ensemble.io.bounds import EMPTY
+
 NUMBERS_OR_TEXT = re.compile(r"b1|[iu][1248]|f[248]|c(8|16)|[SU]\d{1,9}")
+ODD_KEYS = 1000  # a thousand that collide cost half a million comparisons
 ATOMS = (str, bytes, int, float, np.generic, type(None))
 
 
@@ -89,10 +92,17 @@ def fill_mapping(target: object, items: list) -> None:
     """Put ``[key, value, key, value, …]`` into a dictionary, each key once."""
     if not isinstance(target, dict) or len(items) % 2:
         raise Refused(f"items set on {type(target).__name__}")
+    if len(target) + len(items) // 2 > ODD_KEYS and not all(map(_spreads, items[::2])):
+        raise Refused(f"a dictionary of more than {ODD_KEYS} keys that are neither text nor whole numbers")
     for key, value in zip(plain(items[::2]), items[1::2], strict=True):
         if key in target:
             raise Refused(f"a dictionary with the key {short(key)} twice")
         target[key] = value
+
+
+def _spreads(key: object) -> bool:
+    """Whether no file can choose many keys of this kind that a dictionary finds in the same place."""
+    return isinstance(key, (str, bytes)) or (isinstance(key, (int, np.integer)) and abs(int(key)) < 2**60)
 
 
 def plain(keys: Iterable) -> list:
@@ -103,6 +113,14 @@ def plain(keys: Iterable) -> list:
         if not all(isinstance(part, ATOMS) for part in inner):
             raise Refused(f"a dictionary or set with {type(key).__name__} as key")
     return keys
+
+
+def members(target: set | frozenset, items: Iterable) -> list:
+    """What a set is to take beside what it holds, if that is bounded as the keys of a dictionary are."""
+    items = plain(items)
+    if len(target) + len(items) > ODD_KEYS and not all(map(_spreads, items)):
+        raise Refused(f"a set of more than {ODD_KEYS} values that are neither text nor whole numbers")
+    return items
 
 
 def fill_array(array: np.ndarray, state: object) -> None:
@@ -127,16 +145,19 @@ def fill_dtype(dtype: Dtype, state: object) -> None:
 
 
 def whole_numbers(shape: object) -> tuple[int, ...]:
-    """A shape or strides, after proof that no product of them overflows."""
+    """A shape or strides, after proof that no product of them overflows and that no emptiness is endless."""
     if not isinstance(shape, tuple) or not all(type(n) is int and n >= 0 for n in shape):
         raise Refused(f"an array of shape {short(shape)}")
     if len(shape) > 32 or math.prod(n or 1 for n in shape) >= 2**56:
         raise Refused(f"an array of shape {short(shape)}")
+    if not math.prod(shape) and math.prod(n or 1 for n in shape) > EMPTY:
+        raise Refused(f"an array without a value, of shape {short(shape)}")
     return shape
 
 
 def _check_size(shape: object, kind: np.dtype, raw: bytes | bytearray) -> None:
-    if math.prod(whole_numbers(shape)) * kind.itemsize != len(raw):
+    count = math.prod(whole_numbers(shape))
+    if count * kind.itemsize != len(raw) or (not raw and count > EMPTY):
         raise Refused(f"numpy array of shape {short(shape)} and {kind} with {len(raw)} bytes of data")
 
 
@@ -203,11 +224,11 @@ def _tuple(values: object = ()) -> tuple:
 
 
 def _set(values: object = ()) -> set:
-    return set(plain(_items(values)))
+    return set(members(set(), _items(values)))
 
 
 def _frozenset(values: object = ()) -> frozenset:
-    return frozenset(plain(_items(values)))
+    return frozenset(members(frozenset(), _items(values)))
 
 
 def _ordered_dict(pairs: object = ()) -> OrderedDict:

@@ -5,18 +5,15 @@ above this module knows how a format is laid out. One reader is one value in a f
 and its name in :data:`READERS`; :func:`add` takes one of somebody else's.
 """
 
-import pickle
-import struct
-import tokenize
 import warnings
-import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ensemble.base.broken import BROKEN, reason
 from ensemble.base.errors import InputError
 from ensemble.io.allowed import Refused
+from ensemble.io.bounds import TooLarge, refuse_repeats, too_large
 from ensemble.io.readers.matlab import MATLAB5, MATLAB73
 from ensemble.io.readers.numpy_files import NPY, NPZ
 from ensemble.io.readers.pickles import PICKLE
@@ -27,12 +24,6 @@ from ensemble.io.readers.torch_files import TORCH_LEGACY, TORCH_ZIP
 # The first that recognises a file reads it: an archive is torch's before it is NumPy's, a pickle what is left.
 READERS = (SAFETENSORS, NPY, MATLAB5, MATLAB73, TORCH_ZIP, NPZ, TORCH_LEGACY, PICKLE)
 LISTS = (".txt", ".csv")  # suffixes of files that are no features
-# What readers of broken files raise, ours and those of NumPy, SciPy, h5py and Python.
-BROKEN = (
-    OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError,
-    MemoryError, SyntaxError, DeprecationWarning, struct.error, zlib.error, tokenize.TokenError,
-    zipfile.BadZipFile, pickle.UnpicklingError,
-)  # fmt: skip
 
 
 def add(reader: Reader, *, origin: str) -> None:
@@ -81,7 +72,9 @@ def load(path: Path, wanted: Wanted = lambda key: True) -> Any:
     Raises: InputError for a file that is missing, empty, cut off or of no known format, and for a pickle that
     asks for anything but containers and arrays, naming what it asked for. Nothing of a file is executed.
     """
-    return _guarded(path, lambda: reader_of(path).load(path, wanted))
+    content = _guarded(path, lambda: reader_of(path).load(path, wanted))
+    refuse_repeats(path, content)
+    return content
 
 
 def keys(path: Path) -> tuple[str, ...] | None:
@@ -118,11 +111,18 @@ def _guarded(path: Path, action: Callable[[], Any]) -> Any:
         ) from None
     except FileNotFoundError:
         raise InputError([f"{path}: wanted a file, found none; check the path"]) from None
+    except TooLarge as large:
+        raise too_large(path, large) from None
+    except (PermissionError, IsADirectoryError) as error:
+        raise InputError([f"{path}: wanted to read it, found: {error.strerror}; check the path"]) from None
+    except MemoryError as error:
+        raise InputError(
+            [f"{path}: wanted to read it, found too little memory ({reason(error)}); close other programs"]
+        ) from None
     except BROKEN as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
             [
-                f"{path}: wanted a whole feature file, found one that is empty, cut off or damaged ({reason}); "
-                "copy or write it again"
+                f"{path}: wanted a whole feature file, found one that is empty, cut off or damaged "
+                f"({reason(error)}); copy or write it again"
             ]
         ) from None

@@ -1,6 +1,6 @@
 """What is inside one file, for somebody who wonders: format, entries, shapes, first names, bad values."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,8 +77,8 @@ def _entries(content: Any) -> tuple[Entry, ...]:
                 dtype=str(values[0].dtype),
                 count=len(names),
                 examples=_first(names),
-                not_finite=sum(_not_finite(value) for value in values),
-                zero_rows=sum(not value.any() for value in values),
+                not_finite=_total(values, _not_finite),
+                zero_rows=_total(values, lambda value: int(not value.any())),
             )
         )
     return tuple(entries)
@@ -95,8 +95,14 @@ def _entry(name: str, value: Any) -> Entry:
     if isinstance(value, (list, tuple, dict, set, frozenset)):
         arrays = [part for part in value if isinstance(part, np.ndarray)]
         kind = f"{type(value).__name__} of arrays" if arrays else type(value).__name__
-        return Entry(name, (len(value),), kind, not_finite=sum(map(_not_finite, arrays)) if arrays else None)
+        return Entry(name, (len(value),), kind, not_finite=_total(arrays, _not_finite) if arrays else None)
     return Entry(name, (), type(value).__name__, examples=_first([value]))
+
+
+def _total(values: Iterable[np.ndarray], count: Callable[[np.ndarray], int]) -> int:
+    """The sum over arrays; one that is there again and again is looked at once."""
+    known: dict[int, int] = {}
+    return sum(known[id(v)] if id(v) in known else known.setdefault(id(v), count(v)) for v in values)
 
 
 def _not_finite(array: np.ndarray) -> int:

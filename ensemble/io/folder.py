@@ -16,6 +16,7 @@ from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples
 from ensemble.base.features import SIDES
 from ensemble.io import containers
+from ensemble.io.arrays import is_name
 from ensemble.io.blocks import half, slot
 from ensemble.io.lists import read_csv, read_lines, read_names, read_tracks
 from ensemble.io.write import LEFT_OVER
@@ -157,6 +158,7 @@ def _models(
             if isinstance(provided, str):
                 ignored[file] = provided
                 continue
+            _refuse_name(file)
             pair = half(file)
             model = pair[1] if pair else file.stem
             found.setdefault(model, []).append(file)
@@ -166,6 +168,18 @@ def _models(
         lists = [path.with_suffix(".txt") for path in paths if half(path)]
         paths += dict.fromkeys(path for path in lists if ignored.pop(path, None))
     return {model: tuple(sorted(paths)) for model, paths in sorted(found.items())}, columns, ignored, problems
+
+
+def _refuse_name(file: Path) -> None:
+    """A model's name stands in recipes and records: it has to be text, and visible as a file's name."""
+    pair = half(file)
+    model = pair[1] if pair else file.stem
+    if not is_name(model):
+        raise InputError([f"{file.parent}: wanted names of files in UTF-8, found {file.name!a}; rename it"])
+    if model.startswith("."):
+        raise InputError(
+            [f"{file}: wanted a model's name that does not begin with a point, found {model}; rename it"]
+        )
 
 
 def _provided(file: Path) -> set[str] | str:

@@ -15,8 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from ensemble.io.bounds import Budget, refuse_size
+
 MATRIX, COMPRESSED = 14, 15
 COMPLEX = 0x0800
+DENSEST = 1100  # bytes that one byte of deflate can hold, at most
 BEGINNING = 4096  # more than flags, dimensions and the longest name take
 # Types of stored values, and classes of variables.
 STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
@@ -43,12 +46,13 @@ class _Variable:
 
 def keys(data: bytes) -> tuple[str, ...]:
     """The names of the variables; of compressed ones only the beginning is unpacked."""
-    return tuple(variable.name for variable in _variables(data, whole=False))
+    return tuple(variable.name for variable in _variables(data, None))
 
 
 def load(data: bytes, wanted: Callable[[str], bool]) -> dict[str, Any]:
-    """The variables with ``wanted`` names. Raises ValueError, EOFError, struct.error or zlib.error if damaged."""
-    return {v.name: _values(v) for v in _variables(data, whole=True) if wanted(v.name)}
+    """The variables with ``wanted`` names. Raises what a broken file raises, or TooLarge."""
+    budget = Budget(len(data))
+    return {v.name: _values(v, budget) for v in _variables(data, budget) if wanted(v.name)}
 
 
 def cells(data: bytes, name: str) -> list[np.ndarray | Unread] | None:
@@ -56,26 +60,28 @@ def cells(data: bytes, name: str) -> list[np.ndarray | Unread] | None:
 
     Raises as :func:`load`.
     """
-    for variable in _variables(data, whole=True):
+    budget = Budget(len(data))
+    for variable in _variables(data, budget):
         if variable.name == name and OTHER.get(variable.flags & 0xFF) == "cell":
-            return [_cell(kind, element, variable.order) for kind, element in variable.rest]
+            return [_cell(kind, element, variable.order, budget) for kind, element in variable.rest]
     return None
 
 
-def _cell(kind: int, element: memoryview, order: str) -> np.ndarray | Unread:
+def _cell(kind: int, element: memoryview, order: str, budget: Budget) -> np.ndarray | Unread:
     if kind != MATRIX:
         raise ValueError(f"a cell with an element of type {kind}")
-    return _values(_variable(element, order)) if len(element) else np.zeros((0, 0))
+    return _values(_variable(element, order), budget) if len(element) else np.zeros((0, 0))
 
 
-def _variables(data: bytes, whole: bool) -> Iterator[_Variable]:
+def _variables(data: bytes, budget: Budget | None) -> Iterator[_Variable]:
+    """The variables one after the other; without a budget, only the beginning of those that are compressed."""
     order = {b"IM": "<", b"MI": ">"}.get(data[126:128])
     if order is None:
         raise ValueError("a MATLAB header that ends early")
     seen: set[str] = set()
     for kind, element in _elements(memoryview(data)[128:], order):
         if kind == COMPRESSED:
-            kind, element = _inflated(element, order, whole)
+            kind, element = _inflated(element, order, budget)
         if kind != MATRIX:
             raise ValueError(f"an element of type {kind} where a variable should be")
         variable = _variable(element, order)
@@ -94,7 +100,7 @@ def _variable(element: memoryview, order: str) -> _Variable:
     return _Variable(bytes(text).decode("latin-1"), shape, word, order, rest)
 
 
-def _values(variable: _Variable) -> np.ndarray | Unread:
+def _values(variable: _Variable, budget: Budget) -> np.ndarray | Unread:
     name, shape, code = variable.name, variable.shape, variable.flags & 0xFF
     if code not in NUMERIC or variable.flags & COMPLEX:
         return Unread(shape, "complex" if code in NUMERIC else OTHER.get(code, f"class {code}"))
@@ -102,8 +108,10 @@ def _values(variable: _Variable) -> np.ndarray | Unread:
     if kind not in STORED:
         raise ValueError(f"{name} with values of type {kind}")
     values = np.frombuffer(raw, variable.order + STORED[kind])
-    if len(shape) > 32 or min(shape, default=0) < 0 or math.prod(shape) != len(values):
+    refuse_size(shape, values.itemsize, values.nbytes)
+    if math.prod(shape) != len(values):
         raise ValueError(f"{name} of shape {shape} with {len(values)} values")
+    budget.spend(len(values) * np.dtype(NUMERIC[code]).itemsize, name)
     return values.astype(NUMERIC[code], copy=False).reshape(shape, order="F")
 
 
@@ -120,10 +128,14 @@ def _elements(view: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:
         place = start + size + (0 if kind == COMPRESSED else -(start + size) % 8)
 
 
-def _inflated(packed: memoryview, order: str, whole: bool) -> tuple[int, memoryview]:
+def _inflated(packed: memoryview, order: str, budget: Budget | None) -> tuple[int, memoryview]:
     machine = zlib.decompressobj()
     kind, size = struct.unpack(f"{order}II", machine.decompress(packed, 8))
-    wanted = size if whole else min(size, BEGINNING)
+    if size > DENSEST * len(packed):
+        raise EOFError("a compressed variable that ends early")
+    if budget is not None:
+        budget.spend(size, "a compressed variable")
+    wanted = min(size, BEGINNING) if budget is None else size
     data = machine.decompress(machine.unconsumed_tail, wanted) if wanted else b""
     if len(data) != wanted:
         raise EOFError("a compressed variable that ends early")

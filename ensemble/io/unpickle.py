@@ -30,7 +30,7 @@ def unpickle(source: Source, size: int, persistent: Callable[[Any], Any] | None 
     size:        bytes of the source; no honest pickle builds more than its file holds.
     persistent:  answers the file's references to outside data (torch keeps its storages so).
     Raises:      :class:`Refused` naming what is not allowed; what a broken file raises is any of
-                 ``ensemble.io.containers.BROKEN``.
+                 ``ensemble.base.broken.BROKEN``.
     """
     return _Machine(source, size, persistent).load()
 
@@ -97,11 +97,11 @@ class _Machine(pickle._Unpickler):
         items = self.pop_mark()
         if not isinstance(self.stack[-1], set):
             raise Refused(f"items added to {type(self.stack[-1]).__name__}")
-        self.stack[-1].update(allowed.plain(items))
+        self.stack[-1].update(allowed.members(self.stack[-1], items))
 
     def load_frozenset(self) -> None:
         items = self.pop_mark()
-        self.stack.append(frozenset(allowed.plain(items)))
+        self.stack.append(frozenset(allowed.members(frozenset(), items)))
 
     def load_bytearray8(self) -> None:
         length = int.from_bytes(self.read(8), "little")

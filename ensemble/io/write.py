@@ -16,27 +16,48 @@ from ensemble.base.features import COLUMNS, SIDES, FeatureSet
 LEFT_OVER = re.compile(r".+\.[0-9]+\.part")  # what :func:`beside` leaves where its process was killed
 
 
+class Unwritable(InputError):
+    """The disk refuses what is to be written; no other format of it helps."""
+
+
+def unwritable(path: Path, error: OSError) -> Unwritable:
+    """That ``path`` cannot be written, and why."""
+    reason = error.strerror or error
+    return Unwritable([f"{path}: wanted to write it, but {reason}; choose another place or make room"])
+
+
 @contextmanager
 def beside(path: Path, mode: Literal["w", "wb"] = "w") -> Iterator[IO[Any]]:
     """Write to a file beside ``path`` that takes its place when all is written, and vanishes when not.
 
-    Text is UTF-8 with LF. Folders on the way are made. Raises InputError where the disk refuses.
+    Text is UTF-8 with LF. Folders on the way are made. A device or a pipe is written to as it is.
+    Raises InputError where the disk refuses.
     """
     path = Path(path)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open(mode, **text) as file:  # type: ignore[call-overload]
-            yield file
-        os.replace(temporary, path)
+        if path.exists() and not path.is_file() and not path.is_dir():
+            with path.open(mode, **text) as file:  # type: ignore[call-overload]
+                yield file
+            return
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open(mode, **text) as file:  # type: ignore[call-overload]
+                yield file
+            os.replace(temporary, path)
+        finally:
+            with suppress(OSError):  # gone already, or never made
+                temporary.unlink()
     except OSError as error:
-        raise InputError(
-            [f"{path}: wanted to write it, but {error.strerror or error}; choose another place or make room"]
+        raise unwritable(path, error) from None
+    except UnicodeEncodeError as error:
+        raise Unwritable(
+            [
+                f"{path}: wanted text that UTF-8 can hold, found {error.object[error.start : error.end]!a}; "
+                "rename the files whose names have it"
+            ]
         ) from None
-    finally:
-        with suppress(OSError):  # gone already, or never made
-            temporary.unlink()
 
 
 def write_csv(path: Path, header: Iterable[object], rows: Iterable[Iterable[object]]) -> None:

@@ -56,6 +56,8 @@ def _read(given: argparse.Namespace) -> int:
     tables = {}
     if given.out is not None:
         tables = labels.tables(source, parsed, given.out, base_names=given.base_names)
+    if not given.dry_run:
+        outputs.refuse_unwritable(*tables)
     write = bool(tables) and not given.dry_run and (not made.failed or given.unknown)
     if write:
         for path, table in tables.items():

@@ -34,6 +34,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from ensemble.base.broken import BROKEN, reason
 from ensemble.base.errors import InputError, near, refuse_if_any
 from ensemble.base.features import COLUMNS
 from ensemble.scores.protocols import PROTOCOLS
@@ -169,8 +170,8 @@ def load(name: str) -> Recipe:
         raise InputError([f"{path}: wanted a recipe, found {error}; check the path"]) from error
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError([f"{path}: wanted TOML, found {error}"]) from error
+    except BROKEN as error:  # nests too deep, numbers without end
+        raise InputError([f"{path}: wanted TOML, found {reason(error)}"]) from error
     return parse(content, path.stem)
 
 

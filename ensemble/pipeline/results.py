@@ -25,21 +25,53 @@ from ensemble.scores.values import RANKS
 from ensemble.submissions import sysu
 from ensemble.submissions.formats import FEATURES
 
+WRITTEN = ("recipe.toml", queries.NAME, "report.html", "run.json")  # beside the submission
+
 
 def write(out: Path, checked: Plan, result: Result, *, threads: int, device: Device = CPU) -> list[Path]:
-    """Write everything into ``out``, each file complete or not at all; the paths, in the order of writing."""
-    out.mkdir(parents=True, exist_ok=True)
-    submitted = write_submission(out, checked.recipe, result, lambda: _sets(checked))
-    written = [submitted, out / "recipe.toml", out / queries.NAME, out / "run.json"]
-    _write_text(out / "recipe.toml", recipe_text(checked))
-    if result.scores is None:
-        written.remove(out / queries.NAME)
-        (out / queries.NAME).unlink(missing_ok=True)  # that of an earlier run would be taken for this one's
-    else:
-        queries.write(out / queries.NAME, result.query_names, result.scores, result.query_label)
-    content = record(checked, result, submitted, threads=threads, device=device)
-    _write_text(out / "run.json", json.dumps(content, indent=1) + "\n")
+    """Write everything into ``out``, all of it or nothing; the paths, the submission first.
+
+    What an earlier run has left there and this one does not write goes: it would be taken for this one's.
+    """
+    old = leftovers(out)
+    with io.together(out) as stage:
+        submitted = write_submission(stage, checked.recipe, result, lambda: _sets(checked))
+        _write_text(stage / "recipe.toml", recipe_text(checked))
+        if result.scores is not None:
+            queries.write(stage / queries.NAME, result.query_names, result.scores, result.query_label)
+        content = record(checked, result, submitted, threads=threads, device=device)
+        written = [submitted, stage / "recipe.toml", stage / queries.NAME, stage / "run.json"]
+        written = [out / path.relative_to(stage) for path in written if path.exists() or path.name == "run.json"]
+        beside = [path.name for path in sorted(stage.iterdir()) if out / path.name not in written]
+        content["files"] = [path.name for path in written] + beside
+        _write_text(stage / "run.json", json.dumps(content, indent=1) + "\n")
+    for name in old:
+        if name not in content["files"]:
+            (out / name).unlink(missing_ok=True)
     return written
+
+
+def leftovers(out: Path) -> list[str]:
+    """The files in a folder that an earlier run has left there, by what its ``run.json`` says; else none."""
+    try:
+        said = json.loads((out / "run.json").read_text("utf-8"))
+        names = [*said.get("files", ()), said["submission"], *WRITTEN]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return []
+    plain = [name for name in dict.fromkeys(names) if isinstance(name, str) and Path(name).name == name]
+    return [name for name in plain if (out / name).is_file()]
+
+
+def in_the_way(out: Path) -> str | None:
+    """A sentence that says what a run into this folder replaces; None where nothing is there."""
+    old = leftovers(out)
+    return f"{out}: an earlier run is there and will be replaced: {errors.examples(old, 9)}" if old else None
+
+
+def names(used: Recipe) -> list[str]:
+    """The files that a run of this recipe may write, as far as they are known before it."""
+    submitted = [] if used.submission == FEATURES else [submissions.named(used.submission).file]
+    return [*dict.fromkeys([*submitted, submissions.named("csv").file]), "recipe.toml", queries.NAME, "run.json"]
 
 
 def _write_text(path: Path, text: str) -> None:
@@ -67,6 +99,8 @@ def write_submission(out: Path, used: Recipe, result: Result, sets: Callable[[],
         if filled is not None:
             print(_filled_up(path.name, result, filled))
         return path
+    except io.Unwritable:
+        raise
     except InputError as error:
         if used.submission == "csv":
             raise

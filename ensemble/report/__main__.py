@@ -34,20 +34,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     report.refuse_without_packages()
     _check(options)
-    from ensemble.report import page
+    from ensemble.report import history
     from ensemble.report.pictures import Album
 
+    out: Path | None = options.out
+    if out is None and not any(getattr(options, name) for name in EXTRAS):
+        out = options.runs[-1] / report.NAME if options.runs else Path(report.NAME)
+    folders = [getattr(options, name) / "file" for name in EXTRAS if getattr(options, name)]
     kepts = _kepts(options)
+    outputs.refuse_unwritable(out, *folders)
     album = Album(options.images) if options.images else None
+    with history.understood(" and ".join(map(str, options.runs)) or options.submission):
+        written = _written(options, out, kepts, album)
+    for path in written:
+        print(path)
+    return program.FINE
+
+
+def _written(
+    options: argparse.Namespace, out: Path | None, kepts: "list[History]", album: "Album | None"
+) -> list[Path]:
+    """The page, and what is written beside it; the paths."""
+    from ensemble.report import page
+
     written: list[Path] = []
-    if options.out or not any(getattr(options, name) for name in EXTRAS):
-        out = options.out or (options.runs[-1] / report.NAME if options.runs else Path(report.NAME))
+    if out:
         notes = page.write(out, kepts, album=album, size=pictures.size(options), places=options.places)
         print("\n".join(notes))
         written.append(out)
-    for path in [*written, *_extras(options, kepts, album)]:
-        print(path)
-    return program.FINE
+    return [*written, *_extras(options, kepts, album)]
 
 
 def parser() -> argparse.ArgumentParser:

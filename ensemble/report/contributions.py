@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ensemble.base.broken import BROKEN
 from ensemble.pipeline.devices import CPU, Device
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.run import Result
@@ -63,7 +64,7 @@ def found(folder: Path, record: Mapping[str, Any]) -> Rows:
         if content["recipe"] != record["recipe"]:
             return ()
         return tuple(_named(row) for row in content["rows"] if _is_of(str(row["what"]), models))
-    except (OSError, ValueError, KeyError, TypeError):
+    except BROKEN:
         return ()
 
 

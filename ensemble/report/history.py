@@ -4,8 +4,8 @@
 """
 
 import json
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from ensemble import io
-from ensemble.base.errors import InputError
+from ensemble.base.broken import told
+from ensemble.io.bounds import TooLarge
+from ensemble.io.readers.numpy_files import NPZ
 
 FILE = "report.npz"
 VERSION = 1
@@ -124,21 +126,20 @@ def write(path: Path, history: History) -> None:
 
 def read(path: Path) -> History:
     """Read what :func:`write` wrote; InputError for anything else."""
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            arrays = dict(file)
+    with understood(path):
+        arrays = NPZ.load(path, lambda key: True)
         text = json.loads(arrays.pop("json").tobytes())
         if text["version"] != VERSION:
             raise ValueError(f"version {text['version']}")
         found = _restored(text, arrays)
         _check(found)
         return found
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, EOFError) as error:
-        raise InputError(
-            [f"{path}: wanted what a run keeps for its report, found {error}; run it again with --report"]
-        ) from None
+
+
+def understood(where: object) -> AbstractContextManager[None]:
+    """What goes wrong inside is the fault of a kept run, and becomes a sentence."""
+    wanted = f"{where}: wanted what a run keeps for its report"
+    return told(wanted, "run it again with --report", TooLarge)
 
 
 def _restored(text: Mapping[str, Any], arrays: Arrays) -> History:
@@ -171,9 +172,25 @@ def _restored(text: Mapping[str, Any], arrays: Arrays) -> History:
 
 
 def _check(history: History) -> None:
-    """Refuse arrays that do not fit each other."""
+    """Refuse values of other kinds, and arrays that do not fit each other."""
     if not history.steps:
         raise ValueError("no step")
+    _of_kind("title, unscored and note", str, [history.title, history.unscored, history.note])
+    _of_kind("record", dict, [history.record, history.record.get("scores") or {}, history.protocol])
+    _of_kind("leave_out", dict, history.leave_out)
+    _of_kind("names", str, [*history.queries["name"], *history.images["name"]])
+    for step in history.steps:
+        _of_kind("step", str, [step.label, step.what, step.kind, step.state])
+        _of_kind("after", int, [step.after])
+        _of_kind("seconds", (int, float), [step.seconds])
+        _of_kind("scores", dict, [step.scores or {}])
+        _of_kind("scores", (int, float), [(step.scores or {}).get(name, 0) for name in ("mAP", "rank1")])
+        _of_kind("cmc", (int, float), (step.scores or {}).get("cmc", []))
+        _numbers("f", step.distances, step.ap, step.inp)
+        _numbers("i", step.rows, step.relation, step.first_hit)
+        _numbers("biuf", *step.curves.values())
+    for table in (history.queries, history.images):
+        _numbers("i", *(column for name, column in table.items() if name != "name"))
     nq, images = len(history.queries["name"]), len(history.images["name"])
     for step in history.steps:
         shape = (nq, step.rows.shape[1])
@@ -182,6 +199,8 @@ def _check(history: History) -> None:
                 raise ValueError(f"shape {array.shape} for {shape}")
         if step.rows.size and not (step.rows.min() >= -1 and step.rows.max() < images):
             raise ValueError("an image that is not there")
+        if step.relation.size and not (step.relation.min() >= WRONG and step.relation.max() <= UNKNOWN):
+            raise ValueError("an image of a kind that there is not")
         for own in (step.ap, step.inp, step.first_hit):
             if own is not None and own.shape != (nq,):
                 raise ValueError(f"shape {own.shape} for {nq} queries")
@@ -189,6 +208,17 @@ def _check(history: History) -> None:
         for column in table.values():
             if len(column) != count:
                 raise ValueError(f"{len(column)} values for {count} images")
+
+
+def _of_kind(what: str, kind: type | tuple[type, ...], values: Iterable[Any]) -> None:
+    if not all(isinstance(value, kind) for value in values):
+        raise TypeError(f"{what} of another kind")
+
+
+def _numbers(kinds: str, *arrays: Any) -> None:
+    for array in arrays:
+        if array is not None and (not isinstance(array, np.ndarray) or array.dtype.kind not in kinds):
+            raise TypeError("an array of another kind")
 
 
 def _plain(value: Any) -> Any:

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ensemble import report
+from ensemble import io, report
+from ensemble.base.broken import BROKEN
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, refuse_if_any
 from ensemble.pipeline.devices import CPU, Device
@@ -43,9 +44,10 @@ def write(
     if not rows:
         rows = contributions.found(out, record)
     seen = replace(recorder.history(result, record), leave_out=rows, note="" if rows else note)
-    history.write(out / history.FILE, seen)
     album = Album(images) if images else None
-    notes = page.write(out / report.NAME, [seen], album=album, size=size)
+    with io.together(out) as stage:
+        history.write(stage / history.FILE, seen)
+        notes = page.write(stage / report.NAME, [seen], album=album, size=size)
     return [out / history.FILE, out / report.NAME], list(notes)
 
 
@@ -77,7 +79,7 @@ def _read(folder: Path) -> History:
     found = history.read(path)
     try:
         record: Any = json.loads((folder / "run.json").read_text("utf-8"))
-    except (OSError, ValueError):
+    except BROKEN:
         record = found.record  # the report has a copy
     if record != found.record:
         raise InputError(

@@ -7,16 +7,16 @@ Identities count from 1. Source: the evaluation code of SYSU-MM01 (Wu et al., IC
 
 import io
 import re
-import struct
-import zlib
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
 import numpy as np
 
+from ensemble.base.broken import BROKEN
 from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.features import FeatureSet
 from ensemble.io import beside, matlab5
+from ensemble.io.bounds import TooLarge
 from ensemble.submissions.numbers import read_bytes
 
 CAMERAS = 6
@@ -25,7 +25,6 @@ HEADER = b"MATLAB 5.0 MAT-file, rank and evaluate with the code of SYSU-MM01".lj
 PROBES = {3: (1,), 6: (1,)}  # infrared cameras, and where each of their identities has to be seen
 ONE_OF_SIX = re.compile(r"(.*)_cam([1-6])\.mat", re.DOTALL)
 IMAGE = re.compile(r"(?:.*/)?cam([1-6])/([0-9]{1,9})/[^/]+", re.DOTALL)
-BROKEN = (ValueError, EOFError, struct.error, zlib.error, LookupError, MemoryError, OverflowError)
 
 
 def write(
@@ -172,7 +171,7 @@ def _read(paths: dict[int, Path]) -> tuple[dict[int, list[np.ndarray]], list[str
             if not content.startswith(b"MATLAB 5.0"):
                 raise ValueError("the first bytes are not those of one")
             found = matlab5.cells(content, "feature")
-        except BROKEN as error:
+        except (*BROKEN, TooLarge) as error:
             problems.append(
                 f"{path}: wanted a MATLAB 5 file, found none that can be read ({error}); write it again"
             )

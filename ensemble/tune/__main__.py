@@ -81,7 +81,11 @@ def guess(options: argparse.Namespace, checked: plan.Plan) -> int:
     )
     changed, changes = unlabelled.changed(checked.recipe, unlabelled.propose(found))
     changed = replace(changed, about=f"{checked.recipe.about} (k1, k2 by a rule of thumb)".strip())
-    path = _out(options, checked) / "recipe.toml"
+    path = _out(options, checked) / outcome.RECIPE
+    if path.with_name(outcome.RECORD).exists():
+        raise InputError(
+            [f"{path}: wanted a place for a guess, found a recipe that was tuned; give another --out, or move it"]
+        )
     outcome.write_recipe(path, plan.check(changed, checked.folder))
     tracks = "" if found.tracks is None else f" in {found.tracks:.3g} tracks"
     print(f"expected of an identity in the gallery: {found.images:.3g} images{tracks} ({found.why})")
@@ -94,6 +98,12 @@ def guess(options: argparse.Namespace, checked: plan.Plan) -> int:
 def search(options: argparse.Namespace, checked: plan.Plan) -> int:
     """Run the trials, judge them, write what was chosen."""
     objective = trials.objective(options.objective)
+    out = _out(options, checked)
+    study = options.study or out / "study.db"
+    outputs.refuse_unwritable(*(out / name for name in outcome.FILES), study)
+    old = [name for name in outcome.FILES if (out / name).exists()]
+    if old:
+        print(f"{out}: there already, and will be replaced: {', '.join(old)}", file=sys.stderr)
     prepared = task.prepare(
         checked,
         planning.protocol(options, checked.recipe),
@@ -109,8 +119,7 @@ def search(options: argparse.Namespace, checked: plan.Plan) -> int:
     for line in prepared.warnings:
         print(line, file=sys.stderr)
     _describe(prepared)
-    out = _out(options, checked)
-    found = outcome.judged(checked, prepared, _tried(options, prepared, options.study or out / "study.db"))
+    found = outcome.judged(checked, prepared, _tried(options, prepared, study))
     _report(found)
     for path in outcome.write(out, found):
         print(path)

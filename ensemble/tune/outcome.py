@@ -15,6 +15,8 @@ from ensemble.tune import honest
 from ensemble.tune.study import Trial
 from ensemble.tune.task import Task
 
+FILES = RECIPE, RECORD, TRIALS = "recipe.toml", "tuning.json", "trials.csv"
+
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
@@ -58,14 +60,13 @@ def spread(values: ArrayLike, sign: str = "") -> str:
 
 
 def write(out: Path, found: Outcome) -> list[Path]:
-    """The recipe, the record, the trials; each complete or not at all."""
-    out.mkdir(parents=True, exist_ok=True)
-    recipe, record, trials = (out / name for name in ("recipe.toml", "tuning.json", "trials.csv"))
-    write_recipe(recipe, found.final)
-    with io.beside(record) as stream:
-        stream.write(json.dumps(_record(found), indent=1) + "\n")
-    _write_trials(trials, found)
-    return [recipe, record, trials]
+    """The recipe, the record, the trials: all of them or none."""
+    with io.together(out) as stage:
+        write_recipe(stage / RECIPE, found.final)
+        with io.beside(stage / RECORD) as stream:
+            stream.write(json.dumps(_record(found), indent=1) + "\n")
+        _write_trials(stage / TRIALS, found)
+    return [out / name for name in FILES]
 
 
 def write_recipe(path: Path, checked: plan.Plan) -> None:

@@ -13,13 +13,14 @@ goes on as if it had never stopped: which candidate comes next depends on the se
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ensemble.base.broken import BROKEN, told
 from ensemble.base.errors import InputError, refuse_if_any
 from ensemble.tune.space import Candidate, Join, Space, key, rounded, selectable
 
@@ -67,11 +68,14 @@ class Search:
         self.frozen: list[Any] = []  # the same as optuna has them
         self.stored: list[Any] = []  # those that the file held at the beginning
         self.file: Any = None
+        self.path: Path | None = None
 
     def __call__(self, path: Path | None = None, about: Mapping[str, Any] | None = None) -> list[Trial]:
         """All trials, ``path``'s first; ``about`` is what they are trials of: a file about others is refused."""
         with _quiet(), _opened(path, about or {}) as self.file:
-            self.stored = list(self.file.get_trials(deepcopy=False)) if self.file else []
+            self.path = path
+            with _readable(path):
+                self.stored = list(self.file.get_trials(deepcopy=False)) if self.file else []
             self.trials = max(self.trials, len(self.stored))
             with suppress(Enough):
                 self._search()
@@ -184,7 +188,8 @@ class Search:
             return known
         if number < len(self.stored):
             frozen = self.stored[number]
-            trial = _restored(frozen)
+            with _readable(self.path):
+                trial = _restored(frozen)
             if (trial.kind, key(trial.candidate)) != (kind, key(candidate)):
                 raise InputError(
                     [f"--study: wanted trial {number} as this version tries it, found another; give a new file"]
@@ -195,7 +200,8 @@ class Search:
             trial = replace(known, kind=kind) if known is not None else self._run(kind, candidate)
             frozen = _frozen(trial, params or {}, distributions or {})
             if self.file is not None:
-                self.file.add_trial(frozen)
+                with _readable(self.path):
+                    self.file.add_trial(frozen)
         self.done.append(trial)
         self.frozen.append(frozen)
         self.known.setdefault(key(candidate), trial)
@@ -245,7 +251,19 @@ def _frozen(trial: Trial, params: Mapping[str, Any], distributions: Mapping[str,
 
 
 def _restored(frozen: Any) -> Trial:
-    return Trial(**{name: frozen.user_attrs[name] for name in ("kind", "candidate", "scores", "refused")})
+    found = Trial(**{name: frozen.user_attrs[name] for name in ("kind", "candidate", "scores", "refused")})
+    if found.scores is not None and not (found.scores and all(isinstance(score, float) for score in found.scores)):
+        raise TypeError("a trial whose scores are no numbers")
+    return found
+
+
+def _readable(path: Path | None) -> AbstractContextManager[None]:
+    """What goes wrong inside is the fault of the study's file, and becomes a sentence."""
+    from optuna.exceptions import OptunaError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    wanted = f"{path}: wanted a study that can be read and written, or no such file yet"
+    return told(wanted, "give another --study", OptunaError, SQLAlchemyError)
 
 
 @contextmanager
@@ -278,15 +296,16 @@ def _opened(path: Path | None, about: Mapping[str, Any]) -> Iterator[Any]:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         storage = optuna.storages.RDBStorage(URL.create("sqlite", database=str(path)).render_as_string())
-    except (SQLAlchemyError, RuntimeError) as error:
+    except (SQLAlchemyError, *BROKEN) as error:
         problem = f"{path}: wanted a study, or no such file yet, found something else ({_first_line(error)})"
         raise InputError([f"{problem}; give another --study"]) from error
     try:
-        file = optuna.create_study(storage=storage, study_name=NAME, direction="maximize", load_if_exists=True)
-        if file.user_attrs:
-            refuse_if_any(_differences(path, file.user_attrs, about))
-        for name, value in about.items():
-            file.set_user_attr(name, value)
+        with _readable(path):
+            file = optuna.create_study(storage=storage, study_name=NAME, direction="maximize", load_if_exists=True)
+            if file.user_attrs:
+                refuse_if_any(_differences(path, file.user_attrs, about))
+            for name, value in about.items():
+                file.set_user_attr(name, value)
         yield file
     finally:
         storage.remove_session()

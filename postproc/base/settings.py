@@ -242,4 +242,7 @@ def _taken_apart(hint: Any) -> tuple[Any, list[Any], bool]:
 
 
 def _finite(value: Any) -> bool:
-    return math.isfinite(float(value))
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:  # a whole number without end
+        return False

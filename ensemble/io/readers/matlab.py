@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from ensemble.io import matlab5
+from ensemble.io import bounds, matlab5
 from ensemble.io.matlab5 import Unread
 from ensemble.io.readers.reader import Reader, Wanted
 
 SUFFIXES = (".mat", ".msat")
-LARGEST_RATIO = 1100  # deflate packs 1032 bytes into one; a file that claims more lies
 
 
 def _load_5(path: Path, wanted: Wanted) -> dict[str, Any]:
@@ -24,6 +23,7 @@ def _load_73(path: Path, wanted: Wanted) -> dict[str, Any]:
     import h5py
 
     entries: dict[str, Any] = {}
+    budget = bounds.Budget(path.stat().st_size)
     with h5py.File(path, "r") as file:
         for key in _hard_links(file):
             item = file[key]
@@ -33,8 +33,8 @@ def _load_73(path: Path, wanted: Wanted) -> dict[str, Any]:
             if item.dtype.kind not in "biufc" or item.shape is None or empty or item.external or item.is_virtual:
                 entries[key] = Unread(item.shape or (), "empty" if empty else str(item.dtype))
                 continue
-            if item.nbytes > LARGEST_RATIO * path.stat().st_size:
-                raise ValueError(f"{key}: {item.nbytes} bytes cannot come from a file of this size")
+            budget.spend(item.nbytes, key)
+            bounds.refuse_size(item.shape, item.dtype.itemsize, item.nbytes)
             entries[key] = item[()].T
     return entries
 

@@ -6,6 +6,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from ensemble.io import bounds
 from ensemble.io.matlab5 import Unread
 from ensemble.io.readers.reader import Reader, Wanted
 
@@ -22,25 +23,22 @@ def _load_array(file: IO[bytes], size: int) -> Any:
     shape, _, dtype = header(file)
     if dtype.hasobject:
         return Unread(shape, "object")
-    if any(n < 0 for n in shape) or _bytes(shape, dtype) > size:
-        raise EOFError(f"{shape} {dtype} does not fit into {size} bytes")
+    bounds.refuse_size(shape, dtype.itemsize, size)
     file.seek(0)
     return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def _bytes(shape: tuple[int, ...], dtype: np.dtype) -> int:
-    total = dtype.itemsize
-    for length in shape:
-        total *= int(length)
-    return total
-
-
 def _load_npz(path: Path, wanted: Wanted) -> dict[str, Any]:
     entries = {}
+    size = path.stat().st_size
+    budget = bounds.Budget(size)
     with zipfile.ZipFile(path) as archive:
-        for key in _members(archive):
+        keys = _members(archive)
+        bounds.refuse_size((sum(info.compress_size for info in archive.infolist()),), 1, size)  # shared members
+        for key in keys:
             if wanted(key):
                 info = archive.getinfo(f"{key}.npy")
+                budget.spend(info.file_size, key)
                 with archive.open(info) as file:
                     entries[key] = _load_array(file, info.file_size)
     return entries

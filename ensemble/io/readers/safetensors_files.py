@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ensemble.io import bounds
 from ensemble.io.allowed import widen_bfloat16
 from ensemble.io.readers.reader import Reader, Wanted
 
@@ -23,6 +24,7 @@ def _load(path: Path, wanted: Wanted) -> dict[str, np.ndarray]:
         raise ValueError(str(error)) from None
     for key, tensor in tensors:
         if wanted(key):
+            bounds.refuse_size(tensor["shape"], np.dtype(_DTYPES[tensor["dtype"]]).itemsize, len(tensor["data"]))
             array = np.frombuffer(tensor["data"], _DTYPES[tensor["dtype"]]).reshape(tensor["shape"])
             entries[key] = widen_bfloat16(array) if tensor["dtype"] == "BF16" else array
     return entries

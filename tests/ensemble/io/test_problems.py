@@ -158,3 +158,14 @@ def test_lists_of_arrays_and_of_numbers(tmp_path: Path) -> None:
     pair(tmp_path, "a", {}, {"x": []})
     empty, wrong = problems(read_folder, tmp_path)[-2:]
     assert {"found an empty one" in empty, "found an empty one" in wrong} == {True, False}
+
+
+def test_names_that_no_recipe_and_no_file_can_have(tmp_path: Path) -> None:
+    """A name in Latin-1, and models whose files would be hidden: refused before a run, both at once."""
+    for model in ("caf\udce9", "...", ".hidden"):
+        arrays(tmp_path, model, rows(2), rows(3))
+    found = "\n".join(problems(scan, tmp_path))
+    assert rf"{tmp_path}: wanted names of files in UTF-8, found 'query_caf\udce9.npy'; rename it" in found
+    for model in ("...", ".hidden"):
+        wanted = f"wanted a model's name that does not begin with a point, found {model}; rename it"
+        assert f"{tmp_path}/query_{model}.npy: {wanted}" in found
