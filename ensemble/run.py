@@ -107,6 +107,7 @@ def describe(checked: plan.Plan) -> None:
     tail = [use.name for use in (*([checked.recipe.join] if checked.recipe.join else []), *checked.recipe.steps)]
     if tail:
         print(f"  then {' -> '.join(tail)}")
+    print(*planning.notes(checked), sep="\n", end="\n" if checked.notes else "")
     print(f"  provided: {', '.join(sorted(checked.folder.columns))}")
     print("everything fits; nothing was read or written")
 

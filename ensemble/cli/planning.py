@@ -1,11 +1,10 @@
 """From options to a checked plan: which recipe runs on which folder, and what it may cost."""
 
 import argparse
-import sys
 
 import postproc
 from ensemble.base.collecting import collecting
-from ensemble.base.errors import InputError, refuse_if_any
+from ensemble.base.errors import InputError, printable, refuse_if_any
 from ensemble.cli import files, machine, protocols
 from ensemble.cli.numbers import too_small
 from ensemble.pipeline import plan, plugins, recipe
@@ -50,10 +49,13 @@ def prepare(options: argparse.Namespace) -> Plan:
             checked = plan.check(loaded, folder)
     refuse_if_any(problems)
     assert checked is not None
-    for note in checked.notes:
-        print(f"note: {note}", file=sys.stderr)
     _refuse_memory(options, checked)
     return checked
+
+
+def notes(checked: Plan) -> list[str]:
+    """What the user should know before it runs, a line each: unused columns, steps left out."""
+    return [f"note: {printable(note, 1000)}" for note in checked.notes]
 
 
 def protocol(options: argparse.Namespace, used: Recipe) -> Protocol:

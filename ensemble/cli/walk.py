@@ -24,6 +24,7 @@ def walk(
     print(f"{checked.recipe.name}: {checked.recipe.about}")
     if device.is_cuda:
         print(device_text(device, checked.recipe))
+    print(*planning.notes(checked), sep="\n", end="\n" if checked.notes else "")
     print(lines.heading(planning.labelled(checked)))
 
     def show(line: Line) -> None:

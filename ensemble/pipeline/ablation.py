@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
 from ensemble.pipeline.devices import CPU, Device
@@ -70,7 +72,9 @@ def ablate(
     scores = result.scores
     if scores is None:
         raise InputError([f"{plan.recipe.name}: wanted scores to compare, found none: {result.unscored}"])
-    pid = None if independent else result.query_pid
+    pid = result.query_pid
+    if independent and pid is not None:
+        pid = np.where(pid < 0, pid, np.arange(len(pid)))  # still known or not, each by itself
     rows = [Row("all", scores, None, seconds)]
     for variant in others:
         if variant.plan is None:

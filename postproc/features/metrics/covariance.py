@@ -15,7 +15,7 @@ def of_pairs(train: np.ndarray, pid: np.ndarray, cam: np.ndarray) -> tuple[np.nd
 
     train (n, d); pid, cam (n,) of 0 or more, and cam -1 for an image that shares its camera with none.
     """
-    part = np.where(cam < 0, len(cam) + np.arange(len(cam)), cam)
+    part = _apart(cam)
     same, same_pairs = _sum(train, pid, part)
     every, pairs = _sum(train, np.zeros_like(pid), part)
     every -= same
@@ -35,7 +35,7 @@ def count_pairs(pid: np.ndarray, cam: np.ndarray) -> tuple[int, int, int]:
     """Pairs of one identity and of two, both of different cameras; and how many independent differences the
     former have, which bounds the rank of what is learned from them.
     """
-    part = np.where(cam < 0, len(cam) + np.arange(len(cam)), cam)
+    part = _apart(cam)
     if not len(pid):
         return 0, 0, 0
     group = _groups(pid, part)
@@ -44,6 +44,11 @@ def count_pairs(pid: np.ndarray, cam: np.ndarray) -> tuple[int, int, int]:
     groups_of = np.bincount(pid[np.unique(group, return_index=True)[1]], minlength=pid.max() + 1)
     paired = groups_of > 1
     return same, every - same, int(np.bincount(pid)[paired].sum() - paired.sum())
+
+
+def _apart(cam: np.ndarray) -> np.ndarray:
+    """(n,) the camera of each image; a number that nobody else has where it is unknown."""
+    return np.where(cam < 0, max(len(cam), cam.max(initial=-1) + 1) + np.arange(len(cam)), cam)
 
 
 def _sum(train: np.ndarray, whole: np.ndarray, part: np.ndarray) -> tuple[np.ndarray, int]:

@@ -28,7 +28,8 @@ def folder(tmp_path: Path) -> Path:
 def noted(folder: Path, capsys: pytest.CaptureFixture) -> str:
     options = ["--features", str(folder), "--recipe", str(folder / "mine.toml"), "--dry-run"]
     assert run.main(options) == 0
-    return str(capsys.readouterr().err)
+    printed = capsys.readouterr().out
+    return "\n".join(line for line in printed.splitlines() if line.startswith("note: "))
 
 
 def test_columns_and_steps_that_are_not_used(folder: Path, capsys: pytest.CaptureFixture) -> None:
