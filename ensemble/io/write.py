@@ -60,12 +60,38 @@ def beside(path: Path, mode: Literal["w", "wb"] = "w") -> Iterator[IO[Any]]:
         ) from None
 
 
-def write_csv(path: Path, header: Iterable[object], rows: Iterable[Iterable[object]]) -> None:
-    """Write a table: the header, then a line a row; None is an empty cell."""
+def write_csv(
+    path: Path, header: Iterable[object], rows: Iterable[Iterable[object]], *, data: bool = False
+) -> None:
+    """Write a table: the header, then a line a row; None is an empty cell.
+
+    data: somebody reads it back, so that texts stay as they are; else none of them is a formula to a spreadsheet.
+    """
+    shown = list if data else _harmless
     with beside(path) as stream:
         table = csv.writer(stream, lineterminator="\n")
-        table.writerow(header)
-        table.writerows(rows)
+        table.writerow(shown(header))
+        table.writerows(map(shown, rows))
+
+
+def _harmless(cells: Iterable[object]) -> list[object]:
+    return [harmless(cell) for cell in cells]
+
+
+def harmless(cell: object) -> object:
+    """A cell as it is; text that a spreadsheet takes for a formula begins with an apostrophe.
+
+    >>> harmless("=cmd|' /C calc'!A0"), harmless("-0.5"), harmless("0001.jpg")
+    ("'=cmd|' /C calc'!A0", '-0.5', '0001.jpg')
+    """
+    text = str(cell) if isinstance(cell, (str, Path)) else ""
+    if not text.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return cell
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return cell
 
 
 def write_npz(path: Path, feature_set: FeatureSet) -> None:

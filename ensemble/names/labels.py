@@ -75,7 +75,7 @@ def tables(source: Source, parsed: Mapping[str, Parsed], out: Path, *, base_name
 def write(path: Path, table: Parsed) -> None:
     """A line a name: the name and its columns."""
     columns = {column: table.columns[column].tolist() for column in COLUMNS if column in table.columns}
-    io.write_csv(path, ["name", *columns], zip(table.names, *columns.values(), strict=True))
+    io.write_csv(path, ["name", *columns], zip(table.names, *columns.values(), strict=True), data=True)
 
 
 def _listing(file: Path, path: Path, source: Source, parser: Parser, problems: list[str]) -> Listing:

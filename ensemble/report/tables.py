@@ -1,6 +1,5 @@
 """What a report says as tables: scores with intervals, what each step changed; for pages, papers and programs."""
 
-import csv
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -247,8 +246,7 @@ def write(folder: Path, histories: Sequence[History], *, places: int) -> list[Pa
         written.append(folder / name)
     tables = {"queries.csv": _query_rows(histories), "rankings.csv": _ranking_rows(histories, places)}
     for name, rows in tables.items():
-        with io.beside(folder / name) as stream:
-            csv.writer(stream, lineterminator="\n").writerows(rows)
+        io.write_csv(folder / name, rows[0], rows[1:])
         written.append(folder / name)
     return written
 

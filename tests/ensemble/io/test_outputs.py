@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ensemble.base.errors import InputError
-from ensemble.io import beside, refusals, together
+from ensemble.io import beside, refusals, together, write_csv
 from tests.support.disk import content, little_room
 from tests.support.each import each
 
@@ -115,6 +115,15 @@ def test_a_device_is_written_to_and_stays(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No space left on device"), beside(Path("/dev/full")) as stream:
         stream.write("x")
     assert Path("/dev/full").is_char_device()
+
+
+def test_a_table_for_the_eye_holds_no_formula(tmp_path: Path) -> None:
+    """Text that begins like a formula gets an apostrophe, numbers do not; what is read back stays as it is."""
+    cells = ["=1+1", "+x", "-1_c1.jpg", "@a", "\tb", "-0.5", "+1e3", -2, None, "a=b"]
+    write_csv(tmp_path / "eye.csv", ["=h"], [cells])
+    write_csv(tmp_path / "data.csv", ["=h"], [cells], data=True)
+    assert (tmp_path / "eye.csv").read_text() == "'=h\n'=1+1,'+x,'-1_c1.jpg,'@a,'\tb,-0.5,+1e3,-2,,a=b\n"
+    assert (tmp_path / "data.csv").read_text() == "=h\n=1+1,+x,-1_c1.jpg,@a,\tb,-0.5,+1e3,-2,,a=b\n"
 
 
 def test_text_that_no_file_can_hold(tmp_path: Path) -> None:
