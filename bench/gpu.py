@@ -171,7 +171,10 @@ def parts(function: Callable[[], Any]) -> tuple[float, float]:
 
     find = watched(kreciprocal.nearest.of_all, neighbours)
     multiply = watched(cuda.tiles.multiply, products)
-    with mock.patch.object(cuda, "multiply", multiply), mock.patch.object(kreciprocal.nearest, "of_all", find):
+    with (
+        mock.patch.object(cuda.tiles, "multiply", multiply),
+        mock.patch.object(kreciprocal.nearest, "of_all", find),
+    ):
         function()
     return products.seconds(), neighbours.seconds()
 

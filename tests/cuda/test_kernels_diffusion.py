@@ -21,7 +21,7 @@ def graph(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def both(on_device, name, *arguments):
     """What a kernel gives back, (CUDA, CPU), with all arrays on the device for the one."""
     up = [on_device.up(each) if isinstance(each, np.ndarray) else each for each in arguments]
-    found, wanted = getattr(cuda, name)(*up), getattr(cpu, name)(*arguments)
+    found, wanted = getattr(cuda.diffusion, name)(*up), getattr(cpu.diffusion, name)(*arguments)
     if isinstance(wanted, tuple):
         return [(on_device.down(a), b) for a, b in zip(found, wanted, strict=True)]
     return on_device.down(found), wanted
