@@ -38,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     entries = comparable.read(options.runs)
     denominator = (protocol(entries) or {}).get("denominator", "valid")
     reference, *others = entries
-    pid = None if options.independent else reference.queries.pid
+    pid = reference.queries.pid
+    if options.independent and pid is not None:
+        pid = np.where(pid < 0, pid, np.arange(len(pid)))  # still known or not, each by itself
     found = [
         statistics.difference(reference.queries.ap, other.queries.ap, pid, denominator=denominator, **settings)
         for other in others
@@ -49,7 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         io.write_csv(options.csv, lines[0], [line.values() for line in lines])
     if options.queries:
         _write_queries(options.queries, entries)
-    how = intervals.method(settings, by="query" if pid is None else "identity", comparisons=len(others))
+    how = intervals.method(
+        settings, by="query" if options.independent or pid is None else "identity", comparisons=len(others)
+    )
     if options.json:
         print(json.dumps(_json(entries, found, corrected, settings, how), allow_nan=False))
     else:
@@ -167,6 +171,10 @@ def _text(
     ]
     if unlike:
         lines.append(f"mAP: of the queries compared, each once; as the protocol counts: {', '.join(unlike)}")
+    precisions = [entry.queries.ap for entry in entries]
+    unknown = np.count_nonzero(statistics.unscored(precisions, entries[0].queries.pid))
+    if unknown:
+        lines.append(f"{unknown} queries of unknown identity (pid -1) are not scored")
     lines.append(how)
     for name, other in zip(names[1:], entries[1:], strict=True):
         for what, sign in DIRECTIONS.items():

@@ -1,6 +1,7 @@
 """From options to a checked plan: which recipe runs on which folder, and what it may cost."""
 
 import argparse
+import sys
 
 import postproc
 from ensemble.base.collecting import collecting
@@ -49,6 +50,8 @@ def prepare(options: argparse.Namespace) -> Plan:
             checked = plan.check(loaded, folder)
     refuse_if_any(problems)
     assert checked is not None
+    for note in checked.notes:
+        print(f"note: {note}", file=sys.stderr)
     _refuse_memory(options, checked)
     return checked
 

@@ -17,17 +17,15 @@ import numpy as np
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.features import COLUMNS, SIDES
+from ensemble.base.spellings import meant
 from ensemble.io import containers
 from ensemble.io.arrays import matrix, texts, vectors, what, whole_numbers
 from ensemble.io.lists import read_names, repeated
 
 _PAIR = re.compile(rf"({'|'.join(SIDES)})_(.+)", re.DOTALL)
 _SLOT = re.compile(rf"({'|'.join(SIDES)})(?:_(\w+))?")
-_SPELLINGS = {
-    **{column: column for column in ("name", *COLUMNS)},  # the own format
-    **{"": "", "f": "", "label": "pid", "frames": "frame"},  # .mat files of layumi and st-ReID
-    **{"feats": "", "pids": "pid", "camids": "cam"},  # light-reid's dictionary
-}
+_PIXELS = ("image", "images", "img")  # in a table these are names; as keys of a file they may be pictures
+_FEATURES = ("", "f", "feat", "feats", "feature", "features")  # besides the columns of the tables
 
 
 @dataclass(frozen=True)
@@ -53,9 +51,10 @@ def half(path: Path) -> tuple[str, str] | None:
 def slot(key: object) -> tuple[str, str] | None:
     """``query_label`` -> ``("query", "pid")``, ``gallery_f`` -> ``("gallery", "")``; ``None`` for other keys."""
     match = _SLOT.fullmatch(key) if isinstance(key, str) else None
-    if match is None or (match[2] or "") not in _SPELLINGS:
+    if match is None or match[2] in _PIXELS:
         return None
-    return match[1], _SPELLINGS[match[2] or ""]
+    column = "" if (match[2] or "") in _FEATURES else meant(match[2])
+    return None if column is None else (match[1], column)
 
 
 def read_blocks(paths: Sequence[Path], problems: list[str]) -> dict[str, Block]:

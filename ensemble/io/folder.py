@@ -45,6 +45,7 @@ class Folder:
     tracks: tuple[Path, ...] = ()
     ignored: dict[Path, str] = field(default_factory=dict)
     learns: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()  # what the user should know about these files, in sentences
     parser: Parser | None = None  # reads labels out of the names of a side that has no table
 
     @property
@@ -96,7 +97,7 @@ def look(
         ignored |= more
         problems += side_problems
     tables = {side: file for side, file in tables.items() if side in columns or (rankings and side != "train")}
-    label_columns, label_problems = _labels(names, tables, track_lists)
+    label_columns, label_problems, notes = _labels(names, tables, track_lists)
     if parser is not None:
         named = [side for side in SIDES if side not in tables and (side in columns or side in names)]
         label_columns |= {f"{side}_{column}" for side in named for column in gives(parser)}
@@ -111,6 +112,7 @@ def look(
         tracks=track_lists,
         ignored=ignored,
         learns=frozenset(learns),
+        notes=tuple(notes),
         parser=parser,
     )
     return folder, problems + label_problems
@@ -219,8 +221,9 @@ def _nothing(path: Path, ignored: dict[Path, str]) -> str:
 
 def _labels(
     names: dict[str, Path], tables: dict[str, Path], tracks: tuple[Path, ...]
-) -> tuple[set[str], list[str]]:
-    """The columns that lists and tables provide, and what is wrong with these files."""
+) -> tuple[set[str], list[str], list[str]]:
+    """The columns that lists and tables provide, what is wrong with these files, and what to know about them."""
+    notes: list[str] = []
     columns = {f"gallery_{column}" for column in ("track", "order")} if tracks else set()
     problems: list[str] = []
     gallery: list[str] | None = None
@@ -232,6 +235,8 @@ def _labels(
         with collecting(problems):
             table = read_csv(file)
             columns |= {f"{side}_{column}" for column in table.columns}
+            if table.unused:
+                notes.append(f"{file}: columns that are not used: {examples(table.unused, 20)}")
             gallery = table.names if side == "gallery" and gallery is None else gallery
     for file in tracks:
         with collecting(problems):
@@ -239,4 +244,4 @@ def _labels(
                 read_lines(file)
             else:
                 read_tracks(file, gallery)
-    return columns, problems
+    return columns, problems, notes

@@ -1,6 +1,7 @@
 """Text beside the features: lists of names, tables of labels, and the tracks of the AI City Challenge."""
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,10 +9,13 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from ensemble.base.errors import InputError, examples, refuse_if_any
+from ensemble.base import spellings
+from ensemble.base.errors import InputError, examples, printable, refuse_if_any
 from ensemble.base.features import COLUMNS
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
+SEPARATORS = (",", ";", "\t")  # of the cells of a table; the first where none is there
+UNKNOWN = ("", "nan", "na", "n/a", "<na>", "none", "null")  # what stands in a cell of which nothing is known
 _WHOLE = re.compile(r"\s*([+-]?[0-9]{1,18})(?:\.0*)?\s*")
 
 
@@ -22,6 +26,7 @@ class Labels:
     where: str
     names: list[str]
     columns: dict[str, np.ndarray]
+    unused: tuple[str, ...] = ()  # columns of a table that nobody looks at, with the nearest name
 
 
 def read_names(path: Path) -> list[str]:
@@ -33,15 +38,19 @@ def read_names(path: Path) -> list[str]:
 
 
 def read_csv(path: Path) -> Labels:
-    """A table with the column ``name`` and any of the columns of a FeatureSet; others are left out.
+    """A table with the column ``name`` and any of the columns of a FeatureSet, in any of their usual spellings.
 
-    Names stay text, so ``0001`` keeps its zeros. Raises InputError with all faults of the table.
+    Names stay text, so ``0001`` keeps its zeros. An empty cell, or NaN, is unknown. Columns that are not used are
+    listed in the result. Raises InputError with all faults of the table.
     """
     header, rows, problems = read_table(path)
-    if "name" not in header or len(set(header)) != len(header):
+    places, unused, twice = spellings.columns(header)
+    if "name" not in places or len({*header}) != len(header):
         found = ",".join(header)
-        raise InputError([f"{path}: wanted name and any of {', '.join(COLUMNS)} as first line, found {found}"])
-    table = {title: [row[place] for row in rows] for place, title in enumerate(header)}
+        wanted = f"name and any of {', '.join(COLUMNS)} as first line"
+        raise InputError([f"{path}: wanted {wanted}, found {printable(found)}"])
+    problems += [f"{path}: {problem}" for problem in twice]
+    table = {column: [row[place] for row in rows] for column, place in places.items()}
     names = [name.strip() for name in table["name"]]
     if not all(names):
         problems.append(f"{path}: wanted a name in every line, found {names.count('')} without; fill them in")
@@ -50,7 +59,7 @@ def read_csv(path: Path) -> Labels:
     for column in COLUMNS:
         if column not in table:
             continue
-        matches = [_WHOLE.fullmatch(text) for text in table[column]]
+        matches = [_WHOLE.fullmatch("-1" if text.strip().lower() in UNKNOWN else text) for text in table[column]]
         cells = zip(names, table[column], matches, strict=True)
         wrong = [f"{name}: {text!r}" for name, text, match in cells if not match]
         if wrong:
@@ -59,17 +68,27 @@ def read_csv(path: Path) -> Labels:
             )
         columns[column] = np.array([int(match[1]) if match else -1 for match in matches], np.int64)
     refuse_if_any(problems)
-    return Labels(str(path), names, columns)
+    return Labels(str(path), names, columns, tuple(unused))
 
 
 def read_table(path: Path) -> tuple[list[str], list[list[str]], list[str]]:
-    """First line, complete lines and what is wrong with the others of a file with commas."""
+    """First line, complete lines and what is wrong with the others of a file with commas, semicolons or tabs.
+
+    Lines without a word in any cell, as spreadsheets leave them, are no lines.
+    """
+    text = _text(path)
+    first = text.lstrip("\r\n").split("\n", 1)[0]
+    separator = max(SEPARATORS, key=first.count)
     try:
-        header, *rows = csv.reader(read_lines(path))
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+        numbered = [(lines.line_num, row) for row in lines if any(cell.strip() for cell in row)]
     except csv.Error as error:
         raise InputError([f"{path}: wanted a table with commas, found a line that is none ({error})"]) from None
+    if not numbered:
+        raise InputError([f"{path}: wanted one image a line, found an empty file; write it again"])
+    header, rows = numbered[0][1], [row for _, row in numbered[1:]]
     problems = []
-    ragged = [number for number, row in enumerate(rows, 2) if len(row) != len(header)]
+    ragged = [number for number, row in numbered[1:] if len(row) != len(header)]
     if ragged:
         found = f"another number in line {examples(ragged)}"
         problems.append(f"{path}: wanted {len(header)} values a line, found {found}; complete or remove them")
@@ -124,20 +143,23 @@ def _places(path: Path, names: Sequence[str], positional: bool) -> dict:
 
 def read_lines(path: Path) -> list[str]:
     """The lines of a text file without blanks around them; at least one."""
+    lines = [line.strip() for line in _text(path).split("\n")]
+    if lines[-1] == "":
+        lines.pop()
+    if not lines:
+        raise InputError([f"{path}: wanted one image a line, found an empty file; write it again"])
+    return lines
+
+
+def _text(path: Path) -> str:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise InputError([f"{path}: wanted a text file, found none ({error.strerror}); check the path"]) from None
     except UnicodeDecodeError as error:
         raise InputError(
             [f"{path}: wanted UTF-8 text, found another byte at {error.start}; save it again"]
         ) from None
-    lines = [line.strip() for line in text.split("\n")]
-    if lines[-1] == "":
-        lines.pop()
-    if not lines:
-        raise InputError([f"{path}: wanted one image a line, found an empty file; write it again"])
-    return lines
 
 
 def repeated(values: Iterable) -> list:

@@ -13,6 +13,7 @@ from ensemble import io
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
 from ensemble.pipeline.plan import Plan
+from ensemble.scores.labels import apart
 from postproc import multi_query
 
 ABOUT = "multi-query: every query is the mean of the query images of its identity and camera"
@@ -27,7 +28,8 @@ def read(checked: Plan) -> dict[str, FeatureSet]:
 def pooled(sets: Mapping[str, FeatureSet]) -> dict[str, FeatureSet]:
     """Replace the queries of one identity and camera by their mean, under the name of the first.
 
-    Queries of pid -1 stay alone. Raises InputError where the queries have no identity or no camera.
+    Queries of unknown identity or camera (-1) stay alone.
+    Raises InputError where the queries have no identity or no camera.
     """
     table = next(iter(sets.values())).query_table
     missing = [name for name in ("pid", "cam") if name not in table.columns]
@@ -36,8 +38,9 @@ def pooled(sets: Mapping[str, FeatureSet]) -> dict[str, FeatureSet]:
             [f"--multi-query: wanted pid and cam of queries, found no {' and '.join(missing)}; see query.csv"]
         )
     pid, cam = table["pid"].to_numpy(np.int64), table["cam"].to_numpy(np.int64)
-    who = np.where(pid == -1, -2 - np.arange(len(pid)), pid)  # each unknown one is somebody else
-    first, group = np.unique(np.stack([who, cam]), axis=1, return_index=True, return_inverse=True)[1:]
+    first, group = np.unique(np.stack([apart(pid), apart(cam)]), axis=1, return_index=True, return_inverse=True)[
+        1:
+    ]
     order = np.argsort(first)  # the new queries in the order of their first images
     place = np.argsort(order)
     return {model: _pooled(found, first[order], place[group.reshape(-1)]) for model, found in sets.items()}

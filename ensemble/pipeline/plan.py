@@ -16,6 +16,7 @@ from postproc.base.settings import settings_of
 from postproc.base.step import unit_of
 
 MEGABYTE = 1 << 20
+_MADE = ("features", "query", "gallery", "distances")  # what a run makes, whatever the folder holds
 PROGRAM = 400 * MEGABYTE  # Python, numba and the libraries
 
 
@@ -32,6 +33,7 @@ class Plan:
     models: tuple[tuple[str, ...], ...]
     groups: tuple[Mapping[str, Group], ...]
     common: Mapping[str, Group]
+    notes: tuple[str, ...] = ()  # what the user should know before it runs, in sentences
 
     @property
     def all_models(self) -> tuple[str, ...]:
@@ -60,7 +62,8 @@ def check(recipe: Recipe, folder: Folder) -> Plan:
     recipe = replace(recipe, branches=tuple(branches), auxiliary=common, join=join)
     common = common or groups[0]
     plan = Plan(recipe, folder, tuple(models), tuple(groups), common)
-    plan = replace(plan, recipe=_check_flow(plan, problems))
+    flow = _check_flow(plan, problems)
+    plan = replace(plan, recipe=flow, notes=(*folder.notes, *_left_out(recipe, flow, folder)))
     problems += formats.lacking(recipe.submission)
     problems += [
         f"{use.where} ({use.name}), top_k: wanted the recipe's {recipe.top_k} or more, found {top_k}"
@@ -69,6 +72,22 @@ def check(recipe: Recipe, folder: Folder) -> Plan:
     ]
     refuse_if_any(problems)
     return plan
+
+
+def _left_out(asked: Recipe, runs: Recipe, folder: Folder) -> list[str]:
+    """A sentence for every optional step that will not run, with what is missing for it."""
+    known, running = steps.catalogue(), {use.where for use in runs.uses()}
+    notes = []
+    for use in asked.uses():
+        if use.where in running or use.name not in known:
+            continue
+        needed = [name for name in known[use.name].needs if name not in (*_MADE, *folder.columns)]
+        if needed:
+            lacking = f"wanted {', '.join(needed)}, found none; {_remedy(needed, set())}"
+        else:
+            lacking = f"wanted the side models {use.aux or ''}".rstrip() + ", found none"
+        notes.append(f"{use.where} ({use.name}): left out, as it is optional: {lacking}")
+    return notes
 
 
 def branch_name(branch: Branch, place: int) -> str:
@@ -105,26 +124,8 @@ def _check_flow(plan: Plan, problems: list[str]) -> Recipe:
             "join the lists and put steps after that"
         )
     for branch, models, groups in zip(recipe.branches, plan.models, plan.groups, strict=True):
-        for column in branch.only:
-            if not {f"query_{column}", f"gallery_{column}"} <= folder.columns:
-                problems.append(
-                    f"{branch.where}, only: wanted the column {column} in query.csv and gallery.csv, found none"
-                )
-        for group in groups.values():
-            side = Reached(set(known))
-            for use in group.each:
-                _check_step(use, side, known, {}, folder, problems)
         state = Reached(set(known))
-        each = _check_steps(branch.each, state, known, groups, folder, problems)
-        if branch.join:
-            _check_join(branch.join, len(models), [state] * len(models), state, recipe.missing, problems)
-        elif len(models) > 1:
-            problems.append(
-                f"{branch.where}: wanted a join for {len(models)} models, found none; "
-                'add join = { use = "concat" }'
-            )
-        after = _check_steps(branch.steps, state, known, groups, folder, problems)
-        branches.append(replace(branch, each=each, steps=after))
+        branches.append(_check_branch(branch, models, groups, state, plan, problems))
         reached.append(state)
     state = reached[0]
     if len(reached) > 1:
@@ -148,6 +149,36 @@ def _check_flow(plan: Plan, problems: list[str]) -> Recipe:
             f'{recipe.name}: wanted distances at the end; add {{ use = "distances" }} as the last step'
         )
     return replace(recipe, branches=tuple(branches), steps=after)
+
+
+def _check_branch(
+    branch: Branch,
+    models: Sequence[str],
+    groups: Mapping[str, Group],
+    state: "Reached",
+    plan: Plan,
+    problems: list[str],
+) -> Branch:
+    """Walk through a branch, which moves ``state`` on; the branch without the steps that will not run."""
+    recipe, folder = plan.recipe, plan.folder
+    known = labels(recipe, folder)
+    for column in branch.only:
+        if not {f"query_{column}", f"gallery_{column}"} <= folder.columns:
+            problems.append(
+                f"{branch.where}, only: wanted the column {column} in query.csv and gallery.csv, found none"
+            )
+    for group in groups.values():
+        side = Reached(set(known))
+        for use in group.each:
+            _check_step(use, side, known, {}, folder, problems)
+    each = _check_steps(branch.each, state, known, groups, folder, problems)
+    if branch.join:
+        _check_join(branch.join, len(models), [state] * len(models), state, recipe.missing, problems)
+    elif len(models) > 1:
+        problems.append(
+            f'{branch.where}: wanted a join for {len(models)} models, found none; add join = {{ use = "concat" }}'
+        )
+    return replace(branch, each=each, steps=_check_steps(branch.steps, state, known, groups, folder, problems))
 
 
 @dataclass

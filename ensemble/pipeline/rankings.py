@@ -3,6 +3,9 @@
 A list says how far an image is, or only at which place it stands. All lists are brought to one table of
 candidates, a join makes one distance of each candidate, and the answer is spread over the whole gallery: what no
 list names stands behind what some list does, near enough for a later step to pull it up.
+
+What no list names was not found: it is never scored, and never an answer, unless a step has pulled it up with the
+track of an image that some list names.
 """
 
 from collections.abc import Mapping
@@ -15,8 +18,10 @@ from ensemble.base.collecting import collecting
 from ensemble.base.errors import refuse_if_any
 from ensemble.base.features import columns
 from ensemble.io import Folder, read_tables
+from ensemble.pipeline.state import State
 from ensemble.submissions import formats
 from ensemble.submissions.ensembles import candidates, dense
+from postproc.base import arrays
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,42 @@ class Rankings:
         """Distances of the candidates as (nq, ng) of the whole gallery."""
         spare = np.where(self.candidates < 0, np.float32(0), distances)
         return dense(spare, self.candidates, len(self.gallery_table))
+
+    def answer(self, state: State) -> np.ndarray:
+        """(nq, ng) distances of a state with +inf, never returned, for every image that was not found.
+
+        Found is what a list names; and, of the track of such an image, what stands in front of all images that
+        have nothing to do with any list. Where all are of such tracks: in front of the last image that is named.
+        """
+        if state.listed:
+            distances, named = self.alone(state.listed), self._named(~np.isnan(self.distances[state.listed]))
+        else:
+            distances, named = arrays.host(state.data["distances"]), self._named(self.candidates >= 0)
+        pulled = self._of_named_tracks(named) & ~named
+        others = ~named & ~pulled
+        infinity = np.float32(np.inf)
+        front = distances.min(axis=1, where=others, initial=infinity)
+        last = distances.max(axis=1, where=named & np.isfinite(distances), initial=-infinity)
+        pulled &= distances < np.where(others.any(axis=1), front, last)[:, None]
+        return np.where(named | pulled, distances, infinity)
+
+    def _named(self, candidates: np.ndarray) -> np.ndarray:
+        """(nq, ng) bool from some of the candidates (nq, c)."""
+        found = np.zeros((len(candidates), len(self.gallery_table)), bool)
+        query, column = np.nonzero(candidates)
+        found[query, self.candidates[query, column]] = True
+        return found
+
+    def _of_named_tracks(self, named: np.ndarray) -> np.ndarray:
+        """(nq, ng) bool: which images are of the track of a named one; -1 is no track."""
+        if "track" not in self.gallery_table:
+            return np.zeros_like(named)
+        tracks, of = np.unique(self.gallery_table["track"].to_numpy(), return_inverse=True)
+        found = np.zeros((len(named), len(tracks)), bool)
+        query, image = np.nonzero(named)
+        found[query, of[image]] = True
+        found[:, tracks == -1] = False
+        return found[:, of]
 
     def alone(self, name: str) -> np.ndarray:
         """One list as (nq, ng): candidates of other lists stand behind, too."""

@@ -9,10 +9,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ensemble import __version__, io, submissions
 from ensemble.base import errors
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
+from ensemble.base.kinds import Array
 from ensemble.pipeline.devices import CPU, Device
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.recipe import Recipe
@@ -53,11 +56,16 @@ def write_submission(out: Path, used: Recipe, result: Result, sets: Callable[[],
         if used.submission == FEATURES:
             paths = [path for features in sets() for path in sysu.write(out, features)]
             return paths[0]
-        ranking = submissions.from_matrix(
-            result.ranking, result.query_names, result.gallery_names, result.distances
-        )
-        path = out / submissions.named(used.submission).file
+        handed_in = submissions.named(used.submission)
+        names = result.query_names, result.gallery_names
+        ranking = submissions.from_matrix(result.ranking, *names, result.distances)
+        filled = result.filled if handed_in.top_k is not None else None
+        if filled is not None:
+            ranking = submissions.from_matrix(filled, *names)
+        path = out / handed_in.file
         submissions.write(path, ranking, used.submission, top_k=used.top_k)
+        if filled is not None:
+            print(_filled_up(path.name, result, filled))
         return path
     except InputError as error:
         if used.submission == "csv":
@@ -66,6 +74,15 @@ def write_submission(out: Path, used: Recipe, result: Result, sets: Callable[[],
         wanted = "SYSU-MM01 files" if features else submissions.named(used.submission).file
         print(f"no {wanted}: {error.problems[0]}")
     return write_submission(out, replace(used, submission="csv"), result)
+
+
+def _filled_up(name: str, result: Result, filled: Array) -> str:
+    """What is said where a full line is demanded and the rank lists do not give one."""
+    short = [result.query_names[row] for row in np.flatnonzero((filled != result.ranking).any(axis=1))]
+    return (
+        f"{name}: wanted a full line for every query, found too few images in the rank lists of {len(short)} "
+        f"({errors.examples(short)}); filled up behind with images that no list names, which are not scored"
+    )
 
 
 def in_its_place(used: Recipe, submitted: Path) -> str | None:
@@ -135,6 +152,11 @@ def score_text(result: Result, ranks: Sequence[int] = RANKS) -> str:
         return f"no scores: {result.unscored}"
     s = result.scores
     text = f"{s.text(ranks)}\n{s.describe()}"
+    if len(s.unknown):
+        text += (
+            f"\n{len(s.unknown)} queries of unknown identity (pid -1) are not scored: "
+            f"{errors.examples([result.query_names[row] for row in s.unknown], 5)}"
+        )
     if len(s.without_match):
         names = [result.query_names[row] for row in s.without_match]
         text += f"\n{len(names)} queries without a match: {errors.examples(names, 5)}"

@@ -49,7 +49,8 @@ class Seen:
 class Result:
     """The end of a run: (nq, k) gallery rows nearest first (-1: none), how far they are, scores, and names.
 
-    Where ``scores`` is None, ``unscored`` says why.
+    Where ``scores`` is None, ``unscored`` says why. ``filled``: the rows with images behind that no rank list
+    names, for formats that demand a full line; None where there is none to add.
     """
 
     ranking: Array
@@ -60,6 +61,7 @@ class Result:
     query_names: list[str]
     gallery_names: list[str]
     query_pid: Ints | None = None
+    filled: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,11 +126,16 @@ class Run:
 
         walk = _Walk(images, Models(sets, root, self.device), self.device, self.memo, judge)
         del sets  # so that a model goes when nobody needs it any more
-        outcome = walk.outcome(root, None if needs_all else max(recipe.top_k, protocol.top_k or 0))
+        whole = needs_all or images.lists is not None
+        outcome = walk.outcome(root, None if whole else max(recipe.top_k, protocol.top_k or 0))
         found = judge(root, outcome)
         state = partial.whole(outcome.state, images, recipe.name)
         if found is None or state is not outcome.state:
             found = scored(state, images, protocol)
+        filled = None
+        if images.lists is not None and state.nearest is None:
+            filled, _ = _first(state, recipe.top_k)
+            state = State({"distances": images.lists.answer(state)})
         rows, distances = _first(state, recipe.top_k)
         return Result(
             ranking=rows,
@@ -139,6 +146,7 @@ class Run:
             query_names=images.query_names,
             gallery_names=images.gallery_names,
             query_pid=images.labels.query_pid if images.labels else None,
+            filled=None if filled is None or np.array_equal(filled, rows) else filled,
         )
 
 

@@ -34,8 +34,8 @@ def scored(state: State, images: Images, protocol: Protocol) -> Scored:
 def _scores(state: State, images: Images, labels: Labels, protocol: Protocol) -> Scores:
     if state.nearest is not None:
         return score_labelled_ranking(state.nearest.rows, labels, protocol)
-    if images.lists is not None and state.listed:
-        return score_labelled(images.lists.alone(state.listed), labels, protocol)
+    if images.lists is not None:
+        return score_labelled(images.lists.answer(state), labels, protocol)
     if "distances" in state.data:
         return score_labelled(state.data["distances"], labels, protocol)
     return score_labelled(postproc.distances(state.data["query"], state.data["gallery"]), labels, protocol)

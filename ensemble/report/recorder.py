@@ -155,8 +155,8 @@ def _ranked(images: Images, state: State) -> Ranked:
 
 def _block(images: Images, state: State) -> Block:
     """Distances of the images that a state knows."""
-    if images.lists is not None and state.listed:
-        alone = images.lists.alone(state.listed)
+    if images.lists is not None:
+        alone = images.lists.answer(state)
         return lambda start, stop: alone[start:stop]
     if "distances" in state.data:
         matrix = state.data["distances"]

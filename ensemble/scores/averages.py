@@ -75,7 +75,7 @@ def all_shots(distances: Array, labels: Labels, protocol: Protocol, length: int)
         kernel.all_shots_rows(start, stop, distances, ready, plan, positives, shares)
 
     kernels.of(distances).walk.over_rows(block, len(distances), what="scores")
-    _refuse_no_match(positives, ready, protocol)
+    _refuse_no_match(positives, ready, protocol, labels)
     summed: Floats = np.cumsum(shares.sum(axis=0))
     return summed / np.count_nonzero(positives)
 
@@ -138,9 +138,11 @@ def _counted(
 
     kernels.of(data).walk.over_rows(block, nq, what="scores")
     lists.refuse_faults(answer.fault, ng, protocol)
-    _refuse_no_match(answer.positives, ready, protocol)
+    _refuse_no_match(answer.positives, ready, protocol, labels)
 
-    queries = nq if protocol.denominator == "all" else np.count_nonzero(answer.positives)
+    unknown = labels.unknown
+    scored = nq - np.count_nonzero(unknown)
+    queries = scored if protocol.denominator == "all" else np.count_nonzero(answer.positives)
     with_match = np.maximum(answer.positives, 1)
     return Scores(
         protocol=protocol,
@@ -152,7 +154,8 @@ def _counted(
         **_by_first_hit(answer.first_hit, int(queries), _length(protocol, labels, drawn, cmc_length)),
         ap=answer.ap,
         inp=answer.inp,
-        without_match=np.flatnonzero(answer.positives == 0),
+        without_match=np.flatnonzero((answer.positives == 0) & ~unknown),
+        unknown=np.flatnonzero(unknown),
     )
 
 
@@ -200,30 +203,34 @@ def _single_shot(whole: Scores, distances: Array, labels: Labels, draw: Draw, tr
             first_hit[i] = cpu.single_shot(i, rows[i - start], ready, keys)
 
     kernels.of(distances).walk.over_rows(block, len(distances), what="scores")
-    count = len(distances) if protocol.denominator == "all" else len(distances) - len(whole.without_match)
+    count = len(distances) - len(whole.unknown)
+    if protocol.denominator == "valid":
+        count -= len(whole.without_match)
     return replace(whole, **_by_first_hit(first_hit, count, len(whole.cmc)))
 
 
 def _for_images(scores: Scores, track: Ints) -> Scores:
     """The scores of query tracks with one row for every image of theirs."""
-    ap = scores.ap[track]
     return replace(
         scores,
-        ap=ap,
+        ap=scores.ap[track],
         inp=scores.inp[track],
         first_hit=scores.first_hit[track],
-        without_match=np.flatnonzero(np.isnan(ap)),
+        without_match=np.flatnonzero(np.isin(track, scores.without_match)),
+        unknown=np.flatnonzero(np.isin(track, scores.unknown)),
         trials=tuple(_for_images(trial, track) for trial in scores.trials),
     )
 
 
-def _refuse_no_match(positives: Ints, ready: "Matches", protocol: Protocol) -> None:
+def _refuse_no_match(positives: Ints, ready: "Matches", protocol: Protocol, labels: Labels) -> None:
     """A mean over nothing is no number: say why there is none."""
     if positives.any():
         return
-    alone = np.count_nonzero(ready.stops == ready.starts)
+    unknown = np.count_nonzero(labels.unknown)
+    alone = np.count_nonzero(ready.stops == ready.starts) - unknown
     raise ValueError(
         f"query_pid and gallery_pid: wanted a query with a match, found none among {len(positives)}: "
-        f"{alone} have no identity or one that the gallery lacks, {len(positives) - alone} meet theirs only "
+        f"{unknown} are of unknown identity (-1), {alone} of one that the gallery lacks, "
+        f"{len(positives) - unknown - alone} meet theirs only "
         f"in what is removed or cut ({protocol.describe()}); are these the labels of these images?"
     )

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ensemble.base.kinds import Bools, Floats, Ints
-from ensemble.scores.labels import Labels
+from ensemble.scores.labels import Labels, apart
 from ensemble.scores.protocols import Draw
 from postproc.base import checks
 
@@ -15,12 +15,13 @@ def galleries(draw: Draw, labels: Labels, permutations: ArrayLike | None) -> Ite
     """For every trial the (ng,) mask of the gallery images that are drawn.
 
     Each image has a key, random or its place in the ``permutations`` of its group; a group gives its least ones.
+    An image of unknown identity or camera is a group of its own.
     """
-    groups = [labels.gallery_pid]
+    groups = [apart(labels.gallery_pid)]
     if draw.each == "camera":
         if labels.gallery_cam is None:
             raise ValueError("draw: wanted query_cam and gallery_cam to draw from each camera, got none")
-        groups.append(labels.gallery_cam)
+        groups.append(apart(labels.gallery_cam))
     group = _numbered(groups)
     ng = len(group)
     random = np.random.Generator(np.random.PCG64(draw.seed))

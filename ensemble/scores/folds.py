@@ -15,6 +15,7 @@ from ensemble.base.errors import InputError, examples
 from ensemble.base.features import FeatureSet
 from ensemble.base.kinds import Ints
 from ensemble.io import Folder
+from ensemble.scores.labels import apart
 
 FEWEST = 2  # identities with a query, a fold
 
@@ -77,7 +78,7 @@ def draw_queries(pid: Ints, cam: Ints | None, *, seed: int) -> tuple[Ints, Ints]
     """
     random = np.random.Generator(np.random.PCG64(seed))
     chosen: list[int] = []
-    camera = np.arange(len(pid)) if cam is None else cam
+    camera = apart(np.full(len(pid), -1) if cam is None else cam)
     order = random.permutation(len(pid))
     mine: dict[int, list[int]] = {}
     for row in order:
@@ -90,7 +91,8 @@ def draw_queries(pid: Ints, cam: Ints | None, *, seed: int) -> tuple[Ints, Ints]
         asked: list[int] = []
         for row in rows:
             own = int(camera[row])
-            if own in asked or (cam is None and asked):
+            unknown = own < 0 and any(other < 0 for other in asked)  # one query at most of all unknown cameras
+            if own in asked or unknown:
                 continue
             after = {**left, own: left[own] - 1}
             total = sum(after.values())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ensemble.base.kinds import Ints
+from ensemble.base.kinds import Bools, Ints
 from postproc.base import checks
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ class Images(Protocol):
 class Labels:
     """What a score may want to know of queries (nq,) and gallery images (ng,), int64; None: nobody gave it.
 
-    ``pid``, ``cam``: -1 unknown. ``track``: -1 none. ``own``: the gallery row that is the query itself, -1 none.
+    Below 0 is unknown: an unknown identity (``pid``) is nobody's match, an unknown camera (``cam``) is the same as
+    no other, also not as another unknown one. ``track``: -1 none. ``own``: the gallery row that is the
+    query itself, -1 none.
     """
 
     query_pid: Ints
@@ -95,6 +97,12 @@ class Labels:
             own=own,
         )
 
+    @property
+    def unknown(self) -> Bools:
+        """(nq,) the queries of unknown identity, which are not scored."""
+        found: Bools = self.query_pid < 0
+        return found
+
     def refuse_unless(self, shape: tuple[int, ...]) -> None:
         """Raise ValueError unless there are (nq, ng) labels."""
         checks.labels("query_pid", self.query_pid, shape[0])
@@ -104,6 +112,15 @@ class Labels:
         """What is known of the images, by its name in the vocabulary."""
         names = ("query_pid", "gallery_pid", "query_cam", "gallery_cam", "query_track", "gallery_track")
         return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+def apart(label: Ints) -> Ints:
+    """The labels, where every unknown one (below 0) is another one: equal where two are known to be the same.
+
+    >>> apart(np.array([7, -1, 7, -1]))
+    array([ 7, -2,  7, -4])
+    """
+    return np.where(label < 0, -1 - np.arange(len(label)), label)
 
 
 def labels_of(images: Images) -> Labels | None:

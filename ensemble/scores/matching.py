@@ -12,23 +12,28 @@ if TYPE_CHECKING:
     from ensemble.scores.counting.cpu import Matches
 
 SIGHTLESS = -2  # what a query sees whose camera shares its view with none: equal to no gallery image's
+UNSEEN = -3  # the view of a gallery image of unknown camera: equal to no query's
 
 
 def matches(junk: Junk, labels: Labels, drawn: Bools | None = None) -> "Matches":
-    """The gallery by identity, the junk rule as data; only ``drawn`` gallery rows count (None: all)."""
+    """The gallery by identity, the junk rule as data; only ``drawn`` gallery rows count (None: all).
+
+    Unknown identities match nobody: such a query has no members, such an image is in nobody's.
+    """
     from ensemble.scores.counting import cpu as counting
 
     nq, ng = len(labels.query_pid), len(labels.gallery_pid)
     left = np.ones(ng, bool) if drawn is None else drawn
     if junk.unknown:
-        left = left & (labels.gallery_pid != -1)
+        left = left & (labels.gallery_pid >= 0)
     rows = np.flatnonzero(left)
     members = rows[np.argsort(labels.gallery_pid[rows], kind="stable")]
     of_members = labels.gallery_pid[members]
+    starts = np.searchsorted(of_members, labels.query_pid, "left")
     rule, query_view, gallery_view = _views(junk, labels)
     return counting.Matches(
-        starts=np.searchsorted(of_members, labels.query_pid, "left"),
-        stops=np.searchsorted(of_members, labels.query_pid, "right"),
+        starts=starts,
+        stops=np.where(labels.unknown, starts, np.searchsorted(of_members, labels.query_pid, "right")),
         members=members,
         query_view=query_view,
         gallery_view=gallery_view,
@@ -41,7 +46,10 @@ def matches(junk: Junk, labels: Labels, drawn: Bools | None = None) -> "Matches"
 
 
 def _views(junk: Junk, labels: Labels) -> tuple[int, Ints, Ints]:
-    """The rule of the views, and what the queries (nq,) and the gallery images (ng,) see, as numbers from 0."""
+    """The rule of the views, and what the queries (nq,) and the gallery images (ng,) see, as numbers from 0.
+
+    An unknown camera is the same as no other: such a query or image has a view that nobody shares.
+    """
     from ensemble.scores.counting import cpu as counting
 
     query, gallery = labels.query_cam, labels.gallery_cam
@@ -54,6 +62,8 @@ def _views(junk: Junk, labels: Labels) -> tuple[int, Ints, Ints]:
         number = {camera: view for view, camera in enumerate(cameras.tolist())}
         shared = {camera: number.get(other, SIGHTLESS) for camera, other in (junk.cameras or {}).items()}
         query_view = np.array([shared.get(camera, SIGHTLESS) for camera in query.tolist()], np.int64)
+    query_view = np.where(query < 0, SIGHTLESS, query_view)
+    gallery_view = np.where(gallery < 0, UNSEEN, gallery_view)
     if junk.searched is not None:
         gallery_view = np.where(np.isin(gallery, junk.searched), gallery_view, counting.UNSEARCHED)
     return counting.OTHER_VIEWS if junk.cameras == "other" else counting.SAME_VIEW, query_view, gallery_view

@@ -62,8 +62,7 @@ def rates(distances: Distances, labels: Labels, *, thresholds: ArrayLike, junk: 
     Takes:      distances (nq, ng) float32, any unit, +inf = never accepted; labels of the same images.
     thresholds: finite distances in any order; the rates come in the same. They are rounded to float32, as
                 distances are: 0.3 accepts a pair at 0.3.
-    junk:       which pairs do not count, as in a protocol. Queries of pid -1 count nowhere where the rule
-                removes gallery images of pid -1.
+    junk:       which pairs do not count, as in a protocol. Queries of unknown identity (-1) count nowhere.
     Raises:     ValueError for NaN, wrong lengths, a threshold that is no finite number.
     Cost:       one pass over the matrix; memory: one row a thread, 16 bytes a query and threshold.
 
@@ -166,8 +165,7 @@ def _prepared(distances: Distances, labels: Labels, junk: str) -> tuple[NDArray[
     checks.one_of("junk", junk, tuple(JUNK))
     array = checks.distances("distances", distances)
     labels.refuse_unless(array.shape)
-    known = labels.query_pid != -1 if JUNK[junk].unknown else np.ones(len(array), bool)
-    return array, matches(JUNK[junk], labels), known
+    return array, matches(JUNK[junk], labels), ~labels.unknown
 
 
 def _rates(

@@ -147,9 +147,10 @@ class Protocol:
                  the one before it (``i / r_i``, 1 at the top), as Oxford's and Market-1501's own code do;
                  ``sklearn`` the precision at the end of the tie in which ``r_i`` stands, so that the order
                  inside a tie does not matter (scikit-learn's ``average_precision_score``).
-    denominator: ``valid`` the queries with a good image; ``all`` every query, those without as 0.
-    junk:        what is removed, for each query: the name of a rule of :data:`JUNK`. Cameras are compared as
-                 numbers, as all released evaluators do: two unknown ones (-1) are the same.
+    denominator: ``valid`` the queries with a good image; ``all`` every query, those without as 0. Queries of
+                 unknown identity (-1) are in neither.
+    junk:        what is removed, for each query: the name of a rule of :data:`JUNK`. An unknown camera (-1) is the
+                 same as no other, also not as another unknown one.
     top_k:       only the first ``top_k`` places count (None: all). The INP of a query with a good image behind
                  the cut is 0, and a tie ends at the cut.
     divide:      what the sum of precisions is divided by: ``all`` good images, those ``found`` before the cut

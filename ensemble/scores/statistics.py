@@ -11,13 +11,14 @@ Simple Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ensemble.base.kinds import Floats, Ints
+from ensemble.base.kinds import Bools, Floats, Ints
 from ensemble.scores.protocols import DENOMINATORS
 from postproc.base import checks
 
@@ -61,7 +62,8 @@ def difference(
     """Compare two rankings of the same queries: means, interval, test, and how many queries changed.
 
     Takes:       first, second (n,) average precision, the same query in the same place, NaN: it has no match;
-                 pid (n,) whole numbers, -1 unknown. Without pid every query stands for itself.
+                 pid (n,) whole numbers, -1 unknown. Without pid every query stands for itself. A query of
+                 unknown pid without a match in either was not scored, and is left out.
     denominator: ``valid`` leaves out a query without a match in either, ``all`` counts it as 0 where it has none.
     level:       0.5 to 0.999, the share of intervals that hold the true difference.
     resamples:   100 or more draws, for the interval and for the test each.
@@ -78,9 +80,10 @@ def difference(
         raise ValueError(f"first and second: wanted the same queries, got {len(a)} and {len(b)}")
     checks.one_of("denominator", denominator, tuple(DENOMINATORS))
     group = groups(pid, len(a))
+    scored = ~unscored([a, b], pid)
     if denominator == "all":
         a, b = np.nan_to_num(a), np.nan_to_num(b)
-    kept = ~(np.isnan(a) | np.isnan(b))
+    kept = scored & ~(np.isnan(a) | np.isnan(b))
     if not kept.any():
         raise ValueError("first and second: wanted a query with a match in both, got none")
     a, b, group = a[kept], b[kept], group[kept]
@@ -195,14 +198,22 @@ def finite(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) else value
 
 
+def unscored(precisions: Sequence[ArrayLike], pid: ArrayLike | None) -> Bools:
+    """(n,) the queries of unknown pid (-1) that have no AP in any of the rankings: they were not scored."""
+    missing: Bools = np.logical_and.reduce([np.isnan(np.asarray(ap, np.float64)) for ap in precisions])
+    if pid is None:
+        return np.zeros(len(missing), bool)
+    found: Bools = missing & (checks.labels("pid", pid, len(missing)) < 0)
+    return found
+
+
 def groups(pid: ArrayLike | None, count: int) -> Ints:
     """(count,) group numbers: one a pid; an unknown pid (-1), or all where pid is None, each by itself."""
-    alone = np.arange(count)
     if pid is None:
-        return alone
+        return np.arange(count)
     known = checks.labels("pid", pid, count)
     number = np.unique(known, return_inverse=True)[1]
-    return np.where(known == -1, count + alone, number)
+    return np.where(known < 0, count + np.arange(count), number)
 
 
 def _by_group(values: ArrayLike, group: ArrayLike | None) -> tuple[Floats, Floats]:

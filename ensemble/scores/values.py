@@ -25,6 +25,7 @@ class Scores:
     ``ap``, ``inp`` (nq,) float64: NaN where a query has no good image; ``inp`` is the number of good images
     over the 1-based place of the last, 0 if one is missed. ``first_hit`` (nq,) int64: 0-based, -1 for none.
     ``without_match``: rows of the queries for which the gallery holds no good image under this protocol.
+    ``unknown``: rows of the queries of unknown identity. They are not scored: in no mean, not ``without_match``.
     ``trials``: where galleries are drawn, the scores of each trial. Every number above is then the mean over them;
     ``ap`` and ``inp`` over those in which the query has a match, ``first_hit`` is the least, and ``without_match``
     are those without a match in all.
@@ -46,6 +47,7 @@ class Scores:
     inp: Floats
     first_hit: Ints
     without_match: Ints
+    unknown: Ints
     tracks: bool = True
     own: bool = True
     trials: tuple["Scores", ...] = ()
@@ -92,6 +94,7 @@ class Scores:
             "protocol": {**asdict(self.protocol), **given, "description": self.describe()},
             "queries": len(self.ap),
             "queries_without_match": len(self.without_match),
+            "queries_of_unknown_identity": len(self.unknown),
         }
         if self.trials:
             names = (*NUMBERS, "final")
@@ -115,7 +118,8 @@ def mean(protocol: Protocol, trials: Sequence[Scores]) -> Scores:
         ap=ap,
         inp=_mean_where_known([trial.inp for trial in trials]),
         first_hit=np.where((found < 0).all(axis=0), -1, least),
-        without_match=np.flatnonzero(np.isnan(ap)),
+        without_match=np.setdiff1d(np.flatnonzero(np.isnan(ap)), trials[0].unknown),
+        unknown=trials[0].unknown,
         trials=tuple(trials),
     )
 

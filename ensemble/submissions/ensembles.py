@@ -63,8 +63,9 @@ def candidates(lists: Sequence[RankList], *, places: bool | None = None) -> tupl
     """The images that any list names, and how far every list says they are.
 
     lists:   joined, so that they have the same queries and the same gallery.
-    places:  True: the place in the list, from 0, stands for the distance; False: its own distances; None: its
-             own where all lists have them.
+    places:  True: the place in the list, from 0, stands for the distance; False: its own distances, equal ones a
+             step of float32 apart where the gallery's rows do not tell their order; None: its own where all lists
+             have them.
     Returns: rows (nq, c) int32, gallery rows ascending, -1 behind the last, with c the most images that the lists
              have for one query; and for every list (nq, c) float32, NaN where it lacks the image.
     Raises:  ValueError for lists of other images, and for distances asked of a list that has none.
@@ -102,7 +103,7 @@ def candidates(lists: Sequence[RankList], *, places: bool | None = None) -> tupl
     values = []
     for ranking, key in zip(lists, keys, strict=True):
         out = np.full(shape, np.nan, np.float32)
-        source = ranking.places if by_place else ranking.distances
+        source = ranking.places if by_place else ranking.telling(ties=True)
         out[ranking.query_of, column_of[np.searchsorted(union, key)]] = source
         values.append(out)
     return rows, values

@@ -72,13 +72,8 @@ def parse(path: Path, similarity: bool = False) -> tuple[RankList, list[str]]:
         ]
     if not lists:
         return EMPTY, [*problems, f"{path}: wanted a list for every query, found none; write it again"]
-    ranking = from_lists((query, images, values) for query, images, values, _ in lists)
-    if ranking.distances is not None:
-        values = -ranking.distances if similarity else ranking.distances
-        ranking = RankList(ranking.query_names, ranking.gallery_names, ranking.starts, ranking.rows, values)
-        if kinds == {"objects"} and not np.isnan(values).any():
-            ranking = ranking.nearest_first()
-    return ranking, problems
+    found = ((query, images, values) for query, images, values, _ in lists)
+    return from_lists(found, similarity=similarity, nearest_first=kinds == {"objects"}), problems
 
 
 def _write(path: Path, best: RankList, *, distances: bool, objects_in_list: bool) -> None:

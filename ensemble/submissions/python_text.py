@@ -54,19 +54,15 @@ def parse(path: Path, similarity: bool = False) -> tuple[RankList, list[str]]:
         return EMPTY, problems
     dump = re.match(r"\s*+\[\s*+[\(\]]", text)
     try:
-        ranking = from_lists(_distances(text) if dump else _lists(text))
+        lists = _distances(text) if dump else _lists(text)
+        ranking = from_lists(lists, similarity=similarity, nearest_first=True)
     except _Unexpected as error:
         found = repr(text[error.place : error.place + 30]) if error.place < len(text) else "the end of the file"
         where = f"{path}, character {error.place + 1}"
         return EMPTY, [*problems, f"{where}: wanted {error.wanted}, found {found}; write the file again"]
-    if ranking.distances is None:
-        return ranking, problems
-    ranking = ranking.only(~np.isnan(ranking.distances))
-    if similarity:
-        assert ranking.distances is not None
-        ranking.distances.setflags(write=True)
-        np.negative(ranking.distances, out=ranking.distances)
-    return ranking.nearest_first(), problems
+    if ranking.distances is not None:
+        ranking = ranking.only(~np.isnan(ranking.distances))
+    return ranking, problems
 
 
 class _Unexpected(ValueError):

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from ensemble.base.errors import InputError, examples
+from ensemble.submissions.ties import told
 from postproc.base.checks import whole
 
 
@@ -80,11 +81,21 @@ class RankList:
         distances = None if self.distances is None else self.distances[kept]
         return replace(self, starts=starts, rows=self.rows[kept], distances=distances)
 
-    def nearest_first(self) -> "RankList":
-        """Every list ordered by its distances, what is equally far in the order in which it was."""
+    def telling(self, *, ties: bool) -> np.ndarray:
+        """(n,) float32 distances that tell the order by themselves (:mod:`ensemble.submissions.ties`).
+
+        ties: whether equal distances may stay where the gallery's rows tell the order, as anywhere else; then +inf
+              stays too. If not, no two distances of a list are equal.
+        """
         assert self.distances is not None
-        order = np.lexsort((self.distances, self.query_of))
-        return replace(self, rows=self.rows[order], distances=self.distances[order])
+        behind = np.ones(len(self.rows), bool)
+        if not ties:
+            return told(self.distances, behind, self.query_of)
+        behind[1:] = self.rows[1:] < self.rows[:-1]
+        finite = np.isfinite(self.distances)
+        out = self.distances.copy()
+        out[finite] = told(out[finite], behind[finite], self.query_of[finite])
+        return out
 
     def entries(self) -> Iterator[tuple[str, int, str, float | None]]:
         """Query, place from 1, gallery image and distance of every entry."""
@@ -119,8 +130,17 @@ def from_matrix(
     return RankList(list(query_names), list(gallery_names), starts, best[kept], values)
 
 
-def from_lists(lists: Iterable[tuple[str, Sequence[str], Sequence[float] | None]]) -> RankList:
-    """(query, names of images, their distances or None) one after the other -> rank lists by name."""
+def from_lists(
+    lists: Iterable[tuple[str, Sequence[str], Sequence[float] | None]],
+    *,
+    similarity: bool = False,
+    nearest_first: bool = False,
+) -> RankList:
+    """(query, names of images, their distances or None) one after the other -> rank lists by name.
+
+    similarity:    the numbers are larger for nearer images.
+    nearest_first: the numbers order every list, in all their digits; what is equally far stays as it comes.
+    """
     codes: dict[str, int] = {}
     queries: list[str] = []
     starts, rows, values = array("q", [0]), array("q"), array("d")
@@ -131,7 +151,13 @@ def from_lists(lists: Iterable[tuple[str, Sequence[str], Sequence[float] | None]
         if distances is not None:
             values.extend(distances)
     known = np.array(values) if values else None
-    return RankList(queries, list(codes), np.array(starts), np.array(rows), known)
+    if known is not None and similarity:
+        known = -known
+    places = np.array(rows, np.int64)
+    if known is not None and nearest_first:
+        order = np.lexsort((known, np.repeat(np.arange(len(queries)), np.diff(np.array(starts)))))
+        places, known = places[order], known[order]
+    return RankList(queries, list(codes), np.array(starts), places, known)
 
 
 def from_lines(lines: Sequence[Sequence[int]], *, by: Literal["number", "place"]) -> RankList:

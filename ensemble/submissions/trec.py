@@ -1,12 +1,14 @@
 """TREC runs and judgements, for trec_eval, ir_measures and ranx.
 
 Run: ``query Q0 image rank score tag``, ranks from 1, score = -distance in as many digits as a float32 has (without
-distances: minus the place, from 1). trec_eval orders by score alone, and equal scores by the image's name.
+distances: minus the place, from 1). trec_eval never looks at the ranks, reads scores as float32 and orders equal
+ones by the image's name, ranx by something else: no two scores of a list that we write are equal there.
 Judgements (qrels): ``query 0 image relevance``. Names may hold no white space. Source: NIST's trec_eval.
 """
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,8 @@ def write(path: Path, ranking: RankList, *, top_k: int | None = None, tag: str =
     assert best.query_names is not None
     for what, names in (("query", best.query_names), ("gallery", best.gallery_names), ("tag", [tag])):
         refuse_names(f"{what} names" if what != "tag" else "tag", names, SPACE, "no white space in a TREC run")
+    if best.distances is not None:
+        best = replace(best, distances=best.telling(ties=False))
     with beside(path, "w") as stream:
         for query, rank, image, distance in best.entries():
             score = str(-rank) if distance is None else exact(-distance)
@@ -57,6 +61,7 @@ def write_qrels(
             -1, ``bot`` only the former, ``none`` none; without cameras nothing is junk for its camera.
     marked: junk gets a line with relevance -1; otherwise it is left out. trec_eval counts what is not judged
             as wrong: remove junk from the run to compare the numbers.
+    Unknown identities (-1) match nobody, an unknown camera is the same as no other, as in the scores.
     Cost:   O(nq * ng) comparisons, one row at a time.
     """
     checks.one_of("junk", junk, JUNK)
@@ -67,12 +72,12 @@ def write_qrels(
         refuse_names(f"{what} names", names, SPACE, "no white space in TREC judgements")
     with beside(path, "w") as stream:
         for row, query in enumerate(query_names):
-            same = gallery_pid == query_pid[row]
+            same = (gallery_pid == query_pid[row]) & (gallery_pid >= 0)
             dropped = np.zeros(len(gallery_pid), bool)
             if query_cam is not None and gallery_cam is not None and junk != "none":
-                dropped = same & (gallery_cam == query_cam[row])
+                dropped = same & (gallery_cam == query_cam[row]) & (gallery_cam >= 0)
             if junk == "market":
-                dropped |= gallery_pid == -1
+                dropped |= gallery_pid < 0
             for image in np.flatnonzero((same | dropped) if marked else (same & ~dropped)).tolist():
                 stream.write(f"{query} 0 {gallery_names[image]} {-1 if dropped[image] else 1}\n")
 

@@ -210,10 +210,11 @@ def labels_of_sides(
 def data(name: str, value: Unchecked, count: int | None) -> None:
     """Refuse what is not what the vocabulary says of this name, with one row for each of ``count`` images."""
     known = VOCABULARY[name]
+    there = math.prod(np.shape(value)) if count is None else count
     if known.kind == "int":
-        labels(name, value, np.size(value) if count is None else count)
+        labels(name, value, there)
     elif len(known.axes) == 1:
-        values(name, value, np.size(value) if count is None else count)
+        values(name, value, there)
     else:
         array = features(name, value, cuda=True)
         if count is not None:

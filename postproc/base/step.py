@@ -116,11 +116,11 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         refuse_settings_by_place(function, data)
         given = dict(zip(function.__code__.co_varnames, data, strict=False)) | named
         tensors = [name for name, value in given.items() if arrays.is_tensor(value) and not arrays.on_cuda(value)]
-        if not tensors:
-            refuse(function, given)
-            return function(*data, **named)
         given |= {name: arrays.host(given[name]) for name in tensors}
-        refuse(function, given)
+        if all(name in given for name in _required(function)):  # what is missing, Python says itself
+            refuse(function, given)
+        if not tensors:
+            return function(*data, **named)
         values = [given[name] for name in list(given)[: len(data)]]
         answer = function(*values, **{name: given[name] for name in named})  # type: ignore[arg-type]
         matrices = [name for name in given if name in VOCABULARY and VOCABULARY[name].kind == "float32"]
@@ -163,8 +163,16 @@ def refuse(function: Callable[..., Any], given: Mapping[str, Any]) -> None:
             if arrays.on_cuda(value):
                 raise TypeError(f"{name}: {CPU_ONLY.format(name)}")
     for name in _optional(function):
-        if name in there:
-            checks.data(name, given[name], _images(VOCABULARY[name].axes[0], function, given))
+        count = _images(VOCABULARY[name].axes[0], function, given) if name in there else 0
+        if count != 0:  # an empty side is the function's own business
+            checks.data(name, given[name], count)
+
+
+@functools.cache
+def _required(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The data without which a function cannot be called."""
+    parameters = inspect.signature(function).parameters.values()
+    return tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY and p.default is p.empty)
 
 
 @functools.cache
@@ -179,14 +187,20 @@ def _optional(function: Callable[..., Any]) -> tuple[str, ...]:
 
 
 def _images(axis: str, function: Callable[..., Any], given: Mapping[str, Any]) -> int | None:
-    """How many there are along an axis, by the data that a function always has; None if these do not say."""
-    for name in given:
-        if name not in VOCABULARY or name in _optional(function):
-            continue
-        axes, shape = VOCABULARY[name].axes, np.shape(given[name])
-        if axis in axes and len(shape) == len(axes):
-            return int(shape[axes.index(axis)])
+    """How many there are along an axis, by the largest data that a function always has; None if none say."""
+    shapes = {name: _shape(given[name]) for name in given.keys() & VOCABULARY.keys()}
+    for name in sorted(shapes, key=lambda name: (name in _optional(function), -len(shapes[name]), name)):
+        axes = VOCABULARY[name].axes
+        if axis in axes and len(shapes[name]) == len(axes):
+            return int(shapes[name][axes.index(axis)])
     return None
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    try:
+        return np.shape(value)
+    except ValueError:  # rows of several lengths, which the function itself refuses by name
+        return ()
 
 
 def is_step(value: object) -> bool:

@@ -14,7 +14,7 @@ from postproc.base.settings import Count, Needs, Neutral, Number, Weight, Within
 from postproc.base.step import KEPT, checked, step
 from postproc.base.vocabulary import Distances, Floats, Ints
 from postproc.constraints.camera_rule import Alike, places, rule_of
-from postproc.kernels.rules import CameraRule, Places
+from postproc.kernels.rules import CameraRule, Places, plain
 from postproc.tracks.grouping import compact, group_by_track
 
 
@@ -146,7 +146,7 @@ def _excluded(given: Floats, track: Ints, kind: Ints, weights: Weights, depth: i
 
     def fill(start: int, stop: int) -> None:
         kernel.exclusion.raise_excluded(
-            given, groups.offsets, groups.members, groups.track, kinds, *weights,
+            given, groups.offsets, groups.members, groups.track, kinds, *plain(weights),
             int(depth), level == "track", start, stop, out,
         )  # fmt: skip
 

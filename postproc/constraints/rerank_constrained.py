@@ -18,7 +18,7 @@ from postproc.base.step import JACCARD, reciprocal_lists, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Ints, Nearest, Query
 from postproc.constraints.camera_rule import Alike, places_of_sides, rule_of
 from postproc.context.kreciprocal import rerank_tiles
-from postproc.kernels.rules import APART, EXEMPT, TOGETHER, Places, SideRules, TrackRule
+from postproc.kernels.rules import APART, EXEMPT, TOGETHER, Places, SideRules, TrackRule, plain
 from postproc.pairs.pairwise import among, sqeuclidean
 from postproc.pairs.tiles import SMALLEST, Tiles, copies
 from postproc.tracks.grouping import compact
@@ -201,7 +201,7 @@ class ConstrainedTiles(Tiles):
         if self.views is not None:
             views = self.views.products(rows, columns, arrays.empty(tile.shape, np.float32, tile).reshape(-1))
         rules = self.rules[rows.start >= border]
-        self.change(tile, views, rows.start, columns.start, self.labels, rules)
+        self.change(tile, views, rows.start, columns.start, self.labels, plain(rules))
         return tile
 
     def _across(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
@@ -236,11 +236,11 @@ class ConstrainedTiles(Tiles):
     def _pairs(self, left: Ints, right: Ints, rules: SideRules) -> Floats:
         values = self.features.of_pairs(left, right)
         views = np.empty(0, np.float32) if self.views is None else self.views.of_pairs(left, right)
-        kernels.of(values).walk.over_rows(
-            lambda start, stop: self.change_pairs(values, views, left, right, self.labels, rules, start, stop),
-            len(left),
-            what="distances",
-        )
+
+        def change(start: int, stop: int) -> None:
+            self.change_pairs(values, views, left, right, self.labels, plain(rules), start, stop)
+
+        kernels.of(values).walk.over_rows(change, len(left), what="distances")
         return values
 
 

@@ -1,6 +1,10 @@
-"""What cameras and tracks say of a pair of images, as values that the kernels of both back ends are handed."""
+"""What cameras and tracks say of a pair of images, as values.
 
-from typing import NamedTuple
+Kernels are handed these values as plain tuples (:func:`plain`): numba's cache on disk would name the classes by
+the module that they are in, and could not be read any more once that has moved.
+"""
+
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -49,3 +53,8 @@ class Places(NamedTuple):
     cams: np.ndarray
     groups: np.ndarray
     orientations: np.ndarray
+
+
+def plain(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A value as tuples of tuples, without the names."""
+    return tuple(plain(part) if isinstance(part, tuple) else part for part in value)

@@ -106,7 +106,8 @@ def multi_query(
 
     Takes:   query (nq, d), images (n, d) float32; labels and cameras of both, int. Labels decide which images
              belong together, as the protocol has it; so this is no step of a pipeline.
-    Returns: (nq, d) float32, means as they are; a query without any such image stays itself.
+    Returns: (nq, d) float32, means as they are; a query without any such image stays itself, and so does one of
+             unknown label or camera (-1).
     Differs: the released code gives NaN there.
 
     >>> x = np.array([[1.0], [3.0], [8.0]], np.float32)
@@ -122,6 +123,6 @@ def multi_query(
     out = rows.copy()
     for i in range(len(rows)):
         same = (images_pid == query_pid[i]) & (images_cam == query_cam[i])
-        if same.any():
+        if same.any() and query_pid[i] >= 0 and query_cam[i] >= 0:
             out[i] = images[same].mean(axis=0, dtype=np.float64)
     return out

@@ -1,7 +1,7 @@
 import numpy as np
 from numpy.testing import assert_array_equal
 
-from postproc.kernels.rules import CameraRule, Places
+from postproc.kernels.rules import CameraRule, Places, plain
 from postproc.tracks.grouping import compact, group_by_track
 from tests.cuda.twice import twice
 from tests.support.each import each
@@ -16,8 +16,8 @@ def raised(on_device, distances, weights, places, rule, depth, heads, kind=CAM):
     groups = group_by_track(TRACK, kind=kind)
     kinds = kind[groups.members[groups.offsets[:-1]]]
     arguments = (
-        distances, groups.offsets, groups.members, groups.track, kinds, weights, places, rule, depth, heads,
-        1, len(distances), np.zeros_like(distances),
+        distances, groups.offsets, groups.members, groups.track, kinds, weights,
+        plain(places), plain(rule), depth, heads, 1, len(distances), np.zeros_like(distances),
     )  # fmt: skip
     ((cuda, cpu),) = twice(on_device, "exclusion.raise_excluded", *arguments, written=(12,))
     assert_array_equal(cuda, cpu)

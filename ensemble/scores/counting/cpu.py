@@ -35,7 +35,7 @@ class Matches(NamedTuple):
     everybody: bool
     own: np.ndarray  # (nq,) -1: the query is not in the gallery
     removed: np.ndarray
-    identity: np.ndarray  # (ng,) from 0
+    identity: np.ndarray  # (ng,) from 0; images of unknown identity are one, as released evaluators have it
 
 
 class Rules(NamedTuple):

@@ -10,12 +10,13 @@ from postproc.kernels.rules import EXEMPT, TOGETHER
 def _distance(similarity, side, i, j, itself, labels, rules):
     """|2 - 2 s| after all that is known of images i and j; ``side`` is the product of their orientations.
 
-    ``labels``: tracks, cameras, camera groups. ``rules``: :class:`postproc.kernels.rules.SideRules`; what the
-    camera rule counts is taken off s.
+    ``labels``: tracks, cameras, camera groups. ``rules``: :class:`postproc.kernels.rules.SideRules` as plain
+    tuples; what the camera rule counts is taken off s.
     """
     tracks, cams, groups = labels
-    camera, group, direction, alike = rules.cameras
-    within, between, alone, clip = rules.tracks
+    camera_rule, track_rule = rules
+    camera, group, direction, alike = camera_rule
+    within, between, alone, clip = track_rule
     s = float(similarity)
     if (tracks[i] >= 0 and tracks[i] == tracks[j]) or (itself and np.isnan(within)):
         s = 1.0 if np.isnan(within) else s + within

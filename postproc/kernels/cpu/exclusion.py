@@ -39,18 +39,19 @@ def _at_place(place, ordered, group, raised, near, limit):
 def weights_by_rule(kind, places, rule, out):
     """``out[other]``: what an image of this ``kind`` weighs on one of each other kind."""
     cams, groups, orientations = places
+    camera, group, direction, alike = rule
     out[:] = 0
     for other in range(cams.size):
         if cams[kind] >= 0 and cams[kind] == cams[other]:
-            out[other] += rule.camera
+            out[other] += camera
         if groups[kind] >= 0 and groups[kind] == groups[other]:
-            out[other] += rule.group
-        if cams[kind] < 0 and rule.direction > 0:
+            out[other] += group
+        if cams[kind] < 0 and direction > 0:
             product = 0.0
             for a in range(orientations.shape[1]):
                 product += np.float64(orientations[kind, a]) * np.float64(orientations[other, a])
-            if product >= rule.alike:
-                out[other] += rule.direction
+            if product >= alike:
+                out[other] += direction
 
 
 @njit(nogil=True, cache=True)
@@ -60,11 +61,11 @@ def raise_excluded(
     """For j = 0, 1, … ``depth`` - 1: the image now at place j raises other tracks by their weight / (1 + j).
 
     ``tracks``, ``kinds`` (groups,) int32; ``weights[kind of that image, kind of the other]``; below 0 is a kind
-    that has none. Where that table is empty, the camera ``rule`` and the ``places`` of all kinds
-    (:mod:`postproc.kernels.rules`) take its place. ``heads``: only the nearest image of a group has a place. Two
-    images of no track, of one kind and one value, are copies and leave each other alone.
+    that has none. Where that table is empty, the camera ``rule`` and the ``places`` of all kinds take its place,
+    both as plain tuples of what :mod:`postproc.kernels.rules` says. ``heads``: only the nearest image of a group
+    has a place. Two images of no track, of one kind and one value, are copies and leave each other alone.
     """
-    ruled = np.empty(places.cams.size if weights.size == 0 else 0)
+    ruled = np.empty(places[0].size if weights.size == 0 else 0)
     groups = tracks.size
     ordered, group_of = np.empty(members.size), np.empty(members.size, np.int64)
     raised = np.empty(groups)

@@ -7,9 +7,10 @@ from numba import cuda, float32, float64
 
 from postproc.base.vocabulary import Array
 from postproc.kernels.cuda import launch
-from postproc.kernels.rules import EXEMPT, TOGETHER, SideRules
+from postproc.kernels.rules import EXEMPT, TOGETHER
 
 UNSEEN = -2.0  # less than any product of orientations
+Rules = tuple[tuple[float, ...], tuple[float, ...]]  # of cameras and of tracks, as :mod:`postproc.kernels.rules`
 Label = tuple[Array, Array, Array]  # tracks, cameras, camera groups
 
 
@@ -57,7 +58,7 @@ def _constrain_tile(
         )  # fmt: skip
 
 
-def constrain_tile(tile: Array, sides: Array, row: int, column: int, labels: Label, rules: SideRules) -> None:
+def constrain_tile(tile: Array, sides: Array, row: int, column: int, labels: Label, rules: Rules) -> None:
     """A tile of products whose first classes are ``row`` and ``column``; its columns are i, its rows j."""
     tall, wide = tile.shape
     of_rows, of_columns = (
@@ -66,7 +67,7 @@ def constrain_tile(tile: Array, sides: Array, row: int, column: int, labels: Lab
     sided = bool(np.prod(sides.shape))
     launch.entries(
         _constrain_tile, tile.shape,
-        tile, sides if sided else tile, sided, row, column, *of_rows, *of_columns, *rules.cameras, *rules.tracks,
+        tile, sides if sided else tile, sided, row, column, *of_rows, *of_columns, *rules[0], *rules[1],
     )  # fmt: skip
 
 
@@ -88,7 +89,7 @@ def _constrain_pairs(
 
 
 def constrain_pairs(
-    values: Array, sides: Array, left: Array, right: Array, labels: Label, rules: SideRules, start: int, stop: int
+    values: Array, sides: Array, left: Array, right: Array, labels: Label, rules: Rules, start: int, stop: int
 ) -> None:
     """The same for pairs of classes; ``right`` are i, ``left`` j."""
     sided = bool(np.prod(sides.shape))
@@ -101,7 +102,7 @@ def constrain_pairs(
         left,
         right,
         *labels,
-        *rules.cameras,
-        *rules.tracks,
+        *rules[0],
+        *rules[1],
         start,
     )

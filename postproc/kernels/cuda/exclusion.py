@@ -12,7 +12,6 @@ from numba import cuda, float32, float64, int32, int64
 from postproc.base.arrays import beside
 from postproc.base.vocabulary import Array
 from postproc.kernels.cuda import launch
-from postproc.kernels.rules import CameraRule, Places
 
 MARGIN = launch.THREADS  # places looked ahead, so that candidates are seldom chosen anew
 ROOM = 1 << 30  # bytes of what is kept of the rankings that are walked at a time
@@ -195,7 +194,7 @@ def _add_raised(distances, raised, groups, start, out):
 
 def raise_excluded(
     distances: Array, offsets: np.ndarray, members: np.ndarray, tracks: np.ndarray, kinds: np.ndarray,
-    weights: np.ndarray, places: Places, rule: CameraRule, depth: int, heads: bool,
+    weights: np.ndarray, places: tuple[np.ndarray, ...], rule: tuple[float, ...], depth: int, heads: bool,
     start: int, stop: int, out: Array,
 ) -> None:  # fmt: skip
     """For j = 0, 1, … ``depth`` - 1: the image now at place j raises other tracks by their weight / (1 + j).
@@ -210,7 +209,7 @@ def raise_excluded(
     if heads:
         group_of, first = np.arange(groups, dtype=np.int32), np.arange(groups)
     ruled = 0 in weights.shape
-    cams, cam_groups, orientations = places if ruled else Places(kinds, kinds, np.zeros((1, 1), np.float32))
+    cams, cam_groups, orientations = places if ruled else (kinds, kinds, np.zeros((1, 1), np.float32))
     table = np.zeros((1, 1)) if ruled else weights
     layout = [beside(part, distances) for part in (group_of, first, tracks, kinds)]
     scale = [beside(part, distances) for part in (table, cams, cam_groups, np.ascontiguousarray(orientations.T))]

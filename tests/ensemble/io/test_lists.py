@@ -77,12 +77,11 @@ def test_a_table(file: Path) -> None:
 
 def test_faults_of_a_table(file: Path) -> None:
     file.write_text("name,pid,cam,track\na,1,c2,1.5\n,1,2,3\na,,2,3\nb,1,2\n")
-    ragged, unnamed, twice, pid, cam, track = problems(read_csv, file)
+    ragged, unnamed, twice, cam, track = problems(read_csv, file)  # of no pid nothing is known
     assert "wanted 4 values a line, found another number in line 5" in ragged
     assert "wanted a name in every line, found 1 without" in unnamed
     assert "found again a;" in twice
-    assert "wanted whole numbers in pid, found a: ''; write -1 for unknown" in pid
-    assert "in cam, found a: 'c2'" in cam
+    assert "wanted whole numbers in cam, found a: 'c2'; write -1 for unknown" in cam
     assert "in track, found a: '1.5'" in track
 
 
@@ -93,6 +92,42 @@ def test_a_table_without_its_first_line(file: Path, text: str) -> None:
     assert (
         "wanted name and any of pid, cam, cam_predicted, track, order, frame, scene, quality as first" in problem
     )
+
+
+SPELT = {
+    "name": ["path", "file_name", "Image", "img path", "FILE"],
+    "pid": ["label", "Identity", "person_id", "PersonID", "vehicle-id", "PID"],
+    "cam": ["camid", "camera", "Cam", "cam_id", "CameraID", "cams"],
+    "track": ["tracklet", "track_id"],
+    "frame": ["frames", "Frame No"],
+}
+
+
+@each(("column", "spelling"), [(column, spelling) for column, all_ in SPELT.items() for spelling in all_])
+def test_usual_spellings_are_taken(file: Path, column: str, spelling: str) -> None:
+    other = "pid" if column == "name" else "name"
+    file.write_text(f"{spelling},{other}\n7,7\n")
+    assert {"name", *read_csv(file).columns} == {column, other}
+
+
+def test_own_names_go_before_other_spellings(file: Path) -> None:
+    file.write_text("name,path,pid,label,camra,weather\na,x,1,2,3,4\n")
+    found = read_csv(file)
+    assert (found.names, found.columns["pid"].tolist()) == (["a"], [1])
+    assert found.unused == ("path", "label", "camra (did you mean 'cam'?)", "weather")
+    file.write_text("name,identity,label\na,1,2\n")
+    (problem,) = problems(read_csv, file)
+    assert "wanted one column for pid, found identity, label; leave one, or call it pid" in problem
+
+
+@each("separator", [",", ";", "\t"])
+def test_tables_of_spreadsheets(file: Path, separator: str) -> None:
+    """A mark before the first byte, \\r\\n, lines of empty cells, empty cells at the end, NaN of pandas."""
+    lines = ["name,pid,cam", "", "a b,1.0,", ",,", "c,nan,4", "", ""]
+    file.write_bytes("\r\n".join(lines).replace(",", separator).encode("utf-8-sig"))
+    found = read_csv(file)
+    assert found.names == ["a b", "c"]
+    assert {name: values.tolist() for name, values in found.columns.items()} == {"pid": [1, -1], "cam": [-1, 4]}
 
 
 def test_a_table_of_nothing(file: Path) -> None:

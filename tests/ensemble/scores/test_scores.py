@@ -118,16 +118,11 @@ def test_sysu_rules_by_hand() -> None:
     }
 
 
-def test_unknown_cameras_are_one_camera() -> None:
-    distances = np.array([[0, 1, 2]], np.float32)
-    assert score(distances, [7], [7, 8, 7], [-1], [-1, 1, 1]).mAP == 1 / 2  # row 0 is removed
-
-
-def test_minus_one_is_an_identity_unless_the_rule_is_market() -> None:
+def test_minus_one_is_a_distractor_unless_the_rule_is_market() -> None:
     distances, pid = np.array([[0, 1], [0, 1]], np.float32), [-1, 7]
-    assert score(distances, [-1, 7], pid, protocol=PROTOCOLS["veri"]).ap.tolist() == [1, 1 / 2]
+    assert_array_equal(score(distances, [-1, 7], pid, protocol=PROTOCOLS["veri"]).ap, [np.nan, 1 / 2])
     market = score(distances, [-1, 7], pid)
-    assert market.without_match.tolist() == [0]
+    assert (market.without_match.tolist(), market.unknown.tolist()) == ([], [0])
     assert market.mAP == 1  # row 0 is removed
 
 
@@ -295,7 +290,10 @@ def test_refuses_bad_data() -> None:
 
 
 def test_no_match_at_all_gives_a_reason_and_no_number() -> None:
-    with pytest.raises(ValueError, match="none among 2: 1 have no identity or one that the gallery lacks, 1 meet"):
+    with pytest.raises(
+        ValueError,
+        match=r"none among 2: 0 are of unknown identity \(-1\), 1 of one that the gallery lacks, 1 meet",
+    ):
         score(np.zeros((2, 2), np.float32), [7, 9], [7, 8], [1, 1], [1, 1])
     with pytest.raises(ValueError, match="none among 0"):
         score(np.zeros((0, 2), np.float32), np.zeros(0, int), [7, 8])

@@ -28,12 +28,13 @@ def removed(junk: str, pid: int, all_pid: np.ndarray, cam: int, all_cam: np.ndar
         gone |= all_pid == -1
     if all_cam is None:
         return gone
+    one_camera = (all_cam == cam) & (all_cam != -1)  # an unknown camera is the same as no other
     if junk in ("market", "bot"):
-        gone |= (all_pid == pid) & (all_cam == cam)
+        gone |= (all_pid == pid) & one_camera
     elif junk == "cuhk03":
-        gone |= all_cam == cam
+        gone |= one_camera
     elif junk == "intra":
-        gone |= all_cam != cam
+        gone |= ~one_camera
     elif junk in ("sysu", "sysu_indoor"):
         searched = {"sysu": [1, 2, 4, 5], "sysu_indoor": [1, 2]}[junk]
         gone |= ~np.isin(all_cam, [c for c in searched if not (c == 2 and cam == 3)])
@@ -45,7 +46,7 @@ def definition(world: tuple[np.ndarray, ...], protocol: Protocol) -> tuple[list[
     distances, pid, all_pid, cam, all_cam = world
     out: tuple[list[float], list[float], list[int]] = ([], [], [])
     for i, row in enumerate(distances):
-        same = all_pid == pid[i]
+        same = (all_pid == pid[i]) & (all_pid != -1)  # unknown identities match nobody
         junk = removed(protocol.junk, pid[i], all_pid, -9 if cam is None else cam[i], all_cam)
         positives = int((same & ~junk).sum())
         order = [j for j in np.argsort(row, kind="stable") if row[j] < np.inf]
@@ -112,11 +113,13 @@ def test_equals_the_definition(world: tuple[np.ndarray, ...], protocol: Protocol
             score(*world, protocol=protocol)
         return
     scores = score(*world, protocol=protocol, cmc_length=5)
-    count = len(ap) if protocol.denominator == "all" else np.count_nonzero(~np.isnan(ap))
+    known = world[1] != -1
+    count = np.count_nonzero(known if protocol.denominator == "all" else ~np.isnan(ap))
     assert_allclose(scores.ap, ap, atol=1e-12)
     assert_allclose(scores.inp, inp, atol=1e-12)
     assert_array_equal(scores.first_hit, first)
-    assert_array_equal(scores.without_match, np.flatnonzero(np.isnan(ap)))
+    assert_array_equal(scores.without_match, np.flatnonzero(np.isnan(ap) & known))
+    assert_array_equal(scores.unknown, np.flatnonzero(~known))
     assert scores.mAP == pytest.approx(np.nansum(ap) / count)
     assert scores.mINP == pytest.approx(np.nansum(inp) / count)
     assert_allclose(scores.cmc, [sum(0 <= f <= r for f in first) / count for r in range(5)])
@@ -139,7 +142,19 @@ def test_a_list_scores_as_the_distances_it_came_from(
             score_ranking(rows, *labels, protocol=protocol)
         return
     found = score_ranking(rows, *labels, protocol=protocol)
-    for name in ("mAP", "mINP", "rank1", "rank5", "rank10", "cmc", "ap", "inp", "first_hit", "without_match"):
+    for name in (
+        "mAP",
+        "mINP",
+        "rank1",
+        "rank5",
+        "rank10",
+        "cmc",
+        "ap",
+        "inp",
+        "first_hit",
+        "without_match",
+        "unknown",
+    ):
         assert_array_equal(getattr(found, name), getattr(wanted, name), err_msg=name)
 
 

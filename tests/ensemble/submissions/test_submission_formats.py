@@ -6,6 +6,7 @@ import json
 import re
 import zipfile
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -205,6 +206,8 @@ def test_what_is_written_is_read(tmp_path: Path, name: str, known: bool, data: s
         assert joined.distances is not None  # the place, from 1
         assert_array_equal(joined.distances, joined.places + 1)
         joined = RankList(joined.query_names, joined.gallery_names, joined.starts, joined.rows)
+    if name == "trec" and known:
+        ranking = replace(ranking, distances=ranking.telling(ties=False))
     if name == "naic":
         ranking = RankList(ranking.query_names, ranking.gallery_names, ranking.starts, ranking.rows)
     same(joined, ranking)

@@ -1,0 +1,76 @@
+"""How people call the columns of a table: usual spellings are taken, others are listed with the nearest name.
+
+Capitals, spaces, dashes and underscores make no difference: ``Cam``, ``cam_id`` and ``camid`` are one spelling.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from types import MappingProxyType
+
+from ensemble.base.errors import examples, printable
+
+SPELLINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "name": (
+            "name", "names", "path", "paths", "file", "files", "filename", "filepath", "image", "images",
+            "imagename", "imagepath", "imagefile", "img", "imgname", "imgpath",
+        ),
+        "pid": (
+            "pid", "pids", "label", "labels", "identity", "identities", "identityid", "person", "personid",
+            "vehicleid", "individual", "individualid", "animalid", "objectid", "subjectid",
+        ),
+        "cam": ("cam", "cams", "camid", "camids", "camera", "cameras", "cameraid", "cameraids", "camname"),
+        "cam_predicted": ("campredicted", "predictedcam", "predictedcamera", "campred", "predcam"),
+        "track": ("track", "tracks", "trackid", "trackids", "tracklet", "tracklets", "trackletid", "trackletids"),
+        "order": ("order", "orders"),
+        "frame": ("frame", "frames", "frameid", "frameids", "frameno", "framenumber", "timestamp"),
+        "scene": ("scene", "scenes", "sceneid"),
+        "quality": ("quality", "qualities"),
+    }
+)  # fmt: skip
+_MEANS = {spelling: column for column, spellings in SPELLINGS.items() for spelling in spellings}
+
+
+def meant(title: str) -> str | None:
+    """The column that a title is a usual spelling of.
+
+    >>> meant("Camera ID"), meant("weather")
+    ('cam', None)
+    """
+    return _MEANS.get(_plain(title))
+
+
+def columns(titles: Sequence[str]) -> tuple[dict[str, int], list[str], list[str]]:
+    """Where each column stands, what is not used with the nearest name, and what is wrong.
+
+    A title that is the column's own name goes before other spellings of it.
+
+    >>> columns(["Path", "identity", "camra", "weather"])
+    ({'name': 0, 'pid': 1}, ["camra (did you mean 'cam'?)", 'weather'], [])
+    """
+    places: dict[str, list[int]] = {}
+    for place, title in enumerate(titles):
+        if (column := meant(title)) is not None:
+            places.setdefault(column, []).append(place)
+    chosen, problems = {}, []
+    for column, found in places.items():
+        own = [place for place in found if titles[place] == column] or found
+        if len(own) > 1:
+            said = examples([titles[place] for place in own])
+            problems.append(f"wanted one column for {column}, found {said}; leave one, or call it {column}")
+        chosen[column] = own[0]
+    unused = [title for place, title in enumerate(titles) if place not in chosen.values() and title]
+    return chosen, [_with_nearest(title, chosen) for title in unused], problems
+
+
+def _with_nearest(title: str, chosen: Mapping[str, int]) -> str:
+    """A title that is not used, and which missing column it may have been meant for."""
+    missing = {spelling: column for spelling, column in _MEANS.items() if column not in chosen}
+    near = get_close_matches(_plain(title), missing, 1, cutoff=0.75)
+    shown = printable(title, 40)
+    return f"{shown} (did you mean {missing[near[0]]!r}?)" if near else shown
+
+
+def _plain(title: str) -> str:
+    return re.sub(r"[\W_]", "", title.casefold())
