@@ -140,10 +140,16 @@ def problem(function: Callable[..., Any], chosen: Chosen, there: Container[str])
 def refuse_settings_by_place(function: Callable[..., Any], given: tuple[Any, ...]) -> None:
     """Raise TypeError for a single number or word in the place of data: most likely a setting without its name."""
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
-    values = [value for value in given if isinstance(value, SINGLE)]
-    if not values and len(given) <= len(names):
+    files = len(_required(function))  # a word before that is the path of a file, which is refused as such
+    odd = [
+        at
+        for at, value in enumerate(given)
+        if isinstance(value, SINGLE) and not (isinstance(value, str) and at < files)
+    ]
+    if not odd and len(given) <= len(names):
         return
-    first = next((at for at, value in enumerate(given) if isinstance(value, SINGLE)), len(names))
+    values = [given[at] for at in odd]
+    first = next(iter(odd), len(names))
     said = [f"{name}={value!r}" for name, value in zip(settings.settings_of(function), values, strict=False)]
     hint = f"; settings are named: {function.__name__}(…, {', '.join(said)})" if said else ""
     if first < len(names):
