@@ -115,14 +115,12 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     def call(*data: P.args, **named: P.kwargs) -> R:
         refuse_settings_by_place(function, data)
         given = dict(zip(function.__code__.co_varnames, data, strict=False)) | named
-        if any(name not in given for name in _required(function)):  # what is missing, Python says itself
-            return function(*data, **named)
         tensors = [name for name, value in given.items() if arrays.is_tensor(value) and not arrays.on_cuda(value)]
-        if not tensors:
-            refuse(function, given)
-            return function(*data, **named)
         given |= {name: arrays.host(given[name]) for name in tensors}
-        refuse(function, given)
+        if all(name in given for name in _required(function)):  # what is missing, Python says itself
+            refuse(function, given)
+        if not tensors:
+            return function(*data, **named)
         values = [given[name] for name in list(given)[: len(data)]]
         answer = function(*values, **{name: given[name] for name in named})  # type: ignore[arg-type]
         matrices = [name for name in given if name in VOCABULARY and VOCABULARY[name].kind == "float32"]
@@ -142,10 +140,16 @@ def problem(function: Callable[..., Any], chosen: Chosen, there: Container[str])
 def refuse_settings_by_place(function: Callable[..., Any], given: tuple[Any, ...]) -> None:
     """Raise TypeError for a single number or word in the place of data: most likely a setting without its name."""
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
-    values = [value for value in given if isinstance(value, SINGLE)]
-    if not values and len(given) <= len(names):
+    files = len(_required(function))  # a word before that is the path of a file, which is refused as such
+    odd = [
+        at
+        for at, value in enumerate(given)
+        if isinstance(value, SINGLE) and not (isinstance(value, str) and at < files)
+    ]
+    if not odd and len(given) <= len(names):
         return
-    first = next((at for at, value in enumerate(given) if isinstance(value, SINGLE)), len(names))
+    values = [given[at] for at in odd]
+    first = next(iter(odd), len(names))
     said = [f"{name}={value!r}" for name, value in zip(settings.settings_of(function), values, strict=False)]
     hint = f"; settings are named: {function.__name__}(…, {', '.join(said)})" if said else ""
     if first < len(names):
@@ -190,12 +194,19 @@ def _optional(function: Callable[..., Any]) -> tuple[str, ...]:
 
 def _images(axis: str, function: Callable[..., Any], given: Mapping[str, Any]) -> int | None:
     """How many there are along an axis, by the largest data that a function always has; None if none say."""
-    shapes = {name: np.shape(given[name]) for name in given.keys() & VOCABULARY.keys()}
+    shapes = {name: _shape(given[name]) for name in given.keys() & VOCABULARY.keys()}
     for name in sorted(shapes, key=lambda name: (name in _optional(function), -len(shapes[name]), name)):
         axes = VOCABULARY[name].axes
         if axis in axes and len(shapes[name]) == len(axes):
             return int(shapes[name][axes.index(axis)])
     return None
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    try:
+        return np.shape(value)
+    except ValueError:  # rows of several lengths, which the function itself refuses by name
+        return ()
 
 
 def is_step(value: object) -> bool:

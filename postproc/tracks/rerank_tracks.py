@@ -12,7 +12,7 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays, checks
 from postproc.base.settings import Mutual, Neighbours, Number, Share, TopK, Weight, Within
-from postproc.base.step import JACCARD, reciprocal_lists, step
+from postproc.base.step import JACCARD, Chosen, Range, reciprocal_lists, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.kreciprocal import rerank_tiles
 from postproc.pairs import nearest
@@ -25,7 +25,11 @@ from postproc.tracks.weighted_track_mean import weighted_means
 LATER = np.float32(1e-6)  # what puts the other images of a track behind the nearest
 
 
-@step(unit=JACCARD, memory=reciprocal_lists)
+def _range(chosen: Chosen) -> Range:
+    return (0, 1 + 1e-6) if chosen["order"] == "nearest" else (0, 1)
+
+
+@step(unit=JACCARD, range=_range, memory=reciprocal_lists)
 def rerank_tracks(
     query: Query,
     gallery: Gallery,
@@ -48,15 +52,15 @@ def rerank_tracks(
     Takes:   query (nq, d), gallery (ng, d) float32, used as they are, as a rule of unit length; gallery_track
              (ng,) int, -1 for an image of no track, which is a track of its own. Where a network gives features
              of tracks, every image has that of its track.
-    Returns: (nq, ng) float32, 0..1 and no unit, smaller is nearer; with ``top_k`` the :class:`Nearest` of every
-             query instead.
+    Returns: (nq, ng) float32, 0..1 and no unit, smaller is nearer; up to 1.000001 for those that ``order`` puts
+             later. With ``top_k`` the :class:`Nearest` of every query instead.
     k1, k2:  1 or more neighbours among queries and tracks, as in ``rerank``. About as many as an identity has
              tracks and queries, so far fewer than among images.
     lambda_value: 0 (neighbourhoods only) to 1 (the normalised distance itself).
     pool:    "mean": the plain mean, of the length it has. "weighted": ``weighted_track_mean``.
     threshold, epsilon: as there, for "weighted" only.
     order:   of the images of a track. "nearest": those that nobody of their track is nearer to the query than
-             come first, the others 1e-6 later, at 1 at most. "row": all tie, so that gallery rows decide.
+             come first, the others 1e-6 later. "row": all tie, so that gallery rows decide.
     normalize_twice: divide distances by the largest from their other end before they are divided by that of the
              row, as DMT 2020 does. The first division favours neighbours that are far from somebody, so it
              changes who is near.

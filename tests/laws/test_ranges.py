@@ -25,6 +25,7 @@ CALLS = [
     *((postproc.ca_jaccard, (X, X, CAM, CAM), {"k1_inter": k, "k2_inter": k}) for k in (3, 20, 60)),
     *((postproc.gnn_rerank, (X, X), {"k1": k1, "k2": k1 // 3}) for k1 in (6, 26, 100)),
     *((postproc.rerank_tracks, (X, X, TRACK), {"lambda_value": share}) for share in (0, 0.3, 0.6)),
+    *((postproc.rerank_tracks, (X, X, TRACK), {"lambda_value": share, "order": "row"}) for share in (0, 0.3)),
     *((postproc.mutual_proximity, (X, X), {"method": method}) for method in ("normal", "empirical")),
 ]
 ITSELF = (postproc.distances, postproc.rerank, postproc.rerank_distances, postproc.ca_jaccard, postproc.gnn_rerank)
@@ -57,6 +58,8 @@ def test_what_a_setting_makes_of_the_range():
     assert range_of(postproc.rerank, {}) == (0, 1)
     assert range_of(postproc.rerank, {"normalize": False}) == (0, np.inf)
     assert range_of(postproc.rerank, {"camera_penalty": -1.0}) == (-np.inf, 1)
+    assert range_of(postproc.rerank_tracks, {}) == (0, 1 + 1e-6)  # an image that is not its track's nearest
+    assert range_of(postproc.rerank_tracks, {"order": "row"}) == (0, 1)
     assert range_of(postproc.gnn_rerank, {"k2": 1}) == (-26, 2)
     assert range_of(postproc.csls, {}) is None
     assert_array_equal(postproc.rerank(X, X, k1=100) >= 0, True)

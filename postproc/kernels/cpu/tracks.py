@@ -6,7 +6,7 @@ from numba import njit
 
 LANES = 16  # partial sums of one distance, so that it can run in vector registers without fast-math
 LEAST, MEAN, GREATEST = 0, 1, 2  # what a track's distances become
-INFINITE, ONE = np.float32(np.inf), np.float32(1)
+INFINITE = np.float32(np.inf)
 
 
 @njit(nogil=True, cache=True)
@@ -130,18 +130,16 @@ def _reduced(values, how):
 @njit(nogil=True, cache=True)
 def give_nearest_first(strip, queries, by_track, offsets, members, later, start, stop):
     """Rows ``start:stop`` of a strip, in place: distances of images -> the distance of their track, and ``later``
-    more, up to 1, unless nobody of the track is nearer. Row i of the strip is row ``queries[i]`` of ``by_track``.
-    """
+    more unless nobody of the track is nearer. Row i of the strip is row ``queries[i]`` of ``by_track``."""
     for i in range(start, stop):
         row, values = strip[i], by_track[queries[i]]
         for t in range(offsets.size - 1):
             nearest = INFINITE
-            others = max(values[t], min(values[t] + later, ONE))
             for at in range(offsets[t], offsets[t + 1]):
                 nearest = min(nearest, row[members[at]])
             for at in range(offsets[t], offsets[t + 1]):
                 j = members[at]
-                row[j] = values[t] if row[j] == nearest else others
+                row[j] = values[t] if row[j] == nearest else values[t] + later
 
 
 def spread_tracks(by_track, queries, of, strip, start, stop):

@@ -7,7 +7,7 @@ from numba import cuda
 from postproc.kernels.cuda import block, launch
 
 LEAST, MEAN, GREATEST = 0, 1, 2  # what a track's distances become
-INFINITE, ONE = np.float32(np.inf), np.float32(1)
+INFINITE = np.float32(np.inf)
 COLUMNS = 16  # of a feature, that a thread sums at a time
 
 
@@ -187,10 +187,9 @@ def _give_nearest_first(strip, queries, by_track, offsets, members, later, start
         if value < nearest:
             nearest = value
     value = by_track[queries[i], t]
-    others = max(value, min(np.float32(value + later), ONE))
     for at in range(offsets[t], offsets[t + 1]):
         j = members[at]
-        strip[i, j] = value if strip[i, j] == nearest else others
+        strip[i, j] = value if strip[i, j] == nearest else np.float32(value + later)
 
 
 def spread_tracks(by_track, queries, of, strip, start, stop):

@@ -53,6 +53,7 @@ def test_what_is_no_array_is_refused_by_name():
         (distances, (masked, G), f"query: wanted values everywhere, got {(Q > 1).sum()} of {Q.size} masked"),
         (track_mean, (G, np.ma.masked_array(TRACK, TRACK > 3)), "gallery_track: wanted values everywhere, got "),
         (distances, ([[1, 2], [3]], G), "query: wanted rows of one length, got lengths [1, 2]"),
+        (rerank, ([[1, 2], [3]], G, DATA["query_cam"], DATA["gallery_cam"]), "query: wanted rows of one length"),
         (track_mean, (G, [[1], [2, 3]]), "gallery_track: wanted rows of one length, got lengths [1, 2]"),
         (distances, (Q.astype(float) * 1e39, G), "query: wanted numbers that float32 can hold, up to 3.4e38"),
         (csls_distances, ([[1, 1e39]],), "distances: wanted numbers that float32 can hold, up to 3.4e38"),
