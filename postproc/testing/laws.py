@@ -351,7 +351,8 @@ def bad_data_are_refused(step: Subject) -> None:
             if good.dtype == np.float32:
                 odd = [np.nan, -np.inf] + ([] if name == "distances" and step.takes_infinity else [np.inf, 1e300])
                 spoilt = [np.where(good == good.flat[-1], value, good.astype(np.float64)) for value in odd]
-                bad, strange = [*spoilt, good[0], good[None]], ["features.npy", good.astype(str), good + 1j]
+                fewer = good[0] if good.ndim > 1 else good[:-1]  # a number alone would be a setting by place
+                bad, strange = [*spoilt, fewer, good[None]], ["features.npy", good.astype(str), good + 1j]
             else:
                 bad, strange = [good[:-1], good[:, None]], [good.astype(np.float32), good.astype(str)]
             for error, arrays in ((ValueError, bad), (TypeError, strange)):
