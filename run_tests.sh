@@ -1,6 +1,5 @@
 #!/bin/sh
-# All tests, and beside them those of the CUDA back end in numba's simulator; arguments go to pytest, which then runs
-# once. The environment is made in .venv if it is not there. The tests of the report want a browser: where Debian's
+# All tests, those of the CUDA back end in numba's simulator too; arguments go to pytest, which then runs once. The environment is made in .venv if it is not there. The tests of the report want a browser: where Debian's
 # can be installed (as root), it is, and elsewhere they skip.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
@@ -15,15 +14,23 @@ cd "$here"
 if [ $# -gt 0 ]; then
     exec "$python" -m pytest "$@"
 fi
+# Two processes, one a core: the simulator and then the laws and the extractors beside all other tests.
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-NUMBA_ENABLE_CUDASIM=1 "$python" -m pytest tests/cuda -p no:cacheprovider >"$log" 2>&1 &
-simulator=$!
-trap 'kill "$simulator" 2>/dev/null; exit 130' INT TERM
+beside() {
+    failed=0
+    echo "The CUDA back end in numba's simulator:"
+    NUMBA_ENABLE_CUDASIM=1 "$python" -m pytest tests/cuda -p no:cacheprovider || failed=$?
+    echo "The laws of every step, and the extractors:"
+    "$python" -m pytest tests/laws tests/extractors -p no:cacheprovider || failed=$?
+    return "$failed"
+}
+beside >"$log" 2>&1 &
+others=$!
+trap 'kill "$others" 2>/dev/null; exit 130' INT TERM
 status=0
-"$python" -m pytest || status=$?
-wait "$simulator" || status=$?
+"$python" -m pytest --ignore tests/cuda --ignore tests/laws --ignore tests/extractors || status=$?
+wait "$others" || status=$?
 echo
-echo "The CUDA back end in numba's simulator:"
 cat "$log"
 exit "$status"
