@@ -1,6 +1,7 @@
 #!/bin/sh
-# All tests, those of the CUDA back end in numba's simulator too; arguments go to pytest, which then runs once. The environment is made in .venv if it is not there. The tests of the report want a browser: where Debian's
-# can be installed (as root), it is, and elsewhere they skip.
+# All tests, those of the CUDA back end in numba's simulator too; arguments go to pytest, which then runs once. The
+# environment is made in .venv if it is not there. The tests of the report want a browser: where Debian's can be
+# installed (as root), it is, and elsewhere they skip.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 . "$here/environment.sh"
@@ -29,7 +30,7 @@ beside >"$log" 2>&1 &
 others=$!
 trap 'kill "$others" 2>/dev/null; exit 130' INT TERM
 status=0
-"$python" -m pytest --ignore tests/cuda --ignore tests/laws --ignore tests/extractors || status=$?
+"$python" -m pytest --ignore tests/laws --ignore tests/extractors || status=$?
 wait "$others" || status=$?
 echo
 cat "$log"
