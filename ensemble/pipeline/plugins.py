@@ -136,6 +136,8 @@ def _taken(kind: Kind, value: Any, origin: str) -> list[str]:
     """Take it; what is wrong with it."""
     if not kind.belongs(value):
         return [f"{origin}: wanted {kind.wanted}, found {type(value).__name__}; see docs/plugins.md"]
+    if kind.name == "steps" and value.__name__ in joins.all_joins():  # a recipe could not tell the two apart
+        return [f"{origin}, {value.__name__}: wanted a name of its own, found a join of that name; rename it"]
     try:
         kind.take(value, origin=origin)
     except ValueError as error:

@@ -137,6 +137,12 @@ def rerank(features: Features) -> Features:
 
 
 @step
+def concat(features: Features) -> Features:
+    """The name of a join is taken too."""
+    return features
+
+
+@step
 def nowhere(features: Features) -> None:
     """It gives nothing."""
 
@@ -155,8 +161,9 @@ def mine(features: Features) -> Features:
 
 def test_what_is_none_or_taken_is_refused_and_all_at_once() -> None:
     with pytest.raises(InputError) as refused:
-        plugins.add(steps=[rerank, nowhere, peeking, len], joins=[mine], readers=[3], submissions=["csv"])
+        plugins.add(steps=[rerank, concat, nowhere, peeking, len], joins=[mine], readers=[3], submissions=["csv"])
     assert [problem.partition(": ")[2].partition(",")[0] for problem in refused.value.problems] == [
+        "wanted a name of its own",
         "wanted a name of its own",
         "wanted a return annotation of features or distances",
         "wanted data of postproc.base.vocabulary",
