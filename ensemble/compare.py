@@ -37,13 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise InputError([f"runs: wanted two or more, found {len(options.runs)}; name the run to compare it with"])
     outputs.refuse_unwritable(options.csv, options.queries)
     entries = comparable.read(options.runs)
-    denominator = (protocol(entries) or {}).get("denominator", "valid")
+    means = comparable.means(protocol(entries) or {})
     reference, *others = entries
     pid = reference.queries.pid
-    if options.independent and pid is not None:
-        pid = np.where(pid < 0, pid, np.arange(len(pid)))  # still known or not, each by itself
     found = [
-        statistics.difference(reference.queries.ap, other.queries.ap, pid, denominator=denominator, **settings)
+        statistics.difference(
+            reference.queries.ap, other.queries.ap, pid, independent=options.independent, **means, **settings
+        )
         for other in others
     ]
     corrected = statistics.holm([one.p for one in found]).tolist()

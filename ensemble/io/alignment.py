@@ -88,7 +88,7 @@ def _side(folder: Folder, side: str, blocks: Blocks, problems: list[str], partia
     if not have or len(problems) > before:
         return None
     with collecting(problems):
-        labels = read_csv(folder.tables[side]) if side in folder.tables else None
+        labels = read_csv(folder.tables[side], folder.wanted) if side in folder.tables else None
     without = [model for model in blocks if model not in have and not is_side(model)]
     if side == "train" and without:
         problems.append(
@@ -119,7 +119,8 @@ def _side(folder: Folder, side: str, blocks: Blocks, problems: list[str], partia
         model, block = have.popitem()
         blocks[model][side] = replace(block, rows=_rows(block.rows, block.names or [], names, np.nan), names=names)
     columns = merge(names, sources, problems)
-    return pd.DataFrame({"name": names, **{column: columns[column] for column in COLUMNS if column in columns}})
+    kept = [column for column in (*COLUMNS, *folder.wanted) if column in columns]
+    return pd.DataFrame({"name": names, **{column: columns[column] for column in kept}})
 
 
 def _name(

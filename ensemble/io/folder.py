@@ -9,12 +9,13 @@ The folder ``side`` inside holds side models in the same layouts: of cameras, or
 are called ``side/MODEL``, no pattern of a recipe takes them for models to join, and they need no ``train``.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples
-from ensemble.base.features import SIDES
+from ensemble.base.features import COLUMNS, SIDES
 from ensemble.io import containers
 from ensemble.io.arrays import is_name
 from ensemble.io.blocks import half, slot
@@ -49,6 +50,7 @@ class Folder:
     learns: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()  # what the user should know about these files, in sentences
     parser: Parser | None = None  # reads labels out of the names of a side that has no table
+    wanted: tuple[str, ...] = ()  # columns of the tables that are kept beside those of a FeatureSet
 
     @property
     def joined(self) -> list[str]:
@@ -69,13 +71,16 @@ def look(
     *,
     rankings: bool = False,
     parser: Parser | None = None,
+    wanted: Sequence[str] = (),
 ) -> tuple[Folder, list[str]]:
     """The folder as far as it can be understood, and every problem found on the way.
 
     A list that is given takes the place of the one in the folder. ``rankings``: whatever is no list of names or
     tracks and no table is a rank list, which stands in the place of a model and provides ``distances``.
+    ``wanted``: columns of the tables that are kept as labels, beside those of a FeatureSet.
     Raises InputError if there is no such folder.
     """
+    wanted = tuple(column for column in dict.fromkeys(wanted) if column not in ("name", *COLUMNS))
     found = _files(path)
     files = [file for file in found if not LEFT_OVER.fullmatch(file.name)]
     names = {side: path / name for side, name in NAME_LISTS.items() if path / name in files}
@@ -101,7 +106,7 @@ def look(
         ignored |= more
         problems += side_problems
     tables = {side: file for side, file in tables.items() if side in columns or (rankings and side != "train")}
-    label_columns, label_problems, notes = _labels(names, tables, track_lists)
+    label_columns, label_problems, notes = _labels(names, tables, track_lists, wanted)
     if parser is not None:
         lists = ("query", "gallery") if rankings else ()
         named = [s for s in SIDES if s not in tables and (s in columns or s in names or s in lists)]
@@ -119,6 +124,7 @@ def look(
         learns=frozenset(learns),
         notes=tuple(notes),
         parser=parser,
+        wanted=wanted,
     )
     return folder, problems + label_problems
 
@@ -238,7 +244,7 @@ def _nothing(path: Path, ignored: dict[Path, str]) -> str:
 
 
 def _labels(
-    names: dict[str, Path], tables: dict[str, Path], tracks: tuple[Path, ...]
+    names: dict[str, Path], tables: dict[str, Path], tracks: tuple[Path, ...], wanted: tuple[str, ...]
 ) -> tuple[set[str], list[str], list[str]]:
     """The columns that lists and tables provide, what is wrong with these files, and what to know about them."""
     notes: list[str] = []
@@ -251,7 +257,7 @@ def _labels(
             gallery = listed if side == "gallery" else gallery
     for side, file in tables.items():
         with collecting(problems):
-            table = read_csv(file)
+            table = read_csv(file, wanted)
             columns |= {f"{side}_{column}" for column in table.columns}
             if table.unused:
                 notes.append(f"{file}: columns that are not used: {examples(table.unused, 20)}")

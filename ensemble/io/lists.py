@@ -37,14 +37,15 @@ def read_names(path: Path) -> list[str]:
     return lines
 
 
-def read_csv(path: Path) -> Labels:
+def read_csv(path: Path, wanted: Sequence[str] = ()) -> Labels:
     """A table with the column ``name`` and any of the columns of a FeatureSet, in any of their usual spellings.
 
     Names stay text, so ``0001`` keeps its zeros. An empty cell, or NaN, is unknown. Columns that are not used are
-    listed in the result. Raises InputError with all faults of the table.
+    listed in the result; those that are ``wanted`` beside a FeatureSet's are labels.
+    Raises InputError with all faults of the table.
     """
     header, rows, problems = read_table(path)
-    places, unused, twice = spellings.columns(header)
+    places, unused, twice = spellings.columns(header, wanted)
     if "name" not in places or len({*header}) != len(header):
         found = ",".join(header)
         wanted = f"name and any of {', '.join(COLUMNS)} as first line"
@@ -56,10 +57,10 @@ def read_csv(path: Path) -> Labels:
         problems.append(f"{path}: wanted a name in every line, found {names.count('')} without; fill them in")
     problems += _twice(path, "name once", names)
     columns = {}
-    for column in COLUMNS:
+    for column in (*COLUMNS, *wanted):
         if column not in table:
             continue
-        if column in LABELS:
+        if column in LABELS or column not in COLUMNS:
             columns[column] = of_cells(table[column])
             continue
         matches = [_WHOLE.fullmatch("-1" if text.strip().lower() in UNKNOWN else text) for text in table[column]]

@@ -19,18 +19,22 @@ def scan(
     tracks: Path | None = None,
     rankings: bool = False,
     parser: Parser | None = None,
+    wanted: Sequence[str] = (),
 ) -> Folder:
     """Look at a folder: its models, lists and tables, and the names of the vocabulary that reading will provide.
 
     query_names, gallery_names:  name lists that take the place of the folder's; they set the order of the rows.
     tracks:                      a track list (ids or names) that takes the place of the folder's.
+    wanted:                      columns of the tables to keep as labels, beside those of a FeatureSet.
     rankings:                    the folder holds rank lists in the place of features.
     Raises: InputError with every problem. As soon as there is one, the features are read as well, so that the
             message holds theirs too.
     Cost:   a pass over files that hold a whole model (.npz and .safetensors: only over their keys), nothing for
             files that hold one side.
     """
-    found, problems = look(Path(folder), query_names, gallery_names, tracks, rankings=rankings, parser=parser)
+    found, problems = look(
+        Path(folder), query_names, gallery_names, tracks, rankings=rankings, parser=parser, wanted=wanted
+    )
     if problems and not rankings:
         aligned(found, list(found.models), problems)
     refuse_if_any(list(dict.fromkeys(problems)))

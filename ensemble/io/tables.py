@@ -31,7 +31,7 @@ def read_tables(folder: Folder, named: Mapping[str, Sequence[str]] | None = None
 
 def _table(folder: Folder, side: str, named: Sequence[str] | None) -> pd.DataFrame:
     listed = read_names(folder.names[side]) if side in folder.names else None
-    sources: list[Labels] = [read_csv(folder.tables[side])] if side in folder.tables else []
+    sources: list[Labels] = [read_csv(folder.tables[side], folder.wanted)] if side in folder.tables else []
     if listed is None and not sources and named:
         listed = list(named)
     if listed is None and not sources:
@@ -53,4 +53,5 @@ def _table(folder: Folder, side: str, named: Sequence[str] | None) -> pd.DataFra
     refuse_if_any(problems)
     columns: dict[str, Any] = merge(names, sources, problems)
     refuse_if_any(problems)
-    return pd.DataFrame({"name": names, **{column: columns[column] for column in COLUMNS if column in columns}})
+    kept = [column for column in (*COLUMNS, *folder.wanted) if column in columns]
+    return pd.DataFrame({"name": names, **{column: columns[column] for column in kept}})
