@@ -291,3 +291,23 @@ def test_intervals_of_means_by_identity() -> None:
     assert (alone.difference, alone.groups) == (pytest.approx(np.mean(means)), 6)
     assert_array_equal(weights("queries", pid), np.ones(6))
     assert_array_equal(weights("identities", [-1, -1, 4]), [1, 1, 1])  # nobody knows that they are one
+
+
+@each(
+    ("name", "mAP", "rank1"),
+    [
+        ("ltcc", 0.0896294123510162, 3 / 30),  # guxinqian/Simple-CCReID, evaluate_with_clothes, mode CC
+        ("ltcc_same", 0.05524961597104565, 1 / 30),  # mode SC
+        ("atrw", 0.12875083303005969, 4 / 30),  # cvwc2019/ATRWEvalScript, eval_impl
+        ("soccernet", 0.21503240909050234, 5 / 30),  # SoccerNet 0.1, Evaluation.ReIdentification.evaluate
+    ],
+)
+def test_as_the_released_evaluators_have_it(name: str, mAP: float, rank1: float) -> None:
+    """What they gave for this world."""
+    random = np.random.default_rng(1)
+    far = random.permutation(30 * 200).reshape(30, 200).astype(np.float32)
+    sizes = {"pid": 8, "cam": 4, "clothes": 3, "frame": 12, "action": 6}
+    columns = {name: (random.integers(0, size, 30), random.integers(0, size, 200)) for name, size in sizes.items()}
+    labels = [*columns.pop("pid"), *columns.pop("cam")]
+    scores = score(far, *labels, columns=columns, protocol=PROTOCOLS[name])
+    assert (scores.mAP, scores.rank1) == (pytest.approx(mAP), pytest.approx(rank1))
