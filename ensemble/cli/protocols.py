@@ -91,7 +91,7 @@ def _named(name: str) -> Protocol:
     try:
         return written.named(name, "--protocol")
     except InputError as error:
-        raise InputError([f"{error}; or a .toml file with rules of your own"]) from None
+        raise InputError([str(error).replace("wanted one of", "wanted a .toml file or one of", 1)]) from None
 
 
 def _file(path: Path) -> Protocol:

@@ -12,7 +12,7 @@ table of relations (:class:`ensemble.scores.rules.Rule`) that all have to hold.
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from ensemble.base.errors import InputError, near, refuse_if_any
 from ensemble.scores.protocol import Draw, Protocol
@@ -22,8 +22,7 @@ from ensemble.scores.rules import JUNK, Junk, Rule
 Written = str | Mapping[str, Any]
 BASE = "market1501"
 _RULES = tuple(each.name for each in fields(Protocol))
-_RELATIONS = tuple(each.name for each in fields(Rule))
-_DRAWS = tuple(each.name for each in fields(Draw))
+Made = TypeVar("Made", Rule, Draw)
 
 
 def read(value: object, where: str = "protocol") -> Protocol:
@@ -86,21 +85,21 @@ def _rules_of(name: str, where: str) -> Junk:
 
 
 def _rule(value: object, where: str) -> Rule:
-    if not isinstance(value, Mapping):
-        raise InputError([f"{where}: wanted a table of relations, found {value!r}"])
-    refuse_if_any(_unknown(value, _RELATIONS, where))
-    try:
-        return Rule(**value)
-    except (ValueError, TypeError) as error:
-        raise InputError([f"{where}, {error}"]) from None
+    return _made(Rule, value, where)
 
 
 def _draw(value: object, where: str) -> Draw:
+    return _made(Draw, value, where)
+
+
+def _made(kind: type[Made], value: object, where: str) -> Made:
+    """A value whose fields stand in a table by their names."""
+    keys = tuple(each.name for each in fields(kind))
     if not isinstance(value, Mapping):
-        raise InputError([f"{where}: wanted a table with each ({', '.join(_DRAWS)}), found {value!r}"])
-    refuse_if_any(_unknown(value, _DRAWS, where))
+        raise InputError([f"{where}: wanted a table with any of {', '.join(keys)}, found {value!r}"])
+    refuse_if_any(_unknown(value, keys, where))
     try:
-        return Draw(**value)
+        return kind(**value)
     except (ValueError, TypeError) as error:
         raise InputError([f"{where}, {error}"]) from None
 

@@ -61,7 +61,9 @@ def test_a_protocol_of_a_file(wardrobe: Path, capsys: pytest.CaptureFixture, tmp
     mine.write_text('[protocol]\nbase = "ltc"\n')
     with pytest.raises(InputError, match=r"mine\.toml, base: wanted one of .*, found 'ltc'; did you mean 'ltcc'"):
         scored(wardrobe, capsys, "--protocol", str(mine))
-    with pytest.raises(InputError, match=r"--protocol: wanted one of .*, found 'lttc'; did you mean 'ltcc'"):
+    with pytest.raises(
+        InputError, match=r"--protocol: wanted a .toml file or one of .*, found 'lttc'; did you mean 'ltcc'"
+    ):
         scored(wardrobe, capsys, "--protocol", "lttc")
 
 

@@ -260,7 +260,8 @@ def test_a_table_changes_a_named_protocol() -> None:
         ({"junk": [{"own": 1}]}, "mine, junk 1, own: wanted true or false, got 1"),
         ({"junk": [{"query": {"cam": True}}]}, "mine, junk 1, query cam: wanted whole numbers or text, got True"),
         ({"draw": {"each": "who"}}, "mine, draw, each: wanted one of identity, camera, query"),
-        ({"draw": "identity"}, "mine, draw: wanted a table with each"),
+        ({"draw": {}}, "mine, draw, .*'each'"),
+        ({"draw": "identity"}, "mine, draw: wanted a table with any of each"),
         (7, "mine: wanted the name of a protocol, or a table of rules, found 7"),
     ],
 )
