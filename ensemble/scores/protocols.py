@@ -206,6 +206,11 @@ class Protocol:
         """Whether what is ranked is not the gallery as it is given, image by image."""
         return self.draw is not None or self.rows != "images" or self.cmc != "images"
 
+    @property
+    def takes_lists(self) -> bool:
+        """Whether lists without ties are all that the scores look at."""
+        return not self.reshapes and self.ap != "sklearn"
+
     def describe(self, *, cameras: bool = True, tracks: bool = True, own: bool = True) -> str:
         """All settings in one line, and whether the rules had ``cameras``, ``tracks``, queries' ``own`` images."""
         cut = "no cut" if self.top_k is None else f"top_k {self.top_k} {CUTS[self.cut]}"

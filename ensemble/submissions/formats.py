@@ -80,7 +80,7 @@ def read(path: Path, name: str | None = None, *, similarity: bool = False) -> Ra
     """
     used = named(name or guess(path))
     ranking, problems = used.parsed(path, similarity)
-    if not len(ranking) and not problems:
+    if not len(ranking) and not problems and not used.absent:
         problems = [f"{path}: wanted a list for every query, found none; write it again"]
     refuse_if_any([*problems, *flaws(str(path), ranking)])
     return ranking
@@ -101,7 +101,7 @@ def faults(
     if used.faults is not None:
         return used.faults(path, query_names, gallery_names, top_k=count)
     ranking, problems = used.parsed(path, similarity)
-    if not len(ranking):
+    if not len(ranking) and (problems or not used.absent):
         return problems
     problems += flaws(path.name, ranking)
     problems += strangers(path.name, ranking, query_names, gallery_names, partial=used.absent)
@@ -113,8 +113,8 @@ def doubts(path: Path, name: str, query_names: Sequence[str], gallery_names: Seq
     used = named(name)
     if used.doubts is not None:
         return used.doubts(path, query_names, gallery_names)
-    ranking, _ = used.parsed(path)
-    if ranking.query_names is None or not len(ranking):
+    ranking, problems = used.parsed(path)
+    if ranking.query_names is None or (not len(ranking) and (problems or not used.absent)):
         return []
     place = {query: row for row, query in enumerate(query_names)}
     order = [place[query] for query in ranking.query_names if query in place]
