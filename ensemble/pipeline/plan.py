@@ -241,15 +241,17 @@ def spread_text(nq: int, ng: int, wants: Sequence[str]) -> str:
     )
 
 
-def lists_memory_problems(entries: int, nq: int, ng: int, wants: Sequence[str], limit: int | None) -> list[str]:
-    """A problem with the figure if rank lists of so many entries need more than ``limit`` bytes."""
-    needed = PROGRAM + 60 * entries + (4 * nq * ng * 4 if wants else 0)
+def lists_memory_problems(
+    lists: int, named: int, nq: int, ng: int, wants: Sequence[str], limit: int | None
+) -> list[str]:
+    """A problem with the figure if lists that name so many images in all need more than ``limit`` bytes."""
+    needed = PROGRAM + (60 + 24 * lists) * named + (4 * nq * ng * 4 if wants else 0)
     if limit is None or needed <= limit:
         return []
     matrix = f" and a matrix of {nq} x {ng} for {examples(wants)}" if wants else ""
     return [
-        f"--memory: wanted at most {limit / 1e9:.2f} GB, found that rank lists of {entries} entries{matrix} need "
-        f"about {needed / 1e9:.2f} GB; allow more, or cut the lists"
+        f"--memory: wanted at most {limit / 1e9:.2f} GB, found that {lists} rank lists that name {named} "
+        f"images in all{matrix} need about {needed / 1e9:.2f} GB; allow more, or cut the lists"
     ]
 
 

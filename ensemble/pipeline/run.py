@@ -120,8 +120,8 @@ class Run:
         notes: tuple[str, ...] = ()
         if images.lists is not None:
             wants = lists_spread_for(self.plan, protocol)
-            entries = sum(map(len, images.lists.found.distances))
-            refuse_if_any(lists_memory_problems(entries, *images.shape, wants, self.memory))
+            sizes = len(images.lists.names), len(images.lists.found.rows)
+            refuse_if_any(lists_memory_problems(*sizes, *images.shape, wants, self.memory))
             notes = (*images.lists.notes, *([spread_text(*images.shape, wants)] if wants else []))
         elif self.sets is None:
             refuse_if_any(memory_problems(self.plan, *images.shape, self.memory, whole_answer=needs_all))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.base.errors import InputError, examples, near, refuse_if_any
-from ensemble.submissions import arrays, json_lists, lines, python_text, tables, track2, trec, visda
+from ensemble.submissions import arrays, json_lists, lines, numbers, python_text, tables, track2, trec, visda
 from ensemble.submissions.alignment import aligned, flaws, strangers
 from ensemble.submissions.format import Format, Head, head_of
 from ensemble.submissions.ranklist import RankList
@@ -65,10 +65,20 @@ def lacking(name: str) -> list[str]:
 
 
 def write(path: Path, ranking: RankList, name: str, *, top_k: int | None = None) -> None:
-    """Write rank lists, ``top_k`` images a query (None: as many as the format's server wants, else all)."""
+    """Write rank lists, ``top_k`` images a query (None: as many as the format's server wants, else all).
+
+    Raises: InputError for a name that stands for two queries or images, and for names that the format cannot hold.
+    """
     used = named(name)
     if used.write is None:
         raise InputError([f"format: wanted one that can be written, found {name}; choose csv or json"])
+    refuse_if_any(
+        [
+            f"{what} names: wanted every {what} once, found again {examples(again)}; rename them"
+            for what, names in (("query", ranking.query_names), ("gallery", ranking.gallery_names))
+            if (again := numbers.repeated(names or []))
+        ]
+    )
     used.write(path, ranking, top_k=used.top_k if top_k is None else top_k)
 
 

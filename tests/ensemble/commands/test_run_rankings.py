@@ -39,7 +39,7 @@ def test_reciprocal_ranks_by_hand(folder, tmp_path):
     assert (tmp_path / "out" / "track2.txt").read_text() == "2 3 1 4\n2 6 1 5\n1 3 2 5\n"
 
 
-def test_weights_by_name_and_whole_tracks(folder, tmp_path):
+def test_weights_by_name_and_whole_tracks(folder, tmp_path, capsys):
     own = tmp_path / "own.toml"
     own.write_text(
         'top_k = 4\nsteps = [{ use = "rewrite_tracks" }]\n[[branch]]\n'
@@ -48,6 +48,13 @@ def test_weights_by_name_and_whole_tracks(folder, tmp_path):
     assert run.main(["--rankings", str(folder), "--recipe", str(own), "--out", str(tmp_path / "out")]) == 0
     # of list a alone: 1 pulls 4 up, which no list of any weight names, then 2 and 5
     assert (tmp_path / "out" / "track2.txt").read_text().startswith("1 4 2 5\n")
+    assert "rank lists were spread to a matrix of 3 x 6 (0.00 GB) for rewrite_tracks" in capsys.readouterr().out
+    assert run.main(["--rankings", str(folder), "--out", str(tmp_path / "out")]) == 0
+    assert "matrix" not in capsys.readouterr().out  # a join alone
+    with pytest.raises(
+        InputError, match=r"found that 2 rank lists that name 12 images in all need about 0\.42 GB"
+    ):
+        run.main(["--rankings", str(folder), "--out", str(tmp_path / "out"), "--memory", "100MB"])
 
 
 def test_one_list_alone_comes_back(folder, tmp_path):

@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_array_equal
 
 from ensemble import evaluate, submissions
+from ensemble.base.errors import InputError
 from ensemble.fusion import join_lists, reciprocal_rank_fusion
 from ensemble.submissions import RankList, candidates, dense, from_matrix
 from ensemble.submissions.ties import told
@@ -178,6 +179,17 @@ def test_odd_names_and_numbers_come_back(tmp_path: Path, name: str, values: list
     again = join_lists([read], reciprocal_rank_fusion)
     there = slice(None) if read.distances is None else np.isfinite(read.distances)
     assert_array_equal(again.rows, ranking.rows[there])  # +inf is never returned
+
+
+@each("sides", [(["q", "q"], ["a", "b"]), (["p", "q"], ["a", "a"])])
+@each("name", WRITTEN)
+def test_a_name_for_two_images_is_not_written(
+    tmp_path: Path, name: str, sides: tuple[list[str], list[str]]
+) -> None:
+    ranking = from_matrix(np.array([[0, 1], [1, 0]]), *sides)
+    with pytest.raises(InputError, match=r"names: wanted every (query|gallery) once, found again [qa]"):
+        submissions.write(tmp_path / "mine", ranking, name)
+    assert not list(tmp_path.iterdir())
 
 
 # Other people's readers
