@@ -110,7 +110,8 @@ def join(node: Node, parts: list[State], images: Images, device: Device) -> Outc
 
 def _joined_lists(node: Node, parts: list[State], images: Images, device: Device) -> Outcome:
     """Lists joined, as lists; short as they are, they are joined on the host."""
-    lists, joined = images.lists, []
+    lists = images.lists
+    joined: list[Array] = []
     assert lists is not None
     matrices = [part.listed for part in parts if part.listed is not None]
     parts.clear()

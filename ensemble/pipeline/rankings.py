@@ -92,7 +92,9 @@ class Rankings:
         if "distances" not in state.data:
             return Answer(*listed.ordered(self.found, state.listed, top_k))
         matrix, tracks = arrays.host(state.data["distances"]), self._tracks()
-        counts, rows, distances = [np.zeros(1, np.int64)], [], []
+        counts: list[np.ndarray] = [np.zeros(1, np.int64)]
+        rows: list[np.ndarray] = []
+        distances: list[np.ndarray] = []
         for queries in strips(*matrix.shape):
             far = answered(matrix[queries], self._named(queries, state.listed), tracks)
             nearest = rank(far, top_k=top_k)
