@@ -82,7 +82,9 @@ def _recipe(options: argparse.Namespace) -> Recipe:
 def _refuse_memory(options: argparse.Namespace, checked: Plan) -> None:
     """Refuse what would need more than ``--memory``, where the number of images is known already."""
     sizes = plan.counts(checked.folder)
-    if sizes is None:
+    if (
+        sizes is None or "distances" in checked.folder.columns
+    ):  # how long rank lists are is known when they are read
         return
     whole = labelled(checked) and protocol(options, checked.recipe).whole
     with postproc.using(threads=options.threads):

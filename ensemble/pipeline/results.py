@@ -111,11 +111,12 @@ def write_submission(out: Path, used: Recipe, result: Result, sets: Callable[[],
 
 
 def _filled_up(name: str, result: Result, filled: Array) -> str:
-    """What is said where a full line is demanded and the rank lists do not give one."""
+    """What is said where a full line is demanded and the rank lists, or the models, do not give one."""
     short = [result.query_names[row] for row in np.flatnonzero((filled != result.ranking).any(axis=1))]
+    where, others = ("in the rank lists", "no list names") if result.lists else ("in the models", "no model knows")
     return (
-        f"{name}: wanted a full line for every query, found too few images in the rank lists of {len(short)} "
-        f"({errors.examples(short)}); filled up behind with images that no list names, which are not scored"
+        f"{name}: wanted a full line for every query, found too few images {where} of {len(short)} "
+        f"({errors.examples(short)}); filled up behind with images that {others}, which are not scored"
     )
 
 

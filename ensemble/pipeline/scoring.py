@@ -3,9 +3,17 @@
 from dataclasses import dataclass
 
 import postproc
+from ensemble.pipeline import partial
 from ensemble.pipeline.images import Images
 from ensemble.pipeline.state import State
-from ensemble.scores import Labels, Protocol, Scores, score_labelled, score_labelled_ranking
+from ensemble.scores import (
+    Labels,
+    Protocol,
+    Scores,
+    score_labelled,
+    score_labelled_lists,
+    score_labelled_ranking,
+)
 
 NO_LABELS = "these images have no labels (a pid column in query.csv and gallery.csv)"
 
@@ -35,7 +43,12 @@ def _scores(state: State, images: Images, labels: Labels, protocol: Protocol) ->
     if state.nearest is not None:
         return score_labelled_ranking(state.nearest.rows, labels, protocol)
     if images.lists is not None:
-        return score_labelled(images.lists.answer(state), labels, protocol)
+        answer = images.lists.answer(state)
+        if protocol.takes_lists:
+            return score_labelled_lists(answer.starts, answer.rows, labels, protocol)
+        return score_labelled(answer.matrix(len(images.gallery_names)), labels, protocol)
+    if state.known:
+        return score_labelled(partial.answer(state, images), labels, protocol)
     if "distances" in state.data:
         return score_labelled(state.data["distances"], labels, protocol)
     return score_labelled(postproc.distances(state.data["query"], state.data["gallery"]), labels, protocol)

@@ -277,7 +277,7 @@ def single_shot(i, row, matches, keys):
 
 
 @njit(nogil=True, cache=True)
-def _places_listed(rows, role, struck, seen, i, matches, rules, places):
+def _places_listed(rows, role, struck, seen, i, matches, rules, ends, places):
     """Fill ``places`` of the good images of one list; return how many there are, and the list's fault."""
     found, place, ended = 0, 0, False
     for at in range(rows.size):
@@ -297,14 +297,16 @@ def _places_listed(rows, role, struck, seen, i, matches, rules, places):
             found += 1
         place += 1
     counted = rows.size if rules.before else place
-    if ended or counted >= rules.cut or rows.size == role.size:
+    if ends or ended or counted >= rules.cut or rows.size == role.size:
         return found, SOUND
     return found, SHORT
 
 
 @njit(nogil=True, cache=True)
-def score_listed_rows(start, stop, listed, matches, rules, answer):
-    """Fill ``answer`` for the queries ``start:stop`` from ``listed`` (nq, k) int32, gallery rows or -1."""
+def score_listed_rows(start, stop, starts, listed, ends, matches, rules, answer):
+    """Fill ``answer`` for the queries ``start:stop`` from ``listed`` (n,) int32, gallery rows or -1, list after
+    list, query ``i``'s from ``starts[i]`` on. ``ends``: what a list does not hold is not returned.
+    """
     role = np.full(matches.identity.size, OTHER, np.int8)
     role[matches.removed] = REMOVED
     seen = np.full(role.size, -1)  # the query that listed the row last
@@ -318,7 +320,9 @@ def score_listed_rows(start, stop, listed, matches, rules, answer):
         role[rows] = GOOD
         role[rows[gone]] = REMOVED
         places = np.empty(rows.size, np.int64)
-        found, answer.fault[i] = _places_listed(listed[i], role, struck, seen, i, matches, rules, places)
+        found, answer.fault[i] = _places_listed(
+            listed[starts[i] : starts[i + 1]], role, struck, seen, i, matches, rules, ends, places
+        )
         _write(answer, i, places[:found], places[:found] + 1, np.count_nonzero(~gone), rules)
         role[rows] = OTHER
 
