@@ -13,7 +13,12 @@ LEAST = 10**6  # bytes: who writes less has forgotten the unit
 
 def add_threads(p: argparse.ArgumentParser) -> None:
     """``--threads``."""
-    p.add_argument("--threads", type=int, metavar="N", help="threads (default: one a processor)")
+    p.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help="threads (default: REID_NUM_THREADS, OMP_NUM_THREADS, or one a processor)",
+    )
 
 
 def add_options(p: argparse.ArgumentParser) -> None:
