@@ -8,7 +8,8 @@ to +inf in a copy of the one row at work, so that they precede nobody.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from postproc.kernels.compiled import compiled
 
 RECTANGLE, TRAPEZOID, SKLEARN = 0, 1, 2  # rules of the average precision
 BY_ALL, BY_FOUND, BY_CUT = 0, 1, 2  # what it is divided by
@@ -59,7 +60,7 @@ class Answer(NamedTuple):
     fault: np.ndarray
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _hides(rule, query_view, gallery_view):
     if rule == NO_VIEW:
         return False
@@ -68,7 +69,7 @@ def _hides(rule, query_view, gallery_view):
     return query_view != gallery_view
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _identity(i, matches):
     """The gallery rows of query ``i``'s identity, and which of them are removed."""
     rows = matches.members[matches.starts[i] : matches.stops[i]]
@@ -79,7 +80,7 @@ def _identity(i, matches):
     return rows, gone
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _count_up_to(values, limit):
     count = np.int32(0)  # as wide as the values: whole vectors a step
     for j in range(values.size):
@@ -87,7 +88,7 @@ def _count_up_to(values, limit):
     return count
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _count_below(values, limit):
     count = np.int32(0)
     for j in range(values.size):
@@ -95,12 +96,12 @@ def _count_below(values, limit):
     return count
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _place(row, r, distance):
     return _count_up_to(row[:r], distance) + _count_below(row[r:], distance)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _places(row, whole, good, rules):
     """Places, ascending, of the ``good`` rows that stand before the cut, and the place after the tie of each.
 
@@ -124,7 +125,7 @@ def _places(row, whole, good, rules):
     return places[:found], ends[:found]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _sum_of_precisions(places, ends, rule):
     total = 0.0
     hits = 0
@@ -139,7 +140,7 @@ def _sum_of_precisions(places, ends, rule):
     return total
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _write(answer, i, places, ends, positives, rules):
     found = places.size
     if rules.divide == BY_FOUND:
@@ -156,7 +157,7 @@ def _write(answer, i, places, ends, positives, rules):
         answer.inp[i] = positives / (places[-1] + 1) if found == positives else 0.0
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _remove(row, i, matches):
     """Set what is removed for query ``i`` to +inf in ``row``; return the good rows."""
     rows, gone = _identity(i, matches)
@@ -171,14 +172,14 @@ def _remove(row, i, matches):
     return rows[~gone]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _load(row, distances, i, matches):
     """Copy the distances of query ``i`` into ``row``, removed images at +inf; return the good rows."""
     row[:] = distances[i]
     return _remove(row, i, matches)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _identities_before(row, good, identity, seen, query):
     """How many identities have an image before the first good one; ``seen`` holds who counted an identity last."""
     first = good[np.argmin(row[good])]  # of equal ones the first: rows ascend
@@ -190,7 +191,7 @@ def _identities_before(row, good, identity, seen, query):
     return count
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def score_rows(start, stop, distances, matches, rules, answer):
     """Fill ``answer`` for the queries ``start:stop`` from ``distances`` (nq, ng) float32."""
     row = np.empty(distances.shape[1], distances.dtype)
@@ -203,7 +204,7 @@ def score_rows(start, stop, distances, matches, rules, answer):
             answer.first_hit[i] = _identities_before(row, good, matches.identity, seen, i)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def all_shots_rows(start, stop, distances, matches, rules, positives, shares):
     """``shares[i, w]``: the share of query ``i``'s good images with exactly ``w`` wrong ones before them."""
     row = np.empty(distances.shape[1], distances.dtype)
@@ -217,7 +218,7 @@ def all_shots_rows(start, stop, distances, matches, rules, positives, shares):
                 shares[i, wrong] += 1 / good.size
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def single_shot(i, row, matches, keys):
     """The place of query ``i``'s good image when one image of each identity is left, -1 if it is not found.
 
@@ -243,7 +244,7 @@ def single_shot(i, row, matches, keys):
     return place
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _places_listed(rows, role, seen, i, matches, rules, places):
     """Fill ``places`` of the good images of one list; return how many there are, and the list's fault."""
     found, place, ended = 0, 0, False
@@ -271,7 +272,7 @@ def _places_listed(rows, role, seen, i, matches, rules, places):
     return found, SHORT
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def score_listed_rows(start, stop, listed, matches, rules, answer):
     """Fill ``answer`` for the queries ``start:stop`` from ``listed`` (nq, k) int32, gallery rows or -1."""
     role = np.full(matches.gallery_view.size, OTHER, np.int8)
@@ -287,7 +288,7 @@ def score_listed_rows(start, stop, listed, matches, rules, answer):
         role[rows] = OTHER
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def count_pairs(start, stop, distances, matches, thresholds, same, different, nearest, right):
     """For the queries ``start:stop`` how many pairs lie between each two of the ascending ``thresholds``.
 
@@ -316,7 +317,7 @@ def count_pairs(start, stop, distances, matches, thresholds, same, different, ne
         good[rows] = False
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def hidden_rows(i, matches, good, hidden):
     """Fill ``hidden`` (ng,) bool with what is removed for query ``i``, and ``good`` with its good images."""
     row = np.zeros(hidden.size, np.float32)
