@@ -34,7 +34,12 @@ def prepare(options: argparse.Namespace) -> Plan:
     if (options.features is None) == (options.rankings is None):
         found = "nothing" if options.features is None else "--rankings too"
         raise InputError([f"--features: wanted a folder with feature files, found {found}; see --help"])
-    problems = too_small(options, threads=1) + protocols.problems(options) + machine.device_problems(options)
+    problems = (
+        too_small(options, threads=1)
+        + machine.thread_problems(options)
+        + protocols.problems(options)
+        + machine.device_problems(options)
+    )
     folder = loaded = checked = None
     for module in options.steps:
         with collecting(problems):

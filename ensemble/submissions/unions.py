@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from postproc.base import runtime
+from postproc.kernels.compiled import compiled
 
 Ints = NDArray[np.int64]
 
@@ -40,7 +40,7 @@ def union(
     return begins, found[kept], [at[begin:end] for begin, end in pairwise(offsets)]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _merge(start, stop, first, entries, room, gallery, counts, found, at):
     """Fill what the queries ``start:stop`` name: how many images, which, and each entry's place among them."""
     seen = np.full(gallery, -1, np.int32)

@@ -48,9 +48,27 @@ def test_in_every_format(tmp_path: Path, name: str, known: bool, capsys: pytest.
     listed(tmp_path / "query.csv", ["name,pid,cam", *(f"{query},7,0" for query in QUERIES)])
     listed(tmp_path / "gallery.csv", ["name,pid,cam", "1.png,7,1", "2.png,8,1", "3.png,8,1"])
     assert evaluate.main(["--rankings", str(tmp_path), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["mAP"] == 1 / 2 / 4
+    found = json.loads(capsys.readouterr().out)
+    assert found["mAP"] == 1 / 2 / 4
+    assert any("no answer for 3 queries (q1, q3, q4), which counts" in note for note in found["notes"])
     assert evaluate.main(["--rankings", str(tmp_path)]) == 0
     assert f"mine{path.suffix}: no answer for 3 queries (q1, q3, q4), which counts" in capsys.readouterr().out
+
+
+def test_the_record_of_a_run_says_what_the_run_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    submissions.write(tmp_path / "mine.csv", from_matrix(ROWS, QUERIES, GALLERY, DISTANCES), "csv")
+    listed(
+        tmp_path / "query.csv",
+        ["name,pid,cam,shoe", *(f"{query},{pid},0,1" for query, pid in zip(QUERIES, (7, 7, -1, 9), strict=True))],
+    )
+    listed(tmp_path / "gallery.csv", ["name,pid,cam", "1.png,7,1", "2.png,8,1", "3.png,8,1"])
+    chosen = ["--set", "submission=visda", "--out", str(tmp_path / "out")]
+    run.main(["--rankings", str(tmp_path), *chosen])
+    printed = capsys.readouterr().out
+    notes = json.loads((tmp_path / "out" / "run.json").read_text())["notes"]
+    for what in ("shoe", "no answer for 3", "unknown identity", "without a match: q4"):
+        assert [note for note in notes if what in note], what
+    assert all(note in printed for note in notes)
 
 
 def test_nobody_has_an_answer() -> None:

@@ -32,11 +32,11 @@ WRITTEN = [name for name, used in submissions.all_formats().items() if used.writ
 @each(
     ("given", "behind", "wanted"),
     [
-        ([0.5, 0.5, 2], [0, 1, 1], [0.5, np.nextafter(np.float32(0.5), 1), 2]),
+        ([0.5, 0.5, 2], [0, 1, 1], [0.5, np.nextafter(np.float32(0.5), np.float32(1)), 2]),
         ([0.5, 0.5, 2], [0, 0, 0], [0.5, 0.5, 2]),
-        ([0, 0, 0], [0, 1, 1], [0, TINY, np.nextafter(TINY, 1)]),  # not 1e-45, which some take for 0
+        ([0, 0, 0], [0, 1, 1], [0, TINY, np.nextafter(TINY, np.float32(1))]),  # not 1e-45, which some take for 0
         ([-TINY, -TINY, 0], [0, 1, 1], [-TINY, 0, TINY]),
-        ([LARGEST, LARGEST], [0, 1], [np.nextafter(LARGEST, 0), LARGEST]),
+        ([LARGEST, LARGEST], [0, 1], [np.nextafter(LARGEST, np.float32(0)), LARGEST]),
         ([1, np.inf, np.inf], [0, 1, 1], [1, LARGEST, np.inf]),
         ([3, 1, 2], [0, 0, 0], [3, 3, 3]),  # what falls is no list: not nearer than what stands before
     ],
