@@ -156,11 +156,14 @@ def coarse_to_fine(
     train: np.ndarray | None = None,
     train_pid: np.ndarray | None = None,
     *,
+    code_lengths: Sequence[int] = (),
     shortest: int = 32,
     growth: int = 4,
     cut: float = 0.0,
+    thresholds: Sequence[int] = (),
     radius: float | None = None,
     beta: float = 2.0,
+    start: Literal["moments", "half"] = "moments",
     top_k: None = None,
 ) -> NDArray[np.float32]: ...
 @overload
@@ -170,11 +173,14 @@ def coarse_to_fine(
     train: np.ndarray | None = None,
     train_pid: np.ndarray | None = None,
     *,
+    code_lengths: Sequence[int] = (),
     shortest: int = 32,
     growth: int = 4,
     cut: float = 0.0,
+    thresholds: Sequence[int] = (),
     radius: float | None = None,
     beta: float = 2.0,
+    start: Literal["moments", "half"] = "moments",
     top_k: int,
 ) -> Nearest: ...
 @overload
@@ -318,6 +324,7 @@ def hamming(
     query: NDArray[np.float32],
     gallery: NDArray[np.float32],
     *,
+    code_lengths: Sequence[int] = (),
     cut: float = 0.0,
     top_k: None = None,
 ) -> NDArray[np.float32]: ...
@@ -326,6 +333,7 @@ def hamming(
     query: NDArray[np.float32],
     gallery: NDArray[np.float32],
     *,
+    code_lengths: Sequence[int] = (),
     cut: float = 0.0,
     top_k: int,
 ) -> Nearest: ...

@@ -24,6 +24,9 @@ class FeatureSet:
     track), ``frame``, ``scene`` (group of cameras) and ``quality`` (as the area of the crop in pixels) as whole
     numbers, labels (``ensemble.base.labels``) as text too. A column that nobody gave is absent, never made up.
 
+    ``codes`` are the lengths of binary codes, where the values are bits (0 and 1, or -1 and 1): one length a code,
+    several where codes stand side by side. Empty: these are numbers.
+
     An ``auxiliary`` model tells of cameras, orientation, attributes or parts; its rows may be zero, where there is
     nothing to tell. Of a ``partial`` model, rows of NaN are images that it does not know.
     """
@@ -37,6 +40,7 @@ class FeatureSet:
     train_table: pd.DataFrame | None = field(default=None)
     auxiliary: bool = False
     partial: bool = False
+    codes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         problems = []
@@ -45,7 +49,7 @@ class FeatureSet:
             if array is None and table is None and side == "train":
                 continue
             where, partial = f"{self.model}, {side}", self.partial and side != "train"
-            problems += _problems(where, array, table, partial=partial, zeros=self.auxiliary)
+            problems += _problems(where, array, table, partial=partial, zeros=self.auxiliary or bool(self.codes))
         if not problems:
             widths = {side: getattr(self, side).shape[1] for side in SIDES if getattr(self, side) is not None}
             if len(set(widths.values())) > 1:
@@ -53,6 +57,10 @@ class FeatureSet:
                 problems.append(
                     f"{self.model}: wanted the same number of values an image everywhere, found {found}; "
                     "were the files written by the same model?"
+                )
+            elif self.codes and sum(self.codes) not in widths.values():
+                problems.append(
+                    f"{self.model}: wanted as many bits as its codes of {list(self.codes)} have, found {widths}"
                 )
         refuse_if_any(problems)
         for side in SIDES:

@@ -28,6 +28,7 @@ from ensemble.base.errors import examples
 from ensemble.base.features import COLUMNS, SIDES, FeatureSet
 from ensemble.base.labels import either, same
 from ensemble.io.blocks import Block, named, read_blocks
+from ensemble.io.codes import shared
 from ensemble.io.folder import Folder, is_side
 from ensemble.io.lists import Labels, read_csv, read_names, read_tracks
 from ensemble.parsers import columns as columns_of
@@ -57,7 +58,12 @@ def aligned(
                 arrays: dict[str, Any] = {side: block.rows for side, block in sides.items()}
                 of = tables if "train" in sides else tables | {"train_table": None}
                 sets[model] = FeatureSet(
-                    model=model, **arrays, **of, auxiliary=is_side(model), partial=missing != "refuse"
+                    model=model,
+                    **arrays,
+                    **of,
+                    auxiliary=is_side(model),
+                    partial=missing != "refuse",
+                    codes=() if is_side(model) else shared(model, {s: b.codes for s, b in sides.items()}),
                 )
     return _dropped(sets, problems) if missing == "drop" and len(sets) == len(models) else sets
 

@@ -20,7 +20,8 @@ from ensemble.base.features import COLUMNS, SIDES
 from ensemble.base.labels import LABELS, of_values
 from ensemble.base.spellings import meant
 from ensemble.io import containers
-from ensemble.io.arrays import matrix, texts, vectors, what, whole_numbers
+from ensemble.io.arrays import texts, vectors, what, whole_numbers
+from ensemble.io.codes import LENGTHS, features
 from ensemble.io.lists import read_names, repeated
 
 _PAIR = re.compile(rf"({'|'.join(SIDES)})_(.+)", re.DOTALL)
@@ -33,7 +34,8 @@ _FEATURES = ("", "f", "feat", "feats", "feature", "features")  # besides the col
 class Block:
     """One side of one model as one file holds it: ``rows`` (n, d) float32 and whole numbers in ``columns``.
 
-    ``names`` is ``None`` where the format has none; ``ordered`` says that somebody chose the order of the rows.
+    ``names`` is ``None`` where the format has none; ``ordered`` says that somebody chose the order of the rows;
+    ``codes`` are the lengths of the binary codes that the rows are, if they are any.
     """
 
     where: str
@@ -41,6 +43,7 @@ class Block:
     names: list[str] | None = None
     ordered: bool = True
     columns: dict[str, np.ndarray] = field(default_factory=dict)
+    codes: tuple[int, ...] = ()
 
 
 def half(path: Path) -> tuple[str, str] | None:
@@ -68,7 +71,7 @@ def read_blocks(paths: Sequence[Path], problems: list[str]) -> dict[str, Block]:
         with collecting(problems):
             pair = half(path)
             if pair is None:
-                content = containers.load(path, lambda key: slot(key) is not None)
+                content = containers.load(path, lambda key: slot(key) is not None or key == LENGTHS)
                 blocks |= _whole(str(path), content, problems)
             else:
                 blocks[pair[0]] = _half(str(path), containers.load(path), lists.get(path.stem))
@@ -86,8 +89,10 @@ def named(block: Block, names: list[str], source: str) -> Block:
 def _half(where: str, content: Any, names: Path | None) -> Block:
     if isinstance(content, dict):  # its order is nobody's choice
         keys, rows = vectors(where, content)
-        return Block(where, rows, keys, ordered=False)
-    block = Block(where, matrix(where, content))
+        rows, codes = features(where, rows)
+        return Block(where, rows, keys, ordered=False, codes=codes)
+    rows, codes = features(where, content)
+    block = Block(where, rows, codes=codes)
     return block if names is None else named(block, read_names(names), str(names))
 
 
@@ -106,18 +111,18 @@ def _whole(where: str, content: Any, problems: list[str]) -> dict[str, Block]:
     for side in SIDES:
         with collecting(problems):
             if (side, "") in slots:
-                blocks[side] = _side(f"{where}, {side}", side, slots)
+                blocks[side] = _side(f"{where}, {side}", side, slots, content.get(LENGTHS))
             elif side != "train":
                 raise InputError([f"{where}: wanted the features of the {side}, found none; add {side}"])
     return blocks
 
 
-def _side(where: str, side: str, slots: dict[tuple[str, str], Any]) -> Block:
+def _side(where: str, side: str, slots: dict[tuple[str, str], Any], lengths: Any) -> Block:
     problems: list[str] = []
     columns: dict[str, Any] = {}
-    rows = np.empty((0, 0), np.float32)
+    rows, codes = np.empty((0, 0), np.float32), tuple[int, ...]()
     with collecting(problems):
-        rows = matrix(where, slots[side, ""])
+        rows, codes = features(where, slots[side, ""], lengths)
     for column in ("name", *COLUMNS):
         if (side, column) not in slots or problems:
             continue
@@ -135,4 +140,4 @@ def _side(where: str, side: str, slots: dict[tuple[str, str], Any]) -> Block:
     if twice:
         problems.append(f"{where}_name: wanted every name once, found again {examples(twice)}; remove the copies")
     refuse_if_any(problems)
-    return Block(where, rows, names, columns=columns)
+    return Block(where, rows, names, columns=columns, codes=codes)

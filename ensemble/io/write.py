@@ -12,6 +12,7 @@ import numpy as np
 
 from ensemble.base.errors import InputError
 from ensemble.base.features import COLUMNS, SIDES, FeatureSet
+from ensemble.io.codes import LENGTHS, packed
 
 LEFT_OVER = re.compile(r".+\.[0-9]+\.part")  # what :func:`beside` leaves where its process was killed
 
@@ -98,14 +99,19 @@ def write_npz(path: Path, feature_set: FeatureSet) -> None:
     """Write one model as ``MODEL.npz``: the vocabulary as keys, names as text, the same bytes for the same set.
 
     Keys: ``query``, ``gallery``, ``train`` (where there is one) in float32; for each side ``SIDE_name`` and the
-    columns of its table in int64, or as text. Uncompressed: features do not shrink.
+    columns of its table in int64, or as text. Uncompressed: features do not shrink. Codes: eight bits a byte, with
+    ``code_lengths``.
     """
     entries: dict[str, np.ndarray] = {}
+    codes = feature_set.codes
+    if codes:
+        entries[LENGTHS] = np.array(codes, np.int64)
     for side in SIDES:
         rows, table = getattr(feature_set, side), getattr(feature_set, f"{side}_table")
         if rows is None:
             continue
-        entries[side] = rows
+        bits = packed(rows, codes) if codes else None
+        entries[side] = rows if bits is None else bits
         entries[f"{side}_name"] = np.array(table["name"].tolist(), np.str_)
         for column in COLUMNS:
             if column in table.columns:

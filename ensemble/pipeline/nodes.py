@@ -17,6 +17,8 @@ from ensemble.pipeline.state import State
 from ensemble.pipeline.tree import Node
 from postproc.base import arrays
 
+CODES = "code_lengths"  # the setting of steps that compare binary codes
+
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
@@ -39,12 +41,13 @@ def model(node: Node, models: Models, images: Images, device: Device) -> Outcome
     """A model's features of the images that it knows and the branch is about."""
     loaded = models.take(node.model)
     rows = partial.rows_of(loaded.read, node.only)
+    codes = loaded.read.codes
     if rows is None:
-        return Outcome(State({**loaded.features, **images.columns}), loaded.seconds, device.name)
+        return Outcome(State({**loaded.features, **images.columns}, codes=codes), loaded.seconds, device.name)
     features = loaded.features
     features |= {"query": features["query"][rows.query], "gallery": features["gallery"][rows.gallery]}
     columns = partial.columns_of(images.columns, rows)
-    return Outcome(State({**features, **columns}, rows=rows), loaded.seconds, device.name)
+    return Outcome(State({**features, **columns}, rows=rows, codes=codes), loaded.seconds, device.name)
 
 
 def rank_list(node: Node, images: Images, device: Device) -> Outcome:
@@ -70,6 +73,8 @@ def step(
     whole = state.rows is None and not state.known
     if top_k is not None and "top_k" in called.settings and whole and settings.get("top_k") is None:
         settings["top_k"] = top_k
+    if state.codes and CODES in called.settings:
+        settings.setdefault(CODES, state.codes)
     seen = {**state.data, **_side_by_side(auxiliary, state)}
     if "distances" in called.needs:
         seen |= state.kept
@@ -77,6 +82,8 @@ def step(
     taken = seen if here else OnHost(seen)
     given, seconds, where = _timed(node, lambda use: steps.apply(called, taken, settings), device, here)
     nearest = given.pop("nearest", state.nearest)
+    if given.keys() & set(SIDES):  # other features: no codes any more
+        state = replace(state, codes=())
     if "distances" in given or nearest is not state.nearest:
         kept = state.features or state.kept
         state = replace(state, data=state.columns, kept=kept if node.keep else {})
@@ -104,8 +111,10 @@ def join(node: Node, parts: list[State], images: Images, device: Device) -> Outc
     shared = partial.common(parts, images)
     first = shared[0]
     given, seconds, where = _joined(node, [part.data for part in shared], device)
+    coded = all(part.codes for part in shared)  # codes side by side are codes
+    codes = tuple(length for part in shared for length in part.codes) if coded else ()
     parts.clear()
-    return Outcome(State({**first.columns, **given}, rows=first.rows), seconds, where)
+    return Outcome(State({**first.columns, **given}, rows=first.rows, codes=codes), seconds, where)
 
 
 def _joined_lists(node: Node, parts: list[State], images: Images, device: Device) -> Outcome:

@@ -64,7 +64,9 @@ def check(recipe: Recipe, folder: Folder) -> Plan:
     common = common or groups[0]
     plan = Plan(recipe, folder, tuple(models), tuple(groups), common)
     flow = _check_flow(plan, problems)
-    plan = replace(plan, recipe=flow, notes=(*folder.notes, *_left_out(recipe, flow, folder)))
+    plan = replace(
+        plan, recipe=flow, notes=(*folder.notes, *_left_out(recipe, flow, folder), *_instead(flow, folder))
+    )
     problems += formats.lacking(recipe.submission)
     problems += [
         f"{use.where} ({use.name}), top_k: wanted the recipe's {recipe.top_k} or more, found {top_k}"
@@ -89,6 +91,19 @@ def _left_out(asked: Recipe, runs: Recipe, folder: Folder) -> list[str]:
             lacking = f"wanted the side models {use.aux or ''}".rstrip() + ", found none"
         notes.append(f"{use.where} ({use.name}): left out, as it is optional: {lacking}")
     return notes
+
+
+def _instead(runs: Recipe, folder: Folder) -> list[str]:
+    """A sentence for every setting whose value depends on data that are not there."""
+    there, known = labels(runs, folder) | set(SIDES) & folder.columns, steps.catalogue()
+    return [
+        f"{use.where} ({use.name}), {note}"
+        for use in runs.uses()
+        if use.name in known
+        for name, setting in known[use.name].settings.items()
+        if setting.otherwise
+        and (note := setting.otherwise.note(name, known[use.name].with_defaults(use.settings), there))
+    ]
 
 
 def branch_name(branch: Branch, place: int) -> str:

@@ -29,6 +29,7 @@ class State:
     nearest:  the end of a run in the place of ``distances``: the first of every list.
     rows:     the images that all of it is about; None: all images.
     kept:     features, where a later step wants them beside distances.
+    codes:    lengths of the binary codes that the features are, side by side; empty: they are none.
     listed:   of rank lists: how far each of their candidates is, NaN for one that was not found. ``distances`` are
               there beside it from the first step on that wants the whole gallery.
     known:    the images whose pairs are known in ``distances``; a pair in none was not found. Empty: all are.
@@ -38,6 +39,7 @@ class State:
     nearest: Nearest | None = None
     rows: Rows | None = None
     kept: Mapping[str, Array] = field(default_factory=dict)
+    codes: tuple[int, ...] = ()
     listed: Array | None = None
     known: tuple[Rows, ...] = ()
 

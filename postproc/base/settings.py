@@ -89,6 +89,29 @@ class Needs:
         return f"{name}: {with_it}needs {(' or ' if self.any_of else ' and ').join(self.data)}, or {self.instead}"
 
 
+@dataclass(frozen=True, init=False)
+class Otherwise:
+    """Without all of these data the value ``to`` takes the place of None, and a run says so.
+
+    ``unless``: another setting; where it is set, nobody looks at this one.
+    """
+
+    data: tuple[str, ...]
+    to: Any
+    unless: str
+
+    def __init__(self, *data: str, to: Any, unless: str = "") -> None:
+        for name, value in (("data", data), ("to", to), ("unless", unless)):
+            object.__setattr__(self, name, value)
+
+    def note(self, name: str, chosen: Mapping[str, Any], there: Container[str]) -> str | None:
+        """``radius: 0.5 is taken, since there is no train_pid``; None where all is there, or not asked for."""
+        lacking = [data for data in self.data if data not in there]
+        if chosen[name] is not None or not lacking or chosen.get(self.unless):
+            return None
+        return f"{name}: {self.to} is taken, since there is no {' and no '.join(lacking)}"
+
+
 @dataclass(frozen=True)
 class Checked:
     """For a setting of no kind: ``wrong(value)`` says what was wanted, "wanted …", or None if all is well."""
@@ -137,6 +160,7 @@ class Setting:
     mutual: Mutual | None = None
     needs: tuple[Needs, ...] = ()
     checked: Checked | None = None
+    otherwise: Otherwise | None = None
 
     def wanted(self) -> str:
         """The range in words, as messages and lists have it; nothing for what the step checks itself."""
@@ -222,6 +246,8 @@ def _read(name: str, default: Any, hint: Any) -> Setting:
             setting = replace(setting, needs=(*setting.needs, mark))
         elif isinstance(mark, Mutual):
             setting = replace(setting, mutual=mark)
+        elif isinstance(mark, Otherwise):
+            setting = replace(setting, otherwise=mark)
         elif isinstance(mark, Checked):
             setting = replace(setting, checked=mark)
     return setting

@@ -5,7 +5,7 @@ Source: Wang et al., "Faster Person Re-Identification", ECCV 2020, and light-rei
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Annotated
 
@@ -14,18 +14,24 @@ from numpy.typing import NDArray
 
 from postproc import kernels
 from postproc.base import arrays, checks
-from postproc.base.settings import Number, TopK, Within
+from postproc.base.settings import Number, TopK, Within, wholes
 from postproc.base.step import checked, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query, Unchecked
 from postproc.pairs import nearest
 
 Codes = NDArray[np.uint8]  # (n, bytes)  eight bits a byte, the first in its highest place
 LARGEST = 1e9  # of a cut
+Lengths = Annotated[Sequence[int], wholes(1, "for each code")]  # in bits
 
 
 @step(unit="differing bits", range=(0, math.inf))
 def hamming(
-    query: Query, gallery: Gallery, *, cut: Annotated[Number, Within(-LARGEST, LARGEST)] = 0.0, top_k: TopK = None
+    query: Query,
+    gallery: Gallery,
+    *,
+    code_lengths: Lengths = (),
+    cut: Annotated[Number, Within(-LARGEST, LARGEST)] = 0.0,
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """Count the numbers of two features that lie on different sides of ``cut``.
 
@@ -34,6 +40,8 @@ def hamming(
     Takes:   query (nq, d), gallery (ng, d) float32.
     Returns: (nq, ng) float32, whole numbers 0..d, in bits; with ``top_k`` the :class:`Nearest` of every query
              instead: the first ``top_k`` of the full answer (ties by gallery row), which never exists.
+    code_lengths: of the binary codes that the features are, where they are several side by side: only the longest
+             is compared. Empty: they are one. A run knows it from the files.
     cut:     -1e9 to 1e9. 0 is right for features that were trained to be hashed and for those centred at 0; of
              features that are all positive, such as pooled ones behind a ReLU, it keeps nothing.
     top_k:   1 or more, cut to the gallery.
@@ -47,6 +55,9 @@ def hamming(
         checks.features(name, side, cuda=True) for name, side in (("query", query), ("gallery", gallery))
     )
     checks.same_width("query", query, "gallery", gallery)
+    if len(code_lengths):
+        longest = by_length(code_lengths, query.shape[1])[-1]
+        query, gallery = query[:, longest], gallery[:, longest]
     return hamming_codes(_binary("query", query, cut), _binary("gallery", gallery, cut), top_k=top_k)
 
 
@@ -117,6 +128,24 @@ def hex_to_codes(texts: Iterable[str]) -> Codes:
     even = len(listed[0]) % 2 * "0"
     rows = [np.frombuffer(bytes.fromhex(text + even), np.uint8) for text in listed]
     return np.stack(rows)
+
+
+def by_length(code_lengths: Sequence[int], width: int) -> list[NDArray[np.int64]]:
+    """The columns of every code among features that are codes side by side, from the shortest to the longest.
+
+    Codes of one length are one code: their distances add up.
+    Raises:  ValueError for lengths that do not add up to the width.
+    """
+    lengths = [int(length) for length in code_lengths]
+    if not lengths or min(lengths) < 1 or sum(lengths) != width:
+        raise ValueError(f"code_lengths: wanted lengths that add up to {width} bits, got {lengths}")
+    ends = np.cumsum(lengths)
+    return [
+        np.concatenate(
+            [np.arange(end - length, end) for end, other in zip(ends, lengths, strict=True) if other == length]
+        )
+        for length in sorted(set(lengths))
+    ]
 
 
 def packed(name: str, codes: Unchecked, *, cuda: bool = False) -> Codes:

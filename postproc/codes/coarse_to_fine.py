@@ -13,13 +13,17 @@ import numpy as np
 
 from postproc import kernels
 from postproc.base import checks, runtime
-from postproc.base.settings import Count, Needs, Number, TopK, Weight, Within
+from postproc.base.settings import Count, Number, Otherwise, TopK, Weight, Within, wholes
 from postproc.base.step import checked, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query, Unchecked
 from postproc.codes import binary as codes
-from postproc.codes.binary import LARGEST, Codes
+from postproc.codes.binary import LARGEST, Codes, Lengths
 
 Start = Literal["moments", "half"]
+Columns = slice | np.ndarray
+HALF = (
+    0.5  # of a code's bits differ between strangers: who has no training images lets those go on who differ less
+)
 
 
 @step(unit="places in a list", range=(0, math.inf), host_only=True)
@@ -29,13 +33,16 @@ def coarse_to_fine(
     train: np.ndarray | None = None,
     train_pid: np.ndarray | None = None,
     *,
+    code_lengths: Lengths = (),
     shortest: Annotated[Count, Within(1)] = 32,
     growth: Annotated[Count, Within(2)] = 4,
     cut: Annotated[Number, Within(-LARGEST, LARGEST)] = 0.0,
+    thresholds: Annotated[Sequence[int], wholes(0, "for each code, from the shortest")] = (),
     radius: Annotated[
-        Number | None, Within(0, 1), Needs("train", "train_pid", instead="0 to 1", when=None)
+        Number | None, Within(0, 1), Otherwise("train", "train_pid", to=HALF, unless="thresholds")
     ] = None,
     beta: Annotated[Weight, Within(0.1, 100)] = 2.0,
+    start: Start = "moments",
     top_k: TopK = None,
 ) -> Distances | Nearest:
     """Order the gallery by a short binary code, its head by a longer one, the head of that by one longer still.
@@ -45,48 +52,61 @@ def coarse_to_fine(
     sorted anew by the next and stays before all else. ``out_qg`` is the place of g: how many are before it.
 
     Takes:   query (nq, d), gallery (ng, d), train (n, d) float32; train_pid (n,) int, -1 for an image of unknown
-             identity. The first numbers should say most, as those of :func:`whiten` do. Codes of heads that were
-             trained for each length, as light-reid's, go to :func:`coarse_to_fine_codes`.
+             identity. The first numbers should say most, as those of :func:`whiten` do.
     Returns: (nq, ng) float32, whole numbers 0..ng - 1; images that no code tells apart have one place. With
              ``top_k`` the :class:`Nearest` of every query instead: the first ``top_k`` of the full answer (ties by
              gallery row), which never exists.
+    code_lengths: of codes side by side, each of a head that was trained for its length, as light-reid's: then
+             nobody looks at ``shortest`` and ``growth``. Empty: short codes are the first part of long ones. A run
+             knows it from the files; :func:`coarse_to_fine_codes` takes such codes packed.
     shortest: 1 or more bits. d or more: one code, the order is that of :func:`hamming`.
     growth:  2 or more, from one length to the next. 32 and 4 are light-reid's 32, 128, 512 and 2048.
     cut:     -1e9 to 1e9, a bit is set above it.
+    thresholds: t_l in whole bits, 0 or more, from the shortest code on; that of the longest may be left out, as
+             nothing looks at it. Empty: as ``radius`` says.
     radius:  0 to 1: ``t_l = floor(radius * l)``. 0: only what no bit tells apart goes on. 1: everybody does, which
              leaves the order of the longest code, ties in the order of the shorter ones. None:
-             :func:`code_thresholds` of the training images.
+             :func:`code_thresholds` of the training images; 0.5 where there are none.
     beta:    0.1 to 100, looked at only for thresholds that are learned: how much more it matters to keep the right
              ones than to be rid of the wrong. Large: all but the farthest go on.
+    start:   likewise, "moments" or "half", as :func:`code_thresholds` has it.
     top_k:   1 or more, cut to the gallery.
-    Raises:  ValueError for a setting out of range, different widths, NaN or infinity, or if there is nothing to
-             take thresholds from.
+    Raises:  ValueError for a setting out of range, different widths, NaN or infinity, lengths that do not add up,
+             thresholds of another number, or training images without two of one identity.
     Cost:    nq ng comparisons of the shortest code, and of a longer one as many as the thresholds let through;
              n^2 / 2 of every code but the longest to learn thresholds. Memory: the answer and some
              (nq + ng) d / 2 bytes for the codes. Comparing codes costs less than sorting heads here:
              :func:`hamming` is as fast where heads are a tenth of the gallery, faster where they are larger.
-    Differs: light-reid fits the thresholds on the labels of the test set, and from another start.
+    Differs: light-reid fits the thresholds on the labels of the test set, and from ``start = "half"``.
 
     >>> q, g = np.array([[1, 1, 1, 1]]), np.array([[1, -1, 1, 1], [-1, -1, 1, 1], [1, 1, -1, -1]])
     >>> coarse_to_fine(q, g, shortest=2, growth=2, radius=0.5)  # two bits: 1, 2, 0; then all four: 1, -, 2
     array([[0., 2., 1.]], dtype=float32)
     """
     query, gallery = checks.sides(query, gallery)
-    lengths = _lengths(query.shape[1], shortest, growth)
+    width = query.shape[1]
+    if len(code_lengths):
+        columns: list[Columns] = list(codes.by_length(code_lengths, width))
+    else:
+        columns = [slice(length) for length in _lengths(width, shortest, growth)]
+    lengths = [len(np.arange(width)[chosen]) for chosen in columns]
     if train is not None:
         train = checks.features("train", train)
         checks.same_width("gallery", gallery, "train", train)
         if train_pid is not None:
             train_pid = checks.labels("train_pid", train_pid, len(train))
-    if radius is not None:
-        thresholds = [int(radius * length) for length in lengths]
+    if len(thresholds):
+        limits = _all_of(thresholds, lengths)
+    elif radius is None and train is not None and train_pid is not None:
+        pairs = (
+            _counted(_codes(train, chosen, cut), train_pid, length=length)
+            for chosen, length in zip(columns[:-1], lengths, strict=False)
+        )
+        limits = [*(threshold(*counts, beta=beta, start=start) for counts in pairs), lengths[-1]]
     else:
-        assert train is not None  # a radius of None needs them
-        assert train_pid is not None
-        learned = [_counted(_codes(train, length, cut), train_pid, length=length) for length in lengths[:-1]]
-        thresholds = [*(threshold(*counts, beta=beta) for counts in learned), lengths[-1]]
-    query_codes, gallery_codes = ([_codes(side, length, cut) for length in lengths] for side in (query, gallery))
-    return coarse_to_fine_codes(query_codes, gallery_codes, thresholds, top_k=top_k)
+        limits = [int((HALF if radius is None else radius) * length) for length in lengths]
+    query_codes, gallery_codes = ([_codes(side, chosen, cut) for chosen in columns] for side in (query, gallery))
+    return coarse_to_fine_codes(query_codes, gallery_codes, limits, top_k=top_k)
 
 
 @checked
@@ -259,8 +279,15 @@ def _lengths(width: int, shortest: int, growth: int) -> list[int]:
     return [*lengths, width]
 
 
-def _codes(rows: Floats, length: int, cut: float) -> Codes:
-    return codes.binary(rows[:, :length], cut)
+def _all_of(thresholds: Sequence[int], lengths: list[int]) -> list[int]:
+    """A threshold for each length; the longest one's may be missing."""
+    if len(thresholds) not in (len(lengths), len(lengths) - 1):
+        raise ValueError(f"thresholds: wanted one for each of {lengths} bits, got {list(thresholds)}")
+    return [*thresholds, lengths[-1]][: len(lengths)]
+
+
+def _codes(rows: Floats, chosen: Columns, cut: float) -> Codes:
+    return codes.binary(rows[:, chosen], cut)
 
 
 def _lists(name: str, arrays: Sequence[Unchecked]) -> list[Codes]:

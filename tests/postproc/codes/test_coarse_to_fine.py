@@ -176,8 +176,10 @@ def test_any_number_of_threads():
 def test_bad_input():
     data, codes = world(), [np.zeros((2, 1), np.uint8)]
     sides = data["query"], data["gallery"]
-    with pytest.raises(ValueError, match=r"^radius: needs train and train_pid, or 0 to 1"):
-        coarse_to_fine(*sides, data["train"])
+    with pytest.raises(ValueError, match=r"^thresholds: wanted one for each of \[4, 8, 16\] bits, got \[1\]$"):
+        coarse_to_fine(*sides, shortest=4, growth=2, thresholds=[1])
+    with pytest.raises(ValueError, match=r"^code_lengths: wanted lengths that add up to 16 bits, got \[3, 4\]"):
+        coarse_to_fine(*sides, code_lengths=[3, 4])
     with pytest.raises(
         ValueError, match=r"^train_pid: wanted two images of one known identity, got none among 45"
     ):
