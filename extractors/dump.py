@@ -21,10 +21,11 @@ from ensemble.cli.numbers import too_small
 
 # Worker processes import this file: what is heavy is imported where it is used.
 if TYPE_CHECKING:
+    from extractors.codes import Codes
     from extractors.extract import Done, How, Rows
     from extractors.model import Model
 
-    Loaded = list[tuple[Model, dict[str, Any]]]  # every model, with what it was loaded with
+    Loaded = list[tuple[Model, dict[str, Any], Codes | None]]  # every model, how it was loaded, its codes
 
 LIKE: dict[str, dict[str, Any]] = {  # how published systems prepared images; all of them resized with Pillow
     "aicity2020_5th": {"filter": "bilinear", "resize": "310x414", "flip": "mean", "l2": "each"},
@@ -97,8 +98,8 @@ def _extracted(
     empty: list[str] = []
     workers = given.workers if given.workers is not None else min(os.cpu_count() or 1, 8)
     with loader(workers) as pool:
-        for model, loading in loaded:
-            used = _for_model(how, model, given, loading)
+        for model, loading, codes in loaded:
+            used = _for_model(how, model, given, loading, codes)
             done = extract(model, rows, used, given.out, pool, skip_broken=given.skip_broken)
             for side, broken in done.broken.items():
                 left.setdefault(side, {}).update(broken)
@@ -169,18 +170,25 @@ def _how(given: argparse.Namespace, problems: list[str]) -> "How":
 
 def _models(given: argparse.Namespace, problems: list[str]) -> "Loaded":
     """Every model, loaded, with what it was loaded with."""
+    from extractors.calling import clip_problems
+    from extractors.codes import codes_of
     from extractors.models import load
     from extractors.options import split
 
-    found: list[tuple[Model, dict[str, Any]]] = []
+    found: Loaded = []
     for text in given.model:
         spec, options = split(text)
         name = options.pop("name", None)
         precision = options.pop("precision", given.precision)
+        coded = options.pop("codes", None)
         with collecting(problems):
             model = load(spec, device=given.device, precision=precision, name=name, **options)
-            found.append((model, {"spec": spec, "precision": precision, **options}))
-    names = [model.name for model, _ in found]
+            codes = codes_of(model, coded, problems)
+            found.append((model, {"spec": spec, "precision": precision, **options}, codes))
+            if codes is not None and given.format != "npz":
+                problems.append(f"--format: wanted npz for the codes of {model.name}, found {given.format}")
+    problems += clip_problems([model for model, *_ in found], bool(given.tracklets), given.clip)
+    names = [model.name for model, *_ in found]
     again = sorted({name for name in names if names.count(name) > 1})
     if again:
         problems.append(f"--model: wanted a name for each, found again {examples(again)}; add name=OTHER")
@@ -306,7 +314,7 @@ def _check_sizes(loaded: "Loaded", given: argparse.Namespace) -> None:
         [
             f"--resize: wanted at least {model.size[0]}x{model.size[1]}, which {model.name} takes, "
             f"found {given.resize}"
-            for model, _ in loaded
+            for model, *_ in loaded
             if size is not None and (size[0] < model.size[0] or size[1] < model.size[1])
         ]
     )
@@ -328,11 +336,13 @@ def _check_tables(given: argparse.Namespace, rows: "dict[str, Rows]") -> None:
     refuse_if_any(problems)
 
 
-def _for_model(how: "How", model: "Model", given: argparse.Namespace, loading: dict[str, Any]) -> "How":
+def _for_model(
+    how: "How", model: "Model", given: argparse.Namespace, loading: dict[str, Any], codes: "Codes | None"
+) -> "How":
     from dataclasses import replace
 
     size = model.size if given.resize is None else how.reading.size
-    return replace(how, reading=replace(how.reading, size=size), model=loading)
+    return replace(how, reading=replace(how.reading, size=size), model=loading, codes=codes)
 
 
 def _tell(name: str, done: "Done") -> None:
@@ -355,7 +365,8 @@ def parser() -> argparse.ArgumentParser:
         __doc__,
         epilog="Models: PATH.onnx; PATH.pt, .pt2 (torch programs); PATH.pth, .pth.tar (checkpoints); timm:NAME; "
         "open_clip:NAME; module:PACKAGE.MODULE:FACTORY; hog:CELL, colour:BINS, pixels. Options follow a comma: "
-        "name=NAME, precision=…, size=HEIGHTxWIDTH, mean=R/G/B, std=R/G/B and those of the family.",
+        "name=NAME, precision=…, size=HEIGHTxWIDTH, mean=R/G/B, std=R/G/B, codes=yes|CUT (binary codes), "
+        "clips=yes, fold=yes, compile=yes (torch), optimize=… (ONNX) and those of the family.",
     )
     _add_images(p.add_argument_group("images"))
     _add_models(p.add_argument_group("models"))

@@ -16,6 +16,8 @@ from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.features import SIDES
 from ensemble.io import beside
 from extractors import shards, tracklets
+from extractors.calling import OfClips, frames_of
+from extractors.codes import Codes
 from extractors.decode import Reading
 from extractors.loader import Job, Loader
 from extractors.model import Model
@@ -57,6 +59,7 @@ class How:
     format: str = "npz"
     clips: tracklets.Clips | None = None
     model: dict[str, Any] = field(default_factory=dict)  # how the model was loaded: its options, its precision
+    codes: Codes | None = None  # bits in the place of features
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def extract(
     lacking = [side for side, names in kept.items() if not names]
     if lacking:
         raise InputError([f"{side}: wanted images, found only broken ones; see --skip-broken" for side in lacking])
-    files, width = _join(model.name, how.format, out, pieces, kept, heads)
+    files, width = _join(model.name, how, out, pieces, kept, heads)
     seconds = round(time.monotonic() - began + spent, 3)
     content = {
         "model": model.name,
@@ -163,7 +166,7 @@ def _pieces(
                 if len(piece.bad):
                     found = {names[row]: why for row, why in zip(piece.bad, piece.broken, strict=True)}
                     broken.setdefault(side, {}).update(found)
-                if "" in piece.arrays:
+                if "" in piece.arrays and how.codes is None:
                     zero = piece.kept[~piece.arrays[""].any(axis=1)]
                     empty += [f"{side} {names[row]}" for row in zero]
                 heads.update(dict.fromkeys(name for name in piece.arrays if name))
@@ -230,6 +233,8 @@ def _run(model: Model, batch: list[np.ndarray], of: Rows, rows: list[int], how: 
                     "use --precision float32, or look at the model"
                 ]
             )
+    if how.codes is not None and "" in found:
+        found[""] = how.codes.bits(found[""])
     return found
 
 
@@ -237,6 +242,8 @@ def _tracklet(
     model: Model, frames: np.ndarray, clips: list[list[int]], how: How, settings: dict[str, Any]
 ) -> dict[str, np.ndarray]:
     """Features of one tracklet: its frames in batches, joined clip by clip; heads as the mean of the frames."""
+    if frames_of(model) is not None:
+        return _whole_clips(model, frames, clips, how, settings)
     unit = how.views.l2 == "end"
     views = replace(how.views, l2="none") if unit else how.views
     parts = [
@@ -247,21 +254,39 @@ def _tracklet(
     return {key: tracklets.join(rows, clips, unit and not key) for key, rows in joined.items()}
 
 
+def _whole_clips(
+    model: Model, frames: np.ndarray, clips: list[list[int]], how: How, settings: dict[str, Any]
+) -> dict[str, np.ndarray]:
+    """Features of one tracklet by a model that takes clips: of every clip, and then their mean."""
+    unit = how.views.l2 == "end"
+    views = replace(how.views, l2="none") if unit else how.views
+    length = len(clips[0])
+    of_clips, at_once = OfClips(model, length), max(how.batch // length, 1)
+    parts = [
+        features(of_clips, frames[np.ravel(clips[start : start + at_once])][:, None], views, **settings)
+        for start in range(0, len(clips), at_once)
+    ]
+    joined = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    return {key: tracklets.mean(rows, unit and not key) for key, rows in joined.items()}
+
+
 def _join(
-    name: str, form: str, out: Path, pieces: dict[str, list[Path]], kept: dict[str, list[str]], heads: list[str]
+    name: str, how: How, out: Path, pieces: dict[str, list[Path]], kept: dict[str, list[str]], heads: list[str]
 ) -> tuple[tuple[Path, ...], int]:
+    width = shards.width(next(iter(pieces.values())), "")
+    codes = how.codes.of(width) if how.codes else ()
     sides = {side: (pieces[side], kept[side]) for side in pieces}
     files: list[Path] = []
     for head in ["", *heads]:
         folder, called = (out, name) if not head else (out / "side", f"{head}_{name}")
-        if form == "npz":
-            shards.write_npz(folder / f"{called}.npz", head, sides)
+        if how.format == "npz":
+            shards.write_npz(folder / f"{called}.npz", head, sides, () if head else codes)
             files.append(folder / f"{called}.npz")
         else:
             pair = {side: folder / f"{side}_{called}.pkl" for side in sides}
             shards.write_pickles(pair, head, sides)
             files += pair.values()
-    return tuple(files), shards.width(next(iter(pieces.values())), "")
+    return tuple(files), width
 
 
 def _key(model: Model, how: How) -> str:
@@ -273,6 +298,8 @@ def _told(how: How, model: Model) -> dict[str, Any]:
     told["mean"] = list(how.mean or model.mean)
     told["std"] = list(how.std or model.std)
     told["size"] = list(model.size)
+    if how.codes is None:
+        del told["codes"]
     plain: dict[str, Any] = json.loads(json.dumps(told))
     return plain
 

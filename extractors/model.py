@@ -15,6 +15,9 @@ class Model(Protocol):
     ``size``    height and width that it wants; the caller resizes.
     ``mean``, ``std``  of the three channels (red, green, blue, 0..1); the caller subtracts and divides.
     ``digest``  SHA-256 of the weights, as hex: the same digest and the same options give the same features.
+
+    It may also have ``code_lengths``, where the signs of its features are binary codes of these lengths side by
+    side, and ``frames``, where it takes clips (n, frames, 3, height, width), 0 for any number of frames.
     """
 
     @property

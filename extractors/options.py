@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 
+COMMON = ("size", "mean", "std", "channels_last", "clips", "fold", "compile")  # options that every torch model has
 _SIZE = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
 _OPTION = re.compile(r",(?=[a-z_]+=)")
 

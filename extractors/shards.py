@@ -19,6 +19,7 @@ from typing import IO
 import numpy as np
 
 from ensemble.io import beside
+from ensemble.io.codes import LENGTHS, packed
 
 WORK = ".extracting"
 PROTOCOL = 2  # of pickles: the last that Python 2 reads, as the scripts of 2020 do
@@ -59,12 +60,15 @@ def load(path: Path, digest: str) -> Piece | None:
         return None
 
 
-def write_npz(path: Path, array: str, sides: dict[str, tuple[list[Path], list[str]]]) -> None:
+def write_npz(
+    path: Path, array: str, sides: dict[str, tuple[list[Path], list[str]]], codes: tuple[int, ...] = ()
+) -> None:
     """Join pieces as the project's own format: ``SIDE`` float32 and ``SIDE_name`` for every side.
 
+    codes:  lengths of the binary codes that the rows are; these are packed, with ``code_lengths`` beside them.
     Memory: one piece. The file is made in the folder of the pieces and moved when it is whole.
     """
-    _moved(path, partial(_npz, array=array, sides=sides), next(iter(sides.values()))[0])
+    _moved(path, partial(_npz, array=array, sides=sides, codes=codes), next(iter(sides.values()))[0])
 
 
 def write_pickles(paths: dict[str, Path], array: str, sides: dict[str, tuple[list[Path], list[str]]]) -> None:
@@ -91,16 +95,23 @@ def _moved(path: Path, write: Callable[[IO[bytes]], None], pieces: Sequence[Path
     os.replace(temporary, path)
 
 
-def _npz(file: IO[bytes], array: str, sides: dict[str, tuple[list[Path], list[str]]]) -> None:
+def _npz(
+    file: IO[bytes], array: str, sides: dict[str, tuple[list[Path], list[str]]], codes: tuple[int, ...]
+) -> None:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        if codes:
+            with _entry(archive, f"{LENGTHS}.npy") as entry:
+                np.lib.format.write_array(entry, np.array(codes, np.int64), allow_pickle=False)
         for side, (pieces, names) in sides.items():
             with _entry(archive, f"{side}.npy") as entry:
-                shape = (len(names), width(pieces, array))
+                values = sum(-(-bits // 8) for bits in codes) if codes else width(pieces, array)
+                kind = "|u1" if codes else "<f4"
                 np.lib.format.write_array_header_1_0(
-                    entry, {"descr": "<f4", "fortran_order": False, "shape": shape}
+                    entry, {"descr": kind, "fortran_order": False, "shape": (len(names), values)}
                 )
                 for rows in _rows(pieces, array):
-                    entry.write(np.ascontiguousarray(rows, "<f4").tobytes())
+                    bits = packed(rows, codes) if codes else rows
+                    entry.write(np.ascontiguousarray(bits, kind).tobytes())
             with _entry(archive, f"{side}_name.npy") as entry:
                 np.lib.format.write_array(entry, np.array(names, np.str_), allow_pickle=False)
 

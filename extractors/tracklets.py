@@ -70,10 +70,12 @@ def join(frames: np.ndarray, of: Sequence[Sequence[int]], unit: bool) -> np.ndar
     Takes:   frames (n, d), clips as places among them.
     unit:    every clip is made length 1 before the mean (FGReID's second way); the mean is left as it is.
     """
-    each = np.stack([frames[list(places)].mean(axis=0) for places in of])
-    if unit:
-        each = l2_normalize(each)
-    found: np.ndarray = each.mean(axis=0, dtype=np.float32)
+    return mean(np.stack([frames[list(places)].mean(axis=0) for places in of]), unit)
+
+
+def mean(clips: np.ndarray, unit: bool) -> np.ndarray:
+    """One feature of clips (n, d): their mean, each made length 1 before it where ``unit`` says so."""
+    found: np.ndarray = (l2_normalize(clips) if unit else clips).mean(axis=0, dtype=np.float32)
     return found
 
 

@@ -22,6 +22,7 @@ import numpy as np
 
 from ensemble.base.errors import InputError
 from extractors import resample
+from extractors.calling import called
 from extractors.model import Model
 from extractors.parts import Parts, join
 from postproc import l2_normalize
@@ -73,7 +74,7 @@ def features(
     heads: dict[str, np.ndarray] = {}
     count = 0
     for view in _views(pixels, model.size, views):
-        found = {name: np.asarray(rows, np.float32) for name, rows in model(view).items()}
+        found = {name: np.asarray(rows, np.float32) for name, rows in called(model, view).items()}
         if not count:
             heads = {name: rows for name, rows in found.items() if name not in ("", "parts")}
         for name in ("", "parts"):

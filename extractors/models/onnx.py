@@ -8,11 +8,20 @@ from typing import Any
 import numpy as np
 
 from ensemble.base.errors import InputError, examples, refuse_if_any
+from extractors.calling import misfit
 from extractors.extras import need
 from extractors.model import IMAGENET_MEAN, IMAGENET_STD
 from extractors.options import floats, refuse_unknown, size_of
 
 PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"]}
+
+
+LEVELS = {
+    "none": "ORT_DISABLE_ALL",
+    "basic": "ORT_ENABLE_BASIC",
+    "extended": "ORT_ENABLE_EXTENDED",
+    "all": "ORT_ENABLE_ALL",
+}
 
 
 class OnnxModel:
@@ -30,18 +39,20 @@ class OnnxModel:
         outputs: dict[str, str],
         batch: int | None = None,
         bgr: bool = False,
+        frames: int | None = None,
     ) -> None:
         self.session, self.digest, self.name, self.size = session, digest, name, size
         self.mean, self.std = (mean[0], mean[1], mean[2]), (std[0], std[1], std[2])
         self.outputs = outputs  # what the caller calls it: what the file calls it
         self.batch = batch  # images that the file wants at once, if it says so
         self.bgr = bgr
+        self.frames = frames  # of a clip, 0 for any number; None: it takes images
         self.input = session.get_inputs()[0].name
         self.half = "float16" in session.get_inputs()[0].type
 
     def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
         if self.bgr:
-            images = np.ascontiguousarray(images[:, ::-1])
+            images = np.ascontiguousarray(np.flip(images, axis=-3))
         if self.half:
             images = images.astype(np.float16)
         steps = self.batch or len(images)
@@ -58,11 +69,7 @@ class OnnxModel:
         try:
             out = self.session.run(list(self.outputs.values()), {self.input: images})
         except Exception as error:  # onnxruntime has a class for each of its faults, none of them documented
-            shape = "x".join(map(str, images.shape))
-            reason = str(error).strip().splitlines()[-1][:200]
-            raise InputError(
-                [f"{self.name}: wanted to run it on {shape}, but {reason}; fixed sizes take no --scales"]
-            ) from None
+            raise InputError([f"{misfit(self.name, images.shape, error)}; fixed sizes take no --scales"]) from None
         wrong = [file for file, rows in zip(self.outputs.values(), out, strict=True) if len(rows) != len(images)]
         if wrong:
             raise InputError([f"{self.name}: wanted one row an image, found another number in {examples(wrong)}"])
@@ -79,15 +86,19 @@ def load(
 ) -> OnnxModel:
     """Open an ONNX file.
 
-    Takes:   PATH.onnx with one input (n, 3, height, width).
+    Takes:   PATH.onnx with one input (n, 3, height, width), or (n, t, 3, height, width) of clips.
     options: ``size`` HEIGHTxWIDTH, where the file leaves it open; ``mean``, ``std`` R/G/B of values 0..1, default
              ImageNet's; ``range`` 1 or 255: 255 is for files that take whole pixel values, without mean and std;
              ``channels`` rgb or bgr; ``output`` the output that is the feature, default the first; every other
-             output (n, k) is a head, and (n, p, d) called ``parts`` the parts, left out with ``heads`` no.
+             output (n, k) is a head, and (n, p, d) called ``parts`` the parts, left out with ``heads`` no;
+             ``optimize`` none, basic, extended or all (default): how far onnxruntime rewrites the graph, which
+             changes no more than the last digits.
     precision: as the file has it; anything but float32 is refused.
     Raises:  InputError with everything that does not fit.
     """
-    problems = refuse_unknown(spec, options, ("size", "mean", "std", "range", "channels", "output", "heads"))
+    problems = refuse_unknown(
+        spec, options, ("size", "mean", "std", "range", "channels", "output", "heads", "optimize")
+    )
     runtime = need("onnxruntime", "onnxruntime", spec)
     path = Path(spec)
     try:
@@ -98,14 +109,21 @@ def load(
         raise InputError(
             [*problems, f"{spec}: wanted an ONNX file, found none ({error.strerror}); check the path"]
         ) from None
-    session = _open(runtime, path, device)
+    level = options.get("optimize", "all")
+    if level not in LEVELS:
+        raise InputError([*problems, f"{spec}: wanted optimize={', '.join(LEVELS)}, found {level}"])
+    session = _open(runtime, path, device, level)
     inputs = session.get_inputs()
-    if len(inputs) != 1 or len(inputs[0].shape) != 4:
+    if len(inputs) != 1 or len(inputs[0].shape) not in (4, 5):
         found = examples([f"{one.name} {one.shape}" for one in inputs])
-        raise InputError([*problems, f"{spec}: wanted one input (n, 3, height, width), found {found}"])
-    batch, channels, height, width = inputs[0].shape
+        wanted = "one input (n, 3, height, width), or (n, t, 3, height, width) of clips"
+        raise InputError([*problems, f"{spec}: wanted {wanted}, found {found}; export it again"])
+    batch, *frames, channels, height, width = inputs[0].shape
     if isinstance(channels, int) and channels != 3:
-        problems.append(f"{spec}: wanted 3 channels after the images, found {inputs[0].shape}; export it as NCHW")
+        order = "(n, t, 3, h, w)" if frames else "(n, 3, h, w)"
+        problems.append(
+            f"{spec}: wanted 3 channels as in {order}, found {inputs[0].shape}; export it in this order"
+        )
     if precision != "float32":
         problems.append(f"--precision: wanted float32 for {spec}, found {precision}; convert the file itself")
     size = size_of(spec, options.get("size"), problems)
@@ -122,9 +140,9 @@ def load(
     whole = options.get("range") == "255"
     mean = floats(spec, "mean", options.get("mean"), (0.0,) * 3 if whole else IMAGENET_MEAN, problems)
     std = floats(spec, "std", options.get("std"), (1 / 255,) * 3 if whole else IMAGENET_STD, problems)
-    for key, wanted in (("range", ("1", "255")), ("channels", ("rgb", "bgr")), ("heads", ("yes", "no"))):
-        if key in options and options[key] not in wanted:
-            problems.append(f"{spec}: wanted {key}={' or '.join(wanted)}, found {options[key]}")
+    for key, offered in (("range", ("1", "255")), ("channels", ("rgb", "bgr")), ("heads", ("yes", "no"))):
+        if key in options and options[key] not in offered:
+            problems.append(f"{spec}: wanted {key}={' or '.join(offered)}, found {options[key]}")
     refuse_if_any(problems)
     assert size is not None
     ranks = {one.name: len(one.shape) for one in session.get_outputs()}
@@ -141,11 +159,13 @@ def load(
         outputs={"": feature, **{head: head for head in heads}},
         batch=batch if isinstance(batch, int) else None,
         bgr=options.get("channels") == "bgr",
+        frames=(frames[0] if isinstance(frames[0], int) else 0) if frames else None,
     )
 
 
-def _open(runtime: Any, path: Path, device: str) -> Any:
+def _open(runtime: Any, path: Path, device: str, level: str) -> Any:
     settings = runtime.SessionOptions()
+    settings.graph_optimization_level = getattr(runtime.GraphOptimizationLevel, LEVELS[level])
     settings.log_severity_level = 3
     available = runtime.get_available_providers()
     if device == "cuda" and "CUDAExecutionProvider" not in available:

@@ -8,7 +8,7 @@ from typing import Any, cast
 from ensemble.base.errors import InputError, refuse_if_any
 from extractors.extras import need
 from extractors.model import IMAGENET_MEAN, IMAGENET_STD, Model
-from extractors.options import refuse_unknown
+from extractors.options import COMMON, refuse_unknown
 
 OF_A_MODEL = ("name", "size", "mean", "std", "digest")
 
@@ -23,12 +23,13 @@ def load(
     options: ``arguments``  a JSON object: its keyword arguments;
              ``checkpoint`` a file whose keys must all be the module's;
              ``size`` HEIGHTxWIDTH, ``mean``, ``std``: default the module's attributes of these names, then
-             ImageNet's for the last two; ``output`` which of several outputs is the feature; ``channels_last``.
+             ImageNet's for the last two; ``output`` which of several outputs is the feature; ``channels_last``,
+             ``clips``, ``fold``, ``compile``.
+    A module of clips may have the attribute ``frames``, 0 for any number.
     A module may return a tensor (n, d), or a dictionary: ``""`` the feature, ``parts`` (n, p, d), heads by name.
     Raises:  InputError with everything that does not fit. What FACTORY itself raises goes on.
     """
-    known = ("size", "mean", "std", "channels_last", "arguments", "checkpoint", "output")
-    refuse_if_any(refuse_unknown(spec, options, known))
+    refuse_if_any(refuse_unknown(spec, options, (*COMMON, "arguments", "checkpoint", "output")))
     factory = _factory(spec)
     made = factory(**_arguments(spec, options.get("arguments", "{}")))
     if callable(made) and not hasattr(made, "state_dict") and all(hasattr(made, one) for one in OF_A_MODEL):
@@ -65,6 +66,7 @@ def load(
         size=(int(size[0]), int(size[1])) if isinstance(size, (tuple, list)) and len(size) == 2 else None,
         mean=tuple(getattr(made, "mean", IMAGENET_MEAN)),
         std=tuple(getattr(made, "std", IMAGENET_STD)),
+        frames=getattr(made, "frames", None),
     )
 
 

@@ -21,7 +21,8 @@ def load(
     Takes:   PATH.pt, PATH.pt2, PATH.ts. A file that holds tensors without code is read as a checkpoint.
     options: ``size`` HEIGHTxWIDTH, needed where the file leaves it open (TorchScript always does); ``mean``,
              ``std`` R/G/B of values 0..1, default ImageNet's; ``output`` which of several outputs is the feature;
-             ``channels_last`` auto, yes or no.
+             ``channels_last`` auto, yes or no; ``clips`` yes, or the frames of a clip. A program exported for
+             (n, t, 3, height, width) says itself that it takes clips.
     A program exported for a fixed number of images runs in steps of it.
     Raises:  InputError with everything that does not fit.
     Trust:   a program is code. It runs in torch's own interpreter, not in Python, but run none from a stranger.
@@ -37,7 +38,7 @@ def load(
     refuse_if_any(refuse_unknown(spec, options, (*run.COMMON, "output")))
     where = run.place(device, precision, options.get("channels_last", "auto"))
     module: Any
-    size = batch = None
+    size = batch = frames = None
     if kind_of(path) == SCRIPT:
         try:
             with warnings.catch_warnings():
@@ -46,7 +47,7 @@ def load(
         except (RuntimeError, ValueError, EOFError) as error:
             raise InputError([_broken(spec, error)]) from None
     else:
-        module, size, batch = _exported(torch, path, where.device)
+        module, size, batch, frames = _exported(torch, path, where.device)
         if size is not None and options.get("size", f"{size[0]}x{size[1]}") != f"{size[0]}x{size[1]}":
             said = f"size={size[0]}x{size[1]}"
             raise InputError([f"{spec}: wanted {said}, as the program was exported, found {options['size']}"])
@@ -59,6 +60,7 @@ def load(
         digest=run.file_digest(path),
         size=size,
         batch=batch,
+        frames=frames,
     )
 
 
@@ -81,8 +83,8 @@ def kind_of(path: Path) -> str:
     )
 
 
-def _exported(torch: Any, path: Path, device: Any) -> tuple[Any, tuple[int, int] | None, int | None]:
-    """The module on its device, the size of its images and their number, each ``None`` where it is free."""
+def _exported(torch: Any, path: Path, device: Any) -> tuple[Any, tuple[int, int] | None, int | None, int | None]:
+    """The module on its device, the size of its images, their number, the frames; None where it is free."""
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "You are using `torch.load`", FutureWarning)  # torch 2.4 itself does
@@ -95,15 +97,17 @@ def _exported(torch: Any, path: Path, device: Any) -> tuple[Any, tuple[int, int]
         raise InputError([_broken(str(path), error)]) from None
     inputs = program.graph_signature.user_inputs
     shapes = [node.meta["val"].shape for node in program.graph.nodes if node.name in inputs]
-    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][1] != 3:
+    if len(shapes) != 1 or len(shapes[0]) not in (4, 5) or shapes[0][-3] != 3:
         found = ", ".join(str(tuple(shape)) for shape in shapes)
-        raise InputError([f"{path}: wanted one input (n, 3, height, width), found {found or 'none'}"])
-    count, _, height, width = shapes[0]
+        wanted = "one input (n, 3, height, width), or (n, t, 3, height, width) of clips"
+        raise InputError([f"{path}: wanted {wanted}, found {found or 'none'}; export it again"])
+    count, *frames, _, height, width = shapes[0]
     fixed = isinstance(height, int) and isinstance(width, int)
     return (
         program.module().__call__,  # the module itself refuses .eval() and is where it should be already
         (int(height), int(width)) if fixed else None,
         count if isinstance(count, int) else None,
+        (frames[0] if isinstance(frames[0], int) else 0) if frames else None,
     )
 
 

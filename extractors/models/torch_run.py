@@ -14,11 +14,13 @@ import numpy as np
 import torch
 
 from ensemble.base.errors import InputError, refuse_if_any
+from extractors.calling import FAULTS, misfit
 from extractors.model import IMAGENET_MEAN, IMAGENET_STD
+from extractors.models.faster import OPTIONS, faster
+from extractors.options import COMMON as COMMON
 from extractors.options import floats, size_of
 
 PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-COMMON = ("size", "mean", "std", "channels_last")  # options that every torch model has
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class TorchModel:
     ``output``  which of several outputs is the feature: a place or a key; None where there is only one, or where a
                 dictionary has the key ``""``.
     ``batch``   how many images the module wants at once, where it was exported so; None: any number.
+    ``code_lengths``, ``frames``  as :class:`extractors.model.Model` has them.
     """
 
     name: str
@@ -77,6 +80,8 @@ class TorchModel:
     where: Place
     output: str | None = None
     batch: int | None = None
+    code_lengths: tuple[int, ...] = ()
+    frames: int | None = None
 
     def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
         count = len(images)
@@ -96,18 +101,14 @@ class TorchModel:
         batch = torch.from_numpy(images)
         if self.where.device.type == "cuda":
             batch = batch.pin_memory().to(self.where.device, non_blocking=True)
-        if self.where.channels_last:
+        if self.where.channels_last and batch.ndim == 4:
             batch = batch.contiguous(memory_format=torch.channels_last)
         try:
             out = self.module(batch)
-        except RuntimeError as error:
-            if isinstance(error, torch.OutOfMemoryError):
-                raise InputError(
-                    [f"{self.name}: wanted memory on the device, found none; lower --batch"]
-                ) from None
-            shape = "x".join(map(str, images.shape))
-            reason = str(error).strip().splitlines()[-1][:200] or type(error).__name__
-            raise InputError([f"{self.name}: wanted to run it on {shape}, found: {reason}; check size="]) from None
+        except torch.OutOfMemoryError:
+            raise InputError([f"{self.name}: wanted memory on the device, found none; lower --batch"]) from None
+        except FAULTS as error:
+            raise InputError([misfit(self.name, images.shape, error)]) from None
         named = outputs_of(out, self.name, self.output)
         return {key: _rows(tensor, self.name, key, len(images))[:count] for key, tensor in named.items()}
 
@@ -124,9 +125,12 @@ def torch_model(
     mean: tuple[float, float, float] = IMAGENET_MEAN,
     std: tuple[float, float, float] = IMAGENET_STD,
     batch: int | None = None,
+    frames: int | None = None,
 ) -> TorchModel:
     """Put a module where it shall run. ``size``, ``mean`` and ``std`` are its own; the options come before them.
 
+    options: those of :data:`COMMON`. ``clips``: yes, or the number of frames, for a module that takes clips;
+             ``fold`` and ``compile`` as :mod:`extractors.models.faster` says.
     Raises: InputError if nobody knows the size, or an option does not fit.
     """
     problems: list[str] = []
@@ -135,11 +139,22 @@ def torch_model(
         problems.append(f"{spec}: wanted size=HEIGHTxWIDTH, since the file leaves it open; add it after a comma")
     mean = floats(spec, "mean", options.get("mean"), mean, problems)
     std = floats(spec, "std", options.get("std"), std, problems)
+    text = options.get("clips", "no")
+    if text not in ("yes", "no") and not (text.isdecimal() and 1 <= int(text) < 10_000):
+        problems.append(f"{spec}: wanted clips=yes, no or the frames of a clip, found {text}")
     refuse_if_any(problems)
     assert size is not None
+    if text != "no":
+        frames = int(text) if text.isdecimal() else 0
+    codes = tuple(getattr(module, "code_lengths", ()))
     if isinstance(module, torch.nn.Module):
         module = to_place(module, where)
-    return TorchModel(name, size, mean, std, digest, module, where, options.get("output"), batch)
+    if any(options.get(option, "no") != "no" for option in OPTIONS):
+        shape = (2, 3, *size) if frames is None else (2, frames or 4, 3, *size)
+        sample = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(where.device)
+        module = faster(module, spec, options, sample)
+    output = options.get("output")
+    return TorchModel(name, size, mean, std, digest, module, where, output, batch, codes, frames)
 
 
 def to_place(module: torch.nn.Module, where: Place) -> torch.nn.Module:

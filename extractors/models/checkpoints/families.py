@@ -1,112 +1,36 @@
 """Which code base a checkpoint is from, by its keys, and the network that its tensors fit."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import NoReturn
 
 from torch import nn
 
 from ensemble.base.errors import InputError
-from extractors.model import IMAGENET_MEAN, IMAGENET_STD
-from extractors.models.checkpoints import densenet, efficientnet, networks, osnet, resnet, vit
+from extractors.models.checkpoints import aicity, densenet, efficientnet, lightreid, networks, osnet, resnet, vit
+from extractors.models.checkpoints.family import (
+    RESNET_OPTIONS,
+    TAPS,
+    Family,
+    Options,
+    choice,
+    head_of,
+    refuse,
+    trunk,
+)
 from extractors.models.checkpoints.resnet import Shapes
-
-Options = Mapping[str, str]
-TAPS = {"before": False, "after": True}
-RESNET_OPTIONS = ("last_stride", "stem_relu", "stem_pool")
-
-
-@dataclass(frozen=True)
-class Family:
-    """A code base.
-
-    signs:   patterns of keys, each of which some key must match; ``none_of``: patterns that no key may.
-    build:   the network from the shapes of the checkpoint and the options.
-    unused:  keys that only training needs, dropped by name.
-    renamed: pairs for ``re.sub``, from the checkpoint's names to the network's.
-    takes:   its options beside those that every model has.
-    size, mean, std: of the images, where no option says otherwise.
-    """
-
-    title: str
-    signs: tuple[str, ...]
-    build: Callable[[Shapes, Options, str], nn.Module]
-    takes: tuple[str, ...] = ()
-    none_of: tuple[str, ...] = ()
-    unused: str = r"(?!)"
-    renamed: tuple[tuple[str, str], ...] = ()
-    size: tuple[int, int] | None = (256, 128)
-    mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
-
-    def fits(self, keys: list[str]) -> bool:
-        """Whether the keys are of this code base."""
-
-        def found(pattern: str) -> bool:
-            return any(re.match(pattern, key) for key in keys)
-
-        return all(map(found, self.signs)) and not any(map(found, self.none_of))
-
-    def name_of(self, key: str) -> str:
-        """The network's name for a key of the checkpoint."""
-        for pattern, to in self.renamed:
-            key = re.sub(pattern, to, key)
-        return key
-
-
-def _choice(spec: str, options: Options, key: str, choices: Mapping[str, bool], default: str) -> bool:
-    text = options.get(key, default)
-    if text not in choices:
-        _refuse(f"{spec}: wanted {key}={' or '.join(choices)}, found {text}")
-    return choices[text]
-
-
-def _refuse(problem: str) -> NoReturn:
-    raise InputError([problem])
-
-
-def _trunk(shapes: Shapes, prefix: str, options: Options, spec: str, **default: str) -> tuple[resnet.ResNet, int]:
-    """A ResNet from the keys under ``prefix`` and its number of channels.
-
-    default: ``stride`` of the last stage, ``relu`` and ``pool`` of the stem, where no option says otherwise.
-    """
-    found = resnet.plan(shapes, prefix)
-    if found.stem != "conv1" and "stem_relu" in options:
-        _refuse(f"{spec}: wanted no stem_relu for an SENet, which has one, found it; leave it out")
-    pool = default.get("pool", "padded" if found.stem == "conv1" else "ceil")
-    unsaid = resnet.Unsaid(
-        1 if _choice(spec, options, "last_stride", {"1": True, "2": False}, default["stride"]) else 2,
-        _choice(spec, options, "stem_relu", {"yes": True, "no": False}, default.get("relu", "yes")),
-        "ceil" if _choice(spec, options, "stem_pool", {"ceil": True, "padded": False}, pool) else "padded",
-    )
-    return resnet.ResNet(found, unsaid), resnet.out_channels(found, 3)
-
-
-def _classes(spec: str, shapes: Shapes, options: Options, layer: str) -> tuple[int, str]:
-    """Classes of the softmax head that the user named, and its name; 0 where none is wanted."""
-    head = options.get("head", "")
-    if not head:
-        return 0, ""
-    if f"{layer}.weight" not in shapes:
-        _refuse(f"{spec}: wanted {layer}.weight for head={head}, found none; leave head= out")
-    if head == "parts" or not head.isidentifier():
-        _refuse(f"{spec}: wanted a name for head=, found {head!r}; call it camera or orientation, say")
-    return shapes[f"{layer}.weight"][0], head
 
 
 def _bot(shapes: Shapes, options: Options, spec: str) -> nn.Module:
     found = resnet.plan(shapes, "base.")
     relu = "yes" if any(found.ibn) or found.se or found.groups > 1 else "no"  # its plain ResNets go without
-    base, width = _trunk(shapes, "base.", options, spec, stride="1", relu=relu)
-    classes, head = _classes(spec, shapes, options, "classifier")
+    base, width = trunk(shapes, "base.", options, spec, stride="1", relu=relu)
+    classes, head = head_of(spec, shapes, options, "classifier")
     neck = "bottleneck.weight" in shapes
     return networks.Baseline(
         base,
         width,
         gem="gap.p" in shapes,
         neck=neck,
-        after=_choice(spec, options, "tap", TAPS, "after") and neck,
+        after=choice(spec, options, "tap", TAPS, "after") and neck,
         classes=classes,
         bias="classifier.bias" in shapes,
         head=head,
@@ -120,11 +44,11 @@ def _fast_reid(shapes: Shapes, options: Options, spec: str) -> nn.Module:
         width = found.channels[-1]
         for key in RESNET_OPTIONS:
             if key in options:
-                _refuse(f"{spec}: wanted no {key} for OSNet, found {options[key]}; leave it out")
+                refuse(f"{spec}: wanted no {key} for OSNet, found {options[key]}; leave it out")
     else:
         grouped = resnet.plan(shapes, "backbone.").groups > 1  # fast-reid's ResNeXt pads, its ResNet does not
         pool = "padded" if grouped else "ceil"
-        backbone, width = _trunk(shapes, "backbone.", options, spec, stride="1", pool=pool)
+        backbone, width = trunk(shapes, "backbone.", options, spec, stride="1", pool=pool)
     first = shapes.get("heads.bottleneck.0.weight", ())
     heads = networks.FastReidHeads(
         width,
@@ -133,35 +57,7 @@ def _fast_reid(shapes: Shapes, options: Options, spec: str) -> nn.Module:
         neck=len(first) == 1 or "heads.bottleneck.1.weight" in shapes,
         named_bnneck="heads.bnneck.weight" in shapes,
     )
-    return networks.FastReid(backbone, heads, after=_choice(spec, options, "tap", TAPS, "after"))
-
-
-def _reduced(shapes: Shapes, options: Options, spec: str) -> nn.Module:
-    if "base.features.conv0.weight" in shapes:
-        found = densenet.plan(shapes, "base.")
-        base: nn.Module = densenet.DenseNet(found, relu=False)
-        width = found.out
-        for key in RESNET_OPTIONS:
-            if key in options:
-                _refuse(f"{spec}: wanted no {key} for DenseNet, found {options[key]}; leave it out")
-    else:
-        stride = "2" if "base.layer0.conv3.weight" in shapes else "1"  # their SENet154 keeps ImageNet's
-        base, width = _trunk(shapes, "base.", options, spec, stride=stride)
-    classes, head = _classes(spec, shapes, options, "fc")
-    if "fc.weight" not in shapes and "tap" not in options:
-        _refuse(
-            f"{spec}: wanted tap=before (global models) or tap=after (SAC), since fc.weight, which would tell, "
-            f"is not there; add one"
-        )
-    return networks.Reduced(
-        base,
-        width,
-        shapes["dim_red_conv.weight"][0],
-        after=_choice(spec, options, "tap", TAPS, "before" if "fc.bias" in shapes else "after"),
-        classes=classes,
-        bias="fc.bias" in shapes,
-        head=head,
-    )
+    return networks.FastReid(backbone, heads, after=choice(spec, options, "tap", TAPS, "after"))
 
 
 def _linear(shapes: Shapes) -> int:
@@ -170,22 +66,22 @@ def _linear(shapes: Shapes) -> int:
 
 
 def _ft_net(shapes: Shapes, options: Options, spec: str) -> nn.Module:
-    model, width = _trunk(shapes, "model.", options, spec, stride="2")
-    after = _choice(spec, options, "tap", TAPS, "after")
+    model, width = trunk(shapes, "model.", options, spec, stride="2")
+    after = choice(spec, options, "tap", TAPS, "after")
     return networks.FtNet(model, width, _linear(shapes), after=after)
 
 
 def _ft_net_dense(shapes: Shapes, options: Options, spec: str) -> nn.Module:
     found = densenet.plan(shapes, "model.")
-    stride = 1 if _choice(spec, options, "last_stride", {"1": True, "2": False}, "2") else 2
-    after = _choice(spec, options, "tap", TAPS, "after")
+    stride = 1 if choice(spec, options, "last_stride", {"1": True, "2": False}, "2") else 2
+    after = choice(spec, options, "tap", TAPS, "after")
     model = densenet.DenseNet(found, relu=False, last_stride=stride)
     return networks.FtNet(model, found.out, _linear(shapes), after=after)
 
 
 def _pcb(shapes: Shapes, options: Options, spec: str) -> nn.Module:
     stripes = len({key.partition(".")[0] for key in shapes if re.match(r"classifier\d+\.", key)})
-    return networks.Pcb(_trunk(shapes, "model.", options, spec, stride="1")[0], stripes)
+    return networks.Pcb(trunk(shapes, "model.", options, spec, stride="1")[0], stripes)
 
 
 def _mgn(shapes: Shapes, options: Options, spec: str) -> nn.Module:
@@ -199,7 +95,7 @@ def _fgreid(shapes: Shapes, options: Options, spec: str) -> nn.Module:
     def trunk() -> nn.Module:
         return resnet.ResNet(found, resnet.Unsaid())
 
-    whole = _choice(spec, options, "minimum", {"image": False, "batch": True}, "image")
+    whole = choice(spec, options, "minimum", {"image": False, "batch": True}, "image")
     return networks.TwoBranches(trunk, batch_minimum=whole)
 
 
@@ -209,22 +105,22 @@ def _osnet(shapes: Shapes, options: Options, spec: str) -> nn.Module:
 
 def _resnet(shapes: Shapes, options: Options, spec: str) -> nn.Module:
     fc = shapes.get("fc.0.weight", (0,))[0]
-    base, width = _trunk(shapes, "base.", options, spec, stride="1" if fc else "2")
+    base, width = trunk(shapes, "base.", options, spec, stride="1" if fc else "2")
     layer = "classifier" if "classifier.weight" in shapes else "fc"
-    classes, head = _classes(spec, shapes, options, layer)
+    classes, head = head_of(spec, shapes, options, layer)
     return networks.Pooled(base, width, fc=fc, classifier_name=layer, classes=classes, head=head)
 
 
 def _densenet(shapes: Shapes, options: Options, spec: str) -> nn.Module:
     found = densenet.plan(shapes, "base.")
     fc = shapes.get("fc.0.weight", (0,))[0]
-    classes, head = _classes(spec, shapes, options, "classifier")
+    classes, head = head_of(spec, shapes, options, "classifier")
     return networks.Pooled(densenet.DenseNet(found, relu=True), found.out, fc=fc, classes=classes, head=head)
 
 
 def _efficientnet_lite(shapes: Shapes, options: Options, spec: str) -> nn.Module:
     found = efficientnet.plan(shapes, "base.")
-    classes, head = _classes(spec, shapes, options, "fc")
+    classes, head = head_of(spec, shapes, options, "fc")
     base = efficientnet.EfficientNetLite(found)
     return networks.Pooled(base, found.head, classifier_name="fc", classes=classes, head=head)
 
@@ -232,7 +128,7 @@ def _efficientnet_lite(shapes: Shapes, options: Options, spec: str) -> nn.Module
 def _transreid(shapes: Shapes, options: Options, spec: str) -> nn.Module:
     found = vit.plan(shapes)
     if found is None:
-        _refuse(
+        refuse(
             f"{spec}: wanted ViT-Base, ViT-Small or DeiT-Small as TransReID has them, found other widths or depths"
         )
     _, stride = image_and_stride(shapes, options, spec)
@@ -240,14 +136,14 @@ def _transreid(shapes: Shapes, options: Options, spec: str) -> nn.Module:
     try:
         strength = float(options.get("sie", "3.0"))
     except ValueError:
-        _refuse(f"{spec}: wanted sie= as a number (SIE_COE), found {options['sie']}")
+        refuse(f"{spec}: wanted sie= as a number (SIE_COE), found {options['sie']}")
     return vit.TransReID(
         found,
         stride,
         embedding=embedding,
         strength=strength,
-        after=_choice(spec, options, "tap", TAPS, "before"),
-        shuffled=_choice(spec, options, "rearrange", {"yes": True, "no": False}, "yes"),
+        after=choice(spec, options, "tap", TAPS, "before"),
+        shuffled=choice(spec, options, "rearrange", {"yes": True, "no": False}, "yes"),
     )
 
 
@@ -268,7 +164,7 @@ def image_and_stride(shapes: Shapes, options: Options, spec: str) -> tuple[tuple
         offered = (
             "; ".join(f"size={h}x{w}, stride={step}" for (h, w), step in found) or "no usual pair that gives it"
         )
-        _refuse(f"{spec}: wanted size= and stride= for {tokens - 1} patches, found {offered}; add both")
+        refuse(f"{spec}: wanted size= and stride= for {tokens - 1} patches, found {offered}; add both")
     return found[0]
 
 
@@ -276,14 +172,14 @@ def _embedding(rows: int, options: Options, spec: str) -> int | None:
     text = options.get("camera")
     if not rows:
         if text not in (None, "off"):
-            _refuse(
+            refuse(
                 f"{spec}: wanted no camera=, since the model has no camera embeddings, found {text}; leave it out"
             )
         return None
     if text == "off":
         return None
     if text is None or not text.isdecimal() or int(text) >= rows:
-        _refuse(
+        refuse(
             f"{spec}: wanted camera=off or camera=ROW of its {rows} camera embeddings (0 to {rows - 1}, for all "
             f"images), found {text or 'nothing'}; add it"
         )
@@ -327,12 +223,20 @@ FAMILIES: dict[str, Family] = {
     ),
     "aicity2020": Family(
         "a global model of the AI City 2020 team",
-        (r"dim_red_conv\.weight", r"dim_red_bn\.weight", r"(base\.)?((layer0\.)?conv1|features\.conv0)\.weight"),
-        _reduced,
+        (r"dim_red_conv\.weight", r"dim_red_bn\.weight", aicity.SIGN),
+        aicity.reduced,
         ("tap", "head", *RESNET_OPTIONS),
         none_of=(r"cat_red_conv\.",),
         unused=rf"fc\.|{_IN_STATISTICS}",
-        renamed=((r"^(layer\d\.|features\.)", r"base.\1"), _DOTTED),
+        renamed=(*aicity.RENAMED, _DOTTED),
+        size=(288, 384),
+    ),
+    "hrnet": Family(
+        "HRNet of the AI City 2020 team",
+        (r"stage4\.0\.fuse_layers\.", r"reid_head\.weight", r"reid_head_bn\."),
+        aicity.high_resolution,
+        ("tap", "head"),
+        unused=r"classifier_reid\.",
         size=(288, 384),
     ),
     "pcb": Family(
@@ -364,6 +268,15 @@ FAMILIES: dict[str, Family] = {
         _fast_reid,
         ("tap", *RESNET_OPTIONS),
         unused=rf"heads\.(weight|classifier\.|cls_layer)|pixel_(mean|std)$|{_IN_STATISTICS}",
+    ),
+    "lightreid": Family(
+        "light-reid",
+        (r"backbone\.conv1\.weight", r"head\.(bn|neck\d+\.bn)\.weight"),
+        lightreid.build,
+        ("hash", "lengths", "head", *RESNET_OPTIONS),
+        none_of=(r"heads\.",),
+        unused=rf"head\.(classifier|is_hash|(fc|neck)\d+\.)|backbone\.fc\.|{_IN_STATISTICS}",
+        renamed=((r"^pooling\.0\.p$", "pooling.p"),),
     ),
     "bot": Family(
         "reid-strong-baseline (BoT)",
@@ -419,16 +332,16 @@ def family_of(keys: list[str], spec: str, arch: str | None) -> Family:
     """
     if arch is not None:
         if arch not in FAMILIES:
-            _refuse(f"{spec}: wanted arch= one of {', '.join(FAMILIES)}, found {arch}")
+            refuse(f"{spec}: wanted arch= one of {', '.join(FAMILIES)}, found {arch}")
         return FAMILIES[arch]
     found = [name for name, family in FAMILIES.items() if family.fits(keys)]
     if len(found) == 1:
         return FAMILIES[found[0]]
     if found:
-        _refuse(f"{spec}: wanted keys of one code base, found them to fit {', '.join(found)}; choose with arch=")
+        refuse(f"{spec}: wanted keys of one code base, found them to fit {', '.join(found)}; choose with arch=")
     known = "; ".join(f"{name} ({family.title})" for name, family in FAMILIES.items())
     first = ", ".join(keys[:5])
-    _refuse(
+    refuse(
         f"{spec}: wanted a checkpoint of {known}, found the keys {first}, …; give the class with "
         f"module:PACKAGE.MODULE:FACTORY,checkpoint={spec}"
     )
