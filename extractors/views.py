@@ -69,7 +69,7 @@ def features(
     part_weights: (n, p), for parts that are weighted.
     Raises:  InputError where the model gives another number of values at another scale, or no parts to join.
     """
-    pixels = _normalised(images, mean or model.mean, std or model.std)
+    pixels = normalised(images, mean or model.mean, std or model.std)
     total: dict[str, np.ndarray] = {}
     heads: dict[str, np.ndarray] = {}
     count = 0
@@ -103,7 +103,7 @@ def _add(total: dict[str, np.ndarray], name: str, rows: np.ndarray, unit: bool, 
     total[name] = total[name] + rows
 
 
-def _normalised(images: np.ndarray, mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
+def normalised(images: np.ndarray, mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
     """(n, files, h, w, 3) uint8 -> (n, files, 3, h, w) float32: (v / 255 - mean) / std, in float32 as in torch."""
     values = np.arange(256, dtype=np.float32) / np.float32(255)
     out = np.empty((*images.shape[:2], 3, *images.shape[2:4]), np.float32)
