@@ -9,7 +9,7 @@ For ``pictures/a/1.jpg`` there are ``maps/a/1_heat.png`` (the image with the hea
 import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -117,7 +117,7 @@ def _draw(
                     _side_by_side(image, sums, file)
 
 
-def _side_by_side(image: np.ndarray, sums: np.ndarray, file: object) -> None:
+def _side_by_side(image: np.ndarray, sums: np.ndarray, file: IO[bytes]) -> None:
     """The image, and the sums with a bar that says what the colours are."""
     from matplotlib.figure import Figure
 

@@ -12,6 +12,7 @@
     tables         scores with intervals, what steps changed; CSV, JSON, Markdown, LaTeX
     page           the template filled in
     figures, strips, tensorboard     the same as files for papers, rows of pictures, a log
+    clouds         features as points of three components
 
 What watches a run needs none of the packages of the extra ``report``; the rest does.
 """
