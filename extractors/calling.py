@@ -5,7 +5,6 @@ height, width): 0 is any number of frames.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -61,32 +60,13 @@ def clip_problems(models: Sequence[Model], tracklets: bool, clip: int) -> list[s
     return problems
 
 
-@dataclass(frozen=True)
 class OfClips:
     """A model of clips as one of images: ``length`` images after the other are a clip, and give one row."""
 
-    model: Model
-    length: int
-
-    @property
-    def name(self) -> str:
-        return self.model.name
-
-    @property
-    def size(self) -> tuple[int, int]:
-        return self.model.size
-
-    @property
-    def mean(self) -> tuple[float, float, float]:
-        return self.model.mean
-
-    @property
-    def std(self) -> tuple[float, float, float]:
-        return self.model.std
-
-    @property
-    def digest(self) -> str:
-        return self.model.digest
+    def __init__(self, model: Model, length: int) -> None:
+        self.model, self.length = model, length
+        self.name, self.size, self.digest = model.name, model.size, model.digest
+        self.mean, self.std = model.mean, model.std
 
     def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
         clips = images.reshape(-1, self.length, *images.shape[1:])

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from torch import nn
 
 from extractors.models.checkpoints import densenet, dpn, hrnet, inception, networks, res2net
-from extractors.models.checkpoints.family import RESNET_OPTIONS, TAPS, Options, choice, head_of, refuse, trunk
+from extractors.models.checkpoints.code_base import RESNET_OPTIONS, TAPS, Options, choice, head_of, refuse, trunk
 from extractors.models.checkpoints.resnet import Shapes
 
 Backbone = Callable[[Shapes], nn.Module]

@@ -6,7 +6,7 @@ from torch import nn
 
 from ensemble.base.errors import InputError
 from extractors.models.checkpoints import aicity, densenet, efficientnet, lightreid, networks, osnet, resnet, vit
-from extractors.models.checkpoints.family import (
+from extractors.models.checkpoints.code_base import (
     RESNET_OPTIONS,
     TAPS,
     Family,

@@ -11,7 +11,7 @@ import re
 import torch
 from torch import Tensor, nn
 
-from extractors.models.checkpoints.family import Options, choice, head_of, refuse, trunk
+from extractors.models.checkpoints.code_base import Options, choice, head_of, refuse, trunk
 from extractors.models.checkpoints.layers import GeneralizedMean, GlobalMean
 from extractors.models.checkpoints.resnet import Shapes
 
