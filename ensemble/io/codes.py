@@ -103,6 +103,5 @@ def _numbers(where: str, value: Any) -> np.ndarray:
 
 def _two_valued(rows: np.ndarray) -> bool:
     """Whether all values are bits, and not all the same; the first row tells in most cases."""
-    if not rows.size or rows.min() == rows.max():
-        return False
-    return any(bool(np.isin(rows[:1], pair).all() and np.isin(rows, pair).all()) for pair in BITS)
+    pairs = [pair for pair in BITS if rows.size and np.isin(rows[:1], pair).all()]
+    return any(bool(np.isin(rows, pair).all()) for pair in pairs) and bool(rows.min() != rows.max())
