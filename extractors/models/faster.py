@@ -117,7 +117,7 @@ def _fold(module: nn.Module, sample: torch.Tensor) -> None:
 def _outputs(module: Any, sample: torch.Tensor, spec: str, how: str) -> list[torch.Tensor]:
     try:
         with torch.inference_mode():
-            out = module(sample)
+            out = module(sample.clone())  # made in here, as batches are: compiled code is for one kind of tensor
     except Exception as error:  # compilers have faults of a dozen kinds
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         shape = "x".join(map(str, sample.shape))

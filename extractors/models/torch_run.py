@@ -20,6 +20,7 @@ from extractors.models.faster import OPTIONS, faster
 from extractors.options import COMMON as COMMON
 from extractors.options import floats, size_of
 
+BATCH = 32  # images on which compiled code is tried, as many as are usual: it is made anew for very other numbers
 PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
@@ -150,7 +151,8 @@ def torch_model(
     if isinstance(module, torch.nn.Module):
         module = to_place(module, where)
     if any(options.get(option, "no") != "no" for option in OPTIONS):
-        shape = (2, 3, *size) if frames is None else (2, frames or 4, 3, *size)
+        count = 2 if options.get("compile", "no") == "no" else BATCH
+        shape = (count, 3, *size) if frames is None else (count, frames or 4, 3, *size)
         sample = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(where.device)
         module = faster(module, spec, options, sample)
     output = options.get("output")
