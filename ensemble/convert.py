@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from ensemble import io
 from ensemble.base.errors import InputError
-from ensemble.cli import files, outputs, program
+from ensemble.cli import files, notes, outputs, program
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,7 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     paths = {model: options.out / f"{model}.npz" for model in folder.models}
     outputs.refuse_unwritable(*paths.values())
+    notes.say(folder.notes)
     for feature_set in io.read(folder, list(folder.models)):
+        notes.say(feature_set.notes if feature_set.model == next(iter(folder.models)) else ())
         path = paths[feature_set.model]
         io.write_npz(path, feature_set)
         counts = f"{len(feature_set.query)} query, {len(feature_set.gallery)} gallery"

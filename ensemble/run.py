@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ensemble.base.errors import InputError, examples
-from ensemble.cli import machine, outputs, pictures, planning, program
+from ensemble.cli import machine, notes, outputs, pictures, planning, program
 from ensemble.cli.walk import walk
 from ensemble.pipeline import guide, plan, recipe, results
 from ensemble.pipeline.run import Result
@@ -107,7 +107,7 @@ def describe(checked: plan.Plan) -> None:
     tail = [use.name for use in (*([checked.recipe.join] if checked.recipe.join else []), *checked.recipe.steps)]
     if tail:
         print(f"  then {' -> '.join(tail)}")
-    print(*planning.notes(checked), sep="\n", end="\n" if checked.notes else "")
+    notes.say(checked.notes)
     print(f"  provided: {', '.join(sorted(checked.folder.columns))}")
     print("everything fits; nothing was read or written")
 

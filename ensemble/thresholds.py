@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.base.errors import InputError, examples, refuse_if_any
-from ensemble.cli import files, machine, outputs, planning, program
+from ensemble.cli import files, machine, notes, outputs, planning, program
 from ensemble.cli.numbers import too_small
 from ensemble.pipeline.operating_points import NAMES, Fitted, fit
 from ensemble.scores.protocols import JUNK, Protocol
@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with machine.using(options):
         device = machine.device(options)
         found = fit(checked, protocol, options.fmr, folds=options.folds, seed=options.seed, device=device)
+    notes.say((*checked.notes, *found.notes), aside=options.json)
     print(json.dumps(as_json(found, protocol)) if options.json else text(found, protocol))
     return program.FINE
 

@@ -314,13 +314,13 @@ def _check_sizes(loaded: "Loaded", given: argparse.Namespace) -> None:
 
 def _check_tables(given: argparse.Namespace, rows: "dict[str, Rows]") -> None:
     """Tables of other images in the folder mean that models of other images are there too."""
-    from ensemble.io.lists import read_csv
+    from ensemble.io.lists import read_labels
 
     problems = []
     for side, of in rows.items():
         path = given.out / f"{side}.csv"
         if path.is_file():
-            strange = sorted(set(read_csv(path).names) - set(of.names))
+            strange = sorted(set(read_labels(path).names) - set(of.names))
             if strange:
                 problems.append(
                     f"{path}: wanted the images of this run, found others ({examples(strange)}); name a new --out"

@@ -18,7 +18,7 @@ from ensemble.base.features import COLUMNS, SIDES
 from ensemble.io import beside, read_names
 from ensemble.io.alignment import merge
 from ensemble.io.folder import NAME_LISTS, TRACK_LISTS
-from ensemble.io.lists import Labels, read_csv, read_tracks, repeated
+from ensemble.io.lists import Labels, read_labels, read_tracks, repeated
 from ensemble.names.listings import read_listing
 from ensemble.names.source import read_source, sides_of_labels
 from ensemble.parsers import PARSERS, Parser
@@ -174,7 +174,7 @@ def with_labels(
         with collecting(problems):
             table = _beside(images, f"{side}.csv")
             if table is not None:
-                found = read_csv(table)
+                found = read_labels(table)
                 missing = sorted(set(images.names) - set(found.names))
                 if missing:
                     problems.append(

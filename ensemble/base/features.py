@@ -25,7 +25,8 @@ class FeatureSet:
     numbers, labels (``ensemble.base.labels``) as text too. A column that nobody gave is absent, never made up.
 
     An ``auxiliary`` model tells of cameras, orientation, attributes or parts; its rows may be zero, where there is
-    nothing to tell. Of a ``partial`` model, rows of NaN are images that it does not know.
+    nothing to tell. Of a ``partial`` model, rows of NaN are images that it does not know. ``notes`` says in
+    sentences how its rows came to their images, where that was not by their names as they are.
     """
 
     model: str
@@ -37,6 +38,7 @@ class FeatureSet:
     train_table: pd.DataFrame | None = field(default=None)
     auxiliary: bool = False
     partial: bool = False
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         problems = []

@@ -5,7 +5,7 @@ Tables keep labels as they were given: whole numbers (int64, -1 unknown), or tex
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,16 @@ def of_values(values: Any) -> Array | None:
         return None
     cells = [_text(value) for value in array.tolist()]
     return None if None in cells else of_cells(cell for cell in cells if cell is not None)
+
+
+def composed(parts: Sequence[Array]) -> Array:
+    """Labels out of several, text that is equal where all of them are; unknown where one of them is.
+
+    >>> composed([np.array(["lion", "lion", ""], object), np.array([7, -1, 7])])
+    array(['lion+7', '', ''], dtype=object)
+    """
+    texts = [[text.replace("\\", r"\\").replace("+", r"\+") for text in _canonical(part)] for part in parts]
+    return np.array(["+".join(cells) if all(cells) else "" for cells in zip(*texts, strict=True)], object)
 
 
 def same(first: Array, second: Array) -> Array:

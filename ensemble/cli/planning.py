@@ -4,7 +4,7 @@ import argparse
 
 import postproc
 from ensemble.base.collecting import collecting
-from ensemble.base.errors import InputError, printable, refuse_if_any
+from ensemble.base.errors import InputError, refuse_if_any
 from ensemble.cli import files, machine, protocols
 from ensemble.cli.numbers import too_small
 from ensemble.pipeline import plan, plugins, recipe
@@ -51,11 +51,6 @@ def prepare(options: argparse.Namespace) -> Plan:
     assert checked is not None
     _refuse_memory(options, checked)
     return checked
-
-
-def notes(checked: Plan) -> list[str]:
-    """What the user should know before it runs, a line each: unused columns, steps left out."""
-    return [f"note: {printable(note, 1000)}" for note in checked.notes]
 
 
 def protocol(options: argparse.Namespace, used: Recipe) -> Protocol:

@@ -9,7 +9,7 @@ and refuses everything else; nothing in a file is ever executed.
 
 from ensemble.io.describe import Contents, Entry, contents
 from ensemble.io.folder import Folder
-from ensemble.io.lists import read_names
+from ensemble.io.name_lists import read_names
 from ensemble.io.outputs import refusals, together
 from ensemble.io.reading import read, read_folder, scan
 from ensemble.io.tables import read_tables

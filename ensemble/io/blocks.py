@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from ensemble.base import spellings
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.features import COLUMNS, SIDES
 from ensemble.base.labels import LABELS, of_values
-from ensemble.base.spellings import meant
-from ensemble.io import containers
+from ensemble.io import containers, name_lists
 from ensemble.io.arrays import matrix, texts, vectors, what, whole_numbers
-from ensemble.io.lists import read_names, repeated
+from ensemble.io.lists import repeated
 
 _PAIR = re.compile(rf"({'|'.join(SIDES)})_(.+)", re.DOTALL)
 _SLOT = re.compile(rf"({'|'.join(SIDES)})(?:_(\w+))?")
@@ -33,7 +33,8 @@ _FEATURES = ("", "f", "feat", "feats", "feature", "features")  # besides the col
 class Block:
     """One side of one model as one file holds it: ``rows`` (n, d) float32 and whole numbers in ``columns``.
 
-    ``names`` is ``None`` where the format has none; ``ordered`` says that somebody chose the order of the rows.
+    ``names`` is ``None`` where the format has none; ``ordered`` says that somebody chose the order of the rows;
+    ``named_by`` is the list that names rows without names, by position.
     """
 
     where: str
@@ -41,6 +42,7 @@ class Block:
     names: list[str] | None = None
     ordered: bool = True
     columns: dict[str, np.ndarray] = field(default_factory=dict)
+    named_by: str = ""
 
 
 def half(path: Path) -> tuple[str, str] | None:
@@ -54,14 +56,27 @@ def slot(key: object) -> tuple[str, str] | None:
     match = _SLOT.fullmatch(key) if isinstance(key, str) else None
     if match is None or match[2] in _PIXELS:
         return None
-    column = "" if (match[2] or "") in _FEATURES else meant(match[2])
+    column = "" if (match[2] or "") in _FEATURES else spellings.meant(match[2])
     return None if column is None else (match[1], column)
+
+
+def unused(keys: Sequence[str]) -> list[str]:
+    """The keys of a whole model that nobody looks at, with the nearest name that is not there."""
+    there = {place for place in map(slot, keys) if place}
+    left = []
+    for key in keys:
+        if slot(key) is not None:
+            continue
+        side, _, title = key.partition("_") if key.startswith(SIDES) else ("query", "", key)
+        near = spellings.nearest(title, {column for of, column in there if of == side})
+        left.append(spellings.unused(key, near and f"{side}_{near}"))
+    return left
 
 
 def read_blocks(paths: Sequence[Path], problems: list[str]) -> dict[str, Block]:
     """The sides of one model, as far as they can be read; what is wrong is added to ``problems``."""
     blocks: dict[str, Block] = {}
-    lists = {path.stem: path for path in paths if path.suffix == ".txt"}
+    lists = name_lists.own(paths)
     for path in paths:
         if path in lists.values():
             continue
@@ -75,12 +90,17 @@ def read_blocks(paths: Sequence[Path], problems: list[str]) -> dict[str, Block]:
     return blocks
 
 
-def named(block: Block, names: list[str], source: str) -> Block:
+def named(block: Block, names: list[str], source: str, remedy: str = "") -> Block:
     """The block with the names of a list that belongs to it, line i for row i."""
     if len(names) != len(block.rows):
         found = f"{len(block.rows)} rows for {len(names)} names"
-        raise InputError([f"{block.where}: wanted a row for each name of {source}, found {found}; give its list"])
-    return replace(block, names=names)
+        raise InputError(
+            [
+                f"{block.where}: wanted a row for each name of {source}, since its rows have none, found {found}; "
+                f"give the list that was written with it{f' ({remedy})' if remedy else ''}"
+            ]
+        )
+    return replace(block, names=names, named_by=source)
 
 
 def _half(where: str, content: Any, names: Path | None) -> Block:
@@ -88,7 +108,7 @@ def _half(where: str, content: Any, names: Path | None) -> Block:
         keys, rows = vectors(where, content)
         return Block(where, rows, keys, ordered=False)
     block = Block(where, matrix(where, content))
-    return block if names is None else named(block, read_names(names), str(names))
+    return block if names is None else named(block, name_lists.read_names(names), str(names))
 
 
 def _whole(where: str, content: Any, problems: list[str]) -> dict[str, Block]:

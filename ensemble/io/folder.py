@@ -2,8 +2,9 @@
 
 Rules. ``query_MODEL`` with ``gallery_MODEL`` (and ``train_MODEL``, where there is one) in .pkl, .pickle, .pt, .pth
 or .npy is a model; every other .npz, .safetensors, .mat, .msat, .pkl, .pickle, .pt or .pth with query and gallery
-inside is one too, called like the file. ``name_query.txt``, ``name_test.txt``, ``test_track_id.txt``,
-``test_track.txt``, ``query.csv``, ``gallery.csv`` and ``train.csv`` describe the images of all models.
+inside is one too, called like the file. ``name_query.txt``, ``name_test.txt`` and other lists of names
+(:mod:`ensemble.io.name_lists`), ``test_track_id.txt``, ``test_track.txt``, and the tables ``query.csv``,
+``gallery.csv`` and ``train.csv`` (or .tsv, .parquet, .feather) describe the images of all models.
 
 The folder ``side`` inside holds side models in the same layouts: of cameras, orientation, attributes, parts. They
 are called ``side/MODEL``, no pattern of a recipe takes them for models to join, and they need no ``train``.
@@ -15,17 +16,18 @@ from pathlib import Path
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples
 from ensemble.base.features import SIDES
-from ensemble.io import containers
+from ensemble.io import containers, name_lists
 from ensemble.io.arrays import is_name
-from ensemble.io.blocks import half, slot
-from ensemble.io.lists import read_csv, read_lines, read_names, read_tracks
+from ensemble.io.blocks import half, slot, unused
+from ensemble.io.lists import TABLES, Keys, read_labels, read_lines, read_tracks
+from ensemble.io.name_lists import read_names
 from ensemble.io.write import LEFT_OVER
 from ensemble.parsers import Parser, gives
 
-NAME_LISTS = {"query": "name_query.txt", "gallery": "name_test.txt"}
+NAME_LISTS = name_lists.CITY
 TRACK_LISTS = ("test_track_id.txt", "test_track.txt")
-TABLES = {f"{side}.csv": side for side in SIDES}
 SIDE = "side"  # the folder of side models
+PROSE = (".md", ".toml")  # what is written about features and for runs; nobody expects it to be read
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Folder:
     learns: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()  # what the user should know about these files, in sentences
     parser: Parser | None = None  # reads labels out of the names of a side that has no table
+    keys: Keys = field(default_factory=dict)  # labels that several columns of the tables make together
 
     @property
     def joined(self) -> list[str]:
@@ -69,6 +72,7 @@ def look(
     *,
     rankings: bool = False,
     parser: Parser | None = None,
+    keys: Keys | None = None,
 ) -> tuple[Folder, list[str]]:
     """The folder as far as it can be understood, and every problem found on the way.
 
@@ -78,30 +82,43 @@ def look(
     """
     found = _files(path)
     files = [file for file in found if not LEFT_OVER.fullmatch(file.name)]
-    names = {side: path / name for side, name in NAME_LISTS.items() if path / name in files}
+    problems: list[str] = []
     given = {"query": query_names, "gallery": gallery_names}
-    names |= {side: Path(chosen) for side, chosen in given.items() if chosen is not None}
+    names, known = _name_lists(
+        files, {s: Path(chosen) for s, chosen in given.items() if chosen is not None}, problems
+    )
     track_lists = tuple(path / name for name in TRACK_LISTS if path / name in files)
+    known |= {path / name: "--tracks is given" for name in TRACK_LISTS if tracks is not None}
     if tracks is not None:
         track_lists = (Path(tracks),)
-    tables = {side: path / name for name, side in TABLES.items() if path / name in files}
-    known = {path / name for name in (*NAME_LISTS.values(), *TRACK_LISTS, *TABLES)}
-    known |= {*names.values(), *track_lists}
+    tables = _tables(files, problems)
+    known |= dict.fromkeys([*names.values(), *track_lists, *tables.values()], "")
     others = [file for file in files if file not in known]
-    models, provided, ignored, problems = _lists(others) if rankings else _models(others)
+    models, provided, ignored, wrong, unread = _lists(others) if rankings else _models(others)
+    problems += wrong
+    ignored |= {file: reason for file, reason in known.items() if reason and file in files}
     ignored |= {file: "left over from a write that was broken off" for file in found if file not in files}
     if not models and not problems:
         problems.append(f"{path}: wanted rank lists, found none" if rankings else _nothing(path, ignored))
     columns = set().union(*provided.values())
     learns = {model for model, names in provided.items() if "train" in names}
     if (path / SIDE).is_dir() and not rankings:
-        beside, provided, more, side_problems = _models(_files(path / SIDE))
+        beside, provided, more, side_problems, more_unread = _models(_files(path / SIDE))
         models |= {f"{SIDE}/{model}": paths for model, paths in beside.items()}
         learns |= {f"{SIDE}/{model}" for model, names in provided.items() if "train" in names}
         ignored |= more
         problems += side_problems
-    tables = {side: file for side, file in tables.items() if side in columns or (rankings and side != "train")}
-    label_columns, label_problems, notes = _labels(names, tables, track_lists)
+        unread += more_unread
+    lacking = {side for side in SIDES if side not in columns and not (rankings and side != "train")}
+    ignored |= {
+        files.pop(side): f"no features of {side}" for files in (names, tables) for side in lacking & set(files)
+    }
+    label_columns, label_problems, notes = _labels(names, tables, track_lists, keys or {})
+    notes += unread
+    left = [f"{file.relative_to(path)} ({reason})" for file, reason in sorted(ignored.items())]
+    left = [text for file, text in zip(sorted(ignored), left, strict=True) if file.suffix.lower() not in PROSE]
+    if left:
+        notes.append(f"{path}: files that are not used: {examples(left, 20)}")
     if parser is not None:
         lists = ("query", "gallery") if rankings else ()
         named = [s for s in SIDES if s not in tables and (s in columns or s in names or s in lists)]
@@ -119,6 +136,7 @@ def look(
         learns=frozenset(learns),
         notes=tuple(notes),
         parser=parser,
+        keys=keys or {},
     )
     return folder, problems + label_problems
 
@@ -134,27 +152,57 @@ def _files(path: Path) -> list[Path]:
         ) from None
 
 
-def _lists(
-    files: list[Path],
-) -> tuple[dict[str, tuple[Path, ...]], dict[str, set[str]], dict[Path, str], list[str]]:
+def _name_lists(
+    files: list[Path], given: dict[str, Path], problems: list[str]
+) -> tuple[dict[str, Path], dict[Path, str]]:
+    """The list of names of each side, and the files that are name lists: with the reason if they are left out."""
+    names, known = dict(given), dict[Path, str]()
+    for side, found in name_lists.lists(files).items():
+        if side in given:
+            known |= {file: f"--{side}-names is given" for file in found if file != given[side]}
+            continue
+        with collecting(problems):
+            problems += name_lists.only_one(side, found)
+        names[side], *others = found
+        known |= dict.fromkeys(others, f"says the same as {found[0].name}")
+    return names, known
+
+
+def _tables(files: list[Path], problems: list[str]) -> dict[str, Path]:
+    """The table of each side."""
+    tables = {}
+    for side in SIDES:
+        found = [file for file in files if file.stem == side and file.suffix.lower() in TABLES]
+        if found:
+            tables[side] = found[0]
+        if len(found) > 1:
+            names = examples([file.name for file in found])
+            problems.append(f"{found[0].parent}: wanted one table of {side}, found {names}; leave one")
+    return tables
+
+
+Found = tuple[dict[str, tuple[Path, ...]], dict[str, set[str]], dict[Path, str], list[str], list[str]]
+
+
+def _lists(files: list[Path]) -> Found:
     """Rank lists, as :func:`_models` has models: every file is one, called like it."""
     found: dict[str, tuple[Path, ...]] = {file.stem: (file,) for file in files}
     twice = [file for file in files if found[file.stem] != (file,)]
     problems = [f"{file}: wanted one file a name, found another called {file.stem}; rename it" for file in twice]
-    return found, {name: {"distances"} for name in found}, {}, problems
+    return found, {name: {"distances"} for name in found}, {}, problems, []
 
 
-def _models(
-    files: list[Path],
-) -> tuple[dict[str, tuple[Path, ...]], dict[str, set[str]], dict[Path, str], list[str]]:
-    """Models with their files, the names that each provides, the files left out with the reason, problems."""
+def _models(files: list[Path]) -> Found:
+    """Models with their files, what each provides, the files left out with the reason, problems, notes."""
     found: dict[str, list[Path]] = {}
     columns: dict[str, set[str]] = {}
     ignored: dict[Path, str] = {}
     problems: list[str] = []
+    notes: list[str] = []
+    lists = name_lists.own(files)
     for file in files:
         with collecting(problems):
-            provided = _provided(file)
+            provided = "a list of names without its features" if file in lists.values() else _provided(file, notes)
             if isinstance(provided, str):
                 ignored[file] = provided
                 continue
@@ -165,9 +213,10 @@ def _models(
             columns.setdefault(model, set()).update(provided)
     for model, paths in found.items():
         problems += _pair_problems(model, paths)
-        lists = [path.with_suffix(".txt") for path in paths if half(path)]
-        paths += dict.fromkeys(path for path in lists if ignored.pop(path, None))
-    return {model: tuple(sorted(paths)) for model, paths in sorted(found.items())}, columns, ignored, problems
+        own = [lists[path.stem] for path in paths if half(path) and path.stem in lists]
+        paths += dict.fromkeys(path for path in own if ignored.pop(path, None))
+    models = {model: tuple(sorted(paths)) for model, paths in sorted(found.items())}
+    return models, columns, ignored, problems, notes
 
 
 def _refuse_name(file: Path) -> None:
@@ -182,8 +231,11 @@ def _refuse_name(file: Path) -> None:
         )
 
 
-def _provided(file: Path) -> set[str] | str:
-    """The names of the vocabulary that a file provides, or the reason why it is no part of a model."""
+def _provided(file: Path, notes: list[str]) -> set[str] | str:
+    """The names of the vocabulary that a file provides, or the reason why it is no part of a model.
+
+    Keys that nobody looks at are noted.
+    """
     suffix = file.suffix.lower()
     pair = half(file)
     if pair:
@@ -209,6 +261,8 @@ def _provided(file: Path) -> set[str] | str:
             )
         multi = any(key.startswith("mquery_") for key in keys)
         return "only multi-query features" if multi else "no features inside"
+    if left := unused(keys):
+        notes.append(f"{file}: keys that are not used: {examples(left, 20)}")
     return {"_".join(filter(None, place)) for place in slots if place[1] != "name"}
 
 
@@ -238,7 +292,7 @@ def _nothing(path: Path, ignored: dict[Path, str]) -> str:
 
 
 def _labels(
-    names: dict[str, Path], tables: dict[str, Path], tracks: tuple[Path, ...]
+    names: dict[str, Path], tables: dict[str, Path], tracks: tuple[Path, ...], keys: Keys
 ) -> tuple[set[str], list[str], list[str]]:
     """The columns that lists and tables provide, what is wrong with these files, and what to know about them."""
     notes: list[str] = []
@@ -251,7 +305,7 @@ def _labels(
             gallery = listed if side == "gallery" else gallery
     for side, file in tables.items():
         with collecting(problems):
-            table = read_csv(file)
+            table = read_labels(file, keys)
             columns |= {f"{side}_{column}" for column in table.columns}
             if table.unused:
                 notes.append(f"{file}: columns that are not used: {examples(table.unused, 20)}")

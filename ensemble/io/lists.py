@@ -3,17 +3,22 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 import numpy as np
 
 from ensemble.base import spellings
-from ensemble.base.errors import InputError, examples, printable, refuse_if_any
+from ensemble.base.collecting import collecting
+from ensemble.base.errors import InputError, examples, near, printable, refuse_if_any
 from ensemble.base.features import COLUMNS
-from ensemble.base.labels import LABELS, UNKNOWN, of_cells
+from ensemble.base.kinds import Array
+from ensemble.base.labels import LABELS, UNKNOWN, composed, of_cells
+from ensemble.io import arrow
 
+TABLES = (".csv", ".tsv", *arrow.SUFFIXES)  # suffixes of tables
+Keys = Mapping[str, Sequence[str]]  # labels that are made of several columns of a table, by what they are called
 _NUMBER = re.compile(r"[0-9]{1,18}")
 SEPARATORS = (",", ";", "\t")  # of the cells of a table; the first where none is there
 _WHOLE = re.compile(r"\s*([+-]?[0-9]{1,18})(?:\.0*)?\s*")
@@ -29,22 +34,18 @@ class Labels:
     unused: tuple[str, ...] = ()  # columns of a table that nobody looks at, with the nearest name
 
 
-def read_names(path: Path) -> list[str]:
-    """The names of a list, one a line. Raises InputError for blank lines, names given twice and empty files."""
-    lines = read_lines(path)
-    problems = _blank(path, lines) + _twice(path, "name once", (line for line in lines if line))
-    refuse_if_any(problems)
-    return lines
-
-
-def read_csv(path: Path) -> Labels:
+def read_labels(path: Path, keys: Keys | None = None) -> Labels:
     """A table with the column ``name`` and any of the columns of a FeatureSet, in any of their usual spellings.
+
+    keys: labels that several columns make together, as ``{"pid": ["species", "name"]}``.
 
     Names stay text, so ``0001`` keeps its zeros. An empty cell, or NaN, is unknown. Columns that are not used are
     listed in the result. Raises InputError with all faults of the table.
     """
     header, rows, problems = read_table(path)
-    places, unused, twice = spellings.columns(header)
+    places, unused, twice = spellings.columns(
+        header, [title for titles in (keys or {}).values() for title in titles]
+    )
     if "name" not in places or len({*header}) != len(header):
         found = ",".join(header)
         wanted = f"name and any of {', '.join(COLUMNS)} as first line"
@@ -57,28 +58,43 @@ def read_csv(path: Path) -> Labels:
     problems += _twice(path, "name once", names)
     columns = {}
     for column in COLUMNS:
-        if column not in table:
-            continue
-        if column in LABELS:
+        if keys and column in keys:
+            with collecting(problems):
+                columns[column] = _composed(path, column, keys[column], header, rows)
+        elif column in table and column in LABELS:
             columns[column] = of_cells(table[column])
-            continue
-        matches = [_WHOLE.fullmatch("-1" if text.strip().lower() in UNKNOWN else text) for text in table[column]]
-        cells = zip(names, table[column], matches, strict=True)
-        wrong = [f"{name}: {text!r}" for name, text, match in cells if not match]
-        if wrong:
-            problems.append(
-                f"{path}: wanted whole numbers in {column}, found {examples(wrong)}; write -1 for unknown"
-            )
-        columns[column] = np.array([int(match[1]) if match else -1 for match in matches], np.int64)
+        elif column in table:
+            columns[column] = _numbers(path, column, names, table[column], problems)
     refuse_if_any(problems)
     return Labels(str(path), names, columns, tuple(unused))
+
+
+def _numbers(path: Path, column: str, names: list[str], cells: list[str], problems: list[str]) -> np.ndarray:
+    matches = [_WHOLE.fullmatch("-1" if text.strip().lower() in UNKNOWN else text) for text in cells]
+    wrong = [f"{name}: {text!r}" for name, text, match in zip(names, cells, matches, strict=True) if not match]
+    if wrong:
+        problems.append(f"{path}: wanted whole numbers in {column}, found {examples(wrong)}; write -1 for unknown")
+    return np.array([int(match[1]) if match else -1 for match in matches], np.int64)
+
+
+def _composed(path: Path, column: str, titles: Sequence[str], header: list[str], rows: list[list[str]]) -> Array:
+    """A label out of several columns of a table."""
+    missing = [f"{title}{near(title, header)}" for title in titles if title not in header]
+    if missing:
+        wanted = f"the columns {', '.join(titles)} for {column}"
+        raise InputError([f"{path}: wanted {wanted}, as --key says, found no {examples(missing)}"])
+    parts = [of_cells(row[header.index(title)] for row in rows) for title in titles]
+    return parts[0] if len(parts) == 1 else composed(parts)
 
 
 def read_table(path: Path) -> tuple[list[str], list[list[str]], list[str]]:
     """First line, complete lines and what is wrong with the others of a file with commas, semicolons or tabs.
 
-    Lines without a word in any cell, as spreadsheets leave them, are no lines.
+    Lines without a word in any cell, as spreadsheets leave them, are no lines. Parquet and Feather have cells too.
     """
+    if path.suffix.lower() in arrow.SUFFIXES:
+        titles, rows = arrow.read(path)
+        return titles, rows, [] if rows else [f"{path}: wanted at least one image, found none; write it again"]
     text = _text(path)
     first = text.lstrip("\r\n").split("\n", 1)[0]
     separator = max(SEPARATORS, key=first.count)

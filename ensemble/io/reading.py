@@ -8,6 +8,7 @@ from ensemble.base.errors import examples, refuse_if_any
 from ensemble.base.features import FeatureSet
 from ensemble.io.alignment import aligned
 from ensemble.io.folder import Folder, look
+from ensemble.io.lists import Keys
 from ensemble.parsers import Parser
 
 
@@ -19,18 +20,23 @@ def scan(
     tracks: Path | None = None,
     rankings: bool = False,
     parser: Parser | None = None,
+    keys: Keys | None = None,
 ) -> Folder:
     """Look at a folder: its models, lists and tables, and the names of the vocabulary that reading will provide.
 
     query_names, gallery_names:  name lists that take the place of the folder's; they set the order of the rows.
     tracks:                      a track list (ids or names) that takes the place of the folder's.
     rankings:                    the folder holds rank lists in the place of features.
+    parser:                      reads labels out of the names of images that have no table.
+    keys:                        labels that several columns make together, ``{"pid": ["species", "name"]}``.
     Raises: InputError with every problem. As soon as there is one, the features are read as well, so that the
             message holds theirs too.
     Cost:   a pass over files that hold a whole model (.npz and .safetensors: only over their keys), nothing for
             files that hold one side.
     """
-    found, problems = look(Path(folder), query_names, gallery_names, tracks, rankings=rankings, parser=parser)
+    found, problems = look(
+        Path(folder), query_names, gallery_names, tracks, rankings=rankings, parser=parser, keys=keys
+    )
     if problems and not rankings:
         aligned(found, list(found.models), problems)
     refuse_if_any(list(dict.fromkeys(problems)))

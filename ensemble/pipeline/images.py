@@ -29,6 +29,7 @@ class Images:
     labels: Labels | None
     lists: Rankings | None = None
     query_label: list[object] | None = None  # the identities of the queries as the user has written them
+    notes: tuple[str, ...] = ()  # what the user should know of how they were read
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -71,5 +72,6 @@ def _images(plan: Plan, found: FeatureSet | Rankings, lists: Rankings | None = N
         columns=columns,
         labels=labels_of(found),
         lists=lists,
+        notes=found.notes,
         query_label=found.query_table["pid"].tolist() if "pid" in found.query_table else None,
     )

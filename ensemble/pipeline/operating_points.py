@@ -31,6 +31,7 @@ class Fitted:
     judged: str
     found: dict[str, NDArray[np.float64]]
     spread: dict[str, NDArray[np.float64]] | None = None  # over folds
+    notes: tuple[str, ...] = ()  # of what was read, for the user
 
 
 def fit(
@@ -47,7 +48,8 @@ def fit(
     if images.train_table is None or "pid" not in images.train_table.columns:
         if not labelled:
             raise InputError(["--features: wanted labels (pid) of train, or of query and gallery, found neither"])
-        return _by_folds(*_distances(checked, sets, device), protocol.junk, tuple(fmrs), folds, seed)
+        found = _by_folds(*_distances(checked, sets, device), protocol.junk, tuple(fmrs), folds, seed)
+        return replace(found, notes=images.notes)
     moved = from_train(sets, learn=_learns(checked), seed=seed)
     trained = plan.check(checked.recipe, columns(checked.folder, moved))
     distances, labels = _distances(trained, moved, device)
@@ -62,6 +64,7 @@ def fit(
         "train",
         judged,
         _numbers(rates(distances, labels, thresholds=_finite(thresholds), junk=protocol.junk)),
+        notes=images.notes,
     )
 
 

@@ -8,6 +8,7 @@ from ensemble.base.errors import examples, near, refuse_if_any
 from ensemble.base.features import SIDES
 from ensemble.io import Folder, read_names
 from ensemble.io.folder import SIDE, is_side
+from ensemble.io.lists import read_table
 from ensemble.pipeline import joins, steps
 from ensemble.pipeline.recipe import Branch, Group, Recipe, Use
 from ensemble.submissions import formats
@@ -228,8 +229,7 @@ def counts(folder: Folder) -> tuple[int, int] | None:
         if side in folder.names:
             found.append(len(read_names(folder.names[side])))
         elif side in folder.tables:
-            with folder.tables[side].open(encoding="utf-8") as lines:
-                found.append(sum(1 for _ in lines) - 1)
+            found.append(len(read_table(folder.tables[side])[1]))
     return (found[0], found[1]) if len(found) == 2 else None
 
 

@@ -94,25 +94,28 @@ def read(folder: Folder, names: list[str]) -> Rankings:
     Where neither a list of names nor a table says what the images are, the rank lists do, if all of them hold
     names: those of all of them, sorted; queries in the lists' order where they have one.
     """
-    lists, problems = {}, list[str]()
+    lists, problems, notes = {}, list[str](), list[str]()
     paths = {name: folder.models[name][0] for name in names}
     for name, path in paths.items():
         with collecting(problems):
             lists[name] = formats.read(path)
     tables: dict[str, pd.DataFrame] = {}
     with collecting(problems):
-        tables = read_tables(folder, _names(list(lists.values())) if len(lists) == len(names) else None)
+        named = _names(list(lists.values())) if len(lists) == len(names) else None
+        tables = read_tables(folder, named, notes=notes)
     if not tables:
         refuse_if_any(problems)
     images = {side: list(table["name"]) for side, table in tables.items()}
     for name, ranking in lists.items():
         with collecting(problems):
             partial = formats.named(formats.guess(paths[name])).absent
-            lists[name] = aligned(str(paths[name]), ranking, images["query"], images["gallery"], partial=partial)
+            lists[name] = aligned(
+                str(paths[name]), ranking, images["query"], images["gallery"], partial=partial, notes=notes
+            )
     refuse_if_any(problems)
     rows, matrices = candidates(list(lists.values()))
     distances = dict(zip(lists, matrices, strict=True))
-    notes = [note for name, ranking in lists.items() if (note := _empty(paths[name], ranking))]
+    notes += [note for name, ranking in lists.items() if (note := _empty(paths[name], ranking))]
     return Rankings(rows, distances, tables["query"], tables["gallery"], tuple(notes))
 
 

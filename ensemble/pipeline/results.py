@@ -153,6 +153,7 @@ def record(
         "recipe": checked.recipe.as_toml() | {"name": checked.recipe.name},
         "inputs": {str(path): sha256(path) for path in inputs(checked)},
         "submission": submitted.name,
+        "notes": list(dict.fromkeys((*checked.notes, *result.notes))),
         "models": [list(models) for models in checked.models],
         "queries": len(result.query_names),
         "gallery": len(result.gallery_names),
@@ -182,11 +183,10 @@ def record(
 
 def score_text(result: Result, ranks: Sequence[int] = RANKS) -> str:
     """The scores with their protocol, or a sentence that says why there are none."""
-    notes = "".join(f"\n{note}" for note in result.notes)
     if result.scores is None:
-        return f"no scores: {result.unscored}{notes}"
+        return f"no scores: {result.unscored}"
     s = result.scores
-    text = f"{s.text(ranks)}\n{s.describe()}{notes}"
+    text = f"{s.text(ranks)}\n{s.describe()}"
     if len(s.unknown):
         text += (
             f"\n{len(s.unknown)} queries of unknown identity (pid -1) are not scored: "

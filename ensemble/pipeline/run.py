@@ -50,7 +50,7 @@ class Result:
     """The end of a run: (nq, k) gallery rows nearest first (-1: none), how far they are, scores, and names.
 
     Where ``scores`` is None, ``unscored`` says why. ``filled``: the rows with images behind that no rank list
-    names, for formats that demand a full line; None where there is none to add. ``notes``: of the rank lists.
+    names, for formats that demand a full line; None where there is none to add. ``notes``: of what was read.
     """
 
     ranking: Array
@@ -111,9 +111,10 @@ class Run:
         needs_all = images.labels is not None and protocol.whole
         if self.sets is None and images.lists is None:
             refuse_if_any(memory_problems(self.plan, *images.shape, self.memory, whole_answer=needs_all))
-        tell(lines.reading(len(self.plan.all_models), images.shape, time.perf_counter() - started))
+        seconds = time.perf_counter() - started
         if self.begun:
             self.begun(images)
+        tell(lines.reading(len(self.plan.all_models), images.shape, seconds))
 
         def judge(node: Node, outcome: Outcome) -> Scored | None:
             if all(map(is_side, leaves(node))):  # a side model says nothing about identities
@@ -148,7 +149,7 @@ class Run:
             query_names=images.query_names,
             gallery_names=images.gallery_names,
             query_pid=images.labels.query_pid if images.labels else None,
-            notes=images.lists.notes if images.lists else (),
+            notes=images.notes,
             filled=None if filled is None or np.array_equal(filled, rows) else filled,
             query_label=images.query_label,
         )

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from ensemble import report
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import refuse_if_any
-from ensemble.cli import files, outputs, pictures, program
+from ensemble.cli import files, notes, outputs, pictures, program
 from ensemble.cli.numbers import too_small
 
 # What draws needs packages that may not be there: it is imported when they have been looked for.
@@ -44,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kepts = _kepts(options)
     outputs.refuse_unwritable(out, *folders)
     album = Album(options.images) if options.images else None
+    for kept, folder in zip(kepts, options.runs, strict=False):
+        notes.say(notes.of_record(kept.record), of=folder)
     with history.understood(" and ".join(map(str, options.runs)) or options.submission):
         written = _written(options, out, kepts, album)
     for path in written:

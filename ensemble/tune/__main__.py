@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ensemble.base.errors import InputError, refuse_if_any
-from ensemble.cli import machine, outputs, planning, program
+from ensemble.cli import machine, notes, outputs, planning, program
 from ensemble.cli.numbers import too_small
 from ensemble.pipeline import plan
 from ensemble.tune import outcome, task, trials, unlabelled
@@ -72,6 +72,7 @@ def _check(options: argparse.Namespace) -> None:
 def guess(options: argparse.Namespace, checked: plan.Plan) -> int:
     """``--unlabelled``: write the recipe with k1 and k2 by a rule of thumb, and say that it is one."""
     first = next(iter(task.read(checked).values()))
+    notes.say((*checked.notes, *first.notes))
     found = unlabelled.guess(
         first.data(),
         len(first.query),
@@ -116,6 +117,7 @@ def search(options: argparse.Namespace, checked: plan.Plan) -> int:
         memory=machine.memory(options),
         device=machine.device(options),
     )
+    notes.say((*checked.notes, *prepared.notes))
     for line in prepared.warnings:
         print(line, file=sys.stderr)
     _describe(prepared)

@@ -35,6 +35,7 @@ class Task:
     source: str
     about: dict[str, Any]
     warnings: tuple[str, ...]
+    notes: tuple[str, ...] = ()  # of what was read, for the user
 
 
 def prepare(
@@ -67,6 +68,7 @@ def prepare(
             ]
         )
     sets = read(checked)
+    notes = next(iter(sets.values())).notes
     data = _fingerprint(sets)
     if not labelled:
         learns = any(name.startswith("train") for use in checked.recipe.uses() for name in _data_of(use.name))
@@ -98,7 +100,7 @@ def prepare(
         device=device,
     )
     warnings = tuple(advice.warnings(checked.recipe, advice.positives(first)))
-    return Task(searched, split, bench, "query and gallery" if labelled else "train", about, warnings)
+    return Task(searched, split, bench, "query and gallery" if labelled else "train", about, warnings, notes)
 
 
 def read(checked: plan.Plan) -> dict[str, FeatureSet]:

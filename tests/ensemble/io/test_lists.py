@@ -9,7 +9,7 @@ from numpy.testing import assert_array_equal
 
 from ensemble.base.errors import InputError
 from ensemble.io import read_names
-from ensemble.io.lists import read_csv, read_tracks
+from ensemble.io.lists import read_labels, read_tracks
 from tests.support.each import each
 
 
@@ -66,7 +66,7 @@ def test_no_name_list(tmp_path: Path) -> None:
 
 def test_a_table(file: Path) -> None:
     file.write_text('colour,name,pid,cam,frame\nred,0002,7,-1,1200.0\n"dark, red",0001, 3 ,4,5\n')
-    labels = read_csv(file)
+    labels = read_labels(file)
     assert labels.names == ["0002", "0001"]  # text: zeros stay, the order stays
     assert {column: values.tolist() for column, values in labels.columns.items()} == {
         "pid": [7, 3],
@@ -77,7 +77,7 @@ def test_a_table(file: Path) -> None:
 
 def test_faults_of_a_table(file: Path) -> None:
     file.write_text("name,pid,order,frame\na,1,c2,1.5\n,1,2,3\na,,2,3\nb,1,2\n")
-    ragged, unnamed, twice, order, frame = problems(read_csv, file)  # of no pid nothing is known
+    ragged, unnamed, twice, order, frame = problems(read_labels, file)  # of no pid nothing is known
     assert "wanted 4 values a line, found another number in line 5" in ragged
     assert "wanted a name in every line, found 1 without" in unnamed
     assert "found again a;" in twice
@@ -88,7 +88,7 @@ def test_faults_of_a_table(file: Path) -> None:
 @each("text", ["pid,cam\n1,2\n", "name,pid,pid\na,1,1\n", "a.jpg\nb.jpg\n"])
 def test_a_table_without_its_first_line(file: Path, text: str) -> None:
     file.write_text(text)
-    (problem,) = problems(read_csv, file)
+    (problem,) = problems(read_labels, file)
     assert (
         "wanted name and any of pid, cam, cam_predicted, track, order, frame, scene, quality as first" in problem
     )
@@ -107,16 +107,16 @@ SPELT = {
 def test_usual_spellings_are_taken(file: Path, column: str, spelling: str) -> None:
     other = "pid" if column == "name" else "name"
     file.write_text(f"{spelling},{other}\n7,7\n")
-    assert {"name", *read_csv(file).columns} == {column, other}
+    assert {"name", *read_labels(file).columns} == {column, other}
 
 
 def test_own_names_go_before_other_spellings(file: Path) -> None:
     file.write_text("name,path,pid,label,camra,weather\na,x,1,2,3,4\n")
-    found = read_csv(file)
+    found = read_labels(file)
     assert (found.names, found.columns["pid"].tolist()) == (["a"], [1])
     assert found.unused == ("path", "label", "camra (did you mean 'cam'?)", "weather")
     file.write_text("name,identity,label\na,1,2\n")
-    (problem,) = problems(read_csv, file)
+    (problem,) = problems(read_labels, file)
     assert "wanted one column for pid, found identity, label; leave one, or call it pid" in problem
 
 
@@ -125,14 +125,14 @@ def test_tables_of_spreadsheets(file: Path, separator: str) -> None:
     """A mark before the first byte, \\r\\n, lines of empty cells, empty cells at the end, NaN of pandas."""
     lines = ["name,pid,cam", "", "a b,1.0,", ",,", "c,nan,4", "", ""]
     file.write_bytes("\r\n".join(lines).replace(",", separator).encode("utf-8-sig"))
-    found = read_csv(file)
+    found = read_labels(file)
     assert found.names == ["a b", "c"]
     assert {name: values.tolist() for name, values in found.columns.items()} == {"pid": [1, -1], "cam": [-1, 4]}
 
 
 def test_a_table_of_nothing(file: Path) -> None:
     file.write_text("name,pid\n")
-    assert "at least one image" in problems(read_csv, file)[0]
+    assert "at least one image" in problems(read_labels, file)[0]
 
 
 # Tracks
