@@ -184,9 +184,9 @@ def record(
 def score_text(result: Result, ranks: Sequence[int] = RANKS) -> str:
     """The scores with their protocol, or a sentence that says why there are none."""
     if result.scores is None:
-        return f"no scores: {result.unscored}"
+        return f"no scores: {result.unscored}{_unanswered(result)}"
     s = result.scores
-    text = f"{s.text(ranks)}\n{s.describe()}"
+    text = f"{s.text(ranks)}\n{s.describe()}{_unanswered(result)}"
     if len(s.unknown):
         text += (
             f"\n{len(s.unknown)} queries of unknown identity (pid -1) are not scored: "
@@ -196,6 +196,18 @@ def score_text(result: Result, ranks: Sequence[int] = RANKS) -> str:
         names = [result.query_names[row] for row in s.without_match]
         text += f"\n{len(names)} queries without a match: {errors.examples(names, 5)}"
     return text
+
+
+def _unanswered(result: Result) -> str:
+    """What is said of queries to which a run of features returns nothing."""
+    nothing = (result.ranking[:, :1] < 0) | np.isinf(result.distances[:, :1])
+    names = [result.query_names[row] for row in np.flatnonzero(nothing.all(axis=1))]
+    if not names or result.lists:
+        return ""
+    return (
+        f"\n{len(names)} queries are answered by no image, since a step puts all out of reach (as those of "
+        f"the query's own camera): {errors.examples(names, 5)}"
+    )
 
 
 def scores_json(result: Result) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ scoring, lines   what is told of every node
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from ensemble.pipeline.lines import Line
 from ensemble.pipeline.models import Models
 from ensemble.pipeline.nodes import Outcome
 from ensemble.pipeline.plan import Plan, memory_problems
-from ensemble.pipeline.scoring import Scored, scored
+from ensemble.pipeline.scoring import Scored, scored, told
 from ensemble.pipeline.state import Memo, State
 from ensemble.pipeline.tree import Node, leaves, tree
 from ensemble.scores import Scores
@@ -64,6 +64,7 @@ class Result:
     filled: Array | None = None
     notes: tuple[str, ...] = ()
     query_label: list[object] | None = None  # the same as the user has written them
+    lists: bool = False  # it is about rank lists
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +114,7 @@ class Run:
             refuse_if_any(memory_problems(self.plan, *images.shape, self.memory, whole_answer=needs_all))
         seconds = time.perf_counter() - started
         if self.begun:
+            images = replace(images, notes=(*images.notes, *told(sets, protocol, images.lists)))
             self.begun(images)
         tell(lines.reading(len(self.plan.all_models), images.shape, seconds))
 
@@ -152,6 +154,7 @@ class Run:
             notes=images.notes,
             filled=None if filled is None or np.array_equal(filled, rows) else filled,
             query_label=images.query_label,
+            lists=images.lists is not None,
         )
 
 

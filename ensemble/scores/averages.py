@@ -12,6 +12,7 @@ from ensemble.scores import counting, draws, lists, tracks, values
 from ensemble.scores.labels import Labels
 from ensemble.scores.matching import matches
 from ensemble.scores.protocols import AP_RULES, DIVISORS, Draw, Protocol
+from ensemble.scores.remarks import one_camera
 from ensemble.scores.values import Scores
 from postproc import kernels
 from postproc.base import arrays, checks
@@ -232,5 +233,6 @@ def _refuse_no_match(positives: Ints, ready: "Matches", protocol: Protocol, labe
         f"query_pid and gallery_pid: wanted a query with a match, found none among {len(positives)}: "
         f"{unknown} are of unknown identity (-1), {alone} of one that the gallery lacks, "
         f"{len(positives) - unknown - alone} meet theirs only "
-        f"in what is removed or cut ({protocol.describe()}); are these the labels of these images?"
+        f"in what is removed or cut ({protocol.describe()}); "
+        f"{one_camera(labels, protocol) or 'are these the labels of these images?'}"
     )

@@ -1,10 +1,12 @@
 """Scoring a matrix of distances or lists of gallery rows."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ensemble.base.kinds import Floats
-from ensemble.scores import averages, lists
+from ensemble.scores import averages, lists, remarks
 from ensemble.scores.labels import Labels
 from ensemble.scores.protocols import PROTOCOLS, Protocol
 from ensemble.scores.values import Scores
@@ -59,7 +61,8 @@ def score(
         query_image,
         gallery_image,
     )
-    return averages.of_distances(array, labels, protocol, cmc_length=cmc_length, permutations=permutations)
+    scores = averages.of_distances(array, labels, protocol, cmc_length=cmc_length, permutations=permutations)
+    return replace(scores, remarks=remarks.of(labels, protocol, scores.without_match))
 
 
 def score_ranking(
@@ -101,7 +104,8 @@ def score_ranking(
         query_image,
         gallery_image,
     )
-    return averages.of_ranking(listed, labels, protocol, cmc_length=cmc_length, permutations=permutations)
+    scores = averages.of_ranking(listed, labels, protocol, cmc_length=cmc_length, permutations=permutations)
+    return replace(scores, remarks=remarks.of(labels, protocol, scores.without_match))
 
 
 def cmc_all_shots(

@@ -12,6 +12,7 @@ from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
 from ensemble.pipeline import advice, joins, plan, steps
 from ensemble.pipeline.devices import CPU, Device
+from ensemble.pipeline.scoring import told
 from ensemble.scores import folds
 from ensemble.scores.protocols import Protocol
 from ensemble.tune import space, trials
@@ -68,7 +69,7 @@ def prepare(
             ]
         )
     sets = read(checked)
-    notes = next(iter(sets.values())).notes
+    notes = (*next(iter(sets.values())).notes, *told(sets, protocol))
     data = _fingerprint(sets)
     if not labelled:
         learns = any(name.startswith("train") for use in checked.recipe.uses() for name in _data_of(use.name))
