@@ -18,6 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         query_names=options.query_names,
         gallery_names=options.gallery_names,
         tracks=options.tracks,
+        keys=files.keys(options),
     )
     paths = {model: options.out / f"{model}.npz" for model in folder.models}
     outputs.refuse_unwritable(*paths.values())
@@ -38,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     outputs.add_out(p, "the folder to write, another one", required=True)
     files.add_name_lists(p)
     files.add_tracks(p, "gallery tracks, one a line, ids or names")
+    files.add_keys(p)
     return p
 
 

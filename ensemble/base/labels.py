@@ -74,6 +74,15 @@ def same(first: Array, second: Array) -> Array:
     return np.asarray(_canonical(first) == _canonical(second))
 
 
+def among(column: Array, wanted: Iterable[int | str]) -> Array:
+    """Where a column says one of some labels, (n,) bool; -1 and "" are the unknown ones.
+
+    >>> among(np.array(["07", "x", ""], object), [7, "x"])
+    array([ True,  True, False])
+    """
+    return np.isin(_canonical(column), _canonical(of_cells(map(str, wanted))).tolist())
+
+
 def either(which: Array, first: Array, second: Array) -> Array:
     """``first`` where ``which``, else ``second``: text where one of them is."""
     if first.dtype == second.dtype:

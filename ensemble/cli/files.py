@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 
 from ensemble import io
+from ensemble.base.errors import near, refuse_if_any
+from ensemble.base.labels import LABELS
 from ensemble.io import Folder
 from ensemble.parsers import choose
 
@@ -40,6 +42,33 @@ def add_meaning(p: Options, option: str = "--names") -> None:
     )
 
 
+def add_keys(p: Options) -> None:
+    """``--key``: labels that several columns of the tables make together."""
+    p.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        metavar="LABEL=COLUMN,COLUMN",
+        help="a label that columns of the tables make together, as pid=species,name",
+    )
+
+
+def keys(options: argparse.Namespace) -> dict[str, list[str]]:
+    """What ``--key`` asks for; InputError with all that is wrong with it."""
+    found: dict[str, list[str]] = {}
+    problems = []
+    for text in options.key:
+        label, _, titles = text.partition("=")
+        found[label] = [title.strip() for title in titles.split(",")]
+        if label not in LABELS:
+            hint = near(label, LABELS)
+            problems.append(f"--key: wanted one of {', '.join(LABELS)} before the =, found {label!r}{hint}")
+        elif not all(found[label]):
+            problems.append(f"--key: wanted {label}=COLUMN,COLUMN, found {text!r}; name the columns of the tables")
+    refuse_if_any(problems)
+    return found
+
+
 def add_labels(p: Options) -> None:
     """``--folders`` and ``--labels``: where names alone do not tell."""
     p.add_argument("--folders", type=int, metavar="N", help="folders that the pattern sees before the base name")
@@ -69,4 +98,5 @@ def scan(options: argparse.Namespace) -> Folder:
         tracks=options.tracks,
         rankings=options.features is None,
         parser=choose(options.names, options.pattern),
+        keys=keys(options),
     )

@@ -24,6 +24,7 @@ def add_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--set", action="append", default=[], metavar="STEP.SETTING=VALUE", help="change a setting")
     files.add_name_lists(p)
     files.add_meaning(p)
+    files.add_keys(p)
     files.add_tracks(p)
     protocols.add_options(p)
     machine.add_options(p)

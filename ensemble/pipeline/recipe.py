@@ -37,6 +37,7 @@ from typing import Any
 from ensemble.base.broken import BROKEN, reason
 from ensemble.base.errors import InputError, near, refuse_if_any
 from ensemble.base.features import COLUMNS
+from ensemble.base.labels import LABELS
 from ensemble.scores.protocols import PROTOCOLS
 from ensemble.submissions import writable
 
@@ -91,7 +92,7 @@ class Branch:
     join: Use | None = None
     steps: tuple[Use, ...] = ()
     auxiliary: Mapping[str, Group] = field(default_factory=dict)
-    only: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    only: Mapping[str, tuple[int | str, ...]] = field(default_factory=dict)
     name: str = ""
 
 
@@ -303,13 +304,14 @@ class _Reader:
             self.problems.append(f"{where}, {key}: wanted true or false, found {value!r}")
         return value is True
 
-    def values(self, table: Mapping[str, Any], key: str, where: str) -> dict[str, tuple[int, ...]]:
-        """Whole numbers by column."""
+    def values(self, table: Mapping[str, Any], key: str, where: str) -> dict[str, tuple[int | str, ...]]:
+        """Whole numbers by column, or labels as text."""
         found = {}
         for column, value in self.table(table.get(key, {}), f"{where}, {key}", COLUMNS).items():
             listed = value if isinstance(value, list) else [value]
-            if not all(isinstance(number, int) and not isinstance(number, bool) for number in listed):
-                self.problems.append(f"{where}, {key} {column}: wanted whole numbers, found {value!r}")
+            kinds, wanted = ((int, str), "labels") if column in LABELS else ((int,), "whole numbers")
+            if not all(isinstance(one, kinds) and not isinstance(one, bool) for one in listed):
+                self.problems.append(f"{where}, {key} {column}: wanted {wanted}, found {value!r}")
             found[column] = tuple(listed)
         return found
 

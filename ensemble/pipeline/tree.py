@@ -11,7 +11,7 @@ from ensemble.pipeline import joins, steps
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.recipe import Group, Use
 
-Only = Mapping[str, tuple[int, ...]]
+Only = Mapping[str, tuple[int | str, ...]]
 
 
 @dataclass(frozen=True, eq=False)

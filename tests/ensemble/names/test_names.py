@@ -320,10 +320,10 @@ def test_a_pattern_with_faults_is_explained(pattern: str, wanted: str) -> None:
 @each(
     ("pattern", "name", "wanted"),
     [
-        (r"(?P<pid>\w+)_", "alice_c1.jpg", "pid is 'alice', wanted a whole number"),
-        ("(?P<pid>[0-9]+)", "9" * 30, "wanted a whole number of at most 18 digits"),
+        (r"(?P<pid>\w+)_(?P<frame>\w+)\.", "alice_c1.jpg", "frame is 'c1', wanted a whole number"),
+        ("(?P<pid>x)(?P<frame>[0-9]+)", f"x{'9' * 30}", "wanted a whole number of at most 18 digits"),
         ("(?P<pid>-?[0-9]+)", "-7.jpg", "pid is -7, wanted -1 (unknown) or more"),
-        (r"(?P<pid>\d+)", "٣.jpg", "wanted a whole number"),
+        (r"(?P<pid>.)(?P<frame>\d+)", "x٣.jpg", "wanted a whole number"),
         ("(?P<pid>[0-9]+)", "x7.jpg", "not like"),  # from the beginning
     ],
 )
