@@ -120,7 +120,7 @@ def _side(
     if side == "gallery":
         for path in folder.tracks:
             with collecting(problems):
-                also.append(read_tracks(path, names, positional))
+                also.append(read_tracks(path, names, positional, notes=notes))
     if folder.parser is not None and side not in folder.tables:
         with collecting(problems):
             also.append(Labels(f"names of the {side}", names, columns_of(names, folder.parser)))

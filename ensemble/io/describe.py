@@ -9,8 +9,9 @@ import numpy as np
 
 from ensemble.base.errors import printable
 from ensemble.io import containers
-from ensemble.io.lists import read_lines, read_table
+from ensemble.io.lists import TABLES, read_lines, read_table
 from ensemble.io.matlab5 import Unread
+from ensemble.io.name_lists import TEXT, read_names
 
 SHOWN = 3
 
@@ -47,10 +48,14 @@ def contents(path: Path) -> Contents:
     Raises: InputError for a file that cannot be read, and for a pickle that holds more than data, naming it.
     """
     path = Path(path)
-    if path.suffix.lower() == ".txt":
+    suffix = path.suffix.lower()
+    if suffix in TEXT:
         return Contents(path, "text", _lines(path))
-    if path.suffix.lower() == ".csv":
+    if suffix in TABLES:
         return Contents(path, "table", _table(path))
+    if suffix == ".json":
+        names = read_names(path)
+        return Contents(path, "list of names", (Entry("names", (len(names),), "text", examples=_first(names)),))
     content = containers.load(path)
     with np.errstate(invalid="ignore"):  # a signalling NaN is counted like the others
         return Contents(path, containers.reader_of(path).name, _entries(content))

@@ -103,7 +103,10 @@ def look(
     columns = set().union(*provided.values())
     learns = {model for model, names in provided.items() if "train" in names}
     if (path / SIDE).is_dir() and not rankings:
-        beside, provided, more, side_problems, more_unread = _models(_files(path / SIDE))
+        inside = _files(path / SIDE)
+        lists = {file for found in name_lists.lists(inside).values() for file in found}
+        ignored |= dict.fromkeys(lists, "lists of names are looked for in the folder above")
+        beside, provided, more, side_problems, more_unread = _models([f for f in inside if f not in lists])
         models |= {f"{SIDE}/{model}": paths for model, paths in beside.items()}
         learns |= {f"{SIDE}/{model}" for model, names in provided.items() if "train" in names}
         ignored |= more

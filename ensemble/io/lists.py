@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from ensemble.base import spellings
+from ensemble.base.alike import alike
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, near, printable, refuse_if_any
 from ensemble.base.features import COLUMNS
@@ -116,12 +117,15 @@ def read_table(path: Path) -> tuple[list[str], list[list[str]], list[str]]:
     return [title.strip() for title in header], [row for row in rows if len(row) == len(header)], problems
 
 
-def read_tracks(path: Path, names: Sequence[str], positional: bool = False) -> Labels:
+def read_tracks(
+    path: Path, names: Sequence[str], positional: bool = False, *, notes: list[str] | None = None
+) -> Labels:
     """Tracks, one a line, as the columns ``track`` (line, from 0) and ``order`` (place in the line) of ``names``.
 
     A line holds names, or ids, separated by spaces; a space at the end of a line changes nothing. An id is the
     number in the image's name (``000012.jpg`` is 12); where the names are not all numbers, or stand for positions
-    (``positional``), it is the place in ``names``, from 1. An image in no track gets -1 in both columns.
+    (``positional``), it is the place in ``names``, from 1, which ``notes`` takes. An image in no track gets -1 in
+    both columns.
     Raises InputError with all faults of the file.
     """
     lines = read_lines(path)
@@ -133,7 +137,11 @@ def read_tracks(path: Path, names: Sequence[str], positional: bool = False) -> L
     if numbers and texts:
         found = f"both ({numbers[0]} and {texts[0]})"
         raise InputError([*problems, f"{path}: wanted only ids or only names, found {found}; use one form"])
-    place = _places(path, names, positional) if numbers else {name: row for row, name in enumerate(names)}
+    notes = [] if notes is None else notes
+    if texts and (like := alike(texts, names)) and like.renamed:
+        notes.append(f"{path}: its names differ from those of the gallery {like}: joined without that")
+        texts = [like.renamed.get(text, text) for text in texts]
+    place = _places(path, names, positional, notes) if numbers else {name: row for row, name in enumerate(names)}
     keys: list = [int(token) for token in numbers] or texts
     unknown = list(dict.fromkeys(key for key in keys if key not in place))
     if unknown:
@@ -148,9 +156,14 @@ def read_tracks(path: Path, names: Sequence[str], positional: bool = False) -> L
     return Labels(str(path), list(names), columns)
 
 
-def _places(path: Path, names: Sequence[str], positional: bool) -> dict:
+def _places(path: Path, names: Sequence[str], positional: bool, notes: list[str]) -> dict:
     """Which row an id means."""
     stems = [PurePath(name).stem for name in names]
+    if not positional and not all(map(_NUMBER.fullmatch, stems)):
+        notes.append(
+            f"{path}: joined by position: its ids count the gallery's images from 1, in their order, since their "
+            f"names ({examples(names, 1)}) are no numbers"
+        )
     if positional or not all(map(_NUMBER.fullmatch, stems)):
         return {row + 1: row for row in range(len(names))}
     places = {int(stem): row for row, stem in enumerate(stems)}

@@ -53,7 +53,7 @@ def _table(folder: Folder, side: str, named: Sequence[str] | None, notes: list[s
     for source in sources:
         problems += differences(source, names, side, where, lack=False)
     if side == "gallery":
-        sources += [read_tracks(path, names) for path in folder.tracks]
+        sources += [read_tracks(path, names, notes=notes) for path in folder.tracks]
     if folder.parser is not None and side not in folder.tables:
         sources.append(Labels(f"names of the {side}", names, columns_of(names, folder.parser)))
     refuse_if_any(problems)

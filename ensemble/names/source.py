@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ensemble import io
+from ensemble.base import spellings
 from ensemble.base.errors import InputError, refuse_if_any
 from ensemble.base.features import SIDES
 from ensemble.io.blocks import read_blocks
 from ensemble.io.containers import suffixes
-from ensemble.io.lists import read_table
+from ensemble.io.lists import TABLES, read_table
 from ensemble.names.listings import Listing, read_listing
 from ensemble.parsers.parser import SUFFIXES, Parser
 
@@ -59,11 +60,12 @@ def read_source(path: Path, parser: Parser, side: str | None = None) -> Source:
         images = any(_is_image(Path(file)) for _, files in _walk(path) for file in files)
         return _features_folder(path, side) if features and not images else _images(path, parser, side)
     suffix = path.suffix.lower()
-    if suffix == ".csv":
+    if suffix in TABLES:
         header, rows, problems = read_table(path)
-        if "name" in header:
+        place = spellings.columns(header)[0].get("name")
+        if place is not None:
             refuse_if_any(problems)
-            names = [row[header.index("name")].strip() for row in rows]
+            names = [row[place].strip() for row in rows]
             return _one("table", names, side or side_of(path.stem, parser))
     if suffix in (".txt", ".xml", ".csv", ".lst", ".list"):
         listing = read_listing(path, parser)

@@ -106,6 +106,14 @@ def read(folder: Folder, names: list[str]) -> Rankings:
     if not tables:
         refuse_if_any(problems)
     images = {side: list(table["name"]) for side, table in tables.items()}
+    by_line = [paths[name].name for name, ranking in lists.items() if ranking.query_names is None]
+    if by_line:
+        source = folder.names.get("query") or folder.tables.get("query")
+        has = "has" if len(by_line) == 1 else "have"
+        notes.append(
+            f"query: joined by position: {examples(by_line, 20)} {has} no names, line by line they are the "
+            f"queries of {source}, in its order"
+        )
     for name, ranking in lists.items():
         with collecting(problems):
             partial = formats.named(formats.guess(paths[name])).absent

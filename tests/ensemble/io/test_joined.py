@@ -219,3 +219,46 @@ def test_the_order_of_names_does_not_matter(wanted: list[str], data: st.DataObje
     mixed = data.draw(st.permutations(found))
     one, other = alike(found, wanted), alike(mixed, wanted)
     assert (one and dict(one.renamed)) == (other and dict(other.renamed))
+
+
+def test_tables_of_other_suffixes(tmp_path: Path) -> None:
+    arrays(tmp_path, "a", rows(2), rows(3))
+    (tmp_path / "query.tsv").write_text("path\tlabel\nx\tDan\ny\tEve\n")
+    assert read_folder(tmp_path)[0].query_table["pid"].tolist() == ["Dan", "Eve"]
+    (tmp_path / "query.csv").write_text("name\nx\ny\n")
+    assert "wanted one table of query, found query.csv, query.tsv; leave one" in problems(read_folder, tmp_path)[0]
+
+
+def test_keys_that_nobody_looks_at(tmp_path: Path) -> None:
+    content = {"query": rows(2), "gallery": rows(3), "query_camera_name": [1, 2], "foo": [1], "mquery_f": rows(2)}
+    np.savez(tmp_path / "a.npz", **content)  # type: ignore[arg-type]
+    (tmp_path / "b.pkl").write_bytes(pickle.dumps({name: np.asarray(value) for name, value in content.items()}))
+    for note, file in zip(scan(tmp_path).notes, ("a.npz", "b.pkl"), strict=True):
+        assert note == (
+            f"{tmp_path}/{file}: keys that are not used: query_camera_name (did you mean 'query_cam'?), foo, "
+            "mquery_f"
+        )
+
+
+def test_ids_of_tracks_that_count_a_list(tmp_path: Path) -> None:
+    arrays(tmp_path, "a", rows(2), rows(3))
+    listed(tmp_path / "gallery.txt", ["c.jpg", "a.jpg", "b.jpg"])
+    listed(tmp_path / "test_track_id.txt", ["3 1"])
+    assert "test_track_id.txt: joined by position: its ids count the gallery's images from 1" in notes(tmp_path)
+    (tmp_path / "test_track_id.txt").unlink()
+    listed(tmp_path / "test_track.txt", ["x/b.png x/c.png"])
+    assert read_folder(tmp_path)[0].gallery_table["track"].tolist() == [0, -1, 0]
+    assert "test_track.txt: its names differ from those of the gallery by suffix and folder" in notes(tmp_path)
+
+
+def test_side_models_have_the_lists_of_all(tmp_path: Path) -> None:
+    (tmp_path / "side").mkdir()
+    arrays(tmp_path, "a", rows(2), rows(3))
+    arrays(tmp_path / "side", "camera", rows(2), rows(3))
+    array(tmp_path / "side" / "query_names.npy", names(2))
+    tables(tmp_path)
+    assert (
+        f"query: joined by position: {tmp_path}/query_a.npy, {tmp_path}/side/query_camera.npy have"
+        in "\n".join(read(scan(tmp_path), ["a", "side/camera"])[0].notes)
+    )
+    assert "side/query_names.npy (lists of names are looked for in the folder above)" in notes(tmp_path)

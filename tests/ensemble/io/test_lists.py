@@ -204,3 +204,51 @@ def test_faults_of_tracks(file: Path) -> None:
     assert "several images with number 1" in problems(read_tracks, file, ["1.jpg", "0001.jpg"])[0]
     file.write_text("")
     assert "empty file" in problems(read_tracks, file, names(3))[0]
+
+
+# Tables of pyarrow
+
+
+@each("suffix", [".parquet", ".feather"])
+def test_tables_of_pyarrow(tmp_path: Path, suffix: str) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import feather, parquet
+
+    table = pyarrow.table(
+        {
+            "image": ["0001", "b"],
+            "Identity": pyarrow.array(["Dan", None]).dictionary_encode(),
+            "cam": [3.0, float("nan")],
+            "frame": pyarrow.array([7, None], pyarrow.int32()),
+            "embedding": [[0.5, 1.0], [2.0, 3.0]],
+            "weather": [b"sun", None],
+        }
+    )
+    path = tmp_path / f"query{suffix}"
+    parquet.write_table(table, path) if suffix == ".parquet" else feather.write_feather(table, str(path))
+    found = read_labels(path)
+    assert found.names == ["0001", "b"]
+    assert {name: values.tolist() for name, values in found.columns.items()} == {
+        "pid": ["Dan", ""],
+        "cam": [3, -1],
+        "frame": [7, -1],
+    }
+    assert found.unused == ("embedding", "weather")
+    assert read_names(path) == ["0001", "b"]
+    data = path.read_bytes()
+    for length in (10, len(data) // 2, len(data) - 9):
+        path.write_bytes(data[:length])
+        assert "wanted a table in Parquet or Feather, found " in problems(read_labels, path)[0]
+
+
+@each("suffix", [".parquet", ".feather"])
+def test_a_table_of_pyarrow_that_would_become_too_large(tmp_path: Path, suffix: str) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import feather, parquet
+
+    path = tmp_path / f"query{suffix}"
+    names = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 10**5, pyarrow.int8()), ["x" * 1000])
+    table = pyarrow.table({"name": names})
+    parquet.write_table(table, path) if suffix == ".parquet" else feather.write_feather(table, str(path))
+    assert path.stat().st_size < 10**5
+    assert "cannot come from a file of this size" in problems(read_labels, path)[0]
