@@ -13,6 +13,7 @@ from itertools import combinations
 from ensemble.base.errors import examples
 
 _SUFFIXES = re.compile(r"(?<=[^/\\])(\.[A-Za-z][A-Za-z0-9]{0,4})+$")
+_ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
 _DEPTHS = (1, 2, 3, 4)  # parts of a path that may be kept
 FOLDER = "folder"
 
@@ -26,6 +27,7 @@ _FOLDS: Mapping[str, Callable[[str], str]] = {  # what leaves out least comes fi
     "Unicode form": lambda name: unicodedata.normalize("NFC", name),
     "./, backslashes or blanks around": _spelled,
     "capitals": str.casefold,
+    "zeros before numbers": lambda name: _ZEROS.sub("", name),
     "suffix": lambda name: _SUFFIXES.sub("", name),
     FOLDER: lambda name: name,  # by the parts that are kept, below
 }
@@ -67,7 +69,8 @@ def alike(found: Sequence[str], wanted: Sequence[str]) -> Alike | None:
     if most == len(set(found)) or (bound := _bound(found, wanted)) <= most:
         return None
     best = unclear = None
-    for folds, depth in _combinations():
+    parts = max(len(re.split(r"[/\\]", name)) for name in (*found, *wanted))
+    for folds, depth in _combinations(parts):
         mine, theirs = ([_key(name, folds, depth) for name in names] for names in (found, wanted))
         place = dict(zip(theirs, wanted, strict=True))
         shared = {key: name for key, name in zip(mine, found, strict=True) if key in place}
@@ -94,12 +97,13 @@ def _bound(found: Sequence[str], wanted: Sequence[str]) -> int:
     return len(mine & theirs) if apart else min(len(found), len(wanted))
 
 
-def _combinations() -> Iterator[tuple[tuple[str, ...], int]]:
-    """What to leave out, and how many parts of a path to keep (0: all): fewest first."""
+def _combinations(parts: int) -> Iterator[tuple[tuple[str, ...], int]]:
+    """What to leave out, and how many of the parts of a path to keep (0: all): fewest first."""
     for count in range(1, len(_FOLDS) + 1):
         for folds in combinations(_FOLDS, count):
             for depth in _DEPTHS if FOLDER in folds else (0,):
-                yield folds, depth
+                if depth < parts:
+                    yield folds, depth
 
 
 def _key(name: str, folds: Sequence[str], depth: int) -> str:

@@ -26,7 +26,7 @@ from ensemble.io.blocks import Block, read_blocks
 from ensemble.io.folder import Folder, is_side
 from ensemble.io.lists import Labels, read_labels, read_tracks
 from ensemble.io.name_lists import read_names
-from ensemble.io.naming import differences, name_rows, respelt, uneven, usual
+from ensemble.io.naming import differences, name_rows, respelt, uneven, unnamed, usual, with_names
 from ensemble.parsers import columns as columns_of
 
 Blocks = dict[str, dict[str, Block]]  # model -> side -> block
@@ -94,6 +94,7 @@ def _side(
         return None
     with collecting(problems):
         labels = read_labels(folder.tables[side], folder.keys) if side in folder.tables else None
+        labels = labels and with_names(labels, listed, str(folder.names.get(side)), notes)
     without = [model for model in blocks if model not in have and not is_side(model)]
     if side == "train" and without:
         problems.append(
@@ -102,6 +103,9 @@ def _side(
         )
     positional = name_rows(side, have, folder, listed, labels, problems, notes)
     if positional is None:
+        return None
+    if not positional and (wrong := unnamed(labels, side)):
+        problems += wrong
         return None
     partial = partial and not positional and side != "train"
     given, source = _given(folder, side, have, listed, labels)

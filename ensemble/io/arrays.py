@@ -73,8 +73,10 @@ def vector(value: Any) -> np.ndarray | None:
 
 def texts(value: Any) -> list[str] | None:
     """An array or list of names as a list; ``None`` for anything else."""
-    if isinstance(value, np.ndarray) and value.dtype.kind == "U":
+    if isinstance(value, np.ndarray) and value.dtype.kind in "USO":
         value = value.reshape(-1).tolist()
+    if isinstance(value, list):
+        value = [text.decode("utf-8", "surrogateescape") if isinstance(text, bytes) else text for text in value]
     return value if isinstance(value, list) and all(map(is_name, value)) else None
 
 

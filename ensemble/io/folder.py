@@ -10,6 +10,7 @@ The folder ``side`` inside holds side models in the same layouts: of cameras, or
 are called ``side/MODEL``, no pattern of a recipe takes them for models to join, and they need no ``train``.
 """
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from ensemble.parsers import Parser, gives
 NAME_LISTS = name_lists.CITY
 TRACK_LISTS = ("test_track_id.txt", "test_track.txt")
 SIDE = "side"  # the folder of side models
-PROSE = (".md", ".toml")  # what is written about features and for runs; nobody expects it to be read
+PROSE = re.compile(r".*\.(md|toml)|(readme|licen[cs]e)(\..*)?", re.IGNORECASE)  # nobody expects it to be read
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,7 @@ def look(
     }
     label_columns, label_problems, notes = _labels(names, tables, track_lists, keys or {})
     notes += unread
-    left = [f"{file.relative_to(path)} ({reason})" for file, reason in sorted(ignored.items())]
-    left = [text for file, text in zip(sorted(ignored), left, strict=True) if file.suffix.lower() not in PROSE]
+    left = [f"{f.relative_to(path)} ({why})" for f, why in sorted(ignored.items()) if not PROSE.fullmatch(f.name)]
     if left:
         notes.append(f"{path}: files that are not used: {examples(left, 20)}")
     if parser is not None:

@@ -33,6 +33,7 @@ class Labels:
     names: list[str]
     columns: dict[str, np.ndarray]
     unused: tuple[str, ...] = ()  # columns of a table that nobody looks at, with the nearest name
+    nameless: bool = False  # a table without names, whose rows are called by their numbers, from 0
 
 
 def read_labels(path: Path, keys: Keys | None = None) -> Labels:
@@ -41,19 +42,21 @@ def read_labels(path: Path, keys: Keys | None = None) -> Labels:
     keys: labels that several columns make together, as ``{"pid": ["species", "name"]}``.
 
     Names stay text, so ``0001`` keeps its zeros. An empty cell, or NaN, is unknown. Columns that are not used are
-    listed in the result. Raises InputError with all faults of the table.
+    listed in the result. Without names the rows are called 0, 1, ….
+    Raises InputError with all faults of the table.
     """
     header, rows, problems = read_table(path)
     places, unused, twice = spellings.columns(
         header, [title for titles in (keys or {}).values() for title in titles]
     )
-    if "name" not in places or len({*header}) != len(header):
+    if not (places or keys) or len({*header}) != len(header):
         found = ",".join(header)
         wanted = f"name and any of {', '.join(COLUMNS)} as first line"
         raise InputError([f"{path}: wanted {wanted}, found {printable(found)}"])
     problems += [f"{path}: {problem}" for problem in twice]
     table = {column: [row[place] for row in rows] for column, place in places.items()}
-    names = [name.strip() for name in table["name"]]
+    nameless = "name" not in places
+    names = [str(row) for row in range(len(rows))] if nameless else [name.strip() for name in table["name"]]
     if not all(names):
         problems.append(f"{path}: wanted a name in every line, found {names.count('')} without; fill them in")
     problems += _twice(path, "name once", names)
@@ -67,7 +70,7 @@ def read_labels(path: Path, keys: Keys | None = None) -> Labels:
         elif column in table:
             columns[column] = _numbers(path, column, names, table[column], problems)
     refuse_if_any(problems)
-    return Labels(str(path), names, columns, tuple(unused))
+    return Labels(str(path), names, columns, tuple(unused), nameless)
 
 
 def _numbers(path: Path, column: str, names: list[str], cells: list[str], problems: list[str]) -> np.ndarray:

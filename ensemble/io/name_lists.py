@@ -31,7 +31,10 @@ def read_names(path: Path) -> list[str]:
     """The names of a list. Raises InputError for blank lines, names given twice, and what is no list of names."""
     suffix = path.suffix.lower()
     if suffix in TABLES:
-        return read_labels(path).names
+        table = read_labels(path)
+        if table.nameless:
+            raise InputError([f"{path}: wanted a column name, found none; add the names of the images"])
+        return table.names
     if suffix in PACKED:
         names = _packed(path)
         if names is None or not names:

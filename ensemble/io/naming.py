@@ -10,12 +10,39 @@ from dataclasses import replace
 
 from ensemble.base.alike import alike
 from ensemble.base.collecting import collecting
-from ensemble.base.errors import examples
+from ensemble.base.errors import InputError, examples
 from ensemble.io.blocks import Block, named
 from ensemble.io.folder import Folder
 from ensemble.io.lists import Labels
 
 MANY = 20  # files that are named in a note
+
+
+def with_names(labels: Labels, listed: list[str] | None, source: str, notes: list[str]) -> Labels:
+    """A table; one without names has those of the list, row by row. InputError where these are not as many."""
+    if not labels.nameless or listed is None:
+        return labels
+    if len(listed) != len(labels.names):
+        raise InputError(
+            [
+                f"{labels.where}: wanted a row for each name of {source}, since its rows have none, found "
+                f"{len(labels.names)} rows for {len(listed)} names; add a column name"
+            ]
+        )
+    notes.append(
+        f"joined by position: {labels.where} has no column of names, row by row it is about those of {source}"
+    )
+    return replace(labels, names=list(listed), nameless=False)
+
+
+def unnamed(labels: Labels | None, side: str) -> list[str]:
+    """A problem where a table has no names and others have."""
+    if labels is None or not labels.nameless:
+        return []
+    return [
+        f"{labels.where}: wanted a column name with the names of the {side} images, as others have, found none; "
+        "add it"
+    ]
 
 
 def remedy(side: str) -> str:
@@ -73,7 +100,9 @@ def _source(
     if labels is None or not nameless:
         return "", None
     count = max(len(have[model].rows) for model in nameless)
-    if set(labels.names) == {str(row) for row in range(count)}:  # it calls them by their numbers
+    if labels.nameless or set(labels.names) == {
+        str(row) for row in range(count)
+    }:  # it calls them by their numbers
         return "", None
     return labels.where, labels.names
 
@@ -94,9 +123,10 @@ def _by_position(
         )
     files = list(without)
     if files and labels is not None:
+        what = "they are those of" if labels.nameless else "counted from 0 they are those that are numbers in"
         notes.append(
-            f"{side}: joined by position: {examples(files, MANY)} {_verb(files)} no names, the names in "
-            f"{labels.where} are taken for the numbers of their rows, from 0"
+            f"{side}: joined by position: {examples(files, MANY)} {_verb(files)} no names, row by row {what} "
+            f"{labels.where}"
         )
     elif len(files) > 1 or (files and side == "gallery" and folder.tracks):
         beside = [*(str(path) for path in folder.tracks if side == "gallery")]

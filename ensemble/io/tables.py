@@ -12,7 +12,7 @@ from ensemble.io.alignment import merge
 from ensemble.io.folder import Folder
 from ensemble.io.lists import Labels, read_labels, read_tracks
 from ensemble.io.name_lists import read_names
-from ensemble.io.naming import differences, respelt
+from ensemble.io.naming import differences, respelt, unnamed, with_names
 from ensemble.parsers import columns as columns_of
 
 
@@ -37,6 +37,9 @@ def read_tables(
 def _table(folder: Folder, side: str, named: Sequence[str] | None, notes: list[str]) -> pd.DataFrame:
     listed = read_names(folder.names[side]) if side in folder.names else None
     sources: list[Labels] = [read_labels(folder.tables[side], folder.keys)] if side in folder.tables else []
+    if listed is not None:
+        sources = [with_names(source, listed, str(folder.names[side]), notes) for source in sources]
+    refuse_if_any([problem for source in sources for problem in unnamed(source, side)])
     if listed is None and not sources and named:
         listed = list(named)
     if listed is None and not sources:

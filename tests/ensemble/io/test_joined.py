@@ -81,6 +81,26 @@ def test_names_of_one_model_do_not_name_the_rows_of_another(tmp_path: Path) -> N
     assert f"{tmp_path}/gallery_b.npy has no names" in notes(tmp_path)
 
 
+def test_a_table_without_names(tmp_path: Path) -> None:
+    """It is about rows without names, or about those of a list; to images with names it belongs by nothing."""
+    for side, count in SIZES.items():
+        listed(tmp_path / f"{side}.csv", ["pid,cam", *(f"{at},1" for at in range(count))])
+    arrays(tmp_path, "a", rows(2), rows(3))
+    assert read_folder(tmp_path)[0].data()["gallery_pid"].tolist() == [0, 1, 2]
+    assert f"query_a.npy has no names, row by row they are those of {tmp_path}/query.csv" in notes(tmp_path)
+    listed(tmp_path / "gallery_names.txt", names(3)[::-1])
+    assert read_folder(tmp_path)[0].gallery_table["name"].tolist() == names(3)[::-1]
+    assert f"{tmp_path}/gallery.csv has no column of names, row by row it is about those of" in notes(tmp_path)
+    listed(tmp_path / "gallery_names.txt", names(4))
+    assert "found 3 rows for 4 names; add a column name" in problems(read_folder, tmp_path)[0]
+    (tmp_path / "gallery_names.txt").unlink()
+    (tmp_path / "query_a.npy").unlink()
+    pair(tmp_path, "a", keyed(names(2), rows(2)), keyed(names(3), rows(3)))
+    (tmp_path / "gallery_a.npy").unlink()
+    for problem in problems(read_folder, tmp_path):
+        assert "wanted a column name with the names of the" in problem
+
+
 def test_tracks_that_count_rows(tmp_path: Path) -> None:
     arrays(tmp_path, "a", rows(2), rows(3))
     listed(tmp_path / "test_track_id.txt", ["3 1"])
@@ -98,6 +118,10 @@ def array(path: Path, found: list[str]) -> None:
     np.save(path, np.array(found))
 
 
+def encoded(path: Path, found: list[str]) -> None:
+    np.save(path, np.array([name.encode() for name in found]))
+
+
 def packed(path: Path, found: list[str]) -> None:
     path.write_bytes(pickle.dumps(found))
 
@@ -110,8 +134,8 @@ def written(path: Path, found: list[str]) -> None:
     ("called", "write"),
     [
         ("{}.txt", text), ("name_{}.txt", text), ("{}_names.txt", text), ("{}_list.lst", text),
-        ("{}_names.npy", array), ("names_{}.npy", array), ("{}_filenames.pkl", packed), ("{}-names.json", written),
-        ("{}_paths.pickle", packed), ("{}_a.txt", text), ("{}_a_names.npy", array),
+        ("{}_names.npy", array), ("{}_image_names.npy", encoded), ("names_{}.npy", array),
+        ("{}_filenames.pkl", packed), ("{}-names.json", written), ("{}_paths.pickle", packed), ("{}_a.txt", text), ("{}_a_names.npy", array),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )  # fmt: skip
@@ -148,6 +172,7 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "folder": lambda name: f"/data/set/{name}",
     "suffix": lambda name: name.replace(".jpg", ".png"),
     "capitals": str.upper,
+    "zeros before numbers": lambda name: name.replace("_00", "_"),
     "./, backslashes or blanks around": lambda name: f"./{name}",
     "Unicode form": lambda name: unicodedata.normalize("NFD", name),
     "suffix and folder": lambda name: "C:\\x\\" + name.removesuffix(".jpg"),

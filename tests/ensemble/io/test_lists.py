@@ -85,7 +85,7 @@ def test_faults_of_a_table(file: Path) -> None:
     assert "in frame, found a: '1.5'" in frame
 
 
-@each("text", ["pid,cam\n1,2\n", "name,pid,pid\na,1,1\n", "a.jpg\nb.jpg\n"])
+@each("text", ["weather\n1\n", "name,pid,pid\na,1,1\n", "a.jpg\nb.jpg\n"])
 def test_a_table_without_its_first_line(file: Path, text: str) -> None:
     file.write_text(text)
     (problem,) = problems(read_labels, file)
