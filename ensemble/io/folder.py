@@ -17,11 +17,10 @@ from pathlib import Path
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples
 from ensemble.base.features import SIDES
-from ensemble.io import containers, name_lists
+from ensemble.io import containers, descriptions, name_lists
 from ensemble.io.arrays import is_name
 from ensemble.io.blocks import half, slot, unused
-from ensemble.io.lists import TABLES, Keys, read_labels, read_lines, read_tracks
-from ensemble.io.name_lists import read_names
+from ensemble.io.lists import Keys
 from ensemble.io.write import LEFT_OVER
 from ensemble.parsers import Parser, gives
 
@@ -85,14 +84,14 @@ def look(
     files = [file for file in found if not LEFT_OVER.fullmatch(file.name)]
     problems: list[str] = []
     given = {"query": query_names, "gallery": gallery_names}
-    names, known = _name_lists(
+    names, known = descriptions.lists(
         files, {s: Path(chosen) for s, chosen in given.items() if chosen is not None}, problems
     )
     track_lists = tuple(path / name for name in TRACK_LISTS if path / name in files)
     known |= {path / name: "--tracks is given" for name in TRACK_LISTS if tracks is not None}
     if tracks is not None:
         track_lists = (Path(tracks),)
-    tables = _tables(files, problems)
+    tables = descriptions.tables(files, problems)
     known |= dict.fromkeys([*names.values(), *track_lists, *tables.values()], "")
     others = [file for file in files if file not in known]
     models, provided, ignored, wrong, unread = _lists(others) if rankings else _models(others)
@@ -105,19 +104,19 @@ def look(
     learns = {model for model, names in provided.items() if "train" in names}
     if (path / SIDE).is_dir() and not rankings:
         inside = _files(path / SIDE)
-        lists = {file for found in name_lists.lists(inside).values() for file in found}
-        ignored |= dict.fromkeys(lists, "lists of names are looked for in the folder above")
-        beside, provided, more, side_problems, more_unread = _models([f for f in inside if f not in lists])
+        stray = {file for listed in name_lists.lists(inside).values() for file in listed}
+        ignored |= dict.fromkeys(stray, "lists of names are looked for in the folder above")
+        beside, provided, more, side_problems, more_unread = _models([f for f in inside if f not in stray])
         models |= {f"{SIDE}/{model}": paths for model, paths in beside.items()}
         learns |= {f"{SIDE}/{model}" for model, names in provided.items() if "train" in names}
         ignored |= more
         problems += side_problems
         unread += more_unread
-    lacking = {side for side in SIDES if side not in columns and not (rankings and side != "train")}
-    ignored |= {
-        files.pop(side): f"no features of {side}" for files in (names, tables) for side in lacking & set(files)
-    }
-    label_columns, label_problems, notes = _labels(names, tables, track_lists, keys or {})
+    for side in SIDES:
+        if side not in columns and not (rankings and side != "train"):
+            told = [of.pop(side) for of in (names, tables) if side in of]
+            ignored |= dict.fromkeys(told, f"no features of {side}")
+    label_columns, label_problems, notes = descriptions.columns(names, tables, track_lists, keys or {})
     notes += unread
     left = [f"{f.relative_to(path)} ({why})" for f, why in sorted(ignored.items()) if not PROSE.fullmatch(f.name)]
     if left:
@@ -153,35 +152,6 @@ def _files(path: Path) -> list[Path]:
         raise InputError(
             [f"{path}: wanted a folder with feature files, found none ({error.strerror}); check the path"]
         ) from None
-
-
-def _name_lists(
-    files: list[Path], given: dict[str, Path], problems: list[str]
-) -> tuple[dict[str, Path], dict[Path, str]]:
-    """The list of names of each side, and the files that are name lists: with the reason if they are left out."""
-    names, known = dict(given), dict[Path, str]()
-    for side, found in name_lists.lists(files).items():
-        if side in given:
-            known |= {file: f"--{side}-names is given" for file in found if file != given[side]}
-            continue
-        with collecting(problems):
-            problems += name_lists.only_one(side, found)
-        names[side], *others = found
-        known |= dict.fromkeys(others, f"says the same as {found[0].name}")
-    return names, known
-
-
-def _tables(files: list[Path], problems: list[str]) -> dict[str, Path]:
-    """The table of each side."""
-    tables = {}
-    for side in SIDES:
-        found = [file for file in files if file.stem == side and file.suffix.lower() in TABLES]
-        if found:
-            tables[side] = found[0]
-        if len(found) > 1:
-            names = examples([file.name for file in found])
-            problems.append(f"{found[0].parent}: wanted one table of {side}, found {names}; leave one")
-    return tables
 
 
 Found = tuple[dict[str, tuple[Path, ...]], dict[str, set[str]], dict[Path, str], list[str], list[str]]
@@ -292,31 +262,3 @@ def _nothing(path: Path, ignored: dict[Path, str]) -> str:
     left = [f"{file.name}: {reason}" for file, reason in ignored.items()]
     found = f"only {examples(left)}" if left else "an empty folder"
     return f"{path}: wanted feature files (query_MODEL.pkl with gallery_MODEL.pkl, or MODEL.npz), found {found}"
-
-
-def _labels(
-    names: dict[str, Path], tables: dict[str, Path], tracks: tuple[Path, ...], keys: Keys
-) -> tuple[set[str], list[str], list[str]]:
-    """The columns that lists and tables provide, what is wrong with these files, and what to know about them."""
-    notes: list[str] = []
-    columns = {f"gallery_{column}" for column in ("track", "order")} if tracks else set()
-    problems: list[str] = []
-    gallery: list[str] | None = None
-    for side, file in names.items():
-        with collecting(problems):
-            listed = read_names(file)
-            gallery = listed if side == "gallery" else gallery
-    for side, file in tables.items():
-        with collecting(problems):
-            table = read_labels(file, keys)
-            columns |= {f"{side}_{column}" for column in table.columns}
-            if table.unused:
-                notes.append(f"{file}: columns that are not used: {examples(table.unused, 20)}")
-            gallery = table.names if side == "gallery" and gallery is None else gallery
-    for file in tracks:
-        with collecting(problems):
-            if gallery is None:  # the names of the gallery are not known before its features are read
-                read_lines(file)
-            else:
-                read_tracks(file, gallery)
-    return columns, problems, notes

@@ -124,6 +124,7 @@ def mean(protocol: Protocol, trials: Sequence[Scores]) -> Scores:
         without_match=np.setdiff1d(np.flatnonzero(np.isnan(ap)), trials[0].unknown),
         unknown=trials[0].unknown,
         trials=tuple(trials),
+        remarks=(),
     )
 
 

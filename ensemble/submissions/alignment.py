@@ -94,18 +94,19 @@ def _respelt(
     where: str, ranking: RankList, query_names: Sequence[str], gallery_names: Sequence[str], notes: list[str]
 ) -> RankList:
     """The lists under the names of queries and gallery, where theirs differ in spelling alone."""
-    changed = {}
-    for side, found, wanted in (
-        ("query_names", ranking.query_names, query_names),
-        ("gallery_names", ranking.gallery_names, gallery_names),
-    ):
+
+    def mine(what: str, found: list[str] | None, wanted: Sequence[str]) -> list[str] | None:
         like = alike(found, wanted) if found and (_places(found, wanted) < 0).any() else None
-        if like and like.renamed:
-            notes.append(
-                f"{where}: its {side.replace('_', ' ')} differ from those wanted {like}: joined without that"
-            )
-            changed[side] = [like.renamed.get(name, name) for name in found or ()]
-    return replace(ranking, **changed) if changed else ranking
+        if not found or like is None or not like.renamed:
+            return found
+        notes.append(f"{where}: its {what} names differ from those wanted {like}: joined without that")
+        return [like.renamed.get(name, name) for name in found]
+
+    return replace(
+        ranking,
+        query_names=mine("query", ranking.query_names, query_names),
+        gallery_names=mine("gallery", ranking.gallery_names, gallery_names) or [],
+    )
 
 
 def _unlike(found: Sequence[str], wanted: Sequence[str]) -> str:

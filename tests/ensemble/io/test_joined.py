@@ -135,7 +135,8 @@ def written(path: Path, found: list[str]) -> None:
     [
         ("{}.txt", text), ("name_{}.txt", text), ("{}_names.txt", text), ("{}_list.lst", text),
         ("{}_names.npy", array), ("{}_image_names.npy", encoded), ("names_{}.npy", array),
-        ("{}_filenames.pkl", packed), ("{}-names.json", written), ("{}_paths.pickle", packed), ("{}_a.txt", text), ("{}_a_names.npy", array),
+        ("{}_filenames.pkl", packed), ("{}-names.json", written), ("{}_paths.pickle", packed),
+        ("{}_a.txt", text), ("{}_a_names.npy", array),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )  # fmt: skip
