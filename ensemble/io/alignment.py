@@ -22,11 +22,12 @@ from ensemble.base.collecting import collecting
 from ensemble.base.errors import examples
 from ensemble.base.features import COLUMNS, SIDES, FeatureSet
 from ensemble.base.labels import either, same
+from ensemble.io import label_arrays
 from ensemble.io.blocks import Block, read_blocks
 from ensemble.io.folder import Folder, is_side
 from ensemble.io.lists import Labels, read_labels, read_tracks
 from ensemble.io.name_lists import read_names
-from ensemble.io.naming import differences, name_rows, respelt, uneven, unnamed, usual, with_names
+from ensemble.io.naming import differences, name_rows, respelt, uneven, unnamed, unordered, usual, with_names
 from ensemble.parsers import columns as columns_of
 
 Blocks = dict[str, dict[str, Block]]  # model -> side -> block
@@ -125,6 +126,13 @@ def _side(
         for path in folder.tracks:
             with collecting(problems):
                 also.append(read_tracks(path, names, positional, notes=notes))
+    given_order = positional or listed is not None or labels is not None
+    for column, path in folder.columns_of.get(side, {}).items():
+        with collecting(problems):
+            also.append(label_arrays.read(path, column, names, source) if given_order else unordered(path, side))
+            notes.append(
+                f"{side}: joined by position: {path} has no names, row by row it is about those of {source}"
+            )
     if folder.parser is not None and side not in folder.tables:
         with collecting(problems):
             also.append(Labels(f"names of the {side}", names, columns_of(names, folder.parser)))

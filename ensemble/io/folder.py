@@ -17,7 +17,7 @@ from pathlib import Path
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples
 from ensemble.base.features import SIDES
-from ensemble.io import containers, descriptions, name_lists
+from ensemble.io import containers, descriptions, label_arrays, name_lists
 from ensemble.io.arrays import is_name
 from ensemble.io.blocks import half, slot, unused
 from ensemble.io.lists import Keys
@@ -52,6 +52,7 @@ class Folder:
     notes: tuple[str, ...] = ()  # what the user should know about these files, in sentences
     parser: Parser | None = None  # reads labels out of the names of a side that has no table
     keys: Keys = field(default_factory=dict)  # labels that several columns of the tables make together
+    columns_of: dict[str, dict[str, Path]] = field(default_factory=dict)  # files of one column, by side and column
 
     @property
     def joined(self) -> list[str]:
@@ -93,6 +94,8 @@ def look(
         track_lists = (Path(tracks),)
     tables = descriptions.tables(files, problems)
     known |= dict.fromkeys([*names.values(), *track_lists, *tables.values()], "")
+    alone = {} if rankings else label_arrays.find((file for file in files if file not in known), problems)
+    known |= {file: "" for of in alone.values() for file in of.values()}
     others = [file for file in files if file not in known]
     models, provided, ignored, wrong, unread = _lists(others) if rankings else _models(others)
     problems += wrong
@@ -115,9 +118,11 @@ def look(
     for side in SIDES:
         if side not in columns and not (rankings and side != "train"):
             told = [of.pop(side) for of in (names, tables) if side in of]
+            told += alone.pop(side, {}).values()
             ignored |= dict.fromkeys(told, f"no features of {side}")
     label_columns, label_problems, notes = descriptions.columns(names, tables, track_lists, keys or {})
     notes += unread
+    label_columns |= {f"{side}_{column}" for side, of in alone.items() for column in of}
     left = [f"{f.relative_to(path)} ({why})" for f, why in sorted(ignored.items()) if not PROSE.fullmatch(f.name)]
     if left:
         notes.append(f"{path}: files that are not used: {examples(left, 20)}")
@@ -125,12 +130,13 @@ def look(
         lists = ("query", "gallery") if rankings else ()
         named = [s for s in SIDES if s not in tables and (s in columns or s in names or s in lists)]
         label_columns |= {f"{side}_{column}" for side in named for column in gives(parser)}
+    singles = [file for of in alone.values() for file in of.values()]
     features = [file for paths in models.values() for file in paths]
     folder = Folder(
         path=path,
         models=models,
         columns=frozenset(columns | label_columns),
-        inputs=tuple(sorted({*features, *names.values(), *tables.values(), *track_lists})),
+        inputs=tuple(sorted({*features, *names.values(), *tables.values(), *track_lists, *singles})),
         names=names,
         tables=tables,
         tracks=track_lists,
@@ -139,6 +145,7 @@ def look(
         notes=tuple(notes),
         parser=parser,
         keys=keys or {},
+        columns_of=alone,
     )
     return folder, problems + label_problems
 

@@ -7,6 +7,7 @@ names that differ by folder, suffix, capitals and the like, one to one, are join
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from ensemble.base.alike import alike
 from ensemble.base.collecting import collecting
@@ -43,6 +44,16 @@ def unnamed(labels: Labels | None, side: str) -> list[str]:
         f"{labels.where}: wanted a column name with the names of the {side} images, as others have, found none; "
         "add it"
     ]
+
+
+def unordered(path: Path, side: str) -> Labels:
+    """Refuse a column without names where nothing says in which order the images are."""
+    raise InputError(
+        [
+            f"{path}: wanted the order of the {side} images that it is about, found names in the features alone; "
+            f"write {side}.csv with their names in its place"
+        ]
+    )
 
 
 def remedy(side: str) -> str:

@@ -101,6 +101,39 @@ def test_a_table_without_names(tmp_path: Path) -> None:
         assert "wanted a column name with the names of the" in problem
 
 
+def test_labels_in_files_of_their_own(tmp_path: Path) -> None:
+    arrays(tmp_path, "a", rows(2), rows(3))
+    np.save(tmp_path / "query_pids.npy", [[5], [6]])
+    np.save(tmp_path / "query_camid.npy", np.array(["A", "B"]))
+    listed(tmp_path / "gallery_labels.txt", [6, 5, -1])
+    packed(tmp_path / "gallery_frames.pkl", [7, 8, 9])
+    assert list(scan(tmp_path).models) == ["a"]
+    (found,) = read_folder(tmp_path)
+    assert found.query_table.drop(columns="name").to_dict("list") == {"pid": [5, 6], "cam": ["A", "B"]}
+    assert found.gallery_table.drop(columns="name").to_dict("list") == {"pid": [6, 5, -1], "frame": [7, 8, 9]}
+    assert f"{tmp_path}/query_pids.npy has no names, row by row it is about those of" in notes(tmp_path)
+    np.save(tmp_path / "query_label.npy", [5, 6])
+    wanted = "wanted one file for query_pid, found query_label.npy and query_pids.npy; leave one"
+    assert wanted in "\n".join(problems(scan, tmp_path))
+    (tmp_path / "query_label.npy").unlink()
+    np.save(tmp_path / "query_pids.npy", [5, 6, 7])
+    assert "wanted a pid for each of the 2 images of" in problems(read_folder, tmp_path)[0]
+    np.save(tmp_path / "query_pids.npy", [5, 6])
+    for side, count in SIZES.items():
+        (tmp_path / f"{side}_a.npy").unlink()
+        (tmp_path / f"{side}_a.pkl").write_bytes(pickle.dumps(keyed(names(count), rows(count))))
+    assert "wanted the order of the query images that it is about" in problems(read_folder, tmp_path)[0]
+    listed(tmp_path / "query.txt", names(2)[::-1])
+    (tmp_path / "gallery_labels.txt").unlink()
+    (tmp_path / "gallery_frames.pkl").unlink()
+    assert read_folder(tmp_path)[0].query_table["pid"].tolist() == [5, 6]
+
+
+def test_models_may_be_called_like_labels(tmp_path: Path) -> None:
+    arrays(tmp_path, "camera", rows(2), rows(3))
+    assert list(scan(tmp_path).models) == ["camera"]
+
+
 def test_tracks_that_count_rows(tmp_path: Path) -> None:
     arrays(tmp_path, "a", rows(2), rows(3))
     listed(tmp_path / "test_track_id.txt", ["3 1"])
