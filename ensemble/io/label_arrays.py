@@ -9,6 +9,7 @@ import numpy as np
 from ensemble.base import spellings
 from ensemble.base.errors import InputError
 from ensemble.base.features import COLUMNS, SIDES
+from ensemble.base.kinds import Array
 from ensemble.base.labels import LABELS, of_cells, of_values
 from ensemble.io import containers
 from ensemble.io.arrays import what, whole_numbers
@@ -36,9 +37,9 @@ def find(files: Iterable[Path], problems: list[str]) -> dict[str, dict[str, Path
 
 def read(path: Path, column: str, names: Sequence[str], source: str) -> Labels:
     """One column for the images of ``source``, row by row. InputError where it is none, or of other images."""
+    values: Array | None
     if path.suffix.lower() in TEXT:
-        lines = read_lines(path)
-        values = of_cells(lines)
+        values = of_cells(read_lines(path))
         if column not in LABELS and values.dtype == object:
             values = None
     else:

@@ -74,6 +74,8 @@ def _own(labels: Labels, protocol: Protocol) -> list[str]:
 
 def _looks(labels: Labels, protocol: Protocol, queries: Ints) -> Iterator[tuple[Bools, Bools]]:
     """For each query which images (ng,) are good, and which are removed."""
+    if not len(queries):
+        return
     from ensemble.scores.counting import cpu
 
     ready = matches(protocol.removes, labels)
