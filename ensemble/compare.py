@@ -39,13 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     entries = comparable.read(options.runs)
     for entry in entries:
         notes.say(notes.of_record(entry.record), of=entry.path, aside=options.json)
-    denominator = (protocol(entries) or {}).get("denominator", "valid")
+    means = comparable.means(protocol(entries) or {})
     reference, *others = entries
     pid = reference.queries.pid
-    if options.independent and pid is not None:
-        pid = np.where(pid < 0, pid, np.arange(len(pid)))  # still known or not, each by itself
     found = [
-        statistics.difference(reference.queries.ap, other.queries.ap, pid, denominator=denominator, **settings)
+        statistics.difference(
+            reference.queries.ap, other.queries.ap, pid, independent=options.independent, **means, **settings
+        )
         for other in others
     ]
     corrected = statistics.holm([one.p for one in found]).tolist()

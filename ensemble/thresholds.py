@@ -20,7 +20,7 @@ from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.cli import files, machine, notes, outputs, planning, program
 from ensemble.cli.numbers import too_small
 from ensemble.pipeline.operating_points import NAMES, Fitted, fit
-from ensemble.scores.protocols import JUNK, Protocol
+from ensemble.scores.protocol import Protocol
 
 FOLDS = 5
 ABOUT = """\
@@ -79,7 +79,7 @@ def text(found: Fitted, protocol: Protocol) -> str:
     lines += [
         f"fitted on: {found.fitted}",
         f"rates of:  {found.judged}",
-        f"pairs:     {JUNK[protocol.junk].what}",
+        f"pairs:     {protocol.removes.what}",
         ABOUT,
     ]
     return "\n".join(lines)
@@ -103,7 +103,7 @@ def as_json(found: Fitted, protocol: Protocol) -> dict[str, Any]:
         ],
         "fitted_on": found.fitted,
         "rates_of": found.judged,
-        "pairs": JUNK[protocol.junk].what,
+        "pairs": protocol.removes.what,
     }
 
 

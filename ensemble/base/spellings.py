@@ -32,7 +32,14 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "quality": ("quality", "qualities"),
     }
 )  # fmt: skip
+OTHERS: Mapping[str, tuple[str, ...]] = MappingProxyType(  # columns that only a protocol looks at
+    {
+        "clothes": ("clothes", "cloth", "clothesid", "clothid", "clothids", "clothing", "clothingid", "outfit"),
+        "action": ("action", "actions", "actionid", "actionidx"),
+    }
+)
 _MEANS = {spelling: column for column, spellings in SPELLINGS.items() for spelling in spellings}
+_OTHERS = {spelling: column for column, spellings in OTHERS.items() for spelling in spellings}
 
 
 def meant(title: str) -> str | None:
@@ -44,17 +51,31 @@ def meant(title: str) -> str | None:
     return _MEANS.get(_plain(title))
 
 
-def columns(titles: Sequence[str], taken: Sequence[str] = ()) -> tuple[dict[str, int], list[str], list[str]]:
+def canonical(name: str) -> str:
+    """The column that somebody names: a usual spelling is the column, any other name is itself.
+
+    >>> canonical("Camera ID"), canonical("cloth_id"), canonical("weather")
+    ('cam', 'clothes', 'weather')
+    """
+    return meant(name) or _OTHERS.get(_plain(name)) or name
+
+
+def columns(
+    titles: Sequence[str], wanted: Sequence[str] = (), taken: Sequence[str] = ()
+) -> tuple[dict[str, int], list[str], list[str]]:
     """Where each column stands, what is not used with the nearest name, and what is wrong.
 
-    A title that is the column's own name goes before other spellings of it. ``taken``: titles of another use.
+    A title that is the column's own name goes before other spellings of it. ``wanted``: columns that are used
+    beside those that we know. ``taken``: titles of another use.
 
     >>> columns(["Path", "identity", "camra", "weather"])
     ({'name': 0, 'pid': 1}, ["camra (did you mean 'cam'?)", 'weather'], [])
     """
     places: dict[str, list[int]] = {}
+    others = {_plain(canonical(name)): name for name in wanted}
     for place, title in enumerate(titles):
-        if (column := meant(title)) is not None and (title not in taken or column == "name"):
+        column = meant(title) or others.get(_plain(canonical(title)))
+        if column is not None and (title not in taken or column == "name" or column in wanted):
             places.setdefault(column, []).append(place)
     chosen, problems = {}, []
     for column, found in places.items():

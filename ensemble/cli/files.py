@@ -1,6 +1,7 @@
 """What a command reads: the folder, the lists of names beside it, and what the names mean."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from ensemble import io
@@ -89,8 +90,11 @@ def wanted(options: argparse.Namespace) -> list[str]:
     return ["--features: wanted a folder with feature files, found nothing; see --help"]
 
 
-def scan(options: argparse.Namespace) -> Folder:
-    """Look at the folder of features or of rank lists, with all options of this module."""
+def scan(options: argparse.Namespace, wanted: Sequence[str] = ()) -> Folder:
+    """Look at the folder of features or of rank lists, with all options of this module.
+
+    ``wanted``: columns of the tables that somebody looks at beside the usual ones.
+    """
     return io.scan(
         options.features or options.rankings,
         query_names=options.query_names,
@@ -99,4 +103,5 @@ def scan(options: argparse.Namespace) -> Folder:
         rankings=options.features is None,
         parser=choose(options.names, options.pattern),
         keys=keys(options),
+        wanted=wanted,
     )

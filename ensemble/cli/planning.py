@@ -10,7 +10,7 @@ from ensemble.cli.numbers import too_small
 from ensemble.pipeline import plan, plugins, recipe
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.recipe import Recipe
-from ensemble.scores.protocols import Protocol
+from ensemble.scores.protocol import Protocol
 
 
 def add_options(p: argparse.ArgumentParser) -> None:
@@ -43,11 +43,17 @@ def prepare(options: argparse.Namespace) -> Plan:
     with collecting(problems):
         loaded = _recipe(options)
         machine.memory(options)
+    judged = None
+    if loaded and not protocols.problems(options):
+        with collecting(problems):
+            judged = protocol(options, loaded)
     with collecting(problems):
-        folder = files.scan(options)
+        folder = files.scan(options, judged.removes.columns if judged else ())
     if folder and loaded:
         with collecting(problems):
             checked = plan.check(loaded, folder)
+    if folder and judged:
+        problems += protocols.lacking(judged, folder)
     refuse_if_any(problems)
     assert checked is not None
     _refuse_memory(options, checked)
@@ -56,7 +62,7 @@ def prepare(options: argparse.Namespace) -> Plan:
 
 def protocol(options: argparse.Namespace, used: Recipe) -> Protocol:
     """The recipe's protocol or the one asked for, with single rules changed."""
-    return protocols.chosen(options, used.protocol)
+    return protocols.chosen(options, used.rules)
 
 
 def labelled(checked: Plan) -> bool:

@@ -1,18 +1,33 @@
-"""How rankings are scored: a protocol by its name, with single rules changed."""
+"""How rankings are scored: a protocol by its name or from a file, with single rules changed."""
 
 import argparse
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 
-from ensemble.base.errors import InputError
+from ensemble.base.broken import BROKEN, reason
+from ensemble.base.errors import InputError, near
 from ensemble.cli.numbers import too_small
-from ensemble.scores.protocols import AP_RULES, DENOMINATORS, JUNK, PROTOCOLS, Protocol
+from ensemble.io import Folder
+from ensemble.io.lists import read_labels
+from ensemble.scores import written
+from ensemble.scores.protocol import AP_RULES, AVERAGES, DENOMINATORS, Protocol
+from ensemble.scores.protocols import PROTOCOLS
+from ensemble.scores.rules import JUNK
 
 
 def add_options(p: argparse.ArgumentParser) -> None:
     """``--protocol`` and what changes it."""
-    p.add_argument("--protocol", choices=PROTOCOLS, help="how to score, instead of the recipe's")
+    p.add_argument(
+        "--protocol",
+        metavar="NAME|FILE",
+        help="how to score, instead of the recipe's: a name (ensemble.evaluate --list-protocols) or a .toml file",
+    )
     p.add_argument("--ap", choices=AP_RULES, help="change the protocol's rule of the average precision")
     p.add_argument("--denominator", choices=DENOMINATORS, help="change what the protocol averages over")
+    p.add_argument(
+        "--average", choices=AVERAGES, help="change whether queries or identities count once in the means"
+    )
     p.add_argument("--junk", choices=JUNK, help="change what the protocol removes from a ranking")
     p.add_argument("--cut", type=int, metavar="K", help="score only the first K places")
     p.add_argument("--draws", type=int, metavar="N", help="change how often the protocol draws a gallery")
@@ -24,17 +39,67 @@ def problems(options: argparse.Namespace) -> list[str]:
     return too_small(options, cut=1, draws=1, draw_seed=0)
 
 
-def chosen(options: argparse.Namespace, otherwise: str) -> Protocol:
-    """The protocol that was asked for, or the one called ``otherwise``, with single rules changed."""
-    named = PROTOCOLS[options.protocol or otherwise]
-    rules = {"ap": options.ap, "denominator": options.denominator, "junk": options.junk, "top_k": options.cut}
+def chosen(options: argparse.Namespace, otherwise: Protocol) -> Protocol:
+    """The protocol that was asked for, or ``otherwise``, with single rules changed."""
+    asked = options.protocol
+    given = otherwise if asked is None else _file(Path(asked)) if asked.endswith(".toml") else _named(asked)
+    rules = {
+        "ap": options.ap,
+        "denominator": options.denominator,
+        "average": options.average,
+        "junk": options.junk,
+        "top_k": options.cut,
+    }
     draws = {"trials": options.draws, "seed": options.draw_seed}
     changed = {name: value for name, value in draws.items() if value is not None}
-    if changed and named.draw is None:
+    if changed and given.draw is None:
         drawing = ", ".join(name for name, known in PROTOCOLS.items() if known.draw)
         raise InputError([f"--draws and --draw-seed: wanted a protocol that draws ({drawing}), found none"])
-    draw = replace(named.draw, **changed) if named.draw and changed else named.draw
+    draw = replace(given.draw, **changed) if given.draw and changed else given.draw
     try:
-        return replace(named, draw=draw, **{name: value for name, value in rules.items() if value is not None})
+        return replace(given, draw=draw, **{name: value for name, value in rules.items() if value is not None})
     except ValueError as error:
         raise InputError([f"--protocol: {error}"]) from error
+
+
+def lacking(protocol: Protocol, folder: Folder) -> list[str]:
+    """A problem for every column that the protocol's rules name and the tables lack; cameras may lack.
+
+    None where nothing can be scored.
+    """
+    if not {"query_pid", "gallery_pid"} <= folder.columns:
+        return []
+    found = []
+    for rule in protocol.removes.rules:
+        for column in rule.columns:
+            sides = [side for side in ("query", "gallery") if f"{side}_{column}" not in folder.columns]
+            if sides and column != "cam":
+                titles = [title for side in sides if side in folder.tables for title in _unused(folder, side)]
+                files = " and ".join(f"{side}.csv" for side in sides)
+                found.append(
+                    f"{folder.path}: wanted the column {column} in {files}, as the protocol removes "
+                    f"{rule.describe()!r}, found none{near(column, titles)}; add it, or choose another --protocol"
+                )
+    return list(dict.fromkeys(found))
+
+
+def _unused(folder: Folder, side: str) -> tuple[str, ...]:
+    return read_labels(folder.tables[side], folder.wanted, folder.keys).unused
+
+
+def _named(name: str) -> Protocol:
+    try:
+        return written.named(name, "--protocol")
+    except InputError as error:
+        raise InputError([str(error).replace("wanted one of", "wanted a .toml file or one of", 1)]) from None
+
+
+def _file(path: Path) -> Protocol:
+    """A file that holds a protocol's table, or a recipe with one."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError([f"{path}: wanted a protocol, found {error}; check the path"]) from None
+    except BROKEN as error:
+        raise InputError([f"{path}: wanted TOML, found {reason(error)}"]) from None
+    return written.read(content.get("protocol", content), str(path))

@@ -95,7 +95,8 @@ def _side(
     if not have or len(problems) > before:
         return None
     with collecting(problems):
-        labels = read_labels(folder.tables[side], folder.keys) if side in folder.tables else None
+        table = folder.tables.get(side)
+        labels = read_labels(table, folder.wanted, folder.keys) if table else None
         labels = labels and with_names(labels, listed, str(folder.names.get(side)), notes)
     without = [model for model in blocks if model not in have and not is_side(model)]
     if side == "train" and without:
@@ -144,7 +145,8 @@ def _side(
         model, block = have.popitem()
         blocks[model][side] = replace(block, rows=_rows(block.rows, block.names or [], names, np.nan), names=names)
     columns = merge(names, [*sources.values(), *also], problems)
-    return pd.DataFrame({"name": names, **{column: columns[column] for column in COLUMNS if column in columns}})
+    kept = [column for column in (*COLUMNS, *folder.wanted) if column in columns]
+    return pd.DataFrame({"name": names, **{column: columns[column] for column in kept}})
 
 
 def _with_suffixes(have: dict[str, Block], names: Sequence[str] | None) -> None:

@@ -1,5 +1,6 @@
 """What describes the images of all models of a folder: lists of names, tables of labels, lists of tracks."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ensemble.base.collecting import collecting
@@ -40,7 +41,7 @@ def tables(files: list[Path], problems: list[str]) -> dict[str, Path]:
 
 
 def columns(
-    names: dict[str, Path], labelled: dict[str, Path], tracks: tuple[Path, ...], keys: Keys
+    names: dict[str, Path], labelled: dict[str, Path], tracks: tuple[Path, ...], wanted: Sequence[str], keys: Keys
 ) -> tuple[set[str], list[str], list[str]]:
     """The columns that lists and tables provide, what is wrong with these files, and what to know about them."""
     notes: list[str] = []
@@ -53,7 +54,7 @@ def columns(
             gallery = listed if side == "gallery" else gallery
     for side, file in labelled.items():
         with collecting(problems):
-            table = read_labels(file, keys)
+            table = read_labels(file, wanted, keys)
             given |= {f"{side}_{column}" for column in table.columns}
             if table.unused:
                 notes.append(f"{file}: columns that are not used: {examples(table.unused, 20)}")

@@ -11,11 +11,12 @@ are called ``side/MODEL``, no pattern of a recipe takes them for models to join,
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ensemble.base.errors import InputError, examples
-from ensemble.base.features import SIDES
+from ensemble.base.features import COLUMNS, SIDES
 from ensemble.io import containers, descriptions, label_arrays, name_lists
 from ensemble.io.blocks import UNNAMED
 from ensemble.io.lists import Keys
@@ -52,6 +53,7 @@ class Folder:
     parser: Parser | None = None  # reads labels out of the names of a side that has no table
     keys: Keys = field(default_factory=dict)  # labels that several columns of the tables make together
     columns_of: dict[str, dict[str, Path]] = field(default_factory=dict)  # files of one column, by side and column
+    wanted: tuple[str, ...] = ()  # columns of the tables that are kept beside those of a FeatureSet
 
     @property
     def joined(self) -> list[str]:
@@ -73,13 +75,16 @@ def look(
     rankings: bool = False,
     parser: Parser | None = None,
     keys: Keys | None = None,
+    wanted: Sequence[str] = (),
 ) -> tuple[Folder, list[str]]:
     """The folder as far as it can be understood, and every problem found on the way.
 
     A list that is given takes the place of the one in the folder. ``rankings``: whatever is no list of names or
     tracks and no table is a rank list, which stands in the place of a model and provides ``distances``.
+    ``wanted``: columns of the tables that are kept as labels, beside those of a FeatureSet.
     Raises InputError if there is no such folder.
     """
+    wanted = tuple(column for column in dict.fromkeys(wanted) if column not in ("name", *COLUMNS))
     found = _files(path)
     files = [file for file in found if not LEFT_OVER.fullmatch(file.name)]
     problems: list[str] = []
@@ -125,7 +130,7 @@ def look(
             told = [of.pop(side) for of in (names, tables) if side in of]
             told += alone.pop(side, {}).values()
             ignored |= dict.fromkeys(told, f"no features of {side}")
-    label_columns, label_problems, notes = descriptions.columns(names, tables, track_lists, keys or {})
+    label_columns, label_problems, notes = descriptions.columns(names, tables, track_lists, wanted, keys or {})
     notes += unread
     label_columns |= {f"{side}_{column}" for side, of in alone.items() for column in of}
     left = [f"{f.relative_to(path)} ({why})" for f, why in sorted(ignored.items()) if not PROSE.fullmatch(f.name)]
@@ -151,6 +156,7 @@ def look(
         parser=parser,
         keys=keys or {},
         columns_of=alone,
+        wanted=wanted,
     )
     return folder, problems + label_problems
 

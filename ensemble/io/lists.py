@@ -36,19 +36,19 @@ class Labels:
     nameless: bool = False  # a table without names, whose rows are called by their numbers, from 0
 
 
-def read_labels(path: Path, keys: Keys | None = None) -> Labels:
+def read_labels(path: Path, wanted: Sequence[str] = (), keys: Keys | None = None) -> Labels:
     """A table with the column ``name`` and any of the columns of a FeatureSet, in any of their usual spellings.
 
     keys: labels that several columns make together, as ``{"pid": ["species", "name"]}``.
 
     Names stay text, so ``0001`` keeps its zeros. An empty cell, or NaN, is unknown. Columns that are not used are
-    listed in the result. Without names the rows are called 0, 1, ….
+    listed in the result; those that are ``wanted`` beside a FeatureSet's are labels. Without names the rows are
+    called 0, 1, ….
     Raises InputError with all faults of the table.
     """
     header, rows, problems = read_table(path)
-    places, unused, twice = spellings.columns(
-        header, [title for titles in (keys or {}).values() for title in titles]
-    )
+    titles = [title for titles in (keys or {}).values() for title in titles]
+    places, unused, twice = spellings.columns(header, wanted, titles)
     if not (places or keys) or len({*header}) != len(header):
         found = ",".join(header)
         wanted = f"name and any of {', '.join(COLUMNS)} as first line"
@@ -61,11 +61,11 @@ def read_labels(path: Path, keys: Keys | None = None) -> Labels:
         problems.append(f"{path}: wanted a name in every line, found {names.count('')} without; fill them in")
     problems += _twice(path, "name once", names)
     columns = {}
-    for column in COLUMNS:
+    for column in (*COLUMNS, *wanted):
         if keys and column in keys:
             with collecting(problems):
                 columns[column] = _composed(path, column, keys[column], header, rows)
-        elif column in table and column in LABELS:
+        elif column in table and (column in LABELS or column not in COLUMNS):
             columns[column] = of_cells(table[column])
         elif column in table:
             columns[column] = _numbers(path, column, names, table[column], problems)

@@ -21,11 +21,13 @@ def scan(
     rankings: bool = False,
     parser: Parser | None = None,
     keys: Keys | None = None,
+    wanted: Sequence[str] = (),
 ) -> Folder:
     """Look at a folder: its models, lists and tables, and the names of the vocabulary that reading will provide.
 
     query_names, gallery_names:  name lists that take the place of the folder's; they set the order of the rows.
     tracks:                      a track list (ids or names) that takes the place of the folder's.
+    wanted:                      columns of the tables to keep as labels, beside those of a FeatureSet.
     rankings:                    the folder holds rank lists in the place of features.
     parser:                      reads labels out of the names of images that have no table.
     keys:                        labels that several columns make together, ``{"pid": ["species", "name"]}``.
@@ -35,7 +37,14 @@ def scan(
             files that hold one side.
     """
     found, problems = look(
-        Path(folder), query_names, gallery_names, tracks, rankings=rankings, parser=parser, keys=keys
+        Path(folder),
+        query_names,
+        gallery_names,
+        tracks,
+        rankings=rankings,
+        parser=parser,
+        keys=keys,
+        wanted=wanted,
     )
     if problems and not rankings:
         aligned(found, list(found.models), problems)

@@ -36,7 +36,8 @@ def read_tables(
 
 def _table(folder: Folder, side: str, named: Sequence[str] | None, notes: list[str]) -> pd.DataFrame:
     listed = read_names(folder.names[side]) if side in folder.names else None
-    sources: list[Labels] = [read_labels(folder.tables[side], folder.keys)] if side in folder.tables else []
+    table = folder.tables.get(side)
+    sources: list[Labels] = [read_labels(table, folder.wanted, folder.keys)] if table else []
     if listed is not None:
         sources = [with_names(source, listed, str(folder.names[side]), notes) for source in sources]
     refuse_if_any([problem for source in sources for problem in unnamed(source, side)])
@@ -62,4 +63,5 @@ def _table(folder: Folder, side: str, named: Sequence[str] | None, notes: list[s
     refuse_if_any(problems)
     columns: dict[str, Any] = merge(names, sources, problems)
     refuse_if_any(problems)
-    return pd.DataFrame({"name": names, **{column: columns[column] for column in COLUMNS if column in columns}})
+    kept = [column for column in (*COLUMNS, *folder.wanted) if column in columns]
+    return pd.DataFrame({"name": names, **{column: columns[column] for column in kept}})

@@ -5,8 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
 from ensemble.pipeline.devices import CPU, Device
@@ -16,7 +14,7 @@ from ensemble.pipeline.run import Result, Run
 from ensemble.pipeline.state import Memo
 from ensemble.pipeline.variants import Variant
 from ensemble.scores import Scores, statistics
-from ensemble.scores.protocols import Protocol
+from ensemble.scores.protocol import Protocol
 from ensemble.scores.statistics import Difference
 
 COLUMNS = ("what", "mAP", "rank1", "difference", "low", "high", "p", "p_corrected", "seconds", "note")
@@ -77,8 +75,6 @@ def ablate(
     if scores is None:
         raise InputError([f"{plan.recipe.name}: wanted scores to compare, found none: {result.unscored}"])
     pid = result.query_pid
-    if independent and pid is not None:
-        pid = np.where(pid < 0, pid, np.arange(len(pid)))  # still known or not, each by itself
     rows = [Row("all", scores, None, seconds)]
     for variant in others:
         if variant.plan is None:
@@ -93,7 +89,13 @@ def ablate(
             rows.append(Row(variant.what, note=f"no scores: {result.unscored}"))
             continue
         found = statistics.difference(
-            scores.ap, result.scores.ap, pid, denominator=protocol.denominator, **(settings or {})
+            scores.ap,
+            result.scores.ap,
+            pid,
+            denominator=protocol.denominator,
+            average=protocol.average,
+            independent=independent,
+            **(settings or {}),
         )
         rows.append(Row(variant.what, result.scores, found, seconds))
     return rows

@@ -17,7 +17,8 @@ from ensemble.pipeline.scoring import told
 from ensemble.scores import Labels, labels_of
 from ensemble.scores.folds import columns, from_train, split
 from ensemble.scores.open_set import Rates, different_pairs, rates, thresholds_among
-from ensemble.scores.protocols import Protocol
+from ensemble.scores.protocol import Protocol
+from ensemble.scores.rules import Junk
 
 NAMES = ("precision", "recall", "f1", "fmr", "miss", "false_alarm", "dir")
 
@@ -50,12 +51,12 @@ def fit(
     if images.train_table is None or "pid" not in images.train_table.columns:
         if not labelled:
             raise InputError(["--features: wanted labels (pid) of train, or of query and gallery, found neither"])
-        found = _by_folds(*_distances(checked, sets, device), protocol.junk, tuple(fmrs), folds, seed)
+        found = _by_folds(*_distances(checked, sets, device), protocol.removes, tuple(fmrs), folds, seed)
         return replace(found, notes=notes)
     moved = from_train(sets, learn=_learns(checked), seed=seed)
     trained = plan.check(checked.recipe, columns(checked.folder, moved))
     distances, labels = _distances(trained, moved, device)
-    thresholds = _fitted(distances, labels, protocol.junk, fmrs)
+    thresholds = _fitted(distances, labels, protocol.removes, fmrs)
     judged = f"train ({distances.shape[0]} of its images as queries), on which they were fitted"
     if labelled:
         judged = "query and gallery"
@@ -65,13 +66,13 @@ def fit(
         tuple(thresholds),
         "train",
         judged,
-        _numbers(rates(distances, labels, thresholds=_finite(thresholds), junk=protocol.junk)),
+        _numbers(rates(distances, labels, thresholds=_finite(thresholds), junk=protocol.removes)),
         notes=notes,
     )
 
 
 def _by_folds(
-    distances: NDArray[np.float32], labels: Labels, junk: str, fmrs: tuple[float, ...], folds: int, seed: int
+    distances: NDArray[np.float32], labels: Labels, junk: Junk, fmrs: tuple[float, ...], folds: int, seed: int
 ) -> Fitted:
     """Thresholds from all; their rates from folds that were judged by the thresholds of the others."""
     pids = labels.query_pid, labels.gallery_pid
@@ -116,7 +117,7 @@ def _taken(
     return distances[np.ix_(query, gallery)], labels.take(query, gallery)
 
 
-def _fitted(distances: NDArray[np.float32], labels: Labels, junk: str, fmrs: Sequence[float]) -> list[float]:
+def _fitted(distances: NDArray[np.float32], labels: Labels, junk: Junk, fmrs: Sequence[float]) -> list[float]:
     try:
         return thresholds_among(different_pairs(distances, labels, junk=junk), fmrs)
     except ValueError as error:

@@ -3,7 +3,7 @@
     about = "what it is"
     top_k = 100                       # images a query in the submission
     submission = "track2"             # visda, naic (top_k = 200), trec, csv, json, parquet, npz, sysu
-    protocol = "aicity"               # how it is scored where there are labels
+    protocol = "aicity"               # how it is scored where there are labels; or a table, see scores.written
 
     cameras = "cam_predicted"         # the column that steps take for the camera; left out: "cam"
     missing = "keep"                  # images that a model lacks: "refuse" (if left out), "drop", "keep" them
@@ -35,10 +35,13 @@ from pathlib import Path
 from typing import Any
 
 from ensemble.base.broken import BROKEN, reason
+from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, near, refuse_if_any
 from ensemble.base.features import COLUMNS
 from ensemble.base.labels import LABELS
-from ensemble.scores.protocols import PROTOCOLS
+from ensemble.scores import written
+from ensemble.scores.protocol import Protocol
+from ensemble.scores.written import Written
 from ensemble.submissions import writable
 
 CAMERAS = ("cam", "cam_predicted")
@@ -104,7 +107,7 @@ class Recipe:
     about: str = ""
     top_k: int = 100
     submission: str = "track2"
-    protocol: str = "market1501"
+    protocol: Written = written.BASE
     branches: tuple[Branch, ...] = ()
     join: Use | None = None
     steps: tuple[Use, ...] = ()
@@ -112,6 +115,11 @@ class Recipe:
     cameras: str = "cam"
     missing: str = "refuse"
     asked: bool = False
+
+    @property
+    def rules(self) -> Protocol:
+        """How it is scored where there are labels."""
+        return written.read(self.protocol, f"{self.name}, protocol")
 
     def uses(self) -> Iterator[Use]:
         """Every step, in the order in which it runs."""
@@ -202,7 +210,7 @@ def parse(content: Mapping[str, Any], name: str) -> Recipe:
         about=str(top.get("about", "")),
         top_k=top.get("top_k", 100),
         submission=top.get("submission", "track2"),
-        protocol=top.get("protocol", "market1501"),
+        protocol=top.get("protocol", written.BASE),
         branches=tuple(branches) or (Branch(f"{name}, all models"),),
         join=read.use(top, "join", name),
         steps=read.uses(top, "steps", name),
@@ -217,10 +225,12 @@ def parse(content: Mapping[str, Any], name: str) -> Recipe:
     if len(set(named)) < len(named):
         problems.append(f"{name}: wanted every branch name once, found {', '.join(named)}; rename one")
     for key, choices in (
-        ("submission", writable()), ("protocol", tuple(PROTOCOLS)), ("cameras", CAMERAS), ("missing", MISSING)
+        ("submission", writable()), ("cameras", CAMERAS), ("missing", MISSING)
     ):  # fmt: skip
         if getattr(recipe, key) not in choices:
             problems.append(f"{name}, {key}: wanted one of {', '.join(choices)}, found {getattr(recipe, key)!r}")
+    with collecting(problems):
+        _ = recipe.rules
     refuse_if_any(problems)
     return recipe
 

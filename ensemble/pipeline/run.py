@@ -28,7 +28,7 @@ from ensemble.pipeline.scoring import Scored, scored, told
 from ensemble.pipeline.state import Memo, State
 from ensemble.pipeline.tree import Node, leaves, tree
 from ensemble.scores import Scores
-from ensemble.scores.protocols import PROTOCOLS, Protocol
+from ensemble.scores.protocol import Protocol
 from postproc.base import arrays
 
 
@@ -100,7 +100,7 @@ class Run:
 
     def _result(self) -> Result:
         recipe, root = self.plan.recipe, tree(self.plan)
-        protocol = self.protocol or PROTOCOLS[recipe.protocol]
+        protocol = self.protocol or recipe.rules
         shown: list[Line] = []
 
         def tell(line: Line) -> None:

@@ -9,7 +9,7 @@ from ensemble.base.broken import BROKEN
 from ensemble.pipeline.devices import CPU, Device
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.run import Result
-from ensemble.scores.protocols import Protocol
+from ensemble.scores.protocol import Protocol
 
 SECONDS = 20.0  # that all runs without a model may take, guessed from the run itself
 FILE = "ablation.json"  # of ensemble.ablate --out

@@ -10,7 +10,7 @@ from ensemble.base.kinds import Bools, Ints
 from ensemble.report.history import GOOD, JUNK, UNKNOWN, WRONG
 from ensemble.scores.labels import Labels
 from ensemble.scores.matching import matches
-from ensemble.scores.protocols import Protocol
+from ensemble.scores.protocol import Protocol
 
 if TYPE_CHECKING:
     from ensemble.scores.counting.cpu import Matches

@@ -16,7 +16,7 @@ from ensemble.pipeline.run import Result
 from ensemble.report import contributions, history
 from ensemble.report.history import History
 from ensemble.report.recorder import Recorder
-from ensemble.scores.protocols import Protocol
+from ensemble.scores.protocol import Protocol
 
 
 def write(

@@ -12,7 +12,7 @@ from ensemble import io
 from ensemble.base.errors import printable
 from ensemble.base.labels import numbered, of_values
 from ensemble.report.history import GOOD, JUNK, UNKNOWN, WRONG, History, Step
-from ensemble.scores import statistics
+from ensemble.scores import comparable, statistics
 
 RESAMPLES = 2000
 LEVEL = 0.95
@@ -66,14 +66,16 @@ def _interval(own: np.ndarray | None, value: float, history: History) -> tuple[f
     if own is None:
         return None, None
     group = _identities(history)
-    if history.protocol.get("denominator") == "all":
+    means = comparable.means(history.protocol)
+    if means["denominator"] == "all":
         values = np.nan_to_num(own)
     else:
         known = ~np.isnan(own)
         values, group = own[known], None if group is None else group[known]
-    if not len(values) or abs(values.mean() - value) > 1e-9:
+    weight = statistics.weights(means["average"], np.arange(len(values)) if group is None else group)
+    if not len(values) or abs(np.average(values, weights=weight) - value) > 1e-9:
         return None, None
-    low, high = statistics.interval(values, group, level=LEVEL, resamples=RESAMPLES)
+    low, high = statistics.interval(values, group, weight, level=LEVEL, resamples=RESAMPLES)
     return (None, None) if math.isnan(low) else (low, high)
 
 
@@ -117,7 +119,7 @@ def comparison(histories: Sequence[History]) -> Row | None:
     if len(histories) < 2 or histories[0].final.ap is None or histories[1].final.ap is None:
         return None
     one, two = histories[0], histories[1]
-    rules = [{k: v for k, v in history.protocol.items() if k != "description"} for history in (one, two)]
+    rules = [comparable.rules(history.protocol) for history in (one, two)]
     if rules[0] != rules[1]:
         return {"refused": "they were scored by different protocols, so that their numbers say nothing together"}
     assert one.final.ap is not None
@@ -126,7 +128,7 @@ def comparison(histories: Sequence[History]) -> Row | None:
         one.final.ap,
         two.final.ap,
         _identities(one),
-        denominator=one.protocol.get("denominator", "valid"),
+        **comparable.means(one.protocol),
         resamples=RESAMPLES,
     )
     return {name: _finite(getattr(found, name)) for name in found.__dataclass_fields__}

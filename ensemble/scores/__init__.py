@@ -5,7 +5,8 @@ never returned: it stands behind everything else, and a good one there is missed
 """
 
 from ensemble.scores.labels import Labels, labels_of
-from ensemble.scores.protocols import PROTOCOLS, Protocol
+from ensemble.scores.protocol import Protocol
+from ensemble.scores.protocols import PROTOCOLS
 from ensemble.scores.scoring import cmc_all_shots, score, score_labelled, score_labelled_ranking, score_ranking
 from ensemble.scores.values import Scores
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.base.kinds import Array, Bools, Floats, Ints
-from ensemble.scores import counting, draws, lists, tracks, values
-from ensemble.scores.labels import Labels
+from ensemble.scores import counting, draws, lists, statistics, tracks, values
+from ensemble.scores.labels import Labels, apart
 from ensemble.scores.matching import matches
-from ensemble.scores.protocols import AP_RULES, DIVISORS, Draw, Protocol
+from ensemble.scores.protocol import AP_RULES, DIVISORS, Draw, Protocol
 from ensemble.scores.remarks import one_camera
 from ensemble.scores.values import Scores
 from postproc import kernels
@@ -76,7 +76,7 @@ def all_shots(distances: Array, labels: Labels, protocol: Protocol, length: int)
         kernel.all_shots_rows(start, stop, distances, ready, plan, positives, shares)
 
     kernels.of(distances).walk.over_rows(block, len(distances), what="scores")
-    _refuse_no_match(positives, ready, protocol, labels)
+    _refuse_no_match(positives, protocol, labels)
     summed: Floats = np.cumsum(shares.sum(axis=0))
     return summed / np.count_nonzero(positives)
 
@@ -139,20 +139,19 @@ def _counted(
 
     kernels.of(data).walk.over_rows(block, nq, what="scores")
     lists.refuse_faults(answer.fault, ng, protocol)
-    _refuse_no_match(answer.positives, ready, protocol, labels)
+    _refuse_no_match(answer.positives, protocol, labels)
 
     unknown = labels.unknown
-    scored = nq - np.count_nonzero(unknown)
-    queries = scored if protocol.denominator == "all" else np.count_nonzero(answer.positives)
-    with_match = np.maximum(answer.positives, 1)
+    weight = _weights(protocol, labels, answer.positives > 0)
+    total = weight.sum()
     return Scores(
         protocol=protocol,
         **_known(labels, protocol),
-        mAP=float(np.nansum(answer.ap) / queries),
-        mINP=float(np.nansum(answer.inp) / queries),
-        recall=float(np.sum(answer.found / with_match) / queries),
-        precision=float(answer.found.sum() / (queries * plan.cut)),
-        **_by_first_hit(answer.first_hit, int(queries), _length(protocol, labels, drawn, cmc_length)),
+        mAP=float(np.nansum(answer.ap * weight) / total),
+        mINP=float(np.nansum(answer.inp * weight) / total),
+        recall=float(np.sum(answer.found / np.maximum(answer.positives, 1) * weight) / total),
+        precision=float(np.sum(answer.found * weight) / (total * plan.cut)),
+        **_by_first_hit(answer.first_hit, weight, _length(protocol, labels, drawn, cmc_length)),
         ap=answer.ap,
         inp=answer.inp,
         without_match=np.flatnonzero((answer.positives == 0) & ~unknown),
@@ -169,12 +168,22 @@ def _known(labels: Labels, protocol: Protocol) -> _Known:
     )
 
 
-def _by_first_hit(first_hit: Ints, count: int, length: int) -> dict[str, Any]:
+def _weights(protocol: Protocol, labels: Labels, matched: Bools) -> Floats:
+    """(nq,) how much each query counts in the means; 0 for one that does not."""
+    counted = ~labels.unknown if protocol.denominator == "all" else matched & ~labels.unknown
+    weight = np.zeros(len(counted))
+    weight[counted] = statistics.weights(protocol.average, labels.query_pid[counted])
+    return weight
+
+
+def _by_first_hit(first_hit: Ints, weight: Floats, length: int) -> dict[str, Any]:
     """The scores that look only at the first good image of each query."""
-    found = first_hit[first_hit >= 0]
-    cmc = np.cumsum(np.bincount(found, minlength=max(length, 10))) / count
+    hit = first_hit >= 0
+    found, total = first_hit[hit], weight.sum()
+    cmc = np.cumsum(np.bincount(found, weight[hit], minlength=max(length, 10))) / total
     ranks = {f"rank{k}": float(cmc[k - 1]) for k in (1, 5, 10)}
-    return {**ranks, "mrr": float(np.sum(1 / (found + 1)) / count), "cmc": cmc[:length], "first_hit": first_hit}
+    mrr = float(np.sum(weight[hit] / (found + 1)) / total)
+    return {**ranks, "mrr": mrr, "cmc": cmc[:length], "first_hit": first_hit}
 
 
 def _length(protocol: Protocol, labels: Labels, drawn: Bools | None, wanted: int | None) -> int:
@@ -184,7 +193,7 @@ def _length(protocol: Protocol, labels: Labels, drawn: Bools | None, wanted: int
         return wanted
     single = protocol.draw is not None and protocol.draw.each == "query"
     if single or protocol.cmc == "identities":
-        return len(np.unique(labels.gallery_pid))
+        return len(np.unique(apart(labels.gallery_pid)))
     count = len(labels.gallery_pid) if drawn is None else np.count_nonzero(drawn)
     return int(min(protocol.top_k or count, count))
 
@@ -204,10 +213,8 @@ def _single_shot(whole: Scores, distances: Array, labels: Labels, draw: Draw, tr
             first_hit[i] = cpu.single_shot(i, rows[i - start], ready, keys)
 
     kernels.of(distances).walk.over_rows(block, len(distances), what="scores")
-    count = len(distances) - len(whole.unknown)
-    if protocol.denominator == "valid":
-        count -= len(whole.without_match)
-    return replace(whole, **_by_first_hit(first_hit, count, len(whole.cmc)))
+    weight = _weights(protocol, labels, ~np.isnan(whole.ap))
+    return replace(whole, **_by_first_hit(first_hit, weight, len(whole.cmc)))
 
 
 def _for_images(scores: Scores, track: Ints) -> Scores:
@@ -223,12 +230,12 @@ def _for_images(scores: Scores, track: Ints) -> Scores:
     )
 
 
-def _refuse_no_match(positives: Ints, ready: "Matches", protocol: Protocol, labels: Labels) -> None:
+def _refuse_no_match(positives: Ints, protocol: Protocol, labels: Labels) -> None:
     """A mean over nothing is no number: say why there is none."""
     if positives.any():
         return
     unknown = np.count_nonzero(labels.unknown)
-    alone = np.count_nonzero(ready.stops == ready.starts) - unknown
+    alone = np.count_nonzero(~labels.unknown & ~np.isin(labels.query_pid, labels.gallery_pid))
     raise ValueError(
         f"query_pid and gallery_pid: wanted a query with a match, found none among {len(positives)}: "
         f"{unknown} are of unknown identity (-1), {alone} of one that the gallery lacks, "

@@ -13,8 +13,10 @@ from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples
 from ensemble.base.labels import same
 from ensemble.scores import queries
-from ensemble.scores.protocols import DENOMINATORS
+from ensemble.scores.protocol import AVERAGES, DENOMINATORS
 from ensemble.scores.queries import Queries
+
+SINCE = {"average": "queries"}  # rules that older records do not name, and what they were then
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class Entry:
     @property
     def protocol(self) -> Mapping[str, Any] | None:
         """How it was scored, None where no record says it."""
-        return (self.record.get("scores") or {}).get("protocol")
+        found = (self.record.get("scores") or {}).get("protocol")
+        return found
 
     @property
     def mAP(self) -> float | None:
@@ -61,6 +64,17 @@ def read(paths: Sequence[Path]) -> list[Entry]:
     return matched
 
 
+def rules(protocol: Mapping[str, Any]) -> dict[str, Any]:
+    """What a recorded protocol says, without the words for it."""
+    return {name: rule for name, rule in {**SINCE, **protocol}.items() if name != "description"}
+
+
+def means(protocol: Mapping[str, Any]) -> dict[str, Any]:
+    """What a recorded protocol averages over, as :func:`ensemble.scores.statistics.difference` takes it."""
+    given = rules(protocol)
+    return {"denominator": given.get("denominator", "valid"), "average": given["average"]}
+
+
 def _read(path: Path) -> Entry:
     table, record = (
         (path / queries.NAME, path / "run.json") if path.is_dir() else (path, path.with_name("run.json"))
@@ -85,13 +99,14 @@ def _differences(reference: Entry, other: Entry) -> list[str]:
     """Why two runs are not of the same queries under the same rules."""
     problems = []
     one, two = reference.protocol, other.protocol
+    one, two = (None if found is None else rules(found) for found in (one, two))
     if one is not None and two is not None and one != two:
-        names = [name for name in one if name != "description" and one[name] != two.get(name)]
+        names = [name for name in {**one, **two} if one.get(name) != two.get(name)]
         problems.append(
             f"{other.path}: wanted the protocol of {reference.path} "
-            f"({', '.join(f'{name} {one[name]}' for name in names)}), found "
+            f"({', '.join(f'{name} {one.get(name)}' for name in names)}), found "
             f"{', '.join(f'{name} {two.get(name)}' for name in names)}; run both with the same --protocol "
-            "(--ap, --denominator, --junk, --cut)"
+            "(--ap, --denominator, --average, --junk, --cut)"
         )
     sizes = [entry.record.get("gallery") for entry in (reference, other)]
     if None not in sizes and sizes[0] != sizes[1]:
@@ -138,4 +153,7 @@ def _is_record(content: Any) -> bool:
     if scores is None:
         return True
     protocol = scores.get("protocol") if isinstance(scores, dict) else None
-    return isinstance(protocol, dict) and protocol.get("denominator") in DENOMINATORS
+    if not isinstance(protocol, dict):
+        return False
+    found = means(protocol)
+    return found["denominator"] in DENOMINATORS and found["average"] in AVERAGES

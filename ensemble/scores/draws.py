@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from ensemble.base.kinds import Bools, Floats, Ints
 from ensemble.scores.labels import Labels, apart
-from ensemble.scores.protocols import Draw
+from ensemble.scores.protocol import Draw
 from postproc.base import checks
 
 

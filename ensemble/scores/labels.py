@@ -1,13 +1,15 @@
 """Labels as one checked value."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ensemble.base.kinds import Bools, Ints
+from ensemble.base.kinds import Array, Bools, Ints
 from ensemble.base.labels import numbered, of_values
+from ensemble.base.spellings import canonical
 from postproc.base import checks
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class Labels:
     query_track: Ints | None = None
     gallery_track: Ints | None = None
     own: Ints | None = None
+    beside: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
 
     @classmethod
     def checked(
@@ -58,8 +61,12 @@ class Labels:
         gallery_track: ArrayLike | None = None,
         query_image: ArrayLike | None = None,
         gallery_image: ArrayLike | None = None,
+        columns: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
     ) -> "Labels":
-        """Labels of (nq, ng) images as people give them; ValueError where they do not fit."""
+        """Labels of (nq, ng) images as people give them; ValueError where they do not fit.
+
+        ``columns``: others by name, of queries and of images, for rules that name them.
+        """
         nq, ng = shape
         pairs = {"cam": (query_cam, gallery_cam), "image": (query_image, gallery_image)}
         for name, (query, gallery) in pairs.items():
@@ -81,6 +88,7 @@ class Labels:
             known("query_track", query_track, nq),
             known("gallery_track", gallery_track, ng),
             _own(known("query_image", query_image, nq), known("gallery_image", gallery_image, ng)),
+            {canonical(name): _sides(name, sides, shape) for name, sides in (columns or {}).items()},
         )
 
     def take(self, query: Ints, gallery: Ints) -> "Labels":
@@ -99,6 +107,7 @@ class Labels:
             query_track=_rows(self.query_track, query),
             gallery_track=_rows(self.gallery_track, gallery),
             own=own,
+            beside={name: (q[query], g[gallery]) for name, (q, g) in self.beside.items()},
         )
 
     @property
@@ -111,6 +120,49 @@ class Labels:
         """Raise ValueError unless there are (nq, ng) labels."""
         checks.labels("query_pid", self.query_pid, shape[0])
         checks.labels("gallery_pid", self.gallery_pid, shape[1])
+
+    def lacking(self, columns: Sequence[str]) -> list[str]:
+        """Those of the columns that nobody gave for both sides; cameras may lack."""
+        return [name for name in columns if name != "cam" and self._given(name) is None]
+
+    def numbers(self, column: str, *, whole: bool = False) -> tuple[Ints, Ints]:
+        """A column of queries and of images as numbers that are equal where the labels are, below 0 unknown.
+
+        whole: the numbers that somebody wrote down, and nothing else.
+        """
+        sides = self._sides(column)
+        text = [found for found in sides if found.dtype == object]
+        if whole and text:
+            shown = next(value for value in text[0].tolist() if value)
+            raise ValueError(f"{column}: wanted whole numbers to tell how far they are apart, found {shown!r}")
+        found = numbered(dict(zip(("query", "gallery"), sides, strict=True)))
+        return found["query"], found["gallery"]
+
+    def among(self, column: str, side: str, values: Sequence[int | str]) -> Bools:
+        """(n,) which images of a side have one of the values in a column."""
+        labels = self._sides(column)[0 if side == "query" else 1]
+        wanted = of_values(np.array(values, object))
+        assert wanted is not None
+        found = numbered({"labels": labels, "wanted": wanted})
+        return np.isin(found["labels"], found["wanted"]) & (found["labels"] >= 0)
+
+    def _sides(self, column: str) -> tuple[Array, Array]:
+        """A column of queries and of images, as :mod:`ensemble.base.labels` has labels."""
+        given = self._given(column)
+        if given is None:
+            raise ValueError(
+                f"{column}: wanted this column of queries and gallery, which a rule names, found none"
+            )
+        query, gallery = (of_values(side) for side in given)
+        if query is None or gallery is None:
+            raise ValueError(f"{column}: wanted labels, whole numbers or text, found something else")
+        return query, gallery
+
+    def _given(self, column: str) -> tuple[Any, Any] | None:
+        if column in self.beside:
+            return self.beside[column]
+        found = getattr(self, f"query_{column}", None), getattr(self, f"gallery_{column}", None)
+        return None if found[0] is None or found[1] is None else found
 
     def columns(self) -> dict[str, Ints]:
         """What is known of the images, by its name in the vocabulary."""
@@ -140,7 +192,22 @@ def labels_of(images: Images) -> Labels | None:
     at = {name: row for row, name in enumerate(images.gallery_table["name"])}
     own = np.array([at.get(name, -1) for name in images.query_table["name"]], np.int64)
     known = {name: data[name] for name in names if name in data}
-    return Labels(data["query_pid"], data["gallery_pid"], **known, own=own)
+    tables = images.query_table, images.gallery_table
+    both = [name for name in tables[0].columns if name in tables[1].columns]
+    beside = {name: (tables[0][name].to_numpy(), tables[1][name].to_numpy()) for name in both}
+    return Labels(data["query_pid"], data["gallery_pid"], **known, own=own, beside=beside)
+
+
+def _sides(name: str, sides: tuple[ArrayLike, ArrayLike], shape: tuple[int, ...]) -> tuple[Array, Array]:
+    """A column of queries and of images, one value each."""
+    found = [np.asarray(side) for side in sides]
+    sizes = tuple(len(side) if side.ndim == 1 else -1 for side in found)
+    if sizes != tuple(shape):
+        raise ValueError(
+            f"{name}: wanted {shape[0]} values of queries and {shape[1]} of images, "
+            f"got {' and '.join(str(side.shape) for side in found)}"
+        )
+    return found[0], found[1]
 
 
 def _numbers(query: ArrayLike | None, gallery: ArrayLike | None) -> tuple[Any, Any]:

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.kinds import Ints
-from ensemble.scores.protocols import Protocol
+from ensemble.scores.protocol import Protocol
 from postproc.base import arrays
 from postproc.base.vocabulary import Ranking
 

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from ensemble.base.kinds import Bools, Floats, Ints
 from ensemble.scores.labels import Labels
 from ensemble.scores.matching import matches
-from ensemble.scores.protocols import JUNK
+from ensemble.scores.rules import JUNK, Junk
 from postproc.base import checks, runtime
 from postproc.base.vocabulary import Distances
 
@@ -56,7 +56,7 @@ class Rates:
         ]
 
 
-def rates(distances: Distances, labels: Labels, *, thresholds: ArrayLike, junk: str = "market") -> Rates:
+def rates(distances: Distances, labels: Labels, *, thresholds: ArrayLike, junk: str | Junk = "market") -> Rates:
     """Count who is accepted at each threshold.
 
     Takes:      distances (nq, ng) float32, any unit, +inf = never accepted; labels of the same images.
@@ -141,7 +141,7 @@ def thresholds_among(different: NDArray[np.float32], fmrs: Sequence[float]) -> l
     ]
 
 
-def different_pairs(distances: Distances, labels: Labels, *, junk: str = "market") -> NDArray[np.float32]:
+def different_pairs(distances: Distances, labels: Labels, *, junk: str | Junk = "market") -> NDArray[np.float32]:
     """The distances of all pairs of two identities that count, as :func:`rates` has it, in one row."""
     from ensemble.scores.counting import cpu as counting
 
@@ -160,12 +160,16 @@ def _as_distances(thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.clip(thresholds, -largest, largest).astype(np.float32).astype(np.float64)
 
 
-def _prepared(distances: Distances, labels: Labels, junk: str) -> tuple[NDArray[np.float32], "Matches", Bools]:
+def _prepared(
+    distances: Distances, labels: Labels, junk: str | Junk
+) -> tuple[NDArray[np.float32], "Matches", Bools]:
     """Checked distances, labels for the kernels, and which queries count."""
-    checks.one_of("junk", junk, tuple(JUNK))
+    if not isinstance(junk, Junk):
+        checks.one_of("junk", junk, tuple(JUNK))
+        junk = JUNK[junk]
     array = checks.distances("distances", distances)
     labels.refuse_unless(array.shape)
-    return array, matches(JUNK[junk], labels), ~labels.unknown
+    return array, matches(junk, labels), ~labels.unknown
 
 
 def _rates(

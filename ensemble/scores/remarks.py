@@ -7,7 +7,7 @@ import numpy as np
 from ensemble.base.kinds import Bools, Ints
 from ensemble.scores.labels import Labels
 from ensemble.scores.matching import matches
-from ensemble.scores.protocols import Protocol
+from ensemble.scores.protocol import Protocol
 
 
 def of(labels: Labels, protocol: Protocol, without_match: Ints | None = None) -> tuple[str, ...]:
@@ -22,7 +22,7 @@ def of(labels: Labels, protocol: Protocol, without_match: Ints | None = None) ->
 def one_camera(labels: Labels, protocol: Protocol) -> str:
     """That all images are of one camera, where the protocol removes what that took; else nothing."""
     query, gallery = labels.query_cam, labels.gallery_cam
-    if query is None or gallery is None or protocol.removes.cameras != "same":
+    if query is None or gallery is None or not any("cam" in rule.same for rule in protocol.removes.rules):
         return ""
     cameras = np.union1d(query, gallery)
     if len(cameras) > 1 or cameras.min() < 0:
@@ -41,7 +41,7 @@ def kept(labels: Labels, protocol: Protocol, query: Ints, gallery: Ints) -> Bool
 
 def _removed(labels: Labels, protocol: Protocol, without_match: Ints | None) -> list[str]:
     """Queries whose identity is in the gallery and only where the protocol removes it."""
-    if not (protocol.removes.needs_cameras or protocol.removes.own):
+    if not protocol.removes.rules:
         return []
     there = np.isin(labels.query_pid, labels.gallery_pid) & ~labels.unknown
     asked = np.flatnonzero(there) if without_match is None else without_match[there[without_match]]

@@ -1,5 +1,6 @@
 """Scoring a matrix of distances or lists of gallery rows."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,8 @@ from numpy.typing import ArrayLike
 from ensemble.base.kinds import Floats
 from ensemble.scores import averages, lists, remarks
 from ensemble.scores.labels import Labels
-from ensemble.scores.protocols import PROTOCOLS, Protocol
+from ensemble.scores.protocol import Protocol
+from ensemble.scores.protocols import PROTOCOLS
 from ensemble.scores.values import Scores
 from postproc.base import checks
 from postproc.base.vocabulary import Distances, Ranking
@@ -25,6 +27,7 @@ def score(
     query_image: ArrayLike | None = None,
     gallery_image: ArrayLike | None = None,
     *,
+    columns: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
     protocol: Protocol = PROTOCOLS["market1501"],
     cmc_length: int | None = None,
     permutations: ArrayLike | None = None,
@@ -36,6 +39,8 @@ def score(
                 where the protocol's rows are tracks; without them every image is one. Numbers of images, -1 none,
                 where the protocol removes the query's own: the gallery image of the same number. A CUDA tensor of
                 distances stays on its device, labels are NumPy arrays.
+    columns:    others that the protocol's rules name, ``{"clothes": (query, gallery)}``: whole numbers or text, -1
+                and "" unknown.
     cmc_length: 1 or more places; None for the whole gallery, or the cut, or the identities of a CMC of these.
     permutations: (trials, ng) for a protocol that draws galleries: inside each group that is drawn from, in the
                 order of rows, a permutation of 1 to its size, of which the first are taken, as SYSU-MM01's
@@ -60,6 +65,7 @@ def score(
         gallery_track,
         query_image,
         gallery_image,
+        columns,
     )
     scores = averages.of_distances(array, labels, protocol, cmc_length=cmc_length, permutations=permutations)
     return replace(scores, remarks=remarks.of(labels, protocol, scores.without_match))
@@ -76,6 +82,7 @@ def score_ranking(
     query_image: ArrayLike | None = None,
     gallery_image: ArrayLike | None = None,
     *,
+    columns: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
     protocol: Protocol = PROTOCOLS["market1501"],
     cmc_length: int | None = None,
     permutations: ArrayLike | None = None,
@@ -103,6 +110,7 @@ def score_ranking(
         gallery_track,
         query_image,
         gallery_image,
+        columns,
     )
     scores = averages.of_ranking(listed, labels, protocol, cmc_length=cmc_length, permutations=permutations)
     return replace(scores, remarks=remarks.of(labels, protocol, scores.without_match))

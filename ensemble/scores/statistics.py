@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ensemble.base.kinds import Bools, Floats, Ints
-from ensemble.scores.protocols import DENOMINATORS
+from ensemble.scores.protocol import AVERAGES, DENOMINATORS
 from postproc.base import checks
 
 LEVEL, RESAMPLES = 0.95, 10_000
@@ -55,6 +55,8 @@ def difference(
     pid: ArrayLike | None = None,
     *,
     denominator: str = "valid",
+    average: str = "queries",
+    independent: bool = False,
     level: float = LEVEL,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -65,6 +67,8 @@ def difference(
                  pid (n,) whole numbers, -1 unknown. Without pid every query stands for itself. A query of
                  unknown pid without a match in either was not scored, and is left out.
     denominator: ``valid`` leaves out a query without a match in either, ``all`` counts it as 0 where it has none.
+    average:     over ``queries``, each once, or over ``identities``, each the mean of its queries.
+    independent: take queries for independent of each other, instead of identities.
     level:       0.5 to 0.999, the share of intervals that hold the true difference.
     resamples:   100 or more draws, for the interval and for the test each.
     seed:        0 or more; the same seed gives the same numbers.
@@ -79,6 +83,7 @@ def difference(
     if len(a) != len(b):
         raise ValueError(f"first and second: wanted the same queries, got {len(a)} and {len(b)}")
     checks.one_of("denominator", denominator, tuple(DENOMINATORS))
+    checks.one_of("average", average, tuple(AVERAGES))
     group = groups(pid, len(a))
     scored = ~unscored([a, b], pid)
     if denominator == "all":
@@ -87,15 +92,16 @@ def difference(
     if not kept.any():
         raise ValueError("first and second: wanted a query with a match in both, got none")
     a, b, group = a[kept], b[kept], group[kept]
-    change = b - a
-    low, high = interval(change, group, level=level, resamples=resamples, seed=seed)
+    change, weight = b - a, weights(average, group)
+    group = np.arange(len(a)) if independent else group
+    low, high = interval(change, group, weight, level=level, resamples=resamples, seed=seed)
     return Difference(
-        first=float(a.mean()),
-        second=float(b.mean()),
-        difference=float(change.mean()),
+        first=_mean(a, weight),
+        second=_mean(b, weight),
+        difference=_mean(change, weight),
         low=low,
         high=high,
-        p=p_value(change, group, resamples=resamples, seed=seed),
+        p=p_value(change, group, weight, resamples=resamples, seed=seed),
         better=int((change > 0).sum()),
         worse=int((change < 0).sum()),
         equal=int((change == 0).sum()),
@@ -107,6 +113,7 @@ def difference(
 def interval(
     values: ArrayLike,
     group: ArrayLike | None = None,
+    weight: ArrayLike | None = None,
     *,
     level: float = LEVEL,
     resamples: int = RESAMPLES,
@@ -120,13 +127,14 @@ def interval(
     Differences of AP are skewed (most queries do not change, some change a lot), where plain percentiles are
     off to one side.
 
-    Takes:   values (n,), finite; group (n,) labels, as pid (:func:`groups`); None: each value is its own.
+    Takes:   values (n,), finite; group (n,) labels, as pid (:func:`groups`); None: each value is its own; weight
+             (n,) of each in the mean, as :func:`weights` has it; None: 1.
     Returns: the two ends; NaN where there are fewer than two groups.
     The settings are those of :func:`difference`.
     """
     checks.between("level", level, 0.5, 0.999)
     checks.whole("resamples", resamples, 100)
-    sums, sizes = _by_group(values, group)
+    sums, sizes = _by_group(values, group, weight)
     if len(sums) < 2:
         return float("nan"), float("nan")
     mean = sums.sum() / sizes.sum()
@@ -151,7 +159,12 @@ def interval(
 
 
 def p_value(
-    values: ArrayLike, group: ArrayLike | None = None, *, resamples: int = RESAMPLES, seed: int = 0
+    values: ArrayLike,
+    group: ArrayLike | None = None,
+    weight: ArrayLike | None = None,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> float:
     """The chance of a mean at least as far from 0 where first and second are the same in truth (two-sided).
 
@@ -162,7 +175,7 @@ def p_value(
     Takes and settings as :func:`interval`; groups whose values cancel out change nothing and are left out.
     """
     checks.whole("resamples", resamples, 100)
-    sums, _ = _by_group(values, group)
+    sums, _ = _by_group(values, group, weight)
     sums = sums[np.abs(sums) > ROUNDING]
     as_large = abs(sums.sum()) - ROUNDING * len(sums)
     if len(sums) < int(resamples).bit_length():  # 2^groups <= resamples
@@ -216,13 +229,36 @@ def groups(pid: ArrayLike | None, count: int) -> Ints:
     return np.where(known < 0, count + np.arange(count), number)
 
 
-def _by_group(values: ArrayLike, group: ArrayLike | None) -> tuple[Floats, Floats]:
-    """Sum and number of the values of every group."""
+def weights(average: str, pid: ArrayLike) -> Floats:
+    """(n,) how much each query counts in a mean: 1, or, over ``identities``, 1 / the queries of its identity.
+
+    >>> weights("identities", [7, 7, 8])
+    array([0.5, 0.5, 1. ])
+    """
+    checks.one_of("average", average, tuple(AVERAGES))
+    group = groups(pid, np.size(pid))
+    if average == "queries":
+        return np.ones(len(group))
+    _, number, count = np.unique(group, return_inverse=True, return_counts=True)
+    found: Floats = 1 / count[number.reshape(-1)]
+    return found
+
+
+def _mean(values: Floats, weight: Floats) -> float:
+    return float((values * weight).sum() / weight.sum())
+
+
+def _by_group(
+    values: ArrayLike, group: ArrayLike | None, weight: ArrayLike | None = None
+) -> tuple[Floats, Floats]:
+    """Sum of the values of every group, and what they weigh."""
     array = np.asarray(values, np.float64)
     if array.ndim != 1 or not np.isfinite(array).all():
         raise ValueError(f"values: wanted a list of finite numbers, got shape {array.shape} or NaN or infinity")
     number = np.unique(groups(group, len(array)), return_inverse=True)[1]
-    return np.bincount(number, array).astype(np.float64), np.bincount(number).astype(np.float64)
+    weigh = np.ones(len(array)) if weight is None else np.asarray(weight, np.float64)
+    sums, sizes = np.bincount(number, array * weigh), np.bincount(number, weigh)
+    return sums.astype(np.float64), sizes.astype(np.float64)
 
 
 def _blocks(resamples: int, width: int, seed: int) -> list[tuple[slice, np.random.Generator]]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ensemble.base.errors import examples
 from ensemble.base.kinds import Ints
 from ensemble.scores.labels import Labels
-from ensemble.scores.protocols import Protocol
+from ensemble.scores.protocol import Protocol
 from postproc import kernels
 from postproc.base import arrays
 from postproc.tracks.track_lists import Tracks
@@ -19,12 +19,12 @@ def by_tracks(
 ) -> tuple[NDArray[np.float32], Labels, Ints | None]:
     """Distances and labels with one row a track where tracks are given, and the new row of every old query.
 
-    A track has the identity and the camera of its images, and the least of their distances.
+    A track has the identity, the camera and the other labels of its images, and the least of their distances.
     """
     queries = None
     if labels.gallery_track is not None:
         tracks = Tracks.by(labels.gallery_track)
-        first = _first("gallery", tracks, labels.gallery_pid, labels.gallery_cam)
+        first = _first("gallery", tracks, labels, protocol)
         distances = _least(distances, tracks)
         own = labels.own
         labels = replace(
@@ -32,27 +32,31 @@ def by_tracks(
             gallery_pid=labels.gallery_pid[first],
             gallery_cam=None if labels.gallery_cam is None else labels.gallery_cam[first],
             own=None if own is None else np.where(own < 0, -1, tracks.of[own]).astype(np.int64),
+            beside={name: (query, gallery[first]) for name, (query, gallery) in labels.beside.items()},
         )
     if labels.query_track is not None and protocol.rows == "tracks":
         tracks = Tracks.by(labels.query_track)
-        first = _first("query", tracks, labels.query_pid, labels.query_cam)
+        first = _first("query", tracks, labels, protocol)
         distances = arrays.contiguous(_least(arrays.contiguous(distances.T), tracks).T)
         labels = replace(
             labels,
             query_pid=labels.query_pid[first],
             query_cam=None if labels.query_cam is None else labels.query_cam[first],
             own=None if labels.own is None else labels.own[first],
+            beside={name: (query[first], gallery) for name, (query, gallery) in labels.beside.items()},
         )
         queries = tracks.of.astype(np.int64)
     return distances, labels, queries
 
 
-def _first(side: str, tracks: Tracks, pid: Ints, cam: Ints | None) -> NDArray[np.integer]:
-    """The first image of each track; refuses a track whose images do not agree."""
+def _first(side: str, tracks: Tracks, labels: Labels, protocol: Protocol) -> NDArray[np.integer]:
+    """The first image of each track; refuses a track whose images do not agree in what the protocol looks at."""
     first = tracks.members[tracks.offsets[:-1]]
-    for name, values in ((f"{side}_pid", pid), (f"{side}_cam", cam)):
-        if values is None:
+    columns = dict.fromkeys(("pid", "cam", *protocol.removes.columns))
+    for column in columns:
+        if column == "cam" and labels.query_cam is None:
             continue
+        name, values = f"{side}_{column}", labels.numbers(column)[0 if side == "query" else 1]
         mixed = np.flatnonzero(values != values[first][tracks.of])
         if len(mixed):
             raise ValueError(

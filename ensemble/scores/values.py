@@ -1,13 +1,13 @@
 """The scores as a value."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ensemble.base.kinds import Floats, Ints
-from ensemble.scores.protocols import Protocol
+from ensemble.scores.protocol import Protocol
 from postproc.base import checks
 
 CMC_SHOWN = 50  # places of the CMC in the JSON
@@ -94,7 +94,7 @@ class Scores:
             **{name: getattr(self, name) for name in NUMBERS},
             "final": self.final,
             "cmc": self.cmc[:CMC_SHOWN].tolist(),
-            "protocol": {**asdict(self.protocol), **given, "description": self.describe()},
+            "protocol": {**self.protocol.as_json(), **given, "description": self.describe()},
             "queries": len(self.ap),
             "queries_without_match": len(self.without_match),
             "queries_of_unknown_identity": len(self.unknown),

@@ -14,7 +14,7 @@ from ensemble.pipeline import advice, joins, plan, steps
 from ensemble.pipeline.devices import CPU, Device
 from ensemble.pipeline.scoring import told
 from ensemble.scores import folds
-from ensemble.scores.protocols import Protocol
+from ensemble.scores.protocol import Protocol
 from ensemble.tune import space, trials
 from postproc.pairs import remembered
 

@@ -17,7 +17,7 @@ from ensemble.pipeline.recipe import Recipe
 from ensemble.pipeline.run import Run
 from ensemble.pipeline.state import Memo
 from ensemble.scores.folds import Fold
-from ensemble.scores.protocols import Protocol
+from ensemble.scores.protocol import Protocol
 from postproc import using
 from postproc.pairs.remembered import Store, remembering
 

@@ -1,5 +1,6 @@
 """Evaluation by counting on the device: the same places as on the CPU, and the same bits of the precision."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from ensemble.scores.counting import cpu as counting
 from ensemble.scores.counting.cpu import Answer
 from ensemble.scores.labels import Labels
 from ensemble.scores.matching import matches
-from ensemble.scores.protocols import AP_RULES, DIVISORS, JUNK, Protocol
+from ensemble.scores.protocol import AP_RULES, DIVISORS, Protocol
+from ensemble.scores.rules import JUNK, Junk, Rule
 from tests.cuda.conftest import OnDevice
 from tests.support.each import each
 
@@ -29,7 +31,9 @@ def world(seed: int = 0) -> tuple[np.ndarray, Labels]:
     query_pid = np.array([0, 1, 2, 1, 99, -1, 0])
     cams = rng.integers(1, 7, NQ), rng.integers(1, 7, NG)
     own = np.where(np.arange(NQ) % 2, np.arange(NQ), -1)
-    return distances, Labels(query_pid, rng.integers(-1, 4, NG), *cams, None, None, own)
+    known = Labels(query_pid, rng.integers(-1, 4, NG), *cams, None, None, own)
+    columns = {name: (rng.integers(-1, 5, NQ), rng.integers(-1, 5, NG)) for name in ("clothes", "frame", "action")}
+    return distances, replace(known, beside=columns)
 
 
 def scored(counting_of: Any, distances: Any, known: Labels, protocol: Protocol, kept: Any = None) -> Answer:
@@ -47,6 +51,7 @@ PROTOCOLS = [
     Protocol(junk="all", cut="before", top_k=12, divide="found", cmc="identities"),
     Protocol(junk="sysu", cmc="identities"),
     Protocol(ap="sklearn", junk="none"),
+    Protocol(junk=Junk((Rule(same=("action",), within={"frame": 1}), Rule(same=("pid",), own=True)))),
 ]
 
 

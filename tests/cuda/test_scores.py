@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from ensemble.scores import Scores, cmc_all_shots, score, score_ranking
-from ensemble.scores.protocols import Draw, Protocol
+from ensemble.scores.protocol import Draw, Protocol
 from postproc import rank
 from tests.cuda.conftest import OnDevice
 from tests.support.each import each

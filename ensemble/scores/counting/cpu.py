@@ -14,28 +14,30 @@ RECTANGLE, TRAPEZOID, SKLEARN = 0, 1, 2  # rules of the average precision
 BY_ALL, BY_FOUND, BY_CUT = 0, 1, 2  # what it is divided by
 SOUND, TWICE, GAP, SHORT = 0, 1, 2, 3  # what can be wrong with a list of rows
 OTHER, GOOD, REMOVED = 0, 1, 2  # what a gallery image is to a query
-NO_VIEW, SAME_VIEW, OTHER_VIEWS = 0, 1, 2  # whose images are removed for what a query sees
-UNSEARCHED = -1  # the view of gallery images that nobody looks at
+SAME, OTHER_VALUE, WITHIN = 0, 1, 2  # how a number of the query and one of an image have to compare
 
 
 class Matches(NamedTuple):
     """Who is whose match.
 
-    ``members[starts[i] : stops[i]]`` are the gallery rows of query ``i``'s identity, ascending. Of these, or of
-    ``everybody``, those in the views of ``rule`` are removed for this query, and its ``own`` row; the rows in
-    ``removed``, which are in no ``members``, for all. A view is a number for what a camera sees. Arrays int64.
+    ``members[starts[i] : stops[i]]`` are the gallery rows of query ``i``'s identity, ascending. What any rule
+    holds for is removed for this query, and its ``own`` row; the rows in ``removed``, which are in no ``members``,
+    for all. Rule ``c`` holds where its relations do: those before ``ends[c]`` that are not of the rule before it.
+    The first ``narrow`` rules are about images of the query's identity alone. Arrays int64.
     """
 
     starts: np.ndarray  # (nq,)
     stops: np.ndarray  # (nq,)
     members: np.ndarray  # (ng - removed,)
-    query_view: np.ndarray  # (nq,)
-    gallery_view: np.ndarray  # (ng,) UNSEARCHED is removed under every rule but NO_VIEW
-    rule: int
-    everybody: bool
+    kinds: np.ndarray  # (relations,)
+    most: np.ndarray  # (relations,) the largest difference of one of WITHIN
+    query: np.ndarray  # (relations, nq)
+    gallery: np.ndarray  # (relations, ng)
+    ends: np.ndarray  # (rules,)
+    narrow: int
     own: np.ndarray  # (nq,) -1: the query is not in the gallery
     removed: np.ndarray
-    identity: np.ndarray  # (ng,) from 0; images of unknown identity are one, as released evaluators have it
+    identity: np.ndarray  # (ng,) from 0; every image of unknown identity is somebody of its own
 
 
 class Rules(NamedTuple):
@@ -60,12 +62,27 @@ class Answer(NamedTuple):
 
 
 @njit(nogil=True, cache=True)
-def _hides(rule, query_view, gallery_view):
-    if rule == NO_VIEW:
-        return False
-    if rule == SAME_VIEW:
-        return query_view == gallery_view or gallery_view == UNSEARCHED
-    return query_view != gallery_view
+def _compares(kind, asked, given, most):
+    if kind == SAME:
+        return asked == given
+    if kind == OTHER_VALUE:
+        return asked != given
+    return abs(asked - given) <= most
+
+
+@njit(nogil=True, cache=True)
+def _hides(i, j, matches):
+    """Whether one of the rules holds for query ``i`` and image ``j`` of its identity."""
+    r = 0
+    for end in matches.ends:
+        holds = True
+        while r < end:
+            asked, given = matches.query[r, i], matches.gallery[r, j]
+            holds &= _compares(matches.kinds[r], asked, given, matches.most[r])
+            r += 1
+        if holds:
+            return True
+    return False
 
 
 @njit(nogil=True, cache=True)
@@ -74,8 +91,7 @@ def _identity(i, matches):
     rows = matches.members[matches.starts[i] : matches.stops[i]]
     gone = np.empty(rows.size, np.bool_)
     for n in range(rows.size):
-        view = matches.gallery_view[rows[n]]
-        gone[n] = rows[n] == matches.own[i] or _hides(matches.rule, matches.query_view[i], view)
+        gone[n] = rows[n] == matches.own[i] or _hides(i, rows[n], matches)
     return rows, gone
 
 
@@ -157,6 +173,25 @@ def _write(answer, i, places, ends, positives, rules):
 
 
 @njit(nogil=True, cache=True)
+def _strike(row, i, c, matches):
+    """Set the images for which rule ``c`` holds to +inf: :func:`_hides` for all of them, in whole vectors."""
+    first, end = matches.ends[c - 1] if c > 0 else 0, matches.ends[c]
+    holds = np.ones(row.size if end - first > 1 else 0, np.bool_)
+    for r in range(first, end):
+        asked, given, kind, most = matches.query[r, i], matches.gallery[r], matches.kinds[r], matches.most[r]
+        if kind == SAME and asked < 0:  # equal to none
+            return
+        if r + 1 == end and r == first:
+            for j in range(row.size):
+                row[j] = np.float32(np.inf) if _compares(kind, asked, given[j], most) else row[j]
+            return
+        for j in range(row.size):
+            holds[j] &= _compares(kind, asked, given[j], most)
+    for j in range(row.size):
+        row[j] = np.float32(np.inf) if holds[j] else row[j]
+
+
+@njit(nogil=True, cache=True)
 def _remove(row, i, matches):
     """Set what is removed for query ``i`` to +inf in ``row``; return the good rows."""
     rows, gone = _identity(i, matches)
@@ -164,10 +199,8 @@ def _remove(row, i, matches):
     row[rows[gone]] = np.inf
     if matches.own[i] >= 0:
         row[matches.own[i]] = np.inf
-    if matches.everybody:
-        for j in range(row.size):
-            if _hides(matches.rule, matches.query_view[i], matches.gallery_view[j]):
-                row[j] = np.inf
+    for c in range(matches.narrow, matches.ends.size):
+        _strike(row, i, c, matches)
     return rows[~gone]
 
 
@@ -244,7 +277,7 @@ def single_shot(i, row, matches, keys):
 
 
 @njit(nogil=True, cache=True)
-def _places_listed(rows, role, seen, i, matches, rules, places):
+def _places_listed(rows, role, struck, seen, i, matches, rules, places):
     """Fill ``places`` of the good images of one list; return how many there are, and the list's fault."""
     found, place, ended = 0, 0, False
     for at in range(rows.size):
@@ -257,9 +290,7 @@ def _places_listed(rows, role, seen, i, matches, rules, places):
         if seen[r] == i:
             return found, TWICE
         seen[r] = i
-        if role[r] == REMOVED or r == matches.own[i]:
-            continue
-        if matches.everybody and _hides(matches.rule, matches.query_view[i], matches.gallery_view[r]):
+        if role[r] == REMOVED or r == matches.own[i] or (struck.size and struck[r] != 0):
             continue
         if role[r] == GOOD and (at if rules.before else place) < rules.cut:
             places[found] = place
@@ -274,15 +305,20 @@ def _places_listed(rows, role, seen, i, matches, rules, places):
 @njit(nogil=True, cache=True)
 def score_listed_rows(start, stop, listed, matches, rules, answer):
     """Fill ``answer`` for the queries ``start:stop`` from ``listed`` (nq, k) int32, gallery rows or -1."""
-    role = np.full(matches.gallery_view.size, OTHER, np.int8)
+    role = np.full(matches.identity.size, OTHER, np.int8)
     role[matches.removed] = REMOVED
     seen = np.full(role.size, -1)  # the query that listed the row last
+    wide = range(matches.narrow, matches.ends.size)
+    struck = np.zeros(role.size if len(wide) else 0, np.float32)
     for i in range(start, stop):
+        struck[:] = 0
+        for c in wide:
+            _strike(struck, i, c, matches)
         rows, gone = _identity(i, matches)
         role[rows] = GOOD
         role[rows[gone]] = REMOVED
         places = np.empty(rows.size, np.int64)
-        found, answer.fault[i] = _places_listed(listed[i], role, seen, i, matches, rules, places)
+        found, answer.fault[i] = _places_listed(listed[i], role, struck, seen, i, matches, rules, places)
         _write(answer, i, places[:found], places[:found] + 1, np.count_nonzero(~gone), rules)
         role[rows] = OTHER
 

@@ -15,11 +15,10 @@ from ensemble.base.kinds import Array
 from ensemble.scores.counting.cpu import (
     BY_CUT,
     BY_FOUND,
-    NO_VIEW,
-    SAME_VIEW,
+    OTHER_VALUE,
+    SAME,
     SKLEARN,
     TRAPEZOID,
-    UNSEARCHED,
     Answer,
     Matches,
     Rules,
@@ -35,12 +34,16 @@ INFINITE = np.float32(np.inf)
 class _OnDevice(NamedTuple):
     """Matches on the device: of the gallery, and of the queries at work."""
 
+    narrow: int
     removed: Array  # (ng,) bool
     identity: Array  # (ng,) int64
-    view: Array  # (ng,) int64
     who: Array  # (n,) int64: the identity, -1 for one that the gallery lacks
     own: Array  # (n,) int64
-    query_view: Array  # (n,) int64
+    kinds: Array  # the rules, as Matches has them: int64
+    most: Array
+    query: Array  # (relations, n)
+    gallery: Array  # (relations, ng)
+    ends: Array
 
 
 class _Ranked(NamedTuple):
@@ -73,7 +76,7 @@ def score_rows(start: int, stop: int, distances: Array, matches: Matches, rules:
         if rules.identities:
             marks = arrays.full((count, int(matches.identity.max()) + 1), 0, np.uint8, distances)
             launch.blocks(
-                _mark_identities, count, distances, first, *there, matches.rule, matches.everybody,
+                _mark_identities, count, distances, first, *there,
                 ranked.offsets, ranked.values, ranked.rows, ranked.found, marks,
             )  # fmt: skip
             first_hit = first_hit.where(ranked.found == 0, marks.sum(1))
@@ -125,8 +128,8 @@ def _ranked(first: int, last: int, distances: Array, matches: Matches, rules: Ru
     values, rows, query = (arrays.empty(pairs, dtype, distances) for dtype in (np.float32, np.int32, np.int32))
     positives, found = (arrays.empty(count, np.int64, distances) for _ in range(2))
     launch.rows(
-        _look_up_good, count, distances, first, starts, matches.members, there.own, there.query_view, there.view,
-        matches.rule, offsets, values, rows, query, positives,
+        _look_up_good, count, distances, first, starts, matches.members, *there,
+        offsets, values, rows, query, positives,
     )  # fmt: skip
     order = values.argsort(stable=True)  # rows ascend, so ties stay in their order
     order = order[query[order].argsort(stable=True)]
@@ -135,8 +138,7 @@ def _ranked(first: int, last: int, distances: Array, matches: Matches, rules: Ru
     def counted(ties: bool, everybody: bool) -> Array:
         out = arrays.full(pairs, 0, np.int32, distances)
         launch.blocks(
-            _count_before, count, distances, first, *there, matches.rule, matches.everybody, offsets, values, rows,
-            ties, everybody, out,
+            _count_before, count, distances, first, *there, offsets, values, rows, ties, everybody, out,
         )  # fmt: skip
         return out
 
@@ -153,32 +155,50 @@ def _on_device(first: int, last: int, distances: Array, matches: Matches) -> _On
     known = stops > starts
     who = np.full(last - first, -1)
     who[known] = matches.identity[matches.members[starts[known]]]
+    query = np.ascontiguousarray(matches.query[:, first:last])
+    own = matches.own[first:last]
     parts = (
         removed,
         matches.identity,
-        matches.gallery_view,
         who,
-        matches.own[first:last],
-        matches.query_view[first:last],
+        own,
+        matches.kinds,
+        matches.most,
+        query,
+        matches.gallery,
+        matches.ends,
     )
-    return _OnDevice(*(arrays.beside(part, distances) for part in parts))
+    return _OnDevice(matches.narrow, *(arrays.beside(part, distances) for part in parts))
 
 
 @cuda.jit(device=True)
-def _hides(rule, query_view, gallery_view):
-    if rule == NO_VIEW:
-        return False
-    if rule == SAME_VIEW:
-        return query_view == gallery_view or gallery_view == UNSEARCHED
-    return query_view != gallery_view
+def _hides(j, q, kinds, most, query, gallery, ends, first):
+    """Whether one of the rules from ``first`` on holds for query ``q`` of those at work and image ``j``."""
+    r = ends[first - 1] if first > 0 else 0
+    for c in range(first, ends.size):
+        holds = True
+        while r < ends[c]:
+            asked = query[r, q]
+            given = gallery[r, j]
+            if kinds[r] == SAME:
+                holds = holds and asked == given
+            elif kinds[r] == OTHER_VALUE:
+                holds = holds and asked != given
+            else:
+                holds = holds and abs(asked - given) <= most[r]
+            r += 1
+        if holds:
+            return True
+    return False
 
 
 @cuda.jit(device=True)
-def _is_removed(j, q, removed, identity, view, who, own, query_view, rule, everybody):
+def _is_removed(j, q, narrow, removed, identity, who, own, kinds, most, query, gallery, ends):
     """Whether image ``j`` is removed for query ``q`` of those at work."""
     if removed[j] or j == own[q]:
         return True
-    return (everybody or identity[j] == who[q]) and _hides(rule, query_view[q], view[j])
+    first = 0 if identity[j] == who[q] else narrow
+    return _hides(j, q, kinds, most, query, gallery, ends, first)
 
 
 @cuda.jit(device=True)
@@ -195,8 +215,10 @@ def _behind(values, rows, begin, end, value, j):
 
 @cuda.jit(cache=True)
 def _look_up_good(
-    count, distances, first, starts, members, own, query_view, view, rule, offsets, values, rows, query, positives
-):
+    count, distances, first, starts, members,
+    narrow, removed, identity, who, own, kinds, most, query, gallery, ends,
+    offsets, values, rows, queries, positives,
+):  # fmt: skip
     q = cuda.grid(1)
     if q >= count:
         return
@@ -205,8 +227,8 @@ def _look_up_good(
         row = members[starts[q] + n]
         at = offsets[q] + n
         rows[at] = row
-        query[at] = q
-        if row == own[q] or _hides(rule, query_view[q], view[row]):
+        queries[at] = q
+        if row == own[q] or _hides(row, q, kinds, most, query, gallery, ends, 0):
             values[at] = INFINITE
         else:
             values[at] = distances[first + q, row] + np.float32(0)  # there is one zero only
@@ -216,7 +238,7 @@ def _look_up_good(
 
 @cuda.jit(cache=True)
 def _count_before(
-    distances, first, removed, identity, view, who, own, query_view, rule, everybody,
+    distances, first, narrow, removed, identity, who, own, kinds, most, query, gallery, ends,
     offsets, values, rows, ties, everyone, out,
 ):  # fmt: skip
     """``out[t]``: how many images stand before t and not before the one before it.
@@ -235,7 +257,9 @@ def _count_before(
         value = distances[first + q, j]
         if value > farthest:
             continue
-        if not everyone and _is_removed(j, q, removed, identity, view, who, own, query_view, rule, everybody):
+        if not everyone and _is_removed(
+            j, q, narrow, removed, identity, who, own, kinds, most, query, gallery, ends
+        ):
             continue
         place = _behind(values, rows, begin, end, value, -1 if ties else j)
         if place != at:
@@ -312,7 +336,7 @@ def _share_shots(count, offsets, places, positives, found, shares):
 
 @cuda.jit(cache=True)
 def _mark_identities(
-    distances, first, removed, identity, view, who, own, query_view, rule, everybody,
+    distances, first, narrow, removed, identity, who, own, kinds, most, query, gallery, ends,
     offsets, values, rows, found, marks,
 ):  # fmt: skip
     """``marks[q, who]``: that somebody has an image before the first good one."""
@@ -324,5 +348,7 @@ def _mark_identities(
     for j in range(cuda.threadIdx.x, distances.shape[1], cuda.blockDim.x):
         value = distances[first + q, j]
         precedes = value < nearest or (value == nearest and j < row)
-        if precedes and not _is_removed(j, q, removed, identity, view, who, own, query_view, rule, everybody):
+        if precedes and not _is_removed(
+            j, q, narrow, removed, identity, who, own, kinds, most, query, gallery, ends
+        ):
             marks[q, identity[j]] = 1

@@ -24,7 +24,7 @@ from ensemble.report.history import GOOD, JUNK, UNKNOWN, WRONG
 from ensemble.report.judge import Judge
 from ensemble.report.recorder import Recorder
 from ensemble.scores import Labels, score, score_ranking
-from ensemble.scores.protocols import Protocol
+from ensemble.scores.protocol import Protocol
 from postproc import Nearest
 from tests.support import pages
 from tests.support.each import each

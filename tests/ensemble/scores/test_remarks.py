@@ -15,7 +15,7 @@ from tests.support.folders import keyed, listed, pair
 FAR = np.arange(12, dtype=np.float32).reshape(3, 4)
 PIDS = [1, 2, 3], [1, 1, 2, 3]
 LOST = "1 of 3 queries meet their identity only in images that are removed (junk market"
-ONE = "all 7 images are of one camera, and junk market (same identity and camera removed, and pid -1)"
+ONE = "all 7 images are of one camera, and junk market (removed: same identity and camera; unknown identity)"
 OWN = "2 of 3 queries stand in the gallery under their own name and find themselves; --junk self removes them"
 
 

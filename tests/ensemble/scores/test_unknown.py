@@ -14,12 +14,14 @@ from ensemble.pipeline.multi_query import pooled
 from ensemble.scores import PROTOCOLS, Labels, Protocol, cmc_all_shots, score, score_ranking
 from ensemble.scores.draws import galleries
 from ensemble.scores.folds import draw_queries
-from ensemble.scores.protocols import JUNK, Draw
+from ensemble.scores.protocol import Draw
+from ensemble.scores.rules import JUNK
 from ensemble.scores.statistics import difference, unscored
 from ensemble.submissions import trec
 from postproc import multi_query
 from tests.support.each import each
 
+COLUMNS = {name: (np.arange(12) % 3, np.arange(40) % 3) for name in ("clothes", "frame", "action")}
 NUMBERS = ("mAP", "mINP", "rank1", "rank5", "rank10", "mrr", "recall", "precision")
 
 
@@ -35,20 +37,22 @@ def world(seed: int) -> tuple[np.ndarray, ...]:
 def test_two_strangers_are_no_match() -> None:
     """The set of the report: one unlabelled query, one unlabelled image. There is nothing to score."""
     far = np.zeros((1, 1), np.float32)
+    columns = dict.fromkeys(("clothes", "frame", "action"), ([1], [1]))
     for protocol in PROTOCOLS.values():
         with pytest.raises(ValueError, match=r"found none among 1: 1 are of unknown identity \(-1\)"):
-            score(far, [-1], [-1], [1], [2], protocol=protocol)
+            score(far, [-1], [-1], [1], [2], columns=columns, protocol=protocol)
 
 
 @each("name", PROTOCOLS)
 def test_unknown_images_are_so_many_strangers(name: str) -> None:
     """Giving every unknown identity and camera of the gallery a number of its own changes no score."""
     far, pid, others, cam, cams = world(len(name))
-    protocol = replace(PROTOCOLS[name], draw=None, cmc="images")
+    protocol = replace(PROTOCOLS[name], draw=None)
     strangers = np.where(others == -1, 100 + np.arange(40), others)
     wanted = others if protocol.removes.unknown else strangers  # -1 is junk there
-    found = score(far, pid, others, cam, cams, protocol=protocol)
-    same = score(far, pid, wanted, cam, np.where(cams == -1, 100 + np.arange(40), cams), protocol=protocol)
+    labels = {"columns": COLUMNS, "protocol": protocol}
+    found = score(far, pid, others, cam, cams, **labels)
+    same = score(far, pid, wanted, cam, np.where(cams == -1, 100 + np.arange(40), cams), **labels)
     assert_allclose([getattr(found, n) for n in NUMBERS], [getattr(same, n) for n in NUMBERS], rtol=1e-12)
 
 
@@ -60,8 +64,9 @@ def test_unknown_queries_are_in_no_mean(name: str) -> None:
     if protocol.draw is not None and protocol.draw.each == "query":
         protocol = replace(protocol, draw=None)  # whose draws go by the row of the query
     known = pid != -1
-    found = score(far, pid, others, cam, cams, protocol=protocol)
-    alone = score(far[known], pid[known], others, cam[known], cams, protocol=protocol)
+    found = score(far, pid, others, cam, cams, columns=COLUMNS, protocol=protocol)
+    columns = {name: (query[known], gallery) for name, (query, gallery) in COLUMNS.items()}
+    alone = score(far[known], pid[known], others, cam[known], cams, columns=columns, protocol=protocol)
     assert_allclose([getattr(found, n) for n in NUMBERS], [getattr(alone, n) for n in NUMBERS], rtol=1e-12)
     assert_array_equal(found.unknown, np.flatnonzero(~known))
     assert np.isnan(found.ap[~known]).all()
@@ -86,7 +91,17 @@ def test_two_unknown_cameras_are_not_the_same() -> None:
         assert cmc_all_shots(far, *labels, junk=junk, length=good)[0] == 1
     with pytest.raises(ValueError, match="found none"):  # other cameras are removed, and every camera is another
         score(far, *labels, protocol=Protocol(junk="intra"))
-    assert {"market", "bot", "cuhk03"} == {name for name, rule in JUNK.items() if rule.cameras == "same"}
+    alike = {name for name, junk in JUNK.items() if any({*rule.same} >= {"cam"} for rule in junk.rules)}
+    assert alike == {"market", "bot", "cuhk03", "clothes", "same_clothes", "frames"}
+
+
+def test_strangers_are_counted_each_for_himself() -> None:
+    """Two unknown images stand before 7: two wrong identities, and two images of a draw of one an identity."""
+    far, labels = np.float32([[1, 2, 3]]), ([7], [-1, -1, 7], [1], [2, 2, 2])
+    of_identities = score(far, *labels, protocol=Protocol(junk="bot", cmc="identities"))
+    assert (of_identities.first_hit.tolist(), of_identities.cmc.tolist()) == ([2], [0, 0, 1])
+    drawn = score(far, *labels, protocol=PROTOCOLS["cuhk03"])
+    assert (drawn.first_hit.tolist(), drawn.cmc.tolist()) == ([2], [0, 0, 1])
 
 
 def test_strangers_are_drawn_each_for_himself() -> None:

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_array_equal
 
 from ensemble.scores import score
-from ensemble.scores.protocols import Protocol
+from ensemble.scores.protocol import Protocol
 from postproc import Nearest, binary_codes, codes_to_hex, distances, hamming, hamming_codes, hex_to_codes, rank
 from postproc.kernels import reference
 from tests.support.golden import load

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from ensemble.parsers.sequences import STREID
 from ensemble.scores import score
-from ensemble.scores.protocols import Protocol
+from ensemble.scores.protocol import Protocol
 from postproc import (
     SpatioTemporalPrior,
     cumulative_frames,
