@@ -16,6 +16,8 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "name", "names", "path", "paths", "file", "files", "filename", "filepath", "image", "images",
             "imagename", "imagepath", "imagefile", "img", "imgs", "imgname", "imgpath", "imgfile",
             "filenames", "filepaths", "imagenames", "imagepaths", "imagefiles", "imgnames", "imgpaths", "imgfiles",
+            "imageid", "imageids", "imgid", "imgids", "fname",
+            "fnames", "imagefilename", "imagefilenames",
         ),
         "pid": (
             "pid", "pids", "label", "labels", "identity", "identities", "identityid", "person", "personid",

@@ -10,6 +10,7 @@ of NaN; or "drop" from the gallery. Without a list or table the images are those
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import PurePath
@@ -103,6 +104,7 @@ def _side(
             f"{examples(without)}: wanted train features as {next(iter(have))} has them, found none; "
             "add them or remove the others"
         )
+    _with_suffixes(have, listed or (labels.names if labels else None))
     positional = name_rows(side, have, folder, listed, labels, problems, notes)
     if positional is None:
         return None
@@ -145,6 +147,20 @@ def _side(
     columns = merge(names, [*sources.values(), *also], problems)
     kept = [column for column in (*COLUMNS, *folder.wanted) if column in columns]
     return pd.DataFrame({"name": names, **{column: columns[column] for column in kept}})
+
+
+def _with_suffixes(have: dict[str, Block], names: Sequence[str] | None) -> None:
+    """Give names of files their pictures' suffixes, from the list or table, else from a model that has them."""
+    for model, block in have.items():
+        if not block.stems or block.names is None:
+            continue
+        others = [other.names for other in have.values() if other.names and not other.stems]
+        wanted = dict.fromkeys(names or next(iter(others), ()))
+        places = Counter(PurePath(name).with_suffix("").as_posix() for name in wanted)
+        full = {PurePath(name).with_suffix("").as_posix(): name for name in wanted}
+        own = [name if name in wanted else full.get(name, name) for name in block.names]
+        if len(set(own)) == len(own) and all(places[name] < 2 for name in block.names):
+            have[model] = replace(block, names=own)
 
 
 def _given(
