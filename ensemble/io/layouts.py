@@ -14,6 +14,7 @@ import numpy as np
 from ensemble.base.errors import InputError, examples, printable
 from ensemble.base.features import COLUMNS, SIDES
 from ensemble.io.arrays import is_name, texts, vector, what
+from ensemble.io.bounds import DEEP
 from ensemble.io.keys import PIXELS, WEAK_NAMES, column_of, has_both, side_named, slot, split_of
 
 DISTANCES = re.compile(r"(?i)dist|simil|score|rank|prob|logit")  # matrices that are no features
@@ -233,7 +234,7 @@ def flat(values: Mapping[Any, Any], before: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in values.items():
         name = f"{before}{key}"
-        if isinstance(value, dict) and name.count("/") < 16:
+        if isinstance(value, dict) and name.count("/") < DEEP:
             found |= flat(value, f"{name}/")
         else:
             found[name] = value
