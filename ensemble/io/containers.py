@@ -156,7 +156,7 @@ def _guarded(path: Path, action: Callable[[], Any]) -> Any:
         raise InputError(
             [
                 f"{path}: wanted arrays of numbers in plain containers, found and refused {refused}; nothing of "
-                "the file was executed; write it again with arrays only"
+                f"the file was executed; {unread.instead_of(str(refused))}"
             ]
         ) from None
     except InputError:

@@ -20,7 +20,7 @@ from ensemble.base.features import COLUMNS, SIDES
 from ensemble.io import containers
 from ensemble.io.blocks import UNNAMED
 from ensemble.io.lists import read_csv, read_lines, read_names, read_tracks
-from ensemble.io.models import find
+from ensemble.io.models import find, is_folder
 from ensemble.io.write import LEFT_OVER
 from ensemble.parsers import Parser, gives
 
@@ -150,7 +150,7 @@ def _folders(path: Path) -> list[Path]:
     return sorted(
         inner
         for inner in path.iterdir()
-        if inner.is_dir() and not inner.name.startswith(".") and inner.name != SIDE and containers.is_known(inner)
+        if inner.is_dir() and not inner.name.startswith(".") and inner.name != SIDE and is_folder(inner)
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ensemble.base.errors import InputError, examples, printable
-from ensemble.base.features import COLUMNS, SIDES
+from ensemble.base.features import SIDES
 from ensemble.io.arrays import is_name, texts, vector, what
 from ensemble.io.bounds import DEEP
 from ensemble.io.keys import PIXELS, WEAK_NAMES, column_of, has_both, side_named, slot, split_of
@@ -115,7 +115,8 @@ def _of_dictionary(where: str, content: dict) -> Part:
         return _of_columns(where, values, keys[0])
     if values and all(isinstance(value, dict) for value in values.values()):
         return _of_dictionary(where, flat(values))
-    if values and all(_is_label(key, value) for key, value in values.items()):
+    known = [key for key in values if column_of(key) or DISTANCES.search(str(key))]
+    if known and all(vector(value) is None for value in values.values()):
         said = examples([f"{printable(str(key), 40)} {what(value)}" for key, value in values.items()], 6)
         raise InputError(
             [f"{where}: wanted features as {WANTED}, found {said}; rename the entry with the features"]
@@ -256,11 +257,6 @@ def _only_matrix(values: Mapping[Any, Any]) -> list:
     others = [key for key, value in values.items() if key not in found]
     alone = all(vector(values[key]) is None or column_of(key) for key in others)
     return found if len(found) == 1 and alone and not DISTANCES.search(str(found[0])) else []
-
-
-def _is_label(key: object, value: Any) -> bool:
-    """Whether an entry is about images and no vector: labels, names, matrices of something else."""
-    return (column_of(key) or "") in (*COLUMNS, "name") if vector(value) is None else False
 
 
 def _numbered(values: Any) -> Any:

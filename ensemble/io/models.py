@@ -4,16 +4,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ensemble.base.collecting import collecting
-from ensemble.base.errors import InputError, examples
+from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.io import containers
+from ensemble.io.allowed import ATOMS
 from ensemble.io.arrays import is_name
-from ensemble.io.blocks import UNNAMED, half, loose
+from ensemble.io.blocks import ALWAYS_NAMED, UNNAMED, half, loose
 from ensemble.io.keys import column_of, has_both, slot, split_of
 from ensemble.io.layouts import Part, has_vectors, opened, part, sides, vectors_alone
 from ensemble.io.readers import unread
 from ensemble.io.readers.table import SUFFIXES as TABLES
 
 Found = tuple[dict[str, tuple[Path, ...]], dict[str, set[str]], dict[Path, str], list[str]]
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is a model, or one side of one."""
+    if containers.is_known(path):
+        return True
+    stems = {
+        place[0] for file in path.iterdir() if file.is_file() and (place := half(file)) and place[1] == UNNAMED
+    }
+    return {"query", "gallery"} <= stems
 
 
 def find(files: Sequence[Path], tables: Sequence[Path] = ()) -> Found:
@@ -46,6 +57,11 @@ def _find(files: Sequence[Path]) -> Found:
         if file in beside:
             continue
         with collecting(problems):
+            inner = _inside(file)
+            if inner:
+                found[file.name], columns[file.name] = inner
+                _refuse_name(file, file.name)
+                continue
             told = _told(file)
             if isinstance(told, str):
                 ignored[file] = told
@@ -61,10 +77,22 @@ def _find(files: Sequence[Path]) -> Found:
         else:
             ignored[file] = f"labels beside features called {side[0]}f, which are not there"
     for model, paths in found.items():
+        if any(path.parent.name == model and path.parent in files for path in paths):
+            continue  # its folder was looked into
         problems += _pair_problems(model, [path for path in paths if path not in beside])
         lists = [path.with_name(f"{containers.stem(path)}.txt") for path in paths if half(path)]
         paths += dict.fromkeys(path for path in lists if ignored.pop(path, None))
     return {model: tuple(sorted(paths)) for model, paths in sorted(found.items())}, columns, ignored, problems
+
+
+def _inside(folder: Path) -> tuple[list[Path], set[str]] | None:
+    """The files of a folder that is a model itself, as ``MODEL/query.npy`` with ``MODEL/gallery.npy``."""
+    if not folder.is_dir() or containers.is_known(folder):
+        return None
+    files = sorted(file for file in folder.iterdir() if file.is_file() and (half(file) or loose(file)))
+    models, columns, _, problems = _find([file for file in files if (half(file) or ("", UNNAMED))[1] == UNNAMED])
+    refuse_if_any(problems)
+    return ([*models[UNNAMED]], columns[UNNAMED]) if UNNAMED in models else None
 
 
 def _refuse_name(file: Path, model: str) -> None:
@@ -100,7 +128,7 @@ def _not_called(file: Path) -> str:
 def _half(file: Path, side: str, model: str, keys: tuple[str, ...] | None) -> tuple[str, set[str]] | str:
     if keys is None:
         columns = set()
-        if containers.is_labelled(file):
+        if containers.is_labelled(file) or containers.suffix(file) in ALWAYS_NAMED:
             found = part(str(file), containers.load(file))
             if isinstance(found.rows, dict) and not has_vectors(found.rows):
                 return "no features inside"
@@ -118,7 +146,9 @@ def _whole(file: Path, keys: tuple[str, ...] | None) -> tuple[str, set[str]] | s
         content = opened(containers.load(file))
         if not isinstance(content, dict):
             return "neither query nor gallery by its name, and no dictionary with both"
-        keys = tuple(key for key in content if isinstance(key, str))
+        keys = tuple(
+            key for key, value in content.items() if isinstance(key, str) and not isinstance(value, ATOMS)
+        )
         if vectors_alone(content) and not any(map(slot, keys)):
             found_there = f"{len(content)} vectors that could be either"
             raise InputError(
@@ -126,12 +156,16 @@ def _whole(file: Path, keys: tuple[str, ...] | None) -> tuple[str, set[str]] | s
             )
         found = sides(str(file), content)
         provided = {(side, column) for side, one in found.items() for column in ("", *one.columns)}
+    elif containers.suffix(file) in TABLES:
+        provided = set()
     else:
         provided = {place for place in map(slot, keys) if place}
         if keys == () and not file.is_dir():
             return _not_called(file)
     if any(column == "" for _, column in provided):
         return containers.stem(file), {"_".join(filter(None, place)) for place in provided if place[1] != "name"}
+    if containers.suffix(file) in (".csv", ".tsv"):  # tables about anything lie about
+        return f"no query_ or gallery_ before its name, and no column split ({examples(keys)})"
     if any(column_of(key) == "" for key in keys):
         name = f"{containers.stem(file)}{containers.suffix(file)}"
         raise InputError(

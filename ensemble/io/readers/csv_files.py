@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ensemble.base.broken import reason
 from ensemble.base.errors import InputError, examples, printable
 from ensemble.io.keys import column_of
 from ensemble.io.lists import SEPARATORS
@@ -31,18 +32,28 @@ def parse(where: Path, content: bytes) -> dict[str, Any]:
     places = table.values(where, titles)
     names = [str(place) for place in range(len(titles))]
     chosen = {names[place] for place in places}
-    frame = pd.read_csv(
-        io.BytesIO(content.removeprefix(b"\xef\xbb\xbf")),
-        sep=separator,
-        header=0 if headed else None,
-        names=names,
-        index_col=False,
-        dtype={name: np.float64 if name in chosen else str for name in names},
-        keep_default_na=False,
-        na_values={name: ["", "nan", "NaN"] for name in chosen},
-        float_precision="round_trip",
-        skip_blank_lines=True,
-    )
+    text = content.removeprefix(b"\xef\xbb\xbf")
+    comma = separator == ";" and b"," in text.partition(b"\n")[2].partition(b"\n")[0] and bool(chosen)
+    try:
+        frame = pd.read_csv(
+            io.BytesIO(text),
+            sep=separator,
+            header=0 if headed else None,
+            names=names,
+            index_col=False,
+            dtype={name: np.float64 if name in chosen else str for name in names},
+            keep_default_na=False,
+            na_values={name: ["", "nan", "NaN"] for name in chosen},
+            decimal="," if comma else ".",
+            float_precision="high" if comma else "round_trip",
+        )
+    except pd.errors.ParserError as error:
+        raise InputError(
+            [f"{where}: wanted {len(titles)} cells a line, found {reason(error)}; complete it"]
+        ) from None
+    except ValueError as error:
+        said = f"found a cell that is none ({reason(error)})"
+        raise InputError([f"{where}: wanted numbers in {table.keys(where, titles)[0]}, {said}"]) from None
     columns: dict[str, Any] = {
         title: frame[name].tolist() for title, name in zip(titles, names, strict=True) if name not in chosen
     }

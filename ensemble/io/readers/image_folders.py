@@ -19,11 +19,15 @@ READERS = {".npy": NPY, ".pt": TORCH_ZIP}
 
 
 def _is_folder(path: Path, head: bytes) -> bool:
-    return bool(_sides(path)) or (_is_side(path.name) and next(_found(path), None) is not None)
+    return bool(_sides(path)) or (_is_side(path) and next(_found(path), None) is not None)
 
 
-def _is_side(name: str) -> bool:
-    return slot(name) is not None or side_named(name.partition("_")[0]) is not None
+def _is_side(path: Path) -> bool:
+    """Whether a folder is called like a side; many are called train: one of queries is beside it."""
+    side, _, rest = path.name.partition("_")
+    if side == "train":
+        return path.with_name(f"query_{rest}" if rest else "query").is_dir()
+    return slot(path.name) is not None or side_named(side) is not None
 
 
 def _sides(path: Path) -> dict[str, Path]:

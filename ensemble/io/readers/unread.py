@@ -52,3 +52,19 @@ def reason(path: Path) -> str:
     """Why a file is no part of a model."""
     said = _OTHERS.get(path.suffix.lower(), "not a feature file")
     return said.format(stem=printable(path.stem), name=printable(path.name))
+
+
+_INSTEAD = (
+    ("pandas.", "it holds a pandas table: write it with to_parquet, to_feather or to_csv"),
+    ("torch.nn", "it holds a model: write its features, as x.cpu().numpy()"),
+    ("joblib.numpy_pickle.", "an old joblib wrote it: load it there and numpy.savez its arrays"),
+    ("scipy.sparse", "it holds a sparse matrix: write x.toarray()"),
+    ("faiss.", "it holds an index: write index.reconstruct_n(0, index.ntotal)"),
+    ("jax", "it holds arrays of JAX: write numpy.asarray(x)"),
+    ("tensorflow", "it holds tensors of TensorFlow: write x.numpy()"),
+)
+
+
+def instead_of(refused: str) -> str:
+    """What to write in the place of what a pickle asked for."""
+    return next((text for start, text in _INSTEAD if refused.startswith(start)), "write it again with arrays only")

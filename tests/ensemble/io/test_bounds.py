@@ -231,8 +231,9 @@ def nested_json(folder: Path) -> None:
 
 
 BOMBS = (
-    objects_that_are_one, one_array_in_a_nest, compressed, compressed_twice, joblib_that_lies, one_text_again_and_again,
-    noughts_in_parquet, noughts_in_lists, noughts_in_arrow, rows_of_nothing, texts_in_hdf5, nested_json,
+    objects_that_are_one, one_array_in_a_nest, compressed, compressed_twice, joblib_that_lies,
+    one_text_again_and_again, noughts_in_parquet, noughts_in_lists, noughts_in_arrow, rows_of_nothing,
+    texts_in_hdf5, nested_json,
     endless_npy, endless_npz, names_without_letters, deflated_npz, endless_pickle, one_array_again_and_again,
     one_array_in_a_list, one_list_again_and_again, keys_that_collide, values_that_collide, endless_safetensors,
     endless_matlab, deflated_matlab, endless_hdf5, deflated_hdf5,

@@ -132,6 +132,9 @@ HALVES: dict[str, Half] = {
     "csv f0": lambda f, s: frame(s, "f").to_csv(f / f"{s}_m.csv", index=False),
     "csv feat_0": lambda f, s: frame(s, "feat_").to_csv(f / f"{s}_m.csv", index=False, sep=";"),
     "csv without names": lambda f, s: pd.DataFrame(ROWS[s], NAMES[s]).to_csv(f / f"{s}_m.csv"),
+    "csv with decimal commas": lambda f, s: frame(s, "f").to_csv(
+        f / f"{s}_m.csv", index=False, sep=";", decimal=","
+    ),
     "csv of labels too": lambda f, s: frame(s, "f").to_csv(f / f"{s}.csv", index=False),
     "csv without titles": lambda f, s: pd.DataFrame(ROWS[s], NAMES[s]).to_csv(f / f"{s}_m.csv", header=False),
     "csv of lists": lambda f, s: pd.DataFrame({"path": NAMES[s], "vector": ROWS[s].tolist()}).to_csv(
@@ -209,6 +212,9 @@ WHOLE: dict[str, Callable[[Path], object]] = {
         .to_parquet(f / "m.parquet")
     ),
     "datasets": lambda f: splits(f / "m"),
+    "files in a folder": lambda f: [
+        ((f / "m").mkdir(exist_ok=True), np.savez(f / "m" / f"{s}.npz", **columns(s, *USUAL))) for s in SIDES
+    ],
     "datasets itself": splits,
     **{f"{name}": both(write) for name, write in HALVES.items()},
 }
