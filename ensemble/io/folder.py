@@ -20,7 +20,7 @@ from ensemble.base.features import COLUMNS, SIDES
 from ensemble.io import containers
 from ensemble.io.blocks import UNNAMED
 from ensemble.io.lists import read_csv, read_lines, read_names, read_tracks
-from ensemble.io.models import find, is_folder
+from ensemble.io.models import find, is_folder, unused
 from ensemble.io.write import LEFT_OVER
 from ensemble.parsers import Parser, gives
 
@@ -117,6 +117,8 @@ def look(
         named = [s for s in SIDES if s not in tables and (s in columns or s in names or s in lists)]
         label_columns |= {f"{side}_{column}" for side in named for column in gives(parser)}
     features = [file for paths in models.values() for file in paths]
+    with collecting(problems):
+        notes += unused(features)
     folder = Folder(
         path=path,
         models=models,

@@ -139,3 +139,13 @@ def test_a_file_that_is_none_is_no_model(tmp_path: Path) -> None:
         "log.csv",
         "settings.pkl",
     }
+
+
+def test_columns_that_are_not_used(tmp_path: Path) -> None:
+    for side in ("query", "gallery"):
+        table = pd.DataFrame(
+            {"name": ["a", "b"], "f0": [0.5, 1], "f1": [1, 2], "camra": [1, 2], "weather": [1, 2]}
+        )
+        table.to_csv(tmp_path / f"{side}_a.csv", index=False)
+    said = "columns that are not used: camra (did you mean 'cam'?), weather"
+    assert scan(tmp_path).notes == tuple(f"{tmp_path}/{side}_a.csv: {said}" for side in ("gallery", "query"))
