@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import h5py
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -59,6 +60,12 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "pandas in HDF5": (of_pandas, "pandas.read_hdf('query_a.h5').to_parquet('query_a.parquet')"),
     "pandas": (lambda f: pd.DataFrame(rows(2)).to_pickle(f / "query_a.pkl"), "write it with to_parquet"),
+    "code in npy": (
+        lambda f: np.save(f / "query_a.npy", np.array([eval], object)),
+        "refused builtins.eval; nothing",
+    ),
+    "code in joblib": (lambda f: joblib.dump({"a": eval}, f / "query_a.joblib"), "refused builtins.eval; nothing"),
+    "text": (lambda f: np.savetxt(f / "query_a.txt", rows(2)), "features in text are read as query_a.csv"),
     "git lfs": (
         lambda f: (f / "query_a.pkl").write_text("version https://git-lfs.github.com/spec/v1\n"),
         "lfs pull",
