@@ -14,7 +14,10 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "name": (
             "name", "names", "path", "paths", "file", "files", "filename", "filepath", "image", "images",
-            "imagename", "imagepath", "imagefile", "img", "imgname", "imgpath",
+            "imagename", "imagepath", "imagefile", "img", "imgname", "imgpath", "filenames", "filepaths",
+            "imagenames", "imagepaths", "imagefiles", "imgnames", "imgpaths",
+            "imageid", "imageids", "imgid", "imgids", "fname",
+            "fnames", "imagefilename", "imagefilenames",
         ),
         "pid": (
             "pid", "pids", "label", "labels", "identity", "identities", "identityid", "person", "personid",

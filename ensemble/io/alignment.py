@@ -95,6 +95,7 @@ def _side(folder: Folder, side: str, blocks: Blocks, problems: list[str], partia
             f"{examples(without)}: wanted train features as {next(iter(have))} has them, found none; "
             "add them or remove the others"
         )
+    _with_suffixes(have, listed or (labels.names if labels else None))
     positional = _name(side, have, folder, listed, problems)
     if positional is None:
         return None
@@ -143,6 +144,20 @@ def _name(
         if block.names is None:
             have[model] = replace(block, names=[str(row) for row in range(len(block.rows))])
     return None if len(problems) > before else len(without) == len(have)
+
+
+def _with_suffixes(have: dict[str, Block], names: Sequence[str] | None) -> None:
+    """Give names of files their pictures' suffixes, from the list or table, else from a model that has them."""
+    for model, block in have.items():
+        if not block.stems or block.names is None:
+            continue
+        others = [other.names for other in have.values() if other.names and not other.stems]
+        wanted = dict.fromkeys(names or next(iter(others), ()))
+        places = Counter(PurePath(name).with_suffix("").as_posix() for name in wanted)
+        full = {PurePath(name).with_suffix("").as_posix(): name for name in wanted}
+        own = [name if name in wanted else full.get(name, name) for name in block.names]
+        if len(set(own)) == len(own) and all(places[name] < 2 for name in block.names):
+            have[model] = replace(block, names=own)
 
 
 def _remedy(side: str) -> str:

@@ -1,9 +1,8 @@
 """From what a file holds to blocks: the features and labels of one side of one model, in the file's order.
 
-Three layouts lead to the same blocks. One file a side, ``query_MODEL.pkl`` with ``gallery_MODEL.pkl``: a
-dictionary of name and vector, or one array. One file a model: a dictionary whose keys are the vocabulary in one
-of the spellings below. A text file of the same name (``query_MODEL.txt`` beside ``query_MODEL.npy``) lists the
-names of the rows of that very file.
+One file a side, ``query_MODEL.pkl`` with ``gallery_MODEL.pkl``, or one file a model that tells its sides apart;
+what is in them :mod:`ensemble.io.layouts` knows. A text file of the same name (``query_MODEL.txt`` beside
+``query_MODEL.npy``) lists the names of the rows of that very file.
 """
 
 import re
@@ -18,15 +17,16 @@ from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.features import COLUMNS, SIDES
 from ensemble.base.labels import LABELS, of_values
-from ensemble.base.spellings import meant
 from ensemble.io import containers
 from ensemble.io.arrays import matrix, texts, vectors, what, whole_numbers
+from ensemble.io.keys import column_of, slot, split_of
+from ensemble.io.layouts import Part, opened, part, sides
 from ensemble.io.lists import read_names, repeated
 
 _PAIR = re.compile(rf"({'|'.join(SIDES)})_(.+)", re.DOTALL)
-_SLOT = re.compile(rf"({'|'.join(SIDES)})(?:_(\w+))?")
-_PIXELS = ("image", "images", "img")  # in a table these are names; as keys of a file they may be pictures
-_FEATURES = ("", "f", "feat", "feats", "feature", "features")  # besides the columns of the tables
+LOOSE = (".npy", ".npz", ".pt", ".pth", ".pkl", ".pickle", ".joblib")  # of files with one column alone
+ALWAYS_NAMED = (".json", ".jsonl")  # query.json is anything
+UNNAMED = "features"  # the model of query.npy and gallery.npy
 
 
 @dataclass(frozen=True)
@@ -40,39 +40,66 @@ class Block:
     rows: np.ndarray
     names: list[str] | None = None
     ordered: bool = True
+    stems: bool = False  # the names lack the suffixes of pictures
     columns: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def half(path: Path) -> tuple[str, str] | None:
-    """Side and model of a file that holds one side, ``None`` for a file that holds a whole model."""
-    match = _PAIR.fullmatch(path.stem) if path.suffix.lower() in containers.suffixes("side", "either") else None
-    return (match[1], match[2]) if match else None
-
-
-def slot(key: object) -> tuple[str, str] | None:
-    """``query_label`` -> ``("query", "pid")``, ``gallery_f`` -> ``("gallery", "")``; ``None`` for other keys."""
-    match = _SLOT.fullmatch(key) if isinstance(key, str) else None
-    if match is None or match[2] in _PIXELS:
+    """Side and model of a file or folder that holds one side, by its name; ``None`` for a whole model."""
+    suffix = containers.suffix(path)
+    if suffix not in containers.suffixes("side", "either") and not path.is_dir():
         return None
-    column = "" if (match[2] or "") in _FEATURES else meant(match[2])
-    return None if column is None else (match[1], column)
+    name = containers.stem(path)
+    match = _PAIR.fullmatch(name)
+    if match:
+        return match[1], match[2]
+    place = None if suffix in ALWAYS_NAMED else slot(name)
+    return (place[0], UNNAMED) if place and place[1] == "" else None
+
+
+def loose(path: Path) -> tuple[str, str] | None:
+    """Side and column of a file that holds labels or names alone, as ``q_pids.npy``; ``None`` for all others."""
+    name = containers.stem(path)
+    if path.suffix.lower() not in LOOSE or _PAIR.fullmatch(name):
+        return None
+    place = slot(name)
+    return place if place and place[1] else None
 
 
 def read_blocks(paths: Sequence[Path], problems: list[str]) -> dict[str, Block]:
     """The sides of one model, as far as they can be read; what is wrong is added to ``problems``."""
-    blocks: dict[str, Block] = {}
+    parts: dict[str, Part] = {}
+    where: dict[str, str] = {}
     lists = {path.stem: path for path in paths if path.suffix == ".txt"}
+    columns = {place: path for path in paths if (place := loose(path))}
     for path in paths:
-        if path in lists.values():
+        if path in lists.values() or path in columns.values():
             continue
         with collecting(problems):
             pair = half(path)
-            if pair is None:
-                content = containers.load(path, lambda key: slot(key) is not None)
-                blocks |= _whole(str(path), content, problems)
+            content = containers.load(path, None if pair else _is_wanted)
+            found = sides(str(path), content)
+            if pair is None or {"query", "gallery"} <= found.keys():
+                parts |= _complete(str(path), content, found, problems)
+                where |= {side: f"{path}, {side}" for side in found}
             else:
-                blocks[pair[0]] = _half(str(path), containers.load(path), lists.get(path.stem))
+                parts[pair[0]] = _listed(str(path), part(str(path), content), lists.get(containers.stem(path)))
+                where[pair[0]] = str(path)
+    for (side, column), path in columns.items():
+        with collecting(problems):
+            _put(parts, side, column, path)
+    blocks = {}
+    stems = any(path.is_dir() and containers.reader_of(path).stems for path in paths)
+    for side in SIDES:
+        if side in parts:
+            with collecting(problems):
+                blocks[side] = replace(_block(where[side], parts[side]), stems=stems)
     return blocks
+
+
+def _is_wanted(key: str) -> bool:
+    """Whether an entry of a file with a whole model is any of our business."""
+    return slot(key) is not None or column_of(key) is not None or split_of((key, "features")) is not None
 
 
 def named(block: Block, names: list[str], source: str) -> Block:
@@ -83,45 +110,57 @@ def named(block: Block, names: list[str], source: str) -> Block:
     return replace(block, names=names)
 
 
-def _half(where: str, content: Any, names: Path | None) -> Block:
-    if isinstance(content, dict):  # its order is nobody's choice
-        keys, rows = vectors(where, content)
-        return Block(where, rows, keys, ordered=False)
-    block = Block(where, matrix(where, content))
-    return block if names is None else named(block, read_names(names), str(names))
+def _listed(where: str, found: Part, names: Path | None) -> Part:
+    """The part with the names of the text file beside it, where it has none itself."""
+    if names is not None and found.names is None and not _is_keyed(found):
+        listed = read_names(names)
+        named(Block(where, matrix(where, found.rows)), listed, str(names))
+        return replace(found, names=listed)
+    return found
 
 
-def _whole(where: str, content: Any, problems: list[str]) -> dict[str, Block]:
-    """A dictionary with the vocabulary as keys: features, and whatever labels there are beside them."""
-    if not isinstance(content, dict):
+def _is_keyed(found: Part) -> bool:
+    """Whether the rows are a dictionary of name and vector."""
+    return isinstance(found.rows, dict)
+
+
+def _complete(where: str, content: Any, found: dict[str, Part], problems: list[str]) -> dict[str, Part]:
+    """The sides of a whole model; what it lacks is a problem."""
+    if not found and not isinstance(content, dict):
         raise InputError([f"{where}: wanted a dictionary with query and gallery, found {what(content)}"])
-    slots: dict[tuple[str, str], Any] = {}
-    for key, value in content.items():
-        place = slot(key)
-        if place in slots:
-            problems.append(f"{where}: wanted every entry once, found {key} again; leave one of the spellings")
-        if place is not None:
-            slots[place] = value
-    blocks = {}
-    for side in SIDES:
-        with collecting(problems):
-            if (side, "") in slots:
-                blocks[side] = _side(f"{where}, {side}", side, slots)
-            elif side != "train":
-                raise InputError([f"{where}: wanted the features of the {side}, found none; add {side}"])
-    return blocks
+    for side in ("query", "gallery"):
+        if side not in found or found[side].rows is None:
+            problems.append(f"{where}: wanted the features of the {side}, found none; add {side}")
+    return {side: one for side, one in found.items() if one.rows is not None}
 
 
-def _side(where: str, side: str, slots: dict[tuple[str, str], Any]) -> Block:
+def _put(parts: dict[str, Part], side: str, column: str, path: Path) -> None:
+    """Names or labels out of a file of their own beside the features."""
+    value = opened(containers.load(path))
+    if side not in parts:
+        return  # its features are a problem of their own
+    if parts[side].names is not None if column == "name" else column in parts[side].columns:
+        raise InputError([f"{path}: wanted one source of the {column} of the {side}, found another; remove one"])
+    if column == "name":
+        parts[side].names = value
+    else:
+        parts[side].columns[column] = value
+
+
+def _block(where: str, found: Part) -> Block:
     problems: list[str] = []
     columns: dict[str, Any] = {}
-    rows = np.empty((0, 0), np.float32)
+    rows, keys = np.empty((0, 0), np.float32), None
     with collecting(problems):
-        rows = matrix(where, slots[side, ""])
+        if isinstance(found.rows, dict):
+            keys, rows = vectors(where, found.rows)
+        else:
+            rows = matrix(where, found.rows)
+    values = dict(found.columns) if found.names is None else {"name": found.names, **found.columns}
     for column in ("name", *COLUMNS):
-        if (side, column) not in slots or problems:
+        if column not in values or problems:
             continue
-        value = slots[side, column]
+        value = values[column]
         read = texts if column == "name" else of_values if column in LABELS else whole_numbers
         columns[column] = read(value)
         if columns[column] is None or len(columns[column]) != len(rows):
@@ -130,9 +169,9 @@ def _side(where: str, side: str, slots: dict[tuple[str, str], Any]) -> Block:
             problems.append(
                 f"{where}_{column}: wanted {len(rows)} {wanted}, found {what(value)}; write them again"
             )
-    names = columns.pop("name", None)
+    names = columns.pop("name", keys)
     twice = repeated(names or ())
     if twice:
         problems.append(f"{where}_name: wanted every name once, found again {examples(twice)}; remove the copies")
     refuse_if_any(problems)
-    return Block(where, rows, names, columns=columns)
+    return Block(where, rows, names, ordered=keys is None and found.ordered, columns=columns)

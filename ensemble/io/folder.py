@@ -1,9 +1,10 @@
 """What lies in a folder: which files are models, which lists and tables say what their rows are.
 
-Rules. ``query_MODEL`` with ``gallery_MODEL`` (and ``train_MODEL``, where there is one) in .pkl, .pickle, .pt, .pth
-or .npy is a model; every other .npz, .safetensors, .mat, .msat, .pkl, .pickle, .pt or .pth with query and gallery
-inside is one too, called like the file. ``name_query.txt``, ``name_test.txt``, ``test_track_id.txt``,
-``test_track.txt``, ``query.csv``, ``gallery.csv`` and ``train.csv`` describe the images of all models.
+Rules. ``query_MODEL`` with ``gallery_MODEL`` (and ``train_MODEL``, where there is one) in any format of features
+is a model, ``query`` with ``gallery`` (or ``qf`` with ``gf``) the model "features"; every other file, or folder,
+with query and gallery inside is one too, called like it. ``name_query.txt``, ``name_test.txt``,
+``test_track_id.txt``, ``test_track.txt``, ``query.csv``, ``gallery.csv`` and ``train.csv`` describe the images
+of all models.
 
 The folder ``side`` inside holds side models in the same layouts: of cameras, orientation, attributes, parts. They
 are called ``side/MODEL``, no pattern of a recipe takes them for models to join, and they need no ``train``.
@@ -17,9 +18,9 @@ from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples
 from ensemble.base.features import COLUMNS, SIDES
 from ensemble.io import containers
-from ensemble.io.arrays import is_name
-from ensemble.io.blocks import half, slot
+from ensemble.io.blocks import UNNAMED
 from ensemble.io.lists import read_csv, read_lines, read_names, read_tracks
+from ensemble.io.models import find, is_folder, unused
 from ensemble.io.write import LEFT_OVER
 from ensemble.parsers import Parser, gives
 
@@ -93,14 +94,18 @@ def look(
     known = {path / name for name in (*NAME_LISTS.values(), *TRACK_LISTS, *TABLES)}
     known |= {*names.values(), *track_lists}
     others = [file for file in files if file not in known]
-    models, provided, ignored, problems = _lists(others) if rankings else _models(others)
+    others += [] if rankings else _folders(path)
+    if containers.is_one_set(path):
+        others = [path]
+    models, provided, ignored, problems = _lists(others) if rankings else find(others, list(tables.values()))
+    tables = {side: file for side, file in tables.items() if file not in models.get(UNNAMED, ())}
     ignored |= {file: "left over from a write that was broken off" for file in found if file not in files}
     if not models and not problems:
         problems.append(f"{path}: wanted rank lists, found none" if rankings else _nothing(path, ignored))
     columns = set().union(*provided.values())
     learns = {model for model, names in provided.items() if "train" in names}
     if (path / SIDE).is_dir() and not rankings:
-        beside, provided, more, side_problems = _models(_files(path / SIDE))
+        beside, provided, more, side_problems = find(_files(path / SIDE) + _folders(path / SIDE))
         models |= {f"{SIDE}/{model}": paths for model, paths in beside.items()}
         learns |= {f"{SIDE}/{model}" for model, names in provided.items() if "train" in names}
         ignored |= more
@@ -112,6 +117,8 @@ def look(
         named = [s for s in SIDES if s not in tables and (s in columns or s in names or s in lists)]
         label_columns |= {f"{side}_{column}" for side in named for column in gives(parser)}
     features = [file for paths in models.values() for file in paths]
+    with collecting(problems):
+        notes += unused(features)
     folder = Folder(
         path=path,
         models=models,
@@ -140,101 +147,23 @@ def _files(path: Path) -> list[Path]:
         ) from None
 
 
+def _folders(path: Path) -> list[Path]:
+    """The folders inside that hold features, as one file an image."""
+    return sorted(
+        inner
+        for inner in path.iterdir()
+        if inner.is_dir() and not inner.name.startswith(".") and inner.name != SIDE and is_folder(inner)
+    )
+
+
 def _lists(
     files: list[Path],
 ) -> tuple[dict[str, tuple[Path, ...]], dict[str, set[str]], dict[Path, str], list[str]]:
-    """Rank lists, as :func:`_models` has models: every file is one, called like it."""
+    """Rank lists, as :func:`find` has models: every file is one, called like it."""
     found: dict[str, tuple[Path, ...]] = {file.stem: (file,) for file in files}
     twice = [file for file in files if found[file.stem] != (file,)]
     problems = [f"{file}: wanted one file a name, found another called {file.stem}; rename it" for file in twice]
     return found, {name: {"distances"} for name in found}, {}, problems
-
-
-def _models(
-    files: list[Path],
-) -> tuple[dict[str, tuple[Path, ...]], dict[str, set[str]], dict[Path, str], list[str]]:
-    """Models with their files, the names that each provides, the files left out with the reason, problems."""
-    found: dict[str, list[Path]] = {}
-    columns: dict[str, set[str]] = {}
-    ignored: dict[Path, str] = {}
-    problems: list[str] = []
-    for file in files:
-        with collecting(problems):
-            provided = _provided(file)
-            if isinstance(provided, str):
-                ignored[file] = provided
-                continue
-            _refuse_name(file)
-            pair = half(file)
-            model = pair[1] if pair else file.stem
-            found.setdefault(model, []).append(file)
-            columns.setdefault(model, set()).update(provided)
-    for model, paths in found.items():
-        problems += _pair_problems(model, paths)
-        lists = [path.with_suffix(".txt") for path in paths if half(path)]
-        paths += dict.fromkeys(path for path in lists if ignored.pop(path, None))
-    return {model: tuple(sorted(paths)) for model, paths in sorted(found.items())}, columns, ignored, problems
-
-
-def _refuse_name(file: Path) -> None:
-    """A model's name stands in recipes and records: it has to be text, and visible as a file's name."""
-    pair = half(file)
-    model = pair[1] if pair else file.stem
-    if not is_name(model):
-        raise InputError([f"{file.parent}: wanted names of files in UTF-8, found {file.name!a}; rename it"])
-    if model.startswith("."):
-        raise InputError(
-            [f"{file}: wanted a model's name that does not begin with a point, found {model}; rename it"]
-        )
-
-
-def _provided(file: Path) -> set[str] | str:
-    """The names of the vocabulary that a file provides, or the reason why it is no part of a model."""
-    suffix = file.suffix.lower()
-    pair = half(file)
-    if pair:
-        return {pair[0]}
-    if suffix not in containers.suffixes("model", "either"):
-        known = suffix in containers.suffixes("side")
-        return f"not called query_MODEL{suffix} or gallery_MODEL{suffix}" if known else "not a feature file"
-    keys = containers.keys(file)
-    if keys is None:
-        content = containers.load(file)
-        if not isinstance(content, dict):
-            return "neither query nor gallery by its name, and no dictionary with both"
-        keys = tuple(key for key in content if isinstance(key, str))
-        if keys and not any(slot(key) for key in keys) and _is_keyed(content):
-            found = f"{len(content)} vectors that could be either"
-            raise InputError([f"{file}: wanted query_ or gallery_ before its name, found {found}; rename it"])
-    slots = {place for place in map(slot, keys) if place}
-    if not any(column == "" for _, column in slots):
-        if suffix in containers.suffixes(strict=True):
-            found = examples(keys) or "none"
-            raise InputError(
-                [f"{file}: wanted query and gallery as keys, found {found}; rename them or move it away"]
-            )
-        multi = any(key.startswith("mquery_") for key in keys)
-        return "only multi-query features" if multi else "no features inside"
-    return {"_".join(filter(None, place)) for place in slots if place[1] != "name"}
-
-
-def _is_keyed(content: dict) -> bool:
-    shapes = {getattr(value, "shape", None) for value in content.values()}
-    return len(shapes) == 1 and len(shapes.pop() or ()) == 1
-
-
-def _pair_problems(model: str, paths: list[Path]) -> list[str]:
-    sides = [half(path) for path in paths]
-    halves = [pair[0] for pair in sides if pair]
-    one_file = len(halves) < len(sides)
-    if len(paths) > 1 if one_file else len(set(halves)) < len(halves):
-        names = ", ".join(path.name for path in paths)
-        return [f"{model}: wanted one file, or one a side, found {names}; leave one of them"]
-    return [
-        f"{paths[0]}: wanted a {side} file beside it, found none; add {side}_{model}{paths[0].suffix}"
-        for side in ("query", "gallery")
-        if halves and side not in halves
-    ]
 
 
 def _nothing(path: Path, ignored: dict[Path, str]) -> str:

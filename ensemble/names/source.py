@@ -10,7 +10,7 @@ from ensemble import io
 from ensemble.base.errors import InputError, refuse_if_any
 from ensemble.base.features import SIDES
 from ensemble.io.blocks import read_blocks
-from ensemble.io.containers import suffixes
+from ensemble.io.containers import LISTS, suffixes
 from ensemble.io.lists import read_table
 from ensemble.names.listings import Listing, read_listing
 from ensemble.parsers.parser import SUFFIXES, Parser
@@ -55,7 +55,7 @@ def read_source(path: Path, parser: Parser, side: str | None = None) -> Source:
         raise InputError([f"{path}: wanted a folder of images, a list or features, found none; check the path"])
     if path.is_dir():
         own = [file for file in path.iterdir() if file.is_file() and not _hidden(file.name)]
-        features = any(file.suffix.lower() in suffixes() for file in own)
+        features = any(file.suffix.lower() in suffixes() - {*LISTS} for file in own)
         images = any(_is_image(Path(file)) for _, files in _walk(path) for file in files)
         return _features_folder(path, side) if features and not images else _images(path, parser, side)
     suffix = path.suffix.lower()

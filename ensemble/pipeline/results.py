@@ -232,6 +232,10 @@ def inputs(checked: Plan) -> list[Path]:
 
 
 def sha256(path: Path) -> str:
-    """The hexadecimal digest of a file."""
+    """The hexadecimal digest of a file, or of the names and digests of all files in a folder."""
+    if path.is_dir():
+        inner = sorted(part for part in path.rglob("*") if part.is_file())
+        lines = [f"{sha256(part)}  {part.relative_to(path).as_posix()}\n" for part in inner]
+        return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -40,4 +40,4 @@ def _keys(path: Path) -> tuple[str, ...]:
         raise ValueError(str(error)) from None
 
 
-SAFETENSORS = Reader("safetensors", _load, (".safetensors",), keys=_keys, holds="model", strict=True)
+SAFETENSORS = Reader("safetensors", _load, (".safetensors",), keys=_keys, strict=True)

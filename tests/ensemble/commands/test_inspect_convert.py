@@ -86,7 +86,7 @@ def test_contents_of_entries(tmp_path: Path) -> None:
         Entry("query", (2, 2), "float64", not_finite=1, zero_rows=1),
         Entry("query_name", (2,), "<U1", examples=("x", "y")),
         Entry("query_pid", (2,), "int64", examples=("3", "4")),
-        Entry("note", (1,), "object, not read"),
+        Entry("note", (1,), "list", examples=("None",)),
     )
 
 
