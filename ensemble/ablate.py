@@ -36,13 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     rows = _rows(options, plan, settings)
     report = _report(options, plan, rows, settings)
-    if options.csv:
-        io.write_csv(options.csv, COLUMNS, table(rows))
-    if options.out:
-        with io.together(options.out) as out:
-            with io.beside(out / "ablation.json") as stream:
+    with io.all_together() as place:
+        if options.csv:
+            io.write_csv(place(options.csv), COLUMNS, table(rows))
+        if options.out:
+            with io.beside(place(options.out / "ablation.json")) as stream:
                 stream.write(json.dumps(report, indent=1, allow_nan=False) + "\n")
-            io.write_csv(out / "ablation.csv", COLUMNS, table(rows))
+            io.write_csv(place(options.out / "ablation.csv"), COLUMNS, table(rows))
     print(json.dumps(report, allow_nan=False) if options.json else "\n".join(text(rows, report)))
     return program.FINE
 

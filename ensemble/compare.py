@@ -49,11 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for other in others
     ]
     corrected = statistics.holm([one.p for one in found]).tolist()
-    if options.csv:
-        lines = _lines(entries, found, corrected)
-        io.write_csv(options.csv, lines[0], [line.values() for line in lines])
-    if options.queries:
-        _write_queries(options.queries, entries)
+    with io.all_together() as place:
+        if options.csv:
+            lines = _lines(entries, found, corrected)
+            io.write_csv(place(options.csv), lines[0], [line.values() for line in lines])
+        if options.queries:
+            _write_queries(place(options.queries), entries)
     how = intervals.method(
         settings, by="query" if options.independent or pid is None else "identity", comparisons=len(others)
     )

@@ -23,12 +23,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     paths = {model: options.out / f"{model}.npz" for model in folder.models}
     outputs.refuse_unwritable(*paths.values())
     notes.say(folder.notes)
-    for feature_set in io.read(folder, list(folder.models)):
-        notes.say(feature_set.notes if feature_set.model == next(iter(folder.models)) else ())
-        path = paths[feature_set.model]
-        io.write_npz(path, feature_set)
-        counts = f"{len(feature_set.query)} query, {len(feature_set.gallery)} gallery"
-        print(f"{path}: {counts}, {feature_set.query.shape[1]} values an image")
+    lines = []
+    with io.all_together() as place:
+        for feature_set in io.read(folder, list(folder.models)):
+            notes.say(feature_set.notes if feature_set.model == next(iter(folder.models)) else ())
+            path = paths[feature_set.model]
+            io.write_npz(place(path), feature_set)
+            counts = f"{len(feature_set.query)} query, {len(feature_set.gallery)} gallery"
+            lines.append(f"{path}: {counts}, {feature_set.query.shape[1]} values an image")
+    print("\n".join(lines))
     return program.FINE
 
 

@@ -34,9 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise InputError([results.score_text(result)])
     if options.json:
         ranks = {str(k): result.scores.rank(k) for k in options.ranks}
-        print(
-            json.dumps({**(results.scores_json(result) or {}), "ranks": ranks, "multi_query": options.multi_query})
-        )
+        about = {"ranks": ranks, "multi_query": options.multi_query, "notes": results.notes(checked, result)}
+        print(json.dumps({**(results.scores_json(result) or {}), **about}))
     else:
         print(results.score_text(result, options.ranks))
         if options.multi_query:

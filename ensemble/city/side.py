@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.linalg import hadamard
 
 from ensemble.city.images import LATENT, exact, normal, signs, unit
 
@@ -46,8 +47,7 @@ def camera_features(
 ) -> np.ndarray:
     """(n, CAMERA_WIDTH): the background, half way to another camera's where the camera was not recognised."""
     camera = images["camera"].to_numpy()
-    numbers = np.arange(CAMERA_WIDTH)
-    apart = 1 - 2 * (np.bitwise_count(numbers[:, None] & numbers) % 2).astype(np.float32)  # orthogonal rows
+    apart = hadamard(CAMERA_WIDTH, np.float32)  # orthogonal rows
     background = apart[random.permutation(CAMERA_WIDTH)[:cameras]] + 0.3 * normal(random, cameras, CAMERA_WIDTH)
     mixed = np.select([found.camera == -1, found.camera != camera], [0.5, 0.7], 0.0).astype(np.float32)[:, None]
     rows = (1 - mixed) * background[camera] + mixed * background[found.instead]

@@ -7,13 +7,19 @@ import postproc
 from ensemble.base.errors import InputError
 from ensemble.cli.numbers import bytes_of
 from ensemble.pipeline import devices
+from postproc.base import machine as default
 
 LEAST = 10**6  # bytes: who writes less has forgotten the unit
 
 
 def add_threads(p: argparse.ArgumentParser) -> None:
     """``--threads``."""
-    p.add_argument("--threads", type=int, metavar="N", help="threads (default: one a processor)")
+    p.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help="threads (default: REID_NUM_THREADS, OMP_NUM_THREADS, or one a processor)",
+    )
 
 
 def add_options(p: argparse.ArgumentParser) -> None:
@@ -21,6 +27,16 @@ def add_options(p: argparse.ArgumentParser) -> None:
     add_threads(p)
     p.add_argument("--memory", metavar="SIZE", help="do not start what needs more, for example 4GB")
     p.add_argument("--device", default="cpu", metavar="NAME", help="cpu, cuda or cuda:N (default: %(default)s)")
+
+
+def thread_problems(options: argparse.Namespace) -> list[str]:
+    """What is wrong with the variable that counts where ``--threads`` is not given."""
+    try:
+        if options.threads is None:
+            default.threads()
+    except default.BadVariable as error:
+        return [str(error)]
+    return []
 
 
 def device_problems(options: argparse.Namespace) -> list[str]:

@@ -35,7 +35,12 @@ def prepare(options: argparse.Namespace) -> Plan:
     if (options.features is None) == (options.rankings is None):
         found = "nothing" if options.features is None else "--rankings too"
         raise InputError([f"--features: wanted a folder with feature files, found {found}; see --help"])
-    problems = too_small(options, threads=1) + protocols.problems(options) + machine.device_problems(options)
+    problems = (
+        too_small(options, threads=1)
+        + machine.thread_problems(options)
+        + protocols.problems(options)
+        + machine.device_problems(options)
+    )
     folder = loaded = checked = None
     for module in options.steps:
         with collecting(problems):
@@ -78,7 +83,9 @@ def _recipe(options: argparse.Namespace) -> Recipe:
 def _refuse_memory(options: argparse.Namespace, checked: Plan) -> None:
     """Refuse what would need more than ``--memory``, where the number of images is known already."""
     sizes = plan.counts(checked.folder)
-    if sizes is None:
+    if (
+        sizes is None or "distances" in checked.folder.columns
+    ):  # how long rank lists are is known when they are read
         return
     whole = labelled(checked) and protocol(options, checked.recipe).whole
     with postproc.using(threads=options.threads):

@@ -6,12 +6,16 @@ import shutil
 import signal
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import entry_points
+from typing import Any
 
 from ensemble.base.errors import InputError, printable
 from ensemble.cli import terminal
+from postproc.base.machine import BadVariable, MachineWarning
 
 FINE = 0
 FAULTY = 1  # it was done, and the result is not all that was asked for
@@ -42,12 +46,14 @@ def main(command: Callable[[Sequence[str] | None], int]) -> None:
     """Run a command line: what the user can mend becomes lines on stderr and exit status 2, not a traceback."""
     before = signal.signal(signal.SIGTERM, partial(_terminate, os.getpid()))
     try:
-        with terminal.plain():
+        with terminal.plain(), _machine_in_a_line():
             _load_plugins()
             status = command(None)
             sys.stdout.flush()
     except InputError as error:
         status = _refused(error.problems)
+    except BadVariable as error:
+        status = _refused([str(error)])
     except BrokenPipeError:  # whoever reads our output has seen enough
         sys.stderr.close()
         status = FINE
@@ -68,6 +74,24 @@ def main(command: Callable[[Sequence[str] | None], int]) -> None:
     finally:
         signal.signal(signal.SIGTERM, before)
     sys.exit(status)
+
+
+@contextmanager
+def _machine_in_a_line() -> Iterator[None]:
+    """What the machine lacks is a note to the user, and no line of ours."""
+    before = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **rest: Any) -> None:
+        if issubclass(category, MachineWarning):
+            print(f"note: {message}", file=sys.stderr)
+        else:
+            before(message, category, *place, **rest)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = before
 
 
 def _terminate(process: int, *ignored: object) -> None:

@@ -13,12 +13,15 @@ NaN    this model does not know the pair. The setting ``missing`` says what that
 +inf   never return. One model that says so decides, whatever the others say: masks are rules, not opinions.
 weight 0   leaves a model out altogether, its NaN and +inf too.
 
+:func:`join_lists` joins rank lists by any of them, without matrices of queries and gallery.
+
 The joins of :data:`ON_CUDA` take CUDA tensors and give them; the others refuse them.
 
 One file a topic: ``join`` declares joins, ``kinds`` has their settings, ``parts`` checks what comes in and walks
-over rows, ``scaling`` brings matrices to one unit, ``ranks`` and ``curves`` turn them into places and into sorted
-scores, ``probabilities`` learns what a score means; the joins are in ``before``, ``across`` and ``after``. What is
-imported here is a join of the pipeline too; lists have the order of the lines.
+over rows, ``listed`` brings rank lists to joins, ``scaling`` brings matrices to one unit, ``ranks`` and ``curves``
+turn them into places and into sorted scores, ``probabilities`` learns what a score means; the joins are in
+``before``, ``across`` and ``after``. What is imported here is a join of the pipeline too; lists have the order of
+the lines.
 """
 
 from types import ModuleType as _Module
@@ -38,6 +41,7 @@ from ensemble.fusion.after.rank_fusion import inverse_square_rank, rank_biased_c
 from ensemble.fusion.after.query_adaptive import query_adaptive
 from ensemble.fusion.after.released_query_adaptive import released_query_adaptive, released_weights
 from ensemble.fusion.curves import query_adaptive_weights, reference_curves
+from ensemble.fusion.listed import join_lists
 from ensemble.fusion.probabilities import calibration
 from ensemble.fusion.ranks import of_ranking, places
 from ensemble.fusion.scaling import SCALINGS, scaled

@@ -18,6 +18,7 @@ Settings are checked before the function runs, those with a value a part by the 
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Sequence, Sized
+from dataclasses import dataclass
 from typing import Any, Literal, ParamSpec, TypeVar, get_args
 
 from ensemble.fusion.kinds import OneAPart
@@ -32,6 +33,16 @@ R = TypeVar("R")
 Parts = Sequence[Floats]
 Stage = Literal["before", "across", "after"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
+Listed = Literal["padded", "exact", "together", "gallery"]
+
+
+@dataclass(frozen=True)
+class Joining(Declaration):
+    """What a join declares: beside unit, host_only and objection how it takes rank lists (see :func:`join`)."""
+
+    lists: Listed | Callable[[Chosen], Listed] = "together"
+
+
 BY_FIRST: dict[str, Stage] = {"features": "before", "distances": "after"}  # parameter; others join across
 
 
@@ -40,6 +51,7 @@ def join(
     unit: str | Callable[[Chosen], str] | None = None,
     host_only: bool = False,
     objection: Callable[[Chosen], str | None] | None = None,
+    lists: Listed | Callable[[Chosen], Listed] = "together",
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Make a function a join.
 
@@ -47,8 +59,12 @@ def join(
                parts, which then has to be one; a function of all settings, or None: it takes any units.
     host_only: CUDA tensors are refused in a sentence.
     objection: why settings do not go together, from all settings, or None.
+    lists:     how it takes rank lists, or a function of all settings. "padded": every query by itself, and +inf
+               behind its images changes nothing; "exact": every query by itself, among lists of its own length;
+               "together": all queries in one table, as wide as the longest; "gallery": its columns have to be the
+               gallery's rows.
     """
-    declaration = Declaration(unit=unit, host_only=host_only, objection=objection)
+    declaration = Joining(unit=unit, host_only=host_only, objection=objection, lists=lists)
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         function.__join__ = declaration  # type: ignore[attr-defined]
@@ -115,10 +131,21 @@ def is_join(value: object) -> bool:
     return hasattr(value, "__join__")
 
 
-def declared_by(function: Callable[..., Any]) -> Declaration:
+def declared_by(function: Callable[..., Any]) -> Joining:
     """What a join says about itself; of another function that it says nothing."""
-    found: Declaration = getattr(function, "__join__", Declaration())
+    found: Joining = getattr(function, "__join__", Joining())
     return found
+
+
+def takes_lists(function: Callable[..., Any], chosen: Chosen) -> Listed:
+    """How a join takes rank lists with these settings."""
+    lists = declared_by(function).lists
+    return lists(with_defaults(function, chosen)) if callable(lists) else lists
+
+
+def by_query(chosen: Chosen) -> Listed:
+    """Of joins whose queries stand alone unless their scaling looks at the whole matrix."""
+    return "together" if chosen["scaling"].endswith("-whole") else "padded"
 
 
 def stage_of(function: Callable[..., Any]) -> Stage:

@@ -49,13 +49,14 @@ def of_ranking(ranking: np.ndarray, images: int) -> np.ndarray:
              twice has its first place.
     Returns: (nq, images) float32.
     Raises:  ValueError for rows that are not in the gallery.
+    Cost:    the whole matrix. :func:`~ensemble.fusion.join_lists` joins lists without it.
 
     >>> of_ranking(np.array([[2, 0, -1]]), 3)
     array([[ 1., nan,  0.]], dtype=float32)
     """
     rows = checks.ranking("ranking", ranking, images)
     out = np.full((len(rows), images), np.nan, np.float32)
-    for place in reversed(range(rows.shape[1])):
-        there = np.flatnonzero(rows[:, place] >= 0)
-        out[there, rows[there, place]] = place
+    query, place = np.nonzero(rows >= 0)
+    query, place = query[::-1], place[::-1]  # of a row that is listed twice the first place is written last
+    out[query, rows[query, place]] = place
     return out

@@ -10,16 +10,17 @@ and refuses everything else; nothing in a file is ever executed.
 from ensemble.io.describe import Contents, Entry, contents
 from ensemble.io.folder import Folder
 from ensemble.io.name_lists import read_names
-from ensemble.io.outputs import refusals, together
+from ensemble.io.outputs import all_together, refusals, together
 from ensemble.io.reading import read, read_folder, scan
 from ensemble.io.tables import read_tables
-from ensemble.io.write import Unwritable, beside, write_csv, write_npz
+from ensemble.io.write import Unwritable, beside, unwritable, write_csv, write_npz
 
 __all__ = [
     "Contents",
     "Entry",
     "Folder",
     "Unwritable",
+    "all_together",
     "beside",
     "contents",
     "read",
@@ -29,6 +30,7 @@ __all__ = [
     "refusals",
     "scan",
     "together",
+    "unwritable",
     "write_csv",
     "write_npz",
 ]

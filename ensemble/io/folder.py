@@ -15,12 +15,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples
 from ensemble.base.features import COLUMNS, SIDES
 from ensemble.io import containers, descriptions, label_arrays, name_lists
 from ensemble.io.blocks import UNNAMED
 from ensemble.io.lists import Keys
-from ensemble.io.models import Found, find, is_folder
+from ensemble.io.models import Found, find, is_folder, unused_columns
 from ensemble.io.write import LEFT_OVER
 from ensemble.parsers import Parser, gives
 
@@ -142,6 +143,8 @@ def look(
         label_columns |= {f"{side}_{column}" for side in named for column in gives(parser)}
     singles = [file for of in alone.values() for file in of.values()]
     features = [file for paths in models.values() for file in paths]
+    with collecting(problems):
+        notes += unused_columns(features)
     folder = Folder(
         path=path,
         models=models,

@@ -72,7 +72,7 @@ def sides(where: str, content: object) -> dict[str, Part]:
         elif column == "":
             here.rows = value
         elif column == "name":
-            here.names = value
+            here.names = _as_texts(value)
         else:
             here.columns[column] = value
     if again:
@@ -140,7 +140,7 @@ def _of_columns(where: str, values: dict, features: object) -> Part:
                 [f"{where}: wanted one entry for {column}, found {examples(keys)}; leave one, or call it {column}"]
             )
         if column == "name":
-            found.names = values[own[0]]
+            found.names = _as_texts(values[own[0]])
         else:
             found.columns[column] = values[own[0]]
     weak = [value for key, value in values.items() if str(key).casefold() in WEAK_NAMES]
@@ -259,9 +259,15 @@ def _only_matrix(values: Mapping[Any, Any]) -> list:
     return found if len(found) == 1 and alone and not DISTANCES.search(str(found[0])) else []
 
 
+def _as_texts(values: Any) -> Any:
+    """Names that are whole numbers, as ``image_id`` has them, as text."""
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iu":
+        values = values.reshape(-1).tolist()
+    are_ids = isinstance(values, list) and all(type(value) is int for value in values)
+    return [str(value) for value in values] if are_ids else values
+
+
 def _numbered(values: Any) -> Any:
-    """Ids as names; numbers of the rows are none."""
-    listed = values.reshape(-1).tolist() if isinstance(values, np.ndarray) else values
-    if not isinstance(listed, list) or [str(value) for value in listed] == [*map(str, range(len(listed)))]:
-        return None
-    return [str(value) for value in listed] if all(type(value) is int for value in listed) else listed
+    """The same; numbers of the rows, which tables have, are no names."""
+    listed = _as_texts(values.reshape(-1).tolist() if isinstance(values, np.ndarray) else values)
+    return None if not isinstance(listed, list) or listed == [*map(str, range(len(listed)))] else listed

@@ -1,17 +1,20 @@
 """Which files and folders are models, and what each provides, before their features are read."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ensemble.base import spellings
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.io import containers, name_lists
 from ensemble.io.allowed import ATOMS
 from ensemble.io.arrays import is_name
 from ensemble.io.blocks import ALWAYS_NAMED, UNNAMED, half, loose, unused
+from ensemble.io.keys import WEAK_NAMES as WEAK
 from ensemble.io.keys import column_of, has_both, slot, split_of
 from ensemble.io.layouts import Part, has_vectors, opened, part, sides, vectors_alone
 from ensemble.io.readers import unread
+from ensemble.io.readers.table import FEATURES
 from ensemble.io.readers.table import SUFFIXES as TABLES
 
 Found = tuple[dict[str, tuple[Path, ...]], dict[str, set[str]], dict[Path, str], list[str], list[str]]
@@ -42,6 +45,20 @@ def find(files: Sequence[Path], tables: Sequence[Path] = ()) -> Found:
         return more[0], more[1], left_out, more[3], more[4]
     left = "a table that is no model's"
     return found[0], found[1], found[2] | dict.fromkeys(unnamed, left), *found[3:]
+
+
+def unused_columns(files: Iterable[Path]) -> list[str]:
+    """Notes about the columns of tables with features that nobody looks at."""
+    notes = []
+    for file in files:
+        if containers.suffix(file) in TABLES:
+            titles = [
+                key for key in containers.keys(file) or () if column_of(key) != "" and key.casefold() not in WEAK
+            ]
+            split = split_of((*titles, FEATURES))
+            _, left, _ = spellings.columns([title for title in titles if title != split])
+            notes += [f"{file}: columns that are not used: {examples(left, 20)}"] if left else []
+    return notes
 
 
 def _is_table(file: Path) -> bool:
@@ -179,7 +196,7 @@ def _whole(file: Path, keys: tuple[str, ...] | None, notes: list[str]) -> tuple[
         if keys == () and not file.is_dir():
             return _not_called(file)
     if any(column == "" for _, column in provided):
-        if left := unused(keys):
+        if containers.suffix(file) not in TABLES and (left := unused(keys)):
             notes.append(f"{file}: keys that are not used: {examples(left, 20)}")
         return containers.stem(file), {"_".join(filter(None, place)) for place in provided if place[1] != "name"}
     if containers.suffix(file) in (".csv", ".tsv"):  # tables about anything lie about

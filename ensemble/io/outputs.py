@@ -2,8 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -34,6 +34,26 @@ def together(folder: Path) -> Iterator[Path]:
         if made:
             with suppress(OSError):  # there is something in it now
                 folder.rmdir()
+
+
+@contextmanager
+def all_together() -> Iterator[Callable[[Path], Path]]:
+    """As :func:`together` for files of several folders: call what this gives with a path, and write where it says.
+
+    What stands there and is no file, a device or a pipe, is written to as it is.
+    """
+    with ExitStack() as stack:
+        stages: dict[Path, Path] = {}
+
+        def place(path: Path) -> Path:
+            if path.exists() and not path.is_file() and not path.is_dir():
+                return path
+            folder = path.parent.resolve()
+            if folder not in stages:
+                stages[folder] = stack.enter_context(together(path.parent))
+            return stages[folder] / path.name
+
+        yield place
 
 
 def _take_places(stage: Path, folder: Path) -> None:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from ensemble import io
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.features import SIDES
@@ -60,8 +61,9 @@ def _read(given: argparse.Namespace) -> int:
         outputs.refuse_unwritable(*tables)
     write = bool(tables) and not given.dry_run and (not made.failed or given.unknown)
     if write:
-        for path, table in tables.items():
-            labels.write(path, table)
+        with io.all_together() as place:
+            for path, table in tables.items():
+                labels.write(place(path), table)
     if given.json:
         print(json.dumps({**report.as_json(made), "written": [str(path) for path in tables] if write else []}))
     else:

@@ -108,6 +108,11 @@ def units_problem(name: str, chosen: Mapping[str, Any], units: Sequence[str]) ->
     return join.units_problem(function(name), chosen, units)
 
 
+def takes_lists(name: str, chosen: Mapping[str, Any]) -> str:
+    """How a join takes rank lists with these settings (:func:`ensemble.fusion.join.join`)."""
+    return join.takes_lists(function(name), chosen)
+
+
 def by_name(
     weights: Mapping[str, Any], parts: Sequence[str], also: Mapping[str, Iterable[str]]
 ) -> tuple[list[Any], list[str]]:

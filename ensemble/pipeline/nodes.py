@@ -48,24 +48,27 @@ def model(node: Node, models: Models, images: Images, device: Device) -> Outcome
 
 
 def rank_list(node: Node, images: Images, device: Device) -> Outcome:
-    """The distances of a rank list: of the whole gallery where there is no other, else of all candidates."""
+    """What a rank list says of the candidates."""
     assert images.lists is not None
-    if len(images.lists.distances) == 1:
-        distances = device.up(images.lists.alone(node.model))
-        return Outcome(State({"distances": distances, **images.columns}), 0.0, device.name)
-    distances = images.lists.distances[node.model]
-    return Outcome(State({"distances": distances, **images.columns}, listed=node.model), 0.0, device.name)
+    return Outcome(State(images.columns, listed=images.lists.of(node.model)), 0.0, device.name)
 
 
-def step(node: Node, state: State, auxiliary: Sequence[State], device: Device, top_k: int | None) -> Outcome:
-    """A step on a state. ``auxiliary`` are the side models that it looks at.
+def step(
+    node: Node, state: State, auxiliary: Sequence[State], images: Images, device: Device, top_k: int | None
+) -> Outcome:
+    """A step on a state; rank lists become a matrix for it. ``auxiliary`` are the side models that it looks at.
 
     top_k: how many images of a list anybody will look at, for a last step that can stop there; None: all.
     """
     assert node.use is not None
     called = steps.catalogue()[node.use.name]
     settings = dict(node.use.settings)
-    if top_k is not None and "top_k" in called.settings and state.rows is None and settings.get("top_k") is None:
+    if state.listed is not None and "distances" not in state.data:
+        assert images.lists is not None
+        matrix = device.up(images.lists.whole(state.listed))
+        state = replace(state, data={**state.data, "distances": matrix})
+    whole = state.rows is None and not state.known
+    if top_k is not None and "top_k" in called.settings and whole and settings.get("top_k") is None:
         settings["top_k"] = top_k
     seen = {**state.data, **_side_by_side(auxiliary, state)}
     if "distances" in called.needs:
@@ -87,15 +90,17 @@ def join(node: Node, parts: list[State], images: Images, device: Device) -> Outc
         return _joined_lists(node, parts, images, device)
     if joins.stage(node.use.name) == "after":
         columns = _columns(parts[0])
+        known = partial.known_to(parts, node.use.settings.get("weights"))
         if any(part.rows is not None for part in parts):
             columns = dict(images.columns)
         matrices: list[Mapping[str, Array]] = []
         while parts:  # one after the other, so that no part stays in memory beside its larger copy
             part = parts.pop(0)
-            matrices.append({"distances": partial.spread(part.data["distances"], part.rows, images)})
-            del part
+            distances = partial.spread(part.data["distances"], part.rows, images)
+            matrices.append({"distances": partial.unknown(distances, part.known, images)})
+            del part, distances
         given, seconds, where = _joined(node, matrices, device)
-        return Outcome(State({**columns, **given}), seconds, where)
+        return Outcome(State({**columns, **given}, known=known), seconds, where)
     shared = partial.common(parts, images)
     first = shared[0]
     given, seconds, where = _joined(node, [part.data for part in shared], device)
@@ -104,18 +109,19 @@ def join(node: Node, parts: list[State], images: Images, device: Device) -> Outc
 
 
 def _joined_lists(node: Node, parts: list[State], images: Images, device: Device) -> Outcome:
-    """Lists joined, over the whole gallery; short as they are, they are joined on the host."""
+    """Lists joined, as lists; short as they are, they are joined on the host."""
     lists = images.lists
+    joined: list[Array] = []
     assert lists is not None
-    matrices, listed = [part.data for part in parts], bool(parts[0].listed)
+    matrices = [part.listed for part in parts if part.listed is not None]
     parts.clear()
 
     def fused(use: Use) -> dict[str, Any]:
-        found = joins.apply(use.name, matrices, use.settings)
-        return found | {"distances": lists.whole(found["distances"])} if listed else found
+        joined.append(lists.joined(matrices, joins.function(use.name), use.settings))
+        return {}
 
-    given, seconds, where = _timed(node, fused, device, here=False)
-    return Outcome(State({**images.columns, **given}), seconds, where)
+    _, seconds, where = _timed(node, fused, device, here=False)
+    return Outcome(State(images.columns, listed=joined[0]), seconds, where)
 
 
 def _joined(node: Node, parts: Sequence[Mapping[str, Array]], device: Device) -> _Timed:

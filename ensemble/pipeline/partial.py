@@ -1,6 +1,9 @@
-"""Images that not every model knows, or that a branch is not about."""
+"""Images that not every model knows, or that a branch is not about.
 
-from collections.abc import Mapping
+A pair that no model knows was not found: it is never scored, and no answer (:mod:`ensemble.pipeline.answers`).
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 
@@ -10,10 +13,12 @@ from ensemble.base import labels
 from ensemble.base.errors import InputError, examples
 from ensemble.base.features import FeatureSet
 from ensemble.base.kinds import Array, Bools
+from ensemble.pipeline.answers import Tracks, answered, strips
 from ensemble.pipeline.devices import on_host
 from ensemble.pipeline.images import Images
 from ensemble.pipeline.state import Rows, State
 from ensemble.pipeline.tree import Only
+from postproc import Nearest
 from postproc.base import arrays
 
 
@@ -69,15 +74,51 @@ def spread(distances: Array, rows: Rows | None, images: Images) -> Array:
     return out
 
 
+def known_to(parts: Sequence[State], weights: Sequence[float] | None) -> tuple[Rows, ...]:
+    """The images whose pairs some part knows that counts; empty where one of them knows all."""
+    found: list[Rows] = []
+    for number, part in enumerate(parts):
+        if weights is not None and weights[number] == 0:
+            continue
+        if part.rows is None and not part.known:
+            return ()
+        found += part.known or [rows for rows in (part.rows,) if rows is not None]
+    return tuple(found)
+
+
+def unknown(distances: Array, known: tuple[Rows, ...], images: Images) -> Array:
+    """Distances of all images, NaN for pairs that nobody knows."""
+    if not known:
+        return distances
+    out: Array = arrays.full(images.shape, np.nan, np.float32, distances)
+    for rows in known:
+        out[rows.query[:, None], rows.gallery] = distances[rows.query[:, None], rows.gallery]
+    return out
+
+
+def answer(state: State, images: Images) -> Array:
+    """(nq, ng) distances of a state of all images, +inf for what was not found."""
+    distances = arrays.host(state.data["distances"])
+    tracks = Tracks(images.columns.get("gallery_track"))
+    out = np.empty_like(distances)
+    for queries in strips(*images.shape):
+        found = np.zeros(out[queries].shape, bool)
+        for rows in state.known:
+            inside = rows.query[(rows.query >= queries.start) & (rows.query < queries.stop)] - queries.start
+            found[inside[:, None], rows.gallery] = True
+        out[queries] = answered(distances[queries], found, tracks)
+    return out
+
+
 def whole(state: State, images: Images, where: str) -> State:
-    """The answer for all images where it was for some: those that nobody knows stand behind the others.
+    """The answer about all images where it was about some: pairs that nobody knows stand behind the others.
 
     Raises InputError, which begins with ``where``, for queries that nobody knows.
     """
-    rows = state.rows
-    if rows is None:
+    known = (state.rows,) if state.rows is not None else state.known
+    if not known:
         return state
-    lacking = np.setdiff1d(np.arange(len(images.query_names)), rows.query)
+    lacking = np.setdiff1d(np.arange(len(images.query_names)), np.concatenate([rows.query for rows in known]))
     if len(lacking):
         names = [images.query_names[row] for row in lacking]
         raise InputError(
@@ -86,15 +127,31 @@ def whole(state: State, images: Images, where: str) -> State:
                 f"({examples(names)}); add a branch for them"
             ]
         )
+    rows = state.rows
+    if rows is None:
+        return state if state.nearest is None else State({}, nearest=_found(on_host(state.nearest), known, images))
     if state.nearest is not None:
         nearest = on_host(state.nearest)
         found = np.where(nearest.rows >= 0, rows.gallery[nearest.rows], -1).astype(np.int32)
         return State({}, nearest=nearest._replace(rows=found))
     distances = spread(state.data["distances"], rows, images)
     xp = arrays.namespace(distances)
-    unknown = xp.isnan(distances)
-    known = xp.max(xp.where(unknown | xp.isinf(distances), -np.inf, distances), axis=1, keepdims=True)
-    return State({"distances": xp.where(unknown, xp.where(xp.isinf(known), 0, known) + 1, distances)})
+    lacks = xp.isnan(distances)
+    far = xp.max(xp.where(lacks | xp.isinf(distances), -np.inf, distances), axis=1, keepdims=True)
+    behind = xp.where(xp.isinf(far), 0, far) + 1
+    return State({"distances": xp.where(lacks, behind, distances)}, known=known)
+
+
+def _found(nearest: Nearest, known: tuple[Rows, ...], images: Images) -> Nearest:
+    """Lists without the images that nobody knows together with the query."""
+    found = np.zeros(nearest.rows.shape, bool)
+    for rows in known:
+        query, gallery = (np.isin(np.arange(n), each) for n, each in zip(images.shape, rows, strict=True))
+        found |= query[:, None] & gallery[nearest.rows] & (nearest.rows >= 0)
+    order = np.argsort(~found, axis=1, kind="stable")
+    kept = np.take_along_axis(found, order, axis=1)
+    listed, far = (np.take_along_axis(each, order, axis=1) for each in (nearest.rows, nearest.distances))
+    return Nearest(np.where(kept, far, np.float32(np.inf)), np.where(kept, listed, -1))
 
 
 def _chosen(features: FeatureSet, side: str, only: Only) -> Bools:

@@ -11,6 +11,7 @@ from ensemble.io.folder import SIDE, is_side
 from ensemble.io.lists import read_table
 from ensemble.pipeline import joins, steps
 from ensemble.pipeline.recipe import Branch, Group, Recipe, Use
+from ensemble.scores.protocols import Protocol
 from ensemble.submissions import formats
 from postproc.base import runtime
 from postproc.base.settings import settings_of
@@ -219,6 +220,39 @@ def memory_problems(plan: Plan, nq: int, ng: int, limit: int | None, *, whole_an
     return [
         f"--memory: wanted at most {limit / 1e9:.2f} GB, found that {nq} queries x {ng} images need about "
         f"{needed / 1e9:.2f} GB; {remedy}"
+    ]
+
+
+def lists_spread_for(plan: Plan, protocol: Protocol) -> list[str]:
+    """The steps, joins and rules that want rank lists as a matrix of all queries and images; mostly none."""
+    wants = []
+    for use in plan.recipe.uses():
+        if use.name not in joins.names() or joins.takes_lists(use.name, use.settings) == "gallery":
+            wants.append(use.name)
+    if {"query_pid", "gallery_pid"} <= plan.folder.columns and not protocol.takes_lists:
+        wants.append("this protocol")
+    return list(dict.fromkeys(wants))
+
+
+def spread_text(nq: int, ng: int, wants: Sequence[str]) -> str:
+    """What is said where rank lists become a matrix."""
+    return (
+        f"rank lists were spread to a matrix of {nq} x {ng} ({nq * ng * 4 / 1e9:.2f} GB) for {examples(wants)}; "
+        "a recipe with a join alone takes the memory of the lists"
+    )
+
+
+def lists_memory_problems(
+    lists: int, named: int, nq: int, ng: int, wants: Sequence[str], limit: int | None
+) -> list[str]:
+    """A problem with the figure if lists that name so many images in all need more than ``limit`` bytes."""
+    needed = PROGRAM + (60 + 24 * lists) * named + (4 * nq * ng * 4 if wants else 0)
+    if limit is None or needed <= limit:
+        return []
+    matrix = f" and a matrix of {nq} x {ng} for {examples(wants)}" if wants else ""
+    return [
+        f"--memory: wanted at most {limit / 1e9:.2f} GB, found that {lists} rank lists that name {named} "
+        f"images in all{matrix} need about {needed / 1e9:.2f} GB; allow more, or cut the lists"
     ]
 
 

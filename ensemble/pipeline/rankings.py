@@ -1,16 +1,16 @@
 """Old submissions in the place of features: every list a part, joined over the images that any list names.
 
-A list says how far an image is, or only at which place it stands. All lists are brought to one table of
-candidates, a join makes one distance of each candidate, and the answer is spread over the whole gallery: what no
-list names stands behind what some list does, near enough for a later step to pull it up.
+A list says how far an image is, or only at which place it stands. All lists are brought to candidates, with memory
+for their entries and no matrix; a join makes one distance of each candidate, and these are the answer. Only a step
+behind the join wants the whole gallery: then what no list names stands behind what some list does.
 
-What no list names was not found: it is never scored, and never an answer, unless a step has pulled it up with the
-track of an image that some list names.
+What is an answer: :mod:`ensemble.pipeline.answers`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,20 +18,47 @@ import pandas as pd
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import examples, refuse_if_any
 from ensemble.base.features import columns
+from ensemble.fusion import listed
 from ensemble.io import Folder, read_tables
 from ensemble.io.alignment import sorted_names
+from ensemble.pipeline.answers import Tracks, answered, strips
 from ensemble.pipeline.state import State
-from ensemble.submissions import RankList, aligned, formats
-from ensemble.submissions.ensembles import candidates, dense
+from ensemble.submissions import Candidates, RankList, aligned, dense, formats, merged
+from postproc import Nearest, rank
 from postproc.base import arrays
 
 
 @dataclass(frozen=True)
-class Rankings:
-    """Lists of the same queries and gallery: candidates (nq, c), a matrix of the same shape a list, the tables."""
+class Answer:
+    """Lists of gallery rows, nearest first: that of query ``i`` is ``rows[starts[i]:starts[i + 1]]``."""
 
-    candidates: np.ndarray
-    distances: Mapping[str, np.ndarray]
+    starts: np.ndarray
+    rows: np.ndarray
+    distances: np.ndarray
+
+    def first(self, k: int | None = None) -> Nearest:
+        """The first ``k`` of every list, all of them for None, -1 and +inf behind the last."""
+        counts = np.diff(self.starts)
+        width = int(counts.max(initial=1)) if k is None else k
+        there = np.arange(width) < counts[:, None]
+        at = (self.starts[:-1, None] + np.arange(width))[there]
+        rows, distances = np.full(there.shape, -1, np.int32), np.full(there.shape, np.inf, np.float32)
+        rows[there], distances[there] = self.rows[at], self.distances[at]
+        return Nearest(distances, rows)
+
+    def matrix(self, gallery: int) -> np.ndarray:
+        """(nq, gallery) distances, +inf for what is in no list."""
+        out = np.full((len(self.starts) - 1, gallery), np.inf, np.float32)
+        out[np.repeat(np.arange(len(out)), np.diff(self.starts)), self.rows] = self.distances
+        return out
+
+
+@dataclass(frozen=True)
+class Rankings:
+    """Lists of the same queries and gallery by name, as candidates, and the tables of the images."""
+
+    names: tuple[str, ...]
+    found: Candidates
     query_table: pd.DataFrame
     gallery_table: pd.DataFrame
     notes: tuple[str, ...] = ()  # what is to be said of the lists
@@ -40,52 +67,72 @@ class Rankings:
         """The columns of both tables by their names in the vocabulary."""
         return columns({"query": self.query_table, "gallery": self.gallery_table})
 
+    def of(self, name: str) -> np.ndarray:
+        """(n,) what one list says of the candidates, NaN where it does not name them."""
+        return self.found.distances[self.names.index(name)]
+
+    def joined(self, lists: Sequence[np.ndarray], by: listed.Join, settings: Mapping[str, Any]) -> np.ndarray:
+        """(n,) the candidates joined, NaN where none of the lists that count names them."""
+        parts = Candidates(self.found.starts, self.found.rows, tuple(lists), self.found.gallery)
+        return listed.joined(parts, by, settings)
+
     def whole(self, distances: np.ndarray) -> np.ndarray:
-        """Distances of the candidates as (nq, ng) of the whole gallery."""
-        spare = np.where(self.candidates < 0, np.float32(0), distances)
-        return dense(spare, self.candidates, len(self.gallery_table))
+        """Distances of the candidates (n,) as (nq, ng) of the whole gallery."""
+        out = np.empty((len(self.query_table), len(self.gallery_table)), np.float32)
+        for queries in strips(*out.shape):
+            within = np.arange(len(out))[queries]
+            rows, values = (self.found.table(within, each, -1) for each in (self.found.rows, distances))
+            unknown = np.isnan(values)
+            out[queries] = dense(np.where(unknown, 0, values), np.where(unknown, -1, rows), out.shape[1])
+        return out
 
-    def answer(self, state: State) -> np.ndarray:
-        """(nq, ng) distances of a state with +inf, never returned, for every image that was not found.
+    def answer(self, state: State, top_k: int | None = None) -> Answer:
+        """What was found, nearest first, of a state whose ``listed`` is not None; ``top_k`` of every query."""
+        assert state.listed is not None
+        if "distances" not in state.data:
+            return Answer(*listed.ordered(self.found, state.listed, top_k))
+        matrix, tracks = arrays.host(state.data["distances"]), self._tracks()
+        counts: list[np.ndarray] = [np.zeros(1, np.int64)]
+        rows: list[np.ndarray] = []
+        distances: list[np.ndarray] = []
+        for queries in strips(*matrix.shape):
+            far = answered(matrix[queries], self._named(queries, state.listed), tracks)
+            nearest = rank(far, top_k=top_k)
+            query, place = np.nonzero(nearest >= 0)
+            counts.append((nearest >= 0).sum(axis=1))
+            rows.append(nearest[query, place])
+            distances.append(far[query, rows[-1]])
+        return Answer(np.cumsum(np.concatenate(counts)), np.concatenate(rows), np.concatenate(distances))
 
-        Found is what a list names; and, of the track of such an image, what stands in front of all images that
-        have nothing to do with any list. Where all are of such tracks: in front of the last image that is named.
-        """
-        if state.listed:
-            distances, named = self.alone(state.listed), self._named(~np.isnan(self.distances[state.listed]))
-        else:
-            distances, named = arrays.host(state.data["distances"]), self._named(self.candidates >= 0)
-        pulled = self._of_named_tracks(named) & ~named
-        others = ~named & ~pulled
-        infinity = np.float32(np.inf)
-        front = distances.min(axis=1, where=others, initial=infinity)
-        last = distances.max(axis=1, where=named & np.isfinite(distances), initial=-infinity)
-        pulled &= distances < np.where(others.any(axis=1), front, last)[:, None]
-        return np.where(named | pulled, distances, infinity)
+    def filled(self, state: State, answer: Answer, k: int) -> np.ndarray:
+        """(nq, k) rows of the answer, and behind them images that were not found."""
+        out = answer.first(k).rows
+        matrix = arrays.host(state.data["distances"]) if "distances" in state.data else None
+        assert state.listed is not None
+        for query in np.flatnonzero((out < 0).any(axis=1)).tolist():
+            if matrix is not None:
+                full = rank(matrix[query : query + 1], top_k=k)[0]
+                out[query, : len(full)] = full
+                continue
+            span = slice(self.found.starts[query], self.found.starts[query + 1])
+            left = np.ones(self.found.gallery, bool)
+            left[self.found.rows[span][~np.isnan(state.listed[span])]] = False
+            lacking = np.flatnonzero(out[query] < 0)
+            more = np.flatnonzero(left)[: len(lacking)]
+            out[query, lacking[: len(more)]] = more
+        return out
 
-    def _named(self, candidates: np.ndarray) -> np.ndarray:
-        """(nq, ng) bool from some of the candidates (nq, c)."""
-        found = np.zeros((len(candidates), len(self.gallery_table)), bool)
-        query, column = np.nonzero(candidates)
-        found[query, self.candidates[query, column]] = True
+    def _named(self, queries: slice, listed: np.ndarray) -> np.ndarray:
+        """(n, ng) bool: which images are named for some of the queries."""
+        starts = self.found.starts[queries.start : queries.stop + 1]
+        span = slice(starts[0], starts[-1])
+        there = ~np.isnan(listed[span])
+        found = np.zeros((len(starts) - 1, self.found.gallery), bool)
+        found[np.repeat(np.arange(len(found)), np.diff(starts))[there], self.found.rows[span][there]] = True
         return found
 
-    def _of_named_tracks(self, named: np.ndarray) -> np.ndarray:
-        """(nq, ng) bool: which images are of the track of a named one; -1 is no track."""
-        if "track" not in self.gallery_table:
-            return np.zeros_like(named)
-        tracks, of = np.unique(self.gallery_table["track"].to_numpy(), return_inverse=True)
-        found = np.zeros((len(named), len(tracks)), bool)
-        query, image = np.nonzero(named)
-        found[query, of[image]] = True
-        found[:, tracks == -1] = False
-        return found[:, of]
-
-    def alone(self, name: str) -> np.ndarray:
-        """One list as (nq, ng): candidates of other lists stand behind, too."""
-        own = ~np.isnan(self.distances[name])
-        rows = np.where(own, self.candidates, -1)
-        return dense(np.where(own, self.distances[name], 0), rows, len(self.gallery_table))
+    def _tracks(self) -> Tracks:
+        return Tracks(self.gallery_table["track"].to_numpy() if "track" in self.gallery_table else None)
 
 
 def read(folder: Folder, names: list[str]) -> Rankings:
@@ -121,19 +168,19 @@ def read(folder: Folder, names: list[str]) -> Rankings:
                 str(paths[name]), ranking, images["query"], images["gallery"], partial=partial, notes=notes
             )
     refuse_if_any(problems)
-    rows, matrices = candidates(list(lists.values()))
-    distances = dict(zip(lists, matrices, strict=True))
     notes += [note for name, ranking in lists.items() if (note := _empty(paths[name], ranking))]
-    return Rankings(rows, distances, tables["query"], tables["gallery"], tuple(notes))
+    found = merged(list(lists.values()))
+    return Rankings(tuple(lists), found, tables["query"], tables["gallery"], tuple(notes))
 
 
 def _names(lists: list[RankList]) -> dict[str, list[str]]:
-    """The names that rank lists hold, by side; none where one of the lists holds numbers."""
+    """The names that rank lists hold, by side; none where one of the lists holds numbers, or no list any name."""
     if any(ranking.by != "name" or ranking.query_names is None for ranking in lists):
         return {}
-    orders = [ranking.query_names or [] for ranking in lists]
+    orders = [ranking.query_names for ranking in lists if ranking.query_names] or [[]]
     queries = orders[0] if all(order == orders[0] for order in orders) else sorted_names(set().union(*orders))
-    return {"query": queries, "gallery": sorted_names(set().union(*(ranking.gallery_names for ranking in lists)))}
+    names = {"query": queries, "gallery": sorted_names(set().union(*(ranking.gallery_names for ranking in lists)))}
+    return {side: known for side, known in names.items() if known}
 
 
 def _empty(path: Path, ranking: RankList) -> str:

@@ -34,8 +34,10 @@ def write(out: Path, checked: Plan, result: Result, *, threads: int, device: Dev
     What an earlier run has left there and this one does not write goes: it would be taken for this one's.
     """
     old = leftovers(out)
+    said: list[str] = []
     with io.together(out) as stage:
-        submitted = write_submission(stage, checked.recipe, result, lambda: _sets(checked))
+        submitted = write_submission(stage, checked.recipe, result, lambda: _sets(checked), said.append)
+        print(*said, sep="\n", end="\n" if said else "")
         _write_text(stage / "recipe.toml", recipe_text(checked))
         if result.scores is not None:
             queries.write(stage / queries.NAME, result.query_names, result.scores, result.query_label)
@@ -43,6 +45,7 @@ def write(out: Path, checked: Plan, result: Result, *, threads: int, device: Dev
         written = [submitted, stage / "recipe.toml", stage / queries.NAME, stage / "run.json"]
         written = [out / path.relative_to(stage) for path in written if path.exists() or path.name == "run.json"]
         beside = [path.name for path in sorted(stage.iterdir()) if out / path.name not in written]
+        content["notes"] = [*notes(checked, result), *said]
         content["files"] = [path.name for path in written] + beside
         _write_text(stage / "run.json", json.dumps(content, indent=1) + "\n")
     for name in old:
@@ -79,10 +82,17 @@ def _write_text(path: Path, text: str) -> None:
         stream.write(text)
 
 
-def write_submission(out: Path, used: Recipe, result: Result, sets: Callable[[], list[FeatureSet]] = list) -> Path:
+def write_submission(
+    out: Path,
+    used: Recipe,
+    result: Result,
+    sets: Callable[[], list[FeatureSet]] = list,
+    say: Callable[[str], object] = print,
+) -> Path:
     """What the recipe names, or ``ranking.csv`` where the images or this machine do not allow that.
 
-    ``sysu`` takes features instead of a ranking: ``sets`` reads those of every model, six files each.
+    ``sysu`` takes features instead of a ranking: ``sets`` reads those of every model, six files each. ``say`` gets
+    what there is to say.
     """
     try:
         if used.submission == FEATURES:
@@ -97,7 +107,7 @@ def write_submission(out: Path, used: Recipe, result: Result, sets: Callable[[],
         path = out / handed_in.file
         submissions.write(path, ranking, used.submission, top_k=used.top_k)
         if filled is not None:
-            print(_filled_up(path.name, result, filled))
+            say(_filled_up(path.name, result, filled))
         return path
     except io.Unwritable:
         raise
@@ -106,16 +116,17 @@ def write_submission(out: Path, used: Recipe, result: Result, sets: Callable[[],
             raise
         features = used.submission == FEATURES
         wanted = "SYSU-MM01 files" if features else submissions.named(used.submission).file
-        print(f"no {wanted}: {error.problems[0]}")
-    return write_submission(out, replace(used, submission="csv"), result)
+        say(f"no {wanted}: {error.problems[0]}")
+    return write_submission(out, replace(used, submission="csv"), result, say=say)
 
 
 def _filled_up(name: str, result: Result, filled: Array) -> str:
-    """What is said where a full line is demanded and the rank lists do not give one."""
+    """What is said where a full line is demanded and the rank lists, or the models, do not give one."""
     short = [result.query_names[row] for row in np.flatnonzero((filled != result.ranking).any(axis=1))]
+    where, others = ("in the rank lists", "no list names") if result.lists else ("in the models", "no model knows")
     return (
-        f"{name}: wanted a full line for every query, found too few images in the rank lists of {len(short)} "
-        f"({errors.examples(short)}); filled up behind with images that no list names, which are not scored"
+        f"{name}: wanted a full line for every query, found too few images {where} of {len(short)} "
+        f"({errors.examples(short)}); filled up behind with images that {others}, which are not scored"
     )
 
 
@@ -153,7 +164,7 @@ def record(
         "recipe": checked.recipe.as_toml() | {"name": checked.recipe.name},
         "inputs": {str(path): sha256(path) for path in inputs(checked)},
         "submission": submitted.name,
-        "notes": list(dict.fromkeys((*checked.notes, *result.notes))),
+        "notes": notes(checked, result),
         "models": [list(models) for models in checked.models],
         "queries": len(result.query_names),
         "gallery": len(result.gallery_names),
@@ -181,33 +192,41 @@ def record(
     }
 
 
-def score_text(result: Result, ranks: Sequence[int] = RANKS) -> str:
-    """The scores with their protocol, or a sentence that says why there are none."""
+def notes(checked: Plan, result: Result) -> list[str]:
+    """All that is said of a run beside its numbers, a sentence each: before it, of what it read, of its scores."""
+    return list(dict.fromkeys((*checked.notes, *result.notes, *_remarks(result))))
+
+
+def _remarks(result: Result) -> list[str]:
+    """What is said after a run."""
+    found = _unanswered(result)
     if result.scores is None:
-        return f"no scores: {result.unscored}{_unanswered(result)}"
-    s = result.scores
-    text = f"{s.text(ranks)}\n{s.describe()}{_unanswered(result)}"
-    if len(s.unknown):
-        text += (
-            f"\n{len(s.unknown)} queries of unknown identity (pid -1) are not scored: "
-            f"{errors.examples([result.query_names[row] for row in s.unknown], 5)}"
-        )
-    if len(s.without_match):
-        names = [result.query_names[row] for row in s.without_match]
-        text += f"\n{len(names)} queries without a match: {errors.examples(names, 5)}"
-    return text
+        return [f"no scores: {result.unscored}", *found]
+    for rows, what in (
+        (result.scores.unknown, "queries of unknown identity (pid -1) are not scored"),
+        (result.scores.without_match, "queries without a match"),
+    ):
+        if len(rows):
+            found.append(f"{len(rows)} {what}: {errors.examples([result.query_names[row] for row in rows], 5)}")
+    return found
 
 
-def _unanswered(result: Result) -> str:
+def score_text(result: Result, ranks: Sequence[int] = RANKS) -> str:
+    """The scores with their protocol, and what there is to say of them; where there are none, why."""
+    scores = [] if result.scores is None else [result.scores.text(ranks), result.scores.describe()]
+    return "\n".join([*scores, *_remarks(result)])
+
+
+def _unanswered(result: Result) -> list[str]:
     """What is said of queries to which a run of features returns nothing."""
     nothing = (result.ranking[:, :1] < 0) | np.isinf(result.distances[:, :1])
     names = [result.query_names[row] for row in np.flatnonzero(nothing.all(axis=1))]
     if not names or result.lists:
-        return ""
-    return (
-        f"\n{len(names)} queries are answered by no image, since a step puts all out of reach (as those of "
+        return []
+    return [
+        f"{len(names)} queries are answered by no image, since a step puts all out of reach (as those of "
         f"the query's own camera): {errors.examples(names, 5)}"
-    )
+    ]
 
 
 def scores_json(result: Result) -> dict[str, Any] | None:

@@ -23,7 +23,13 @@ from ensemble.pipeline.images import Images, read
 from ensemble.pipeline.lines import Line
 from ensemble.pipeline.models import Models
 from ensemble.pipeline.nodes import Outcome
-from ensemble.pipeline.plan import Plan, memory_problems
+from ensemble.pipeline.plan import (
+    Plan,
+    lists_memory_problems,
+    lists_spread_for,
+    memory_problems,
+    spread_text,
+)
 from ensemble.pipeline.scoring import Scored, scored, told
 from ensemble.pipeline.state import Memo, State
 from ensemble.pipeline.tree import Node, leaves, tree
@@ -50,7 +56,8 @@ class Result:
     """The end of a run: (nq, k) gallery rows nearest first (-1: none), how far they are, scores, and names.
 
     Where ``scores`` is None, ``unscored`` says why. ``filled``: the rows with images behind that no rank list
-    names, for formats that demand a full line; None where there is none to add. ``notes``: of what was read.
+    names, or no model knows, for formats that demand a full line; None where there is none to add. ``notes``: of
+    what was read.
     """
 
     ranking: Array
@@ -110,7 +117,13 @@ class Run:
         started = time.perf_counter()
         images, sets = read(self.plan, self.sets)
         needs_all = images.labels is not None and protocol.whole
-        if self.sets is None and images.lists is None:
+        if images.lists is not None:
+            wants = lists_spread_for(self.plan, protocol)
+            sizes = len(images.lists.names), len(images.lists.found.rows)
+            refuse_if_any(lists_memory_problems(*sizes, *images.shape, wants, self.memory))
+            if wants:
+                images = replace(images, notes=(*images.notes, spread_text(*images.shape, wants)))
+        elif self.sets is None:
             refuse_if_any(memory_problems(self.plan, *images.shape, self.memory, whole_answer=needs_all))
         seconds = time.perf_counter() - started
         if self.begun:
@@ -137,11 +150,7 @@ class Run:
         state = partial.whole(outcome.state, images, recipe.name)
         if found is None or state is not outcome.state:
             found = scored(state, images, protocol)
-        filled = None
-        if images.lists is not None and state.nearest is None:
-            filled, _ = _first(state, recipe.top_k)
-            state = State({"distances": images.lists.answer(state)})
-        rows, distances = _first(state, recipe.top_k)
+        rows, distances, filled = _answer(state, images, recipe.top_k)
         return Result(
             ranking=rows,
             distances=distances,
@@ -152,7 +161,7 @@ class Run:
             gallery_names=images.gallery_names,
             query_pid=images.labels.query_pid if images.labels else None,
             notes=images.notes,
-            filled=None if filled is None or np.array_equal(filled, rows) else filled,
+            filled=filled,
             query_label=images.query_label,
             lists=images.lists is not None,
         )
@@ -195,10 +204,25 @@ class _Walk:
         else:
             state = self._state(node.inputs[0])
             auxiliary = [self._state(part) for part in node.aux]
-            outcome = nodes.step(node, state, auxiliary, self.device, top_k)
+            outcome = nodes.step(node, state, auxiliary, self.images, self.device, top_k)
         if self.memo is not None and outcome.state.nearest is None:  # a cut answer is none for a step behind it
             self.memo.put(node.key, outcome.state)
         return outcome
+
+
+def _answer(state: State, images: Images, k: int) -> tuple[Array, Array, Array | None]:
+    """The first ``k`` that were found of every query, how far they are, and them filled up if that is more."""
+    if images.lists is not None:
+        k = min(k, len(images.gallery_names))
+        answer = images.lists.answer(state, k)
+        nearest = answer.first(k)
+        rows, distances, filled = nearest.rows, nearest.distances, images.lists.filled(state, answer, k)
+    elif state.known:
+        filled, _ = _first(state, k)
+        rows, distances = _first(State({"distances": partial.answer(state, images)}), k)
+    else:
+        return *_first(state, k), None
+    return rows, distances, None if np.array_equal(filled, rows) else filled
 
 
 def _first(state: State, k: int) -> tuple[Array, Array]:

@@ -8,10 +8,20 @@ import numpy as np
 import postproc
 from ensemble.base.errors import examples
 from ensemble.base.features import FeatureSet
+from ensemble.pipeline import partial
 from ensemble.pipeline.images import Images
 from ensemble.pipeline.rankings import Rankings
 from ensemble.pipeline.state import State
-from ensemble.scores import Labels, Protocol, Scores, labels_of, remarks, score_labelled, score_labelled_ranking
+from ensemble.scores import (
+    Labels,
+    Protocol,
+    Scores,
+    labels_of,
+    remarks,
+    score_labelled,
+    score_labelled_lists,
+    score_labelled_ranking,
+)
 
 NO_LABELS = "these images have no labels (a pid column in query.csv and gallery.csv)"
 
@@ -72,7 +82,12 @@ def _scores(state: State, images: Images, labels: Labels, protocol: Protocol) ->
     if state.nearest is not None:
         return score_labelled_ranking(state.nearest.rows, labels, protocol)
     if images.lists is not None:
-        return score_labelled(images.lists.answer(state), labels, protocol)
+        answer = images.lists.answer(state)
+        if protocol.takes_lists:
+            return score_labelled_lists(answer.starts, answer.rows, labels, protocol)
+        return score_labelled(answer.matrix(len(images.gallery_names)), labels, protocol)
+    if state.known:
+        return score_labelled(partial.answer(state, images), labels, protocol)
     if "distances" in state.data:
         return score_labelled(state.data["distances"], labels, protocol)
     return score_labelled(postproc.distances(state.data["query"], state.data["gallery"]), labels, protocol)

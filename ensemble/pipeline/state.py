@@ -29,19 +29,22 @@ class State:
     nearest:  the end of a run in the place of ``distances``: the first of every list.
     rows:     the images that all of it is about; None: all images.
     kept:     features, where a later step wants them beside distances.
-    listed:   the rank list whose candidates ``distances`` are about, not yet the whole gallery; empty: none.
+    listed:   of rank lists: how far each of their candidates is, NaN for one that was not found. ``distances`` are
+              there beside it from the first step on that wants the whole gallery.
+    known:    the images whose pairs are known in ``distances``; a pair in none was not found. Empty: all are.
     """
 
     data: Mapping[str, Array]
     nearest: Nearest | None = None
     rows: Rows | None = None
     kept: Mapping[str, Array] = field(default_factory=dict)
-    listed: str = ""
+    listed: Array | None = None
+    known: tuple[Rows, ...] = ()
 
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays."""
-        return cache.size((self.data, self.nearest, self.rows, self.kept))
+        return cache.size((self.data, self.nearest, self.rows, self.kept, self.listed))
 
     @property
     def features(self) -> dict[str, Array]:
@@ -60,6 +63,8 @@ class State:
             return f"{nq} x {k} nearest"
         if "distances" in self.data:
             return " x ".join(map(str, self.data["distances"].shape))
+        if self.listed is not None:
+            return f"{len(self.listed)} in lists"
         query = self.data["query"]
         return f"{len(query)} + {len(self.data['gallery'])} x {query.shape[1]}"
 

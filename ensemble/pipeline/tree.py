@@ -4,12 +4,12 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from ensemble.base.features import SIDES
 from ensemble.pipeline import joins, steps
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.recipe import Group, Use
+from postproc.base.cached import cached_property
 
 Only = Mapping[str, tuple[int | str, ...]]
 

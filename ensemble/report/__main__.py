@@ -11,11 +11,11 @@ a TensorBoard log are asked for; ``--out`` asks for it as well.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ensemble import report
+from ensemble import io, report
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import refuse_if_any
 from ensemble.cli import files, notes, outputs, pictures, program
@@ -60,11 +60,17 @@ def _written(
     from ensemble.report import page
 
     written: list[Path] = []
-    if out:
-        notes = page.write(out, kepts, album=album, size=pictures.size(options), places=options.places)
-        print("\n".join(notes))
-        written.append(out)
-    return [*written, *_extras(options, kepts, album)]
+    lines: list[str] = []
+    with io.all_together() as place:
+        if out:
+            lines += page.write(place(out), kepts, album=album, size=pictures.size(options), places=options.places)
+            written.append(out)
+        for folder, paths, notes in _extras(options, kepts, album, place):
+            lines += notes
+            written += [folder / path.relative_to(_staged(folder, place)) for path in paths]
+    for line in lines:
+        print(line)
+    return written
 
 
 def parser() -> argparse.ArgumentParser:
@@ -115,31 +121,28 @@ def _kepts(options: argparse.Namespace) -> "list[History]":
     return matched(runs.read(options.runs))
 
 
-def _extras(options: argparse.Namespace, kepts: "list[History]", album: "Album | None") -> list[Path]:
-    """What is written beside the page, as far as it was asked for; the paths."""
+def _extras(
+    options: argparse.Namespace, kepts: "list[History]", album: "Album | None", place: Callable[[Path], Path]
+) -> Iterator[tuple[Path, list[Path], list[str]]]:
+    """What is written beside the page, as far as it was asked for: folder, paths, what there is to say."""
     from ensemble.report import figures, strips, tables, tensorboard
 
-    written: list[Path] = []
     if options.strips and album is not None:
-        made, notes = strips.write(
-            options.strips,
-            kepts[-1],
-            album,
-            places=options.places,
-            mode=options.mode,
-            only=options.only,
-            distances=options.distances,
-        )
-        for note in notes:
-            print(note)
-        written += [options.strips] if made else []
+        where = _staged(options.strips, place)
+        how = {name: getattr(options, name) for name in ("places", "mode", "only", "distances")}
+        made, notes = strips.write(where, kepts[-1], album, **how)
+        yield options.strips, [where] if made else [], notes
     if options.figure:
-        written += figures.write(options.figure, kepts)
+        yield options.figure, figures.write(_staged(options.figure, place), kepts), []
     if options.export:
-        written += tables.write(options.export, kepts, places=options.places)
+        yield options.export, tables.write(_staged(options.export, place), kepts, places=options.places), []
     if options.tensorboard:
-        written += tensorboard.write(options.tensorboard, kepts)
-    return written
+        yield options.tensorboard, tensorboard.write(_staged(options.tensorboard, place), kepts), []
+
+
+def _staged(folder: Path, place: Callable[[Path], Path]) -> Path:
+    """Where the files of a folder are written."""
+    return place(folder / "file").parent
 
 
 if __name__ == "__main__":

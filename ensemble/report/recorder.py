@@ -8,7 +8,7 @@ import numpy as np
 
 import postproc
 from ensemble.base.kinds import Array, Ints
-from ensemble.pipeline import steps
+from ensemble.pipeline import partial, steps
 from ensemble.pipeline.devices import on_host
 from ensemble.pipeline.images import Images
 from ensemble.pipeline.state import State
@@ -138,6 +138,8 @@ def _ranked(images: Images, state: State) -> Ranked:
     """The ranking of all images that a state stands for; what it does not know is never returned."""
     nq, ng = images.shape
     rows = state.rows
+    if images.lists is not None:
+        return Lists(images.lists.answer(state).first())
     if state.nearest is not None:
         nearest = on_host(state.nearest)
         if rows is not None:
@@ -165,8 +167,8 @@ def _ranked(images: Images, state: State) -> Ranked:
 
 def _block(images: Images, state: State) -> Block:
     """Distances of the images that a state knows."""
-    if images.lists is not None:
-        alone = images.lists.answer(state)
+    if state.known:
+        alone = partial.answer(state, images)
         return lambda start, stop: alone[start:stop]
     if "distances" in state.data:
         matrix = state.data["distances"]

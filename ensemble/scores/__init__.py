@@ -7,7 +7,14 @@ never returned: it stands behind everything else, and a good one there is missed
 from ensemble.scores.labels import Labels, labels_of
 from ensemble.scores.protocol import Protocol
 from ensemble.scores.protocols import PROTOCOLS
-from ensemble.scores.scoring import cmc_all_shots, score, score_labelled, score_labelled_ranking, score_ranking
+from ensemble.scores.scoring import (
+    cmc_all_shots,
+    score,
+    score_labelled,
+    score_labelled_lists,
+    score_labelled_ranking,
+    score_ranking,
+)
 from ensemble.scores.values import Scores
 
 __all__ = [
@@ -19,6 +26,7 @@ __all__ = [
     "labels_of",
     "score",
     "score_labelled",
+    "score_labelled_lists",
     "score_labelled_ranking",
     "score_ranking",
 ]

@@ -54,16 +54,23 @@ def of_ranking(
     permutations: ArrayLike | None = None,
 ) -> Scores:
     """What :func:`ensemble.scores.score_ranking` says, for what is checked."""
-    from ensemble.scores.counting import cpu
-
     plain = Protocol(junk="none") if protocol.reshapes else protocol
-    scores = _counted(cpu.score_listed_rows, listed, labels, plain, cmc_length)  # refuses wrong lists
+    starts = np.arange(len(listed) + 1) * listed.shape[1]
+    scores = _of_lists(starts, listed.ravel(), False, labels, plain, cmc_length)  # refuses wrong lists
     if not protocol.reshapes:
         return scores
     places = np.full((len(listed), len(labels.gallery_pid)), np.inf, np.float32)
     query, place = np.nonzero(listed >= 0)
     places[query, listed[query, place]] = place
     return _of_matrix(places, labels, protocol, cmc_length, permutations)
+
+
+def of_lists(starts: Ints, listed: NDArray[np.int32], labels: Labels, protocol: Protocol) -> Scores:
+    """Scores of lists of any length, that of query ``i`` being ``listed[starts[i]:starts[i + 1]]``.
+
+    What a list does not hold was not found. The protocol ranks the gallery as it is given (no ``reshapes``).
+    """
+    return _of_lists(starts, listed, True, labels, protocol, None)
 
 
 def all_shots(distances: Array, labels: Labels, protocol: Protocol, length: int) -> Floats:
@@ -79,6 +86,22 @@ def all_shots(distances: Array, labels: Labels, protocol: Protocol, length: int)
     _refuse_no_match(positives, protocol, labels)
     summed: Floats = np.cumsum(shares.sum(axis=0))
     return summed / np.count_nonzero(positives)
+
+
+def _of_lists(
+    starts: Ints,
+    listed: NDArray[np.int32],
+    ends: bool,
+    labels: Labels,
+    protocol: Protocol,
+    cmc_length: int | None,
+) -> Scores:
+    from ensemble.scores.counting import cpu
+
+    def count(start: int, stop: int, begins: Ints, ready: "Matches", plan: "Rules", answer: "Answer") -> None:
+        cpu.score_listed_rows(start, stop, starts, listed, ends, ready, plan, answer)
+
+    return _counted(count, starts[:-1], labels, protocol, cmc_length)
 
 
 def rules(protocol: Protocol, ng: int) -> "Rules":

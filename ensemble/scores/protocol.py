@@ -151,6 +151,11 @@ class Protocol:
         found = {each.name: getattr(self, each.name) for each in fields(self)}
         return {**found, "junk": junk, "draw": asdict(self.draw) if self.draw else None}
 
+    @property
+    def takes_lists(self) -> bool:
+        """Whether lists without ties are all that the scores look at."""
+        return not self.reshapes and self.ap != "sklearn"
+
     def describe(self, *, cameras: bool = True, tracks: bool = True, own: bool = True) -> str:
         """All settings in one line, and whether the rules had ``cameras``, ``tracks``, queries' ``own`` images."""
         cut = "no cut" if self.top_k is None else f"top_k {self.top_k} {CUTS[self.cut]}"

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from ensemble.base.kinds import Floats
+from ensemble.base.kinds import Floats, Ints
 from ensemble.scores import averages, lists, remarks
 from ensemble.scores.labels import Labels
 from ensemble.scores.protocol import Protocol
@@ -151,3 +151,13 @@ def score_labelled_ranking(rows: Ranking, labels: Labels, protocol: Protocol) ->
     listed = lists.checked(rows, len(labels.gallery_pid))
     labels.refuse_unless((len(listed), len(labels.gallery_pid)))
     return averages.of_ranking(listed, labels, protocol)
+
+
+def score_labelled_lists(starts: Ints, rows: NDArray[np.int32], labels: Labels, protocol: Protocol) -> Scores:
+    """:func:`score_ranking` of lists of any length, that of query ``i`` being ``rows[starts[i]:starts[i + 1]]``.
+
+    What a list does not hold was not found, so none is too short. The protocol ranks the gallery image by image as
+    it is given, and knows no ties (:attr:`~ensemble.scores.Protocol.takes_lists`).
+    """
+    labels.refuse_unless((len(starts) - 1, len(labels.gallery_pid)))
+    return averages.of_lists(starts, rows, labels, protocol)

@@ -3,7 +3,7 @@
     RankList     the value between files and arrays               (ranklist)
     all_formats  name -> file, write, parse, faults, doubts       (formats; a file for each)
     aligned      rank lists in the order of the lists of images   (alignment)
-    candidates   several rank lists -> arrays, and back           (ensembles)
+    merged       the images that any of several lists names       (ensembles; candidates: as tables)
 
 One file a format: ``track2``, ``visda``, ``json_lists`` (NAIC's and plain JSON), ``trec``, ``tables`` (CSV and
 Parquet), ``arrays`` (NumPy), ``python_text`` and ``lines`` (printed Python and wide lines, only read), ``sysu``
@@ -11,7 +11,7 @@ Parquet), ``arrays`` (NumPy), ``python_text`` and ``lines`` (printed Python and 
 """
 
 from ensemble.submissions.alignment import aligned
-from ensemble.submissions.ensembles import candidates, dense, read_rankings
+from ensemble.submissions.ensembles import Candidates, candidates, dense, merged, read_rankings
 from ensemble.submissions.format import Format
 from ensemble.submissions.formats import (
     all_formats,
@@ -27,6 +27,7 @@ from ensemble.submissions.formats import (
 from ensemble.submissions.ranklist import RankList, from_matrix
 
 __all__ = [
+    "Candidates",
     "Format",
     "RankList",
     "aligned",
@@ -37,6 +38,7 @@ __all__ = [
     "faults",
     "from_matrix",
     "guess",
+    "merged",
     "named",
     "read",
     "read_aligned",

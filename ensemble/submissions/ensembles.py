@@ -7,6 +7,7 @@ whole = dense(fused, rows, len(images))      # (nq, ng)
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.io.write import LEFT_OVER
 from ensemble.submissions import formats
 from ensemble.submissions.ranklist import RankList
+from ensemble.submissions.unions import union
 from postproc.base import checks
 
 
@@ -61,25 +63,49 @@ def read_rankings(
     return lists
 
 
-def candidates(lists: Sequence[RankList], *, places: bool | None = None) -> tuple[np.ndarray, list[np.ndarray]]:
+@dataclass(frozen=True)
+class Candidates:
+    """The images that any of several lists names, without a matrix: memory for the entries of the lists.
+
+    starts:    (nq + 1,) int64: those of query ``i`` are ``rows[starts[i]:starts[i + 1]]``.
+    rows:      (n,) int32 gallery rows, ascending in every query.
+    distances: for every list (n,) float32, NaN where it lacks the image.
+    gallery:   how many images there are.
+    """
+
+    starts: np.ndarray
+    rows: np.ndarray
+    distances: tuple[np.ndarray, ...]
+    gallery: int
+
+    @property
+    def counts(self) -> np.ndarray:
+        """(nq,) int64: how many images each query has."""
+        return np.diff(self.starts)
+
+    def table(self, queries: np.ndarray, values: np.ndarray, fill: float) -> np.ndarray:
+        """(len(queries), c) of what is known of the images, one value each, ``fill`` behind the last."""
+        counts = self.counts[queries]
+        out = np.full((len(queries), int(counts.max(initial=1))), fill, values.dtype)
+        out[np.arange(out.shape[1]) < counts[:, None]] = values[self.entries(queries)]
+        return out
+
+    def entries(self, queries: np.ndarray) -> np.ndarray:
+        """(n,) int64: where the images of some queries stand, query after query."""
+        counts = self.counts[queries]
+        before = np.cumsum(counts) - counts
+        return np.repeat(self.starts[queries] - before, counts) + np.arange(counts.sum())
+
+
+def merged(lists: Sequence[RankList], *, places: bool | None = None) -> Candidates:
     """The images that any list names, and how far every list says they are.
 
     lists:   joined, so that they have the same queries and the same gallery.
     places:  True: the place in the list, from 0, stands for the distance; False: its own distances, equal ones a
              step of float32 apart where the gallery's rows do not tell their order; None: its own where all lists
              have them.
-    Returns: rows (nq, c) int32, gallery rows ascending, -1 behind the last, with c the most images that the lists
-             have for one query, 1 or more; and for every list (nq, c) float32, NaN where it lacks the image.
     Raises:  ValueError for lists of other images, and for distances asked of a list that has none.
-    Cost:    O(n log n) time and O(lists * nq * c) memory for n entries in all.
-
-    >>> from ensemble.submissions import from_matrix
-    >>> a, b = (from_matrix(np.array([row]), ["q"], ["x", "y", "z"]) for row in ([2, 0], [2, 1]))
-    >>> rows, (first, second) = candidates([a, b])
-    >>> rows
-    array([[0, 1, 2]], dtype=int32)
-    >>> first, second
-    (array([[ 1., nan,  0.]], dtype=float32), array([[nan,  1.,  0.]], dtype=float32))
+    Cost:    O(n log n) time and O(lists * n) memory for n entries in all.
     """
     if not lists:
         raise ValueError("lists: wanted at least one, got none")
@@ -93,22 +119,43 @@ def candidates(lists: Sequence[RankList], *, places: bool | None = None) -> tupl
     if places is False and without:
         raise ValueError(f"lists: wanted distances in every list, got none in list {without[0]}")
     by_place = bool(without) if places is None else places
-    queries, gallery = len(one), max(len(one.gallery_names), 1)
-    keys = [ranking.query_of * gallery + ranking.rows for ranking in lists]
-    union = np.unique(np.concatenate(keys))
-    query_of = union // gallery
-    counts = np.bincount(query_of, minlength=queries)
-    column_of = np.arange(len(union)) - np.repeat(np.cumsum(counts) - counts, counts)
-    shape = queries, int(counts.max(initial=1))
-    rows = np.full(shape, -1, np.int32)
-    rows[query_of, column_of] = union % gallery
+    starts, rows, at = union(
+        [ranking.starts for ranking in lists], [ranking.rows for ranking in lists], len(one.gallery_names)
+    )
     values = []
-    for ranking, key in zip(lists, keys, strict=True):
-        out = np.full(shape, np.nan, np.float32)
-        source = ranking.places if by_place else ranking.telling(ties=True)
-        out[ranking.query_of, column_of[np.searchsorted(union, key)]] = source
+    for ranking, place in zip(lists, at, strict=True):
+        out = np.full(len(rows), np.nan, np.float32)
+        out[place] = _by_place(ranking) if by_place else ranking.telling(ties=True)
         values.append(out)
-    return rows, values
+    return Candidates(starts, rows, tuple(values), len(one.gallery_names))
+
+
+def _by_place(ranking: RankList) -> np.ndarray:
+    """The place of every entry in its list, from 0."""
+    if ranking.counts.max(initial=0) < 1 << 24:
+        return ranking.places
+    return replace(ranking, distances=None).telling(ties=False)
+
+
+def candidates(lists: Sequence[RankList], *, places: bool | None = None) -> tuple[np.ndarray, list[np.ndarray]]:
+    """:func:`merged` as tables, all as wide as the longest: what joins take in the place of matrices.
+
+    Returns: rows (nq, c) int32, gallery rows ascending, -1 behind the last, with c the most images that the lists
+             have for one query, 1 or more; and for every list (nq, c) float32, NaN where it lacks the image.
+    Cost:    as :func:`merged`, and O(lists * nq * c) memory.
+
+    >>> from ensemble.submissions import from_matrix
+    >>> a, b = (from_matrix(np.array([row]), ["q"], ["x", "y", "z"]) for row in ([2, 0], [2, 1]))
+    >>> rows, (first, second) = candidates([a, b])
+    >>> rows
+    array([[0, 1, 2]], dtype=int32)
+    >>> first, second
+    (array([[ 1., nan,  0.]], dtype=float32), array([[nan,  1.,  0.]], dtype=float32))
+    """
+    found = merged(lists, places=places)
+    everybody = np.arange(len(found.counts))
+    rows = found.table(everybody, found.rows, -1)
+    return rows, [found.table(everybody, values, np.nan) for values in found.distances]
 
 
 def dense(fused: np.ndarray, rows: np.ndarray, gallery: int) -> np.ndarray:

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 from ensemble.base.errors import InputError
 from ensemble.submissions import numbers
 from ensemble.submissions.ranklist import RankList
+from postproc.base.cached import cached_property
 
 HEAD = 65536  # bytes that tell what a file is
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.base.errors import InputError, examples, near, refuse_if_any
-from ensemble.submissions import arrays, json_lists, lines, python_text, tables, track2, trec, visda
+from ensemble.submissions import arrays, json_lists, lines, numbers, python_text, tables, track2, trec, visda
 from ensemble.submissions.alignment import aligned, flaws, strangers
 from ensemble.submissions.format import Format, Head, head_of
 from ensemble.submissions.ranklist import RankList
@@ -65,10 +65,20 @@ def lacking(name: str) -> list[str]:
 
 
 def write(path: Path, ranking: RankList, name: str, *, top_k: int | None = None) -> None:
-    """Write rank lists, ``top_k`` images a query (None: as many as the format's server wants, else all)."""
+    """Write rank lists, ``top_k`` images a query (None: as many as the format's server wants, else all).
+
+    Raises: InputError for a name that stands for two queries or images, and for names that the format cannot hold.
+    """
     used = named(name)
     if used.write is None:
         raise InputError([f"format: wanted one that can be written, found {name}; choose csv or json"])
+    refuse_if_any(
+        [
+            f"{what} names: wanted every {what} once, found again {examples(again)}; rename them"
+            for what, names in (("query", ranking.query_names), ("gallery", ranking.gallery_names))
+            if (again := numbers.repeated(names or []))
+        ]
+    )
     used.write(path, ranking, top_k=used.top_k if top_k is None else top_k)
 
 
@@ -80,7 +90,7 @@ def read(path: Path, name: str | None = None, *, similarity: bool = False) -> Ra
     """
     used = named(name or guess(path))
     ranking, problems = used.parsed(path, similarity)
-    if not len(ranking) and not problems:
+    if not len(ranking) and not problems and not used.absent:
         problems = [f"{path}: wanted a list for every query, found none; write it again"]
     refuse_if_any([*problems, *flaws(str(path), ranking)])
     return ranking
@@ -101,7 +111,7 @@ def faults(
     if used.faults is not None:
         return used.faults(path, query_names, gallery_names, top_k=count)
     ranking, problems = used.parsed(path, similarity)
-    if not len(ranking):
+    if not len(ranking) and (problems or not used.absent):
         return problems
     problems += flaws(path.name, ranking)
     problems += strangers(path.name, ranking, query_names, gallery_names, partial=used.absent)
@@ -113,8 +123,8 @@ def doubts(path: Path, name: str, query_names: Sequence[str], gallery_names: Seq
     used = named(name)
     if used.doubts is not None:
         return used.doubts(path, query_names, gallery_names)
-    ranking, _ = used.parsed(path)
-    if ranking.query_names is None or not len(ranking):
+    ranking, problems = used.parsed(path)
+    if ranking.query_names is None or (not len(ranking) and (problems or not used.absent)):
         return []
     place = {query: row for row, query in enumerate(query_names)}
     order = [place[query] for query in ranking.query_names if query in place]

@@ -84,16 +84,21 @@ class RankList:
     def telling(self, *, ties: bool) -> np.ndarray:
         """(n,) float32 distances that tell the order by themselves (:mod:`ensemble.submissions.ties`).
 
+        Where there are no distances, they are the places, from 1.
+
         ties: whether equal distances may stay where the gallery's rows tell the order, as anywhere else; then +inf
               stays too. If not, no two distances of a list are equal.
         """
-        assert self.distances is not None
+        given = self.distances
+        if given is None:
+            given = (self.places + 1).astype(np.float32)
+            ties = False  # behind place 2^24 float32 has one number for two of them
         behind = np.ones(len(self.rows), bool)
         if not ties:
-            return told(self.distances, behind, self.query_of)
+            return told(given, behind, self.query_of)
         behind[1:] = self.rows[1:] < self.rows[:-1]
-        finite = np.isfinite(self.distances)
-        out = self.distances.copy()
+        finite = np.isfinite(given)
+        out = given.copy()
         out[finite] = told(out[finite], behind[finite], self.query_of[finite])
         return out
 

@@ -5,9 +5,10 @@ from pathlib import Path
 from ensemble.submissions.numbers import BYTE_ORDER_MARKS, read_bytes
 
 
-def read_text(path: Path) -> tuple[str | None, list[str]]:
+def read_text(path: Path, *, blank: bool = False) -> tuple[str | None, list[str]]:
     """The text of a file, None where it is none, and what is wrong with its encoding.
 
+    blank:  a file in which nothing stands says something: nobody has an answer.
     Raises InputError where there is no such file.
     """
     content = read_bytes(path)
@@ -21,7 +22,7 @@ def read_text(path: Path) -> tuple[str | None, list[str]]:
     except UnicodeDecodeError as error:
         found = f"another byte at {error.start + len(mark)}"
         return None, [*problems, f"{path}: wanted UTF-8 text, found {found}; save it again"]
-    if not text.strip():
+    if not blank and not text.strip():
         return None, [*problems, f"{path}: wanted rank lists, found an empty file; write it again"]
     return text, problems
 

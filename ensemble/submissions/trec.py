@@ -4,7 +4,7 @@ Run: ``query Q0 image rank score tag``, ranks from 1, score = -distance in as ma
 distances: minus the place, from 1). trec_eval never looks at the ranks, reads scores as float32 and orders equal
 ones by the image's name, ranx by something else: no two scores of a list that we write are equal there.
 Read too: one rank for all lines, which says nothing, so that the scores alone order the lists. A query without an
-answer has no line.
+answer has no line; in a run of nobody's answers stands nothing, and who was asked is known from elsewhere.
 
 Judgements (qrels): ``query 0 image relevance``. Names may hold no white space. Source: NIST's trec_eval.
 """
@@ -38,12 +38,11 @@ def write(path: Path, ranking: RankList, *, top_k: int | None = None, tag: str =
     assert best.query_names is not None
     for what, names in (("query", best.query_names), ("gallery", best.gallery_names), ("tag", [tag])):
         refuse_names(f"{what} names" if what != "tag" else "tag", names, SPACE, "no white space in a TREC run")
-    if best.distances is not None:
-        best = replace(best, distances=best.telling(ties=False))
+    best = replace(best, distances=best.telling(ties=False))
     with beside(path, "w") as stream:
         for query, rank, image, distance in best.entries():
-            score = str(-rank) if distance is None else exact(-distance)
-            stream.write(f"{query} Q0 {image} {rank} {score} {tag}\n")
+            assert distance is not None
+            stream.write(f"{query} Q0 {image} {rank} {exact(-distance)} {tag}\n")
 
 
 def write_qrels(
@@ -87,8 +86,8 @@ def write_qrels(
 
 def parse(path: Path, similarity: bool = False) -> tuple[RankList, list[str]]:
     """What the run holds, each list ordered by score, then rank; scores are larger for nearer images anyway."""
-    text, problems = read_text(path)
-    if text is None:
+    text, problems = read_text(path, blank=True)
+    if text is None or not text.strip():
         return EMPTY, problems
     rows = [line.split() for line in text.split("\n") if line.strip()]
     ragged = [number for number, row in enumerate(rows, 1) if len(row) != 6]

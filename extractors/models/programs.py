@@ -84,7 +84,9 @@ def kind_of(path: Path) -> str:
 def _exported(torch: Any, path: Path, device: Any) -> tuple[Any, tuple[int, int] | None, int | None]:
     """The module on its device, the size of its images and their number, each ``None`` where it is free."""
     try:
-        program = torch.export.load(path)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "You are using `torch.load`", FutureWarning)  # torch 2.4 itself does
+            program = torch.export.load(path)
         if device.type != "cpu":
             from torch.export.passes import move_to_device_pass
 

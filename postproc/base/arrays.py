@@ -7,12 +7,12 @@ Python array API standard; what the standard lacks is here.
 
 import sys
 from collections.abc import Iterator
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from postproc.base import older_numpy
 from postproc.base.room import room
 from postproc.base.vocabulary import Array
 
@@ -22,10 +22,10 @@ def on_cuda(array: Array) -> bool:
     return bool(getattr(array, "is_cuda", False))
 
 
-def namespace(array: Array) -> ModuleType:
-    """The module with the array functions for this kind of array: NumPy's or torch's."""
+def namespace(array: Array) -> Any:
+    """What holds the array functions for this kind of array: NumPy's module or torch's."""
     if not on_cuda(array):
-        return np
+        return older_numpy.namespace
     from array_api_compat import torch as namespace_of_torch
 
     return namespace_of_torch

@@ -5,12 +5,14 @@ from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from typing import Generic, TypeVar
 
-from postproc.base import checks
+from postproc.base import checks, forks
 
 GIGABYTE = 1 << 30
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
+
+_lock = forks.waits_for(threading.RLock())  # of all caches: it is held for a moment
 
 
 def size(value: object) -> int:
@@ -33,14 +35,13 @@ class Cache(Generic[Key, Value]):
         self.limit = limit
         self.bytes = self.hits = self.misses = 0
         self._entries: OrderedDict[Key, Value] = OrderedDict()
-        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def get(self, key: Key) -> Value | None:
         """The value, or None. It is the last to go now."""
-        with self._lock:
+        with _lock:
             found = self._entries.get(key)
             if found is None:
                 self.misses += 1
@@ -53,7 +54,7 @@ class Cache(Generic[Key, Value]):
         """Keep a value, which nobody changes from now on, in the place of an earlier one of this key."""
         if not self.fits(size(value)):
             return
-        with self._lock:
+        with _lock:
             self._drop(key)
             self._entries[key] = value
             self.bytes += size(value)

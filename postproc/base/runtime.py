@@ -6,17 +6,17 @@ depend on the number of threads, nothing is compiled for one threading layer, an
 BLAS is held to one thread a task meanwhile and gets its setting back.
 """
 
-import os
+import functools
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, TypeVar
 
-from postproc.base import checks
+from postproc.base import blas, checks, forks, machine
 
 Task = TypeVar("Task")
 
@@ -30,16 +30,17 @@ class Runtime:
     progress: bool = True
 
 
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 _runtime: ContextVar[Runtime | None] = ContextVar("runtime", default=None)
+_MARK = "_postproc_runtime"  # of a thread: the settings that were in force where it was started
 
 
 def current() -> Runtime:
-    """The settings in force: those of the innermost :func:`using`, or one thread a processor."""
-    return _runtime.get() or Runtime(threads=_processors())
+    """The settings in force: those of the innermost :func:`using`, or as many threads as the machine gives."""
+    return _chosen() or Runtime(threads=machine.threads())
+
+
+def _chosen() -> Runtime | None:
+    return _runtime.get() or getattr(threading.current_thread(), _MARK, None)
 
 
 @contextmanager
@@ -47,6 +48,10 @@ def using(
     *, threads: int | None = None, memory: int | None = None, progress: bool | None = None
 ) -> Iterator[None]:
     """Run what is inside with these settings; what is left out stays as it is.
+
+    They hold in this thread, in those that are started inside, as long as these live, and in processes that are
+    forked inside. Other threads are not disturbed, whatever they use themselves. A thread that runs already gets
+    them with ``contextvars.copy_context().run``, a spawned process by ``REID_NUM_THREADS``.
 
     >>> with using(threads=1):
     ...     current().threads
@@ -58,7 +63,8 @@ def using(
         checks.whole("memory", memory, 1)
     if progress is not None:
         checks.flag("progress", progress)
-    now = current()
+    now = (_chosen() if threads is None else _chosen() or Runtime(threads)) or current()
+    _mark_threads()
     token = _runtime.set(
         Runtime(
             threads=now.threads if threads is None else threads,
@@ -72,29 +78,42 @@ def using(
         _runtime.reset(token)
 
 
+@functools.cache
+def _mark_threads() -> None:
+    """Let every thread know what was in force where it was started, as Python itself can from 3.14 on.
+
+    There is no other place that knows both: before, a thread starts with an empty context, whoever starts it.
+    """
+    start = threading.Thread.start
+
+    @functools.wraps(start)
+    def marked(thread: threading.Thread) -> None:
+        setattr(thread, _MARK, _chosen())
+        start(thread)
+
+    threading.Thread.start = marked  # type: ignore[method-assign, assignment]
+
+
 def run(function: Callable[[Task], Any], tasks: Sequence[Task], *, what: str, bytes_each: int = 0) -> None:
     """Call ``function`` once with every task, in the pool; ``what`` is the progress bar's label.
 
     Where tasks take ``bytes_each``, no more of them run at a time than the memory setting allows.
     """
-    from tqdm import tqdm
-
     settings = current()
     workers = settings.threads
     if settings.memory is not None and bytes_each:
         workers = max(1, min(workers, settings.memory // bytes_each))
-    silent = None if settings.progress else True  # None: tqdm shows itself on a terminal only
-    with tqdm(total=len(tasks), desc=what, disable=silent, delay=2, leave=False) as bar, _one_blas_thread():
+    with _bar(len(tasks), what, settings.progress) as step_on, blas.one_thread():
         if workers == 1 or len(tasks) == 1:
             for task in tasks:
                 function(task)
-                bar.update()
+                step_on()
             return
         pool = ThreadPoolExecutor(workers)
         try:
             for done in as_completed([pool.submit(function, task) for task in tasks]):
                 done.result()
-                bar.update()
+                step_on()
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -105,41 +124,23 @@ def over_rows(function: Callable[[int, int], Any], count: int, *, what: str, blo
     run(lambda start: function(start, min(start + block, count)), range(0, count, block), what=what)
 
 
-_lock = threading.Lock()
-_holders = 0
-_limit: AbstractContextManager[Any] | None = None
+_drawing = forks.waits_for(threading.RLock())
 
 
 @contextmanager
-def _one_blas_thread() -> Iterator[None]:
-    """Hold BLAS to one thread while anybody is inside; the setting found at the first entry comes back last."""
-    global _holders, _limit
-    with _lock:
-        _holders += 1
-        if _limit is None:
-            _limit = _blas().limit(limits=1)
-    try:
-        yield
-    finally:
-        with _lock:
-            _holders -= 1
-            if _holders:
-                _let_another_thread_restore()
-            elif _limit is not None:
-                _limit.__exit__(None, None, None)
-                _limit = None
+def _bar(total: int, what: str, wanted: bool) -> Iterator[Callable[[], object]]:
+    """What to call after every task: it moves a bar on where there is a terminal to draw it on."""
+    if not wanted or sys.stderr is None or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    with forks.loading:
+        from tqdm import tqdm
 
+    class Bar(tqdm):
+        """With a lock that is free after a fork, and without a thread that looks after it."""
 
-@cache
-def _blas() -> Any:
-    """The BLAS that NumPy has loaded; found once, because that goes through all libraries of the process."""
-    from threadpoolctl import ThreadpoolController
+        _lock = _drawing
+        monitor_interval = 0
 
-    return ThreadpoolController().select(user_api="blas")
-
-
-def _let_another_thread_restore() -> None:
-    """Give up the control that threadpoolctl, from 3.8 on, reserves to the thread that changed a setting."""
-    from threadpoolctl import OpenBLASController
-
-    getattr(OpenBLASController, "clear_controlling_thread", lambda: None)()
+    with Bar(total=total, desc=what, delay=2, leave=False) as bar:
+        yield bar.update

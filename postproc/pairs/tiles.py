@@ -10,7 +10,7 @@ threads nor memory change a tile, hence not a bit of what follows.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from itertools import pairwise
 from typing import Protocol
 
@@ -18,6 +18,7 @@ import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays
+from postproc.base.cached import cached_property
 from postproc.base.vocabulary import Array
 from postproc.pairs import exact, remembered
 from postproc.pairs.pairwise import CameraTerm, FeatureTerm, Pairwise, ProductTerm, read_only
@@ -307,7 +308,10 @@ class Buffers:
 
     @contextmanager
     def lend(self) -> Iterator[np.ndarray]:
-        buffer = self.free.pop() if self.free else arrays.empty(self.size, np.float32, self.like)
+        try:
+            buffer = self.free.pop()
+        except IndexError:  # asked beforehand, another thread could take it in between
+            buffer = arrays.empty(self.size, np.float32, self.like)
         try:
             yield buffer
         finally:

@@ -5,11 +5,11 @@ import itertools
 import types
 import typing
 from collections.abc import Callable, Collection, Iterator, Mapping
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from postproc.base.cached import cached_property
 from postproc.base.settings import Setting, settings_of
 from postproc.base.step import KEPT, declared_by
 from postproc.base.vocabulary import VOCABULARY, Nearest

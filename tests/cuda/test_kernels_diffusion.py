@@ -1,6 +1,6 @@
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.sparse import random_array
+from scipy.sparse import random as random_matrix
 
 from postproc.kernels import cpu, cuda
 from tests.cuda.twice import twice
@@ -9,7 +9,7 @@ from tests.support.each import each
 
 def graph(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A symmetric matrix whose rows have a sum of 1 at most; the last node has no links."""
-    matrix = random_array((n, n), density=0.3, rng=np.random.default_rng(seed), dtype=np.float32)
+    matrix = random_matrix(n, n, density=0.3, random_state=np.random.default_rng(seed), dtype=np.float32)
     matrix = (matrix + matrix.T).tolil()
     matrix[n - 1, :] = matrix[:, n - 1] = 0
     matrix = matrix.tocsr()

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from ensemble.fusion import parts
-from ensemble.fusion.join import Parts, join
+from ensemble.fusion.join import Parts, by_query, join
 from ensemble.fusion.kinds import Weights
 from ensemble.fusion.scaling import FARTHEST, scaler
 from postproc.base import arrays
@@ -19,7 +19,7 @@ Missing = Literal["none", "refuse"]
 WithFarEnd = Literal["min-max", "min-max-whole", "z-score", "z-score-whole", "row-max", "sum", "rank"]
 
 
-@join()
+@join(lists=by_query)
 def comb_mnz(
     distances: Parts,
     *,

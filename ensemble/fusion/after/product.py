@@ -9,7 +9,7 @@ from typing import Annotated, Literal, get_args
 import numpy as np
 
 from ensemble.fusion import parts
-from ensemble.fusion.join import Parts, join
+from ensemble.fusion.join import Parts, by_query, join
 from ensemble.fusion.kinds import Weights
 from ensemble.fusion.scaling import scaler, worst
 from postproc.base import arrays
@@ -20,7 +20,7 @@ Missing = Literal["refuse", "mean", "worst"]
 NotBelow0 = Literal["min-max", "none", "min-max-whole", "row-max", "rank"]  # scalings of such results
 
 
-@join()
+@join(lists=by_query)
 def product(
     distances: Parts,
     *,

@@ -15,9 +15,10 @@ import numpy as np
 
 from ensemble.fusion import curves, parts
 from ensemble.fusion.curves import References, Rule, Tail, Top, reference_curves
-from ensemble.fusion.join import Parts, join
+from ensemble.fusion.join import Listed, Parts, join
 from ensemble.fusion.kinds import OneAPart, Weights
 from ensemble.fusion.scaling import scaler
+from postproc.base.step import Chosen
 from postproc.base.vocabulary import Floats
 
 Missing = Literal["refuse", "worst"]
@@ -35,7 +36,13 @@ def _no_reference(value: Any, count: int) -> str | None:
     return next((wrong for item in value if (wrong := curves.not_curves(item))), None)
 
 
-@join(host_only=True)
+def _lists(chosen: Chosen) -> Listed:
+    """Curves of test queries want one length for all of them."""
+    reference = chosen["reference"]
+    return "together" if isinstance(reference, str) and reference == "queries" else "exact"
+
+
+@join(host_only=True, lists=_lists)
 def query_adaptive(
     distances: Parts,
     *,

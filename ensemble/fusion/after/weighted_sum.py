@@ -12,7 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from ensemble.fusion import parts
-from ensemble.fusion.join import Parts, join, scaled_or_kept
+from ensemble.fusion.join import Parts, by_query, join, scaled_or_kept
 from ensemble.fusion.kinds import SignedWeights
 from ensemble.fusion.scaling import Scaling, scaler, worst
 from postproc.base import arrays
@@ -39,7 +39,7 @@ def _objection(chosen: Chosen) -> str | None:
     return None
 
 
-@join(unit=_unit, objection=_objection)
+@join(unit=_unit, objection=_objection, lists=by_query)
 def weighted_sum(
     distances: Parts,
     *,

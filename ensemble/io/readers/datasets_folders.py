@@ -7,7 +7,7 @@ from typing import Any
 from ensemble.base.errors import InputError, examples
 from ensemble.io import bounds
 from ensemble.io.keys import side_named
-from ensemble.io.readers import arrow_files
+from ensemble.io.readers import arrow_columns, arrow_files
 from ensemble.io.readers.reader import Reader, Wanted
 
 STATE, INFO, SPLITS = "state.json", "dataset_info.json", "dataset_dict.json"
@@ -46,7 +46,7 @@ def _set(path: Path) -> dict[str, Any]:
     budget = bounds.Budget(sum(file.stat().st_size for file in files))
     pyarrow = arrow_files.needs_pyarrow(path)
     tables = [arrow_files.load_stream(file, budget) for file in files]
-    return arrow_files.columns(path, pyarrow.concat_tables(tables), budget)
+    return arrow_columns.columns(path, pyarrow.concat_tables(tables), budget)
 
 
 def _load(path: Path, wanted: Wanted) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def _is_side(path: Path) -> bool:
 
 def _sides(path: Path) -> dict[str, Path]:
     """The folders inside that are sides, where query and gallery both are."""
-    inner = {side: part for part in sorted(path.iterdir()) if part.is_dir() and (side := side_named(part.name))}
+    inner = {side: part for part in sorted(path.iterdir()) if (side := side_named(part.name)) and part.is_dir()}
     found = {side: part for side, part in inner.items() if next(_found(part), None) is not None}
     return found if {"query", "gallery"} <= found.keys() else {}
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ensemble.base.errors import printable
+from ensemble.base.features import SIDES
 
 KNOWN = "features in a format that is read (see docs/files.md)"
 _SIGNS = (
@@ -51,6 +52,8 @@ def what(path: Path, head: bytes) -> str:
 def reason(path: Path) -> str:
     """Why a file is no part of a model."""
     said = _OTHERS.get(path.suffix.lower(), "not a feature file")
+    if path.suffix.lower() == ".txt" and path.stem.startswith(tuple(f"{side}_" for side in SIDES)):
+        said = "a list of names without {stem}.npy beside it; features in text are read as {stem}.csv"
     return said.format(stem=printable(path.stem), name=printable(path.name))
 
 

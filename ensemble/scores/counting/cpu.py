@@ -8,7 +8,8 @@ to +inf in a copy of the one row at work, so that they precede nobody.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from postproc.kernels.compiled import compiled
 
 RECTANGLE, TRAPEZOID, SKLEARN = 0, 1, 2  # rules of the average precision
 BY_ALL, BY_FOUND, BY_CUT = 0, 1, 2  # what it is divided by
@@ -61,7 +62,7 @@ class Answer(NamedTuple):
     fault: np.ndarray
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _compares(kind, asked, given, most):
     if kind == SAME:
         return asked == given
@@ -70,7 +71,7 @@ def _compares(kind, asked, given, most):
     return abs(asked - given) <= most
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _hides(i, j, matches):
     """Whether one of the rules holds for query ``i`` and image ``j`` of its identity."""
     r = 0
@@ -85,7 +86,7 @@ def _hides(i, j, matches):
     return False
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _identity(i, matches):
     """The gallery rows of query ``i``'s identity, and which of them are removed."""
     rows = matches.members[matches.starts[i] : matches.stops[i]]
@@ -95,7 +96,7 @@ def _identity(i, matches):
     return rows, gone
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _count_up_to(values, limit):
     count = np.int32(0)  # as wide as the values: whole vectors a step
     for j in range(values.size):
@@ -103,7 +104,7 @@ def _count_up_to(values, limit):
     return count
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _count_below(values, limit):
     count = np.int32(0)
     for j in range(values.size):
@@ -111,12 +112,12 @@ def _count_below(values, limit):
     return count
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _place(row, r, distance):
     return _count_up_to(row[:r], distance) + _count_below(row[r:], distance)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _places(row, whole, good, rules):
     """Places, ascending, of the ``good`` rows that stand before the cut, and the place after the tie of each.
 
@@ -140,7 +141,7 @@ def _places(row, whole, good, rules):
     return places[:found], ends[:found]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _sum_of_precisions(places, ends, rule):
     total = 0.0
     hits = 0
@@ -155,7 +156,7 @@ def _sum_of_precisions(places, ends, rule):
     return total
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _write(answer, i, places, ends, positives, rules):
     found = places.size
     if rules.divide == BY_FOUND:
@@ -172,7 +173,7 @@ def _write(answer, i, places, ends, positives, rules):
         answer.inp[i] = positives / (places[-1] + 1) if found == positives else 0.0
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _strike(row, i, c, matches):
     """Set the images for which rule ``c`` holds to +inf: :func:`_hides` for all of them, in whole vectors."""
     first, end = matches.ends[c - 1] if c > 0 else 0, matches.ends[c]
@@ -191,7 +192,7 @@ def _strike(row, i, c, matches):
         row[j] = np.float32(np.inf) if holds[j] else row[j]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _remove(row, i, matches):
     """Set what is removed for query ``i`` to +inf in ``row``; return the good rows."""
     rows, gone = _identity(i, matches)
@@ -204,14 +205,14 @@ def _remove(row, i, matches):
     return rows[~gone]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _load(row, distances, i, matches):
     """Copy the distances of query ``i`` into ``row``, removed images at +inf; return the good rows."""
     row[:] = distances[i]
     return _remove(row, i, matches)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _identities_before(row, good, identity, seen, query):
     """How many identities have an image before the first good one; ``seen`` holds who counted an identity last."""
     first = good[np.argmin(row[good])]  # of equal ones the first: rows ascend
@@ -223,7 +224,7 @@ def _identities_before(row, good, identity, seen, query):
     return count
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def score_rows(start, stop, distances, matches, rules, answer):
     """Fill ``answer`` for the queries ``start:stop`` from ``distances`` (nq, ng) float32."""
     row = np.empty(distances.shape[1], distances.dtype)
@@ -236,7 +237,7 @@ def score_rows(start, stop, distances, matches, rules, answer):
             answer.first_hit[i] = _identities_before(row, good, matches.identity, seen, i)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def all_shots_rows(start, stop, distances, matches, rules, positives, shares):
     """``shares[i, w]``: the share of query ``i``'s good images with exactly ``w`` wrong ones before them."""
     row = np.empty(distances.shape[1], distances.dtype)
@@ -250,7 +251,7 @@ def all_shots_rows(start, stop, distances, matches, rules, positives, shares):
                 shares[i, wrong] += 1 / good.size
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def single_shot(i, row, matches, keys):
     """The place of query ``i``'s good image when one image of each identity is left, -1 if it is not found.
 
@@ -276,8 +277,8 @@ def single_shot(i, row, matches, keys):
     return place
 
 
-@njit(nogil=True, cache=True)
-def _places_listed(rows, role, struck, seen, i, matches, rules, places):
+@compiled
+def _places_listed(rows, role, struck, seen, i, matches, rules, ends, places):
     """Fill ``places`` of the good images of one list; return how many there are, and the list's fault."""
     found, place, ended = 0, 0, False
     for at in range(rows.size):
@@ -297,14 +298,16 @@ def _places_listed(rows, role, struck, seen, i, matches, rules, places):
             found += 1
         place += 1
     counted = rows.size if rules.before else place
-    if ended or counted >= rules.cut or rows.size == role.size:
+    if ends or ended or counted >= rules.cut or rows.size == role.size:
         return found, SOUND
     return found, SHORT
 
 
-@njit(nogil=True, cache=True)
-def score_listed_rows(start, stop, listed, matches, rules, answer):
-    """Fill ``answer`` for the queries ``start:stop`` from ``listed`` (nq, k) int32, gallery rows or -1."""
+@compiled
+def score_listed_rows(start, stop, starts, listed, ends, matches, rules, answer):
+    """Fill ``answer`` for the queries ``start:stop`` from ``listed`` (n,) int32, gallery rows or -1, list after
+    list, query ``i``'s from ``starts[i]`` on. ``ends``: what a list does not hold is not returned.
+    """
     role = np.full(matches.identity.size, OTHER, np.int8)
     role[matches.removed] = REMOVED
     seen = np.full(role.size, -1)  # the query that listed the row last
@@ -318,12 +321,14 @@ def score_listed_rows(start, stop, listed, matches, rules, answer):
         role[rows] = GOOD
         role[rows[gone]] = REMOVED
         places = np.empty(rows.size, np.int64)
-        found, answer.fault[i] = _places_listed(listed[i], role, struck, seen, i, matches, rules, places)
+        found, answer.fault[i] = _places_listed(
+            listed[starts[i] : starts[i + 1]], role, struck, seen, i, matches, rules, ends, places
+        )
         _write(answer, i, places[:found], places[:found] + 1, np.count_nonzero(~gone), rules)
         role[rows] = OTHER
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def count_pairs(start, stop, distances, matches, thresholds, same, different, nearest, right):
     """For the queries ``start:stop`` how many pairs lie between each two of the ascending ``thresholds``.
 
@@ -352,7 +357,7 @@ def count_pairs(start, stop, distances, matches, thresholds, same, different, ne
         good[rows] = False
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def hidden_rows(i, matches, good, hidden):
     """Fill ``hidden`` (ng,) bool with what is removed for query ``i``, and ``good`` with its good images."""
     row = np.zeros(hidden.size, np.float32)

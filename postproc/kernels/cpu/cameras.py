@@ -1,10 +1,11 @@
 """Reciprocal sets that look at cameras: one set within the own camera, one across the others."""
 
 import numpy as np
-from numba import njit
+
+from postproc.kernels.compiled import compiled
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def reciprocal_pairs(rows, values, start, stop):
     """``{j in rows[i], i in rows[j]}`` of the rows ``start:stop`` as (sizes, members, their values).
 

@@ -6,12 +6,13 @@ which the graph is stored, whatever the range.
 """
 
 import numpy as np
-from numba import njit
+
+from postproc.kernels.compiled import compiled
 
 HALF = 5  # steps from either end; a walk has at most twice as many, and one over W in the middle
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def walk_halves(offsets, members, weights, roots, alpha, keep, wanted_offsets, wanted, start, stop, short):
     """The two halves of every long walk from the rows ``start:stop``, as (sizes, members, weights (m, 2)).
 
@@ -84,7 +85,7 @@ def walk_halves(offsets, members, weights, roots, alpha, keep, wanted_offsets, w
     return sizes, new_members[:end].copy(), new_weights[:end].copy()
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _largest(values, keep, members, out):
     """Copy the members with the ``keep`` largest values to ``out``, of equals the smallest; return how many."""
     if values.size <= keep:
@@ -100,7 +101,7 @@ def _largest(values, keep, members, out):
     return keep
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def meet_halves(offsets, members, weights, wanted_offsets, wanted, start, stop, out):
     """Add ``<h_i, g_j> + <g_i, h_j>`` of :func:`walk_halves` to ``out``: the wanted pairs, rows ``start:stop``."""
     own = np.zeros((offsets.size - 1, 2), np.float32)
@@ -118,7 +119,7 @@ def meet_halves(offsets, members, weights, wanted_offsets, wanted, start, stop, 
             own[members[at]] = 0
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def smooth_candidates(
     offsets, members, confident_offsets, confident, step_offsets, step_members, step_weights,
     back_offsets, back_members, back_weights, returning, beta, start, stop, values,
@@ -175,7 +176,7 @@ def smooth_candidates(
                 towards[back_members[edge]] = 0
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def product_of_rows(
     left_offsets, left_members, left_weights, offsets, members, weights, keep, start, stop
 ):  # fmt: skip

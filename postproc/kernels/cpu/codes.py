@@ -6,7 +6,8 @@ stable, so that the places of the shorter codes break ties.
 """
 
 import numpy as np
-from numba import njit
+
+from postproc.kernels.compiled import compiled
 
 COLUMNS = 512  # codes that stay in the cache while one query after the other is compared with them
 ONE, TWO, FOUR, TOP = np.uint64(1), np.uint64(2), np.uint64(4), np.uint64(56)
@@ -32,7 +33,7 @@ def to_words(codes):
     return out.view(np.uint64)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _ones(word):
     """How many bits are set; the compiler knows this form and makes it one instruction."""
     word = word - ((word >> ONE) & PAIRS)
@@ -41,7 +42,7 @@ def _ones(word):
     return np.int64((word * SUM) >> TOP)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _differing(left, right):
     total = np.int64(0)
     for word in range(left.size):
@@ -49,7 +50,7 @@ def _differing(left, right):
     return total
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def differing_bits(query, gallery, start, stop, out):
     """``out[start:stop]`` (nq, ng) float32 of codes (nq, words), (ng, words) uint64."""
     for first in range(0, gallery.shape[0], COLUMNS):
@@ -59,7 +60,7 @@ def differing_bits(query, gallery, start, stop, out):
                 out[i, j] = _differing(query[i], gallery[j])
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def count_differing_bits(left, right, left_pid, right_pid, later_only, start, stop, same, every):
     """Add to ``every[h]`` and ``same[h]`` the pairs of rows ``start:stop`` of ``left`` and any of ``right`` that
     differ in h bits, the latter those of one identity of 0 or more. ``later_only``: of pairs i < j only.
@@ -74,7 +75,7 @@ def count_differing_bits(left, right, left_pid, right_pid, later_only, start, st
                     same[bits] += 1
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _sort_head(code, gallery, threshold, head, rows, places, spare_rows, spare_places, bits, spare_bits, counts):
     """Sort the first ``head`` of ``rows`` by the differing bits of one length of code; return how many of them
     are within ``threshold``. ``gallery`` holds the codes of this length, one after the other.
@@ -99,7 +100,7 @@ def _sort_head(code, gallery, threshold, head, rows, places, spare_rows, spare_p
     return kept
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def coarse_to_fine_rows(query, gallery, words, sizes, thresholds, start, stop, found_rows, found_places, out):
     """The search for queries ``start:stop``, codes of all lengths in turn from short to long.
 

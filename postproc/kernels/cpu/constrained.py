@@ -1,12 +1,12 @@
 """Similarities between images of one side, corrected by what tracks and cameras say of them, as distances."""
 
 import numpy as np
-from numba import njit
 
+from postproc.kernels.compiled import compiled
 from postproc.kernels.rules import EXEMPT, TOGETHER
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _distance(similarity, side, i, j, itself, labels, rules):
     """|2 - 2 s| after all that is known of images i and j; ``side`` is the product of their orientations.
 
@@ -36,7 +36,7 @@ def _distance(similarity, side, i, j, itself, labels, rules):
     return abs(2 - 2 * s)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def constrain_tile(tile, sides, row, column, labels, rules):
     """A tile of products whose first classes are ``row`` and ``column``; its columns are i, its rows j."""
     for b in range(tile.shape[0]):
@@ -45,7 +45,7 @@ def constrain_tile(tile, sides, row, column, labels, rules):
             tile[b, a] = _distance(tile[b, a], side, column + a, row + b, column + a == row + b, labels, rules)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def constrain_pairs(values, sides, left, right, labels, rules, start, stop):
     """The same for pairs of classes; ``right`` are i, ``left`` j."""
     for m in range(start, stop):

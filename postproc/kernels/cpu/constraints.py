@@ -4,13 +4,14 @@ An entry of +inf stays +inf.
 """
 
 import numpy as np
-from numba import njit
+
+from postproc.kernels.compiled import compiled
 
 CHUNK = 1024  # columns of a row whose sums are kept in double precision at a time
 LARGEST = float(np.finfo(np.float32).max)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def add_by_label(distances, rows, columns, equal, penalty, start, stop):
     """Add ``penalty`` where both labels are known, 0 or more, and equal; or differ, if not ``equal``."""
     for i in range(start, stop):
@@ -22,7 +23,7 @@ def add_by_label(distances, rows, columns, equal, penalty, start, stop):
                 distances[i, j] += penalty
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def scale_by_table(distances, rows, columns, table, start, stop):
     """``distances[i, j] *= table[rows[i], columns[j]]``."""
     for i in range(start, stop):
@@ -32,7 +33,7 @@ def scale_by_table(distances, rows, columns, table, start, stop):
                 distances[i, j] *= factors[columns[j]]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def add_combinations(distances, left, right, start, stop):
     """``distances[i] += sum_c left[i, c] right[c]``, the same bits wherever equal rows and columns stand."""
     sums = np.empty(CHUNK)
@@ -49,7 +50,7 @@ def add_combinations(distances, left, right, start, stop):
                 distances[i, j] += sums[j - first]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def subtract_from(others, distances, queries, weight, start, stop):
     """``others[i] <- distances[queries[i]] - weight others[i]``; finite ones are cut to what float32 can hold."""
     for i in range(start, stop):
@@ -61,7 +62,7 @@ def subtract_from(others, distances, queries, weight, start, stop):
             others[i, j] = value
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def add_where_alike(others, distances, queries, tracks, count, near, far, penalty, start, stop):
     """``others[i] <- distances[queries[i]]``, and ``penalty`` more where that is above ``far`` and the smallest
     of the others' in the track, numbered ``0 .. count - 1``, is below ``near``.
@@ -77,7 +78,7 @@ def add_where_alike(others, distances, queries, tracks, count, near, far, penalt
             others[i, j] = given[j] + penalty if alike else given[j]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def add_where_near(others, distances, queries, looked_at, limit, penalty, start, stop):
     """``others[i] <- distances[queries[i]]``, and ``penalty`` more where the query is ``looked_at`` and the value
     of the others was ``limit`` or less.

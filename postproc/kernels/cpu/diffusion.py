@@ -5,12 +5,13 @@ side, (n, columns), so that one pass over the graph serves all of them; no colum
 """
 
 import numpy as np
-from numba import njit
+
+from postproc.kernels.compiled import compiled
 
 COLUMNS = 16  # that are solved side by side: their numbers for one image fill two cache lines
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def sums_of_rows(offsets, values, start, stop, out):
     """``out[i]``, float64, becomes the sum of the values of row i, for ``start <= i < stop``."""
     for i in range(start, stop):
@@ -20,7 +21,7 @@ def sums_of_rows(offsets, values, start, stop, out):
         out[i] = total
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def multiply(offsets, members, weights, x, out):
     """``out = S x`` for x and out (n, columns)."""
     for i in range(out.shape[0]):
@@ -32,7 +33,7 @@ def multiply(offsets, members, weights, x, out):
                 row[b] += weight * other[b]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def conjugate_gradients(offsets, members, weights, alpha, y, iterations, tolerance, smooth):
     """(n, columns) float64: ``(I - alpha S) f = y`` for every column of y, as far as ``iterations`` come.
 
@@ -85,7 +86,7 @@ def conjugate_gradients(offsets, members, weights, alpha, y, iterations, toleran
     return best
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def regularized_powers(offsets, members, weights, alpha, start, iterations):
     """(n, columns) float32: ``v <- alpha S S v + (1 - alpha) start``, ``iterations`` times from v = start."""
     v, once, twice = start.copy(), np.empty_like(start), np.empty_like(start)
@@ -99,7 +100,7 @@ def regularized_powers(offsets, members, weights, alpha, start, iterations):
     return v
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _solve(count, borders, ends, links, alpha, iterations, tolerance, x, residual, direction, image):
     """Conjugate gradients for ``(I - alpha S) x = e_0`` on a graph of ``count`` nodes, in the last four arrays."""
     x[:] = 0
@@ -129,7 +130,7 @@ def _solve(count, borders, ends, links, alpha, iterations, tolerance, x, residua
         square = after
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def truncated_solutions(lists, offsets, members, weights, alpha, iterations, tolerance, unit, start, stop):
     """``(I - alpha S) f = e_i`` on i and its list, no more nodes than a list is long, for ``start <= i < stop``.
 
@@ -186,7 +187,7 @@ def truncated_solutions(lists, offsets, members, weights, alpha, iterations, tol
     return sizes, new_members[:end].copy(), new_weights[:end].copy()
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def reached_first(scores, classes, scales, start, strip):
     """``strip[start + b, j] <- -scores[c, b] * scales[c]``, c = classes[j], where that score is above 0, for every
     column b of scores; elsewhere the distance that stands there stays, or becomes 0 if it is below."""
@@ -200,7 +201,7 @@ def reached_first(scores, classes, scales, start, strip):
                 strip[start + b, j] = 0
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def drop_repeats(rows, classes, start, stop):
     """In place, rows ``start:stop`` of (n, k) lists of classes: all entries of a class but the first become -1."""
     seen = np.full(classes, -1, np.int32)

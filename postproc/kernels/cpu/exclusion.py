@@ -6,12 +6,13 @@ raised by.
 """
 
 import numpy as np
-from numba import njit
+
+from postproc.kernels.compiled import compiled
 
 MARGIN = 128  # places looked ahead, so that the nearest are seldom looked for among all
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _nearest(ordered, group, raised, count):
     """The positions of the ``count`` smallest ``ordered + raised``, and of what is tied with the last, ascending;
     and that last value."""
@@ -22,7 +23,7 @@ def _nearest(ordered, group, raised, count):
     return np.flatnonzero(values <= limit), limit
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _at_place(place, ordered, group, raised, near, limit):
     """The position that is at ``place`` (from 0) now, of those that ``near`` are; -1 where more have to be seen.
 
@@ -35,7 +36,7 @@ def _at_place(place, ordered, group, raised, near, limit):
     return -1
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def weights_by_rule(kind, places, rule, out):
     """``out[other]``: what an image of this ``kind`` weighs on one of each other kind."""
     cams, groups, orientations = places
@@ -54,7 +55,7 @@ def weights_by_rule(kind, places, rule, out):
                 out[other] += direction
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def raise_excluded(
     distances, offsets, members, tracks, kinds, weights, places, rule, depth, heads, start, stop, out
 ):
@@ -109,7 +110,7 @@ def raise_excluded(
                 out[i, members[at_member]] = row[members[at_member]] + raised[group]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def means_of_blocks(distances, query_offsets, query_members, groups, start, stop, out):
     """``out[u, g]``: the mean finite distance between the queries of u and the images j with ``groups[j] == g``.
 

@@ -1,7 +1,8 @@
 """Sums over the rows of neighbours: what query expansion and its relatives are made of."""
 
 import numpy as np
-from numba import njit
+
+from postproc.kernels.compiled import compiled
 
 
 def similarities(images, bank, rows, out):
@@ -10,7 +11,7 @@ def similarities(images, bank, rows, out):
         found[:] = np.einsum("ij,ij->i", images, bank[column])
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def add_neighbours(images, bank, rows, weights, out):
     """``out[i] = images[i] + sum_r weights[i, r] * bank[rows[i, r]]``, summed in float64 in the order of the list.
 

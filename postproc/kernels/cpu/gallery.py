@@ -1,10 +1,11 @@
 """The nearest of those that came before."""
 
 import numpy as np
-from numba import njit
+
+from postproc.kernels.compiled import compiled
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def nearest_before(tile, first_row, first_column, values, rows):
     """Take a tile (n, m) in: ``values`` and ``rows`` hold, for every row, the nearest column of a lower number so
     far. Tiles of one row come in the order of their columns, so that the first of equal ones stays.

@@ -4,14 +4,15 @@ Sparse rows are offsets (n + 1,) int64, members int32, weights float32. No edge 
 """
 
 import numpy as np
-from numba import njit
+
+from postproc.kernels.compiled import compiled
 
 FINE = 256
 LOOKS = 8
 NOBODY = np.int32(-1)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def divergences(offsets, members, weights, lists, start, stop, out):
     """Jensen-Shannon divergence in bits, 0..1, of the rows ``start:stop`` and those in their lists.
 
@@ -34,7 +35,7 @@ def divergences(offsets, members, weights, lists, start, stop, out):
             own[members[at]] = 0
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def needed_edges(offsets, members, weights, start, stop, out):
     """Of the edges of nodes ``start:stop``: is there no way over two shorter ones that is as short?"""
     near = np.full(offsets.size - 1, np.inf)
@@ -53,7 +54,7 @@ def needed_edges(offsets, members, weights, start, stop, out):
             near[members[edge]] = np.inf
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def blend_geodesics(
     strip, sources, columns, offsets, members, weights, farthest, largest, lambda_value, start, stop
 ):  # fmt: skip
@@ -107,7 +108,7 @@ def blend_geodesics(
             strip[r, j] = (1 - lambda_value) * away[columns[j]] + lambda_value * (strip[r, j] / scale)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _enter(heads, after, before, node, bucket):
     """Put a node at the head of a bucket."""
     other = heads[bucket]
@@ -117,7 +118,7 @@ def _enter(heads, after, before, node, bucket):
     heads[bucket] = node
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _leave(heads, after, before, node, bucket):
     """Take a node out of its bucket."""
     if before[node] == NOBODY:

@@ -6,14 +6,15 @@ Numbers of a row and of a column are float64 vectors; what is said of a strip ho
 from math import erfc, exp, expm1, log, sqrt
 
 import numpy as np
-from numba import njit
+
+from postproc.kernels.compiled import compiled
 
 RATIO, KERNEL, ROOT = 0, 1, 2  # forms of rescale
 LARGEST = float(np.finfo(np.float32).max)
 ZERO = np.float32(0)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def scale_and_add(strip, scale, rows, columns, start, stop):
     """``strip[i, j] <- scale strip[i, j] + rows[i] + columns[j]``."""
     for i in range(start, stop):
@@ -22,7 +23,7 @@ def scale_and_add(strip, scale, rows, columns, start, stop):
             row[j] = scale * row[j] + (rows[i] + columns[j])
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def rescale(strip, rows, columns, square, form, start, stop):
     """``x = D / (rows[i] columns[j])``, or D^2 if ``square``; then x, ``1 - exp(-x)`` or ``sqrt(x)`` by ``form``.
 
@@ -44,12 +45,12 @@ def rescale(strip, rows, columns, square, form, start, stop):
             row[j] = min(value, LARGEST)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _distance(value, root):
     return np.float32(np.sqrt(max(value, ZERO))) if root else value
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _mean_and_deviation(row, root):
     """Both to double precision; of equal entries exactly the entry and 0, as sums of float32 are exact."""
     total = 0.0
@@ -63,14 +64,14 @@ def _mean_and_deviation(row, root):
     return mean, sqrt(total / row.size)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def moments(strip, root, start, stop, means, deviations):
     """Mean and standard deviation of every row, of the square roots of its entries if ``root``."""
     for i in range(start, stop):
         means[i], deviations[i] = _mean_and_deviation(strip[i], root)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _share_below(distance, mean, deviation):
     """How much of a normal distribution is below ``distance``; one half where it has no width."""
     if deviation == 0:
@@ -78,7 +79,7 @@ def _share_below(distance, mean, deviation):
     return 0.5 * erfc((mean - distance) / (deviation * sqrt(2.0)))
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def mutual_normal(strip, root, means, deviations, start, stop):
     """``1 - (1 - a)(1 - b)``, a and b the normal shares below the distance in its row and in its column."""
     for i in range(start, stop):
@@ -91,7 +92,7 @@ def mutual_normal(strip, root, means, deviations, start, stop):
             row[j] = a + b - a * b
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def count_beyond(strip, others, columns, start, stop, counts):
     """``counts[i, c]``, c = ``columns[b]``: the x with ``strip[i, x]`` and ``others[b, x]`` > ``strip[i, c]``."""
     for b in range(others.shape[0]):
@@ -105,7 +106,7 @@ def count_beyond(strip, others, columns, start, stop, counts):
             counts[i, columns[b]] = count
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def log_sums_of_rows(strip, scale, columns, start, stop, out):
     """``out[i] = log sum_j exp(scale strip[i, j] + columns[j])``, ``scale`` below 0; -inf for a row of +inf."""
     for i in range(start, stop):
@@ -121,7 +122,7 @@ def log_sums_of_rows(strip, scale, columns, start, stop, out):
             out[i] += log(total)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def add_to_columns(strip, scale, rows, start, stop, peaks, totals):
     """Columns ``start:stop`` of a strip into ``peaks + log(totals)``, the log sums of exp(scale strip + rows).
 

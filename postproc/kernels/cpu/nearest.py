@@ -7,13 +7,14 @@ its columns; most stretches of a row are dismissed by one vectorised comparison.
 """
 
 import numpy as np
-from numba import njit
+
+from postproc.kernels.compiled import compiled
 
 STRETCH = 64  # entries that are dismissed together
 NOBODY = np.int32(2**31 - 1)  # behind every real column, also at +inf
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _replace_root(values, columns, value, column):
     """Put (value, column) in the place of the worst entry and restore the heap."""
     size = values.size
@@ -36,7 +37,7 @@ def _replace_root(values, columns, value, column):
     columns[at] = column
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _offer(values, columns, value, column):
     """Take (value, column) into the heap if it precedes the worst entry there; return the worst value."""
     if value < values[0] or (value == values[0] and column < columns[0]):
@@ -44,7 +45,7 @@ def _offer(values, columns, value, column):
     return values[0]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def offer_rows(tile, first_row, first_column, values, columns, worst, largest):
     """Feed the entries of ``tile`` (n, m) to the heaps of its rows, and the row maxima; NaN is no entry."""
     n, m = tile.shape
@@ -67,7 +68,7 @@ def offer_rows(tile, first_row, first_column, values, columns, worst, largest):
         largest[row] = top
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def offer_both(tile, first_row, first_column, values, columns, worst, largest):
     """As :func:`offer_rows`, and the same entries to the heaps of the columns, for a symmetric matrix."""
     n, m = tile.shape
@@ -100,7 +101,7 @@ def offer_both(tile, first_row, first_column, values, columns, worst, largest):
         largest[row] = top
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def sort_heaps(values, columns, start, stop):
     """Turn the heaps of rows ``start:stop`` into lists, nearest first, ties by column."""
     for i in range(start, stop):
@@ -110,7 +111,7 @@ def sort_heaps(values, columns, start, stop):
             _replace_root(values[i, :size], columns[i, :size], value, column)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def spread_lists(class_values, class_columns, offsets, members, start, stop, values, columns):
     """Lists of the nearest classes -> lists of the nearest images, rows ``start:stop``; ties by image.
 

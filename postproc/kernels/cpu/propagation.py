@@ -1,10 +1,11 @@
 """Sums over neighbours on a sparse graph, and products within small sets of images."""
 
 import numpy as np
-from numba import njit
+
+from postproc.kernels.compiled import compiled
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def propagate(offsets, members, weights, x, start, stop, out):
     """``out[i] = sum_at weights[at] * x[members[at]]``, at in ``offsets[i]:offsets[i + 1]``, for the rows
     ``start:stop`` of (n, d) float32; weights are float64, and so are sums, taken in order."""

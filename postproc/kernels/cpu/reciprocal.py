@@ -4,13 +4,14 @@ Sets and weight rows are sparse: offsets (n + 1,) int64, members int32, weights 
 """
 
 import numpy as np
-from numba import njit
+
+from postproc.kernels.compiled import compiled
 
 ZERO, ONE = np.float32(0), np.float32(1)
 NEARLY_ONE = np.float32(1 - 1e-4)  # a row's sum, whatever rounding did to it
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def mutual(lists, length, start, stop, out):
     """``out[i, s] = i in lists[lists[i, s], :length]`` for ``s < length``: is the neighbour's neighbour me?"""
     for i in range(start, stop):
@@ -24,7 +25,7 @@ def mutual(lists, length, start, stop, out):
             out[i, s] = found
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def reciprocal_sets(lists, mutual_whole, mutual_half, start, stop):
     """The expanded reciprocal sets of rows ``start:stop`` as (sizes, members).
 
@@ -65,7 +66,7 @@ def reciprocal_sets(lists, mutual_whole, mutual_half, start, stop):
     return sizes, members[:end].copy()
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def fill_known(offsets, members, lists, values, symmetric, start, stop, out):
     """Distances of set members that stand in the list of i or, if distances are ``symmetric``, have i in theirs;
     NaN for the others."""
@@ -89,7 +90,7 @@ def fill_known(offsets, members, lists, values, symmetric, start, stop, out):
                         break
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def to_weights(offsets, distances, largest, half_power, start, stop):
     """In place, rows ``start:stop``: distances -> ``exp(-p)`` over their sum, p as in :func:`normalised`."""
     for i in range(start, stop):
@@ -103,7 +104,7 @@ def to_weights(offsets, distances, largest, half_power, start, stop):
             distances[at] = distances[at] / total
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def normalised(distance, scale, half_power):
     """``sign(d) |d|^half_power / scale``: the published distance, divided by the row's largest (1 for 0)."""
     value = abs(distance)
@@ -118,7 +119,7 @@ def normalised(distance, scale, half_power):
     return np.float32(value / scale) if scale > 0 else value
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def finish_strip(
     strip, queries, offsets, members, weights, inverted_offsets, inverted_rows, inverted_weights,
     largest, half_power, lambda_value, start, stop,

@@ -5,13 +5,14 @@ image, -1 for none. A value of +inf is no image of the ranking.
 """
 
 import numpy as np
-from numba import njit
+
+from postproc.kernels.compiled import compiled
 
 LARGEST = np.float32(np.finfo(np.float32).max)
 NO_TRACK = np.int32(2**31 - 1)  # behind every track where two are as near
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _votes(values, offsets, members, depth, offset):
     """(groups,) what the first ``depth`` images give to their groups: ``sum 1 / (offset + place) / sqrt(size)``.
 
@@ -29,7 +30,7 @@ def _votes(values, offsets, members, depth, offset):
     return votes
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _walk(values, offsets, members, vote, listed, depth, offset, order):
     """Write the images of all groups with a finite value to ``order``, group after group; return how many.
 
@@ -55,7 +56,7 @@ def _walk(values, offsets, members, vote, listed, depth, offset, order):
     return count
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def rewrite_distances(distances, offsets, members, tracks, places, vote, listed, depth, offset, start, stop, out):
     """``out[i, j]``: the place of image j in the rewritten ranking of query i; +inf stays.
 
@@ -80,7 +81,7 @@ def rewrite_distances(distances, offsets, members, tracks, places, vote, listed,
             last = image
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def rewrite_lists(ranking, offsets, members, vote, listed, depth, offset, start, stop, out):
     """``out[i]``: the ranking of query i by whole tracks, -1 where all tracks are used up.
 
@@ -98,12 +99,12 @@ def rewrite_lists(ranking, offsets, members, vote, listed, depth, offset, start,
         out[i, count:] = -1
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _owns(track, value, owner, closest):
     return track == owner or (track < 0 and owner == NO_TRACK and value == closest)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def move_other_tracks(distances, cams, tracks, cameras, start, stop, out):
     """Every camera belongs to the track of its nearest image; images of other tracks go behind all that stay.
 
@@ -146,7 +147,7 @@ def move_other_tracks(distances, cams, tracks, cameras, start, stop, out):
             out[i, tail[at]] = value
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def move_other_tracks_in_lists(ranking, cams, tracks, cameras, start, stop, out):
     """The same for rankings: what is moved goes to the tail, before the -1 of no image."""
     owner = np.empty(cameras, np.int32)

@@ -1,12 +1,13 @@
 """What looks at single feature rows: fingerprints, norms, products of chosen pairs."""
 
 import numpy as np
-from numba import njit
+
+from postproc.kernels.compiled import compiled
 
 LANES = 16  # partial sums of one product, so that it can run in vector registers without fast-math
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def hash_rows(bits, keys, start, stop):
     """Fold the bits of every row of (n, d) uint32 into its 64-bit key; equal rows get equal keys."""
     for i in range(start, stop):
@@ -17,7 +18,7 @@ def hash_rows(bits, keys, start, stop):
         keys[i] = key
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def differ(query_bits, gallery_bits, images, others, out):
     """``out[i] |= `` whether images ``images[i]`` and ``others[i]`` (queries first) differ in any bit."""
     nq = query_bits.shape[0]
@@ -31,7 +32,7 @@ def differ(query_bits, gallery_bits, images, others, out):
                 break
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def square_norms(rows, signs, start, stop, out):
     """``out[i] = sum_j signs[j] rows[i, j]^2``, summed in float64."""
     for i in range(start, stop):
@@ -42,7 +43,7 @@ def square_norms(rows, signs, start, stop, out):
         out[i] = total
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def products_of_pairs(first, second, border, signs, left, right, start, stop, out):
     """``out[i] = sum_j signs[j] x[left[i], j] x[right[i], j]``; rows from ``border`` on stand in ``second``."""
     width = first.shape[1]
@@ -63,7 +64,7 @@ def products_of_pairs(first, second, border, signs, left, right, start, stop, ou
         out[i] = total
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def difference(a, b, signs, limit):
     """``sum_j signs[j] (a[j] - b[j])^2`` and the same without signs, in float64; no further than to ``limit``."""
     total, apart = 0.0, 0.0
@@ -77,7 +78,7 @@ def difference(a, b, signs, limit):
     return total, apart
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def finish_near(first, second, border, signs, left, right, limits, start, stop, out):
     """Distances ``out[i]`` of near pairs from their differences; rows from ``border`` on stand in ``second``.
 

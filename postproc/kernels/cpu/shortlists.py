@@ -1,10 +1,11 @@
 """What changes the nearest gallery images of a query and leaves the others: a range of queries at a time."""
 
 import numpy as np
-from numba import njit
+
+from postproc.kernels.compiled import compiled
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def write_to_copies(values, classes, offsets, members, out, start, stop):
     """``out[r, g] = values[r, s]`` for all images g of class ``classes[r, s]``; rows ``start:stop``."""
     for r in range(start, stop):
@@ -16,7 +17,7 @@ def write_to_copies(values, classes, offsets, members, out, start, stop):
                 out[r, members[at]] = values[r, s]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def average_by_nearness(values, within, sharpness, out, start, stop):
     """``out[r, i] = sum_j w_ij values[r, j] / sum_j w_ij``, ``w_ij = exp(-sharpness * distance of i and j)``.
 
@@ -43,7 +44,7 @@ def average_by_nearness(values, within, sharpness, out, start, stop):
             out[r, i] = total / weights
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def mix_with_means(
     strip, limits, query_cams, gallery_cams, near, near_weights, crowd, beyond, beyond_weights,
     k, own, mean, penalty, start, stop,

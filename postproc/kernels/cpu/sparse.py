@@ -4,7 +4,8 @@ Sparse rows are offsets (n + 1,) int64, members int32, weights float32.
 """
 
 import numpy as np
-from numba import njit
+
+from postproc.kernels.compiled import compiled
 
 
 def squares_of_rows(offsets: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -28,7 +29,7 @@ def plus_transposed(
     return total.indptr.astype(np.int64), total.indices.astype(np.int32), total.data
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def sum_of_rows(offsets, members, weights, lists, factors, start, stop):
     """``sum_s factors[i, s] * row(lists[i, s])`` for the rows ``start:stop``, as (sizes, members, weights).
 
@@ -73,7 +74,7 @@ def sum_of_rows(offsets, members, weights, lists, factors, start, stop):
     return sizes, new_members[:end].copy(), new_weights[:end].copy()
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def invert(offsets, members, weights, first):
     """Column lists of rows ``first ..`` of a sparse matrix: (offsets, rows - first, weights), rows ascending."""
     images = offsets.size - 1
@@ -94,7 +95,7 @@ def invert(offsets, members, weights, first):
     return new_offsets, rows, new_weights
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def add_products(
     strip, queries, offsets, members, weights, inverted_offsets, inverted_rows, inverted_weights, start, stop
 ):

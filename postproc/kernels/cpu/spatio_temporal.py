@@ -1,12 +1,13 @@
 """Similarity of looks joined with how likely a gap in time is between two cameras."""
 
 import numpy as np
-from numba import njit
+
+from postproc.kernels.compiled import compiled
 
 LARGEST = 700.0  # whose exponential float64 still holds
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _joint(squared, norms, cam, other_cam, gap, later, factors, bin_frames, alpha, gamma):
     """``1 - f / (1 + gamma exp(-alpha s))``: s the inner product, f the factor of the gap in time.
 
@@ -22,7 +23,7 @@ def _joint(squared, norms, cam, other_cam, gap, later, factors, bin_frames, alph
     return 1.0 - np.float64(factor) / (1.0 + gamma * np.exp(min(-alpha * similarity, LARGEST)))
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def join_tile(
     tile, row_norms, row_cams, row_times, column_norms, column_cams, column_times,
     factors, bin_frames, alpha, gamma, rows_later, start, stop,
@@ -42,7 +43,7 @@ def join_tile(
             )  # fmt: skip
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def join_pairs(squared, left, right, norms, cams, times, factors, bin_frames, alpha, gamma, start, stop):
     """As :func:`join_tile` with ``rows_later``: images ``left[m]`` as rows, ``right[m]`` as columns."""
     for m in range(start, stop):

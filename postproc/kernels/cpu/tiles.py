@@ -1,8 +1,8 @@
 """What turns a tile of inner products into a tile of distances, in place, and the products themselves."""
 
 import numpy as np
-from numba import njit
 
+from postproc.kernels.compiled import compiled
 from postproc.kernels.cpu.rows import difference
 
 ZERO = np.float32(0)
@@ -19,7 +19,7 @@ def zero_diagonal(tile: np.ndarray) -> None:
     np.fill_diagonal(tile, 0)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def products_to_distances(tile, row_norms, column_norms, clamp):
     """``tile[i, j] <- row_norms[i] + column_norms[j] - 2 tile[i, j]``, not below zero if ``clamp``."""
     for i in range(tile.shape[0]):
@@ -34,7 +34,7 @@ def products_to_distances(tile, row_norms, column_norms, clamp):
                 row[j] = (norm + column_norms[j]) - (row[j] + row[j])
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def finish_near(tile, left, right, signs, row_limits, column_limits):
     """Distances of near pairs from differences: ``tile[i, j] <- sum_k signs[k] (left[i, k] - right[j, k])^2``.
 
@@ -50,7 +50,7 @@ def finish_near(tile, left, right, signs, row_limits, column_limits):
                     tile[i, j] = total
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def add_same_camera(tile, row_cams, column_cams, row_tracks, column_tracks, weight):
     """Add ``weight`` where both cameras are known and equal and the two images are not of one track."""
     for i in range(tile.shape[0]):
@@ -61,7 +61,7 @@ def add_same_camera(tile, row_cams, column_cams, row_tracks, column_tracks, weig
                 tile[i, j] += weight
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def add_outside_tracks(tile, product, row_tracks, column_tracks, weight):
     """``tile += weight product`` where the two images are not of one track."""
     for i in range(tile.shape[0]):
@@ -70,7 +70,7 @@ def add_outside_tracks(tile, product, row_tracks, column_tracks, weight):
                 tile[i, j] += weight * product[i, j]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def zero_same_track(tile, row_tracks, column_tracks):
     """Set to zero where both images are of one track."""
     for i in range(tile.shape[0]):
@@ -81,7 +81,7 @@ def zero_same_track(tile, row_tracks, column_tracks):
                 tile[i, j] = ZERO
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def keep_cameras(tile, row_cams, column_cams, same, out):
     """``out <- tile`` where two cameras are equal (``same``) or differ (not ``same``), NaN elsewhere."""
     for i in range(tile.shape[0]):
@@ -89,7 +89,7 @@ def keep_cameras(tile, row_cams, column_cams, same, out):
             out[i, j] = tile[i, j] if (row_cams[i] == column_cams[j]) == same else NOTHING
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def scatter(tile, row_offsets, row_members, column_offsets, column_members, out):
     """Write every entry of a tile of classes to all images of both classes.
 

@@ -2,14 +2,15 @@
 ``members[offsets[t]:offsets[t + 1]]``."""
 
 import numpy as np
-from numba import njit
+
+from postproc.kernels.compiled import compiled
 
 LANES = 16  # partial sums of one distance, so that it can run in vector registers without fast-math
 LEAST, MEAN, GREATEST = 0, 1, 2  # what a track's distances become
 INFINITE = np.float32(np.inf)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def means_of_tracks(rows, offsets, members, weights, start, stop, out):
     """``out[t] = sum_i weights[i] rows[i] / sum_i weights[i]`` over track t, in float64; plain if all are 0."""
     total = np.empty(rows.shape[1], np.float64)
@@ -30,7 +31,7 @@ def means_of_tracks(rows, offsets, members, weights, start, stop, out):
             out[t, j] = total[j] / weight
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def weigh_by_queries(strip, offsets, threshold, epsilon, start, stop, out):
     """``out[i] = 1 / (mean_q strip[i, q] + epsilon)`` over the queries q nearer than ``threshold`` to any row of
     i's track, or else over the nearest. Track t, of ``start:stop``, is the rows ``offsets[t]:offsets[t + 1]``."""
@@ -55,7 +56,7 @@ def weigh_by_queries(strip, offsets, threshold, epsilon, start, stop, out):
             out[i] = 1 / (total / count + epsilon)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def augment_in_tracks(rows, offsets, members, of, epsilon, start, stop, out):
     """``out[i]``: the mean of the images of i's track by ``1 / (d + epsilon)``, d their squared distance to i."""
     width = rows.shape[1]
@@ -87,7 +88,7 @@ def augment_in_tracks(rows, offsets, members, of, epsilon, start, stop, out):
             out[i, j] = total[j] / weights
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def reduce_tracks(distances, offsets, members, how, k, start, stop, out):
     """``out[i, t]``: the least, mean or greatest of the ``k`` smallest (0: all) distances from row i to track t.
 
@@ -112,7 +113,7 @@ def reduce_tracks(distances, offsets, members, how, k, start, stop, out):
             out[i, t] = _reduced(found[:count], how) if count else INFINITE
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _reduced(values, how):
     """The least, the mean or the greatest of at least one value."""
     if how == MEAN:
@@ -127,7 +128,7 @@ def _reduced(values, how):
     return best
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def give_nearest_first(strip, queries, by_track, offsets, members, later, start, stop):
     """Rows ``start:stop`` of a strip, in place: distances of images -> the distance of their track, and ``later``
     more unless nobody of the track is nearer. Row i of the strip is row ``queries[i]`` of ``by_track``."""

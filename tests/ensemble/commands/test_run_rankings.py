@@ -1,12 +1,14 @@
 """Old submissions in the place of features: joined, rewritten, handed in again."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from ensemble import evaluate, io, run, validate
+from ensemble import evaluate, io, run, submissions, validate
 from ensemble.base.errors import InputError
 from ensemble.fusion import reciprocal_rank_fusion
-from ensemble.pipeline import plan, rankings, recipe
+from ensemble.pipeline import plan, recipe
 from tests.support.each import each
 from tests.support.folders import listed
 from tests.support.folders import names as numbered
@@ -37,7 +39,7 @@ def test_reciprocal_ranks_by_hand(folder, tmp_path):
     assert (tmp_path / "out" / "track2.txt").read_text() == "2 3 1 4\n2 6 1 5\n1 3 2 5\n"
 
 
-def test_weights_by_name_and_whole_tracks(folder, tmp_path):
+def test_weights_by_name_and_whole_tracks(folder, tmp_path, capsys):
     own = tmp_path / "own.toml"
     own.write_text(
         'top_k = 4\nsteps = [{ use = "rewrite_tracks" }]\n[[branch]]\n'
@@ -46,6 +48,13 @@ def test_weights_by_name_and_whole_tracks(folder, tmp_path):
     assert run.main(["--rankings", str(folder), "--recipe", str(own), "--out", str(tmp_path / "out")]) == 0
     # of list a alone: 1 pulls 4 up, which no list of any weight names, then 2 and 5
     assert (tmp_path / "out" / "track2.txt").read_text().startswith("1 4 2 5\n")
+    assert "rank lists were spread to a matrix of 3 x 6 (0.00 GB) for rewrite_tracks" in capsys.readouterr().out
+    assert run.main(["--rankings", str(folder), "--out", str(tmp_path / "out")]) == 0
+    assert "matrix" not in capsys.readouterr().out  # a join alone
+    with pytest.raises(
+        InputError, match=r"found that 2 rank lists that name 12 images in all need about 0\.42 GB"
+    ):
+        run.main(["--rankings", str(folder), "--out", str(tmp_path / "out"), "--memory", "100MB"])
 
 
 def test_one_list_alone_comes_back(folder, tmp_path):
@@ -135,10 +144,11 @@ def test_nine_real_submissions_of_2021(shared, tmp_path, capsys):
     capsys.readouterr()
     assert validate.main([str(tmp_path / "out" / "track2.txt"), *names]) == 0
     assert "ok: 1103 lines x 100 numbers" in capsys.readouterr().out
-    folder = io.scan(place, rankings=True)
-    read = rankings.read(folder, list(folder.models))
-    fused = reciprocal_rank_fusion(list(read.distances.values()))
-    fused = np.where(read.candidates < 0, np.inf, fused)
-    top = np.take_along_axis(read.candidates, np.argsort(fused, axis=1, kind="stable")[:, :100], axis=1)
+    for path in names[1::2]:
+        Path(path).rename(tmp_path / Path(path).name)
+    images = {"query_names": numbered(1103), "gallery_names": numbered(31238)}
+    rows, values = submissions.candidates(list(submissions.read_rankings(place, **images).values()))
+    fused = np.where(rows < 0, np.inf, reciprocal_rank_fusion(values))
+    top = np.take_along_axis(rows, np.argsort(fused, axis=1, kind="stable")[:, :100], axis=1)
     lines = (tmp_path / "out" / "track2.txt").read_text().splitlines()
     assert [line.split() for line in lines] == (top + 1).astype(str).tolist()

@@ -178,7 +178,8 @@ def joblib_that_lies(folder: Path) -> None:
 
 def one_text_again_and_again(folder: Path) -> None:
     """Cells of a table point to a text of a megabyte."""
-    texts = pyarrow().DictionaryArray.from_arrays(np.zeros(20_000, np.int32), ["x" * 1_000_000])
+    text = pyarrow().array(["x" * 1_000_000], pyarrow().large_string())
+    texts = pyarrow().DictionaryArray.from_arrays(np.zeros(20_000, np.int32), text)
     table = pyarrow().table({"features": [[0.5]] * 20_000, "name": texts})
     pytest.importorskip("pyarrow.parquet").write_table(table, folder / "query_a.parquet", compression="zstd")
 

@@ -100,6 +100,14 @@ def zipped(path: Path, write: Callable[[Any], object]) -> None:
         write(file)
 
 
+def large(path: Path, side: str) -> None:
+    """As Polars writes it, with a column of lists that are no features."""
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    features = pyarrow.array(list(ROWS[side]), pyarrow.large_list(pyarrow.float32()))
+    entries = {"path": pyarrow.array(NAMES[side], pyarrow.large_string()), "emb": features}
+    parquet.write_table(pyarrow.table({**entries, "tags": [["a", "b"]] * len(features)}), path)
+
+
 USUAL = ("features", "names", "pids", "camids")
 HALVES: dict[str, Half] = {
     "h5 of columns": lambda f, s: hdf5(f / f"{s}_m.h5", columns(s, "embeddings", "img_paths", "pid", "camid")),
@@ -147,6 +155,7 @@ HALVES: dict[str, Half] = {
     ),
     "parquet of lists": lambda f, s: lists(s).to_parquet(f / f"{s}_m.parquet"),
     "parquet of labels too": lambda f, s: lists(s).to_parquet(f / f"{s}.parquet"),
+    "parquet of large types": lambda f, s: large(f / f"{s}_m.parquet", s),
     "feather": lambda f, s: frame(s, "f").to_feather(f / f"{s}_m.feather"),
     "feather, packed": lambda f, s: lists(s).to_feather(f / f"{s}_m.feather", compression="zstd"),
     "json": lambda f, s: (f / f"{s}_m.json").write_text(

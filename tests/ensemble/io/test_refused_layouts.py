@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import h5py
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -59,6 +60,12 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "pandas in HDF5": (of_pandas, "pandas.read_hdf('query_a.h5').to_parquet('query_a.parquet')"),
     "pandas": (lambda f: pd.DataFrame(rows(2)).to_pickle(f / "query_a.pkl"), "write it with to_parquet"),
+    "code in npy": (
+        lambda f: np.save(f / "query_a.npy", np.array([eval], object)),
+        "refused builtins.eval; nothing",
+    ),
+    "code in joblib": (lambda f: joblib.dump({"a": eval}, f / "query_a.joblib"), "refused builtins.eval; nothing"),
+    "text": (lambda f: np.savetxt(f / "query_a.txt", rows(2)), "features in text are read as query_a.csv"),
     "git lfs": (
         lambda f: (f / "query_a.pkl").write_text("version https://git-lfs.github.com/spec/v1\n"),
         "lfs pull",
@@ -139,3 +146,13 @@ def test_a_file_that_is_none_is_no_model(tmp_path: Path) -> None:
         "log.csv",
         "settings.pkl",
     }
+
+
+def test_columns_that_are_not_used(tmp_path: Path) -> None:
+    for side in ("query", "gallery"):
+        table = pd.DataFrame(
+            {"name": ["a", "b"], "f0": [0.5, 1], "f1": [1, 2], "camra": [1, 2], "weather": [1, 2]}
+        )
+        table.to_csv(tmp_path / f"{side}_a.csv", index=False)
+    said = "columns that are not used: camra (did you mean 'cam'?), weather"
+    assert scan(tmp_path).notes == tuple(f"{tmp_path}/{side}_a.csv: {said}" for side in ("gallery", "query"))

@@ -27,6 +27,7 @@ from ensemble.scores import Labels, score, score_ranking
 from ensemble.scores.protocol import Protocol
 from postproc import Nearest
 from tests.support import pages
+from tests.support.disk import little_room
 from tests.support.each import each
 from tests.support.folders import problems
 
@@ -606,5 +607,10 @@ def test_tensorboard_is_an_extra(done, tmp_path):
     except ImportError:
         assert "wanted the package tensorboardX" in problems(main, [str(done), "--tensorboard", str(tmp_path)])[0]
     else:
-        assert main([str(done), "--tensorboard", str(tmp_path)]) == 0
-        assert list(tmp_path.rglob("events.out.tfevents.*"))
+        assert main([str(done), "--tensorboard", str(tmp_path / "a")]) == 0
+        (log,) = (tmp_path / "a").rglob("events.out.tfevents.*")
+        assert len(log.read_bytes()) > 1000
+        with little_room(1000):  # the package itself waits for ever where a write fails
+            found = problems(main, [str(done), "--tensorboard", str(tmp_path / "b")])
+        assert "wanted to write it, but File too large" in found[0]
+        assert not (tmp_path / "b").exists()

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble import evaluate, submissions, validate
+from ensemble import evaluate, run, submissions, validate
 from ensemble.base.errors import InputError
 from ensemble.scores import PROTOCOLS, score_ranking
 from ensemble.submissions import candidates, dense, from_matrix
@@ -48,9 +48,27 @@ def test_in_every_format(tmp_path: Path, name: str, known: bool, capsys: pytest.
     listed(tmp_path / "query.csv", ["name,pid,cam", *(f"{query},7,0" for query in QUERIES)])
     listed(tmp_path / "gallery.csv", ["name,pid,cam", "1.png,7,1", "2.png,8,1", "3.png,8,1"])
     assert evaluate.main(["--rankings", str(tmp_path), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["mAP"] == 1 / 2 / 4
+    found = json.loads(capsys.readouterr().out)
+    assert found["mAP"] == 1 / 2 / 4
+    assert any("no answer for 3 queries (q1, q3, q4), which counts" in note for note in found["notes"])
     assert evaluate.main(["--rankings", str(tmp_path)]) == 0
     assert f"mine{path.suffix}: no answer for 3 queries (q1, q3, q4), which counts" in capsys.readouterr().out
+
+
+def test_the_record_of_a_run_says_what_the_run_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    submissions.write(tmp_path / "mine.csv", from_matrix(ROWS, QUERIES, GALLERY, DISTANCES), "csv")
+    listed(
+        tmp_path / "query.csv",
+        ["name,pid,cam,shoe", *(f"{query},{pid},0,1" for query, pid in zip(QUERIES, (7, 7, -1, 9), strict=True))],
+    )
+    listed(tmp_path / "gallery.csv", ["name,pid,cam", "1.png,7,1", "2.png,8,1", "3.png,8,1"])
+    chosen = ["--set", "submission=visda", "--out", str(tmp_path / "out")]
+    run.main(["--rankings", str(tmp_path), *chosen])
+    printed = capsys.readouterr().out
+    notes = json.loads((tmp_path / "out" / "run.json").read_text())["notes"]
+    for what in ("shoe", "no answer for 3", "unknown identity", "without a match: q4"):
+        assert [note for note in notes if what in note], what
+    assert all(note in printed for note in notes)
 
 
 def test_nobody_has_an_answer() -> None:
@@ -59,6 +77,43 @@ def test_nobody_has_an_answer() -> None:
     assert dense(places, rows, 3).tolist() == [[1, 1, 1]] * 2
     found = score_ranking(np.zeros((2, 0), int), [7, 7], [7, 8, 8], protocol=PROTOCOLS["aicity"])
     assert found.mAP == 0
+
+
+@each("name", WRITTEN)
+def test_nobody_has_an_answer_in_every_format(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if name == "parquet":
+        pytest.importorskip("pyarrow")
+    path = tmp_path / submissions.named(name).file
+    submissions.write(path, from_matrix(np.zeros((4, 0), int), QUERIES, GALLERY), name)
+    if name == "trec":  # nothing names the queries
+        assert path.read_bytes() == b""
+        with pytest.raises(
+            InputError, match="wanted the names of the query images, found none; give --query-names"
+        ):
+            run.main(["--rankings", str(tmp_path), "--out", str(tmp_path / "out")])
+    read = submissions.read_aligned(path, QUERIES, GALLERY)
+    assert [line.tolist() for line in read.lines()] == [[]] * 4
+    lists = [listed(tmp_path / f"{side}.list", names) for side, names in (("q", QUERIES), ("g", GALLERY))]
+    status = validate.main([str(path), "--query-names", str(lists[0]), "--gallery-names", str(lists[1])])
+    assert (status, "none for 4 (q1, q2, q3" in capsys.readouterr().out) in ((0, True), (1, False))
+    for file in lists:
+        file.unlink()
+    listed(tmp_path / "query.csv", ["name,pid,cam", *(f"{query},7,0" for query in QUERIES)])
+    listed(tmp_path / "gallery.csv", ["name,pid,cam", "1.png,7,1", "2.png,8,1", "3.png,8,1"])
+    assert evaluate.main(["--rankings", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "mAP 0.0000" in printed
+    assert "no answer for 4 queries (q1, q2, q3 and 1 more), which counts as missed" in printed
+
+
+def test_another_list_names_the_queries(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "none.trec").write_bytes(b"")
+    listed(tmp_path / "some.csv", ["query,gallery", "q1,1.png", "q2,"])
+    assert run.main(["--rankings", str(tmp_path), "--set", "submission=trec", "--out", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "ranking.trec").read_text().startswith("q1 Q0 1.png 1 ")
+    assert "none.trec: no answer for 2 queries (q1, q2)" in capsys.readouterr().out
 
 
 def test_a_query_with_and_without_an_answer(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_array_equal
 
 from ensemble import evaluate, submissions
-from ensemble.fusion import reciprocal_rank_fusion
+from ensemble.base.errors import InputError
+from ensemble.fusion import join_lists, reciprocal_rank_fusion
 from ensemble.submissions import RankList, candidates, dense, from_matrix
 from ensemble.submissions.ties import told
 from postproc import rank
@@ -31,11 +32,11 @@ WRITTEN = [name for name, used in submissions.all_formats().items() if used.writ
 @each(
     ("given", "behind", "wanted"),
     [
-        ([0.5, 0.5, 2], [0, 1, 1], [0.5, np.nextafter(np.float32(0.5), 1), 2]),
+        ([0.5, 0.5, 2], [0, 1, 1], [0.5, np.nextafter(np.float32(0.5), np.float32(1)), 2]),
         ([0.5, 0.5, 2], [0, 0, 0], [0.5, 0.5, 2]),
-        ([0, 0, 0], [0, 1, 1], [0, TINY, np.nextafter(TINY, 1)]),  # not 1e-45, which some take for 0
+        ([0, 0, 0], [0, 1, 1], [0, TINY, np.nextafter(TINY, np.float32(1))]),  # not 1e-45, which some take for 0
         ([-TINY, -TINY, 0], [0, 1, 1], [-TINY, 0, TINY]),
-        ([LARGEST, LARGEST], [0, 1], [np.nextafter(LARGEST, 0), LARGEST]),
+        ([LARGEST, LARGEST], [0, 1], [np.nextafter(LARGEST, np.float32(0)), LARGEST]),
         ([1, np.inf, np.inf], [0, 1, 1], [1, LARGEST, np.inf]),
         ([3, 1, 2], [0, 0, 0], [3, 3, 3]),  # what falls is no list: not nearer than what stands before
     ],
@@ -121,6 +122,74 @@ def test_ties_in_a_file_are_scored_in_its_order(
     listed(tmp_path / f"mine.{name}", lists[name])
     assert evaluate.main(["--rankings", str(tmp_path)]) == 0
     assert "mAP 1.0000" in capsys.readouterr().out.replace("mAP    ", "mAP ")
+
+
+# Names and numbers as odd as they come
+
+ODD = [
+    "000012.jpg",
+    "12.jpg",
+    "1e3",
+    "+7",
+    "nan",
+    "inf",
+    "007",
+    "a,b;c.png",
+    'say"x".png',
+    "it's.png",
+    "Zo\u00eb.png",
+    "Zoe\u0308.png",
+    "\u56fe\u7247.png",
+    "\\back\\slash",
+    "x/y/../z.png",
+    "=cmd.png",
+    "#1.png",
+    "[('q'",
+    "{1.png",
+    "-1",
+]
+SPACED = ["a b.png", " before.png", "behind.png ", "tab\tname.png", "line\nend.png"]
+VALUES = [
+    [-3.5, -3.5, -1, 0, 0],
+    [0.98765432107, 0.98765432108, 0.98765432109, 1, np.inf],
+    [-1e38, 1e-45, 2e-45, 3e38, 3.4e38],
+    None,
+]
+
+
+@each("values", VALUES)
+@each("name", [name for name in WRITTEN if name not in ("track2", "visda")])
+def test_odd_names_and_numbers_come_back(tmp_path: Path, name: str, values: list[float] | None) -> None:
+    if name == "parquet":
+        pytest.importorskip("pyarrow")
+    names = ODD if name == "trec" else ODD + SPACED
+    queries = names[::-1]
+    rng = np.random.default_rng(len(name))
+    rows = np.stack([rng.permutation(len(names))[:5] for _ in queries])
+    rows = np.where(np.arange(5) < (np.arange(len(queries)) % 6)[:, None], rows, -1)
+    distances = None if values is None else np.tile(np.array(values, np.float64), (len(queries), 1))
+    ranking = from_matrix(rows, queries, names, distances)
+    path = tmp_path / submissions.named(name).file
+    submissions.write(path, ranking, name)
+    read = submissions.read_aligned(path, queries, names, partial=True)
+    assert_array_equal(read.starts, ranking.starts)
+    assert_array_equal(read.rows, ranking.rows)
+    if read.distances is not None and name not in ("trec", "naic"):
+        assert_array_equal(read.distances, ranking.distances)
+    again = join_lists([read], reciprocal_rank_fusion)
+    there = slice(None) if read.distances is None else np.isfinite(read.distances)
+    assert_array_equal(again.rows, ranking.rows[there])  # +inf is never returned
+
+
+@each("sides", [(["q", "q"], ["a", "b"]), (["p", "q"], ["a", "a"])])
+@each("name", WRITTEN)
+def test_a_name_for_two_images_is_not_written(
+    tmp_path: Path, name: str, sides: tuple[list[str], list[str]]
+) -> None:
+    ranking = from_matrix(np.array([[0, 1], [1, 0]]), *sides)
+    with pytest.raises(InputError, match=r"names: wanted every (query|gallery) once, found again [qa]"):
+        submissions.write(tmp_path / "mine", ranking, name)
+    assert not list(tmp_path.iterdir())
 
 
 # Other people's readers

@@ -13,7 +13,7 @@ from numpy.testing import assert_array_equal
 from threadpoolctl import OpenBLASController
 
 from postproc import rerank, using
-from postproc.base import runtime
+from postproc.base import blas
 from postproc.base.runtime import current, over_rows, run
 from tests.support.each import each
 from tests.support.worlds import world
@@ -23,13 +23,13 @@ PATIENCE = 20  # seconds after which a test that waits for a thread gives up
 
 def blas_threads():
     """Of the library that NumPy calls; SciPy may bring one of its own, which nothing here uses."""
-    return {library["num_threads"] for library in runtime._blas().info()}
+    return {library["num_threads"] for library in blas.libraries().info()}
 
 
 @pytest.fixture
 def three_blas_threads():
     """One thread would be what the pool sets itself, and nothing could be seen."""
-    before = runtime._blas().limit(limits=3)
+    before = blas.libraries().limit(limits=3)
     give_up_control()
     assert blas_threads() == {3}
     yield
@@ -71,15 +71,6 @@ def test_using_changes_what_is_named_and_gives_it_back():
             raise KeyError
         assert current().threads == 3
     assert current() == before
-
-
-def test_using_is_seen_by_one_caller_only():
-    seen = []
-    with using(threads=current().threads + 6):
-        other = threading.Thread(target=lambda: seen.append(current().threads))
-        other.start()
-        other.join(PATIENCE)
-        assert seen == [current().threads - 6]
 
 
 @each(

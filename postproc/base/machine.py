@@ -1,0 +1,96 @@
+"""What the machine gives a process: how many threads are started where nobody says how many.
+
+In this order: ``REID_NUM_THREADS``, ``OMP_NUM_THREADS``, the processors that the process may use, which are those
+of its affinity, or fewer where its control group (a container's) has a quota.
+"""
+
+import math
+import os
+import warnings
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+OWN, COMMON = "REID_NUM_THREADS", "OMP_NUM_THREADS"
+
+
+class MachineWarning(RuntimeWarning):
+    """Something of the machine or of its settings cannot be used; the answer is the same without it."""
+
+
+class BadVariable(ValueError):
+    """A variable of the environment that is ours says something that cannot be done."""
+
+
+def threads() -> int:
+    """The threads to start where no :func:`~postproc.base.runtime.using` says how many.
+
+    Raises BadVariable where REID_NUM_THREADS is no number. OMP_NUM_THREADS is others' too: there it is a warning.
+    """
+    own = os.environ.get(OWN, "").strip()
+    if own:
+        if not _is_count(own):
+            raise BadVariable(f"{OWN}: wanted a whole number, 1 or more, found {own!r}; mend it or unset it")
+        return int(own)
+    common = os.environ.get(COMMON, "").partition(",")[0].strip()  # "4,2": the second is for nested regions
+    if common and not _is_count(common):
+        _ignored(common)
+    return int(common) if _is_count(common) else processors()
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(found, _quota() or found)
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and int(text[:9]) > 0
+
+
+@cache  # once for a value
+def _ignored(found: str) -> None:
+    warnings.warn(
+        f"{COMMON}: wanted a whole number, 1 or more, found {found!r}; not heeded", MachineWarning, stacklevel=2
+    )
+
+
+@cache
+def _quota() -> int | None:
+    try:
+        return quota(Path("/proc/self/cgroup").read_text(), Path("/sys/fs/cgroup"))
+    except OSError:
+        return None
+
+
+def quota(membership: str, root: Path) -> int | None:
+    """The processors that control groups allow, rounded up; None where none limits them.
+
+    membership: the text of ``/proc/self/cgroup``. A group's limit holds for those below it. Where a container sees
+    a path of the host that is not there, ``root`` itself is its group.
+    """
+    limits: list[int] = []
+    for line in membership.splitlines():
+        _, kinds, path = [*line.split(":", 2), "", ""][:3]
+        if not kinds:
+            places = [root, root / "unified"]
+        elif "cpu" in kinds.split(","):
+            places = [root / kinds, root / "cpu"]
+        else:
+            continue
+        parts = [part for part in path.split("/") if part not in ("", "..")]
+        for place in places:
+            for depth in range(len(parts) + 1):
+                limits += _limits(place.joinpath(*parts[:depth]))
+    return min(limits, default=None)
+
+
+def _limits(group: Path) -> Iterator[int]:
+    """What one group says, as version 2 and as version 1 of control groups have it."""
+    for names in (["cpu.max"], ["cpu.cfs_quota_us", "cpu.cfs_period_us"]):
+        try:
+            most, period = (int(word) for name in names for word in (group / name).read_text().split())
+        except (OSError, ValueError):  # not there, or "max"
+            continue
+        if most > 0 and period > 0:
+            yield math.ceil(most / period)

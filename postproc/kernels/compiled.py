@@ -1,0 +1,142 @@
+"""How a kernel of the CPU is compiled: without the interpreter lock, once, and kept on disk for later processes.
+
+What is kept is numba's, where numba keeps it (``NUMBA_CACHE_DIR``, else ``__pycache__``, else the user's cache
+folder); how it is kept is ours, since numba trusts what it finds: a truncated file is a traceback, a damaged one
+is run, and of two processes that compile at a time each can give its name to the other's code. Here every file is
+one kernel for one signature and begins with the digest of what follows and of the sources; what does not fit is
+compiled anew and replaced. Where nothing can be kept, kernels work as well, and one warning names the reason.
+"""
+
+import hashlib
+import os
+import pickle
+import uuid
+import warnings
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core.caching import FunctionCache, NullCache
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.serialize import dumps
+
+from postproc.base import forks
+from postproc.base.machine import MachineWarning
+
+DIGEST = hashlib.sha256().digest_size
+forks.waits_for(global_compiler_lock)  # a child could never compile
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """The function as a kernel: compiled when it is first called with arguments of a kind."""
+    kernel: Any = numba.njit(nogil=True)(function)
+    if hasattr(kernel, "py_func"):  # not so under NUMBA_DISABLE_JIT
+        kernel._cache = _cache_of(function)
+    return kernel
+
+
+def _cache_of(function: Callable[..., Any]) -> Any:
+    try:
+        return _Kept(function)
+    except (RuntimeError, OSError):  # numba finds no folder that can be written, or the source is no file
+        return _NotKept()
+
+
+class _NotKept(NullCache):
+    def save_overload(self, sig: Any, cres: Any) -> None:
+        _say("a folder for them that can be written, but found none")
+
+
+class _Kept(FunctionCache):
+    """numba's cache of one function, with files of our own."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self._cache_file: Any = Files(Path(self.cache_path), self._impl.filename_base, _stamp(function))
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)
+        except OSError as error:
+            _say(f"to write into {self.cache_path}, but {error.strerror or error}")
+
+
+class Files:
+    """Compiled code by key, a file each; ``stamp`` are DIGEST bytes that tell from what it was compiled."""
+
+    def __init__(self, folder: Path, stem: str, stamp: bytes) -> None:
+        self.folder, self.stem, self.stamp = folder, stem, stamp
+
+    def path(self, key: Any) -> Path:
+        """The file of a key: the signature and the processor name it; what the code was is in the stamp."""
+        return self.folder / f"{self.stem}.{hashlib.sha256(repr(key[:2]).encode()).hexdigest()[:32]}.kernel"
+
+    def load(self, key: Any) -> Any:
+        """What was saved for this key from these sources, or None."""
+        try:
+            content = self.path(key).read_bytes()
+        except OSError:
+            return None
+        digest, stamp, rest = content[:DIGEST], content[DIGEST : 2 * DIGEST], content[2 * DIGEST :]
+        if stamp != self.stamp or digest != hashlib.sha256(stamp + rest).digest():
+            return None
+        try:
+            found, data = pickle.loads(rest)
+        except Exception:  # whole, but from a process that has other modules
+            return None
+        return data if found == key else None
+
+    def save(self, key: Any, data: Any) -> None:
+        """Keep it; the file is whole or not there. Raises OSError where the disk refuses."""
+        rest = dumps((key, data))
+        path = self.path(key)
+        temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex[:16]}")
+        try:
+            temporary.write_bytes(hashlib.sha256(self.stamp + rest).digest() + self.stamp + rest)
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    def flush(self) -> None:
+        """Forget everything of this function."""
+        for path in self.folder.glob(f"{self.stem}.*.kernel"):
+            path.unlink(missing_ok=True)
+
+
+def _stamp(function: Callable[..., Any]) -> bytes:
+    """What a kernel was compiled from: its file, those of the kernels that it can call, the constants, numba."""
+    files = {Path(__file__).with_name("rules.py"), *_sources(function)}
+    whole = hashlib.sha256(f"{numba.__version__} 1".encode())  # 1: the form of the files
+    for path in sorted(files):
+        whole.update(_digest(path))
+    return whole.digest()
+
+
+def _sources(function: Callable[..., Any]) -> set[Path]:
+    """The file of a function, and the files of kernels that its module has imported."""
+    found, open_ = {Path(function.__code__.co_filename)}, [function]
+    while open_:
+        for value in open_.pop().__globals__.values():
+            called = getattr(value, "py_func", None)
+            if called is not None and Path(called.__code__.co_filename) not in found:
+                found.add(Path(called.__code__.co_filename))
+                open_.append(called)
+    return found
+
+
+@cache
+def _digest(path: Path) -> bytes:
+    return hashlib.sha256(path.read_bytes()).digest()
+
+
+@cache  # once a process
+def _say(wanted: str) -> None:
+    warnings.warn(
+        f"compiled kernels: wanted {wanted}; they are compiled again in every process until NUMBA_CACHE_DIR names "
+        "a folder with room",
+        MachineWarning,
+        stacklevel=2,
+    )
