@@ -7,6 +7,7 @@ and refuses everything else; nothing in a file is ever executed.
     bytes -> containers -> blocks (one side of one file) -> alignment (rows by name) -> FeatureSets
 """
 
+from ensemble.io.ahead import ModelSize, sizes
 from ensemble.io.describe import Contents, Entry, contents
 from ensemble.io.folder import Folder
 from ensemble.io.lists import read_names
@@ -19,6 +20,7 @@ __all__ = [
     "Contents",
     "Entry",
     "Folder",
+    "ModelSize",
     "Unwritable",
     "beside",
     "contents",
@@ -28,6 +30,7 @@ __all__ = [
     "read_tables",
     "refusals",
     "scan",
+    "sizes",
     "together",
     "write_csv",
     "write_npz",

@@ -6,7 +6,7 @@ and its name in :data:`READERS`; :func:`add` takes one of somebody else's.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from ensemble.io.bounds import TooLarge, refuse_repeats, too_large
 from ensemble.io.readers.matlab import MATLAB5, MATLAB73
 from ensemble.io.readers.numpy_files import NPY, NPZ
 from ensemble.io.readers.pickles import PICKLE
-from ensemble.io.readers.reader import HEAD, Reader, Wanted
+from ensemble.io.readers.reader import HEAD, Reader, Stored, Wanted
 from ensemble.io.readers.safetensors_files import SAFETENSORS
 from ensemble.io.readers.torch_files import TORCH_LEGACY, TORCH_ZIP
 
@@ -81,6 +81,12 @@ def keys(path: Path) -> tuple[str, ...] | None:
     """The keys of a file without its arrays; ``None`` for pickles and single arrays, which cannot tell."""
     look = _guarded(path, lambda: reader_of(path).keys)
     return None if look is None else _guarded(path, lambda: look(path))
+
+
+def stored(path: Path) -> Mapping[str, Stored]:
+    """The arrays of a file by their keys, from its header; none where there is no telling without reading them."""
+    look = _guarded(path, lambda: reader_of(path).stored)
+    return {} if look is None else _guarded(path, lambda: look(path))
 
 
 def reader_of(path: Path) -> Reader:

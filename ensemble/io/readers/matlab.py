@@ -5,7 +5,7 @@ from typing import Any
 
 from ensemble.io import bounds, matlab5
 from ensemble.io.matlab5 import Unread
-from ensemble.io.readers.reader import Reader, Wanted
+from ensemble.io.readers.reader import Reader, Stored, Wanted
 
 SUFFIXES = (".mat", ".msat")
 
@@ -46,6 +46,18 @@ def _keys_73(path: Path) -> tuple[str, ...]:
         return tuple(_hard_links(file))
 
 
+def _stored_73(path: Path) -> dict[str, Stored]:
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        items = {key: file[key] for key in _hard_links(file)}
+        return {
+            key: Stored((item.shape or ())[::-1], item.dtype.itemsize)
+            for key, item in items.items()
+            if isinstance(item, h5py.Dataset)
+        }
+
+
 def _hard_links(file: Any) -> list[str]:
     """Names that lead to data inside this file; links to other files are not followed."""
     import h5py
@@ -68,5 +80,6 @@ MATLAB73 = Reader(
     SUFFIXES,
     recognises=lambda path, head: head.startswith((b"MATLAB 7.3", b"\x89HDF")),
     keys=_keys_73,
+    stored=_stored_73,
     holds="model",
 )

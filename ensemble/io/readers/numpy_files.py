@@ -8,7 +8,7 @@ import numpy as np
 
 from ensemble.io import bounds
 from ensemble.io.matlab5 import Unread
-from ensemble.io.readers.reader import Reader, Wanted
+from ensemble.io.readers.reader import Reader, Stored, Wanted
 
 
 def _load_npy(path: Path, wanted: Wanted) -> np.ndarray:
@@ -18,14 +18,35 @@ def _load_npy(path: Path, wanted: Wanted) -> np.ndarray:
 
 def _load_array(file: IO[bytes], size: int) -> Any:
     """One ``.npy`` stream, after a look at its header: an object array is left unread."""
-    version = np.lib.format.read_magic(file)
-    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = header(file)
+    shape, dtype = _header(file)
     if dtype.hasobject:
         return Unread(shape, "object")
     bounds.refuse_size(shape, dtype.itemsize, size)
     file.seek(0)
     return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+    version = np.lib.format.read_magic(file)
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = header(file)
+    return shape, dtype
+
+
+def _stored_npy(path: Path) -> dict[str, Stored]:
+    with path.open("rb") as file:
+        shape, dtype = _header(file)
+    return {"": Stored(shape, dtype.itemsize)}
+
+
+def _stored_npz(path: Path) -> dict[str, Stored]:
+    found = {}
+    with zipfile.ZipFile(path) as archive:
+        for key in _members(archive):
+            with archive.open(f"{key}.npy") as file:
+                shape, dtype = _header(file)
+            found[key] = Stored(shape, dtype.itemsize)
+    return found
 
 
 def _load_npz(path: Path, wanted: Wanted) -> dict[str, Any]:
@@ -61,6 +82,8 @@ NPY = Reader(
     _load_npy,
     (".npy",),
     recognises=lambda path, head: head.startswith(b"\x93NUMPY"),
+    stored=_stored_npy,
+    copies=0,
     holds="side",
 )
 NPZ = Reader(
@@ -69,6 +92,8 @@ NPZ = Reader(
     (".npz",),
     recognises=lambda path, head: head.startswith(b"PK\x03\x04"),
     keys=_keys,
+    stored=_stored_npz,
+    copies=0,
     holds="model",
     strict=True,
 )

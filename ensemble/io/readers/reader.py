@@ -1,13 +1,26 @@
 """What there is to know about one format of feature files."""
 
+import math
 import mmap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Wanted = Callable[[str], bool]
 HEAD = 16  # bytes that tell what a file is
+
+
+class Stored(NamedTuple):
+    """An array of a file before it is read: its shape, and the bytes of a value."""
+
+    shape: tuple[int, ...]
+    item: int
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all values."""
+        return math.prod(self.shape) * self.item
 
 
 @dataclass(frozen=True)
@@ -20,6 +33,9 @@ class Reader:
     suffixes:   what its files end in, in small letters with the dot: files that a folder is searched for.
     recognises: whether a file is of this format, by its path and its first bytes; None: by its suffix.
     keys:       the keys of a file without its arrays; None where that costs as much as loading them.
+    stored:     the arrays of a file by their keys ("" where there are none) without reading them, for who wants to
+                know what memory it takes; None: nobody knows before.
+    copies:     how often what is stored is in memory while it is read, beside what comes back.
     holds:      "side" a file holds one side, ``query_MODEL`` with ``gallery_MODEL``; "model" it holds a whole
                 model, keys like the vocabulary; "either".
     strict:     a whole model without query and gallery in it is a mistake, not something else that lies there.
@@ -30,6 +46,8 @@ class Reader:
     suffixes: tuple[str, ...] = ()
     recognises: Callable[[Path, bytes], bool] | None = None
     keys: Callable[[Path], tuple[str, ...]] | None = None
+    stored: Callable[[Path], Mapping[str, Stored]] | None = None
+    copies: float = 1.0
     holds: Literal["side", "model", "either"] = "either"
     strict: bool = False
 

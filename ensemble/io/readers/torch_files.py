@@ -122,7 +122,9 @@ def _is_archive(path: Path, head: bytes) -> bool:
         return data_member(archive) is not None
 
 
-TORCH_ZIP = Reader("torch archive", lambda path, wanted: load_zip(path), SUFFIXES, recognises=_is_archive)
+TORCH_ZIP = Reader(
+    "torch archive", lambda path, wanted: load_zip(path), SUFFIXES, recognises=_is_archive, copies=0
+)
 TORCH_LEGACY = Reader(
     "torch stream",
     lambda path, wanted: mapped(path, load_legacy),
