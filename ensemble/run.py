@@ -33,6 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not options.dry_run:
             return execute(options, checked, out)
         describe(checked)
+        needed = planning.memory_of(options, checked)
+        if needed is not None:
+            print(*needed.text(), sep="\n")
+        print("everything fits; nothing was read or written")
     return program.FINE
 
 
@@ -109,7 +113,6 @@ def describe(checked: plan.Plan) -> None:
         print(f"  then {' -> '.join(tail)}")
     notes.say(checked.notes)
     print(f"  provided: {', '.join(sorted(checked.folder.columns))}")
-    print("everything fits; nothing was read or written")
 
 
 def list_steps() -> None:

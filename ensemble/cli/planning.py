@@ -2,12 +2,12 @@
 
 import argparse
 
-import postproc
+from ensemble import io
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, refuse_if_any
 from ensemble.cli import files, machine, protocols
 from ensemble.cli.numbers import too_small
-from ensemble.pipeline import plan, plugins, recipe
+from ensemble.pipeline import memory, plan, plugins, recipe
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.recipe import Recipe
 from ensemble.scores.protocol import Protocol
@@ -80,13 +80,22 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     return recipe.override(recipe.load(named), options.set)
 
 
+def memory_of(options: argparse.Namespace, checked: Plan) -> memory.Prediction | None:
+    """What a run will hold, stage by stage; None where that cannot be told before features are read."""
+    if "distances" in checked.folder.columns:
+        return None
+    sizes = io.sizes(checked.folder, checked.all_models)
+    if len(sizes) < len(checked.all_models):
+        return None
+    used = protocol(options, checked.recipe)
+    with machine.using(options):
+        return memory.predict(checked, sizes, protocol=used, scored=labelled(checked))
+
+
 def _refuse_memory(options: argparse.Namespace, checked: Plan) -> None:
-    """Refuse what would need more than ``--memory``, where the number of images is known already."""
-    sizes = plan.counts(checked.folder)
-    if (
-        sizes is None or "distances" in checked.folder.columns
-    ):  # how long rank lists are is known when they are read
-        return
-    whole = labelled(checked) and protocol(options, checked.recipe).whole
-    with postproc.using(threads=options.threads):
-        refuse_if_any(plan.memory_problems(checked, *sizes, machine.memory(options), whole_answer=whole))
+    """Refuse what would need more than ``--memory``, where that is known already."""
+    limit = machine.memory(options)
+    needed = memory_of(options, checked) if limit is not None else None
+    if needed is not None:
+        whole = labelled(checked) and protocol(options, checked.recipe).whole
+        refuse_if_any(memory.problems(needed, limit, whole=whole))

@@ -6,7 +6,7 @@ and its name in :data:`READERS`; :func:`add` takes one of somebody else's.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from ensemble.io.readers.json_files import JSON
 from ensemble.io.readers.matlab import MATLAB5, MATLAB73
 from ensemble.io.readers.numpy_files import NPY, NPZ
 from ensemble.io.readers.pickles import PICKLE
-from ensemble.io.readers.reader import HEAD, Reader, Unknown, Wanted
+from ensemble.io.readers.reader import HEAD, Reader, Stored, Unknown, Wanted
 from ensemble.io.readers.safetensors_files import SAFETENSORS
 from ensemble.io.readers.torch_files import TORCH_LEGACY, TORCH_ZIP
 
@@ -124,6 +124,12 @@ def is_labelled(path: Path) -> bool:
     words = _guarded(path, lambda: reader_of(path).words)
     found = () if words is None else _guarded(path, lambda: words(path))
     return any(len(word) > 1 and column_of(word) is not None for word in found)
+
+
+def stored(path: Path) -> Mapping[str, Stored]:
+    """The arrays of a file by their keys, from its header; none where there is no telling without reading them."""
+    look = _guarded(path, lambda: reader_of(path).stored)
+    return {} if look is None else _guarded(path, lambda: look(path))
 
 
 def reader_of(path: Path) -> Reader:

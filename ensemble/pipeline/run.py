@@ -1,6 +1,7 @@
 """Run a checked plan: models in, distances or the nearest images out, one report line a step.
 
 images, models   what is read, and the features while somebody needs them
+walk             which node after which
 nodes            what a node computes from what its inputs gave
 state            the value between nodes; partial where not every image is known
 scoring, lines   what is told of every node
@@ -17,22 +18,17 @@ from ensemble.base.errors import refuse_if_any
 from ensemble.base.features import FeatureSet
 from ensemble.base.kinds import Array, Ints
 from ensemble.io.folder import is_side
-from ensemble.pipeline import joins, lines, nodes, partial
+from ensemble.pipeline import lines, memory, partial
 from ensemble.pipeline.devices import CPU, Device
 from ensemble.pipeline.images import Images, read
 from ensemble.pipeline.lines import Line
 from ensemble.pipeline.models import Models
 from ensemble.pipeline.nodes import Outcome
-from ensemble.pipeline.plan import (
-    Plan,
-    lists_memory_problems,
-    lists_spread_for,
-    memory_problems,
-    spread_text,
-)
+from ensemble.pipeline.plan import Plan, lists_memory_problems, lists_spread_for, spread_text
 from ensemble.pipeline.scoring import Scored, scored, told
 from ensemble.pipeline.state import Memo, State
 from ensemble.pipeline.tree import Node, leaves, tree
+from ensemble.pipeline.walk import Walk
 from ensemble.scores import Scores
 from ensemble.scores.protocol import Protocol
 from postproc.base import arrays
@@ -123,8 +119,15 @@ class Run:
             refuse_if_any(lists_memory_problems(*sizes, *images.shape, wants, self.memory))
             if wants:
                 images = replace(images, notes=(*images.notes, spread_text(*images.shape, wants)))
-        elif self.sets is None:
-            refuse_if_any(memory_problems(self.plan, *images.shape, self.memory, whole_answer=needs_all))
+        elif self.sets is None and self.memory is not None:
+            needed = memory.predict(
+                self.plan,
+                memory.of_sets(sets),
+                protocol=protocol,
+                scored=images.labels is not None,
+                every_step=self.every_step,
+            )
+            refuse_if_any(memory.problems(needed, self.memory, whole=needs_all))
         seconds = time.perf_counter() - started
         if self.begun:
             images = replace(images, notes=(*images.notes, *told(sets, protocol, images.lists)))
@@ -142,7 +145,7 @@ class Run:
                 self.watch(Seen(images, protocol, root, node, line, outcome.state, scores))
             return found
 
-        walk = _Walk(images, Models(sets, root, self.device), self.device, self.memo, judge)
+        walk = Walk(images, Models(sets, root, self.device), self.device, self.memo, judge)
         del sets  # so that a model goes when nobody needs it any more
         whole = needs_all or images.lists is not None
         outcome = walk.outcome(root, None if whole else max(recipe.top_k, protocol.top_k or 0))
@@ -165,49 +168,6 @@ class Run:
             query_label=images.query_label,
             lists=images.lists is not None,
         )
-
-
-@dataclass(frozen=True, eq=False)
-class _Walk:
-    """Nodes, each computed after those that it looks at, or remembered; ``judge`` gets what is computed."""
-
-    images: Images
-    models: Models
-    device: Device
-    memo: Memo | None
-    judge: Callable[[Node, Outcome], object]
-
-    def outcome(self, node: Node, top_k: int | None = None) -> Outcome:
-        """What a node gave; a remembered state took no time. ``top_k``: what the end of a run wants of a list."""
-        known = self._known(node)
-        return self._computed(node, top_k) if known is None else Outcome(known, 0.0, self.device.name)
-
-    def _known(self, node: Node) -> State | None:
-        return None if self.memo is None else self.memo.get(node.key)
-
-    def _state(self, node: Node) -> State:
-        known = self._known(node)
-        if known is not None:
-            return known
-        outcome = self._computed(node, None)
-        self.judge(node, outcome)
-        return outcome.state
-
-    def _computed(self, node: Node, top_k: int | None) -> Outcome:
-        if node.model and self.images.lists is not None:
-            outcome = nodes.rank_list(node, self.images, self.device)
-        elif node.model:
-            outcome = nodes.model(node, self.models, self.images, self.device)
-        elif node.use and node.use.name in joins.names():
-            parts = [self._state(part) for part in node.inputs]
-            outcome = nodes.join(node, parts, self.images, self.device)
-        else:
-            state = self._state(node.inputs[0])
-            auxiliary = [self._state(part) for part in node.aux]
-            outcome = nodes.step(node, state, auxiliary, self.images, self.device, top_k)
-        if self.memo is not None and outcome.state.nearest is None:  # a cut answer is none for a step behind it
-            self.memo.put(node.key, outcome.state)
-        return outcome
 
 
 def _answer(state: State, images: Images, k: int) -> tuple[Array, Array, Array | None]:

@@ -17,13 +17,13 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Number, TopK, Within
 from postproc.base.step import checked, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query, Unchecked
-from postproc.pairs import nearest
+from postproc.pairs import held, nearest
 
 Codes = NDArray[np.uint8]  # (n, bytes)  eight bits a byte, the first in its highest place
 LARGEST = 1e9  # of a cut
 
 
-@step(unit="differing bits", range=(0, math.inf))
+@step(unit="differing bits", range=(0, math.inf), memory=held.together(held.slab, held.images(200)))
 def hamming(
     query: Query, gallery: Gallery, *, cut: Annotated[Number, Within(-LARGEST, LARGEST)] = 0.0, top_k: TopK = None
 ) -> Distances | Nearest:

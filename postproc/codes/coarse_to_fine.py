@@ -18,11 +18,12 @@ from postproc.base.step import checked, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query, Unchecked
 from postproc.codes import binary as codes
 from postproc.codes.binary import LARGEST, Codes
+from postproc.pairs import held
 
 Start = Literal["moments", "half"]
 
 
-@step(unit="places in a list", range=(0, math.inf), host_only=True)
+@step(unit="places in a list", range=(0, math.inf), host_only=True, memory=held.images(200))
 def coarse_to_fine(
     query: Query,
     gallery: Gallery,

@@ -15,13 +15,14 @@ from postproc.base.settings import Neutral, Number, Weight, Within, wholes
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Floats
 from postproc.constraints.penalties import BLOCK
+from postproc.pairs import held
 from postproc.pairs.distances import distances as distances_between
 from postproc.tracks.track_distances import pool_distances
 
 UNSEEN = 2.0  # 1 - cosine of parts that are not seen on both images
 
 
-@step(unit=KEPT)
+@step(unit=KEPT, memory=held.times(3.4, held.matrix))
 def part_penalty(
     distances: Distances,
     query_aux: np.ndarray,

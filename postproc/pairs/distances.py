@@ -7,7 +7,7 @@ import numpy as np
 from postproc.base import arrays, checks
 from postproc.base.step import of_metric, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
-from postproc.pairs import exact, nearest, pairwise
+from postproc.pairs import exact, held, nearest, pairwise
 from postproc.pairs.nearest import Change
 from postproc.pairs.pairwise import FeatureTerm, Pairwise
 from postproc.pairs.tiles import PairwiseTiles
@@ -16,7 +16,7 @@ Metric = Literal["sqeuclidean", "euclidean", "cosine"]
 METRICS = get_args(Metric)
 
 
-@step(unit=of_metric)
+@step(unit=of_metric, memory=held.compared(copy=held.by_metric))
 def distances(
     query: Query | Pairwise, gallery: Gallery | None = None, *, metric: Metric = "sqeuclidean"
 ) -> Distances:
@@ -64,7 +64,9 @@ def to_metric(pairs: Pairwise, metric: str) -> Change:
             arrays.namespace(strip).sqrt(strip, out=strip)
         elif metric == "cosine":
             strip *= 0.5
-            strip[strip > 2] = 2  # by rounding
+            for part in arrays.blocks(strip, 256):  # a mask of all of it would be a quarter as large
+                rows = strip[part]
+                rows[rows > 2] = 2  # by rounding
             strip[lost_query[queries]] = 1
             strip[:, lost_gallery] = 1
 

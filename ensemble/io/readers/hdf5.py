@@ -12,7 +12,7 @@ import numpy as np
 from ensemble.base.errors import InputError
 from ensemble.io import bounds
 from ensemble.io.matlab5 import Unread
-from ensemble.io.readers.reader import Reader, Wanted
+from ensemble.io.readers.reader import Reader, Stored, Wanted
 
 SIGNATURE, MATLAB = b"\x89HDF\r\n\x1a\n", b"MATLAB 7.3"
 DEEP = 8  # groups in groups
@@ -40,6 +40,23 @@ def keys(path: Path) -> tuple[str, ...]:
             item = file[name]
             found += [f"{name}/{inner}" for inner in _hard_links(item)] if isinstance(item, h5py.Group) else [name]
     return tuple(found)
+
+
+def stored(path: Path) -> dict[str, Stored]:
+    """The arrays of the names that :func:`keys` gives."""
+    import h5py
+
+    with path.open("rb") as raw:
+        of_matlab = raw.read(len(MATLAB)) == MATLAB
+    found = {}
+    names = keys(path)
+    with h5py.File(path, "r") as file:
+        for name in names:
+            item = file[name]
+            if isinstance(item, h5py.Dataset) and item.shape is not None:
+                turned = of_matlab or "MATLAB_class" in item.attrs
+                found[name] = Stored(item.shape[::-1] if turned else item.shape, item.dtype.itemsize)
+    return found
 
 
 def _group(
@@ -117,4 +134,4 @@ def _is_hdf5(path: Path, head: bytes) -> bool:
     return False
 
 
-HDF5 = Reader("HDF5", load, (".h5", ".hdf5", ".hdf"), recognises=_is_hdf5, keys=keys)
+HDF5 = Reader("HDF5", load, (".h5", ".hdf5", ".hdf"), recognises=_is_hdf5, keys=keys, stored=stored)

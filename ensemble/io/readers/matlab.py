@@ -24,6 +24,7 @@ MATLAB5 = Reader(
     SUFFIXES,
     recognises=lambda path, head: head.startswith(b"MATLAB 5.0"),
     keys=_keys_5,
+    raw=True,
 )
 MATLAB73 = Reader(
     "MATLAB 7.3",
@@ -31,4 +32,5 @@ MATLAB73 = Reader(
     SUFFIXES,
     recognises=lambda path, head: head.startswith(hdf5.MATLAB),
     keys=hdf5.keys,
+    stored=hdf5.stored,
 )

@@ -12,7 +12,7 @@ import numpy as np
 
 from ensemble.io import bounds
 from ensemble.io.readers.pickles import BEGINNING, words
-from ensemble.io.readers.reader import Reader, Unknown, Wanted
+from ensemble.io.readers.reader import Reader, Stored, Unknown, Wanted
 from ensemble.io.unpickle import unpickle
 
 MAGIC = b"\x93NUMPY"
@@ -60,6 +60,22 @@ def _words(path: Path) -> list[str]:
         return words(file.read(BEGINNING))
 
 
+def _stored_npy(path: Path) -> dict[str, Stored]:
+    with path.open("rb") as file:
+        shape, dtype = _header(file)
+    return {} if dtype.hasobject else {"": Stored(shape, dtype.itemsize)}
+
+
+def _stored_npz(path: Path) -> dict[str, Stored]:
+    found = {}
+    with zipfile.ZipFile(path) as archive:
+        for key in _members(archive):
+            with archive.open(f"{key}.npy") as file:
+                shape, dtype = _header(file)
+            found[key] = Stored(shape, dtype.itemsize)
+    return found
+
+
 def _load_npz(path: Path, wanted: Wanted) -> dict[str, Any]:
     entries = {}
     size = path.stat().st_size
@@ -95,6 +111,8 @@ NPY = Reader(
     recognises=lambda path, head: head.startswith(MAGIC),
     keys=_keys_npy,
     words=_words,
+    stored=_stored_npy,
+    copies=0,
 )
 NPZ = Reader(
     "NumPy archive",
@@ -102,5 +120,7 @@ NPZ = Reader(
     (".npz",),
     recognises=lambda path, head: head.startswith(b"PK\x03\x04"),
     keys=_keys,
+    stored=_stored_npz,
+    copies=0,
     strict=True,
 )

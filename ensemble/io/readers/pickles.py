@@ -40,4 +40,5 @@ PICKLE = Reader(
     SUFFIXES,
     recognises=lambda path, head: path.suffix.lower() in (*SUFFIXES, ".data"),
     words=_words,
+    raw=True,
 )

@@ -134,7 +134,13 @@ def _words_legacy(path: Path) -> list[str]:
 
 
 TORCH_ZIP = Reader(
-    "torch archive", lambda path, wanted: load_zip(path), SUFFIXES, recognises=_is_archive, words=_words_zip
+    "torch archive",
+    lambda path, wanted: load_zip(path),
+    SUFFIXES,
+    recognises=_is_archive,
+    words=_words_zip,
+    raw=True,
+    copies=0,
 )
 TORCH_LEGACY = Reader(
     "torch stream",
@@ -142,4 +148,5 @@ TORCH_LEGACY = Reader(
     SUFFIXES,
     recognises=lambda path, head: head.startswith(LEGACY_MAGIC[:HEAD]),
     words=_words_legacy,
+    raw=True,
 )

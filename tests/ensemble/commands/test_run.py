@@ -215,13 +215,17 @@ def test_every_problem_before_anything_is_written(city, tmp_path):
 
 def test_memory_is_refused_with_the_figure(city, tmp_path):
     text = refused(["--features", str(city), "--memory", "100MB", "--out", str(tmp_path)])
-    assert "--memory: wanted at most 0.10 GB, found that 150 queries x 2500 images need about 0." in text
+    assert "--memory: wanted at most 0.10 GB, found that read (4 models) needs about 0." in text
+    assert "GB, and " in text  # what needs the most
     assert run.main(["--features", str(city), "--memory", "2GB", "--out", str(tmp_path)]) == 0
 
 
 def test_dry_run_reads_and_writes_nothing(city, tmp_path, capsys):
     assert run.main(["--features", str(city), "--dry-run", "--out", str(tmp_path / "out")]) == 0
-    assert "densenet, densenet_ALL, mgn, senet152: l2_normalize -> concat -> rerank" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "densenet, densenet_ALL, mgn, senet152: l2_normalize -> concat -> rerank" in printed
+    assert "\nmemory " in printed
+    assert printed.count("<- the most") == 1
     assert not (tmp_path / "out").exists()
 
 
