@@ -7,7 +7,7 @@ from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, printable, refuse_if_any
 from ensemble.cli import files, machine, protocols
 from ensemble.cli.numbers import too_small
-from ensemble.pipeline import plan, plugins, recipe
+from ensemble.pipeline import changes, plan, plugins, recipe
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.recipe import Recipe
 from ensemble.scores.protocol import Protocol
@@ -81,7 +81,7 @@ def labelled(checked: Plan) -> bool:
 
 def _recipe(options: argparse.Namespace) -> Recipe:
     named = options.recipe or ("default" if options.rankings is None else "lists")
-    return recipe.override(recipe.load(named), options.set)
+    return changes.override(recipe.load(named), options.set)
 
 
 def _refuse_memory(options: argparse.Namespace, checked: Plan) -> None:

@@ -12,12 +12,11 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from types import MappingProxyType
 
 import numpy as np
 
-from ensemble.base.errors import InputError, examples, printable
+from ensemble.base.errors import InputError, examples, near, printable
 
 COLUMNS = ("pid", "cam", "track", "order", "frame", "scene", "quality")  # what names can say, as tables call it
 GROUPS = (*COLUMNS, "sequence")  # what a pattern may name; a sequence is where the frames of a camera start anew
@@ -243,9 +242,8 @@ def custom(pattern: str, folders: int = 0) -> Parser:
     groups = list(compiled.groupindex)
     unknown = [group for group in groups if group not in GROUPS]
     for group in unknown:
-        near = get_close_matches(group.lower(), GROUPS, 1)
-        hint = f"did you mean {near[0]}" if near else "write (?:…) for a group that is no column"
-        problems.append(f"--pattern: wanted groups called {', '.join(GROUPS)}, found {group}; {hint}")
+        hint = near(group, GROUPS) or "; write (?:…) for a group that is no column"
+        problems.append(f"--pattern: wanted groups called {', '.join(GROUPS)}, found {group}{hint}")
     if not {"pid", "cam"} & set(groups) and not unknown:
         found = f"{compiled.groups} groups without a name" if compiled.groups else "no groups"
         problems.append(

@@ -290,7 +290,8 @@ def _choose(
         if not found:
             problems.append(
                 f"{where}, models: wanted {' or '.join(entry.split('|'))} in {folder.path}, "
-                f"found {examples(list(offered), 8) or 'none'}; name your models in the recipe"
+                f"found {examples(list(offered), 8) or 'none'}"
+                f"{near(entry, offered) or '; name your models in the recipe'}"
             )
         chosen += [name for name in found if name not in chosen]
     return tuple(chosen)

@@ -1,13 +1,13 @@
 """Other people's models behind one signature; each file here knows one family and is imported when asked for."""
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import cast
 
 from ensemble.base.errors import InputError
 from extractors.model import Model
+from postproc.base.nearby import nearest
 
 BY_PREFIX = {
     "hog": "classical",
@@ -58,7 +58,7 @@ def _family(spec: str) -> str:
     suffix = Path(spec).suffix.lower()
     if suffix not in BY_SUFFIX:
         known = ", ".join([*(f"{key}:…" for key in BY_PREFIX), *(f"PATH{key}" for key in BY_SUFFIX)])
-        near = get_close_matches(prefix.lower(), BY_PREFIX, 1)
-        hint = f"did you mean {near[0]}{spec[len(prefix) :]}?" if near else "see --help"
+        meant = nearest(prefix, BY_PREFIX)
+        hint = f"did you mean {meant}{spec[len(prefix) :]}?" if meant else "see --help"
         raise InputError([f"{spec}: wanted a model ({known}), found neither; {hint}"])
     return BY_SUFFIX[suffix]

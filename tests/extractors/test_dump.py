@@ -425,7 +425,7 @@ def test_features_that_are_not_finite_are_refused_by_name(images, tmp_path, monk
 def test_a_missing_package_ends_in_the_line_that_installs_it(images, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "skimage.feature", None)
     found = problems(dump.main, ["--images", str(images), "--out", str(tmp_path / "out"), *HOG])
-    assert found[0].endswith("python -m pip install scikit-image")
+    assert found[0].endswith('-m pip install "scikit-image>=0.22"')
 
 
 def test_one_colour_is_no_row_of_zeros_for_pixels(tmp_path, capsys):

@@ -244,9 +244,10 @@ def test_a_device_that_is_not_there(city, tmp_path, monkeypatch):
             [*options, "cuda:1"] if main is not evaluate.main else [*options[:2], "--device", "cuda:1"], main
         )
         assert found.startswith(wanted)
-        assert found.endswith("python -m pip install 'reid-ensemble[cuda]'")
+        assert "-m pip install " in found
+        assert "numba-cuda[cu" in found
     monkeypatch.setitem(sys.modules, "torch", None)
-    assert "wanted the packages for 'cuda', found no torch; python -m pip" in refused([*options, "cuda"])
+    assert "wanted the packages for 'cuda', found no torch; " in refused([*options, "cuda"])
     assert not (tmp_path / "out").exists()
 
 

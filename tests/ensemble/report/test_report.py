@@ -591,7 +591,7 @@ def test_before_a_run_starts(town, tmp_path, monkeypatch):
     monkeypatch.setattr(package, "find_spec", lambda name: None)
     text = problems(run.main, [*options, "--report"])[0]
     assert "wanted the packages jinja2, matplotlib, pillow" in text
-    assert "pip install 'reid-ensemble[report]'" in text
+    assert 'pip install "jinja2>=3.1" "matplotlib>=3.8" "pillow>=10"' in text
     assert not (tmp_path / "out").exists()
 
 

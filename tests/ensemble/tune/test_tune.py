@@ -20,6 +20,7 @@ from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
 from ensemble.city.folder import make
 from ensemble.pipeline import advice, plan, recipe
+from ensemble.pipeline.changes import override
 from ensemble.scores import folds
 from ensemble.scores.protocols import PROTOCOLS
 from ensemble.tune import __main__ as command
@@ -397,9 +398,7 @@ def test_counts_tracks_for_track_steps():
     assert advice.positives(found) == advice.Positives(60, 1)
     assert advice.warnings(used, advice.Positives(60, 2.4)) == []
     assert advice.warnings(used, advice.Positives(60, None)) == []
-    assert (
-        "1 track of" in advice.warnings(recipe.override(used, ["rerank_tracks.k1=12"]), advice.Positives(60, 1))[0]
-    )
+    assert "1 track of" in advice.warnings(override(used, ["rerank_tracks.k1=12"]), advice.Positives(60, 1))[0]
 
 
 def test_warns_on_cuhk01(shared):
@@ -571,7 +570,7 @@ def test_greedy_selection_by_hand(crowd):
 
 def test_without_optuna_the_remedy_is_named(crowd, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
-    assert "pip install 'reid-ensemble[tune]'" in refused(arguments(crowd, tmp_path / "out"))
+    assert 'pip install "optuna>=4"' in refused(arguments(crowd, tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 
