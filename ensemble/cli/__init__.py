@@ -1,5 +1,6 @@
 """What the command lines have in common: every shared option, check, exit status and message is stated once, here.
 
+    parser       a parser whose refusals read like all others
     program      a command from its parser to its exit status; what is said when it cannot go on
     listing      the commands of a package, one line each
     numbers      numbers and sizes as people write them
