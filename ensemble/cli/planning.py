@@ -13,11 +13,19 @@ from ensemble.pipeline.recipe import Recipe
 from ensemble.scores.protocol import Protocol
 
 
-def add_options(p: argparse.ArgumentParser) -> None:
-    """Everything that a command asks for which runs a recipe: what to read, how to run it, how to score it."""
+def add_options(
+    p: argparse.ArgumentParser, *, otherwise: str = "default", rankings: bool = True, of_pairs: bool = False
+) -> None:
+    """Everything that a command asks for which runs a recipe: what to read, how to run it, how to score it.
+
+    otherwise: the recipe where none is asked for. rankings: whether the command takes rank lists; ``--rankings``
+               of one that does not is understood, to be refused with the reason. of_pairs: it ranks nothing.
+    """
     files.add_features(p)
-    files.add_rankings(p)
-    p.add_argument("--recipe", metavar="NAME|FILE", help="see --list-recipes (default: default, or lists)")
+    files.add_rankings(p, shown=rankings)
+    p.set_defaults(otherwise=otherwise)
+    default = f"default: {otherwise}" + ("; of --rankings: lists" if rankings else "")
+    p.add_argument("--recipe", metavar="NAME|FILE", help=f"see ensemble.run --list-recipes ({default})")
     p.add_argument(
         "--steps", action="append", default=[], metavar="MODULE", help="a module with steps or joins of your own"
     )
@@ -25,7 +33,7 @@ def add_options(p: argparse.ArgumentParser) -> None:
     files.add_name_lists(p)
     files.add_meaning(p)
     files.add_tracks(p)
-    protocols.add_options(p)
+    protocols.add_options(p, of_pairs=of_pairs)
     machine.add_options(p)
 
 
@@ -80,7 +88,7 @@ def labelled(checked: Plan) -> bool:
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
-    named = options.recipe or ("default" if options.rankings is None else "lists")
+    named = options.recipe or (options.otherwise if options.rankings is None else "lists")
     return changes.override(recipe.load(named), options.set)
 
 
