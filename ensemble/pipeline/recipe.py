@@ -2,7 +2,8 @@
 
     about = "what it is"
     top_k = 100                       # images a query in the submission
-    submission = "track2"             # visda, naic (top_k = 200), trec, csv, json, parquet, npz, sysu
+    submission = "track2"             # visda, naic (top_k = 200), trec, csv, json, parquet, npz, sysu; left out:
+                                      # track2 where AI City's lists of names are, else csv
     protocol = "aicity"               # how it is scored where there are labels; or a table, see scores.written
 
     cameras = "cam_predicted"         # the column that steps take for the camera; left out: "cam"
@@ -100,12 +101,12 @@ class Branch:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A whole pipeline. ``branches`` has at least one entry; ``asked`` says that ``submission`` is no default."""
+    """A whole pipeline. ``branches`` has at least one entry; ``asked`` says that ``submission`` stands in it."""
 
     name: str
     about: str = ""
     top_k: int = 100
-    submission: str = "track2"
+    submission: str = "csv"
     protocol: Written = written.BASE
     branches: tuple[Branch, ...] = ()
     join: Use | None = None
@@ -208,7 +209,7 @@ def parse(content: Mapping[str, Any], name: str) -> Recipe:
         name,
         about=str(top.get("about", "")),
         top_k=top.get("top_k", 100),
-        submission=top.get("submission", "track2"),
+        submission=top.get("submission", "csv"),
         protocol=top.get("protocol", written.BASE),
         branches=tuple(branches) or (Branch(f"{name}, all models"),),
         join=read.use(top, "join", name),
