@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _settled(parser().parse_args(arguments))
     from extractors import listing
 
-    how, loaded, columns, rows = _prepared(given)
+    how, loaded, columns, rows, lists = _prepared(given)
     left, empty = _extracted(given, how, loaded, rows)
     kept = {
         side: [row for row, name in enumerate(of.names) if name not in left.get(side, {})]
@@ -55,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.out,
         {side: [rows[side].names[row] for row in places] for side, places in kept.items()},
         {side: {column: values[kept[side]] for column, values in of.items()} for side, of in columns.items()},
+        lists,
     )
     for broken in left.values():
         for why in broken.values():
@@ -67,8 +68,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return program.FINE
 
 
-def _prepared(given: argparse.Namespace) -> "tuple[How, Loaded, dict[str, dict], dict[str, Rows]]":
-    """How to read, the models, the columns and rows of every side; all that can be refused is refused here."""
+def _prepared(given: argparse.Namespace) -> "tuple[How, Loaded, dict[str, dict], dict[str, Rows], dict[str, str]]":
+    """How to read, the models, the columns and rows of every side, and AI City's lists.
+
+    All that can be refused is refused here.
+    """
     problems = _simple_problems(given)
     how = loaded = rows = None
     with collecting(problems):
@@ -76,14 +80,14 @@ def _prepared(given: argparse.Namespace) -> "tuple[How, Loaded, dict[str, dict],
     with collecting(problems):
         loaded = _models(given, problems)
     with collecting(problems):
-        columns, rows = _rows(given, problems)
+        columns, rows, lists = _rows(given, problems)
     refuse_if_any(problems)
     assert how is not None
     assert loaded is not None
     assert rows is not None
     _check_sizes(loaded, given)
     _check_tables(given, rows)
-    return how, loaded, columns, rows
+    return how, loaded, columns, rows, lists
 
 
 def _extracted(
@@ -190,8 +194,10 @@ def _models(given: argparse.Namespace, problems: list[str]) -> "Loaded":
     return found
 
 
-def _rows(given: argparse.Namespace, problems: list[str]) -> "tuple[dict[str, dict], dict[str, Rows]]":
-    """The rows of every side: images, or tracklets; and the columns of their labels."""
+def _rows(
+    given: argparse.Namespace, problems: list[str]
+) -> "tuple[dict[str, dict], dict[str, Rows], dict[str, str]]":
+    """The columns of every side's labels, its rows: images, or tracklets; and the lists of names of images."""
     from ensemble.parsers import choose
     from extractors import listing, tracklets
     from extractors.extract import Rows
@@ -201,6 +207,7 @@ def _rows(given: argparse.Namespace, problems: list[str]) -> "tuple[dict[str, di
         return (
             {side: of.columns for side, of in found.items()},
             {side: _tracklets(of.names, of.frames, given) for side, of in found.items()},
+            {},
         )
     parser = choose(given.parser, given.pattern, given.folders or 0)
     explicit = {side: paths for side in SIDES if (paths := getattr(given, side))}
@@ -218,7 +225,7 @@ def _rows(given: argparse.Namespace, problems: list[str]) -> "tuple[dict[str, di
             rows[side] = _tracklets(names, [[of.files[row] for row in group] for group in groups], given)
             first = [group[0] for group in groups]
             columns[side] = {key: values[first] for key, values in columns[side].items() if key != "order"}
-        return columns, rows
+        return columns, rows, {}
     crops = _crops(given, sides, problems)
     weights = _part_weights(given, sides, problems)
     rows = {
@@ -232,7 +239,7 @@ def _rows(given: argparse.Namespace, problems: list[str]) -> "tuple[dict[str, di
         )
         for side, of in sides.items()
     }
-    return columns, rows
+    return columns, rows, listing.lists(sides)
 
 
 def _tracklets(names: list[str], frames: list[list[Path]], given: argparse.Namespace) -> "Rows":
@@ -338,7 +345,7 @@ def _for_model(how: "How", model: "Model", given: argparse.Namespace, loading: d
 def _tell(name: str, done: "Done") -> None:
     files = ", ".join(str(path) for path in done.files)
     if not done.new:
-        print(f"{name}: already there, {files}")
+        print(f"{name}: already there, of the same images, model and options: {files}")
         return
     rate = done.images / done.seconds if done.seconds else 0
     print(f"{name}: {done.images} images x {done.width}, {done.seconds:.1f} s ({rate:.0f} images/s), {files}")
@@ -377,12 +384,14 @@ def _add_images(group: argparse._ArgumentGroup) -> None:
         what = f"folder of {side} images, or a list [and folder]"
         add(f"--{side}", nargs="+", type=Path, metavar="PATH", help=what)
     add("--root", type=Path, metavar="DIR", help="where the images of lists are (default: beside the list)")
-    add("--sides", nargs="+", choices=SIDES, default=["query", "gallery"], help="of --images")
+    add("--sides", nargs="+", choices=SIDES, default=["query", "gallery"],
+        help="of --images (default: query gallery)")  # fmt: skip
     files.add_meaning(group, "--parser")
     files.add_labels(group)
     add("--skip-broken", action="store_true", help="leave broken images out and list them, instead of stopping")
     add("--ignore-exif", action="store_true", help="do not turn images upright")
-    add("--most-pixels", type=int, default=89_478_485, metavar="N", help="an image with more is broken")
+    add("--most-pixels", type=int, default=89_478_485, metavar="N",
+        help="an image with more is broken (default: %(default)s)")  # fmt: skip
 
 
 def _add_models(group: argparse._ArgumentGroup) -> None:
@@ -391,7 +400,12 @@ def _add_models(group: argparse._ArgumentGroup) -> None:
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: %(default)s")
     add("--precision", choices=("float32", "float16", "bfloat16"), default="float32", help="default: %(default)s")
     add("--batch", type=int, default=32, metavar="N", help="images at once (default: %(default)s)")
-    add("--workers", type=int, metavar="N", help="processes that read images; 0: none (default: one a processor)")
+    add(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes that read images; 0: none (default: one a processor, at most 8)",
+    )
 
 
 def _add_views(group: argparse._ArgumentGroup) -> None:
@@ -410,7 +424,8 @@ def _add_views(group: argparse._ArgumentGroup) -> None:
     add("--ten-crop", action="store_true", help="mean over corners and centre of --resize, and mirrored")
     add("--detected", type=Path, metavar="DIR", help="detector's crops with the same names, added to the images")
     add("--l2", choices=NORMS, help="length 1 for each view, or at the end (default: none)")
-    add("--parts", choices=("none", "pcb", "streid", "sum", "max", "concat"), help="how parts are joined")
+    add("--parts", choices=("none", "pcb", "streid", "sum", "max", "concat"),
+        help="how parts are joined (default: none, the own feature of the model)")  # fmt: skip
     add("--part-weights", type=Path, metavar="FILE.npz", help="weights of the parts: SIDE (n, parts), SIDE_name")
 
 

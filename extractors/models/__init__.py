@@ -18,6 +18,15 @@ BY_PREFIX = {
     "open_clip": "clip",
     "module": "own",
 }
+EXTRAS = {  # of ours that a family needs, beside the one that reads images
+    "efficientnet": "cnn",
+    "timm_models": "timm",
+    "clip": "clip",
+    "own": "torch",
+    "onnx": "onnx",
+    "programs": "torch",
+    "checkpoints": "torch",
+}
 BY_SUFFIX = {
     ".onnx": "onnx",
     ".pt": "programs",
@@ -49,6 +58,16 @@ def load(
     module = import_module(f"extractors.models.{family}")
     loader = cast(Callable[..., Model], module.load)
     return loader(spec, device=device, precision=precision, name=name, **options)
+
+
+def extra_of(spec: str) -> str | None:
+    """The extra whose packages a model needs; None for one that needs none. Raises as :func:`load` does."""
+    return EXTRAS.get(_family(spec))
+
+
+def is_file(spec: str) -> bool:
+    """Whether a model is the path of a file, by how it is written."""
+    return spec.partition(":")[0] not in BY_PREFIX
 
 
 def _family(spec: str) -> str:

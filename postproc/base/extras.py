@@ -33,6 +33,12 @@ def install(extra: str, *packages: str) -> str:
     return f"{python} -m pip install {' '.join(map(_quoted, chosen))}"
 
 
+def lacking(*extras: str) -> list[str]:
+    """What extras of ours ask for and is not installed, in any version."""
+    found = dict.fromkeys(need for extra in extras for need in requirements(extra))
+    return [need for need in found if not _installed(_name(need))]
+
+
 @cache
 def requirements(extra: str) -> tuple[str, ...]:
     """What an extra asks for, with ranges; those that it names in turn in their places. () where nobody knows."""
@@ -64,6 +70,14 @@ def _optional() -> dict[str, list[str]]:
     return found
 
 
+def _installed(package: str) -> bool:
+    try:
+        metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
 def _name(requirement: str) -> str:
     match = _NAME.match(requirement)
     return _plain(match[0]) if match else ""
@@ -76,3 +90,7 @@ def _plain(name: str) -> str:
 def _quoted(word: str) -> str:
     """A word as sh, cmd and PowerShell take it."""
     return word if re.fullmatch(r"[\w./:\\+-]+", word) else f'"{word}"'
+
+
+if __name__ == "__main__":  # for environment.sh
+    sys.stdout.write(" ".join(lacking(*sys.argv[1].split(","))))

@@ -27,10 +27,9 @@ def nearest(word: object, known: Iterable[str]) -> str | None:
     plain = _plain(word)
     if plain in names:
         return names[plain]
-    if close := get_close_matches(plain, names, 1):
-        return names[close[0]]
-    begun = [name for begins, name in names.items() if len(plain) >= SHORTEST and begins.startswith(plain)]
-    return begun[0] if begun else None
+    close = get_close_matches(plain, names)
+    begun = [name for name in (*close, *names) if len(plain) >= SHORTEST and name.startswith(plain)]
+    return next((names[name] for name in (*begun, *close)), None)
 
 
 def _plain(word: str) -> str:

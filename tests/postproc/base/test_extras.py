@@ -54,6 +54,11 @@ def test_where_there_is_no_pip(monkeypatch):
     assert install("parquet") == f'uv pip install --python {sys.executable} "pyarrow>=16"'
 
 
+def test_what_is_lacking(monkeypatch):
+    from_metadata(monkeypatch, ['numpy>=1; extra == "a"', "no-such-package>2; extra == 'a'"])
+    assert extras.lacking("a", "b") == ["no-such-package>2"]
+
+
 def test_nobody_else_writes_such_a_command():
     files = [path for name in ("postproc", "ensemble", "extractors") for path in (ROOT / name).rglob("*.py")]
     found = [path for path in files if re.search(r"pip install|reid-ensemble\[", path.read_text("utf-8"))]
