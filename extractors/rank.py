@@ -56,10 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _check(words: Sequence[str]) -> None:
     """What can be wrong with the options of a run is said before the pictures are read, which may take hours."""
-    from ensemble import run
+    from ensemble.cli import running
     from ensemble.pipeline import changes, plugins, recipe
 
-    options = run.parser().parse_args(words)
+    options = running.parser().parse_args(words)
     for module in options.steps:
         plugins.load_module(module)
     if options.recipe:
@@ -81,10 +81,10 @@ def parser() -> argparse.ArgumentParser:
 
 def _split(words: Sequence[str]) -> tuple[argparse.Namespace, list[str], list[str]]:
     """Our own options, those for dump, those for run; a value goes where its option goes."""
-    from ensemble import run
-    from extractors import dump
+    from ensemble.cli import running
+    from extractors import command
 
-    of_dump, of_run = (set(command.parser()._option_string_actions) for command in (dump, run))
+    of_dump, of_run = (set(options.parser()._option_string_actions) for options in (command, running))
     known = sorted({*of_dump, *of_run, *OURS} - {"--features", "--rankings"})
     own: list[str] = []
     to: dict[str, list[str]] = {"dump": [], "run": []}

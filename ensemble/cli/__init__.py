@@ -11,6 +11,7 @@
     intervals    --seed, --resamples, --level, --independent
     pictures     --images, --report-size
     planning     --recipe, --set, and all that a command needs which runs a recipe
+    running      the options of ensemble.run
     walk         run a recipe and print a line a step
 
 A command adds the groups that it wants to its parser, and asks the same module for what they say.

@@ -21,7 +21,7 @@ OURS = {  # what argparse says, and how we say it
 class Parser(argparse.ArgumentParser):
     """As its base, but what it refuses is an InputError, with the nearest name of an option or a choice."""
 
-    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """All arguments, or an InputError with every one that nobody knows."""
         found, left = self.parse_known_args(args, namespace)
         if left:

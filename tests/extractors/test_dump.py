@@ -62,6 +62,8 @@ def test_what_is_written_runs_with_no_other_flag(images, tmp_path, capsys):
     rows = "".join(f"00000{n}.png,{(n + 1) // 2},2\n" for n in range(1, 6))
     (images / "gallery.csv").write_text(f"name,pid,cam\n{rows}")
     (images / "test_track_id.txt").write_text("1 2 \n3 4 5 \n")
+    for name, count in (("name_query.txt", 3), ("name_test.txt", 5)):
+        (images / name).write_text("".join(f"{number:06d}.png\n" for number in range(1, count + 1)))
     out = tmp_path / "features"
     run(images, out, *HOG, "--model", "colour:4", "--model", "pixels", "--l2", "end")
     assert (out / "gallery.csv").read_text().splitlines()[:2] == ["name,pid,cam,track,order", "000001.png,1,2,0,0"]

@@ -86,7 +86,10 @@ def test_shared_options_are_declared_once() -> None:
             and " " not in value
             and ast.unparse(node.func).endswith(("add_argument", "add"))
         }
-        for path in [*(ROOT / "ensemble").rglob("*.py"), ROOT / "extractors" / "dump.py"]
+        for path in [
+            *(ROOT / "ensemble").rglob("*.py"),
+            *(ROOT / "extractors" / name for name in ("command.py", "rank.py")),
+        ]
     }
     shared = set().union(*(options for path, options in declared.items() if path.parent.name == "cli")) - OTHERS
     shared |= {"--query-names", "--gallery-names", "--names", "--parser"}  # by a variable
@@ -98,4 +101,4 @@ def test_shared_options_are_declared_once() -> None:
         for option in options & shared
     }
     # The extractor's own: a device may be found by itself there.
-    assert again == {"dump.py --device"}
+    assert again == {"command.py --device"}
