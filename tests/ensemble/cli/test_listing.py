@@ -11,6 +11,7 @@ from ensemble.cli.listing import commands
 from tests.support.each import each
 
 ROOT = Path(ensemble.__file__).parents[1]
+HAND_ON = ("command.py", "rank.py")  # of the extractors: with options like those of ensemble
 COMMANDS = dict(commands("ensemble"))
 OTHERS = {"--seed", "--images"}  # of demo, tune and thresholds: other things than those of the shared options
 
