@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, near, printable, refuse_if_any
 from ensemble.cli import outputs, program
 
@@ -56,14 +57,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _check(words: Sequence[str]) -> None:
     """What can be wrong with the options of a run is said before the pictures are read, which may take hours."""
-    from ensemble.cli import running
+    from ensemble.cli import machine, planning, protocols, running
     from ensemble.pipeline import changes, plugins, recipe
 
     options = running.parser().parse_args(words)
+    problems = protocols.problems(options) + machine.device_problems(options)
     for module in options.steps:
-        plugins.load_module(module)
-    if options.recipe:
-        changes.override(recipe.load(options.recipe), options.set)
+        with collecting(problems):
+            plugins.load_module(module)
+    with collecting(problems):
+        used = recipe.load(options.recipe or OTHERWISE)
+        planning.protocol(options, changes.override(used, options.set) if options.recipe else used)
+        machine.memory(options)
+    refuse_if_any(problems)
 
 
 def parser() -> argparse.ArgumentParser:
