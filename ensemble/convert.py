@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     files.add_features(p, required=True)
     outputs.add_out(p, "the folder to write, another one", required=True)
     files.add_name_lists(p)
-    files.add_tracks(p, "gallery tracks, one a line, ids or names")
+    files.add_tracks(p)
     files.add_keys(p)
     return p
 

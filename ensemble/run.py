@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ensemble.base.errors import InputError, examples
-from ensemble.cli import machine, notes, outputs, pictures, planning, program
+from ensemble.cli import machine, notes, outputs, pictures, planning, program, running
 from ensemble.cli.walk import walk
 from ensemble.pipeline import guide, plan, recipe, results
 from ensemble.pipeline.run import Result
@@ -42,17 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The options."""
-    p = program.parser("ensemble.run", __doc__)
-    planning.add_options(p)
-    outputs.add_out(p, "where results go (default: runs/RECIPE)")
-    p.add_argument("--report", action="store_true", help="write report.html too: see ensemble.report")
-    pictures.add_options(p)
-    p.add_argument("--dry-run", action="store_true", help="check everything, read no feature, write nothing")
-    p.add_argument(
-        "--list-steps", action="store_true", help="what a recipe can use, with every setting's range and meaning"
-    )
-    p.add_argument("--list-recipes", action="store_true", help="the recipes that come with the package")
-    return p
+    return running.parser(__doc__)
 
 
 def execute(options: argparse.Namespace, checked: plan.Plan, out: Path) -> int:

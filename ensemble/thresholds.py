@@ -48,10 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """The options."""
     p = program.parser("ensemble.thresholds", __doc__)
-    planning.add_options(p)
-    p.set_defaults(recipe="baseline")
-    p.add_argument("--fmr", type=float, nargs="+", default=[0.01], metavar="RATE", help="false-match rates")
-    p.add_argument("--folds", type=int, default=FOLDS, metavar="N", help="parts of the identities without train")
+    planning.add_options(p, otherwise="baseline", rankings=False, of_pairs=True)
+    p.add_argument("--fmr", type=float, nargs="+", default=[0.01], metavar="RATE",
+                   help="false-match rates (default: 0.01)")  # fmt: skip
+    p.add_argument("--folds", type=int, default=FOLDS, metavar="N",
+                   help="parts of the identities, where train has no labels (default: %(default)s)")  # fmt: skip
     p.add_argument("--seed", type=int, default=0, metavar="N", help="who is in which part (default: 0)")
     outputs.add_json(p)
     return p

@@ -20,9 +20,10 @@ def add_features(p: argparse.ArgumentParser, *, required: bool = False) -> None:
     )
 
 
-def add_rankings(p: argparse.ArgumentParser) -> None:
-    """``--rankings``, in the place of ``--features``."""
-    p.add_argument("--rankings", type=Path, metavar="DIR", help="in its place: folder with rank lists to join")
+def add_rankings(p: argparse.ArgumentParser, *, shown: bool = True) -> None:
+    """``--rankings``, in the place of ``--features``; not shown by a command that only refuses it."""
+    use = "in its place: folder with rank lists to join" if shown else argparse.SUPPRESS
+    p.add_argument("--rankings", type=Path, metavar="DIR", help=use)
 
 
 def add_name_lists(p: argparse.ArgumentParser, of: str = "") -> None:
@@ -78,7 +79,7 @@ def add_labels(p: Options) -> None:
     )
 
 
-def add_tracks(p: argparse.ArgumentParser, use: str = "track file, one track a line") -> None:
+def add_tracks(p: argparse.ArgumentParser, use: str = "gallery tracks, one a line, ids or names") -> None:
     """``--tracks``; ``use`` says what it is for."""
     p.add_argument("--tracks", type=Path, metavar="FILE", help=use)
 

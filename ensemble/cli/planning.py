@@ -7,17 +7,25 @@ from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, refuse_if_any
 from ensemble.cli import files, machine, protocols
 from ensemble.cli.numbers import too_small
-from ensemble.pipeline import memory, plan, plugins, recipe
+from ensemble.pipeline import changes, memory, plan, plugins, recipe
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.recipe import Recipe
 from ensemble.scores.protocol import Protocol
 
 
-def add_options(p: argparse.ArgumentParser) -> None:
-    """Everything that a command asks for which runs a recipe: what to read, how to run it, how to score it."""
+def add_options(
+    p: argparse.ArgumentParser, *, otherwise: str = "default", rankings: bool = True, of_pairs: bool = False
+) -> None:
+    """Everything that a command asks for which runs a recipe: what to read, how to run it, how to score it.
+
+    otherwise: the recipe where none is asked for. rankings: whether the command takes rank lists; ``--rankings``
+               of one that does not is understood, to be refused with the reason. of_pairs: it ranks nothing.
+    """
     files.add_features(p)
-    files.add_rankings(p)
-    p.add_argument("--recipe", metavar="NAME|FILE", help="see --list-recipes (default: default, or lists)")
+    files.add_rankings(p, shown=rankings)
+    p.set_defaults(otherwise=otherwise)
+    default = f"default: {otherwise}" + ("; of --rankings: lists" if rankings else "")
+    p.add_argument("--recipe", metavar="NAME|FILE", help=f"see ensemble.run --list-recipes ({default})")
     p.add_argument(
         "--steps", action="append", default=[], metavar="MODULE", help="a module with steps or joins of your own"
     )
@@ -26,7 +34,7 @@ def add_options(p: argparse.ArgumentParser) -> None:
     files.add_meaning(p)
     files.add_keys(p)
     files.add_tracks(p)
-    protocols.add_options(p)
+    protocols.add_options(p, of_pairs=of_pairs)
     machine.add_options(p)
 
 
@@ -76,8 +84,8 @@ def labelled(checked: Plan) -> bool:
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
-    named = options.recipe or ("default" if options.rankings is None else "lists")
-    return recipe.override(recipe.load(named), options.set)
+    named = options.recipe or (options.otherwise if options.rankings is None else "lists")
+    return changes.override(recipe.load(named), options.set)
 
 
 def memory_of(options: argparse.Namespace, checked: Plan) -> memory.Prediction | None:

@@ -7,10 +7,10 @@ from typing import Any
 from ensemble.base.broken import told
 from ensemble.base.errors import InputError
 from ensemble.io.bounds import Budget, TooLarge
+from postproc.base.extras import install
 
 PARQUET = (".parquet", ".pq")
 SUFFIXES = (*PARQUET, ".feather", ".arrow")
-MISSING = "wanted pyarrow to read it, found it is not installed; pip install 'reid-ensemble[parquet]'"
 
 
 def read(path: Path) -> tuple[list[str], list[list[str]]]:
@@ -19,7 +19,7 @@ def read(path: Path) -> tuple[list[str], list[list[str]]]:
     Raises InputError for a file that cannot be read, also where pyarrow is not installed.
     """
     if importlib.util.find_spec("pyarrow") is None:
-        raise InputError([f"{path}: {MISSING}"])
+        raise InputError([f"{path}: wanted the package pyarrow, which reads it, found none; {install('parquet')}"])
     with told(f"{path}: wanted a table in Parquet or Feather", "write it again", TooLarge):
         titles, table = _table(path)
         columns = [_cells(table.column(t)) if t in table.column_names else [""] * table.num_rows for t in titles]

@@ -24,6 +24,7 @@ from ensemble.io.lists import Keys
 from ensemble.io.models import Found, find, is_folder, unused_columns
 from ensemble.io.write import LEFT_OVER
 from ensemble.parsers import Parser, gives
+from ensemble.parsers.parser import SUFFIXES
 
 NAME_LISTS = name_lists.CITY
 TRACK_LISTS = ("test_track_id.txt", "test_track.txt")
@@ -168,7 +169,9 @@ def _files(path: Path) -> list[Path]:
     try:
         return sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
     except NotADirectoryError:
-        raise InputError([f"{path}: wanted a folder with feature files, found a file; give the folder"]) from None
+        raise InputError(
+            [f"{path}: wanted a folder with feature files, found a file; give its folder, {path.parent}"]
+        ) from None
     except OSError as error:
         raise InputError(
             [f"{path}: wanted a folder with feature files, found none ({error.strerror}); check the path"]
@@ -194,5 +197,17 @@ def _lists(files: list[Path]) -> Found:
 
 def _nothing(path: Path, ignored: dict[Path, str]) -> str:
     left = [f"{file.name}: {reason}" for file, reason in ignored.items()]
-    found = f"only {examples(left)}" if left else "an empty folder"
-    return f"{path}: wanted feature files (query_MODEL.pkl with gallery_MODEL.pkl, or MODEL.npz), found {found}"
+    inner = sorted(folder.name for folder in path.iterdir() if folder.is_dir() and not folder.name.startswith("."))
+    found = (
+        f"only {examples(left)}" if left else f"only folders ({examples(inner)})" if inner else "an empty folder"
+    )
+    remedy = "copy them there, or name their folder"
+    files = (file for place in (path, *map(path.joinpath, inner)) for file in place.iterdir())
+    if any(file.suffix.lower() in SUFFIXES for file in files):
+        remedy = (
+            "pictures become features by python -m extractors.dump, or in one go by sh run_track2.sh --images DIR"
+        )
+    elif inner:
+        remedy = f"name the one with the files, as {path / inner[0]}"
+    wanted = "feature files (query_MODEL.pkl with gallery_MODEL.pkl, or MODEL.npz)"
+    return f"{path}: wanted {wanted}, found {found}; {remedy}"

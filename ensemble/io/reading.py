@@ -1,10 +1,9 @@
 """The way in: look at a folder, then read its models. Every problem of a folder comes in one message."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
-from ensemble.base.errors import examples, refuse_if_any
+from ensemble.base.errors import examples, near, refuse_if_any
 from ensemble.base.features import FeatureSet
 from ensemble.io.alignment import aligned
 from ensemble.io.folder import Folder, look
@@ -65,8 +64,10 @@ def read(folder: Folder, models: Sequence[str] | None = None, *, missing: str = 
     unknown = [model for model in chosen if model not in folder.models]
     problems = []
     for model in unknown:
-        near = get_close_matches(model, folder.models, 1) or [examples(list(folder.models))]
-        problems.append(f"{folder.path}: wanted the model {model}, found none of that name; there is {near[0]}")
+        problems.append(
+            f"{folder.path}: wanted one of its models ({examples(list(folder.models))}), found {model}"
+            f"{near(model, folder.models)}"
+        )
     sets = aligned(folder, [model for model in folder.models if model in chosen], problems, missing=missing)
     refuse_if_any(list(dict.fromkeys(problems)))
     return [sets[model] for model in chosen]

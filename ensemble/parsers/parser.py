@@ -12,13 +12,12 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from ensemble.base.errors import InputError, examples, printable
+from ensemble.base.errors import InputError, examples, near, printable
 from ensemble.base.kinds import Array
 from ensemble.base.labels import LABELS, composed, of_cells
 
@@ -257,9 +256,8 @@ def custom(pattern: str, folders: int = 0) -> Parser:
     groups = list(compiled.groupindex)
     unknown = [group for group in groups if group not in GROUPS and _base(group) not in LABELS]
     for group in unknown:
-        near = get_close_matches(group.lower(), GROUPS, 1)
-        hint = f"did you mean {near[0]}" if near else "write (?:…) for a group that is no column"
-        problems.append(f"--pattern: wanted groups called {', '.join(GROUPS)}, found {group}; {hint}")
+        hint = near(group, GROUPS) or "; write (?:…) for a group that is no column"
+        problems.append(f"--pattern: wanted groups called {', '.join(GROUPS)}, found {group}{hint}")
     if not {"pid", "cam"} & set(map(_base, groups)) and not unknown:
         found = f"{compiled.groups} groups without a name" if compiled.groups else "no groups"
         problems.append(

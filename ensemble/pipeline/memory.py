@@ -152,7 +152,7 @@ def _read(plan: Plan, sizes: Mapping[str, ModelSize], make: Rooms) -> dict[str, 
 def _tracks(plan: Plan, ng: int) -> int:
     """How many the gallery has; as many as images where its table does not say."""
     path = plan.folder.tables.get("gallery")
-    found = read_labels(path, plan.folder.keys).columns.get("track") if path else None
+    found = read_labels(path, plan.folder.wanted, plan.folder.keys).columns.get("track") if path else None
     return ng if found is None else len(np.unique(found))
 
 
@@ -163,7 +163,7 @@ class _Table:
         self.path, self.keys, self.count = folder.tables.get(side), folder.keys, count
 
     def __getitem__(self, column: str) -> Any:
-        found = read_labels(self.path, self.keys).columns if self.path else {}
+        found = read_labels(self.path, (), self.keys).columns if self.path else {}
         return found.get(column, np.zeros(self.count, np.int64))
 
 

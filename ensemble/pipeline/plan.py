@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from ensemble.base.errors import examples, near, refuse_if_any
 from ensemble.base.features import SIDES
 from ensemble.io import Folder
-from ensemble.io.folder import SIDE, is_side
+from ensemble.io.folder import NAME_LISTS, SIDE, is_side
 from ensemble.pipeline import joins, steps
 from ensemble.pipeline.recipe import Branch, Group, Recipe, Use
 from ensemble.scores.protocols import Protocol
@@ -44,6 +44,8 @@ class Plan:
 def check(recipe: Recipe, folder: Folder) -> Plan:
     """Match a recipe with a folder; raises InputError with every problem of both."""
     problems: list[str] = []
+    if not recipe.asked:
+        recipe = replace(recipe, submission=_usual_submission(folder))
     auxiliary = [recipe.auxiliary, *(branch.auxiliary for branch in recipe.branches)]
     beside = {name for groups in auxiliary for group in groups.values() for name in group.models}
     common = _groups(recipe.name, recipe.auxiliary, folder, problems)
@@ -71,6 +73,12 @@ def check(recipe: Recipe, folder: Folder) -> Plan:
     ]
     refuse_if_any(problems)
     return plan
+
+
+def _usual_submission(folder: Folder) -> str:
+    """What is written where the recipe does not say it: AI City's file where its lists are, else a table."""
+    lists = {side: path.name for side, path in folder.names.items()}
+    return "track2" if lists == NAME_LISTS else "csv"
 
 
 def _left_out(asked: Recipe, runs: Recipe, folder: Folder) -> list[str]:
@@ -245,7 +253,8 @@ def _choose(
         if not found:
             problems.append(
                 f"{where}, models: wanted {' or '.join(entry.split('|'))} in {folder.path}, "
-                f"found {examples(list(offered), 8) or 'none'}; name your models in the recipe"
+                f"found {examples(list(offered), 8) or 'none'}"
+                f"{near(entry, offered) or '; name your models in the recipe'}"
             )
         chosen += [name for name in found if name not in chosen]
     return tuple(chosen)

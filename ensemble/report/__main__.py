@@ -81,15 +81,16 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--submission", type=Path, metavar="FILE", help="in its place: rank lists in any format, alone")
     files.add_name_lists(p, of=" of the submission")
-    outputs.add_out(p, "the page (default: report.html in the last run)", metavar="FILE")
+    outputs.add_out(p, "the page (default: report.html in the last run, of a submission here)", metavar="FILE")
     pictures.add_options(p)
     p.add_argument(
         "--places", type=int, default=20, metavar="K", help="shown of every list (default: %(default)s)"
     )
     p.add_argument("--strips", type=Path, metavar="DIR", help="write a strip of pictures a query as PNG")
-    p.add_argument("--mode", choices=("inter", "intra", "all"), default="inter", help="strips: junk left out "
-                   "(default), only the query's camera, or all images")  # fmt: skip
-    p.add_argument("--only", choices=("all", "right", "wrong"), default="all", help="strips: images of which kind")
+    p.add_argument("--mode", choices=("inter", "intra", "all"), default="inter", help="strips: inter: "
+                   "junk left out, intra: only the query's camera, all: all images (default: inter)")  # fmt: skip
+    p.add_argument("--only", choices=("all", "right", "wrong"), default="all", help="strips: images of which kind "
+                   "(default: all)")  # fmt: skip
     p.add_argument("--distances", action="store_true", help="strips: write the distance on every image")
     p.add_argument("--figure", type=Path, metavar="DIR", help="write the figures as SVG and PNG")
     p.add_argument("--export", type=Path, metavar="DIR", help="write CSV, JSON, Markdown and LaTeX")

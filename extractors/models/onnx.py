@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.base.errors import InputError, examples, refuse_if_any
+from ensemble.base.errors import InputError, examples, near, refuse_if_any
 from extractors.extras import need
 from extractors.model import IMAGENET_MEAN, IMAGENET_STD
 from extractors.options import floats, refuse_unknown, size_of
+from postproc.base.extras import install
 
 PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"]}
 
@@ -118,13 +119,17 @@ def load(
     outputs = [one.name for one in session.get_outputs()]
     feature = options.get("output", outputs[0])
     if feature not in outputs:
-        problems.append(f"{spec}: wanted output= one of {examples(outputs, 8)}, found {feature}")
+        problems.append(
+            f"{spec}: wanted output= one of {examples(outputs, 8)}, found {feature}{near(feature, outputs)}"
+        )
     whole = options.get("range") == "255"
     mean = floats(spec, "mean", options.get("mean"), (0.0,) * 3 if whole else IMAGENET_MEAN, problems)
     std = floats(spec, "std", options.get("std"), (1 / 255,) * 3 if whole else IMAGENET_STD, problems)
     for key, wanted in (("range", ("1", "255")), ("channels", ("rgb", "bgr")), ("heads", ("yes", "no"))):
         if key in options and options[key] not in wanted:
-            problems.append(f"{spec}: wanted {key}={' or '.join(wanted)}, found {options[key]}")
+            problems.append(
+                f"{spec}: wanted {key}={' or '.join(wanted)}, found {options[key]}{near(options[key], wanted)}"
+            )
     refuse_if_any(problems)
     assert size is not None
     ranks = {one.name: len(one.shape) for one in session.get_outputs()}
@@ -150,7 +155,7 @@ def _open(runtime: Any, path: Path, device: str) -> Any:
     available = runtime.get_available_providers()
     if device == "cuda" and "CUDAExecutionProvider" not in available:
         raise InputError(
-            ["--device: wanted CUDA in onnxruntime, found only CPU; python -m pip install onnxruntime-gpu"]
+            [f"--device: wanted CUDA in onnxruntime, found only CPU; {install('onnx', 'onnxruntime-gpu')}"]
         )
     wanted = "cuda" if device != "cpu" and "CUDAExecutionProvider" in available else "cpu"
     try:

@@ -2,7 +2,6 @@
 
 import os
 import struct
-import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,16 +13,16 @@ from ensemble.io.keys import column_of
 from ensemble.io.matlab5 import Unread
 from ensemble.io.readers import arrow_columns, table
 from ensemble.io.readers.reader import Reader, Wanted
+from postproc.base.extras import install
 
 FILE = b"ARROW1\x00\x00"  # before the stream that a file is
-INSTALL = f"{sys.executable} -m pip install"
 DICTIONARY, BATCH = 2, 3  # kinds of messages that have values
 
 
 def needs_pyarrow(path: Path) -> Any:
     """pyarrow. Raises InputError where it is not installed."""
     if find_spec("pyarrow") is None:
-        raise InputError([f"{path}: wanted the package pyarrow, which reads it, found none; {INSTALL} pyarrow"])
+        raise InputError([f"{path}: wanted the package pyarrow, which reads it, found none; {install('parquet')}"])
     import pyarrow
 
     return pyarrow

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from torch import nn
 
-from ensemble.base.errors import InputError
+from ensemble.base.errors import InputError, near
 from extractors.model import IMAGENET_MEAN, IMAGENET_STD
 from extractors.models.checkpoints import densenet, efficientnet, networks, osnet, resnet, vit
 from extractors.models.checkpoints.resnet import Shapes
@@ -419,7 +419,7 @@ def family_of(keys: list[str], spec: str, arch: str | None) -> Family:
     """
     if arch is not None:
         if arch not in FAMILIES:
-            _refuse(f"{spec}: wanted arch= one of {', '.join(FAMILIES)}, found {arch}")
+            _refuse(f"{spec}: wanted arch= one of {', '.join(FAMILIES)}, found {arch}{near(arch, FAMILIES)}")
         return FAMILIES[arch]
     found = [name for name, family in FAMILIES.items() if family.fits(keys)]
     if len(found) == 1:

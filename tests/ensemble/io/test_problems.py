@@ -21,11 +21,19 @@ def folder(tmp_path: Path) -> Path:
 
 def test_no_folder_and_nothing_in_it(tmp_path: Path) -> None:
     assert "wanted a folder with feature files, found none" in problems(scan, tmp_path / "none")[0]
-    assert "found an empty folder" in problems(scan, tmp_path)[0]
+    assert "found an empty folder; copy them there, or name their folder" in problems(scan, tmp_path)[0]
+    inner = tmp_path / "top" / "features"
+    inner.mkdir(parents=True)
+    assert (
+        f"found only folders (features); name the one with the files, as {inner}"
+        in problems(scan, inner.parent)[0]
+    )
+    (inner / "a.JPG").touch()
+    assert "pictures become features by python -m extractors.dump" in problems(scan, inner.parent)[0]
     path = tmp_path / "dist.npy"
     np.save(path, rows(2))
     assert "found only dist.npy: not called query_MODEL.npy" in problems(scan, tmp_path)[0]
-    assert "found a file; give the folder" in problems(scan, path)[0]
+    assert f"found a file; give its folder, {tmp_path}" in problems(scan, path)[0]
 
 
 def test_everything_that_is_wrong_comes_in_one_message(folder: Path) -> None:

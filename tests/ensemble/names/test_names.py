@@ -274,7 +274,7 @@ def test_version(parser: str, where: str, listed: list[str], wanted: str | None)
 
 
 def test_find_says_what_is_near() -> None:
-    assert problems(find, "market")[0].endswith("did you mean market1501")
+    assert problems(find, "market")[0].endswith("did you mean 'market1501'?")
     assert problems(find, "xyz")[0].endswith("--list-parsers has them")
 
 
@@ -305,8 +305,8 @@ def test_a_pattern_sees_the_base_name_only() -> None:
         (r"([-\d]+)_c(\d)", "wanted (?P<pid>…) or (?P<cam>…), found 2 groups without a name"),
         ("x", "found no groups"),
         ("(?P<frame>[0-9]+)", "wanted (?P<pid>…) or (?P<cam>…), found frame"),
-        ("(?P<pids>[0-9]+)", "found pids; did you mean pid"),
-        ("(?P<PID>[0-9]+)", "found PID; did you mean pid"),
+        ("(?P<pids>[0-9]+)", "found pids; did you mean 'pid'?"),
+        ("(?P<PID>[0-9]+)", "found PID; did you mean 'pid'?"),
         ("(?P<pid>[0-9]+)_(?P<colour>.)", "found colour; write (?:…) for a group that is no column"),
         ("(?P<pid>[0-9]+", "a fault (missing ), unterminated subpattern"),
         ("(?P<pid>x{99999999999})", "a fault"),
