@@ -5,7 +5,7 @@
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 . "$here/environment.sh"
-make_environment "[test]"
+make_environment test
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! command -v chromedriver >/dev/null; then
     echo "installing chromium and chromium-driver for the tests of the report ..." >&2
     DEBIAN_FRONTEND=noninteractive timeout 180 apt-get install -y -qq chromium chromium-driver >/dev/null 2>&1 ||

@@ -15,7 +15,7 @@ from typing import Any
 from ensemble import io
 from ensemble.base.errors import InputError, printable
 from ensemble.base.features import FeatureSet
-from ensemble.cli import intervals, machine, outputs, planning, program
+from ensemble.cli import intervals, machine, notes, outputs, planning, program
 from ensemble.pipeline.ablation import COLUMNS, Row, ablate, table
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.state import Memo
@@ -76,6 +76,7 @@ def _rows(options: argparse.Namespace, plan: Plan, settings: Mapping[str, Any]) 
             device=machine.device(options),
             independent=options.independent,
             settings=settings,
+            begun=lambda images: notes.say((*plan.notes, *images.notes), aside=options.json),
             show=lambda what: print(f"{what} …", file=sys.stderr, flush=True) if sys.stderr.isatty() else None,
         )
 

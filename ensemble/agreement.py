@@ -27,7 +27,7 @@ import numpy as np
 import postproc
 from ensemble import io
 from ensemble.base.errors import InputError, printable, refuse_if_any
-from ensemble.cli import files, machine, outputs, program
+from ensemble.cli import files, machine, notes, outputs, program
 from ensemble.cli.numbers import too_small
 from ensemble.scores.agreement import MEASURES, Floats, known_to_all, matrices
 
@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     outputs.refuse_unwritable(options.csv)
     folder = io.scan(options.features, query_names=options.query_names, gallery_names=options.gallery_names)
     sets = io.read(folder, missing="keep")
+    notes.say((*folder.notes, *sets[0].notes), aside=options.json)
     if len(sets) < 2:
         raise InputError([f"{folder.path}: wanted two models or more to compare, found {len(sets)}"])
     with postproc.using(threads=options.threads):

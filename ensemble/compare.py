@@ -19,7 +19,7 @@ import numpy as np
 
 from ensemble import io
 from ensemble.base.errors import InputError, printable
-from ensemble.cli import intervals, outputs, program
+from ensemble.cli import intervals, notes, outputs, program
 from ensemble.cli.intervals import interval_text, p_text
 from ensemble.scores import comparable, statistics
 from ensemble.scores.comparable import Entry
@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise InputError([f"runs: wanted two or more, found {len(options.runs)}; name the run to compare it with"])
     outputs.refuse_unwritable(options.csv, options.queries)
     entries = comparable.read(options.runs)
+    for entry in entries:
+        notes.say(notes.of_record(entry.record), of=entry.path, aside=options.json)
     means = comparable.means(protocol(entries) or {})
     reference, *others = entries
     pid = reference.queries.pid

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ensemble import io
-from ensemble.base.errors import InputError, refuse_if_any
+from ensemble.base.errors import near, refuse_if_any
 from ensemble.base.features import SIDES
-from ensemble.cli import files, outputs, program
+from ensemble.cli import files, notes, outputs, program
 from ensemble.cli.numbers import too_small
 
 if TYPE_CHECKING:
@@ -32,14 +32,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report.refuse_without_packages()
     from ensemble.report import clouds
 
-    options.rankings, options.tracks = None, None
+    options.rankings = None
     folder = files.scan(options)
-    unknown = [model for model in options.model or () if model not in folder.models]
-    if unknown:
-        raise InputError([f"--model: wanted one of {', '.join(folder.models)}, found {unknown[0]}"])
+    refuse_if_any(
+        [
+            f"--model: wanted one of {', '.join(folder.models)}, found {model}{near(model, folder.models)}"
+            for model in options.model or ()
+            if model not in folder.models
+        ]
+    )
     models = options.model or folder.joined
     stems = {model: f"{model.replace('/', '_')}_{options.method}_{options.by}" for model in models}
     outputs.refuse_unwritable(*(options.out / f"{stem}.svg" for stem in stems.values()))
+    sets = io.read(folder, models, missing="keep")
+    notes.say((*folder.notes, *sets[0].notes))
     found = {
         features.model: clouds.cloud(
             features,
@@ -51,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             centres=options.centres,
             seed=options.seed,
         )
-        for features in io.read(folder, models, missing="keep")
+        for features in sets
     }
     for model, points in found.items():
         _write(options, stems[model], model, points)
@@ -80,7 +86,9 @@ def parser() -> argparse.ArgumentParser:
     p = program.parser("ensemble.components", __doc__)
     files.add_features(p)
     files.add_name_lists(p)
+    files.add_tracks(p)
     files.add_meaning(p)
+    files.add_keys(p)
     outputs.add_out(p, "where the plots go", required=True)
     add = p.add_argument
     add("--model", nargs="+", metavar="NAME", help="models of the folder (default: all but side models)")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from ensemble import io
 from ensemble.base.errors import InputError
-from ensemble.cli import files, outputs, program
+from ensemble.cli import files, notes, outputs, program
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,12 +18,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         query_names=options.query_names,
         gallery_names=options.gallery_names,
         tracks=options.tracks,
+        keys=files.keys(options),
     )
     paths = {model: options.out / f"{model}.npz" for model in folder.models}
     outputs.refuse_unwritable(*paths.values())
+    notes.say(folder.notes)
     lines = []
     with io.all_together() as place:
         for feature_set in io.read(folder, list(folder.models)):
+            notes.say(feature_set.notes if feature_set.model == next(iter(folder.models)) else ())
             path = paths[feature_set.model]
             io.write_npz(place(path), feature_set)
             counts = f"{len(feature_set.query)} query, {len(feature_set.gallery)} gallery"
@@ -38,7 +41,8 @@ def parser() -> argparse.ArgumentParser:
     files.add_features(p, required=True)
     outputs.add_out(p, "the folder to write, another one", required=True)
     files.add_name_lists(p)
-    files.add_tracks(p, "gallery tracks, one a line, ids or names")
+    files.add_tracks(p)
+    files.add_keys(p)
     return p
 
 

@@ -22,7 +22,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return program.FINE
     if min(options.ranks) < 1:
         raise InputError([f"--ranks: wanted places from 1, found {min(options.ranks)}"])
-    options.recipe = options.recipe or ("baseline" if options.rankings is None else None)
     checked = planning.prepare(options)
     if not planning.labelled(checked):
         where = f"{checked.folder.path}: no scores: these images have no labels"
@@ -46,9 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """The options."""
     p = program.parser("ensemble.evaluate", __doc__)
-    planning.add_options(p)
+    planning.add_options(p, otherwise="baseline")
     p.add_argument(
-        "--ranks", type=int, nargs="+", default=list(RANKS), metavar="K", help="places of the CMC to print"
+        "--ranks",
+        type=int,
+        nargs="+",
+        default=list(RANKS),
+        metavar="K",
+        help=f"places of the CMC to print (default: {' '.join(map(str, RANKS))})",
     )
     p.add_argument(
         "--multi-query",

@@ -10,7 +10,7 @@ from pathlib import Path
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import refuse_if_any
 from ensemble.cli import outputs, program
-from ensemble.io import Contents, Entry, Folder, contents
+from ensemble.io import Contents, Entry, Folder, containers, contents
 from ensemble.io.folder import look
 
 
@@ -22,11 +22,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     files: list[Contents] = []
     for path in options.paths:
         with collecting(problems):
+            inputs: tuple[Path, ...] = (path,)
             if path.is_dir():
                 folder, found = look(path)
-                problems += found
-                folders.append(folder)
-            for file in folders[-1].inputs if path.is_dir() else (path,):
+                if folder.models or not containers.is_known(path):  # else it is a folder as a model is one
+                    problems += found
+                    folders.append(folder)
+                    inputs = folder.inputs
+            for file in inputs:
                 with collecting(problems):
                     files.append(contents(file))
     print(_json(folders, files) if options.json else "\n".join(_text(folders, files)))

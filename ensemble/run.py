@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ensemble.base.errors import InputError, examples
-from ensemble.cli import machine, outputs, pictures, planning, program
+from ensemble.cli import machine, notes, outputs, pictures, planning, program, running
 from ensemble.cli.walk import walk
 from ensemble.pipeline import guide, plan, recipe, results
 from ensemble.pipeline.run import Result
@@ -33,22 +33,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not options.dry_run:
             return execute(options, checked, out)
         describe(checked)
+        needed = planning.memory_of(options, checked)
+        if needed is not None:
+            print(*needed.text(), sep="\n")
+        print("everything fits; nothing was read or written")
     return program.FINE
 
 
 def parser() -> argparse.ArgumentParser:
     """The options."""
-    p = program.parser("ensemble.run", __doc__)
-    planning.add_options(p)
-    outputs.add_out(p, "where results go (default: runs/RECIPE)")
-    p.add_argument("--report", action="store_true", help="write report.html too: see ensemble.report")
-    pictures.add_options(p)
-    p.add_argument("--dry-run", action="store_true", help="check everything, read no feature, write nothing")
-    p.add_argument(
-        "--list-steps", action="store_true", help="what a recipe can use, with every setting's range and meaning"
-    )
-    p.add_argument("--list-recipes", action="store_true", help="the recipes that come with the package")
-    return p
+    return running.parser(__doc__)
 
 
 def execute(options: argparse.Namespace, checked: plan.Plan, out: Path) -> int:
@@ -107,9 +101,8 @@ def describe(checked: plan.Plan) -> None:
     tail = [use.name for use in (*([checked.recipe.join] if checked.recipe.join else []), *checked.recipe.steps)]
     if tail:
         print(f"  then {' -> '.join(tail)}")
-    print(*planning.notes(checked), sep="\n", end="\n" if checked.notes else "")
+    notes.say(checked.notes)
     print(f"  provided: {', '.join(sorted(checked.folder.columns))}")
-    print("everything fits; nothing was read or written")
 
 
 def list_steps() -> None:

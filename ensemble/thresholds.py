@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.base.errors import InputError, examples, refuse_if_any
-from ensemble.cli import files, machine, outputs, planning, program
+from ensemble.cli import files, machine, notes, outputs, planning, program
 from ensemble.cli.numbers import too_small
 from ensemble.pipeline.operating_points import NAMES, Fitted, fit
 from ensemble.scores.protocol import Protocol
@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with machine.using(options):
         device = machine.device(options)
         found = fit(checked, protocol, options.fmr, folds=options.folds, seed=options.seed, device=device)
+    notes.say((*checked.notes, *found.notes), aside=options.json)
     print(json.dumps(as_json(found, protocol)) if options.json else text(found, protocol))
     return program.FINE
 
@@ -47,10 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """The options."""
     p = program.parser("ensemble.thresholds", __doc__)
-    planning.add_options(p)
-    p.set_defaults(recipe="baseline")
-    p.add_argument("--fmr", type=float, nargs="+", default=[0.01], metavar="RATE", help="false-match rates")
-    p.add_argument("--folds", type=int, default=FOLDS, metavar="N", help="parts of the identities without train")
+    planning.add_options(p, otherwise="baseline", rankings=False, of_pairs=True)
+    p.add_argument("--fmr", type=float, nargs="+", default=[0.01], metavar="RATE",
+                   help="false-match rates (default: 0.01)")  # fmt: skip
+    p.add_argument("--folds", type=int, default=FOLDS, metavar="N",
+                   help="parts of the identities, where train has no labels (default: %(default)s)")  # fmt: skip
     p.add_argument("--seed", type=int, default=0, metavar="N", help="who is in which part (default: 0)")
     outputs.add_json(p)
     return p

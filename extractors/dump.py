@@ -18,6 +18,7 @@ from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.cli import program
 from ensemble.cli.numbers import too_small
+from extractors import command
 
 # Worker processes import this file: what is heavy is imported where it is used.
 if TYPE_CHECKING:
@@ -27,26 +28,13 @@ if TYPE_CHECKING:
 
     Loaded = list[tuple[Model, dict[str, Any], Codes | None]]  # every model, how it was loaded, its codes
 
-LIKE: dict[str, dict[str, Any]] = {  # how published systems prepared images; all of them resized with Pillow
-    "aicity2020_5th": {"filter": "bilinear", "resize": "310x414", "flip": "mean", "l2": "each"},
-    "naic2019_ivyyz": {"filter": "bilinear", "l2": "end"},
-    "streid": {"filter": "bicubic", "flip": "sum", "l2": "end"},
-    "streid_pcb": {"filter": "bicubic", "flip": "sum", "parts": "streid", "l2": "end"},
-    "fgreid": {"filter": "bicubic", "flip": "sum", "l2": "end"},
-    "layumi": {"filter": "bicubic", "flip": "sum", "l2": "end"},
-    "layumi_pcb": {"filter": "bicubic", "flip": "sum", "parts": "pcb"},
-    "lightreid": {"filter": "bicubic"},
-}
-SIDES = ("query", "gallery", "train")
-DEFAULTS: dict[str, Any] = {"filter": "bilinear", "resize": None, "flip": "none", "l2": "none", "parts": "none"}
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     given = _settled(parser().parse_args(arguments))
     from extractors import listing
 
-    how, loaded, columns, rows = _prepared(given)
+    how, loaded, columns, rows, lists = _prepared(given)
     left, empty = _extracted(given, how, loaded, rows)
     kept = {
         side: [row for row, name in enumerate(of.names) if name not in left.get(side, {})]
@@ -56,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.out,
         {side: [rows[side].names[row] for row in places] for side, places in kept.items()},
         {side: {column: values[kept[side]] for column, values in of.items()} for side, of in columns.items()},
+        lists,
     )
     for broken in left.values():
         for why in broken.values():
@@ -68,8 +57,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return program.FINE
 
 
-def _prepared(given: argparse.Namespace) -> "tuple[How, Loaded, dict[str, dict], dict[str, Rows]]":
-    """How to read, the models, the columns and rows of every side; all that can be refused is refused here."""
+def _prepared(given: argparse.Namespace) -> "tuple[How, Loaded, dict[str, dict], dict[str, Rows], dict[str, str]]":
+    """How to read, the models, the columns and rows of every side, and AI City's lists.
+
+    All that can be refused is refused here.
+    """
     problems = _simple_problems(given)
     how = loaded = rows = None
     with collecting(problems):
@@ -77,14 +69,14 @@ def _prepared(given: argparse.Namespace) -> "tuple[How, Loaded, dict[str, dict],
     with collecting(problems):
         loaded = _models(given, problems)
     with collecting(problems):
-        columns, rows = _rows(given, problems)
+        columns, rows, lists = _rows(given, problems)
     refuse_if_any(problems)
     assert how is not None
     assert loaded is not None
     assert rows is not None
     _check_sizes(loaded, given)
     _check_tables(given, rows)
-    return how, loaded, columns, rows
+    return how, loaded, columns, rows, lists
 
 
 def _extracted(
@@ -110,7 +102,7 @@ def _extracted(
 
 def _settled(given: argparse.Namespace) -> argparse.Namespace:
     """Options that were not given: as --like says, or the default."""
-    for key, value in {**DEFAULTS, **LIKE.get(given.like or "", {})}.items():
+    for key, value in {**command.DEFAULTS, **command.LIKE.get(given.like or "", {})}.items():
         if getattr(given, key) is None:
             setattr(given, key, value)
     return given
@@ -198,8 +190,10 @@ def _models(given: argparse.Namespace, problems: list[str]) -> "Loaded":
     return found
 
 
-def _rows(given: argparse.Namespace, problems: list[str]) -> "tuple[dict[str, dict], dict[str, Rows]]":
-    """The rows of every side: images, or tracklets; and the columns of their labels."""
+def _rows(
+    given: argparse.Namespace, problems: list[str]
+) -> "tuple[dict[str, dict], dict[str, Rows], dict[str, str]]":
+    """The columns of every side's labels, its rows: images, or tracklets; and the lists of names of images."""
     from ensemble.parsers import choose
     from extractors import listing, tracklets
     from extractors.extract import Rows
@@ -209,9 +203,10 @@ def _rows(given: argparse.Namespace, problems: list[str]) -> "tuple[dict[str, di
         return (
             {side: of.columns for side, of in found.items()},
             {side: _tracklets(of.names, of.frames, given) for side, of in found.items()},
+            {},
         )
     parser = choose(given.parser, given.pattern, given.folders or 0)
-    explicit = {side: paths for side in SIDES if (paths := getattr(given, side))}
+    explicit = {side: paths for side in command.SIDES if (paths := getattr(given, side))}
     long = [side for side, paths in explicit.items() if len(paths) > 2]
     if long:
         raise InputError([f"--{side}: wanted a folder or a list and its folder, found more" for side in long])
@@ -226,7 +221,7 @@ def _rows(given: argparse.Namespace, problems: list[str]) -> "tuple[dict[str, di
             rows[side] = _tracklets(names, [[of.files[row] for row in group] for group in groups], given)
             first = [group[0] for group in groups]
             columns[side] = {key: values[first] for key, values in columns[side].items() if key != "order"}
-        return columns, rows
+        return columns, rows, {}
     crops = _crops(given, sides, problems)
     weights = _part_weights(given, sides, problems)
     rows = {
@@ -240,7 +235,7 @@ def _rows(given: argparse.Namespace, problems: list[str]) -> "tuple[dict[str, di
         )
         for side, of in sides.items()
     }
-    return columns, rows
+    return columns, rows, listing.lists(sides)
 
 
 def _tracklets(names: list[str], frames: list[list[Path]], given: argparse.Namespace) -> "Rows":
@@ -322,13 +317,13 @@ def _check_sizes(loaded: "Loaded", given: argparse.Namespace) -> None:
 
 def _check_tables(given: argparse.Namespace, rows: "dict[str, Rows]") -> None:
     """Tables of other images in the folder mean that models of other images are there too."""
-    from ensemble.io.lists import read_csv
+    from ensemble.io.lists import read_labels
 
     problems = []
     for side, of in rows.items():
         path = given.out / f"{side}.csv"
         if path.is_file():
-            strange = sorted(set(read_csv(path).names) - set(of.names))
+            strange = sorted(set(read_labels(path).names) - set(of.names))
             if strange:
                 problems.append(
                     f"{path}: wanted the images of this run, found others ({examples(strange)}); name a new --out"
@@ -348,7 +343,7 @@ def _for_model(
 def _tell(name: str, done: "Done") -> None:
     files = ", ".join(str(path) for path in done.files)
     if not done.new:
-        print(f"{name}: already there, {files}")
+        print(f"{name}: already there, of the same images, model and options: {files}")
         return
     rate = done.images / done.seconds if done.seconds else 0
     print(f"{name}: {done.images} images x {done.width}, {done.seconds:.1f} s ({rate:.0f} images/s), {files}")
@@ -358,80 +353,7 @@ def _tell(name: str, done: "Done") -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The options."""
-    from ensemble.cli import outputs
-
-    p = program.parser(
-        "extractors.dump",
-        __doc__,
-        epilog="Models: PATH.onnx; PATH.pt, .pt2 (torch programs); PATH.pth, .pth.tar (checkpoints); timm:NAME; "
-        "open_clip:NAME; module:PACKAGE.MODULE:FACTORY; hog:CELL, colour:BINS, pixels. Options follow a comma: "
-        "name=NAME, precision=…, size=HEIGHTxWIDTH, mean=R/G/B, std=R/G/B, codes=yes|CUT (binary codes), "
-        "clips=yes, fold=yes, compile=yes (torch), optimize=… (ONNX) and those of the family.",
-    )
-    _add_images(p.add_argument_group("images"))
-    _add_models(p.add_argument_group("models"))
-    _add_views(p.add_argument_group("test-time augmentation"))
-    _add_tracklets(p.add_argument_group("tracklets"))
-    outputs.add_out(p, "the features folder", required=True)
-    p.add_argument("--format", choices=("npz", "pickle"), default="npz", help="default: %(default)s")
-    return p
-
-
-def _add_images(group: argparse._ArgumentGroup) -> None:
-    from ensemble.cli import files
-
-    add = group.add_argument
-    add(
-        "--images", nargs="+", default=[], type=Path, metavar="DIR|LIST", help="folders or lists, named like sides"
-    )
-    for side in SIDES:
-        what = f"folder of {side} images, or a list [and folder]"
-        add(f"--{side}", nargs="+", type=Path, metavar="PATH", help=what)
-    add("--root", type=Path, metavar="DIR", help="where the images of lists are (default: beside the list)")
-    add("--sides", nargs="+", choices=SIDES, default=["query", "gallery"], help="of --images")
-    files.add_meaning(group, "--parser")
-    files.add_labels(group)
-    add("--skip-broken", action="store_true", help="leave broken images out and list them, instead of stopping")
-    add("--ignore-exif", action="store_true", help="do not turn images upright")
-    add("--most-pixels", type=int, default=89_478_485, metavar="N", help="an image with more is broken")
-
-
-def _add_models(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add("--model", action="append", default=[], metavar="SPEC[,OPTION=VALUE…]", help="see below; may be repeated")
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: %(default)s")
-    add("--precision", choices=("float32", "float16", "bfloat16"), default="float32", help="default: %(default)s")
-    add("--batch", type=int, default=32, metavar="N", help="images at once (default: %(default)s)")
-    add("--workers", type=int, metavar="N", help="processes that read images; 0: none (default: one a processor)")
-
-
-def _add_views(group: argparse._ArgumentGroup) -> None:
-    from extractors.views import FLIPS, NORMS
-
-    add = group.add_argument
-    add("--like", choices=LIKE, help="resizing, flip and norm of a published system")
-    add("--resize", metavar="HEIGHTxWIDTH", help="resize to this and crop the centre to the model's size")
-    add("--filter", choices=("bilinear", "bicubic"), help="of the resizing (default: bilinear)")
-    add("--no-antialias", action="store_true", help="resize as frameworks do tensors, not as Pillow")
-    add("--mean", metavar="R/G/B", help="instead of the model's, of values 0..1")
-    add("--std", metavar="R/G/B", help="likewise")
-    add("--flip", choices=FLIPS, help="add the mirror image: by mean, or by sum (default: none)")
-    add("--scales", metavar="A,B,…", help="factors of the area, as 1,1.1,1.2")
-    add("--compounding", action="store_true", help="each scale applies to the result of the one before (layumi)")
-    add("--ten-crop", action="store_true", help="mean over corners and centre of --resize, and mirrored")
-    add("--detected", type=Path, metavar="DIR", help="detector's crops with the same names, added to the images")
-    add("--l2", choices=NORMS, help="length 1 for each view, or at the end (default: none)")
-    add("--parts", choices=("none", "pcb", "streid", "sum", "max", "concat"), help="how parts are joined")
-    add("--part-weights", type=Path, metavar="FILE.npz", help="weights of the parts: SIDE (n, parts), SIDE_name")
-
-
-def _add_tracklets(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add("--tracklets", choices=("folders", "mars"), help="one row a tracklet: every folder, or MARS's lists")
-    add("--sampling", choices=("uniform", "dense", "all"), default="uniform", help="default: %(default)s")
-    add("--clip", type=int, default=4, metavar="N", help="frames a clip (default: %(default)s)")
-    add("--most-frames", type=int, default=40, metavar="N", help="uniform: frames; dense: clips less one (40)")
-    add("--seed", type=int, default=0, metavar="N", help="of uniform sampling (default: %(default)s)")
+    return command.parser(__doc__)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -305,16 +306,24 @@ def _told(how: How, model: Model) -> dict[str, Any]:
 
 
 def _facts(of: Rows, start: int, stop: int) -> Iterator[str]:
-    """What says that images are the same as before: their names and the sizes of their files."""
+    """What says that images are the same as before: their names and what is in their files."""
     for name, job in zip(of.names[start:stop], of.jobs[start:stop], strict=True):
         yield name
         for path in job:
             try:
-                yield str(os.stat(path).st_size)
+                there = os.stat(path)
+                yield _content(path, there.st_size, there.st_mtime_ns)
             except OSError:
                 yield "-"
     if of.part_weights is not None:
         yield hashlib.sha256(of.part_weights[start:stop].tobytes()).hexdigest()
+
+
+@cache
+def _content(path: Path, size: int, date: int) -> str:
+    """The digest of a file; one that is asked for again with its size and date is read once."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _digest(texts: Sequence[str]) -> str:

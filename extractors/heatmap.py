@@ -139,7 +139,7 @@ def parser() -> argparse.ArgumentParser:
     add("--model", required=True, metavar="SPEC[,OPTION=VALUE…]", help="as for extractors.dump")
     outputs.add_out(p, "where the pictures go", required=True)
     add("--layer", metavar="NAME", help="a layer of the network (default: the last that puts out a map)")
-    add("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="which pictures (default: both)")
+    add("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="which pictures (default: heat sum)")
     add(
         "--filter",
         choices=("bilinear", "bicubic"),

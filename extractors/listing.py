@@ -18,11 +18,14 @@ from ensemble.base.features import COLUMNS, SIDES
 from ensemble.io import beside, read_names
 from ensemble.io.alignment import merge
 from ensemble.io.folder import NAME_LISTS, TRACK_LISTS
-from ensemble.io.lists import Labels, read_csv, read_tracks, repeated
+from ensemble.io.lists import Labels, read_labels, read_tracks, repeated
 from ensemble.names.listings import read_listing
 from ensemble.names.source import read_source, sides_of_labels
 from ensemble.parsers import PARSERS, Parser
 from ensemble.parsers.parser import Numbers, deeper, parse, tail
+
+CALLED = {"query": "query, image_query or probe", "gallery": "gallery, test, image_test or bounding_box_test"}
+WAY_OUT = "make such folders, or name yours: --query PATH --gallery PATH (one path for both asks with every image)"
 
 
 @dataclass(frozen=True)
@@ -80,16 +83,12 @@ def find(
             problems.append(f"{side}: wanted names that fit into a table, found {examples(spoilt)}; rename them")
         with collecting(problems):
             out[side] = _ordered(side, images)
-    for side in ("query", "gallery"):
-        if side not in found:
-            wanted = "a folder or list called so, or --query and --gallery"
-            problems.append(f"--images: wanted {side} images ({wanted}), found none; {_first(remarks)}")
+    lacking = [side for side in CALLED if side not in found]
+    if lacking:
+        wanted = " and ".join(f"{side} images (a folder called {CALLED[side]})" for side in lacking)
+        problems.append(f"--images: wanted {wanted}, found {'; '.join(remarks) or 'none'}; {WAY_OUT}")
     refuse_if_any(problems)
     return out, remarks
-
-
-def _first(remarks: list[str]) -> str:
-    return remarks[0] if remarks else "see --help"
 
 
 def _look(path: Path, side: str | None, root: Path | None, parser: Parser | None) -> dict[str, Images]:
@@ -146,6 +145,11 @@ def _ordered(side: str, images: Images) -> Images:
     )
 
 
+def lists(sides: dict[str, Images]) -> dict[str, str]:
+    """AI City's lists of names beside the images, by side; a features folder has them under the same names."""
+    return {side: NAME_LISTS[side] for side, of in sides.items() if _beside(of, NAME_LISTS.get(side))}
+
+
 def _beside(images: Images, name: str | None) -> Path | None:
     """A file called ``name`` in the folder of the images or the one above."""
     if name is None:
@@ -174,7 +178,7 @@ def with_labels(
         with collecting(problems):
             table = _beside(images, f"{side}.csv")
             if table is not None:
-                found = read_csv(table)
+                found = read_labels(table)
                 missing = sorted(set(images.names) - set(found.names))
                 if missing:
                     problems.append(
@@ -232,9 +236,17 @@ def _misfits(side: str, images: Images, parser: Parser, failed: dict[int, str]) 
     return f"{side}: wanted {parser.title}, found {len(seen)} others ({examples(seen)}); {hint}"
 
 
-def write_tables(out: Path, names: dict[str, list[str]], columns: dict[str, dict[str, np.ndarray]]) -> None:
-    """``SIDE.csv`` with name and columns for every side, in the order of the names."""
+def write_tables(
+    out: Path,
+    names: dict[str, list[str]],
+    columns: dict[str, dict[str, np.ndarray]],
+    lists: dict[str, str] | None = None,
+) -> None:
+    """``SIDE.csv`` with name and columns for every side, in the order of the names; and ``lists`` of names."""
     for side, rows in names.items():
+        if lists and side in lists:
+            with beside(out / lists[side]) as file:
+                file.writelines(f"{name}\n" for name in rows)
         table = {column: columns[side][column].tolist() for column in COLUMNS if column in columns[side]}
         with beside(out / f"{side}.csv") as file:
             writer = csv.writer(file, lineterminator="\n")

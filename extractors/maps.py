@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.base.errors import InputError, examples
+from ensemble.base.errors import InputError, examples, near
 from extractors.calling import called
 from extractors.model import Model
 
@@ -30,7 +30,8 @@ def layer_of(model: Model, images: np.ndarray, wanted: str | None) -> str:
         return found[-1]
     if wanted not in found:
         last = examples(found[::-1], 8)
-        raise InputError([f"--layer: wanted one of {model.name} that puts out maps ({last}), found {wanted}"])
+        told = f"wanted one of {model.name} that puts out maps ({last}), found {wanted}{near(wanted, found)}"
+        raise InputError([f"--layer: {told}"])
     return wanted
 
 

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 
+from ensemble.base.errors import near
+
 COMMON = ("size", "mean", "std", "channels_last", "clips", "fold", "compile")  # options that every torch model has
 _SIZE = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
 _OPTION = re.compile(r",(?=[a-z_]+=)")
@@ -21,7 +23,7 @@ def split(text: str) -> tuple[str, dict[str, str]]:
 def refuse_unknown(spec: str, options: Mapping[str, str], known: Collection[str]) -> list[str]:
     """A problem for every option that the family does not have."""
     return [
-        f"{spec}: wanted options {', '.join(known)}, found {option}; leave it out"
+        f"{spec}: wanted options {', '.join(known)}, found {option}{near(option, known) or '; leave it out'}"
         for option in options
         if option not in known
     ]

@@ -1,7 +1,7 @@
 """Features on their way to a file: pieces that survive a kill, joined at the end without being read into memory.
 
 The pieces of one model lie in ``OUT/.extracting/NAME-KEY/``, one file for so many rows of a side, each
-whole or not there. Which rows a piece holds is written into it (a digest of names and sizes of files), so that one
+whole or not there. Which rows a piece holds is written into it (a digest of names and files), so that one
 that belongs to other images is made again. Joining copies bytes: the same pieces give the same file.
 """
 

@@ -50,7 +50,6 @@ from postproc.features.query_expansion import query_expansion as query_expansion
 from postproc.features.signed_power import signed_power as signed_power
 from postproc.features.subtract_negatives import subtract_negatives as subtract_negatives
 from postproc.features.whiten import whiten as whiten
-from postproc.pairs.distances import distances as distances
 from postproc.pairs.l2_normalize import l2_normalize as l2_normalize
 from postproc.pairs.pairwise import Pairwise as Pairwise
 from postproc.pairs.pairwise import expected_same_camera as expected_same_camera
@@ -275,6 +274,22 @@ def dis_sim(
     gallery: NDArray[np.float32],
     *,
     k: int = 5,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def distances(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    metric: Literal["sqeuclidean", "euclidean", "cosine"] = "sqeuclidean",
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def distances(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    metric: Literal["sqeuclidean", "euclidean", "cosine"] = "sqeuclidean",
     top_k: int,
 ) -> Nearest: ...
 @overload

@@ -1,7 +1,10 @@
 """Bad input ends in one message that lists every problem, each as *where: wanted, found, what to do*."""
 
-from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from collections.abc import Sequence
+
+from postproc.base.nearby import near
+
+__all__ = ["InputError", "examples", "near", "printable", "refuse_if_any"]
 
 
 class InputError(ValueError):
@@ -22,12 +25,6 @@ def examples(names: Sequence[object], most: int = 3) -> str:
     """``a, b, c and 7 more``: enough to recognise the problem, short enough to read."""
     shown = ", ".join(printable(str(name)) for name in names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
-
-
-def near(word: str, known: Iterable[str]) -> str:
-    """``; did you mean 'x'?`` for the known word that is most like one that is not known, or nothing."""
-    close = get_close_matches(word, list(known), 1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def printable(text: str, most: int = 300) -> str:

@@ -28,7 +28,9 @@ class FeatureSet:
     several where codes stand side by side. Empty: these are numbers.
 
     An ``auxiliary`` model tells of cameras, orientation, attributes or parts; its rows may be zero, where there is
-    nothing to tell. Of a ``partial`` model, rows of NaN are images that it does not know.
+    nothing to tell. Of a ``partial`` model, rows of NaN are images that it does not know. ``notes`` says in
+    sentences how its rows came to their images, where that was not by their names as they are, and what was taken
+    for codes by its values alone.
     """
 
     model: str
@@ -41,6 +43,7 @@ class FeatureSet:
     auxiliary: bool = False
     partial: bool = False
     codes: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         problems = []

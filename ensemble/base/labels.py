@@ -5,7 +5,7 @@ Tables keep labels as they were given: whole numbers (int64, -1 unknown), or tex
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,11 +57,30 @@ def of_values(values: Any) -> Array | None:
     return None if None in cells else of_cells(cell for cell in cells if cell is not None)
 
 
+def composed(parts: Sequence[Array]) -> Array:
+    """Labels out of several, text that is equal where all of them are; unknown where one of them is.
+
+    >>> composed([np.array(["lion", "lion", ""], object), np.array([7, -1, 7])])
+    array(['lion+7', '', ''], dtype=object)
+    """
+    texts = [[text.replace("\\", r"\\").replace("+", r"\+") for text in _canonical(part)] for part in parts]
+    return np.array(["+".join(cells) if all(cells) else "" for cells in zip(*texts, strict=True)], object)
+
+
 def same(first: Array, second: Array) -> Array:
     """Where two columns say the same, (n,) bool: ``7``, ``07`` and ``"7"`` are one label."""
     if first.dtype != object and second.dtype != object:
         return np.asarray(first == second)
     return np.asarray(_canonical(first) == _canonical(second))
+
+
+def among(column: Array, wanted: Iterable[int | str]) -> Array:
+    """Where a column says one of some labels, (n,) bool; -1 and "" are the unknown ones.
+
+    >>> among(np.array(["07", "x", ""], object), [7, "x"])
+    array([ True,  True, False])
+    """
+    return np.isin(_canonical(column), _canonical(of_cells(map(str, wanted))).tolist())
 
 
 def either(which: Array, first: Array, second: Array) -> Array:

@@ -4,7 +4,7 @@ Capitals, spaces, dashes and underscores make no difference: ``Cam``, ``cam_id``
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from difflib import get_close_matches
 from types import MappingProxyType
 
@@ -14,7 +14,10 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "name": (
             "name", "names", "path", "paths", "file", "files", "filename", "filepath", "image", "images",
-            "imagename", "imagepath", "imagefile", "img", "imgname", "imgpath",
+            "imagename", "imagepath", "imagefile", "img", "imgs", "imgname", "imgpath", "imgfile",
+            "filenames", "filepaths", "imagenames", "imagepaths", "imagefiles", "imgnames", "imgpaths", "imgfiles",
+            "imageid", "imageids", "imgid", "imgids", "fname",
+            "fnames", "imagefilename", "imagefilenames",
         ),
         "pid": (
             "pid", "pids", "label", "labels", "identity", "identities", "identityid", "person", "personid",
@@ -57,11 +60,13 @@ def canonical(name: str) -> str:
     return meant(name) or _OTHERS.get(_plain(name)) or name
 
 
-def columns(titles: Sequence[str], wanted: Sequence[str] = ()) -> tuple[dict[str, int], list[str], list[str]]:
+def columns(
+    titles: Sequence[str], wanted: Sequence[str] = (), taken: Sequence[str] = ()
+) -> tuple[dict[str, int], list[str], list[str]]:
     """Where each column stands, what is not used with the nearest name, and what is wrong.
 
     A title that is the column's own name goes before other spellings of it. ``wanted``: columns that are used
-    beside those that we know.
+    beside those that we know. ``taken``: titles of another use.
 
     >>> columns(["Path", "identity", "camra", "weather"])
     ({'name': 0, 'pid': 1}, ["camra (did you mean 'cam'?)", 'weather'], [])
@@ -69,7 +74,8 @@ def columns(titles: Sequence[str], wanted: Sequence[str] = ()) -> tuple[dict[str
     places: dict[str, list[int]] = {}
     others = {_plain(canonical(name)): name for name in wanted}
     for place, title in enumerate(titles):
-        if (column := meant(title) or others.get(_plain(canonical(title)))) is not None:
+        column = meant(title) or others.get(_plain(canonical(title)))
+        if column is not None and (title not in taken or column == "name" or column in wanted):
             places.setdefault(column, []).append(place)
     chosen, problems = {}, []
     for column, found in places.items():
@@ -78,16 +84,21 @@ def columns(titles: Sequence[str], wanted: Sequence[str] = ()) -> tuple[dict[str
             said = examples([titles[place] for place in own])
             problems.append(f"wanted one column for {column}, found {said}; leave one, or call it {column}")
         chosen[column] = own[0]
-    unused = [title for place, title in enumerate(titles) if place not in chosen.values() and title]
-    return chosen, [_with_nearest(title, chosen) for title in unused], problems
+    used = {*taken, *(titles[place] for place in chosen.values()), ""}
+    return chosen, [unused(title, nearest(title, chosen)) for title in titles if title not in used], problems
 
 
-def _with_nearest(title: str, chosen: Mapping[str, int]) -> str:
-    """A title that is not used, and which missing column it may have been meant for."""
+def nearest(title: str, chosen: Container[str]) -> str | None:
+    """Which column that is not ``chosen`` a title may have been meant for."""
     missing = {spelling: column for spelling, column in _MEANS.items() if column not in chosen}
     near = get_close_matches(_plain(title), missing, 1, cutoff=0.75)
+    return missing[near[0]] if near else None
+
+
+def unused(title: str, column: str | None) -> str:
+    """A title that is not used, with the column it may have been meant for."""
     shown = printable(title, 40)
-    return f"{shown} (did you mean {missing[near[0]]!r}?)" if near else shown
+    return f"{shown} (did you mean {column!r}?)" if column else shown
 
 
 def _plain(title: str) -> str:

@@ -14,6 +14,7 @@ import pandas as pd
 from ensemble.base.errors import InputError, examples
 from ensemble.city import City, city, readme
 from ensemble.city.readme import TITLE
+from postproc.base.extras import install
 
 README = "README.txt"
 PARTIAL = ".demo-partial"
@@ -137,9 +138,8 @@ def _write_images(folder: Path, made: City, seed: int) -> None:
     try:
         import PIL.Image  # noqa: F401
     except ModuleNotFoundError:
-        raise InputError(
-            ["--images: wanted the package pillow, found none; python -m pip install pillow"]
-        ) from None
+        command = install("images", "pillow")
+        raise InputError([f"--images: wanted the package pillow, found none; {command}"]) from None
     moments = pd.concat([_moments(made.query), _moments(made.gallery)], ignore_index=True)
     table = pd.concat([made.query, made.gallery], ignore_index=True)
     places = [PICTURES["query"]] * len(made.query) + [PICTURES["gallery"]] * len(made.gallery)

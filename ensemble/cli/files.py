@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ensemble import io
+from ensemble.base.errors import near, refuse_if_any
+from ensemble.base.labels import LABELS
 from ensemble.io import Folder
 from ensemble.parsers import choose
 
@@ -18,9 +20,10 @@ def add_features(p: argparse.ArgumentParser, *, required: bool = False) -> None:
     )
 
 
-def add_rankings(p: argparse.ArgumentParser) -> None:
-    """``--rankings``, in the place of ``--features``."""
-    p.add_argument("--rankings", type=Path, metavar="DIR", help="in its place: folder with rank lists to join")
+def add_rankings(p: argparse.ArgumentParser, *, shown: bool = True) -> None:
+    """``--rankings``, in the place of ``--features``; not shown by a command that only refuses it."""
+    use = "in its place: folder with rank lists to join" if shown else argparse.SUPPRESS
+    p.add_argument("--rankings", type=Path, metavar="DIR", help=use)
 
 
 def add_name_lists(p: argparse.ArgumentParser, of: str = "") -> None:
@@ -41,6 +44,33 @@ def add_meaning(p: Options, option: str = "--names") -> None:
     )
 
 
+def add_keys(p: Options) -> None:
+    """``--key``: labels that several columns of the tables make together."""
+    p.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        metavar="LABEL=COLUMN,COLUMN",
+        help="a label that columns of the tables make together, as pid=species,name",
+    )
+
+
+def keys(options: argparse.Namespace) -> dict[str, list[str]]:
+    """What ``--key`` asks for; InputError with all that is wrong with it."""
+    found: dict[str, list[str]] = {}
+    problems = []
+    for text in options.key:
+        label, _, titles = text.partition("=")
+        found[label] = [title.strip() for title in titles.split(",")]
+        if label not in LABELS:
+            hint = near(label, LABELS)
+            problems.append(f"--key: wanted one of {', '.join(LABELS)} before the =, found {label!r}{hint}")
+        elif not all(found[label]):
+            problems.append(f"--key: wanted {label}=COLUMN,COLUMN, found {text!r}; name the columns of the tables")
+    refuse_if_any(problems)
+    return found
+
+
 def add_labels(p: Options) -> None:
     """``--folders`` and ``--labels``: where names alone do not tell."""
     p.add_argument("--folders", type=int, metavar="N", help="folders that the pattern sees before the base name")
@@ -49,7 +79,7 @@ def add_labels(p: Options) -> None:
     )
 
 
-def add_tracks(p: argparse.ArgumentParser, use: str = "track file, one track a line") -> None:
+def add_tracks(p: argparse.ArgumentParser, use: str = "gallery tracks, one a line, ids or names") -> None:
     """``--tracks``; ``use`` says what it is for."""
     p.add_argument("--tracks", type=Path, metavar="FILE", help=use)
 
@@ -73,5 +103,6 @@ def scan(options: argparse.Namespace, wanted: Sequence[str] = ()) -> Folder:
         tracks=options.tracks,
         rankings=options.features is None,
         parser=choose(options.names, options.pattern),
+        keys=keys(options),
         wanted=wanted,
     )

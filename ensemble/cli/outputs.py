@@ -17,6 +17,11 @@ def add_csv(p: argparse.ArgumentParser, use: str) -> None:
     p.add_argument("--csv", type=Path, metavar="FILE", help=use)
 
 
+def add_dry_run(p: argparse.ArgumentParser, use: str) -> None:
+    """``--dry-run``; ``use`` says what is done without writing."""
+    p.add_argument("--dry-run", action="store_true", help=use)
+
+
 def add_json(p: argparse.ArgumentParser, what: str = "everything") -> None:
     """``--json``: ``what`` as one document."""
     p.add_argument("--json", action="store_true", help=f"print {what} as JSON and nothing else on stdout")

@@ -15,10 +15,13 @@ def add_options(p: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="DIR",
-        help="pictures, found below by their names",
+        help="pictures for the report, found below by their names",
     )
     p.add_argument(
-        "--report-size", metavar="SIZE", default="20MB", help="at most that large (default: %(default)s)"
+        "--report-size",
+        metavar="SIZE",
+        default="20MB",
+        help="the report at most that large (default: %(default)s)",
     )
 
 

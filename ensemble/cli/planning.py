@@ -2,30 +2,39 @@
 
 import argparse
 
-import postproc
+from ensemble import io
 from ensemble.base.collecting import collecting
-from ensemble.base.errors import InputError, printable, refuse_if_any
+from ensemble.base.errors import InputError, refuse_if_any
 from ensemble.cli import files, machine, protocols
 from ensemble.cli.numbers import too_small
-from ensemble.pipeline import plan, plugins, recipe
+from ensemble.pipeline import changes, memory, plan, plugins, recipe
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.recipe import Recipe
 from ensemble.scores.protocol import Protocol
 
 
-def add_options(p: argparse.ArgumentParser) -> None:
-    """Everything that a command asks for which runs a recipe: what to read, how to run it, how to score it."""
+def add_options(
+    p: argparse.ArgumentParser, *, otherwise: str = "default", rankings: bool = True, of_pairs: bool = False
+) -> None:
+    """Everything that a command asks for which runs a recipe: what to read, how to run it, how to score it.
+
+    otherwise: the recipe where none is asked for. rankings: whether the command takes rank lists; ``--rankings``
+               of one that does not is understood, to be refused with the reason. of_pairs: it ranks nothing.
+    """
     files.add_features(p)
-    files.add_rankings(p)
-    p.add_argument("--recipe", metavar="NAME|FILE", help="see --list-recipes (default: default, or lists)")
+    files.add_rankings(p, shown=rankings)
+    p.set_defaults(otherwise=otherwise)
+    default = f"default: {otherwise}" + ("; of --rankings: lists" if rankings else "")
+    p.add_argument("--recipe", metavar="NAME|FILE", help=f"see ensemble.run --list-recipes ({default})")
     p.add_argument(
         "--steps", action="append", default=[], metavar="MODULE", help="a module with steps or joins of your own"
     )
     p.add_argument("--set", action="append", default=[], metavar="STEP.SETTING=VALUE", help="change a setting")
     files.add_name_lists(p)
     files.add_meaning(p)
+    files.add_keys(p)
     files.add_tracks(p)
-    protocols.add_options(p)
+    protocols.add_options(p, of_pairs=of_pairs)
     machine.add_options(p)
 
 
@@ -64,11 +73,6 @@ def prepare(options: argparse.Namespace) -> Plan:
     return checked
 
 
-def notes(checked: Plan) -> list[str]:
-    """What the user should know before it runs, a line each: unused columns, steps left out."""
-    return [f"note: {printable(note, 1000)}" for note in checked.notes]
-
-
 def protocol(options: argparse.Namespace, used: Recipe) -> Protocol:
     """The recipe's protocol or the one asked for, with single rules changed."""
     return protocols.chosen(options, used.rules)
@@ -80,17 +84,26 @@ def labelled(checked: Plan) -> bool:
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
-    named = options.recipe or ("default" if options.rankings is None else "lists")
-    return recipe.override(recipe.load(named), options.set)
+    named = options.recipe or (options.otherwise if options.rankings is None else "lists")
+    return changes.override(recipe.load(named), options.set)
+
+
+def memory_of(options: argparse.Namespace, checked: Plan) -> memory.Prediction | None:
+    """What a run will hold, stage by stage; None where that cannot be told before features are read."""
+    if "distances" in checked.folder.columns:
+        return None
+    sizes = io.sizes(checked.folder, checked.all_models)
+    if len(sizes) < len(checked.all_models):
+        return None
+    used = protocol(options, checked.recipe)
+    with machine.using(options):
+        return memory.predict(checked, sizes, protocol=used, scored=labelled(checked))
 
 
 def _refuse_memory(options: argparse.Namespace, checked: Plan) -> None:
-    """Refuse what would need more than ``--memory``, where the number of images is known already."""
-    sizes = plan.counts(checked.folder)
-    if (
-        sizes is None or "distances" in checked.folder.columns
-    ):  # how long rank lists are is known when they are read
-        return
-    whole = labelled(checked) and protocol(options, checked.recipe).whole
-    with postproc.using(threads=options.threads):
-        refuse_if_any(plan.memory_problems(checked, *sizes, machine.memory(options), whole_answer=whole))
+    """Refuse what would need more than ``--memory``, where that is known already."""
+    limit = machine.memory(options)
+    needed = memory_of(options, checked) if limit is not None else None
+    if needed is not None:
+        whole = labelled(checked) and protocol(options, checked.recipe).whole
+        refuse_if_any(memory.problems(needed, limit, whole=whole))

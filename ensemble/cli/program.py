@@ -15,6 +15,7 @@ from typing import Any
 
 from ensemble.base.errors import InputError, printable
 from ensemble.cli import terminal
+from ensemble.cli.parser import Parser
 from postproc.base.machine import BadVariable, MachineWarning
 
 FINE = 0
@@ -34,7 +35,7 @@ def parser(command: str, description: str | None, epilog: str = "") -> argparse.
     description: the module's docstring, shown as it is written.
     epilog:      a paragraph below the options, filled to the width of the terminal.
     """
-    return argparse.ArgumentParser(
+    return Parser(
         prog=f"python -m {command}",
         description=description,
         epilog=textwrap.fill(epilog, shutil.get_terminal_size().columns - 2),

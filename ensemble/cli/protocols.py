@@ -9,20 +9,25 @@ from ensemble.base.broken import BROKEN, reason
 from ensemble.base.errors import InputError, near
 from ensemble.cli.numbers import too_small
 from ensemble.io import Folder
-from ensemble.io.lists import read_csv
+from ensemble.io.lists import read_labels
 from ensemble.scores import written
 from ensemble.scores.protocol import AP_RULES, AVERAGES, DENOMINATORS, Protocol
 from ensemble.scores.protocols import PROTOCOLS
 from ensemble.scores.rules import JUNK
 
 
-def add_options(p: argparse.ArgumentParser) -> None:
-    """``--protocol`` and what changes it."""
+def add_options(p: argparse.ArgumentParser, *, of_pairs: bool = False) -> None:
+    """``--protocol`` and what changes it; ``of_pairs``: only what a command can change that ranks nothing."""
+    use = "whose pairs count" if of_pairs else "how to score"
     p.add_argument(
         "--protocol",
         metavar="NAME|FILE",
-        help="how to score, instead of the recipe's: a name (ensemble.evaluate --list-protocols) or a .toml file",
+        help=f"{use}, instead of the recipe's: a name (ensemble.evaluate --list-protocols) or a .toml file",
     )
+    if of_pairs:
+        p.add_argument("--junk", choices=JUNK, help="change which pairs of the protocol do not count")
+        p.set_defaults(ap=None, denominator=None, average=None, cut=None, draws=None, draw_seed=None)
+        return
     p.add_argument("--ap", choices=AP_RULES, help="change the protocol's rule of the average precision")
     p.add_argument("--denominator", choices=DENOMINATORS, help="change what the protocol averages over")
     p.add_argument(
@@ -84,7 +89,7 @@ def lacking(protocol: Protocol, folder: Folder) -> list[str]:
 
 
 def _unused(folder: Folder, side: str) -> tuple[str, ...]:
-    return read_csv(folder.tables[side], folder.wanted).unused
+    return read_labels(folder.tables[side], folder.wanted, folder.keys).unused
 
 
 def _named(name: str) -> Protocol:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 from ensemble.base.features import FeatureSet
-from ensemble.cli import machine, planning
+from ensemble.cli import machine, notes, planning
 from ensemble.pipeline import advice, joins, lines, plan, recipe, steps
 from ensemble.pipeline.devices import Device
 from ensemble.pipeline.images import Images
@@ -24,13 +24,14 @@ def walk(
     print(f"{checked.recipe.name}: {checked.recipe.about}")
     if device.is_cuda:
         print(device_text(device, checked.recipe))
-    print(*planning.notes(checked), sep="\n", end="\n" if checked.notes else "")
-    print(lines.heading(planning.labelled(checked)))
+    notes.say(checked.notes)
 
     def show(line: Line) -> None:
         print(lines.text(line), flush=True)
 
-    def warn(images: Images) -> None:
+    def begun(images: Images) -> None:
+        notes.say(images.notes)
+        print(lines.heading(planning.labelled(checked)))
         for warning in advice.warnings(checked.recipe, advice.positives(images.known)):
             print(warning, file=sys.stderr)
 
@@ -38,7 +39,7 @@ def walk(
         run = Run(
             checked,
             show,
-            begun=warn,
+            begun=begun,
             protocol=planning.protocol(options, checked.recipe),
             memory=machine.memory(options),
             sets=sets,

@@ -25,7 +25,7 @@ from ensemble.fusion.kinds import OneAPart
 from postproc.base import arrays
 from postproc.base.checks import CPU_ONLY
 from postproc.base.settings import Setting, settings_of
-from postproc.base.step import KEPT, Chosen, Declaration, with_defaults
+from postproc.base.step import KEPT, Chosen, Declaration, Loads, Memory, nothing, with_defaults
 from postproc.base.vocabulary import Floats
 
 P = ParamSpec("P")
@@ -50,6 +50,8 @@ def join(
     *,
     unit: str | Callable[[Chosen], str] | None = None,
     host_only: bool = False,
+    memory: Memory = nothing,
+    loads: Loads = (),
     objection: Callable[[Chosen], str | None] | None = None,
     lists: Listed | Callable[[Chosen], Listed] = "together",
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -58,13 +60,17 @@ def join(
     unit:      what its distances are measured in; :data:`~postproc.base.step.KEPT` where that is the unit of the
                parts, which then has to be one; a function of all settings, or None: it takes any units.
     host_only: CUDA tensors are refused in a sentence.
+    memory:    bytes beside the parts and the answer where it holds most, from the sizes and all settings.
+    loads:     packages that the first call imports.
     objection: why settings do not go together, from all settings, or None.
     lists:     how it takes rank lists, or a function of all settings. "padded": every query by itself, and +inf
                behind its images changes nothing; "exact": every query by itself, among lists of its own length;
                "together": all queries in one table, as wide as the longest; "gallery": its columns have to be the
                gallery's rows.
     """
-    declaration = Joining(unit=unit, host_only=host_only, objection=objection, lists=lists)
+    declaration = Joining(
+        unit=unit, host_only=host_only, memory=memory, loads=loads, objection=objection, lists=lists
+    )
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         function.__join__ = declaration  # type: ignore[attr-defined]

@@ -9,10 +9,23 @@ import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays
+from postproc.base.sizes import DOUBLE, Sizes
+from postproc.base.step import Chosen, Memory
 
 ENTRIES = 1 << 20  # of one matrix that are in work at a time; a few float64 arrays of that size a thread
 ENTRIES_ON_CUDA = 1 << 25
 FEW = 4  # a row is joined among what is known of it where that is one in so many
+
+
+def blocks(whole: float, each: float = 0) -> Memory:
+    """What a join holds beside its parts: so many float64 blocks of rows in every thread, ``each`` more a part."""
+
+    def needed(sizes: Sizes, chosen: Chosen) -> int:
+        rows = max(1, min(1024, ENTRIES // max(1, sizes.ng), sizes.nq))
+        threads = min(sizes.threads, -(-sizes.nq // rows))
+        return int(DOUBLE * threads * rows * sizes.ng * (whole + each * sizes.parts))
+
+    return needed
 
 
 def weights(value: Sequence[float] | None, count: int) -> np.ndarray:

@@ -7,9 +7,10 @@ and refuses everything else; nothing in a file is ever executed.
     bytes -> containers -> blocks (one side of one file) -> alignment (rows by name) -> FeatureSets
 """
 
+from ensemble.io.ahead import ModelSize, sizes
 from ensemble.io.describe import Contents, Entry, contents
 from ensemble.io.folder import Folder
-from ensemble.io.lists import read_names
+from ensemble.io.name_lists import read_names
 from ensemble.io.outputs import all_together, refusals, together
 from ensemble.io.reading import read, read_folder, scan
 from ensemble.io.tables import read_tables
@@ -19,6 +20,7 @@ __all__ = [
     "Contents",
     "Entry",
     "Folder",
+    "ModelSize",
     "Unwritable",
     "all_together",
     "beside",
@@ -29,6 +31,7 @@ __all__ = [
     "read_tables",
     "refusals",
     "scan",
+    "sizes",
     "together",
     "unwritable",
     "write_csv",

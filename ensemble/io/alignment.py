@@ -2,12 +2,8 @@
 
 The order of a side is that of its name list (given, or in the folder), else of its table (``query.csv``), else the
 order that all files which state one agree on (arrays without names, the own format), else the names sorted: by
-their numbers where every name is one (``2.jpg`` before ``10.jpg``), as text otherwise.
-
-A format without names names its rows by position, ``0``, ``1``, …, unless a list tells their names: the text file
-that is called like the feature file, else the list given for the side, else the folder's ``name_query.txt`` or
-``name_test.txt``. A table with labels is no such list. A side where some models have names and others have
-positions is refused.
+their numbers where every name is one (``2.jpg`` before ``10.jpg``), as text otherwise. What rows without names are
+called, and what becomes of names in several spellings, says :mod:`ensemble.io.naming`.
 
 ``missing`` says what becomes of images that some model lacks: "refuse"; "keep", in which case that model has a row
 of NaN; or "drop" from the gallery. Without a list or table the images are those that any model has.
@@ -27,10 +23,13 @@ from ensemble.base.collecting import collecting
 from ensemble.base.errors import examples
 from ensemble.base.features import COLUMNS, SIDES, FeatureSet
 from ensemble.base.labels import either, same
-from ensemble.io.blocks import Block, named, read_blocks
+from ensemble.io import label_arrays
+from ensemble.io.blocks import Block, read_blocks
 from ensemble.io.codes import shared
 from ensemble.io.folder import Folder, is_side
-from ensemble.io.lists import Labels, read_csv, read_names, read_tracks
+from ensemble.io.lists import Labels, read_labels, read_tracks
+from ensemble.io.name_lists import read_names
+from ensemble.io.naming import differences, name_rows, respelt, uneven, unnamed, unordered, usual, with_names
 from ensemble.parsers import columns as columns_of
 
 Blocks = dict[str, dict[str, Block]]  # model -> side -> block
@@ -44,16 +43,22 @@ def aligned(
     for model in models:
         blocks[model] = read_blocks(folder.models[model], problems)
     before = len(problems)
+    notes: list[str] = []
     tables: dict[str, Any] = {
-        f"{side}_table": _side(folder, side, blocks, problems, missing != "refuse") for side in SIDES
+        f"{side}_table": _side(folder, side, blocks, problems, notes, missing != "refuse") for side in SIDES
     }
+    codes: dict[str, tuple[int, ...]] = {}
+    for model, sides in blocks.items():
+        with collecting(problems):
+            if not is_side(model):
+                codes[model] = shared(model, {side: block.codes for side, block in sides.items()}, notes)
     broken = len(problems) > before
     sets = {}
     for model in list(blocks):
         sides = blocks.pop(model)
         with collecting(problems):
             if broken or not {"query", "gallery"} <= set(sides):
-                _check(model, sides)
+                _check(model, sides, codes.get(model, ()))
             else:
                 arrays: dict[str, Any] = {side: block.rows for side, block in sides.items()}
                 of = tables if "train" in sides else tables | {"train_table": None}
@@ -63,7 +68,8 @@ def aligned(
                     **of,
                     auxiliary=is_side(model),
                     partial=missing != "refuse",
-                    codes=() if is_side(model) else shared(model, {s: b.codes for s, b in sides.items()}),
+                    codes=codes.get(model, ()),
+                    notes=tuple(notes),
                 )
     return _dropped(sets, problems) if missing == "drop" and len(sets) == len(models) else sets
 
@@ -84,7 +90,9 @@ def _dropped(sets: dict[str, FeatureSet], problems: list[str]) -> dict[str, Feat
     return {model: features.take(gallery=np.flatnonzero(kept)) for model, features in sets.items()}
 
 
-def _side(folder: Folder, side: str, blocks: Blocks, problems: list[str], partial: bool) -> pd.DataFrame | None:
+def _side(
+    folder: Folder, side: str, blocks: Blocks, problems: list[str], notes: list[str], partial: bool
+) -> pd.DataFrame | None:
     """Put one side of all models into one order and make its table; ``None`` if nobody has it or it is broken."""
     have = {model: sides[side] for model, sides in blocks.items() if side in sides}
     listed = labels = None
@@ -94,87 +102,93 @@ def _side(folder: Folder, side: str, blocks: Blocks, problems: list[str], partia
     if not have or len(problems) > before:
         return None
     with collecting(problems):
-        labels = read_csv(folder.tables[side], folder.wanted) if side in folder.tables else None
+        table = folder.tables.get(side)
+        labels = read_labels(table, folder.wanted, folder.keys) if table else None
+        labels = labels and with_names(labels, listed, str(folder.names.get(side)), notes)
     without = [model for model in blocks if model not in have and not is_side(model)]
     if side == "train" and without:
         problems.append(
             f"{examples(without)}: wanted train features as {next(iter(have))} has them, found none; "
             "add them or remove the others"
         )
-    positional = _name(side, have, folder, listed, problems)
+    _with_suffixes(have, listed or (labels.names if labels else None))
+    positional = name_rows(side, have, folder, listed, labels, problems, notes)
     if positional is None:
         return None
+    if not positional and (wrong := unnamed(labels, side)):
+        problems += wrong
+        return None
     partial = partial and not positional and side != "train"
-    names, source = _order(folder, side, have, listed, labels, partial)
-    sources = [] if labels is None else [labels]
-    models = [Labels(block.where, block.names or [], block.columns) for block in have.values()]
-    for found in (*sources, *models):
-        nameless = positional and labels is not None
-        problems += differences(found, names, side, source, nameless, lack=partial and found in models)
-    sources += models
+    given, source = _given(folder, side, have, listed, labels)
+    sources = {} if labels is None else {"": labels}
+    sources |= {model: Labels(block.where, block.names or [], block.columns) for model, block in have.items()}
+    if not positional:
+        sources = {model: respelt(found, given, source, notes) for model, found in sources.items()}
+        have |= {model: replace(block, names=sources[model].names) for model, block in have.items()}
+    names = given if listed is not None or labels is not None else _order(have, given, partial)
+    for model, found in sources.items():
+        if positional:
+            problems += uneven(found, names, side, source)
+        else:
+            problems += differences(found, names, side, source, lack=partial and model != "")
+    also = []
     if side == "gallery":
         for path in folder.tracks:
             with collecting(problems):
-                sources.append(read_tracks(path, names, positional))
+                also.append(read_tracks(path, names, positional, notes=notes))
+    given_order = positional or listed is not None or labels is not None
+    for column, path in folder.columns_of.get(side, {}).items():
+        with collecting(problems):
+            also.append(label_arrays.read(path, column, names, source) if given_order else unordered(path, side))
+            notes.append(
+                f"{side}: joined by position: {path} has no names, row by row it is about those of {source}"
+            )
     if folder.parser is not None and side not in folder.tables:
         with collecting(problems):
-            sources.append(Labels(f"names of the {side}", names, columns_of(names, folder.parser)))
+            also.append(Labels(f"names of the {side}", names, columns_of(names, folder.parser)))
     if len(problems) > before:
         return None
     while have:  # one after the other, so that only one model is there twice
         model, block = have.popitem()
         blocks[model][side] = replace(block, rows=_rows(block.rows, block.names or [], names, np.nan), names=names)
-    columns = merge(names, sources, problems)
+    columns = merge(names, [*sources.values(), *also], problems)
     kept = [column for column in (*COLUMNS, *folder.wanted) if column in columns]
     return pd.DataFrame({"name": names, **{column: columns[column] for column in kept}})
 
 
-def _name(
-    side: str, have: dict[str, Block], folder: Folder, listed: list[str] | None, problems: list[str]
-) -> bool | None:
-    """Give every block names, from the list or by position; whether it was by position, ``None`` if impossible."""
-    before = len(problems)
+def _with_suffixes(have: dict[str, Block], names: Sequence[str] | None) -> None:
+    """Give names of files their pictures' suffixes, from the list or table, else from a model that has them."""
     for model, block in have.items():
-        if block.names is None and listed is not None:
-            with collecting(problems):
-                have[model] = named(block, listed, str(folder.names[side]))
-    without = [block.where for block in have.values() if block.names is None]
-    if without and len(without) < len(have) and listed is None:
-        others = [block.where for block in have.values() if block.names is not None]
-        problems.append(
-            f"{examples(without)}: wanted names for the {side} as in {others[0]}, found rows without; "
-            f"give a list ({_remedy(side)})"
-        )
-    for model, block in have.items():
-        if block.names is None:
-            have[model] = replace(block, names=[str(row) for row in range(len(block.rows))])
-    return None if len(problems) > before else len(without) == len(have)
+        if not block.stems or block.names is None:
+            continue
+        others = [other.names for other in have.values() if other.names and not other.stems]
+        wanted = dict.fromkeys(names or next(iter(others), ()))
+        places = Counter(PurePath(name).with_suffix("").as_posix() for name in wanted)
+        full = {PurePath(name).with_suffix("").as_posix(): name for name in wanted}
+        own = [name if name in wanted else full.get(name, name) for name in block.names]
+        if len(set(own)) == len(own) and all(places[name] < 2 for name in block.names):
+            have[model] = replace(block, names=own)
 
 
-def _remedy(side: str) -> str:
-    return "train_MODEL.txt" if side == "train" else f"--{side}-names, or {side}_MODEL.txt beside the file"
-
-
-def _order(
-    folder: Folder,
-    side: str,
-    have: dict[str, Block],
-    listed: list[str] | None,
-    labels: Labels | None,
-    partial: bool,
+def _given(
+    folder: Folder, side: str, have: dict[str, Block], listed: list[str] | None, labels: Labels | None
 ) -> tuple[list[str], str]:
-    """The names in the order of the result, and where they come from."""
+    """The names that everybody is to have, and where they come from: list, table, or what most models say."""
     if listed is not None:
         return listed, str(folder.names[side])
     if labels is not None:
         return labels.names, labels.where
-    sets = {block.where: frozenset(block.names or ()) for block in have.values()}
-    if partial and len(set(sets.values())) > 1:
-        return sorted_names(frozenset().union(*sets.values())), "all models"
-    usual = Counter(sets.values()).most_common(1)[0][0]
-    orders = {tuple(b.names or ()) for b in have.values() if b.ordered and sets[b.where] == usual}
-    source = next(where for where, names in sets.items() if names == usual)
-    return (list(orders.pop()) if len(orders) == 1 else sorted_names(usual)), source
+    most = usual(have)
+    return most.names or [], most.where
+
+
+def _order(have: dict[str, Block], given: list[str], partial: bool) -> list[str]:
+    """The names in the order of the result, where only models tell them."""
+    sets = [frozenset(block.names or ()) for block in have.values()]
+    if partial and len(set(sets)) > 1:
+        return sorted_names(frozenset().union(*sets))
+    orders = {tuple(b.names or ()) for b in have.values() if b.ordered and frozenset(b.names or ()) == set(given)}
+    return list(orders.pop()) if len(orders) == 1 else sorted_names(given)
 
 
 def sorted_names(names: Iterable[str]) -> list[str]:
@@ -183,26 +197,6 @@ def sorted_names(names: Iterable[str]) -> list[str]:
     if all(re.fullmatch("[0-9]{1,18}", stem) for stem in stems.values()):
         return sorted(stems, key=lambda name: (int(stems[name]), name))
     return sorted(stems)
-
-
-def differences(found: Labels, names: list[str], side: str, source: str, nameless: bool, lack: bool) -> list[str]:
-    """Names that one source lacks, unless it may, or has too many."""
-    wanted, present = set(names), set(found.names)
-    missing = [name for name in names if name not in present]
-    extra = [name for name in found.names if name not in wanted]
-    hint = f"rows without names need a list of names ({_remedy(side)})" if nameless else ""
-    problems = []
-    if missing and not lack:
-        problems.append(
-            f"{found.where}: wanted the {side} images of {source}, found {len(missing)} missing "
-            f"({examples(missing)}); {hint or 'add them here or leave them out there'}"
-        )
-    if extra:
-        problems.append(
-            f"{found.where}: wanted only the {side} images of {source}, found {len(extra)} more "
-            f"({examples(extra)}); {hint or 'leave them out here or add them there'}"
-        )
-    return problems
 
 
 def _rows(values: np.ndarray, present: list[str], names: list[str], absent: float = -1) -> np.ndarray:
@@ -240,7 +234,7 @@ def merge(names: list[str], sources: list[Labels], problems: list[str]) -> dict[
     return merged
 
 
-def _check(model: str, sides: dict[str, Block]) -> None:
+def _check(model: str, sides: dict[str, Block], codes: tuple[int, ...]) -> None:
     """The checks of a FeatureSet on rows that could not be joined; a side that is missing is stood in for."""
     if not sides:
         return
@@ -251,4 +245,4 @@ def _check(model: str, sides: dict[str, Block]) -> None:
         arrays[side] = block.rows
         names = block.names or [str(row) for row in range(len(block.rows))]
         tables[f"{side}_table"] = pd.DataFrame({"name": names})
-    FeatureSet(model=model, **arrays, **tables, auxiliary=is_side(model))
+    FeatureSet(model=model, **arrays, **tables, auxiliary=is_side(model), codes=codes)

@@ -17,6 +17,7 @@ import numpy as np
 from ensemble.io.bounds import EMPTY
 
 NUMBERS_OR_TEXT = re.compile(r"b1|[iu][1248]|f[248]|c(8|16)|[SU]\d{1,9}")
+OBJECTS = re.compile(r"O[48]?")
 ODD_KEYS = 1000  # a thousand that collide cost half a million comparisons
 ATOMS = (str, bytes, int, float, np.generic, type(None))
 
@@ -41,6 +42,13 @@ class Dtype:
 
     def numpy(self) -> np.dtype:
         return _ordered(self.code, self.order)
+
+
+@dataclass
+class Wrapper:
+    """joblib's word for an array whose bytes follow in the file, outside the pickle."""
+
+    state: dict | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +79,7 @@ def _ordered(code: str, order: Any) -> np.dtype:
     return np.dtype(code).newbyteorder(order)
 
 
-ARRAY = Class("numpy.ndarray")
+ARRAY, WRAPPER = Class("numpy.ndarray"), Class("joblib.numpy_pickle.NumpyArrayWrapper")
 
 
 def widen_bfloat16(halves: np.ndarray) -> np.ndarray:
@@ -130,6 +138,11 @@ def fill_array(array: np.ndarray, state: object) -> None:
     version, shape, dtype, fortran, data = state
     if version != 1 or not isinstance(dtype, Dtype):
         raise Refused("numpy array in an unknown form")
+    if dtype.code.startswith("O"):
+        if not isinstance(data, list) or math.prod(whole_numbers(shape)) != len(data):
+            raise Refused(f"numpy array of objects of shape {short(shape)} with something else than its objects")
+        array.__setstate__((1, shape, np.dtype(object), bool(fortran), data))  # type: ignore[arg-type]
+        return
     raw, kind = latin1(data), dtype.numpy()
     _check_size(shape, kind, raw)
     array.__setstate__((1, shape, kind, bool(fortran), raw))  # type: ignore[arg-type]
@@ -164,9 +177,21 @@ def _check_size(shape: object, kind: np.dtype, raw: bytes | bytearray) -> None:
 def _dtype(code: object, align: object = False, copy: object = True) -> Dtype:
     if isinstance(code, str) and NUMBERS_OR_TEXT.fullmatch(code):
         return Dtype(code)
-    if isinstance(code, str) and code.startswith("O"):
-        raise Refused("numpy array of Python objects")
+    if isinstance(code, str) and OBJECTS.fullmatch(code):
+        return Dtype(code)
     raise Refused(f"numpy.dtype {short(code)}")
+
+
+def wrapped(wrapper: Wrapper) -> tuple[tuple[int, ...], np.dtype, str, int]:
+    """Shape, dtype, order and alignment of an array that joblib wrote behind its wrapper; 0: not aligned."""
+    state = wrapper.state or {}
+    dtype, order, aligned = state.get("dtype"), state.get("order"), state.get("numpy_array_alignment_bytes")
+    if state.get("subclass") is not ARRAY or not isinstance(dtype, Dtype) or order not in ("C", "F"):
+        raise Refused("joblib array in an unknown form")
+    if aligned is not None and (type(aligned) is not int or not 0 < aligned <= 255):
+        raise Refused("joblib array in an unknown form")
+    kind = np.dtype(object) if OBJECTS.fullmatch(dtype.code) else dtype.numpy()
+    return whole_numbers(state.get("shape")), kind, order, aligned or 0
 
 
 def _reconstruct(kind: object, shape: object, code: object) -> np.ndarray:
@@ -179,15 +204,22 @@ def _frombuffer(buffer: object, dtype: object, shape: object, order: object) -> 
     if not isinstance(dtype, Dtype) or order not in ("C", "F"):
         raise Refused("numpy array in an unknown form")
     raw = buffer if isinstance(buffer, bytearray) else latin1(buffer)  # large, so not copied
-    kind = dtype.numpy()
+    kind = _values(dtype)
     _check_size(shape, kind, raw)
     return np.frombuffer(raw, kind).reshape(shape, order=order)  # type: ignore[call-overload]
 
 
 def _scalar(dtype: object, raw: object = b"") -> np.generic:
-    if not isinstance(dtype, Dtype) or len(latin1(raw)) != dtype.numpy().itemsize:
+    if not isinstance(dtype, Dtype) or len(latin1(raw)) != _values(dtype).itemsize:
         raise Refused("numpy scalar in an unknown form")
     return np.frombuffer(latin1(raw), dtype.numpy())[0]
+
+
+def _values(dtype: Dtype) -> np.dtype:
+    """The dtype of numbers or text that lie in the file; objects never do, and a dtype of theirs is no such."""
+    if OBJECTS.fullmatch(dtype.code):
+        raise Refused("numpy objects in the place of numbers")
+    return dtype.numpy()
 
 
 def _encode(text: object, encoding: object = "latin1") -> bytes:
@@ -241,6 +273,17 @@ def _dict(pairs: object = ()) -> dict:
     return dict(_ordered_dict(pairs))
 
 
+def _default_dict(factory: object = None) -> dict:
+    return {}  # what it gives for a key that is not there, nobody asks
+
+
+def _path(*parts: object) -> str:
+    """A path as text, with ``/``: what a key or a name that is one means."""
+    if not all(isinstance(part, str) for part in parts):
+        raise Refused("a path made from something else than text")
+    return "/".join(str(part).rstrip("/\\") for part in parts) if parts != ("/",) else "/"
+
+
 def _pair(pair: object) -> list | tuple:
     if not isinstance(pair, (list, tuple)) or len(pair) != 2:
         raise Refused("a dictionary made from something else than pairs")
@@ -283,6 +326,8 @@ _BUILTINS: dict[str, Callable] = {
 
 CONSTRUCTORS: dict[tuple[str, str], object] = {
     ("collections", "OrderedDict"): _ordered_dict,
+    ("collections", "defaultdict"): _default_dict,
+    ("joblib.numpy_pickle", "NumpyArrayWrapper"): WRAPPER,
     ("_codecs", "encode"): _encode,
     ("numpy", "ndarray"): ARRAY,
     ("numpy", "memmap"): ARRAY,
@@ -296,6 +341,9 @@ for _core in ("numpy.core", "numpy._core"):  # NumPy 1 and NumPy 2
     CONSTRUCTORS[f"{_core}.multiarray", "_reconstruct"] = _reconstruct
     CONSTRUCTORS[f"{_core}.multiarray", "scalar"] = _scalar
     CONSTRUCTORS[f"{_core}.numeric", "_frombuffer"] = _frombuffer
+for _module in ("pathlib", "pathlib._local"):
+    for _kind in ("PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath", "Path"):
+        CONSTRUCTORS[_module, _kind] = _path
 for _builtin, _function in _BUILTINS.items():  # Python 3 and Python 2
     CONSTRUCTORS["builtins", _builtin] = CONSTRUCTORS["__builtin__", _builtin] = _function
 for _torch, _code in _TORCH_STORAGES.items():

@@ -15,16 +15,39 @@ _FLOATS = "float16, float32 or float64"
 
 
 def matrix(where: str, value: Any) -> np.ndarray:
-    """One array, or a list of arrays to put one under the other, as (n, d) float32."""
-    if isinstance(value, (list, tuple)) and value and all(isinstance(part, np.ndarray) for part in value):
-        value = _stacked(where, [part.reshape(1, -1) if part.ndim == 1 else part for part in value])
+    """One array, or a list of arrays to put one under the other, as (n, d) float32.
+
+    Rows come first; of the axes behind them those of length 1 are left out, as in (n, d, 1, 1).
+    """
+    if isinstance(value, (list, tuple)) and value:
+        value = _stacked(where, value)
+    if isinstance(value, np.ndarray):
+        value = rows_first(value)
     if not isinstance(value, np.ndarray) or not _is_float(value) or value.ndim != 2:
         wanted = f"(images, values) in {_FLOATS}"
-        raise InputError([f"{where}: wanted {wanted}, found {what(value)}; extract the features again"])
+        raise InputError([f"{where}: wanted {wanted}, found {what(value)}; {_way_out(value)}"])
     with np.errstate(over="ignore", invalid="ignore"):
         rows = np.ascontiguousarray(value, np.float32)
     _refuse_overflow(where, rows, value, range(len(rows)))
     return rows
+
+
+def rows_first(array: np.ndarray) -> np.ndarray:
+    """(n, d, 1, 1), (n, 1, d) and their like as (n, d); what is long in several directions stays."""
+    if array.ndim < 3:
+        return array
+    long = [length for length in array.shape[1:] if length != 1]
+    return array.reshape(len(array), *(long or [1])) if len(long) < 2 else array
+
+
+def _way_out(value: Any) -> str:
+    if isinstance(value, np.ndarray) and value.ndim > 2 and _is_float(value):
+        return "bring each image to one vector (mean over places, or reshape(len(x), -1)) and write it again"
+    if isinstance(value, np.ndarray) and value.ndim == 1 and _is_float(value):
+        return "one image is x[None]; write it again so"
+    if isinstance(value, np.ndarray) and value.ndim == 2 and value.dtype.kind in "iu":
+        return "if these are features, write x.astype('float32')"
+    return "extract the features again"
 
 
 def vectors(where: str, content: dict) -> tuple[list[str], np.ndarray]:
@@ -64,17 +87,24 @@ def vectors(where: str, content: dict) -> tuple[list[str], np.ndarray]:
 
 def vector(value: Any) -> np.ndarray | None:
     """One vector of an array that is long in one direction at most; ``None`` for anything else."""
-    if isinstance(value, list) and value and all(type(number) is float for number in value):
-        value = np.array(value)
+    if isinstance(value, (list, tuple)) and value and all(type(number) in (float, int) for number in value):
+        value = np.array(value, np.float64) if float in map(type, value) else None
     if not isinstance(value, np.ndarray) or not _is_float(value) or max(value.shape, default=0) != value.size:
         return None
     return value.reshape(-1)
 
 
 def texts(value: Any) -> list[str] | None:
-    """An array or list of names as a list; ``None`` for anything else."""
-    if isinstance(value, np.ndarray) and value.dtype.kind == "U":
+    """An array or list of names as a list, bytes as the UTF-8 that they are; ``None`` for anything else."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "USO":
         value = value.reshape(-1).tolist()
+    if isinstance(value, tuple):
+        value = list(value)
+    if isinstance(value, list) and value and all(isinstance(part, (bytes, np.str_)) for part in value):
+        try:
+            value = [part.decode() if isinstance(part, bytes) else str(part) for part in value]
+        except UnicodeDecodeError:
+            return None
     return value if isinstance(value, list) and all(map(is_name, value)) else None
 
 
@@ -105,7 +135,12 @@ def what(value: Any) -> str:
     return type(value).__name__
 
 
-def _stacked(where: str, parts: list[np.ndarray]) -> np.ndarray:
+def _stacked(where: str, listed: list | tuple) -> Any:
+    """Batches, vectors and lists of numbers one under the other; the list itself, if it holds something else."""
+    parts = [row if (row := vector(part)) is not None else part for part in listed]
+    if not all(isinstance(part, np.ndarray) and part.ndim and _is_float(part) for part in parts):
+        return listed
+    parts = [part[None] if part.ndim == 1 else rows_first(part) for part in parts]
     shapes = Counter(part.shape[1:] for part in parts)
     if len(shapes) > 1:
         usual = shapes.most_common(1)[0][0]

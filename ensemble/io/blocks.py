@@ -1,9 +1,8 @@
 """From what a file holds to blocks: the features and labels of one side of one model, in the file's order.
 
-Three layouts lead to the same blocks. One file a side, ``query_MODEL.pkl`` with ``gallery_MODEL.pkl``: a
-dictionary of name and vector, or one array. One file a model: a dictionary whose keys are the vocabulary in one
-of the spellings below. A text file of the same name (``query_MODEL.txt`` beside ``query_MODEL.npy``) lists the
-names of the rows of that very file.
+One file a side, ``query_MODEL.pkl`` with ``gallery_MODEL.pkl``, or one file a model that tells its sides apart;
+what is in them :mod:`ensemble.io.layouts` knows. A text file of the same name (``query_MODEL.txt`` beside
+``query_MODEL.npy``) lists the names of the rows of that very file.
 """
 
 import re
@@ -14,20 +13,22 @@ from typing import Any
 
 import numpy as np
 
+from ensemble.base import spellings
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.features import COLUMNS, SIDES
 from ensemble.base.labels import LABELS, of_values
-from ensemble.base.spellings import meant
-from ensemble.io import containers
+from ensemble.io import containers, name_lists
 from ensemble.io.arrays import texts, vectors, what, whole_numbers
-from ensemble.io.codes import LENGTHS, features
-from ensemble.io.lists import read_names, repeated
+from ensemble.io.codes import LENGTHS, NONE, Codes, features
+from ensemble.io.keys import column_of, slot, split_of
+from ensemble.io.layouts import Part, opened, part, sides
+from ensemble.io.lists import repeated
 
 _PAIR = re.compile(rf"({'|'.join(SIDES)})_(.+)", re.DOTALL)
-_SLOT = re.compile(rf"({'|'.join(SIDES)})(?:_(\w+))?")
-_PIXELS = ("image", "images", "img")  # in a table these are names; as keys of a file they may be pictures
-_FEATURES = ("", "f", "feat", "feats", "feature", "features")  # besides the columns of the tables
+LOOSE = (".npy", ".npz", ".pt", ".pth", ".pkl", ".pickle", ".joblib")  # of files with one column alone
+ALWAYS_NAMED = (".json", ".jsonl")  # query.json is anything
+UNNAMED = "features"  # the model of query.npy and gallery.npy
 
 
 @dataclass(frozen=True)
@@ -35,98 +36,161 @@ class Block:
     """One side of one model as one file holds it: ``rows`` (n, d) float32 and whole numbers in ``columns``.
 
     ``names`` is ``None`` where the format has none; ``ordered`` says that somebody chose the order of the rows;
-    ``codes`` are the lengths of the binary codes that the rows are, if they are any.
+    ``named_by`` is the list that names rows without names, by position; ``codes`` says whether they are bits.
     """
 
     where: str
     rows: np.ndarray
     names: list[str] | None = None
     ordered: bool = True
+    stems: bool = False  # the names lack the suffixes of pictures
     columns: dict[str, np.ndarray] = field(default_factory=dict)
-    codes: tuple[int, ...] = ()
+    named_by: str = ""
+    codes: Codes = NONE
 
 
 def half(path: Path) -> tuple[str, str] | None:
-    """Side and model of a file that holds one side, ``None`` for a file that holds a whole model."""
-    match = _PAIR.fullmatch(path.stem) if path.suffix.lower() in containers.suffixes("side", "either") else None
-    return (match[1], match[2]) if match else None
-
-
-def slot(key: object) -> tuple[str, str] | None:
-    """``query_label`` -> ``("query", "pid")``, ``gallery_f`` -> ``("gallery", "")``; ``None`` for other keys."""
-    match = _SLOT.fullmatch(key) if isinstance(key, str) else None
-    if match is None or match[2] in _PIXELS:
+    """Side and model of a file or folder that holds one side, by its name; ``None`` for a whole model."""
+    suffix = containers.suffix(path)
+    if suffix not in containers.suffixes("side", "either") and not path.is_dir():
         return None
-    column = "" if (match[2] or "") in _FEATURES else meant(match[2])
-    return None if column is None else (match[1], column)
+    name = containers.stem(path)
+    match = _PAIR.fullmatch(name)
+    if match:
+        return match[1], match[2]
+    place = None if suffix in ALWAYS_NAMED else slot(name)
+    return (place[0], UNNAMED) if place and place[1] == "" else None
+
+
+def loose(path: Path) -> tuple[str, str] | None:
+    """Side and column of a file that holds labels or names alone, as ``q_pids.npy``; ``None`` for all others."""
+    name = containers.stem(path)
+    if path.suffix.lower() not in LOOSE or _PAIR.fullmatch(name):
+        return None
+    place = slot(name)
+    return place if place and place[1] else None
+
+
+def unused(keys: Sequence[str]) -> list[str]:
+    """The keys of a whole model that nobody looks at, with the nearest name that is not there."""
+    there = {place for place in map(slot, keys) if place}
+    split = split_of(keys)
+    left = []
+    for key in keys:
+        if slot(key) is not None or key in (split, LENGTHS) or (split and column_of(key) is not None):
+            continue
+        side, _, title = key.partition("_") if key.startswith(SIDES) else ("query", "", key)
+        near = spellings.nearest(title, {column for of, column in there if of == side})
+        left.append(spellings.unused(key, near and f"{side}_{near}"))
+    return left
 
 
 def read_blocks(paths: Sequence[Path], problems: list[str]) -> dict[str, Block]:
     """The sides of one model, as far as they can be read; what is wrong is added to ``problems``."""
-    blocks: dict[str, Block] = {}
-    lists = {path.stem: path for path in paths if path.suffix == ".txt"}
+    parts: dict[str, Part] = {}
+    where: dict[str, str] = {}
+    by: dict[str, str] = {}  # the lists that name rows
+    lists = name_lists.own(paths)
+    columns = {place: path for path in paths if (place := loose(path))}
     for path in paths:
-        if path in lists.values():
+        if path in lists.values() or path in columns.values():
             continue
         with collecting(problems):
             pair = half(path)
-            if pair is None:
-                content = containers.load(path, lambda key: slot(key) is not None or key == LENGTHS)
-                blocks |= _whole(str(path), content, problems)
+            content = containers.load(path, None if pair else _is_wanted)
+            found = sides(str(path), content)
+            if pair is None or {"query", "gallery"} <= found.keys():
+                parts |= _complete(str(path), content, found, problems)
+                where |= {side: f"{path}, {side}" for side in found}
             else:
-                blocks[pair[0]] = _half(str(path), containers.load(path), lists.get(path.stem))
+                own, unnamed = lists.get(containers.stem(path)), part(str(path), content)
+                parts[pair[0]] = _listed(str(path), unnamed, own)
+                by |= {pair[0]: str(own)} if parts[pair[0]] is not unnamed else {}
+                where[pair[0]] = str(path)
+    for (side, column), path in columns.items():
+        with collecting(problems):
+            _put(parts, side, column, path)
+            by |= {side: str(path)} if column == "name" else {}
+    blocks = {}
+    stems = any(path.is_dir() and containers.reader_of(path).stems for path in paths)
+    for side in SIDES:
+        if side in parts:
+            with collecting(problems):
+                blocks[side] = replace(_block(where[side], parts[side]), stems=stems, named_by=by.get(side, ""))
     return blocks
 
 
-def named(block: Block, names: list[str], source: str) -> Block:
+def _is_wanted(key: str) -> bool:
+    """Whether an entry of a file with a whole model is any of our business."""
+    known = slot(key) is not None or column_of(key) is not None or key == LENGTHS
+    return known or split_of((key, "features")) is not None
+
+
+def named(block: Block, names: list[str], source: str, remedy: str = "") -> Block:
     """The block with the names of a list that belongs to it, line i for row i."""
     if len(names) != len(block.rows):
         found = f"{len(block.rows)} rows for {len(names)} names"
-        raise InputError([f"{block.where}: wanted a row for each name of {source}, found {found}; give its list"])
-    return replace(block, names=names)
+        raise InputError(
+            [
+                f"{block.where}: wanted a row for each name of {source}, since its rows have none, found {found}; "
+                f"give the list that was written with it{f' ({remedy})' if remedy else ''}"
+            ]
+        )
+    return replace(block, names=names, named_by=source)
 
 
-def _half(where: str, content: Any, names: Path | None) -> Block:
-    if isinstance(content, dict):  # its order is nobody's choice
-        keys, rows = vectors(where, content)
-        rows, codes = features(where, rows)
-        return Block(where, rows, keys, ordered=False, codes=codes)
-    rows, codes = features(where, content)
-    block = Block(where, rows, codes=codes)
-    return block if names is None else named(block, read_names(names), str(names))
+def _listed(where: str, found: Part, names: Path | None) -> Part:
+    """The part with the names of the list beside it, where it has none itself."""
+    if names is not None and found.names is None and not _is_keyed(found):
+        listed = name_lists.read_names(names)
+        named(Block(where, features(where, found.rows, found.lengths)[0]), listed, str(names))
+        return replace(found, names=listed)
+    return found
 
 
-def _whole(where: str, content: Any, problems: list[str]) -> dict[str, Block]:
-    """A dictionary with the vocabulary as keys: features, and whatever labels there are beside them."""
-    if not isinstance(content, dict):
+def _is_keyed(found: Part) -> bool:
+    """Whether the rows are a dictionary of name and vector."""
+    return isinstance(found.rows, dict)
+
+
+def _complete(where: str, content: Any, found: dict[str, Part], problems: list[str]) -> dict[str, Part]:
+    """The sides of a whole model; what it lacks is a problem."""
+    if not found and not isinstance(content, dict):
         raise InputError([f"{where}: wanted a dictionary with query and gallery, found {what(content)}"])
-    slots: dict[tuple[str, str], Any] = {}
-    for key, value in content.items():
-        place = slot(key)
-        if place in slots:
-            problems.append(f"{where}: wanted every entry once, found {key} again; leave one of the spellings")
-        if place is not None:
-            slots[place] = value
-    blocks = {}
-    for side in SIDES:
-        with collecting(problems):
-            if (side, "") in slots:
-                blocks[side] = _side(f"{where}, {side}", side, slots, content.get(LENGTHS))
-            elif side != "train":
-                raise InputError([f"{where}: wanted the features of the {side}, found none; add {side}"])
-    return blocks
+    for side in ("query", "gallery"):
+        if side not in found or found[side].rows is None:
+            problems.append(f"{where}: wanted the features of the {side}, found none; add {side}")
+    return {side: one for side, one in found.items() if one.rows is not None}
 
 
-def _side(where: str, side: str, slots: dict[tuple[str, str], Any], lengths: Any) -> Block:
+def _put(parts: dict[str, Part], side: str, column: str, path: Path) -> None:
+    """Names or labels out of a file of their own beside the features."""
+    value = opened(containers.load(path))
+    if side not in parts:
+        return  # its features are a problem of their own
+    if parts[side].names is not None if column == "name" else column in parts[side].columns:
+        raise InputError([f"{path}: wanted one source of the {column} of the {side}, found another; remove one"])
+    if column == "name":
+        parts[side].names = value
+    else:
+        parts[side].columns[column] = value
+
+
+def _block(where: str, found: Part) -> Block:
     problems: list[str] = []
     columns: dict[str, Any] = {}
-    rows, codes = np.empty((0, 0), np.float32), tuple[int, ...]()
+    rows, keys, codes = np.empty((0, 0), np.float32), None, NONE
     with collecting(problems):
-        rows, codes = features(where, slots[side, ""], lengths)
+        if isinstance(found.rows, dict):
+            keys, vectors_of = vectors(where, found.rows)
+            rows, codes = features(where, vectors_of, found.lengths)
+        else:
+            rows, codes = features(where, found.rows, found.lengths)
+    values = dict(found.columns) if found.names is None else {"name": found.names, **found.columns}
     for column in ("name", *COLUMNS):
-        if (side, column) not in slots or problems:
+        if column not in values or problems:
             continue
-        value = slots[side, column]
+        value = values[column]
         read = texts if column == "name" else of_values if column in LABELS else whole_numbers
         columns[column] = read(value)
         if columns[column] is None or len(columns[column]) != len(rows):
@@ -135,9 +199,9 @@ def _side(where: str, side: str, slots: dict[tuple[str, str], Any], lengths: Any
             problems.append(
                 f"{where}_{column}: wanted {len(rows)} {wanted}, found {what(value)}; write them again"
             )
-    names = columns.pop("name", None)
+    names = columns.pop("name", keys)
     twice = repeated(names or ())
     if twice:
         problems.append(f"{where}_name: wanted every name once, found again {examples(twice)}; remove the copies")
     refuse_if_any(problems)
-    return Block(where, rows, names, columns=columns, codes=codes)
+    return Block(where, rows, names, ordered=keys is None and found.ordered, columns=columns, codes=codes)

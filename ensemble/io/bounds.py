@@ -11,6 +11,8 @@ FREE = 64 << 20  # bytes that any file may become
 PACKED = 100  # how often features pack into one byte at most; zeros do so a thousand times
 EMPTY = 1 << 20  # rows or columns of an array without values
 DIMENSIONS = 32
+CONTAINERS = (np.ndarray, dict, list, tuple)
+DEEP = 8  # containers in containers in which features are looked for
 
 
 class TooLarge(Exception):
@@ -59,25 +61,26 @@ def refuse_repeats(where: object, content: object) -> None:
     A few bytes in a pickle point again and again to the same array or list.
     """
     own: dict[int, int] = {}  # bytes, by what holds them
-    counted: dict[int, int] = {}  # values, by the list that they are in
+    counted: dict[int, int] = {}  # values, by the container that they are in
 
-    def values(part: object, nested: bool) -> int:
-        if isinstance(part, np.ndarray):
+    def values(part: object, depth: int) -> int:
+        if isinstance(part, np.ndarray) and part.dtype != object:
             base, size = _base(part)
             own[id(base)] = size
             return part.size
-        if not isinstance(part, (list, tuple)) or not nested:
+        if not isinstance(part, CONTAINERS) or depth > DEEP:
             return 1
         if id(part) not in counted:
-            own[id(part)] = 8 * len(part)
-            plain = not isinstance(part[0] if part else 0, np.ndarray)
-            counted[id(part)] = len(part) if plain else sum(values(item, nested=False) for item in part)
+            counted[id(part)] = 0  # what holds itself has no more of it
+            parts = list(part.values()) if isinstance(part, dict) else part
+            size = part.size if isinstance(part, np.ndarray) else len(part)
+            own[id(part)] = 8 * size
+            plain = isinstance(part, (list, tuple)) and size > 0 and not isinstance(part[0], CONTAINERS)
+            inner = parts.reshape(-1).tolist() if isinstance(parts, np.ndarray) else parts
+            counted[id(part)] = size if plain else sum(values(item, depth + 1) for item in inner)
         return counted[id(part)]
 
-    if isinstance(content, dict):
-        wanted = sum(values(part, nested=True) for part in content.values())
-    else:
-        wanted = values(content, nested=True)
+    wanted = values(content, 0)
     if 4 * wanted > max(FREE, 8 * sum(own.values())):
         raise too_large(where, f"{4 * wanted} bytes that repeat the same {sum(own.values())}")
 

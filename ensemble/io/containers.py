@@ -6,7 +6,7 @@ and its name in :data:`READERS`; :func:`add` takes one of somebody else's.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,28 @@ from ensemble.base.broken import BROKEN, reason
 from ensemble.base.errors import InputError
 from ensemble.io.allowed import Refused
 from ensemble.io.bounds import TooLarge, refuse_repeats, too_large
+from ensemble.io.keys import column_of
+from ensemble.io.readers import datasets_folders, unread
+from ensemble.io.readers.arrow_files import ARROW, PARQUET
+from ensemble.io.readers.compressed import COMPRESSED, COMPRESSED_SIDE
+from ensemble.io.readers.csv_files import CSV
+from ensemble.io.readers.datasets_folders import DATASETS
+from ensemble.io.readers.hdf5 import HDF5
+from ensemble.io.readers.image_folders import IMAGES
+from ensemble.io.readers.json_files import JSON
 from ensemble.io.readers.matlab import MATLAB5, MATLAB73
 from ensemble.io.readers.numpy_files import NPY, NPZ
 from ensemble.io.readers.pickles import PICKLE
-from ensemble.io.readers.reader import HEAD, Reader, Wanted
+from ensemble.io.readers.reader import HEAD, Reader, Stored, Unknown, Wanted
 from ensemble.io.readers.safetensors_files import SAFETENSORS
 from ensemble.io.readers.torch_files import TORCH_LEGACY, TORCH_ZIP
 
 # The first that recognises a file reads it: an archive is torch's before it is NumPy's, a pickle what is left.
-READERS = (SAFETENSORS, NPY, MATLAB5, MATLAB73, TORCH_ZIP, NPZ, TORCH_LEGACY, PICKLE)
-LISTS = (".txt", ".csv")  # suffixes of files that are no features
+READERS = (
+    SAFETENSORS, NPY, MATLAB5, MATLAB73, TORCH_ZIP, NPZ, TORCH_LEGACY, PARQUET, ARROW, COMPRESSED, COMPRESSED_SIDE,
+    HDF5, CSV, JSON, PICKLE, DATASETS, IMAGES,
+)  # fmt: skip
+LISTS = (".txt", ".csv")  # suffixes of files that may be no features
 
 
 def add(reader: Reader, *, origin: str) -> None:
@@ -66,13 +78,27 @@ def suffixes(*holds: str, strict: bool = False) -> frozenset[str]:
     )
 
 
-def load(path: Path, wanted: Wanted = lambda key: True) -> Any:
+def suffix(path: Path) -> str:
+    """What the name of a feature file ends in, in small letters: ``.npy``, ``.pkl.gz``; nothing for a folder."""
+    name = path.name.lower()
+    if path.is_dir():
+        return ""
+    doubled = [known for known in suffixes() if known.count(".") > 1 and name.endswith(known)]
+    return max(doubled, key=len, default=path.suffix.lower())
+
+
+def stem(path: Path) -> str:
+    """The name without :func:`suffix`."""
+    return path.name[: len(path.name) - len(suffix(path))]
+
+
+def load(path: Path, wanted: Wanted | None = None) -> Any:
     """The content of a file; of a file with keys only the ``wanted`` ones.
 
     Raises: InputError for a file that is missing, empty, cut off or of no known format, and for a pickle that
     asks for anything but containers and arrays, naming what it asked for. Nothing of a file is executed.
     """
-    content = _guarded(path, lambda: reader_of(path).load(path, wanted))
+    content = _guarded(path, lambda: reader_of(path).load(path, wanted or (lambda key: True)))
     refuse_repeats(path, content)
     return content
 
@@ -83,15 +109,45 @@ def keys(path: Path) -> tuple[str, ...] | None:
     return None if look is None else _guarded(path, lambda: look(path))
 
 
+def is_known(folder: Path) -> bool:
+    """Whether a folder as a whole holds features."""
+    return any(reader.folder and reader.reads(folder, b"") for reader in all_readers())
+
+
+def is_one_set(folder: Path) -> bool:
+    """Whether a folder of models is no such, but what ``datasets`` saved, and so one model itself."""
+    return datasets_folders.is_one(folder)
+
+
+def is_labelled(path: Path) -> bool:
+    """Whether a pickle without keys begins with words that mean columns, so that it pays to look for labels."""
+    words = _guarded(path, lambda: reader_of(path).words)
+    found = () if words is None else _guarded(path, lambda: words(path))
+    return any(len(word) > 1 and column_of(word) is not None for word in found)
+
+
+def stored(path: Path) -> Mapping[str, Stored]:
+    """The arrays of a file by their keys, from its header; none where there is no telling without reading them."""
+    look = _guarded(path, lambda: reader_of(path).stored)
+    return {} if look is None else _guarded(path, lambda: look(path))
+
+
 def reader_of(path: Path) -> Reader:
     """What reads a file, by its first bytes (safetensors and old pickles have no mark: by their suffix)."""
-    with path.open("rb") as file:
-        head = file.read(HEAD)
-    if not head:
-        raise EOFError("the file is empty")
-    found = next((reader for reader in all_readers() if reader.reads(path, head)), None)
+    head = b""
+    if not path.is_dir():
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+        if not head:
+            raise EOFError("the file is empty")
+        if unread.is_foreign(head):
+            raise Unknown(unread.what(path, head))
+    readers = (reader for reader in all_readers() if reader.folder == path.is_dir())
+    found = next((reader for reader in readers if reader.reads(path, head)), None)
+    if found is None and len(head) < HEAD and not path.is_dir():
+        raise EOFError(f"the first bytes are not those of any known format: {head[:8]!r}")
     if found is None:
-        raise ValueError(f"the first bytes are not those of any known format: {head[:8]!r}")
+        raise Unknown(unread.what(path, head))
     return found
 
 
@@ -106,9 +162,13 @@ def _guarded(path: Path, action: Callable[[], Any]) -> Any:
         raise InputError(
             [
                 f"{path}: wanted arrays of numbers in plain containers, found and refused {refused}; nothing of "
-                "the file was executed; write it again with arrays only"
+                f"the file was executed; {unread.instead_of(str(refused))}"
             ]
         ) from None
+    except InputError:
+        raise
+    except Unknown as unknown:
+        raise InputError([f"{path}: wanted {unread.KNOWN}, found {unknown}"]) from None
     except FileNotFoundError:
         raise InputError([f"{path}: wanted a file, found none; check the path"]) from None
     except TooLarge as large:

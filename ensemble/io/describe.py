@@ -7,12 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.base.errors import printable
+from ensemble.base.errors import InputError, printable
 from ensemble.io import containers
-from ensemble.io.lists import read_lines, read_table
+from ensemble.io.keys import column_of
+from ensemble.io.layouts import flat, opened
+from ensemble.io.lists import TABLES, read_lines, read_table
 from ensemble.io.matlab5 import Unread
+from ensemble.io.name_lists import TEXT
 
 SHOWN = 3
+_ATOMS = (str, bytes, int, float, np.generic, type(None))
 
 
 @dataclass(frozen=True)
@@ -47,18 +51,28 @@ def contents(path: Path) -> Contents:
     Raises: InputError for a file that cannot be read, and for a pickle that holds more than data, naming it.
     """
     path = Path(path)
-    if path.suffix.lower() == ".txt":
+    suffix = path.suffix.lower()
+    if suffix in TEXT:
         return Contents(path, "text", _lines(path))
-    if path.suffix.lower() == ".csv":
+    if suffix in TABLES and not has_features(path):
         return Contents(path, "table", _table(path))
-    content = containers.load(path)
+    content = opened(containers.load(path))
     with np.errstate(invalid="ignore"):  # a signalling NaN is counted like the others
         return Contents(path, containers.reader_of(path).name, _entries(content))
+
+
+def has_features(path: Path) -> bool:
+    """Whether a table has columns of features."""
+    try:
+        return any(column_of(key) == "" for key in containers.keys(path) or ())
+    except InputError:
+        return False  # reading it as a table says what is wrong
 
 
 def _entries(content: Any) -> tuple[Entry, ...]:
     if not isinstance(content, dict):
         return (_entry("", content),)
+    content = {key: opened(value) for key, value in flat(content).items()}
     groups: dict[tuple, list] = {}
     for key, value in content.items():
         # Arrays of one dimension under names are the vectors of a model; all else stands alone.
@@ -92,6 +106,13 @@ def _entry(name: str, value: Any) -> Entry:
             return Entry(name, value.shape, str(value.dtype), examples=_first(value.reshape(-1)))
         zero = int((~value.any(axis=-1)).sum()) if value.ndim else None
         return Entry(name, value.shape, str(value.dtype), not_finite=_not_finite(value), zero_rows=zero)
+    if isinstance(value, list) and value and all(isinstance(part, _ATOMS) for part in value[:SHOWN]):
+        kind = "text" if all(isinstance(part, (str, bytes)) for part in value) else "list"
+        return Entry(name, (len(value),), kind, examples=_first(value))
+    if isinstance(value, (list, tuple)) and value and isinstance(value[0], (dict, list, tuple)):
+        inner = value[0]
+        said = f"keys {_text(', '.join(map(str, inner)))}" if isinstance(inner, dict) else f"of {len(inner)}"
+        return Entry(name, (len(value),), f"list of {type(inner).__name__}s, the first {said}")
     if isinstance(value, (list, tuple, dict, set, frozenset)):
         arrays = [part for part in value if isinstance(part, np.ndarray)]
         kind = f"{type(value).__name__} of arrays" if arrays else type(value).__name__

@@ -3,17 +3,23 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 import numpy as np
 
 from ensemble.base import spellings
-from ensemble.base.errors import InputError, examples, printable, refuse_if_any
+from ensemble.base.alike import alike
+from ensemble.base.collecting import collecting
+from ensemble.base.errors import InputError, examples, near, printable, refuse_if_any
 from ensemble.base.features import COLUMNS
-from ensemble.base.labels import LABELS, UNKNOWN, of_cells
+from ensemble.base.kinds import Array
+from ensemble.base.labels import LABELS, UNKNOWN, composed, of_cells
+from ensemble.io import arrow
 
+TABLES = (".csv", ".tsv", *arrow.SUFFIXES)  # suffixes of tables
+Keys = Mapping[str, Sequence[str]]  # labels that are made of several columns of a table, by what they are called
 _NUMBER = re.compile(r"[0-9]{1,18}")
 SEPARATORS = (",", ";", "\t")  # of the cells of a table; the first where none is there
 _WHOLE = re.compile(r"\s*([+-]?[0-9]{1,18})(?:\.0*)?\s*")
@@ -27,59 +33,72 @@ class Labels:
     names: list[str]
     columns: dict[str, np.ndarray]
     unused: tuple[str, ...] = ()  # columns of a table that nobody looks at, with the nearest name
+    nameless: bool = False  # a table without names, whose rows are called by their numbers, from 0
 
 
-def read_names(path: Path) -> list[str]:
-    """The names of a list, one a line. Raises InputError for blank lines, names given twice and empty files."""
-    lines = read_lines(path)
-    problems = _blank(path, lines) + _twice(path, "name once", (line for line in lines if line))
-    refuse_if_any(problems)
-    return lines
-
-
-def read_csv(path: Path, wanted: Sequence[str] = ()) -> Labels:
+def read_labels(path: Path, wanted: Sequence[str] = (), keys: Keys | None = None) -> Labels:
     """A table with the column ``name`` and any of the columns of a FeatureSet, in any of their usual spellings.
 
+    keys: labels that several columns make together, as ``{"pid": ["species", "name"]}``.
+
     Names stay text, so ``0001`` keeps its zeros. An empty cell, or NaN, is unknown. Columns that are not used are
-    listed in the result; those that are ``wanted`` beside a FeatureSet's are labels.
+    listed in the result; those that are ``wanted`` beside a FeatureSet's are labels. Without names the rows are
+    called 0, 1, ….
     Raises InputError with all faults of the table.
     """
     header, rows, problems = read_table(path)
-    places, unused, twice = spellings.columns(header, wanted)
-    if "name" not in places or len({*header}) != len(header):
+    titles = [title for titles in (keys or {}).values() for title in titles]
+    places, unused, twice = spellings.columns(header, wanted, titles)
+    if not (places or keys) or len({*header}) != len(header):
         found = ",".join(header)
         wanted = f"name and any of {', '.join(COLUMNS)} as first line"
         raise InputError([f"{path}: wanted {wanted}, found {printable(found)}"])
     problems += [f"{path}: {problem}" for problem in twice]
     table = {column: [row[place] for row in rows] for column, place in places.items()}
-    names = [name.strip() for name in table["name"]]
+    nameless = "name" not in places
+    names = [str(row) for row in range(len(rows))] if nameless else [name.strip() for name in table["name"]]
     if not all(names):
         problems.append(f"{path}: wanted a name in every line, found {names.count('')} without; fill them in")
     problems += _twice(path, "name once", names)
     columns = {}
     for column in (*COLUMNS, *wanted):
-        if column not in table:
-            continue
-        if column in LABELS or column not in COLUMNS:
+        if keys and column in keys:
+            with collecting(problems):
+                columns[column] = _composed(path, column, keys[column], header, rows)
+        elif column in table and (column in LABELS or column not in COLUMNS):
             columns[column] = of_cells(table[column])
-            continue
-        matches = [_WHOLE.fullmatch("-1" if text.strip().lower() in UNKNOWN else text) for text in table[column]]
-        cells = zip(names, table[column], matches, strict=True)
-        wrong = [f"{name}: {text!r}" for name, text, match in cells if not match]
-        if wrong:
-            problems.append(
-                f"{path}: wanted whole numbers in {column}, found {examples(wrong)}; write -1 for unknown"
-            )
-        columns[column] = np.array([int(match[1]) if match else -1 for match in matches], np.int64)
+        elif column in table:
+            columns[column] = _numbers(path, column, names, table[column], problems)
     refuse_if_any(problems)
-    return Labels(str(path), names, columns, tuple(unused))
+    return Labels(str(path), names, columns, tuple(unused), nameless)
+
+
+def _numbers(path: Path, column: str, names: list[str], cells: list[str], problems: list[str]) -> np.ndarray:
+    matches = [_WHOLE.fullmatch("-1" if text.strip().lower() in UNKNOWN else text) for text in cells]
+    wrong = [f"{name}: {text!r}" for name, text, match in zip(names, cells, matches, strict=True) if not match]
+    if wrong:
+        problems.append(f"{path}: wanted whole numbers in {column}, found {examples(wrong)}; write -1 for unknown")
+    return np.array([int(match[1]) if match else -1 for match in matches], np.int64)
+
+
+def _composed(path: Path, column: str, titles: Sequence[str], header: list[str], rows: list[list[str]]) -> Array:
+    """A label out of several columns of a table."""
+    missing = [f"{title}{near(title, header)}" for title in titles if title not in header]
+    if missing:
+        wanted = f"the columns {', '.join(titles)} for {column}"
+        raise InputError([f"{path}: wanted {wanted}, as --key says, found no {examples(missing)}"])
+    parts = [of_cells(row[header.index(title)] for row in rows) for title in titles]
+    return parts[0] if len(parts) == 1 else composed(parts)
 
 
 def read_table(path: Path) -> tuple[list[str], list[list[str]], list[str]]:
     """First line, complete lines and what is wrong with the others of a file with commas, semicolons or tabs.
 
-    Lines without a word in any cell, as spreadsheets leave them, are no lines.
+    Lines without a word in any cell, as spreadsheets leave them, are no lines. Parquet and Feather have cells too.
     """
+    if path.suffix.lower() in arrow.SUFFIXES:
+        titles, rows = arrow.read(path)
+        return titles, rows, [] if rows else [f"{path}: wanted at least one image, found none; write it again"]
     text = _text(path)
     first = text.lstrip("\r\n").split("\n", 1)[0]
     separator = max(SEPARATORS, key=first.count)
@@ -101,12 +120,15 @@ def read_table(path: Path) -> tuple[list[str], list[list[str]], list[str]]:
     return [title.strip() for title in header], [row for row in rows if len(row) == len(header)], problems
 
 
-def read_tracks(path: Path, names: Sequence[str], positional: bool = False) -> Labels:
+def read_tracks(
+    path: Path, names: Sequence[str], positional: bool = False, *, notes: list[str] | None = None
+) -> Labels:
     """Tracks, one a line, as the columns ``track`` (line, from 0) and ``order`` (place in the line) of ``names``.
 
     A line holds names, or ids, separated by spaces; a space at the end of a line changes nothing. An id is the
     number in the image's name (``000012.jpg`` is 12); where the names are not all numbers, or stand for positions
-    (``positional``), it is the place in ``names``, from 1. An image in no track gets -1 in both columns.
+    (``positional``), it is the place in ``names``, from 1, which ``notes`` takes. An image in no track gets -1 in
+    both columns.
     Raises InputError with all faults of the file.
     """
     lines = read_lines(path)
@@ -118,7 +140,11 @@ def read_tracks(path: Path, names: Sequence[str], positional: bool = False) -> L
     if numbers and texts:
         found = f"both ({numbers[0]} and {texts[0]})"
         raise InputError([*problems, f"{path}: wanted only ids or only names, found {found}; use one form"])
-    place = _places(path, names, positional) if numbers else {name: row for row, name in enumerate(names)}
+    notes = [] if notes is None else notes
+    if texts and (like := alike(texts, names)) and like.renamed:
+        notes.append(f"{path}: its names differ from those of the gallery {like}: joined without that")
+        texts = [like.renamed.get(text, text) for text in texts]
+    place = _places(path, names, positional, notes) if numbers else {name: row for row, name in enumerate(names)}
     keys: list = [int(token) for token in numbers] or texts
     unknown = list(dict.fromkeys(key for key in keys if key not in place))
     if unknown:
@@ -133,9 +159,14 @@ def read_tracks(path: Path, names: Sequence[str], positional: bool = False) -> L
     return Labels(str(path), list(names), columns)
 
 
-def _places(path: Path, names: Sequence[str], positional: bool) -> dict:
+def _places(path: Path, names: Sequence[str], positional: bool, notes: list[str]) -> dict:
     """Which row an id means."""
     stems = [PurePath(name).stem for name in names]
+    if not positional and not all(map(_NUMBER.fullmatch, stems)):
+        notes.append(
+            f"{path}: joined by position: its ids count the gallery's images from 1, in their order, since their "
+            f"names ({examples(names, 1)}) are no numbers"
+        )
     if positional or not all(map(_NUMBER.fullmatch, stems)):
         return {row + 1: row for row in range(len(names))}
     places = {int(stem): row for row, stem in enumerate(stems)}

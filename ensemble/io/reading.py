@@ -1,13 +1,13 @@
 """The way in: look at a folder, then read its models. Every problem of a folder comes in one message."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
-from ensemble.base.errors import examples, refuse_if_any
+from ensemble.base.errors import examples, near, refuse_if_any
 from ensemble.base.features import FeatureSet
 from ensemble.io.alignment import aligned
 from ensemble.io.folder import Folder, look
+from ensemble.io.lists import Keys
 from ensemble.parsers import Parser
 
 
@@ -19,6 +19,7 @@ def scan(
     tracks: Path | None = None,
     rankings: bool = False,
     parser: Parser | None = None,
+    keys: Keys | None = None,
     wanted: Sequence[str] = (),
 ) -> Folder:
     """Look at a folder: its models, lists and tables, and the names of the vocabulary that reading will provide.
@@ -27,13 +28,22 @@ def scan(
     tracks:                      a track list (ids or names) that takes the place of the folder's.
     wanted:                      columns of the tables to keep as labels, beside those of a FeatureSet.
     rankings:                    the folder holds rank lists in the place of features.
+    parser:                      reads labels out of the names of images that have no table.
+    keys:                        labels that several columns make together, ``{"pid": ["species", "name"]}``.
     Raises: InputError with every problem. As soon as there is one, the features are read as well, so that the
             message holds theirs too.
     Cost:   a pass over files that hold a whole model (.npz and .safetensors: only over their keys), nothing for
             files that hold one side.
     """
     found, problems = look(
-        Path(folder), query_names, gallery_names, tracks, rankings=rankings, parser=parser, wanted=wanted
+        Path(folder),
+        query_names,
+        gallery_names,
+        tracks,
+        rankings=rankings,
+        parser=parser,
+        keys=keys,
+        wanted=wanted,
     )
     if problems and not rankings:
         aligned(found, list(found.models), problems)
@@ -54,8 +64,10 @@ def read(folder: Folder, models: Sequence[str] | None = None, *, missing: str = 
     unknown = [model for model in chosen if model not in folder.models]
     problems = []
     for model in unknown:
-        near = get_close_matches(model, folder.models, 1) or [examples(list(folder.models))]
-        problems.append(f"{folder.path}: wanted the model {model}, found none of that name; there is {near[0]}")
+        problems.append(
+            f"{folder.path}: wanted one of its models ({examples(list(folder.models))}), found {model}"
+            f"{near(model, folder.models)}"
+        )
     sets = aligned(folder, [model for model in folder.models if model in chosen], problems, missing=missing)
     refuse_if_any(list(dict.fromkeys(problems)))
     return [sets[model] for model in chosen]

@@ -8,30 +8,39 @@ import pandas as pd
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, refuse_if_any
 from ensemble.base.features import COLUMNS
-from ensemble.io.alignment import differences, merge
+from ensemble.io.alignment import merge
 from ensemble.io.folder import Folder
-from ensemble.io.lists import Labels, read_csv, read_names, read_tracks
+from ensemble.io.lists import Labels, read_labels, read_tracks
+from ensemble.io.name_lists import read_names
+from ensemble.io.naming import differences, respelt, unnamed, with_names
 from ensemble.parsers import columns as columns_of
 
 
-def read_tables(folder: Folder, named: Mapping[str, Sequence[str]] | None = None) -> dict[str, pd.DataFrame]:
+def read_tables(
+    folder: Folder, named: Mapping[str, Sequence[str]] | None = None, *, notes: list[str] | None = None
+) -> dict[str, pd.DataFrame]:
     """A table with ``name`` and whatever columns there are for ``query`` and ``gallery``, in the lists' order.
 
     named: names of a side that has neither a list of names nor a table, by side.
+    notes: takes what the user should know of how names came together.
     Raises InputError with every problem, also where a side has neither a list of names nor a table.
     """
     problems: list[str] = []
     found = {}
     for side in ("query", "gallery"):
         with collecting(problems):
-            found[side] = _table(folder, side, (named or {}).get(side))
+            found[side] = _table(folder, side, (named or {}).get(side), [] if notes is None else notes)
     refuse_if_any(problems)
     return found
 
 
-def _table(folder: Folder, side: str, named: Sequence[str] | None) -> pd.DataFrame:
+def _table(folder: Folder, side: str, named: Sequence[str] | None, notes: list[str]) -> pd.DataFrame:
     listed = read_names(folder.names[side]) if side in folder.names else None
-    sources: list[Labels] = [read_csv(folder.tables[side], folder.wanted)] if side in folder.tables else []
+    table = folder.tables.get(side)
+    sources: list[Labels] = [read_labels(table, folder.wanted, folder.keys)] if table else []
+    if listed is not None:
+        sources = [with_names(source, listed, str(folder.names[side]), notes) for source in sources]
+    refuse_if_any([problem for source in sources for problem in unnamed(source, side)])
     if listed is None and not sources and named:
         listed = list(named)
     if listed is None and not sources:
@@ -43,11 +52,12 @@ def _table(folder: Folder, side: str, named: Sequence[str] | None) -> pd.DataFra
         )
     names = sources[0].names if listed is None else listed
     problems: list[str] = []
+    where = str(folder.names.get(side, folder.path))
+    sources = [respelt(source, names, where, notes) for source in sources]
     for source in sources:
-        where = str(folder.names.get(side, source.where))
-        problems += differences(source, names, side, where, nameless=False, lack=False)
+        problems += differences(source, names, side, where, lack=False)
     if side == "gallery":
-        sources += [read_tracks(path, names) for path in folder.tracks]
+        sources += [read_tracks(path, names, notes=notes) for path in folder.tracks]
     if folder.parser is not None and side not in folder.tables:
         sources.append(Labels(f"names of the {side}", names, columns_of(names, folder.parser)))
     refuse_if_any(problems)

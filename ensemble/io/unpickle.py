@@ -7,6 +7,7 @@ other ways are refused. Python 2 text is read as Latin-1, which turns array data
 """
 
 import io
+import math
 import mmap
 import pickle
 from collections.abc import Callable
@@ -18,6 +19,7 @@ import numpy as np
 from ensemble.base.errors import printable
 from ensemble.io import allowed
 from ensemble.io.allowed import CONSTRUCTORS, Refused
+from ensemble.io.bounds import refuse_size
 
 Source = io.BytesIO | mmap.mmap  # both give less, never allocate more, when asked for more than there is
 
@@ -48,6 +50,7 @@ class _Machine(pickle._Unpickler):
         super().__init__(source, encoding="latin-1")
         self.budget = 8 * size + 4096
         self.persistent = persistent
+        self.source, self.size = source, size
 
     def find_class(self, module: str, name: str) -> object:
         try:
@@ -76,8 +79,33 @@ class _Machine(pickle._Unpickler):
             allowed.fill_array(target, state)
         elif isinstance(target, allowed.Dtype):
             allowed.fill_dtype(target, state)
+        elif isinstance(target, allowed.Wrapper):
+            if target.state is not None or not isinstance(state, dict):
+                raise Refused("joblib array in an unknown form")
+            target.state = state
+            self.stack[-1] = self.behind(target)
         elif not isinstance(target, dict):  # torch hangs `_metadata` on its dictionaries: no data, left out
             raise Refused(f"attributes set on {type(target).__name__}")
+
+    def load_newobj(self) -> None:
+        arguments, kind = self.stack.pop(), self.stack.pop()
+        if kind is not allowed.WRAPPER or arguments != ():
+            self.refuse()
+        self.stack.append(allowed.Wrapper())
+
+    def behind(self, wrapper: allowed.Wrapper) -> Any:
+        """The array whose bytes joblib wrote into the file, behind the opcode that has just been read."""
+        shape, kind, order, aligned = allowed.wrapped(wrapper)
+        if kind.hasobject:
+            return unpickle(self.source, self.size)
+        if aligned:
+            self.source.read(self.source.read(1)[0])
+        count = math.prod(shape) * kind.itemsize
+        raw = self.source.read(min(count, self.size))
+        if len(raw) != count:
+            raise EOFError("an array that is longer than the file")
+        refuse_size(shape, kind.itemsize, count)
+        return np.frombuffer(raw, kind).reshape(shape, order=order)  # type: ignore[call-overload]
 
     def load_setitem(self) -> None:
         item = self.stack[-2:]
@@ -152,10 +180,11 @@ _OWN = {
     pickle.BYTEARRAY8: _Machine.load_bytearray8,
     pickle.GLOBAL: _Machine.load_global,
     pickle.INST: _Machine.load_inst,
+    pickle.NEWOBJ: _Machine.load_newobj,
     pickle.APPEND: _Machine.load_append,
     pickle.APPENDS: _Machine.load_appends,
 }
 for _opcode, _load in _OWN.items():
     _Machine.dispatch[_opcode[0]] = _load
-for _opcode in (pickle.EXT1, pickle.EXT2, pickle.EXT4, pickle.OBJ, pickle.NEWOBJ, pickle.NEWOBJ_EX):
+for _opcode in (pickle.EXT1, pickle.EXT2, pickle.EXT4, pickle.OBJ, pickle.NEWOBJ_EX):
     _Machine.dispatch[_opcode[0]] = _Machine.refuse

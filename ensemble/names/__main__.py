@@ -138,7 +138,7 @@ def parser() -> argparse.ArgumentParser:
     outputs.add_out(p, "where to write the tables", metavar="DIR|FILE.csv")
     p.add_argument("--base-names", action="store_true", help="write base names instead of paths")
     p.add_argument("--unknown", action="store_true", help="write names that do not fit as well, with -1")
-    p.add_argument("--dry-run", action="store_true", help="write nothing, even with --out")
+    outputs.add_dry_run(p, "write nothing, even with --out")
     p.add_argument("--guess", action="store_true", help="say which parsers fit")
     p.add_argument("--list-parsers", action="store_true", help="the data sets, with examples")
     outputs.add_json(p)

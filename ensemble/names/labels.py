@@ -9,6 +9,7 @@ import numpy as np
 from ensemble import io
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, refuse_if_any
+from ensemble.base.labels import numbered
 from ensemble.names.listings import Listing, read_listing
 from ensemble.names.source import Source, sides_of_labels
 from ensemble.parsers.parser import COLUMNS, Numbers, Parsed, Parser, parse
@@ -103,7 +104,8 @@ def _cumulative(table: str, parsed: dict[str, Parsed]) -> dict[str, Parsed]:
     if not with_frames:
         return parsed
     parts = [parsed[side] for side in with_frames]
-    cam, frame = (np.concatenate([found.columns[column] for found in parts]) for column in ("cam", "frame"))
+    cams = numbered({str(at): found.columns["cam"] for at, found in enumerate(parts)})
+    cam, frame = np.concatenate(list(cams.values())), np.concatenate([found.columns["frame"] for found in parts])
     sequence = np.concatenate([found.sequence for found in parts])
     known = frame >= 0
     through = frame.copy()

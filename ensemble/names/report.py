@@ -1,16 +1,18 @@
 """What parsed names add up to, and what about them is suspicious."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ensemble.base.errors import examples, printable
+from ensemble.base.labels import LABELS, numbered
 from ensemble.names.source import Source
 from ensemble.parsers.parser import Parsed, Parser, looks_like_pid_cam, tail
 
 SHOWN = 5  # failures in a text
+Called = dict[str, dict[int, str]]  # by column, what the number of a text stands for
 
 
 @dataclass(frozen=True)
@@ -28,16 +30,33 @@ class Report:
 
 def make(path: str, source: Source, parser: Parser, version: str | None, parsed: Mapping[str, Parsed]) -> Report:
     """The report of all sides of one source."""
-    sides = {side: _counts(parser, found) for side, found in parsed.items()}
+    numbers, called = _numbered(parsed)
+    sides = {side: _counts(parser, found, called) for side, found in numbers.items()}
     failed = [
         (source.shown(found.names[row]), reason)
         for found in parsed.values()
         for row, reason in found.failed.items()
     ]
-    return Report(parser, version, source.kind, path, sides, failed, _facts(source, parser, parsed))
+    return Report(parser, version, source.kind, path, sides, failed, _facts(source, parser, numbers, called))
 
 
-def _counts(parser: Parser, parsed: Parsed) -> dict[str, Any]:
+def _numbered(parsed: Mapping[str, Parsed]) -> tuple[dict[str, Parsed], Called]:
+    """Labels as numbers, the same on all sides, and what each number stands for where they are text."""
+    out, called = dict(parsed), Called()
+    for column in LABELS:
+        given = {side: found.columns[column] for side, found in parsed.items() if column in found.columns}
+        for side, numbers in numbered(given).items():
+            out[side] = replace(out[side], columns={**out[side].columns, column: numbers})
+            if given[side].dtype == object:
+                called.setdefault(column, {}).update(zip(numbers.tolist(), given[side].tolist(), strict=True))
+    return out, called
+
+
+def _name(called: Called, column: str, number: int) -> Any:
+    return called.get(column, {}).get(number, number)
+
+
+def _counts(parser: Parser, parsed: Parsed, called: Called) -> dict[str, Any]:
     out: dict[str, Any] = {"names": len(parsed.names), "failed": len(parsed.failed)}
     pid, cam, frame = (parsed.columns.get(column) for column in ("pid", "cam", "frame"))
     known = np.ones(len(parsed.names), bool)
@@ -49,7 +68,8 @@ def _counts(parser: Parser, parsed: Parsed) -> dict[str, Any]:
         out["distractors"] = int(distractor.sum())
     if cam is not None:
         numbers, counts = np.unique(cam[cam >= 0], return_counts=True)
-        out["cameras"] = {int(number): int(count) for number, count in zip(numbers, counts, strict=True)}
+        names = [_name(called, "cam", number) for number in numbers.tolist()]
+        out["cameras"] = dict(zip(names, counts.tolist(), strict=True))
         out["camera_unknown"] = int((known & (cam == -1)).sum())
     if "track" in parsed.columns:
         track = parsed.columns["track"]
@@ -59,7 +79,7 @@ def _counts(parser: Parser, parsed: Parsed) -> dict[str, Any]:
     return out
 
 
-def _facts(source: Source, parser: Parser, parsed: Mapping[str, Parsed]) -> list[str]:
+def _facts(source: Source, parser: Parser, parsed: Mapping[str, Parsed], called: Called) -> list[str]:
     facts = []
     if source.left:
         facts.append(f"{len(source.left)} files are no images and were left out: {examples(source.left)}")
@@ -90,15 +110,15 @@ def _facts(source: Source, parser: Parser, parsed: Mapping[str, Parsed]) -> list
                 f"{_of(side)}{len(shown)} names say otherwise than the list of labels ({examples(shown)}); "
                 "the list was taken"
             )
-        facts += [_of(side) + fact for fact in _odd_numbers(parser, found)]
+        facts += [_of(side) + fact for fact in _odd_numbers(parser, found, called)]
     together = [side for side in parsed if side != "train"]  # training identities may have the same numbers
     for group in (["train"] if "train" in parsed else [], together):
         where = " and ".join(side or "the rest" for side in group) if len(parsed) > 1 else ""
-        facts += [_of(where) + fact for fact in _single_camera(parser, [parsed[s] for s in group])]
+        facts += [_of(where) + fact for fact in _single_camera(parser, [parsed[s] for s in group], called)]
     return facts
 
 
-def _odd_numbers(parser: Parser, found: Parsed) -> list[str]:
+def _odd_numbers(parser: Parser, found: Parsed, called: Called) -> list[str]:
     facts = []
     pid, cam, track = (found.columns.get(column) for column in ("pid", "cam", "track"))
     if cam is not None and parser.cameras is not None:
@@ -110,19 +130,20 @@ def _odd_numbers(parser: Parser, found: Parsed) -> list[str]:
         if what == "camera" and parser.cameras is not None and len(parser.cameras) < 3:
             continue  # a side may well be one camera
         if numbers is not None and len(numbers) > 2 and len(set(numbers.tolist())) == 1:
-            facts.append(f"all names have the same {what}, {numbers[0]}: made up, or cut off by the pattern?")
+            only = _name(called, {"identity": "pid", "camera": "cam"}[what], int(numbers[0]))
+            facts.append(f"all names have the same {what}, {only}: made up, or cut off by the pattern?")
     if track is not None:
         for what, numbers in (("identity", pid), ("camera", cam)):
             if numbers is None:
                 continue
             pairs = np.unique(np.stack([track, numbers], axis=1)[track >= 0], axis=0)[:, 0]
-            mixed = np.unique(pairs[1:][pairs[1:] == pairs[:-1]]).tolist()
+            mixed = [_name(called, "track", n) for n in np.unique(pairs[1:][pairs[1:] == pairs[:-1]]).tolist()]
             if mixed:
                 facts.append(f"{len(mixed)} tracks have more than one {what}: {examples(mixed)}")
     return facts
 
 
-def _single_camera(parser: Parser, group: list[Parsed]) -> list[str]:
+def _single_camera(parser: Parser, group: list[Parsed], called: Called) -> list[str]:
     """Identities that only one camera sees, which no query of another camera can find."""
     tables = [found.columns for found in group if {"pid", "cam"} <= set(found.columns)]
     if not tables:
@@ -131,7 +152,7 @@ def _single_camera(parser: Parser, group: list[Parsed]) -> list[str]:
     real = (pid >= 0) & (cam >= 0) & ~np.isin(pid, list(parser.distractors))
     people = np.unique(np.stack([pid, cam], axis=1)[real], axis=0)[:, 0]
     who, cameras = np.unique(people, return_counts=True)
-    alone = who[cameras == 1].tolist()
+    alone = [_name(called, "pid", number) for number in who[cameras == 1].tolist()]
     if not alone:
         return []
     return [f"{len(alone)} of {len(who)} identities are seen by one camera only: {examples(alone)}"]

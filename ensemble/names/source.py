@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ensemble import io
+from ensemble.base import spellings
 from ensemble.base.errors import InputError, refuse_if_any
 from ensemble.base.features import SIDES
 from ensemble.io.blocks import read_blocks
-from ensemble.io.containers import suffixes
-from ensemble.io.lists import read_table
+from ensemble.io.containers import LISTS, suffixes
+from ensemble.io.lists import TABLES, read_table
 from ensemble.names.listings import Listing, read_listing
 from ensemble.parsers.parser import SUFFIXES, Parser
 
@@ -55,15 +56,16 @@ def read_source(path: Path, parser: Parser, side: str | None = None) -> Source:
         raise InputError([f"{path}: wanted a folder of images, a list or features, found none; check the path"])
     if path.is_dir():
         own = [file for file in path.iterdir() if file.is_file() and not _hidden(file.name)]
-        features = any(file.suffix.lower() in suffixes() for file in own)
+        features = any(file.suffix.lower() in suffixes() - {*LISTS} for file in own)
         images = any(_is_image(Path(file)) for _, files in _walk(path) for file in files)
         return _features_folder(path, side) if features and not images else _images(path, parser, side)
     suffix = path.suffix.lower()
-    if suffix == ".csv":
+    if suffix in TABLES:
         header, rows, problems = read_table(path)
-        if "name" in header:
+        place = spellings.columns(header)[0].get("name")
+        if place is not None:
             refuse_if_any(problems)
-            names = [row[header.index("name")].strip() for row in rows]
+            names = [row[place].strip() for row in rows]
             return _one("table", names, side or side_of(path.stem, parser))
     if suffix in (".txt", ".xml", ".csv", ".lst", ".list"):
         listing = read_listing(path, parser)

@@ -12,12 +12,14 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
-from ensemble.base.errors import InputError, examples, printable
+from ensemble.base.errors import InputError, examples, near, printable
+from ensemble.base.kinds import Array
+from ensemble.base.labels import LABELS, composed, of_cells
 
 COLUMNS = ("pid", "cam", "track", "order", "frame", "scene", "quality")  # what names can say, as tables call it
 GROUPS = (*COLUMNS, "sequence")  # what a pattern may name; a sequence is where the frames of a camera start anew
@@ -29,7 +31,10 @@ SECONDS = 10.0  # that a user's pattern may take for all names together
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 _PID_CAM = re.compile(r"-?[0-9]+_c[0-9]")
 
+_PART = re.compile(r"_?[0-9]+$")  # behind the name of a group that is a part of a label
+
 Numbers = dict[str, int]
+Said = dict[str, Any]  # numbers, and labels as text where the pattern is a user's
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,8 @@ class Parser:
 
     pattern:     fits the whole name without its image suffix, ``folders`` folders of its path included; the groups
                  called as ``GROUPS`` are whole numbers, any other group is for ``finish``. ``whole`` False: fits
-                 the beginning of the name with its suffix (a user's pattern).
+                 the beginning of the name with its suffix (a user's pattern); labels are any text then, and
+                 ``pid1`` with ``pid2`` make one.
     values:      the numbers that texts of a group stand for, as the cameras ``a`` and ``b``.
     finish:      turns the numbers of the groups into those of the columns, where the set does it its own way.
     cameras:     the numbers that the set's cameras have; None: it has none, or anybody's.
@@ -70,7 +76,7 @@ class Parser:
 
 @dataclass(frozen=True)
 class Parsed:
-    """What a parser made of names: whole numbers in ``columns``, -1 unknown, one row a name.
+    """What a parser made of names: whole numbers in ``columns``, -1 unknown, or labels as text, one row a name.
 
     ``sequence`` is the part of a recording (-1 unknown), ``failed`` the rows that do not fit with the reason,
     ``cut`` the rows where a group of a user's pattern ends or begins inside a number, ``changed`` those where a
@@ -103,7 +109,7 @@ def looks_like_pid_cam(folders: str) -> bool:
     return any(_PID_CAM.match(part) for part in folders.split("/"))
 
 
-def numbers(parser: Parser, path: str, explain: bool = True) -> tuple[Numbers | None, str, bool]:
+def numbers(parser: Parser, path: str, explain: bool = True) -> tuple[Said | None, str, bool]:
     """What one name says, or None with the reason (to ``explain``); and whether a group cuts a number in two."""
     text = tail(path, parser.folders)
     if len(text) > LONGEST:
@@ -113,11 +119,14 @@ def numbers(parser: Parser, path: str, explain: bool = True) -> tuple[Numbers | 
     match = parser.pattern.fullmatch(stem(text)) if parser.whole else parser.pattern.match(text)
     if match is None:
         return None, _why(parser, path) if explain else "", False
-    found: Numbers = {}
+    found: Said = {}
     for group, value in match.groupdict().items():
         if value is None:
             continue
         known = parser.values.get(group, {})
+        if not parser.whole and _base(group) in LABELS and not _NUMBER.fullmatch(value):
+            found[group] = value
+            continue
         if value not in known and not _NUMBER.fullmatch(value):
             return None, f"{group} is {printable(value, 40)!r}, wanted a whole number of at most 18 digits", False
         found[group] = known[value] if value in known else int(value)
@@ -127,7 +136,7 @@ def numbers(parser: Parser, path: str, explain: bool = True) -> tuple[Numbers | 
     return (parser.finish(found) if parser.finish else found), "", cut
 
 
-def parse(paths: Sequence[str], parser: Parser, labels: Sequence[Numbers | None] | None = None) -> Parsed:
+def parse(paths: Sequence[str], parser: Parser, labels: Sequence[Said | None] | None = None) -> Parsed:
     """Read names, all of them; those that do not fit are reported, not guessed.
 
     paths:   names as somebody wrote them, with or without folders.
@@ -135,7 +144,7 @@ def parse(paths: Sequence[str], parser: Parser, labels: Sequence[Numbers | None]
              for a name that they leave out: it fails.
     Raises:  InputError for a user's pattern that takes longer than ``SECONDS``.
     """
-    rows: list[Numbers] = []
+    rows: list[Said] = []
     failed: dict[int, str] = {}
     cut, changed = [], []
     with _hurried(parser):
@@ -155,16 +164,17 @@ def parse(paths: Sequence[str], parser: Parser, labels: Sequence[Numbers | None]
                 cut.append(row)
             rows.append(found or {})
     present = {group for found in rows for group in found}
-    arrays = {group: np.array([found.get(group, -1) for found in rows], np.int64) for group in present}
+    given = {group: [found.get(group, -1) for found in rows] for group in present}
+    arrays = _columns({group: _array(group, values) for group, values in given.items()})
     sequence = arrays.get("sequence", np.full(len(rows), -1, np.int64))
-    table = {column: arrays[column] for column in COLUMNS if column in present}
+    table = {column: arrays[column] for column in COLUMNS if column in arrays}
     return Parsed(list(paths), table, sequence, failed, cut, changed)
 
 
 def columns(
-    names: Sequence[str], parser: Parser, labels: Sequence[Numbers | None] | None = None
+    names: Sequence[str], parser: Parser, labels: Sequence[Said | None] | None = None
 ) -> dict[str, np.ndarray]:
-    """Names to columns (``pid``, ``cam``, …): (n,) int64, -1 unknown; only columns that the names speak of.
+    """Names to columns (``pid``, ``cam``, …): (n,) int64, -1 unknown, or labels as text; only those they speak of.
 
     Raises: InputError with how many names do not fit and the first of them with the reason, or with what the
             parser ``gives`` but no name says.
@@ -213,14 +223,15 @@ def gives(parser: Parser) -> tuple[str, ...]:
     if parser.example:
         found, _, _ = numbers(parser, parser.example)
         return tuple(column for column in COLUMNS if column in (found or {}))
-    return tuple(column for column in COLUMNS if column in parser.pattern.groupindex)
+    return tuple(column for column in COLUMNS if column in map(_base, parser.pattern.groupindex))
 
 
 def custom(pattern: str, folders: int = 0) -> Parser:
     """A parser from a user's regular expression, matched from the beginning of the base name, suffix included.
 
-    pattern: named groups for ``pid`` or ``cam``, and any of ``track order frame sequence scene quality``; each is
-             a whole number, -1 for unknown. ``$`` at the end makes it fit whole names only.
+    pattern: named groups for ``pid`` or ``cam``, and any of ``track order frame sequence scene quality``. Labels
+             (``pid cam track scene``) are any text, and several groups make one, as ``pid1`` and ``pid2``; the
+             others are whole numbers, -1 for unknown. ``$`` at the end makes it fit whole names only.
     folders: 0 or more folders of the path that the pattern sees before the base name, as in
              ``cam(?P<cam>[0-9])/(?P<pid>[0-9]+)/`` with 2.
     Raises:  InputError with all that is wrong with it.
@@ -228,6 +239,8 @@ def custom(pattern: str, folders: int = 0) -> Parser:
     >>> parser = custom(r"(?P<pid>[0-9]+)-cam(?P<cam>[0-9]+)")
     >>> columns(["17-cam3.jpg"], parser)
     {'pid': array([17]), 'cam': array([3])}
+    >>> columns(["lion_Dan_3.jpg"], custom("(?P<pid1>[a-z]+)_(?P<pid2>[A-Za-z]+)"))
+    {'pid': array(['lion+Dan'], dtype=object)}
     """
     problems = []
     if folders < 0:
@@ -241,12 +254,11 @@ def custom(pattern: str, folders: int = 0) -> Parser:
             [*problems, f"--pattern: wanted a regular expression, found one with a fault ({error}); mend it"]
         ) from None
     groups = list(compiled.groupindex)
-    unknown = [group for group in groups if group not in GROUPS]
+    unknown = [group for group in groups if group not in GROUPS and _base(group) not in LABELS]
     for group in unknown:
-        near = get_close_matches(group.lower(), GROUPS, 1)
-        hint = f"did you mean {near[0]}" if near else "write (?:…) for a group that is no column"
-        problems.append(f"--pattern: wanted groups called {', '.join(GROUPS)}, found {group}; {hint}")
-    if not {"pid", "cam"} & set(groups) and not unknown:
+        hint = near(group, GROUPS) or "; write (?:…) for a group that is no column"
+        problems.append(f"--pattern: wanted groups called {', '.join(GROUPS)}, found {group}{hint}")
+    if not {"pid", "cam"} & set(map(_base, groups)) and not unknown:
         found = f"{compiled.groups} groups without a name" if compiled.groups else "no groups"
         problems.append(
             f"--pattern: wanted (?P<pid>…) or (?P<cam>…), found {', '.join(groups) or found}; "
@@ -261,8 +273,33 @@ def _inside(match: re.Match[str], group: str) -> bool:
     """Whether a group leaves a part of its number outside: ``c(?P<cam>[0-9])`` reads camera 1 in ``c12``."""
     begin, end = match.span(group)
     before, after = match.string[:begin], match.string[end : end + 1]
+    first, last = match[group][:1].isdecimal(), match[group][-1:].isdecimal()
     minus = before.endswith("-") and before[-2:-1] in ("", "_", "/")
-    return before[-1:].isdecimal() or after.isdecimal() or minus
+    return (first and (before[-1:].isdecimal() or minus)) or (last and after.isdecimal())
+
+
+def _base(group: str) -> str:
+    """The column that a group is about, or a part of."""
+    return _PART.sub("", group)
+
+
+def _array(group: str, values: Sequence[Any]) -> Array:
+    """What a group says of all names: labels that are text as such, whole numbers otherwise."""
+    text = any(isinstance(value, str) for value in values)
+    return of_cells(map(str, values)) if text else np.array(values, np.int64)
+
+
+def _columns(groups: Mapping[str, Array]) -> dict[str, Array]:
+    """Columns from groups: those of several parts put together, in the order of their numbers."""
+    found = {group: values for group, values in groups.items() if _base(group) == group}
+    parts: dict[str, list[str]] = {}
+    for group in sorted(groups, key=lambda group: (len(group), group)):
+        if group not in found:
+            parts.setdefault(_base(group), []).append(group)
+    for column, names in parts.items():
+        if column not in found:
+            found[column] = composed([groups[name] for name in names]) if len(names) > 1 else groups[names[0]]
+    return found
 
 
 def _why(parser: Parser, path: str) -> str:

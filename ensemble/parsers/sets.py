@@ -10,10 +10,9 @@ Source: the sets' own descriptions and the loaders of torchreid, fast-reid, ligh
 
 import re
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from types import MappingProxyType
 
-from ensemble.base.errors import InputError
+from ensemble.base.errors import InputError, near
 from ensemble.parsers.parser import COLUMNS, Numbers, Parser, custom, numbers, tail
 
 JUNK_AND_DISTRACTORS = (
@@ -381,9 +380,8 @@ _CITY = {
 def find(name: str) -> Parser:
     """The parser called ``name``. Raises InputError with the nearest name."""
     if name not in PARSERS:
-        near = get_close_matches(name.lower(), PARSERS, 1, 0.5)
-        hint = f"did you mean {near[0]}" if near else "python -m ensemble.names --list-parsers has them"
-        raise InputError([f"--parser: wanted the name of a data set, found {name!r}; {hint}"])
+        hint = near(name, PARSERS) or "; python -m ensemble.names --list-parsers has them"
+        raise InputError([f"--parser: wanted the name of a data set, found {name!r}{hint}"])
     return PARSERS[name]
 
 

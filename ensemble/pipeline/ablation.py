@@ -8,6 +8,7 @@ from typing import Any
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
 from ensemble.pipeline.devices import CPU, Device
+from ensemble.pipeline.images import Images
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.run import Result, Run
 from ensemble.pipeline.state import Memo
@@ -40,6 +41,7 @@ def ablate(
     device: Device = CPU,
     independent: bool = False,
     settings: Mapping[str, Any] | None = None,
+    begun: Callable[[Images], None] | None = None,
     show: Callable[[str], None] = lambda what: None,
 ) -> list[Row]:
     """Run a recipe and its variants on the same features; the first row is the recipe.
@@ -48,6 +50,7 @@ def ablate(
     device:      where they run.
     independent: take queries for independent instead of identities.
     settings:    of :func:`ensemble.scores.statistics.difference`.
+    begun:       called when everything is read for the recipe and nothing is computed.
     show:        called with the name of what runs now.
     Raises:      InputError where the recipe cannot run or be scored; a variant that cannot has a row that says so.
     """
@@ -62,6 +65,7 @@ def ablate(
             sets=sets,
             memo=memo,
             every_step=False,
+            begun=begun if checked is plan else None,
             device=device,
         )
         return run(), time.perf_counter() - started

@@ -16,11 +16,10 @@ import postproc
 from ensemble.base.kinds import Array
 from ensemble.fusion import join
 from postproc.base import arrays, step
+from postproc.base.extras import install
 from postproc.base.room import room
 
 Value = TypeVar("Value")
-
-INSTALL = "python -m pip install 'reid-ensemble[cuda]'"
 
 
 @dataclass(frozen=True)
@@ -132,10 +131,21 @@ def problem(name: str) -> str | None:
 
         import postproc.kernels.cuda  # noqa: F401
     except ImportError as error:
-        return f"wanted the packages for {name!r}, found no {error.name or error}; {INSTALL}"
+        return f"wanted the packages for {name!r}, found no {error.name or error}; {_install()}"
     count = torch.cuda.device_count() if torch.cuda.is_available() and cuda.is_available() else 0
     if not count:
-        return f"wanted a CUDA device for {name!r}, found none; with an NVIDIA GPU and its driver: {INSTALL}"
+        return f"wanted a CUDA device for {name!r}, found none; with an NVIDIA GPU and its driver: {_install()}"
     if int(name.partition(":")[2] or 0) >= count:
         return f"wanted cuda:0 to cuda:{count - 1}, found {name!r}"
     return None
+
+
+def _install() -> str:
+    """The command that brings what CUDA needs; for a torch that was built for CUDA 12, what goes with it."""
+    try:
+        import torch
+
+        built_for = str(torch.version.cuda)
+    except ImportError:
+        built_for = ""
+    return install("cuda12" if built_for.startswith("12.") else "cuda")

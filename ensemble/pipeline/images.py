@@ -1,11 +1,12 @@
 """What a run reads: the models' features, or rank lists in their place, and what is known of the images."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ensemble import io
 from ensemble.base.features import SIDES, FeatureSet
 from ensemble.base.kinds import Array
+from ensemble.base.labels import LABELS, kind_of
 from ensemble.pipeline import rankings
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.rankings import Rankings
@@ -29,6 +30,8 @@ class Images:
     labels: Labels | None
     lists: Rankings | None = None
     query_label: list[object] | None = None  # the identities of the queries as the user has written them
+    notes: tuple[str, ...] = ()  # what the user should know of how they were read
+    called: Mapping[str, Mapping[int, str]] = field(default_factory=dict)  # text labels by kind and number
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -71,5 +74,28 @@ def _images(plan: Plan, found: FeatureSet | Rankings, lists: Rankings | None = N
         columns=columns,
         labels=labels_of(found),
         lists=lists,
+        notes=found.notes,
+        called=_called(found, data),
         query_label=found.query_table["pid"].tolist() if "pid" in found.query_table else None,
     )
+
+
+def _called(found: FeatureSet | Rankings, data: Mapping[str, Array]) -> dict[str, dict[int, str]]:
+    """What the numbers of labels stand for, by kind, where some of these are text."""
+    called: dict[str, dict[int, str]] = {}
+    given = {
+        f"{side}_{column}": table[column].to_numpy()
+        for side in SIDES
+        if (table := getattr(found, f"{side}_table", None)) is not None
+        for column in LABELS
+        if column in table.columns
+    }
+    text = {kind_of(name.partition("_")[2]) for name, values in given.items() if values.dtype == object}
+    for name, values in given.items():
+        kind = kind_of(name.partition("_")[2])
+        if kind in text and name in data:
+            known = {
+                number: str(label) for number, label in zip(data[name].tolist(), values.tolist(), strict=True)
+            }
+            called.setdefault(kind, {-1: ""}).update({**known, -1: ""})
+    return called

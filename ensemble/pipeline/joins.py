@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ensemble import fusion
+from ensemble.base.errors import near
 from ensemble.base.features import SIDES
 from ensemble.fusion import join
 from ensemble.fusion.join import Stage
@@ -125,7 +126,7 @@ def by_name(
     for name, weight in weights.items():
         meant = [part for part in parts if name == part or name in also.get(part, ())]
         if not meant:
-            problems.append(f"weights: wanted names among {', '.join(parts)}, found {name!r}")
+            problems.append(f"weights: wanted names among {', '.join(parts)}, found {name!r}{near(name, parts)}")
         found |= dict.fromkeys(meant, weight)
     lacking = [part for part in parts if part not in found]
     if lacking and not problems:

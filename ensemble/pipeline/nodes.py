@@ -1,9 +1,13 @@
-"""What the nodes of a run compute: a model as it is read, a step, a join; each from what its inputs gave."""
+"""What the nodes of a run compute: a model as it is read, a step, a join; each from what its inputs gave.
+
+What holds which array, and how long, is decided here and in :mod:`ensemble.pipeline.walk`; what makes an array is
+handed in (:class:`Maker`), so that :mod:`ensemble.pipeline.memory` goes the same way with sizes alone.
+"""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from ensemble.base.errors import InputError
 from ensemble.base.features import SIDES
@@ -27,6 +31,46 @@ class Outcome:
     state: State
     seconds: float
     device: str
+
+
+class Maker(Protocol):
+    """Where new arrays come from."""
+
+    def step(self, called: steps.Step, taken: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+        """What a step makes of data."""
+        ...
+
+    def join(self, name: str, parts: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> dict[str, Any]:
+        """What a join makes of its parts."""
+        ...
+
+    def side_by_side(self, values: Sequence[Any]) -> Any:
+        """The columns of all of them in one matrix."""
+        ...
+
+    def spread(self, distances: Any, state: State, images: Images) -> Any:
+        """Distances of all images from those that a state knows."""
+        ...
+
+
+class Arrays:
+    """Makes what a run computes with."""
+
+    def step(self, called: steps.Step, taken: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+        return steps.apply(called, taken, settings)
+
+    def join(self, name: str, parts: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> dict[str, Any]:
+        return joins.apply(name, parts, settings)
+
+    def side_by_side(self, values: Sequence[Any]) -> Any:
+        values = [arrays.like(value, values[0]) for value in values]
+        return arrays.namespace(values[0]).concat(values, axis=1)
+
+    def spread(self, distances: Any, state: State, images: Images) -> Any:
+        return partial.unknown(partial.spread(distances, state.rows, images), state.known, images)
+
+
+ARRAYS = Arrays()
 
 
 class _Timed(NamedTuple):
@@ -57,7 +101,13 @@ def rank_list(node: Node, images: Images, device: Device) -> Outcome:
 
 
 def step(
-    node: Node, state: State, auxiliary: Sequence[State], images: Images, device: Device, top_k: int | None
+    node: Node,
+    state: State,
+    auxiliary: Sequence[State],
+    images: Images,
+    device: Device,
+    top_k: int | None,
+    make: Maker = ARRAYS,
 ) -> Outcome:
     """A step on a state; rank lists become a matrix for it. ``auxiliary`` are the side models that it looks at.
 
@@ -75,12 +125,12 @@ def step(
         settings["top_k"] = top_k
     if state.codes and CODES in called.settings:
         settings.setdefault(CODES, state.codes)
-    seen = {**state.data, **_side_by_side(auxiliary, state)}
+    seen = {**state.data, **_side_by_side(auxiliary, state, make)}
     if "distances" in called.needs:
         seen |= state.kept
     here = device.runs(called.function)
     taken = seen if here else OnHost(seen)
-    given, seconds, where = _timed(node, lambda use: steps.apply(called, taken, settings), device, here)
+    given, seconds, where = _timed(node, lambda use: make.step(called, taken, settings), device, here)
     nearest = given.pop("nearest", state.nearest)
     if given.keys() & set(SIDES):  # other features: no codes any more
         state = replace(state, codes=())
@@ -90,7 +140,7 @@ def step(
     return Outcome(replace(state, data={**state.data, **given}, nearest=nearest), seconds, where)
 
 
-def join(node: Node, parts: list[State], images: Images, device: Device) -> Outcome:
+def join(node: Node, parts: list[State], images: Images, device: Device, make: Maker = ARRAYS) -> Outcome:
     """What a join makes of its parts; ``parts`` is empty afterwards."""
     assert node.use is not None
     if images.lists is not None:
@@ -103,14 +153,13 @@ def join(node: Node, parts: list[State], images: Images, device: Device) -> Outc
         matrices: list[Mapping[str, Array]] = []
         while parts:  # one after the other, so that no part stays in memory beside its larger copy
             part = parts.pop(0)
-            distances = partial.spread(part.data["distances"], part.rows, images)
-            matrices.append({"distances": partial.unknown(distances, part.known, images)})
-            del part, distances
-        given, seconds, where = _joined(node, matrices, device)
+            matrices.append({"distances": make.spread(part.data["distances"], part, images)})
+            del part
+        given, seconds, where = _joined(node, matrices, device, make)
         return Outcome(State({**columns, **given}, known=known), seconds, where)
     shared = partial.common(parts, images)
     first = shared[0]
-    given, seconds, where = _joined(node, [part.data for part in shared], device)
+    given, seconds, where = _joined(node, [part.data for part in shared], device, make)
     coded = all(part.codes for part in shared)  # codes side by side are codes
     codes = tuple(length for part in shared for length in part.codes) if coded else ()
     parts.clear()
@@ -133,11 +182,11 @@ def _joined_lists(node: Node, parts: list[State], images: Images, device: Device
     return Outcome(State(images.columns, listed=joined[0]), seconds, where)
 
 
-def _joined(node: Node, parts: Sequence[Mapping[str, Array]], device: Device) -> _Timed:
+def _joined(node: Node, parts: Sequence[Mapping[str, Array]], device: Device, make: Maker) -> _Timed:
     assert node.use is not None
     here = device.runs(joins.function(node.use.name))
     taken = parts if here else [OnHost(part) for part in parts]
-    return _timed(node, lambda use: joins.apply(use.name, taken, use.settings), device, here)
+    return _timed(node, lambda use: make.join(use.name, taken, use.settings), device, here)
 
 
 def _timed(node: Node, function: Callable[[Use], Mapping[str, Any]], device: Device, here: bool) -> _Timed:
@@ -154,13 +203,12 @@ def _timed(node: Node, function: Callable[[Use], Mapping[str, Any]], device: Dev
     return _Timed(given, time.perf_counter() - started, device.name if here else CPU.name)
 
 
-def _side_by_side(auxiliary: Sequence[State], state: State) -> dict[str, Array]:
+def _side_by_side(auxiliary: Sequence[State], state: State, make: Maker) -> dict[str, Array]:
     """The side models' values side by side, for the images of the state."""
     found = {}
     for side in SIDES if auxiliary else ():
         if all(side in part.data for part in auxiliary):
-            values = [arrays.like(part.data[side], auxiliary[0].data[side]) for part in auxiliary]
-            whole = arrays.namespace(values[0]).concat(values, axis=1)
+            whole = make.side_by_side([part.data[side] for part in auxiliary])
             rows = None if state.rows is None else state.rows.of(side)
             found[f"{side}_aux"] = whole if rows is None else whole[rows]
     return found

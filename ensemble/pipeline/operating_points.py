@@ -13,6 +13,7 @@ from ensemble.base.features import FeatureSet
 from ensemble.pipeline import joins, plan, steps
 from ensemble.pipeline import run as pipeline
 from ensemble.pipeline.devices import CPU, Device
+from ensemble.pipeline.scoring import told
 from ensemble.scores import Labels, labels_of
 from ensemble.scores.folds import columns, from_train, split
 from ensemble.scores.open_set import Rates, different_pairs, rates, thresholds_among
@@ -32,6 +33,7 @@ class Fitted:
     judged: str
     found: dict[str, NDArray[np.float64]]
     spread: dict[str, NDArray[np.float64]] | None = None  # over folds
+    notes: tuple[str, ...] = ()  # of what was read, for the user
 
 
 def fit(
@@ -45,10 +47,12 @@ def fit(
     sets = {features.model: features for features in read}
     images = max(sets.values(), key=lambda features: features.train is not None)
     labelled = labels_of(images) is not None
+    notes = (*images.notes, *told(sets, protocol))
     if images.train_table is None or "pid" not in images.train_table.columns:
         if not labelled:
             raise InputError(["--features: wanted labels (pid) of train, or of query and gallery, found neither"])
-        return _by_folds(*_distances(checked, sets, device), protocol.removes, tuple(fmrs), folds, seed)
+        found = _by_folds(*_distances(checked, sets, device), protocol.removes, tuple(fmrs), folds, seed)
+        return replace(found, notes=notes)
     moved = from_train(sets, learn=_learns(checked), seed=seed)
     trained = plan.check(checked.recipe, columns(checked.folder, moved))
     distances, labels = _distances(trained, moved, device)
@@ -63,6 +67,7 @@ def fit(
         "train",
         judged,
         _numbers(rates(distances, labels, thresholds=_finite(thresholds), junk=protocol.removes)),
+        notes=notes,
     )
 
 

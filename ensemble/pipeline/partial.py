@@ -9,6 +9,7 @@ from functools import reduce
 
 import numpy as np
 
+from ensemble.base import labels
 from ensemble.base.errors import InputError, examples
 from ensemble.base.features import FeatureSet
 from ensemble.base.kinds import Array, Bools
@@ -157,5 +158,5 @@ def _chosen(features: FeatureSet, side: str, only: Only) -> Bools:
     """(n,) whether an image of a side is known and meant."""
     chosen = features.known(side) if features.partial else np.ones(len(getattr(features, side)), bool)
     for column, values in only.items():
-        chosen &= np.isin(getattr(features, f"{side}_table")[column], values)
+        chosen &= labels.among(getattr(features, f"{side}_table")[column].to_numpy(), values)
     return chosen

@@ -6,19 +6,17 @@ from dataclasses import dataclass, field, replace
 
 from ensemble.base.errors import examples, near, refuse_if_any
 from ensemble.base.features import SIDES
-from ensemble.io import Folder, read_names
-from ensemble.io.folder import SIDE, is_side
+from ensemble.io import Folder
+from ensemble.io.folder import NAME_LISTS, SIDE, is_side
 from ensemble.pipeline import joins, steps
 from ensemble.pipeline.recipe import Branch, Group, Recipe, Use
 from ensemble.scores.protocols import Protocol
 from ensemble.submissions import formats
-from postproc.base import runtime
 from postproc.base.settings import settings_of
 from postproc.base.step import unit_of
 
-MEGABYTE = 1 << 20
+PROGRAM = 250 << 20  # bytes of Python, NumPy and the libraries, where rank lists are joined
 _MADE = ("features", "query", "gallery", "distances")  # what a run makes, whatever the folder holds
-PROGRAM = 400 * MEGABYTE  # Python, numba and the libraries
 
 
 @dataclass(frozen=True)
@@ -46,6 +44,8 @@ class Plan:
 def check(recipe: Recipe, folder: Folder) -> Plan:
     """Match a recipe with a folder; raises InputError with every problem of both."""
     problems: list[str] = []
+    if not recipe.asked:
+        recipe = replace(recipe, submission=_usual_submission(folder))
     auxiliary = [recipe.auxiliary, *(branch.auxiliary for branch in recipe.branches)]
     beside = {name for groups in auxiliary for group in groups.values() for name in group.models}
     common = _groups(recipe.name, recipe.auxiliary, folder, problems)
@@ -75,6 +75,12 @@ def check(recipe: Recipe, folder: Folder) -> Plan:
     ]
     refuse_if_any(problems)
     return plan
+
+
+def _usual_submission(folder: Folder) -> str:
+    """What is written where the recipe does not say it: AI City's file where its lists are, else a table."""
+    lists = {side: path.name for side, path in folder.names.items()}
+    return "track2" if lists == NAME_LISTS else "csv"
 
 
 def _left_out(asked: Recipe, runs: Recipe, folder: Folder) -> list[str]:
@@ -206,37 +212,6 @@ class Reached:
     unit: str = ""
 
 
-def memory_needed(plan: Plan, nq: int, ng: int, *, whole_answer: bool, threads: int) -> int:
-    """Bytes that a run takes, roughly: features (from the sizes of the files), lists and weights, the answer."""
-    sizes = {model: sum(path.stat().st_size for path in paths) for model, paths in plan.folder.models.items()}
-    features = sum(sizes[model] for model in plan.all_models)
-    images = nq + ng
-    known = steps.catalogue()
-    beside = [known[use.name].memory(images, use.settings) for use in plan.recipe.uses() if use.name in known]
-    answer = nq * ng * 4
-    branches = len(plan.recipe.branches)
-    held = answer * (branches + 1 if branches > 1 else 1)
-    if not whole_answer:
-        held = min(held, max(128 * MEGABYTE, 128 * ng * 4))  # one strip of it
-    tiles = threads * 16 * MEGABYTE
-    return PROGRAM + 3 * features + max(beside, default=0) + tiles + held
-
-
-def memory_problems(plan: Plan, nq: int, ng: int, limit: int | None, *, whole_answer: bool) -> list[str]:
-    """A problem with the figure if a run needs more than ``limit`` bytes."""
-    threads = runtime.current().threads
-    needed = memory_needed(plan, nq, ng, whole_answer=whole_answer, threads=threads)
-    if limit is None or needed <= limit:
-        return []
-    remedy = "allow more, or take fewer models"
-    if whole_answer:
-        remedy += ", or score only the first 100 with --protocol aicity"
-    return [
-        f"--memory: wanted at most {limit / 1e9:.2f} GB, found that {nq} queries x {ng} images need about "
-        f"{needed / 1e9:.2f} GB; {remedy}"
-    ]
-
-
 def lists_spread_for(plan: Plan, protocol: Protocol) -> list[str]:
     """The steps, joins and rules that want rank lists as a matrix of all queries and images; mostly none."""
     wants = []
@@ -270,18 +245,6 @@ def lists_memory_problems(
     ]
 
 
-def counts(folder: Folder) -> tuple[int, int] | None:
-    """Queries and gallery images as far as lists and tables tell before a feature is read."""
-    found = []
-    for side in ("query", "gallery"):
-        if side in folder.names:
-            found.append(len(read_names(folder.names[side])))
-        elif side in folder.tables:
-            with folder.tables[side].open(encoding="utf-8") as lines:
-                found.append(sum(1 for _ in lines) - 1)
-    return (found[0], found[1]) if len(found) == 2 else None
-
-
 def _choose(
     where: str,
     entries: Iterable[str],
@@ -305,7 +268,8 @@ def _choose(
         if not found:
             problems.append(
                 f"{where}, models: wanted {' or '.join(entry.split('|'))} in {folder.path}, "
-                f"found {examples(list(offered), 8) or 'none'}; name your models in the recipe"
+                f"found {examples(list(offered), 8) or 'none'}"
+                f"{near(entry, offered) or '; name your models in the recipe'}"
             )
         chosen += [name for name in found if name not in chosen]
     return tuple(chosen)

@@ -141,23 +141,34 @@ def read(folder: Folder, names: list[str]) -> Rankings:
     Where neither a list of names nor a table says what the images are, the rank lists do, if all of them hold
     names: those of all of them, sorted; queries in the lists' order where they have one.
     """
-    lists, problems = {}, list[str]()
+    lists, problems, notes = {}, list[str](), list[str]()
     paths = {name: folder.models[name][0] for name in names}
     for name, path in paths.items():
         with collecting(problems):
             lists[name] = formats.read(path)
     tables: dict[str, pd.DataFrame] = {}
     with collecting(problems):
-        tables = read_tables(folder, _names(list(lists.values())) if len(lists) == len(names) else None)
+        named = _names(list(lists.values())) if len(lists) == len(names) else None
+        tables = read_tables(folder, named, notes=notes)
     if not tables:
         refuse_if_any(problems)
     images = {side: list(table["name"]) for side, table in tables.items()}
+    by_line = [paths[name].name for name, ranking in lists.items() if ranking.query_names is None]
+    if by_line:
+        source = folder.names.get("query") or folder.tables.get("query")
+        has = "has" if len(by_line) == 1 else "have"
+        notes.append(
+            f"query: joined by position: {examples(by_line, 20)} {has} no names, line by line they are the "
+            f"queries of {source}, in its order"
+        )
     for name, ranking in lists.items():
         with collecting(problems):
             partial = formats.named(formats.guess(paths[name])).absent
-            lists[name] = aligned(str(paths[name]), ranking, images["query"], images["gallery"], partial=partial)
+            lists[name] = aligned(
+                str(paths[name]), ranking, images["query"], images["gallery"], partial=partial, notes=notes
+            )
     refuse_if_any(problems)
-    notes = [note for name, ranking in lists.items() if (note := _empty(paths[name], ranking))]
+    notes += [note for name, ranking in lists.items() if (note := _empty(paths[name], ranking))]
     found = merged(list(lists.values()))
     return Rankings(tuple(lists), found, tables["query"], tables["gallery"], tuple(notes))
 

@@ -2,7 +2,8 @@
 
     about = "what it is"
     top_k = 100                       # images a query in the submission
-    submission = "track2"             # visda, naic (top_k = 200), trec, csv, json, parquet, npz, sysu
+    submission = "track2"             # visda, naic (top_k = 200), trec, csv, json, parquet, npz, sysu; left out:
+                                      # track2 where AI City's lists of names are, else csv
     protocol = "aicity"               # how it is scored where there are labels; or a table, see scores.written
 
     cameras = "cam_predicted"         # the column that steps take for the camera; left out: "cam"
@@ -28,8 +29,8 @@ A step or a group with ``optional = true`` is left out where its data or its mod
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ from ensemble.base.broken import BROKEN, reason
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, near, refuse_if_any
 from ensemble.base.features import COLUMNS
+from ensemble.base.labels import LABELS
 from ensemble.scores import written
 from ensemble.scores.protocol import Protocol
 from ensemble.scores.written import Written
@@ -94,18 +96,18 @@ class Branch:
     join: Use | None = None
     steps: tuple[Use, ...] = ()
     auxiliary: Mapping[str, Group] = field(default_factory=dict)
-    only: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    only: Mapping[str, tuple[int | str, ...]] = field(default_factory=dict)
     name: str = ""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A whole pipeline. ``branches`` has at least one entry; ``asked`` says that ``submission`` is no default."""
+    """A whole pipeline. ``branches`` has at least one entry; ``asked`` says that ``submission`` stands in it."""
 
     name: str
     about: str = ""
     top_k: int = 100
-    submission: str = "track2"
+    submission: str = "csv"
     protocol: Written = written.BASE
     branches: tuple[Branch, ...] = ()
     join: Use | None = None
@@ -208,7 +210,7 @@ def parse(content: Mapping[str, Any], name: str) -> Recipe:
         name,
         about=str(top.get("about", "")),
         top_k=top.get("top_k", 100),
-        submission=top.get("submission", "track2"),
+        submission=top.get("submission", "csv"),
         protocol=top.get("protocol", written.BASE),
         branches=tuple(branches) or (Branch(f"{name}, all models"),),
         join=read.use(top, "join", name),
@@ -227,39 +229,14 @@ def parse(content: Mapping[str, Any], name: str) -> Recipe:
         ("submission", writable()), ("cameras", CAMERAS), ("missing", MISSING)
     ):  # fmt: skip
         if getattr(recipe, key) not in choices:
-            problems.append(f"{name}, {key}: wanted one of {', '.join(choices)}, found {getattr(recipe, key)!r}")
+            found = getattr(recipe, key)
+            problems.append(
+                f"{name}, {key}: wanted one of {', '.join(choices)}, found {found!r}{near(found, choices)}"
+            )
     with collecting(problems):
         _ = recipe.rules
     refuse_if_any(problems)
     return recipe
-
-
-def override(recipe: Recipe, changes: Sequence[str]) -> Recipe:
-    """Apply ``STEP.SETTING=VALUE`` to every use of STEP, or ``KEY=VALUE`` to the recipe itself.
-
-    VALUE is read as TOML (``0.3``, ``true``, ``[1, 2]``) and is text where that does not work.
-    """
-    problems = []
-    content = recipe.as_toml()
-    for change in changes:
-        target, equals, text = change.partition("=")
-        step, dot, setting = target.partition(".")
-        if not equals or (dot and not setting):
-            problems.append(f"--set {change}: wanted STEP.SETTING=VALUE, for example rerank.k1=30")
-        elif not dot:
-            content[target] = _value(text)
-        else:
-            used = [use for use in _tables(content) if use["use"] == step]
-            if not used:
-                names = {use["use"] for use in _tables(content)}
-                problems.append(
-                    f"--set {change}: wanted a step of the recipe ({', '.join(sorted(names))}), "
-                    f"found {step!r}{near(step, names)}"
-                )
-            for use in used:
-                use[setting] = _value(text)
-    refuse_if_any(problems)
-    return replace(parse(content, recipe.name), about=recipe.about)
 
 
 class _Reader:
@@ -313,13 +290,14 @@ class _Reader:
             self.problems.append(f"{where}, {key}: wanted true or false, found {value!r}")
         return value is True
 
-    def values(self, table: Mapping[str, Any], key: str, where: str) -> dict[str, tuple[int, ...]]:
-        """Whole numbers by column."""
+    def values(self, table: Mapping[str, Any], key: str, where: str) -> dict[str, tuple[int | str, ...]]:
+        """Whole numbers by column, or labels as text."""
         found = {}
         for column, value in self.table(table.get(key, {}), f"{where}, {key}", COLUMNS).items():
             listed = value if isinstance(value, list) else [value]
-            if not all(isinstance(number, int) and not isinstance(number, bool) for number in listed):
-                self.problems.append(f"{where}, {key} {column}: wanted whole numbers, found {value!r}")
+            kinds, wanted = ((int, str), "labels") if column in LABELS else ((int,), "whole numbers")
+            if not all(isinstance(one, kinds) and not isinstance(one, bool) for one in listed):
+                self.problems.append(f"{where}, {key} {column}: wanted {wanted}, found {value!r}")
             found[column] = tuple(listed)
         return found
 
@@ -348,19 +326,3 @@ def _groups(auxiliary: Mapping[str, Group]) -> dict[str, Any]:
     if set(auxiliary) == {""} and isinstance(auxiliary[""].as_toml(), list):
         return {"auxiliary": list(auxiliary[""].models)}
     return {"auxiliary": {name: group.as_toml() for name, group in auxiliary.items()}} if auxiliary else {}
-
-
-def _tables(content: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Every ``{ use = … }`` of a recipe's dictionary."""
-    for part in (*content["branch"], content):
-        groups = part.get("auxiliary", {})
-        for group in groups.values() if isinstance(groups, dict) else ():
-            yield from (group.get("each", []) if isinstance(group, dict) else [])
-        yield from (*part.get("each", []), *([part["join"]] if "join" in part else []), *part["steps"])
-
-
-def _value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text

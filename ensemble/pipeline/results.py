@@ -164,6 +164,7 @@ def record(
         "recipe": checked.recipe.as_toml() | {"name": checked.recipe.name},
         "inputs": {str(path): sha256(path) for path in inputs(checked)},
         "submission": submitted.name,
+        "notes": notes(checked, result),
         "models": [list(models) for models in checked.models],
         "queries": len(result.query_names),
         "gallery": len(result.gallery_names),
@@ -192,12 +193,13 @@ def record(
 
 
 def notes(checked: Plan, result: Result) -> list[str]:
-    """All that is said of a run beside its numbers, a sentence each: before it, of its lists, of its scores."""
-    return [*checked.notes, *_remarks(result)]
+    """All that is said of a run beside its numbers, a sentence each: before it, of what it read, of its scores."""
+    return list(dict.fromkeys((*checked.notes, *result.notes, *_remarks(result))))
 
 
 def _remarks(result: Result) -> list[str]:
-    found = list(result.notes)
+    """What is said after a run."""
+    found = _unanswered(result)
     if result.scores is None:
         return [f"no scores: {result.unscored}", *found]
     for rows, what in (
@@ -213,6 +215,18 @@ def score_text(result: Result, ranks: Sequence[int] = RANKS) -> str:
     """The scores with their protocol, and what there is to say of them; where there are none, why."""
     scores = [] if result.scores is None else [result.scores.text(ranks), result.scores.describe()]
     return "\n".join([*scores, *_remarks(result)])
+
+
+def _unanswered(result: Result) -> list[str]:
+    """What is said of queries to which a run of features returns nothing."""
+    nothing = (result.ranking[:, :1] < 0) | np.isinf(result.distances[:, :1])
+    names = [result.query_names[row] for row in np.flatnonzero(nothing.all(axis=1))]
+    if not names or result.lists:
+        return []
+    return [
+        f"{len(names)} queries are answered by no image, since a step puts all out of reach (as those of "
+        f"the query's own camera): {errors.examples(names, 5)}"
+    ]
 
 
 def scores_json(result: Result) -> dict[str, Any] | None:
@@ -232,6 +246,10 @@ def inputs(checked: Plan) -> list[Path]:
 
 
 def sha256(path: Path) -> str:
-    """The hexadecimal digest of a file."""
+    """The hexadecimal digest of a file, or of the names and digests of all files in a folder."""
+    if path.is_dir():
+        inner = sorted(part for part in path.rglob("*") if part.is_file())
+        lines = [f"{sha256(part)}  {part.relative_to(path).as_posix()}\n" for part in inner]
+        return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,6 +1,7 @@
 """Run a checked plan: models in, distances or the nearest images out, one report line a step.
 
 images, models   what is read, and the features while somebody needs them
+walk             which node after which
 nodes            what a node computes from what its inputs gave
 state            the value between nodes; partial where not every image is known
 scoring, lines   what is told of every node
@@ -8,7 +9,7 @@ scoring, lines   what is told of every node
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,22 +18,17 @@ from ensemble.base.errors import refuse_if_any
 from ensemble.base.features import FeatureSet
 from ensemble.base.kinds import Array, Ints
 from ensemble.io.folder import is_side
-from ensemble.pipeline import joins, lines, nodes, partial
+from ensemble.pipeline import lines, memory, partial
 from ensemble.pipeline.devices import CPU, Device
 from ensemble.pipeline.images import Images, read
 from ensemble.pipeline.lines import Line
 from ensemble.pipeline.models import Models
 from ensemble.pipeline.nodes import Outcome
-from ensemble.pipeline.plan import (
-    Plan,
-    lists_memory_problems,
-    lists_spread_for,
-    memory_problems,
-    spread_text,
-)
-from ensemble.pipeline.scoring import Scored, scored
+from ensemble.pipeline.plan import Plan, lists_memory_problems, lists_spread_for, spread_text
+from ensemble.pipeline.scoring import Scored, scored, told
 from ensemble.pipeline.state import Memo, State
 from ensemble.pipeline.tree import Node, leaves, tree
+from ensemble.pipeline.walk import Walk
 from ensemble.scores import Scores
 from ensemble.scores.protocol import Protocol
 from postproc.base import arrays
@@ -57,7 +53,7 @@ class Result:
 
     Where ``scores`` is None, ``unscored`` says why. ``filled``: the rows with images behind that no rank list
     names, or no model knows, for formats that demand a full line; None where there is none to add. ``notes``: of
-    the rank lists.
+    what was read.
     """
 
     ranking: Array
@@ -70,8 +66,8 @@ class Result:
     query_pid: Ints | None = None
     filled: Array | None = None
     notes: tuple[str, ...] = ()
-    lists: bool = False  # whether it is of rank lists
     query_label: list[object] | None = None  # the same as the user has written them
+    lists: bool = False  # it is about rank lists
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,17 +113,26 @@ class Run:
         started = time.perf_counter()
         images, sets = read(self.plan, self.sets)
         needs_all = images.labels is not None and protocol.whole
-        notes: tuple[str, ...] = ()
         if images.lists is not None:
             wants = lists_spread_for(self.plan, protocol)
             sizes = len(images.lists.names), len(images.lists.found.rows)
             refuse_if_any(lists_memory_problems(*sizes, *images.shape, wants, self.memory))
-            notes = (*images.lists.notes, *([spread_text(*images.shape, wants)] if wants else []))
-        elif self.sets is None:
-            refuse_if_any(memory_problems(self.plan, *images.shape, self.memory, whole_answer=needs_all))
-        tell(lines.reading(len(self.plan.all_models), images.shape, time.perf_counter() - started))
+            if wants:
+                images = replace(images, notes=(*images.notes, spread_text(*images.shape, wants)))
+        elif self.sets is None and self.memory is not None:
+            needed = memory.predict(
+                self.plan,
+                memory.of_sets(sets),
+                protocol=protocol,
+                scored=images.labels is not None,
+                every_step=self.every_step,
+            )
+            refuse_if_any(memory.problems(needed, self.memory, whole=needs_all))
+        seconds = time.perf_counter() - started
         if self.begun:
+            images = replace(images, notes=(*images.notes, *told(sets, protocol, images.lists)))
             self.begun(images)
+        tell(lines.reading(len(self.plan.all_models), images.shape, seconds))
 
         def judge(node: Node, outcome: Outcome) -> Scored | None:
             if all(map(is_side, leaves(node))):  # a side model says nothing about identities
@@ -140,7 +145,7 @@ class Run:
                 self.watch(Seen(images, protocol, root, node, line, outcome.state, scores))
             return found
 
-        walk = _Walk(images, Models(sets, root, self.device), self.device, self.memo, judge)
+        walk = Walk(images, Models(sets, root, self.device), self.device, self.memo, judge)
         del sets  # so that a model goes when nobody needs it any more
         whole = needs_all or images.lists is not None
         outcome = walk.outcome(root, None if whole else max(recipe.top_k, protocol.top_k or 0))
@@ -158,54 +163,11 @@ class Run:
             query_names=images.query_names,
             gallery_names=images.gallery_names,
             query_pid=images.labels.query_pid if images.labels else None,
-            notes=notes,
-            lists=images.lists is not None,
+            notes=images.notes,
             filled=filled,
             query_label=images.query_label,
+            lists=images.lists is not None,
         )
-
-
-@dataclass(frozen=True, eq=False)
-class _Walk:
-    """Nodes, each computed after those that it looks at, or remembered; ``judge`` gets what is computed."""
-
-    images: Images
-    models: Models
-    device: Device
-    memo: Memo | None
-    judge: Callable[[Node, Outcome], object]
-
-    def outcome(self, node: Node, top_k: int | None = None) -> Outcome:
-        """What a node gave; a remembered state took no time. ``top_k``: what the end of a run wants of a list."""
-        known = self._known(node)
-        return self._computed(node, top_k) if known is None else Outcome(known, 0.0, self.device.name)
-
-    def _known(self, node: Node) -> State | None:
-        return None if self.memo is None else self.memo.get(node.key)
-
-    def _state(self, node: Node) -> State:
-        known = self._known(node)
-        if known is not None:
-            return known
-        outcome = self._computed(node, None)
-        self.judge(node, outcome)
-        return outcome.state
-
-    def _computed(self, node: Node, top_k: int | None) -> Outcome:
-        if node.model and self.images.lists is not None:
-            outcome = nodes.rank_list(node, self.images, self.device)
-        elif node.model:
-            outcome = nodes.model(node, self.models, self.images, self.device)
-        elif node.use and node.use.name in joins.names():
-            parts = [self._state(part) for part in node.inputs]
-            outcome = nodes.join(node, parts, self.images, self.device)
-        else:
-            state = self._state(node.inputs[0])
-            auxiliary = [self._state(part) for part in node.aux]
-            outcome = nodes.step(node, state, auxiliary, self.images, self.device, top_k)
-        if self.memo is not None and outcome.state.nearest is None:  # a cut answer is none for a step behind it
-            self.memo.put(node.key, outcome.state)
-        return outcome
 
 
 def _answer(state: State, images: Images, k: int) -> tuple[Array, Array, Array | None]:

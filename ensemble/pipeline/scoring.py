@@ -1,15 +1,23 @@
 """The scores of whatever a run is at."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 import postproc
+from ensemble.base.errors import examples
+from ensemble.base.features import FeatureSet
 from ensemble.pipeline import partial
 from ensemble.pipeline.images import Images
+from ensemble.pipeline.rankings import Rankings
 from ensemble.pipeline.state import State
 from ensemble.scores import (
     Labels,
     Protocol,
     Scores,
+    labels_of,
+    remarks,
     score_labelled,
     score_labelled_lists,
     score_labelled_ranking,
@@ -37,6 +45,37 @@ def scored(state: State, images: Images, protocol: Protocol) -> Scored:
         return Scored(_scores(state, images, labels, protocol))
     except ValueError as error:  # labels that allow no score cost the scores, not the ranking
         return Scored(None, str(error))
+
+
+def told(sets: Mapping[str, FeatureSet], protocol: Protocol, lists: Rankings | None = None) -> tuple[str, ...]:
+    """What to know before these models, or rank lists, are scored; empty without labels."""
+    models = [features for features in sets.values() if not features.auxiliary]
+    labels = labels_of(lists if lists is not None else next(iter(sets.values())))
+    if labels is None:
+        return ()
+    return (*remarks.of(labels, protocol), *(_copies(models[0], labels, protocol) if models else ()))
+
+
+def _copies(features: FeatureSet, labels: Labels, protocol: Protocol) -> list[str]:
+    """Queries with the very features of a gallery image of another name, which stays in their ranking."""
+    place = {hash(row.tobytes()): at for at, row in enumerate(features.gallery)}
+    found = np.array([place.get(hash(row.tobytes()), -1) for row in features.query])
+    names = features.query_table["name"], features.gallery_table["name"]
+    pairs = [
+        (query, image)
+        for query, image in enumerate(found.tolist())
+        if image >= 0 and names[0][query] != names[1][image] and labels.query_pid[query] >= 0
+        and np.array_equal(features.query[query], features.gallery[image])
+    ]  # fmt: skip
+    query, gallery = np.array(pairs, np.int64).reshape(-1, 2).T
+    stay = remarks.kept(labels, protocol, query, gallery)
+    shown = [f"{names[0][i]} and {names[1][j]}" for i, j in zip(query[stay], gallery[stay], strict=True)]
+    if not shown:
+        return []
+    return [
+        f"{features.model}: {len(shown)} of {len(found)} queries have the very features of a gallery image of "
+        f"another name ({examples(shown)}); where it is the same picture, leave one out"
+    ]
 
 
 def _scores(state: State, images: Images, labels: Labels, protocol: Protocol) -> Scores:

@@ -11,6 +11,7 @@ from typing import Any
 import postproc
 from postproc.base import arrays, step
 from postproc.base.settings import Setting, settings_of
+from postproc.base.sizes import Sizes
 from postproc.base.vocabulary import VOCABULARY
 
 LABELS = {f"{side}_{column}" for side in ("query", "gallery") for column in ("cam", "cam_group", "track")}
@@ -54,9 +55,9 @@ class Step:
         """What its distances are measured in; "" for the unit that it finds."""
         return step.unit_of(self.function, chosen)
 
-    def memory(self, images: int, chosen: Mapping[str, Any]) -> int:
+    def memory(self, sizes: Sizes, chosen: Mapping[str, Any]) -> int:
         """Bytes beside input and answer, as the step declares them."""
-        return step.declared_by(self.function).memory(images, self.with_defaults(chosen))
+        return step.declared_by(self.function).memory(sizes, self.with_defaults(chosen))
 
     def with_defaults(self, chosen: Mapping[str, Any]) -> dict[str, Any]:
         """All settings: the chosen ones, the others at their defaults."""
@@ -134,10 +135,8 @@ def apply(found: Step, state: Mapping[str, Any], chosen: Mapping[str, Any]) -> d
             side: found.function(state[side], **chosen) for side in ("query", "gallery", "train") if side in state
         }
     taken = {name: state[name] for name in (*found.needs, *found.may_use) if name in state}
-    learns = (
-        "train" in taken and found.gives == ("query", "gallery") and not {"query_cam", "query_track"} & set(taken)
-    )
-    if learns:  # the training set goes the way of the queries, so that a later step may learn from it too
+    learns = moves_train(found, taken)
+    if learns:
         taken["query"] = arrays.joined(state["query"], state["train"])
     result = found.function(**taken, **chosen)
     if isinstance(result, postproc.Nearest):
@@ -147,6 +146,12 @@ def apply(found: Step, state: Mapping[str, Any], chosen: Mapping[str, Any]) -> d
         count = len(state["query"])
         given["query"], given["train"] = given["query"][:count], given["query"][count:]
     return given
+
+
+def moves_train(found: Step, taken: Container[str]) -> bool:
+    """Whether the training set goes the way of the queries, so that a later step may learn from it too."""
+    alone = "query_cam" not in taken and "query_track" not in taken
+    return "train" in taken and found.gives == ("query", "gallery") and alone
 
 
 def _names(annotation: Any) -> Iterator[str]:

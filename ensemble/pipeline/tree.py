@@ -11,7 +11,7 @@ from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.recipe import Group, Use
 from postproc.base.cached import cached_property
 
-Only = Mapping[str, tuple[int, ...]]
+Only = Mapping[str, tuple[int | str, ...]]
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,7 @@ What watches a run needs none of the packages of the extra ``report``; the rest 
 from importlib.util import find_spec
 
 from ensemble.base.errors import InputError
+from postproc.base.extras import install
 
 NAME = "report.html"
 PACKAGES = {"jinja2": "jinja2", "matplotlib": "matplotlib", "PIL": "pillow"}
@@ -32,6 +33,6 @@ def refuse_without_packages() -> None:
         raise InputError(
             [
                 f"report: wanted the packages {', '.join(PACKAGES.values())}, found no {', '.join(missing)}; "
-                "install them: pip install 'reid-ensemble[report]'"
+                f"{install('report')}"
             ]
         )

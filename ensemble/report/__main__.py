@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from ensemble import io, report
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import refuse_if_any
-from ensemble.cli import files, outputs, pictures, program
+from ensemble.cli import files, notes, outputs, pictures, program
 from ensemble.cli.numbers import too_small
 
 # What draws needs packages that may not be there: it is imported when they have been looked for.
@@ -44,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kepts = _kepts(options)
     outputs.refuse_unwritable(out, *folders)
     album = Album(options.images) if options.images else None
+    for kept, folder in zip(kepts, options.runs, strict=False):
+        notes.say(notes.of_record(kept.record), of=folder)
     with history.understood(" and ".join(map(str, options.runs)) or options.submission):
         written = _written(options, out, kepts, album)
     for path in written:
@@ -79,15 +81,16 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--submission", type=Path, metavar="FILE", help="in its place: rank lists in any format, alone")
     files.add_name_lists(p, of=" of the submission")
-    outputs.add_out(p, "the page (default: report.html in the last run)", metavar="FILE")
+    outputs.add_out(p, "the page (default: report.html in the last run, of a submission here)", metavar="FILE")
     pictures.add_options(p)
     p.add_argument(
         "--places", type=int, default=20, metavar="K", help="shown of every list (default: %(default)s)"
     )
     p.add_argument("--strips", type=Path, metavar="DIR", help="write a strip of pictures a query as PNG")
-    p.add_argument("--mode", choices=("inter", "intra", "all"), default="inter", help="strips: junk left out "
-                   "(default), only the query's camera, or all images")  # fmt: skip
-    p.add_argument("--only", choices=("all", "right", "wrong"), default="all", help="strips: images of which kind")
+    p.add_argument("--mode", choices=("inter", "intra", "all"), default="inter", help="strips: inter: "
+                   "junk left out, intra: only the query's camera, all: all images (default: inter)")  # fmt: skip
+    p.add_argument("--only", choices=("all", "right", "wrong"), default="all", help="strips: images of which kind "
+                   "(default: all)")  # fmt: skip
     p.add_argument("--distances", action="store_true", help="strips: write the distance on every image")
     p.add_argument("--figure", type=Path, metavar="DIR", help="write the figures as SVG and PNG")
     p.add_argument("--export", type=Path, metavar="DIR", help="write CSV, JSON, Markdown and LaTeX")

@@ -19,6 +19,7 @@ from ensemble.io.readers.numpy_files import NPZ
 
 FILE = "report.npz"
 VERSION = 1
+TEXT = ("pid", "cam", "track")  # columns of labels
 WRONG, GOOD, JUNK, UNKNOWN = range(4)  # what an image is to a query
 
 Arrays = Mapping[str, np.ndarray]
@@ -57,8 +58,8 @@ class Step:
 class History:
     """All of a run that its report shows.
 
-    queries, images: columns by name: ``name`` (list of text) and any of ``pid cam track frame`` (n,) int64; images
-                     are those of the gallery that stand in some list.
+    queries, images: columns by name: ``name`` (list of text) and any of ``pid cam track frame`` (n,) int64, labels
+                     that are text as such; images are those of the gallery that stand in some list.
     record:          what ``run.json`` says; empty for a submission alone.
     unscored:        why there are no scores; empty where there are.
     extras:          arrays of the whole run: ``agreement``, ``cameras``, ``pairs``, ``positives``, ``prior_*``.
@@ -188,9 +189,11 @@ def _check(history: History) -> None:
         _of_kind("cmc", (int, float), (step.scores or {}).get("cmc", []))
         _numbers("f", step.distances, step.ap, step.inp)
         _numbers("i", step.rows, step.relation, step.first_hit)
-        _numbers("biuf", *step.curves.values())
+        _numbers("biuf", *(values for name, values in step.curves.items() if name != "cameras"))
+        _numbers("iU", step.curves.get("cameras"))
     for table in (history.queries, history.images):
-        _numbers("i", *(column for name, column in table.items() if name != "name"))
+        _numbers("i", *(column for name, column in table.items() if name not in ("name", *TEXT)))
+        _numbers("iU", *(table.get(name) for name in TEXT))
     nq, images = len(history.queries["name"]), len(history.images["name"])
     for step in history.steps:
         shape = (nq, step.rows.shape[1])

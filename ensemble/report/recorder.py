@@ -66,7 +66,10 @@ class Recorder:
         use = seen.node.use
         known = steps.catalogue().get(use.name) if use else None
         if use and known and gaps.learns(known):
-            self.gaps |= gaps.learned(seen.images.columns, known.with_defaults(use.settings))
+            learned = gaps.learned(seen.images.columns, known.with_defaults(use.settings))
+            if "prior_cameras" in learned:
+                learned["prior_cameras"] = _labels(seen.images, "cam", learned["prior_cameras"])
+            self.gaps |= learned
 
     def history(self, result: "Result", record: Mapping[str, Any]) -> History:
         """Everything, with the last step as the run gave it back."""
@@ -107,8 +110,15 @@ def _step(seen: "Seen", setting: _Setting, after: int) -> Step:
         relation=found.relation,
         scores=_numbers(seen.scores),
         **_own(seen.scores, seen.state, len(seen.images.query_names)),
-        curves=found.curves,
+        curves=_named(seen.images, found.curves),
     )
+
+
+def _named(images: Images, curves: Mapping[str, Array]) -> Mapping[str, Array]:
+    """Curves with the names of cameras that are text."""
+    return {
+        name: _labels(images, "cam", values) if name == "cameras" else values for name, values in curves.items()
+    }
 
 
 def _final(last: Step, result: "Result", setting: _Setting) -> Step:
@@ -173,8 +183,17 @@ def _table(images: Images, side: str, names: list[str], rows: Ints) -> dict[str,
     for name in ("pid", *SHOWN):
         value = images.known.get(f"{side}_{name}")
         if value is not None:
-            columns[name] = np.asarray(value)[rows].astype(np.int64)
+            columns[name] = _labels(images, name, np.asarray(value)[rows].astype(np.int64))
     return columns
+
+
+def _labels(images: Images, kind: str, numbers: Ints) -> Array:
+    """Labels as the user has written them: numbers, or text."""
+    called = images.called.get(kind)
+    if called is None:
+        return numbers
+    names = [called.get(number, "") for number in numbers.ravel().tolist()]
+    return np.array(names, np.str_).reshape(numbers.shape)
 
 
 def _agreement(ranked: Sequence[Step]) -> dict[str, Any]:

@@ -107,10 +107,19 @@ def _merged(histories: Sequence[History], names: Sequence[str]) -> dict[str, Any
     ]
     table: dict[str, Any] = {"name": list(names)}
     for column in columns:
-        table[column] = np.full(len(names), -1, np.int64)
+        given = [history.images[column] for history in histories if column in history.images]
+        text = any(values.dtype.kind == "U" for values in given)
+        table[column] = np.full(len(names), "" if text else -1, object if text else np.int64)
         for history in reversed(histories):
             if column in history.images:
-                table[column][[place[name] for name in history.images["name"]]] = history.images[column]
+                values = history.images[column]
+                values = (
+                    np.where(values < 0, "", values.astype(np.str_))
+                    if text and values.dtype.kind != "U"
+                    else values
+                )
+                table[column][[place[name] for name in history.images["name"]]] = values
+        table[column] = table[column].astype(np.str_) if text else table[column]
     return table
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ensemble import io
 from ensemble.base.errors import printable
+from ensemble.base.labels import numbered, of_values
 from ensemble.report.history import GOOD, JUNK, UNKNOWN, WRONG, History, Step
 from ensemble.scores import comparable, statistics
 
@@ -54,11 +55,17 @@ def _own(step: Step, key: str) -> np.ndarray | None:
     return np.where(np.isnan(step.ap), np.nan, hit)
 
 
+def _identities(history: History) -> np.ndarray | None:
+    """The identities of the queries as numbers, -1 unknown; None without any."""
+    given = None if "pid" not in history.queries else of_values(history.queries["pid"])
+    return None if given is None else numbered({"pid": given})["pid"]
+
+
 def _interval(own: np.ndarray | None, value: float, history: History) -> tuple[float | None, float | None]:
     """None where queries do not add up to the score: where galleries are drawn, or tracks count once."""
     if own is None:
         return None, None
-    group = history.queries.get("pid")
+    group = _identities(history)
     means = comparable.means(history.protocol)
     if means["denominator"] == "all":
         values = np.nan_to_num(own)
@@ -120,7 +127,7 @@ def comparison(histories: Sequence[History]) -> Row | None:
     found = statistics.difference(
         one.final.ap,
         two.final.ap,
-        one.queries.get("pid"),
+        _identities(one),
         **comparable.means(one.protocol),
         resamples=RESAMPLES,
     )
@@ -176,7 +183,7 @@ def everything(histories: Sequence[History], places: int) -> Row:
                         "relation": [MEANING[code] for code in step.relation[i, :places][there].tolist()],
                     }
                 )
-            own = {c: int(values[i]) for c, values in history.queries.items() if c != "name"}
+            own = {c: values[i].item() for c, values in history.queries.items() if c != "name"}
             queries.append({"name": name, **own, "lists": lists})
         run["queries"] = queries
     return found

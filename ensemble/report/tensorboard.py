@@ -13,6 +13,7 @@ import numpy as np
 from ensemble import io
 from ensemble.base.errors import InputError
 from ensemble.report.history import History
+from postproc.base.extras import install
 
 PACKAGE = "tensorboardX"
 PREFIX = "reid-ensemble"
@@ -25,7 +26,8 @@ def write(folder: Path, histories: Sequence[History]) -> list[Path]:
     Needs tensorboardX; raises InputError without it.
     """
     if find_spec(PACKAGE) is None:
-        raise InputError([f"--tensorboard: wanted the package {PACKAGE}, found none; pip install {PACKAGE}"])
+        command = install("tensorboard")
+        raise InputError([f"--tensorboard: wanted the package {PACKAGE}, found none; {command}"])
     written = []
     for number, history in enumerate(histories, 1):
         where = folder / f"{number:02d}"

@@ -12,6 +12,7 @@ from ensemble.scores import counting, draws, lists, statistics, tracks, values
 from ensemble.scores.labels import Labels, apart
 from ensemble.scores.matching import matches
 from ensemble.scores.protocol import AP_RULES, DIVISORS, Draw, Protocol
+from ensemble.scores.remarks import one_camera
 from ensemble.scores.values import Scores
 from postproc import kernels
 from postproc.base import arrays, checks
@@ -262,5 +263,6 @@ def _refuse_no_match(positives: Ints, protocol: Protocol, labels: Labels) -> Non
         f"query_pid and gallery_pid: wanted a query with a match, found none among {len(positives)}: "
         f"{unknown} are of unknown identity (-1), {alone} of one that the gallery lacks, "
         f"{len(positives) - unknown - alone} meet theirs only "
-        f"in what is removed or cut ({protocol.describe()}); are these the labels of these images?"
+        f"in what is removed or cut ({protocol.describe()}); "
+        f"{one_camera(labels, protocol) or 'are these the labels of these images?'}"
     )

@@ -1,12 +1,13 @@
 """Scoring a matrix of distances or lists of gallery rows."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.base.kinds import Floats, Ints
-from ensemble.scores import averages, lists
+from ensemble.scores import averages, lists, remarks
 from ensemble.scores.labels import Labels
 from ensemble.scores.protocol import Protocol
 from ensemble.scores.protocols import PROTOCOLS
@@ -66,7 +67,8 @@ def score(
         gallery_image,
         columns,
     )
-    return averages.of_distances(array, labels, protocol, cmc_length=cmc_length, permutations=permutations)
+    scores = averages.of_distances(array, labels, protocol, cmc_length=cmc_length, permutations=permutations)
+    return replace(scores, remarks=remarks.of(labels, protocol, scores.without_match))
 
 
 def score_ranking(
@@ -110,7 +112,8 @@ def score_ranking(
         gallery_image,
         columns,
     )
-    return averages.of_ranking(listed, labels, protocol, cmc_length=cmc_length, permutations=permutations)
+    scores = averages.of_ranking(listed, labels, protocol, cmc_length=cmc_length, permutations=permutations)
+    return replace(scores, remarks=remarks.of(labels, protocol, scores.without_match))
 
 
 def cmc_all_shots(

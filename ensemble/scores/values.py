@@ -29,6 +29,7 @@ class Scores:
     ``trials``: where galleries are drawn, the scores of each trial. Every number above is then the mean over them;
     ``ap`` and ``inp`` over those in which the query has a match, ``first_hit`` is the least, and ``without_match``
     are those without a match in all.
+    ``remarks``: why the labels may give other scores than one thinks, in sentences.
     Where the rows are tracks, all queries of a track have the same ``ap``, and the means count each track once.
     """
 
@@ -51,6 +52,7 @@ class Scores:
     tracks: bool = True
     own: bool = True
     trials: tuple["Scores", ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def final(self) -> float:
@@ -70,7 +72,8 @@ class Scores:
 
     def describe(self) -> str:
         """The protocol in one line, to be printed beside every number."""
-        return self.protocol.describe(cameras=self.cameras, tracks=self.tracks, own=self.own)
+        described = self.protocol.describe(cameras=self.cameras, tracks=self.tracks, own=self.own)
+        return "; ".join((described, *self.remarks))
 
     def text(self, ranks: Sequence[int] = RANKS) -> str:
         """The numbers in one line, with the standard deviation over trials where there are any."""
@@ -121,6 +124,7 @@ def mean(protocol: Protocol, trials: Sequence[Scores]) -> Scores:
         without_match=np.setdiff1d(np.flatnonzero(np.isnan(ap)), trials[0].unknown),
         unknown=trials[0].unknown,
         trials=tuple(trials),
+        remarks=(),
     )
 
 

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from ensemble.base.alike import alike
 from ensemble.base.errors import examples, refuse_if_any
 from ensemble.submissions import numbers
 from ensemble.submissions.ranklist import RankList
@@ -53,14 +55,19 @@ def aligned(
     gallery_names: Sequence[str],
     *,
     partial: bool = False,
+    notes: list[str] | None = None,
 ) -> RankList:
     """The same lists in the order of ``query_names``, their rows those of ``gallery_names``.
 
     Names are compared exactly; where that finds nothing, the file of an ``identity_camera_file`` key. Numbers
     are those in the images' names, and from 1 where the names are only positions (``0``, ``1``, …).
     partial: queries without a list get an empty one instead of being refused.
+    notes:   takes a sentence where names differ by folder, suffix, capitals and the like alone, one to one, and
+             joined without that; None: they are refused.
     Raises:  InputError with everything that does not fit.
     """
+    if notes is not None:
+        ranking = _respelt(where, ranking, query_names, gallery_names, notes)
     query_rows, gallery_rows = _query_rows(ranking, query_names), _gallery_rows(ranking, gallery_names)
     problems = _strangers(where, ranking, query_names, gallery_names, query_rows, gallery_rows, partial=partial)
     refuse_if_any(problems)
@@ -81,6 +88,31 @@ def aligned(
     )
     refuse_if_any(flaws(where, made))
     return made
+
+
+def _respelt(
+    where: str, ranking: RankList, query_names: Sequence[str], gallery_names: Sequence[str], notes: list[str]
+) -> RankList:
+    """The lists under the names of queries and gallery, where theirs differ in spelling alone."""
+
+    def mine(what: str, found: list[str] | None, wanted: Sequence[str]) -> list[str] | None:
+        like = alike(found, wanted) if found and (_places(found, wanted) < 0).any() else None
+        if not found or like is None or not like.renamed:
+            return found
+        notes.append(f"{where}: its {what} names differ from those wanted {like}: joined without that")
+        return [like.renamed.get(name, name) for name in found]
+
+    return replace(
+        ranking,
+        query_names=mine("query", ranking.query_names, query_names),
+        gallery_names=mine("gallery", ranking.gallery_names, gallery_names) or [],
+    )
+
+
+def _unlike(found: Sequence[str], wanted: Sequence[str]) -> str:
+    """What unknown names differ by from those wanted, where that is their spelling."""
+    like = alike(found, wanted)
+    return f"; they differ {like}" if like else ""
 
 
 def _strangers(
@@ -104,6 +136,7 @@ def _strangers(
             problems.append(
                 f"{where}: wanted queries of the list (such as {examples(query_names, 1)}), found {len(names)} "
                 f"unknown ({examples(names)}); give the list that it was made for"
+                + _unlike(ranking.query_names, query_names)
             )
         listed = np.zeros(len(query_names), bool)
         listed[query_rows[query_rows >= 0]] = True
@@ -119,6 +152,7 @@ def _strangers(
         problems.append(
             f"{where}: wanted images of the gallery (such as {_such_as(ranking, gallery_names)}), found "
             f"{len(images)} unknown ({examples(images)}); give the list that it was made for"
+            + (_unlike(ranking.gallery_names, gallery_names) if ranking.by == "name" else "")
         )
     return problems
 

@@ -8,13 +8,12 @@ whole = dense(fused, rows, len(images))      # (nq, ng)
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 
 from ensemble.base.collecting import collecting
-from ensemble.base.errors import InputError, examples, refuse_if_any
+from ensemble.base.errors import InputError, examples, near, refuse_if_any
 from ensemble.io.write import LEFT_OVER
 from ensemble.submissions import formats
 from ensemble.submissions.ranklist import RankList
@@ -48,8 +47,9 @@ def read_rankings(
     names = [path.stem for path in paths]
     for name in similarity:
         if name not in names:
-            near = get_close_matches(name, names, 1) or [examples(names)]
-            problems.append(f"similarity: wanted a list of {folder}, found {name}; there is {near[0]}")
+            problems.append(
+                f"similarity: wanted a list of {folder} ({examples(names)}), found {name}{near(name, names)}"
+            )
     for path in paths:
         if names.count(path.stem) > 1:
             problems.append(f"{path}: wanted one file a name, found another of the name {path.stem}; rename it")

@@ -23,6 +23,7 @@ from ensemble.submissions.format import Format, Head
 from ensemble.submissions.numbers import read_bytes
 from ensemble.submissions.ranklist import EMPTY, RankList, from_columns, from_lists
 from ensemble.submissions.text import exact, read_text
+from postproc.base.extras import install
 
 CSV_FILE, PARQUET_FILE = "ranking.csv", "ranking.parquet"
 TITLES = {"query_id": "query", "query_name": "query", "gallery_id": "gallery", "gallery_name": "gallery"}
@@ -30,7 +31,6 @@ WIDE = "images"  # all answers of a query in one cell
 COLUMNS = ("query", "rank", "gallery", "distance", "score")
 QUOTED = re.compile(r"[,\"\r\n]")
 MOST_ROWS = 1000  # a byte of a Parquet file; what repeats takes little, but not nothing
-NO_PYARROW = "Parquet: wanted pyarrow, found it is not installed; pip install 'reid-ensemble[parquet]'"
 
 
 def write_csv(path: Path, ranking: RankList, *, top_k: int | None = None) -> None:
@@ -94,7 +94,9 @@ def write_parquet(path: Path, ranking: RankList, *, top_k: int | None = None) ->
 
 def parquet_problems() -> list[str]:
     """A sentence where pyarrow is not installed."""
-    return [] if importlib.util.find_spec("pyarrow") else [NO_PYARROW]
+    if importlib.util.find_spec("pyarrow"):
+        return []
+    return [f"Parquet: wanted the package pyarrow, found none; {install('parquet')}"]
 
 
 def parse_csv(path: Path, similarity: bool = False) -> tuple[RankList, list[str]]:

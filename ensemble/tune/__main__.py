@@ -1,7 +1,8 @@
 """Settings, weights and models chosen on some identities and judged on others.
 
-Identities are split into folds; every candidate is scored on every fold; the score reported for a fold is that of
-the candidate which the other folds like best. Without labels, ``--unlabelled`` proposes k1 and k2 to start from.
+Identities of train are split into folds; every candidate is scored on every fold; the score reported for a fold is
+that of the candidate which the other folds like best. ``--on test`` does the same with query and gallery. Without
+labels, ``--unlabelled`` proposes k1 and k2 to start from.
 """
 
 import argparse
@@ -12,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ensemble.base.errors import InputError, refuse_if_any
-from ensemble.cli import machine, outputs, planning, program
+from ensemble.cli import machine, notes, outputs, planning, program
 from ensemble.cli.numbers import too_small
 from ensemble.pipeline import plan
 from ensemble.tune import outcome, task, trials, unlabelled
@@ -39,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """The options."""
     p = program.parser("ensemble.tune", __doc__)
-    planning.add_options(p)
+    planning.add_options(p, rankings=False)
+    p.add_argument("--on", choices=task.ON, help="whose labels choose: train, or test, which is query and gallery "
+                   "and whose scores are no fair ones afterwards (default: train)")  # fmt: skip
     p.add_argument("--objective", default="mAP", metavar="NAME[@K]",
                    help=f"what to raise: {', '.join(trials.OBJECTIVES)}, mAP@100 (default: mAP)")  # fmt: skip
     p.add_argument("--search", nargs="+", action="extend", default=[], metavar="STEP[.SETTING[=VALUES]]",
@@ -66,12 +69,17 @@ def _check(options: argparse.Namespace) -> None:
             problems.append(f"--{name.replace('_', '-')}: wanted 1 or more, found {value}")
         if value is not None and not options.unlabelled:
             problems.append(f"--{name.replace('_', '-')}: is for --unlabelled, which is not there; add it")
+    if options.unlabelled and options.on:
+        problems.append(
+            "--on: is for a search, found --unlabelled, which looks at no labels; leave one of them out"
+        )
     refuse_if_any(problems)
 
 
 def guess(options: argparse.Namespace, checked: plan.Plan) -> int:
     """``--unlabelled``: write the recipe with k1 and k2 by a rule of thumb, and say that it is one."""
     first = next(iter(task.read(checked).values()))
+    notes.say((*checked.notes, *first.notes))
     found = unlabelled.guess(
         first.data(),
         len(first.query),
@@ -111,11 +119,13 @@ def search(options: argparse.Namespace, checked: plan.Plan) -> int:
         search=options.search,
         parts=options.folds,
         seed=options.seed,
+        on=options.on or "train",
         all_models=options.all_models,
         threads=options.threads,
         memory=machine.memory(options),
         device=machine.device(options),
     )
+    notes.say((*checked.notes, *prepared.notes))
     for line in prepared.warnings:
         print(line, file=sys.stderr)
     _describe(prepared)
@@ -155,8 +165,9 @@ def _describe(prepared: Task) -> None:
     people = [len(fold.pids) for fold in parts]
     print(
         f"{len(parts)} folds of {min(people)} to {max(people)} identities, {queries} queries in all, "
-        f"{min(images)} to {max(images)} gallery images each, from {prepared.source}"
+        f"{min(images)} to {max(images)} gallery images each"
     )
+    print(f"tuned on {task.ON[prepared.source][1]}")
     print(f"objective {about['objective']}: {about['protocol']}")
     for line in about["search"]:
         print(f"  {line}")
@@ -167,7 +178,7 @@ def _report(found: Outcome) -> None:
     refused = sum(trial.scores is None for trial in found.trials)
     print(f"{len(found.trials)} trials" + (f", of which {refused} were refused by a step" if refused else ""))
     print(f"{'the recipe as it is':<24}{name} {spread(found.before)}")
-    print(f"{'tuned, held-out folds':<24}{name} {spread(found.verdict.held_out)}")
+    print(f"{f'tuned, held-out {found.task.source}':<24}{name} {spread(found.verdict.held_out)}")
     print(f"{'gain':<24}{name} {spread(gain, '+')}, {int((gain > 0).sum())} of {len(gain)} folds better")
     print(f"{'chosen':<24}trial {found.verdict.best}: {_choice(found.task.space, best)}")
     print(

@@ -47,7 +47,8 @@ def judged(checked: plan.Plan, task: Task, trials: Sequence[Trial]) -> Outcome:
     """Judge the trials, and write what the scores are into the chosen recipe's ``about``."""
     missing = [float("nan")] * len(task.parts)
     verdict = honest.judge([trial.scores or missing for trial in trials])
-    score = f"{task.about['objective']} {spread(verdict.held_out)} on {len(task.parts)} held-out folds"
+    where = f"{len(task.parts)} held-out folds of {task.source}"
+    score = f"{task.about['objective']} {spread(verdict.held_out)} on {where}"
     chosen = task.space.recipe(trials[verdict.best].candidate)
     chosen = replace(chosen, about=f"{checked.recipe.about} (tuned: {score})".strip())
     return Outcome(task, trials, verdict, plan.check(chosen, checked.folder))

@@ -19,8 +19,9 @@ from typing import Any
 
 from ensemble.base.errors import near, refuse_if_any
 from ensemble.pipeline import joins, steps
+from ensemble.pipeline.changes import override
 from ensemble.pipeline.plan import Plan, branch_name
-from ensemble.pipeline.recipe import Recipe, Use, override, parse
+from ensemble.pipeline.recipe import Recipe, Use, parse
 from postproc.base.settings import Setting as Declared
 
 WEIGHTS = "weights"

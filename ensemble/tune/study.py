@@ -23,6 +23,7 @@ import numpy as np
 from ensemble.base.broken import BROKEN, told
 from ensemble.base.errors import InputError, refuse_if_any
 from ensemble.tune.space import Candidate, Join, Space, key, rounded, selectable
+from postproc.base.extras import install
 
 NAME = "reid-ensemble"
 RANDOM = 8  # candidates before the estimator looks at what was good
@@ -272,9 +273,7 @@ def _quiet() -> Iterator[None]:
     try:
         from optuna import logging
     except ImportError as error:
-        raise InputError(
-            [f"optuna: wanted it for the search, found none ({error}); pip install 'reid-ensemble[tune]'"]
-        ) from error
+        raise InputError([f"optuna: wanted it for the search, found none ({error}); {install('tune')}"]) from error
     before = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
     try:

@@ -12,21 +12,27 @@ from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
 from ensemble.pipeline import advice, joins, plan, steps
 from ensemble.pipeline.devices import CPU, Device
+from ensemble.pipeline.scoring import told
 from ensemble.scores import folds
 from ensemble.scores.protocol import Protocol
 from ensemble.tune import space, trials
 from postproc.pairs import remembered
 
-LABELLED = {"query_pid", "gallery_pid"}
-FROM_TRAIN = {"train", "train_pid"}
+ON = {  # the labels of what, and what they need
+    "train": ({"train", "train_pid"}, "train: its images ask and are found; query and gallery have no say"),
+    "test": (
+        {"query_pid", "gallery_pid"},
+        "query and gallery: what is scored on them from now on is scored on what it was chosen on",
+    ),
+}
 
 
 @dataclass(frozen=True)
 class Task:
     """A space, the folds and the bench that scores a candidate on them.
 
-    ``source`` says whose labels these are, ``about`` what a study is about (one of another task is refused),
-    ``warnings`` what to tell before the first trial.
+    ``source`` says whose labels these are, train or test, ``about`` what a study is about (one of another task is
+    refused), ``warnings`` what to tell before the first trial.
     """
 
     space: space.Space
@@ -35,6 +41,7 @@ class Task:
     source: str
     about: dict[str, Any]
     warnings: tuple[str, ...]
+    notes: tuple[str, ...] = ()  # of what was read, for the user
 
 
 def prepare(
@@ -45,6 +52,7 @@ def prepare(
     search: Sequence[str] = (),
     parts: int,
     seed: int,
+    on: str = "train",
     all_models: bool = False,
     threads: int | None = None,
     memory: int | None = None,
@@ -54,25 +62,20 @@ def prepare(
 
     search:     what may vary, as :func:`ensemble.tune.space.read` takes it.
     parts:      of the identities; seed: who is in which.
+    on:         whose labels: "train", or "test", which is query and gallery.
     all_models: no model may be left out.
     threads, memory, device: what the trials may use; memory in bytes.
     Raises:     InputError where there are no labels, too few identities, or nothing called as in ``search``.
     """
-    labelled = checked.folder.columns >= LABELLED
-    if not labelled and not checked.folder.columns >= FROM_TRAIN:
-        raise InputError(
-            [
-                f"{checked.folder.path}: wanted labels to tune on, a pid column in query.csv and gallery.csv or "
-                "in train.csv, found none; give them, or --unlabelled for a rule of thumb"
-            ]
-        )
+    _refuse_without_labels(checked, on)
     sets = read(checked)
+    notes = (*next(iter(sets.values())).notes, *(told(sets, protocol) if on == "test" else ()))
     data = _fingerprint(sets)
-    if not labelled:
+    if on == "train":
         learns = any(name.startswith("train") for use in checked.recipe.uses() for name in _data_of(use.name))
         sets = folds.from_train(sets, learn=learns, seed=seed)
     folder = folds.columns(checked.folder, sets)
-    searched = space.read(search, plan.check(checked.recipe, folder))
+    searched = space.read(search, _on_folds(checked, folder, on))
     first = next(iter(sets.values())).data()
     split = folds.split(first["query_pid"], first["gallery_pid"], folds=parts, seed=seed)
     if objective.top_k is not None:
@@ -80,6 +83,7 @@ def prepare(
     about = {
         "recipe": _digest(checked.recipe.as_toml()),
         "data": data,
+        "on": on,
         "objective": objective.name,
         "protocol": protocol.describe(cameras="query_cam" in first),
         "folds": parts,
@@ -98,7 +102,41 @@ def prepare(
         device=device,
     )
     warnings = tuple(advice.warnings(checked.recipe, advice.positives(first)))
-    return Task(searched, split, bench, "query and gallery" if labelled else "train", about, warnings)
+    return Task(searched, split, bench, on, about, warnings, notes)
+
+
+def _refuse_without_labels(checked: plan.Plan, on: str) -> None:
+    """The test set is never tuned on because nothing else is there: who wants that says so."""
+    there = [name for name, (needed, _) in ON.items() if checked.folder.columns >= needed]
+    if on in there:
+        return
+    where = f"{checked.folder.path}: wanted labels to tune on"
+    if on == "test":
+        problem = f"{where}, a pid column in query.csv and gallery.csv, found none"
+        remedy = "leave --on test out: train has labels" if there else "give them, or --unlabelled guesses"
+    else:
+        problem = f"{where}, train features and a pid column in train.csv, found "
+        problem += "them for query and gallery alone, which is the test set" if there else "none"
+        remedy = (
+            "give train, or --on test chooses on query and gallery, and no score on them is fair afterwards"
+            if there
+            else "give them, or --unlabelled guesses"
+        )
+    raise InputError([f"{problem}; {remedy}"])
+
+
+def _on_folds(checked: plan.Plan, folder: io.Folder, on: str) -> plan.Plan:
+    """The plan on the images that ask and are found in the folds; train may lack columns that query has."""
+    try:
+        return plan.check(checked.recipe, folder)
+    except InputError as error:
+        if on == "test":
+            raise
+        name = checked.recipe.name
+        hint = f"{checked.folder.path}, train: wanted all that {name} needs, since it is tuned on train"
+        lacking = sorted(name for name in checked.folder.columns - folder.columns if not name.startswith("train"))
+        found = f", found no {', '.join(lacking)}" if lacking else ", found less"
+        raise InputError([*error.problems, f"{hint}{found}; give it, or --on test"]) from error
 
 
 def read(checked: plan.Plan) -> dict[str, FeatureSet]:

@@ -8,7 +8,7 @@ over no pairs.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ensemble.base.errors import InputError
+from ensemble.base.errors import InputError, near
 from ensemble.base.features import FeatureSet
 from ensemble.io import Folder
 from ensemble.pipeline.devices import CPU, Device
@@ -43,7 +43,10 @@ def objective(text: str) -> Objective:
     score, at, cut = text.partition("@")
     if score not in OBJECTIVES or (at and not (cut.isdecimal() and int(cut) >= 1)):
         raise InputError(
-            [f"--objective: wanted one of {', '.join(OBJECTIVES)}, or one with @K, as mAP@100, found {text!r}"]
+            [
+                f"--objective: wanted one of {', '.join(OBJECTIVES)}, or one with @K, as mAP@100, found {text!r}"
+                f"{near(score, OBJECTIVES)}"
+            ]
         )
     return Objective(score, int(cut) if at else None)
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from ensemble.base.errors import InputError
 from ensemble.pipeline import advice, steps
-from ensemble.pipeline.recipe import Recipe, override
+from ensemble.pipeline.changes import override
+from ensemble.pipeline.recipe import Recipe
 
 PER_IMAGE, PER_TRACK, K2 = 0.7, 2.7, 1 / 3
 TRACKS = 2.4  # of a vehicle in the gallery of AI City 2020

@@ -1,13 +1,13 @@
 """Other people's models behind one signature; each file here knows one family and is imported when asked for."""
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import cast
 
 from ensemble.base.errors import InputError
 from extractors.model import Model
+from postproc.base.nearby import nearest
 
 BY_PREFIX = {
     "hog": "classical",
@@ -17,6 +17,15 @@ BY_PREFIX = {
     "timm": "timm_models",
     "open_clip": "clip",
     "module": "own",
+}
+EXTRAS = {  # of ours that a family needs, beside the one that reads images
+    "efficientnet": "cnn",
+    "timm_models": "timm",
+    "clip": "clip",
+    "own": "torch",
+    "onnx": "onnx",
+    "programs": "torch",
+    "checkpoints": "torch",
 }
 BY_SUFFIX = {
     ".onnx": "onnx",
@@ -51,6 +60,16 @@ def load(
     return loader(spec, device=device, precision=precision, name=name, **options)
 
 
+def extra_of(spec: str) -> str | None:
+    """The extra whose packages a model needs; None for one that needs none. Raises as :func:`load` does."""
+    return EXTRAS.get(_family(spec))
+
+
+def is_file(spec: str) -> bool:
+    """Whether a model is the path of a file, by how it is written."""
+    return spec.partition(":")[0] not in BY_PREFIX
+
+
 def _family(spec: str) -> str:
     prefix = spec.partition(":")[0]
     if prefix in BY_PREFIX:
@@ -58,7 +77,7 @@ def _family(spec: str) -> str:
     suffix = Path(spec).suffix.lower()
     if suffix not in BY_SUFFIX:
         known = ", ".join([*(f"{key}:…" for key in BY_PREFIX), *(f"PATH{key}" for key in BY_SUFFIX)])
-        near = get_close_matches(prefix.lower(), BY_PREFIX, 1)
-        hint = f"did you mean {near[0]}{spec[len(prefix) :]}?" if near else "see --help"
+        meant = nearest(prefix, BY_PREFIX)
+        hint = f"did you mean {meant}{spec[len(prefix) :]}?" if meant else "see --help"
         raise InputError([f"{spec}: wanted a model ({known}), found neither; {hint}"])
     return BY_SUFFIX[suffix]

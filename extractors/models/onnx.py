@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.base.errors import InputError, examples, refuse_if_any
+from ensemble.base.errors import InputError, examples, near, refuse_if_any
 from extractors.calling import misfit
 from extractors.extras import need
 from extractors.model import IMAGENET_MEAN, IMAGENET_STD
 from extractors.options import floats, refuse_unknown, size_of
+from postproc.base.extras import install
 
 PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"]}
 
@@ -111,7 +112,9 @@ def load(
         ) from None
     level = options.get("optimize", "all")
     if level not in LEVELS:
-        raise InputError([*problems, f"{spec}: wanted optimize={', '.join(LEVELS)}, found {level}"])
+        raise InputError(
+            [*problems, f"{spec}: wanted optimize={', '.join(LEVELS)}, found {level}{near(level, LEVELS)}"]
+        )
     session = _open(runtime, path, device, level)
     inputs = session.get_inputs()
     if len(inputs) != 1 or len(inputs[0].shape) not in (4, 5):
@@ -136,13 +139,17 @@ def load(
     outputs = [one.name for one in session.get_outputs()]
     feature = options.get("output", outputs[0])
     if feature not in outputs:
-        problems.append(f"{spec}: wanted output= one of {examples(outputs, 8)}, found {feature}")
+        problems.append(
+            f"{spec}: wanted output= one of {examples(outputs, 8)}, found {feature}{near(feature, outputs)}"
+        )
     whole = options.get("range") == "255"
     mean = floats(spec, "mean", options.get("mean"), (0.0,) * 3 if whole else IMAGENET_MEAN, problems)
     std = floats(spec, "std", options.get("std"), (1 / 255,) * 3 if whole else IMAGENET_STD, problems)
     for key, offered in (("range", ("1", "255")), ("channels", ("rgb", "bgr")), ("heads", ("yes", "no"))):
         if key in options and options[key] not in offered:
-            problems.append(f"{spec}: wanted {key}={' or '.join(offered)}, found {options[key]}")
+            problems.append(
+                f"{spec}: wanted {key}={' or '.join(offered)}, found {options[key]}{near(options[key], offered)}"
+            )
     refuse_if_any(problems)
     assert size is not None
     ranks = {one.name: len(one.shape) for one in session.get_outputs()}
@@ -170,7 +177,7 @@ def _open(runtime: Any, path: Path, device: str, level: str) -> Any:
     available = runtime.get_available_providers()
     if device == "cuda" and "CUDAExecutionProvider" not in available:
         raise InputError(
-            ["--device: wanted CUDA in onnxruntime, found only CPU; python -m pip install onnxruntime-gpu"]
+            [f"--device: wanted CUDA in onnxruntime, found only CPU; {install('onnx', 'onnxruntime-gpu')}"]
         )
     wanted = "cuda" if device != "cpu" and "CUDAExecutionProvider" in available else "cpu"
     try:

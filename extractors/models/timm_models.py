@@ -8,10 +8,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ensemble.base.errors import InputError, examples, refuse_if_any
+from ensemble.base.errors import InputError, examples, near, refuse_if_any
 from extractors.extras import need
 from extractors.model import Model
 from extractors.options import refuse_unknown, size_of
+from postproc.base.extras import install
 
 HUBS = ("hf-hub:", "hf_hub:", "local-dir:")  # timm's own prefixes have a colon too
 
@@ -29,7 +30,7 @@ def load(
     Raises:  InputError with everything that does not fit.
     """
     need("torch", "torch", spec)
-    timm: Any = vision("timm", "timm", spec)
+    timm: Any = vision("timm", "timm", spec, "timm")
     import torch
 
     from extractors.models import torch_run as run
@@ -47,9 +48,12 @@ def load(
         try:
             module = timm.create_model(model_name, pretrained=fetch, num_classes=0)
         except Exception as error:  # unknown names, no network, no weights of that name: all of their own kinds
-            near = examples(timm.list_models(f"*{model_name.partition('.')[0]}*"), 8) or "none like it"
+            some = examples(timm.list_models(f"*{model_name.partition('.')[0]}*"), 8)
+            hint = (
+                f"; timm has {some}" if some else near(model_name, timm.list_models()) or "; timm has none like it"
+            )
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-            raise InputError([f"{spec}: wanted a model of timm, found: {reason}; timm has {near}"]) from None
+            raise InputError([f"{spec}: wanted a model of timm, found: {reason}{hint}"]) from None
     config = timm.data.resolve_model_data_config(module)
     own = (int(config["input_size"][1]), int(config["input_size"][2]))
     if size is not None and size != own and hasattr(module, "set_input_size"):
@@ -80,17 +84,18 @@ def parts_of(text: str) -> tuple[str, Path | None]:
     return hub + model_name, Path(checkpoint) if checkpoint else None
 
 
-def vision(module: str, package: str, spec: str) -> Any:
-    """A package that needs torchvision. A missing or foreign torchvision ends in one line too."""
+def vision(module: str, package: str, spec: str, extra: str) -> Any:
+    """A package of an extra that needs torchvision. A missing or foreign torchvision ends in one line too."""
     try:
-        need("torchvision", "torchvision", spec)
-        return need(module, package, spec)
+        need("torchvision", "torchvision", spec, extra=extra, whole=True)
+        return need(module, package, spec, extra=extra, whole=True)
     except (RuntimeError, ImportError, AttributeError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
         raise InputError(
             [
                 f"{spec}: wanted a torchvision that fits torch, found one that does not load ({reason}); "
-                f"python -m pip install --upgrade torch torchvision"
+                f"install the torchvision that was made for this torch, from where torch came, or both anew: "
+                f"{install('timm', 'torchvision')} --upgrade torch"
             ]
         ) from None
 

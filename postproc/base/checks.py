@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from postproc.base import arrays
+from postproc.base.nearby import near
 from postproc.base.vocabulary import VOCABULARY, Array, Unchecked
 
 CPU_ONLY = "wanted a NumPy array, got a CUDA tensor, and this function runs on the CPU only; give {}.cpu().numpy()"
@@ -38,7 +39,7 @@ def between(name: str, value: float, smallest: float, largest: float) -> None:
 def one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
     """Refuse a word that is not among ``choices``."""
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name}: wanted one of {', '.join(choices)}, got {value!r}")
+        raise ValueError(f"{name}: wanted one of {', '.join(choices)}, got {value!r}{near(value, choices)}")
 
 
 def flag(name: str, value: bool) -> None:

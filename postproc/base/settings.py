@@ -20,6 +20,8 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
+from postproc.base.nearby import near
+
 Search = Literal["neighbours", "whole range", "around", "no"]
 
 
@@ -199,7 +201,9 @@ class Setting:
         if self.checked:
             wanted = self.checked.wrong(value)
             return wanted and f"{self.name}: {wanted}, got {value!r}"
-        return None if self.allows(value) else f"{self.name}: wanted {self.wanted()}, got {value!r}"
+        if self.allows(value):
+            return None
+        return f"{self.name}: wanted {self.wanted()}, got {value!r}{near(value, self.choices)}"
 
 
 @cache

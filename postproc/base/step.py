@@ -5,7 +5,7 @@ A step is a function on arrays: positional parameters are data and carry names o
 (:mod:`postproc.base.settings`), the return annotation says what comes out. What the signature cannot say stands in
 the decorator::
 
-    @step(unit=JACCARD, memory=reciprocal_lists)
+    @step(unit=JACCARD, memory=held.reciprocal)
     def rerank(query: Query, gallery: Gallery, *, k1: Neighbours = 20, …) -> Distances | Nearest: ...
 
 Settings are checked before the function runs, and so are data that it may do without: a step that does not look
@@ -23,12 +23,15 @@ import numpy as np
 
 from postproc.base import arrays, checks, settings
 from postproc.base.checks import CPU_ONLY
+from postproc.base.sizes import Sizes
 from postproc.base.vocabulary import VOCABULARY
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Chosen = Mapping[str, Any]
 Range = tuple[float, float]
+Memory = Callable[[Sizes, Chosen], int]
+Loads = tuple[str, ...] | Callable[[Chosen], tuple[str, ...]]
 
 SINGLE = (int, float, complex, str, bytes, np.generic)  # what is no data
 KEPT = ""  # the unit of the distances that a step was handed
@@ -53,15 +56,9 @@ def of_method(name: str) -> Callable[[Chosen], str]:
     return lambda chosen: f"values of {name!r} ({chosen['method']})"
 
 
-def nothing(images: int, chosen: Chosen) -> int:
+def nothing(sizes: Sizes, chosen: Chosen) -> int:
     """The memory of a step that holds nothing but its answer."""
     return 0
-
-
-def reciprocal_lists(images: int, chosen: Chosen) -> int:
-    """Bytes of lists of ``k1`` neighbours and of the sparse weights that k-reciprocal encoding makes of them."""
-    k1, k2 = int(chosen.get("k1", 1)), int(chosen.get("k2", 1))
-    return images * (24 * max(k1 + 1, k2) + 16 * (k1 + 1) * (1 + k2 // 2))
 
 
 @dataclass(frozen=True)
@@ -71,14 +68,19 @@ class Declaration:
     ``range``: the smallest and largest distance, ends included, or a function of all settings; None: what the unit
     says. It holds for features; a :class:`~postproc.pairs.pairwise.Pairwise` may hold distances below 0.
     ``host_only``: CUDA tensors are refused in a sentence.
-    ``memory``: bytes beside input and answer, from the number of images and all settings.
+    ``memory``: bytes beside input and answer where it holds most, from the sizes and all settings
+    (:mod:`postproc.pairs.held` has what many hold).
+    ``keeps``: data that come back as they are, not copied, from all settings.
+    ``loads``: packages that the first call imports, which take memory themselves, or a function of all settings.
     ``objection``: why settings do not go together, from all settings, or None.
     """
 
     unit: str | Callable[[Chosen], str] | None = None
     range: Range | Callable[[Chosen], Range] | None = None
     host_only: bool = False
-    memory: Callable[[int, Chosen], int] = nothing
+    memory: Memory = nothing
+    keeps: Callable[[Chosen], tuple[str, ...]] = lambda chosen: ()
+    loads: Loads = ()
     objection: Callable[[Chosen], str | None] | None = None
 
 
@@ -92,7 +94,9 @@ def step(
     unit: str | Callable[[Chosen], str] | None = None,
     range: Range | Callable[[Chosen], Range] | None = None,
     host_only: bool = False,
-    memory: Callable[[int, Chosen], int] = nothing,
+    memory: Memory = nothing,
+    keeps: Callable[[Chosen], tuple[str, ...]] = ...,
+    loads: Loads = (),
     objection: Callable[[Chosen], str | None] | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 

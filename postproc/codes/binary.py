@@ -15,16 +15,28 @@ from numpy.typing import NDArray
 from postproc import kernels
 from postproc.base import arrays, checks
 from postproc.base.settings import Number, TopK, Within, wholes
-from postproc.base.step import checked, step
+from postproc.base.sizes import Sizes
+from postproc.base.step import Chosen, checked, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query, Unchecked
-from postproc.pairs import nearest
+from postproc.pairs import held, nearest
 
 Codes = NDArray[np.uint8]  # (n, bytes)  eight bits a byte, the first in its highest place
+Columns = slice | NDArray[np.int64]
 LARGEST = 1e9  # of a cut
 Lengths = Annotated[Sequence[int], wholes(1, "for each code")]  # in bits
 
 
-@step(unit="differing bits", range=(0, math.inf))
+def _joined_anew(sizes: Sizes, chosen: Chosen) -> int:
+    """Codes of one length that stand apart are copied side by side."""
+    lengths = chosen["code_lengths"]
+    return sizes.features if len(set(lengths)) < len(lengths) else 0
+
+
+@step(
+    unit="differing bits",
+    range=(0, math.inf),
+    memory=held.together(held.slab, held.images(200), held.codes, _joined_anew),
+)
 def hamming(
     query: Query,
     gallery: Gallery,
@@ -57,7 +69,9 @@ def hamming(
     checks.same_width("query", query, "gallery", gallery)
     if len(code_lengths):
         longest = by_length(code_lengths, query.shape[1])[-1]
-        query, gallery = query[:, longest], gallery[:, longest]
+        query, gallery = (side[:, longest] for side in (query, gallery))
+        if arrays.on_cuda(query):  # kernels take whole rows
+            query, gallery = arrays.contiguous(query), arrays.contiguous(gallery)
     return hamming_codes(_binary("query", query, cut), _binary("gallery", gallery, cut), top_k=top_k)
 
 
@@ -130,7 +144,7 @@ def hex_to_codes(texts: Iterable[str]) -> Codes:
     return np.stack(rows)
 
 
-def by_length(code_lengths: Sequence[int], width: int) -> list[NDArray[np.int64]]:
+def by_length(code_lengths: Sequence[int], width: int) -> list[Columns]:
     """The columns of every code among features that are codes side by side, from the shortest to the longest.
 
     Codes of one length are one code: their distances add up.
@@ -140,12 +154,12 @@ def by_length(code_lengths: Sequence[int], width: int) -> list[NDArray[np.int64]
     if not lengths or min(lengths) < 1 or sum(lengths) != width:
         raise ValueError(f"code_lengths: wanted lengths that add up to {width} bits, got {lengths}")
     ends = np.cumsum(lengths)
-    return [
-        np.concatenate(
-            [np.arange(end - length, end) for end, other in zip(ends, lengths, strict=True) if other == length]
-        )
-        for length in sorted(set(lengths))
-    ]
+    found: list[Columns] = []
+    for length in sorted(set(lengths)):
+        own = [int(end) for end, other in zip(ends, lengths, strict=True) if other == length]
+        parts = [np.arange(end - length, end) for end in own]
+        found.append(slice(own[0] - length, own[0]) if len(own) == 1 else np.concatenate(parts))
+    return found
 
 
 def packed(name: str, codes: Unchecked, *, cuda: bool = False) -> Codes:

@@ -14,19 +14,32 @@ import numpy as np
 from postproc import kernels
 from postproc.base import checks, runtime
 from postproc.base.settings import Count, Number, Otherwise, TopK, Weight, Within, wholes
-from postproc.base.step import checked, step
+from postproc.base.sizes import SINGLE, Sizes
+from postproc.base.step import Chosen, checked, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query, Unchecked
 from postproc.codes import binary as codes
-from postproc.codes.binary import LARGEST, Codes, Lengths
+from postproc.codes.binary import LARGEST, Codes, Columns, Lengths
+from postproc.pairs import held
 
 Start = Literal["moments", "half"]
-Columns = slice | np.ndarray
 HALF = (
     0.5  # of a code's bits differ between strangers: who has no training images lets those go on who differ less
 )
 
 
-@step(unit="places in a list", range=(0, math.inf), host_only=True)
+def _copied(sizes: Sizes, chosen: Chosen) -> int:
+    """Codes of one length that stand apart are copied side by side, a side after the other."""
+    lengths = chosen["code_lengths"]
+    most = max(sizes.nq, sizes.ng, sizes.train)
+    return SINGLE * most * sizes.width if len(set(lengths)) < len(lengths) else 0
+
+
+@step(
+    unit="places in a list",
+    range=(0, math.inf),
+    host_only=True,
+    memory=held.together(held.images(200), held.codes, _copied),
+)
 def coarse_to_fine(
     query: Query,
     gallery: Gallery,
@@ -86,7 +99,7 @@ def coarse_to_fine(
     query, gallery = checks.sides(query, gallery)
     width = query.shape[1]
     if len(code_lengths):
-        columns: list[Columns] = list(codes.by_length(code_lengths, width))
+        columns = codes.by_length(code_lengths, width)
     else:
         columns = [slice(length) for length in _lengths(width, shortest, growth)]
     lengths = [len(np.arange(width)[chosen]) for chosen in columns]

@@ -15,10 +15,11 @@ from postproc.base import checks, runtime
 from postproc.base.settings import Count, Weight, Within
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Floats, Ints
+from postproc.pairs import held
 from postproc.tracks.grouping import compact
 
 
-@step(unit=KEPT, host_only=True)
+@step(unit=KEPT, host_only=True, memory=held.times(6, held.by_track), loads=("scipy",))
 def assign_tracks(
     distances: Distances,
     gallery_cam: np.ndarray,

@@ -15,10 +15,11 @@ from postproc.base.step import KEPT, checked, step
 from postproc.base.vocabulary import Distances, Floats, Ints
 from postproc.constraints.camera_rule import Alike, places, rule_of
 from postproc.kernels.rules import CameraRule, Places, plain
+from postproc.pairs import held
 from postproc.tracks.grouping import compact, group_by_track
 
 
-@step(unit=KEPT)
+@step(unit=KEPT, memory=held.images(200))
 def exclude(
     distances: Distances,
     gallery_cam: np.ndarray,

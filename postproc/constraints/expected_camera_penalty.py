@@ -10,9 +10,10 @@ from postproc.base.settings import Neutral, Weight, Within
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances
 from postproc.constraints.penalties import LARGEST, changed_copy
+from postproc.pairs import held
 
 
-@step(unit=KEPT)
+@step(unit=KEPT, memory=held.images(100))
 def expected_camera_penalty(
     distances: Distances,
     query_cam_prob: np.ndarray,

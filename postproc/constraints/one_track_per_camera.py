@@ -10,10 +10,11 @@ from postproc import kernels
 from postproc.base import arrays, checks
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Ranking
+from postproc.pairs import held
 from postproc.tracks.grouping import compact
 
 
-@step(unit=KEPT)
+@step(unit=KEPT, memory=held.images(100))
 def one_track_per_camera(distances: Distances, gallery_cam: np.ndarray, gallery_track: np.ndarray) -> Distances:
     """Leave every camera to the track of its nearest image, and send its other images behind everything.
 

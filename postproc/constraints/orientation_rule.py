@@ -13,12 +13,12 @@ from postproc.base.settings import Neutral, Weight, Within
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances
 from postproc.constraints.penalties import LARGEST, change_rows
-from postproc.pairs import nearest, pairwise
+from postproc.pairs import held, nearest, pairwise
 from postproc.pairs.distances import to_metric
 from postproc.pairs.tiles import PairwiseTiles
 
 
-@step(unit=KEPT)
+@step(unit=KEPT, memory=held.together(held.tiles, held.side_models, held.by_track))
 def orientation_rule(
     distances: Distances,
     query_aux: np.ndarray,

@@ -13,15 +13,16 @@ from postproc import kernels
 from postproc.base import arrays, checks
 from postproc.base.settings import Neutral, Number, Weight, Within, wholes
 from postproc.base.step import KEPT, step
-from postproc.base.vocabulary import Distances, Floats
+from postproc.base.vocabulary import Distances, Floats, Nearest
 from postproc.constraints.penalties import BLOCK
+from postproc.pairs import held
 from postproc.pairs.distances import distances as distances_between
 from postproc.tracks.track_distances import pool_distances
 
 UNSEEN = 2.0  # 1 - cosine of parts that are not seen on both images
 
 
-@step(unit=KEPT)
+@step(unit=KEPT, memory=held.times(3.4, held.matrix))
 def part_penalty(
     distances: Distances,
     query_aux: np.ndarray,
@@ -104,4 +105,6 @@ def _widths(views: Sequence[int], parts: Sequence[int], width: int) -> tuple[lis
 
 def _far(query: Floats, gallery: Floats) -> Floats:
     """1 - cosine."""
-    return distances_between(arrays.contiguous(query), arrays.contiguous(gallery), metric="cosine")
+    found = distances_between(arrays.contiguous(query), arrays.contiguous(gallery), metric="cosine")
+    assert not isinstance(found, Nearest)
+    return found

@@ -12,6 +12,7 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Count, Needs, Number, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Floats, GalleryCam, GalleryCamGroup, Ints, QueryCam, QueryCamGroup
+from postproc.pairs import held
 from postproc.pairs.dbscan import clusters
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import among
@@ -22,7 +23,7 @@ AtLeastOne = Annotated[Count, Within(1)]
 Completed = Annotated[bool, Needs("query_track", "gallery_track", instead="false", any_of=True)]
 
 
-@step
+@step(memory=held.together(held.tiles, held.side_models, held.images(1000)), loads=("scipy",))
 def predict_cameras(
     query_aux: Floats,
     gallery_aux: Floats,
@@ -82,7 +83,7 @@ def predict_cameras(
     return query_cam, gallery_cam
 
 
-@step
+@step(memory=held.together(held.tiles, held.side_models, held.images(1000)), loads=("scipy",))
 def predict_camera_groups(
     query_aux: Floats,
     gallery_aux: Floats,

@@ -11,11 +11,11 @@ import numpy as np
 
 from postproc.base import checks
 from postproc.base.settings import Checked, Mutual, Needs, Neighbours, Share, TopK, Weight, Within, wholes
-from postproc.base.step import reciprocal_lists, step
+from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query, Unchecked
 from postproc.constraints.attributes import attribute_confusions, attribute_pairs, class_counts
 from postproc.context.kreciprocal import rerank_tiles
-from postproc.pairs import nearest, pairwise
+from postproc.pairs import held, nearest, pairwise
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles, Tiles
 from postproc.tracks.track_distances import track_change
@@ -27,7 +27,7 @@ def _no_matrices(confusions: Unchecked) -> str | None:
     return None if confusions is None or listed else "wanted square matrices, one an attribute"
 
 
-@step(host_only=True, memory=reciprocal_lists)
+@step(host_only=True, memory=held.compared(held.times(2, held.tiles), held.reciprocal))
 def rerank_attributes(
     query: Query | Pairwise,
     gallery: Gallery | None,

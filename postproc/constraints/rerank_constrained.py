@@ -14,11 +14,12 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays, checks
 from postproc.base.settings import Mutual, Needs, Neighbours, Neutral, Number, Share, TopK, Weight, Within
-from postproc.base.step import JACCARD, reciprocal_lists, step
+from postproc.base.step import JACCARD, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Ints, Nearest, Query
 from postproc.constraints.camera_rule import Alike, places_of_sides, rule_of
 from postproc.context.kreciprocal import rerank_tiles
 from postproc.kernels.rules import APART, EXEMPT, TOGETHER, Places, SideRules, TrackRule, plain
+from postproc.pairs import held
 from postproc.pairs.pairwise import among, sqeuclidean
 from postproc.pairs.tiles import SMALLEST, Tiles, copies
 from postproc.tracks.grouping import compact
@@ -27,7 +28,13 @@ ALONE = {"apart": APART, "together": TOGETHER, "exempt": EXEMPT}
 NOT_ALIKE = 9.0  # a cosine that nobody reaches
 
 
-@step(unit=JACCARD, memory=reciprocal_lists)
+@step(
+    unit=JACCARD,
+    memory=held.either(
+        held.before(held.together(held.matrix, held.features)),
+        held.together(held.times(1.5, held.features), held.times(1.5, held.tiles), held.reciprocal, held.strip),
+    ),
+)
 def rerank_constrained(
     distances: Distances,
     query: Query,

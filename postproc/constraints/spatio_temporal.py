@@ -12,11 +12,11 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays, checks
 from postproc.base.settings import Count, Mutual, Neighbours, Neutral, Share, TopK, Weight, Within
-from postproc.base.step import JACCARD, reciprocal_lists, step
+from postproc.base.step import JACCARD, step
 from postproc.base.vocabulary import Array, Distances, Floats, Gallery, Nearest, Query, Unchecked
 from postproc.constraints.prior import SpatioTemporalPrior, fit_prior
 from postproc.context.kreciprocal import rerank_tiles
-from postproc.pairs import nearest, pairwise
+from postproc.pairs import held, nearest, pairwise
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles, Tiles
@@ -26,7 +26,7 @@ Factor = Annotated[Weight, Within(0, 1e6)]
 AtLeastOne = Annotated[Count, Within(1)]
 
 
-@step(range=(0, 1))
+@step(range=(0, 1), memory=held.compared(held.images(500), unit=True), loads=("scipy",))
 def spatio_temporal(
     query: Query | Pairwise,
     gallery: Gallery | None,
@@ -95,7 +95,7 @@ def spatio_temporal(
     return nearest.answer(PairwiseTiles(pairs), change, top_k=top_k)
 
 
-@step(unit=JACCARD, memory=reciprocal_lists)
+@step(unit=JACCARD, memory=held.compared(held.reciprocal, unit=True), loads=("scipy",))
 def rerank_spatio_temporal(
     query: Query | Pairwise,
     gallery: Gallery | None,

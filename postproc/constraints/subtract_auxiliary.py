@@ -15,12 +15,12 @@ from postproc.base.settings import Neutral, Weight
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances
 from postproc.constraints.penalties import change_rows
-from postproc.pairs import nearest, pairwise
+from postproc.pairs import held, nearest, pairwise
 from postproc.pairs.distances import Metric, to_metric
 from postproc.pairs.tiles import PairwiseTiles
 
 
-@step(unit=KEPT)
+@step(unit=KEPT, memory=held.together(held.tiles, held.side_models))
 def subtract_auxiliary(
     distances: Distances,
     query_aux: np.ndarray,

@@ -12,11 +12,11 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays, checks
 from postproc.base.settings import Mutual, Neighbours, Neutral, Share, TopK, Weight, Within
-from postproc.base.step import JACCARD, MIXED, Chosen, reciprocal_lists, step
+from postproc.base.step import JACCARD, MIXED, Chosen, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context import kreciprocal
 from postproc.context.sparse import Sparse
-from postproc.pairs import nearest, pairwise
+from postproc.pairs import held, nearest, pairwise
 from postproc.pairs.nearest import Lists
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
@@ -28,7 +28,10 @@ def _unit(chosen: Chosen) -> str:
     return MIXED
 
 
-@step(unit=_unit, memory=reciprocal_lists)
+@step(
+    unit=_unit,
+    memory=held.compared(held.tiles, held.lists("k1_intra", "k1_inter"), held.reciprocal, unit=True),
+)
 def ca_jaccard(
     query: Query | Pairwise,
     gallery: Gallery | None,

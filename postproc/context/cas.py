@@ -11,10 +11,11 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays
 from postproc.base.settings import Count, Neighbours, Neutral, Number, Share, TopK, Weight, Within
-from postproc.base.step import reciprocal_lists, step
+from postproc.base.sizes import Sizes
+from postproc.base.step import Chosen, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.sparse import Sparse
-from postproc.pairs import nearest, pairwise
+from postproc.pairs import held, nearest, pairwise
 from postproc.pairs.nearest import Lists
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
@@ -28,7 +29,13 @@ FARTHEST = 50  # the longest path that is told from no path
 ENTRIES = 2**27  # kept during the diffusion if nothing else is said: 1.5 GB
 
 
-@step(memory=reciprocal_lists)
+def _halves(sizes: Sizes, chosen: Chosen) -> int:
+    """The factors of F: most images are within five steps of each other, where identities are not far apart."""
+    keep = chosen["keep"] or max(256, ENTRIES // max(1, sizes.images))
+    return int(8.5 * min(keep, sizes.images) * sizes.images)
+
+
+@step(memory=held.compared(held.images(9000), _halves), loads=("scipy",))
 def cas(
     query: Query | Pairwise,
     gallery: Gallery | None = None,

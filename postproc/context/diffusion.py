@@ -17,7 +17,7 @@ from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context import graph
 from postproc.context.graph import Graph
-from postproc.pairs import nearest, pairwise
+from postproc.pairs import held, nearest, pairwise
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
@@ -28,7 +28,7 @@ ROUNDING = 1e-9
 DENSE = 2048  # up to this many images all eigenpairs are found at once
 
 
-@step
+@step(memory=held.compared(held.lists("k", factor=6), held.scratch(550), unit=True))
 def diffusion(
     query: Query | Pairwise,
     gallery: Gallery | None = None,

@@ -14,12 +14,12 @@ from postproc.base.settings import Neighbours, TopK, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.sparse import Sparse
-from postproc.pairs import nearest, pairwise
+from postproc.pairs import held, nearest, pairwise
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
 
-@step
+@step(memory=held.compared(held.lists("k", factor=34), unit=True))
 def ecn(
     query: Query | Pairwise,
     gallery: Gallery | None = None,

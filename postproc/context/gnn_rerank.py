@@ -5,6 +5,8 @@ Source: Zhang et al., "Understanding Image Retrieval Re-Ranking: A Graph Neural 
 sparse.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -12,19 +14,34 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays
 from postproc.base.settings import Mutual, Neighbours, Neutral, Share, TopK
-from postproc.base.step import Chosen, Range, reciprocal_lists, step
+from postproc.base.sizes import Sizes
+from postproc.base.step import Chosen, Range, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.sparse import Sparse
-from postproc.pairs import nearest, pairwise
+from postproc.pairs import held, nearest, pairwise
+from postproc.pairs.nearest import Lists
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
+
+BLOCK = 1024  # queries, and gallery images, whose rows are there at a time on the host
 
 
 def _range(chosen: Chosen) -> Range:
     return (0, 2) if chosen["k2"] > 1 else (-chosen["k1"], 2)
 
 
-@step(range=_range, memory=reciprocal_lists)
+def _rows(sizes: Sizes, chosen: Chosen) -> int:
+    """The graph after one round, while it is added to its transpose; then some rows of the last one.
+
+    How many entries they have is as the images lie; here, few are each other's neighbours.
+    """
+    reached = min(1.3 * chosen["k1"] * chosen["k2"], sizes.images)
+    last = min(16 * chosen["k1"] * chosen["k2"], 0.45 * sizes.images) if chosen["k2"] > 1 else chosen["k1"]
+    rows = 24 * min(BLOCK, sizes.ng) * last + 12 * min(BLOCK, sizes.nq) * last
+    return int(max(32 * reached * sizes.images, 16 * reached * sizes.images + rows))
+
+
+@step(range=_range, memory=held.compared(held.lists("k1", factor=2), _rows, unit=True), loads=("scipy",))
 def gnn_rerank(
     query: Query | Pairwise,
     gallery: Gallery | None = None,
@@ -49,35 +66,59 @@ def gnn_rerank(
     lambda_value: 0 (the graph only) to 1 (1 - cosine).
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError naming the setting or array and what was wanted.
-    Cost:    half a product of all by all; rows of A hold up to 4 k1 k2^2 numbers and a few hundred as a rule:
-             that many numbers an image, beside the answer and one 16 MB tile a thread.
+    Cost:    half a product of all by all; rows of A hold up to 4 k1 k2^2 numbers and a few hundred as a rule.
+             Memory: those of 1,024 queries and gallery images at a time, up to 4 k1 k2 numbers an image beside
+             that, the answer and one 16 MB tile a thread.
 
     >>> q, g = np.array([[1.0, 0.0]], np.float32), np.array([[0.8, 0.6], [0.0, 1.0]], np.float32)
     >>> gnn_rerank(q, g, k1=2, k2=1, lambda_value=0.5).round(3)
     array([[-0.4,  0.5]], dtype=float32)
     """
     tiles = PairwiseTiles(pairwise.of(query, gallery, unit=True, cuda=True))
-    nq = tiles.layout.nq
+    nq, ng = tiles.layout.nq, tiles.layout.ng
     lists = nearest.of_all(tiles, max(k1, k2))
-    xp, kernel = arrays.namespace(lists.values), kernels.of(lists.values)
-    graph = Sparse.of_lists(lists.rows[:, :k1], xp.ones_like(lists.values[:, :k1]))
-    if k2 > 1:
-        factors = (1 - lists.values[:, :k2] / 2) ** 2
-        for _ in range(2):
-            graph = graph.plus_transposed().sum(lists.rows[:, :k2], factors).unit()
-    add = graph.times(lambda_value - 1).products(graph.inverted(nq))
+    kernel, rows_of = kernels.of(lists.values), _graph(lists, k1, k2)
     in_range = k2 > 1 and not isinstance(query, Pairwise)
+    on_cuda = arrays.on_cuda(lists.values)
     half, rest = float(np.float32(lambda_value / 2)), float(np.float32(1 - lambda_value))
+    everybody = np.arange(nq + ng)
+
+    def add(strip: np.ndarray, queries: np.ndarray, some: slice) -> None:
+        """Add the graph's part to some rows of a strip."""
+        own, places = rows_of(queries[some]).times(lambda_value - 1), np.arange(some.stop - some.start)
+        for block in arrays.blocks(everybody[nq:], BLOCK) if not on_cuda else [slice(0, ng)]:
+            offsets, rows, weights = rows_of(everybody[nq:][block]).inverted(0, columns=nq + ng)
+            products = own.products((offsets, rows + np.int32(block.start), weights))
+            kernel.walk.over_rows(
+                partial(products, strip[some], places), len(places), what="graph distances", block=16
+            )
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
-        def finish(start: int, stop: int) -> None:
+        def mix(start: int, stop: int) -> None:
             strip[start:stop] *= half
             strip[start:stop] += rest
-            add(strip, queries, start, stop)
-            if in_range:  # what rounding has put outside
-                part = strip[start:stop]
-                part[part < 0], part[part > 2] = 0, 2
 
-        kernel.walk.over_rows(finish, len(strip), what="graph distances", block=16)
+        def clip(start: int, stop: int) -> None:  # what rounding has put outside
+            part = strip[start:stop]
+            part[part < 0], part[part > 2] = 0, 2
+
+        kernel.walk.over_rows(mix, len(strip), what="distances", block=16)
+        tall = len(strip) if on_cuda else BLOCK
+        for start in range(0, len(strip), tall):
+            add(strip, queries, slice(start, min(start + tall, len(strip))))
+        if in_range:
+            kernel.walk.over_rows(clip, len(strip), what="distances", block=16)
 
     return nearest.answer(tiles, change, top_k=top_k)
+
+
+def _graph(lists: Lists, k1: int, k2: int) -> Callable[[np.ndarray], Sparse]:
+    """What gives the rows of A that some images have in the end: all of them at once would be the most of all."""
+    xp = arrays.namespace(lists.values)
+    there, ones = partial(arrays.beside, other=lists.rows), xp.ones_like(lists.values[:, :k1])
+    if k2 == 1:
+        return lambda images: Sparse.of_lists(*(part[there(images)] for part in (lists.rows[:, :k1], ones)))
+    near, factors = lists.rows[:, :k2], (1 - lists.values[:, :k2] / 2) ** 2
+    graph = Sparse.of_lists(lists.rows[:, :k1], ones).plus_transposed()
+    graph = graph.sum(near, factors).unit().plus_transposed()
+    return lambda images: graph.sum(near[there(images)], factors[there(images)]).unit()

@@ -15,13 +15,13 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Neighbours, Neutral, Number, TopK, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
-from postproc.pairs import nearest, pairwise
+from postproc.pairs import held, nearest, pairwise
 from postproc.pairs.nearest import Lists
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
 
-@step
+@step(memory=held.compared(held.lists("k", factor=8), unit=True))
 def kwf(
     query: Query | Pairwise,
     gallery: Gallery | None,

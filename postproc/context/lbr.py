@@ -15,7 +15,7 @@ from postproc.base.settings import Neighbours, Neutral, TopK, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.shortlist import rescore_nearest
-from postproc.pairs import pairwise
+from postproc.pairs import held, pairwise
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
@@ -23,7 +23,7 @@ QUERIES = 64  # whose shortlists are compared within themselves at a time
 PAIRS_ON_CUDA = 1 << 23  # that are compared at a time on a device
 
 
-@step
+@step(memory=held.compared(held.lists("k", factor=4), unit=True))
 def lbr(
     query: Query | Pairwise,
     gallery: Gallery | None = None,

@@ -15,14 +15,18 @@ from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.graph import class_lists, mutual_graph, similarity
 from postproc.context.sparse import Sparse
-from postproc.pairs import nearest, pairwise
+from postproc.pairs import held, nearest, pairwise
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
 BLOCK = 16  # queries at a time
 
 
-@step
+@step(
+    memory=held.together(
+        held.features, held.tiles, held.times(2.5, held.lists("truncate", "k")), held.lists("k", factor=6)
+    )
+)
 def offline_diffusion(
     query: Query | Pairwise,
     gallery: Gallery | None = None,

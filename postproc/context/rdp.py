@@ -14,12 +14,12 @@ from postproc.base.settings import Count, Neighbours, Neutral, TopK, Weight, Wit
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.graph import class_lists, union_graph
-from postproc.pairs import nearest, pairwise
+from postproc.pairs import held, nearest, pairwise
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
 
-@step
+@step(memory=held.compared(held.lists("k", factor=14), held.scratch(400)), loads=("scipy",))
 def rdp(
     query: Query | Pairwise,
     gallery: Gallery | None = None,

@@ -13,10 +13,10 @@ import numpy as np
 
 from postproc.base import checks
 from postproc.base.settings import Mutual, Needs, Neighbours, Neutral, Number, Share, TopK, Weight, Within
-from postproc.base.step import JACCARD, MIXED, RANGES, Chosen, Range, reciprocal_lists, step
+from postproc.base.step import JACCARD, MIXED, RANGES, Chosen, Range, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query, Unchecked
 from postproc.context.kreciprocal import rerank_tiles
-from postproc.pairs import pairwise
+from postproc.pairs import held, pairwise
 from postproc.pairs.matrices import MatrixTiles
 from postproc.pairs.pairwise import Pairwise, same_camera
 from postproc.pairs.tiles import PairwiseTiles
@@ -31,7 +31,7 @@ def _range(chosen: Chosen) -> Range:
     return (low if chosen["lambda_value"] else 0, RANGES[_unit(chosen)][1])
 
 
-@step(unit=_unit, range=_range, memory=reciprocal_lists)
+@step(unit=_unit, range=_range, memory=held.compared(held.reciprocal))
 def rerank(
     query: Query | Pairwise,
     gallery: Gallery | None = None,
@@ -106,7 +106,7 @@ def rerank(
     )  # fmt: skip
 
 
-@step(unit=JACCARD, memory=reciprocal_lists)
+@step(unit=JACCARD, memory=held.together(held.reciprocal, held.tiles, held.strip))
 def rerank_distances(
     distances: Distances,
     query_distances: Floats,

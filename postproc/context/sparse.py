@@ -42,9 +42,8 @@ class Sparse:
             pieces[start] = make(start, stop)
 
         kernels.of(like).walk.over_rows(keep, rows, what="sparse rows")
-        joined = arrays.namespace(like).concat
-        sizes, *parts = zip(*(pieces[start] for start in sorted(pieces)), strict=True)
-        return arrays.offsets(joined(sizes)), *(joined(part) for part in parts)
+        sizes, *parts = map(list, zip(*(pieces.pop(start) for start in sorted(pieces)), strict=True))
+        return arrays.offsets(_joined(sizes)), *(_joined(part) for part in parts)
 
     @property
     def rows(self) -> int:
@@ -112,9 +111,16 @@ class Sparse:
         counts = arrays.as_type((lists >= 0).sum(axis=1), np.float32)
         return Sparse(total.offsets, total.members, total.weights / counts[total.owners])
 
-    def inverted(self, first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The columns of the rows ``first ..``: (offsets, rows - first, weights), rows ascending."""
-        return kernels.of(self.weights).sparse.invert(self.offsets, self.members, self.weights, first)
+    def inverted(self, first: int, columns: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The columns of the rows ``first ..``: (offsets, rows - first, weights), rows ascending.
+
+        columns: how many there are, where that is more than there are rows.
+        """
+        offsets = self.offsets
+        if columns > self.rows:
+            nothing = arrays.full(columns - self.rows, len(self.members), np.int64, offsets)
+            offsets = arrays.namespace(offsets).concat([offsets, nothing])
+        return kernels.of(self.weights).sparse.invert(offsets, self.members, self.weights, first)
 
     def products(self, gallery: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Callable[..., None]:
         """``add(strip, queries, start, stop)``: to the rows ``start:stop`` of a strip (queries, gallery) add the
@@ -127,3 +133,18 @@ class Sparse:
             )
 
         return add
+
+
+def _joined(parts: list[Any]) -> Any:
+    """One after the other; ``parts`` is empty afterwards, so that nothing large is there twice."""
+    if arrays.on_cuda(parts[0]):
+        found = arrays.namespace(parts[0]).concat(parts)
+        parts.clear()
+        return found
+    out = np.empty((sum(map(len, parts)), *parts[0].shape[1:]), parts[0].dtype)
+    stop = len(out)
+    while parts:
+        part = parts.pop()
+        out[stop - len(part) : stop] = part
+        stop -= len(part)
+    return out

@@ -11,15 +11,25 @@ import numpy as np
 from postproc import kernels
 from postproc.base import checks, runtime
 from postproc.base.settings import Neighbours, TopK, Weight, Within
-from postproc.base.step import step
+from postproc.base.sizes import DOUBLE, Sizes
+from postproc.base.step import Chosen, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.shortlist import rescore_nearest
+from postproc.pairs import held
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles
 
 
-@step(host_only=True)
+def _products(sizes: Sizes, chosen: Chosen) -> int:
+    """The products of a shortlist with itself and what orders them, a thread."""
+    return 3 * DOUBLE * sizes.threads * min(chosen["shortlist"], sizes.ng) ** 2
+
+
+@step(
+    host_only=True,
+    memory=held.compared(_products, held.images(300), held.lists("shortlist", factor=2, side="nq"), unit=True),
+)
 def superglobal(
     query: Query,
     gallery: Gallery,

@@ -14,13 +14,14 @@ from postproc.base.step import step
 from postproc.base.vocabulary import Gallery, Query
 from postproc.features import linear
 from postproc.features.linear import Change
+from postproc.pairs import held
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import copies
 
 EVERYWHERE = -1  # in the place of a camera: the whole gallery
 
 
-@step
+@step(memory=held.together(held.square, held.times(0.25, held.gallery), held.block))
 def camera_whitening(
     query: Query,
     gallery: Gallery,

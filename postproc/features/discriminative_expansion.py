@@ -14,7 +14,8 @@ from postproc.base import checks, runtime
 from postproc.base.settings import Count, Neighbours, Neutral
 from postproc.base.step import step
 from postproc.base.vocabulary import Gallery, Query
-from postproc.pairs import nearest
+from postproc.features.expansion import unexpanded
+from postproc.pairs import held, nearest
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import among, sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles
@@ -23,7 +24,12 @@ BIAS = 1e4  # each sample's last coordinate, the factor of b: so large that b^2 
 TOUCHING = 1e-6  # hulls of unit vectors nearer than this are not separated
 
 
-@step(host_only=True)
+@step(
+    host_only=True,
+    memory=held.together(held.features, held.features, held.walk, held.strips),
+    loads=("scipy",),
+    keeps=unexpanded,
+)
 def discriminative_expansion(
     query: Query,
     gallery: Gallery,

@@ -4,6 +4,7 @@ import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays
+from postproc.base.step import Chosen
 
 
 def add_neighbours(images: np.ndarray, bank: np.ndarray, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -17,3 +18,8 @@ def add_neighbours(images: np.ndarray, bank: np.ndarray, rows: np.ndarray, weigh
 
     kernel.walk.over_rows(add, len(images), what="expansion")
     return out
+
+
+def unexpanded(chosen: Chosen) -> tuple[str, ...]:
+    """The side that comes back as it is."""
+    return {"query": ("gallery",), "gallery": ("query",)}.get(chosen["expand"], ())

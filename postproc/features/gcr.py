@@ -12,16 +12,18 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays, checks
 from postproc.base.settings import Count, Neighbours, Neutral, Number, Weight, Within
-from postproc.base.step import reciprocal_lists, step
+from postproc.base.step import step
 from postproc.base.vocabulary import Gallery, Query
-from postproc.pairs import nearest
+from postproc.pairs import held, nearest
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.nearest import Lists
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import Layout, PairwiseTiles
 
 
-@step(memory=reciprocal_lists)
+@step(
+    memory=held.together(held.times(4, held.features), held.walk, held.times(2, held.reciprocal)), loads=("scipy",)
+)
 def gcr(
     query: Query,
     gallery: Gallery,

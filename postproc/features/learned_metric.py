@@ -21,7 +21,7 @@ from postproc.features import linear
 from postproc.features.metrics import covariance, kissme, lfda, metric_learn, nfst, sdml, xqda
 from postproc.features.metrics.metric import Metric, Unfit
 from postproc.features.metrics.principal import principal_directions
-from postproc.pairs import nearest
+from postproc.pairs import held, nearest
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles, copies
 
@@ -36,11 +36,20 @@ DifferentWeight = Annotated[Number, Within(0, 1e9)]
 REDUCED = 100  # dimensions that the others learn in, at most
 
 
+def _loads(chosen: Chosen) -> tuple[str, ...]:
+    return ("sklearn",) if chosen["method"] == "sdml" else ()
+
+
 def _objection(chosen: Chosen) -> str | None:
     return metric_learn.objection(chosen["method"])
 
 
-@step(host_only=True, objection=_objection)
+@step(
+    host_only=True,
+    objection=_objection,
+    memory=held.together(held.times(4, held.train), held.covariance, held.times(5, held.square)),
+    loads=_loads,
+)
 def learned_metric(
     query: Query,
     gallery: Gallery,
@@ -118,7 +127,12 @@ def learned_metric(
     return query, gallery
 
 
-@step(host_only=True, objection=_objection)
+@step(
+    host_only=True,
+    objection=_objection,
+    memory=held.compared(held.train, held.covariance, held.times(5, held.square), unit=True),
+    loads=_loads,
+)
 def learned_distances(
     query: Query,
     gallery: Gallery,

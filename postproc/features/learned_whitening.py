@@ -15,13 +15,14 @@ from postproc.base.step import step
 from postproc.base.vocabulary import Gallery, Query
 from postproc.features import linear
 from postproc.features.linear import Load
+from postproc.pairs import held
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import copies
 
 NONE = 1e-12  # of the largest: a pivot this small is rounding
 
 
-@step
+@step(memory=held.together(held.times(2, held.train), held.covariance, held.times(2, held.square)))
 def learned_whitening(
     query: Query,
     gallery: Gallery,

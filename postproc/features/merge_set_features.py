@@ -10,16 +10,30 @@ import numpy as np
 
 from postproc.base import arrays, checks
 from postproc.base.settings import Count, Neighbours, Neutral, Number, Weight, Within
-from postproc.base.step import step
+from postproc.base.sizes import BLOCK, DOUBLE, Sizes
+from postproc.base.step import Chosen, step
 from postproc.base.vocabulary import Gallery, Query
 from postproc.features.expansion import add_neighbours
-from postproc.pairs import nearest
+from postproc.pairs import held, nearest
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles
 
 
-@step
+def _weights(sizes: Sizes, chosen: Chosen) -> int:
+    """What makes weights of similarities, some rows at a time."""
+    return 6 * DOUBLE * min(BLOCK, sizes.ng) * 2 * int(chosen["k"])
+
+
+@step(
+    memory=held.together(
+        held.features,
+        held.gallery,
+        held.of_gallery(held.together(held.walk, held.strips)),
+        held.lists("k", factor=3, side="ng"),
+        _weights,
+    )
+)
 def merge_set_features(
     query: Query,
     gallery: Gallery,

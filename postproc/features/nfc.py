@@ -10,16 +10,16 @@ import numpy as np
 
 from postproc.base import arrays, checks
 from postproc.base.settings import Neighbours, Neutral, Within
-from postproc.base.step import reciprocal_lists, step
+from postproc.base.step import step
 from postproc.base.vocabulary import Features
 from postproc.features.expansion import add_neighbours
-from postproc.pairs import nearest
+from postproc.pairs import held, nearest
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import among
 from postproc.pairs.tiles import PairwiseTiles
 
 
-@step(memory=reciprocal_lists)
+@step(memory=held.together(held.times(2, held.features), held.walk, held.images(600)))
 def nfc(
     features: Features,
     *,

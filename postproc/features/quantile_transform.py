@@ -13,11 +13,12 @@ from postproc.base import checks, runtime
 from postproc.base.settings import Count, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Gallery, Query
+from postproc.pairs import held
 
 COLUMNS = 16  # dimensions fitted at a time
 
 
-@step(host_only=True)
+@step(host_only=True, memory=held.times(0.5, held.features), loads=("sklearn",))
 def quantile_transform(
     query: Query,
     gallery: Gallery,

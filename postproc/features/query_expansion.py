@@ -18,7 +18,8 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Count, Neighbours, Neutral, Weight, Within
 from postproc.base.step import Chosen, step
 from postproc.base.vocabulary import Gallery, Query
-from postproc.pairs import nearest
+from postproc.features.expansion import unexpanded
+from postproc.pairs import held, nearest
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import among, sqeuclidean
 from postproc.pairs.tiles import STRIP_ON_CUDA, PairwiseTiles
@@ -33,7 +34,11 @@ def _objection(chosen: Chosen) -> str | None:
     return None
 
 
-@step(objection=_objection)
+@step(
+    objection=_objection,
+    memory=held.together(held.features, held.queries, held.walk, held.strips),
+    keeps=unexpanded,
+)
 def query_expansion(
     query: Query,
     gallery: Gallery,

@@ -13,13 +13,13 @@ from postproc.base.settings import Count, Neighbours, Neutral, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Floats, Gallery, Query
 from postproc.features.expansion import add_neighbours
-from postproc.pairs import nearest
+from postproc.pairs import held, nearest
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles
 
 
-@step
+@step(memory=held.together(held.features, held.train, held.walk, held.strips))
 def subtract_negatives(
     query: Query,
     gallery: Gallery,

@@ -14,13 +14,14 @@ from postproc.base.settings import Count, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Gallery, Query
 from postproc.features import linear
+from postproc.pairs import held
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import copies
 
 NONE = 1e-12  # of the largest variance: about what float32 tells from zero
 
 
-@step
+@step(memory=held.covariance)
 def whiten(
     query: Query,
     gallery: Gallery,

@@ -13,14 +13,14 @@ from postproc.base.settings import Neighbours, TopK
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
 from postproc.hubness.means import mean_of_finite, mean_of_nearest, scale_and_add
-from postproc.pairs import nearest, pairwise
+from postproc.pairs import held, nearest, pairwise
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
 COLUMNS = 1024  # columns of a given matrix that are turned into rows at a time
 
 
-@step
+@step(memory=held.compared(held.images(8), unit=True))
 def csls(
     query: Query | Pairwise, gallery: Gallery | None = None, *, k: Neighbours = 10, top_k: TopK = None
 ) -> Distances | Nearest:
@@ -56,7 +56,7 @@ def csls(
     return nearest.answer(PairwiseTiles(pairs), change, top_k=top_k)
 
 
-@step(unit=KEPT)
+@step(unit=KEPT, memory=held.together(held.slab, held.some_rows))
 def csls_distances(distances: Distances, *, k: Neighbours = 10, top_k: TopK = None) -> Distances | Nearest:
     """:func:`csls` for distances that exist already, of any kind.
 

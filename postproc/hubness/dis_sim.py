@@ -14,12 +14,12 @@ from postproc.base.settings import Neighbours, TopK
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
 from postproc.hubness.means import scale_and_add
-from postproc.pairs import nearest
+from postproc.pairs import held, nearest
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles
 
 
-@step
+@step(memory=held.compared(held.images(8), unit=True))
 def dis_sim(query: Query, gallery: Gallery, *, k: Neighbours = 5, top_k: TopK = None) -> Distances | Nearest:
     """Squared Euclidean distance, less those of both its ends to the centres of their neighbourhoods.
 

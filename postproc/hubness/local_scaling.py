@@ -17,12 +17,12 @@ from postproc.base.settings import Neighbours, TopK
 from postproc.base.step import of_method, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.hubness.means import Metric
-from postproc.pairs import nearest, pairwise
+from postproc.pairs import held, nearest, pairwise
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
 
-@step(unit=of_method("local_scaling"))
+@step(unit=of_method("local_scaling"), memory=held.compared(held.lists("k"), copy=held.by_metric))
 def local_scaling(
     query: Query | Pairwise,
     gallery: Gallery | None = None,

@@ -15,12 +15,16 @@ from postproc.base.settings import TopK
 from postproc.base.step import of_method, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.hubness.means import Metric
-from postproc.pairs import nearest, pairwise
+from postproc.pairs import held, nearest, pairwise
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
 
-@step(unit=of_method("mutual_proximity"), range=(0, 1))
+@step(
+    unit=of_method("mutual_proximity"),
+    range=(0, 1),
+    memory=held.either(held.before(held.gallery_strips), held.compared(held.images(8), copy=held.by_metric)),
+)
 def mutual_proximity(
     query: Query | Pairwise,
     gallery: Gallery | None = None,

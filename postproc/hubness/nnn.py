@@ -11,12 +11,12 @@ from postproc.base.settings import Neighbours, Neutral, TopK, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Features, Gallery, Nearest, Query
 from postproc.hubness.means import mean_of_finite, scale_and_add
-from postproc.pairs import nearest
+from postproc.pairs import held, nearest
 from postproc.pairs.pairwise import of
 from postproc.pairs.tiles import PairwiseTiles
 
 
-@step
+@step(memory=held.compared(held.train, unit=True))
 def nnn(
     query: Query,
     gallery: Gallery,

@@ -16,7 +16,7 @@ from postproc.base.settings import Count, Neutral, TopK, Weight, Within
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
 from postproc.hubness.means import scale_and_add
-from postproc.pairs import nearest, pairwise
+from postproc.pairs import held, nearest, pairwise
 from postproc.pairs.nearest import Change
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import STRIP, PairwiseTiles
@@ -24,7 +24,7 @@ from postproc.pairs.tiles import STRIP, PairwiseTiles
 Walk = Callable[[Change], None]  # calls with one strip of distances after the other; they are not to be written
 
 
-@step
+@step(memory=held.compared(held.if_whole(held.some_rows), unit=True))
 def sinkhorn(
     query: Query | Pairwise,
     gallery: Gallery | None = None,
@@ -73,7 +73,7 @@ def sinkhorn(
     return nearest.answer(tiles, change, top_k=top_k, filled=filled)
 
 
-@step(unit=KEPT)
+@step(unit=KEPT, memory=held.together(held.slab, held.some_rows))
 def sinkhorn_distances(
     distances: Distances,
     *,

@@ -5,9 +5,10 @@ from typing import Literal, get_args
 import numpy as np
 
 from postproc.base import arrays, checks
+from postproc.base.settings import TopK
 from postproc.base.step import of_metric, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
-from postproc.pairs import exact, nearest, pairwise
+from postproc.pairs import exact, held, nearest, pairwise
 from postproc.pairs.nearest import Change
 from postproc.pairs.pairwise import FeatureTerm, Pairwise
 from postproc.pairs.tiles import PairwiseTiles
@@ -16,10 +17,10 @@ Metric = Literal["sqeuclidean", "euclidean", "cosine"]
 METRICS = get_args(Metric)
 
 
-@step(unit=of_metric)
+@step(unit=of_metric, memory=held.compared(copy=held.by_metric))
 def distances(
-    query: Query | Pairwise, gallery: Gallery | None = None, *, metric: Metric = "sqeuclidean"
-) -> Distances:
+    query: Query | Pairwise, gallery: Gallery | None = None, *, metric: Metric = "sqeuclidean", top_k: TopK = None
+) -> Distances | Nearest:
     """Measure every query against every gallery image.
 
     ``sqeuclidean`` |q - g|^2, ``euclidean`` |q - g|, ``cosine`` 1 - q.g / (|q| |g|), which is 1 where one is zero.
@@ -28,9 +29,12 @@ def distances(
     Returns: (nq, ng) float32. Copies of an image are exactly equally far from everybody, and at exactly 0 from
              each other; without a Pairwise nothing is below 0, and no cosine distance above 2. Features that have
              much in common, as coordinates have, and near pairs keep their bits: :mod:`postproc.pairs.exact`.
+             With ``top_k`` the :class:`Nearest` of every query: the first ``top_k`` of the full answer, which
+             never exists.
     metric:  one of the three.
-    Raises:  ValueError for a wrong metric, different widths, NaN or infinity.
-    Cost:    one product, nq ng d multiply-adds; the answer and one 16 MB tile a thread.
+    top_k:   1 or more, cut to the gallery.
+    Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
+    Cost:    one product, nq ng d multiply-adds; the answer, or one strip of 128 MiB, and one 16 MB tile a thread.
 
     >>> distances(np.array([[0.0, 0.0]], np.float32), np.array([[3.0, 4.0]], np.float32), metric="euclidean")
     array([[5.]], dtype=float32)
@@ -38,7 +42,7 @@ def distances(
     if isinstance(query, Pairwise):
         if gallery is not None or metric != "sqeuclidean":
             raise ValueError("metric: a Pairwise is its own metric and holds the gallery, give nothing else")
-        return nearest.everything(PairwiseTiles(query))
+        return nearest.answer(PairwiseTiles(query), lambda strip, queries: None, top_k=top_k)
     pairs = pairwise.of(query, gallery, unit=metric == "cosine", cuda=True)
     scale = 1.0
     if metric == "euclidean":
@@ -46,13 +50,14 @@ def distances(
         scale = exact.scale_of(query, gallery)
         if scale != 1:  # squares of very small numbers are none
             pairs = pairwise.sqeuclidean(query * scale, gallery * scale)
-    found = nearest.answer(PairwiseTiles(pairs), to_metric(pairs, metric), top_k=None)
-    assert not isinstance(found, Nearest)
-    return found if scale == 1 else found / scale
+    return nearest.answer(PairwiseTiles(pairs), to_metric(pairs, metric, scale), top_k=top_k)
 
 
-def to_metric(pairs: Pairwise, metric: str) -> Change:
-    """What turns strips of the squared distances of features, of unit length for "cosine", into ``metric``."""
+def to_metric(pairs: Pairwise, metric: str, scale: float = 1.0) -> Change:
+    """What turns strips of the squared distances of features, of unit length for "cosine", into ``metric``.
+
+    ``scale``: what "euclidean" divides by.
+    """
     (term,) = pairs.terms
     assert isinstance(term, FeatureTerm)
     lost_query, lost_gallery = (  # no direction
@@ -62,9 +67,13 @@ def to_metric(pairs: Pairwise, metric: str) -> Change:
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         if metric == "euclidean":
             arrays.namespace(strip).sqrt(strip, out=strip)
+            if scale != 1:
+                strip /= scale
         elif metric == "cosine":
             strip *= 0.5
-            strip[strip > 2] = 2  # by rounding
+            for part in arrays.blocks(strip, 256):  # a mask of all of it would be a quarter as large
+                rows = strip[part]
+                rows[rows > 2] = 2  # by rounding
             strip[lost_query[queries]] = 1
             strip[:, lost_gallery] = 1
 

@@ -3,11 +3,12 @@
 import numpy as np
 
 from postproc.base import arrays, checks
+from postproc.base.sizes import block
 from postproc.base.step import step
 from postproc.base.vocabulary import Features
 
 
-@step
+@step(memory=block)
 def l2_normalize(features: Features) -> Features:
     """Divide every row by its Euclidean length: ``x / |x|``.
 

@@ -20,6 +20,7 @@ from postproc.pairs import remembered
 from postproc.pairs.tiles import SMALLEST, STRIP, STRIP_ON_CUDA, Buffers, Layout, PairwiseTiles, Tiles
 
 Change = Callable[[np.ndarray, np.ndarray], None]  # strip where the tiles are, its queries in NumPy
+DISTANCES = "distances"  # of queries and gallery, in a store
 
 
 class Among(StrEnum):
@@ -29,16 +30,6 @@ class Among(StrEnum):
     SAME_CAMERA = "images of its camera"
     OTHER_CAMERAS = "images of other cameras"
     CLASSES = "classes"  # images that nothing tells apart count as one
-
-
-class Stored(StrEnum):
-    """Which distances of queries and gallery a store holds.
-
-    With copies among the images, a walk over all images may meet a tile transposed, which rounds otherwise.
-    """
-
-    DISTANCES = "distances"
-    DISTANCES_OF_A_WALK = "distances of a walk over all images"
 
 
 @dataclass(frozen=True)
@@ -151,14 +142,14 @@ def _lists(tiles: Tiles, wanted: Sequence[tuple[Among, int]], answer: np.ndarray
     if store is None:
         return _walked(tiles, wanted, answer)
     known = [_known(store.get((key, among)), among, k, tiles.layout) for among, k in wanted]
-    distances = None if answer is None else store.get((key, _walk_of(tiles)))
+    distances = None if answer is None else store.get((key, DISTANCES))
     if any(lists is None for lists in known) or (answer is not None and distances is None):
         whole = answer if answer is not None else _room(store, tiles.layout)
         longer = _walked(tiles, [(among, remembered.depth(k)) for among, k in wanted], whole)
         for (among, _), found in zip(wanted, longer, strict=True):
             remembered.keep(store, (key, among), (found.rows, found.values, found.largest))
         if whole is not None:
-            remembered.keep(store, (key, _walk_of(tiles)), (whole if answer is None else whole.copy(),))
+            remembered.keep(store, (key, DISTANCES), (whole if answer is None else whole.copy(),))
         return [_first(found, k) for found, (_, k) in zip(longer, wanted, strict=True)]
     if answer is not None and distances is not None:
         answer[:] = distances[0]
@@ -259,7 +250,7 @@ def strips(tiles: Tiles, use: Callable[[np.ndarray, np.ndarray], None], *, what:
     offsets, members = layout.queries
     answered = _holding(layout, layout.gallery)
     store, key = _remembered(tiles)
-    known = None if store is None else store.get((key, _walk_of(tiles)))
+    known = None if store is None else store.get((key, DISTANCES))
     kept = None if store is None or known is not None else _room(store, layout)
     for i in _holding(layout, layout.queries):
         rows = layout.blocks[i]
@@ -273,12 +264,7 @@ def strips(tiles: Tiles, use: Callable[[np.ndarray, np.ndarray], None], *, what:
 
         def visit(j: int, i: int = i, strip: np.ndarray = strip, place: np.ndarray = place) -> None:
             with buffers.lend() as buffer:
-                if tiles.symmetric and j < i:  # the tile that the neighbours saw, so that the bits agree
-                    tile = tiles.tile(layout.blocks[j], layout.blocks[i], buffer)
-                    tile = arrays.contiguous(tile.T)
-                else:
-                    tile = tiles.tile(layout.blocks[i], layout.blocks[j], buffer)
-                _store(tile, layout.blocks[i], layout.blocks[j], layout, strip, place)
+                _store(_tile(tiles, i, j, buffer), layout.blocks[i], layout.blocks[j], layout, strip, place)
 
         kernels.of(layout.like).walk.run(visit, answered, what=what, bytes_each=buffers.bytes)
         if kept is not None:
@@ -286,13 +272,13 @@ def strips(tiles: Tiles, use: Callable[[np.ndarray, np.ndarray], None], *, what:
         use(strip, queries)
         del strip, visit  # before there is the next strip
     if store is not None and kept is not None:
-        remembered.keep(store, (key, _walk_of(tiles)), (kept,))
+        remembered.keep(store, (key, DISTANCES), (kept,))
 
 
 def everything(tiles: Tiles) -> np.ndarray:
     """All distances (nq, ng)."""
     store, key = _remembered(tiles)
-    known = None if store is None else store.get((key, Stored.DISTANCES))
+    known = None if store is None else store.get((key, DISTANCES))
     if known is not None:
         return known[0].copy()
     layout, buffers = tiles.layout, Buffers(tiles.layout)
@@ -301,13 +287,21 @@ def everything(tiles: Tiles) -> np.ndarray:
     def visit(pair: tuple[int, int]) -> None:
         rows, columns = (layout.blocks[i] for i in pair)
         with buffers.lend() as buffer:
-            _store(tiles.tile(rows, columns, buffer), rows, columns, layout, answer)
+            _store(_tile(tiles, *pair, buffer), rows, columns, layout, answer)
 
     pairs = [(i, j) for i in _holding(layout, layout.queries) for j in _holding(layout, layout.gallery)]
     kernels.of(layout.like).walk.run(visit, pairs, what="distances", bytes_each=buffers.bytes)
     if store is not None and store.fits(answer.nbytes):
-        remembered.keep(store, (key, Stored.DISTANCES), (answer.copy(),))
+        remembered.keep(store, (key, DISTANCES), (answer.copy(),))
     return answer
+
+
+def _tile(tiles: Tiles, i: int, j: int, buffer: np.ndarray) -> np.ndarray:
+    """The tile of two blocks as the neighbours see it, who look at a symmetric one once: so the bits agree."""
+    blocks = tiles.layout.blocks
+    if tiles.symmetric and j < i:
+        return arrays.contiguous(tiles.tile(blocks[j], blocks[i], buffer).T)
+    return tiles.tile(blocks[i], blocks[j], buffer)
 
 
 def smallest(strip: np.ndarray, k: int) -> Nearest:
@@ -333,12 +327,6 @@ def _remembered(tiles: Tiles) -> tuple[remembered.Store | None, bytes]:
     store = remembered.current()
     key = None if store is None else tiles.fingerprint
     return (None, b"") if key is None else (store, key)
-
-
-def _walk_of(tiles: Tiles) -> Stored:
-    """The distances that a walk over all images stores."""
-    one_way = tiles.layout.distinct or not tiles.symmetric
-    return Stored.DISTANCES if one_way else Stored.DISTANCES_OF_A_WALK
 
 
 def _room(store: remembered.Store, layout: Layout) -> np.ndarray | None:

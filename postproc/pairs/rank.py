@@ -7,10 +7,10 @@ from postproc.base import arrays, checks
 from postproc.base.settings import TopK
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Ranking
-from postproc.pairs import nearest
+from postproc.pairs import held, nearest
 
 
-@step
+@step(memory=held.together(held.images(64), held.lists("top_k", side="nq")))
 def rank(distances: Distances, *, top_k: TopK = None) -> Ranking:
     """Order the gallery for every query, nearest first, ties by gallery row.
 

@@ -57,11 +57,10 @@ class Layout:
     @cached_property
     def blocks(self) -> list[slice]:
         """Blocks of classes; no block holds both classes with queries and classes without."""
-        edge = min(EDGE, max(SMALLEST, -(-self.classes // 8)))  # short sets are cut finer, to have tasks
-        strip = STRIP
+        edge, strip = edge_of(self.classes), STRIP
         if arrays.on_cuda(self.like):
             edge, strip = EDGE_ON_CUDA, STRIP_ON_CUDA
-        tall = min(edge, max(SMALLEST, strip // (4 * self.ng) // SMALLEST * SMALLEST))
+        tall = min(edge, tall_of(self.ng, strip))
         return _cut(0, self.query_classes, tall) + _cut(self.query_classes, self.classes, edge)
 
     @cached_property
@@ -89,6 +88,16 @@ class Layout:
     def inverse_there(self) -> np.ndarray:
         """:attr:`inverse` where tiles are."""
         return arrays.beside(self.inverse, self.like)
+
+
+def edge_of(classes: int) -> int:
+    """Classes in a block on the host at most: short sets are cut finer, to have tasks."""
+    return min(EDGE, max(SMALLEST, -(-classes // 8)))
+
+
+def tall_of(ng: int, strip: int = STRIP) -> int:
+    """Queries in a strip at most."""
+    return max(SMALLEST, strip // (4 * max(1, ng)) // SMALLEST * SMALLEST)
 
 
 class Tiles(Protocol):

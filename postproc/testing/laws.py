@@ -1,7 +1,6 @@
 """The laws that every step keeps, whatever it computes.
 
-Two are not tried here: that one set alone means each against all others, and that memory stays under what was
-declared, which takes a process of its own and sizes that nobody wants to wait for.
+One is not tried here: that one set alone means each against all others.
 """
 
 import inspect
@@ -18,6 +17,7 @@ from postproc.base.runtime import using
 from postproc.base.settings import Setting
 from postproc.base.step import KEPT, range_of, unit_of
 from postproc.base.vocabulary import VOCABULARY
+from postproc.testing.memory import excess
 from postproc.testing.subject import LABELS, Settings, Subject, bits, difference
 from postproc.testing.worlds import World, known, pick, small, world
 
@@ -447,6 +447,12 @@ def _queries_in_the_gallery(step: Subject) -> World:
     return {**step.data, **{one: step.data[other][:nq] for one, other in twins.items() if other in step.data}}
 
 
+def the_declared_memory(step: Subject) -> None:
+    for settings in ({}, {"top_k": 5}) if "top_k" in step.settings else ({},):
+        found = excess(step, settings)
+        must(found is None, found or "")
+
+
 def must_be_same(found: World, wanted: World, what: str) -> None:
     must(bits(found) == bits(wanted), f"{what}: {difference(found, wanted)}")
 
@@ -478,4 +484,5 @@ LAWS: tuple[tuple[int, str, Callable[[Subject], None]], ...] = (
     (9, "the nearest are the head of the whole answer", the_nearest_are_the_head),
     (11, "the answer lies in its declared range", the_declared_range),
     (12, "data that is handed over is checked, used or not", bad_data_are_refused),
+    (13, "memory stays under what it declares", the_declared_memory),
 )

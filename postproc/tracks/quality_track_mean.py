@@ -13,11 +13,12 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Neutral, Number, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Floats, Gallery
+from postproc.pairs import held
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.tracks.track_lists import Tracks
 
 
-@step
+@step(memory=held.together(held.gallery, held.either(held.gallery, held.block)))
 def quality_track_mean(
     gallery: Gallery,
     gallery_track: np.ndarray,

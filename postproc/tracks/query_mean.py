@@ -12,6 +12,7 @@ from postproc.base import checks
 from postproc.base.settings import Count, Needs, Neutral, Number, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Floats, Query, QueryTrack, Unchecked
+from postproc.pairs import held
 from postproc.pairs.dbscan import clusters
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import among
@@ -20,7 +21,7 @@ from postproc.tracks.quality_track_mean import draw_to_means
 from postproc.tracks.track_lists import Tracks
 
 
-@step
+@step(memory=held.walk)
 def query_mean(
     query: Query,
     query_track: np.ndarray | None = None,
@@ -70,7 +71,7 @@ def query_mean(
     return l2_normalize(out) if renormalize else out
 
 
-@step
+@step(memory=held.walk)
 def cluster_queries(
     query: Query, *, eps: Annotated[Number, Within(0, 4)] = 0.5, min_samples: Annotated[Count, Within(1)] = 2
 ) -> QueryTrack:

@@ -12,10 +12,10 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays, checks
 from postproc.base.settings import Mutual, Neighbours, Number, Share, TopK, Weight, Within
-from postproc.base.step import JACCARD, Chosen, Range, reciprocal_lists, step
+from postproc.base.step import JACCARD, Chosen, Range, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.kreciprocal import rerank_tiles
-from postproc.pairs import nearest
+from postproc.pairs import held, nearest
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles, Tiles
 from postproc.tracks.track_distances import track_change
@@ -29,7 +29,7 @@ def _range(chosen: Chosen) -> Range:
     return (0, 1 + 1e-6) if chosen["order"] == "nearest" else (0, 1)
 
 
-@step(unit=JACCARD, range=_range, memory=reciprocal_lists)
+@step(unit=JACCARD, range=_range, memory=held.compared(held.by_track))
 def rerank_tracks(
     query: Query,
     gallery: Gallery,

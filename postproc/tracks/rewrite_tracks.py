@@ -14,10 +14,11 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Count, Number, TopK, Within
 from postproc.base.step import KEPT, checked, step
 from postproc.base.vocabulary import Distances, Ranking, Unchecked
+from postproc.pairs import held
 from postproc.tracks.grouping import Groups, compact, group_by_track
 
 
-@step(unit=KEPT)
+@step(unit=KEPT, memory=held.images(64))
 def rewrite_tracks(
     distances: Distances,
     gallery_track: np.ndarray,

@@ -15,13 +15,18 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Neighbours, TopK
 from postproc.base.step import KEPT, SQUARED, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
-from postproc.pairs import nearest, pairwise
+from postproc.pairs import held, nearest, pairwise
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 from postproc.tracks.track_lists import Tracks
 
 
-@step(unit=SQUARED)
+@step(
+    unit=SQUARED,
+    memory=held.either(
+        held.together(held.walk, held.strips, held.by_track), held.together(held.by_track, held.slab)
+    ),
+)
 def track_distances(
     query: Query | Pairwise,
     gallery: Gallery | None,
@@ -71,7 +76,7 @@ def track_distances(
     )
 
 
-@step(unit=KEPT)
+@step(unit=KEPT, memory=held.by_track)
 def pool_distances(
     distances: Distances,
     gallery_track: np.ndarray,

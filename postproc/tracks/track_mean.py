@@ -13,11 +13,12 @@ from postproc.base.settings import Count, Neutral, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Gallery
 from postproc.features import linear
+from postproc.pairs import held
 from postproc.tracks import track_lists as tracks
 from postproc.tracks.grouping import group_by_track
 
 
-@step
+@step(memory=held.gallery)
 def track_mean(
     gallery: Gallery,
     gallery_track: np.ndarray,

@@ -13,14 +13,19 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Number, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Floats, Gallery, Query
-from postproc.pairs import nearest
+from postproc.pairs import held, nearest
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import STRIP, STRIP_ON_CUDA, PairwiseTiles
 from postproc.tracks.track_lists import Tracks
 
 
-@step
+@step(
+    memory=held.either(
+        held.together(held.gallery, held.some_rows, held.walk),
+        held.together(held.times(2, held.gallery), held.times(0.5, held.block)),
+    )
+)
 def weighted_track_mean(
     query: Query,
     gallery: Gallery,

@@ -36,6 +36,12 @@ def test_signed_power(on_device, exponent):
     same_step(on_device, signed_power, with_zero(GALLERY), exponent=exponent)
 
 
+@each("metric", ["sqeuclidean", "euclidean", "cosine"])
+def test_distances(on_device, metric):
+    same_step(on_device, distances, QUERY, GALLERY, metric=metric)
+    same_step(on_device, distances, QUERY, GALLERY, metric=metric, top_k=5)
+
+
 @each("top_k", [None, 3, 17])
 def test_rank(on_device, top_k):
     values = distances(QUERY, GALLERY)

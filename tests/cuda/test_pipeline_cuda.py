@@ -263,7 +263,8 @@ def test_other_commands(folder: Path, chain: Path, tmp_path: Path, capsys: Any) 
 def test_tuning(folder: Path, chain: Path, tmp_path: Path) -> None:
     rows = {}
     for name in ("cpu", "cuda"):
-        options = ["--features", str(folder), "--recipe", str(chain), "--trials", "3", "--folds", "2", "--search"]
+        options = ["--features", str(folder), "--recipe", str(chain), "--trials", "3", "--folds", "2"]
+        options += ["--on", "test", "--search"]
         assert tune.main([*options, "rerank.k1=3..9", "--device", name, "--out", str(tmp_path / name)]) == 0
         rows[name] = json.loads((tmp_path / name / "tuning.json").read_text())["held_out"]["mean"]
     assert rows["cuda"] == pytest.approx(rows["cpu"])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ensemble import io
@@ -62,8 +63,26 @@ def feature_files(folder: Path) -> Iterator[Path]:
     h5py = pytest.importorskip("h5py")
     with h5py.File(folder / "seven.mat", "w") as file:
         file["query_f"], file["gallery_f"] = rows(3, 2), rows(3, 3)
+    with h5py.File(folder / "query_h.h5", "w") as file:
+        file["features"], file["names"] = rows(2, 3), ["a", "b"]
+        file["more/ids"] = np.arange(2)
     for path in sorted(TORCH.glob("*.pt"))[:4]:
         (folder / f"query_{path.name}").write_bytes(path.read_bytes())
+    columns = {"features": rows(2, 3), "names": np.array(["a", "b"], object), "pids": [1, 2]}
+    np.save(folder / "query_o.npy", columns)  # type: ignore[arg-type]
+    joblib = pytest.importorskip("joblib")
+    joblib.dump(columns, folder / "query_j.joblib")
+    for kind in ("zlib", "gzip", "bz2", "lzma"):
+        joblib.dump(columns, folder / f"query_{kind}.joblib", compress=(kind, 3))
+    table = pd.DataFrame({"name": ["a", "b"], "pid": [1, None], **{f"f{n}": [n + 0.5] * 2 for n in range(3)}})
+    lists = pd.DataFrame({"name": ["a", "b"], "feature": list(rows(2, 3)), "split": ["query", "gallery"]})
+    table.to_csv(folder / "query_t.csv", index=False)
+    (folder / "query_t.json").write_text(table.to_json(orient="records"))
+    pytest.importorskip("pyarrow")
+    table.to_parquet(folder / "query_t.parquet")
+    lists.to_parquet(folder / "l.parquet")
+    table.to_feather(folder / "query_t.feather")
+    lists.to_feather(folder / "l.feather", compression="zstd")
     yield from sorted(folder.iterdir())
 
 
@@ -76,6 +95,31 @@ def test_feature_files(tmp_path: Path) -> None:
             path.write_bytes(mutated(content, random))
             read_blocks([path], [])
             ends(lambda path=path: io.contents(path))
+            ends(lambda: io.scan(tmp_path))
+        path.unlink()
+
+
+def test_folders(tmp_path: Path) -> None:
+    """Of a saved datasets folder and of one with a file an image, each file in turn."""
+    pyarrow = pytest.importorskip("pyarrow")
+    random = np.random.default_rng(0)
+    saved, images = tmp_path / "query_s", tmp_path / "query_i"
+    saved.mkdir(), images.mkdir()
+    table = pyarrow.table({"name": ["a", "b"], "vec": list(rows(2, 3))})
+    with pyarrow.ipc.new_stream(str(saved / "data.arrow"), table.schema) as stream:
+        stream.write_table(table)
+    (saved / "state.json").write_text('{"_data_files": [{"filename": "data.arrow"}]}')
+    (saved / "dataset_info.json").write_text("{}")
+    np.save(images / "a.npy", rows(1, 3)[0])
+    for path in (saved / "data.arrow", saved / "state.json", images / "a.npy"):
+        content = path.read_bytes()
+        for _ in range(TIMES):
+            path.write_bytes(mutated(content, random))
+            read_blocks([path.parent], [])
+            ends(lambda path=path: io.contents(path.parent))
+            ends(lambda: io.scan(tmp_path))
+        path.write_bytes(content)
+    assert read_blocks([saved], [])
 
 
 def ends(call: Callable[[], object]) -> bool:

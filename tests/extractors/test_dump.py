@@ -62,6 +62,8 @@ def test_what_is_written_runs_with_no_other_flag(images, tmp_path, capsys):
     rows = "".join(f"00000{n}.png,{(n + 1) // 2},2\n" for n in range(1, 6))
     (images / "gallery.csv").write_text(f"name,pid,cam\n{rows}")
     (images / "test_track_id.txt").write_text("1 2 \n3 4 5 \n")
+    for name, count in (("name_query.txt", 3), ("name_test.txt", 5)):
+        (images / name).write_text("".join(f"{number:06d}.png\n" for number in range(1, count + 1)))
     out = tmp_path / "features"
     run(images, out, *HOG, "--model", "colour:4", "--model", "pixels", "--l2", "end")
     assert (out / "gallery.csv").read_text().splitlines()[:2] == ["name,pid,cam,track,order", "000001.png,1,2,0,0"]
@@ -425,7 +427,7 @@ def test_features_that_are_not_finite_are_refused_by_name(images, tmp_path, monk
 def test_a_missing_package_ends_in_the_line_that_installs_it(images, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "skimage.feature", None)
     found = problems(dump.main, ["--images", str(images), "--out", str(tmp_path / "out"), *HOG])
-    assert found[0].endswith("python -m pip install scikit-image")
+    assert found[0].endswith('-m pip install "scikit-image>=0.22"')
 
 
 def test_one_colour_is_no_row_of_zeros_for_pixels(tmp_path, capsys):

@@ -862,14 +862,16 @@ def test_without_torch_one_line_says_what_to_install(spec, tmp_path, monkeypatch
         archive.writestr("x/archive_format", "pt2")
     monkeypatch.setitem(sys.modules, "torch", None)
     (problem,) = refusal(spec)
-    assert problem.endswith("pip install torch")
+    assert problem.endswith('-m pip install "torch>=2.4"')
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torchvision") is not None, reason="torchvision is installed")
 @each("spec", ["timm:resnet18", "open_clip:RN50"])
 def test_without_torchvision_one_line_says_what_to_install(spec):
     (problem,) = refusal(spec)
-    assert problem.endswith("pip install torchvision")
+    assert problem.endswith(
+        ('-m pip install "timm>=1.0" torchvision', '-m pip install "open_clip_torch>=2.24" torchvision')
+    )
 
 
 # ------------------------------------------------------------------------ packages that are not always there

@@ -27,7 +27,7 @@ def halved(distances: Distances, *, share: Annotated[Share, Neutral(1.0)] = 0.5)
     return checks.distances("distances", distances) * np.float32(share)
 
 
-@step
+@step(memory=lambda sizes, chosen: 100 * sizes.nq * sizes.ng)
 def nearest(query: Query, gallery: Gallery, *, top_k: TopK = None) -> Distances | Nearest:
     """Nor with this."""
     found = product(query, gallery)
@@ -153,6 +153,14 @@ def takes_anything(distances: Distances) -> Distances:
     return np.nan_to_num(np.array(distances, np.float32), posinf=np.inf)
 
 
+@step(unit=KEPT)
+def all_by_all(distances: Distances) -> Distances:
+    """Looks at all pairs of gallery images, and does not say so."""
+    values = checks.distances("distances", distances)
+    square = np.ones((values.shape[1], values.shape[1]), np.float32)
+    return values * np.float32(square.dtype.itemsize)
+
+
 BROKEN = [
     (
         writes,
@@ -196,6 +204,7 @@ BROKEN = [
         takes_anything,
         "law 12, data that is handed over is checked, used or not: takes_anything(): wanted ValueError",
     ),
+    (all_by_all, "law 13, memory stays under what it declares: all_by_all(): wanted at most the 0.0 MB that it "),
 ]
 
 

@@ -20,12 +20,17 @@ from postproc import l2_normalize
 from postproc.base import checks, runtime
 from postproc.base.settings import Count, Number, Within
 from postproc.base.vocabulary import Floats
+from postproc.pairs import held
 from postproc.pairs.distances import Metric
 
 PAIRS = 1 << 12  # whose features are looked at together
 
 
-@join(host_only=True)
+@join(
+    host_only=True,
+    memory=held.together(held.walk, lambda sizes, chosen: 100 * chosen["pairs"]),
+    loads=("sklearn",),
+)
 def calibrated(
     query: Parts,
     gallery: Parts,

@@ -18,12 +18,17 @@ from ensemble.fusion.scaling import scaled
 from postproc.base import runtime
 from postproc.base.settings import Count, Neighbours, Number, Within
 from postproc.base.vocabulary import Floats
+from postproc.pairs import held
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 
-@join(host_only=True)
+@join(
+    host_only=True,
+    memory=held.together(held.features, held.walk, held.times(2, held.matrix), parts.blocks(3), held.images(200)),
+    loads=("scipy",),
+)
 def graph_fusion(
     query: Parts,
     gallery: Parts,

@@ -26,6 +26,7 @@ from postproc import distances as measure
 from postproc.base import runtime
 from postproc.base.settings import Count, Neighbours, Weight, Within
 from postproc.base.vocabulary import Floats
+from postproc.pairs import held
 
 Change = Callable[[np.ndarray], np.ndarray]
 Effectiveness = Literal["reciprocal", "authority"]
@@ -85,7 +86,7 @@ def reliability_weights(
     return weights / weights.sum()
 
 
-@declared(host_only=True)
+@declared(host_only=True, memory=held.together(held.features, held.walk, held.matrix, parts.blocks(3)))
 def unsupervised_reliability(
     query: Parts,
     gallery: Parts,

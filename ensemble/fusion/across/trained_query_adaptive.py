@@ -18,10 +18,11 @@ from postproc import distances as measure
 from postproc.base import checks, runtime
 from postproc.base.settings import Count, Within
 from postproc.base.vocabulary import Floats
+from postproc.pairs import held
 from postproc.pairs.distances import Metric
 
 
-@join(host_only=True)
+@join(host_only=True, memory=held.together(held.features, held.walk, held.matrix, parts.blocks(6)))
 def trained_query_adaptive(
     query: Parts,
     gallery: Parts,

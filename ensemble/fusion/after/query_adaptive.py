@@ -18,6 +18,7 @@ from ensemble.fusion.curves import References, Rule, Tail, Top, reference_curves
 from ensemble.fusion.join import Listed, Parts, join
 from ensemble.fusion.kinds import OneAPart, Weights
 from ensemble.fusion.scaling import scaler
+from postproc.base.nearby import near
 from postproc.base.step import Chosen
 from postproc.base.vocabulary import Floats
 
@@ -28,7 +29,7 @@ QUERIES = 71  # that give reference curves where a setting asks the test queries
 
 def _no_reference(value: Any, count: int) -> str | None:
     if isinstance(value, str):
-        return None if value in ASKED else f"wanted one of {', '.join(ASKED)}, got {value!r}"
+        return None if value in ASKED else f"wanted one of {', '.join(ASKED)}, got {value!r}{near(value, ASKED)}"
     if not isinstance(value, Sequence | np.ndarray):
         return f"wanted one of {', '.join(ASKED)}, or curves for {count} parts, got {value!r}"
     if len(value) != count:
@@ -42,7 +43,7 @@ def _lists(chosen: Chosen) -> Listed:
     return "together" if isinstance(reference, str) and reference == "queries" else "exact"
 
 
-@join(host_only=True, lists=_lists)
+@join(host_only=True, lists=_lists, memory=parts.blocks(6))
 def query_adaptive(
     distances: Parts,
     *,

@@ -1,5 +1,9 @@
-"""NumPy's files: one array in ``.npy``, arrays under names in ``.npz``; object arrays are left unread."""
+"""NumPy's files: one array in ``.npy``, arrays under names in ``.npz``.
 
+Arrays of Python objects, as ``np.save`` of a dictionary makes one, are pickles, and are rebuilt as such.
+"""
+
+import io
 import zipfile
 from pathlib import Path
 from typing import IO, Any
@@ -7,25 +11,69 @@ from typing import IO, Any
 import numpy as np
 
 from ensemble.io import bounds
-from ensemble.io.matlab5 import Unread
-from ensemble.io.readers.reader import Reader, Wanted
+from ensemble.io.readers.pickles import BEGINNING, words
+from ensemble.io.readers.reader import Reader, Stored, Unknown, Wanted
+from ensemble.io.unpickle import unpickle
+
+MAGIC = b"\x93NUMPY"
 
 
 def _load_npy(path: Path, wanted: Wanted) -> np.ndarray:
     with path.open("rb") as file:
-        return _load_array(file, path.stat().st_size)
+        return load_array(file, path.stat().st_size)
 
 
-def _load_array(file: IO[bytes], size: int) -> Any:
-    """One ``.npy`` stream, after a look at its header: an object array is left unread."""
-    version = np.lib.format.read_magic(file)
-    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = header(file)
+def load_array(file: IO[bytes], size: int) -> Any:
+    """One ``.npy`` stream, after a look at its header."""
+    shape, dtype = _header(file)
     if dtype.hasobject:
-        return Unread(shape, "object")
+        return _objects(file.read(size), shape, dtype)
     bounds.refuse_size(shape, dtype.itemsize, size)
     file.seek(0)
     return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+    version = np.lib.format.read_magic(file)
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = header(file)
+    return shape, dtype
+
+
+def _objects(pickled: bytes, shape: tuple[int, ...], dtype: np.dtype) -> Any:
+    content = unpickle(io.BytesIO(pickled), len(pickled))
+    if dtype.names or not isinstance(content, np.ndarray) or content.shape != shape:
+        raise ValueError(f"objects of shape {shape} that are none")
+    return content
+
+
+def _keys_npy(path: Path) -> tuple[str, ...] | None:
+    """None for objects, which may be a dictionary."""
+    with path.open("rb") as file:
+        _, dtype = _header(file)
+    return None if dtype.hasobject else ()
+
+
+def _words(path: Path) -> list[str]:
+    with path.open("rb") as file:
+        _header(file)
+        return words(file.read(BEGINNING))
+
+
+def _stored_npy(path: Path) -> dict[str, Stored]:
+    with path.open("rb") as file:
+        shape, dtype = _header(file)
+    return {} if dtype.hasobject else {"": Stored(shape, dtype.itemsize)}
+
+
+def _stored_npz(path: Path) -> dict[str, Stored]:
+    found = {}
+    with zipfile.ZipFile(path) as archive:
+        for key in _members(archive):
+            with archive.open(f"{key}.npy") as file:
+                shape, dtype = _header(file)
+            found[key] = Stored(shape, dtype.itemsize)
+    return found
 
 
 def _load_npz(path: Path, wanted: Wanted) -> dict[str, Any]:
@@ -40,14 +88,14 @@ def _load_npz(path: Path, wanted: Wanted) -> dict[str, Any]:
                 info = archive.getinfo(f"{key}.npy")
                 budget.spend(info.file_size, key)
                 with archive.open(info) as file:
-                    entries[key] = _load_array(file, info.file_size)
+                    entries[key] = load_array(file, info.file_size)
     return entries
 
 
 def _members(archive: zipfile.ZipFile) -> tuple[str, ...]:
     members = archive.namelist()
     if len(set(members)) != len(members) or any(not name.endswith(".npy") for name in members):
-        raise ValueError("an archive of something else than NumPy arrays, each once")
+        raise Unknown(f"an archive of {len(members)} members that are no NumPy arrays, each once; unpack it")
     return tuple(name.removesuffix(".npy") for name in members)
 
 
@@ -60,8 +108,11 @@ NPY = Reader(
     "NumPy array",
     _load_npy,
     (".npy",),
-    recognises=lambda path, head: head.startswith(b"\x93NUMPY"),
-    holds="side",
+    recognises=lambda path, head: head.startswith(MAGIC),
+    keys=_keys_npy,
+    words=_words,
+    stored=_stored_npy,
+    copies=0,
 )
 NPZ = Reader(
     "NumPy archive",
@@ -69,6 +120,7 @@ NPZ = Reader(
     (".npz",),
     recognises=lambda path, head: head.startswith(b"PK\x03\x04"),
     keys=_keys,
-    holds="model",
+    stored=_stored_npz,
+    copies=0,
     strict=True,
 )

@@ -6,7 +6,7 @@ import numpy as np
 
 from ensemble.io import bounds
 from ensemble.io.allowed import widen_bfloat16
-from ensemble.io.readers.reader import Reader, Wanted
+from ensemble.io.readers.reader import Reader, Stored, Wanted
 
 _DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2",
@@ -40,4 +40,18 @@ def _keys(path: Path) -> tuple[str, ...]:
         raise ValueError(str(error)) from None
 
 
-SAFETENSORS = Reader("safetensors", _load, (".safetensors",), keys=_keys, holds="model", strict=True)
+def _stored(path: Path) -> dict[str, Stored]:
+    import safetensors
+
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            parts = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118
+            return {
+                key: Stored(tuple(part.get_shape()), np.dtype(_DTYPES[part.get_dtype()]).itemsize)
+                for key, part in parts.items()
+            }
+    except safetensors.SafetensorError as error:
+        raise ValueError(str(error)) from None
+
+
+SAFETENSORS = Reader("safetensors", _load, (".safetensors",), keys=_keys, stored=_stored, copies=1, strict=True)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ensemble.io.allowed import Refused, Storage, StorageType
+from ensemble.io.readers.pickles import BEGINNING, words
 from ensemble.io.readers.reader import HEAD, Reader, mapped
 from ensemble.io.unpickle import Source, unpickle
 
@@ -122,10 +123,30 @@ def _is_archive(path: Path, head: bytes) -> bool:
         return data_member(archive) is not None
 
 
-TORCH_ZIP = Reader("torch archive", lambda path, wanted: load_zip(path), SUFFIXES, recognises=_is_archive)
+def _words_zip(path: Path) -> list[str]:
+    with zipfile.ZipFile(path) as archive, archive.open(data_member(archive) or "data.pkl") as file:
+        return words(file.read(BEGINNING))
+
+
+def _words_legacy(path: Path) -> list[str]:
+    with path.open("rb") as file:
+        return words(file.read(BEGINNING))
+
+
+TORCH_ZIP = Reader(
+    "torch archive",
+    lambda path, wanted: load_zip(path),
+    SUFFIXES,
+    recognises=_is_archive,
+    words=_words_zip,
+    raw=True,
+    copies=0,
+)
 TORCH_LEGACY = Reader(
     "torch stream",
     lambda path, wanted: mapped(path, load_legacy),
     SUFFIXES,
     recognises=lambda path, head: head.startswith(LEGACY_MAGIC[:HEAD]),
+    words=_words_legacy,
+    raw=True,
 )

@@ -31,7 +31,7 @@
   const percent = (value) => (100 * value).toFixed(1);
   const signed = (value) => (value < 0 ? "−" : "+") + (100 * Math.abs(value)).toFixed(1);
   const short = (value) => (Number.isFinite(value) ? value.toPrecision(4) : value === Infinity ? "∞" : "");
-  const known = (column, row) => column !== undefined && column[row] !== -1;
+  const known = (column, row) => column !== undefined && column[row] !== -1 && column[row] !== "";
 
   const make = (tag, attributes, ...children) => {
     const element = document.createElement(tag);
@@ -370,7 +370,7 @@
   options("with", [[-1, "nothing"], ...views.map((v, i) => [i, `${i + 1}  ${name(v)}`])]);
   options("sort", SORTS);
   options("filter", FILTERS);
-  const cameras = [...new Set(queries.cam || [])].sort((a, b) => a - b);
+  const cameras = [...new Set(queries.cam || [])].filter((c) => c !== "").sort((a, b) => a - b || (a < b ? -1 : 1));
   options("camera", [["", "all"], ...cameras.map((c) => [c, String(c)])]);
   $("camera-l").hidden = cameras.length < 2;
   $("camera-l").style.display = cameras.length < 2 ? "none" : "";

@@ -4,7 +4,7 @@ import re
 
 from torch import nn
 
-from ensemble.base.errors import InputError
+from ensemble.base.errors import InputError, near
 from extractors.models.checkpoints import aicity, densenet, efficientnet, lightreid, networks, osnet, resnet, vit
 from extractors.models.checkpoints.code_base import (
     RESNET_OPTIONS,
@@ -332,7 +332,7 @@ def family_of(keys: list[str], spec: str, arch: str | None) -> Family:
     """
     if arch is not None:
         if arch not in FAMILIES:
-            refuse(f"{spec}: wanted arch= one of {', '.join(FAMILIES)}, found {arch}")
+            refuse(f"{spec}: wanted arch= one of {', '.join(FAMILIES)}, found {arch}{near(arch, FAMILIES)}")
         return FAMILIES[arch]
     found = [name for name, family in FAMILIES.items() if family.fits(keys)]
     if len(found) == 1:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from postproc.base.extras import install
 from postproc.features.metrics.covariance import class_means
 from postproc.features.metrics.metric import Metric, Unfit
 from postproc.features.metrics.silence import silence
@@ -132,15 +133,16 @@ METHODS: dict[str, Callable[[ModuleType, Task], Any]] = {
 }
 
 
-MISSING = (
-    "method: {!r} needs the package metric-learn, which is not installed; install reid-ensemble[metric], or use "
-    "another method"
-)
-
-
 def objection(method: str) -> str | None:
     """Why a method cannot be had here, or None."""
-    return MISSING.format(method) if method in METHODS and find_spec("metric_learn") is None else None
+    return _missing(method) if method in METHODS and find_spec("metric_learn") is None else None
+
+
+def _missing(method: str) -> str:
+    return (
+        f"method: {method!r} needs the package metric-learn, which is not installed; use another method, or "
+        f"{install('metric')}"
+    )
 
 
 def _package(method: str) -> ModuleType:
@@ -148,4 +150,4 @@ def _package(method: str) -> ModuleType:
         with silence():
             return importlib.import_module("metric_learn")
     except ImportError as error:
-        raise ValueError(MISSING.format(method)) from error
+        raise ValueError(_missing(method)) from error

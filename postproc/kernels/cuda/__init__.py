@@ -7,6 +7,7 @@ A family is imported when it is first asked for, as on the CPU; the two have the
 
 from types import ModuleType
 
+from postproc.base.extras import install
 from postproc.kernels.families import family
 
 try:
@@ -18,7 +19,7 @@ try:
 except ImportError as error:
     raise ImportError(
         f"CUDA tensors need torch, numba-cuda and array-api-compat, and {error.name or error} is missing: "
-        "pip install 'reid-ensemble[cuda]'",
+        f"{install('cuda')}",
         name=error.name,
     ) from error
 

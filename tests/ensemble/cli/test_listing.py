@@ -11,6 +11,7 @@ from ensemble.cli.listing import commands
 from tests.support.each import each
 
 ROOT = Path(ensemble.__file__).parents[1]
+HAND_ON = ("command.py", "rank.py")  # of the extractors: with options like those of ensemble
 COMMANDS = dict(commands("ensemble"))
 OTHERS = {"--seed", "--images"}  # of demo, tune and thresholds: other things than those of the shared options
 
@@ -56,7 +57,7 @@ def test_help_begins_with_the_command_and_its_docstring(name: str) -> None:
 def test_every_file_at_the_top_is_a_command() -> None:
     top = {f"ensemble.{path.stem}" for path in (ROOT / "ensemble").glob("*.py")}
     assert top - {"ensemble.__init__", "ensemble.__main__"} < set(COMMANDS)
-    assert len(COMMANDS) == 13
+    assert len(COMMANDS) == 14
 
 
 def test_nothing_imports_a_command() -> None:
@@ -86,7 +87,10 @@ def test_shared_options_are_declared_once() -> None:
             and " " not in value
             and ast.unparse(node.func).endswith(("add_argument", "add"))
         }
-        for path in [*(ROOT / "ensemble").rglob("*.py"), ROOT / "extractors" / "dump.py"]
+        for path in [
+            *(ROOT / "ensemble").rglob("*.py"),
+            *(ROOT / "extractors" / name for name in ("command.py", "rank.py")),
+        ]
     }
     shared = set().union(*(options for path, options in declared.items() if path.parent.name == "cli")) - OTHERS
     shared |= {"--query-names", "--gallery-names", "--names", "--parser"}  # by a variable
@@ -98,4 +102,4 @@ def test_shared_options_are_declared_once() -> None:
         for option in options & shared
     }
     # The extractor's own: a device may be found by itself there.
-    assert again == {"dump.py --device"}
+    assert again == {"command.py --device"}

@@ -4,6 +4,10 @@ import pytest
 
 from ensemble.base.errors import InputError
 from ensemble.cli import program
+from tests.support.each import each
+
+ANOTHER = "wanted an option of python -m ensemble.x, found another"
+ONE_OF = "wanted one of market1501, veri"
 
 
 def ended(error: BaseException | None, capsys: pytest.CaptureFixture[str], status: int = 0) -> tuple[object, str]:
@@ -51,3 +55,27 @@ def test_a_docstring_is_shown_as_it_is_written(monkeypatch: pytest.MonkeyPatch) 
     assert text.startswith("usage: python -m ensemble.x")
     assert "\nWhat.\n\n    as  it is\n" in text
     assert text.endswith("one word after another one word after\nanother one word after another\n")
+
+
+@each(
+    ("words", "said"),
+    {
+        "--protocl veri": f"--protocl: {ANOTHER}; did you mean '--protocol'?",
+        "--protocol=Market-1501": f"--protocol: {ONE_OF}, found 'Market-1501'; did you mean 'market1501'?",
+        "--protocol zoo": f"--protocol: {ONE_OF}, found 'zoo'; see --help",
+        "--n many": "--n: wanted a whole number, found 'many'; see --help",
+        "--x much": "--x: wanted a number, found 'much'; see --help",
+        "--protocol": "--protocol: wanted a value, found none; see --help",
+        "more words": "more, words: wanted options, found more; see --help",
+        "": "--out: wanted, found nothing; see --help",
+    }.items(),
+)
+def test_what_no_parser_takes_reads_like_all_that_is_refused(words: str, said: str) -> None:
+    parser = program.parser("ensemble.x", "What.")
+    parser.add_argument("--protocol", choices=("market1501", "veri"))
+    parser.add_argument("--n", type=int)
+    parser.add_argument("--x", type=float)
+    parser.add_argument("--out", required=not words)
+    with pytest.raises(InputError) as caught:
+        parser.parse_args(words.split())
+    assert caught.value.problems == [said]

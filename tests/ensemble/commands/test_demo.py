@@ -29,7 +29,7 @@ def test_bad_settings_are_refused(tmp_path: Path) -> None:
         main([str(tmp_path), "--unknown", "2"])
     with pytest.raises(InputError, match="--seed: wanted 0 or more, found -1"):
         main([str(tmp_path), "--seed", "-1"])
-    with pytest.raises(SystemExit):
+    with pytest.raises(InputError, match="--size: wanted one of small, "):
         main([str(tmp_path), "--size", "huge"])
     assert list(tmp_path.iterdir()) == []
 

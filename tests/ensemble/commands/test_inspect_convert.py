@@ -86,7 +86,7 @@ def test_contents_of_entries(tmp_path: Path) -> None:
         Entry("query", (2, 2), "float64", not_finite=1, zero_rows=1),
         Entry("query_name", (2,), "<U1", examples=("x", "y")),
         Entry("query_pid", (2,), "int64", examples=("3", "4")),
-        Entry("note", (1,), "object, not read"),
+        Entry("note", (1,), "list", examples=("None",)),
     )
 
 
@@ -155,7 +155,9 @@ def test_the_command_lines(hostile: Path, folder: Path) -> None:
     assert run("ensemble.inspect", folder).returncode == 0
     done = run("ensemble.convert", "--features", folder, "--out", folder.parent / "new")
     assert done.returncode == 0
-    assert done.stdout.splitlines()[0].endswith("a.npz: 3 query, 5 gallery, 4 values an image")
+    note, written = done.stdout.splitlines()[:2]
+    assert note.endswith("files that are not used: notes.log (not a feature file)")
+    assert written.endswith("a.npz: 3 query, 5 gallery, 4 values an image")
 
 
 # convert

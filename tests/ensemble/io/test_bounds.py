@@ -1,7 +1,10 @@
 """Small files that ask for much end in a sentence: at once, and within a small memory."""
 
+import gzip
 import io
+import itertools
 import json
+import lzma
 import pickle
 import struct
 import tracemalloc
@@ -9,7 +12,9 @@ import zipfile
 import zlib
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
+import joblib
 import numpy as np
 import pytest
 
@@ -141,7 +146,95 @@ def deflated_hdf5(folder: Path) -> None:
     hdf5(folder, (1000, 500_000))
 
 
+def objects_that_are_one(folder: Path) -> None:
+    row, made = np.arange(100_000, dtype=np.float32), np.empty(2500, object)
+    made[:] = [row] * 2500
+    np.save(folder / "query_a.npy", made)
+
+
+def one_array_in_a_nest(folder: Path) -> None:
+    row = np.arange(100_000, dtype=np.float32)
+    inner = {f"{number}.jpg": row for number in range(500)}
+    pickled(folder / "a.pkl", {"query": {"a": inner, "b": [[row] * 2000]}, "gallery": inner})
+
+
+def compressed(folder: Path) -> None:
+    with gzip.open(folder / "query_a.pkl.gz", "wb") as file:
+        file.writelines(itertools.repeat(NOUGHTS, 200))
+
+
+def compressed_twice(folder: Path) -> None:
+    packed = lzma.compress(bytes(100_000_000), preset=0)
+    (folder / "query_a.joblib").write_bytes(packed)
+
+
+def joblib_that_lies(folder: Path) -> None:
+    content = io.BytesIO()
+    joblib.dump({"a.jpg": np.zeros((7, 11))}, content)
+    lie = content.getvalue().replace(b"K\x07K\x0b\x86", b"K\xffK\xff\x86")
+    assert lie != content.getvalue()
+    (folder / "query_a.joblib").write_bytes(lie)
+
+
+def one_text_again_and_again(folder: Path) -> None:
+    """Cells of a table point to a text of a megabyte."""
+    text = pyarrow().array(["x" * 1_000_000], pyarrow().large_string())
+    texts = pyarrow().DictionaryArray.from_arrays(np.zeros(20_000, np.int32), text)
+    table = pyarrow().table({"features": [[0.5]] * 20_000, "name": texts})
+    pytest.importorskip("pyarrow.parquet").write_table(table, folder / "query_a.parquet", compression="zstd")
+
+
+def pyarrow() -> Any:
+    return pytest.importorskip("pyarrow")
+
+
+def noughts_in_parquet(folder: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(
+        pyarrow().table({f"f{n}": np.zeros(3_000_000) for n in range(4)}), folder / "query_a.parquet"
+    )
+
+
+def noughts_in_lists(folder: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    lists = pyarrow().FixedSizeListArray.from_arrays(np.zeros(20_000_000, np.float32), 1000)
+    parquet.write_table(pyarrow().table({"features": lists}), folder / "query_a.parquet")
+
+
+def noughts_in_arrow(folder: Path) -> None:
+    feather = pytest.importorskip("pyarrow.feather")
+    table = pyarrow().table({f"f{n}": np.zeros(3_000_000) for n in range(4)})
+    feather.write_feather(table, str(folder / "query_a.feather"), compression="zstd", chunksize=3_000_000)
+
+
+def rows_of_nothing(folder: Path) -> None:
+    table = pyarrow().table({"features": pyarrow().nulls(10**8), "name": pyarrow().nulls(10**8)})
+    with pyarrow().ipc.new_file(str(folder / "query_a.arrow"), table.schema) as stream:
+        stream.write_table(table)
+
+
+def texts_in_hdf5(folder: Path) -> None:
+    """A text of 200 kB that many entries point to."""
+    h5py = pytest.importorskip("h5py")
+    path = folder / "query_a.h5"
+    with h5py.File(path, "w") as file:
+        file["features"] = FEW
+        file["names"] = ["y", "x" * 200_000, *["z"] * 4000]
+    content = path.read_bytes()
+    with h5py.File(path, "r") as file:
+        start = file["names"].id.get_offset()
+    own = content[start + 16 : start + 32]
+    path.write_bytes(content[:start] + own * 4002 + content[start + 16 * 4002 :])
+
+
+def nested_json(folder: Path) -> None:
+    (folder / "query_a.json").write_text("[" * 500_000)
+
+
 BOMBS = (
+    objects_that_are_one, one_array_in_a_nest, compressed, compressed_twice, joblib_that_lies,
+    one_text_again_and_again, noughts_in_parquet, noughts_in_lists, noughts_in_arrow, rows_of_nothing,
+    texts_in_hdf5, nested_json,
     endless_npy, endless_npz, names_without_letters, deflated_npz, endless_pickle, one_array_again_and_again,
     one_array_in_a_list, one_list_again_and_again, keys_that_collide, values_that_collide, endless_safetensors,
     endless_matlab, deflated_matlab, endless_hdf5, deflated_hdf5,

@@ -9,7 +9,7 @@ from numpy.testing import assert_array_equal
 
 from ensemble.base.errors import InputError
 from ensemble.io import read_names
-from ensemble.io.lists import read_csv, read_tracks
+from ensemble.io.lists import read_labels, read_tracks
 from tests.support.each import each
 
 
@@ -66,7 +66,7 @@ def test_no_name_list(tmp_path: Path) -> None:
 
 def test_a_table(file: Path) -> None:
     file.write_text('colour,name,pid,cam,frame\nred,0002,7,-1,1200.0\n"dark, red",0001, 3 ,4,5\n')
-    labels = read_csv(file)
+    labels = read_labels(file)
     assert labels.names == ["0002", "0001"]  # text: zeros stay, the order stays
     assert {column: values.tolist() for column, values in labels.columns.items()} == {
         "pid": [7, 3],
@@ -77,7 +77,7 @@ def test_a_table(file: Path) -> None:
 
 def test_faults_of_a_table(file: Path) -> None:
     file.write_text("name,pid,order,frame\na,1,c2,1.5\n,1,2,3\na,,2,3\nb,1,2\n")
-    ragged, unnamed, twice, order, frame = problems(read_csv, file)  # of no pid nothing is known
+    ragged, unnamed, twice, order, frame = problems(read_labels, file)  # of no pid nothing is known
     assert "wanted 4 values a line, found another number in line 5" in ragged
     assert "wanted a name in every line, found 1 without" in unnamed
     assert "found again a;" in twice
@@ -85,10 +85,10 @@ def test_faults_of_a_table(file: Path) -> None:
     assert "in frame, found a: '1.5'" in frame
 
 
-@each("text", ["pid,cam\n1,2\n", "name,pid,pid\na,1,1\n", "a.jpg\nb.jpg\n"])
+@each("text", ["weather\n1\n", "name,pid,pid\na,1,1\n", "a.jpg\nb.jpg\n"])
 def test_a_table_without_its_first_line(file: Path, text: str) -> None:
     file.write_text(text)
-    (problem,) = problems(read_csv, file)
+    (problem,) = problems(read_labels, file)
     assert (
         "wanted name and any of pid, cam, cam_predicted, track, order, frame, scene, quality as first" in problem
     )
@@ -107,16 +107,16 @@ SPELT = {
 def test_usual_spellings_are_taken(file: Path, column: str, spelling: str) -> None:
     other = "pid" if column == "name" else "name"
     file.write_text(f"{spelling},{other}\n7,7\n")
-    assert {"name", *read_csv(file).columns} == {column, other}
+    assert {"name", *read_labels(file).columns} == {column, other}
 
 
 def test_own_names_go_before_other_spellings(file: Path) -> None:
     file.write_text("name,path,pid,label,camra,weather\na,x,1,2,3,4\n")
-    found = read_csv(file)
+    found = read_labels(file)
     assert (found.names, found.columns["pid"].tolist()) == (["a"], [1])
     assert found.unused == ("path", "label", "camra (did you mean 'cam'?)", "weather")
     file.write_text("name,identity,label\na,1,2\n")
-    (problem,) = problems(read_csv, file)
+    (problem,) = problems(read_labels, file)
     assert "wanted one column for pid, found identity, label; leave one, or call it pid" in problem
 
 
@@ -125,14 +125,14 @@ def test_tables_of_spreadsheets(file: Path, separator: str) -> None:
     """A mark before the first byte, \\r\\n, lines of empty cells, empty cells at the end, NaN of pandas."""
     lines = ["name,pid,cam", "", "a b,1.0,", ",,", "c,nan,4", "", ""]
     file.write_bytes("\r\n".join(lines).replace(",", separator).encode("utf-8-sig"))
-    found = read_csv(file)
+    found = read_labels(file)
     assert found.names == ["a b", "c"]
     assert {name: values.tolist() for name, values in found.columns.items()} == {"pid": [1, -1], "cam": [-1, 4]}
 
 
 def test_a_table_of_nothing(file: Path) -> None:
     file.write_text("name,pid\n")
-    assert "at least one image" in problems(read_csv, file)[0]
+    assert "at least one image" in problems(read_labels, file)[0]
 
 
 # Tracks
@@ -204,3 +204,51 @@ def test_faults_of_tracks(file: Path) -> None:
     assert "several images with number 1" in problems(read_tracks, file, ["1.jpg", "0001.jpg"])[0]
     file.write_text("")
     assert "empty file" in problems(read_tracks, file, names(3))[0]
+
+
+# Tables of pyarrow
+
+
+@each("suffix", [".parquet", ".feather"])
+def test_tables_of_pyarrow(tmp_path: Path, suffix: str) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import feather, parquet
+
+    table = pyarrow.table(
+        {
+            "image": ["0001", "b"],
+            "Identity": pyarrow.array(["Dan", None]).dictionary_encode(),
+            "cam": [3.0, float("nan")],
+            "frame": pyarrow.array([7, None], pyarrow.int32()),
+            "embedding": [[0.5, 1.0], [2.0, 3.0]],
+            "weather": [b"sun", None],
+        }
+    )
+    path = tmp_path / f"query{suffix}"
+    parquet.write_table(table, path) if suffix == ".parquet" else feather.write_feather(table, str(path))
+    found = read_labels(path)
+    assert found.names == ["0001", "b"]
+    assert {name: values.tolist() for name, values in found.columns.items()} == {
+        "pid": ["Dan", ""],
+        "cam": [3, -1],
+        "frame": [7, -1],
+    }
+    assert found.unused == ("embedding", "weather")
+    assert read_names(path) == ["0001", "b"]
+    data = path.read_bytes()
+    for length in (10, len(data) // 2, len(data) - 9):
+        path.write_bytes(data[:length])
+        assert "wanted a table in Parquet or Feather, found " in problems(read_labels, path)[0]
+
+
+@each("suffix", [".parquet", ".feather"])
+def test_a_table_of_pyarrow_that_would_become_too_large(tmp_path: Path, suffix: str) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import feather, parquet
+
+    path = tmp_path / f"query{suffix}"
+    names = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 10**5, pyarrow.int8()), ["x" * 1000])
+    table = pyarrow.table({"name": names})
+    parquet.write_table(table, path) if suffix == ".parquet" else feather.write_feather(table, str(path))
+    assert path.stat().st_size < 10**5
+    assert "cannot come from a file of this size" in problems(read_labels, path)[0]

@@ -184,7 +184,7 @@ def test_version_73_follows_no_link_and_believes_no_size(tmp_path: Path) -> None
     found = load(path)
     assert isinstance(found["query_f"], Unread)
     assert "gallery_f" not in found
-    assert found["cam"].shape == (3, 2)
+    assert found["cam"].shape == (2, 3)  # h5py wrote it, not MATLAB
     with h5py.File(path, "w") as file:
         file.create_dataset("query_f", (10**6, 10**6), "f4", chunks=(100, 100))
     with pytest.raises(InputError, match="cannot come from a file of this size"):

@@ -236,13 +236,17 @@ def test_extension_registry_is_not_asked(tmp_path: Path) -> None:
 
 def test_python_objects_in_arrays(tmp_path: Path) -> None:
     for protocol in PROTOCOLS:
-        data = pickle.dumps({"a": np.array([1, "text"], object)}, protocol)
-        assert "numpy array of Python objects" in refusal(tmp_path, data)
+        objects = np.array([[1, "text"], [None, np.ones(2)]], object)
+        found = read(tmp_path, pickle.dumps({"a": np.asfortranarray(objects)}, protocol))["a"]
+        assert found.dtype == object
+        assert found[:, 0].tolist() == [1, None]
+        assert "posix.system" in refusal(tmp_path, pickle.dumps(np.array([os.system], object), protocol))
         structured = np.zeros(2, [("x", "f4"), ("y", object)])
         assert "numpy.dtype" in refusal(tmp_path, pickle.dumps(structured, protocol))
 
 
 DTYPE = b"cnumpy\ndtype\n(S'f4'\nI0\nI1\ntR(I3\nS'<'\nNNNI-1\nI-1\nI0\ntb"
+OBJECT = b"cnumpy\ndtype\n(S'O8'\nI0\nI1\ntR(I3\nS'|'\nNNNI-1\nI-1\nI63\ntb"
 ARRAY = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR"
 
 
@@ -260,7 +264,10 @@ ARRAY = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR
             "unknown form",
         ),
         (b"cnumpy.core.multiarray\n_reconstruct\n(ccollections\nOrderedDict\n(I0\ntS'b'\ntR.", "_reconstruct of"),
-        (b"cnumpy\ndtype\n(S'O8'\nI0\nI1\ntR.", "Python objects"),
+        (ARRAY + b"(I1\n(I2\nt" + OBJECT + b"I00\n(lI1\natb.", "something else than its objects"),
+        (ARRAY + b"(I1\n(I1\nt" + OBJECT + b"I00\nS'abcdefgh'\ntb.", "something else than its objects"),
+        (b"cnumpy._core.numeric\n_frombuffer\n(S'abcdefgh'\n" + OBJECT + b"(I1\ntS'C'\ntR.", "numpy objects in"),
+        (b"cnumpy.core.multiarray\nscalar\n(" + OBJECT + b"S'abcdefgh'\ntR.", "numpy objects in"),
         (b"cnumpy\ndtype\n(S'V8'\nI0\nI1\ntR.", "numpy.dtype 'V8'"),
         (b"cnumpy\ndtype\n(S'f4,f4'\nI0\nI1\ntR.", "numpy.dtype 'f4,f4'"),
         (b"cnumpy\ndtype\n(S'f4'\nI0\nI1\ntR(I3\nS'<'\nN(S'x'\ntNI-1\nI-1\nI0\ntb.", "numpy.dtype with fields"),

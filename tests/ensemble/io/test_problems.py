@@ -21,11 +21,19 @@ def folder(tmp_path: Path) -> Path:
 
 def test_no_folder_and_nothing_in_it(tmp_path: Path) -> None:
     assert "wanted a folder with feature files, found none" in problems(scan, tmp_path / "none")[0]
-    assert "found an empty folder" in problems(scan, tmp_path)[0]
+    assert "found an empty folder; copy them there, or name their folder" in problems(scan, tmp_path)[0]
+    inner = tmp_path / "top" / "features"
+    inner.mkdir(parents=True)
+    assert (
+        f"found only folders (features); name the one with the files, as {inner}"
+        in problems(scan, inner.parent)[0]
+    )
+    (inner / "a.JPG").touch()
+    assert "pictures become features by python -m extractors.dump" in problems(scan, inner.parent)[0]
     path = tmp_path / "dist.npy"
     np.save(path, rows(2))
     assert "found only dist.npy: not called query_MODEL.npy" in problems(scan, tmp_path)[0]
-    assert "found a file; give the folder" in problems(scan, path)[0]
+    assert f"found a file; give its folder, {tmp_path}" in problems(scan, path)[0]
 
 
 def test_everything_that_is_wrong_comes_in_one_message(folder: Path) -> None:
@@ -43,7 +51,7 @@ def test_everything_that_is_wrong_comes_in_one_message(folder: Path) -> None:
     kinds = {"000001.jpg": np.array(["x", "y"]), "000002.jpg": np.ones(2, np.int32), "000003.jpg": 5}
     pair(folder, "kinds", {1: np.ones(2, np.float32)}, kinds)
     np.savez(folder / "objects.npz", query=np.array([[1, "a"]], object), gallery=rows(3, 2) * np.float64(1e300))
-    np.savez(folder / "keys.npz", probe=rows(2), gal=rows(3))
+    np.savez(folder / "keys.npz", left=rows(2), right=rows(3))
     np.savez(folder / "half.npz", query=rows(2), query_name=["a", "a"])
     (folder / "empty.npz").touch()
     (folder / "a.mat").write_bytes(b"MATLAB 5.0".ljust(124) + b"\x00\x01IM")
@@ -67,9 +75,9 @@ def test_everything_that_is_wrong_comes_in_one_message(folder: Path) -> None:
         "gallery_uneven.pkl: wanted 2 values in every vector, found another number in 1 entries (000001.jpg)",
         "query_kinds.pkl: wanted image names as keys, found int",
         "found 2 <U1, 2 int32, int in 3 entries (000001.jpg, 000002.jpg, 000003.jpg)",
-        "objects.npz, query: wanted (images, values) in float16, float32 or float64, found 1x2 object",
+        "objects.npz, query: wanted (images, values) in float16, float32 or float64, found a list of 1",
         "objects.npz, gallery: wanted values that float32 can hold, found larger ones in 0, 1, 2",
-        "keys.npz: wanted query and gallery as keys, found probe, gal",
+        "keys.npz: wanted query and gallery as keys, found left, right",
         "half.npz, query_name: wanted every name once, found again a",
         "half.npz: wanted the features of the gallery, found none",
         "empty.npz: wanted a whole feature file, found one that is empty",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from ensemble.io import read_folder
-from ensemble.io.lists import read_csv
+from ensemble.io.lists import read_labels
 from ensemble.names.__main__ import main
 from ensemble.names.listings import read_listing
 from ensemble.parsers import PARSERS, columns, custom, find, gives, guess, parse, version
@@ -274,7 +274,7 @@ def test_version(parser: str, where: str, listed: list[str], wanted: str | None)
 
 
 def test_find_says_what_is_near() -> None:
-    assert problems(find, "market")[0].endswith("did you mean market1501")
+    assert problems(find, "market")[0].endswith("did you mean 'market1501'?")
     assert problems(find, "xyz")[0].endswith("--list-parsers has them")
 
 
@@ -305,8 +305,8 @@ def test_a_pattern_sees_the_base_name_only() -> None:
         (r"([-\d]+)_c(\d)", "wanted (?P<pid>…) or (?P<cam>…), found 2 groups without a name"),
         ("x", "found no groups"),
         ("(?P<frame>[0-9]+)", "wanted (?P<pid>…) or (?P<cam>…), found frame"),
-        ("(?P<pids>[0-9]+)", "found pids; did you mean pid"),
-        ("(?P<PID>[0-9]+)", "found PID; did you mean pid"),
+        ("(?P<pids>[0-9]+)", "found pids; did you mean 'pid'?"),
+        ("(?P<PID>[0-9]+)", "found PID; did you mean 'pid'?"),
         ("(?P<pid>[0-9]+)_(?P<colour>.)", "found colour; write (?:…) for a group that is no column"),
         ("(?P<pid>[0-9]+", "a fault (missing ), unterminated subpattern"),
         ("(?P<pid>x{99999999999})", "a fault"),
@@ -320,10 +320,10 @@ def test_a_pattern_with_faults_is_explained(pattern: str, wanted: str) -> None:
 @each(
     ("pattern", "name", "wanted"),
     [
-        (r"(?P<pid>\w+)_", "alice_c1.jpg", "pid is 'alice', wanted a whole number"),
-        ("(?P<pid>[0-9]+)", "9" * 30, "wanted a whole number of at most 18 digits"),
+        (r"(?P<pid>\w+)_(?P<frame>\w+)\.", "alice_c1.jpg", "frame is 'c1', wanted a whole number"),
+        ("(?P<pid>x)(?P<frame>[0-9]+)", f"x{'9' * 30}", "wanted a whole number of at most 18 digits"),
         ("(?P<pid>-?[0-9]+)", "-7.jpg", "pid is -7, wanted -1 (unknown) or more"),
-        (r"(?P<pid>\d+)", "٣.jpg", "wanted a whole number"),
+        (r"(?P<pid>.)(?P<frame>\d+)", "x٣.jpg", "wanted a whole number"),
         ("(?P<pid>[0-9]+)", "x7.jpg", "not like"),  # from the beginning
     ],
 )
@@ -512,7 +512,7 @@ def test_writes_tables_that_a_run_reads(tmp_path: Path, capsys: pytest.CaptureFi
     )
     assert sorted(path.name for path in out.iterdir()) == ["gallery.csv", "query.csv", "train.csv"]
     for side in ("query", "gallery"):
-        listed = read_csv(out / f"{side}.csv").names
+        listed = read_labels(out / f"{side}.csv").names
         np.save(out / f"{side}_net.npy", rows(len(listed)))
         (out / f"{side}_net.txt").write_text("".join(f"{name}\n" for name in listed))
     (features,) = read_folder(out)
@@ -546,7 +546,7 @@ def test_names_that_fail_are_shown_and_not_written(tmp_path: Path, capsys: pytes
     assert "nothing was written" in text
     assert not out.exists()
     assert main([str(path), "--parser", "market1501", "--out", str(out), "--unknown"]) == 0
-    assert read_csv(out).columns["pid"].tolist() == [1, *[-1] * 7]
+    assert read_labels(out).columns["pid"].tolist() == [1, *[-1] * 7]
 
 
 @each("form", ["pair", "folder", "npz", "list"])
@@ -621,11 +621,11 @@ def test_cumulative_frames(tmp_path: Path) -> None:
     for table, wanted in (("streid", 72107 + 72373 + 74810 + 30), ("fgreid", 72707 + 72473 + 74810 + 30)):
         out = tmp_path / table
         assert main([str(root), "--parser", "market1501", "--cumulative-frames", table, "--out", str(out)]) == 0
-        train = read_csv(out / "train.csv")
+        train = read_labels(out / "train.csv")
         assert train.columns["frame"].tolist() == [wanted, 20]
     # Seen over all sides: the largest frame of camera 2, sequence 1 is the query's 100.
     assert main([str(root), "--parser", "market1501", "--cumulative-frames", "seen", "--out", str(tmp_path)]) == 0
-    assert read_csv(tmp_path / "gallery.csv").columns["frame"].tolist() == [10, 9, 107]
+    assert read_labels(tmp_path / "gallery.csv").columns["frame"].tolist() == [10, 9, 107]
     assert cumulative_frames([1], [5], [1], lengths=LENGTHS["fgreid"])[0] == (
         cumulative_frames([1], [5], [1], lengths=STREID)[0] + 100
     )

@@ -11,6 +11,7 @@ from ensemble import fusion
 from ensemble.base.errors import InputError
 from ensemble.io import Folder
 from ensemble.pipeline import plan, recipe, steps
+from ensemble.pipeline.changes import override
 from tests.support.each import each
 
 EVERYTHING = frozenset(
@@ -160,7 +161,7 @@ def test_joins():
 
 
 def test_override():
-    changed = recipe.override(
+    changed = override(
         recipe.load("default"), ["rerank.k1=30", "rerank.camera_penalty=-0.5", "top_k=7", "concat.weights=[1, 2]"]
     )
     used = {use.name: dict(use.settings) for use in changed.uses()}
@@ -171,9 +172,38 @@ def test_override():
 
 def test_override_refuses():
     with pytest.raises(InputError) as caught:
-        recipe.override(recipe.load("default"), ["rerenk.k1=3", "rerank.", "k1"])
+        override(recipe.load("default"), ["rerenk.zoo=3", "rerank.", "k1"])
     assert len(caught.value.problems) == 3
     assert "found 'rerenk'; did you mean 'rerank'?" in caught.value.problems[0]
+
+
+@each(
+    ("change", "meant"),
+    {
+        "k1=30": "rerank.k1",
+        "rerank.K1=30": "rerank.k1",
+        "reranks.k1=30": "rerank.k1",
+        "lambda=0.5": "rerank.lambda_value",
+        "rerank-k2=3": "rerank.k2",
+        "weights=3": "concat.weights",
+        "Top-K=3": "top_k",
+        "protocl=veri": "protocol",
+        "protocol=Market-1501": "market1501",
+        "submission=trak2": "track2",
+    }.items(),
+)
+def test_override_knows_what_was_meant(change, meant):
+    with pytest.raises(InputError) as caught:
+        override(recipe.load("default"), [change])
+    (problem,) = caught.value.problems
+    assert problem.endswith(f"did you mean {meant!r}?")
+
+
+def test_override_names_every_step_that_has_it():
+    with pytest.raises(InputError, match=r"did you mean 'rerank_tracks\.pool'\?$"):
+        override(recipe.load("best"), ["pool=mean"])
+    with pytest.raises(InputError, match=r"did you mean '.*\.k1' or '.*\.k1'.*\?$"):
+        override(recipe.load("best"), ["k1=3"])
 
 
 def test_a_recipe_that_is_not_there(tmp_path):

@@ -14,6 +14,7 @@ from ensemble import io, run, validate
 from ensemble.city.folder import make
 from ensemble.pipeline import plan, recipe, steps
 from ensemble.pipeline import run as pipeline
+from ensemble.pipeline.changes import override
 from ensemble.submissions import named
 from postproc import apply_topology, rank
 from tests.support import golden
@@ -396,7 +397,7 @@ def answer(place, content, ng, **sets):
 
 
 def load(name, *changes):
-    return recipe.override(recipe.load(name), changes)
+    return override(recipe.load(name), changes)
 
 
 def without(content, *branches):

@@ -13,6 +13,7 @@ from ensemble.base.errors import InputError
 from ensemble.city.folder import make
 from ensemble.pipeline import plan, recipe
 from ensemble.pipeline import run as pipeline
+from ensemble.pipeline.changes import override
 from tests.support import golden
 from tests.support.each import each
 from tests.support.realised import baidu_parts, views_of
@@ -42,7 +43,7 @@ class Folder:
 
     def run(self, name, *changes):
         """The whole matrix of distances that a recipe leaves."""
-        chosen = recipe.override(recipe.load(name), [*changes, f"top_k={self.counts[1]}"])
+        chosen = override(recipe.load(name), [*changes, f"top_k={self.counts[1]}"])
         found = pipeline.Run(plan.check(chosen, io.scan(self.place)), lambda line: None)()
         out = np.empty(self.counts, np.float32)
         np.put_along_axis(out, found.ranking, found.distances, axis=1)

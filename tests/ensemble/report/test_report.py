@@ -62,7 +62,22 @@ def town(tmp_path_factory) -> Path:
 def done(town, tmp_path_factory) -> Path:
     """A run with its report."""
     out = tmp_path_factory.mktemp("done")
-    assert run.main(["--features", str(town), "--recipe", "structure", "--out", str(out), "--report"]) == 0
+    assert (
+        run.main(
+            [
+                "--features",
+                str(town),
+                "--recipe",
+                "structure",
+                "--set",
+                "submission=track2",
+                "--out",
+                str(out),
+                "--report",
+            ]
+        )
+        == 0
+    )
     return out
 
 
@@ -179,7 +194,21 @@ def test_a_run_keeps_what_it_did(done, town, tmp_path):
     assert by_label["one, l2_normalize"].after == 0
     assert found.before.label == "weighted_track_mean"
     assert found.extras["agreement"].shape == (2, 2)
-    assert run.main(["--features", str(town), "--recipe", "structure", "--out", str(tmp_path)]) == 0
+    assert (
+        run.main(
+            [
+                "--features",
+                str(town),
+                "--recipe",
+                "structure",
+                "--set",
+                "submission=track2",
+                "--out",
+                str(tmp_path),
+            ]
+        )
+        == 0
+    )
     assert (tmp_path / "track2.txt").read_bytes() == (done / "track2.txt").read_bytes()
 
 
@@ -217,7 +246,16 @@ def test_partial_branches_and_rank_lists(town, tmp_path):
         scaling = "min-max"
         """
     )
-    options = ["--features", str(town), "--recipe", str(tmp_path / "two.toml"), "--out", str(tmp_path / "a")]
+    options = [
+        "--features",
+        str(town),
+        "--recipe",
+        str(tmp_path / "two.toml"),
+        "--set",
+        "submission=track2",
+        "--out",
+        str(tmp_path / "a"),
+    ]
     assert run.main([*options, "--report"]) == 0
     found = history.read(tmp_path / "a" / "report.npz")
     first = found.steps[0]
@@ -591,7 +629,7 @@ def test_before_a_run_starts(town, tmp_path, monkeypatch):
     monkeypatch.setattr(package, "find_spec", lambda name: None)
     text = problems(run.main, [*options, "--report"])[0]
     assert "wanted the packages jinja2, matplotlib, pillow" in text
-    assert "pip install 'reid-ensemble[report]'" in text
+    assert 'pip install "jinja2>=3.1" "matplotlib>=3.8" "pillow>=10"' in text
     assert not (tmp_path / "out").exists()
 
 

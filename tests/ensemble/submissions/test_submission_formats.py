@@ -133,7 +133,7 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path, monkeypatc
         lambda: submissions.write(tmp_path / "x.parquet", RANKING, "parquet"),
         lambda: submissions.read(tmp_path / "r.parquet"),
     ):
-        with pytest.raises(InputError, match=r"wanted pyarrow, .* pip install 'reid-ensemble\[parquet\]'"):
+        with pytest.raises(InputError, match=r'package pyarrow, .* -m pip install "pyarrow>=16"'):
             call()
     assert not (tmp_path / "x.parquet").exists()
 

@@ -5,6 +5,7 @@ import json
 import sqlite3
 import sys
 import tomllib
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
 from ensemble.city.folder import make
 from ensemble.pipeline import advice, plan, recipe
+from ensemble.pipeline.changes import override
 from ensemble.scores import folds
 from ensemble.scores.protocols import PROTOCOLS
 from ensemble.tune import __main__ as command
@@ -87,6 +89,8 @@ def arguments(folder, out, *more: str) -> list[str]:
         "3",
         "--threads",
         "1",
+        "--on",
+        "test",
         *more,
     ]
 
@@ -397,9 +401,7 @@ def test_counts_tracks_for_track_steps():
     assert advice.positives(found) == advice.Positives(60, 1)
     assert advice.warnings(used, advice.Positives(60, 2.4)) == []
     assert advice.warnings(used, advice.Positives(60, None)) == []
-    assert (
-        "1 track of" in advice.warnings(recipe.override(used, ["rerank_tracks.k1=12"]), advice.Positives(60, 1))[0]
-    )
+    assert "1 track of" in advice.warnings(override(used, ["rerank_tracks.k1=12"]), advice.Positives(60, 1))[0]
 
 
 def test_warns_on_cuhk01(shared):
@@ -571,7 +573,7 @@ def test_greedy_selection_by_hand(crowd):
 
 def test_without_optuna_the_remedy_is_named(crowd, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
-    assert "pip install 'reid-ensemble[tune]'" in refused(arguments(crowd, tmp_path / "out"))
+    assert 'pip install "optuna>=4"' in refused(arguments(crowd, tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 
@@ -605,10 +607,11 @@ def test_fifth_place_on_the_demo(tmp_path, capsys):
     city, out = tmp_path / "city", tmp_path / "out"
     make(city)
     options = ["--features", str(city), "--recipe", "aicity2020_5th", "--out", str(out), "--folds", "2"]
-    assert command.main([*options, "--trials", "9"]) == 0
+    assert command.main([*options, "--trials", "9", "--on", "test"]) == 0
     record = json.loads((out / "tuning.json").read_text())
     assert record["protocol"].startswith("AP rectangle")
-    assert "from query and gallery" in capsys.readouterr().out
+    assert record["labels"] == record["on"] == "test"
+    assert "tuned on query and gallery: what is scored on them" in capsys.readouterr().out
     assert run.main(["--features", str(city), "--recipe", str(out / "recipe.toml"), "--out", str(out)]) == 0
     assert (out / "track2.txt").exists()
 
@@ -621,11 +624,40 @@ def test_train_alone_is_tuned_on(tmp_path, capsys):
     (tmp_path / "recipe.toml").write_text(
         '[[branch]]\nsteps = [{ use = "learned_metric", method = "kissme" }, { use = "rerank", k1 = 6 }]'
     )
-    assert command.main(arguments(folder, tmp_path / "out", "--folds", "2", "--trials", "4")) == 0
-    assert "from train" in capsys.readouterr().out
+    options = arguments(folder, tmp_path / "out", "--folds", "2", "--trials", "4", "--on", "train")
+    assert command.main(options) == 0
+    assert "tuned on train: " in capsys.readouterr().out
+    assert "held-out folds of train)" in (tmp_path / "out" / "recipe.toml").read_text()
+    assert "wanted labels to tune on, a pid column in query.csv" in refused([*options, "--on", "test"])
     record = json.loads((tmp_path / "out" / "tuning.json").read_text())
     assert len(list(chain(*record["identities"]))) == 12  # the other half is what the metric was learned from
     assert record["labels"] == "train"
+
+
+def test_the_test_set_is_tuned_on_only_where_that_is_asked_for(crowd, tmp_path):
+    options = arguments(crowd, tmp_path / "out")
+    said = refused([word for word in options if word not in ("--on", "test")])
+    assert "found them for query and gallery alone, which is the test set; give train, or --on test" in said
+    assert "--on: is for a search" in refused([*options, "--unlabelled"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_train_is_tuned_on_where_the_test_set_has_labels_too(tmp_path, capsys):
+    folder = tmp_path / "both"
+    folder.mkdir()
+    for found in people():
+        names = [f"t{i}" for i in range(2 * len(found.query))]
+        told = pd.DataFrame({"name": names, "pid": [*found.query_table["pid"]] * 2})  # of unknown cameras
+        train = np.vstack([found.query, found.query + 0.1])
+        io.write_npz(folder / f"{found.model}.npz", replace(found, train=train, train_table=told))
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    options = arguments(folder, tmp_path / "out", "--trials", "1", "--on", "train")
+    assert command.main(options) == 0
+    assert "tuned on train: " in capsys.readouterr().out
+    assert "wanted a study of on 'test', found one of 'train'" in refused([*options, "--on", "test"])
+    (tmp_path / "recipe.toml").write_text('steps = [{ use = "mask_same_camera" }]' + RECIPE)
+    assert "mask_same_camera" in refused(options)
+    assert "since it is tuned on train, found no gallery_cam, query_cam; give it, or --on test" in refused(options)
 
 
 def test_too_few_identities(tmp_path):

@@ -1,5 +1,7 @@
 """Distances, unit length and ranking: by hand, against the definition, and on real features."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import distances, l2_normalize, rank, same_camera, sqeuclidean
 from postproc.kernels import reference
+from postproc.pairs import tiles
 from tests.support.each import each
 from tests.support.worlds import cubes, lattices, world
 
@@ -64,6 +67,31 @@ def test_a_pairwise_is_its_own_metric():
         distances(pairs, metric="cosine")
     with pytest.raises(ValueError, match="metric: a Pairwise is its own metric"):
         distances(pairs, X)
+
+
+@each("metric", ["sqeuclidean", "euclidean", "cosine", "pairwise", "tiny"])
+def test_the_nearest_are_the_first_of_all(metric):
+    gallery = world(nq=40, ng=300, d=6)["gallery"].round()
+    query, gallery = gallery[::7].copy(), np.vstack([gallery, gallery[:50]])  # ties, and copies on both sides
+    sides = [sqeuclidean(query, gallery)] if metric == "pairwise" else [query, gallery]
+    settings = {} if metric == "pairwise" else {"metric": metric}
+    if metric == "tiny":  # lengths whose squares float32 cannot hold
+        sides, settings = [side * np.float32(1e-25) for side in sides], {"metric": "euclidean"}
+    whole, found = distances(*sides, **settings), distances(*sides, **settings, top_k=20)
+    rows = rank(whole, top_k=20)
+    assert_array_equal(found.rows, rows)
+    assert_array_equal(found.distances, np.take_along_axis(whole, rows.astype(np.int64), axis=1))
+
+
+def test_for_the_nearest_there_is_no_matrix(monkeypatch):
+    monkeypatch.setattr(tiles, "STRIP", 1)  # the fewest rows
+    data = world(nq=2048, ng=8192, d=4)
+    distances(data["query"][:3], data["gallery"][:9], top_k=2)  # compiled
+    tracemalloc.start()
+    distances(data["query"], data["gallery"], top_k=5)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 0.6 * 4 * 2048 * 8192
 
 
 def test_distances_refuse():

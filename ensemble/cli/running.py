@@ -1,0 +1,20 @@
+"""The options of ``ensemble.run``, which ``extractors.rank`` hands on."""
+
+import argparse
+
+from ensemble.cli import outputs, pictures, planning, program
+
+
+def parser(description: str | None = None) -> argparse.ArgumentParser:
+    """All options of the command."""
+    p = program.parser("ensemble.run", description)
+    planning.add_options(p)
+    outputs.add_out(p, "where results go (default: runs/RECIPE)")
+    p.add_argument("--report", action="store_true", help="write report.html too: see ensemble.report")
+    pictures.add_options(p)
+    outputs.add_dry_run(p, "check everything, read no feature, write nothing")
+    p.add_argument(
+        "--list-steps", action="store_true", help="what a recipe can use, with every setting's range and meaning"
+    )
+    p.add_argument("--list-recipes", action="store_true", help="the recipes that come with the package")
+    return p

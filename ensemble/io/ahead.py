@@ -1,0 +1,122 @@
+"""How large the features of a folder are, before they are read: from headers, lists and the sizes of files."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ensemble.io import containers, name_lists
+from ensemble.io.blocks import half, loose
+from ensemble.io.codes import LENGTHS, bytes_of, lengths_of
+from ensemble.io.folder import Folder
+from ensemble.io.keys import slot
+from ensemble.io.lists import read_table
+from ensemble.io.readers.reader import Stored
+
+FLOAT = 4
+HEAD = 4096  # bytes of a file that are looked at
+PACKED = re.compile(rb"code_lengths|\x02(?:\0\0\0)?[ubi]1|(?:Byte|Bool|Char)Storage")  # values of a byte each
+NAMED = 140  # bytes of a pickle about one vector of a dictionary, its name included
+
+
+@dataclass(frozen=True)
+class ModelSize:
+    """The features of a model: (images, values) by side, and bytes beside them while they are read.
+
+    codes: their lengths, where the file says that these are bits.
+    """
+
+    shapes: Mapping[str, tuple[int, int]]
+    beside: int = 0
+    codes: tuple[int, ...] = ()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the features as they are computed with."""
+        return FLOAT * sum(rows * width for rows, width in self.shapes.values())
+
+
+def counts(folder: Folder) -> dict[str, int]:
+    """Images of a side, as far as lists and tables tell."""
+    found = {side: len(read_table(path)[1]) for side, path in folder.tables.items()}
+    return found | {side: len(name_lists.read_names(path)) for side, path in folder.names.items()}
+
+
+def sizes(folder: Folder, models: Sequence[str]) -> dict[str, ModelSize]:
+    """The sizes of these models' features; models are left out of which nobody can tell."""
+    known = counts(folder)
+    found = {model: _of_model(folder.models[model], known) for model in models}
+    return {model: size for model, size in found.items() if size is not None}
+
+
+def _of_model(paths: Sequence[Path], known: Mapping[str, int]) -> ModelSize | None:
+    shapes: dict[str, tuple[int, int]] = {}
+    beside = 0
+    codes: tuple[int, ...] = ()
+    lists = name_lists.own(paths).values()
+    for path in paths:
+        if path in lists or loose(path):
+            continue
+        stored = _stored(path, known)
+        if stored is None:
+            return None
+        reader = containers.reader_of(path)
+        pair = half(path)
+        codes = _codes(path, stored) or codes
+        places = {key: (pair[0], "") if pair else slot(key) for key in stored}
+        unpacked = 0
+        for key, place in places.items():
+            if place is not None and place[1] == "" and len(stored[key].shape) >= 2:
+                rows, *rest = stored[key].shape
+                width = Stored(tuple(rest), 1).nbytes
+                if codes and stored[key].item == 1 and width == sum(bytes_of(codes)):
+                    width = sum(codes)
+                    unpacked += 2 * rows * width  # bits that are written out, a byte each
+                shapes[place[0]] = rows, width
+        raw = sum(stored[key].nbytes for key, place in places.items() if place is not None and place[1] == "")
+        other = sum(part.nbytes for part in stored.values() if part.item != FLOAT)
+        beside = max(beside, int(reader.copies * raw) + other + unpacked)
+    return ModelSize(shapes, beside, codes) if {"query", "gallery"} <= set(shapes) else None
+
+
+def _codes(path: Path, stored: Mapping[str, Stored]) -> tuple[int, ...]:
+    """The lengths of codes that a file with a header says."""
+    if LENGTHS not in stored:
+        return ()
+    return lengths_of(containers.load(path, lambda key: key == LENGTHS).get(LENGTHS)) or ()
+
+
+def _stored(path: Path, known: Mapping[str, int]) -> Mapping[str, Stored] | None:
+    """The arrays of a file; of a format without a header as its size and the number of images say."""
+    reader = containers.reader_of(path)
+    if reader.stored is not None:
+        return containers.stored(path) or None
+    if not reader.raw:
+        return None
+    pair = half(path)
+    sides = [pair[0]] if pair else ["query", "gallery", *(["train"] if "train" in known else [])]
+    if any(not known.get(side) for side in sides):
+        return None
+    rows, item = sum(known[side] for side in sides), _item(path)
+    if item is None:
+        return None
+    values = path.stat().st_size // item
+    width = max(1, values // rows)
+    if pair and b"}" in _head(path)[:16]:
+        width = max(1, (values - NAMED * rows // item) // rows)  # a dictionary: names stand beside
+    return {"" if pair else side: Stored((known[side], width), item) for side in sides}
+
+
+def _item(path: Path) -> int | None:
+    """Bytes of a value, by what pickles and torch's files write before their first array; None of packed bits."""
+    head = _head(path)
+    if PACKED.search(head):
+        return None
+    if b"f8" in head or b"DoubleStorage" in head:
+        return 8
+    return 2 if b"f2" in head or b"HalfStorage" in head else FLOAT
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD)

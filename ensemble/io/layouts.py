@@ -1,0 +1,293 @@
+"""What people put into feature files: from the containers of a file to what belongs to one side, unchecked.
+
+One array, batches in a list, a dictionary of name and vector, pairs of the two, records, columns under the usual
+spellings (``features`` beside ``names`` and ``pids``), and any of these in a dictionary by sides.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ensemble.base.errors import InputError, examples, printable
+from ensemble.base.features import SIDES
+from ensemble.io.arrays import is_name, texts, vector, what
+from ensemble.io.bounds import DEEP
+from ensemble.io.codes import LENGTHS, are_bits, is_pyramid
+from ensemble.io.keys import PIXELS, WEAK_NAMES, column_of, has_both, side_named, slot, split_of
+
+DISTANCES = re.compile(r"(?i)dist|simil|score|rank|prob|logit")  # matrices that are no features
+WANTED = "features, feats, embeddings or arr_0"
+
+
+@dataclass
+class Part:
+    """One side as a file holds it: what rows, names and columns are made of; ``ordered``: somebody chose it.
+
+    ``lengths``: of binary codes, where the file says them.
+    """
+
+    rows: Any = None
+    names: Any = None
+    ordered: bool = True
+    columns: dict[str, Any] = field(default_factory=dict)
+    lengths: Any = None
+
+
+def vectors_alone(content: Mapping[Any, Any]) -> bool:
+    """Whether a dictionary is one of names and vectors."""
+    shapes = {getattr(value, "shape", None) for value in content.values()}
+    return len(shapes) == 1 and len(shapes.pop() or ()) == 1
+
+
+def has_vectors(content: Mapping[Any, Any]) -> bool:
+    """Whether any value of a dictionary is a vector."""
+    return any(vector(value) is not None for value in content.values())
+
+
+def sides(where: str, content: object) -> dict[str, Part]:
+    """The sides that a file tells apart by itself; none where it holds one side, or something else."""
+    content = opened(content)
+    if not isinstance(content, dict):
+        return {}
+    split = split_of(content)
+    if split is not None and not has_both(content):
+        return _by_split(where, content, split)
+    found: dict[str, Part] = {}
+    again = []
+    for key, value in content.items():
+        place = slot(key)
+        if place is None:
+            continue
+        side, column = place
+        value = opened(value)
+        here = found.setdefault(side, Part())
+        if column == "" and isinstance(value, (dict, list, tuple)) and here.rows is None:
+            nested = part(f"{where}, {key}", value)
+            again += [key for name in nested.columns if name in here.columns]
+            here.columns |= nested.columns
+            here.rows, here.ordered, here.lengths = nested.rows, nested.ordered, nested.lengths
+            here.names = nested.names if here.names is None else here.names
+        elif (
+            here.rows if column == "" else here.names if column == "name" else here.columns.get(column)
+        ) is not None:
+            again.append(key)
+        elif column == "":
+            here.rows = value
+        elif column == "name":
+            here.names = _as_texts(value)
+        else:
+            here.columns[column] = value
+    if again:
+        raise InputError(
+            [f"{where}: wanted every entry once, found {examples(again)} again; leave one of the spellings"]
+        )
+    for here in found.values():
+        here.lengths = content.get(LENGTHS) if here.lengths is None else here.lengths
+    return {side: here for side, here in found.items() if side in SIDES}
+
+
+def part(where: str, content: object) -> Part:
+    """What a file, or an entry of it, says about one side."""
+    content = opened(content)
+    if isinstance(content, dict):
+        return _of_dictionary(where, content)
+    if isinstance(content, (list, tuple)) and content:
+        return _of_list(where, content)
+    return Part(content)
+
+
+def opened(value: Any) -> Any:
+    """An array of Python objects as what it holds: one object, or a list of them."""
+    for _ in range(3):
+        if not isinstance(value, np.ndarray) or value.dtype != object:
+            break
+        value = value.item() if value.ndim == 0 else value.tolist() if value.ndim == 1 else list(value)
+    return value
+
+
+def _of_dictionary(where: str, content: dict) -> Part:
+    values = {key: opened(value) for key, value in content.items()}
+    lengths = values.pop(LENGTHS, None)
+    keys = [key for key, value in values.items() if column_of(key) == "" and _is_many(value, lengths)]
+    sided = [
+        key
+        for key, value in values.items()
+        if (place := slot(key)) and place[1] == "" and _is_many(value, lengths)
+    ]
+    keys = keys or sided or _only_matrix(values)
+    if len(keys) > 1:
+        said = examples([f"{key} {what(values[key])}" for key in keys])
+        raise InputError(
+            [f"{where}: wanted one entry with features, found {said}; leave one, or call it features"]
+        )
+    if keys:
+        found = _of_columns(where, values, keys[0])
+        return replace(found, lengths=lengths if found.lengths is None else found.lengths)
+    if values and all(isinstance(value, dict) for value in values.values()):
+        return _of_dictionary(where, flat(values))
+    known = [key for key in values if column_of(key) or DISTANCES.search(str(key))]
+    if known and all(vector(value) is None for value in values.values()):
+        said = examples([f"{printable(str(key), 40)} {what(value)}" for key, value in values.items()], 6)
+        raise InputError(
+            [f"{where}: wanted features as {WANTED}, found {said}; rename the entry with the features"]
+        )
+    return Part(values, ordered=False, lengths=lengths)
+
+
+def _of_columns(where: str, values: dict, features: object) -> Part:
+    """Features beside names and labels; what else there is, is nobody's."""
+    rows = values[features]
+    found = part(f"{where}, {features}", rows) if isinstance(rows, (dict, list, tuple)) else Part(rows)
+    candidates: dict[str, list] = {}
+    for key in values:
+        column = column_of(key) or (slot(key) or ("", ""))[1]
+        if column and key != features and (key not in PIXELS or texts(values[key]) is not None):
+            candidates.setdefault(column, []).append(key)
+    for column, keys in candidates.items():
+        own = [key for key in keys if key == column] or keys
+        if len(own) > 1 or column in found.columns or (column == "name" and found.names is not None):
+            raise InputError(
+                [f"{where}: wanted one entry for {column}, found {examples(keys)}; leave one, or call it {column}"]
+            )
+        if column == "name":
+            found.names = _as_texts(values[own[0]])
+        else:
+            found.columns[column] = values[own[0]]
+    weak = [value for key, value in values.items() if str(key).casefold() in WEAK_NAMES]
+    if found.names is None and len(weak) == 1:
+        found.names = _numbered(weak[0])
+    return found
+
+
+def _of_list(where: str, content: list | tuple) -> Part:
+    if all(isinstance(item, dict) for item in content):
+        return _of_records(where, content)
+    pairs = [_pair(item) for item in content]
+    if None not in pairs:
+        names = [name for pair in pairs if pair for name in pair[0]]
+        return Part([pair[1] for pair in pairs if pair], names)
+    if len(content) == 2:
+        parts = [opened(item) for item in content]
+        for names, rows in (parts, parts[::-1]):
+            if texts(names) is not None and (_is_matrix(rows) or isinstance(rows, (list, tuple))):
+                return Part(rows, names)
+    kinds = {item.dtype.kind for item in content if isinstance(item, np.ndarray)}
+    if "f" in kinds and kinds != {"f"}:
+        said = ", ".join(what(item) for item in content[:6])
+        raise InputError(
+            [
+                f"{where}: wanted features, found a {type(content).__name__} of {said}, which does not say what "
+                "is what; write a dictionary, {'features': …, 'names': …, 'pids': …, 'camids': …}"
+            ]
+        )
+    return Part(content)
+
+
+def _of_records(where: str, content: list | tuple) -> Part:
+    """``[{"name": …, "feature": …}, …]`` as columns."""
+    keys = list(content[0])
+    if any(list(item) != keys for item in content):
+        odd = next(place for place, item in enumerate(content) if list(item) != keys)
+        raise InputError(
+            [f"{where}: wanted records of the same keys, found others in record {odd}; complete them"]
+        )
+    columns: dict = {key: [item[key] for item in content] for key in keys}
+    return _of_dictionary(where, columns)
+
+
+def _pair(item: object) -> tuple[list[str], Any] | None:
+    """A name and its vector, or the names of a batch and their rows; ``None`` for anything else."""
+    item = opened(item)
+    if not isinstance(item, (list, tuple)) or len(item) != 2:
+        return None
+    for names, rows in (item, item[::-1]):
+        if is_name(names) and vector(rows) is not None:
+            return [names], vector(rows)
+        listed = texts(names)
+        if listed is not None and isinstance(rows, np.ndarray) and rows.ndim > 1 and len(rows) == len(listed):
+            return listed, rows
+    return None
+
+
+def _by_split(where: str, content: Mapping[Any, Any], split: str) -> dict[str, Part]:
+    """Rows of all sides in one table, told apart by a column."""
+    given = opened(content[split])
+    listed = given.tolist() if isinstance(given, np.ndarray) else given
+    if not isinstance(listed, list):
+        raise InputError(
+            [f"{where}: wanted a side an image in {split}, found {what(given)}; write query or gallery"]
+        )
+    of = [side_named(value, split) for value in listed]
+    unknown = list(dict.fromkeys(str(value) for value, side in zip(listed, of, strict=True) if side is None))
+    if unknown:
+        raise InputError(
+            [f"{where}: wanted query, gallery or train in {split}, found {examples(unknown)}; rename them"]
+        )
+    whole = part(where, {key: value for key, value in content.items() if key != split})
+    found = {}
+    for side in SIDES:
+        chosen = np.array([row for row, own in enumerate(of) if own == side], np.intp)
+        if len(chosen):
+            taken = {column: _taken(where, values, chosen, len(of)) for column, values in whole.columns.items()}
+            names = None if whole.names is None else _taken(where, whole.names, chosen, len(of))
+            rows = whole.rows
+            if is_pyramid(rows):
+                rows = [_taken(where, level, chosen, len(of)) for level in rows]
+            else:
+                rows = _taken(where, rows, chosen, len(of))
+            found[side] = Part(rows, names, columns=taken, lengths=whole.lengths)
+    return found
+
+
+def _taken(where: str, values: Any, rows: np.ndarray, count: int) -> Any:
+    if not isinstance(values, (list, tuple, np.ndarray)) or len(values) != count:
+        raise InputError([f"{where}: wanted {count} values in every column, found {what(values)}; write it again"])
+    return values[rows] if isinstance(values, np.ndarray) else [values[row] for row in rows.tolist()]
+
+
+def flat(values: Mapping[Any, Any], before: str = "") -> dict[str, Any]:
+    """Dictionaries in dictionaries as one, keys joined by ``/``: groups of HDF5 are folders of names."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{before}{key}"
+        if isinstance(value, dict) and name.count("/") < DEEP:
+            found |= flat(value, f"{name}/")
+        else:
+            found[name] = value
+    return found
+
+
+def _is_many(value: Any, lengths: Any = None) -> bool:
+    """Whether a value can be the features of a whole side, or bits of codes of these ``lengths``."""
+    if isinstance(value, np.ndarray) and value.ndim == 2 and (lengths is not None or are_bits(value)):
+        return value.dtype.kind in "biuf"
+    return _is_matrix(value) or (isinstance(value, (list, tuple, dict)) and vector(value) is None)
+
+
+def _is_matrix(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.ndim > 1 and value.dtype.kind == "f"
+
+
+def _only_matrix(values: Mapping[Any, Any]) -> list:
+    """The one matrix beside labels, whatever it is called; nothing where other vectors are there, or distances."""
+    found = [key for key, value in values.items() if _is_matrix(value) and vector(value) is None]
+    others = [key for key, value in values.items() if key not in found]
+    alone = all(vector(values[key]) is None or column_of(key) for key in others)
+    return found if len(found) == 1 and alone and not DISTANCES.search(str(found[0])) else []
+
+
+def _as_texts(values: Any) -> Any:
+    """Names that are whole numbers, as ``image_id`` has them, as text."""
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iu":
+        values = values.reshape(-1).tolist()
+    are_ids = isinstance(values, list) and all(type(value) is int for value in values)
+    return [str(value) for value in values] if are_ids else values
+
+
+def _numbered(values: Any) -> Any:
+    """The same; numbers of the rows, which tables have, are no names."""
+    listed = _as_texts(values.reshape(-1).tolist() if isinstance(values, np.ndarray) else values)
+    return None if not isinstance(listed, list) or listed == [*map(str, range(len(listed)))] else listed

@@ -1,0 +1,241 @@
+"""Which files and folders are models, and what each provides, before their features are read."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ensemble.base import spellings
+from ensemble.base.collecting import collecting
+from ensemble.base.errors import InputError, examples, refuse_if_any
+from ensemble.io import containers, name_lists
+from ensemble.io.allowed import ATOMS
+from ensemble.io.arrays import is_name
+from ensemble.io.blocks import ALWAYS_NAMED, UNNAMED, half, loose, unused
+from ensemble.io.keys import WEAK_NAMES as WEAK
+from ensemble.io.keys import column_of, has_both, slot, split_of
+from ensemble.io.layouts import Part, has_vectors, opened, part, sides, vectors_alone
+from ensemble.io.readers import unread
+from ensemble.io.readers.table import FEATURES
+from ensemble.io.readers.table import SUFFIXES as TABLES
+
+Found = tuple[dict[str, tuple[Path, ...]], dict[str, set[str]], dict[Path, str], list[str], list[str]]
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is a model, or one side of one."""
+    if containers.is_known(path):
+        return True
+    stems = {
+        place[0] for file in path.iterdir() if file.is_file() and (place := half(file)) and place[1] == UNNAMED
+    }
+    return {"query", "gallery"} <= stems
+
+
+def find(files: Sequence[Path], tables: Sequence[Path] = ()) -> Found:
+    """Models with their files, the names that each provides, the files left out with the reason, problems,
+    and notes on keys that are not used.
+
+    ``query.csv`` and its like (``tables``) say what the images are; where nothing else is a model, their features
+    count as well.
+    """
+    unnamed = [file for file in files if _is_table(file)]
+    found = _find([file for file in files if file not in unnamed])
+    if (tables or unnamed) and not found[0] and not found[3]:
+        more = _find([*tables, *unnamed])
+        left_out = found[2] | {f: why for f, why in more[2].items() if f in unnamed}
+        return more[0], more[1], left_out, more[3], more[4]
+    left = "a table that is no model's"
+    return found[0], found[1], found[2] | dict.fromkeys(unnamed, left), *found[3:]
+
+
+def unused_columns(files: Iterable[Path]) -> list[str]:
+    """Notes about the columns of tables with features that nobody looks at."""
+    notes = []
+    for file in files:
+        if containers.suffix(file) in TABLES:
+            titles = [
+                key for key in containers.keys(file) or () if column_of(key) != "" and key.casefold() not in WEAK
+            ]
+            split = split_of((*titles, FEATURES))
+            _, left, _ = spellings.columns([title for title in titles if title != split])
+            notes += [f"{file}: columns that are not used: {examples(left, 20)}"] if left else []
+    return notes
+
+
+def _is_table(file: Path) -> bool:
+    pair = half(file)
+    return bool(pair and pair[1] == UNNAMED and containers.suffix(file) in TABLES)
+
+
+def _find(files: Sequence[Path]) -> Found:
+    found: dict[str, list[Path]] = {}
+    columns: dict[str, set[str]] = {}
+    ignored: dict[Path, str] = {}
+    problems: list[str] = []
+    notes: list[str] = []
+    beside = {file: place for file in files if (place := loose(file))}
+    own = name_lists.own(file for file in files if file.is_file())
+    for file in files:
+        if file in beside:
+            continue
+        if file in own.values():
+            ignored[file] = "a list of names without its features"
+            continue
+        with collecting(problems):
+            inner = _inside(file)
+            if inner:
+                found[file.name], columns[file.name] = inner
+                _refuse_name(file, file.name)
+                continue
+            told = _told(file, notes)
+            if isinstance(told, str):
+                ignored[file] = told
+                continue
+            model, provided = told
+            _refuse_name(file, model)
+            found.setdefault(model, []).append(file)
+            columns.setdefault(model, set()).update(provided)
+    for file, (side, column) in beside.items():
+        if side in columns.get(UNNAMED, ()):
+            found[UNNAMED].append(file)
+            columns[UNNAMED] |= {f"{side}_{column}"} - {f"{side}_name"}
+        else:
+            ignored[file] = f"labels beside features called {side[0]}f, which are not there"
+    for model, paths in found.items():
+        if any(path.parent.name == model and path.parent in files for path in paths):
+            continue  # its folder was looked into
+        problems += _pair_problems(model, [path for path in paths if path not in beside])
+        stems = [containers.stem(path) for path in paths if half(path)]
+        lists = [own[stem] for stem in stems if stem in own]
+        paths += dict.fromkeys(path for path in lists if ignored.pop(path, None))
+    return (
+        {model: tuple(sorted(paths)) for model, paths in sorted(found.items())},
+        columns,
+        ignored,
+        problems,
+        notes,
+    )
+
+
+def _inside(folder: Path) -> tuple[list[Path], set[str]] | None:
+    """The files of a folder that is a model itself, as ``MODEL/query.npy`` with ``MODEL/gallery.npy``."""
+    if not folder.is_dir() or containers.is_known(folder):
+        return None
+    files = sorted(file for file in folder.iterdir() if file.is_file() and (half(file) or loose(file)))
+    models, columns, _, problems, _ = _find(
+        [file for file in files if (half(file) or ("", UNNAMED))[1] == UNNAMED]
+    )
+    refuse_if_any(problems)
+    return ([*models[UNNAMED]], columns[UNNAMED]) if UNNAMED in models else None
+
+
+def _refuse_name(file: Path, model: str) -> None:
+    """A model's name stands in recipes and records: it has to be text, and visible as a file's name."""
+    if not is_name(model):
+        raise InputError([f"{file.parent}: wanted names of files in UTF-8, found {file.name!a}; rename it"])
+    if model.startswith("."):
+        raise InputError(
+            [f"{file}: wanted a model's name that does not begin with a point, found {model}; rename it"]
+        )
+
+
+def _told(file: Path, notes: list[str]) -> tuple[str, set[str]] | str:
+    """A model and the names of the vocabulary that a file provides to it, or why it is no part of one."""
+    pair = half(file)
+    if (
+        pair is None
+        and not file.is_dir()
+        and containers.suffix(file) not in containers.suffixes("model", "either")
+    ):
+        known = containers.suffix(file) in containers.suffixes("side")
+        return _not_called(file) if known else unread.reason(file)
+    keys = containers.keys(file)
+    if pair is not None and not (keys and has_both(keys)):
+        return _half(file, *pair, keys)
+    return _whole(file, keys, notes)
+
+
+def _not_called(file: Path) -> str:
+    return f"not called query_MODEL{file.suffix} or gallery_MODEL{file.suffix}"
+
+
+def _half(file: Path, side: str, model: str, keys: tuple[str, ...] | None) -> tuple[str, set[str]] | str:
+    if keys is None:
+        columns = set()
+        if containers.is_labelled(file) or containers.suffix(file) in ALWAYS_NAMED:
+            found = part(str(file), containers.load(file))
+            if isinstance(found.rows, dict) and not has_vectors(found.rows):
+                return "no features inside"
+            columns = set(found.columns)
+    elif containers.suffix(file) in TABLES and not any(column_of(key) == "" for key in keys):
+        return f"no features among its columns ({examples(keys)})"
+    else:
+        columns = {column_of(key) or (slot(key) or ("", ""))[1] for key in keys} - {"", "name"}
+    return model, {side, *(f"{side}_{column}" for column in columns)}
+
+
+def _whole(file: Path, keys: tuple[str, ...] | None, notes: list[str]) -> tuple[str, set[str]] | str:
+    found: dict[str, Part] = {}
+    if keys is None or (split_of(keys) and not has_both(keys)):
+        content = opened(containers.load(file))
+        if not isinstance(content, dict):
+            return "neither query nor gallery by its name, and no dictionary with both"
+        keys = tuple(
+            key for key, value in content.items() if isinstance(key, str) and not isinstance(value, ATOMS)
+        )
+        if vectors_alone(content) and not any(map(slot, keys)):
+            found_there = f"{len(content)} vectors that could be either"
+            raise InputError(
+                [f"{file}: wanted query_ or gallery_ before its name, found {found_there}; rename it"]
+            )
+        found = sides(str(file), content)
+        provided = {(side, column) for side, one in found.items() for column in ("", *one.columns)}
+    elif containers.suffix(file) in TABLES:
+        provided = set()
+    else:
+        provided = {place for place in map(slot, keys) if place}
+        if keys == () and not file.is_dir():
+            return _not_called(file)
+    if any(column == "" for _, column in provided):
+        if containers.suffix(file) not in TABLES and (left := unused(keys)):
+            notes.append(f"{file}: keys that are not used: {examples(left, 20)}")
+        return containers.stem(file), {"_".join(filter(None, place)) for place in provided if place[1] != "name"}
+    if containers.suffix(file) in (".csv", ".tsv"):  # tables about anything lie about
+        return f"no query_ or gallery_ before its name, and no column split ({examples(keys)})"
+    if any(column_of(key) == "" for key in keys):
+        name = f"{containers.stem(file)}{containers.suffix(file)}"
+        raise InputError(
+            [
+                f"{file}: wanted query and gallery, found {examples(keys)} of nobody says which; call it "
+                f"query_{name}, with gallery_{name} beside it, or add a column split"
+            ]
+        )
+    if containers.suffix(file) in containers.suffixes(strict=True):
+        raise InputError(
+            [
+                f"{file}: wanted query and gallery as keys, found {examples(keys) or 'none'}; rename them or "
+                "move it away"
+            ]
+        )
+    return "only multi-query features" if any(k.startswith("mquery_") for k in keys) else "no features inside"
+
+
+def _pair_problems(model: str, paths: list[Path]) -> list[str]:
+    pairs = [half(path) for path in paths]
+    halves = [pair[0] for pair in pairs if pair and pair[1] == model]
+    one_file = len(halves) < len(pairs)
+    if len(paths) > 1 if one_file else len(set(halves)) < len(halves):
+        names = ", ".join(path.name for path in paths)
+        return [f"{model}: wanted one file, or one a side, found {names}; leave one of them"]
+    first = paths[0]
+    return [
+        f"{first}: wanted a {side} file beside it, found none; add {_other(first, model, side)}"
+        for side in ("query", "gallery")
+        if halves and side not in halves
+    ]
+
+
+def _other(path: Path, model: str, side: str) -> str:
+    """What the file of the other side would be called."""
+    if containers.stem(path).endswith(f"_{model}"):
+        return f"{side}_{model}{containers.suffix(path)}"
+    return f"{side}{containers.suffix(path)}"

@@ -1,0 +1,211 @@
+"""How much memory a run will take, stage by stage, before it starts.
+
+Nobody writes down here what is alive when. The walk of a run (:mod:`ensemble.pipeline.walk`) is walked with
+:class:`Room` in the place of arrays, which counts from when it is made until nobody holds it any more, as an array
+does. What a step holds beside its input and its answer, it declares itself; so do joins and readers of files.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from ensemble import io
+from ensemble.base.errors import printable
+from ensemble.base.features import SIDES, FeatureSet
+from ensemble.fusion import join
+from ensemble.io.ahead import ModelSize
+from ensemble.io.folder import is_side
+from ensemble.io.lists import read_labels
+from ensemble.pipeline import joins, lines, steps
+from ensemble.pipeline.devices import CPU
+from ensemble.pipeline.images import Images
+from ensemble.pipeline.models import Models
+from ensemble.pipeline.nodes import Outcome
+from ensemble.pipeline.plan import Plan, labels
+from ensemble.pipeline.rooms import Meter, Room, Rooms, Stage
+from ensemble.pipeline.tree import Node, leaves, tree
+from ensemble.pipeline.walk import Walk
+from ensemble.scores.protocols import Protocol
+from postproc.base import runtime, step
+from postproc.base.sizes import DOUBLE, SINGLE
+
+MEGABYTE = 1 << 20
+PROGRAM = 245 * MEGABYTE  # Python, NumPy, pandas, numba and what is compiled
+LIBRARIES = {
+    "scipy": 24 * MEGABYTE,
+    "sklearn": 62 * MEGABYTE,
+    "torch": 250 * MEGABYTE,
+}  # imported by who needs them
+IMAGE = 700  # bytes of an image's name and labels, in lists, tables and arrays
+ENTRY = 60  # bytes of a line of the answer while it is written
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The stages of a run in their order."""
+
+    stages: tuple[Stage, ...]
+
+    def text(self) -> Iterator[str]:
+        """A line a stage, the largest marked."""
+        yield f"{'memory':<24} {'what':<36} {'peak MB':>8}"
+        for stage in self.stages:
+            mark = "  <- the most" if stage is self.largest else ""
+            yield f"{stage.step:<24} {printable(stage.what):<36.36} {stage.bytes / MEGABYTE:8.0f}{mark}"
+
+    @property
+    def largest(self) -> Stage:
+        """The stage that needs most, the first of equals."""
+        return max(self.stages, key=lambda stage: stage.bytes)
+
+
+def problems(found: Prediction, limit: int | None, *, whole: bool) -> list[str]:
+    """A problem with the figures if a run needs more than ``limit`` bytes, from the stage that breaks it.
+
+    whole: whether scores want all distances.
+    """
+    if limit is None or found.largest.bytes <= limit:
+        return []
+    first = next(stage for stage in found.stages if stage.bytes > limit)
+    rest = "" if first is found.largest else f", and {found.largest.said} {found.largest.bytes / 1e9:.2f} GB"
+    remedy = "allow more, or take fewer models"
+    if whole:
+        remedy += ", or score only the first 100 with --protocol aicity"
+    return [
+        f"--memory: wanted at most {limit / 1e9:.2f} GB, found that {first.said} needs about "
+        f"{first.bytes / 1e9:.2f} GB{rest}; {remedy}"
+    ]
+
+
+def of_sets(sets: Mapping[str, FeatureSet]) -> dict[str, ModelSize]:
+    """The sizes of what was read."""
+    found = {}
+    for model, features in sets.items():
+        arrays = {side: getattr(features, side) for side in SIDES}
+        shapes = {side: array.shape for side, array in arrays.items() if array is not None}
+        found[model] = ModelSize(shapes, codes=features.codes)
+    return found
+
+
+def predict(
+    plan: Plan,
+    sizes: Mapping[str, ModelSize],
+    *,
+    protocol: Protocol,
+    scored: bool = True,
+    every_step: bool = True,
+    threads: int | None = None,
+) -> Prediction:
+    """What each stage of a run will hold.
+
+    sizes:      of the models' files (:func:`ensemble.io.sizes`), or as they were read.
+    protocol:   how it is scored; scored: whether there are labels for that; every_step: after every step.
+    threads:    in which it runs; None: those in force.
+    """
+    threads = threads or runtime.current().threads
+    shapes = [size.shapes for size in sizes.values()]
+    nq, ng = (max(shape[side][0] for shape in shapes) for side in ("query", "gallery"))
+    train = max((shape["train"][0] for shape in shapes if "train" in shape), default=0)
+    meter = Meter(PROGRAM + _libraries(plan) + IMAGE * (nq + ng + train))
+    make = Rooms(meter, threads, _tracks(plan, ng))
+    sets = _read(plan, sizes, make)
+    stages = [meter.stage("read", f"{len(sizes)} model{'s' if len(sizes) > 1 else ''}")]
+    root = tree(plan)
+    columns = _columns(plan, {"query": nq, "gallery": ng, "train": train})
+    images = Images(range(nq), range(ng), columns, None)  # type: ignore[arg-type]
+
+    def judge(node: Node, outcome: Outcome) -> None:
+        if scored and (every_step or node is root) and not all(map(is_side, leaves(node))):
+            meter.beside(_scoring(outcome, nq, ng, protocol, make))
+        line = lines.of_node(node, outcome, None, leaf="model")
+        stages.append(meter.stage(line.step, line.what))
+
+    walk = Walk(images, Models(sets, root, CPU), CPU, None, judge, make)
+    del sets
+    whole = scored and protocol.whole
+    outcome = walk.outcome(root, None if whole else max(plan.recipe.top_k, protocol.top_k or 0))
+    judge(root, outcome)
+    k = min(plan.recipe.top_k, ng)
+    meter.beside(_ranking(outcome, nq, ng, k, threads))
+    meter.hold(2 * SINGLE * nq * k)
+    stages.append(meter.stage("answer", f"{nq} x {k}"))
+    del outcome, walk
+    meter.stage("", "")
+    meter.beside(ENTRY * nq * k)
+    stages.append(meter.stage("write", plan.recipe.submission))
+    return Prediction(tuple(stages))
+
+
+def _read(plan: Plan, sizes: Mapping[str, ModelSize], make: Rooms) -> dict[str, Any]:
+    """The models as they stand in memory when all of them are read."""
+    sets = {}
+    for model, size in sizes.items():
+        rooms = {side: make.room(*shape) for side, shape in size.shapes.items()}
+        tables = {f"{side}_table": _Table(plan.folder, side, len(rooms[side])) for side in ("query", "gallery")}
+        said = {"model": model, "codes": size.codes, "train": None, "partial": False}
+        sets[model] = SimpleNamespace(**{**said, **tables, **rooms})
+        make.meter.beside(size.beside)
+    return sets
+
+
+def _tracks(plan: Plan, ng: int) -> int:
+    """How many the gallery has; as many as images where its table does not say."""
+    path = plan.folder.tables.get("gallery")
+    found = read_labels(path, plan.folder.wanted, plan.folder.keys).columns.get("track") if path else None
+    return ng if found is None else len(np.unique(found))
+
+
+class _Table:
+    """The columns of a side's table, for branches that are about some of the images."""
+
+    def __init__(self, folder: io.Folder, side: str, count: int) -> None:
+        self.path, self.keys, self.count = folder.tables.get(side), folder.keys, count
+
+    def __getitem__(self, column: str) -> Any:
+        found = read_labels(self.path, (), self.keys).columns if self.path else {}
+        return found.get(column, np.zeros(self.count, np.int64))
+
+
+def _columns(plan: Plan, counts: Mapping[str, int]) -> dict[str, Any]:
+    """What steps find beside features, by name; what it takes is counted for every image."""
+    meter = Meter(0)
+    found = {}
+    for name in labels(plan.recipe, plan.folder):
+        side = name.partition("_")[0]
+        if side in counts and name not in SIDES:
+            found[name] = Room(meter, (counts[side],), 0)
+    return found
+
+
+def _libraries(plan: Plan) -> int:
+    """Bytes of the packages that the steps and joins of a plan import."""
+    known, found = steps.catalogue(), set[str]()
+    for use in plan.recipe.uses():
+        is_join = use.name in joins.names()
+        function = joins.function(use.name) if is_join else known[use.name].function
+        declared = join.declared_by(function) if is_join else step.declared_by(function)
+        loads = declared.loads
+        found |= set(loads(step.with_defaults(function, use.settings)) if callable(loads) else loads)
+    return sum(LIBRARIES.get(package, 0) for package in found)
+
+
+def _scoring(outcome: Outcome, nq: int, ng: int, protocol: Protocol, make: Rooms) -> int:
+    """What scores need beside a state: the distances of features; rows of tracks, where the protocol has them."""
+    state = outcome.state
+    needed = 0
+    if state.nearest is None and "distances" not in state.data:
+        plain = steps.catalogue()["distances"]
+        needed = SINGLE * nq * ng + plain.memory(make.sizes(state.data), plain.with_defaults({}))
+    return needed + (SINGLE * nq * ng if protocol.reshapes else 0)
+
+
+def _ranking(outcome: Outcome, nq: int, ng: int, k: int, threads: int) -> int:
+    """What the first k of every list need beside distances."""
+    state = outcome.state
+    if state.nearest is not None:
+        return 0
+    some = state.rows is not None or state.known  # then it is spread over all images, and masked
+    return nq * k * (2 * SINGLE + DOUBLE) + threads * 64 * ng + (3 * SINGLE * nq * ng if some else 0)

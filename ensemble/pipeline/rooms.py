@@ -1,0 +1,181 @@
+"""What arrays would take, in the place of arrays: a run with these in it is a run that nobody waits for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import postproc
+from ensemble.base.features import SIDES
+from ensemble.fusion import join
+from ensemble.pipeline import joins, steps
+from ensemble.pipeline.images import Images
+from ensemble.pipeline.state import State
+from postproc.base import step
+from postproc.base.sizes import DOUBLE, SINGLE, Sizes
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The most bytes that the process holds during one step of a run."""
+
+    step: str
+    what: str
+    bytes: int
+
+    @property
+    def said(self) -> str:
+        """Which stage it is, in words."""
+        return f"{self.step} ({self.what})" if self.what else self.step
+
+
+@dataclass(eq=False)
+class Meter:
+    """Bytes that are held now, and the most since somebody asked."""
+
+    now: int
+    most: int = 0
+
+    def hold(self, count: int) -> None:
+        """So many bytes more, or fewer."""
+        self.now += count
+        self.most = max(self.most, self.now)
+
+    def beside(self, count: int) -> None:
+        """So many bytes more, for a moment."""
+        self.most = max(self.most, self.now + count)
+
+    def stage(self, step: str, what: str) -> Stage:
+        """What happened since the last one."""
+        found, self.most = Stage(step, what, self.most), self.now
+        return found
+
+
+class Room:
+    """What an array would take, as long as somebody holds it."""
+
+    def __init__(self, meter: Meter, shape: tuple[int, ...], item: int = SINGLE) -> None:
+        self.meter, self.shape, self.item = meter, shape, item
+        meter.hold(self.nbytes)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the array."""
+        count = self.item
+        for length in self.shape:
+            count *= length
+        return count
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Sequence[int]) -> "Room":
+        return Room(self.meter, (len(rows), *self.shape[1:]), self.item)
+
+    def __del__(self) -> None:
+        self.meter.hold(-self.nbytes)
+
+
+class Part(Room):
+    """The first rows of an array: a view, which takes nothing and holds the whole."""
+
+    def __init__(self, whole: Room, count: int) -> None:
+        self.whole = whole
+        super().__init__(whole.meter, (count, *whole.shape[1:]), 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Rooms:
+    """Makes room in the place of arrays: a :class:`~ensemble.pipeline.nodes.Maker`."""
+
+    meter: Meter
+    threads: int
+    tracks: int = 0  # of the gallery
+
+    def step(self, called: steps.Step, taken: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer of a step; what it holds beside it is counted."""
+        settings = called.with_defaults(settings)
+        if called.needs == ("features",):
+            given = {}
+            for side in SIDES:
+                if side in taken:
+                    given[side] = self.room(*taken[side].shape)
+                    sizes = Sizes(ng=len(taken[side]), width=taken[side].shape[1], threads=self.threads)
+                    self.meter.beside(called.memory(sizes, settings))
+            return given
+        seen = {name: taken[name] for name in (*called.needs, *called.may_use) if name in taken}
+        learns = steps.moves_train(called, seen)
+        if learns:
+            query, train = seen["query"], seen["train"]
+            seen["query"] = self.room(len(query) + len(train), query.shape[1])
+        sizes = self.sizes(seen)
+        keeps = step.declared_by(called.function).keeps(settings)
+        found = {
+            name: seen[name] if name in keeps else self.answer(name, sizes, settings, taken)
+            for name in called.gives
+        }
+        self.meter.beside(called.memory(sizes, settings))
+        if learns:
+            both, count = found["query"], len(query)
+            found["query"], found["train"] = Part(both, count), Part(both, len(train))
+        return {"nearest": found["distances"]} if isinstance(found.get("distances"), postproc.Nearest) else found
+
+    def join(self, name: str, parts: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer of a join."""
+        function, chosen = joins.function(name), joins.with_defaults(name, settings)
+        declared = join.declared_by(function).memory
+        if joins.stage(name) == "before":
+            given = {}
+            for side in SIDES:
+                if all(side in part for part in parts):
+                    widths = [part[side].shape[1] for part in parts]
+                    count = len(parts[0][side])
+                    given[side] = self.room(count, sum(widths))
+                    sizes = Sizes(ng=count, width=max(widths), parts=len(parts), threads=self.threads)
+                    self.meter.beside(declared(sizes, chosen))
+            return given
+        sizes = replace(self.sizes(parts[0]), parts=len(parts))
+        if joins.stage(name) == "across":
+            sizes = replace(sizes, width=max(part["query"].shape[1] for part in parts))
+        found = {"distances": self.room(sizes.nq, sizes.ng)}
+        self.meter.beside(declared(sizes, chosen))
+        return found
+
+    def side_by_side(self, values: Sequence[Any]) -> Any:
+        """Columns side by side."""
+        return self.room(len(values[0]), sum(value.shape[1] for value in values))
+
+    def spread(self, distances: Any, state: State, images: Images) -> Any:
+        """Distances of all images."""
+        return distances if state.rows is None and not state.known else self.room(*images.shape)
+
+    def room(self, *shape: int) -> Room:
+        """Room for float32."""
+        return Room(self.meter, shape)
+
+    def answer(self, name: str, sizes: Sizes, settings: Mapping[str, Any], taken: Mapping[str, Any]) -> Any:
+        """What a step gives under a name of the vocabulary."""
+        if name == "distances":
+            if settings.get("top_k") is None:
+                return self.room(sizes.nq, sizes.ng)
+            k = min(settings["top_k"], sizes.ng)
+            return postproc.Nearest(self.room(sizes.nq, k), self.room(sizes.nq, k))  # type: ignore[arg-type]
+        count = sizes.nq if name.startswith("query") else sizes.ng
+        if name not in SIDES:
+            return Room(self.meter, (count,), DOUBLE)
+        return self.room(count, settings.get("components") or taken[name].shape[1])
+
+    def sizes(self, data: Mapping[str, Any]) -> Sizes:
+        """The sizes of what a step is handed."""
+        nq, ng = (data["distances"].shape) if "distances" in data else (0, 0)
+        wide = next((data[side] for side in ("query", "gallery", "train") if side in data), None)
+        aux = next((data[name] for name in ("gallery_aux", "train_aux") if name in data), None)
+        return Sizes(
+            nq=len(data["query"]) if "query" in data else nq,
+            ng=len(data["gallery"]) if "gallery" in data else ng,
+            train=len(data["train"]) if "train" in data else 0,
+            width=0 if wide is None else wide.shape[1],
+            aux=0 if aux is None else aux.shape[1],
+            tracks=self.tracks,
+            threads=self.threads,
+            given=frozenset(data),
+        )

@@ -1,0 +1,85 @@
+"""Why scores are other than one thinks: labels that do not suit a protocol, each cause in a sentence."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ensemble.base.kinds import Bools, Ints
+from ensemble.scores.labels import Labels
+from ensemble.scores.matching import matches
+from ensemble.scores.protocol import Protocol
+
+
+def of(labels: Labels, protocol: Protocol, without_match: Ints | None = None) -> tuple[str, ...]:
+    """What to know before these labels are scored under this protocol; empty where there is nothing.
+
+    without_match: the queries that have none under the protocol, where that is known; None: looked for.
+    Cost:          a pass over the gallery for each of these queries, and for each that stands in the gallery.
+    """
+    return (*_removed(labels, protocol, without_match), *_own(labels, protocol))
+
+
+def one_camera(labels: Labels, protocol: Protocol) -> str:
+    """That all images are of one camera, where the protocol removes what that took; else nothing."""
+    query, gallery = labels.query_cam, labels.gallery_cam
+    if query is None or gallery is None or not any("cam" in rule.same for rule in protocol.removes.rules):
+        return ""
+    cameras = np.union1d(query, gallery)
+    if len(cameras) > 1 or cameras.min() < 0:
+        return ""
+    return (
+        f"all {len(query) + len(gallery)} images are of one camera, and {protocol.removes.what}: "
+        "give their true cameras, or take --junk none"
+    )
+
+
+def kept(labels: Labels, protocol: Protocol, query: Ints, gallery: Ints) -> Bools:
+    """(n,) whether the gallery image of each pair stays in the query's ranking."""
+    looks = _looks(labels, protocol, query)
+    return np.array([not hidden[j] for (_, hidden), j in zip(looks, gallery, strict=True)], bool)
+
+
+def _removed(labels: Labels, protocol: Protocol, without_match: Ints | None) -> list[str]:
+    """Queries whose identity is in the gallery and only where the protocol removes it."""
+    if not protocol.removes.rules:
+        return []
+    there = np.isin(labels.query_pid, labels.gallery_pid) & ~labels.unknown
+    asked = np.flatnonzero(there) if without_match is None else without_match[there[without_match]]
+    lost = sum(not good.any() for good, _ in _looks(labels, protocol, asked))
+    if not lost:
+        return []
+    cause = one_camera(labels, protocol)
+    if cause and lost == np.count_nonzero(there):
+        return [cause]
+    return [
+        f"{lost} of {len(labels.query_pid)} queries meet their identity only in images that are removed "
+        f"({protocol.removes.what}), so they have no match"
+        + ("; --junk none keeps these images" if protocol.removes.needs_cameras else "")
+    ]
+
+
+def _own(labels: Labels, protocol: Protocol) -> list[str]:
+    """Queries that find themselves in the gallery."""
+    if labels.own is None or protocol.removes.own:
+        return []
+    asked = np.flatnonzero((labels.own >= 0) & ~labels.unknown)
+    found = np.count_nonzero(kept(labels, protocol, asked, labels.own[asked]))
+    if not found:
+        return []
+    return [
+        f"{found} of {len(labels.own)} queries stand in the gallery under their own name and find themselves; "
+        "--junk self removes them"
+    ]
+
+
+def _looks(labels: Labels, protocol: Protocol, queries: Ints) -> Iterator[tuple[Bools, Bools]]:
+    """For each query which images (ng,) are good, and which are removed."""
+    if not len(queries):
+        return
+    from ensemble.scores.counting import cpu
+
+    ready = matches(protocol.removes, labels)
+    good, hidden = (np.zeros(len(labels.gallery_pid), bool) for _ in range(2))
+    for query in queries.tolist():
+        cpu.hidden_rows(query, ready, good, hidden)
+        yield good, hidden

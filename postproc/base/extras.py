@@ -1,0 +1,96 @@
+"""Packages that only some techniques, formats or models need: the one place that knows how they are installed."""
+
+import importlib.util
+import re
+import shutil
+import sys
+import tomllib
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+PROJECT = "reid-ensemble"
+CHECKOUT = Path(__file__).parents[2] / "pyproject.toml"
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+
+
+def install(extra: str, *packages: str) -> str:
+    """The command that installs, for the Python that runs, what an extra of ours asks for, or some of it.
+
+    Takes:   the extra, as in ``[project.optional-dependencies]``; the names of packages in it, or none for all.
+    Returns: a command line: packages with the ranges that were tested, so that it works in a checkout too.
+
+    >>> install("parquet").partition(" -m ")[2]
+    'pip install "pyarrow>=16"'
+    """
+    wanted = requirements(extra)
+    chosen = [one for one in wanted if not packages or _name(one) in map(_plain, packages)] or [*packages]
+    if not chosen:
+        chosen = [f"{PROJECT}[{extra}]"]
+    python = _quoted(sys.executable or "python")
+    if importlib.util.find_spec("pip") is None and shutil.which("uv"):
+        return f"uv pip install --python {python} {' '.join(map(_quoted, chosen))}"
+    return f"{python} -m pip install {' '.join(map(_quoted, chosen))}"
+
+
+def lacking(*extras: str) -> list[str]:
+    """What extras of ours ask for and is not installed, in any version."""
+    found = dict.fromkeys(need for extra in extras for need in requirements(extra))
+    return [need for need in found if not _installed(_name(need))]
+
+
+@cache
+def requirements(extra: str) -> tuple[str, ...]:
+    """What an extra asks for, with ranges; those that it names in turn in their places. () where nobody knows."""
+    found: list[str] = []
+    for one in _optional().get(extra, ()):
+        others = re.fullmatch(rf"{PROJECT}\[(.+)\]", one)
+        found += [need for other in others[1].split(",") for need in requirements(other)] if others else [one]
+    return tuple(dict.fromkeys(found))
+
+
+@cache
+def _optional() -> dict[str, list[str]]:
+    """Extra -> requirements, of the checkout that this is, or else of what is installed."""
+    try:
+        project = tomllib.loads(CHECKOUT.read_text("utf-8"))["project"]
+        if project["name"] == PROJECT:
+            return dict(project["optional-dependencies"])
+    except (OSError, ValueError, KeyError):
+        pass
+    try:
+        lines = metadata.requires(PROJECT) or []
+    except metadata.PackageNotFoundError:
+        return {}
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        need, _, marker = line.partition(";")
+        if named := re.search(r"extra == ['\"](.+?)['\"]", marker):
+            found.setdefault(named[1], []).append(need.strip())
+    return found
+
+
+def _installed(package: str) -> bool:
+    try:
+        metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _name(requirement: str) -> str:
+    match = _NAME.match(requirement)
+    return _plain(match[0]) if match else ""
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _quoted(word: str) -> str:
+    """A word as sh, cmd and PowerShell take it."""
+    return word if re.fullmatch(r"[\w./:\\+-]+", word) else f'"{word}"'
+
+
+if __name__ == "__main__":  # for environment.sh
+    sys.stdout.write(" ".join(lacking(*sys.argv[1].split(","))))

@@ -1,0 +1,113 @@
+"""Why scores are other than one thinks: the cause in one sentence."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ensemble import evaluate, run
+from ensemble.base.errors import InputError
+from ensemble.scores import PROTOCOLS, score, score_ranking
+from ensemble.tune import __main__ as tune
+from tests.support.each import each
+from tests.support.folders import keyed, listed, pair
+
+FAR = np.arange(12, dtype=np.float32).reshape(3, 4)
+PIDS = [1, 2, 3], [1, 1, 2, 3]
+LOST = "1 of 3 queries meet their identity only in images that are removed (junk market"
+ONE = "all 7 images are of one camera, and junk market (removed: same identity and camera; unknown identity)"
+OWN = "2 of 3 queries stand in the gallery under their own name and find themselves; --junk self removes them"
+
+
+def remarked(
+    cams: tuple[list[int], list[int]] | None = None, own: bool = False, protocol: str = "market1501"
+) -> str:
+    images = ([10, 20, 5], [10, 30, 20, -1]) if own else (None, None)
+    settings = {"protocol": PROTOCOLS[protocol]}
+    found = score(FAR, *PIDS, *(cams or (None, None)), None, None, *images, **settings)
+    rows = np.argsort(FAR, axis=1).astype(np.int32)
+    listed_too = score_ranking(rows, *PIDS, *(cams or (None, None)), None, None, *images, **settings)
+    assert found.remarks == listed_too.remarks
+    assert all(remark in found.describe() for remark in found.remarks)
+    return "\n".join(found.remarks)
+
+
+def test_identities_that_meet_only_in_what_is_removed() -> None:
+    assert remarked(([1, 1, 1], [1, 2, 1, 2])).startswith(LOST)
+    assert remarked(([1, 1, 1], [2, 2, 2, 2])) == ""
+    assert remarked(([1, 1, 1], [1, 2, 1, 2]), protocol="none") == ""
+    assert remarked(([-1, 1, 1], [1, 2, 2, -1])) == ""  # an unknown camera is the same as no other
+
+
+def test_queries_in_the_gallery() -> None:
+    assert remarked(own=True) == OWN
+    said = remarked(own=True, protocol="all_cameras")
+    assert said.startswith("1 of 3 queries meet their identity only in images that are removed (junk all")
+    assert said.endswith("so they have no match")
+    cams = [1, 1, 2], [1, 2, 1, 1]
+    assert "stand in the gallery" not in remarked(cams, own=True)  # the query's camera is removed anyway
+
+
+def test_one_camera_is_the_cause() -> None:
+    with pytest.raises(ValueError, match=r"none among 3: .* all 7 images are of one camera") as raised:
+        score(FAR, *PIDS, [4] * 3, [4] * 4)
+    assert ONE in str(raised.value)
+    with pytest.raises(ValueError, match="are these the labels of these images"):
+        score(FAR, [7, 8, 9], PIDS[1], [4] * 3, [4, 4, 4, 5])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Eight people, a query and two gallery images each; all queries stand in the gallery under another name."""
+    random = np.random.default_rng(0)
+    path = tmp_path / "features"
+    path.mkdir()
+    query, gallery = [f"q{at}" for at in range(8)], [f"g{at}" for at in range(16)]
+    seen = random.normal(size=(16, 4)).astype(np.float32)
+    pair(path, "a", keyed(query, seen[:8]), keyed(gallery, seen))
+    return path
+
+
+def labelled(folder: Path, cams: tuple[int, int], rename: bool = False) -> None:
+    for side, count, cam in (("query", 8, cams[0]), ("gallery", 16, cams[1])):
+        lines = [f"{side[0]}{at},{at % 8},{cam}" for at in range(count)]
+        listed(folder / f"{side}.csv", ["name,pid,cam", *lines])
+
+
+COPIES = "a: 8 of 8 queries have the very features of a gallery image of another name (q0 and g0, "
+
+
+@each("main", [run.main, evaluate.main, tune.main], ids=lambda main: main.__module__)
+def test_every_command_says_it(main, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    labelled(folder, (1, 2))
+    options = ["--features", str(folder), "--recipe", "baseline"]
+    options += ["--trials", "1", "--folds", "2"] if main is tune.main else []
+    options += [] if main is evaluate.main else ["--out", str(tmp_path / "out")]
+    assert main(options) == 0
+    assert COPIES in capsys.readouterr().out
+
+
+def test_copies_that_are_removed_are_no_trouble(folder: Path, capsys: pytest.CaptureFixture) -> None:
+    labelled(folder, (1, 2))
+    (folder / "gallery.csv").write_text((folder / "gallery.csv").read_text().replace("0,0,2", "0,0,1"))
+    assert evaluate.main(["--features", str(folder)]) == 0
+    assert "7 of 8 queries have the very features" in capsys.readouterr().out
+
+
+def test_one_camera_on_the_command_line(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    labelled(folder, (3, 3))
+    with pytest.raises(InputError, match="all 24 images are of one camera"):
+        evaluate.main(["--features", str(folder)])
+    assert run.main(["--features", str(folder), "--recipe", "baseline", "--out", str(tmp_path / "out")]) == 0
+    assert "note: all 24 images are of one camera" in capsys.readouterr().out
+
+
+def test_a_step_that_leaves_nothing(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    labelled(folder, (3, 3))
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text('[[branch]]\nsteps = [{ use = "distances" }, { use = "mask_same_camera" }]\n')
+    options = ["--features", str(folder), "--recipe", str(recipe), "--protocol", "none"]
+    assert evaluate.main(options) == 0
+    printed = capsys.readouterr().out
+    assert "mAP 0.0000" in printed
+    assert "8 queries are answered by no image, since a step puts all out of reach" in printed
