@@ -1,13 +1,11 @@
 """Tables in Parquet and Feather (Arrow) files, as text, cell by cell; they need pyarrow."""
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
 from ensemble.base.broken import told
-from ensemble.base.errors import InputError
 from ensemble.io.bounds import Budget, TooLarge
-from postproc.base.extras import install
+from ensemble.io.readers import arrow_files
 
 PARQUET = (".parquet", ".pq")
 SUFFIXES = (*PARQUET, ".feather", ".arrow")
@@ -18,8 +16,7 @@ def read(path: Path) -> tuple[list[str], list[list[str]]]:
 
     Raises InputError for a file that cannot be read, also where pyarrow is not installed.
     """
-    if importlib.util.find_spec("pyarrow") is None:
-        raise InputError([f"{path}: wanted the package pyarrow, which reads it, found none; {install('parquet')}"])
+    arrow_files.needs_pyarrow(path)
     with told(f"{path}: wanted a table in Parquet or Feather", "write it again", TooLarge):
         titles, table = _table(path)
         columns = [_cells(table.column(t)) if t in table.column_names else [""] * table.num_rows for t in titles]
@@ -28,22 +25,14 @@ def read(path: Path) -> tuple[list[str], list[list[str]]]:
 
 def _table(path: Path) -> tuple[list[str], Any]:
     """All titles, and the columns without structure, which may become no larger than such a file can hold."""
-    import pyarrow.feather as feather
-    import pyarrow.parquet as parquet
-    from pyarrow import types
-
     budget = Budget(path.stat().st_size)
     if path.suffix.lower() in PARQUET:
-        schema = parquet.read_schema(path)
-        text = [field.name for field in schema if types.is_string(field.type) or types.is_large_string(field.type)]
-        file = parquet.ParquetFile(path, read_dictionary=text)
-        budget.spend(8 * file.metadata.num_rows * len(schema), "its rows")
-        table = file.read(columns=_flat(schema), use_threads=False)
+        schema, table = arrow_files.read_parquet(path, _flat, budget)
     else:
-        table = feather.read_table(path, use_threads=False, memory_map=False)
+        table = arrow_files.load_stream(path, budget)
         schema = table.schema
-        budget.spend(8 * table.num_rows * len(schema), "its rows")
         table = table.select(_flat(schema))
+    budget.spend(8 * table.num_rows * len(schema), "its rows")
     for title, column in zip(table.column_names, table.columns, strict=True):
         budget.spend(_bytes(column), title)
     return list(schema.names), table

@@ -78,7 +78,8 @@ def _find(files: Sequence[Path]) -> Found:
         if file in beside:
             continue
         if file in own.values():
-            ignored[file] = "a list of names without its features"
+            is_text = file.suffix.lower() == ".txt"
+            ignored[file] = unread.reason(file) if is_text else "a list of names without its features"
             continue
         with collecting(problems):
             inner = _inside(file)

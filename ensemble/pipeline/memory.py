@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ensemble import io
 from ensemble.base.errors import printable
@@ -166,7 +167,7 @@ class _Table:
 
     def __getitem__(self, column: str) -> Any:
         found = read_labels(self.path, (), self.keys).columns if self.path else {}
-        return found.get(column, np.zeros(self.count, np.int64))
+        return pd.Series(found.get(column, np.zeros(self.count, np.int64)))
 
 
 def _columns(plan: Plan, counts: Mapping[str, int]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ ROUNDING = 1e-9
 DENSE = 2048  # up to this many images all eigenpairs are found at once
 
 
-@step(memory=held.compared(held.lists("k", factor=6), held.scratch(550), unit=True))
+@step(memory=held.compared(held.lists("k", factor=10), held.scratch(400), unit=True))
 def diffusion(
     query: Query | Pairwise,
     gallery: Gallery | None = None,

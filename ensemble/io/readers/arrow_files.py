@@ -2,7 +2,7 @@
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from ensemble.io.readers.reader import Reader, Wanted
 from postproc.base.extras import install
 
 FILE = b"ARROW1\x00\x00"  # before the stream that a file is
+END = b"ARROW1"  # of such a file
 DICTIONARY, BATCH = 2, 3  # kinds of messages that have values
 
 
@@ -33,6 +34,9 @@ def load_stream(path: Path, budget: bounds.Budget) -> Any:
     pyarrow = needs_pyarrow(path)
     with pyarrow.memory_map(os.fspath(path)) as source:
         start = len(FILE) if source.read(len(FILE)) == FILE else 0
+        source.seek(max(0, source.size() - len(END)))
+        if start and source.read(len(END)) != END:
+            raise ValueError("a file whose end is missing")
         source.seek(start)
         for message in _messages(pyarrow, source):
             budget.spend(_unpacked(message), "a batch of rows")
@@ -122,26 +126,36 @@ def schema_of(path: Path) -> Any:
             return stream.schema
 
 
-def _load_parquet(path: Path, wanted: Wanted) -> dict[str, Any]:
-    pyarrow = needs_pyarrow(path)
+def read_parquet(path: Path, chosen: Callable[[Any], list[str]], budget: bounds.Budget) -> tuple[Any, Any]:
+    """The schema of a Parquet file, and the table of the columns that are ``chosen`` from it."""
+    needs_pyarrow(path)
     from pyarrow import parquet
 
-    budget = bounds.Budget(path.stat().st_size)
     with parquet.ParquetFile(path) as file:
         schema = file.schema_arrow
         _refuse_large(file.metadata, budget)
     texts = [part.name for part in schema if arrow_columns.is_text(part.type)]
-    nested = [
-        part.name
-        for part in schema
-        if pyarrow.types.is_nested(part.type) and not arrow_columns.is_numeric(part.type)
-    ]
-    names = [name for name in schema.names if name not in nested]
     with parquet.ParquetFile(path, read_dictionary=texts) as file:
-        found = file.read(columns=names, use_threads=False)
+        found = file.read(columns=chosen(schema), use_threads=False)
     found.validate(full=True)
+    return schema, found
+
+
+def _load_parquet(path: Path, wanted: Wanted) -> dict[str, Any]:
+    pyarrow = needs_pyarrow(path)
+
+    def nested(schema: Any) -> list[str]:
+        of = pyarrow.types.is_nested
+        return [part.name for part in schema if of(part.type) and not arrow_columns.is_numeric(part.type)]
+
+    def flat(schema: Any) -> list[str]:
+        left = nested(schema)
+        return [name for name in schema.names if name not in left]
+
+    budget = bounds.Budget(path.stat().st_size)
+    schema, found = read_parquet(path, flat, budget)
     entries = arrow_columns.columns(path, found, budget)
-    return {**entries, **{name: Unread((found.num_rows,), "a record") for name in nested}}
+    return {**entries, **{name: Unread((found.num_rows,), "a record") for name in nested(schema)}}
 
 
 def _refuse_large(metadata: Any, budget: bounds.Budget) -> None:

@@ -53,7 +53,7 @@ def reason(path: Path) -> str:
     """Why a file is no part of a model."""
     said = _OTHERS.get(path.suffix.lower(), "not a feature file")
     if path.suffix.lower() == ".txt" and path.stem.startswith(tuple(f"{side}_" for side in SIDES)):
-        said = "a list of names without {stem}.npy beside it; features in text are read as {stem}.csv"
+        said = "a list of names without its features, {stem}.npy; features in text are read as {stem}.csv"
     return said.format(stem=printable(path.stem), name=printable(path.name))
 
 

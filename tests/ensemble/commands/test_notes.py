@@ -38,7 +38,7 @@ SAID = ("query.csv: columns that are not used: weather", "gallery: joined by pos
     [
         (run.main, []),
         (evaluate.main, ["--json"]),
-        (tune.main, ["--trials", "1", "--folds", "2"]),
+        (tune.main, ["--on", "test", "--trials", "1", "--folds", "2"]),
         (tune.main, ["--unlabelled"]),
         (ablate.main, ["--json", "--resamples", "100"]),
         (thresholds.main, ["--json", "--folds", "2"]),

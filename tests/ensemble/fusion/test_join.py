@@ -42,7 +42,10 @@ def test_settings_are_checked_at_every_call():
     for settings, message in [
         ({"weights": [1]}, "weights: wanted 2 numbers of 0 or more, one for each part, got [1]"),
         ({"weights": [0, 0]}, "weights: wanted one other than 0, got [0, 0]"),
-        ({"scaling": "max"}, f"scaling: wanted one of {', '.join(fusion.SCALINGS)}, got 'max'"),
+        (
+            {"scaling": "max"},
+            f"scaling: wanted one of {', '.join(fusion.SCALINGS)}, got 'max'; did you mean 'row-max'?",
+        ),
     ]:
         with pytest.raises(ValueError) as error:  # noqa: PT011
             ours(PARTS, **settings)

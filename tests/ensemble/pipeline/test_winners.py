@@ -45,8 +45,9 @@ class Folder:
         """The whole matrix of distances that a recipe leaves."""
         chosen = override(recipe.load(name), [*changes, f"top_k={self.counts[1]}"])
         found = pipeline.Run(plan.check(chosen, io.scan(self.place)), lambda line: None)()
-        out = np.empty(self.counts, np.float32)
-        np.put_along_axis(out, found.ranking, found.distances, axis=1)
+        out = np.full(self.counts, np.inf, np.float32)
+        query, place = np.nonzero(found.ranking >= 0)
+        out[query, found.ranking[query, place]] = found.distances[query, place]
         return out
 
 

@@ -81,7 +81,7 @@ COPIES = "a: 8 of 8 queries have the very features of a gallery image of another
 def test_every_command_says_it(main, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     labelled(folder, (1, 2))
     options = ["--features", str(folder), "--recipe", "baseline"]
-    options += ["--trials", "1", "--folds", "2"] if main is tune.main else []
+    options += ["--on", "test", "--trials", "1", "--folds", "2"] if main is tune.main else []
     options += [] if main is evaluate.main else ["--out", str(tmp_path / "out")]
     assert main(options) == 0
     assert COPIES in capsys.readouterr().out

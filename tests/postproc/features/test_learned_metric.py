@@ -292,7 +292,7 @@ def test_what_cannot_be_inverted_is_refused_with_a_way_out(capsys):
 def test_without_the_package_its_methods_are_refused_by_name(monkeypatch):
     monkeypatch.setitem(sys.modules, "metric_learn", None)
     with pytest.raises(
-        ValueError, match=r"^method: 'lmnn' needs the package metric-learn, .*reid-ensemble\[metric\]"
+        ValueError, match=r"^method: 'lmnn' needs the package metric-learn, .*-m pip install .metric-learn"
     ):
         learned_metric(*SIDES, *TRAIN, method="lmnn")
     learned_metric(*SIDES, *TRAIN, method="sdml")
