@@ -26,7 +26,8 @@ class FeatureSet:
 
     An ``auxiliary`` model tells of cameras, orientation, attributes or parts; its rows may be zero, where there is
     nothing to tell. Of a ``partial`` model, rows of NaN are images that it does not know. ``notes`` says in
-    sentences how its rows came to their images, where that was not by their names as they are.
+    sentences how its rows came to their images, where that was not by their names as they are. ``named`` is False
+    where names are but the numbers of rows, so that one name on both sides means nothing.
     """
 
     model: str
@@ -39,6 +40,7 @@ class FeatureSet:
     auxiliary: bool = False
     partial: bool = False
     notes: tuple[str, ...] = ()
+    named: bool = True
 
     def __post_init__(self) -> None:
         problems = []
