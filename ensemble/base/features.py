@@ -30,7 +30,8 @@ class FeatureSet:
     An ``auxiliary`` model tells of cameras, orientation, attributes or parts; its rows may be zero, where there is
     nothing to tell. Of a ``partial`` model, rows of NaN are images that it does not know. ``notes`` says in
     sentences how its rows came to their images, where that was not by their names as they are, and what was taken
-    for codes by its values alone.
+    for codes by its values alone. ``named`` is False where names are but the numbers of rows, so that one name on
+    both sides means nothing.
     """
 
     model: str
@@ -44,6 +45,7 @@ class FeatureSet:
     partial: bool = False
     codes: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    named: bool = True
 
     def __post_init__(self) -> None:
         problems = []

@@ -70,8 +70,14 @@ def aligned(
                     partial=missing != "refuse",
                     codes=codes.get(model, ()),
                     notes=tuple(notes),
+                    named=not all(_numbered(of[f"{side}_table"]["name"]) for side in ("query", "gallery")),
                 )
     return _dropped(sets, problems) if missing == "drop" and len(sets) == len(models) else sets
+
+
+def _numbered(names: pd.Series) -> bool:
+    """Whether names are but the numbers of rows, as those are called that have none."""
+    return all(name == str(row) for row, name in enumerate(names))
 
 
 def _dropped(sets: dict[str, FeatureSet], problems: list[str]) -> dict[str, FeatureSet]:

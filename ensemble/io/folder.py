@@ -135,7 +135,8 @@ def look(
     label_columns, label_problems, notes = descriptions.columns(names, tables, track_lists, wanted, keys or {})
     notes += unread
     label_columns |= {f"{side}_{column}" for side, of in alone.items() for column in of}
-    left = [f"{f.relative_to(path)} ({why})" for f, why in sorted(ignored.items()) if not PROSE.fullmatch(f.name)]
+    said = {f: why for f, why in sorted(ignored.items()) if not (PROSE.fullmatch(f.name) or _tells_of(f, models))}
+    left = [f"{f.relative_to(path)} ({why})" for f, why in said.items()]
     if left:
         notes.append(f"{path}: files that are not used: {examples(left, 20)}")
     if parser is not None:
@@ -163,6 +164,12 @@ def look(
         wanted=wanted,
     )
     return folder, problems + label_problems
+
+
+def _tells_of(file: Path, models: dict[str, tuple[Path, ...]]) -> bool:
+    """Whether it stands beside a model's file as what extraction has written down about it."""
+    stems = {path.with_suffix("") for paths in models.values() for path in paths}
+    return file.suffix == ".json" and file.with_suffix("") in stems
 
 
 def _files(path: Path) -> list[Path]:

@@ -182,7 +182,8 @@ def apart(label: Ints) -> Ints:
 def labels_of(images: Images) -> Labels | None:
     """The labels of these images; None without identities on both sides.
 
-    Which gallery image is the query's own is told by its name.
+    Which gallery image is the query's own is told by its name and identity, where images have names. Lists that
+    each count their own images, so that most of the names on both sides are of other identities, tell nothing.
     """
     data = images.data()
     if "query_pid" not in data or "gallery_pid" not in data:
@@ -190,7 +191,11 @@ def labels_of(images: Images) -> Labels | None:
     cams = ("query_cam", "gallery_cam")
     names = [*(cams if all(name in data for name in cams) else ()), "query_track", "gallery_track"]
     at = {name: row for row, name in enumerate(images.gallery_table["name"])}
-    own = np.array([at.get(name, -1) for name in images.query_table["name"]], np.int64)
+    alike = np.array([at.get(name, -1) for name in images.query_table["name"]], np.int64)
+    asked, found = data["query_pid"], data["gallery_pid"][alike]
+    other = (alike >= 0) & (asked >= 0) & (found >= 0) & (asked != found)
+    tells = getattr(images, "named", True) and 2 * np.count_nonzero(other) <= np.count_nonzero(alike >= 0)
+    own = np.where(other, -1, alike) if tells else None
     known = {name: data[name] for name in names if name in data}
     tables = images.query_table, images.gallery_table
     both = [name for name in tables[0].columns if name in tables[1].columns]

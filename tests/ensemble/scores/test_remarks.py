@@ -87,6 +87,21 @@ def test_every_command_says_it(main, folder: Path, tmp_path: Path, capsys: pytes
     assert COPIES in capsys.readouterr().out
 
 
+@each("named", [True, False])
+def test_lists_that_count_their_own_images(named: bool, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """One name on both sides is one image only where it is one identity, and where images have names."""
+    random = np.random.default_rng(3)
+    rows = {side: random.normal(size=(6, 4)).astype(np.float32) for side in ("query", "gallery")}
+    labels = {"query_pid": np.arange(6), "gallery_pid": np.arange(6)[::-1] if named else np.arange(6)}
+    names = [f"{at:06d}.jpg" for at in range(6)]
+    called = {"query_name": names, "gallery_name": names} if named else {}
+    np.savez(tmp_path / "a.npz", **rows, **labels, **called)
+    assert evaluate.main(["--features", str(tmp_path), "--junk", "self"]) == 0
+    printed = capsys.readouterr().out
+    assert "under their own name" not in printed
+    assert "unknown which gallery image is the query's own: none removed" in printed
+
+
 def test_copies_that_are_removed_are_no_trouble(folder: Path, capsys: pytest.CaptureFixture) -> None:
     labelled(folder, (1, 2))
     (folder / "gallery.csv").write_text((folder / "gallery.csv").read_text().replace("0,0,2", "0,0,1"))
