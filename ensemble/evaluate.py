@@ -27,18 +27,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         where = f"{checked.folder.path}: no scores: these images have no labels"
         raise InputError([f"{where} (a pid column in query.csv and gallery.csv)"])
     with redirect_stdout(sys.stderr if options.json else sys.stdout):
-        sets = multi_query.read(checked) if options.multi_query else None
+        sets, asked = multi_query.read(checked) if options.multi_query else (None, "")
         result = walk(options, checked, sets)
     if result.scores is None:
         raise InputError([results.score_text(result)])
     if options.json:
         ranks = {str(k): result.scores.rank(k) for k in options.ranks}
-        about = {"ranks": ranks, "multi_query": options.multi_query, "notes": results.notes(checked, result)}
+        said = [*results.notes(checked, result), *filter(None, [asked])]
+        about = {"ranks": ranks, "multi_query": options.multi_query, "notes": said}
         print(json.dumps({**(results.scores_json(result) or {}), **about}))
     else:
         print(results.score_text(result, options.ranks))
-        if options.multi_query:
-            print(multi_query.ABOUT)
+        if asked:
+            print(asked)
     return program.FINE
 
 
@@ -57,7 +58,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--multi-query",
         action="store_true",
-        help="queries of one identity and camera become one, the mean of their features",
+        help="every query asks with the mean of the images of its identity and camera in multi_query.mat; without "
+        "that file, queries of one identity and camera become one, the mean of their features",
     )
     p.add_argument(
         "--list-protocols", action="store_true", help="every protocol, its rules and where it comes from"
