@@ -1,11 +1,19 @@
-"""Read a folder of feature files in any format and write each model as MODEL.npz, the project's own format."""
+"""Read a folder of feature files in any format and write each model as MODEL.npz, the project's own format.
+
+--format mat: pytorch_result.mat instead, and multi_query.mat where there are multi-query features, as layumi's
+code opens them; of several models MODEL.mat and multi_query_MODEL.mat.
+"""
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 from ensemble import io
-from ensemble.base.errors import InputError
+from ensemble.base.collecting import collecting
+from ensemble.base.errors import InputError, refuse_if_any
 from ensemble.cli import files, notes, outputs, program
+
+WRITERS = {"npz": (io.write_npz, io.write_multi_npz), "mat": (io.write_mat, io.write_multi_mat)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,19 +28,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tracks=options.tracks,
         keys=files.keys(options),
     )
-    paths = {model: options.out / f"{model}.npz" for model in folder.models}
-    outputs.refuse_unwritable(*paths.values())
+    several = io.multi_queries_of(folder, list(folder.models)) if folder.multi_queries else {}
+    paths = _paths(options, list(folder.models))
+    outputs.refuse_unwritable(*(path for model, both in paths.items() for path in both[: 1 + (model in several)]))
     notes.say(folder.notes)
-    lines = []
+    write, write_multi = WRITERS[options.format]
+    lines: list[str] = []
+    problems: list[str] = []
     with io.all_together() as place:
         for feature_set in io.read(folder, list(folder.models)):
-            notes.say(feature_set.notes if feature_set.model == next(iter(folder.models)) else ())
-            path = paths[feature_set.model]
-            io.write_npz(place(path), feature_set)
+            model = feature_set.model
+            notes.say(feature_set.notes if model == next(iter(folder.models)) else ())
+            notes.say(filter(None, [io.lost(feature_set)]) if options.format == "mat" else ())
+            path, beside = paths[model]
+            with collecting(problems):
+                write(place(path), feature_set)
             counts = f"{len(feature_set.query)} query, {len(feature_set.gallery)} gallery"
             lines.append(f"{path}: {counts}, {feature_set.query.shape[1]} values an image")
+            if model in several:
+                with collecting(problems):
+                    images = io.read_multi_queries(several[model], feature_set)
+                    write_multi(place(beside), images)
+                    count = f"{len(images.query)} multi-query"
+                    lines.append(f"{beside}: {count}, {images.query.shape[1]} values an image")
+        refuse_if_any(problems)
     print("\n".join(lines))
     return program.FINE
+
+
+def _paths(options: argparse.Namespace, models: list[str]) -> dict[str, tuple[Path, Path]]:
+    """The file of each model and that of its multi-query features."""
+    out, kind, alone = options.out, options.format, len(models) == 1
+    return {
+        model: (
+            out / f"{'pytorch_result' if alone and kind == 'mat' else model}.{kind}",
+            out / (f"multi_query.{kind}" if alone else f"multi_query_{model}.{kind}"),
+        )
+        for model in models
+    }
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
     p = program.parser("ensemble.convert", __doc__)
     files.add_features(p, required=True)
     outputs.add_out(p, "the folder to write, another one", required=True)
+    p.add_argument("--format", choices=WRITERS, default="npz", help="what to write (default: npz)")
     files.add_name_lists(p)
     files.add_tracks(p)
     files.add_keys(p)

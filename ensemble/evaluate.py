@@ -6,8 +6,9 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 
+from ensemble import io
 from ensemble.base.errors import InputError
-from ensemble.cli import outputs, planning, program
+from ensemble.cli import outputs, planning, program, splits
 from ensemble.cli.walk import walk
 from ensemble.pipeline import multi_query, results
 from ensemble.scores.protocols import PROTOCOLS, SOURCES
@@ -26,19 +27,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not planning.labelled(checked):
         where = f"{checked.folder.path}: no scores: these images have no labels"
         raise InputError([f"{where} (a pid column in query.csv and gallery.csv)"])
+    if options.splits and options.rankings is not None:
+        raise InputError(["--splits: wanted features, since every split ranks its own gallery, found --rankings"])
     with redirect_stdout(sys.stderr if options.json else sys.stdout):
-        sets = multi_query.read(checked) if options.multi_query else None
-        result = walk(options, checked, sets)
-    if result.scores is None:
-        raise InputError([results.score_text(result)])
+        sets, asked = multi_query.read(checked) if options.multi_query else (None, "")
+        if options.splits:
+            read = io.read(checked.folder, list(checked.all_models), missing=checked.recipe.missing)
+            scores = splits.scored(options, checked, sets or {features.model: features for features in read})
+            text, content = f"{scores.text(options.ranks)}\n{scores.describe()}", scores.as_json()
+            said = list(checked.notes)
+        else:
+            result = walk(options, checked, sets)
+            if result.scores is None:
+                raise InputError([results.score_text(result)])
+            scores, text = result.scores, results.score_text(result, options.ranks)
+            content, said = results.scores_json(result) or {}, results.notes(checked, result)
     if options.json:
-        ranks = {str(k): result.scores.rank(k) for k in options.ranks}
-        about = {"ranks": ranks, "multi_query": options.multi_query, "notes": results.notes(checked, result)}
-        print(json.dumps({**(results.scores_json(result) or {}), **about}))
+        ranks = {str(k): scores.rank(k) for k in options.ranks}
+        about = {"ranks": ranks, "multi_query": options.multi_query, "notes": [*said, *filter(None, [asked])]}
+        print(json.dumps({**content, **about}))
     else:
-        print(results.score_text(result, options.ranks))
-        if options.multi_query:
-            print(multi_query.ABOUT)
+        print("\n".join(filter(None, [text, asked])))
     return program.FINE
 
 
@@ -57,8 +66,10 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--multi-query",
         action="store_true",
-        help="queries of one identity and camera become one, the mean of their features",
+        help="every query asks with the mean of the images of its identity and camera in multi_query.mat; without "
+        "that file, queries of one identity and camera become one, the mean of their features",
     )
+    splits.add_options(p)
     p.add_argument(
         "--list-protocols", action="store_true", help="every protocol, its rules and where it comes from"
     )

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 if folder.models or not containers.is_known(path):  # else it is a folder as a model is one
                     problems += found
                     folders.append(folder)
-                    inputs = folder.inputs
+                    inputs = (*folder.inputs, *folder.multi_queries)
             for file in inputs:
                 with collecting(problems):
                     files.append(contents(file))

@@ -11,7 +11,7 @@ from ensemble.cli.numbers import too_small
 from ensemble.io import Folder
 from ensemble.io.lists import read_labels
 from ensemble.scores import written
-from ensemble.scores.protocol import AP_RULES, AVERAGES, DENOMINATORS, Protocol
+from ensemble.scores.protocol import AP_RULES, AVERAGES, DENOMINATORS, DIVISORS, Protocol
 from ensemble.scores.protocols import PROTOCOLS
 from ensemble.scores.rules import JUNK
 
@@ -26,7 +26,7 @@ def add_options(p: argparse.ArgumentParser, *, of_pairs: bool = False) -> None:
     )
     if of_pairs:
         p.add_argument("--junk", choices=JUNK, help="change which pairs of the protocol do not count")
-        p.set_defaults(ap=None, denominator=None, average=None, cut=None, draws=None, draw_seed=None)
+        p.set_defaults(ap=None, denominator=None, average=None, cut=None, divide=None, draws=None, draw_seed=None)
         return
     p.add_argument("--ap", choices=AP_RULES, help="change the protocol's rule of the average precision")
     p.add_argument("--denominator", choices=DENOMINATORS, help="change what the protocol averages over")
@@ -35,6 +35,12 @@ def add_options(p: argparse.ArgumentParser, *, of_pairs: bool = False) -> None:
     )
     p.add_argument("--junk", choices=JUNK, help="change what the protocol removes from a ranking")
     p.add_argument("--cut", type=int, metavar="K", help="score only the first K places")
+    p.add_argument(
+        "--divide",
+        choices=DIVISORS,
+        help="change what the sum of precisions is divided by: all good images, those found before the cut, or "
+        "the cut where it is less than all",
+    )
     p.add_argument("--draws", type=int, metavar="N", help="change how often the protocol draws a gallery")
     p.add_argument("--draw-seed", type=int, metavar="N", help="change the seed of the protocol's draws")
 
@@ -54,6 +60,7 @@ def chosen(options: argparse.Namespace, otherwise: Protocol) -> Protocol:
         "average": options.average,
         "junk": options.junk,
         "top_k": options.cut,
+        "divide": options.divide,
     }
     draws = {"trials": options.draws, "seed": options.draw_seed}
     changed = {name: value for name, value in draws.items() if value is not None}

@@ -10,6 +10,9 @@ and refuses everything else; nothing in a file is ever executed.
 from ensemble.io.ahead import ModelSize, sizes
 from ensemble.io.describe import Contents, Entry, contents
 from ensemble.io.folder import Folder
+from ensemble.io.layumi import lost, write_mat, write_multi_mat, write_multi_npz
+from ensemble.io.multi_queries import chosen as multi_queries_of
+from ensemble.io.multi_queries import read as read_multi_queries
 from ensemble.io.name_lists import read_names
 from ensemble.io.outputs import all_together, refusals, together
 from ensemble.io.reading import read, read_folder, scan
@@ -25,8 +28,11 @@ __all__ = [
     "all_together",
     "beside",
     "contents",
+    "lost",
+    "multi_queries_of",
     "read",
     "read_folder",
+    "read_multi_queries",
     "read_names",
     "read_tables",
     "refusals",
@@ -35,5 +41,8 @@ __all__ = [
     "together",
     "unwritable",
     "write_csv",
+    "write_mat",
+    "write_multi_mat",
+    "write_multi_npz",
     "write_npz",
 ]

@@ -116,7 +116,7 @@ def read_blocks(paths: Sequence[Path], problems: list[str]) -> dict[str, Block]:
     for side in SIDES:
         if side in parts:
             with collecting(problems):
-                blocks[side] = replace(_block(where[side], parts[side]), stems=stems, named_by=by.get(side, ""))
+                blocks[side] = replace(block(where[side], parts[side]), stems=stems, named_by=by.get(side, ""))
     return blocks
 
 
@@ -176,7 +176,8 @@ def _put(parts: dict[str, Part], side: str, column: str, path: Path) -> None:
         parts[side].columns[column] = value
 
 
-def _block(where: str, found: Part) -> Block:
+def block(where: str, found: Part) -> Block:
+    """One side out of what a file says about it. Raises InputError with all that is wrong with it."""
     problems: list[str] = []
     columns: dict[str, Any] = {}
     rows, keys, codes = np.empty((0, 0), np.float32), None, NONE

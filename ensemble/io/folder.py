@@ -21,7 +21,7 @@ from ensemble.base.features import COLUMNS, SIDES
 from ensemble.io import containers, descriptions, label_arrays, name_lists
 from ensemble.io.blocks import UNNAMED
 from ensemble.io.lists import Keys
-from ensemble.io.models import Found, find, is_folder, unused_columns
+from ensemble.io.models import MULTI_QUERIES, Found, find, is_folder, unused_columns
 from ensemble.io.write import LEFT_OVER
 from ensemble.parsers import Parser, gives
 from ensemble.parsers.parser import SUFFIXES
@@ -56,6 +56,7 @@ class Folder:
     keys: Keys = field(default_factory=dict)  # labels that several columns of the tables make together
     columns_of: dict[str, dict[str, Path]] = field(default_factory=dict)  # files of one column, by side and column
     wanted: tuple[str, ...] = ()  # columns of the tables that are kept beside those of a FeatureSet
+    multi_queries: tuple[Path, ...] = ()  # files with more images of the queries' identities, for evaluation
 
     @property
     def joined(self) -> list[str]:
@@ -111,6 +112,8 @@ def look(
     problems += wrong
     ignored |= {file: reason for file, reason in known.items() if reason and file in files}
     ignored |= {file: "left over from a write that was broken off" for file in found if file not in files}
+    more_queries = tuple(sorted(file for file, why in ignored.items() if why == MULTI_QUERIES))
+    unread += [f"{file}: {ignored.pop(file)}" for file in more_queries if models]
     if not models and not problems:
         problems.append(f"{path}: wanted rank lists, found none" if rankings else _nothing(path, ignored))
     columns = set().union(*provided.values())
@@ -162,6 +165,7 @@ def look(
         keys=keys or {},
         columns_of=alone,
         wanted=wanted,
+        multi_queries=more_queries,
     )
     return folder, problems + label_problems
 

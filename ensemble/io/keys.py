@@ -19,6 +19,7 @@ _FEATURES = frozenset(
 )  # fmt: skip
 # Names, where nothing else is: of rows in a table, and what people call them that have but one kind of them.
 WEAK_NAMES = frozenset({"id", "ids", "key", "keys", "", "index", "unnamed: 0", "__index_level_0__"})
+MULTI = "mquery_"  # keys of multi-query features begin with it
 _SPLIT = frozenset({"split", "splits", "subset", "set", "side", "partition", "isquery"})
 
 
@@ -44,6 +45,11 @@ def has_both(keys: Iterable[object]) -> bool:
     """Whether there are features of query and gallery among the keys of a file."""
     found = {place[0] for place in map(slot, keys) if place and place[1] == ""}
     return {"query", "gallery"} <= found
+
+
+def is_multi(key: object) -> bool:
+    """Whether a key is one of multi-query features."""
+    return isinstance(key, str) and key.startswith(MULTI)
 
 
 def split_of(keys: Iterable[object]) -> str | None:

@@ -6,10 +6,11 @@ more: flags with the class, dimensions, name, values. A compressed variable is o
 Values may be stored narrower than their class says. Source: MathWorks, "MAT-File Format".
 """
 
+import io
 import math
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from ensemble.io.bounds import Budget, refuse_size
 
 MATRIX, COMPRESSED = 14, 15
 COMPLEX = 0x0800
+TEXT = 116  # bytes at the beginning that are for the eye
 DENSEST = 1100  # bytes that one byte of deflate can hold, at most
 BEGINNING = 4096  # more than flags, dimensions and the longest name take
 # Types of stored values, and classes of variables.
@@ -65,6 +67,15 @@ def cells(data: bytes, name: str) -> list[np.ndarray | Unread] | None:
         if variable.name == name and OTHER.get(variable.flags & 0xFF) == "cell":
             return [_cell(kind, element, variable.order, budget) for kind, element in variable.rest]
     return None
+
+
+def dumped(entries: Mapping[str, np.ndarray], header: str) -> bytes:
+    """A file with these arrays, without the time of its making: the same bytes for the same arrays."""
+    import scipy.io
+
+    content, first = io.BytesIO(), header.encode("ascii").ljust(TEXT)
+    scipy.io.savemat(content, dict(entries))
+    return first + content.getvalue()[len(first) :]
 
 
 def _cell(kind: int, element: memoryview, order: str, budget: Budget) -> np.ndarray | Unread:

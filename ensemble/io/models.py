@@ -11,13 +11,15 @@ from ensemble.io.allowed import ATOMS
 from ensemble.io.arrays import is_name
 from ensemble.io.blocks import ALWAYS_NAMED, UNNAMED, half, loose, unused
 from ensemble.io.keys import WEAK_NAMES as WEAK
-from ensemble.io.keys import column_of, has_both, slot, split_of
+from ensemble.io.keys import column_of, has_both, is_multi, slot, split_of
 from ensemble.io.layouts import Part, has_vectors, opened, part, sides, vectors_alone
 from ensemble.io.readers import unread
 from ensemble.io.readers.table import FEATURES
 from ensemble.io.readers.table import SUFFIXES as TABLES
 
 Found = tuple[dict[str, tuple[Path, ...]], dict[str, set[str]], dict[Path, str], list[str], list[str]]
+
+MULTI_QUERIES = "multi-query features, which only evaluate --multi-query asks with"
 
 
 def is_folder(path: Path) -> bool:
@@ -150,6 +152,8 @@ def _told(file: Path, notes: list[str]) -> tuple[str, set[str]] | str:
         known = containers.suffix(file) in containers.suffixes("side")
         return _not_called(file) if known else unread.reason(file)
     keys = containers.keys(file)
+    if pair is not None and keys and all(map(is_multi, keys)):
+        return MULTI_QUERIES
     if pair is not None and not (keys and has_both(keys)):
         return _half(file, *pair, keys)
     return _whole(file, keys, notes)
@@ -200,6 +204,8 @@ def _whole(file: Path, keys: tuple[str, ...] | None, notes: list[str]) -> tuple[
         if containers.suffix(file) not in TABLES and (left := unused(keys)):
             notes.append(f"{file}: keys that are not used: {examples(left, 20)}")
         return containers.stem(file), {"_".join(filter(None, place)) for place in provided if place[1] != "name"}
+    if any(map(is_multi, keys)):
+        return MULTI_QUERIES
     if containers.suffix(file) in (".csv", ".tsv"):  # tables about anything lie about
         return f"no query_ or gallery_ before its name, and no column split ({examples(keys)})"
     if any(column_of(key) == "" for key in keys):
@@ -217,7 +223,7 @@ def _whole(file: Path, keys: tuple[str, ...] | None, notes: list[str]) -> tuple[
                 "move it away"
             ]
         )
-    return "only multi-query features" if any(k.startswith("mquery_") for k in keys) else "no features inside"
+    return "no features inside"
 
 
 def _pair_problems(model: str, paths: list[Path]) -> list[str]:

@@ -106,7 +106,7 @@ def _differences(reference: Entry, other: Entry) -> list[str]:
             f"{other.path}: wanted the protocol of {reference.path} "
             f"({', '.join(f'{name} {one.get(name)}' for name in names)}), found "
             f"{', '.join(f'{name} {two.get(name)}' for name in names)}; run both with the same --protocol "
-            "(--ap, --denominator, --average, --junk, --cut)"
+            "(--ap, --denominator, --average, --junk, --cut, --divide)"
         )
     sizes = [entry.record.get("gallery") for entry in (reference, other)]
     if None not in sizes and sizes[0] != sizes[1]:

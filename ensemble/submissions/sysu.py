@@ -5,7 +5,6 @@ float64, one row an image in the order of their numbers, empty where that camera
 Identities count from 1. Source: the evaluation code of SYSU-MM01 (Wu et al., ICCV 2017) and its Python versions.
 """
 
-import io
 import re
 from collections.abc import Sequence
 from pathlib import Path, PurePath
@@ -21,7 +20,7 @@ from ensemble.submissions.numbers import read_bytes
 
 CAMERAS = 6
 IDENTITIES = (333, 333, 533, 533, 533, 333)  # cells in the files of the data set, camera by camera
-HEADER = b"MATLAB 5.0 MAT-file, rank and evaluate with the code of SYSU-MM01".ljust(116)
+HEADER = "MATLAB 5.0 MAT-file, rank and evaluate with the code of SYSU-MM01"
 PROBES = {3: (1,), 6: (1,)}  # infrared cameras, and where each of their identities has to be seen
 ONE_OF_SIX = re.compile(r"(.*)_cam([1-6])\.mat", re.DOTALL)
 IMAGE = re.compile(r"(?:.*/)?cam([1-6])/([0-9]{1,9})/[^/]+", re.DOTALL)
@@ -46,7 +45,7 @@ def write(
             rows = np.flatnonzero((cam == camera) & (pid == identity + 1))
             cells[identity, 0] = values[rows].astype(np.float64) if len(rows) else np.zeros((0, 0))
         with beside(path, "wb") as stream:
-            stream.write(_matlab(cells))
+            stream.write(matlab5.dumped({"feature": cells}, HEADER))
     return paths
 
 
@@ -146,15 +145,6 @@ def _images(features: FeatureSet, identities: Sequence[int]) -> tuple[np.ndarray
     if all(re.fullmatch("[0-9]{1,18}", stem) for stem in stems):
         rows.sort(key=lambda row: int(stems[row]))
     return values[rows], pid[rows], cam[rows]
-
-
-def _matlab(cells: np.ndarray) -> bytes:
-    """A MATLAB 5 file with ``feature``, without the time of its making."""
-    import scipy.io
-
-    content = io.BytesIO()
-    scipy.io.savemat(content, {"feature": cells})
-    return HEADER + content.getvalue()[len(HEADER) :]
 
 
 def _read(paths: dict[int, Path]) -> tuple[dict[int, list[np.ndarray]], list[str]]:

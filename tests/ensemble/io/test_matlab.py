@@ -60,7 +60,7 @@ def test_one_query(tmp_path: Path, shared: Path) -> None:
     assert found.gallery.shape == (5, 32)
 
 
-def test_multi_query_features_are_known_and_left_out(tmp_path: Path, shared: Path) -> None:
+def test_multi_query_features_are_known_and_no_model(tmp_path: Path, shared: Path) -> None:
     source = shared / "golden" / "layumi_multi_query.mat"
     (tmp_path / "multi_query.mat").symlink_to(source)
     found = alone(tmp_path, shared / "golden" / "layumi_pytorch_result.mat")

@@ -541,6 +541,28 @@ def test_evaluate_tells_a_query_from_its_own_image(street: Path, capsys: pytest.
     assert run(street, capsys, "--protocol", "all_cameras")["rank1"] < 1
 
 
+@each(
+    ("options", "expected"),
+    [
+        (("--cut", "2"), 1 / 3),  # good images at the places 1, 4 and 6
+        (("--cut", "2", "--divide", "all"), 1 / 3),
+        (("--cut", "2", "--divide", "found"), 1),
+        (("--cut", "2", "--divide", "cut"), 1 / 2),
+        (("--cut", "4", "--divide", "found"), (1 + 2 / 4) / 2),
+        (("--cut", "4", "--divide", "cut"), (1 + 2 / 4) / 3),
+        (("--protocol", "landmarks", "--cut", "2", "--divide", "all"), 1 / 3),  # which has cut itself
+    ],
+)
+def test_what_the_precisions_are_divided_by(
+    tmp_path: Path, capsys: pytest.CaptureFixture, options: tuple, expected: float
+) -> None:
+    turned = np.arange(6) / 10
+    gallery = np.stack([np.cos(turned), np.sin(turned)], axis=1).astype(np.float32)
+    pids = {"query_pid": [7], "gallery_pid": [7, 1, 2, 7, 3, 7]}
+    np.savez(tmp_path / "m.npz", query=np.float32([[1, 0.001]]), gallery=gallery, **pids)
+    assert run(tmp_path, capsys, *options)["mAP"] == pytest.approx(expected, abs=1e-6)
+
+
 def test_evaluate_draws_as_often_as_it_is_told(street: Path, capsys: pytest.CaptureFixture) -> None:
     found = run(
         street, capsys, "--protocol", "vehicleid", "--draws", "3", "--draw-seed", "4", "--ranks", "1", "2", "20"
