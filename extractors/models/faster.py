@@ -110,8 +110,13 @@ def _fold(module: nn.Module, sample: torch.Tensor) -> None:
             hook.remove()
     places = {layer: name for name, layer in module.named_modules()}
     for layer, norm in watch.alone():
-        module.set_submodule(places[layer], fuse_conv_bn_eval(layer, norm))
-        module.set_submodule(places[norm], nn.Identity())
+        _replace(module, places[layer], fuse_conv_bn_eval(layer, norm))
+        _replace(module, places[norm], nn.Identity())
+
+
+def _replace(module: nn.Module, place: str, layer: nn.Module) -> None:
+    parent, _, name = place.rpartition(".")
+    setattr(module.get_submodule(parent), name, layer)  # set_submodule is torch 2.5's
 
 
 def _outputs(module: Any, sample: torch.Tensor, spec: str, how: str) -> list[torch.Tensor]:
