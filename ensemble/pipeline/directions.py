@@ -26,7 +26,7 @@ def doubts(files: Mapping[str, str], found: Candidates, similarity: Sequence[str
         known = np.array([pair for pair in pairs if not np.isnan(pair[0])]).reshape(-1, 2)
         if len(known) and (known[:, 0] * np.sqrt(known[:, 1])).mean() < AGAINST:
             remedy = (
-                f"if its numbers are smaller for nearer images, take {name} from those of --set similarity=[]"
+                f"if small numbers are near in it, declare similarities without {name} (--set similarity=[…])"
                 if name in similarity
                 else f"if its numbers are larger for nearer images, say --similarity {name}"
             )

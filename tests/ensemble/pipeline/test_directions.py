@@ -125,4 +125,4 @@ def test_the_list_that_goes_against_the_others_is_named(turned: int | None) -> N
     assert len(said) == (turned is not None)
     if turned is not None:
         assert said[0].startswith(f"{names[turned]}.txt: ")
-        assert ("take a from those" in said[0]) == (turned == 0)
+        assert ("declare similarities without a" in said[0]) == (turned == 0)
