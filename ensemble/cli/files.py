@@ -1,11 +1,12 @@
 """What a command reads: the folder, the lists of names beside it, and what the names mean."""
 
 import argparse
+import fnmatch
 from collections.abc import Sequence
 from pathlib import Path
 
 from ensemble import io
-from ensemble.base.errors import near, refuse_if_any
+from ensemble.base.errors import examples, near, refuse_if_any
 from ensemble.base.labels import LABELS
 from ensemble.io import Folder
 from ensemble.parsers import choose
@@ -21,9 +22,29 @@ def add_features(p: argparse.ArgumentParser, *, required: bool = False) -> None:
 
 
 def add_rankings(p: argparse.ArgumentParser, *, shown: bool = True) -> None:
-    """``--rankings``, in the place of ``--features``; not shown by a command that only refuses it."""
+    """``--rankings``, in the place of ``--features``, and ``--similarity``; not shown where only refused."""
     use = "in its place: folder with rank lists to join" if shown else argparse.SUPPRESS
     p.add_argument("--rankings", type=Path, metavar="DIR", help=use)
+    p.add_argument(
+        "--similarity",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a rank list whose numbers are larger for nearer images" if shown else argparse.SUPPRESS,
+    )
+
+
+def similarity_problems(options: argparse.Namespace, lists: Sequence[str]) -> list[str]:
+    """A problem for every ``--similarity`` that names none of the lists; without ``--rankings`` there are none."""
+    if options.similarity and options.rankings is None:
+        return [
+            "--similarity: wanted --rankings too, since features have no similarities, found none; leave it out"
+        ]
+    return [
+        f"--similarity: wanted one of {examples(lists, 20)}, found {name!r}{near(name, lists)}"
+        for name in options.similarity
+        if not fnmatch.filter(lists, name)
+    ]
 
 
 def add_name_lists(p: argparse.ArgumentParser, of: str = "") -> None:

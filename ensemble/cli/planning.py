@@ -1,6 +1,7 @@
 """From options to a checked plan: which recipe runs on which folder, and what it may cost."""
 
 import argparse
+from dataclasses import replace
 
 from ensemble import io
 from ensemble.base.collecting import collecting
@@ -62,6 +63,8 @@ def prepare(options: argparse.Namespace) -> Plan:
             judged = protocol(options, loaded)
     with collecting(problems):
         folder = files.scan(options, judged.removes.columns if judged else ())
+    if folder:
+        problems += files.similarity_problems(options, list(folder.models))
     if folder and loaded:
         with collecting(problems):
             checked = plan.check(loaded, folder)
@@ -85,7 +88,8 @@ def labelled(checked: Plan) -> bool:
 
 def _recipe(options: argparse.Namespace) -> Recipe:
     named = options.recipe or (options.otherwise if options.rankings is None else "lists")
-    return changes.override(recipe.load(named), options.set)
+    changed = changes.override(recipe.load(named), options.set)
+    return replace(changed, similarity=tuple(dict.fromkeys([*changed.similarity, *options.similarity])))
 
 
 def memory_of(options: argparse.Namespace, checked: Plan) -> memory.Prediction | None:

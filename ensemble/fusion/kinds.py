@@ -59,10 +59,17 @@ def _negative(value: Any) -> str | None:
     return "wanted 0 or more" if value < 0 else None
 
 
+def _no_part(value: Any, count: int) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < count:
+        return None
+    return f"wanted the number of a part, 0 to {count - 1}, got {value!r}"
+
+
 NOT_NEGATIVE = Checked(_negative)
 
 Weights = Annotated[Sequence[float] | None, weights(0)]  # how much each part counts; 0 leaves it out
 SignedWeights = Annotated[Sequence[float] | None, weights()]  # a part of negative weight is subtracted
 NotNegative = Annotated[Number, Within(0), NOT_NEGATIVE]
 RankConstant = Annotated[float, Kind("number", search="neighbours"), Within(0), NOT_NEGATIVE]  # added to a rank
+Part = Annotated[int, OneAPart(counted=_no_part)]  # one of the parts, from 0; in recipes by its name
 Inside = Annotated[Number, Within(0, 1), share_without(0, 1)]  # 0 and 1 left out

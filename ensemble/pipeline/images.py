@@ -51,7 +51,7 @@ def read(plan: Plan, sets: Mapping[str, FeatureSet] | None = None) -> tuple[Imag
     """
     models = list(plan.all_models)
     if "distances" in plan.folder.columns:
-        lists = rankings.read(plan.folder, models)
+        lists = rankings.read(plan.folder, models, plan.recipe.similarity)
         return _images(plan, lists, lists), {}
     if sets is None:
         found = io.read(plan.folder, models, missing=plan.recipe.missing)

@@ -1,5 +1,6 @@
 """What joins models and branches: the functions of ``ensemble.fusion`` and those of plug-ins, called by name."""
 
+import fnmatch
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -132,6 +133,14 @@ def by_name(
     if lacking and not problems:
         problems.append(f"weights: wanted one for each of {', '.join(parts)}, found none for {', '.join(lacking)}")
     return [found.get(part, 1) for part in parts], problems
+
+
+def the_part(wanted: str, parts: Sequence[str], setting: str) -> tuple[int, list[str]]:
+    """The number of the part that a name or pattern means (``a|b``: the first that exists), and what is wrong."""
+    found = [part for entry in (wanted, *wanted.split("|")) for part in parts if fnmatch.fnmatchcase(part, entry)]
+    if wanted in parts or found:
+        return parts.index(wanted if wanted in parts else found[0]), []
+    return 0, [f"{setting}: wanted one of {', '.join(parts)}, found {wanted!r}{near(wanted, parts)}"]
 
 
 def _data(function: Join) -> list[str]:

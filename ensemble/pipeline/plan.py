@@ -50,22 +50,30 @@ def check(recipe: Recipe, folder: Folder) -> Plan:
     beside = {name for groups in auxiliary for group in groups.values() for name in group.models}
     common = _groups(recipe.name, recipe.auxiliary, folder, problems)
     branches, models, groups = [], [], []
+    turned = _similar(recipe, folder)
     for branch in recipe.branches:
         chosen = _choose(branch.where, branch.models, list(folder.models), beside, folder, problems)
         own = _groups(branch.where, branch.auxiliary, folder, problems)
         models.append(chosen)
         groups.append(common | own)
         also = {model: entry.split("|") for entry in branch.models for model in chosen if _meant(entry, model)}
-        join = _weighed(branch.join, chosen, also, problems)
+        join = _by_name(branch.join, chosen, also, problems)
+        join = _signed(join, chosen, turned)
         branches.append(replace(branch, models=chosen, auxiliary=own, join=join))
     names = [branch_name(branch, place) for place, branch in enumerate(branches)]
-    join = _weighed(recipe.join, names, {}, problems)
-    recipe = replace(recipe, branches=tuple(branches), auxiliary=common, join=join)
+    join = _by_name(recipe.join, names, {}, problems)
+    told = _unmet(recipe, folder)
+    recipe = replace(recipe, branches=tuple(branches), auxiliary=common, join=join, similarity=turned)
     common = common or groups[0]
     plan = Plan(recipe, folder, tuple(models), tuple(groups), common)
     flow = _check_flow(plan, problems)
     plan = replace(
-        plan, recipe=flow, notes=(*folder.notes, *_left_out(recipe, flow, folder), *_instead(flow, folder))
+        plan,
+        recipe=flow,
+        notes=(
+            *(*folder.notes, *_left_out(recipe, flow, folder), *_instead(flow, folder)),
+            *(*told, *_led(flow, models)),
+        ),
     )
     problems += formats.lacking(recipe.submission)
     problems += [
@@ -91,7 +99,9 @@ def _left_out(asked: Recipe, runs: Recipe, folder: Folder) -> list[str]:
         if use.where in running or use.name not in known:
             continue
         needed = [name for name in known[use.name].needs if name not in (*_MADE, *folder.columns)]
-        if needed:
+        if "distances" in folder.columns and {"features", *SIDES} & set(known[use.name].needs):
+            lacking = "rank lists have no features"
+        elif needed:
             lacking = f"wanted {', '.join(needed)}, found none; {_remedy(needed, set())}"
         else:
             lacking = f"wanted the side models {use.aux or ''}".rstrip() + ", found none"
@@ -140,7 +150,8 @@ def _check_flow(plan: Plan, problems: list[str]) -> Recipe:
             "gallery.csv, or remove the line"
         )
     reached, branches = [], []
-    if "distances" in folder.columns and (len(recipe.branches) > 1 or recipe.branches[0].each):
+    each = [use for branch in recipe.branches for use in branch.each if not use.optional]
+    if "distances" in folder.columns and (len(recipe.branches) > 1 or each):
         problems.append(
             f"{recipe.name}: wanted one branch without each, since rank lists have no features, found more; "
             "join the lists and put steps after that"
@@ -298,15 +309,62 @@ def _groups(where: str, groups: Mapping[str, Group], folder: Folder, problems: l
     return found
 
 
-def _weighed(
+def _by_name(
     join: Use | None, parts: Sequence[str], also: Mapping[str, Sequence[str]], problems: list[str]
 ) -> Use | None:
-    """A join with its weights as a list, where the recipe has them by name."""
-    if join is None or not isinstance(join.settings.get("weights"), Mapping):
+    """A join with its weights as a list and its main part as a number, where the recipe has names."""
+    if join is None:
         return join
-    weights, wrong = joins.by_name(join.settings["weights"], parts, also)
+    settings, wrong = dict(join.settings), list[str]()
+    if isinstance(weights := settings.get("weights"), Mapping):
+        settings["weights"], wrong = joins.by_name(weights, parts, also)
+    if isinstance(leader := settings.get("leader"), str):
+        settings["leader"], more = joins.the_part(leader, parts, "leader")
+        wrong += more
     problems += [f"{join.where} ({join.name}), {problem}" for problem in wrong]
-    return replace(join, settings={**join.settings, "weights": weights})
+    return replace(join, settings=settings)
+
+
+def _similar(recipe: Recipe, folder: Folder) -> tuple[str, ...]:
+    """The rank lists whose numbers are similarities; of features what the recipe says, unused."""
+    if "distances" not in folder.columns:
+        return recipe.similarity
+    return tuple(name for name in folder.models if any(_meant(entry, name) for entry in recipe.similarity))
+
+
+def _unmet(recipe: Recipe, folder: Folder) -> list[str]:
+    """A sentence where a recipe's similarities are none of the lists."""
+    lacking = [entry for entry in recipe.similarity if not any(_meant(entry, name) for name in folder.models)]
+    if "distances" not in folder.columns or not lacking:
+        return []
+    return [
+        f"{recipe.name}, similarity: no list is called {', '.join(lacking)}; say which one with --similarity NAME"
+    ]
+
+
+def _signed(join: Use | None, parts: Sequence[str], similar: Sequence[str]) -> Use | None:
+    """A join that asks which of its parts are similarities with the sign changed, told so by the recipe."""
+    if join is None or join.name not in joins.names() or "similarities" not in joins.settings(join.name):
+        return join
+    if not set(similar) & set(parts) or join.settings.get("similarities") is not None:
+        return join
+    return replace(join, settings={**join.settings, "similarities": [part in similar for part in parts]})
+
+
+def _led(recipe: Recipe, models: Sequence[Sequence[str]]) -> list[str]:
+    """A sentence for every join that has a main model, with its name."""
+    names = [branch_name(branch, place) for place, branch in enumerate(recipe.branches)]
+    of = [*zip((branch.join for branch in recipe.branches), models, strict=True), (recipe.join, names)]
+    return [
+        f"{join.where} ({join.name}), leader: {parts[place]} is the main one of {', '.join(parts)}"
+        for join, parts in of
+        if join is not None
+        and len(parts) > 1
+        and join.name in joins.names()
+        and "leader" in joins.settings(join.name)
+        and isinstance(place := joins.with_defaults(join.name, join.settings)["leader"], int)
+        and 0 <= place < len(parts)
+    ]
 
 
 def _check_steps(

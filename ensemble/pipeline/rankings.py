@@ -21,9 +21,11 @@ from ensemble.base.features import columns
 from ensemble.fusion import listed
 from ensemble.io import Folder, read_tables
 from ensemble.io.alignment import sorted_names
+from ensemble.pipeline import directions
 from ensemble.pipeline.answers import Tracks, answered, strips
 from ensemble.pipeline.state import State
-from ensemble.submissions import Candidates, RankList, aligned, dense, formats, merged
+from ensemble.submissions import Candidates, RankList, aligned, dense, formats, merged, python_text
+from ensemble.submissions.alignment import KEY
 from postproc import Nearest, rank
 from postproc.base import arrays
 
@@ -135,23 +137,29 @@ class Rankings:
         return Tracks(self.gallery_table["track"].to_numpy() if "track" in self.gallery_table else None)
 
 
-def read(folder: Folder, names: list[str]) -> Rankings:
+def read(folder: Folder, names: list[str], similarity: Sequence[str] = ()) -> Rankings:
     """Read the lists of a folder by name; raises InputError with every problem of all files.
 
     Where neither a list of names nor a table says what the images are, the rank lists do, if all of them hold
-    names: those of all of them, sorted; queries in the lists' order where they have one.
+    names: those of all of them, sorted; queries in the lists' order where they have one, and so the gallery of
+    printed matrices.
+
+    similarity: those whose numbers are larger for nearer images.
     """
     lists, problems, notes = {}, list[str](), list[str]()
     paths = {name: folder.models[name][0] for name in names}
     for name, path in paths.items():
         with collecting(problems):
-            lists[name] = formats.read(path)
+            lists[name] = formats.read(path, similarity=name in similarity)
     tables: dict[str, pd.DataFrame] = {}
     with collecting(problems):
-        named = _names(list(lists.values())) if len(lists) == len(names) else None
+        dumps = all(formats.guess(path) == python_text.FORMAT.name for path in paths.values())
+        named = _names(list(lists.values()), dumps) if len(lists) == len(names) else None
         tables = read_tables(folder, named, notes=notes)
     if not tables:
         refuse_if_any(problems)
+    if named and dumps and not (folder.names or folder.tables):
+        notes += _files_of_keys(tables)
     images = {side: list(table["name"]) for side, table in tables.items()}
     by_line = [paths[name].name for name, ranking in lists.items() if ranking.query_names is None]
     if by_line:
@@ -169,18 +177,40 @@ def read(folder: Folder, names: list[str]) -> Rankings:
             )
     refuse_if_any(problems)
     notes += [note for name, ranking in lists.items() if (note := _empty(paths[name], ranking))]
+    notes += [
+        f"{paths[name].name}: it has an order and no numbers, so that it is no list of similarities either"
+        for name, ranking in lists.items()
+        if name in similarity and ranking.distances is None
+    ]
     found = merged(list(lists.values()))
+    notes += directions.doubts({paths[name].name: name for name in lists}, found, similarity)
     return Rankings(tuple(lists), found, tables["query"], tables["gallery"], tuple(notes))
 
 
-def _names(lists: list[RankList]) -> dict[str, list[str]]:
-    """The names that rank lists hold, by side; none where one of the lists holds numbers, or no list any name."""
+def _names(lists: list[RankList], dumps: bool) -> dict[str, list[str]]:
+    """The names that rank lists hold, by side; none where one of the lists holds numbers, or no list any name.
+
+    dumps: they are printed matrices, whose columns stand in the gallery's order.
+    """
     if any(ranking.by != "name" or ranking.query_names is None for ranking in lists):
         return {}
     orders = [ranking.query_names for ranking in lists if ranking.query_names] or [[]]
     queries = orders[0] if all(order == orders[0] for order in orders) else sorted_names(set().union(*orders))
-    names = {"query": queries, "gallery": sorted_names(set().union(*(ranking.gallery_names for ranking in lists)))}
+    gallery = lists[0].gallery_names
+    if not (dumps and all(ranking.gallery_names == gallery for ranking in lists)):
+        gallery = sorted_names(set().union(*(ranking.gallery_names for ranking in lists)))
+    names = {"query": queries, "gallery": gallery}
     return {side: known for side, known in names.items() if known}
+
+
+def _files_of_keys(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Images called by their file where all names are printed keys, PID_CAM_FILE; what is said of it."""
+    files = {side: [key and key[1] for key in map(KEY.fullmatch, table["name"])] for side, table in tables.items()}
+    if any(None in of or len(set(of)) < len(of) for of in files.values()):
+        return []
+    for side, table in tables.items():
+        table["name"] = files[side]
+    return ["names of the images: the file in their keys, PID_CAM_FILE"]
 
 
 def _empty(path: Path, ranking: RankList) -> str:

@@ -7,6 +7,7 @@
     protocol = "aicity"               # how it is scored where there are labels; or a table, see scores.written
 
     cameras = "cam_predicted"         # the column that steps take for the camera; left out: "cam"
+    similarity = ["mhn*"]             # rank lists (--rankings) whose numbers are larger for nearer images
     missing = "keep"                  # images that a model lacks: "refuse" (if left out), "drop", "keep" them
 
     [[branch]]
@@ -48,7 +49,7 @@ from ensemble.submissions import writable
 CAMERAS = ("cam", "cam_predicted")
 MISSING = ("refuse", "drop", "keep")
 TOP = (
-    *("about", "top_k", "submission", "protocol", "cameras", "missing"),
+    *("about", "top_k", "submission", "protocol", "cameras", "missing", "similarity"),
     *("auxiliary", "branch", "join", "steps"),
 )
 BRANCH = ("name", "models", "only", "each", "join", "steps", "auxiliary")
@@ -116,6 +117,7 @@ class Recipe:
     cameras: str = "cam"
     missing: str = "refuse"
     asked: bool = False
+    similarity: tuple[str, ...] = ()
 
     @property
     def rules(self) -> Protocol:
@@ -153,6 +155,7 @@ class Recipe:
             "protocol": self.protocol,
             **({"cameras": self.cameras} if self.cameras != "cam" else {}),
             **({"missing": self.missing} if self.missing != "refuse" else {}),
+            **({"similarity": list(self.similarity)} if self.similarity else {}),
             **_groups(self.auxiliary),
             "steps": [use.as_toml() for use in self.steps],
             **({"join": self.join.as_toml()} if self.join else {}),
@@ -219,6 +222,7 @@ def parse(content: Mapping[str, Any], name: str) -> Recipe:
         cameras=top.get("cameras", "cam"),
         missing=top.get("missing", "refuse"),
         asked="submission" in top,
+        similarity=tuple(read.texts(top, "similarity", name)),
     )
     if not isinstance(recipe.top_k, int) or isinstance(recipe.top_k, bool) or recipe.top_k < 1:
         problems.append(f"{name}, top_k: wanted a whole number, 1 or more, found {recipe.top_k!r}")

@@ -133,13 +133,19 @@ def _with_models(branch: Branch, chosen: Collection[str]) -> Branch:
 
 
 def _lighter(join: Use | None, places: Sequence[int]) -> Use | None:
-    """A join of fewer parts, with their weights; none where one part is left."""
+    """A join of fewer parts, with what it says of each; none where one part is left.
+
+    Where the main part is gone, the first of the others leads.
+    """
     if join is None or len(places) < 2:
         return None
-    weights = join.settings.get("weights")
-    if not isinstance(weights, list | tuple):
-        return join
-    return replace(join, settings={**join.settings, "weights": [weights[place] for place in places]})
+    settings = dict(join.settings)
+    for name in ("weights", "similarities"):
+        if isinstance(values := settings.get(name), list | tuple):
+            settings[name] = [values[place] for place in places]
+    if isinstance(leader := settings.get("leader"), int):
+        settings["leader"] = places.index(leader) if leader in places else 0
+    return replace(join, settings=settings)
 
 
 def _content(recipe: Recipe) -> str:

@@ -22,7 +22,8 @@ _PRESETS = {
     ),
     "market1501_official": (
         Protocol("trapezoid", "all", "market"),
-        "Market-1501 by the data set's own MATLAB code, and layumi/Person_reID_baseline_pytorch, evaluate_gpu.py",
+        "Market-1501 by the data set's own MATLAB code; layumi/Person_reID_baseline_pytorch, evaluate_gpu.py; "
+        "st-ReID, evaluate_st.py",
     ),
     "dukemtmc": (
         PERSON,

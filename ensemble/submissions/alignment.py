@@ -196,7 +196,7 @@ def _distance_flaws(where: str, ranking: RankList, distances: np.ndarray) -> lis
     if falls.any():
         problems.append(
             f"{where}: wanted the nearest first, found a smaller distance behind a larger one for "
-            f"{_queries(ranking, falls)}; sort them, or say that they are similarities"
+            f"{_queries(ranking, falls)}; sort them, or say that they are similarities (--similarity)"
         )
     return problems
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ensemble.fusion import parts
 from ensemble.fusion.join import Parts, checked, join
-from ensemble.fusion.kinds import OneAPart
+from ensemble.fusion.kinds import OneAPart, Part
 from ensemble.fusion.scaling import scaler
 from postproc.base.settings import Count, Number, Within
 from postproc.base.vocabulary import Floats
@@ -44,6 +44,7 @@ def released_query_adaptive(
     distances: Parts,
     *,
     main: Annotated[Number, Within(0, 1)] = 0.81,
+    leader: Part = 0,
     references: References = 71,
     top: Top = 335,
     similarities: Similarities = None,
@@ -52,19 +53,22 @@ def released_query_adaptive(
 
     ``main u_1 + (1 - main) sum_m v_m u_m``, u the distances min-max by query, v as :func:`released_weights`.
 
-    Takes:   distances, one (nq, n) float32 a part, the main model first; all pairs known. +inf is never returned,
-             and counts as the farthest of its row.
+    Takes:   distances, one (nq, n) float32 a part; all pairs known. +inf is never returned, and counts as the
+             farthest of its row.
     Returns: (nq, n) float32 in 0..1. It depends on which queries come first: see the reference above.
-    main:    0 to 1; 1 is the first part alone, 0 without it. With one part it is 1.
+    main:    0 to 1; 1 is the main model alone, 0 without it. With one part it is 1.
+    leader:  which part is the main model: its number, from 0; in recipes its name, or a pattern as of models.
     references: 1 or more queries, cut to what there is.
     top:     2 or more entries of the sorted curve, cut to what there is.
     similarities: for every part whether its distances are similarities with the sign changed (as - cosine), whose
              curve was that of the similarity. None: none is.
     Raises:  ValueError for a wrong setting, parts of different shapes, NaN or -inf.
-    Cost:    a sort of every row of every part but the first; the result and some blocks of rows.
+    Cost:    a sort of every row of every part but the main one; the result and some blocks of rows.
     """
     found = parts.checked(distances, "refuse")
-    signs = _signs(similarities, len(found))
+    order = [leader, *(number for number in range(len(found)) if number != leader)]
+    signs = [_signs(similarities, len(found))[number] for number in order]
+    found = [found[number] for number in order]
     shares = [main] if len(found) > 1 else [1.0]
     means = [_reference(part, sign, references) for part, sign in zip(found[1:], signs[1:], strict=True)]
     changes = [scaler(part, "min-max") for part in found]

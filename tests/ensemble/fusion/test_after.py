@@ -38,6 +38,7 @@ SETTINGS = {
     },
     "released_query_adaptive": {
         "main": 0.5,
+        "leader": 1,
         "references": 2,
         "top": 5,
         "similarities": [False, True, False],

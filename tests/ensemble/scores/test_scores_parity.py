@@ -279,6 +279,17 @@ def test_one_model_of_the_fusion_competition(shared: Path) -> None:
     assert_allclose(scores.cmc, golden["single_model_cmc100_flag0"], atol=1e-6)
 
 
+def test_streid(shared: Path) -> None:
+    golden = np.load(shared / "golden" / "st_reid.npz")
+    labels = [golden[name] for name in ("q_pid", "g_pid", "q_cam", "g_cam")]
+    (key,) = [name for name in golden.files if name.startswith("joint_s50") and name.endswith("_qg")]
+    run = key.removeprefix("joint_").removesuffix("_qg")
+    scores = score(1 - golden[key], *labels, protocol=PROTOCOLS["market1501_official"], cmc_length=50)
+    assert_allclose(scores.mAP, golden[f"eval_{run}_mAP"], atol=1e-6)
+    assert_allclose(scores.cmc, golden[f"eval_{run}_cmc"], atol=1e-6)
+    assert_allclose(np.nan_to_num(scores.ap), golden[f"eval_{run}_ap"], atol=1e-6)
+
+
 def test_lightreid(shared: Path) -> None:
     golden = np.load(shared / "golden" / "lightreid.npz")
     labels = [golden[name] for name in ("q_pid", "g_pid", "q_cam", "g_cam")]
