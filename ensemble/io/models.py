@@ -10,6 +10,7 @@ from ensemble.io import containers, name_lists
 from ensemble.io.allowed import ATOMS
 from ensemble.io.arrays import is_name
 from ensemble.io.blocks import ALWAYS_NAMED, UNNAMED, half, loose, unused
+from ensemble.io.codes import LENGTHS
 from ensemble.io.keys import WEAK_NAMES as WEAK
 from ensemble.io.keys import column_of, has_both, is_multi, slot, split_of
 from ensemble.io.layouts import Part, has_vectors, opened, part, sides, vectors_alone
@@ -155,7 +156,7 @@ def _told(file: Path, notes: list[str]) -> tuple[str, set[str]] | str:
     if pair is not None and keys and all(map(is_multi, keys)):
         return MULTI_QUERIES
     if pair is not None and not (keys and has_both(keys)):
-        return _half(file, *pair, keys)
+        return _half(file, *pair, keys, notes)
     return _whole(file, keys, notes)
 
 
@@ -163,19 +164,35 @@ def _not_called(file: Path) -> str:
     return f"not called query_MODEL{file.suffix} or gallery_MODEL{file.suffix}"
 
 
-def _half(file: Path, side: str, model: str, keys: tuple[str, ...] | None) -> tuple[str, set[str]] | str:
+def _half(
+    file: Path, side: str, model: str, keys: tuple[str, ...] | None, notes: list[str]
+) -> tuple[str, set[str]] | str:
     if keys is None:
         columns = set()
         if containers.is_labelled(file) or containers.suffix(file) in ALWAYS_NAMED:
-            found = part(str(file), containers.load(file))
+            content = containers.load(file)
+            found = part(str(file), content)
             if isinstance(found.rows, dict) and not has_vectors(found.rows):
                 return "no features inside"
             columns = set(found.columns)
+            if isinstance(content, dict):
+                notes += _keys_left(file, [key for key in content if isinstance(key, str)])
     elif containers.suffix(file) in TABLES and not any(column_of(key) == "" for key in keys):
         return f"no features among its columns ({examples(keys)})"
     else:
         columns = {column_of(key) or (slot(key) or ("", ""))[1] for key in keys} - {"", "name"}
+        if containers.suffix(file) not in TABLES:
+            notes += _keys_left(file, keys)
     return model, {side, *(f"{side}_{column}" for column in columns)}
+
+
+def _keys_left(file: Path, keys: Sequence[str]) -> list[str]:
+    """A note about the keys of one side that nobody looks at, where one of them is that of the features."""
+    if not any(column_of(key) == "" for key in keys):
+        return []
+    known = [key for key in keys if slot(key) is not None or key == LENGTHS or key.casefold() in WEAK]
+    _, left, _ = spellings.columns([key for key in keys if column_of(key) != "" and key not in known])
+    return [f"{file}: keys that are not used: {examples(left, 20)}"] if left else []
 
 
 def _whole(file: Path, keys: tuple[str, ...] | None, notes: list[str]) -> tuple[str, set[str]] | str:

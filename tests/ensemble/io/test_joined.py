@@ -288,6 +288,19 @@ def test_tables_of_other_suffixes(tmp_path: Path) -> None:
     assert "wanted one table of query, found query.csv, query.tsv; leave one" in problems(read_folder, tmp_path)[0]
 
 
+def test_keys_of_one_side_that_nobody_looks_at(tmp_path: Path) -> None:
+    for side, count in (("query", 2), ("gallery", 3)):
+        content = {"features": rows(count), "names": [f"{side}{at}" for at in range(count)]}
+        content |= {"pids": list(range(count)), "camra": list(range(count)), "weather": list(range(count))}
+        np.savez(tmp_path / f"{side}_a.npz", **content)  # type: ignore[arg-type]
+        (tmp_path / f"{side}_b.pkl").write_bytes(pickle.dumps({k: np.asarray(v) for k, v in content.items()}))
+    found = scan(tmp_path)
+    files = ("gallery_a.npz", "gallery_b.pkl", "query_a.npz", "query_b.pkl")
+    said = "keys that are not used: camra (did you mean 'cam'?), weather"
+    assert found.notes == tuple(f"{tmp_path}/{file}: {said}" for file in files)
+    assert {"query_pid", "gallery_pid"} <= found.columns
+
+
 def test_keys_that_nobody_looks_at(tmp_path: Path) -> None:
     content = {"query": rows(2), "gallery": rows(3), "query_camera_name": [1, 2], "foo": [1], "mquery_f": rows(2)}
     np.savez(tmp_path / "a.npz", **content)  # type: ignore[arg-type]
