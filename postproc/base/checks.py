@@ -113,6 +113,13 @@ def sides(query: Unchecked, gallery: Unchecked, *, cuda: bool = False) -> tuple[
     return query, gallery
 
 
+def images(name: str, value: Unchecked, *, cuda: bool = False) -> np.ndarray:
+    """(n, d) features of one set, checked, not empty."""
+    array = features(name, value, cuda=cuda)
+    not_empty(name, array)
+    return array
+
+
 def of_same_width(
     name: str, value: Unchecked, other_name: str, other: np.ndarray, *, cuda: bool = False
 ) -> np.ndarray:

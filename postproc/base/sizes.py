@@ -17,6 +17,7 @@ class Sizes:
     tracks:        of the gallery; as many as images where nobody knows.
     parts:         how many a join joins.
     given:         the names of the data that are there.
+    one_set:       queries and gallery are the same images.
     """
 
     nq: int = 0
@@ -28,11 +29,12 @@ class Sizes:
     parts: int = 1
     threads: int = 1
     given: frozenset[str] = field(default_factory=frozenset)
+    one_set: bool = False
 
     @property
     def images(self) -> int:
-        """Queries and gallery."""
-        return self.nq + self.ng
+        """Queries and gallery; in one set each image once."""
+        return self.ng if self.one_set else self.nq + self.ng
 
     @property
     def features(self) -> int:

@@ -21,7 +21,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 import numpy as np
 
-from postproc.base import arrays, checks, settings
+from postproc.base import arrays, checks, one_set, settings
 from postproc.base.checks import CPU_ONLY
 from postproc.base.sizes import Sizes
 from postproc.base.vocabulary import VOCABULARY
@@ -118,15 +118,18 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def call(*data: P.args, **named: P.kwargs) -> R:
         refuse_settings_by_place(function, data)
-        given = dict(zip(function.__code__.co_varnames, data, strict=False)) | named
+        by_place = dict(zip(function.__code__.co_varnames, data, strict=False))
+        if by_place.keys() & named.keys():
+            return function(*data, **named)  # Python says what is given twice
+        given = one_set.completed(function, by_place | named)
+        one_set.warn_of_twice(function, given)
         tensors = [name for name, value in given.items() if arrays.is_tensor(value) and not arrays.on_cuda(value)]
         given |= {name: arrays.host(given[name]) for name in tensors}
         if all(name in given for name in _required(function)):  # what is missing, Python says itself
             refuse(function, given)
+        answer = function(**given)  # type: ignore[call-arg]
         if not tensors:
-            return function(*data, **named)
-        values = [given[name] for name in list(given)[: len(data)]]
-        answer = function(*values, **{name: given[name] for name in named})  # type: ignore[arg-type]
+            return answer
         matrices = [name for name in given if name in VOCABULARY and VOCABULARY[name].kind == "float32"]
         come_as_tensors = not matrices or any(name in tensors for name in matrices)
         return arrays.as_tensors(answer) if come_as_tensors else answer

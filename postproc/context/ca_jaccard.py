@@ -106,7 +106,7 @@ def ca_jaccard(
         near = plain.rows[:, :k2]
     if near.shape[1] > 1:
         vectors = vectors.mean(near)
-    blend = kreciprocal.jaccard_change(vectors, nq, scales[1], lambda_value, power)
+    blend = kreciprocal.jaccard_change(vectors, tiles.layout, scales[1], lambda_value, power)
     return nearest.answer(tiles, blend, top_k=top_k, filled=answer)
 
 

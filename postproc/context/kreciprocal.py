@@ -17,7 +17,7 @@ from postproc.base.vocabulary import Floats, Nearest
 from postproc.context.sparse import Sparse
 from postproc.pairs import nearest
 from postproc.pairs.nearest import Lists
-from postproc.pairs.tiles import Tiles
+from postproc.pairs.tiles import Layout, Tiles
 
 
 def rerank_tiles(
@@ -46,8 +46,9 @@ def rerank_tiles(
     vectors = encode(tiles, replace(lists, largest=scales[0]), k1=k1, length=length, power=power)
     if k2 > 1:
         vectors = vectors.mean(lists.rows[:, :k2])
-    blend = jaccard_change(vectors, layout.nq, scales[1], lambda_value, power)
-    return nearest.answer(tiles, blend, top_k=top_k, filled=answer)
+    blend = jaccard_change(vectors, layout, scales[1], lambda_value, power)
+    own = 0 if count_self else np.inf
+    return nearest.answer(tiles, blend, top_k=top_k, filled=answer, own=own)
 
 
 def encode(tiles: Tiles, lists: Lists, *, k1: int, length: int, power: float) -> Sparse:
@@ -93,16 +94,24 @@ def encode(tiles: Tiles, lists: Lists, *, k1: int, length: int, power: float) ->
 
 
 def jaccard_change(
-    vectors: Sparse, nq: int, largest: np.ndarray, lambda_value: float, power: float
+    vectors: Sparse, layout: Layout, largest: np.ndarray, lambda_value: float, power: float
 ) -> Callable[[np.ndarray, np.ndarray], None]:
     """A function that turns the distances of (queries, gallery) into the final ones, in place."""
     kernel = kernels.of(vectors.weights)
-    inverted = vectors.inverted(nq)
+    least = arrays.full(layout.ng, 0, np.float32, vectors.weights)
+    if layout.one_set:  # i and j share what j and i share, to the last bit
+        vectors = vectors.in_order()
+        kernel.walk.over_rows(
+            lambda start, stop: kernel.reciprocal.row_sums(vectors.offsets, vectors.weights, start, stop, least),
+            layout.ng,
+            what="weights",
+        )
+    inverted = vectors.inverted(layout.border)
 
     def blend(strip: np.ndarray, queries: np.ndarray) -> None:
         kernel.walk.over_rows(
             lambda start, stop: kernel.reciprocal.finish_strip(
-                strip, queries, vectors.offsets, vectors.members, vectors.weights, *inverted,
+                strip, queries, vectors.offsets, vectors.members, vectors.weights, *inverted, least,
                 largest, power / 2, np.float32(lambda_value), start, stop,
             ),
             len(strip),

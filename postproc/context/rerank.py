@@ -64,8 +64,11 @@ def rerank(
              device are worked on and answered there; a side that stays in NumPy comes there in blocks.
              Cameras and tracks, int, -1 unknown, are looked at only if ``camera_penalty`` is not 0; query_aux
              (nq, a), gallery_aux (ng, a) float32, a side model's features, only with ``auxiliary_weight``.
+             One set (n, d) alone is each image against all others: each is in every neighbourhood once.
     Returns: (nq, ng) float32 in 0..1, no unit, smaller is nearer; with ``top_k`` the :class:`Nearest` of every
              query instead: the first ``top_k`` of the full answer (ties by gallery row), which never exists.
+             Of one set (n, n) with +inf on the diagonal, symmetric where ``normalize`` is off or
+             ``lambda_value`` is 0; lists never name the own image.
              0 or more where ``lambda_value`` above 0 meets ``normalize=False``; with distances below 0 (a negative
              penalty, ``auxiliary_weight``, a Pairwise) the mix may be below 0, too.
     k1:      1 or more neighbours, cut to what there is. About as many as an identity has images.
@@ -78,11 +81,12 @@ def rerank(
     auxiliary_weight: times the squared distance of the side model's features is taken off the squared distance, of
              any two images: what looks alike only because camera or pose is the same. 0: none; 0.1: VOC-ReID, with
              cameras and orientation side by side. :func:`postproc.subtract_auxiliary` does it afterwards.
-    count_self: the image itself is one of the k1, as where neighbours come from a search of k1 entries.
+    count_self: the image itself is one of the k1, as where neighbours come from a search of k1 entries. Of one set
+             it is also at distance 0 from itself in the matrix, as published.
     normalize: divide p by its largest value; if not, weights are exp(-p) of the plain distance and the mix takes
              ``(|q - g|^2 / 2)^(power / 2)``, which is 1 - cosine for unit features and power 2.
-             ``count_self=True, normalize=False, lambda_value=0`` is the Jaccard distance of OpenUnReID, SpCL and
-             Cluster-Contrast.
+             ``rerank(x, count_self=True, normalize=False, lambda_value=0)`` is the Jaccard distance of OpenUnReID,
+             SpCL and Cluster-Contrast.
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError naming the setting or array and what was wanted; TypeError for an array of no back end.
     Cost:    half a product of all by all, (nq + ng)^2 d multiply-adds, and little more; memory: the answer, the

@@ -122,6 +122,10 @@ class Sparse:
             offsets = arrays.namespace(offsets).concat([offsets, nothing])
         return kernels.of(self.weights).sparse.invert(offsets, self.members, self.weights, first)
 
+    def in_order(self) -> Sparse:
+        """The same rows with their columns ascending, so that a sum over what two rows share has one order."""
+        return Sparse(*Sparse(*self.inverted(0)).inverted(0))
+
     def products(self, gallery: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Callable[..., None]:
         """``add(strip, queries, start, stop)``: to the rows ``start:stop`` of a strip (queries, gallery) add the
         products of the queries' rows with those inverted ones."""

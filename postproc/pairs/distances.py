@@ -4,7 +4,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from postproc.base import arrays, checks
+from postproc.base import arrays
 from postproc.base.settings import TopK
 from postproc.base.step import of_metric, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
@@ -21,16 +21,17 @@ METRICS = get_args(Metric)
 def distances(
     query: Query | Pairwise, gallery: Gallery | None = None, *, metric: Metric = "sqeuclidean", top_k: TopK = None
 ) -> Distances | Nearest:
-    """Measure every query against every gallery image.
+    """Measure every query against every gallery image, or each image of one set against all others.
 
     ``sqeuclidean`` |q - g|^2, ``euclidean`` |q - g|, ``cosine`` 1 - q.g / (|q| |g|), which is 1 where one is zero.
 
-    Takes:   query (nq, d), gallery (ng, d) float32; or one :class:`Pairwise` alone, which is its own metric.
-    Returns: (nq, ng) float32. Copies of an image are exactly equally far from everybody, and at exactly 0 from
-             each other; without a Pairwise nothing is below 0, and no cosine distance above 2. Features that have
-             much in common, as coordinates have, and near pairs keep their bits: :mod:`postproc.pairs.exact`.
-             With ``top_k`` the :class:`Nearest` of every query: the first ``top_k`` of the full answer, which
-             never exists.
+    Takes:   query (nq, d), gallery (ng, d) float32; or one set (n, d) alone; or one :class:`Pairwise` alone, which
+             is its own metric.
+    Returns: (nq, ng) float32; of one set (n, n), symmetric, with +inf on the diagonal. Copies of an image are
+             exactly equally far from everybody, and at exactly 0 from each other; without a Pairwise nothing is
+             below 0, and no cosine distance above 2. Features that have much in common, as coordinates have, and
+             near pairs keep their bits: :mod:`postproc.pairs.exact`. With ``top_k`` the :class:`Nearest` of every
+             query: the first ``top_k`` of the full answer, which never exists.
     metric:  one of the three.
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
@@ -46,10 +47,12 @@ def distances(
     pairs = pairwise.of(query, gallery, unit=metric == "cosine", cuda=True)
     scale = 1.0
     if metric == "euclidean":
-        query, gallery = checks.sides(query, gallery, cuda=True)
-        scale = exact.scale_of(query, gallery)
+        (term,) = pairs.terms
+        assert isinstance(term, FeatureTerm)
+        scale = exact.scale_of(term.query, term.gallery)
         if scale != 1:  # squares of very small numbers are none
-            pairs = pairwise.sqeuclidean(query * scale, gallery * scale)
+            scaled = None if pairs.one_set else term.gallery * scale
+            pairs = pairwise.sqeuclidean(term.query * scale, scaled)
     return nearest.answer(PairwiseTiles(pairs), to_metric(pairs, metric, scale), top_k=top_k)
 
 

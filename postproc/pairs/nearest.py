@@ -1,7 +1,8 @@
 """Neighbours of everybody and strips of query x gallery distances: the two ways to walk over the tiles.
 
 Every technique on distances is these two: statistics from the neighbours, then :func:`answer` with a function that
-turns distances into the technique's own, a strip of queries at a time.
+turns distances into the technique's own, a strip of queries at a time. In one set each image is in the lists of
+neighbours once, itself among them, and no image is its own answer: there is +inf on the diagonal.
 """
 
 import threading
@@ -175,7 +176,7 @@ def _walk(tiles: Tiles, wanted: Sequence[_Heaps], answer: np.ndarray | None) -> 
             tile = tiles.tile(blocks[i], blocks[j], buffer)
             if answer is not None:
                 _store(tile, blocks[i], blocks[j], layout, answer)
-                if across and not layout.distinct:
+                if across and (layout.one_set or not layout.distinct):
                     _store(arrays.contiguous(tile.T), blocks[j], blocks[i], layout, answer)
             with locks[i], locks[j] if across else nullcontext():
                 for heaps in wanted:
@@ -189,36 +190,46 @@ def _walk(tiles: Tiles, wanted: Sequence[_Heaps], answer: np.ndarray | None) -> 
 
 
 def answer(
-    tiles: Tiles, change: Change, *, top_k: int | None, filled: np.ndarray | None = None
+    tiles: Tiles,
+    change: Change,
+    *,
+    top_k: int | None,
+    filled: np.ndarray | None = None,
+    own: float = np.inf,
 ) -> Floats | Nearest:
     """Distances (nq, ng) after ``change``, or the ``top_k`` nearest by them, in which case no matrix exists.
 
     ``change(strip, queries)`` turns the distances of the given queries to the whole gallery into the final ones,
     in place. ``filled`` are all distances, where a walk has stored them already; they are written to.
+    ``own``: what a matrix of one set has on its diagonal; no list names the own image.
     """
     layout = tiles.layout
     if top_k is None:
         whole = everything(tiles) if filled is None else filled
         change(whole, np.arange(layout.nq))
+        if layout.one_set:
+            set_own(whole, np.arange(layout.nq), own)
         return whole
-    best = _Best(layout.nq, layout.ng, top_k, change, layout.like)
+    best = _Best(layout.nq, layout.ng, top_k, change, layout.like, layout.one_set)
     strips(tiles, best.take, what="answer")
     return best.nearest
 
 
 def answer_without_distances(
-    nq: int, ng: int, fill: Change, *, top_k: int | None, like: np.ndarray | None = None
+    nq: int, ng: int, fill: Change, *, top_k: int | None, like: np.ndarray | None = None, one_set: bool = False
 ) -> Floats | Nearest:
     """As :func:`answer` for a method that needs no distances at the end: ``fill`` finds its strip unset.
 
-    The answer is made where ``like`` is, or on the host.
+    The answer is made where ``like`` is, or on the host. ``one_set``: no image is its own answer.
     """
     like = np.empty(0, np.float32) if like is None else like
     if top_k is None:
         whole = arrays.empty((nq, ng), np.float32, like)
         fill(whole, np.arange(nq))
+        if one_set:
+            set_own(whole, np.arange(nq))
         return whole
-    best = _Best(nq, ng, top_k, fill, like)
+    best = _Best(nq, ng, top_k, fill, like, one_set)
     tall = max(SMALLEST, (STRIP_ON_CUDA if arrays.on_cuda(like) else STRIP) // (4 * ng))
     for start in range(0, nq, tall):
         queries = np.arange(start, min(start + tall, nq))
@@ -226,16 +237,24 @@ def answer_without_distances(
     return best.nearest
 
 
+def set_own(strip: np.ndarray, queries: np.ndarray, value: float = np.inf) -> None:
+    """Give images another distance from themselves; ``strip`` has one set's ``queries`` against all of it."""
+    there = arrays.beside(queries, strip)
+    strip[arrays.beside(np.arange(len(queries)), strip), there] = value
+
+
 class _Best:
     """Collects the nearest of every query, one changed strip after the other."""
 
-    def __init__(self, nq: int, ng: int, top_k: int, change: Change, like: np.ndarray) -> None:
-        k = min(top_k, ng)
+    def __init__(self, nq: int, ng: int, top_k: int, change: Change, like: np.ndarray, one_set: bool) -> None:
+        k = min(top_k, max(1, ng - one_set))
         self.nearest = Nearest(arrays.empty((nq, k), np.float32, like), arrays.empty((nq, k), np.int32, like))
-        self.change = change
+        self.change, self.one_set = change, one_set
 
     def take(self, strip: np.ndarray, queries: np.ndarray) -> None:
         self.change(strip, queries)
+        if self.one_set:
+            set_own(strip, queries)
         found = smallest(strip, self.nearest.rows.shape[1])
         self.nearest.distances[queries] = found.distances
         self.nearest.rows[queries] = found.rows
@@ -338,7 +357,7 @@ def _known(found: tuple[np.ndarray, ...] | None, among: Among, k: int, layout: L
     """The first ``k`` of remembered lists, if they are long enough or hold everybody."""
     if found is None:
         return None
-    everybody = layout.classes if among is Among.CLASSES else layout.nq + layout.ng
+    everybody = layout.classes if among is Among.CLASSES else layout.count
     return _first(Lists(*found), k) if min(k, everybody) <= found[0].shape[1] else None
 
 

@@ -12,6 +12,8 @@ between query and query, query and gallery, gallery and gallery, in the choice o
 
 ``rerank`` and ``distances`` take one in the place of ``query, gallery``. Nothing of size all x all is ever
 built: tiles are computed when somebody asks (:mod:`postproc.pairs.tiles`).
+
+One set alone, ``sqeuclidean(images)``, is each image against all others; the same arrays then stand on both sides.
 """
 
 from __future__ import annotations
@@ -70,11 +72,18 @@ class Pairwise:
     """A weighted sum of distances and penalties; :func:`sqeuclidean`, :func:`same_camera` and others build one.
 
     ``one_track``: pairs of images of one track are at distance 0, whatever the terms say.
+    ``one_set``: queries and gallery are the same images, each once; terms hold the same on both sides.
     """
 
     terms: tuple[Term, ...]
     sizes: tuple[int, int]
     one_track: tuple[np.ndarray, np.ndarray] | None = None
+    one_set: bool = False
+
+    @property
+    def count(self) -> int:
+        """How many images there are."""
+        return self.sizes[1] if self.one_set else sum(self.sizes)
 
     @property
     def like(self) -> np.ndarray:
@@ -92,10 +101,22 @@ class Pairwise:
                 f"sum of distances: wanted the same images on both sides, got {self.sizes} and {other.sizes} "
                 "(queries, gallery)"
             )
+        one_set = self.one_set or other.one_set
+        if one_set and not (self._is_of_one_set() and other._is_of_one_set()):
+            raise ValueError("sum of distances: wanted one set in both, or queries and a gallery, got one of each")
         if self.one_track is not None and other.one_track is not None:
             raise ValueError("sum of distances: wanted zero_within_tracks on one side only, got it on both")
         joined = self.one_track if self.one_track is not None else other.one_track
-        return Pairwise(self.terms + other.terms, self.sizes, joined)
+        return Pairwise(self.terms + other.terms, self.sizes, joined, one_set)
+
+    def _is_of_one_set(self) -> bool:
+        """Whether the same is on both sides, said or not."""
+        if self.one_set:
+            return True
+        sides = [self.one_track] if self.one_track else []
+        for term in self.terms:
+            sides += [(getattr(term, f"query{part}"), getattr(term, f"gallery{part}")) for part in parts(term)]
+        return all(bool((query == gallery).all()) for query, gallery in sides)
 
     def __mul__(self, weight: float) -> Pairwise:
         checks.finite("weight of a distance", weight)
@@ -107,8 +128,9 @@ class Pairwise:
     def __sub__(self, other: Pairwise) -> Pairwise:
         return self + other * -1.0
 
-    def zero_within_tracks(self, query_track: Unchecked, gallery_track: Unchecked) -> Pairwise:
+    def zero_within_tracks(self, query_track: Unchecked, gallery_track: Unchecked = None) -> Pairwise:
         """The same, but images of one track (-1: none) are at distance exactly 0."""
+        gallery_track = query_track if self.one_set and gallery_track is None else gallery_track
         joined = checks.labels_of_sides("track", query_track, gallery_track, self.sizes)
         return replace(self, one_track=joined)
 
@@ -135,7 +157,11 @@ class Pairwise:
 
     def gallery_on_both_sides(self) -> Pairwise:
         """The same distances with all gallery images as queries too; each stands twice, as two images."""
-        return self._rearranged(1, 1)
+        return replace(self._rearranged(1, 1), one_set=False)
+
+    def gallery_alone(self) -> Pairwise:
+        """The same distances of each gallery image to all others: one set."""
+        return replace(self._rearranged(1, 1), one_set=True)
 
     def _rearranged(self, first: int, second: int) -> Pairwise:
         """Side ``first`` in the place of the queries and ``second`` in that of the gallery; 0 is the queries."""
@@ -150,14 +176,17 @@ class Pairwise:
             return replace(term, **found)
 
         one_track = None if self.one_track is None else (self.one_track[first], self.one_track[second])
-        return Pairwise(tuple(map(moved, self.terms)), (self.sizes[first], self.sizes[second]), one_track)
+        return Pairwise(
+            tuple(map(moved, self.terms)), (self.sizes[first], self.sizes[second]), one_track, self.one_set
+        )
 
 
 def of(query: Unchecked, gallery: Unchecked = None, *, unit: bool = False, cuda: bool = False) -> Pairwise:
     """What a technique was handed: a :class:`Pairwise` as it is, or features as squared Euclidean distance.
 
-    ``unit``: bring features to unit length first, so that the distance is 2 - 2 cosine. ``cuda``: the technique
-    runs on CUDA tensors too. One side may then stay on the host, from where it comes to the device in blocks.
+    Without a gallery it is one set, each image against all others. ``unit``: bring features to unit length first,
+    so that the distance is 2 - 2 cosine. ``cuda``: the technique runs on CUDA tensors too. One side may then stay
+    on the host, from where it comes to the device in blocks.
     """
     if isinstance(query, Pairwise):
         if gallery is not None:
@@ -167,12 +196,18 @@ def of(query: Unchecked, gallery: Unchecked = None, *, unit: bool = False, cuda:
                 "query: wanted a Pairwise of NumPy arrays, got one of CUDA tensors: this runs on the CPU only"
             )
         return query
+    if gallery is None:
+        images = checks.images("query", query, cuda=cuda)
+        return sqeuclidean(l2_normalize(images) if unit else images)
     query, gallery = checks.sides(query, gallery, cuda=cuda)
     return sqeuclidean(l2_normalize(query), l2_normalize(gallery)) if unit else sqeuclidean(query, gallery)
 
 
-def sqeuclidean(query: Unchecked, gallery: Unchecked) -> Pairwise:
-    """Squared Euclidean distance of (nq, d) and (ng, d) features, as a :class:`Pairwise`."""
+def sqeuclidean(query: Unchecked, gallery: Unchecked = None) -> Pairwise:
+    """Squared Euclidean distance of (nq, d) and (ng, d) features, or of one set, as a :class:`Pairwise`."""
+    if gallery is None:
+        images = read_only(checks.images("query", query, cuda=True))
+        return Pairwise((FeatureTerm(images, images),), (len(images), len(images)), one_set=True)
     query, gallery = map(read_only, checks.sides(query, gallery, cuda=True))
     return Pairwise((FeatureTerm(query, gallery),), (len(query), len(gallery)))
 
@@ -184,46 +219,56 @@ def among(images: Unchecked) -> Pairwise:
 
 def same_camera(
     query_cam: Unchecked,
-    gallery_cam: Unchecked,
+    gallery_cam: Unchecked = None,
     query_track: Unchecked = None,
     gallery_track: Unchecked = None,
 ) -> Pairwise:
     """1 for two images of one camera, 0 otherwise; unknown cameras (-1) match nothing.
 
     Images of one track are of one camera because they are one pass of one object: they get 0. So do an image
-    and its copies.
+    and its copies. Without ``gallery_cam`` it is one set.
     """
+    one_set = gallery_cam is None
+    if one_set:
+        gallery_cam, gallery_track = query_cam, query_track
     nq, ng = len(query_cam), len(gallery_cam)
     term = CameraTerm(
         *checks.labels_of_sides("cam", query_cam, gallery_cam, (nq, ng)),
         *checks.labels_of_sides("track", query_track, gallery_track, (nq, ng), optional=True),
     )
-    return Pairwise((term,), (nq, ng))
+    return Pairwise((term,), (nq, ng), one_set=one_set)
 
 
 def expected_same_camera(
     query_cam_prob: Unchecked,
-    gallery_cam_prob: Unchecked,
+    gallery_cam_prob: Unchecked = None,
     query_track: Unchecked = None,
     gallery_track: Unchecked = None,
 ) -> Pairwise:
     """How likely two images are of one camera, from a probability for every camera (nq, c), (ng, c).
 
     :func:`same_camera` for cameras that are only known so well: 0 for images of one track, an image and a copy.
+    Without ``gallery_cam_prob`` it is one set.
     """
+    if gallery_cam_prob is None:
+        return products(checks.probabilities("query_cam_prob", query_cam_prob), None, query_track)
     return products(*checks.camera_probabilities(query_cam_prob, gallery_cam_prob), query_track, gallery_track)
 
 
 def products(
     query: np.ndarray,
-    gallery: np.ndarray,
+    gallery: np.ndarray | None = None,
     query_track: Unchecked = None,
     gallery_track: Unchecked = None,
 ) -> Pairwise:
-    """Inner products of (nq, c) and (ng, c) float32; 0 for images of one track, an image and its copies."""
+    """Inner products of (nq, c) and (ng, c) float32, or of one set; 0 for images of one track, an image and its
+    copies."""
+    one_set = gallery is None
+    if gallery is None:
+        gallery, gallery_track = query, query_track
     nq, ng = len(query), len(gallery)
     tracks = checks.labels_of_sides("track", query_track, gallery_track, (nq, ng), optional=True)
-    return Pairwise((ProductTerm(read_only(query), read_only(gallery), *tracks),), (nq, ng))
+    return Pairwise((ProductTerm(read_only(query), read_only(gallery), *tracks),), (nq, ng), one_set=one_set)
 
 
 def of_side_model(
@@ -231,8 +276,12 @@ def of_side_model(
 ) -> Pairwise:
     """Squared Euclidean distance of a side model's features, for as many images as ``sizes`` says.
 
-    ``like``: an array beside which they are wanted; None: they stay where they are.
+    Without ``gallery_aux`` they are of one set. ``like``: an array beside which they are wanted; None: they stay
+    where they are.
     """
+    if gallery_aux is None:
+        images = checks.side_features("query_aux", query_aux, sizes[0], like=like)
+        return sqeuclidean(l2_normalize(images) if unit else images)
     query, gallery = checks.side_model(query_aux, gallery_aux, sizes, like=like)
     return sqeuclidean(l2_normalize(query), l2_normalize(gallery)) if unit else sqeuclidean(query, gallery)
 

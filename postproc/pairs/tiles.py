@@ -1,6 +1,7 @@
 """Tiles of a pairwise distance: the only way in which distances between all images are ever looked at.
 
-Images are numbered queries first: ``0 .. nq - 1``, then the gallery. Images with identical features (and, where
+Images are numbered queries first: ``0 .. nq - 1``, then the gallery; in one set each image has one number, and is
+query and gallery image alike. Images with identical features (and, where
 they matter, identical cameras and tracks) form one *class*; distances are computed once between classes. So
 copies are at distance exactly 0 from each other and exactly equally far from everybody, on any BLAS, and the
 whole tracks that a track mean produces cost one row. Classes are cut into blocks by the sizes alone; neither
@@ -36,9 +37,20 @@ class Layout:
 
     nq: int
     ng: int
-    inverse: np.ndarray  # (nq + ng,) int32: image -> class, classes numbered by first appearance
+    inverse: np.ndarray  # (images,) int32: image -> class, classes numbered by first appearance
     first: np.ndarray  # (classes,) int32: class -> the first image of it
     like: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))  # an array where tiles are to be
+    one_set: bool = False
+
+    @property
+    def count(self) -> int:
+        """How many images there are."""
+        return len(self.inverse)
+
+    @property
+    def border(self) -> int:
+        """The number of the first gallery image."""
+        return 0 if self.one_set else self.nq
 
     @property
     def classes(self) -> int:
@@ -47,7 +59,7 @@ class Layout:
     @property
     def distinct(self) -> bool:
         """Whether every image is a class of its own."""
-        return self.classes == self.nq + self.ng
+        return self.classes == self.count
 
     @cached_property
     def query_classes(self) -> int:
@@ -76,7 +88,7 @@ class Layout:
     @cached_property
     def gallery(self) -> tuple[np.ndarray, np.ndarray]:
         """The gallery images of every class as (offsets, gallery rows)."""
-        return _members(self.inverse[self.nq :], self.classes)
+        return _members(self.inverse[self.border :], self.classes)
 
     @cached_property
     def images_there(self) -> tuple[np.ndarray, np.ndarray]:
@@ -149,7 +161,7 @@ class PairwiseTiles(Tiles):
         penalties = [term for term in pairs.terms if isinstance(term, CameraTerm) and term.weight]
         products = [term for term in pairs.terms if isinstance(term, ProductTerm) and term.weight]
         self.layout = layout or _layout(pairs, terms, penalties, products, cameras)
-        self.cameras = arrays.beside(_camera_of_classes(cameras, self.layout.first), self.like)
+        self.cameras = arrays.beside(_camera_of_classes(cameras, self.layout), self.like)
         self.parts, self.signs = _rows(terms, self.layout)
         self.centre = exact.common_part(self.parts) if terms else None
         self.norms = _norms(self.parts, self.signs, self.centre, self.like)
@@ -163,7 +175,8 @@ class PairwiseTiles(Tiles):
         self.on_device: dict[int, np.ndarray] = {}  # blocks that came from the host to the device
 
         def of_classes(query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
-            return arrays.beside(arrays.joined(query, gallery)[self.layout.first], self.like)
+            images = query if self.layout.one_set else arrays.joined(query, gallery)
+            return arrays.beside(images[self.layout.first], self.like)
 
         self.cams = [
             (
@@ -190,7 +203,9 @@ class PairwiseTiles(Tiles):
         if arrays.on_cuda(self.like):
             return None
         penalties = [np.asarray(part) for term in (*self.cams, *self.products) for part in term]
-        counts = np.array([layout.nq, layout.ng, len(self.parts), len(self.cams), len(self.products)])
+        counts = np.array(
+            [layout.nq, layout.ng, layout.one_set, len(self.parts), len(self.cams), len(self.products)]
+        )
         return remembered.fingerprint(
             [
                 counts, layout.inverse, layout.first, *self.parts, self.signs, self.norms, *penalties,
@@ -228,6 +243,8 @@ class PairwiseTiles(Tiles):
         if self.tracks is not None:
             self.kernel.tiles.zero_same_track(tile, self.tracks[rows], self.tracks[columns])
         if rows == columns:
+            if self.layout.one_set:
+                self.kernel.tiles.mirror(tile)
             self.kernel.tiles.zero_diagonal(tile)  # an image and its copies, whatever rounding and penalties say
         return tile
 
@@ -364,6 +381,9 @@ def _layout(
         columns.append(_as_bits(*pairs.one_track))
     if cameras is not None:
         columns.append(_as_bits(*cameras))
+    if pairs.one_set:  # no queries: all images stand as the gallery
+        columns = [(query[:0], gallery) for query, gallery in columns]
+        nq = 0
     kernel = kernels.of(pairs.like)
     keys = arrays.full(nq + ng, 0, np.int64 if arrays.on_cuda(pairs.like) else np.uint64, pairs.like)
     for query, gallery in columns:
@@ -377,15 +397,15 @@ def _layout(
         kernel.rows.differ(query, gallery, copies, same_as[copies], wrong)
     same_as[copies[wrong]] = copies[wrong]
     first, inverse = np.unique(same_as, return_inverse=True)
-    return Layout(nq, ng, inverse.astype(np.int32), first.astype(np.int32), pairs.like)
+    return Layout(*pairs.sizes, inverse.astype(np.int32), first.astype(np.int32), pairs.like, pairs.one_set)
 
 
-def _camera_of_classes(cameras: tuple[np.ndarray, np.ndarray] | None, first: np.ndarray) -> np.ndarray:
+def _camera_of_classes(cameras: tuple[np.ndarray, np.ndarray] | None, layout: Layout) -> np.ndarray:
     """(classes,) int64: the camera of every class; of unknown ones a number below 0, each its own."""
-    own = -1 - np.arange(len(first))
+    own = -1 - np.arange(layout.classes)
     if cameras is None:
         return own
-    cams = np.concatenate(cameras)[first]
+    cams = (cameras[0] if layout.one_set else np.concatenate(cameras))[layout.first]
     return np.where(cams >= 0, cams, own)
 
 
@@ -406,8 +426,8 @@ def _rows(terms: list[FeatureTerm], layout: Layout) -> tuple[list[np.ndarray], n
     if not terms:
         return [arrays.full((layout.classes, 1), 0, np.float32, layout.like)], None
     if len(terms) == 1 and terms[0].weight == 1 and layout.distinct:
-        return [terms[0].query, terms[0].gallery], None
-    border = layout.query_classes
+        return [terms[0].query] if layout.one_set else [terms[0].query, terms[0].gallery], None
+    border = layout.query_classes  # in one set behind all classes
     sides = [side for term in terms for side in (term.query, term.gallery)]
     place = next((side for side in sides if not arrays.on_cuda(side)), layout.like)  # one on the host, all there
     rows = arrays.empty((layout.classes, sum(term.query.shape[1] for term in terms)), np.float32, place)

@@ -1,7 +1,4 @@
-"""The laws that every step keeps, whatever it computes.
-
-One is not tried here: that one set alone means each against all others.
-"""
+"""The laws that every step keeps, whatever it computes."""
 
 import inspect
 import itertools
@@ -18,6 +15,7 @@ from postproc.base.settings import Setting
 from postproc.base.step import KEPT, range_of, unit_of
 from postproc.base.vocabulary import VOCABULARY
 from postproc.testing.memory import excess
+from postproc.testing.one_set import one_set
 from postproc.testing.subject import LABELS, Settings, Subject, bits, difference
 from postproc.testing.worlds import World, known, pick, small, world
 
@@ -447,6 +445,10 @@ def _queries_in_the_gallery(step: Subject) -> World:
     return {**step.data, **{one: step.data[other][:nq] for one, other in twins.items() if other in step.data}}
 
 
+def one_set_means_each_against_all_others(step: Subject) -> None:
+    one_set(step, must, must_be_near)
+
+
 def the_declared_memory(step: Subject) -> None:
     for settings in ({}, {"top_k": 5}) if "top_k" in step.settings else ({},):
         found = excess(step, settings)
@@ -484,5 +486,6 @@ LAWS: tuple[tuple[int, str, Callable[[Subject], None]], ...] = (
     (9, "the nearest are the head of the whole answer", the_nearest_are_the_head),
     (11, "the answer lies in its declared range", the_declared_range),
     (12, "data that is handed over is checked, used or not", bad_data_are_refused),
-    (13, "memory stays under what it declares", the_declared_memory),
+    (13, "one set means each against all others", one_set_means_each_against_all_others),
+    (14, "memory stays under what it declares", the_declared_memory),
 )

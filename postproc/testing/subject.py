@@ -37,6 +37,7 @@ class Subject:
         parameters = inspect.signature(function).parameters.values()
         given = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
         self.inputs = [p.name for p in given]
+        self.everything = data
         self.data = {name: data[name] for name in self.inputs if name in data}
         self.optional = {p.name for p in given if p.default is not p.empty}
         self.larger = self.data

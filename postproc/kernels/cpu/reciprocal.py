@@ -120,14 +120,25 @@ def normalised(distance, scale, half_power):
 
 
 @compiled
+def row_sums(offsets, weights, start, stop, out):
+    """``out[i]``: the sum of the weights of row i, in their order, for the rows ``start:stop``."""
+    for i in range(start, stop):
+        total = ZERO
+        for at in range(offsets[i], offsets[i + 1]):
+            total += weights[at]
+        out[i] = total
+
+
+@compiled
 def finish_strip(
-    strip, queries, offsets, members, weights, inverted_offsets, inverted_rows, inverted_weights,
+    strip, queries, offsets, members, weights, inverted_offsets, inverted_rows, inverted_weights, least,
     largest, half_power, lambda_value, start, stop,
 ):  # fmt: skip
     """Rows ``start:stop`` of a strip, in place: distances -> ``(1 - lambda) jaccard + lambda normalised``.
 
     The strip's row r belongs to query ``queries[r]``. The Jaccard distance is ``1 - m / (2 - m)`` with
-    ``m = sum_t min(V[q, t], V[g, t])``, because every row of V sums to one.
+    ``m = sum_t min(V[q, t], V[g, t])``, because every row of V sums to one; 0 where m is all of V[q], and no less
+    than ``least[g]``.
     """
     shared = np.zeros(strip.shape[1], np.float32)
     rest = ONE - lambda_value
@@ -144,7 +155,7 @@ def finish_strip(
         row = strip[r]
         for j in range(row.size):
             jaccard = max(ZERO, ONE - shared[j] / (np.float32(2) - shared[j]))
-            if shared[j] >= whole and whole > NEARLY_ONE:
+            if shared[j] >= max(whole, least[j]) and whole > NEARLY_ONE:
                 jaccard = ZERO
             share = normalised(row[j], scale, half_power)
             value = rest * jaccard + lambda_value * share

@@ -20,6 +20,17 @@ def zero_diagonal(tile: np.ndarray) -> None:
 
 
 @compiled
+def mirror(tile):
+    """``tile[j, i] <- tile[i, j]`` for i < j, in squares that a cache holds."""
+    edge = 64
+    for top in range(0, tile.shape[0], edge):
+        for left in range(top, tile.shape[1], edge):
+            for i in range(top, min(top + edge, tile.shape[0])):
+                for j in range(max(left, i + 1), min(left + edge, tile.shape[1])):
+                    tile[j, i] = tile[i, j]
+
+
+@compiled
 def products_to_distances(tile, row_norms, column_norms, clamp):
     """``tile[i, j] <- row_norms[i] + column_norms[j] - 2 tile[i, j]``, not below zero if ``clamp``."""
     for i in range(tile.shape[0]):

@@ -140,8 +140,23 @@ def to_weights(offsets: Array, distances: Array, largest: Array, half_power: flo
 
 
 @cuda.jit(cache=True)
+def _row_sums(count, offsets, weights, start, out):
+    thread = cuda.grid(1)
+    if thread < count:
+        total = float32(0.0)
+        for at in range(offsets[start + thread], offsets[start + thread + 1]):
+            total += weights[at]
+        out[start + thread] = total
+
+
+def row_sums(offsets: Array, weights: Array, start: int, stop: int, out: Array) -> None:
+    """``out[i]``: the sum of the weights of row i, in their order, for the rows ``start:stop``."""
+    launch.rows(_row_sums, stop - start, offsets, weights, start, out)
+
+
+@cuda.jit(cache=True)
 def _finish_strip(
-    strip, shared, queries, offsets, members, weights, inverted_offsets, inverted_rows, inverted_weights,
+    strip, shared, queries, offsets, members, weights, inverted_offsets, inverted_rows, inverted_weights, least,
     largest, half_power, lambda_value, start,
 ):  # fmt: skip
     i, thread, threads = cuda.blockIdx.x, cuda.threadIdx.x, cuda.blockDim.x
@@ -158,7 +173,7 @@ def _finish_strip(
     rest = float32(1.0) - lambda_value
     for j in range(thread, strip.shape[1], threads):
         jaccard = max(float32(0.0), float32(1.0) - shared[i, j] / (float32(2.0) - shared[i, j]))
-        if shared[i, j] >= whole and whole > NEARLY_ONE:
+        if shared[i, j] >= max(whole, least[j]) and whole > NEARLY_ONE:
             jaccard = float32(0.0)
         share = normalised(strip[r, j], scale, half_power)
         value = rest * jaccard + lambda_value * share
@@ -167,13 +182,14 @@ def _finish_strip(
 
 def finish_strip(
     strip: Array, queries: Array, offsets: Array, members: Array, weights: Array,
-    inverted_offsets: Array, inverted_rows: Array, inverted_weights: Array,
+    inverted_offsets: Array, inverted_rows: Array, inverted_weights: Array, least: Array,
     largest: Array, half_power: float, lambda_value: float, start: int, stop: int,
 ) -> None:  # fmt: skip
     """Rows ``start:stop`` of a strip, in place: distances -> ``(1 - lambda) jaccard + lambda normalised``.
 
     The strip's row r belongs to query ``queries[r]``. The Jaccard distance is ``1 - m / (2 - m)`` with
-    ``m = sum_t min(V[q, t], V[g, t])``, because every row of V sums to one; a block adds up what a query shares.
+    ``m = sum_t min(V[q, t], V[g, t])``, because every row of V sums to one; 0 where m is all of V[q], and no less
+    than ``least[g]``. A block adds up what a query shares.
     """
     tall = max(1, min(stop - start, SHARED // max(strip.shape[1], 1)))
     shared = strip.new_empty((tall, strip.shape[1]))
@@ -181,5 +197,5 @@ def finish_strip(
         shared.zero_()
         launch.blocks(
             _finish_strip, min(tall, stop - first), strip, shared, queries, offsets, members, weights,
-            inverted_offsets, inverted_rows, inverted_weights, largest, half_power, lambda_value, first,
+            inverted_offsets, inverted_rows, inverted_weights, least, largest, half_power, lambda_value, first,
         )  # fmt: skip

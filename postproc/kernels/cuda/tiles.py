@@ -42,6 +42,12 @@ def zero_diagonal(tile: Array) -> None:
     tile.fill_diagonal_(0)
 
 
+def mirror(tile: Array) -> None:
+    """``tile[j, i] <- tile[i, j]`` for i < j."""
+    upper = torch.triu(tile)
+    tile.copy_(upper + torch.triu(tile, 1).T)
+
+
 @cuda.jit(cache=True)
 def _to_distances(tile, row_norms, column_norms, clamp):
     i, j = cuda.blockIdx.x, cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x
