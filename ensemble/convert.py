@@ -43,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             path, beside = paths[model]
             with collecting(problems):
                 write(place(path), feature_set)
-            counts = f"{len(feature_set.query)} query, {len(feature_set.gallery)} gallery"
+            queries = "" if feature_set.one_set else f"{len(feature_set.query)} query, "
+            counts = f"{queries}{len(feature_set.gallery)} gallery"
             lines.append(f"{path}: {counts}, {feature_set.query.shape[1]} values an image")
             if model in several:
                 with collecting(problems):

@@ -31,7 +31,8 @@ class FeatureSet:
     nothing to tell. Of a ``partial`` model, rows of NaN are images that it does not know. ``notes`` says in
     sentences how its rows came to their images, where that was not by their names as they are, and what was taken
     for codes by its values alone. ``named`` is False where names are but the numbers of rows, so that one name on
-    both sides means nothing.
+    both sides means nothing. ``one_set``: each image against all others; the same arrays and tables stand on both
+    sides.
     """
 
     model: str
@@ -46,10 +47,14 @@ class FeatureSet:
     codes: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     named: bool = True
+    one_set: bool = False
 
     def __post_init__(self) -> None:
         problems = []
-        for side in SIDES:
+        if self.one_set:  # said of one side, and checked once
+            object.__setattr__(self, "query", self.gallery)
+            object.__setattr__(self, "query_table", self.gallery_table)
+        for side in self.sides:
             array, table = getattr(self, side), getattr(self, f"{side}_table")
             if array is None and table is None and side == "train":
                 continue
@@ -68,12 +73,19 @@ class FeatureSet:
                     f"{self.model}: wanted as many bits as its codes of {list(self.codes)} have, found {widths}"
                 )
         refuse_if_any(problems)
-        for side in SIDES:
+        for side in self.sides:
             array = getattr(self, side)
             if array is not None:
                 view = array.view()
                 view.flags.writeable = False
                 object.__setattr__(self, side, view)
+        if self.one_set:
+            object.__setattr__(self, "query", self.gallery)
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """The sides that there are, each once: of one set the gallery stands for both."""
+        return SIDES[1:] if self.one_set else SIDES
 
     def known(self, side: str) -> np.ndarray:
         """Which images of a side the model knows, (n,) bool."""
@@ -81,8 +93,20 @@ class FeatureSet:
         return found
 
     def take(self, **rows: np.ndarray) -> "FeatureSet":
-        """The set with only these rows of the sides named, as ``take(gallery=[0, 2])``."""
+        """The set with only these rows of the sides named, as ``take(gallery=[0, 2])``.
+
+        Of one set, rows of either side are rows of it; of both sides all queries are among the gallery's rows, and
+        it stays one set, or none is, and there are two. ValueError for anything between.
+        """
         parts: dict[str, Any] = {}
+        if self.one_set and "query" in rows:
+            among = np.isin(rows["query"], rows.get("gallery", rows["query"]))
+            if among.all():
+                rows = {"gallery": rows.pop("query"), **rows}
+            elif among.any():
+                raise ValueError(f"{self.model}: wanted the same images on both sides of one set, got others")
+            else:
+                parts["one_set"] = False
         for side, chosen in rows.items():
             array, table = getattr(self, side), getattr(self, f"{side}_table")
             parts |= {side: array[chosen], f"{side}_table": table.iloc[chosen].reset_index(drop=True)}

@@ -17,6 +17,7 @@ from ensemble.base.errors import InputError, printable
 from ensemble.cli import terminal
 from ensemble.cli.parser import Parser
 from postproc.base.machine import BadVariable, MachineWarning
+from postproc.base.one_set import TwiceTheSame
 
 FINE = 0
 FAULTY = 1  # it was done, and the result is not all that was asked for
@@ -85,7 +86,7 @@ def _machine_in_a_line() -> Iterator[None]:
     def show(message: Warning | str, category: type[Warning], *place: Any, **rest: Any) -> None:
         if issubclass(category, MachineWarning):
             print(f"note: {message}", file=sys.stderr)
-        else:
+        elif not issubclass(category, TwiceTheSame):  # that is said where the files are read
             before(message, category, *place, **rest)
 
     warnings.showwarning = show

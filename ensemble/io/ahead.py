@@ -45,11 +45,11 @@ def counts(folder: Folder) -> dict[str, int]:
 def sizes(folder: Folder, models: Sequence[str]) -> dict[str, ModelSize]:
     """The sizes of these models' features; models are left out of which nobody can tell."""
     known = counts(folder)
-    found = {model: _of_model(folder.models[model], known) for model in models}
+    found = {model: _of_model(folder.models[model], known, folder.one_set) for model in models}
     return {model: size for model, size in found.items() if size is not None}
 
 
-def _of_model(paths: Sequence[Path], known: Mapping[str, int]) -> ModelSize | None:
+def _of_model(paths: Sequence[Path], known: Mapping[str, int], one_set: bool) -> ModelSize | None:
     shapes: dict[str, tuple[int, int]] = {}
     beside = 0
     codes: tuple[int, ...] = ()
@@ -57,7 +57,7 @@ def _of_model(paths: Sequence[Path], known: Mapping[str, int]) -> ModelSize | No
     for path in paths:
         if path in lists or loose(path):
             continue
-        stored = _stored(path, known)
+        stored = _stored(path, known, one_set)
         if stored is None:
             return None
         reader = containers.reader_of(path)
@@ -76,6 +76,8 @@ def _of_model(paths: Sequence[Path], known: Mapping[str, int]) -> ModelSize | No
         raw = sum(stored[key].nbytes for key, place in places.items() if place is not None and place[1] == "")
         other = sum(part.nbytes for part in stored.values() if part.item != FLOAT)
         beside = max(beside, int(reader.copies * raw) + other + unpacked)
+    if one_set and "gallery" in shapes:
+        shapes["query"] = shapes["gallery"]
     return ModelSize(shapes, beside, codes) if {"query", "gallery"} <= set(shapes) else None
 
 
@@ -86,7 +88,7 @@ def _codes(path: Path, stored: Mapping[str, Stored]) -> tuple[int, ...]:
     return lengths_of(containers.load(path, lambda key: key == LENGTHS).get(LENGTHS)) or ()
 
 
-def _stored(path: Path, known: Mapping[str, int]) -> Mapping[str, Stored] | None:
+def _stored(path: Path, known: Mapping[str, int], one_set: bool) -> Mapping[str, Stored] | None:
     """The arrays of a file; of a format without a header as its size and the number of images say."""
     reader = containers.reader_of(path)
     if reader.stored is not None:
@@ -94,7 +96,8 @@ def _stored(path: Path, known: Mapping[str, int]) -> Mapping[str, Stored] | None
     if not reader.raw:
         return None
     pair = half(path)
-    sides = [pair[0]] if pair else ["query", "gallery", *(["train"] if "train" in known else [])]
+    asked = ["gallery"] if one_set else ["query", "gallery"]
+    sides = [pair[0]] if pair else [*asked, *(["train"] if "train" in known else [])]
     if any(not known.get(side) for side in sides):
         return None
     rows, item = sum(known[side] for side in sides), _item(path)

@@ -31,8 +31,13 @@ from ensemble.io.lists import Labels, read_labels, read_tracks
 from ensemble.io.name_lists import read_names
 from ensemble.io.naming import differences, name_rows, respelt, uneven, unnamed, unordered, usual, with_names
 from ensemble.parsers import columns as columns_of
+from postproc.base.one_set import same as same_images
 
 Blocks = dict[str, dict[str, Block]]  # model -> side -> block
+TWICE = (
+    "{}: query and gallery are the same {} images, so each counts twice; leave the query files out for one set, each "
+    "image against all others"
+)
 
 
 def aligned(
@@ -41,12 +46,15 @@ def aligned(
     """The sets of ``models``, as far as they can be read; what is wrong is added to ``problems``."""
     blocks: Blocks = {}
     for model in models:
-        blocks[model] = read_blocks(folder.models[model], problems)
+        blocks[model] = read_blocks(folder.models[model], problems, one_set=folder.one_set)
     before = len(problems)
     notes: list[str] = []
     tables: dict[str, Any] = {
         f"{side}_table": _side(folder, side, blocks, problems, notes, missing != "refuse") for side in SIDES
     }
+    if folder.one_set:
+        tables["query_table"] = tables["gallery_table"]
+    asked = {"gallery"} if folder.one_set else {"query", "gallery"}
     codes: dict[str, tuple[int, ...]] = {}
     for model, sides in blocks.items():
         with collecting(problems):
@@ -57,11 +65,14 @@ def aligned(
     for model in list(blocks):
         sides = blocks.pop(model)
         with collecting(problems):
-            if broken or not {"query", "gallery"} <= set(sides):
+            if broken or not asked <= set(sides):
                 _check(model, sides, codes.get(model, ()))
             else:
                 arrays: dict[str, Any] = {side: block.rows for side, block in sides.items()}
+                arrays.setdefault("query", arrays["gallery"])
                 of = tables if "train" in sides else tables | {"train_table": None}
+                if not folder.one_set and same_images(arrays["query"], arrays["gallery"]):
+                    notes.append(TWICE.format(model, len(arrays["query"])))
                 sets[model] = FeatureSet(
                     model=model,
                     **arrays,
@@ -71,6 +82,7 @@ def aligned(
                     codes=codes.get(model, ()),
                     notes=tuple(notes),
                     named=not all(_numbered(of[f"{side}_table"]["name"]) for side in ("query", "gallery")),
+                    one_set=folder.one_set,
                 )
     return _dropped(sets, problems) if missing == "drop" and len(sets) == len(models) else sets
 

@@ -21,11 +21,11 @@ from ensemble.base.labels import LABELS, of_values
 from ensemble.io import containers, name_lists
 from ensemble.io.arrays import texts, vectors, what, whole_numbers
 from ensemble.io.codes import LENGTHS, NONE, Codes, features
-from ensemble.io.keys import column_of, slot, split_of
+from ensemble.io.keys import ONE_SET, column_of, side_called, slot, split_of
 from ensemble.io.layouts import Part, opened, part, sides
 from ensemble.io.lists import repeated
 
-_PAIR = re.compile(rf"({'|'.join(SIDES)})_(.+)", re.DOTALL)
+_PAIR = re.compile(rf"({'|'.join((*SIDES, ONE_SET))})_(.+)", re.DOTALL)
 LOOSE = (".npy", ".npz", ".pt", ".pth", ".pkl", ".pickle", ".joblib")  # of files with one column alone
 ALWAYS_NAMED = (".json", ".jsonl")  # query.json is anything
 UNNAMED = "features"  # the model of query.npy and gallery.npy
@@ -57,7 +57,9 @@ def half(path: Path) -> tuple[str, str] | None:
     name = containers.stem(path)
     match = _PAIR.fullmatch(name)
     if match:
-        return match[1], match[2]
+        return side_called(match[1]), match[2]
+    if name == ONE_SET:
+        return side_called(name), UNNAMED
     place = None if suffix in ALWAYS_NAMED else slot(name)
     return (place[0], UNNAMED) if place and place[1] == "" else None
 
@@ -85,8 +87,11 @@ def unused(keys: Sequence[str]) -> list[str]:
     return left
 
 
-def read_blocks(paths: Sequence[Path], problems: list[str]) -> dict[str, Block]:
-    """The sides of one model, as far as they can be read; what is wrong is added to ``problems``."""
+def read_blocks(paths: Sequence[Path], problems: list[str], *, one_set: bool = False) -> dict[str, Block]:
+    """The sides of one model, as far as they can be read; what is wrong is added to ``problems``.
+
+    ``one_set``: there are no queries, and nobody misses them.
+    """
     parts: dict[str, Part] = {}
     where: dict[str, str] = {}
     by: dict[str, str] = {}  # the lists that name rows
@@ -100,7 +105,7 @@ def read_blocks(paths: Sequence[Path], problems: list[str]) -> dict[str, Block]:
             content = containers.load(path, None if pair else _is_wanted)
             found = sides(str(path), content)
             if pair is None or {"query", "gallery"} <= found.keys():
-                parts |= _complete(str(path), content, found, problems)
+                parts |= _complete(str(path), content, found, problems, SIDES[1:2] if one_set else SIDES[:2])
                 where |= {side: f"{path}, {side}" for side in found}
             else:
                 own, unnamed = lists.get(containers.stem(path)), part(str(path), content)
@@ -153,11 +158,13 @@ def _is_keyed(found: Part) -> bool:
     return isinstance(found.rows, dict)
 
 
-def _complete(where: str, content: Any, found: dict[str, Part], problems: list[str]) -> dict[str, Part]:
-    """The sides of a whole model; what it lacks is a problem."""
+def _complete(
+    where: str, content: Any, found: dict[str, Part], problems: list[str], wanted: Sequence[str]
+) -> dict[str, Part]:
+    """The sides of a whole model; what it lacks of those that are wanted is a problem."""
     if not found and not isinstance(content, dict):
         raise InputError([f"{where}: wanted a dictionary with query and gallery, found {what(content)}"])
-    for side in ("query", "gallery"):
+    for side in wanted:
         if side not in found or found[side].rows is None:
             problems.append(f"{where}: wanted the features of the {side}, found none; add {side}")
     return {side: one for side, one in found.items() if one.rows is not None}

@@ -7,6 +7,7 @@ from ensemble.base.collecting import collecting
 from ensemble.base.errors import examples
 from ensemble.base.features import SIDES
 from ensemble.io import name_lists
+from ensemble.io.keys import side_called
 from ensemble.io.lists import TABLES, Keys, read_labels, read_lines, read_tracks
 from ensemble.io.name_lists import read_names
 
@@ -31,7 +32,7 @@ def tables(files: list[Path], problems: list[str]) -> dict[str, Path]:
     """The table of each side."""
     chosen = {}
     for side in SIDES:
-        found = [file for file in files if file.stem == side and file.suffix.lower() in TABLES]
+        found = [file for file in files if side_called(file.stem) == side and file.suffix.lower() in TABLES]
         if found:
             chosen[side] = found[0]
         if len(found) > 1:

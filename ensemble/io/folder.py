@@ -6,6 +6,9 @@ with query and gallery inside is one too, called like it. ``name_query.txt``, ``
 names (:mod:`ensemble.io.name_lists`), ``test_track_id.txt``, ``test_track.txt``, and the tables ``query.csv``,
 ``gallery.csv`` and ``train.csv`` (or .tsv, .parquet, .feather) describe the images of all models.
 
+Where no file, list or table is about queries, the gallery is one set, each image against all others; its files may
+be called ``images_MODEL``, ``images.csv`` and so on.
+
 The folder ``side`` inside holds side models in the same layouts: of cameras, orientation, attributes, parts. They
 are called ``side/MODEL``, no pattern of a recipe takes them for models to join, and they need no ``train``.
 """
@@ -21,7 +24,7 @@ from ensemble.base.features import COLUMNS, SIDES
 from ensemble.io import containers, descriptions, label_arrays, name_lists
 from ensemble.io.blocks import UNNAMED
 from ensemble.io.lists import Keys
-from ensemble.io.models import MULTI_QUERIES, Found, find, is_folder, unused_columns
+from ensemble.io.models import MULTI_QUERIES, Found, find, is_folder, lacks, unused_columns
 from ensemble.io.write import LEFT_OVER
 from ensemble.parsers import Parser, gives
 from ensemble.parsers.parser import SUFFIXES
@@ -57,6 +60,7 @@ class Folder:
     columns_of: dict[str, dict[str, Path]] = field(default_factory=dict)  # files of one column, by side and column
     wanted: tuple[str, ...] = ()  # columns of the tables that are kept beside those of a FeatureSet
     multi_queries: tuple[Path, ...] = ()  # files with more images of the queries' identities, for evaluation
+    one_set: bool = False  # there are no queries: each image of the gallery is asked about all others
 
     @property
     def joined(self) -> list[str]:
@@ -117,6 +121,11 @@ def look(
     if not models and not problems:
         problems.append(f"{path}: wanted rank lists, found none" if rankings else _nothing(path, ignored))
     columns = set().union(*provided.values())
+    unasked = [model for model in models if "query" not in provided[model]]
+    asked = bool({"query"} & {*names, *tables, *alone}) or len(unasked) < len(models) or rankings
+    one_set = bool(models) and not asked
+    if asked and not rankings:
+        problems += [problem for model in unasked for problem in lacks("query", model, models[model])]
     learns = {model for model, names in provided.items() if "train" in names}
     if (path / SIDE).is_dir() and not rankings:
         inside = _files(path / SIDE)
@@ -125,6 +134,8 @@ def look(
         beside, provided, more, side_problems, more_unread = find(
             [file for file in inside if file not in stray] + _folders(path / SIDE)
         )
+        if not one_set:
+            problems += [p for m in beside if "query" not in provided[m] for p in lacks("query", m, beside[m])]
         models |= {f"{SIDE}/{model}": paths for model, paths in beside.items()}
         learns |= {f"{SIDE}/{model}" for model, names in provided.items() if "train" in names}
         ignored |= more
@@ -132,12 +143,14 @@ def look(
         unread += more_unread
     for side in SIDES:
         if side not in columns and not (rankings and side != "train"):
-            told = [of.pop(side) for of in (names, tables) if side in of]
-            told += alone.pop(side, {}).values()
-            ignored |= dict.fromkeys(told, f"no features of {side}")
+            left_over = [of.pop(side) for of in (names, tables) if side in of]
+            left_over += alone.pop(side, {}).values()
+            ignored |= dict.fromkeys(left_over, f"no features of {side}")
     label_columns, label_problems, notes = descriptions.columns(names, tables, track_lists, wanted, keys or {})
     notes += unread
     label_columns |= {f"{side}_{column}" for side, of in alone.items() for column in of}
+    if one_set:
+        notes.append(f"{path}: one set: nothing in it is about queries, so each image is compared with all others")
     said = {f: why for f, why in sorted(ignored.items()) if not (PROSE.fullmatch(f.name) or _tells_of(f, models))}
     left = [f"{f.relative_to(path)} ({why})" for f, why in said.items()]
     if left:
@@ -146,6 +159,9 @@ def look(
         lists = ("query", "gallery") if rankings else ()
         named = [s for s in SIDES if s not in tables and (s in columns or s in names or s in lists)]
         label_columns |= {f"{side}_{column}" for side in named for column in gives(parser)}
+    if one_set:
+        columns = _on_both_sides(columns)
+        label_columns = _on_both_sides(label_columns)
     singles = [file for of in alone.values() for file in of.values()]
     features = [file for paths in models.values() for file in paths]
     with collecting(problems):
@@ -166,8 +182,14 @@ def look(
         columns_of=alone,
         wanted=wanted,
         multi_queries=more_queries,
+        one_set=one_set,
     )
     return folder, problems + label_problems
+
+
+def _on_both_sides(columns: set[str]) -> set[str]:
+    """What is known of the images of one set, as of queries and gallery."""
+    return columns | {name.replace("gallery", "query", 1) for name in columns if name.startswith("gallery")}
 
 
 def _tells_of(file: Path, models: dict[str, tuple[Path, ...]]) -> bool:

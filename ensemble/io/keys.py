@@ -19,6 +19,7 @@ _FEATURES = frozenset(
 )  # fmt: skip
 # Names, where nothing else is: of rows in a table, and what people call them that have but one kind of them.
 WEAK_NAMES = frozenset({"id", "ids", "key", "keys", "", "index", "unnamed: 0", "__index_level_0__"})
+ONE_SET = "images"  # what files are called that describe one set, each image against all others
 MULTI = "mquery_"  # keys of multi-query features begin with it
 _SPLIT = frozenset({"split", "splits", "subset", "set", "side", "partition", "isquery"})
 
@@ -31,6 +32,11 @@ def slot(key: object) -> tuple[str, str] | None:
     side, rest = _SIDE[match[1] or match[3]], match[2] or match[4] or ""
     column = "" if not rest else None if rest in PIXELS else column_of(rest)
     return None if column is None else (side, column)
+
+
+def side_called(name: str) -> str:
+    """The side that a file is about whose name begins so: of one set the images stand as the gallery."""
+    return "gallery" if name == ONE_SET else name
 
 
 def column_of(key: object) -> str | None:

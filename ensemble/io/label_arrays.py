@@ -13,10 +13,11 @@ from ensemble.base.kinds import Array
 from ensemble.base.labels import LABELS, of_cells, of_values
 from ensemble.io import containers
 from ensemble.io.arrays import what, whole_numbers
+from ensemble.io.keys import ONE_SET, side_called
 from ensemble.io.lists import Labels, read_lines
 from ensemble.io.name_lists import PACKED, TEXT
 
-_CALLED = re.compile(rf"({'|'.join(SIDES)})[_-](.+)", re.DOTALL)
+_CALLED = re.compile(rf"({'|'.join((*SIDES, ONE_SET))})[_-](.+)", re.DOTALL)
 
 
 def find(files: Iterable[Path], problems: list[str]) -> dict[str, dict[str, Path]]:
@@ -26,10 +27,11 @@ def find(files: Iterable[Path], problems: list[str]) -> dict[str, dict[str, Path
         match = _CALLED.fullmatch(file.stem)
         column = spellings.meant(match[2]) if match else None
         if match and column in COLUMNS and file.suffix.lower() in (*TEXT, *PACKED) and _is_column(file):
-            first = found.setdefault(match[1], {}).setdefault(column, file)
+            side = side_called(match[1])
+            first = found.setdefault(side, {}).setdefault(column, file)
             if first != file:
                 problems.append(
-                    f"{file.parent}: wanted one file for {match[1]}_{column}, found {first.name} and {file.name}; "
+                    f"{file.parent}: wanted one file for {side}_{column}, found {first.name} and {file.name}; "
                     "leave one"
                 )
     return found

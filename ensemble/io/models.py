@@ -12,7 +12,7 @@ from ensemble.io.arrays import is_name
 from ensemble.io.blocks import ALWAYS_NAMED, UNNAMED, half, loose, unused
 from ensemble.io.codes import LENGTHS
 from ensemble.io.keys import WEAK_NAMES as WEAK
-from ensemble.io.keys import column_of, has_both, is_multi, slot, split_of
+from ensemble.io.keys import column_of, has_both, is_multi, side_called, slot, split_of
 from ensemble.io.layouts import Part, has_vectors, opened, part, sides, vectors_alone
 from ensemble.io.readers import unread
 from ensemble.io.readers.table import FEATURES
@@ -27,10 +27,13 @@ def is_folder(path: Path) -> bool:
     """Whether a folder is a model, or one side of one."""
     if containers.is_known(path):
         return True
-    stems = {
-        place[0] for file in path.iterdir() if file.is_file() and (place := half(file)) and place[1] == UNNAMED
-    }
-    return {"query", "gallery"} <= stems
+    alone = [
+        (place[0], containers.stem(file))
+        for file in path.iterdir()
+        if file.is_file() and (place := half(file)) and place[1] == UNNAMED
+    ]
+    stems, called = ({part[at] for part in alone} for at in (0, 1))
+    return {"query", "gallery"} <= stems or any(side_called(stem) != stem for stem in called)
 
 
 def find(files: Sequence[Path], tables: Sequence[Path] = ()) -> Found:
@@ -230,7 +233,8 @@ def _whole(file: Path, keys: tuple[str, ...] | None, notes: list[str]) -> tuple[
         raise InputError(
             [
                 f"{file}: wanted query and gallery, found {examples(keys)} of nobody says which; call it "
-                f"query_{name}, with gallery_{name} beside it, or add a column split"
+                f"query_{name}, with gallery_{name} beside it, or add a column split; images_{name} is one set, "
+                "each image against all others"
             ]
         )
     if containers.suffix(file) in containers.suffixes(strict=True):
@@ -250,12 +254,14 @@ def _pair_problems(model: str, paths: list[Path]) -> list[str]:
     if len(paths) > 1 if one_file else len(set(halves)) < len(halves):
         names = ", ".join(path.name for path in paths)
         return [f"{model}: wanted one file, or one a side, found {names}; leave one of them"]
-    first = paths[0]
-    return [
-        f"{first}: wanted a {side} file beside it, found none; add {_other(first, model, side)}"
-        for side in ("query", "gallery")
-        if halves and side not in halves
-    ]
+    return lacks("gallery", model, paths) if halves and "gallery" not in halves else []
+
+
+def lacks(side: str, model: str, paths: Sequence[Path]) -> list[str]:
+    """A problem where a model has a file a side, and none of this one."""
+    if not any(half(path) for path in paths):
+        return []  # the file itself says what it lacks when it is read
+    return [f"{paths[0]}: wanted a {side} file beside it, found none; add {_other(paths[0], model, side)}"]
 
 
 def _other(path: Path, model: str, side: str) -> str:

@@ -18,12 +18,14 @@ from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.features import SIDES
 from ensemble.io import containers
 from ensemble.io.arrays import texts, what
+from ensemble.io.keys import ONE_SET, side_called
 from ensemble.io.lists import TABLES, read_labels, read_lines, repeated
 
 CITY = {"query": "name_query.txt", "gallery": "name_test.txt"}
 TEXT = (".txt", ".lst", ".list")
 PACKED = (".npy", ".json", ".pkl", ".pickle", ".pt", ".pth")
-_SIDES = {**{side: side for side in SIDES}, "test": "gallery"}  # in front of a word for names, or behind it
+# In front of a word for names, or behind it.
+_SIDES = {**{side: side for side in SIDES}, "test": "gallery", ONE_SET: "gallery"}
 _OWN = re.compile(r"(.+?)_(?:names?|paths?|files?|filenames?)", re.IGNORECASE | re.DOTALL)
 
 
@@ -70,7 +72,7 @@ def own(files: Iterable[Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for file in files:
         suffix, match = file.suffix.lower(), _OWN.fullmatch(file.stem)
-        if file.stem.partition("_")[0] not in SIDES:
+        if side_called(file.stem.partition("_")[0]) not in SIDES:
             continue
         if suffix in TEXT:
             found.setdefault(file.stem, file)
@@ -98,8 +100,8 @@ def _side(file: Path) -> str:
     if suffix not in (*TEXT, *PACKED):
         return ""
     stem = re.sub(r"[\W_]", "", file.stem.casefold())
-    if stem in SIDES and suffix in TEXT:
-        return stem
+    if side_called(stem) in SIDES and suffix in TEXT:
+        return side_called(stem)
     words = {
         **{stem.removeprefix(side): side for side in _SIDES if stem.startswith(side)},
         **{stem.removesuffix(side): side for side in _SIDES if stem.endswith(side)},

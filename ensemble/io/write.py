@@ -11,7 +11,7 @@ from typing import IO, Any, Literal
 import numpy as np
 
 from ensemble.base.errors import InputError
-from ensemble.base.features import COLUMNS, SIDES, FeatureSet
+from ensemble.base.features import COLUMNS, FeatureSet
 from ensemble.io.codes import LENGTHS, packed
 
 LEFT_OVER = re.compile(r".+\.[0-9]+\.part")  # what :func:`beside` leaves where its process was killed
@@ -99,14 +99,14 @@ def write_npz(path: Path, feature_set: FeatureSet) -> None:
     """Write one model as ``MODEL.npz``: the vocabulary as keys, names as text, the same bytes for the same set.
 
     Keys: ``query``, ``gallery``, ``train`` (where there is one) in float32; for each side ``SIDE_name`` and the
-    columns of its table in int64, or as text. Uncompressed: features do not shrink. Codes: eight bits a byte, with
-    ``code_lengths``.
+    columns of its table in int64, or as text; of one set the gallery alone. Uncompressed: features do not shrink.
+    Codes: eight bits a byte, with ``code_lengths``.
     """
     entries: dict[str, np.ndarray] = {}
     codes = feature_set.codes
     if codes:
         entries[LENGTHS] = np.array(codes, np.int64)
-    for side in SIDES:
+    for side in feature_set.sides:
         rows, table = getattr(feature_set, side), getattr(feature_set, f"{side}_table")
         if rows is None:
             continue

@@ -32,6 +32,7 @@ class Images:
     query_label: list[object] | None = None  # the identities of the queries as the user has written them
     notes: tuple[str, ...] = ()  # what the user should know of how they were read
     called: Mapping[str, Mapping[int, str]] = field(default_factory=dict)  # text labels by kind and number
+    one_set: bool = False  # each image is asked about all others
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -77,6 +78,7 @@ def _images(plan: Plan, found: FeatureSet | Rankings, lists: Rankings | None = N
         notes=found.notes,
         called=_called(found, data),
         query_label=found.query_table["pid"].tolist() if "pid" in found.query_table else None,
+        one_set=getattr(found, "one_set", False),
     )
 
 

@@ -16,6 +16,7 @@ from postproc.base.settings import Setting, settings_of
 from postproc.base.vocabulary import VOCABULARY
 
 State = Mapping[str, Any]
+NOT_ONE_SET = "wanted queries and a gallery, found one set of images; use a join of distances"
 Join = Callable[..., Any]
 
 
@@ -79,18 +80,25 @@ def needs(name: str) -> tuple[str, ...]:
     return tuple(data for data in _data(function(name)) if parameters[data].default is inspect.Parameter.empty)
 
 
-def apply(name: str, parts: Sequence[State], chosen: Mapping[str, Any]) -> dict[str, Any]:
+def apply(
+    name: str, parts: Sequence[State], chosen: Mapping[str, Any], *, one_set: bool = False
+) -> dict[str, Any]:
     """Join the parts; what takes the place of features or distances.
 
     Before: features of the parts become features, of every side that all of them have. Across: features become
-    distances. After: distances become distances.
+    distances. After: distances become distances. ``one_set``: queries and gallery are the same images.
     """
     combine = function(name)
     if stage(name) == "after":
         return {"distances": combine([part["distances"] for part in parts], **chosen)}
     sides = [side for side in SIDES if all(side in part for part in parts)]
+    if one_set:
+        sides.remove("query")
     if stage(name) == "before":
-        return {side: combine([part[side] for part in parts], **chosen) for side in sides}
+        given = {side: combine([part[side] for part in parts], **chosen) for side in sides}
+        return given | ({"query": given["gallery"]} if one_set else {})
+    if one_set:
+        raise ValueError(NOT_ONE_SET)
     taken: dict[str, Any] = {}
     for data in _data(combine):
         if data in sides:

@@ -23,10 +23,11 @@ class Line:
     device: str = CPU.name
 
 
-def reading(models: int, shape: tuple[int, int], seconds: float) -> Line:
+def reading(models: int, shape: tuple[int, int], seconds: float, *, one_set: bool = False) -> Line:
     """The line of what was read."""
     what = f"{models} model{'s' if models > 1 else ''}"
-    return Line("read", what, f"{shape[0]} + {shape[1]} images", seconds, peak_memory(), None)
+    queries = "" if one_set else f"{shape[0]} + "
+    return Line("read", what, f"{queries}{shape[1]} images", seconds, peak_memory(), None)
 
 
 def of_node(node: Node, outcome: Outcome, scores: Scores | None, leaf: str) -> Line:

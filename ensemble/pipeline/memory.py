@@ -116,7 +116,8 @@ def predict(
     stages = [meter.stage("read", f"{len(sizes)} model{'s' if len(sizes) > 1 else ''}")]
     root = tree(plan)
     columns = _columns(plan, {"query": nq, "gallery": ng, "train": train})
-    images = Images(range(nq), range(ng), columns, None)  # type: ignore[arg-type]
+    one_set = plan.folder.one_set
+    images = Images(range(nq), range(ng), columns, None, one_set=one_set)  # type: ignore[arg-type]
 
     def judge(node: Node, outcome: Outcome) -> None:
         if scored and (every_step or node is root) and not all(map(is_side, leaves(node))):
@@ -142,11 +143,12 @@ def predict(
 
 def _read(plan: Plan, sizes: Mapping[str, ModelSize], make: Rooms) -> dict[str, Any]:
     """The models as they stand in memory when all of them are read."""
-    sets = {}
+    sets, one_set = {}, plan.folder.one_set
     for model, size in sizes.items():
-        rooms = {side: make.room(*shape) for side, shape in size.shapes.items()}
+        rooms = {s: make.room(*shape) for s, shape in size.shapes.items() if not (one_set and s == "query")}
+        rooms.setdefault("query", rooms["gallery"])
         tables = {f"{side}_table": _Table(plan.folder, side, len(rooms[side])) for side in ("query", "gallery")}
-        said = {"model": model, "codes": size.codes, "train": None, "partial": False}
+        said = {"model": model, "codes": size.codes, "train": None, "partial": False, "one_set": one_set}
         sets[model] = SimpleNamespace(**{**said, **tables, **rooms})
         make.meter.beside(size.beside)
     return sets

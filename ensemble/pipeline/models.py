@@ -37,6 +37,8 @@ class Models:
         if name not in self._up:
             started = time.perf_counter()
             found = {side: self._device.up(getattr(read, side)) for side in SIDES}
+            if read.one_set:  # one array, on a device too
+                found["query"] = found["gallery"]
             self._up[name] = {side: array for side, array in found.items() if array is not None}
             if self._device.is_cuda:
                 self._device.wait()

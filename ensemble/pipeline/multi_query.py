@@ -28,6 +28,8 @@ def read(checked: Plan) -> tuple[dict[str, FeatureSet], str]:
     the queries of one identity and camera become one.
     """
     folder = checked.folder
+    if folder.one_set:
+        raise InputError([f"--multi-query: wanted queries, found one set in {folder.path}; leave it out"])
     files = io.multi_queries_of(folder, checked.all_models) if folder.multi_queries else {}
     sets = io.read(folder, list(checked.all_models), missing=checked.recipe.missing)
     if not files:

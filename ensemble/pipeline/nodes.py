@@ -36,11 +36,15 @@ class Outcome:
 class Maker(Protocol):
     """Where new arrays come from."""
 
-    def step(self, called: steps.Step, taken: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    def step(
+        self, called: steps.Step, taken: Mapping[str, Any], settings: Mapping[str, Any], one_set: bool
+    ) -> dict[str, Any]:
         """What a step makes of data."""
         ...
 
-    def join(self, name: str, parts: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> dict[str, Any]:
+    def join(
+        self, name: str, parts: Sequence[Mapping[str, Any]], settings: Mapping[str, Any], one_set: bool
+    ) -> dict[str, Any]:
         """What a join makes of its parts."""
         ...
 
@@ -56,11 +60,15 @@ class Maker(Protocol):
 class Arrays:
     """Makes what a run computes with."""
 
-    def step(self, called: steps.Step, taken: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-        return steps.apply(called, taken, settings)
+    def step(
+        self, called: steps.Step, taken: Mapping[str, Any], settings: Mapping[str, Any], one_set: bool
+    ) -> dict[str, Any]:
+        return steps.apply(called, taken, settings, one_set=one_set)
 
-    def join(self, name: str, parts: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> dict[str, Any]:
-        return joins.apply(name, parts, settings)
+    def join(
+        self, name: str, parts: Sequence[Mapping[str, Any]], settings: Mapping[str, Any], one_set: bool
+    ) -> dict[str, Any]:
+        return joins.apply(name, parts, settings, one_set=one_set)
 
     def side_by_side(self, values: Sequence[Any]) -> Any:
         values = [arrays.like(value, values[0]) for value in values]
@@ -89,7 +97,8 @@ def model(node: Node, models: Models, images: Images, device: Device) -> Outcome
     if rows is None:
         return Outcome(State({**loaded.features, **images.columns}, codes=codes), loaded.seconds, device.name)
     features = loaded.features
-    features |= {"query": features["query"][rows.query], "gallery": features["gallery"][rows.gallery]}
+    gallery = features["gallery"][rows.gallery]
+    features |= {"query": gallery if images.one_set else features["query"][rows.query], "gallery": gallery}
     columns = partial.columns_of(images.columns, rows)
     return Outcome(State({**features, **columns}, rows=rows, codes=codes), loaded.seconds, device.name)
 
@@ -130,7 +139,9 @@ def step(
         seen |= state.kept
     here = device.runs(called.function)
     taken = seen if here else OnHost(seen)
-    given, seconds, where = _timed(node, lambda use: make.step(called, taken, settings), device, here)
+    given, seconds, where = _timed(
+        node, lambda use: make.step(called, taken, settings, images.one_set), device, here
+    )
     nearest = given.pop("nearest", state.nearest)
     if given.keys() & set(SIDES):  # other features: no codes any more
         state = replace(state, codes=())
@@ -155,11 +166,11 @@ def join(node: Node, parts: list[State], images: Images, device: Device, make: M
             part = parts.pop(0)
             matrices.append({"distances": make.spread(part.data["distances"], part, images)})
             del part
-        given, seconds, where = _joined(node, matrices, device, make)
+        given, seconds, where = _joined(node, matrices, device, make, images.one_set)
         return Outcome(State({**columns, **given}, known=known), seconds, where)
     shared = partial.common(parts, images)
     first = shared[0]
-    given, seconds, where = _joined(node, [part.data for part in shared], device, make)
+    given, seconds, where = _joined(node, [part.data for part in shared], device, make, images.one_set)
     coded = all(part.codes for part in shared)  # codes side by side are codes
     codes = tuple(length for part in shared for length in part.codes) if coded else ()
     parts.clear()
@@ -182,11 +193,13 @@ def _joined_lists(node: Node, parts: list[State], images: Images, device: Device
     return Outcome(State(images.columns, listed=joined[0]), seconds, where)
 
 
-def _joined(node: Node, parts: Sequence[Mapping[str, Array]], device: Device, make: Maker) -> _Timed:
+def _joined(
+    node: Node, parts: Sequence[Mapping[str, Array]], device: Device, make: Maker, one_set: bool
+) -> _Timed:
     assert node.use is not None
     here = device.runs(joins.function(node.use.name))
     taken = parts if here else [OnHost(part) for part in parts]
-    return _timed(node, lambda use: make.join(use.name, taken, use.settings), device, here)
+    return _timed(node, lambda use: make.join(use.name, taken, use.settings, one_set), device, here)
 
 
 def _timed(node: Node, function: Callable[[Use], Mapping[str, Any]], device: Device, here: bool) -> _Timed:

@@ -91,9 +91,13 @@ class Rooms:
     threads: int
     tracks: int = 0  # of the gallery
 
-    def step(self, called: steps.Step, taken: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    def step(
+        self, called: steps.Step, taken: Mapping[str, Any], settings: Mapping[str, Any], one_set: bool
+    ) -> dict[str, Any]:
         """The answer of a step; what it holds beside it is counted."""
         settings = called.with_defaults(settings)
+        if one_set:
+            return self._alone(called, taken, settings)
         if called.needs == ("features",):
             given = {}
             for side in SIDES:
@@ -119,20 +123,47 @@ class Rooms:
             found["query"], found["train"] = Part(both, count), Part(both, len(train))
         return {"nearest": found["distances"]} if isinstance(found.get("distances"), postproc.Nearest) else found
 
-    def join(self, name: str, parts: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> dict[str, Any]:
+    def _alone(self, called: steps.Step, taken: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+        """The same for one set, whose images take their room once."""
+        if called.needs == ("features",):
+            given = self.step(called, {s: taken[s] for s in ("gallery", "train") if s in taken}, settings, False)
+            return {"query": given["gallery"], **given}
+        seen = steps.alone(called, taken)
+        sides = {side: taken[side] for side in ("query", "gallery") if side in taken}
+        sizes = replace(self.sizes({**seen, **sides}), one_set=True)
+        keeps = step.declared_by(called.function).keeps(settings)
+        found: dict[str, Any] = {}
+        for name in called.gives:
+            if name in keeps:
+                found[name] = taken[name]
+            elif name == "gallery" and "query" in found:
+                found[name] = found["query"]
+            else:
+                found[name] = self.answer(name, sizes, settings, taken)
+        found |= {"query": found["gallery"]} if "gallery" in found else {}
+        self.meter.beside(called.memory(sizes, settings))
+        if steps.moves_train(called, seen):
+            found["train"] = self.room(*taken["train"].shape)
+        if isinstance(found.get("distances"), postproc.Nearest):
+            return {"nearest": found["distances"]}
+        return found
+
+    def join(
+        self, name: str, parts: Sequence[Mapping[str, Any]], settings: Mapping[str, Any], one_set: bool
+    ) -> dict[str, Any]:
         """The answer of a join."""
         function, chosen = joins.function(name), joins.with_defaults(name, settings)
         declared = join.declared_by(function).memory
         if joins.stage(name) == "before":
             given = {}
             for side in SIDES:
-                if all(side in part for part in parts):
+                if all(side in part for part in parts) and not (one_set and side == "query"):
                     widths = [part[side].shape[1] for part in parts]
                     count = len(parts[0][side])
                     given[side] = self.room(count, sum(widths))
                     sizes = Sizes(ng=count, width=max(widths), parts=len(parts), threads=self.threads)
                     self.meter.beside(declared(sizes, chosen))
-            return given
+            return given | ({"query": given["gallery"]} if one_set else {})
         sizes = replace(self.sizes(parts[0]), parts=len(parts))
         if joins.stage(name) == "across":
             sizes = replace(sizes, width=max(part["query"].shape[1] for part in parts))

@@ -132,7 +132,7 @@ class Run:
         if self.begun:
             images = replace(images, notes=(*images.notes, *told(sets, protocol, images.lists)))
             self.begun(images)
-        tell(lines.reading(len(self.plan.all_models), images.shape, seconds))
+        tell(lines.reading(len(self.plan.all_models), images.shape, seconds, one_set=images.one_set))
 
         def judge(node: Node, outcome: Outcome) -> Scored | None:
             if all(map(is_side, leaves(node))):  # a side model says nothing about identities

@@ -72,9 +72,10 @@ def _copies(features: FeatureSet, labels: Labels, protocol: Protocol) -> list[st
     shown = [f"{names[0][i]} and {names[1][j]}" for i, j in zip(query[stay], gallery[stay], strict=True)]
     if not shown:
         return []
+    who, other = ("images", "another one") if features.one_set else ("queries", "a gallery image of another name")
     return [
-        f"{features.model}: {len(shown)} of {len(found)} queries have the very features of a gallery image of "
-        f"another name ({examples(shown)}); where it is the same picture, leave one out"
+        f"{features.model}: {len(shown)} of {len(found)} {who} have the very features of {other} "
+        f"({examples(shown)}); where it is the same picture, leave one out"
     ]
 
 
@@ -90,4 +91,5 @@ def _scores(state: State, images: Images, labels: Labels, protocol: Protocol) ->
         return score_labelled(partial.answer(state, images), labels, protocol)
     if "distances" in state.data:
         return score_labelled(state.data["distances"], labels, protocol)
-    return score_labelled(postproc.distances(state.data["query"], state.data["gallery"]), labels, protocol)
+    gallery = None if images.one_set else state.data["gallery"]
+    return score_labelled(postproc.distances(state.data["query"], gallery), labels, protocol)

@@ -67,8 +67,9 @@ class State:
             return " x ".join(map(str, self.data["distances"].shape))
         if self.listed is not None:
             return f"{len(self.listed)} in lists"
-        query = self.data["query"]
-        return f"{len(query)} + {len(self.data['gallery'])} x {query.shape[1]}"
+        query, gallery = self.data["query"], self.data["gallery"]
+        queries = "" if query is gallery else f"{len(query)} + "
+        return f"{queries}{len(gallery)} x {query.shape[1]}"
 
 
 Memo = cache.Cache[str, State]

@@ -124,12 +124,16 @@ def describe(function: Callable[..., Any]) -> Step:
     )
 
 
-def apply(found: Step, state: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
+def apply(
+    found: Step, state: Mapping[str, Any], chosen: Mapping[str, Any], *, one_set: bool = False
+) -> dict[str, Any]:
     """Run a step on the state's data; the part of the state that it replaces.
 
     A step over ``features`` runs on every set of images there is. An answer of ``top_k`` images a query comes
-    back as ``nearest``.
+    back as ``nearest``. ``one_set``: queries and gallery are the same images, and come back so.
     """
+    if one_set:
+        return _alone(found, state, chosen)
     if found.needs == ("features",):
         return {
             side: found.function(state[side], **chosen) for side in ("query", "gallery", "train") if side in state
@@ -145,6 +149,34 @@ def apply(found: Step, state: Mapping[str, Any], chosen: Mapping[str, Any]) -> d
     if learns:
         count = len(state["query"])
         given["query"], given["train"] = given["query"][:count], given["query"][count:]
+    return given
+
+
+def alone(found: Step, state: Mapping[str, Any]) -> dict[str, Any]:
+    """The data of a step on one set: what it asks of both sides is handed over once."""
+    names = (*found.needs, *found.may_use)
+    twice = {name for name in names if name.startswith("gallery") and name.replace("gallery", "query", 1) in names}
+    return {name: state[name] for name in names if name in state and name not in twice}
+
+
+def _alone(found: Step, state: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Run a step on one set; its images come back on both sides."""
+    if found.needs == ("features",):
+        given = {side: found.function(state[side], **chosen) for side in ("gallery", "train") if side in state}
+        return {"query": given["gallery"], **given}
+    taken = alone(found, state)
+    result = found.function(**taken, **chosen)
+    if isinstance(result, postproc.Nearest):
+        return {"nearest": result}
+    several = isinstance(result, tuple)  # of both sides comes one, but for labels
+    given = dict(zip(found.gives, result if several else (result,), strict=False))
+    for name in list(given):
+        side, _, column = name.partition("_")
+        if side in ("query", "gallery"):
+            given |= {"_".join(filter(None, (other, column))): given[name] for other in ("query", "gallery")}
+    if moves_train(found, taken):  # as queries would go, by what the set has taught
+        both = {**taken, "query": state["train"], "gallery": state["gallery"]}
+        given["train"] = found.function(**both, **chosen)[0]
     return given
 
 

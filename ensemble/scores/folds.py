@@ -149,6 +149,8 @@ def _moved(found: FeatureSet, query: Ints, gallery: Ints, learned: Ints) -> Feat
         assert found.train_table is not None
         return found.train[rows], found.train_table.iloc[rows].reset_index(drop=True)
 
+    if found.one_set:  # then it is one set of training images, too
+        query = gallery = np.union1d(query, gallery)
     (q, q_table), (g, g_table), (t, t_table) = map(part, (query, gallery, learned))
     return replace(
         found,

@@ -37,7 +37,7 @@ class Labels:
 
     Below 0 is unknown: an unknown identity (``pid``) is nobody's match, an unknown camera (``cam``) is the same as
     no other, also not as another unknown one. ``track``: -1 none. ``own``: the gallery row that is the
-    query itself, -1 none.
+    query itself, -1 none. ``one_set``: each image is asked about all others, and every protocol removes its own.
     """
 
     query_pid: Ints
@@ -48,13 +48,14 @@ class Labels:
     gallery_track: Ints | None = None
     own: Ints | None = None
     beside: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    one_set: bool = False
 
     @classmethod
     def checked(
         cls,
         shape: tuple[int, ...],
         query_pid: ArrayLike,
-        gallery_pid: ArrayLike,
+        gallery_pid: ArrayLike | None,
         query_cam: ArrayLike | None = None,
         gallery_cam: ArrayLike | None = None,
         query_track: ArrayLike | None = None,
@@ -65,9 +66,20 @@ class Labels:
     ) -> "Labels":
         """Labels of (nq, ng) images as people give them; ValueError where they do not fit.
 
-        ``columns``: others by name, of queries and of images, for rules that name them.
+        ``columns``: others by name, of queries and of images, for rules that name them. ``gallery_pid`` None: one
+        set, whose columns are given once.
         """
         nq, ng = shape
+        one_set = gallery_pid is None
+        if one_set:
+            if nq != ng:
+                raise ValueError(
+                    f"gallery_pid: wanted identities of the gallery too, found {nq} x {ng} without them"
+                )
+            gallery_pid, gallery_image = query_pid, None
+            query_image = None
+            gallery_cam = query_cam if gallery_cam is None else gallery_cam
+            gallery_track = query_track if gallery_track is None else gallery_track
         pairs = {"cam": (query_cam, gallery_cam), "image": (query_image, gallery_image)}
         for name, (query, gallery) in pairs.items():
             if (query is None) != (gallery is None):
@@ -87,8 +99,11 @@ class Labels:
             known("gallery_cam", gallery_cam, ng),
             known("query_track", query_track, nq),
             known("gallery_track", gallery_track, ng),
-            _own(known("query_image", query_image, nq), known("gallery_image", gallery_image, ng)),
+            np.arange(ng)
+            if one_set
+            else _own(known("query_image", query_image, nq), known("gallery_image", gallery_image, ng)),
             {canonical(name): _sides(name, sides, shape) for name, sides in (columns or {}).items()},
+            one_set,
         )
 
     def take(self, query: Ints, gallery: Ints) -> "Labels":
@@ -195,12 +210,13 @@ def labels_of(images: Images) -> Labels | None:
     asked, found = data["query_pid"], data["gallery_pid"][alike]
     other = (alike >= 0) & (asked >= 0) & (found >= 0) & (asked != found)
     tells = getattr(images, "named", True) and 2 * np.count_nonzero(other) <= np.count_nonzero(alike >= 0)
-    own = np.where(other, -1, alike) if tells else None
+    one_set = bool(getattr(images, "one_set", False))
+    own = np.arange(len(found)) if one_set else np.where(other, -1, alike) if tells else None
     known = {name: data[name] for name in names if name in data}
     tables = images.query_table, images.gallery_table
     both = [name for name in tables[0].columns if name in tables[1].columns]
     beside = {name: (tables[0][name].to_numpy(), tables[1][name].to_numpy()) for name in both}
-    return Labels(data["query_pid"], data["gallery_pid"], **known, own=own, beside=beside)
+    return Labels(data["query_pid"], data["gallery_pid"], **known, own=own, beside=beside, one_set=one_set)
 
 
 def _sides(name: str, sides: tuple[ArrayLike, ArrayLike], shape: tuple[int, ...]) -> tuple[Array, Array]:

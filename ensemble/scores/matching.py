@@ -36,7 +36,7 @@ def matches(junk: Junk, labels: Labels, drawn: Bools | None = None) -> "Matches"
 
     nq, ng = len(labels.query_pid), len(labels.gallery_pid)
     left = np.ones(ng, bool) if drawn is None else drawn.copy()
-    own = np.full(nq, -1, np.int64)
+    own = labels.own if labels.one_set and labels.own is not None else np.full(nq, -1, np.int64)
     narrow: list[list[_Relation]] = []
     wide: list[list[_Relation]] = []
     for rule in junk.rules:

@@ -60,7 +60,7 @@ def _removed(labels: Labels, protocol: Protocol, without_match: Ints | None) -> 
 
 def _own(labels: Labels, protocol: Protocol) -> list[str]:
     """Queries that find themselves in the gallery."""
-    if labels.own is None or protocol.removes.own:
+    if labels.own is None or labels.one_set or protocol.removes.own:
         return []
     asked = np.flatnonzero((labels.own >= 0) & ~labels.unknown)
     found = np.count_nonzero(kept(labels, protocol, asked, labels.own[asked]))

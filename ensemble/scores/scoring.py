@@ -19,7 +19,7 @@ from postproc.base.vocabulary import Distances, Ranking
 def score(
     distances: Distances,
     query_pid: ArrayLike,
-    gallery_pid: ArrayLike,
+    gallery_pid: ArrayLike | None = None,
     query_cam: ArrayLike | None = None,
     gallery_cam: ArrayLike | None = None,
     query_track: ArrayLike | None = None,
@@ -38,7 +38,8 @@ def score(
                 numbers. Without cameras nothing is removed for the camera, and the scores say so. Tracks, -1 none,
                 where the protocol's rows are tracks; without them every image is one. Numbers of images, -1 none,
                 where the protocol removes the query's own: the gallery image of the same number. A CUDA tensor of
-                distances stays on its device, labels are NumPy arrays.
+                distances stays on its device, labels are NumPy arrays. Without ``gallery_pid`` it is one set, each
+                image against all others: columns are given once, and no image counts as its own answer.
     columns:    others that the protocol's rules name, ``{"clothes": (query, gallery)}``: whole numbers or text, -1
                 and "" unknown.
     cmc_length: 1 or more places; None for the whole gallery, or the cut, or the identities of a CMC of these.
@@ -74,7 +75,7 @@ def score(
 def score_ranking(
     rows: Ranking,
     query_pid: ArrayLike,
-    gallery_pid: ArrayLike,
+    gallery_pid: ArrayLike | None = None,
     query_cam: ArrayLike | None = None,
     gallery_cam: ArrayLike | None = None,
     query_track: ArrayLike | None = None,
@@ -99,9 +100,10 @@ def score_ranking(
     >>> score_ranking(np.array([[0, 1, 3, 2]], np.int32), [7], [7, 8, 8, 7]).mAP     # (1/1 + 2/3) / 2
     0.8333333333333333
     """
-    listed = lists.checked(rows, np.size(gallery_pid))
+    count = np.size(query_pid if gallery_pid is None else gallery_pid)
+    listed = lists.checked(rows, count)
     labels = Labels.checked(
-        (len(listed), np.size(gallery_pid)),
+        (len(listed), count),
         query_pid,
         gallery_pid,
         query_cam,

@@ -298,7 +298,9 @@ def _places_listed(rows, role, struck, seen, i, matches, rules, ends, places):
             found += 1
         place += 1
     counted = rows.size if rules.before else place
-    if ends or ended or counted >= rules.cut or rows.size == role.size:
+    own = matches.own[i]
+    whole = rows.size == role.size or (rows.size == role.size - 1 and own >= 0 and seen[own] != i)
+    if ends or ended or counted >= rules.cut or whole:
         return found, SOUND
     return found, SHORT
 
