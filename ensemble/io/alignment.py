@@ -35,8 +35,8 @@ from postproc.base.one_set import same as same_images
 
 Blocks = dict[str, dict[str, Block]]  # model -> side -> block
 TWICE = (
-    "{}: query and gallery are the same {} images, so each counts twice; leave the query files out for one set, each "
-    "image against all others"
+    "{}: query and gallery are the same {} images, so each counts twice; leave the query files out for one set, "
+    "each image against all others"
 )
 
 

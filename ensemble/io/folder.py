@@ -24,7 +24,7 @@ from ensemble.base.features import COLUMNS, SIDES
 from ensemble.io import containers, descriptions, label_arrays, name_lists
 from ensemble.io.blocks import UNNAMED
 from ensemble.io.lists import Keys
-from ensemble.io.models import MULTI_QUERIES, Found, find, is_folder, lacks, unused_columns
+from ensemble.io.models import MULTI_QUERIES, Found, find, is_folder, lacks, may_be_cut, unused_columns
 from ensemble.io.write import LEFT_OVER
 from ensemble.parsers import Parser, gives
 from ensemble.parsers.parser import SUFFIXES
@@ -123,6 +123,7 @@ def look(
     columns = set().union(*provided.values())
     unasked = [model for model in models if "query" not in provided[model]]
     asked = bool({"query"} & {*names, *tables, *alone}) or len(unasked) < len(models) or rankings
+    asked = asked or any(may_be_cut(paths) for paths in models.values())
     one_set = bool(models) and not asked
     if asked and not rankings:
         problems += [problem for model in unasked for problem in lacks("query", model, models[model])]

@@ -27,7 +27,7 @@ def write_mat(path: Path, features: FeatureSet) -> None:
     """
     entries: dict[str, np.ndarray] = {}
     problems: list[str] = []
-    for side in ("gallery",) if features.one_set else ("gallery", "query"):
+    for side in ("gallery", "query"):
         entries |= _entries(features, side, f"{side}_", problems)
     refuse_if_any([f"{features.model}: {problem}" for problem in problems])
     with beside(path, "wb") as file:

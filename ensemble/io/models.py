@@ -20,6 +20,7 @@ from ensemble.io.readers.table import SUFFIXES as TABLES
 
 Found = tuple[dict[str, tuple[Path, ...]], dict[str, set[str]], dict[Path, str], list[str], list[str]]
 
+ENDS_ANYWHERE = (".mat", ".msat", ".csv", ".tsv", ".jsonl")  # a file cut off may still be one, without its queries
 MULTI_QUERIES = "multi-query features, which only evaluate --multi-query asks with"
 
 
@@ -255,6 +256,11 @@ def _pair_problems(model: str, paths: list[Path]) -> list[str]:
         names = ", ".join(path.name for path in paths)
         return [f"{model}: wanted one file, or one a side, found {names}; leave one of them"]
     return lacks("gallery", model, paths) if halves and "gallery" not in halves else []
+
+
+def may_be_cut(paths: Iterable[Path]) -> bool:
+    """Whether a whole model may have lost one of its sides without a trace."""
+    return any(half(path) is None and containers.suffix(path) in ENDS_ANYWHERE for path in paths)
 
 
 def lacks(side: str, model: str, paths: Sequence[Path]) -> list[str]:
