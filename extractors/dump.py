@@ -4,7 +4,8 @@
     python -m ensemble.run --features features/
 
 The folder holds ``query`` and ``gallery`` folders under any of the usual names; --query and --gallery name them,
-or lists. A run that was killed goes on where it was, a finished one is not done again. Exit status 0; 1 where
+or lists. A folder with neither, or --gallery alone, is one set: each image is described once and compared with all
+others. A run that was killed goes on where it was, a finished one is not done again. Exit status 0; 1 where
 features of zeros came out, as of black images; 2 where it could not be done.
 """
 
@@ -110,7 +111,7 @@ def _settled(given: argparse.Namespace) -> argparse.Namespace:
 
 def _simple_problems(given: argparse.Namespace) -> list[str]:
     problems = []
-    if not given.images and not given.query:
+    if not given.images and not given.query and not given.gallery:
         problems.append("--images: wanted a folder or a list, or --query and --gallery, found nothing; see --help")
     if not given.model:
         problems.append("--model: wanted at least one model, found none; see --help")

@@ -25,7 +25,8 @@ from ensemble.parsers import PARSERS, Parser
 from ensemble.parsers.parser import Numbers, deeper, parse, tail
 
 CALLED = {"query": "query, image_query or probe", "gallery": "gallery, test, image_test or bounding_box_test"}
-WAY_OUT = "make such folders, or name yours: --query PATH --gallery PATH (one path for both asks with every image)"
+WAY_OUT = "make such folders, or name yours: --query PATH --gallery PATH; --gallery PATH alone is one set"
+ONE_SET = "one set: nothing tells queries from gallery, so each image is compared with all others"
 
 
 @dataclass(frozen=True)
@@ -51,16 +52,26 @@ def find(
 
     places: folders and lists whose names tell the side: ``image_query``, ``bounding_box_test``, ``name_test.txt``,
             or folders that hold such folders.
-    given:  side -> a folder or a list, perhaps with the folder that the list's images are in.
+            Where nothing tells a side, all of them are one set, which stands as the gallery.
+    given:  side -> a folder or a list, perhaps with the folder that the list's images are in; a gallery alone is
+            one set.
     root:   where the images of lists are, without it the list's folder.
     Raises: InputError with everything that is wrong.
     """
     problems: list[str] = []
     remarks: list[str] = []
     found: dict[str, list[Images]] = {}
+    looks: list[tuple[Path, dict[str, Images]]] = []
     for path in places:
         with collecting(problems):
-            for side, images in _look(path, None, root, parser).items():
+            looks.append((path, _look(path, None, root, parser)))
+    if looks and not given and not any(side for _, look in looks for side in look):
+        remarks.append(ONE_SET)
+        looks = [(path, {"gallery": images}) for path, look in looks for images in look.values()]
+        sides = (*sides, "gallery")
+    for path, look in looks:
+        with collecting(problems):
+            for side, images in look.items():
                 if side in sides:
                     found.setdefault(side, []).append(images)
                 else:
@@ -83,7 +94,8 @@ def find(
             problems.append(f"{side}: wanted names that fit into a table, found {examples(spoilt)}; rename them")
         with collecting(problems):
             out[side] = _ordered(side, images)
-    lacking = [side for side in CALLED if side not in found]
+    one_set = ONE_SET in remarks or (not places and "gallery" in given)
+    lacking = [side for side in (["gallery"] if one_set else CALLED) if side not in found]
     if lacking:
         wanted = " and ".join(f"{side} images (a folder called {CALLED[side]})" for side in lacking)
         problems.append(f"--images: wanted {wanted}, found {'; '.join(remarks) or 'none'}; {WAY_OUT}")
@@ -177,6 +189,8 @@ def with_labels(
         sources: list[Labels] = []
         with collecting(problems):
             table = _beside(images, f"{side}.csv")
+            if table is None and "query" not in sides and side == "gallery":
+                table = _beside(images, "images.csv")
             if table is not None:
                 found = read_labels(table)
                 missing = sorted(set(images.names) - set(found.names))

@@ -148,7 +148,7 @@ def _features_folder(path: Path, side: str | None) -> Source:
     """The names that all models of a folder share, from its first model."""
     folder = io.scan(path)
     first = io.read(folder, folder.joined[:1])[0]
-    tables = {known: getattr(first, f"{known}_table") for known in SIDES}
+    tables = {known: getattr(first, f"{known}_table") for known in first.sides}
     names = {known: table["name"].tolist() for known, table in tables.items() if table is not None}
     names = {known: listed for known, listed in names.items() if side in (None, known)}
     return _named(path, "features folder", names)

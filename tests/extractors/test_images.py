@@ -209,9 +209,24 @@ def test_name_lists_give_the_order(tmp_path):
 
 def test_what_is_missing_is_said(tmp_path):
     save(tmp_path / "mine" / "images" / "a.png", PIXELS)
+    save(tmp_path / "mine" / "gallery" / "a.png", PIXELS)
     found = problems(listing.find, [tmp_path / "mine"], {})
     assert any("wanted query images" in line and "nothing tells their side" in line for line in found)
     assert any("found none" in line for line in problems(listing.find, [tmp_path / "none"], {}))
+
+
+def test_where_nothing_tells_a_side_there_is_one_set(tmp_path):
+    save(tmp_path / "mine" / "b.png", PIXELS)
+    save(tmp_path / "mine" / "more" / "a.png", PIXELS)
+    (tmp_path / "images.csv").write_text("name,pid\nb.png,lion\nmore/a.png,tiger\n")
+    found, remarks = listing.find([tmp_path / "mine"], {})
+    assert list(found) == ["gallery"]
+    assert found["gallery"].names == ["b.png", "more/a.png"]
+    assert remarks == [listing.ONE_SET]
+    assert listing.with_labels(found)["gallery"]["pid"].tolist() == ["lion", "tiger"]
+    named, remarks = listing.find([], {"gallery": [tmp_path / "mine"]})
+    assert named["gallery"].names == found["gallery"].names
+    assert remarks == []
 
 
 def test_labels_from_names_tables_and_tracks(tmp_path):

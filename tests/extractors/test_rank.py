@@ -138,12 +138,14 @@ def test_what_is_wrong_is_said_before_a_picture_is_read(words: str, said: str, t
     assert not (tmp_path / "out").exists()
 
 
-def test_a_flat_folder_and_the_way_out(here: None, tmp_path: Path) -> None:
+def test_a_flat_folder_is_one_set(here: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flat, out = tmp_path / "flat", tmp_path / "out"
     for number in range(3):
         save(flat / f"{number}.png", picture(number))
-    (said,) = problems(rank.main, ["--images", str(flat), "--out", str(out), *PIXELS])
-    assert "flat: 3 images are left out, since nothing tells their side; make such folders, or name yours" in said
+    alone = ["--images", str(flat), "--recipe", "baseline", "--out", str(out), *PIXELS]
+    assert rank.main(alone) == 0
+    assert "one set: nothing tells queries from gallery" in capsys.readouterr().out
+    assert len(ranked(out)) == 3 * 2
     both = ["--query", str(flat), "--gallery", str(flat)]
     assert rank.main([*both, "--recipe", "baseline", "--out", str(out), *PIXELS]) == 0
     assert len(ranked(out)) == 9
