@@ -15,9 +15,11 @@ ENTRIES = 1 << 22  # comparisons of list entries at a time
 
 
 def lists(
-    query: np.ndarray, gallery: np.ndarray, k: int, metric: Metric, answer: np.ndarray | None = None
+    query: np.ndarray, gallery: np.ndarray | None, k: int, metric: Metric, answer: np.ndarray | None = None
 ) -> np.ndarray:
-    """(N, k) int32: every image's nearest images, itself among them; queries first. Fills ``answer`` (nq, ng)."""
+    """(N, k) int32: every image's nearest images, itself among them; queries first. Fills ``answer`` (nq, ng).
+
+    Without a gallery the queries are one set."""
     tiles = PairwiseTiles(pairwise.of(query, gallery, unit=metric == "cosine"))
     return nearest.of_all(tiles, k, answer).rows
 

@@ -104,6 +104,16 @@ def used(
     return [(float(weight), part) for weight, part in zip(numbers, found, strict=True) if weight]
 
 
+def galleries(query: Sequence[np.ndarray], gallery: Sequence[np.ndarray] | None) -> list[np.ndarray | None]:
+    """The gallery of every part; None for each where queries are one set, each image against all others."""
+    return [None] * len(query) if gallery is None else list(gallery)
+
+
+def shape(query: Sequence[np.ndarray], gallery: Sequence[np.ndarray] | None) -> tuple[int, int]:
+    """How many queries and gallery images there are."""
+    return len(query[0]), len((query if gallery is None else gallery)[0])
+
+
 def rows_at_a_time(parts: Sequence[np.ndarray]) -> int:
     """Rows whose float64 copies stay small; no result depends on it."""
     width = max(1, parts[0].shape[1])

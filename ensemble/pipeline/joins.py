@@ -16,7 +16,6 @@ from postproc.base.settings import Setting, settings_of
 from postproc.base.vocabulary import VOCABULARY
 
 State = Mapping[str, Any]
-NOT_ONE_SET = "wanted queries and a gallery, found one set of images; use a join of distances"
 Join = Callable[..., Any]
 
 
@@ -92,16 +91,15 @@ def apply(
     if stage(name) == "after":
         return {"distances": combine([part["distances"] for part in parts], **chosen)}
     sides = [side for side in SIDES if all(side in part for part in parts)]
-    if one_set:
-        sides.remove("query")
     if stage(name) == "before":
+        sides = [side for side in sides if not (one_set and side == "query")]
         given = {side: combine([part[side] for part in parts], **chosen) for side in sides}
         return given | ({"query": given["gallery"]} if one_set else {})
-    if one_set:
-        raise ValueError(NOT_ONE_SET)
     taken: dict[str, Any] = {}
     for data in _data(combine):
-        if data in sides:
+        if one_set and data == "gallery":
+            taken[data] = None
+        elif data in sides:
             taken[data] = [part[data] for part in parts]
         elif data in parts[0] and data not in SIDES:
             taken[data] = parts[0][data]

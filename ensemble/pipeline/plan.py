@@ -157,7 +157,7 @@ def _check_flow(plan: Plan, problems: list[str]) -> Recipe:
             "join the lists and put steps after that"
         )
     for branch, models, groups in zip(recipe.branches, plan.models, plan.groups, strict=True):
-        state = Reached(set(known), one_set=folder.one_set)
+        state = Reached(set(known))
         branches.append(_check_branch(branch, models, groups, state, plan, problems))
         reached.append(state)
     state = reached[0]
@@ -221,7 +221,6 @@ class Reached:
     names: set[str]
     kept: set[str] = field(default_factory=set)
     unit: str = ""
-    one_set: bool = False
 
 
 def lists_spread_for(plan: Plan, protocol: Protocol) -> list[str]:
@@ -475,8 +474,6 @@ def _check_join(
         problems.append(f"{use.where} ({use.name}): wanted {', '.join(missing)} in every part; {remedy}")
     elif count:
         problem = joins.objection(use.name, use.settings, count)
-        if state.one_set and joins.stage(use.name) == "across":
-            problem = joins.NOT_ONE_SET
         after = joins.stage(use.name) == "after" and count > 1
         if problem is None and after:
             problem = joins.units_problem(use.name, use.settings, [part.unit for part in parts])

@@ -20,7 +20,7 @@ from postproc import l2_normalize
 from postproc.base import checks, runtime
 from postproc.base.settings import Count, Number, Within
 from postproc.base.vocabulary import Floats
-from postproc.pairs import held
+from postproc.pairs import held, nearest
 from postproc.pairs.distances import Metric
 
 PAIRS = 1 << 12  # whose features are looked at together
@@ -33,7 +33,7 @@ PAIRS = 1 << 12  # whose features are looked at together
 )
 def calibrated(
     query: Parts,
-    gallery: Parts,
+    gallery: Parts | None,
     train: Parts,
     train_pid: np.ndarray,
     *,
@@ -46,8 +46,8 @@ def calibrated(
 ) -> Floats:
     """Join by probabilities: ``1 - sum_m w_m P_m(same | D_m) / sum(w)``, every P learned from the training set.
 
-    Takes:   query (nq, d_m), gallery (ng, d_m), train (n, d_m) float32, one of each a model; train_pid (n,)
-             int, -1 for an image of unknown identity, which is left out.
+    Takes:   query (nq, d_m), gallery (ng, d_m) or None for one set, train (n, d_m) float32, one of each a model;
+             train_pid (n,) int, -1 for an image of unknown identity, which is left out.
     Returns: (nq, ng) float32, 0 to 1 + ``order``.
     method:  "isotonic", "isotonic-steps" or "logistic", see :func:`~ensemble.fusion.calibration`.
     weights: one number of 0 or more a model, 0 leaves it out; not all 0. None: 1 each.
@@ -63,8 +63,9 @@ def calibrated(
     """
     numbers = parts.weights(weights, len(query))
     left, right, hits, counts = training_pairs(train_pid, pairs=pairs, seed=seed)
-    out = np.zeros((len(query[0]), len(gallery[0])), np.float32)
-    for share, q, g, t in zip(numbers / numbers.sum(), query, gallery, train, strict=True):
+    out = np.zeros(parts.shape(query, gallery), np.float32)
+    sides = parts.galleries(query, gallery)
+    for share, q, g, t in zip(numbers / numbers.sum(), query, sides, train, strict=True):
         if share:
             scores = -_between(t, left, right, metric)
             _add(
@@ -74,6 +75,8 @@ def calibrated(
                 share,
                 order,
             )
+    if gallery is None:
+        nearest.set_own(out, np.arange(len(out)))
     return out
 
 

@@ -18,7 +18,7 @@ from ensemble.fusion.scaling import scaled
 from postproc.base import runtime
 from postproc.base.settings import Count, Neighbours, Number, Within
 from postproc.base.vocabulary import Floats
-from postproc.pairs import held
+from postproc.pairs import held, nearest
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 )
 def graph_fusion(
     query: Parts,
-    gallery: Parts,
+    gallery: Parts | None,
     train: Parts | None = None,
     train_pid: np.ndarray | None = None,
     *,
@@ -50,8 +50,8 @@ def graph_fusion(
     adds, from the query on, the image with the most weight to those already there; "pagerank" orders by
     ``pi = damping P' pi + (1 - damping) query``, P the links over their sums.
 
-    Takes:   query (nq, d_m), gallery (ng, d_m) float32, one of each a model; queries are images of the graph too.
-             train, train_pid are not used.
+    Takes:   query (nq, d_m), gallery (ng, d_m) float32 (None: one set), one of each a model; queries are images of
+             the graph too. train, train_pid are not used.
     Returns: (nq, ng) float32: -1 to 0 for what the query reaches, behind it 0 to 1 by the mean of all models'
              distances, min-max by query.
     k:       1 or more neighbours of an image beside itself, cut to what there is.
@@ -66,13 +66,16 @@ def graph_fusion(
              reach^3. Memory: N k links a model, two matrices of the answer's size.
     """
     numbers = parts.weights(weights, len(query))
-    nq, ng = len(query[0]), len(gallery[0])
+    nq, ng = parts.shape(query, gallery)
+    border = 0 if gallery is None else nq  # the number of the first gallery image
     links: csr_matrix | None = None
     out = np.zeros((nq, ng), np.float32)
-    for weight, q, g in zip(numbers, query, gallery, strict=True):
+    for weight, q, g in zip(numbers, query, parts.galleries(query, gallery), strict=True):
         if weight:
             answer = np.empty((nq, ng), np.float32)
             rows = neighbours.lists(q, g, k + 1, metric, answer)
+            if g is None:
+                nearest.set_own(answer, np.arange(nq))
             out += np.float32(weight / numbers.sum()) * scaled(answer, "min-max")
             own = _links(rows) * weight
             links = own if links is None else links + own
@@ -84,10 +87,10 @@ def graph_fusion(
         for i in range(start, stop):
             nodes, near = _around(links, i, reach, decay)
             value = rank(near, damping)
-            reached = nodes >= nq
+            reached = (nodes >= border) & (nodes != i)
             if reached.any():
                 best = value[reached].max()
-                out[i, nodes[reached] - nq] = -value[reached] / best
+                out[i, nodes[reached] - border] = -value[reached] / best
 
     runtime.over_rows(bring_forward, nq, what="graphs", block=16)
     return out

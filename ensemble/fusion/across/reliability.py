@@ -26,7 +26,7 @@ from postproc import distances as measure
 from postproc.base import runtime
 from postproc.base.settings import Count, Neighbours, Weight, Within
 from postproc.base.vocabulary import Floats
-from postproc.pairs import held
+from postproc.pairs import held, nearest
 
 Change = Callable[[np.ndarray], np.ndarray]
 Effectiveness = Literal["reciprocal", "authority"]
@@ -37,7 +37,7 @@ Selected = Annotated[Count | None, Within(1)]
 @checked(host_only=True)
 def reliability_weights(
     query: Parts,
-    gallery: Parts,
+    gallery: Parts | None,
     *,
     k: Neighbours = 20,
     effectiveness: Effectiveness = "reciprocal",
@@ -53,7 +53,8 @@ def reliability_weights(
     counted by its places, ``sum_j sum_(l in N_j and N_i) (k - place_ij) (k - place_jl) / k^4``. cor is the mean
     rank-biased overlap of two models' lists.
 
-    Takes:   query (nq, d_m), gallery (ng, d_m) float32, one of each a model: any unlabelled images.
+    Takes:   query (nq, d_m), gallery (ng, d_m) float32 or None for one set, one of each a model: any unlabelled
+             images.
     Returns: (models,) float64 of sum 1, 0 for models that are not selected.
     k:       1 or more entries of a list, the image itself the first; cut to what there is.
     effectiveness: "reciprocal" or "authority".
@@ -65,7 +66,8 @@ def reliability_weights(
     Raises:  ValueError for a wrong setting, different widths, NaN or infinity.
     Cost:    per model all pairs of images and N k^3 comparisons, N = nq + ng; per two models N k^2.
     """
-    rows = [neighbours.lists(q, g, k, metric) for q, g in zip(query, gallery, strict=True)]
+    sides = parts.galleries(query, gallery)
+    rows = [neighbours.lists(q, g, k, metric) for q, g in zip(query, sides, strict=True)]
     own = np.array([_effectiveness(lists, effectiveness) for lists in rows])
     count = len(rows)
     agreement = np.eye(count)
@@ -89,7 +91,7 @@ def reliability_weights(
 @declared(host_only=True, memory=held.together(held.features, held.walk, held.matrix, parts.blocks(3)))
 def unsupervised_reliability(
     query: Parts,
-    gallery: Parts,
+    gallery: Parts | None,
     train: Parts | None = None,
     train_pid: np.ndarray | None = None,
     *,
@@ -105,8 +107,8 @@ def unsupervised_reliability(
 ) -> Floats:
     """Join distances with :func:`reliability_weights`, as a weighted sum or by reciprocal ranks.
 
-    Takes:   query (nq, d_m), gallery (ng, d_m) float32, one of each a model. The weights look at these images, and
-             need no labels; train, train_pid are not used.
+    Takes:   query (nq, d_m), gallery (ng, d_m) float32 or None for one set, one of each a model. The weights look
+             at these images, and need no labels; train, train_pid are not used.
     Returns: (nq, ng) float32: ``sum_m w_m scaled(D_m)``, or ``-sum_m w_m / (rank_k + r_m)``.
     join:    "sum" or "ranks".
     scaling: of the sum, see :func:`~ensemble.fusion.scaled`.
@@ -116,8 +118,8 @@ def unsupervised_reliability(
     """
     lists: dict[str, Any] = {"k": k, "p": p, "metric": metric}
     weights = reliability_weights(query, gallery, effectiveness=effectiveness, beta=beta, select=select, **lists)
-    out = np.zeros((len(query[0]), len(gallery[0])), np.float32)
-    for weight, q, g in zip(weights, query, gallery, strict=True):
+    out = np.zeros(parts.shape(query, gallery), np.float32)
+    for weight, q, g in zip(weights, query, parts.galleries(query, gallery), strict=True):
         if not weight:
             continue
         matrix = measure(q, g, metric=metric)
@@ -128,6 +130,8 @@ def unsupervised_reliability(
             out[start:stop] += (w * f(d[start:stop])).astype(np.float32)
 
         runtime.over_rows(add, len(out), what="weighted sum", block=parts.rows_at_a_time([out]))
+    if gallery is None:
+        nearest.set_own(out, np.arange(len(out)))
     return out
 
 

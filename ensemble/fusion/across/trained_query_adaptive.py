@@ -25,7 +25,7 @@ from postproc.pairs.distances import Metric
 @join(host_only=True, memory=held.together(held.features, held.walk, held.matrix, parts.blocks(6)))
 def trained_query_adaptive(
     query: Parts,
-    gallery: Parts,
+    gallery: Parts | None,
     train: Parts,
     train_pid: np.ndarray | None = None,
     *,
@@ -41,8 +41,9 @@ def trained_query_adaptive(
 
     A reference curve is one training image against all of other identities: a query that matches nothing.
 
-    Takes:   query (nq, d_m), gallery (ng, d_m), train (n, d_m) float32, one of each a model; train_pid (n,)
-             int, -1 unknown. Without train_pid an image is only kept from itself, and curves hold its matches.
+    Takes:   query (nq, d_m), gallery (ng, d_m) or None for one set, train (n, d_m) float32, one of each a model;
+             train_pid (n,) int, -1 unknown. Without train_pid an image is only kept from itself, and curves hold
+             its matches.
     Returns: (nq, ng) float32.
     references: 1 or more training images, evenly spaced, give curves.
     metric:  of :func:`postproc.distances`. Others: see :func:`~ensemble.fusion.query_adaptive`.
@@ -50,8 +51,9 @@ def trained_query_adaptive(
     Cost:    one model's distances at a time, a sort of every row; three matrices of the answer's size beside it.
     """
     shape: dict[str, Any] = {"neighbours": neighbours, "tail": tail, "top": top}
-    pile = Pile((len(query[0]), len(gallery[0])), rule)
-    for weight, q, g, t in zip(parts.weights(weights, len(query)), query, gallery, train, strict=True):
+    pile = Pile(parts.shape(query, gallery), rule)
+    sides = parts.galleries(query, gallery)
+    for weight, q, g, t in zip(parts.weights(weights, len(query)), query, sides, train, strict=True):
         if not weight:
             continue
         matrix = measure(q, g, metric=metric)

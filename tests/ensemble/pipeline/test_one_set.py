@@ -187,10 +187,40 @@ def _sides():
     return {"query": IMAGES, "gallery": IMAGES, "query_table": table, "gallery_table": table}
 
 
-def test_joins_of_features_to_distances_say_that_they_take_two_sides(tmp_path):
-    path = folder(tmp_path / "in")
-    np.savez(path / "images_other.npz", features=IMAGES + 1, names=NAMES)
-    recipe = tmp_path / "graph.toml"
-    recipe.write_text('[[branch]]\nmodels = ["*"]\njoin = { use = "graph_fusion" }\n')
-    with pytest.raises(InputError, match=r"graph_fusion.*wanted queries and a gallery, found one set of images"):
-        run.main(["--features", str(path), "--recipe", str(recipe), "--out", str(tmp_path / "out")])
+@each(
+    ("use", "settings"),
+    [
+        ("graph_fusion", {}),
+        ("graph_fusion", {"ranking": "pagerank"}),
+        ("unsupervised_reliability", {}),
+        ("unsupervised_reliability", {"join": "ranks"}),
+        ("calibrated", {"pairs": 500}),
+        ("calibrated", {"order": 0.0}),
+        ("trained_query_adaptive", {}),
+    ],
+)
+def test_joins_of_features_take_one_set(use, settings):
+    """An image counts once, and its own pair nowhere: whatever it is, the answer for the others stays."""
+    from ensemble.pipeline import joins
+
+    train = {"train": WORLD["train"], "train_pid": WORLD["train_pid"]}
+    alone = np.setdiff1d(np.arange(len(IMAGES)), [0, 5, 17])  # copies tie by their places
+    models, inside = [IMAGES[alone], IMAGES[alone, :9].copy()], ~np.eye(len(alone), dtype=bool)
+    parts = [{"query": x, "gallery": x, **train, "train": train["train"][:, : x.shape[1]]} for x in models]
+    found = joins.apply(use, parts, settings, one_set=True)["distances"]
+    assert_array_equal(np.diagonal(found), np.inf)
+    assert np.isfinite(found[inside]).all()
+    order = np.random.default_rng(0).permutation(len(alone))
+    turned = [{**part, "query": part["query"][order], "gallery": part["gallery"][order]} for part in parts]
+    again = joins.apply(use, turned, settings, one_set=True)["distances"]
+    near = np.isclose(again, found[np.ix_(order, order)], rtol=0, atol=2e-6)
+    assert near.mean() > (0.9 if use == "graph_fusion" else 0.999)  # a graph's ties go by the places of images
+
+
+def test_calibrated_probabilities_of_one_set_are_those_of_its_pairs():
+    from ensemble.fusion import calibrated
+
+    given = [WORLD["train"]], WORLD["train_pid"]
+    alone = calibrated([IMAGES], None, *given, order=0.0)
+    twice = calibrated([IMAGES], [IMAGES], *given, order=0.0)
+    np.testing.assert_allclose(alone[INSIDE], twice[INSIDE], rtol=0, atol=1e-5)
