@@ -14,9 +14,10 @@ from typing import Any
 
 from ensemble import io
 from ensemble.base.errors import InputError, printable
-from ensemble.base.features import FeatureSet
+from ensemble.base.distances import ModelSet
 from ensemble.cli import intervals, machine, notes, outputs, planning, program
 from ensemble.pipeline.ablation import COLUMNS, Row, ablate, table
+from ensemble.pipeline import sets as models_of
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.state import Memo
 from ensemble.pipeline.variants import variants
@@ -63,10 +64,9 @@ def _rows(options: argparse.Namespace, plan: Plan, settings: Mapping[str, Any]) 
     limit, protocol = machine.memory(options), planning.protocol(options, plan.recipe)
     others = variants(plan)
     with machine.using(options):
-        sets: dict[str, FeatureSet] | None = None
+        sets: dict[str, ModelSet] | None = None
         if "distances" not in plan.folder.columns:  # no rank lists, which every run reads itself
-            read = io.read(plan.folder, plan.all_models, missing=plan.recipe.missing)
-            sets = {features.model: features for features in read}
+            sets = models_of.read(plan)
         return ablate(
             plan,
             others,

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 
-from ensemble import io
 from ensemble.base.errors import InputError
 from ensemble.cli import outputs, planning, program, splits
 from ensemble.cli.walk import walk
 from ensemble.pipeline import multi_query, results
+from ensemble.pipeline import sets as models_of
 from ensemble.scores.protocols import PROTOCOLS, SOURCES
 from ensemble.scores.values import RANKS
 
@@ -27,13 +27,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not planning.labelled(checked):
         where = f"{checked.folder.path}: no scores: these images have no labels"
         raise InputError([f"{where} (a pid column in query.csv and gallery.csv)"])
-    if options.splits and options.rankings is not None:
-        raise InputError(["--splits: wanted features, since every split ranks its own gallery, found --rankings"])
+    if options.splits and "distances" in checked.folder.columns:
+        problem = "--splits: wanted features or matrices, since every split ranks its own gallery, found rank lists"
+        raise InputError([problem])
     with redirect_stdout(sys.stderr if options.json else sys.stdout):
         sets, asked = multi_query.read(checked) if options.multi_query else (None, "")
         if options.splits:
-            read = io.read(checked.folder, list(checked.all_models), missing=checked.recipe.missing)
-            scores = splits.scored(options, checked, sets or {features.model: features for features in read})
+            scores = splits.scored(options, checked, sets or models_of.read(checked))
             text, content = f"{scores.text(options.ranks)}\n{scores.describe()}", scores.as_json()
             said = list(checked.notes)
         else:

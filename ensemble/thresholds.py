@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.base.errors import InputError, examples, refuse_if_any
-from ensemble.cli import files, machine, notes, outputs, planning, program
+from ensemble.cli import machine, notes, outputs, planning, program
 from ensemble.cli.numbers import too_small
 from ensemble.pipeline.operating_points import NAMES, Fitted, fit
 from ensemble.scores.protocol import Protocol
@@ -33,9 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     options = parser().parse_args(arguments)
     _check(options)
-    if options.rankings is not None:
-        raise InputError(["--rankings: wanted --features, since places are no distances, found rank lists"])
     checked = planning.prepare(options)
+    if "distances" in checked.folder.columns:
+        problem = "--rankings: wanted features or a matrix, since places are no distances, found rank lists alone"
+        raise InputError([problem])
     protocol = planning.protocol(options, checked.recipe)
     with machine.using(options):
         device = machine.device(options)
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """The options."""
     p = program.parser("ensemble.thresholds", __doc__)
-    planning.add_options(p, otherwise="baseline", rankings=False, of_pairs=True)
+    planning.add_options(p, otherwise="baseline", of_pairs=True)
     p.add_argument("--fmr", type=float, nargs="+", default=[0.01], metavar="RATE",
                    help="false-match rates (default: 0.01)")  # fmt: skip
     p.add_argument("--folds", type=int, default=FOLDS, metavar="N",
@@ -59,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _check(options: argparse.Namespace) -> None:
-    problems = files.wanted(options)
+    problems: list[str] = []
     wrong = [fmr for fmr in options.fmr if not 0 <= fmr <= 1]
     if wrong:
         problems.append(f"--fmr: wanted shares from 0 to 1, found {examples(wrong)}")

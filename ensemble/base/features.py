@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -48,6 +48,8 @@ class FeatureSet:
     notes: tuple[str, ...] = ()
     named: bool = True
     one_set: bool = False
+
+    distances: ClassVar[None] = None  # these are features; see ensemble.base.distances
 
     def __post_init__(self) -> None:
         problems = []

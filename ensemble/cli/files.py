@@ -22,15 +22,17 @@ def add_features(p: argparse.ArgumentParser, *, required: bool = False) -> None:
 
 
 def add_rankings(p: argparse.ArgumentParser, *, shown: bool = True) -> None:
-    """``--rankings``, in the place of ``--features``, and ``--similarity``; not shown where only refused."""
-    use = "in its place: folder with rank lists to join" if shown else argparse.SUPPRESS
-    p.add_argument("--rankings", type=Path, metavar="DIR", help=use)
+    """``--rankings``, in the place of ``--features`` or beside it, and ``--similarity``; not shown where refused."""
+    use = "folder with rank lists, tables of pairs or distance matrices, in its place or beside it"
+    p.add_argument(
+        "--rankings", "--distances", type=Path, metavar="DIR", help=use if shown else argparse.SUPPRESS
+    )
     p.add_argument(
         "--similarity",
         action="append",
         default=[],
         metavar="NAME",
-        help="a rank list whose numbers are larger for nearer images" if shown else argparse.SUPPRESS,
+        help="a list or matrix whose numbers are larger for nearer images" if shown else argparse.SUPPRESS,
     )
 
 
@@ -123,6 +125,7 @@ def scan(options: argparse.Namespace, wanted: Sequence[str] = ()) -> Folder:
         gallery_names=options.gallery_names,
         tracks=options.tracks,
         rankings=options.features is None,
+        beside=options.rankings if options.features else None,
         parser=choose(options.names, options.pattern),
         keys=keys(options),
         wanted=wanted,

@@ -25,7 +25,7 @@ def add_options(
     files.add_features(p)
     files.add_rankings(p, shown=rankings)
     p.set_defaults(otherwise=otherwise)
-    default = f"default: {otherwise}" + ("; of --rankings: lists" if rankings else "")
+    default = f"default: {otherwise}" + ("; of --rankings: lists, with matrices or --features: joined" if rankings else "")
     p.add_argument("--recipe", metavar="NAME|FILE", help=f"see ensemble.run --list-recipes ({default})")
     p.add_argument(
         "--steps", action="append", default=[], metavar="MODULE", help="a module with steps or joins of your own"
@@ -41,9 +41,8 @@ def add_options(
 
 def prepare(options: argparse.Namespace) -> Plan:
     """Load, look and check; every problem that can be found before a feature is read, in one error."""
-    if (options.features is None) == (options.rankings is None):
-        found = "nothing" if options.features is None else "--rankings too"
-        raise InputError([f"--features: wanted a folder with feature files, found {found}; see --help"])
+    if options.features is None and options.rankings is None:
+        raise InputError(["--features: wanted a folder with feature files, found nothing; see --help"])
     problems = (
         too_small(options, threads=1)
         + machine.thread_problems(options)
@@ -64,7 +63,7 @@ def prepare(options: argparse.Namespace) -> Plan:
     with collecting(problems):
         folder = files.scan(options, judged.removes.columns if judged else ())
     if folder:
-        problems += files.similarity_problems(options, list(folder.models))
+        problems += files.similarity_problems(options, sorted(folder.given) or list(folder.models))
     if folder and loaded:
         with collecting(problems):
             checked = plan.check(loaded, folder)
@@ -87,9 +86,14 @@ def labelled(checked: Plan) -> bool:
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
-    named = options.recipe or (options.otherwise if options.rankings is None else "lists")
+    named = options.recipe or (options.otherwise if options.rankings is None else _usual(options))
     changed = changes.override(recipe.load(named), options.set)
     return replace(changed, similarity=tuple(dict.fromkeys([*changed.similarity, *options.similarity])))
+
+
+def _usual(options: argparse.Namespace) -> str:
+    """The recipe for what is distances already, where none is asked for."""
+    return "lists" if options.features is None and not io.holds_matrix(options.rankings) else "joined"
 
 
 def memory_of(options: argparse.Namespace, checked: Plan) -> memory.Prediction | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ensemble.base.errors import InputError
-from ensemble.base.features import FeatureSet
+from ensemble.base.distances import ModelSet
 from ensemble.cli import machine, notes, planning
 from ensemble.pipeline import advice
 from ensemble.pipeline.images import Images
@@ -27,7 +27,7 @@ def add_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--split-seed", type=int, default=0, metavar="N", help="draws the splits (default: 0)")
 
 
-def scored(options: argparse.Namespace, checked: Plan, sets: Mapping[str, FeatureSet]) -> Scores:
+def scored(options: argparse.Namespace, checked: Plan, sets: Mapping[str, ModelSet]) -> Scores:
     """The recipe on every split, a line a split, and the means. What it learns, it learns from ``train``."""
     first = next(iter(sets.values()))
     splits, about = _chosen(options, first)
@@ -52,7 +52,7 @@ def scored(options: argparse.Namespace, checked: Plan, sets: Mapping[str, Featur
             found.append(result.scores)
             sizes = f"{len(split.query)} queries, {len(split.gallery)} gallery images"
             print(f"split {at}: {sizes}: {result.scores.text(options.ranks)}", flush=True)
-    return identity_splits.mean(found, splits, len(first.query), about)
+    return identity_splits.mean(found, splits, len(first.query_table), about)
 
 
 def _say(checked: Plan, images: Images) -> None:
@@ -62,7 +62,7 @@ def _say(checked: Plan, images: Images) -> None:
         print(warning, file=sys.stderr)
 
 
-def _chosen(options: argparse.Namespace, features: FeatureSet) -> tuple[list[identity_splits.Split], str]:
+def _chosen(options: argparse.Namespace, features: ModelSet) -> tuple[list[identity_splits.Split], str]:
     """The splits, and what they are in words."""
     if not options.splits.isdecimal():
         splits = identity_splits.read(Path(options.splits), features)

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping
 
-from ensemble.base.features import FeatureSet
+from ensemble.base.distances import ModelSet
 from ensemble.cli import machine, notes, planning
 from ensemble.pipeline import advice, joins, lines, plan, recipe, steps
 from ensemble.pipeline.devices import Device
@@ -16,7 +16,7 @@ from ensemble.pipeline.run import Result, Run, Seen
 def walk(
     options: argparse.Namespace,
     checked: plan.Plan,
-    sets: Mapping[str, FeatureSet] | None = None,
+    sets: Mapping[str, ModelSet] | None = None,
     watch: Callable[[Seen], None] | None = None,
 ) -> Result:
     """Run the plan under the options' threads and memory, printing a line a step; on ``sets`` if given."""

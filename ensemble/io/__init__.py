@@ -9,7 +9,7 @@ and refuses everything else; nothing in a file is ever executed.
 
 from ensemble.io.ahead import ModelSize, sizes
 from ensemble.io.describe import Contents, Entry, contents
-from ensemble.io.folder import Folder
+from ensemble.io.folder import Folder, holds_matrix
 from ensemble.io.layumi import lost, write_mat, write_multi_mat, write_multi_npz
 from ensemble.io.multi_queries import chosen as multi_queries_of
 from ensemble.io.multi_queries import read as read_multi_queries
@@ -28,6 +28,7 @@ __all__ = [
     "all_together",
     "beside",
     "contents",
+    "holds_matrix",
     "lost",
     "multi_queries_of",
     "read",

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ensemble.io import containers, name_lists
+from ensemble.io import containers, matrices, name_lists
 from ensemble.io.blocks import half, loose
 from ensemble.io.codes import LENGTHS, bytes_of, lengths_of
 from ensemble.io.folder import Folder
@@ -14,6 +14,7 @@ from ensemble.io.lists import read_table
 from ensemble.io.readers.reader import Stored
 
 FLOAT = 4
+LIST = 6  # bytes in memory for a byte of a rank list or a table, while it is read
 HEAD = 4096  # bytes of a file that are looked at
 PACKED = re.compile(rb"code_lengths|\x02(?:\0\0\0)?[ubi]1|(?:Byte|Bool|Char)Storage")  # values of a byte each
 NAMED = 140  # bytes of a pickle about one vector of a dictionary, its name included
@@ -24,11 +25,22 @@ class ModelSize:
     """The features of a model: (images, values) by side, and bytes beside them while they are read.
 
     codes: their lengths, where the file says that these are bits.
+    distances: (queries, gallery images) of a model that is distances already; it has no shapes then. some: it does
+            not know all pairs.
     """
 
     shapes: Mapping[str, tuple[int, int]]
     beside: int = 0
     codes: tuple[int, ...] = ()
+    distances: tuple[int, int] | None = None
+    some: bool = False
+
+    @property
+    def images(self) -> dict[str, int]:
+        """How many images there are of each side."""
+        if self.distances is not None:
+            return dict(zip(("query", "gallery"), self.distances, strict=True))
+        return {side: rows for side, (rows, _) in self.shapes.items()}
 
     @property
     def nbytes(self) -> int:
@@ -45,8 +57,33 @@ def counts(folder: Folder) -> dict[str, int]:
 def sizes(folder: Folder, models: Sequence[str]) -> dict[str, ModelSize]:
     """The sizes of these models' features; models are left out of which nobody can tell."""
     known = counts(folder)
-    found = {model: _of_model(folder.models[model], known, folder.one_set) for model in models}
-    return {model: size for model, size in found.items() if size is not None}
+    found = {model: _of_model(folder.models[model], known, folder.one_set)
+             for model in models if model not in folder.given}
+    read = {model: size for model, size in found.items() if size is not None}
+    images = next((size.images for size in read.values()), known)
+    given = {model: _of_given(folder.models[model][0], images) for model in models if model in folder.given}
+    read |= {model: size for model, size in given.items() if size is not None}
+    return {model: read[model] for model in models if model in read}
+
+
+def _of_given(path: Path, images: Mapping[str, int]) -> ModelSize | None:
+    """The size of a model that is distances already: as many as there are images, else as its header says."""
+    if not matrices.is_matrix(path):
+        sides = images.get("query"), images.get("gallery")
+        if None in sides:
+            return None
+        return ModelSize({}, LIST * path.stat().st_size, distances=sides, some=True)  # type: ignore[arg-type]
+    stored = matrices.stored(path)
+    nq, ng = images.get("query"), images.get("gallery")
+    if nq is None or ng is None:
+        if stored is None:
+            return None
+        nq, ng = stored.shape
+    if stored is None:
+        reader = containers.reader_of(path)
+        return ModelSize({}, int((1 + reader.copies) * path.stat().st_size), distances=(nq, ng))
+    as_it_is = stored == Stored((nq, ng), FLOAT)  # else it is taken out of another one, or made float32
+    return ModelSize({}, 0 if as_it_is else stored.nbytes, distances=(nq, ng))
 
 
 def _of_model(paths: Sequence[Path], known: Mapping[str, int], one_set: bool) -> ModelSize | None:

@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ensemble.base.broken import BROKEN, reason
 from ensemble.base.errors import InputError
 from ensemble.io.allowed import Refused
 from ensemble.io.bounds import TooLarge, refuse_repeats, too_large
 from ensemble.io.keys import column_of
-from ensemble.io.readers import datasets_folders, unread
+from ensemble.io.readers import datasets_folders, numpy_files, unread
 from ensemble.io.readers.arrow_files import ARROW, PARQUET
 from ensemble.io.readers.compressed import COMPRESSED, COMPRESSED_SIDE
 from ensemble.io.readers.csv_files import CSV
@@ -101,6 +103,17 @@ def load(path: Path, wanted: Wanted | None = None) -> Any:
     content = _guarded(path, lambda: reader_of(path).load(path, wanted or (lambda key: True)))
     refuse_repeats(path, content)
     return content
+
+
+def kind(path: Path) -> str:
+    """What the values of an ``.npy`` file are: ``f`` for numbers with a fraction, ``i``, ``u``, ``U``, ``O``, …."""
+    return str(_guarded(path, lambda: numpy_files.dtype_of(path)).kind)
+
+
+def mapped(path: Path) -> np.ndarray:
+    """The array of an ``.npy`` file as it lies on the disk. Raises as :func:`load`."""
+    found: np.ndarray = _guarded(path, lambda: numpy_files.mapped(path))
+    return found
 
 
 def keys(path: Path) -> tuple[str, ...] | None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples
 from ensemble.base.features import COLUMNS, SIDES
-from ensemble.io import containers, descriptions, label_arrays, name_lists
+from ensemble.io import containers, descriptions, label_arrays, matrices, name_lists
 from ensemble.io.blocks import UNNAMED
 from ensemble.io.lists import Keys
 from ensemble.io.models import MULTI_QUERIES, Found, find, is_folder, lacks, may_be_cut, unused_columns
@@ -61,11 +61,23 @@ class Folder:
     wanted: tuple[str, ...] = ()  # columns of the tables that are kept beside those of a FeatureSet
     multi_queries: tuple[Path, ...] = ()  # files with more images of the queries' identities, for evaluation
     one_set: bool = False  # there are no queries: each image of the gallery is asked about all others
+    given: frozenset[str] = frozenset()  # models that are distances already: matrices, and lists beside models
+    orders: dict[str, Path] = field(default_factory=dict)  # what says in which order nameless matrices have a side
 
     @property
     def joined(self) -> list[str]:
         """The models that are no side models."""
         return [model for model in self.models if not is_side(model)]
+
+
+def holds_matrix(path: Path) -> bool:
+    """Whether a folder of rank lists has a matrix of distances among them; of no folder, that it has none."""
+    try:
+        files = _files(path)
+    except InputError:
+        return False
+    names = {file for of in name_lists.lists(files).values() for file in of}
+    return any(matrices.is_matrix(file) for file in files if file not in names and not LEFT_OVER.fullmatch(file.name))
 
 
 def is_side(model: str) -> bool:
@@ -87,7 +99,8 @@ def look(
     """The folder as far as it can be understood, and every problem found on the way.
 
     A list that is given takes the place of the one in the folder. ``rankings``: whatever is no list of names or
-    tracks and no table is a rank list, which stands in the place of a model and provides ``distances``.
+    tracks and no table is a rank list or a matrix of distances, which stands in the place of a model. Where all
+    are rank lists the folder provides ``distances``; with a matrix among them all are ``given``.
     ``wanted``: columns of the tables that are kept as labels, beside those of a FeatureSet.
     Raises InputError if there is no such folder.
     """
@@ -112,6 +125,7 @@ def look(
     if containers.is_one_set(path):
         others = [path]
     models, provided, ignored, wrong, unread = _lists(others) if rankings else find(others, list(tables.values()))
+    matrix = rankings and any(map(matrices.is_matrix, others))
     tables = {side: file for side, file in tables.items() if file not in models.get(UNNAMED, ())}
     problems += wrong
     ignored |= {file: reason for file, reason in known.items() if reason and file in files}
@@ -119,7 +133,8 @@ def look(
     more_queries = tuple(sorted(file for file, why in ignored.items() if why == MULTI_QUERIES))
     unread += [f"{file}: {ignored.pop(file)}" for file in more_queries if models]
     if not models and not problems:
-        problems.append(f"{path}: wanted rank lists, found none" if rankings else _nothing(path, ignored))
+        wanted_lists = f"{path}: wanted rank lists, tables of pairs or matrices of distances, found none"
+        problems.append(wanted_lists if rankings else _nothing(path, ignored))
     columns = set().union(*provided.values())
     unasked = [model for model in models if "query" not in provided[model]]
     asked = bool({"query"} & {*names, *tables, *alone}) or len(unasked) < len(models) or rankings
@@ -152,6 +167,10 @@ def look(
     label_columns |= {f"{side}_{column}" for side, of in alone.items() for column in of}
     if one_set:
         notes.append(f"{path}: one set: nothing in it is about queries, so each image is compared with all others")
+    if matrix:
+        columns = set()
+        with collecting(problems):
+            label_columns |= {name for of in models.values() for name in matrices.labels_in(of[0])}
     said = {f: why for f, why in sorted(ignored.items()) if not (PROSE.fullmatch(f.name) or _tells_of(f, models))}
     left = [f"{f.relative_to(path)} ({why})" for f, why in said.items()]
     if left:
@@ -184,6 +203,8 @@ def look(
         wanted=wanted,
         multi_queries=more_queries,
         one_set=one_set,
+        given=frozenset(models if matrix else ()),
+        orders={**{s: f for s, f in tables.items() if s != "train"}, **names} if matrix else {},
     )
     return folder, problems + label_problems
 
@@ -222,10 +243,16 @@ def _folders(path: Path) -> list[Path]:
 
 
 def _lists(files: list[Path]) -> Found:
-    """Rank lists, as :func:`find` has models: every file is one, called like it."""
-    found: dict[str, tuple[Path, ...]] = {file.stem: (file,) for file in files}
-    twice = [file for file in files if found[file.stem] != (file,)]
-    problems = [f"{file}: wanted one file a name, found another called {file.stem}; rename it" for file in twice]
+    """Rank lists and matrices, as :func:`find` has models: every file is one, called like it, with its own lists."""
+    own = matrices.own_lists(files)
+    beside = {file for of in own.values() for file in of.values()}
+    models = [file for file in files if file not in beside]
+    found: dict[str, tuple[Path, ...]] = {containers.stem(file): (file,) for file in models}
+    twice = [file for file in models if found[containers.stem(file)] != (file,)]
+    problems = [
+        f"{file}: wanted one file a name, found another called {containers.stem(file)}; rename it" for file in twice
+    ]
+    found |= {containers.stem(file): (file, *dict.fromkeys(of.values())) for file, of in own.items()}
     return found, {name: {"distances"} for name in found}, {}, problems, []
 
 

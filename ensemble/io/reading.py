@@ -6,6 +6,7 @@ from pathlib import Path
 from ensemble.base.errors import examples, near, refuse_if_any
 from ensemble.base.features import FeatureSet
 from ensemble.io.alignment import aligned
+from ensemble.io.both import together
 from ensemble.io.folder import Folder, look
 from ensemble.io.lists import Keys
 from ensemble.parsers import Parser
@@ -21,14 +22,17 @@ def scan(
     parser: Parser | None = None,
     keys: Keys | None = None,
     wanted: Sequence[str] = (),
+    beside: Path | None = None,
 ) -> Folder:
     """Look at a folder: its models, lists and tables, and the names of the vocabulary that reading will provide.
 
     query_names, gallery_names:  name lists that take the place of the folder's; they set the order of the rows.
     tracks:                      a track list (ids or names) that takes the place of the folder's.
     wanted:                      columns of the tables to keep as labels, beside those of a FeatureSet.
-    rankings:                    the folder holds rank lists in the place of features.
+    rankings:                    the folder holds rank lists, or matrices of distances, in the place of features.
     parser:                      reads labels out of the names of images that have no table.
+    beside:                      a folder of rank lists, tables of pairs and matrices of distances, which are models
+                                 too, beside the features.
     keys:                        labels that several columns make together, ``{"pid": ["species", "name"]}``.
     Raises: InputError with every problem. As soon as there is one, the features are read as well, so that the
             message holds theirs too.
@@ -47,6 +51,10 @@ def scan(
     )
     if problems and not rankings:
         aligned(found, list(found.models), problems)
+    if beside is not None:
+        lists, more = look(Path(beside), rankings=True)
+        problems += more
+        found = together(found, lists, problems)
     refuse_if_any(list(dict.fromkeys(problems)))
     return found
 

@@ -17,24 +17,32 @@ from ensemble.parsers import columns as columns_of
 
 
 def read_tables(
-    folder: Folder, named: Mapping[str, Sequence[str]] | None = None, *, notes: list[str] | None = None
+    folder: Folder,
+    named: Mapping[str, Sequence[str]] | None = None,
+    *,
+    notes: list[str] | None = None,
+    labels: Mapping[str, Sequence[Labels]] | None = None,
 ) -> dict[str, pd.DataFrame]:
     """A table with ``name`` and whatever columns there are for ``query`` and ``gallery``, in the lists' order.
 
     named: names of a side that has neither a list of names nor a table, by side.
     notes: takes what the user should know of how names came together.
+    labels: what else says something of the images, by side; of images in any order.
     Raises InputError with every problem, also where a side has neither a list of names nor a table.
     """
     problems: list[str] = []
     found = {}
     for side in ("query", "gallery"):
         with collecting(problems):
-            found[side] = _table(folder, side, (named or {}).get(side), [] if notes is None else notes)
+            also = (labels or {}).get(side, ())
+            found[side] = _table(folder, side, (named or {}).get(side), [] if notes is None else notes, also)
     refuse_if_any(problems)
     return found
 
 
-def _table(folder: Folder, side: str, named: Sequence[str] | None, notes: list[str]) -> pd.DataFrame:
+def _table(
+    folder: Folder, side: str, named: Sequence[str] | None, notes: list[str], also: Sequence[Labels]
+) -> pd.DataFrame:
     listed = read_names(folder.names[side]) if side in folder.names else None
     table = folder.tables.get(side)
     sources: list[Labels] = [read_labels(table, folder.wanted, folder.keys)] if table else []
@@ -56,6 +64,7 @@ def _table(folder: Folder, side: str, named: Sequence[str] | None, notes: list[s
     sources = [respelt(source, names, where, notes) for source in sources]
     for source in sources:
         problems += differences(source, names, side, where, lack=False)
+    sources += also
     if side == "gallery":
         sources += [read_tracks(path, names, notes=notes) for path in folder.tracks]
     if folder.parser is not None and side not in folder.tables:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ensemble.base.errors import InputError
-from ensemble.base.features import FeatureSet
+from ensemble.base.distances import ModelSet
 from ensemble.pipeline.devices import CPU, Device
 from ensemble.pipeline.images import Images
 from ensemble.pipeline.plan import Plan
@@ -34,7 +34,7 @@ class Row:
 def ablate(
     plan: Plan,
     others: Sequence[Variant],
-    sets: Mapping[str, FeatureSet] | None,
+    sets: Mapping[str, ModelSet] | None,
     *,
     protocol: Protocol,
     memo: Memo | None = None,

@@ -14,7 +14,7 @@ LEAST = 10  # pairs that two lists have in common, fewer tell nothing
 def doubts(files: Mapping[str, str], found: Candidates, similarity: Sequence[str]) -> list[str]:
     """What is said of lists that go against the others.
 
-    files:      the lists' names by their files, in the order of the candidates.
+    files:      the lists' names by their files, in the order of the candidates; those behind are never in doubt.
     similarity: the names of those that were turned round already.
     """
     queries = min(len(found.counts), QUERIES)

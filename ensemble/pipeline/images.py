@@ -1,13 +1,14 @@
 """What a run reads: the models' features, or rank lists in their place, and what is known of the images."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ensemble import io
-from ensemble.base.features import SIDES, FeatureSet
+from ensemble.base.distances import ModelSet
+from ensemble.base.features import SIDES
 from ensemble.base.kinds import Array
 from ensemble.base.labels import LABELS, kind_of
 from ensemble.pipeline import rankings
+from ensemble.pipeline import sets as models_of
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.rankings import Rankings
 from ensemble.scores import Labels, labels_of
@@ -45,25 +46,21 @@ class Images:
         return {**self.columns, **(self.labels.columns() if self.labels else {})}
 
 
-def read(plan: Plan, sets: Mapping[str, FeatureSet] | None = None) -> tuple[Images, dict[str, FeatureSet]]:
-    """The images of a plan, and its models' features by name, joined by the images' names.
+def read(plan: Plan, sets: Mapping[str, ModelSet] | None = None) -> tuple[Images, dict[str, ModelSet]]:
+    """The images of a plan, and its models by name, joined by the images' names.
 
-    sets: the features, where somebody has read them already. There are none where the plan is about rank lists.
+    sets: the models, where somebody has read them already. There are none where the plan is about rank lists.
     """
-    models = list(plan.all_models)
     if "distances" in plan.folder.columns:
-        lists = rankings.read(plan.folder, models, plan.recipe.similarity)
+        lists = rankings.read(plan.folder, list(plan.all_models), plan.recipe.similarity)
         return _images(plan, lists, lists), {}
-    if sets is None:
-        found = io.read(plan.folder, models, missing=plan.recipe.missing)
-        taken = {features.model: features for features in found}
-    else:
-        taken = {model: sets[model] for model in models}
-    richest = max(taken.values(), key=lambda features: features.train is not None)
-    return _images(plan, richest), taken
+    taken = models_of.read(plan) if sets is None else {model: sets[model] for model in plan.all_models}
+    richest = max(taken.values(), key=lambda found: found.train is not None)
+    notes = tuple(dict.fromkeys(note for found in (richest, *taken.values()) for note in found.notes))
+    return replace(_images(plan, richest), notes=notes), taken
 
 
-def _images(plan: Plan, found: FeatureSet | Rankings, lists: Rankings | None = None) -> Images:
+def _images(plan: Plan, found: ModelSet | Rankings, lists: Rankings | None = None) -> Images:
     data = found.data()
     columns = {name: value for name, value in data.items() if name not in (*SIDES, *SCORED)}
     cameras = plan.recipe.cameras
@@ -82,7 +79,7 @@ def _images(plan: Plan, found: FeatureSet | Rankings, lists: Rankings | None = N
     )
 
 
-def _called(found: FeatureSet | Rankings, data: Mapping[str, Array]) -> dict[str, dict[int, str]]:
+def _called(found: ModelSet | Rankings, data: Mapping[str, Array]) -> dict[str, dict[int, str]]:
     """What the numbers of labels stand for, by kind, where some of these are text."""
     called: dict[str, dict[int, str]] = {}
     given = {

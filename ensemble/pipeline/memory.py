@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from ensemble import io
+from ensemble.base.distances import ModelSet
 from ensemble.base.errors import printable
-from ensemble.base.features import SIDES, FeatureSet
+from ensemble.base.features import SIDES
 from ensemble.fusion import join
 from ensemble.io.ahead import ModelSize
 from ensemble.io.folder import is_side
@@ -81,10 +82,13 @@ def problems(found: Prediction, limit: int | None, *, whole: bool) -> list[str]:
     ]
 
 
-def of_sets(sets: Mapping[str, FeatureSet]) -> dict[str, ModelSize]:
+def of_sets(sets: Mapping[str, ModelSet]) -> dict[str, ModelSize]:
     """The sizes of what was read."""
     found = {}
     for model, features in sets.items():
+        if features.distances is not None:
+            found[model] = ModelSize({}, distances=features.distances.shape, some=features.partial)
+            continue
         arrays = {side: getattr(features, side) for side in SIDES}
         shapes = {side: array.shape for side, array in arrays.items() if array is not None}
         found[model] = ModelSize(shapes, codes=features.codes)
@@ -107,9 +111,8 @@ def predict(
     threads:    in which it runs; None: those in force.
     """
     threads = threads or runtime.current().threads
-    shapes = [size.shapes for size in sizes.values()]
-    nq, ng = (max(shape[side][0] for shape in shapes) for side in ("query", "gallery"))
-    train = max((shape["train"][0] for shape in shapes if "train" in shape), default=0)
+    images = [size.images for size in sizes.values()]
+    nq, ng, train = (max(count.get(side, 0) for count in images) for side in ("query", "gallery", "train"))
     meter = Meter(PROGRAM + _libraries(plan) + IMAGE * (nq + ng + train))
     make = Rooms(meter, threads, _tracks(plan, ng))
     sets = _read(plan, sizes, make)
@@ -117,7 +120,7 @@ def predict(
     root = tree(plan)
     columns = _columns(plan, {"query": nq, "gallery": ng, "train": train})
     one_set = plan.folder.one_set
-    images = Images(range(nq), range(ng), columns, None, one_set=one_set)  # type: ignore[arg-type]
+    everything = Images(range(nq), range(ng), columns, None, one_set=one_set)  # type: ignore[arg-type]
 
     def judge(node: Node, outcome: Outcome) -> None:
         if scored and (every_step or node is root) and not all(map(is_side, leaves(node))):
@@ -125,7 +128,7 @@ def predict(
         line = lines.of_node(node, outcome, None, leaf="model")
         stages.append(meter.stage(line.step, line.what))
 
-    walk = Walk(images, Models(sets, root, CPU), CPU, None, judge, make)
+    walk = Walk(everything, Models(sets, root, CPU), CPU, None, judge, make)
     del sets
     whole = scored and protocol.whole
     outcome = walk.outcome(root, None if whole else max(plan.recipe.top_k, protocol.top_k or 0))
@@ -146,9 +149,13 @@ def _read(plan: Plan, sizes: Mapping[str, ModelSize], make: Rooms) -> dict[str, 
     sets, one_set = {}, plan.folder.one_set
     for model, size in sizes.items():
         rooms = {s: make.room(*shape) for s, shape in size.shapes.items() if not (one_set and s == "query")}
-        rooms.setdefault("query", rooms["gallery"])
-        tables = {f"{side}_table": _Table(plan.folder, side, len(rooms[side])) for side in ("query", "gallery")}
-        said = {"model": model, "codes": size.codes, "train": None, "partial": False, "one_set": one_set}
+        if size.distances is not None:
+            rooms["distances"] = make.room(*size.distances)
+        elif one_set:
+            rooms["query"] = rooms["gallery"]
+        tables = {f"{side}_table": _Table(plan.folder, side, size.images[side]) for side in ("query", "gallery")}
+        said = {"model": model, "codes": size.codes, "train": None, "partial": size.some, "one_set": one_set}
+        said["distances"] = None
         sets[model] = SimpleNamespace(**{**said, **tables, **rooms})
         make.meter.beside(size.beside)
     return sets
@@ -166,6 +173,9 @@ class _Table:
 
     def __init__(self, folder: io.Folder, side: str, count: int) -> None:
         self.path, self.keys, self.count = folder.tables.get(side), folder.keys, count
+
+    def __len__(self) -> int:
+        return self.count
 
     def __getitem__(self, column: str) -> Any:
         found = read_labels(self.path, (), self.keys).columns if self.path else {}

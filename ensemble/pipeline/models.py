@@ -1,21 +1,25 @@
-"""The features of the models while a run needs them."""
+"""The features of the models, or their distances, while a run needs them."""
 
 import time
 from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ensemble.base.features import SIDES, FeatureSet
+from ensemble.base.distances import ModelSet
+from ensemble.base.features import SIDES
 from ensemble.base.kinds import Array
 from ensemble.pipeline.devices import Device
 from ensemble.pipeline.tree import Node, leaves
 
 
 class Loaded(NamedTuple):
-    """A model: as it was read, its features by side on the device, and the seconds that it took to bring them."""
+    """A model: as it was read, its arrays on the device, and the seconds that it took to bring them.
 
-    read: FeatureSet
-    features: dict[str, Array]
+    ``arrays`` are features by side, or ``distances``.
+    """
+
+    read: ModelSet
+    arrays: dict[str, Array]
     seconds: float
 
 
@@ -25,7 +29,7 @@ class Models:
     A model is brought to the device once, and let go after the last time.
     """
 
-    def __init__(self, sets: Mapping[str, FeatureSet], root: Node, device: Device) -> None:
+    def __init__(self, sets: Mapping[str, ModelSet], root: Node, device: Device) -> None:
         self._device = device
         self._times = Counter(leaves(root))
         self._read = dict(sets)
@@ -36,10 +40,11 @@ class Models:
         read, seconds = self._read[name], 0.0
         if name not in self._up:
             started = time.perf_counter()
-            found = {side: self._device.up(getattr(read, side)) for side in SIDES}
-            if read.one_set:  # one array, on a device too
+            names = SIDES if read.distances is None else ("distances",)
+            found = {name: self._device.up(getattr(read, name)) for name in names}
+            if read.one_set and read.distances is None:  # one array, on a device too
                 found["query"] = found["gallery"]
-            self._up[name] = {side: array for side, array in found.items() if array is not None}
+            self._up[name] = {name: array for name, array in found.items() if array is not None}
             if self._device.is_cuda:
                 self._device.wait()
                 seconds = time.perf_counter() - started

@@ -30,6 +30,10 @@ def read(checked: Plan) -> tuple[dict[str, FeatureSet], str]:
     folder = checked.folder
     if folder.one_set:
         raise InputError([f"--multi-query: wanted queries, found one set in {folder.path}; leave it out"])
+    given = [model for model in checked.all_models if model in folder.given]
+    if given or "distances" in folder.columns:
+        instead = f"distances in {examples(given)}" if given else "rank lists"
+        raise InputError([f"--multi-query: wanted features, which have means, found {instead}; leave it out"])
     files = io.multi_queries_of(folder, checked.all_models) if folder.multi_queries else {}
     sets = io.read(folder, list(checked.all_models), missing=checked.recipe.missing)
     if not files:

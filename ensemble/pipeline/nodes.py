@@ -17,7 +17,7 @@ from ensemble.pipeline.devices import CPU, Device, OnHost
 from ensemble.pipeline.images import Images
 from ensemble.pipeline.models import Models
 from ensemble.pipeline.recipe import Use
-from ensemble.pipeline.state import State
+from ensemble.pipeline.state import Rows, State
 from ensemble.pipeline.tree import Node
 from postproc.base import arrays
 
@@ -56,6 +56,10 @@ class Maker(Protocol):
         """Distances of all images from those that a state knows."""
         ...
 
+    def given(self, distances: Any, rows: Rows | None, some: bool, images: Images) -> State:
+        """What a model that is distances already says of all images, or of some."""
+        ...
+
 
 class Arrays:
     """Makes what a run computes with."""
@@ -77,6 +81,9 @@ class Arrays:
     def spread(self, distances: Any, state: State, images: Images) -> Any:
         return partial.unknown(partial.spread(distances, state.rows, images), state.known, images)
 
+    def given(self, distances: Any, rows: Rows | None, some: bool, images: Images) -> State:
+        return partial.given(distances, rows, some)
+
 
 ARRAYS = Arrays()
 
@@ -89,14 +96,18 @@ class _Timed(NamedTuple):
     device: str
 
 
-def model(node: Node, models: Models, images: Images, device: Device) -> Outcome:
-    """A model's features of the images that it knows and the branch is about."""
+def model(node: Node, models: Models, images: Images, device: Device, make: Maker = ARRAYS) -> Outcome:
+    """A model's features of the images that it knows and the branch is about; or its distances."""
     loaded = models.take(node.model)
     rows = partial.rows_of(loaded.read, node.only)
+    if loaded.read.distances is not None:
+        state = make.given(loaded.arrays["distances"], rows, loaded.read.partial, images)
+        columns = images.columns if state.rows is None else partial.columns_of(images.columns, state.rows)
+        return Outcome(replace(state, data={**state.data, **columns}), loaded.seconds, device.name)
     codes = loaded.read.codes
     if rows is None:
-        return Outcome(State({**loaded.features, **images.columns}, codes=codes), loaded.seconds, device.name)
-    features = loaded.features
+        return Outcome(State({**loaded.arrays, **images.columns}, codes=codes), loaded.seconds, device.name)
+    features = loaded.arrays
     gallery = features["gallery"][rows.gallery]
     features |= {"query": gallery if images.one_set else features["query"][rows.query], "gallery": gallery}
     columns = partial.columns_of(images.columns, rows)

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble import io
 from ensemble.base.errors import InputError
-from ensemble.base.features import FeatureSet
+from ensemble.base.distances import ModelSet
 from ensemble.pipeline import joins, plan, steps
 from ensemble.pipeline import run as pipeline
+from ensemble.pipeline import sets as models_of
 from ensemble.pipeline.devices import CPU, Device
 from ensemble.pipeline.scoring import told
 from ensemble.scores import Labels, labels_of
@@ -43,12 +43,12 @@ def fit(
 
     Pairs count as the protocol's junk rule has it; nothing else of it matters. Raises InputError without labels.
     """
-    read = io.read(checked.folder, list(checked.all_models), missing=checked.recipe.missing)
-    sets = {features.model: features for features in read}
-    images = max(sets.values(), key=lambda features: features.train is not None)
+    sets = models_of.read(checked)
+    images = max(sets.values(), key=lambda found: found.train is not None)
     labelled = labels_of(images) is not None
-    notes = (*images.notes, *told(sets, protocol))
-    if images.train_table is None or "pid" not in images.train_table.columns:
+    notes = (*dict.fromkeys(note for found in sets.values() for note in found.notes), *told(sets, protocol))
+    given = any(found.distances is not None for found in sets.values())  # which tell nothing of train
+    if given or images.train_table is None or "pid" not in images.train_table.columns:
         if not labelled:
             raise InputError(["--features: wanted labels (pid) of train, or of query and gallery, found neither"])
         found = _by_folds(*_distances(checked, sets, device), protocol.removes, tuple(fmrs), folds, seed)
@@ -96,7 +96,7 @@ def _by_folds(
 
 
 def _distances(
-    checked: plan.Plan, sets: Mapping[str, FeatureSet], device: Device
+    checked: plan.Plan, sets: Mapping[str, ModelSet], device: Device
 ) -> tuple[NDArray[np.float32], Labels]:
     """All distances that a plan ends in, +inf where it returns nothing, and the labels."""
     whole = replace(checked, recipe=replace(checked.recipe, top_k=2**31 - 1))

@@ -10,19 +10,20 @@ from functools import reduce
 import numpy as np
 
 from ensemble.base import labels
+from ensemble.base.distances import ModelSet
 from ensemble.base.errors import InputError, examples
 from ensemble.base.features import FeatureSet
 from ensemble.base.kinds import Array, Bools
 from ensemble.pipeline.answers import Tracks, answered, strips
 from ensemble.pipeline.devices import on_host
 from ensemble.pipeline.images import Images
-from ensemble.pipeline.state import Rows, State
+from ensemble.pipeline.state import Known, Pairs, Rows, State
 from ensemble.pipeline.tree import Only
 from postproc import Nearest
 from postproc.base import arrays
 
 
-def rows_of(features: FeatureSet, only: Only) -> Rows | None:
+def rows_of(features: ModelSet, only: Only) -> Rows | None:
     """The images that a model knows and a branch is about; None for all. InputError where there are none."""
     chosen = {side: _chosen(features, side, only) for side in ("query", "gallery")}
     if all(known.all() for known in chosen.values()):
@@ -74,9 +75,32 @@ def spread(distances: Array, rows: Rows | None, images: Images) -> Array:
     return out
 
 
-def known_to(parts: Sequence[State], weights: Sequence[float] | None) -> tuple[Rows, ...]:
-    """The images whose pairs some part knows that counts; empty where one of them knows all."""
-    found: list[Rows] = []
+def given(distances: Array, rows: Rows | None, some: bool) -> State:
+    """What a model that is distances already says of all images, or of ``rows``.
+
+    some: pairs may be NaN, which it does not know; they stand behind the others, so that steps may look at all.
+    """
+    if some:
+        pairs = _pairs(arrays.host(distances), rows)
+        return State({"distances": _behind(distances)}, known=(pairs,))
+    if rows is None:
+        return State({"distances": distances})
+    return State({"distances": distances[rows.query][:, rows.gallery]}, rows=rows)
+
+
+def _pairs(distances: Array, rows: Rows | None) -> Pairs:
+    """The pairs of a matrix that are known, NaN elsewhere, and among ``rows``."""
+    there = ~np.isnan(distances)
+    if rows is not None:
+        among = np.zeros_like(there)
+        among[rows.query[:, None], rows.gallery] = True
+        there &= among
+    return Pairs(np.concatenate([[0], np.cumsum(there.sum(axis=1))]), np.nonzero(there)[1])
+
+
+def known_to(parts: Sequence[State], weights: Sequence[float] | None) -> tuple[Known, ...]:
+    """The pairs that some part knows that counts; empty where one of them knows all."""
+    found: list[Known] = []
     for number, part in enumerate(parts):
         if weights is not None and weights[number] == 0:
             continue
@@ -86,14 +110,24 @@ def known_to(parts: Sequence[State], weights: Sequence[float] | None) -> tuple[R
     return tuple(found)
 
 
-def unknown(distances: Array, known: tuple[Rows, ...], images: Images) -> Array:
+def unknown(distances: Array, known: tuple[Known, ...], images: Images) -> Array:
     """Distances of all images, NaN for pairs that nobody knows."""
     if not known:
         return distances
+    xp = arrays.namespace(distances)
     out: Array = arrays.full(images.shape, np.nan, np.float32, distances)
-    for rows in known:
-        out[rows.query[:, None], rows.gallery] = distances[rows.query[:, None], rows.gallery]
+    for queries in strips(*images.shape):
+        found = arrays.like(_marked(known, queries, images), distances)
+        out[queries] = xp.where(found, distances[queries], np.float32(np.nan))
     return out
+
+
+def _marked(known: tuple[Known, ...], queries: slice, images: Images) -> Bools:
+    """(n, ng): which pairs of some queries somebody knows."""
+    found = np.zeros((queries.stop - queries.start, images.shape[1]), bool)
+    for pairs in known:
+        pairs.mark(found, queries)
+    return found
 
 
 def answer(state: State, images: Images) -> Array:
@@ -102,11 +136,7 @@ def answer(state: State, images: Images) -> Array:
     tracks = Tracks(images.columns.get("gallery_track"))
     out = np.empty_like(distances)
     for queries in strips(*images.shape):
-        found = np.zeros(out[queries].shape, bool)
-        for rows in state.known:
-            inside = rows.query[(rows.query >= queries.start) & (rows.query < queries.stop)] - queries.start
-            found[inside[:, None], rows.gallery] = True
-        out[queries] = answered(distances[queries], found, tracks)
+        out[queries] = answered(distances[queries], _marked(state.known, queries, images), tracks)
     return out
 
 
@@ -115,11 +145,12 @@ def whole(state: State, images: Images, where: str) -> State:
 
     Raises InputError, which begins with ``where``, for queries that nobody knows.
     """
-    known = (state.rows,) if state.rows is not None else state.known
+    known: tuple[Known, ...] = (state.rows,) if state.rows is not None else state.known
     if not known:
         return state
-    lacking = np.setdiff1d(np.arange(len(images.query_names)), np.concatenate([rows.query for rows in known]))
-    if len(lacking):
+    asking = np.concatenate([each.asking() for each in known])
+    lacking = np.setdiff1d(np.arange(len(images.query_names)), asking)
+    if len(lacking) and all(isinstance(each, Rows) for each in known):
         names = [images.query_names[row] for row in lacking]
         raise InputError(
             [
@@ -134,29 +165,38 @@ def whole(state: State, images: Images, where: str) -> State:
         nearest = on_host(state.nearest)
         found = np.where(nearest.rows >= 0, rows.gallery[nearest.rows], -1).astype(np.int32)
         return State({}, nearest=nearest._replace(rows=found))
-    distances = spread(state.data["distances"], rows, images)
+    return State({"distances": _behind(spread(state.data["distances"], rows, images))}, known=known)
+
+
+def _behind(distances: Array) -> Array:
+    """Distances with what is NaN behind everything else that the query knows, so that steps may look at all."""
     xp = arrays.namespace(distances)
     lacks = xp.isnan(distances)
     far = xp.max(xp.where(lacks | xp.isinf(distances), -np.inf, distances), axis=1, keepdims=True)
     behind = xp.where(xp.isinf(far), 0, far) + 1
-    return State({"distances": xp.where(lacks, behind, distances)}, known=known)
+    found: Array = xp.where(lacks, behind, distances)
+    return found
 
 
-def _found(nearest: Nearest, known: tuple[Rows, ...], images: Images) -> Nearest:
+def _found(nearest: Nearest, known: tuple[Known, ...], images: Images) -> Nearest:
     """Lists without the images that nobody knows together with the query."""
     found = np.zeros(nearest.rows.shape, bool)
-    for rows in known:
-        query, gallery = (np.isin(np.arange(n), each) for n, each in zip(images.shape, rows, strict=True))
-        found |= query[:, None] & gallery[nearest.rows] & (nearest.rows >= 0)
+    for queries in strips(*images.shape):
+        own = nearest.rows[queries]
+        pairs = _marked(known, queries, images)
+        found[queries] = np.take_along_axis(pairs, np.maximum(own, 0), axis=1) & (own >= 0)
     order = np.argsort(~found, axis=1, kind="stable")
     kept = np.take_along_axis(found, order, axis=1)
     listed, far = (np.take_along_axis(each, order, axis=1) for each in (nearest.rows, nearest.distances))
     return Nearest(np.where(kept, far, np.float32(np.inf)), np.where(kept, listed, -1))
 
 
-def _chosen(features: FeatureSet, side: str, only: Only) -> Bools:
+def _chosen(features: ModelSet, side: str, only: Only) -> Bools:
     """(n,) whether an image of a side is known and meant."""
-    chosen = features.known(side) if features.partial else np.ones(len(getattr(features, side)), bool)
+    table = getattr(features, f"{side}_table")
+    chosen = np.ones(len(table), bool)
+    if features.partial and isinstance(features, FeatureSet):  # of distances, pairs are known, not images
+        chosen = features.known(side)
     for column, values in only.items():
-        chosen &= labels.among(getattr(features, f"{side}_table")[column].to_numpy(), values)
+        chosen &= labels.among(table[column].to_numpy(), values)
     return chosen

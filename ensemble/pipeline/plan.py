@@ -16,7 +16,9 @@ from postproc.base.settings import settings_of
 from postproc.base.step import unit_of
 
 PROGRAM = 250 << 20  # bytes of Python, NumPy and the libraries, where rank lists are joined
+GIVEN = "distances of a file"  # the unit of models that are distances already
 _MADE = ("features", "query", "gallery", "distances")  # what a run makes, whatever the folder holds
+_FROM_FEATURES = {"features", *SIDES}
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,11 @@ def check(recipe: Recipe, folder: Folder) -> Plan:
         recipe=flow,
         notes=(
             *(*folder.notes, *_left_out(recipe, flow, folder), *_instead(flow, folder)),
-            *(*told, *_led(flow, models)),
+            *(*told, *_led(flow, models), *_skipped(recipe, models, folder)),
         ),
     )
     problems += formats.lacking(recipe.submission)
+    problems += _side_models(plan)
     problems += [
         f"{use.where} ({use.name}), top_k: wanted the recipe's {recipe.top_k} or more, found {top_k}"
         for use in recipe.uses()
@@ -83,6 +86,15 @@ def check(recipe: Recipe, folder: Folder) -> Plan:
     ]
     refuse_if_any(problems)
     return plan
+
+
+def _side_models(plan: Plan) -> list[str]:
+    """A problem for every side model that has no features."""
+    beside = {model for groups in (*plan.groups, plan.common) for group in groups.values() for model in group.models}
+    return [
+        f"{plan.recipe.name}, auxiliary: wanted features of {model}, found distances; leave it out"
+        for model in sorted(beside & plan.folder.given)
+    ]
 
 
 def _usual_submission(folder: Folder) -> str:
@@ -99,7 +111,7 @@ def _left_out(asked: Recipe, runs: Recipe, folder: Folder) -> list[str]:
         if use.where in running or use.name not in known:
             continue
         needed = [name for name in known[use.name].needs if name not in (*_MADE, *folder.columns)]
-        if "distances" in folder.columns and {"features", *SIDES} & set(known[use.name].needs):
+        if "distances" in folder.columns and _FROM_FEATURES & set(known[use.name].needs):
             lacking = "rank lists have no features"
         elif needed:
             lacking = f"wanted {', '.join(needed)}, found none; {_remedy(needed, set())}"
@@ -204,14 +216,41 @@ def _check_branch(
         side = Reached(set(known))
         for use in group.each:
             _check_step(use, side, known, {}, folder, problems)
-    each = _check_steps(branch.each, state, known, groups, folder, problems)
+    given = [model for model in models if model in folder.given]
+    alone, each = _check_given(branch, state, known, groups, folder, problems) if given else (state, branch.each)
+    if len(given) < len(models) or not models:
+        each = _check_steps(branch.each, state, known, groups, folder, problems)
+    elif given:
+        state.become(alone)
     if branch.join:
-        _check_join(branch.join, len(models), [state] * len(models), state, recipe.missing, problems)
+        parts = [alone if model in given else state for model in models]
+        _check_join(branch.join, len(models), [replace(part) for part in parts], state, recipe.missing, problems)
     elif len(models) > 1:
         problems.append(
             f'{branch.where}: wanted a join for {len(models)} models, found none; add join = {{ use = "concat" }}'
         )
     return replace(branch, each=each, steps=_check_steps(branch.steps, state, known, groups, folder, problems))
+
+
+def _check_given(
+    branch: Branch,
+    state: "Reached",
+    known: frozenset[str],
+    groups: Mapping[str, Group],
+    folder: Folder,
+    problems: list[str],
+) -> tuple["Reached", tuple[Use, ...]]:
+    """What models that are distances already have reached behind ``each``, and its steps for them."""
+    alone = Reached({*state.names, "distances"} - set(SIDES), unit=GIVEN)
+    theirs = on_distances(branch.each)
+    run = _check_steps(theirs, alone, known, groups, folder, problems)
+    return alone, tuple(use for use in branch.each if use in run or use not in theirs)
+
+
+def on_distances(uses: Sequence[Use]) -> tuple[Use, ...]:
+    """Those of the steps on every model that are for one that is distances already: they need no features."""
+    known = steps.catalogue()
+    return tuple(use for use in uses if use.name not in known or not _FROM_FEATURES & set(known[use.name].needs))
 
 
 @dataclass
@@ -221,6 +260,10 @@ class Reached:
     names: set[str]
     kept: set[str] = field(default_factory=set)
     unit: str = ""
+
+    def become(self, other: "Reached") -> None:
+        """Be at the place of another."""
+        self.names, self.kept, self.unit = set(other.names), set(other.kept), other.unit
 
 
 def lists_spread_for(plan: Plan, protocol: Protocol) -> list[str]:
@@ -326,16 +369,17 @@ def _by_name(
 
 
 def _similar(recipe: Recipe, folder: Folder) -> tuple[str, ...]:
-    """The rank lists whose numbers are similarities; of features what the recipe says, unused."""
-    if "distances" not in folder.columns:
+    """The models that are similarities, where they are no features; of features what the recipe says, unused."""
+    if not folder.given and "distances" not in folder.columns:
         return recipe.similarity
-    return tuple(name for name in folder.models if any(_meant(entry, name) for entry in recipe.similarity))
+    there = folder.given or folder.models
+    return tuple(name for name in folder.models if name in there and any(_meant(entry, name) for entry in recipe.similarity))
 
 
 def _unmet(recipe: Recipe, folder: Folder) -> list[str]:
     """A sentence where a recipe's similarities are none of the lists."""
     lacking = [entry for entry in recipe.similarity if not any(_meant(entry, name) for name in folder.models)]
-    if "distances" not in folder.columns or not lacking:
+    if not (folder.given or "distances" in folder.columns) or not lacking:
         return []
     return [
         f"{recipe.name}, similarity: no list is called {', '.join(lacking)}; say which one with --similarity NAME"
@@ -349,6 +393,21 @@ def _signed(join: Use | None, parts: Sequence[str], similar: Sequence[str]) -> U
     if not set(similar) & set(parts) or join.settings.get("similarities") is not None:
         return join
     return replace(join, settings={**join.settings, "similarities": [part in similar for part in parts]})
+
+
+def _skipped(recipe: Recipe, models: Sequence[Sequence[str]], folder: Folder) -> list[str]:
+    """A sentence for every branch with steps on features that some of its models go without."""
+    notes = []
+    for branch, chosen in zip(recipe.branches, models, strict=True):
+        given = [model for model in chosen if model in folder.given]
+        run = on_distances(branch.each)
+        without = [use.name for use in branch.each if use not in run]
+        if given and without:
+            are, them = ("is", "it") if len(given) == 1 else ("are", "them")
+            notes.append(
+                f"{branch.where}, each: {examples(given, 8)} {are} distances already: {', '.join(without)} not for {them}"
+            )
+    return notes
 
 
 def _led(recipe: Recipe, models: Sequence[Sequence[str]]) -> list[str]:

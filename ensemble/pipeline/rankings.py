@@ -154,7 +154,7 @@ def read(folder: Folder, names: list[str], similarity: Sequence[str] = ()) -> Ra
     tables: dict[str, pd.DataFrame] = {}
     with collecting(problems):
         dumps = all(formats.guess(path) == python_text.FORMAT.name for path in paths.values())
-        named = _names(list(lists.values()), dumps) if len(lists) == len(names) else None
+        named = names_of(list(lists.values()), dumps) if len(lists) == len(names) else None
         tables = read_tables(folder, named, notes=notes)
     if not tables:
         refuse_if_any(problems)
@@ -171,7 +171,7 @@ def read(folder: Folder, names: list[str], similarity: Sequence[str] = ()) -> Ra
         )
     for name, ranking in lists.items():
         with collecting(problems):
-            partial = formats.named(formats.guess(paths[name])).absent
+            partial = ranking.partial or formats.named(formats.guess(paths[name])).absent
             lists[name] = aligned(
                 str(paths[name]), ranking, images["query"], images["gallery"], partial=partial, notes=notes
             )
@@ -187,7 +187,7 @@ def read(folder: Folder, names: list[str], similarity: Sequence[str] = ()) -> Ra
     return Rankings(tuple(lists), found, tables["query"], tables["gallery"], tuple(notes))
 
 
-def _names(lists: list[RankList], dumps: bool) -> dict[str, list[str]]:
+def names_of(lists: list[RankList], dumps: bool) -> dict[str, list[str]]:
     """The names that rank lists hold, by side; none where one of the lists holds numbers, or no list any name.
 
     dumps: they are printed matrices, whose columns stand in the gallery's order.

@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 import postproc
 from ensemble.base.features import SIDES
 from ensemble.fusion import join
 from ensemble.pipeline import joins, steps
 from ensemble.pipeline.images import Images
-from ensemble.pipeline.state import State
+from ensemble.pipeline.state import Pairs, Rows, State
 from postproc.base import step
 from postproc.base.sizes import DOUBLE, SINGLE, Sizes
 
@@ -178,6 +180,19 @@ class Rooms:
     def spread(self, distances: Any, state: State, images: Images) -> Any:
         """Distances of all images."""
         return distances if state.rows is None and not state.known else self.room(*images.shape)
+
+    def given(self, distances: Any, rows: Rows | None, some: bool, images: Images) -> State:
+        """Distances that are there already, or those of some images; a copy where not all pairs are known."""
+        if some:
+            nq, ng = images.shape
+            self.meter.beside(2 * nq * ng)  # what is known, as a mask, twice
+            known = Pairs(np.zeros(nq + 1, np.int64), np.zeros(0, np.int64))
+            copied: Any = self.room(nq, ng)
+            return State({"distances": copied}, known=(known,))
+        if rows is None:
+            return State({"distances": distances})
+        part: Any = self.room(len(rows.query), len(rows.gallery))
+        return State({"distances": part}, rows=rows)
 
     def room(self, *shape: int) -> Room:
         """Room for float32."""

@@ -15,7 +15,7 @@ import numpy as np
 
 import postproc
 from ensemble.base.errors import refuse_if_any
-from ensemble.base.features import FeatureSet
+from ensemble.base.distances import ModelSet
 from ensemble.base.kinds import Array, Ints
 from ensemble.io.folder import is_side
 from ensemble.pipeline import lines, memory, partial
@@ -89,7 +89,7 @@ class Run:
     show: Callable[[Line], None]
     protocol: Protocol | None = None
     memory: int | None = None
-    sets: Mapping[str, FeatureSet] | None = None
+    sets: Mapping[str, ModelSet] | None = None
     memo: Memo | None = None
     every_step: bool = True
     begun: Callable[[Images], None] | None = None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import postproc
+from ensemble.base.distances import ModelSet
 from ensemble.base.errors import examples
 from ensemble.base.features import FeatureSet
 from ensemble.pipeline import partial
@@ -47,9 +48,11 @@ def scored(state: State, images: Images, protocol: Protocol) -> Scored:
         return Scored(None, str(error))
 
 
-def told(sets: Mapping[str, FeatureSet], protocol: Protocol, lists: Rankings | None = None) -> tuple[str, ...]:
+def told(sets: Mapping[str, ModelSet], protocol: Protocol, lists: Rankings | None = None) -> tuple[str, ...]:
     """What to know before these models, or rank lists, are scored; empty without labels."""
-    models = [features for features in sets.values() if not features.auxiliary]
+    models = [
+        features for features in sets.values() if isinstance(features, FeatureSet) and not features.auxiliary
+    ]
     labels = labels_of(lists if lists is not None else next(iter(sets.values())))
     if labels is None:
         return ()

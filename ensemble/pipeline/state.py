@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
+
 from ensemble.base.features import SIDES
-from ensemble.base.kinds import Array, Ints
+from ensemble.base.kinds import Array, Bools, Ints
 from postproc import Nearest
 from postproc.base import cache
 
@@ -20,6 +22,35 @@ class Rows(NamedTuple):
         """The rows of a side; None for train, of which all images count."""
         return {"query": self.query, "gallery": self.gallery}.get(side)
 
+    def asking(self) -> Ints:
+        """The queries of which some pair is among them."""
+        return self.query
+
+    def mark(self, found: Bools, queries: slice) -> None:
+        """Set ``found`` (n, ng), of some of the queries, where a pair is among them."""
+        inside = self.query[(self.query >= queries.start) & (self.query < queries.stop)] - queries.start
+        found[inside[:, None], self.gallery] = True
+
+
+class Pairs(NamedTuple):
+    """Single pairs: the gallery images of query ``i`` are ``gallery[starts[i]:starts[i + 1]]``."""
+
+    starts: Ints
+    gallery: Ints
+
+    def asking(self) -> Ints:
+        """The queries of which some pair is among them."""
+        return np.flatnonzero(np.diff(self.starts))
+
+    def mark(self, found: Bools, queries: slice) -> None:
+        """Set ``found`` (n, ng), of some of the queries, where a pair is among them."""
+        starts = self.starts[queries.start : queries.stop + 1]
+        found[np.repeat(np.arange(len(found)), np.diff(starts)), self.gallery[starts[0] : starts[-1]]] = True
+
+
+Known = Rows | Pairs
+"""Which pairs somebody knows."""
+
 
 @dataclass(frozen=True, eq=False)
 class State:
@@ -32,7 +63,7 @@ class State:
     codes:    lengths of the binary codes that the features are, side by side; empty: they are none.
     listed:   of rank lists: how far each of their candidates is, NaN for one that was not found. ``distances`` are
               there beside it from the first step on that wants the whole gallery.
-    known:    the images whose pairs are known in ``distances``; a pair in none was not found. Empty: all are.
+    known:    the pairs that are known in ``distances``; a pair in none was not found. Empty: all are.
     """
 
     data: Mapping[str, Array]
@@ -41,7 +72,7 @@ class State:
     kept: Mapping[str, Array] = field(default_factory=dict)
     codes: tuple[int, ...] = ()
     listed: Array | None = None
-    known: tuple[Rows, ...] = ()
+    known: tuple[Known, ...] = ()
 
     @property
     def nbytes(self) -> int:

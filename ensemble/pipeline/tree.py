@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ensemble.base.features import SIDES
 from ensemble.pipeline import joins, steps
-from ensemble.pipeline.plan import Plan
+from ensemble.pipeline.plan import Plan, on_distances
 from ensemble.pipeline.recipe import Group, Use
 from postproc.base.cached import cached_property
 
@@ -46,8 +46,15 @@ def tree(plan: Plan) -> Node:
     after = plan.recipe.steps if len(plan.recipe.branches) == 1 else ()
     for branch, models, groups in zip(plan.recipe.branches, plan.models, plan.groups, strict=True):
         beside = {name: _side(group) for name, group in groups.items()}
+        without = on_distances(branch.each)
         parts = [
-            _chain(Node(model, model, branch.only), branch.each, beside, then=branch.steps) for model in models
+            _chain(
+                Node(model, model, branch.only),
+                without if model in plan.folder.given else branch.each,
+                beside,
+                then=branch.steps,
+            )
+            for model in models
         ]
         node = parts[0]
         if branch.join and (len(parts) > 1 or branch.join.settings or joins.stage(branch.join.name) == "across"):

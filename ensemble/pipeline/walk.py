@@ -43,7 +43,7 @@ class Walk:
         if node.model and self.images.lists is not None:
             outcome = nodes.rank_list(node, self.images, self.device)
         elif node.model:
-            outcome = nodes.model(node, self.models, self.images, self.device)
+            outcome = nodes.model(node, self.models, self.images, self.device, self.make)
         elif node.use and node.use.name in joins.names():
             parts = [self._state(part) for part in node.inputs]
             outcome = nodes.join(node, parts, self.images, self.device, self.make)

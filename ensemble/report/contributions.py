@@ -35,18 +35,16 @@ def measured(
     if bounded or seconds > SECONDS or "distances" in checked.folder.columns:
         why = "memory is limited" if bounded else "that would take long"
         return (), f"Leaving out each model was not tried, since {why}; {command}, which is shown here."
-    from ensemble import io
-    from ensemble.pipeline import ablation
+    from ensemble.pipeline import ablation, sets
     from ensemble.pipeline.state import Memo
     from ensemble.pipeline.variants import variants
     from ensemble.report.tables import RESAMPLES
 
     others = [variant for variant in variants(checked) if _is_of(variant.what, models)]
-    read = io.read(checked.folder, checked.all_models, missing=checked.recipe.missing)
     rows = ablation.ablate(
         checked,
         others,
-        {features.model: features for features in read},
+        sets.read(checked),
         protocol=protocol,
         memo=Memo(),
         device=device,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ensemble.base.distances import ModelSet
 from ensemble.base.errors import InputError, examples
 from ensemble.base.features import FeatureSet
 from ensemble.base.kinds import Ints
@@ -104,13 +105,22 @@ def draw_queries(pid: Ints, cam: Ints | None, *, seed: int) -> tuple[Ints, Ints]
     return query, np.setdiff1d(np.arange(len(pid)), query)
 
 
-def from_train(sets: Mapping[str, FeatureSet], *, learn: bool, seed: int) -> dict[str, FeatureSet]:
+def from_train(sets: Mapping[str, ModelSet], *, learn: bool, seed: int) -> dict[str, ModelSet]:
     """Training images as queries and gallery, where queries and gallery themselves have no labels.
 
     ``learn``: the recipe has steps that learn from ``train``: half of the identities stay with them, so that no
     fold is judged by what was learned from it. Otherwise nothing is left of ``train``.
     """
-    without = [name for name, found in sets.items() if found.train is None]
+    features = {name: found for name, found in sets.items() if isinstance(found, FeatureSet)}
+    given = [name for name in sets if name not in features]
+    if given:
+        raise InputError(
+            [
+                f"{examples(given)}: wanted features of train, whose labels are looked at, found distances of query and "
+                "gallery alone; choose on those (tune: --on test), or leave them out"
+            ]
+        )
+    without = [name for name, found in features.items() if found.train is None]
     if without:
         raise InputError(
             [f"{examples(without)}: wanted train features, because only train has labels, found none; add them"]
@@ -128,10 +138,10 @@ def from_train(sets: Mapping[str, FeatureSet], *, learn: bool, seed: int) -> dic
         raise InputError(
             ["train: wanted identities with images of two cameras, found none; label query and gallery images"]
         )
-    return {name: _moved(found, rows[query], rows[gallery], learned) for name, found in sets.items()}
+    return {name: _moved(found, rows[query], rows[gallery], learned) for name, found in features.items()}
 
 
-def columns(folder: Folder, sets: Mapping[str, FeatureSet]) -> Folder:
+def columns(folder: Folder, sets: Mapping[str, ModelSet]) -> Folder:
     """The folder with the columns and training sets that ``sets`` have."""
     names: set[str] = set()
     for found in sets.values():

@@ -16,7 +16,7 @@ import numpy as np
 from ensemble.base.broken import BROKEN, reason
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, refuse_if_any
-from ensemble.base.features import FeatureSet
+from ensemble.base.distances import ModelSet
 from ensemble.base.kinds import Array, Ints
 from ensemble.base.labels import among, of_cells
 from ensemble.scores import values
@@ -33,7 +33,7 @@ class Split(NamedTuple):
     gallery: Ints
 
 
-def drawn(features: FeatureSet, count: int, seed: int) -> list[Split]:
+def drawn(features: ModelSet, count: int, seed: int) -> list[Split]:
     """``count`` times half of the identities with queries and gallery images, of an odd number the lesser half.
 
     All other images, as distractors, take part in every split. Raises InputError for fewer than two identities.
@@ -54,7 +54,7 @@ def drawn(features: FeatureSet, count: int, seed: int) -> list[Split]:
     return splits
 
 
-def read(path: Path, features: FeatureSet) -> list[Split]:
+def read(path: Path, features: ModelSet) -> list[Split]:
     """The splits of a file: JSON, or lines of text with the identities of a split each.
 
     In JSON a list of splits, each a list of identities, of names of images or of ``[name, …]``, or a table with
@@ -88,7 +88,7 @@ def _lines(text: str) -> list[list[str]]:
     return [line.replace(",", " ").split() for line in text.splitlines() if line.strip()]
 
 
-def _rows(where: str, given: Any, features: FeatureSet, side: str) -> Ints:
+def _rows(where: str, given: Any, features: ModelSet, side: str) -> Ints:
     """The rows that a list of identities, or else of names, means; every one of them has to be known."""
     listed = [item[0] if isinstance(item, list) and item else item for item in given or ()]
     if not listed or not all(isinstance(item, (str, int)) and not isinstance(item, bool) for item in listed):
@@ -115,7 +115,7 @@ def _rows(where: str, given: Any, features: FeatureSet, side: str) -> Ints:
     return rows
 
 
-def take(features: FeatureSet, split: Split) -> FeatureSet:
+def take(features: ModelSet, split: Split) -> ModelSet:
     """The images of a split."""
     return features.take(query=split.query, gallery=split.gallery)
 

@@ -2,10 +2,12 @@
 
 ``ranking`` (nq, k) int32 rows of the gallery, best first, -1 = no image; ``distances`` (nq, k) float32, NaN where
 there is no image (only where distances are known); ``query_name``, ``gallery_name`` text. A bare array is taken
-for rows of the gallery's list, from 0.
+for rows of the gallery's list, from 0. Columns of one length, ``query``, ``gallery`` and ``score``, are a table of
+pairs (:mod:`ensemble.submissions.tables`).
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,11 @@ import numpy as np
 
 from ensemble.base.errors import InputError
 from ensemble.io import beside, containers
+from ensemble.io.arrays import texts
 from ensemble.submissions.format import Format, Head
 from ensemble.submissions.numbers import read_bytes
 from ensemble.submissions.ranklist import EMPTY, RankList, refuse_names
+from ensemble.submissions.tables import from_table
 
 FILE = "ranking.npz"
 END_IN_NUL = re.compile("\0$")
@@ -47,6 +51,8 @@ def parse(path: Path, similarity: bool = False) -> tuple[RankList, list[str]]:
     except InputError as error:
         return EMPTY, error.problems
     entries: dict[str, Any] = content if isinstance(content, dict) else {"ranking": content}
+    if "ranking" not in entries and len(pairs := _pairs(entries)) > 1:
+        return from_table(path, pairs, similarity)
     rows, distances = entries.get("ranking"), entries.get("distances")
     names = [_names(entries.get(f"{side}_name")) for side in ("query", "gallery")]
     if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.dtype.kind not in "iu":
@@ -77,6 +83,21 @@ def parse(path: Path, similarity: bool = False) -> tuple[RankList, list[str]]:
     if gallery_names is None:
         return RankList(None, [], starts, rows[kept], values, by="place"), []
     return RankList(query_names, gallery_names, starts, rows[kept], values), []
+
+
+def _pairs(entries: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """The columns of a table of pairs, a row a pair; names may be places in ``query_name`` and ``gallery_name``."""
+    columns = {}
+    for key, value in entries.items():
+        if not isinstance(value, np.ndarray) or value.ndim != 1 or value.dtype.kind not in "iufUS":
+            continue
+        names = _names(entries.get(f"{key}_name"))
+        if names is not None and value.dtype.kind in "iu" and len(value):
+            inside = (value >= 0) & (value < len(names))
+            columns[key] = [names[row] if ok else "" for row, ok in zip(value.tolist(), inside.tolist(), strict=True)]
+        elif not (key.endswith("_name") and key.removesuffix("_name") in entries):
+            columns[key] = texts(value) or value.tolist()
+    return columns if len({len(values) for values in columns.values()}) == 1 else {}
 
 
 def _names(value: Any) -> list[str] | None:

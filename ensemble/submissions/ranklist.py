@@ -23,6 +23,7 @@ class RankList:
     rows:          (n,) int64, what ``by`` says: ``name`` places in ``gallery_names``, ``number`` the numbers in
                    the images' names (AI City), ``place`` places in the gallery's list, from 0.
     distances:     (n,) float32, smaller is nearer, +inf allowed; None where the file holds only an order.
+    partial:       it is a table of pairs: of queries that it does not name it knows nothing.
     """
 
     query_names: list[str] | None
@@ -31,6 +32,7 @@ class RankList:
     rows: np.ndarray
     distances: np.ndarray | None = None
     by: Literal["name", "number", "place"] = "name"
+    partial: bool = False
 
     def __post_init__(self) -> None:
         whole_numbers = {"starts": self.starts, "rows": self.rows}

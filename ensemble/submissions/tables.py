@@ -1,6 +1,8 @@
 """Tables with a row an answer, ``query, rank, gallery, distance``, ranks from 1: CSV and Parquet.
 
-Read are also the titles ``query_id``, ``gallery_id`` and, with larger numbers for nearer images, ``score``.
+Read are also tables of pairs, ``query, gallery, score`` with larger numbers for nearer images, or ``distance``; in
+the usual spellings (``query_id``, ``image0``, ``inliers``, …). Where there is a score, it counts alone: ranks and
+distances beside it say how the pairs were chosen. A pair whose score is empty is not known.
 So is a row a query, ``id, images``, with the images' names and spaces between in one cell (Google Landmarks).
 Rows may come in any order. Without ``rank`` the numbers order a list, without both the order of the rows. A query
 without an answer has one row with nothing but its name.
@@ -10,7 +12,8 @@ import csv
 import importlib.util
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import compress, islice
 from pathlib import Path
 from typing import Any
@@ -26,7 +29,19 @@ from ensemble.submissions.text import exact, read_text
 from postproc.base.extras import install
 
 CSV_FILE, PARQUET_FILE = "ranking.csv", "ranking.parquet"
-TITLES = {"query_id": "query", "query_name": "query", "gallery_id": "gallery", "gallery_name": "gallery"}
+_OF = ("", "id", "ids", "name", "names", "image", "img", "path", "file", "filename", "imageid", "imagename")
+SPELLINGS = {
+    "query": ("q", "qid", "probe", *(f"query{of}" for of in _OF)),
+    "gallery": ("g", "gid", "reference", "ref", "database", "db", "candidate", *(f"gallery{of}" for of in _OF)),
+    "rank": ("rank",),
+    "distance": ("distance", "distances", "dist"),
+    "score": (
+        *("score", "scores", "similarity", "sim", "confidence", "probability", "prob"),
+        *("inliers", "numinliers", "ninliers", "matches", "nummatches", "nmatches"),
+    ),
+}
+MEANT = {spelling: column for column, spellings in SPELLINGS.items() for spelling in spellings}
+BOTH = [(f"{what}{first}", f"{what}{first + 1}") for what in ("image", "img", "id", "name") for first in (0, 1)]
 WIDE = "images"  # all answers of a query in one cell
 COLUMNS = ("query", "rank", "gallery", "distance", "score")
 QUOTED = re.compile(r"[,\"\r\n]")
@@ -42,13 +57,13 @@ def write_csv(path: Path, ranking: RankList, *, top_k: int | None = None) -> Non
         answers = best.entries()
         for query, count in zip(best.query_names or (), best.counts.tolist(), strict=True):
             if not count:
-                stream.write(f"{_cell(query)},,{',' if known else ''}\n")
+                stream.write(f"{cell(query)},,{',' if known else ''}\n")
             for _, rank, image, distance in islice(answers, count):
                 end = "" if distance is None else f",{exact(distance)}"
-                stream.write(f"{_cell(query)},{rank},{_cell(image)}{end}\n")
+                stream.write(f"{cell(query)},{rank},{cell(image)}{end}\n")
 
 
-def _cell(name: str) -> str:
+def cell(name: str) -> str:
     """A name as a cell; Python's writer leaves a lone carriage return without quotes."""
     if QUOTED.search(name) is None:
         return name
@@ -63,7 +78,6 @@ def write_parquet(path: Path, ranking: RankList, *, top_k: int | None = None) ->
     """
     refuse_if_any(parquet_problems())
     import pyarrow
-    import pyarrow.parquet as parquet
 
     best = ranking.first(top_k)
     assert best.query_names is not None
@@ -86,8 +100,16 @@ def write_parquet(path: Path, ranking: RankList, *, top_k: int | None = None) ->
     }
     if best.distances is not None:
         columns["distance"] = column(best.distances, "float32")
+    write_columns(path, columns)
+
+
+def write_columns(path: Path, columns: Mapping[str, Any]) -> None:
+    """Write arrays of pyarrow as a Parquet file; the same bytes for the same arrays and version of pyarrow."""
+    import pyarrow
+    import pyarrow.parquet as parquet
+
     content = io.BytesIO()
-    parquet.write_table(pyarrow.table(columns), content, compression="snappy", store_schema=False)
+    parquet.write_table(pyarrow.table(dict(columns)), content, compression="snappy", store_schema=False)
     with beside(path, "wb") as stream:
         stream.write(content.getvalue())
 
@@ -117,7 +139,7 @@ def parse_csv(path: Path, similarity: bool = False) -> tuple[RankList, list[str]
     if len(set(header)) < len(header) or not whole:
         found = "a title twice" if whole else "only titles"
         return EMPTY, [*problems, f"{path}: wanted a table with a row an answer, found {found}; write it again"]
-    ranking, wrong = _from_table(path, columns, similarity)
+    ranking, wrong = from_table(path, columns, similarity)
     return ranking, problems + wrong
 
 
@@ -133,7 +155,7 @@ def parse_parquet(path: Path, similarity: bool = False) -> tuple[RankList, list[
         if file.metadata.num_rows > MOST_ROWS * len(content):
             raise ValueError(f"{file.metadata.num_rows} rows cannot come from a file of this size")
         titles = [column.name for column in file.schema_arrow]
-        wanted = [title for title in titles if TITLES.get(title, title) in (*COLUMNS, WIDE, "id")]
+        wanted = [title for title in titles if title in _meanings(titles) or title in (WIDE, "id")]
         table = file.read(columns=wanted, use_threads=False)
         columns = {title: _listed(table.column(title)) for title in wanted}
     except (pyarrow.ArrowException, OSError, ValueError, TypeError, LookupError, MemoryError) as error:
@@ -141,7 +163,7 @@ def parse_parquet(path: Path, similarity: bool = False) -> tuple[RankList, list[
         return EMPTY, [f"{path}: wanted a Parquet table, found none that can be read ({reason}); write it again"]
     if not columns or not table.num_rows:
         return EMPTY, [f"{path}: wanted query, rank and gallery, found {examples(titles) or 'nothing'}"]
-    return _from_table(path, columns, similarity)
+    return from_table(path, columns, similarity)
 
 
 def _listed(column: Any) -> list[Any]:
@@ -149,16 +171,17 @@ def _listed(column: Any) -> list[Any]:
     return values
 
 
-def _from_table(path: Path, titled: Mapping[str, Sequence[Any]], similarity: bool) -> tuple[RankList, list[str]]:
+def from_table(path: Path, titled: Mapping[str, Sequence[Any]], similarity: bool) -> tuple[RankList, list[str]]:
     """Columns by title, text or numbers -> rank lists and what is wrong."""
-    columns = {TITLES.get(title, title): values for title, values in titled.items()}
-    if set(columns) & {"query", "id"} and WIDE in columns and "gallery" not in columns:
-        return _from_wide(path, columns.get("query", columns.get("id", ())), columns[WIDE])
+    columns, problems = _by_meaning(path, titled)
+    if {"query", "gallery"} & set(columns) == {"query"} or "id" in titled:
+        wide = columns.get("query", titled.get("id", ()))
+        if WIDE in titled and "gallery" not in columns:
+            return _from_wide(path, wide, titled[WIDE])
     missing = [title for title in ("query", "gallery") if title not in columns]
     if missing:
         found = examples(list(titled), 6)
         return EMPTY, [f"{path}: wanted the columns query, rank, gallery and distance, found {found}; rename them"]
-    problems = []
     query_names = columns["query"]
     columns, empty = _answers(columns)
     both = [name for name in dict.fromkeys(columns["query"]) if name in empty]
@@ -167,6 +190,13 @@ def _from_table(path: Path, titled: Mapping[str, Sequence[Any]], similarity: boo
         problems.append(
             f"{path}: wanted a row without an image only where there is none, found {found}; remove it"
         )
+    scored = "score" in columns
+    if scored:
+        columns = {title: values for title, values in columns.items() if title not in ("rank", "distance")}
+        known = [not _blank(value) for value in columns["score"]]
+        if columns["score"] and not any(known):
+            problems.append(f"{path}: wanted a number in score, found it empty in every row; fill it in")
+        columns = {title: list(compress(values, known)) for title, values in columns.items()}
     for title in ("query", "gallery"):
         values = query_names if title == "query" else columns[title]
         wrong = [str(value) for value in values if not isinstance(value, str) or not value]
@@ -181,27 +211,57 @@ def _from_table(path: Path, titled: Mapping[str, Sequence[Any]], similarity: boo
                 problems.append(f"{path}: wanted numbers in {title}, found {examples(wrong)}; fill them in")
     if problems:
         return EMPTY, problems
-    distances = numbers.get("distance")
-    if "score" in numbers and distances is None:
-        distances = -numbers["score"]
-    elif distances is not None and similarity:
+    distances = -numbers["score"] if scored else numbers.get("distance")
+    if distances is not None and similarity and not scored:
         distances = -distances
     order = [numbers["rank"]] if "rank" in numbers else [distances] if distances is not None else []
     queries, images = columns["query"], columns["gallery"]
     ranking = from_columns(queries, images, order, distances, query_names=query_names)
-    if "rank" in numbers:
-        ordered = from_columns(queries, images, order, numbers["rank"], query_names=query_names).distances
-        assert ordered is not None
-        off = np.flatnonzero(ordered != ranking.places + 1)
-        if len(off):
-            assert ranking.query_names is not None
-            named = list(dict.fromkeys(ranking.query_names[row] for row in ranking.query_of[off].tolist()))
-            hint = "; were they counted from 0?" if (ordered == ranking.places).all() else ""
-            problems.append(
-                f"{path}: wanted the ranks 1, 2, 3, … for every query, found others for {len(named)} "
-                f"({examples(named)}){hint or '; number them again'}"
-            )
-    return ranking, problems
+    if "rank" not in numbers:
+        return replace(ranking, partial=distances is not None), []
+    ordered = from_columns(queries, images, order, numbers["rank"], query_names=query_names).distances
+    assert ordered is not None
+    return ranking, _rank_problems(path, ranking, ordered)
+
+
+def _rank_problems(path: Path, ranking: RankList, ordered: np.ndarray) -> list[str]:
+    """A problem where the ranks of every list, in their order, are not 1, 2, 3, …."""
+    off = np.flatnonzero(ordered != ranking.places + 1)
+    if not len(off):
+        return []
+    assert ranking.query_names is not None
+    named = list(dict.fromkeys(ranking.query_names[row] for row in ranking.query_of[off].tolist()))
+    hint = "; were they counted from 0?" if (ordered == ranking.places).all() else ""
+    return [
+        f"{path}: wanted the ranks 1, 2, 3, … for every query, found others for {len(named)} "
+        f"({examples(named)}){hint or '; number them again'}"
+    ]
+
+
+def _by_meaning(path: Path, titled: Mapping[str, Sequence[Any]]) -> tuple[dict[str, Sequence[Any]], list[str]]:
+    """The columns that count by their usual names, and a problem where two of them mean the same."""
+    titles: dict[str, list[str]] = {}
+    for title, meant in _meanings(titled).items():
+        titles.setdefault(meant, []).append(title)
+    problems = []
+    chosen = {}
+    for meant, found in titles.items():
+        own = [title for title in found if title == meant] or found
+        if len(own) > 1:
+            problems.append(f"{path}: wanted one column of {meant}, found {examples(own)}; leave one, or call it {meant}")
+        chosen[meant] = titled[own[0]]
+    return chosen, problems
+
+
+def _meanings(titles: Iterable[str]) -> dict[str, str]:
+    """What each title that counts means: query, gallery, rank, distance or score."""
+    plain = {title: re.sub(r"[\W_]", "", title.casefold()) for title in titles}
+    found = {title: MEANT[spelt] for title, spelt in plain.items() if spelt in MEANT}
+    if not {"query", "gallery"} & set(found.values()):
+        place = {spelt: title for title, spelt in plain.items()}
+        both = next((pair for pair in BOTH if set(pair) <= set(place)), None)
+        found |= dict(zip(map(place.__getitem__, both), ("query", "gallery"), strict=True)) if both else {}
+    return found
 
 
 def _from_wide(path: Path, queries: Sequence[Any], cells: Sequence[Any]) -> tuple[RankList, list[str]]:
@@ -227,7 +287,8 @@ def _answers(columns: Mapping[str, Sequence[Any]]) -> tuple[dict[str, Sequence[A
 
 
 def _blank(cell: Any) -> bool:
-    return cell is None or cell == "" or cell != cell  # NaN
+    """Nothing, or NaN, in whatever way it is written."""
+    return cell is None or cell != cell or (isinstance(cell, str) and cell.strip().lower() in ("", "nan"))
 
 
 def _numbers(values: Sequence[Any]) -> tuple[np.ndarray, list[str]]:
@@ -245,8 +306,8 @@ def _numbers(values: Sequence[Any]) -> tuple[np.ndarray, list[str]]:
 
 def _is_csv(head: Head) -> bool:
     titles = [title.strip().strip('"') for title in head.lines[0].split(",")] if head.lines else []
-    known = {TITLES.get(title, title) for title in titles}
-    return {"query", "gallery"} <= known or (WIDE in known and bool(known & {"query", "id"}))
+    known = set(_meanings(titles).values())
+    return {"query", "gallery"} <= known or (WIDE in titles and bool({*known, *titles} & {"query", "id"}))
 
 
 CSV = Format("csv", CSV_FILE, parse_csv, write_csv, suffixes=(".csv",), recognises=_is_csv)

@@ -15,7 +15,7 @@ from pathlib import Path
 from ensemble.base.errors import InputError, refuse_if_any
 from ensemble.cli import machine, notes, outputs, planning, program
 from ensemble.cli.numbers import too_small
-from ensemble.pipeline import plan
+from ensemble.pipeline import plan, sets
 from ensemble.tune import outcome, task, trials, unlabelled
 from ensemble.tune.outcome import Outcome, spread
 from ensemble.tune.space import Space
@@ -28,19 +28,19 @@ TRIALS, FOLDS = 100, 5
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     options = parser().parse_args(arguments)
-    if options.rankings is not None:
-        raise InputError(
-            ["--rankings: wanted --features, since folds need features, found rank lists; give their weights"]
-        )
     _check(options)
     checked = planning.prepare(options)
+    if "distances" in checked.folder.columns:
+        raise InputError(
+            ["--rankings: wanted features or a matrix of distances, found rank lists alone; give their weights"]
+        )
     return guess(options, checked) if options.unlabelled else search(options, checked)
 
 
 def parser() -> argparse.ArgumentParser:
     """The options."""
     p = program.parser("ensemble.tune", __doc__)
-    planning.add_options(p, rankings=False)
+    planning.add_options(p)
     p.add_argument("--on", choices=task.ON, help="whose labels choose: train, or test, which is query and gallery "
                    "and whose scores are no fair ones afterwards (default: train)")  # fmt: skip
     p.add_argument("--objective", default="mAP", metavar="NAME[@K]",
@@ -78,12 +78,12 @@ def _check(options: argparse.Namespace) -> None:
 
 def guess(options: argparse.Namespace, checked: plan.Plan) -> int:
     """``--unlabelled``: write the recipe with k1 and k2 by a rule of thumb, and say that it is one."""
-    first = next(iter(task.read(checked).values()))
+    first = next(iter(sets.read(checked).values()))
     notes.say((*checked.notes, *first.notes))
     found = unlabelled.guess(
         first.data(),
-        len(first.query),
-        len(first.gallery),
+        len(first.query_table),
+        len(first.gallery_table),
         images=options.images_per_identity,
         tracks=options.tracks_per_identity,
     )

@@ -9,8 +9,9 @@ import numpy as np
 
 from ensemble import io
 from ensemble.base.errors import InputError
-from ensemble.base.features import FeatureSet
+from ensemble.base.distances import ModelSet
 from ensemble.pipeline import advice, joins, plan, steps
+from ensemble.pipeline import sets as models_of
 from ensemble.pipeline.devices import CPU, Device
 from ensemble.pipeline.scoring import told
 from ensemble.scores import folds
@@ -68,8 +69,8 @@ def prepare(
     Raises:     InputError where there are no labels, too few identities, or nothing called as in ``search``.
     """
     _refuse_without_labels(checked, on)
-    sets = read(checked)
-    notes = (*next(iter(sets.values())).notes, *(told(sets, protocol) if on == "test" else ()))
+    sets = models_of.read(checked)
+    notes = (*dict.fromkeys(note for found in sets.values() for note in found.notes), *(told(sets, protocol) if on == "test" else ()))
     data = _fingerprint(sets)
     if on == "train":
         learns = any(name.startswith("train") for use in checked.recipe.uses() for name in _data_of(use.name))
@@ -139,24 +140,19 @@ def _on_folds(checked: plan.Plan, folder: io.Folder, on: str) -> plan.Plan:
         raise InputError([*error.problems, f"{hint}{found}; give it, or --on test"]) from error
 
 
-def read(checked: plan.Plan) -> dict[str, FeatureSet]:
-    """All models of a plan, by name."""
-    models = list(checked.all_models)
-    return {found.model: found for found in io.read(checked.folder, models, missing=checked.recipe.missing)}
-
-
 def _data_of(name: str) -> tuple[str, ...]:
     """What data a step or join takes."""
     known = steps.catalogue()
     return (*known[name].needs, *known[name].may_use) if name in known else joins.needs(name)
 
 
-def _fingerprint(sets: Mapping[str, FeatureSet]) -> str:
+def _fingerprint(sets: Mapping[str, ModelSet]) -> str:
     """16 hexadecimal digits for the features, names and columns of all models."""
     arrays: list[np.ndarray] = []
     for model, found in sorted(sets.items()):
         names = [model, *found.query_table["name"], *found.gallery_table["name"]]
         arrays += [np.frombuffer("\n".join(names).encode(), np.uint8), *found.data().values()]
+        arrays += [] if found.distances is None else [found.distances]
     return remembered.fingerprint(arrays).hex()[:16]
 
 

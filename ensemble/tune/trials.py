@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ensemble.base.errors import InputError, near
-from ensemble.base.features import FeatureSet
+from ensemble.base.distances import ModelSet
 from ensemble.io import Folder
 from ensemble.pipeline.devices import CPU, Device
 from ensemble.pipeline.plan import check
@@ -60,7 +60,7 @@ class Bench:
     """
 
     folder: Folder
-    parts: Sequence[Mapping[str, FeatureSet]]
+    parts: Sequence[Mapping[str, ModelSet]]
     protocol: Protocol
     score: str
     threads: int | None = None
@@ -102,7 +102,7 @@ class Bench:
         return found
 
 
-def parts(sets: Mapping[str, FeatureSet], folds: Sequence[Fold]) -> list[dict[str, FeatureSet]]:
+def parts(sets: Mapping[str, ModelSet], folds: Sequence[Fold]) -> list[dict[str, ModelSet]]:
     """The features of each fold."""
     return [
         {name: found.take(query=fold.query, gallery=fold.gallery) for name, found in sets.items()}

@@ -40,6 +40,21 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
     return shape, dtype
 
 
+def dtype_of(path: Path) -> np.dtype:
+    """What the values of an ``.npy`` file are, from its header."""
+    with path.open("rb") as file:
+        return _header(file)[1]
+
+
+def mapped(path: Path) -> np.ndarray:
+    """The array of an ``.npy`` file as it lies on the disk, read where somebody looks at it."""
+    with path.open("rb") as file:
+        shape, dtype = _header(file)
+    bounds.refuse_size(shape, dtype.itemsize, path.stat().st_size)
+    found: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    return found
+
+
 def _objects(pickled: bytes, shape: tuple[int, ...], dtype: np.dtype) -> Any:
     content = unpickle(io.BytesIO(pickled), len(pickled))
     if dtype.names or not isinstance(content, np.ndarray) or content.shape != shape:

@@ -1,0 +1,82 @@
+"""A model that is distances already: a matrix of queries and gallery, beside the tables that say what they are."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from ensemble.base.errors import InputError
+from ensemble.base.features import FeatureSet, columns
+
+STRIP = 1 << 22  # entries that are looked at together
+
+
+@dataclass(frozen=True, eq=False)
+class DistanceSet:
+    """How far one model says that every pair of a query and a gallery image is, where somebody else computed it.
+
+    ``distances`` (nq, ng) float32, smaller is nearer, +inf never return, NaN where it does not know the pair: a table
+    of pairs and a rank list know few. It may be mapped from its file, and is never written to. ``partial``: there are
+    such pairs. Tables and notes are those of a :class:`~ensemble.base.features.FeatureSet`, and so is what it has
+    beside: a recipe's models are of either kind.
+    """
+
+    model: str
+    distances: np.ndarray
+    query_table: pd.DataFrame
+    gallery_table: pd.DataFrame
+    notes: tuple[str, ...] = ()
+    named: bool = True
+    partial: bool = False
+
+    train: ClassVar[None] = None
+    train_table: ClassVar[None] = None
+    auxiliary: ClassVar[bool] = False
+    codes: ClassVar[tuple[int, ...]] = ()
+
+    def __post_init__(self) -> None:
+        wanted = len(self.query_table), len(self.gallery_table)
+        if self.distances.shape != wanted or self.distances.dtype != np.float32:
+            raise InputError(
+                [
+                    f"{self.model}: wanted distances of {wanted[0]} x {wanted[1]} float32, found "
+                    f"{' x '.join(map(str, self.distances.shape))} {self.distances.dtype}"
+                ]
+            )
+        object.__setattr__(self, "partial", _lacks(self.model, self.distances))
+        view = self.distances.view()
+        view.flags.writeable = False
+        object.__setattr__(self, "distances", view)
+
+    def take(self, *, query: np.ndarray | None = None, gallery: np.ndarray | None = None) -> "DistanceSet":
+        """The set with only these rows of the sides named."""
+        found = self.distances if query is None else self.distances[query]
+        tables = self.query_table, self.gallery_table
+        left, right = (
+            table if rows is None else table.iloc[rows].reset_index(drop=True)
+            for table, rows in zip(tables, (query, gallery), strict=True)
+        )
+        taken = found if gallery is None else np.ascontiguousarray(found[:, gallery])
+        return replace(self, distances=taken, query_table=left, gallery_table=right)
+
+    def data(self) -> dict[str, np.ndarray]:
+        """The columns of both tables by their names in the vocabulary; the distances are no column."""
+        return columns({"query": self.query_table, "gallery": self.gallery_table})
+
+
+ModelSet = FeatureSet | DistanceSet
+"""A model as it was read: features, or distances already."""
+
+
+def _lacks(model: str, distances: np.ndarray) -> bool:
+    """Whether some pair is not known. Raises InputError for -inf, which is nearer than near."""
+    lacks = False
+    step = max(1, STRIP // max(1, distances.shape[1]))
+    for start in range(0, len(distances), step):
+        block = distances[start : start + step]
+        if block.size and not np.isfinite(block.min()):  # NaN where any is
+            lacks = lacks or bool(np.isnan(block).any())
+            if (block == -np.inf).any():
+                raise InputError([f"{model}: wanted numbers, +inf or NaN, found -inf; leave out what is not known"])
+    return lacks

@@ -1,0 +1,143 @@
+"""Models that are distances already: matrices, and rank lists and tables of pairs beside them or beside features."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ensemble.base.collecting import collecting
+from ensemble.base.distances import DistanceSet
+from ensemble.base.errors import refuse_if_any
+from ensemble.base.features import FeatureSet
+from ensemble.io import Folder, read_names, read_tables
+from ensemble.io import matrices as files
+from ensemble.io.lists import Labels
+from ensemble.io.matrices import SIDES, Matrix
+from ensemble.io.matrix_names import Order, named, placed
+from ensemble.pipeline import rankings, turned
+from ensemble.submissions import RankList, formats
+from ensemble.submissions import aligned as aligned_list
+
+Table = pd.DataFrame
+
+
+def read(
+    folder: Folder,
+    models: Sequence[str],
+    features: Sequence[FeatureSet],
+    *,
+    missing: str = "refuse",
+    similarity: Sequence[str] = (),
+) -> dict[str, DistanceSet]:
+    """The models of a folder that are distances already, in the order of the features' images, by name.
+
+    features:   what was read beside them. Without any, the images are those of the lists of names and tables, else
+                those that the files name.
+    missing:    what becomes of images that a matrix lacks; rank lists and tables of pairs know some pairs anyway.
+    similarity: those whose numbers are larger for nearer images.
+    Raises:     InputError with every problem of all files.
+    Cost:       a matrix is mapped or read once; a list becomes a matrix, NaN where it names nothing.
+    """
+    problems, notes = list[str](), list[str]()
+    matrices: dict[str, Matrix] = {}
+    lists: dict[str, RankList] = {}
+    orders = _orders(folder, problems)
+    for model in models:
+        path, *beside = folder.models[model]
+        with collecting(problems):
+            if files.is_matrix(path):
+                own = files.own_lists([path, *beside]).get(path, {})
+                matrices[model] = named(files.read(path, own), orders, notes)
+            else:
+                lists[model] = formats.read(path, similarity=model in similarity)
+    refuse_if_any(problems)
+    by_number = not features and _count_rows(folder, matrices, lists, notes)
+    tables = _tables(folder, features, matrices, lists, by_number, missing, notes)
+    images = {side: list(table["name"]) for side, table in tables.items()}
+    found: dict[str, np.ndarray] = {}
+    for model in models:
+        with collecting(problems):
+            if model in matrices:
+                matrix = matrices.pop(model)
+                if by_number:
+                    matrix = named(matrix, {side: Order("the rows", images[side]) for side in SIDES}, [])
+                values = placed(matrix, images, missing=missing, notes=notes)
+                found[model] = turned.round_if(values, model in similarity or matrix.similar)
+                if matrix.similar and model not in similarity:
+                    notes.append(f"{matrix.where}: taken for similarities, as its own word for them says")
+                turned.refuse_far_copies(folder.models[model][0], model, found[model], images)
+            else:
+                found[model] = _spread(folder.models[model][0], lists.pop(model), images, notes)
+    refuse_if_any(problems)
+    names = {model: folder.models[model][0].name for model in models}
+    notes += turned.doubts(names, found, features, tables, similarity)
+    sets = {}
+    for model in models:
+        with collecting(problems):
+            sets[model] = DistanceSet(
+                model, found[model], tables["query"], tables["gallery"], tuple(notes), named=not by_number
+            )
+    refuse_if_any(problems)
+    return sets
+
+
+def _orders(folder: Folder, problems: list[str]) -> dict[str, Order]:
+    """What the folder's lists, or else tables, say of the order of rows and columns."""
+    found = {}
+    for side, path in folder.orders.items():
+        with collecting(problems):
+            found[side] = Order(str(path), read_names(path))
+    return found
+
+
+def _count_rows(
+    folder: Folder, matrices: Mapping[str, Matrix], lists: Mapping[str, RankList], notes: list[str]
+) -> bool:
+    """Whether nobody has names, so that rows are called by their numbers; a note says so."""
+    if lists or folder.names or folder.tables or any(matrix.names for matrix in matrices.values()):
+        return False
+    if len({matrix.values.shape for matrix in matrices.values()}) > 1:
+        return False
+    notes.append(f"{folder.path}: no names: rows and columns are called by their numbers, from 0")
+    return True
+
+
+def _tables(
+    folder: Folder,
+    features: Sequence[FeatureSet],
+    matrices: Mapping[str, Matrix],
+    lists: Mapping[str, RankList],
+    by_number: bool,
+    missing: str,
+    notes: list[str],
+) -> dict[str, Table]:
+    """What the images are: the features' tables, or those of the folder."""
+    if features:
+        return {"query": features[0].query_table, "gallery": features[0].gallery_table}
+    listed: dict[str, list[str]] = {}
+    labels: dict[str, list[Labels]] = {side: [] for side in SIDES}
+    for at, side in enumerate(SIDES):
+        held = [matrix.names[side] for matrix in matrices.values() if side in matrix.names]
+        if by_number:
+            held = [[str(row) for row in range(next(iter(matrices.values())).values.shape[at])]]
+        for matrix in matrices.values():
+            if matrix.columns.get(side):
+                names = held[0] if by_number else list(matrix.names.get(side, ()))
+                labels[side].append(Labels(f"{matrix.where}, {side}", names, dict(matrix.columns[side])))
+        if held:
+            listed[side] = list(dict.fromkeys(name for names in held for name in names)) if missing == "keep" else held[0]
+    if not listed and lists:
+        listed = rankings.names_of(list(lists.values()), dumps=False)
+    return read_tables(folder, listed, notes=notes, labels=labels)
+
+
+def _spread(path: Path, ranking: RankList, images: Mapping[str, Sequence[str]], notes: list[str]) -> np.ndarray:
+    """(nq, ng) float32 of a rank list or a table of pairs, NaN for what it does not name."""
+    partial = ranking.partial or formats.named(formats.guess(path)).absent
+    ranking = aligned_list(
+        str(path), ranking, images["query"], images["gallery"], partial=partial, notes=notes
+    )
+    out = np.full((len(images["query"]), len(images["gallery"])), np.nan, np.float32)
+    out[ranking.query_of, ranking.rows] = ranking.telling(ties=True)
+    return out
