@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.base.errors import InputError, examples, refuse_if_any
-from ensemble.cli import machine, notes, outputs, planning, program
+from ensemble.cli import files, machine, notes, outputs, planning, program
 from ensemble.cli.numbers import too_small
 from ensemble.pipeline.operating_points import NAMES, Fitted, fit
 from ensemble.scores.protocol import Protocol
@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _check(options: argparse.Namespace) -> None:
-    problems: list[str] = []
+    problems = files.wanted(options) if options.rankings is None else []
     wrong = [fmr for fmr in options.fmr if not 0 <= fmr <= 1]
     if wrong:
         problems.append(f"--fmr: wanted shares from 0 to 1, found {examples(wrong)}")

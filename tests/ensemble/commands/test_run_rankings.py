@@ -125,7 +125,7 @@ def test_recipes_for_features_say_what_is_missing(folder):
         with pytest.raises(InputError) as caught:
             plan.check(recipe.load(name), io.scan(folder, rankings=True))
         assert message in "\n".join(caught.value.problems)
-    with pytest.raises(InputError, match="found --rankings too"):
+    with pytest.raises(InputError, match="wanted feature files"):
         run.main(["--rankings", str(folder), "--features", str(folder)])
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ensemble.base.features import FeatureSet
+from ensemble.base.arrays import FeatureSet
 from ensemble.pipeline.devices import CPU
 from ensemble.pipeline.models import Models
 from ensemble.pipeline.recipe import Use
@@ -24,10 +24,10 @@ def test_a_model_goes_after_its_last_time():
     root = Node("", use=Use("concat", {}, ""), inputs=tuple(leaves))
     models = Models({name: features(name) for name in "ab"}, root, CPU)
     first, second = models.take("a"), models.take("a")
-    assert list(first.features) == ["query", "gallery"]
-    assert first.features["query"] is second.features["query"]  # brought there once
-    first.features.clear()
-    assert list(second.features) == ["query", "gallery"]  # what one branch does is nothing to the other
+    assert list(first.arrays) == ["query", "gallery"]
+    assert first.arrays["query"] is second.arrays["query"]  # brought there once
+    first.arrays.clear()
+    assert list(second.arrays) == ["query", "gallery"]  # what one branch does is nothing to the other
     with pytest.raises(KeyError):
         models.take("a")
     assert models.take("b").read.model == "b"
