@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ensemble.base.errors import InputError, examples
-from ensemble.cli import machine, notes, outputs, pictures, planning, program, running
+from ensemble.cli import machine, notes, outputs, pictures, planning, program, running, shortlists
 from ensemble.cli.walk import walk
 from ensemble.pipeline import guide, plan, recipe, results
 from ensemble.pipeline.run import Result
@@ -26,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         checked = planning.prepare(options)
         out = options.out or Path("runs") / checked.recipe.name
         report = [runs.history.FILE, NAME] if options.report else []
-        outputs.refuse_unwritable(*(out / name for name in [*results.names(checked.recipe), *report]))
+        files = [out / name for name in [*results.names(checked.recipe), *report]]
+        outputs.refuse_unwritable(*files, shortlists.wanted(options, checked.recipe, files))
         replaced = results.in_the_way(out)
         if replaced:
             print(replaced, file=sys.stderr)
@@ -58,13 +59,16 @@ def execute(options: argparse.Namespace, checked: plan.Plan, out: Path) -> int:
         pictures.refuse_missing(options)
     recorder = Recorder() if options.report else None
     result = walk(options, checked, watch=recorder)
-    threads = options.threads or runtime.current().threads
-    written = results.write(out, checked, result, threads=threads, device=machine.device(options))
+    threads, device = options.threads or runtime.current().threads, machine.device(options)
+    with shortlists.beside(options, out, result) as also:
+        written = results.write(out, checked, result, threads=threads, device=device, also=also)
     print(results.score_text(result))
     if recorder:
         written += _write_report(options, out, recorder, checked, result)
     for path in written:
         print(path)
+    if options.pairs_out:
+        print(shortlists.about(options, result))
     missed = results.in_its_place(checked.recipe, written[0])
     if missed:
         print(missed)

@@ -2,7 +2,7 @@
 
 import argparse
 
-from ensemble.cli import outputs, pictures, planning, program
+from ensemble.cli import outputs, pictures, planning, program, shortlists
 
 
 def parser(description: str | None = None) -> argparse.ArgumentParser:
@@ -12,6 +12,7 @@ def parser(description: str | None = None) -> argparse.ArgumentParser:
     outputs.add_out(p, "where results go (default: runs/RECIPE)")
     p.add_argument("--report", action="store_true", help="write report.html too: see ensemble.report")
     pictures.add_options(p)
+    shortlists.add_options(p)
     outputs.add_dry_run(p, "check everything, read no feature, write nothing")
     p.add_argument(
         "--list-steps", action="store_true", help="what a recipe can use, with every setting's range and meaning"

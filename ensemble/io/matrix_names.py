@@ -21,21 +21,20 @@ class Order:
     names: Sequence[str]
 
 
-def named(matrix: Matrix, orders: Mapping[str, Order], notes: list[str]) -> Matrix:
-    """The matrix with names from the lists of its folder where it has none of its own.
+def named(matrix: Matrix, orders: Mapping[str, Order]) -> tuple[Matrix, str]:
+    """The matrix with names from the lists of its folder where it has none of its own, and what is said of that.
 
-    notes:  takes the sentence that says so. Raises InputError where the lists are those of other images.
+    Raises InputError where the lists are those of other images.
     """
     lacking = [side for side in SIDES if side not in matrix.names and side in orders]
     counts = dict(zip(SIDES, matrix.values.shape, strict=True))
     off = {side: len(orders[side].names) for side in lacking if len(orders[side].names) != counts[side]}
     if off:
         refuse_if_any([_other_size(matrix, {side: len(order.names) for side, order in orders.items()})])
-    if lacking:
-        what = {"query": "rows", "gallery": "columns"}
-        of = " and ".join(f"its {what[side]} are those of {orders[side].where}" for side in lacking)
-        notes.append(f"{matrix.where}: joined by position: it has no names, {of}, in that order")
-    return replace(matrix, names={**matrix.names, **{side: list(orders[side].names) for side in lacking}})
+    what = {"query": "rows", "gallery": "columns"}
+    of = " and ".join(f"{what[side]} are those of {orders[side].where}" for side in lacking)
+    names = {**matrix.names, **{side: list(orders[side].names) for side in lacking}}
+    return replace(matrix, names=names), of and f"joined by position: no names inside, {of}, in that order"
 
 
 def placed(matrix: Matrix, images: Names, *, missing: str, notes: list[str]) -> np.ndarray:

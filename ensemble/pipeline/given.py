@@ -8,7 +8,7 @@ import pandas as pd
 
 from ensemble.base.collecting import collecting
 from ensemble.base.distances import DistanceSet
-from ensemble.base.errors import refuse_if_any
+from ensemble.base.errors import examples, refuse_if_any
 from ensemble.base.features import FeatureSet
 from ensemble.io import Folder, read_names, read_tables
 from ensemble.io import matrices as files
@@ -43,15 +43,18 @@ def read(
     matrices: dict[str, Matrix] = {}
     lists: dict[str, RankList] = {}
     orders = _orders(folder, problems)
+    positional: dict[str, list[str]] = {}
     for model in models:
         path, *beside = folder.models[model]
         with collecting(problems):
             if files.is_matrix(path):
                 own = files.own_lists([path, *beside]).get(path, {})
-                matrices[model] = named(files.read(path, own), orders, notes)
+                matrices[model], said = named(files.read(path, own), orders)
+                positional.setdefault(said, []).append(path.name)
             else:
                 lists[model] = formats.read(path, similarity=model in similarity)
     refuse_if_any(problems)
+    notes += [f"{examples(of, 8)}: {said}" for said, of in positional.items() if said]
     by_number = not features and _count_rows(folder, matrices, lists, notes)
     tables = _tables(folder, features, matrices, lists, by_number, missing, notes)
     images = {side: list(table["name"]) for side, table in tables.items()}
@@ -61,7 +64,7 @@ def read(
             if model in matrices:
                 matrix = matrices.pop(model)
                 if by_number:
-                    matrix = named(matrix, {side: Order("the rows", images[side]) for side in SIDES}, [])
+                    matrix, _ = named(matrix, {side: Order("the rows", images[side]) for side in SIDES})
                 values = placed(matrix, images, missing=missing, notes=notes)
                 found[model] = turned.round_if(values, model in similarity or matrix.similar)
                 if matrix.similar and model not in similarity:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -28,8 +28,18 @@ from ensemble.submissions.formats import FEATURES
 WRITTEN = ("recipe.toml", queries.NAME, "report.html", "run.json")  # beside the submission
 
 
-def write(out: Path, checked: Plan, result: Result, *, threads: int, device: Device = CPU) -> list[Path]:
+def write(
+    out: Path,
+    checked: Plan,
+    result: Result,
+    *,
+    threads: int,
+    device: Device = CPU,
+    also: Mapping[str, Callable[[Path], object]] | None = None,
+) -> list[Path]:
     """Write everything into ``out``, all of it or nothing; the paths, the submission first.
+
+    also: writes further files, by name, to the path that it is called with.
 
     What an earlier run has left there and this one does not write goes: it would be taken for this one's.
     """
@@ -41,6 +51,8 @@ def write(out: Path, checked: Plan, result: Result, *, threads: int, device: Dev
         _write_text(stage / "recipe.toml", recipe_text(checked))
         if result.scores is not None:
             queries.write(stage / queries.NAME, result.query_names, result.scores, result.query_label)
+        for name, write_to in (also or {}).items():
+            write_to(stage / name)
         content = record(checked, result, submitted, threads=threads, device=device)
         written = [submitted, stage / "recipe.toml", stage / queries.NAME, stage / "run.json"]
         written = [out / path.relative_to(stage) for path in written if path.exists() or path.name == "run.json"]

@@ -12,7 +12,7 @@ from postproc import l2_normalize
 from postproc.base.settings import settings_of
 from postproc.base.step import unit_of
 
-ON_HOST = {*fusion.ACROSS, "query_adaptive", "released_query_adaptive"}
+ON_HOST = {*fusion.ACROSS, "local_evidence", "query_adaptive", "released_query_adaptive"}
 PARTS = [np.array([[0, 2, 1]], np.float32), np.array([[3, 1, 5]], np.float32)]
 
 

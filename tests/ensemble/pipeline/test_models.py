@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ensemble.base.arrays import FeatureSet
+from ensemble.base.features import FeatureSet
 from ensemble.pipeline.devices import CPU
 from ensemble.pipeline.models import Models
 from ensemble.pipeline.recipe import Use
