@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ensemble import io
-from ensemble.base.errors import InputError, printable
 from ensemble.base.distances import ModelSet
+from ensemble.base.errors import InputError, printable
 from ensemble.cli import intervals, machine, notes, outputs, planning, program
-from ensemble.pipeline.ablation import COLUMNS, Row, ablate, table
 from ensemble.pipeline import sets as models_of
+from ensemble.pipeline.ablation import COLUMNS, Row, ablate, table
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.state import Memo
 from ensemble.pipeline.variants import variants

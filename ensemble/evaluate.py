@@ -28,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         where = f"{checked.folder.path}: no scores: these images have no labels"
         raise InputError([f"{where} (a pid column in query.csv and gallery.csv)"])
     if options.splits and "distances" in checked.folder.columns:
-        problem = "--splits: wanted features or matrices, since every split ranks its own gallery, found rank lists"
+        problem = (
+            "--splits: wanted features or matrices, since every split ranks its own gallery, found rank lists"
+        )
         raise InputError([problem])
     with redirect_stdout(sys.stderr if options.json else sys.stdout):
         sets, asked = multi_query.read(checked) if options.multi_query else (None, "")

@@ -78,5 +78,7 @@ def _lacks(model: str, distances: np.ndarray) -> bool:
         if block.size and not np.isfinite(block.min()):  # NaN where any is
             lacks = lacks or bool(np.isnan(block).any())
             if (block == -np.inf).any():
-                raise InputError([f"{model}: wanted numbers, +inf or NaN, found -inf; leave out what is not known"])
+                raise InputError(
+                    [f"{model}: wanted numbers, +inf or NaN, found -inf; leave out what is not known"]
+                )
     return lacks

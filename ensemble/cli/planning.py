@@ -25,7 +25,9 @@ def add_options(
     files.add_features(p)
     files.add_rankings(p, shown=rankings)
     p.set_defaults(otherwise=otherwise)
-    default = f"default: {otherwise}" + ("; of --rankings: lists, with matrices or --features: joined" if rankings else "")
+    default = f"default: {otherwise}" + (
+        "; of --rankings: lists, with matrices or --features: joined" if rankings else ""
+    )
     p.add_argument("--recipe", metavar="NAME|FILE", help=f"see ensemble.run --list-recipes ({default})")
     p.add_argument(
         "--steps", action="append", default=[], metavar="MODULE", help="a module with steps or joins of your own"

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from ensemble.base.errors import InputError
 from ensemble.base.distances import ModelSet
+from ensemble.base.errors import InputError
 from ensemble.cli import machine, notes, planning
 from ensemble.pipeline import advice
 from ensemble.pipeline.images import Images

@@ -77,7 +77,9 @@ def holds_matrix(path: Path) -> bool:
     except InputError:
         return False
     names = {file for of in name_lists.lists(files).values() for file in of}
-    return any(matrices.is_matrix(file) for file in files if file not in names and not LEFT_OVER.fullmatch(file.name))
+    return any(
+        matrices.is_matrix(file) for file in files if file not in names and not LEFT_OVER.fullmatch(file.name)
+    )
 
 
 def is_side(model: str) -> bool:
@@ -170,7 +172,7 @@ def look(
     if matrix:
         columns = set()
         with collecting(problems):
-            label_columns |= {name for of in models.values() for name in matrices.labels_in(of[0])}
+            label_columns |= {name for of in models.values() if matrices.is_matrix(of[0]) for name in matrices.labels_in(of[0])}
     said = {f: why for f, why in sorted(ignored.items()) if not (PROSE.fullmatch(f.name) or _tells_of(f, models))}
     left = [f"{f.relative_to(path)} ({why})" for f, why in said.items()]
     if left:
@@ -250,7 +252,8 @@ def _lists(files: list[Path]) -> Found:
     found: dict[str, tuple[Path, ...]] = {containers.stem(file): (file,) for file in models}
     twice = [file for file in models if found[containers.stem(file)] != (file,)]
     problems = [
-        f"{file}: wanted one file a name, found another called {containers.stem(file)}; rename it" for file in twice
+        f"{file}: wanted one file a name, found another called {containers.stem(file)}; rename it"
+        for file in twice
     ]
     found |= {containers.stem(file): (file, *dict.fromkeys(of.values())) for file, of in own.items()}
     return found, {name: {"distances"} for name in found}, {}, problems, []

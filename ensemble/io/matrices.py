@@ -26,11 +26,15 @@ from ensemble.io.layouts import opened
 from ensemble.io.name_lists import PACKED, TEXT, read_names
 from ensemble.io.readers.reader import Stored
 
-LISTS = frozenset({".txt", ".csv", ".tsv", ".json", ".jsonl", ".parquet", ".feather", ".arrow", ".zip", ".trec", ""})
+LISTS = frozenset(
+    {".txt", ".csv", ".tsv", ".json", ".jsonl", ".parquet", ".feather", ".arrow", ".zip", ".trec", ""}
+)
 SIDES = ("query", "gallery")
 _BEFORE = "(?:reranked|rerank|rr|final|euclidean|cosine|cos|jaccard|original|orig|global|local|query|all|qg|querygallery)?"
 _BEHIND = "(?:mat|matrix|matrices)?(?:qg|querygallery)?"
-_DISTANCES = re.compile(rf"{_BEFORE}(?:d|dm|dis|dist|dists|distance|distances){_BEHIND}|qg|querygallery|matrix|mat")
+_DISTANCES = re.compile(
+    rf"{_BEFORE}(?:d|dm|dis|dist|dists|distance|distances){_BEHIND}|qg|querygallery|matrix|mat"
+)
 _SIMILARITIES = re.compile(rf"{_BEFORE}(?:sim|sims|similarity|similarities|score|scores){_BEHIND}")
 _OWN = re.compile(
     r"(.+?)[._\- ](?:(query|q|rows?|probe)|(gallery|g|columns?|cols?|test))?[._\- ]?(?:names?|paths?|files?|list)?",
@@ -70,13 +74,22 @@ def is_matrix(path: Path) -> bool:
 
 
 def labels_in(path: Path) -> set[str]:
-    """The columns of labels that a file has beside its matrix, as ``query_pid``; a pickle is read where it has any."""
+    """The columns of labels beside a file's matrix, as ``query_pid``; a pickled dictionary is read for them."""
     keys = containers.keys(path)
-    if keys is None and containers.is_labelled(path):
+    if keys is None and _may_have_keys(path):
         content = opened(containers.load(path))
         keys = tuple(key for key in content if isinstance(key, str)) if isinstance(content, dict) else ()
     places = [place for place in map(slot, keys or ()) if place]
     return {f"{side}_{column}" for side, column in places if side in SIDES and column in COLUMNS}
+
+
+def _may_have_keys(path: Path) -> bool:
+    """Whether a file whose keys nobody knows may be a dictionary; plain pickles say so in their first bytes."""
+    if path.suffix.lower() not in (".pkl", ".pickle", ".joblib"):
+        return path.suffix.lower() != ".npy"
+    with path.open("rb") as stream:
+        head = stream.read(64)
+    return b"}" in head[:16] or head.startswith((b"(dp", b"(d.")) or b"OrderedDict" in head
 
 
 def own_lists(files: Iterable[Path]) -> dict[Path, dict[str, Path]]:
@@ -90,7 +103,7 @@ def own_lists(files: Iterable[Path]) -> dict[Path, dict[str, Path]]:
         if match is None or match[1] not in by_stem or file.stem == match[1] or not _is_list(file):
             continue
         sides = SIDES if not (match[2] or match[3]) else ("query",) if match[2] else ("gallery",)
-        found.setdefault(by_stem[match[1]], {}).update({side: file for side in sides})
+        found.setdefault(by_stem[match[1]], {}).update(dict.fromkeys(sides, file))
     return found
 
 
@@ -221,7 +234,9 @@ def _values(where: str, value: Any) -> np.ndarray:
         value = np.stack([row for row in rows if row is not None])
     if not isinstance(value, np.ndarray) or value.ndim != 2 or value.dtype.kind not in "iuf" or not value.size:
         raise InputError(
-            [f"{where}: wanted a matrix of distances, (queries, images) numbers, found {what(value)}; write it again"]
+            [
+                f"{where}: wanted a matrix of distances, (queries, images) numbers, found {what(value)}; write it again"
+            ]
         )
     with np.errstate(over="ignore", invalid="ignore"):  # too large for float32 is infinitely far
         return value if value.dtype == np.float32 else value.astype(np.float32)

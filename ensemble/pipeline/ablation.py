@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ensemble.base.errors import InputError
 from ensemble.base.distances import ModelSet
+from ensemble.base.errors import InputError
 from ensemble.pipeline.devices import CPU, Device
 from ensemble.pipeline.images import Images
 from ensemble.pipeline.plan import Plan

@@ -129,7 +129,9 @@ def _tables(
                 names = held[0] if by_number else list(matrix.names.get(side, ()))
                 labels[side].append(Labels(f"{matrix.where}, {side}", names, dict(matrix.columns[side])))
         if held:
-            listed[side] = list(dict.fromkeys(name for names in held for name in names)) if missing == "keep" else held[0]
+            listed[side] = (
+                list(dict.fromkeys(name for names in held for name in names)) if missing == "keep" else held[0]
+            )
     if not listed and lists:
         listed = rankings.names_of(list(lists.values()), dumps=False)
     return read_tables(folder, listed, notes=notes, labels=labels)
@@ -138,9 +140,7 @@ def _tables(
 def _spread(path: Path, ranking: RankList, images: Mapping[str, Sequence[str]], notes: list[str]) -> np.ndarray:
     """(nq, ng) float32 of a rank list or a table of pairs, NaN for what it does not name."""
     partial = ranking.partial or formats.named(formats.guess(path)).absent
-    ranking = aligned_list(
-        str(path), ranking, images["query"], images["gallery"], partial=partial, notes=notes
-    )
+    ranking = aligned_list(str(path), ranking, images["query"], images["gallery"], partial=partial, notes=notes)
     out = np.full((len(images["query"]), len(images["gallery"])), np.nan, np.float32)
     out[ranking.query_of, ranking.rows] = ranking.telling(ties=True)
     return out

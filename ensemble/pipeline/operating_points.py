@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.base.errors import InputError
 from ensemble.base.distances import ModelSet
+from ensemble.base.errors import InputError
 from ensemble.pipeline import joins, plan, steps
 from ensemble.pipeline import run as pipeline
 from ensemble.pipeline import sets as models_of

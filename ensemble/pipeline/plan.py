@@ -90,7 +90,9 @@ def check(recipe: Recipe, folder: Folder) -> Plan:
 
 def _side_models(plan: Plan) -> list[str]:
     """A problem for every side model that has no features."""
-    beside = {model for groups in (*plan.groups, plan.common) for group in groups.values() for model in group.models}
+    beside = {
+        model for groups in (*plan.groups, plan.common) for group in groups.values() for model in group.models
+    }
     return [
         f"{plan.recipe.name}, auxiliary: wanted features of {model}, found distances; leave it out"
         for model in sorted(beside & plan.folder.given)
@@ -373,7 +375,9 @@ def _similar(recipe: Recipe, folder: Folder) -> tuple[str, ...]:
     if not folder.given and "distances" not in folder.columns:
         return recipe.similarity
     there = folder.given or folder.models
-    return tuple(name for name in folder.models if name in there and any(_meant(entry, name) for entry in recipe.similarity))
+    return tuple(
+        name for name in folder.models if name in there and any(_meant(entry, name) for entry in recipe.similarity)
+    )
 
 
 def _unmet(recipe: Recipe, folder: Folder) -> list[str]:

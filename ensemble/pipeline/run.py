@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import postproc
-from ensemble.base.errors import refuse_if_any
 from ensemble.base.distances import ModelSet
+from ensemble.base.errors import refuse_if_any
 from ensemble.base.kinds import Array, Ints
 from ensemble.io.folder import is_side
 from ensemble.pipeline import lines, memory, partial

@@ -15,8 +15,8 @@ import numpy as np
 
 from ensemble.base.broken import BROKEN, reason
 from ensemble.base.collecting import collecting
-from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.distances import ModelSet
+from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.kinds import Array, Ints
 from ensemble.base.labels import among, of_cells
 from ensemble.scores import values

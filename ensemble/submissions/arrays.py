@@ -94,7 +94,9 @@ def _pairs(entries: Mapping[str, Any]) -> dict[str, list[Any]]:
         names = _names(entries.get(f"{key}_name"))
         if names is not None and value.dtype.kind in "iu" and len(value):
             inside = (value >= 0) & (value < len(names))
-            columns[key] = [names[row] if ok else "" for row, ok in zip(value.tolist(), inside.tolist(), strict=True)]
+            columns[key] = [
+                names[row] if ok else "" for row, ok in zip(value.tolist(), inside.tolist(), strict=True)
+            ]
         elif not (key.endswith("_name") and key.removesuffix("_name") in entries):
             columns[key] = texts(value) or value.tolist()
     return columns if len({len(values) for values in columns.values()}) == 1 else {}

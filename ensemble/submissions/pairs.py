@@ -33,7 +33,9 @@ def problems(path: Path) -> list[str]:
     """What keeps a file of this name from being written."""
     suffix = path.suffix.lower()
     if suffix not in _WRITE:
-        return [f"{path}: wanted a name that ends in {', '.join(_WRITE)}, found {suffix or 'no suffix'}; rename it"]
+        return [
+            f"{path}: wanted a name that ends in {', '.join(_WRITE)}, found {suffix or 'no suffix'}; rename it"
+        ]
     return tables.parquet_problems() if suffix == ".parquet" else []
 
 

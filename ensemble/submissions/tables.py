@@ -248,7 +248,9 @@ def _by_meaning(path: Path, titled: Mapping[str, Sequence[Any]]) -> tuple[dict[s
     for meant, found in titles.items():
         own = [title for title in found if title == meant] or found
         if len(own) > 1:
-            problems.append(f"{path}: wanted one column of {meant}, found {examples(own)}; leave one, or call it {meant}")
+            problems.append(
+                f"{path}: wanted one column of {meant}, found {examples(own)}; leave one, or call it {meant}"
+            )
         chosen[meant] = titled[own[0]]
     return chosen, problems
 

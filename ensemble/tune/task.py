@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ensemble import io
-from ensemble.base.errors import InputError
 from ensemble.base.distances import ModelSet
+from ensemble.base.errors import InputError
 from ensemble.pipeline import advice, joins, plan, steps
 from ensemble.pipeline import sets as models_of
 from ensemble.pipeline.devices import CPU, Device
@@ -70,7 +70,10 @@ def prepare(
     """
     _refuse_without_labels(checked, on)
     sets = models_of.read(checked)
-    notes = (*dict.fromkeys(note for found in sets.values() for note in found.notes), *(told(sets, protocol) if on == "test" else ()))
+    notes = (
+        *dict.fromkeys(note for found in sets.values() for note in found.notes),
+        *(told(sets, protocol) if on == "test" else ()),
+    )
     data = _fingerprint(sets)
     if on == "train":
         learns = any(name.startswith("train") for use in checked.recipe.uses() for name in _data_of(use.name))

@@ -8,8 +8,8 @@ over no pairs.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ensemble.base.errors import InputError, near
 from ensemble.base.distances import ModelSet
+from ensemble.base.errors import InputError, near
 from ensemble.io import Folder
 from ensemble.pipeline.devices import CPU, Device
 from ensemble.pipeline.plan import check

@@ -81,7 +81,10 @@ def test_cameras_and_scores_from_tables(folder, tmp_path, capsys):
     [
         (lambda place: (place / "a.txt").write_text("1 2\n2 9\n3 1\n"), "9"),
         (lambda place: (place / "name_query.txt").unlink(), "wanted the names of the query images, found none"),
-        (lambda place: [path.unlink() for path in place.glob("?.txt")], "wanted rank lists, tables of pairs or matrices of distances, found none"),
+        (
+            lambda place: [path.unlink() for path in place.glob("?.txt")],
+            "wanted rank lists, tables of pairs or matrices of distances, found none",
+        ),
         (lambda place: (place / "a.csv").write_text("x"), "wanted one file a name"),
     ],
 )
