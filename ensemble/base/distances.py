@@ -16,10 +16,11 @@ STRIP = 1 << 22  # entries that are looked at together
 class DistanceSet:
     """How far one model says that every pair of a query and a gallery image is, where somebody else computed it.
 
-    ``distances`` (nq, ng) float32, smaller is nearer, +inf never return, NaN where it does not know the pair: a table
-    of pairs and a rank list know few. It may be mapped from its file, and is never written to. ``partial``: there are
-    such pairs. Tables and notes are those of a :class:`~ensemble.base.features.FeatureSet`, and so is what it has
-    beside: a recipe's models are of either kind.
+    ``distances`` (nq, ng) float32, smaller is nearer, +inf never return, NaN where it does not know the pair: a
+    table of pairs and a rank list know few. It may be mapped from its file, and is never written to. ``partial``:
+    there are such pairs. Tables and notes are those of a FeatureSet, and so is what it has beside: a recipe's models
+    are of either kind. Of ``one_set`` both sides have the same images in the same order, and +inf stands on the
+    diagonal.
     """
 
     model: str
@@ -29,6 +30,7 @@ class DistanceSet:
     notes: tuple[str, ...] = ()
     named: bool = True
     partial: bool = False
+    one_set: bool = False
 
     train: ClassVar[None] = None
     train_table: ClassVar[None] = None
@@ -50,7 +52,16 @@ class DistanceSet:
         object.__setattr__(self, "distances", view)
 
     def take(self, *, query: np.ndarray | None = None, gallery: np.ndarray | None = None) -> "DistanceSet":
-        """The set with only these rows of the sides named."""
+        """The set with only these rows of the sides named; of one set as a FeatureSet has it."""
+        one_set = self.one_set
+        if one_set and query is not None:
+            among = np.isin(query, query if gallery is None else gallery)
+            if among.any() and not among.all():
+                raise ValueError(f"{self.model}: wanted the same images on both sides of one set, got others")
+            one_set = bool(among.all())
+            gallery = query if gallery is None else gallery
+        if one_set:
+            query = gallery
         found = self.distances if query is None else self.distances[query]
         tables = self.query_table, self.gallery_table
         left, right = (
@@ -58,7 +69,7 @@ class DistanceSet:
             for table, rows in zip(tables, (query, gallery), strict=True)
         )
         taken = found if gallery is None else np.ascontiguousarray(found[:, gallery])
-        return replace(self, distances=taken, query_table=left, gallery_table=right)
+        return replace(self, distances=taken, query_table=left, gallery_table=right, one_set=one_set)
 
     def data(self) -> dict[str, np.ndarray]:
         """The columns of both tables by their names in the vocabulary; the distances are no column."""

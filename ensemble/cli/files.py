@@ -22,7 +22,7 @@ def add_features(p: argparse.ArgumentParser, *, required: bool = False) -> None:
 
 
 def add_rankings(p: argparse.ArgumentParser, *, shown: bool = True) -> None:
-    """``--rankings``, in the place of ``--features`` or beside it, and ``--similarity``; not shown where refused."""
+    """``--rankings``, in the place of ``--features`` or beside it, and ``--similarity``; hidden where refused."""
     use = "folder with rank lists, tables of pairs or distance matrices, in its place or beside it"
     p.add_argument("--rankings", type=Path, metavar="DIR", help=use if shown else argparse.SUPPRESS)
     p.add_argument(

@@ -21,14 +21,14 @@ def add_options(p: argparse.ArgumentParser) -> None:
         "--pairs-out",
         type=Path,
         metavar="FILE",
-        help="write the nearest pairs for an outside matcher: query, gallery, rank, distance (.csv, .parquet, .npz); "
-        "with a column score added, --rankings takes the file back",
+        help="write the nearest pairs for an outside matcher: query, gallery, rank, distance (.csv, .parquet, "
+        ".npz); with a column score added, --rankings takes the file back",
     )
     p.add_argument("--pairs-k", type=int, metavar="N", help=f"images a query in it (default: {K})")
 
 
 def wanted(options: argparse.Namespace, used: Recipe, taken: Sequence[Path]) -> Path | None:
-    """The file that is asked for; InputError where it cannot be written so, or is one of those that are ``taken``."""
+    """The file that is asked for; InputError where it cannot be written so, or is one of the ``taken``."""
     path: Path | None = options.pairs_out
     problems = too_small(options, pairs_k=1)
     if path is None:
@@ -49,7 +49,7 @@ def wanted(options: argparse.Namespace, used: Recipe, taken: Sequence[Path]) -> 
 
 @contextmanager
 def beside(options: argparse.Namespace, out: Path, result: Result) -> Iterator[dict[str, Callable[[Path], None]]]:
-    """The shortlist written together with what a run writes into ``out`` inside; what it has to write there itself."""
+    """The shortlist, written together with what a run writes into ``out``; what the run has to write itself."""
 
     def write(path: Path) -> None:
         pairs.write(path, _of(result), k=_k(options))
@@ -69,8 +69,8 @@ def about(options: argparse.Namespace, result: Result) -> str:
     """What is said of the shortlist."""
     count = len(_of(result).first(_k(options)).rows)
     return (
-        f"{options.pairs_out}: {count} pairs, the {_k(options)} nearest of every query; with a column score added, "
-        "--rankings takes its folder"
+        f"{options.pairs_out}: {count} pairs, the {_k(options)} nearest of every query; with a column score "
+        "added, --rankings takes its folder"
     )
 
 

@@ -57,8 +57,11 @@ def counts(folder: Folder) -> dict[str, int]:
 def sizes(folder: Folder, models: Sequence[str]) -> dict[str, ModelSize]:
     """The sizes of these models' features; models are left out of which nobody can tell."""
     known = counts(folder)
-    found = {model: _of_model(folder.models[model], known, folder.one_set)
-             for model in models if model not in folder.given}
+    found = {
+        model: _of_model(folder.models[model], known, folder.one_set)
+        for model in models
+        if model not in folder.given
+    }
     read = {model: size for model, size in found.items() if size is not None}
     images = next((size.images for size in read.values()), known)
     given = {model: _of_given(folder.models[model][0], images) for model in models if model in folder.given}

@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 from ensemble.base.errors import examples
-from ensemble.io.folder import Folder
+from ensemble.io.folder import Folder, orders_of
 
 
 def together(features: Folder, lists: Folder, problems: list[str]) -> Folder:
-    """The models of both. What the images are, the folder of features says; the other's lists of names, or else its
-    tables, say in which order its nameless matrices have them.
+    """The models of both. What the images are, the folder of features says; the other's lists of names, or else
+    its tables, say in which order its nameless matrices have them.
 
     problems: takes what does not go together.
     """

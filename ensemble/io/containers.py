@@ -106,7 +106,7 @@ def load(path: Path, wanted: Wanted | None = None) -> Any:
 
 
 def kind(path: Path) -> str:
-    """What the values of an ``.npy`` file are: ``f`` for numbers with a fraction, ``i``, ``u``, ``U``, ``O``, …."""
+    """What the values of an ``.npy`` file are, by NumPy's letters: ``f`` with a fraction, ``i``, ``U``, …."""
     return str(_guarded(path, lambda: numpy_files.dtype_of(path)).kind)
 
 

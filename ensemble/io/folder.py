@@ -141,6 +141,9 @@ def look(
     unasked = [model for model in models if "query" not in provided[model]]
     asked = bool({"query"} & {*names, *tables, *alone}) or len(unasked) < len(models) or rankings
     asked = asked or any(may_be_cut(paths) for paths in models.values())
+    if matrix:  # whose files may have rows of both sides, or of the gallery alone
+        asked = bool({"query"} & {*names, *tables}) or not {"gallery"} & {*names, *tables}
+        asked = asked or not all(matrices.is_matrix(of[0]) for of in models.values())
     one_set = bool(models) and not asked
     if asked and not rankings:
         problems += [problem for model in unasked for problem in lacks("query", model, models[model])]
@@ -172,7 +175,8 @@ def look(
     if matrix:
         columns = set()
         with collecting(problems):
-            label_columns |= {name for of in models.values() if matrices.is_matrix(of[0]) for name in matrices.labels_in(of[0])}
+            held = [of[0] for of in models.values() if matrices.is_matrix(of[0])]
+            label_columns |= {name for file in held for name in matrices.labels_in(file)}
     said = {f: why for f, why in sorted(ignored.items()) if not (PROSE.fullmatch(f.name) or _tells_of(f, models))}
     left = [f"{f.relative_to(path)} ({why})" for f, why in said.items()]
     if left:
@@ -206,7 +210,7 @@ def look(
         multi_queries=more_queries,
         one_set=one_set,
         given=frozenset(models if matrix else ()),
-        orders={**{s: f for s, f in tables.items() if s != "train"}, **names} if matrix else {},
+        orders=orders_of(names, tables, one_set) if matrix else {},
     )
     return folder, problems + label_problems
 
@@ -214,6 +218,12 @@ def look(
 def _on_both_sides(columns: set[str]) -> set[str]:
     """What is known of the images of one set, as of queries and gallery."""
     return columns | {name.replace("gallery", "query", 1) for name in columns if name.startswith("gallery")}
+
+
+def orders_of(names: dict[str, Path], tables: dict[str, Path], one_set: bool) -> dict[str, Path]:
+    """What says in which order a nameless matrix has its rows and columns: lists, or else tables."""
+    found = {side: file for side, file in (tables | names).items() if side != "train"}
+    return dict.fromkeys(("query", "gallery"), found["gallery"]) if one_set and found else found
 
 
 def _tells_of(file: Path, models: dict[str, tuple[Path, ...]]) -> bool:
@@ -245,7 +255,7 @@ def _folders(path: Path) -> list[Path]:
 
 
 def _lists(files: list[Path]) -> Found:
-    """Rank lists and matrices, as :func:`find` has models: every file is one, called like it, with its own lists."""
+    """Rank lists and matrices, as :func:`find` has models: every file is one, with its own lists of names."""
     own = matrices.own_lists(files)
     beside = {file for of in own.values() for file in of.values()}
     models = [file for file in files if file not in beside]

@@ -1,10 +1,10 @@
-"""Files with a matrix of distances: which ones they are, what they hold, and what their rows and columns are called.
+"""Files with a matrix of distances: which they are, what they hold, and what rows and columns are called.
 
-A pickle with one array, or a tuple or dictionary of it with names; ``.npy``; ``.npz``, ``.mat``, HDF5 and torch files
-with the matrix under a usual word (``distances``, ``dist``, ``distmat``, ``q_g_dist``; ``similarity``, ``scores`` and
-their like are similarities), names under ``query_name(s)`` and ``gallery_name(s)``, and labels as in files of
-features. Lists of names may lie beside: ``MODEL_query.txt`` and ``MODEL_gallery.txt``, or ``MODEL_names.txt`` for both
-sides of a square matrix.
+A pickle with one array, or a tuple or dictionary of it with names; ``.npy``; ``.npz``, ``.mat``, HDF5 and torch
+files with the matrix under a usual word (``distances``, ``dist``, ``distmat``, ``q_g_dist``; what is called
+``similarity`` or ``scores`` is one of similarities), names under ``query_name(s)`` and ``gallery_name(s)``, and
+labels as in files of features. Lists of names may lie beside: ``MODEL_query.txt`` and ``MODEL_gallery.txt``, or
+``MODEL_names.txt`` for both sides of a square matrix.
 """
 
 import re
@@ -30,14 +30,17 @@ LISTS = frozenset(
     {".txt", ".csv", ".tsv", ".json", ".jsonl", ".parquet", ".feather", ".arrow", ".zip", ".trec", ""}
 )
 SIDES = ("query", "gallery")
-_BEFORE = "(?:reranked|rerank|rr|final|euclidean|cosine|cos|jaccard|original|orig|global|local|query|all|qg|querygallery)?"
+_BEFORE = (
+    "(?:reranked|rerank|rr|final|euclidean|cosine|cos|jaccard|original|orig|global|local|all|qg|querygallery)?"
+)
 _BEHIND = "(?:mat|matrix|matrices)?(?:qg|querygallery)?"
 _DISTANCES = re.compile(
     rf"{_BEFORE}(?:d|dm|dis|dist|dists|distance|distances){_BEHIND}|qg|querygallery|matrix|mat"
 )
 _SIMILARITIES = re.compile(rf"{_BEFORE}(?:sim|sims|similarity|similarities|score|scores){_BEHIND}")
 _OWN = re.compile(
-    r"(.+?)[._\- ](?:(query|q|rows?|probe)|(gallery|g|columns?|cols?|test))?[._\- ]?(?:names?|paths?|files?|list)?",
+    r"(.+?)[._\- ](?:(query|q|rows?|probe)|(gallery|g|columns?|cols?|test))?[._\- ]?"
+    r"(?:names?|paths?|files?|list)?",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -219,8 +222,8 @@ def _of_tuple(
         raise InputError(
             [
                 f"{where}: wanted a matrix, query names and gallery names, found a {type(content).__name__} of "
-                f"{', '.join(what(part) for part in parts[:6])}; write a dictionary with distances, query_name and "
-                "gallery_name"
+                f"{', '.join(what(part) for part in parts[:6])}; write a dictionary with distances, query_name "
+                "and gallery_name"
             ]
         )
     values = _values(where, matrices[0])
@@ -235,7 +238,8 @@ def _values(where: str, value: Any) -> np.ndarray:
     if not isinstance(value, np.ndarray) or value.ndim != 2 or value.dtype.kind not in "iuf" or not value.size:
         raise InputError(
             [
-                f"{where}: wanted a matrix of distances, (queries, images) numbers, found {what(value)}; write it again"
+                f"{where}: wanted a matrix of distances, (queries, images) numbers, found {what(value)}; "
+                "write it again"
             ]
         )
     with np.errstate(over="ignore", invalid="ignore"):  # too large for float32 is infinitely far

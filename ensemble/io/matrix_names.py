@@ -1,4 +1,4 @@
-"""The rows and columns of matrices by name: every matrix in the order of the images, whatever order its file has."""
+"""The rows and columns of matrices by name: all in the order of the images, whatever order a file has."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -67,8 +67,8 @@ def placed(matrix: Matrix, images: Names, *, missing: str, notes: list[str]) -> 
         strange = [name for name in found if name not in everybody]
         if lacking and missing != "keep":
             problems.append(
-                f"{matrix.where}: wanted the {side} images, found {len(lacking)} missing ({examples(lacking)}); add "
-                f"them, or leave them out everywhere{hint}"
+                f"{matrix.where}: wanted the {side} images, found {len(lacking)} missing ({examples(lacking)}); "
+                f"add them, or leave them out everywhere{hint}"
             )
         if strange and not (missing == "drop" and side == "gallery"):
             problems.append(
@@ -100,8 +100,8 @@ def _refuse_nameless(matrix: Matrix, images: Names) -> None:
 def _nameless(matrix: Matrix, counts: Mapping[str, int]) -> str:
     return (
         f"{matrix.where}: wanted the names of its rows and columns, found {_size(matrix)} without for "
-        f"{counts['query']} queries and {counts['gallery']} images; put query_name and gallery_name into the file, or "
-        "lists of names beside it"
+        f"{counts['query']} queries and {counts['gallery']} images; put query_name and gallery_name into the file, "
+        "or lists of names beside it"
     )
 
 

@@ -31,8 +31,8 @@ def scan(
     wanted:                      columns of the tables to keep as labels, beside those of a FeatureSet.
     rankings:                    the folder holds rank lists, or matrices of distances, in the place of features.
     parser:                      reads labels out of the names of images that have no table.
-    beside:                      a folder of rank lists, tables of pairs and matrices of distances, which are models
-                                 too, beside the features.
+    beside:                      a folder of rank lists, tables of pairs and matrices of distances, which are
+                                 models too, beside the features.
     keys:                        labels that several columns make together, ``{"pid": ["species", "name"]}``.
     Raises: InputError with every problem. As soon as there is one, the features are read as well, so that the
             message holds theirs too.

@@ -22,17 +22,19 @@ def read_tables(
     *,
     notes: list[str] | None = None,
     labels: Mapping[str, Sequence[Labels]] | None = None,
+    sides: Sequence[str] = ("query", "gallery"),
 ) -> dict[str, pd.DataFrame]:
     """A table with ``name`` and whatever columns there are for ``query`` and ``gallery``, in the lists' order.
 
     named: names of a side that has neither a list of names nor a table, by side.
     notes: takes what the user should know of how names came together.
+    sides: those that are wanted.
     labels: what else says something of the images, by side; of images in any order.
     Raises InputError with every problem, also where a side has neither a list of names nor a table.
     """
     problems: list[str] = []
     found = {}
-    for side in ("query", "gallery"):
+    for side in sides:
         with collecting(problems):
             also = (labels or {}).get(side, ())
             found[side] = _table(folder, side, (named or {}).get(side), [] if notes is None else notes, also)

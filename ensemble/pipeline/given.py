@@ -1,4 +1,4 @@
-"""Models that are distances already: matrices, and rank lists and tables of pairs beside them or beside features."""
+"""Models that are distances already: matrices, and rank lists and tables of pairs beside others."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -53,6 +53,12 @@ def read(
                 positional.setdefault(said, []).append(path.name)
             else:
                 lists[model] = formats.read(path, similarity=model in similarity)
+    problems += [
+        f"{matrix.where}: wanted one set of images, since there is no list or table of queries in {folder.path}, "
+        "found other names of rows than of columns; add query.csv"
+        for matrix in matrices.values()
+        if folder.one_set and set(matrix.names["query"]) != set(matrix.names["gallery"])
+    ]
     refuse_if_any(problems)
     notes += [f"{examples(of, 8)}: {said}" for said, of in positional.items() if said]
     by_number = not features and _count_rows(folder, matrices, lists, notes)
@@ -70,8 +76,9 @@ def read(
                 if matrix.similar and model not in similarity:
                     notes.append(f"{matrix.where}: taken for similarities, as its own word for them says")
                 turned.refuse_far_copies(folder.models[model][0], model, found[model], images)
+                found[model] = _alone(found[model]) if folder.one_set else found[model]
             else:
-                found[model] = _spread(folder.models[model][0], lists.pop(model), images, notes)
+                found[model] = _spread(folder, model, lists.pop(model), images, notes)
     refuse_if_any(problems)
     names = {model: folder.models[model][0].name for model in models}
     notes += turned.doubts(names, found, features, tables, similarity)
@@ -79,7 +86,13 @@ def read(
     for model in models:
         with collecting(problems):
             sets[model] = DistanceSet(
-                model, found[model], tables["query"], tables["gallery"], tuple(notes), named=not by_number
+                model,
+                found[model],
+                tables["query"],
+                tables["gallery"],
+                tuple(notes),
+                named=not by_number,
+                one_set=folder.one_set,
             )
     refuse_if_any(problems)
     return sets
@@ -134,13 +147,27 @@ def _tables(
             )
     if not listed and lists:
         listed = rankings.names_of(list(lists.values()), dumps=False)
-    return read_tables(folder, listed, notes=notes, labels=labels)
+    sides = SIDES[1:] if folder.one_set else SIDES
+    found = read_tables(folder, listed, notes=notes, labels=labels, sides=sides)
+    return {"query": found["gallery"], **found}
 
 
-def _spread(path: Path, ranking: RankList, images: Mapping[str, Sequence[str]], notes: list[str]) -> np.ndarray:
+def _alone(values: np.ndarray) -> np.ndarray:
+    """Distances of one set: no image is an answer to itself."""
+    out = np.array(values)
+    np.fill_diagonal(out, np.inf)
+    return out
+
+
+def _spread(
+    folder: Folder, model: str, ranking: RankList, images: Mapping[str, Sequence[str]], notes: list[str]
+) -> np.ndarray:
     """(nq, ng) float32 of a rank list or a table of pairs, NaN for what it does not name."""
+    path = folder.models[model][0]
     partial = ranking.partial or formats.named(formats.guess(path)).absent
     ranking = aligned_list(str(path), ranking, images["query"], images["gallery"], partial=partial, notes=notes)
     out = np.full((len(images["query"]), len(images["gallery"])), np.nan, np.float32)
     out[ranking.query_of, ranking.rows] = ranking.telling(ties=True)
+    if folder.one_set:
+        np.fill_diagonal(out, np.inf)
     return out

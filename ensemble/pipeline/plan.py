@@ -408,9 +408,8 @@ def _skipped(recipe: Recipe, models: Sequence[Sequence[str]], folder: Folder) ->
         without = [use.name for use in branch.each if use not in run]
         if given and without:
             are, them = ("is", "it") if len(given) == 1 else ("are", "them")
-            notes.append(
-                f"{branch.where}, each: {examples(given, 8)} {are} distances already: {', '.join(without)} not for {them}"
-            )
+            these = f"{examples(given, 8)} {are} distances already"
+            notes.append(f"{branch.where}, each: {these}: {', '.join(without)} not for {them}")
     return notes
 
 

@@ -38,8 +38,8 @@ def refuse_far_copies(path: Path, model: str, values: np.ndarray, images: Mappin
         remedy = f"if its numbers are larger for nearer images, say --similarity {model}"
         raise InputError(
             [
-                f"{path}: wanted every image nearest to that of its own name, found most of {int(known.sum())} of them "
-                f"farthest from it; {remedy}, and else leave --similarity out"
+                f"{path}: wanted every image nearest to that of its own name, found most of {int(known.sum())} of "
+                f"them farthest from it; {remedy}, and else leave --similarity out"
             ]
         )
 
@@ -103,7 +103,7 @@ def _against_labels(
                 else f"if its numbers are larger for nearer images, say --similarity {model}"
             )
             said.append(
-                f"{files[model]}: of other images, {100 * (np.mean(shares) + 0.5):.0f} of 100 are nearer than one of the "
-                f"query's own identity; {remedy}"
+                f"{files[model]}: of other images, {100 * (np.mean(shares) + 0.5):.0f} of 100 are nearer than one of "
+                f"the query's own identity; {remedy}"
             )
     return said

@@ -86,7 +86,7 @@ def parse(path: Path, similarity: bool = False) -> tuple[RankList, list[str]]:
 
 
 def _pairs(entries: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """The columns of a table of pairs, a row a pair; names may be places in ``query_name`` and ``gallery_name``."""
+    """The columns of a table of pairs; names may be places in ``query_name`` and ``gallery_name``."""
     columns = {}
     for key, value in entries.items():
         if not isinstance(value, np.ndarray) or value.ndim != 1 or value.dtype.kind not in "iufUS":

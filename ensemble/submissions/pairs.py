@@ -1,7 +1,7 @@
 """The shortlist that an outside matcher should look at: ``query, gallery, rank, distance``, a row a pair.
 
-CSV, Parquet or npz, by the suffix. With a column ``score`` beside the others the same file is read back as a table of
-pairs (:mod:`ensemble.submissions.tables`).
+CSV, Parquet or npz, by the suffix. With a column ``score`` beside the others the same file is read back as a table
+of pairs (:mod:`ensemble.submissions.tables`).
 """
 
 from collections.abc import Callable

@@ -23,7 +23,9 @@ def world(seed: int = 0) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
     centres = rng.normal(size=(PEOPLE, 16))
     pid = {"query": np.arange(NQ) % PEOPLE, "gallery": np.arange(NG) % PEOPLE}
-    found = {side: (centres[of] + 1.2 * rng.normal(size=(len(of), 16))).astype(np.float32) for side, of in pid.items()}
+    found = {
+        side: (centres[of] + 1.2 * rng.normal(size=(len(of), 16))).astype(np.float32) for side, of in pid.items()
+    }
     return found | {f"{side}_pid": of for side, of in pid.items()}
 
 
@@ -127,7 +129,10 @@ def test_the_released_matrices_of_2020(shared, tmp_path, capsys):
     recipe = tmp_path / "sum.toml"
     recipe.write_text(f'[[branch]]\njoin = {{ use = "weighted_sum", weights = {{ {join} }} }}\n')
     assert run.main(["--rankings", str(place), "--recipe", str(recipe), "--out", str(tmp_path / "out")]) == 0
-    lines = [[int(word) - 1 for word in line.split()] for line in (tmp_path / "out" / "track2.txt").read_text().splitlines()]
+    lines = [
+        [int(word) - 1 for word in line.split()]
+        for line in (tmp_path / "out" / "track2.txt").read_text().splitlines()
+    ]
     assert (np.array(lines) == np.argsort(wanted, axis=1, kind="stable")[:, :100]).all()
 
 
@@ -258,7 +263,10 @@ def test_other_images_are_one_error(given, tmp_path):
     listed(given / "pairs.csv", ["query,gallery,score", "q000.jpg,nobody.jpg,1"])
     said = refused(run.main, "--rankings", given, "--out", tmp_path / "out")
     assert f"other.npz: wanted the query images, found {NQ} missing" in said
-    assert "pairs.csv: wanted images of the gallery (such as g000.jpg and 59 more), found 1 unknown (nobody.jpg)" in said
+    assert (
+        "pairs.csv: wanted images of the gallery (such as g000.jpg and 59 more), found 1 unknown (nobody.jpg)"
+        in said
+    )
     assert not (tmp_path / "out").exists()
 
 

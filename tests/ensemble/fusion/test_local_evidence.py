@@ -18,8 +18,8 @@ def row(*values: float) -> np.ndarray:
 
 
 def test_the_formula_by_hand():
-    # s .8, l .5, w .6: s' = .8 + .6 * .5 * (1 - .8) = .86, so d' = .14; without evidence as before; l 1: 1 - s is cut
-    # to .4 of itself
+    # s .8, l .5, w .6: s' = .8 + .6 * .5 * (1 - .8) = .86, so d' = .14; without evidence as before; l 1: 1 - s
+    # is cut to .4 of itself
     found = local_evidence([row(0.2, 0.2, 0.2, 0), -row(0.5, 0, 1, 1)], weight=0.6)
     assert found == pytest.approx(row(0.14, 0.2, 0.08, 0))
     # two matchers: .2 (1 - .6 * .5) (1 - .6 * .25) = .2 * .7 * .85
@@ -40,14 +40,18 @@ def test_pairs_without_evidence_and_pairs_that_nobody_may_return():
     found = local_evidence([base, row(NAN, -1, -1, -1, INF)])
     assert found[0, :3].tolist() == [0.5, np.float32(0.2), INF]
     assert found[0, 4] == INF
-    assert found[0, 3] == np.nextafter(np.float32(0.5), INF)  # what the leader does not know stands behind the rest
+    assert found[0, 3] == np.nextafter(
+        np.float32(0.5), INF
+    )  # what the leader does not know stands behind the rest
     assert local_evidence([base])[0, :3].tolist() == base[0, :3].tolist()
 
 
 def test_the_leader_is_named():
     parts = [-row(1, 0), row(0.5, 0.6)]
     assert local_evidence(parts, leader=1) == pytest.approx(row(0.25, 0.6))
-    with pytest.raises(ValueError, match=r"leader: wanted distances of 0 or more, as 1 - score, in part 1, found -1;"):
+    with pytest.raises(
+        ValueError, match=r"leader: wanted distances of 0 or more, as 1 - score, in part 1, found -1;"
+    ):
         local_evidence(parts)
 
 

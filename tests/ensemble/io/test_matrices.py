@@ -107,8 +107,16 @@ def test_files_that_hold_no_matrix(tmp_path):
     [
         ("a.pkl", D[0], "wanted a matrix of distances, (queries, images) numbers, found 3 float32"),
         ("a.pkl", {"distances": D, "similarity": D}, "wanted one matrix of distances, called distances or simil"),
-        ("a.pkl", {"q_q_dist": np.eye(2)}, "wanted one matrix of distances, called distances or similarities, found"),
-        ("a.pkl", (D, D), "wanted a matrix, query names and gallery names, found a tuple of 2x3 float32, 2x3 float32"),
+        (
+            "a.pkl",
+            {"q_q_dist": np.eye(2)},
+            "wanted one matrix of distances, called distances or similarities, found",
+        ),
+        (
+            "a.pkl",
+            (D, D),
+            "wanted a matrix, query names and gallery names, found a tuple of 2x3 float32, 2x3 float32",
+        ),
         ("a.pkl", (D, G, Q), "wanted 2 query names for a.pkl of 2 x 3, found 3"),
         ("a.npz", {"distances": D, "query_name": np.array(G)}, "wanted 2 query names for a.npz of 2 x 3, found 3"),
         ("a.npz", {"distances": D, "g_pids": np.arange(2)}, "wanted 3 values of gallery_pid, found 2"),
@@ -195,4 +203,6 @@ def test_lists_of_another_size(shape, remedy):
     with pytest.raises(InputError) as caught:
         named(Matrix("a.npy", np.zeros(shape, np.float32)), orders)
     said = caught.value.problems[0]
-    assert said.startswith(f"a.npy: wanted 2 x 3, as the lists of names say, found {shape[0]} x {shape[1]}; {remedy}")
+    assert said.startswith(
+        f"a.npy: wanted 2 x 3, as the lists of names say, found {shape[0]} x {shape[1]}; {remedy}"
+    )

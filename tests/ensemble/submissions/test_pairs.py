@@ -33,7 +33,8 @@ def told(ranking: RankList) -> dict[str, list[tuple[str, float]]]:
     ["image0,image1,num_matches,other", "qa,g2,0.5,1", "qa,g3,0.75,2", "qb,g2,1e-3,3"],
     ["img1,img2,inliers", "qa,g2,0.5", "qa,g3,0.75", "qb,g2,1e-3"],
     ["query,gallery,distance", "qa,g2,-0.5", "qa,g3,-0.75", "qb,g2,-1e-3"],
-    ["query,gallery,rank,distance,score", "qa,g2,1,9,0.5", "qa,g3,2,10,0.75", "qb,g2,1,9,1e-3", "qb,g3,2,9,", "qa,g9,3,11,nan"],
+    ["query,gallery,rank,distance,score", "qa,g2,1,9,0.5", "qa,g3,2,10,0.75", "qb,g2,1,9,1e-3", "qb,g3,2,9,",
+     "qa,g9,3,11,nan"],
 ])  # fmt: skip
 def test_spellings(tmp_path, lines):
     ranking = formats.read(listed(tmp_path / "a.csv", lines))
@@ -108,7 +109,10 @@ def test_the_shortlist(tmp_path, suffix):
     pairs.write(path, from_matrix(ROWS, Q, G, FAR), k=5)
     found = rows_of(path)
     assert [list(row) for row in found] == [["query", "gallery", "rank", "distance"]] * 2
-    assert [(row["query"], row["gallery"], int(row["rank"])) for row in found] == [("qa", "g2", 1), ("qa", "g,1", 2)]
+    assert [(row["query"], row["gallery"], int(row["rank"])) for row in found] == [
+        ("qa", "g2", 1),
+        ("qa", "g,1", 2),
+    ]
     assert [np.float32(row["distance"]) for row in found] == [np.float32(0.25), np.float32(1 / 3)]
     first = path.read_bytes()
     pairs.write(path, from_matrix(ROWS, Q, G, FAR), k=5)
