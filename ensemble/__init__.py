@@ -4,7 +4,7 @@ A folder of files is looked at (``io``), a recipe is checked against it (``pipel
 its steps and joins (``pipeline.run``), and what comes out is written, scored and shown. Every folder imports only
 from those above it. The last are the commands, which ``python -m ensemble`` lists::
 
-    base         errors, the FeatureSet
+    base         errors, the FeatureSet, the DistanceSet
     parsers      what the names of images say, data set by data set
     io           feature files, lists, tables: the only place that knows their formats
     submissions  rank lists as files: written, read back, looked through

@@ -18,9 +18,9 @@ class DistanceSet:
 
     ``distances`` (nq, ng) float32, smaller is nearer, +inf never return, NaN where it does not know the pair: a
     table of pairs and a rank list know few. It may be mapped from its file, and is never written to. ``partial``:
-    there are such pairs. Tables and notes are those of a FeatureSet, and so is what it has beside: a recipe's models
-    are of either kind. Of ``one_set`` both sides have the same images in the same order, and +inf stands on the
-    diagonal.
+    there are such pairs. Tables and notes are those of a FeatureSet, and so is what it has beside: a recipe's
+    models are of either kind. Of ``one_set`` both sides have the same images in the same order, and +inf stands on
+    the diagonal.
     """
 
     model: str

@@ -28,8 +28,6 @@ def together(features: Folder, lists: Folder, problems: list[str]) -> Folder:
         models={**features.models, **lists.models},
         inputs=tuple(sorted({*features.inputs, *lists.inputs})),
         given=frozenset(lists.models),
-        orders=lists.orders
-        or lists.names
-        or {**{s: f for s, f in features.tables.items() if s != "train"}, **features.names},
+        orders=orders_of(features.names, features.tables, features.one_set) | (lists.orders or lists.names),
         notes=tuple(dict.fromkeys(notes)),
     )

@@ -100,8 +100,8 @@ def _refuse_nameless(matrix: Matrix, images: Names) -> None:
 def _nameless(matrix: Matrix, counts: Mapping[str, int]) -> str:
     return (
         f"{matrix.where}: wanted the names of its rows and columns, found {_size(matrix)} without for "
-        f"{counts['query']} queries and {counts['gallery']} images; put query_name and gallery_name into the file, "
-        "or lists of names beside it"
+        f"{counts['query']} queries and {counts['gallery']} images; put query_name and gallery_name into the "
+        "file, or lists of names beside it"
     )
 
 

@@ -1,7 +1,6 @@
 """Models that are distances already: matrices, and rank lists and tables of pairs beside others."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd

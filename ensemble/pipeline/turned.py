@@ -103,7 +103,7 @@ def _against_labels(
                 else f"if its numbers are larger for nearer images, say --similarity {model}"
             )
             said.append(
-                f"{files[model]}: of other images, {100 * (np.mean(shares) + 0.5):.0f} of 100 are nearer than one of "
-                f"the query's own identity; {remedy}"
+                f"{files[model]}: of other images, {100 * (np.mean(shares) + 0.5):.0f} of 100 are nearer than one "
+                f"of the query's own identity; {remedy}"
             )
     return said

@@ -116,8 +116,8 @@ def from_train(sets: Mapping[str, ModelSet], *, learn: bool, seed: int) -> dict[
     if given:
         raise InputError(
             [
-                f"{examples(given)}: wanted features of train, whose labels are looked at, found distances of query "
-                "and gallery alone; choose on those (tune: --on test), or leave them out"
+                f"{examples(given)}: wanted features of train, whose labels are looked at, found distances of "
+                "query and gallery alone; choose on those (tune: --on test), or leave them out"
             ]
         )
     without = [name for name, found in features.items() if found.train is None]
