@@ -121,7 +121,7 @@ def _is_list(path: Path) -> bool:
 
 def stored(path: Path) -> Stored | None:
     """Shape and size of a file's matrix from its header; None where there is no telling."""
-    found = [part for key, part in containers.stored(path).items() if len(part.shape) == 2 and _kind(key or "d")]
+    found = [part for key, part in containers.stored(path).items() if len(part.shape) == 2 and kind_of(key or "d")]
     return found[0] if len(found) == 1 else None
 
 
@@ -180,7 +180,7 @@ def _of_dictionary(
     where: str, content: dict
 ) -> tuple[np.ndarray, dict[str, list[str]], dict[str, dict[str, Any]], bool]:
     held = {key: opened(value) for key, value in content.items()}
-    keys = [key for key, value in held.items() if _kind(key) and _is_rows(value)]
+    keys = [key for key, value in held.items() if kind_of(key) and _is_rows(value)]
     keys = keys or [key for key, value in held.items() if _is_rows(value) and not slot(key) and not _is_block(key)]
     if len(keys) != 1:
         found = examples([f"{key} {what(value)}" for key, value in held.items()], 6) or "nothing"
@@ -208,7 +208,7 @@ def _of_dictionary(
     unread = [f"{side}_{name}" for side, found in columns.items() for name, v in found.items() if v is None]
     if unread:
         raise InputError([f"{where}: wanted labels in {examples(unread)}, found something else; write it again"])
-    return values, names, columns, _kind(keys[0]) == "similarity"
+    return values, names, columns, kind_of(keys[0]) == "similarity"
 
 
 def _of_tuple(
@@ -256,7 +256,7 @@ def _is_rows(value: Any) -> bool:
     return all(row is not None for row in rows) and len({row.size for row in rows if row is not None}) == 1
 
 
-def _kind(key: object) -> str:
+def kind_of(key: object) -> str:
     """``distance`` or ``similarity`` for a key that is called so, empty for others."""
     plain = _plain(key)
     return "distance" if _DISTANCES.fullmatch(plain) else "similarity" if _SIMILARITIES.fullmatch(plain) else ""

@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from ensemble.base import spellings
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, refuse_if_any
-from ensemble.io import containers, name_lists
+from ensemble.io import containers, matrices, name_lists
 from ensemble.io.allowed import ATOMS
 from ensemble.io.arrays import is_name
 from ensemble.io.blocks import ALWAYS_NAMED, UNNAMED, half, loose, unused
@@ -21,6 +23,7 @@ from ensemble.io.readers.table import SUFFIXES as TABLES
 Found = tuple[dict[str, tuple[Path, ...]], dict[str, set[str]], dict[Path, str], list[str], list[str]]
 
 ENDS_ANYWHERE = (".mat", ".msat", ".csv", ".tsv", ".jsonl")  # a file cut off may still be one, without its queries
+MATRIX = "a matrix of distances is for --rankings, from a folder of its own"
 MULTI_QUERIES = "multi-query features, which only evaluate --multi-query asks with"
 
 
@@ -204,7 +207,9 @@ def _whole(file: Path, keys: tuple[str, ...] | None, notes: list[str]) -> tuple[
     if keys is None or (split_of(keys) and not has_both(keys)):
         content = opened(containers.load(file))
         if not isinstance(content, dict):
-            return "neither query nor gallery by its name, and no dictionary with both"
+            is_matrix = isinstance(content, np.ndarray) and content.ndim == 2
+            hint = f"; {MATRIX}" * is_matrix
+            return f"neither query nor gallery by its name, and no dictionary with both{hint}"
         keys = tuple(
             key for key, value in content.items() if isinstance(key, str) and not isinstance(value, ATOMS)
         )
@@ -220,7 +225,8 @@ def _whole(file: Path, keys: tuple[str, ...] | None, notes: list[str]) -> tuple[
     else:
         provided = {place for place in map(slot, keys) if place}
         if keys == () and not file.is_dir():
-            return _not_called(file)
+            hint = f"; {MATRIX}" * (containers.suffix(file) == ".npy" and containers.kind(file) == "f")
+            return _not_called(file) + hint
     if any(column == "" for _, column in provided):
         if containers.suffix(file) not in TABLES and (left := unused(keys)):
             notes.append(f"{file}: keys that are not used: {examples(left, 20)}")
@@ -242,7 +248,7 @@ def _whole(file: Path, keys: tuple[str, ...] | None, notes: list[str]) -> tuple[
         raise InputError(
             [
                 f"{file}: wanted query and gallery as keys, found {examples(keys) or 'none'}; rename them or "
-                "move it away"
+                f"move it away{f', as {MATRIX}' * any(map(matrices.kind_of, keys))}"
             ]
         )
     return "no features inside"

@@ -312,6 +312,45 @@ def test_every_other_command(features, given, tmp_path, capsys):
     assert (tmp_path / "again" / "ranking.csv").read_bytes() == (tmp_path / "out" / "ranking.csv").read_bytes()
 
 
+def test_one_set_alone(tmp_path, capsys):
+    """A square beside images.csv: each image against all others, as its features are."""
+    found = world()
+    images = named(NG, "g")
+    for name in ("features", "given"):
+        (tmp_path / name).mkdir()
+        lines = [f"{image},{pid}" for image, pid in zip(images, found["gallery_pid"].tolist(), strict=True)]
+        listed(tmp_path / name / "images.csv", ["name,pid", *lines])
+    np.savez(tmp_path / "features" / "images_net.npz", features=found["gallery"], name=images)
+    square = distances({"query": found["gallery"], "gallery": found["gallery"]})
+    order = np.random.default_rng(0).permutation(NG)
+    content = {"dist": square[np.ix_(order, order)], "name": np.array(images)[order]}
+    np.savez(tmp_path / "given" / "matrix.npz", **content)
+    wanted = scores(capsys, "--features", tmp_path / "features", "--recipe", "baseline")
+    answer = scores(capsys, "--rankings", tmp_path / "given")
+    assert answer["mAP"] == pytest.approx(wanted["mAP"], abs=1e-3)  # two ways to round a distance
+    assert run.main(["--rankings", str(tmp_path / "given"), "--out", str(tmp_path / "out")]) == 0
+    ranking = formats.read(tmp_path / "out" / "ranking.csv")
+    assert ranking.counts.tolist() == [NG - 1] * NG
+    assert all(query != image for query, _, image, _ in ranking.entries())
+    both = ["--features", tmp_path / "features", "--rankings", tmp_path / "given"]
+    assert scores(capsys, *both)["mAP"] == pytest.approx(wanted["mAP"], abs=1e-2)
+    np.savez(tmp_path / "given" / "matrix.npz", dist=square, query_name=named(NG, "q"), gallery_name=images)
+    said = refused(evaluate.main, "--rankings", tmp_path / "given")
+    assert "wanted one set of images, since there is no list or table of queries" in said
+
+
+def test_a_matrix_among_features_is_told_where_it_belongs(features, given, capsys):
+    shutil.copy(given / "matrix.npz", features / "other.npz")
+    said = refused(evaluate.main, "--features", features)
+    assert "wanted query and gallery as keys, found distmat, query_names, gallery_names" in said
+    assert "a matrix of distances is for --rankings" in said
+    (features / "other.npz").unlink()
+    np.save(features / "other.npy", distances(world()))
+    assert any(
+        "a matrix of distances is for --rankings" in n for n in scores(capsys, "--features", features)["notes"]
+    )
+
+
 def test_memory_is_told_before(features, given, tmp_path, capsys):
     both = ["--features", str(features), "--rankings", str(given)]
     assert run.main([*both, "--dry-run"]) == 0

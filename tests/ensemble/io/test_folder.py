@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from ensemble.io import Folder, read, read_folder, scan
+from ensemble.io.models import MATRIX
 from tests.support.each import each
 from tests.support.folders import TORCH, arrays, keyed, listed, names, pair, pickled, problems, rows, safetensors
 
@@ -304,8 +305,8 @@ def test_other_files_are_left_out_with_a_reason(folder: Path) -> None:
     assert {path.name: reason for path, reason in found.ignored.items()} == {
         "notes.log": "not a feature file",
         "b.txt": "not a feature file",
-        "dist_mat.npy": "not called query_MODEL.npy or gallery_MODEL.npy",
-        "rerank.pkl": "neither query nor gallery by its name, and no dictionary with both",
+        "dist_mat.npy": f"not called query_MODEL.npy or gallery_MODEL.npy; {MATRIX}",
+        "rerank.pkl": f"neither query nor gallery by its name, and no dictionary with both; {MATRIX}",
         "net_last.pth": "no features inside",
     }
 

@@ -121,5 +121,7 @@ def test_splits_need_identities_and_features(pairs: Path) -> None:
     (lists / "a.csv").write_text("query,gallery,rank\nq,g,1\n")
     for name in ("query", "gallery"):
         (lists / f"{name}.csv").write_text(f"name,pid\n{name[0]},1\n")
-    with pytest.raises(InputError, match="--splits: wanted features or matrices, since every split ranks its own gallery"):
+    with pytest.raises(
+        InputError, match="--splits: wanted features or matrices, since every split ranks its own gallery"
+    ):
         evaluate.main(["--rankings", str(lists), "--splits", "2"])
