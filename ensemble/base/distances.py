@@ -47,6 +47,8 @@ class DistanceSet:
                 ]
             )
         object.__setattr__(self, "partial", _lacks(self.model, self.distances))
+        if self.partial and np.isnan(self.distances).all():
+            raise InputError([f"{self.model}: wanted a pair that it knows, found none; leave it out"])
         view = self.distances.view()
         view.flags.writeable = False
         object.__setattr__(self, "distances", view)

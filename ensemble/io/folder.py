@@ -191,7 +191,7 @@ def look(
     singles = [file for of in alone.values() for file in of.values()]
     features = [file for paths in models.values() for file in paths]
     with collecting(problems):
-        notes += unused_columns(features)
+        notes += [] if rankings else unused_columns(features)
     folder = Folder(
         path=path,
         models=models,

@@ -280,6 +280,9 @@ def test_the_same_name_twice_and_minus_infinity(features, given, tmp_path):
     np.save(given / "broken.npy", whole)
     said = refused(run.main, "--rankings", given, "--out", tmp_path / "out")
     assert "broken: wanted numbers, +inf or NaN, found -inf" in said
+    np.save(given / "broken.npy", np.full((NQ, NG), np.nan, np.float32))
+    said = refused(run.main, "--rankings", given, "--out", tmp_path / "out")
+    assert "broken: wanted a pair that it knows, found none" in said
 
 
 def test_recipes_for_features_say_that_these_are_none(given, tmp_path):
@@ -372,6 +375,7 @@ def test_shortlist_out_and_back(features, tmp_path, capsys):
     listed(place / "light.csv", [f"{header},score", *(f"{row},{1 - at / 1000}" for at, row in enumerate(rows))])
     answer = scores(capsys, "--features", features, "--rankings", place)
     assert answer["mAP"] > 0.3
+    assert not any("not used" in note for note in answer["notes"])
     inside = ["--pairs-out", str(out / "pairs.npz")]
     assert run.main([*options, *inside]) == 0
     assert "pairs.npz" in json.loads((out / "run.json").read_text())["files"]
