@@ -185,9 +185,9 @@ class Rooms:
         """Distances that are there already, or those of some images; a copy where not all pairs are known."""
         if some:
             nq, ng = images.shape
-            self.meter.beside(2 * nq * ng)  # what is known, as a mask, twice
             known = Pairs(np.zeros(nq + 1, np.int64), np.zeros(0, np.int64))
             copied: Any = self.room(nq, ng)
+            self.meter.beside((SINGLE + 2) * nq * ng)  # what is known, as masks, and what stands behind it
             return State({"distances": copied}, known=(known,))
         if rows is None:
             return State({"distances": distances})
