@@ -237,7 +237,7 @@ def _unanswered(result: Result) -> list[str]:
         return []
     return [
         f"{len(names)} queries are answered by no image, since a step puts all out of reach (as those of "
-        f"the query's own camera): {errors.examples(names, 5)}"
+        f"the query's own camera) or no model knows a pair of theirs: {errors.examples(names, 5)}"
     ]
 
 
