@@ -17,6 +17,7 @@ from ensemble.io.name_lists import read_names
 from ensemble.io.outputs import all_together, refusals, together
 from ensemble.io.reading import read, read_folder, scan
 from ensemble.io.tables import read_tables
+from ensemble.io.travel_times import TravelTimes, read_travel_times, spread, write_times_mat, write_times_npz
 from ensemble.io.write import Unwritable, beside, unwritable, write_csv, write_npz
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Entry",
     "Folder",
     "ModelSize",
+    "TravelTimes",
     "Unwritable",
     "all_together",
     "beside",
@@ -35,9 +37,11 @@ __all__ = [
     "read_multi_queries",
     "read_names",
     "read_tables",
+    "read_travel_times",
     "refusals",
     "scan",
     "sizes",
+    "spread",
     "together",
     "unwritable",
     "write_csv",
@@ -45,4 +49,6 @@ __all__ = [
     "write_multi_mat",
     "write_multi_npz",
     "write_npz",
+    "write_times_mat",
+    "write_times_npz",
 ]

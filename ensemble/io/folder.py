@@ -21,10 +21,11 @@ from pathlib import Path
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples
 from ensemble.base.features import COLUMNS, SIDES
-from ensemble.io import containers, descriptions, label_arrays, name_lists
+from ensemble.io import containers, descriptions, label_arrays, name_lists, travel_times
 from ensemble.io.blocks import UNNAMED
 from ensemble.io.lists import Keys
 from ensemble.io.models import MULTI_QUERIES, Found, find, is_folder, lacks, may_be_cut, unused_columns
+from ensemble.io.travel_times import TRAVEL_TIMES, TravelTimes
 from ensemble.io.write import LEFT_OVER
 from ensemble.parsers import Parser, gives
 from ensemble.parsers.parser import SUFFIXES
@@ -61,6 +62,7 @@ class Folder:
     wanted: tuple[str, ...] = ()  # columns of the tables that are kept beside those of a FeatureSet
     multi_queries: tuple[Path, ...] = ()  # files with more images of the queries' identities, for evaluation
     one_set: bool = False  # there are no queries: each image of the gallery is asked about all others
+    times: TravelTimes | None = None  # histograms, for steps that learn them from training images otherwise
 
     @property
     def joined(self) -> list[str]:
@@ -118,6 +120,11 @@ def look(
     ignored |= {file: "left over from a write that was broken off" for file in found if file not in files}
     more_queries = tuple(sorted(file for file, why in ignored.items() if why == MULTI_QUERIES))
     unread += [f"{file}: {ignored.pop(file)}" for file in more_queries if models]
+    times = None
+    with collecting(problems):
+        times = travel_times.chosen(sorted(file for file, why in ignored.items() if why == TRAVEL_TIMES))
+    if models:
+        ignored = {file: why for file, why in ignored.items() if why != TRAVEL_TIMES}
     if not models and not problems:
         problems.append(f"{path}: wanted rank lists, found none" if rankings else _nothing(path, ignored))
     columns = set().union(*provided.values())
@@ -163,7 +170,7 @@ def look(
     if one_set:
         columns = _on_both_sides(columns)
         label_columns = _on_both_sides(label_columns)
-    singles = [file for of in alone.values() for file in of.values()]
+    singles = [file for of in alone.values() for file in of.values()] + ([times.path] if times else [])
     features = [file for paths in models.values() for file in paths]
     with collecting(problems):
         notes += unused_columns(features)
@@ -184,6 +191,7 @@ def look(
         wanted=wanted,
         multi_queries=more_queries,
         one_set=one_set,
+        times=times,
     )
     return folder, problems + label_problems
 

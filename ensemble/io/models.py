@@ -6,7 +6,7 @@ from pathlib import Path
 from ensemble.base import spellings
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, refuse_if_any
-from ensemble.io import containers, name_lists
+from ensemble.io import containers, name_lists, travel_times
 from ensemble.io.allowed import ATOMS
 from ensemble.io.arrays import is_name
 from ensemble.io.blocks import ALWAYS_NAMED, UNNAMED, half, loose, unused
@@ -159,6 +159,8 @@ def _told(file: Path, notes: list[str]) -> tuple[str, set[str]] | str:
     keys = containers.keys(file)
     if pair is not None and keys and all(map(is_multi, keys)):
         return MULTI_QUERIES
+    if keys and travel_times.are(keys):
+        return travel_times.TRAVEL_TIMES
     if pair is not None and not (keys and has_both(keys)):
         return _half(file, *pair, keys, notes)
     return _whole(file, keys, notes)
@@ -227,6 +229,8 @@ def _whole(file: Path, keys: tuple[str, ...] | None, notes: list[str]) -> tuple[
         return containers.stem(file), {"_".join(filter(None, place)) for place in provided if place[1] != "name"}
     if any(map(is_multi, keys)):
         return MULTI_QUERIES
+    if travel_times.are(keys):
+        return travel_times.TRAVEL_TIMES
     if containers.suffix(file) in (".csv", ".tsv"):  # tables about anything lie about
         return f"no query_ or gallery_ before its name, and no column split ({examples(keys)})"
     if any(column_of(key) == "" for key in keys):

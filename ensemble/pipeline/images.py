@@ -7,10 +7,11 @@ from ensemble import io
 from ensemble.base.features import SIDES, FeatureSet
 from ensemble.base.kinds import Array
 from ensemble.base.labels import LABELS, kind_of
-from ensemble.pipeline import rankings
+from ensemble.pipeline import rankings, travel_times
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.rankings import Rankings
 from ensemble.scores import Labels, labels_of
+from postproc import SpatioTemporalPrior
 
 SCORED = ("query_pid", "gallery_pid")  # for scores alone: no step may see them
 
@@ -33,6 +34,7 @@ class Images:
     notes: tuple[str, ...] = ()  # what the user should know of how they were read
     called: Mapping[str, Mapping[int, str]] = field(default_factory=dict)  # text labels by kind and number
     one_set: bool = False  # each image is asked about all others
+    times: SpatioTemporalPrior | None = None  # for steps that take it in the place of training labels
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -69,6 +71,7 @@ def _images(plan: Plan, found: FeatureSet | Rankings, lists: Rankings | None = N
     cameras = plan.recipe.cameras
     if cameras != "cam":
         columns |= {f"{side}_cam": data[f"{side}_{cameras}"] for side in SIDES if f"{side}_{cameras}" in data}
+    called = _called(found, data)
     return Images(
         query_names=list(found.query_table["name"]),
         gallery_names=list(found.gallery_table["name"]),
@@ -76,7 +79,8 @@ def _images(plan: Plan, found: FeatureSet | Rankings, lists: Rankings | None = N
         labels=labels_of(found),
         lists=lists,
         notes=found.notes,
-        called=_called(found, data),
+        called=called,
+        times=travel_times.checked(plan.recipe, plan.folder, columns, called),
         query_label=found.query_table["pid"].tolist() if "pid" in found.query_table else None,
         one_set=getattr(found, "one_set", False),
     )
