@@ -8,7 +8,7 @@ from pathlib import Path
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
 from ensemble.cli import machine, notes, planning
-from ensemble.pipeline import advice
+from ensemble.pipeline import advice, official
 from ensemble.pipeline.images import Images
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.run import Run
@@ -29,6 +29,7 @@ def add_options(p: argparse.ArgumentParser) -> None:
 
 def scored(options: argparse.Namespace, checked: Plan, sets: Mapping[str, FeatureSet]) -> Scores:
     """The recipe on every split, a line a split, and the means. What it learns, it learns from ``train``."""
+    sets = official.taking_part(checked.folder, planning.protocol(options, checked.recipe), sets)
     first = next(iter(sets.values()))
     splits, about = _chosen(options, first)
     print(f"{checked.recipe.name}: {checked.recipe.about}")

@@ -9,6 +9,7 @@ and refuses everything else; nothing in a file is ever executed.
 
 from ensemble.io.ahead import ModelSize, sizes
 from ensemble.io.describe import Contents, Entry, contents
+from ensemble.io.draws import read_identities
 from ensemble.io.folder import Folder
 from ensemble.io.layumi import lost, write_mat, write_multi_mat, write_multi_npz
 from ensemble.io.multi_queries import chosen as multi_queries_of
@@ -34,6 +35,7 @@ __all__ = [
     "multi_queries_of",
     "read",
     "read_folder",
+    "read_identities",
     "read_multi_queries",
     "read_names",
     "read_tables",

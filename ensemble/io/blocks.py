@@ -18,7 +18,7 @@ from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.features import COLUMNS, SIDES
 from ensemble.base.labels import LABELS, of_values
-from ensemble.io import containers, name_lists
+from ensemble.io import camera_files, containers, name_lists
 from ensemble.io.arrays import texts, vectors, what, whole_numbers
 from ensemble.io.codes import LENGTHS, NONE, Codes, features
 from ensemble.io.keys import ONE_SET, column_of, side_called, slot, split_of
@@ -92,6 +92,11 @@ def read_blocks(paths: Sequence[Path], problems: list[str], *, one_set: bool = F
 
     ``one_set``: there are no queries, and nobody misses them.
     """
+    if camera_files.are(paths):
+        with collecting(problems):
+            by_camera = camera_files.parts(paths)
+            return {side: block(f"{paths[0].parent}, {side}", part) for side, part in by_camera.items()}
+        return {}
     parts: dict[str, Part] = {}
     where: dict[str, str] = {}
     by: dict[str, str] = {}  # the lists that name rows

@@ -21,8 +21,9 @@ from pathlib import Path
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples
 from ensemble.base.features import COLUMNS, SIDES
-from ensemble.io import containers, descriptions, label_arrays, name_lists, travel_times
+from ensemble.io import containers, descriptions, draws, label_arrays, name_lists, travel_times
 from ensemble.io.blocks import UNNAMED
+from ensemble.io.draws import Draws
 from ensemble.io.lists import Keys
 from ensemble.io.models import MULTI_QUERIES, Found, find, is_folder, lacks, may_be_cut, unused_columns
 from ensemble.io.travel_times import TRAVEL_TIMES, TravelTimes
@@ -32,6 +33,7 @@ from ensemble.parsers.parser import SUFFIXES
 
 NAME_LISTS = name_lists.CITY
 TRACK_LISTS = ("test_track_id.txt", "test_track.txt")
+KINDS = (TRAVEL_TIMES, *draws.WHAT.values())  # of files that belong to no model and say something of all
 SIDE = "side"  # the folder of side models
 PROSE = re.compile(r".*\.(md|toml)|(readme|licen[cs]e)(\..*)?", re.IGNORECASE)  # nobody expects it to be read
 
@@ -62,6 +64,8 @@ class Folder:
     wanted: tuple[str, ...] = ()  # columns of the tables that are kept beside those of a FeatureSet
     multi_queries: tuple[Path, ...] = ()  # files with more images of the queries' identities, for evaluation
     one_set: bool = False  # there are no queries: each image of the gallery is asked about all others
+    draws: Draws | None = None  # of the gallery, for protocols that draw
+    identities: dict[str, Path] = field(default_factory=dict)  # lists of identities by name, for protocols
     times: TravelTimes | None = None  # histograms, for steps that learn them from training images otherwise
 
     @property
@@ -120,11 +124,15 @@ def look(
     ignored |= {file: "left over from a write that was broken off" for file in found if file not in files}
     more_queries = tuple(sorted(file for file, why in ignored.items() if why == MULTI_QUERIES))
     unread += [f"{file}: {ignored.pop(file)}" for file in more_queries if models]
-    times = None
+    of_kind = {kind: sorted(f for f, why in ignored.items() if why == kind) for kind in KINDS}
+    times, drawn = None, None
     with collecting(problems):
-        times = travel_times.chosen(sorted(file for file, why in ignored.items() if why == TRAVEL_TIMES))
+        times = travel_times.chosen(of_kind[TRAVEL_TIMES])
+    with collecting(problems):
+        drawn = draws.chosen(of_kind[draws.WHAT[draws.DRAWS]])
+    identities = {file.stem: file for file in of_kind[draws.WHAT[draws.IDENTITIES]]}
     if models:
-        ignored = {file: why for file, why in ignored.items() if why != TRAVEL_TIMES}
+        ignored = {file: why for file, why in ignored.items() if why not in KINDS}
     if not models and not problems:
         problems.append(f"{path}: wanted rank lists, found none" if rankings else _nothing(path, ignored))
     columns = set().union(*provided.values())
@@ -170,7 +178,8 @@ def look(
     if one_set:
         columns = _on_both_sides(columns)
         label_columns = _on_both_sides(label_columns)
-    singles = [file for of in alone.values() for file in of.values()] + ([times.path] if times else [])
+    singles = [file for of in alone.values() for file in of.values()] + [*identities.values()]
+    singles += [one.path for one in (times, drawn) if one]
     features = [file for paths in models.values() for file in paths]
     with collecting(problems):
         notes += unused_columns(features)
@@ -191,6 +200,8 @@ def look(
         wanted=wanted,
         multi_queries=more_queries,
         one_set=one_set,
+        draws=drawn,
+        identities=identities,
         times=times,
     )
     return folder, problems + label_problems

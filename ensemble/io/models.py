@@ -6,7 +6,7 @@ from pathlib import Path
 from ensemble.base import spellings
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, refuse_if_any
-from ensemble.io import containers, name_lists, travel_times
+from ensemble.io import camera_files, containers, draws, name_lists, travel_times
 from ensemble.io.allowed import ATOMS
 from ensemble.io.arrays import is_name
 from ensemble.io.blocks import ALWAYS_NAMED, UNNAMED, half, loose, unused
@@ -81,8 +81,12 @@ def _find(files: Sequence[Path]) -> Found:
     notes: list[str] = []
     beside = {file: place for file in files if (place := loose(file))}
     own = name_lists.own(file for file in files if file.is_file())
+    cameras = camera_files.sets(files)
+    for model, paths in cameras.items():
+        found[model], columns[model] = [*paths], set(camera_files.COLUMNS)
+    by_camera = {path for paths in cameras.values() for path in paths}
     for file in files:
-        if file in beside:
+        if file in beside or file in by_camera:
             continue
         if file in own.values():
             is_text = file.suffix.lower() == ".txt"
@@ -111,6 +115,8 @@ def _find(files: Sequence[Path]) -> Found:
     for model, paths in found.items():
         if any(path.parent.name == model and path.parent in files for path in paths):
             continue  # its folder was looked into
+        if cameras.get(model) == paths:
+            continue
         problems += _pair_problems(model, [path for path in paths if path not in beside])
         stems = [containers.stem(path) for path in paths if half(path)]
         lists = [own[stem] for stem in stems if stem in own]
@@ -161,6 +167,8 @@ def _told(file: Path, notes: list[str]) -> tuple[str, set[str]] | str:
         return MULTI_QUERIES
     if keys and travel_times.are(keys):
         return travel_times.TRAVEL_TIMES
+    if kind := draws.kind_of(file, keys):
+        return draws.WHAT[kind]
     if pair is not None and not (keys and has_both(keys)):
         return _half(file, *pair, keys, notes)
     return _whole(file, keys, notes)

@@ -7,10 +7,11 @@ from ensemble import io
 from ensemble.base.features import SIDES, FeatureSet
 from ensemble.base.kinds import Array
 from ensemble.base.labels import LABELS, kind_of
-from ensemble.pipeline import rankings, travel_times
+from ensemble.pipeline import official, rankings, travel_times
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.rankings import Rankings
 from ensemble.scores import Labels, labels_of
+from ensemble.scores.protocol import Protocol
 from postproc import SpatioTemporalPrior
 
 SCORED = ("query_pid", "gallery_pid")  # for scores alone: no step may see them
@@ -47,38 +48,43 @@ class Images:
         return {**self.columns, **(self.labels.columns() if self.labels else {})}
 
 
-def read(plan: Plan, sets: Mapping[str, FeatureSet] | None = None) -> tuple[Images, dict[str, FeatureSet]]:
+def read(
+    plan: Plan, protocol: Protocol, sets: Mapping[str, FeatureSet] | None = None
+) -> tuple[Images, dict[str, FeatureSet]]:
     """The images of a plan, and its models' features by name, joined by the images' names.
 
-    sets: the features, where somebody has read them already. There are none where the plan is about rank lists.
+    protocol: may be about some identities alone. sets: the features, where somebody has read them already. There
+    are none where the plan is about rank lists.
     """
     models = list(plan.all_models)
     if "distances" in plan.folder.columns:
         lists = rankings.read(plan.folder, models, plan.recipe.similarity)
-        return _images(plan, lists, lists), {}
+        return _images(plan, protocol, lists, lists), {}
     if sets is None:
         found = io.read(plan.folder, models, missing=plan.recipe.missing)
         taken = {features.model: features for features in found}
     else:
         taken = {model: sets[model] for model in models}
+    taken = official.taking_part(plan.folder, protocol, taken)
     richest = max(taken.values(), key=lambda features: features.train is not None)
-    return _images(plan, richest), taken
+    return _images(plan, protocol, richest), taken
 
 
-def _images(plan: Plan, found: FeatureSet | Rankings, lists: Rankings | None = None) -> Images:
+def _images(plan: Plan, protocol: Protocol, found: FeatureSet | Rankings, lists: Rankings | None = None) -> Images:
     data = found.data()
     columns = {name: value for name, value in data.items() if name not in (*SIDES, *SCORED)}
     cameras = plan.recipe.cameras
     if cameras != "cam":
         columns |= {f"{side}_cam": data[f"{side}_{cameras}"] for side in SIDES if f"{side}_{cameras}" in data}
     called = _called(found, data)
+    names = list(found.gallery_table["name"])
     return Images(
         query_names=list(found.query_table["name"]),
-        gallery_names=list(found.gallery_table["name"]),
+        gallery_names=names,
         columns=columns,
-        labels=labels_of(found),
+        labels=official.with_places(plan.folder, protocol, labels_of(found), names),
         lists=lists,
-        notes=found.notes,
+        notes=(*found.notes, *official.notes(plan.folder, protocol)),
         called=called,
         times=travel_times.checked(plan.recipe, plan.folder, columns, called),
         query_label=found.query_table["pid"].tolist() if "pid" in found.query_table else None,
