@@ -56,6 +56,12 @@ def notes(folder: Folder, protocol: Protocol) -> list[str]:
     for name, path in folder.identities.items():
         if name == protocol.identities:
             said.append(f"{path}: only the identities of this list take part, as the protocol has it")
+    if (
+        protocol.identities
+        and protocol.identities not in folder.identities
+        and (folder.identities or folder.draws)
+    ):
+        said.append(f"{folder.path}: no {protocol.identities}.mat, so that all identities take part")
     others = [path.name for name, path in folder.identities.items() if name != protocol.identities]
     if others:
         said.append(f"{folder.path}: lists of identities that this protocol does not name: {examples(others, 9)}")

@@ -126,8 +126,8 @@ def test_places_are_those_of_the_numbers_in_the_names(tmp_path: Path) -> None:
     assert given.places(pid, cam, names).tolist() == [[1, 2, 0, 0, 0, 0]]
     assert problems(given.places, pid[:2], np.array([1, 5]), names[:2]) == [
         f"{tmp_path / 'a.mat'}: wanted the gallery images that it draws from, found 2 groups of others (1 for "
-        "3 of identity 7 in camera 1, 1 for 0 of identity 7 in camera 5); give all images of the gallery, or move the "
-        "file away"
+        "3 of identity 7 in camera 1, 1 for 0 of identity 7 in camera 5); give all images of the gallery, or move "
+        "the file away"
     ]
 
 

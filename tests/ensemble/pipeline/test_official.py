@@ -75,6 +75,8 @@ def test_the_draws_are_those_of_the_file(tmp_path: Path, capsys: pytest.CaptureF
     seeded = scored(tmp_path / "a", capsys, *options)
     assert not seeded["protocol"]["draws_given"]
     assert "drawn at random, 2 trials, seed 0" in seeded["protocol"]["description"]
+    indoor = scored(tmp_path / "a", capsys, "--protocol", "sysu_indoor_single")
+    assert f"{tmp_path / 'a'}: no test_id_indoor.mat, so that all identities take part" in indoor["notes"]
 
 
 def test_more_trials_than_the_file_has_are_refused(tmp_path: Path) -> None:
