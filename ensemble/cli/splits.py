@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
-from ensemble.cli import machine, notes, planning
+from ensemble.cli import files, machine, notes, planning
 from ensemble.pipeline import advice, official
 from ensemble.pipeline.images import Images
 from ensemble.pipeline.plan import Plan
@@ -65,7 +65,7 @@ def _say(checked: Plan, images: Images) -> None:
 
 def _chosen(options: argparse.Namespace, features: FeatureSet) -> tuple[list[identity_splits.Split], str]:
     """The splits, and what they are in words."""
-    if not options.splits.isdecimal():
+    if files.is_file(options.splits):
         splits = identity_splits.read(Path(options.splits), features)
         return splits, f"means over {len(splits)} splits of {options.splits}"
     count = int(options.splits)

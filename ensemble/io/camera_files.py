@@ -3,8 +3,8 @@
 Each holds ``feature``, a cell array (identities, 1): in the cell of an identity a matrix (images, values), one row
 an image in the order of their numbers, empty where that camera did not see the identity. Identities count from 1.
 The images of the infrared cameras 3 and 6 are the queries, the others the gallery; they are called as the data set
-has them, ``cam3/0006/0001.jpg``. Source: the evaluation code of SYSU-MM01 (Wu et al., ICCV 2017) and its versions in
-Python.
+has them, ``cam3/0006/0001.jpg``. Source: the evaluation code of SYSU-MM01 (Wu et al., ICCV 2017) and its versions
+in Python.
 """
 
 import re

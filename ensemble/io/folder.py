@@ -21,11 +21,12 @@ from pathlib import Path
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples
 from ensemble.base.features import COLUMNS, SIDES
-from ensemble.io import containers, descriptions, draws, label_arrays, name_lists, travel_times
+from ensemble.io import containers, descriptions, draws, label_arrays, name_lists, open_reid, travel_times
 from ensemble.io.blocks import UNNAMED
 from ensemble.io.draws import Draws
 from ensemble.io.lists import Keys
 from ensemble.io.models import MULTI_QUERIES, Found, find, is_folder, lacks, may_be_cut, unused_columns
+from ensemble.io.open_reid import META, SPLITS, Catalogue
 from ensemble.io.travel_times import TRAVEL_TIMES, TravelTimes
 from ensemble.io.write import LEFT_OVER
 from ensemble.parsers import Parser, gives
@@ -64,6 +65,7 @@ class Folder:
     wanted: tuple[str, ...] = ()  # columns of the tables that are kept beside those of a FeatureSet
     multi_queries: tuple[Path, ...] = ()  # files with more images of the queries' identities, for evaluation
     one_set: bool = False  # there are no queries: each image of the gallery is asked about all others
+    catalogue: Catalogue | None = None  # open-reid's labels of images by name
     draws: Draws | None = None  # of the gallery, for protocols that draw
     identities: dict[str, Path] = field(default_factory=dict)  # lists of identities by name, for protocols
     times: TravelTimes | None = None  # histograms, for steps that learn them from training images otherwise
@@ -89,12 +91,14 @@ def look(
     parser: Parser | None = None,
     keys: Keys | None = None,
     wanted: Sequence[str] = (),
+    split: int | None = 0,
 ) -> tuple[Folder, list[str]]:
     """The folder as far as it can be understood, and every problem found on the way.
 
     A list that is given takes the place of the one in the folder. ``rankings``: whatever is no list of names or
     tracks and no table is a rank list, which stands in the place of a model and provides ``distances``.
     ``wanted``: columns of the tables that are kept as labels, beside those of a FeatureSet.
+    ``split``: which of open-reid's splits divides the images; None: all of them together.
     Raises InputError if there is no such folder.
     """
     wanted = tuple(column for column in dict.fromkeys(wanted) if column not in ("name", *COLUMNS))
@@ -113,11 +117,19 @@ def look(
     known |= dict.fromkeys([*names.values(), *track_lists, *tables.values()], "")
     alone = {} if rankings else label_arrays.find((file for file in files if file not in known), problems)
     known |= {file: "" for of in alone.values() for file in of.values()}
+    catalogue = None
+    if path / META in files and open_reid.is_meta(path / META) and not rankings:
+        with collecting(problems):
+            divided = path / SPLITS if path / SPLITS in files else None
+            known |= {file: "" for file in (path / META, divided) if file}
+            catalogue = open_reid.read(path / META, divided, split=split)
     others = [file for file in files if file not in known]
     others += [] if rankings else _folders(path)
     if containers.is_one_set(path):
         others = [path]
-    models, provided, ignored, wrong, unread = _lists(others) if rankings else find(others, list(tables.values()))
+    models, provided, ignored, wrong, unread = (
+        _lists(others) if rankings else find(others, list(tables.values()), catalogue)
+    )
     tables = {side: file for side, file in tables.items() if file not in models.get(UNNAMED, ())}
     problems += wrong
     ignored |= {file: reason for file, reason in known.items() if reason and file in files}
@@ -175,11 +187,16 @@ def look(
         lists = ("query", "gallery") if rankings else ()
         named = [s for s in SIDES if s not in tables and (s in columns or s in names or s in lists)]
         label_columns |= {f"{side}_{column}" for side in named for column in gives(parser)}
+    singles = [file for of in alone.values() for file in of.values()] + [*identities.values()]
+    singles += [one.path for one in (times, drawn) if one]
+    if catalogue is not None:
+        labelled = [side for side in SIDES if side in columns and side not in tables]
+        label_columns |= {f"{side}_{column}" for side in labelled for column in catalogue.labels.columns}
+        notes += [] if labelled else [f"{catalogue.path}: not used, as there are tables"]
+        singles += catalogue.inputs
     if one_set:
         columns = _on_both_sides(columns)
         label_columns = _on_both_sides(label_columns)
-    singles = [file for of in alone.values() for file in of.values()] + [*identities.values()]
-    singles += [one.path for one in (times, drawn) if one]
     features = [file for paths in models.values() for file in paths]
     with collecting(problems):
         notes += unused_columns(features)
@@ -200,6 +217,7 @@ def look(
         wanted=wanted,
         multi_queries=more_queries,
         one_set=one_set,
+        catalogue=catalogue,
         draws=drawn,
         identities=identities,
         times=times,

@@ -21,6 +21,7 @@ def scan(
     parser: Parser | None = None,
     keys: Keys | None = None,
     wanted: Sequence[str] = (),
+    split: int | None = 0,
 ) -> Folder:
     """Look at a folder: its models, lists and tables, and the names of the vocabulary that reading will provide.
 
@@ -30,6 +31,8 @@ def scan(
     rankings:                    the folder holds rank lists in the place of features.
     parser:                      reads labels out of the names of images that have no table.
     keys:                        labels that several columns make together, ``{"pid": ["species", "name"]}``.
+    split:                       which of the splits of open-reid's splits.json says what is query, gallery and
+                                 training; None: all of them together.
     Raises: InputError with every problem. As soon as there is one, the features are read as well, so that the
             message holds theirs too.
     Cost:   a pass over files that hold a whole model (.npz and .safetensors: only over their keys), nothing for
@@ -44,6 +47,7 @@ def scan(
         parser=parser,
         keys=keys,
         wanted=wanted,
+        split=split,
     )
     if problems and not rankings:
         aligned(found, list(found.models), problems)
