@@ -61,9 +61,8 @@ class Draws:
                 continue
             if numbered:
                 rows = sorted(rows, key=lambda row: int(stems[row]))
-            out[:, rows] = np.argsort(
-                order[: self.trials], axis=1
-            )  # a permutation turned round: of each, its place
+            # A permutation turned round says of each image its place.
+            out[:, rows] = np.argsort(order[: self.trials], axis=1)
         if wrong:
             raise InputError(
                 [

@@ -279,8 +279,8 @@ def _either(file: Path, count: int) -> InputError:
     found = f"{count} vectors that could be either"
     return InputError(
         [
-            f"{file}: wanted query_ or gallery_ before its name, found {found}; rename it, or put open-reid's "
-            "meta.json and splits.json beside it"
+            f"{file}: wanted query_ or gallery_ before its name, found {found}; rename it (images_{file.name} is "
+            "one set, each image against all others), or put open-reid's meta.json and splits.json beside it"
         ]
     )
 

@@ -114,6 +114,16 @@ def test_files_a_side_have_their_labels_from_it(tmp_path: Path) -> None:
     }
 
 
+def test_one_set_has_its_labels_from_it(tmp_path: Path) -> None:
+    folder = written(tmp_path, splits=None)
+    database(folder / "images_m.h5", vectors())
+    (found,) = read_folder(folder)
+    assert found.one_set
+    said = sides(found)
+    assert said["query"] == said["gallery"]
+    assert said["gallery"][:3] == [("a00.jpg", 0, 0), ("a10.jpg", 0, 1), ("b00.jpg", 1, 0)]
+
+
 def test_a_table_goes_before_it(tmp_path: Path) -> None:
     folder = written(tmp_path, splits=None)
     known = vectors()
@@ -153,10 +163,7 @@ def test_images_that_are_not_in_it_are_named(tmp_path: Path) -> None:
 def test_without_it_the_message_says_what_would_do(tmp_path: Path) -> None:
     database(tmp_path / "features.h5", vectors())
     (found,) = problems(scan, tmp_path)
-    assert (
-        "wanted query_ or gallery_ before its name, found 8 vectors that could be either; rename it, or put"
-        in found
-    )
+    assert "wanted query_ or gallery_ before its name, found 8 vectors that could be either; rename it (" in found
 
 
 def test_another_meta_json_is_none(tmp_path: Path) -> None:
