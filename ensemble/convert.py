@@ -1,7 +1,8 @@
 """Read a folder of feature files in any format and write each model as MODEL.npz, the project's own format.
 
 --format mat: pytorch_result.mat instead, and multi_query.mat where there are multi-query features, as layumi's
-code opens them; of several models MODEL.mat and multi_query_MODEL.mat.
+code opens them; of several models MODEL.mat and multi_query_MODEL.mat. Where training images have identities,
+cameras and frames, also pytorch_result2.mat, the travel times between cameras, as st-ReID opens them.
 """
 
 import argparse
@@ -11,9 +12,12 @@ from pathlib import Path
 from ensemble import io
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, refuse_if_any
-from ensemble.cli import files, notes, outputs, program
+from ensemble.cli import files, notes, outputs, program, travel_times
 
-WRITERS = {"npz": (io.write_npz, io.write_multi_npz), "mat": (io.write_mat, io.write_multi_mat)}
+WRITERS = {
+    "npz": (io.write_npz, io.write_multi_npz, io.write_times_npz),
+    "mat": (io.write_mat, io.write_multi_mat, io.write_times_mat),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,13 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     several = io.multi_queries_of(folder, list(folder.models)) if folder.multi_queries else {}
     paths = _paths(options, list(folder.models))
-    outputs.refuse_unwritable(*(path for model, both in paths.items() for path in both[: 1 + (model in several)]))
+    times = travel_times.target(options, folder)
+    written = [path for model, both in paths.items() for path in both[: 1 + (model in several)]]
+    outputs.refuse_unwritable(*written, *filter(None, [times]))
     notes.say(folder.notes)
-    write, write_multi = WRITERS[options.format]
+    write, write_multi, write_times = WRITERS[options.format]
     lines: list[str] = []
     problems: list[str] = []
     with io.all_together() as place:
-        for feature_set in io.read(folder, list(folder.models)):
+        sets = io.read(folder, list(folder.models))
+        for feature_set in sets:
             model = feature_set.model
             notes.say(feature_set.notes if model == next(iter(folder.models)) else ())
             notes.say(filter(None, [io.lost(feature_set)]) if options.format == "mat" else ())
@@ -52,6 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     write_multi(place(beside), images)
                     count = f"{len(images.query)} multi-query"
                     lines.append(f"{beside}: {count}, {images.query.shape[1]} values an image")
+        if times:
+            with collecting(problems):
+                prior = travel_times.of(options, folder, sets)
+                write_times(place(times), prior)
+                lines.append(travel_times.line(times, prior))
         refuse_if_any(problems)
     print("\n".join(lines))
     return program.FINE
@@ -75,6 +87,7 @@ def parser() -> argparse.ArgumentParser:
     files.add_features(p, required=True)
     outputs.add_out(p, "the folder to write, another one", required=True)
     p.add_argument("--format", choices=WRITERS, default="npz", help="what to write (default: npz)")
+    travel_times.add_options(p)
     files.add_name_lists(p)
     files.add_tracks(p)
     files.add_keys(p)

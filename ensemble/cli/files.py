@@ -112,6 +112,11 @@ def wanted(options: argparse.Namespace) -> list[str]:
     return ["--features: wanted a folder with feature files, found nothing; see --help"]
 
 
+def is_file(splits: str | None) -> bool:
+    """Whether ``--splits`` is a file of splits, not a number of them."""
+    return splits is not None and not splits.isdecimal()
+
+
 def scan(options: argparse.Namespace, wanted: Sequence[str] = ()) -> Folder:
     """Look at the folder of features or of rank lists, with all options of this module.
 
@@ -127,4 +132,5 @@ def scan(options: argparse.Namespace, wanted: Sequence[str] = ()) -> Folder:
         parser=choose(options.names, options.pattern),
         keys=keys(options),
         wanted=wanted,
+        split=None if is_file(getattr(options, "splits", None)) else 0,
     )

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ensemble.base.distances import ModelSet
 from ensemble.base.errors import InputError
-from ensemble.cli import machine, notes, planning
-from ensemble.pipeline import advice
+from ensemble.cli import files, machine, notes, planning
+from ensemble.pipeline import advice, official
 from ensemble.pipeline.images import Images
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.run import Run
@@ -29,6 +29,7 @@ def add_options(p: argparse.ArgumentParser) -> None:
 
 def scored(options: argparse.Namespace, checked: Plan, sets: Mapping[str, ModelSet]) -> Scores:
     """The recipe on every split, a line a split, and the means. What it learns, it learns from ``train``."""
+    sets = official.taking_part(checked.folder, planning.protocol(options, checked.recipe), sets)
     first = next(iter(sets.values()))
     splits, about = _chosen(options, first)
     print(f"{checked.recipe.name}: {checked.recipe.about}")
@@ -64,7 +65,7 @@ def _say(checked: Plan, images: Images) -> None:
 
 def _chosen(options: argparse.Namespace, features: ModelSet) -> tuple[list[identity_splits.Split], str]:
     """The splits, and what they are in words."""
-    if not options.splits.isdecimal():
+    if files.is_file(options.splits):
         splits = identity_splits.read(Path(options.splits), features)
         return splits, f"means over {len(splits)} splits of {options.splits}"
     count = int(options.splits)

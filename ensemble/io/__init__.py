@@ -9,6 +9,7 @@ and refuses everything else; nothing in a file is ever executed.
 
 from ensemble.io.ahead import ModelSize, sizes
 from ensemble.io.describe import Contents, Entry, contents
+from ensemble.io.draws import read_identities
 from ensemble.io.folder import Folder, holds_matrix
 from ensemble.io.layumi import lost, write_mat, write_multi_mat, write_multi_npz
 from ensemble.io.multi_queries import chosen as multi_queries_of
@@ -17,6 +18,7 @@ from ensemble.io.name_lists import read_names
 from ensemble.io.outputs import all_together, refusals, together
 from ensemble.io.reading import read, read_folder, scan
 from ensemble.io.tables import read_tables
+from ensemble.io.travel_times import TravelTimes, read_travel_times, spread, write_times_mat, write_times_npz
 from ensemble.io.write import Unwritable, beside, unwritable, write_csv, write_npz
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "Entry",
     "Folder",
     "ModelSize",
+    "TravelTimes",
     "Unwritable",
     "all_together",
     "beside",
@@ -33,12 +36,15 @@ __all__ = [
     "multi_queries_of",
     "read",
     "read_folder",
+    "read_identities",
     "read_multi_queries",
     "read_names",
     "read_tables",
+    "read_travel_times",
     "refusals",
     "scan",
     "sizes",
+    "spread",
     "together",
     "unwritable",
     "write_csv",
@@ -46,4 +52,6 @@ __all__ = [
     "write_multi_mat",
     "write_multi_npz",
     "write_npz",
+    "write_times_mat",
+    "write_times_npz",
 ]

@@ -46,7 +46,8 @@ def aligned(
     """The sets of ``models``, as far as they can be read; what is wrong is added to ``problems``."""
     blocks: Blocks = {}
     for model in models:
-        blocks[model] = read_blocks(folder.models[model], problems, one_set=folder.one_set)
+        division = folder.catalogue.sides if folder.catalogue and not is_side(model) else None
+        blocks[model] = read_blocks(folder.models[model], problems, division, one_set=folder.one_set)
     before = len(problems)
     notes: list[str] = []
     tables: dict[str, Any] = {
@@ -164,6 +165,9 @@ def _side(
     if folder.parser is not None and side not in folder.tables:
         with collecting(problems):
             also.append(Labels(f"names of the {side}", names, columns_of(names, folder.parser)))
+    if folder.catalogue is not None and side not in folder.tables:
+        with collecting(problems):
+            also.append(folder.catalogue.of(names, side))
     if len(problems) > before:
         return None
     while have:  # one after the other, so that only one model is there twice

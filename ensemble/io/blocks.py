@@ -6,9 +6,9 @@ what is in them :mod:`ensemble.io.layouts` knows. A text file of the same name (
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.features import COLUMNS, SIDES
 from ensemble.base.labels import LABELS, of_values
-from ensemble.io import containers, name_lists
+from ensemble.io import camera_files, containers, name_lists
 from ensemble.io.arrays import texts, vectors, what, whole_numbers
 from ensemble.io.codes import LENGTHS, NONE, Codes, features
 from ensemble.io.keys import ONE_SET, column_of, side_called, slot, split_of
@@ -87,11 +87,23 @@ def unused(keys: Sequence[str]) -> list[str]:
     return left
 
 
-def read_blocks(paths: Sequence[Path], problems: list[str], *, one_set: bool = False) -> dict[str, Block]:
+def read_blocks(
+    paths: Sequence[Path],
+    problems: list[str],
+    division: Mapping[str, Sequence[str]] | None = None,
+    *,
+    one_set: bool = False,
+) -> dict[str, Block]:
     """The sides of one model, as far as they can be read; what is wrong is added to ``problems``.
 
-    ``one_set``: there are no queries, and nobody misses them.
+    ``division``: which names each side has, for a file that does not tell its sides apart by itself. ``one_set``:
+    there are no queries, and nobody misses them.
     """
+    if camera_files.are(paths):
+        with collecting(problems):
+            by_camera = camera_files.parts(paths)
+            return {side: block(f"{paths[0].parent}, {side}", part) for side, part in by_camera.items()}
+        return {}
     parts: dict[str, Part] = {}
     where: dict[str, str] = {}
     by: dict[str, str] = {}  # the lists that name rows
@@ -102,8 +114,10 @@ def read_blocks(paths: Sequence[Path], problems: list[str], *, one_set: bool = F
             continue
         with collecting(problems):
             pair = half(path)
-            content = containers.load(path, None if pair else _is_wanted)
+            content = containers.load(path, None if pair or division else _is_wanted)
             found = sides(str(path), content)
+            if pair is None and not found and division:
+                return _divided(path, block(str(path), part(str(path), content)), division)
             if pair is None or {"query", "gallery"} <= found.keys():
                 parts |= _complete(str(path), content, found, problems, SIDES[1:2] if one_set else SIDES[:2])
                 where |= {side: f"{path}, {side}" for side in found}
@@ -123,6 +137,32 @@ def read_blocks(paths: Sequence[Path], problems: list[str], *, one_set: bool = F
             with collecting(problems):
                 blocks[side] = replace(block(where[side], parts[side]), stems=stems, named_by=by.get(side, ""))
     return blocks
+
+
+def _divided(path: Path, whole: Block, division: Mapping[str, Sequence[str]]) -> dict[str, Block]:
+    """The sides of a file with all images, by their names without folders."""
+    if whole.names is None:
+        raise InputError(
+            [f"{path}: wanted the names of the images, to tell sides apart by them, found none; add them"]
+        )
+    place = {PurePath(name).name: row for row, name in enumerate(whole.names)}
+    found, problems = {}, []
+    for side, names in division.items():
+        lacking = [name for name in names if name not in place]
+        if lacking:
+            problems.append(
+                f"{path}: wanted all images of {side}, found {len(lacking)} missing ({examples(lacking)}); "
+                "extract them"
+            )
+            continue
+        rows = [place[name] for name in names]
+        columns = {column: values[rows] for column, values in whole.columns.items()}
+        found[side] = replace(
+            whole, where=f"{path}, {side}", rows=whole.rows[rows], names=[whole.names[row] for row in rows],
+            ordered=True, columns=columns,
+        )  # fmt: skip
+    refuse_if_any(problems)
+    return found
 
 
 def _is_wanted(key: str) -> bool:

@@ -21,16 +21,29 @@ from pathlib import Path
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples
 from ensemble.base.features import COLUMNS, SIDES
-from ensemble.io import containers, descriptions, label_arrays, matrices, name_lists
+from ensemble.io import (
+    containers,
+    descriptions,
+    draws,
+    label_arrays,
+    matrices,
+    name_lists,
+    open_reid,
+    travel_times,
+)
 from ensemble.io.blocks import UNNAMED
+from ensemble.io.draws import Draws
 from ensemble.io.lists import Keys
 from ensemble.io.models import MULTI_QUERIES, Found, find, is_folder, lacks, may_be_cut, unused_columns
+from ensemble.io.open_reid import META, SPLITS, Catalogue
+from ensemble.io.travel_times import TRAVEL_TIMES, TravelTimes
 from ensemble.io.write import LEFT_OVER
 from ensemble.parsers import Parser, gives
 from ensemble.parsers.parser import SUFFIXES
 
 NAME_LISTS = name_lists.CITY
 TRACK_LISTS = ("test_track_id.txt", "test_track.txt")
+KINDS = (TRAVEL_TIMES, *draws.WHAT.values())  # of files that belong to no model and say something of all
 SIDE = "side"  # the folder of side models
 PROSE = re.compile(r".*\.(md|toml)|(readme|licen[cs]e)(\..*)?", re.IGNORECASE)  # nobody expects it to be read
 
@@ -63,6 +76,10 @@ class Folder:
     one_set: bool = False  # there are no queries: each image of the gallery is asked about all others
     given: frozenset[str] = frozenset()  # models that are distances already: matrices, and lists beside models
     orders: dict[str, Path] = field(default_factory=dict)  # what says in which order nameless matrices have a side
+    catalogue: Catalogue | None = None  # open-reid's labels of images by name
+    draws: Draws | None = None  # of the gallery, for protocols that draw
+    identities: dict[str, Path] = field(default_factory=dict)  # lists of identities by name, for protocols
+    times: TravelTimes | None = None  # histograms, for steps that learn them from training images otherwise
 
     @property
     def joined(self) -> list[str]:
@@ -97,6 +114,7 @@ def look(
     parser: Parser | None = None,
     keys: Keys | None = None,
     wanted: Sequence[str] = (),
+    split: int | None = 0,
 ) -> tuple[Folder, list[str]]:
     """The folder as far as it can be understood, and every problem found on the way.
 
@@ -104,6 +122,7 @@ def look(
     tracks and no table is a rank list or a matrix of distances, which stands in the place of a model. Where all
     are rank lists the folder provides ``distances``; with a matrix among them all are ``given``.
     ``wanted``: columns of the tables that are kept as labels, beside those of a FeatureSet.
+    ``split``: which of open-reid's splits divides the images; None: all of them together.
     Raises InputError if there is no such folder.
     """
     wanted = tuple(column for column in dict.fromkeys(wanted) if column not in ("name", *COLUMNS))
@@ -122,11 +141,19 @@ def look(
     known |= dict.fromkeys([*names.values(), *track_lists, *tables.values()], "")
     alone = {} if rankings else label_arrays.find((file for file in files if file not in known), problems)
     known |= {file: "" for of in alone.values() for file in of.values()}
+    catalogue = None
+    if path / META in files and open_reid.is_meta(path / META) and not rankings:
+        with collecting(problems):
+            divided = path / SPLITS if path / SPLITS in files else None
+            known |= {file: "" for file in (path / META, divided) if file}
+            catalogue = open_reid.read(path / META, divided, split=split)
     others = [file for file in files if file not in known]
     others += [] if rankings else _folders(path)
     if containers.is_one_set(path):
         others = [path]
-    models, provided, ignored, wrong, unread = _lists(others) if rankings else find(others, list(tables.values()))
+    models, provided, ignored, wrong, unread = (
+        _lists(others) if rankings else find(others, list(tables.values()), catalogue)
+    )
     matrix = rankings and any(map(matrices.is_matrix, others))
     tables = {side: file for side, file in tables.items() if file not in models.get(UNNAMED, ())}
     problems += wrong
@@ -134,6 +161,15 @@ def look(
     ignored |= {file: "left over from a write that was broken off" for file in found if file not in files}
     more_queries = tuple(sorted(file for file, why in ignored.items() if why == MULTI_QUERIES))
     unread += [f"{file}: {ignored.pop(file)}" for file in more_queries if models]
+    of_kind = {kind: sorted(f for f, why in ignored.items() if why == kind) for kind in KINDS}
+    times, drawn = None, None
+    with collecting(problems):
+        times = travel_times.chosen(of_kind[TRAVEL_TIMES])
+    with collecting(problems):
+        drawn = draws.chosen(of_kind[draws.WHAT[draws.DRAWS]])
+    identities = {file.stem: file for file in of_kind[draws.WHAT[draws.IDENTITIES]]}
+    if models:
+        ignored = {file: why for file, why in ignored.items() if why not in KINDS}
     if not models and not problems:
         wanted_lists = f"{path}: wanted rank lists, tables of pairs or matrices of distances, found none"
         problems.append(wanted_lists if rankings else _nothing(path, ignored))
@@ -185,10 +221,16 @@ def look(
         lists = ("query", "gallery") if rankings else ()
         named = [s for s in SIDES if s not in tables and (s in columns or s in names or s in lists)]
         label_columns |= {f"{side}_{column}" for side in named for column in gives(parser)}
+    singles = [file for of in alone.values() for file in of.values()] + [*identities.values()]
+    singles += [one.path for one in (times, drawn) if one]
+    if catalogue is not None:
+        labelled = [side for side in SIDES if side in columns and side not in tables]
+        label_columns |= {f"{side}_{column}" for side in labelled for column in catalogue.labels.columns}
+        notes += [] if labelled else [f"{catalogue.path}: not used, as there are tables"]
+        singles += catalogue.inputs
     if one_set:
         columns = _on_both_sides(columns)
         label_columns = _on_both_sides(label_columns)
-    singles = [file for of in alone.values() for file in of.values()]
     features = [file for paths in models.values() for file in paths]
     with collecting(problems):
         notes += [] if rankings else unused_columns(features)
@@ -211,6 +253,10 @@ def look(
         one_set=one_set,
         given=frozenset(models if matrix else ()),
         orders=orders_of(names, tables, one_set) if matrix else {},
+        catalogue=catalogue,
+        draws=drawn,
+        identities=identities,
+        times=times,
     )
     return folder, problems + label_problems
 

@@ -22,6 +22,8 @@ MATRIX, COMPRESSED = 14, 15
 COMPLEX = 0x0800
 TEXT = 116  # bytes at the beginning that are for the eye
 DENSEST = 1100  # bytes that one byte of deflate can hold, at most
+DEEP = 8  # cells in cells
+CELL = 64  # bytes that a cell takes in memory, at least
 BEGINNING = 4096  # more than flags, dimensions and the longest name take
 # Types of stored values, and classes of variables.
 STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
@@ -69,6 +71,18 @@ def cells(data: bytes, name: str) -> list[np.ndarray | Unread] | None:
     return None
 
 
+def nested(data: bytes, name: str) -> Any:
+    """The variable ``name``: an array, or of cells a list, columns first, and so on inside; None for none.
+
+    Raises as :func:`load`.
+    """
+    budget = Budget(len(data))
+    for variable in _variables(data, budget):
+        if variable.name == name:
+            return _inside(variable, budget, DEEP)
+    return None
+
+
 def dumped(entries: Mapping[str, np.ndarray], header: str) -> bytes:
     """A file with these arrays, without the time of its making: the same bytes for the same arrays."""
     import scipy.io
@@ -76,6 +90,21 @@ def dumped(entries: Mapping[str, np.ndarray], header: str) -> bytes:
     content, first = io.BytesIO(), header.encode("ascii").ljust(TEXT)
     scipy.io.savemat(content, dict(entries))
     return first + content.getvalue()[len(first) :]
+
+
+def _inside(variable: _Variable, budget: Budget, deep: int) -> Any:
+    if OTHER.get(variable.flags & 0xFF) != "cell":
+        return _values(variable, budget)
+    if not deep:
+        raise ValueError("cells in cells without an end")
+    found = []
+    for kind, element in variable.rest:
+        if kind != MATRIX:
+            raise ValueError(f"a cell with an element of type {kind}")
+        budget.spend(CELL, variable.name)
+        empty = np.zeros((0, 0))
+        found.append(_inside(_variable(element, variable.order), budget, deep - 1) if len(element) else empty)
+    return found
 
 
 def _cell(kind: int, element: memoryview, order: str, budget: Budget) -> np.ndarray | Unread:

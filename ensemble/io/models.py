@@ -1,14 +1,14 @@
 """Which files and folders are models, and what each provides, before their features are read."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
 from ensemble.base import spellings
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, refuse_if_any
-from ensemble.io import containers, matrices, name_lists
+from ensemble.io import camera_files, containers, draws, matrices, name_lists, travel_times
 from ensemble.io.allowed import ATOMS
 from ensemble.io.arrays import is_name
 from ensemble.io.blocks import ALWAYS_NAMED, UNNAMED, half, loose, unused
@@ -16,9 +16,11 @@ from ensemble.io.codes import LENGTHS
 from ensemble.io.keys import WEAK_NAMES as WEAK
 from ensemble.io.keys import column_of, has_both, is_multi, side_called, slot, split_of
 from ensemble.io.layouts import Part, has_vectors, opened, part, sides, vectors_alone
+from ensemble.io.open_reid import Catalogue
 from ensemble.io.readers import unread
 from ensemble.io.readers.table import FEATURES
 from ensemble.io.readers.table import SUFFIXES as TABLES
+from ensemble.parsers.parser import SUFFIXES
 
 Found = tuple[dict[str, tuple[Path, ...]], dict[str, set[str]], dict[Path, str], list[str], list[str]]
 
@@ -40,17 +42,17 @@ def is_folder(path: Path) -> bool:
     return {"query", "gallery"} <= stems or any(side_called(stem) != stem for stem in called)
 
 
-def find(files: Sequence[Path], tables: Sequence[Path] = ()) -> Found:
+def find(files: Sequence[Path], tables: Sequence[Path] = (), catalogue: Catalogue | None = None) -> Found:
     """Models with their files, the names that each provides, the files left out with the reason, problems,
     and notes on keys that are not used.
 
     ``query.csv`` and its like (``tables``) say what the images are; where nothing else is a model, their features
-    count as well.
+    count as well. ``catalogue``: divides files that do not tell their sides apart.
     """
     unnamed = [file for file in files if _is_table(file)]
-    found = _find([file for file in files if file not in unnamed])
+    found = _find([file for file in files if file not in unnamed], catalogue)
     if (tables or unnamed) and not found[0] and not found[3]:
-        more = _find([*tables, *unnamed])
+        more = _find([*tables, *unnamed], catalogue)
         left_out = found[2] | {f: why for f, why in more[2].items() if f in unnamed}
         return more[0], more[1], left_out, more[3], more[4]
     left = "a table that is no model's"
@@ -76,7 +78,7 @@ def _is_table(file: Path) -> bool:
     return bool(pair and pair[1] == UNNAMED and containers.suffix(file) in TABLES)
 
 
-def _find(files: Sequence[Path]) -> Found:
+def _find(files: Sequence[Path], catalogue: Catalogue | None = None) -> Found:
     found: dict[str, list[Path]] = {}
     columns: dict[str, set[str]] = {}
     ignored: dict[Path, str] = {}
@@ -84,8 +86,12 @@ def _find(files: Sequence[Path]) -> Found:
     notes: list[str] = []
     beside = {file: place for file in files if (place := loose(file))}
     own = name_lists.own(file for file in files if file.is_file())
+    cameras = camera_files.sets(files)
+    for model, paths in cameras.items():
+        found[model], columns[model] = [*paths], set(camera_files.COLUMNS)
+    by_camera = {path for paths in cameras.values() for path in paths}
     for file in files:
-        if file in beside:
+        if file in beside or file in by_camera:
             continue
         if file in own.values():
             is_text = file.suffix.lower() == ".txt"
@@ -97,7 +103,7 @@ def _find(files: Sequence[Path]) -> Found:
                 found[file.name], columns[file.name] = inner
                 _refuse_name(file, file.name)
                 continue
-            told = _told(file, notes)
+            told = _told(file, notes, catalogue)
             if isinstance(told, str):
                 ignored[file] = told
                 continue
@@ -114,6 +120,8 @@ def _find(files: Sequence[Path]) -> Found:
     for model, paths in found.items():
         if any(path.parent.name == model and path.parent in files for path in paths):
             continue  # its folder was looked into
+        if cameras.get(model) == paths:
+            continue
         problems += _pair_problems(model, [path for path in paths if path not in beside])
         stems = [containers.stem(path) for path in paths if half(path)]
         lists = [own[stem] for stem in stems if stem in own]
@@ -149,7 +157,7 @@ def _refuse_name(file: Path, model: str) -> None:
         )
 
 
-def _told(file: Path, notes: list[str]) -> tuple[str, set[str]] | str:
+def _told(file: Path, notes: list[str], catalogue: Catalogue | None) -> tuple[str, set[str]] | str:
     """A model and the names of the vocabulary that a file provides to it, or why it is no part of one."""
     pair = half(file)
     if (
@@ -162,9 +170,13 @@ def _told(file: Path, notes: list[str]) -> tuple[str, set[str]] | str:
     keys = containers.keys(file)
     if pair is not None and keys and all(map(is_multi, keys)):
         return MULTI_QUERIES
+    if keys and travel_times.are(keys):
+        return travel_times.TRAVEL_TIMES
+    if kind := draws.kind_of(file, keys):
+        return draws.WHAT[kind]
     if pair is not None and not (keys and has_both(keys)):
         return _half(file, *pair, keys, notes)
-    return _whole(file, keys, notes)
+    return _whole(file, keys, notes, catalogue)
 
 
 def _not_called(file: Path) -> str:
@@ -202,7 +214,9 @@ def _keys_left(file: Path, keys: Sequence[str]) -> list[str]:
     return [f"{file}: keys that are not used: {examples(left, 20)}"] if left else []
 
 
-def _whole(file: Path, keys: tuple[str, ...] | None, notes: list[str]) -> tuple[str, set[str]] | str:
+def _whole(
+    file: Path, keys: tuple[str, ...] | None, notes: list[str], catalogue: Catalogue | None
+) -> tuple[str, set[str]] | str:
     found: dict[str, Part] = {}
     if keys is None or (split_of(keys) and not has_both(keys)):
         content = opened(containers.load(file))
@@ -213,11 +227,10 @@ def _whole(file: Path, keys: tuple[str, ...] | None, notes: list[str]) -> tuple[
         keys = tuple(
             key for key, value in content.items() if isinstance(key, str) and not isinstance(value, ATOMS)
         )
+        if catalogue and catalogue.divides(keys):
+            return _divided(file, catalogue, notes)
         if vectors_alone(content) and not any(map(slot, keys)):
-            found_there = f"{len(content)} vectors that could be either"
-            raise InputError(
-                [f"{file}: wanted query_ or gallery_ before its name, found {found_there}; rename it"]
-            )
+            raise _either(file, len(content))
         found = sides(str(file), content)
         provided = {(side, column) for side, one in found.items() for column in ("", *one.columns)}
     elif containers.suffix(file) in TABLES:
@@ -233,6 +246,10 @@ def _whole(file: Path, keys: tuple[str, ...] | None, notes: list[str]) -> tuple[
         return containers.stem(file), {"_".join(filter(None, place)) for place in provided if place[1] != "name"}
     if any(map(is_multi, keys)):
         return MULTI_QUERIES
+    if travel_times.are(keys):
+        return travel_times.TRAVEL_TIMES
+    if catalogue and catalogue.sides and (catalogue.divides(keys) or {"", "name"} <= set(map(column_of, keys))):
+        return _divided(file, catalogue, notes)
     if containers.suffix(file) in (".csv", ".tsv"):  # tables about anything lie about
         return f"no query_ or gallery_ before its name, and no column split ({examples(keys)})"
     if any(column_of(key) == "" for key in keys):
@@ -244,6 +261,9 @@ def _whole(file: Path, keys: tuple[str, ...] | None, notes: list[str]) -> tuple[
                 "each image against all others"
             ]
         )
+    pictures = [key for key in keys if PurePath(key).suffix.lower() in SUFFIXES]
+    if len(pictures) > 1 and len(pictures) == len(keys):  # a data set an image
+        raise _either(file, len(keys))
     if containers.suffix(file) in containers.suffixes(strict=True):
         raise InputError(
             [
@@ -252,6 +272,23 @@ def _whole(file: Path, keys: tuple[str, ...] | None, notes: list[str]) -> tuple[
             ]
         )
     return "no features inside"
+
+
+def _divided(file: Path, catalogue: Catalogue, notes: list[str]) -> tuple[str, set[str]]:
+    """A model whose images a catalogue divides."""
+    notes += [note for note in catalogue.notes if note not in notes]
+    return containers.stem(file), set(catalogue.sides)
+
+
+def _either(file: Path, count: int) -> InputError:
+    """That nobody says which images these vectors are of."""
+    found = f"{count} vectors that could be either"
+    return InputError(
+        [
+            f"{file}: wanted query_ or gallery_ before its name, found {found}; rename it (images_{file.name} is "
+            "one set, each image against all others), or put open-reid's meta.json and splits.json beside it"
+        ]
+    )
 
 
 def _pair_problems(model: str, paths: list[Path]) -> list[str]:

@@ -23,6 +23,7 @@ def scan(
     keys: Keys | None = None,
     wanted: Sequence[str] = (),
     beside: Path | None = None,
+    split: int | None = 0,
 ) -> Folder:
     """Look at a folder: its models, lists and tables, and the names of the vocabulary that reading will provide.
 
@@ -34,6 +35,8 @@ def scan(
     beside:                      a folder of rank lists, tables of pairs and matrices of distances, which are
                                  models too, beside the features.
     keys:                        labels that several columns make together, ``{"pid": ["species", "name"]}``.
+    split:                       which of the splits of open-reid's splits.json says what is query, gallery and
+                                 training; None: all of them together.
     Raises: InputError with every problem. As soon as there is one, the features are read as well, so that the
             message holds theirs too.
     Cost:   a pass over files that hold a whole model (.npz and .safetensors: only over their keys), nothing for
@@ -48,6 +51,7 @@ def scan(
         parser=parser,
         keys=keys,
         wanted=wanted,
+        split=split,
     )
     if problems and not rankings:
         aligned(found, list(found.models), problems)

@@ -7,11 +7,13 @@ from ensemble.base.distances import ModelSet
 from ensemble.base.features import SIDES
 from ensemble.base.kinds import Array
 from ensemble.base.labels import LABELS, kind_of
-from ensemble.pipeline import rankings
+from ensemble.pipeline import official, rankings, travel_times
 from ensemble.pipeline import sets as models_of
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.rankings import Rankings
 from ensemble.scores import Labels, labels_of
+from ensemble.scores.protocol import Protocol
+from postproc import SpatioTemporalPrior
 
 SCORED = ("query_pid", "gallery_pid")  # for scores alone: no step may see them
 
@@ -34,6 +36,7 @@ class Images:
     notes: tuple[str, ...] = ()  # what the user should know of how they were read
     called: Mapping[str, Mapping[int, str]] = field(default_factory=dict)  # text labels by kind and number
     one_set: bool = False  # each image is asked about all others
+    times: SpatioTemporalPrior | None = None  # for steps that take it in the place of training labels
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -46,34 +49,42 @@ class Images:
         return {**self.columns, **(self.labels.columns() if self.labels else {})}
 
 
-def read(plan: Plan, sets: Mapping[str, ModelSet] | None = None) -> tuple[Images, dict[str, ModelSet]]:
-    """The images of a plan, and its models by name, joined by the images' names.
+def read(
+    plan: Plan, protocol: Protocol, sets: Mapping[str, ModelSet] | None = None
+) -> tuple[Images, dict[str, ModelSet]]:
+    """The images of a plan, and its models' features by name, joined by the images' names.
 
-    sets: the models, where somebody has read them already. There are none where the plan is about rank lists.
+    protocol: may be about some identities alone. sets: the features, where somebody has read them already. There
+    are none where the plan is about rank lists.
     """
     if "distances" in plan.folder.columns:
         lists = rankings.read(plan.folder, list(plan.all_models), plan.recipe.similarity)
-        return _images(plan, lists, lists), {}
+        return _images(plan, protocol, lists, lists), {}
     taken = models_of.read(plan) if sets is None else {model: sets[model] for model in plan.all_models}
+    taken = official.taking_part(plan.folder, protocol, taken)
     richest = max(taken.values(), key=lambda found: found.train is not None)
     notes = tuple(dict.fromkeys(note for found in (richest, *taken.values()) for note in found.notes))
-    return replace(_images(plan, richest), notes=notes), taken
+    images = _images(plan, protocol, richest)
+    return replace(images, notes=tuple(dict.fromkeys((*notes, *images.notes)))), taken
 
 
-def _images(plan: Plan, found: ModelSet | Rankings, lists: Rankings | None = None) -> Images:
+def _images(plan: Plan, protocol: Protocol, found: ModelSet | Rankings, lists: Rankings | None = None) -> Images:
     data = found.data()
     columns = {name: value for name, value in data.items() if name not in (*SIDES, *SCORED)}
     cameras = plan.recipe.cameras
     if cameras != "cam":
         columns |= {f"{side}_cam": data[f"{side}_{cameras}"] for side in SIDES if f"{side}_{cameras}" in data}
+    called = _called(found, data)
+    names = list(found.gallery_table["name"])
     return Images(
         query_names=list(found.query_table["name"]),
-        gallery_names=list(found.gallery_table["name"]),
+        gallery_names=names,
         columns=columns,
-        labels=labels_of(found),
+        labels=official.with_places(plan.folder, protocol, labels_of(found), names),
         lists=lists,
-        notes=found.notes,
-        called=_called(found, data),
+        notes=(*found.notes, *official.notes(plan.folder, protocol)),
+        called=called,
+        times=travel_times.checked(plan.recipe, plan.folder, columns, called),
         query_label=found.query_table["pid"].tolist() if "pid" in found.query_table else None,
         one_set=getattr(found, "one_set", False),
     )

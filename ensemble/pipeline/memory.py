@@ -21,7 +21,7 @@ from ensemble.fusion import join
 from ensemble.io.ahead import ModelSize
 from ensemble.io.folder import is_side
 from ensemble.io.lists import read_labels
-from ensemble.pipeline import joins, lines, steps
+from ensemble.pipeline import joins, lines, steps, travel_times
 from ensemble.pipeline.devices import CPU
 from ensemble.pipeline.images import Images
 from ensemble.pipeline.models import Models
@@ -120,7 +120,8 @@ def predict(
     root = tree(plan)
     columns = _columns(plan, {"query": nq, "gallery": ng, "train": train})
     one_set = plan.folder.one_set
-    everything = Images(range(nq), range(ng), columns, None, one_set=one_set)  # type: ignore[arg-type]
+    prior = travel_times.given(plan.recipe, plan.folder)
+    everything = Images(range(nq), range(ng), columns, None, one_set=one_set, times=prior)  # type: ignore[arg-type]
 
     def judge(node: Node, outcome: Outcome) -> None:
         if scored and (every_step or node is root) and not all(map(is_side, leaves(node))):

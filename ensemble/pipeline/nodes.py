@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from ensemble.base.errors import InputError
 from ensemble.base.features import SIDES
 from ensemble.base.kinds import Array
-from ensemble.pipeline import joins, partial, steps
+from ensemble.pipeline import joins, partial, steps, travel_times
 from ensemble.pipeline.devices import CPU, Device, OnHost
 from ensemble.pipeline.images import Images
 from ensemble.pipeline.models import Models
@@ -148,6 +148,7 @@ def step(
     seen = {**state.data, **_side_by_side(auxiliary, state, make)}
     if "distances" in called.needs:
         seen |= state.kept
+    seen |= travel_times.in_place(called, settings, images.times)
     here = device.runs(called.function)
     taken = seen if here else OnHost(seen)
     given, seconds, where = _timed(

@@ -54,7 +54,7 @@ def fit(
         found = _by_folds(*_distances(checked, sets, device), protocol.removes, tuple(fmrs), folds, seed)
         return replace(found, notes=notes)
     moved = from_train(sets, learn=_learns(checked), seed=seed)
-    trained = plan.check(checked.recipe, columns(checked.folder, moved))
+    trained = plan.check(checked.recipe, columns(checked.folder, moved, of_train=True))
     distances, labels = _distances(trained, moved, device)
     thresholds = _fitted(distances, labels, protocol.removes, fmrs)
     judged = f"train ({distances.shape[0]} of its images as queries), on which they were fitted"

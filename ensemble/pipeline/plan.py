@@ -8,7 +8,7 @@ from ensemble.base.errors import examples, near, refuse_if_any
 from ensemble.base.features import SIDES
 from ensemble.io import Folder
 from ensemble.io.folder import NAME_LISTS, SIDE, is_side
-from ensemble.pipeline import joins, steps
+from ensemble.pipeline import joins, steps, travel_times
 from ensemble.pipeline.recipe import Branch, Group, Recipe, Use
 from ensemble.scores.protocols import Protocol
 from ensemble.submissions import formats
@@ -75,6 +75,7 @@ def check(recipe: Recipe, folder: Folder) -> Plan:
         notes=(
             *(*folder.notes, *_left_out(recipe, flow, folder), *_instead(flow, folder)),
             *(*told, *_led(flow, models), *_skipped(recipe, models, folder)),
+            *travel_times.notes(flow, folder),
         ),
     )
     problems += formats.lacking(recipe.submission)
@@ -477,7 +478,7 @@ def _check_step(
         for name in unknown
     ]
     needs = ("query", "gallery") if step.needs == ("features",) else step.needs
-    there = state.names | _auxiliary(use, groups, folder)
+    there = state.names | _auxiliary(use, groups, folder) | set(travel_times.provided(step, folder))
     if "distances" in needs:
         there |= state.kept
     missing = [name for name in needs if name not in there]
@@ -554,6 +555,11 @@ def _check_join(
 
 
 def _remedy(missing: list[str], state: set[str]) -> str:
+    if "train_frame" in missing:
+        return (
+            "this step learns travel times: give every model a train array and train.csv (name, pid, cam, frame), "
+            "or the histograms of st-ReID, pytorch_result2.mat (key distribution)"
+        )
     if any(name.startswith("train") for name in missing):
         return (
             "this step learns: give every model a train array and train.csv (name, pid, and cam where it is known)"

@@ -111,7 +111,7 @@ class Run:
             self.show(line)
 
         started = time.perf_counter()
-        images, sets = read(self.plan, self.sets)
+        images, sets = read(self.plan, protocol, self.sets)
         needs_all = images.labels is not None and protocol.whole
         if images.lists is not None:
             wants = lists_spread_for(self.plan, protocol)

@@ -29,6 +29,7 @@ class Step:
     may_use: tuple[str, ...]
     gives: tuple[str, ...]
     settings: Mapping[str, Setting]
+    takes_times: bool = False  # histograms of travel times in the place of training labels
 
     @property
     def summary(self) -> str:
@@ -121,6 +122,7 @@ def describe(function: Callable[..., Any]) -> Step:
         may_use=tuple(item.name for item in data if item not in required),
         gives=tuple(dict.fromkeys(_names(hints.get("return")))),
         settings=settings_of(function),
+        takes_times=postproc.SpatioTemporalPrior in typing.get_args(hints.get("train_pid")),
     )
 
 

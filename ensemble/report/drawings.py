@@ -169,7 +169,8 @@ def gaps(history: History) -> "Figure":
         axes.fill_between(frames, shares[number], color=COLOURS[0], alpha=0.25, linewidth=0)
         axes.plot(frames, shares[number], color=COLOURS[0], linewidth=1.4)
         first, second = cameras[number]
-        axes.set_title(f"{first} → {second}  ({people[number]})", fontsize=7.5)
+        count = f"  ({people[number]})" if people[number] else ""
+        axes.set_title(f"{first} → {second}{count}", fontsize=7.5)
         axes.set(yticks=[], ylim=(0, None))
         axes.tick_params(labelsize=6.5)
     figure.supxlabel("frames from one camera to the other (identities)", fontsize=8)

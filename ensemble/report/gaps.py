@@ -1,4 +1,7 @@
-"""The gaps in time between cameras that a step has learned, for the cameras that most identities passed."""
+"""The gaps in time between cameras that a step has learned, for the cameras that most identities passed.
+
+Of histograms from a file, nobody knows how many identities those were: the first pairs of cameras are shown.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,18 +22,30 @@ def learns(step: Step) -> bool:
     return set(NEEDED) <= {*step.needs, *step.may_use}
 
 
-def learned(columns: Mapping[str, Array], settings: Mapping[str, Any]) -> dict[str, Array]:
-    """What a step with these settings has learned from ``columns``; empty where they say nothing of it.
+def learned(
+    columns: Mapping[str, Array], settings: Mapping[str, Any], given: postproc.SpatioTemporalPrior | None = None
+) -> dict[str, Array]:
+    """What a step with these settings has learned from ``columns``, or takes from the histograms ``given``.
+
+    Empty where they say nothing of it.
 
     ``prior_shares`` (pairs, points): the share of each span of time. ``prior_frames`` (points,): where the spans
-    begin. ``prior_cameras`` (pairs, 2): from camera to camera. ``prior_people`` (pairs,): how many identities.
+    begin. ``prior_cameras`` (pairs, 2): from camera to camera. ``prior_people`` (pairs,): how many identities, 0
+    where nobody knows.
     """
+    if given is not None:
+        prior = given.smoothed(settings.get("sigma", 0))
+        return _shown(prior, np.zeros((len(prior.cameras), len(prior.cameras)), np.int64))
     if not set(NEEDED) <= set(columns):
         return {}
     known: dict[str, Any] = {name: np.asarray(columns[name]) for name in NEEDED}
     taken: dict[str, Any] = {name: settings[name] for name in ("bin_frames", "bins", "sigma")}
     prior = postproc.fit_prior(**known, **taken)
-    both = _identities(known["train_pid"], prior.codes(known["train_cam"]), len(prior.cameras))
+    return _shown(prior, _identities(known["train_pid"], prior.codes(known["train_cam"]), len(prior.cameras)))
+
+
+def _shown(prior: postproc.SpatioTemporalPrior, both: Array) -> dict[str, Array]:
+    """The curves of the pairs of cameras that most identities passed; ``both``: how many."""
     later, earlier = np.nonzero(prior.histograms.any(axis=2))
     order = np.argsort(-both[later, earlier], kind="stable")[:CURVES]
     if not len(order):

@@ -161,7 +161,7 @@ def _of_run(last: History) -> Iterator[Plot]:
             "gaps",
             "Learned gaps in time",
             "How long identities take from one camera to another, as learned from the training set: the pairs "
-            "of cameras that most of them passed.",
+            "of cameras that most of them passed, where that is known.",
             lambda: drawings.gaps(last),
         )
 

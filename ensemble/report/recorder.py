@@ -66,7 +66,7 @@ class Recorder:
         use = seen.node.use
         known = steps.catalogue().get(use.name) if use else None
         if use and known and gaps.learns(known):
-            learned = gaps.learned(seen.images.columns, known.with_defaults(use.settings))
+            learned = gaps.learned(seen.images.columns, known.with_defaults(use.settings), seen.images.times)
             if "prior_cameras" in learned:
                 learned["prior_cameras"] = _labels(seen.images, "cam", learned["prior_cameras"])
             self.gaps |= learned

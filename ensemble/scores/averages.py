@@ -29,6 +29,7 @@ class _Known(TypedDict):
     cameras: bool
     tracks: bool
     own: bool
+    draws_given: bool
 
 
 def of_distances(
@@ -137,6 +138,8 @@ def _of_matrix(
         trials = [_counted(count, distances, labels, protocol, cmc_length, drawn) for drawn in galleries]
         scores = values.mean(protocol, trials)
     scores = replace(scores, **_known(given, protocol))
+    if permutations is not None:
+        scores = replace(scores, draws_given=True)
     return scores if queries is None else _for_images(scores, queries)
 
 
@@ -188,6 +191,7 @@ def _known(labels: Labels, protocol: Protocol) -> _Known:
         cameras=labels.query_cam is not None,
         tracks=all(track is not None for track in needed),
         own=labels.own is not None,
+        draws_given=draws.are_given(protocol.draw, labels),
     )
 
 

@@ -16,7 +16,8 @@ from ensemble.scores import queries
 from ensemble.scores.protocol import AVERAGES, DENOMINATORS
 from ensemble.scores.queries import Queries
 
-SINCE = {"average": "queries"}  # rules that older records do not name, and what they were then
+# Rules that older records do not name, and what they were then.
+SINCE = {"average": "queries", "identities": "", "draws_given": False}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from postproc.base import checks
 def galleries(draw: Draw, labels: Labels, permutations: ArrayLike | None) -> Iterator[Bools]:
     """For every trial the (ng,) mask of the gallery images that are drawn.
 
-    Each image has a key, random or its place in the ``permutations`` of its group; a group gives its least ones.
+    Each image has a key: random, its place in the ``permutations`` of its group, or that in the draws that came
+    with the labels. A group gives its least ones.
     An image of unknown identity or camera is a group of its own.
     """
     groups = [apart(labels.gallery_pid)]
@@ -25,7 +26,11 @@ def galleries(draw: Draw, labels: Labels, permutations: ArrayLike | None) -> Ite
     group = _numbered(groups)
     ng = len(group)
     random = np.random.Generator(np.random.PCG64(draw.seed))
-    given = None if permutations is None else _permutations(permutations, draw.trials, group)
+    given = labels.places if are_given(draw, labels) else None
+    if permutations is not None:
+        given = _permutations(permutations, draw.trials, group)
+    elif given is not None and len(given) < draw.trials:
+        raise ValueError(f"draw: wanted {draw.trials} trials, found {len(given)} in the draws that are given")
     for trial in range(draw.trials):
         keys = random.random(ng) if given is None else given[trial]
         order = np.lexsort((keys, group))
@@ -33,6 +38,11 @@ def galleries(draw: Draw, labels: Labels, permutations: ArrayLike | None) -> Ite
         kept = np.zeros(ng, bool)
         kept[order[np.arange(ng) - start < draw.shots]] = True
         yield kept
+
+
+def are_given(draw: Draw | None, labels: Labels) -> bool:
+    """Whether a protocol draws what the draws of a data set's own are about: of each identity and camera."""
+    return labels.places is not None and draw is not None and draw.each == "camera"
 
 
 def keys_of_query(draw: Draw, trial: int, query: int, ng: int) -> Floats:

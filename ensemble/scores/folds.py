@@ -141,13 +141,18 @@ def from_train(sets: Mapping[str, ModelSet], *, learn: bool, seed: int) -> dict[
     return {name: _moved(found, rows[query], rows[gallery], learned) for name, found in features.items()}
 
 
-def columns(folder: Folder, sets: Mapping[str, ModelSet]) -> Folder:
-    """The folder with the columns and training sets that ``sets`` have."""
+def columns(folder: Folder, sets: Mapping[str, ModelSet], *, of_train: bool) -> Folder:
+    """The folder with the columns and training sets that ``sets`` have.
+
+    ``of_train``: training images ask and are found. Travel times that a file has are learned from all of them, and
+    cannot be judged by them: they are left out.
+    """
     names: set[str] = set()
     for found in sets.values():
         names |= set(found.data())
     learns = frozenset(name for name, found in sets.items() if found.train is not None)
-    return replace(folder, columns=frozenset(names), learns=learns)
+    times = None if of_train else folder.times
+    return replace(folder, columns=frozenset(names), learns=learns, times=times)
 
 
 def _moved(found: FeatureSet, query: Ints, gallery: Ints, learned: Ints) -> FeatureSet:

@@ -23,14 +23,16 @@ from ensemble.scores import values
 from ensemble.scores.values import Scores
 
 SIDES = ("query", "gallery")
+TRAIN = ("trainval", "train")  # what a split calls the training images
 WANTED = "identities or names of images, a list a split, or a table a split with query and gallery, or test"
 
 
 class Split(NamedTuple):
-    """Rows that take part, ascending."""
+    """Rows that take part, ascending; ``train``: None for all training images."""
 
     query: Ints
     gallery: Ints
+    train: Ints | None = None
 
 
 def drawn(features: ModelSet, count: int, seed: int) -> list[Split]:
@@ -59,6 +61,7 @@ def read(path: Path, features: ModelSet) -> list[Split]:
 
     In JSON a list of splits, each a list of identities, of names of images or of ``[name, …]``, or a table with
     such lists for ``query`` and ``gallery``, or ``test`` for both (open-reid's and torchreid's ``splits.json``).
+    Where there are training images, those of ``trainval`` or ``train``, if a split has that.
     Raises InputError with everything that is no image and no identity of these.
     """
     try:
@@ -79,7 +82,12 @@ def read(path: Path, features: ModelSet) -> list[Split]:
             with collecting(problems):
                 where = f"{path}, split {at}, {side}"
                 rows.append(_rows(where, of.get(side, of.get("test")), features, side))
-        splits.append(Split(*rows) if len(rows) == len(SIDES) else Split(np.empty(0, int), np.empty(0, int)))
+        learned = None
+        if features.train is not None and (key := next((key for key in TRAIN if key in of), None)):
+            with collecting(problems):
+                learned = _rows(f"{path}, split {at}, {key}", of[key], features, "train")
+        if len(rows) == len(SIDES):
+            splits.append(Split(rows[0], rows[1], learned))
     refuse_if_any(problems)
     return splits
 
@@ -94,7 +102,7 @@ def _rows(where: str, given: Any, features: ModelSet, side: str) -> Ints:
     if not listed or not all(isinstance(item, (str, int)) and not isinstance(item, bool) for item in listed):
         raise InputError([f"{where}: wanted {WANTED}, found {type(given).__name__}; write it so"])
     wanted = list(dict.fromkeys(map(str, listed)))
-    tables = {side: getattr(features, f"{side}_table") for side in SIDES}
+    tables = {name: getattr(features, f"{name}_table") for name in dict.fromkeys((*SIDES, side))}
     people = {str(pid) for table in tables.values() for pid in table["pid"]}
     identities = among(of_cells(wanted), people)
     names = [PurePath(name).name for name in tables[side]["name"]]
@@ -117,7 +125,8 @@ def _rows(where: str, given: Any, features: ModelSet, side: str) -> Ints:
 
 def take(features: ModelSet, split: Split) -> ModelSet:
     """The images of a split."""
-    return features.take(query=split.query, gallery=split.gallery)
+    rows = {"query": split.query, "gallery": split.gallery}
+    return features.take(**rows | ({} if split.train is None else {"train": split.train}))
 
 
 def mean(found: Sequence[Scores], splits: Sequence[Split], queries: int, remark: str) -> Scores:

@@ -38,6 +38,8 @@ class Labels:
     Below 0 is unknown: an unknown identity (``pid``) is nobody's match, an unknown camera (``cam``) is the same as
     no other, also not as another unknown one. ``track``: -1 none. ``own``: the gallery row that is the
     query itself, -1 none. ``one_set``: each image is asked about all others, and every protocol removes its own.
+    ``places`` (trials, ng): where each gallery image stands in a data set's own draws,
+    among those of its identity and camera.
     """
 
     query_pid: Ints
@@ -49,6 +51,7 @@ class Labels:
     own: Ints | None = None
     beside: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     one_set: bool = False
+    places: Ints | None = None
 
     @classmethod
     def checked(
@@ -123,6 +126,7 @@ class Labels:
             gallery_track=_rows(self.gallery_track, gallery),
             own=own,
             beside={name: (q[query], g[gallery]) for name, (q, g) in self.beside.items()},
+            places=None if self.places is None else self.places[:, gallery],
         )
 
     @property

@@ -65,11 +65,12 @@ class Draw:
         if self.each == "query" and self.shots != 1:
             raise ValueError(f"shots: wanted 1 where every query has a draw of its own, got {self.shots}")
 
-    def describe(self) -> str:
-        """In words."""
+    def describe(self, given: bool = False) -> str:
+        """In words; ``given``: the data set's own files say which."""
         images = "1 image" if self.shots == 1 else f"{self.shots} images"
         trials = "1 trial" if self.trials == 1 else f"{self.trials} trials"
-        return f"{images} {DRAWS[self.each]} drawn at random, {trials}, seed {self.seed}"
+        how = f"as the data set draws them, {trials}" if given else f"drawn at random, {trials}, seed {self.seed}"
+        return f"{images} {DRAWS[self.each]} {how}"
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ class Protocol:
                  of them; ``tracks`` those of the queries as well. Rows that are tracklets already need no tracks.
     final:       what the competition ranks by: ``mAP``, or ``naic``, the mean of rank-1 and mAP.
     draw:        None, or how galleries are drawn from the gallery given.
+    identities:  the name of the list of those that take part, where the folder has such a list; "": all.
     """
 
     ap: str = "rectangle"
@@ -110,6 +112,7 @@ class Protocol:
     final: str = "mAP"
     draw: Draw | None = None
     average: str = "queries"
+    identities: str = ""
 
     def __post_init__(self) -> None:
         checks.one_of("ap", self.ap, AP_RULES)
@@ -125,6 +128,8 @@ class Protocol:
             ("final", FINALS),
         ):
             checks.one_of(name, getattr(self, name), tuple(choices))
+        if not isinstance(self.identities, str):
+            raise ValueError(f"identities: wanted the name of a list, got {self.identities!r}")
         if self.top_k is not None:
             checks.whole("top_k", self.top_k, 1)
         if self.cut == "before" and self.ap == "sklearn":
@@ -156,8 +161,13 @@ class Protocol:
         """Whether lists without ties are all that the scores look at."""
         return not self.reshapes and self.ap != "sklearn"
 
-    def describe(self, *, cameras: bool = True, tracks: bool = True, own: bool = True) -> str:
-        """All settings in one line, and whether the rules had ``cameras``, ``tracks``, queries' ``own`` images."""
+    def describe(
+        self, *, cameras: bool = True, tracks: bool = True, own: bool = True, draws_given: bool = False
+    ) -> str:
+        """All settings in one line, and whether the rules had ``cameras``, ``tracks``, queries' ``own`` images.
+
+        draws_given: the data set's own files said which images are drawn.
+        """
         cut = "no cut" if self.top_k is None else f"top_k {self.top_k} {CUTS[self.cut]}"
         parts = [
             f"AP {self.ap} {DIVISORS[self.divide]}",
@@ -167,7 +177,7 @@ class Protocol:
             cut,
             CMCS[self.cmc],
             ROWS[self.rows],
-            self.draw.describe() if self.draw else "",
+            self.draw.describe(draws_given) if self.draw else "",
             FINALS[self.final],
             NO_CAMERAS if not cameras and self.removes.needs_cameras else "",
             NO_TRACKS if not tracks and self.rows != "images" else "",

@@ -82,19 +82,19 @@ _PRESETS = {
         "NAIC person re-identification: half rank-1, half mAP of the first 200 places (100 in the first year)",
     ),
     "sysu_all_single": (
-        Protocol(junk="sysu", draw=Draw("camera", shots=1), cmc="identities"),
+        Protocol(junk="sysu", draw=Draw("camera", shots=1), cmc="identities", identities="test_id"),
         _SYSU.format("1, 2, 4 and 5", "1 image"),
     ),
     "sysu_all_multi": (
-        Protocol(junk="sysu", draw=Draw("camera", shots=10), cmc="identities"),
+        Protocol(junk="sysu", draw=Draw("camera", shots=10), cmc="identities", identities="test_id"),
         _SYSU.format("1, 2, 4 and 5", "10 images"),
     ),
     "sysu_indoor_single": (
-        Protocol(junk="sysu_indoor", draw=Draw("camera", shots=1), cmc="identities"),
+        Protocol(junk="sysu_indoor", draw=Draw("camera", shots=1), cmc="identities", identities="test_id_indoor"),
         _SYSU.format("1 and 2", "1 image"),
     ),
     "sysu_indoor_multi": (
-        Protocol(junk="sysu_indoor", draw=Draw("camera", shots=10), cmc="identities"),
+        Protocol(junk="sysu_indoor", draw=Draw("camera", shots=10), cmc="identities", identities="test_id_indoor"),
         _SYSU.format("1 and 2", "10 images"),
     ),
     "mars": (

@@ -51,6 +51,7 @@ class Scores:
     unknown: Ints
     tracks: bool = True
     own: bool = True
+    draws_given: bool = False
     trials: tuple["Scores", ...] = ()
     remarks: tuple[str, ...] = ()
 
@@ -72,7 +73,9 @@ class Scores:
 
     def describe(self) -> str:
         """The protocol in one line, to be printed beside every number."""
-        described = self.protocol.describe(cameras=self.cameras, tracks=self.tracks, own=self.own)
+        described = self.protocol.describe(
+            cameras=self.cameras, tracks=self.tracks, own=self.own, draws_given=self.draws_given
+        )
         return "; ".join((described, *self.remarks))
 
     def text(self, ranks: Sequence[int] = RANKS) -> str:
@@ -89,7 +92,7 @@ class Scores:
 
     def as_json(self) -> dict[str, Any]:
         """Plain numbers, lists and text, the CMC up to place 50."""
-        given = {"cameras": self.cameras, "tracks": self.tracks, "own": self.own}
+        given = {name: getattr(self, name) for name in ("cameras", "tracks", "own", "draws_given")}
         out = {
             **{name: getattr(self, name) for name in NUMBERS},
             "final": self.final,
@@ -116,6 +119,7 @@ def mean(protocol: Protocol, trials: Sequence[Scores]) -> Scores:
         cameras=trials[0].cameras,
         tracks=trials[0].tracks,
         own=trials[0].own,
+        draws_given=trials[0].draws_given,
         **{name: float(np.mean([getattr(trial, name) for trial in trials])) for name in NUMBERS},
         cmc=np.mean([trial.cmc for trial in trials], axis=0),
         ap=ap,

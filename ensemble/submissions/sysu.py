@@ -1,8 +1,6 @@
 """SYSU-MM01: not rank lists but features, ``NAME_cam1.mat`` … ``NAME_cam6.mat``, for the official evaluation.
 
-Each holds ``feature``, a cell array (identities, 1): in the cell of an identity a matrix (images, values) in
-float64, one row an image in the order of their numbers, empty where that camera did not see the identity.
-Identities count from 1. Source: the evaluation code of SYSU-MM01 (Wu et al., ICCV 2017) and its Python versions.
+:mod:`ensemble.io.camera_files` says what is in them, and reads them as features too.
 """
 
 import re
@@ -11,18 +9,14 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from ensemble.base.broken import BROKEN
 from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.features import FeatureSet
-from ensemble.io import beside, matlab5
-from ensemble.io.bounds import TooLarge
-from ensemble.submissions.numbers import read_bytes
+from ensemble.io import beside, camera_files, matlab5
+from ensemble.io.camera_files import CAMERAS, KEY, ONE_OF_SIX
 
-CAMERAS = 6
 IDENTITIES = (333, 333, 533, 533, 533, 333)  # cells in the files of the data set, camera by camera
 HEADER = "MATLAB 5.0 MAT-file, rank and evaluate with the code of SYSU-MM01"
 PROBES = {3: (1,), 6: (1,)}  # infrared cameras, and where each of their identities has to be seen
-ONE_OF_SIX = re.compile(r"(.*)_cam([1-6])\.mat", re.DOTALL)
 IMAGE = re.compile(r"(?:.*/)?cam([1-6])/([0-9]{1,9})/[^/]+", re.DOTALL)
 
 
@@ -45,7 +39,7 @@ def write(
             rows = np.flatnonzero((cam == camera) & (pid == identity + 1))
             cells[identity, 0] = values[rows].astype(np.float64) if len(rows) else np.zeros((0, 0))
         with beside(path, "wb") as stream:
-            stream.write(matlab5.dumped({"feature": cells}, HEADER))
+            stream.write(matlab5.dumped({KEY: cells}, HEADER))
     return paths
 
 
@@ -64,7 +58,7 @@ def files(path: Path) -> dict[int, Path]:
         if match is None:
             raise InputError([f"{path}: wanted a name like NAME_cam1.mat, found another; rename the file"])
         folder, stem = path.parent, match[1]
-    return {camera: folder / f"{stem}_cam{camera}.mat" for camera in range(1, CAMERAS + 1)}
+    return camera_files.names(folder, stem)
 
 
 def read(path: Path) -> dict[int, list[np.ndarray]]:
@@ -72,7 +66,7 @@ def read(path: Path) -> dict[int, list[np.ndarray]]:
 
     Raises: InputError with everything that is wrong with the six files.
     """
-    cells, problems = _read(files(path))
+    cells, problems = camera_files.read(files(path))
     refuse_if_any(problems)
     return cells
 
@@ -91,7 +85,7 @@ def faults(
     the names are like ``cam3/0006/0001.jpg``, as many rows as there are images.
     """
     problems: list[str] = []
-    cells, wrong = _read(files(path))
+    cells, wrong = camera_files.read(files(path))
     problems += wrong
     for camera, matrices in cells.items():
         if identities is not None and len(matrices) != identities[camera - 1]:
@@ -145,50 +139,6 @@ def _images(features: FeatureSet, identities: Sequence[int]) -> tuple[np.ndarray
     if all(re.fullmatch("[0-9]{1,18}", stem) for stem in stems):
         rows.sort(key=lambda row: int(stems[row]))
     return values[rows], pid[rows], cam[rows]
-
-
-def _read(paths: dict[int, Path]) -> tuple[dict[int, list[np.ndarray]], list[str]]:
-    problems: list[str] = []
-    cells: dict[int, list[np.ndarray]] = {}
-    absent = [path.name for path in paths.values() if not path.is_file()]
-    if absent:
-        problems.append(f"{paths[1].parent}: wanted six files, found no {examples(absent, 6)}; write them all")
-    for camera, path in paths.items():
-        if not path.is_file():
-            continue
-        content = read_bytes(path)
-        try:
-            if not content.startswith(b"MATLAB 5.0"):
-                raise ValueError("the first bytes are not those of one")
-            found = matlab5.cells(content, "feature")
-        except (*BROKEN, TooLarge) as error:
-            problems.append(
-                f"{path}: wanted a MATLAB 5 file, found none that can be read ({error}); write it again"
-            )
-            continue
-        if found is None:
-            problems.append(f"{path}: wanted the cell array feature, found none; write it again")
-            continue
-        matrices = [cell for cell in found if isinstance(cell, np.ndarray) and cell.ndim == 2]
-        if len(matrices) < len(found):
-            odd = len(found) - len(matrices)
-            problems.append(
-                f"{path}: wanted a matrix of numbers in every cell, found others in {odd}; write it again"
-            )
-            continue
-        bad = [row for row, matrix in enumerate(matrices, 1) if not np.isfinite(matrix).all()]
-        if bad:
-            problems.append(
-                f"{path}: wanted finite numbers, found others for identity {examples(bad)}; extract again"
-            )
-        cells[camera] = matrices
-    widths = {matrix.shape[1] for matrices in cells.values() for matrix in matrices if len(matrix)}
-    if len(widths) != 1 and cells:
-        found_widths = f"widths {examples(sorted(widths))}" if widths else "no image at all"
-        problems.append(
-            f"{paths[1].parent}: wanted features of one width, found {found_widths}; extract them again"
-        )
-    return cells, problems
 
 
 def _count_faults(path: Path, cells: dict[int, list[np.ndarray]], names: Sequence[str]) -> list[str]:

@@ -78,7 +78,7 @@ def prepare(
     if on == "train":
         learns = any(name.startswith("train") for use in checked.recipe.uses() for name in _data_of(use.name))
         sets = folds.from_train(sets, learn=learns, seed=seed)
-    folder = folds.columns(checked.folder, sets)
+    folder = folds.columns(checked.folder, sets, of_train=on == "train")
     searched = space.read(search, _on_folds(checked, folder, on))
     first = next(iter(sets.values())).data()
     split = folds.split(first["query_pid"], first["gallery_pid"], folds=parts, seed=seed)

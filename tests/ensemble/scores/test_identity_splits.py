@@ -84,7 +84,7 @@ def test_every_form_of_a_file_means_the_same(pairs: Path, tmp_path: Path) -> Non
     for form in forms:
         path = tmp_path / "splits.json"
         path.write_text(json.dumps(form))
-        ((asks, there),) = identity_splits.read(path, features)
+        ((asks, there, _),) = identity_splits.read(path, features)
         assert (asks.tolist(), there.tolist()) == ([0, 3], [0, 3])
 
 
