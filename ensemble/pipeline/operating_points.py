@@ -14,7 +14,7 @@ from ensemble.pipeline import joins, plan, steps
 from ensemble.pipeline import run as pipeline
 from ensemble.pipeline.devices import CPU, Device
 from ensemble.pipeline.scoring import told
-from ensemble.scores import Labels, labels_of
+from ensemble.scores import Labels, hardest, labels_of
 from ensemble.scores.folds import columns, from_train, split
 from ensemble.scores.open_set import Rates, different_pairs, rates, thresholds_among
 from ensemble.scores.protocol import Protocol
@@ -34,25 +34,35 @@ class Fitted:
     found: dict[str, NDArray[np.float64]]
     spread: dict[str, NDArray[np.float64]] | None = None  # over folds
     notes: tuple[str, ...] = ()  # of what was read, for the user
+    pairs: hardest.Found | None = None  # the hardest, where batches were asked for
 
 
 def fit(
-    checked: plan.Plan, protocol: Protocol, fmrs: Sequence[float], *, folds: int, seed: int, device: Device = CPU
+    checked: plan.Plan,
+    protocol: Protocol,
+    fmrs: Sequence[float],
+    *,
+    folds: int,
+    seed: int,
+    device: Device = CPU,
+    batches: tuple[int, int] | None = None,
 ) -> Fitted:
     """Fit the thresholds of a plan's distances, which are computed on ``device``, and judge them.
 
-    Pairs count as the protocol's junk rule has it; nothing else of it matters. Raises InputError without labels.
+    Pairs count as the protocol's junk rule has it; nothing else of it matters. ``batches``: look for the hardest
+    pairs too, in batches of so many identities with so many images each. Raises InputError without labels.
     """
     read = io.read(checked.folder, list(checked.all_models), missing=checked.recipe.missing)
     sets = {features.model: features for features in read}
     images = max(sets.values(), key=lambda features: features.train is not None)
     labelled = labels_of(images) is not None
     notes = (*images.notes, *told(sets, protocol))
+    pairs = _hardest(sets, batches, seed) if batches else None
     if images.train_table is None or "pid" not in images.train_table.columns:
         if not labelled:
             raise InputError(["--features: wanted labels (pid) of train, or of query and gallery, found neither"])
         found = _by_folds(*_distances(checked, sets, device), protocol.removes, tuple(fmrs), folds, seed)
-        return replace(found, notes=notes)
+        return replace(found, notes=notes, pairs=pairs)
     moved = from_train(sets, learn=_learns(checked), seed=seed)
     trained = plan.check(checked.recipe, columns(checked.folder, moved, of_train=True))
     distances, labels = _distances(trained, moved, device)
@@ -68,7 +78,16 @@ def fit(
         judged,
         _numbers(rates(distances, labels, thresholds=_finite(thresholds), junk=protocol.removes)),
         notes=notes,
+        pairs=pairs,
     )
+
+
+def _hardest(sets: Mapping[str, FeatureSet], batches: tuple[int, int], seed: int) -> hardest.Found | None:
+    identities, images = batches
+    try:
+        return hardest.of_models(sets, identities=identities, images=images, seed=seed)
+    except ValueError as error:
+        raise InputError([f"--batches: {error}; ask for smaller batches"]) from None
 
 
 def _by_folds(

@@ -1,8 +1,8 @@
 """DenseNet, with instance normalization (IBN-a) and without. Parameter names as in torchvision and IBN-Net.
 
 Source: Huang et al., "Densely Connected Convolutional Networks", CVPR 2017; Pan et al., "Two at Once" (IBN-Net),
-ECCV 2018. Outputs equal to those of torchvision, and with IBN-a to those of the AI City 2020 team's code, on random
-weights; of trained re-identification checkpoints, none was at hand.
+ECCV 2018. Outputs equal to those of torchvision, with IBN-a of the AI City 2020 team's code, on random weights;
+of trained re-identification checkpoints, none was at hand.
 """
 
 import re
