@@ -85,6 +85,8 @@ def _check(options: argparse.Namespace) -> None:
 
 def _order(options: argparse.Namespace, first: FeatureSet, sides: Sequence[str]) -> Ints:
     """The rows of the sides, one after the other, in the order in which the images came; ties by row."""
+    if first.one_set and "query" in sides:
+        raise InputError(["--of: wanted gallery for one set of images, found query too; each image counts once"])
     lacking = [side for side in sides if getattr(first, side) is None]
     if lacking:
         raise InputError([f"--of: wanted images of {' and '.join(lacking)}, found none"])

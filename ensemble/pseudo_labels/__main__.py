@@ -100,7 +100,9 @@ def _sides(options: argparse.Namespace, first: FeatureSet) -> tuple[str, ...]:
     labelled = first.train_table is not None and "pid" in first.train_table
     unlabelled = first.train is not None and not labelled
     if options.of is None:
-        return ("train",) if unlabelled else ("gallery", "query")
+        return ("train",) if unlabelled else ("gallery", "query")[: 1 if first.one_set else 2]
+    if first.one_set and "query" in options.of:
+        raise InputError(["--of: wanted gallery for one set of images, found query too; each image counts once"])
     if "train" in options.of and not unlabelled:
         there = "with a column pid" if labelled else "nowhere"
         raise InputError([f"--of: wanted train images without labels, found them {there}; leave train out"])

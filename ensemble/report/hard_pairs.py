@@ -26,7 +26,7 @@ class HardPairs:
         model = seen.node.model
         if not model or len(self.found) == MODELS or seen.state.rows is not None:
             return
-        images = hardest.labelled({**seen.images.known, **seen.state.features})
+        images = hardest.labelled({**seen.images.known, **seen.state.features}, one_set=seen.images.one_set)
         if images is None:
             return
         people = np.unique(images.pid[images.pid >= 0], return_counts=True)[1]

@@ -162,7 +162,7 @@ def of_models(
     All models see the same batches. Images that one of them does not know are left out. Side models are not asked.
     """
     asked = {name: found for name, found in sets.items() if not found.auxiliary}
-    parts = {name: labelled(found.data()) for name, found in asked.items()}
+    parts = {name: labelled(found.data(), one_set=found.one_set) for name, found in asked.items()}
     ready = {name: part for name, part in parts.items() if part is not None}
     if not ready or len(ready) < len(parts):
         return None
@@ -188,12 +188,12 @@ class Labelled(NamedTuple):
         return " and ".join(self.sides)
 
 
-def labelled(data: Mapping[str, Array]) -> Labelled | None:
+def labelled(data: Mapping[str, Array], *, one_set: bool = False) -> Labelled | None:
     """``train`` where it has labels, else query and gallery; None where neither has any.
 
-    Takes: features and columns by their names in the vocabulary.
+    Takes: features and columns by their names in the vocabulary; ``one_set``: the gallery is all there is.
     """
-    for sides in (("train",), ("query", "gallery")):
+    for sides in (("train",), ("gallery",) if one_set else ("query", "gallery")):
         if all(side in data and f"{side}_pid" in data for side in sides):
             rows = np.concatenate([arrays.host(data[side]) for side in sides])
             return Labelled(rows, np.concatenate([data[f"{side}_pid"] for side in sides]), sides)

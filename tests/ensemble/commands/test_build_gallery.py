@@ -69,6 +69,15 @@ def test_of_several_models_the_mean_of_their_cosines(tmp_path):
     assert [pid for _, pid in table(out)[1:]] == list("012323")  # 0.8 became 0.4, 0.96 became 0.48
 
 
+def test_one_set(tmp_path):
+    np.save(tmp_path / "gallery_net.npy", COMING)
+    out = tmp_path / "b.csv"
+    assert main(["--features", str(tmp_path), "--out", str(out)]) == 0
+    assert [pid for _, pid in table(out)[1:]] == list("010303")
+    message = problems(main, ["--features", str(tmp_path), "--of", "gallery", "query"])
+    assert message == ["--of: wanted gallery for one set of images, found query too; each image counts once"]
+
+
 @each(
     ("options", "message"),
     [

@@ -137,6 +137,19 @@ def test_features_as_they_are_or_of_unit_length(tmp_path):
     assert unit.train_table["pid"].tolist() == [0, 1, 2, 3]
 
 
+def test_one_set_is_grouped_once(tmp_path):
+    path = tmp_path / "a"
+    path.mkdir()
+    np.save(path / "gallery_net.npy", drawn(18, 2)[1])
+    found = grouped(path, tmp_path / "b", "--clusters", "6")[0]
+    assert found.one_set
+    assert_array_equal(found.train_table["pid"], np.arange(18) % PEOPLE)
+    message = problems(
+        main, ["--features", str(path), "--out", str(tmp_path / "c"), "--clusters", "6", "--of", "query"]
+    )
+    assert message == ["--of: wanted gallery for one set of images, found query too; each image counts once"]
+
+
 def test_images_in_no_group_are_left_out(tmp_path, capsys):
     path = folder(tmp_path / "a")
     for model in ("one", "two"):

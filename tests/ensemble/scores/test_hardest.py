@@ -88,3 +88,6 @@ def test_train_comes_before_query_and_gallery():
     assert unlabelled is not None
     assert unlabelled.what == "query and gallery"
     assert hardest.labelled({"query": rows(2), "gallery": rows(3), "gallery_pid": np.arange(3)}) is None
+    alone = hardest.labelled(data, one_set=True)
+    assert alone is not None
+    assert (alone.what, len(alone.rows)) == ("gallery", 3)
