@@ -1,15 +1,16 @@
 """Give images without labels groups in the place of identities: a folder of features to train on.
 
     python -m ensemble.pseudo_labels --features DIR --out DIR2 --clusters 333
-    python -m ensemble.pseudo_labels --features DIR --out DIR2 --method dbscan --eps 0.5
+    python -m ensemble.pseudo_labels --features DIR --out DIR2 --method jaccard --eps 0.5
     python -m ensemble.run --features DIR2 --recipe FILE           with learned_metric, learned_whitening, …
 
 DIR2 has every model with the same queries and gallery, and the grouped images as train, with train.csv beside.
 Grouped are the images of train, where it has no labels; otherwise those of the gallery and of the query, which
 come behind the train that is there, called PID_CAM_NUMBER.jpg, as open-reid's data sets have it, NUMBER from 1.
-Images in no group are left out.
+Images in no group are left out. dbscan measures 2 - 2 cosine, jaccard how much neighbourhoods overlap (0 to 1).
 
-Source: gggcy/AIC2020_ReID post_processing/kmeans, which is --clusters 333 --offset 1763 --cameras 39 --raw.
+Sources: SpCL, Cluster-Contrast (jaccard); gggcy/AIC2020_ReID post_processing/kmeans, which is
+--clusters 333 --offset 1763 --cameras 39 --raw.
 """
 
 import argparse
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     notes.say((*folder.notes, *asked[0].notes))
     sides = _sides(options, asked[0])
     offset = _offset(options, asked[0], sides)
-    names = ("method", "clusters", "starts", "eps", "min_samples", "raw", "cameras", "seed")
+    names = ("method", "clusters", "starts", "eps", "min_samples", "k1", "k2", "raw", "cameras", "seed")
     with postproc.using(threads=options.threads):
         found = group(asked, sides, offset, How(**{name: getattr(options, name) for name in names}))
     _write(options, [trained(features, found) for features in sets], found)
@@ -60,12 +61,19 @@ def parser() -> argparse.ArgumentParser:
     files.add_tracks(p)
     outputs.add_out(p, "the folder of features to write, another one", required=True)
     add = p.add_argument
-    add("--method", choices=("kmeans", "dbscan"), default="kmeans", help="how to group (default: %(default)s)")
+    add(
+        "--method",
+        choices=("kmeans", "dbscan", "jaccard"),
+        default="kmeans",
+        help="how to group (default: %(default)s)",
+    )
     add("--clusters", type=int, metavar="N", help="groups of kmeans")
     add("--starts", type=int, default=1, metavar="N", help="of kmeans, the best counts (default: %(default)s)")
     add("--seed", type=int, default=0, metavar="N", help="of all that is drawn (default: %(default)s)")
-    add("--eps", type=float, default=0.5, metavar="D", help="of dbscan, in 2 - 2 cosine (default: %(default)s)")
-    add("--min-samples", type=int, default=4, metavar="N", help="of dbscan (default: %(default)s)")
+    add("--eps", type=float, default=0.5, metavar="D", help="of the others (default: %(default)s)")
+    add("--min-samples", type=int, default=4, metavar="N", help="of the others (default: %(default)s)")
+    add("--k1", type=int, default=30, metavar="K", help="of jaccard (default: %(default)s)")
+    add("--k2", type=int, default=6, metavar="K", help="of jaccard (default: %(default)s)")
     add("--raw", action="store_true", help="join features as they are, not made of unit length model by model")
     add("--of", nargs="+", choices=SIDES, metavar="SIDE", help="whose images are grouped (default: see above)")
     add("--offset", type=int, metavar="N", help="the first identity (default: behind those of train, or 0)")
@@ -85,13 +93,17 @@ def _check(options: argparse.Namespace) -> None:
         problems.append(
             "--clusters: wanted how many groups kmeans makes, found nothing; about as many as identities"
         )
-    if options.method == "dbscan" and options.clusters is not None:
-        problems.append("--clusters: wanted --method kmeans, whose setting it is, found dbscan; set --eps instead")
+    if options.method != "kmeans" and options.clusters is not None:
+        found = options.method
+        problems.append(
+            f"--clusters: wanted --method kmeans, whose setting it is, found {found}; set --eps instead"
+        )
     if not 0 <= options.eps <= 4:
         problems.append(f"--eps: wanted 0 to 4, found {options.eps:g}")
     if (options.pictures is None) != (options.images is None):
         problems.append("--pictures: wanted --images with it, found one of the two; add the other")
-    least = {"clusters": 1, "starts": 1, "seed": 0, "min_samples": 1, "offset": 0, "cameras": 1, "threads": 1}
+    least = {"clusters": 1, "starts": 1, "seed": 0, "min_samples": 1, "k1": 1, "k2": 1, "offset": 0, "cameras": 1}
+    least["threads"] = 1
     refuse_if_any(problems + machine.thread_problems(options) + too_small(options, **least))
 
 

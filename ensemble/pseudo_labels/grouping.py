@@ -6,6 +6,7 @@ Source: gggcy/AIC2020_ReID ``post_processing/kmeans``: groups, and the names of 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Any
 
 import numpy as np
 
@@ -19,8 +20,9 @@ from postproc.tracks.query_mean import cluster_queries
 
 @dataclass(frozen=True)
 class How:
-    """The method, and its settings: ``clusters`` and ``starts`` of kmeans, ``eps`` and ``min_samples`` of dbscan.
+    """The method and its settings: ``clusters``, ``starts`` of kmeans, ``eps``, ``min_samples`` of the others.
 
+    ``dbscan`` measures 2 - 2 cosine, ``jaccard`` how little two neighbourhoods overlap (``k1``, ``k2``).
     raw:     features are joined as they are, not made of unit length model by model.
     cameras: draw one of so many for every image, from 1; None: as the tables say.
     """
@@ -30,6 +32,8 @@ class How:
     starts: int = 1
     eps: float = 0.5
     min_samples: int = 4
+    k1: int = 30
+    k2: int = 6
     raw: bool = False
     cameras: int | None = None
     seed: int = 0
@@ -71,7 +75,8 @@ def group(sets: Sequence[FeatureSet], sides: tuple[str, ...], offset: int, how: 
             raise InputError([f"--clusters: wanted at most {len(rows)}, as there are images, found {clusters}"])
         found = postproc.kmeans(rows, clusters=clusters, starts=how.starts, seed=how.seed)
     else:
-        found = cluster_queries(rows, eps=how.eps, min_samples=how.min_samples)
+        dense = _dense_by_overlap(rows, how) if how.method == "jaccard" else None
+        found = cluster_queries(rows, eps=how.eps, min_samples=how.min_samples) if dense is None else dense
         if (found < 0).all():
             wanted = f"groups of {how.min_samples} images within {how.eps:g}"
             raise InputError([f"--eps: wanted {wanted}, found none; make it larger"])
@@ -81,6 +86,39 @@ def group(sets: Sequence[FeatureSet], sides: tuple[str, ...], offset: int, how: 
     called = _called(names, pid, cam)
     of = [side for side in sides for _ in getattr(first, side)]
     return Grouped(sides, of, names, pid, cam, how.cameras is not None, called)
+
+
+def _dense_by_overlap(rows: Array, how: How) -> Ints:
+    """(n,) groups by DBSCAN on the Jaccard distance of the neighbourhoods of one set, -1 in none.
+
+    Source: ``compute_jaccard_distance`` and scikit-learn's DBSCAN, as in SpCL and Cluster-Contrast. The lists of
+    the nearest images are as long as it takes to hold all within ``eps``.
+    """
+    from scipy.sparse import csr_matrix
+    from sklearn.cluster import DBSCAN
+    from sklearn.neighbors import sort_graph_by_row_values
+
+    count, k = len(rows), 4 * how.k1
+    unit = postproc.l2_normalize(rows)
+    settings: dict[str, Any] = {"k1": how.k1, "k2": how.k2, "count_self": True, "normalize": False}
+    while True:
+        near = postproc.rerank(unit, lambda_value=0.0, top_k=min(k, count), **settings)
+        whole = near.rows.shape[1] >= count - 1
+        if whole or not (near.distances[:, -1] <= how.eps).any():
+            break
+        k *= 2
+    inside = (near.rows >= 0) & (near.distances <= how.eps)
+    left, place = np.nonzero(inside)
+    right, far = near.rows[left, place], near.distances[left, place]
+    own = np.arange(count)
+    ends = np.concatenate([left, own]), np.concatenate([right, own])
+    far = np.concatenate([np.maximum(far, 0), np.zeros(count, np.float32)])
+    pairs = csr_matrix((far, ends), shape=(count, count))
+    pairs = sort_graph_by_row_values(pairs, warn_when_not_sorted=False)
+    found = DBSCAN(eps=how.eps, min_samples=how.min_samples, metric="precomputed").fit_predict(pairs)
+    _, first, numbers = np.unique(found, return_index=True, return_inverse=True)
+    by_image = np.argsort(np.argsort(np.where(found[first] < 0, -1, first)))
+    return (by_image - int((found < 0).any()))[numbers].astype(np.int64)
 
 
 def _part(features: FeatureSet, side: str, raw: bool) -> Array:

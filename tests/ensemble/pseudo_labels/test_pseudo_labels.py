@@ -6,9 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.cluster import DBSCAN
+from sklearn.metrics import adjusted_rand_score
 
 from ensemble import io, run
 from ensemble.pseudo_labels.__main__ import main
+from postproc import l2_normalize, rerank
 from tests.support.each import each
 from tests.support.folders import problems
 
@@ -167,6 +170,29 @@ def test_images_in_no_group_are_left_out(tmp_path, capsys):
     )
     assert message == ["--eps: wanted groups of 9 images within 0.5, found none; make it larger"]
     assert not (tmp_path / "c").exists()
+
+
+@each(("k1", "eps"), [(3, 0.3), (3, 0.9), (8, 0.6)])
+def test_overlap_of_neighbourhoods_is_scikit_learns_on_the_whole_matrix(k1, eps, tmp_path):
+    """Lists that are too short for all within eps are made longer."""
+    random = np.random.default_rng(5)
+    rows = np.eye(12, 24)[np.arange(90) % 12] * 1.1 + 0.3 * random.normal(size=(90, 24))
+    path = tmp_path / f"a{k1}{eps}"
+    path.mkdir()
+    np.save(path / "gallery_net.npy", rows.astype(np.float32))
+    options = ("--method", "jaccard", "--k1", str(k1), "--k2", "2", "--eps", str(eps), "--min-samples", "3")
+    renamed = path.parent / f"renamed{k1}{eps}.csv"
+    grouped(path, tmp_path / f"b{k1}{eps}", *options, "--renamed", str(renamed))
+    unit = l2_normalize(rows.astype(np.float32))
+    far = rerank(unit, k1=k1, k2=2, lambda_value=0.0, count_self=True, normalize=False)
+    wanted = DBSCAN(eps=eps, min_samples=3, metric="precomputed").fit_predict(np.maximum(far, 0))
+    found = np.full(90, -1)
+    for line in table(renamed):
+        found[int(line["file"].split("_")[2][:6]) - 1] = int(line["pid"])
+    assert ((found < 0) == (wanted < 0)).all()
+    assert adjusted_rand_score(found, wanted) == 1
+    kept = found[found >= 0]
+    assert list(dict.fromkeys(kept.tolist())) == list(range(kept.max() + 1))
 
 
 def test_a_metric_is_learned_from_them(tmp_path, capsys):
