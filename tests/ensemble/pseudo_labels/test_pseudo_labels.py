@@ -172,19 +172,19 @@ def test_images_in_no_group_are_left_out(tmp_path, capsys):
     assert not (tmp_path / "c").exists()
 
 
-@each(("k1", "eps"), [(3, 0.3), (3, 0.9), (8, 0.6)])
-def test_overlap_of_neighbourhoods_is_scikit_learns_on_the_whole_matrix(k1, eps, tmp_path):
+@each(("k1", "k2", "eps"), [(3, 2, 0.3), (8, 2, 0.6), (1, 6, 0.97)])
+def test_overlap_of_neighbourhoods_is_scikit_learns_on_the_whole_matrix(k1, k2, eps, tmp_path):
     """Lists that are too short for all within eps are made longer."""
     random = np.random.default_rng(5)
     rows = np.eye(12, 24)[np.arange(90) % 12] * 1.1 + 0.3 * random.normal(size=(90, 24))
     path = tmp_path / f"a{k1}{eps}"
     path.mkdir()
     np.save(path / "gallery_net.npy", rows.astype(np.float32))
-    options = ("--method", "jaccard", "--k1", str(k1), "--k2", "2", "--eps", str(eps), "--min-samples", "3")
+    options = ("--method", "jaccard", "--k1", str(k1), "--k2", str(k2), "--eps", str(eps), "--min-samples", "3")
     renamed = path.parent / f"renamed{k1}{eps}.csv"
     grouped(path, tmp_path / f"b{k1}{eps}", *options, "--renamed", str(renamed))
     unit = l2_normalize(rows.astype(np.float32))
-    far = rerank(unit, k1=k1, k2=2, lambda_value=0.0, count_self=True, normalize=False)
+    far = rerank(unit, k1=k1, k2=k2, lambda_value=0.0, count_self=True, normalize=False)
     wanted = DBSCAN(eps=eps, min_samples=3, metric="precomputed").fit_predict(np.maximum(far, 0))
     found = np.full(90, -1)
     for line in table(renamed):
