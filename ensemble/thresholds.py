@@ -125,7 +125,9 @@ def hardest_text(found: hardest.Found) -> list[str]:
             cells = np.quantile(values, hardest.LEVELS)
             lines.append(f"  {name:<8}" + " ".join(f"{cell:7.4f}" for cell in cells))
         lines.append(
-            f"  fewest errors at {best.threshold:.4f}: {best.beyond:.1%} of the positives beyond, "
+            "  no distance tells them apart better than accepting all or none"
+            if best is None
+            else f"  fewest errors at {best.threshold:.4f}: {best.beyond:.1%} of the positives beyond, "
             f"{best.within:.1%} of the negatives within"
         )
     return lines
@@ -157,11 +159,12 @@ def as_json(found: Fitted, protocol: Protocol) -> dict[str, Any]:
 def _hardest_json(found: hardest.Found) -> dict[str, Any]:
     models = {}
     for model, pairs in found.models.items():
+        best = hardest.crossing(pairs)
         models[model] = {
             "edges": hardest.EDGES.tolist(),
             "positive": hardest.histograms(pairs.positive).sum(axis=0).tolist(),
             "negative": hardest.histograms(pairs.negative).sum(axis=0).tolist(),
-            "fewest_errors": asdict(hardest.crossing(pairs)),
+            "fewest_errors": None if best is None else asdict(best),
         }
     sizes = {"identities": found.identities, "images": found.images}
     return {"of": found.what, "unit": hardest.UNIT, **sizes, "models": models}

@@ -114,10 +114,11 @@ def hardest(features: ArrayLike, pid: ArrayLike, rows: Ints) -> Hardest:
     return Hardest(rows, positive, negative)
 
 
-def crossing(found: Hardest) -> Crossing:
+def crossing(found: Hardest) -> Crossing | None:
     """The distance up to which images may count as the same with the fewest errors among hardest pairs.
 
-    It is the smallest hardest positive t with the least ``share(positive > t) + share(negative <= t)``.
+    It is the smallest hardest positive t with the least ``share(positive > t) + share(negative <= t)``; None where
+    that is 1 or more, as if all or none were accepted.
 
     >>> far = Hardest(np.zeros((1, 3), int), np.float32([[0.2, 0.4, 0.9]]), np.float32([[0.5, 0.8, 1.1]]))
     >>> crossing(far)
@@ -127,6 +128,8 @@ def crossing(found: Hardest) -> Crossing:
     beyond = (positive.size - np.searchsorted(positive, positive, side="right")) / positive.size
     within = np.searchsorted(negative, positive, side="right") / negative.size
     at = int(np.argmin(beyond + within))
+    if beyond[at] + within[at] >= 1:
+        return None
     return Crossing(float(positive[at]), float(beyond[at]), float(within[at]))
 
 

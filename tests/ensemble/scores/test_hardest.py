@@ -71,6 +71,7 @@ def test_the_threshold_with_the_fewest_errors():
     )
     # at 0.5: 2 of 4 positives beyond, no negative; at 0.7: 1 of 4 and 1 of 4; at 1.2: none and 3 of 4
     assert hardest.crossing(pairs) == hardest.Crossing(0.5, 0.5, 0.0)
+    assert hardest.crossing(hardest.Hardest(pairs.rows, pairs.negative, pairs.positive - 0.5)) is None
     # bins of 0.025: 0.1 opens the fifth, what is beyond 2 by rounding is in the last
     counts = hardest.histograms(np.float32([[0.11, 0.51], [0.51, 2.0000002]]))
     assert [np.flatnonzero(row).tolist() for row in counts] == [[4, 20], [20, 79]]
