@@ -14,7 +14,9 @@ from those above it. The last are the commands, which ``python -m ensemble`` lis
     city         synthetic cities with known answers
     cli          what the command lines have in common
     names  report  tune                                          commands with a library of their own
-    ablate  agreement  compare  components  convert  demo  evaluate  inspect  run  thresholds  validate
+    pseudo_labels                                                another, which finds pictures as the report does
+    ablate  agreement  build_gallery  compare  components  convert
+    demo  evaluate  inspect  run  thresholds  validate
     __main__     the list of commands
 """
 

@@ -6,20 +6,27 @@ out to folds, and each fold is judged by the threshold of the others.
 
 After re-ranking and other steps that look at the neighbours a distance depends on the whole gallery: a threshold
 from ``train`` then holds only as far as the galleries are alike, which the rates beside it show.
+
+--batches 16 4 looks at batches as in training, of 16 identities with 4 images each: how far from every image the
+farthest of its identity is, and the nearest of the others. --json has their histograms, --csv every number.
 """
 
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.base.errors import InputError, examples, refuse_if_any
+from ensemble import io
+from ensemble.base.errors import InputError, examples, printable, refuse_if_any
 from ensemble.cli import files, machine, notes, outputs, planning, program
 from ensemble.cli.numbers import too_small
 from ensemble.pipeline.operating_points import NAMES, Fitted, fit
+from ensemble.scores import hardest
 from ensemble.scores.protocol import Protocol
 
 FOLDS = 5
@@ -37,10 +44,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "distances" in checked.folder.columns:
         problem = "--rankings: wanted features or a matrix, since places are no distances, found rank lists alone"
         raise InputError([problem])
+    outputs.refuse_unwritable(options.csv)
     protocol = planning.protocol(options, checked.recipe)
     with machine.using(options):
-        device = machine.device(options)
-        found = fit(checked, protocol, options.fmr, folds=options.folds, seed=options.seed, device=device)
+        found = fit(
+            checked,
+            protocol,
+            options.fmr,
+            folds=options.folds,
+            seed=options.seed,
+            device=machine.device(options),
+            batches=tuple(options.batches) if options.batches else None,
+        )
+    if options.csv and found.pairs:
+        _write_csv(options.csv, found.pairs)
     notes.say((*checked.notes, *found.notes), aside=options.json)
     print(json.dumps(as_json(found, protocol)) if options.json else text(found, protocol))
     return program.FINE
@@ -54,7 +71,10 @@ def parser() -> argparse.ArgumentParser:
                    help="false-match rates (default: 0.01)")  # fmt: skip
     p.add_argument("--folds", type=int, default=FOLDS, metavar="N",
                    help="parts of the identities, where train has no labels (default: %(default)s)")  # fmt: skip
-    p.add_argument("--seed", type=int, default=0, metavar="N", help="who is in which part (default: 0)")
+    p.add_argument("--seed", type=int, default=0, metavar="N", help="who is in which part and batch (default: 0)")
+    p.add_argument("--batches", type=int, nargs=2, metavar=("P", "K"),
+                   help="look for the hardest pairs in batches of P identities with K images each")  # fmt: skip
+    outputs.add_csv(p, "write them, one line for every image of a batch and model")
     outputs.add_json(p)
     return p
 
@@ -64,6 +84,10 @@ def _check(options: argparse.Namespace) -> None:
     wrong = [fmr for fmr in options.fmr if not 0 <= fmr <= 1]
     if wrong:
         problems.append(f"--fmr: wanted shares from 0 to 1, found {examples(wrong)}")
+    if options.batches and min(options.batches) < 2:
+        problems.append(f"--batches: wanted 2 identities and 2 images or more, found {examples(options.batches)}")
+    if options.csv and not options.batches:
+        problems.append("--csv: wanted --batches too, whose pairs are written, found none; add --batches 16 4")
     refuse_if_any(problems + too_small(options, folds=2, seed=0))
 
 
@@ -84,7 +108,30 @@ def text(found: Fitted, protocol: Protocol) -> str:
         f"pairs:     {protocol.removes.what}",
         ABOUT,
     ]
-    return "\n".join(lines)
+    return "\n".join(lines + (hardest_text(found.pairs) if found.pairs else []))
+
+
+def hardest_text(found: hardest.Found) -> list[str]:
+    """Quantiles of both kinds of distances by model, and the threshold with the fewest errors."""
+    count = len(next(iter(found.models.values())).rows)
+    lines = [
+        f"\nhardest pairs in {count} batches of {found.identities} identities with {found.images} images, "
+        f"of {found.what}: {hardest.UNIT}",
+        " " * 10 + " ".join(f"{f'{level:.0%}':>7}" for level in hardest.LEVELS),
+    ]
+    for model, pairs in found.models.items():
+        best = hardest.crossing(pairs)
+        lines.append(printable(model))
+        for name, values in (("positive", pairs.positive), ("negative", pairs.negative)):
+            cells = np.quantile(values, hardest.LEVELS)
+            lines.append(f"  {name:<8}" + " ".join(f"{cell:7.4f}" for cell in cells))
+        lines.append(
+            "  no distance tells them apart better than accepting all or none"
+            if best is None
+            else f"  fewest errors at {best.threshold:.4f}: {best.beyond:.1%} of the positives beyond, "
+            f"{best.within:.1%} of the negatives within"
+        )
+    return lines
 
 
 def as_json(found: Fitted, protocol: Protocol) -> dict[str, Any]:
@@ -106,7 +153,33 @@ def as_json(found: Fitted, protocol: Protocol) -> dict[str, Any]:
         "fitted_on": found.fitted,
         "rates_of": found.judged,
         "pairs": protocol.removes.what,
+        **({"hardest": _hardest_json(found.pairs)} if found.pairs else {}),
     }
+
+
+def _hardest_json(found: hardest.Found) -> dict[str, Any]:
+    models = {}
+    for model, pairs in found.models.items():
+        best = hardest.crossing(pairs)
+        models[model] = {
+            "edges": hardest.EDGES.tolist(),
+            "positive": hardest.histograms(pairs.positive).sum(axis=0).tolist(),
+            "negative": hardest.histograms(pairs.negative).sum(axis=0).tolist(),
+            "fewest_errors": None if best is None else asdict(best),
+        }
+    sizes = {"identities": found.identities, "images": found.images}
+    return {"of": found.what, "unit": hardest.UNIT, **sizes, "models": models}
+
+
+def _write_csv(path: Path, found: hardest.Found) -> None:
+    """A line an image of a batch: the identity as a number, since these are numbered where they are text."""
+    rows = (
+        (model, batch, found.names[row], found.pid[row], far, near)
+        for model, pairs in found.models.items()
+        for batch, part in enumerate(zip(pairs.rows, pairs.positive, pairs.negative, strict=True), 1)
+        for row, far, near in zip(*part, strict=True)
+    )
+    io.write_csv(path, ("model", "batch", "name", "pid", "positive", "negative"), rows)
 
 
 if __name__ == "__main__":

@@ -68,6 +68,7 @@ from postproc.context.superglobal import superglobal
 from postproc.features.camera_whitening import camera_whitening
 from postproc.features.discriminative_expansion import discriminative_expansion
 from postproc.features.gcr import gcr
+from postproc.features.kmeans import kmeans
 from postproc.features.learned_metric import learned_distances, learned_metric
 from postproc.features.learned_whitening import learned_whitening
 from postproc.features.merge_set_features import merge_set_features

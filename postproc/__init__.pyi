@@ -41,6 +41,7 @@ from postproc.constraints.subtract_auxiliary import subtract_auxiliary as subtra
 from postproc.features.camera_whitening import camera_whitening as camera_whitening
 from postproc.features.discriminative_expansion import discriminative_expansion as discriminative_expansion
 from postproc.features.gcr import gcr as gcr
+from postproc.features.kmeans import kmeans as kmeans
 from postproc.features.learned_metric import learned_metric as learned_metric
 from postproc.features.learned_whitening import learned_whitening as learned_whitening
 from postproc.features.merge_set_features import merge_set_features as merge_set_features

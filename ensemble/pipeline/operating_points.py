@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from ensemble.base.distances import ModelSet
 from ensemble.base.errors import InputError
+from ensemble.base.features import FeatureSet
 from ensemble.pipeline import joins, plan, steps
 from ensemble.pipeline import run as pipeline
 from ensemble.pipeline import sets as models_of
 from ensemble.pipeline.devices import CPU, Device
 from ensemble.pipeline.scoring import told
-from ensemble.scores import Labels, labels_of
+from ensemble.scores import Labels, hardest, labels_of
 from ensemble.scores.folds import columns, from_train, split
 from ensemble.scores.open_set import Rates, different_pairs, rates, thresholds_among
 from ensemble.scores.protocol import Protocol
@@ -34,25 +35,35 @@ class Fitted:
     found: dict[str, NDArray[np.float64]]
     spread: dict[str, NDArray[np.float64]] | None = None  # over folds
     notes: tuple[str, ...] = ()  # of what was read, for the user
+    pairs: hardest.Found | None = None  # the hardest, where batches were asked for
 
 
 def fit(
-    checked: plan.Plan, protocol: Protocol, fmrs: Sequence[float], *, folds: int, seed: int, device: Device = CPU
+    checked: plan.Plan,
+    protocol: Protocol,
+    fmrs: Sequence[float],
+    *,
+    folds: int,
+    seed: int,
+    device: Device = CPU,
+    batches: tuple[int, int] | None = None,
 ) -> Fitted:
     """Fit the thresholds of a plan's distances, which are computed on ``device``, and judge them.
 
-    Pairs count as the protocol's junk rule has it; nothing else of it matters. Raises InputError without labels.
+    Pairs count as the protocol's junk rule has it; nothing else of it matters. ``batches``: look for the hardest
+    pairs too, in batches of so many identities with so many images each. Raises InputError without labels.
     """
     sets = models_of.read(checked)
     images = max(sets.values(), key=lambda found: found.train is not None)
     labelled = labels_of(images) is not None
     notes = (*dict.fromkeys(note for found in sets.values() for note in found.notes), *told(sets, protocol))
+    pairs = _hardest(sets, batches, seed) if batches else None
     given = any(found.distances is not None for found in sets.values())  # which tell nothing of train
     if given or images.train_table is None or "pid" not in images.train_table.columns:
         if not labelled:
             raise InputError(["--features: wanted labels (pid) of train, or of query and gallery, found neither"])
         found = _by_folds(*_distances(checked, sets, device), protocol.removes, tuple(fmrs), folds, seed)
-        return replace(found, notes=notes)
+        return replace(found, notes=notes, pairs=pairs)
     moved = from_train(sets, learn=_learns(checked), seed=seed)
     trained = plan.check(checked.recipe, columns(checked.folder, moved, of_train=True))
     distances, labels = _distances(trained, moved, device)
@@ -68,7 +79,19 @@ def fit(
         judged,
         _numbers(rates(distances, labels, thresholds=_finite(thresholds), junk=protocol.removes)),
         notes=notes,
+        pairs=pairs,
     )
+
+
+def _hardest(sets: Mapping[str, ModelSet], batches: tuple[int, int], seed: int) -> hardest.Found | None:
+    identities, images = batches
+    features = {model: found for model, found in sets.items() if isinstance(found, FeatureSet)}
+    if not features:
+        raise InputError(["--batches: wanted features, found matrices of distances alone; leave it out"])
+    try:
+        return hardest.of_models(features, identities=identities, images=images, seed=seed)
+    except ValueError as error:
+        raise InputError([f"--batches: {error}; ask for smaller batches"]) from None
 
 
 def _by_folds(

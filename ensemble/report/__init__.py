@@ -5,6 +5,7 @@
     curves, tally  a ranking's curves and distributions, a block of queries at a time
     judge          what an image is to a query
     gaps           the gaps in time between cameras that a step has learned
+    hard_pairs     the hardest pairs of the models in batches as in training
     submission     rank lists alone, and two runs brought together
     contributions  what a recipe is worth without each model
     pictures       images found by name, made small, within a number of bytes

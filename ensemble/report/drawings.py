@@ -7,6 +7,7 @@ import numpy as np
 
 from ensemble.report.history import History, Step
 from ensemble.report.tally import LEVELS
+from ensemble.scores.hardest import EDGES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,6 +89,26 @@ def distances(lines: Named) -> "Figure":
         axes.set(title=label, yticks=[])
         axes.legend(loc="best", fontsize=8)
     axes.set_xlabel("distance (each step has its own unit)" if len(lines) > 1 else "distance")
+    return figure
+
+
+def hardest(history: History) -> "Figure":
+    """Hardest positives and hardest negatives of every image by their distances, a panel a model."""
+    from matplotlib.figure import Figure
+
+    extras = history.extras
+    models = extras["hardest_models"]
+    figure = Figure(figsize=(WIDE, 1.75 * len(models) + 0.5), layout="constrained")
+    panels = figure.subplots(len(models), squeeze=False, sharex=True)[:, 0]
+    for number, (axes, model) in enumerate(zip(panels, models, strict=True)):
+        for name, colour in (("negative", COLOURS[1]), ("positive", COLOURS[0])):
+            counts = extras[f"hardest_{name}"][number].sum(axis=0)
+            shares = counts / counts.sum()
+            axes.stairs(shares, EDGES, fill=True, alpha=0.25, color=colour)
+            axes.stairs(shares, EDGES, color=colour, linewidth=1.5, label=f"hardest {name}s")
+        axes.set(title=short(model), yticks=[])
+        axes.legend(loc="best", fontsize=8)
+    panels[-1].set_xlabel("Euclidean distance of unit vectors")
     return figure
 
 

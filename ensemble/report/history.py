@@ -62,7 +62,7 @@ class History:
                      that are text as such; images are those of the gallery that stand in some list.
     record:          what ``run.json`` says; empty for a submission alone.
     unscored:        why there are no scores; empty where there are.
-    extras:          arrays of the whole run: ``agreement``, ``cameras``, ``pairs``, ``positives``, ``prior_*``.
+    extras:          arrays of the whole run: ``agreement``, ``hardest_*``, ``prior_*``.
     leave_out:       what the recipe is worth without each model, a row each; ``note`` says why there is none.
     """
 

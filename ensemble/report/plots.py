@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ensemble.report import drawings
 from ensemble.report.drawings import COLOURS, FAINT, INK, Named
 from ensemble.report.history import History, Step
+from ensemble.scores import hardest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -155,6 +156,15 @@ def _of_run(last: History) -> Iterator[Plot]:
             "Agreement of the models",
             "Share of the ten nearest images that two models have in common, averaged over queries.",
             lambda: drawings.agreement(last),
+        )
+    if "hardest_positive" in last.extras:
+        yield Plot(
+            "hardest",
+            "Hardest pairs in batches",
+            f"In {last.extras['hardest_about']}: how far from every image the farthest of its identity is, and "
+            f"the nearest of the others. {hardest.UNIT}. Where the two meet, a threshold has the fewest errors; "
+            "ensemble.thresholds --batches has the numbers.",
+            lambda: drawings.hardest(last),
         )
     if "prior_shares" in last.extras:
         yield Plot(

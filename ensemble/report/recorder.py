@@ -15,6 +15,7 @@ from ensemble.pipeline.state import State
 from ensemble.pipeline.tree import Node
 from ensemble.report import gaps
 from ensemble.report.curves import Block, Lists, Matrix, Ranked, measure
+from ensemble.report.hard_pairs import HardPairs
 from ensemble.report.history import UNKNOWN, History, Step
 from ensemble.report.judge import Judge, relations
 from ensemble.scores import Scores, agreement
@@ -55,6 +56,7 @@ class Recorder:
     steps: list[Step] = field(default_factory=list)
     numbers: dict[int, int] = field(default_factory=dict)  # of steps, by their nodes
     gaps: dict[str, Array] = field(default_factory=dict)
+    hard_pairs: HardPairs = field(default_factory=HardPairs)
 
     def __call__(self, seen: "Seen") -> None:
         """Look at what a node gave."""
@@ -63,6 +65,7 @@ class Recorder:
         after = max(before, key=lambda number: _mAP(self.steps[number])) if before else -1
         self.numbers[id(seen.node)] = len(self.steps)
         self.steps.append(_step(seen, self.setting, after))
+        self.hard_pairs.look(seen)
         use = seen.node.use
         known = steps.catalogue().get(use.name) if use else None
         if use and known and gaps.learns(known):
@@ -87,7 +90,7 @@ class Recorder:
             steps=tuple(replace(step, rows=place[step.rows]) for step in ranked),
             record=record,
             unscored="" if result.scores is not None else result.unscored,
-            extras={**self.gaps, **_agreement(ranked)},
+            extras={**self.gaps, **self.hard_pairs.extras(), **_agreement(ranked)},
         )
 
 

@@ -157,7 +157,7 @@ def facts(histories: Sequence[History]) -> Row:
                     for step in history.steps
                 ],
                 "positives": _plain(history.final.curves).get("positives"),
-                "extras": _plain(history.extras),
+                "extras": _plain(dict(sorted(history.extras.items()))),
             }
         )
     return {"runs": runs, "comparison": comparison(histories)}

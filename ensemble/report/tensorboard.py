@@ -13,6 +13,7 @@ import numpy as np
 from ensemble import io
 from ensemble.base.errors import InputError
 from ensemble.report.history import History
+from ensemble.scores.hardest import EDGES
 from postproc.base.extras import install
 
 PACKAGE = "tensorboardX"
@@ -21,7 +22,8 @@ BINS = np.linspace(0, 1, 51)  # of the AP
 
 
 def write(folder: Path, histories: Sequence[History]) -> list[Path]:
-    """Write one log a run below ``folder``: mAP, rank-1 and the queries' AP by step, the CMC by place.
+    """Write one log a run below ``folder``: mAP, rank-1 and the queries' AP by step, the CMC by place, the
+    hardest pairs by batch.
 
     Needs tensorboardX; raises InputError without it.
     """
@@ -80,6 +82,11 @@ def _log(history: History) -> tuple[str, bytes]:
         known = np.empty(0) if step.ap is None else step.ap[~np.isnan(step.ap)]
         if known.size:
             add(summary.histogram("steps/AP of the queries", known, BINS), place)
+    for number, model in enumerate(history.extras.get("hardest_models", ())):
+        for kind in ("positive", "negative"):
+            for place, counts in enumerate(history.extras[f"hardest_{kind}"][number]):
+                values = np.repeat((EDGES[1:] + EDGES[:-1]) / 2, counts)
+                add(summary.histogram(f"hardest {kind}s/{model}", values, EDGES), place)
     for place, share in enumerate((history.final.scores or {}).get("cmc", [])[:50], 1):
         add(summary.scalar("result/CMC", share), place)
     return disk.name, disk.content.getvalue()

@@ -1,13 +1,14 @@
-"""DPN, Inception v4, HRNet and Res2Net with the AI City 2020 team's heads, from state dicts as published.
+"""DPN, Inception v4, HRNet, Res2Net and DenseNet with IBN-a with the AI City 2020 team's heads, as published.
 
-Each was compared once with public code (pretrainedmodels, timm) on random weights, 2e-7 apart at most; here their
-sizes, keys and formulas.
+Each was compared once with public code (pretrainedmodels, timm, the team's own) on random weights, 2e-7 apart at
+most; here their sizes, keys and formulas.
 """
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from ensemble.base.errors import InputError
 from extractors.models import load
 from tests.support import published
 from tests.support.each import each
@@ -24,13 +25,16 @@ SMALL = {
     "inception": published.inception(thinner=16),
     "hrnet": published.hrnet(width=4, modules=(1, 2, 1), features=16, blocks=1),
     "res2net": published.res2net(blocks=(2, 1, 1, 1), base=8),
+    "densenet_ibn": published.densenet_ibn(growth=4, blocks=(2, 4, 1, 2), stem=10),
 }
 PUBLISHED = {  # what the public code has, less classifiers
     "dpn": (published.dpn(), 84_228_800),
     "inception": (published.inception(), 41_142_816),
     "hrnet": (published.hrnet(), 75_420_864),
     "res2net": (published.res2net(), 43_176_920),
+    "densenet_ibn": (published.densenet_ibn(), 12_484_480),  # torchvision's densenet169 less its classifier
 }
+LEAST = {"densenet_ibn": (224, 256)}  # whose map has the 7 x 7 pixels that it averages
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +83,7 @@ def test_features_of_unit_length(name, tmp_path):
     torch.save({"state_dict": state, "epoch": 3}, tmp_path / "net.pth.tar")
     model = load(str(tmp_path / "net.pth.tar"), head="type")
     assert model.size == (288, 384)
-    found = model(images())
+    found = model(images(size=LEAST.get(name, (96, 96))))
     assert found[""].shape == (2, 16)
     assert_allclose(np.linalg.norm(found[""], axis=1), 1, rtol=1e-5)
     assert_allclose(found["type"].sum(axis=1), 1, rtol=1e-5)
@@ -115,6 +119,52 @@ def test_dpn_by_its_formulas(tmp_path):
     wanted = x @ state["dim_red_conv.weight"].flatten(1).T
     wanted = wanted / (wanted.norm(dim=1, keepdim=True) + 1e-8)
     assert_allclose(load(str(tmp_path / "net.pth"))(images())[""], wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_a_densenet_with_instance_normalization_by_its_formulas(tmp_path):
+    shapes = SMALL["densenet_ibn"]
+    state = drawn(shapes)
+    torch.save(state, tmp_path / "net.pth")
+
+    def batch(x, at):
+        return functional.batch_norm(
+            x, *(state[f"{at}.{k}"] for k in ("running_mean", "running_var", "weight", "bias"))
+        )
+
+    def instance(x, at):
+        mean, var = x.mean((2, 3), keepdim=True), x.var((2, 3), unbiased=False, keepdim=True)
+        scale, shift = (state[f"{at}.{name}"][:, None, None] for name in ("weight", "bias"))
+        return (x - mean) / (var + 1e-5).sqrt() * scale + shift
+
+    x = torch.from_numpy(images(size=(256, 288)))
+    at = "features"
+    x = batch(functional.conv2d(x, state[f"{at}.conv0.weight"], stride=2, padding=3), f"{at}.norm0").relu()
+    x = functional.max_pool2d(x, 3, 2, 1)
+    for stage, count in enumerate((2, 4, 1, 2), 1):
+        for place in range(count):
+            at = f"features.denseblock{stage}.denselayer{place + 1}"
+            if stage < 4 and place in (0, 3):  # the first of three
+                six = x.shape[1] * 6 // 10
+                normed = torch.cat(
+                    [batch(x[:, :six], f"{at}.norm.1.BN"), instance(x[:, six:], f"{at}.norm.1.IN")], 1
+                )
+            else:
+                normed = batch(x, f"{at}.norm.1")
+            new = functional.conv2d(normed.relu(), state[f"{at}.conv.1.weight"])
+            new = functional.conv2d(batch(new, f"{at}.norm.2").relu(), state[f"{at}.conv.2.weight"], padding=1)
+            x = torch.cat([x, new], 1)
+        if stage < 4:
+            at = f"features.transition{stage}"
+            x = functional.conv2d(batch(x, f"{at}.norm").relu(), state[f"{at}.conv.weight"])
+            x = functional.avg_pool2d(x, 2)
+    assert x.shape[2:] == (8, 9)
+    x = batch(x, "features.norm5").relu()
+    wanted = x[:, :, :7, :7].mean((2, 3)) @ state["dim_red_conv.weight"].flatten(1).T
+    wanted = wanted / (wanted.norm(dim=1, keepdim=True) + 1e-8)
+    model = load(str(tmp_path / "net.pth"))
+    assert_allclose(model(images(size=(256, 288)))[""], wanted, rtol=1e-4, atol=1e-6)
+    with pytest.raises(InputError, match=r"a map of 3 x 14 pixels where 7 to 13 are wanted; check size="):
+        model(images(size=(96, 448)))
 
 
 @each(("size", "last"), [((299, 299), (8, 8)), ((75, 75), (1, 1)), ((288, 384), (7, 10))])
@@ -191,8 +241,6 @@ def test_a_block_of_res2net_by_hand():
 
 
 def test_what_does_not_fit_is_said(tmp_path):
-    from ensemble.base.errors import InputError
-
     state = drawn(SMALL["dpn"])
     torch.save(state, tmp_path / "net.pth")
     with pytest.raises(InputError, match="wanted no last_stride for DPN, found 1"):

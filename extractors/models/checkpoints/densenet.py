@@ -1,7 +1,8 @@
-"""DenseNet. Parameter names as in torchvision.
+"""DenseNet, with instance normalization (IBN-a) and without. Parameter names as in torchvision and IBN-Net.
 
-Source: Huang et al., "Densely Connected Convolutional Networks", CVPR 2017. Outputs equal to those of torchvision
-on random weights; of trained re-identification checkpoints, none was at hand.
+Source: Huang et al., "Densely Connected Convolutional Networks", CVPR 2017; Pan et al., "Two at Once" (IBN-Net),
+ECCV 2018. Outputs equal to those of torchvision, with IBN-a of the AI City 2020 team's code, on random weights;
+of trained re-identification checkpoints, none was at hand.
 """
 
 import re
@@ -24,6 +25,11 @@ class Plan:
     blocks: tuple[int, ...] = (6, 12, 24, 16)
     stem: int = 64
     bottleneck: int = 128  # channels between a layer's two convolutions
+    ibn: bool = False
+
+    def instance(self, block: int, layer: int) -> bool:
+        """Whether a layer (both from 1) begins with instance normalization: each third, not in the last block."""
+        return self.ibn and block < len(self.blocks) and layer % 3 == 1
 
     @property
     def out(self) -> int:
@@ -47,15 +53,29 @@ def plan(shapes: Shapes, prefix: str = "") -> Plan:
         ),
         stem=shapes.get(f"{prefix}features.conv0.weight", (64,))[0],
         bottleneck=first[1],
+        ibn=f"{prefix}features.denseblock1.denselayer1.norm1.IN.weight" in shapes,
     )
+
+
+class BatchThenInstance(nn.Module):
+    """Batch normalization for the first six tenths of the channels, instance normalization for the rest."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = int(channels * 0.6)
+        self.BN = nn.BatchNorm2d(self.first)
+        self.IN = nn.InstanceNorm2d(channels - self.first, affine=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.BN(x[:, : self.first].contiguous()), self.IN(x[:, self.first :].contiguous())], 1)
 
 
 class Layer(nn.Module):
     """What came so far, and ``growth`` channels more."""
 
-    def __init__(self, into: int, plan: Plan) -> None:
+    def __init__(self, into: int, plan: Plan, *, instance: bool) -> None:
         super().__init__()
-        self.norm1 = nn.BatchNorm2d(into)
+        self.norm1 = BatchThenInstance(into) if instance else nn.BatchNorm2d(into)
         self.conv1 = nn.Conv2d(into, plan.bottleneck, 1, bias=False)
         self.norm2 = nn.BatchNorm2d(plan.bottleneck)
         self.conv2 = nn.Conv2d(plan.bottleneck, plan.growth, 3, 1, 1, bias=False)
@@ -84,7 +104,7 @@ class DenseNet(nn.Module):
         for number, layers in enumerate(plan.blocks, 1):
             block: OrderedDict[str, nn.Module] = OrderedDict()
             for layer in range(1, layers + 1):
-                block[f"denselayer{layer}"] = Layer(channels, plan)
+                block[f"denselayer{layer}"] = Layer(channels, plan, instance=plan.instance(number, layer))
                 channels += plan.growth
             parts[f"denseblock{number}"] = nn.Sequential(block)
             if number < 4:

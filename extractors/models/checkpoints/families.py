@@ -302,12 +302,12 @@ FAMILIES: dict[str, Family] = {
         renamed=((r"^(conv1|bn1|layer\d|NL_\d)\.", r"base.\1."),),
     ),
     "densenet": Family(
-        "a plain DenseNet (torchvision, torchreid)",
+        "a plain DenseNet (torchvision, torchreid, IBN-Net)",
         (r"features\.conv0\.weight", r"features\.denseblock4\."),
         _densenet,
         ("head",),
         none_of=(r"dim_red_conv\.",),
-        unused=r"classifier\.",
+        unused=rf"classifier\.|{_IN_STATISTICS}",
         renamed=((r"^features\.", "base.features."), _DOTTED),
     ),
     "efficientnet_lite": Family(

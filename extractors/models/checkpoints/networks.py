@@ -92,15 +92,25 @@ class FastReid(nn.Module):
 class Reduced(nn.Module):
     """The global models of the AI City 2020 team: mean, 1x1 convolution, batch normalization, classifier.
 
-    after: unit vectors after the normalization (their SAC models), instead of before it (all others, which divide
-           by norm + 1e-8).
+    after:  unit vectors after the normalization (their SAC models), instead of before it (all others, which divide
+            by norm + 1e-8).
+    corner: average only so many rows and columns of the map, those at its upper left; 0: all.
     """
 
     def __init__(
-        self, base: nn.Module, width: int, features: int, *, after: bool, classes: int, bias: bool, head: str
+        self,
+        base: nn.Module,
+        width: int,
+        features: int,
+        *,
+        after: bool,
+        classes: int,
+        bias: bool,
+        head: str,
+        corner: int = 0,
     ) -> None:
         super().__init__()
-        self.after, self.head = after, head
+        self.after, self.head, self.corner = after, head, corner
         self.base = base
         self.dim_red_conv = nn.Conv2d(width, features, 1, bias=False)
         self.dim_red_bn = nn.BatchNorm2d(features)
@@ -108,7 +118,7 @@ class Reduced(nn.Module):
             self.fc = nn.Linear(features, classes, bias=bias)
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        before = self.dim_red_conv(self.base(x).mean((2, 3), keepdim=True))
+        before = self.dim_red_conv(self._averaged(self.base(x)))
         after = self.dim_red_bn(before).flatten(1)
         before = before.flatten(1)
         unit = functional.normalize(after) if self.after else before / (before.norm(dim=1, keepdim=True) + 1e-8)
@@ -116,6 +126,14 @@ class Reduced(nn.Module):
         if self.head:
             out[self.head] = self.fc(after).softmax(1)
         return out
+
+    def _averaged(self, found: Tensor) -> Tensor:
+        side = self.corner
+        if side and not all(side <= pixels < 2 * side for pixels in found.shape[2:]):
+            raise ValueError(
+                f"a map of {found.shape[2]} x {found.shape[3]} pixels where {side} to {2 * side - 1} are wanted"
+            )
+        return found[:, :, : side or None, : side or None].mean((2, 3), keepdim=True)
 
 
 class ClassBlock(nn.Module):

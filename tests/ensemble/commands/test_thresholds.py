@@ -14,6 +14,7 @@ from tests.support import folders
 
 def street(folder: Path, *, labelled: bool = True, trained: bool = False, people: int = 40) -> Path:
     """Identities under three cameras; a fifth of the queries is of people whom the gallery lacks."""
+    folder.mkdir(exist_ok=True)
     random = np.random.default_rng(3)
     centres = random.standard_normal((3 * people, 16))
 
@@ -88,6 +89,41 @@ def test_a_recipe_that_reranks_and_the_table(tmp_path: Path, capsys: pytest.Capt
     assert "fitted on: query and gallery, all 40 identities" in printed
     assert "junk market" in printed
     assert " inf " in printed  # fmr 1 accepts all
+
+
+def test_hardest_pairs_in_batches(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    folder = street(tmp_path / "a", trained=True)
+    found = asked(folder, capsys, "--batches", "8", "3", "--csv", str(tmp_path / "pairs.csv"))["hardest"]
+    assert (found["of"], found["identities"], found["images"]) == ("train", 8, 3)
+    counts = found["models"]["m"]
+    assert sum(counts["positive"]) == sum(counts["negative"]) == 240  # 80 identities of 3 images: 10 batches of 24
+    assert len(counts["edges"]) == len(counts["positive"]) + 1
+    best = counts["fewest_errors"]
+    lines = [line.split(",") for line in (tmp_path / "pairs.csv").read_text().splitlines()]
+    assert lines[0] == ["model", "batch", "name", "pid", "positive", "negative"]
+    assert len(lines) == 1 + 240
+    positive, negative = (np.array([float(line[column]) for line in lines[1:]]) for column in (4, 5))
+    assert best["beyond"] == pytest.approx(np.mean(positive > best["threshold"] + 1e-6))
+    assert best["within"] == pytest.approx(np.mean(negative < best["threshold"] - 1e-6))
+    pids = {line[2]: line[3] for line in lines[1:]}
+    assert pids["train5.jpg"] == "41"  # 40 + 5 // 3
+    assert thresholds.main(["--features", str(folder), "--batches", "8", "3", "--threads", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "hardest pairs in 10 batches of 8 identities with 3 images, of train" in printed
+    assert f"fewest errors at {best['threshold']:.4f}" in printed
+    unlabelled = asked(street(tmp_path / "b"), capsys, "--batches", "2", "2")["hardest"]
+    assert unlabelled["of"] == "query and gallery"
+
+
+def test_batches_that_cannot_be(tmp_path: Path) -> None:
+    folder = street(tmp_path)
+    with pytest.raises(InputError) as caught:
+        thresholds.main(["--features", str(folder), "--batches", "1", "4"])
+    assert caught.value.problems == ["--batches: wanted 2 identities and 2 images or more, found 1, 4"]
+    with pytest.raises(InputError, match=r"--csv: wanted --batches too"):
+        thresholds.main(["--features", str(folder), "--csv", str(tmp_path / "pairs.csv")])
+    with pytest.raises(InputError, match="wanted at most the 32 with two images or more, got 99; ask for smaller"):
+        thresholds.main(["--features", str(folder), "--batches", "99", "4"])
 
 
 def test_refusals_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -17,7 +17,7 @@ import ensemble.report as package
 from ensemble import ablate, run
 from ensemble.cli import planning
 from ensemble.pipeline.run import Run
-from ensemble.report import contributions, figures, history, page, pictures, strips, submission, tables
+from ensemble.report import contributions, figures, history, page, pictures, plots, strips, submission, tables
 from ensemble.report.__main__ import main
 from ensemble.report.curves import Lists, Matrix, measure
 from ensemble.report.history import GOOD, JUNK, UNKNOWN, WRONG
@@ -212,6 +212,22 @@ def test_a_run_keeps_what_it_did(done, town, tmp_path):
     assert (tmp_path / "track2.txt").read_bytes() == (done / "track2.txt").read_bytes()
 
 
+def test_hardest_pairs_of_the_models(done):
+    kept = history.read(done / history.FILE)
+    extras = kept.extras
+    assert extras["hardest_models"] == ["one", "two"]
+    assert extras["hardest_positive"].shape == extras["hardest_negative"].shape == (2, 2, 80)
+    assert (extras["hardest_positive"].sum(axis=2) == 20).all()
+    assert extras["hardest_about"] == "2 batches of 5 identities with 4 images, of query and gallery"
+    assert not np.array_equal(*extras["hardest_positive"])
+    plot = next(plot for plot in plots.plots([kept]) if plot.name == "hardest")
+    assert extras["hardest_about"] in plot.caption
+    panels = plot.draw().axes
+    assert [axes.get_title() for axes in panels] == ["one", "two"]
+    shares = panels[0].patches[0].get_data().values
+    assert_allclose(shares, extras["hardest_negative"][0].sum(axis=0) / 40)
+
+
 def test_written_twice_the_same(done, tmp_path):
     found = history.read(done / "report.npz")
     history.write(tmp_path / "again.npz", found)
@@ -226,7 +242,7 @@ def test_later_from_what_is_kept(done, tmp_path, capsys):
     text = (tmp_path / "later.html").read_text()
     for said in ("AP rectangle", "BCa bootstrap by identity", "without one", "weighted_track_mean"):
         assert said in text
-    assert text.count("<svg ") == 7
+    assert text.count("<svg ") == 8
 
 
 def test_partial_branches_and_rank_lists(town, tmp_path):
@@ -533,6 +549,7 @@ def test_figures_for_papers(done, tmp_path, monkeypatch):
     assert main([str(done), "--figure", str(tmp_path), "--export", str(tmp_path)]) == 0
     assert not (tmp_path / "report.html").exists()
     names = {"cmc", "precision_recall", "average_precision", "distances", "cameras", "positives", "agreement"}
+    names |= {"hardest"}
     assert {path.stem for path in tmp_path.glob("*.svg")} == names
     assert {path.stem for path in tmp_path.glob("*.png")} == names
 
