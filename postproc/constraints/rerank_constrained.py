@@ -104,17 +104,13 @@ def rerank_constrained(
     >>> rerank_constrained(*sides, gallery_track=np.array([4, 5, 4]), **setting).round(2)  # 20 and 60 degrees
     array([[0.52, 1.  , 0.8 ]], dtype=float32)
     """
-    features = (
-        (checks.images("query", query, cuda=True),)
-        if gallery is None
-        else (checks.sides(query, gallery, cuda=True))
-    )
+    if gallery is None:
+        features = [checks.images("query", query, cuda=True)]
+        across = of_one_set("distances", distances)
+    else:
+        features = [*checks.sides(query, gallery, cuda=True)]
+        across = checks.features("distances", distances, cuda=True)
     sizes = len(features[0]), len(features[-1])
-    across = (
-        of_one_set("distances", distances)
-        if gallery is None
-        else checks.features("distances", distances, cuda=True)
-    )
     if across.shape != sizes:
         raise ValueError(f"distances: wanted shape {sizes} to match query and gallery, got {across.shape}")
     query_camera = camera if query_camera is None else query_camera

@@ -84,7 +84,7 @@ def gnn_rerank(
     in_range = k2 > 1 and not isinstance(query, Pairwise)
     on_cuda = arrays.on_cuda(lists.values)
     half, rest = float(np.float32(lambda_value / 2)), float(np.float32(1 - lambda_value))
-    gallery = np.arange(tiles.layout.border, count)
+    images = np.arange(tiles.layout.border, count)
     shares = (lambda_value - 1, 1.0)  # of the two sides
     if tiles.layout.one_set:  # i and j share what j and i share, to the last bit
         shares = (-math.sqrt(1 - lambda_value), math.sqrt(1 - lambda_value))
@@ -94,8 +94,8 @@ def gnn_rerank(
         own, places = rows_of(queries[some]).times(shares[0]), np.arange(some.stop - some.start)
         if tiles.layout.one_set:
             own = own.in_order(columns=count)
-        for block in arrays.blocks(gallery, BLOCK) if not on_cuda else [slice(0, ng)]:
-            others = rows_of(gallery[block])
+        for block in arrays.blocks(images, BLOCK) if not on_cuda else [slice(0, ng)]:
+            others = rows_of(images[block])
             others = others if shares[1] == 1 else others.times(shares[1])
             offsets, rows, weights = others.inverted(0, columns=count)
             products = own.products((offsets, rows + np.int32(block.start), weights))
