@@ -28,7 +28,13 @@ NOT_ALIKE = 9.0  # a cosine that nobody reaches
     unit=JACCARD,
     memory=held.either(
         held.before(held.together(held.matrix, held.features)),
-        held.together(held.times(1.5, held.features), held.times(1.5, held.tiles), held.reciprocal, held.strip),
+        held.together(
+            held.times(1.5, held.features),
+            held.times(1.5, held.tiles),
+            held.reciprocal,
+            held.strip,
+            held.if_one_set(held.together(held.slab, held.some_rows)),
+        ),
     ),
 )
 def rerank_constrained(

@@ -12,7 +12,8 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays
 from postproc.base.settings import Neighbours, Neutral, TopK, Weight, Within
-from postproc.base.step import step
+from postproc.base.sizes import Sizes
+from postproc.base.step import Chosen, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.shortlist import rescore_nearest
 from postproc.pairs import held, pairwise
@@ -23,7 +24,13 @@ QUERIES = 64  # whose shortlists are compared within themselves at a time
 PAIRS_ON_CUDA = 1 << 23  # that are compared at a time on a device
 
 
-@step(memory=held.compared(held.lists("k", factor=4), unit=True))
+def _within(sizes: Sizes, chosen: Chosen) -> int:
+    """Pairs inside the shortlists that are compared at a time: their numbers, distances and lengths."""
+    k = min(int(chosen["k"]), sizes.ng)
+    return 20 * min(QUERIES, sizes.nq) * k * k
+
+
+@step(memory=held.compared(held.lists("k", factor=4, side="nq"), held.images(200), _within, unit=True))
 def lbr(
     query: Query | Pairwise,
     gallery: Gallery | None = None,

@@ -40,7 +40,7 @@ def subject(step):
 
 
 def looks_at_two_sides(step):
-    return TWO_SIDES <= set(subject(step).inputs)
+    return set(subject(step).inputs) >= TWO_SIDES
 
 
 def test_every_step_that_compares_two_sides_takes_one_set():

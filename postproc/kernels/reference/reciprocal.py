@@ -20,8 +20,10 @@ def rerank_matrix(
     exponent: float = 1,
     normalize: bool = True,
 ) -> Array:
-    """Zhong et al. 2017 on all distances (queries first) to the ``exponent``, the sign kept; one set has no ``nq``,
-    and each image is answered with all, itself too."""
+    """Zhong et al. 2017 on all distances (queries first) to the ``exponent``, the sign kept.
+
+    One set has no ``nq``, and each image is answered with all, itself too.
+    """
     matrix = np.asarray(matrix, np.float64)
     matrix = np.sign(matrix) * np.abs(matrix) ** exponent
     largest = matrix.max(axis=0)
