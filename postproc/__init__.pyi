@@ -151,7 +151,7 @@ def cas(
 @overload
 def coarse_to_fine(
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None = None,
     train: np.ndarray | None = None,
     train_pid: np.ndarray | None = None,
     *,
@@ -168,7 +168,7 @@ def coarse_to_fine(
 @overload
 def coarse_to_fine(
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None = None,
     train: np.ndarray | None = None,
     train_pid: np.ndarray | None = None,
     *,
@@ -185,7 +185,7 @@ def coarse_to_fine(
 @overload
 def coarse_to_fine_codes(
     query_codes: Sequence[Any],
-    gallery_codes: Sequence[Any],
+    gallery_codes: Sequence[Any] | None,
     thresholds: Sequence[int],
     *,
     top_k: None = None,
@@ -193,7 +193,7 @@ def coarse_to_fine_codes(
 @overload
 def coarse_to_fine_codes(
     query_codes: Sequence[Any],
-    gallery_codes: Sequence[Any],
+    gallery_codes: Sequence[Any] | None,
     thresholds: Sequence[int],
     *,
     top_k: int,
@@ -263,7 +263,7 @@ def diffusion(
 @overload
 def dis_sim(
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None = None,
     *,
     k: int = 5,
     top_k: None = None,
@@ -271,7 +271,7 @@ def dis_sim(
 @overload
 def dis_sim(
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None = None,
     *,
     k: int = 5,
     top_k: int,
@@ -337,7 +337,7 @@ def gnn_rerank(
 @overload
 def hamming(
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None = None,
     *,
     code_lengths: Sequence[int] = (),
     cut: float = 0.0,
@@ -346,7 +346,7 @@ def hamming(
 @overload
 def hamming(
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None = None,
     *,
     code_lengths: Sequence[int] = (),
     cut: float = 0.0,
@@ -355,14 +355,14 @@ def hamming(
 @overload
 def hamming_codes(
     query_codes: Any,
-    gallery_codes: Any,
+    gallery_codes: Any = None,
     *,
     top_k: None = None,
 ) -> NDArray[np.float32]: ...
 @overload
 def hamming_codes(
     query_codes: Any,
-    gallery_codes: Any,
+    gallery_codes: Any = None,
     *,
     top_k: int,
 ) -> Nearest: ...
@@ -527,7 +527,7 @@ def mutual_proximity(
 @overload
 def nnn(
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None,
     train: NDArray[np.float32],
     *,
     k: int = 16,
@@ -537,7 +537,7 @@ def nnn(
 @overload
 def nnn(
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None,
     train: NDArray[np.float32],
     *,
     k: int = 16,
@@ -684,7 +684,7 @@ def rerank_attributes(
 def rerank_constrained(
     distances: NDArray[np.float32],
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None = None,
     query_cam: np.ndarray | None = None,
     gallery_cam: np.ndarray | None = None,
     query_track: np.ndarray | None = None,
@@ -713,7 +713,7 @@ def rerank_constrained(
 def rerank_constrained(
     distances: NDArray[np.float32],
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None = None,
     query_cam: np.ndarray | None = None,
     gallery_cam: np.ndarray | None = None,
     query_track: np.ndarray | None = None,
@@ -741,8 +741,8 @@ def rerank_constrained(
 @overload
 def rerank_distances(
     distances: NDArray[np.float32],
-    query_distances: NDArray[np.float32],
-    gallery_distances: NDArray[np.float32],
+    query_distances: NDArray[np.float32] | None = None,
+    gallery_distances: NDArray[np.float32] | None = None,
     *,
     k1: int = 20,
     k2: int = 6,
@@ -753,8 +753,8 @@ def rerank_distances(
 @overload
 def rerank_distances(
     distances: NDArray[np.float32],
-    query_distances: NDArray[np.float32],
-    gallery_distances: NDArray[np.float32],
+    query_distances: NDArray[np.float32] | None = None,
+    gallery_distances: NDArray[np.float32] | None = None,
     *,
     k1: int = 20,
     k2: int = 6,
@@ -917,7 +917,7 @@ def spatio_temporal(
 @overload
 def superglobal(
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None = None,
     *,
     shortlist: int = 400,
     k: int = 9,
@@ -927,7 +927,7 @@ def superglobal(
 @overload
 def superglobal(
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None = None,
     *,
     shortlist: int = 400,
     k: int = 9,
