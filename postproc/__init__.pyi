@@ -152,7 +152,7 @@ def cas(
 @overload
 def coarse_to_fine(
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None = None,
     train: np.ndarray | None = None,
     train_pid: np.ndarray | None = None,
     *,
@@ -169,7 +169,7 @@ def coarse_to_fine(
 @overload
 def coarse_to_fine(
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None = None,
     train: np.ndarray | None = None,
     train_pid: np.ndarray | None = None,
     *,
@@ -186,7 +186,7 @@ def coarse_to_fine(
 @overload
 def coarse_to_fine_codes(
     query_codes: Sequence[Any],
-    gallery_codes: Sequence[Any],
+    gallery_codes: Sequence[Any] | None,
     thresholds: Sequence[int],
     *,
     top_k: None = None,
@@ -194,7 +194,7 @@ def coarse_to_fine_codes(
 @overload
 def coarse_to_fine_codes(
     query_codes: Sequence[Any],
-    gallery_codes: Sequence[Any],
+    gallery_codes: Sequence[Any] | None,
     thresholds: Sequence[int],
     *,
     top_k: int,
@@ -264,7 +264,7 @@ def diffusion(
 @overload
 def dis_sim(
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None = None,
     *,
     k: int = 5,
     top_k: None = None,
@@ -272,7 +272,7 @@ def dis_sim(
 @overload
 def dis_sim(
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None = None,
     *,
     k: int = 5,
     top_k: int,
@@ -338,7 +338,7 @@ def gnn_rerank(
 @overload
 def hamming(
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None = None,
     *,
     code_lengths: Sequence[int] = (),
     cut: float = 0.0,
@@ -347,7 +347,7 @@ def hamming(
 @overload
 def hamming(
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None = None,
     *,
     code_lengths: Sequence[int] = (),
     cut: float = 0.0,
@@ -356,14 +356,14 @@ def hamming(
 @overload
 def hamming_codes(
     query_codes: Any,
-    gallery_codes: Any,
+    gallery_codes: Any = None,
     *,
     top_k: None = None,
 ) -> NDArray[np.float32]: ...
 @overload
 def hamming_codes(
     query_codes: Any,
-    gallery_codes: Any,
+    gallery_codes: Any = None,
     *,
     top_k: int,
 ) -> Nearest: ...
@@ -528,7 +528,7 @@ def mutual_proximity(
 @overload
 def nnn(
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None,
     train: NDArray[np.float32],
     *,
     k: int = 16,
@@ -538,7 +538,7 @@ def nnn(
 @overload
 def nnn(
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None,
     train: NDArray[np.float32],
     *,
     k: int = 16,
@@ -685,7 +685,7 @@ def rerank_attributes(
 def rerank_constrained(
     distances: NDArray[np.float32],
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None = None,
     query_cam: np.ndarray | None = None,
     gallery_cam: np.ndarray | None = None,
     query_track: np.ndarray | None = None,
@@ -714,7 +714,7 @@ def rerank_constrained(
 def rerank_constrained(
     distances: NDArray[np.float32],
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None = None,
     query_cam: np.ndarray | None = None,
     gallery_cam: np.ndarray | None = None,
     query_track: np.ndarray | None = None,
@@ -742,8 +742,8 @@ def rerank_constrained(
 @overload
 def rerank_distances(
     distances: NDArray[np.float32],
-    query_distances: NDArray[np.float32],
-    gallery_distances: NDArray[np.float32],
+    query_distances: NDArray[np.float32] | None = None,
+    gallery_distances: NDArray[np.float32] | None = None,
     *,
     k1: int = 20,
     k2: int = 6,
@@ -754,8 +754,8 @@ def rerank_distances(
 @overload
 def rerank_distances(
     distances: NDArray[np.float32],
-    query_distances: NDArray[np.float32],
-    gallery_distances: NDArray[np.float32],
+    query_distances: NDArray[np.float32] | None = None,
+    gallery_distances: NDArray[np.float32] | None = None,
     *,
     k1: int = 20,
     k2: int = 6,
@@ -918,7 +918,7 @@ def spatio_temporal(
 @overload
 def superglobal(
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None = None,
     *,
     shortlist: int = 400,
     k: int = 9,
@@ -928,7 +928,7 @@ def superglobal(
 @overload
 def superglobal(
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None = None,
     *,
     shortlist: int = 400,
     k: int = 9,

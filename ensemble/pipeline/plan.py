@@ -17,6 +17,7 @@ from postproc.base.step import unit_of
 
 PROGRAM = 250 << 20  # bytes of Python, NumPy and the libraries, where rank lists are joined
 GIVEN = "distances of a file"  # the unit of models that are distances already
+INSIDE = ("query_distances", "gallery_distances")
 _MADE = ("features", "query", "gallery", "distances")  # what a run makes, whatever the folder holds
 _FROM_FEATURES = {"features", *SIDES}
 
@@ -478,6 +479,8 @@ def _check_step(
         for name in unknown
     ]
     needs = ("query", "gallery") if step.needs == ("features",) else step.needs
+    if not folder.one_set:  # of two sides, the distances across are not enough where those inside are looked at
+        needs += tuple(name for name in step.may_use if name in INSIDE)
     there = state.names | _auxiliary(use, groups, folder) | set(travel_times.provided(step, folder))
     if "distances" in needs:
         there |= state.kept

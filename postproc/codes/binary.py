@@ -39,7 +39,7 @@ def _joined_anew(sizes: Sizes, chosen: Chosen) -> int:
 )
 def hamming(
     query: Query,
-    gallery: Gallery,
+    gallery: Gallery | None = None,
     *,
     code_lengths: Lengths = (),
     cut: Annotated[Number, Within(-LARGEST, LARGEST)] = 0.0,
@@ -49,9 +49,10 @@ def hamming(
 
     ``out = sum_j [(q_j > cut) != (g_j > cut)]``, the Hamming distance of :func:`binary_codes`.
 
-    Takes:   query (nq, d), gallery (ng, d) float32.
+    Takes:   query (nq, d), gallery (ng, d) float32. One set (n, d) alone is each image against all others.
     Returns: (nq, ng) float32, whole numbers 0..d, in bits; with ``top_k`` the :class:`Nearest` of every query
-             instead: the first ``top_k`` of the full answer (ties by gallery row), which never exists.
+             instead: the first ``top_k`` of the full answer (ties by gallery row), which never exists. Of one set
+             (n, n), symmetric, +inf on the diagonal.
     code_lengths: of the binary codes that the features are, where they are several side by side: only the longest
              is compared. Empty: they are one. A run knows it from the files.
     cut:     -1e9 to 1e9. 0 is right for features that were trained to be hashed and for those centred at 0; of
@@ -63,27 +64,29 @@ def hamming(
     >>> hamming(np.array([[0.3, -2, 1, 0]]), np.array([[0.1, 5, 7, -1], [-1, 1, -1, 1]]))
     array([[1., 4.]], dtype=float32)
     """
-    query, gallery = (
-        checks.features(name, side, cuda=True) for name, side in (("query", query), ("gallery", gallery))
-    )
-    checks.same_width("query", query, "gallery", gallery)
+    given = {"query": query} if gallery is None else {"query": query, "gallery": gallery}
+    sides = {name: checks.features(name, side, cuda=True) for name, side in given.items()}
+    checks.same_width("query", sides["query"], "gallery", sides.get("gallery", sides["query"]))
     if len(code_lengths):
-        longest = by_length(code_lengths, query.shape[1])[-1]
-        query, gallery = (side[:, longest] for side in (query, gallery))
-        if arrays.on_cuda(query):  # kernels take whole rows
-            query, gallery = arrays.contiguous(query), arrays.contiguous(gallery)
-    return hamming_codes(_binary("query", query, cut), _binary("gallery", gallery, cut), top_k=top_k)
+        longest = by_length(code_lengths, sides["query"].shape[1])[-1]
+        sides = {name: side[:, longest] for name, side in sides.items()}
+        if arrays.on_cuda(sides["query"]):  # kernels take whole rows
+            sides = {name: arrays.contiguous(side) for name, side in sides.items()}
+    return hamming_codes(*(_binary(name, side, cut) for name, side in sides.items()), top_k=top_k)
 
 
 @checked
-def hamming_codes(query_codes: Unchecked, gallery_codes: Unchecked, *, top_k: TopK = None) -> Distances | Nearest:
-    """:func:`hamming` of codes (nq, bytes), (ng, bytes) uint8 as :func:`binary_codes` packs them.
+def hamming_codes(
+    query_codes: Unchecked, gallery_codes: Unchecked = None, *, top_k: TopK = None
+) -> Distances | Nearest:
+    """:func:`hamming` of codes (nq, bytes), (ng, bytes) uint8 as :func:`binary_codes` packs them, or of one set.
 
     >>> hamming_codes(np.array([[0b1010_0000]], np.uint8), np.array([[0b1110_0000]], np.uint8))
     array([[1.]], dtype=float32)
     """
     query_codes = packed("query_codes", query_codes, cuda=True)
-    gallery_codes = packed("gallery_codes", gallery_codes, cuda=True)
+    one_set = gallery_codes is None
+    gallery_codes = query_codes if one_set else packed("gallery_codes", gallery_codes, cuda=True)
     checks.same_width("query_codes", query_codes, "gallery_codes", gallery_codes)
     query, gallery = map(to_words, arrays.together(query_codes, gallery_codes))
     kernel = kernels.of(query)
@@ -93,7 +96,8 @@ def hamming_codes(query_codes: Unchecked, gallery_codes: Unchecked, *, top_k: To
         kernel.walk.over_rows(lambda start, stop: count(start, stop, strip), len(strip), what="differing bits")
 
     like = arrays.empty(0, np.float32, query)
-    return nearest.answer_without_distances(len(query), len(gallery), fill, top_k=top_k, like=like)
+    sizes = len(query), len(gallery)
+    return nearest.answer_without_distances(*sizes, fill, top_k=top_k, like=like, one_set=one_set)
 
 
 @checked

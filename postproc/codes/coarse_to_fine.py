@@ -42,7 +42,7 @@ def _copied(sizes: Sizes, chosen: Chosen) -> int:
 )
 def coarse_to_fine(
     query: Query,
-    gallery: Gallery,
+    gallery: Gallery | None = None,
     train: np.ndarray | None = None,
     train_pid: np.ndarray | None = None,
     *,
@@ -65,10 +65,11 @@ def coarse_to_fine(
     sorted anew by the next and stays before all else. ``out_qg`` is the place of g: how many are before it.
 
     Takes:   query (nq, d), gallery (ng, d), train (n, d) float32; train_pid (n,) int, -1 for an image of unknown
-             identity. The first numbers should say most, as those of :func:`whiten` do.
+             identity. The first numbers should say most, as those of :func:`whiten` do. One set (n, d) alone is
+             each image against all others: nobody has a place in its own list.
     Returns: (nq, ng) float32, whole numbers 0..ng - 1; images that no code tells apart have one place. With
              ``top_k`` the :class:`Nearest` of every query instead: the first ``top_k`` of the full answer (ties by
-             gallery row), which never exists.
+             gallery row), which never exists. Of one set (n, n), +inf on the diagonal.
     code_lengths: of codes side by side, each of a head that was trained for its length, as light-reid's: then
              nobody looks at ``shortest`` and ``growth``. Empty: short codes are the first part of long ones. A run
              knows it from the files; :func:`coarse_to_fine_codes` takes such codes packed.
@@ -96,7 +97,10 @@ def coarse_to_fine(
     >>> coarse_to_fine(q, g, shortest=2, growth=2, radius=0.5)  # two bits: 1, 2, 0; then all four: 1, -, 2
     array([[0., 2., 1.]], dtype=float32)
     """
-    query, gallery = checks.sides(query, gallery)
+    if gallery is None:
+        query = checks.images("query", query)
+    else:
+        query, gallery = checks.sides(query, gallery)
     width = query.shape[1]
     if len(code_lengths):
         columns = codes.by_length(code_lengths, width)
@@ -105,7 +109,8 @@ def coarse_to_fine(
     lengths = [len(np.arange(width)[chosen]) for chosen in columns]
     if train is not None:
         train = checks.features("train", train)
-        checks.same_width("gallery", gallery, "train", train)
+        side, images = ("query", query) if gallery is None else ("gallery", gallery)
+        checks.same_width(side, images, "train", train)
         if train_pid is not None:
             train_pid = checks.labels("train_pid", train_pid, len(train))
     if len(thresholds):
@@ -118,19 +123,21 @@ def coarse_to_fine(
         limits = [*(threshold(*counts, beta=beta, start=start) for counts in pairs), lengths[-1]]
     else:
         limits = [int((HALF if radius is None else radius) * length) for length in lengths]
-    query_codes, gallery_codes = ([_codes(side, chosen, cut) for chosen in columns] for side in (query, gallery))
+    query_codes = [_codes(query, chosen, cut) for chosen in columns]
+    gallery_codes = None if gallery is None else [_codes(gallery, chosen, cut) for chosen in columns]
     return coarse_to_fine_codes(query_codes, gallery_codes, limits, top_k=top_k)
 
 
 @checked
 def coarse_to_fine_codes(
     query_codes: Sequence[Unchecked],
-    gallery_codes: Sequence[Unchecked],
+    gallery_codes: Sequence[Unchecked] | None,
     thresholds: Sequence[int],
     *,
     top_k: TopK = None,
 ) -> Distances | Nearest:
-    """:func:`coarse_to_fine` of codes that exist already, one array (n, bytes) uint8 a length on either side.
+    """:func:`coarse_to_fine` of codes that exist already, one array (n, bytes) uint8 a length on either side, or
+    None in the place of the gallery's for one set.
 
     ``thresholds``: whole bits, 0 or more, one a length in the order of the codes. Lengths are taken from short to
     long in whatever order they come; the threshold of the longest is not looked at.
@@ -140,7 +147,8 @@ def coarse_to_fine_codes(
     >>> coarse_to_fine_codes([q & 0b1100_0000, q], [g & 0b1100_0000, g], [1, 4])
     array([[0., 2., 1.]], dtype=float32)
     """
-    queries, galleries = _lists("query_codes", query_codes), _lists("gallery_codes", gallery_codes)
+    one_set, queries = gallery_codes is None, _lists("query_codes", query_codes)
+    galleries = queries if gallery_codes is None else _lists("gallery_codes", gallery_codes)
     if not len(queries) == len(galleries) == len(thresholds):
         raise ValueError(
             "query_codes, gallery_codes and thresholds: wanted one of each a length, "
@@ -154,10 +162,12 @@ def coarse_to_fine_codes(
     gallery, _ = _flat([galleries[at] for at in order])
     limits = np.array([min(thresholds[at], 64 * width) for at, width in zip(order, widths, strict=True)])
     nq, ng = len(queries[0]), len(galleries[0])
-    k = 0 if top_k is None else min(top_k, ng)
-    rows, places = np.empty((nq, k), np.int32), np.empty((nq, k), np.float32)
-    out = np.empty((nq, ng if top_k is None else 0), np.float32)
-    search = partial(kernels.of(query).codes.coarse_to_fine_rows, query, gallery, widths, (nq, ng), limits)
+    k = 0 if top_k is None else min(top_k, max(1, ng - one_set))
+    rows, places = np.full((nq, k), -1, np.int32), np.full((nq, k), np.inf, np.float32)
+    out = np.full((nq, ng if top_k is None else 0), np.inf, np.float32)
+    search = partial(
+        kernels.of(query).codes.coarse_to_fine_rows, query, gallery, widths, (nq, ng), one_set, limits
+    )
     runtime.over_rows(lambda start, stop: search(start, stop, rows, places, out), nq, what="search")
     return out if top_k is None else Nearest(places, rows)
 

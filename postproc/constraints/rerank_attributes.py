@@ -59,11 +59,13 @@ def rerank_attributes(
     with nothing divided after that: where :func:`postproc.rerank` of a sum divides by the largest sum, here one
     weight means the same for every image.
 
-    Takes:   query (nq, d), gallery (ng, d) float32, or a :class:`Pairwise` and None; query_aux (nq, k),
+    Takes:   query (nq, d), gallery (ng, d) float32, or a :class:`Pairwise` and None, or one set (n, d) and None,
+             each image against all others; query_aux (nq, k),
              gallery_aux (ng, k) float32, the classes of all attributes side by side, higher is more probable.
              train_aux (n, k) float32 and train_pid (n,) int, looked at where there are no ``confusions``;
              gallery_track (ng,) int, -1 none, only at the level of tracks.
-    Returns: (nq, ng) float32, smaller is nearer; with ``top_k`` the :class:`Nearest` of every query.
+    Returns: (nq, ng) float32, smaller is nearer; with ``top_k`` the :class:`Nearest` of every query. Of one set
+             (n, n), +inf on the diagonal.
     confusions: for every attribute a square matrix of counts or shares, true classes down, predicted across. None:
              :func:`postproc.attribute_confusions` of train_aux and train_pid.
     classes: how many columns each attribute has; nothing: as the confusions have it, or all are of one attribute.
@@ -71,7 +73,8 @@ def rerank_attributes(
     expected: as in :func:`postproc.attribute_distances`.
     k1, k2, lambda_value, top_k: as in :func:`postproc.rerank`, lambda_value times p, attributes and all.
     level:   "track": the images of a track count as one, with the mean of their features and of their attributes,
-             as released, and get the distance of their track. "image": each for itself.
+             as released, and get the distance of their track; those of one set on both sides, where images of one
+             track are at 0. "image": each for itself.
     Raises:  ValueError for a setting out of range, sizes that do not fit, NaN or infinity.
     Cost:    two products of all by all and more; memory: the answer, the sparse V, three 16 MB tiles a thread.
     Differs: the released code has the confusions of its classifier on labelled attributes; without these they are
@@ -92,8 +95,11 @@ def rerank_attributes(
         if isinstance(query, Pairwise):
             raise ValueError('level: wanted features for "track", or "image", got a Pairwise')
         tracks = Tracks.by(checks.labels("gallery_track", gallery_track, ng))
-        pairs = pairwise.of(query, tracks.means(checks.features("gallery", gallery)))
+        side, images = ("query", query) if gallery is None else ("gallery", gallery)
+        means = tracks.means(checks.features(side, images))
+        pairs = pairwise.of(means) if gallery is None else pairwise.of(query, means)
         gallery_aux = tracks.means(gallery_aux)
+        query_aux = gallery_aux if gallery is None else query_aux
     attributes = attribute_pairs(query_aux, gallery_aux, tables, expected=expected)
     found = rerank_tiles(
         ShareTiles(pairs, weight * attributes), k1=k1, k2=k2, lambda_value=lambda_value, power=2,
@@ -102,7 +108,13 @@ def rerank_attributes(
     if tracks is None:
         return found
     assert isinstance(found, np.ndarray)
-    return nearest.answer_without_distances(nq, ng, track_change(found, tracks), top_k=top_k)
+    spread, of = track_change(found, tracks), np.arange(nq)
+    if gallery is None:
+        np.fill_diagonal(found, 0)  # of a track to itself
+        of = tracks.of
+    return nearest.answer_without_distances(
+        nq, ng, lambda strip, queries: spread(strip, of[queries]), top_k=top_k, one_set=gallery is None
+    )
 
 
 def _side(name: str, value: Unchecked, count: int) -> Floats:

@@ -5,24 +5,20 @@ Xuanmeng-Zhang/AICITY2021-Track2, ``post-processing/scene1`` (second of 2021). B
 three similarity matrices before they re-rank; here they are computed with the tiles.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
 
-from postproc import kernels
 from postproc.base import arrays, checks
 from postproc.base.settings import Mutual, Needs, Neighbours, Neutral, Number, Share, TopK, Weight, Within
 from postproc.base.step import JACCARD, step
-from postproc.base.vocabulary import Distances, Floats, Gallery, Ints, Nearest, Query
+from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
 from postproc.constraints.camera_rule import Alike, places_of_sides, rule_of
-from postproc.context.kreciprocal import rerank_tiles
-from postproc.kernels.rules import APART, EXEMPT, TOGETHER, Places, SideRules, TrackRule, plain
-from postproc.pairs import held
-from postproc.pairs.pairwise import among, sqeuclidean
-from postproc.pairs.tiles import SMALLEST, Tiles, copies
-from postproc.tracks.grouping import compact
+from postproc.constraints.constrained_tiles import ConstrainedTiles, InsideTiles, doubled
+from postproc.context.kreciprocal import jaccard_change, neighbourhoods, rerank_tiles
+from postproc.kernels.rules import APART, EXEMPT, TOGETHER, SideRules, TrackRule
+from postproc.pairs import held, nearest
+from postproc.pairs.matrices import of_one_set
 
 ALONE = {"apart": APART, "together": TOGETHER, "exempt": EXEMPT}
 NOT_ALIKE = 9.0  # a cosine that nobody reaches
@@ -32,13 +28,19 @@ NOT_ALIKE = 9.0  # a cosine that nobody reaches
     unit=JACCARD,
     memory=held.either(
         held.before(held.together(held.matrix, held.features)),
-        held.together(held.times(1.5, held.features), held.times(1.5, held.tiles), held.reciprocal, held.strip),
+        held.together(
+            held.times(1.5, held.features),
+            held.times(1.5, held.tiles),
+            held.reciprocal,
+            held.strip,
+            held.if_one_set(held.together(held.slab, held.some_rows)),
+        ),
     ),
 )
 def rerank_constrained(
     distances: Distances,
     query: Query,
-    gallery: Gallery,
+    gallery: Gallery | None = None,
     query_cam: np.ndarray | None = None,
     gallery_cam: np.ndarray | None = None,
     query_track: np.ndarray | None = None,
@@ -75,9 +77,11 @@ def rerank_constrained(
              query_track are tracks or clusters of queries (:func:`postproc.cluster_queries`); cameras are looked
              at only with ``camera``, ``query_camera`` or ``direction``, camera groups with ``group``; query_aux
              (nq, a), gallery_aux (ng, a) float32, an orientation model's features of any length, with
-             ``direction``.
+             ``direction``. One set is distances (n, n), +inf or 0 on the diagonal, and its features and columns
+             once: all of its images are gallery images, so neighbourhoods are by features, tracks and cameras, and
+             distances are what ``lambda_value`` mixes in. Nothing that is said of queries counts.
     Returns: (nq, ng) float32 in 0..1, no unit, smaller is nearer; with ``top_k`` the :class:`Nearest` of every
-             query instead.
+             query instead. Of one set (n, n), +inf on the diagonal.
     k1, k2, lambda_value, top_k: as in :func:`postproc.rerank`.
     power:   0.01 to 64, of the Euclidean distance: 2 is 2 - 2 s, 4 its square, as in both systems.
     camera:  any number, in units of cosine. 0: none. 2 with ``clip``: images of one camera and different tracks
@@ -106,13 +110,17 @@ def rerank_constrained(
     >>> rerank_constrained(*sides, gallery_track=np.array([4, 5, 4]), **setting).round(2)  # 20 and 60 degrees
     array([[0.52, 1.  , 0.8 ]], dtype=float32)
     """
-    query, gallery = checks.sides(query, gallery, cuda=True)
-    sizes = len(query), len(gallery)
-    across = checks.features("distances", distances, cuda=True)
+    if gallery is None:
+        features = [checks.images("query", query, cuda=True)]
+        across = of_one_set("distances", distances)
+    else:
+        features = [*checks.sides(query, gallery, cuda=True)]
+        across = checks.features("distances", distances, cuda=True)
+    sizes = len(features[0]), len(features[-1])
     if across.shape != sizes:
         raise ValueError(f"distances: wanted shape {sizes} to match query and gallery, got {across.shape}")
     query_camera = camera if query_camera is None else query_camera
-    across, query, gallery = arrays.together(across, query, gallery)
+    across, *features = arrays.together(across, *features)
     rule = rule_of(camera, group, direction, alike if direction else NOT_ALIKE)
     looked_at = bool(camera or query_camera or direction)
     cams = checks.labels_of_sides(
@@ -128,138 +136,45 @@ def rerank_constrained(
         ),
         SideRules(rule, TrackRule(np.nan, 0.0, APART, bool(clip))),
     )
-    tiles = ConstrainedTiles(across, (query, gallery), tracks, places, rules)
+    if gallery is None:
+        return _of_one_set(
+            across, InsideTiles(features[0], tracks[1], places[1], rules[1]),
+            k1=k1, k2=k2, lambda_value=lambda_value, power=power, clip=clip, top_k=top_k,
+        )  # fmt: skip
+    tiles = ConstrainedTiles(across, (features[0], features[1]), tracks, places, rules)
     return rerank_tiles(tiles, k1=k1, k2=k2, lambda_value=lambda_value, power=power, top_k=top_k)
 
 
-Both = tuple[np.ndarray, np.ndarray]
+def _of_one_set(
+    distances: Floats,
+    tiles: InsideTiles,
+    *,
+    k1: int,
+    k2: int,
+    lambda_value: float,
+    power: float,
+    clip: bool,
+    top_k: int | None,
+) -> Floats | Nearest:
+    """Neighbourhoods from ``tiles``, mixed with the distances themselves."""
+    count, xp = len(distances), arrays.namespace(distances)
+    vectors, _ = neighbourhoods(tiles, k1=k1, k2=k2, power=power)
 
+    def take(strip: np.ndarray, queries: np.ndarray) -> None:
+        arrays.take(distances, queries, strip)
+        nearest.set_own(strip, queries, 0)
+        doubled(strip, clip)
 
-@dataclass(frozen=True)
-class _Rows:
-    """Rows of all classes that are equal for equal ``number``s: what is alike is multiplied once in a tile."""
+    largest = arrays.empty(count, np.float32, distances)
+    for part in arrays.blocks(distances, 64):
+        queries = np.arange(count)[part]
+        strip = arrays.empty((len(queries), count), np.float32, distances)
+        take(strip, queries)
+        largest[part] = xp.max(strip, axis=1)
+    blend = jaccard_change(vectors, tiles.layout, largest, lambda_value, power)
 
-    rows: Floats
-    number: Ints
+    def fill(strip: np.ndarray, queries: np.ndarray) -> None:
+        take(strip, queries)
+        blend(strip, queries)
 
-    def products(self, left: slice, right: slice, out: np.ndarray) -> np.ndarray:
-        """Inner products of two ranges of classes, in ``out`` (flat), the same bits wherever rows are the same."""
-        tall, wide = left.stop - left.start, right.stop - right.start
-        tile = out[: tall * wide].reshape(tall, wide)
-        (first, a), (second, b) = (
-            np.unique(self.number[part], return_index=True, return_inverse=True)[1:] for part in (left, right)
-        )
-        kernel, x, y = kernels.of(tile), self.rows[left], self.rows[right]
-        if len(first) == tall and len(second) == wide:
-            kernel.tiles.multiply(x, y, tile)
-            return tile
-        found = arrays.empty((len(first), len(second)), np.float32, tile)
-        kernel.tiles.multiply(x[first], y[second], found)
-        a, b = (arrays.beside(each, found) for each in (a, b))
-        for start in range(0, tall, SMALLEST):
-            part = slice(start, start + SMALLEST)
-            tile[part] = found[a[part]][:, b]
-        return tile
-
-    def of_pairs(self, left: Ints, right: Ints) -> Floats:
-        kernel, out = kernels.of(self.rows), arrays.empty(len(left), np.float32, self.rows)
-        signs, count = arrays.full(self.rows.shape[1], 1, np.float32, self.rows), len(self.rows)
-        kernel.walk.over_rows(
-            lambda start, stop: kernel.rows.products_of_pairs(
-                self.rows, self.rows, count, signs, left, right, start, stop, out
-            ),
-            len(left),
-            what="distances",
-        )
-        return out
-
-
-class ConstrainedTiles(Tiles):
-    """Tiles of ``[[queries, across], [acrossᵀ, gallery]]``, read down its columns; only ``across`` exists."""
-
-    def __init__(
-        self,
-        across: Floats,
-        sides: Both,
-        tracks: Both,
-        places: tuple[Places, Places],
-        rules: tuple[SideRules, SideRules],
-    ) -> None:
-        kernel = kernels.of(across)
-        self.across, self.rules = across, rules
-        cams, groups, view = zip(*places, strict=True)
-        pairs = sqeuclidean(*sides)
-        views = copies(sqeuclidean(*view)).inverse if rules[0].cameras.direction else None
-        labels = [compact(np.concatenate(label)) for label in (tracks, cams, groups)]
-        self.layout = copies(pairs, _told_apart(across, labels, views))
-        first = self.layout.first
-        self.features = _Rows(arrays.joined(*sides)[first], copies(pairs).inverse[first])
-        self.views = None if views is None else _Rows(arrays.joined(*view)[first], views[first])
-        self.labels = tuple(arrays.beside(label[first], across) for label in labels)
-        self.change, self.change_pairs = kernel.constrained.constrain_tile, kernel.constrained.constrain_pairs
-
-    def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
-        border = self.layout.query_classes
-        if (rows.start < border) != (columns.start < border):
-            return self._across(rows, columns, out)
-        tile = self.features.products(rows, columns, out)
-        nothing = np.empty((0, 0), np.float32)
-        views = nothing
-        if self.views is not None:
-            views = self.views.products(rows, columns, arrays.empty(tile.shape, np.float32, tile).reshape(-1))
-        rules = self.rules[rows.start >= border]
-        self.change(tile, views, rows.start, columns.start, self.labels, plain(rules))
-        return tile
-
-    def _across(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
-        tall, wide = rows.stop - rows.start, columns.stop - columns.start
-        tile = out[: tall * wide].reshape(tall, wide)
-        nq, first = self.layout.nq, self.layout.first
-        if rows.start < self.layout.query_classes:
-            tile[:] = self.across[np.ix_(first[rows], first[columns] - nq)]
-        else:
-            tile[:] = self.across[np.ix_(first[columns], first[rows] - nq)].T
-        return self._doubled(tile)
-
-    def _doubled(self, distances: np.ndarray) -> np.ndarray:
-        """|2 - 2 s| in the place of 1 - s."""
-        distances *= 2
-        xp = arrays.namespace(distances)
-        if not self.rules[1].tracks.clip:
-            return xp.abs(distances, out=distances)
-        xp.maximum(distances, 0, out=distances)
-        return xp.minimum(distances, 4, out=distances)
-
-    def between(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        nq, inverse = self.layout.nq, self.layout.inverse_there
-        out = arrays.empty(len(left), np.float32, self.across)
-        a, b = left < nq, right < nq
-        for here, (queries, images) in ((a & ~b, (left, right)), (~a & b, (right, left))):
-            out[here] = self._doubled(self.across[queries[here], images[here] - nq])
-        for here, rules in zip((a & b, ~a & ~b), self.rules, strict=True):
-            out[here] = self._pairs(inverse[left[here]], inverse[right[here]], rules)
-        return out
-
-    def _pairs(self, left: Ints, right: Ints, rules: SideRules) -> Floats:
-        values = self.features.of_pairs(left, right)
-        views = np.empty(0, np.float32) if self.views is None else self.views.of_pairs(left, right)
-
-        def change(start: int, stop: int) -> None:
-            self.change_pairs(values, views, left, right, self.labels, plain(rules), start, stop)
-
-        kernels.of(values).walk.over_rows(change, len(left), what="distances")
-        return values
-
-
-def _told_apart(across: Floats, labels: Sequence[Ints], views: Ints | None) -> Both:
-    """(nq,), (ng,) numbers that are equal where nothing but features can tell two images apart."""
-    nq, ng = across.shape
-    columns = [*labels, np.repeat([0, 1], [nq, ng]), _equal_rows(across, arrays.contiguous(across.T))]
-    columns += [] if views is None else [views]
-    number = np.unique(np.stack(columns), axis=1, return_inverse=True)[1].reshape(-1)
-    return number[:nq], number[nq:]
-
-
-def _equal_rows(*parts: Floats) -> Ints:
-    """Numbers of rows, equal within a part for equal rows."""
-    return np.concatenate([copies(among(part)).inverse for part in parts])
+    return nearest.answer_without_distances(count, count, fill, top_k=top_k, like=distances, one_set=True)

@@ -59,9 +59,10 @@ def spatio_temporal(
              int, in one unit, comparable between cameras and between the three sets: see
              :func:`cumulative_frames`. train_pid, train_cam, train_frame (n,) int, in which people passed from
              camera to camera as queries do. Or a :class:`SpatioTemporalPrior` and None twice: bin_frames, bins
-             and sigma are its own then.
+             and sigma are its own then. One set, None and its columns is each image against all others.
     Returns: (nq, ng) float32 in 0..1, smaller is nearer; with ``top_k`` the :class:`Nearest` of every query
-             instead: the first ``top_k`` of the full answer (ties by gallery row), which never exists.
+             instead: the first ``top_k`` of the full answer (ties by gallery row), which never exists. Of one set
+             (n, n), +inf on the diagonal, symmetric but for two cameras' images of one frame.
     alpha:   0 to 64, how steep both factors are. 0: all distances alike; large: s below 0 counts as none.
     gamma_similarity, gamma_time: 0 to 1,000,000. 0 takes the factor out; large: it stays proportional to
              e^(alpha s), or e^(alpha p). Released: 1 and 2.
@@ -82,7 +83,7 @@ def spatio_temporal(
     pairs, images = _described(query, gallery, (query_cam, gallery_cam), (query_frame, gallery_frame))
     prior = _prior((train_pid, train_cam, train_frame), bin_frames, bins, sigma)
     joint = _joint(images, prior, alpha, gamma_similarity, gamma_time, like=pairs.like)
-    gallery_images = joint.images(np.arange(pairs.sizes[0], sum(pairs.sizes)))
+    gallery_images = joint.images(np.arange(pairs.count - pairs.sizes[1], pairs.count))
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         query_images = joint.images(queries)
@@ -126,8 +127,10 @@ def rerank_spatio_temporal(
     an image of another camera may be nearer to an image than that is to itself. Of two images of one frame the
     one whose neighbours are looked for counts as later, hence the query in the end, as released.
 
-    Takes:   as :func:`spatio_temporal`.
-    Returns: (nq, ng) float32 in 0..1, smaller is nearer; with ``top_k`` the :class:`Nearest` of every query.
+    Takes:   as :func:`spatio_temporal`. Of one set each image is in the lists of neighbours once, itself where its
+             own distance puts it.
+    Returns: (nq, ng) float32 in 0..1, smaller is nearer; with ``top_k`` the :class:`Nearest` of every query. Of
+             one set (n, n), +inf on the diagonal.
     k1, k2, lambda_value: as in ``rerank``. Other settings as in :func:`spatio_temporal`.
     Raises:  ValueError naming the setting or array and what was wanted.
     Cost:    half a product of all by all and half as many exponentials; all of it where two cameras have an image
@@ -190,13 +193,13 @@ class JointTiles(Tiles):
     """Tiles of 1 - S between all images; at a gap of 0 the row's image counts as later, so S may be asymmetric."""
 
     def __init__(self, pairs: Pairwise, joint: Joint) -> None:
-        nq = pairs.sizes[0]
+        nq = 0 if pairs.one_set else pairs.sizes[0]
         known = joint.cams < len(joint.factors) - 1
         times = np.where(known, joint.times, 0)  # without a camera, time tells nothing apart
         _, labels = np.unique(np.stack([times, joint.cams], axis=1), axis=0, return_inverse=True)
         labels = labels.reshape(-1)
         self.joint = joint
-        self.plain = PairwiseTiles(pairs, (labels[:nq], labels[nq:]))
+        self.plain = PairwiseTiles(pairs, (labels[nq:] if pairs.one_set else labels[:nq], labels[nq:]))
         self.layout = self.plain.layout
         self.images = joint.images(self.layout.first)
         passages = np.unique(np.stack([times, joint.cams], axis=1)[known], axis=0)
@@ -231,18 +234,17 @@ def _described(
     query: Unchecked, gallery: Unchecked, cams: tuple[Unchecked, Unchecked], frames: tuple[Unchecked, Unchecked]
 ) -> tuple[Pairwise, Images]:
     """The distances, and of every image the squared length, the camera and the frame, checked."""
-    features = not isinstance(query, Pairwise)
-    if features:
-        query, gallery = (
-            l2_normalize(checks.features(name, side, cuda=True))
-            for name, side in (("query", query), ("gallery", gallery))
-        )
-    pairs = pairwise.of(query, gallery, cuda=True)
-    norms = np.ones(sum(pairs.sizes), np.float32)
-    if features:
-        norms[:] = np.concatenate([arrays.host((side != 0).any(axis=1)) for side in (query, gallery)])
+    sides: list[Array] = []
+    if not isinstance(query, Pairwise):
+        given = [("query", query)] if gallery is None else [("query", query), ("gallery", gallery)]
+        sides = [l2_normalize(checks.features(name, side, cuda=True)) for name, side in given]
+    pairs = pairwise.of(*(sides or (query, gallery)), cuda=True)
+    norms = np.ones(pairs.count, np.float32)
+    if sides:
+        norms[:] = np.concatenate([arrays.host((side != 0).any(axis=1)) for side in sides])
+    once = 1 if pairs.one_set else 0  # the columns of one set are the same on both sides
     cam, frame = (
-        np.concatenate(checks.labels_of_sides(what, *both, pairs.sizes))
+        np.concatenate(checks.labels_of_sides(what, *both, pairs.sizes)[once:])
         for what, both in (("cam", cams), ("frame", frames))
     )
     return pairs, (norms, cam, frame)

@@ -61,9 +61,11 @@ def ca_jaccard(
 
     Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length here, so that p is 2 - 2 cosine at
              power 2; or one :class:`Pairwise` and None. Cameras (nq,), (ng,) int. An image of unknown camera (-1)
-             is alone in its camera, with its copies.
+             is alone in its camera, with its copies. One set (n, d), None and its cameras is each image against
+             all others: each is in every list once.
     Returns: (nq, ng) float32, 0..1 without mix or with ``normalize``, 0 or more otherwise; smaller is nearer. With
-             ``top_k`` the :class:`Nearest` of every query.
+             ``top_k`` the :class:`Nearest` of every query. Of one set (n, n), +inf on the diagonal, symmetric
+             where ``lambda_value`` is 0 or ``normalize`` is off.
     k1_intra, k1_inter: 0 or more, the image itself not counted; cut to what there is.
     k2_intra: 1 or more, counting the image itself. k2_inter: 0 or more. 1 and 0 average nothing.
     camera_sets: if not, the expanded reciprocal set of ``rerank`` with ``k1`` takes the place of the two.

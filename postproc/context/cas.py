@@ -4,6 +4,7 @@ Source: Luo et al., "Cluster-Aware Similarity Diffusion for Instance Retrieval",
 with it, whose dense matrices of all by all are sparse rows here.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 CONFIDENT = 2  # the weight of confident neighbours in the graph of the diffusion
 REACH = 100  # nearest images to which there is an edge
+STEPS = 2.0**22  # of a path, to the unit, in one set
 FARTHEST = 50  # the longest path that is told from no path
 ENTRIES = 2**27  # kept during the diffusion if nothing else is said: 1.5 GB
 
@@ -73,9 +75,10 @@ def cas(
        ``out = (1 - lambda_value) * path + lambda_value * p``.
 
     Takes:   query (nq, d), gallery (ng, d) float32, used as they are; or one :class:`Pairwise` in their place,
-             whose distance then decides everything.
+             whose distance then decides everything. One set (n, d) alone is each image against all others: each
+             is in the graph once.
     Returns: (nq, ng) float32, no unit, smaller is nearer, mostly 0 to 4; with ``top_k`` the :class:`Nearest` of
-             every query.
+             every query. Of one set (n, n), +inf on the diagonal, symmetric where ``lambda_value`` is 0.
     k1:      1 or more, counting the image itself, as all but k2 do, cut to what there is. 1: nothing spreads.
     k2:      1 or more others. About as many as an identity has images: 20 to 60.
     k3:      1 or more, usually a little more than k2. 1: nothing is smoothed.
@@ -116,8 +119,10 @@ def cas(
     _smooth(diffused, confident, _steps(short, k3, sigma), beta)
     rows = _expand(diffused, _mean(short, k4) + level * _over_sums(confident), k5)
     edges = _edges(rows, lists.rows[:, :REACH])
+    if tiles.layout.one_set:
+        edges = replace(edges, weights=_of_whole_steps(edges.weights))
     classes = tiles.layout.inverse_there
-    sources, columns = classes[: tiles.layout.nq], classes[tiles.layout.nq :]
+    sources, columns = classes[: tiles.layout.nq], classes[tiles.layout.border :]
     kernel = kernels.of(lists.values)
 
     def blend(strip: np.ndarray, queries: np.ndarray) -> None:
@@ -278,6 +283,11 @@ def _edges(rows: Sparse, lists: np.ndarray) -> Sparse:
     starts, members, weights = edges.owners[needed], edges.members[needed], edges.weights[needed]
     order = xp.argsort(starts + arrays.as_type(weights, np.float64) / 2, stable=True)  # no length is above 1
     return Sparse(arrays.offsets(xp.bincount(starts, minlength=rows.rows)), members[order], weights[order])
+
+
+def _of_whole_steps(weights: np.ndarray) -> np.ndarray:
+    """Lengths in whole steps of 2^-22, whose sums are exact: a path is as long from either end."""
+    return arrays.namespace(weights).round(weights * STEPS) / STEPS
 
 
 def _mean(lists: Lists, k: int) -> "csr_matrix":

@@ -51,12 +51,14 @@ def diffusion(
     other's lists, D the sums of its rows, s the cosine. ``out = -f``.
 
     Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length here; or one :class:`Pairwise` in their
-             place, whose distance then stands for 2 - 2 s.
+             place, whose distance then stands for 2 - 2 s. One set (n, d) alone is each image against all others:
+             each is in the graph once, and enters there at itself first.
     Returns: (nq, ng) float32, smaller is nearer, no unit: below 0 where something arrives. Images that nothing
              reaches come behind, at their squared distance 2 - 2 s. With ``top_k`` the :class:`Nearest` of every
-             query instead. No query sees another.
+             query instead. No query sees another. Of one set (n, n), +inf on the diagonal.
     k:       1 or more images in a list of the gallery graph, the image itself counted (1: no graph).
-    k_query: 1 or more gallery images at which a query enters. Both are cut to the gallery.
+    k_query: 1 or more gallery images at which a query enters; of one set the image itself counted. Both are cut
+             to the gallery.
     alpha:   0 (``f = y``: nothing spreads) to 0.9999 (hardly anything but the graph counts).
     gamma:   0 (all neighbours count alike) to 64. query_gamma: the same for y; None: as ``gamma``.
     solver:  "cg": conjugate gradients, the iterate of the smallest residual. "minres": the minimal residual

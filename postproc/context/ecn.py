@@ -36,8 +36,10 @@ def ecn(
     ``out = (sum_{e in E(q)} r(e, g) + sum_{e in E(g)} r(e, q)) / (2 t (1 + q))``.
 
     Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length here; or one :class:`Pairwise` in their
-             place, for ``measure="rank_lists"``.
-    Returns: (nq, ng) float32, smaller is nearer; with ``top_k`` the :class:`Nearest` of every query.
+             place, for ``measure="rank_lists"``. One set (n, d) alone is each image against all others: each is in
+             every list once.
+    Returns: (nq, ng) float32, smaller is nearer; with ``top_k`` the :class:`Nearest` of every query. Of one set
+             (n, n), symmetric, +inf on the diagonal.
     k:       1 or more: how many places of a list count.
     t, q:    1 or more; 0 or more. Neighbours are the places 1 .. of a list, place 0 being the image itself.
     measure: "rank_lists": ``r(a, b) = - sum_x max(0, k - place of x in a's list) * max(0, k - place in b's)``,
@@ -56,7 +58,7 @@ def ecn(
     if measure == "cosine" and isinstance(query, Pairwise):
         raise ValueError('measure: wanted "rank_lists" with a Pairwise, got "cosine", which needs features')
     tiles = PairwiseTiles(pairs)
-    nq = tiles.layout.nq
+    border = tiles.layout.border
     lists = nearest.of_all(tiles, max(k, t + 1, q + 1)).rows
     xp, kernel = arrays.namespace(lists), kernels.of(lists)
     near = lists[:, 1 : t + 1]
@@ -64,13 +66,15 @@ def ecn(
     if not expanded.shape[1]:  # one image of each kind at most: nobody has a neighbour
         expanded = lists[:, :1]
     if measure == "cosine":
-        images = arrays.joined(pairs.terms[0].query, pairs.terms[0].gallery)  # type: ignore[union-attr]
-        return _between_means(images, expanded, nq, top_k)
+        query, images = pairs.terms[0].query, pairs.terms[0].gallery  # type: ignore[union-attr]
+        if pairs.one_set:
+            return _among_means(images, expanded, top_k)
+        return _between_means(arrays.joined(query, images), expanded, border, top_k)
     places = arrays.beside(np.arange(k, 0, -1, dtype=np.float32), lists)
     places = xp.broadcast_to(places, (len(lists), k))[:, : lists.shape[1]]
     lists_of = Sparse.of_lists(lists[:, :k], places)
     sums = lists_of.sum(expanded)  # whole numbers, so that sums of them are exact
-    parts = (sums.products(lists_of.inverted(nq)), lists_of.products(sums.inverted(nq)))
+    parts = (sums.products(lists_of.inverted(border)), lists_of.products(sums.inverted(border)))
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         def finish(start: int, stop: int) -> None:
@@ -89,12 +93,7 @@ def ecn(
 def _between_means(images: np.ndarray, expanded: np.ndarray, nq: int, top_k: int | None) -> Distances | Nearest:
     """``1 - (mean of E(q) . g + mean of E(g) . q) / 2``: one product of twice the width."""
     xp, kernel = arrays.namespace(images), kernels.of(images)
-    means = xp.empty_like(images)
-
-    def average(start: int, stop: int) -> None:
-        means[start:stop] = xp.mean(images[expanded[start:stop]], axis=1)
-
-    kernel.walk.over_rows(average, len(images), what="means", block=min(64, max(1, 2048 // expanded.shape[1])))
+    means = _means(images, expanded)
     left = xp.concat([means[:nq], images[:nq]], axis=1)
     right = xp.concat([images[nq:], means[nq:]], axis=1)
     norms = [_squares(side) for side in (left, right)]
@@ -108,6 +107,42 @@ def _between_means(images: np.ndarray, expanded: np.ndarray, nq: int, top_k: int
         kernel.walk.over_rows(finish, len(strip), what="distances", block=64)
 
     return nearest.answer(PairwiseTiles(pairwise.sqeuclidean(left, right)), change, top_k=top_k)
+
+
+def _among_means(images: np.ndarray, expanded: np.ndarray, top_k: int | None) -> Distances | Nearest:
+    """The same for one set x with means m, from distances of i and j that are those of j and i to the last bit.
+
+    ``|s_i - s_j|^2 - |m_i - m_j|^2 - |x_i - x_j|^2 = 2 x_i . m_i + 2 x_j . m_j - 2 (m_i . x_j + m_j . x_i)`` with
+    s = x + m.
+    """
+    kernel = kernels.of(images)
+    means = _means(images, expanded)
+    sums = images + means
+    pairs = pairwise.sqeuclidean(sums) - pairwise.sqeuclidean(means) - pairwise.sqeuclidean(images)
+    own = _squares(sums) - _squares(means) - _squares(images)
+
+    def change(strip: np.ndarray, queries: np.ndarray) -> None:
+        def finish(start: int, stop: int) -> None:
+            strip[start:stop] -= own[queries[start:stop]][:, None] + own
+            strip[start:stop] *= 0.25
+            strip[start:stop] += 1
+
+        kernel.walk.over_rows(finish, len(strip), what="distances", block=64)
+
+    return nearest.answer(PairwiseTiles(pairs), change, top_k=top_k)
+
+
+def _means(images: np.ndarray, expanded: np.ndarray) -> np.ndarray:
+    """(n, d) float32: the mean of the images whose numbers stand in every row."""
+    xp = arrays.namespace(images)
+    means = xp.empty_like(images)
+
+    def average(start: int, stop: int) -> None:
+        means[start:stop] = xp.mean(images[expanded[start:stop]], axis=1)
+
+    block = min(64, max(1, 2048 // expanded.shape[1]))
+    kernels.of(images).walk.over_rows(average, len(images), what="means", block=block)
+    return means
 
 
 def _squares(side: np.ndarray) -> np.ndarray:

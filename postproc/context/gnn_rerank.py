@@ -5,6 +5,7 @@ Source: Zhang et al., "Understanding Image Retrieval Re-Ranking: A Graph Neural 
 sparse.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated
@@ -58,8 +59,10 @@ def gnn_rerank(
     ``out = 1 - ((1 - lambda_value) * A_q . A_g + lambda_value * s)``.
 
     Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length here; or one :class:`Pairwise` in their
-             place, whose distance D then stands for 2 - 2 s.
-    Returns: (nq, ng) float32, smaller is nearer, 0 to 2; with ``top_k`` the :class:`Nearest` of every query.
+             place, whose distance D then stands for 2 - 2 s. One set (n, d) alone is each image against all
+             others: each is in the graph once.
+    Returns: (nq, ng) float32, smaller is nearer, 0 to 2; with ``top_k`` the :class:`Nearest` of every query. Of
+             one set (n, n), symmetric, +inf on the diagonal.
     k1:      1 or more, counting the image itself, cut to what there is.
     k2:      1 or more. 1 passes no message: A stays 0 and 1, and A_q . A_g counts common neighbours, so that
              distances go down to -k1.
@@ -75,19 +78,26 @@ def gnn_rerank(
     array([[-0.4,  0.5]], dtype=float32)
     """
     tiles = PairwiseTiles(pairwise.of(query, gallery, unit=True, cuda=True))
-    nq, ng = tiles.layout.nq, tiles.layout.ng
+    ng, count = tiles.layout.ng, tiles.layout.count
     lists = nearest.of_all(tiles, max(k1, k2))
     kernel, rows_of = kernels.of(lists.values), _graph(lists, k1, k2)
     in_range = k2 > 1 and not isinstance(query, Pairwise)
     on_cuda = arrays.on_cuda(lists.values)
     half, rest = float(np.float32(lambda_value / 2)), float(np.float32(1 - lambda_value))
-    everybody = np.arange(nq + ng)
+    images = np.arange(tiles.layout.border, count)
+    shares = (lambda_value - 1, 1.0)  # of the two sides
+    if tiles.layout.one_set:  # i and j share what j and i share, to the last bit
+        shares = (-math.sqrt(1 - lambda_value), math.sqrt(1 - lambda_value))
 
     def add(strip: np.ndarray, queries: np.ndarray, some: slice) -> None:
         """Add the graph's part to some rows of a strip."""
-        own, places = rows_of(queries[some]).times(lambda_value - 1), np.arange(some.stop - some.start)
-        for block in arrays.blocks(everybody[nq:], BLOCK) if not on_cuda else [slice(0, ng)]:
-            offsets, rows, weights = rows_of(everybody[nq:][block]).inverted(0, columns=nq + ng)
+        own, places = rows_of(queries[some]).times(shares[0]), np.arange(some.stop - some.start)
+        if tiles.layout.one_set:
+            own = own.in_order(columns=count)
+        for block in arrays.blocks(images, BLOCK) if not on_cuda else [slice(0, ng)]:
+            others = rows_of(images[block])
+            others = others if shares[1] == 1 else others.times(shares[1])
+            offsets, rows, weights = others.inverted(0, columns=count)
             products = own.products((offsets, rows + np.int32(block.start), weights))
             kernel.walk.over_rows(
                 partial(products, strip[some], places), len(places), what="graph distances", block=16

@@ -39,16 +39,34 @@ def rerank_tiles(
     """
     layout = tiles.layout
     answer = arrays.empty((layout.nq, layout.ng), np.float32, layout.like) if top_k is None else None
-    length = k1 if count_self else k1 + 1
-    lists = nearest.of_all(tiles, max(length, k2), answer)
-    xp = arrays.namespace(lists.largest)
-    scales = [lists.largest if normalize else xp.full_like(lists.largest, unit) for unit in (1, unit)]
-    vectors = encode(tiles, replace(lists, largest=scales[0]), k1=k1, length=length, power=power)
-    if k2 > 1:
-        vectors = vectors.mean(lists.rows[:, :k2])
-    blend = jaccard_change(vectors, layout, scales[1], lambda_value, power)
+    vectors, largest = neighbourhoods(
+        tiles, k1=k1, k2=k2, power=power, count_self=count_self, normalize=normalize, answer=answer
+    )
+    scale = largest if normalize else arrays.namespace(largest).full_like(largest, unit)
+    blend = jaccard_change(vectors, layout, scale, lambda_value, power)
     own = 0 if count_self else np.inf
     return nearest.answer(tiles, blend, top_k=top_k, filled=answer, own=own)
+
+
+def neighbourhoods(
+    tiles: Tiles,
+    *,
+    k1: int,
+    k2: int,
+    power: float,
+    count_self: bool = False,
+    normalize: bool = True,
+    answer: Floats | None = None,
+) -> tuple[Sparse, Floats]:
+    """V of every image, averaged over its k2 nearest, and the largest distance from it.
+
+    ``answer`` (nq, ng) is filled with distances on the way.
+    """
+    length = k1 if count_self else k1 + 1
+    lists = nearest.of_all(tiles, max(length, k2), answer)
+    scale = lists.largest if normalize else arrays.namespace(lists.largest).full_like(lists.largest, 1)
+    vectors = encode(tiles, replace(lists, largest=scale), k1=k1, length=length, power=power)
+    return vectors.mean(lists.rows[:, :k2]) if k2 > 1 else vectors, lists.largest
 
 
 def encode(tiles: Tiles, lists: Lists, *, k1: int, length: int, power: float) -> Sparse:

@@ -44,8 +44,10 @@ def kwf(
 
     Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length here; or one :class:`Pairwise` and
              None, whose distance D then stands for 2 - 2 s. Cameras (nq,), (ng,) int; an unknown one (-1) equals
-             no other.
-    Returns: (nq, ng) float32, smaller is nearer; with ``top_k`` the :class:`Nearest` of every query.
+             no other. One set (n, d), None and its cameras is each image against all others: no image is in a mean
+             seen from itself.
+    Returns: (nq, ng) float32, smaller is nearer; with ``top_k`` the :class:`Nearest` of every query. Of one set
+             (n, n), +inf on the diagonal.
     k:       1 or more, cut to what there is. Where all images are of the query's camera, i stands for itself.
     shortlist: 1 or more: only the so many nearest of a query, and what is exactly as near as the last of them, are
              replaced by means; others stand for themselves. None: all of the gallery.
@@ -78,6 +80,8 @@ def kwf(
     kernel = kernels.of(near.rows)
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
+        if pairs.one_set:
+            nearest.set_own(strip, queries)
         limits = arrays.full(len(strip), np.inf, np.float32, strip)
         if shortlist is not None and shortlist < ng:
             limits = arrays.copied(nearest.smallest(strip, shortlist).distances[:, -1])

@@ -12,7 +12,8 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays
 from postproc.base.settings import Neighbours, Neutral, TopK, Weight, Within
-from postproc.base.step import step
+from postproc.base.sizes import Sizes
+from postproc.base.step import Chosen, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.shortlist import rescore_nearest
 from postproc.pairs import held, pairwise
@@ -23,7 +24,13 @@ QUERIES = 64  # whose shortlists are compared within themselves at a time
 PAIRS_ON_CUDA = 1 << 23  # that are compared at a time on a device
 
 
-@step(memory=held.compared(held.lists("k", factor=4), unit=True))
+def _within(sizes: Sizes, chosen: Chosen) -> int:
+    """Pairs inside the shortlists that are compared at a time: their numbers, distances and lengths."""
+    k = min(int(chosen["k"]), sizes.ng)
+    return 20 * min(QUERIES, sizes.nq) * k * k
+
+
+@step(memory=held.compared(held.lists("k", factor=4, side="nq"), held.images(200), _within, unit=True))
 def lbr(
     query: Query | Pairwise,
     gallery: Gallery | None = None,
@@ -38,10 +45,11 @@ def lbr(
     q; s is the cosine and D = 2 - 2 s. That is 2 - 2 q . (W G)_i: the mean of features, seen from the query.
 
     Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length here; or one :class:`Pairwise` in
-             their place, whose distance D then stands for 2 - 2 s.
+             their place, whose distance D then stands for 2 - 2 s. One set (n, d) alone is each image against all
+             others: no image is among its own nearest.
     Returns: (nq, ng) float32, smaller is nearer, D outside the shortlist. A mean is no larger than the largest of
              what it is taken over, so nothing inside comes behind anything outside. With ``top_k`` the
-             :class:`Nearest` of every query.
+             :class:`Nearest` of every query. Of one set (n, n), +inf on the diagonal.
     k:       1 or more, cut to the gallery; 1 changes nothing. Copies of the last image follow it.
     temperature: 0.001 to 1000. Small: hardly a change. Large: all k as near as each other.
     top_k:   1 or more, cut to the gallery.
@@ -56,15 +64,15 @@ def lbr(
     """
     tiles = PairwiseTiles(pairwise.of(query, gallery, unit=True, cuda=True))
     kernel, xp = kernels.of(tiles.like), arrays.namespace(tiles.like)
-    nq = tiles.layout.nq
-    first, second = np.triu_indices(min(k, tiles.layout.ng), 1)
+    border = tiles.layout.border
+    first, second = np.triu_indices(min(k, tiles.layout.others), 1)
     together = max(1, PAIRS_ON_CUDA // max(1, len(first))) if arrays.on_cuda(tiles.like) else QUERIES
 
     def rescore(queries: np.ndarray, found: Nearest) -> np.ndarray:
         out = xp.empty_like(found.distances)
         for start in range(0, len(queries), together):
             part = slice(start, start + together)
-            values, images, blurred = found.distances[part], nq + found.rows[part], out[part]
+            values, images, blurred = found.distances[part], border + found.rows[part], out[part]
             within = tiles.between(images[:, first].ravel(), images[:, second].ravel())
             within = within.reshape(len(values), -1)
             average = partial(

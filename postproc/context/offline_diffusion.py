@@ -50,15 +50,18 @@ def offline_diffusion(
     similar to q, s the cosine.
 
     Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length here; or one :class:`Pairwise` in their
-             place, whose distance then stands for 2 - 2 s.
+             place, whose distance then stands for 2 - 2 s. One set (n, d) alone is each image against all others:
+             each is in the graph once.
     Returns: (nq, ng) float32, smaller is nearer: below 0 where anything is shared, from -1 for "all". Other images
              come behind, at their squared distance 2 - 2 s. With ``top_k`` the :class:`Nearest` of every query.
+             Of one set (n, n), +inf on the diagonal, symmetric for "all".
     truncate: 1 (nothing spreads) or more images, the image itself counted, cut to what there is.
     k:       1 or more images in a list of the graph, the image itself counted (1: no graph).
     alpha:   0 (nothing spreads) to 0.9999.
     gamma:   0 (all neighbours count alike) to 64.
     graph:   "all", or "gallery", where no query sees another.
-    k_query, query_gamma: for "gallery": 1 or more images at which a query enters; 0 to 64, None: as ``gamma``.
+    k_query, query_gamma: for "gallery": 1 or more images at which a query enters, of one set itself counted; 0 to
+             64, None: as ``gamma``.
     iterations: 0 (R = 0) or more steps of conjugate gradients an image; the last iterate counts, so that few keep
              R near the image, and odd and even numbers may differ.
     tolerance: 0 to 1: the residual at which an image is done.
@@ -79,6 +82,8 @@ def offline_diffusion(
     tiles = PairwiseTiles(pairs if among_all else pairs.of_gallery())
     classes = tiles.layout.inverse_there
     solved, roots = _rows(tiles, truncate, k, gamma, float(alpha), iterations, float(tolerance), among_all)
+    if pairs.one_set:
+        solved = solved.in_order()  # i and j share what j and i share, to the last bit
     own = classes[-pairs.sizes[1] :]  # the gallery's
     inverted = solved.inverted(0) if among_all else (solved.offsets, solved.members, solved.weights)
     scales = arrays.full(len(roots), 1, np.float64, roots) if among_all else 1 / roots

@@ -40,9 +40,11 @@ def rdp(
     matrix of all images by all images, and nothing is approximated.
 
     Takes:   query (nq, d), gallery (ng, d) float32, used as they are: normalise before if you mean cosine. Or one
-             :class:`Pairwise` in their place.
+             :class:`Pairwise` in their place. One set (n, d) alone is each image against all others: each is in
+             the graph once.
     Returns: (nq, ng) float32, smaller is nearer, no unit: -1 to 0 where something arrives. Images that nothing
-             reaches come behind, at their d. With ``top_k`` the :class:`Nearest` of every query instead.
+             reaches come behind, at their d. With ``top_k`` the :class:`Nearest` of every query instead. Of one
+             set (n, n), symmetric but for rounding, +inf on the diagonal.
     k:       1 (nothing spreads) or more images, the image itself counted, cut to what there is.
     sigma:   0.01 to 100. Small: only the nearest neighbours pass anything on; large: all alike.
     mu:      0 (nothing holds similarity back at its image) to 100 (hardly anything spreads).
@@ -61,7 +63,7 @@ def rdp(
     array([[-0.32 , -0.078]], dtype=float32)
     """
     tiles = PairwiseTiles(pairwise.of(query, gallery, cuda=True))
-    classes, nq = tiles.layout.inverse_there, tiles.layout.nq
+    classes, border = tiles.layout.inverse_there, tiles.layout.border
     lists = nearest.of_all(tiles, k)
     largest = float(lists.largest.max()) or 1.0
     rows, values = class_lists(tiles.layout, lists)
@@ -77,7 +79,7 @@ def rdp(
             v = arrays.full((len(scales), kernel.diffusion.COLUMNS), 0, np.float32, scales)
             v[some, np.arange(len(some))] = arrays.as_type(scales[some], np.float32)
             found = kernel.diffusion.regularized_powers(s.offsets, s.members, s.weights, alpha, v, iterations)
-            kernel.diffusion.reached_first(found, classes[nq:], scales, start, strip)
+            kernel.diffusion.reached_first(found, classes[border:], scales, start, strip)
 
         kernel.walk.run(diffuse, range(0, len(strip), kernel.diffusion.COLUMNS), what="diffusion")
 

@@ -17,7 +17,7 @@ from postproc.base.step import JACCARD, MIXED, RANGES, Chosen, Range, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query, Unchecked
 from postproc.context.kreciprocal import rerank_tiles
 from postproc.pairs import held, pairwise
-from postproc.pairs.matrices import MatrixTiles
+from postproc.pairs.matrices import MatrixTiles, SquareTiles, of_one_set
 from postproc.pairs.pairwise import Pairwise, same_camera
 from postproc.pairs.tiles import PairwiseTiles
 
@@ -113,8 +113,8 @@ def rerank(
 @step(unit=JACCARD, memory=held.together(held.reciprocal, held.tiles, held.strip))
 def rerank_distances(
     distances: Distances,
-    query_distances: Floats,
-    gallery_distances: Floats,
+    query_distances: Floats | None = None,
+    gallery_distances: Floats | None = None,
     *,
     k1: Annotated[Neighbours, Mutual()] = 20,
     k2: Neighbours = 6,
@@ -125,7 +125,9 @@ def rerank_distances(
     """:func:`rerank` for distances that exist already: query x gallery, query x query, gallery x gallery.
 
     Takes:   distances (nq, ng), query_distances (nq, nq), gallery_distances (ng, ng) float32, one unit, finite.
-             Not symmetric: the neighbours of an image are read down its column, as in the released code.
+             Not symmetric: the neighbours of an image are read down its column, as in the released code. One
+             square matrix (n, n) alone, +inf or 0 on all of its diagonal, is one set: each image against all
+             others, each in every neighbourhood once.
     power:   of the distances as given: 2 for Euclidean ones is what :func:`rerank` does with 2; 1 takes them as
              they are. A negative distance keeps its sign.
     Everything else as in :func:`rerank`. Cost: O((nq + ng)^2) time; the same memory beside the matrices.
@@ -135,6 +137,9 @@ def rerank_distances(
     >>> rerank_distances(d[:1, 1:], d[:1, :1], d[1:, 1:], k1=1, k2=1).round(3)
     array([[0.047, 0.892, 1.   ]], dtype=float32)
     """
+    if query_distances is None and gallery_distances is None:
+        tiles = SquareTiles(of_one_set("distances", distances))
+        return rerank_tiles(tiles, k1=k1, k2=k2, lambda_value=lambda_value, power=2 * power, top_k=top_k)
     across = _finite("distances", distances)
     nq, ng = map(int, across.shape)
     query = _square("query_distances", query_distances, nq)

@@ -21,15 +21,19 @@ def rescore_nearest(
 
     ``rescore(queries, shortlist)`` -> (len(queries), length) float32. Copies of an image of the shortlist that
     have no place on it, because copies before them took the last, get what the image got: they are as near.
-    ``behind`` is added to the distances of all others.
+    ``behind`` is added to the distances of all others. In one set an image is not on its own shortlist.
     """
     layout = tiles.layout
     offsets, members = (arrays.beside(part, layout.like) for part in layout.gallery)
-    classes = layout.inverse_there[layout.nq :]
+    classes = layout.inverse_there[layout.border :]
     kernel = kernels.of(layout.like)
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
-        found = nearest.smallest(strip, min(length, layout.ng))
+        if layout.one_set:
+            nearest.set_own(strip, queries)
+        if not layout.others:
+            return
+        found = nearest.smallest(strip, min(length, layout.others))
         values, names = rescore(queries, found), classes[found.rows]
         if behind:
             strip += float(np.float32(behind))

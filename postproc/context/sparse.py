@@ -122,9 +122,12 @@ class Sparse:
             offsets = arrays.namespace(offsets).concat([offsets, nothing])
         return kernels.of(self.weights).sparse.invert(offsets, self.members, self.weights, first)
 
-    def in_order(self) -> Sparse:
-        """The same rows with their columns ascending, so that a sum over what two rows share has one order."""
-        return Sparse(*Sparse(*self.inverted(0)).inverted(0))
+    def in_order(self, columns: int = 0) -> Sparse:
+        """The same rows with their columns ascending, so that a sum over what two rows share has one order.
+
+        columns: how many there are, where that is more than there are rows; empty rows follow then.
+        """
+        return Sparse(*Sparse(*self.inverted(0, columns)).inverted(0))
 
     def products(self, gallery: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Callable[..., None]:
         """``add(strip, queries, start, stop)``: to the rows ``start:stop`` of a strip (queries, gallery) add the

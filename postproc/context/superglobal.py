@@ -32,7 +32,7 @@ def _products(sizes: Sizes, chosen: Chosen) -> int:
 )
 def superglobal(
     query: Query,
-    gallery: Gallery,
+    gallery: Gallery | None = None,
     *,
     shortlist: Neighbours = 400,
     k: Annotated[Neighbours, Within(0)] = 9,
@@ -45,10 +45,12 @@ def superglobal(
     and its ``k`` nearest others j of the shortlist, with weight ``beta * max(s_ij, 0)``, s the cosine. e is the
     entry by entry largest of the k + 1 refined y_i that are nearest to q. ``out_qi = 2 - (q . y_i + e . y_i)``.
 
-    Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length here.
+    Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length here. One set (n, d) alone is each
+             image against all others: no image is on its own shortlist.
     Returns: (nq, ng) float32, smaller is nearer, possibly below 0. On the shortlist at most 3 + sqrt(k + 1),
              because e is no longer than sqrt(k + 1); elsewhere that plus the squared Euclidean distance, so that
-             all others follow in their own order. With ``top_k`` the :class:`Nearest` of every query.
+             all others follow in their own order. With ``top_k`` the :class:`Nearest` of every query. Of one set
+             (n, n), +inf on the diagonal.
     shortlist: 1 or more, cut to the gallery. Copies of its last image follow it.
     k:       0 or more, cut to the shortlist; 0 refines nothing, and e is the nearest image.
     beta:    0 (images as they are) to 100.
@@ -62,9 +64,9 @@ def superglobal(
     >>> superglobal(q, g, shortlist=2, k=1).round(2)
     array([[0.14, 0.29, 6.41]], dtype=float32)
     """
-    query, gallery = checks.features("query", query), checks.features("gallery", gallery)
-    query, gallery = l2_normalize(query), l2_normalize(gallery)
-    tiles = PairwiseTiles(sqeuclidean(query, gallery))
+    query = l2_normalize(checks.features("query", query))
+    images = query if gallery is None else l2_normalize(checks.features("gallery", gallery))
+    tiles = PairwiseTiles(sqeuclidean(query) if gallery is None else sqeuclidean(query, images))
     layout = tiles.layout
 
     def rescore(queries: np.ndarray, found: Nearest) -> np.ndarray:
@@ -73,8 +75,8 @@ def superglobal(
         def fill(start: int, stop: int) -> None:
             for i in range(start, stop):
                 rows = found.rows[i]
-                twins = None if layout.distinct else _twins(layout.inverse[layout.nq + rows])
-                q, x = query[queries[i]].astype(np.float64), gallery[rows].astype(np.float64)
+                twins = None if layout.distinct else _twins(layout.inverse[layout.border + rows])
+                q, x = query[queries[i]].astype(np.float64), images[rows].astype(np.float64)
                 out[i] = 2 - _score(q, x, twins, k, beta)
 
         runtime.over_rows(fill, len(queries), what="shortlists", block=16)

@@ -20,7 +20,9 @@ from postproc.pairs.tiles import PairwiseTiles
 COLUMNS = 1024  # columns of a given matrix that are turned into rows at a time
 
 
-@step(memory=held.compared(held.images(8), unit=True))
+@step(
+    memory=held.compared(held.images(8), held.if_one_set(held.lists("k", factor=4, more=1)), unit=True),
+)
 def csls(
     query: Query | Pairwise, gallery: Gallery | None = None, *, k: Neighbours = 10, top_k: TopK = None
 ) -> Distances | Nearest:
@@ -28,12 +30,14 @@ def csls(
 
     ``out = 2 c - mean_k(c of the query) - mean_k(c of the gallery image)``, c = 1 - cosine, ``mean_k`` the mean
     over the k nearest gallery images of the query, and over the k nearest queries of the gallery image. That is
-    ``-(2 s - r - r')`` of the similarities s.
+    ``-(2 s - r - r')`` of the similarities s. Of one set both are over the k nearest other images.
 
     Takes:   query (nq, d), gallery (ng, d) float32, of any length. Or one :class:`Pairwise` in their place, half
-             of whose distance is then c: 1 - cosine for squared Euclidean distance of unit features.
+             of whose distance is then c: 1 - cosine for squared Euclidean distance of unit features. One set
+             (n, d) alone is each image against all others.
     Returns: (nq, ng) float32, in units of c, may be negative, smaller is nearer; with ``top_k`` the
              :class:`Nearest` of every query instead: the first ``top_k`` of the full answer, which never exists.
+             Of one set (n, n), symmetric, +inf on the diagonal.
     k:       1 or more, cut to what there is. Small follows the densest neighbours, very large subtracts plain
              means.
     top_k:   1 or more, cut to the gallery.
@@ -47,13 +51,18 @@ def csls(
            [1.8, 0. ]], dtype=float32)
     """
     pairs = pairwise.of(query, gallery, unit=True, cuda=True)
-    found = nearest.of_queries(PairwiseTiles(pairs.swapped()), k)
-    columns = -0.5 * mean_of_finite(found.distances)
+    tiles = PairwiseTiles(pairs)
+    if pairs.one_set:
+        near = nearest.of_others(tiles, k).values
+    else:
+        near = nearest.of_queries(PairwiseTiles(pairs.swapped()), k).distances
+    columns = -0.5 * mean_of_finite(near)
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
-        scale_and_add(strip, 1.0, -0.5 * mean_of_nearest(strip, k), columns)
+        rows = columns[queries] if pairs.one_set else -0.5 * mean_of_nearest(strip, k)
+        scale_and_add(strip, 1.0, rows, columns)
 
-    return nearest.answer(PairwiseTiles(pairs), change, top_k=top_k)
+    return nearest.answer(tiles, change, top_k=top_k)
 
 
 @step(unit=KEPT, memory=held.together(held.slab, held.some_rows))
@@ -62,7 +71,8 @@ def csls_distances(distances: Distances, *, k: Neighbours = 10, top_k: TopK = No
 
     ``out[i, j] = 2 distances[i, j] - mean_k(row i) - mean_k(column j)``.
 
-    Takes:   distances (nq, ng) float32, any unit; +inf entries stay +inf and count in no mean.
+    Takes:   distances (nq, ng) float32, any unit; +inf entries stay +inf and count in no mean. One set against
+             itself has +inf on its diagonal.
     Returns: (nq, ng) float32, same unit, may be negative; with ``top_k`` the :class:`Nearest` of every query.
     k:       1 or more, cut to what there is. A row or column with fewer finite entries uses what it has.
     top_k:   1 or more, cut to the gallery.

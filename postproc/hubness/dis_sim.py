@@ -20,16 +20,20 @@ from postproc.pairs.tiles import PairwiseTiles
 
 
 @step(memory=held.compared(held.images(8), unit=True))
-def dis_sim(query: Query, gallery: Gallery, *, k: Neighbours = 5, top_k: TopK = None) -> Distances | Nearest:
+def dis_sim(
+    query: Query, gallery: Gallery | None = None, *, k: Neighbours = 5, top_k: TopK = None
+) -> Distances | Nearest:
     """Squared Euclidean distance, less those of both its ends to the centres of their neighbourhoods.
 
     ``out = |q - g|^2 - |q - c_q|^2 - |g - c_g|^2``. The centre c_g is the mean of the k gallery images nearest to
-    g, itself among them; c_q is the mean of the *centres* of the k gallery images nearest to q.
+    g, itself among them; c_q is the mean of the *centres* of the k gallery images nearest to q. Of one set all
+    images are those of a gallery: both centres are means of images.
 
-    Takes:   query (nq, d), gallery (ng, d) float32, used as they are.
+    Takes:   query (nq, d), gallery (ng, d) float32, used as they are. One set (n, d) alone is each image against
+             all others.
     Returns: (nq, ng) float32, squared units of the features, may be negative, smaller is nearer; with ``top_k``
              the :class:`Nearest` of every query instead: the first ``top_k`` of the full answer, which never
-             exists.
+             exists. Of one set (n, n), symmetric, +inf on the diagonal.
     k:       1 or more, cut to the gallery. 1 leaves the order of every query as it was; about as many as an
              identity has images; the whole gallery measures everything from one centre.
     top_k:   1 or more, cut to the gallery.
@@ -43,16 +47,24 @@ def dis_sim(query: Query, gallery: Gallery, *, k: Neighbours = 5, top_k: TopK = 
     >>> dis_sim(q, g, k=2)  # centres of the gallery: 2, 3.5, 3.5; of the query: 2.75
     array([[-7.5625,  1.1875,  8.1875]], dtype=float32)
     """
-    query, gallery = arrays.together(*checks.sides(query, gallery, cuda=True))
-    pairs = sqeuclidean(query, gallery)
+    one_set = gallery is None
+    if gallery is None:
+        query = gallery = checks.images("query", query, cuda=True)
+        pairs = sqeuclidean(query)
+    else:
+        query, gallery = arrays.together(*checks.sides(query, gallery, cuda=True))
+        pairs = sqeuclidean(query, gallery)
     tiles = PairwiseTiles(pairs)
-    near = nearest.of_all(PairwiseTiles(pairs.of_gallery()), k).rows
+    near = nearest.of_all(tiles if one_set else PairwiseTiles(pairs.of_gallery()), k).rows
     centres = arrays.empty(gallery.shape, np.float32, gallery)
     columns = arrays.empty(len(gallery), np.float64, gallery)
     kernel = kernels.of(gallery)
     kernel.walk.over_rows(partial(_centre, gallery, gallery, near, columns, centres), len(gallery), what="centres")
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
+        if one_set:
+            scale_and_add(strip, 1.0, -columns[queries], -columns)
+            return
         near = nearest.smallest(strip, min(k, strip.shape[1])).rows
         rows = arrays.empty(len(strip), np.float64, strip)
         kernel.walk.over_rows(

@@ -44,9 +44,11 @@ def local_scaling(
     ``inv_dakr``  ``d^2 / r_g^2``: the neighbourhood of the gallery image alone
 
     Takes:   query (nq, d), gallery (ng, d) float32. Or one :class:`Pairwise` in their place, whose distance takes
-             that of squared Euclidean; where it is below 0 it counts as 0.
+             that of squared Euclidean; where it is below 0 it counts as 0. One set (n, d) alone is each image
+             against all others, and no image is a neighbour of its own.
     Returns: (nq, ng) float32, no unit, 0 or more, ``ls`` at most 1, smaller is nearer; with ``top_k`` the
              :class:`Nearest` of every query instead: the first ``top_k`` of the full answer, which never exists.
+             Of one set (n, n), +inf on the diagonal, symmetric but for "inv_dakr" and another ``query_k``.
     k:       1 or more, cut to what there is. About as many as an identity has images.
     query_k: 1 or more neighbours of a query; None: as many as ``k``. A query is no gallery image, so
              scikit-hubness, which drops the nearest of everybody, has ``query_k = k + 1``.
@@ -69,8 +71,13 @@ def local_scaling(
     kernel = kernels.of(pairs.like)
     form = {"ls": kernel.hubness.KERNEL, "nicdm": kernel.hubness.ROOT}.get(method, kernel.hubness.RATIO)
 
-    near = nearest.of_all(PairwiseTiles(pairs.of_gallery()), k + 1).values
-    columns = _radii(near[:, 1:] if near.shape[1] > 1 else near, method, metric)
+    if pairs.one_set:
+        near = nearest.of_others(tiles, max(k, query_k or k)).values
+        near = near if near.shape[1] else arrays.full((len(near), 1), 0, np.float32, near)
+        columns, own = (_radii(near[:, :count], method, metric) for count in (k, query_k or k))
+    else:
+        near = nearest.of_all(PairwiseTiles(pairs.of_gallery()), k + 1).values
+        columns = _radii(near[:, 1:] if near.shape[1] > 1 else near, method, metric)
     one = 2.0 if metric == "cosine" else 1.0  # in units of what the tiles hold, twice the cosine distance
     smallest = float(columns[columns > 0].min()) if columns.any() else one
     columns[columns < smallest] = smallest
@@ -80,8 +87,11 @@ def local_scaling(
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         rows = arrays.full(len(strip), 1, np.float64, strip)
         if method != "inv_dakr":
-            near = nearest.smallest(strip, min(query_k or k, strip.shape[1])).distances
-            rows = _radii(near, method, metric)
+            if pairs.one_set:
+                rows = own[queries]
+            else:
+                near = nearest.smallest(strip, min(query_k or k, strip.shape[1])).distances
+                rows = _radii(near, method, metric)
             rows[rows == 0] = smallest
         rescale = partial(kernel.hubness.rescale, strip, rows, columns, metric != "euclidean", form)
         kernel.walk.over_rows(rescale, len(strip), what="distances")

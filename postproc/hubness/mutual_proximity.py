@@ -39,10 +39,14 @@ def mutual_proximity(
                    deviation (over n) of all distances from that end to the gallery
     ``empirical``  ``1 - #{x: d(q, x) > d(q, g) and d(g, x) > d(q, g)} / ng``, x over the gallery
 
+    Of one set F is that of the n - 1 distances to all others, and x is none of the two images: their number is
+    divided by n - 2.
+
     Takes:   query (nq, d), gallery (ng, d) float32. Or one :class:`Pairwise` in their place, whose distance takes
-             that of squared Euclidean.
+             that of squared Euclidean. One set (n, d) alone is each image against all others.
     Returns: (nq, ng) float32 in 0..1, smaller is nearer; far away all are 1 to float32. With ``top_k`` the
              :class:`Nearest` of every query instead: the first ``top_k`` of the full answer, which never exists.
+             Of one set (n, n), symmetric, +inf on the diagonal.
     method:  one of the two. ``empirical`` assumes nothing, has only ng + 1 values, and is for small sets.
     metric:  d is "euclidean", "sqeuclidean" or "cosine" (1 - cosine) distance. A Pairwise takes the first two;
              what is below 0 counts as 0 for "euclidean". ``empirical`` is the same for the first two.
@@ -59,9 +63,10 @@ def mutual_proximity(
     array([[0.667, 1.   , 1.   ]], dtype=float32)
     """
     pairs = pairwise.of(query, gallery, unit=metric == "cosine", cuda=True)
-    among = PairwiseTiles(pairs.gallery_on_both_sides())
+    tiles = PairwiseTiles(pairs)
+    among = tiles if pairs.one_set else PairwiseTiles(pairs.gallery_on_both_sides())
     change = _normal(among, metric == "euclidean") if method == "normal" else _empirical(among)
-    return nearest.answer(PairwiseTiles(pairs), change, top_k=top_k)
+    return nearest.answer(tiles, change, top_k=top_k)
 
 
 def _normal(among: PairwiseTiles, root: bool) -> nearest.Change:
@@ -71,6 +76,8 @@ def _normal(among: PairwiseTiles, root: bool) -> nearest.Change:
     means, deviations = (arrays.empty(count, np.float64, like) for _ in range(2))
 
     def measure(strip: np.ndarray, images: np.ndarray) -> None:
+        if among.layout.one_set:
+            nearest.set_own(strip, images)
         mean, deviation = (arrays.empty(len(strip), np.float64, strip) for _ in range(2))
 
         def fill(start: int, stop: int) -> None:
@@ -82,6 +89,8 @@ def _normal(among: PairwiseTiles, root: bool) -> nearest.Change:
     nearest.strips(among, measure, what="moments")
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
+        if among.layout.one_set:
+            nearest.set_own(strip, queries)
         kernel = kernels.of(strip)
         mutual = partial(kernel.hubness.mutual_normal, strip, root, means, deviations)
         kernel.walk.over_rows(mutual, len(strip), what="mutual proximity")
@@ -92,11 +101,19 @@ def _normal(among: PairwiseTiles, root: bool) -> nearest.Change:
 def _empirical(among: PairwiseTiles) -> nearest.Change:
     """The same by counting, gallery image after gallery image."""
 
+    one_set = among.layout.one_set
+    images_beside = max(1, among.layout.ng - 2 * one_set)
+
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         kernel = kernels.of(strip)
         counts = arrays.empty(strip.shape, np.int32, strip)
+        if one_set:  # nobody is beyond any distance of its own
+            nearest.set_own(strip, queries, -np.inf)
 
         def count(others: np.ndarray, images: np.ndarray) -> None:
+            if one_set:
+                nearest.set_own(others, images, -np.inf)
+
             def fill(start: int, stop: int) -> None:
                 kernel.hubness.count_beyond(strip, others, images, start, stop, counts)
 
@@ -105,7 +122,7 @@ def _empirical(among: PairwiseTiles) -> nearest.Change:
         nearest.strips(among, count, what="distances")
 
         def finish(start: int, stop: int) -> None:
-            share = arrays.as_type(counts[start:stop], np.float64) / strip.shape[1]
+            share = arrays.as_type(counts[start:stop], np.float64) / images_beside
             strip[start:stop] = 1 - arrays.as_type(share, np.float32)
 
         kernel.walk.over_rows(finish, len(strip), what="mutual proximity", block=16)

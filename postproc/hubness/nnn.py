@@ -19,7 +19,7 @@ from postproc.pairs.tiles import PairwiseTiles
 @step(memory=held.compared(held.train, unit=True))
 def nnn(
     query: Query,
-    gallery: Gallery,
+    gallery: Gallery | None,
     train: Features,
     *,
     k: Neighbours = 16,
@@ -31,9 +31,10 @@ def nnn(
     ``out = 1 - (s - alpha b_g)``, s the cosine and b_g the mean of the k largest cosines of g to the bank.
 
     Takes:   query (nq, d), gallery (ng, d) and the bank train (n, d) float32, of any length. The bank stands for
-             the queries to come: training images, or older queries; labels are not needed.
+             the queries to come: training images, or older queries; labels are not needed. One set (n, d) and
+             None is each image against all others; the bank is then of other images.
     Returns: (nq, ng) float32, smaller is nearer; with ``top_k`` the :class:`Nearest` of every query instead: the
-             first ``top_k`` of the full answer, which never exists.
+             first ``top_k`` of the full answer, which never exists. Of one set (n, n), +inf on the diagonal.
     k:       1 or more, cut to the bank. 128 is usual with a bank of many thousands.
     alpha:   0 to 64. 0: cosine distance as it is; 1 subtracts the whole bias. 0.25 to 1 is usual.
     top_k:   1 or more, cut to the gallery.
@@ -46,10 +47,14 @@ def nnn(
     >>> nnn(q, g, q, k=1, alpha=0.5).round(3)  # 1 - (1 - 0.5 * 1), 1 - (0.6 - 0.5 * 0.6)
     array([[0.5, 0.7]], dtype=float32)
     """
-    query, gallery = checks.sides(query, gallery, cuda=True)
-    bank = checks.of_same_width("train", train, "gallery", gallery, cuda=True)
+    if gallery is None:
+        side, images = "query", checks.images("query", query, cuda=True)
+    else:
+        query, images = checks.sides(query, gallery, cuda=True)
+        side = "gallery"
+    bank = checks.of_same_width("train", train, side, images, cuda=True)
     tiles = PairwiseTiles(of(query, gallery, unit=True, cuda=True))
-    found = nearest.of_queries(PairwiseTiles(of(gallery, bank, unit=True, cuda=True)), k)
+    found = nearest.of_queries(PairwiseTiles(of(images, bank, unit=True, cuda=True)), k)
     bias = 1 - 0.5 * mean_of_finite(found.distances)
     return nearest.answer(
         tiles, lambda strip, queries: scale_and_add(strip, 0.5, 0.0, float(alpha) * bias), top_k=top_k

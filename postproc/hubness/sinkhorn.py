@@ -39,9 +39,11 @@ def sinkhorn(
     The columns are scaled first, then the rows, in turn.
 
     Takes:   query (nq, d), gallery (ng, d) float32, of any length. Or one :class:`Pairwise` in their place, half
-             of whose distance is then c: 1 - cosine for squared Euclidean distance of unit features.
+             of whose distance is then c: 1 - cosine for squared Euclidean distance of unit features. One set
+             (n, d) alone is each image against all others: no image has a share of its own, the diagonal is 0.
     Returns: (nq, ng) float32, in units of c, smaller is nearer; with ``top_k`` the :class:`Nearest` of every
-             query instead: the first ``top_k`` of the full answer, which never exists.
+             query instead: the first ``top_k`` of the full answer, which never exists. Of one set (n, n), +inf on
+             the diagonal; columns and rows are scaled in turn, so it is symmetric in the limit only.
     temperature: 0.0001 to 1,000,000, in units of c. Small: an image shares with its nearest alone, towards an
              assignment, and a round moves a distance by a few temperatures only; large: what is taken off a
              distance is the mean of its row and of its column.
@@ -62,14 +64,26 @@ def sinkhorn(
     pairs = pairwise.of(query, gallery, unit=True, cuda=True)
     tiles = PairwiseTiles(pairs)
     filled = None if top_k is not None else nearest.everything(tiles)
+    if filled is not None and pairs.one_set:
+        nearest.set_own(filled, np.arange(len(filled)))
 
     def walk(use: Change) -> None:
+        def without_own(strip: np.ndarray, queries: np.ndarray) -> None:
+            nearest.set_own(strip, queries)
+            use(strip, queries)
+
         if filled is None:
-            nearest.strips(tiles, use, what="scaling")
+            nearest.strips(tiles, without_own if pairs.one_set else use, what="scaling")
         else:
             _walk(filled, tiles.layout.queries[1], use)  # in the order of the strips, for the same bits
 
-    change = _scaling(walk, pairs.like, pairs.sizes, 0.5, temperature, half_rounds)
+    scale = _scaling(walk, pairs.like, pairs.sizes, 0.5, temperature, half_rounds)
+
+    def change(strip: np.ndarray, queries: np.ndarray) -> None:
+        if pairs.one_set:
+            nearest.set_own(strip, queries)
+        scale(strip, queries)
+
     return nearest.answer(tiles, change, top_k=top_k, filled=filled)
 
 
@@ -83,7 +97,8 @@ def sinkhorn_distances(
 ) -> Distances | Nearest:
     """:func:`sinkhorn` for distances that exist already, of any kind: they are c.
 
-    Takes:   distances (nq, ng) float32, any unit; +inf entries stay +inf and get no share.
+    Takes:   distances (nq, ng) float32, any unit; +inf entries stay +inf and get no share. One set against itself
+             has +inf on its diagonal.
     temperature: as there, in the unit of the distances.
     Everything else as in :func:`sinkhorn`. Cost: ``half_rounds`` exponentials a pair; a few numbers an image and
     one strip of 128 MiB beside the answer.

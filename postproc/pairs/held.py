@@ -72,6 +72,11 @@ def if_whole(part: Memory) -> Memory:
     return lambda sizes, chosen: part(sizes, chosen) if chosen.get("top_k") is None else 0
 
 
+def if_one_set(part: Memory) -> Memory:
+    """Where queries and gallery are the same images."""
+    return lambda sizes, chosen: part(sizes, chosen) if sizes.one_set else 0
+
+
 def features(sizes: Sizes, chosen: Chosen) -> int:
     """Features of queries and gallery once more, as of unit length."""
     return sizes.features

@@ -2,8 +2,32 @@
 
 import numpy as np
 
-from postproc.base import arrays
+from postproc import kernels
+from postproc.base import arrays, checks
+from postproc.base.vocabulary import Unchecked
 from postproc.pairs.tiles import Layout, Tiles
+
+
+class SquareTiles(Tiles):
+    """Tiles of all distances of one set, read down its columns; every image is at 0 from itself."""
+
+    def __init__(self, distances: np.ndarray) -> None:
+        everybody = np.arange(len(distances), dtype=np.int32)
+        self.layout = Layout(len(distances), len(distances), everybody, everybody, distances, one_set=True)
+        self.distances = distances
+
+    def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
+        tall, wide = rows.stop - rows.start, columns.stop - columns.start
+        tile = out[: tall * wide].reshape(tall, wide)
+        tile[:] = self.distances[columns, rows].T
+        if rows == columns:
+            kernels.of(tile).tiles.zero_diagonal(tile)
+        return tile
+
+    def between(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        values = self.distances[right, left]
+        values[left == right] = 0
+        return values
 
 
 class MatrixTiles(Tiles):
@@ -45,3 +69,22 @@ class MatrixTiles(Tiles):
         out[~a & b] = self.across[right[~a & b], left[~a & b] - nq]
         out[neither] = self.gallery[right[neither] - nq, left[neither] - nq]
         return out
+
+
+def of_one_set(name: str, value: Unchecked) -> np.ndarray:
+    """Distances (n, n) of one set against itself, checked: +inf or 0 on all of the diagonal, finite elsewhere."""
+    array = checks.distances(name, value, cuda=True)
+    checks.not_empty(name, array)
+    rows, columns = map(int, array.shape)
+    if rows != columns:
+        raise ValueError(f"{name}: wanted one set against itself, a square, got shape {(rows, columns)}")
+    everybody = arrays.beside(np.arange(rows), array)
+    own = array[everybody, everybody]
+    infinite = sum(int((array[part] == np.inf).sum()) for part in arrays.blocks(array, 64)) - int(
+        (own == np.inf).sum()
+    )
+    if infinite:
+        raise ValueError(f"{name}: wanted finite numbers outside the diagonal, found {infinite} of +inf")
+    if not bool((own == np.inf).all()) and not bool((own == 0).all()):
+        raise ValueError(f"{name}: wanted +inf or 0 on all of the diagonal of one set, got {float(own[0])} first")
+    return array

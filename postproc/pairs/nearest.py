@@ -84,6 +84,11 @@ def without_self(lists: Lists) -> Lists:
     return Lists(rows, values, lists.largest)
 
 
+def of_others(tiles: Tiles, k: int) -> Lists:
+    """The ``k`` nearest of every image among all others, or as many as there are."""
+    return without_self(of_all(tiles, k + 1))
+
+
 def of_queries(tiles: Tiles, k: int) -> Nearest:
     """The ``k`` nearest gallery images of every query."""
     return answer(tiles, lambda strip, queries: None, top_k=k)  # type: ignore[return-value]

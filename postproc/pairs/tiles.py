@@ -53,6 +53,11 @@ class Layout:
         return 0 if self.one_set else self.nq
 
     @property
+    def others(self) -> int:
+        """How many gallery images may be a query's answer; in one set all but itself."""
+        return self.ng - self.one_set
+
+    @property
     def classes(self) -> int:
         return len(self.first)
 

@@ -12,13 +12,14 @@ from postproc.base.vocabulary import Nearest
 from postproc.testing.subject import LABELS, Settings, Subject, bits, difference, fields
 from postproc.testing.worlds import World, pick
 
+SQUARES = ("query_distances", "gallery_distances")
 Must = Callable[[object, str], None]
 Near = Callable[[np.ndarray, np.ndarray, str], None]
 
 
 def one_set(step: Subject, must: Must, must_be_near: Near) -> None:
     """Try it on the gallery as one set."""
-    if not takes_one_set(inspect.unwrap(step.function)):
+    if not takes_one_set(inspect.unwrap(step.function)) and not _takes_a_square_alone(step):
         return
     data = alone(step)
     count = len(next(iter(data.values())))
@@ -47,18 +48,25 @@ def one_set(step: Subject, must: Must, must_be_near: Near) -> None:
             must(bits(again) == bits(found), f"{what}: {difference(again, found)}")
 
 
-def alone(step: Subject) -> World:
+def _takes_a_square_alone(step: Subject) -> bool:
+    """Whether distances are all that it must have, and may be +inf or those of one set."""
+    alone_is_enough = set(step.inputs) - step.optional == {"distances"}
+    return alone_is_enough and (step.takes_infinity or "query_distances" in step.optional)
+
+
+def alone(step: Subject, everything: World | None = None) -> World:
     """The gallery as one set: what a step is given once."""
+    everything = step.everything if everything is None else everything
     found: World = {}
     for name in step.inputs:
         if name == "distances":
-            images = step.everything["gallery"]
+            images = everything["gallery"]
             found[name] = ((images[:, None] - images) ** 2).sum(axis=2, dtype=np.float32)
             np.fill_diagonal(found[name], np.inf)
         elif name == "query" or name in _twins(step):
-            found[name] = step.everything[_gallerys(name)]
-        elif name != "gallery" and not any(name == _gallerys(twin) for twin in _twins(step)):
-            found[name] = step.everything[name]
+            found[name] = everything[_gallerys(name)]
+        elif name not in ("gallery", *SQUARES) and name not in map(_gallerys, _twins(step)):
+            found[name] = everything[name]
     return found
 
 

@@ -101,21 +101,27 @@ def _sort_head(code, gallery, threshold, head, rows, places, spare_rows, spare_p
 
 
 @compiled
-def coarse_to_fine_rows(query, gallery, words, sizes, thresholds, start, stop, found_rows, found_places, out):
+def coarse_to_fine_rows(
+    query, gallery, words, sizes, one_set, thresholds, start, stop, found_rows, found_places, out
+):  # fmt: skip
     """The search for queries ``start:stop``, codes of all lengths in turn from short to long.
 
     ``query``, ``gallery`` uint64, flat: all codes of the first length, then all of the next; ``words`` of each
     length; ``sizes`` (nq, ng). The places (nq, ng) float32 go to ``out``, where that has any columns; else the
-    first k rows and their places to ``found_rows`` and ``found_places`` (nq, k).
+    first k rows and their places to ``found_rows`` and ``found_places`` (nq, k). If ``one_set``, no row has a
+    place of its own.
     """
     nq, ng = sizes
     rows, places, bits = np.empty(ng, np.int32), np.empty(ng, np.int32), np.empty(ng, np.int32)
     spare_rows, spare_places, spare_bits = np.empty_like(rows), np.empty_like(places), np.empty_like(bits)
     counts = np.empty(64 * words.max() + 2, np.int64)
     for i in range(start, stop):
+        head, before = 0, 0
         for j in range(ng):
-            rows[j], places[j] = j, 0
-        head, before = ng, 0
+            if not (one_set and j == i):
+                rows[head], places[head] = j, 0
+                head += 1
+        count = head
         for level in range(words.size):
             width = words[level]
             first = nq * before + i * width
@@ -124,7 +130,7 @@ def coarse_to_fine_rows(query, gallery, words, sizes, thresholds, start, stop, f
                 head, rows, places, spare_rows, spare_places, bits, spare_bits, counts,
             )  # fmt: skip
             before += width
-        for at in range(out.shape[1]):
+        for at in range(min(out.shape[1], count)):
             out[i, rows[at]] = places[at]
-        for at in range(found_rows.shape[1]):
+        for at in range(min(found_rows.shape[1], count)):
             found_rows[i, at], found_places[i, at] = rows[at], places[at]

@@ -52,21 +52,28 @@ def _distance(value, root):
 
 @compiled
 def _mean_and_deviation(row, root):
-    """Both to double precision; of equal entries exactly the entry and 0, as sums of float32 are exact."""
+    """Both to double precision, without entries of +inf, and 0 where nothing else is; of equal entries exactly the
+    entry and 0, as sums of float32 are exact."""
+    total = 0.0
+    count = 0
+    for j in range(row.size):
+        if row[j] < np.inf:
+            total += _distance(row[j], root)
+            count += 1
+    if count == 0:
+        return 0.0, 0.0
+    mean = total / count
     total = 0.0
     for j in range(row.size):
-        total += _distance(row[j], root)
-    mean = total / row.size
-    total = 0.0
-    for j in range(row.size):
-        away = _distance(row[j], root) - mean
-        total += away * away
-    return mean, sqrt(total / row.size)
+        if row[j] < np.inf:
+            away = _distance(row[j], root) - mean
+            total += away * away
+    return mean, sqrt(total / count)
 
 
 @compiled
 def moments(strip, root, start, stop, means, deviations):
-    """Mean and standard deviation of every row, of the square roots of its entries if ``root``."""
+    """Mean and standard deviation of every row but for +inf, of the square roots of its entries if ``root``."""
     for i in range(start, stop):
         means[i], deviations[i] = _mean_and_deviation(strip[i], root)
 

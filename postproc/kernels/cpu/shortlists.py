@@ -53,13 +53,16 @@ def mix_with_means(
 
     M is the weighted mean of ``strip[r, j]`` over the first ``k`` images j of ``near[g]`` that are not of the
     query's camera; where that camera is ``crowd[g]``, over ``beyond[g]``. It is ``strip[r, g]`` itself where
-    that exceeds ``limits[r]`` or there is no such j. Cameras below 0 are unknown and equal to none.
+    that exceeds ``limits[r]`` or there is no such j. Cameras below 0 are unknown and equal to none. What is
+    at distance +inf stays there, and is no j.
     """
     before = np.empty(strip.shape[1], np.float32)
     for r in range(start, stop):
         before[:] = strip[r]
         camera = query_cams[r]
         for g in range(before.size):
+            if before[g] == np.inf:
+                continue
             total = 0.0
             share = 0.0
             if before[g] <= limits[r]:
@@ -71,7 +74,7 @@ def mix_with_means(
                     j = rows[s]
                     if j < 0 or taken == k:
                         break
-                    if camera < 0 or gallery_cams[j] != camera:
+                    if (camera < 0 or gallery_cams[j] != camera) and before[j] < np.inf:
                         total += np.float64(weights[s]) * before[j]
                         share += weights[s]
                         taken += 1

@@ -14,6 +14,7 @@ RATIO, KERNEL, ROOT = 0, 1, 2  # forms of rescale
 LARGEST = float(np.finfo(np.float32).max)
 ZERO = np.float32(0)
 LEAST = -np.inf
+MOST = np.inf
 TOGETHER = 8  # columns of count_beyond that a block reads one row of the strip for
 
 
@@ -66,17 +67,23 @@ def _distance(value, root):
 
 @cuda.jit(device=True)
 def _mean_and_deviation(strip, i, root):
-    """Of row i, to all threads of a block; of equal entries exactly the entry and 0: sums of float32 are exact."""
+    """Of row i without entries of +inf, to all threads of a block, and 0 where nothing else is; of equal entries
+    exactly the entry and 0: sums of float32 are exact."""
     width = strip.shape[1]
     own = np.float64(0)
+    found = 0
     for j in range(cuda.threadIdx.x, width, cuda.blockDim.x):
-        own += np.float64(_distance(strip[i, j], root))
-    mean = block.total(own) / width
+        if strip[i, j] < MOST:
+            own += np.float64(_distance(strip[i, j], root))
+            found += 1
+    count = max(block.count(found), 1)
+    mean = block.total(own) / count
     own = np.float64(0)
     for j in range(cuda.threadIdx.x, width, cuda.blockDim.x):
-        away = np.float64(_distance(strip[i, j], root)) - mean
-        own += away * away
-    return mean, sqrt(block.total(own) / width)
+        if strip[i, j] < MOST:
+            away = np.float64(_distance(strip[i, j], root)) - mean
+            own += away * away
+    return mean, sqrt(block.total(own) / count)
 
 
 def moments(strip, root, start, stop, means, deviations):

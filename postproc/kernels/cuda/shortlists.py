@@ -70,7 +70,7 @@ def _mix_with_means(
     k, own, mean, penalty, start,
 ):  # fmt: skip
     at, g = cuda.blockIdx.x, cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x
-    if g >= strip.shape[1]:
+    if g >= strip.shape[1] or before[at, g] == math.inf:
         return
     r = start + at
     camera = query_cams[r]
@@ -84,7 +84,7 @@ def _mix_with_means(
             j = beyond[g, s] if crowded else near[g, s]
             if j < 0 or taken == k:
                 break
-            if camera < 0 or gallery_cams[j] != camera:
+            if (camera < 0 or gallery_cams[j] != camera) and before[at, j] < math.inf:
                 weight = float64(beyond_weights[g, s]) if crowded else float64(near_weights[g, s])
                 total += weight * float64(before[at, j])
                 share += weight
@@ -105,7 +105,8 @@ def mix_with_means(
 
     M is the weighted mean of ``strip[r, j]`` over the first ``k`` images j of ``near[g]`` that are not of the
     query's camera; where that camera is ``crowd[g]``, over ``beyond[g]``. It is ``strip[r, g]`` itself where
-    that exceeds ``limits[r]`` or there is no such j. Cameras below 0 are unknown and equal to none.
+    that exceeds ``limits[r]`` or there is no such j. Cameras below 0 are unknown and equal to none. What is
+    at distance +inf stays there, and is no j.
     """
     launch.entries(
         _mix_with_means, (stop - start, strip.shape[1]), strip, strip[start:stop].clone(),

@@ -12,9 +12,18 @@ def rerank(query: Array, gallery: Array, k1: int, k2: int, lambda_value: float, 
 
 
 def rerank_matrix(
-    matrix: Array, nq: int, k1: int, k2: int, lambda_value: float, exponent: float = 1, normalize: bool = True
+    matrix: Array,
+    nq: int | None,
+    k1: int,
+    k2: int,
+    lambda_value: float,
+    exponent: float = 1,
+    normalize: bool = True,
 ) -> Array:
-    """Zhong et al. 2017 on all distances (queries first) to the ``exponent``, the sign kept."""
+    """Zhong et al. 2017 on all distances (queries first) to the ``exponent``, the sign kept.
+
+    One set has no ``nq``, and each image is answered with all, itself too.
+    """
     matrix = np.asarray(matrix, np.float64)
     matrix = np.sign(matrix) * np.abs(matrix) ** exponent
     largest = matrix.max(axis=0)
@@ -39,9 +48,10 @@ def rerank_matrix(
         v[i, members] = weights / weights.sum()
     if k2 > 1:
         v = np.stack([v[order[i, :k2]].mean(axis=0) for i in range(images)])
-    out = np.zeros((nq, images - nq))
-    for q in range(nq):
-        for g in range(images - nq):
-            shared = np.minimum(v[q], v[nq + g]).sum()
-            out[q, g] = (1 - lambda_value) * (1 - shared / (2 - shared)) + lambda_value * p[q, nq + g]
+    border, queries = (0, images) if nq is None else (nq, nq)
+    out = np.zeros((queries, images - border))
+    for q in range(queries):
+        for g in range(images - border):
+            shared = np.minimum(v[q], v[border + g]).sum()
+            out[q, g] = (1 - lambda_value) * (1 - shared / (2 - shared)) + lambda_value * p[q, border + g]
     return out

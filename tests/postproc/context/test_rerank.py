@@ -251,8 +251,10 @@ def test_refuses_arrays():
         rerank(x, x[:, :2])
     with pytest.raises(TypeError, match="query: wanted a NumPy array, got str"):
         rerank("query.pkl", x)
-    with pytest.raises(ValueError, match=r"gallery_distances: wanted shape \(3, 3\)"):
+    with pytest.raises(ValueError, match=r"gallery_distances: wanted 3 rows"):
         rerank_distances(x, x, x[:2])
+    with pytest.raises(ValueError, match=r"gallery_distances: wanted shape \(3, 3\)"):
+        rerank_distances(x, x, x[:, :2])
 
 
 def test_matrices_that_are_not_symmetric():

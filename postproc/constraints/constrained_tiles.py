@@ -1,0 +1,183 @@
+"""Distances between images of which features, tracks and cameras say how alike they are, as tiles.
+
+Of queries and gallery (:class:`ConstrainedTiles`) those across are given; of one set (:class:`InsideTiles`) none.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from postproc import kernels
+from postproc.base import arrays
+from postproc.base.vocabulary import Floats, Ints
+from postproc.kernels.rules import Places, SideRules, plain
+from postproc.pairs.pairwise import among, sqeuclidean
+from postproc.pairs.tiles import SMALLEST, Tiles, copies
+from postproc.tracks.grouping import compact
+
+Both = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of all classes that are equal for equal ``number``s: what is alike is multiplied once in a tile."""
+
+    rows: Floats
+    number: Ints
+
+    def products(self, left: slice, right: slice, out: np.ndarray) -> np.ndarray:
+        """Inner products of two ranges of classes, in ``out`` (flat), the same bits wherever rows are the same."""
+        tall, wide = left.stop - left.start, right.stop - right.start
+        tile = out[: tall * wide].reshape(tall, wide)
+        (first, a), (second, b) = (
+            np.unique(self.number[part], return_index=True, return_inverse=True)[1:] for part in (left, right)
+        )
+        kernel, x, y = kernels.of(tile), self.rows[left], self.rows[right]
+        if len(first) == tall and len(second) == wide:
+            kernel.tiles.multiply(x, y, tile)
+            return tile
+        found = arrays.empty((len(first), len(second)), np.float32, tile)
+        kernel.tiles.multiply(x[first], y[second], found)
+        a, b = (arrays.beside(each, found) for each in (a, b))
+        for start in range(0, tall, SMALLEST):
+            part = slice(start, start + SMALLEST)
+            tile[part] = found[a[part]][:, b]
+        return tile
+
+    def of_pairs(self, left: Ints, right: Ints) -> Floats:
+        kernel, out = kernels.of(self.rows), arrays.empty(len(left), np.float32, self.rows)
+        signs, count = arrays.full(self.rows.shape[1], 1, np.float32, self.rows), len(self.rows)
+        kernel.walk.over_rows(
+            lambda start, stop: kernel.rows.products_of_pairs(
+                self.rows, self.rows, count, signs, left, right, start, stop, out
+            ),
+            len(left),
+            what="distances",
+        )
+        return out
+
+
+class ConstrainedTiles(Tiles):
+    """Tiles of ``[[queries, across], [acrossᵀ, gallery]]``, read down its columns; only ``across`` exists."""
+
+    def __init__(
+        self,
+        across: Floats,
+        sides: Both,
+        tracks: Both,
+        places: tuple[Places, Places],
+        rules: tuple[SideRules, SideRules],
+    ) -> None:
+        kernel = kernels.of(across)
+        self.across, self.rules = across, rules
+        cams, groups, view = zip(*places, strict=True)
+        pairs = sqeuclidean(*sides)
+        views = copies(sqeuclidean(*view)).inverse if rules[0].cameras.direction else None
+        labels = [compact(np.concatenate(label)) for label in (tracks, cams, groups)]
+        self.layout = copies(pairs, _told_apart(across, labels, views))
+        first = self.layout.first
+        self.features = _Rows(arrays.joined(*sides)[first], copies(pairs).inverse[first])
+        self.views = None if views is None else _Rows(arrays.joined(*view)[first], views[first])
+        self.labels = tuple(arrays.beside(label[first], across) for label in labels)
+        self.kernel = kernel.constrained
+
+    def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
+        border = self.layout.query_classes
+        if (rows.start < border) != (columns.start < border):
+            return self._across(rows, columns, out)
+        return _inside(self, self.rules[rows.start >= border], rows, columns, out)
+
+    def _across(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
+        tall, wide = rows.stop - rows.start, columns.stop - columns.start
+        tile = out[: tall * wide].reshape(tall, wide)
+        nq, first = self.layout.nq, self.layout.first
+        if rows.start < self.layout.query_classes:
+            tile[:] = self.across[np.ix_(first[rows], first[columns] - nq)]
+        else:
+            tile[:] = self.across[np.ix_(first[columns], first[rows] - nq)].T
+        return doubled(tile, self.rules[1].tracks.clip)
+
+    def between(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        nq, inverse = self.layout.nq, self.layout.inverse_there
+        out = arrays.empty(len(left), np.float32, self.across)
+        a, b = left < nq, right < nq
+        for here, (queries, images) in ((a & ~b, (left, right)), (~a & b, (right, left))):
+            out[here] = doubled(self.across[queries[here], images[here] - nq], self.rules[1].tracks.clip)
+        for here, rules in zip((a & b, ~a & ~b), self.rules, strict=True):
+            out[here] = _of_pairs(self, rules, inverse[left[here]], inverse[right[here]])
+        return out
+
+
+class InsideTiles(Tiles):
+    """Tiles of one set by the rules of a side, read down their columns."""
+
+    def __init__(self, images: Floats, tracks: Ints, place: Places, rules: SideRules) -> None:
+        pairs, direction = sqeuclidean(images), rules.cameras.direction
+        views = copies(sqeuclidean(place.orientations)).inverse if direction else None
+        labels = [compact(label) for label in (tracks, place.cams, place.groups)]
+        number = np.unique(np.stack([*labels, *([] if views is None else [views])]), axis=1, return_inverse=True)[
+            1
+        ]
+        number = number.reshape(-1)
+        self.rules, self.kernel = rules, kernels.of(images).constrained
+        self.layout = copies(pairs, (number, number))
+        first = self.layout.first
+        self.features = _Rows(images[first], copies(pairs).inverse[first])
+        self.views = None if views is None else _Rows(place.orientations[first], views[first])
+        self.labels = tuple(arrays.beside(label[first], images) for label in labels)
+
+    def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
+        return _inside(self, self.rules, rows, columns, out)
+
+    def between(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        inverse = self.layout.inverse_there
+        return _of_pairs(self, self.rules, inverse[left], inverse[right])
+
+
+def doubled(distances: np.ndarray, clip: bool) -> np.ndarray:
+    """|2 - 2 s| in the place of 1 - s, s cut to -1 .. 1 if ``clip``."""
+    distances *= 2
+    xp = arrays.namespace(distances)
+    if not clip:
+        return xp.abs(distances, out=distances)
+    xp.maximum(distances, 0, out=distances)
+    return xp.minimum(distances, 4, out=distances)
+
+
+def _inside(
+    tiles: ConstrainedTiles | InsideTiles, rules: SideRules, rows: slice, columns: slice, out: np.ndarray
+) -> np.ndarray:
+    """A tile between images of one side."""
+    tile = tiles.features.products(rows, columns, out)
+    views = np.empty((0, 0), np.float32)
+    if tiles.views is not None:
+        views = tiles.views.products(rows, columns, arrays.empty(tile.shape, np.float32, tile).reshape(-1))
+    tiles.kernel.constrain_tile(tile, views, rows.start, columns.start, tiles.labels, plain(rules))
+    return tile
+
+
+def _of_pairs(tiles: ConstrainedTiles | InsideTiles, rules: SideRules, left: Ints, right: Ints) -> Floats:
+    """Distances between classes of one side."""
+    values = tiles.features.of_pairs(left, right)
+    views = np.empty(0, np.float32) if tiles.views is None else tiles.views.of_pairs(left, right)
+
+    def change(start: int, stop: int) -> None:
+        tiles.kernel.constrain_pairs(values, views, left, right, tiles.labels, plain(rules), start, stop)
+
+    kernels.of(values).walk.over_rows(change, len(left), what="distances")
+    return values
+
+
+def _told_apart(across: Floats, labels: Sequence[Ints], views: Ints | None) -> Both:
+    """(nq,), (ng,) numbers that are equal where nothing but features can tell two images apart."""
+    nq, ng = across.shape
+    columns = [*labels, np.repeat([0, 1], [nq, ng]), _equal_rows(across, arrays.contiguous(across.T))]
+    columns += [] if views is None else [views]
+    number = np.unique(np.stack(columns), axis=1, return_inverse=True)[1].reshape(-1)
+    return number[:nq], number[nq:]
+
+
+def _equal_rows(*parts: Floats) -> Ints:
+    """Numbers of rows, equal within a part for equal rows."""
+    return np.concatenate([copies(among(part)).inverse for part in parts])
