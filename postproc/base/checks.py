@@ -120,9 +120,7 @@ def images(name: str, value: Unchecked, *, cuda: bool = False) -> np.ndarray:
     return array
 
 
-def sides_or_one(
-    query: Unchecked, gallery: Unchecked, *, cuda: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
+def sides_or_one(query: Unchecked, gallery: Unchecked, *, cuda: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """:func:`sides`; of one set, where ``gallery`` is None, the same images as both."""
     if gallery is not None:
         return sides(query, gallery, cuda=cuda)

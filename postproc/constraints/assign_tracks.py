@@ -53,7 +53,8 @@ def assign_tracks(
              Of one set (n, n) with +inf on the diagonal, the tracks are the identities: those of every two cameras
              are paired, by the mean of both directions, and in its own camera a track has itself. Images of
              unknown camera or of no track are left as they are in rows and columns.
-    Returns: (nq, ng) float32, same unit; of one set symmetric where the distances are. Ties go to the lowest track and to the identity of the lowest number.
+    Returns: (nq, ng) float32, same unit; of one set symmetric where the distances are. Ties go to the lowest track
+             and to the identity of the lowest number.
     method:  "hungarian": x is 0 or 1 and the best there is. "sinkhorn": x is a share, so that doubt is divided:
              ``x = (1 - sum of row u) (1 - sum of column t) exp((threshold - m) / temperature)``.
     threshold: any number, in the unit of the distances: a pair at a larger mean is never chosen. Very large: as
@@ -82,7 +83,7 @@ def assign_tracks(
         names = checks.labels("query_track", query_track, len(given))
 
     def added(means: Floats | None, count: int = 0) -> np.ndarray:
-        """What is added between identities and the tracks of a camera; without means, ``count`` have themselves."""
+        """What is added between identities and tracks of a camera; without means, ``count`` have themselves."""
         if means is None:
             x = np.eye(count)
         elif method == "hungarian":

@@ -28,7 +28,8 @@ def expected_camera_penalty(
     Takes:   distances (nq, ng) float32, any unit, +inf stays +inf; query_cam_prob (nq, c), gallery_cam_prob
              (ng, c) float32, a probability for each of c cameras; a row may sum to less than 1, to 0 if nothing is
              known of the camera. Of one set (n, n) with +inf on the diagonal, probabilities are given once.
-    Returns: (nq, ng) float32, a new array, same unit; of one set symmetric where the distances are. Of cameras known for certain it is :func:`camera_penalty`.
+    Returns: (nq, ng) float32, a new array, same unit; of one set symmetric where the distances are. Of cameras
+             known for certain it is :func:`camera_penalty`.
     penalty: -1e30 to 1e30, in the unit of the distances. 0: none.
     Raises:  ValueError for sizes that do not fit, NaN, -inf, a row that holds no probabilities.
     Cost:    nq ng c multiply-adds, c counted only where the query's probability is not 0; the answer beside the

@@ -38,7 +38,7 @@ def orientation_rule(
              an orientation model's features of any length, a row of zeros is near nobody; gallery_track (ng,) int,
              -1 none: such an image, or all without tracks, stands for itself. Of one set (n, n) with +inf on the
              diagonal, features are given once; of its own track the query's own image does not count.
-    Returns: (nq, ng) float32, a new array, same unit. Of one set symmetric where the distances are, without tracks.
+    Returns: (nq, ng) float32, a new array, same unit; of one set symmetric where distances are, without tracks.
     near:    0 to 4, in 2 - 2 cosine. 0: nobody is penalised; 4: the orientation hardly matters.
     far:     any number, in the unit of the distances: about the largest between images of one vehicle, here for a
              sum of two re-ranked distances.

@@ -48,7 +48,7 @@ def part_penalty(
              gallery_track (ng,) int, -1 none: such an image, or all without tracks, stands for itself. Of one set
              (n, n) with +inf on the diagonal, features are given once; of its own track the query's own image does
              not count.
-    Returns: (nq, ng) float32, a new array, same unit. Of one set symmetric where the distances are, without tracks.
+    Returns: (nq, ng) float32, a new array, same unit; of one set symmetric where distances are, without tracks.
     weight:  0 to 1,000,000. 0: nothing is added; 0.5 and 0.4: the source's two scenes.
     enough:  any number, a cosine: parts that are more alike bring images together.
     views:   how many columns each orientation model has; nothing: there is none.

@@ -11,7 +11,7 @@ import numpy as np
 from postproc.base import arrays, checks
 from postproc.base.settings import Count, Needs, Number, Within
 from postproc.base.step import step
-from postproc.base.vocabulary import Floats, GalleryCam, GalleryCamGroup, Ints, QueryCam, QueryCamGroup
+from postproc.base.vocabulary import Floats, GalleryCam, GalleryCamGroup, Ints, QueryCam, QueryCamGroup, Unchecked
 from postproc.pairs import held
 from postproc.pairs.dbscan import clusters
 from postproc.pairs.l2_normalize import l2_normalize
@@ -128,7 +128,7 @@ def complete_cameras(
     return completed, _completed("gallery_cam", gallery_cam, "gallery_track", gallery_track)
 
 
-def _completed(cam_name: str, cam: Ints, track_name: str, track: Ints | None) -> Ints:
+def _completed(cam_name: str, cam: Ints, track_name: str, track: Unchecked) -> Ints:
     images = max(np.size(cam), np.size(track))  # so that the shorter is refused
     cams, tracks = checks.labels(cam_name, cam, images), checks.labels(track_name, track, images)
     known = (cams >= 0) & (tracks >= 0)

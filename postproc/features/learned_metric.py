@@ -293,7 +293,7 @@ def _fit(train: np.ndarray, data: Data) -> Metric:
 
 
 def _mapped(data: Data, *, positive: bool, centred: bool) -> tuple[Sides, int]:
-    """Both sides, or one set, after the learned map, and how many of its columns, the first ones, count positively.
+    """Both sides, or one set, after the learned map, and how many of its columns, the first, count positively.
 
     ``positive``: only these. ``centred``: less the mean training image, which changes no distance and spares
     digits.

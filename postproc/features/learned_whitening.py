@@ -69,7 +69,8 @@ def learned_whitening(
         raise ValueError(f"train_pid: wanted an identity with two images, got {len(images)} of one image each")
     sums = np.add.reduceat(train[known], start, axis=0, dtype=np.float64)
     centre = ((images - 1)[:, None] * sums).sum(axis=0) / known_pairs
-    means, root = sums / images[:, None], np.sqrt(2 * images / known_pairs)  # all pairs of n images: 2 n (x - mean)
+    means = sums / images[:, None]
+    root = np.sqrt(2 * images / known_pairs)  # all pairs of n images: 2 n (x - mean)
 
     def load(rows: slice, columns: slice) -> np.ndarray:
         who = person[rows]

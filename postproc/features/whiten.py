@@ -38,9 +38,9 @@ def whiten(
 
     Takes:   query (nq, d), gallery (ng, d) float32; train (n, d): what is fitted, the gallery if not given.
              No labels are looked at. Or one set (n, d), which is fitted itself then, each image once.
-    Returns: both, (nq, c) and (ng, c) float32, c = ``components``; of one set (n, c). The largest entry of each component (a
-             column of V) is positive. A component without variance (1e-12 of the largest or less, as where
-             fewer images than dimensions are fitted) is 0 in every image.
+    Returns: both, (nq, c) and (ng, c) float32, c = ``components``; of one set (n, c). The largest entry of
+             each component (a column of V) is positive. A component without variance (1e-12 of the largest or
+             less, as where fewer images than dimensions are fitted) is 0 in every image.
     components: 1 or more, cut to d, the components of largest variance; None: d of them.
     power:   0 to 2. 0: components as they are, a rotation and a reduction. 0.5: half way, the square root of
              whitening. 1: whitening, every component has variance 1. Above 1 small components count most.

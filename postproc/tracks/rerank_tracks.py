@@ -100,9 +100,7 @@ def rerank_tracks(
         by_track = tracks.of_images(by_track)
     if order == "row":
         spread = track_change(by_track, tracks)
-        return nearest.answer_without_distances(
-            *images.sizes, spread, top_k=top_k, like=by_track, one_set=one_set
-        )
+        return nearest.answer_without_distances(*images.sizes, spread, top_k=top_k, like=by_track, one_set=one_set)
     kernel = kernels.of(by_track)
 
     def give(strip: np.ndarray, queries: np.ndarray) -> None:

@@ -78,9 +78,7 @@ def track_distances(
     nearest.strips(PairwiseTiles(pairs), take, what="distances to tracks")
     symmetric = pairs.one_set and reduce == query_reduce and k is None
     spread = track_change(_joined(by_track, groups, query_reduce, symmetric=symmetric), tracks)
-    return nearest.answer_without_distances(
-        nq, ng, spread, top_k=top_k, like=pairs.like, one_set=pairs.one_set
-    )
+    return nearest.answer_without_distances(nq, ng, spread, top_k=top_k, like=pairs.like, one_set=pairs.one_set)
 
 
 @step(unit=KEPT, memory=held.by_track)

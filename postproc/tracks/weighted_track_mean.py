@@ -43,10 +43,10 @@ def weighted_track_mean(
 
     Takes:   query (nq, d), gallery (ng, d) float32, as a rule of unit length, which is what ``threshold`` and
              ``epsilon`` are measured against; gallery_track (ng,) int, -1 for an image of no track, which stays
-             as it is. Or one set (n, d) and its tracks: the images of other tracks stand as the queries of a track;
-             where there are none, its mean is the plain one.
-    Returns: (ng, d) float32, of one set (n, d); the images of one track are identical, so they tie exactly in all that follows. They
-             depend on all queries.
+             as it is. Or one set (n, d) and its tracks: the images of other tracks stand as the queries of a
+             track; where there are none, its mean is the plain one.
+    Returns: (ng, d) float32, of one set (n, d); the images of one track are identical, so they tie exactly in all
+             that follows. They depend on all queries.
     threshold: 0 to 1e6, a *squared* Euclidean distance, 2 - 2 cosine for unit features. 0: always the nearest
              query alone (and others exactly as near); large: all queries.
     epsilon: 1e-9 to 1e9, squared distance. The larger, the nearer to the plain mean.

@@ -139,9 +139,7 @@ def rewrite_distances(
         if vote:
             nearest = torch.topk(distances[at : at + rows], min(depth, images), dim=1, largest=False)[0]
             votes = torch.empty_like(best, dtype=torch.float64)
-            launch.entries(
-                _vote, best.shape, distances, *layout, labels[0], own, nearest, offset, at, best, votes
-            )
+            launch.entries(_vote, best.shape, distances, *layout, labels[0], own, nearest, offset, at, best, votes)
         bases = _first_places(best, counts, votes, lone)
         launch.entries(_place, (rows, images), distances, *layout, *labels, listed, bases, at, out)
 
