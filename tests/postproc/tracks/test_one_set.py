@@ -70,10 +70,7 @@ def test_lists_of_tracks_never_name_the_own_image():
 @each("pool", ["mean", "weighted"])
 def test_rerank_tracks_is_the_reranking_of_tracks_as_one_set(order, pool):
     settings = {"k1": 5, "k2": 2, "lambda_value": 0.4}
-    if pool == "mean":
-        images = track_mean(X, TRACK)
-    else:
-        images = weighted_track_mean(X, gallery_track=TRACK)
+    images = track_mean(X, TRACK) if pool == "mean" else weighted_track_mean(X, gallery_track=TRACK)
     groups = reference.tracks.groups_of(TRACK)
     by_track = rerank(images[[group[0] for group in groups]], **settings)
     np.fill_diagonal(by_track, 0)
