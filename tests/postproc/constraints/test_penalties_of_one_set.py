@@ -143,7 +143,7 @@ def test_other_cameras_go_to_the_nearest_track_in_them(cam):
             wanted = one_track_per_camera(FAR[i : i + 1, elsewhere], cam[elsewhere], TRACK[elsewhere])[0]
             stays = wanted == FAR[i, elsewhere]
             assert_array_equal(found[i, elsewhere] == FAR[i, elsewhere], stays)
-        stays = (TRACK == TRACK[i]) & (TRACK[i] >= 0)
+        stays = (TRACK[i] == TRACK) & (TRACK[i] >= 0)
         others = np.flatnonzero(mine & (np.arange(N) != i))
         assert_array_equal(found[i, others] == FAR[i, others], stays[others])
         assert (found[i, others][~stays[others]] > found[i, others][stays[others]].max(initial=0)).all()
