@@ -43,8 +43,8 @@ def cluster_gallery_soft(
     most probable attributes differs, and s the distance of the nearest other image, plus 1.
 
     Takes:   gallery (ng, d) float32, or one set, used as given; gallery_aux (ng, a) float32, the classes of all
-             attributes side by side, higher is more probable, or None: all agree; gallery_track (ng,) int, -1 none,
-             looked at only at the level of tracks.
+             attributes side by side, higher is more probable, or None: all agree; gallery_track (ng,) int, -1
+             none, looked at only at the level of tracks.
     Returns: (ng, d) float32, shorter than before.
     k:       0 or more neighbours. 0: nothing moves.
     rate:    0 (nothing moves) to 1 (an image is forgotten but for its own weight in the mean).
