@@ -83,9 +83,7 @@ def part_penalty(
         found[~left.any(axis=1)] = UNSEEN
         found[:, ~right.any(axis=1)] = UNSEEN
         xp.minimum(part, found, out=part)
-    if alone:
-        nearest.set_own(part, np.arange(nq))
-    part = pooled(part, tracks)
+    part = pooled(part, tracks)  # the own image of one set is as far as parts that are not seen
     out = arrays.empty(given.shape, np.float32, given)
 
     def fill(start: int, stop: int) -> None:
