@@ -17,40 +17,19 @@ from postproc.constraints.attributes import attribute_confusions as attribute_co
 from postproc.constraints.attributes import attribute_distances as attribute_distances
 from postproc.constraints.attributes import attribute_mismatch as attribute_mismatch
 from postproc.constraints.attributes import attribute_pairs as attribute_pairs
-from postproc.constraints.camera_penalty import camera_penalty as camera_penalty
-from postproc.constraints.camera_penalty import mask_same_camera as mask_same_camera
 from postproc.constraints.camera_topology import apply_topology as apply_topology
-from postproc.constraints.camera_topology import camera_topology as camera_topology
 from postproc.constraints.camera_topology import topology_matrix as topology_matrix
 from postproc.constraints.cluster_gallery_soft import cluster_gallery_soft as cluster_gallery_soft
 from postproc.constraints.exclude import exclude as exclude
 from postproc.constraints.exclude import exclude_kinds as exclude_kinds
-from postproc.constraints.expected_camera_penalty import expected_camera_penalty as expected_camera_penalty
 from postproc.constraints.one_track_per_camera import one_track_per_camera as one_track_per_camera
 from postproc.constraints.one_track_per_camera import one_track_per_camera_ranking as one_track_per_camera_ranking
-from postproc.constraints.orientation_rule import orientation_rule as orientation_rule
-from postproc.constraints.part_penalty import part_penalty as part_penalty
-from postproc.constraints.predicted_cameras import complete_cameras as complete_cameras
-from postproc.constraints.predicted_cameras import predict_camera_groups as predict_camera_groups
-from postproc.constraints.predicted_cameras import predict_cameras as predict_cameras
 from postproc.constraints.prior import SpatioTemporalPrior as SpatioTemporalPrior
 from postproc.constraints.prior import cumulative_frames as cumulative_frames
 from postproc.constraints.prior import fit_prior as fit_prior
-from postproc.constraints.scene_gate import scene_gate as scene_gate
-from postproc.constraints.subtract_auxiliary import subtract_auxiliary as subtract_auxiliary
-from postproc.features.camera_whitening import camera_whitening as camera_whitening
-from postproc.features.discriminative_expansion import discriminative_expansion as discriminative_expansion
-from postproc.features.gcr import gcr as gcr
 from postproc.features.kmeans import kmeans as kmeans
-from postproc.features.learned_metric import learned_metric as learned_metric
-from postproc.features.learned_whitening import learned_whitening as learned_whitening
-from postproc.features.merge_set_features import merge_set_features as merge_set_features
 from postproc.features.nfc import nfc as nfc
-from postproc.features.quantile_transform import quantile_transform as quantile_transform
-from postproc.features.query_expansion import query_expansion as query_expansion
 from postproc.features.signed_power import signed_power as signed_power
-from postproc.features.subtract_negatives import subtract_negatives as subtract_negatives
-from postproc.features.whiten import whiten as whiten
 from postproc.pairs.l2_normalize import l2_normalize as l2_normalize
 from postproc.pairs.pairwise import Pairwise as Pairwise
 from postproc.pairs.pairwise import expected_same_camera as expected_same_camera
@@ -67,7 +46,6 @@ from postproc.tracks.rewrite_tracks import rewrite_tracks as rewrite_tracks
 from postproc.tracks.track_augmentation import track_augmentation as track_augmentation
 from postproc.tracks.track_distances import pool_distances as pool_distances
 from postproc.tracks.track_mean import track_mean as track_mean
-from postproc.tracks.weighted_track_mean import weighted_track_mean as weighted_track_mean
 
 CPU_ONLY: tuple[Callable[..., Any], ...]
 ON_CUDA: tuple[Callable[..., Any], ...]
@@ -114,6 +92,117 @@ def ca_jaccard(
     top_k: int,
 ) -> Nearest: ...
 @overload
+def ca_jaccard(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: None = None,
+    *,
+    query_cam: np.ndarray,
+    k1_intra: int = 5,
+    k1_inter: int = 20,
+    k2_intra: int = 3,
+    k2_inter: int = 3,
+    camera_sets: bool = True,
+    k1: int = 20,
+    camera_means: bool = True,
+    k2: int = 6,
+    lambda_value: float = 0.0,
+    power: float = 2.0,
+    normalize: bool = False,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def ca_jaccard(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: None = None,
+    *,
+    query_cam: np.ndarray,
+    k1_intra: int = 5,
+    k1_inter: int = 20,
+    k2_intra: int = 3,
+    k2_inter: int = 3,
+    camera_sets: bool = True,
+    k1: int = 20,
+    camera_means: bool = True,
+    k2: int = 6,
+    lambda_value: float = 0.0,
+    power: float = 2.0,
+    normalize: bool = False,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def camera_penalty(
+    distances: NDArray[np.float32],
+    query_cam: np.ndarray,
+    gallery_cam: np.ndarray,
+    query_cam_group: np.ndarray | None = None,
+    gallery_cam_group: np.ndarray | None = None,
+    query_aux: np.ndarray | None = None,
+    gallery_aux: np.ndarray | None = None,
+    *,
+    penalty: float = 1.0,
+    group: float = 0.0,
+    direction: float = 0.0,
+    alike: float = 0.25,
+) -> NDArray[np.float32]: ...
+@overload
+def camera_penalty(
+    distances: NDArray[np.float32],
+    query_cam: np.ndarray,
+    *,
+    query_cam_group: np.ndarray | None = None,
+    query_aux: np.ndarray | None = None,
+    penalty: float = 1.0,
+    group: float = 0.0,
+    direction: float = 0.0,
+    alike: float = 0.25,
+) -> NDArray[np.float32]: ...
+@overload
+def camera_topology(
+    distances: NDArray[np.float32],
+    query_cam: np.ndarray,
+    gallery_cam: np.ndarray,
+    train_pid: np.ndarray,
+    train_cam: np.ndarray,
+    *,
+    count: Literal["images", "identities"] = "images",
+    weight: float = 1.0,
+) -> NDArray[np.float32]: ...
+@overload
+def camera_topology(
+    distances: NDArray[np.float32],
+    query_cam: np.ndarray,
+    *,
+    train_pid: np.ndarray,
+    train_cam: np.ndarray,
+    count: Literal["images", "identities"] = "images",
+    weight: float = 1.0,
+) -> NDArray[np.float32]: ...
+@overload
+def camera_whitening(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    query_cam: np.ndarray,
+    gallery_cam: np.ndarray,
+    *,
+    ridge: float = 0.18,
+    center: bool = True,
+    whiten: bool = True,
+    per_camera: bool = True,
+    min_images: int = 8,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
+@overload
+def camera_whitening(
+    query: NDArray[np.float32],
+    gallery: None = None,
+    *,
+    query_cam: np.ndarray,
+    ridge: float = 0.18,
+    center: bool = True,
+    whiten: bool = True,
+    per_camera: bool = True,
+    min_images: int = 8,
+) -> NDArray[np.float32]: ...
+@overload
 def cas(
     query: NDArray[np.float32] | Pairwise,
     gallery: NDArray[np.float32] | None = None,
@@ -200,6 +289,20 @@ def coarse_to_fine_codes(
     top_k: int,
 ) -> Nearest: ...
 @overload
+def complete_cameras(
+    query_cam: NDArray[np.integer],
+    gallery_cam: NDArray[np.integer],
+    query_track: NDArray[np.integer],
+    gallery_track: NDArray[np.integer],
+) -> tuple[NDArray[np.integer], NDArray[np.integer]]: ...
+@overload
+def complete_cameras(
+    query_cam: NDArray[np.integer],
+    gallery_cam: None = None,
+    *,
+    query_track: NDArray[np.integer],
+) -> NDArray[np.integer]: ...
+@overload
 def csls(
     query: NDArray[np.float32] | Pairwise,
     gallery: NDArray[np.float32] | None = None,
@@ -278,6 +381,24 @@ def dis_sim(
     top_k: int,
 ) -> Nearest: ...
 @overload
+def discriminative_expansion(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    *,
+    k: int = 5,
+    negatives: int = 20,
+    expand: Literal["query", "gallery"] = "query",
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
+@overload
+def discriminative_expansion(
+    query: NDArray[np.float32],
+    gallery: None = None,
+    *,
+    k: int = 5,
+    negatives: int = 20,
+    expand: Literal["query", "gallery"] = "query",
+) -> NDArray[np.float32]: ...
+@overload
 def distances(
     query: NDArray[np.float32] | Pairwise,
     gallery: NDArray[np.float32] | None = None,
@@ -315,6 +436,50 @@ def ecn(
     measure: Literal["rank_lists", "cosine"] = "rank_lists",
     top_k: int,
 ) -> Nearest: ...
+@overload
+def expected_camera_penalty(
+    distances: NDArray[np.float32],
+    query_cam_prob: np.ndarray,
+    gallery_cam_prob: np.ndarray,
+    *,
+    penalty: float = 1.0,
+) -> NDArray[np.float32]: ...
+@overload
+def expected_camera_penalty(
+    distances: NDArray[np.float32],
+    query_cam_prob: np.ndarray,
+    *,
+    penalty: float = 1.0,
+) -> NDArray[np.float32]: ...
+@overload
+def gcr(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    query_cam: np.ndarray,
+    gallery_cam: np.ndarray,
+    *,
+    k1: int = 15,
+    k2: int = 3,
+    beta1: float = 0.2,
+    beta2: float = 0.2,
+    scale: float = 0.3,
+    rounds: int = 3,
+    graph: Literal["directed", "symmetric", "local"] = "directed",
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
+@overload
+def gcr(
+    query: NDArray[np.float32],
+    gallery: None = None,
+    *,
+    query_cam: np.ndarray,
+    k1: int = 15,
+    k2: int = 3,
+    beta1: float = 0.2,
+    beta2: float = 0.2,
+    scale: float = 0.3,
+    rounds: int = 3,
+    graph: Literal["directed", "symmetric", "local"] = "directed",
+) -> NDArray[np.float32]: ...
 @overload
 def gnn_rerank(
     query: NDArray[np.float32] | Pairwise,
@@ -398,6 +563,34 @@ def kwf(
     top_k: int,
 ) -> Nearest: ...
 @overload
+def kwf(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: None = None,
+    *,
+    query_cam: np.ndarray,
+    k: int = 6,
+    shortlist: int | None = 100,
+    weighting: Literal["uniform", "similarity", "exponential"] = "similarity",
+    own: float = 0.0,
+    mean: float = 1.0,
+    camera_penalty: float = 0.0,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def kwf(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: None = None,
+    *,
+    query_cam: np.ndarray,
+    k: int = 6,
+    shortlist: int | None = 100,
+    weighting: Literal["uniform", "similarity", "exponential"] = "similarity",
+    own: float = 0.0,
+    mean: float = 1.0,
+    camera_penalty: float = 0.0,
+    top_k: int,
+) -> Nearest: ...
+@overload
 def lbr(
     query: NDArray[np.float32] | Pairwise,
     gallery: NDArray[np.float32] | None = None,
@@ -418,7 +611,7 @@ def lbr(
 @overload
 def learned_distances(
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None,
     train: np.ndarray,
     train_pid: np.ndarray,
     train_cam: np.ndarray | None = None,
@@ -453,7 +646,7 @@ def learned_distances(
 @overload
 def learned_distances(
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None,
     train: np.ndarray,
     train_pid: np.ndarray,
     train_cam: np.ndarray | None = None,
@@ -486,6 +679,160 @@ def learned_distances(
     top_k: int,
 ) -> Nearest: ...
 @overload
+def learned_distances(
+    query: NDArray[np.float32],
+    gallery: None = None,
+    *,
+    train: np.ndarray,
+    train_pid: np.ndarray,
+    train_cam: np.ndarray | None = None,
+    method: Literal[
+        "xqda",
+        "nfst",
+        "nfst_rbf",
+        "kissme",
+        "lfda",
+        "sdml",
+        "covariance",
+        "rca",
+        "itml",
+        "lsml",
+        "mmc",
+        "lmnn",
+        "nca",
+        "mlkr",
+        "scml",
+    ] = "xqda",
+    components: int | None = None,
+    ridge: float | None = None,
+    cross_camera: bool = True,
+    different_weight: float = 1.0,
+    pca: int | None = None,
+    rounds: int | None = None,
+    seed: int = 0,
+    psd: bool = False,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def learned_distances(
+    query: NDArray[np.float32],
+    gallery: None = None,
+    *,
+    train: np.ndarray,
+    train_pid: np.ndarray,
+    train_cam: np.ndarray | None = None,
+    method: Literal[
+        "xqda",
+        "nfst",
+        "nfst_rbf",
+        "kissme",
+        "lfda",
+        "sdml",
+        "covariance",
+        "rca",
+        "itml",
+        "lsml",
+        "mmc",
+        "lmnn",
+        "nca",
+        "mlkr",
+        "scml",
+    ] = "xqda",
+    components: int | None = None,
+    ridge: float | None = None,
+    cross_camera: bool = True,
+    different_weight: float = 1.0,
+    pca: int | None = None,
+    rounds: int | None = None,
+    seed: int = 0,
+    psd: bool = False,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def learned_metric(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    train: np.ndarray,
+    train_pid: np.ndarray,
+    train_cam: np.ndarray | None = None,
+    *,
+    method: Literal[
+        "xqda",
+        "nfst",
+        "nfst_rbf",
+        "kissme",
+        "lfda",
+        "sdml",
+        "covariance",
+        "rca",
+        "itml",
+        "lsml",
+        "mmc",
+        "lmnn",
+        "nca",
+        "mlkr",
+        "scml",
+    ] = "xqda",
+    components: int | None = None,
+    ridge: float | None = None,
+    cross_camera: bool = True,
+    different_weight: float = 1.0,
+    pca: int | None = None,
+    rounds: int | None = None,
+    seed: int = 0,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
+@overload
+def learned_metric(
+    query: NDArray[np.float32],
+    gallery: None = None,
+    *,
+    train: np.ndarray,
+    train_pid: np.ndarray,
+    train_cam: np.ndarray | None = None,
+    method: Literal[
+        "xqda",
+        "nfst",
+        "nfst_rbf",
+        "kissme",
+        "lfda",
+        "sdml",
+        "covariance",
+        "rca",
+        "itml",
+        "lsml",
+        "mmc",
+        "lmnn",
+        "nca",
+        "mlkr",
+        "scml",
+    ] = "xqda",
+    components: int | None = None,
+    ridge: float | None = None,
+    cross_camera: bool = True,
+    different_weight: float = 1.0,
+    pca: int | None = None,
+    rounds: int | None = None,
+    seed: int = 0,
+) -> NDArray[np.float32]: ...
+@overload
+def learned_whitening(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    train: np.ndarray,
+    train_pid: np.ndarray,
+    *,
+    components: int | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
+@overload
+def learned_whitening(
+    query: NDArray[np.float32],
+    gallery: None = None,
+    *,
+    train: np.ndarray,
+    train_pid: np.ndarray,
+    components: int | None = None,
+) -> NDArray[np.float32]: ...
+@overload
 def local_scaling(
     query: NDArray[np.float32] | Pairwise,
     gallery: NDArray[np.float32] | None = None,
@@ -507,6 +854,39 @@ def local_scaling(
     metric: Literal["euclidean", "sqeuclidean", "cosine"] = "euclidean",
     top_k: int,
 ) -> Nearest: ...
+@overload
+def mask_same_camera(
+    distances: NDArray[np.float32],
+    query_cam: np.ndarray,
+    gallery_cam: np.ndarray,
+) -> NDArray[np.float32]: ...
+@overload
+def mask_same_camera(
+    distances: NDArray[np.float32],
+    query_cam: np.ndarray,
+) -> NDArray[np.float32]: ...
+@overload
+def merge_set_features(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    *,
+    k: int = 50,
+    beta: float = 0.03,
+    step: float = 0.2,
+    rounds: int = 3,
+    repel: bool = True,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
+@overload
+def merge_set_features(
+    query: NDArray[np.float32],
+    gallery: None = None,
+    *,
+    k: int = 50,
+    beta: float = 0.03,
+    step: float = 0.2,
+    rounds: int = 3,
+    repel: bool = True,
+) -> NDArray[np.float32]: ...
 @overload
 def mutual_proximity(
     query: NDArray[np.float32] | Pairwise,
@@ -546,6 +926,26 @@ def nnn(
     top_k: int,
 ) -> Nearest: ...
 @overload
+def nnn(
+    query: NDArray[np.float32],
+    gallery: None = None,
+    *,
+    train: NDArray[np.float32],
+    k: int = 16,
+    alpha: float = 0.75,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def nnn(
+    query: NDArray[np.float32],
+    gallery: None = None,
+    *,
+    train: NDArray[np.float32],
+    k: int = 16,
+    alpha: float = 0.75,
+    top_k: int,
+) -> Nearest: ...
+@overload
 def offline_diffusion(
     query: NDArray[np.float32] | Pairwise,
     gallery: NDArray[np.float32] | None = None,
@@ -577,6 +977,144 @@ def offline_diffusion(
     tolerance: float = 1e-06,
     top_k: int,
 ) -> Nearest: ...
+@overload
+def orientation_rule(
+    distances: NDArray[np.float32],
+    query_aux: np.ndarray,
+    gallery_aux: np.ndarray,
+    gallery_track: np.ndarray | None = None,
+    *,
+    near: float = 0.03,
+    far: float = 0.3,
+    penalty: float = 0.5,
+) -> NDArray[np.float32]: ...
+@overload
+def orientation_rule(
+    distances: NDArray[np.float32],
+    query_aux: np.ndarray,
+    *,
+    gallery_track: np.ndarray | None = None,
+    near: float = 0.03,
+    far: float = 0.3,
+    penalty: float = 0.5,
+) -> NDArray[np.float32]: ...
+@overload
+def part_penalty(
+    distances: NDArray[np.float32],
+    query_aux: np.ndarray,
+    gallery_aux: np.ndarray,
+    gallery_track: np.ndarray | None = None,
+    *,
+    weight: float = 0.5,
+    enough: float = 0.9,
+    views: Sequence[int] = (),
+    parts: Sequence[int] = (),
+) -> NDArray[np.float32]: ...
+@overload
+def part_penalty(
+    distances: NDArray[np.float32],
+    query_aux: np.ndarray,
+    *,
+    gallery_track: np.ndarray | None = None,
+    weight: float = 0.5,
+    enough: float = 0.9,
+    views: Sequence[int] = (),
+    parts: Sequence[int] = (),
+) -> NDArray[np.float32]: ...
+@overload
+def predict_camera_groups(
+    query_aux: NDArray[np.float32],
+    gallery_aux: NDArray[np.float32],
+    query_track: np.ndarray | None = None,
+    gallery_track: np.ndarray | None = None,
+    *,
+    eps: float = 0.3,
+    min_samples: int = 50,
+    shortest: float = 0.0,
+    complete: bool = False,
+) -> tuple[NDArray[np.integer], NDArray[np.integer]]: ...
+@overload
+def predict_camera_groups(
+    query_aux: NDArray[np.float32],
+    gallery_aux: None = None,
+    *,
+    query_track: np.ndarray | None = None,
+    eps: float = 0.3,
+    min_samples: int = 50,
+    shortest: float = 0.0,
+    complete: bool = False,
+) -> NDArray[np.integer]: ...
+@overload
+def predict_cameras(
+    query_aux: NDArray[np.float32],
+    gallery_aux: NDArray[np.float32],
+    query_track: np.ndarray | None = None,
+    gallery_track: np.ndarray | None = None,
+    *,
+    eps: float = 0.3,
+    min_samples: int = 50,
+    shortest: float = 0.0,
+    complete: bool = False,
+) -> tuple[NDArray[np.integer], NDArray[np.integer]]: ...
+@overload
+def predict_cameras(
+    query_aux: NDArray[np.float32],
+    gallery_aux: None = None,
+    *,
+    query_track: np.ndarray | None = None,
+    eps: float = 0.3,
+    min_samples: int = 50,
+    shortest: float = 0.0,
+    complete: bool = False,
+) -> NDArray[np.integer]: ...
+@overload
+def quantile_transform(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    train: np.ndarray | None = None,
+    *,
+    quantiles: int = 1000,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
+@overload
+def quantile_transform(
+    query: NDArray[np.float32],
+    gallery: None = None,
+    *,
+    train: np.ndarray | None = None,
+    quantiles: int = 1000,
+) -> NDArray[np.float32]: ...
+@overload
+def query_expansion(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    *,
+    k: int = 10,
+    alpha: float = 0.0,
+    decay: bool = False,
+    rounds: int = 1,
+    metric: Literal["cosine", "dot", "sqeuclidean"] = "cosine",
+    expand: Literal["query", "gallery", "both"] = "query",
+    find_anew: bool = True,
+    include_self: bool = True,
+    average: bool = True,
+    renormalize: bool = True,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
+@overload
+def query_expansion(
+    query: NDArray[np.float32],
+    gallery: None = None,
+    *,
+    k: int = 10,
+    alpha: float = 0.0,
+    decay: bool = False,
+    rounds: int = 1,
+    metric: Literal["cosine", "dot", "sqeuclidean"] = "cosine",
+    expand: Literal["query", "gallery", "both"] = "query",
+    find_anew: bool = True,
+    include_self: bool = True,
+    average: bool = True,
+    renormalize: bool = True,
+) -> NDArray[np.float32]: ...
 @overload
 def rdp(
     query: NDArray[np.float32] | Pairwise,
@@ -671,6 +1209,44 @@ def rerank_attributes(
     train_pid: np.ndarray | None = None,
     gallery_track: np.ndarray | None = None,
     *,
+    confusions: Sequence[NDArray[np.float32]] | None = None,
+    classes: Sequence[int] = (),
+    weight: float = 0.2,
+    expected: bool = False,
+    k1: int = 4,
+    k2: int = 4,
+    lambda_value: float = 0.5,
+    level: Literal["image", "track"] = "image",
+    top_k: int,
+) -> Nearest: ...
+@overload
+def rerank_attributes(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: None = None,
+    *,
+    query_aux: np.ndarray,
+    train_aux: np.ndarray | None = None,
+    train_pid: np.ndarray | None = None,
+    gallery_track: np.ndarray | None = None,
+    confusions: Sequence[NDArray[np.float32]] | None = None,
+    classes: Sequence[int] = (),
+    weight: float = 0.2,
+    expected: bool = False,
+    k1: int = 4,
+    k2: int = 4,
+    lambda_value: float = 0.5,
+    level: Literal["image", "track"] = "image",
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def rerank_attributes(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: None = None,
+    *,
+    query_aux: np.ndarray,
+    train_aux: np.ndarray | None = None,
+    train_pid: np.ndarray | None = None,
+    gallery_track: np.ndarray | None = None,
     confusions: Sequence[NDArray[np.float32]] | None = None,
     classes: Sequence[int] = (),
     weight: float = 0.2,
@@ -810,9 +1386,51 @@ def rerank_spatio_temporal(
     top_k: int,
 ) -> Nearest: ...
 @overload
+def rerank_spatio_temporal(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: None = None,
+    *,
+    query_cam: np.ndarray,
+    query_frame: np.ndarray,
+    train_pid: np.ndarray | SpatioTemporalPrior,
+    train_cam: np.ndarray | None,
+    train_frame: np.ndarray | None,
+    k1: int = 20,
+    k2: int = 6,
+    lambda_value: float = 0.3,
+    alpha: float = 5.0,
+    gamma_similarity: float = 1.0,
+    gamma_time: float = 2.0,
+    bin_frames: int = 100,
+    bins: int = 5000,
+    sigma: float = 50.0,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def rerank_spatio_temporal(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: None = None,
+    *,
+    query_cam: np.ndarray,
+    query_frame: np.ndarray,
+    train_pid: np.ndarray | SpatioTemporalPrior,
+    train_cam: np.ndarray | None,
+    train_frame: np.ndarray | None,
+    k1: int = 20,
+    k2: int = 6,
+    lambda_value: float = 0.3,
+    alpha: float = 5.0,
+    gamma_similarity: float = 1.0,
+    gamma_time: float = 2.0,
+    bin_frames: int = 100,
+    bins: int = 5000,
+    sigma: float = 50.0,
+    top_k: int,
+) -> Nearest: ...
+@overload
 def rerank_tracks(
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None,
     gallery_track: np.ndarray,
     *,
     k1: int = 7,
@@ -828,7 +1446,7 @@ def rerank_tracks(
 @overload
 def rerank_tracks(
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None,
     gallery_track: np.ndarray,
     *,
     k1: int = 7,
@@ -841,6 +1459,53 @@ def rerank_tracks(
     normalize_twice: bool = False,
     top_k: int,
 ) -> Nearest: ...
+@overload
+def rerank_tracks(
+    query: NDArray[np.float32],
+    gallery: None = None,
+    *,
+    gallery_track: np.ndarray,
+    k1: int = 7,
+    k2: int = 2,
+    lambda_value: float = 0.6,
+    pool: Literal["mean", "weighted"] = "mean",
+    threshold: float = 0.6,
+    epsilon: float = 0.01,
+    order: Literal["nearest", "row"] = "nearest",
+    normalize_twice: bool = False,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def rerank_tracks(
+    query: NDArray[np.float32],
+    gallery: None = None,
+    *,
+    gallery_track: np.ndarray,
+    k1: int = 7,
+    k2: int = 2,
+    lambda_value: float = 0.6,
+    pool: Literal["mean", "weighted"] = "mean",
+    threshold: float = 0.6,
+    epsilon: float = 0.01,
+    order: Literal["nearest", "row"] = "nearest",
+    normalize_twice: bool = False,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def scene_gate(
+    distances: NDArray[np.float32],
+    query_scene: np.ndarray,
+    gallery_scene: np.ndarray,
+    *,
+    penalty: float = 10.0,
+) -> NDArray[np.float32]: ...
+@overload
+def scene_gate(
+    distances: NDArray[np.float32],
+    query_scene: np.ndarray,
+    *,
+    penalty: float = 10.0,
+) -> NDArray[np.float32]: ...
 @overload
 def sinkhorn(
     query: NDArray[np.float32] | Pairwise,
@@ -916,6 +1581,79 @@ def spatio_temporal(
     top_k: int,
 ) -> Nearest: ...
 @overload
+def spatio_temporal(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: None = None,
+    *,
+    query_cam: np.ndarray,
+    query_frame: np.ndarray,
+    train_pid: np.ndarray | SpatioTemporalPrior,
+    train_cam: np.ndarray | None,
+    train_frame: np.ndarray | None,
+    alpha: float = 5.0,
+    gamma_similarity: float = 1.0,
+    gamma_time: float = 2.0,
+    bin_frames: int = 100,
+    bins: int = 5000,
+    sigma: float = 50.0,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def spatio_temporal(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: None = None,
+    *,
+    query_cam: np.ndarray,
+    query_frame: np.ndarray,
+    train_pid: np.ndarray | SpatioTemporalPrior,
+    train_cam: np.ndarray | None,
+    train_frame: np.ndarray | None,
+    alpha: float = 5.0,
+    gamma_similarity: float = 1.0,
+    gamma_time: float = 2.0,
+    bin_frames: int = 100,
+    bins: int = 5000,
+    sigma: float = 50.0,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def subtract_auxiliary(
+    distances: NDArray[np.float32],
+    query_aux: np.ndarray,
+    gallery_aux: np.ndarray,
+    *,
+    weight: float = 0.1,
+    metric: Literal["sqeuclidean", "euclidean", "cosine"] = "sqeuclidean",
+) -> NDArray[np.float32]: ...
+@overload
+def subtract_auxiliary(
+    distances: NDArray[np.float32],
+    query_aux: np.ndarray,
+    *,
+    weight: float = 0.1,
+    metric: Literal["sqeuclidean", "euclidean", "cosine"] = "sqeuclidean",
+) -> NDArray[np.float32]: ...
+@overload
+def subtract_negatives(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    train: NDArray[np.float32],
+    *,
+    k: int = 10,
+    beta: float = 0.35,
+    rounds: int = 1,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
+@overload
+def subtract_negatives(
+    query: NDArray[np.float32],
+    gallery: None = None,
+    *,
+    train: NDArray[np.float32],
+    k: int = 10,
+    beta: float = 0.35,
+    rounds: int = 1,
+) -> NDArray[np.float32]: ...
+@overload
 def superglobal(
     query: NDArray[np.float32],
     gallery: NDArray[np.float32] | None = None,
@@ -959,3 +1697,65 @@ def track_distances(
     query_reduce: Literal["min", "mean", "max"] = "min",
     top_k: int,
 ) -> Nearest: ...
+@overload
+def track_distances(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: None = None,
+    *,
+    gallery_track: np.ndarray,
+    reduce: Literal["min", "mean", "max"] = "min",
+    k: int | None = None,
+    query_reduce: Literal["min", "mean", "max"] = "min",
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def track_distances(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: None = None,
+    *,
+    gallery_track: np.ndarray,
+    reduce: Literal["min", "mean", "max"] = "min",
+    k: int | None = None,
+    query_reduce: Literal["min", "mean", "max"] = "min",
+    top_k: int,
+) -> Nearest: ...
+@overload
+def weighted_track_mean(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None,
+    gallery_track: np.ndarray,
+    *,
+    threshold: float = 0.6,
+    epsilon: float = 0.01,
+    renormalize: bool = False,
+) -> NDArray[np.float32]: ...
+@overload
+def weighted_track_mean(
+    query: NDArray[np.float32],
+    gallery: None = None,
+    *,
+    gallery_track: np.ndarray,
+    threshold: float = 0.6,
+    epsilon: float = 0.01,
+    renormalize: bool = False,
+) -> NDArray[np.float32]: ...
+@overload
+def whiten(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    train: np.ndarray | None = None,
+    *,
+    components: int | None = None,
+    power: float = 1.0,
+    renormalize: bool = True,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
+@overload
+def whiten(
+    query: NDArray[np.float32],
+    gallery: None = None,
+    *,
+    train: np.ndarray | None = None,
+    components: int | None = None,
+    power: float = 1.0,
+    renormalize: bool = True,
+) -> NDArray[np.float32]: ...

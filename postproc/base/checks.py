@@ -120,6 +120,14 @@ def images(name: str, value: Unchecked, *, cuda: bool = False) -> np.ndarray:
     return array
 
 
+def sides_or_one(query: Unchecked, gallery: Unchecked, *, cuda: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`sides`; of one set, where ``gallery`` is None, the same images as both."""
+    if gallery is not None:
+        return sides(query, gallery, cuda=cuda)
+    found = images("query", query, cuda=cuda)
+    return found, found
+
+
 def of_same_width(
     name: str, value: Unchecked, other_name: str, other: np.ndarray, *, cuda: bool = False
 ) -> np.ndarray:

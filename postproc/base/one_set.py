@@ -28,6 +28,8 @@ def completed(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[st
     where the function takes no set alone.
     """
     found = dict(given)
+    if _is_of_columns(function):
+        return _with_one_side(function, found)
     if not _means_one_set(function, found):
         return found
     if "gallery" in _data(function):
@@ -46,8 +48,11 @@ def completed(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[st
 @cache
 def takes_one_set(function: Callable[..., Any]) -> bool:
     """Whether a function may be called with one set: its gallery may be None, or it has none."""
+    if _is_of_columns(function):
+        return True
     if "gallery" not in _data(function):
-        return bool("distances" in _data(function) and _columns(function))
+        matrices = [name for name in _data(function) if name.endswith("distances")]
+        return matrices == ["distances"]
     hint = typing.get_type_hints(function)["gallery"] if "query" in _data(function) else None
     return type(None) in typing.get_args(hint)
 
@@ -84,6 +89,30 @@ def is_one_set(distances: Array) -> bool:
         return False
     everybody = arrays.beside(np.arange(count), distances)
     return bool((distances[everybody, everybody] == np.inf).all())
+
+
+def with_columns(distances: Array, query: Array, gallery: Array) -> bool:
+    """Whether a matrix is one set's and its two sides have the same column: that was given once."""
+    return is_one_set(distances) and (query is gallery or same(query, gallery))
+
+
+def _with_one_side(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Columns of one set stand as those of queries, whatever they were called, and the gallery has none."""
+    twins = _columns(function)
+    if any(given.get(query) is not None and given.get(gallery) is not None for query, gallery in twins):
+        return given
+    alone = {
+        query: given[name] for query, gallery in twins for name in (query, gallery) if given.get(name) is not None
+    }
+    return {**given, **dict.fromkeys(gallery for _, gallery in twins), **alone}
+
+
+@cache
+def _is_of_columns(function: Callable[..., Any]) -> bool:
+    """Whether a function takes columns alone, and those of one side where its first gallery column may be None."""
+    if {"query", "gallery", "distances"} & set(_data(function)) or not _columns(function):
+        return False
+    return type(None) in typing.get_args(typing.get_type_hints(function)[_columns(function)[0][1]])
 
 
 def _means_one_set(function: Callable[..., Any], given: Mapping[str, Any]) -> bool:

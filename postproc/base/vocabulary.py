@@ -28,6 +28,7 @@ GalleryCam = Annotated[Ints, "gallery_cam"]  # (ng,)
 QueryCamGroup = Annotated[Ints, "query_cam_group"]  # (nq,)
 GalleryCamGroup = Annotated[Ints, "gallery_cam_group"]  # (ng,)
 Ranking = Annotated[NDArray[np.int32], "ranking"]  # (nq, k)  gallery rows, nearest first; -1 is no image
+Sides = tuple[Query, Gallery] | Query  # both; of one set, which has no gallery, one array
 
 
 class Nearest(NamedTuple):

@@ -6,12 +6,15 @@ dustbin for those without a partner, as in Sarlin et al., "SuperGlue", CVPR 2020
 system does this; the nearest, :func:`postproc.exclude`, looks at one query at a time.
 """
 
+from collections.abc import Callable
+from itertools import combinations, pairwise
 from typing import Annotated, Literal
 
 import numpy as np
 
 from postproc import kernels
 from postproc.base import checks, runtime
+from postproc.base.one_set import is_one_set
 from postproc.base.settings import Count, Weight, Within
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Floats, Ints
@@ -47,7 +50,11 @@ def assign_tracks(
              :func:`postproc.cluster_queries`; a query of none, -1, is one by itself and with its copies, the
              queries at exactly its distances. Queries of one identity that nobody has put together compete for its
              tracks, and all but one lose.
-    Returns: (nq, ng) float32, same unit. Ties go to the lowest track and to the identity of the lowest number.
+             Of one set (n, n) with +inf on the diagonal, the tracks are the identities: those of every two cameras
+             are paired, by the mean of both directions, and in its own camera a track has itself. Images of
+             unknown camera or of no track are left as they are in rows and columns.
+    Returns: (nq, ng) float32, same unit; of one set symmetric where the distances are. Ties go to the lowest track
+             and to the identity of the lowest number.
     method:  "hungarian": x is 0 or 1 and the best there is. "sinkhorn": x is a share, so that doubt is divided:
              ``x = (1 - sum of row u) (1 - sum of column t) exp((threshold - m) / temperature)``.
     threshold: any number, in the unit of the distances: a pair at a larger mean is never chosen. Very large: as
@@ -60,7 +67,7 @@ def assign_tracks(
     Raises:  ValueError for NaN, -inf, no image, lengths that do not fit or a setting out of range.
     Cost:    O(nq ng), and for each camera of T tracks O(U T min(U, T)) at worst for U identities, or 2 U T
              exponentials a round; memory: the answer, U by all tracks numbers, and for each thread some U by T.
-             The answer of a query depends on the other queries.
+             The answer of a query depends on the other queries. Of one set an assignment for every two cameras.
 
     >>> far = np.array([[0.1, 0.2], [0.2, 0.4]], np.float32)  # 0.2 + 0.2 is less than 0.1 + 0.4
     >>> assign_tracks(far, np.array([0, 0]), np.array([7, 8])).round(3)
@@ -75,18 +82,30 @@ def assign_tracks(
     if query_track is not None:
         names = checks.labels("query_track", query_track, len(given))
 
-    identity = _identities(given, names)
-    pair, cameras = _tracks_of_cameras(cam, track)
-    change = _means(given, identity, pair, cameras[-1])
-
-    def assign(camera: int) -> None:
-        own = change[:, cameras[camera] : cameras[camera + 1]]
-        means = np.ascontiguousarray(own)
-        x = _pairs(means, threshold) if method == "hungarian" else _shares(means, threshold, temperature, rounds)
+    def added(means: Floats | None, count: int = 0) -> np.ndarray:
+        """What is added between identities and tracks of a camera; without means, ``count`` have themselves."""
+        if means is None:
+            x = np.eye(count)
+        elif method == "hungarian":
+            x = _pairs(means, threshold)
+        else:
+            x = _shares(means, threshold, temperature, rounds)
         lost = np.maximum(x.sum(axis=1)[:, None], x.sum(axis=0)) - x
-        own[:] = malus * np.maximum(lost, 0) - bonus * x
+        return malus * np.maximum(lost, 0) - bonus * x
 
-    runtime.run(assign, range(len(cameras) - 1), what="assignment")
+    pair, cameras = _tracks_of_cameras(cam, track)
+    if is_one_set(given) and np.array_equal(compact(names), track):
+        identity = np.where(pair < 0, cameras[-1], pair)
+        change = _between_cameras(_means(given, identity, pair, cameras[-1]), cameras, added)
+    else:
+        identity = _identities(given, names)
+        change = _means(given, identity, pair, cameras[-1])
+
+        def assign(camera: int) -> None:
+            own = change[:, cameras[camera] : cameras[camera + 1]]
+            own[:] = added(np.ascontiguousarray(own))
+
+        runtime.run(assign, range(len(cameras) - 1), what="assignment")
     out = np.empty_like(given)
 
     def fill(start: int, stop: int) -> None:
@@ -125,6 +144,27 @@ def _tracks_of_cameras(cam: np.ndarray, track: np.ndarray) -> tuple[np.ndarray, 
     used, first = np.unique(pair, return_index=True)
     of_pair = cam[first[used >= 0]]
     return pair, np.append(np.flatnonzero(np.diff(of_pair, prepend=-1)), len(of_pair))
+
+
+def _between_cameras(means: Floats, cameras: np.ndarray, added: Callable[..., np.ndarray]) -> Floats:
+    """(tracks + 1, tracks + 1) what is added between the tracks of one set, the last row and column 0.
+
+    ``means`` (tracks or more, tracks or more) are from either end.
+    """
+    out = np.zeros((cameras[-1] + 1, cameras[-1] + 1), np.float32)
+    blocks = [slice(start, stop) for start, stop in pairwise(cameras.tolist())]
+    for block in blocks:
+        out[block, block] = added(None, block.stop - block.start)
+
+    def assign(two: tuple[slice, slice]) -> None:
+        first, second = two
+        there, back = means[first, second], means[second, first].T
+        both = np.where(np.isinf(back), there, np.where(np.isinf(there), back, 0.5 * there + 0.5 * back))
+        found = added(np.ascontiguousarray(both))
+        out[first, second], out[second, first] = found, found.T
+
+    runtime.run(assign, list(combinations(blocks, 2)), what="assignment")
+    return out
 
 
 def _means(given: Floats, identity: np.ndarray, pair: np.ndarray, pairs: int) -> Floats:

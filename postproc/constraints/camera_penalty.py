@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 
 from postproc import kernels
-from postproc.base import checks
+from postproc.base import checks, one_set
 from postproc.base.settings import Needs, Neutral, Weight, Within
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Floats
@@ -47,7 +47,9 @@ def camera_penalty(
     Takes:   distances (nq, ng) float32, any unit, +inf stays +inf; cameras, int, -1 unknown. Camera groups (nq,),
              (ng,) int, -1 unknown, looked at only with ``group``; query_aux (nq, a), gallery_aux (ng, a) float32,
              an orientation model's features of any length, only with ``direction``.
-    Returns: (nq, ng) float32, a new array, same unit.
+             Of one set (n, n) with +inf on the diagonal, columns are given once.
+    Returns: (nq, ng) float32, a new array, same unit. Of one set symmetric where the distances are, but for
+             ``direction``, which looks at the camera of the row.
     penalty: -1e30 to 1e30, in the unit of the distances. 0: none; beyond the largest distance: images of the own
              camera come last, in their order; below 0 draws them together. :func:`mask_same_camera` drops them.
     group:   likewise; the two sum. 0: none; 0.2 beside a penalty of 0.3, of cosine: layumi.
@@ -70,18 +72,24 @@ def camera_penalty(
     out = add_where_equal(given, queries.cams, images.cams, rule.camera)
     if rule.group:
         out = add_where_equal(out, queries.groups, images.groups, rule.group)
-    return _with_direction(out, queries, images, rule) if rule.direction else out
+    if not rule.direction:
+        return out
+    alone = one_set.with_columns(given, query_aux, gallery_aux)
+    return _with_direction(out, queries, None if alone else images, rule)
 
 
-def _with_direction(given: Floats, queries: Places, images: Places, rule: CameraRule) -> Floats:
-    """``direction`` more where the query's camera is unknown and both are seen from the same side."""
+def _with_direction(given: Floats, queries: Places, images: Places | None, rule: CameraRule) -> Floats:
+    """``direction`` more where the query's camera is unknown and both are seen from the same side.
+
+    Without ``images`` it is one set.
+    """
     unknown = queries.cams < 0
     limits = np.float32(2 - 2 * rule.alike), np.float32(rule.direction)
 
     def change(strip: np.ndarray, rows: np.ndarray) -> None:
         change_rows(strip, kernels.of(strip).constraints.add_where_near, given, rows, unknown, *limits)
 
-    tiles = PairwiseTiles(sqeuclidean(queries.orientations, images.orientations))
+    tiles = PairwiseTiles(sqeuclidean(queries.orientations, None if images is None else images.orientations))
     return nearest.answer(tiles, change, top_k=None)  # type: ignore[return-value]
 
 
@@ -89,7 +97,8 @@ def _with_direction(given: Floats, queries: Places, images: Places, rule: Camera
 def mask_same_camera(distances: Distances, query_cam: np.ndarray, gallery_cam: np.ndarray) -> Distances:
     """Never return an image of the query's own camera: its distance becomes +inf.
 
-    Takes:   distances (nq, ng) float32, any unit; cameras, int; -1, unknown, matches nothing and is kept.
+    Takes:   distances (nq, ng) float32, any unit; cameras, int; -1, unknown, matches nothing and is kept. Of one
+             set cameras are given once.
     Returns: (nq, ng) float32, a new array. :func:`postproc.rank` fills up with -1 where nothing is left, so a list
              may be shorter than the gallery; :func:`camera_penalty` keeps everybody.
     Raises:  ValueError for lengths that do not fit, NaN or -inf. Cost: as :func:`camera_penalty`.

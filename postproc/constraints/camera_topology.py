@@ -37,7 +37,8 @@ def camera_topology(
     :func:`topology_matrix`; with two cameras T is 1, and all distances would vanish.
 
     Takes:   distances (nq, ng) float32, any unit, +inf stays +inf; cameras, int, -1 unknown; train_pid (n,) and
-             train_cam (n,) int, of the same cameras, -1 unknown.
+             train_cam (n,) int, of the same cameras, -1 unknown. Of one set (n, n) with +inf on the diagonal,
+             cameras are given once; the camera of the row is that of the query, for rows and columns of T differ.
     Returns: (nq, ng) float32, a new array, same unit. A pair with an unknown camera, or one that training data do
              not show, keeps its distance. A distance below 0 moves towards 0 too, which is away.
     count:   "images" or "identities", as in :func:`topology_matrix`.

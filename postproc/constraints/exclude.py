@@ -45,6 +45,8 @@ def exclude(
              distance are copies and leave each other alone.
              gallery_cam_group (ng,) int, -1 unknown, looked at only with ``group``; gallery_aux (ng, a) float32,
              an orientation model's features of any length, only with ``direction``.
+             Of one set (n, n) with +inf on the diagonal, each image has its ranking of the others; the image
+             itself, which is in none, pushes nobody.
     Returns: (nq, ng) float32, same unit. Places that are tied go by track number, no track last, then by camera.
     beta:    0 (none) to 1,000,000, in the unit of the distances; the winners' 0.1 to 0.3 are of cosine. They sum:
              a track of n images that stands first raises the others of its camera by beta (1 + 1/2 + … + 1/n).

@@ -5,11 +5,11 @@ from typing import Annotated
 import numpy as np
 
 from postproc import kernels
-from postproc.base import arrays, checks
+from postproc.base import arrays, checks, one_set
 from postproc.base.settings import Neutral, Weight, Within
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances
-from postproc.constraints.penalties import LARGEST, changed_copy
+from postproc.constraints.penalties import LARGEST, change_rows, changed_copy
 from postproc.pairs import held
 
 
@@ -27,8 +27,9 @@ def expected_camera_penalty(
 
     Takes:   distances (nq, ng) float32, any unit, +inf stays +inf; query_cam_prob (nq, c), gallery_cam_prob
              (ng, c) float32, a probability for each of c cameras; a row may sum to less than 1, to 0 if nothing is
-             known of the camera.
-    Returns: (nq, ng) float32, a new array, same unit. Of cameras known for certain it is :func:`camera_penalty`.
+             known of the camera. Of one set (n, n) with +inf on the diagonal, probabilities are given once.
+    Returns: (nq, ng) float32, a new array, same unit; of one set symmetric where the distances are. Of cameras
+             known for certain it is :func:`camera_penalty`.
     penalty: -1e30 to 1e30, in the unit of the distances. 0: none.
     Raises:  ValueError for sizes that do not fit, NaN, -inf, a row that holds no probabilities.
     Cost:    nq ng c multiply-adds, c counted only where the query's probability is not 0; the answer beside the
@@ -41,5 +42,11 @@ def expected_camera_penalty(
     given = checks.distances("distances", distances, cuda=True)
     there = arrays.on_cuda(given)
     query, gallery = checks.camera_probabilities(query_cam_prob, gallery_cam_prob, given.shape, cuda=there)
-    rows, columns = query * float(np.float32(penalty)), arrays.contiguous(gallery.T)
-    return changed_copy(given, kernels.of(given).constraints.add_combinations, rows, columns)
+    kernel, columns = kernels.of(given).constraints.add_combinations, arrays.contiguous(gallery.T)
+    if not one_set.with_columns(given, query_cam_prob, gallery_cam_prob):
+        return changed_copy(given, kernel, query * float(np.float32(penalty)), columns)
+    out = arrays.full(given.shape, 0, np.float32, given)
+    change_rows(out, kernel, query, columns)  # what two images share first: it is the same from both ends
+    for part in arrays.blocks(out, 256):
+        out[part] = out[part] * float(np.float32(penalty)) + given[part]
+    return out

@@ -8,6 +8,7 @@ import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays, checks
+from postproc.base.one_set import is_one_set
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Ranking
 from postproc.pairs import held
@@ -24,11 +25,13 @@ def one_track_per_camera(distances: Distances, gallery_cam: np.ndarray, gallery_
     Takes:   distances (nq, ng) float32, any unit; +inf stays +inf and owns nothing.
              gallery_cam (ng,) int: images of unknown camera, -1, stay where they are. gallery_track (ng,) int: an
              image of no track, -1, is a track of one; those at one distance are copies and stay together.
+             Of one set (n, n) with +inf on the diagonal, cameras and tracks are those of the rows too: an image's
+             own camera is owned by its own track, of which it is itself the first that was found there.
     Returns: (nq, ng) float32, same unit. What stays is unchanged. What is sent behind keeps its order, for which
              it is raised by a little more where float32 needs it. Of tracks as near as each other the lowest
              number owns the camera.
     Raises:  ValueError for NaN, -inf, no image or lengths that do not fit.
-    Cost:    O(nq ng log ng) time; memory: the answer. Images of the query's own camera are no special case.
+    Cost:    O(nq ng log ng) time; memory: the answer. Of queries the own camera is no special case.
 
     >>> cam, track = np.array([0, 0, 0, 1]), np.array([7, 8, 7, 8])
     >>> one_track_per_camera(np.array([[0.1, 0.2, 0.3, 0.5]], np.float32), cam, track)
@@ -37,10 +40,11 @@ def one_track_per_camera(distances: Distances, gallery_cam: np.ndarray, gallery_
     given = checks.distances("distances", distances, cuda=True)
     checks.not_empty("distances", given)
     cam, track = _compact_labels(gallery_cam, gallery_track, given.shape[1])
+    own = is_one_set(given)
     kernel, out = kernels.of(given), arrays.empty(given.shape, np.float32, given)
 
     def fill(start: int, stop: int) -> None:
-        kernel.rewriting.move_other_tracks(given, cam, track, cam.max() + 1, start, stop, out)
+        kernel.rewriting.move_other_tracks(given, cam, track, cam.max() + 1, own, start, stop, out)
 
     kernel.walk.over_rows(fill, len(given), what="tracks")
     return out

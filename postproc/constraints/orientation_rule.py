@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 
 from postproc import kernels
-from postproc.base import checks
+from postproc.base import checks, one_set
 from postproc.base.settings import Neutral, Weight, Within
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances
@@ -36,8 +36,9 @@ def orientation_rule(
 
     Takes:   distances (nq, ng) float32, any unit, +inf stays +inf; query_aux (nq, a), gallery_aux (ng, a) float32,
              an orientation model's features of any length, a row of zeros is near nobody; gallery_track (ng,) int,
-             -1 none: such an image, or all without tracks, stands for itself.
-    Returns: (nq, ng) float32, a new array, same unit.
+             -1 none: such an image, or all without tracks, stands for itself. Of one set (n, n) with +inf on the
+             diagonal, features are given once; of its own track the query's own image does not count.
+    Returns: (nq, ng) float32, a new array, same unit; of one set symmetric where distances are, without tracks.
     near:    0 to 4, in 2 - 2 cosine. 0: nobody is penalised; 4: the orientation hardly matters.
     far:     any number, in the unit of the distances: about the largest between images of one vehicle, here for a
              sum of two re-ranked distances.
@@ -54,7 +55,8 @@ def orientation_rule(
     """
     given = checks.distances("distances", distances, cuda=True)
     checks.not_empty("distances", given)
-    pairs = pairwise.of_side_model(query_aux, gallery_aux, given.shape, unit=True, like=given)
+    other = None if one_set.with_columns(given, query_aux, gallery_aux) else gallery_aux
+    pairs = pairwise.of_side_model(query_aux, other, given.shape, unit=True, like=given)
     ng = given.shape[1]
     track = checks.labels_or_none("gallery_track", gallery_track, ng)
     _, number = np.unique(np.where(track < 0, -1 - np.arange(ng), track), return_inverse=True)
@@ -62,6 +64,8 @@ def orientation_rule(
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         measure(strip, queries)  # 1 - cosine, half of what is compared with
+        if pairs.one_set:
+            nearest.set_own(strip, queries)
         limits = near / 2, float(far), np.float32(penalty)
         kernel = kernels.of(strip).constraints.add_where_alike
         change_rows(strip, kernel, given, queries, number, int(number.max()) + 1, *limits)

@@ -3,21 +3,23 @@
 Source: Xuanmeng-Zhang/AICITY2021-Track2, ``post-processing/scene1/combine_strategy.py`` (AI City 2021, second).
 """
 
+import itertools
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Annotated
 
 import numpy as np
 
 from postproc import kernels
-from postproc.base import arrays, checks
+from postproc.base import arrays, checks, one_set
 from postproc.base.settings import Neutral, Number, Weight, Within, wholes
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Floats, Nearest
 from postproc.constraints.penalties import BLOCK
-from postproc.pairs import held
-from postproc.pairs.distances import distances as distances_between
-from postproc.tracks.track_distances import pool_distances
+from postproc.pairs import held, nearest, pairwise
+from postproc.pairs.distances import to_metric
+from postproc.pairs.tiles import PairwiseTiles
+from postproc.tracks.track_distances import pooled
+from postproc.tracks.track_lists import Tracks
 
 UNSEEN = 2.0  # 1 - cosine of parts that are not seen on both images
 
@@ -43,8 +45,10 @@ def part_penalty(
     Takes:   distances (nq, ng) float32, in the unit of 1 - cosine, +inf stays +inf; query_aux (nq, a), gallery_aux
              (ng, a) float32, side models' features of any length side by side: orientations (or what else tells
              the view), then parts, and parts of mirrored images; a row of zeros is a part that is not seen.
-             gallery_track (ng,) int, -1 none: such an image, or all without tracks, stands for itself.
-    Returns: (nq, ng) float32, a new array, same unit.
+             gallery_track (ng,) int, -1 none: such an image, or all without tracks, stands for itself. Of one set
+             (n, n) with +inf on the diagonal, features are given once; of its own track the query's own image does
+             not count.
+    Returns: (nq, ng) float32, a new array, same unit; of one set symmetric where distances are, without tracks.
     weight:  0 to 1,000,000. 0: nothing is added; 0.5 and 0.4: the source's two scenes.
     enough:  any number, a cosine: parts that are more alike bring images together.
     views:   how many columns each orientation model has; nothing: there is none.
@@ -61,21 +65,25 @@ def part_penalty(
     checks.not_empty("distances", given)
     nq, ng = given.shape
     query, gallery = checks.side_model(query_aux, gallery_aux, (nq, ng), like=given)
+    alone = one_set.with_columns(given, query_aux, gallery_aux)
     views, parts = _widths(views, parts, query.shape[1])
-    track = checks.labels_or_none("gallery_track", gallery_track, ng)
+    tracks = Tracks.by(checks.labels_or_none("gallery_track", gallery_track, ng))
     borders = np.cumsum([0, *views, *parts]).tolist()
-    blocks = [(query[:, first:last], gallery[:, first:last]) for first, last in pairwise(borders)]
+    blocks = [(query[:, first:last], gallery[:, first:last]) for first, last in itertools.pairwise(borders)]
     xp = arrays.namespace(given)
     view = arrays.full((nq, ng), 0, np.float32, given)
     for block in blocks[: len(views)]:
-        view += 1 - pool_distances(_far(*block), track)
+        found = pooled(_far(*block, alone=alone), tracks)
+        if alone:
+            nearest.set_own(found, np.arange(nq), 0)
+        view += 1 - found
     part = arrays.full((nq, ng), UNSEEN, np.float32, given)
     for left, right in blocks[len(views) :]:
-        found = _far(left, right)
+        found = _far(left, right, alone=alone)
         found[~left.any(axis=1)] = UNSEEN
         found[:, ~right.any(axis=1)] = UNSEEN
         xp.minimum(part, found, out=part)
-    part = pool_distances(part, track)
+    part = pooled(part, tracks)  # the own image of one set is as far as parts that are not seen
     out = arrays.empty(given.shape, np.float32, given)
 
     def fill(start: int, stop: int) -> None:
@@ -103,8 +111,10 @@ def _widths(views: Sequence[int], parts: Sequence[int], width: int) -> tuple[lis
     return found[0], found[1]
 
 
-def _far(query: Floats, gallery: Floats) -> Floats:
-    """1 - cosine."""
-    found = distances_between(arrays.contiguous(query), arrays.contiguous(gallery), metric="cosine")
+def _far(query: Floats, gallery: Floats, *, alone: bool) -> Floats:
+    """1 - cosine; of one set +inf on the diagonal."""
+    other = None if alone else arrays.contiguous(gallery)
+    pairs = pairwise.of(arrays.contiguous(query), other, unit=True, cuda=True)
+    found = nearest.answer(PairwiseTiles(pairs), to_metric(pairs, "cosine"), top_k=None)
     assert not isinstance(found, Nearest)
     return found

@@ -11,7 +11,7 @@ import numpy as np
 from postproc.base import arrays, checks
 from postproc.base.settings import Count, Needs, Number, Within
 from postproc.base.step import step
-from postproc.base.vocabulary import Floats, GalleryCam, GalleryCamGroup, Ints, QueryCam, QueryCamGroup
+from postproc.base.vocabulary import Floats, GalleryCam, GalleryCamGroup, Ints, QueryCam, QueryCamGroup, Unchecked
 from postproc.pairs import held
 from postproc.pairs.dbscan import clusters
 from postproc.pairs.l2_normalize import l2_normalize
@@ -26,7 +26,7 @@ Completed = Annotated[bool, Needs("query_track", "gallery_track", instead="false
 @step(memory=held.together(held.tiles, held.side_models, held.images(1000)), loads=("scipy",))
 def predict_cameras(
     query_aux: Floats,
-    gallery_aux: Floats,
+    gallery_aux: Floats | None,
     query_track: np.ndarray | None = None,
     gallery_track: np.ndarray | None = None,
     *,
@@ -34,7 +34,7 @@ def predict_cameras(
     min_samples: AtLeastOne = 50,
     shortest: Number = 0.0,
     complete: Completed = False,
-) -> tuple[QueryCam, GalleryCam]:
+) -> tuple[QueryCam, GalleryCam] | QueryCam:
     """Groups of images that a camera model finds alike, as cameras: ``query_cam`` and ``gallery_cam``.
 
     An image with ``min_samples`` images, queries and gallery, within ``eps`` of it, itself counted, is a core;
@@ -42,9 +42,10 @@ def predict_cameras(
     within ``eps``, or unknown.
 
     Takes:   query_aux (nq, a), gallery_aux (ng, a) float32 of any length; tracks (nq,), (ng,) int, -1 none, looked
-             at only to ``complete``.
+             at only to ``complete``. Or those of one set alone.
     Returns: (nq,) and (ng,) int64, cameras numbered by their first core, -1 unknown: data for
              :func:`postproc.camera_penalty` and everything else that takes cameras. In NumPy, also for tensors.
+             Of one set (n,).
     eps:     0 to 4, in 2 - 2 cosine. Small: few images in many groups; 2 and more: one camera.
     min_samples: 1 or more. Less than a camera has images, more than an object has, whose images are alike too.
     shortest: an image whose feature is shorter is unknown and counts nowhere. A mean of several models' unit
@@ -59,34 +60,30 @@ def predict_cameras(
     >>> predict_cameras([[1.0, 0.0], [0.0, 1.0]], [[2.0, 0.1], [0.1, 3.0], [-1.0, 0.0]], min_samples=2)
     (array([0, 1]), array([ 0,  1, -1]))
     """
-    query, gallery = (
-        checks.features(name, value, cuda=True)
-        for name, value in (("query_aux", query_aux), ("gallery_aux", gallery_aux))
-    )
-    checks.same_width("query_aux", query, "gallery_aux", gallery)
-    images = arrays.joined(query, gallery)
-    checks.not_empty("gallery_aux", images)
+    images = query = checks.features("query_aux", query_aux, cuda=True)
+    if gallery_aux is not None:
+        gallery = checks.features("gallery_aux", gallery_aux, cuda=True)
+        checks.same_width("query_aux", query, "gallery_aux", gallery)
+        images = arrays.joined(query, gallery)
+    checks.not_empty("query_aux" if gallery_aux is None else "gallery_aux", images)
     cams = np.full(len(images), -1)
     lengths = arrays.namespace(images).linalg.vector_norm(images, axis=1)
     clear = (lengths > 0) & (lengths >= shortest)
     if clear.any():
         near = PairwiseTiles(among(l2_normalize(images[clear])))
         cams[arrays.host(clear)] = clusters(near, eps, min_samples)
-    found = cams[: len(query)], cams[len(query) :]
-    if not complete:
-        return found
-    sides = ("query", found[0], query_track), ("gallery", found[1], gallery_track)
+    sides = ("query", cams[: len(query)], query_track), ("gallery", cams[len(query) :], gallery_track)
     query_cam, gallery_cam = (
-        cam if track is None else _completed(f"{side}_cam", cam, f"{side}_track", track)
+        _completed(f"{side}_cam", cam, f"{side}_track", track) if complete and track is not None else cam
         for side, cam, track in sides
     )
-    return query_cam, gallery_cam
+    return query_cam if gallery_aux is None else (query_cam, gallery_cam)
 
 
 @step(memory=held.together(held.tiles, held.side_models, held.images(1000)), loads=("scipy",))
 def predict_camera_groups(
     query_aux: Floats,
-    gallery_aux: Floats,
+    gallery_aux: Floats | None,
     query_track: np.ndarray | None = None,
     gallery_track: np.ndarray | None = None,
     *,
@@ -94,7 +91,7 @@ def predict_camera_groups(
     min_samples: AtLeastOne = 50,
     shortest: Number = 0.0,
     complete: Completed = False,
-) -> tuple[QueryCamGroup, GalleryCamGroup]:
+) -> tuple[QueryCamGroup, GalleryCamGroup] | QueryCamGroup:
     """:func:`predict_cameras` for a second grouping, beside cameras that are known already.
 
     Everything as there, but for the names, ``query_cam_group`` and ``gallery_cam_group``: data for ``group`` of
@@ -112,26 +109,26 @@ def predict_camera_groups(
 
 @step
 def complete_cameras(
-    query_cam: Ints, gallery_cam: Ints, query_track: Ints, gallery_track: Ints
-) -> tuple[QueryCam, GalleryCam]:
+    query_cam: Ints, gallery_cam: Ints | None, query_track: Ints, gallery_track: Ints | None
+) -> tuple[QueryCam, GalleryCam] | QueryCam:
     """Give unknown cameras the one that the rest of the track has, where the known ones there agree.
 
     Takes:   cameras and tracks (nq,), (ng,) int, -1 unknown and none. Queries have no tracks in most competitions:
-             their clusters, by :func:`postproc.cluster_queries`, do as well.
-    Returns: ``query_cam`` and ``gallery_cam`` (nq,), (ng,) int64, new arrays.
+             their clusters, by :func:`postproc.cluster_queries`, do as well. Or those of one set alone.
+    Returns: ``query_cam`` and ``gallery_cam`` (nq,), (ng,) int64, new arrays; of one set (n,).
     Raises:  ValueError for lengths that do not fit.
     Cost:    O(n log n).
 
     >>> complete_cameras([3, -1, -1], [-1, 4, 5, -1], [0, 0, -1], [7, 7, 8, 8])
     (array([ 3,  3, -1]), array([4, 4, 5, 5]))
     """
-    return (
-        _completed("query_cam", query_cam, "query_track", query_track),
-        _completed("gallery_cam", gallery_cam, "gallery_track", gallery_track),
-    )
+    completed = _completed("query_cam", query_cam, "query_track", query_track)
+    if gallery_cam is None:
+        return completed
+    return completed, _completed("gallery_cam", gallery_cam, "gallery_track", gallery_track)
 
 
-def _completed(cam_name: str, cam: Ints, track_name: str, track: Ints) -> Ints:
+def _completed(cam_name: str, cam: Ints, track_name: str, track: Unchecked) -> Ints:
     images = max(np.size(cam), np.size(track))  # so that the shorter is refused
     cams, tracks = checks.labels(cam_name, cam, images), checks.labels(track_name, track, images)
     known = (cams >= 0) & (tracks >= 0)

@@ -27,8 +27,9 @@ def scene_gate(
     ``out[i, j] = distances[i, j] + penalty * (query_scene[i] != gallery_scene[j])`` where both are known.
 
     Takes:   distances (nq, ng) float32, any unit, +inf stays +inf; scenes, int: groups of cameras, -1 unknown,
-             which contradicts nothing. For the released rule: ``cam >= 40``, as int.
-    Returns: (nq, ng) float32, a new array, same unit.
+             which contradicts nothing. For the released rule: ``cam >= 40``, as int. Of one set (n, n) with +inf
+             on the diagonal, scenes are given once.
+    Returns: (nq, ng) float32, a new array, same unit; of one set symmetric where the distances are.
     penalty: -1e30 to 1e30, in the unit of the distances. 0: none; beyond the largest distance: images of other
              scenes come last, in their order.
     Raises:  ValueError for lengths that do not fit, NaN, -inf or ``penalty`` out of range.

@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 
 from postproc import kernels
-from postproc.base import checks
+from postproc.base import checks, one_set
 from postproc.base.settings import Neutral, Weight
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances
@@ -35,8 +35,10 @@ def subtract_auxiliary(
 
     Takes:   distances (nq, ng) float32, any unit, +inf stays +inf; query_aux (nq, a), gallery_aux (ng, a) float32,
              features of a model of cameras, orientations or types, used as they are: normalise before if their
-             lengths should not count. Two models: call twice, or put their features side by side.
-    Returns: (nq, ng) float32, a new array, same unit; may be below 0. Only the order means something.
+             lengths should not count. Two models: call twice, or put their features side by side. Of one set
+             (n, n) with +inf on the diagonal, features are given once.
+    Returns: (nq, ng) float32, a new array, same unit; may be below 0. Only the order means something. Of one set
+             symmetric where the distances are.
     weight:  any number, in units of the distances by units of the metric. 0: none; below 0: what the side model
              finds far is farther.
     metric:  "sqeuclidean", "euclidean" or "cosine", as in :func:`postproc.distances`.
@@ -50,7 +52,8 @@ def subtract_auxiliary(
     given = checks.distances("distances", distances, cuda=True)
     checks.not_empty("distances", given)
     unit = metric == "cosine"
-    pairs = pairwise.of_side_model(query_aux, gallery_aux, given.shape, unit=unit, like=given)
+    other = None if one_set.with_columns(given, query_aux, gallery_aux) else gallery_aux
+    pairs = pairwise.of_side_model(query_aux, other, given.shape, unit=unit, like=given)
     measure = to_metric(pairs, metric)
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:

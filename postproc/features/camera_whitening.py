@@ -11,7 +11,7 @@ import numpy as np
 from postproc.base import arrays, checks
 from postproc.base.settings import Count, Weight, Within
 from postproc.base.step import step
-from postproc.base.vocabulary import Gallery, Query
+from postproc.base.vocabulary import Gallery, Query, Sides
 from postproc.features import linear
 from postproc.features.linear import Change
 from postproc.pairs import held
@@ -24,7 +24,7 @@ EVERYWHERE = -1  # in the place of a camera: the whole gallery
 @step(memory=held.together(held.square, held.times(0.25, held.gallery), held.block))
 def camera_whitening(
     query: Query,
-    gallery: Gallery,
+    gallery: Gallery | None,
     query_cam: np.ndarray,
     gallery_cam: np.ndarray,
     *,
@@ -33,15 +33,16 @@ def camera_whitening(
     whiten: bool = True,
     per_camera: bool = True,
     min_images: Annotated[Count, Within(1)] = 8,
-) -> tuple[Query, Gallery]:
+) -> Sides:
     """Take from each image the mean of its camera, and whiten it by what is usual in that camera.
 
     ``y = (Xᵀ X + n ridge I)^-1 (x - m)``, then ``y / |y|``: X (n, d) the gallery images of the camera of x, as
     they are, and m their mean.
 
     Takes:   query (nq, d), gallery (ng, d) float32, as a rule of unit length, which is what ``ridge`` is measured
-             against; query_cam (nq,), gallery_cam (ng,) int, -1 unknown.
-    Returns: both, (nq, d) and (ng, d) float32 of unit length. A row of length zero stays zero.
+             against; query_cam (nq,), gallery_cam (ng,) int, -1 unknown. Or one set (n, d) and its cameras, given
+             once: its images are gallery images, so each counts in the X and the m of its own camera.
+    Returns: both, (nq, d) and (ng, d) float32 of unit length; of one set (n, d). A row of length zero stays zero.
              Images of an unknown camera, of one that the gallery does not have or of one with fewer than
              ``min_images`` images there get X and m of the whole gallery. Queries count in no X and no m.
     ridge:   1e-6 to 1e9. The smaller, the more the usual directions are flattened, and with few images noise is
@@ -63,14 +64,15 @@ def camera_whitening(
     array([[0., 1.],
            [1., 0.]], dtype=float32)
     """
-    query, gallery = arrays.together(*checks.sides(query, gallery, cuda=True))
-    pairs = sqeuclidean(query, gallery)
+    one_set = gallery is None
+    query, gallery = arrays.together(*checks.sides_or_one(query, gallery, cuda=True))
+    pairs = sqeuclidean(query, None if one_set else gallery)
     query_cam, gallery_cam = checks.labels_of_sides("cam", query_cam, gallery_cam, (len(query), len(gallery)))
     cameras, counts = np.unique(gallery_cam[gallery_cam >= 0], return_counts=True)
     own = cameras[counts >= min_images] if per_camera else cameras[:0]
     query_cam, gallery_cam = (np.where(np.isin(cam, own), cam, EVERYWHERE) for cam in (query_cam, gallery_cam))
     layout = copies(pairs, (query_cam, gallery_cam))
-    camera = np.concatenate([query_cam, gallery_cam])[layout.first]
+    camera = (gallery_cam if one_set else np.concatenate([query_cam, gallery_cam]))[layout.first]
     out = arrays.empty((layout.classes, gallery.shape[1]), np.float32, gallery)
     for one in np.unique(camera):
         images = gallery if one == EVERYWHERE else gallery[arrays.beside(gallery_cam == one, gallery)]

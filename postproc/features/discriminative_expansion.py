@@ -13,7 +13,7 @@ import numpy as np
 from postproc.base import checks, runtime
 from postproc.base.settings import Count, Neighbours, Neutral
 from postproc.base.step import step
-from postproc.base.vocabulary import Gallery, Query
+from postproc.base.vocabulary import Gallery, Query, Sides
 from postproc.features.expansion import unexpanded
 from postproc.pairs import held, nearest
 from postproc.pairs.l2_normalize import l2_normalize
@@ -32,23 +32,25 @@ TOUCHING = 1e-6  # hulls of unit vectors nearer than this are not separated
 )
 def discriminative_expansion(
     query: Query,
-    gallery: Gallery,
+    gallery: Gallery | None = None,
     *,
     k: Neighbours = 5,
     negatives: Annotated[Count, Neutral(0)] = 20,
     expand: Literal["query", "gallery"] = "query",
-) -> tuple[Query, Gallery]:
+) -> Sides:
     """Replace an image by the normal ``w / |w|`` of the plane that separates its nearest from its farthest images.
 
     ``w`` is that of a linear support vector machine: least ``|w|^2`` such that ``w x + b >= 1`` for the image and
     its ``k`` nearest and ``w x + b <= -1`` for the ``negatives`` farthest. b is dropped; search by inner product.
 
-    Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length first; near and far are by cosine.
+    Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length first; near and far are by cosine. Or
+             one set (n, d): each image from the others.
     Returns: both, (nq, d) and (ng, d) float32; of unit length what was expanded, the other side is the one given.
+             Of one set (n, d).
     k:       1 or more others, the image itself not counted, cut to what there is.
     negatives: 0 or more, cut to what the nearest leave over. 0 changes nothing, nor does a gallery of k or fewer.
     expand:  "query": queries from the gallery. "gallery": gallery images from the other gallery images. To expand
-             both from the gallery as it was, run "query", then "gallery".
+             both from the gallery as it was, run "query", then "gallery". Of one set both are the same.
     Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
     Cost:    two products, for the nearest and for the farthest, and one machine of 1 + k + negatives images for
              every image that is expanded, some tenths of a millisecond each: seconds for queries, half a minute
@@ -60,14 +62,16 @@ def discriminative_expansion(
     >>> discriminative_expansion(q, g, k=1, negatives=1)[0].round(3)
     array([[0.949, 0.316]], dtype=float32)
     """
-    query, gallery = checks.sides(query, gallery)
-    others = len(gallery) - (expand == "gallery")
+    one_set = gallery is None
+    query, gallery = checks.sides_or_one(query, gallery)
+    others = len(gallery) - (one_set or expand == "gallery")
     k = min(k, others)
     negatives = min(negatives, others - k)
     if negatives == 0:
-        return query, gallery
-    images, bank = l2_normalize(query), l2_normalize(gallery)
-    if expand == "query":
+        return query if one_set else (query, gallery)
+    bank = l2_normalize(gallery)
+    if expand == "query" and not one_set:
+        images = l2_normalize(query)
         pairs = sqeuclidean(images, bank)
         near = nearest.of_queries(PairwiseTiles(pairs), k).rows
         far = nearest.of_queries(PairwiseTiles(-1.0 * pairs), negatives).rows
@@ -75,7 +79,8 @@ def discriminative_expansion(
     pairs = among(bank)
     near = nearest.without_self(nearest.of_all(PairwiseTiles(pairs), k + 1)).rows
     far = nearest.of_all(PairwiseTiles(-1.0 * pairs), negatives).rows
-    return query, _normals(bank, bank, near, far)
+    moved = _normals(bank, bank, near, far)
+    return moved if one_set else (query, moved)
 
 
 def _normals(images: np.ndarray, bank: np.ndarray, near: np.ndarray, far: np.ndarray) -> np.ndarray:

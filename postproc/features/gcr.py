@@ -13,7 +13,7 @@ from postproc import kernels
 from postproc.base import arrays, checks
 from postproc.base.settings import Count, Neighbours, Neutral, Number, Weight, Within
 from postproc.base.step import step
-from postproc.base.vocabulary import Gallery, Query
+from postproc.base.vocabulary import Gallery, Query, Sides
 from postproc.pairs import held, nearest
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.nearest import Lists
@@ -26,7 +26,7 @@ from postproc.pairs.tiles import Layout, PairwiseTiles
 )
 def gcr(
     query: Query,
-    gallery: Gallery,
+    gallery: Gallery | None,
     query_cam: np.ndarray,
     gallery_cam: np.ndarray,
     *,
@@ -37,7 +37,7 @@ def gcr(
     scale: Annotated[Weight, Within(0, 1)] = 0.3,
     rounds: Annotated[Count, Neutral(0)] = 3,
     graph: Literal["directed", "symmetric", "local"] = "directed",
-) -> tuple[Query, Gallery]:
+) -> Sides:
     """Replace every feature by a weighted sum over its neighbours on two graphs of all images.
 
     ``X <- norm(scale * L_cross X + (1 - scale) * L_all X)``, each ``L_ij = S_ij / sqrt(sum_t S_it * sum_t S_tj)``.
@@ -45,8 +45,9 @@ def gcr(
     exp(s_ij / beta2) where j is i itself or among its ``k2 - 1`` nearest of other cameras; s is the cosine.
 
     Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length here. Cameras (nq,), (ng,) int; an
-             image of unknown camera (-1) is alone in its camera, with its copies.
-    Returns: both, (nq, d) and (ng, d) float32 of unit length.
+             image of unknown camera (-1) is alone in its camera, with its copies. Or one set (n, d) and its
+             cameras, given once: each image is in the graphs once.
+    Returns: both, (nq, d) and (ng, d) float32 of unit length; of one set (n, d).
     k1, k2:  1 or more, counting the image itself, cut to what there is; 1 is no neighbour.
     beta1, beta2: 0.001 to 1000. Small: only the most similar count. Large: all neighbours count alike.
     scale:   0 (no graph of other cameras) to 1 (that graph only).
@@ -66,20 +67,21 @@ def gcr(
     >>> gcr(q, g, np.array([0]), np.array([1, 1]), k1=2, k2=1, rounds=1)[0].round(2)
     array([[0.99, 0.11]], dtype=float32)
     """
-    query, gallery = arrays.together(*checks.sides(query, gallery, cuda=True))
+    one_set = gallery is None
+    query, gallery = arrays.together(*checks.sides_or_one(query, gallery, cuda=True))
     cameras = checks.labels_of_sides("cam", query_cam, gallery_cam, (len(query), len(gallery)))
     if rounds == 0:
-        return query, gallery
-    query, gallery = l2_normalize(query), l2_normalize(gallery)
+        return query if one_set else (query, gallery)
+    nq = len(query)
+    images = l2_normalize(query if one_set else arrays.joined(query, gallery))
     for _ in range(rounds):
-        tiles = PairwiseTiles(sqeuclidean(query, gallery), cameras)
+        pairs = sqeuclidean(images) if one_set else sqeuclidean(images[:nq], images[nq:])
+        tiles = PairwiseTiles(pairs, cameras)
         layout = tiles.layout
-        x = arrays.joined(query, gallery)[layout.first]
         move = _move_locally if graph == "local" else partial(_move, symmetric=graph == "symmetric")
-        moved = move(x, tiles, Mix((k1, k2), (beta1, beta2), (1 - scale, scale)))
-        everybody = l2_normalize(moved)[layout.inverse]
-        query, gallery = everybody[: len(query)], everybody[len(query) :]
-    return query, gallery
+        moved = move(images[layout.first], tiles, Mix((k1, k2), (beta1, beta2), (1 - scale, scale)))
+        images = l2_normalize(moved)[layout.inverse]
+    return images if one_set else (images[:nq], images[nq:])
 
 
 class Mix(NamedTuple):

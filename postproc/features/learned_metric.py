@@ -16,13 +16,13 @@ from postproc import kernels
 from postproc.base import checks, runtime
 from postproc.base.settings import Count, Number, TopK, Weight, Within
 from postproc.base.step import Chosen, step
-from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
+from postproc.base.vocabulary import Distances, Gallery, Nearest, Query, Sides
 from postproc.features import linear
 from postproc.features.metrics import covariance, kissme, lfda, metric_learn, nfst, sdml, xqda
 from postproc.features.metrics.metric import Metric, Unfit
 from postproc.features.metrics.principal import principal_directions
 from postproc.pairs import held, nearest
-from postproc.pairs.pairwise import sqeuclidean
+from postproc.pairs.pairwise import FeatureTerm, Pairwise, sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles, copies
 
 WHOLE = ("xqda", "nfst", "nfst_rbf")  # make do with features of any width
@@ -52,7 +52,7 @@ def _objection(chosen: Chosen) -> str | None:
 )
 def learned_metric(
     query: Query,
-    gallery: Gallery,
+    gallery: Gallery | None,
     train: np.ndarray,
     train_pid: np.ndarray,
     train_cam: np.ndarray | None = None,
@@ -65,7 +65,7 @@ def learned_metric(
     pca: AtLeastOne | None = None,
     rounds: AtLeastOne | None = None,
     seed: Count = 0,
-) -> tuple[Query, Gallery]:
+) -> Sides:
     """Map features so that their squared Euclidean distance is a distance learned from labelled images.
 
     ``y = Lᵀ x`` with ``L Lᵀ = M``, hence ``|y_a - y_b|² = (a - b)ᵀ M (a - b)``. Where M is indefinite, as KISSME's
@@ -74,8 +74,10 @@ def learned_metric(
 
     Takes:   query (nq, d), gallery (ng, d), train (n, d) float32; train_pid (n,) int, -1 for an image of unknown
              identity, which is left out; train_cam (n,) int, -1 for a camera that no other image shares.
+             Without a gallery one set (n, d).
     Returns: both, (nq, c) and (ng, c) float32, not centred and not of unit length; c is what the method finds. If
-             all training images are the same, nothing is learned and features come back as they are.
+             all training images are the same, nothing is learned and features come back as they are. Of one set
+             (n, c).
     method:  with S and D the means of (a - b)(a - b)ᵀ over pairs of one identity and of two:
              "xqda"      the subspace of the singular values above 1 of S^-1 D, at least one, and KISSME in it. The
                          one to begin with.
@@ -123,8 +125,7 @@ def learned_metric(
     """
     settings = Settings(method, components, ridge, cross_camera, different_weight, pca, rounds, seed)
     data = _checked(query, gallery, train, train_pid, train_cam, settings)
-    query, gallery, _ = _mapped(data, positive=True, centred=False)
-    return query, gallery
+    return _mapped(data, positive=True, centred=False)[0]
 
 
 @step(
@@ -135,7 +136,7 @@ def learned_metric(
 )
 def learned_distances(
     query: Query,
-    gallery: Gallery,
+    gallery: Gallery | None,
     train: np.ndarray,
     train_pid: np.ndarray,
     train_cam: np.ndarray | None = None,
@@ -159,7 +160,7 @@ def learned_distances(
     Takes, and all settings but two: as :func:`learned_metric`.
     Returns: (nq, ng) float32, squared; below 0 where an indefinite M says so. With ``top_k`` the :class:`Nearest`
              of every query instead: the first ``top_k`` of the full answer (ties by gallery row), which never
-             exists.
+             exists. Of one set (n, n), symmetric, with +inf on the diagonal.
     psd:     drop the negative part, which gives the squared distance after :func:`learned_metric`.
     top_k:   1 or more, cut to the gallery.
     Raises:  as :func:`learned_metric`. Cost: the same, and one product of nq ng c multiply-adds; the answer, the
@@ -172,11 +173,12 @@ def learned_distances(
     """
     settings = Settings(method, components, ridge, cross_camera, different_weight, pca, rounds, seed)
     data = _checked(query, gallery, train, train_pid, train_cam, settings)
-    query, gallery, positive = _mapped(data, positive=psd, centred=True)
+    sides, positive = _mapped(data, positive=psd, centred=True)
+    mapped = sides if isinstance(sides, tuple) else (sides,)
     parts = [
-        sign * sqeuclidean(query[:, part], gallery[:, part])
+        sign * sqeuclidean(*(side[:, part] for side in mapped))
         for sign, part in ((1, slice(None, positive)), (-1, slice(positive, None)))
-        if query[:, part].size
+        if mapped[0][:, part].size
     ]
     distances = parts[0] if len(parts) == 1 else parts[0] + parts[1]
     return nearest.answer(PairwiseTiles(distances), lambda strip, queries: None, top_k=top_k)
@@ -198,10 +200,12 @@ class Settings:
 
 @dataclass(frozen=True)
 class Data:
-    """What is learned from and what is mapped: images of known identity 0, 1, ... and cameras, -1 of its own."""
+    """What is learned from and what is mapped: images of known identity 0, 1, ... and cameras, -1 of its own.
 
-    query: np.ndarray
-    gallery: np.ndarray
+    ``pairs``: those of queries and gallery, or of one set.
+    """
+
+    pairs: Pairwise
     train: np.ndarray
     pid: np.ndarray
     cam: np.ndarray
@@ -210,20 +214,22 @@ class Data:
 
 def _checked(
     query: np.ndarray,
-    gallery: np.ndarray,
+    gallery: np.ndarray | None,
     train: np.ndarray,
     train_pid: np.ndarray,
     train_cam: np.ndarray | None,
     settings: Settings,
 ) -> Data:
-    query, gallery = checks.sides(query, gallery)
-    train = checks.of_same_width("train", train, "gallery", gallery)
+    one_set = gallery is None
+    query, gallery = checks.sides_or_one(query, gallery)
+    train = checks.of_same_width("train", train, "query" if one_set else "gallery", gallery)
     pid = checks.labels("train_pid", train_pid, len(train))
     cam = np.full(len(train), -1)
     if train_cam is not None:
         given = checks.labels("train_cam", train_cam, len(train))
         cam = given if settings.cross_camera else cam
-    return Data(query, gallery, *_in_order(train, pid, cam), settings)
+    pairs = sqeuclidean(query, None if one_set else gallery)
+    return Data(pairs, *_in_order(train, pid, cam), settings)
 
 
 def _in_order(train: np.ndarray, pid: np.ndarray, cam: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -286,13 +292,12 @@ def _fit(train: np.ndarray, data: Data) -> Metric:
     )
 
 
-def _mapped(data: Data, *, positive: bool, centred: bool) -> tuple[np.ndarray, np.ndarray, int]:
-    """Both sides after the learned map, and how many of its columns, the first ones, count positively.
+def _mapped(data: Data, *, positive: bool, centred: bool) -> tuple[Sides, int]:
+    """Both sides, or one set, after the learned map, and how many of its columns, the first, count positively.
 
     ``positive``: only these. ``centred``: less the mean training image, which changes no distance and spares
     digits.
     """
-    query, gallery = data.query, data.gallery
     metric = linear.on_one_thread(_learned, data)
     before, matrix = metric.before, metric.directions * np.sqrt(np.abs(metric.weights))
     count = int((metric.weights > 0).sum())
@@ -305,10 +310,12 @@ def _mapped(data: Data, *, positive: bool, centred: bool) -> tuple[np.ndarray, n
     def change(rows: np.ndarray) -> np.ndarray:
         return (rows - centre if before is None else before(rows)) @ matrix
 
-    layout = copies(sqeuclidean(query, gallery))
+    layout = copies(data.pairs)
+    (term,) = data.pairs.terms
+    assert isinstance(term, FeatureTerm)
     out = np.empty((layout.classes, matrix.shape[1]), np.float32)
-    linear.fill_classes(out, np.arange(layout.classes), change, layout, query, gallery)
-    return *linear.spread_to_images(out, layout), count
+    linear.fill_classes(out, np.arange(layout.classes), change, layout, term.query, term.gallery)
+    return linear.spread_to_images(out, layout), count
 
 
 def _unfit(method: str, reason: object) -> str:

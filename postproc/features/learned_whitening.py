@@ -12,11 +12,11 @@ import numpy as np
 from postproc.base import arrays, checks
 from postproc.base.settings import Count, Within
 from postproc.base.step import step
-from postproc.base.vocabulary import Gallery, Query
+from postproc.base.vocabulary import Gallery, Query, Sides
 from postproc.features import linear
 from postproc.features.linear import Load
 from postproc.pairs import held
-from postproc.pairs.pairwise import sqeuclidean
+from postproc.pairs.pairwise import FeatureTerm, Pairwise, sqeuclidean
 from postproc.pairs.tiles import copies
 
 NONE = 1e-12  # of the largest: a pivot this small is rounding
@@ -25,12 +25,12 @@ NONE = 1e-12  # of the largest: a pivot this small is rounding
 @step(memory=held.together(held.times(2, held.train), held.covariance, held.times(2, held.square)))
 def learned_whitening(
     query: Query,
-    gallery: Gallery,
+    gallery: Gallery | None,
     train: np.ndarray,
     train_pid: np.ndarray,
     *,
     components: Annotated[Count, Within(1)] | None = None,
-) -> tuple[Query, Gallery]:
+) -> Sides:
     """Whiten what varies within identities, then keep what varies most between images.
 
     ``y = Vᵀ L^-1 (x - m)``, then ``y / |y|``: ``L Lᵀ`` is the mean of ``(a - b)(a - b)ᵀ`` over all pairs (a, b) of
@@ -38,9 +38,9 @@ def learned_whitening(
     training images, ``z = L^-1 (x - m)``.
 
     Takes:   query (nq, d), gallery (ng, d), train (n, d) float32; train_pid (n,) int, -1 for an image of unknown
-             identity, which is in no pair.
-    Returns: both, (nq, c) and (ng, c) float32 of unit length, c = ``components``. The largest entry of each row of
-             ``Vᵀ L^-1`` is positive. A row of length zero stays zero.
+             identity, which is in no pair. Without a gallery one set (n, d).
+    Returns: both, (nq, c) and (ng, c) float32 of unit length, c = ``components``; of one set (n, c). The largest
+             entry of each row of ``Vᵀ L^-1`` is positive. A row of length zero stays zero.
     components: 1 or more, cut to d; None: d of them.
     m is the mean over the pairs: an image counts once for each other training image of its identity, so an
     identity of n images has n (n - 1) votes, here as in L.
@@ -59,77 +59,80 @@ def learned_whitening(
     >>> learned_whitening(q, q, t, np.array([0, 0, 1, 1]), components=1)[0]
     array([[1.]], dtype=float32)
     """
-    query, gallery, train = _checked(query, gallery, train, components)
+    pairs, train = _checked(query, gallery, train)
     pid = checks.labels("train_pid", train_pid, len(train))
     known = np.flatnonzero(pid >= 0)
     known = known[np.argsort(pid[known], kind="stable")]
     _, start, person, images = np.unique(pid[known], return_index=True, return_inverse=True, return_counts=True)
-    pairs = float((images * (images - 1)).sum())
-    if not pairs:
+    known_pairs = float((images * (images - 1)).sum())
+    if not known_pairs:
         raise ValueError(f"train_pid: wanted an identity with two images, got {len(images)} of one image each")
     sums = np.add.reduceat(train[known], start, axis=0, dtype=np.float64)
-    centre = ((images - 1)[:, None] * sums).sum(axis=0) / pairs
-    means, root = sums / images[:, None], np.sqrt(2 * images / pairs)  # all pairs of n images: 2 n (x - mean)
+    centre = ((images - 1)[:, None] * sums).sum(axis=0) / known_pairs
+    means = sums / images[:, None]
+    root = np.sqrt(2 * images / known_pairs)  # all pairs of n images: 2 n (x - mean)
 
     def load(rows: slice, columns: slice) -> np.ndarray:
         who = person[rows]
         return (train[known[rows], columns] - means[who, columns]) * root[who, None]
 
-    return _whitened(query, gallery, train, centre, load, len(known), components)
+    return _whitened(pairs, train, centre, load, len(known), components)
 
 
 def whitening_of_pairs(
     query: Query,
-    gallery: Gallery,
+    gallery: Gallery | None,
     train: np.ndarray,
     first: np.ndarray,
     second: np.ndarray,
     *,
     components: int | None = None,
-) -> tuple[Query, Gallery]:
+) -> Sides:
     """:func:`learned_whitening` from chosen pairs: training rows ``first[i]`` and ``second[i]`` belong together.
 
     m is the mean of the rows ``first``.
     """
-    query, gallery, train = _checked(query, gallery, train, components)
+    pairs, train = _checked(query, gallery, train)
     first, second = np.asarray(first), np.asarray(second)
     root = np.sqrt(len(first))
 
     def load(rows: slice, columns: slice) -> np.ndarray:
         return (train[first[rows], columns] - train[second[rows], columns].astype(np.float64)) / root
 
-    return _whitened(query, gallery, train, linear.mean(train[first]), load, len(first), components)
+    return _whitened(pairs, train, linear.mean(train[first]), load, len(first), components)
 
 
-def _checked(
-    query: np.ndarray, gallery: np.ndarray, train: np.ndarray, components: int | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    query, gallery = arrays.together(*checks.sides(query, gallery, cuda=True))
-    return query, gallery, checks.of_same_width("train", arrays.host(train), "gallery", gallery)
+def _checked(query: np.ndarray, gallery: np.ndarray | None, train: np.ndarray) -> tuple[Pairwise, np.ndarray]:
+    """The images that are mapped, of two sides or of one set, and the training images on the host."""
+    one_set = gallery is None
+    query, gallery = arrays.together(*checks.sides_or_one(query, gallery, cuda=True))
+    train = checks.of_same_width("train", arrays.host(train), "query" if one_set else "gallery", gallery)
+    return sqeuclidean(query, None if one_set else gallery), train
 
 
 def _whitened(
-    query: np.ndarray,
-    gallery: np.ndarray,
+    pairs: Pairwise,
     train: np.ndarray,
     centre: np.ndarray,
     differences: Load,
     count: int,
     components: int | None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Both sides, given m and the rows whose outer products add up to ``L Lᵀ``."""
+) -> Sides:
+    """All images, given m and the rows whose outer products add up to ``L Lᵀ``."""
     width = train.shape[1]
     within = linear.outer_sum(differences, count, width)
     total = linear.outer_sum(lambda rows, columns: train[rows, columns] - centre[columns], len(train), width)
     matrix = linear.on_one_thread(_projection, within, total)[:, :components]
-    centre, matrix = arrays.beside(centre, query), arrays.beside(matrix, query)
-    layout = copies(sqeuclidean(query, gallery))
-    out = arrays.empty((layout.classes, matrix.shape[1]), np.float32, query)
+    centre, matrix = arrays.beside(centre, pairs.like), arrays.beside(matrix, pairs.like)
+    layout = copies(pairs)
+    (term,) = pairs.terms
+    assert isinstance(term, FeatureTerm)
+    out = arrays.empty((layout.classes, matrix.shape[1]), np.float32, pairs.like)
 
     def change(rows: np.ndarray) -> np.ndarray:
         return linear.to_unit_length(linear.subtract_centre(rows, centre) @ matrix)
 
-    linear.fill_classes(out, np.arange(layout.classes), change, layout, query, gallery)
+    linear.fill_classes(out, np.arange(layout.classes), change, layout, term.query, term.gallery)
     return linear.spread_to_images(out, layout)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays, runtime
+from postproc.base.vocabulary import Sides
 from postproc.pairs.tiles import Layout
 
 Found = TypeVar("Found")
@@ -66,12 +67,12 @@ def fill_classes(
     query: np.ndarray,
     gallery: np.ndarray,
 ) -> None:
-    """``out[classes] = change(features of these classes)``."""
+    """``out[classes] = change(features of these classes)``. Of one set ``gallery`` is all of it."""
 
     def fill(start: int, stop: int) -> None:
         images = layout.first[classes[start:stop]]  # rising, because classes are: queries stand first
-        border = int(np.searchsorted(images, layout.nq))
-        sides = ((query, images[:border]), (gallery, images[border:] - layout.nq))
+        border = int(np.searchsorted(images, layout.border))
+        sides = ((query, images[:border]), (gallery, images[border:] - layout.border))
         rows = arrays.joined(*(side[arrays.beside(chosen, side)] for side, chosen in sides))
         found = change(arrays.as_type(rows, np.float64))
         out[arrays.beside(classes[start:stop], out)] = arrays.as_type(found, np.float32)
@@ -79,8 +80,10 @@ def fill_classes(
     kernels.of(out).walk.over_rows(fill, len(classes), what="features", block=ROWS)
 
 
-def spread_to_images(out: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of all classes -> rows of all queries and of all gallery images."""
+def spread_to_images(out: np.ndarray, layout: Layout) -> Sides:
+    """Rows of all classes -> rows of all queries and of all gallery images; of one set, of its images."""
+    if layout.one_set:
+        return out if layout.distinct else out[layout.inverse_there]
     if layout.distinct:
         return out[: layout.nq], out[layout.nq :]
     inverse = layout.inverse_there

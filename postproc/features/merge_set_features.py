@@ -12,7 +12,7 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Count, Neighbours, Neutral, Number, Weight, Within
 from postproc.base.sizes import BLOCK, DOUBLE, Sizes
 from postproc.base.step import Chosen, step
-from postproc.base.vocabulary import Gallery, Query
+from postproc.base.vocabulary import Gallery, Query, Sides
 from postproc.features.expansion import add_neighbours
 from postproc.pairs import held, nearest
 from postproc.pairs.l2_normalize import l2_normalize
@@ -36,14 +36,14 @@ def _weights(sizes: Sizes, chosen: Chosen) -> int:
 )
 def merge_set_features(
     query: Query,
-    gallery: Gallery,
+    gallery: Gallery | None = None,
     *,
     k: Neighbours = 50,
     beta: Annotated[Weight, Within(0.001, 1000)] = 0.03,
     step: Annotated[Number, Within(0, 10), Neutral(0.0)] = 0.2,
     rounds: Annotated[Count, Neutral(0)] = 3,
     repel: bool = True,
-) -> tuple[Query, Gallery]:
+) -> Sides:
     """Pull every image towards its ``k`` nearest and push it away from the ``k`` that follow.
 
     ``x <- x + step * (sum_{r <= k} a_r y_r - mean_{k < r <= 2k} y_r)``, then ``x / |x|``, where y_r is the r-th
@@ -51,8 +51,10 @@ def merge_set_features(
     First the gallery, ``rounds`` times, its bank being the gallery as given (an image is its own nearest in the
     first round); then the queries, ``rounds`` times, their bank being the new gallery.
 
-    Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length first; similarity is the cosine.
-    Returns: both, float32 of unit length.
+    Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length first; similarity is the cosine. Or
+             one set (n, d), which moves as the gallery does: towards the set as given, and each image is in that
+             once.
+    Returns: both, float32 of unit length; of one set (n, d).
     k:       1 or more. About as many as an identity has images; what follows should be somebody else. Only images
              of positive similarity count: where there are fewer than k or 2k, those there are pull or push.
     beta:    0.001 to 1000. Small: only the very nearest pull; large: all k alike.
@@ -71,13 +73,17 @@ def merge_set_features(
     array([[0.832, 0.555],
            [0.555, 0.832]], dtype=float32)
     """
-    query, gallery = arrays.together(*checks.sides(query, gallery, cuda=True))
+    one_set = gallery is None
+    query, gallery = arrays.together(*checks.sides_or_one(query, gallery, cuda=True))
     if step == 0 or rounds == 0:
-        return query, gallery
-    query, bank = l2_normalize(query), l2_normalize(gallery)
+        return query if one_set else (query, gallery)
+    bank = l2_normalize(gallery)
     gallery = bank
     for _ in range(rounds):
         gallery = merge(gallery, bank, k=k, beta=beta, step=step, repel=repel)
+    if one_set:
+        return gallery
+    query = l2_normalize(query)
     for _ in range(rounds):
         query = merge(query, gallery, k=k, beta=beta, step=step, repel=repel)
     return query, gallery

@@ -12,7 +12,7 @@ import numpy as np
 from postproc.base import checks, runtime
 from postproc.base.settings import Count, Within
 from postproc.base.step import step
-from postproc.base.vocabulary import Gallery, Query
+from postproc.base.vocabulary import Gallery, Query, Sides
 from postproc.pairs import held
 
 COLUMNS = 16  # dimensions fitted at a time
@@ -21,18 +21,19 @@ COLUMNS = 16  # dimensions fitted at a time
 @step(host_only=True, memory=held.times(0.5, held.features), loads=("sklearn",))
 def quantile_transform(
     query: Query,
-    gallery: Gallery,
+    gallery: Gallery | None = None,
     train: np.ndarray | None = None,
     *,
     quantiles: Annotated[Count, Within(1)] = 1000,
-) -> tuple[Query, Gallery]:
+) -> Sides:
     """Replace each value by the normal deviate of its rank among the fitted values of its dimension.
 
     ``out = Phi^-1(F_j(x_j))``, F_j the distribution of dimension j, straight lines between its quantiles, and
     Phi that of the standard normal.
 
     Takes:   query (nq, d), gallery (ng, d) float32; train (n, d): what F is taken from, the gallery if not given.
-    Returns: both, (nq, d) and (ng, d) float32, within ±5.2, of no particular length.
+             Or one set (n, d), from which F is taken then, each image once.
+    Returns: both, (nq, d) and (ng, d) float32, within ±5.2, of no particular length; of one set (n, d).
     quantiles: 1 or more points of F, cut to the number of images fitted. Few: coarse. 1: the value is above the
              smallest fitted one or is not. 1000 is usual.
     Values outside what was fitted become ±5.2. A value that several fitted images share has the mean rank of the
@@ -46,28 +47,32 @@ def quantile_transform(
     >>> quantile_transform(np.array([[1.0], [2.0], [6.0]], np.float32), g)[0].ravel().round(2)
     array([-0.67,  0.  ,  1.15], dtype=float32)
     """
-    query, gallery = checks.sides(query, gallery)
-    fitted = gallery if train is None else checks.of_same_width("train", train, "gallery", gallery)
-    out = np.empty_like(query), np.empty_like(gallery)
+    one_set = gallery is None
+    query, gallery = checks.sides_or_one(query, gallery)
+    fitted = gallery
+    if train is not None:
+        fitted = checks.of_same_width("train", train, "query" if one_set else "gallery", gallery)
+    sides = (query,) if one_set else (query, gallery)
+    out = tuple(map(np.empty_like, sides))
     points = min(int(quantiles), len(fitted))
     runtime.over_rows(
-        partial(_transform, (query, gallery), fitted, points, out),
+        partial(_transform, sides, fitted, points, out),
         query.shape[1],
         what="quantiles",
         block=COLUMNS,
     )
-    return out
+    return out[0] if one_set else (out[0], out[1])
 
 
 def _transform(
-    sides: tuple[np.ndarray, np.ndarray],
+    sides: tuple[np.ndarray, ...],
     fitted: np.ndarray,
     points: int,
-    out: tuple[np.ndarray, np.ndarray],
+    out: tuple[np.ndarray, ...],
     start: int,
     stop: int,
 ) -> None:
-    """Dimensions ``start .. stop`` of both sides."""
+    """Dimensions ``start .. stop`` of all sides."""
     from sklearn.preprocessing import QuantileTransformer
 
     transformer = QuantileTransformer(n_quantiles=points, output_distribution="normal", subsample=None)

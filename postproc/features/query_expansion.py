@@ -17,10 +17,11 @@ from postproc import kernels
 from postproc.base import arrays, checks
 from postproc.base.settings import Count, Neighbours, Neutral, Weight, Within
 from postproc.base.step import Chosen, step
-from postproc.base.vocabulary import Gallery, Query
+from postproc.base.vocabulary import Gallery, Nearest, Query, Sides
 from postproc.features.expansion import unexpanded
 from postproc.pairs import held, nearest
 from postproc.pairs.l2_normalize import l2_normalize
+from postproc.pairs.nearest import Lists
 from postproc.pairs.pairwise import among, sqeuclidean
 from postproc.pairs.tiles import STRIP_ON_CUDA, PairwiseTiles
 
@@ -41,7 +42,7 @@ def _objection(chosen: Chosen) -> str | None:
 )
 def query_expansion(
     query: Query,
-    gallery: Gallery,
+    gallery: Gallery | None = None,
     *,
     k: Annotated[Neighbours, Within(0), Neutral(0)] = 10,
     alpha: Annotated[Weight, Within(0, 64)] = 0.0,
@@ -53,13 +54,15 @@ def query_expansion(
     include_self: bool = True,
     average: bool = True,
     renormalize: bool = True,
-) -> tuple[Query, Gallery]:
+) -> Sides:
     """Replace an image by the weighted mean of itself and its ``k`` nearest others.
 
     ``x <- (x + sum_{j in N_k(x)} max(s_j, 0)^alpha x_j) / (k + 1)``, s the similarity, then ``x / |x|``.
 
-    Takes:   query (nq, d), gallery (ng, d) float32.
-    Returns: both, (nq, d) and (ng, d) float32; the side that ``expand`` leaves out is the one given.
+    Takes:   query (nq, d), gallery (ng, d) float32; or one set (n, d), of which each image has its neighbours
+             among the others.
+    Returns: both, (nq, d) and (ng, d) float32; the side that ``expand`` leaves out is the one given. Of one set
+             (n, d).
     k:       0 or more neighbours, the image itself not counted, cut to what there is; 0 changes nothing.
     alpha:   0 to 64. 0: all neighbours count alike; large: only the very similar count. 3 is usual.
     decay:   weigh the r-th neighbour by ``(k + 1 - r) / (k + 1)`` besides; the image itself stays at 1.
@@ -67,7 +70,9 @@ def query_expansion(
     metric:  what "nearest" is, and with it s: the cosine, or for "dot" and "sqeuclidean" the inner product. What
              is averaged are the features as they are.
     expand:  "query": queries from the gallery. "gallery": gallery images from the other gallery images (database
-             augmentation). "both": every image from all images, queries and gallery.
+             augmentation). "both": every image from all images, queries and gallery. Of one set all images are
+             expanded: "query" from the others as they were given, "gallery" and "both" from the others as the
+             round before has left them.
     find_anew: look for neighbours again in every round; if not, the first round's serve in all.
     include_self: count the image itself; if not, neighbours alone stand for it.
     average: divide by the number of images, whatever their weights; if not, sums stay sums: they differ in length,
@@ -93,47 +98,58 @@ def query_expansion(
     >>> query_expansion(q, g, k=1, renormalize=False)[0]
     array([[0.5, 0.5]], dtype=float32)
     """
-    query, gallery = arrays.together(*checks.sides(query, gallery, cuda=True))
+    one_set = gallery is None
+    query, gallery = arrays.together(*checks.sides_or_one(query, gallery, cuda=True))
     if k == 0 or rounds == 0:
-        return query, gallery
+        return query if one_set else (query, gallery)
+    if one_set and expand == "both":
+        expand = "gallery"
     images = query if expand == "query" else gallery if expand == "gallery" else arrays.joined(query, gallery)
     rows = None
     for _ in range(rounds):
         bank = gallery if expand == "query" else images
-        image_key, bank_key = map(l2_normalize, (images, bank)) if metric == "cosine" else (images, bank)
+        image_key = l2_normalize(images) if metric == "cosine" else images
+        bank_key = image_key if bank is images else l2_normalize(bank) if metric == "cosine" else bank
         if rows is None or find_anew:
-            rows = _neighbours(image_key, bank_key, k, metric, among_themselves=expand != "query")
+            rows = _neighbours(image_key, bank_key, k, metric, without_own=one_set or expand != "query")
         images = _expanded(images, bank, image_key, bank_key, rows, alpha, decay, include_self, average)
         if renormalize:
             images = l2_normalize(images)
+    if one_set:
+        return images
     if expand == "both":
         return images[: len(query)], images[len(query) :]
     return (images, gallery) if expand == "query" else (query, images)
 
 
-def _neighbours(images: np.ndarray, bank: np.ndarray, k: int, metric: str, among_themselves: bool) -> np.ndarray:
-    """(n, k) rows of the bank, nearest first; never the image itself where the bank is the images."""
-    if among_themselves:
-        tiles = PairwiseTiles(among(images))
-        return nearest.without_self(nearest.of_all(tiles, k + 1)).rows
+def _neighbours(images: np.ndarray, bank: np.ndarray, k: int, metric: str, without_own: bool) -> np.ndarray:
+    """(n, k) rows of the bank, nearest first; ``without_own``: row i of the bank is image i, and never its own."""
+    if without_own and bank is images and metric != "dot":
+        return nearest.without_self(nearest.of_all(PairwiseTiles(among(images)), k + 1)).rows
     if metric == "dot":
-        return _largest_products(images, bank, k)
-    return nearest.of_queries(PairwiseTiles(sqeuclidean(images, bank)), k).rows
+        found = _largest_products(images, bank, k + without_own)
+    else:
+        found = nearest.of_queries(PairwiseTiles(sqeuclidean(images, bank)), k + without_own)
+    if not without_own:
+        return found.rows
+    return nearest.without_self(Lists(found.rows, found.distances, found.distances[:, -1])).rows
 
 
-def _largest_products(images: np.ndarray, bank: np.ndarray, k: int) -> np.ndarray:
-    """(n, k) rows of the bank, the largest inner product first."""
+def _largest_products(images: np.ndarray, bank: np.ndarray, k: int) -> Nearest:
+    """The rows of the bank with the largest inner products, the largest first, and these with the other sign."""
     kernel = kernels.of(images)
     tall = max(QUERIES, STRIP_ON_CUDA // (4 * len(bank))) if arrays.on_cuda(images) else QUERIES
-    rows = arrays.empty((len(images), min(k, len(bank))), np.int32, images)
+    shape = len(images), min(k, len(bank))
+    found = Nearest(arrays.empty(shape, np.float32, images), arrays.empty(shape, np.int32, images))
     for start in range(0, len(images), tall):
         opposite = -images[start : start + tall]  # the nearest are then the smallest
         strip = arrays.empty((len(opposite), len(bank)), np.float32, images)
         kernel.walk.over_rows(
             partial(_products, kernel, opposite, bank, strip), len(bank), what="neighbours", block=1024
         )
-        rows[start : start + tall] = nearest.smallest(strip, rows.shape[1]).rows
-    return rows
+        for part, values in zip(found, nearest.smallest(strip, shape[1]), strict=True):
+            part[start : start + tall] = values
+    return found
 
 
 def _products(

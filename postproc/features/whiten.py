@@ -12,7 +12,7 @@ import numpy as np
 from postproc.base import arrays, checks
 from postproc.base.settings import Count, Weight, Within
 from postproc.base.step import step
-from postproc.base.vocabulary import Gallery, Query
+from postproc.base.vocabulary import Gallery, Query, Sides
 from postproc.features import linear
 from postproc.pairs import held
 from postproc.pairs.pairwise import sqeuclidean
@@ -24,23 +24,23 @@ NONE = 1e-12  # of the largest variance: about what float32 tells from zero
 @step(memory=held.covariance)
 def whiten(
     query: Query,
-    gallery: Gallery,
+    gallery: Gallery | None = None,
     train: np.ndarray | None = None,
     *,
     components: Annotated[Count, Within(1)] | None = None,
     power: Annotated[Weight, Within(0, 2)] = 1.0,
     renormalize: bool = True,
-) -> tuple[Query, Gallery]:
+) -> Sides:
     """Express images in principal components, each divided by a power of its standard deviation.
 
     ``y = L^(-power / 2) Vᵀ (x - m)``, then ``y / |y|``: m the mean and ``V L Vᵀ`` the covariance of the images
     fitted, largest variance first.
 
     Takes:   query (nq, d), gallery (ng, d) float32; train (n, d): what is fitted, the gallery if not given.
-             No labels are looked at.
-    Returns: both, (nq, c) and (ng, c) float32, c = ``components``. The largest entry of each component (a
-             column of V) is positive. A component without variance (1e-12 of the largest or less, as where
-             fewer images than dimensions are fitted) is 0 in every image.
+             No labels are looked at. Or one set (n, d), which is fitted itself then, each image once.
+    Returns: both, (nq, c) and (ng, c) float32, c = ``components``; of one set (n, c). The largest entry of
+             each component (a column of V) is positive. A component without variance (1e-12 of the largest or
+             less, as where fewer images than dimensions are fitted) is 0 in every image.
     components: 1 or more, cut to d, the components of largest variance; None: d of them.
     power:   0 to 2. 0: components as they are, a rotation and a reduction. 0.5: half way, the square root of
              whitening. 1: whitening, every component has variance 1. Above 1 small components count most.
@@ -59,11 +59,13 @@ def whiten(
     >>> whiten(q, g, renormalize=False)[0].round(3)  # standard deviations sqrt(9 / 2) and sqrt(1 / 2)
     array([[1.886, 1.414]], dtype=float32)
     """
-    query, gallery = arrays.together(*checks.sides(query, gallery, cuda=True))
+    one_set = gallery is None
+    query, gallery = arrays.together(*checks.sides_or_one(query, gallery, cuda=True))
     fitted = gallery
     if train is not None:
-        fitted = arrays.like(checks.of_same_width("train", train, "gallery", gallery, cuda=True), gallery)
-    layout = copies(sqeuclidean(query, gallery))
+        other = "query" if one_set else "gallery"
+        fitted = arrays.like(checks.of_same_width("train", train, other, gallery, cuda=True), gallery)
+    layout = copies(sqeuclidean(query, None if one_set else gallery))
     width = min(components or gallery.shape[1], gallery.shape[1])
     centre = linear.mean(fitted)
     variances, directions = _components(fitted, centre)

@@ -34,7 +34,7 @@ def quality_track_mean(
     ``x <- keep x + add mean(images of the track with quality >= threshold)``, of all images of the track where
     there is none, then ``x / |x|``.
 
-    Takes:   gallery (ng, d) float32, used as given: normalise before if lengths should not count;
+    Takes:   gallery (ng, d) float32, or one set, used as given: normalise before if lengths should not count;
              gallery_track (ng,) int, -1 for an image of no track, which is a track of its own;
              gallery_quality (ng,) float32, higher is better, in any unit: the area of the crop, a blur score.
     Returns: (ng, d) float32.

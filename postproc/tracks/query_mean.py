@@ -41,7 +41,7 @@ def query_mean(
 
     ``x <- keep x + add mean(images of the group)``, as a rule ``mean`` alone, then ``x / |x|``.
 
-    Takes:   query (nq, d) float32, averaged as given: normalise before if lengths should not count;
+    Takes:   query (nq, d) float32, or one set, averaged as given: normalise before if lengths should not count;
              query_track (nq,) int, -1 none, looked at only for groups by track; query_quality (nq,) float32,
              looked at only with a ``threshold``.
     Returns: (nq, d) float32; unless something is kept of each, the queries of one group are identical, so they get
@@ -80,7 +80,7 @@ def cluster_queries(
     A query with ``min_samples`` queries within ``eps``, itself counted, is a core; cores within ``eps`` of each
     other are of one group, and a query that is no core joins the group of the nearest core within ``eps``.
 
-    Takes:   query (nq, d) float32 of any length; ``eps`` and ``min_samples`` as in :func:`query_mean`.
+    Takes:   query (nq, d) float32, or one set, of any length; the settings as in :func:`query_mean`.
     Returns: ``query_track`` (nq,) int64, groups numbered by their first core; -1 is in none.
     Raises:  ValueError for a setting out of range, NaN or infinity.
     Cost:    two products of all by all, half of each computed; memory: a tile a thread.

@@ -32,7 +32,7 @@ def _range(chosen: Chosen) -> Range:
 @step(unit=JACCARD, range=_range, memory=held.compared(held.by_track))
 def rerank_tracks(
     query: Query,
-    gallery: Gallery,
+    gallery: Gallery | None,
     gallery_track: np.ndarray,
     *,
     k1: Annotated[Neighbours, Mutual("track")] = 7,
@@ -51,11 +51,13 @@ def rerank_tracks(
 
     Takes:   query (nq, d), gallery (ng, d) float32, used as they are, as a rule of unit length; gallery_track
              (ng,) int, -1 for an image of no track, which is a track of its own. Where a network gives features
-             of tracks, every image has that of its track.
+             of tracks, every image has that of its track. Or one set (n, d) and its tracks: each track against all
+             others, ``out[i, j] = rerank(tracks)[track of i, track of j]``, and 0 inside a track.
     Returns: (nq, ng) float32, 0..1 and no unit, smaller is nearer; up to 1.000001 for those that ``order`` puts
-             later. With ``top_k`` the :class:`Nearest` of every query instead.
+             later. With ``top_k`` the :class:`Nearest` of every query instead. Of one set (n, n) with +inf on the
+             diagonal.
     k1, k2:  1 or more neighbours among queries and tracks, as in ``rerank``. About as many as an identity has
-             tracks and queries, so far fewer than among images.
+             tracks and queries, so far fewer than among images. Of one set they are tracks alone.
     lambda_value: 0 (neighbourhoods only) to 1 (the normalised distance itself).
     pool:    "mean": the plain mean, of the length it has. "weighted": ``weighted_track_mean``.
     threshold, epsilon: as there, for "weighted" only.
@@ -79,25 +81,32 @@ def rerank_tracks(
     >>> rerank_tracks(q, g, np.array([0, -1, 0, -1]), k1=1, k2=1, lambda_value=1).round(6)  # mean (0, 1.5)
     array([[0.132353, 0.941176, 0.132354, 1.      ]], dtype=float32)
     """
-    query, gallery = checks.sides(query, gallery, cuda=True)
-    images = sqeuclidean(query, gallery)
+    one_set = gallery is None
+    query, gallery = checks.sides_or_one(query, gallery, cuda=True)
+    images = sqeuclidean(query, None if one_set else gallery)
     tracks = Tracks.by(checks.labels("gallery_track", gallery_track, len(gallery)))
     if pool == "weighted":
-        means = weighted_means(query, gallery, tracks, threshold, epsilon)
+        means = weighted_means(query, gallery, tracks, threshold, epsilon, one_set=one_set)
     else:
         means = tracks.means(gallery)
-    tiles: Tiles = PairwiseTiles(sqeuclidean(query, means))
+    tiles: Tiles = PairwiseTiles(sqeuclidean(means) if one_set else sqeuclidean(query, means))
     by_track = rerank_tiles(
         _OverLargest(tiles) if normalize_twice else tiles,
         k1=k1, k2=k2, lambda_value=lambda_value, power=2, top_k=None,
     )  # fmt: skip
     assert not isinstance(by_track, Nearest)
+    if one_set:
+        nearest.set_own(by_track, np.arange(tracks.count), 0)  # a track has the neighbourhood that it has
+        by_track = tracks.of_images(by_track)
     if order == "row":
         spread = track_change(by_track, tracks)
-        return nearest.answer_without_distances(*images.sizes, spread, top_k=top_k, like=by_track)
+        return nearest.answer_without_distances(*images.sizes, spread, top_k=top_k, like=by_track, one_set=one_set)
     kernel = kernels.of(by_track)
 
     def give(strip: np.ndarray, queries: np.ndarray) -> None:
+        if one_set:
+            nearest.set_own(strip, queries)  # of its track each image comes first to another one
+
         def fill(start: int, stop: int) -> None:
             kernel.tracks.give_nearest_first(
                 strip, queries, by_track, tracks.offsets, tracks.members, LATER, start, stop

@@ -11,6 +11,7 @@ import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays, checks
+from postproc.base.one_set import is_one_set
 from postproc.base.settings import Count, Number, TopK, Within
 from postproc.base.step import KEPT, checked, step
 from postproc.base.vocabulary import Distances, Ranking, Unchecked
@@ -39,6 +40,8 @@ def rewrite_tracks(
              gallery_track (ng,) int; an image of no track, -1, is a track of one.
              gallery_order (ng,) int, its place in the track, as the track file lists it. Without it, gallery rows
              are the order (it matters only for ``inside="listed"``).
+             Of one set (n, n) with +inf on the diagonal, each image has its ranking of the others: its own track
+             has one image less, in n too.
     Returns: (nq, ng) float32, the place in the rewritten ranking from 0 on, no unit; its ranking is that ranking.
              Images of one track at one distance (or of one place in it, if listed) share the first of their
              places, and so do images of no track at one distance. Of tracks that are level the lowest number is
@@ -57,11 +60,12 @@ def rewrite_tracks(
     given = checks.distances("distances", distances, cuda=True)
     checks.not_empty("distances", given)
     groups, track, place = _groups(gallery_track, gallery_order, given.shape[1])
+    own = is_one_set(given)
     kernel, out = kernels.of(given), arrays.empty(given.shape, np.float32, given)
 
     def fill(start: int, stop: int) -> None:
         kernel.rewriting.rewrite_distances(
-            given, groups.offsets, groups.members, track, place,
+            given, groups.offsets, groups.members, track, place, own,
             by == "vote", inside == "listed", int(depth), float(offset), start, stop, out,
         )  # fmt: skip
 

@@ -31,8 +31,8 @@ def track_augmentation(
     ``y_i = sum_j w_ij x_j / sum_j w_ij`` over the track of i, itself included, ``w_ij = 1 / (|x_i - x_j|^2 +
     epsilon)``, then ``y / |y|``.
 
-    Takes:   gallery (ng, d) float32, as a rule of unit length, which is what ``epsilon`` is measured against;
-             gallery_track (ng,) int, -1 for an image of no track, which keeps its direction.
+    Takes:   gallery (ng, d) float32, or one set, as a rule of unit length, which is what ``epsilon`` is measured
+             against; gallery_track (ng,) int, -1 for an image of no track, which keeps its direction.
     Returns: (ng, d) float32.
     epsilon: 1e-9 to 1e9, squared distance. Small: an image hardly moves, 0.01 gives it 100 times the weight of one
              at distance 1; large: the plain mean of the track.

@@ -12,6 +12,7 @@ import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays, checks
+from postproc.base.one_set import is_one_set
 from postproc.base.settings import Neighbours, TopK
 from postproc.base.step import KEPT, SQUARED, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
@@ -44,9 +45,11 @@ def track_distances(
 
     Takes:   query (nq, d), gallery (ng, d) float32, used as they are; or one :class:`Pairwise` and None;
              gallery_track (ng,), query_track (nq,) int, -1 for an image of no track, which is a track of its own.
-             Without query_track every query stands for itself.
+             Without query_track every query stands for itself. Or one set (n, d), or a Pairwise of one, and its
+             tracks, given once: track against track, and of a track with itself the pairs of two of its images.
     Returns: (nq, ng) float32, squared Euclidean distance; the images of one track are exactly equally far from
-             everybody. With ``top_k`` the :class:`Nearest` of every query.
+             everybody. With ``top_k`` the :class:`Nearest` of every query. Of one set (n, n) with +inf on the
+             diagonal, symmetric where ``reduce`` and ``query_reduce`` are the same and ``k`` is None.
     reduce:  "min": the nearest image of the track. "mean": of all its images. "max": the farthest.
     k:       1 or more: only the k nearest images of the track count, or as many as it has. None: all. With "mean"
              a compromise between one lucky image and all; with "max" the k-th nearest; nothing to "min".
@@ -68,12 +71,14 @@ def track_distances(
     by_track = arrays.empty((nq, tracks.count), np.float32, pairs.like)
 
     def take(strip: np.ndarray, queries: np.ndarray) -> None:
+        if pairs.one_set:
+            nearest.set_own(strip, queries)
         by_track[arrays.beside(queries, by_track)] = _reduced(strip, tracks, reduce, k)
 
     nearest.strips(PairwiseTiles(pairs), take, what="distances to tracks")
-    return nearest.answer_without_distances(
-        nq, ng, track_change(_joined(by_track, groups, query_reduce), tracks), top_k=top_k, like=pairs.like
-    )
+    symmetric = pairs.one_set and reduce == query_reduce and k is None
+    spread = track_change(_joined(by_track, groups, query_reduce, symmetric=symmetric), tracks)
+    return nearest.answer_without_distances(nq, ng, spread, top_k=top_k, like=pairs.like, one_set=pairs.one_set)
 
 
 @step(unit=KEPT, memory=held.by_track)
@@ -89,8 +94,10 @@ def pool_distances(
     """:func:`track_distances` for distances that exist already, of any kind.
 
     Takes:   distances (nq, ng) float32, any unit; +inf entries stay +inf and do not count for anybody;
-             gallery_track (ng,), query_track (nq,) int, -1 for an image of no track.
-    Returns: (nq, ng) float32, same unit. Of similarities s hand over -s: "min" is their maximum.
+             gallery_track (ng,), query_track (nq,) int, -1 for an image of no track. Or distances of one set, +inf
+             on the diagonal, and its tracks, given once.
+    Returns: (nq, ng) float32, same unit. Of similarities s hand over -s: "min" is their maximum. Of one set
+             symmetric as there, if the distances are; means only if nothing but the diagonal is +inf.
     reduce, k, query_reduce: as there.
     Raises:  ValueError for NaN, -inf, lengths that do not fit or a setting out of range.
     Cost:    O(nq ng) time; the answer and one of queries by tracks.
@@ -100,7 +107,27 @@ def pool_distances(
     """
     given = checks.distances("distances", distances, cuda=True)
     tracks, groups = _tracks(gallery_track, query_track, given.shape)
-    spread = track_change(_joined(_reduced(given, tracks, reduce, k), groups, query_reduce), tracks)
+    same = groups is not None and is_one_set(given) and np.array_equal(groups.of, tracks.of)
+    symmetric = same and reduce == query_reduce == "mean" and k is None and _counts_alike(given)
+    return pooled(given, tracks, groups, reduce=reduce, k=k, query_reduce=query_reduce, symmetric=symmetric)
+
+
+def pooled(
+    given: Floats,
+    tracks: Tracks,
+    groups: Tracks | None = None,
+    *,
+    reduce: str = "min",
+    k: int | None = None,
+    query_reduce: str = "min",
+    symmetric: bool = False,
+) -> Floats:
+    """:func:`pool_distances` of checked distances to ``tracks``, from queries or from their ``groups``.
+
+    ``symmetric``: both are the same, and so is what is found from either side.
+    """
+    by_track = _joined(_reduced(given, tracks, reduce, k), groups, query_reduce, symmetric=symmetric)
+    spread = track_change(by_track, tracks)
     xp = arrays.namespace(given)
     out = xp.empty_like(given)
     spread(out, np.arange(len(out)))
@@ -148,9 +175,24 @@ def _reduced(distances: Floats, tracks: Tracks, reduce: str, k: int | None) -> F
     return out
 
 
-def _joined(by_track: Floats, groups: Tracks | None, reduce: str) -> Floats:
-    """(nq, tracks): what the queries of one track have in common."""
+def _joined(by_track: Floats, groups: Tracks | None, reduce: str, *, symmetric: bool) -> Floats:
+    """(nq, tracks): what the queries of one track have in common.
+
+    ``symmetric``: groups are the tracks, and of two of them the first says it for both, whatever rounding does.
+    """
     if groups is None:
         return by_track
-    joined = _reduced(arrays.contiguous(by_track.T), groups, reduce, None)
-    return groups.of_images(arrays.contiguous(joined.T))
+    joined = arrays.contiguous(_reduced(arrays.contiguous(by_track.T), groups, reduce, None).T)
+    if symmetric:
+        kernels.of(joined).tiles.mirror(joined)
+    return groups.of_images(joined)
+
+
+def _counts_alike(given: Floats) -> bool:
+    """Whether distances of one set are the same from both ends, and all known."""
+    known = 0
+    for part in arrays.blocks(given, 256):
+        if not bool((given[part] == given[:, part].T).all()):
+            return False
+        known += int((given[part] < np.inf).sum())
+    return known == len(given) * (len(given) - 1)

@@ -29,9 +29,9 @@ def track_mean(
 ) -> Gallery:
     """Replace each gallery feature by the mean over its track, or over its run of ``chunk`` images there.
 
-    Takes:   gallery (ng, d) float32; gallery_track (ng,) int, -1 for an image of no track, which stays as it is;
-             gallery_order (ng,) int, its place in the track, as the track file lists it. Without it, gallery rows
-             are the order (it matters only for ``chunk``).
+    Takes:   gallery (ng, d) float32, or one set; gallery_track (ng,) int, -1 for an image of no track, which stays
+             as it is; gallery_order (ng,) int, its place in the track, as the track file lists it. Without it,
+             gallery rows are the order (it matters only for ``chunk``).
     Returns: (ng, d) float32; the images of one run are identical, so they tie exactly in all that follows.
     chunk:   None: the whole track. T: means over consecutive runs of T images, the last may be shorter.
              1 changes nothing.

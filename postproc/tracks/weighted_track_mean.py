@@ -4,6 +4,7 @@ Source: the winners of AI City 2021's Track 2, michuanhaohao/AICITY2021_Track2_D
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Annotated
 
 import numpy as np
@@ -28,7 +29,7 @@ from postproc.tracks.track_lists import Tracks
 )
 def weighted_track_mean(
     query: Query,
-    gallery: Gallery,
+    gallery: Gallery | None,
     gallery_track: np.ndarray,
     *,
     threshold: Annotated[Weight, Within(0, 1e6)] = 0.6,
@@ -42,9 +43,10 @@ def weighted_track_mean(
 
     Takes:   query (nq, d), gallery (ng, d) float32, as a rule of unit length, which is what ``threshold`` and
              ``epsilon`` are measured against; gallery_track (ng,) int, -1 for an image of no track, which stays
-             as it is.
-    Returns: (ng, d) float32; the images of one track are identical, so they tie exactly in all that follows. They
-             depend on all queries.
+             as it is. Or one set (n, d) and its tracks: the images of other tracks stand as the queries of a
+             track; where there are none, its mean is the plain one.
+    Returns: (ng, d) float32, of one set (n, d); the images of one track are identical, so they tie exactly in all
+             that follows. They depend on all queries.
     threshold: 0 to 1e6, a *squared* Euclidean distance, 2 - 2 cosine for unit features. 0: always the nearest
              query alone (and others exactly as near); large: all queries.
     epsilon: 1e-9 to 1e9, squared distance. The larger, the nearer to the plain mean.
@@ -57,26 +59,36 @@ def weighted_track_mean(
     >>> weighted_track_mean(q, g, np.array([0, 0, -1])).ravel()  # weights 1 / 0.02 and 1 / 0.1
     array([0.13333334, 0.13333334, 7.        ], dtype=float32)
     """
-    queries, rows = arrays.together(*checks.sides(query, gallery, cuda=True))
-    sqeuclidean(queries, rows)  # checks that one can be measured against the other
+    one_set = gallery is None
+    queries, rows = arrays.together(*checks.sides_or_one(query, gallery, cuda=True))
     track = checks.labels("gallery_track", gallery_track, len(rows))
     tracks = Tracks.by(track)
-    means = weighted_means(queries, rows, tracks, threshold, epsilon)
+    means = weighted_means(queries, rows, tracks, threshold, epsilon, one_set=one_set)
     if renormalize:
         means = l2_normalize(means)
     return tracks.of_images(means)
 
 
-def weighted_means(query: Floats, gallery: Floats, tracks: Tracks, threshold: float, epsilon: float) -> Floats:
-    """(tracks, d) float32, as :func:`weighted_track_mean` has it."""
+def weighted_means(
+    query: Floats, gallery: Floats, tracks: Tracks, threshold: float, epsilon: float, *, one_set: bool = False
+) -> Floats:
+    """(tracks, d) float32, as :func:`weighted_track_mean` has it; of one set both sides are all of it."""
     weights = arrays.full(len(gallery), 1, np.float32, gallery)
     strip_bytes = STRIP_ON_CUDA if any(map(arrays.on_cuda, (query, gallery))) else STRIP
     for some in _whole_tracks(tracks, max(1, strip_bytes // (4 * len(query)))):
         offsets = tracks.offsets[some.start : some.stop + 1]
         members = arrays.beside(tracks.members[offsets[0] : offsets[-1]], gallery)
         strip = nearest.everything(PairwiseTiles(sqeuclidean(gallery[members], query)))
+        if one_set:
+            _leave_out_own(strip, offsets - offsets[0], members)
         weights[members] = arrays.like(_weights(strip, offsets - offsets[0], threshold, epsilon), weights)
     return tracks.means(gallery, weights)
+
+
+def _leave_out_own(strip: Floats, offsets: np.ndarray, members: np.ndarray) -> None:
+    """No image of a track is a query of it: the rows ``offsets[t]:offsets[t + 1]`` are its images ``members``."""
+    for start, stop in pairwise(offsets.tolist()):
+        strip[start:stop, members[start:stop]] = np.inf
 
 
 def _weights(strip: Floats, offsets: np.ndarray, threshold: float, epsilon: float) -> Floats:

@@ -21,27 +21,29 @@ def far(rows):
 @each("vote", [True, False])
 @each("listed", [True, False])
 @each("depth", [5, 100])
-def test_rewrite_distances(on_device, vote, listed, depth):
+@each("own", [False, True])
+def test_rewrite_distances(on_device, vote, listed, depth, own):
     place = RNG.integers(0, 4, NG)
     groups = group_by_track(TRACK, place=place)
     layout = groups.offsets, groups.members, compact(TRACK), place
     distances = far(5)
-    arguments = (distances, *layout, vote, listed, depth, 5.0, 1, 5, np.zeros_like(distances))
-    ((cuda, cpu),) = twice(on_device, "rewriting.rewrite_distances", *arguments, written=(11,))
+    arguments = (distances, *layout, own, vote, listed, depth, 5.0, 1, 5, np.zeros_like(distances))
+    ((cuda, cpu),) = twice(on_device, "rewriting.rewrite_distances", *arguments, written=(12,))
     assert_array_equal(cuda, cpu)
 
 
 @each("scale", [1, 1e-44, 1e38])  # close to the least and to the largest that there is
-def test_move_other_tracks(on_device, scale):
+@each("own", [False, True])
+def test_move_other_tracks(on_device, scale, own):
     distances = far(6) * np.float32(scale)
-    arguments = (distances, CAM, compact(TRACK), 3, 1, 6, np.zeros_like(distances))
-    ((cuda, cpu),) = twice(on_device, "rewriting.move_other_tracks", *arguments, written=(6,))
+    arguments = (distances, CAM, compact(TRACK), 3, own, 1, 6, np.zeros_like(distances))
+    ((cuda, cpu),) = twice(on_device, "rewriting.move_other_tracks", *arguments, written=(7,))
     assert_array_equal(cuda, cpu)
     assert (cpu[1:5] != distances[1:5]).any()
 
 
 def test_move_other_tracks_where_no_camera_is_known(on_device):
     distances, nowhere = far(3), np.full(NG, -1, np.int32)
-    arguments = (distances, nowhere, compact(TRACK), 0, 0, 3, np.zeros_like(distances))
-    ((cuda, cpu),) = twice(on_device, "rewriting.move_other_tracks", *arguments, written=(6,))
+    arguments = (distances, nowhere, compact(TRACK), 0, True, 0, 3, np.zeros_like(distances))
+    ((cuda, cpu),) = twice(on_device, "rewriting.move_other_tracks", *arguments, written=(7,))
     assert_array_equal(cuda, cpu)

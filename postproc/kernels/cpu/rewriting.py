@@ -13,25 +13,29 @@ NO_TRACK = np.int32(2**31 - 1)  # behind every track where two are as near
 
 
 @compiled
-def _votes(values, offsets, members, depth, offset):
+def _votes(values, offsets, members, own, depth, offset):
     """(groups,) what the first ``depth`` images give to their groups: ``sum 1 / (offset + place) / sqrt(size)``.
 
-    The place of an image is how many are nearer, so images as near as each other vote alike.
+    The place of an image is how many are nearer, so images as near as each other vote alike. The image ``own``,
+    -1 none, is in no group.
     """
     ahead = np.sort(np.partition(values, depth - 1)[:depth] if depth < values.size else values)
     votes = np.zeros(offsets.size - 1)
     for group in range(votes.size):
-        own = np.sort(values[members[offsets[group] : offsets[group + 1]]])  # a sum in an order of its own
-        for value in own:
+        found = np.sort(values[members[offsets[group] : offsets[group + 1]]])  # a sum in an order of its own
+        size = found.size
+        for at in range(offsets[group], offsets[group + 1]):
+            size -= members[at] == own
+        for value in found:
             if value > ahead[-1] or value == np.inf:
                 break
             votes[group] += 1 / (offset + np.searchsorted(ahead, value))
-        votes[group] /= np.sqrt(own.size)
+        votes[group] /= np.sqrt(max(size, 1))
     return votes
 
 
 @compiled
-def _walk(values, offsets, members, vote, listed, depth, offset, order):
+def _walk(values, offsets, members, own, vote, listed, depth, offset, order):
     """Write the images of all groups with a finite value to ``order``, group after group; return how many.
 
     Groups go by their smallest value, or by votes and then by it. Inside a group: as in ``members`` if ``listed``,
@@ -44,31 +48,34 @@ def _walk(values, offsets, members, vote, listed, depth, offset, order):
     groups = np.flatnonzero(best < np.inf)
     groups = groups[np.argsort(best[groups], kind="mergesort")]
     if vote:
-        votes = _votes(values, offsets, members, depth, offset)
+        votes = _votes(values, offsets, members, own, depth, offset)
         groups = groups[np.argsort(-votes[groups], kind="mergesort")]
     count = 0
     for chosen in groups:
-        own = members[offsets[chosen] : offsets[chosen + 1]]
-        if not listed and own.size > 1:
-            own = own[np.argsort(values[own], kind="mergesort")]
-        order[count : count + own.size] = own
-        count += own.size
+        images = members[offsets[chosen] : offsets[chosen + 1]]
+        if not listed and images.size > 1:
+            images = images[np.argsort(values[images], kind="mergesort")]
+        order[count : count + images.size] = images
+        count += images.size
     return count
 
 
 @compiled
-def rewrite_distances(distances, offsets, members, tracks, places, vote, listed, depth, offset, start, stop, out):
+def rewrite_distances(
+    distances, offsets, members, tracks, places, own, vote, listed, depth, offset, start, stop, out
+):
     """``out[i, j]``: the place of image j in the rewritten ranking of query i; +inf stays.
 
     Images of one track that its order does not tell apart share the first of their places, and so do images of no
-    track that are as near as each other.
+    track that are as near as each other. ``own``: rows are the images too, and no image counts in its own row.
     """
     order = np.empty(distances.shape[1], np.int32)
     for i in range(start, stop):
         row = distances[i]
         out[i] = np.inf
         place, last = 0, -1
-        for at in range(_walk(row, offsets, members, vote, listed, depth, offset, order)):
+        alone = i if own else -1
+        for at in range(_walk(row, offsets, members, alone, vote, listed, depth, offset, order)):
             image = order[at]
             if row[image] == np.inf:
                 continue
@@ -94,7 +101,7 @@ def rewrite_lists(ranking, offsets, members, vote, listed, depth, offset, start,
         for place in range(ranking.shape[1] - 1, -1, -1):
             if ranking[i, place] >= 0:
                 values[ranking[i, place]] = place
-        count = min(_walk(values, offsets, members, vote, listed, depth, offset, order), out.shape[1])
+        count = min(_walk(values, offsets, members, -1, vote, listed, depth, offset, order), out.shape[1])
         out[i, :count] = order[:count]
         out[i, count:] = -1
 
@@ -105,11 +112,12 @@ def _owns(track, value, owner, closest):
 
 
 @compiled
-def move_other_tracks(distances, cams, tracks, cameras, start, stop, out):
+def move_other_tracks(distances, cams, tracks, cameras, own, start, stop, out):
     """Every camera belongs to the track of its nearest image; images of other tracks go behind all that stay.
 
     Of tracks as near as each other the lowest has it, then images of no track, which share it only with those at
-    the same distance. What is moved keeps its order, ties included.
+    the same distance. What is moved keeps its order, ties included. ``own``: rows are the images too, and the
+    camera of a row belongs to its track.
     """
     owner = np.empty(cameras, np.int32)
     closest = np.empty(cameras, np.float32)
@@ -118,6 +126,8 @@ def move_other_tracks(distances, cams, tracks, cameras, start, stop, out):
         row = distances[i]
         owner[:] = NO_TRACK
         closest[:] = np.inf
+        if own and cams[i] >= 0:
+            closest[cams[i]], owner[cams[i]] = -np.inf, tracks[i] if tracks[i] >= 0 else NO_TRACK
         smallest, largest = np.inf, -np.inf
         for j in range(row.size):
             value, cam = row[j], cams[j]

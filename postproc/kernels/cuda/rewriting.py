@@ -51,7 +51,7 @@ def _ahead_of(value, ahead, i):
 
 
 @cuda.jit(cache=True)
-def _vote(distances, offsets, members, ahead, offset, start, best, votes):
+def _vote(distances, offsets, members, group_of, own, ahead, offset, start, best, votes):
     i, group = cuda.blockIdx.x, cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x
     if group >= votes.shape[1]:
         return
@@ -67,7 +67,10 @@ def _vote(distances, offsets, members, ahead, offset, start, best, votes):
             elif other > value:
                 following = min(following, other)
         value = following
-    votes[i, group] = total / math.sqrt(float64(offsets[group + 1] - offsets[group]))
+    size = offsets[group + 1] - offsets[group]
+    if own and group_of[start + i] == group:
+        size -= 1
+    votes[i, group] = total / math.sqrt(float64(max(size, 1)))
 
 
 @cuda.jit(cache=True)
@@ -112,13 +115,13 @@ def _first_places(best: Array, counts: Array, votes: Array, lone: Array) -> Arra
 
 
 def rewrite_distances(
-    distances: Array, offsets: np.ndarray, members: np.ndarray, tracks: np.ndarray, places: np.ndarray,
+    distances: Array, offsets: np.ndarray, members: np.ndarray, tracks: np.ndarray, places: np.ndarray, own: bool,
     vote: bool, listed: bool, depth: int, offset: float, start: int, stop: int, out: Array,
 ) -> None:  # fmt: skip
     """``out[i, j]``: the place of image j in the rewritten ranking of query i; +inf stays.
 
     Images of one track that its order does not tell apart share the first of their places, and so do images of no
-    track that are as near as each other.
+    track that are as near as each other. ``own``: rows are the images too, and no image counts in its own row.
     """
     images, groups = len(members), len(offsets) - 1
     group_of = np.empty(images, np.int32)
@@ -136,7 +139,7 @@ def rewrite_distances(
         if vote:
             nearest = torch.topk(distances[at : at + rows], min(depth, images), dim=1, largest=False)[0]
             votes = torch.empty_like(best, dtype=torch.float64)
-            launch.entries(_vote, best.shape, distances, *layout, nearest, offset, at, best, votes)
+            launch.entries(_vote, best.shape, distances, *layout, labels[0], own, nearest, offset, at, best, votes)
         bases = _first_places(best, counts, votes, lone)
         launch.entries(_place, (rows, images), distances, *layout, *labels, listed, bases, at, out)
 
@@ -200,12 +203,14 @@ def _behind(values: Array, moved: Array) -> Array:
 
 
 def move_other_tracks(
-    distances: Array, cams: np.ndarray, tracks: np.ndarray, cameras: int, start: int, stop: int, out: Array
-) -> None:
+    distances: Array, cams: np.ndarray, tracks: np.ndarray, cameras: int, own: bool,
+    start: int, stop: int, out: Array,
+) -> None:  # fmt: skip
     """Every camera belongs to the track of its nearest image; images of other tracks go behind all that stay.
 
     Of tracks as near as each other the lowest has it, then images of no track, which share it only with those at
-    the same distance. What is moved keeps its order, ties included.
+    the same distance. What is moved keeps its order, ties included. ``own``: rows are the images too, and the
+    camera of a row belongs to its track.
     """
     cameras = max(int(cameras), 1)
     offsets = np.zeros(cameras + 1, np.int64)
@@ -218,6 +223,12 @@ def move_other_tracks(
         owner = distances.new_empty((len(values), cameras), dtype=torch.int32)
         closest = distances.new_empty(owner.shape)
         launch.entries(_own, owner.shape, distances, offsets, members, labels[1], at, owner, closest)
+        if own:
+            rows = np.flatnonzero(cams[at : at + len(values)] >= 0)
+            first = np.where(tracks[at + rows] >= 0, tracks[at + rows], NO_TRACK).astype(np.int32)
+            places = beside(rows, distances), beside(cams[at + rows].astype(np.int64), distances)
+            owner[places] = beside(first, distances)
+            closest[places] = -INFINITY
         moved = distances.new_empty(values.shape, dtype=torch.bool)
         launch.entries(_must_move, moved.shape, distances, *labels, at, owner, closest, moved)
         out[at : at + len(values)] = _behind(values, moved)
