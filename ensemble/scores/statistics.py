@@ -138,11 +138,7 @@ def interval(
     if len(sums) < 2:
         return float("nan"), float("nan")
     mean = sums.sum() / sizes.sum()
-    drawn = np.empty(resamples)
-    for rows, random in _blocks(resamples, len(sums), seed):
-        chosen = random.integers(0, len(sums), (rows.stop - rows.start, len(sums)))
-        drawn[rows] = sums[chosen].sum(axis=1) / sizes[chosen].sum(axis=1)
-
+    drawn = drawn_means(values, group, weight, resamples=resamples, seed=seed)
     normal = NormalDist()
     below = np.mean(drawn < mean - ROUNDING) + np.mean(np.abs(drawn - mean) <= ROUNDING) / 2
     z0 = normal.inv_cdf(float(np.clip(below, 0.5 / resamples, 1 - 0.5 / resamples)))
@@ -156,6 +152,26 @@ def interval(
         ends.append(normal.cdf(z0 + z / max(1 - a * z, ROUNDING)))
     low, high = np.quantile(drawn, ends)
     return float(low), float(high)
+
+
+def drawn_means(
+    values: ArrayLike,
+    group: ArrayLike | None = None,
+    weight: ArrayLike | None = None,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Floats:
+    """(resamples,) means of what is drawn: the groups, with replacement, as often as there are groups.
+
+    Takes and settings as :func:`interval`.
+    """
+    sums, sizes = _by_group(values, group, weight)
+    drawn = np.empty(resamples)
+    for rows, random in _blocks(resamples, len(sums), seed):
+        chosen = random.integers(0, len(sums), (rows.stop - rows.start, len(sums)))
+        drawn[rows] = sums[chosen].sum(axis=1) / sizes[chosen].sum(axis=1)
+    return drawn
 
 
 def p_value(
