@@ -11,12 +11,13 @@ from those above it. The last are the commands, which ``python -m ensemble`` lis
     scores       protocols, counting, intervals, open set, folds
     fusion       joins of features, across models, of distances
     pipeline     recipe, plan, steps and joins by name, the run, its results
+    identities   who is it: identities of a recipe's distances, thresholds for the unknown
     city         synthetic cities with known answers
     cli          what the command lines have in common
     names  report  tune                                          commands with a library of their own
     pseudo_labels                                                another, which finds pictures as the report does
     ablate  agreement  build_gallery  compare  components  convert
-    demo  evaluate  inspect  run  thresholds  validate
+    demo  evaluate  identify  inspect  run  thresholds  validate
     __main__     the list of commands
 """
 

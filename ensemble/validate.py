@@ -115,6 +115,8 @@ def _read_lists(given: argparse.Namespace) -> tuple[str, list[str], list[str], d
     if name not in (None, FEATURES) and names["gallery"]:
         with collecting(problems):
             submissions.named(name).refuse(names["gallery"])
+    if name not in (None, FEATURES) and names["gallery"]:
+        names["gallery"] += [word for word in submissions.named(name).also if word not in names["gallery"]]
     if given.tracks is not None and names["gallery"]:
         with collecting(problems):
             track = read_tracks(given.tracks, names["gallery"]).columns["track"]

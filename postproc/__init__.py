@@ -15,6 +15,7 @@ One family of techniques a folder, one technique a file. Every folder imports on
     tracks       means and distances of tracklets, rankings by whole tracks
     codes        binary codes
     constraints  cameras, directions, attributes, space and time
+    identities   images become identities, the unknown among them
     testing      the laws of every step, for anybody's; small worlds to try it in
     compat       some of all that, under the signatures that other repositories call it by
     testing      the laws that every step keeps, for a step of your own
@@ -84,6 +85,8 @@ from postproc.hubness.local_scaling import local_scaling
 from postproc.hubness.mutual_proximity import mutual_proximity
 from postproc.hubness.nnn import nnn
 from postproc.hubness.sinkhorn import sinkhorn, sinkhorn_distances
+from postproc.identities.by_identity import Identities, by_identity
+from postproc.identities.with_unknown import with_unknown
 from postproc.pairs.distances import distances
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import Pairwise, expected_same_camera, same_camera, sqeuclidean

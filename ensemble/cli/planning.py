@@ -1,6 +1,7 @@
 """From options to a checked plan: which recipe runs on which folder, and what it may cost."""
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ensemble import io
@@ -41,8 +42,14 @@ def add_options(
     machine.add_options(p)
 
 
-def prepare(options: argparse.Namespace) -> Plan:
-    """Load, look and check; every problem that can be found before a feature is read, in one error."""
+def prepare(
+    options: argparse.Namespace, *, rules: Protocol | None = None, wanted: Sequence[str] = ()
+) -> Plan:
+    """Load, look and check; every problem that can be found before a feature is read, in one error.
+
+    rules:  how it is scored where ``--protocol`` says nothing, in the place of the recipe's own.
+    wanted: columns of the tables that somebody looks at beside the usual ones.
+    """
     if options.features is None and options.rankings is None:
         raise InputError(["--features: wanted a folder with feature files, found nothing; see --help"])
     problems = (
@@ -61,9 +68,9 @@ def prepare(options: argparse.Namespace) -> Plan:
     judged = None
     if loaded and not protocols.problems(options):
         with collecting(problems):
-            judged = protocol(options, loaded)
+            judged = protocols.chosen(options, rules or loaded.rules)
     with collecting(problems):
-        folder = files.scan(options, judged.removes.columns if judged else ())
+        folder = files.scan(options, (*(judged.removes.columns if judged else ()), *wanted))
     if folder:
         problems += files.similarity_problems(options, sorted(folder.given) or list(folder.models))
     if folder and loaded:

@@ -12,6 +12,7 @@
     plots          the curves, drawn by matplotlib in one style
     tables         scores with intervals, what steps changed; CSV, JSON, Markdown, LaTeX
     page           the template filled in
+    identities     the page of answers to "who is it?"
     figures, strips, tensorboard     the same as files for papers, rows of pictures, a log
     clouds         features as points of three components
 

@@ -21,24 +21,24 @@ WIDE, HIGH = 5.0, 3.2  # inches
 Named = Sequence[tuple[str, Step]]
 
 
-def _axes(width: float = WIDE, height: float = HIGH) -> tuple["Figure", "Axes"]:
+def panel(width: float = WIDE, height: float = HIGH) -> tuple["Figure", "Axes"]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots()
 
 
-def _looks(number: int) -> dict[str, Any]:
+def looks(number: int) -> dict[str, Any]:
     return {"color": COLOURS[number % len(COLOURS)], "linestyle": DASHES[number % len(DASHES)]}
 
 
 def cmc(lines: Named) -> "Figure":
     """Matches by place."""
-    figure, axes = _axes()
+    figure, axes = panel()
     for number, (label, step) in enumerate(lines):
         assert step.scores
         values = np.asarray(step.scores["cmc"][:50])
-        axes.plot(np.arange(1, len(values) + 1), values, label=label, **_looks(number))
+        axes.plot(np.arange(1, len(values) + 1), values, label=label, **looks(number))
     axes.set(xlabel="place", ylabel="share of queries", ylim=(None, 1.005))
     axes.margins(x=0.01)
     axes.legend(loc="lower right")
@@ -47,9 +47,9 @@ def cmc(lines: Named) -> "Figure":
 
 def precision(lines: Named) -> "Figure":
     """Precision by recall."""
-    figure, axes = _axes()
+    figure, axes = panel()
     for number, (label, step) in enumerate(lines):
-        axes.plot(LEVELS, step.curves["precision"], label=label, **_looks(number))
+        axes.plot(LEVELS, step.curves["precision"], label=label, **looks(number))
     axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.005))
     axes.legend(loc="best")
     return figure
@@ -57,11 +57,11 @@ def precision(lines: Named) -> "Figure":
 
 def histogram(lines: Named) -> "Figure":
     """How many queries have which average precision."""
-    figure, axes = _axes()
+    figure, axes = panel()
     for number, (label, step) in enumerate(lines):
         assert step.ap is not None
         values = step.ap[~np.isnan(step.ap)]
-        look = _looks(number)
+        look = looks(number)
         axes.hist(values, bins=20, range=(0, 1), histtype="stepfilled", alpha=0.18, color=look["color"])
         axes.hist(values, bins=20, range=(0, 1), histtype="step", linewidth=1.8, label=label, color=look["color"])
         axes.axvline(float(values.mean()), color=look["color"], linestyle="--", linewidth=1.2)
@@ -115,7 +115,7 @@ def hardest(history: History) -> "Figure":
 def cameras(step: Step) -> "Figure":
     """A heat map: cameras of queries by cameras of the gallery."""
     cameras, values = step.curves["cameras"], step.curves["pairs"]
-    figure, axes = _axes(WIDE, WIDE * 0.78)
+    figure, axes = panel(WIDE, WIDE * 0.78)
     image = axes.imshow(values, vmin=0, vmax=1, cmap="cividis")
     names = [str(camera) for camera in cameras]
     axes.set(xlabel="camera of the gallery", ylabel="camera of the query")
@@ -142,7 +142,7 @@ def _numbers(axes: "Axes", values: np.ndarray, bright: float, size: float) -> No
 def positives(step: Step) -> "Figure":
     """Average precision by the number of right images, and its mean."""
     assert step.ap is not None
-    figure, axes = _axes()
+    figure, axes = panel()
     counts, ap = step.curves["positives"], step.ap
     shown = ~np.isnan(ap) & (counts > 0)
     x, y = counts[shown].astype(float), ap[shown]
@@ -161,7 +161,7 @@ def positives(step: Step) -> "Figure":
 def agreement(history: History) -> "Figure":
     """A heat map: models by models."""
     values, names = history.extras["agreement"], [short(name) for name in history.extras["models"]]
-    figure, axes = _axes(WIDE, min(WIDE, 1.3 + 0.42 * len(names)))
+    figure, axes = panel(WIDE, min(WIDE, 1.3 + 0.42 * len(names)))
     image = axes.imshow(values, vmin=0, vmax=1, cmap="cividis", aspect="auto")
     numbers = [f"{i}" for i in range(1, len(names) + 1)]
     axes.set_xticks(range(len(names)), numbers)

@@ -154,6 +154,51 @@ def different_pairs(distances: Distances, labels: Labels, *, junk: str | Junk = 
     return np.concatenate(found)
 
 
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Detection and identification rate against false alarm, at every threshold at which one of them changes.
+
+    (n,) float64 each, ascending: ``thresholds`` from -inf (nobody is told anybody) on, ``false_alarm`` the share of
+    queries of unknown identity that are told somebody, ``dir`` that of known ones that are told the right identity;
+    NaN where there are no such queries.
+    """
+
+    thresholds: Floats
+    false_alarm: Floats
+    dir: Floats
+
+    def at(self, threshold: float) -> tuple[float, float]:
+        """False alarm, and detection and identification rate, at a threshold."""
+        place = int(np.searchsorted(self.thresholds, threshold, side="right")) - 1
+        return float(self.false_alarm[place]), float(self.dir[place])
+
+
+def identification(first: ArrayLike, right: ArrayLike, mated: ArrayLike) -> Curve:
+    """The open-set curve of answers: :func:`rates` has two of its columns at given thresholds, from a matrix.
+
+    Takes:   first (n,) how far the best identity of each query is, +inf: there is none; right (n,) bool, whether it is
+             the right one; mated (n,) bool, whether the gallery has the query's identity.
+    Raises:  ValueError for NaN and other lengths.
+    Cost:    O(n log n).
+
+    >>> found = identification([0.1, 0.5, 0.3], [True, True, False], [True, True, False])
+    >>> found.false_alarm, found.dir
+    (array([0., 0., 1., 1.]), array([0. , 0.5, 0.5, 1. ]))
+    """
+    far, hit, known = np.asarray(first, np.float64), np.asarray(right, bool), np.asarray(mated, bool)
+    if far.ndim != 1 or not far.shape == hit.shape == known.shape or np.isnan(far).any():
+        raise ValueError(f"first, right, mated: wanted three rows of one length, got {far.shape}, {hit.shape}, {known.shape} or NaN")
+    there = np.isfinite(far)
+    thresholds = np.append(-np.inf, np.unique(far[there]))
+    place = np.searchsorted(thresholds, far)
+
+    def rate(chosen: Bools, of: Bools) -> Floats:
+        counts = np.bincount(place[chosen & of & there], minlength=len(thresholds))
+        return _share(np.cumsum(counts), of.sum())
+
+    return Curve(thresholds, rate(np.ones(len(far), bool), ~known), rate(hit, known))
+
+
 def _as_distances(thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
     """Thresholds rounded as distances are, so that 0.3 accepts a pair at 0.3; none becomes infinite."""
     largest = np.finfo(np.float32).max

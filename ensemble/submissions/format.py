@@ -88,6 +88,7 @@ class Format:
     doubts:     the same for :func:`ensemble.submissions.doubts`.
     lacking:    what of this machine it lacks, such as a package, in sentences.
     refuse:     raises InputError for names of gallery images that it cannot spell.
+    also:       what may be answered beside the gallery, as a word for the unknown.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Format:
     doubts: Doubts | None = None
     lacking: Callable[[], list[str]] = _nothing
     refuse: Callable[[Sequence[str]], object] = lambda gallery_names: None
+    also: tuple[str, ...] = ()
 
     def parsed(self, path: Path, similarity: bool = False) -> tuple[RankList, list[str]]:
         """What can be read of a file and what is wrong with it. Raises InputError where it is only written."""

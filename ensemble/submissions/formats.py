@@ -10,7 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.base.errors import InputError, examples, near, refuse_if_any
-from ensemble.submissions import arrays, json_lists, lines, numbers, python_text, tables, track2, trec, visda
+from ensemble.submissions import (
+    arrays,
+    identities,
+    json_lists,
+    lines,
+    numbers,
+    python_text,
+    tables,
+    track2,
+    trec,
+    visda,
+)
 from ensemble.submissions.alignment import aligned, flaws, strangers
 from ensemble.submissions.format import Format, Head, head_of
 from ensemble.submissions.ranklist import RankList
@@ -20,6 +31,9 @@ OURS = (
     visda.FORMAT,
     json_lists.NAIC,
     trec.FORMAT,
+    identities.HAPPYWHALE,
+    identities.HOTEL,
+    identities.ANIMALCLEF,
     tables.CSV,
     json_lists.JSON,
     tables.PARQUET,

@@ -63,9 +63,9 @@ def write_csv(path: Path, ranking: RankList, *, top_k: int | None = None) -> Non
                 stream.write(f"{cell(query)},{rank},{cell(image)}{end}\n")
 
 
-def cell(name: str) -> str:
+def cell(name: str, comma: str = ",") -> str:
     """A name as a cell; Python's writer leaves a lone carriage return without quotes."""
-    if QUOTED.search(name) is None:
+    if QUOTED.search(name) is None and comma not in name:
         return name
     doubled = name.replace('"', '""')
     return f'"{doubled}"'

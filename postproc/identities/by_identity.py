@@ -110,7 +110,7 @@ def by_identity(
         block = slice(start, start + step)
         rows = listed.rows[block] if listed else rank(values[block])
         far = values[block] if listed else np.take_along_axis(values[block], np.maximum(rows, 0), axis=1)
-        mine = np.where(lacking[block] >= 0, code[lacking[block]], -1)
+        mine = np.where(lacking[block] >= 0, code[lacking[block]], NONE)  # -1: its own image is nobody's
         settings = {"rule": rule, "images": images, "edge": edge, "gallery": len(pids)}
         _block(Nearest(far, rows), code, available, mine, Identities(*(part[block] for part in out)), **settings)
     out.pids[out.pids >= 0] = names[out.pids[out.pids >= 0]]
@@ -142,7 +142,7 @@ def _block(
     """Fill in what is known of some queries; identities as their numbers."""
     nq, width = lists.rows.shape
     there = lists.rows >= 0
-    complete = (width >= gallery) | ~there.all(axis=1)
+    complete = (width + (mine >= -1) >= gallery) | ~there.all(axis=1)
     end = np.where(there.any(axis=1), np.where(there, lists.distances, -np.inf).max(axis=1, initial=-np.inf), 0)
     named = there & (code[np.where(there, lists.rows, 0)] >= 0)
     groups = _groups(lists, named, code, len(available))

@@ -1,0 +1,68 @@
+"""How alike are these pairs? Similarities of pairs that somebody else has chosen, from a recipe's distances."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+
+from ensemble.base.errors import examples
+from ensemble.identities.asking import Asker
+from ensemble.pipeline.images import read
+from ensemble.pipeline.lines import Line
+from ensemble.scores import Labels, Protocol, Scores, score_labelled
+from ensemble.submissions.similarities import Pairs
+
+
+class Similarities(NamedTuple):
+    """(pairs,) similarities of 0 to 1, their scores where there are labels, and what there is to say."""
+
+    values: np.ndarray
+    scores: Scores | None
+    notes: tuple[str, ...]
+
+
+def similarities(
+    ask: Asker, pairs: Pairs, protocol: Protocol, show: Callable[[Line], None] = lambda line: None
+) -> Similarities:
+    """Run a plan whose answers hold the whole gallery, and look the pairs up in it.
+
+    The similarity is ``(far - d) / (far - near)`` with the least and the largest distance of these pairs: 1 for the
+    nearest, 0 for the farthest, the order is that of the distances. A pair that a step never returns has 0, one of
+    an image with itself 1. Scores are those of every query's pairs, under ``protocol``.
+    """
+    images, sets = read(ask.plan)
+    notes = list(images.notes)
+    at = pairs.rows(images.query_names, images.gallery_names, notes)
+    lists, _ = ask(None if images.lists is not None else sets, show=show)
+    far = np.full(images.shape, np.inf, np.float32)
+    query, place = np.nonzero(lists.rows >= 0)
+    far[query, lists.rows[query, place]] = lists.distances[query, place]
+    found = far[at[:, 0], at[:, 1]]
+    one_set = any(getattr(features, "one_set", False) for features in sets.values())
+    own = (at[:, 0] == at[:, 1]) & one_set
+    never = np.isinf(found) & ~own
+    if never.any():
+        shown = [f"{pairs.query[i]} and {pairs.gallery[i]}" for i in np.flatnonzero(never)]
+        notes.append(f"{len(shown)} pairs are never returned, and have the similarity 0 ({examples(shown)})")
+    values = np.where(own, 1.0, _scaled(found.astype(np.float64)))
+    scores = None
+    if images.labels is not None:
+        asked = np.full(images.shape, np.inf, np.float32)
+        asked[at[:, 0], at[:, 1]] = found
+        scores = _scored(asked, images.labels, protocol)
+    return Similarities(values, scores, tuple(notes))
+
+
+def _scaled(far: np.ndarray) -> np.ndarray:
+    there = far[np.isfinite(far)]
+    near, end = (there.min(), there.max()) if there.size else (0.0, 0.0)
+    spread = end - near or 1.0
+    return np.where(np.isfinite(far), np.clip((end - far) / spread, 0, 1), 0.0)
+
+
+def _scored(asked: np.ndarray, labels: Labels, protocol: Protocol) -> Scores | None:
+    try:
+        return score_labelled(asked, labels, protocol)
+    except ValueError:  # no query has a match
+        return None
