@@ -102,7 +102,9 @@ def _checked(options: argparse.Namespace) -> tuple[How, Wanted]:
         how = replace(how, places=form.places, edge=options.edge, depth=options.depth or None)
         unknown = wanted(options.unknown or ("geometric" if form.word else "none"))
         if unknown.name != "none" and not form.word:
-            problems.append(f"--unknown: wanted none, since {form.name} has no word for it, found {unknown}; give --word")
+            problems.append(
+                f"--unknown: wanted none, since {form.name} has no word for it, found {unknown}; give --word"
+            )
     if options.pairs:
         how = replace(how, depth=None)
     if options.report:
@@ -114,7 +116,11 @@ def _checked(options: argparse.Namespace) -> tuple[How, Wanted]:
 
 def _rule(text: str) -> How:
     name, equals, number = text.partition("=")
-    if name not in RULES or (name == "nearest") == bool(equals) or (equals and not (number.isdecimal() and int(number))):
+    if (
+        name not in RULES
+        or (name == "nearest") == bool(equals)
+        or (equals and not (number.isdecimal() and int(number)))
+    ):
         raise InputError([f"--rule: wanted nearest, mean=M, vote=M or sum=M with M from 1, found {text!r}"])
     rule: Rule = next(known for known in RULES if known == name)
     return How(rule, int(number) if number else 1)

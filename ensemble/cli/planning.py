@@ -42,9 +42,7 @@ def add_options(
     machine.add_options(p)
 
 
-def prepare(
-    options: argparse.Namespace, *, rules: Protocol | None = None, wanted: Sequence[str] = ()
-) -> Plan:
+def prepare(options: argparse.Namespace, *, rules: Protocol | None = None, wanted: Sequence[str] = ()) -> Plan:
     """Load, look and check; every problem that can be found before a feature is read, in one error.
 
     rules:  how it is scored where ``--protocol`` says nothing, in the place of the recipe's own.

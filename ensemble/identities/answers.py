@@ -87,7 +87,9 @@ def question(ask: Asker) -> Question:
     notes: list[str] = []
     who = people(ask.plan.folder, found.query_table, found.gallery_table, notes)
     told = (*images.notes, *notes)
-    return Question(ask, images, None if lists is not None else sets, found.query_table, found.gallery_table, who, told)
+    return Question(
+        ask, images, None if lists is not None else sets, found.query_table, found.gallery_table, who, told
+    )
 
 
 def answers(

@@ -52,7 +52,9 @@ def people(folder: Folder, query_table: Any, gallery_table: Any, notes: list[str
     found = {side: values for side, values in given.items() if values is not None}
     numbers = labels.numbered(found)
     if not (numbers["gallery"] >= 0).any():
-        raise InputError([f"{folder.path}: wanted identities of the gallery, found only unknown ones; label images"])
+        raise InputError(
+            [f"{folder.path}: wanted identities of the gallery, found only unknown ones; label images"]
+        )
     called: dict[int, str] = {}
     for side in found:
         for number, label in zip(numbers[side].tolist(), found[side].tolist(), strict=True):

@@ -80,7 +80,11 @@ class Threshold:
     def as_json(self) -> dict[str, Any]:
         """Plain values, None for what is no number."""
         numbers = {name: value if math.isfinite(value) else None for name, value in self.found.items()}
-        return {"distance": self.distance if math.isfinite(self.distance) else None, "about": self.about, **numbers}
+        return {
+            "distance": self.distance if math.isfinite(self.distance) else None,
+            "about": self.about,
+            **numbers,
+        }
 
 
 def new_ones(pid: Ints) -> float:
@@ -134,7 +138,10 @@ def of_database(how: Wanted, given: Asked, fold: Ints, share: float) -> Threshol
         ) from error
     held = _held_out(given, fold, fits, lambda part, t: unknown.value(part, judged, t, share=share))
     if len(held):
-        found |= {"held_out": float(np.mean(held)), "sd": float(np.std(held, ddof=1)) if len(held) > 1 else math.nan}
+        found |= {
+            "held_out": float(np.mean(held)),
+            "sd": float(np.std(held, ddof=1)) if len(held) > 1 else math.nan,
+        }
     images = len(np.unique(given.pid)), int((~given.unknown).sum()), int(given.unknown.sum())
     on = f"{images[0]} identities of the gallery ({images[1]} images asked as known, {images[2]} held out as unknown)"
     return Threshold(distance, f"{about}, fitted on {on}{mixture}", {**found, "expected": share})

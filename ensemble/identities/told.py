@@ -32,8 +32,12 @@ def write(folder: Path, found: Answers, form: Form, order: np.ndarray | None, co
     rows = np.arange(len(found.names)) if order is None else order
     told = found.people.text(found.told[rows], form.word)
     identities.write(folder / FILE, form, [found.names[row] for row in rows.tolist()], told)
-    io.write_csv(folder / TABLE, ("query", "place", "identity", "distance", "accepted"), _entries(found), data=True)
-    called = sorted({found.people.called[number] for number in np.unique(found.people.gallery).tolist() if number >= 0})
+    io.write_csv(
+        folder / TABLE, ("query", "place", "identity", "distance", "accepted"), _entries(found), data=True
+    )
+    called = sorted(
+        {found.people.called[number] for number in np.unique(found.people.gallery).tolist() if number >= 0}
+    )
     with io.beside(folder / PEOPLE) as stream:
         stream.writelines(f"{text}\n" for text in [*called, *([form.word] if form.word else [])])
     with io.beside(folder / RECORD) as stream:
@@ -80,7 +84,9 @@ def text(found: Answers, scores: IdentityScores | None) -> Iterator[str]:
         where = f"{name}: " if name else ""
         yield f"{where}unknown beyond {threshold.distance:.6g}: {threshold.about}"
         if "held_out" in threshold.found:
-            fitted = next(value for key, value in threshold.found.items() if key in ("balanced", "geometric", "map"))
+            fitted = next(
+                value for key, value in threshold.found.items() if key in ("balanced", "geometric", "map")
+            )
             sd = threshold.found["sd"]
             spread = "" if math.isnan(sd) else f" ± {sd:.4f}"
             yield f"{where}  {fitted:.4f} there; {threshold.found['held_out']:.4f}{spread} on identities held out of the fit"

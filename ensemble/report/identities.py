@@ -83,7 +83,9 @@ def _drawn(lines: Sequence[Open]) -> "Figure":
     for number, line in enumerate(lines):
         look = drawings.looks(number)
         curve = line.curve
-        axes.plot(curve.false_alarm, curve.dir, drawstyle="steps-post", label=drawings.short(line.name or "all"), **look)
+        axes.plot(
+            curve.false_alarm, curve.dir, drawstyle="steps-post", label=drawings.short(line.name or "all"), **look
+        )
         at = curve.at(line.threshold)
         axes.plot(*([value] for value in at), marker="o", markersize=6, color=look["color"])
     axes.set(xlabel="false alarm", ylabel="detection and identification", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))

@@ -187,7 +187,9 @@ def identification(first: ArrayLike, right: ArrayLike, mated: ArrayLike) -> Curv
     """
     far, hit, known = np.asarray(first, np.float64), np.asarray(right, bool), np.asarray(mated, bool)
     if far.ndim != 1 or not far.shape == hit.shape == known.shape or np.isnan(far).any():
-        raise ValueError(f"first, right, mated: wanted three rows of one length, got {far.shape}, {hit.shape}, {known.shape} or NaN")
+        raise ValueError(
+            f"first, right, mated: wanted three rows of one length, got {far.shape}, {hit.shape}, {known.shape} or NaN"
+        )
     there = np.isfinite(far)
     thresholds = np.append(-np.inf, np.unique(far[there]))
     place = np.searchsorted(thresholds, far)

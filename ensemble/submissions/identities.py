@@ -82,7 +82,10 @@ FORMS = {
 def write(path: Path, form: Form, names: Sequence[str], answers: Sequence[Sequence[str]]) -> None:
     """Write a row a query: its name, and what is answered."""
     with beside(path, "w") as stream:
-        for row in (form.columns, *((name, form.between.join(told)) for name, told in zip(names, answers, strict=True))):
+        for row in (
+            form.columns,
+            *((name, form.between.join(told)) for name, told in zip(names, answers, strict=True)),
+        ):
             stream.write(form.comma.join(cell(text, form.comma) for text in row) + "\n")
 
 
@@ -108,7 +111,9 @@ class Sample:
         missing, extra = [name for name in mine if name not in place], set(names).difference(mine)
         problems = []
         if again := repeated(mine):
-            problems.append(f"{self.path}: wanted every query once, found again {examples(again)}; remove the copies")
+            problems.append(
+                f"{self.path}: wanted every query once, found again {examples(again)}; remove the copies"
+            )
         if missing:
             problems.append(
                 f"{self.path}: wanted rows of the queries, found {len(missing)} of none ({examples(missing)})"
@@ -162,7 +167,9 @@ def parse(path: Path, form: Form) -> tuple[RankList, list[str]]:
     ragged = [number for number, row in enumerate(rows, 2) if len(row) != 2]
     nameless = [number for number, row in enumerate(rows, 2) if len(row) == 2 and not (row[0] and row[1].strip())]
     if ragged:
-        problems.append(f"{path}: wanted two values a row, found another number in row {examples(ragged)}; mend them")
+        problems.append(
+            f"{path}: wanted two values a row, found another number in row {examples(ragged)}; mend them"
+        )
     if nameless:
         problems.append(f"{path}: wanted a query and its answer, found an empty cell in row {examples(nameless)}")
     whole = [row for row in rows if len(row) == 2]
@@ -177,7 +184,9 @@ def _told(form: Form, answer: str) -> list[str]:
 
 def _format(form: Form) -> Format:
     def recognises(head: Head) -> bool:
-        return bool(head.lines) and [title.strip().strip('"') for title in head.lines[0].split(",")] == [*form.columns]
+        return bool(head.lines) and [title.strip().strip('"') for title in head.lines[0].split(",")] == [
+            *form.columns
+        ]
 
     return Format(
         form.name,

@@ -66,7 +66,9 @@ def read_pairs(path: Path) -> Pairs:
     row_ids, query, gallery = ([row[header.index(title)].strip() for row in rows] for title in ASKED)
     for title, values in zip(ASKED, (row_ids, query, gallery), strict=True):
         if blank := [number for number, value in enumerate(values, 2) if not value]:
-            problems.append(f"{path}: wanted a {title} in every row, found none in row {examples(blank)}; fill it in")
+            problems.append(
+                f"{path}: wanted a {title} in every row, found none in row {examples(blank)}; fill it in"
+            )
     if again := repeated(row_ids):
         problems.append(f"{path}: wanted every row_id once, found again {examples(again)}; number them anew")
     refuse_if_any(problems)

@@ -102,9 +102,7 @@ def by_identity(
     if edge is None and rule == "sum":
         finite = values[np.isfinite(values)]
         edge = float(finite.max()) if finite.size else 0.0
-    out = Identities(
-        np.full((nq, top_k), NONE, np.int64), np.full((nq, top_k), np.inf), np.zeros(nq, bool)
-    )
+    out = Identities(np.full((nq, top_k), NONE, np.int64), np.full((nq, top_k), np.inf), np.zeros(nq, bool))
     step = max(1, ENTRIES // max(width, 1))
     for start in range(0, nq, step):
         block = slice(start, start + step)

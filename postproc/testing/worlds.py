@@ -97,6 +97,27 @@ def world(
     }
 
 
+def herd(
+    people: int = 60, strangers: int = 15, most: int = 200, d: int = 32, noise: float = 0.2, seed: int = 0
+) -> World:
+    """A database as animals have it: a few are seen all the time, many once, and some queries are of nobody in it.
+
+    The gallery has ``most / rank^1.3`` images of each of ``people`` identities, rounded, one at least: half of them
+    are singletons. Every identity asks with a quarter as many, one at least; ``strangers``, whom the gallery lacks,
+    with one to four. ``noise`` is the deviation of a number of an image from that of its identity, which has 1; then
+    images get unit length. Without noise every image of an identity is the same.
+    """
+    rng = np.random.default_rng(seed)
+    counts = np.maximum(np.round(most / np.arange(1, people + 1) ** 1.3).astype(int), 1)
+    gallery_pid = np.repeat(np.arange(people), counts)
+    asked = np.concatenate([np.maximum(counts // 4, 1), 1 + np.arange(strangers) % 4])
+    query_pid = np.repeat(np.arange(people + strangers), asked)
+    centre = rng.standard_normal((people + strangers, d)).astype(np.float32)
+    mixed = [rng.permutation(pid) for pid in (query_pid, gallery_pid)]
+    query, gallery = (around(rng, centre, pid, noise * np.float32(1), unit=True) for pid in mixed)
+    return {"query": query, "gallery": gallery, "query_pid": mixed[0], "gallery_pid": mixed[1]}
+
+
 def known(data: Mapping[str, np.ndarray]) -> World:
     """What a step may be given of a world: not the labels that scores are computed from."""
     return {name: array for name, array in data.items() if name in VOCABULARY}

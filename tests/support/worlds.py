@@ -4,9 +4,9 @@ import hypothesis.strategies as st
 import numpy as np
 from hypothesis.extra.numpy import arrays
 
-from postproc.testing.worlds import around, world
+from postproc.testing.worlds import around, herd, world
 
-__all__ = ["cubes", "lattices", "passages", "world"]
+__all__ = ["cubes", "herd", "lattices", "passages", "world"]
 
 
 def passages(seed: int = 0) -> dict[str, np.ndarray]:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ensemble.scores import Labels
-from ensemble.scores.open_set import Rates, different_pairs, rates, threshold_at
+from ensemble.scores.open_set import identification, Rates, different_pairs, rates, threshold_at
+from postproc import by_identity
 from postproc import using
 from tests.support import golden
 from tests.support.each import each
@@ -205,3 +206,27 @@ def test_threads_change_no_bit_and_inputs_stay() -> None:
         assert getattr(found[0], name).tobytes() == getattr(found[1], name).tobytes()
     different_pairs(*of(far, *labels)).sort()
     assert_array_equal(far, before)
+
+
+def test_the_curve_of_answers_is_that_of_the_nearest_images() -> None:
+    random = np.random.default_rng(2)
+    gallery = np.repeat(np.arange(12), 3)
+    query = random.integers(0, 20, 60)
+    far = random.integers(0, 9, (60, 36)).astype(np.float32) / 8
+    first = by_identity(far, gallery)
+    curve = identification(first.distances[:, 0], first.pids[:, 0] == query, np.isin(query, gallery))
+    labels = Labels.checked(far.shape, query, gallery)
+    found = rates(far, labels, thresholds=curve.thresholds[1:], junk="none")
+    np.testing.assert_allclose(curve.false_alarm[1:], found.false_alarm)
+    np.testing.assert_allclose(curve.dir[1:], found.dir)
+    assert (curve.false_alarm[0], curve.dir[0]) == (0, 0)
+    assert curve.at(-1.0) == (0, 0)
+    assert curve.at(9.0) == (found.false_alarm[-1], found.dir[-1])
+
+
+def test_a_curve_of_nobody_and_refusals() -> None:
+    curve = identification([np.inf, 0.5], [False, True], [True, True])
+    assert np.isnan(curve.false_alarm).all()
+    assert curve.dir.tolist() == [0, 0.5]  # who has no identity is never told one
+    with pytest.raises(ValueError, match="first, right, mated: wanted three rows of one length"):
+        identification([0.1], [True, False], [True])
