@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ensemble import io
 from ensemble.base.collecting import collecting
@@ -22,12 +23,11 @@ from ensemble.base.errors import InputError, refuse_if_any
 from ensemble.cli import forms, intervals, machine, notes, outputs, planning, program
 from ensemble.cli.numbers import too_small
 from ensemble.identities import told
-from ensemble.identities.answers import Answers, Fit, answers, question
+from ensemble.identities.answers import SIDES, Answers, Fit, answers, question
 from ensemble.identities.asking import Asker, How, deep
 from ensemble.identities.pairs import similarities
-from ensemble.identities.thresholds import NAMES, Wanted, wanted
+from ensemble.identities.thresholds import Wanted, wanted
 from ensemble.pipeline import lines
-from ensemble.pipeline.plan import Plan
 from ensemble.report import identities as report
 from ensemble.report import refuse_without_packages
 from ensemble.scores.identities import IdentityScores, score_identities
@@ -59,25 +59,52 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     p = program.parser("ensemble.identify", __doc__)
     planning.add_options(p, otherwise="baseline")
-    p.add_argument("--rule", default="nearest", metavar="RULE",
-                   help="how far an identity is: nearest; mean=M of its M nearest images; vote=M or sum=M of the M "
-                   "nearest images (default: nearest)")  # fmt: skip
-    p.add_argument("--edge", type=float, metavar="D", help="sum: the distance from which on an image counts nothing "
-                   "(default: the largest of all lists)")  # fmt: skip
-    p.add_argument("--depth", type=int, default=500, metavar="N",
-                   help="images of every query that are looked at, 0: all (default: %(default)s)")  # fmt: skip
-    p.add_argument("--unknown", metavar="RULE", help=f"from where on it is somebody new: {', '.join(NAMES[:1])}; "
-                   "distance=D; share=S of the queries; chance=P of being right (0.5); balanced, geometric or map: the "
-                   "best on the gallery (default: geometric; of a format without a word for it: none)")  # fmt: skip
-    p.add_argument("--expected", type=float, metavar="S", help="map, chance: the share of unknown queries "
-                   "(default: of gallery images that are the only one of their identity)")  # fmt: skip
-    p.add_argument("--folds", type=int, default=5, metavar="N",
-                   help="parts of the identities, each held out once (default: %(default)s)")  # fmt: skip
-    p.add_argument("--by", metavar="COLUMN", help="a column of query.csv and gallery.csv that names the data set: each "
-                   "is asked by itself and has its own threshold")  # fmt: skip
+    options: dict[str, tuple[dict[str, Any], str]] = {
+        "rule": (
+            {"default": "nearest", "metavar": "RULE"},
+            "how far an identity is: nearest; mean=M of its M nearest images; vote=M or sum=M of the M nearest of "
+            "all (default: nearest)",
+        ),
+        "edge": (
+            {"type": float, "metavar": "D"},
+            "sum: from this distance on an image counts nothing (default: the largest of all lists)",
+        ),
+        "depth": (
+            {"type": int, "default": 500, "metavar": "N"},
+            "images of every query that are looked at, 0: all (default: %(default)s)",
+        ),
+        "unknown": (
+            {"metavar": "RULE"},
+            "from where on it is somebody new: none; distance=D; share=S of the queries; chance=P of being right "
+            "(0.5); balanced, geometric or map: best on the gallery (default: geometric; none where the format has "
+            "no word for it)",
+        ),
+        "expected": (
+            {"type": float, "metavar": "S"},
+            "map, chance: the share of unknown queries (default: of gallery images that are the only one of their "
+            "identity)",
+        ),
+        "folds": (
+            {"type": int, "default": 5, "metavar": "N"},
+            "parts of the identities, each held out once (default: %(default)s)",
+        ),
+        "fit-on": (
+            {"choices": SIDES, "default": "gallery"},
+            "whose images tell the threshold (default: %(default)s)",
+        ),
+        "by": (
+            {"metavar": "COLUMN"},
+            "a column of query.csv and gallery.csv that names the data set: each is asked by itself and has a "
+            "threshold of its own",
+        ),
+        "pairs": (
+            {"type": Path, "metavar": "FILE"},
+            "in the place of identities: similarities of these pairs (row_id, query_image, gallery_image)",
+        ),
+    }
+    for name, (kind, use) in options.items():
+        p.add_argument(f"--{name}", help=use, **kind)
     forms.add_options(p)
-    p.add_argument("--pairs", type=Path, metavar="FILE", help="in the place of identities: similarities of these pairs "
-                   "(row_id, query_image, gallery_image)")  # fmt: skip
     intervals.add_options(p)
     outputs.add_out(p, "where results go (default: runs/identify)")
     p.add_argument("--report", action="store_true", help="write identities.html and open_set.svg too")
@@ -142,7 +169,7 @@ def _identities(options: argparse.Namespace, ask: Asker, how: How, unknown: Want
     refuse_if_any(problems)
     print(lines.heading(asked.images.labels is not None))
     protocol = planning.protocols.chosen(options, RANKING)
-    fit = Fit(options.folds, options.seed, options.expected)
+    fit = Fit(options.folds, options.seed, options.expected, options.fit_on)
     found = answers(asked, how, unknown, by=options.by, fit=fit, protocol=protocol, show=_show)
     notes.say((*found.notes, *said))
     scores = _scores(options, found, how)

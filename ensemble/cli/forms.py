@@ -16,13 +16,21 @@ SEPARATORS = {"tab": "\t", "space": " "}
 
 def add_options(p: argparse.ArgumentParser) -> None:
     """``--format``, ``--sample``, ``--columns``, ``--places``, ``--word``, ``--between`` and ``--comma``."""
-    p.add_argument("--format", choices=tuple(FORMS), help="of submission.csv (default: what the sample's titles say, "
-                   "else table)")  # fmt: skip
-    p.add_argument("--sample", type=Path, metavar="FILE", help="a sample submission: its titles, and its rows in their "
-                   "order")  # fmt: skip
+    p.add_argument(
+        "--format",
+        choices=tuple(FORMS),
+        help="of submission.csv (default: what the sample's titles say, else table)",
+    )
+    p.add_argument(
+        "--sample", type=Path, metavar="FILE", help="a sample submission: its titles, and its rows in their order"
+    )
     p.add_argument("--columns", metavar="QUERY,ANSWER", help="titles of your own")
-    p.add_argument("--places", type=int, metavar="K", help="identities a query, the unknown among them (default: the "
-                   "format's: 5, of animalclef 1)")  # fmt: skip
+    p.add_argument(
+        "--places",
+        type=int,
+        metavar="K",
+        help="identities a query, the unknown among them (default: the format's: 5, of animalclef 1)",
+    )
     p.add_argument("--word", metavar="TEXT", help=f"for the unknown (default: {identities.NEW})")
     p.add_argument("--between", metavar="TEXT", help="between identities (default: space)")
     p.add_argument("--comma", metavar="CHAR", help="between columns: any letter, or tab (default: a comma)")

@@ -9,7 +9,7 @@ from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.features import FeatureSet
 from ensemble.base.kinds import Ints
-from ensemble.identities.asking import Asker, How, Sets, against_itself
+from ensemble.identities.asking import Asker, How, Sets, against_itself, of_train
 from ensemble.identities.people import People, groups, people
 from ensemble.identities.thresholds import Threshold, Wanted, new_ones, of_database, of_queries
 from ensemble.pipeline.images import Images, read
@@ -24,14 +24,20 @@ from postproc.identities.with_unknown import with_unknown
 
 @dataclass(frozen=True)
 class Fit:
-    """How a threshold is fitted: folds of identities, who deals them, the share of unknown queries that is expected.
+    """How a threshold is fitted: folds of identities, and who deals them.
 
-    expected: None: as many as :func:`ensemble.identities.thresholds.new_ones` says.
+    expected: the share of queries that are unknown; None: as :func:`ensemble.identities.thresholds.new_ones` says.
+    on:       whose images ask each other, those of the gallery or of train.
     """
 
     folds: int = 5
     seed: int = 0
     expected: float | None = None
+    on: str = "gallery"
+
+
+FIT = Fit()
+SIDES = ("gallery", "train")
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +104,7 @@ def answers(
     unknown: Wanted,
     *,
     by: str | None = None,
-    fit: Fit = Fit(),  # noqa: B008
+    fit: Fit = FIT,
     protocol: Protocol,
     show: Callable[[Line], None] = lambda line: None,
 ) -> Answers:
@@ -201,15 +207,18 @@ def _part(
     if not unknown.fitted:
         return _Part(identities, of_queries(unknown, identities.distances[:, 0]), result.scores)
     assert sets is not None
+    if fit.on == "train":
+        sets, pid = of_train(sets)
     expected = new_ones(pid) if fit.expected is None else fit.expected
     samples, fold = against_itself(asked.ask, sets, pid, how, folds=fit.folds, seed=fit.seed)
     notes = []
     if unknown.name in ("map", "chance") and fit.expected is None:
         notes.append(
-            f"{expected:.2%} of the queries are expected to be unknown, as many as gallery images are the only one of "
-            "their identity; --expected says another share"
+            f"{expected:.2%} of the queries are expected to be unknown, as many as images of the {fit.on} are the "
+            "only one of their identity; --expected says another share"
         )
-    return _Part(identities, of_database(unknown, samples, fold, expected), result.scores, tuple(notes))
+    threshold = of_database(unknown, samples, fold, expected, of=fit.on)
+    return _Part(identities, threshold, result.scores, tuple(notes))
 
 
 def _taken(features: FeatureSet, queries: Ints, gallery: Ints) -> FeatureSet:

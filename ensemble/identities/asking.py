@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ensemble.base.errors import InputError, examples
 from ensemble.base.features import FeatureSet
 from ensemble.base.kinds import Ints
 from ensemble.pipeline.devices import CPU, Device
@@ -57,7 +58,7 @@ def deep(checked: Plan, depth: int | None) -> Plan:
 
 @dataclass(frozen=True, eq=False)
 class Asker:
-    """A plan, and where it runs; each call runs it on the images of some sets (None: as they lie in the folder)."""
+    """A plan, and where it runs; each call runs it on the images of some sets, None: on those of the folder."""
 
     plan: Plan
     device: Device = CPU
@@ -79,8 +80,8 @@ def _lists(result: Result) -> Nearest:
 def against_itself(ask: Asker, sets: Sets, pid: Ints, how: How, *, folds: int, seed: int) -> tuple[Asked, Ints]:
     """Every labelled gallery image asked twice: as somebody whom the gallery knows, and as somebody new.
 
-    Known: against all other images, its own image left out; only identities with two images or more. New: against a
-    gallery in which its identity, and the others of its fold, are not there from the first step on.
+    Known: against all other images, its own image left out; only identities with two images or more. New: against
+    a gallery in which its identity, and the others of its fold, are not there from the first step on.
     Returns the queries and the fold of each. ``seed`` deals the identities out to the folds.
     """
     parts = split(pid, pid, folds=folds, seed=seed)
@@ -101,6 +102,24 @@ def against_itself(ask: Asker, sets: Sets, pid: Ints, how: How, *, folds: int, s
         found.append(asked(how.of(lists, pid[left]), pid[held], True))
         of.append(fold[held])
     return joined(*found), np.concatenate(of)
+
+
+def of_train(sets: Sets) -> tuple[dict[str, FeatureSet], Ints]:
+    """The training images in the place of the gallery, and their identities; InputError where there are none."""
+    models = [features for features in sets.values() if not features.auxiliary]
+    lacking = [features.model for features in models if features.train is None]
+    data = models[0].data()
+    if lacking or "train_pid" not in data:
+        found = f"none in {examples(lacking)}" if lacking else "no pid"
+        raise InputError(
+            [f"--fit-on train: wanted training images with identities, found {found}; fit on the gallery"]
+        )
+    moved = {
+        name: replace(features, gallery=features.train, gallery_table=features.train_table)
+        for name, features in sets.items()
+        if features.train is not None and features.train_table is not None
+    }
+    return moved, data["train_pid"]
 
 
 def itself(features: FeatureSet) -> FeatureSet:

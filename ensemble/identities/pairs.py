@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-
 from ensemble.base.errors import examples
 from ensemble.identities.asking import Asker
 from ensemble.pipeline.images import read
@@ -27,8 +26,8 @@ def similarities(
 ) -> Similarities:
     """Run a plan whose answers hold the whole gallery, and look the pairs up in it.
 
-    The similarity is ``(far - d) / (far - near)`` with the least and the largest distance of these pairs: 1 for the
-    nearest, 0 for the farthest, the order is that of the distances. A pair that a step never returns has 0, one of
+    The similarity is ``(far - d) / (far - near)`` with the least and the largest distance of these pairs: 1 for
+    the nearest, 0 for the farthest, in the order of the distances. A pair that a step never returns has 0, one of
     an image with itself 1. Scores are those of every query's pairs, under ``protocol``.
     """
     images, sets = read(ask.plan)

@@ -99,7 +99,7 @@ def new_ones(pid: Ints) -> float:
 
 
 def of_queries(how: Wanted, first: np.ndarray) -> Threshold:
-    """Without the database: a distance that is given, or by a share of the queries whose best identities are so far."""
+    """Without the database: a distance that is given, or one by a share of the queries."""
     if how.name == "none":
         return Threshold(math.inf, "nobody is unknown")
     assert how.number is not None
@@ -112,10 +112,11 @@ def of_queries(how: Wanted, first: np.ndarray) -> Threshold:
     return Threshold(distance, about, {"share": met})
 
 
-def of_database(how: Wanted, given: Asked, fold: Ints, share: float) -> Threshold:
+def of_database(how: Wanted, given: Asked, fold: Ints, share: float, *, of: str = "gallery") -> Threshold:
     """Fitted on the database asked about itself, and judged fold by fold by the threshold of the other folds.
 
-    share: of unknown queries that is expected, for ``map`` and ``chance``; the others do not look at it.
+    share: of unknown queries that is expected, for ``map`` and ``chance``; the others do not look at it. of: whose
+    images have asked, for words.
     """
     fits: Callable[[Asked], float]
     if how.name == "chance":
@@ -132,8 +133,8 @@ def of_database(how: Wanted, given: Asked, fold: Ints, share: float) -> Threshol
     except ValueError as error:
         raise InputError(
             [
-                f"--unknown {how}: wanted identities of the gallery with several images each, found too few ({error}); "
-                "label more, or give distance= or share="
+                f"--unknown {how}: wanted identities of the {of} with several images each, found too few "
+                f"({error}); label more, or give distance= or share="
             ]
         ) from error
     held = _held_out(given, fold, fits, lambda part, t: unknown.value(part, judged, t, share=share))
@@ -143,7 +144,7 @@ def of_database(how: Wanted, given: Asked, fold: Ints, share: float) -> Threshol
             "sd": float(np.std(held, ddof=1)) if len(held) > 1 else math.nan,
         }
     images = len(np.unique(given.pid)), int((~given.unknown).sum()), int(given.unknown.sum())
-    on = f"{images[0]} identities of the gallery ({images[1]} images asked as known, {images[2]} held out as unknown)"
+    on = f"{images[0]} identities of the {of} ({images[1]} images asked as known, {images[2]} held out as unknown)"
     return Threshold(distance, f"{about}, fitted on {on}{mixture}", {**found, "expected": share})
 
 
@@ -154,7 +155,7 @@ def _called(objective: str) -> str:
 def _held_out(
     given: Asked, fold: Ints, fits: Callable[[Asked], float], judge: Callable[[Asked, float], float]
 ) -> list[float]:
-    """What the threshold of the others is worth on each fold of identities, where both have known and unknown ones."""
+    """What the threshold of the others is worth on each fold of identities that has known and unknown ones."""
     found = []
     for number in np.unique(fold):
         inside, others = given.take(fold == number), given.take(fold != number)

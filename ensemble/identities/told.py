@@ -1,4 +1,4 @@
-"""What is left behind: the file to hand in, how far every identity is, who can be told, a record; and it in words."""
+"""What is left behind: the file to hand in, how far every identity is, who can be told, a record; and words."""
 
 import json
 import math
@@ -88,8 +88,8 @@ def text(found: Answers, scores: IdentityScores | None) -> Iterator[str]:
                 value for key, value in threshold.found.items() if key in ("balanced", "geometric", "map")
             )
             sd = threshold.found["sd"]
-            spread = "" if math.isnan(sd) else f" ± {sd:.4f}"
-            yield f"{where}  {fitted:.4f} there; {threshold.found['held_out']:.4f}{spread} on identities held out of the fit"
+            held = f"{threshold.found['held_out']:.4f}" + ("" if math.isnan(sd) else f" ± {sd:.4f}")
+            yield f"{where}  {fitted:.4f} there; {held} on identities held out of the fit"
     if scores is None:
         yield "no scores: the queries have no labels (a pid column in query.csv)"
         return

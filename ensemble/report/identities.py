@@ -72,8 +72,8 @@ def plot(lines: Sequence[Open]) -> Plot:
     return Plot(
         "open_set",
         "Known and unknown identities",
-        "Share of known queries that are told the right identity, by the share of unknown ones that are told somebody, "
-        f"as the threshold moves; the dot is the threshold that was used.{left}",
+        "Share of known queries that are told the right identity, by the share of unknown ones that are told "
+        f"somebody, as the threshold moves; the dot is the threshold that was used.{left}",
         lambda: _drawn(shown),
     )
 

@@ -1,7 +1,8 @@
 """How good answers to "who is it?" are: the right identity first, among the first, and the unknown called so.
 
-Sources: WildlifeDatasets/wildlife-datasets, ``metrics`` (BAKS, BAUS, balanced accuracy); Happywhale 2022 (MAP@5 with
-``new_individual`` as the truth of whoever the training set lacks); AnimalCLEF 2025 (mean over sets of sqrt(BAKS BAUS)).
+Sources: WildlifeDatasets/wildlife-datasets, ``metrics`` (BAKS, BAUS, balanced accuracy); Happywhale 2022 (MAP@5
+with ``new_individual`` as the truth of whoever the training set lacks); AnimalCLEF 2025 (mean over sets of
+sqrt(BAKS BAUS)).
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,9 +37,9 @@ class IdentityScores:
     per_identity  mean over all identities of the share of their images told rightly (balanced accuracy, in which
                   each unknown identity is one of its own)
 
-    ``intervals``: of each by bootstrap over identities. ``known``, ``unknown``, ``unlabelled``: queries of each kind;
-    ``identities``: known and unknown ones. ``sets``: the scores of every data set, where there are several; the
-    numbers are then means over the sets that have them.
+    ``intervals``: of each by bootstrap over identities. ``known``, ``unknown``, ``unlabelled``: queries of each
+    kind; ``identities``: known and unknown ones. ``sets``: the scores of every data set, where there are several;
+    the numbers are then means over the sets that have them.
     """
 
     values: Mapping[str, float]
@@ -89,9 +90,9 @@ def score_identities(
 ) -> IdentityScores:
     """Judge answers of :func:`postproc.identities.with_unknown`.
 
-    Takes:     told (nq, k) identities, best first, -1 the unknown, -2 none; query_pid (nq,), -1: nobody knows it, it
-               is not scored; gallery_pid (ng,), those who can be told. sets (nq,) names of data sets: each is judged
-               by itself, and the numbers are means over them.
+    Takes:     told (nq, k) identities, best first, -1 the unknown, -2 none; query_pid (nq,), -1: nobody knows it,
+               it is not scored; gallery_pid (ng,), those who can be told. sets (nq,) names of data sets: each is
+               judged by itself, and the numbers are means over them.
     places:    K, cut to those that there are.
     Intervals: identities are drawn, known and unknown ones apart for scores that keep them apart; percentiles of
                ``resamples`` draws. ``independent`` draws images. NaN where fewer than two can be drawn.
@@ -122,7 +123,7 @@ def score_identities(
     worth = np.where(hit.any(axis=1), 1 / (1 + hit.argmax(axis=1)), 0.0)
     found: dict[str, IdentityScores] = {}
     draws: list[dict[str, _Draws]] = []
-    for number, name in enumerate(dict.fromkeys(names)):
+    for number, name in enumerate(sorted(set(names))):
         mine = np.array([each == name for each in names])
         rows = np.flatnonzero(mine & (pid >= 0))
         if not len(rows):

@@ -158,9 +158,9 @@ def different_pairs(distances: Distances, labels: Labels, *, junk: str | Junk = 
 class Curve:
     """Detection and identification rate against false alarm, at every threshold at which one of them changes.
 
-    (n,) float64 each, ascending: ``thresholds`` from -inf (nobody is told anybody) on, ``false_alarm`` the share of
-    queries of unknown identity that are told somebody, ``dir`` that of known ones that are told the right identity;
-    NaN where there are no such queries.
+    (n,) float64 each, ascending: ``thresholds`` from -inf (nobody is told anybody) on, ``false_alarm`` the share
+    of queries of unknown identity that are told somebody, ``dir`` that of known ones that are told the right
+    identity; NaN where there are no such queries.
     """
 
     thresholds: Floats
@@ -176,8 +176,8 @@ class Curve:
 def identification(first: ArrayLike, right: ArrayLike, mated: ArrayLike) -> Curve:
     """The open-set curve of answers: :func:`rates` has two of its columns at given thresholds, from a matrix.
 
-    Takes:   first (n,) how far the best identity of each query is, +inf: there is none; right (n,) bool, whether it is
-             the right one; mated (n,) bool, whether the gallery has the query's identity.
+    Takes:   first (n,) how far the best identity of each query is, +inf: there is none; right (n,) bool, whether
+             it is the right one; mated (n,) bool, whether the gallery has the query's identity.
     Raises:  ValueError for NaN and other lengths.
     Cost:    O(n log n).
 
@@ -188,7 +188,8 @@ def identification(first: ArrayLike, right: ArrayLike, mated: ArrayLike) -> Curv
     far, hit, known = np.asarray(first, np.float64), np.asarray(right, bool), np.asarray(mated, bool)
     if far.ndim != 1 or not far.shape == hit.shape == known.shape or np.isnan(far).any():
         raise ValueError(
-            f"first, right, mated: wanted three rows of one length, got {far.shape}, {hit.shape}, {known.shape} or NaN"
+            f"first, right, mated: wanted three rows of one length, got {far.shape}, {hit.shape}, {known.shape} "
+            "or NaN"
         )
     there = np.isfinite(far)
     thresholds = np.append(-np.inf, np.unique(far[there]))

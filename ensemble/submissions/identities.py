@@ -4,7 +4,8 @@
 ``hotel``       ``image,hotels``: five with spaces between (Hotel-ID 2021)
 ``animalclef``  ``image_id,identity``: one, or ``new_individual`` (AnimalCLEF 2025)
 
-They are read back as rank lists whose images are identities. :class:`Form` holds what of all that may be one's own.
+They are read back as rank lists whose images are identities. :class:`Form` holds what of all that may be one's
+own.
 """
 
 import csv
@@ -53,8 +54,8 @@ class Form:
         problems = []
         if self.word in identities:
             problems.append(
-                f"--word: wanted a word for the unknown that is no identity, found {self.word!r} among those of the "
-                "gallery; choose another"
+                f"--word: wanted a word for the unknown that is no identity, found {self.word!r} among those of "
+                "the gallery; choose another"
             )
         splits = [text for text in identities if self.places > 1 and self._splits(text)]
         if splits:
@@ -121,7 +122,8 @@ class Sample:
             )
         if extra:
             problems.append(
-                f"{self.path}: wanted a row for every query, found none for {len(extra)} ({examples(sorted(extra))}); "
+                f"{self.path}: wanted a row for every query, found none for {len(extra)} "
+                f"({examples(sorted(extra))}); "
                 "leave these queries out, or take another sample"
             )
         refuse_if_any(problems)

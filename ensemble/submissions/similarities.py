@@ -98,7 +98,8 @@ def similarity_faults(path: Path, pairs: Pairs) -> list[str]:
     if lacking or strange:
         problems.append(
             f"{path}: wanted the rows of {pairs.path}, found {len(lacking)} missing "
-            f"({examples(sorted(lacking)) or 'none'}) and {len(strange)} that it lacks ({examples(sorted(strange)) or 'none'})"
+            f"({examples(sorted(lacking)) or 'none'}) and {len(strange)} that it lacks "
+            f"({examples(sorted(strange)) or 'none'})"
         )
     elif row_ids != pairs.row_ids and not again:
         problems.append(f"{path}: wanted the rows in the order of {pairs.path}, found another; sort them")

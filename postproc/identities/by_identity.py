@@ -24,8 +24,8 @@ ENTRIES = 1 << 22  # of the lists that are looked at together
 class Identities(NamedTuple):
     """The ``k`` best different identities of every query, best first.
 
-    ``pids`` (nq, k) int64, :data:`NONE` behind the last; ``distances`` (nq, k) float64, +inf there. ``short`` (nq,)
-    bool: the query's list of images ends too early to be sure of its first ``k``.
+    ``pids`` (nq, k) int64, :data:`NONE` behind the last; ``distances`` (nq, k) float64, +inf there.
+    ``short`` (nq,) bool: the query's list of images ends too early to be sure of its first ``k``.
     """
 
     pids: np.ndarray
@@ -39,7 +39,7 @@ class _Groups(NamedTuple):
     query: np.ndarray  # (groups,)
     who: np.ndarray  # (groups,) numbers of identities
     start: np.ndarray  # (groups,) where each begins among the entries
-    count: np.ndarray  # (groups,) entries
+    size: np.ndarray  # (groups,) entries
     far: np.ndarray  # (entries,) float64, ascending in each group
     place: np.ndarray  # (entries,) in the query's list, among images of known identity
 
@@ -109,8 +109,8 @@ def by_identity(
         rows = listed.rows[block] if listed else rank(values[block])
         far = values[block] if listed else np.take_along_axis(values[block], np.maximum(rows, 0), axis=1)
         mine = np.where(lacking[block] >= 0, code[lacking[block]], NONE)  # -1: its own image is nobody's
-        settings = {"rule": rule, "images": images, "edge": edge, "gallery": len(pids)}
-        _block(Nearest(far, rows), code, available, mine, Identities(*(part[block] for part in out)), **settings)
+        mine_out = Identities(*(part[block] for part in out))
+        _block(Nearest(far, rows), code, available, mine, mine_out, rule, images, edge)
     out.pids[out.pids >= 0] = names[out.pids[out.pids >= 0]]
     return out
 
@@ -131,16 +131,14 @@ def _block(
     available: np.ndarray,
     mine: np.ndarray,
     out: Identities,
-    *,
     rule: Rule,
     images: int,
     edge: float | None,
-    gallery: int,
 ) -> None:
     """Fill in what is known of some queries; identities as their numbers."""
     nq, width = lists.rows.shape
     there = lists.rows >= 0
-    complete = (width + (mine >= -1) >= gallery) | ~there.all(axis=1)
+    complete = (width + (mine >= -1) >= len(code)) | ~there.all(axis=1)
     end = np.where(there.any(axis=1), np.where(there, lists.distances, -np.inf).max(axis=1, initial=-np.inf), 0)
     named = there & (code[np.where(there, lists.rows, 0)] >= 0)
     groups = _groups(lists, named, code, len(available))
@@ -187,8 +185,8 @@ def _groups(lists: Nearest, named: np.ndarray, code: np.ndarray, people: int) ->
 
 def _means(groups: _Groups, images: int, waited: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Means of the nearest of every group, and which of them are but a lower bound."""
-    within = np.arange(len(groups.far)) - np.repeat(groups.start, groups.count)
-    taken = np.minimum(groups.count, images)
+    within = np.arange(len(groups.far)) - np.repeat(groups.start, groups.size)
+    taken = np.minimum(groups.size, images)
     lacking = np.maximum(waited - taken, 0)
     total = _sums(np.where(within < images, groups.far, 0), groups)
     return (total + np.where(lacking > 0, lacking * end, 0)) / (taken + lacking), lacking > 0

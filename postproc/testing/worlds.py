@@ -102,10 +102,10 @@ def herd(
 ) -> World:
     """A database as animals have it: a few are seen all the time, many once, and some queries are of nobody in it.
 
-    The gallery has ``most / rank^1.3`` images of each of ``people`` identities, rounded, one at least: half of them
-    are singletons. Every identity asks with a quarter as many, one at least; ``strangers``, whom the gallery lacks,
-    with one to four. ``noise`` is the deviation of a number of an image from that of its identity, which has 1; then
-    images get unit length. Without noise every image of an identity is the same.
+    The gallery has ``most / rank^1.3`` images of each of ``people`` identities, rounded, one at least: half of
+    them are singletons. Every identity asks with a quarter as many, one at least; ``strangers``, whom the gallery
+    lacks, with one to four. ``noise`` is the deviation of a number of an image from that of its identity, which
+    has 1; then images get unit length. Without noise every image of an identity is the same.
     """
     rng = np.random.default_rng(seed)
     counts = np.maximum(np.round(most / np.arange(1, people + 1) ** 1.3).astype(int), 1)
@@ -114,7 +114,7 @@ def herd(
     query_pid = np.repeat(np.arange(people + strangers), asked)
     centre = rng.standard_normal((people + strangers, d)).astype(np.float32)
     mixed = [rng.permutation(pid) for pid in (query_pid, gallery_pid)]
-    query, gallery = (around(rng, centre, pid, noise * np.float32(1), unit=True) for pid in mixed)
+    query, gallery = (around(rng, centre, pid, noise, unit=True) for pid in mixed)
     return {"query": query, "gallery": gallery, "query_pid": mixed[0], "gallery_pid": mixed[1]}
 
 

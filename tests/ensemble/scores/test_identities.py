@@ -6,7 +6,7 @@ import pytest
 from ensemble.scores.identities import NAMES, score_identities
 from tests.support.each import each
 
-# 7 asks three times (right, behind the unknown, behind another), 8 once (wrong: told unknown); 20 and 21 are unknown
+# 7 asks three times (right, behind the unknown, behind another), 8 once (told unknown); 20 and 21 are unknown
 TOLD = [[7, -1, 8], [-1, 7, 8], [8, 7, -1], [-1, 7, 8], [-1, 8, 7], [8, -1, 7], [8, 7, -1]]
 WHO = [7, 7, 7, 8, 20, 21, 21]
 GALLERY = [7, 7, 8, -1]

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ensemble.scores import Labels
-from ensemble.scores.open_set import identification, Rates, different_pairs, rates, threshold_at
-from postproc import by_identity
-from postproc import using
+from ensemble.scores.open_set import Rates, different_pairs, identification, rates, threshold_at
+from postproc import by_identity, using
 from tests.support import golden
 from tests.support.each import each
 
