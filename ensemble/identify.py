@@ -76,8 +76,8 @@ def parser() -> argparse.ArgumentParser:
         "unknown": (
             {"metavar": "RULE"},
             "from where on it is somebody new: none; distance=D; share=S of the queries; chance=P of being right "
-            "(0.5); balanced, geometric or map: best on the gallery (default: geometric; none where the format has "
-            "no word for it)",
+            "(0.5); balanced, geometric or map: best on the gallery (default: geometric; none where the format "
+            "has no word for it)",
         ),
         "expected": (
             {"type": float, "metavar": "S"},

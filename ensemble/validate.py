@@ -1,6 +1,7 @@
 """List everything that is wrong with a submission, before it is handed in.
 
     python -m ensemble.validate FILE --query-names F --gallery-names F [--format NAME] [--top-k K] [--tracks F]
+    python -m ensemble.validate FILE --pairs F
 
 Exit status 0: nothing is wrong; 1: something is, and every kind of fault is listed; 2: the check could not be
 made, because a file is missing, a list of names is none, or the format is unknown.
@@ -20,12 +21,15 @@ from ensemble.io import read_names
 from ensemble.io.lists import read_tracks
 from ensemble.submissions import RankList, formats, sysu
 from ensemble.submissions.formats import FEATURES
+from ensemble.submissions.similarities import Pairs, read_pairs, similarity_faults
 from ensemble.submissions.whole_tracks import whole_track_lines
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     given = parser().parse_args(arguments)
+    if given.pairs is not None:
+        return _tell_pairs(given.file, read_pairs(given.pairs))
     name, query_names, gallery_names, track_of = _read_lists(given)
     if name == FEATURES:
         return _tell(given.file, sysu.faults(given.file, query_names, gallery_names)) or _tell_features(given.file)
@@ -66,6 +70,12 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--similarity", action="store_true", help="the numbers are larger for nearer images")
     files.add_tracks(p, "also count the lines made of whole tracks")
+    p.add_argument(
+        "--pairs",
+        metavar="FILE",
+        type=Path,
+        help="it holds similarities (row_id, similarity) of these pairs (row_id, query_image, gallery_image)",
+    )
     return p
 
 
@@ -76,6 +86,14 @@ def _tell(file: Path, found: Sequence[str]) -> int:
     for fault in found:
         print(f"  {fault}")
     return program.FAULTY
+
+
+def _tell_pairs(file: Path, pairs: Pairs) -> int:
+    refuse_if_any([] if file.is_file() else [f"{file}: wanted a submission, found no such file; check the name"])
+    status = _tell(file, similarity_faults(file, pairs))
+    if status == program.FINE:
+        print(f"ok: {len(pairs.row_ids)} similarities of 0 to 1, in the order of {pairs.path}")
+    return status
 
 
 def _tell_features(file: Path) -> int:
