@@ -16,8 +16,9 @@ from those above it. The last are the commands, which ``python -m ensemble`` lis
     cli          what the command lines have in common
     names  report  tune                                          commands with a library of their own
     pseudo_labels                                                another, which finds pictures as the report does
+    identify                                                     the same, with a page of the report
     ablate  agreement  build_gallery  compare  components  convert
-    demo  evaluate  identify  inspect  run  thresholds  validate
+    demo  evaluate  inspect  run  thresholds  validate
     __main__     the list of commands
 """
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble import identify, validate
+from ensemble import validate
 from ensemble.base.errors import InputError
+from ensemble.identify import __main__ as identify
 from ensemble.report import PACKAGES
 from tests.support import folders
 from tests.support.each import each

@@ -20,9 +20,9 @@ from typing import Any
 from ensemble import io
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, refuse_if_any
-from ensemble.cli import forms, intervals, machine, notes, outputs, planning, program
+from ensemble.cli import intervals, machine, notes, outputs, planning, program
 from ensemble.cli.numbers import too_small
-from ensemble.identities import told
+from ensemble.identify import forms, told
 from ensemble.identities.answers import SIDES, Answers, Fit, answers, question
 from ensemble.identities.asking import Asker, How, deep
 from ensemble.identities.pairs import similarities
@@ -97,6 +97,7 @@ def parser() -> argparse.ArgumentParser:
             "a column of query.csv and gallery.csv that names the data set: each is asked by itself and has a "
             "threshold of its own",
         ),
+        "report": ({"action": "store_true"}, "write identities.html and open_set.svg too"),
         "pairs": (
             {"type": Path, "metavar": "FILE"},
             "in the place of identities: similarities of these pairs (row_id, query_image, gallery_image)",
@@ -107,7 +108,6 @@ def parser() -> argparse.ArgumentParser:
     forms.add_options(p)
     intervals.add_options(p)
     outputs.add_out(p, "where results go (default: runs/identify)")
-    p.add_argument("--report", action="store_true", help="write identities.html and open_set.svg too")
     outputs.add_json(p, "the record")
     return p
 
