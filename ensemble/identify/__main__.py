@@ -192,7 +192,7 @@ def _scores(options: argparse.Namespace, found: Answers, how: How) -> IdentitySc
     if pid is None or not (pid >= 0).any():
         return None
     used = {**intervals.settings(options), "independent": options.independent}
-    return score_identities(found.told, pid, found.people.gallery, found.sets, places=how.places, **used)
+    return score_identities(found.told, pid, found.there, found.sets, places=how.places, **used)
 
 
 def _pairs(options: argparse.Namespace, ask: Asker, out: Path) -> int:

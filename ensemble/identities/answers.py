@@ -58,6 +58,16 @@ class Answers:
     thresholds: dict[str, Threshold]
     rankings: dict[str, Scores] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    one_set: bool = False
+
+    @property
+    def there(self) -> Ints:
+        """(ng,) the identities that may be right, -1 elsewhere: of one set, those with another image."""
+        pid = self.people.gallery
+        if not self.one_set:
+            return pid
+        _, number, count = np.unique(pid, return_inverse=True, return_counts=True)
+        return np.where(count[number.reshape(-1)] > 1, pid, -1)
 
     @property
     def limits(self) -> np.ndarray:
@@ -78,11 +88,6 @@ class Question:
     gallery_table: object
     people: People
     notes: tuple[str, ...]
-
-    @property
-    def one_set(self) -> bool:
-        """Whether queries and gallery are the same images, of which none answers itself."""
-        return any(getattr(features, "one_set", False) for features in (self.sets or {}).values())
 
 
 def question(ask: Asker) -> Question:
@@ -160,6 +165,7 @@ def answers(
         thresholds,
         rankings,
         tuple(notes),
+        asked.images.one_set,
     )
 
 
@@ -199,7 +205,7 @@ def _part(
     else:
         sets = {model: _taken(features, queries, gallery) for model, features in sets.items()}
         lists, result = asked.ask(sets, protocol, show)
-    own = np.arange(len(queries)) if asked.one_set else None
+    own = np.arange(len(queries)) if asked.images.one_set else None
     identities = how.of(lists, pid, own)
     if how.rule == "sum" and how.edge is None:  # one edge for queries and database
         far = lists.distances[np.isfinite(lists.distances)]

@@ -90,7 +90,6 @@ def against_itself(ask: Asker, sets: Sets, pid: Ints, how: How, *, folds: int, s
         fold[np.isin(pid, part.pids)] = number
     everybody = {model: itself(features) for model, features in sets.items()}
     lists, _ = ask(everybody)
-    lists = without_own(lists)
     own = np.arange(len(pid))
     people, count = np.unique(pid, return_counts=True)
     twice = (fold >= 0) & (count[np.searchsorted(people, pid)] > 1)
@@ -123,21 +122,10 @@ def of_train(sets: Sets) -> tuple[dict[str, FeatureSet], Ints]:
 
 
 def itself(features: FeatureSet) -> FeatureSet:
-    """The gallery as queries of itself."""
-    return replace(features, query=features.gallery, query_table=features.gallery_table)
+    """The gallery as one set, each image against all others."""
+    return features if features.one_set else replace(features, one_set=True)
 
 
 def held_out(features: FeatureSet, held: Ints, left: Ints) -> FeatureSet:
     """Some of the gallery as queries of the rest."""
     return itself(features).take(query=held, gallery=left)
-
-
-def without_own(lists: Nearest) -> Nearest:
-    """The lists of images against themselves without each one's own row; one place shorter, +inf and -1 behind."""
-    rows, far = lists.rows, lists.distances
-    own = rows == np.arange(len(rows))[:, None]
-    order = np.argsort(own, axis=1, kind="stable")  # the own one, if it is there, to the end
-    rows, far = np.take_along_axis(rows, order, 1), np.take_along_axis(far, order, 1)
-    found = own.any(axis=1)
-    rows[found, -1], far[found, -1] = -1, np.inf
-    return Nearest(far[:, :-1], rows[:, :-1]) if rows.shape[1] > 1 else Nearest(far, rows)

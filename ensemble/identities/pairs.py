@@ -38,8 +38,7 @@ def similarities(
     query, place = np.nonzero(lists.rows >= 0)
     far[query, lists.rows[query, place]] = lists.distances[query, place]
     found = far[at[:, 0], at[:, 1]]
-    one_set = any(getattr(features, "one_set", False) for features in sets.values())
-    own = (at[:, 0] == at[:, 1]) & one_set
+    own = (at[:, 0] == at[:, 1]) & images.one_set
     never = np.isinf(found) & ~own
     if never.any():
         shown = [f"{pairs.query[i]} and {pairs.gallery[i]}" for i in np.flatnonzero(never)]

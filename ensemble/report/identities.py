@@ -36,8 +36,7 @@ def curves(found: Answers) -> list[Open]:
     pid = found.people.query
     if pid is None:
         return []
-    gallery = found.people.gallery
-    known = np.isin(pid, gallery[gallery >= 0])
+    known = np.isin(pid, found.there[found.there >= 0])
     first, right = found.identities.distances[:, 0], found.identities.pids[:, 0] == pid
     sets = np.array(found.sets if found.sets is not None else [""] * len(pid), object)
     out = []

@@ -207,7 +207,7 @@ def test_pairs(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     scaled = (cosine - cosine.min()) / (cosine.max() - cosine.min())
     np.testing.assert_allclose(found, scaled, atol=1e-5)
     folders.listed(test, ["row_id,query_image,gallery_image", "0,query0.jpg,nobody.jpg"])
-    with pytest.raises(InputError, match="wanted gallery images in gallery_image, found 1 others .nobody.jpg"):
+    with pytest.raises(InputError, match=r"wanted gallery images in gallery_image, found 1 others \(nobody.jpg"):
         identify.main(common)
 
 
@@ -252,7 +252,7 @@ def test_refusals_come_together_and_nothing_is_written(tmp_path: Path) -> None:
     ):
         identify.main([*out, "--word", "w_01"])
     sample = folders.listed(tmp_path / "sample.csv", ["image,predictions", "query0.jpg,x", "nobody.jpg,x"])
-    with pytest.raises(InputError, match="(?s)found 1 of none .nobody.jpg.*wanted a row for every query"):
+    with pytest.raises(InputError, match=r"(?s)found 1 of none \(nobody.jpg.*wanted a row for every query"):
         identify.main([*out, "--sample", str(sample)])
     assert not (tmp_path / "out").exists()
 
@@ -266,3 +266,35 @@ def test_a_gallery_of_singletons_cannot_tell_a_threshold(tmp_path: Path) -> None
         InputError, match="--unknown geometric: wanted identities of the gallery with several images"
     ):
         asked(tmp_path / "in", tmp_path / "out")
+
+
+def test_one_set_answers_about_itself(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """Images without an identity are asked too, and every image is left out of its own answer."""
+    world = herd(people=25, strangers=0, most=30, noise=0.3)
+    pid = world["gallery_pid"]
+    folder = tmp_path / "in"
+    folder.mkdir()
+    np.save(folder / "images_m.npy", world["gallery"])
+    unlabelled = [int(np.flatnonzero(pid == 0)[0])]
+    lines = [f"i{row}.jpg,{'' if row in unlabelled else f'w_{who}'}" for row, who in enumerate(pid)]
+    folders.listed(folder / "images.csv", ["name,pid", *lines])
+    found = asked(folder, tmp_path / "out", "--format", "animalclef", "--unknown", "distance=0.5")
+    assert "each image is compared with all others" in capsys.readouterr().out
+    told = [row["identity"] for row in rows(tmp_path / "out" / "submission.csv")]
+    assert [told[row] for row in unlabelled] == ["w_0"]
+    count = np.bincount(pid)
+    for who, answer in zip(pid, told, strict=True):
+        assert answer != f"w_{who}" or count[who] > 1  # a singleton is never its own answer
+    labelled = [row for row in range(len(pid)) if row not in unlabelled]
+    truth = [f"w_{pid[row]}" if count[pid[row]] > 1 else "new_individual" for row in labelled]
+    hits = [told[row] == right for row, right in zip(labelled, truth, strict=True)]
+    assert found["scores"]["top1"] == pytest.approx(np.mean(hits))
+    assert found["scores"]["unknown_identities"] == int((count == 1).sum())
+    assert found["scores"]["unlabelled"] == 1
+
+
+def test_a_recipe_with_neighbourhoods(tmp_path: Path) -> None:
+    written(tmp_path / "in", noise=0.4)
+    found = asked(tmp_path / "in", tmp_path / "out", "--recipe", "default", "--set", "rerank.k1=6")
+    assert found["recipe"]["name"] == "default"
+    assert found["scores"]["geometric"] > 0.5

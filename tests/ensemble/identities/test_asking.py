@@ -7,10 +7,10 @@ import pandas as pd
 
 from ensemble import io
 from ensemble.base.features import FeatureSet
-from ensemble.identities.asking import Asker, How, against_itself, deep, without_own
+from ensemble.identities.asking import Asker, How, against_itself, deep
 from ensemble.pipeline import plan, recipe
 from ensemble.scores.folds import columns
-from postproc import Nearest, by_identity, distances
+from postproc import by_identity, distances
 from tests.support.worlds import herd
 
 
@@ -35,8 +35,7 @@ def test_every_image_is_asked_as_known_and_as_new():
     assert (found.right[found.unknown] == -1).all()  # those who are held out are in no list
     for who in np.unique(pid):
         assert len(set(fold[found.pid == who])) == 1  # an identity is in one fold
-    far = distances(world["gallery"], world["gallery"], metric="cosine")
-    np.fill_diagonal(far, np.inf)
+    far = distances(world["gallery"], metric="cosine")
     known = by_identity(far, pid)
     np.testing.assert_allclose(
         np.sort(found.limits[~found.unknown, 0]), np.sort(known.distances[count[pid] > 1, 0]), atol=1e-6
@@ -57,10 +56,3 @@ def test_the_seed_deals_and_the_same_seed_deals_the_same():
     )
     assert one.tolist() == two.tolist()
     assert one.tolist() != other.tolist()
-
-
-def test_lists_without_the_own_row():
-    lists = Nearest(np.array([[0, 1, 2], [0, 3, 4]], np.float32), np.array([[0, 5, 4], [7, 6, -1]], np.int32))
-    found = without_own(lists)
-    assert found.rows.tolist() == [[5, 4], [7, 6]]
-    assert found.distances.tolist() == [[1, 2], [0, 3]]

@@ -141,8 +141,8 @@ def test_all_that_is_wrong_with_a_sample_in_one_error(tmp_path: Path) -> None:
 def test_what_is_no_sample(tmp_path: Path, lines: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message):
         identities.read_sample(folders.listed(tmp_path / "sample.csv", lines))
+    path = folders.listed(tmp_path / "other.csv", ["image,predictions", "a,x"])
     with pytest.raises(InputError, match="wanted the columns image_id and identity, found image, predictions"):
-        path = folders.listed(tmp_path / "other.csv", ["image,predictions", "a,x"])
         identities.read_sample(path, ["image_id", "identity"])
 
 
