@@ -3,9 +3,10 @@
     python -m bench.identities ../shared/data [--sets lions viper ...]
 
 A fifth of the identities asks and is not in the gallery. ``fit``: whose images told the threshold, those of the
-gallery or of other people (train). ``geometric``: sqrt(BAKS BAUS) with that threshold, its interval by identity;
-``hindsight``: with the best threshold for these very queries, which nobody knows beforehand. ``closed``: the right
-identity first, of the queries whose identity is there, nobody being unknown.
+gallery or of other people (train); ``*``: there, only images of other cameras answer each other. ``geometric``:
+sqrt(BAKS BAUS) with that threshold, its interval by identity; ``hindsight``: with the best threshold for these
+very queries, which nobody knows beforehand. ``closed``: the right identity first, of the queries whose identity is
+there, nobody being unknown.
 
 lions: photographs of animals, three of ten images ask. viper, cuhk01: one camera asks the other (one or two images
 an identity); cuhk03: about ten images an identity, one a camera asks. sketches ask for photographs. omniglot:
@@ -40,13 +41,15 @@ RECIPES = ("baseline", "default")
 OBJECTIVES = ("geometric", "balanced")
 
 
-def features(model: str, sides: dict[str, tuple[np.ndarray, np.ndarray]]) -> FeatureSet:
-    """A set out of features and identities a side."""
+def features(model: str, sides: dict[str, tuple[np.ndarray, ...]]) -> FeatureSet:
+    """A set out of features, identities and cameras a side."""
     tables = {
-        side: pd.DataFrame({"name": [f"{side}{i}" for i in range(len(pid))], "pid": pid})
-        for side, (_, pid) in sides.items()
+        side: pd.DataFrame(
+            {"name": [f"{side}{i}" for i in range(len(x))], **dict(zip(("pid", "cam"), known, strict=False))}
+        )
+        for side, (x, *known) in sides.items()
     }
-    rows = {side: np.ascontiguousarray(x, np.float32) for side, (x, _) in sides.items()}
+    rows = {side: np.ascontiguousarray(x, np.float32) for side, (x, *_) in sides.items()}
     train = {"train": rows["train"], "train_table": tables["train"]} if "train" in rows else {}
     return FeatureSet(model, rows["query"], rows["gallery"], tables["query"], tables["gallery"], **train)
 
@@ -63,8 +66,12 @@ def split(z: Any, models: tuple[str, ...], asks: np.ndarray, learns: np.ndarray)
     new = strangers(pid[~learns])
     query, gallery = asks & ~learns, ~asks & ~learns & ~np.isin(pid, new)
     rows = {"query": query, "gallery": gallery, **({"train": learns} if learns.any() else {})}
+    known = [pid, *([z["cam"].astype(np.int64)] if "cam" in z else [])]
     return {
-        model: features(model, {side: (z[model][at], pid[at]) for side, at in rows.items()}) for model in models
+        model: features(
+            model, {side: (z[model][at], *(column[at] for column in known)) for side, at in rows.items()}
+        )
+        for model in models
     }
 
 
@@ -150,14 +157,20 @@ def rows(name: str, sets: Sets) -> Iterator[str]:
             found = how.of(lists, gallery)
             closed = float((found.pids[:, 0] == query)[~new].mean())
             best = {objective: fit(asked(found, query, new), objective).score for objective in OBJECTIVES}
-            for on in ("gallery", "train"):
+            for on, apart in (("gallery", ""), ("gallery", "cam"), ("train", ""), ("train", "cam")):
                 if on == "train" and first.train is None:
                     continue
                 there, pid = of_train(sets) if on == "train" else (sets, gallery)
-                if np.unique(pid, return_counts=True)[1].max() < 2:
-                    continue
-                samples, fold = against_itself(ask, there, pid, how, folds=5, seed=0)
-                line = f"{name:<9} {used:<9} {how.rule + ' ' + str(how.images):<10} {on:<8} {closed:>6.3f}"
+                table = next(iter(there.values())).gallery_table
+                cam = table[apart].to_numpy() if apart in table else None
+                apiece = (
+                    [len(np.unique(column)) for column in (pid, pid * 10 + cam)] if cam is not None else [0, 0]
+                )
+                if (apart and apiece[0] == apiece[1]) or len(np.unique(pid)) == len(pid):
+                    continue  # nobody is there twice
+                samples, fold = against_itself(ask, there, pid, how, folds=5, seed=0, apart=cam)
+                rule, images = f"{how.rule} {how.images}", on + " *" * bool(apart)
+                line = f"{name:<9} {used:<9} {rule:<10} {images:<9} {closed:>6.3f}"
                 for objective in OBJECTIVES:
                     limit = of_database(wanted(objective), samples, fold, 0.2, of=on).distance
                     scores = score_identities(with_unknown(found, limit), query, gallery, resamples=1000)
@@ -174,7 +187,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", choices=tuple(SETS), default=list(SETS))
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    head = f"{'set':<9} {'recipe':<9} {'rule':<10} {'fit':<8} {'closed':>6}  {'geometric':<24} {'hindsight':<9} "
+    head = f"{'set':<9} {'recipe':<9} {'rule':<10} {'fit':<9} {'closed':>6}  {'geometric':<24} {'hindsight':<9} "
     print(f"{head} {'BAKS':>6} {'BAUS':>6}  {'balanced':<24} {'hindsight':<9}")
     for name in options.sets:
         for line in rows(name, SETS[name](options.data)):

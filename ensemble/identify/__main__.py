@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out: Path = options.out or Path("runs") / "identify"
     how, unknown = _checked(options)
     with redirect_stdout(sys.stderr if options.json else sys.stdout):
-        checked = planning.prepare(options, rules=RANKING, wanted=[options.by] if options.by else [])
+        checked = planning.prepare(options, rules=RANKING, wanted=[*filter(None, [options.by, options.apart])])
         outputs.refuse_unwritable(*(out / name for name in told.names(report=options.report)))
         ask = Asker(deep(checked, how.depth), machine.device(options))
         print(f"{checked.recipe.name}: {checked.recipe.about}")
@@ -91,6 +91,10 @@ def parser() -> argparse.ArgumentParser:
         "fit-on": (
             {"choices": SIDES, "default": "gallery"},
             "whose images tell the threshold (default: %(default)s)",
+        ),
+        "apart": (
+            {"metavar": "COLUMN"},
+            "a column, as cam or encounter: for the threshold images of the same one do not answer each other",
         ),
         "by": (
             {"metavar": "COLUMN"},
@@ -169,7 +173,7 @@ def _identities(options: argparse.Namespace, ask: Asker, how: How, unknown: Want
     refuse_if_any(problems)
     print(lines.heading(asked.images.labels is not None))
     protocol = planning.protocols.chosen(options, RANKING)
-    fit = Fit(options.folds, options.seed, options.expected, options.fit_on)
+    fit = Fit(options.folds, options.seed, options.expected, options.fit_on, options.apart)
     found = answers(asked, how, unknown, by=options.by, fit=fit, protocol=protocol, show=_show)
     notes.say((*found.notes, *said))
     scores = _scores(options, found, how)
@@ -197,12 +201,12 @@ def _scores(options: argparse.Namespace, found: Answers, how: How) -> IdentitySc
 
 def _pairs(options: argparse.Namespace, ask: Asker, out: Path) -> int:
     pairs = read_pairs(options.pairs)
-    found = similarities(ask, pairs, planning.protocols.chosen(options, RANKING), _show)
+    found = similarities(ask, pairs, _show, **intervals.settings(options))
     notes.say(found.notes)
     with io.together(out) as stage:
         write_similarities(stage / told.FILE, pairs.row_ids, found.values)
     if found.scores is not None:
-        print(found.scores.text(), found.scores.describe(), sep="\n")
+        print(found.scores.text())
     print(out / told.FILE)
     return program.FINE
 

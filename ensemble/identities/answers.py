@@ -10,7 +10,7 @@ from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.features import FeatureSet
 from ensemble.base.kinds import Ints
 from ensemble.identities.asking import Asker, How, Sets, against_itself, of_train
-from ensemble.identities.people import People, groups, people
+from ensemble.identities.people import People, groups, labels_of_column, people
 from ensemble.identities.thresholds import Threshold, Wanted, new_ones, of_database, of_queries
 from ensemble.pipeline.images import Images, read
 from ensemble.pipeline.lines import Line
@@ -28,12 +28,14 @@ class Fit:
 
     expected: the share of queries that are unknown; None: as :func:`ensemble.identities.thresholds.new_ones` says.
     on:       whose images ask each other, those of the gallery or of train.
+    apart:    a column of their table: images of the same value, as of one encounter, do not answer each other.
     """
 
     folds: int = 5
     seed: int = 0
     expected: float | None = None
     on: str = "gallery"
+    apart: str | None = None
 
 
 FIT = Fit()
@@ -216,7 +218,8 @@ def _part(
     if fit.on == "train":
         sets, pid = of_train(sets)
     expected = new_ones(pid) if fit.expected is None else fit.expected
-    samples, fold = against_itself(asked.ask, sets, pid, how, folds=fit.folds, seed=fit.seed)
+    apart = labels_of_column(next(iter(sets.values())).gallery_table, fit.apart, fit.on)
+    samples, fold = against_itself(asked.ask, sets, pid, how, folds=fit.folds, seed=fit.seed, apart=apart)
     notes = []
     if unknown.name in ("map", "chance") and fit.expected is None:
         notes.append(

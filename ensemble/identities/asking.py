@@ -7,7 +7,7 @@ import numpy as np
 
 from ensemble.base.errors import InputError, examples
 from ensemble.base.features import FeatureSet
-from ensemble.base.kinds import Ints
+from ensemble.base.kinds import Bools, Ints
 from ensemble.pipeline.devices import CPU, Device
 from ensemble.pipeline.lines import Line
 from ensemble.pipeline.plan import Plan, check
@@ -77,12 +77,15 @@ def _lists(result: Result) -> Nearest:
     return Nearest(np.where(rows >= 0, result.distances, np.inf).astype(np.float32), rows)
 
 
-def against_itself(ask: Asker, sets: Sets, pid: Ints, how: How, *, folds: int, seed: int) -> tuple[Asked, Ints]:
+def against_itself(
+    ask: Asker, sets: Sets, pid: Ints, how: How, *, folds: int, seed: int, apart: Ints | None = None
+) -> tuple[Asked, Ints]:
     """Every labelled gallery image asked twice: as somebody whom the gallery knows, and as somebody new.
 
     Known: against all other images, its own image left out; only identities with two images or more. New: against
     a gallery in which its identity, and the others of its fold, are not there from the first step on.
-    Returns the queries and the fold of each. ``seed`` deals the identities out to the folds.
+    Returns the queries and the fold of each. ``seed`` deals the identities out to the folds. ``apart``: a label of
+    each image, as its camera or encounter: images of the same one do not answer each other, unknown ones (-1) do.
     """
     parts = split(pid, pid, folds=folds, seed=seed)
     fold = np.full(len(pid), -1)
@@ -91,16 +94,41 @@ def against_itself(ask: Asker, sets: Sets, pid: Ints, how: How, *, folds: int, s
     everybody = {model: itself(features) for model, features in sets.items()}
     lists, _ = ask(everybody)
     own = np.arange(len(pid))
-    people, count = np.unique(pid, return_counts=True)
-    twice = (fold >= 0) & (count[np.searchsorted(people, pid)] > 1)
-    known = asked(how.of(lists, pid, own), pid, False).take(twice)
+    twice = (fold >= 0) & _has_other(pid, apart)
+    known = asked(how.of(_without(lists, apart, apart), pid, own), pid, False).take(twice)
     found, of = [known], [fold[twice]]
     for number in range(folds):
         held, left = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
         lists, _ = ask({model: held_out(features, held, left) for model, features in sets.items()})
+        if apart is not None:
+            lists = _without(lists, apart[held], apart[left])
         found.append(asked(how.of(lists, pid[left]), pid[held], True))
         of.append(fold[held])
     return joined(*found), np.concatenate(of)
+
+
+def _has_other(pid: Ints, apart: Ints | None) -> Bools:
+    """(n,) which images have another one of their identity that may answer them."""
+
+    def alike(*columns: Ints) -> Ints:
+        _, number, count = np.unique(np.stack(columns), axis=1, return_inverse=True, return_counts=True)
+        return count[number.reshape(-1)]
+
+    mine = np.ones(len(pid), np.int64) if apart is None else np.where(apart >= 0, alike(pid, apart), 1)
+    found: Bools = alike(pid) > mine
+    return found
+
+
+def _without(lists: Nearest, query: Ints | None, gallery: Ints | None) -> Nearest:
+    """The lists without images that have the label of the one that asks; +inf and -1 in their place, behind."""
+    if query is None or gallery is None:
+        return lists
+    there = np.maximum(lists.rows, 0)
+    gone = (lists.rows < 0) | ((gallery[there] == query[:, None]) & (query[:, None] >= 0))
+    order = np.argsort(gone, axis=1, kind="stable")
+    gone = np.take_along_axis(gone, order, 1)
+    rows, far = (np.take_along_axis(part, order, 1) for part in (lists.rows, lists.distances))
+    return Nearest(np.where(gone, np.float32(np.inf), far), np.where(gone, np.int32(-1), rows))
 
 
 def of_train(sets: Sets) -> tuple[dict[str, FeatureSet], Ints]:

@@ -1,7 +1,8 @@
 """How alike are these pairs? Similarities of pairs that somebody else has chosen, from a recipe's distances."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from ensemble.base.errors import examples
 from ensemble.identities.asking import Asker
 from ensemble.pipeline.images import read
 from ensemble.pipeline.lines import Line
-from ensemble.scores import Labels, Protocol, Scores, score_labelled
+from ensemble.scores.pair_lists import PairScores, score_pairs
 from ensemble.submissions.similarities import Pairs
 
 
@@ -17,18 +18,18 @@ class Similarities(NamedTuple):
     """(pairs,) similarities of 0 to 1, their scores where there are labels, and what there is to say."""
 
     values: np.ndarray
-    scores: Scores | None
+    scores: PairScores | None
     notes: tuple[str, ...]
 
 
 def similarities(
-    ask: Asker, pairs: Pairs, protocol: Protocol, show: Callable[[Line], None] = lambda line: None
+    ask: Asker, pairs: Pairs, show: Callable[[Line], None] = lambda line: None, **interval: Any
 ) -> Similarities:
     """Run a plan whose answers hold the whole gallery, and look the pairs up in it.
 
     The similarity is ``(far - d) / (far - near)`` with the least and the largest distance of these pairs: 1 for
     the nearest, 0 for the farthest, in the order of the distances. A pair that a step never returns has 0, one of
-    an image with itself 1. Scores are those of every query's pairs, under ``protocol``.
+    an image with itself 1. ``interval``: settings of that of the scores.
     """
     images, sets = read(ask.plan)
     notes = list(images.notes)
@@ -46,9 +47,9 @@ def similarities(
     values = np.where(own, 1.0, _scaled(found.astype(np.float64)))
     scores = None
     if images.labels is not None:
-        asked = np.full(images.shape, np.inf, np.float32)
-        asked[at[:, 0], at[:, 1]] = found
-        scores = _scored(asked, images.labels, protocol)
+        pids = images.labels.query_pid, images.labels.gallery_pid
+        with suppress(ValueError):  # no pair is of one identity
+            scores = score_pairs(at[~own, 0], at[~own, 1], found[~own], *pids, **interval)
     return Similarities(values, scores, tuple(notes))
 
 
@@ -57,10 +58,3 @@ def _scaled(far: np.ndarray) -> np.ndarray:
     near, end = (there.min(), there.max()) if there.size else (0.0, 0.0)
     spread = end - near or 1.0
     return np.where(np.isfinite(far), np.clip((end - far) / spread, 0, 1), 0.0)
-
-
-def _scored(asked: np.ndarray, labels: Labels, protocol: Protocol) -> Scores | None:
-    try:
-        return score_labelled(asked, labels, protocol)
-    except ValueError:  # no query has a match
-        return None

@@ -109,3 +109,16 @@ def groups(tables: Sequence[Any], column: str | None) -> list[tuple[str, list[np
     if problems:
         raise InputError(problems)
     return [(name, [np.flatnonzero(text == name) for text in texts]) for name in sorted({*texts[0], *texts[1]})]
+
+
+def labels_of_column(table: Any, column: str | None, of: str) -> Ints | None:
+    """A column of a table as numbers, -1 unknown; None without one. InputError where it lacks or has no labels."""
+    if column is None:
+        return None
+    values = labels.of_values(table[column].to_numpy()) if column in table else None
+    if values is None:
+        found = "something else" if column in table else "none"
+        raise InputError(
+            [f"--apart: wanted labels in the column {column} of the {of}, found {found}; add it to {of}.csv"]
+        )
+    return labels.numbered({column: values})[column]

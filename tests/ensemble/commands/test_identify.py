@@ -11,6 +11,7 @@ from ensemble import validate
 from ensemble.base.errors import InputError
 from ensemble.identify import __main__ as identify
 from ensemble.report import PACKAGES
+from ensemble.scores import Protocol, score
 from tests.support import folders
 from tests.support.each import each
 from tests.support.worlds import herd
@@ -192,7 +193,7 @@ def test_a_threshold_of_training_images(tmp_path: Path) -> None:
 
 
 def test_pairs(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    world = written(tmp_path / "in", noise=0.5)
+    world = written(tmp_path / "in", noise=1.2)
     asking = [(f"query{q}.jpg", f"gallery{g}.jpg") for q in range(5) for g in range(0, len(world["gallery"]), 3)]
     test = folders.listed(
         tmp_path / "test.csv",
@@ -200,7 +201,10 @@ def test_pairs(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     )
     common = ["--features", str(tmp_path / "in"), "--pairs", str(test), "--out", str(tmp_path / "out")]
     assert identify.main(common) == 0
-    assert "mAP" in capsys.readouterr().out
+    queries, gallery = world["query_pid"][:5], world["gallery_pid"][::3]
+    far = -(world["query"][:5] @ world["gallery"][::3].T)
+    wanted = score(far, queries, gallery, protocol=Protocol(junk="none", average="identities"))
+    assert f"mAP by identity {wanted.mAP:.4f}" in capsys.readouterr().out
     found = np.array([float(row["similarity"]) for row in rows(tmp_path / "out" / "submission.csv")])
     assert validate.main([str(tmp_path / "out" / "submission.csv"), "--pairs", str(test)]) == 0
     cosine = (world["query"][:5] @ world["gallery"][::3].T).ravel()
