@@ -7,9 +7,9 @@ from ensemble.base.errors import InputError
 
 
 @contextmanager
-def collecting(problems: list[str]) -> Iterator[None]:
-    """Add what goes wrong inside to ``problems`` instead of stopping."""
+def collecting(problems: list[str], where: str = "") -> Iterator[None]:
+    """Add what goes wrong inside to ``problems`` instead of stopping, each with ``where`` in front."""
     try:
         yield
     except InputError as error:
-        problems += error.problems
+        problems += [where + problem for problem in error.problems]

@@ -1,5 +1,9 @@
-"""The command that names identities: its options for the file that is handed in, and what it leaves behind.
+"""The command that names identities: its options, the file that is handed in, and what it leaves behind.
 
-forms   a known form of submission, or one's own columns, words and separators
-told    the files, the record, and all of it in words
+    options  what can be asked for
+    forms    a known form of submission, or one's own columns, words and separators
+    told     the files and the record
+    words    thresholds and scores for people
+
+What is computed is in ``ensemble.identities``.
 """

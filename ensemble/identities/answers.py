@@ -139,7 +139,8 @@ def answers(
         if not len(queries):
             continue
         names[queries] = name
-        with collecting(problems):
+        where = f"{name}: " if name else ""
+        with collecting(problems, where):
             part = _part(asked, queries, gallery, how, unknown, fit, protocol, show)
             thresholds[name] = part.threshold
             for mine, whole in zip(part.identities, out, strict=True):
@@ -149,7 +150,6 @@ def answers(
             ) else part.identities.pids  # fmt: skip
             if part.scores is not None:
                 rankings[name] = part.scores
-            where = f"{name}: " if name else ""
             notes += [where + note for note in part.notes]
     refuse_if_any(problems)
     if out.short.any():

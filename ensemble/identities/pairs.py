@@ -28,8 +28,8 @@ def similarities(
     """Run a plan whose answers hold the whole gallery, and look the pairs up in it.
 
     The similarity is ``(far - d) / (far - near)`` with the least and the largest distance of these pairs: 1 for
-    the nearest, 0 for the farthest, in the order of the distances. A pair that a step never returns has 0, one of
-    an image with itself 1. ``interval``: settings of that of the scores.
+    the nearest, 0 for the farthest, in the order of the distances; 1 for all where these are equal. A pair that a
+    step never returns has 0, one of an image with itself 1. ``interval``: settings of that of the scores.
     """
     images, sets = read(ask.plan)
     notes = list(images.notes)
@@ -56,5 +56,6 @@ def similarities(
 def _scaled(far: np.ndarray) -> np.ndarray:
     there = far[np.isfinite(far)]
     near, end = (there.min(), there.max()) if there.size else (0.0, 0.0)
-    spread = end - near or 1.0
-    return np.where(np.isfinite(far), np.clip((end - far) / spread, 0, 1), 0.0)
+    if end == near:
+        return np.isfinite(far).astype(np.float64)
+    return np.where(np.isfinite(far), np.clip((end - far) / (end - near), 0, 1), 0.0)

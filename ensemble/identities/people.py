@@ -29,6 +29,11 @@ class People:
     query: Ints | None
     called: dict[int, str]
 
+    @property
+    def tellable(self) -> list[str]:
+        """What those are called who can be told, each once, in the order of the alphabet."""
+        return sorted({self.called[number] for number in np.unique(self.gallery).tolist() if number >= 0})
+
     def text(self, told: np.ndarray, word: str) -> list[list[str]]:
         """Answers in the user's words, ``word`` for the unknown; a row ends where nothing is left to say."""
         names = {**self.called, UNKNOWN: word}

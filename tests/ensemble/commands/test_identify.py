@@ -302,3 +302,45 @@ def test_a_recipe_with_neighbourhoods(tmp_path: Path) -> None:
     found = asked(tmp_path / "in", tmp_path / "out", "--recipe", "default", "--set", "rerank.k1=6")
     assert found["recipe"]["name"] == "default"
     assert found["scores"]["geometric"] > 0.5
+
+
+def test_what_an_earlier_one_left_goes(tmp_path: Path) -> None:
+    for package in PACKAGES:
+        pytest.importorskip(package)
+    written(tmp_path / "in", noise=0.5)
+    out = tmp_path / "out"
+    asked(tmp_path / "in", out, "--report")
+    (out / "mine.txt").write_text("kept")
+    before = {path.name for path in out.iterdir()}
+    asked(tmp_path / "in", out)
+    assert before - {path.name for path in out.iterdir()} == {"identities.html", "open_set.svg"}
+    test = folders.listed(tmp_path / "test.csv", ["row_id,query_image,gallery_image", "7,query0.jpg,gallery1.jpg"])
+    assert identify.main(["--features", str(tmp_path / "in"), "--pairs", str(test), "--out", str(out)]) == 0
+    assert {path.name for path in out.iterdir()} == {"submission.csv", "identify.json", "mine.txt"}
+    assert (out / "submission.csv").read_text() == "row_id,similarity\n7,1.0\n"
+
+
+def test_queries_that_are_called_new_are_new(tmp_path: Path) -> None:
+    """A truth that no gallery image has is the unknown, whatever it is called."""
+    written(tmp_path / "in", noise=0.0)
+    table = tmp_path / "in" / "query.csv"
+    lines = table.read_text().splitlines()
+    new = {f"w_{who}" for who in range(30, 36)}
+    called = [f"{line.split(',')[0]},new_individual" if line.split(",")[1] in new else line for line in lines]
+    folders.listed(table, called)
+    found = asked(tmp_path / "in", tmp_path / "out", "--format", "animalclef")
+    assert found["scores"]["baus"] == 1
+    assert found["scores"]["unknown_identities"] == 1
+    assert "new_individual" in (tmp_path / "out" / "identities.txt").read_text().split()
+
+
+def test_a_set_that_cannot_be_fitted_is_named(tmp_path: Path) -> None:
+    written(tmp_path / "in", species=True)
+    for side in ("query", "gallery"):
+        table = tmp_path / "in" / f"{side}.csv"
+        lines = table.read_text().splitlines()
+        folders.listed(
+            table, [lines[0], *(line[:-1] + ("c" if "w_00" in line else line[-1]) for line in lines[1:])]
+        )
+    with pytest.raises(InputError, match=r"^c: --folds: wanted 10 identities"):
+        asked(tmp_path / "in", tmp_path / "out", "--by", "species")
