@@ -1,6 +1,6 @@
 """Who is it, on real features: rules, recipes, thresholds fitted on the database and the best in hindsight.
 
-    python -m bench.identities ../shared/data [--sets lions viper ...]
+    python -m bench.identities DIR [--sets lions viper …] [--rules nearest …] [--recipes baseline …]
 
 A fifth of the identities asks and is not in the gallery. ``fit``: whose images told the threshold, those of the
 gallery or of other people (train); ``*``: there, only images of other cameras answer each other. ``geometric``:
@@ -17,7 +17,7 @@ import argparse
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -144,16 +144,16 @@ SETS: dict[str, Callable[[Path], Sets]] = {
 }
 
 
-def rows(name: str, sets: Sets) -> Iterator[str]:
+def rows(name: str, sets: Sets, rules: Sequence[str], recipes: Sequence[str]) -> Iterator[str]:
     """A line a recipe, rule, and set of images that told the threshold."""
     first = next(iter(sets.values()))
     folder = columns(io.Folder(Path(), dict.fromkeys(sets, ()), frozenset(), ()), dict(sets))
     query, gallery = (getattr(first, f"{side}_table")["pid"].to_numpy() for side in ("query", "gallery"))
     new = ~np.isin(query, gallery)
-    for used in RECIPES:
+    for used in recipes:
         ask = Asker(deep(plan.check(recipe.load(used), folder), None))
         lists, _ = ask(sets)
-        for how in RULES:
+        for how in (how for how in RULES if how.rule in rules):
             found = how.of(lists, gallery)
             closed = float((found.pids[:, 0] == query)[~new].mean())
             best = {objective: fit(asked(found, query, new), objective).score for objective in OBJECTIVES}
@@ -169,7 +169,7 @@ def rows(name: str, sets: Sets) -> Iterator[str]:
                 if (apart and apiece[0] == apiece[1]) or len(np.unique(pid)) == len(pid):
                     continue  # nobody is there twice
                 samples, fold = against_itself(ask, there, pid, how, folds=5, seed=0, apart=cam)
-                rule, images = f"{how.rule} {how.images}", on + " *" * bool(apart)
+                rule, images = how.rule + f" {how.images}" * (how.rule != "nearest"), on + " *" * bool(apart)
                 line = f"{name:<9} {used:<9} {rule:<10} {images:<9} {closed:>6.3f}"
                 for objective in OBJECTIVES:
                     limit = of_database(wanted(objective), samples, fold, 0.2, of=on).distance
@@ -185,12 +185,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--sets", nargs="+", choices=tuple(SETS), default=list(SETS))
+    parser.add_argument(
+        "--rules", nargs="+", choices=[how.rule for how in RULES], default=[how.rule for how in RULES]
+    )
+    parser.add_argument("--recipes", nargs="+", default=list(RECIPES))
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     head = f"{'set':<9} {'recipe':<9} {'rule':<10} {'fit':<9} {'closed':>6}  {'geometric':<24} {'hindsight':<9} "
     print(f"{head} {'BAKS':>6} {'BAUS':>6}  {'balanced':<24} {'hindsight':<9}")
     for name in options.sets:
-        for line in rows(name, SETS[name](options.data)):
+        for line in rows(name, SETS[name](options.data), options.rules, options.recipes):
             print(line, flush=True)
 
 

@@ -53,7 +53,7 @@ def write(folder: Path, content: Mapping[str, Any], lines: Sequence[Open]) -> No
 
     figures = [plots.svg(plot(lines), 0)] if lines else []
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.filters["number"] = _number
+    environment.filters |= {"number": _number, "title_of": _title}
     text = environment.from_string(_template("identities.html")).render(
         content=content, figures=figures, style=_template("report.css"), places=content["places"]
     )
@@ -95,6 +95,15 @@ def _drawn(lines: Sequence[Open]) -> "Figure":
 
 def _number(value: float | None) -> str:
     return "–" if value is None or not math.isfinite(value) else f"{value:.4f}"
+
+
+def _title(name: str) -> str:
+    """What a score of the record is called."""
+    words = {"top": "top-", "map": "MAP@"}
+    stem = name.rstrip("0123456789")
+    if stem in words:
+        return words[stem] + name.removeprefix(stem)
+    return name.upper() if name in ("baks", "baus") else name.replace("_", " ")
 
 
 def _template(name: str) -> str:
