@@ -256,7 +256,7 @@ def test_refusals_come_together_and_nothing_is_written(tmp_path: Path) -> None:
     ):
         identify.main([*out, "--word", "w_01"])
     sample = folders.listed(tmp_path / "sample.csv", ["image,predictions", "query0.jpg,x", "nobody.jpg,x"])
-    with pytest.raises(InputError, match=r"(?s)found 1 of none \(nobody.jpg.*wanted a row for every query"):
+    with pytest.raises(InputError, match=r"(?s)found 1 of other images \(nobody.jpg.*wanted a row for every query"):
         identify.main([*out, "--sample", str(sample)])
     assert not (tmp_path / "out").exists()
 

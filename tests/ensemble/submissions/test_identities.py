@@ -125,7 +125,7 @@ def test_all_that_is_wrong_with_a_sample_in_one_error(tmp_path: Path) -> None:
     found = folders.problems(identities.read_sample(path).order, ["a", "b", "c"], [])
     assert len(found) == 3
     assert "wanted every query once, found again b" in found[0]
-    assert "found 1 of none (z)" in found[1]
+    assert "found 1 of other images (z)" in found[1]
     assert "found none for 1 (c)" in found[2]
 
 
