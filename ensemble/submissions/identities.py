@@ -117,7 +117,8 @@ class Sample:
             )
         if missing:
             problems.append(
-                f"{self.path}: wanted rows of the queries, found {len(missing)} of other images ({examples(missing)})"
+                f"{self.path}: wanted rows of the queries, found {len(missing)} of other images "
+                f"({examples(missing)})"
                 + (like.hint() if like else "; describe these images too, or take another sample")
             )
         if extra:
