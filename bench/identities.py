@@ -147,7 +147,7 @@ SETS: dict[str, Callable[[Path], Sets]] = {
 def rows(name: str, sets: Sets, rules: Sequence[str], recipes: Sequence[str]) -> Iterator[str]:
     """A line a recipe, rule, and set of images that told the threshold."""
     first = next(iter(sets.values()))
-    folder = columns(io.Folder(Path(), dict.fromkeys(sets, ()), frozenset(), ()), dict(sets))
+    folder = columns(io.Folder(Path(), dict.fromkeys(sets, ()), frozenset(), ()), dict(sets), of_train=False)
     query, gallery = (getattr(first, f"{side}_table")["pid"].to_numpy() for side in ("query", "gallery"))
     new = ~np.isin(query, gallery)
     for used in recipes:

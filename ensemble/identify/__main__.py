@@ -70,7 +70,8 @@ def _show(line: lines.Line) -> None:
 def _identities(options: argparse.Namespace, ask: Asker, how: How, unknown: Wanted, out: Path) -> dict[str, Any]:
     """Answer, judge, write; the record."""
     form = forms.chosen(options)
-    asked = question(ask)
+    protocol = protocols.chosen(options, RANKING)
+    asked = question(ask, protocol)
     problems = form.refuse(asked.people.tellable)
     said: list[str] = []
     order = None
@@ -78,7 +79,6 @@ def _identities(options: argparse.Namespace, ask: Asker, how: How, unknown: Want
         order = forms.order(options, asked.images.query_names, said)
     refuse_if_any(problems)
     print(lines.heading(asked.images.labels is not None))
-    protocol = protocols.chosen(options, RANKING)
     fit = Fit(options.folds, options.seed, options.expected, options.fit_on, options.apart)
     found = answers(asked, how, unknown, by=options.by, fit=fit, protocol=protocol, show=_show)
     notes.say((*found.notes, *said))

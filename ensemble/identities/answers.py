@@ -9,11 +9,12 @@ from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.features import FeatureSet
 from ensemble.base.kinds import Ints
-from ensemble.identities.asking import Asker, How, Sets, against_itself, of_train
+from ensemble.identities.asking import LISTS, Asker, How, Sets, against_itself, of_train
 from ensemble.identities.people import People, groups, labels_of_column, people
 from ensemble.identities.thresholds import Threshold, Wanted, new_ones, of_database, of_queries
 from ensemble.pipeline.images import Images, read
 from ensemble.pipeline.lines import Line
+from ensemble.pipeline.operating_points import learns
 from ensemble.pipeline.rankings import Rankings
 from ensemble.scores.protocol import Protocol
 from ensemble.scores.values import Scores
@@ -92,9 +93,12 @@ class Question:
     notes: tuple[str, ...]
 
 
-def question(ask: Asker) -> Question:
-    """Read what a plan is about. Raises InputError where the gallery has no identities."""
-    images, sets = read(ask.plan)
+def question(ask: Asker, protocol: Protocol = LISTS) -> Question:
+    """Read what a plan is about, under a protocol, which may be about some identities alone.
+
+    Raises: InputError where the gallery has no identities.
+    """
+    images, sets = read(ask.plan, protocol)
     lists = images.lists
     found: FeatureSet | Rankings = lists if lists is not None else next(iter(sets.values()))
     notes: list[str] = []
@@ -221,6 +225,11 @@ def _part(
     apart = labels_of_column(next(iter(sets.values())).gallery_table, fit.apart, fit.on)
     samples, fold = against_itself(asked.ask, sets, pid, how, folds=fit.folds, seed=fit.seed, apart=apart)
     notes = []
+    if fit.on == "train" and learns(asked.ask.plan):
+        notes.append(
+            "the recipe learns from the training images that tell the threshold: they are nearer to each other "
+            "than images that it has not seen, and the threshold may be too strict"
+        )
     if unknown.name in ("map", "chance") and fit.expected is None:
         notes.append(
             f"{expected:.2%} of the queries are expected to be unknown, as many as images of the {fit.on} are the "

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ensemble.base.errors import examples
-from ensemble.identities.asking import Asker
+from ensemble.identities.asking import LISTS, Asker
 from ensemble.pipeline.images import read
 from ensemble.pipeline.lines import Line
 from ensemble.scores.pair_lists import PairScores, score_pairs
@@ -31,7 +31,7 @@ def similarities(
     the nearest, 0 for the farthest, in the order of the distances; 1 for all where these are equal. A pair that a
     step never returns has 0, one of an image with itself 1. ``interval``: settings of that of the scores.
     """
-    images, sets = read(ask.plan)
+    images, sets = read(ask.plan, LISTS)
     notes = list(images.notes)
     at = pairs.rows(images.query_names, images.gallery_names, notes)
     lists, _ = ask(None if images.lists is not None else sets, show=show)

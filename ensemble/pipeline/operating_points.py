@@ -64,7 +64,7 @@ def fit(
             raise InputError(["--features: wanted labels (pid) of train, or of query and gallery, found neither"])
         found = _by_folds(*_distances(checked, sets, device), protocol.removes, tuple(fmrs), folds, seed)
         return replace(found, notes=notes, pairs=pairs)
-    moved = from_train(sets, learn=_learns(checked), seed=seed)
+    moved = from_train(sets, learn=learns(checked), seed=seed)
     trained = plan.check(checked.recipe, columns(checked.folder, moved, of_train=True))
     distances, labels = _distances(trained, moved, device)
     thresholds = _fitted(distances, labels, protocol.removes, fmrs)
@@ -154,7 +154,7 @@ def _finite(thresholds: Sequence[float]) -> list[float]:
     ]
 
 
-def _learns(checked: plan.Plan) -> bool:
+def learns(checked: plan.Plan) -> bool:
     """Whether a step or a join of the recipe looks at train."""
     known = steps.catalogue()
     for use in checked.recipe.uses():

@@ -194,6 +194,15 @@ def test_a_threshold_of_training_images(tmp_path: Path) -> None:
     folders.listed(tmp_path / "in" / "train.csv", ["name,pid", *lines])
     found = asked(tmp_path / "in", tmp_path / "out", "--fit-on", "train")
     assert "fitted on 40 identities of the train" in found["thresholds"][""]["about"]
+    assert not any("the recipe learns from" in note for note in found["notes"])
+    learned = folders.listed(
+        tmp_path / "learned.toml",
+        ["[[branch]]", 'steps = [{ use = "learned_whitening", components = 8 }, { use = "distances" }]'],
+    )
+    found = asked(tmp_path / "in", tmp_path / "out", "--fit-on", "train", "--recipe", str(learned))
+    assert any(
+        "the recipe learns from the training images that tell the threshold" in note for note in found["notes"]
+    )
     (tmp_path / "in" / "train.csv").unlink()
     (tmp_path / "in" / "train_m.npy").unlink()
     with pytest.raises(InputError, match="--fit-on train: wanted training images with identities"):

@@ -20,7 +20,7 @@ def database(world):
         for side in ("query", "gallery")
     }
     features = FeatureSet("m", world["query"], world["gallery"], tables["query"], tables["gallery"])
-    folder = columns(io.Folder(Path(), {"m": ()}, frozenset(), ()), {"m": features})
+    folder = columns(io.Folder(Path(), {"m": ()}, frozenset(), ()), {"m": features}, of_train=False)
     return Asker(deep(plan.check(recipe.load("baseline"), folder), None)), {"m": features}
 
 
