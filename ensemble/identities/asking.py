@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ensemble.base.errors import InputError, examples
+from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.features import FeatureSet
 from ensemble.base.kinds import Bools, Ints
 from ensemble.pipeline.devices import CPU, Device
@@ -52,6 +52,14 @@ class How:
 
 def deep(checked: Plan, depth: int | None) -> Plan:
     """The plan whose answers hold so many images; InputError where a step of it gives fewer."""
+    wanted = "all" if depth is None else depth
+    short = [
+        f"{use.where} ({use.name}), top_k: wanted {wanted} images of every query, found {top_k}; ask for fewer "
+        "(--depth), or take another recipe"
+        for use in checked.recipe.uses()
+        if isinstance(top_k := use.settings.get("top_k"), int) and top_k < (WHOLE if depth is None else depth)
+    ]
+    refuse_if_any(short)
     recipe = replace(checked.recipe, top_k=WHOLE if depth is None else depth)
     return replace(check(recipe, checked.folder), notes=checked.notes)
 

@@ -361,3 +361,21 @@ def test_a_set_that_cannot_be_fitted_is_named(tmp_path: Path) -> None:
         )
     with pytest.raises(InputError, match=r"^c: --folds: wanted 10 identities"):
         asked(tmp_path / "in", tmp_path / "out", "--by", "species")
+
+
+def test_a_recipe_whose_lists_are_shorter_is_refused(tmp_path: Path) -> None:
+    written(tmp_path / "in")
+    recipe = folders.listed(
+        tmp_path / "short.toml",
+        [
+            "top_k = 20",
+            "[[branch]]",
+            'each = [{ use = "l2_normalize" }]',
+            'steps = [{ use = "distances", top_k = 20 }]',
+        ],
+    )
+    with pytest.raises(
+        InputError, match=r"top_k: wanted 500 images of every query, found 20; ask for fewer \(--depth"
+    ):
+        asked(tmp_path / "in", tmp_path / "out", "--recipe", str(recipe))
+    asked(tmp_path / "in", tmp_path / "out", "--recipe", str(recipe), "--depth", "20", "--unknown", "none")
