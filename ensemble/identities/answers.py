@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ensemble.base.collecting import collecting
+from ensemble.base.distances import ModelSet
 from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.features import FeatureSet
 from ensemble.base.kinds import Ints
-from ensemble.identities.asking import LISTS, Asker, How, Sets, against_itself, of_train
+from ensemble.identities.asking import LISTS, Asker, How, Sets, against_itself, not_itself, of_train
 from ensemble.identities.people import People, groups, labels_of_column, people
 from ensemble.identities.thresholds import Threshold, Wanted, new_ones, of_database, of_queries
 from ensemble.pipeline.images import Images, read
@@ -100,7 +101,7 @@ def question(ask: Asker, protocol: Protocol = LISTS) -> Question:
     """
     images, sets = read(ask.plan, protocol)
     lists = images.lists
-    found: FeatureSet | Rankings = lists if lists is not None else next(iter(sets.values()))
+    found: ModelSet | Rankings = lists if lists is not None else next(iter(sets.values()))
     notes: list[str] = []
     who = people(ask.plan.folder, found.query_table, found.gallery_table, notes)
     told = (*images.notes, *notes)
@@ -126,10 +127,11 @@ def answers(
     Raises: InputError for columns that lack, and for a threshold that wants what is not there.
     """
     if unknown.fitted and asked.sets is None:
-        raise InputError(
-            [f"--unknown {unknown}: wanted features, to ask the gallery about itself, found rank lists; give "
-             "distance= or share="]
-        )  # fmt: skip
+        raise InputError([not_itself("--rankings")])
+    if unknown.fitted and asked.sets is not None and fit.on == "gallery":
+        refuse_if_any(
+            [not_itself(name) for name, found in asked.sets.items() if not (found.one_set or _has_features(found))]
+        )
     found = groups((asked.query_table, asked.gallery_table), by)
     nq = len(asked.images.query_names)
     out = Identities(np.full((nq, how.places), NONE), np.full((nq, how.places), np.inf), np.zeros(nq, bool))
@@ -239,9 +241,13 @@ def _part(
     return _Part(identities, threshold, result.scores, tuple(notes))
 
 
-def _taken(features: FeatureSet, queries: Ints, gallery: Ints) -> FeatureSet:
+def _has_features(found: ModelSet) -> bool:
+    return isinstance(found, FeatureSet)
+
+
+def _taken(features: ModelSet, queries: Ints, gallery: Ints) -> ModelSet:
     """Some of the images; all of them as they are."""
-    if len(queries) == len(features.query) and len(gallery) == len(features.gallery):
+    if len(queries) == len(features.query_table) and len(gallery) == len(features.gallery_table):
         return features
     return features.take(query=queries, gallery=gallery)
 

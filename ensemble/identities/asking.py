@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ensemble.base.distances import ModelSet
 from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.features import FeatureSet
 from ensemble.base.kinds import Bools, Ints
@@ -21,7 +22,7 @@ from postproc.identities.by_identity import Identities, Rule, by_identity
 WHOLE = 2**31 - 1  # images of a list that holds the gallery
 LISTS = Protocol(top_k=1)  # for runs whose scores nobody looks at: no more than lists is computed
 
-Sets = Mapping[str, FeatureSet]
+Sets = Mapping[str, ModelSet]
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def _without(lists: Nearest, query: Ints | None, gallery: Ints | None) -> Neares
     return Nearest(np.where(gone, np.float32(np.inf), far), np.where(gone, np.int32(-1), rows))
 
 
-def of_train(sets: Sets) -> tuple[dict[str, FeatureSet], Ints]:
+def of_train(sets: Sets) -> tuple[dict[str, ModelSet], Ints]:
     """The training images in the place of the gallery, and their identities; InputError where there are none."""
     models = [features for features in sets.values() if not features.auxiliary]
     lacking = [features.model for features in models if features.train is None]
@@ -149,19 +150,31 @@ def of_train(sets: Sets) -> tuple[dict[str, FeatureSet], Ints]:
         raise InputError(
             [f"--fit-on train: wanted training images with identities, found {found}; fit on the gallery"]
         )
-    moved = {
+    moved: dict[str, ModelSet] = {
         name: replace(features, gallery=features.train, gallery_table=features.train_table)
         for name, features in sets.items()
-        if features.train is not None and features.train_table is not None
+        if isinstance(features, FeatureSet) and features.train is not None and features.train_table is not None
     }
     return moved, data["train_pid"]
 
 
-def itself(features: FeatureSet) -> FeatureSet:
-    """The gallery as one set, each image against all others."""
-    return features if features.one_set else replace(features, one_set=True)
+def itself(features: ModelSet) -> ModelSet:
+    """The gallery as one set, each image against all others; InputError for a matrix of queries and gallery."""
+    if features.one_set:
+        return features
+    if not isinstance(features, FeatureSet):
+        raise InputError([not_itself(features.model)])
+    return replace(features, one_set=True)
 
 
-def held_out(features: FeatureSet, held: Ints, left: Ints) -> FeatureSet:
+def not_itself(what: str) -> str:
+    """What is said where the gallery cannot be asked about itself."""
+    return (
+        f"{what}: wanted features, or distances of one set, to ask the gallery about itself, found distances of "
+        "queries; give --unknown distance= or share="
+    )
+
+
+def held_out(features: ModelSet, held: Ints, left: Ints) -> ModelSet:
     """Some of the gallery as queries of the rest."""
     return itself(features).take(query=held, gallery=left)

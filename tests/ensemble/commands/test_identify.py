@@ -36,8 +36,8 @@ def written(
     return world
 
 
-def asked(folder: Path, out: Path, *options: str) -> dict:
-    common = ["--features", str(folder), "--out", str(out), "--resamples", "100"]
+def asked(folder: Path, out: Path, *options: str, what: str = "--features") -> dict:
+    common = [what, str(folder), "--out", str(out), "--resamples", "100"]
     assert identify.main([*common, *options]) == 0
     found: dict = json.loads((out / "identify.json").read_text())
     return found
@@ -182,7 +182,7 @@ def test_rank_lists_in_the_place_of_features(tmp_path: Path) -> None:
         [row["identities"] for row in rows(tmp_path / name / "submission.csv")] for name in ("out", "same")
     )
     assert [text.split()[0] for text in first] == [text.split()[0] for text in second]
-    with pytest.raises(InputError, match="wanted features, to ask the gallery about itself, found rank lists"):
+    with pytest.raises(InputError, match="--rankings: wanted features, or distances of one set"):
         identify.main(["--rankings", str(lists), "--unknown", "geometric", "--out", str(tmp_path / "no")])
     assert not (tmp_path / "no").exists()
 
@@ -379,3 +379,28 @@ def test_a_recipe_whose_lists_are_shorter_is_refused(tmp_path: Path) -> None:
     ):
         asked(tmp_path / "in", tmp_path / "out", "--recipe", str(recipe))
     asked(tmp_path / "in", tmp_path / "out", "--recipe", str(recipe), "--depth", "20", "--unknown", "none")
+
+
+def test_matrices_in_the_place_of_features(tmp_path: Path) -> None:
+    world = written(tmp_path / "in", noise=0.5)
+    folder = tmp_path / "matrix"
+    folder.mkdir()
+    np.savez(folder / "m.npz", distances=1 - world["query"] @ world["gallery"].T)
+    for side in ("query", "gallery"):
+        (folder / f"{side}.csv").write_bytes((tmp_path / "in" / f"{side}.csv").read_bytes())
+    found = asked(folder, tmp_path / "out", "--unknown", "share=0.2", what="--rankings")
+    assert found["scores"] == asked(tmp_path / "in", tmp_path / "same", "--unknown", "share=0.2")["scores"]
+    with pytest.raises(InputError, match=r"m: wanted features, or distances of one set, .* found distances of"):
+        asked(folder, tmp_path / "no", what="--rankings")
+
+
+def test_a_matrix_of_one_set_is_asked_about_itself(tmp_path: Path) -> None:
+    world = herd(people=25, strangers=0, most=30, noise=0.3)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    np.savez(folder / "m.npz", distances=1 - world["gallery"] @ world["gallery"].T)
+    lines = [f"i{row}.jpg,w_{who}" for row, who in enumerate(world["gallery_pid"])]
+    folders.listed(folder / "images.csv", ["name,pid", *lines])
+    found = asked(folder, tmp_path / "out", what="--rankings")
+    assert "fitted on 25 identities of the gallery" in found["thresholds"][""]["about"]
+    assert found["scores"]["geometric"] > 0.8
