@@ -30,6 +30,9 @@ from postproc.constraints.prior import fit_prior as fit_prior
 from postproc.features.kmeans import kmeans as kmeans
 from postproc.features.nfc import nfc as nfc
 from postproc.features.signed_power import signed_power as signed_power
+from postproc.identities.by_identity import Identities as Identities
+from postproc.identities.by_identity import by_identity as by_identity
+from postproc.identities.with_unknown import with_unknown as with_unknown
 from postproc.pairs.l2_normalize import l2_normalize as l2_normalize
 from postproc.pairs.pairwise import Pairwise as Pairwise
 from postproc.pairs.pairwise import expected_same_camera as expected_same_camera
