@@ -231,6 +231,18 @@ CHAINS = {
         "branches": [{"each": [L2], "join": CONCAT, "steps": [("distances", {"metric": "cosine"})]}],
         "top": [],
     },
+    "jaguar2026": {
+        "branches": [{
+            "each": [L2],
+            "join": CONCAT,
+            "steps": [
+                L2,
+                ("query_expansion", {"expand": "gallery", "k": 3}),
+                ("rerank", {"k1": 20, "k2": 6, "lambda_value": 0.3}),
+            ],
+        }],
+        "top": [],
+    },
 }  # fmt: skip
 HANDED_IN = {"visda": ("visda", 100), "naic": ("naic", 200), "aicity": ("track2", 100)}
 OURS = {"baseline", "best", "best_pairs", "default", "joined", "structure", "lists", "lists_structure"}
