@@ -61,11 +61,21 @@ def compare(count: int, options: argparse.Namespace) -> None:
     for at, eps in enumerate(options.eps):
         first = labels["ours"][at]
         same = [
-            f", the same as published: {bool((labels[kind][at] == first).all())}"
-            for kind in labels
+            f", {alike(first, found[at]):,} images in the same as published"
+            for kind, found in labels.items()
             if kind != "ours"
         ]
         print(f"eps {eps}: {first.max() + 1:,} clusters, {(first < 0).sum():,} images in none{''.join(same)}")
+
+
+def alike(first: np.ndarray, other: np.ndarray) -> int:
+    """How many images are of a cluster that both have, or of none in both."""
+    sizes = [np.unique(part, return_inverse=True, return_counts=True)[1:] for part in (first, other)]
+    pairs, counts = np.unique(np.stack([first, other]), axis=1, return_inverse=True, return_counts=True)[1:]
+    of = [count[inverse.reshape(-1)] for inverse, count in sizes]
+    both = counts[pairs.reshape(-1)]
+    none = (first < 0) & (other < 0)
+    return int((none | ((both == of[0]) & (both == of[1]) & (first >= 0) & (other >= 0))).sum())
 
 
 def images(options: argparse.Namespace) -> np.ndarray:

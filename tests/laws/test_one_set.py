@@ -32,7 +32,6 @@ OF_ITS_OWN = {
     postproc.track_distances: "the images of a track are one on both sides",
     postproc.rerank_tracks: "the images of a track are one on both sides",
 }
-BY_THEIR_OWN_WAY = {"learned_distances", "rerank_tracks"}  # their one set is told in their own tests
 FEW = {"k": 3, "k1": 5, "k2": 3, "shortlist": 8, "truncate": 12, "k1_intra": 3, "k1_inter": 5}
 
 
@@ -51,10 +50,10 @@ def looks_at_two_sides(step):
 
 def test_every_step_that_compares_two_sides_takes_one_set():
     lacking = [step.__name__ for step in COMPARING if looks_at_two_sides(step) and not takes(step)]
-    assert set(lacking) <= BY_THEIR_OWN_WAY
+    assert lacking == []
 
 
-@each("step", [step for step in COMPARING if looks_at_two_sides(step) and step not in OF_ITS_OWN and takes(step)])
+@each("step", [step for step in COMPARING if looks_at_two_sides(step) and step not in OF_ITS_OWN])
 def test_a_row_is_that_of_the_image_as_the_query_of_all_others(step):
     of = subject(step)
     if "distances" in of.inputs:
@@ -86,7 +85,7 @@ def _split(of, image, others):
 @each("step", [step for step in COMPARING if "top_k" in inspect.signature(step).parameters])
 def test_lists_are_the_head_of_the_matrix_without_the_own_image(step):
     of = Subject(step, known(world()), VALUES.get(step.__name__, {}), {}, any_width=False)
-    if not looks_at_two_sides(step) or not takes(step):
+    if not looks_at_two_sides(step):
         return
     data = alone(of)
     found = step(**data)
