@@ -1,0 +1,163 @@
+"""What is mended in clusters afterwards: loose ones, tiny ones, those of one camera, members that hardly belong.
+
+Source: solutions of AnimalCLEF 2026 (split what is loose or larger than 100, merge what has two images or fewer,
+cut what is weak), on similarities there.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import numpy as np
+
+from postproc.base import checks
+from postproc.base.settings import Checked, Count, Needs, Weight, Within
+from postproc.base.step import step
+from postproc.base.vocabulary import Clusters, Floats, Ints, Nearest
+from postproc.clusters.constrained_union import _links
+from postproc.clusters.held import of_tree
+from postproc.clusters.known_pairs import Given, Symmetric, given
+from postproc.clusters.links import rows_of
+from postproc.clusters.numbering import by_appearance
+from postproc.clusters.trees import in_number, members, tree
+
+
+@step(host_only=True, memory=of_tree, loads=("scipy",))
+def refine_clusters(
+    query_distances: Floats | Nearest,
+    clusters: Ints,
+    query_cam: Ints | None = None,
+    *,
+    loose: Weight | None = None,
+    largest: Annotated[Count, Within(2)] | None = None,
+    merge: Weight | None = None,
+    tiny: Annotated[Count, Within(1)] = 2,
+    weak: Weight | None = None,
+    cameras: Annotated[Count, Within(2), Needs("query_cam", instead="None")] | None = None,
+    must: Annotated[Sequence[tuple[int, int]], Checked(_links)] = (),
+    cannot: Annotated[Sequence[tuple[int, int]], Checked(_links)] = (),
+    symmetric: Symmetric = "checked",
+) -> Clusters:
+    """Split loose clusters, merge tiny ones, cut weak members, drop clusters of few cameras, in this order.
+
+    Every one of them is off until its setting is given.
+
+    Takes:   query_distances (n, n) float32, one set against itself, or :class:`postproc.Nearest` lists of it, as
+             :func:`linkage` takes them; clusters (n,) int, -1 alone; query_cam (n,) int, -1 unknown, looked at
+             only for ``cameras``.
+    Returns: (n,) int64 clusters, numbered by their first image; -1 is alone.
+    loose:   any number, in the unit of the distances: a cluster whose mean distance between two images is larger
+             is split in two along its average linkage, and so are the parts.
+    largest: 2 or more: so is a cluster of more images.
+    merge:   any number, in the unit of the distances: a cluster of at most ``tiny`` images, or an image alone,
+             joins the cluster of its nearest image where that is at most so far; the nearest first, each once.
+    tiny:    1 or more images. Only with ``merge``.
+    weak:    any number, in the unit of the distances: who is farther from the others of the cluster in the mean is
+             alone afterwards.
+    cameras: 2 or more: the images of a cluster that fewer cameras see are alone afterwards, as the identities of a
+             set in which everybody is seen by two. Unknown cameras count as none.
+    must, cannot: pairs of rows that are one, and that are not: nothing is split or cut against the former, and
+             nothing merged against the latter.
+    symmetric: "checked": two numbers for one pair are refused, but for rounding; else their "mean", "min", "max".
+    Raises:  ValueError as :func:`linkage` does.
+    Cost:    O(m²) for each cluster of m images, O(n²) for ``merge`` on a matrix.
+
+    >>> far = np.array([[0, .2, .8], [.2, 0, .9], [.8, .9, 0]])
+    >>> refine_clusters(far, [0, 0, 0], loose=0.5)                # (0.2 + 0.8 + 0.9) / 3
+    array([ 0,  0, -1])
+    """
+    known = given("query_distances", query_distances, symmetric)
+    found = checks.labels("clusters", clusters, known.images)
+    found = np.where(found < 0, -1, found)
+    together, apart = rows_of("must", must, known.images), rows_of("cannot", cannot, known.images)
+    if loose is not None or largest is not None:
+        found = _split(known, found, np.inf if loose is None else loose, largest or known.images, together)
+    if merge is not None:
+        found = _merged(known, found, merge, tiny, apart)
+    if weak is not None:
+        found = _cut(known, found, weak, together)
+    if cameras is not None:
+        cam = checks.labels("query_cam", query_cam, known.images)
+        for rows in members(found):
+            if len(np.unique(cam[rows][cam[rows] >= 0])) < cameras:
+                found[rows] = -1
+    return by_appearance(found)
+
+
+def _split(known: Given, clusters: Ints, loose: float, largest: int, must: Ints) -> Ints:
+    found, waiting = clusters.copy(), members(clusters)
+    while waiting:
+        rows = waiting.pop()
+        far = _far(known, rows)
+        if len(rows) <= largest and _mean(far) <= loose:
+            continue
+        inside = given("block", far)
+        parts = in_number(tree(inside, "average"), 2)
+        parts[parts < 0] = parts.max() + 1 + np.arange(np.count_nonzero(parts < 0))
+        place = np.full(known.images, -1)
+        place[rows] = parts
+        if _torn(place, must):
+            continue
+        for part in np.unique(parts):
+            piece = rows[parts == part]
+            found[piece] = found.max() + 1
+            if len(piece) > 1:
+                waiting.append(piece)
+    return found
+
+
+def _merged(known: Given, clusters: Ints, limit: float, tiny: int, cannot: Ints) -> Ints:
+    pairs = known.pairs(limit)
+    found = clusters.copy()
+    alone = found < 0
+    found[alone] = found.max(initial=-1) + 1 + np.arange(np.count_nonzero(alone))
+    count = np.bincount(found)
+    was_tiny = count <= tiny
+    moved = np.zeros(len(count), bool)
+    partners: dict[int, list[int]] = {}
+    for one, other in cannot.tolist():
+        partners.setdefault(one, []).append(other)
+        partners.setdefault(other, []).append(one)
+    now = np.arange(len(count))  # which cluster each of before is in
+    for i, j in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True):
+        a, b = int(found[i]), int(found[j])
+        if now[a] == now[b]:
+            continue
+        for small, large in ((a, b), (b, a)) if count[a] <= count[b] else ((b, a), (a, b)):
+            if not was_tiny[small] or moved[small]:
+                continue
+            inside, others = np.flatnonzero(now[found] == now[small]), now[large]
+            if any(now[found[k]] == others for row in inside.tolist() for k in partners.get(row, ())):
+                continue
+            now[now == now[small]] = others
+            moved[small] = True
+            break
+    return now[found]
+
+
+def _cut(known: Given, clusters: Ints, weak: float, must: Ints) -> Ints:
+    found = clusters.copy()
+    linked = set(must.ravel().tolist())
+    for rows in members(clusters):
+        far = _far(known, rows)
+        mean = far.sum(axis=1, dtype=np.float64) / (len(rows) - 1)
+        out = rows[mean > weak]
+        found[[row for row in out.tolist() if row not in linked]] = -1
+    return found
+
+
+def _far(known: Given, rows: Ints) -> Any:
+    """Distances inside a cluster; a pair that is not known is as far as the farthest."""
+    pairs = known.listed.distances if known.listed is not None else known.matrix
+    assert pairs is not None
+    largest = float(np.max(pairs, where=np.isfinite(pairs), initial=-np.inf))
+    return known.block(rows, largest)
+
+
+def _mean(far: Floats) -> float:
+    count = len(far)
+    return float(far.sum(dtype=np.float64)) / (count * (count - 1))
+
+
+def _torn(place: Ints, must: Ints) -> bool:
+    one, other = place[must[:, 0]], place[must[:, 1]]
+    return bool(((one >= 0) & (other >= 0) & (one != other)).any())
