@@ -29,8 +29,8 @@ def hdbscan(
 ) -> Clusters:
     """Clusters that last longest while the threshold of a tree falls: of any density, no threshold to set.
 
-    The tree is that of mutual reachability, ``reach(i, j) = max(core_i, core_j, d(i, j))``, ``core_i`` the distance to the ``min_samples``-th image, i
-    itself counted.
+    The tree is that of mutual reachability, ``reach(i, j) = max(core_i, core_j, d(i, j))``, ``core_i`` the
+    distance to the ``min_samples``-th image, i itself counted.
 
     Takes:   query_distances (n, n) float32, one set against itself, 0 or more, the diagonal means nothing; or
              :class:`postproc.Nearest` lists of it. What pairs connect is looked at by itself, and a pair in it
