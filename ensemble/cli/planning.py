@@ -1,6 +1,7 @@
 """From options to a checked plan: which recipe runs on which folder, and what it may cost."""
 
 import argparse
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ensemble import io
@@ -41,8 +42,17 @@ def add_options(
     machine.add_options(p)
 
 
-def prepare(options: argparse.Namespace) -> Plan:
-    """Load, look and check; every problem that can be found before a feature is read, in one error."""
+def prepare(
+    options: argparse.Namespace,
+    *,
+    wanted: Sequence[str] = (),
+    change: Callable[[Recipe], Recipe] = lambda recipe: recipe,
+) -> Plan:
+    """Load, look and check; every problem that can be found before a feature is read, in one error.
+
+    wanted: columns of the tables that somebody looks at beside the usual ones.
+    change: what becomes of the recipe before it is checked.
+    """
     if options.features is None and options.rankings is None:
         raise InputError(["--features: wanted a folder with feature files, found nothing; see --help"])
     problems = (
@@ -56,14 +66,14 @@ def prepare(options: argparse.Namespace) -> Plan:
         with collecting(problems):
             plugins.load_module(module)
     with collecting(problems):
-        loaded = _recipe(options)
+        loaded = change(_recipe(options))
         machine.memory(options)
     judged = None
     if loaded and not protocols.problems(options):
         with collecting(problems):
             judged = protocol(options, loaded)
     with collecting(problems):
-        folder = files.scan(options, judged.removes.columns if judged else ())
+        folder = files.scan(options, (*(judged.removes.columns if judged else ()), *wanted))
     if folder:
         problems += files.similarity_problems(options, sorted(folder.given) or list(folder.models))
     if folder and loaded:

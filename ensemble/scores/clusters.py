@@ -7,10 +7,10 @@ is made of means over images:
   ``recall = sum (m - 1) / sum (a - 1)``, F1 their harmonic mean;
 * B-cubed: ``precision = mean m / b``, ``recall = mean m / a`` (Bagga and Baldwin 1998; Amigó and others 2009);
 * purity: the share of images of which their cluster has most;
-* ARI: the right pairs beyond those of chance, ``(t - e) / ((p + q) / 2 - e)``, ``e = p q / all`` (Hubert and Arabie
-  1985);
-* NMI, AMI: mutual information ``I = mean log(n m / (a b))`` over the mean of both entropies, for AMI less what chance
-  gives (Vinh, Epps and Bailey 2010).
+* ARI: the right pairs beyond those of chance, ``(t - e) / ((p + q) / 2 - e)``, ``e = p q / all`` (Hubert and
+  Arabie 1985);
+* NMI, AMI: mutual information ``I = mean log(n m / (a b))`` over the mean of both entropies, for AMI less what
+  chance gives (Vinh, Epps and Bailey 2010).
 
 The same as scikit-learn's. They are computed here because a threshold is fitted over hundreds of them, and because
 an interval draws identities again, thousands of times: an identity that is drawn twice counts twice.
@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ensemble.base.kinds import Floats, Ints
 from ensemble.scores import statistics
@@ -94,7 +94,7 @@ def score(
     labels = checks.labels("pid", pid, np.size(pid))
     groups = checks.labels("clusters", clusters, len(labels))
     known = labels >= 0
-    terms, numbers, group = _terms(labels[known], apart(groups[known]))
+    terms, numbers, group = _terms(labels[known], apart(groups[known]).astype(np.int64))
     sizes = np.unique(group, return_counts=True)[1]
     identities = len(numbers)
     chance = _chance(labels[known], group) if known.any() else 0.0
@@ -124,7 +124,7 @@ def score(
 
 
 def mean(scores: Sequence[ClusterScores], *, level: float = statistics.LEVEL) -> ClusterScores:
-    """The mean over data sets, each as much as the others; intervals of percentiles, as the sets are drawn apart."""
+    """The mean over data sets, each as much as the others; intervals of percentiles, each drawn by itself."""
     values = {name: float(np.mean([one.values[name] for one in scores])) for name in MEASURES}
     intervals = {}
     draws = [one.drawn for one in scores if one.drawn is not None]
@@ -141,10 +141,10 @@ def mean(scores: Sequence[ClusterScores], *, level: float = statistics.LEVEL) ->
     return ClusterScores(values=values, intervals=intervals, **counts)
 
 
-def value(measure: str, pid: Ints, clusters: Ints) -> float:
+def value(measure: str, pid: NDArray[np.integer], clusters: NDArray[np.integer]) -> float:
     """One measure of :data:`MEASURES` alone, as a threshold is fitted by it."""
     known = pid >= 0
-    terms, _, group = _terms(pid[known], apart(clusters[known]))
+    terms, _, group = _terms(pid[known], apart(clusters[known]).astype(np.int64))
     chance = _chance(pid[known], group) if measure == "ami" and known.any() else 0.0
     return float(_scores(terms.sum(axis=0)[None], chance)[0, MEASURES.index(measure)])
 
@@ -158,8 +158,8 @@ def _intervals(found: Floats, drawn: Floats, without: Floats, level: float) -> d
     return kept
 
 
-def _terms(pid: Ints, clusters: Ints) -> tuple[Floats, Ints, Ints]:
-    """(identities, terms) sums over the images of each identity; the identities; clusters as 0, 1, …"""
+def _terms(pid: NDArray[np.integer], clusters: NDArray[np.integer]) -> tuple[Floats, Ints, Ints]:
+    """(identities, terms) sums over the images of each identity; the identities; clusters."""
     numbers, who = np.unique(pid, return_inverse=True)
     _, group = np.unique(clusters, return_inverse=True)
     who, group = who.reshape(-1), group.reshape(-1)
@@ -175,8 +175,8 @@ def _terms(pid: Ints, clusters: Ints) -> tuple[Floats, Ints, Ints]:
         np.ones(n), m - 1, a - 1, b - 1, np.full(n, n - 1), m / b, m / a,
         np.log(n * m / (a * b)), np.log(n / a), np.log(n / b), most,
     ]  # fmt: skip
-    sums = np.stack([np.bincount(who, column, len(numbers)) for column in columns], axis=1)
-    return sums, numbers, group
+    sums: Floats = np.stack([np.bincount(who, column, len(numbers)) for column in columns], axis=1)
+    return sums, numbers, group.astype(np.int64)
 
 
 def _scores(sums: Floats, chance: float) -> Floats:
@@ -211,7 +211,7 @@ def _share(part: Floats, whole: Floats) -> Floats:
     return np.where(nothing, np.where(np.abs(part) <= TINY, 1.0, 0.0), part / np.where(nothing, 1, whole))
 
 
-def _chance(pid: Ints, clusters: Ints) -> float:
+def _chance(pid: NDArray[np.integer], clusters: NDArray[np.integer]) -> float:
     """The mutual information that partitions of these sizes have by chance (hypergeometric).
 
     ``sum over a, b and m of m / n log(n m / (a b)) P(m)``; sizes that occur often are computed once.

@@ -147,7 +147,7 @@ def interval(
 
 
 def accelerated(found: float, drawn: Floats, without: Floats, *, level: float) -> tuple[float, float]:
-    """The ends of a BCa interval: of a number, ``drawn`` again, and ``without`` each group; see :func:`interval`."""
+    """The ends of a BCa interval of a number: ``drawn`` again, ``without`` each group; see :func:`interval`."""
     normal = NormalDist()
     below = np.mean(drawn < found - ROUNDING) + np.mean(np.abs(drawn - found) <= ROUNDING) / 2
     z0 = normal.inv_cdf(float(np.clip(below, 0.5 / len(drawn), 1 - 0.5 / len(drawn))))

@@ -40,7 +40,7 @@ def connected_components(
     """
     pairs = given("query_distances", query_distances, symmetric).pairs(threshold)
     if k is not None:
-        pairs = _among_nearest(pairs, k, mutual)
+        pairs = among_nearest(pairs, k, mutual)
     return by_appearance(components(pairs.images, pairs.left, pairs.right))
 
 
@@ -54,7 +54,7 @@ def components(images: int, left: Ints, right: Ints) -> Ints:
     return found
 
 
-def _among_nearest(pairs: Pairs, k: int, mutual: bool) -> Pairs:
+def among_nearest(pairs: Pairs, k: int, mutual: bool) -> Pairs:
     """Those pairs of which each (or one) is among the k nearest of the other, ties by row."""
     both = np.concatenate([pairs.left, pairs.right]), np.concatenate([pairs.right, pairs.left])
     order = np.lexsort((both[1], np.tile(pairs.distances, 2), both[0]))

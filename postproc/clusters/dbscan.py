@@ -13,7 +13,7 @@ from postproc.base.step import step
 from postproc.base.vocabulary import Clusters, Floats, Nearest
 from postproc.clusters.components import components
 from postproc.clusters.held import of_pairs
-from postproc.clusters.known_pairs import Symmetric, given
+from postproc.clusters.known_pairs import Pairs, Symmetric, given
 from postproc.clusters.numbering import by_appearance
 
 
@@ -45,7 +45,11 @@ def dbscan(
     >>> dbscan(far, eps=0.45, min_samples=3)                     # 0.2 and 0.6 are 0.4 apart, and 0.2 is a core
     array([ 0,  0,  0,  0, -1])
     """
-    pairs = given("query_distances", query_distances, symmetric).pairs(eps)
+    return dense(given("query_distances", query_distances, symmetric).pairs(eps), min_samples)
+
+
+def dense(pairs: Pairs, min_samples: int) -> Clusters:
+    """The clusters of pairs that are all within reach."""
     ends = np.concatenate([pairs.left, pairs.right]), np.concatenate([pairs.right, pairs.left])
     core = 1 + np.bincount(ends[0], minlength=pairs.images) >= min_samples
     cores = core[pairs.left] & core[pairs.right]

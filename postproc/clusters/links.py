@@ -9,6 +9,7 @@ import numpy as np
 from postproc.base import checks
 from postproc.base.vocabulary import Ints, Unchecked
 from postproc.clusters.components import components
+from postproc.clusters.known_pairs import Given
 from postproc.clusters.trees import members
 
 BLOCK = 256  # images that are held against all of their part together
@@ -99,6 +100,22 @@ class Items:
 def unique_pairs(one: Ints, other: Ints) -> Ints:
     """(n,) numbers, equal where both are equal."""
     return np.unique(np.stack([one, other]), axis=1, return_inverse=True)[1].reshape(-1)
+
+
+def kept_apart(known: Given, must: Ints, cannot: Ints) -> Given:
+    """A matrix in which linkage keeps to links: what must be one is nearest, what cannot never is.
+
+    All images that must be one, directly or through others, are as near as the nearest pair, or 0 if that is less,
+    and so are joined before anything else. Average and complete linkage join nothing across +inf.
+    """
+    assert known.matrix is not None
+    matrix = known.matrix.copy()
+    nearest = min(0.0, float(np.min(matrix, where=np.isfinite(matrix), initial=0)))
+    for rows in members(components(known.images, must[:, 0], must[:, 1])):
+        matrix[np.ix_(rows, rows)] = nearest
+    for one, other in (cannot.T, cannot.T[::-1]):
+        matrix[one, other] = np.inf
+    return Given(known.images, matrix, None)
 
 
 def rows_of(name: str, value: Unchecked, images: int) -> Ints:

@@ -22,12 +22,13 @@ def by_appearance(group: Ints) -> Ints:
 
 
 def apart(clusters: Ints) -> Ints:
-    """(n,) int64 where every image that is alone (-1) has a number of its own, behind those of the clusters.
+    """(n,) int64 numbers by first image where every image that is alone (-1) has a number of its own.
 
-    >>> apart(np.array([0, -1, 0, -1]))
+    >>> apart(np.array([5, -1, 5, -1]))
     array([0, 1, 0, 2])
     """
     found = np.asarray(clusters, np.int64).copy()
     alone = np.flatnonzero(found < 0)
-    found[alone] = max(int(found.max(initial=-1)), -1) + 1 + np.arange(len(alone))
-    return found
+    found[alone] = int(found.max(initial=-1)) + 1 + np.arange(len(alone))
+    _, first, number = np.unique(found, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[number.reshape(-1)]

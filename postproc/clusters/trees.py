@@ -25,14 +25,10 @@ def tree(known: Given, method: Method, at_most: float = np.inf, far: float | Non
     ``at_most`` by the others lies within what single pairs of that length connect, so only these go together into
     a matrix.
     """
-    pairs = known.pairs(at_most)
     if method == "single":
-        return spanning(pairs)
+        return spanning(known.pairs(at_most))
     beyond = _beyond(known, at_most, far)
-    found = [
-        _merges(rows, known.block(rows, beyond), method)
-        for rows in members(components(known.images, pairs.left, pairs.right))
-    ]
+    found = [_merges(rows, known.block(rows, beyond), method) for rows in members(_near(known, at_most))]
     left, right, high = (np.concatenate([np.empty(0), *(part[at] for part in found)]) for at in range(3))
     order = np.argsort(high, kind="stable")  # of merges as high the one below comes first
     one, other = np.minimum(left, right).astype(np.int32), np.maximum(left, right).astype(np.int32)
@@ -71,6 +67,14 @@ def members(groups: Ints) -> list[Ints]:
 
 def _first(merges: Pairs, count: int) -> Clusters:
     return by_appearance(components(merges.images, merges.left[:count], merges.right[:count]))
+
+
+def _near(known: Given, at_most: float) -> Ints:
+    """What single pairs connect."""
+    if known.matrix is not None and at_most == np.inf and np.isfinite(known.matrix).all():
+        return np.zeros(known.images, np.int64)
+    pairs = known.pairs(at_most)
+    return components(known.images, pairs.left, pairs.right)
 
 
 def _beyond(known: Given, at_most: float, far: float | None) -> float:
