@@ -5,8 +5,8 @@
     python -m ensemble.cluster --features DIR --by dataset --threshold lynx=0.85 turtle=0.25 --sample sample.csv
     python -m ensemble.cluster --features DIR --method union --threshold 0.5 --links links.csv
 
-The folder's gallery is the set. Writes submission.csv and clusters.json, and with --report clusters.html, a page
-that asks about the pairs most in doubt and gives the answers back as links.csv.
+The set is a folder with one side, or the gallery of one with two. Writes submission.csv and clusters.json, and with
+--report clusters.html, a page that asks about the pairs most in doubt and gives the answers back as links.csv.
 """
 
 import argparse
@@ -33,6 +33,7 @@ from ensemble.clusters.fitting import FITS, Rule, fit_rule, rows_of_parts
 from ensemble.clusters.how import METHODS, How
 from ensemble.clusters.links import read_links, read_windows
 from ensemble.clusters.one_set import OneSet, of_recipe, of_train
+from ensemble.pipeline import plan
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.recipe import Recipe, Use
 from ensemble.report import refuse_without_packages
@@ -89,6 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return without
 
         checked = planning.prepare(options, wanted=[options.by] if options.by else [], change=rest)
+        checked = plan.check(checked.recipe, replace(checked.folder, one_set=True))
         how = _how(options, end)
         rules = _completed(options, rules, how, checked)
         outputs.refuse_unwritable(*(out / name for name in told.names(report=options.report)))
@@ -294,7 +296,7 @@ def _train(
     rules: Mapping[str, Rule],
     images: OneSet,
 ) -> tuple[dict[str, OneSet] | None, str]:
-    """The labelled training images as sets, where a threshold is fitted on them; and whose labels are fitted on."""
+    """The labelled training images, where a threshold is fitted on them; and whose labels are fitted on."""
     on = options.fit_on or ("set" if (images.pid >= 0).any() else "train")
     if on == "set" or not any(rule.kind in FITS for rule in rules.values()):
         return None, on

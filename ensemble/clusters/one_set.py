@@ -86,9 +86,10 @@ def of_recipe(
 ) -> tuple[OneSet, list[str]]:
     """The distances of a plan among the images of some sets, and what there is to say of them.
 
-    neighbours: lists of so many for each image, in the place of all distances. ``show`` gets a line a step.
+    The set is the gallery, if there are two sides. neighbours: lists of so many for each image, in the place of
+    all distances. ``show`` gets a line a step.
     """
-    images, taken = read(plan, {name: as_one(features) for name, features in sets.items()})
+    images, taken = read(plan, {name: replace(features, one_set=True) for name, features in sets.items()})
     root = tree(plan)
 
     def told(node: Any, outcome: Any) -> None:
@@ -96,10 +97,11 @@ def of_recipe(
 
     with device.room(plan.recipe.name):
         walk = Walk(images, Models(taken, root, device), device, None, told)
-        outcome = walk.outcome(root, None if neighbours is None else neighbours + 1)
+        outcome = walk.outcome(root, neighbours)
         told(root, outcome)
         state = partial.whole(outcome.state, images, plan.recipe.name)
     notes: list[str] = []
+    del taken
     if state.nearest is not None:
         far: Any = Nearest(arrays.host(state.nearest.distances), arrays.host(state.nearest.rows))
     else:
@@ -117,13 +119,8 @@ def of_recipe(
     return OneSet(images.gallery_names, known, pid, columns), [*images.notes, *notes]
 
 
-def as_one(features: FeatureSet) -> FeatureSet:
-    """The gallery against itself."""
-    return replace(features, query=features.gallery, query_table=features.gallery_table)
-
-
 def of_train(sets: Sets) -> dict[str, FeatureSet] | None:
-    """The training images in the place of the gallery; None where no model has labelled ones."""
+    """The training images as one set; None where no model has labelled ones."""
     moved = {
         name: replace(features, gallery=features.train, gallery_table=features.train_table)
         for name, features in sets.items()
