@@ -54,7 +54,7 @@ OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
         "are of one (default: ami, where there are labels)",
     ),
     "fit-on": ({"choices": ("set", "train")}, "whose labels (default: the set's if it has any)"),
-    "folds": ({"type": int, "default": 5, "metavar": "N"}, "parts of the identities (default: %(default)s)"),
+    "folds": ({"type": int, "default": 2, "metavar": "N"}, "parts of the identities (default: %(default)s)"),
     "neighbours": (
         {"type": int, "metavar": "K"},
         "keep the K nearest of each image in the place of all distances, for large sets",
@@ -248,7 +248,9 @@ def _run(options: argparse.Namespace, checked: Plan, how: How, rules: Mapping[st
             from ensemble.report import clusters as page
 
             album = page.album(options.images)
-            for note in page.write(stage / told.PAGE, found, content, album=album, size=pictures.size(options)):
+            called = told.values(found, form)
+            size = pictures.size(options)
+            for note in page.write(stage / told.PAGE, found, content, called, album=album, size=size):
                 print(f"report: {note}")
     print(*told.text(found), sep="\n")
     for name in told.names(report=options.report):

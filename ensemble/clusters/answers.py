@@ -36,7 +36,7 @@ class Part:
 class Fit:
     """How thresholds are fitted: parts of the identities, who is in which, and on whose labels."""
 
-    folds: int = 5
+    folds: int = 2
     seed: int = 0
     on: str = "set"
 
@@ -99,7 +99,7 @@ def answers(
 def _source(inside: OneSet, name: str, train: Mapping[str, OneSet] | None, fit: Fit) -> tuple[OneSet, str]:
     """The images that a threshold is fitted on, and what they are called."""
     if fit.on == "set":
-        return inside, f"{name}'s own labels" if name else "the set's own labels"
+        return inside, f"{name}, its own labels" if name else "the set, its own labels"
     if not train:
         raise InputError(
             ["--fit-on train: wanted training images with identities of every model, found none; fit on the set"]

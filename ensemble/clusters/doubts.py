@@ -1,6 +1,7 @@
 """What holds clusters together, and where a person should look: near pairs in two clusters, far ones in one."""
 
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 
@@ -38,10 +39,10 @@ def held_by(part: Part) -> dict[int, list[Pair]]:
 
 
 def in_doubt(part: Part, most: int = MOST) -> list[Pair]:
-    """The pairs nearest to being otherwise, on both sides, those that nobody has answered.
+    """The pairs nearest to being otherwise, of both kinds in turn, those that nobody has answered.
 
-    In one cluster: the weakest that hold clusters together, one a cluster. In two: the nearest, one for each two
-    clusters. With a threshold those nearest to it come first.
+    In one cluster: the weakest that hold clusters together, one a cluster, the farthest first. In two: the nearest,
+    one for each two clusters.
     """
     answered = {tuple(sorted(pair)) for pair in (*part.images.must.tolist(), *part.images.cannot.tolist())}
     weakest = [
@@ -50,11 +51,8 @@ def in_doubt(part: Part, most: int = MOST) -> list[Pair]:
     ]
     inside_one = sorted((pair for pair in weakest if pair), key=lambda pair: (-pair.distance, pair.one))[:most]
     across = [pair for pair in _across(part) if (pair.one, pair.other) not in answered][:most]
-    found = [*inside_one, *across]
-    threshold = part.threshold.distance
-    if threshold is not None:
-        found.sort(key=lambda pair: (abs(pair.distance - threshold), pair.one, pair.other))
-    return found
+    turns = zip_longest(inside_one, across)
+    return [pair for turn in turns for pair in turn if pair is not None]
 
 
 def _across(part: Part) -> list[Pair]:

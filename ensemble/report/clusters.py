@@ -30,10 +30,19 @@ def album(folders: Sequence[Path]) -> Album | None:
 
 
 def write(
-    path: Path, found: Answers, content: Mapping[str, Any], *, album: Album | None = None, size: int = SIZE
+    path: Path,
+    found: Answers,
+    content: Mapping[str, Any],
+    called: Sequence[str],
+    *,
+    album: Album | None = None,
+    size: int = SIZE,
 ) -> list[str]:
-    """Write the page; ``content`` is the record. Returns what it leaves out to stay within ``size`` bytes."""
-    data = _data(found)
+    """Write the page; returns what it leaves out to stay within ``size`` bytes.
+
+    ``content`` is the record, ``called`` what the cluster of every image is called.
+    """
+    data = _data(found, called)
     base = len(_render(found, content, data, ()))
     chosen = gather(album, [(SIDE, name) for name in _in_order(found, data)], max(0, size - base - 8192))
     data |= _pictures(found, chosen)
@@ -42,7 +51,7 @@ def write(
     return list(chosen.notes)
 
 
-def _data(found: Answers) -> dict[str, Any]:
+def _data(found: Answers, called: Sequence[str]) -> dict[str, Any]:
     """What the script of the page works with; images by their rows in the whole."""
     links: list[list[Any]] = []
     parts = []
@@ -58,7 +67,7 @@ def _data(found: Answers) -> dict[str, Any]:
                 "threshold": part.threshold.distance,
                 "clusters": [
                     {
-                        "number": int(part.clusters[rows[0]]),
+                        "called": called[int(part.rows[rows[0]])],
                         "images": [row[i] for i in rows.tolist()],
                         "holding": [_pair(pair, row) for pair in weakest[int(part.clusters[rows[0]])][:HOLDING]],
                     }

@@ -114,7 +114,7 @@
       const box = make("article", { className: "cluster" });
       const row = make("div", { className: "row" });
       const holding = make("ul", { className: "holding" });
-      box.append(make("h3", {}, `Cluster of ${cluster.images.length} images`), row, holding);
+      box.append(make("h3", {}, make("bdi", {}, clean(cluster.called)), `: ${cluster.images.length} images`), row, holding);
       some(row, cluster.images, FIRST, image);
       some(holding, cluster.holding, 2, ([one, other, far]) =>
         make("li", {}, `${number(far)}`, named(one), "and", named(other), ...buttons(one, other)));
