@@ -5,8 +5,9 @@
     python -m ensemble.cluster --features DIR --by dataset --threshold lynx=0.85 turtle=0.25 --sample sample.csv
     python -m ensemble.cluster --features DIR --method union --threshold 0.5 --links links.csv
 
-The set is a folder with one side, or the gallery of one with two. Writes submission.csv and clusters.json, and with
---report clusters.html, a page that asks about the pairs most in doubt and gives the answers back as links.csv.
+The set is a folder with one side, or the gallery of one with two. Writes submission.csv and clusters.json,
+and with --report clusters.html, a page that asks about the pairs most in doubt and gives the answers back as
+links.csv.
 """
 
 import argparse

@@ -41,8 +41,8 @@ def held_by(part: Part) -> dict[int, list[Pair]]:
 def in_doubt(part: Part, most: int = MOST) -> list[Pair]:
     """The pairs nearest to being otherwise, of both kinds in turn, those that nobody has answered.
 
-    In one cluster: the weakest that hold clusters together, one a cluster, the farthest first. In two: the nearest,
-    one for each two clusters.
+    In one cluster: the weakest that hold clusters together, one a cluster, the farthest first. In two: the
+    nearest, one for each two clusters.
     """
     answered = {tuple(sorted(pair)) for pair in (*part.images.must.tolist(), *part.images.cannot.tolist())}
     weakest = [

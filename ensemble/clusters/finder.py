@@ -51,8 +51,8 @@ class Finder:
             shown = [f"{names[one]} and {names[other]}" for one, other in conflict.pairs.tolist()]
             raise InputError(
                 [
-                    f"links: wanted some that can all hold, found {len(shown)} pairs that must be one, by links or "
-                    f"tracks, and cannot: {examples(shown)}; take one of them back"
+                    f"links: wanted some that can all hold, found {len(shown)} pairs that must be one, by links "
+                    f"or tracks, and cannot: {examples(shown)}; take one of them back"
                 ]
             ) from None
         except ValueError as error:

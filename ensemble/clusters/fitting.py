@@ -3,8 +3,10 @@
 A threshold that is fitted on all labelled images has nobody left to be judged on. So the identities are dealt out
 to folds, each fold is clustered at the threshold that is best on the others, and the mean of that is told beside
 the threshold. Two folds are the usual number: a smaller set is easier to cluster, and with two the part that is
-judged is as large as the part that was fitted on. AMI is the usual measure: ARI counts pairs, of which a few large clusters have most, and is best at
-thresholds that merge too much (AnimalCLEF 2026).
+judged is as large as the part that was fitted on.
+
+AMI is the usual measure: ARI counts pairs, of which a few large clusters have most, and is best at thresholds that
+merge too much (AnimalCLEF 2026).
 """
 
 from dataclasses import dataclass

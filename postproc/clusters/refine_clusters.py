@@ -17,7 +17,7 @@ from postproc.clusters.constrained_union import _links
 from postproc.clusters.held import of_tree
 from postproc.clusters.known_pairs import Given, Symmetric, given
 from postproc.clusters.links import rows_of
-from postproc.clusters.numbering import by_appearance
+from postproc.clusters.numbering import apart, by_appearance
 from postproc.clusters.trees import in_number, members, tree
 
 
@@ -49,7 +49,8 @@ def refine_clusters(
              is split in two along its average linkage, and so are the parts.
     largest: 2 or more: so is a cluster of more images.
     merge:   any number, in the unit of the distances: a cluster of at most ``tiny`` images, or an image alone,
-             joins the cluster of its nearest image where that is at most so far; the nearest first, each once.
+             joins the cluster of its nearest image where that is at most so far; the nearest first, until none is
+             tiny.
     tiny:    1 or more images. Only with ``merge``.
     weak:    any number, in the unit of the distances: who is farther from the others of the cluster in the mean is
              alone afterwards.
@@ -68,11 +69,11 @@ def refine_clusters(
     known = given("query_distances", query_distances, symmetric)
     found = checks.labels("clusters", clusters, known.images)
     found = np.where(found < 0, -1, found)
-    together, apart = rows_of("must", must, known.images), rows_of("cannot", cannot, known.images)
+    together, forbidden = rows_of("must", must, known.images), rows_of("cannot", cannot, known.images)
     if loose is not None or largest is not None:
         found = _split(known, found, np.inf if loose is None else loose, largest or known.images, together)
     if merge is not None:
-        found = _merged(known, found, merge, tiny, apart)
+        found = _merged(known, found, merge, tiny, forbidden)
     if weak is not None:
         found = _cut(known, found, weak, together)
     if cameras is not None:
@@ -107,31 +108,24 @@ def _split(known: Given, clusters: Ints, loose: float, largest: int, must: Ints)
 
 def _merged(known: Given, clusters: Ints, limit: float, tiny: int, cannot: Ints) -> Ints:
     pairs = known.pairs(limit)
-    found = clusters.copy()
-    alone = found < 0
-    found[alone] = found.max(initial=-1) + 1 + np.arange(np.count_nonzero(alone))
-    count = np.bincount(found)
-    was_tiny = count <= tiny
-    moved = np.zeros(len(count), bool)
+    now = apart(clusters).tolist()  # the cluster of every image
+    inside: dict[int, list[int]] = {}
+    for row, number in enumerate(now):
+        inside.setdefault(number, []).append(row)
     partners: dict[int, list[int]] = {}
     for one, other in cannot.tolist():
         partners.setdefault(one, []).append(other)
         partners.setdefault(other, []).append(one)
-    now = np.arange(len(count))  # which cluster each of before is in
     for i, j in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True):
-        a, b = int(found[i]), int(found[j])
-        if now[a] == now[b]:
+        small, large = sorted((now[i], now[j]), key=lambda number: (len(inside[number]), number))
+        if small == large or len(inside[small]) > tiny:
             continue
-        for small, large in ((a, b), (b, a)) if count[a] <= count[b] else ((b, a), (a, b)):
-            if not was_tiny[small] or moved[small]:
-                continue
-            inside, others = np.flatnonzero(now[found] == now[small]), now[large]
-            if any(now[found[k]] == others for row in inside.tolist() for k in partners.get(row, ())):
-                continue
-            now[now == now[small]] = others
-            moved[small] = True
-            break
-    return now[found]
+        if any(now[other] == large for row in inside[small] for other in partners.get(row, ())):
+            continue
+        for row in inside[small]:
+            now[row] = large
+        inside[large] += inside.pop(small)
+    return np.array(now, np.int64)
 
 
 def _cut(known: Given, clusters: Ints, weak: float, must: Ints) -> Ints:
