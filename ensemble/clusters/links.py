@@ -31,10 +31,11 @@ def read_links(path: Path, names: Sequence[str], notes: list[str]) -> Links:
     InputError with everything that is wrong with the file.
     """
     header, rows, problems = read_table(path)
-    if not rows and len(problems) == 1 and len(header) == 3 and header[2].casefold() in (*YES, *NO):
-        problems = []  # one line, and no titles
+    answers = len(header) == 3 and header[2].casefold() in (*YES, *NO)
+    if answers and not rows:  # one line, and no titles; of others that are wrong it is said
+        problems = [problem for problem in problems if "only the first line" not in problem]
     refuse_if_any(problems)
-    if len(header) == 3 and header[2].strip().casefold() in (*YES, *NO):  # no titles
+    if answers:
         rows = [header, *rows]
     elif len(header) != 3:
         problems.append(
