@@ -67,12 +67,13 @@ OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "min-samples": ({"type": int, "metavar": "N"}, "dbscan, hdbscan: images that make a place dense"),
     "min-size": ({"type": int, "metavar": "N"}, "hdbscan: images of a cluster at least"),
 }
+TWO_SIDES = "{}: the gallery is the set: its images are clustered, and the queries are left out"
 REFINE = {  # an option: the setting of refine_clusters, and what it does
     "split": ("loose", float, "D", "split clusters whose mean distance is larger"),
     "largest": ("largest", int, "N", "split clusters of more images"),
     "merge": ("merge", float, "D", "tiny clusters join one whose nearest image is at most so far"),
     "tiny": ("tiny", int, "N", "images of a tiny cluster at most (default: 2)"),
-    "cut": ("weak", float, "D", "members farther from the others in the mean are alone"),
+    "weak": ("weak", float, "D", "members farther from the others in the mean are alone"),
     "cameras": ("cameras", int, "N", "clusters that fewer cameras see fall apart"),
 }
 
@@ -91,14 +92,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return without
 
         checked = planning.prepare(options, wanted=[options.by] if options.by else [], change=rest)
+        two_sides = not checked.folder.one_set
         checked = plan.check(checked.recipe, replace(checked.folder, one_set=True))
         how = _how(options, end)
         rules = _completed(options, rules, how, checked)
         outputs.refuse_unwritable(*(out / name for name in told.names(report=options.report)))
         print(f"{checked.recipe.name}: {checked.recipe.about}")
-        notes.say(checked.notes)
+        notes.say([*checked.notes, *([TWO_SIDES.format(checked.folder.path)] if two_sides else [])])
         with machine.using(options):
-            return _run(options, checked, how, rules, out)
+            content = _run(options, checked, how, rules, out)
+    if options.json:
+        print(json.dumps(content))
+    return program.FINE
 
 
 def parser() -> argparse.ArgumentParser:
@@ -121,7 +126,7 @@ def parser() -> argparse.ArgumentParser:
     intervals.add_options(p)
     p.set_defaults(resamples=2000)
     outputs.add_out(p, "where results go (default: runs/clusters)")
-    p.add_argument("--report", action="store_true", help="write clusters.html too")
+    pictures.add_report(p, "clusters.html too")
     pictures.add_options(p)
     outputs.add_json(p, "the record")
     return p
@@ -158,6 +163,8 @@ def _rules(options: argparse.Namespace) -> dict[str, Rule]:
         problems.append(f"--by: wanted the column with the data sets {', '.join(named)}, found none")
     with collecting(problems):
         tables.form(options.columns, options.value, sets=options.by is not None)
+    if options.rankings is not None:
+        problems.append("--rankings: wanted --features, since places are no distances, found rank lists")
     if options.images and not options.report:
         problems.append("--images: wanted --report too, found none; pictures are shown in the report alone")
     if options.report:
@@ -217,8 +224,10 @@ def _completed(options: argparse.Namespace, rules: dict[str, Rule], how: How, ch
     raise InputError(["--threshold: wanted --threshold, --clusters, or labels for --fit, found none of them"])
 
 
-def _run(options: argparse.Namespace, checked: Plan, how: How, rules: Mapping[str, Rule], out: Path) -> int:
-    """Read, cluster, judge, write."""
+def _run(
+    options: argparse.Namespace, checked: Plan, how: How, rules: Mapping[str, Rule], out: Path
+) -> dict[str, Any]:
+    """Read, cluster, judge, write; the record."""
     read = io.read(checked.folder, list(checked.all_models), missing=checked.recipe.missing)
     sets = {features.model: features for features in read}
     device, said = machine.device(options), list[str]()
@@ -256,9 +265,7 @@ def _run(options: argparse.Namespace, checked: Plan, how: How, rules: Mapping[st
     print(*told.text(found), sep="\n")
     for name in told.names(report=options.report):
         print(out / name)
-    if options.json:
-        print(json.dumps(content), file=sys.__stdout__)
-    return program.FINE
+    return content
 
 
 def _linked(options: argparse.Namespace, images: OneSet, said: list[str]) -> OneSet:

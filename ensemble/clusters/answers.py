@@ -84,8 +84,7 @@ def answers(
         with collecting(problems):
             inside = images.take(rows)
             rule = rules[name] if name in rules else rules[""]
-            source = _source(inside, name, train, fit)
-            part = _part(name, rows, inside, how, rule, source, fit)
+            part = _part(name, rows, inside, how, rule, train, fit)
             if (inside.pid >= 0).any():
                 part = replace(part, scores=scores.score(inside.pid, part.clusters, **(drawn or {})))
             found.append(part)
@@ -108,7 +107,13 @@ def _source(inside: OneSet, name: str, train: Mapping[str, OneSet] | None, fit: 
 
 
 def _part(
-    name: str, rows: Ints, images: OneSet, how: How, rule: Rule, source: tuple[OneSet, str], fit: Fit
+    name: str,
+    rows: Ints,
+    images: OneSet,
+    how: How,
+    rule: Rule,
+    train: Mapping[str, OneSet] | None,
+    fit: Fit,
 ) -> Part:
     if how.threshold is None:
         return Part(name, rows, images, Finder(images, how).at(0.0), Threshold(None, f"{how.step} has none"))
@@ -121,7 +126,8 @@ def _part(
     if rule.kind == "given":
         threshold = Threshold(rule.number, "as given")
     else:
-        threshold = fitted(source[0], how, rule.kind, folds=fit.folds, seed=fit.seed, where=source[1])
+        labelled, where = _source(images, name, train, fit)
+        threshold = fitted(labelled, how, rule.kind, folds=fit.folds, seed=fit.seed, where=where)
     assert threshold.distance is not None
     clusters = Finder(images, how, threshold.distance).at(threshold.distance)
     return Part(name, rows, images, clusters, threshold)
