@@ -76,27 +76,27 @@ def fitted(images: OneSet, how: How, measure: str, *, folds: int, seed: int, whe
     if measure == "chance":
         distance = half(labelled)
         return Threshold(distance, f"half of the pairs so far from each other in {where} are of one identity")
-    distance, best = _best(labelled, how, measure)
+    distance, top = best(labelled, how, measure)
     found = []
     pid = labelled.pid.astype(np.int64)
     for part in split(pid, pid, folds=folds, seed=seed):
         inside = np.isin(labelled.pid, part.pids)
-        chosen, _ = _best(labelled.take(np.flatnonzero(~inside)), how, measure)
+        chosen, _ = best(labelled.take(np.flatnonzero(~inside)), how, measure)
         judged = labelled.take(np.flatnonzero(inside))
         found.append(value(MEASURES[measure], judged.pid, Finder(judged, how).at(chosen)))
     about = f"best {MEASURES[measure]} on {labelled.images} images of {people} identities in {where}"
-    return Threshold(distance, about, MEASURES[measure], best, float(np.mean(found)), float(np.std(found, ddof=1)))
+    return Threshold(distance, about, MEASURES[measure], top, float(np.mean(found)), float(np.std(found, ddof=1)))
 
 
-def _best(images: OneSet, how: How, measure: str) -> tuple[float, float]:
+def best(images: OneSet, how: How, measure: str) -> tuple[float, float]:
     """The threshold with the best score, the smallest of equals, and the score."""
     finder = Finder(images, how)
-    best, chosen = -np.inf, 0.0
+    highest, chosen = -np.inf, 0.0
     for threshold in candidates(finder.heights):
         found = value(MEASURES[measure], images.pid, finder.at(threshold))
-        if found > best + 1e-12:
-            best, chosen = found, threshold
-    return chosen, float(best)
+        if found > highest + 1e-12:
+            highest, chosen = found, threshold
+    return chosen, float(highest)
 
 
 def candidates(heights: Floats) -> list[float]:
