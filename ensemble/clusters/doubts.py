@@ -7,8 +7,8 @@ import numpy as np
 
 from ensemble.clusters.answers import Part
 from postproc.base.vocabulary import Ints
-from postproc.clusters.known_pairs import Given, Pairs
-from postproc.clusters.trees import members, spanning
+from postproc.clusters.known_pairs import Given, Pairs, members
+from postproc.clusters.trees import spanning
 
 NEIGHBOURS = 5  # images of other clusters that each is held against
 MOST = 60  # pairs of each kind

@@ -15,7 +15,7 @@ from ensemble.clusters.answers import Answers, Part
 from ensemble.clusters.doubts import Pair, held_by, in_doubt
 from ensemble.report.filling import digest, embedded, template
 from ensemble.report.pictures import Album, Pictures, gather
-from postproc.clusters.trees import members
+from postproc.clusters.known_pairs import members
 
 SIZE = 20_000_000  # bytes of a page, unless said otherwise
 HOLDING = 8  # weakest pairs that are told of each cluster

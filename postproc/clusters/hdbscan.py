@@ -15,7 +15,6 @@ from postproc.clusters.components import components
 from postproc.clusters.held import of_tree
 from postproc.clusters.known_pairs import Symmetric, given
 from postproc.clusters.numbering import by_appearance
-from postproc.clusters.trees import members
 
 
 @step(host_only=True, memory=of_tree, loads=("sklearn",))
@@ -57,7 +56,7 @@ def hdbscan(
     largest = float(pairs.distances.max(initial=0))
     group = np.full(known.images, -1)
     smallest = max(min_cluster_size, min_samples or 0)
-    for rows in members(components(known.images, pairs.left, pairs.right)):
+    for rows, block in known.blocks(components(known.images, pairs.left, pairs.right), largest):
         if len(rows) < smallest:
             continue
         found = HDBSCAN(
@@ -66,7 +65,7 @@ def hdbscan(
             cluster_selection_method=select,
             metric="precomputed",
             copy=True,
-        ).fit(known.block(rows, largest).astype(np.float64))
+        ).fit(block.astype(np.float64))
         inside = found.labels_ >= 0
         group[rows[inside]] = int(group.max()) + 1 + found.labels_[inside]
     return by_appearance(group)

@@ -3,6 +3,7 @@
 Everything in this family starts here. A pair stands once, whichever of its images is asked about.
 """
 
+from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -13,6 +14,8 @@ from postproc.base.vocabulary import Floats, Ints, Nearest, Unchecked
 
 Symmetric = Literal["checked", "mean", "min", "max"]
 ROUNDING = 1e-5  # of the largest distance: what two ways of computing one distance differ in
+MOST, PAIR_BYTES = 12e9, 20  # bytes of the distances of what lists connect, and of a pair in them
+ENDS: tuple[Literal["left", "right"], ...] = ("left", "right")
 BLOCK = 512  # rows of a matrix that are looked at together
 
 
@@ -47,22 +50,50 @@ class Given(NamedTuple):
         count = int(np.searchsorted(self.listed.distances, np.float32(at_most), side="right"))
         return self.listed.only(slice(count))
 
-    def block(self, rows: Ints, far: float) -> Floats:
-        """(m, m) distances among some images; ``far`` where a pair is not known, 0 between an image and itself."""
-        if self.matrix is not None:
-            found = self.matrix[np.ix_(rows, rows)]
-            found[~np.isfinite(found)] = far
-        else:
-            assert self.listed is not None
-            place = np.full(self.images, -1)
-            place[rows] = np.arange(len(rows))
-            left, right = place[self.listed.left], place[self.listed.right]
-            inside = (left >= 0) & (right >= 0)
-            found = np.full((len(rows), len(rows)), far, np.float32)
-            found[left[inside], right[inside]] = self.listed.distances[inside]
-            found[right[inside], left[inside]] = self.listed.distances[inside]
-        np.fill_diagonal(found, 0)
-        return found
+    def blocks(self, groups: Ints, far: float) -> Iterator[tuple[Ints, Floats]]:
+        """The rows of every group of two or more, and the (m, m) distances among them.
+
+        ``far`` stands where a pair is not known, 0 between an image and itself. Negative numbers are no group.
+        ValueError for a group in lists whose matrix would be too large.
+        """
+        listed, place = self.listed, np.empty(self.images, np.int64)
+        starts: Ints = np.empty(0, np.int64)
+        if listed is not None:
+            listed = listed.only(groups[listed.left] == groups[listed.right])
+            listed = listed.only(np.argsort(groups[listed.left], kind="stable"))
+            starts = groups[listed.left]
+        for rows in members(groups):
+            if listed is None:
+                assert self.matrix is not None
+                found = self.matrix[np.ix_(rows, rows)]
+                found[~np.isfinite(found)] = far
+            else:
+                _refuse_large(len(rows))
+                number = groups[rows[0]]
+                pairs = listed.only(slice(*(int(np.searchsorted(starts, number, end)) for end in ENDS)))
+                place[rows] = np.arange(len(rows))
+                left, right = place[pairs.left], place[pairs.right]
+                found = np.full((len(rows), len(rows)), far, np.float32)
+                found[left, right] = found[right, left] = pairs.distances
+            np.fill_diagonal(found, 0)
+            yield rows, found
+
+
+def members(groups: Ints) -> list[Ints]:
+    """The rows of every group of two or more, ascending, by number; negative numbers are no group."""
+    order = np.argsort(groups, kind="stable")
+    order = order[groups[order] >= 0]
+    starts = np.flatnonzero(np.r_[True, np.diff(groups[order]) != 0]) if len(order) else np.empty(0, np.int64)
+    return [rows for rows in np.split(order, starts[1:]) if len(rows) > 1]
+
+
+def _refuse_large(images: int) -> None:
+    if PAIR_BYTES * images**2 > MOST:
+        raise ValueError(
+            f"query_distances: near pairs connect {images} images, whose distances take "
+            f"{PAIR_BYTES * images**2 / 1e9:.0f} GB; take a smaller threshold, or a step that needs no matrix of "
+            "them: single linkage, connected_components, dbscan, constrained_union"
+        )
 
 
 def given(name: str, value: Unchecked, symmetric: Symmetric = "checked") -> Given:

@@ -9,8 +9,7 @@ import numpy as np
 from postproc.base import checks
 from postproc.base.vocabulary import Ints, Unchecked
 from postproc.clusters.components import components
-from postproc.clusters.known_pairs import Given
-from postproc.clusters.trees import members
+from postproc.clusters.known_pairs import Given, members
 
 BLOCK = 256  # images that are held against all of their part together
 NONE = np.empty((0, 2), np.int64)
@@ -65,14 +64,24 @@ class Items:
         return np.concatenate([NONE, *chains])
 
     def cannot(self, part: Ints, *, one_track_per_camera: bool = False, windows: Sequence[Window] = ()) -> Ints:
-        """(m, 2) rows of one ``part`` that rules forbid beside each other.
+        """(m, 2) rows of one ``part`` that rules forbid beside each other; a track by its first image.
 
         Two tracks of one camera that overlap in time, or any two with ``one_track_per_camera``, and two images
-        outside of a window of travel times: ``(one camera, other camera, least, most)`` frames from the first to
-        the last appearance in one and the other. Images of unknown camera are free.
+        outside of a window of travel times: ``(one camera, other camera, least, most)`` frames from the end of one
+        appearance to the beginning of the next. Images of unknown camera are free.
         """
+        tracked = (self.track >= 0) & (self.cam >= 0)
+        key = unique_pairs(self.cam, self.track)
+        first = np.unique(
+            np.where(self.track >= 0, key, key.max(initial=0) + 1 + np.arange(len(key))), return_index=True
+        )[1]
+        group = np.full(len(part), -1)
+        if windows:
+            group[first] = np.where(self.cam[first] >= 0, part[first], -1)
+        elif self.first is not None or one_track_per_camera:
+            group[first] = np.where(tracked[first], unique_pairs(part, self.cam)[first], -1)
         found = [NONE]
-        for rows in members(part):
+        for rows in members(group):
             for start in range(0, len(rows), BLOCK):
                 some = rows[start : start + BLOCK]
                 i, j = np.nonzero(self._forbidden(some, rows, one_track_per_camera, windows))

@@ -4,8 +4,8 @@ Source: solutions of AnimalCLEF 2026 (split what is loose or larger than 100, me
 cut what is weak), on similarities there.
 """
 
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Iterator, Sequence
+from typing import Annotated
 
 import numpy as np
 
@@ -15,10 +15,10 @@ from postproc.base.step import step
 from postproc.base.vocabulary import Clusters, Floats, Ints, Nearest
 from postproc.clusters.constrained_union import _links
 from postproc.clusters.held import of_tree
-from postproc.clusters.known_pairs import Given, Symmetric, given
+from postproc.clusters.known_pairs import Given, Symmetric, given, members
 from postproc.clusters.links import rows_of
 from postproc.clusters.numbering import apart, by_appearance
-from postproc.clusters.trees import in_number, members, tree
+from postproc.clusters.trees import in_number, tree
 
 
 @step(host_only=True, memory=of_tree, loads=("scipy",))
@@ -85,24 +85,22 @@ def refine_clusters(
 
 
 def _split(known: Given, clusters: Ints, loose: float, largest: int, must: Ints) -> Ints:
-    found, waiting = clusters.copy(), members(clusters)
+    found, place = clusters.copy(), np.full(known.images, -1)
+    waiting = list(_blocks(known, clusters))
     while waiting:
-        rows = waiting.pop()
-        far = _far(known, rows)
+        rows, far = waiting.pop()
         if len(rows) <= largest and _mean(far) <= loose:
             continue
-        inside = given("block", far)
-        parts = in_number(tree(inside, "average"), 2)
-        parts[parts < 0] = parts.max() + 1 + np.arange(np.count_nonzero(parts < 0))
-        place = np.full(known.images, -1)
+        parts = apart(in_number(tree(Given(len(rows), far, None), "average"), 2))
+        place[:] = -1
         place[rows] = parts
         if _torn(place, must):
             continue
         for part in np.unique(parts):
-            piece = rows[parts == part]
-            found[piece] = found.max() + 1
-            if len(piece) > 1:
-                waiting.append(piece)
+            inside = np.flatnonzero(parts == part)
+            found[rows[inside]] = found.max() + 1
+            if len(inside) > 1:
+                waiting.append((rows[inside], far[np.ix_(inside, inside)]))
     return found
 
 
@@ -131,20 +129,18 @@ def _merged(known: Given, clusters: Ints, limit: float, tiny: int, cannot: Ints)
 def _cut(known: Given, clusters: Ints, weak: float, must: Ints) -> Ints:
     found = clusters.copy()
     linked = set(must.ravel().tolist())
-    for rows in members(clusters):
-        far = _far(known, rows)
+    for rows, far in _blocks(known, clusters):
         mean = far.sum(axis=1, dtype=np.float64) / (len(rows) - 1)
         out = rows[mean > weak]
         found[[row for row in out.tolist() if row not in linked]] = -1
     return found
 
 
-def _far(known: Given, rows: Ints) -> Any:
-    """Distances inside a cluster; a pair that is not known is as far as the farthest."""
+def _blocks(known: Given, clusters: Ints) -> Iterator[tuple[Ints, Floats]]:
+    """Distances inside every cluster; a pair that is not known is as far as the farthest."""
     pairs = known.listed.distances if known.listed is not None else known.matrix
     assert pairs is not None
-    largest = float(np.max(pairs, where=np.isfinite(pairs), initial=-np.inf))
-    return known.block(rows, largest)
+    return known.blocks(clusters, float(np.max(pairs, where=np.isfinite(pairs), initial=-np.inf)))
 
 
 def _mean(far: Floats) -> float:

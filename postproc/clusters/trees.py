@@ -28,7 +28,8 @@ def tree(known: Given, method: Method, at_most: float = np.inf, far: float | Non
     if method == "single":
         return spanning(known.pairs(at_most))
     beyond = _beyond(known, at_most, far)
-    found = [_merges(rows, known.block(rows, beyond), method) for rows in members(_near(known, at_most))]
+    near = known.blocks(_near(known, at_most), beyond)
+    found = [_merges(rows, block, method) for rows, block in near]
     left, right, high = (np.concatenate([np.empty(0), *(part[at] for part in found)]) for at in range(3))
     order = np.argsort(high, kind="stable")  # of merges as high the one below comes first
     one, other = np.minimum(left, right).astype(np.int32), np.maximum(left, right).astype(np.int32)
@@ -55,14 +56,6 @@ def at_distance(merges: Pairs, threshold: float) -> Clusters:
 def in_number(merges: Pairs, clusters: int) -> Clusters:
     """So many clusters of a tree, or as few as it has."""
     return _first(merges, max(0, merges.images - clusters))
-
-
-def members(groups: Ints) -> list[Ints]:
-    """The rows of every group of two or more, ascending, by number; negative numbers are no group."""
-    order = np.argsort(groups, kind="stable")
-    order = order[groups[order] >= 0]
-    starts = np.flatnonzero(np.r_[True, np.diff(groups[order]) != 0]) if len(order) else np.empty(0, np.int64)
-    return [rows for rows in np.split(order, starts[1:]) if len(rows) > 1]
 
 
 def _first(merges: Pairs, count: int) -> Clusters:

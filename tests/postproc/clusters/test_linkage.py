@@ -2,6 +2,7 @@
 
 import hypothesis.strategies as st
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
@@ -84,3 +85,14 @@ def test_numbers_go_by_the_first_image():
     firsts = [int(np.flatnonzero(found == label)[0]) for label in range(found.max() + 1)]
     assert firsts == sorted(firsts)
     assert (np.bincount(found[found >= 0]) > 1).all()
+
+
+def test_lists_that_connect_too_many_are_refused_before_a_matrix_is_made():
+    count = 30_000
+    rows = ((np.arange(count) + 1) % count)[:, None].astype(np.int32)
+    chain = Nearest(np.full((count, 1), 0.1, np.float32), rows)
+    with pytest.raises(
+        ValueError, match="near pairs connect 30000 images, whose distances take 18 GB; take a smaller"
+    ):
+        linkage(chain, threshold=0.2)
+    assert (linkage(chain, method="single", threshold=0.2) == 0).all()
