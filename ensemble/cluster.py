@@ -29,17 +29,20 @@ from ensemble.cli import intervals, machine, notes, outputs, pictures, planning,
 from ensemble.cli.numbers import too_small
 from ensemble.clusters import how as methods
 from ensemble.clusters import told
-from ensemble.clusters.answers import Fit, answers
+from ensemble.clusters.answers import Answers, Fit, answers
 from ensemble.clusters.fitting import FITS, Rule, fit_rule, rows_of_parts
 from ensemble.clusters.how import METHODS, How
-from ensemble.clusters.links import read_links, read_windows
+from ensemble.clusters.links import Links, read_links, read_windows
 from ensemble.clusters.one_set import OneSet, of_recipe, of_train
 from ensemble.pipeline import plan
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.recipe import Recipe, Use
 from ensemble.report import refuse_without_packages
+from ensemble.scores.clusters import RESAMPLES
 from ensemble.submissions import clusters as tables
+from ensemble.submissions.clusters import Form
 from postproc.base.vocabulary import Ints
+from postproc.clusters.links import NONE
 
 OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "method": (
@@ -109,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """The options."""
     p = program.parser("ensemble.cluster", __doc__)
-    planning.add_options(p, otherwise="baseline", rankings=False, of_pairs=True)
+    planning.add_options(p, otherwise="baseline", rankings=False, scored=False)
     for name, (kind, use) in OPTIONS.items():
         p.add_argument(f"--{name}", help=use, **kind)
     for name, (_, number, metavar, use) in REFINE.items():
@@ -123,8 +126,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="TEXT",
         help="what a cluster is called (default: cluster_{n}, with --by cluster_{dataset}_{n})",
     )
-    intervals.add_options(p)
-    p.set_defaults(resamples=2000)
+    intervals.add_options(p, resamples=RESAMPLES, of_queries=False)
     outputs.add_out(p, "where results go (default: runs/clusters)")
     pictures.add_report(p, "clusters.html too")
     pictures.add_options(p)
@@ -230,69 +232,82 @@ def _run(
     """Read, cluster, judge, write; the record."""
     read = io.read(checked.folder, list(checked.all_models), missing=checked.recipe.missing)
     sets = {features.model: features for features in read}
-    device, said = machine.device(options), list[str]()
+    device, said, problems = machine.device(options), list[str](), list[str]()
+    columns, table = read[0].data(), read[0].gallery_table
+    names, parts = table["name"].tolist(), dict[str, Ints]()
+    form = tables.form(options.columns, options.value, sets=options.by is not None)
+    links, order = Links(NONE, NONE), None
+    with collecting(problems):
+        parts = _parts(options, table)
+    with collecting(problems):
+        how = _with_cameras(options, how, columns, table)
+    with collecting(problems):
+        links = read_links(options.links, names, said) if options.links else links
+    if options.sample is not None:
+        with collecting(problems):
+            order, titles = tables.order(options.sample, names, options.columns, said)
+            form = replace(form, columns=titles)
+    refuse_if_any(problems)
 
     def show(line: str) -> None:
         print(line, flush=True)
 
     images, noted = of_recipe(checked, sets, neighbours=options.neighbours, device=device, show=show)
-    table = read[0].gallery_table
-    how = _with_windows(options, how, images, table)
-    images = _linked(options, images, said)
-    form = tables.form(options.columns, options.value, sets=options.by is not None)
-    order = None
-    if options.sample is not None:
-        order, titles = tables.order(options.sample, list(images.names), options.columns, said)
-        form = replace(form, columns=titles)
-    parts = _parts(options, table, images)
+    images = replace(images, must=links.must, cannot=links.cannot)
     train, on = _train(options, checked, sets, rules, images)
     used = intervals.settings(options)
-    fit = Fit(options.folds, options.seed, on)
-    found = answers(images, how, rules, parts=parts, fit=fit, train=train, drawn=used)
-    said = [*noted, *said, *found.notes]
+    found = answers(
+        images, how, rules, parts=parts, fit=Fit(options.folds, options.seed, on), train=train, drawn=used
+    )
+    said = [*noted, *said]
     notes.say(said)
     content = told.record(found, checked, said)
     with io.together(out) as stage:
         told.write(stage, found, form, order, content)
         if options.report:
-            from ensemble.report import clusters as page
-
-            album = page.album(options.images)
-            called = told.values(found, form)
-            size = pictures.size(options)
-            for note in page.write(stage / told.PAGE, found, content, called, album=album, size=size):
-                print(f"report: {note}")
+            _page(options, stage, found, form, content)
     print(*told.text(found), sep="\n")
     for name in told.names(report=options.report):
         print(out / name)
     return content
 
 
-def _linked(options: argparse.Namespace, images: OneSet, said: list[str]) -> OneSet:
-    if options.links is None:
-        return images
-    links = read_links(options.links, images.names, said)
-    return replace(images, must=links.must, cannot=links.cannot)
+def _page(
+    options: argparse.Namespace, stage: Path, found: Answers, form: Form, content: Mapping[str, Any]
+) -> None:
+    from ensemble.report import clusters as page
+
+    called, album = told.values(found, form), page.album(options.images)
+    for note in page.write(stage / told.PAGE, found, content, called, album=album, size=pictures.size(options)):
+        print(f"report: {note}")
 
 
-def _with_windows(options: argparse.Namespace, how: How, images: OneSet, table: Any) -> How:
-    """The method with travel times of cameras as the tables call them."""
+def _with_cameras(options: argparse.Namespace, how: How, columns: Mapping[str, Any], table: Any) -> How:
+    """The method with travel times of cameras as the tables call them; InputError where rules lack columns."""
+    problems = []
+    wanted = {
+        "--windows": ("cam", "frame") if options.windows is not None else (),
+        "--one-track-per-camera": ("cam", "track") if options.one_track_per_camera else (),
+        "--cameras": ("cam",) if options.cameras is not None else (),
+    }
+    for option, needs in wanted.items():
+        lacking = [name for name in needs if f"gallery_{name}" not in columns]
+        if lacking:
+            problems.append(
+                f"{option}: wanted the columns {', '.join(needs)} of the images, found no {lacking[0]}"
+            )
+    refuse_if_any(problems)
     if options.windows is None:
         return how
-    if not {"cam", "frame"} <= images.columns.keys():
-        raise InputError(["--windows: wanted cam and frame in gallery.csv, found not both; give the columns"])
-    numbers = dict(zip(map(str, table["cam"].tolist()), images.columns["cam"].tolist(), strict=True))
-    windows = read_windows(options.windows, numbers)
-    return replace(how, settings={**how.settings, "windows": windows})
+    numbers = dict(zip(map(str, table["cam"].tolist()), columns["gallery_cam"].tolist(), strict=True))
+    return replace(how, settings={**how.settings, "windows": read_windows(options.windows, numbers)})
 
 
-def _parts(options: argparse.Namespace, table: Any, images: OneSet) -> dict[str, Ints]:
+def _parts(options: argparse.Namespace, table: Any) -> dict[str, Ints]:
     if options.by is None:
-        return {"": np.arange(images.images)}
+        return {"": np.arange(len(table))}
     if options.by not in table.columns:
-        raise InputError(
-            [f"--by: wanted the column {options.by} in gallery.csv, found {', '.join(table.columns)}"]
-        )
+        raise InputError([f"--by: wanted a column of the images' table, found no {options.by!r}"])
     cells = ["" if str(cell) == "-1" else str(cell) for cell in table[options.by].tolist()]
     if "" in cells:
         raise InputError([f"--by: wanted a data set for every image, found {cells.count('')} images without"])

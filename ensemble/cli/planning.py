@@ -16,12 +16,18 @@ from ensemble.scores.protocol import Protocol
 
 
 def add_options(
-    p: argparse.ArgumentParser, *, otherwise: str = "default", rankings: bool = True, of_pairs: bool = False
+    p: argparse.ArgumentParser,
+    *,
+    otherwise: str = "default",
+    rankings: bool = True,
+    of_pairs: bool = False,
+    scored: bool = True,
 ) -> None:
     """Everything that a command asks for which runs a recipe: what to read, how to run it, how to score it.
 
     otherwise: the recipe where none is asked for. rankings: whether the command takes rank lists; ``--rankings``
-               of one that does not is understood, to be refused with the reason. of_pairs: it ranks nothing.
+               of one that does not is understood, to be refused with the reason.
+               of_pairs: it ranks nothing. scored: whether a protocol has a meaning.
     """
     files.add_features(p)
     files.add_rankings(p, shown=rankings)
@@ -38,7 +44,10 @@ def add_options(
     files.add_meaning(p)
     files.add_keys(p)
     files.add_tracks(p)
-    protocols.add_options(p, of_pairs=of_pairs)
+    if scored:
+        protocols.add_options(p, of_pairs=of_pairs)
+    else:
+        protocols.no_options(p)
     machine.add_options(p)
 
 

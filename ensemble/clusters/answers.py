@@ -1,7 +1,7 @@
 """The clusters of every data set of a folder: thresholds found, images clustered, scored."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ensemble.base.collecting import collecting
@@ -49,7 +49,6 @@ class Answers:
     parts: Sequence[Part]
     how: How
     mean: ClusterScores | None = None
-    notes: tuple[str, ...] = field(default=())
 
 
 def answers(
@@ -98,7 +97,7 @@ def answers(
 def _source(inside: OneSet, name: str, train: Mapping[str, OneSet] | None, fit: Fit) -> tuple[OneSet, str]:
     """The images that a threshold is fitted on, and what they are called."""
     if fit.on == "set":
-        return inside, f"{name}, its own labels" if name else "the set, its own labels"
+        return inside, name or "the set"
     if not train:
         raise InputError(
             ["--fit-on train: wanted training images with identities of every model, found none; fit on the set"]
@@ -128,6 +127,7 @@ def _part(
     else:
         labelled, where = _source(images, name, train, fit)
         threshold = fitted(labelled, how, rule.kind, folds=fit.folds, seed=fit.seed, where=where)
+        threshold = replace(threshold, own=fit.on == "set")
     assert threshold.distance is not None
     clusters = Finder(images, how, threshold.distance).at(threshold.distance)
     return Part(name, rows, images, clusters, threshold)

@@ -41,7 +41,8 @@ class Threshold:
     """A ``distance``, None for a step that has none, how it came about, and what the fit is worth.
 
     ``best`` is the measure where it was fitted, ``held_out`` and ``spread`` its mean and deviation over folds of
-    identities that the fit had not seen; None where nothing was fitted.
+    identities that the fit had not seen; None where nothing was fitted. ``own``: it was fitted on the
+    labels of the images that it is for.
     """
 
     distance: float | None
@@ -50,6 +51,7 @@ class Threshold:
     best: float | None = None
     held_out: float | None = None
     spread: float | None = None
+    own: bool = False
 
 
 def fit_rule(name: str) -> Rule:
@@ -75,7 +77,11 @@ def fitted(images: OneSet, how: How, measure: str, *, folds: int, seed: int, whe
         )
     if measure == "chance":
         distance = half(labelled)
-        return Threshold(distance, f"half of the pairs so far from each other in {where} are of one identity")
+        nearest = float(labelled.known.pairs().distances.min(initial=np.inf))
+        about = f"half of the pairs so far from each other in {where} are of one identity"
+        if distance < nearest:
+            about = f"even of the nearest pairs in {where} fewer than half are of one identity, so all are alone"
+        return Threshold(distance, about)
     distance, top = best(labelled, how, measure)
     found = []
     pid = labelled.pid.astype(np.int64)

@@ -106,7 +106,7 @@ def text(found: Answers) -> list[str]:
     judged = [(part.name, part.scores) for part in found.parts if part.scores is not None]
     if judged:
         lines += table([*judged, *([("mean", found.mean)] if found.mean else [])])
-        if any(part.threshold.measure and "its own labels" in part.threshold.about for part in found.parts):
+        if any(part.threshold.own and part.threshold.measure for part in found.parts):
             lines.append(
                 "these scores are of the labels that the threshold was fitted on: what to expect elsewhere "
                 "is what is said of identities not seen"

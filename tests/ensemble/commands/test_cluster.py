@@ -200,7 +200,8 @@ def test_json_alone_on_stdout(tmp_path, capsys):
         (["--threshold", "lynx=1"], "--by: wanted the column with the data sets lynx"),
         (["--clusters", "1.5"], "--clusters: wanted a whole number from 1"),
         (["--threshold", "1", "--fit", "ami"], "wanted one rule for all sets, found --fit ami and another"),
-        (["--threshold", "1", "--by", "herd"], "herd"),
+        (["--threshold", "1", "--by", "herd"], "--by: wanted a column of the images' table, found no 'herd'"),
+        (["--threshold", "1", "--method", "union", "--one-track-per-camera"], "found no cam"),
         (["--threshold", "1", "--min-samples", "3"], "min-samples: wanted a method that has it"),
         (
             ["--threshold", "1", "--method", "single", "--links", "l.csv"],
@@ -212,7 +213,7 @@ def test_json_alone_on_stdout(tmp_path, capsys):
         (["--threshold", "1", "--folds", "1"], "--folds: wanted 2 or more, found 1"),
         (["--threshold", "1", "--method", "averige"], "--method: wanted one of"),
         (["--threshold", "1", "--value", "cluster"], "--value: wanted {n} in it"),
-        (["--threshold", "1", "--cameras", "2"], "cameras: needs query_cam"),
+        (["--threshold", "1", "--cameras", "2"], "--cameras: wanted the columns cam of the images, found no cam"),
         (["--threshold", "1", "--sample", "none.csv"], "none.csv"),
         (["--fit", "ami"], "--fit-on train: wanted training images"),
     ],
