@@ -5,6 +5,7 @@ import pytest
 
 import postproc
 from ensemble.base.errors import InputError
+from ensemble.clusters import fitting
 from ensemble.clusters.answers import Fit, answers
 from ensemble.clusters.doubts import held_by, in_doubt
 from ensemble.clusters.finder import Finder, count
@@ -202,3 +203,27 @@ def test_what_holds_and_what_is_in_doubt():
     found = answers(answered, how("single"), {"": Rule("given", 0.2)}, parts={"": np.arange(6)}, fit=Fit())
     again = [(pair.one, pair.other) for pair in in_doubt(found.parts[0])]
     assert not {(1, 2), (2, 3)} & set(again)
+
+
+def test_nobody_is_judged_by_a_threshold_that_was_fitted_on_them(monkeypatch):
+    fitted_on, judged = [], []
+    best, value = fitting.best, fitting.value
+
+    def noted_best(images, how, measure):
+        fitted_on.append(set(images.pid.tolist()))
+        return best(images, how, measure)
+
+    def noted_value(measure, pid, clusters):
+        judged.append(set(pid.tolist()))
+        return value(measure, pid, clusters)
+
+    monkeypatch.setattr(fitting, "best", noted_best)
+    fitted(SET, how("average"), "ami", folds=3, seed=0, where="here")
+    whole, *others = fitted_on
+    monkeypatch.setattr(fitting, "value", noted_value)
+    monkeypatch.setattr(fitting, "best", lambda images, how, measure: (0.3, 1.0))
+    fitted(SET, how("average"), "ami", folds=3, seed=0, where="here")
+    assert whole == set(HERD["pid"].tolist()) == set().union(*judged)
+    assert len(others) == len(judged) == 3
+    for mine, theirs in zip(others, judged, strict=True):
+        assert not mine & theirs

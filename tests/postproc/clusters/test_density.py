@@ -57,3 +57,14 @@ def test_components_of_mutual_neighbours():
     # nearest of each: 1, 0, 3, 2, 3; of 6 it is 4, whose nearest is 3
     assert connected_components(far, threshold=2, k=1).tolist() == [0, 0, 1, 1, -1]
     assert connected_components(far, threshold=2, k=1, mutual=False).tolist() == [0, 0, 1, 1, 1]
+
+
+def test_who_is_no_core_joins_the_nearest():
+    far = np.full((9, 9), 9.0)  # four images, one between, four images
+    far[:4, :4] = far[5:, 5:] = 0.1
+    far[4, 0] = far[0, 4] = 0.9
+    far[4, 8] = far[8, 4] = 0.8
+    assert dbscan(far, eps=1.0, min_samples=4).tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 1]
+    far[4, 0] = far[0, 4] = 0.8  # as near: the first
+    assert dbscan(far, eps=1.0, min_samples=4).tolist() == [0, 0, 0, 0, 0, 1, 1, 1, 1]
+    assert dbscan(far, eps=1.0, min_samples=3).tolist() == [0] * 9  # a core that joins both
