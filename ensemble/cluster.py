@@ -30,10 +30,10 @@ from ensemble.cli.numbers import too_small
 from ensemble.clusters import how as methods
 from ensemble.clusters import told
 from ensemble.clusters.answers import Answers, Fit, answers
-from ensemble.clusters.fitting import FITS, Rule, fit_rule, rows_of_parts
+from ensemble.clusters.fitting import FITS, Rule, fit_rule
 from ensemble.clusters.how import METHODS, How
 from ensemble.clusters.links import Links, read_links, read_windows
-from ensemble.clusters.one_set import OneSet, of_recipe, of_train
+from ensemble.clusters.one_set import OneSet, of_recipe, of_train, rows_of_parts
 from ensemble.pipeline import plan
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.recipe import Recipe, Use

@@ -19,7 +19,7 @@ from ensemble.clusters.how import How
 from ensemble.clusters.one_set import OneSet
 from ensemble.scores.clusters import value
 from ensemble.scores.folds import FEWEST, split
-from postproc.base.vocabulary import Floats, Ints
+from postproc.base.vocabulary import Floats
 from postproc.clusters.components import among_nearest
 
 MEASURES = {"ami": "ami", "ari": "ari", "pairs": "pair_f1", "bcubed": "bcubed_f1"}
@@ -134,9 +134,3 @@ def half(images: OneSet) -> float:
             ["--fit chance: wanted nearer pairs to be of one identity more often, found the opposite"]
         )
     return float(far.mean() - start / slope * scale)
-
-
-def rows_of_parts(parts: list[str]) -> dict[str, Ints]:
-    """The rows of every data set, in the order in which they come first."""
-    array = np.array(parts, object)
-    return {name: np.flatnonzero(array == name) for name in dict.fromkeys(parts)}

@@ -27,7 +27,6 @@ THRESHOLDS = {
     "constrained_union": "threshold",
     "dbscan": "eps",
 }  # what a threshold is called by a step that has one
-LINKED = ("linkage", "constrained_union")  # steps that keep images apart for certain
 
 
 @dataclass(frozen=True)

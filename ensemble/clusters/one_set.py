@@ -130,6 +130,12 @@ def of_train(sets: Sets) -> dict[str, FeatureSet] | None:
     return moved if labelled and len(moved) == len(sets) else None
 
 
+def rows_of_parts(parts: list[str]) -> dict[str, Ints]:
+    """The rows of every data set, in the order in which they come first."""
+    array = np.array(parts, object)
+    return {name: np.flatnonzero(array == name) for name in dict.fromkeys(parts)}
+
+
 def nearest_of(far: Array, neighbours: int) -> Nearest:
     """The nearest of every row of a matrix, without the image itself."""
     from postproc import rank

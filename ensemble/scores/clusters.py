@@ -226,15 +226,15 @@ def _chance(pid: NDArray[np.integer], clusters: NDArray[np.integer]) -> float:
     total = 0.0
     for size, often in zip(a.tolist(), times_a.tolist(), strict=True):
         low = np.maximum(1, size + b - n)
-        for other, count, start in zip(b.tolist(), times_b.tolist(), low.tolist(), strict=True):
-            m = np.arange(start, min(size, other) + 1)
-            if not len(m):
-                continue
-            log_p = (
-                log_factorial[size] + log_factorial[other] + log_factorial[n - size] + log_factorial[n - other]
-            ) - (
-                log_factorial[n] + log_factorial[m] + log_factorial[size - m] + log_factorial[other - m]
-                + log_factorial[n - size - other + m]
-            )  # fmt: skip
-            total += often * count * float((m / n * np.log(n * m / (size * other)) * np.exp(log_p)).sum())
+        counts = np.maximum(np.minimum(size, b) - low + 1, 0)
+        starts = np.cumsum(counts) - counts
+        m = np.repeat(low - starts, counts) + np.arange(counts.sum())
+        other, times = np.repeat(b, counts), np.repeat(times_b, counts)
+        log_p = (
+            log_factorial[size] + log_factorial[other] + log_factorial[n - size] + log_factorial[n - other]
+        ) - (
+            log_factorial[n] + log_factorial[m] + log_factorial[size - m] + log_factorial[other - m]
+            + log_factorial[n - size - other + m]
+        )  # fmt: skip
+        total += often * float((times * m / n * np.log(n * m / (size * other)) * np.exp(log_p)).sum())
     return total

@@ -21,6 +21,12 @@ HERD = herd(noise=0.45)
 FAR = cosine(HERD["features"])
 
 
+@pytest.fixture(autouse=True)
+def fewer_candidates(monkeypatch):
+    """Fewer thresholds, which a herd this small does not need, are tried sooner."""
+    monkeypatch.setattr(fitting, "CANDIDATES", 50)
+
+
 def one_set(far, pid, columns=None, **links):
     names = [f"{row:04d}.png" for row in range(len(pid))]
     return OneSet(names, given("d", far), np.asarray(pid), columns or {}, **links)
@@ -90,6 +96,16 @@ def test_a_fitted_threshold_finds_the_herd(measure):
     assert score(HERD["pid"], clusters).values["ami"] > 0.9
     assert 0.8 < found.held_out <= 1.0
     assert "60 identities in here" in found.about
+
+
+def test_a_long_tail_of_animals_that_are_seen_once():
+    """One to 200 images an identity, and most have one or two."""
+    wild = herd(seed=5, people=120, largest=200, noise=0.4)
+    sizes = np.bincount(wild["pid"])
+    assert (sizes.max(), np.median(sizes), (sizes == 1).sum()) == (200, 2, 55)
+    images = one_set(cosine(wild["features"]), wild["pid"])
+    found = fitted(images, how("average"), "ami", folds=2, seed=0, where="here")
+    assert score(wild["pid"], Finder(images, how("average")).at(found.distance)).values["ami"] > 0.9
 
 
 def test_what_is_held_out_is_not_fitted_on():
