@@ -15,12 +15,14 @@ from ensemble.pipeline.models import Models
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.tree import tree
 from ensemble.pipeline.walk import Walk
+from ensemble.scores.protocol import Protocol
 from postproc.base import arrays
 from postproc.base.vocabulary import Array, Ints, Nearest
 from postproc.clusters.known_pairs import Given, given
 from postproc.clusters.links import NONE
 
 Sets = Mapping[str, FeatureSet]
+EVERYBODY = Protocol(junk="self")  # no ranking is scored, and all images take part
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +91,8 @@ def of_recipe(
     The set is the gallery, if there are two sides. neighbours: lists of so many for each image, in the place of
     all distances. ``show`` gets a line a step.
     """
-    images, taken = read(plan, {name: replace(features, one_set=True) for name, features in sets.items()})
+    one = {name: replace(features, one_set=True) for name, features in sets.items()}
+    images, taken = read(plan, EVERYBODY, one)
     root = tree(plan)
 
     def told(node: Any, outcome: Any) -> None:
