@@ -13,11 +13,12 @@ from those above it. The last are the commands, which ``python -m ensemble`` lis
     pipeline     recipe, plan, steps and joins by name, the run, its results
     identities   who is it: identities of a recipe's distances, thresholds for the unknown
     city         synthetic cities with known answers
+    clusters     who belongs together: clusters of a recipe's distances, thresholds, links
     cli          what the command lines have in common
     names  report  tune                                          commands with a library of their own
     pseudo_labels                                                another, which finds pictures as the report does
     identify                                                     the same, with a page of the report
-    ablate  agreement  build_gallery  compare  components  convert
+    ablate  agreement  build_gallery  cluster  compare  components  convert
     demo  evaluate  inspect  run  thresholds  validate
     __main__     the list of commands
 """

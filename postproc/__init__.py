@@ -14,6 +14,7 @@ One family of techniques a folder, one technique a file. Every folder imports on
     context      re-ranking by neighbourhoods
     tracks       means and distances of tracklets, rankings by whole tracks
     codes        binary codes
+    clusters     who belongs together: linkage, density, constrained union
     constraints  cameras, directions, attributes, space and time
     identities   images become identities, the unknown among them
     testing      the laws of every step, for anybody's; small worlds to try it in
@@ -31,6 +32,12 @@ from types import ModuleType as _Module
 from postproc.base import step as _step
 from postproc.base.runtime import using
 from postproc.base.vocabulary import Nearest
+from postproc.clusters.components import connected_components
+from postproc.clusters.constrained_union import constrained_union
+from postproc.clusters.dbscan import dbscan
+from postproc.clusters.hdbscan import hdbscan
+from postproc.clusters.linkage import linkage
+from postproc.clusters.refine_clusters import refine_clusters
 from postproc.codes.binary import binary_codes, codes_to_hex, hamming, hamming_codes, hex_to_codes
 from postproc.codes.coarse_to_fine import coarse_to_fine, coarse_to_fine_codes, code_thresholds
 from postproc.constraints.assign_tracks import assign_tracks

@@ -8,6 +8,12 @@ from numpy.typing import NDArray
 
 from postproc.base.runtime import using as using
 from postproc.base.vocabulary import Nearest as Nearest
+from postproc.clusters.components import connected_components as connected_components
+from postproc.clusters.constrained_union import constrained_union as constrained_union
+from postproc.clusters.dbscan import dbscan as dbscan
+from postproc.clusters.hdbscan import hdbscan as hdbscan
+from postproc.clusters.linkage import linkage as linkage
+from postproc.clusters.refine_clusters import refine_clusters as refine_clusters
 from postproc.codes.binary import binary_codes as binary_codes
 from postproc.codes.binary import codes_to_hex as codes_to_hex
 from postproc.codes.binary import hex_to_codes as hex_to_codes

@@ -11,13 +11,15 @@ from ensemble.scores import statistics
 from ensemble.scores.statistics import Difference
 
 
-def add_options(p: argparse.ArgumentParser) -> None:
-    """``--seed``, ``--resamples``, ``--level`` and ``--independent``."""
+def add_options(
+    p: argparse.ArgumentParser, *, resamples: int = statistics.RESAMPLES, of_queries: bool = True
+) -> None:
+    """``--seed``, ``--resamples``, ``--level`` and, of scores that queries have, ``--independent``."""
     p.add_argument("--seed", type=int, default=0, metavar="N", help="of what is drawn (default: %(default)s)")
     p.add_argument(
         "--resamples",
         type=int,
-        default=statistics.RESAMPLES,
+        default=resamples,
         metavar="N",
         help="draws for intervals and tests (default: %(default)s)",
     )
@@ -27,6 +29,8 @@ def add_options(p: argparse.ArgumentParser) -> None:
         default=statistics.LEVEL,
         help="of the intervals, 0.5 to 0.999 (default: %(default)s)",
     )
+    if not of_queries:
+        return
     p.add_argument(
         "--independent",
         action="store_true",

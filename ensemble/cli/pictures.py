@@ -25,6 +25,11 @@ def add_options(p: argparse.ArgumentParser) -> None:
     )
 
 
+def add_report(p: argparse.ArgumentParser, what: str) -> None:
+    """``--report``; ``what`` is written."""
+    p.add_argument("--report", action="store_true", help=f"write {what}")
+
+
 def size(options: argparse.Namespace) -> int:
     """``--report-size`` in bytes."""
     return bytes_of("--report-size", options.report_size)

@@ -1,7 +1,7 @@
 """From options to a checked plan: which recipe runs on which folder, and what it may cost."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ensemble import io
@@ -16,12 +16,18 @@ from ensemble.scores.protocol import Protocol
 
 
 def add_options(
-    p: argparse.ArgumentParser, *, otherwise: str = "default", rankings: bool = True, of_pairs: bool = False
+    p: argparse.ArgumentParser,
+    *,
+    otherwise: str = "default",
+    rankings: bool = True,
+    of_pairs: bool = False,
+    scored: bool = True,
 ) -> None:
     """Everything that a command asks for which runs a recipe: what to read, how to run it, how to score it.
 
     otherwise: the recipe where none is asked for. rankings: whether the command takes rank lists; ``--rankings``
-               of one that does not is understood, to be refused with the reason. of_pairs: it ranks nothing.
+               of one that does not is understood, to be refused with the reason.
+               of_pairs: it ranks nothing. scored: whether a protocol has a meaning.
     """
     files.add_features(p)
     files.add_rankings(p, shown=rankings)
@@ -38,15 +44,25 @@ def add_options(
     files.add_meaning(p)
     files.add_keys(p)
     files.add_tracks(p)
-    protocols.add_options(p, of_pairs=of_pairs)
+    if scored:
+        protocols.add_options(p, of_pairs=of_pairs)
+    else:
+        protocols.no_options(p)
     machine.add_options(p)
 
 
-def prepare(options: argparse.Namespace, *, rules: Protocol | None = None, wanted: Sequence[str] = ()) -> Plan:
+def prepare(
+    options: argparse.Namespace,
+    *,
+    rules: Protocol | None = None,
+    wanted: Sequence[str] = (),
+    change: Callable[[Recipe], Recipe] = lambda recipe: recipe,
+) -> Plan:
     """Load, look and check; every problem that can be found before a feature is read, in one error.
 
     rules:  how it is scored where ``--protocol`` says nothing, in the place of the recipe's own.
     wanted: columns of the tables that somebody looks at beside the usual ones.
+    change: what becomes of the recipe before it is checked.
     """
     if options.features is None and options.rankings is None:
         raise InputError(["--features: wanted a folder with feature files, found nothing; see --help"])
@@ -61,7 +77,7 @@ def prepare(options: argparse.Namespace, *, rules: Protocol | None = None, wante
         with collecting(problems):
             plugins.load_module(module)
     with collecting(problems):
-        loaded = _recipe(options)
+        loaded = change(_recipe(options))
         machine.memory(options)
     judged = None
     if loaded and not protocols.problems(options):

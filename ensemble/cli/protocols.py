@@ -15,6 +15,13 @@ from ensemble.scores.protocol import AP_RULES, AVERAGES, DENOMINATORS, DIVISORS,
 from ensemble.scores.protocols import PROTOCOLS
 from ensemble.scores.rules import JUNK
 
+NOT_GIVEN = dict.fromkeys(("ap", "denominator", "average", "cut", "divide", "draws", "draw_seed"))
+
+
+def no_options(p: argparse.ArgumentParser) -> None:
+    """For a command that scores no ranking."""
+    p.set_defaults(protocol=None, junk=None, **NOT_GIVEN)
+
 
 def add_options(p: argparse.ArgumentParser, *, of_pairs: bool = False) -> None:
     """``--protocol`` and what changes it; ``of_pairs``: only what a command can change that ranks nothing."""
@@ -26,7 +33,7 @@ def add_options(p: argparse.ArgumentParser, *, of_pairs: bool = False) -> None:
     )
     if of_pairs:
         p.add_argument("--junk", choices=JUNK, help="change which pairs of the protocol do not count")
-        p.set_defaults(ap=None, denominator=None, average=None, cut=None, divide=None, draws=None, draw_seed=None)
+        p.set_defaults(**NOT_GIVEN)
         return
     p.add_argument("--ap", choices=AP_RULES, help="change the protocol's rule of the average precision")
     p.add_argument("--denominator", choices=DENOMINATORS, help="change what the protocol averages over")

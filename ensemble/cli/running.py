@@ -10,7 +10,7 @@ def parser(description: str | None = None) -> argparse.ArgumentParser:
     p = program.parser("ensemble.run", description)
     planning.add_options(p)
     outputs.add_out(p, "where results go (default: runs/RECIPE)")
-    p.add_argument("--report", action="store_true", help="write report.html too: see ensemble.report")
+    pictures.add_report(p, "report.html too: see ensemble.report")
     pictures.add_options(p)
     shortlists.add_options(p)
     outputs.add_dry_run(p, "check everything, read no feature, write nothing")

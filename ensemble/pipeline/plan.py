@@ -464,6 +464,12 @@ def _check_step(
         )
         state.names.add("distances")  # so that the rest can still be checked
         return True
+    if step.clusters:
+        problems.append(
+            f"{use.where} ({use.name}): wanted distances, found a step that says who belongs together; such steps "
+            "end a recipe, and ensemble.cluster runs it"
+        )
+        return True
     if use.aux is not None and use.aux not in groups and use.optional:
         return False
     if use.aux is not None and use.aux not in groups:

@@ -16,7 +16,7 @@ from postproc.base.vocabulary import VOCABULARY
 
 LABELS = {f"{side}_{column}" for side in ("query", "gallery") for column in ("cam", "cam_group", "track")}
 SCORED = ("query_pid", "gallery_pid")  # labels are for scores alone
-STATES = {"features", "query", "gallery", "distances", *LABELS}  # what a step of a pipeline may give
+STATES = {"features", "query", "gallery", "distances", "clusters", *LABELS}  # what a step of a pipeline may give
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,11 @@ class Step:
         """The folder it lives in, ``context`` say; the package of a plug-in."""
         parts = self.function.__module__.split(".")
         return parts[1] if parts[0] == "postproc" else parts[0]
+
+    @property
+    def clusters(self) -> bool:
+        """Whether it says who belongs together, which is an end of a recipe of its own."""
+        return self.gives == ("clusters",)
 
     @property
     def host_only(self) -> bool:

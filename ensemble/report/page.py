@@ -1,11 +1,9 @@
 """The template filled in: one file that needs nothing else, within a number of bytes."""
 
 import base64
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import numpy as np
 from ensemble import __version__, io
 from ensemble.base.errors import InputError, printable
 from ensemble.report import plots, tables
+from ensemble.report.filling import digest, embedded, template
 from ensemble.report.history import History, Step
 from ensemble.report.pictures import Album, Pictures, Wanted, gather
 from ensemble.report.submission import matched
@@ -80,7 +79,7 @@ def _fitting(histories: Sequence[History], places: int, room: int, size: int) ->
     cut = Cut(np.arange(nq), min(places, width), views, tuple(notes))
     while True:
         data = _data(histories, cut)
-        length = len(_embedded(data))
+        length = len(embedded(data))
         if length <= room / 2 or (length <= room and cut.places <= 5 and len(cut.queries) <= 50):
             return cut, data
         if cut.places > 10:
@@ -286,7 +285,7 @@ def _render(context: Data, data: Data, notes: Sequence[str]) -> bytes:
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_template),
+        loader=jinja2.FunctionLoader(template),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -295,26 +294,13 @@ def _render(context: Data, data: Data, notes: Sequence[str]) -> bytes:
     environment.filters["percent"] = lambda value: "–" if value is None else f"{100 * value:.2f}"
     environment.filters["signed"] = lambda value: "–" if value is None else f"{100 * value:+.2f}"
     environment.filters["thousands"] = lambda value: f"{value:,}"
-    script = _template("report.js")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    script = template("report.js")
     text = environment.get_template("report.html").render(
         context,
         notes=list(notes),
-        data=_embedded(data),
-        style=_template("report.css"),
+        data=embedded(data),
+        style=template("report.css"),
         script=script,
-        digest=digest,
+        digest=digest(script),
     )
     return text.encode("utf-8", "replace")
-
-
-def _embedded(data: Data) -> str:
-    """JSON that cannot end the element that it stands in."""
-    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
-    for sign in "<>&":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return text
-
-
-def _template(name: str) -> str:
-    return (resources.files("ensemble.report") / "templates" / name).read_text("utf-8")

@@ -139,10 +139,14 @@ def interval(
         return float("nan"), float("nan")
     mean = sums.sum() / sizes.sum()
     drawn = drawn_means(values, group, weight, resamples=resamples, seed=seed)
+    return accelerated(mean, drawn, (sums.sum() - sums) / (sizes.sum() - sizes), level=level)
+
+
+def accelerated(found: float, drawn: Floats, without: Floats, *, level: float) -> tuple[float, float]:
+    """The ends of a BCa interval of a number: ``drawn`` again, ``without`` each group; see :func:`interval`."""
     normal = NormalDist()
-    below = np.mean(drawn < mean - ROUNDING) + np.mean(np.abs(drawn - mean) <= ROUNDING) / 2
-    z0 = normal.inv_cdf(float(np.clip(below, 0.5 / resamples, 1 - 0.5 / resamples)))
-    without = (sums.sum() - sums) / (sizes.sum() - sizes)
+    below = np.mean(drawn < found - ROUNDING) + np.mean(np.abs(drawn - found) <= ROUNDING) / 2
+    z0 = normal.inv_cdf(float(np.clip(below, 0.5 / len(drawn), 1 - 0.5 / len(drawn))))
     spread = without.mean() - without
     squares = float((spread**2).sum())
     a = 0.0 if squares <= ROUNDING**2 else float((spread**3).sum()) / (6 * squares**1.5)
@@ -168,7 +172,7 @@ def drawn_means(
     """
     sums, sizes = _by_group(values, group, weight)
     drawn = np.empty(resamples)
-    for rows, random in _blocks(resamples, len(sums), seed):
+    for rows, random in blocks(resamples, len(sums), seed):
         chosen = random.integers(0, len(sums), (rows.stop - rows.start, len(sums)))
         drawn[rows] = sums[chosen].sum(axis=1) / sizes[chosen].sum(axis=1)
     return drawn
@@ -198,7 +202,7 @@ def p_value(
         signs = 1 - 2 * (np.arange(2 ** len(sums))[:, None] >> np.arange(len(sums)) & 1)
         return float(np.mean(np.abs((signs * sums).sum(axis=1)) >= as_large))
     count = 0
-    for rows, random in _blocks(resamples, len(sums), seed):
+    for rows, random in blocks(resamples, len(sums), seed):
         signs = 1 - 2 * random.integers(0, 2, (rows.stop - rows.start, len(sums)), np.int8)
         count += int((np.abs((signs * sums).sum(axis=1)) >= as_large).sum())
     return (1 + count) / (1 + resamples)
@@ -277,7 +281,7 @@ def _by_group(
     return sums.astype(np.float64), sizes.astype(np.float64)
 
 
-def _blocks(resamples: int, width: int, seed: int) -> list[tuple[slice, np.random.Generator]]:
+def blocks(resamples: int, width: int, seed: int) -> list[tuple[slice, np.random.Generator]]:
     """The resamples in pieces that fit in memory, all from one stream of random numbers."""
     checks.whole("seed", seed, 0)
     random = np.random.Generator(np.random.PCG64(seed))

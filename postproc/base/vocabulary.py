@@ -27,6 +27,7 @@ QueryCam = Annotated[Ints, "query_cam"]  # (nq,)
 GalleryCam = Annotated[Ints, "gallery_cam"]  # (ng,)
 QueryCamGroup = Annotated[Ints, "query_cam_group"]  # (nq,)
 GalleryCamGroup = Annotated[Ints, "gallery_cam_group"]  # (ng,)
+Clusters = Annotated[Ints, "clusters"]  # (nq,)  0, 1, … by the first image of each; -1 is alone
 Ranking = Annotated[NDArray[np.int32], "ranking"]  # (nq, k)  gallery rows, nearest first; -1 is no image
 Sides = tuple[Query, Gallery] | Query  # both; of one set, which has no gallery, one array
 
@@ -79,6 +80,7 @@ VOCABULARY: Mapping[str, Data] = {
     "gallery_scene": Data(("ng",), "int", "a group of cameras between which nobody moves, -1 unknown"),
     "query_cam_prob": Data(("nq", "c"), "float32", "how likely each of c cameras is; rows sum to 1 or less"),
     "gallery_cam_prob": Data(("ng", "c"), "float32", "how likely each of c cameras is; rows sum to 1 or less"),
+    "clusters": Data(("nq",), "int", "cluster of each image of one set, -1 alone"),
     "query_quality": Data(("nq",), "float32", "higher is better, as the area of the crop"),
     "gallery_quality": Data(("ng",), "float32", "higher is better, as the area of the crop"),
     "query_aux": Data(("nq", "a"), "float32", "features of a side model: camera, orientation, type"),

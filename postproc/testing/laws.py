@@ -154,10 +154,18 @@ def the_result_shuffles(step: Subject) -> None:
             for name in before.keys() - {"ranking"}:
                 one = {name: before[name]}
                 wanted = before[name][queries] if name == "nearest" else pick(one, **{axis: order})[name]
-                if name in LABELS and name not in step.inputs:  # groups have no numbers of their own
+                if name == "clusters" or (
+                    name in LABELS and name not in step.inputs
+                ):  # groups have no numbers of their own
                     must((_alike(after[name]) == _alike(wanted)).all(), f"with the {what} shuffled, other {name}")
                 else:
                     must_be_near(after[name], wanted, f"with the {what} shuffled, {name}")
+
+
+def _is_square(name: str) -> bool:
+    """Whether data are about all pairs of one set."""
+    axes = VOCABULARY[name].axes
+    return len(axes) == 2 and axes[0] == axes[1]
 
 
 def _with_numbers(old: np.ndarray, ranking: np.ndarray) -> np.ndarray:
@@ -189,9 +197,10 @@ def type_and_shape(step: Subject) -> None:
     sizes = list(itertools.product(*(dict.fromkeys((count, 1, 0)) for count in whole)))
     for settings in step.variants():
         if step.takes_infinity:
-            never = step.data["distances"].copy()
+            far = "distances" if "distances" in step.inputs else "query_distances"
+            never = step.data[far].copy()
             never[:, 1::3] = np.inf
-            data = {**step.data, "distances": never}
+            data = {**step.data, far: np.maximum(never, never.T) if _is_square(far) else never}
             _check_shapes(step, settings, data, step(settings, data), *whole)
         for nq, ng in sizes:
             data = pick(step.data, nq=range(nq), ng=range(ng), features=range(ng))
@@ -296,6 +305,8 @@ def zero_rows_give_no_nan(step: Subject) -> None:
             for array in data.values():
                 if array.dtype == np.float32:
                     array[zero] = 0
+            for name in filter(_is_square, data):
+                data[name][:, zero] = 0
             answer = step.usual(settings) if data is step.data else step(settings, data)
             for name, array in answer.items():
                 must(not np.isnan(array).any(), f"{name}: found NaN where rows {zero} are 0")
@@ -347,7 +358,9 @@ def bad_data_are_refused(step: Subject) -> None:
         for name in step.inputs:
             good = step.data[name]
             if good.dtype == np.float32:
-                odd = [np.nan, -np.inf] + ([] if name == "distances" and step.takes_infinity else [np.inf, 1e300])
+                odd = [np.nan, -np.inf] + (
+                    [] if name.endswith("distances") and step.takes_infinity else [np.inf, 1e300]
+                )
                 spoilt = [np.where(good == good.flat[-1], value, good.astype(np.float64)) for value in odd]
                 fewer = good[0] if good.ndim > 1 else good[:-1]  # a number alone would be a setting by place
                 bad, strange = [*spoilt, fewer, good[None]], ["features.npy", good.astype(str), good + 1j]
@@ -375,6 +388,8 @@ def _must_refuse(
 def every_setting_matters(step: Subject) -> None:
     for name, setting in step.settings.items():
         step.tried = None
+        if name in step.left_alone:
+            continue
         must(step.others(name), f"{name}: no telling which values it has, hand one over in values={{{name!r}: …}}")
         must(name in step.matter, f"{name} changes nothing, tried {setting.default!r} and {step.others(name)}")
         must(not (same := step.alike(name)), f"{name}: {same} give the same")
@@ -383,7 +398,11 @@ def every_setting_matters(step: Subject) -> None:
 def every_input_matters(step: Subject) -> None:
     for name in step.inputs:
         other = np.roll(step.data[name], 1, axis=-1)  # columns, because a set has no order of rows
-        if other.ndim == 2:  # nor may it matter how all of a set are turned
+        if _is_square(name):
+            other = np.roll(other, 1, axis=0)
+            scale = np.linspace(0.5, 1, len(other), dtype=np.float32)
+            other = other * scale * scale[:, None]
+        elif other.ndim == 2:  # nor may it matter how all of a set are turned
             other = other * np.linspace(0.5, 1, other.shape[1], dtype=np.float32)
         data = {**step.data, name: other}
         settings = [step.beside[name]] if name in step.beside else list(step.variants())

@@ -16,7 +16,7 @@ from postproc.base.vocabulary import VOCABULARY, Nearest
 from postproc.testing.worlds import World
 
 Settings = Mapping[str, Any]
-LABELS = frozenset(("query_track", "query_cam", "gallery_cam", "query_cam_group", "gallery_cam_group"))
+LABELS = frozenset(("query_track", "query_cam", "gallery_cam", "query_cam_group", "gallery_cam_group", "clusters"))
 
 
 class Subject:
@@ -60,6 +60,8 @@ class Subject:
     @property
     def takes_infinity(self) -> bool:
         """Whether a distance may be +inf: never return."""
+        if self.returned == {"clusters"}:
+            return True
         return "distances" in self.inputs and (
             declared_by(self.function).unit == KEPT or self.returned == {"ranking"}
         )

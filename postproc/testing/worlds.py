@@ -82,6 +82,7 @@ def world(
         "gallery_order": rng.permutation(ng),
         "query_frame": rng.integers(0, 5000, nq),
         "gallery_frame": with_copies(rng.integers(0, 5000, ng)),
+        "clusters": np.where(np.arange(nq) % 4, query_pid % 5, -1),
         "query_scene": query_cam // 2,
         "gallery_scene": gallery_cam // 2,
         "query_cam_prob": probable(query_cam),

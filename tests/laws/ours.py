@@ -4,12 +4,17 @@ from typing import Any
 
 import numpy as np
 
+from postproc.testing.worlds import known, world
+
 # Where a camera model's features are grouped, so that there are several groups and some images in none.
 FEW = {"eps": 0.05, "min_samples": 6}
 COMPLETED = {name: {**FEW, "complete": True} for name in ("query_track", "gallery_track")} | {"complete": FEW}
 
 VALUES: dict[str, dict[str, Any]] = {  # another value of a setting
     "assign_tracks": {"threshold": 20.0},
+    "connected_components": {"k": 2},
+    "constrained_union": {"windows": [(0, 1, 0, 100)], "count": 20, "must": [(0, 2)], "cannot": [(0, 3)]},
+    "refine_clusters": {"must": [(3, 6)], "cannot": [(0, 3)], "cameras": 3, "tiny": 8},
     "camera_whitening": {"min_images": 25},
     "cluster_gallery_soft": {"classes": (2, 2)},
     "coarse_to_fine": {"shortest": 4, "growth": 2, "code_lengths": (4, 12), "thresholds": (1,)},
@@ -29,6 +34,14 @@ BESIDE: dict[str, dict[str, dict[str, Any]]] = {  # where a setting or data matt
     },
     "coarse_to_fine": {"start": {"shortest": 2, "growth": 2}},
     "cluster_queries": {"query": {"eps": 1.0}},
+    "connected_components": {"mutual": {"k": 2}},
+    "constrained_union": {"count": {"threshold": 2.0}},
+    "refine_clusters": {
+        "tiny": {"merge": 0.5},
+        "query_cam": {"cameras": 3},
+        "cannot": {"merge": 0.5},
+        "must": {"loose": 0.25},
+    },
     "predict_camera_groups": COMPLETED,
     "predict_cameras": COMPLETED,
     "rerank_constrained": {
@@ -42,9 +55,37 @@ BESIDE: dict[str, dict[str, dict[str, Any]]] = {  # where a setting or data matt
     },
 }
 
+ROWS = {"must", "cannot"}  # they say who is meant by rows
+OF_ROWS = {2: ROWS, 3: ROWS, 6: ROWS, 8: {"symmetric"}}
 SPARE: dict[str, dict[int, set[str]]] = {  # what a law leaves alone
     "rerank_constrained": {number: {"clip"} for number in (2, 13)},  # most, not of unit length, are equally far
+    "connected_components": {8: {"symmetric"}},  # which matters where a matrix is not
+    "constrained_union": OF_ROWS,
+    "dbscan": {8: {"symmetric"}},
+    "hdbscan": {2: {"min_cluster_size"}, 8: {"symmetric"}},  # of equal reaches scikit-learn takes the first
+    "linkage": {8: {"symmetric", "far"}},  # which matters in lists
+    "refine_clusters": OF_ROWS,
     "track_mean": {6: {"chunk"}},  # copies count differently, because they stand at two places of a track
+}
+
+
+def _one_set() -> dict[str, Any]:
+    """More images than queries usually are, with cosine distances, and times at which tracks overlap."""
+    data = known(world(nq=40, people=8))
+    unit = data["query"] / np.linalg.norm(data["query"], axis=1, keepdims=True)
+    far = np.maximum(1 - unit @ unit.T, 0).astype(np.float32)
+    far[np.arange(40), np.arange(40)] = 0
+    return {**data, "query_distances": np.maximum(far, far.T), "query_frame": data["query_frame"] // 10}
+
+
+ONE_SET = _one_set()
+DATA: dict[str, dict[str, Any]] = {  # a world of its own
+    "connected_components": ONE_SET,
+    "constrained_union": ONE_SET,
+    "dbscan": ONE_SET,
+    "hdbscan": ONE_SET,
+    "linkage": ONE_SET,
+    "refine_clusters": ONE_SET,
 }
 
 ANY_WIDTH = {"learned_metric"}

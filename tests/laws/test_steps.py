@@ -10,6 +10,7 @@ from postproc.base.settings import settings_of
 from postproc.testing import check_step, small
 from postproc.testing.subject import Subject
 from tests.laws.ours import ANY_WIDTH, BESIDE, SPARE, VALUES
+from tests.laws.ours import DATA as DATA_OF
 
 DATA = small()
 NQ, NG = DATA["distances"].shape
@@ -20,6 +21,7 @@ def test_keeps_the_laws(step):
     name = step.__name__
     check_step(
         step,
+        data=DATA_OF.get(name),
         values=VALUES.get(name),
         beside=BESIDE.get(name),
         spare=SPARE.get(name),
@@ -32,7 +34,8 @@ BY_COLUMN = {postproc.rerank_attributes}
 
 
 def subject(step):
-    return Subject(step, DATA, VALUES.get(step.__name__, {}), BESIDE.get(step.__name__, {}), any_width=False)
+    data = {**DATA, **DATA_OF.get(step.__name__, {})}
+    return Subject(step, data, VALUES.get(step.__name__, {}), BESIDE.get(step.__name__, {}), any_width=False)
 
 
 def test_what_is_said_of_our_steps_is_of_steps():

@@ -1,0 +1,344 @@
+"""Who belongs together: every image of one set gets a cluster, as a file to hand in, with scores and a page.
+
+    python -m ensemble.cluster --features DIR --fit ami
+    python -m ensemble.cluster --features DIR --recipe default --method average --threshold 0.6 --report
+    python -m ensemble.cluster --features DIR --by dataset --threshold lynx=0.85 turtle=0.25 --sample sample.csv
+    python -m ensemble.cluster --features DIR --method union --threshold 0.5 --links links.csv
+
+The set is a folder with one side, or the gallery of one with two. Writes submission.csv and clusters.json,
+and with --report clusters.html, a page that asks about the pairs most in doubt and gives the answers back as
+links.csv.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensemble import io
+from ensemble.base.collecting import collecting
+from ensemble.base.errors import InputError, refuse_if_any
+from ensemble.base.features import FeatureSet
+from ensemble.cli import intervals, machine, notes, outputs, pictures, planning, program
+from ensemble.cli.numbers import too_small
+from ensemble.clusters import how as methods
+from ensemble.clusters import told
+from ensemble.clusters.answers import Answers, Fit, answers
+from ensemble.clusters.fitting import FITS, Rule, fit_rule
+from ensemble.clusters.how import METHODS, How
+from ensemble.clusters.links import Links, read_links, read_windows
+from ensemble.clusters.one_set import OneSet, of_recipe, of_train, rows_of_parts
+from ensemble.pipeline import plan
+from ensemble.pipeline.plan import Plan
+from ensemble.pipeline.recipe import Recipe, Use
+from ensemble.report import refuse_without_packages
+from ensemble.scores.clusters import RESAMPLES
+from ensemble.submissions import clusters as tables
+from ensemble.submissions.clusters import Form
+from postproc.base.vocabulary import Ints
+from postproc.clusters.links import NONE
+
+OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
+    "method": (
+        {"choices": tuple(METHODS)},
+        "average, complete, single linkage; components; union: nearest pairs first, with links; dbscan; hdbscan "
+        "(default: the recipe's last step, else average)",
+    ),
+    "threshold": ({"nargs": "+", "metavar": "[SET=]D"}, "distance up to which images belong together"),
+    "clusters": ({"nargs": "+", "metavar": "[SET=]N"}, "in its place: about so many clusters"),
+    "fit": (
+        {"metavar": "RULE"},
+        f"in its place, of labelled identities: best by {', '.join(FITS[:-1])}; chance: where half of the pairs "
+        "are of one (default: ami, where there are labels)",
+    ),
+    "fit-on": ({"choices": ("set", "train")}, "whose labels (default: the set's if it has any)"),
+    "folds": ({"type": int, "default": 2, "metavar": "N"}, "parts of the identities (default: %(default)s)"),
+    "neighbours": (
+        {"type": int, "metavar": "K"},
+        "keep the K nearest of each image in the place of all distances, for large sets",
+    ),
+    "by": ({"metavar": "COLUMN"}, "a column of gallery.csv that names the data set: each by itself"),
+    "links": ({"type": Path, "metavar": "FILE"}, "pairs that somebody knows: image,image,yes or no"),
+    "one-track-per-camera": ({"action": "store_true"}, "union: two tracks of one camera are two identities"),
+    "windows": ({"type": Path, "metavar": "FILE"}, "union: travel times, from,to,least,most frames"),
+    "min-samples": ({"type": int, "metavar": "N"}, "dbscan, hdbscan: images that make a place dense"),
+    "min-size": ({"type": int, "metavar": "N"}, "hdbscan: images of a cluster at least"),
+}
+TWO_SIDES = "{}: the gallery is the set: its images are clustered, and the queries are left out"
+REFINE = {  # an option: the setting of refine_clusters, and what it does
+    "split": ("loose", float, "D", "split clusters whose mean distance is larger"),
+    "largest": ("largest", int, "N", "split clusters of more images"),
+    "merge": ("merge", float, "D", "tiny clusters join one whose nearest image is at most so far"),
+    "tiny": ("tiny", int, "N", "images of a tiny cluster at most (default: 2)"),
+    "weak": ("weak", float, "D", "members farther from the others in the mean are alone"),
+    "cameras": ("cameras", int, "N", "clusters that fewer cameras see fall apart"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    options = parser().parse_args(arguments)
+    out: Path = options.out or Path("runs") / "clusters"
+    rules = _rules(options)
+    with redirect_stdout(sys.stderr if options.json else sys.stdout):
+        end: list[Use] = []
+
+        def rest(recipe: Recipe) -> Recipe:
+            without, found = methods.split(recipe)
+            end.extend(found)
+            return without
+
+        checked = planning.prepare(options, wanted=[options.by] if options.by else [], change=rest)
+        two_sides = not checked.folder.one_set
+        checked = plan.check(checked.recipe, replace(checked.folder, one_set=True))
+        how = _how(options, end)
+        rules = _completed(options, rules, how, checked)
+        outputs.refuse_unwritable(*(out / name for name in told.names(report=options.report)))
+        print(f"{checked.recipe.name}: {checked.recipe.about}")
+        notes.say([*checked.notes, *([TWO_SIDES.format(checked.folder.path)] if two_sides else [])])
+        with machine.using(options):
+            content = _run(options, checked, how, rules, out)
+    if options.json:
+        print(json.dumps(content))
+    return program.FINE
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    p = program.parser("ensemble.cluster", __doc__)
+    planning.add_options(p, otherwise="baseline", rankings=False, scored=False)
+    for name, (kind, use) in OPTIONS.items():
+        p.add_argument(f"--{name}", help=use, **kind)
+    for name, (_, number, metavar, use) in REFINE.items():
+        p.add_argument(f"--{name}", type=number, metavar=metavar, help=f"afterwards: {use}")
+    p.add_argument(
+        "--sample", type=Path, metavar="FILE", help="a sample submission: its titles, its rows in order"
+    )
+    p.add_argument("--columns", metavar="IMAGE,CLUSTER", help="titles of your own (default: image_id,cluster)")
+    p.add_argument(
+        "--value",
+        metavar="TEXT",
+        help="what a cluster is called (default: cluster_{n}, with --by cluster_{dataset}_{n})",
+    )
+    intervals.add_options(p, resamples=RESAMPLES, of_queries=False)
+    outputs.add_out(p, "where results go (default: runs/clusters)")
+    pictures.add_report(p, "clusters.html too")
+    pictures.add_options(p)
+    outputs.add_json(p, "the record")
+    return p
+
+
+def _rules(options: argparse.Namespace) -> dict[str, Rule]:
+    """The rules that were asked for, by data set; every problem of the options in one error."""
+    problems = too_small(options, folds=2, neighbours=1, min_samples=1, min_size=2, largest=2, tiny=1, cameras=2)
+    rules: dict[str, Rule] = {}
+    with collecting(problems):
+        intervals.settings(options)
+    for option, kind in (("threshold", "given"), ("clusters", "number")):
+        for text in getattr(options, option) or ():
+            name, _, number = text.rpartition("=")
+            try:
+                found = float(number)
+                good = np.isfinite(found) and (kind == "given" or (found >= 1 and found == int(found)))
+            except ValueError:
+                good = False
+            if not good:
+                wanted = "a number" if kind == "given" else "a whole number from 1"
+                problems.append(f"--{option}: wanted {wanted}, or SET={wanted}, found {text!r}")
+            elif name in rules:
+                problems.append(f"--{option}: wanted one rule for {name or 'all sets'}, found another in {text!r}")
+            else:
+                rules[name] = Rule(kind, found)
+    if options.fit:
+        with collecting(problems):
+            rule = fit_rule(options.fit)
+            if "" in rules:
+                problems.append(f"--fit: wanted one rule for all sets, found --fit {options.fit} and another")
+            rules.setdefault("", rule)
+    if options.by is None and (named := [name for name in rules if name]):
+        problems.append(f"--by: wanted the column with the data sets {', '.join(named)}, found none")
+    with collecting(problems):
+        tables.form(options.columns, options.value, sets=options.by is not None)
+    if options.rankings is not None:
+        problems.append("--rankings: wanted --features, since places are no distances, found rank lists")
+    if options.images and not options.report:
+        problems.append("--images: wanted --report too, found none; pictures are shown in the report alone")
+    if options.report:
+        with collecting(problems):
+            refuse_without_packages()
+            pictures.size(options)
+            pictures.refuse_missing(options)
+    refuse_if_any(problems)
+    return rules
+
+
+def _how(options: argparse.Namespace, end: Sequence[Use]) -> How:
+    """The step that clusters, with the settings of the options."""
+    settings: dict[str, Any] = {}
+    name = METHODS[options.method].name if options.method else next((use.name for use in end), "linkage")
+    given = {
+        "min_samples": (options.min_samples, ("dbscan", "hdbscan")),
+        "min_cluster_size": (options.min_size, ("hdbscan",)),
+        "one_track_per_camera": (options.one_track_per_camera or None, ("constrained_union",)),
+    }
+    problems = []
+    for setting, (value, takers) in given.items():
+        if value is not None and name in takers:
+            settings[setting] = value
+        elif value is not None:
+            problems.append(f"{setting.replace('_', '-')}: wanted a method that has it, found {name}")
+    if options.windows is not None and name != "constrained_union":
+        problems.append(f"--windows: wanted --method union, found {name}")
+    refine = {setting: getattr(options, option) for option, (setting, *_) in REFINE.items()}
+    refine = {setting: value for setting, value in refine.items() if value is not None}
+    if "tiny" in refine and "merge" not in refine:
+        problems.append("--tiny: wanted --merge too, found none")
+    how = None
+    with collecting(problems):
+        how = methods.chosen(options.method, settings, refine, [] if options.method else end)
+    if how and options.links is not None and not how.links:
+        problems.append(
+            f"--links: wanted --method union, average or complete, which keep images apart, found {how.text()}"
+        )
+    if how and options.neighbours and options.links is not None and how.step != "constrained_union":
+        problems.append("--links: wanted --method union beside --neighbours, found another")
+    refuse_if_any(problems)
+    assert how is not None
+    return how
+
+
+def _completed(options: argparse.Namespace, rules: dict[str, Rule], how: How, checked: Plan) -> dict[str, Rule]:
+    """The rules with that of the recipe, or the usual one, where nothing was asked for."""
+    if how.threshold is None:
+        return rules | {"": Rule("given")}
+    if "" in rules or (rules and options.by):
+        return rules
+    if how.threshold in how.settings:
+        return {"": Rule("given", float(how.settings[how.threshold]))}
+    if {"gallery_pid", "train_pid"} & checked.folder.columns:
+        return {"": Rule("ami")}
+    raise InputError(["--threshold: wanted --threshold, --clusters, or labels for --fit, found none of them"])
+
+
+def _run(
+    options: argparse.Namespace, checked: Plan, how: How, rules: Mapping[str, Rule], out: Path
+) -> dict[str, Any]:
+    """Read, cluster, judge, write; the record."""
+    read = io.read(checked.folder, list(checked.all_models), missing=checked.recipe.missing)
+    sets = {features.model: features for features in read}
+    device, said, problems = machine.device(options), list[str](), list[str]()
+    columns, table = read[0].data(), read[0].gallery_table
+    names, parts = table["name"].tolist(), dict[str, Ints]()
+    form = tables.form(options.columns, options.value, sets=options.by is not None)
+    links, order = Links(NONE, NONE), None
+    with collecting(problems):
+        parts = _parts(options, table)
+    with collecting(problems):
+        how = _with_cameras(options, how, columns, table)
+    with collecting(problems):
+        links = read_links(options.links, names, said) if options.links else links
+    if options.sample is not None:
+        with collecting(problems):
+            order, titles = tables.order(options.sample, names, options.columns, said)
+            form = replace(form, columns=titles)
+    refuse_if_any(problems)
+
+    def show(line: str) -> None:
+        print(line, flush=True)
+
+    images, noted = of_recipe(checked, sets, neighbours=options.neighbours, device=device, show=show)
+    images = replace(images, must=links.must, cannot=links.cannot)
+    train, on = _train(options, checked, sets, rules, images)
+    used = intervals.settings(options)
+    found = answers(
+        images, how, rules, parts=parts, fit=Fit(options.folds, options.seed, on), train=train, drawn=used
+    )
+    said = [*noted, *said]
+    notes.say(said)
+    content = told.record(found, checked, said)
+    with io.together(out) as stage:
+        told.write(stage, found, form, order, content)
+        if options.report:
+            _page(options, stage, found, form, content)
+    print(*told.text(found), sep="\n")
+    for name in told.names(report=options.report):
+        print(out / name)
+    return content
+
+
+def _page(
+    options: argparse.Namespace, stage: Path, found: Answers, form: Form, content: Mapping[str, Any]
+) -> None:
+    from ensemble.report import clusters as page
+
+    called, album = told.values(found, form), page.album(options.images)
+    for note in page.write(stage / told.PAGE, found, content, called, album=album, size=pictures.size(options)):
+        print(f"report: {note}")
+
+
+def _with_cameras(options: argparse.Namespace, how: How, columns: Mapping[str, Any], table: Any) -> How:
+    """The method with travel times of cameras as the tables call them; InputError where rules lack columns."""
+    problems = []
+    wanted = {
+        "--windows": ("cam", "frame") if options.windows is not None else (),
+        "--one-track-per-camera": ("cam", "track") if options.one_track_per_camera else (),
+        "--cameras": ("cam",) if options.cameras is not None else (),
+    }
+    for option, needs in wanted.items():
+        lacking = [name for name in needs if f"gallery_{name}" not in columns]
+        if lacking:
+            problems.append(
+                f"{option}: wanted the columns {', '.join(needs)} of the images, found no {lacking[0]}"
+            )
+    refuse_if_any(problems)
+    if options.windows is None:
+        return how
+    numbers = dict(zip(map(str, table["cam"].tolist()), columns["gallery_cam"].tolist(), strict=True))
+    return replace(how, settings={**how.settings, "windows": read_windows(options.windows, numbers)})
+
+
+def _parts(options: argparse.Namespace, table: Any) -> dict[str, Ints]:
+    if options.by is None:
+        return {"": np.arange(len(table))}
+    if options.by not in table.columns:
+        raise InputError([f"--by: wanted a column of the images' table, found no {options.by!r}"])
+    cells = ["" if str(cell) == "-1" else str(cell) for cell in table[options.by].tolist()]
+    if "" in cells:
+        raise InputError([f"--by: wanted a data set for every image, found {cells.count('')} images without"])
+    return rows_of_parts(cells)
+
+
+def _train(
+    options: argparse.Namespace,
+    checked: Plan,
+    sets: Mapping[str, FeatureSet],
+    rules: Mapping[str, Rule],
+    images: OneSet,
+) -> tuple[dict[str, OneSet] | None, str]:
+    """The labelled training images, where a threshold is fitted on them; and whose labels are fitted on."""
+    on = options.fit_on or ("set" if (images.pid >= 0).any() else "train")
+    if on == "set" or not any(rule.kind in FITS for rule in rules.values()):
+        return None, on
+    moved = of_train(sets)
+    if moved is None:
+        return None, on
+    whole, _ = of_recipe(checked, moved, neighbours=options.neighbours, device=machine.device(options))
+    found = {"": whole}
+    table = next(iter(moved.values())).gallery_table
+    if options.by in table.columns:
+        found |= {
+            name: whole.take(rows)
+            for name, rows in rows_of_parts(list(map(str, table[options.by]))).items()
+            if name
+        }
+    return found, on
+
+
+if __name__ == "__main__":
+    program.main(main)
