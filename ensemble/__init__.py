@@ -8,6 +8,7 @@ from those above it. The last are the commands, which ``python -m ensemble`` lis
     parsers      what the names of images say, data set by data set
     io           feature files, lists, tables: the only place that knows their formats
     submissions  rank lists as files: written, read back, looked through
+    boxes        boxes of cameras: tracks read, track1.txt written and looked through, scores of tracking
     scores       protocols, counting, intervals, open set, folds
     fusion       joins of features, across models, of distances
     pipeline     recipe, plan, steps and joins by name, the run, its results
@@ -15,6 +16,7 @@ from those above it. The last are the commands, which ``python -m ensemble`` lis
     cli          what the command lines have in common
     names  report  tune                                          commands with a library of their own
     pseudo_labels                                                another, which finds pictures as the report does
+    track                                                        one more: tracks of cameras become identities
     ablate  agreement  build_gallery  compare  components  convert
     demo  evaluate  inspect  run  thresholds  validate
     __main__     the list of commands

@@ -36,7 +36,8 @@ def read(paths: Sequence[Path], *, form: str | None = None, ignored: bool = Fals
     Cost:    2 s and 300 MB for a million boxes.
     """
     problems: list[str] = []
-    parts, cameras = [], {}
+    parts: list[Boxes] = []
+    cameras: dict[int | None, Path] = {}
     for file in _files(paths, problems):
         with collecting(problems):
             found, named = _read(file, form)
@@ -127,7 +128,7 @@ def _read(file: Path, form: str | None) -> tuple[Boxes, int | None]:
         track=values[:, names.index("id")].astype(np.int64),
         frame=values[:, names.index("frame")].astype(np.int64),
         box=values[:, names.index("x") : names.index("h") + 1],
-        conf=_column(file, rows, 6, lines) if form == "mot" else np.ones(count),
+        conf=_confidence(file, rows, lines) if form == "mot" else np.ones(count),
         world=_world(file, rows, form, lines),
     )
     return boxes, cam
@@ -183,6 +184,12 @@ def _column(file: Path, rows: Sequence[Sequence[str]], at: int, lines: Sequence[
         wanted = "a number" if at != 6 else "a number for conf"
         raise InputError([f"{file}: wanted {wanted} as value {at + 1}, found another on line {examples(bad)}"])
     return found
+
+
+def _confidence(file: Path, rows: Sequence[Sequence[str]], lines: Sequence[tuple[int, str]]) -> Floats:
+    """(n,) the seventh value; 1 where it is missing or -1, which says that nobody knows."""
+    found = _column(file, rows, 6, lines)
+    return np.where(found == -1, 1.0, found)
 
 
 def _world(file: Path, rows: Sequence[Sequence[str]], form: str, lines: Sequence[tuple[int, str]]) -> Floats:

@@ -62,7 +62,9 @@ def score(truth: Boxes, found: Boxes) -> Scores:
         problems.append("truth: wanted boxes, found none; give the files of these cameras")
     refuse_if_any(problems)
     frames = list(_frames(truth, found))
-    return Scores(**_identity(truth, found, frames), **_hota(truth, found, frames))
+    identity, hota = _identity(truth, found, frames), _hota(truth, found, frames)
+    counts = {name: int(identity.pop(name)) for name in ("idtp", "idfp", "idfn")}
+    return Scores(**(identity | hota), **counts)
 
 
 def _frames(truth: Boxes, found: Boxes) -> Iterator[Frame]:
@@ -77,7 +79,7 @@ def _frames(truth: Boxes, found: Boxes) -> Iterator[Frame]:
         yield left, right, overlaps(truth.box[left], found.box[right])
 
 
-def _identity(truth: Boxes, found: Boxes, frames: list[Frame]) -> dict[str, float | int]:
+def _identity(truth: Boxes, found: Boxes, frames: list[Frame]) -> dict[str, float]:
     import motmetrics
 
     seen = motmetrics.MOTAccumulator()
@@ -86,8 +88,7 @@ def _identity(truth: Boxes, found: Boxes, frames: list[Frame]) -> dict[str, floa
         seen.update(truth.track[left], found.track[right], apart, frameid=number)
     names = ("idf1", "idp", "idr", "idtp", "idfp", "idfn")
     values = motmetrics.metrics.create().compute(seen, metrics=list(names), return_dataframe=False)
-    plain = {name: float(np.nan_to_num(values[name])) for name in names}  # nothing found: 0, not 0 / 0
-    return {name: int(value) if name[2:] in ("tp", "fp", "fn") else value for name, value in plain.items()}
+    return {name: float(np.nan_to_num(values[name])) for name in names}  # nothing found: 0, not 0 / 0
 
 
 def _hota(truth: Boxes, found: Boxes, frames: list[Frame]) -> dict[str, float]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.base.errors import InputError, examples, printable
-from ensemble.base.kinds import Floats, Ints
+from ensemble.base.kinds import Bools, Floats, Ints
 from ensemble.boxes.value import Boxes, ordered
 from ensemble.io import beside
 
@@ -66,7 +66,7 @@ def _whole(boxes: Boxes) -> tuple[Boxes, Ints]:
     """Boxes of which something is in the picture, and their whole numbers: left, top, width, height."""
     low = np.maximum(np.rint(boxes.box[:, :2]), 0)
     high = np.rint(boxes.box[:, :2] + boxes.box[:, 2:])
-    inside = (high >= 1).all(axis=1)
+    inside: Bools = np.all(high >= 1, axis=1)
     size = np.maximum(high - low, 1)
     return boxes.take(inside), np.hstack([low, size])[inside].astype(np.int64)
 

@@ -1,0 +1,124 @@
+"""From one camera to another: who can have gone there, and how long that takes, learned with and without labels."""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+import numpy as np
+
+from ensemble.base.kinds import Bools, Floats, Ints
+from ensemble.boxes.tables import Window
+from ensemble.track.value import Tracklets, World
+from postproc.base.settings import Count, Weight, Within
+
+TIMES = "seconds from the last box in one camera to the first box in the other"
+
+
+def times(tracklets: Tracklets, out: Ints, into: Ints) -> Floats:
+    """(a, b) seconds from leaving with a tracklet of ``out`` to coming with one of ``into``."""
+    found: Floats = tracklets.start[into] - tracklets.end[out][:, None]
+    return found
+
+
+def members(tracklets: Tracklets, window: Window, rows: Ints) -> tuple[Ints, Ints]:
+    """Which tracklets leave for a window's way, and which come out of it. Who is in no zone may be anywhere."""
+
+    def of(cam: int, zones: Sequence[str], wanted: str) -> Ints:
+        here = rows[tracklets.cam[rows] == cam]
+        return np.array([row for row in here.tolist() if not wanted or zones[row] in ("", wanted)], np.int64)
+
+    return of(window.start, tracklets.exit, window.out), of(window.end, tracklets.entry, window.into)
+
+
+def fitting(tracklets: Tracklets, windows: Sequence[Window], slack: float = 0.0) -> tuple[Bools, Bools]:
+    """(t, t) pairs that some window allows, and pairs of cameras between which there is a window; symmetric."""
+    count = len(tracklets)
+    fits, listed = np.zeros((count, count), bool), np.zeros((count, count), bool)
+    every = np.arange(count)
+    for window in windows:
+        listed |= (tracklets.cam == window.start)[:, None] & (tracklets.cam == window.end)
+        out, into = members(tracklets, window, every)
+        if len(out) and len(into):
+            taken = times(tracklets, out, into)
+            fits[np.ix_(out, into)] |= (taken >= window.low - slack) & (taken <= window.high + slack)
+    return fits | fits.T, listed | listed.T
+
+
+def labelled(tracklets: Tracklets, who: Ints, *, least: int = 3) -> list[Window]:
+    """Windows from tracklets whose identity is known.
+
+    Each identity's tracklets in order of time; every step from one camera to another is one observation. Of each
+    pair of cameras with ``least`` or more: from ``q1 - 1.5 r`` to ``q3 + 1.5 r``, where r is the range between the
+    quartiles q1 and q3, or a tenth of their middle, or a second, whichever is largest (Tukey's fences).
+
+    Takes:   who (t,) int64 identities, below 0 unknown.
+    """
+    found: dict[tuple[int, int], list[float]] = {}
+    for identity in np.unique(who[who >= 0]):
+        rows = np.flatnonzero(who == identity)
+        rows = rows[np.lexsort((tracklets.end[rows], tracklets.start[rows]))]
+        for one, other in zip(rows[:-1].tolist(), rows[1:].tolist(), strict=True):
+            way = int(tracklets.cam[one]), int(tracklets.cam[other])
+            if way[0] != way[1]:
+                found.setdefault(way, []).append(float(tracklets.start[other] - tracklets.end[one]))
+    return [
+        Window(*way, *_fences(np.array(taken))) for way, taken in sorted(found.items()) if len(taken) >= least
+    ]
+
+
+def _fences(taken: Floats) -> tuple[float, float]:
+    low, middle, high = np.quantile(taken, [0.25, 0.5, 0.75])
+    reach = 1.5 * max(high - low, 0.1 * abs(middle), 1.0)
+    return float(low - reach), float(high + reach)
+
+
+def unlabelled(
+    world: World,
+    *,
+    distance: Weight = 0.4,
+    least: Annotated[Count, Within(3)] = 4,
+    longest: Annotated[Weight, Within(0, 1e7)] = 3600.0,
+) -> list[Window]:
+    """Windows from pairs that look alike, without labels.
+
+    Pairs of tracklets of two cameras, each the other's nearest there, at ``distance`` or less; for every ordered
+    pair of cameras the seconds from one to the other. Wrong pairs lie anywhere, right ones close together: the
+    shortest interval with half of them is taken, and widened by its length to both sides, or a tenth of its
+    middle, or a second. There is no window where fewer than ``least`` pairs lie in it.
+
+    distance: in the unit of the recipe's appearance. 0.4 is the bound of LCFractal/AIC21-MTMC.
+    longest:  seconds; who is longer away is taken for somebody else.
+    """
+    rows, tracklets = world.rows, world.tracklets
+    apart = world.looks.among(rows)
+    found: dict[tuple[int, int], list[float]] = {}
+    for one, other in _alike(apart, tracklets.cam[rows], distance):
+        first, second = sorted((int(rows[one]), int(rows[other])), key=lambda row: tracklets.start[row])
+        way = int(tracklets.cam[first]), int(tracklets.cam[second])
+        found.setdefault(way, []).append(float(tracklets.start[second] - tracklets.end[first]))
+    windows = []
+    for way, taken in sorted(found.items()):
+        near = np.sort(np.array([seconds for seconds in taken if seconds <= longest]))
+        if len(near) < least:
+            continue
+        half = -(-len(near) // 2)
+        spans = near[half - 1 :] - near[: len(near) - half + 1]
+        low = float(near[int(np.argmin(spans))])
+        high = low + float(spans.min())
+        reach = max(high - low, 0.1 * abs(low + high) / 2, 1.0)
+        low, high = low - reach, high + reach
+        if np.count_nonzero((near >= low) & (near <= high)) >= least:
+            windows.append(Window(*way, low, high))
+    return windows
+
+
+def _alike(apart: Floats, cam: Ints, distance: float) -> Iterator[tuple[int, int]]:
+    """Pairs of two cameras that are each the other's nearest in its camera, ties by row."""
+    nearest = {}
+    for camera in np.unique(cam).tolist():
+        there = np.flatnonzero(cam == camera)
+        nearest[camera] = there[np.argmin(apart[:, there], axis=1)]
+    for one in range(len(cam)):
+        for camera, found in nearest.items():
+            other = int(found[one])
+            if camera > cam[one] and apart[one, other] <= distance and nearest[int(cam[one])][other] == one:
+                yield one, other
