@@ -191,6 +191,8 @@ def _with_windows(
         windows = travel.unlabelled(world, **recipe.travel)
         whence = "learned without labels"
     if whence.startswith("learned"):
+        if recipe.associate.name in BY_PAIR:
+            windows = travel.direct(windows)
         world.notes.append(f"travel windows: {len(windows)} ordered pairs of cameras, {whence}")
     if recipe.associate.name in BY_PAIR and not windows:
         raise InputError(

@@ -155,12 +155,10 @@ def looks_of(
     """
     there = of >= 0
     chosen, whose = l2_normalize(rows[there]) if normalize else rows[there], of[there]
-    quality = np.full(len(chosen), np.inf, np.float32)
-    if kind == "quality" and images.of_boxes:
-        quality = _areas(tracklets, images)[there]
-    means = quality_track_mean(
-        chosen, whose, quality, threshold=float(min_area), keep=0.0, add=1.0, renormalize=normalize
-    )
+    by_area = kind == "quality" and images.of_boxes
+    quality = _areas(tracklets, images)[there] if by_area else np.ones(len(chosen), np.float32)
+    least = float(min_area) if by_area else 1.0
+    means = quality_track_mean(chosen, whose, quality, threshold=least, keep=0.0, add=1.0, renormalize=normalize)
     found = np.full((len(tracklets), rows.shape[1]), np.nan, np.float32)
     found[whose] = means
     return found

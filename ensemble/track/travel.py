@@ -111,6 +111,22 @@ def unlabelled(
     return windows
 
 
+def direct(windows: Sequence[Window]) -> list[Window]:
+    """Windows without those of ways that lead through another camera: whose middle is a sum of two others."""
+    known = {(one.start, one.end): one for one in windows}
+
+    def through(one: Window, camera: int) -> bool:
+        parts = known.get((one.start, camera)), known.get((camera, one.end))
+        if parts[0] is None or parts[1] is None:
+            return False
+        middles = [(part.low + part.high) / 2 for part in (*parts, one) if part is not None]
+        low, high = parts[0].low + parts[1].low, parts[0].high + parts[1].high
+        return low <= middles[2] <= high and middles[2] > max(middles[:2]) and min(middles) > 0
+
+    cameras = sorted({camera for way in known for camera in way})
+    return [one for one in windows if not any(through(one, camera) for camera in cameras)]
+
+
 def _alike(apart: Floats, cam: Ints, distance: float) -> Iterator[tuple[int, int]]:
     """Pairs of two cameras that are each the other's nearest in its camera, ties by row."""
     nearest = {}
