@@ -52,7 +52,7 @@ def test_the_first_zone_of_the_table_counts():
 @each(
     ("kind", "text", "said"),
     [
-        ("cameras", "cam,offset,fsp\n1,0,10\n", "found 'fsp' (did you mean 'fps'?)"),
+        ("cameras", "cam,offset,fsp\n1,0,10\n", "found 'fsp'; did you mean 'fps'?"),
         ("cameras", "cam,offset\nnorth,0\n", "numbers of cameras in cam, found north"),
         ("cameras", "cam,fps\n1,0\n", "frames a second above 0, found 0"),
         ("cameras", "cam,offset\n1,x\n1,2\n", "numbers in offset, found x"),
