@@ -73,20 +73,38 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> None:
-    used, asked = _checked(options)
+    problems = files.wanted(options) + too_small(options, threads=1) + (scores.lacking() if options.truth else [])
+    if not options.tracks:
+        problems.append("--tracks: wanted track files, found nothing; see --help")
+    if not 0 < options.fps < float("inf"):
+        problems.append(f"--fps: wanted a number above 0, found {options.fps:g}")
+    refuse_if_any(problems)
+    used = parsed = None
+    with collecting(problems):
+        used = recipe.changed(recipe.load(options.recipe), options.set)
+    with collecting(problems):
+        parsed = choose(options.names, options.pattern)
+    names = ("features", "tracks", "cameras", "windows", "zones", "learn_from", "truth", "fps", "first_frame")
+    asked = Asked(**{name: getattr(options, name) for name in names}, parser=parsed, tracks_form=options.tracks_form)
+    with postproc.using(threads=options.threads):
+        world = given.read(asked, used, problems)
+        assert used is not None
+        _write(options, used, world)
+
+
+def _write(options: argparse.Namespace, used: Recipe, world: Given) -> None:
+    """Match, and leave the files; nothing is written before everything is computed."""
     out = options.out or Path("runs") / f"track_{used.name}"
     outputs.refuse_unwritable(*(out / name for name in result.files(timelines.NAME if options.report else None)))
+    print(f"{used.name}: {used.about}")
+    if options.dry_run:
+        notes.say(world.notes)
+        print("everything fits; nothing was matched or written")
+        return
     replaced = results.in_the_way(out)
     if replaced:
         print(replaced, file=sys.stderr)
-    with postproc.using(threads=options.threads):
-        world = given.read(asked, used)
-        print(f"{used.name}: {used.about}")
-        if options.dry_run:
-            notes.say(world.notes)
-            print("everything fits; nothing was matched or written")
-            return
-        found = _matched(world, used)
+    found = _matched(world, used)
     notes.say(world.notes)
     more = [(timelines.NAME, _report(world, used, found))] if options.report else []
     old = results.leftovers(out)
@@ -98,27 +116,6 @@ def _run(options: argparse.Namespace) -> None:
     if found.scores:
         print(found.scores.text())
     print(*paths, sep="\n")
-
-
-def _checked(options: argparse.Namespace) -> tuple[Recipe, Asked]:
-    """The recipe and what is to be read; every problem of the options at once."""
-    problems = files.wanted(options) + too_small(options, threads=1)
-    if not options.tracks:
-        problems.append("--tracks: wanted track files, found nothing; see --help")
-    if options.fps <= 0:
-        problems.append(f"--fps: wanted a number above 0, found {options.fps:g}")
-    problems += scores.lacking() if options.truth else []
-    used = parsed = None
-    with collecting(problems):
-        used = recipe.changed(recipe.load(options.recipe), options.set)
-    with collecting(problems):
-        parsed = choose(options.names, options.pattern)
-    refuse_if_any(problems)
-    assert used is not None
-    names = ("features", "tracks", "cameras", "windows", "zones", "learn_from", "truth", "fps", "first_frame")
-    return used, Asked(
-        **{name: getattr(options, name) for name in names}, parser=parsed, tracks_form=options.tracks_form
-    )
 
 
 def _matched(world: Given, used: Recipe) -> Result:

@@ -51,9 +51,12 @@ class Given:
     windows_from: str = "none"
 
 
-def read(asked: Asked, recipe: Recipe) -> Given:
-    """Read everything; InputError with every problem of all files."""
-    problems: list[str] = []
+def read(asked: Asked, recipe: Recipe | None, found: Sequence[str] = ()) -> Given:
+    """Read everything; InputError with every problem of all files, behind those that were ``found`` before.
+
+    recipe: None where it is one of the problems.
+    """
+    problems = list(found)
     notes: list[str] = []
     boxes = truth = taught = sets = None
     zones: list[Zone] = []
@@ -79,11 +82,11 @@ def read(asked: Asked, recipe: Recipe) -> Given:
         sets = _features(asked, notes)
     if boxes is not None:
         problems += _strange_cameras(asked, boxes, clocks, windows, zones, truth)
-    if sets and not problems:
+    if sets and recipe is not None:
         with collecting(problems):
             appearance.checked(recipe.appearance, [one.model for one in sets], asked.features)
     refuse_if_any(problems)
-    assert boxes is not None and sets is not None
+    assert boxes is not None and sets is not None and recipe is not None
     world = _world(asked, recipe, boxes, sets, clocks, zones, notes)
     world, whence = _with_windows(world, windows, taught, clocks, zones, recipe, asked)
     truth = None if truth is None else counted_alike(truth, first, notes)

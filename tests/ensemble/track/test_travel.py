@@ -1,0 +1,74 @@
+"""Who can have gone from where to where, and windows learned with labels and without."""
+
+import numpy as np
+
+from ensemble.boxes.tables import Window, Zone
+from ensemble.track import travel
+from tests.ensemble.track.worlds import boxes, world
+
+
+def test_pairs_in_time():
+    """Out of camera 1 at 9; into camera 2 at 19 (10 s) and at 40 (31 s). The window is 5 to 20 s."""
+    here = world(boxes((1, 1, 0, 9), (2, 1, 19, 25), (2, 2, 40, 45), (3, 1, 20, 21))).tracklets
+    fits, listed = travel.fitting(here, [Window(1, 2, 5, 20)])
+    assert fits.astype(int).tolist() == [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+    assert listed[0].tolist() == [False, True, True, False]
+    assert travel.fitting(here, [Window(1, 2, 5, 20)], slack=11)[0][0].tolist() == [False, True, True, False]
+    assert not travel.fitting(here, [Window(2, 1, 5, 20)])[0].any()  # the other way
+
+
+def test_zones_say_which_way_somebody_goes():
+    """Track 1 leaves camera 1 on the right, track 2 on the left; the way to camera 2 is on the right."""
+    zones = [Zone(1, "left", (0, 0, 50, 50)), Zone(1, "right", (50, 0, 100, 50))]
+    here = world(boxes((1, 1, 0, 9, 80), (1, 2, 0, 9, 10), (2, 1, 15, 20, 10)), zones=zones).tracklets
+    fits, _ = travel.fitting(here, [Window(1, 2, 0, 20, out="right")])
+    assert fits[2].tolist() == [True, False, False]
+    assert travel.fitting(here, [Window(1, 2, 0, 20, out="right", into="left")])[0][2].tolist() == [True, False, False]
+
+
+def test_windows_from_identities():
+    """Four drive from 1 to 2 in 10, 12, 14 and 60 s. Quartiles 11.5 and 25.5, r 14: from -9.5 to 46.5."""
+    gone = [10, 12, 14, 60]
+    tracks = [(1, who, 100 * who, 100 * who + 5) for who in range(4)]
+    tracks += [(2, who, 100 * who + 5 + gone[who], 100 * who + 5 + gone[who] + 5) for who in range(4)]
+    here = world(boxes(*tracks)).tracklets
+    assert travel.labelled(here, here.track) == [Window(1, 2, -9.5, 46.5)]
+    assert travel.labelled(here, here.track, least=5) == []
+    assert travel.labelled(here, np.full(8, -1)) == []
+
+
+def drivers(count, seconds, noise):
+    """``count`` who drive from 1 to 2 in ``seconds`` and look alike, and ``noise`` wrong pairs that look alike too."""
+    random = np.random.default_rng(3)
+    tracks, pairs = [], []
+    for who in range(count + noise):
+        start = 100 + 40 * who
+        gone = seconds + int(random.integers(-3, 4)) if who < count else int(random.integers(0, 900))
+        tracks += [(1, who, start, start + 5), (2, who, start + 5 + gone, start + 10 + gone)]
+        pairs.append((who, count + noise + who))
+    table = np.full((len(tracks), len(tracks)), 0.9)
+    for one, other in pairs:
+        table[one, other] = table[other, one] = 0.2
+    return world(boxes(*tracks), table=table)
+
+
+def test_windows_without_labels_stand_wrong_pairs():
+    """Ten right pairs at 57 to 63 s, eight wrong ones anywhere: the window lies around the right ones."""
+    (found,) = travel.unlabelled(drivers(10, 60, 8))
+    assert (found.start, found.end) == (1, 2)
+    assert 40 < found.low <= 57
+    assert 63 <= found.high < 80
+
+
+def test_no_window_from_few_pairs_or_unlike_ones():
+    assert travel.unlabelled(drivers(3, 60, 0)) == []
+    assert travel.unlabelled(drivers(10, 60, 0), distance=0.1) == []
+    assert travel.unlabelled(drivers(10, 60, 0), longest=30) == []
+
+
+def test_ways_through_another_camera_are_left_out():
+    """1 to 2 takes 10 s, 2 to 3 takes 20 s, 1 to 3 takes 30 s: who goes from 1 to 3 comes by 2."""
+    one, two = Window(1, 2, 8, 12), Window(2, 3, 17, 23)
+    assert travel.direct([one, two, Window(1, 3, 26, 34)]) == [one, two]
+    short = Window(1, 3, 10, 20)  # 15 s in the middle: another road
+    assert travel.direct([one, two, short]) == [one, two, short]
