@@ -10,7 +10,7 @@ from ensemble.boxes.tables import Window
 from ensemble.track.value import Tracklets, World
 from postproc.base.settings import Count, Weight, Within
 
-TIMES = "seconds from the last box in one camera to the first box in the other"
+OUTER = 3.0  # ranges between the quartiles beyond these
 
 
 def times(tracklets: Tracklets, out: Ints, into: Ints) -> Floats:
@@ -47,8 +47,9 @@ def labelled(tracklets: Tracklets, who: Ints, *, least: int = 3) -> list[Window]
     """Windows from tracklets whose identity is known.
 
     Each identity's tracklets in order of time; every step from one camera to another is one observation. Of each
-    pair of cameras with ``least`` or more: from ``q1 - 1.5 r`` to ``q3 + 1.5 r``, where r is the range between the
-    quartiles q1 and q3, or a tenth of their middle, or a second, whichever is largest (Tukey's fences).
+    pair of cameras with ``least`` or more: from ``q1 - 3 r`` to ``q3 + 3 r``, where r is the range between the
+    quartiles q1 and q3, or a tenth of their middle, or a second, whichever is largest (Tukey's outer fences: one in
+    400,000 lies outside where times are normally distributed).
 
     Takes:   who (t,) int64 identities, below 0 unknown.
     """
@@ -67,7 +68,7 @@ def labelled(tracklets: Tracklets, who: Ints, *, least: int = 3) -> list[Window]
 
 def _fences(taken: Floats) -> tuple[float, float]:
     low, middle, high = np.quantile(taken, [0.25, 0.5, 0.75])
-    reach = 1.5 * max(high - low, 0.1 * abs(middle), 1.0)
+    reach = OUTER * max(high - low, 0.1 * abs(middle), 1.0)
     return float(low - reach), float(high + reach)
 
 
@@ -77,16 +78,18 @@ def unlabelled(
     distance: Weight = 0.4,
     least: Annotated[Count, Within(3)] = 4,
     longest: Annotated[Weight, Within(0, 1e7)] = 3600.0,
+    widen: Annotated[Weight, Within(0, 100)] = 2.5,
 ) -> list[Window]:
     """Windows from pairs that look alike, without labels.
 
     Pairs of tracklets of two cameras, each the other's nearest there, at ``distance`` or less; for every ordered
     pair of cameras the seconds from one to the other. Wrong pairs lie anywhere, right ones close together: the
-    shortest interval with half of them is taken, and widened by its length to both sides, or a tenth of its
-    middle, or a second. There is no window where fewer than ``least`` pairs lie in it.
+    shortest interval with half of them is taken, and widened to both sides by ``widen`` times its length, or a
+    tenth of its middle, or a second. There is no window where fewer than ``least`` pairs lie in it.
 
     distance: in the unit of the recipe's appearance. 0.4 is the bound of LCFractal/AIC21-MTMC.
     longest:  seconds; who is longer away is taken for somebody else.
+    widen:    2.5 is four standard deviations to both sides, were the times normally distributed and no pair wrong.
     """
     rows, tracklets = world.rows, world.tracklets
     apart = world.looks.among(rows)
@@ -104,7 +107,7 @@ def unlabelled(
         spans = near[half - 1 :] - near[: len(near) - half + 1]
         low = float(near[int(np.argmin(spans))])
         high = low + float(spans.min())
-        reach = max(high - low, 0.1 * abs(low + high) / 2, 1.0)
+        reach = widen * max(high - low, 0.1 * abs(low + high) / 2, 1.0)
         low, high = low - reach, high + reach
         if np.count_nonzero((near >= low) & (near <= high)) >= least:
             windows.append(Window(*way, low, high))
