@@ -20,11 +20,16 @@ def times(tracklets: Tracklets, out: Ints, into: Ints) -> Floats:
 
 
 def members(tracklets: Tracklets, window: Window, rows: Ints) -> tuple[Ints, Ints]:
-    """Which tracklets leave for a window's way, and which come out of it. Who is in no zone may be anywhere."""
+    """Which tracklets leave for a window's way, and which come out of it.
+
+    Who is in no zone may be anywhere, and whose track begins and ends in one zone, as one that broke, may go any way.
+    """
 
     def of(cam: int, zones: Sequence[str], wanted: str) -> Ints:
         here = rows[tracklets.cam[rows] == cam]
-        return np.array([row for row in here.tolist() if not wanted or zones[row] in ("", wanted)], np.int64)
+        told = [bool(wanted) and tracklets.entry[row] != tracklets.exit[row] for row in here.tolist()]
+        kept = [not tells or zones[row] in ("", wanted) for row, tells in zip(here.tolist(), told, strict=True)]
+        return here[np.array(kept, bool)]
 
     return of(window.start, tracklets.exit, window.out), of(window.end, tracklets.entry, window.into)
 
@@ -78,7 +83,7 @@ def unlabelled(
     distance: Weight = 0.4,
     least: Annotated[Count, Within(3)] = 4,
     longest: Annotated[Weight, Within(0, 1e7)] = 3600.0,
-    widen: Annotated[Weight, Within(0, 100)] = 2.5,
+    widen: Annotated[Weight, Within(0, 100)] = 5.0,
 ) -> list[Window]:
     """Windows from pairs that look alike, without labels.
 
@@ -89,7 +94,8 @@ def unlabelled(
 
     distance: in the unit of the recipe's appearance. 0.4 is the bound of LCFractal/AIC21-MTMC.
     longest:  seconds; who is longer away is taken for somebody else.
-    widen:    2.5 is four standard deviations to both sides, were the times normally distributed and no pair wrong.
+    widen:    as wide as the unlike tell: at 5 it is seven standard deviations to both sides, were the times normally
+             distributed and no pair wrong; the pairs that look alike are fewer, and more alike, than all.
     """
     rows, tracklets = world.rows, world.tracklets
     apart = world.looks.among(rows)
