@@ -7,9 +7,9 @@
 The folder is laid out as the AI City challenge and its entrants lay it out: a pair of pickles a model, name lists
 and a track list; the answers lie beside them in ``query.csv`` and ``gallery.csv``, side models in ``side``, a
 training set in ``train_MODEL.pkl`` and ``train.csv``, and a text that says that nothing of it is real. With
-``--images`` there are drawn pictures of the vehicles in ``image_query`` and ``image_test`` instead of features. With
-``--tracks`` there is what trackers at the cameras would have found, for ``ensemble.track``: boxes frame by frame,
-features of boxes, clocks, travel windows, and the truth.
+``--images`` there are drawn pictures of the vehicles in ``image_query`` and ``image_test`` instead of features.
+With ``--tracks`` there is what trackers at the cameras would have found, for ``ensemble.track``: boxes frame by
+frame, features of boxes, clocks, travel windows, and the truth.
 """
 
 import argparse
@@ -85,7 +85,9 @@ def _check_tracks(given: argparse.Namespace) -> None:
     others = [name for name in ("width", "unknown", "wrong") if getattr(given, name) is not None]
     others += ["images"] if given.images else []
     others += ["kind"] if given.kind != "city" else []
-    problems += [f"--{name}: wanted nothing beside --tracks, found --{name}; leave one of them out" for name in others]
+    problems += [
+        f"--{name}: wanted nothing beside --tracks, found --{name}; leave one of them out" for name in others
+    ]
     if given.size not in SIZES:
         problems.append(f"--size: wanted one of {', '.join(SIZES)} for --tracks, found {given.size}; choose one")
     refuse_if_any(problems)

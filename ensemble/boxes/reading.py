@@ -56,8 +56,8 @@ def read(paths: Sequence[Path], *, form: str | None = None, ignored: bool = Fals
 def camera_of(path: Path) -> int | None:
     """The camera that a path names, the nearest to the file first; None: none.
 
-    >>> [camera_of(Path(name)) for name in ("c041.txt", "S06/c041/gt/gt.txt", "camera_0001.txt", "7.txt", "gt.txt")]
-    [41, 41, 1, 7, None]
+    >>> [camera_of(Path(name)) for name in ("c041.txt", "S06/c041/gt/gt.txt", "camera_0001.txt", "gt.txt")]
+    [41, 41, 1, None]
     """
     for part in reversed((*path.parts[:-1], path.stem)):
         found = camera_number(part)
@@ -119,7 +119,8 @@ def _read(file: Path, form: str | None) -> tuple[Boxes, int | None]:
     cam = None if form == "aicity" else camera_of(file)
     if form == "mot" and cam is None:
         problems.append(
-            f"{file}: wanted the camera's number in the name of the file or its folder, found none; call it c001.txt"
+            f"{file}: wanted the camera's number in the name of the file or its folder, found none; "
+            "call it c001.txt"
         )
     refuse_if_any(problems)
     count = len(rows)
@@ -211,4 +212,6 @@ def _refuse_twice(boxes: Boxes) -> None:
         rows = np.flatnonzero(again)
         shown = [f"camera {c}, frame {f}, id {t}" for c, f, t in key[:, rows[:4]].T.tolist()]
         found = f"{len(rows)} again ({examples(shown)})"
-        raise InputError([f"tracks: wanted every id once in a frame of a camera, found {found}; remove the copies"])
+        raise InputError(
+            [f"tracks: wanted every id once in a frame of a camera, found {found}; remove the copies"]
+        )

@@ -28,12 +28,12 @@ class Scores:
     idf1: float
     idp: float
     idr: float
-    idtp: int
-    idfp: int
-    idfn: int
     hota: float
     deta: float
     assa: float
+    idtp: int
+    idfp: int
+    idfn: int
 
     def text(self) -> str:
         """One line for people."""
@@ -62,9 +62,10 @@ def score(truth: Boxes, found: Boxes) -> Scores:
         problems.append("truth: wanted boxes, found none; give the files of these cameras")
     refuse_if_any(problems)
     frames = list(_frames(truth, found))
-    identity, hota = _identity(truth, found, frames), _hota(truth, found, frames)
-    counts = {name: int(identity.pop(name)) for name in ("idtp", "idfp", "idfn")}
-    return Scores(**(identity | hota), **counts)
+    shares = _identity(truth, found, frames) | _hota(truth, found, frames)
+    right, wrong, missed = (int(shares.pop(name)) for name in ("idtp", "idfp", "idfn"))
+    idf1, idp, idr, hota, deta, assa = (shares[name] for name in ("idf1", "idp", "idr", "hota", "deta", "assa"))
+    return Scores(idf1, idp, idr, hota, deta, assa, right, wrong, missed)
 
 
 def _frames(truth: Boxes, found: Boxes) -> Iterator[Frame]:

@@ -45,7 +45,7 @@ class Clocks:
 
 @dataclass(frozen=True)
 class Window:
-    """The way from one camera to another takes ``low`` to ``high`` seconds; ``out`` and ``into``: zones, "" any."""
+    """The way from one camera to another takes ``low`` to ``high`` seconds; ``out``, ``into``: zones, "" any."""
 
     start: int
     end: int
@@ -130,9 +130,7 @@ def zones_of(cam: Ints, points: Floats, known: Sequence[Zone]) -> list[str]:
     return found
 
 
-def _rows(
-    path: Path, needed: Sequence[str], may: Sequence[str], bare: Sequence[str] = ()
-) -> dict[str, list[str]]:
+def _rows(path: Path, needed: Sequence[str], may: Sequence[str], bare: Sequence[str] = ()) -> dict[str, list[str]]:
     """The columns of a table by name; ``bare``: what they are where there are no titles."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -156,7 +154,9 @@ def _rows(
         for title in titles
         if title not in known
     ]
-    problems += [f"{path}: wanted a column {name} once, found it again" for name in known if titles.count(name) > 1]
+    problems += [
+        f"{path}: wanted a column {name} once, found it again" for name in known if titles.count(name) > 1
+    ]
     ragged = [line for line, row in enumerate(cells[1:], 2) if len(row) != len(titles)]
     if ragged:
         problems.append(f"{path}: wanted {len(titles)} values a line, found another number on {examples(ragged)}")

@@ -41,12 +41,16 @@ def lines(boxes: Boxes, form: str, *, first_frame: int = 1) -> list[str]:
     problems = []
     if (kept.frame < first_frame).any():
         found = f"frame {int(kept.frame.min())}"
-        problems.append(f"{FILE}: wanted frames from {first_frame}, found {found}; say what the first one is called")
+        problems.append(
+            f"{FILE}: wanted frames from {first_frame}, found {found}; say what the first one is called"
+        )
     if (kept.track < 1).any():
         problems.append(f"{FILE}: wanted identities from 1, found {int(kept.track.min())}; number them again")
     if form == "2024" and np.isnan(kept.world).any():
         found = f"{int(np.isnan(kept.world).any(axis=1).sum())} of {len(kept)} boxes without"
-        problems.append(f"{FILE}: wanted points on the ground for the form 2024, found {found}; hand in the form 2022")
+        problems.append(
+            f"{FILE}: wanted points on the ground for the form 2024, found {found}; hand in the form 2022"
+        )
     if problems:
         raise InputError(problems)
     head = np.column_stack([kept.cam, kept.track, frame, corners]).tolist()
@@ -92,8 +96,9 @@ def recognises(head: bytes) -> str | None:
 def faults(path: Path, form: str) -> list[str]:
     """Everything that is wrong with a file, one line for each kind; empty when nothing is.
 
-    Looked at: nine values with single spaces; whole numbers without zeros before them, 0 or more, ids, w, h
-    and 2022's frames 1 or more; the last two -1 -1 or numbers; an identity once in a frame of a camera; LF, no byte-order mark.
+    Looked at: nine values with single spaces; whole numbers without zeros before them, 0 or more, ids, w, h and
+    2022's frames 1 or more; the last two -1 -1 or numbers; an identity once in a frame of a camera; LF, no
+    byte-order mark.
     Raises: InputError if the file cannot be read.
     """
     try:
@@ -127,9 +132,9 @@ def _line_faults(name: str, rows: list[str], form: str) -> list[str]:
     for number, line in enumerate(rows, 1):
         words = line.split(" ")
         if len(words) != LENGTH or "" in words or "\t" in line:
-            kinds.setdefault(
-                f"wanted {' '.join(NAMES)} and two more, single spaces between", []
-            ).append(f"{printable(line, 40)!r} on line {number}")
+            kinds.setdefault(f"wanted {' '.join(NAMES)} and two more, single spaces between", []).append(
+                f"{printable(line, 40)!r} on line {number}"
+            )
             continue
         for label, word in zip(NAMES, words, strict=False):
             least = 0 if label in ("cam", "x", "y") else first if label == "frame" else 1

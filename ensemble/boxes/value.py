@@ -11,8 +11,8 @@ from ensemble.base.kinds import Bools, Floats, Ints
 class Boxes:
     """One row a box, by camera, then frame, then track.
 
-    cam, track, frame: (n,) int64. A track number means one track of its camera; or, where ``track`` are identities,
-                       the same in all cameras.
+    cam, track, frame: (n,) int64. A track number means one track of its camera; or, where ``track`` are
+                       identities, the same in all cameras.
     box:               (n, 4) float64: left, top, width, height in pixels.
     conf:              (n,) float64, 1 where a file has none.
     world:             (n, 2) float64: where it stands on the ground, NaN where nobody knows.

@@ -100,9 +100,18 @@ def _write(folder: Path, found: Tracked, seed: int) -> None:
 def _mot(boxes: Boxes) -> list[str]:
     """frame,id,x,y,w,h,conf,xw,yw,0; -1 where there is no point on the ground."""
     world = np.where(np.isnan(boxes.world), -1, boxes.world)
-    rows = zip(boxes.frame.tolist(), boxes.track.tolist(), boxes.box.tolist(), boxes.conf.tolist(), world.tolist(), strict=True)
+    rows = zip(
+        boxes.frame.tolist(),
+        boxes.track.tolist(),
+        boxes.box.tolist(),
+        boxes.conf.tolist(),
+        world.tolist(),
+        strict=True,
+    )
     return [
-        ",".join([str(frame), str(track), *(f"{x:g}" for x in box), f"{conf:g}", *(f"{x:.3f}" for x in point), "0"])
+        ",".join(
+            [str(frame), str(track), *(f"{x:g}" for x in box), f"{conf:g}", *(f"{x:.3f}" for x in point), "0"]
+        )
         for frame, track, box, conf, point in rows
     ]
 

@@ -1,4 +1,4 @@
-"""What trackers at the cameras of a made-up city would have found: boxes frame by frame, with the truth beside them.
+"""What trackers at the cameras of a made-up city would have found: boxes frame by frame, and the truth.
 
 Cameras stand along a road; who drives one way crosses a picture from left to right, who drives the other way from
 right to left. What makes real tracks hard is planted: tracks that break, boxes that are lost, boxes that are not
@@ -6,6 +6,7 @@ quite where they should be, tracks of nobody, clocks that differ, one camera tha
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -66,16 +67,18 @@ def tracked(made: City, scale: Size, seed: int) -> Tracked:
     cams = scale.numbers()
     clocks = _clocks(cams, random)
     images = _images(made.gallery, clocks)
-    paths = {key: _path(part, random) for key, part in images.groupby("track")}
+    paths = _paths(images, random)
     forwards = _forwards(images, dict(zip(cams.tolist(), place.tolist(), strict=True)))
-    where = {cam: ROAD_METRES * at / traffic.CLOCK.way for cam, at in zip(cams.tolist(), place.tolist(), strict=True)}
+    where = {
+        cam: ROAD_METRES * at / traffic.CLOCK.way for cam, at in zip(cams.tolist(), place.tolist(), strict=True)
+    }
     whole = {key: _boxes(path, forwards[path.who], where[path.cam]) for key, path in paths.items()}
     truth = _with_identity(whole, {key: path.who for key, path in paths.items()})
     parts, called = _pieces(whole, random)
     nobody = [_nobody(cam, clocks, images, random) for cam in np.repeat(cams, NOBODY).tolist()]
     numbers = _numbered(parts, nobody, random)
     boxes = _joined([*parts, *nobody], numbers)
-    rows, names = _shots(images, whole, parts, called, numbers)
+    rows, names = _shots(images, parts, called, numbers)
     spare, spare_names = _shots_of_nobody(nobody, numbers[len(parts) :], random)
     features = {
         model: np.vstack([sides[1][rows], _noise(len(spare), sides[1].shape[1], number, seed)]).astype(np.float32)
@@ -127,6 +130,14 @@ class Path:
     lane: float
 
 
+def _paths(images: pd.DataFrame, random: np.random.Generator) -> "dict[int, Path]":
+    """Every passage by the number of its track."""
+    return {
+        key: _path(images[images["track"] == key], random)
+        for key in np.unique(images["track"].to_numpy()).tolist()
+    }
+
+
 def _path(part: pd.DataFrame, random: np.random.Generator) -> Path:
     frames = np.arange(int(part["local"].min()), int(part["local"].max()) + 1)
     return Path(
@@ -137,8 +148,11 @@ def _path(part: pd.DataFrame, random: np.random.Generator) -> Path:
 
 def _forwards(images: pd.DataFrame, place: dict[int, float]) -> dict[int, bool]:
     """Who drives up the road, by where they are seen first and last; who is seen once does."""
-    first = images.sort_values("frame").groupby("pid")["cam"].agg(["first", "last"])
-    return {int(pid): place[int(row["last"])] >= place[int(row["first"])] for pid, row in first.iterrows()}  # type: ignore[call-overload]
+    ordered_images = images.sort_values("frame")
+    seen: dict[int, list[int]] = {}
+    for pid, cam in zip(ordered_images["pid"].tolist(), ordered_images["cam"].tolist(), strict=True):
+        seen.setdefault(pid, []).append(cam)
+    return {pid: place[cams[-1]] >= place[cams[0]] for pid, cams in seen.items()}
 
 
 def _boxes(path: Path, forwards: bool, start: float) -> Boxes:
@@ -174,7 +188,7 @@ def _pieces(whole: dict[int, Boxes], random: np.random.Generator) -> tuple[list[
             at, gap = int(random.integers(10, len(boxes) - 20)), int(random.integers(*GAP))
             kept[at : at + gap] = False
             cuts = [0, at, len(boxes)]
-        for start, stop in zip(cuts[:-1], cuts[1:], strict=True):
+        for start, stop in pairwise(cuts):
             rows = np.flatnonzero(kept[start:stop]) + start
             parts.append(_shaken(boxes.take(rows), random))
             called.append(key)
@@ -226,7 +240,7 @@ def _name(cam: int, track: int, frame: int) -> str:
 
 
 def _shots(
-    images: pd.DataFrame, whole: dict[int, Boxes], parts: list[Boxes], called: list[int], numbers: np.ndarray
+    images: pd.DataFrame, parts: list[Boxes], called: list[int], numbers: np.ndarray
 ) -> tuple[np.ndarray, list[str]]:
     """The gallery rows of images whose box a tracker has found, and what they are called there."""
     owner = {
@@ -234,7 +248,6 @@ def _shots(
         for boxes, key, number in zip(parts, called, numbers[: len(parts)], strict=True)
         for frame in boxes.frame.tolist()
     }
-    del whole
     rows, names = [], []
     for row, track, local in images[["row", "track", "local"]].to_numpy().tolist():
         if (track, local) in owner:
@@ -268,7 +281,7 @@ def _earlier(
     """True boxes of the training set's vehicles, whose identities are known."""
     images = _images(table, clocks)
     forwards = _forwards(images, dict(zip(cams.tolist(), place.tolist(), strict=True)))
-    paths = {int(key): _path(part, random) for key, part in images.groupby("track")}
+    paths = _paths(images, random)
     return _with_identity(
         {key: _boxes(path, forwards[path.who], 0.0) for key, path in paths.items()},
         {key: path.who for key, path in paths.items()},
@@ -276,7 +289,7 @@ def _earlier(
 
 
 def _windows(cams: np.ndarray, place: np.ndarray) -> list[Window]:
-    """From every camera to the next ones along the road: how long the way takes, and by which side one leaves and comes."""
+    """From every camera to the next along the road: how long that takes, by which side one leaves and comes."""
     found, order = [], np.argsort(np.argsort(place))
     for one, (start, here) in enumerate(zip(cams.tolist(), place.tolist(), strict=True)):
         for other, (end, there) in enumerate(zip(cams.tolist(), place.tolist(), strict=True)):

@@ -1,4 +1,4 @@
-"""Everybody's way over the cameras: a row an identity, a bar a track, time to the right; one page, nothing else needed.
+"""Everybody's way over the cameras: a row an identity, a bar a track, time to the right; one page for all.
 
 Colours tell cameras, and so do the numbers on the bars; a pointer on a bar shows the rest.
 """
@@ -6,6 +6,7 @@ Colours tell cameras, and so do the numbers on the bars; a pointer on a bar show
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 
 from ensemble.base.errors import printable
 
@@ -16,20 +17,23 @@ LETTER = 6.6  # of a number on a bar
 HUES = (205, 24, 160, 320, 265, 48, 0, 95, 185, 285, 130, 345)  # as far apart as their neighbours allow
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 STYLE = """
-:root { color-scheme: light dark; --page: #f6f7f9; --panel: #fff; --ink: #1d2229; --soft: #575e69; --line: #dde1e7; }
+:root { color-scheme: light dark;
+  --page: #f6f7f9; --panel: #fff; --ink: #1d2229; --soft: #575e69; --line: #dde1e7; }
 @media (prefers-color-scheme: dark) {
   :root { --page: #121418; --panel: #1a1d23; --ink: #e7eaef; --soft: #a4acb8; --line: #333943; }
 }
 body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, "Segoe UI", sans-serif; }
 main { max-width: 1180px; margin: 0 auto; padding: 24px 20px; overflow-wrap: break-word; }
 h1 { font-size: 24px; margin: 0 0 4px; } p { margin: 4px 0; } .soft { color: var(--soft); }
-.panel { background: var(--panel); border: 1px solid var(--line); border-radius: 8px; padding: 10px; margin-top: 14px;
-  overflow-x: auto; }
+.panel { background: var(--panel); border: 1px solid var(--line); border-radius: 8px; padding: 10px;
+  margin-top: 14px; overflow-x: auto; }
 svg { display: block; font: 11px system-ui, "Segoe UI", sans-serif; }
 svg text { fill: var(--ink); } svg .axis { fill: var(--soft); } svg line { stroke: var(--line); }
 svg .link { stroke: var(--soft); stroke-dasharray: 2 3; } svg .on { fill: #fff; font-weight: 600; }
-.key { display: flex; flex-wrap: wrap; gap: 4px 14px; list-style: none; margin: 10px 0 0; padding: 0; font-size: 13px; }
-.key i { display: inline-block; width: 12px; height: 12px; border-radius: 3px; margin-right: 5px; vertical-align: -1px; }
+.key { display: flex; flex-wrap: wrap; gap: 4px 14px; list-style: none; margin: 10px 0 0; padding: 0;
+  font-size: 13px; }
+.key i { display: inline-block; width: 12px; height: 12px; border-radius: 3px; margin-right: 5px;
+  vertical-align: -1px; }
 """
 
 
@@ -49,7 +53,9 @@ def page(title: str, about: str, bars: Sequence[Bar], said: Sequence[str] = ()) 
     ways: dict[int, list[Bar]] = {}
     for bar in bars:
         ways.setdefault(bar.who, []).append(bar)
-    order = sorted(ways, key=lambda who: (-len({bar.cam for bar in ways[who]}), min(b.start for b in ways[who]), who))
+    order = sorted(
+        ways, key=lambda who: (-len({bar.cam for bar in ways[who]}), min(b.start for b in ways[who]), who)
+    )
     shown = order[:MOST]
     lines = [*said, *([f"{MOST} of {len(order)} identities are drawn"] if len(order) > MOST else [])]
     cameras = sorted({bar.cam for bar in bars})
@@ -93,10 +99,12 @@ def _row(way: Sequence[Bar], top: float, low: float, scale: float, colour: dict[
     middle, cameras = top + ROW / 2, len({bar.cam for bar in way})
     name = f"{ordered[0].who} · {cameras} cam" + ("s" if cameras > 1 else "")
     marks = [f'<text x="{LEFT - 10}" y="{middle + 4:.1f}" text-anchor="end">{name}</text>']
-    for one, other in zip(ordered[:-1], ordered[1:], strict=True):
+    for one, other in pairwise(ordered):
         left, right = (LEFT + (second - low) * scale for second in (one.end, other.start))
         if right > left:
-            marks.append(f'<line class="link" x1="{left:.1f}" x2="{right:.1f}" y1="{middle:.1f}" y2="{middle:.1f}"/>')
+            marks.append(
+                f'<line class="link" x1="{left:.1f}" x2="{right:.1f}" y1="{middle:.1f}" y2="{middle:.1f}"/>'
+            )
     for bar in ordered:
         x, wide = LEFT + (bar.start - low) * scale, max((bar.end - bar.start) * scale, 4.0)
         tip = f"identity {bar.who}, camera {bar.cam}, {_clock(bar.start)} to {_clock(bar.end)}"

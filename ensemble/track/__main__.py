@@ -3,8 +3,8 @@
     python -m ensemble.track --features DIR --tracks DIR --cameras cameras.csv --recipe default --out DIR
     python -m ensemble.track --submission track1.txt --truth DIR
 
-Tracks: MOT files, one a camera (frame,id,x,y,w,h,conf), or AI City's (cam id frame x y w h xw yw). Features: images
-called cCAM_TRACK or cCAM_TRACK_FRAME, or columns cam, track, frame of a table. docs/tracking.md has everything.
+Tracks: MOT files, one a camera (frame,id,x,y,w,h,conf), or AI City's (cam id frame x y w h xw yw). Features:
+images called cCAM_TRACK or cCAM_TRACK_FRAME, or columns cam, track, frame of a table. See docs/tracking.md.
 """
 
 import argparse
@@ -66,7 +66,9 @@ def parser() -> argparse.ArgumentParser:
     outputs.add_out(p, "default: runs/track_RECIPE")
     outputs.add_dry_run(p, "read and check everything, match nothing")
     add("--report", action="store_true", help=f"write {timelines.NAME}: everybody's way over the cameras")
-    add("--submission", type=Path, metavar="FILE", help="in the place of all that: score this file against --truth")
+    add(
+        "--submission", type=Path, metavar="FILE", help="in the place of all that: score this file against --truth"
+    )
     add("--list-recipes", action="store_true", help="print the recipes")
     machine.add_threads(p)
     return p
@@ -85,7 +87,9 @@ def _run(options: argparse.Namespace) -> None:
     with collecting(problems):
         parsed = choose(options.names, options.pattern)
     names = ("features", "tracks", "cameras", "windows", "zones", "learn_from", "truth", "fps", "first_frame")
-    asked = Asked(**{name: getattr(options, name) for name in names}, parser=parsed, tracks_form=options.tracks_form)
+    asked = Asked(
+        **{name: getattr(options, name) for name in names}, parser=parsed, tracks_form=options.tracks_form
+    )
     with postproc.using(threads=options.threads):
         world = given.read(asked, used, problems)
         assert used is not None
@@ -142,7 +146,9 @@ def _report(world: Given, used: Recipe, found: Result) -> str:
 
 def _score_alone(options: argparse.Namespace) -> None:
     """Scores of a file that is there already."""
-    problems = [] if options.truth else ["--truth: wanted the truth that --submission is scored against, found none"]
+    problems = (
+        [] if options.truth else ["--truth: wanted the truth that --submission is scored against, found none"]
+    )
     problems += scores.lacking()
     found = truth = None
     with collecting(problems):
@@ -150,7 +156,8 @@ def _score_alone(options: argparse.Namespace) -> None:
     with collecting(problems):
         truth = reading.read(options.truth, ignored=True) if options.truth else None
     refuse_if_any(problems)
-    assert found is not None and truth is not None
+    assert found is not None
+    assert truth is not None
     said: list[str] = []
     first = 0 if (found.frame == 0).any() else 1
     judged = scores.score(given.counted_alike(truth, first, said), found)

@@ -23,7 +23,7 @@ def checked(recipe: Recipe, models: list[str], folder: Path) -> Plan:
     """The recipe matched with models of tracklets; InputError with everything that does not fit."""
     sides = ("query", "gallery")
     columns = frozenset((*sides, *(f"{side}_{column}" for side in sides for column in COLUMNS)))
-    of_tracklets = Folder(folder, {model: () for model in models}, columns, (), one_set=True)
+    of_tracklets = Folder(folder, dict.fromkeys(models, ()), columns, (), one_set=True)
     return plan.check(recipe, of_tracklets)
 
 

@@ -62,8 +62,8 @@ def leftovers(
 ) -> Ints:
     """Tracklets that are alone join the group that is most often among those who look like them.
 
-    Counted are tracklets in groups at a cosine of ``similarity`` or more; of several groups as frequent, the first.
-    A group with a tracklet of the same camera at the same time is none to join.
+    Counted are tracklets in groups at a cosine of ``similarity`` or more; of several groups as frequent, the
+    first. A group with a tracklet of the same camera at the same time is none to join.
 
     smallest: groups of fewer boxes are taken apart before, so that their tracklets look for another.
     Differs: riips/AIC24_Track1_YACHIYO_RIIPS does not look at times here.

@@ -11,7 +11,7 @@ Method = Literal["average", "complete", "single"]
 
 
 def linked(apart: Floats, method: Method, threshold: float) -> Ints:
-    """(k,) groups from 0, every tracklet in one: the two nearest are joined until none are within ``threshold``."""
+    """(k,) groups from 0: the two nearest are joined, again and again, until none are within ``threshold``."""
     from scipy.cluster import hierarchy
     from scipy.spatial.distance import squareform
 

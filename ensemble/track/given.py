@@ -86,7 +86,9 @@ def read(asked: Asked, recipe: Recipe | None, found: Sequence[str] = ()) -> Give
         with collecting(problems):
             appearance.checked(recipe.appearance, [one.model for one in sets], asked.features)
     refuse_if_any(problems)
-    assert boxes is not None and sets is not None and recipe is not None
+    assert boxes is not None
+    assert sets is not None
+    assert recipe is not None
     world = _world(asked, recipe, boxes, sets, clocks, zones, notes)
     world, whence = _with_windows(world, windows, taught, clocks, zones, recipe, asked)
     truth = None if truth is None else counted_alike(truth, first, notes)
@@ -106,8 +108,8 @@ def _features(asked: Asked, notes: list[str]) -> list[FeatureSet]:
     if not sets[0].one_set:
         raise InputError(
             [
-                f"{asked.features}: wanted features of one set, images_MODEL or gallery_MODEL alone, found queries and "
-                "a gallery; tracks are matched with each other"
+                f"{asked.features}: wanted features of one set, images_MODEL or gallery_MODEL alone, found "
+                "queries and a gallery; tracks are matched with each other"
             ]
         )
     notes += [*folder.notes, *sets[0].notes]
@@ -134,10 +136,12 @@ def _strange_cameras(
     ):
         if path is not None and cams and not cams & known:
             other = examples(sorted(cams), 8)
-            found.append(f"{path}: wanted the cameras of the tracks ({shown}), found others ({other}); number them alike")
-    if asked.cameras is not None and clocks.offset and (lacking := sorted(known - set(clocks.offset))):
-        if set(clocks.offset) & known:
-            found.append(f"{asked.cameras}: wanted every camera of the tracks, found no {examples(lacking)}; add them")
+            found.append(
+                f"{path}: wanted the cameras of the tracks ({shown}), found others ({other}); number them alike"
+            )
+    lacking = sorted(known - set(clocks.offset))
+    if asked.cameras is not None and lacking and set(clocks.offset) & known:
+        found.append(f"{asked.cameras}: wanted every camera of the tracks, found no {examples(lacking)}; add them")
     return found
 
 
@@ -212,7 +216,9 @@ def counted_alike(truth: Boxes, first: int, notes: list[str]) -> Boxes:
     theirs = 0 if (truth.frame == 0).any() else 1
     if theirs == first:
         return truth
-    notes.append(f"truth: its frames are counted from {theirs}, those of the tracks from {first}: joined with that")
+    notes.append(
+        f"truth: its frames are counted from {theirs}, those of the tracks from {first}: joined with that"
+    )
     return Boxes(**{**vars(truth), "frame": truth.frame - theirs + first})
 
 

@@ -13,7 +13,7 @@ from ensemble.track.value import Tracklets
 
 
 class Apart(NamedTuple):
-    """(t, t) distances on the ground over the moments that two tracklets of two cameras share; NaN: they share none."""
+    """(t, t) distances on the ground over the moments that tracklets of two cameras share; NaN: none."""
 
     mean: Floats
     least: Floats

@@ -1,7 +1,7 @@
 """How tracklets become identities, as TOML, read with every mistake named at once.
 
     about = "what it is"
-    appearance = "best"                    # a recipe of ensemble.run, by name or path; or a table, as they have it;
+    appearance = "best"                    # a recipe of ensemble.run, by name or path; or a table, as they are;
                                            # left out: cosine distances of all models side by side
     tracklets = { kind = "quality", min_area = 2000 }    # how images become a tracklet's features
     travel = { distance = 0.4 }            # travel windows learned without labels, where nobody gives any
@@ -23,7 +23,7 @@ from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, near, refuse_if_any
 from ensemble.pipeline import recipe as run_recipe
 from ensemble.pipeline.recipe import Recipe as RunRecipe
-from ensemble.track import cleaning, linking, pairs, passes, travel, tracklets, votes
+from ensemble.track import cleaning, linking, pairs, passes, tracklets, travel, votes
 from postproc.base.settings import settings_of
 
 ASSOCIATIONS: Mapping[str, Callable[..., Any]] = {
@@ -122,9 +122,7 @@ def parse(content: Mapping[str, Any], name: str) -> Recipe:
         listed = []
     clean = [_use(one, f"{name}, clean {number}", CLEANING, problems) for number, one in enumerate(listed, 1)]
     refuse_if_any(problems)
-    return Recipe(
-        name, str(content.get("about", "")), appearance, of_tracklets, learned, associate, tuple(clean)
-    )
+    return Recipe(name, str(content.get("about", "")), appearance, of_tracklets, learned, associate, tuple(clean))
 
 
 def changed(recipe: Recipe, texts: Sequence[str]) -> Recipe:

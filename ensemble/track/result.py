@@ -60,14 +60,17 @@ def boxes_of(tracklets: Tracklets, identity: Ints) -> Boxes:
         shown = [f"identity {i} in camera {c}, frame {f}" for c, f, i in key[:, again[:4]].T.tolist()]
         raise InputError(
             [
-                f"result: wanted an identity once in a frame of a camera, found {len(again)} again ({examples(shown)}); "
+                f"result: wanted an identity once in a frame of a camera, found {len(again)} again "
+                f"({examples(shown)}); "
                 'add { use = "split_repeated" } to clean'
             ]
         )
     return found
 
 
-def written(out: Path, given: Given, recipe: Recipe, result: Result, form: str, more: Sequence[tuple[str, str]]) -> list[Path]:
+def written(
+    out: Path, given: Given, recipe: Recipe, result: Result, form: str, more: Sequence[tuple[str, str]]
+) -> list[Path]:
     """Write everything into ``out``, all of it or nothing; the paths. ``more``: other files as text, by name."""
     with io.together(out) as stage:
         track1.write(stage / track1.FILE, result.boxes, form, first_frame=given.first_frame)

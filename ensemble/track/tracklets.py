@@ -84,7 +84,9 @@ def named(table: pd.DataFrame, where: str) -> Named:
     if bad:
         said = examples([table["name"].iloc[row] for row in bad])
         raise InputError([f"{where}: wanted {wanted}, found another for {len(bad)} images ({said}); rename them"])
-    columns = [np.array([-1 if value is None else value for value in column]) for column in zip(*rows, strict=True)]
+    columns = [
+        np.array([-1 if value is None else value for value in column]) for column in zip(*rows, strict=True)
+    ]
     found_names = Named(*(column.astype(np.int64) for column in columns))
     if found_names.of_boxes and (found_names.frame < 0).any():
         shown = examples(table["name"][found_names.frame < 0].tolist())
@@ -101,7 +103,9 @@ def _whole(value: object) -> int | None:
 
 def rows_of(images: Named, tracklets: Tracklets) -> Ints:
     """(m,) the row of the tracklet of every image, -1 where there is none."""
-    place = {key: row for row, key in enumerate(zip(tracklets.cam.tolist(), tracklets.track.tolist(), strict=True))}
+    place = {
+        key: row for row, key in enumerate(zip(tracklets.cam.tolist(), tracklets.track.tolist(), strict=True))
+    }
     keys = zip(images.cam.tolist(), images.track.tolist(), strict=True)
     return np.array([place.get(key, -1) for key in keys], np.int64)
 
@@ -114,7 +118,9 @@ def joined(images: Named, tracklets: Tracklets, where: str, notes: list[str]) ->
     of = rows_of(images, tracklets)
     problems = []
     if not (of >= 0).any():
-        theirs = [f"camera {c} id {t}" for c, t in zip(images.cam[:2].tolist(), images.track[:2].tolist(), strict=True)]
+        theirs = [
+            f"camera {c} id {t}" for c, t in zip(images.cam[:2].tolist(), images.track[:2].tolist(), strict=True)
+        ]
         ours = tracklets.called(np.arange(min(2, len(tracklets))))
         problems.append(
             f"{where}: wanted features of the tracks, found none of them: features of {examples(theirs)}, tracks "
@@ -123,8 +129,12 @@ def joined(images: Named, tracklets: Tracklets, where: str, notes: list[str]) ->
     keys = pd.DataFrame({"cam": images.cam, "track": images.track, "frame": images.frame})
     again = keys[keys.duplicated()]
     if len(again):
-        doubles = [f"camera {c} id {t}" + (f" frame {f}" if f >= 0 else "") for c, t, f in again.to_numpy()[:4].tolist()]
-        problems.append(f"{where}: wanted one feature a tracklet or box, found again {examples(doubles)}; leave one")
+        doubles = [
+            f"camera {c} id {t}" + (f" frame {f}" if f >= 0 else "") for c, t, f in again.to_numpy()[:4].tolist()
+        ]
+        problems.append(
+            f"{where}: wanted one feature a tracklet or box, found again {examples(doubles)}; leave one"
+        )
     refuse_if_any(problems)
     strangers = int((of < 0).sum())
     if strangers:

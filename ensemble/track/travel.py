@@ -1,4 +1,4 @@
-"""From one camera to another: who can have gone there, and how long that takes, learned with and without labels."""
+"""From one camera to another: who can have gone there, and how long that takes, learned with labels or without."""
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated
@@ -22,7 +22,8 @@ def times(tracklets: Tracklets, out: Ints, into: Ints) -> Floats:
 def members(tracklets: Tracklets, window: Window, rows: Ints) -> tuple[Ints, Ints]:
     """Which tracklets leave for a window's way, and which come out of it.
 
-    Who is in no zone may be anywhere, and whose track begins and ends in one zone, as one that broke, may go any way.
+    Who is in no zone may be anywhere, and whose track begins and ends in one zone, as one that broke, may go any
+    way.
     """
 
     def of(cam: int, zones: Sequence[str], wanted: str) -> Ints:
@@ -53,8 +54,8 @@ def labelled(tracklets: Tracklets, who: Ints, *, least: int = 3) -> list[Window]
 
     Each identity's tracklets in order of time; every step from one camera to another is one observation. Of each
     pair of cameras with ``least`` or more: from ``q1 - 3 r`` to ``q3 + 3 r``, where r is the range between the
-    quartiles q1 and q3, or a tenth of their middle, or a second, whichever is largest (Tukey's outer fences: one in
-    400,000 lies outside where times are normally distributed).
+    quartiles q1 and q3, or a tenth of their middle, or a second, whichever is largest (Tukey's outer fences: one
+    in 400,000 lies outside where times are normally distributed).
 
     Takes:   who (t,) int64 identities, below 0 unknown.
     """
@@ -66,9 +67,7 @@ def labelled(tracklets: Tracklets, who: Ints, *, least: int = 3) -> list[Window]
             way = int(tracklets.cam[one]), int(tracklets.cam[other])
             if way[0] != way[1]:
                 found.setdefault(way, []).append(float(tracklets.start[other] - tracklets.end[one]))
-    return [
-        Window(*way, *_fences(np.array(taken))) for way, taken in sorted(found.items()) if len(taken) >= least
-    ]
+    return [Window(*way, *_fences(np.array(taken))) for way, taken in sorted(found.items()) if len(taken) >= least]
 
 
 def _fences(taken: Floats) -> tuple[float, float]:
@@ -94,8 +93,8 @@ def unlabelled(
 
     distance: in the unit of the recipe's appearance. 0.4 is the bound of LCFractal/AIC21-MTMC.
     longest:  seconds; who is longer away is taken for somebody else.
-    widen:    as wide as the unlike tell: at 5 it is seven standard deviations to both sides, were the times normally
-             distributed and no pair wrong; the pairs that look alike are fewer, and more alike, than all.
+    widen:    at 5 it is seven standard deviations to both sides, were the times normally distributed and no pair
+             wrong: a window that leaves somebody out costs more than one that lets a stranger in.
     """
     rows, tracklets = world.rows, world.tracklets
     apart = world.looks.among(rows)

@@ -51,11 +51,11 @@ def votes(
     """Between every two cameras that a travel window joins, the boxes of tracklets vote for tracklets.
 
     Distances are k-reciprocal ones of ``(2 - 2 cosine)²`` between boxes of leaving and of coming tracklets, times
-    ``exp(alpha (min - t) / early)`` where the way from one to the other takes t seconds, less than the window's min,
-    and ``exp(alpha (t - max) / late)`` where it takes more than its max. A box votes for the tracklet that is most
-    often among its ``k`` nearest, twice or more, if of these hits more than ``share`` have the box among their own
-    ``k`` nearest. A tracklet goes with the one that most of its boxes vote for, two or more; of several that go with
-    one, the one with most votes. Pairs outside the window and ``slack`` are dropped again.
+    ``exp(alpha (min - t) / early)`` where the way from one to the other takes t seconds, less than the window's
+    min, and ``exp(alpha (t - max) / late)`` where it takes more than its max. A box votes for the tracklet that is
+    most often among its ``k`` nearest, twice or more, if of these hits more than ``share`` have the box among
+    their own ``k`` nearest. A tracklet goes with the one that most of its boxes vote for, two or more; of several
+    that go with one, the one with most votes. Pairs outside the window and ``slack`` are dropped again.
 
     Returns: (t,) groups; -1 for tracklets without features.
     k, share: 7 to 15 and .3 to .8 by pair in the source.
@@ -65,8 +65,8 @@ def votes(
     rounds:  searches again among those that are left, with k smaller in proportion.
     pairs:   ``{from = 41, to = 42, k = 7}``: other settings for one pair.
     Raises:  InputError where features are of tracklets, not of boxes.
-    Differs: the windows are a table or learned; the weights for hidden boxes, which the source leaves at 1, are not
-             there. Ties go by row.
+    Differs: the windows are a table or learned; the weights for hidden boxes, which the source leaves at 1, are
+             not there. Ties go by row.
     """
     if world.shots is None:
         raise InputError(
@@ -74,7 +74,10 @@ def votes(
         )
     usual = {name: value for name, value in locals().items() if name not in ("world", "pairs")}
     found: list[Ints] = []
-    for way in [*(w for w in ways(world.windows) if w[0] < w[1]), *(w for w in ways(world.windows) if w[0] > w[1])]:
+    for way in [
+        *(w for w in ways(world.windows) if w[0] < w[1]),
+        *(w for w in ways(world.windows) if w[0] > w[1]),
+    ]:
         settings = usual | of_pair(pairs, way)
         windows = [window for window in world.windows if (window.start, window.end) == way]
         found += [np.array(pair) for pair in _matched(world, world.shots, windows, settings)]
@@ -123,9 +126,7 @@ def _way(
     return Way(out, into, of_out, of_into, apart * factor[np.ix_(of_out, of_into)])
 
 
-def _factor(
-    world: World, windows: Sequence[Window], out: Ints, into: Ints, settings: Mapping[str, Any]
-) -> Floats:
+def _factor(world: World, windows: Sequence[Window], out: Ints, into: Ints, settings: Mapping[str, Any]) -> Floats:
     """(a, b) what distances are multiplied with: 1 inside the window, more outside; the smallest of several."""
     taken = world.tracklets.start[into] - world.tracklets.end[out][:, None]
     best = np.full(taken.shape, np.inf)

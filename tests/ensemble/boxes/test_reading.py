@@ -64,16 +64,16 @@ def test_cameras_from_folders(tmp_path):
     ("name", "text", "said"),
     [
         ("c1.txt", "", "one box a line, found an empty file"),
-        ("c1.txt", "1,1,0,0,5\n", "frame,id,x,y,w,h on every line, found fewer values on line 1; is it the mot form?"),
+        ("c1.txt", "1,1,0,0,5\n", "found fewer values on line 1; is it the mot form?"),
         ("c1.txt", "1,1,0,0,5,5\n1,x,0,0,5,5\n", "numbers in id, found x on line 2"),
         ("c1.txt", "1.5,1,0,0,5,5\n", "whole numbers, 0 or more, in frame, found 1.5 on line 1"),
         ("c1.txt", "1,-1,0,0,5,5\n", "in id, found -1 on line 1; detections have no tracks: run a tracker first"),
         ("c1.txt", "1,1,0,0,0,5\n", "w above 0, found 0 on line 1"),
         ("c1.txt", "1,1,nan,0,5,5\n", "numbers in x, found nan on line 1"),
         ("c1.txt", "1,1,0,0,5,5,sure\n", "a number for conf as value 7, found another on line 1"),
-        ("gt.txt", "1,1,0,0,5,5\n", "the camera's number in the name of the file or its folder, found none"),
-        ("c1.txt", "1,1,0,0,5,5\n1,1,9,9,5,5\n", "every id once in a frame of a camera, found 1 again (camera 1, frame 1, id 1)"),
-        ("c1.txt", "1 1 0 0 5 5\n", "cam id frame x y w h on every line, found fewer values on line 1; is it the aicity"),
+        ("gt.txt", "1,1,0,0,5,5\n", "the camera's number in the name of the file or its folder"),
+        ("c1.txt", "1,1,0,0,5,5\n1,1,9,9,5,5\n", "found 1 again (camera 1, frame 1, id 1)"),
+        ("c1.txt", "1 1 0 0 5 5\n", "found fewer values on line 1; is it the aicity form"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_file(tmp_path, name, text, said):

@@ -19,7 +19,9 @@ def boxes(*rows):
     """cam, identity, frame, x: boxes of 10 x 10."""
     table = np.array(rows, np.int64).reshape(-1, 4)
     box = np.column_stack([table[:, 3], 0 * table[:, 3], *[10 + 0 * table[:, 3]] * 2]).astype(float)
-    return ordered(Boxes(table[:, 0], table[:, 1], table[:, 2], box, np.ones(len(table)), np.full((len(table), 2), 0.0)))
+    return ordered(
+        Boxes(table[:, 0], table[:, 1], table[:, 2], box, np.ones(len(table)), np.full((len(table), 2), 0.0))
+    )
 
 
 TRUTH = boxes((1, 7, 1, 0), (1, 7, 2, 0), (2, 7, 1, 50), (2, 7, 2, 50))
@@ -71,7 +73,7 @@ def test_missing_packages_are_named_with_a_command(monkeypatch):
     monkeypatch.setattr(scores, "find_spec", lambda name: None)
     with pytest.raises(InputError) as error:
         scores.score(TRUTH, TRUTH)
-    assert ["motmetrics", "trackeval"] == [problem.split()[4].rstrip(",") for problem in error.value.problems]
+    assert [problem.split()[4].rstrip(",") for problem in error.value.problems] == ["motmetrics", "trackeval"]
     assert "install" in error.value.problems[0]
 
 
@@ -83,7 +85,7 @@ def test_missing_packages_are_named_with_a_command(monkeypatch):
     ],
 )
 def test_real_sequences(tmp_path, name, wanted):
-    """The sequences that motmetrics ships: IDF1, IDP, IDR as its authors publish them, HOTA as trackeval has it."""
+    """Sequences of motmetrics: IDF1, IDP, IDR as its authors publish them, HOTA as trackeval has it."""
     data = Path(motmetrics.__file__).parent / "data" / name
     for kind in ("gt", "test"):
         (tmp_path / kind / "c001").mkdir(parents=True)

@@ -9,7 +9,7 @@ from ensemble import demo
 from ensemble.base.errors import InputError
 from ensemble.boxes import reading, tables
 from ensemble.boxes.value import overlaps
-from ensemble.city import traffic, tracks
+from ensemble.city import tracks, traffic
 from ensemble.track import tracklets, travel
 
 
@@ -76,5 +76,9 @@ def test_options_that_do_not_go_together(tmp_path):
     with pytest.raises(InputError) as error:
         demo.main([str(tmp_path / "x"), "--tracks", "--width", "9", "--size", "aicity2020", "--images"])
     said = str(error.value)
-    for part in ("--width: wanted nothing beside --tracks", "--images: wanted nothing", "--size: wanted one of small, large"):
+    for part in (
+        "--width: wanted nothing beside --tracks",
+        "--images: wanted nothing",
+        "--size: wanted one of small, large",
+    ):
         assert part in said

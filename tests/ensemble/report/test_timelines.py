@@ -28,7 +28,8 @@ def test_a_row_an_identity_and_a_bar_a_track():
     scale = (timelines.WIDTH - timelines.LEFT - 16) / 40  # 40 seconds in all
     assert x == pytest.approx([timelines.LEFT, timelines.LEFT + 30 * scale, timelines.LEFT + 5 * scale], abs=0.06)
     assert wide == pytest.approx([10 * scale, 10 * scale, 0.2 * scale], abs=0.06)
-    assert [bar.get("y") for bar in bars][0] == [bar.get("y") for bar in bars][1] != [bar.get("y") for bar in bars][2]
+    first, second, third = (bar.get("y") for bar in bars)
+    assert first == second != third
     titles = [bar.find("{http://www.w3.org/2000/svg}title").text for bar in bars]
     assert titles[0] == "identity 1, camera 41, 0:00 to 0:10, track 3, 9 boxes"
 
@@ -44,7 +45,9 @@ def test_cameras_have_colours_of_their_own():
 
 
 def test_nothing_is_loaded_and_nothing_breaks_out():
-    page = timelines.page("<script>", "\x1b&", [Bar(1, 1, 0, 1, "</title><script>alert(1)</script>")], ["<img src=x>"])
+    page = timelines.page(
+        "<script>", "\x1b&", [Bar(1, 1, 0, 1, "</title><script>alert(1)</script>")], ["<img src=x>"]
+    )
     assert "<script" not in page
     assert "<img" not in page
     assert "default-src 'none'" in page

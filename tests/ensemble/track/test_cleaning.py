@@ -12,7 +12,13 @@ def test_small_groups_are_left_out():
     here = world(boxes(*TRACKS))
     group = np.array([0, 1, 0, 1, -1])
     assert cleaning.drop_small(here, group).tolist() == [0, 1, 0, 1, -2]
-    assert cleaning.drop_small(here, group, tracklets=1, boxes=21).tolist() == [-2, 1, -2, 1, -2]  # 20, 27, 10 boxes
+    assert cleaning.drop_small(here, group, tracklets=1, boxes=21).tolist() == [
+        -2,
+        1,
+        -2,
+        1,
+        -2,
+    ]  # 20, 27, 10 boxes
     assert cleaning.drop_small(here, np.array([0, 0, 1, 1, 1]), cameras=2).tolist() == [-2, -2, 1, 1, 1]
 
 

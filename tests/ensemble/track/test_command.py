@@ -11,11 +11,11 @@ import pytest
 
 from ensemble import validate
 from ensemble.base.errors import InputError
+from ensemble.base.features import FeatureSet
 from ensemble.boxes import reading
 from ensemble.city import track_folder, tracks
 from ensemble.city.traffic import Size
 from ensemble.io import write_npz
-from ensemble.base.features import FeatureSet
 from ensemble.track.__main__ import main
 from tests.support.each import each
 
@@ -57,7 +57,10 @@ def test_identities_files_and_scores(city, tmp_path, capsys):
     pytest.importorskip("trackeval", reason="the extra tracking is not installed")
     windows = ("--windows", city / "windows.csv", "--zones", city / "zones.csv")
     out = tmp_path / "out"
-    assert main(arguments(city, out, "--recipe", "baseline", "--truth", city / "truth.txt", "--report", *windows)) == 0
+    assert (
+        main(arguments(city, out, "--recipe", "baseline", "--truth", city / "truth.txt", "--report", *windows))
+        == 0
+    )
     said = capsys.readouterr().out
     assert "IDF1" in said
     assert sorted(path.name for path in out.iterdir()) == [
@@ -91,7 +94,9 @@ def test_form_of_2024_has_frames_from_0_and_points(city, tmp_path):
     known = reading.read([city / "tracks"])
     kept = tmp_path / "tracks.txt"
     rows = np.flatnonzero(~np.isnan(known.world).any(axis=1))
-    lines = zip(known.cam[rows], known.track[rows], known.frame[rows], known.box[rows], known.world[rows], strict=True)
+    lines = zip(
+        known.cam[rows], known.track[rows], known.frame[rows], known.box[rows], known.world[rows], strict=True
+    )
     kept.write_text("".join(f"{c} {t} {f} {' '.join(map(str, b))} {w[0]} {w[1]}\n" for c, t, f, b, w in lines))
     given = arguments(city, tmp_path / "out", "--recipe", "baseline", "--form", "2024")
     given[given.index("--tracks") + 1] = str(kept)
@@ -144,8 +149,8 @@ def test_all_problems_at_once(city, tmp_path):
         tmp_path / "none.csv", "--zones", tmp_path / "none.csv", "--set", "union.treshold=1", "--pattern", "(",
     )  # fmt: skip
     for part in (
-        "found 'treshold'; did you mean 'threshold'?", "--pattern", "c1.txt: wanted w above 0", "did you mean 'offset'?",
-        "none.csv: wanted a table, found none", "absent",
+        "found 'treshold'; did you mean 'threshold'?", "--pattern", "c1.txt: wanted w above 0",
+        "did you mean 'offset'?", "none.csv: wanted a table, found none", "absent",
     ):  # fmt: skip
         assert part in said, part
 
@@ -182,7 +187,10 @@ def test_queries_and_a_gallery_are_no_one_set(city, tmp_path):
         np.save(tmp_path / f"{side}_net.npy", random.normal(size=(3, 4)).astype(np.float32))
     given = arguments(city, tmp_path / "out")
     given[given.index("--features") + 1] = str(tmp_path)
-    assert "wanted features of one set, images_MODEL or gallery_MODEL alone, found queries and a gallery" in refused(*given)
+    assert (
+        "wanted features of one set, images_MODEL or gallery_MODEL alone, found queries and a gallery"
+        in refused(*given)
+    )
 
 
 def test_no_window_for_those_who_need_one(city, tmp_path):
@@ -200,7 +208,9 @@ def test_an_identity_twice_in_a_frame_is_refused_and_nothing_is_written(tmp_path
     write_npz(tmp_path / "features" / "net.npz", FeatureSet("net", rows, rows, table, table, one_set=True))
     given = ["--features", tmp_path / "features", "--tracks", tmp_path / "tracks", "--out", tmp_path / "out"]
     said = refused(*given, "--recipe", "baseline", "--set", "linkage.overlaps=true")
-    assert "wanted an identity once in a frame of a camera, found 1 again (identity 1 in camera 1, frame 1)" in said
+    assert (
+        "wanted an identity once in a frame of a camera, found 1 again (identity 1 in camera 1, frame 1)" in said
+    )
     assert "split_repeated" in said
     assert not (tmp_path / "out").exists()
 
@@ -218,6 +228,8 @@ def test_recipes_are_listed(capsys):
 
 
 def test_as_a_process():
-    done = subprocess.run([sys.executable, "-m", "ensemble.track"], cwd=ROOT, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(
+        [sys.executable, "-m", "ensemble.track"], cwd=ROOT, capture_output=True, text=True, timeout=100
+    )
     assert done.returncode == 2
     assert done.stderr.startswith("error: 2 problems\n")

@@ -30,7 +30,7 @@ def test_one_after_the_other_in_a_camera(method):
 
 @each("method", BOTH)
 def test_travel_windows(method):
-    """Camera 1 to 2 takes 5 to 15 s. Out at 9, in at 19: fits. In at 50: does not. Nothing is known of camera 3."""
+    """Camera 1 to 2 takes 5 to 15 s. Out at 9, in at 19: fits; in at 50: not. Nothing is known of camera 3."""
     tracks = (1, 1, 0, 9), (2, 1, 19, 25), (3, 1, 50, 60)
     window = [Window(1, 2, 5, 15)]
     assert method(world(boxes(*tracks), table=ALIKE, windows=window)).tolist() == [0, 0, 0]

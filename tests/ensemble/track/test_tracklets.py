@@ -32,7 +32,11 @@ def names(*texts):
 
 def test_names_tell_camera_track_and_frame():
     found = tracklets.named(names("c041_17_000123.jpg", "x/cam2_3_9.png", "C7_1_0.jpg"), "here")
-    assert (found.cam.tolist(), found.track.tolist(), found.frame.tolist()) == ([41, 2, 7], [17, 3, 1], [123, 9, 0])
+    assert (found.cam.tolist(), found.track.tolist(), found.frame.tolist()) == (
+        [41, 2, 7],
+        [17, 3, 1],
+        [123, 9, 0],
+    )
     assert tracklets.named(names("c041_17", "c2_3.jpg"), "here").frame.tolist() == [-1, -1]
 
 
@@ -43,7 +47,10 @@ def test_columns_tell_before_names():
 
 
 def test_names_that_tell_nothing():
-    with pytest.raises(InputError, match=r"names that tell camera and track, cCAM_TRACK or cCAM_TRACK_FRAME .* for 1 images \(dog.jpg\)"):
+    with pytest.raises(
+        InputError,
+        match=r"names that tell camera and track, cCAM_TRACK or cCAM_TRACK_FRAME .* for 1 images \(dog.jpg\)",
+    ):
         tracklets.named(names("c1_2.jpg", "dog.jpg"), "here")
     with pytest.raises(InputError, match="found both"):
         tracklets.named(names("c1_2.jpg", "c1_2_3.jpg"), "here")

@@ -29,7 +29,11 @@ def test_zones_say_which_way_somebody_goes():
     assert (here.entry[:2], here.exit[:2]) == (["left", "right"], ["right", "left"])
     fits, _ = travel.fitting(here, [Window(1, 2, 0, 20, out="right")])
     assert fits[2].tolist() == [True, False, False]
-    assert travel.fitting(here, [Window(1, 2, 0, 20, out="right", into="left")])[0][2].tolist() == [True, False, False]
+    assert travel.fitting(here, [Window(1, 2, 0, 20, out="right", into="left")])[0][2].tolist() == [
+        True,
+        False,
+        False,
+    ]
 
 
 def test_a_track_that_begins_and_ends_in_one_zone_may_go_any_way():
@@ -50,7 +54,7 @@ def test_windows_from_identities():
 
 
 def drivers(count, seconds, noise):
-    """``count`` who drive from 1 to 2 in ``seconds`` and look alike, and ``noise`` wrong pairs that look alike too."""
+    """``count`` who drive from 1 to 2 in ``seconds`` and look alike, and ``noise`` wrong pairs that do too."""
     random = np.random.default_rng(3)
     tracks, pairs = [], []
     for who in range(count + noise):

@@ -17,7 +17,11 @@ def road(people=5, spread=0.05, seed=0):
     """Everybody passes camera 1 and, ten seconds later, camera 2; six features of boxes each time."""
     random = np.random.default_rng(seed)
     look = random.normal(size=(people, 32))
-    tracks = [(cam, who, 100 * who + 20 * (cam - 1), 100 * who + 20 * (cam - 1) + 10) for cam in (1, 2) for who in range(people)]
+    tracks = [
+        (cam, who, 100 * who + 20 * (cam - 1), 100 * who + 20 * (cam - 1) + 10)
+        for cam in (1, 2)
+        for who in range(people)
+    ]
     of = np.repeat(np.arange(2 * people), EACH)
     shots = look[of % people] + spread * random.normal(size=(len(of), 32))
     shots /= np.linalg.norm(shots, axis=1, keepdims=True)
@@ -90,8 +94,13 @@ def test_votes_are_the_published_ones():
 
 
 def test_settings_of_one_pair_count_there_alone():
-    assert votes.votes(road(), k=7, k1=6, k2=3, pairs=[{"from": 1, "to": 2, "share": 1.0}]).tolist() == list(range(10))
-    assert votes.votes(road(), k=7, k1=6, k2=3, pairs=[{"from": 2, "to": 1, "share": 1.0}]).tolist() == [0, 1, 2, 3, 4] * 2
+    assert votes.votes(road(), k=7, k1=6, k2=3, pairs=[{"from": 1, "to": 2, "share": 1.0}]).tolist() == list(
+        range(10)
+    )
+    assert (
+        votes.votes(road(), k=7, k1=6, k2=3, pairs=[{"from": 2, "to": 1, "share": 1.0}]).tolist()
+        == [0, 1, 2, 3, 4] * 2
+    )
 
 
 def test_further_rounds_find_those_who_are_left():

@@ -17,8 +17,12 @@ def boxes(*tracks, world=None):
         frame = np.arange(first, last + 1)
         count = len(frame)
         box = np.tile([x[0] if x else 0.0, 0.0, 10.0, 10.0], (count, 1))
-        ground = np.full((count, 2), np.nan) if world is None or world[row] is None else np.tile(world[row], (count, 1))
-        parts.append((np.full(count, cam), np.full(count, track), frame, box, np.ones(count), ground.astype(float)))
+        ground = (
+            np.full((count, 2), np.nan) if world is None or world[row] is None else np.tile(world[row], (count, 1))
+        )
+        parts.append(
+            (np.full(count, cam), np.full(count, track), frame, box, np.ones(count), ground.astype(float))
+        )
     return ordered(Boxes(*(np.concatenate(column) for column in zip(*parts, strict=True))))
 
 
