@@ -112,7 +112,7 @@ def _features(asked: Asked, notes: list[str]) -> list[FeatureSet]:
                 "queries and a gallery; tracks are matched with each other"
             ]
         )
-    notes += [*folder.notes, *sets[0].notes]
+    notes += [note for note in (*folder.notes, *sets[0].notes) if ": one set: " not in note]  # as it should be
     return sets
 
 
