@@ -66,6 +66,14 @@ def test_distances_on_the_ground():
     assert np.isnan(ground.mean[1, 2])  # of one camera
 
 
+def test_mean_and_smallest_distance():
+    """Somebody walks away, 1 m a frame, from 0 to 4 m, while the other stands: 2 m in the mean, 0 at least."""
+    found = boxes((1, 1, 0, 4), (2, 1, 0, 4), world=[(0, 0), (0, 0)])
+    found.world[found.cam == 2, 0] = np.arange(5)
+    ground = on_ground(world(found).tracklets, 1.0)
+    assert (ground.mean[0, 1], ground.least[0, 1]) == (2, 0)
+
+
 @each("method", BOTH)
 def test_one_place_is_one_and_two_places_are_two(method):
     """1 and 2 look unlike but stand 0.3 m apart; 1 and 3 look alike but stand 20 m apart."""

@@ -101,3 +101,13 @@ def test_large_boxes_count_where_there_are_any():
     found = tracklets.looks_of(made, images, np.array([0, 0, 1]), rows, kind="quality", min_area=300)
     np.testing.assert_allclose(found, [[1, 0], [0, 1]])  # of the second, which has none, all count
     np.testing.assert_allclose(tracklets.looks_of(made, images, np.array([0, 0, 1]), rows)[0], [2**-0.5] * 2)
+
+
+def test_an_image_of_a_frame_without_a_box_is_no_large_one():
+    """The tracker has lost frame 50, of which there is a feature: only the large box of frame 0 counts."""
+    large = boxes((1, 1, 0, 9))
+    large.box[0, 2:] = 20
+    images, rows = of((1, 1, 0), (1, 1, 50)), np.array([[1, 0], [0, 1]], np.float32)
+    made = tracklets.made(large, Clocks(first=0))
+    found = tracklets.looks_of(made, images, np.array([0, 0]), rows, kind="quality", min_area=300)
+    np.testing.assert_allclose(found, [[1, 0]])
