@@ -80,10 +80,8 @@ def main() -> None:
                 print(f"{used.name:16} {origin:10} {error.problems[0]}")
                 continue
             idf1, idp, idr, hota, ids, seconds = np.mean(rows, axis=0)
-            print(
-                f"{used.name:16} {origin:10} {idf1:6.2f} {idp:6.2f} {idr:6.2f} {hota:6.2f} {ids:5.0f} {seconds:5.1f}",
-                flush=True,
-            )
+            shares = " ".join(f"{share:6.2f}" for share in (idf1, idp, idr, hota))
+            print(f"{used.name:16} {origin:10} {shares} {ids:5.0f} {seconds:5.1f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,9 @@ from ensemble.track.recipe import Recipe
 from ensemble.track.result import Result
 
 
+OTHERWISE = "default"  # the recipe where none is asked for
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     options = parser().parse_args(arguments)
@@ -53,13 +56,13 @@ def parser() -> argparse.ArgumentParser:
         help="tracks of these cameras whose ids are identities: travel windows are learned from them")  # fmt: skip
     add("--truth", type=Path, nargs="+", default=[], metavar="PATH",
         help="tracks whose ids are identities: scores are computed")  # fmt: skip
-    add("--recipe", default="default", metavar="NAME|FILE", help="see --list-recipes (default: %(default)s)")
+    add("--recipe", metavar="NAME|FILE", help=f"see --list-recipes (default: {OTHERWISE})")
     add("--set", action="append", default=[], metavar="NAME.SETTING=VALUE",
         help="change a setting, as union.threshold=0.4")  # fmt: skip
     add("--form", choices=track1.FORMS, default="2022", help="of track1.txt (default: %(default)s)")
     add("--tracks-form", choices=reading.FORMS, help="of --tracks (default: mot where there are commas)")
     add("--fps", type=float, default=tables.FPS, metavar="RATE",
-        help="frames a second of cameras without one (default: %(default)g)")  # fmt: skip
+        help="frames a second of cameras without one (default: %(default)s)")  # fmt: skip
     add("--first-frame", type=int, choices=(0, 1), help="what the first frame is called in --tracks "
         "(default: 0 where there is a frame 0, else 1)")  # fmt: skip
     files.add_meaning(p)
@@ -71,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--list-recipes", action="store_true", help="print the recipes")
     machine.add_threads(p)
+    p.set_defaults(otherwise=OTHERWISE)
     return p
 
 
@@ -83,7 +87,7 @@ def _run(options: argparse.Namespace) -> None:
     refuse_if_any(problems)
     used = parsed = None
     with collecting(problems):
-        used = recipe.changed(recipe.load(options.recipe), options.set)
+        used = recipe.changed(recipe.load(options.recipe or options.otherwise), options.set)
     with collecting(problems):
         parsed = choose(options.names, options.pattern)
     names = ("features", "tracks", "cameras", "windows", "zones", "learn_from", "truth", "fps", "first_frame")

@@ -57,7 +57,7 @@ def test_help_begins_with_the_command_and_its_docstring(name: str) -> None:
 def test_every_file_at_the_top_is_a_command() -> None:
     top = {f"ensemble.{path.stem}" for path in (ROOT / "ensemble").glob("*.py")}
     assert top - {"ensemble.__init__", "ensemble.__main__"} < set(COMMANDS)
-    assert len(COMMANDS) == 16
+    assert len(COMMANDS) == 17
 
 
 def test_nothing_imports_a_command() -> None:
@@ -103,4 +103,6 @@ def test_shared_options_are_declared_once() -> None:
     }
     # The extractor's own: a device may be found by itself there.
     # validate has one file, which holds similarities or not; elsewhere the option names lists.
-    assert again == {"command.py --device", "validate.py --similarity"}
+    # track has tracks of cameras, and recipes of its own for them; demo draws such tracks.
+    of_tracks = {f"__main__.py --{name}" for name in ("tracks", "recipe", "set", "list-recipes", "report")}
+    assert again == {"command.py --device", "validate.py --similarity", "demo.py --tracks"} | of_tracks

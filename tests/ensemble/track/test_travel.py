@@ -67,8 +67,9 @@ def drivers(*seconds):
 
 
 def test_windows_without_labels_stand_wrong_pairs():
-    """Five of nine are half: the shortest interval with five is 58 to 62, four long; a tenth of its middle is 6, which
-    is more, and five times that, 30, is added on both sides. The wrong pairs, 3, 200, 400 and 800 s, have no say."""
+    """Five of nine are half: the shortest interval with five is 58 to 62, four long; a tenth of its middle is 6,
+    which is more, and five times that, 30, is added on both sides. The wrong pairs, 3, 200, 400 and 800 s, have no
+    say."""
     gone = [3, 58, 400, 59, 60, 200, 61, 62, 800]
     assert travel.unlabelled(drivers(*gone)) == [Window(1, 2, 28.0, 92.0)]
     assert travel.unlabelled(drivers(*gone), widen=1) == [Window(1, 2, 52.0, 68.0)]
