@@ -26,7 +26,6 @@ from ensemble.track.given import Asked, Given
 from ensemble.track.recipe import Recipe
 from ensemble.track.result import Result
 
-
 OTHERWISE = "default"  # the recipe where none is asked for
 
 

@@ -11,6 +11,7 @@ from ensemble.track.value import Tracklets, World
 from postproc.base.settings import Count, Weight, Within
 
 OUTER = 3.0  # ranges between the quartiles beyond these
+RATIO = 1.1  # an interval of times is taken for no narrower
 
 
 def times(tracklets: Tracklets, out: Ints, into: Ints) -> Floats:
@@ -53,9 +54,10 @@ def labelled(tracklets: Tracklets, who: Ints, *, least: int = 3) -> list[Window]
     """Windows from tracklets whose identity is known.
 
     Each identity's tracklets in order of time; every step from one camera to another is one observation. Of each
-    pair of cameras with ``least`` or more: from ``q1 - 3 r`` to ``q3 + 3 r``, where r is the range between the
-    quartiles q1 and q3, or a tenth of their middle, or a second, whichever is largest (Tukey's outer fences: one
-    in 400,000 lies outside where times are normally distributed).
+    pair of cameras with ``least`` or more: from ``q1 / r³`` to ``q3 r³``, where r is the quartiles' ratio q3 / q1
+    or 1.1, whichever is larger (Tukey's outer fences of logarithms: one in 400,000 lies outside where these are
+    normally distributed). Where views overlap and q1 is 0 or less: three times the range between the quartiles, or
+    a second, on both sides.
 
     Takes:   who (t,) int64 identities, below 0 unknown.
     """
@@ -67,13 +69,17 @@ def labelled(tracklets: Tracklets, who: Ints, *, least: int = 3) -> list[Window]
             way = int(tracklets.cam[one]), int(tracklets.cam[other])
             if way[0] != way[1]:
                 found.setdefault(way, []).append(float(tracklets.start[other] - tracklets.end[one]))
-    return [Window(*way, *_fences(np.array(taken))) for way, taken in sorted(found.items()) if len(taken) >= least]
+    enough = {way: np.quantile(taken, [0.25, 0.75]) for way, taken in sorted(found.items()) if len(taken) >= least}
+    return [Window(*way, *_widened(*quartiles.tolist(), OUTER)) for way, quartiles in enough.items()]
 
 
-def _fences(taken: Floats) -> tuple[float, float]:
-    low, middle, high = np.quantile(taken, [0.25, 0.5, 0.75])
-    reach = OUTER * max(high - low, 0.1 * abs(middle), 1.0)
-    return float(low - reach), float(high + reach)
+def _widened(low: float, high: float, times: float) -> tuple[float, float]:
+    """An interval of seconds with so many times its own length on both sides, as a ratio where it is above 0."""
+    if low > 0:
+        ratio = max(high / low, RATIO) ** times
+        return low / ratio, high * ratio
+    reach = times * max(high - low, 1.0)
+    return low - reach, high + reach
 
 
 def unlabelled(
@@ -82,19 +88,20 @@ def unlabelled(
     distance: Weight = 0.4,
     least: Annotated[Count, Within(3)] = 4,
     longest: Annotated[Weight, Within(0, 1e7)] = 3600.0,
-    widen: Annotated[Weight, Within(0, 100)] = 5.0,
+    widen: Annotated[Weight, Within(0, 100)] = 3.0,
 ) -> list[Window]:
     """Windows from pairs that look alike, without labels.
 
     Pairs of tracklets of two cameras, each the other's nearest there, at ``distance`` or less; for every ordered
     pair of cameras the seconds from one to the other. Wrong pairs lie anywhere, right ones close together: the
-    shortest interval with half of them is taken, and widened to both sides by ``widen`` times its length, or a
-    tenth of its middle, or a second. There is no window where fewer than ``least`` pairs lie in it.
+    shortest interval with half of them, from a to b, becomes the window from ``a / r^widen`` to ``b r^widen``,
+    where r is b / a or 1.1, whichever is larger; where a is 0 or less, ``widen`` times its length, or a second, are
+    added on both sides. There is no window where fewer than ``least`` pairs lie in it.
 
     distance: in the unit of the recipe's appearance. 0.4 is the bound of LCFractal/AIC21-MTMC.
     longest:  seconds; who is longer away is taken for somebody else.
-    widen:    at 5 it is seven standard deviations to both sides, were the times normally distributed and no pair
-             wrong: a window that leaves somebody out costs more than one that lets a stranger in.
+    widen:    the larger, the more is let through: a window that leaves somebody out costs more than one that
+             lets a stranger in.
     """
     rows, tracklets = world.rows, world.tracklets
     apart = world.looks.among(rows)
@@ -112,8 +119,7 @@ def unlabelled(
         spans = near[half - 1 :] - near[: len(near) - half + 1]
         low = float(near[int(np.argmin(spans))])
         high = low + float(spans.min())
-        reach = widen * max(high - low, 0.1 * abs(low + high) / 2, 1.0)
-        low, high = low - reach, high + reach
+        low, high = _widened(low, high, widen)
         if np.count_nonzero((near >= low) & (near <= high)) >= least:
             windows.append(Window(*way, low, high))
     return windows

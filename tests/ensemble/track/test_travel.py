@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from ensemble.boxes.tables import Window, Zone
 from ensemble.track import travel
@@ -43,14 +44,25 @@ def test_a_track_that_begins_and_ends_in_one_zone_may_go_any_way():
 
 
 def test_windows_from_identities():
-    """Four drive from 1 to 2 in 10, 12, 14 and 60 s. Quartiles 11.5 and 25.5, r 14: from -30.5 to 67.5."""
-    gone = [10, 12, 14, 60]
+    """Four drive from 1 to 2 in 10, 12, 14 and 18 s. Quartiles 11.5 and 15, widened by (15 / 11.5)³."""
+    gone = [10, 12, 14, 18]
     tracks = [(1, who, 100 * who, 100 * who + 5) for who in range(4)]
     tracks += [(2, who, 100 * who + 5 + gone[who], 100 * who + 5 + gone[who] + 5) for who in range(4)]
     here = world(boxes(*tracks)).tracklets
-    assert travel.labelled(here, here.track) == [Window(1, 2, -30.5, 67.5)]
+    (found,) = travel.labelled(here, here.track)
+    ratio = (15 / 11.5) ** 3
+    assert (found.start, found.end) == (1, 2)
+    assert (found.low, found.high) == pytest.approx((11.5 / ratio, 15 * ratio))
     assert travel.labelled(here, here.track, least=5) == []
     assert travel.labelled(here, np.full(8, -1)) == []
+
+
+def test_windows_of_cameras_that_see_the_same():
+    """Out of 1 two to five seconds after coming into 2: -5, -4, -3, -2; quartiles -4.25 and -2.75, 1.5 apart."""
+    tracks = [(1, who, 100 * who, 100 * who + 9) for who in range(4)]
+    tracks += [(2, who, 100 * who + 4 + who, 100 * who + 30) for who in range(4)]
+    here = world(boxes(*tracks)).tracklets
+    assert travel.labelled(here, here.track) == [Window(1, 2, -4.25 - 4.5, -2.75 + 4.5)]
 
 
 def drivers(*seconds):
@@ -67,12 +79,13 @@ def drivers(*seconds):
 
 
 def test_windows_without_labels_stand_wrong_pairs():
-    """Five of nine are half: the shortest interval with five is 58 to 62, four long; a tenth of its middle is 6,
-    which is more, and five times that, 30, is added on both sides. The wrong pairs, 3, 200, 400 and 800 s, have no
-    say."""
+    """Five of nine are half: the shortest interval with five is 58 to 62. 62 / 58 is below 1.1, so 1.1³ is divided
+    by and multiplied with. The wrong pairs, 3, 200, 400 and 800 s, have no say."""
     gone = [3, 58, 400, 59, 60, 200, 61, 62, 800]
-    assert travel.unlabelled(drivers(*gone)) == [Window(1, 2, 28.0, 92.0)]
-    assert travel.unlabelled(drivers(*gone), widen=1) == [Window(1, 2, 52.0, 68.0)]
+    for widen, ratio in ((3, 1.1**3), (1, 1.1)):
+        (found,) = travel.unlabelled(drivers(*gone), widen=widen)
+        assert (found.start, found.end) == (1, 2)
+        assert (found.low, found.high) == pytest.approx((58 / ratio, 62 * ratio))
 
 
 def test_no_window_from_few_pairs_or_unlike_ones():
