@@ -95,8 +95,8 @@ def unlabelled(
     Pairs of tracklets of two cameras, each the other's nearest there, at ``distance`` or less; for every ordered
     pair of cameras the seconds from one to the other. Wrong pairs lie anywhere, right ones close together: the
     shortest interval with half of them, from a to b, becomes the window from ``a / r^widen`` to ``b r^widen``,
-    where r is b / a or 1.1, whichever is larger; where a is 0 or less, ``widen`` times its length, or a second, are
-    added on both sides. There is no window where fewer than ``least`` pairs lie in it.
+    where r is b / a or 1.1, whichever is larger; where a is 0 or less, ``widen`` times its length, or a second,
+    are added on both sides. There is no window where fewer than ``least`` pairs lie in it.
 
     distance: in the unit of the recipe's appearance. 0.4 is the bound of LCFractal/AIC21-MTMC.
     longest:  seconds; who is longer away is taken for somebody else.
