@@ -75,7 +75,7 @@ def tracked(made: City, scale: Size, seed: int) -> Tracked:
     whole = {key: _boxes(path, forwards[path.who], where[path.cam]) for key, path in paths.items()}
     truth = _with_identity(whole, {key: path.who for key, path in paths.items()})
     parts, called = _pieces(whole, random)
-    nobody = [_nobody(cam, clocks, images, random) for cam in np.repeat(cams, NOBODY).tolist()]
+    nobody = [_nobody(cam, where[cam], images, random) for cam in np.repeat(cams, NOBODY).tolist()]
     numbers = _numbered(parts, nobody, random)
     boxes = _joined([*parts, *nobody], numbers)
     rows, names = _shots(images, parts, called, numbers)
@@ -205,16 +205,17 @@ def _shaken(boxes: Boxes, random: np.random.Generator) -> Boxes:
     return Boxes(boxes.cam, boxes.track, boxes.frame, np.round(box, 1), sure, np.round(world, 3))
 
 
-def _nobody(cam: int, clocks: Clocks, images: pd.DataFrame, random: np.random.Generator) -> Boxes:
+def _nobody(cam: int, start: float, images: pd.DataFrame, random: np.random.Generator) -> Boxes:
     """A track of a shadow or a sign, which stands still."""
     there = images.loc[images["cam"] == cam, "local"]
-    low, high = (int(there.min()), int(there.max())) if len(there) else (clocks.first, clocks.first + 1000)
+    low, high = (int(there.min()), int(there.max())) if len(there) else (1, 1000)
     count = int(random.integers(*NOBODY_BOXES))
     frames = int(random.integers(low, max(high - count, low + 1))) + np.arange(count)
     box = np.array([random.uniform(100, 1100), random.uniform(100, 800), *random.uniform(40, 120, 2)])
+    world = np.array([start + random.uniform(0, SIGHT_METRES), random.uniform(3, 6)])
     still = Boxes(
         np.full(count, cam), np.zeros(count, np.int64), frames, np.tile(box, (count, 1)), np.ones(count),
-        np.full((count, 2), np.nan),
+        np.tile(world, (count, 1)),
     )  # fmt: skip
     return _shaken(still, random)
 

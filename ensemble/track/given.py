@@ -208,6 +208,11 @@ def _with_windows(
                 f"({whence}); give them with --windows, or tracks with identities with --learn-from"
             ]
         )
+    if recipe.associate.name == "votes" and not any(window.out or window.into for window in windows):
+        world.notes.append(
+            "votes: no window says by which zone one leaves or comes, so tracks of both directions are matched, and who "
+            "has no partner gets one nevertheless; give --zones, and --windows with out and in"
+        )
     return world.with_windows(windows), whence
 
 

@@ -70,7 +70,7 @@ def labelled(tracklets: Tracklets, who: Ints, *, least: int = 3) -> list[Window]
             if way[0] != way[1]:
                 found.setdefault(way, []).append(float(tracklets.start[other] - tracklets.end[one]))
     enough = {way: np.quantile(taken, [0.25, 0.75]) for way, taken in sorted(found.items()) if len(taken) >= least}
-    return [Window(*way, *_widened(*quartiles.tolist(), OUTER)) for way, quartiles in enough.items()]
+    return [Window(*way, *_widened(float(low), float(high), OUTER)) for way, (low, high) in enough.items()]
 
 
 def _widened(low: float, high: float, times: float) -> tuple[float, float]:
