@@ -210,8 +210,8 @@ def _with_windows(
         )
     if recipe.associate.name == "votes" and not any(window.out or window.into for window in windows):
         world.notes.append(
-            "votes: no window says by which zone one leaves or comes, so tracks of both directions are matched, and "
-            "who has no partner gets one nevertheless; give --zones, and --windows with out and in"
+            "votes: no window says by which zone one leaves or comes, so tracks of both directions are matched, "
+            "and who has no partner gets one nevertheless; give --zones, and --windows with out and in"
         )
     return world.with_windows(windows), whence
 
