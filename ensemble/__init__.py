@@ -8,6 +8,7 @@ from those above it. The last are the commands, which ``python -m ensemble`` lis
     parsers      what the names of images say, data set by data set
     io           feature files, lists, tables: the only place that knows their formats
     submissions  rank lists as files: written, read back, looked through
+    boxes        boxes of cameras: tracks read, track1.txt written and looked through, scores of tracking
     scores       protocols, counting, intervals, open set, folds
     fusion       joins of features, across models, of distances
     pipeline     recipe, plan, steps and joins by name, the run, its results
@@ -18,6 +19,7 @@ from those above it. The last are the commands, which ``python -m ensemble`` lis
     names  report  tune                                          commands with a library of their own
     pseudo_labels                                                another, which finds pictures as the report does
     identify                                                     the same, with a page of the report
+    track                                                        one more: tracks of cameras become identities
     ablate  agreement  build_gallery  cluster  compare  components  convert
     demo  evaluate  inspect  run  thresholds  validate
     __main__     the list of commands

@@ -2,6 +2,7 @@
 
     python -m ensemble.validate FILE --query-names F --gallery-names F [--format NAME] [--top-k K] [--tracks F]
     python -m ensemble.validate FILE --pairs F
+    python -m ensemble.validate track1.txt [--format track1|track1_2024]
 
 Exit status 0: nothing is wrong; 1: something is, and every kind of fault is listed; 2: the check could not be
 made, because a file is missing, a list of names is none, or the format is unknown.
@@ -16,10 +17,11 @@ import numpy as np
 from ensemble import submissions
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import refuse_if_any
+from ensemble.boxes import track1
 from ensemble.cli import files, program
 from ensemble.io import read_names
 from ensemble.io.lists import read_tracks
-from ensemble.submissions import RankList, formats, sysu
+from ensemble.submissions import RankList, format, formats, sysu
 from ensemble.submissions.formats import FEATURES
 from ensemble.submissions.similarities import Pairs, read_pairs, similarity_faults
 from ensemble.submissions.whole_tracks import whole_track_lines
@@ -30,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     if given.pairs is not None:
         return _tell_pairs(given.file, read_pairs(given.pairs))
+    tracks = given.format if given.format in track1.FORMATS else _recognised(given)
+    if tracks is not None:
+        return _tell_tracks(given.file, track1.FORMATS[tracks])
     name, query_names, gallery_names, track_of = _read_lists(given)
     if name == FEATURES:
         return _tell(given.file, sysu.faults(given.file, query_names, gallery_names)) or _tell_features(given.file)
@@ -57,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("file", metavar="FILE", type=Path, help="the submission")
     p.add_argument(
         "--format",
-        choices=(*submissions.all_formats(), FEATURES),
+        choices=(*submissions.all_formats(), FEATURES, *track1.FORMATS),
         help="default: guessed from the file's content and name",
     )
     files.add_name_lists(p)
@@ -94,6 +99,24 @@ def _tell_pairs(file: Path, pairs: Pairs) -> int:
     if status == program.FINE:
         print(f"ok: {len(pairs.row_ids)} similarities of 0 to 1, in the order of {pairs.path}")
     return status
+
+
+def _recognised(given: argparse.Namespace) -> str | None:
+    """The form of a file of tracks that was not named, by its beginning."""
+    if given.format is not None or not given.file.is_file():
+        return None
+    with given.file.open("rb") as stream:
+        return track1.recognises(stream.read(format.HEAD))
+
+
+def _tell_tracks(file: Path, form: str) -> int:
+    found = track1.faults(file, form)
+    if found:
+        return _tell(file, found)
+    for doubt in track1.doubts(file, form):
+        print(f"warning: {doubt}")
+    print(track1.summary(file))
+    return program.FINE
 
 
 def _tell_features(file: Path) -> int:

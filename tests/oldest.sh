@@ -1,7 +1,8 @@
 #!/bin/sh
 # The tests with the oldest versions that pyproject.toml allows (NumPy 1.26 among them), in an environment of its own
 # (OLDEST, or .venv-oldest; 3 minutes and 6 GB, most of it torch). Arguments go to pytest; without any, the laws, which
-# take long, are left out. Not part of run_tests.sh: run it when a version in pyproject.toml changes.
+# take long, are left out. The extra tracking is left out too: trackeval wants NumPy 2.3. Not part of run_tests.sh: run
+# it when a version in pyproject.toml changes.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
 oldest=${OLDEST:-$here/.venv-oldest}

@@ -47,7 +47,7 @@ def make(
     """
     folder = Path(folder)
     try:
-        _refuse_foreign(folder)
+        refuse_foreign(folder)
         made = city(size, seed, kind=kind, width=8 if images else width, unknown=unknown, wrong=wrong)
         partial = folder / PARTIAL
         shutil.rmtree(partial, ignore_errors=True)
@@ -63,7 +63,7 @@ def make(
                 _write_tables(partial, made)
                 _write_text(partial / README, readme.of_features(made, kind, size, seed))
             os.replace(partial / README, folder / README)  # first: it marks the rest as a demo
-            _take_over(partial, folder)
+            take_over(partial, folder)
         finally:
             shutil.rmtree(partial)
     except OSError as error:
@@ -72,7 +72,7 @@ def make(
     return made
 
 
-def _refuse_foreign(folder: Path) -> None:
+def refuse_foreign(folder: Path) -> None:
     """Refuse a folder that somebody else filled: nothing of theirs may be mixed with made-up data."""
     text = folder / README
     if not folder.exists() or (text.is_file() and text.read_bytes().startswith(TITLE.encode())):
@@ -84,7 +84,7 @@ def _refuse_foreign(folder: Path) -> None:
         )
 
 
-def _take_over(partial: Path, folder: Path) -> None:
+def take_over(partial: Path, folder: Path) -> None:
     """Move the files of a complete demo into the folder; what an earlier one wrote and this one did not goes."""
     new = sorted(str(path.relative_to(partial)) for path in partial.rglob("*") if path.is_file())
     record = folder / WRITTEN

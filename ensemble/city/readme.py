@@ -1,6 +1,6 @@
 """What a made-up folder says of itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
@@ -72,6 +72,39 @@ def of_images(made: City, kind: str, size: str, seed: int) -> str:
             *(f"    {column:<14} {means}" for column, means in COLUMNS.items() if column in columns),
             "",
         ]
+    )
+
+
+def of_tracks(counted: Mapping[str, int], models: Sequence[str], size: str, seed: int) -> str:
+    """The text of a folder of tracks."""
+    return "\n".join(
+        [
+            TITLE,
+            "",
+            "This is not real data: vehicles, cameras, boxes and features are random numbers",
+            f"(size {size}, seed {seed}), and there are no images. Scores on it show that a method works, not how",
+            "well it works on the road.",
+            "",
+            tracks_text(counted) + f", models {', '.join(models)}",
+            "",
+            "tracks/c001.txt, ...       what a tracker at each camera has found: frame,id,x,y,w,h,conf,xw,yw,0",
+            "features/images_MODEL.pkl  features of boxes: cCAM_TRACK_FRAME.jpg -> float32 values, in any order",
+            "cameras.csv                by how many seconds a camera's first frame is late, frames a second",
+            "windows.csv, zones.csv     how long it takes from camera to camera; left and right of the pictures",
+            "truth.txt                  the answers: cam id frame x y w h xw yw, ids are vehicles",
+            "earlier.txt                the same of other vehicles, to learn travel times from",
+            "",
+            "python -m ensemble.track --features features --tracks tracks --cameras cameras.csv --truth truth.txt",
+            "",
+        ]
+    )
+
+
+def tracks_text(counted: Mapping[str, int]) -> str:
+    """How many tracks, boxes, vehicles and cameras there are."""
+    return (
+        f"{counted['tracks']} tracks of {counted['boxes']} boxes, {counted['identities']} vehicles, "
+        f"{counted['cameras']} cameras"
     )
 
 

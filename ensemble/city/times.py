@@ -21,16 +21,32 @@ class Clock:
     sequences: int = 1
 
 
+@dataclass(frozen=True, eq=False)
+class Road:
+    """Where each camera lies along the road, in frames of somebody of the usual speed, and everybody's pace;
+    below 0: the other way."""
+
+    place: np.ndarray
+    pace: np.ndarray
+
+
+def road(counts: tuple[int, int], clock: Clock, random: np.random.Generator) -> Road:
+    """The road of a city, which :func:`frames` draws first; ``counts`` of identities and cameras."""
+    people, cameras = counts
+    place = clock.way * random.permutation(cameras) / cameras
+    return Road(place, np.exp(random.normal(0, clock.pace, people)) * random.choice([-1, 1], people))
+
+
 def frames(images: pd.DataFrame, counts: tuple[int, int], clock: Clock, random: np.random.Generator) -> np.ndarray:
     """(n,) int64 frame of every image, 0 or more; ``counts`` of identities and cameras.
 
     ``arrival = start ± place of the camera * pace``, plus a little; both ways along the road are taken.
     """
-    people, cameras = counts
+    people, _ = counts
     who, camera, passage = (images[column].to_numpy() for column in ("who", "camera", "passage"))
     passages = 1 + passage.max()
-    place = clock.way * random.permutation(cameras) / cameras
-    pace = np.exp(random.normal(0, clock.pace, people)) * random.choice([-1, 1], people)
+    drawn = road(counts, clock, random)
+    place, pace = drawn.place, drawn.pace
     span = np.abs(pace) * clock.way  # who comes the other way starts later, to be seen within the sequence
     free = np.maximum(clock.period - span - 2 * clock.sight, 1)
     start = random.random(people) * free + np.where(pace < 0, span, 0)
