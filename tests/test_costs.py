@@ -84,7 +84,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Packages:
     copy.change("ensemble/io/containers.py", "READERS = (", "READERS = (LINES, ")
 
     copy.write("ensemble/submissions/semicolons.py", (EXAMPLE / "submissions.py").read_text())
-    copy.change("ensemble/submissions/formats.py", "import arrays, ", "import semicolons, arrays, ")
+    copy.change("ensemble/submissions/formats.py", "    arrays,\n", "    arrays,\n    semicolons,\n")
     copy.change(
         "ensemble/submissions/formats.py",
         "    arrays.FORMAT,\n",
