@@ -1,4 +1,4 @@
-"""Groups of tracklets from distances; +inf keeps two apart. What groups is postproc's; here everybody gets a number."""
+"""Groups of tracklets by postproc's clusters, in which whoever is alone has a number too; +inf keeps two apart."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -19,7 +19,7 @@ def linked(apart: Floats, method: Method, threshold: float) -> Ints:
     if len(apart) < 2:
         return np.arange(len(apart))
     found = linkage(apart.astype(np.float32), method=method, threshold=threshold, symmetric="mean")
-    return renumbered(with_numbers(found))
+    return renumbered(np.asarray(with_numbers(found), np.int64))
 
 
 def united(apart: Floats, forbidden: Bools, threshold: float) -> Ints:
@@ -28,14 +28,14 @@ def united(apart: Floats, forbidden: Bools, threshold: float) -> Ints:
         return np.arange(len(apart))
     cannot = [(one, other) for one, other in np.argwhere(np.triu(forbidden, 1)).tolist()]
     found = constrained_union(apart.astype(np.float32), threshold=threshold, cannot=cannot, symmetric="mean")
-    return renumbered(with_numbers(found))
+    return renumbered(np.asarray(with_numbers(found), np.int64))
 
 
 def together(count: int, groups: Sequence[Ints]) -> Ints:
     """(count,) groups from 0: what any of the lists of rows has together, directly or through others."""
     pairs = [(rows[0], row) for rows in groups for row in rows[1:].tolist()]
     left, right = np.array(pairs, np.int64).reshape(-1, 2).T
-    return renumbered(components(count, left, right))
+    return renumbered(np.asarray(components(count, left, right), np.int64))
 
 
 def renumbered(group: Ints) -> Ints:
