@@ -1,6 +1,6 @@
 """Recipes of ensemble.track on drawn cities: IDF1 and HOTA, with travel windows of every origin.
 
-    python bench/tracking.py [--seeds 10 11 12] [--size small]
+    python bench/tracking.py [--seeds 10 11 12] [--size small] [--recipes default baseline]
 
 Windows: known (the table of the place, with zones), labels (learned from earlier traffic whose identities are
 known), unlabelled (learned from the tracks themselves, as every recipe can), none. Means over the seeds.
@@ -10,7 +10,7 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,9 +38,9 @@ def asked(folder: Path, origin: str) -> Asked:
     return replace(found, learn_from=[folder / "earlier.txt"]) if origin == "labels" else found
 
 
-def variants() -> Iterator[tuple[Recipe, str]]:
-    """Every recipe with every origin of windows that it can do with."""
-    for name in recipe.available():
+def variants(names: Sequence[str]) -> Iterator[tuple[Recipe, str]]:
+    """Recipes with every origin of windows that they can do with."""
+    for name in names:
         used = recipe.load(name)
         for origin in ORIGINS:
             if origin == "none" and used.associate.name in BY_PAIR:
@@ -67,13 +67,14 @@ def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--seeds", type=int, nargs="+", default=[10, 11, 12])
     p.add_argument("--size", choices=tracks.SIZES, default="small")
+    p.add_argument("--recipes", nargs="+", choices=list(recipe.available()), default=list(recipe.available()))
     options = p.parse_args()
     print(f"{'recipe':16} {'windows':10} {'IDF1':>6} {'IDP':>6} {'IDR':>6} {'HOTA':>6} {'ids':>5} {'s':>5}")
     with tempfile.TemporaryDirectory() as place:
         folders = [Path(place) / str(seed) for seed in options.seeds]
         for folder, seed in zip(folders, options.seeds, strict=True):
             track_folder.make(folder, size=options.size, seed=seed)
-        for used, origin in variants():
+        for used, origin in variants(options.recipes):
             try:
                 rows = [measured(folder, used, origin) for folder in folders]
             except InputError as error:

@@ -1,4 +1,4 @@
-"""Groups of tracklets from distances; +inf keeps two apart."""
+"""Groups of tracklets by postproc's clusters, in which whoever is alone has a number too; +inf keeps two apart."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -6,50 +6,36 @@ from typing import Literal
 import numpy as np
 
 from ensemble.base.kinds import Bools, Floats, Ints
+from postproc.clusters.components import components
+from postproc.clusters.constrained_union import constrained_union
+from postproc.clusters.linkage import linkage
+from postproc.clusters.numbering import apart as with_numbers
 
 Method = Literal["average", "complete", "single"]
 
 
 def linked(apart: Floats, method: Method, threshold: float) -> Ints:
     """(k,) groups from 0: the two nearest are joined, again and again, until none are within ``threshold``."""
-    from scipy.cluster import hierarchy
-    from scipy.spatial.distance import squareform
-
-    count = len(apart)
-    if count < 2:
-        return np.arange(count)
-    far = (1 + abs(threshold) + float(np.max(np.abs(apart), where=np.isfinite(apart), initial=0))) * count**2
-    whole = np.where(np.isfinite(apart), apart, far)
-    np.fill_diagonal(whole, 0)
-    tree = hierarchy.linkage(squareform(whole, checks=False), method)
-    return renumbered(hierarchy.fcluster(tree, threshold, "distance"))
+    if len(apart) < 2:
+        return np.arange(len(apart))
+    found = linkage(apart.astype(np.float32), method=method, threshold=threshold, symmetric="mean")
+    return renumbered(np.asarray(with_numbers(found), np.int64))
 
 
 def united(apart: Floats, forbidden: Bools, threshold: float) -> Ints:
     """(k,) groups from 0: pairs within ``threshold``, nearest first, unless a forbidden pair came together."""
-    count = len(apart)
-    group = np.arange(count)
-    barred = forbidden.copy()  # by group, in the row of its lowest member
-    one, other = np.nonzero(np.triu(np.isfinite(apart) & (apart <= threshold), 1))
-    order = np.lexsort((other, one, apart[one, other]))
-    for left, right in zip(one[order].tolist(), other[order].tolist(), strict=True):
-        low, high = sorted((int(group[left]), int(group[right])))
-        if low != high and not barred[low, high]:
-            group[group == high] = low
-            barred[low] |= barred[high]
-            barred[:, low] |= barred[:, high]
-    return renumbered(group)
+    if len(apart) < 2:
+        return np.arange(len(apart))
+    cannot = [(one, other) for one, other in np.argwhere(np.triu(forbidden, 1)).tolist()]
+    found = constrained_union(apart.astype(np.float32), threshold=threshold, cannot=cannot, symmetric="mean")
+    return renumbered(np.asarray(with_numbers(found), np.int64))
 
 
 def together(count: int, groups: Sequence[Ints]) -> Ints:
     """(count,) groups from 0: what any of the lists of rows has together, directly or through others."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     pairs = [(rows[0], row) for rows in groups for row in rows[1:].tolist()]
     left, right = np.array(pairs, np.int64).reshape(-1, 2).T
-    edges = coo_array((np.ones(len(left), np.int8), (left, right)), shape=(count, count))
-    return renumbered(connected_components(edges, directed=False)[1])
+    return renumbered(np.asarray(components(count, left, right), np.int64))
 
 
 def renumbered(group: Ints) -> Ints:
