@@ -25,7 +25,9 @@ from postproc.tracks.track_lists import Tracks
 @step(
     unit=SQUARED,
     memory=held.either(
-        held.together(held.walk, held.strips, held.by_track), held.together(held.by_track, held.slab)
+        held.together(held.walk, held.strips, held.by_track),
+        held.times(3, held.by_track),  # those of queries and of their tracks
+        held.together(held.times(2, held.by_track), held.slab),
     ),
 )
 def track_distances(
