@@ -286,7 +286,7 @@ def fusions(folder: Path, *, show: bool) -> Iterator[Found]:
                 write(Path(place) / f"{model}.npz", model, state)
             scanned = io.scan(Path(place))
             sets = {found.model: replace(found, train=None, train_table=None) for found in io.read(scanned)}
-        yield fusion(name, folds.columns(scanned, sets), sets, show=show)
+        yield fusion(name, folds.columns(scanned, sets, of_train=False), sets, show=show)
 
 
 def viper_whole(folder: Path) -> Iterator[dict[str, Found]]:

@@ -81,7 +81,7 @@ def main() -> None:
     sets = labelled(options.size)
     first = sets["one"].data()
     none = Path()
-    folder = folds.columns(io.Folder(none, dict.fromkeys(sets, ()), frozenset(), ()), sets)
+    folder = folds.columns(io.Folder(none, dict.fromkeys(sets, ()), frozenset(), ()), sets, of_train=False)
     parts = trials.parts(sets, folds.split(first["query_pid"], first["gallery_pid"], folds=options.folds, seed=0))
     kept, plain = (trials.Bench(folder, parts, PROTOCOL, "mAP", kept=size) for size in (trials.KEPT, 0))
     print(f"{options.size}: {' + '.join(str(len(first[side])) for side in ('query', 'gallery'))} images, "
