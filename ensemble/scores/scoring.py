@@ -13,6 +13,7 @@ from ensemble.scores.protocol import Protocol
 from ensemble.scores.protocols import PROTOCOLS
 from ensemble.scores.values import Scores
 from postproc.base import checks
+from postproc.base.one_set import is_one_set
 from postproc.base.vocabulary import Distances, Ranking
 
 
@@ -39,7 +40,8 @@ def score(
                 where the protocol's rows are tracks; without them every image is one. Numbers of images, -1 none,
                 where the protocol removes the query's own: the gallery image of the same number. A CUDA tensor of
                 distances stays on its device, labels are NumPy arrays. Without ``gallery_pid`` it is one set, each
-                image against all others: columns are given once, and no image counts as its own answer.
+                image against all others: columns are given once, and no image counts as its own answer. So is a
+                square with +inf on the diagonal and the same labels on both sides.
     columns:    others that the protocol's rules name, ``{"clothes": (query, gallery)}``: whole numbers or text, -1
                 and "" unknown.
     cmc_length: 1 or more places; None for the whole gallery, or the cut, or the identities of a CMC of these.
@@ -56,6 +58,8 @@ def score(
     0.8333333333333333
     """
     array = checks.distances("distances", distances, cuda=True)
+    if gallery_pid is not None and is_one_set(array) and np.array_equal(query_pid, gallery_pid):
+        gallery_pid = None  # the labels of one set, given twice
     labels = Labels.checked(
         array.shape,
         query_pid,

@@ -71,15 +71,20 @@ def warn_of_twice(function: Callable[..., Any], given: Mapping[str, Any]) -> Non
 
 def same(query: Array, gallery: Array) -> bool:
     """Whether two matrices of several rows are the same, looked at no further than to the first difference."""
-    if query is None or gallery is None or not all(hasattr(side, "shape") for side in (query, gallery)):
+    sides = [side if arrays.on_cuda(side) else _matrix(side) for side in (query, gallery)]
+    if any(side is None for side in sides) or arrays.on_cuda(query) != arrays.on_cuda(gallery):
         return False
+    query, gallery = sides
     if query.shape != gallery.shape or len(query.shape) != 2 or len(query) < 2:
-        return False
-    if arrays.on_cuda(query) != arrays.on_cuda(gallery):
         return False
     return query is gallery or all(
         bool((query[part] == gallery[part]).all()) for part in arrays.blocks(query, 256)
     )
+
+
+def _matrix(value: Array) -> Array:
+    """What a caller holds as a NumPy array, of a table too; None for lists and what is no array."""
+    return np.asarray(arrays.host(value)) if hasattr(value, "__array__") else None
 
 
 def is_one_set(distances: Array) -> bool:

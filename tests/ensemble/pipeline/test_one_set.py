@@ -119,6 +119,7 @@ def test_scores_of_arrays_take_one_set():
     mAP, first = by_hand(far)
     found = score(far, PID, query_cam=CAM)
     assert (found.mAP, found.cmc[0]) == (pytest.approx(mAP), pytest.approx(first))
+    assert score(far, PID, PID, CAM, CAM).mAP == found.mAP  # its labels, given twice
     plain = distances(IMAGES, IMAGES)  # with its zeros: no image is its own answer all the same
     assert score(plain, PID, query_cam=CAM).mAP == pytest.approx(mAP)
     listed = distances(IMAGES, top_k=len(IMAGES)).rows

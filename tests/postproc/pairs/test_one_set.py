@@ -105,6 +105,19 @@ def test_one_set_handed_over_twice_is_said():
         rerank(X, other)
 
 
+def test_any_kind_of_array_may_be_on_both_sides():
+    import pandas as pd
+    from scipy.sparse import csr_matrix
+
+    other = np.roll(X, 1, axis=1)
+    wanted = distances(X, other)
+    assert_array_equal(distances(pd.DataFrame(X), pd.DataFrame(other)), wanted)
+    with pytest.warns(TwiceTheSame):
+        distances(pd.DataFrame(X), X)
+    with pytest.raises(TypeError, match=r"^query: wanted a NumPy array, got csr_matrix"):
+        distances(csr_matrix(X), csr_matrix(X))
+
+
 def test_a_call_with_two_sides_is_left_as_it_is():
     given = {"query": X[:3], "gallery": X, "query_cam": CAM[:3]}
     assert completed(rerank.__wrapped__, given) == given
