@@ -96,6 +96,8 @@ from postproc.identities.by_identity import Identities, by_identity
 from postproc.identities.with_unknown import with_unknown
 from postproc.pairs.distances import distances
 from postproc.pairs.l2_normalize import l2_normalize
+from postproc.pairs.listed import NeighbourLists
+from postproc.pairs.neighbours import neighbours
 from postproc.pairs.pairwise import Pairwise, expected_same_camera, same_camera, sqeuclidean
 from postproc.pairs.rank import rank
 from postproc.tracks.build_gallery import build_gallery

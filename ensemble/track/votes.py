@@ -118,9 +118,9 @@ def _way(
 ) -> Way:
     rows = [np.flatnonzero(np.isin(shots.of, side)) for side in (out, into)]
     of_out, of_into = (np.searchsorted(side, shots.of[row]) for side, row in zip((out, into), rows, strict=True))
-    looks = [shots.looks[row] for row in rows]
+    looks_out, looks_into = (shots.looks[row] for row in rows)
     names = ("k1", "k2", "lambda_value")
-    apart = rerank(*looks, power=4.0, **{name: settings[name] for name in names})
+    apart = rerank(looks_out, looks_into, power=4.0, **{name: settings[name] for name in names})
     assert isinstance(apart, np.ndarray)
     factor = _factor(world, windows, out, into, settings)
     return Way(out, into, of_out, of_into, apart * factor[np.ix_(of_out, of_into)])

@@ -6,7 +6,7 @@ A step is a function on arrays: positional parameters are data and carry names o
 the decorator::
 
     @step(unit=JACCARD, memory=held.reciprocal)
-    def rerank(query: Query, gallery: Gallery, *, k1: Neighbours = 20, …) -> Distances | Nearest: ...
+    def rerank(query: Query, gallery: Gallery, *, k1: NeighbourLists = 20, …) -> Distances | Nearest: ...
 
 Settings are checked before the function runs, and so are data that it may do without: a step that does not look
 at them would not find that they are wrong.
@@ -33,6 +33,7 @@ Range = tuple[float, float]
 Memory = Callable[[Sizes, Chosen], int]
 Loads = tuple[str, ...] | Callable[[Chosen], tuple[str, ...]]
 
+NO_COLUMNS = {"gallery", "neighbours"}
 SINGLE = (int, float, complex, str, bytes, np.generic)  # what is no data
 KEPT = ""  # the unit of the distances that a step was handed
 SQUARED = "squared Euclidean distance"
@@ -121,7 +122,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         by_place = dict(zip(function.__code__.co_varnames, data, strict=False))
         if by_place.keys() & named.keys():
             return function(*data, **named)  # Python says what is given twice
-        given = one_set.completed(function, by_place | named)
+        given = one_set.completed(function, _lists_alone(function, by_place | named))
         one_set.warn_of_twice(function, given)
         tensors = [name for name, value in given.items() if arrays.is_tensor(value) and not arrays.on_cuda(value)]
         given |= {name: arrays.host(given[name]) for name in tensors}
@@ -135,6 +136,18 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         return arrays.as_tensors(answer) if come_as_tensors else answer
 
     return call
+
+
+def _lists_alone(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """``rerank(neighbours=lists)``, without features: the lists stand in the place of the queries."""
+    found = dict(given)
+    lists = found.get("neighbours")
+    if lists is not None and "neighbours" in function.__code__.co_varnames:
+        if not hasattr(lists, "digest"):
+            raise TypeError(f"neighbours: wanted postproc.NeighbourLists, got {type(lists).__name__}")
+        if found.get("query") is None and "query" in _required(function):
+            found |= {"query": lists, "neighbours": None}
+    return found
 
 
 def problem(function: Callable[..., Any], chosen: Chosen, there: Container[str]) -> str | None:
@@ -190,12 +203,12 @@ def _required(function: Callable[..., Any]) -> tuple[str, ...]:
 
 @functools.cache
 def _optional(function: Callable[..., Any]) -> tuple[str, ...]:
-    """The data that a function may do without, but for its gallery, in their order."""
+    """The columns and matrices that a function may do without, in their order."""
     parameters = inspect.signature(function).parameters.values()
     return tuple(
         p.name
         for p in parameters
-        if p.kind is not p.KEYWORD_ONLY and p.default is None and p.name in VOCABULARY.keys() - {"gallery"}
+        if p.kind is not p.KEYWORD_ONLY and p.default is None and p.name in VOCABULARY.keys() - NO_COLUMNS
     )
 
 

@@ -49,12 +49,12 @@ class Data:
 
     axes:    what each axis counts: "nq" queries, "ng" gallery images, "train" training images, "features" those
              of any one of these sets; "d", "a" and "c" are numbers, side-model numbers and cameras of an image.
-    kind:    the kind of the numbers.
+    kind:    the kind of the numbers; "lists" is a :class:`postproc.NeighbourLists`, which has no axes of its own.
     meaning: what they say, in words.
     """
 
     axes: tuple[str, ...]
-    kind: Literal["float32", "int"]
+    kind: Literal["float32", "int", "lists"]
     meaning: str
 
 
@@ -80,6 +80,7 @@ VOCABULARY: Mapping[str, Data] = {
     "gallery_scene": Data(("ng",), "int", "a group of cameras between which nobody moves, -1 unknown"),
     "query_cam_prob": Data(("nq", "c"), "float32", "how likely each of c cameras is; rows sum to 1 or less"),
     "gallery_cam_prob": Data(("ng", "c"), "float32", "how likely each of c cameras is; rows sum to 1 or less"),
+    "neighbours": Data((), "lists", "the nearest of every image, found already"),
     "clusters": Data(("nq",), "int", "cluster of each image of one set, -1 alone"),
     "query_quality": Data(("nq",), "float32", "higher is better, as the area of the crop"),
     "gallery_quality": Data(("ng",), "float32", "higher is better, as the area of the crop"),

@@ -17,9 +17,10 @@ from postproc.base.step import JACCARD, MIXED, RANGES, Chosen, Range, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query, Unchecked
 from postproc.context.kreciprocal import rerank_tiles
 from postproc.pairs import held, pairwise
+from postproc.pairs.known import tiles_of
+from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.matrices import MatrixTiles, SquareTiles, of_one_set
 from postproc.pairs.pairwise import Pairwise, same_camera
-from postproc.pairs.tiles import PairwiseTiles
 
 
 def _unit(chosen: Chosen) -> str:
@@ -33,7 +34,7 @@ def _range(chosen: Chosen) -> Range:
 
 @step(unit=_unit, range=_range, memory=held.compared(held.reciprocal))
 def rerank(
-    query: Query | Pairwise,
+    query: Query | Pairwise | NeighbourLists,
     gallery: Gallery | None = None,
     query_cam: np.ndarray | None = None,
     gallery_cam: np.ndarray | None = None,
@@ -41,6 +42,7 @@ def rerank(
     gallery_track: np.ndarray | None = None,
     query_aux: np.ndarray | None = None,
     gallery_aux: np.ndarray | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     k1: Annotated[Neighbours, Mutual()] = 20,
     k2: Neighbours = 6,
@@ -65,6 +67,9 @@ def rerank(
              Cameras and tracks, int, -1 unknown, are looked at only if ``camera_penalty`` is not 0; query_aux
              (nq, a), gallery_aux (ng, a) float32, a side model's features, only with ``auxiliary_weight``.
              One set (n, d) alone is each image against all others: each is in every neighbourhood once.
+             neighbours: :class:`postproc.NeighbourLists` of the same distances, so that they need not be found; or
+             those alone, ``rerank(neighbours=lists)``: two images of which neither is in the other's list are then
+             taken to be as far apart as the ends of their lists.
     Returns: (nq, ng) float32 in 0..1, no unit, smaller is nearer; with ``top_k`` the :class:`Nearest` of every
              query instead: the first ``top_k`` of the full answer (ties by gallery row), which never exists.
              Of one set (n, n) with +inf on the diagonal, symmetric where ``normalize`` is off or
@@ -105,7 +110,7 @@ def rerank(
     if auxiliary_weight:
         pairs = pairs - auxiliary_weight * pairwise.of_side_model(query_aux, gallery_aux, pairs.sizes)
     return rerank_tiles(
-        PairwiseTiles(pairs), k1=k1, k2=k2, lambda_value=lambda_value, power=power,
+        tiles_of(pairs, neighbours), k1=k1, k2=k2, lambda_value=lambda_value, power=power,
         count_self=count_self, normalize=normalize, top_k=top_k,
     )  # fmt: skip
 

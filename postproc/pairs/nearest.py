@@ -8,7 +8,6 @@ neighbours once, itself among them, and no image is its own answer: there is +in
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
@@ -18,7 +17,7 @@ from postproc import kernels
 from postproc.base import arrays
 from postproc.base.vocabulary import Floats, Nearest
 from postproc.pairs import remembered
-from postproc.pairs.tiles import SMALLEST, STRIP, STRIP_ON_CUDA, Buffers, Layout, PairwiseTiles, Tiles
+from postproc.pairs.tiles import SMALLEST, STRIP, STRIP_ON_CUDA, Buffers, Layout, Lists, PairwiseTiles, Tiles
 
 Change = Callable[[np.ndarray, np.ndarray], None]  # strip where the tiles are, its queries in NumPy
 DISTANCES = "distances"  # of queries and gallery, in a store
@@ -31,19 +30,6 @@ class Among(StrEnum):
     SAME_CAMERA = "images of its camera"
     OTHER_CAMERAS = "images of other cameras"
     CLASSES = "classes"  # images that nothing tells apart count as one
-
-
-@dataclass(frozen=True)
-class Lists:
-    """Every image's ``k`` nearest images, itself among them as a rule, nearest first, ties by image.
-
-    ``rows`` (N, k) int32 and ``values`` (N, k) float32; ``largest`` (N,) float32 is the distance of the farthest.
-    Images are numbered queries first. Where there are fewer than ``k``, the rest is -1 and +inf.
-    """
-
-    rows: np.ndarray
-    values: np.ndarray
-    largest: np.ndarray
 
 
 def of_all(tiles: Tiles, k: int, answer: np.ndarray | None = None) -> Lists:
@@ -144,6 +130,8 @@ class _Heaps:
 
 def _lists(tiles: Tiles, wanted: Sequence[tuple[Among, int]], answer: np.ndarray | None) -> list[Lists]:
     """For every (among whom, k) of ``wanted`` the lists, remembered ones where there are such or one walk."""
+    if tiles.known is not None and [among for among, _ in wanted] == [Among.ALL]:
+        return [_given(tiles, wanted[0][1], answer)]
     store, key = _remembered(tiles)
     if store is None:
         return _walked(tiles, wanted, answer)
@@ -160,6 +148,21 @@ def _lists(tiles: Tiles, wanted: Sequence[tuple[Among, int]], answer: np.ndarray
     if answer is not None and distances is not None:
         answer[:] = distances[0]
     return [lists for lists in known if lists is not None]
+
+
+def _given(tiles: Tiles, k: int, answer: np.ndarray | None) -> Lists:
+    """The first ``k`` of lists that are known."""
+    known = tiles.known
+    assert known is not None
+    held = known.rows.shape[1]
+    wanted = min(k, tiles.layout.count)
+    if held < wanted:
+        raise ValueError(
+            f"neighbours: wanted lists of k = {wanted - 1} or more, found k = {held - 1}; make them so"
+        )
+    if answer is not None:
+        everything(tiles, answer)
+    return _first(known, k)
 
 
 def _walked(tiles: Tiles, wanted: Sequence[tuple[Among, int]], answer: np.ndarray | None) -> list[Lists]:
@@ -299,14 +302,15 @@ def strips(tiles: Tiles, use: Callable[[np.ndarray, np.ndarray], None], *, what:
         remembered.keep(store, (key, DISTANCES), (kept,))
 
 
-def everything(tiles: Tiles) -> np.ndarray:
-    """All distances (nq, ng)."""
+def everything(tiles: Tiles, out: np.ndarray | None = None) -> np.ndarray:
+    """All distances (nq, ng), in ``out`` if there is one."""
+    layout, buffers = tiles.layout, Buffers(tiles.layout)
+    answer = arrays.empty((layout.nq, layout.ng), np.float32, layout.like) if out is None else out
     store, key = _remembered(tiles)
     known = None if store is None else store.get((key, DISTANCES))
     if known is not None:
-        return known[0].copy()
-    layout, buffers = tiles.layout, Buffers(tiles.layout)
-    answer = arrays.empty((layout.nq, layout.ng), np.float32, layout.like)
+        answer[:] = known[0]
+        return answer
 
     def visit(pair: tuple[int, int]) -> None:
         rows, columns = (layout.blocks[i] for i in pair)

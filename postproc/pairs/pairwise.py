@@ -23,8 +23,10 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from postproc.base import arrays, checks
+from postproc.base.cached import cached_property
 from postproc.base.vocabulary import Array, Unchecked
 from postproc.pairs.l2_normalize import l2_normalize
+from postproc.pairs.listed import NeighbourLists, digest_of
 
 
 @dataclass(frozen=True)
@@ -73,12 +75,14 @@ class Pairwise:
 
     ``one_track``: pairs of images of one track are at distance 0, whatever the terms say.
     ``one_set``: queries and gallery are the same images, each once; terms hold the same on both sides.
+    ``known``: neighbour lists alone, which have no terms.
     """
 
     terms: tuple[Term, ...]
     sizes: tuple[int, int]
     one_track: tuple[np.ndarray, np.ndarray] | None = None
     one_set: bool = False
+    known: NeighbourLists | None = None
 
     @property
     def count(self) -> int:
@@ -96,6 +100,8 @@ class Pairwise:
     def __add__(self, other: Pairwise) -> Pairwise:
         if not isinstance(other, Pairwise):
             return NotImplemented
+        self._refuse_lists("the sum with other distances")
+        other._refuse_lists("the sum with other distances")
         if self.sizes != other.sizes:
             raise ValueError(
                 f"sum of distances: wanted the same images on both sides, got {self.sizes} and {other.sizes} "
@@ -118,7 +124,27 @@ class Pairwise:
             sides += [(getattr(term, f"query{part}"), getattr(term, f"gallery{part}")) for part in parts(term)]
         return all(bool((query == gallery).all()) for query, gallery in sides)
 
+    @cached_property
+    def digest(self) -> str:
+        """32 letters that tell these distances from any others, by the content of all that they are made of."""
+        terms: dict[str, Array] = {"one set": self.one_set, "sizes": self.sizes}
+        for at, term in enumerate(self.terms):
+            terms[f"{at} {type(term).__name__}"] = float(term.weight)
+            for part in parts(term):
+                for side in ("gallery",) if self.one_set else ("query", "gallery"):
+                    terms[f"{at} {side}{part}"] = getattr(term, f"{side}{part}")
+        for at, tracks in enumerate(self.one_track or ()):
+            terms[f"track {at}"] = tracks
+        return digest_of(terms)
+
+    def _refuse_lists(self, what: str) -> None:
+        if self.known is not None:
+            raise ValueError(
+                f"neighbours: lists alone do not say {what}; give the features too, or lists that were made of it"
+            )
+
     def __mul__(self, weight: float) -> Pairwise:
+        self._refuse_lists("weighted distances")
         checks.finite("weight of a distance", weight)
         terms = tuple(replace(term, weight=term.weight * float(weight)) for term in self.terms)
         return replace(self, terms=terms)
@@ -130,6 +156,7 @@ class Pairwise:
 
     def zero_within_tracks(self, query_track: Unchecked, gallery_track: Unchecked = None) -> Pairwise:
         """The same, but images of one track (-1: none) are at distance exactly 0."""
+        self._refuse_lists("distances within tracks")
         gallery_track = query_track if self.one_set and gallery_track is None else gallery_track
         joined = checks.labels_of_sides("track", query_track, gallery_track, self.sizes)
         return replace(self, one_track=joined)
@@ -139,6 +166,7 @@ class Pairwise:
 
         They are found where these are, although the gallery may have stayed on the host.
         """
+        self._refuse_lists("the neighbours of some images among themselves")
         rows = np.arange(0) if rows is None else rows
 
         def moved(term: Term) -> Term:
@@ -165,6 +193,7 @@ class Pairwise:
 
     def _rearranged(self, first: int, second: int) -> Pairwise:
         """Side ``first`` in the place of the queries and ``second`` in that of the gallery; 0 is the queries."""
+        self._refuse_lists("the neighbours of one side among themselves")
         names = "query", "gallery"
 
         def moved(term: Term) -> Term:
@@ -182,12 +211,21 @@ class Pairwise:
 
 
 def of(query: Unchecked, gallery: Unchecked = None, *, unit: bool = False, cuda: bool = False) -> Pairwise:
-    """What a technique was handed: a :class:`Pairwise` as it is, or features as squared Euclidean distance.
+    """What a technique was handed: a :class:`Pairwise` as it is, features as squared Euclidean distance, or lists.
 
     Without a gallery it is one set, each image against all others. ``unit``: bring features to unit length first,
     so that the distance is 2 - 2 cosine. ``cuda``: the technique runs on CUDA tensors too. One side may then stay
     on the host, from where it comes to the device in blocks.
     """
+    if isinstance(query, NeighbourLists):
+        if gallery is not None:
+            raise ValueError("gallery: lists hold queries and gallery already, give nothing else")
+        if unit and not query.unit_length:
+            raise ValueError(
+                "neighbours: wanted lists of features of unit length, found lists of others; normalise the "
+                "features, and make them so"
+            )
+        return Pairwise((), query.sizes, one_set=query.one_set, known=query)
     if isinstance(query, Pairwise):
         if gallery is not None:
             raise ValueError("gallery: a Pairwise holds queries and gallery already, give nothing else")

@@ -117,16 +117,31 @@ def tall_of(ng: int, strip: int = STRIP) -> int:
     return max(SMALLEST, strip // (4 * max(1, ng)) // SMALLEST * SMALLEST)
 
 
+@dataclass(frozen=True)
+class Lists:
+    """Every image's ``k`` nearest images, itself among them as a rule, nearest first, ties by image.
+
+    ``rows`` (N, k) int32 and ``values`` (N, k) float32; ``largest`` (N,) float32 is the distance of the farthest.
+    Images are numbered queries first. Where there are fewer than ``k``, the rest is -1 and +inf.
+    """
+
+    rows: np.ndarray
+    values: np.ndarray
+    largest: np.ndarray
+
+
 class Tiles(Protocol):
     """What neighbours and re-ranking ask of pairwise distances.
 
     ``symmetric``: whether the tile (rows, columns) is the transpose of (columns, rows). ``cameras`` (classes,):
-    the camera of every class, for methods that look at cameras; None where nobody does.
+    the camera of every class, for methods that look at cameras; None where nobody does. ``known``: the lists of
+    neighbours of all images, where somebody has found them already.
     """
 
     layout: Layout
     symmetric: bool = False
     cameras: Array | None = None
+    known: Lists | None = None
 
     @property
     def fingerprint(self) -> bytes | None:

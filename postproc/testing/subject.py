@@ -35,7 +35,7 @@ class Subject:
     ) -> None:
         self.function, self.values, self.beside, self.any_width = function, values, beside, any_width
         parameters = inspect.signature(function).parameters.values()
-        given = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
+        given = [p for p in parameters if p.kind is not p.KEYWORD_ONLY and p.name != "neighbours"]
         self.inputs = [p.name for p in given]
         self.everything = data
         self.data = {name: data[name] for name in self.inputs if name in data}
