@@ -40,6 +40,8 @@ from postproc.identities.by_identity import Identities as Identities
 from postproc.identities.by_identity import by_identity as by_identity
 from postproc.identities.with_unknown import with_unknown as with_unknown
 from postproc.pairs.l2_normalize import l2_normalize as l2_normalize
+from postproc.pairs.listed import NeighbourLists as NeighbourLists
+from postproc.pairs.neighbours import neighbours as neighbours
 from postproc.pairs.pairwise import Pairwise as Pairwise
 from postproc.pairs.pairwise import expected_same_camera as expected_same_camera
 from postproc.pairs.pairwise import same_camera as same_camera
@@ -1148,7 +1150,7 @@ def rdp(
 ) -> Nearest: ...
 @overload
 def rerank(
-    query: NDArray[np.float32] | Pairwise,
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
     gallery: NDArray[np.float32] | None = None,
     query_cam: np.ndarray | None = None,
     gallery_cam: np.ndarray | None = None,
@@ -1156,6 +1158,7 @@ def rerank(
     gallery_track: np.ndarray | None = None,
     query_aux: np.ndarray | None = None,
     gallery_aux: np.ndarray | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     k1: int = 20,
     k2: int = 6,
@@ -1169,7 +1172,7 @@ def rerank(
 ) -> NDArray[np.float32]: ...
 @overload
 def rerank(
-    query: NDArray[np.float32] | Pairwise,
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
     gallery: NDArray[np.float32] | None = None,
     query_cam: np.ndarray | None = None,
     gallery_cam: np.ndarray | None = None,
@@ -1177,6 +1180,7 @@ def rerank(
     gallery_track: np.ndarray | None = None,
     query_aux: np.ndarray | None = None,
     gallery_aux: np.ndarray | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     k1: int = 20,
     k2: int = 6,

@@ -74,7 +74,7 @@ def load(
         said = json.loads(path.read_text(encoding="utf-8"))
         heads = said.pop("arrays")
         found = said.pop("kind"), said.pop("format")
-    except (ValueError, KeyError, AttributeError):
+    except (ValueError, KeyError, AttributeError, TypeError):
         raise ValueError(f"{path}: wanted what was saved as {kind}, found another or a damaged file") from None
     if found != (kind, FORMAT):
         raise ValueError(f"{path}: wanted {kind} of format {FORMAT}, found {found[0]} of format {found[1]}")

@@ -220,7 +220,7 @@ def test_steps_are_described_by_their_signatures():
     rerank = steps.catalogue()["rerank"]
     assert rerank.needs == ("query", "gallery")
     labels = ("query_cam", "gallery_cam", "query_track", "gallery_track")
-    assert rerank.may_use == (*labels, "query_aux", "gallery_aux")
+    assert rerank.may_use == (*labels, "query_aux", "gallery_aux", "neighbours")
     assert rerank.gives == ("distances",)
     assert rerank.settings["k1"].default == 20
     expansion = steps.catalogue()["query_expansion"]

@@ -1,5 +1,6 @@
 """What is said at a step, and what is refused before it runs."""
 
+import inspect
 import re
 
 import numpy as np
@@ -40,6 +41,6 @@ def test_no_step_takes_a_setting_by_place():
             ):
                 step(*data[:at], 3, *data[at + 1 :])
         with pytest.raises(TypeError, match="by place, got") as refusal:
-            step(*data, 0.5)
+            step(*data, *[None] * ("neighbours" in inspect.signature(step).parameters), 0.5)
         first = next(iter(settings_of(step)), None)
         assert first is None or f"{first}=0.5" in str(refusal.value)
