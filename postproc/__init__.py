@@ -95,11 +95,13 @@ from postproc.hubness.sinkhorn import sinkhorn, sinkhorn_distances
 from postproc.identities.by_identity import Identities, by_identity
 from postproc.identities.with_unknown import with_unknown
 from postproc.pairs.distances import distances
+from postproc.pairs.known import ApproximateNeighbours
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.neighbours import neighbours
 from postproc.pairs.pairwise import Pairwise, expected_same_camera, same_camera, sqeuclidean
 from postproc.pairs.rank import rank
+from postproc.pairs.recall import with_recall
 from postproc.tracks.build_gallery import build_gallery
 from postproc.tracks.quality_track_mean import quality_track_mean
 from postproc.tracks.query_mean import cluster_queries, multi_query, query_mean

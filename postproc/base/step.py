@@ -6,7 +6,7 @@ A step is a function on arrays: positional parameters are data and carry names o
 the decorator::
 
     @step(unit=JACCARD, memory=held.reciprocal)
-    def rerank(query: Query, gallery: Gallery, *, k1: NeighbourLists = 20, …) -> Distances | Nearest: ...
+    def rerank(query: Query, gallery: Gallery, *, k1: Neighbours = 20, …) -> Distances | Nearest: ...
 
 Settings are checked before the function runs, and so are data that it may do without: a step that does not look
 at them would not find that they are wrong.
@@ -21,7 +21,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 import numpy as np
 
-from postproc.base import arrays, checks, one_set, settings
+from postproc.base import arrays, checks, lists, one_set, settings
 from postproc.base.checks import CPU_ONLY
 from postproc.base.sizes import Sizes
 from postproc.base.vocabulary import VOCABULARY
@@ -122,7 +122,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         by_place = dict(zip(function.__code__.co_varnames, data, strict=False))
         if by_place.keys() & named.keys():
             return function(*data, **named)  # Python says what is given twice
-        given = one_set.completed(function, _lists_alone(function, by_place | named))
+        given = one_set.completed(function, lists.in_place(function, by_place | named))
         one_set.warn_of_twice(function, given)
         tensors = [name for name, value in given.items() if arrays.is_tensor(value) and not arrays.on_cuda(value)]
         given |= {name: arrays.host(given[name]) for name in tensors}
@@ -136,18 +136,6 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         return arrays.as_tensors(answer) if come_as_tensors else answer
 
     return call
-
-
-def _lists_alone(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """``rerank(neighbours=lists)``, without features: the lists stand in the place of the queries."""
-    found = dict(given)
-    lists = found.get("neighbours")
-    if lists is not None and "neighbours" in function.__code__.co_varnames:
-        if not hasattr(lists, "digest"):
-            raise TypeError(f"neighbours: wanted postproc.NeighbourLists, got {type(lists).__name__}")
-        if found.get("query") is None and "query" in _required(function):
-            found |= {"query": lists, "neighbours": None}
-    return found
 
 
 def problem(function: Callable[..., Any], chosen: Chosen, there: Container[str]) -> str | None:

@@ -8,11 +8,12 @@ from postproc.base.vocabulary import Clusters, Floats, Ints, Nearest
 from postproc.clusters.held import of_pairs
 from postproc.clusters.known_pairs import Pairs, Symmetric, given
 from postproc.clusters.numbering import by_appearance
+from postproc.pairs.listed import NeighbourLists
 
 
 @step(host_only=True, memory=of_pairs, loads=("scipy",))
 def connected_components(
-    query_distances: Floats | Nearest,
+    query_distances: Floats | Nearest | NeighbourLists,
     *,
     threshold: Weight = 0.5,
     k: Neighbours | None = None,

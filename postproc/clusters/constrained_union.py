@@ -19,6 +19,7 @@ from postproc.clusters.known_pairs import Pairs, Symmetric, given
 from postproc.clusters.links import Items, Window, refuse_conflicts, rows_of
 from postproc.clusters.numbering import by_appearance
 from postproc.clusters.united import unite
+from postproc.pairs.listed import NeighbourLists
 
 
 def _links(value: Any) -> str | None:
@@ -39,7 +40,7 @@ def _windows(value: Any) -> str | None:
 
 @step(host_only=True, memory=of_pairs, loads=("scipy",))
 def constrained_union(
-    query_distances: Floats | Nearest,
+    query_distances: Floats | Nearest | NeighbourLists,
     query_cam: Ints | None = None,
     query_track: Ints | None = None,
     query_frame: Ints | None = None,

@@ -15,11 +15,12 @@ from postproc.clusters.components import components
 from postproc.clusters.held import of_pairs
 from postproc.clusters.known_pairs import Pairs, Symmetric, given
 from postproc.clusters.numbering import by_appearance
+from postproc.pairs.listed import NeighbourLists
 
 
 @step(host_only=True, memory=of_pairs, loads=("scipy",))
 def dbscan(
-    query_distances: Floats | Nearest,
+    query_distances: Floats | Nearest | NeighbourLists,
     *,
     eps: Weight = 0.5,
     min_samples: Annotated[Count, Within(1)] = 4,

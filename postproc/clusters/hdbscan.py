@@ -15,11 +15,12 @@ from postproc.clusters.components import components
 from postproc.clusters.held import of_tree
 from postproc.clusters.known_pairs import Symmetric, given
 from postproc.clusters.numbering import by_appearance
+from postproc.pairs.listed import NeighbourLists
 
 
 @step(host_only=True, memory=of_tree, loads=("sklearn",))
 def hdbscan(
-    query_distances: Floats | Nearest,
+    query_distances: Floats | Nearest | NeighbourLists,
     *,
     min_cluster_size: Annotated[Count, Within(2)] = 3,
     min_samples: Annotated[Count, Within(1)] | None = None,

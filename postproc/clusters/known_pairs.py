@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from postproc.base import arrays, checks
 from postproc.base.vocabulary import Floats, Ints, Nearest, Unchecked
+from postproc.pairs.listed import NeighbourLists
 
 Symmetric = Literal["checked", "mean", "min", "max"]
 ROUNDING = 1e-5  # of the largest distance: what two ways of computing one distance differ in
@@ -103,6 +104,10 @@ def given(name: str, value: Unchecked, symmetric: Symmetric = "checked") -> Give
     symmetric: what becomes of two numbers for one pair. "checked": they are one number but for rounding, else
                ValueError; "mean", "min", "max" of the two.
     """
+    if isinstance(value, NeighbourLists):
+        if not value.one_set:
+            raise ValueError(f"{name}: wanted lists of one set, got those of {value}")
+        value = Nearest(np.asarray(value.distances), np.asarray(value.rows))
     if isinstance(value, Nearest):
         pairs = _of_lists(name, value, symmetric)
         return Given(pairs.images, None, pairs)

@@ -12,11 +12,12 @@ from postproc.base.vocabulary import Clusters, Floats, Nearest
 from postproc.clusters.held import of_tree
 from postproc.clusters.known_pairs import Symmetric, given
 from postproc.clusters.trees import at_distance, in_number, tree
+from postproc.pairs.listed import NeighbourLists
 
 
 @step(host_only=True, memory=of_tree, loads=("scipy",))
 def linkage(
-    query_distances: Floats | Nearest,
+    query_distances: Floats | Nearest | NeighbourLists,
     *,
     method: Literal["average", "complete", "single"] = "average",
     threshold: Weight = 0.5,

@@ -19,11 +19,12 @@ from postproc.clusters.known_pairs import Given, Symmetric, given, members
 from postproc.clusters.links import rows_of
 from postproc.clusters.numbering import apart, by_appearance
 from postproc.clusters.trees import in_number, tree
+from postproc.pairs.listed import NeighbourLists
 
 
 @step(host_only=True, memory=of_tree, loads=("scipy",))
 def refine_clusters(
-    query_distances: Floats | Nearest,
+    query_distances: Floats | Nearest | NeighbourLists,
     clusters: Ints,
     query_cam: Ints | None = None,
     *,

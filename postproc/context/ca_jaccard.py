@@ -17,9 +17,10 @@ from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context import kreciprocal
 from postproc.context.sparse import Sparse
 from postproc.pairs import held, nearest, pairwise
+from postproc.pairs.known import tiles_of
+from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.nearest import Lists
 from postproc.pairs.pairwise import Pairwise
-from postproc.pairs.tiles import PairwiseTiles
 
 
 def _unit(chosen: Chosen) -> str:
@@ -33,10 +34,11 @@ def _unit(chosen: Chosen) -> str:
     memory=held.compared(held.tiles, held.lists("k1_intra", "k1_inter"), held.reciprocal, unit=True),
 )
 def ca_jaccard(
-    query: Query | Pairwise,
+    query: Query | Pairwise | NeighbourLists,
     gallery: Gallery | None,
     query_cam: np.ndarray,
     gallery_cam: np.ndarray,
+    neighbours: NeighbourLists | None = None,
     *,
     k1_intra: Annotated[Neighbours, Within(0)] = 5,
     k1_inter: Annotated[Neighbours, Within(0)] = 20,
@@ -87,7 +89,8 @@ def ca_jaccard(
     """
     pairs = pairwise.of(query, gallery, unit=True, cuda=True)
     nq, ng = pairs.sizes
-    tiles = PairwiseTiles(pairs, checks.labels_of_sides("cam", query_cam, gallery_cam, pairs.sizes))
+    cameras = checks.labels_of_sides("cam", query_cam, gallery_cam, pairs.sizes)
+    tiles = tiles_of(pairs, neighbours, cameras, unit=True)
     answer = arrays.empty((nq, ng), np.float32, pairs.like) if top_k is None else None
 
     same, other = nearest.of_cameras(

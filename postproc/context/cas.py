@@ -17,9 +17,10 @@ from postproc.base.step import Chosen, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.sparse import Sparse
 from postproc.pairs import held, nearest, pairwise
+from postproc.pairs.known import tiles_of
+from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.nearest import Lists
 from postproc.pairs.pairwise import Pairwise
-from postproc.pairs.tiles import PairwiseTiles
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -39,8 +40,9 @@ def _halves(sizes: Sizes, chosen: Chosen) -> int:
 
 @step(memory=held.compared(held.images(9000), _halves), loads=("scipy",))
 def cas(
-    query: Query | Pairwise,
+    query: Query | Pairwise | NeighbourLists,
     gallery: Gallery | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     k1: Neighbours = 5,
     k2: Neighbours = 20,
@@ -107,7 +109,7 @@ def cas(
     >>> cas(x[:1], x[1:], k1=2, k2=3, k3=3, k4=2, k5=3).round(3)
     array([[0.012, 0.048, 0.892, 0.904, 1.   ]], dtype=float32)
     """
-    tiles = PairwiseTiles(pairwise.of(query, gallery, cuda=True))
+    tiles = tiles_of(pairwise.of(query, gallery, cuda=True), neighbours)
     images = tiles.layout.classes
     lists = nearest.of_classes(tiles, max(k1, k2 + 1, k3, k4, REACH))
     if keep is None:

@@ -18,8 +18,9 @@ from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context import graph
 from postproc.context.graph import Graph
 from postproc.pairs import held, nearest, pairwise
+from postproc.pairs.known import tiles_of, tiles_of_gallery
+from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import Pairwise
-from postproc.pairs.tiles import PairwiseTiles
 
 Solve = Callable[[np.ndarray], np.ndarray]
 
@@ -30,8 +31,9 @@ DENSE = 2048  # up to this many images all eigenpairs are found at once
 
 @step(memory=held.compared(held.lists("k", factor=10), held.scratch(400), unit=True))
 def diffusion(
-    query: Query | Pairwise,
+    query: Query | Pairwise | NeighbourLists,
     gallery: Gallery | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     k: Neighbours = 50,
     k_query: Neighbours = 10,
@@ -86,7 +88,7 @@ def diffusion(
     array([[-1.067, -0.533,  4.   ]], dtype=float32)
     """
     pairs = pairwise.of(query, gallery, unit=True, cuda=True)
-    tiles = PairwiseTiles(pairs.of_gallery())
+    tiles = tiles_of_gallery(pairs, neighbours, unit=True)
     classes = tiles.layout.inverse_there
     rows, values = graph.class_lists(tiles.layout, nearest.of_all(tiles, k))
     links = graph.mutual_graph(tiles.layout, rows, values, gamma)
@@ -111,7 +113,7 @@ def diffusion(
 
         kernel.walk.run(diffuse, range(0, len(strip), columns), what="diffusion")
 
-    return nearest.answer(PairwiseTiles(pairs), change, top_k=top_k)
+    return nearest.answer(tiles_of(pairs), change, top_k=top_k)
 
 
 def _steps(links: Graph, alpha: float, iterations: int, tolerance: float, smooth: bool) -> Solve:

@@ -15,14 +15,17 @@ from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.sparse import Sparse
 from postproc.pairs import held, nearest, pairwise
+from postproc.pairs.known import tiles_of
+from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
 
 @step(memory=held.compared(held.lists("k", factor=34), unit=True))
 def ecn(
-    query: Query | Pairwise,
+    query: Query | Pairwise | NeighbourLists,
     gallery: Gallery | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     k: Neighbours = 25,
     t: Neighbours = 3,
@@ -55,9 +58,10 @@ def ecn(
     array([[-5.  ,  1.  ,  0.89]], dtype=float32)
     """
     pairs = pairwise.of(query, gallery, unit=True, cuda=True)
-    if measure == "cosine" and isinstance(query, Pairwise):
-        raise ValueError('measure: wanted "rank_lists" with a Pairwise, got "cosine", which needs features')
-    tiles = PairwiseTiles(pairs)
+    if measure == "cosine" and isinstance(query, Pairwise | NeighbourLists):
+        given = "a Pairwise" if isinstance(query, Pairwise) else "lists alone"
+        raise ValueError(f'measure: wanted "rank_lists" with {given}, got "cosine", which needs features')
+    tiles = tiles_of(pairs, neighbours, unit=True)
     border = tiles.layout.border
     lists = nearest.of_all(tiles, max(k, t + 1, q + 1)).rows
     xp, kernel = arrays.namespace(lists), kernels.of(lists)

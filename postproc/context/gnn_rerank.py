@@ -20,9 +20,10 @@ from postproc.base.step import Chosen, Range, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.sparse import Sparse
 from postproc.pairs import held, nearest, pairwise
+from postproc.pairs.known import tiles_of
+from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.nearest import Lists
 from postproc.pairs.pairwise import Pairwise
-from postproc.pairs.tiles import PairwiseTiles
 
 BLOCK = 1024  # queries, and gallery images, whose rows are there at a time on the host
 
@@ -44,8 +45,9 @@ def _rows(sizes: Sizes, chosen: Chosen) -> int:
 
 @step(range=_range, memory=held.compared(held.lists("k1", factor=2), _rows, unit=True), loads=("scipy",))
 def gnn_rerank(
-    query: Query | Pairwise,
+    query: Query | Pairwise | NeighbourLists,
     gallery: Gallery | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     k1: Annotated[Neighbours, Mutual()] = 26,
     k2: Neighbours = 7,
@@ -77,7 +79,7 @@ def gnn_rerank(
     >>> gnn_rerank(q, g, k1=2, k2=1, lambda_value=0.5).round(3)
     array([[-0.4,  0.5]], dtype=float32)
     """
-    tiles = PairwiseTiles(pairwise.of(query, gallery, unit=True, cuda=True))
+    tiles = tiles_of(pairwise.of(query, gallery, unit=True, cuda=True), neighbours, unit=True)
     ng, count = tiles.layout.ng, tiles.layout.count
     lists = nearest.of_all(tiles, max(k1, k2))
     kernel, rows_of = kernels.of(lists.values), _graph(lists, k1, k2)

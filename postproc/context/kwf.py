@@ -16,6 +16,8 @@ from postproc.base.settings import Neighbours, Neutral, Number, TopK, Weight, Wi
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.pairs import held, nearest, pairwise
+from postproc.pairs.known import tiles_of_gallery
+from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.nearest import Lists
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
@@ -27,6 +29,7 @@ def kwf(
     gallery: Gallery | None,
     query_cam: np.ndarray,
     gallery_cam: np.ndarray,
+    neighbours: NeighbourLists | None = None,
     *,
     k: Neighbours = 6,
     shortlist: Neighbours | None = 100,
@@ -73,7 +76,7 @@ def kwf(
     pairs = pairwise.of(query, gallery, unit=True, cuda=True)
     ng = pairs.sizes[1]
     query_cam, gallery_cam = checks.labels_of_sides("cam", query_cam, gallery_cam, pairs.sizes)
-    near, crowd, beyond = _pools(pairs, gallery_cam, k)
+    near, crowd, beyond = _pools(pairs, gallery_cam, k, neighbours)
     cameras, crowd = (arrays.beside(part, near.rows) for part in (gallery_cam, crowd))
     lists = (near.rows, _weights(near, weighting), crowd, beyond.rows, _weights(beyond, weighting))
     factors = (min(k, ng), float(own), float(mean), float(camera_penalty))
@@ -93,14 +96,16 @@ def kwf(
     return nearest.answer(PairwiseTiles(pairs), change, top_k=top_k)
 
 
-def _pools(pairs: Pairwise, gallery_cam: np.ndarray, k: int) -> tuple[Lists, np.ndarray, Lists]:
+def _pools(
+    pairs: Pairwise, gallery_cam: np.ndarray, k: int, known: NeighbourLists | None
+) -> tuple[Lists, np.ndarray, Lists]:
     """What holds, for every gallery image and every camera, the ``k`` nearest images outside that camera.
 
     The first are the 2 k nearest of any camera. They hold k outside a camera unless more than k are of it, which
     can be true of one camera only: the second names it, or -1, and the third are the k nearest outside that one.
     """
     ng = pairs.sizes[1]
-    tiles = PairwiseTiles(pairs.of_gallery(), (gallery_cam[:0], gallery_cam))
+    tiles = tiles_of_gallery(pairs, known, gallery_cam, unit=True)
     near, beyond = nearest.of_all_and_others(tiles, every=2 * k, other=k)
     if 2 * k >= ng:
         return near, np.full(ng, -1), beyond  # all images are there

@@ -16,8 +16,10 @@ from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.graph import class_lists, mutual_graph, similarity
 from postproc.context.sparse import Sparse
 from postproc.pairs import held, nearest, pairwise
+from postproc.pairs.known import tiles_of, tiles_of_gallery
+from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import Pairwise
-from postproc.pairs.tiles import PairwiseTiles
+from postproc.pairs.tiles import Tiles
 
 BLOCK = 16  # queries at a time
 
@@ -28,8 +30,9 @@ BLOCK = 16  # queries at a time
     )
 )
 def offline_diffusion(
-    query: Query | Pairwise,
+    query: Query | Pairwise | NeighbourLists,
     gallery: Gallery | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     truncate: Annotated[Count, Within(1)] = 1000,
     k: Neighbours = 50,
@@ -79,7 +82,7 @@ def offline_diffusion(
     """
     pairs = pairwise.of(query, gallery, unit=True, cuda=True)
     among_all = graph == "all"
-    tiles = PairwiseTiles(pairs if among_all else pairs.of_gallery())
+    tiles = (tiles_of if among_all else tiles_of_gallery)(pairs, neighbours, unit=True)
     classes = tiles.layout.inverse_there
     solved, roots = _rows(tiles, truncate, k, gamma, float(alpha), iterations, float(tolerance), among_all)
     if pairs.one_set:
@@ -107,11 +110,11 @@ def offline_diffusion(
 
         kernel.walk.over_rows(multiply, len(strip), what="diffusion", block=BLOCK)
 
-    return nearest.answer(tiles if among_all else PairwiseTiles(pairs), change, top_k=top_k)
+    return nearest.answer(tiles if among_all else tiles_of(pairs), change, top_k=top_k)
 
 
 def _rows(
-    tiles: PairwiseTiles,
+    tiles: Tiles,
     truncate: int,
     k: int,
     gamma: float,

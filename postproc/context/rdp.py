@@ -15,14 +15,16 @@ from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.graph import class_lists, union_graph
 from postproc.pairs import held, nearest, pairwise
+from postproc.pairs.known import tiles_of
+from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import Pairwise
-from postproc.pairs.tiles import PairwiseTiles
 
 
 @step(memory=held.compared(held.lists("k", factor=14), held.scratch(400)), loads=("scipy",))
 def rdp(
-    query: Query | Pairwise,
+    query: Query | Pairwise | NeighbourLists,
     gallery: Gallery | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     k: Neighbours = 30,
     sigma: Annotated[Weight, Within(0.01, 100)] = 0.5,
@@ -62,7 +64,7 @@ def rdp(
     >>> rdp(x[:1], x[1:], k=2, sigma=1, iterations=1).round(3)
     array([[-0.32 , -0.078]], dtype=float32)
     """
-    tiles = PairwiseTiles(pairwise.of(query, gallery, cuda=True))
+    tiles = tiles_of(pairwise.of(query, gallery, cuda=True), neighbours)
     classes, border = tiles.layout.inverse_there, tiles.layout.border
     lists = nearest.of_all(tiles, k)
     largest = float(lists.largest.max()) or 1.0

@@ -15,10 +15,12 @@ from postproc.base.settings import Count, Neighbours, Neutral, Number, Weight, W
 from postproc.base.step import step
 from postproc.base.vocabulary import Gallery, Query, Sides
 from postproc.pairs import held, nearest
+from postproc.pairs.known import tiles_of
 from postproc.pairs.l2_normalize import l2_normalize
+from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.nearest import Lists
 from postproc.pairs.pairwise import sqeuclidean
-from postproc.pairs.tiles import Layout, PairwiseTiles
+from postproc.pairs.tiles import Layout, Tiles
 
 
 @step(
@@ -29,6 +31,7 @@ def gcr(
     gallery: Gallery | None,
     query_cam: np.ndarray,
     gallery_cam: np.ndarray,
+    neighbours: NeighbourLists | None = None,
     *,
     k1: Neighbours = 15,
     k2: Neighbours = 3,
@@ -74,9 +77,9 @@ def gcr(
         return query if one_set else (query, gallery)
     nq = len(query)
     images = l2_normalize(query if one_set else arrays.joined(query, gallery))
-    for _ in range(rounds):
+    for round_ in range(rounds):
         pairs = sqeuclidean(images) if one_set else sqeuclidean(images[:nq], images[nq:])
-        tiles = PairwiseTiles(pairs, cameras)
+        tiles = tiles_of(pairs, None if round_ else neighbours, cameras, unit=True)
         layout = tiles.layout
         move = _move_locally if graph == "local" else partial(_move, symmetric=graph == "symmetric")
         moved = move(images[layout.first], tiles, Mix((k1, k2), (beta1, beta2), (1 - scale, scale)))
@@ -92,7 +95,7 @@ class Mix(NamedTuple):
     shares: tuple[float, float]
 
 
-def _move(x: np.ndarray, tiles: PairwiseTiles, mix: Mix, *, symmetric: bool) -> np.ndarray:
+def _move(x: np.ndarray, tiles: Tiles, mix: Mix, *, symmetric: bool) -> np.ndarray:
     """The features (classes, d) after one round on the graphs of all images."""
     k1, k2 = mix.k
     lists = nearest.of_all_and_others(tiles, every=k1, other=max(k2 - 1, 1))
@@ -142,7 +145,7 @@ def _propagation(layout: Layout, lists: Lists, length: int, beta: float, symmetr
     return diags_array(1 / np.sqrt(given)) @ s @ diags_array(1 / np.sqrt(taken))
 
 
-def _move_locally(x: np.ndarray, tiles: PairwiseTiles, mix: Mix) -> np.ndarray:
+def _move_locally(x: np.ndarray, tiles: Tiles, mix: Mix) -> np.ndarray:
     """The features (classes, d) after one round in which every image has a small graph of its own."""
     layout, (k1, k2) = tiles.layout, mix.k
     anywhere, across = nearest.of_all_and_others(tiles, every=k1 + 1, other=k2)

@@ -14,14 +14,16 @@ from postproc.base.step import step
 from postproc.base.vocabulary import Features
 from postproc.features.expansion import add_neighbours
 from postproc.pairs import held, nearest
+from postproc.pairs.known import tiles_of_gallery
 from postproc.pairs.l2_normalize import l2_normalize
-from postproc.pairs.pairwise import among
-from postproc.pairs.tiles import PairwiseTiles
+from postproc.pairs.listed import NeighbourLists
+from postproc.pairs.pairwise import sqeuclidean
 
 
 @step(memory=held.together(held.times(2, held.features), held.walk, held.images(600)))
 def nfc(
     features: Features,
+    neighbours: NeighbourLists | None = None,
     *,
     k1: Annotated[Neighbours, Within(0), Neutral(0)] = 2,
     k2: Annotated[Neighbours, Within(0), Neutral(0)] = 2,
@@ -50,7 +52,7 @@ def nfc(
     if k1 == 0 or k2 == 0:
         return images
     images = l2_normalize(images)
-    tiles = PairwiseTiles(among(images))
+    tiles = tiles_of_gallery(sqeuclidean(images), neighbours, unit=True)
     lists = nearest.without_self(nearest.of_all(tiles, k1 + 1))
     if lists.rows.shape[1] == 0:
         return images

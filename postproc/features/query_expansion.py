@@ -20,9 +20,11 @@ from postproc.base.step import Chosen, step
 from postproc.base.vocabulary import Gallery, Nearest, Query, Sides
 from postproc.features.expansion import unexpanded
 from postproc.pairs import held, nearest
+from postproc.pairs.known import nearest_in_gallery, tiles_of, tiles_of_gallery
 from postproc.pairs.l2_normalize import l2_normalize
+from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.nearest import Lists
-from postproc.pairs.pairwise import among, sqeuclidean
+from postproc.pairs.pairwise import among, of, sqeuclidean
 from postproc.pairs.tiles import STRIP_ON_CUDA, PairwiseTiles
 
 Metric = Literal["cosine", "dot", "sqeuclidean"]
@@ -43,6 +45,7 @@ def _objection(chosen: Chosen) -> str | None:
 def query_expansion(
     query: Query,
     gallery: Gallery | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     k: Annotated[Neighbours, Within(0), Neutral(0)] = 10,
     alpha: Annotated[Weight, Within(0, 64)] = 0.0,
@@ -106,11 +109,13 @@ def query_expansion(
         expand = "gallery"
     images = query if expand == "query" else gallery if expand == "gallery" else arrays.joined(query, gallery)
     rows = None
-    for _ in range(rounds):
+    if neighbours is not None:
+        rows = _known(query, None if one_set else gallery, neighbours, k, metric, expand)
+    for round_ in range(rounds):
         bank = gallery if expand == "query" else images
         image_key = l2_normalize(images) if metric == "cosine" else images
         bank_key = image_key if bank is images else l2_normalize(bank) if metric == "cosine" else bank
-        if rows is None or find_anew:
+        if rows is None or (find_anew and (round_ or neighbours is None)):
             rows = _neighbours(image_key, bank_key, k, metric, without_own=one_set or expand != "query")
         images = _expanded(images, bank, image_key, bank_key, rows, alpha, decay, include_self, average)
         if renormalize:
@@ -120,6 +125,20 @@ def query_expansion(
     if expand == "both":
         return images[: len(query)], images[len(query) :]
     return (images, gallery) if expand == "query" else (query, images)
+
+
+def _known(
+    query: np.ndarray, gallery: np.ndarray | None, lists: NeighbourLists, k: int, metric: str, expand: str
+) -> np.ndarray:
+    """(n, k) rows of the bank, as lists say them."""
+    if metric == "dot":
+        raise ValueError('neighbours: wanted the metric "cosine" or "sqeuclidean" with lists, got "dot"')
+    unit = metric == "cosine"
+    pairs = of(query, gallery, unit=unit, cuda=True)
+    if expand == "query" or gallery is None:
+        return nearest_in_gallery(pairs, lists, k, unit=unit).rows
+    tiles = (tiles_of_gallery if expand == "gallery" else tiles_of)(pairs, lists, unit=unit)
+    return nearest.of_others(tiles, k).rows
 
 
 def _neighbours(images: np.ndarray, bank: np.ndarray, k: int, metric: str, without_own: bool) -> np.ndarray:

@@ -14,17 +14,28 @@ from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
 from postproc.hubness.means import mean_of_finite, mean_of_nearest, scale_and_add
 from postproc.pairs import held, nearest, pairwise
+from postproc.pairs.known import tiles_of
+from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
 COLUMNS = 1024  # columns of a given matrix that are turned into rows at a time
+TWO_SIDES = (
+    "neighbours: wanted lists of one set, found those of queries and a gallery, whose images are measured against "
+    "the nearest of the other side, which lists of all images do not hold; give features alone"
+)
 
 
 @step(
     memory=held.compared(held.images(8), held.if_one_set(held.lists("k", factor=4, more=1)), unit=True),
 )
 def csls(
-    query: Query | Pairwise, gallery: Gallery | None = None, *, k: Neighbours = 10, top_k: TopK = None
+    query: Query | Pairwise | NeighbourLists,
+    gallery: Gallery | None = None,
+    neighbours: NeighbourLists | None = None,
+    *,
+    k: Neighbours = 10,
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """Measure each cosine distance against the usual distances of both its ends.
 
@@ -51,7 +62,9 @@ def csls(
            [1.8, 0. ]], dtype=float32)
     """
     pairs = pairwise.of(query, gallery, unit=True, cuda=True)
-    tiles = PairwiseTiles(pairs)
+    if not pairs.one_set and (neighbours is not None or pairs.known is not None):
+        raise ValueError(TWO_SIDES)
+    tiles = tiles_of(pairs, neighbours, unit=True)
     if pairs.one_set:
         near = nearest.of_others(tiles, k).values
     else:

@@ -15,13 +15,19 @@ from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
 from postproc.hubness.means import scale_and_add
 from postproc.pairs import held, nearest
+from postproc.pairs.known import tiles_of, tiles_of_gallery
+from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import sqeuclidean
-from postproc.pairs.tiles import PairwiseTiles
 
 
 @step(memory=held.compared(held.images(8), unit=True))
 def dis_sim(
-    query: Query, gallery: Gallery | None = None, *, k: Neighbours = 5, top_k: TopK = None
+    query: Query,
+    gallery: Gallery | None = None,
+    neighbours: NeighbourLists | None = None,
+    *,
+    k: Neighbours = 5,
+    top_k: TopK = None,
 ) -> Distances | Nearest:
     """Squared Euclidean distance, less those of both its ends to the centres of their neighbourhoods.
 
@@ -54,8 +60,8 @@ def dis_sim(
     else:
         query, gallery = arrays.together(*checks.sides(query, gallery, cuda=True))
         pairs = sqeuclidean(query, gallery)
-    tiles = PairwiseTiles(pairs)
-    near = nearest.of_all(tiles if one_set else PairwiseTiles(pairs.of_gallery()), k).rows
+    tiles = tiles_of(pairs, neighbours if one_set else None)
+    near = nearest.of_all(tiles if one_set else tiles_of_gallery(pairs, neighbours), k).rows
     centres = arrays.empty(gallery.shape, np.float32, gallery)
     columns = arrays.empty(len(gallery), np.float64, gallery)
     kernel = kernels.of(gallery)

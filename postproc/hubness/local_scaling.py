@@ -18,14 +18,16 @@ from postproc.base.step import of_method, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.hubness.means import Metric
 from postproc.pairs import held, nearest, pairwise
+from postproc.pairs.known import tiles_of, tiles_of_gallery
+from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import Pairwise
-from postproc.pairs.tiles import PairwiseTiles
 
 
 @step(unit=of_method("local_scaling"), memory=held.compared(held.lists("k"), copy=held.by_metric))
 def local_scaling(
-    query: Query | Pairwise,
+    query: Query | Pairwise | NeighbourLists,
     gallery: Gallery | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     k: Neighbours = 5,
     query_k: Neighbours | None = None,
@@ -66,8 +68,9 @@ def local_scaling(
     >>> local_scaling(q, g, k=1, method="bi_dakr")
     array([[1., 4., 8.]], dtype=float32)
     """
-    pairs = pairwise.of(query, gallery, unit=metric == "cosine", cuda=True)
-    tiles = PairwiseTiles(pairs)
+    unit = metric == "cosine"
+    pairs = pairwise.of(query, gallery, unit=unit, cuda=True)
+    tiles = tiles_of(pairs, neighbours if pairs.one_set else None, unit=unit)
     kernel = kernels.of(pairs.like)
     form = {"ls": kernel.hubness.KERNEL, "nicdm": kernel.hubness.ROOT}.get(method, kernel.hubness.RATIO)
 
@@ -76,7 +79,7 @@ def local_scaling(
         near = near if near.shape[1] else arrays.full((len(near), 1), 0, np.float32, near)
         columns, own = (_radii(near[:, :count], method, metric) for count in (k, query_k or k))
     else:
-        near = nearest.of_all(PairwiseTiles(pairs.of_gallery()), k + 1).values
+        near = nearest.of_all(tiles_of_gallery(pairs, neighbours, unit=unit), k + 1).values
         columns = _radii(near[:, 1:] if near.shape[1] > 1 else near, method, metric)
     one = 2.0 if metric == "cosine" else 1.0  # in units of what the tiles hold, twice the cosine distance
     smallest = float(columns[columns > 0].min()) if columns.any() else one

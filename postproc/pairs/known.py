@@ -2,37 +2,91 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 from postproc.base import arrays
-from postproc.pairs import listed
+from postproc.pairs import from_lists
+from postproc.pairs.list_tiles import ListTiles
 from postproc.pairs.listed import NeighbourLists
-from postproc.pairs.nearest import Lists
 from postproc.pairs.pairwise import Pairwise
-from postproc.pairs.tiles import Layout, PairwiseTiles, Tiles
+from postproc.pairs.tiles import Lists, PairwiseTiles, Tiles
 
-PAIRS = 1 << 16  # pairs that are looked up at a time
+OTHERS = (
+    "neighbours: wanted lists of the distances that are used here, found lists of others: of other features, of "
+    "features normalised otherwise, or without the same penalties; make them of these"
+)
+NOT_UNIT = (
+    "neighbours: wanted lists of features of unit length, found lists of others; bring the features to unit "
+    "length, and make the lists of those"
+)
+
+
+class ApproximateNeighbours(UserWarning):
+    """An answer from lists in which neighbours may be missing."""
 
 
 def tiles_of(
-    pairs: Pairwise, known: NeighbourLists | None = None, cameras: tuple[np.ndarray, np.ndarray] | None = None
+    pairs: Pairwise,
+    known: NeighbourLists | None = None,
+    cameras: tuple[np.ndarray, np.ndarray] | None = None,
+    *,
+    unit: bool = False,
 ) -> Tiles:
     """The tiles of a :class:`Pairwise`, whose neighbours may be ``known``; of lists alone where it is those.
 
-    ``cameras``: as in :class:`~postproc.pairs.tiles.PairwiseTiles`. Raises ValueError for lists of other images.
+    ``cameras``: as in :class:`~postproc.pairs.tiles.PairwiseTiles`. ``unit``: the features were brought to unit
+    length. Raises ValueError for lists of other images, of other features or of other lengths.
     """
     if pairs.known is not None:
-        return ListTiles(pairs.known)
+        if known is not None:
+            raise ValueError("neighbours: wanted lists once, found them in the place of the features too")
+        _warn_of_approximate(pairs.known)
+        return ListTiles(pairs.known, cameras)
     tiles = PairwiseTiles(pairs, cameras)
     if known is not None:
-        _refuse_others(pairs, known)
-        tiles.known = lists_of(known, tiles.layout.like)
+        check(pairs, known, unit=unit)
+        tiles.known = _lists(known)
     return tiles
 
 
-def lists_of(known: NeighbourLists, like: np.ndarray) -> Lists:
-    """Lists where ``like`` is."""
-    return Lists(*(arrays.beside(np.asarray(part), like) for part in (known.rows, known.distances, known.largest)))
+def check(pairs: Pairwise, known: NeighbourLists, *, unit: bool = False) -> None:
+    """Raise ValueError for lists of other images, of other distances or, with ``unit``, of other lengths."""
+    _refuse_other_images(pairs, known)
+    digest = pairs.digest if known.digest else ""  # lists without one are taken on trust
+    if known.digest != digest or (unit and not known.digest and not known.unit_length):
+        raise ValueError(NOT_UNIT if unit and not known.unit_length else OTHERS)
+
+
+def tiles_of_gallery(
+    pairs: Pairwise,
+    known: NeighbourLists | None = None,
+    gallery_cam: np.ndarray | None = None,
+    *,
+    unit: bool = False,
+) -> Tiles:
+    """As :func:`tiles_of` for the gallery images alone.
+
+    ``known``: lists of the gallery as one set, or of queries and gallery, of which the gallery images are taken.
+    """
+    among = pairs.of_gallery()
+    cameras = None if gallery_cam is None else (gallery_cam[:0], gallery_cam)
+    if known is None or pairs.known is not None:
+        return tiles_of(among, known, cameras)
+    tiles = PairwiseTiles(among, cameras)
+    alone = known.one_set or known.sizes == among.sizes
+    whole = pairs.gallery_alone() if known.one_set else among if alone else pairs
+    check(whole, known, unit=unit)
+    tiles.known = _lists(known if alone else known.of_gallery())
+    return tiles
+
+
+def nearest_in_gallery(pairs: Pairwise, known: NeighbourLists, k: int, *, unit: bool = False) -> Lists:
+    """The ``k`` nearest gallery images of every query, as lists say them; of one set the nearest others of all."""
+    tiles = tiles_of(pairs, known, unit=unit)
+    assert tiles.known is not None
+    return from_lists.of_queries(tiles.known, tiles.layout, k)
 
 
 def neighbours_of(pairs: Pairwise, lists: Lists, unit_length: bool) -> NeighbourLists:
@@ -41,60 +95,23 @@ def neighbours_of(pairs: Pairwise, lists: Lists, unit_length: bool) -> Neighbour
     return NeighbourLists(rows, values, largest, pairs.sizes, pairs.one_set, unit_length, digest=pairs.digest)
 
 
-class ListTiles(Tiles):
-    """Distances as far as lists say them.
-
-    Two images of which neither stands in the other's list are at least as far apart as the ends of both lists, and
-    taken to be just that: nearer than they are, and behind everybody that is known to be nearer.
-    """
-
-    symmetric = True
-
-    def __init__(self, lists: NeighbourLists) -> None:
-        everybody = np.arange(lists.count, dtype=np.int32)
-        self.layout = Layout(*lists.sizes, everybody, everybody, one_set=lists.one_set)
-        self.known: Lists = lists_of(lists, self.layout.like)
-        self.ends = listed.ends(lists.distances)
-
-    def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
-        tall, wide = rows.stop - rows.start, columns.stop - columns.start
-        tile = out[: tall * wide].reshape(tall, wide)
-        np.maximum(self.ends[rows][:, None], self.ends[columns], out=tile)
-        _lower(tile, self.known, rows, columns)
-        _lower(tile.T, self.known, columns, rows)
-        if rows == columns:
-            np.fill_diagonal(tile, 0)
-        return tile
-
-    def between(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        found = np.maximum(self.ends[left], self.ends[right])
-        for part in arrays.blocks(left, PAIRS):
-            for a, b in ((left[part], right[part]), (right[part], left[part])):
-                pair, place = np.nonzero(self.known.rows[a] == b[:, None])
-                at = pair + part.start
-                found[at] = np.minimum(found[at], self.known.values[a[pair], place])
-        found[left == right] = 0
-        return found
+def _lists(known: NeighbourLists) -> Lists:
+    _warn_of_approximate(known)
+    return Lists(*map(np.asarray, (known.rows, known.distances, known.largest)))
 
 
-def _lower(tile: np.ndarray, lists: Lists, rows: slice, columns: slice) -> None:
-    """Put the distances that the lists of ``rows`` say into a tile, where they are lower than what is there."""
-    numbers = lists.rows[rows]
-    i, place = np.nonzero((numbers >= columns.start) & (numbers < columns.stop))
-    j = numbers[i, place] - columns.start
-    tile[i, j] = np.minimum(tile[i, j], lists.values[rows][i, place])
+def _warn_of_approximate(known: NeighbourLists) -> None:
+    """Say it once that an answer is approximate."""
+    if not known.exact:
+        recall = "of unmeasured recall" if known.recall is None else f"of recall {known.recall:.3f} in a sample"
+        warnings.warn(f"neighbours: the lists are approximate, {recall}, and so is the answer",
+                      ApproximateNeighbours, stacklevel=2)  # fmt: skip
 
 
-def _refuse_others(pairs: Pairwise, known: NeighbourLists) -> None:
-    """Refuse lists of other images, or of other distances between them."""
+def _refuse_other_images(pairs: Pairwise, known: NeighbourLists) -> None:
     if (known.sizes, known.one_set) != (pairs.sizes, pairs.one_set):
         found, wanted = (
             f"{sizes[1]} images of one set" if one_set else f"{sizes[0]} queries and {sizes[1]} gallery images"
             for sizes, one_set in ((known.sizes, known.one_set), (pairs.sizes, pairs.one_set))
         )
         raise ValueError(f"neighbours: wanted lists of {wanted}, found lists of {found}")
-    if known.digest and known.digest != pairs.digest:
-        raise ValueError(
-            "neighbours: wanted lists of the distances that are used here, found lists of others: of other "
-            "features, of features normalised otherwise, or without the same penalties; make them of these"
-        )

@@ -7,13 +7,16 @@ from postproc.base.sizes import block
 from postproc.base.step import step
 from postproc.base.vocabulary import Features
 
+ROUNDING = 6e-8  # 2^-24 and a little: what the numbers of a row of length 1 may make of it as float32
+
 
 @step(memory=block)
 def l2_normalize(features: Features) -> Features:
     """Divide every row by its Euclidean length: ``x / |x|``.
 
     Takes:   features (n, d) float32. A row of zeros has no direction and stays zero.
-    Returns: (n, d) float32 of length 1, the length taken in float64.
+    Returns: (n, d) float32 of length 1, the length taken in float64. A row whose length is 1 as far as float32 can
+             hold it stays as it is, so that doing it twice is doing it once.
     Raises:  ValueError for NaN or infinity. Cost: O(n d), nothing beside the result.
 
     >>> l2_normalize(np.array([[3.0, 4.0], [0.0, 0.0]], np.float32))
@@ -26,6 +29,6 @@ def l2_normalize(features: Features) -> Features:
     for part in arrays.blocks(rows, 1024):
         block = arrays.as_type(rows[part], np.float64)
         length = xp.linalg.vector_norm(block, axis=1, keepdims=True)
-        length[length == 0] = 1
+        length[(length == 0) | (abs(length - 1) <= ROUNDING)] = 1
         out[part] = block / length
     return out

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from postproc.base import arrays, runtime, saved
 from postproc.base.vocabulary import Array, Unchecked
+from postproc.pairs.thinned import in_gallery
 
 KIND = "neighbours"  # of what is in a folder
 BLOCK = 16 << 20  # bytes that are hashed at a time, each block by a thread
@@ -120,6 +121,17 @@ class NeighbourLists:
             found, far, bound, (n, n) if queries is None else (border, n - border),
             queries is None, unit_length, exact, None, digest,
         )  # fmt: skip
+
+    def of_gallery(self) -> NeighbourLists:
+        """The lists of the gallery images among themselves, without queries; of one set all."""
+        if self.one_set:
+            return replace(self, sizes=(0, self.count), one_set=False, digest="")
+        nq, ng = self.sizes
+        k = min(self.rows.shape[1], ng)
+        rows, distances, _ = in_gallery(self.rows[nq:], self.distances[nq:], nq, k)
+        return replace(
+            self, rows=rows, distances=distances, largest=np.asarray(self.largest[nq:]), sizes=(0, ng), digest=""
+        )
 
     def save(self, folder: str | Path) -> None:
         """Keep it in a folder: three ``.npy`` and a JSON; an older one there is replaced once all is written.

@@ -16,8 +16,8 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays
 from postproc.base.vocabulary import Floats, Nearest
-from postproc.pairs import remembered
-from postproc.pairs.tiles import SMALLEST, STRIP, STRIP_ON_CUDA, Buffers, Layout, Lists, PairwiseTiles, Tiles
+from postproc.pairs import from_lists, remembered
+from postproc.pairs.tiles import SMALLEST, STRIP, STRIP_ON_CUDA, Buffers, Layout, Lists, Tiles
 
 Change = Callable[[np.ndarray, np.ndarray], None]  # strip where the tiles are, its queries in NumPy
 DISTANCES = "distances"  # of queries and gallery, in a store
@@ -40,9 +40,7 @@ def of_all(tiles: Tiles, k: int, answer: np.ndarray | None = None) -> Lists:
     return _lists(tiles, [(Among.ALL, k)], answer)[0]
 
 
-def of_cameras(
-    tiles: PairwiseTiles, *, same: int, other: int, answer: np.ndarray | None = None
-) -> tuple[Lists, Lists]:
+def of_cameras(tiles: Tiles, *, same: int, other: int, answer: np.ndarray | None = None) -> tuple[Lists, Lists]:
     """The ``same`` nearest of every image among those of its camera, itself included, and the ``other`` nearest
     among those of all other cameras, in one walk. Of unknown camera an image is alone with its copies.
     """
@@ -50,7 +48,7 @@ def of_cameras(
     return within, across
 
 
-def of_all_and_others(tiles: PairwiseTiles, *, every: int, other: int) -> tuple[Lists, Lists]:
+def of_all_and_others(tiles: Tiles, *, every: int, other: int) -> tuple[Lists, Lists]:
     """The ``every`` nearest of every image among all, and the ``other`` nearest of other cameras, in one walk."""
     anywhere, across = _lists(tiles, [(Among.ALL, every), (Among.OTHER_CAMERAS, other)], None)
     return anywhere, across
@@ -130,8 +128,10 @@ class _Heaps:
 
 def _lists(tiles: Tiles, wanted: Sequence[tuple[Among, int]], answer: np.ndarray | None) -> list[Lists]:
     """For every (among whom, k) of ``wanted`` the lists, remembered ones where there are such or one walk."""
-    if tiles.known is not None and [among for among, _ in wanted] == [Among.ALL]:
-        return [_given(tiles, wanted[0][1], answer)]
+    if tiles.known is not None:
+        if answer is not None:
+            everything(tiles, answer)
+        return [_given(tiles, tiles.known, among, k) for among, k in wanted]
     store, key = _remembered(tiles)
     if store is None:
         return _walked(tiles, wanted, answer)
@@ -150,19 +150,14 @@ def _lists(tiles: Tiles, wanted: Sequence[tuple[Among, int]], answer: np.ndarray
     return [lists for lists in known if lists is not None]
 
 
-def _given(tiles: Tiles, k: int, answer: np.ndarray | None) -> Lists:
-    """The first ``k`` of lists that are known."""
-    known = tiles.known
-    assert known is not None
-    held = known.rows.shape[1]
-    wanted = min(k, tiles.layout.count)
-    if held < wanted:
-        raise ValueError(
-            f"neighbours: wanted lists of k = {wanted - 1} or more, found k = {held - 1}; make them so"
-        )
-    if answer is not None:
-        everything(tiles, answer)
-    return _first(known, k)
+def _given(tiles: Tiles, known: Lists, among: Among, k: int) -> Lists:
+    """What the lists say that are known."""
+    if among is Among.ALL:
+        return from_lists.of_all(known, tiles.layout, k)
+    if among is Among.CLASSES:
+        return from_lists.of_classes(known, tiles.layout, k)
+    same = among is Among.SAME_CAMERA
+    return from_lists.of_cameras(known, tiles.layout, tiles.cameras, k, same=same, whole=not tiles.partial)
 
 
 def _walked(tiles: Tiles, wanted: Sequence[tuple[Among, int]], answer: np.ndarray | None) -> list[Lists]:

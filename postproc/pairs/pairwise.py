@@ -19,6 +19,7 @@ One set alone, ``sqeuclidean(images)``, is each image against all others; the sa
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -166,7 +167,9 @@ class Pairwise:
 
         They are found where these are, although the gallery may have stayed on the host.
         """
-        self._refuse_lists("the neighbours of some images among themselves")
+        if self.known is not None and rows is None:
+            return replace(self, sizes=(0, self.sizes[1]), one_set=False, known=self.known.of_gallery())
+        self._refuse_lists("the neighbours of the gallery images among themselves")
         rows = np.arange(0) if rows is None else rows
 
         def moved(term: Term) -> Term:
@@ -190,6 +193,22 @@ class Pairwise:
     def gallery_alone(self) -> Pairwise:
         """The same distances of each gallery image to all others: one set."""
         return replace(self._rearranged(1, 1), one_set=True)
+
+    def as_one_set(self) -> Pairwise:
+        """The same distances of all images as one set, queries first."""
+        if self.one_set:
+            return self
+        self._refuse_lists("other distances")
+
+        def moved(term: Term) -> Term:
+            found: dict[str, Any] = {}
+            for part in parts(term):
+                both = read_only(arrays.joined(getattr(term, f"query{part}"), getattr(term, f"gallery{part}")))
+                found |= {f"query{part}": both, f"gallery{part}": both}
+            return replace(term, **found)
+
+        one_track = None if self.one_track is None else (np.concatenate(self.one_track),) * 2
+        return Pairwise(tuple(map(moved, self.terms)), (self.count, self.count), one_track, True)
 
     def _rearranged(self, first: int, second: int) -> Pairwise:
         """Side ``first`` in the place of the queries and ``second`` in that of the gallery; 0 is the queries."""

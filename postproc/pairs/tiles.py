@@ -135,13 +135,15 @@ class Tiles(Protocol):
 
     ``symmetric``: whether the tile (rows, columns) is the transpose of (columns, rows). ``cameras`` (classes,):
     the camera of every class, for methods that look at cameras; None where nobody does. ``known``: the lists of
-    neighbours of all images, where somebody has found them already.
+    neighbours of all images, where somebody has found them already. ``partial``: whether these are all that is
+    known.
     """
 
     layout: Layout
     symmetric: bool = False
     cameras: Array | None = None
     known: Lists | None = None
+    partial: bool = False
 
     @property
     def fingerprint(self) -> bytes | None:
@@ -181,7 +183,7 @@ class PairwiseTiles(Tiles):
         penalties = [term for term in pairs.terms if isinstance(term, CameraTerm) and term.weight]
         products = [term for term in pairs.terms if isinstance(term, ProductTerm) and term.weight]
         self.layout = layout or _layout(pairs, terms, penalties, products, cameras)
-        self.cameras = arrays.beside(_camera_of_classes(cameras, self.layout), self.like)
+        self.cameras = arrays.beside(camera_of_classes(cameras, self.layout), self.like)
         self.parts, self.signs = _rows(terms, self.layout)
         self.centre = exact.common_part(self.parts) if terms else None
         self.norms = _norms(self.parts, self.signs, self.centre, self.like)
@@ -395,17 +397,29 @@ def _layout(
     vectors: list[FeatureTerm | ProductTerm] = [*terms, *products]
     tracked: list[CameraTerm | ProductTerm] = [*penalties, *products]
     columns = [(arrays.bits(term.query), arrays.bits(term.gallery)) for term in vectors]
-    columns += [_as_bits(term.query_cam, term.gallery_cam) for term in penalties]
-    columns += [_as_bits(term.query_track, term.gallery_track) for term in tracked]
+    columns += [as_bits(term.query_cam, term.gallery_cam) for term in penalties]
+    columns += [as_bits(term.query_track, term.gallery_track) for term in tracked]
     if pairs.one_track is not None:
-        columns.append(_as_bits(*pairs.one_track))
+        columns.append(as_bits(*pairs.one_track))
     if cameras is not None:
-        columns.append(_as_bits(*cameras))
+        columns.append(as_bits(*cameras))
     if pairs.one_set:  # no queries: all images stand as the gallery
         columns = [(query[:0], gallery) for query, gallery in columns]
         nq = 0
-    kernel = kernels.of(pairs.like)
-    keys = arrays.full(nq + ng, 0, np.int64 if arrays.on_cuda(pairs.like) else np.uint64, pairs.like)
+    inverse, first = classes_of(columns, (nq, ng), pairs.like)
+    return Layout(*pairs.sizes, inverse, first, pairs.like, pairs.one_set)
+
+
+def classes_of(
+    columns: list[tuple[np.ndarray, np.ndarray]], sizes: tuple[int, int], like: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """``inverse`` and ``first`` of a :class:`Layout`: images are of one class where all bits in all columns agree.
+
+    ``columns`` hold the bits of (queries, gallery), where ``like`` is.
+    """
+    nq, ng = sizes
+    kernel = kernels.of(like)
+    keys = arrays.full(nq + ng, 0, np.int64 if arrays.on_cuda(like) else np.uint64, like)
     for query, gallery in columns:
         for bits, part in ((query, keys[:nq]), (gallery, keys[nq:])):
             kernel.walk.over_rows(partial(kernel.rows.hash_rows, bits, part), len(bits), what="copies")
@@ -417,10 +431,10 @@ def _layout(
         kernel.rows.differ(query, gallery, copies, same_as[copies], wrong)
     same_as[copies[wrong]] = copies[wrong]
     first, inverse = np.unique(same_as, return_inverse=True)
-    return Layout(*pairs.sizes, inverse.astype(np.int32), first.astype(np.int32), pairs.like, pairs.one_set)
+    return inverse.astype(np.int32), first.astype(np.int32)
 
 
-def _camera_of_classes(cameras: tuple[np.ndarray, np.ndarray] | None, layout: Layout) -> np.ndarray:
+def camera_of_classes(cameras: tuple[np.ndarray, np.ndarray] | None, layout: Layout) -> np.ndarray:
     """(classes,) int64: the camera of every class; of unknown ones a number below 0, each its own."""
     own = -1 - np.arange(layout.classes)
     if cameras is None:
@@ -429,7 +443,7 @@ def _camera_of_classes(cameras: tuple[np.ndarray, np.ndarray] | None, layout: La
     return np.where(cams >= 0, cams, own)
 
 
-def _as_bits(query: np.ndarray, gallery: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def as_bits(query: np.ndarray, gallery: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Labels as one column of bits, to be told apart like features."""
     _, numbers = np.unique(np.concatenate([query, gallery]), return_inverse=True)
     bits = numbers.astype(np.uint32)[:, None]

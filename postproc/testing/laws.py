@@ -15,6 +15,7 @@ from postproc.base.settings import Setting
 from postproc.base.step import KEPT, range_of, unit_of
 from postproc.base.vocabulary import VOCABULARY
 from postproc.testing.memory import excess
+from postproc.testing.neighbours import neighbour_lists
 from postproc.testing.one_set import one_set
 from postproc.testing.subject import LABELS, Settings, Subject, bits, difference
 from postproc.testing.worlds import World, known, pick, small, world
@@ -472,6 +473,10 @@ def one_set_means_each_against_all_others(step: Subject) -> None:
     one_set(step, must, must_be_near)
 
 
+def neighbour_lists_give_the_same(step: Subject) -> None:
+    neighbour_lists(step, must, must_be_near)
+
+
 def the_declared_memory(step: Subject) -> None:
     for settings in ({}, {"top_k": 5}) if "top_k" in step.settings else ({},):
         found = excess(step, settings)
@@ -511,4 +516,5 @@ LAWS: tuple[tuple[int, str, Callable[[Subject], None]], ...] = (
     (12, "data that is handed over is checked, used or not", bad_data_are_refused),
     (13, "one set means each against all others", one_set_means_each_against_all_others),
     (14, "memory stays under what it declares", the_declared_memory),
+    (15, "neighbour lists give what features give", neighbour_lists_give_the_same),
 )

@@ -1,0 +1,84 @@
+"""How many true neighbours lists hold: an exact search for a sample of images."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from postproc.base import arrays
+from postproc.base.settings import Count
+from postproc.base.step import checked
+from postproc.base.vocabulary import Array, Gallery, Query
+from postproc.pairs import known, nearest, pairwise
+from postproc.pairs.listed import NeighbourLists
+from postproc.pairs.pairwise import Pairwise
+from postproc.pairs.tiles import PairwiseTiles
+
+MEANT = {  # what else numbers may be, and what makes distances of them
+    "Euclidean distances; give their squares": lambda d: d * d,
+    "cosine distances; give twice these, of features of unit length": lambda d: 2 * d,
+    "similarities; give 2 - 2 s, of features of unit length": lambda d: 2 - 2 * d,
+}
+NEAR = 1e-3  # of a distance and of 1: how well numbers agree that are the same but for rounding
+
+
+@checked
+def with_recall(
+    lists: NeighbourLists,
+    query: Query | Pairwise,
+    gallery: Gallery | None = None,
+    *,
+    sample: Count = 1000,
+    seed: Count = 0,
+) -> NeighbourLists:
+    """Measure which share of the true neighbours is in lists, and keep it in their ``recall``.
+
+    Takes:   the lists, and the features that they are of: query (nq, d), gallery (ng, d) float32; or one set
+             (n, d); or one :class:`Pairwise`.
+    Returns: the same lists with ``recall``: of the k nearest others of each image of the sample, by an exact
+             search, the share that its list holds. An image as far as the last of them counts as one of them.
+    sample:  1 or more images, cut to what there is. seed: 0 or more, which ones.
+    Raises:  ValueError for lists of other images, and where their numbers are not squared distances but Euclidean
+             or cosine distances, or similarities.
+    Cost:    sample * n * d multiply-adds; memory: a strip of 128 MiB, and of two sides the features once more.
+
+    >>> x = np.array([[0.0], [1.0], [3.0], [7.0]], np.float32)
+    >>> found = NeighbourLists.given([[1], [2], [1], [0]], [[1], [4], [4], [49]], count_self=False, largest=49.0)
+    >>> with_recall(found, x).recall                                 # of 1 and of 7 the nearest is missing
+    0.5
+    """
+    pairs = pairwise.of(query, gallery, cuda=True)
+    known.check(pairs, lists)
+    k = min(lists.k, lists.count - 1)
+    if k < 1:
+        return replace(lists, recall=1.0)
+    asked = np.sort(np.random.default_rng(seed).permutation(lists.count)[:sample])
+    found, given, exact = np.zeros(len(asked)), [np.empty(0)], [np.empty(0)]
+
+    def count(strip: Array, queries: np.ndarray) -> None:
+        images = asked[queries]
+        nearest.set_own(strip, images)
+        reach = arrays.host(nearest.smallest(strip, k).distances[:, -1:])
+        rows = np.asarray(lists.rows[images])
+        numbers = arrays.beside(np.maximum(rows, 0), strip)
+        far = arrays.host(strip[arrays.beside(np.arange(len(images)), strip)[:, None], numbers])
+        right = (rows >= 0) & (rows != images[:, None]) & (far <= reach)
+        found[queries] = np.minimum(right.sum(axis=1), k) / k
+        given.append(np.asarray(lists.distances[images])[right])
+        exact.append(far[right])
+
+    nearest.strips(PairwiseTiles(pairs.as_one_set().of_gallery(asked)), count, what="recall")
+    _refuse_other_numbers(np.concatenate(given), np.concatenate(exact))
+    return replace(lists, recall=float(found.mean()))
+
+
+def _refuse_other_numbers(given: np.ndarray, exact: np.ndarray) -> None:
+    """Refuse distances of right neighbours that are plainly of another kind; rough ones, as of codes, are not."""
+
+    def agree(numbers: np.ndarray) -> bool:
+        return bool(np.mean(abs(numbers - exact) <= NEAR * np.maximum(1, abs(exact))) > 0.9)
+
+    if not len(given) or agree(given):
+        return
+    for said, made in MEANT.items():
+        if agree(made(given.astype(np.float64))):
+            raise ValueError(f"distances: wanted squared Euclidean distances, found {said}")
