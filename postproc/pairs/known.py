@@ -101,11 +101,8 @@ def _lists(known: NeighbourLists) -> Lists:
 
 
 def _warn_of_approximate(known: NeighbourLists) -> None:
-    """Say it once that an answer is approximate."""
-    if not known.exact:
-        recall = "of unmeasured recall" if known.recall is None else f"of recall {known.recall:.3f} in a sample"
-        warnings.warn(f"neighbours: the lists are approximate, {recall}, and so is the answer",
-                      ApproximateNeighbours, stacklevel=2)  # fmt: skip
+    if known.caveat:
+        warnings.warn(known.caveat, ApproximateNeighbours, stacklevel=2)
 
 
 def _refuse_other_images(pairs: Pairwise, known: NeighbourLists) -> None:

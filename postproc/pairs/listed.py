@@ -68,6 +68,14 @@ class NeighbourLists:
         """Whether every list holds all images, so that nothing is unknown."""
         return self.rows.shape[1] >= self.count
 
+    @property
+    def caveat(self) -> str:
+        """What an answer from them has to say: that neighbours may be missing, and how many; "" of exact ones."""
+        if self.exact:
+            return ""
+        recall = "of unmeasured recall" if self.recall is None else f"of recall {self.recall:.3f} in a sample"
+        return f"neighbours: the lists are approximate, {recall}, and so is the answer"
+
     def __repr__(self) -> str:
         who = (
             f"{self.count} images"
@@ -197,10 +205,11 @@ def _problems(
     rows: np.ndarray, distances: np.ndarray, queries: int | None, largest: Any, count_self: bool, unit: bool
 ) -> list[str]:
     """All that is wrong with lists from outside."""
-    if rows.ndim != 2 or rows.shape != distances.shape or 0 in rows.shape or rows.dtype.kind not in "iu":
+    numbers = rows.dtype.kind in "iu" and distances.dtype.kind in "iuf"
+    if not numbers or rows.ndim != 2 or rows.shape != distances.shape or 0 in rows.shape:
         return [
-            f"rows: wanted whole numbers of two axes, as many as distances, got {rows.dtype} {rows.shape} "
-            f"and distances {distances.shape}"
+            f"rows: wanted whole numbers of two axes, and as many distances, got {rows.dtype} {rows.shape} "
+            f"and distances {distances.dtype} {distances.shape}"
         ]
     n, wrong = len(rows), []
     if queries is not None and not 0 < queries < n:
@@ -216,6 +225,11 @@ def _problems(
         wrong.append(
             "distances: wanted squared distances, 0 or more, found numbers below 0; of similarities s of unit "
             "vectors give 2 - 2 s"
+        )
+    elif _falling(values, there):
+        wrong.append(
+            "distances: wanted the nearest first, found the largest number first, as similarities are; of "
+            "similarities s of unit vectors give 2 - 2 s"
         )
     elif unit and (values > FARTHEST * 1.001).any():
         wrong.append(f"distances: wanted at most 4 between vectors of unit length, found {values.max():g}")
@@ -246,6 +260,13 @@ def _problems(
         if bound.shape not in ((), (n,)) or not np.isfinite(bound).all() or (bound < 0).any():
             wrong.append(f"largest: wanted {n} distances or one, finite and 0 or more, got shape {bound.shape}")
     return wrong
+
+
+def _falling(values: np.ndarray, there: np.ndarray) -> bool:
+    """Whether most lists begin with their largest number and end with their smallest."""
+    steps, known = np.diff(values, axis=1), there[:, 1:]
+    down = ((steps <= 0) | ~known).all(axis=1) & ((steps < 0) & known).any(axis=1)
+    return bool(down.mean() > 0.5)
 
 
 def _in_order(rows: np.ndarray, distances: np.ndarray, count_self: bool) -> tuple[np.ndarray, np.ndarray]:
