@@ -15,7 +15,9 @@ from postproc.pairs.tiles import Layout, Lists
 
 def of_all(known: Lists, layout: Layout, k: int) -> Lists:
     """The ``k`` nearest of every image."""
-    k = min(k, layout.count)
+    k, held = min(k, layout.count), known.rows.shape[1]
+    if held < k:
+        raise ValueError(f"neighbours: wanted lists of k = {k - 1} or more, found k = {held - 1}; make them so")
     _refuse_short(_counts(known), k, "images, itself one of them,")
     return _there(known.rows[:, :k], known.values[:, :k], known.largest, layout)
 

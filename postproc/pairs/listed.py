@@ -226,10 +226,10 @@ def _problems(
             "distances: wanted squared distances, 0 or more, found numbers below 0; of similarities s of unit "
             "vectors give 2 - 2 s"
         )
-    elif _falling(values, there):
+    elif _similar(values, rows):
         wrong.append(
-            "distances: wanted the nearest first, found the largest number first, as similarities are; of "
-            "similarities s of unit vectors give 2 - 2 s"
+            "distances: wanted squared distances, found numbers that fall where images are farther, as similarities "
+            "do; of similarities s of unit vectors give 2 - 2 s"
         )
     elif unit and (values > FARTHEST * 1.001).any():
         wrong.append(f"distances: wanted at most 4 between vectors of unit length, found {values.max():g}")
@@ -262,11 +262,17 @@ def _problems(
     return wrong
 
 
-def _falling(values: np.ndarray, there: np.ndarray) -> bool:
-    """Whether most lists begin with their largest number and end with their smallest."""
-    steps, known = np.diff(values, axis=1), there[:, 1:]
-    down = ((steps <= 0) | ~known).all(axis=1) & ((steps < 0) & known).any(axis=1)
-    return bool(down.mean() > 0.5)
+def _similar(values: np.ndarray, rows: np.ndarray) -> bool:
+    """Whether numbers are those of similarities: in most lists that of the own image is the largest, or without it
+    they fall from the first to the last."""
+    there, own = rows >= 0, rows == np.arange(len(rows))[:, None]
+    least = np.where(there, values, np.inf).min(axis=1)
+    largest = np.where(there, values, -np.inf).max(axis=1)
+    with_own = own.any(axis=1)
+    mine = np.where(own, values, np.inf).min(axis=1)
+    falling = ((np.diff(values, axis=1) <= 0) | ~there[:, 1:]).all(axis=1)
+    found = (least < largest) & np.where(with_own, mine >= largest, falling)
+    return bool(found.mean() > 0.5)
 
 
 def _in_order(rows: np.ndarray, distances: np.ndarray, count_self: bool) -> tuple[np.ndarray, np.ndarray]:

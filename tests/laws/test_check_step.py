@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import pytest
 
+from postproc import NeighbourLists
 from postproc.base import checks
 from postproc.base.settings import Neighbours, Neutral, Share, TopK, Weight, Within
 from postproc.base.step import COSINE, JACCARD, KEPT, step
@@ -167,6 +168,15 @@ def all_by_all(distances: Distances) -> Distances:
     return values * np.float32(square.dtype.itemsize)
 
 
+@step
+def hears_lists(
+    query: Query | NeighbourLists, gallery: Gallery | None = None, neighbours: NeighbourLists | None = None
+) -> Distances:
+    """Lists make it count from 1, and nobody asks whose they are."""
+    found = nearest(query, gallery if gallery is not None else query)
+    return found + np.float32(neighbours is not None)
+
+
 BROKEN = [
     (
         writes,
@@ -213,6 +223,10 @@ BROKEN = [
     (
         its_own_answer,
         "law 13, one set means each against all others: its_own_answer(): distances: wanted inf on all of the ",
+    ),
+    (
+        hears_lists,
+        "law 15, neighbour lists give what features give: hears_lists(): with neighbour lists: distances: ",
     ),
     (all_by_all, "law 14, memory stays under what it declares: all_by_all(): wanted at most the 0.0 MB that it "),
 ]

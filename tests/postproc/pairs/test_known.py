@@ -79,7 +79,7 @@ def test_lists_of_others_are_refused():
 def test_lists_without_a_digest_are_taken_on_trust():
     x = unit(60)
     lists = neighbours(x)
-    found = NeighbourLists.given(lists.rows, lists.distances, largest=lists.largest)
+    found = NeighbourLists.given(lists.rows, lists.distances, largest=lists.largest, exact=True)
     np.testing.assert_allclose(rerank(x, neighbours=found), rerank(x), atol=1e-6)
 
 

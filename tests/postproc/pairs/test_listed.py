@@ -115,6 +115,12 @@ BAD = [
     ({"rows": [[0], [1], [-1]]}, "rows: wanted a neighbour of every image, found none first in row 2"),
     ({"distances": [[0.0], [np.nan], [0.0]]}, "distances: wanted finite numbers, found NaN"),
     ({"distances": [[-1.0], [-0.5], [-0.9]]}, "of similarities s of unit vectors give 2 - 2 s"),
+    ({"rows": [[0, 1], [1, 2], [2, 1]], "distances": [[1, 0.9], [1, 0.2], [1, 0.2]]}, "of similarities s of unit"),
+    (
+        {"rows": [[1, 2], [2, 0], [1, 0]], "distances": [[0.9, 0.1], [0.2, 0.1], [0.2, 0.1]], "count_self": False},
+        "found numbers that fall where images are farther, as similarities do",
+    ),
+    ({"distances": [["a"], ["b"], ["c"]]}, "rows: wanted whole numbers of two axes, and as many distances"),
     ({"distances": [[0.0], [4.5], [0.0]], "unit_length": True}, "wanted at most 4 between vectors of unit length"),
     ({"count_self": False}, "wanted no image in its own list, found one first in row 0"),
     ({"rows": [[1], [2], [0]]}, "wanted each image in its own list, found 0%; say count_self=False"),
