@@ -39,6 +39,7 @@ from postproc.features.signed_power import signed_power as signed_power
 from postproc.identities.by_identity import Identities as Identities
 from postproc.identities.by_identity import by_identity as by_identity
 from postproc.identities.with_unknown import with_unknown as with_unknown
+from postproc.pairs.known import ApproximateNeighbours as ApproximateNeighbours
 from postproc.pairs.l2_normalize import l2_normalize as l2_normalize
 from postproc.pairs.listed import NeighbourLists as NeighbourLists
 from postproc.pairs.neighbours import neighbours as neighbours
@@ -47,6 +48,7 @@ from postproc.pairs.pairwise import expected_same_camera as expected_same_camera
 from postproc.pairs.pairwise import same_camera as same_camera
 from postproc.pairs.pairwise import sqeuclidean as sqeuclidean
 from postproc.pairs.rank import rank as rank
+from postproc.pairs.recall import with_recall as with_recall
 from postproc.tracks.build_gallery import build_gallery as build_gallery
 from postproc.tracks.quality_track_mean import quality_track_mean as quality_track_mean
 from postproc.tracks.query_mean import cluster_queries as cluster_queries
@@ -64,10 +66,11 @@ STEPS: tuple[Callable[..., Any], ...]
 
 @overload
 def ca_jaccard(
-    query: NDArray[np.float32] | Pairwise,
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
     gallery: NDArray[np.float32] | None,
     query_cam: np.ndarray,
     gallery_cam: np.ndarray,
+    neighbours: NeighbourLists | None = None,
     *,
     k1_intra: int = 5,
     k1_inter: int = 20,
@@ -84,10 +87,11 @@ def ca_jaccard(
 ) -> NDArray[np.float32]: ...
 @overload
 def ca_jaccard(
-    query: NDArray[np.float32] | Pairwise,
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
     gallery: NDArray[np.float32] | None,
     query_cam: np.ndarray,
     gallery_cam: np.ndarray,
+    neighbours: NeighbourLists | None = None,
     *,
     k1_intra: int = 5,
     k1_inter: int = 20,
@@ -104,10 +108,11 @@ def ca_jaccard(
 ) -> Nearest: ...
 @overload
 def ca_jaccard(
-    query: NDArray[np.float32] | Pairwise,
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
     gallery: None = None,
     *,
     query_cam: np.ndarray,
+    neighbours: NeighbourLists | None = None,
     k1_intra: int = 5,
     k1_inter: int = 20,
     k2_intra: int = 3,
@@ -123,10 +128,11 @@ def ca_jaccard(
 ) -> NDArray[np.float32]: ...
 @overload
 def ca_jaccard(
-    query: NDArray[np.float32] | Pairwise,
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
     gallery: None = None,
     *,
     query_cam: np.ndarray,
+    neighbours: NeighbourLists | None = None,
     k1_intra: int = 5,
     k1_inter: int = 20,
     k2_intra: int = 3,
@@ -215,8 +221,9 @@ def camera_whitening(
 ) -> NDArray[np.float32]: ...
 @overload
 def cas(
-    query: NDArray[np.float32] | Pairwise,
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
     gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     k1: int = 5,
     k2: int = 20,
@@ -233,8 +240,9 @@ def cas(
 ) -> NDArray[np.float32]: ...
 @overload
 def cas(
-    query: NDArray[np.float32] | Pairwise,
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
     gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     k1: int = 5,
     k2: int = 20,
@@ -315,16 +323,18 @@ def complete_cameras(
 ) -> NDArray[np.integer]: ...
 @overload
 def csls(
-    query: NDArray[np.float32] | Pairwise,
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
     gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     k: int = 10,
     top_k: None = None,
 ) -> NDArray[np.float32]: ...
 @overload
 def csls(
-    query: NDArray[np.float32] | Pairwise,
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
     gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     k: int = 10,
     top_k: int,
@@ -345,8 +355,9 @@ def csls_distances(
 ) -> Nearest: ...
 @overload
 def diffusion(
-    query: NDArray[np.float32] | Pairwise,
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
     gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     k: int = 50,
     k_query: int = 10,
@@ -361,8 +372,9 @@ def diffusion(
 ) -> NDArray[np.float32]: ...
 @overload
 def diffusion(
-    query: NDArray[np.float32] | Pairwise,
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
     gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     k: int = 50,
     k_query: int = 10,
@@ -379,6 +391,7 @@ def diffusion(
 def dis_sim(
     query: NDArray[np.float32],
     gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     k: int = 5,
     top_k: None = None,
@@ -387,6 +400,7 @@ def dis_sim(
 def dis_sim(
     query: NDArray[np.float32],
     gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     k: int = 5,
     top_k: int,
@@ -427,8 +441,9 @@ def distances(
 ) -> Nearest: ...
 @overload
 def ecn(
-    query: NDArray[np.float32] | Pairwise,
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
     gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     k: int = 25,
     t: int = 3,
@@ -438,8 +453,9 @@ def ecn(
 ) -> NDArray[np.float32]: ...
 @overload
 def ecn(
-    query: NDArray[np.float32] | Pairwise,
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
     gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     k: int = 25,
     t: int = 3,
@@ -468,6 +484,7 @@ def gcr(
     gallery: NDArray[np.float32],
     query_cam: np.ndarray,
     gallery_cam: np.ndarray,
+    neighbours: NeighbourLists | None = None,
     *,
     k1: int = 15,
     k2: int = 3,
@@ -483,6 +500,7 @@ def gcr(
     gallery: None = None,
     *,
     query_cam: np.ndarray,
+    neighbours: NeighbourLists | None = None,
     k1: int = 15,
     k2: int = 3,
     beta1: float = 0.2,
@@ -493,8 +511,9 @@ def gcr(
 ) -> NDArray[np.float32]: ...
 @overload
 def gnn_rerank(
-    query: NDArray[np.float32] | Pairwise,
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
     gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     k1: int = 26,
     k2: int = 7,
@@ -503,8 +522,9 @@ def gnn_rerank(
 ) -> NDArray[np.float32]: ...
 @overload
 def gnn_rerank(
-    query: NDArray[np.float32] | Pairwise,
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
     gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     k1: int = 26,
     k2: int = 7,
@@ -549,6 +569,7 @@ def kwf(
     gallery: NDArray[np.float32] | None,
     query_cam: np.ndarray,
     gallery_cam: np.ndarray,
+    neighbours: NeighbourLists | None = None,
     *,
     k: int = 6,
     shortlist: int | None = 100,
@@ -564,6 +585,7 @@ def kwf(
     gallery: NDArray[np.float32] | None,
     query_cam: np.ndarray,
     gallery_cam: np.ndarray,
+    neighbours: NeighbourLists | None = None,
     *,
     k: int = 6,
     shortlist: int | None = 100,
@@ -579,6 +601,7 @@ def kwf(
     gallery: None = None,
     *,
     query_cam: np.ndarray,
+    neighbours: NeighbourLists | None = None,
     k: int = 6,
     shortlist: int | None = 100,
     weighting: Literal["uniform", "similarity", "exponential"] = "similarity",
@@ -593,6 +616,7 @@ def kwf(
     gallery: None = None,
     *,
     query_cam: np.ndarray,
+    neighbours: NeighbourLists | None = None,
     k: int = 6,
     shortlist: int | None = 100,
     weighting: Literal["uniform", "similarity", "exponential"] = "similarity",
@@ -845,8 +869,9 @@ def learned_whitening(
 ) -> NDArray[np.float32]: ...
 @overload
 def local_scaling(
-    query: NDArray[np.float32] | Pairwise,
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
     gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     k: int = 5,
     query_k: int | None = None,
@@ -856,8 +881,9 @@ def local_scaling(
 ) -> NDArray[np.float32]: ...
 @overload
 def local_scaling(
-    query: NDArray[np.float32] | Pairwise,
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
     gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     k: int = 5,
     query_k: int | None = None,
@@ -958,8 +984,9 @@ def nnn(
 ) -> Nearest: ...
 @overload
 def offline_diffusion(
-    query: NDArray[np.float32] | Pairwise,
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
     gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     truncate: int = 1000,
     k: int = 50,
@@ -974,8 +1001,9 @@ def offline_diffusion(
 ) -> NDArray[np.float32]: ...
 @overload
 def offline_diffusion(
-    query: NDArray[np.float32] | Pairwise,
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
     gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     truncate: int = 1000,
     k: int = 50,
@@ -1098,6 +1126,7 @@ def quantile_transform(
 def query_expansion(
     query: NDArray[np.float32],
     gallery: NDArray[np.float32],
+    neighbours: NeighbourLists | None = None,
     *,
     k: int = 10,
     alpha: float = 0.0,
@@ -1115,6 +1144,7 @@ def query_expansion(
     query: NDArray[np.float32],
     gallery: None = None,
     *,
+    neighbours: NeighbourLists | None = None,
     k: int = 10,
     alpha: float = 0.0,
     decay: bool = False,
@@ -1128,8 +1158,9 @@ def query_expansion(
 ) -> NDArray[np.float32]: ...
 @overload
 def rdp(
-    query: NDArray[np.float32] | Pairwise,
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
     gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     k: int = 30,
     sigma: float = 0.5,
@@ -1139,8 +1170,9 @@ def rdp(
 ) -> NDArray[np.float32]: ...
 @overload
 def rdp(
-    query: NDArray[np.float32] | Pairwise,
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
     gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
     *,
     k: int = 30,
     sigma: float = 0.5,

@@ -49,6 +49,11 @@ def meaning(function: Callable[..., Any], name: str) -> str:
     return _meaning(function, name, set())
 
 
+def entry(function: Callable[..., Any], name: str) -> str:
+    """What a function's description says in its entry ``name: …``; "" where it has none."""
+    return _entries(inspect.getdoc(function) or "", {name}).get(name, "")
+
+
 def _meaning(function: Callable[..., Any], name: str, seen: set[str]) -> str:
     seen.add(function.__name__)
     text = inspect.getdoc(function) or ""
@@ -120,10 +125,11 @@ def steps_table() -> Iterator[str]:
         settings = "; ".join(_brief(setting) for setting in step.settings.values())
         gives = ", ".join(step.gives) + (f" ({unit})" if (unit := _unit(step)) else "")
         cells = (f"`{step.name}`", step.summary, takes, gives, "" if step.host_only else "yes", settings)
-        yield "| " + " | ".join(_markdown(cell) for cell in cells) + " |"
+        yield "| " + " | ".join(markdown(cell) for cell in cells) + " |"
 
 
-def _markdown(text: str) -> str:
+def markdown(text: str) -> str:
+    """Words of a description for a cell of a table."""
     return OTHER.sub(r"`\1`", text).replace("``", "`").replace("|", "\\|")
 
 

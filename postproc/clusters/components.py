@@ -26,7 +26,7 @@ def connected_components(
     with ``k``, j is among the k nearest of i and i among those of j. Without ``k`` this is single linkage.
 
     Takes:   query_distances (n, n) float32, one set against itself, any unit, the diagonal means nothing, +inf is
-             no pair; or :class:`postproc.Nearest` lists of it, in which a missing pair is no pair.
+             no pair; or :class:`postproc.Nearest` or NeighbourLists of it, in which a missing pair is no pair.
     Returns: (n,) int64 clusters, numbered by their first image; -1 is alone.
     threshold: any number, in the unit of the distances. Small: many images alone; large: one chain of all.
     k:       1 or more, or None for all.

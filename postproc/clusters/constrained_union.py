@@ -59,7 +59,7 @@ def constrained_union(
     some image of one cannot be with some image of the other.
 
     Takes:   query_distances (n, n) float32, one set against itself, any unit, the diagonal means nothing, +inf is
-             no pair; or :class:`postproc.Nearest` lists of it, in which a missing pair is far;
+             no pair; or :class:`postproc.Nearest` or NeighbourLists of it, in which a missing pair is far;
              query_cam, query_track, query_frame (n,) int, -1 unknown and none: the images of one track of one
              camera must be one, and two tracks of one camera that overlap in time cannot.
     Returns: (n,) int64 clusters, numbered by their first image; -1 is alone.

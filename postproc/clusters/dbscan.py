@@ -31,8 +31,8 @@ def dbscan(
     A core has ``min_samples`` images within ``eps``, itself counted.
 
     Takes:   query_distances (n, n) float32, one set against itself, any unit, the diagonal means nothing, +inf is
-             no pair; or :class:`postproc.Nearest` lists of it, in which a missing pair is far: they should be as
-             long as ``min_samples`` at least.
+             no pair; or :class:`postproc.Nearest` or NeighbourLists of it, in which a missing pair is far: they
+             should be as long as ``min_samples`` at least.
     Returns: (n,) int64 clusters, numbered by their first image; -1 is alone (noise).
     eps:     any number, in the unit of the distances. Small: all alone; large: one cluster.
     min_samples: 1 or more. 2: what pairs within ``eps`` connect. More: a chain of single images holds no longer.

@@ -33,8 +33,8 @@ def hdbscan(
     distance to the ``min_samples``-th image, i itself counted.
 
     Takes:   query_distances (n, n) float32, one set against itself, 0 or more, the diagonal means nothing; or
-             :class:`postproc.Nearest` lists of it. What pairs connect is looked at by itself, and a pair in it
-             that is missing or +inf counts as the largest distance there is.
+             :class:`postproc.Nearest` or NeighbourLists of it. What pairs connect is looked at by itself, and a
+             pair in it that is missing or +inf counts as the largest distance there is.
     Returns: (n,) int64 clusters, numbered by their first image; -1 is alone (noise).
     min_cluster_size: 2 or more images of a cluster.
     min_samples: 1 or more; None: as ``min_cluster_size``. More: more images are alone.

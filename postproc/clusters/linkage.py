@@ -31,7 +31,7 @@ def linkage(
     smallest ("single").
 
     Takes:   query_distances (n, n) float32, one set against itself, any unit, the diagonal means nothing, +inf
-             keeps two images apart; or :class:`postproc.Nearest` lists of it.
+             keeps two images apart; or :class:`postproc.Nearest` or NeighbourLists of it.
     Returns: (n,) int64 clusters, numbered by their first image; -1 is alone.
     method:  "complete": no pair in a cluster is beyond the threshold. "single": chains.
     threshold: any number, in the unit of the distances. Small: all alone; large: one cluster.

@@ -42,9 +42,9 @@ def refine_clusters(
 
     Every one of them is off until its setting is given.
 
-    Takes:   query_distances (n, n) float32, one set against itself, or :class:`postproc.Nearest` lists of it, as
-             :func:`linkage` takes them; clusters (n,) int, -1 alone; query_cam (n,) int, -1 unknown, looked at
-             only for ``cameras``.
+    Takes:   query_distances (n, n) float32, one set against itself, or :class:`postproc.Nearest` or
+             NeighbourLists of it, as :func:`linkage` takes them; clusters (n,) int, -1 alone; query_cam (n,) int,
+             -1 unknown, looked at only for ``cameras``.
     Returns: (n,) int64 clusters, numbered by their first image; -1 is alone.
     loose:   any number, in the unit of the distances: a cluster whose mean distance between two images is larger
              is split in two along its average linkage, and so are the parts.

@@ -68,6 +68,9 @@ def ca_jaccard(
     Returns: (nq, ng) float32, 0..1 without mix or with ``normalize``, 0 or more otherwise; smaller is nearer. With
              ``top_k`` the :class:`Nearest` of every query. Of one set (n, n), +inf on the diagonal, symmetric
              where ``lambda_value`` is 0 or ``normalize`` is off.
+    neighbours: lists of features of unit length in which each image finds enough of its own camera and enough of
+             others, or all there are. Or those alone, as in :func:`rerank`: a camera's list then ends with what
+             is known.
     k1_intra, k1_inter: 0 or more, the image itself not counted; cut to what there is.
     k2_intra: 1 or more, counting the image itself. k2_inter: 0 or more. 1 and 0 average nothing.
     camera_sets: if not, the expanded reciprocal set of ``rerank`` with ``k1`` takes the place of the two.

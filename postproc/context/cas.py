@@ -81,6 +81,8 @@ def cas(
              is in the graph once.
     Returns: (nq, ng) float32, no unit, smaller is nearer, mostly 0 to 4; with ``top_k`` the :class:`Nearest` of
              every query. Of one set (n, n), +inf on the diagonal, symmetric where ``lambda_value`` is 0.
+    neighbours: lists of as many others as the largest of k1 to k4 and 100, copies of an image counted once; or
+             those alone, as in :func:`rerank`.
     k1:      1 or more, counting the image itself, as all but k2 do, cut to what there is. 1: nothing spreads.
     k2:      1 or more others. About as many as an identity has images: 20 to 60.
     k3:      1 or more, usually a little more than k2. 1: nothing is smoothed.

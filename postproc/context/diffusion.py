@@ -58,6 +58,9 @@ def diffusion(
     Returns: (nq, ng) float32, smaller is nearer, no unit: below 0 where something arrives. Images that nothing
              reaches come behind, at their squared distance 2 - 2 s. With ``top_k`` the :class:`Nearest` of every
              query instead. No query sees another. Of one set (n, n), +inf on the diagonal.
+    neighbours: lists of the gallery as one set, features of unit length, of k - 1 others; or of queries and
+             gallery, as long as each holds so many gallery images. Of both sides, or of one set, also those
+             alone, as in :func:`rerank`.
     k:       1 or more images in a list of the gallery graph, the image itself counted (1: no graph).
     k_query: 1 or more gallery images at which a query enters; of one set the image itself counted. Both are cut
              to the gallery.

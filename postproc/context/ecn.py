@@ -43,6 +43,8 @@ def ecn(
              every list once.
     Returns: (nq, ng) float32, smaller is nearer; with ``top_k`` the :class:`Nearest` of every query. Of one set
              (n, n), symmetric, +inf on the diagonal.
+    neighbours: lists of features of unit length, of as many others as the largest of k - 1, t and q; or those
+             alone, for "rank_lists", as in :func:`rerank`.
     k:       1 or more: how many places of a list count.
     t, q:    1 or more; 0 or more. Neighbours are the places 1 .. of a list, place 0 being the image itself.
     measure: "rank_lists": ``r(a, b) = - sum_x max(0, k - place of x in a's list) * max(0, k - place in b's)``,

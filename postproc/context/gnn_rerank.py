@@ -65,6 +65,8 @@ def gnn_rerank(
              others: each is in the graph once.
     Returns: (nq, ng) float32, smaller is nearer, 0 to 2; with ``top_k`` the :class:`Nearest` of every query. Of
              one set (n, n), symmetric, +inf on the diagonal.
+    neighbours: lists of features of unit length, of k1 - 1 others, or k2 - 1; or those alone, as in
+             :func:`rerank`.
     k1:      1 or more, counting the image itself, cut to what there is.
     k2:      1 or more. 1 passes no message: A stays 0 and 1, and A_q . A_g counts common neighbours, so that
              distances go down to -k1.

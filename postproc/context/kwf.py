@@ -51,6 +51,8 @@ def kwf(
              seen from itself.
     Returns: (nq, ng) float32, smaller is nearer; with ``top_k`` the :class:`Nearest` of every query. Of one set
              (n, n), +inf on the diagonal.
+    neighbours: lists of the gallery, as in :func:`diffusion`, that hold 2 k images, and k of other cameras than
+             their own.
     k:       1 or more, cut to what there is. Where all images are of the query's camera, i stands for itself.
     shortlist: 1 or more: only the so many nearest of a query, and what is exactly as near as the last of them, are
              replaced by means; others stand for themselves. None: all of the gallery.

@@ -58,6 +58,9 @@ def offline_diffusion(
     Returns: (nq, ng) float32, smaller is nearer: below 0 where anything is shared, from -1 for "all". Other images
              come behind, at their squared distance 2 - 2 s. With ``top_k`` the :class:`Nearest` of every query.
              Of one set (n, n), +inf on the diagonal, symmetric for "all".
+    neighbours: lists of features of unit length, of as many others as the larger of k and truncate, less one;
+             for graph="gallery" those of the gallery, as in :func:`diffusion`. Or those alone, as in
+             :func:`rerank`.
     truncate: 1 (nothing spreads) or more images, the image itself counted, cut to what there is.
     k:       1 or more images in a list of the graph, the image itself counted (1: no graph).
     alpha:   0 (nothing spreads) to 0.9999.

@@ -47,6 +47,7 @@ def rdp(
     Returns: (nq, ng) float32, smaller is nearer, no unit: -1 to 0 where something arrives. Images that nothing
              reaches come behind, at their d. With ``top_k`` the :class:`Nearest` of every query instead. Of one
              set (n, n), symmetric but for rounding, +inf on the diagonal.
+    neighbours: lists of k - 1 others; or those alone, as in :func:`rerank`.
     k:       1 (nothing spreads) or more images, the image itself counted, cut to what there is.
     sigma:   0.01 to 100. Small: only the nearest neighbours pass anything on; large: all alike.
     mu:      0 (nothing holds similarity back at its image) to 100 (hardly anything spreads).

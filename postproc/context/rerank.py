@@ -67,15 +67,15 @@ def rerank(
              Cameras and tracks, int, -1 unknown, are looked at only if ``camera_penalty`` is not 0; query_aux
              (nq, a), gallery_aux (ng, a) float32, a side model's features, only with ``auxiliary_weight``.
              One set (n, d) alone is each image against all others: each is in every neighbourhood once.
-             neighbours: :class:`postproc.NeighbourLists` of the same distances, so that they need not be found; or
-             those alone, ``rerank(neighbours=lists)``: two images of which neither is in the other's list are then
-             taken to be as far apart as the ends of their lists.
     Returns: (nq, ng) float32 in 0..1, no unit, smaller is nearer; with ``top_k`` the :class:`Nearest` of every
              query instead: the first ``top_k`` of the full answer (ties by gallery row), which never exists.
              Of one set (n, n) with +inf on the diagonal, symmetric where ``normalize`` is off or
              ``lambda_value`` is 0; lists never name the own image.
              0 or more where ``lambda_value`` above 0 meets ``normalize=False``; with distances below 0 (a negative
              penalty, ``auxiliary_weight``, a Pairwise) the mix may be below 0, too.
+    neighbours: ``NeighbourLists`` of the same distances, so that they need not be found, of k1
+             others, or k2 - 1. Or those alone, ``rerank(neighbours=lists)``: two images of which neither is in the
+             other's list are then taken to be as far apart as the ends of their lists.
     k1:      1 or more neighbours, cut to what there is. About as many as an identity has images.
     k2:      1 or more; 1 averages nothing. Usually a third of k1.
     lambda_value: 0 (neighbourhoods only) to 1 (the normalised distance itself).

@@ -51,6 +51,8 @@ def gcr(
              image of unknown camera (-1) is alone in its camera, with its copies. Or one set (n, d) and its
              cameras, given once: each image is in the graphs once.
     Returns: both, (nq, d) and (ng, d) float32 of unit length; of one set (n, d).
+    neighbours: lists for the first round, of features of unit length, that hold k1 images, and k2 - 1 of other
+             cameras; for "local" one more of each.
     k1, k2:  1 or more, counting the image itself, cut to what there is; 1 is no neighbour.
     beta1, beta2: 0.001 to 1000. Small: only the most similar count. Large: all neighbours count alike.
     scale:   0 (no graph of other cameras) to 1 (that graph only).

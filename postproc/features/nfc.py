@@ -35,6 +35,7 @@ def nfc(
 
     Takes:   features (n, d) float32, brought to unit length first.
     Returns: (n, d) float32 of unit length.
+    neighbours: lists of the set, features of unit length, of k1 others.
     k1:      0 or more, the image itself not counted, cut to what there is; 0 changes nothing.
     k2:      0 or more; 0 changes nothing, more than k1 is as k1.
     Raises:  ValueError for a setting out of range, NaN or infinity.

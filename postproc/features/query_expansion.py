@@ -66,6 +66,9 @@ def query_expansion(
              among the others.
     Returns: both, (nq, d) and (ng, d) float32; the side that ``expand`` leaves out is the one given. Of one set
              (n, d).
+    neighbours: lists for the first round, of the images as they are given, for "cosine" of unit length: of
+             queries and gallery, or of one set, as long as each holds k others, or gallery images, that are
+             looked for; for expand="gallery" also of the gallery as one set.
     k:       0 or more neighbours, the image itself not counted, cut to what there is; 0 changes nothing.
     alpha:   0 to 64. 0: all neighbours count alike; large: only the very similar count. 3 is usual.
     decay:   weigh the r-th neighbour by ``(k + 1 - r) / (k + 1)`` besides; the image itself stays at 1.

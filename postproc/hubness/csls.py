@@ -49,6 +49,8 @@ def csls(
     Returns: (nq, ng) float32, in units of c, may be negative, smaller is nearer; with ``top_k`` the
              :class:`Nearest` of every query instead: the first ``top_k`` of the full answer, which never exists.
              Of one set (n, n), symmetric, +inf on the diagonal.
+    neighbours: of one set alone: lists of features of unit length, of k others; or those without the features,
+             as in :func:`rerank`.
     k:       1 or more, cut to what there is. Small follows the densest neighbours, very large subtracts plain
              means.
     top_k:   1 or more, cut to the gallery.

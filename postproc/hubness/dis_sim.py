@@ -40,6 +40,8 @@ def dis_sim(
     Returns: (nq, ng) float32, squared units of the features, may be negative, smaller is nearer; with ``top_k``
              the :class:`Nearest` of every query instead: the first ``top_k`` of the full answer, which never
              exists. Of one set (n, n), symmetric, +inf on the diagonal.
+    neighbours: lists of the gallery as one set, of k - 1 others; or of queries and gallery, as long as each
+             holds so many gallery images.
     k:       1 or more, cut to the gallery. 1 leaves the order of every query as it was; about as many as an
              identity has images; the whole gallery measures everything from one centre.
     top_k:   1 or more, cut to the gallery.

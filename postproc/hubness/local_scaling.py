@@ -51,6 +51,9 @@ def local_scaling(
     Returns: (nq, ng) float32, no unit, 0 or more, ``ls`` at most 1, smaller is nearer; with ``top_k`` the
              :class:`Nearest` of every query instead: the first ``top_k`` of the full answer, which never exists.
              Of one set (n, n), +inf on the diagonal, symmetric but for "inv_dakr" and another ``query_k``.
+    neighbours: lists of the gallery as one set, of k others, or query_k; or of queries and gallery, as long as
+             each holds so many gallery images; features of unit length for "cosine". Of both sides, or of one
+             set, also those alone, as in :func:`rerank`.
     k:       1 or more, cut to what there is. About as many as an identity has images.
     query_k: 1 or more neighbours of a query; None: as many as ``k``. A query is no gallery image, so
              scikit-hubness, which drops the nearest of everybody, has ``query_k = k + 1``.

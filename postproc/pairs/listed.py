@@ -110,7 +110,8 @@ class NeighbourLists:
         exact:       whether nobody nearer can be missing.
         digest:      of the features, as ``digest_of(pairs)``; "" takes them on trust.
         Raises:      ValueError naming all that is wrong: rows out of range or twice in a list, an own image where
-                     there should be none or none where there should be one, NaN, distances below 0, empty lists.
+                     there should be none or none where there should be one, NaN, distances below 0, similarities,
+                     empty lists.
 
         >>> NeighbourLists.given([[1], [0], [1]], [[1.0], [1.0], [4.0]], count_self=False, largest=9.0)
         NeighbourLists(3 images, k=1, approximate)
@@ -228,8 +229,8 @@ def _problems(
         )
     elif _similar(values, rows):
         wrong.append(
-            "distances: wanted squared distances, found numbers that fall where images are farther, as similarities "
-            "do; of similarities s of unit vectors give 2 - 2 s"
+            "distances: wanted squared distances, found numbers that fall where images are farther, as "
+            "similarities do; of similarities s of unit vectors give 2 - 2 s"
         )
     elif unit and (values > FARTHEST * 1.001).any():
         wrong.append(f"distances: wanted at most 4 between vectors of unit length, found {values.max():g}")

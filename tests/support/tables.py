@@ -1,15 +1,18 @@
 """Documents that are made from declarations. ``python -m tests.support.tables`` writes them anew."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ensemble.pipeline import guide
 from ensemble.pipeline.steps import Step, describe
 from postproc import STEPS
+from postproc.base.lists import takes_lists, takes_lists_alone
 
 ROOT = Path(__file__).parents[2]
 TECHNIQUES, README = ROOT / "docs" / "techniques.md", ROOT / "README.md"
+NEIGHBOURS = ROOT / "docs" / "neighbours.md"
+LISTS_BEGIN, LISTS_END = "<!-- made by python -m tests.support.tables -->", "<!-- end -->"
 ROW = re.compile(r"(?<!\\)\|")
 WORDS = {  # what a column of a table, or a file, is called in the README; features and distances need no word
     "cam": "cameras",
@@ -41,6 +44,24 @@ def readme(text: str) -> str:
             line = f"|{'|'.join(cells)}|"
         lines.append(line)
     return "\n".join(lines) + "\n"
+
+
+def neighbours(text: str) -> str:
+    """docs/neighbours.md with its table of steps as their signatures and descriptions say it."""
+    before, _, rest = text.partition(LISTS_BEGIN)
+    _, _, after = rest.partition(LISTS_END)
+    return f"{before}{LISTS_BEGIN}\n\n{chr(10).join(_lists_table())}\n\n{LISTS_END}{after}"
+
+
+def _lists_table() -> Iterator[str]:
+    yield "| step | beside features | alone | which lists |"
+    yield "|---|---|---|---|"
+    for step in sorted(STEPS, key=lambda step: (describe(step).family, step.__name__)):
+        beside, alone = takes_lists(step), takes_lists_alone(step)
+        if beside or alone:
+            which = guide.entry(step, "neighbours") or "lists of one set, of any number of others"
+            words = ("yes" if takes else "no" for takes in (beside, alone))
+            yield f"| `{step.__name__}` | {' | '.join(words)} | {guide.markdown(which)} |"
 
 
 def named(text: str) -> set[str]:
@@ -78,4 +99,5 @@ def _word(name: str) -> list[str]:
 if __name__ == "__main__":
     TECHNIQUES.write_text(techniques(), encoding="utf-8")
     README.write_text(readme(README.read_text(encoding="utf-8")), encoding="utf-8")
-    print(TECHNIQUES, README, sep="\n")
+    NEIGHBOURS.write_text(neighbours(NEIGHBOURS.read_text(encoding="utf-8")), encoding="utf-8")
+    print(TECHNIQUES, README, NEIGHBOURS, sep="\n")
