@@ -16,6 +16,7 @@ from ensemble import io
 from ensemble.base.distances import ModelSet
 from ensemble.base.errors import InputError, printable
 from ensemble.cli import intervals, machine, notes, outputs, planning, program
+from ensemble.io.keys import tables_of
 from ensemble.pipeline import sets as models_of
 from ensemble.pipeline.ablation import COLUMNS, Row, ablate, table
 from ensemble.pipeline.plan import Plan
@@ -32,9 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tables = [options.out / f"ablation.{kind}" for kind in ("json", "csv")] if options.out else []
     outputs.refuse_unwritable(options.csv, *tables)
     if not planning.labelled(plan):
-        raise InputError(
-            [f"{plan.folder.path}: wanted labels, found none; give query.csv and gallery.csv a pid column"]
-        )
+        tables = tables_of(one_set=plan.folder.one_set)
+        raise InputError([f"{plan.folder.path}: wanted labels, found none; give {tables} a pid column"])
     rows = _rows(options, plan, settings)
     report = _report(options, plan, rows, settings)
     with io.all_together() as place:

@@ -9,7 +9,7 @@ from contextlib import redirect_stdout
 from ensemble.base.errors import InputError
 from ensemble.cli import outputs, planning, program, splits
 from ensemble.cli.walk import walk
-from ensemble.pipeline import multi_query, results
+from ensemble.pipeline import multi_query, results, scoring
 from ensemble.pipeline import sets as models_of
 from ensemble.scores.protocols import PROTOCOLS, SOURCES
 from ensemble.scores.values import RANKS
@@ -25,8 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise InputError([f"--ranks: wanted places from 1, found {min(options.ranks)}"])
     checked = planning.prepare(options)
     if not planning.labelled(checked):
-        where = f"{checked.folder.path}: no scores: these images have no labels"
-        raise InputError([f"{where} (a pid column in query.csv and gallery.csv)"])
+        why = scoring.no_labels(one_set=checked.folder.one_set)
+        raise InputError([f"{checked.folder.path}: no scores: {why}"])
     if options.splits and "distances" in checked.folder.columns:
         problem = (
             "--splits: wanted features or matrices, since every split ranks its own gallery, found rank lists"

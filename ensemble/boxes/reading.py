@@ -15,7 +15,7 @@ import numpy as np
 
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, printable, refuse_if_any
-from ensemble.base.kinds import Floats
+from ensemble.base.kinds import Floats, Ints
 from ensemble.boxes.value import Boxes, joined
 
 FORMS = ("mot", "aicity")
@@ -49,7 +49,7 @@ def read(paths: Sequence[Path], *, form: str | None = None, ignored: bool = Fals
             parts.append(found)
     refuse_if_any(problems)
     boxes = joined(parts)
-    _refuse_twice(boxes)
+    refuse_if_any(_twice("tracks", np.stack([boxes.cam, boxes.frame, boxes.track])))
     return boxes.take(boxes.conf != 0) if ignored else boxes
 
 
@@ -122,6 +122,11 @@ def _read(file: Path, form: str | None) -> tuple[Boxes, int | None]:
             f"{file}: wanted the camera's number in the name of the file or its folder, found none; "
             "call it c001.txt"
         )
+    if problems:  # what is twice among the lines that can be read is said with them
+        places = [names.index(name) for name in ("frame", "id")]
+        key = np.stack([values[:, 0] if form == "aicity" else np.zeros(len(values)), *values[:, places].T])
+        key = key[:, np.isfinite(key).all(axis=0)]
+        problems += _twice(str(file), key[:, np.lexsort(key[::-1])], named=form == "aicity")
     refuse_if_any(problems)
     count = len(rows)
     boxes = Boxes(
@@ -204,14 +209,11 @@ def _world(file: Path, rows: Sequence[Sequence[str]], form: str, lines: Sequence
     return found
 
 
-def _refuse_twice(boxes: Boxes) -> None:
-    """One track is at one place at a time."""
-    key = np.stack([boxes.cam, boxes.frame, boxes.track])
-    again = (key[:, 1:] == key[:, :-1]).all(axis=0)
-    if again.any():
-        rows = np.flatnonzero(again)
-        shown = [f"camera {c}, frame {f}, id {t}" for c, f, t in key[:, rows[:4]].T.tolist()]
-        found = f"{len(rows)} again ({examples(shown)})"
-        raise InputError(
-            [f"tracks: wanted every id once in a frame of a camera, found {found}; remove the copies"]
-        )
+def _twice(where: str, key: Floats | Ints, *, named: bool = True) -> list[str]:
+    """A problem where a track is at two places at a time. ``key`` (3, n): camera, frame and id in their order."""
+    rows = np.flatnonzero((key[:, 1:] == key[:, :-1]).all(axis=0))
+    if not len(rows):
+        return []
+    shown = [f"camera {c:.0f}, " * named + f"frame {f:.0f}, id {t:.0f}" for c, f, t in key[:, rows[:4]].T.tolist()]
+    found = f"{len(rows)} again ({examples(shown)})"
+    return [f"{where}: wanted every id once in a frame of a camera, found {found}; remove the copies"]

@@ -14,6 +14,7 @@ from postproc.base.vocabulary import Ints
 YES = ("yes", "y", "1", "true", "same", "must")
 NO = ("no", "n", "0", "false", "different", "cannot")
 TITLES = ("image", "image", "answer")
+WORDS = ("true", "same", "must", "false", "different", "cannot")  # answers that may be titles too
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,14 @@ class Links:
 def read_links(path: Path, names: Sequence[str], notes: list[str]) -> Links:
     """Read answers about images of these names; ``notes`` takes what there is to say.
 
-    Three columns: two images and yes or no. A first line of titles is understood by its third column. Raises
-    InputError with everything that is wrong with the file.
+    Three columns: two images and yes or no. A first line of titles is understood by its third column, or, where
+    that is a word for an answer too (``image,image,same``), by naming no image of the set. Raises InputError with
+    everything that is wrong with the file.
     """
     header, rows, problems = read_table(path)
     answers = len(header) == 3 and header[2].casefold() in (*YES, *NO)
+    if answers and rows and header[2].casefold() in WORDS:
+        answers = bool(set(header[:2]) & set(names)) or alike(header[:2], names) is not None
     if answers and not rows:  # one line, and no titles; of others that are wrong it is said
         problems = [problem for problem in problems if "only the first line" not in problem]
     refuse_if_any(problems)

@@ -39,6 +39,11 @@ def side_called(name: str) -> str:
     return "gallery" if name == ONE_SET else name
 
 
+def tables_of(*, one_set: bool) -> str:
+    """The tables that a column of queries and gallery is wanted in, for messages."""
+    return f"{ONE_SET}.csv" if one_set else "query.csv and gallery.csv"
+
+
 def column_of(key: object) -> str | None:
     """The column that a key without a side means, ``""`` for features; ``None`` for other keys."""
     if not isinstance(key, str):

@@ -21,6 +21,7 @@ from ensemble.io import arrow
 TABLES = (".csv", ".tsv", *arrow.SUFFIXES)  # suffixes of tables
 Keys = Mapping[str, Sequence[str]]  # labels that are made of several columns of a table, by what they are called
 _NUMBER = re.compile(r"[0-9]{1,18}")
+IN_ONE_TRACK = "image in one track"
 SEPARATORS = (",", ";", "\t")  # of the cells of a table; the first where none is there
 _WHOLE = re.compile(r"\s*([+-]?[0-9]{1,18})(?:\.0*)?\s*")
 
@@ -139,7 +140,8 @@ def read_tracks(
     texts = [token for token in tokens if not _NUMBER.fullmatch(token)]
     if numbers and texts:
         found = f"both ({numbers[0]} and {texts[0]})"
-        raise InputError([*problems, f"{path}: wanted only ids or only names, found {found}; use one form"])
+        problems.append(f"{path}: wanted only ids or only names, found {found}; use one form")
+        raise InputError(problems + _twice(path, IN_ONE_TRACK, [*map(int, numbers), *texts]))
     notes = [] if notes is None else notes
     if texts and (like := alike(texts, names)) and like.renamed:
         notes.append(f"{path}: its names differ from those of the gallery {like}: joined without that")
@@ -150,7 +152,7 @@ def read_tracks(
     if unknown:
         found = f"{len(unknown)} unknown ({examples(unknown)})"
         problems.append(f"{path}: wanted images of the gallery, found {found}; give the list of this gallery")
-    problems += _twice(path, "image in one track", keys)
+    problems += _twice(path, IN_ONE_TRACK, keys)
     refuse_if_any(problems)
     columns = {column: np.full(len(names), -1, np.int64) for column in ("track", "order")}
     rows = [place[key] for key in keys]

@@ -9,6 +9,7 @@ import postproc
 from ensemble.base.distances import ModelSet
 from ensemble.base.errors import examples
 from ensemble.base.features import FeatureSet
+from ensemble.io.keys import tables_of
 from ensemble.pipeline import partial
 from ensemble.pipeline.images import Images
 from ensemble.pipeline.rankings import Rankings
@@ -24,7 +25,10 @@ from ensemble.scores import (
     score_labelled_ranking,
 )
 
-NO_LABELS = "these images have no labels (a pid column in query.csv and gallery.csv)"
+
+def no_labels(*, one_set: bool) -> str:
+    """Why there are no scores, and what there would have to be."""
+    return f"these images have no labels (a pid column in {tables_of(one_set=one_set)})"
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ def scored(state: State, images: Images, protocol: Protocol) -> Scored:
     """Judge a state: a list or distances as they are, features by their squared Euclidean distances."""
     labels = images.labels
     if labels is None:
-        return Scored(None, NO_LABELS)
+        return Scored(None, no_labels(one_set=images.one_set))
     if state.rows is not None:
         labels = labels.take(state.rows.query, state.rows.gallery)
     try:

@@ -10,6 +10,7 @@ import numpy as np
 from ensemble import io
 from ensemble.base.distances import ModelSet
 from ensemble.base.errors import InputError
+from ensemble.io.keys import tables_of
 from ensemble.pipeline import advice, joins, plan, steps
 from ensemble.pipeline import sets as models_of
 from ensemble.pipeline.devices import CPU, Device
@@ -116,7 +117,7 @@ def _refuse_without_labels(checked: plan.Plan, on: str) -> None:
         return
     where = f"{checked.folder.path}: wanted labels to tune on"
     if on == "test":
-        problem = f"{where}, a pid column in query.csv and gallery.csv, found none"
+        problem = f"{where}, a pid column in {tables_of(one_set=checked.folder.one_set)}, found none"
         remedy = "leave --on test out: train has labels" if there else "give them, or --unlabelled guesses"
     else:
         problem = f"{where}, train features and a pid column in train.csv, found "

@@ -91,6 +91,19 @@ def test_all_faults_of_all_files_at_once(tmp_path):
     assert "absent: wanted a track file or a folder of them, found none" in said
 
 
+@each(
+    ("name", "text", "said"),
+    [
+        ("c1.txt", "1,5,0,0,5,5\n2,x,0,0,5,5\n1,5,9,9,5,5\n", "found 1 again (frame 1, id 5)"),
+        ("a.txt", "3 5 1 0 0 5 5\n3 x 1 0 0 5 5\n3 5 1 9 9 5 5\n", "found 1 again (camera 3, frame 1, id 5)"),
+    ],
+)
+def test_a_word_for_an_id_hides_no_other_fault(tmp_path, name, text, said):
+    found = refused(write(tmp_path, name, text))
+    assert "numbers in id, found x on line 2" in found
+    assert said in found
+
+
 def test_two_files_of_one_camera(tmp_path):
     write(tmp_path, "det/c2.txt", "1,1,0,0,5,5\n")
     write(tmp_path, "gt/c2.txt", "1,1,0,0,5,5\n")

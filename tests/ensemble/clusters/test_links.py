@@ -23,6 +23,17 @@ def test_answers_with_titles_and_without(tmp_path):
     assert read(tmp_path, "a.png,b.png,1\nb.png,e.png,0\n").cannot.tolist() == [[1, 3]]
 
 
+@each("title", ["same", "Must", "cannot", "different"])
+def test_titles_that_are_words_for_answers(tmp_path, title):
+    """They name no image of the set; a line that does is an answer, in another spelling too."""
+    found = read(tmp_path, f"image_a,image_b,{title}\na.png,b.png,yes\n")
+    assert (found.must.tolist(), found.cannot.tolist()) == ([[0, 1]], [])
+    assert read(tmp_path, f"a,b,{title}\na,e,no\n").cannot.tolist()[-1] == [0, 3]
+    assert len(read(tmp_path, f"a.png,b.png,{title}\na.png,e.png,no\n").cannot) + len(
+        read(tmp_path, f"a.png,b.png,{title}\na.png,e.png,no\n").must
+    ) == 2
+
+
 def test_names_in_another_spelling(tmp_path):
     notes = []
     assert read(tmp_path, "a,b,yes\n", notes).must.tolist() == [[0, 1]]
@@ -42,6 +53,7 @@ def test_the_last_answer_counts(tmp_path):
         ("image,other\na.png,b.png\n", "wanted three columns"),
         ("image,other,answer\na.png,b.png,maybe\n", "wanted yes or no in the third column, found maybe"),
         ("a.png,z.png,yes\n", "found 1 others (z.png)"),
+        ("y.png,z.png,yes\na.png,b.png,no\n", "found 2 others (y.png, z.png)"),
         ("a.png,a.png,yes\n", "found one twice (a.png)"),
         ("a.png,b.png,yes\na.png,b.png\n", "wanted 3 values a line"),
         ("", "found an empty file"),

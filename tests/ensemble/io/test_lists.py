@@ -200,6 +200,9 @@ def test_faults_of_tracks(file: Path) -> None:
     assert "wanted every image in one track, found again 2, 9" in twice
     file.write_text("1 000002.jpg\n")
     assert "found both (1 and 000002.jpg)" in problems(read_tracks, file, names(3))[0]
+    file.write_text("1 1 000002.jpg\n\n")
+    empty, both, twice = problems(read_tracks, file, names(3))
+    assert ("line 2" in empty, "found both" in both, "found again 1" in twice) == (True, True, True)
     file.write_text("1 2\n")
     assert "several images with number 1" in problems(read_tracks, file, ["1.jpg", "0001.jpg"])[0]
     file.write_text("")
