@@ -4,8 +4,10 @@
     python -m ensemble.cluster --features DIR --recipe default --method average --threshold 0.6 --report
     python -m ensemble.cluster --features DIR --by dataset --threshold lynx=0.85 turtle=0.25 --sample sample.csv
     python -m ensemble.cluster --features DIR --method union --threshold 0.5 --links links.csv
+    python -m ensemble.cluster --rankings DIR --method components --threshold 0.4
 
-The set is a folder with one side, or the gallery of one with two. Writes submission.csv and clusters.json,
+The set is a folder with one side, or the gallery of one with two; of --rankings square matrices and tables of pairs
+of one set. Writes submission.csv and clusters.json,
 and with --report clusters.html, a page that asks about the pairs most in doubt and gives the answers back as
 links.csv.
 """
@@ -23,8 +25,8 @@ import numpy as np
 
 from ensemble import io
 from ensemble.base.collecting import collecting
-from ensemble.base.errors import InputError, refuse_if_any
-from ensemble.base.features import FeatureSet
+from ensemble.base.distances import DistanceSet, ModelSet
+from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.cli import intervals, machine, notes, outputs, pictures, planning, program
 from ensemble.cli.numbers import too_small
 from ensemble.clusters import how as methods
@@ -35,6 +37,7 @@ from ensemble.clusters.how import METHODS, How
 from ensemble.clusters.links import Links, read_links, read_windows
 from ensemble.clusters.one_set import OneSet, of_recipe, of_train, rows_of_parts
 from ensemble.pipeline import plan
+from ensemble.pipeline import sets as models_of
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.recipe import Recipe, Use
 from ensemble.report import refuse_without_packages
@@ -70,6 +73,10 @@ OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "min-samples": ({"type": int, "metavar": "N"}, "dbscan, hdbscan: images that make a place dense"),
     "min-size": ({"type": int, "metavar": "N"}, "hdbscan: images of a cluster at least"),
 }
+NOT_ALONE = (
+    "wanted what is known of pairs inside one set, with images.csv or no table at all, found query and gallery in {}; "
+    "cluster by the distances of the gallery to itself"
+)
 TWO_SIDES = "{}: the gallery is the set: its images are clustered, and the queries are left out"
 REFINE = {  # an option: the setting of refine_clusters, and what it does
     "split": ("loose", float, "D", "split clusters whose mean distance is larger"),
@@ -94,8 +101,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             end.extend(found)
             return without
 
-        checked = planning.prepare(options, wanted=[options.by] if options.by else [], change=rest)
+        columns = [options.by] if options.by else []
+        checked = planning.prepare(options, wanted=columns, change=rest, alone=True)
         two_sides = not checked.folder.one_set
+        if two_sides and checked.folder.given:
+            raise InputError([f"--rankings: {NOT_ALONE.format(checked.folder.path)}"])
         checked = plan.check(checked.recipe, replace(checked.folder, one_set=True))
         how = _how(options, end)
         rules = _completed(options, rules, how, checked)
@@ -112,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """The options."""
     p = program.parser("ensemble.cluster", __doc__)
-    planning.add_options(p, otherwise="baseline", rankings=False, scored=False)
+    planning.add_options(p, otherwise="baseline", scored=False)
     for name, (kind, use) in OPTIONS.items():
         p.add_argument(f"--{name}", help=use, **kind)
     for name, (_, number, metavar, use) in REFINE.items():
@@ -165,8 +175,6 @@ def _rules(options: argparse.Namespace) -> dict[str, Rule]:
         problems.append(f"--by: wanted the column with the data sets {', '.join(named)}, found none")
     with collecting(problems):
         tables.form(options.columns, options.value, sets=options.by is not None)
-    if options.rankings is not None:
-        problems.append("--rankings: wanted --features, since places are no distances, found rank lists")
     if options.images and not options.report:
         problems.append("--images: wanted --report too, found none; pictures are shown in the report alone")
     if options.report:
@@ -230,10 +238,13 @@ def _run(
     options: argparse.Namespace, checked: Plan, how: How, rules: Mapping[str, Rule], out: Path
 ) -> dict[str, Any]:
     """Read, cluster, judge, write; the record."""
-    read = io.read(checked.folder, list(checked.all_models), missing=checked.recipe.missing)
-    sets = {features.model: features for features in read}
+    sets = models_of.read(checked)
+    first = sets[checked.models[0][0]]
+    listed = [model for model, each in sets.items() if isinstance(each, DistanceSet) and each.places]
+    if listed:
+        raise InputError([f"--rankings: wanted distances, found places in a list in {examples(listed)}; leave them out"])
     device, said, problems = machine.device(options), list[str](), list[str]()
-    columns, table = read[0].data(), read[0].gallery_table
+    columns, table = first.data(), first.gallery_table
     names, parts = table["name"].tolist(), dict[str, Ints]()
     form = tables.form(options.columns, options.value, sets=options.by is not None)
     links, order = Links(NONE, NONE), None
@@ -317,7 +328,7 @@ def _parts(options: argparse.Namespace, table: Any) -> dict[str, Ints]:
 def _train(
     options: argparse.Namespace,
     checked: Plan,
-    sets: Mapping[str, FeatureSet],
+    sets: Mapping[str, ModelSet],
     rules: Mapping[str, Rule],
     images: OneSet,
 ) -> tuple[dict[str, OneSet] | None, str]:

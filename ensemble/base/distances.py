@@ -1,7 +1,7 @@
 """A model that is distances already: a matrix of queries and gallery, beside the tables that say what they are."""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,21 @@ import pandas as pd
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet, columns
 
+TRAIN_DISTANCES, TRAIN_HITS = "train_distances", "train_hits"
 STRIP = 1 << 22  # entries that are looked at together
+
+
+class LabelledPairs(NamedTuple):
+    """What a model says of pairs of labelled images: (m,) float32 distances, finite, and whether they are of one
+    identity, (m,) bool.
+    """
+
+    distances: np.ndarray
+    hits: np.ndarray
+
+    def data(self) -> dict[str, np.ndarray]:
+        """Both by their names in the vocabulary."""
+        return {TRAIN_DISTANCES: self.distances, TRAIN_HITS: self.hits}
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +34,8 @@ class DistanceSet:
     table of pairs and a rank list know few. It may be mapped from its file, and is never written to. ``partial``:
     there are such pairs. Tables and notes are those of a FeatureSet, and so is what it has beside: a recipe's
     models are of either kind. Of ``one_set`` both sides have the same images in the same order, and +inf stands on
-    the diagonal.
+    the diagonal. ``labelled``: what the model says of other images, whose identities are known, for joins that
+    learn from it. ``places``: its numbers are places in a list.
     """
 
     model: str
@@ -31,6 +46,8 @@ class DistanceSet:
     named: bool = True
     partial: bool = False
     one_set: bool = False
+    labelled: LabelledPairs | None = None
+    places: bool = False
 
     train: ClassVar[None] = None
     train_table: ClassVar[None] = None

@@ -117,10 +117,11 @@ def is_file(splits: str | None) -> bool:
     return splits is not None and not splits.isdecimal()
 
 
-def scan(options: argparse.Namespace, wanted: Sequence[str] = ()) -> Folder:
+def scan(options: argparse.Namespace, wanted: Sequence[str] = (), *, alone: bool = False) -> Folder:
     """Look at the folder of features or of rank lists, with all options of this module.
 
-    ``wanted``: columns of the tables that somebody looks at beside the usual ones.
+    ``wanted``: columns of the tables that somebody looks at beside the usual ones. ``alone``: what is no feature is
+    wanted as matrices of one set.
     """
     return io.scan(
         options.features or options.rankings,
@@ -132,5 +133,6 @@ def scan(options: argparse.Namespace, wanted: Sequence[str] = ()) -> Folder:
         parser=choose(options.names, options.pattern),
         keys=keys(options),
         wanted=wanted,
+        alone=alone,
         split=None if is_file(getattr(options, "splits", None)) else 0,
     )

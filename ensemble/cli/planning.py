@@ -57,12 +57,14 @@ def prepare(
     rules: Protocol | None = None,
     wanted: Sequence[str] = (),
     change: Callable[[Recipe], Recipe] = lambda recipe: recipe,
+    alone: bool = False,
 ) -> Plan:
     """Load, look and check; every problem that can be found before a feature is read, in one error.
 
     rules:  how it is scored where ``--protocol`` says nothing, in the place of the recipe's own.
     wanted: columns of the tables that somebody looks at beside the usual ones.
     change: what becomes of the recipe before it is checked.
+    alone:  rank lists, tables of pairs and matrices are wanted as matrices of one set.
     """
     if options.features is None and options.rankings is None:
         raise InputError(["--features: wanted a folder with feature files, found nothing; see --help"])
@@ -77,14 +79,14 @@ def prepare(
         with collecting(problems):
             plugins.load_module(module)
     with collecting(problems):
-        loaded = change(_recipe(options))
+        loaded = change(_recipe(options, alone=alone))
         machine.memory(options)
     judged = None
     if loaded and not protocols.problems(options):
         with collecting(problems):
             judged = protocols.chosen(options, rules or loaded.rules)
     with collecting(problems):
-        folder = files.scan(options, (*(judged.removes.columns if judged else ()), *wanted))
+        folder = files.scan(options, (*(judged.removes.columns if judged else ()), *wanted), alone=alone)
     if folder:
         problems += files.similarity_problems(options, sorted(folder.given) or list(folder.models))
     if folder and loaded:
@@ -108,15 +110,18 @@ def labelled(checked: Plan) -> bool:
     return {"query_pid", "gallery_pid"} <= checked.folder.columns
 
 
-def _recipe(options: argparse.Namespace) -> Recipe:
-    named = options.recipe or (options.otherwise if options.rankings is None else _usual(options))
+def _recipe(options: argparse.Namespace, *, alone: bool) -> Recipe:
+    named = options.recipe or _usual(options, alone=alone)
     changed = changes.override(recipe.load(named), options.set)
     return replace(changed, similarity=tuple(dict.fromkeys([*changed.similarity, *options.similarity])))
 
 
-def _usual(options: argparse.Namespace) -> str:
-    """The recipe for what is distances already, where none is asked for."""
-    return "lists" if options.features is None and not io.holds_matrix(options.rankings) else "joined"
+def _usual(options: argparse.Namespace, *, alone: bool) -> str:
+    """The recipe where none is asked for, by what is read."""
+    if options.rankings is None:
+        return str(options.otherwise)
+    lists = options.features is None and not alone and not io.holds_matrix(options.rankings)
+    return "lists" if lists else "joined"
 
 
 def memory_of(options: argparse.Namespace, checked: Plan) -> memory.Prediction | None:

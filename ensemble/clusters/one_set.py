@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ensemble.base.errors import InputError
+from ensemble.base.distances import ModelSet
 from ensemble.base.features import FeatureSet
 from ensemble.pipeline import lines, partial
 from ensemble.pipeline.devices import CPU, Device
@@ -21,7 +22,7 @@ from postproc.base.vocabulary import Array, Ints, Nearest
 from postproc.clusters.known_pairs import Given, given
 from postproc.clusters.links import NONE
 
-Sets = Mapping[str, FeatureSet]
+Sets = Mapping[str, ModelSet]
 EVERYBODY = Protocol(junk="self")  # no ranking is scored, and all images take part
 
 
@@ -91,7 +92,9 @@ def of_recipe(
     The set is the gallery, if there are two sides. neighbours: lists of so many for each image, in the place of
     all distances. ``show`` gets a line a step.
     """
-    one = {name: replace(features, one_set=True) for name, features in sets.items()}
+    one: dict[str, ModelSet] = {
+        name: replace(each, one_set=True) if isinstance(each, FeatureSet) else each for name, each in sets.items()
+    }
     images, taken = read(plan, EVERYBODY, one)
     root = tree(plan)
 
@@ -108,7 +111,7 @@ def of_recipe(
     if state.nearest is not None:
         far: Any = Nearest(arrays.host(state.nearest.distances), arrays.host(state.nearest.rows))
     else:
-        far = arrays.host(state.data["distances"])
+        far = partial.answer(state, images) if state.known else arrays.host(state.data["distances"])
         if neighbours is not None:
             far = nearest_of(far, neighbours)
     known = _symmetric(far, notes)
@@ -127,7 +130,7 @@ def of_train(sets: Sets) -> dict[str, FeatureSet] | None:
     moved = {
         name: replace(features, gallery=features.train, gallery_table=features.train_table)
         for name, features in sets.items()
-        if features.train is not None and features.train_table is not None
+        if isinstance(features, FeatureSet) and features.train is not None and features.train_table is not None
     }
     labelled = moved and all("pid" in features.gallery_table.columns for features in moved.values())
     return moved if labelled and len(moved) == len(sets) else None

@@ -10,10 +10,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ensemble.fusion.scaling import scaler
 from postproc.base.step import checked
 
 Method = Literal["isotonic", "isotonic-steps", "logistic"]
 Calibration = Callable[[np.ndarray], np.ndarray]
+UNIT = "1 - probability"
 
 
 @checked
@@ -68,6 +70,14 @@ def calibration(
     knots = np.unique([x.min(), *(corners[1:] + corners[:-1]) / 2, x.max()])
     spline = PchipInterpolator(knots, rising.predict(knots), extrapolate=False)
     return partial(_spline, spline, float(knots[0]), float(knots[-1]))
+
+
+def improbable(distances: np.ndarray, likely: Calibration, order: float) -> np.ndarray:
+    """(n, m) float64 ``1 - P + order * min-max distance`` of some rows of distances; NaN and +inf stay."""
+    known = np.isfinite(distances)
+    out = distances.astype(np.float64)
+    out[known] = 1 - likely(-out[known])
+    return out + order * scaler(distances, "min-max")(distances) if order else out
 
 
 def _logistic(slope: float, intercept: float, scores: np.ndarray) -> np.ndarray:

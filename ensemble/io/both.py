@@ -28,6 +28,7 @@ def together(features: Folder, lists: Folder, problems: list[str]) -> Folder:
         models={**features.models, **lists.models},
         inputs=tuple(sorted({*features.inputs, *lists.inputs})),
         given=frozenset(lists.models),
+        labelled=lists.labelled,
         orders=orders_of(features.names, features.tables, features.one_set) | (lists.orders or lists.names),
         notes=tuple(dict.fromkeys(notes)),
     )

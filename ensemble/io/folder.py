@@ -33,6 +33,8 @@ from ensemble.io import (
 )
 from ensemble.io.blocks import UNNAMED
 from ensemble.io.draws import Draws
+from ensemble.io.keys import ONE_SET
+from ensemble.io.labelled import Labelled, taken_out
 from ensemble.io.lists import Keys
 from ensemble.io.models import MULTI_QUERIES, Found, find, is_folder, lacks, may_be_cut, unused_columns
 from ensemble.io.open_reid import META, SPLITS, Catalogue
@@ -80,6 +82,7 @@ class Folder:
     draws: Draws | None = None  # of the gallery, for protocols that draw
     identities: dict[str, Path] = field(default_factory=dict)  # lists of identities by name, for protocols
     times: TravelTimes | None = None  # histograms, for steps that learn them from training images otherwise
+    labelled: dict[str, Labelled] = field(default_factory=dict)  # what models say of labelled images, of distances
 
     @property
     def joined(self) -> list[str]:
@@ -115,12 +118,14 @@ def look(
     keys: Keys | None = None,
     wanted: Sequence[str] = (),
     split: int | None = 0,
+    alone: bool = False,
 ) -> tuple[Folder, list[str]]:
     """The folder as far as it can be understood, and every problem found on the way.
 
     A list that is given takes the place of the one in the folder. ``rankings``: whatever is no list of names or
     tracks and no table is a rank list or a matrix of distances, which stands in the place of a model. Where all
-    are rank lists the folder provides ``distances``; with a matrix among them all are ``given``.
+    are rank lists the folder provides ``distances``; with a matrix or labelled pairs among them all are ``given``.
+    ``alone``: they are given in any case, and about one set wherever no list or table is about queries.
     ``wanted``: columns of the tables that are kept as labels, beside those of a FeatureSet.
     ``split``: which of open-reid's splits divides the images; None: all of them together.
     Raises InputError if there is no such folder.
@@ -154,7 +159,12 @@ def look(
     models, provided, ignored, wrong, unread = (
         _lists(others) if rankings else find(others, list(tables.values()), catalogue)
     )
-    matrix = rankings and any(map(matrices.is_matrix, others))
+    labelled: dict[str, Labelled] = {}
+    if rankings:
+        with collecting(problems):
+            labelled = taken_out(models, tables.get("train"), keys, problems)
+        tables = {side: file for side, file in tables.items() if side != "train" or not labelled}
+    matrix = rankings and (alone or bool(labelled) or any(map(matrices.is_matrix, others)))
     tables = {side: file for side, file in tables.items() if file not in models.get(UNNAMED, ())}
     problems += wrong
     ignored |= {file: reason for file, reason in known.items() if reason and file in files}
@@ -177,9 +187,11 @@ def look(
     unasked = [model for model in models if "query" not in provided[model]]
     asked = bool({"query"} & {*names, *tables, *alone}) or len(unasked) < len(models) or rankings
     asked = asked or any(may_be_cut(paths) for paths in models.values())
-    if matrix:  # whose files may have rows of both sides, or of the gallery alone
-        asked = bool({"query"} & {*names, *tables}) or not {"gallery"} & {*names, *tables}
-        asked = asked or not all(matrices.is_matrix(of[0]) for of in models.values())
+    if rankings:  # whose files may have rows of both sides, or of the gallery alone
+        described = [*names.values(), *tables.values()]
+        whole = any(ONE_SET in file.stem.casefold() for file in described)  # lists name their queries themselves
+        whole = whole or (bool(described) and all(matrices.is_matrix(of[0]) for of in models.values()))
+        asked = bool({"query"} & {*names, *tables}) or not (alone or whole)
     one_set = bool(models) and not asked
     if asked and not rankings:
         problems += [problem for model in unasked for problem in lacks("query", model, models[model])]
@@ -223,6 +235,7 @@ def look(
         label_columns |= {f"{side}_{column}" for side in named for column in gives(parser)}
     singles = [file for of in alone.values() for file in of.values()] + [*identities.values()]
     singles += [one.path for one in (times, drawn) if one]
+    singles += [file for one in labelled.values() for file in one.files]
     if catalogue is not None:
         labelled = [side for side in SIDES if side in columns and side not in tables]
         label_columns |= {f"{side}_{column}" for side in labelled for column in catalogue.labels.columns}
@@ -257,6 +270,7 @@ def look(
         draws=drawn,
         identities=identities,
         times=times,
+        labelled=labelled,
     )
     return folder, problems + label_problems
 

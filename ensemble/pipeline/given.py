@@ -1,6 +1,7 @@
 """Models that are distances already: matrices, and rank lists and tables of pairs beside others."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,11 @@ from ensemble.base.errors import examples, refuse_if_any
 from ensemble.base.features import FeatureSet
 from ensemble.io import Folder, read_names, read_tables
 from ensemble.io import matrices as files
+from ensemble.io.alignment import sorted_names
 from ensemble.io.lists import Labels
 from ensemble.io.matrices import SIDES, Matrix
 from ensemble.io.matrix_names import Order, named, placed
-from ensemble.pipeline import rankings, turned
+from ensemble.pipeline import labelled, rankings, turned
 from ensemble.submissions import RankList, formats
 from ensemble.submissions import aligned as aligned_list
 
@@ -60,6 +62,7 @@ def read(
     ]
     refuse_if_any(problems)
     notes += [f"{examples(of, 8)}: {said}" for said, of in positional.items() if said]
+    places = {model for model, ranking in lists.items() if ranking.distances is None}
     by_number = not features and _count_rows(folder, matrices, lists, notes)
     tables = _tables(folder, features, matrices, lists, by_number, missing, notes)
     images = {side: list(table["name"]) for side, table in tables.items()}
@@ -84,17 +87,21 @@ def read(
     sets = {}
     for model in models:
         with collecting(problems):
+            pairs = labelled.read(
+                folder, model, similar=model in similarity, queries=set(images["query"]), notes=notes
+            )
             sets[model] = DistanceSet(
                 model,
                 found[model],
                 tables["query"],
                 tables["gallery"],
-                tuple(notes),
                 named=not by_number,
                 one_set=folder.one_set,
+                labelled=pairs,
+                places=model in places,
             )
     refuse_if_any(problems)
-    return sets
+    return {model: replace(each, notes=tuple(notes)) for model, each in sets.items()}
 
 
 def _orders(folder: Folder, problems: list[str]) -> dict[str, Order]:
@@ -146,6 +153,8 @@ def _tables(
             )
     if not listed and lists:
         listed = rankings.names_of(list(lists.values()), dumps=False)
+        if folder.one_set and listed:
+            listed = {"gallery": sorted_names(set().union(*listed.values()))}
     sides = SIDES[1:] if folder.one_set else SIDES
     found = read_tables(folder, listed, notes=notes, labels=labels, sides=sides)
     return {"query": found["gallery"], **found}
@@ -163,8 +172,10 @@ def _spread(
 ) -> np.ndarray:
     """(nq, ng) float32 of a rank list or a table of pairs, NaN for what it does not name."""
     path = folder.models[model][0]
-    partial = ranking.partial or formats.named(formats.guess(path)).absent
+    pairs = ranking.partial
+    partial = pairs or formats.named(formats.guess(path)).absent
     ranking = aligned_list(str(path), ranking, images["query"], images["gallery"], partial=partial, notes=notes)
+    ranking = ranking.among_themselves(pairs=pairs) if folder.one_set else ranking
     out = np.full((len(images["query"]), len(images["gallery"])), np.nan, np.float32)
     out[ranking.query_of, ranking.rows] = ranking.telling(ties=True)
     if folder.one_set:

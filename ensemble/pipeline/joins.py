@@ -79,6 +79,19 @@ def needs(name: str) -> tuple[str, ...]:
     return tuple(data for data in _data(function(name)) if parameters[data].default is inspect.Parameter.empty)
 
 
+def changes_one(name: str, chosen: Mapping[str, Any]) -> bool:
+    """Whether one part alone may become another: by a setting, or where a join needs more than features or
+    distances.
+    """
+    return bool(chosen) or stage(name) == "across" or (stage(name) == "after" and needs(name) != ("distances",))
+
+
+def unit(name: str) -> str:
+    """What its distances are measured in: the unit that it declares, else its name."""
+    declared = join.declared_by(function(name)).unit
+    return declared if isinstance(declared, str) and declared != step.KEPT else name
+
+
 def apply(
     name: str, parts: Sequence[State], chosen: Mapping[str, Any], *, one_set: bool = False
 ) -> dict[str, Any]:
@@ -89,7 +102,7 @@ def apply(
     """
     combine = function(name)
     if stage(name) == "after":
-        return {"distances": combine([part["distances"] for part in parts], **chosen)}
+        return {"distances": combine(*([part[data] for part in parts] for data in needs(name)), **chosen)}
     sides = [side for side in SIDES if all(side in part for part in parts)]
     if stage(name) == "before":
         sides = [side for side in sides if not (one_set and side == "query")]

@@ -156,7 +156,7 @@ def _read(plan: Plan, sizes: Mapping[str, ModelSize], make: Rooms) -> dict[str, 
             rooms["query"] = rooms["gallery"]
         tables = {f"{side}_table": _Table(plan.folder, side, size.images[side]) for side in ("query", "gallery")}
         said = {"model": model, "codes": size.codes, "train": None, "partial": size.some, "one_set": one_set}
-        said["distances"] = None
+        said |= {"distances": None, "labelled": None}
         sets[model] = SimpleNamespace(**{**said, **tables, **rooms})
         make.meter.beside(size.beside)
     return sets

@@ -103,7 +103,9 @@ def model(node: Node, models: Models, images: Images, device: Device, make: Make
     if loaded.read.distances is not None:
         state = make.given(loaded.arrays["distances"], rows, loaded.read.partial, images)
         columns = images.columns if state.rows is None else partial.columns_of(images.columns, state.rows)
-        return Outcome(replace(state, data={**state.data, **columns}), loaded.seconds, device.name)
+        labelled = loaded.read.labelled.data() if loaded.read.labelled else {}
+        state = replace(state, data={**state.data, **columns}, labelled=labelled)
+        return Outcome(state, loaded.seconds, device.name)
     codes = loaded.read.codes
     if rows is None:
         return Outcome(State({**loaded.arrays, **images.columns}, codes=codes), loaded.seconds, device.name)
@@ -159,7 +161,7 @@ def step(
         state = replace(state, codes=())
     if "distances" in given or nearest is not state.nearest:
         kept = state.features or state.kept
-        state = replace(state, data=state.columns, kept=kept if node.keep else {})
+        state = replace(state, data=state.columns, kept=kept if node.keep else {}, labelled={})
     return Outcome(replace(state, data={**state.data, **given}, nearest=nearest), seconds, where)
 
 
@@ -176,7 +178,7 @@ def join(node: Node, parts: list[State], images: Images, device: Device, make: M
         matrices: list[Mapping[str, Array]] = []
         while parts:  # one after the other, so that no part stays in memory beside its larger copy
             part = parts.pop(0)
-            matrices.append({"distances": make.spread(part.data["distances"], part, images)})
+            matrices.append({"distances": make.spread(part.data["distances"], part, images), **part.labelled})
             del part
         given, seconds, where = _joined(node, matrices, device, make, images.one_set)
         return Outcome(State({**columns, **given}, known=known), seconds, where)

@@ -4,6 +4,7 @@ import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from ensemble.base.distances import TRAIN_DISTANCES, TRAIN_HITS
 from ensemble.base.errors import examples, near, refuse_if_any
 from ensemble.base.features import SIDES
 from ensemble.io import Folder
@@ -20,6 +21,7 @@ GIVEN = "distances of a file"  # the unit of models that are distances already
 INSIDE = ("query_distances", "gallery_distances")
 _MADE = ("features", "query", "gallery", "distances")  # what a run makes, whatever the folder holds
 _FROM_FEATURES = {"features", *SIDES}
+LABELLED = {TRAIN_DISTANCES, TRAIN_HITS}  # what a model that is distances already says of labelled pairs
 
 
 @dataclass(frozen=True)
@@ -225,9 +227,12 @@ def _check_branch(
     if len(given) < len(models) or not models:
         each = _check_steps(branch.each, state, known, groups, folder, problems)
     elif given:
-        state.become(alone)
+        state.become(alone if folder.labelled.keys() >= set(given) else alone.without(LABELLED))
     if branch.join:
-        parts = [alone if model in given else state for model in models]
+        parts = [
+            state if model not in given else alone if model in folder.labelled else alone.without(LABELLED)
+            for model in models
+        ]
         _check_join(branch.join, len(models), [replace(part) for part in parts], state, recipe.missing, problems)
     elif len(models) > 1:
         problems.append(
@@ -245,7 +250,7 @@ def _check_given(
     problems: list[str],
 ) -> tuple["Reached", tuple[Use, ...]]:
     """What models that are distances already have reached behind ``each``, and its steps for them."""
-    alone = Reached({*state.names, "distances"} - set(SIDES), unit=GIVEN)
+    alone = Reached(({*state.names, "distances"} | LABELLED) - set(SIDES), unit=GIVEN)
     theirs = on_distances(branch.each)
     run = _check_steps(theirs, alone, known, groups, folder, problems)
     return alone, tuple(use for use in branch.each if use in run or use not in theirs)
@@ -268,6 +273,10 @@ class Reached:
     def become(self, other: "Reached") -> None:
         """Be at the place of another."""
         self.names, self.kept, self.unit = set(other.names), set(other.kept), other.unit
+
+    def without(self, names: set[str]) -> "Reached":
+        """The same place without some of what there is."""
+        return replace(self, names=self.names - names, kept=set(self.kept))
 
 
 def lists_spread_for(plan: Plan, protocol: Protocol) -> list[str]:
@@ -501,6 +510,7 @@ def _check_step(
     elif not unknown and (problem := step.problem(use.settings, there)):
         problems.append(f"{use.where} ({use.name}), {problem}")
     if "distances" in step.gives:
+        state.names -= LABELLED
         state.kept |= state.names & set(SIDES)
         state.names -= set(SIDES)
         state.unit = _unit(step, use) or state.unit
@@ -543,6 +553,8 @@ def _check_join(
     missing = [name for name in joins.needs(use.name) if not all(name in part.names for part in parts)]
     if missing:
         remedy = "end each part in a distance step" if missing == ["distances"] else _remedy(missing, state.names)
+        if use.name == "calibrated" and any(LABELLED & part.names for part in parts):
+            remedy = "matrices and tables of pairs are calibrated by calibrated_distances"
         problems.append(f"{use.where} ({use.name}): wanted {', '.join(missing)} in every part; {remedy}")
     elif count:
         problem = joins.objection(use.name, use.settings, count)
@@ -560,10 +572,16 @@ def _check_join(
         state.names -= set(SIDES)
         state.kept = set()
         state.names.add("distances")
-        state.unit = use.name
+        state.names -= LABELLED
+        state.unit = joins.unit(use.name)
 
 
 def _remedy(missing: list[str], state: set[str]) -> str:
+    if LABELLED & set(missing):
+        return (
+            "it learns what each matrix or table of pairs says of labelled images: give train_MODEL (as MODEL, of "
+            "other images) and train.csv (name, pid) in the folder of --rankings; features take calibrated"
+        )
     if "train_frame" in missing:
         return (
             "this step learns travel times: give every model a train array and train.csv (name, pid, cam, frame), "

@@ -64,6 +64,7 @@ class Rankings:
     query_table: pd.DataFrame
     gallery_table: pd.DataFrame
     notes: tuple[str, ...] = ()  # what is to be said of the lists
+    one_set: bool = False  # queries and gallery are the same images, and no list names its own
 
     def data(self) -> dict[str, np.ndarray]:
         """The columns of both tables by their names in the vocabulary."""
@@ -86,6 +87,8 @@ class Rankings:
             rows, values = (self.found.table(within, each, -1) for each in (self.found.rows, distances))
             unknown = np.isnan(values)
             out[queries] = dense(np.where(unknown, 0, values), np.where(unknown, -1, rows), out.shape[1])
+        if self.one_set:
+            np.fill_diagonal(out, np.inf)
         return out
 
     def answer(self, state: State, top_k: int | None = None) -> Answer:
@@ -119,6 +122,7 @@ class Rankings:
             span = slice(self.found.starts[query], self.found.starts[query + 1])
             left = np.ones(self.found.gallery, bool)
             left[self.found.rows[span][~np.isnan(state.listed[span])]] = False
+            left[query if self.one_set else []] = False
             lacking = np.flatnonzero(out[query] < 0)
             more = np.flatnonzero(left)[: len(lacking)]
             out[query, lacking[: len(more)]] = more
@@ -155,7 +159,9 @@ def read(folder: Folder, names: list[str], similarity: Sequence[str] = ()) -> Ra
     with collecting(problems):
         dumps = all(formats.guess(path) == python_text.FORMAT.name for path in paths.values())
         named = names_of(list(lists.values()), dumps) if len(lists) == len(names) else None
-        tables = read_tables(folder, named, notes=notes)
+        sides = ("gallery",) if folder.one_set else ("query", "gallery")
+        tables = read_tables(folder, named, notes=notes, sides=sides)
+        tables = {"query": tables["gallery"], **tables}
     if not tables:
         refuse_if_any(problems)
     if named and dumps and not (folder.names or folder.tables):
@@ -163,7 +169,8 @@ def read(folder: Folder, names: list[str], similarity: Sequence[str] = ()) -> Ra
     images = {side: list(table["name"]) for side, table in tables.items()}
     by_line = [paths[name].name for name, ranking in lists.items() if ranking.query_names is None]
     if by_line:
-        source = folder.names.get("query") or folder.tables.get("query")
+        side = "gallery" if folder.one_set else "query"
+        source = folder.names.get(side) or folder.tables.get(side)
         has = "has" if len(by_line) == 1 else "have"
         notes.append(
             f"query: joined by position: {examples(by_line, 20)} {has} no names, line by line they are the "
@@ -175,6 +182,8 @@ def read(folder: Folder, names: list[str], similarity: Sequence[str] = ()) -> Ra
             lists[name] = aligned(
                 str(paths[name]), ranking, images["query"], images["gallery"], partial=partial, notes=notes
             )
+            if folder.one_set:
+                lists[name] = lists[name].among_themselves(pairs=ranking.partial)
     refuse_if_any(problems)
     notes += [note for name, ranking in lists.items() if (note := _empty(paths[name], ranking))]
     notes += [
@@ -184,7 +193,7 @@ def read(folder: Folder, names: list[str], similarity: Sequence[str] = ()) -> Ra
     ]
     found = merged(list(lists.values()))
     notes += directions.doubts({paths[name].name: name for name in lists}, found, similarity)
-    return Rankings(tuple(lists), found, tables["query"], tables["gallery"], tuple(notes))
+    return Rankings(tuple(lists), found, tables["query"], tables["gallery"], tuple(notes), folder.one_set)
 
 
 def names_of(lists: list[RankList], dumps: bool) -> dict[str, list[str]]:

@@ -57,7 +57,7 @@ def tree(plan: Plan) -> Node:
             for model in models
         ]
         node = parts[0]
-        if branch.join and (len(parts) > 1 or branch.join.settings or joins.stage(branch.join.name) == "across"):
+        if branch.join and (len(parts) > 1 or joins.changes_one(branch.join.name, branch.join.settings)):
             node = Node(f"{len(parts)} model{'s' if len(parts) > 1 else ''}", use=branch.join, inputs=tuple(parts))
         branches.append(_chain(node, branch.steps, beside, then=after))
     node = branches[0]

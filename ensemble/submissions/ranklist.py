@@ -83,6 +83,23 @@ class RankList:
         distances = None if self.distances is None else self.distances[kept]
         return replace(self, starts=starts, rows=self.rows[kept], distances=distances)
 
+    def among_themselves(self, *, pairs: bool) -> "RankList":
+        """The lists of one set, whose queries are the gallery in its order: without the own image.
+
+        pairs: an entry is about two images, whichever asks: where the other one does not have it, it stands there
+               too, and lists have the order of their distances, ties by row.
+        """
+        others = self.only(self.rows != self.query_of)
+        if not pairs:
+            return others
+        assert others.distances is not None
+        ends = np.stack([others.query_of, others.rows])
+        (query, image), far = np.concatenate([ends, ends[::-1]], axis=1), np.tile(others.distances, 2)
+        _, first = np.unique(query * len(self) + image, return_index=True)
+        kept = first[np.lexsort((image[first], far[first], query[first]))]
+        starts = np.concatenate([[0], np.cumsum(np.bincount(query[kept], minlength=len(self)))])
+        return replace(self, starts=starts, rows=image[kept], distances=far[kept])
+
     def telling(self, *, ties: bool) -> np.ndarray:
         """(n,) float32 distances that tell the order by themselves (:mod:`ensemble.submissions.ties`).
 

@@ -48,7 +48,8 @@ class Data:
     """What the data of one name are.
 
     axes:    what each axis counts: "nq" queries, "ng" gallery images, "train" training images, "features" those
-             of any one of these sets; "d", "a" and "c" are numbers, side-model numbers and cameras of an image.
+             of any one of these sets; "pairs" pairs of labelled images; "d", "a" and "c" are numbers, side-model
+             numbers and cameras of an image.
     kind:    the kind of the numbers; "lists" is a :class:`postproc.NeighbourLists`, which has no axes of its own.
     meaning: what they say, in words.
     """
@@ -89,5 +90,7 @@ VOCABULARY: Mapping[str, Data] = {
     "train_aux": Data(("train", "a"), "float32", "features of a side model: camera, orientation, type"),
     "train_pid": Data(("train",), "int", "identity, -1 unknown"),
     "train_cam": Data(("train",), "int", "camera, -1 unknown"),
+    "train_distances": Data(("pairs",), "float32", "what a model says of pairs of labelled images"),
+    "train_hits": Data(("pairs",), "int", "1 where such a pair is of one identity, 0 where it is of two"),
     "train_frame": Data(("train",), "int", "frame number or time"),
 }

@@ -13,8 +13,7 @@ import numpy as np
 from ensemble.fusion import parts
 from ensemble.fusion.join import Parts, join
 from ensemble.fusion.kinds import Weights
-from ensemble.fusion.probabilities import Calibration, Method, calibration
-from ensemble.fusion.scaling import scaled
+from ensemble.fusion.probabilities import UNIT, Calibration, Method, calibration, improbable
 from postproc import distances as measure
 from postproc import l2_normalize
 from postproc.base import checks, runtime
@@ -27,6 +26,7 @@ PAIRS = 1 << 12  # whose features are looked at together
 
 
 @join(
+    unit=UNIT,
     host_only=True,
     memory=held.together(held.walk, lambda sizes, chosen: 100 * chosen["pairs"]),
     loads=("sklearn",),
@@ -156,9 +156,6 @@ def _add(out: np.ndarray, distances: np.ndarray, likely: Calibration, share: flo
 
     def add(start: int, stop: int) -> None:
         block = distances[start:stop]
-        value = 1 - likely(-block)
-        if order:
-            value += order * scaled(block, "min-max")
-        out[start:stop] += (share * value).astype(np.float32)
+        out[start:stop] += (share * improbable(block, likely, order)).astype(np.float32)
 
     runtime.over_rows(add, len(out), what="calibration", block=parts.rows_at_a_time([out]))

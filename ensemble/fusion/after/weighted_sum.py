@@ -88,13 +88,13 @@ def weighted_sum(
         if arrays.namespace(total).isfinite(total).all():
             return total
         blocks = [change(part[rows]) for _, part, change in changes]
-        return _with_gaps([weight for weight, _ in used], blocks, scaling, missing)
+        return with_gaps([weight for weight, _ in used], blocks, scaling, missing)
 
     return parts.by_rows([part for _, part in used], add, what="weighted sum")
 
 
-def _with_gaps(weights: list[float], blocks: list[np.ndarray], scaling: str, missing: str) -> np.ndarray:
-    """The same sum where some pairs are NaN or +inf."""
+def with_gaps(weights: list[float], blocks: list[np.ndarray], scaling: str, missing: str) -> np.ndarray:
+    """(rows, n) float32: the weighted sum of blocks, changed by ``scaling`` already, where some are NaN or +inf."""
     xp = arrays.namespace(blocks[0])
     never, some = (parts.any_of([test(block) for block in blocks]) for test in (xp.isinf, xp.isfinite))
     total, known_weight = parts.zeros(never), parts.zeros(never)

@@ -1,0 +1,112 @@
+"""Pairs of labelled images as a matcher sees them, read beside what it says of queries and gallery."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ensemble.base import labels
+from ensemble.base.alike import alike
+from ensemble.base.distances import LabelledPairs
+from ensemble.base.errors import InputError, examples
+from ensemble.io import Folder
+from ensemble.io import matrices as files
+from ensemble.io.lists import read_labels
+from ensemble.io.matrix_names import Order, named
+from ensemble.pipeline import turned
+from ensemble.submissions import formats
+
+
+def read(
+    folder: Folder, model: str, *, similar: bool, queries: Collection[str], notes: list[str]
+) -> LabelledPairs | None:
+    """What ``train_MODEL`` says of pairs whose images both have an identity in ``train.csv``; None without the file.
+
+    Pairs of an image with itself, and those at no or infinite distance, are left out.
+    similar: larger numbers are nearer, where the file does not say it itself.
+    queries: names of images that are asked about; where some are labelled, ``notes`` says it.
+    Raises:  InputError for names without a label, files without numbers or names, pairs of one kind only, and where
+             pairs of one identity are farther than others.
+    """
+    of = folder.labelled.get(model)
+    if of is None:
+        return None
+    table = read_labels(of.labels, (), folder.keys)
+    pid = labels.numbered({"pid": table.columns["pid"]})["pid"]
+    place = {name: row for row, name in enumerate(table.names)}
+    if files.is_matrix(of.pairs):
+        left, right, far = _of_matrix(of.pairs, of.lists, Order(str(of.labels), table.names), similar, notes)
+    else:
+        left, right, far = _of_table(of.pairs, similar)
+    codes, at = np.unique(np.concatenate([left, right]), return_inverse=True)
+    listed = codes.tolist()
+    like = alike(listed, table.names)
+    if like is not None and like.renamed:
+        notes.append(f"{of.pairs}: its names differ from those of {of.labels} {like}: joined without that")
+        listed = [like.renamed.get(name, name) for name in listed]
+    strange = [name for name in listed if name not in place]
+    if strange:
+        raise InputError(
+            [
+                f"{of.pairs}: wanted images of {of.labels}, found {len(strange)} others ({examples(strange)}); label "
+                f"them there, or leave them out{like.hint() if like else ''}"
+            ]
+        )
+    rows = np.array([place[name] for name in listed], np.int64)[at.reshape(2, -1)]
+    good = np.isfinite(far) & (rows[0] != rows[1]) & (pid[rows] >= 0).all(axis=0)
+    far, rows = far[good].astype(np.float32), rows[:, good]
+    found = LabelledPairs(far, pid[rows[0]] == pid[rows[1]])
+    _refuse(str(of.pairs), model, found)
+    asked = [table.names[row] for row in np.unique(rows).tolist() if table.names[row] in queries]
+    if asked:
+        notes.append(
+            f"{of.pairs}: {len(asked)} of its labelled images are asked about too ({examples(asked)}): what is "
+            "learned has seen who they are, and scores on them are too good"
+        )
+    notes.append(
+        f"{of.pairs}: {len(far)} labelled pairs, {int(found.hits.sum())} of them of one identity "
+        f"({of.labels.name})"
+    )
+    return found
+
+
+Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]  # names on the left, names on the right, how far they are
+
+
+def _of_table(path: Path, similar: bool) -> Pairs:
+    ranking = formats.read(path, similarity=similar)
+    if ranking.distances is None or ranking.query_names is None or ranking.by != "name":
+        found = "an order alone" if ranking.distances is None else "numbers in the place of names"
+        raise InputError([f"{path}: wanted scores or distances of named pairs, found {found}; write them"])
+    left, right = np.array(ranking.query_names, np.str_), np.array(ranking.gallery_names, np.str_)
+    return left[ranking.query_of], right[ranking.rows], ranking.distances
+
+
+def _of_matrix(path: Path, lists: Mapping[str, Path], order: Order, similar: bool, notes: list[str]) -> Pairs:
+    matrix, said = named(files.read(path, lists), dict.fromkeys(files.SIDES, order))
+    if said:
+        notes.append(f"{path.name}: {said}")
+    left, right = (np.array(matrix.names[side], np.str_) for side in files.SIDES)
+    values = turned.round_if(matrix.values, similar or matrix.similar)
+    return np.repeat(left, len(right)), np.tile(right, len(left)), values.ravel()
+
+
+def _refuse(where: str, model: str, found: LabelledPairs) -> None:
+    """Nothing can be learned from pairs of one kind, and something is wrong where those of one identity are far."""
+    same, other = found.distances[found.hits], np.sort(found.distances[~found.hits])
+    if not len(same) or not len(other):
+        raise InputError(
+            [
+                f"{where}: wanted pairs of one identity and of two, found {len(same)} and {len(other)}; add the others"
+            ]
+        )
+    nearer = np.searchsorted(other, same, "left") + np.searchsorted(other, same, "right")
+    share = 1 - nearer.mean() / (2 * len(other))
+    if share < 0.5:
+        raise InputError(
+            [
+                f"{where}: wanted pairs of one identity nearer than others, found them farther (a pair of one "
+                f"identity is nearer than one of two in {share:.0%}); if its numbers are larger for nearer images, "
+                f"say --similarity {model}, and else leave the model out"
+            ]
+        )
