@@ -102,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return without
 
         columns = [options.by] if options.by else []
-        checked = planning.prepare(options, wanted=columns, change=rest, alone=True)
+        checked = planning.prepare(options, wanted=columns, change=rest, of_one_set=True)
         two_sides = not checked.folder.one_set
         if two_sides and checked.folder.given:
             raise InputError([f"--rankings: {NOT_ALONE.format(checked.folder.path)}"])

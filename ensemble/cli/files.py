@@ -117,10 +117,10 @@ def is_file(splits: str | None) -> bool:
     return splits is not None and not splits.isdecimal()
 
 
-def scan(options: argparse.Namespace, wanted: Sequence[str] = (), *, alone: bool = False) -> Folder:
+def scan(options: argparse.Namespace, wanted: Sequence[str] = (), *, of_one_set: bool = False) -> Folder:
     """Look at the folder of features or of rank lists, with all options of this module.
 
-    ``wanted``: columns of the tables that somebody looks at beside the usual ones. ``alone``: what is no feature is
+    ``wanted``: columns of the tables that somebody looks at beside the usual ones. ``of_one_set``: what is no feature is
     wanted as matrices of one set.
     """
     return io.scan(
@@ -133,6 +133,6 @@ def scan(options: argparse.Namespace, wanted: Sequence[str] = (), *, alone: bool
         parser=choose(options.names, options.pattern),
         keys=keys(options),
         wanted=wanted,
-        alone=alone,
+        of_one_set=of_one_set,
         split=None if is_file(getattr(options, "splits", None)) else 0,
     )

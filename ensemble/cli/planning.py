@@ -57,14 +57,14 @@ def prepare(
     rules: Protocol | None = None,
     wanted: Sequence[str] = (),
     change: Callable[[Recipe], Recipe] = lambda recipe: recipe,
-    alone: bool = False,
+    of_one_set: bool = False,
 ) -> Plan:
     """Load, look and check; every problem that can be found before a feature is read, in one error.
 
     rules:  how it is scored where ``--protocol`` says nothing, in the place of the recipe's own.
     wanted: columns of the tables that somebody looks at beside the usual ones.
     change: what becomes of the recipe before it is checked.
-    alone:  rank lists, tables of pairs and matrices are wanted as matrices of one set.
+    of_one_set:  rank lists, tables of pairs and matrices are wanted as matrices of one set.
     """
     if options.features is None and options.rankings is None:
         raise InputError(["--features: wanted a folder with feature files, found nothing; see --help"])
@@ -79,14 +79,14 @@ def prepare(
         with collecting(problems):
             plugins.load_module(module)
     with collecting(problems):
-        loaded = change(_recipe(options, alone=alone))
+        loaded = change(_recipe(options, of_one_set=of_one_set))
         machine.memory(options)
     judged = None
     if loaded and not protocols.problems(options):
         with collecting(problems):
             judged = protocols.chosen(options, rules or loaded.rules)
     with collecting(problems):
-        folder = files.scan(options, (*(judged.removes.columns if judged else ()), *wanted), alone=alone)
+        folder = files.scan(options, (*(judged.removes.columns if judged else ()), *wanted), of_one_set=of_one_set)
     if folder:
         problems += files.similarity_problems(options, sorted(folder.given) or list(folder.models))
     if folder and loaded:
@@ -110,17 +110,17 @@ def labelled(checked: Plan) -> bool:
     return {"query_pid", "gallery_pid"} <= checked.folder.columns
 
 
-def _recipe(options: argparse.Namespace, *, alone: bool) -> Recipe:
-    named = options.recipe or _usual(options, alone=alone)
+def _recipe(options: argparse.Namespace, *, of_one_set: bool) -> Recipe:
+    named = options.recipe or _usual(options, of_one_set=of_one_set)
     changed = changes.override(recipe.load(named), options.set)
     return replace(changed, similarity=tuple(dict.fromkeys([*changed.similarity, *options.similarity])))
 
 
-def _usual(options: argparse.Namespace, *, alone: bool) -> str:
+def _usual(options: argparse.Namespace, *, of_one_set: bool) -> str:
     """The recipe where none is asked for, by what is read."""
     if options.rankings is None:
         return str(options.otherwise)
-    lists = options.features is None and not alone and not io.holds_matrix(options.rankings)
+    lists = options.features is None and not of_one_set and not io.holds_matrix(options.rankings)
     return "lists" if lists else "joined"
 
 

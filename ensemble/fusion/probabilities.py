@@ -76,7 +76,7 @@ def improbable(distances: np.ndarray, likely: Calibration, order: float) -> np.n
     """(n, m) float64 ``1 - P + order * min-max distance`` of some rows of distances; NaN and +inf stay."""
     known = np.isfinite(distances)
     out = distances.astype(np.float64)
-    out[known] = 1 - likely(-out[known])
+    out[known] = np.clip(1 - likely(-out[known]), 0, 1)
     return out + order * scaler(distances, "min-max")(distances) if order else out
 
 

@@ -118,14 +118,14 @@ def look(
     keys: Keys | None = None,
     wanted: Sequence[str] = (),
     split: int | None = 0,
-    alone: bool = False,
+    of_one_set: bool = False,
 ) -> tuple[Folder, list[str]]:
     """The folder as far as it can be understood, and every problem found on the way.
 
     A list that is given takes the place of the one in the folder. ``rankings``: whatever is no list of names or
     tracks and no table is a rank list or a matrix of distances, which stands in the place of a model. Where all
     are rank lists the folder provides ``distances``; with a matrix or labelled pairs among them all are ``given``.
-    ``alone``: they are given in any case, and about one set wherever no list or table is about queries.
+    ``of_one_set``: they are given in any case, and about one set wherever no list or table is about queries.
     ``wanted``: columns of the tables that are kept as labels, beside those of a FeatureSet.
     ``split``: which of open-reid's splits divides the images; None: all of them together.
     Raises InputError if there is no such folder.
@@ -164,7 +164,7 @@ def look(
         with collecting(problems):
             labelled = taken_out(models, tables.get("train"), keys, problems)
         tables = {side: file for side, file in tables.items() if side != "train" or not labelled}
-    matrix = rankings and (alone or bool(labelled) or any(map(matrices.is_matrix, others)))
+    matrix = rankings and (of_one_set or bool(labelled) or any(map(matrices.is_matrix, others)))
     tables = {side: file for side, file in tables.items() if file not in models.get(UNNAMED, ())}
     problems += wrong
     ignored |= {file: reason for file, reason in known.items() if reason and file in files}
@@ -191,7 +191,7 @@ def look(
         described = [*names.values(), *tables.values()]
         whole = any(ONE_SET in file.stem.casefold() for file in described)  # lists name their queries themselves
         whole = whole or (bool(described) and all(matrices.is_matrix(of[0]) for of in models.values()))
-        asked = bool({"query"} & {*names, *tables}) or not (alone or whole)
+        asked = bool({"query"} & {*names, *tables}) or not (of_one_set or whole)
     one_set = bool(models) and not asked
     if asked and not rankings:
         problems += [problem for model in unasked for problem in lacks("query", model, models[model])]

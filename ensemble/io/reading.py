@@ -24,7 +24,7 @@ def scan(
     wanted: Sequence[str] = (),
     beside: Path | None = None,
     split: int | None = 0,
-    alone: bool = False,
+    of_one_set: bool = False,
 ) -> Folder:
     """Look at a folder: its models, lists and tables, and the names of the vocabulary that reading will provide.
 
@@ -38,7 +38,7 @@ def scan(
     keys:                        labels that several columns make together, ``{"pid": ["species", "name"]}``.
     split:                       which of the splits of open-reid's splits.json says what is query, gallery and
                                  training; None: all of them together.
-    alone:                       of rank lists, tables of pairs and matrices: they are matrices of one set, unless
+    of_one_set:                  of rank lists, tables of pairs and matrices: they are matrices of one set, unless
                                  a list or table is about queries.
     Raises: InputError with every problem. As soon as there is one, the features are read as well, so that the
             message holds theirs too.
@@ -55,7 +55,7 @@ def scan(
         keys=keys,
         wanted=wanted,
         split=split,
-        alone=alone,
+        of_one_set=of_one_set,
     )
     if problems and not rankings:
         aligned(found, list(found.models), problems)

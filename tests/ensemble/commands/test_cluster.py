@@ -230,3 +230,66 @@ def test_a_name_from_nowhere_is_no_file(tmp_path):
     with pytest.raises(InputError):
         cluster.main(["--features", str(path), "--threshold", "0.3", "--out", str(path / "out")])
     assert os.listdir(path / "out") == ["submission.csv"]
+
+
+def square(path: Path, world=HERD) -> Path:
+    """What the features of a herd say of every pair, as a matrix with names inside, and nothing beside it."""
+    path.mkdir(parents=True, exist_ok=True)
+    features = world["features"] / np.linalg.norm(world["features"], axis=1, keepdims=True)
+    np.savez(path / "m.npz", distances=(1 - features @ features.T).astype(np.float32), names=NAMES)
+    return path
+
+
+def given(path: Path, *options: str) -> list[list[str]]:
+    """The rows of the file, of what is distances already."""
+    out = path.parent / "out"
+    assert cluster.main(["--rankings", str(path), "--out", str(out), "--resamples", "200", *options]) == 0
+    with (out / "submission.csv").open(newline="") as stream:
+        return list(csv.reader(stream))
+
+
+def test_square_matrices_and_tables_of_pairs(tmp_path, capsys):
+    """A matrix has the clusters of its features; a table keeps to its pairs, in whichever direction they stand."""
+    options = ["--method", "average", "--threshold", "0.8"]
+    wanted, _ = run(folder(tmp_path / "features", pid=HERD["pid"]), *options, "--recipe", "baseline")
+    place = square(tmp_path / "given")
+    assert same(numbers(given(place, *options)), numbers(wanted))
+    assert "no scores: no image has a known identity" in capsys.readouterr().out
+    rows = [("name", "pid"), *zip(NAMES, HERD["pid"], strict=True)]
+    (place / "images.csv").write_text("".join(f"{name},{pid}\n" for name, pid in rows))
+    assert same(numbers(given(place, "--fit", "ami")), numbers(given(place, "--fit", "ami", "--neighbours", "400")))
+    with np.load(place / "m.npz") as held:
+        far = held["distances"]
+    (place / "m.npz").unlink()
+    left, right = np.nonzero(np.triu(far < 0.8, 1))
+    turned = np.arange(len(left)) % 2 == 0
+    one, other = np.where(turned, left, right), np.where(turned, right, left)
+    pairs = [f"{NAMES[i]},{NAMES[j]},{-far[i, j]:.9g}" for i, j in zip(one, other, strict=True)]
+    (place / "light.csv").write_text("\n".join(["query,gallery,score", *pairs]))
+    options = ["--method", "components", "--threshold=-0.3"]  # scores of .3 and more
+    found = given(place, *options)
+    assert [row[0] for row in found[1:]] == NAMES
+    alone = given(square(tmp_path / "again"), "--method", "components", "--threshold", "0.3")
+    assert same(numbers(found), numbers(alone))
+    (place / "images.csv").unlink()  # then the images are those of the pairs
+    assert {row[0] for row in given(place, *options)[1:]} == {NAMES[row] for row in np.unique([left, right])}
+
+
+def test_what_is_no_distance_inside_one_set_is_refused(tmp_path):
+    def said(place: Path) -> str:
+        with pytest.raises(InputError) as caught:
+            cluster.main(["--rankings", str(place), "--threshold", "1", "--out", str(tmp_path / "out")])
+        assert not (tmp_path / "out").exists()
+        return "\n".join(caught.value.problems)
+
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    (lists / "a.csv").write_text("query,rank,gallery\na,1,b\nb,1,a\n")
+    assert "--rankings: wanted distances, found places in a list in a" in said(lists)
+    (lists / "query.csv").write_text("name\na\n")
+    (lists / "gallery.csv").write_text("name\nb\n")
+    assert "wanted what is known of pairs inside one set" in said(lists)
+    two = tmp_path / "two"
+    two.mkdir()
+    np.savez(two / "m.npz", distances=np.ones((2, 3), np.float32), query_name=["a", "b"], gallery_name=["c", "d", "e"])
+    assert "wanted one set of images" in said(two)

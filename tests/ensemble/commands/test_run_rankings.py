@@ -1,14 +1,16 @@
 """Old submissions in the place of features: joined, rewritten, handed in again."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ensemble import evaluate, io, run, submissions, validate
+from ensemble import ablate, evaluate, io, run, submissions, thresholds, validate
 from ensemble.base.errors import InputError
 from ensemble.fusion import reciprocal_rank_fusion
 from ensemble.pipeline import plan, recipe
+from ensemble.tune import __main__ as tune
 from tests.support.each import each
 from tests.support.folders import listed
 from tests.support.folders import names as numbered
@@ -155,3 +157,98 @@ def test_nine_real_submissions_of_2021(shared, tmp_path, capsys):
     top = np.take_along_axis(rows, np.argsort(fused, axis=1, kind="stable")[:, :100], axis=1)
     lines = (tmp_path / "out" / "track2.txt").read_text().splitlines()
     assert [line.split() for line in lines] == (top + 1).astype(str).tolist()
+
+
+def alone(tmp_path: Path) -> Path:
+    """A rank list of one set: four images of two identities, the own image in the middle of some lists."""
+    place = tmp_path / "alone"
+    place.mkdir(exist_ok=True)
+    listed(place / "images.csv", ["name,pid", "a,1", "b,1", "c,2", "d,2"])
+    rows = ["a,1,a", "a,2,b", "a,3,c", "b,1,c", "b,2,b", "b,3,a", "c,1,d", "c,2,a", "d,1,a", "d,2,b", "d,3,c"]
+    listed(place / "mine.csv", ["query,rank,gallery", *rows])
+    return place
+
+
+def test_a_rank_list_of_one_set_is_without_the_own_image(tmp_path, capsys):
+    place = alone(tmp_path)
+    answer = scores(capsys, place)
+    # precision at the one match of each: a 1st 1, b 2nd 1/2, c 1st 1, d 3rd 1/3
+    assert answer["mAP"] == pytest.approx((1 + 1 / 2 + 1 + 1 / 3) / 4)
+    assert "one set: nothing in it is about queries" in "\n".join(answer["notes"])
+    assert run.main(["--rankings", str(place), "--out", str(tmp_path / "out")]) == 0
+    ranking = submissions.read(tmp_path / "out" / "ranking.csv")
+    assert {query: images for query, images in lines(ranking)} == {
+        "a": ["b", "c"], "b": ["c", "a"], "c": ["d", "a"], "d": ["a", "b", "c"]
+    }  # fmt: skip
+    assert scores(capsys, place, "--protocol", "aicity")["mAP"] == pytest.approx(answer["mAP"])
+    step = tmp_path / "step.toml"
+    step.write_text('steps = [{ use = "sinkhorn_distances" }]\n')
+    assert scores(capsys, place, "--recipe", step)["mAP"] > 0  # spread to a matrix, whose diagonal is never returned
+    # full lines: what is filled up behind is not the own image either
+    recipe_ = tmp_path / "naic.toml"
+    recipe_.write_text('top_k = 3\nsubmission = "json"\n')
+    assert run.main(["--rankings", str(place), "--recipe", str(recipe_), "--out", str(tmp_path / "json")]) == 0
+    (place / "images.csv").write_text("name\na\nb\nc\nd\n")
+    with pytest.raises(InputError, match=r"no labels \(a pid column in images\.csv\)"):
+        evaluate.main(["--rankings", str(place)])
+
+
+def test_lists_of_one_set_are_joined_with_each_other_and_with_others(tmp_path, capsys):
+    place = alone(tmp_path)
+    rows = ["a,1,d", "a,2,b", "b,1,a", "c,1,c", "c,2,d", "d,1,c"]
+    listed(place / "other.csv", ["query,rank,gallery", *rows])
+    both = scores(capsys, place)
+    # reciprocal ranks: a: b 1/61 + 1/62 first; b: a 1/62 + 1/61 first; c: d first; d: c 1/63 + 1/61 first
+    assert both["mAP"] == 1
+    pairs = ["a,b,0.9", "c,d,0.8", "a,c,0.1"]  # each once: it is about both of its images
+    listed(place / "pairs.csv", ["query,gallery,score", *pairs])
+    (place / "mine.csv").unlink()
+    (place / "other.csv").unlink()
+    assert scores(capsys, place)["mAP"] == 1
+    far = np.array([[0, 1, 9, 9], [1, 0, 9, 9], [9, 9, 0, 1], [9, 9, 1, 0]], np.float32)
+    np.save(place / "square.npy", far)
+    assert scores(capsys, place)["mAP"] == 1
+
+
+def test_other_commands_take_lists_of_one_set(tmp_path, capsys):
+    place, rng = tmp_path / "herd", np.random.default_rng(0)
+    place.mkdir()
+    names, pid = [f"{row:02d}.jpg" for row in range(36)], np.arange(36) % 12
+    listed(place / "images.csv", ["name,pid", *(f"{name},{of}" for name, of in zip(names, pid, strict=True))])
+    far = {
+        model: (pid[:, None] != pid).astype(np.float32) + rng.random((36, 36), np.float32) for model in ("one", "two")
+    }
+    for model, of in far.items():
+        order = np.argsort(of, axis=1)[:, :20]  # the own image somewhere among them
+        rows = [f"{names[i]},{rank},{names[j]}" for i, row in enumerate(order) for rank, j in enumerate(row, 1)]
+        listed(place / f"{model}.csv", ["query,rank,gallery", *rows])
+    where = ["--rankings", str(place)]
+    assert ablate.main([*where, "--resamples", "100"]) == 0
+    with pytest.raises(InputError, match="places are no distances, found rank lists alone"):
+        thresholds.main(where)
+    np.save(place / "square.npy", far["one"] + far["one"].T)
+    capsys.readouterr()
+    assert thresholds.main([*where, "--folds", "2"]) == 0
+    assert "identities" in capsys.readouterr().out
+    tuned = ["--on", "test", "--trials", "2", "--folds", "2", "--out", str(tmp_path / "tuned")]
+    assert tune.main([*where, *tuned]) == 0
+
+
+def test_without_images_a_list_has_two_sides(tmp_path):
+    """gallery.csv alone is about the gallery, as before: lists name their queries."""
+    place = alone(tmp_path)
+    (place / "images.csv").rename(place / "gallery.csv")
+    assert run.main(["--rankings", str(place), "--out", str(tmp_path / "out")]) == 0
+    assert dict(lines(submissions.read(tmp_path / "out" / "ranking.csv")))["a"] == ["a", "b", "c"]
+
+
+def lines(ranking):
+    """Every query with its images."""
+    names_of = zip(ranking.query_names, ranking.lines(), strict=True)
+    return [(query, [ranking.gallery_names[row] for row in rows]) for query, rows in names_of]
+
+
+def scores(capsys, place, *options) -> dict:
+    capsys.readouterr()
+    assert evaluate.main(["--rankings", str(place), "--json", *map(str, options)]) == 0
+    return json.loads(capsys.readouterr().out)

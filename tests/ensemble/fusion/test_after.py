@@ -15,7 +15,8 @@ from postproc.base import runtime
 from tests.support.each import each
 
 NAN, INF = np.float32(np.nan), np.float32(np.inf)
-AFTER = sorted(set(fusion.AFTER) - {"local_evidence"})  # whose parts are not of one kind: a file of its own
+# Those whose parts are not of one kind, or learn from more than distances, have files of their own.
+AFTER = sorted(set(fusion.AFTER) - {"local_evidence", "calibrated_distances"})
 # every setting of every join, with a value that is not the default and that shows
 SETTINGS = {
     "weighted_sum": {"weights": [1, 2, 0.5], "scaling": "min-max", "average": True},

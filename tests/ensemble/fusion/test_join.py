@@ -12,7 +12,7 @@ from postproc import l2_normalize
 from postproc.base.settings import settings_of
 from postproc.base.step import unit_of
 
-ON_HOST = {*fusion.ACROSS, "local_evidence", "query_adaptive", "released_query_adaptive"}
+ON_HOST = {*fusion.ACROSS, "calibrated_distances", "local_evidence", "query_adaptive", "released_query_adaptive"}
 PARTS = [np.array([[0, 2, 1]], np.float32), np.array([[3, 1, 5]], np.float32)]
 
 
@@ -35,6 +35,9 @@ def test_a_join_says_when_it_joins():
     assert joins.needs("concat") == ("query", "gallery")
     assert joins.needs("calibrated") == ("query", "gallery", "train", "train_pid")
     assert joins.needs("median") == ("distances",)
+    assert joins.needs("calibrated_distances") == ("distances", "train_distances", "train_hits")
+    assert joins.unit("calibrated") == joins.unit("calibrated_distances") == "1 - probability"
+    assert joins.unit("median") == "median"
 
 
 def test_settings_are_checked_at_every_call():
@@ -117,7 +120,7 @@ def test_what_a_tuner_reads_of_settings():
     weighed = [name for name in joins.names() if "weights" in joins.settings(name)]
     for name in weighed:
         assert isinstance(joins.settings(name)["weights"].checked, kinds.OneAPart), name
-    assert len(weighed) == 12
+    assert len(weighed) == 13
 
 
 def test_units():

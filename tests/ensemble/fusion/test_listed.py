@@ -15,7 +15,7 @@ from tests.support.each import each
 QUERIES, GALLERY = [f"q{i}" for i in range(9)], [f"g{i}" for i in range(40)]
 WAYS = [
     (name, settings)
-    for name in sorted(set(fusion.AFTER) - {"local_evidence"})
+    for name in sorted(set(fusion.AFTER) - {"local_evidence", "calibrated_distances"})
     for settings in (
         {},
         {"missing": "worst"},
