@@ -33,8 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tables = [options.out / f"ablation.{kind}" for kind in ("json", "csv")] if options.out else []
     outputs.refuse_unwritable(options.csv, *tables)
     if not planning.labelled(plan):
-        tables = tables_of(one_set=plan.folder.one_set)
-        raise InputError([f"{plan.folder.path}: wanted labels, found none; give {tables} a pid column"])
+        wanted = tables_of(one_set=plan.folder.one_set)
+        raise InputError([f"{plan.folder.path}: wanted labels, found none; give {wanted} a pid column"])
     rows = _rows(options, plan, settings)
     report = _report(options, plan, rows, settings)
     with io.all_together() as place:

@@ -6,10 +6,9 @@
     python -m ensemble.cluster --features DIR --method union --threshold 0.5 --links links.csv
     python -m ensemble.cluster --rankings DIR --method components --threshold 0.4
 
-The set is a folder with one side, or the gallery of one with two; of --rankings square matrices and tables of pairs
-of one set. Writes submission.csv and clusters.json,
-and with --report clusters.html, a page that asks about the pairs most in doubt and gives the answers back as
-links.csv.
+The set is a folder with one side, or the gallery of one with two; of --rankings square matrices and tables of
+pairs of one set. Writes submission.csv and clusters.json, and with --report clusters.html, a page that asks about
+the pairs most in doubt and gives the answers back as links.csv.
 """
 
 import argparse
@@ -74,8 +73,8 @@ OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "min-size": ({"type": int, "metavar": "N"}, "hdbscan: images of a cluster at least"),
 }
 NOT_ALONE = (
-    "wanted what is known of pairs inside one set, with images.csv or no table at all, found query and gallery in {}; "
-    "cluster by the distances of the gallery to itself"
+    "wanted what is known of pairs inside one set, with images.csv or no table at all, found query and gallery in "
+    "{}; cluster by the distances of the gallery to itself"
 )
 TWO_SIDES = "{}: the gallery is the set: its images are clustered, and the queries are left out"
 REFINE = {  # an option: the setting of refine_clusters, and what it does
@@ -242,7 +241,9 @@ def _run(
     first = sets[checked.models[0][0]]
     listed = [model for model, each in sets.items() if isinstance(each, DistanceSet) and each.places]
     if listed:
-        raise InputError([f"--rankings: wanted distances, found places in a list in {examples(listed)}; leave them out"])
+        raise InputError(
+            [f"--rankings: wanted distances, found places in a list in {examples(listed)}; leave them out"]
+        )
     device, said, problems = machine.device(options), list[str](), list[str]()
     columns, table = first.data(), first.gallery_table
     names, parts = table["name"].tolist(), dict[str, Ints]()

@@ -120,8 +120,8 @@ def is_file(splits: str | None) -> bool:
 def scan(options: argparse.Namespace, wanted: Sequence[str] = (), *, of_one_set: bool = False) -> Folder:
     """Look at the folder of features or of rank lists, with all options of this module.
 
-    ``wanted``: columns of the tables that somebody looks at beside the usual ones. ``of_one_set``: what is no feature is
-    wanted as matrices of one set.
+    ``wanted``: columns of the tables that somebody looks at beside the usual ones. ``of_one_set``: what is
+    no feature is wanted as matrices of one set.
     """
     return io.scan(
         options.features or options.rankings,

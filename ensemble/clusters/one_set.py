@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.base.errors import InputError
 from ensemble.base.distances import ModelSet
+from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
 from ensemble.pipeline import lines, partial
 from ensemble.pipeline.devices import CPU, Device

@@ -159,12 +159,12 @@ def look(
     models, provided, ignored, wrong, unread = (
         _lists(others) if rankings else find(others, list(tables.values()), catalogue)
     )
-    labelled: dict[str, Labelled] = {}
+    taught: dict[str, Labelled] = {}
     if rankings:
         with collecting(problems):
-            labelled = taken_out(models, tables.get("train"), keys, problems)
-        tables = {side: file for side, file in tables.items() if side != "train" or not labelled}
-    matrix = rankings and (of_one_set or bool(labelled) or any(map(matrices.is_matrix, others)))
+            taught = taken_out(models, tables.get("train"), keys, problems)
+        tables = {side: file for side, file in tables.items() if side != "train" or not taught}
+    matrix = rankings and (of_one_set or bool(taught) or any(map(matrices.is_matrix, others)))
     tables = {side: file for side, file in tables.items() if file not in models.get(UNNAMED, ())}
     problems += wrong
     ignored |= {file: reason for file, reason in known.items() if reason and file in files}
@@ -235,7 +235,7 @@ def look(
         label_columns |= {f"{side}_{column}" for side in named for column in gives(parser)}
     singles = [file for of in alone.values() for file in of.values()] + [*identities.values()]
     singles += [one.path for one in (times, drawn) if one]
-    singles += [file for one in labelled.values() for file in one.files]
+    singles += [file for one in taught.values() for file in one.files]
     if catalogue is not None:
         labelled = [side for side in SIDES if side in columns and side not in tables]
         label_columns |= {f"{side}_{column}" for side in labelled for column in catalogue.labels.columns}
@@ -270,7 +270,7 @@ def look(
         draws=drawn,
         identities=identities,
         times=times,
-        labelled=labelled,
+        labelled=taught,
     )
     return folder, problems + label_problems
 

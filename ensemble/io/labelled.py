@@ -1,7 +1,7 @@
 """What a matcher says of labelled images, beside what it says of queries and gallery.
 
-``train_MODEL`` beside ``MODEL``, a table of pairs or a matrix too, is about the images of ``train.csv`` (name, pid)
-in the same folder. Joins that learn from labelled pairs find them there and nowhere else: nobody's identity is used
+``train_MODEL`` beside ``MODEL``, a table of pairs or a matrix too, is about the images of ``train.csv`` (name,
+pid) in the same folder. Joins that learn from labelled pairs find them there and nowhere else: no identity is used
 that ``train.csv`` does not tell.
 """
 
@@ -42,12 +42,14 @@ def taken_out(
     for name in [name for name in models if name.startswith(PREFIX) and name.removeprefix(PREFIX) in models]:
         file, *lists = models.pop(name)
         own = matrices.own_lists([file, *lists]).get(file, {})
-        found[name.removeprefix(PREFIX)] = Labelled(file, own, file.parent / "train.csv" if table is None else table)
+        found[name.removeprefix(PREFIX)] = Labelled(
+            file, own, file.parent / "train.csv" if table is None else table
+        )
     files = examples([one.pairs.name for one in found.values()])
     if found and table is None:
         problems.append(
-            f"{next(iter(found.values())).labels}: wanted the identities of the images in {files} (name, pid), found "
-            "none; of a gallery whose identities may be used it is a copy of gallery.csv"
+            f"{next(iter(found.values())).labels}: wanted the identities of the images in {files} (name, pid), "
+            "found none; of a gallery whose identities may be used it is a copy of gallery.csv"
         )
     elif table is not None and found and not keys and "pid" not in map(column_of, read_table(table)[0]):
         problems.append(f"{table}: wanted a column pid for the pairs in {files}, found none; add it")

@@ -20,13 +20,13 @@ from ensemble.submissions import formats
 def read(
     folder: Folder, model: str, *, similar: bool, queries: Collection[str], notes: list[str]
 ) -> LabelledPairs | None:
-    """What ``train_MODEL`` says of pairs whose images both have an identity in ``train.csv``; None without the file.
+    """What ``train_MODEL`` says of pairs whose images both have an identity in ``train.csv``; None without it.
 
     Pairs of an image with itself, and those at no or infinite distance, are left out.
     similar: larger numbers are nearer, where the file does not say it itself.
     queries: names of images that are asked about; where some are labelled, ``notes`` says it.
-    Raises:  InputError for names without a label, files without numbers or names, pairs of one kind only, and where
-             pairs of one identity are farther than others.
+    Raises:  InputError for names without a label, files without numbers or names, pairs of one kind only, and
+             where pairs of one identity are farther than others.
     """
     of = folder.labelled.get(model)
     if of is None:
@@ -48,8 +48,8 @@ def read(
     if strange:
         raise InputError(
             [
-                f"{of.pairs}: wanted images of {of.labels}, found {len(strange)} others ({examples(strange)}); label "
-                f"them there, or leave them out{like.hint() if like else ''}"
+                f"{of.pairs}: wanted images of {of.labels}, found {len(strange)} others ({examples(strange)}); "
+                f"label them there, or leave them out{like.hint() if like else ''}"
             ]
         )
     rows = np.array([place[name] for name in listed], np.int64)[at.reshape(2, -1)]
@@ -92,12 +92,13 @@ def _of_matrix(path: Path, lists: Mapping[str, Path], order: Order, similar: boo
 
 
 def _refuse(where: str, model: str, found: LabelledPairs) -> None:
-    """Nothing can be learned from pairs of one kind, and something is wrong where those of one identity are far."""
+    """Nothing is learned from pairs of one kind, and something is wrong where those of one identity are far."""
     same, other = found.distances[found.hits], np.sort(found.distances[~found.hits])
     if not len(same) or not len(other):
         raise InputError(
             [
-                f"{where}: wanted pairs of one identity and of two, found {len(same)} and {len(other)}; add the others"
+                f"{where}: wanted pairs of one identity and of two, found {len(same)} and {len(other)}; "
+                "add the others"
             ]
         )
     nearer = np.searchsorted(other, same, "left") + np.searchsorted(other, same, "right")
@@ -105,8 +106,8 @@ def _refuse(where: str, model: str, found: LabelledPairs) -> None:
     if share < 0.5:
         raise InputError(
             [
-                f"{where}: wanted pairs of one identity nearer than others, found them farther (a pair of one "
-                f"identity is nearer than one of two in {share:.0%}); if its numbers are larger for nearer images, "
-                f"say --similarity {model}, and else leave the model out"
+                f"{where}: wanted pairs of one identity nearer than others, found them farther (a pair of "
+                f"one identity is nearer than one of two in {share:.0%}); if its numbers are larger for nearer "
+                f"images, say --similarity {model}, and else leave the model out"
             ]
         )

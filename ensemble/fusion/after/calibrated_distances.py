@@ -80,9 +80,7 @@ def calibrated_distances(
     return parts.by_rows(found, add, what="calibration")
 
 
-def _learned(
-    number: int, far: np.ndarray, hits: np.ndarray, method: Method, pairs: int, seed: int
-) -> Calibration:
+def _learned(number: int, far: np.ndarray, hits: np.ndarray, method: Method, pairs: int, seed: int) -> Calibration:
     """What a distance of one part means."""
     far, hits = np.asarray(far, np.float64), np.asarray(hits)
     if far.shape != hits.shape or far.ndim != 1 or not np.isfinite(far).all():

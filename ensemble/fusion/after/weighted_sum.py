@@ -94,7 +94,7 @@ def weighted_sum(
 
 
 def with_gaps(weights: list[float], blocks: list[np.ndarray], scaling: str, missing: str) -> np.ndarray:
-    """(rows, n) float32: the weighted sum of blocks, changed by ``scaling`` already, where some are NaN or +inf."""
+    """(rows, n) float32: the weighted sum of blocks, scaled by ``scaling`` already, some NaN or +inf."""
     xp = arrays.namespace(blocks[0])
     never, some = (parts.any_of([test(block) for block in blocks]) for test in (xp.isinf, xp.isfinite))
     total, known_weight = parts.zeros(never), parts.zeros(never)

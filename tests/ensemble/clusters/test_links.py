@@ -29,9 +29,11 @@ def test_titles_that_are_words_for_answers(tmp_path, title):
     found = read(tmp_path, f"image_a,image_b,{title}\na.png,b.png,yes\n")
     assert (found.must.tolist(), found.cannot.tolist()) == ([[0, 1]], [])
     assert read(tmp_path, f"a,b,{title}\na,e,no\n").cannot.tolist()[-1] == [0, 3]
-    assert len(read(tmp_path, f"a.png,b.png,{title}\na.png,e.png,no\n").cannot) + len(
-        read(tmp_path, f"a.png,b.png,{title}\na.png,e.png,no\n").must
-    ) == 2
+    assert (
+        len(read(tmp_path, f"a.png,b.png,{title}\na.png,e.png,no\n").cannot)
+        + len(read(tmp_path, f"a.png,b.png,{title}\na.png,e.png,no\n").must)
+        == 2
+    )
 
 
 def test_names_in_another_spelling(tmp_path):

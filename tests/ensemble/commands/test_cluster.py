@@ -257,16 +257,18 @@ def test_square_matrices_and_tables_of_pairs(tmp_path, capsys):
     assert "no scores: no image has a known identity" in capsys.readouterr().out
     rows = [("name", "pid"), *zip(NAMES, HERD["pid"], strict=True)]
     (place / "images.csv").write_text("".join(f"{name},{pid}\n" for name, pid in rows))
-    assert same(numbers(given(place, "--fit", "ami")), numbers(given(place, "--fit", "ami", "--neighbours", "400")))
+    assert same(
+        numbers(given(place, "--fit", "ami")), numbers(given(place, "--fit", "ami", "--neighbours", "400"))
+    )
     with np.load(place / "m.npz") as held:
         far = held["distances"]
     (place / "m.npz").unlink()
     left, right = np.nonzero(np.triu(far < 0.8, 1))
     turned = np.arange(len(left)) % 2 == 0
     one, other = np.where(turned, left, right), np.where(turned, right, left)
-    pairs = [f"{NAMES[i]},{NAMES[j]},{-far[i, j]:.9g}" for i, j in zip(one, other, strict=True)]
+    pairs = [f"{NAMES[i]},{NAMES[j]},{1 - far[i, j]:.9g}" for i, j in zip(one, other, strict=True)]
     (place / "light.csv").write_text("\n".join(["query,gallery,score", *pairs]))
-    options = ["--method", "components", "--threshold=-0.3"]  # scores of .3 and more
+    options = ["--method", "components", "--threshold=-0.7"]  # scores of .7 and more, which are distances of .3
     found = given(place, *options)
     assert [row[0] for row in found[1:]] == NAMES
     alone = given(square(tmp_path / "again"), "--method", "components", "--threshold", "0.3")
@@ -291,5 +293,7 @@ def test_what_is_no_distance_inside_one_set_is_refused(tmp_path):
     assert "wanted what is known of pairs inside one set" in said(lists)
     two = tmp_path / "two"
     two.mkdir()
-    np.savez(two / "m.npz", distances=np.ones((2, 3), np.float32), query_name=["a", "b"], gallery_name=["c", "d", "e"])
+    np.savez(
+        two / "m.npz", distances=np.ones((2, 3), np.float32), query_name=["a", "b"], gallery_name=["c", "d", "e"]
+    )
     assert "wanted one set of images" in said(two)

@@ -177,13 +177,15 @@ def test_a_rank_list_of_one_set_is_without_the_own_image(tmp_path, capsys):
     assert "one set: nothing in it is about queries" in "\n".join(answer["notes"])
     assert run.main(["--rankings", str(place), "--out", str(tmp_path / "out")]) == 0
     ranking = submissions.read(tmp_path / "out" / "ranking.csv")
-    assert {query: images for query, images in lines(ranking)} == {
+    assert dict(lines(ranking)) == {
         "a": ["b", "c"], "b": ["c", "a"], "c": ["d", "a"], "d": ["a", "b", "c"]
     }  # fmt: skip
     assert scores(capsys, place, "--protocol", "aicity")["mAP"] == pytest.approx(answer["mAP"])
     step = tmp_path / "step.toml"
     step.write_text('steps = [{ use = "sinkhorn_distances" }]\n')
-    assert scores(capsys, place, "--recipe", step)["mAP"] > 0  # spread to a matrix, whose diagonal is never returned
+    assert (
+        scores(capsys, place, "--recipe", step)["mAP"] > 0
+    )  # spread to a matrix, whose diagonal is never returned
     # full lines: what is filled up behind is not the own image either
     recipe_ = tmp_path / "naic.toml"
     recipe_.write_text('top_k = 3\nsubmission = "json"\n')
@@ -216,7 +218,8 @@ def test_other_commands_take_lists_of_one_set(tmp_path, capsys):
     names, pid = [f"{row:02d}.jpg" for row in range(36)], np.arange(36) % 12
     listed(place / "images.csv", ["name,pid", *(f"{name},{of}" for name, of in zip(names, pid, strict=True))])
     far = {
-        model: (pid[:, None] != pid).astype(np.float32) + rng.random((36, 36), np.float32) for model in ("one", "two")
+        model: (pid[:, None] != pid).astype(np.float32) + rng.random((36, 36), np.float32)
+        for model in ("one", "two")
     }
     for model, of in far.items():
         order = np.argsort(of, axis=1)[:, :20]  # the own image somewhere among them

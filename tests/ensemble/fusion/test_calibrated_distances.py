@@ -1,4 +1,4 @@
-"""Distances calibrated on labelled pairs: the formula by hand, pairs that a part does not know, what is refused."""
+"""Distances calibrated on labelled pairs: the formula by hand, pairs that a part does not know, refusals."""
 
 import numpy as np
 import pytest
