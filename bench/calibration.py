@@ -2,9 +2,10 @@
 
     python bench/calibration.py ../shared/data/viper_feats.npz
 
-Half of VIPeR's people are asked about, the other half is labelled. The model is OSNet (omz0277), whole; the matcher
-is made up and knows the 50 nearest of every query: its inliers are a Poisson number, whose mean is drawn from a gamma
-distribution of mean 14.4 for one person and of mean 3 for two (shapes 1.2 and 1.5). mAP, a row a draw of both.
+Half of VIPeR's people are asked about, the other half is labelled. The model is OSNet (omz0277), whole; the
+matcher is made up and knows the 50 nearest of every query: its inliers are a Poisson number, whose mean is drawn
+from a gamma distribution of mean 14.4 for one person and of mean 3 for two (shapes 1.2 and 1.5). mAP, a row a draw
+of both, and their mean.
 """
 
 import argparse
