@@ -147,3 +147,12 @@ def test_a_shortlist_with_scores_comes_back(tmp_path_factory, seed, k):
         for name in Q
     }
     assert json.dumps(told(formats.read(path))) == json.dumps(wanted)
+
+
+def test_equal_scores_go_by_gallery_row_and_stay_what_they_are(tmp_path):
+    """A table's rows have no order: inliers of 0 that tie are 0, wherever they stand."""
+    path = tmp_path / "light.csv"
+    listed(path, ["query,gallery,inliers", "a,z,0", "a,y,0", "a,x,9", "b,y,0", "b,x,0"])
+    found = formats.read_aligned(path, ["a", "b"], ["x", "y", "z"])
+    assert found.rows.tolist() == [0, 1, 2, 0, 1]
+    assert found.telling(ties=True).tolist() == [-9, 0, 0, 0, 0]
