@@ -13,6 +13,7 @@ from tests.support.each import each
 from tests.support.folders import listed
 
 PEOPLE, SHORTLIST = 60, 20
+RECIPE = Path(__file__).with_name("calibrated.toml")
 RNG = np.random.default_rng
 
 
@@ -92,7 +93,7 @@ def test_probabilities_beat_every_model_and_what_knows_no_labels(real, tmp_path,
     def mean_ap(text: str) -> float:
         return float(scores(capsys, "--rankings", real, "--recipe", own(tmp_path / "own.toml", text))["mAP"])
 
-    found = scores(capsys, "--rankings", real, "--recipe", "calibrated")
+    found = scores(capsys, "--rankings", real, "--recipe", RECIPE)
     alone = [mean_ap(f'[[branch]]\nmodels = ["{model}"]\n') for model in ("net", "light")]
     others = [
         mean_ap(f"[[branch]]\njoin = {{ use = {use} }}\n")
@@ -141,7 +142,7 @@ def test_features_calibrated_on_train_beside_a_table(real, folder, tmp_path, cap
     found = scores(capsys, *both, "--recipe", own(tmp_path / "own.toml", text))
     looks = scores(capsys, "--features", features)["mAP"]
     assert found["mAP"] > looks + 0.02
-    assert evaluate.main(["--rankings", str(real), "--recipe", "calibrated", "--memory", "2GB"]) == 0
+    assert evaluate.main(["--rankings", str(real), "--recipe", str(RECIPE), "--memory", "2GB"]) == 0
 
 
 def test_what_is_missing_is_said_before_anything_is_read(folder, tmp_path):
@@ -151,7 +152,7 @@ def test_what_is_missing_is_said_before_anything_is_read(folder, tmp_path):
     late = 'each = [{ use = "local_scaling" }]\njoin = { use = "calibrated_distances" }\n'
     late = own(tmp_path / "late.toml", f"[[branch]]\n{late}")
     (folder / "train_light.csv").unlink()
-    said = refused("--rankings", folder, "--recipe", "calibrated")
+    said = refused("--rankings", folder, "--recipe", RECIPE)
     assert "calibrated_distances): wanted train_distances, train_hits in every part; it learns what each" in said
     listed(folder / "train.csv", ["name,camera", "s000.jpg,1"])
     assert "wanted a column pid for the pairs in train_net.npz, found none" in refused("--rankings", folder)
@@ -187,7 +188,7 @@ def test_a_step_behind_the_distances_forgets_what_was_labelled(folder, tmp_path)
 def test_pairs_that_are_refused(real, folder, change, message):
     listed(folder / "train_light.csv", change((real / "train_light.csv").read_text().splitlines()))
     with pytest.raises(InputError) as caught:
-        evaluate.main(["--rankings", str(folder), "--recipe", "calibrated"])
+        evaluate.main(["--rankings", str(folder), "--recipe", str(RECIPE)])
     said = "\n".join(caught.value.problems)
     assert message.replace("GIVEN", str(folder)) in said
     assert "train_light.csv" in said
@@ -199,7 +200,7 @@ def test_queries_among_the_labelled_images_are_named(folder, capsys):
         file = next(folder.glob(f"{name}.*"))
         (folder / f"train_{file.name}").write_bytes(file.read_bytes())
     listed(folder / "train.csv", ["name,pid", *(f"{n},{row}" for of in "qg" for row, n in enumerate(names(of)))])
-    found = scores(capsys, "--rankings", folder, "--recipe", "calibrated")
+    found = scores(capsys, "--rankings", folder, "--recipe", RECIPE)
     notes = "\n".join(found["notes"])
     assert "train_light.csv: 60 of its labelled images are asked about too (q000.jpg, q001.jpg" in notes
     assert "scores on them are too good" in notes
@@ -214,7 +215,7 @@ def test_images_of_unknown_identity_and_a_square_without_names(folder, capsys):
     (folder / "train_light.csv").unlink()
     (folder / "light.csv").unlink()
     listed(folder / "train.csv", ["name,pid", "a,1", "b,1", "c,2", "d,", "e,3", "f,-1"])
-    notes = "\n".join(scores(capsys, "--rankings", folder, "--recipe", "calibrated")["notes"])
+    notes = "\n".join(scores(capsys, "--rankings", folder, "--recipe", RECIPE)["notes"])
     # a, b, c, e are known: 12 pairs in both directions, a with b and b with a are one identity
     assert "train_net.npy: 12 labelled pairs, 2 of them of one identity (train.csv)" in notes
     assert f"train_net.npy: joined by position: no names inside, rows are those of {folder / 'train.csv'}" in notes
