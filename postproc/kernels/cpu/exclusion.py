@@ -62,7 +62,7 @@ def weights_by_rule(kind, places, rule, out):
 
 @compiled
 def _room_of_kinds(sizes, kinds, depth, heads):
-    """Where the nearest of every kind stand, (kinds + 1,) borders: as many as it has places to take, up to depth."""
+    """Where the nearest of every kind stand, (kinds + 1,) borders: all that can have a place, or ``depth``."""
     borders = np.zeros(kinds.max() + 3, np.int64)  # the last kind is of those that have none
     for group in range(kinds.size):
         borders[kinds[group] + 1 if kinds[group] >= 0 else borders.size - 1] += 1 if heads else sizes[group]
@@ -204,10 +204,9 @@ def raise_excluded(
                 if own[other] != 0:
                     base[other] += own[other] / (1 + j)
         for group in range(groups):
+            more = base[kinds[group]] if kinds[group] >= 0 else 0.0
             if slot[group] >= 0:
                 more = raised[slot[group]]
-            else:
-                more = base[kinds[group]] if kinds[group] >= 0 else 0.0
             for at in range(offsets[group], offsets[group + 1]):
                 out[i, members[at]] = row[members[at]] + more
         slot[followed[:count]] = -1
