@@ -1,13 +1,13 @@
 """Mutual exclusion in a ranking, one query after the other.
 
 A group is a track as far as it is of one kind, see :mod:`postproc.tracks.grouping`. All its images are raised
-alike, so a query is walked over group by group: the sorted distances of each group, and one number that it is
-raised by.
+alike, and all groups of a kind but those of tracks that were found, so few have to be looked at one by one.
 """
 
 import numpy as np
 
 from postproc.kernels.compiled import compiled
+from postproc.kernels.cpu.nearest import NOBODY, offer_one
 
 MARGIN = 128  # places looked ahead, so that the nearest are seldom looked for among all
 
@@ -24,16 +24,21 @@ def _nearest(ordered, group, raised, count):
 
 
 @compiled
-def _at_place(place, ordered, group, raised, near, limit):
+def _at_place(place, ordered, group, names, raised, near, limit):
     """The position that is at ``place`` (from 0) now, of those that ``near`` are; -1 where more have to be seen.
 
-    What is raised only goes up, so what was above ``limit`` still is. Ties go by position.
+    What is raised only goes up, so what was above ``limit`` still is. Ties go by ``names``.
     """
     values = ordered[near] + raised[group[near]]
-    walk = np.argsort(values, kind="mergesort")
-    if place < walk.size and values[walk[place]] <= limit:
-        return near[walk[place]]
-    return -1
+    if place >= values.size:
+        return -1
+    value = np.partition(values, place)[place]
+    if value > limit:
+        return -1
+    tied = near[values == value]
+    if tied.size == 1:
+        return tied[0]
+    return tied[np.argsort(names[tied], kind="mergesort")[place - np.sum(values < value)]]
 
 
 @compiled
@@ -56,6 +61,44 @@ def weights_by_rule(kind, places, rule, out):
 
 
 @compiled
+def _room_of_kinds(sizes, kinds, depth, heads):
+    """Where the nearest of every kind stand, (kinds + 1,) borders: all that can have a place, or ``depth``."""
+    borders = np.zeros(kinds.max() + 3, np.int64)  # the last kind is of those that have none
+    for group in range(kinds.size):
+        borders[kinds[group] + 1 if kinds[group] >= 0 else borders.size - 1] += 1 if heads else sizes[group]
+    for kind in range(1, borders.size):
+        borders[kind] = borders[kind - 1] + min(borders[kind], depth)
+    return borders
+
+
+@compiled
+def _candidates(row, offsets, members, kinds, heads, borders, near, owner):
+    """The nearest of every kind, as heaps in ``near`` and ``owner`` (their groups); returns each kind's farthest.
+
+    Groups of a kind are raised alike as long as nothing of their track is chosen. So who has ``depth`` of the same
+    kind ahead at the start comes to no place that is looked at before its track does.
+    """
+    near[:] = np.inf
+    owner[:] = NOBODY
+    farthest = np.full(borders.size - 1, -np.inf, np.float32)
+    for kind in range(farthest.size):
+        if borders[kind] < borders[kind + 1]:
+            farthest[kind] = np.inf
+    for group in range(kinds.size):
+        kind = kinds[group] if kinds[group] >= 0 else farthest.size - 1
+        a, b = borders[kind], borders[kind + 1]
+        best = np.float32(np.inf)
+        for at in range(offsets[group], offsets[group + 1]):
+            if heads:
+                best = min(best, row[members[at]])
+            elif row[members[at]] < farthest[kind]:
+                farthest[kind] = offer_one(near[a:b], owner[a:b], row[members[at]], group)
+        if best < farthest[kind]:
+            farthest[kind] = offer_one(near[a:b], owner[a:b], best, group)
+    return farthest
+
+
+@compiled
 def raise_excluded(
     distances, offsets, members, tracks, kinds, weights, places, rule, depth, heads, start, stop, out
 ):
@@ -65,49 +108,108 @@ def raise_excluded(
     that has none. Where that table is empty, the camera ``rule`` and the ``places`` of all kinds take its place,
     both as plain tuples of what :mod:`postproc.kernels.rules` says. ``heads``: only the nearest image of a group
     has a place. Two images of no track, of one kind and one value, are copies and leave each other alone.
+
+    Only groups that can come to a place, and those of tracks that did, are ``followed``: they have a sum of their
+    own. All others are raised by that of their kind, ``base``: the same numbers in the same order.
     """
     ruled = np.empty(places[0].size if weights.size == 0 else 0)
     groups = tracks.size
-    ordered, group_of = np.empty(members.size), np.empty(members.size, np.int64)
-    raised = np.empty(groups)
+    borders = _room_of_kinds(np.diff(offsets), kinds, depth, heads)
+    near, owner = np.empty(borders[-1], np.float32), np.empty(borders[-1], np.int32)
+    base = np.empty(borders.size - 1)
+    slot, followed, raised = np.full(groups, -1, np.int32), np.empty(groups, np.int32), np.empty(groups)
+    held = np.empty(groups, np.int32)  # images of a followed group that are candidates, its nearest
+    ordered, place, names = (
+        np.empty(members.size),
+        np.empty(members.size, np.int32),
+        np.empty(members.size, np.int32),
+    )
+    joining = np.empty(groups, np.int32)
     for i in range(start, stop):
         row = distances[i]
-        count = 0
-        for group in range(groups):
-            a, b = offsets[group], offsets[group + 1]
-            mine = row[members[a:b]] if b == a + 1 else np.sort(row[members[a:b]])
-            for value in mine[: 1 if heads else depth]:
-                if value < np.inf:
-                    ordered[count], group_of[count] = value, group
-                    count += 1
-        raised[:] = 0
-        near, limit = _nearest(ordered[:count], group_of[:count], raised, depth + MARGIN)
-        for j in range(min(depth, count)):
-            at = _at_place(j, ordered, group_of, raised, near, limit)
-            if at < 0:
-                near, limit = _nearest(ordered[:count], group_of[:count], raised, depth + MARGIN)
-                at = _at_place(j, ordered, group_of, raised, near, limit)
-            chosen = group_of[at]
-            if kinds[chosen] < 0:
+        farthest = _candidates(row, offsets, members, kinds, heads, borders, near, owner)
+        base[:] = 0
+        count = images = 0
+        for at in range(near.size):
+            group = owner[at]
+            if group == NOBODY:
                 continue
-            value = ordered[at] + raised[chosen]
+            if slot[group] < 0:
+                slot[group], followed[count], raised[count], held[count] = count, group, 0.0, 0
+                count += 1
+            held[slot[group]] += 1
+            ordered[images], place[images], names[images] = near[at], slot[group], group
+            images += 1
+        seen, limit = _nearest(ordered[:images], place[:images], raised, depth + MARGIN)
+        for j in range(depth):
+            if j >= images:
+                break
+            at = _at_place(j, ordered, place, names, raised, seen, limit)
+            if at < 0:
+                seen, limit = _nearest(ordered[:images], place[:images], raised, depth + MARGIN)
+                at = _at_place(j, ordered, place, names, raised, seen, limit)
+            chosen = names[at]
+            kind = kinds[chosen]
+            if kind < 0:
+                continue
+            value = ordered[at] + raised[place[at]]
             if weights.size == 0:
-                weights_by_rule(kinds[chosen], places, rule, ruled)
+                weights_by_rule(kind, places, rule, ruled)
                 own = ruled
             else:
-                own = weights[kinds[chosen]]
-            for group in range(groups):
+                own = weights[kind]
+            found = 0
+            if tracks[chosen] >= 0:
+                group = chosen
+                while group > 0 and tracks[group - 1] == tracks[chosen]:
+                    group -= 1
+                while group < groups and tracks[group] == tracks[chosen]:
+                    joining[found] = group
+                    found += 1
+                    group += 1
+            elif ordered[at] >= farthest[kind]:  # copies of it may have found no room
+                for group in range(groups - 1, -1, -1):
+                    if tracks[group] >= 0:
+                        break
+                    if kinds[group] == kind and row[members[offsets[group]]] == ordered[at]:
+                        joining[found] = group
+                        found += 1
+            for group in joining[:found]:
+                if slot[group] < 0:
+                    slot[group], followed[count], held[count] = count, group, 0
+                    raised[count] = base[kinds[group]] if kinds[group] >= 0 else 0.0
+                    count += 1
+                mine, most = slot[group], 1 if heads else depth
+                if held[mine] >= min(most, offsets[group + 1] - offsets[group]):
+                    continue
+                values = np.sort(row[members[offsets[group] : offsets[group + 1]]])[:most]
+                for value_of in values[held[mine] :]:
+                    if value_of < np.inf:
+                        ordered[images], place[images], names[images] = value_of, mine, group
+                        if value_of + raised[mine] <= limit:
+                            seen = np.append(seen, images)
+                        images += 1
+                held[mine] = most
+            for other in range(count):
+                group = followed[other]
                 if kinds[group] < 0 or own[kinds[group]] == 0 or group == chosen:
                     continue
                 if tracks[group] == tracks[chosen]:
                     if tracks[chosen] >= 0:
                         continue
-                    if kinds[group] == kinds[chosen] and row[members[offsets[group]]] + raised[group] == value:
+                    if kinds[group] == kind and row[members[offsets[group]]] + raised[other] == value:
                         continue
-                raised[group] += own[kinds[group]] / (1 + j)
+                raised[other] += own[kinds[group]] / (1 + j)
+            for other in range(base.size - 1):
+                if own[other] != 0:
+                    base[other] += own[other] / (1 + j)
         for group in range(groups):
-            for at_member in range(offsets[group], offsets[group + 1]):
-                out[i, members[at_member]] = row[members[at_member]] + raised[group]
+            more = base[kinds[group]] if kinds[group] >= 0 else 0.0
+            if slot[group] >= 0:
+                more = raised[slot[group]]
+            for at in range(offsets[group], offsets[group + 1]):
+                out[i, members[at]] = row[members[at]] + more
+        slot[followed[:count]] = -1
 
 
 @compiled

@@ -38,7 +38,7 @@ def _replace_root(values, columns, value, column):
 
 
 @compiled
-def _offer(values, columns, value, column):
+def offer_one(values, columns, value, column):
     """Take (value, column) into the heap if it precedes the worst entry there; return the worst value."""
     if value < values[0] or (value == values[0] and column < columns[0]):
         _replace_root(values, columns, value, column)
@@ -63,7 +63,7 @@ def offer_rows(tile, first_row, first_column, values, columns, worst, largest):
                     if part[j] > top:
                         top = part[j]
                     if part[j] <= limit:
-                        limit = _offer(values[row], columns[row], part[j], first_column + start + j)
+                        limit = offer_one(values[row], columns[row], part[j], first_column + start + j)
         worst[row] = limit
         largest[row] = top
 
@@ -94,9 +94,9 @@ def offer_both(tile, first_row, first_column, values, columns, worst, largest):
                     if value > tops[j]:
                         tops[j] = value
                     if value <= limit:
-                        limit = _offer(values[row], columns[row], value, column)
+                        limit = offer_one(values[row], columns[row], value, column)
                     if value <= limits[j]:
-                        limits[j] = _offer(values[column], columns[column], value, row)
+                        limits[j] = offer_one(values[column], columns[column], value, row)
         worst[row] = limit
         largest[row] = top
 

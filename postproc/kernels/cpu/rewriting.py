@@ -7,6 +7,7 @@ image, -1 for none. A value of +inf is no image of the ranking.
 import numpy as np
 
 from postproc.kernels.compiled import compiled
+from postproc.kernels.cpu.sorting import ascending
 
 LARGEST = np.float32(np.finfo(np.float32).max)
 NO_TRACK = np.int32(2**31 - 1)  # behind every track where two are as near
@@ -121,7 +122,8 @@ def move_other_tracks(distances, cams, tracks, cameras, own, start, stop, out):
     """
     owner = np.empty(cameras, np.int32)
     closest = np.empty(cameras, np.float32)
-    moved = np.empty(distances.shape[1], np.int64)
+    moved = np.empty(distances.shape[1], np.int32)
+    rest = np.empty((3, moved.size), np.int32)
     for i in range(start, stop):
         row = distances[i]
         owner[:] = NO_TRACK
@@ -148,8 +150,7 @@ def move_other_tracks(distances, cams, tracks, cameras, own, start, stop, out):
             else:
                 moved[count] = j
                 count += 1
-        tail = moved[:count]
-        tail = tail[np.argsort(row[tail], kind="mergesort")]
+        tail = ascending(row, moved[:count], rest)
         for at in range(count):
             if at == 0 or row[tail[at]] > row[tail[at - 1]]:
                 behind = np.nextafter(value, np.float32(np.inf))

@@ -1,0 +1,30 @@
+"""Rows in ascending order, against NumPy's stable sort."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.testing import assert_array_equal
+
+from postproc.kernels.cpu.sorting import ascending
+
+
+def in_order(row, chosen):
+    return ascending(row, chosen.copy(), np.empty((3, len(chosen)), np.int32))
+
+
+@given(st.data())
+def test_equals_a_stable_sort(data):
+    numbers = st.floats(width=32, allow_nan=False)
+    row = data.draw(
+        arrays(np.float32, st.integers(0, 30), elements=st.one_of(numbers, st.sampled_from([0, -0.0, 1])))
+    )
+    kept = np.flatnonzero(data.draw(arrays(np.bool_, len(row)))).astype(np.int32)
+    assert_array_equal(in_order(row, kept), kept[np.argsort(row[kept], kind="stable")])
+
+
+def test_takes_as_many_digits_as_there_are():
+    spread = np.float32(10.0) ** np.arange(38, -46, -1, dtype=np.float32)
+    for row in (spread, -spread, np.concatenate([spread, -spread, spread]), 1 + spread, np.zeros(5, np.float32)):
+        whole = np.arange(len(row), dtype=np.int32)
+        assert_array_equal(in_order(row, whole), np.argsort(row, kind="stable"))
