@@ -42,9 +42,9 @@ def in_place(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str
         found |= {first: lists, "neighbours": None}
     if first and type(found.get(first)).__name__ == LISTS:
         if not _alone(function):
-            beside = f"{function.__name__}({first}, …, neighbours=lists)"
-            how = f"give {beside}" if takes_lists(function) else "it takes none"
-            raise TypeError(f"{first}: wanted features, got neighbour lists alone, which do not hold them; {how}")
+            name = function.__name__
+            how = f"they stand beside it: {name}({first}, …, neighbours=lists)" if takes_lists(function) else ""
+            raise TypeError(f"{first}: wanted an array, got neighbour lists; {how or f'{name} takes none'}")
         if "gallery" in _data(function):
             found.setdefault("gallery", None)
     return found

@@ -36,9 +36,10 @@ class ListTiles(Tiles):
         self.layout = Layout(*lists.sizes, inverse, first, one_set=lists.one_set)
         self.cameras = None if cameras is None else camera_of_classes(cameras, self.layout)
         self.known = Lists(rows, values, np.asarray(lists.largest))
-        there = rows[first] >= 0
-        self.rows = np.where(there, inverse[np.where(there, rows[first], 0)], -1)  # of classes, by number
-        self.values = values[first]
+        self.rows, self.values = rows, values  # of classes, by number
+        if not self.layout.distinct:
+            self.values, found = values[first], rows[first]
+            self.rows = np.where(found >= 0, inverse[np.maximum(found, 0)], -1)
         self.ends = listed.ends(self.values)
 
     def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
