@@ -55,7 +55,7 @@ def constrain_tile(tile, sides, row, column, labels, rules):
 
 @compiled
 def _constrain_row(values, sides, of_row, of_columns, rules):
-    """:func:`_distance` of many i and one other j, without a branch a pair: the same sums, of 0 where nothing holds."""
+    """:func:`_distance` of many i and one other j, without branches: where nothing holds, 0 is taken off."""
     track, cam, group = of_row
     tracks, cams, groups = of_columns
     camera, grouped, direction, alike = rules[0]

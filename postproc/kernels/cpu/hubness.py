@@ -3,15 +3,20 @@
 Numbers of a row and of a column are float64 vectors; what is said of a strip holds for the rows ``start:stop``.
 """
 
-from math import erfc, exp, expm1, log, sqrt
+from math import exp, expm1, log, sqrt
 
 import numpy as np
 
 from postproc.kernels.compiled import compiled
+from postproc.kernels.cpu.exponentials import erfc_of, exp_below
 
 RATIO, KERNEL, ROOT = 0, 1, 2  # forms of rescale
 LARGEST = float(np.finfo(np.float32).max)
+LOWEST = -float(np.finfo(np.float64).max)
+ROOT_OF_2 = sqrt(2.0)
+LARGEST_OF_FLOAT32 = np.finfo(np.float32).max
 ZERO = np.float32(0)
+LANES = 16  # partial sums of a row, so that it can run in vector registers without fast-math
 
 
 @compiled
@@ -46,57 +51,80 @@ def rescale(strip, rows, columns, square, form, start, stop):
 
 
 @compiled
-def _distance(value, root):
-    return np.float32(np.sqrt(max(value, ZERO))) if root else value
+def _measured(row, root, out):
+    """The distances of a row, +inf too; of squared ones the square roots if ``root``."""
+    if root:
+        for j in range(row.size):
+            out[j] = np.sqrt(max(row[j], ZERO))
+    else:
+        out[:] = row
 
 
 @compiled
-def _mean_and_deviation(row, root):
+def _mean_and_deviation(row, parts):
     """Both to double precision, without entries of +inf, and 0 where nothing else is; of equal entries exactly the
-    entry and 0, as sums of float32 are exact."""
-    total = 0.0
+    entry and 0, as sums of float32 are exact. ``parts`` (as many) float64 is written to."""
     count = 0
     for j in range(row.size):
-        if row[j] < np.inf:
-            total += _distance(row[j], root)
-            count += 1
+        count += np.int64(row[j] < np.inf)
+        parts[j] = row[j] if row[j] < np.inf else ZERO
     if count == 0:
         return 0.0, 0.0
-    mean = total / count
-    total = 0.0
+    mean = _sum(parts) / count
     for j in range(row.size):
-        if row[j] < np.inf:
-            away = _distance(row[j], root) - mean
-            total += away * away
-    return mean, sqrt(total / count)
+        away = np.float64(row[j]) - mean
+        parts[j] = away * away if row[j] < np.inf else 0.0
+    return mean, sqrt(_sum(parts) / count)
+
+
+@compiled
+def _sum(parts):
+    """The sum of many, of which every sixteenth is added to the same lane."""
+    lanes = np.zeros(LANES)
+    whole = parts.size // LANES * LANES
+    for start in range(0, whole, LANES):
+        for lane in range(LANES):
+            lanes[lane] += parts[start + lane]
+    total = 0.0
+    for lane in range(LANES):
+        total += lanes[lane]
+    for j in range(whole, parts.size):
+        total += parts[j]
+    return total
 
 
 @compiled
 def moments(strip, root, start, stop, means, deviations):
     """Mean and standard deviation of every row but for +inf, of the square roots of its entries if ``root``."""
+    measured, parts = np.empty(strip.shape[1], np.float32), np.empty(strip.shape[1])
     for i in range(start, stop):
-        means[i], deviations[i] = _mean_and_deviation(strip[i], root)
+        _measured(strip[i], root, measured)
+        means[i], deviations[i] = _mean_and_deviation(measured, parts)
 
 
 @compiled
-def _share_below(distance, mean, deviation):
-    """How much of a normal distribution is below ``distance``; one half where it has no width."""
-    if deviation == 0:
-        return 0.5
-    return 0.5 * erfc((mean - distance) / (deviation * sqrt(2.0)))
+def _rate(deviation):
+    """What the distance to the mean is multiplied by for :func:`erfc_of`; 0 of no width: a share of one half."""
+    return 1 / (deviation * ROOT_OF_2) if deviation > 0 else 0.0
 
 
 @compiled
 def mutual_normal(strip, root, means, deviations, start, stop):
     """``1 - (1 - a)(1 - b)``, a and b the normal shares below the distance in its row and in its column."""
+    measured, shares, rates = np.empty(means.size, np.float32), np.empty(means.size), np.empty(means.size)
+    for j in range(rates.size):
+        rates[j] = _rate(deviations[j])
     for i in range(start, stop):
         row = strip[i]
-        mean, deviation = _mean_and_deviation(row, root)
-        for j in range(row.size):
-            distance = _distance(row[j], root)
-            a = _share_below(distance, mean, deviation)
-            b = _share_below(distance, means[j], deviations[j])
-            row[j] = a + b - a * b
+        _measured(row, root, measured)
+        mean, deviation = _mean_and_deviation(measured, shares)
+        rate = _rate(deviation)
+        for j in range(measured.size):
+            measured[j] = min(measured[j], LARGEST_OF_FLOAT32)
+            shares[j] = 0.5 * erfc_of((mean - measured[j]) * rate)
+        for j in range(measured.size):
+            share = 0.5 * erfc_of((means[j] - measured[j]) * rates[j])
+            row[j] = shares[j] + share - shares[j] * share
 
 
 @compiled
@@ -116,17 +144,24 @@ def count_beyond(strip, others, columns, start, stop, counts):
 @compiled
 def log_sums_of_rows(strip, scale, columns, start, stop, out):
     """``out[i] = log sum_j exp(scale strip[i, j] + columns[j])``, ``scale`` below 0; -inf for a row of +inf."""
+    values, lanes = np.empty(strip.shape[1]), np.empty(LANES)
+    whole = values.size // LANES * LANES
     for i in range(start, stop):
         row = strip[i]
-        peak = -np.inf
-        for j in range(row.size):
-            peak = max(peak, scale * row[j] + columns[j])
+        lanes[:] = -np.inf
+        for j in range(values.size):
+            values[j] = scale * row[j] + columns[j]
+        for begin in range(0, whole, LANES):
+            for lane in range(LANES):
+                lanes[lane] = max(lanes[lane], values[begin + lane])
+        for j in range(whole, values.size):
+            lanes[0] = max(lanes[0], values[j])
+        peak = lanes.max()
         out[i] = peak
         if peak > -np.inf:
-            total = 0.0
-            for j in range(row.size):
-                total += exp(scale * row[j] + columns[j] - peak)
-            out[i] += log(total)
+            for j in range(values.size):
+                values[j] = exp_below(values[j] - peak)
+            out[i] += log(_sum(values))
 
 
 @compiled
@@ -134,13 +169,13 @@ def add_to_columns(strip, scale, rows, start, stop, peaks, totals):
     """Columns ``start:stop`` of a strip into ``peaks + log(totals)``, the log sums of exp(scale strip + rows).
 
     One row after the other, so that the result is the same however rows are gathered in strips. Begin with
-    ``peaks`` -inf and ``totals`` 0.
+    ``peaks`` -inf and ``totals`` 0. Of the two exponentials that a higher peak and a lower value need, one is 1.
     """
+    highest, sums = peaks[start:stop], totals[start:stop]
     for i in range(strip.shape[0]):
-        for j in range(start, stop):
-            value = scale * strip[i, j] + rows[i]
-            if value > peaks[j]:
-                totals[j] = totals[j] * exp(peaks[j] - value) + 1
-                peaks[j] = value
-            elif value > -np.inf:
-                totals[j] += exp(value - peaks[j])
+        row, own = strip[i, start:stop], rows[i]
+        for j in range(row.size):
+            value, peak = scale * row[j] + own, highest[j]
+            less = exp_below(-abs(value - max(peak, LOWEST)))
+            sums[j] = sums[j] * less + 1 if value > peak else sums[j] + less
+            highest[j] = max(peak, value)

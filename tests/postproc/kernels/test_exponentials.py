@@ -1,0 +1,25 @@
+"""exp and erfc of the kernels against those of the standard library."""
+
+import math
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from postproc.kernels.cpu.exponentials import erfc_of, exp_below
+
+
+@given(st.floats(-700, 0))
+def test_exp(x):
+    assert_allclose(exp_below(x), math.exp(x), rtol=1e-13)
+
+
+@given(st.floats(-30, 25))
+def test_erfc(x):
+    assert_allclose(erfc_of(x), math.erfc(x), rtol=1e-11)
+
+
+def test_ends():
+    assert [exp_below(x) for x in (0.0, -0.0, -708.5, -np.inf)] == [1, 1, 0, 0]
+    assert [erfc_of(x) for x in (-np.inf, -40.0, 40.0, np.inf)] == [2, 2, 0, 0]
