@@ -1,0 +1,83 @@
+"""From features to everything that a query needs to find ready."""
+
+from functools import partial
+
+import numpy as np
+
+from postproc import kernels
+from postproc.base import arrays
+from postproc.context.sparse import Sparse
+from postproc.online.state import SPARE, Settings, State
+from postproc.pairs import exact, nearest
+from postproc.pairs.pairwise import read_only, sqeuclidean
+from postproc.pairs.tiles import PairwiseTiles
+
+
+def built(features: np.ndarray, ids: np.ndarray, settings: Settings) -> State:
+    """The state of a gallery (n, d) float32, which is not copied where it has no large common part."""
+    centre = exact.common_part([features])
+    return of_moved(features if centre is None else features - centre, centre, ids, settings)
+
+
+def of_moved(features: np.ndarray, centre: np.ndarray | None, ids: np.ndarray, settings: Settings) -> State:
+    """The same of features from which the common part is taken."""
+    features = read_only(features)
+    norms = squared_lengths(features)
+    exact.check_lengths(norms, lambda: not features.any())
+    width = settings.most + SPARE
+    lists = nearest.of_all(PairwiseTiles(sqeuclidean(features)), width)
+    rows, values = in_width(lists.rows, lists.values, width)
+    near = not exact.of_unit_length(norms)
+    kernel = kernels.of(features).exactly
+    kernels.of(features).walk.over_rows(
+        lambda start, stop: kernel.list_distances(features, norms, near, rows, start, stop, values),
+        len(features),
+        what="distances",
+    )
+    everybody = np.ones(len(features), np.bool_)
+    nothing = Sparse(np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32))
+    sets = sets_of(features, norms, near, rows, values, settings, everybody, nothing)
+    return State(
+        settings, features, norms, near, centre,
+        *map(read_only, (rows, values, lists.largest if settings.normalize else 0 * lists.largest, sets.offsets, sets.members, sets.weights, ids)),
+    )  # fmt: skip
+
+
+def squared_lengths(features: np.ndarray) -> np.ndarray:
+    """(n,) float32."""
+    out = np.empty(len(features), np.float32)
+    plus = np.ones(features.shape[1], np.float32)
+    kernel = kernels.of(features)
+    kernel.walk.over_rows(
+        lambda start, stop: kernel.rows.square_norms(features, plus, start, stop, out), len(features), what="norms"
+    )
+    return read_only(out)
+
+
+def in_width(rows: np.ndarray, values: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Lists with as many entries as wanted, the last of them nobody where there are fewer."""
+    wide = arrays.full((len(rows), width), -1, np.int32, rows), arrays.full(rows.shape[:1] + (width,), np.inf, np.float32, rows)
+    for old, new in zip((rows, values), wide, strict=True):
+        new[:, : old.shape[1]] = old[:, :width]
+    return wide
+
+
+def sets_of(
+    features: np.ndarray,
+    norms: np.ndarray,
+    near: bool,
+    rows: np.ndarray,
+    values: np.ndarray,
+    settings: Settings,
+    stale: np.ndarray,
+    known: Sparse,
+) -> Sparse:
+    """The expanded reciprocal sets of all images, with distances; ``known`` ones where they are not ``stale``."""
+    whole, half = settings.lengths(len(features))
+    rows, values = read_only(rows), read_only(values)
+    given = map(read_only, (known.offsets, known.members, known.weights))
+    make = partial(
+        kernels.of(features).upkeep.sets_of_rows,
+        features, norms, near, rows, values, whole, half, read_only(stale), *given,
+    )  # fmt: skip
+    return Sparse(*Sparse.in_pieces(make, len(features)))
