@@ -9,24 +9,39 @@ from postproc.base import arrays
 from postproc.context.sparse import Sparse
 from postproc.online.state import SPARE, Settings, State
 from postproc.pairs import exact, nearest
+from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import read_only, sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles
 
 
-def built(features: np.ndarray, ids: np.ndarray, settings: Settings) -> State:
+def built(
+    features: np.ndarray, ids: np.ndarray, settings: Settings, given: NeighbourLists | None = None
+) -> State:
     """The state of a gallery (n, d) float32, which is not copied where it has no large common part."""
+    if given is not None:
+        _check(given, features, settings)
     centre = exact.common_part([features])
-    return of_moved(features if centre is None else features - centre, centre, ids, settings)
+    return of_moved(features if centre is None else features - centre, centre, ids, settings, given)
 
 
-def of_moved(features: np.ndarray, centre: np.ndarray | None, ids: np.ndarray, settings: Settings) -> State:
+def of_moved(
+    features: np.ndarray,
+    centre: np.ndarray | None,
+    ids: np.ndarray,
+    settings: Settings,
+    given: NeighbourLists | None = None,
+) -> State:
     """The same of features from which the common part is taken."""
     features = read_only(features)
     norms = squared_lengths(features)
     exact.check_lengths(norms, lambda: not features.any())
     width = settings.most + SPARE
-    lists = nearest.of_all(PairwiseTiles(sqeuclidean(features)), width)
-    rows, values = in_width(lists.rows, lists.values, width)
+    if given is None:
+        lists = nearest.of_all(PairwiseTiles(sqeuclidean(features)), width)
+        found, largest = (lists.rows, lists.values), lists.largest
+    else:
+        found, largest = (given.rows, given.distances), np.array(given.largest)
+    rows, values = in_width(*found, width)
     near = not exact.of_unit_length(norms)
     kernel = kernels.of(features).exactly
     kernels.of(features).walk.over_rows(
@@ -39,8 +54,19 @@ def of_moved(features: np.ndarray, centre: np.ndarray | None, ids: np.ndarray, s
     sets = sets_of(features, norms, near, rows, values, settings, everybody, nothing)
     return State(
         settings, features, norms, near, centre,
-        *map(read_only, (rows, values, lists.largest if settings.normalize else 0 * lists.largest, sets.offsets, sets.members, sets.weights, ids)),
+        *map(read_only, (rows, values, largest if settings.normalize else 0 * largest, sets.offsets, sets.members, sets.weights, ids)),
+        exact=given is None or given.exact,
     )  # fmt: skip
+
+
+def _check(given: NeighbourLists, features: np.ndarray, settings: Settings) -> None:
+    """Refuse lists of other images, or short ones."""
+    if not given.one_set or given.count != len(features):
+        raise ValueError(f"neighbours: wanted lists of {len(features)} images as one set, got {given!r}")
+    if given.digest and given.digest != sqeuclidean(features).digest:
+        raise ValueError("neighbours: wanted lists of this gallery, got those of other features")
+    if given.rows.shape[1] < min(settings.most, len(features)):
+        raise ValueError(f"neighbours: wanted k = {settings.most - 1} or more for k1 and k2, got {given!r}")
 
 
 def squared_lengths(features: np.ndarray) -> np.ndarray:

@@ -59,6 +59,7 @@ class State:
     ``rows`` (n, w) int32 and ``values`` (n, w) float32: the nearest images of every image, itself among them as a rule,
     ties by row, -1 and +inf where there are fewer or no more are known. ``largest`` (n,): the distance of the farthest.
     ``offsets``, ``members``, ``distances``: the expanded reciprocal set of every image. ``ids`` (n,) int64.
+    ``exact``: whether nobody nearer is missing in the lists.
     """
 
     settings: Settings
@@ -73,6 +74,7 @@ class State:
     members: np.ndarray
     distances: np.ndarray
     ids: np.ndarray
+    exact: bool = True
     room: Room | None = None  # that features are in, where images have joined
     free: list[Workplace] = field(default_factory=list, compare=False, repr=False)
 
