@@ -246,10 +246,8 @@ def _in_order(train: np.ndarray, pid: np.ndarray, cam: np.ndarray) -> tuple[np.n
     return train[order], numbers, np.maximum(cam[order], -1)
 
 
-def fit(
-    train: np.ndarray, train_pid: Unchecked, train_cam: Unchecked, chosen: Mapping[str, Any]
-) -> Map:
-    """The map that :func:`learned_metric` learns with these settings, in NumPy; ValueError where it is not linear."""
+def fit(train: np.ndarray, train_pid: Unchecked, train_cam: Unchecked, chosen: Mapping[str, Any]) -> Map:
+    """The map that :func:`learned_metric` learns with these settings; ValueError where it is not linear."""
     data = _checked(train, None, train, train_pid, train_cam, Settings(**chosen))
     metric = linear.on_one_thread(_learned, data)
     if metric.before is not None:

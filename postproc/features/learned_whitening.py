@@ -115,9 +115,7 @@ def _checked(query: np.ndarray, gallery: np.ndarray | None, train: np.ndarray) -
     return sqeuclidean(query, None if one_set else gallery), train
 
 
-def _learned(
-    train: np.ndarray, centre: np.ndarray, differences: Load, count: int, components: int | None
-) -> Map:
+def _learned(train: np.ndarray, centre: np.ndarray, differences: Load, count: int, components: int | None) -> Map:
     """The map, given m and the rows whose outer products add up to ``L Lᵀ``."""
     width = train.shape[1]
     within = linear.outer_sum(differences, count, width)

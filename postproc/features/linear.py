@@ -27,15 +27,17 @@ EDGE_ON_CUDA, BLOCK_ON_CUDA = 4096, 16384
 
 @dataclass(frozen=True)
 class Map:
-    """``x -> (x - centre) matrix``, then to length 1 if ``unit``: what some steps learn. Centre and matrix in float64,
-    None for 0 and the identity."""
+    """``x -> (x - centre) matrix``, then to length 1 if ``unit``: what some steps learn.
+
+    ``centre`` (d,) and ``matrix`` (d, c) in float64; None: 0 and the identity.
+    """
 
     centre: np.ndarray | None
     matrix: np.ndarray | None
     unit: bool
 
     def __call__(self, rows: np.ndarray) -> np.ndarray:
-        """Of rows in float64."""
+        """The map of rows in float64."""
         moved = rows if self.centre is None else subtract_centre(rows, self.centre)
         moved = moved if self.matrix is None else moved @ self.matrix
         return to_unit_length(moved) if self.unit else moved

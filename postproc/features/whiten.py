@@ -68,7 +68,8 @@ def whiten(
         fitted = arrays.like(checks.of_same_width("train", train, other, gallery, cuda=True), gallery)
     layout = copies(sqeuclidean(query, None if one_set else gallery))
     change = fit(fitted, components, power, renormalize)
-    out = arrays.empty((layout.classes, change.matrix.shape[1]), np.float32, gallery)
+    width = min(components or gallery.shape[1], gallery.shape[1])
+    out = arrays.empty((layout.classes, width), np.float32, gallery)
     linear.fill_classes(out, np.arange(layout.classes), change, layout, query, gallery)
     return linear.spread_to_images(out, layout)
 

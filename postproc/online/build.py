@@ -7,16 +7,14 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays
 from postproc.context.sparse import Sparse
-from postproc.online.state import SPARE, Settings, State
+from postproc.online.state import SPARE, Room, Settings, State
 from postproc.pairs import exact, nearest
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import read_only, sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles
 
 
-def built(
-    features: np.ndarray, ids: np.ndarray, settings: Settings, given: NeighbourLists | None = None
-) -> State:
+def built(features: np.ndarray, ids: np.ndarray, settings: Settings, given: NeighbourLists | None = None) -> State:
     """The state of a gallery (n, d) float32, which is not copied where it has no large common part."""
     if given is not None:
         _check(given, features, settings)
@@ -52,10 +50,30 @@ def of_moved(
     everybody = np.ones(len(features), np.bool_)
     nothing = Sparse(np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32))
     sets = sets_of(features, norms, near, rows, values, settings, everybody, nothing)
+    exactly = given is None or given.exact
+    return assembled(settings, features, norms, near, centre, rows, values, largest, sets, ids, exact=exactly)
+
+
+def assembled(
+    settings: Settings,
+    features: np.ndarray,
+    norms: np.ndarray,
+    near: bool,
+    centre: np.ndarray | None,
+    rows: np.ndarray,
+    values: np.ndarray,
+    largest: np.ndarray,
+    sets: Sparse,
+    ids: np.ndarray,
+    *,
+    exact: bool,
+    room: Room | None = None,
+) -> State:
+    """A state whose arrays nobody writes to any more; largest distances are of no use without ``normalize``."""
+    largest = largest if settings.normalize else np.zeros_like(largest)
     return State(
-        settings, features, norms, near, centre,
-        *map(read_only, (rows, values, largest if settings.normalize else 0 * largest, sets.offsets, sets.members, sets.weights, ids)),
-        exact=given is None or given.exact,
+        settings, features, read_only(norms), near, centre, read_only(rows), read_only(values), read_only(largest),
+        read_only(sets.offsets), read_only(sets.members), read_only(sets.weights), read_only(ids), exact, room,
     )  # fmt: skip
 
 
@@ -82,7 +100,10 @@ def squared_lengths(features: np.ndarray) -> np.ndarray:
 
 def in_width(rows: np.ndarray, values: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
     """Lists with as many entries as wanted, the last of them nobody where there are fewer."""
-    wide = arrays.full((len(rows), width), -1, np.int32, rows), arrays.full(rows.shape[:1] + (width,), np.inf, np.float32, rows)
+    wide = (
+        arrays.full((len(rows), width), -1, np.int32, rows),
+        arrays.full((len(rows), width), np.inf, np.float32, rows),
+    )
     for old, new in zip((rows, values), wide, strict=True):
         new[:, : old.shape[1]] = old[:, :width]
     return wide

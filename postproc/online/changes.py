@@ -2,13 +2,12 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
 from postproc import kernels
 from postproc.context.sparse import Sparse
-from postproc.online.build import of_moved, sets_of, squared_lengths
+from postproc.online.build import assembled, of_moved, sets_of, squared_lengths
 from postproc.online.state import Room, State
 from postproc.pairs import exact
 from postproc.pairs.pairwise import read_only
@@ -41,11 +40,20 @@ def with_rows(state: State, rows: np.ndarray, ids: np.ndarray) -> State:
         stale = _stale(state.rows, lists, whole, half)
     known = Sparse(state.offsets, state.members, state.distances)
     sets = sets_of(features, norms, near, lists, values, settings, stale, known)
-    return replace(
-        state, features=features, norms=norms, ids=ids, free=[], room=room,
-        **_frozen(rows=lists, values=values, largest=largest if settings.normalize else 0 * largest, offsets=sets.offsets, members=sets.members,
-                  distances=sets.weights),
-    )  # fmt: skip
+    return assembled(
+        settings,
+        features,
+        norms,
+        near,
+        state.centre,
+        lists,
+        values,
+        largest,
+        sets,
+        ids,
+        exact=state.exact,
+        room=room,
+    )
 
 
 def without_rows(state: State, leaving: np.ndarray) -> State:
@@ -88,11 +96,9 @@ def without_rows(state: State, leaving: np.ndarray) -> State:
     if settings.lengths(state.count) != (whole, half):
         stale[:] = True
     sets = sets_of(features, norms, state.near, lists, values, settings, stale, known)
-    return replace(
-        state, features=features, norms=norms, ids=ids, free=[], room=None,
-        **_frozen(rows=lists, values=values, largest=largest if settings.normalize else 0 * largest, offsets=sets.offsets, members=sets.members,
-                  distances=sets.weights),
-    )  # fmt: skip
+    return assembled(
+        settings, features, norms, state.near, state.centre, lists, values, largest, sets, ids, exact=state.exact
+    )
 
 
 def _behind(room: Room | None, features: np.ndarray, rows: np.ndarray) -> tuple[Room, np.ndarray]:
@@ -139,8 +145,10 @@ def _search(
 def _walk(
     features: np.ndarray, images: np.ndarray, use: Callable[[np.ndarray, np.ndarray, int], None], border: int = 0
 ) -> None:
-    """``use(products, images, first)`` with a tile of inner products of some ``images`` and of those from ``first``
-    on; tiles that share rows or columns one at a time. No tile has columns on both sides of the border."""
+    """``use(products, images, first)`` with tiles of products of some ``images`` and those from ``first`` on.
+
+    Of tiles that share rows or columns one is used at a time. No tile has columns on both sides of the border.
+    """
     starts = [*range(0, border, COLUMNS), *range(border, len(features), COLUMNS)]
     stops = [*starts[1:], len(features)]
     some = [read_only(images[at : at + ROWS].astype(np.int32)) for at in range(0, len(images), ROWS)]
@@ -169,7 +177,3 @@ def _stale(before: np.ndarray, after: np.ndarray, whole: int, half: int) -> np.n
         what="lists",
     )
     return stale
-
-
-def _frozen(**arrays: np.ndarray) -> dict[str, np.ndarray]:
-    return {name: read_only(array) for name, array in arrays.items()}

@@ -1,4 +1,4 @@
-"""Feature steps that are fitted once, by scikit-learn's conventions: ``fit``, ``transform``, ``get_params``, Pipelines.
+"""Feature steps that are fitted once, by scikit-learn's conventions: ``fit``, ``transform``, Pipelines.
 
 Each learns what the step function of its name learns of the same data, and gives the same numbers, to rounding::
 
@@ -30,8 +30,11 @@ from postproc.online.steps import ELSEWHERE, Fitted
 Features = np.ndarray
 
 
-class _Step(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """What they have in common. ``fitted_``: the maps that were learned; ``n_features_in_``: how wide features are."""
+class _Step(TransformerMixin, BaseEstimator):
+    """What they have in common.
+
+    ``fitted_``: the maps that were learned; ``n_features_in_``: how wide features are.
+    """
 
     _function: Any = None  # whose settings these are
 
@@ -100,8 +103,8 @@ class LearnedMetric(_Step):
 
     def __init__(
         self, method: str = "xqda", components: int | None = None, ridge: float | None = None,
-        cross_camera: bool = True, different_weight: float = 1.0, pca: int | None = None, rounds: int | None = None,
-        seed: int = 0,
+        cross_camera: bool = True, different_weight: float = 1.0, pca: int | None = None,
+        rounds: int | None = None, seed: int = 0,
     ) -> None:  # fmt: skip
         self.method, self.components, self.ridge, self.cross_camera = method, components, ridge, cross_camera
         self.different_weight, self.pca, self.rounds, self.seed = different_weight, pca, rounds, seed
@@ -113,8 +116,8 @@ class LearnedMetric(_Step):
 class CameraWhitening(_Step):
     """:func:`postproc.camera_whitening`: what is usual in a camera, of the gallery that is fitted.
 
-    ``fit(gallery, cam=gallery_cam)``, ``transform(query, cam=query_cam)``; without cameras all images count as of an
-    unknown one, which gets what is usual in all of the gallery.
+    ``fit(gallery, cam=gallery_cam)``, ``transform(query, cam=query_cam)``; without cameras all images count as of
+    an unknown one, which gets what is usual in all of the gallery.
     """
 
     _function = staticmethod(camera_whitening)

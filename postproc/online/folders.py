@@ -39,7 +39,9 @@ def load(folder: Path, *, in_memory: bool = False) -> tuple[State, Transform | N
         settings, centred, near, exact = Settings(**said["settings"]), said["centred"], said["near"], said["exact"]
         names = steps.arrays_of(said["transform"])
     except (KeyError, TypeError):
-        raise ValueError(f"{folder}: wanted a saved GalleryIndex, found a description that lacks something") from None
+        raise ValueError(
+            f"{folder}: wanted a saved GalleryIndex, found a description that lacks something"
+        ) from None
     count, width = parts["features"].shape
     wanted = {
         "norms": (count,), "rows": (count, parts["rows"].shape[1]), "values": parts["rows"].shape,
@@ -51,6 +53,9 @@ def load(folder: Path, *, in_memory: bool = False) -> tuple[State, Transform | N
         raise ValueError(f"{folder}: wanted arrays of {count} images, found another number in {', '.join(wrong)}")
     kept = saved.load(folder, KIND, names)[0] if names else {}
     plain = {name: read_only(np.asarray(part)) for name, part in parts.items()}
-    centre = plain.pop("centre")
-    state = State(settings, **plain, near=near, exact=exact, centre=centre if centred else None)
+    state = State(
+        settings, plain["features"], plain["norms"], bool(near), plain["centre"] if centred else None,
+        plain["rows"], plain["values"], plain["largest"], plain["offsets"], plain["members"], plain["distances"], plain["ids"],
+        bool(exact),
+    )  # fmt: skip
     return state, steps.from_arrays(said["transform"], kept)

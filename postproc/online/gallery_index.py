@@ -30,11 +30,11 @@ class GalleryIndex:
 
     gallery:   (n, d) float32, used as it is; not copied. It must not be written to afterwards.
     ids:       (n,) int, 0 or more, each once: names that stay when others leave. None: 0 to n - 1.
-    transform: what happens to gallery and queries first: an object with ``transform(features)``, as the fitted steps
-               of :mod:`postproc.online.estimators` and scikit-learn's are, or a list of such. None: nothing.
+    transform: what happens to gallery and queries first: an object with ``transform(features)``, as the fitted
+               steps of :mod:`postproc.online.estimators` and scikit-learn's are, or a list of such. None: nothing.
     gallery_cam: (n,) int, -1 unknown: cameras, for a ``transform`` that was fitted with some.
-    neighbours: the gallery's own lists, ``postproc.neighbours(gallery, k=k)`` with k of at least k1 and k2 - 1, which
-               spares the search; those of approximate searches make approximate answers (``exact`` says so).
+    neighbours: the gallery's own lists, ``postproc.neighbours(gallery, k=k)`` with k of at least k1 and k2 - 1,
+               which spares the search; of approximate searches they make approximate answers (``exact`` says so).
     k1, k2, lambda_value, power, count_self, normalize: as in :func:`postproc.rerank`.
 
     Threads may ask at the same time, also while another adds or removes: a query is answered from the gallery that
@@ -139,7 +139,9 @@ class GalleryIndex:
             rows = order[np.minimum(places, len(order) - 1)]
             unknown = wanted[self._state.ids[rows] != wanted]
             if unknown.size:
-                raise ValueError(f"ids: wanted images of this index, got {unknown[0]}, and {unknown.size} such in all")
+                raise ValueError(
+                    f"ids: wanted images of this index, got {unknown[0]}, and {unknown.size} such in all"
+                )
             leaving = np.unique(rows)
             if len(leaving) == len(order):
                 raise ValueError("ids: wanted at least one image that stays, got all of them")

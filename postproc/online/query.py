@@ -64,8 +64,8 @@ def _answer(
     with lend(state.free, state.count, kernel.NOWHERE, kernel.MARKS) as room:
         count, top, now = kernel.jaccard_of_one(
             state.features, state.norms, state.near, state.rows, state.values, state.border, state.largest,
-            state.offsets, state.members, state.distances, state.weights, *state.inverted, *state.holders, distances,
-            whole, half, min(settings.k2, state.count + 1), half_power, settings.normalize,
+            state.offsets, state.members, state.distances, state.weights, *state.inverted, *state.holders,
+            distances, whole, half, min(settings.k2, state.count + 1), half_power, settings.normalize,
             room.place, room.own_place, room.marks, room.value_of, room.entering, room.asked, room.answers,
             room.jaccard, room.stamps,
         )  # fmt: skip

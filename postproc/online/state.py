@@ -54,10 +54,10 @@ class Room:
 class State:
     """A gallery of n images, ready for queries.
 
-    ``features`` (n, d) float32, less ``centre`` (d,) where they have a large common part; ``near``: whether near pairs
-    are computed from differences (:mod:`postproc.pairs.exact`); ``norms`` (n,) squared lengths.
-    ``rows`` (n, w) int32 and ``values`` (n, w) float32: the nearest images of every image, itself among them as a rule,
-    ties by row, -1 and +inf where there are fewer or no more are known. ``largest`` (n,): the distance of the farthest.
+    ``features`` (n, d) float32, less ``centre`` (d,) where they have a large common part; ``near``: whether near
+    pairs are computed from differences (:mod:`postproc.pairs.exact`); ``norms`` (n,) squared lengths.
+    ``rows`` (n, w) int32 and ``values`` (n, w) float32: the nearest of every image, itself among them as a rule,
+    ties by row, -1 and +inf where there are fewer or no more are known. ``largest`` (n,): the farthest distance.
     ``offsets``, ``members``, ``distances``: the expanded reciprocal set of every image. ``ids`` (n,) int64.
     ``exact``: whether nobody nearer is missing in the lists.
     """

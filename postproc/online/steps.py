@@ -1,7 +1,7 @@
-"""What happens to features before an index sees them: fitted once, applied to every image alone, kept with the index.
+"""What happens to features before an index sees them: fitted once, applied to every image alone, kept with it.
 
-``transform=`` takes one object with ``transform(features)``, or a list of such. Those that can be kept are the fitted
-steps of :mod:`postproc.online.estimators` and scikit-learn's Pipelines of them: they are a few matrices.
+``transform=`` takes one object with ``transform(features)``, or a list of such. Those that can be kept are the
+fitted steps of :mod:`postproc.online.estimators` and scikit-learn's Pipelines of them: they are a few matrices.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Transform = Step | Sequence[Step]
 
 @dataclass(frozen=True)
 class Fitted:
-    """A step that was fitted: a map for the images of every camera that has one of its own, and one for all others."""
+    """A step that was fitted: a map for images of every camera that has one of its own, and one for all others."""
 
     maps: Mapping[int, Map]
 
@@ -112,8 +112,10 @@ def from_arrays(said: list[list[dict[str, Any]]], kept: Mapping[str, np.ndarray]
     for maps in said:
         found = {}
         for entry in maps:
-            parts = (np.asarray(kept[entry[part]]) if part in entry else None for part in ("centre", "matrix"))
-            found[int(entry["camera"])] = Map(*parts, bool(entry["unit"]))
+            centre, matrix = (
+                np.asarray(kept[entry[part]]) if part in entry else None for part in ("centre", "matrix")
+            )
+            found[int(entry["camera"])] = Map(centre, matrix, bool(entry["unit"]))
         steps.append(Fitted(found))
     return steps or None
 

@@ -33,7 +33,7 @@ def product(a, b, lanes):
 
 @compiled
 def distance(a, b, a_norm, b_norm, near, ones, lanes):
-    """The squared Euclidean distance of two rows: 0 of copies, and of near pairs, where asked, from differences."""
+    """The squared Euclidean distance of two rows: 0 of copies; where asked, of near pairs from differences."""
     inner = product(a, b, lanes)
     value = (a_norm + b_norm) - (inner + inner)
     limit = NEAR * a_norm + NEAR * b_norm

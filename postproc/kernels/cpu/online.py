@@ -257,7 +257,7 @@ def _slot(marks, asked, found, i, now):
 
 @compiled
 def shared_sum(vector, total, averaged, terms):
-    """``sum_t min(vector[t], total[t] / averaged)``, in the order in which :func:`reciprocal.finish_strip` adds."""
+    """``sum_t min(vector[t], total[t] / averaged)``, in the order in which ``finish_strip`` adds."""
     shared = ZERO
     for t in range(terms):
         shared += min(vector[t], total[t] / averaged)

@@ -1,7 +1,7 @@
 """Expanded reciprocal sets of single images, and the lists and sets of a gallery that images join and leave.
 
-Lists are rows (n, w) int32 and values (n, w) float32, nearest first, -1 and +inf where there are fewer. One query may
-stand in them without being written there: it is image number ``n``, ``place[i]`` is where it is in the list of i
+Lists are rows (n, w) int32 and values (n, w) float32, nearest first, -1 and +inf where there are fewer. One query
+may stand in them without being written there: it is image number ``n``, ``place[i]`` is where it is in the list of i
 (:data:`NOWHERE` if it is not), ``own`` is its list and ``own_place`` the way back.
 """
 
@@ -10,7 +10,6 @@ import numpy as np
 from postproc.kernels.compiled import compiled
 from postproc.kernels.cpu.exactly import INFINITE, LANES, distance
 from postproc.kernels.cpu.nearest import NOBODY, _offer, sort_heaps
-from postproc.kernels.cpu.reciprocal import ZERO
 
 NOWHERE = np.int32(2**30)
 ROUNDING = np.float32(1e-5)  # of both squared lengths: more than a matrix product can be off
@@ -110,9 +109,7 @@ def sets_of_rows(
             sizes[i - start] = old
             end += old
             continue
-        count = expanded(
-            rows, place, nobody, place, i, whole, half, taken, 2 * (i - start) + 1, theirs, out[end:]
-        )
+        count = expanded(rows, place, nobody, place, i, whole, half, taken, 2 * (i - start) + 1, theirs, out[end:])
         for s in range(rows.shape[1]):
             j = rows[i, s]
             if j < 0:
@@ -218,7 +215,7 @@ def admit(products, features, norms, near, images, first, both, rows, values, si
 
 @compiled
 def as_far(products, norms, others, first, largest, lost):
-    """Mark the images ``first + c`` to which one of the ``others`` (rows of the tile) is as far as the farthest."""
+    """Mark the images ``first + c`` to which one of the ``others``, the tile's rows, is as far as the farthest."""
     for r in range(products.shape[0]):
         length = norms[others[r]]
         for c in range(products.shape[1]):
@@ -292,7 +289,7 @@ def changed_lists(before, after, length, marked):
 
 @compiled
 def stale_sets(rows, whole, sets, halves, start, stop, stale):
-    """Mark the rows ``start:stop`` whose expanded set may have changed: its own list, or a half-length one in it."""
+    """Mark the rows ``start:stop`` whose expanded set may have changed: by its own list, or a half-length one."""
     for i in range(start, stop):
         changed = sets[i]
         for s in range(whole):

@@ -30,9 +30,15 @@ QUERY, GALLERY, TRAIN, PID, CAM = (DRAWN[name] for name in ("query", "gallery", 
     [
         (lambda: Whiten(5, 0.5).fit(GALLERY), lambda: whiten(QUERY, GALLERY, components=5, power=0.5)),
         (lambda: Whiten(renormalize=False).fit(TRAIN), lambda: whiten(QUERY, GALLERY, TRAIN, renormalize=False)),
-        (lambda: LearnedWhitening(4).fit(TRAIN, PID), lambda: learned_whitening(QUERY, GALLERY, TRAIN, PID, components=4)),
+        (
+            lambda: LearnedWhitening(4).fit(TRAIN, PID),
+            lambda: learned_whitening(QUERY, GALLERY, TRAIN, PID, components=4),
+        ),
         (lambda: LearnedMetric().fit(TRAIN, PID, CAM), lambda: learned_metric(QUERY, GALLERY, TRAIN, PID, CAM)),
-        (lambda: LearnedMetric("sdml").fit(TRAIN, PID), lambda: learned_metric(QUERY, GALLERY, TRAIN, PID, method="sdml")),
+        (
+            lambda: LearnedMetric("sdml").fit(TRAIN, PID),
+            lambda: learned_metric(QUERY, GALLERY, TRAIN, PID, method="sdml"),
+        ),
         (lambda: Normalize().fit(GALLERY), lambda: (l2_normalize(QUERY), l2_normalize(GALLERY))),
     ],
 )

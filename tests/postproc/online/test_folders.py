@@ -114,10 +114,8 @@ def lose_an_array(folder):
 def test_damage_is_one_sentence(tmp_path, hurt, message):
     GalleryIndex(world()["gallery"]).save(tmp_path / "a")
     hurt(tmp_path / "a")
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match=f"^{tmp_path / 'a'}.*{message}"):
         GalleryIndex.load(tmp_path / "a")
-    assert message in str(caught.value)
-    assert str(tmp_path / "a") in str(caught.value)
 
 
 def test_where_there_is_none(tmp_path):

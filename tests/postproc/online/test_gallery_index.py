@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import GalleryIndex, Nearest, l2_normalize, neighbours, rerank, using
 from tests.support.each import each
-from tests.support.worlds import herd, lattices, world
+from tests.support.worlds import lattices, world
 
 SETTINGS = st.fixed_dictionaries(
     {
@@ -25,7 +25,7 @@ SETTINGS = st.fixed_dictionaries(
 
 
 def agree(index, queries, gallery, top_k=None, **chosen):
-    """The index's answers against those of the batch function: every image's distance, and the order but for ties."""
+    """The index's answers against those of the batch function: the distance of every image, and what is first."""
     found = index.rerank(queries, top_k)
     for at, query in enumerate(queries):
         wanted = rerank(query[None], gallery, **chosen)[0]
@@ -141,7 +141,9 @@ def test_known_neighbours_spare_the_search():
     found, wanted = index.rerank(drawn["query"]), GalleryIndex(drawn["gallery"]).rerank(drawn["query"])
     assert index.exact
     assert found.distances.tobytes() == wanted.distances.tobytes()
-    with pytest.raises(ValueError, match=r"neighbours: wanted k = 20 or more .*, got NeighbourLists\(120 images, k=9"):
+    with pytest.raises(
+        ValueError, match=r"neighbours: wanted k = 20 or more .*, got NeighbourLists\(120 images, k=9"
+    ):
         GalleryIndex(drawn["gallery"], neighbours=neighbours(drawn["gallery"], k=9))
     with pytest.raises(ValueError, match="neighbours: wanted lists of this gallery, got those of other features"):
         GalleryIndex(drawn["gallery"] + 1, neighbours=lists)
@@ -172,7 +174,10 @@ def test_ids_stay_when_others_leave():
         (lambda index, x: index.add(x, [5] * 12), "ids: wanted each once, got 5 12 times"),
         (lambda index, x: index.add(x[:1], [5]), "ids: wanted none that is taken, got 5"),
         (lambda index, x: index.add(x[:1], [-5]), "ids: wanted whole numbers, 0 or more, got -5"),
-        (lambda index, x: index.remove([3, 90, 91]), "ids: wanted images of this index, got 90, and 2 such in all"),
+        (
+            lambda index, x: index.remove([3, 90, 91]),
+            "ids: wanted images of this index, got 90, and 2 such in all",
+        ),
         (lambda index, x: index.remove(range(90)), "ids: wanted at least one image that stays, got all of them"),
         (lambda index, x: GalleryIndex(x, k1=0), "k1: wanted a whole number, 1 or more, got 0"),
         (lambda index, x: GalleryIndex(x[:0]), "gallery: wanted at least one image"),
@@ -182,14 +187,13 @@ def test_wrong_input_changes_nothing(call, message):
     drawn = world()
     index = GalleryIndex(drawn["gallery"])
     before = index.rerank(drawn["query"])
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match=f"^{message}"):
         call(index, drawn["query"])
-    assert str(caught.value).startswith(message)
     assert index.rerank(drawn["query"]).distances.tobytes() == before.distances.tobytes()
 
 
 def test_many_queries_leave_no_trace():
-    gallery = herd(300, 12)[0] if isinstance(herd(300, 12), tuple) else world(ng=300)["gallery"]
+    gallery = world(ng=300)["gallery"]
     index = GalleryIndex(gallery)
     first = index.rerank(gallery[:20])
     for _ in range(5):
