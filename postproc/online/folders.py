@@ -55,7 +55,7 @@ def load(folder: Path, *, in_memory: bool = False) -> tuple[State, Transform | N
     plain = {name: read_only(np.asarray(part)) for name, part in parts.items()}
     state = State(
         settings, plain["features"], plain["norms"], bool(near), plain["centre"] if centred else None,
-        plain["rows"], plain["values"], plain["largest"], plain["offsets"], plain["members"], plain["distances"], plain["ids"],
-        bool(exact),
+        plain["rows"], plain["values"], plain["largest"], plain["offsets"], plain["members"], plain["distances"],
+        plain["ids"], bool(exact),
     )  # fmt: skip
     return state, steps.from_arrays(said["transform"], kept)
