@@ -1,8 +1,8 @@
 """Expanded reciprocal sets of single images, and the lists and sets of a gallery that images join and leave.
 
 Lists are rows (n, w) int32 and values (n, w) float32, nearest first, -1 and +inf where there are fewer. One
-query may stand in them without being written there: it is image number ``n``, ``place[i]`` is where it is in the list of i
-(:data:`NOWHERE` if it is not), ``own`` is its list and ``own_place`` the way back.
+query may stand in them without being written there: it is image number ``n``, ``place[i]`` is where it is in the
+list of i (:data:`NOWHERE` if it is not), ``own`` is its list and ``own_place`` the way back.
 """
 
 import numpy as np
