@@ -12,11 +12,12 @@ threads. ``add`` is timed once, as building is. ``--shared`` compares answers on
 import argparse
 import os
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
 
-from postproc import GalleryIndex, NeighbourLists, l2_normalize, rerank
+from postproc import ApproximateNeighbours, GalleryIndex, NeighbourLists, l2_normalize, rerank
 from postproc.base import runtime
 from postproc.testing.worlds import around
 
@@ -66,6 +67,7 @@ def measured(count: int, width: int, options: argparse.Namespace) -> list[str]:
     gallery = around(random, centres, np.arange(count) // EACH, options.noise, unit=True)
     queries = around(random, centres, random.integers(0, len(centres), options.queries), options.noise, unit=True)
     within = options.within or count > EXACT
+    warnings.simplefilter("ignore", ApproximateNeighbours)
     started = time.perf_counter()
     index = GalleryIndex(gallery, neighbours=lists_within(gallery) if within else None)
     building = time.perf_counter() - started

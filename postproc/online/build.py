@@ -1,5 +1,6 @@
 """From features to everything that a query needs to find ready."""
 
+import warnings
 from functools import partial
 
 import numpy as np
@@ -8,7 +9,7 @@ from postproc import kernels
 from postproc.base import arrays
 from postproc.context.sparse import Sparse
 from postproc.online.state import SPARE, Room, Settings, State
-from postproc.pairs import exact, nearest
+from postproc.pairs import exact, known, nearest
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import read_only, sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles
@@ -79,12 +80,11 @@ def assembled(
 
 def _check(given: NeighbourLists, features: np.ndarray, settings: Settings) -> None:
     """Refuse lists of other images, or short ones."""
-    if not given.one_set or given.count != len(features):
-        raise ValueError(f"neighbours: wanted lists of {len(features)} images as one set, got {given!r}")
-    if given.digest and given.digest != sqeuclidean(features).digest:
-        raise ValueError("neighbours: wanted lists of this gallery, got those of other features")
+    known.check(sqeuclidean(features), given)
     if given.rows.shape[1] < min(settings.most, len(features)):
         raise ValueError(f"neighbours: wanted k = {settings.most - 1} or more for k1 and k2, got {given!r}")
+    if given.caveat:
+        warnings.warn(given.caveat, known.ApproximateNeighbours, stacklevel=4)
 
 
 def squared_lengths(features: np.ndarray) -> np.ndarray:

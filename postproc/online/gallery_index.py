@@ -14,6 +14,7 @@ from postproc.base.vocabulary import Gallery, Nearest, Query, Unchecked
 from postproc.context.rerank import rerank
 from postproc.online import folders, steps
 from postproc.online.build import built
+from postproc.online.candidates import Candidates
 from postproc.online.changes import with_rows, without_rows
 from postproc.online.query import answered
 from postproc.online.state import Settings, State
@@ -35,6 +36,12 @@ class GalleryIndex:
     gallery_cam: (n,) int, -1 unknown: cameras, for a ``transform`` that was fitted with some.
     neighbours: the gallery's own lists, ``postproc.neighbours(gallery, k=k)`` with k of at least k1 and k2 - 1,
                which spares the search; of approximate searches they make approximate answers (``exact`` says so).
+    candidates: an index of somebody else's that names images by id, where there are too many features to read for
+               every query: an object with ``search(queries, k)``, as faiss' and usearch's are, or a function. It
+               sees features after ``transform``, and has to be kept in step when images join or leave. Distances
+               to those that it names are computed exactly, others are in no answer: ``exact`` is False then. It
+               is not saved. None: all images are looked at.
+    shortlist: 1 or more: how many candidates are asked for.
     k1, k2, lambda_value, power, count_self, normalize: as in :func:`postproc.rerank`.
 
     Threads may ask at the same time, also while another adds or removes: a query is answered from the gallery that
@@ -59,6 +66,8 @@ class GalleryIndex:
         transform: Transform | None = None,
         gallery_cam: Unchecked = None,
         neighbours: NeighbourLists | None = None,
+        candidates: Any = None,
+        shortlist: int = 1000,
         k1: Annotated[Neighbours, Mutual()] = 20,
         k2: Neighbours = 6,
         lambda_value: Share = 0.3,
@@ -72,6 +81,7 @@ class GalleryIndex:
         }  # fmt: skip
         if wrong := settings.problem(rerank, chosen, ()):
             raise ValueError(wrong)
+        self.use_candidates(candidates, shortlist)
         self._transform, self._writing = transform, threading.RLock()
         features = checks.images("gallery", steps.applied(transform, gallery, "gallery", gallery_cam))
         names = _new_ids(ids, len(features), np.empty(0, np.int64))
@@ -84,8 +94,13 @@ class GalleryIndex:
 
     @property
     def exact(self) -> bool:
-        """Whether neighbours were searched exactly."""
-        return self._state.exact
+        """Whether neighbours are searched exactly and all images are looked at."""
+        return self._state.exact and self._candidates is None
+
+    def use_candidates(self, candidates: Any, shortlist: int = 1000) -> None:
+        """From now on look at those that ``candidates`` names, at all if it is None: as in the constructor."""
+        checks.whole("shortlist", shortlist, 1)
+        self._candidates = None if candidates is None else Candidates(candidates, shortlist)
 
     def __len__(self) -> int:
         return self._state.count
@@ -101,7 +116,8 @@ class GalleryIndex:
         Takes:   query (d,) or (m, d) float32. For many queries that are known together, :func:`postproc.rerank`
                  costs less a query.
         Returns: :class:`Nearest`: distances (m, top_k) float32 in 0..1, rows (m, top_k) int32 of the gallery as it
-                 is now, ties by row. ``by_id``: ids in their place, int64.
+                 is now, ties by row. ``by_id``: ids in their place, int64. Where candidates are fewer, the rest
+                 is +inf and -1.
         top_k:   1 or more, cut to the gallery; None: all of it.
         cam:     (m,) int, -1 unknown: cameras, for a ``transform`` that was fitted with some.
         """
@@ -109,8 +125,8 @@ class GalleryIndex:
         state = self._state  # the one for all that follows, whoever adds or removes meanwhile
         features = checks.images("query", steps.applied(self._transform, _as_rows(query), "query", cam))
         checks.same_width("query", features, "gallery", state.features)
-        found = answered(state, features, top_k)
-        return Nearest(found.distances, state.ids[found.rows]) if by_id else found
+        found = answered(state, features, top_k, self._candidates)
+        return Nearest(found.distances, np.where(found.rows < 0, -1, state.ids[found.rows])) if by_id else found
 
     def add(self, rows: Unchecked, ids: Unchecked = None, *, cam: Unchecked = None) -> np.ndarray:
         """Put images (m, d), or one (d,), behind the others; gives their ids, the next free ones if not given.
@@ -134,8 +150,8 @@ class GalleryIndex:
         with self._writing:
             wanted = np.atleast_1d(np.asarray(ids))
             wanted = checks.labels("ids", wanted, wanted.size)
-            order = np.argsort(self._state.ids, kind="stable")
-            places = np.searchsorted(self._state.ids[order], wanted)
+            order, named = self._state.by_id
+            places = np.searchsorted(named, wanted)
             rows = order[np.minimum(places, len(order) - 1)]
             unknown = wanted[self._state.ids[rows] != wanted]
             if unknown.size:
@@ -163,7 +179,7 @@ class GalleryIndex:
         Raises FileNotFoundError where there is none, ValueError where a file is damaged.
         """
         index = cls.__new__(cls)
-        index._writing = threading.RLock()
+        index._writing, index._candidates = threading.RLock(), None
         state, index._transform = folders.load(Path(folder), in_memory=in_memory)
         index._state = state.ready()
         return index

@@ -84,6 +84,21 @@ class State:
         return len(self.features)
 
     @cached_property
+    def by_id(self) -> tuple[np.ndarray, np.ndarray]:
+        """The rows in the order of their ids, and these."""
+        order = np.argsort(self.ids, kind="stable")
+        return order, self.ids[order]
+
+    @cached_property
+    def longest(self) -> float:
+        """The length of the longest feature vector."""
+        return float(np.sqrt(self.norms.max()))
+
+    def bound(self, norm: float) -> float:
+        """A distance beyond which no image is from a query of this squared length."""
+        return float((np.sqrt(norm) + self.longest) ** 2)
+
+    @cached_property
     def border(self) -> np.ndarray:
         """(n,) float32: how near a query has to be to enter the list of an image."""
         return read_only(np.ascontiguousarray(self.values[:, self.settings.most - 1]))

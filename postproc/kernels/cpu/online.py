@@ -43,7 +43,7 @@ def look(distances, border, values, rows, entering):
     """One look at all distances of a query: (how many lists it enters, the largest distance).
 
     Fills the heap (values, rows) with the nearest, and ``entering`` with the images whose list it enters: those no
-    nearer to the last of it (``border``) than to the query.
+    nearer to the last of it (``border``) than to the query. At +inf are images that nobody looks at.
     """
     count = 0
     top = ZERO
@@ -54,10 +54,13 @@ def look(distances, border, values, rows, entering):
         ends = border[start:stop]
         hit = 0
         for j in range(part.size):
-            hit |= int(part[j] <= limit) | int(part[j] > top) | int(part[j] <= ends[j])
+            value = part[j]
+            hit |= int(value < INFINITE) & (int(value <= limit) | int(value > top) | int(value <= ends[j]))
         if hit:
             for j in range(part.size):
                 value = part[j]
+                if value == INFINITE:
+                    continue
                 if value > top:
                     top = value
                 if value <= limit:
@@ -72,14 +75,14 @@ def look(distances, border, values, rows, entering):
 def jaccard_of_one(
     features, norms, near, rows, values, border, largest, offsets, members, set_distances, set_weights,
     inverted_offsets, inverted, holders_offsets, holders, distances, whole, half, mean_of, half_power, normalize,
-    place, own_place, marks, value_of, entering, asked, answers, jaccard, stamps,
+    bound, place, own_place, marks, value_of, entering, asked, answers, jaccard, stamps,
 ):  # fmt: skip
     """The Jaccard distances of one query to the gallery images that share a member with it; all others have 1.
 
     Returns how many there are, in ``answers`` and ``jaccard``, the query's largest distance, and the stamp that
     ``marks[ANSWER]`` has there. ``whole``, ``half`` and ``mean_of`` are lengths of lists, the query among them.
     ``inverted``: whose set has a member; ``holders``: who averages an image. ``place`` and ``own_place`` hold
-    :data:`NOWHERE` before and after.
+    :data:`NOWHERE` before and after. ``bound``: the query's largest distance is this or more.
     """
     images = rows.shape[0]
     me = np.int32(images)
@@ -104,9 +107,13 @@ def jaccard_of_one(
     own[1:] = NOBODY
     entered, top = look(distances, border, own_values, own[1:], entering)
     sort_heaps(own_values.reshape(1, length - 1), own[1:].reshape(1, length - 1), 0, 1)
+    top = max(top, bound)
     own[0] = me
     for s in range(length):
-        own_place[own[s]] = s
+        if own[s] == NOBODY:  # fewer are looked at
+            own[s] = -1
+        else:
+            own_place[own[s]] = s
 
     # whose set may be another now: who has another list, and who is mutual with another half-length list
     found = _slot(marks, asked, 0, me, now)
@@ -139,6 +146,8 @@ def jaccard_of_one(
     vector = np.zeros(averaged * most, np.float32)
     count = 0
     for s in range(averaged):
+        if own[s] < 0:
+            break
         size = row_of(
             features, norms, near, rows, values, largest, offsets, members, set_distances, set_weights, distances,
             top, whole, half, half_power, normalize, place, own, own_place, marks, value_of, own[s], now, stamp,
@@ -239,7 +248,8 @@ def jaccard_of_one(
     for at in range(entered):
         place[entering[at]] = NOWHERE
     for s in range(length):
-        own_place[own[s]] = NOWHERE
+        if own[s] >= 0:
+            own_place[own[s]] = NOWHERE
     stamps[0] = stamp + 2
     return answered, top, now
 
@@ -278,7 +288,7 @@ def row_of(
     first = offsets[i] if i != me else 0
     if marks[CHANGED, i] != now:
         size = offsets[i + 1] - first
-        farther = normalize and distances[i] > largest[i]
+        farther = normalize and distances[i] > largest[i] and distances[i] < INFINITE
         for at in range(size):
             row[at] = members[first + at]
             weights[at] = set_weights[first + at]
@@ -302,7 +312,9 @@ def row_of(
             row_distances[at] = distance(features[i], features[j], norms[i], norms[j], near, ones, lanes)
     scale = ONE
     if normalize:
-        scale = top if i == me else max(largest[i], distances[i])
+        scale = top if i == me else largest[i]
+        if i != me and distances[i] > scale and distances[i] < INFINITE:
+            scale = distances[i]
     to_weights(row_distances, size, scale, half_power, weights)
     return size
 
@@ -319,6 +331,8 @@ def first_of_all(
     scale = normalised(scale, ONE, half_power)
     for at in range(count):
         i = answers[at]
+        if distances[i] == INFINITE:
+            continue
         _offer(values, rows, mixed(distances[i], jaccard[at], rest, lambda_value, scale, half_power), i)
     limit = INFINITE  # a distance that no other image may have that still comes in
     for start in range(0, distances.size, STRETCH):
@@ -330,13 +344,16 @@ def first_of_all(
             continue
         for j in range(part.size):
             i = start + j
-            if part[j] > limit or answered[i] == now:
+            if part[j] > limit or answered[i] == now or part[j] == INFINITE:
                 continue
             before = values[0]
             worst = _offer(values, rows, mixed(part[j], ONE, rest, lambda_value, scale, half_power), i)
             if worst != before or limit == INFINITE:
                 limit = farthest(worst, rest, lambda_value, scale, half_power)
     sort_heaps(values.reshape(1, values.size), rows.reshape(1, rows.size), 0, 1)
+    for s in range(rows.size):
+        if values[s] == INFINITE:
+            rows[s] = -1
 
 
 @compiled
