@@ -17,6 +17,7 @@ One family of techniques a folder, one technique a file. Every folder imports on
     clusters     who belongs together: linkage, density, constrained union
     constraints  cameras, directions, attributes, space and time
     identities   images become identities, the unknown among them
+    online       a gallery that answers one query at a time; feature steps fitted once
     testing      the laws of every step, for anybody's; small worlds to try it in
     compat       some of all that, under the signatures that other repositories call it by
     testing      the laws that every step keeps, for a step of your own
@@ -94,6 +95,7 @@ from postproc.hubness.nnn import nnn
 from postproc.hubness.sinkhorn import sinkhorn, sinkhorn_distances
 from postproc.identities.by_identity import Identities, by_identity
 from postproc.identities.with_unknown import with_unknown
+from postproc.online.gallery_index import GalleryIndex
 from postproc.pairs.distances import distances
 from postproc.pairs.known import ApproximateNeighbours
 from postproc.pairs.l2_normalize import l2_normalize

@@ -13,7 +13,7 @@ from postproc.base.settings import Count, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Gallery, Query, Sides
 from postproc.features import linear
-from postproc.features.linear import Change
+from postproc.features.linear import Change, Map
 from postproc.pairs import held
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import copies
@@ -88,6 +88,12 @@ def _change(images: np.ndarray, ridge: float, center: bool, whiten: bool) -> Cha
         return lambda rows: linear.to_unit_length(linear.subtract_centre(rows, centre))
     whitening = _whitening(images, ridge)
     return lambda rows: linear.to_unit_length(whitening(linear.subtract_centre(rows, centre)))
+
+
+def fit(images: np.ndarray, ridge: float, center: bool, whiten: bool) -> Map:
+    """What is done to rows of a camera with these images (n, d), as one matrix, whatever n is."""
+    matrix = _whitening(images, ridge)(np.eye(images.shape[1])) if whiten else None
+    return Map(linear.mean(images) if center else None, matrix, True)
 
 
 def _whitening(images: np.ndarray, ridge: float) -> Change:

@@ -6,9 +6,10 @@ NCA, MLKR, SCML and the covariance come from the package metric-learn. One file 
 :mod:`postproc.features.metrics`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
@@ -16,8 +17,9 @@ from postproc import kernels
 from postproc.base import checks, runtime
 from postproc.base.settings import Count, Number, TopK, Weight, Within
 from postproc.base.step import Chosen, step
-from postproc.base.vocabulary import Distances, Gallery, Nearest, Query, Sides
+from postproc.base.vocabulary import Distances, Gallery, Nearest, Query, Sides, Unchecked
 from postproc.features import linear
+from postproc.features.linear import Map
 from postproc.features.metrics import covariance, kissme, lfda, metric_learn, nfst, sdml, xqda
 from postproc.features.metrics.metric import Metric, Unfit
 from postproc.features.metrics.principal import principal_directions
@@ -244,6 +246,15 @@ def _in_order(train: np.ndarray, pid: np.ndarray, cam: np.ndarray) -> tuple[np.n
     return train[order], numbers, np.maximum(cam[order], -1)
 
 
+def fit(train: np.ndarray, train_pid: Unchecked, train_cam: Unchecked, chosen: Mapping[str, Any]) -> Map:
+    """The map that :func:`learned_metric` learns with these settings; ValueError where it is not linear."""
+    data = _checked(train, None, train, train_pid, train_cam, Settings(**chosen))
+    metric = linear.on_one_thread(_learned, data)
+    if metric.before is not None:
+        raise ValueError(f"method: wanted one that is linear in features, got {data.settings.method!r}")
+    return Map(None, _matrix(data, metric, positive=True), False)
+
+
 def _learned(data: Data) -> Metric:
     """The metric for features as they are; ValueError with the reason where there is none."""
     train, method, width = data.train, data.settings.method, data.train.shape[1]
@@ -299,12 +310,8 @@ def _mapped(data: Data, *, positive: bool, centred: bool) -> tuple[Sides, int]:
     digits.
     """
     metric = linear.on_one_thread(_learned, data)
-    before, matrix = metric.before, metric.directions * np.sqrt(np.abs(metric.weights))
+    before, matrix = metric.before, _matrix(data, metric, positive=positive)
     count = int((metric.weights > 0).sum())
-    if positive:
-        matrix = matrix[:, :count]
-    if not matrix.shape[1]:
-        raise ValueError(_unfit(data.settings.method, "a metric without a positive part"))
     centre = linear.mean(data.train) if centred and before is None else 0.0
 
     def change(rows: np.ndarray) -> np.ndarray:
@@ -316,6 +323,16 @@ def _mapped(data: Data, *, positive: bool, centred: bool) -> tuple[Sides, int]:
     out = np.empty((layout.classes, matrix.shape[1]), np.float32)
     linear.fill_classes(out, np.arange(layout.classes), change, layout, term.query, term.gallery)
     return linear.spread_to_images(out, layout), count
+
+
+def _matrix(data: Data, metric: Metric, *, positive: bool) -> np.ndarray:
+    """(d, c) L of what was learned, its positive part alone or all of it."""
+    matrix = metric.directions * np.sqrt(np.abs(metric.weights))
+    if positive:
+        matrix = matrix[:, : int((metric.weights > 0).sum())]
+    if not matrix.shape[1]:
+        raise ValueError(_unfit(data.settings.method, "a metric without a positive part"))
+    return matrix
 
 
 def _unfit(method: str, reason: object) -> str:

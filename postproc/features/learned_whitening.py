@@ -12,9 +12,9 @@ import numpy as np
 from postproc.base import arrays, checks
 from postproc.base.settings import Count, Within
 from postproc.base.step import step
-from postproc.base.vocabulary import Gallery, Query, Sides
+from postproc.base.vocabulary import Gallery, Query, Sides, Unchecked
 from postproc.features import linear
-from postproc.features.linear import Load
+from postproc.features.linear import Load, Map
 from postproc.pairs import held
 from postproc.pairs.pairwise import FeatureTerm, Pairwise, sqeuclidean
 from postproc.pairs.tiles import copies
@@ -60,6 +60,11 @@ def learned_whitening(
     array([[1.]], dtype=float32)
     """
     pairs, train = _checked(query, gallery, train)
+    return _mapped(pairs, fit(train, train_pid, components))
+
+
+def fit(train: np.ndarray, train_pid: Unchecked, components: int | None) -> Map:
+    """The map that :func:`learned_whitening` learns of images (n, d) and their identities."""
     pid = checks.labels("train_pid", train_pid, len(train))
     known = np.flatnonzero(pid >= 0)
     known = known[np.argsort(pid[known], kind="stable")]
@@ -76,7 +81,7 @@ def learned_whitening(
         who = person[rows]
         return (train[known[rows], columns] - means[who, columns]) * root[who, None]
 
-    return _whitened(pairs, train, centre, load, len(known), components)
+    return _learned(train, centre, load, len(known), components)
 
 
 def whitening_of_pairs(
@@ -99,7 +104,7 @@ def whitening_of_pairs(
     def load(rows: slice, columns: slice) -> np.ndarray:
         return (train[first[rows], columns] - train[second[rows], columns].astype(np.float64)) / root
 
-    return _whitened(pairs, train, linear.mean(train[first]), load, len(first), components)
+    return _mapped(pairs, _learned(train, linear.mean(train[first]), load, len(first), components))
 
 
 def _checked(query: np.ndarray, gallery: np.ndarray | None, train: np.ndarray) -> tuple[Pairwise, np.ndarray]:
@@ -110,28 +115,22 @@ def _checked(query: np.ndarray, gallery: np.ndarray | None, train: np.ndarray) -
     return sqeuclidean(query, None if one_set else gallery), train
 
 
-def _whitened(
-    pairs: Pairwise,
-    train: np.ndarray,
-    centre: np.ndarray,
-    differences: Load,
-    count: int,
-    components: int | None,
-) -> Sides:
-    """All images, given m and the rows whose outer products add up to ``L Lᵀ``."""
+def _learned(train: np.ndarray, centre: np.ndarray, differences: Load, count: int, components: int | None) -> Map:
+    """The map, given m and the rows whose outer products add up to ``L Lᵀ``."""
     width = train.shape[1]
     within = linear.outer_sum(differences, count, width)
     total = linear.outer_sum(lambda rows, columns: train[rows, columns] - centre[columns], len(train), width)
-    matrix = linear.on_one_thread(_projection, within, total)[:, :components]
-    centre, matrix = arrays.beside(centre, pairs.like), arrays.beside(matrix, pairs.like)
+    return Map(centre, linear.on_one_thread(_projection, within, total)[:, :components], True)
+
+
+def _mapped(pairs: Pairwise, learned: Map) -> Sides:
+    """All images, where they are."""
+    centre, matrix = (arrays.beside(part, pairs.like) for part in (learned.centre, learned.matrix))
     layout = copies(pairs)
     (term,) = pairs.terms
     assert isinstance(term, FeatureTerm)
     out = arrays.empty((layout.classes, matrix.shape[1]), np.float32, pairs.like)
-
-    def change(rows: np.ndarray) -> np.ndarray:
-        return linear.to_unit_length(linear.subtract_centre(rows, centre) @ matrix)
-
+    change = Map(centre, matrix, learned.unit)
     linear.fill_classes(out, np.arange(layout.classes), change, layout, term.query, term.gallery)
     return linear.spread_to_images(out, layout)
 

@@ -5,6 +5,7 @@ An image is mapped once for all its copies, so that these stay equal whatever pl
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,6 +23,24 @@ EDGE = 512  # columns of a tile of a sum
 BLOCK = 2048  # rows of float64 at a time in a sum
 ROWS = 256  # rows mapped at a time
 EDGE_ON_CUDA, BLOCK_ON_CUDA = 4096, 16384
+
+
+@dataclass(frozen=True)
+class Map:
+    """``x -> (x - centre) matrix``, then to length 1 if ``unit``: what some steps learn.
+
+    ``centre`` (d,) and ``matrix`` (d, c) in float64; None: 0 and the identity.
+    """
+
+    centre: np.ndarray | None
+    matrix: np.ndarray | None
+    unit: bool
+
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
+        """The map of rows in float64."""
+        moved = rows if self.centre is None else subtract_centre(rows, self.centre)
+        moved = moved if self.matrix is None else moved @ self.matrix
+        return to_unit_length(moved) if self.unit else moved
 
 
 def outer_sum(load: Load, count: int, width: int, like: np.ndarray | None = None) -> np.ndarray:

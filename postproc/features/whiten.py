@@ -14,6 +14,7 @@ from postproc.base.settings import Count, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Gallery, Query, Sides
 from postproc.features import linear
+from postproc.features.linear import Map
 from postproc.pairs import held
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import copies
@@ -66,20 +67,22 @@ def whiten(
         other = "query" if one_set else "gallery"
         fitted = arrays.like(checks.of_same_width("train", train, other, gallery, cuda=True), gallery)
     layout = copies(sqeuclidean(query, None if one_set else gallery))
+    change = fit(fitted, components, power, renormalize)
     width = min(components or gallery.shape[1], gallery.shape[1])
-    centre = linear.mean(fitted)
-    variances, directions = _components(fitted, centre)
-    matrix = arrays.full((gallery.shape[1], width), 0, np.float64, gallery)
-    kept = min(width, len(variances))
-    matrix[:, :kept] = directions[:, :kept] * variances[:kept] ** (-float(power) / 2)
-
-    def change(rows: np.ndarray) -> np.ndarray:
-        moved = linear.subtract_centre(rows, centre) @ matrix
-        return linear.to_unit_length(moved) if renormalize else moved
-
     out = arrays.empty((layout.classes, width), np.float32, gallery)
     linear.fill_classes(out, np.arange(layout.classes), change, layout, query, gallery)
     return linear.spread_to_images(out, layout)
+
+
+def fit(fitted: np.ndarray, components: int | None, power: float, renormalize: bool) -> Map:
+    """The map that :func:`whiten` learns of images (n, d)."""
+    width = min(components or fitted.shape[1], fitted.shape[1])
+    centre = linear.mean(fitted)
+    variances, directions = _components(fitted, centre)
+    matrix = arrays.full((fitted.shape[1], width), 0, np.float64, fitted)
+    kept = min(width, len(variances))
+    matrix[:, :kept] = directions[:, :kept] * variances[:kept] ** (-float(power) / 2)
+    return Map(centre, matrix, renormalize)
 
 
 def _components(fitted: np.ndarray, centre: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
