@@ -1,0 +1,48 @@
+"""Files of arrays that are whole or not there, and that say so when they are damaged or of another plan."""
+
+import os
+import uuid
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+KEY = "key"
+
+
+class Damaged(ValueError):
+    """A file is not what was written, or belongs to another plan: it has to be made again."""
+
+
+def write(path: Path, key: str, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays to ``path``, by way of a file beside it. ``key``: of the plan. Raises OSError."""
+    beside = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with beside.open("wb") as file:
+            np.savez(file, **{KEY: np.array(key)}, **arrays)  # type: ignore[arg-type]
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def read(path: Path, key: str, *names: str) -> list[np.ndarray]:
+    """Some of the arrays, in memory; the archive has a checksum of each. Raises Damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            found = str(archive[KEY])
+            if found == key:
+                return [archive[name] for name in names]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+        raise Damaged(f"{path}: wanted what a task wrote, found a damaged file ({error})") from None
+    raise Damaged(f"{path}: wanted a file of this plan, found one of another")
+
+
+def digest(array: np.ndarray) -> int:
+    """A checksum of all bytes."""
+    flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    return zlib.crc32(flat.data) if flat.size else 0
