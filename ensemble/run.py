@@ -9,6 +9,7 @@ from ensemble.base.errors import InputError, examples
 from ensemble.cli import machine, notes, outputs, pictures, planning, program, running, shortlists
 from ensemble.cli.walk import walk
 from ensemble.pipeline import guide, plan, recipe, results
+from ensemble.pipeline.neighbours import Made
 from ensemble.pipeline.run import Result
 from ensemble.report import NAME, refuse_without_packages, runs
 from ensemble.report.recorder import Recorder
@@ -58,7 +59,8 @@ def execute(options: argparse.Namespace, checked: plan.Plan, out: Path) -> int:
         pictures.size(options)
         pictures.refuse_missing(options)
     recorder = Recorder() if options.report else None
-    result = walk(options, checked, watch=recorder)
+    made = Made(options.neighbours) if options.neighbours else None
+    result = walk(options, checked, watch=recorder, made=made)
     threads, device = options.threads or runtime.current().threads, machine.device(options)
     with shortlists.beside(options, out, result) as also:
         written = results.write(out, checked, result, threads=threads, device=device, also=also)
