@@ -9,6 +9,7 @@ goes on where it was.
 """
 
 import argparse
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -16,7 +17,8 @@ from pathlib import Path
 
 import postproc
 from ensemble.cli import machine, notes, outputs, planning, program
-from ensemble.neighbours import engines, lists, options as known, source, told
+from ensemble.neighbours import engines, lists, source, told
+from ensemble.neighbours import options as known
 from ensemble.neighbours.engines import Engine
 
 
@@ -35,9 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         notes.say(found.notes)
         watch = told.Watch(engine, budget)
         print(watch.begun(found, options.k), flush=True)
-        made = lists.on(engine, found.sides, out, k=options.k, memory=budget, say=told.say, seen=watch.seen)
+        made = lists.on(
+            engine, found.sides, out, k=options.k, memory=budget, say=told.say, seen=watch.seen,
+            seed=options.seed if options.approximate else None, probes=options.probes,
+        )  # fmt: skip
     print(watch.ended(time.perf_counter() - started))
     print(f"{out}: {told.text(made)}")
+    if warning := told.warning(made):
+        print(f"warning: {warning}", file=sys.stderr)
     return program.FINE
 
 

@@ -15,6 +15,10 @@ KEY = "key"
 class Damaged(ValueError):
     """A file is not what was written, or belongs to another plan: it has to be made again."""
 
+    def __init__(self, path: Path, found: str) -> None:
+        self.path = path
+        super().__init__(f"{path}: wanted what a task has written, found {found}")
+
 
 def write(path: Path, key: str, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays to ``path``, by way of a file beside it. ``key``: of the plan. Raises OSError."""
@@ -40,8 +44,8 @@ def read(path: Path, key: str, *names: str) -> list[np.ndarray]:
             if found == key:
                 return [archive[name] for name in names]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        raise Damaged(f"{path}: wanted what a task wrote, found a damaged file ({error})") from None
-    raise Damaged(f"{path}: wanted a file of this plan, found one of another")
+        raise Damaged(path, f"a damaged file ({error})") from None
+    raise Damaged(path, "a file of another plan")
 
 
 def digest(array: np.ndarray) -> int:

@@ -13,7 +13,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,9 @@ class Plan:
     """What the lists are of, and how the work is cut.
 
     ``digest`` and ``sizes`` are those of the features (:attr:`postproc.NeighbourLists.digest`), ``width`` values
-    each, ``bytes_each`` a value. ``k`` counts the image itself. ``blocks`` are where blocks of classes end, ``parts``
-    where parts end in ``blocks``. ``sources`` are the files of the features, absolute or in the work folder.
+    each, ``bytes_each`` a value. ``k`` counts the image itself. ``parts`` are the classes at which parts end.
+    ``sources`` are the files of the features, absolute or in the work folder. ``seed`` is that of an index, None:
+    lists are exact; ``probes`` the cells of it that are looked through, None: as many as a sample wants.
     """
 
     digest: str
@@ -55,6 +56,8 @@ class Plan:
     unit_length: bool
     sources: tuple[str, ...]
     parts: tuple[int, ...]
+    seed: int | None = None
+    probes: int | None = None
     format: int = FORMAT
 
     @property
@@ -76,7 +79,9 @@ class Plan:
         """What the lists are of, in words."""
         nq, ng = self.sizes
         images = f"{ng} images" if self.one_set else f"{nq} queries and {ng} gallery images"
-        return f"{images} x {self.width}, k = {self.k - 1}, features {self.digest[:8]}"
+        index = "" if self.seed is None else f", approximate with seed {self.seed}"
+        probes = "" if self.probes is None else f" and {self.probes} probes"
+        return f"{images} x {self.width}, k = {self.k - 1}, features {self.digest[:8]}{index}{probes}"
 
 
 def make(
@@ -88,6 +93,8 @@ def make(
     workers: int,
     threads: int,
     say: Callable[[str], None],
+    seed: int | None = None,
+    probes: int | None = None,
 ) -> Plan:
     """The plan of these features: the one that the folder has already, or a new one.
 
@@ -102,13 +109,14 @@ def make(
     digest, k = pairs.digest, min(k, pairs.count)
     if (folder / NAME).exists():
         plan = read(folder)
-        _refuse_others(folder, plan, digest, k)
+        wanted = replace(plan, digest=digest, k=k, seed=seed, probes=probes)
+        if plan != wanted:
+            raise InputError(
+                [f"{folder}: wanted the unfinished lists of {wanted.text()}, found those of {plan.text()}; delete "
+                 "that folder, or give another --out"]
+            )  # fmt: skip
         _refuse_large(plan, budget, threads)
-        _keep(folder, plan, sides)
-        damaged = _damaged(folder, plan)
-        if damaged:
-            say(f"{damaged}; it is made again")
-            _write_known(folder, plan, parted.known(sides))
+        mend(folder, plan, sides, say)
         return plan
     if folder.exists() and any(folder.iterdir()):
         raise InputError(
@@ -120,7 +128,7 @@ def make(
         raise InputError([f"features: {error}"]) from None
     layout, width = found.layout, sides[0].shape[1]
     each = max(min(side.dtype.itemsize, 4) for side in sides)
-    most = _most(width, each, k, budget, threads, workers, layout.classes)
+    most = _most(width, each, k, budget, threads, workers, layout.classes, seed is not None)
     parts = parted.deal(layout, most)
     names = SIDES[-len(sides) :]
     plan = Plan(
@@ -134,12 +142,23 @@ def make(
         unit_length=of_unit_length(pairs),
         sources=tuple(_source(side) or f"{name}.npy" for name, side in zip(names, sides, strict=True)),
         parts=tuple(layout.blocks[part[-1]].stop for part in parts),
+        seed=seed,
+        probes=probes,
     )
     _keep(folder, plan, sides)
     _write_known(folder, plan, found)
     with beside(folder / NAME) as stream:
         stream.write(json.dumps(asdict(plan), indent=1) + "\n")
     return plan
+
+
+def mend(folder: Path, plan: Plan, sides: Sequence[np.ndarray], say: Callable[[str], None]) -> None:
+    """Make again what is damaged of the plan's own files."""
+    _keep(folder, plan, sides)
+    damaged = _damaged(folder, plan)
+    if damaged:
+        say(f"{damaged}; it is made again")
+        _write_known(folder, plan, parted.known(sides))
 
 
 def read(folder: Path) -> Plan:
@@ -220,19 +239,50 @@ def sides_of(folder: Path, plan: Plan) -> list[np.ndarray]:
     return [np.load(folder / source, mmap_mode="r", allow_pickle=False) for source in plan.sources]
 
 
-def task_bytes(classes: int, width: int, bytes_each: int, k: int, threads: int) -> int:
-    """What a worker holds for a pair of parts of so many classes each: two blocks of features and two lists."""
-    return BASE + threads * TILE + 2 * classes * (width * bytes_each + 8 * k + 16)
+def rows_of(folder: Path, made: Plan, part: Part | int, some: np.ndarray | None = None) -> np.ndarray:
+    """The features of a part's classes, or of ``some`` of them, ascending: read into memory, as they are kept.
+
+    Not mapped, because what is mapped would stay after the task, and a file that shrinks would end the process.
+    """
+    part = part_of(folder, made, part) if isinstance(part, int) else part
+    images = np.arange(part.start, part.start + len(part.norms)) if part.first is None else part.first
+    images = images if some is None else images[some]
+    out = np.empty((len(images), made.width), np.float16 if made.bytes_each == 2 else np.float32)
+    start = 0
+    for side in sides_of(folder, made):
+        here = slice(*np.searchsorted(images, (start, start + len(side))).tolist())
+        wanted = images[here] - start
+        if len(wanted) and wanted[-1] - wanted[0] + 1 == len(wanted):
+            out[here] = side[wanted[0] : wanted[-1] + 1]
+        else:
+            out[here] = side[wanted]
+        start += len(side)
+    return out
 
 
-def _most(width: int, each: int, k: int, budget: int, threads: int, workers: int, classes: int) -> int:
+def task_bytes(classes: int, width: int, each: int, k: int, threads: int, index: bool) -> int:
+    """What a worker holds for a pair of parts of so many classes each: two blocks of features and two lists.
+
+    With an index the shard of one part too, and once more while it is read.
+    """
+    return BASE + threads * TILE + classes * _class_bytes(width, each, k, index)
+
+
+def _class_bytes(width: int, each: int, k: int, index: bool) -> int:
+    return 2 * (width * each + 8 * k + 16) + (2 * (2 * width + 8) if index else 0)
+
+
+def _most(
+    width: int, each: int, k: int, budget: int, threads: int, workers: int, classes: int, index: bool
+) -> int:
     """Classes in a part at most: as many as fit, fewer where tasks would be too few or too long."""
-    fits = (budget - task_bytes(0, width, each, k, threads)) // (2 * (width * each + 8 * k + 16))
+    fits = (budget - task_bytes(0, width, each, k, threads, index)) // _class_bytes(width, each, k, index)
     least = min(classes, edge_of(classes))
     if fits < least:
-        _refuse_budget(task_bytes(least, width, each, k, threads), budget, threads, "")
+        _refuse_budget(task_bytes(least, width, each, k, threads, index), budget, threads, "")
     apart = max(1, math.ceil(math.sqrt(8 * workers)))  # parts, for four tasks or more for each worker
-    return max(least, min(fits, -(-classes // apart), math.isqrt(LONGEST // width)))
+    longest = classes if index else math.isqrt(LONGEST // width)
+    return max(least, min(fits, -(-classes // apart), longest))
 
 
 def _refuse_budget(needed: int, budget: int, threads: int, of: str) -> None:
@@ -271,19 +321,9 @@ def _is_there(path: Path, rows: np.ndarray) -> bool:
     return there.shape == rows.shape and there.dtype == rows.dtype and files.digest(there) == files.digest(rows)
 
 
-def _refuse_others(folder: Path, known: Plan, digest: str, k: int) -> None:
-    count = known.sizes[1] if known.one_set else sum(known.sizes)
-    wanted = min(k, count)
-    if (known.digest, known.k) != (digest, wanted):
-        raise InputError(
-            [f"{folder}: wanted the unfinished lists of features {digest[:8]} with k = {wanted - 1}, found those "
-             f"of {known.text()}; delete that folder, or give another --out"]
-        )  # fmt: skip
-
-
 def _refuse_large(plan: Plan, budget: int, threads: int) -> None:
     """Refuse a budget that the parts of an older run do not fit in."""
     largest = max(len(plan.classes(part)) for part in range(len(plan.parts)))
-    needed = task_bytes(largest, plan.width, plan.bytes_each, plan.k, threads)
+    needed = task_bytes(largest, plan.width, plan.bytes_each, plan.k, threads, plan.seed is not None)
     if needed > budget:
         _refuse_budget(needed, budget, threads, ", to go on with the parts that are there")

@@ -4,20 +4,22 @@ A process does one task at a time, whatever the number of threads that its engin
 the task. So it holds two blocks of features and two lists, and no more.
 """
 
+import functools
 import os
 import resource
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 import postproc
-from ensemble.neighbours import files, plan
+from ensemble.neighbours import approximate, files, plan
 from ensemble.neighbours.plan import Part, Plan
+from postproc.base import runtime
 from postproc.pairs import parted
 from postproc.pairs.parted import Cut, Known, KnownTiles, Pieces
 from postproc.pairs.tiles import Lists
@@ -30,14 +32,14 @@ PARTS_OF_LISTS = ("rows", "values", "largest")
 class Done:
     """A task: what it was about, its seconds, the most bytes that its process has held, and who did it.
 
-    ``damaged``: files that it could not use, each in a sentence; then it has written nothing.
+    ``damaged``: files that it could not use, each with a sentence; then it has written nothing.
     """
 
     number: tuple[int, ...]
     seconds: float
     peak: int
     process: int
-    damaged: tuple[str, ...] = ()
+    damaged: tuple[tuple[str, str], ...] = ()
 
 
 def pair_file(folder: Path, i: int, j: int) -> Path:
@@ -50,55 +52,98 @@ def list_file(folder: Path, i: int) -> Path:
     return folder / "lists" / f"{i:05}.npz"
 
 
-def pair(folder: str, key: str, i: int, j: int, threads: int | None = None) -> Done:
-    """The k nearest of part i among part j, and of j among i, into a file of their own."""
-    with _one_at_a_time, postproc.using(threads=threads):
-        started = time.perf_counter()
-        where = Path(folder)
-        made = _plan(where, key)
-        numbers = (i,) if i == j else (i, j)
-        parts = [plan.part_of(where, made, number) for number in numbers]
-        tiles = _tiles(where, made, parts)
-        counts = [len(part.blocks) for part in parts]
-        second = range(counts[0]) if i == j else range(counts[0], sum(counts))
-        found = parted.of_pair(tiles, range(counts[0]), second, made.k)
-        del tiles
-        arrays = {}
-        for number, lists in zip(numbers, found, strict=False):
-            arrays |= {f"{name}-{number}": getattr(lists, name) for name in PARTS_OF_LISTS}
-        files.write(pair_file(where, i, j), key, arrays)
-        return _done((i, j), started)
+def sample_file(folder: Path, i: int) -> Path:
+    """The exact neighbours of a sample among part i."""
+    return folder / approximate.SAMPLES / f"{i:05}.npz"
 
 
-def merge(folder: str, key: str, i: int, threads: int | None = None) -> Done:
-    """The lists of part i among all, from the pairs that it stands in."""
-    with _one_at_a_time, postproc.using(threads=threads):
-        started = time.perf_counter()
-        where = Path(folder)
-        made = _plan(where, key)
-        whole: Lists | None = None
-        damaged = []
-        for j in range(len(made.parts)):
+def _task(work: Callable[..., list[files.Damaged] | None]) -> Callable[..., Done]:
+    """A task ``(folder, key, *number)`` of a function of the folder, its plan and the number."""
+
+    @functools.wraps(work)
+    def run(folder: str, key: str, *number: int, threads: int | None = None) -> Done:
+        with _one_at_a_time, postproc.using(threads=threads):
+            started = time.perf_counter()
+            where = Path(folder)
             try:
-                path = pair_file(where, min(i, j), max(i, j))
-                found = Lists(*files.read(path, key, *(f"{name}-{i}" for name in PARTS_OF_LISTS)))
+                made = plan.read(where)
+                if made.key != key:
+                    raise files.Damaged(where / plan.NAME, "the plan of another run")
+                damaged = work(where, made, *number) or []
             except files.Damaged as error:
-                damaged.append(str(error))
-                continue
-            if not damaged:
-                whole = found if whole is None else parted.joined(whole, found, made.k)
-        if damaged or whole is None:
-            return _done((i,), started, damaged)
-        files.write(list_file(where, i), key, {name: getattr(whole, name) for name in PARTS_OF_LISTS})
-        return _done((i,), started)
+                damaged = [error]
+            seconds = time.perf_counter() - started
+            return Done(number, seconds, peak(), os.getpid(), tuple((str(one.path), str(one)) for one in damaged))
+
+    return run
 
 
-def _plan(folder: Path, key: str) -> Plan:
-    """The plan that the task was given out for. Raises ValueError where the folder is another process's by now."""
-    made = plan.read(folder)
-    if made.key != key:
-        raise files.Damaged(f"{folder / plan.NAME}: wanted the plan that this run began with, found another")
-    return made
+@_task
+def pair(folder: Path, made: Plan, i: int, j: int) -> None:
+    """The k nearest of part i among part j, and of j among i, into a file of their own."""
+    numbers = (i,) if i == j else (i, j)
+    parts = [plan.part_of(folder, made, number) for number in numbers]
+    tiles = _tiles(folder, made, parts)
+    counts = [len(part.blocks) for part in parts]
+    second = range(counts[0]) if i == j else range(counts[0], sum(counts))
+    found = parted.of_pair(tiles, range(counts[0]), second, made.k)
+    del tiles
+    _write_pair(folder, made, numbers, found)
+
+
+@_task
+def merge(folder: Path, made: Plan, i: int) -> list[files.Damaged]:
+    """The lists of part i among all, from the pairs that it stands in; or which of those are damaged."""
+    whole: Lists | None = None
+    damaged: list[files.Damaged] = []
+    for j in range(len(made.parts)):
+        try:
+            path = pair_file(folder, min(i, j), max(i, j))
+            found = Lists(*files.read(path, made.key, *(f"{name}-{i}" for name in PARTS_OF_LISTS)))
+        except files.Damaged as error:
+            damaged.append(error)
+            continue
+        if not damaged:
+            whole = found if whole is None else parted.joined(whole, found, made.k)
+    if whole is not None and not damaged:
+        files.write(list_file(folder, i), made.key, _arrays(whole))
+    return damaged
+
+
+@_task
+def sample(folder: Path, made: Plan, i: int) -> None:
+    """The exact neighbours of the sample among part i."""
+    files.write(sample_file(folder, i), made.key, _arrays(approximate.sample(folder, made, i)))
+
+
+@_task
+def shard(folder: Path, made: Plan, i: int, looks: int) -> None:
+    """The index of part i."""
+    approximate.shard(folder, made, i, looks, runtime.current().threads)
+
+
+@_task
+def near_pair(folder: Path, made: Plan, i: int, j: int) -> None:
+    """As :func:`pair`, of what the shards find."""
+    threads = runtime.current().threads
+    numbers = (i,) if i == j else (i, j)
+    others = (j,) if i == j else (j, i)
+    found = [
+        approximate.near(folder, made, ours, theirs, threads)
+        for ours, theirs in zip(numbers, others, strict=True)
+    ]
+    _write_pair(folder, made, numbers, found)
+
+
+def _write_pair(folder: Path, made: Plan, numbers: Sequence[int], found: Sequence[Lists]) -> None:
+    arrays = {}
+    for number, lists in zip(numbers, found, strict=False):
+        arrays |= {f"{name}-{number}": array for name, array in _arrays(lists).items()}
+    files.write(pair_file(folder, numbers[0], numbers[-1]), made.key, arrays)
+
+
+def _arrays(lists: Lists) -> dict[str, np.ndarray]:
+    return {name: getattr(lists, name) for name in PARTS_OF_LISTS}
 
 
 def _tiles(folder: Path, made: Plan, parts: Sequence[Part]) -> KnownTiles:
@@ -111,32 +156,10 @@ def _tiles(folder: Path, made: Plan, parts: Sequence[Part]) -> KnownTiles:
             start = stop
     none = np.empty(0, np.int32)
     layout = Cut(*made.sizes, none, none, one_set=made.one_set, pieces=tuple(pieces))
-    rows = [(part.start, _rows(folder, made, part)) for part in parts]
+    rows = [(part.start, plan.rows_of(folder, made, part)) for part in parts]
     norms = [(part.start, part.norms) for part in parts]
     known = Known(layout, part.norms, part.centre, made.near)
     return KnownTiles(known, Pieces(rows), Pieces(norms), made.width)
-
-
-def _rows(folder: Path, made: Plan, part: Part) -> np.ndarray:
-    """The features of a part's classes, read into memory: what is mapped would stay after the task."""
-    images = np.arange(part.start, part.start + len(part.norms)) if part.first is None else part.first
-    sides = plan.sides_of(folder, made)
-    kind = np.float16 if made.bytes_each == 2 else np.float32
-    out = np.empty((len(images), made.width), kind)
-    start = 0
-    for side in sides:
-        here = slice(*np.searchsorted(images, (start, start + len(side))).tolist())
-        wanted = images[here] - start
-        if len(wanted) and wanted[-1] - wanted[0] + 1 == len(wanted):
-            out[here] = side[wanted[0] : wanted[-1] + 1]
-        else:
-            out[here] = side[wanted]
-        start += len(side)
-    return out
-
-
-def _done(number: tuple[int, ...], started: float, damaged: Sequence[str] = ()) -> Done:
-    return Done(number, time.perf_counter() - started, peak(), os.getpid(), tuple(damaged))
 
 
 def peak() -> int:
