@@ -23,6 +23,7 @@ from ensemble.neighbours import files, plan
 from ensemble.neighbours.plan import Plan
 from postproc import kernels
 from postproc.base import extras
+from postproc.pairs.listed import FARTHEST
 from postproc.pairs.pairwise import read_only
 from postproc.pairs.tiles import Lists
 
@@ -183,7 +184,10 @@ def near(folder: Path, made: Plan, i: int, j: int, threads: int) -> Lists:
 
 
 def bounds(folder: Path, made: Plan, number: int) -> np.ndarray:
-    """(classes,) float32: what nobody is farther than from a class of a part, by the triangle inequality."""
+    """(classes,) float32: what nobody is farther than from a class of a part: 4 where all are of unit length, else by
+    the triangle inequality."""
+    if made.unit_length:
+        return np.full(len(made.classes(number)), FARTHEST, np.float32)
     parts = [plan.part_of(folder, made, each) for each in range(len(made.parts))]
     longest = np.float32(max(float(part.norms.max()) for part in parts)) ** np.float32(0.5)
     found: np.ndarray = (np.sqrt(parts[number].norms) + longest) ** 2

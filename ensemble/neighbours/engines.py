@@ -104,7 +104,7 @@ def local(workers: int) -> Iterator[Engine]:
     with (
         TemporaryDirectory(prefix="neighbours-") as scratch,
         LocalCluster(
-            n_workers=workers, threads_per_worker=threads, processes=True, dashboard_address=None,
+            n_workers=workers, threads_per_worker=threads, processes=True, dashboard_address="127.0.0.1:0",
             memory_limit=0, silence_logs=logging.CRITICAL, local_directory=scratch,
         ) as cluster,
         Client(cluster) as client,

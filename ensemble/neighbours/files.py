@@ -10,6 +10,10 @@ from pathlib import Path
 import numpy as np
 
 KEY = "key"
+BROKEN = (
+    *(OSError, ValueError, KeyError, EOFError, TypeError, AttributeError),  # no archive, or not ours
+    *(zipfile.BadZipFile, zlib.error, NotImplementedError, MemoryError),  # a header that lies
+)
 
 
 class Damaged(ValueError):
@@ -39,11 +43,11 @@ def write(path: Path, key: str, arrays: Mapping[str, np.ndarray]) -> None:
 def read(path: Path, key: str, *names: str) -> list[np.ndarray]:
     """Some of the arrays, in memory; the archive has a checksum of each. Raises Damaged."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             found = str(archive[KEY])
             if found == key:
                 return [archive[name] for name in names]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+    except BROKEN as error:
         raise Damaged(path, f"a damaged file ({error})") from None
     raise Damaged(path, "a file of another plan")
 
