@@ -63,7 +63,7 @@ class Cluster:
         from distributed import as_completed
 
         waiting = iter(tasks)
-        flying = as_completed()
+        flying = as_completed(loop=self.client.loop)
 
         def give(count: int) -> None:
             for _, task in zip(range(count), waiting, strict=False):

@@ -4,8 +4,10 @@ import os
 import uuid
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -25,12 +27,22 @@ class Damaged(ValueError):
 
 
 def write(path: Path, key: str, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays to ``path``, by way of a file beside it. ``key``: of the plan. Raises OSError."""
+    """Write arrays to ``path``, whole or not at all. ``key``: of the plan. Raises OSError."""
+    with beside(path) as file:
+        np.savez(file, **{KEY: np.array(key)}, **arrays)  # type: ignore[arg-type]
+
+
+@contextmanager
+def beside(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes the place of ``path`` when all is written; many processes may write one. Raises OSError.
+
+    As :func:`ensemble.io.beside`, which every worker would import all readers for.
+    """
     beside = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("wb") as file:
-            np.savez(file, **{KEY: np.array(key)}, **arrays)  # type: ignore[arg-type]
+            yield file
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)

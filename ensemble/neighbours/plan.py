@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 
 from ensemble.base.errors import InputError
-from ensemble.io import beside
 from ensemble.neighbours import files
 from postproc.pairs import parted
 from postproc.pairs.neighbours import of_unit_length
@@ -147,8 +146,8 @@ def make(
     )
     _keep(folder, plan, sides)
     _write_known(folder, plan, found)
-    with beside(folder / NAME) as stream:
-        stream.write(json.dumps(asdict(plan), indent=1) + "\n")
+    with files.beside(folder / NAME) as file:
+        file.write((json.dumps(asdict(plan), indent=1) + "\n").encode())
     return plan
 
 
@@ -309,7 +308,7 @@ def _keep(folder: Path, plan: Plan, sides: Sequence[np.ndarray]) -> None:
             continue
         rows = side if side.dtype in (np.float16, np.float32) else side.astype(np.float32)
         if not _is_there(folder / source, rows):
-            with beside(folder / source, "wb") as file:
+            with files.beside(folder / source) as file:
                 np.save(file, rows, allow_pickle=False)
 
 

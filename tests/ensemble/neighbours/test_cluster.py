@@ -5,7 +5,6 @@ import random
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,16 +20,10 @@ from tests.support.each import each
 pytest.importorskip("distributed", reason="the extra dask is not installed")
 
 
-@contextmanager
-def cluster(workers):
-    with postproc.using(threads=workers), engines.local(workers) as engine:
-        yield engine
-
-
 @pytest.fixture(scope="module")
 def two():
-    """An engine of two processes; tests leave it as it is."""
-    with cluster(2) as engine:
+    """An engine of two processes; the last test kills one of them."""
+    with postproc.using(threads=2), engines.local(2) as engine:
         yield engine
 
 
@@ -74,21 +67,6 @@ def test_in_any_order_of_tasks(two, tmp_path, seed):
     assert [one.number for one in done] != sorted(one.number for one in done)
 
 
-def test_a_worker_that_is_killed_is_one_fewer_and_nothing_else(tmp_path):
-    rows, seen = features(2500, 16), []
-
-    def kill(done):
-        if not seen:
-            os.kill(done.process, signal.SIGKILL)
-        seen.append(done)
-
-    with cluster(4) as engine:
-        found, _ = on(engine, [rows], tmp_path / "graph", seen=kill)
-    same(found, postproc.neighbours(rows, k=9))
-    assert len({one.process for one in seen}) > 1
-    assert sorted({one.number for one in seen}) == sorted(one.number for one in seen)  # each is told of once
-
-
 def test_a_worker_that_does_not_see_the_folder_says_so(two, tmp_path):
     task = (str(tmp_path / "elsewhere"), "key", 0, 0)
     from ensemble.neighbours import tasks
@@ -97,20 +75,22 @@ def test_a_worker_that_does_not_see_the_folder_says_so(two, tmp_path):
         list(two.run(tasks.pair, [task]))
 
 
-def test_a_full_disk_far_away_loses_nothing(tmp_path):
+def test_a_full_disk_far_away_loses_nothing(two, tmp_path):
     rows, out = features(1500, 16), tmp_path / "graph"
-    with cluster(2) as engine:
-        engine.client.run(_little_room)
+    two.client.run(_room, 20_000)
+    try:
         with pytest.raises(InputError, match=r"but File too large; .*; finished tasks stay in .*graph\.work"):
-            on(engine, [rows], out)
-    found, _ = on(engines.Here(), [rows], out)
+            on(two, [rows], out)
+    finally:
+        two.client.run(_room, -1)
+    found, _ = on(two, [rows], out)
     same(found, postproc.neighbours(rows, k=9))
 
 
-def _little_room():
+def _room(most):
     import resource
 
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 
 
 @each(("address", "words"), [
@@ -166,3 +146,17 @@ with engines.at(sys.argv[3]) as engine:
     found, _ = on(two, [rows], out, seen=lambda one: left.add(one.number))
     same(found, postproc.neighbours(rows, k=9))
     assert not {tuple(map(int, path.stem.split("-"))) for path in finished} & left
+
+
+def test_a_worker_that_is_killed(two, tmp_path):
+    rows, seen = features(2500, 16), []
+
+    def kill(done):
+        if not seen:
+            os.kill(done.process, signal.SIGKILL)
+        seen.append(done)
+
+    found, _ = on(two, [rows], tmp_path / "graph", seen=kill)
+    same(found, postproc.neighbours(rows, k=9))
+    assert len({one.process for one in seen}) > 1
+    assert sorted({one.number for one in seen}) == sorted(one.number for one in seen)  # each is told of once
