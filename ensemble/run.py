@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ensemble.pipeline.neighbours import Made
 from ensemble.pipeline.run import Result
 from ensemble.report import NAME, refuse_without_packages, runs
 from ensemble.report.recorder import Recorder
+from postproc import ApproximateNeighbours
 from postproc.base import runtime
 
 
@@ -60,7 +62,9 @@ def execute(options: argparse.Namespace, checked: plan.Plan, out: Path) -> int:
         pictures.refuse_missing(options)
     recorder = Recorder() if options.report else None
     made = Made(options.neighbours) if options.neighbours else None
-    result = walk(options, checked, watch=recorder, made=made)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ApproximateNeighbours)  # a note says so already
+        result = walk(options, checked, watch=recorder, made=made)
     threads, device = options.threads or runtime.current().threads, machine.device(options)
     with shortlists.beside(options, out, result) as also:
         written = results.write(out, checked, result, threads=threads, device=device, also=also)

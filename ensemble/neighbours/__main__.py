@@ -16,7 +16,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import postproc
-from ensemble.cli import machine, notes, outputs, planning, program
+from ensemble.base.errors import refuse_if_any
+from ensemble.cli import files, machine, notes, outputs, planning, program
 from ensemble.neighbours import engines, lists, source, told
 from ensemble.neighbours import options as known
 from ensemble.neighbours.engines import Engine
@@ -26,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     options = parser().parse_args(arguments)
     budget = known.checked(options)
+    if options.model is not None:
+        refuse_if_any(source.unknown_model(options.model, list(files.scan(options).models)))
     checked = planning.prepare(options, change=source.of_model(options.model))
     out: Path = options.out
     outputs.refuse_unwritable(out / "neighbours.json", lists.work_of(out) / "plan.json")

@@ -69,18 +69,14 @@ def rows_of(folder: Path, made: Plan, classes: np.ndarray) -> np.ndarray:
 
 
 def train(folder: Path, made: Plan, threads: int) -> None:
-    """Find the cells, unless they are there. One thread's work is another's: the same for any number."""
+    """Find the cells, unless they are there; the same for any number of threads. Raises Damaged."""
     path = folder / INDEX / CELLS
-    try:
-        files.read(path, made.key)
+    if path.exists():
+        files.read(path, made.key, "centres")
         return
-    except files.Damaged:
-        pass
     count = made.parts[-1]
     cells = max(1, min(round(4 * count**0.5), count // 39))
-    some = np.sort(
-        np.random.default_rng(_seed(made)).choice(count, min(count, POINTS * cells), replace=False)
-    )
+    some = np.sort(np.random.default_rng(_seed(made)).choice(count, min(count, POINTS * cells), replace=False))
     package = faiss()
     package.omp_set_num_threads(threads)
     means = package.Kmeans(

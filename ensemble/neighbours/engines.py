@@ -122,7 +122,9 @@ def at(address: str) -> Iterator[Engine]:
     except (OSError, TimeoutError, ValueError, TypeError) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise InputError(
-            [f"--scheduler: wanted a Dask scheduler at {address}, found none ({reason}); start one, or give --workers"]
+            [
+                f"--scheduler: wanted a Dask scheduler at {address}, found none ({reason}); start one, or give --workers"
+            ]
         ) from None
     with client:
         yield Cluster(client)

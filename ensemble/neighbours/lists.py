@@ -162,7 +162,8 @@ class _Work:
 
     def _approximate(self) -> NeighbourLists:
         folder, made = self.folder, self.made
-        index.train(folder, made, runtime.current().threads)
+        with _damage():
+            index.train(folder, made, runtime.current().threads)
         self._stage(tasks.sample, {(i,): tasks.sample_file(folder, i) for i in self._parts})
         with _damage():
             truth = self._truth()

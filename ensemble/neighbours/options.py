@@ -19,8 +19,12 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         if action.dest == "memory":
             action.help = "what a worker may hold, with its unit (default: 2GB)"
     outputs.add_out(p, "where the lists go; DIR.work beside it holds the work until it is done", required=True)
-    p.add_argument("--k", type=int, default=100, metavar="N", help="neighbours of every image (default: %(default)s)")
-    p.add_argument("--model", metavar="M", help="the features of this model alone (default: those that are compared)")
+    p.add_argument(
+        "--k", type=int, default=100, metavar="N", help="neighbours of every image (default: %(default)s)"
+    )
+    p.add_argument(
+        "--model", metavar="M", help="the features of this model alone (default: those that are compared)"
+    )
     where = p.add_mutually_exclusive_group()
     where.add_argument(
         "--workers", type=int, metavar="N", help="processes on this machine (default: 1, without Dask)"

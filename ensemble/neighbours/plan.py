@@ -1,10 +1,10 @@
 """The plan of a work folder: found once, read by every task.
 
-    plan.json     what the lists are of, how long, and which blocks of classes make a part
-    copies.npz    who is a copy of whom
-    parts/        of each part its blocks, squared lengths, and what all features have in common
-    query.npy, gallery.npy   the features, where no file has them as they are needed
-    pairs/, lists/           what tasks have finished
+plan.json     what the lists are of, how long, and which blocks of classes make a part
+copies.npz    who is a copy of whom
+parts/        of each part its blocks, squared lengths, and what all features have in common
+query.npy, gallery.npy   the features, where no file has them as they are needed
+pairs/, lists/           what tasks have finished
 """
 
 from __future__ import annotations
@@ -208,7 +208,9 @@ def layout_of(folder: Path, plan: Plan) -> Layout:
 def _write_known(folder: Path, plan: Plan, found: Known) -> None:
     """What :func:`part_of` and :func:`layout_of` read."""
     layout, none = found.layout, np.empty(0, np.int32)
-    same = {"inverse": none, "first": none} if layout.distinct else {"inverse": layout.inverse, "first": layout.first}
+    same = (
+        {"inverse": none, "first": none} if layout.distinct else {"inverse": layout.inverse, "first": layout.first}
+    )
     files.write(folder / COPIES, plan.key, same)
     ends = np.array([block.stop for block in layout.blocks], np.int64)
     for number in range(len(plan.parts)):

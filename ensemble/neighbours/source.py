@@ -73,7 +73,9 @@ def source(plan: Plan) -> Source:
     del sets
     state = walk.outcome(node).state
     if not state.features:
-        raise InputError([f"{name}: wanted features to compare, found distances; give --model of one with features"])
+        raise InputError(
+            [f"{name}: wanted features to compare, found distances; give --model of one with features"]
+        )
     sides = [state.data["gallery"]] if images.one_set else [state.data["query"], state.data["gallery"]]
     return Source(sides, name, tuple(dict.fromkeys(leaves(node))), images.notes)
 
@@ -85,5 +87,3 @@ def _compared(node: Node) -> list[tuple[Node, str]]:
         if "query" in step.needs and "distances" in step.gives:
             return [(node.inputs[0], step.name)]
     return [found for part in node.inputs for found in _compared(part)]
-
-

@@ -129,8 +129,7 @@ def near_pair(folder: Path, made: Plan, i: int, j: int) -> None:
     numbers = (i,) if i == j else (i, j)
     others = (j,) if i == j else (j, i)
     found = [
-        approximate.near(folder, made, ours, theirs, threads)
-        for ours, theirs in zip(numbers, others, strict=True)
+        approximate.near(folder, made, ours, theirs, threads) for ours, theirs in zip(numbers, others, strict=True)
     ]
     _write_pair(folder, made, numbers, found)
 

@@ -57,7 +57,11 @@ def say(text: str) -> None:
 
 def text(lists: NeighbourLists) -> str:
     """What was made."""
-    images = f"{lists.count} images" if lists.one_set else f"{lists.sizes[0]} queries and {lists.sizes[1]} gallery images"
+    images = (
+        f"{lists.count} images"
+        if lists.one_set
+        else f"{lists.sizes[0]} queries and {lists.sizes[1]} gallery images"
+    )
     found = f"recall {lists.recall:.4f} on a sample" if lists.recall is not None else "exact"
     return f"the {lists.k} nearest of {images}, {found}, features {lists.digest[:8]}"
 
@@ -66,4 +70,6 @@ def warning(lists: NeighbourLists) -> str | None:
     """What is to be said of lists that lack too many neighbours."""
     if lists.recall is None or lists.recall >= ENOUGH:
         return None
-    return f"recall {lists.recall:.4f} is below {ENOUGH}: re-ranking by these lists will differ; give more --probes"
+    return (
+        f"recall {lists.recall:.4f} is below {ENOUGH}: re-ranking by these lists will differ; give more --probes"
+    )

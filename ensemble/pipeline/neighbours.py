@@ -30,6 +30,15 @@ class Made:
             raise InputError([f"--neighbours: {error}; {HOW}"]) from None
         self._left, self._used, self._seen = 0, False, list[str]()
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of them."""
+        lists = self.lists
+        kind = "exact" if lists.exact else lists.caveat.removeprefix("neighbours: ")
+        return (
+            f"--neighbours: {self.folder}: the {lists.k} nearest of {what(lists.sizes, lists.one_set, lists.digest)}; {kind}",
+        )
+
     def expect(self, root: Node) -> None:
         """Count the steps below ``root`` that could take them; InputError where there is none."""
         self._left, self._used, self._seen = len(takers(root)), False, []

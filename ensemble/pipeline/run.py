@@ -117,7 +117,8 @@ class Run:
         if self.made is not None:
             self.made.expect(root)
         images, sets = read(self.plan, protocol, self.sets)
-        images = replace(images, made=self.made)
+        if self.made is not None:
+            images = replace(images, made=self.made, notes=(*images.notes, *self.made.notes))
         needs_all = images.labels is not None and protocol.whole
         if images.lists is not None:
             wants = lists_spread_for(self.plan, protocol)

@@ -313,4 +313,3 @@ def deal(layout: Layout, most: int) -> list[range]:
         held += size
     found.append(range(start, len(sizes)))
     return found
-

@@ -20,13 +20,6 @@ from tests.support.each import each
 pytest.importorskip("distributed", reason="the extra dask is not installed")
 
 
-@pytest.fixture(scope="module")
-def two():
-    """An engine of two processes; the last test kills one of them."""
-    with postproc.using(threads=2), engines.local(2) as engine:
-        yield engine
-
-
 def on(engine, sides, out, k=9, **settings):
     done = []
     settings = {"memory": 10**9, "say": print, "seen": done.append, **settings}
@@ -138,7 +131,9 @@ with engines.at(sys.argv[3]) as engine:
     lists.on(engine, [np.load(sys.argv[1])], Path(sys.argv[2]), k=9, memory=10**9, say=print, seen=stop)
 """
     command = [sys.executable, "-c", code, str(tmp_path / "rows.npy"), str(out), two.client.scheduler.address]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(lists.__file__).parents[2])
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=Path(lists.__file__).parents[2]
+    )
     assert done.returncode == -signal.SIGKILL, done.stderr
     finished = {path: path.stat().st_mtime_ns for path in (lists.work_of(out) / "pairs").glob("*.npz")}
     assert len(finished) >= 4

@@ -55,7 +55,9 @@ def cut_off(sides, out, after):
 @each("one_set", [True, False])
 @each("kind", ["as they are", "copies", "half", "mapped"])
 def test_they_are_those_of_one_walk(tmp_path, kind, one_set):
-    rows = features(1200, 16, copies=300 if kind == "copies" else 0, dtype=np.float16 if kind == "half" else np.float32)
+    rows = features(
+        1200, 16, copies=300 if kind == "copies" else 0, dtype=np.float16 if kind == "half" else np.float32
+    )
     sides = [rows] if one_set else [rows[:200], rows[200:]]
     wanted = postproc.neighbours(*(side.astype(np.float32) for side in sides), k=9)
     if kind == "mapped":
@@ -97,7 +99,9 @@ def stop(done):
 lists.exact(np.load(sys.argv[1]), out=sys.argv[2], k=9, seen=stop)
 """
     command = [sys.executable, "-c", code, str(tmp_path / "rows.npy"), str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(lists.__file__).parents[2])
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=Path(lists.__file__).parents[2]
+    )
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert not out.exists()
     folder = lists.work_of(out)

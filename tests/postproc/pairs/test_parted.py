@@ -83,7 +83,9 @@ def test_joining_is_associative_and_commutative(seed, k):
     for other in (parted.joined(a, parted.joined(b, c, k), k), parted.joined(parted.joined(c, a, k), b, k)):
         for name in ("rows", "values", "largest"):
             np.testing.assert_array_equal(getattr(left, name), getattr(other, name))
-    best = sorted(zip(*(np.concatenate([getattr(x, n)[0] for x in (a, b, c)]) for n in ("values", "rows")), strict=True))
+    best = sorted(
+        zip(*(np.concatenate([getattr(x, n)[0] for x in (a, b, c)]) for n in ("values", "rows")), strict=True)
+    )
     assert left.rows[0].tolist() == [int(row) for _, row in best[:k]]
 
 
