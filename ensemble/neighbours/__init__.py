@@ -2,7 +2,8 @@
 
 :func:`lists.exact` is the whole of it in Python, ``python -m ensemble.neighbours`` on the command line.
 
-    plan         which images, which parts, how long the lists: found once, kept in the work folder
+    plan         which images, which parts, how long the lists: made once (making), kept in the work folder
+    images       what the work folder says of the images
     files        arrays that say when they are damaged, whole or not there
     tasks        what one process does: a pair of parts, the lists of one part
     engines      where tasks run: here, or wherever a Dask client sends them

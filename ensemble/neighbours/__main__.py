@@ -4,8 +4,8 @@
     python -m ensemble.neighbours --features DIR --out GRAPH --recipe default --scheduler tcp://10.0.0.1:8786
     python -m ensemble.run --features DIR --recipe default --neighbours GRAPH
 
-The lists are those of the features that the recipe compares, to the bit, whatever the workers. A run that was ended
-goes on where it was.
+The lists are those of the features that the recipe compares, to the bit, whatever the workers. A run
+that was ended goes on where it was.
 """
 
 import argparse
@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-import postproc
 from ensemble.base.errors import refuse_if_any
 from ensemble.cli import files, machine, notes, outputs, planning, program
 from ensemble.neighbours import engines, lists, source, told

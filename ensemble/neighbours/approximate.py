@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ensemble.base.errors import InputError
-from ensemble.neighbours import files, plan
+from ensemble.neighbours import files, images
 from ensemble.neighbours.plan import Plan
 from postproc import kernels
 from postproc.base import extras
@@ -64,7 +64,7 @@ def rows_of(folder: Path, made: Plan, classes: np.ndarray) -> np.ndarray:
         part = made.classes(number)
         here = np.flatnonzero((classes >= part.start) & (classes < part.stop))
         if len(here):
-            out[here] = plan.rows_of(folder, made, number, classes[here] - part.start)
+            out[here] = images.rows_of(folder, made, number, classes[here] - part.start)
     return out
 
 
@@ -92,7 +92,7 @@ def sample(folder: Path, made: Plan, number: int) -> Lists:
     wanted = sample_of(made)
     asked = rows_of(folder, made, np.sort(wanted))[np.argsort(np.argsort(wanted))].astype(np.float32)
     part = made.classes(number)
-    rows = plan.rows_of(folder, made, number)
+    rows = images.rows_of(folder, made, number)
     far = np.empty((len(asked), len(rows)), np.float32)
     squares = (asked * asked).sum(axis=1)
     for start in range(0, len(rows), 4096):
@@ -134,7 +134,7 @@ def shard(folder: Path, made: Plan, number: int, looks: int, threads: int) -> No
     inverted = package.IndexIVFScalarQuantizer(
         coarse, made.width, len(centres), package.ScalarQuantizer.QT_fp16, package.METRIC_L2, False
     )
-    rows = plan.rows_of(folder, made, number)
+    rows = images.rows_of(folder, made, number)
     inverted.train(rows[:1].astype(np.float32))  # half precision has nothing to learn, and is asked whether it has
     cells = np.empty((len(rows), looks), np.int32)
     for start in range(0, len(rows), 65536):
@@ -159,8 +159,8 @@ def near(folder: Path, made: Plan, i: int, j: int, threads: int) -> Lists:
     inverted = package.deserialize_index(content)
     del content
     inverted.nprobe = cells.shape[1]
-    ours = plan.rows_of(folder, made, i)
-    theirs = ours if i == j else plan.rows_of(folder, made, j)
+    ours = images.rows_of(folder, made, i)
+    theirs = ours if i == j else images.rows_of(folder, made, j)
     width = min(made.k, len(theirs))
     longer = min(width + 8 + width // 8, len(theirs))
     rows = np.full((len(ours), width), NOBODY, np.int32)
@@ -180,11 +180,13 @@ def near(folder: Path, made: Plan, i: int, j: int, threads: int) -> Lists:
 
 
 def bounds(folder: Path, made: Plan, number: int) -> np.ndarray:
-    """(classes,) float32: what nobody is farther than from a class of a part: 4 where all are of unit length, else by
-    the triangle inequality."""
+    """(classes,) float32: what nobody is farther than from a class of a part.
+
+    4 where all are of unit length, else what the triangle inequality says.
+    """
     if made.unit_length:
         return np.full(len(made.classes(number)), FARTHEST, np.float32)
-    parts = [plan.part_of(folder, made, each) for each in range(len(made.parts))]
+    parts = [images.part_of(folder, made, each) for each in range(len(made.parts))]
     longest = np.float32(max(float(part.norms.max()) for part in parts)) ** np.float32(0.5)
     found: np.ndarray = (np.sqrt(parts[number].norms) + longest) ** 2
     return found

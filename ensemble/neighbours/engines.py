@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 AHEAD = 2  # tasks given out for each worker: one that it does, one that waits for it
-PATIENCE = "10s"  # for a scheduler to answer, and for the first of its workers
+PATIENCE = 10.0  # seconds for a scheduler to answer, and for the first of its workers
 Task = tuple[Any, ...]
 
 
@@ -54,7 +54,10 @@ class Cluster:
             client.wait_for_workers(1, timeout=PATIENCE)
         except TimeoutError:
             raise InputError(
-                [f"{_address(client)}: wanted a scheduler with workers, found none after {PATIENCE}; start some"]
+                [
+                    f"{_address(client)}: wanted a scheduler with workers, found none in {PATIENCE:g} seconds; "
+                    "start some"
+                ]
             ) from None
         counts = list(client.nthreads().values())
         self.workers, self.threads = len(counts), max(counts)
@@ -123,7 +126,8 @@ def at(address: str) -> Iterator[Engine]:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise InputError(
             [
-                f"--scheduler: wanted a Dask scheduler at {address}, found none ({reason}); start one, or give --workers"
+                f"--scheduler: wanted a Dask scheduler at {address}, found none ({reason}); start one, or say "
+                "--workers"
             ]
         ) from None
     with client:
@@ -151,8 +155,8 @@ def _lost_in_a_sentence(client: Client) -> Iterator[None]:
         yield
     except KilledWorker as error:
         raise InputError(
-            [f"{_address(client)}: wanted a task done, found {error.allowed_failures + 1} workers lost with it one "
-             "after the other; look at their logs, and at their memory"]
+            [f"{_address(client)}: wanted a task done, found {error.allowed_failures + 1} workers lost with it, "
+             "one after the other; look at their logs and at their memory"]
         ) from None  # fmt: skip
     except (CancelledError, CommClosedError) as error:
         raise InputError(

@@ -16,7 +16,7 @@ import numpy as np
 from ensemble.base.errors import InputError
 from ensemble.io import Unwritable, unwritable
 from ensemble.neighbours import approximate as index
-from ensemble.neighbours import files, plan, tasks
+from ensemble.neighbours import files, images, making, tasks
 from ensemble.neighbours.engines import Cluster, Engine, Here
 from ensemble.neighbours.plan import Plan
 from ensemble.neighbours.tasks import Done
@@ -52,9 +52,9 @@ def exact(
     """The lists of ``postproc.neighbours(query, gallery, k=k)``, to the bit, made in tasks and kept in ``out``.
 
     query, gallery: (nq, d), (ng, d) float32 or float16, or one set (n, d) alone; used as they are. What is mapped
-                    from a ``.npy`` file is read from there by the workers, anything else is written beside ``out``.
-    out:            the folder of the lists, on storage that all workers share; ``out.work`` beside it holds the work
-                    until it is done. Called again after a failure, the same call goes on where it was.
+                    from a ``.npy`` file is read there by the workers, anything else is written beside ``out``.
+    out:            the folder of the lists, on storage that all workers share; ``out.work`` beside it holds the
+                    work until it is done. Called again after a failure, the same call goes on where it was.
     client:         a ``dask.distributed.Client``; None: this process.
     memory:         bytes that a worker may hold; of the larger, the fewer and larger the tasks.
     say:            hears what is made again; ``seen`` of every task that is done.
@@ -115,7 +115,7 @@ def on(
     if seed is not None:
         index.faiss()
     with _kept(folder):
-        made = plan.make(
+        made = making.make(
             folder, sides, k=k + 1, budget=memory, workers=engine.workers, threads=engine.threads, say=say,
             seed=seed, probes=probes,
         )  # fmt: skip
@@ -149,10 +149,10 @@ class _Work:
                 for path, sentence in damage.files.items():
                     say(f"{sentence}; it is made again")
                     Path(path).unlink(missing_ok=True)
-                plan.mend(self.folder, self.made, sides, lambda sentence: None)
+                images.mend(self.folder, self.made, sides, lambda sentence: None)
         raise InputError(
-            [f"{self.folder}: wanted files that stay as they are written, found damaged ones {ROUNDS} times; look at "
-             "the storage, and run it again"]
+            [f"{self.folder}: wanted files that stay as they are written, found damaged ones {ROUNDS} times; "
+             "look at the storage, and run it again"]
         )  # fmt: skip
 
     def _exact(self) -> NeighbourLists:
@@ -200,7 +200,7 @@ class _Work:
         """The lists of all parts, in arrays that are mapped from files of the work folder."""
         made = self.made
         with _damage():
-            layout = plan.layout_of(self.folder, made)
+            layout = images.layout_of(self.folder, made)
             kinds: dict[str, tuple[type, tuple[int, ...]]] = {
                 "rows": (np.int32, (layout.count, made.k)),
                 "values": (np.float32, (layout.count, made.k)),
@@ -219,9 +219,9 @@ class _Work:
                 sampled[here] = found.rows[asked[here] - classes.start]
                 if truth is not None:
                     found = Lists(found.rows, found.values, index.bounds(self.folder, made, i))
-                for images, lists in parted.of_images(found, layout, made.k, slice(classes.start, classes.stop)):
+                for members, lists in parted.of_images(found, layout, made.k, slice(classes.start, classes.stop)):
                     for name, array in whole.items():
-                        array[images] = getattr(lists, name)
+                        array[members] = getattr(lists, name)
         for array in whole.values():
             array.flush()
         recall = None if truth is None else index.recall(made, truth, sampled)
@@ -250,8 +250,8 @@ def _kept(folder: Path) -> Iterator[None]:
         raise Unwritable([f"{problem}; {stays}" for problem in error.problems]) from None
     except FileNotFoundError as error:
         raise InputError(
-            [f"{error.filename}: wanted a file that every worker sees, found none there; --out and the features have "
-             "to be on storage that all share"]
+            [f"{error.filename}: wanted a file that every worker sees, found none there; --out and the features "
+             "have to be on storage that all share"]
         ) from None  # fmt: skip
     except OSError as error:
         where = Path(str(error.filename)) if error.filename else folder

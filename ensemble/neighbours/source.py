@@ -1,4 +1,4 @@
-"""The features that a recipe compares: its models, its steps on features and its join of them, and nothing further."""
+"""The features that a recipe compares: its models, its steps on features, its join of them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What one process does, from the files of the work folder to another file there.
 
-A process does one task at a time, whatever the number of threads that its engine gives it: the threads are those of
-the task. So it holds two blocks of features and two lists, and no more.
+A process does one task at a time, whatever the number of threads that its engine gives it: the threads are those
+of the task. So it holds two blocks of features and two lists, and no more.
 """
 
 import functools
@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 
 import postproc
-from ensemble.neighbours import approximate, files, plan
-from ensemble.neighbours.plan import Part, Plan
+from ensemble.neighbours import approximate, files, images, plan
+from ensemble.neighbours.images import Part
+from ensemble.neighbours.plan import Plan
 from postproc.base import runtime
 from postproc.pairs import parted
-from postproc.pairs.parted import Cut, Known, KnownTiles, Pieces
+from postproc.pairs.stored import Cut, Known, KnownTiles, Pieces
 from postproc.pairs.tiles import Lists
 
 _one_at_a_time = threading.Lock()
@@ -82,7 +83,7 @@ def _task(work: Callable[..., list[files.Damaged] | None]) -> Callable[..., Done
 def pair(folder: Path, made: Plan, i: int, j: int) -> None:
     """The k nearest of part i among part j, and of j among i, into a file of their own."""
     numbers = (i,) if i == j else (i, j)
-    parts = [plan.part_of(folder, made, number) for number in numbers]
+    parts = [images.part_of(folder, made, number) for number in numbers]
     tiles = _tiles(folder, made, parts)
     counts = [len(part.blocks) for part in parts]
     second = range(counts[0]) if i == j else range(counts[0], sum(counts))
@@ -135,7 +136,7 @@ def near_pair(folder: Path, made: Plan, i: int, j: int) -> None:
 
 
 def _write_pair(folder: Path, made: Plan, numbers: Sequence[int], found: Sequence[Lists]) -> None:
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for number, lists in zip(numbers, found, strict=False):
         arrays |= {f"{name}-{number}": array for name, array in _arrays(lists).items()}
     files.write(pair_file(folder, numbers[0], numbers[-1]), made.key, arrays)
@@ -155,7 +156,7 @@ def _tiles(folder: Path, made: Plan, parts: Sequence[Part]) -> KnownTiles:
             start = stop
     none = np.empty(0, np.int32)
     layout = Cut(*made.sizes, none, none, one_set=made.one_set, pieces=tuple(pieces))
-    rows = [(part.start, plan.rows_of(folder, made, part)) for part in parts]
+    rows = [(part.start, images.rows_of(folder, made, part)) for part in parts]
     norms = [(part.start, part.norms) for part in parts]
     known = Known(layout, part.norms, part.centre, made.near)
     return KnownTiles(known, Pieces(rows), Pieces(norms), made.width)

@@ -35,20 +35,19 @@ class Made:
         """What the user should know of them."""
         lists = self.lists
         kind = "exact" if lists.exact else lists.caveat.removeprefix("neighbours: ")
-        return (
-            f"--neighbours: {self.folder}: the {lists.k} nearest of {what(lists.sizes, lists.one_set, lists.digest)}; {kind}",
-        )
+        whose = what(lists.sizes, lists.one_set, lists.digest)
+        return (f"--neighbours: {self.folder}: the {lists.k} nearest of {whose}; {kind}",)
 
     def expect(self, root: Node) -> None:
         """Count the steps below ``root`` that could take them; InputError where there is none."""
         self._left, self._used, self._seen = len(takers(root)), False, []
         if not self._left:
             raise InputError(
-                [f"--neighbours: wanted a recipe with a step that takes neighbour lists, as rerank, found none; leave "
-                 f"{self.folder} out"]
+                [f"--neighbours: wanted a recipe with a step that takes neighbour lists, as rerank, found none; "
+                 f"leave {self.folder} out"]
             )  # fmt: skip
 
-    def for_step(self, called: steps.Step, data: Mapping[str, Any], one_set: bool) -> dict[str, NeighbourLists]:
+    def for_step(self, called: steps.Step, data: Mapping[str, Any], one_set: bool) -> dict[str, Any]:
         """What a step finds beside its data: the lists, or nothing."""
         if not takes(called):
             return {}

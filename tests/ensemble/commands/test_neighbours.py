@@ -149,9 +149,9 @@ def test_options_are_refused(tmp_path, options, words):
 
 def test_several_kinds_of_features_are_refused(tmp_path):
     folder, recipe = written(tmp_path / "in", models=2), tmp_path / "recipe.toml"
-    recipe.write_text(RERANK.replace('each = [{ use = "l2_normalize" }]', 'each = [{ use = "distances" }]').replace(
-        'join = { use = "concat" }', 'join = { use = "weighted_sum" }').replace(
-        'steps = [{ use = "rerank", k1 = 6, k2 = 3, lambda_value = 0.3 }]', ""))  # fmt: skip
+    recipe.write_text(
+        'about = "two"\n[[branch]]\neach = [{ use = "distances" }]\njoin = { use = "weighted_sum" }\n'
+    )
     found = refused("--features", str(folder), "--out", str(tmp_path / "graph"), "--recipe", str(recipe))
     assert "wanted one kind of features that are compared, found 2 kinds (m0, m1); give --model" in found
     assert make(folder, tmp_path / "graph", "--recipe", str(recipe), "--model", "m1") == 0
@@ -159,7 +159,7 @@ def test_several_kinds_of_features_are_refused(tmp_path):
 
 def test_a_scheduler_that_is_not_there_is_a_sentence(tmp_path, monkeypatch):
     pytest.importorskip("distributed", reason="the extra dask is not installed")
-    monkeypatch.setattr(engines, "PATIENCE", "1s")
+    monkeypatch.setattr(engines, "PATIENCE", 1.0)
     folder = written(tmp_path / "in")
     found = refused("--features", str(folder), "--out", str(tmp_path / "g"), "--scheduler", "tcp://127.0.0.1:1")
     assert "--scheduler: wanted a Dask scheduler at tcp://127.0.0.1:1, found none" in found

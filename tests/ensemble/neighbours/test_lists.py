@@ -167,9 +167,9 @@ def test_the_work_of_others_is_not_touched(tmp_path):
 
 def test_memory_sets_the_parts_and_too_little_is_refused(tmp_path):
     rows = features(1200, 512)
-    with pytest.raises(InputError, match=r"--memory: wanted \d+MB or more for a worker of 1 threads, found 300MB"):
-        with postproc.using(threads=1):
-            made([rows], tmp_path / "graph", memory=300 * 10**6)
+    words = r"--memory: wanted \d+MB or more for a worker of 1 threads, found 300MB"
+    with pytest.raises(InputError, match=words), postproc.using(threads=1):
+        made([rows], tmp_path / "graph", memory=300 * 10**6)
     assert not (tmp_path / "graph.work").exists()
     some = plan.task_bytes(200, 512, 4, 10, 1, False)
     with postproc.using(threads=1):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import postproc
-from postproc.pairs import parted
+from postproc.pairs import parted, stored
 from postproc.pairs.tiles import Lists
 from tests.support.each import each
 
@@ -23,8 +23,8 @@ def features(count, width, seed=0, *, copies=0, dtype=np.float32):
 
 def in_parts(sides, k, most, seed=0):
     """The lists of all images from pairs of parts, in some order."""
-    known = parted.known(sides)
-    tiles = parted.tiles_of(sides, known)
+    known = stored.known(sides)
+    tiles = stored.tiles_of(sides, known)
     parts = parted.deal(known.layout, most)
     pairs = list(itertools.combinations_with_replacement(range(len(parts)), 2))
     found = {}
@@ -65,7 +65,7 @@ def test_the_bits_of_one_walk(kind, one_set):
     for most, seed in ((200, 0), (500, 1), (10**6, 2)):
         found, parts = in_parts(sides, 12, most, seed)
         same(found, wanted)
-        assert (parts > 1) == (parted.known(sides).layout.classes > most)
+        assert (parts > 1) == (stored.known(sides).layout.classes > most)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6))
@@ -92,17 +92,17 @@ def test_joining_is_associative_and_commutative(seed, k):
 def test_rows_are_read_across_matrices():
     first, second = features(5, 3).astype(np.float16), features(4, 3, 1)
     whole = np.concatenate([first.astype(np.float32), second])
-    stored = parted.Stored([first, second])
-    np.testing.assert_array_equal(stored[0:9], whole)
-    np.testing.assert_array_equal(stored[3:7], whole[3:7])
-    np.testing.assert_array_equal(stored[np.array([8, 0, 5])], whole[[8, 0, 5]])
-    np.testing.assert_array_equal(parted.Stored([first, second], np.array([6, 2]))[0:2], whole[[6, 2]])
+    rows = stored.Stored([first, second])
+    np.testing.assert_array_equal(rows[0:9], whole)
+    np.testing.assert_array_equal(rows[3:7], whole[3:7])
+    np.testing.assert_array_equal(rows[np.array([8, 0, 5])], whole[[8, 0, 5]])
+    np.testing.assert_array_equal(stored.Stored([first, second], np.array([6, 2]))[0:2], whole[[6, 2]])
 
 
 def test_features_that_are_not_finite_are_refused():
     rows = features(300, 4)
     rows[7, 2] = np.nan
     with pytest.raises(ValueError, match=r"features: wanted finite numbers, found NaN or infinity in row 7"):
-        parted.known([rows])
+        stored.known([rows])
     with pytest.raises(ValueError, match=r"gallery: wanted finite numbers, .* in row 7"):
-        parted.known([features(3, 4), rows])
+        stored.known([features(3, 4), rows])
