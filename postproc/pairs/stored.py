@@ -44,7 +44,7 @@ class Stored:
                 found = self.matrices[at][start - begin : max(start, stop) - begin]
                 return read_only(np.asarray(np.ascontiguousarray(found, np.float32)))
             some = np.arange(start, stop)
-        wanted: np.ndarray = np.asarray(some) if self.rows is None else self.rows[some]  # type: ignore[index]
+        wanted: np.ndarray = np.asarray(some) if self.rows is None else self.rows[some]
         out = np.empty((len(wanted), self.shape[1]), np.float32)
         for matrix, start, stop in zip(self.matrices, self.starts, self.starts[1:], strict=False):
             here = np.flatnonzero((wanted >= start) & (wanted < stop))
