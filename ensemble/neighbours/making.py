@@ -18,7 +18,7 @@ from postproc.pairs.neighbours import of_unit_length
 from postproc.pairs.pairwise import FeatureTerm, Pairwise
 from postproc.pairs.tiles import edge_of
 
-LONGEST = 1 << 41  # multiply-adds of a task: about a minute of a core; what is lost when a task is
+LONGEST = 1 << 43  # multiply-adds of a task for each thread: some ten minutes, which are lost with a worker
 SIDES = ("query", "gallery")
 
 
@@ -99,7 +99,7 @@ def _most(
     if fits < least:
         _refuse_budget(task_bytes(least, width, each, k, threads, index), budget, threads, "")
     apart = max(1, math.ceil(math.sqrt(8 * workers)))  # parts, for four tasks or more for each worker
-    longest = classes if index else math.isqrt(LONGEST // width)
+    longest = classes if index else math.isqrt(LONGEST * threads // width)
     return max(least, min(fits, -(-classes // apart), longest))
 
 

@@ -1,5 +1,7 @@
 """Lists from an index of faiss: exact distances, measured recall, the same whatever the workers."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,11 @@ from tests.postproc.pairs.test_parted import features
 from tests.support.each import each
 
 pytest.importorskip("faiss", reason="the extra faiss is not installed")
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return tmp_path_factory.mktemp("approximate")
 
 
 def clusters(people, each_of, width, seed=0, copies=0):
@@ -38,9 +45,9 @@ def share(found, wanted):
 
 @each("kind", ["one set", "two sides", "copies", "half"])
 def test_distances_are_exact_and_recall_is_true(tmp_path, kind):
-    rows = clusters(150, 10, 16, copies=60 if kind == "copies" else 0)
+    rows = clusters(100, 10, 16, copies=60 if kind == "copies" else 0)
     rows = rows.astype(np.float16) if kind == "half" else rows
-    sides = [rows[:300], rows[300:]] if kind == "two sides" else [rows]
+    sides = [rows[:200], rows[200:]] if kind == "two sides" else [rows]
     wanted = postproc.neighbours(*(side.astype(np.float32) for side in sides), k=8)
     found, said = approximate(sides, tmp_path / kind)
     assert said == []
@@ -70,7 +77,7 @@ def test_all_cells_find_all(tmp_path):
 
 
 def test_the_same_at_any_number_of_threads_and_parts(tmp_path):
-    rows = clusters(150, 10, 16)
+    rows = clusters(100, 10, 16)
     found = []
     for threads, memory in ((1, 10**9), (2, 10**9), (1, plan.task_bytes(400, 16, 4, 9, 1, True))):
         with postproc.using(threads=threads):
@@ -82,7 +89,7 @@ def test_the_same_at_any_number_of_threads_and_parts(tmp_path):
 
 
 def test_few_cells_are_warned_of(tmp_path):
-    found, _ = approximate([features(2000, 32)], tmp_path / "graph", probes=1)  # nobody is near anybody
+    found, _ = approximate([features(1200, 32)], tmp_path / "graph", probes=1)  # nobody is near anybody
     assert found.recall is not None
     assert found.recall < 0.98
     warning = told.warning(found)
@@ -92,11 +99,9 @@ def test_few_cells_are_warned_of(tmp_path):
 
 
 @each("whose", ["index/00000.npz", "index/cells.npz", "sample/00000.npz", "pairs/00000-00001.npz"])
-def test_damage_is_made_again(tmp_path, whose):
-    rows, out = clusters(100, 8, 12), tmp_path / whose.replace("/", " ")
-    wanted, _ = approximate([rows], tmp_path / f"wanted {out.name}", probes=4)
-
-    seen = []
+def test_damage_is_made_again(tmp_path, base, whose):
+    rows, out = clusters(100, 8, 12), tmp_path / "graph"
+    wanted, seen = few_cells(base), []
     with pytest.raises(KeyboardInterrupt):
         lists.approximate(rows, out=out, k=8, probes=4, seen=lambda done: (seen.append(done), _after(seen, 10)))
     file = lists.work_of(out) / whose
@@ -107,14 +112,20 @@ def test_damage_is_made_again(tmp_path, whose):
     assert said[0].startswith(f"{file}: wanted what a task has written, found a damaged file")
 
 
+@functools.cache
+def few_cells(base):
+    """Lists of the same images by four cells; made once."""
+    return lists.approximate(clusters(100, 8, 12), out=base / "alone", k=8, probes=4)
+
+
 def _after(seen, count):
     if len(seen) == count:
         raise KeyboardInterrupt
 
 
-def test_on_workers(two, tmp_path):
+def test_on_workers(two, tmp_path, base):
     rows = clusters(100, 8, 12)
     found = lists.on(two, [rows], tmp_path / "graph", k=8, memory=10**9, say=print, seed=0, probes=4)
-    wanted, _ = approximate([rows], tmp_path / "alone", probes=4)
+    wanted = few_cells(base)
     np.testing.assert_array_equal(found.rows, wanted.rows)
     np.testing.assert_array_equal(found.distances, wanted.distances)

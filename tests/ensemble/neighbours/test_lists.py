@@ -52,8 +52,7 @@ def cut_off(sides, out, after):
     return lists.work_of(out)
 
 
-@each("one_set", [True, False])
-@each("kind", ["as they are", "copies", "half", "mapped"])
+@each(("kind", "one_set"), [("as they are", False), ("copies", True), ("half", False), ("mapped", True)])
 def test_they_are_those_of_one_walk(tmp_path, kind, one_set):
     rows = features(
         1200, 16, copies=300 if kind == "copies" else 0, dtype=np.float16 if kind == "half" else np.float32
@@ -114,7 +113,7 @@ lists.exact(np.load(sys.argv[1]), out=sys.argv[2], k=9, seen=stop)
     assert said == []
 
 
-@each("harm", ["a byte", "cut short", "empty", "text", "of another plan"])
+@each("harm", ["a byte", "cut short", "of another plan"])
 @each("whose", ["pairs", "lists", "parts", "copies", "features"])
 def test_a_damaged_file_is_named_and_made_again(tmp_path, whose, harm):
     rows, out = features(1200, 16, copies=100), tmp_path / f"{whose} {harm}"
@@ -128,9 +127,7 @@ def test_a_damaged_file_is_named_and_made_again(tmp_path, whose, harm):
         {
             "a byte": content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :],
             "cut short": content[:middle],
-            "empty": b"",
-            "text": b"nothing of the kind",
-            "of another plan": b"",
+            "of another plan": b"nothing of the kind",
         }[harm]
     )
     if harm == "of another plan" and whose != "features":
