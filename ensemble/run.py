@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,9 +10,11 @@ from ensemble.base.errors import InputError, examples
 from ensemble.cli import machine, notes, outputs, pictures, planning, program, running, shortlists
 from ensemble.cli.walk import walk
 from ensemble.pipeline import guide, plan, recipe, results
+from ensemble.pipeline.neighbours import Made
 from ensemble.pipeline.run import Result
 from ensemble.report import NAME, refuse_without_packages, runs
 from ensemble.report.recorder import Recorder
+from postproc import ApproximateNeighbours
 from postproc.base import runtime
 
 
@@ -58,7 +61,10 @@ def execute(options: argparse.Namespace, checked: plan.Plan, out: Path) -> int:
         pictures.size(options)
         pictures.refuse_missing(options)
     recorder = Recorder() if options.report else None
-    result = walk(options, checked, watch=recorder)
+    made = Made(options.neighbours) if options.neighbours else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ApproximateNeighbours)  # a note says so already
+        result = walk(options, checked, watch=recorder, made=made)
     threads, device = options.threads or runtime.current().threads, machine.device(options)
     with shortlists.beside(options, out, result) as also:
         written = results.write(out, checked, result, threads=threads, device=device, also=also)

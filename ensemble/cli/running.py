@@ -1,6 +1,7 @@
 """The options of ``ensemble.run``, which ``extractors.rank`` hands on."""
 
 import argparse
+from pathlib import Path
 
 from ensemble.cli import outputs, pictures, planning, program, shortlists
 
@@ -13,6 +14,12 @@ def parser(description: str | None = None) -> argparse.ArgumentParser:
     pictures.add_report(p, "report.html too: see ensemble.report")
     pictures.add_options(p)
     shortlists.add_options(p)
+    p.add_argument(
+        "--neighbours",
+        type=Path,
+        metavar="DIR",
+        help="lists that ensemble.neighbours has made of the features that a step compares, so that it need not",
+    )
     outputs.add_dry_run(p, "check everything, read no feature, write nothing")
     p.add_argument(
         "--list-steps", action="store_true", help="what a recipe can use, with every setting's range and meaning"

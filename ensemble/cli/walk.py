@@ -10,6 +10,7 @@ from ensemble.pipeline import advice, joins, lines, plan, recipe, steps
 from ensemble.pipeline.devices import Device
 from ensemble.pipeline.images import Images
 from ensemble.pipeline.lines import Line
+from ensemble.pipeline.neighbours import Made
 from ensemble.pipeline.run import Result, Run, Seen
 
 
@@ -18,8 +19,12 @@ def walk(
     checked: plan.Plan,
     sets: Mapping[str, ModelSet] | None = None,
     watch: Callable[[Seen], None] | None = None,
+    made: Made | None = None,
 ) -> Result:
-    """Run the plan under the options' threads and memory, printing a line a step; on ``sets`` if given."""
+    """Run the plan under the options' threads and memory, printing a line a step; on ``sets`` if given.
+
+    ``made``: neighbour lists for the steps that take them.
+    """
     device = machine.device(options)
     print(f"{checked.recipe.name}: {checked.recipe.about}")
     if device.is_cuda:
@@ -45,6 +50,7 @@ def walk(
             sets=sets,
             watch=watch,
             device=device,
+            made=made,
         )
         return run()
 

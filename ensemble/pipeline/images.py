@@ -9,6 +9,7 @@ from ensemble.base.kinds import Array
 from ensemble.base.labels import LABELS, kind_of
 from ensemble.pipeline import official, rankings, travel_times
 from ensemble.pipeline import sets as models_of
+from ensemble.pipeline.neighbours import Made
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.rankings import Rankings
 from ensemble.scores import Labels, labels_of
@@ -37,6 +38,7 @@ class Images:
     called: Mapping[str, Mapping[int, str]] = field(default_factory=dict)  # text labels by kind and number
     one_set: bool = False  # each image is asked about all others
     times: SpatioTemporalPrior | None = None  # for steps that take it in the place of training labels
+    made: Made | None = None  # neighbour lists, for steps that compare the features they are of
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -151,6 +151,8 @@ def step(
     if "distances" in called.needs:
         seen |= state.kept
     seen |= travel_times.in_place(called, settings, images.times)
+    if images.made is not None:
+        seen |= images.made.for_step(called, seen, images.one_set)
     here = device.runs(called.function)
     taken = seen if here else OnHost(seen)
     given, seconds, where = _timed(

@@ -23,6 +23,7 @@ from ensemble.pipeline.devices import CPU, Device
 from ensemble.pipeline.images import Images, read
 from ensemble.pipeline.lines import Line
 from ensemble.pipeline.models import Models
+from ensemble.pipeline.neighbours import Made
 from ensemble.pipeline.nodes import Outcome
 from ensemble.pipeline.plan import Plan, lists_memory_problems, lists_spread_for, spread_text
 from ensemble.pipeline.scoring import Scored, scored, told
@@ -83,6 +84,7 @@ class Run:
     begun:      called when everything is read and nothing is computed.
     watch:      called after every line.
     device:     where features and distances live and steps run; what cannot run there runs on the host.
+    made:       neighbour lists, for the steps that compare the features they are of.
     """
 
     plan: Plan
@@ -95,6 +97,7 @@ class Run:
     begun: Callable[[Images], None] | None = None
     watch: Callable[[Seen], None] | None = None
     device: Device = CPU
+    made: Made | None = None
 
     def __call__(self) -> Result:
         """Run everything; the answer holds ``top_k`` images a query, or all of them where labels need that."""
@@ -111,7 +114,11 @@ class Run:
             self.show(line)
 
         started = time.perf_counter()
+        if self.made is not None:
+            self.made.expect(root)
         images, sets = read(self.plan, protocol, self.sets)
+        if self.made is not None:
+            images = replace(images, made=self.made, notes=(*images.notes, *self.made.notes))
         needs_all = images.labels is not None and protocol.whole
         if images.lists is not None:
             wants = lists_spread_for(self.plan, protocol)

@@ -59,6 +59,16 @@ def of_classes(tiles: Tiles, k: int) -> Lists:
     return _lists(tiles, [(Among.CLASSES, k)], None)[0]
 
 
+def of_blocks(tiles: Tiles, k: int, visits: Sequence[tuple[int, int]] | None = None) -> Lists:
+    """As :func:`of_classes`, where nobody remembers, from these pairs of blocks alone; None: from all of them.
+
+    Where there are fewer than ``k``, the rest is the largest int32 and +inf.
+    """
+    heaps = _Heaps(tiles.layout, k, None, Among.CLASSES)
+    _walk(tiles, [heaps], None, visits)
+    return heaps.lists(tiles.layout)
+
+
 def without_self(lists: Lists) -> Lists:
     """The same lists, one entry shorter, without the image itself; where copies crowd it out, without the last."""
     xp = arrays.namespace(lists.rows)
@@ -166,8 +176,16 @@ def _walked(tiles: Tiles, wanted: Sequence[tuple[Among, int]], answer: np.ndarra
     return [each.lists(tiles.layout) for each in heaps]
 
 
-def _walk(tiles: Tiles, wanted: Sequence[_Heaps], answer: np.ndarray | None) -> None:
-    """Offer every pair of classes to all of ``wanted``, and store those of queries and gallery in ``answer``."""
+def _walk(
+    tiles: Tiles,
+    wanted: Sequence[_Heaps],
+    answer: np.ndarray | None,
+    visits: Sequence[tuple[int, int]] | None = None,
+) -> None:
+    """Offer every pair of classes to all of ``wanted``, and store those of queries and gallery in ``answer``.
+
+    ``visits``: of these pairs of blocks alone.
+    """
     layout = tiles.layout
     blocks, buffers = layout.blocks, Buffers(layout)
     locks = [threading.Lock() for _ in blocks]
@@ -186,7 +204,7 @@ def _walk(tiles: Tiles, wanted: Sequence[_Heaps], answer: np.ndarray | None) -> 
                     heaps.offer(tile, blocks[i], blocks[j], spare, across)
 
     kernel = kernels.of(layout.like)
-    visits = _visits(len(blocks), tiles.symmetric)
+    visits = _visits(len(blocks), tiles.symmetric) if visits is None else list(visits)
     if arrays.on_cuda(layout.like):  # one tile at a time: along rows, so that one block of two is there already
         visits.sort()
     kernel.walk.run(visit, visits, what="neighbours", bytes_each=len(wanted) * buffers.bytes)

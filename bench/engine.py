@@ -1,0 +1,124 @@
+"""Neighbour lists in tasks: the same bits at any number of workers, what they take, recall of approximate lists.
+
+``python bench/engine.py [--sizes 50000x128 …] [--workers 1 2 4] [--k 100] [--memory 2GB] [--threads N]
+[--approximate] [--real FILE …]``
+
+Features are unit vectors around identities of 20 images, float16 in a file that workers map. Every row is a run of
+its own: seconds with and without the start of the cluster, tasks, the most that a worker held (as its operating
+system says; the first row, one worker, is this process itself), and whether rows, distances and largest distances
+are those of ``postproc.neighbours``, bit for bit.
+One process without tasks is measured first. ``--approximate``: the same by an index of faiss, with its recall.
+``--real``: approximate lists of the arrays of ``.npz`` files in the place of drawn features.
+"""
+
+import argparse
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+if __package__ in (None, ""):
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import postproc
+from ensemble.cli.numbers import bytes_of
+from ensemble.neighbours import engines, lists
+from ensemble.neighbours.tasks import Done
+from postproc import NeighbourLists
+
+
+def drawn(count: int, width: int, seed: int = 0) -> np.ndarray:
+    """(count, width) float16 of unit length, around identities of 20 images."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(-(-count // 20), width)).astype(np.float32)
+    rows = np.empty((count, width), np.float16)
+    for start in range(0, count, 10000):
+        stop = min(start + 10000, count)
+        some = centres[np.arange(start, stop) // 20] + rng.normal(size=(stop - start, width)).astype(np.float32)
+        rows[start:stop] = some / np.linalg.norm(some, axis=1, keepdims=True)
+    return rows
+
+
+def real(path: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Matrices of features in a file, brought to unit length."""
+    with np.load(path) as file:
+        for name in file.files:
+            if file[name].ndim == 2 and file[name].dtype.kind == "f":
+                yield f"{path.stem} {name}", postproc.l2_normalize(file[name].astype(np.float32))
+
+
+def measured(rows: np.ndarray, workers: int, k: int, memory: int, seed: int | None) -> tuple[NeighbourLists, str]:
+    """Lists by so many workers, and the line of the run."""
+    done: list[Done] = []
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        with engines.local(workers) as engine:
+            ready = time.perf_counter()
+            found = lists.on(
+                engine, [rows], Path(folder, "graph"), k=k, memory=memory, say=print, seen=done.append, seed=seed
+            )
+            over = time.perf_counter()
+        ended = time.perf_counter()
+        kept = NeighbourLists.load(Path(folder, "graph"), in_memory=True)
+        del found
+    work, peak = sum(one.seconds for one in done), max(one.peak for one in done)
+    return kept, (
+        f"{workers:>7} {ended - began:>9.1f} {over - ready:>9.1f} {work:>9.1f} {len(done):>6} {peak / 1e6:>9.0f}"
+    )
+
+
+def equal(found: NeighbourLists, wanted: NeighbourLists) -> bool:
+    return all(
+        np.array_equal(getattr(found, name), getattr(wanted, name)) for name in ("rows", "distances", "largest")
+    )
+
+
+def share(found: NeighbourLists, wanted: NeighbourLists) -> float:
+    """Of all true neighbours the share that was found."""
+    hits = sum(int(np.isin(a, b).sum()) for a, b in zip(wanted.rows, found.rows, strict=True))
+    return (hits - found.count) / (wanted.rows.size - found.count)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", nargs="*", default=["50000x128"], metavar="NxD")
+    parser.add_argument("--workers", nargs="*", type=int, default=[1, 2, 4], metavar="N")
+    parser.add_argument("--k", type=int, default=100, metavar="N")
+    parser.add_argument("--memory", default="2GB", metavar="SIZE")
+    parser.add_argument("--threads", type=int, default=2, metavar="N")
+    parser.add_argument("--approximate", action="store_true")
+    parser.add_argument("--real", nargs="*", type=Path, default=[], metavar="FILE")
+    options = parser.parse_args()
+    memory = bytes_of("--memory", options.memory)
+    with tempfile.TemporaryDirectory() as folder, postproc.using(threads=options.threads):
+        sets = [each for path in options.real for each in real(path)]
+        if not sets:
+            for size in options.sizes:
+                np.save(Path(folder, f"{size}.npy"), drawn(*map(int, size.split("x"))))
+                sets.append((size, np.load(Path(folder, f"{size}.npy"), mmap_mode="r")))
+        for name, rows in sets:
+            compare(name, rows, options, memory)
+
+
+def compare(name: str, rows: np.ndarray, options: argparse.Namespace, memory: int) -> None:
+    """One process without tasks, then every number of workers."""
+    print(f"{name}: {rows.shape[0]} x {rows.shape[1]} {rows.dtype}, k = {options.k}, {options.memory} a worker")
+    began = time.perf_counter()
+    wanted = postproc.neighbours(np.asarray(rows, np.float32), k=options.k)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    print(f"one walk: {time.perf_counter() - began:.1f} s, this process has held {most:.0f} MB")
+    print(f"{'workers':>7} {'seconds':>9} {'of tasks':>9} {'work':>9} {'tasks':>6} {'MB held':>9}  answer")
+    for workers in options.workers:
+        for seed in (None, 0) if options.approximate or options.real else (None,):
+            found, line = measured(rows, workers, options.k, memory, seed)
+            same = "same bits" if equal(found, wanted) else "OTHER BITS"
+            recall = f"recall {share(found, wanted):.4f}, on the sample {found.recall or 0:.4f}"
+            print(line, "", same if seed is None else recall, flush=True)
+
+
+if __name__ == "__main__":
+    main()
