@@ -136,11 +136,12 @@ class Tiles(Protocol):
     ``symmetric``: whether the tile (rows, columns) is the transpose of (columns, rows). ``cameras`` (classes,):
     the camera of every class, for methods that look at cameras; None where nobody does. ``known``: the lists of
     neighbours of all images, where somebody has found them already. ``partial``: whether these are all that is
-    known.
+    known. ``width``: multiply-adds that one distance takes.
     """
 
     layout: Layout
     symmetric: bool = False
+    width: int = 0
     cameras: Array | None = None
     known: Lists | None = None
     partial: bool = False
@@ -185,6 +186,7 @@ class PairwiseTiles(Tiles):
         self.layout = layout or _layout(pairs, terms, penalties, products, cameras)
         self.cameras = arrays.beside(camera_of_classes(cameras, self.layout), self.like)
         self.parts, self.signs = _rows(terms, self.layout)
+        self.width = sum(term.query.shape[1] for term in [*terms, *products])
         self.centre = exact.common_part(self.parts) if terms else None
         self.norms = _norms(self.parts, self.signs, self.centre, self.like)
         self.sizes = self.norms if self.signs is None else _norms(self.parts, None, self.centre, self.like)
