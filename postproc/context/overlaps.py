@@ -23,14 +23,15 @@ from postproc.base.vocabulary import Nearest
 from postproc.context.sparse import Sparse
 from postproc.pairs import nearest
 from postproc.pairs.nearest import Lists
-from postproc.pairs.tiles import STRIP, Tiles
+from postproc.pairs.tiles import STRIP, Layout, Tiles
 
 MORE = 8  # entries of a list beyond the answer's, so that the end of the list is farther than the last of it
 LONGEST = 1024  # a list beyond that costs more than a strip
-WORTH = 40_000  # multiply-adds that cost as much as one more entry in the list of one image
-QUERIES = 8192  # whose candidates are there at a time
+ENTRY, QUERY, PAIR = 40_000, 8_000_000, 60  # what :func:`cheaper` counts, in multiply-adds of a matrix product
+QUERIES = 4096  # whose candidates are there at a time
 BLOCK = 4096  # rows of V that are made at a time
 FEW = 8  # one query in so many: their rows of distances are taken alone, more of them in whole tiles
+HOPES = True, True, False, False  # the distances that are asked for: the likely, all that are left, none
 PAIRS = 1 << 20  # distances of chosen pairs that are asked for at a time
 
 
@@ -44,8 +45,17 @@ def length(tiles: Tiles, top_k: int, width: int) -> int | None:
     if arrays.on_cuda(layout.like) or not tiles.symmetric:
         return None
     wanted = min(layout.count, -(-(top_k + MORE) * layout.count // layout.ng) + layout.one_set)
-    saved, spent = layout.nq * layout.ng * width, WORTH * layout.count * wanted
-    return wanted if wanted <= LONGEST and saved > spent else None
+    return wanted if wanted <= LONGEST and cheaper(layout, top_k, width, wanted) else None
+
+
+def cheaper(layout: Layout, top_k: int, width: int, wanted: int) -> bool:
+    """Whether lists ``wanted`` long and candidates cost less than a strip of distances and overlaps a query.
+
+    A strip has the products, and as much as 100 more a pair for what is done with them. Lists cost their entries;
+    a query's candidates are gathered, and some two distances an answer asked for, one pair at a time.
+    """
+    strips = layout.nq * layout.ng * (width + 100)
+    return strips > layout.count * ENTRY * wanted + layout.nq * (QUERY + PAIR * top_k * width)
 
 
 @dataclass(frozen=True)
@@ -151,22 +161,30 @@ class Finish:
             )  # fmt: skip
             return found
 
-        offsets, pool, jaccards, distances, bounds = Sparse.in_pieces(find, last - first, lists.values)
-        (unknown,) = np.nonzero(np.isnan(distances))
-        for begin in range(0, len(unknown), PAIRS):
-            some = unknown[begin : begin + PAIRS]
-            owners = (first + np.searchsorted(offsets, some, side="right") - 1).astype(np.int32)
-            distances[some] = self.tiles.between(owners, layout.border + pool[some])
+        offsets, pool, jaccards, distances, ends = Sparse.in_pieces(find, last - first, lists.values)
         found = Nearest(np.empty((last - first, k), np.float32), np.empty((last - first, k), np.int32))
-        certain = np.empty(last - first, np.bool_)
-        kernel.walk.over_rows(
-            lambda start, stop: kernel.overlap.choose(
-                first, offsets, pool, jaccards, distances, bounds, *mix, layout.ng, layout.one_set,
+        asked, certain = np.empty(len(pool), np.bool_), np.empty(last - first, np.bool_)
+
+        def choose(start: int, stop: int) -> None:
+            kernel.overlap.choose(
+                first, offsets, pool, jaccards, distances, ends, *mix, hopeful,
+                start, stop, found.distances, found.rows, asked,
+            )  # fmt: skip
+
+        def judge(start: int, stop: int) -> None:
+            kernel.overlap.judge(
+                first, ends, self.lambda_value, layout.ng, layout.one_set,
                 start, stop, found.distances, found.rows, certain,
-            ),
-            last - first,
-            what="answer",
-        )  # fmt: skip
+            )  # fmt: skip
+
+        for hopeful in HOPES:
+            kernel.walk.over_rows(choose, last - first, what="answer")
+            (unknown,) = np.nonzero(asked)
+            for begin in range(0, len(unknown), PAIRS):
+                some = unknown[begin : begin + PAIRS]
+                owners = (first + np.searchsorted(offsets, some, side="right") - 1).astype(np.int32)
+                distances[some] = self.tiles.between(owners, layout.border + pool[some])
+        kernel.walk.over_rows(judge, last - first, what="answer")
         return found, certain
 
     def _of_everybody(self, wanted: np.ndarray, values: np.ndarray, rows: np.ndarray) -> None:

@@ -61,13 +61,13 @@ def candidates(
     first, offsets, members, weights, inverted_offsets, inverted_rows, inverted_weights, least,
     lists, values, classes, border, one_set, largest, half_power, lambda_value, k,
 ):  # fmt: skip
-    """Who may be among the ``k`` nearest of the queries ``first ..``, as (sizes, rows, jaccards, distances, bounds).
+    """Who may be among the ``k`` nearest of the queries ``first ..``, as (sizes, rows, jaccards, distances, ends).
 
     Candidates of a query are the gallery images that share a member with it, by the inverted rows, and those in
-    its list. A distance is that of the list (of a copy in it, ``classes`` telling copies), NaN where it is in no
-    list. Nobody else is nearer than the query's bound, which is +inf where the list holds everybody and NaN where
-    numbers are not finite. Left out is who cannot come before ``k`` others, its distance being that of the end of
-    the list at least.
+    its list. A distance is that of the list (of a copy in it, ``classes`` telling copies), NaN where it is not in
+    the list. Everybody who is not is as far as the list's last, whose normalised distance is the query's end: +inf
+    where the list holds everybody, NaN where numbers are not finite. Left out is who cannot come before ``k``
+    others.
     """
     queries = offsets.size - 1
     count = least.size
@@ -78,7 +78,7 @@ def candidates(
     lowest = np.empty(count, np.float32)
     known = np.full(classes.size, UNKNOWN, np.float32)
     heap_values, heap_rows = np.empty(k, np.float32), np.empty(k, np.int32)
-    sizes, bounds = np.zeros(queries, np.int64), np.empty(queries, np.float32)
+    sizes, ends = np.zeros(queries, np.int64), np.empty(queries, np.float32)
     room = 64 * queries
     found_rows = np.empty(room, np.int32)
     found_jaccards, found_distances = np.empty(room, np.float32), np.empty(room, np.float32)
@@ -110,8 +110,7 @@ def candidates(
                 size += 1
             listed += 1
         scale = normalised(largest[query], ONE, half_power)
-        share_behind = normalised(values[query, listed - 1], scale, half_power)
-        bound = mixed(ONE, share_behind, lambda_value)
+        last = normalised(values[query, listed - 1], scale, half_power)
         heap_values[:] = np.inf
         heap_rows[:] = NOBODY
         for at in range(size):
@@ -121,7 +120,7 @@ def candidates(
                 jaccard = ZERO
             distance = known[classes[border + g]]
             listed_here = not np.isnan(distance)
-            share = normalised(distance, scale, half_power) if listed_here else share_behind
+            share = normalised(distance, scale, half_power) if listed_here else last
             jaccards[at] = jaccard
             lowest[at] = mixed(jaccard, share, lambda_value)
             own = one_set and g == query
@@ -151,49 +150,72 @@ def candidates(
                 found_distances[end] = distance
                 end += 1
         sizes[r] = end - begin
-        if not np.isfinite(bound) or not np.isfinite(scale):
-            bounds[r] = UNKNOWN
+        if not np.isfinite(last) or not np.isfinite(scale):
+            ends[r] = UNKNOWN
         else:
-            bounds[r] = np.inf if listed == classes.size else bound
+            ends[r] = np.inf if listed == classes.size else last
         for s in range(listed):
             known[classes[lists[query, s]]] = UNKNOWN
     return (
-        sizes, found_rows[:end].copy(), found_jaccards[:end].copy(), found_distances[:end].copy(), bounds
+        sizes, found_rows[:end].copy(), found_jaccards[:end].copy(), found_distances[:end].copy(), ends
     )  # fmt: skip
 
 
 @compiled
 def choose(
-    first, offsets, pool, jaccards, distances, bounds, largest, half_power, lambda_value, count, one_set,
-    start, stop, values, rows, certain,
+    first, offsets, pool, jaccards, distances, ends, largest, half_power, lambda_value,
+    hopeful, start, stop, values, rows, asked,
 ):  # fmt: skip
     """The nearest of the queries ``first + start .. first + stop`` among their candidates; ties by row.
 
-    ``certain[r]``: nobody else can be among them. Where only overlaps count (``lambda_value`` 0), those that share
-    nothing are at 1, all of them, and the first of them fill the list.
+    ``asked``: whose distances have to be found, being unknown; where there are none, the nearest are right. If
+    ``hopeful``, an unknown distance stands as that of the end of the list, and those are asked for that are among
+    the nearest so. If not, known ones alone are chosen from, and all that could come before the last of them are
+    asked for.
     """
-    taken = np.full(count, -1, np.int64)
     k = values.shape[1]
     for r in range(start, stop):
-        query = first + r
-        scale = normalised(largest[query], ONE, half_power)
+        scale = normalised(largest[first + r], ONE, half_power)
         values[r, :] = np.inf
         rows[r, :] = NOBODY
         for at in range(offsets[r], offsets[r + 1]):
             g = pool[at]
-            value = mixed(jaccards[at], normalised(distances[at], scale, half_power), lambda_value)
+            unknown = np.isnan(distances[at])
+            if unknown and not hopeful:
+                continue
+            share = ends[r] if unknown else normalised(distances[at], scale, half_power)
+            value = mixed(jaccards[at], share, lambda_value)
             if value < values[r, 0] or (value == values[r, 0] and g < rows[r, 0]):
                 _replace_root(values[r], rows[r], value, g)
+        for at in range(offsets[r], offsets[r + 1]):
+            asked[at] = False
+            if np.isnan(distances[at]):
+                value = mixed(jaccards[at], ends[r], lambda_value)
+                asked[at] = value < values[r, 0] or (value == values[r, 0] and pool[at] <= rows[r, 0])
         sort_heaps(values, rows, r, r + 1)
-        certain[r] = values[r, k - 1] < bounds[r] or bounds[r] == np.inf
-        if lambda_value == 0 and not certain[r] and bounds[r] == ONE:
+
+
+@compiled
+def judge(first, ends, lambda_value, count, one_set, start, stop, values, rows, certain):
+    """``certain[r]``: nobody but the candidates of a query can be among its nearest, as they were chosen.
+
+    Where only overlaps count (``lambda_value`` 0), all who share nothing are at 1, and the first of them fill the
+    list. What is left of it is -1.
+    """
+    taken = np.full(count, -1, np.int32)
+    k = values.shape[1]
+    for r in range(start, stop):
+        everybody = ends[r] == np.inf
+        bound = mixed(ONE, ends[r], lambda_value)
+        certain[r] = everybody or values[r, k - 1] < bound
+        if lambda_value == 0 and not certain[r] and bound == ONE:
             end = 0
             while end < k and values[r, end] < ONE:
-                taken[rows[r, end]] = query
+                taken[rows[r, end]] = r
                 end += 1
             g = 0
             while end < k and g < count:
-                if taken[g] != query and not (one_set and g == query):
+                if taken[g] != r and not (one_set and g == first + r):
                     values[r, end] = ONE
                     rows[r, end] = g
                     end += 1
