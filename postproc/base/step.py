@@ -21,7 +21,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 import numpy as np
 
-from postproc.base import arrays, checks, lists, one_set, settings
+from postproc.base import arrays, checks, lists, one_set, settings, stored
 from postproc.base.checks import CPU_ONLY
 from postproc.base.sizes import Sizes
 from postproc.base.vocabulary import VOCABULARY
@@ -71,6 +71,8 @@ class Declaration:
     ``host_only``: CUDA tensors are refused in a sentence.
     ``memory``: bytes beside input and answer where it holds most, from the sizes and all settings
     (:mod:`postproc.pairs.held` has what many hold).
+    ``on_disk``: memory-mapped queries and gallery stay there and come as :class:`~postproc.base.stored.Stored`; a
+    step that does not say so has them in memory, as float32.
     ``keeps``: data that come back as they are, not copied, from all settings.
     ``loads``: packages that the first call imports, which take memory themselves, or a function of all settings.
     ``objection``: why settings do not go together, from all settings, or None.
@@ -80,6 +82,7 @@ class Declaration:
     range: Range | Callable[[Chosen], Range] | None = None
     host_only: bool = False
     memory: Memory = nothing
+    on_disk: bool = False
     keeps: Callable[[Chosen], tuple[str, ...]] = lambda chosen: ()
     loads: Loads = ()
     objection: Callable[[Chosen], str | None] | None = None
@@ -96,6 +99,7 @@ def step(
     range: Range | Callable[[Chosen], Range] | None = None,
     host_only: bool = False,
     memory: Memory = nothing,
+    on_disk: bool = False,
     keeps: Callable[[Chosen], tuple[str, ...]] = ...,
     loads: Loads = (),
     objection: Callable[[Chosen], str | None] | None = None,
@@ -128,6 +132,8 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         given |= {name: arrays.host(given[name]) for name in tensors}
         if all(name in given for name in _required(function)):  # what is missing, Python says itself
             refuse(function, given)
+        if declared_by(function).on_disk:
+            given |= {name: stored.on_disk(given[name]) for name in given.keys() & {"query", "gallery"}}
         answer = function(**given)  # type: ignore[call-arg]
         if not tensors:
             return answer

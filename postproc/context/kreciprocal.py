@@ -40,7 +40,7 @@ def rerank_tiles(
     weights from ``D^(power / 2)`` itself, and ``(D / unit)^(power / 2)`` in the mix; 2 is OpenUnReID's.
     """
     layout = tiles.layout
-    length = None if top_k is None else overlaps.length(tiles, top_k, tiles.width)
+    length = overlaps.length(tiles, top_k)
     if top_k is not None and length is not None:
         return _of_candidates(
             tiles, length, k1=k1, k2=k2, lambda_value=lambda_value, power=power, top_k=top_k,

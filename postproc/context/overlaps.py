@@ -21,41 +21,27 @@ from postproc import kernels
 from postproc.base import arrays
 from postproc.base.vocabulary import Nearest
 from postproc.context.sparse import Sparse
-from postproc.pairs import nearest
-from postproc.pairs.nearest import Lists
-from postproc.pairs.tiles import STRIP, Layout, Tiles
+from postproc.pairs import long_lists, nearest
+from postproc.pairs.tiles import STRIP, Lists, Tiles
 
-MORE = 8  # entries of a list beyond the answer's, so that the end of the list is farther than the last of it
-LONGEST = 1024  # a list beyond that costs more than a strip
-ENTRY, QUERY, PAIR = 40_000, 8_000_000, 60  # what :func:`cheaper` counts, in multiply-adds of a matrix product
-QUERIES = 4096  # whose candidates are there at a time
 BLOCK = 4096  # rows of V that are made at a time
 FEW = 8  # one query in so many: their rows of distances are taken alone, more of them in whole tiles
 HOPES = True, True, False, False  # the distances that are asked for: the likely, all that are left, none
 PAIRS = 1 << 20  # distances of chosen pairs that are asked for at a time
 
 
-def length(tiles: Tiles, top_k: int, width: int) -> int | None:
-    """How long lists must be that the answer is found in them and by overlap; None where strips are cheaper.
+def length(tiles: Tiles, top_k: int | None) -> int | None:
+    """How long lists must be that the answer is found in them and by overlap; None where strips are taken.
 
-    width: of features, by which a strip costs its products. Lists are of all images, the queries among them.
-    A rule of sizes alone, so that no figure of the machine changes a bit.
+    On a device they are: what looks at single pairs is slow there. So they are where the distance to an image is
+    another than that from it, and where somebody has found shorter lists.
     """
     layout = tiles.layout
     if arrays.on_cuda(layout.like) or not tiles.symmetric:
         return None
-    wanted = min(layout.count, -(-(top_k + MORE) * layout.count // layout.ng) + layout.one_set)
-    return wanted if wanted <= LONGEST and cheaper(layout, top_k, width, wanted) else None
-
-
-def cheaper(layout: Layout, top_k: int, width: int, wanted: int) -> bool:
-    """Whether lists ``wanted`` long and candidates cost less than a strip of distances and overlaps a query.
-
-    A strip has the products, and as much as 100 more a pair for what is done with them. Lists cost their entries;
-    a query's candidates are gathered, and some two distances an answer asked for, one pair at a time.
-    """
-    strips = layout.nq * layout.ng * (width + 100)
-    return strips > layout.count * ENTRY * wanted + layout.nq * (QUERY + PAIR * top_k * width)
+    wanted = long_lists.length(layout.nq, layout.ng, tiles.width, top_k, one_set=layout.one_set)
+    short = tiles.known is not None and wanted is not None and tiles.known.rows.shape[1] < wanted
+    return None if short else wanted
 
 
 @dataclass(frozen=True)
@@ -139,8 +125,8 @@ class Finish:
         k = min(top_k, max(1, layout.others))
         values, rows = (_room(part, layout.nq, k, layout.one_set) for part in (lists.values, lists.rows))
         uncertain = []
-        for start in range(0, layout.nq, QUERIES):
-            stop = min(start + QUERIES, layout.nq)
+        for start in range(0, layout.nq, long_lists.QUERIES):
+            stop = min(start + long_lists.QUERIES, layout.nq)
             found, certain = self._of_candidates(lists, start, stop, k)
             values[start:stop], rows[start:stop] = found.distances, found.rows
             uncertain.append(start + np.flatnonzero(~certain))
@@ -234,6 +220,6 @@ def _room(part: np.ndarray, count: int, k: int, over: bool) -> np.ndarray:
 
     Of lists that are not much longer, so that an answer does not keep a multiple of itself.
     """
-    if not over or not k <= part.shape[1] <= k + max(k // 2, 2 * MORE) or not part.flags.c_contiguous:
+    if not over or not k <= part.shape[1] <= k + max(k // 2, 2 * long_lists.MORE) or not part.flags.c_contiguous:
         return np.empty((count, k), part.dtype)
     return part.reshape(-1)[: count * k].reshape(count, k)

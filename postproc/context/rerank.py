@@ -32,7 +32,7 @@ def _range(chosen: Chosen) -> Range:
     return (low if chosen["lambda_value"] else 0, RANGES[_unit(chosen)][1])
 
 
-@step(unit=_unit, range=_range, memory=held.compared(held.reciprocal))
+@step(unit=_unit, range=_range, memory=held.compared(held.reciprocal), on_disk=True)
 def rerank(
     query: Query | Pairwise | NeighbourLists,
     gallery: Gallery | None = None,
