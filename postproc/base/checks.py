@@ -55,7 +55,7 @@ def features(name: str, value: Unchecked, *, cuda: bool = False) -> np.ndarray:
     ``cuda``: a tensor on a CUDA device is welcome and stays there. What is :class:`~postproc.base.stored.Stored`
     stays on disk.
     """
-    array = value if isinstance(value, Stored) else _numbers(name, value, 2, cuda)
+    array: Array = value if isinstance(value, Stored) else _numbers(name, value, 2, cuda)
     rows = _first_bad_row(array, arrays.namespace(array).isfinite)
     if rows is not None:
         raise ValueError(f"{name}: wanted finite numbers, found NaN or infinity first in row {rows}")

@@ -1,9 +1,9 @@
 """Features that are larger than memory: rows of a memory-mapped file, handed out as float32 some at a time.
 
 ``np.load("x.npy", mmap_mode="r")`` and ``np.memmap`` give arrays whose numbers stay on disk until somebody looks.
-Float16 among them would be read and converted as a whole by whoever wants float32. A step that says ``on_disk=True``
-(:mod:`postproc.base.step`) finds a :class:`Stored` in their place, and asks it for blocks of rows. The numbers are
-those of ``array.astype(np.float32)``, to the last bit.
+Float16 among them would be read and converted as a whole by whoever wants float32. A step that says
+``on_disk=True`` (:mod:`postproc.base.step`) finds a :class:`Stored` in their place, and asks it for some rows at a
+time. The numbers are those of ``array.astype(np.float32)``, to the last bit.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from postproc.base.vocabulary import Unchecked
 
 KINDS = ("float16", "float32")  # of numbers that may stay on disk
+NUMBERS = 1 << 19  # of one end of pairs that are in memory at a time
 ROWS = 1024  # whose lengths are taken at a time
 
 
@@ -104,10 +105,16 @@ def gathered(first: Any, second: Any, numbers: np.ndarray) -> np.ndarray:
     return out
 
 
+def block_of(*sides: Any) -> int | None:
+    """How many pairs of rows to take at a time; None: as many as usual, because nothing is on disk."""
+    wide = [side.shape[1] for side in sides if isinstance(side, Stored)]
+    return max(64, min(1024, NUMBERS // max(wide))) if wide else None
+
+
 def pairs_of(
     first: Any, second: Any, left: np.ndarray, right: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, int, np.ndarray, np.ndarray] | None:
-    """What a kernel over pairs of rows is handed where any are on disk: both ends of all pairs, one below the other.
+    """What a kernel over pairs of rows is handed where any are on disk: rows at both ends, and which are whose.
 
     None where nothing is on disk.
     """

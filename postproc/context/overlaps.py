@@ -2,9 +2,9 @@
 
 A Jaccard distance is below 1 only where two images share a member of V, or both hold it: a few hundred images a
 query. Their values come from an inverted index, their distances from the query's list or, one pair at a time, from
-the tiles. Everybody else is at ``(1 - lambda) + lambda p`` with a p of the end of the query's list or more, for all
-nearer images are in the list. If the last of the ``top_k`` is strictly below that, the answer is certain, and it is
-so nearly always where the list is a little longer than ``top_k``: what is in it is at that bound or below, too.
+the tiles. Everybody else is at ``(1 - lambda) + lambda p`` with a p of the end of the query's list or more, for
+all nearer images are in the list. If the last of the ``top_k`` is strictly below that, the answer is certain, and
+it is so nearly always where the list is a little longer than ``top_k``: what is in it is at that bound or below.
 Queries that are not certain (equal distances where the list ends, numbers that are not finite) get their row of
 all distances, as everybody would without lists of that length.
 
@@ -14,6 +14,7 @@ it, and only its inverted index is kept.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -151,7 +152,7 @@ class Finish:
         found = Nearest(np.empty((last - first, k), np.float32), np.empty((last - first, k), np.int32))
         asked, certain = np.empty(len(pool), np.bool_), np.empty(last - first, np.bool_)
 
-        def choose(start: int, stop: int) -> None:
+        def choose(hopeful: bool, start: int, stop: int) -> None:
             kernel.overlap.choose(
                 first, offsets, pool, jaccards, distances, ends, *mix, hopeful,
                 start, stop, found.distances, found.rows, asked,
@@ -164,7 +165,7 @@ class Finish:
             )  # fmt: skip
 
         for hopeful in HOPES:
-            kernel.walk.over_rows(choose, last - first, what="answer")
+            kernel.walk.over_rows(partial(choose, hopeful), last - first, what="answer")
             (unknown,) = np.nonzero(asked)
             for begin in range(0, len(unknown), PAIRS):
                 some = unknown[begin : begin + PAIRS]
@@ -199,7 +200,7 @@ class Finish:
             take(self.tiles.between(left, right).reshape(len(some), layout.ng), some)
 
     def _finish(self, strip: np.ndarray, queries: np.ndarray) -> None:
-        """Distances of some queries to the whole gallery become final values, in place; +inf at their own place."""
+        """Distances of some queries to the whole gallery become final values, in place; +inf where they are."""
         own, scale, kernel = self.vectors.of(self.vectors.near[queries]), self.scale[queries], kernels.of(strip)
         numbers = np.arange(len(queries))
         kernel.walk.over_rows(

@@ -199,8 +199,11 @@ def reciprocal(sizes: Sizes, chosen: Chosen) -> int:
     """Lists of ``k1`` neighbours, the sparse weights that k-reciprocal encoding makes of them, and what stands in
     the place of a second look at all pairs."""
     k1, k2 = int(chosen.get("k1", 1)), int(chosen.get("k2", 1))
-    wide = long_lists.beside(sizes.nq, sizes.ng, sizes.width, chosen.get("top_k"), one_set=sizes.one_set)
-    return wide + sizes.images * (ENTRY * max(k1 + 1, k2) + 3 * ENTRY * (k1 + 1) * (1 + k2 // 2))
+    of = sizes.nq, sizes.ng, sizes.width, chosen.get("top_k")
+    if long_lists.length(*of, one_set=sizes.one_set) is not None:  # averaged weights are there once, inverted
+        short = ENTRY * (k1 + 1) + ENTRY * int((k1 + 1) * (1.5 + 0.75 * k2))
+        return long_lists.beside(*of, one_set=sizes.one_set) + short * sizes.images
+    return sizes.images * (ENTRY * max(k1 + 1, k2) + 3 * ENTRY * (k1 + 1) * (1 + k2 // 2))
 
 
 def _piece(count: int, edge: int) -> int:

@@ -6,7 +6,7 @@ No figure of the machine is in it, so that the same call gives the same bits eve
 MORE = 8  # entries of a list beyond the answer's, so that the end of the list is farther than the last of it
 LONGEST = 1024  # a list beyond that costs more than a strip
 ENTRY, QUERY, PAIR = 40_000, 8_000_000, 60  # what :func:`cheaper` counts, in multiply-adds of a matrix product
-QUERIES = 2048  # whose candidates are there at a time
+QUERIES = 1024  # whose candidates are there at a time
 CANDIDATES = 1500  # a query has at a time, as features around identities give them
 EACH = 36  # bytes of a candidate, while ranges of them are joined
 

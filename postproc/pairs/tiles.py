@@ -188,7 +188,7 @@ class PairwiseTiles(Tiles):
         self.layout = layout or _layout(pairs, terms, penalties, products, cameras)
         self.cameras = arrays.beside(camera_of_classes(cameras, self.layout), self.like)
         self.parts, self.signs = _rows(terms, self.layout)
-        self.width = sum(term.query.shape[1] for term in [*terms, *products])
+        self.width = sum(term.query.shape[1] for term in terms) + sum(term.query.shape[1] for term in products)
         self.centre = exact.common_part(self.parts) if terms else None
         self.norms = _norms(self.parts, self.signs, self.centre, self.like)
         self.sizes = self.norms if self.signs is None else _norms(self.parts, None, self.centre, self.like)
@@ -234,8 +234,8 @@ class PairwiseTiles(Tiles):
         )
         return remembered.fingerprint(
             [
-                counts, layout.inverse, layout.first, *stored.parts_of(self.parts), self.signs, self.norms, *penalties,
-                self.tracks, self.cameras,
+                counts, layout.inverse, layout.first, *stored.parts_of(self.parts), self.signs, self.norms,
+                *penalties, self.tracks, self.cameras,
             ]
         )  # fmt: skip
 
@@ -296,7 +296,7 @@ class PairwiseTiles(Tiles):
                 else:
                     kernel.rows.products_of_pairs(*some[:3], sides[0], *some[3:], 0, stop - start, out[start:stop])
 
-            kernel.walk.over_rows(fill, len(a), what="distances")
+            kernel.walk.over_rows(fill, len(a), what="distances", block=stored.block_of(first, second))
             return arrays.beside(out, self.like)
 
         if self.centre is None:
@@ -336,11 +336,9 @@ class PairwiseTiles(Tiles):
                 kernel.rows.finish_near(first, second, len(first), weights, left, right, limits, start, stop, out)
             else:
                 part = slice(start, stop)
-                kernel.rows.finish_near(
-                    *some[:3], weights, *some[3:], limits[part], 0, stop - start, out[part]
-                )
+                kernel.rows.finish_near(*some[:3], weights, *some[3:], limits[part], 0, stop - start, out[part])
 
-        kernel.walk.over_rows(finish, len(out), what="distances")
+        kernel.walk.over_rows(finish, len(out), what="distances", block=stored.block_of(first, second))
         return arrays.beside(out, self.like)
 
     def _block(self, classes: slice) -> np.ndarray:
@@ -491,11 +489,11 @@ def as_bits(query: np.ndarray, gallery: np.ndarray) -> tuple[np.ndarray, np.ndar
     return bits[: len(query)], bits[len(query) :]
 
 
-def _rows(terms: list[FeatureTerm], layout: Layout) -> tuple[list[np.ndarray], np.ndarray | None]:
+def _rows(terms: list[FeatureTerm], layout: Layout) -> tuple[list[Array], np.ndarray | None]:
     """The rows of all classes, and the sign of every column (None: all plus).
 
     Weights act on squared distances, so a term's features are scaled by sqrt(|weight|) and terms stand side by
-    side. With one term of weight 1 and no copies these are the caller's own arrays.
+    side. With one term of weight 1 and no copies these are the caller's own arrays; on disk they stay there.
     """
     if not terms:
         return [arrays.full((layout.classes, 1), 0, np.float32, layout.like)], None

@@ -7,7 +7,7 @@ Sparse rows are offsets (n + 1,) int64, members int32, weights float32.
 import numpy as np
 
 from postproc.kernels.compiled import compiled
-from postproc.kernels.cpu.nearest import NOBODY, _replace_root, sort_heaps
+from postproc.kernels.cpu.nearest import NOBODY, _offer, sort_heaps
 from postproc.kernels.cpu.reciprocal import NEARLY_ONE, ONE, ZERO, normalised
 
 TWO = np.float32(2)
@@ -127,8 +127,7 @@ def candidates(
             if own:
                 lowest[at] = np.inf
             elif listed_here or lambda_value == 0:
-                if lowest[at] < heap_values[0] or (lowest[at] == heap_values[0] and g < heap_rows[0]):
-                    _replace_root(heap_values, heap_rows, lowest[at], g)
+                _offer(heap_values, heap_rows, lowest[at], g)
         limit = heap_values[0]
         if end + size > room:
             room = max(2 * room, end + size)
@@ -173,7 +172,6 @@ def choose(
     the nearest so. If not, known ones alone are chosen from, and all that could come before the last of them are
     asked for.
     """
-    k = values.shape[1]
     for r in range(start, stop):
         scale = normalised(largest[first + r], ONE, half_power)
         values[r, :] = np.inf
@@ -185,8 +183,7 @@ def choose(
                 continue
             share = ends[r] if unknown else normalised(distances[at], scale, half_power)
             value = mixed(jaccards[at], share, lambda_value)
-            if value < values[r, 0] or (value == values[r, 0] and g < rows[r, 0]):
-                _replace_root(values[r], rows[r], value, g)
+            _offer(values[r], rows[r], value, g)
         for at in range(offsets[r], offsets[r + 1]):
             asked[at] = False
             if np.isnan(distances[at]):
