@@ -7,6 +7,7 @@ import numpy as np
 
 from postproc.base import arrays
 from postproc.base.nearby import near
+from postproc.base.stored import Stored
 from postproc.base.vocabulary import VOCABULARY, Array, Unchecked
 
 CPU_ONLY = "wanted a NumPy array, got a CUDA tensor, and this function runs on the CPU only; give {}.cpu().numpy()"
@@ -51,9 +52,10 @@ def flag(name: str, value: bool) -> None:
 def features(name: str, value: Unchecked, *, cuda: bool = False) -> np.ndarray:
     """(n, d) numbers -> the same as C-ordered float32; refuses other shapes and NaN or infinite entries.
 
-    ``cuda``: a tensor on a CUDA device is welcome and stays there.
+    ``cuda``: a tensor on a CUDA device is welcome and stays there. What is :class:`~postproc.base.stored.Stored`
+    stays on disk.
     """
-    array = _numbers(name, value, 2, cuda)
+    array: Array = value if isinstance(value, Stored) else _numbers(name, value, 2, cuda)
     rows = _first_bad_row(array, arrays.namespace(array).isfinite)
     if rows is not None:
         raise ValueError(f"{name}: wanted finite numbers, found NaN or infinity first in row {rows}")

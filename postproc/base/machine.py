@@ -1,7 +1,7 @@
-"""What the machine gives a process: how many threads are started where nobody says how many.
+"""What the machine gives a process: memory, and how many threads are started where nobody says how many.
 
-In this order: ``REID_NUM_THREADS``, ``OMP_NUM_THREADS``, the processors that the process may use, which are those
-of its affinity, or fewer where its control group (a container's) has a quota.
+Threads, in this order: ``REID_NUM_THREADS``, ``OMP_NUM_THREADS``, the processors that the process may use, which
+are those of its affinity, or fewer where its control group (a container's) has a quota.
 """
 
 import math
@@ -69,20 +69,54 @@ def quota(membership: str, root: Path) -> int | None:
     membership: the text of ``/proc/self/cgroup``. A group's limit holds for those below it. Where a container sees
     a path of the host that is not there, ``root`` itself is its group.
     """
-    limits: list[int] = []
+    return min((limit for group in _groups(membership, root, "cpu") for limit in _limits(group)), default=None)
+
+
+def free_memory() -> int | None:
+    """Bytes that this process may still take, as the system has them and its control group allows; None: unknown.
+
+    What the system or the group holds of files, and would give back, is free.
+    """
+    try:
+        text = Path("/proc/meminfo").read_text()
+        found = [int(line.split()[1]) << 10 for line in text.splitlines() if line.startswith("MemAvailable:")]
+        found += memory_left(Path("/proc/self/cgroup").read_text(), Path("/sys/fs/cgroup"))
+    except (OSError, ValueError, IndexError):
+        return None
+    return min(found, default=None)
+
+
+def memory_left(membership: str, root: Path) -> list[int]:
+    """Bytes that are left in every control group of a process that has a limit; as in :func:`quota`."""
+    found = []
+    for group in _groups(membership, root, "memory"):
+        for most, now, file in (
+            ("memory.max", "memory.current", "inactive_file"),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        ):
+            try:
+                limit, used = (int((group / name).read_text()) for name in (most, now))
+                lines = (group / "memory.stat").read_text().splitlines()
+            except (OSError, ValueError):  # not there, or "max"
+                continue
+            kept = sum(int(line.split()[1]) for line in lines if line.split()[0] == file)
+            found.append(max(0, limit - used + kept))
+    return found
+
+
+def _groups(membership: str, root: Path, kind: str) -> Iterator[Path]:
+    """The folders of all control groups that may limit one kind of thing, and of those above them."""
     for line in membership.splitlines():
         _, kinds, path = [*line.split(":", 2), "", ""][:3]
         if not kinds:
             places = [root, root / "unified"]
-        elif "cpu" in kinds.split(","):
-            places = [root / kinds, root / "cpu"]
+        elif kind in kinds.split(","):
+            places = [root / kinds, root / kind]
         else:
             continue
         parts = [part for part in path.split("/") if part not in ("", "..")]
         for place in places:
-            for depth in range(len(parts) + 1):
-                limits += _limits(place.joinpath(*parts[:depth]))
-    return min(limits, default=None)
+            yield from (place.joinpath(*parts[:depth]) for depth in range(len(parts) + 1))
 
 
 def _limits(group: Path) -> Iterator[int]:

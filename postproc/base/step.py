@@ -15,13 +15,14 @@ at them would not find that they are wrong.
 import functools
 import inspect
 import math
+import typing
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar, overload
 
 import numpy as np
 
-from postproc.base import arrays, checks, lists, one_set, settings
+from postproc.base import arrays, beforehand, checks, lists, one_set, settings, stored
 from postproc.base.checks import CPU_ONLY
 from postproc.base.sizes import Sizes
 from postproc.base.vocabulary import VOCABULARY
@@ -71,6 +72,8 @@ class Declaration:
     ``host_only``: CUDA tensors are refused in a sentence.
     ``memory``: bytes beside input and answer where it holds most, from the sizes and all settings
     (:mod:`postproc.pairs.held` has what many hold).
+    ``on_disk``: memory-mapped queries and gallery stay there and come as :class:`~postproc.base.stored.Stored`; a
+    step that does not say so has them in memory, as float32.
     ``keeps``: data that come back as they are, not copied, from all settings.
     ``loads``: packages that the first call imports, which take memory themselves, or a function of all settings.
     ``objection``: why settings do not go together, from all settings, or None.
@@ -80,6 +83,7 @@ class Declaration:
     range: Range | Callable[[Chosen], Range] | None = None
     host_only: bool = False
     memory: Memory = nothing
+    on_disk: bool = False
     keeps: Callable[[Chosen], tuple[str, ...]] = lambda chosen: ()
     loads: Loads = ()
     objection: Callable[[Chosen], str | None] | None = None
@@ -96,6 +100,7 @@ def step(
     range: Range | Callable[[Chosen], Range] | None = None,
     host_only: bool = False,
     memory: Memory = nothing,
+    on_disk: bool = False,
     keeps: Callable[[Chosen], tuple[str, ...]] = ...,
     loads: Loads = (),
     objection: Callable[[Chosen], str | None] | None = None,
@@ -128,6 +133,9 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         given |= {name: arrays.host(given[name]) for name in tensors}
         if all(name in given for name in _required(function)):  # what is missing, Python says itself
             refuse(function, given)
+        if declared_by(function).on_disk:
+            given |= {name: stored.on_disk(given[name]) for name in given.keys() & {"query", "gallery"}}
+        _refuse_more_than_free(function, given)
         answer = function(**given)  # type: ignore[call-arg]
         if not tensors:
             return answer
@@ -136,6 +144,20 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         return arrays.as_tensors(answer) if come_as_tensors else answer
 
     return call
+
+
+def _refuse_more_than_free(function: Callable[..., Any], given: Mapping[str, Any]) -> None:
+    """Raise MemoryError before a step begins that has no room."""
+    known = settings.settings_of(function)
+    chosen = with_defaults(function, {name: value for name, value in given.items() if name in known})
+    beforehand.refuse(function.__name__, declared_by(function).memory, given, chosen, _returned(function))
+
+
+@functools.cache
+def _returned(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of what a function gives, by its annotation."""
+    hint = repr(typing.get_type_hints(function, include_extras=True).get("return"))
+    return tuple(name for name in ("distances", "query", "gallery", "features", "train") if f"'{name}'" in hint)
 
 
 def problem(function: Callable[..., Any], chosen: Chosen, there: Container[str]) -> str | None:

@@ -3,7 +3,8 @@
 1. ``nearest.of_all``: neighbour lists and the largest distance of every row, one walk over the tiles.
 2. :func:`encode`: expanded reciprocal sets, weights exp(-p) over their sum, their mean over k2 neighbours; all
    sparse, some hundred entries an image.
-3. ``jaccard_change``: Jaccard distance by an inverted index over the gallery, mixed with the distance itself.
+3. ``jaccard_change``: Jaccard distance by an inverted index over the gallery, mixed with the distance itself; or,
+   where the ``top_k`` nearest are enough, :mod:`postproc.context.overlaps`, which looks at few pairs only.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays
 from postproc.base.vocabulary import Floats, Nearest
+from postproc.context import overlaps
 from postproc.context.sparse import Sparse
 from postproc.pairs import nearest
 from postproc.pairs.nearest import Lists
@@ -38,6 +40,12 @@ def rerank_tiles(
     weights from ``D^(power / 2)`` itself, and ``(D / unit)^(power / 2)`` in the mix; 2 is OpenUnReID's.
     """
     layout = tiles.layout
+    length = overlaps.length(tiles, top_k)
+    if top_k is not None and length is not None:
+        return _of_candidates(
+            tiles, length, k1=k1, k2=k2, lambda_value=lambda_value, power=power, top_k=top_k,
+            count_self=count_self, normalize=normalize, unit=unit,
+        )  # fmt: skip
     answer = arrays.empty((layout.nq, layout.ng), np.float32, layout.like) if top_k is None else None
     vectors, largest = neighbourhoods(
         tiles, k1=k1, k2=k2, power=power, count_self=count_self, normalize=normalize, answer=answer
@@ -64,9 +72,39 @@ def neighbourhoods(
     """
     length = k1 if count_self else k1 + 1
     lists = nearest.of_all(tiles, max(length, k2), answer)
-    scale = lists.largest if normalize else arrays.namespace(lists.largest).full_like(lists.largest, 1)
-    vectors = encode(tiles, replace(lists, largest=scale), k1=k1, length=length, power=power)
+    vectors = encode(tiles, _scaled(lists, normalize), k1=k1, length=length, power=power)
     return vectors.mean(lists.rows[:, :k2]) if k2 > 1 else vectors, lists.largest
+
+
+def _scaled(lists: Lists, normalize: bool) -> Lists:
+    """The same lists with what their distances are divided by in the place of the largest ones."""
+    return lists if normalize else replace(lists, largest=arrays.namespace(lists.largest).ones_like(lists.largest))
+
+
+def _of_candidates(
+    tiles: Tiles,
+    wide: int,
+    *,
+    k1: int,
+    k2: int,
+    lambda_value: float,
+    power: float,
+    top_k: int,
+    count_self: bool,
+    normalize: bool,
+    unit: float,
+) -> Nearest:
+    """:func:`rerank_tiles` by :mod:`postproc.context.overlaps`, from lists that are ``wide`` or longer."""
+    length = k1 if count_self else k1 + 1
+    short = max(length, k2)
+    lists = nearest.of_all(tiles, max(short, wide))
+    near = lists.rows[:, :k2].copy() if k2 > 1 else np.arange(len(lists.rows), dtype=np.int32)[:, None]
+    head = Lists(lists.rows[:, :short].copy(), lists.values[:, :short].copy(), lists.largest)
+    encoded = encode(tiles, _scaled(head, normalize), k1=k1, length=length, power=power)
+    del head
+    vectors = overlaps.Averaged(encoded, near, tiles.layout.one_set)
+    scale = lists.largest if normalize else np.full_like(lists.largest, unit)
+    return overlaps.Finish.of(tiles, vectors, scale, lambda_value, power).nearest(lists, top_k)
 
 
 def encode(tiles: Tiles, lists: Lists, *, k1: int, length: int, power: float) -> Sparse:
@@ -101,8 +139,10 @@ def encode(tiles: Tiles, lists: Lists, *, k1: int, length: int, power: float) ->
         what="weights",
     )
     (unknown,) = xp.nonzero(xp.isnan(weights))
-    owners = xp.searchsorted(offsets, unknown, side="right") - 1
-    weights[unknown] = tiles.between(arrays.as_type(owners, np.int32), members[unknown])
+    for start in range(0, len(unknown), overlaps.PAIRS):
+        some = unknown[start : start + overlaps.PAIRS]
+        owners = xp.searchsorted(offsets, some, side="right") - 1
+        weights[some] = tiles.between(arrays.as_type(owners, np.int32), members[some])
     kernel.walk.over_rows(
         lambda start, stop: kernel.reciprocal.to_weights(offsets, weights, lists.largest, power / 2, start, stop),
         images,

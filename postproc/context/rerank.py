@@ -32,7 +32,7 @@ def _range(chosen: Chosen) -> Range:
     return (low if chosen["lambda_value"] else 0, RANGES[_unit(chosen)][1])
 
 
-@step(unit=_unit, range=_range, memory=held.compared(held.reciprocal))
+@step(unit=_unit, range=_range, memory=held.compared(held.reciprocal), on_disk=True)
 def rerank(
     query: Query | Pairwise | NeighbourLists,
     gallery: Gallery | None = None,
@@ -96,6 +96,8 @@ def rerank(
     Raises:  ValueError naming the setting or array and what was wanted; TypeError for an array of no back end.
     Cost:    half a product of all by all, (nq + ng)^2 d multiply-adds, and little more; memory: the answer, the
              sparse V (some hundred entries an image), one 16 MB tile a thread. Copies of an image cost nothing.
+             With ``top_k`` a product of queries and gallery more, or, where sizes say that this is cheaper, lists
+             as long and candidates (:mod:`postproc.context.overlaps`). Memory-mapped features stay on disk.
     Differs: images without distinguishable features are exactly tied and ordered by row, where the released
              code leaves them to rounding and to an unstable sort. No row is divided by zero.
 

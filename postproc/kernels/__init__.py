@@ -16,12 +16,13 @@ from types import ModuleType
 import numpy as np
 
 from postproc.base import arrays
+from postproc.base.stored import Stored
 from postproc.base.vocabulary import Unchecked
 
 
 def of(array: Unchecked) -> ModuleType:
     """The back end for this array; TypeError for a kind that has none."""
-    if isinstance(array, np.ndarray):
+    if isinstance(array, (np.ndarray, Stored)):
         from postproc.kernels import cpu
 
         return cpu

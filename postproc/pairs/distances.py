@@ -17,7 +17,7 @@ Metric = Literal["sqeuclidean", "euclidean", "cosine"]
 METRICS = get_args(Metric)
 
 
-@step(unit=of_metric, memory=held.compared(copy=held.by_metric))
+@step(unit=of_metric, memory=held.compared(copy=held.by_metric), on_disk=True)
 def distances(
     query: Query | Pairwise, gallery: Gallery | None = None, *, metric: Metric = "sqeuclidean", top_k: TopK = None
 ) -> Distances | Nearest:
@@ -51,8 +51,8 @@ def distances(
         assert isinstance(term, FeatureTerm)
         scale = exact.scale_of(term.query, term.gallery)
         if scale != 1:  # squares of very small numbers are none
-            scaled = None if pairs.one_set else term.gallery * scale
-            pairs = pairwise.sqeuclidean(term.query * scale, scaled)
+            scaled = None if pairs.one_set else term.gallery[:] * scale
+            pairs = pairwise.sqeuclidean(term.query[:] * scale, scaled)
     return nearest.answer(PairwiseTiles(pairs), to_metric(pairs, metric, scale), top_k=top_k)
 
 
@@ -64,7 +64,8 @@ def to_metric(pairs: Pairwise, metric: str, scale: float = 1.0) -> Change:
     (term,) = pairs.terms
     assert isinstance(term, FeatureTerm)
     lost_query, lost_gallery = (  # no direction
-        arrays.host((side == 0).all(axis=1)) for side in (term.query, term.gallery)
+        np.concatenate([arrays.host((side[part] == 0).all(axis=1)) for part in arrays.blocks(side, exact.ROWS)])
+        for side in (term.query, term.gallery)
     )
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:

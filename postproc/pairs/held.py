@@ -12,6 +12,7 @@ from dataclasses import replace
 from postproc.base.sizes import BLOCK, DOUBLE, SINGLE, Sizes
 from postproc.base.sizes import block as block
 from postproc.base.step import Chosen, Memory
+from postproc.pairs import long_lists
 from postproc.pairs.tiles import STRIP, edge_of, tall_of
 
 LABEL = 64  # bytes an image of what is found out about copies: keys, classes, lengths
@@ -195,8 +196,13 @@ def by_metric(sizes: Sizes, chosen: Chosen) -> int:
 
 
 def reciprocal(sizes: Sizes, chosen: Chosen) -> int:
-    """Lists of ``k1`` neighbours, and the sparse weights that k-reciprocal encoding makes of them."""
+    """Lists of ``k1`` neighbours, the sparse weights that k-reciprocal encoding makes of them, and what stands in
+    the place of a second look at all pairs."""
     k1, k2 = int(chosen.get("k1", 1)), int(chosen.get("k2", 1))
+    of = sizes.nq, sizes.ng, sizes.width, chosen.get("top_k")
+    if long_lists.length(*of, one_set=sizes.one_set) is not None:  # averaged weights are there once, inverted
+        short = ENTRY * (k1 + 1) + ENTRY * int((k1 + 1) * (1.5 + 0.75 * k2))
+        return long_lists.beside(*of, one_set=sizes.one_set) + short * sizes.images
     return sizes.images * (ENTRY * max(k1 + 1, k2) + 3 * ENTRY * (k1 + 1) * (1 + k2 // 2))
 
 

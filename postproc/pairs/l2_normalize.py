@@ -5,6 +5,7 @@ import numpy as np
 from postproc.base import arrays, checks
 from postproc.base.sizes import block
 from postproc.base.step import step
+from postproc.base.stored import Stored
 from postproc.base.vocabulary import Features
 
 ROUNDING = 6e-8  # 2^-24 and a little: what the numbers of a row of length 1 may make of it as float32
@@ -24,6 +25,8 @@ def l2_normalize(features: Features) -> Features:
            [0. , 0. ]], dtype=float32)
     """
     rows = checks.features("features", features, cuda=True)
+    if isinstance(rows, Stored):
+        return rows.of_unit_length()  # type: ignore[return-value]
     xp = arrays.namespace(rows)
     out = xp.empty_like(rows)
     for part in arrays.blocks(rows, 1024):

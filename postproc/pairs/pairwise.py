@@ -25,6 +25,7 @@ import numpy as np
 
 from postproc.base import arrays, checks
 from postproc.base.cached import cached_property
+from postproc.base.stored import Stored
 from postproc.base.vocabulary import Array, Unchecked
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.listed import NeighbourLists, digest_of
@@ -344,8 +345,8 @@ def of_side_model(
 
 
 def read_only(array: np.ndarray) -> np.ndarray:
-    """A view nobody writes through; kernels are compiled for this one kind of array. A tensor as it is."""
-    if arrays.on_cuda(array):
+    """A view nobody writes through; kernels are compiled for this one kind of array. Others as they are."""
+    if arrays.on_cuda(array) or isinstance(array, Stored):
         return array
     view = array.view()
     view.flags.writeable = False

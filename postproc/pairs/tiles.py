@@ -13,13 +13,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
+from types import ModuleType
 from typing import Protocol
 
 import numpy as np
 
 from postproc import kernels
-from postproc.base import arrays
+from postproc.base import arrays, stored
 from postproc.base.cached import cached_property
+from postproc.base.stored import Stored
 from postproc.base.vocabulary import Array
 from postproc.pairs import exact, remembered
 from postproc.pairs.pairwise import CameraTerm, FeatureTerm, Pairwise, ProductTerm, read_only
@@ -136,11 +138,12 @@ class Tiles(Protocol):
     ``symmetric``: whether the tile (rows, columns) is the transpose of (columns, rows). ``cameras`` (classes,):
     the camera of every class, for methods that look at cameras; None where nobody does. ``known``: the lists of
     neighbours of all images, where somebody has found them already. ``partial``: whether these are all that is
-    known.
+    known. ``width``: multiply-adds that one distance takes.
     """
 
     layout: Layout
     symmetric: bool = False
+    width: int = 0
     cameras: Array | None = None
     known: Lists | None = None
     partial: bool = False
@@ -185,6 +188,7 @@ class PairwiseTiles(Tiles):
         self.layout = layout or _layout(pairs, terms, penalties, products, cameras)
         self.cameras = arrays.beside(camera_of_classes(cameras, self.layout), self.like)
         self.parts, self.signs = _rows(terms, self.layout)
+        self.width = sum(term.query.shape[1] for term in terms) + sum(term.query.shape[1] for term in products)
         self.centre = exact.common_part(self.parts) if terms else None
         self.norms = _norms(self.parts, self.signs, self.centre, self.like)
         self.sizes = self.norms if self.signs is None else _norms(self.parts, None, self.centre, self.like)
@@ -230,8 +234,8 @@ class PairwiseTiles(Tiles):
         )
         return remembered.fingerprint(
             [
-                counts, layout.inverse, layout.first, *self.parts, self.signs, self.norms, *penalties,
-                self.tracks, self.cameras,
+                counts, layout.inverse, layout.first, *stored.parts_of(self.parts), self.signs, self.norms,
+                *penalties, self.tracks, self.cameras,
             ]
         )  # fmt: skip
 
@@ -286,9 +290,13 @@ class PairwiseTiles(Tiles):
             kernel = kernels.of(where)
 
             def fill(start: int, stop: int) -> None:
-                kernel.rows.products_of_pairs(first, second, len(first), *sides, start, stop, out)
+                some = stored.pairs_of(first, second, sides[1][start:stop], sides[2][start:stop])
+                if some is None:
+                    kernel.rows.products_of_pairs(first, second, len(first), *sides, start, stop, out)
+                else:
+                    kernel.rows.products_of_pairs(*some[:3], sides[0], *some[3:], 0, stop - start, out[start:stop])
 
-            kernel.walk.over_rows(fill, len(a), what="distances")
+            kernel.walk.over_rows(fill, len(a), what="distances", block=stored.block_of(first, second))
             return arrays.beside(out, self.like)
 
         if self.centre is None:
@@ -323,9 +331,14 @@ class PairwiseTiles(Tiles):
         kernel = kernels.of(where)
 
         def finish(start: int, stop: int) -> None:
-            kernel.rows.finish_near(first, second, len(first), weights, left, right, limits, start, stop, out)
+            some = stored.pairs_of(first, second, left[start:stop], right[start:stop])
+            if some is None:
+                kernel.rows.finish_near(first, second, len(first), weights, left, right, limits, start, stop, out)
+            else:
+                part = slice(start, stop)
+                kernel.rows.finish_near(*some[:3], weights, *some[3:], limits[part], 0, stop - start, out[part])
 
-        kernel.walk.over_rows(finish, len(out), what="distances")
+        kernel.walk.over_rows(finish, len(out), what="distances", block=stored.block_of(first, second))
         return arrays.beside(out, self.like)
 
     def _block(self, classes: slice) -> np.ndarray:
@@ -396,7 +409,7 @@ def _layout(
     nq, ng = pairs.sizes
     vectors: list[FeatureTerm | ProductTerm] = [*terms, *products]
     tracked: list[CameraTerm | ProductTerm] = [*penalties, *products]
-    columns = [(arrays.bits(term.query), arrays.bits(term.gallery)) for term in vectors]
+    columns = [(_bits(term.query), _bits(term.gallery)) for term in vectors]
     columns += [as_bits(term.query_cam, term.gallery_cam) for term in penalties]
     columns += [as_bits(term.query_track, term.gallery_track) for term in tracked]
     if pairs.one_track is not None:
@@ -422,16 +435,41 @@ def classes_of(
     keys = arrays.full(nq + ng, 0, np.int64 if arrays.on_cuda(like) else np.uint64, like)
     for query, gallery in columns:
         for bits, part in ((query, keys[:nq]), (gallery, keys[nq:])):
-            kernel.walk.over_rows(partial(kernel.rows.hash_rows, bits, part), len(bits), what="copies")
+            kernel.walk.over_rows(partial(_hash, kernel, bits, part), len(bits), what="copies")
     _, first, inverse = np.unique(arrays.host(keys), return_index=True, return_inverse=True)
     same_as = first[inverse]
     copies = np.flatnonzero(same_as != np.arange(nq + ng))
     wrong = np.zeros(len(copies), bool)  # equal keys are only a hint
     for query, gallery in columns:
-        kernel.rows.differ(query, gallery, copies, same_as[copies], wrong)
+        _differ(kernel, query, gallery, copies, same_as[copies], wrong)
     same_as[copies[wrong]] = copies[wrong]
     first, inverse = np.unique(same_as, return_inverse=True)
     return inverse.astype(np.int32), first.astype(np.int32)
+
+
+def _bits(side: Array) -> Array:
+    """Features as bits; what is on disk as it is."""
+    return side if isinstance(side, Stored) else arrays.bits(side)
+
+
+def _hash(kernel: ModuleType, bits: Array, keys: Array, start: int, stop: int) -> None:
+    if isinstance(bits, Stored):
+        kernel.rows.hash_rows(arrays.bits(bits[start:stop]), keys[start:stop], 0, stop - start)
+    else:
+        kernel.rows.hash_rows(bits, keys, start, stop)
+
+
+def _differ(
+    kernel: ModuleType, query: Array, gallery: Array, images: np.ndarray, others: np.ndarray, out: np.ndarray
+) -> None:
+    """``out[i] |= `` whether images ``images[i]`` and ``others[i]`` (queries first) differ in any bit."""
+    if not isinstance(query, Stored) and not isinstance(gallery, Stored):
+        kernel.rows.differ(query, gallery, images, others, out)
+        return
+    for start in range(0, len(images), exact.ROWS):
+        part = slice(start, start + exact.ROWS)
+        left, right = (stored.gathered(query, gallery, numbers[part]) for numbers in (images, others))
+        out[part] |= (left.view(np.uint32) != right.view(np.uint32)).any(axis=1)
 
 
 def camera_of_classes(cameras: tuple[np.ndarray, np.ndarray] | None, layout: Layout) -> np.ndarray:
@@ -451,17 +489,21 @@ def as_bits(query: np.ndarray, gallery: np.ndarray) -> tuple[np.ndarray, np.ndar
     return bits[: len(query)], bits[len(query) :]
 
 
-def _rows(terms: list[FeatureTerm], layout: Layout) -> tuple[list[np.ndarray], np.ndarray | None]:
+def _rows(terms: list[FeatureTerm], layout: Layout) -> tuple[list[Array], np.ndarray | None]:
     """The rows of all classes, and the sign of every column (None: all plus).
 
     Weights act on squared distances, so a term's features are scaled by sqrt(|weight|) and terms stand side by
-    side. With one term of weight 1 and no copies these are the caller's own arrays.
+    side. With one term of weight 1 and no copies these are the caller's own arrays; on disk they stay there.
     """
     if not terms:
         return [arrays.full((layout.classes, 1), 0, np.float32, layout.like)], None
-    if len(terms) == 1 and terms[0].weight == 1 and layout.distinct:
+    plain = len(terms) == 1 and terms[0].weight == 1
+    if plain and layout.distinct:
         return [terms[0].query] if layout.one_set else [terms[0].query, terms[0].gallery], None
     border = layout.query_classes  # in one set behind all classes
+    if plain and isinstance(terms[0].query, Stored) and isinstance(terms[0].gallery, Stored):
+        query, gallery = terms[0].query.rows(layout.first[:border]), terms[0].gallery
+        return [query] if layout.one_set else [query, gallery.rows(layout.first[border:] - layout.nq)], None
     sides = [side for term in terms for side in (term.query, term.gallery)]
     place = next((side for side in sides if not arrays.on_cuda(side)), layout.like)  # one on the host, all there
     rows = arrays.empty((layout.classes, sum(term.query.shape[1] for term in terms)), np.float32, place)
@@ -499,10 +541,11 @@ def _norms(
         weights = arrays.full(part.shape[1], 1, np.float32, part) if signs is None else arrays.like(signs, part)
 
         def fill(start: int, stop: int, part: np.ndarray = part, out: np.ndarray = out) -> None:
-            if centre is None:
+            if centre is None and not isinstance(part, Stored):
                 kernel.rows.square_norms(part, weights, start, stop, out)  # noqa: B023
                 return
-            moved = read_only(part[start:stop] - arrays.like(centre, part))
+            some = part[start:stop]
+            moved = some if centre is None else read_only(some - arrays.like(centre, part))
             kernel.rows.square_norms(moved, weights, 0, len(moved), out[start:stop])  # noqa: B023
 
         kernel.walk.over_rows(fill, len(part), what="norms")
