@@ -55,11 +55,12 @@ def int8() -> bool:
 
 @cache
 def _has_vnni() -> bool:
-    """Whether numba compiles for a processor that has the instruction, which is this one where nobody says another."""
+    """Whether numba compiles for a processor that has the instruction, which is this one where nobody says
+    another."""
     from llvmlite import binding
     from numba.core import config
 
-    if config.DISABLE_JIT or config.CPU_NAME or config.CPU_FEATURES:
+    if any(getattr(config, name) for name in ("DISABLE_JIT", "CPU_NAME", "CPU_FEATURES")):
         return False
     return binding.get_process_triple().startswith("x86_64") and bool(
         binding.get_host_cpu_features().get("avx512vnni")

@@ -1,8 +1,8 @@
 """Whether neighbours are found sooner by whole numbers (:mod:`.pruned`) than by a walk over float32 tiles.
 
-A few rows are compared with everybody. How many distances lie so near the k-th that whole numbers could not tell them
-apart says how many candidates there will be, and what these cost. Costs are counted in multiplications of float32 of
-one core; measured on two processors. Only the features and ``k`` decide, so that every run decides alike.
+A few rows are compared with everybody. How many distances lie so near the k-th that whole numbers could not tell
+them apart says how many candidates there will be, and what these cost. Costs are counted in multiplications of
+float32 on one core, as measured. Only the features decide, so that every run decides alike.
 """
 
 from math import log
@@ -15,6 +15,8 @@ from postproc.pairs.pruned import Rows
 from postproc.pairs.tiles import Tiles
 
 FEWEST, NARROWEST = 6000, 256  # classes and values below which nothing can be won
+LONGEST = 64  # neighbours
+K = 21  # that costs are foretold for, whatever k is, so that longer lists begin as shorter ones, to the bit
 ROWS, SAMPLE = 32, 240  # rows that are compared with all, and rows of which it is known what they lose
 TILE = 400.0  # what a pair costs on a walk beside its product
 WHOLE = 0.16  # a product of whole numbers over one of float32, comparisons included
@@ -24,24 +26,20 @@ SETTLED = 30.0  # a value of a candidate, which comes from memory
 MARGIN = 0.9  # of the cost of a walk, above which nothing is risked
 
 
-def worth(tiles: Tiles, k: int, *, whole: bool) -> Rows | None:
-    """The rows of these tiles, where it pays to compare them as whole numbers, or None.
-
-    ``whole``: distances of queries and gallery are wanted too. In one set these are all, and a walk has them.
-    """
+def worth(tiles: Tiles, k: int) -> Rows | None:
+    """The rows of these tiles, where it pays to compare them as whole numbers, or None."""
     layout = tiles.layout
     n = layout.classes
-    if n < FEWEST or 64 * k > n or (whole and layout.one_set):
+    if n < FEWEST or k > LONGEST:
         return None
     rows = pruned.rows_of(tiles)
     if rows is None or not NARROWEST <= rows.width <= kernels.of(layout.like).int8.WIDEST:
         return None
-    extra = layout.nq * layout.ng / n * rows.width if whole else 0.0
     walk = n / 2 * (rows.width + TILE)
-    if extra + costs(n, rows.width, k, k + 8, 0.0) > MARGIN * walk:
+    if costs(n, rows.width, K, K + 8, 0.0) > MARGIN * walk:
         return None
-    settled, candidates, crowded = look(rows, k)
-    return rows if extra + costs(n, rows.width, settled, candidates, crowded) <= MARGIN * walk else None
+    settled, candidates, crowded = look(rows)
+    return rows if costs(n, rows.width, settled, candidates, crowded) <= MARGIN * walk else None
 
 
 def costs(n: int, width: int, settled: float, candidates: float, crowded: float) -> float:
@@ -51,10 +49,10 @@ def costs(n: int, width: int, settled: float, candidates: float, crowded: float)
     return product + width * (ROW + SETTLED * settled) + HIT * hits
 
 
-def look(rows: Rows, k: int) -> tuple[float, float, float]:
+def look(rows: Rows) -> tuple[float, float, float]:
     """How many candidates a row will have to settle and to hold, and how many rows will have too many: means."""
     kernel, n = kernels.of(rows.first), rows.count
-    lengths, wide, slack = pruned.sample(rows, np.linspace(0, n - 1, SAMPLE).astype(np.int64))
+    slack = pruned.sample(rows, np.linspace(0, n - 1, SAMPLE).astype(np.int64))
     u = float(slack.mean())
     some = np.linspace(0, n - 1, ROWS).astype(np.int64)
     left = rows.moved(some, rows.mean)
@@ -68,9 +66,9 @@ def look(rows: Rows, k: int) -> tuple[float, float, float]:
         part += np.einsum("ij,ij->i", right, right)
 
     kernel.walk.run(compare, range(0, n, 1024), what="forecast")
-    kth = np.partition(distances, k - 1, axis=1)[:, k - 1 : k]
+    kth = np.partition(distances, K - 1, axis=1)[:, K - 1 : K]
     top = distances.max(axis=1, keepdims=True)
     near, certain = ((distances <= kth + width * u).sum(axis=1) for width in (8, 4))
     far = (distances >= top - 4 * u).sum(axis=1)
-    crowded = (certain >= pruned.near_room(k) // 2) | (far > pruned.FAR_ROOM // 2 * 1.5)
+    crowded = (certain >= pruned.near_room(K) // 2) | (far > pruned.FAR_ROOM // 2 * 1.5)
     return float((certain + far).mean()), float((near + far).mean()), float(crowded.mean())

@@ -149,10 +149,11 @@ def tiles(sizes: Sizes, chosen: Chosen) -> int:
 
 
 def pruned(sizes: Sizes) -> int:
-    """What stands in the place of tiles where neighbours are found by whole numbers (:mod:`postproc.pairs.pruned`).
+    """What stands in the place of tiles where neighbours are found by whole numbers
+    (:mod:`postproc.pairs.pruned`).
 
-    A byte a value, candidates, and hits a thread; after them some rows a thread against all. Or nothing, where that
-    is not done.
+    A byte a value, candidates, and hits a thread; after them some rows a thread against all. Or nothing, where
+    that is not done.
     """
     if sizes.images < FEWEST or not machine.int8():
         return 0

@@ -74,7 +74,8 @@ class Rows:
 
 
 def rows_of(tiles: Tiles) -> Rows | None:
-    """The rows of these tiles, if their distances are those of rows alone and the processor has the instruction."""
+    """The rows of these tiles, if their distances are those of rows alone and the processor has the
+    instruction."""
     if not (isinstance(tiles, PairwiseTiles) and not arrays.on_cuda(tiles.like) and machine.int8()):
         return None
     if tiles.signs is not None or tiles.cams or tiles.products or tiles.tracks is not None:
@@ -88,24 +89,29 @@ def rows_of(tiles: Tiles) -> Rows | None:
 
 
 def fill(rows: Rows, values: np.ndarray, names: np.ndarray, largest: np.ndarray) -> None:
-    """The nearest of every row into ``values`` and ``names`` (n, k), as heaps, and the distance of the farthest."""
+    """The nearest of every row into ``values`` and ``names`` (n, k), as heaps, and the distance of the
+    farthest."""
+    _in_full(rows, _by_candidates(rows, values, names, largest), values, names, largest)
+
+
+def _by_candidates(rows: Rows, values: np.ndarray, names: np.ndarray, largest: np.ndarray) -> np.ndarray:
+    """As :func:`fill`; which rows it could not be sure of."""
     kernel = kernels.of(values)
     n, k = values.shape
     numbers = _numbers(rows)
     _limit(numbers, rows, k)
     near, far = _candidates(n, near_room(k)), _candidates(n, FAR_ROOM)
     _narrow(numbers, np.full((n, k), np.inf, np.float32), (*near, *far))
-    sides = (rows.first, rows.second, rows.border)
     unsure = np.zeros(n, np.bool_)
-    kernel.walk.over_rows(
-        lambda start, stop: kernel.settling.settle(
-            *sides, numbers.limits, *near, *far, start, stop, values, names, largest, unsure
-        ),
-        n,
-        what="neighbours",
-    )
-    del numbers, near, far
-    _in_full(rows, np.flatnonzero(unsure), values, names, largest)
+
+    def settle(start: int, stop: int) -> None:
+        kernel.settling.settle(
+            rows.first, rows.second, rows.border, numbers.limits, *near, *far, start, stop,
+            values, names, largest, unsure,
+        )  # fmt: skip
+
+    kernel.walk.over_rows(settle, n, what="neighbours")
+    return np.flatnonzero(unsure)
 
 
 def near_room(k: int) -> int:
@@ -118,25 +124,27 @@ def _candidates(n: int, room: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return pairs, pairs.view(np.int32), np.zeros(n, np.int32)
 
 
-def sample(rows: Rows, some: np.ndarray) -> tuple[np.ndarray, int, np.ndarray]:
-    """Squared lengths of some rows, how wide they are as whole numbers, and their :func:`slacks`."""
+def sample(rows: Rows, some: np.ndarray) -> np.ndarray:
+    """The :func:`slacks` of some rows."""
     few = Rows(read_only(rows.moved(some, None)), read_only(rows.moved(some[:0], None)), rows.mean)
-    numbers, square, slack = _quantised(few)
-    return square, 4 * numbers.packed.shape[1], slack
+    return _quantised(few)[1]
 
 
 def _numbers(rows: Rows) -> Numbers:
     return _quantised(rows)[0]
 
 
-def _quantised(rows: Rows) -> tuple[Numbers, np.ndarray, np.ndarray]:
-    """Whole numbers of all rows, their squared lengths and their slacks."""
+def _quantised(rows: Rows) -> tuple[Numbers, np.ndarray]:
+    """Whole numbers of all rows, and their slacks."""
     kernel = kernels.of(rows.first).int8
     n, unit = rows.count, 256 if rows.width >= 1024 else 64
     wide = -(-rows.width // unit) * unit
     panels = -(-n // kernel.PANEL)
     packed = np.zeros((panels, wide // 4, kernel.PANEL, 4), np.int8)
-    begin, limits = np.zeros(panels * kernel.PANEL, np.int32), np.full((5, panels * kernel.PANEL), np.nan, np.float32)
+    begin, limits = (
+        np.zeros(panels * kernel.PANEL, np.int32),
+        np.full((5, panels * kernel.PANEL), np.nan, np.float32),
+    )
     signs = np.random.default_rng(0).choice(np.array([-1, 1], np.float32), rows.width)
     square, lost = np.empty(n), np.empty(n)
 
@@ -151,16 +159,20 @@ def _quantised(rows: Rows) -> tuple[Numbers, np.ndarray, np.ndarray]:
     limits[0, :n] = square - 2 * slack
     limits[2, :n] = 4 * slack
     limits[3, :n], limits[4, :n] = np.inf, -np.inf
-    return Numbers(packed, begin, limits), square, slack
+    return Numbers(packed, begin, limits), slack
 
 
 def _limit(numbers: Numbers, rows: Rows, k: int) -> None:
     """First limits of all rows: by some rows, so that few pairs become candidates from the beginning."""
     kernel, n = kernels.of(numbers.limits), rows.count
     panel = kernel.int8.PANEL
-    some = np.linspace(0, n - 1, max(FEW, 4 * k) // panel * panel).astype(np.int64)
+    some = np.linspace(0, n - 1, min(max(FEW, 4 * k), n) // panel * panel).astype(np.int64)
+    if not len(some):
+        return
     few = np.ascontiguousarray(
-        numbers.packed[some // panel, :, some % panel].reshape(-1, panel, numbers.packed.shape[1], 4).swapaxes(1, 2)
+        numbers.packed[some // panel, :, some % panel]
+        .reshape(-1, panel, numbers.packed.shape[1], 4)
+        .swapaxes(1, 2)
     )
     low, step, wide = numbers.limits[:3, some]
     ends = np.full((2, len(some)), [[-np.inf], [np.inf]], np.float32)
@@ -181,7 +193,8 @@ def _limit(numbers: Numbers, rows: Rows, k: int) -> None:
 
 
 def slacks(square: np.ndarray, lost: np.ndarray, width: int, wide: int) -> np.ndarray:
-    """(n,) float64 u: distances are within ``2 u[i] + 2 u[j]`` of those of the whole numbers, rounding included."""
+    """(n,) float64 u: distances are within ``2 u[i] + 2 u[j]`` of those of the whole numbers, rounding
+    included."""
     length = np.sqrt(square)
     stages = 2 * max(0, int(np.log2(wide & -wide)) - 4)
     turning = (3.1 * stages + 2) * ULP
@@ -230,9 +243,7 @@ def _visits(count: int) -> Iterator[tuple[int, int]]:
             yield i, i + away
 
 
-def _in_full(
-    rows: Rows, some: np.ndarray, values: np.ndarray, names: np.ndarray, largest: np.ndarray
-) -> None:
+def _in_full(rows: Rows, some: np.ndarray, values: np.ndarray, names: np.ndarray, largest: np.ndarray) -> None:
     """Settle ``some`` rows by their distances from all."""
     if not len(some):
         return
@@ -255,7 +266,18 @@ def _in_full(
             strip[:, block[0] : block[-1] + 1] = left @ rows.moved(block, rows.mean).T
         kernel.tiles.products_to_distances(strip, lengths[these], lengths, True)
         kernel.settling.settle_in_full(
-            rows.first, rows.second, rows.border, strip, lengths, room, these, 0, len(these), values, names, largest
+            rows.first,
+            rows.second,
+            rows.border,
+            strip,
+            lengths,
+            room,
+            these,
+            0,
+            len(these),
+            values,
+            names,
+            largest,
         )
 
     kernel.walk.run(settle, range(0, len(some), STRIP), what="neighbours", bytes_each=4 * STRIP * rows.count)

@@ -1,13 +1,14 @@
 """Which rows may be among the nearest of a row, and which may be the farthest, while bounds come in.
 
-A row has room for so many candidates near and far, in any order. Near is kept L, a bound from below of a distance, and
-the bound from above is ``L + wide[i] + wide[j]``. Far is kept ``-(L + wide[j])``. When the room is used up, what cannot
-be wanted any more goes; when that is not enough, the least likely go too, and ``limits`` remembers from where on
-something may be missing. So what is found in the end is exact or known to be unsure, in whatever order pairs came.
+A row has room for so many candidates near and far, in any order. Near is kept L, a bound from below of a distance,
+and the bound from above is ``L + wide[i] + wide[j]``. Far is kept ``-(L + wide[j])``. When the room is used up,
+what cannot be wanted any more goes; when that is not enough, the least likely go too, and ``limits`` remembers
+from where on something may be missing. So what is found in the end is exact or known to be unsure, in whatever
+order pairs came.
 
-Candidates are ``pairs`` (n, room, 2) float32 and ``names``, the same memory as int32: ``pairs[i, a, 0]`` is the number
-that is kept and ``names[i, a, 1]`` the row; ``counts`` (n,) int32. ``best`` (n, k) are the smallest bounds from above so far, sorted,
-each without ``wide[i]``.
+Candidates are ``pairs`` (n, room, 2) float32 and ``names``, the same memory as int32: ``pairs[i, a, 0]`` is the
+number that is kept and ``names[i, a, 1]`` the row; ``counts`` (n,) int32. ``best`` (n, k) are the smallest bounds
+from above so far, sorted, each without ``wide[i]``.
 """
 
 import numpy as np

@@ -2,9 +2,9 @@
 
 The definition and the bounds are in :mod:`postproc.kernels.reference.int8`. A row becomes ``step * q`` with q in
 -127 .. 127. Rows stand in panels of :data:`PANEL`, four values of every row side by side:
-``packed[row // PANEL, t // 4, row % PANEL, t % 4]``. So one instruction (``vpdpbusd``) multiplies and adds 64 values,
-four of each of 16 rows. It takes one side without sign: columns are moved up by 128, and every row starts at
-``-128 sum_t q_t``. All lanes are explicit, no fast-math; what overflows is nothing below :data:`WIDEST` values.
+``packed[row // PANEL, t // 4, row % PANEL, t % 4]``. So one instruction (``vpdpbusd``) multiplies and adds 64
+values, four of each of 16 rows. It takes one side without sign: columns are moved up by 128, and every row starts
+at ``-128 sum_t q_t``. All lanes are explicit, no fast-math; what overflows is nothing below :data:`WIDEST` values.
 """
 
 import numpy as np
@@ -120,7 +120,7 @@ def _block(typingctx, a, b, steps, start, row, below, column, beside, values, fl
             [at.add(base, at.mul(apart, ir.Constant(_I64, n))) for n in range(5)]
             for base, apart in ((row, below), (column, beside))
         ]
-        _compare(at, products, *sides, values, flags)
+        _compare(at, products, sides[0], sides[1], values, flags)
         at.ret_void()
         return function
 
@@ -136,9 +136,9 @@ def narrow(packed, start, limits, panels, others, upper, at, values, rows, colum
     """Collect the pairs of two ranges of panels that their limits do not rule out: (how far, how many).
 
     ``panels``, ``others``: (first, behind the last) panel of rows and of columns; ``upper``: the same range, each
-    pair once. ``limits`` (5, n) float32: low, step, wide, and the limits near and far of each row. Found are L of a
-    pair, its row and column. ``at`` is the number of the register block to begin with; where there is no room for
-    one more it ends, to be called again with what it returned.
+    pair once. ``limits`` (5, n) float32: low, step, wide, and the limits near and far of each row. Found are L of
+    a pair, its row and column. ``at`` is the number of the register block to begin with; where there is no room
+    for one more it ends, to be called again with what it returned.
     """
     first, stop = panels
     steps = packed.shape[1]
@@ -154,7 +154,7 @@ def narrow(packed, start, limits, panels, others, upper, at, values, rows, colum
         if upper and r > c:
             continue
         i0, j0 = r * PANEL + within, c * PANEL
-        _block(
+        _block(  # type: ignore[call-arg]
             packed.ctypes.data + r * size + 4 * within,
             packed.ctypes.data + c * size,
             steps,
@@ -183,8 +183,9 @@ def narrow(packed, start, limits, panels, others, upper, at, values, rows, colum
 def first_limits(packed, start, limits, few, few_limits, k, first, stop, farthest):
     """Limits of the rows in panels ``first:stop`` by what they are to a ``few`` rows (panels of them), k or more.
 
-    ``few_limits`` (5, n): low + wide, step, -wide, -inf, +inf. So what is compared is the bound from above with the
-    k-th smallest so far, and L with the largest; ``farthest`` (n,) int32 is the number of its row among the few.
+    ``few_limits`` (5, n): low + wide, step, -wide, -inf, +inf. So what is compared is the bound from above with
+    the k-th smallest so far, and L with the largest; ``farthest`` (n,) int32 is the number of its row among the
+    few.
     """
     steps = packed.shape[1]
     size, below, beside = steps * 4 * PANEL, 4 * limits.shape[1], 4 * few_limits.shape[1]
@@ -193,7 +194,7 @@ def first_limits(packed, start, limits, few, few_limits, k, first, stop, farthes
     for i0 in range(first * PANEL, stop * PANEL, TALL):
         best[:] = np.inf
         for c in range(few.shape[0]):
-            _block(
+            _block(  # type: ignore[call-arg]
                 packed.ctypes.data + i0 // PANEL * size + i0 % PANEL * 4,
                 few.ctypes.data + c * size,
                 steps,
@@ -260,8 +261,8 @@ def _turn(row, block):
 def quantise(first, second, border, mean, signs, block, start, stop, packed, begin, step, length, lost):
     """Rows ``start:stop`` of ``first`` and (from ``border`` on) ``second`` -> panels of whole numbers.
 
-    ``begin`` is -128 times the sum of a row's numbers, ``length`` its squared length without the mean and ``lost`` the
-    length of what the numbers lose of it, both in float64.
+    ``begin`` is -128 times the sum of a row's numbers, ``length`` its squared length without the mean and ``lost``
+    the length of what the numbers lose of it, both in float64.
     """
     width, wide = first.shape[1], packed.shape[1] * 4
     row, other = np.zeros(wide, np.float32), np.zeros(wide, np.float32)

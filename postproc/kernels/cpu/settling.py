@@ -1,7 +1,7 @@
 """Distances of candidates, until no other row can be among the nearest or be the farthest.
 
-Every distance is :func:`apart`: one order of summation, the same from both ends, exactly 0 for equal rows. So it is no
-matter in which way a row was settled.
+Every distance is :func:`apart`: one order of summation, the same from both ends, exactly 0 for equal rows. So it
+is no matter in which way a row was settled.
 """
 
 import numpy as np
@@ -21,16 +21,15 @@ _LANES = ir.VectorType(_F32, LANES)
 
 
 def _add_square(at, fma, a, b, offset, total):
-    left, right = (
-        at.load(at.inttoptr(at.add(base, offset), _LANES.as_pointer()), align=4) for base in (a, b)
-    )
+    left, right = (at.load(at.inttoptr(at.add(base, offset), _LANES.as_pointer()), align=4) for base in (a, b))
     away = at.fsub(left, right)
     return at.call(fma, [away, away, total])
 
 
 @intrinsic
 def _squares(typingctx, a, b, steps):
-    """``sum_t (a[t] - b[t])^2`` over so many times STEP values from two addresses: SUMS vectors, added up in halves."""
+    """``sum_t (a[t] - b[t])^2`` over so many times STEP values from two addresses: SUMS vectors, added up in
+    halves."""
 
     def body(module):
         function = ir.Function(module, ir.FunctionType(_F32, [_I64] * 3), "postproc_squares")
@@ -88,7 +87,7 @@ def _squares(typingctx, a, b, steps):
 def apart(a, b):
     """Squared Euclidean distance of two rows, float32; its error is below (d / 64 + 80) / 2^24 of it."""
     steps = a.size // STEP
-    total = _squares(a.ctypes.data, b.ctypes.data, steps)
+    total = _squares(a.ctypes.data, b.ctypes.data, steps)  # type: ignore[call-arg, var-annotated]
     rest = np.float32(0)
     for t in range(steps * STEP, a.size):
         away = a[t] - b[t]
@@ -103,7 +102,8 @@ def _row(first, second, border, i):
 
 @compiled
 def raise_far(first, second, border, some, farthest, limits, start, stop):
-    """Raise the far limits of rows ``start:stop`` to what the distance from ``some[farthest[i]]`` makes of them."""
+    """Raise the far limits of rows ``start:stop`` to what the distance from ``some[farthest[i]]`` makes of
+    them."""
     for i in range(start, stop):
         value = apart(_row(first, second, border, i), _row(first, second, border, some[farthest[i]]))
         limits[FAR, i] = max(limits[FAR, i], value - limits[WIDE, i])
@@ -111,7 +111,8 @@ def raise_far(first, second, border, some, farthest, limits, start, stop):
 
 @compiled
 def _insert(values, rows, value, j):
-    """Put (value, j) into a list that is sorted, the worst first, if it precedes the worst: so a heap stays one."""
+    """Put (value, j) into a list that is sorted, the worst first, if it precedes the worst: so a heap stays
+    one."""
     if not (value < values[0] or (value == values[0] and j < rows[0])):
         return
     at, last = 0, values.size - 1
@@ -141,8 +142,8 @@ def settle(
 ):  # fmt: skip
     """Lists and largest distances of rows ``start:stop`` from their candidates (:mod:`.candidates`).
 
-    ``values``, ``rows`` (n, k) hold +inf and a number behind all others; they become heaps, sorted, the worst first.
-    ``unsure[i]``: too many candidates were dropped, so that somebody may be missing.
+    ``values``, ``rows`` (n, k) hold +inf and a number behind all others; they become heaps, sorted, the worst
+    first. ``unsure[i]``: too many candidates were dropped, so that somebody may be missing.
     """
     for i in range(start, stop):
         own = _row(first, second, border, i)
