@@ -6,9 +6,9 @@
 Every figure comes from a process of its own; product and re-ranking take turns, medians are printed. The product
 is NumPy's float32 matrix product of N x d by d x N with two different operands (``x @ x.T`` of one array would
 compute half); where N x N does not fit, strips of it. Memory is the process's peak less the features' own size.
-``--plain`` adds the usual NumPy implementation (minutes, and about 9 GB at M). ``--cpu`` takes processor seconds of
-one process instead, for a machine that others use too: product, re-ranking, and re-ranking without whole numbers
-(``REID_NO_INT8``) take turns; ``--features`` measures features of one's own, the first so many rows as queries.
+``--plain`` adds the usual NumPy implementation (minutes, and about 9 GB at M). ``--cpu`` takes processor seconds
+of one process instead, for a machine that others use too: product, re-ranking, and re-ranking without whole
+numbers (``REID_NO_INT8``) take turns. ``--features`` measures features of one's own, the first rows as queries.
 """
 
 import argparse

@@ -28,7 +28,9 @@ from postproc.pairs.tiles import PairwiseTiles, Tiles
 FAR_ROOM = 64  # candidates that a row has room for
 BLOCK = 1 << 20  # bytes of a block of panels: two of them stay in the cache
 HITS = 1 << 15  # pairs that a thread collects before it offers them
-FEW = 480  # rows that give first limits
+FEW = 240  # rows that give first limits
+AMONG = 8  # a first limit leaves room for about so many times k rows, and for so many of the few, 6 at least
+SINGLE = 8  # rows at most that are compared with everybody one by one
 STRIP = 64  # rows that are compared with everybody at a time
 CANDIDATES = 1500  # bytes a row, with limits
 SAMPLE = 2048  # rows that a common part is the mean of
@@ -166,7 +168,7 @@ def _limit(numbers: Numbers, rows: Rows, k: int) -> None:
     """First limits of all rows: by some rows, so that few pairs become candidates from the beginning."""
     kernel, n = kernels.of(numbers.limits), rows.count
     panel = kernel.int8.PANEL
-    some = np.linspace(0, n - 1, min(max(FEW, 4 * k), n) // panel * panel).astype(np.int64)
+    some = np.linspace(0, n - 1, min(FEW, n) // panel * panel).astype(np.int64)
     if not len(some):
         return
     few = np.ascontiguousarray(
@@ -179,10 +181,11 @@ def _limit(numbers: Numbers, rows: Rows, k: int) -> None:
     limits = np.ascontiguousarray(np.vstack([low + wide, step, -wide, *ends]))
 
     farthest = np.zeros(numbers.limits.shape[1], np.int32)
+    rank = min(k, max(6, -(-AMONG * k * len(some) // n)))
 
     def find(start: int, stop: int) -> None:
         kernel.int8.first_limits(
-            numbers.packed, numbers.begin, numbers.limits, few, limits, k, start, stop, farthest
+            numbers.packed, numbers.begin, numbers.limits, few, limits, rank, start, stop, farthest
         )
         start, stop = start * panel, min(stop * panel, n)
         kernel.settling.raise_far(
@@ -247,6 +250,9 @@ def _in_full(rows: Rows, some: np.ndarray, values: np.ndarray, names: np.ndarray
     """Settle ``some`` rows by their distances from all."""
     if not len(some):
         return
+    if len(some) <= SINGLE:
+        _one_by_one(rows, some, values, names, largest)
+        return
     kernel = kernels.of(values)
     room = np.float32((1.1 * rows.width + 256) * ULP)
     blocks = [np.arange(a, min(a + 1024, rows.count)) for a in range(0, rows.count, 1024)]
@@ -281,3 +287,18 @@ def _in_full(rows: Rows, some: np.ndarray, values: np.ndarray, names: np.ndarray
         )
 
     kernel.walk.run(settle, range(0, len(some), STRIP), what="neighbours", bytes_each=4 * STRIP * rows.count)
+
+
+def _one_by_one(rows: Rows, some: np.ndarray, values: np.ndarray, names: np.ndarray, largest: np.ndarray) -> None:
+    """As :func:`_in_full` for so few rows that a product would not pay: nothing is known, all are compared."""
+    kernel = kernels.of(values)
+    nothing = np.zeros((1, rows.count), np.float32)
+
+    def settle(at: int) -> None:
+        these = some[at : at + 1]
+        kernel.settling.settle_in_full(
+            rows.first, rows.second, rows.border, nothing, nothing[0], np.float32(0), these, 0, 1,
+            values, names, largest,
+        )  # fmt: skip
+
+    kernel.walk.run(settle, range(len(some)), what="neighbours")
