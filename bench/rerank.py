@@ -1,11 +1,14 @@
 """Re-ranking against the bare product of all images by all images, in one run.
 
     python bench/rerank.py M
+    python bench/rerank.py M --cpu [--features FILE.npy QUERIES]
 
 Every figure comes from a process of its own; product and re-ranking take turns, medians are printed. The product
 is NumPy's float32 matrix product of N x d by d x N with two different operands (``x @ x.T`` of one array would
 compute half); where N x N does not fit, strips of it. Memory is the process's peak less the features' own size.
-``--plain`` adds the usual NumPy implementation (minutes, and about 9 GB at M).
+``--plain`` adds the usual NumPy implementation (minutes, and about 9 GB at M). ``--cpu`` takes processor seconds
+of one process instead, for a machine that others use too: product, re-ranking, and re-ranking without whole
+numbers (``REID_NO_INT8``) take turns. ``--features`` measures features of one's own, the first rows as queries.
 """
 
 import argparse
@@ -33,10 +36,15 @@ def main() -> None:
     p.add_argument("--top-k", type=int)
     p.add_argument("--repeat", type=int, default=3)
     p.add_argument("--plain", action="store_true")
+    p.add_argument("--cpu", action="store_true")
+    p.add_argument("--features", nargs=2, metavar=("FILE.npy", "QUERIES"))
     p.add_argument("--child", choices=KINDS, help=argparse.SUPPRESS)
     options = p.parse_args()
     if options.child:
         print(json.dumps(KINDS[options.child](options.size, options.top_k)))
+        return
+    if options.cpu:
+        by_processor(options)
         return
     nq, ng, d, _ = SIZES[options.size]
     print(f"{options.size}: {nq} x {ng} x {d}, {os.cpu_count()} processors, NumPy {np.__version__}")
@@ -55,6 +63,45 @@ def main() -> None:
     if options.plain:
         print(f"plain / rerank = {seconds['plain'] / seconds['rerank']:.1f}")
         print(f"difference between the two: {runs['plain'][0]['difference']}")
+
+
+def by_processor(options: argparse.Namespace) -> None:
+    """Processor seconds of one process, ways taking turns, and each over the product."""
+    from postproc import rerank
+
+    if options.features:
+        images = np.load(options.features[0]).astype(np.float32)
+        query, gallery = np.split(images, [int(options.features[1])])
+    else:
+        query, gallery = features(options.size)
+    print(f"{len(query)} x {len(gallery)} x {query.shape[1]}, {os.cpu_count()} processors, NumPy {np.__version__}")
+    left = np.concatenate([query, gallery])
+    right = left.copy()
+    out = np.zeros((min(len(left), 4096), len(left)), np.float32)
+
+    def multiply() -> None:
+        for start in range(0, len(left), len(out)):
+            block = left[start : start + len(out)]
+            np.matmul(block, right.T, out=out[: len(block)])
+
+    def rank(off: str) -> None:
+        os.environ["REID_NO_INT8"] = off
+        rerank(query, gallery, top_k=options.top_k)
+
+    ways = {"product": multiply, "rerank": lambda: rank(""), "without": lambda: rank("1")}
+    few = query[:10], np.concatenate([gallery] * (1 + 8000 // len(gallery)))[:8000]
+    for off in ("", "1"):  # kernels loaded
+        os.environ["REID_NO_INT8"] = off
+        rerank(*few, top_k=options.top_k)
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(options.repeat):
+        for name, way in ways.items():
+            started = time.process_time()
+            way()
+            found[name].append(time.process_time() - started)
+    for name, seconds in found.items():
+        ratio = statistics.median(a / b for a, b in zip(seconds, found["product"], strict=True))
+        print(f"{name:8} {statistics.median(seconds):8.2f} CPU s, {ratio:.3f} of the product")
 
 
 def child(kind: str, options: argparse.Namespace) -> dict:

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 OWN, COMMON = "REID_NUM_THREADS", "OMP_NUM_THREADS"
+NO_INT8 = "REID_NO_INT8"
 
 
 class MachineWarning(RuntimeWarning):
@@ -42,6 +43,28 @@ def processors() -> int:
     """How many processors this process may use."""
     found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(found, _quota() or found)
+
+
+def int8() -> bool:
+    """Whether kernels may multiply in int8: the processor can (AVX-512 VNNI), and ``REID_NO_INT8`` is not set.
+
+    Answers are the same without, up to the rounding of float32.
+    """
+    return not os.environ.get(NO_INT8, "").strip() and _has_vnni()
+
+
+@cache
+def _has_vnni() -> bool:
+    """Whether numba compiles for a processor that has the instruction, which is this one where nobody says
+    another."""
+    from llvmlite import binding
+    from numba.core import config
+
+    if any(getattr(config, name) for name in ("DISABLE_JIT", "CPU_NAME", "CPU_FEATURES")):
+        return False
+    return binding.get_process_triple().startswith("x86_64") and bool(
+        binding.get_host_cpu_features().get("avx512vnni")
+    )
 
 
 def _is_count(text: str) -> bool:

@@ -9,10 +9,14 @@ them.
 
 from dataclasses import replace
 
+from postproc.base import machine
 from postproc.base.sizes import BLOCK, DOUBLE, SINGLE, Sizes
 from postproc.base.sizes import block as block
 from postproc.base.step import Chosen, Memory
 from postproc.pairs import long_lists
+from postproc.pairs.forecast import FEWEST
+from postproc.pairs.pruned import CANDIDATES, HITS
+from postproc.pairs.pruned import STRIP as FULL
 from postproc.pairs.tiles import STRIP, edge_of, tall_of
 
 LABEL = 64  # bytes an image of what is found out about copies: keys, classes, lengths
@@ -142,7 +146,20 @@ def tiles(sizes: Sizes, chosen: Chosen) -> int:
     edge = edge_of(sizes.images)
     tall = min(edge, tall_of(sizes.ng))
     widest = max(_piece(sizes.nq, tall), _piece(sizes.ng, edge))
-    return sizes.threads * SINGLE * widest * widest + LABEL * sizes.images
+    return max(sizes.threads * SINGLE * widest * widest, pruned(sizes)) + LABEL * sizes.images
+
+
+def pruned(sizes: Sizes) -> int:
+    """What stands in the place of tiles where neighbours are found by whole numbers
+    (:mod:`postproc.pairs.pruned`).
+
+    A byte a value, candidates, and hits a thread; after them some rows a thread against all. Or nothing, where
+    that is not done.
+    """
+    if sizes.images < FEWEST or not machine.int8():
+        return 0
+    numbers = sizes.images * (sizes.width + CANDIDATES) + sizes.threads * 12 * HITS
+    return max(numbers, sizes.threads * SINGLE * FULL * sizes.images)
 
 
 def walk(sizes: Sizes, chosen: Chosen) -> int:

@@ -16,7 +16,7 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays
 from postproc.base.vocabulary import Floats, Nearest
-from postproc.pairs import from_lists, remembered
+from postproc.pairs import forecast, from_lists, pruned, remembered
 from postproc.pairs.tiles import SMALLEST, STRIP, STRIP_ON_CUDA, Buffers, Layout, Lists, Tiles
 
 Change = Callable[[np.ndarray, np.ndarray], None]  # strip where the tiles are, its queries in NumPy
@@ -172,8 +172,25 @@ def _given(tiles: Tiles, known: Lists, among: Among, k: int) -> Lists:
 
 def _walked(tiles: Tiles, wanted: Sequence[tuple[Among, int]], answer: np.ndarray | None) -> list[Lists]:
     heaps = [_Heaps(tiles.layout, k, tiles.cameras, among) for among, k in wanted]
-    _walk(tiles, heaps, answer)
+    if not _pruned(tiles, heaps, answer):
+        _walk(tiles, heaps, answer)
     return [each.lists(tiles.layout) for each in heaps]
+
+
+def _pruned(tiles: Tiles, wanted: Sequence[_Heaps], answer: np.ndarray | None) -> bool:
+    """Do as :func:`_walk` by whole numbers (:mod:`postproc.pairs.pruned`), where that is possible and faster."""
+    if len(wanted) != 1 or wanted[0].among not in (Among.ALL, Among.CLASSES):
+        return False
+    heaps = wanted[0]
+    rows = forecast.worth(tiles, heaps.k)
+    if rows is None:
+        return False
+    pruned.fill(rows, heaps.values, heaps.rows, heaps.largest)
+    if answer is not None and tiles.layout.one_set:
+        _walk(tiles, [], answer)  # of each pair once
+    elif answer is not None:
+        everything(tiles, answer)
+    return True
 
 
 def _walk(
@@ -207,7 +224,7 @@ def _walk(
     visits = _visits(len(blocks), tiles.symmetric) if visits is None else list(visits)
     if arrays.on_cuda(layout.like):  # one tile at a time: along rows, so that one block of two is there already
         visits.sort()
-    kernel.walk.run(visit, visits, what="neighbours", bytes_each=len(wanted) * buffers.bytes)
+    kernel.walk.run(visit, visits, what="neighbours", bytes_each=max(1, len(wanted)) * buffers.bytes)
 
 
 def answer(

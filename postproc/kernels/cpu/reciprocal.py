@@ -8,6 +8,7 @@ import numpy as np
 from postproc.kernels.compiled import compiled
 
 ZERO, ONE = np.float32(0), np.float32(1)
+JUST_ONE = np.float32(1 + 2.0**-18)  # a distance over the largest of its row, which was found another way
 NEARLY_ONE = np.float32(1 - 1e-4)  # a row's sum, whatever rounding did to it
 
 
@@ -159,4 +160,4 @@ def finish_strip(
                 jaccard = ZERO
             share = normalised(row[j], scale, half_power)
             value = rest * jaccard + lambda_value * share
-            row[j] = ONE if value > ONE and share <= ONE else value  # a mean of two is no larger than both
+            row[j] = ONE if value > ONE and share <= JUST_ONE else value  # a mean of two is no larger than both

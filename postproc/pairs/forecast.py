@@ -1,0 +1,74 @@
+"""Whether neighbours are found sooner by whole numbers (:mod:`.pruned`) than by a walk over float32 tiles.
+
+A few rows are compared with everybody. How many distances lie so near the k-th that whole numbers could not tell
+them apart says how many candidates there will be, and what these cost. Costs are counted in multiplications of
+float32 on one core, as measured. Only the features decide, so that every run decides alike.
+"""
+
+from math import log
+
+import numpy as np
+
+from postproc import kernels
+from postproc.pairs import pruned
+from postproc.pairs.pruned import Rows
+from postproc.pairs.tiles import Tiles
+
+FEWEST, NARROWEST = 6000, 256  # classes and values below which nothing can be won
+LONGEST = 64  # neighbours
+K = 21  # that costs are foretold for, whatever k is, so that longer lists begin as shorter ones, to the bit
+ROWS, SAMPLE = 32, 240  # rows that are compared with all, and rows of which it is known what they lose
+TILE = 400.0  # what a pair costs on a walk beside its product
+WHOLE = 0.16  # a product of whole numbers over one of float32, comparisons included
+ROW = 500.0  # what makes whole numbers of a value, and finds first limits
+HIT = 9000.0  # what becomes of a pair that is not ruled out
+SETTLED = 30.0  # a value of a candidate, which comes from memory
+MARGIN = 0.9  # of the cost of a walk, above which nothing is risked
+
+
+def worth(tiles: Tiles, k: int) -> Rows | None:
+    """The rows of these tiles, where it pays to compare them as whole numbers, or None."""
+    layout = tiles.layout
+    n = layout.classes
+    if n < FEWEST or k > LONGEST:
+        return None
+    rows = pruned.rows_of(tiles)
+    if rows is None or not NARROWEST <= rows.width <= kernels.of(layout.like).int8.WIDEST:
+        return None
+    walk = n / 2 * (rows.width + TILE)
+    if costs(n, rows.width, K, K + 8, 0.0) > MARGIN * walk:
+        return None
+    settled, candidates, crowded = look(rows)
+    return rows if costs(n, rows.width, settled, candidates, crowded) <= MARGIN * walk else None
+
+
+def costs(n: int, width: int, settled: float, candidates: float, crowded: float) -> float:
+    """What a row costs, in multiplications, by its candidates and the share of rows that have too many."""
+    hits = candidates * (1 + max(0.0, log(n / pruned.FEW))) / 0.8
+    product = n * width * (WHOLE + 1.3 * crowded)
+    return product + width * (ROW + SETTLED * settled) + HIT * hits
+
+
+def look(rows: Rows) -> tuple[float, float, float]:
+    """How many candidates a row will have to settle and to hold, and how many rows will have too many: means."""
+    kernel, n = kernels.of(rows.first), rows.count
+    slack = pruned.sample(rows, np.linspace(0, n - 1, SAMPLE).astype(np.int64))
+    u = float(slack.mean())
+    some = np.linspace(0, n - 1, ROWS).astype(np.int64)
+    left = rows.moved(some, rows.mean)
+    distances = np.empty((ROWS, n), np.float32)
+
+    def compare(start: int) -> None:
+        right = rows.moved(np.arange(start, min(start + 1024, n)), rows.mean)
+        part = distances[:, start : start + 1024]
+        np.matmul(left, right.T, out=part)
+        part *= -2
+        part += np.einsum("ij,ij->i", right, right)
+
+    kernel.walk.run(compare, range(0, n, 1024), what="forecast")
+    kth = np.partition(distances, K - 1, axis=1)[:, K - 1 : K]
+    top = distances.max(axis=1, keepdims=True)
+    near, certain = ((distances <= kth + width * u).sum(axis=1) for width in (8, 4))
+    far = (distances >= top - 4 * u).sum(axis=1)
+    crowded = (certain >= pruned.near_room(K) // 2) | (far > pruned.FAR_ROOM // 2 * 1.5)
+    return float((certain + far).mean()), float((near + far).mean()), float(crowded.mean())

@@ -1,0 +1,304 @@
+"""Neighbours of all by a product in int8 that rules nearly every pair out; what is left is settled in float32.
+
+The same lists as a walk over float32 tiles finds, up to its rounding, in about half of the time. Nothing but the
+features and ``k`` decides a bit of them: who is in a list, and in which order, is decided by distances of one kind
+(:mod:`postproc.kernels.cpu.settling`), whatever was ruled out before. The bounds are derived in
+:mod:`postproc.kernels.reference.int8`.
+
+1. Rows lose a common part, are turned so that their values are alike, and become whole numbers with a step a row.
+2. Products of these, upper triangle of tiles; a pair that the limits of its two rows do not rule out becomes a
+   candidate of either row, near or far.
+3. Distances of candidates, the likeliest first, until no other can get in. Rows whose candidates had no room (few)
+   are compared with everybody.
+
+Memory: a byte a value of the features, and about 1.5 kB a row.
+"""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from postproc import kernels
+from postproc.base import arrays, machine
+from postproc.pairs.pairwise import read_only
+from postproc.pairs.tiles import PairwiseTiles, Tiles
+
+FAR_ROOM = 64  # candidates that a row has room for
+BLOCK = 1 << 20  # bytes of a block of panels: two of them stay in the cache
+HITS = 1 << 15  # pairs that a thread collects before it offers them
+FEW = 240  # rows that give first limits
+AMONG = 8  # a first limit leaves room for about so many times k rows, and for so many of the few, 6 at least
+SINGLE = 8  # rows at most that are compared with everybody one by one
+STRIP = 64  # rows that are compared with everybody at a time
+CANDIDATES = 1500  # bytes a row, with limits
+SAMPLE = 2048  # rows that a common part is the mean of
+ULP = 2.0**-24
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """All rows as whole numbers, and what bounds their distances: see :func:`postproc.kernels.cpu.int8.narrow`."""
+
+    packed: np.ndarray  # (panels, wide / 4, PANEL, 4) int8
+    begin: np.ndarray  # (panels * PANEL,) int32
+    limits: np.ndarray  # (5, panels * PANEL) float32
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of all classes where they lie: ``first``, and from ``border`` on ``second``."""
+
+    first: np.ndarray
+    second: np.ndarray
+    mean: np.ndarray  # (d,) float32 that is taken off every row before it is compared
+
+    @property
+    def border(self) -> int:
+        return len(self.first)
+
+    @property
+    def count(self) -> int:
+        return len(self.first) + (0 if self.second is self.first else len(self.second))
+
+    @property
+    def width(self) -> int:
+        return int(self.first.shape[1])
+
+    def moved(self, some: np.ndarray, mean: np.ndarray | None) -> np.ndarray:
+        """Copies of some rows without the common part."""
+        found = np.empty((len(some), self.width), np.float32)
+        early = some < self.border
+        found[early] = self.first[some[early]]
+        found[~early] = self.second[some[~early] - self.border]
+        return found if mean is None else found - mean
+
+
+def rows_of(tiles: Tiles) -> Rows | None:
+    """The rows of these tiles, if their distances are those of rows alone and the processor has the
+    instruction."""
+    if not (isinstance(tiles, PairwiseTiles) and not arrays.on_cuda(tiles.like) and machine.int8()):
+        return None
+    if tiles.signs is not None or tiles.cams or tiles.products or tiles.tracks is not None:
+        return None
+    if not all(part.dtype == np.float32 and part.flags.c_contiguous for part in tiles.parts):
+        return None
+    parts = [read_only(part) for part in tiles.parts]
+    rows = Rows(parts[0], parts[-1], np.zeros(parts[0].shape[1], np.float32))
+    some = rows.moved(np.linspace(0, rows.count - 1, min(SAMPLE, rows.count)).astype(np.int64), None)
+    return replace(rows, mean=some.mean(axis=0, dtype=np.float64).astype(np.float32))
+
+
+def fill(rows: Rows, values: np.ndarray, names: np.ndarray, largest: np.ndarray) -> None:
+    """The nearest of every row into ``values`` and ``names`` (n, k), as heaps, and the distance of the
+    farthest."""
+    _in_full(rows, _by_candidates(rows, values, names, largest), values, names, largest)
+
+
+def _by_candidates(rows: Rows, values: np.ndarray, names: np.ndarray, largest: np.ndarray) -> np.ndarray:
+    """As :func:`fill`; which rows it could not be sure of."""
+    kernel = kernels.of(values)
+    n, k = values.shape
+    numbers = _numbers(rows)
+    _limit(numbers, rows, k)
+    near, far = _candidates(n, near_room(k)), _candidates(n, FAR_ROOM)
+    _narrow(numbers, np.full((n, k), np.inf, np.float32), (*near, *far))
+    unsure = np.zeros(n, np.bool_)
+
+    def settle(start: int, stop: int) -> None:
+        kernel.settling.settle(
+            rows.first, rows.second, rows.border, numbers.limits, *near, *far, start, stop,
+            values, names, largest, unsure,
+        )  # fmt: skip
+
+    kernel.walk.over_rows(settle, n, what="neighbours")
+    return np.flatnonzero(unsure)
+
+
+def near_room(k: int) -> int:
+    """How many near candidates a row has room for."""
+    return 32 * -(-max(96, 3 * k) // 32)
+
+
+def _candidates(n: int, room: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    pairs = np.empty((n, room, 2), np.float32)
+    return pairs, pairs.view(np.int32), np.zeros(n, np.int32)
+
+
+def sample(rows: Rows, some: np.ndarray) -> np.ndarray:
+    """The :func:`slacks` of some rows."""
+    few = Rows(read_only(rows.moved(some, None)), read_only(rows.moved(some[:0], None)), rows.mean)
+    return _quantised(few)[1]
+
+
+def _numbers(rows: Rows) -> Numbers:
+    return _quantised(rows)[0]
+
+
+def _quantised(rows: Rows) -> tuple[Numbers, np.ndarray]:
+    """Whole numbers of all rows, and their slacks."""
+    kernel = kernels.of(rows.first).int8
+    n, unit = rows.count, 256 if rows.width >= 1024 else 64
+    wide = -(-rows.width // unit) * unit
+    panels = -(-n // kernel.PANEL)
+    packed = np.zeros((panels, wide // 4, kernel.PANEL, 4), np.int8)
+    begin, limits = (
+        np.zeros(panels * kernel.PANEL, np.int32),
+        np.full((5, panels * kernel.PANEL), np.nan, np.float32),
+    )
+    signs = np.random.default_rng(0).choice(np.array([-1, 1], np.float32), rows.width)
+    square, lost = np.empty(n), np.empty(n)
+
+    def quantise(start: int, stop: int) -> None:
+        kernel.quantise(
+            rows.first, rows.second, rows.border, rows.mean, signs, wide & -wide, start, stop, packed, begin,
+            limits[1], square, lost,
+        )  # fmt: skip
+
+    kernels.of(rows.first).walk.over_rows(quantise, n, what="whole numbers", block=kernel.PANEL * 4)
+    slack = slacks(square, lost, rows.width, wide)
+    limits[0, :n] = square - 2 * slack
+    limits[2, :n] = 4 * slack
+    limits[3, :n], limits[4, :n] = np.inf, -np.inf
+    return Numbers(packed, begin, limits), slack
+
+
+def _limit(numbers: Numbers, rows: Rows, k: int) -> None:
+    """First limits of all rows: by some rows, so that few pairs become candidates from the beginning."""
+    kernel, n = kernels.of(numbers.limits), rows.count
+    panel = kernel.int8.PANEL
+    some = np.linspace(0, n - 1, min(FEW, n) // panel * panel).astype(np.int64)
+    if not len(some):
+        return
+    few = np.ascontiguousarray(
+        numbers.packed[some // panel, :, some % panel]
+        .reshape(-1, panel, numbers.packed.shape[1], 4)
+        .swapaxes(1, 2)
+    )
+    low, step, wide = numbers.limits[:3, some]
+    ends = np.full((2, len(some)), [[-np.inf], [np.inf]], np.float32)
+    limits = np.ascontiguousarray(np.vstack([low + wide, step, -wide, *ends]))
+
+    farthest = np.zeros(numbers.limits.shape[1], np.int32)
+    rank = min(k, max(6, -(-AMONG * k * len(some) // n)))
+
+    def find(start: int, stop: int) -> None:
+        kernel.int8.first_limits(
+            numbers.packed, numbers.begin, numbers.limits, few, limits, rank, start, stop, farthest
+        )
+        start, stop = start * panel, min(stop * panel, n)
+        kernel.settling.raise_far(
+            rows.first, rows.second, rows.border, some, farthest, numbers.limits, start, stop
+        )
+
+    kernel.walk.over_rows(find, len(numbers.packed), what="limits")
+
+
+def slacks(square: np.ndarray, lost: np.ndarray, width: int, wide: int) -> np.ndarray:
+    """(n,) float64 u: distances are within ``2 u[i] + 2 u[j]`` of those of the whole numbers, rounding
+    included."""
+    length = np.sqrt(square)
+    stages = 2 * max(0, int(np.log2(wide & -wide)) - 4)
+    turning = (3.1 * stages + 2) * ULP
+    lost = lost * (1 + 2.0**-30) + turning * length
+    ratio = max(lost.mean(), 1e-30) / max(length.mean(), 1e-30)
+    long = (length * (1 + turning) + lost) ** 2
+    slack = (lost**2 / ratio + long * ratio + lost**2) / 2
+    return slack + (1.1 * turning + (width / 32 + 100) * ULP) * long + 2.0**-110
+
+
+def _narrow(numbers: Numbers, best: np.ndarray, candidates: tuple[np.ndarray, ...]) -> None:
+    """Collect the candidates of all rows."""
+    kernel = kernels.of(numbers.limits)
+    panels = len(numbers.packed)
+    each = max(4, min(32, BLOCK // numbers.packed[0].nbytes))
+    blocks = [(a, min(a + each, panels)) for a in range(0, panels, each)]
+    locks = [threading.Lock() for _ in blocks]
+    free: list[tuple[np.ndarray, ...]] = []
+
+    def visit(pair: tuple[int, int]) -> None:
+        i, j = pair
+        try:
+            hits = free.pop()
+        except IndexError:
+            hits = np.empty(HITS, np.float32), np.empty(HITS, np.int32), np.empty(HITS, np.int32)
+        at, last = 0, (blocks[i][1] - blocks[i][0]) * (blocks[j][1] - blocks[j][0]) * kernel.int8.GROUPS
+        while at < last:
+            at, count = kernel.int8.narrow(
+                numbers.packed, numbers.begin, numbers.limits, blocks[i], blocks[j], i == j, at, *hits
+            )
+            with locks[i]:
+                if i == j:
+                    kernel.candidates.take(*hits, count, numbers.limits, best, *candidates)
+                    continue
+                with locks[j]:
+                    kernel.candidates.take(*hits, count, numbers.limits, best, *candidates)
+        free.append(hits)
+
+    kernel.walk.run(visit, list(_visits(len(blocks))), what="neighbours", bytes_each=12 * HITS)
+
+
+def _visits(count: int) -> Iterator[tuple[int, int]]:
+    """The upper triangle by diagonals."""
+    for away in range(count):
+        for i in range(count - away):
+            yield i, i + away
+
+
+def _in_full(rows: Rows, some: np.ndarray, values: np.ndarray, names: np.ndarray, largest: np.ndarray) -> None:
+    """Settle ``some`` rows by their distances from all."""
+    if not len(some):
+        return
+    if len(some) <= SINGLE:
+        _one_by_one(rows, some, values, names, largest)
+        return
+    kernel = kernels.of(values)
+    room = np.float32((1.1 * rows.width + 256) * ULP)
+    blocks = [np.arange(a, min(a + 1024, rows.count)) for a in range(0, rows.count, 1024)]
+    lengths = np.empty(rows.count, np.float32)
+
+    def measure(block: np.ndarray) -> None:
+        moved = rows.moved(block, rows.mean)
+        lengths[block] = np.einsum("ij,ij->i", moved, moved, dtype=np.float64)
+
+    kernel.walk.run(measure, blocks, what="lengths")
+
+    def settle(start: int) -> None:
+        these = some[start : start + STRIP]
+        left = rows.moved(these, rows.mean)
+        strip = np.empty((len(these), rows.count), np.float32)
+        for block in blocks:
+            strip[:, block[0] : block[-1] + 1] = left @ rows.moved(block, rows.mean).T
+        kernel.tiles.products_to_distances(strip, lengths[these], lengths, True)
+        kernel.settling.settle_in_full(
+            rows.first,
+            rows.second,
+            rows.border,
+            strip,
+            lengths,
+            room,
+            these,
+            0,
+            len(these),
+            values,
+            names,
+            largest,
+        )
+
+    kernel.walk.run(settle, range(0, len(some), STRIP), what="neighbours", bytes_each=4 * STRIP * rows.count)
+
+
+def _one_by_one(rows: Rows, some: np.ndarray, values: np.ndarray, names: np.ndarray, largest: np.ndarray) -> None:
+    """As :func:`_in_full` for so few rows that a product would not pay: nothing is known, all are compared."""
+    kernel = kernels.of(values)
+    nothing = np.zeros((1, rows.count), np.float32)
+
+    def settle(at: int) -> None:
+        these = some[at : at + 1]
+        kernel.settling.settle_in_full(
+            rows.first, rows.second, rows.border, nothing, nothing[0], np.float32(0), these, 0, 1,
+            values, names, largest,
+        )  # fmt: skip
+
+    kernel.walk.run(settle, range(len(some)), what="neighbours")

@@ -1,0 +1,264 @@
+"""Neighbours by whole numbers: exact in every world, the same bits however they are found, or not used at all."""
+
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from postproc import distances, rerank, same_camera, sqeuclidean, using
+from postproc.base import machine
+from postproc.kernels import cpu, reference
+from postproc.pairs import forecast, nearest, pruned
+from postproc.pairs.pairwise import among
+from postproc.pairs.tiles import PairwiseTiles
+from tests.support.each import each
+from tests.support.worlds import world
+
+pytestmark = pytest.mark.skipif(not machine.int8(), reason="the processor has no AVX-512 VNNI")
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def always():
+    """Whole numbers wherever they are possible, whatever it costs."""
+    with patch.object(forecast, "worth", lambda tiles, k: pruned.rows_of(tiles)):
+        yield
+
+
+def around(n, d, people, noise):
+    centre = RNG.standard_normal((people, d))
+    return centre[RNG.integers(0, people, n)] + noise * RNG.standard_normal((n, d))
+
+
+def unit(x):
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def spiked(x):
+    x = x.copy()
+    x[:, 3] *= 1000
+    return x
+
+
+def copied(x):
+    x = x.copy()
+    x[::3], x[5:9] = x[1], 0
+    return x
+
+
+BASE = around(700, 100, 40, 1.0)
+WORLDS = {
+    "identities of unit length": unit(BASE),
+    "lengths from small to huge": BASE * np.exp(3 * RNG.standard_normal((700, 1))),
+    "noise alone": RNG.standard_normal((500, 64)),
+    "nearly copies": unit(around(600, 130, 3, 1e-4)),
+    "copies and zeros": copied(BASE),
+    "a common part": unit(BASE + 30),
+    "one large value": spiked(BASE),
+    "sorted by identity": np.repeat(RNG.standard_normal((20, 96)), 30, axis=0)
+    + 0.2 * RNG.standard_normal((600, 96)),
+    "one value": RNG.standard_normal((300, 1)),
+    "whole numbers, many ties": RNG.integers(0, 3, (400, 7)),
+    "wide": unit(around(200, 1100, 20, 2.0)),
+    "tiny": RNG.standard_normal((3, 5)),
+    "outlier": np.vstack([BASE[:300], 1e6 * BASE[:1]]),
+    "small numbers": BASE[:300] * 1e-12,
+    "large numbers": BASE[:300] * 1e12,
+}
+
+
+def exactly(x):
+    x = np.asarray(x, np.float32)
+    return reference.basic.sqeuclidean(x, x)
+
+
+def check(found, matrix, k, rtol=2e-5):
+    """Lists are those of ``matrix`` in float64 but for rows that float32 cannot tell apart."""
+    k = min(k, len(matrix))
+    scale = np.diff(np.sort(matrix, axis=1)[:, [0, -1]])  # of what is lost in a product
+    assert found.rows.shape == (len(matrix), k)
+    assert (np.diff(np.sort(found.rows, axis=1)) > 0).all(), "nobody twice"
+    assert (np.abs(found.values - np.take_along_axis(matrix, found.rows, axis=1)) <= rtol * scale).all()
+    assert (np.abs(found.values - np.sort(matrix, axis=1)[:, :k]) <= rtol * scale).all()
+    before, after = found.values[:, :-1], found.values[:, 1:]
+    assert ((before < after) | ((before == after) & (found.rows[:, :-1] < found.rows[:, 1:]))).all(), "ties by row"
+    assert_allclose(found.largest, matrix.max(axis=1), rtol=rtol)
+
+
+@each("name", list(WORLDS))
+def test_exact_in_every_world(always, name):
+    x = np.asarray(WORLDS[name], np.float32)
+    for k in (1, 21):
+        check(nearest.of_all(PairwiseTiles(among(x)), k), exactly(x), k)
+
+
+@each("k", [1, 5, 60, 99, 100])
+def test_lists_as_long_as_there_are_rows(always, k):
+    x = BASE[:100].astype(np.float32)
+    check(nearest.of_all(PairwiseTiles(among(x)), k), exactly(x), k)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    n=st.integers(1, 300),
+    d=st.integers(1, 140),
+    k=st.integers(1, 40),
+    people=st.integers(1, 50),
+    noise=st.sampled_from([0.0, 1e-6, 0.1, 1.0, 10.0]),
+    seed=st.integers(0, 1000),
+)
+def test_exact_in_any_world(n, d, k, people, noise, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((people, d))[rng.integers(0, people, n)] + noise * rng.standard_normal((n, d))
+    x = x.astype(np.float32)
+    with patch.object(forecast, "worth", lambda tiles, k: pruned.rows_of(tiles)):
+        check(nearest.of_all(PairwiseTiles(among(x)), k), exactly(x), k)
+
+
+def test_distances_of_a_list_are_of_one_kind(always):
+    """Symmetric to the bit, and exactly 0 from an image to itself and to its copies."""
+    x = copied(BASE).astype(np.float32)
+    found = nearest.of_all(PairwiseTiles(among(x)), 50)
+    lists = enumerate(zip(found.rows, found.values, strict=True))
+    known = {(i, j): v for i, sides in lists for j, v in zip(*sides, strict=True)}
+    assert all(known.get((j, i), v) == v for (i, j), v in known.items())
+    assert all(known[i, i] == 0 for i in (2, 100, 698))
+    assert known[0, 3] == 0
+
+
+def different_ways(x, k):
+    """The same lists by other threads, blocks, first limits and room, which may change nothing."""
+    source = PairwiseTiles(among(x))
+    for threads in (1, 2, 3):
+        with using(threads=threads):
+            yield nearest.of_all(source, k)
+    for changed in ({"BLOCK": 1}, {"HITS": 1000}, {"FEW": 48}, {"FAR_ROOM": 8}, {"near_room": lambda k: k + 8}):
+        with patch.multiple(pruned, **changed):
+            yield nearest.of_all(source, k)
+
+
+@each("name", ["identities of unit length", "noise alone", "sorted by identity", "nearly copies"])
+def test_bits_depend_on_nothing(always, name):
+    x = np.asarray(WORLDS[name], np.float32)
+    first, *others = different_ways(x, 21)
+    for other in others:
+        assert_array_equal(other.rows, first.rows)
+        assert_array_equal(other.values, first.values)
+        assert_array_equal(other.largest, first.largest)
+
+
+def test_rows_in_full_are_found_where_there_is_no_room(always):
+    """Nearly copies of three images: more candidates than there is room for."""
+    called = []
+    in_full = pruned._in_full
+    with patch.object(
+        pruned, "_in_full", lambda rows, some, *out: (called.append(len(some)), in_full(rows, some, *out))
+    ):
+        nearest.of_all(PairwiseTiles(among(WORLDS["nearly copies"].astype(np.float32))), 21)
+    assert called[0] > 300
+
+
+def test_queries_and_gallery_and_their_distances(always):
+    x = unit(BASE).astype(np.float32)
+    source = PairwiseTiles(sqeuclidean(x[:90], x[90:]))
+    answer = np.full((90, 610), np.nan, np.float32)
+    check(nearest.of_all(source, 21, answer), exactly(x), 21)
+    assert_array_equal(answer, distances(x[:90], x[90:]))
+
+
+def test_one_set_and_its_distances(always):
+    x = unit(BASE).astype(np.float32)
+    answer = np.full((700, 700), np.nan, np.float32)
+    found = nearest.of_all(PairwiseTiles(sqeuclidean(x)), 21, answer)
+    check(found, exactly(x), 21)
+    assert_array_equal(found.values, nearest.of_all(PairwiseTiles(sqeuclidean(x)), 21).values)
+    assert_allclose(answer, exactly(x), atol=1e-6)
+    assert_array_equal(answer, answer.T)
+
+
+def test_a_sum_of_distances(always):
+    x, y = unit(BASE).astype(np.float32), unit(around(700, 30, 40, 1.0)).astype(np.float32)
+    pairs = 0.7 * sqeuclidean(x[:90], x[90:]) + 0.3 * sqeuclidean(y[:90], y[90:])
+    check(nearest.of_all(PairwiseTiles(pairs), 21), 0.7 * exactly(x) + 0.3 * exactly(y), 21)
+
+
+def test_re_ranking_is_the_same_without(always, monkeypatch):
+    data = world(nq=80, ng=500, d=70, people=60)
+    with_it = rerank(data["query"], data["gallery"])
+    monkeypatch.setenv(machine.NO_INT8, "1")
+    assert_allclose(with_it, rerank(data["query"], data["gallery"]), atol=2e-6)
+
+
+def test_others_are_walked_over(monkeypatch):
+    x = BASE[:200].astype(np.float32)
+    side = x[:50], x[50:]
+    cams = np.arange(50) % 3, np.arange(150) % 3
+    plain = sqeuclidean(*side)
+    assert pruned.rows_of(PairwiseTiles(plain)) is not None
+    assert pruned.rows_of(PairwiseTiles(plain - 0.1 * sqeuclidean(*side))) is None
+    assert pruned.rows_of(PairwiseTiles(plain + 0.1 * same_camera(*cams))) is None
+    tracks = np.arange(50) // 5, np.arange(150) // 5
+    assert pruned.rows_of(PairwiseTiles(plain.zero_within_tracks(*tracks))) is None
+    monkeypatch.setenv(machine.NO_INT8, "1")
+    assert pruned.rows_of(PairwiseTiles(plain)) is None
+
+
+def test_the_forecast_tells_what_pays():
+    good = PairwiseTiles(among(unit(around(2000, 300, 100, 0.5)).astype(np.float32)))
+    noise = PairwiseTiles(among(unit(RNG.standard_normal((2000, 300))).astype(np.float32)))
+    seen = [forecast.look(pruned.rows_of(source)) for source in (good, noise)]
+    assert seen[0][2] == 0, "every identity of 20 is far from the others"
+    assert seen[1][1] > 1.5 * seen[0][1], "in noise nobody is near, and many are nearly as far as the nearest"
+    assert forecast.costs(2000, 300, *seen[0]) < forecast.costs(2000, 300, *seen[1])
+    assert forecast.worth(good, 21) is None, "so few are faster by a walk"
+    with patch.object(forecast, "FEWEST", 1), patch.object(forecast, "TILE", 1e4):
+        assert forecast.worth(good, 21) is not None
+        assert forecast.worth(good, 65) is None
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    n=st.integers(1, 120),
+    d=st.integers(1, 300),
+    spread=st.sampled_from([0.0, 1.0, 5.0]),
+    seed=st.integers(0, 1000),
+)
+def test_distances_lie_between_the_bounds(n, d, spread, seed):
+    """Of the definition, and of the kernel, whose numbers are turned."""
+    rng = np.random.default_rng(seed)
+    x = (rng.standard_normal((n, d)) * np.exp(spread * rng.standard_normal((n, 1)))).astype(np.float32)
+    matrix = exactly(x)
+    low, high = reference.int8.bounds(x)
+    assert (low <= matrix).all()
+    assert (matrix <= high).all()
+    numbers = pruned._numbers(pruned.rows_of(PairwiseTiles(among(x))))
+    panel = cpu.int8.PANEL
+    q = numbers.packed.swapaxes(1, 2).reshape(-1, 4 * numbers.packed.shape[1])[:n].astype(np.float64)
+    assert numbers.packed.shape[2] == panel
+    assert_array_equal(numbers.begin[:n], -128 * q.sum(axis=1))
+    base, step, wide = numbers.limits[:3, :n].astype(np.float64)
+    classes = PairwiseTiles(among(x)).layout.classes
+    if classes == n:
+        low = base[:, None] + base - 2 * np.outer(step, step) * (q @ q.T)
+        assert (low <= matrix).all()
+        assert (matrix <= low + wide[:, None] + wide).all()
+
+
+def test_whole_numbers_lose_what_the_definition_says():
+    """(3, -1.5): the step is 3 / 127; -1.5 is 63.5 steps, and half a step, 3 / 254, is lost."""
+    q, step, lost = reference.int8.quantise(np.array([[3, -1.5], [0, 0]]))
+    assert_array_equal(q, [[127, -64], [0, 0]])
+    assert_allclose(step, [3 / 127, 1])
+    assert_allclose(lost, [3 / 254, 0])
+
+
+@each("d", [1, 16, 63, 64, 65, 200, 513])
+def test_the_distance_of_a_pair(d):
+    a, b = RNG.standard_normal((2, d)).astype(np.float32)
+    found = cpu.settling.apart(a, b)
+    assert_allclose(found, ((a.astype(np.float64) - b) ** 2).sum(), rtol=(d / 64 + 80) * 2.0**-24)
+    assert found == cpu.settling.apart(b, a)
+    assert cpu.settling.apart(a, a) == 0
