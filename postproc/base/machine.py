@@ -6,6 +6,7 @@ of its affinity, or fewer where its control group (a container's) has a quota.
 
 import math
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from functools import cache
@@ -69,20 +70,60 @@ def quota(membership: str, root: Path) -> int | None:
     membership: the text of ``/proc/self/cgroup``. A group's limit holds for those below it. Where a container sees
     a path of the host that is not there, ``root`` itself is its group.
     """
-    limits: list[int] = []
+    return min((limit for group in _groups(membership, root, "cpu") for limit in _limits(group)), default=None)
+
+
+def free_memory() -> int | None:
+    """Bytes that this process may still have: what the system can spare, or less where its control group has a
+    limit. None where the system does not tell."""
+    try:
+        meminfo = Path("/proc/meminfo").read_text()
+    except OSError:
+        return None
+    try:
+        membership = Path("/proc/self/cgroup").read_text()
+    except OSError:
+        membership = ""
+    found = [*_available(meminfo), *_left(membership, Path("/sys/fs/cgroup"))]
+    return min(found, default=None)
+
+
+def _available(meminfo: str) -> Iterator[int]:
+    for line in meminfo.splitlines():
+        name, _, value = line.partition(":")
+        if name == "MemAvailable" and value.split()[0].isdecimal():
+            yield 1024 * int(value.split()[0])
+
+
+def _left(membership: str, root: Path) -> Iterator[int]:
+    """What is left of the limit of every group; files that the system has kept in memory make room when asked."""
+    for group in _groups(membership, root, "memory"):
+        for most, used in (
+            ("memory.max", "memory.current"),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+        ):
+            try:
+                limit, now = (int((group / name).read_text()) for name in (most, used))
+                kept = re.search(r"^(?:total_)?inactive_file (\d+)$", (group / "memory.stat").read_text(), re.M)
+            except (OSError, ValueError):  # not there, or "max"
+                continue
+            yield max(0, limit - now + (int(kept[1]) if kept else 0))
+
+
+def _groups(membership: str, root: Path, kind: str) -> Iterator[Path]:
+    """The folders of a process's groups of a kind, in both versions of control groups, each below its parents."""
     for line in membership.splitlines():
         _, kinds, path = [*line.split(":", 2), "", ""][:3]
         if not kinds:
             places = [root, root / "unified"]
-        elif "cpu" in kinds.split(","):
-            places = [root / kinds, root / "cpu"]
+        elif kind in kinds.split(","):
+            places = [root / kinds]
         else:
             continue
         parts = [part for part in path.split("/") if part not in ("", "..")]
         for place in places:
             for depth in range(len(parts) + 1):
-                limits += _limits(place.joinpath(*parts[:depth]))
-    return min(limits, default=None)
+                yield place.joinpath(*parts[:depth])
 
 
 def _limits(group: Path) -> Iterator[int]:

@@ -25,6 +25,7 @@ from postproc.base import arrays, checks, lists, one_set, settings
 from postproc.base.checks import CPU_ONLY
 from postproc.base.sizes import Sizes
 from postproc.base.vocabulary import VOCABULARY
+from postproc.base.work import Spent
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -71,6 +72,8 @@ class Declaration:
     ``host_only``: CUDA tensors are refused in a sentence.
     ``memory``: bytes beside input and answer where it holds most, from the sizes and all settings
     (:mod:`postproc.pairs.held` has what many hold).
+    ``work``: what there is to do, from the same (:mod:`postproc.pairs.spent` has what many do); None: nobody knows
+    how long it takes.
     ``keeps``: data that come back as they are, not copied, from all settings.
     ``loads``: packages that the first call imports, which take memory themselves, or a function of all settings.
     ``objection``: why settings do not go together, from all settings, or None.
@@ -80,6 +83,7 @@ class Declaration:
     range: Range | Callable[[Chosen], Range] | None = None
     host_only: bool = False
     memory: Memory = nothing
+    work: Spent | None = None
     keeps: Callable[[Chosen], tuple[str, ...]] = lambda chosen: ()
     loads: Loads = ()
     objection: Callable[[Chosen], str | None] | None = None
@@ -96,6 +100,7 @@ def step(
     range: Range | Callable[[Chosen], Range] | None = None,
     host_only: bool = False,
     memory: Memory = nothing,
+    work: Spent | None = None,
     keeps: Callable[[Chosen], tuple[str, ...]] = ...,
     loads: Loads = (),
     objection: Callable[[Chosen], str | None] | None = None,

@@ -139,7 +139,7 @@ def test_as_many_threads_work_at_once_as_asked_for():
 
 
 def test_memory_bounds_how_many_tasks_run_at_once():
-    with using(threads=4, memory=1000):
+    with within(Runtime(4, memory=1000)):
         assert most_at_once(range(30), bytes_each=400) <= 2
         run(meet(2), range(4), what="meeting", bytes_each=400)
         assert most_at_once(range(5), bytes_each=5000) == 1  # less than one tile: one all the same
