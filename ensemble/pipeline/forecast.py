@@ -111,7 +111,13 @@ def is_quick(prediction: Prediction) -> bool:
 
 
 def remedies(
-    plan: Plan, sizes: Mapping[str, ModelSize], needed: Prediction, *, protocol: Protocol, scored: bool, threads: int
+    plan: Plan,
+    sizes: Mapping[str, ModelSize],
+    needed: Prediction,
+    *,
+    protocol: Protocol,
+    scored: bool,
+    threads: int,
 ) -> tuple[tuple[str, int | None], ...]:
     """What could be set so that a run needs less, each alone."""
 

@@ -49,7 +49,9 @@ class Rates:
         return sum(float(getattr(work, kind)) / float(getattr(self, kind)) for kind in KINDS)
 
 
-SLOWEST = Rates(products=2e9, bytes=1e9, entries=3e7, sparse=2e7, objects=4e5)  # that anybody will have, in one thread
+SLOWEST = Rates(
+    products=2e9, bytes=1e9, entries=3e7, sparse=2e7, objects=4e5
+)  # that anybody will have, in one thread
 
 
 def of_machine(threads: int) -> Rates:
@@ -149,7 +151,9 @@ def _keep(path: Path, rates: Mapping[str, Rates]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
     try:
-        beside.write_text(json.dumps({key: asdict(found) for key, found in rates.items()}, indent=1), encoding="utf-8")
+        beside.write_text(
+            json.dumps({key: asdict(found) for key, found in rates.items()}, indent=1), encoding="utf-8"
+        )
         os.replace(beside, path)
     finally:
         with suppress(OSError):

@@ -132,7 +132,9 @@ class Progress:
             run = self._left(now)
             left = run if run is not None else task.left(now) if task else None
             how = f" {_bar(task)}" if task and task.total else ""
-            after = "" if left is None else f", about {said(left)} left" + (" of the run" if run is not None else "")
+            after = (
+                "" if left is None else f", about {said(left)} left" + (" of the run" if run is not None else "")
+            )
             return f"{': '.join(names)}{how}, {said(now - self._since)}{after}"
 
     def clear(self) -> None:

@@ -8,7 +8,16 @@ import numpy as np
 SINGLE = 4  # bytes of a float32, of an int32
 DOUBLE = 8
 BLOCK = 1024  # rows that are worked on at a time in float64
-UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+UNITS = {
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+    "KIB": 2**10,
+    "MIB": 2**20,
+    "GIB": 2**30,
+    "TIB": 2**40,
+}
 LEAST = 10**6  # bytes: who writes less has forgotten the unit
 SIZE = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*([A-Za-z]*)\s*", re.ASCII)
 
@@ -89,6 +98,9 @@ def bytes_of(name: str, given: int | str, least: int = LEAST) -> int:
     else:
         raise ValueError(f'{name}: wanted bytes, or a size with its unit such as "4GB", got {given!r}')
     if count < least:
-        raise ValueError(f"{name}: wanted {least // 10**6}MB or more, found {given!r}" if least >= LEAST else
-                         f"{name}: wanted {least} bytes or more, found {given!r}")
+        raise ValueError(
+            f"{name}: wanted {least // 10**6}MB or more, found {given!r}"
+            if least >= LEAST
+            else f"{name}: wanted {least} bytes or more, found {given!r}"
+        )
     return count

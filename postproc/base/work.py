@@ -10,7 +10,8 @@ from typing import Any
 
 from postproc.base.sizes import Sizes
 
-Spent = Callable[[Sizes, Mapping[str, Any]], "Work"]
+Known = Callable[[Sizes, Mapping[str, Any]], "Work"]
+Spent = Callable[[Sizes, Mapping[str, Any]], "Work | None"]  # None: nobody knows with these settings
 
 
 @dataclass(frozen=True)
