@@ -1,4 +1,4 @@
-"""What a run will take, before it starts: seconds and memory by stage, what is free, what to set if it does not fit.
+"""What a run will take, before it starts: seconds and memory by stage, what is free, what to set otherwise.
 
 Work and bytes are those of :mod:`ensemble.pipeline.memory`, seconds are by the rates of this machine
 (:mod:`ensemble.pipeline.rates`). A stage with a step of which nobody has said how much work it is has no time.
@@ -29,8 +29,10 @@ SAVES = 0.95  # of the memory: what saves less is no remedy
 
 @dataclass(frozen=True)
 class Forecast:
-    """``rates``: None where nobody knows them, as on a device. ``free``: bytes, None where the system does not tell.
+    """What is predicted, and what there is for it.
 
+    rates:    of the machine; None where nobody knows them, as on a device.
+    free:     bytes; None where the system does not tell.
     remedies: what could be set, and the bytes that the largest stage would need then; None where nobody knows.
     """
 
@@ -89,10 +91,10 @@ class Forecast:
     def remedy(self) -> str:
         """What to set, where it does not fit."""
         found = [words if most is None else f"{words}: {_gigabytes(most)}" for words, most in self.remedies]
-        said_of = self.prediction.largest.said
         return (
-            f"memory: wanted at most the {_gigabytes(self.free or 0)} that are free, found that {said_of} needs about "
-            f"{_gigabytes(self.most)}; {'; '.join(found)}"
+            f"memory: wanted at most the {_gigabytes(self.free or 0)} that are free, "
+            f"found that {self.prediction.largest.said} needs about {_gigabytes(self.most)}; "
+            f"set {', or '.join(found)}"
         )
 
     def _time(self) -> str:

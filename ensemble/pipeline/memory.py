@@ -32,8 +32,9 @@ from ensemble.pipeline.tree import Node, leaves, tree
 from ensemble.pipeline.walk import Walk
 from ensemble.scores.protocols import Protocol
 from postproc.base import runtime, step
-from postproc.base.sizes import DOUBLE, SINGLE
+from postproc.base.sizes import DOUBLE, SINGLE, Sizes
 from postproc.base.work import NO_WORK, Work
+from postproc.pairs import spent
 
 MEGABYTE = 1 << 20
 PROGRAM = 245 * MEGABYTE  # Python, NumPy, pandas, numba and what is compiled
@@ -48,7 +49,7 @@ ENTRY = 60  # bytes of a line of the answer while it is written
 READ = 8  # bytes of work for a byte that is read: from the file, made float32, looked at for NaN
 NAMED = 4  # objects of work for an image of a model: its name in lists and tables
 WRITTEN = 1  # objects of work for an entry of the answer
-JUDGED, SORTED = 1, 1  # entries of work for a pair, in scores and in the answer
+JUDGED = 5  # entries of work for a pair, in scores
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def predict(
     judge(root, outcome)
     k = min(plan.recipe.top_k, ng)
     meter.beside(_ranking(outcome, nq, ng, k, threads))
-    meter.spend("answer", _sorting(outcome, nq, ng))
+    meter.spend("answer", _sorting(outcome, nq, ng, k))
     meter.hold(2 * SINGLE * nq * k)
     stages.append(meter.stage("answer", f"{nq} x {k}"))
     del outcome, walk
@@ -232,9 +233,11 @@ def _judging(outcome: Outcome, nq: int, ng: int, protocol: Protocol, make: Rooms
     return found
 
 
-def _sorting(outcome: Outcome, nq: int, ng: int) -> Work:
+def _sorting(outcome: Outcome, nq: int, ng: int, k: int) -> Work:
     """Work of the first of every list."""
-    return NO_WORK if outcome.state.nearest is not None else Work(entries=SORTED * nq * ng)
+    if outcome.state.nearest is not None:
+        return NO_WORK
+    return spent.nearest(Sizes(nq=nq, ng=ng), {"top_k": k})
 
 
 def _scoring(outcome: Outcome, nq: int, ng: int, protocol: Protocol, make: Rooms) -> int:

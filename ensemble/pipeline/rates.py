@@ -1,10 +1,10 @@
 """How quickly this machine works: a rate for each kind of work, measured once in under a second and kept.
 
-Measured are small samples of each kind in as many threads as a run would have, by the processor time that they take,
-so that what else runs on the machine meanwhile counts little. Best of several: the rates are those of a machine that
-is not disturbed. They are kept in ``reid-ensemble/rates.json`` of the user's cache folder (``XDG_CACHE_HOME``, else
-``~/.cache``), by machine, threads and versions. Where nothing can be kept, or what is kept is broken, they are
-measured anew.
+Measured are small samples of each kind in as many threads as a run would have, by the processor time that they
+take, so that what else runs on the machine meanwhile counts little. Best of several: the rates are those of a
+machine that is not disturbed. They are kept in ``reid-ensemble/rates.json`` of the user's cache folder
+(``XDG_CACHE_HOME``, else ``~/.cache``), by machine, threads and versions. Where nothing can be kept, or what is
+kept is broken, they are measured anew.
 """
 
 import json
@@ -120,7 +120,8 @@ def _best(sample: Callable[[], object], units: float) -> float:
 def _key(threads: int) -> str:
     """What rates hold for."""
     versions = f"format {FORMAT}, Python {sys.version_info[0]}.{sys.version_info[1]}, NumPy {np.__version__}"
-    return f"{platform.node()}, {platform.machine()}, {machine.processors()} processors, {threads} threads, {versions}"
+    machines = f"{platform.node()}, {platform.machine()}, {machine.processors()} processors"
+    return f"{machines}, {threads} threads, {versions}"
 
 
 def _file() -> Path:
@@ -143,7 +144,7 @@ def _fine(rates: object) -> bool:
     if not isinstance(rates, Mapping):
         return False
     found = [rates.get(kind) for kind in KINDS]
-    return all(type(rate) in (int, float) and 1 <= rate < 1e18 for rate in found)
+    return all(isinstance(rate, int | float) and 1 <= rate < 1e18 for rate in found)
 
 
 def _keep(path: Path, rates: Mapping[str, Rates]) -> None:

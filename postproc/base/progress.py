@@ -54,8 +54,8 @@ class Stage:
 class Progress:
     """What is done, and what is left of it.
 
-    stages: the parts of a run in their order, where somebody has predicted them: time left is then that of the run.
-            :meth:`next_stage` says that one is over.
+    stages: the parts of a run in their order, where somebody has predicted them: time left is then that of the
+            run. :meth:`next_stage` says that one is over.
     """
 
     stages: Sequence[Stage] = ()
@@ -128,7 +128,7 @@ class Progress:
             task = self.tasks[0] if self.tasks else None
             if stage is None and task is None:
                 return ""
-            names = dict.fromkeys(filter(None, (stage and stage.name, task and task.what)))
+            names = dict.fromkeys(([stage.name] if stage else []) + ([task.what] if task else []))
             run = self._left(now)
             left = run if run is not None else task.left(now) if task else None
             how = f" {_bar(task)}" if task and task.total else ""

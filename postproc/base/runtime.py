@@ -24,7 +24,7 @@ Task = TypeVar("Task")
 
 @dataclass(frozen=True)
 class Runtime:
-    """``threads`` in the pool, ``memory`` for their tiles in bytes, ``progress``: who says how far it is, if any."""
+    """``threads`` in the pool, ``memory`` for their tiles in bytes, ``progress``: who says how far it is."""
 
     threads: int
     memory: int | None = None
@@ -51,11 +51,11 @@ def using(
     """Run what is inside with these settings; what is left out stays as it is.
 
     threads:  1 or more.
-    memory:   for the tiles in flight: bytes, or a size with its unit as "4GB". Less than a megabyte is refused: who
-              writes 4 has forgotten the unit.
-    progress: true: what takes longer than two seconds says on stderr how far it is and how long it still takes, on a
-              terminal in a line that is written over, elsewhere in a line every 30 seconds. False: it does not.
-              Nothing is said unless somebody asks.
+    memory:   for the tiles in flight: bytes, or a size with its unit as "4GB". Less than a megabyte is refused:
+              who writes 4 has forgotten the unit.
+    progress: true: what takes longer than two seconds says on stderr how far it is and how long it still takes,
+              on a terminal in a line that is written over, elsewhere in a line every 30 seconds. False: it does
+              not. Nothing is said unless somebody asks.
 
     They hold in this thread, in those that are started inside, as long as these live, and in processes that are
     forked inside. Other threads are not disturbed, whatever they use themselves. A thread that runs already gets

@@ -1,7 +1,7 @@
 """How much there is to do: what the time of a step follows from, before an array exists.
 
-Work is counted in five kinds, each of which a machine does at a rate of its own. How long it takes is somebody else's
-question: nobody here knows a second.
+Work is counted in five kinds, each of which a machine does at a rate of its own. How long it takes is somebody
+else's question: nobody here knows a second.
 """
 
 from collections.abc import Callable, Mapping
