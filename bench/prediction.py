@@ -6,9 +6,9 @@ The folders, recipes and names of ``bench/memory.py``. Predicted is what ``--dry
 machine. Measured are the seconds of the command without the start of Python, the processor time of the process
 over its threads, and VmHWM. Ratios are measured over predicted: time by the clock, by processor time, memory.
 Beyond a factor of 1.5 for time by the clock, or 15 % for memory, a line has a star; with ``--shared`` by processor
-time over threads, which says more where others are at work on the machine. ``?`` is a step of which nobody has said
-how much work it is. ``--stages`` prints predicted and measured seconds of every stage. Every recipe runs once before on a
-small folder, so that no kernel is compiled while the clock runs.
+time over threads, which says more where others are at work on the machine. ``?`` is a step of which nobody has
+said how much work it is. ``--stages`` prints predicted and measured seconds of every stage. Every recipe runs once
+before on a small folder, so that no kernel is compiled while the clock runs.
 """
 
 import argparse

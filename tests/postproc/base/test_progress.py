@@ -118,7 +118,8 @@ def test_on_a_terminal_one_line_is_written_over(monkeypatch, clock):
     first, second, cleared = terminal.getvalue().split("\r")[1:4]
     assert first.startswith("sorting   0 %")
     assert second.startswith("sorting  50 %")
-    assert cleared.strip() == "" and len(cleared) >= len(second)
+    assert cleared.strip() == ""
+    assert len(cleared) >= len(second)
     assert "\n" not in terminal.getvalue()
 
 
