@@ -104,7 +104,10 @@ def _left(membership: str, root: Path) -> Iterator[int]:
         ):
             try:
                 limit, now = (int((group / name).read_text()) for name in (most, used))
-                kept = re.search(r"^(?:total_)?inactive_file (\d+)$", (group / "memory.stat").read_text(), re.M)
+                stat = (group / "memory.stat").read_text()
+                kept = re.search(r"^total_inactive_file (\d+)$", stat, re.M) or re.search(
+                    r"^inactive_file (\d+)$", stat, re.M
+                )
             except (OSError, ValueError):  # not there, or "max"
                 continue
             yield max(0, limit - now + (int(kept[1]) if kept else 0))
