@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     notes.say((*folder.notes, *sets[0].notes), aside=options.json)
     if len(sets) < 2:
         raise InputError([f"{folder.path}: wanted two models or more to compare, found {len(sets)}"])
-    with postproc.using(threads=options.threads):
+    with postproc.using(threads=options.threads, progress=not options.quiet):
         shared = known_to_all(sets)
         found = matrices(shared, k=options.k, p=options.p)
     names = [features.model for features in shared]

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     notes.say((*folder.notes, *sets[0].notes), aside=options.json)
     sides = tuple(dict.fromkeys(options.of))
     order = _order(options, sets[0], sides)
-    with postproc.using(threads=options.threads):
+    with postproc.using(threads=options.threads, progress=not options.quiet):
         rows = np.concatenate([_joined(sets, side) for side in sides])[order]
         pids = [postproc.build_gallery(rows, threshold=value).astype(np.int64) for value in options.threshold]
     found = dict(zip(options.threshold, pids, strict=True))

@@ -37,10 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not options.dry_run:
             return execute(options, checked, out)
         describe(checked)
-        needed = planning.memory_of(options, checked)
-        if needed is not None:
-            print(*needed.text(), sep="\n")
-        print("everything fits; nothing was read or written")
+        expected = planning.forecast_of(options, checked, always=True)
+        if expected is not None:
+            print(*expected.text(), sep="\n")
+        fits = expected is None or expected.fits
+        print(f"{'everything fits; ' if fits else ''}nothing was read or written")
     return program.FINE
 
 

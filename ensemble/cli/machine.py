@@ -6,28 +6,29 @@ import sys
 from contextlib import AbstractContextManager, suppress
 
 import postproc
-from ensemble.base.errors import InputError
 from ensemble.cli.numbers import bytes_of
 from ensemble.pipeline import devices
 from postproc.base import machine as default
+from postproc.base.progress import Progress
+from postproc.base.sizes import LEAST
 
 M_MMAP_THRESHOLD = -3  # of mallopt
 LARGE = 4 << 20  # bytes
-LEAST = 10**6  # bytes: who writes less has forgotten the unit
 
 
 def add_threads(p: argparse.ArgumentParser) -> None:
-    """``--threads``."""
+    """``--threads`` and ``--quiet``."""
     p.add_argument(
         "--threads",
         type=int,
         metavar="N",
         help="threads (default: REID_NUM_THREADS, OMP_NUM_THREADS, or one a processor)",
     )
+    p.add_argument("--quiet", action="store_true", help="do not show how far it is, and how long it still takes")
 
 
 def add_options(p: argparse.ArgumentParser) -> None:
-    """``--threads``, ``--memory`` and ``--device``."""
+    """``--threads``, ``--quiet``, ``--memory`` and ``--device``."""
     add_threads(p)
     p.add_argument("--memory", metavar="SIZE", help="do not start what needs more, for example 4GB")
     p.add_argument("--device", default="cpu", metavar="NAME", help="cpu, cuda or cuda:N (default: %(default)s)")
@@ -58,13 +59,7 @@ def memory(options: argparse.Namespace) -> int | None:
     """``--memory`` in bytes, None for no limit."""
     if options.memory is None:
         return None
-    found = bytes_of("--memory", options.memory)
-    if found < LEAST:
-        raise InputError(
-            [f"--memory: wanted {LEAST // 10**6}MB or more, with its unit as 4GB, found {options.memory!r}: "
-             f"{found} bytes; write the unit"]
-        )  # fmt: skip
-    return found
+    return bytes_of("--memory", options.memory, LEAST)
 
 
 def give_back_at_once() -> None:
@@ -78,7 +73,11 @@ def give_back_at_once() -> None:
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE)
 
 
-def using(options: argparse.Namespace) -> AbstractContextManager[object]:
-    """The threads and the memory that were asked for, inside a ``with``."""
+def using(options: argparse.Namespace, progress: Progress | None = None) -> AbstractContextManager[object]:
+    """The threads and the memory that were asked for, inside a ``with``, and progress unless ``--quiet``.
+
+    progress: who shows it; None: anybody.
+    """
     give_back_at_once()
-    return postproc.using(threads=options.threads, memory=memory(options))
+    shows = not options.quiet and (progress or True)
+    return postproc.using(threads=options.threads, memory=memory(options), progress=shows)

@@ -3,8 +3,7 @@
 import argparse
 
 from ensemble.base.errors import InputError
-
-UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "": 1}
+from postproc.base import sizes
 
 
 def too_small(options: argparse.Namespace, **least: int) -> list[str]:
@@ -22,20 +21,13 @@ def too_small(options: argparse.Namespace, **least: int) -> list[str]:
     ]
 
 
-def bytes_of(option: str, given: str) -> int:
-    """A size as people write it, in bytes; InputError where it is none.
+def bytes_of(option: str, given: str, least: int = 1) -> int:
+    """A size as people write it, in bytes; InputError where it is none, has no unit, or is below ``least``.
 
     >>> bytes_of("--memory", "4GB"), bytes_of("--memory", "1.5 k"), bytes_of("--memory", "512 MiB")
     (4000000000, 1500, 536870912)
     """
-    text = given.strip().upper()
-    digits = text.rstrip("KMGIB")
-    unit = text[len(digits) :].strip()
-    unit = unit if unit in UNITS or unit + "B" not in UNITS else unit + "B"
     try:
-        size = float(digits) * UNITS[unit]
-    except (ValueError, KeyError):
-        size = 0
-    if not 0 < size < float("inf"):
-        raise InputError([f"{option}: wanted a size such as 4GB, found {given!r}"])
-    return max(1, int(size))
+        return sizes.bytes_of(option, given, least)
+    except ValueError as error:
+        raise InputError([str(error)]) from error

@@ -1,18 +1,22 @@
 """From options to a checked plan: which recipe runs on which folder, and what it may cost."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ensemble import io
 from ensemble.base.collecting import collecting
+from ensemble.base.distances import ModelSet
 from ensemble.base.errors import InputError, refuse_if_any
 from ensemble.cli import files, machine, protocols
 from ensemble.cli.numbers import too_small
-from ensemble.pipeline import changes, memory, plan, plugins, recipe
+from ensemble.pipeline import changes, forecast, memory, plan, plugins, rates, recipe
+from ensemble.pipeline.forecast import Forecast
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.recipe import Recipe
 from ensemble.scores.protocol import Protocol
+from postproc.base import runtime
+from postproc.base.machine import free_memory
 
 
 def add_options(
@@ -125,15 +129,52 @@ def _usual(options: argparse.Namespace, *, of_one_set: bool) -> str:
 
 
 def memory_of(options: argparse.Namespace, checked: Plan) -> memory.Prediction | None:
-    """What a run will hold, stage by stage; None where that cannot be told before features are read."""
+    """What a run will hold and do, stage by stage; None where that cannot be told before features are read."""
+    found = _sizes(checked)
+    if found is None:
+        return None
+    return memory.predict(
+        checked,
+        found,
+        protocol=protocol(options, checked.recipe),
+        scored=labelled(checked),
+        threads=_threads(options),
+    )
+
+
+def forecast_of(
+    options: argparse.Namespace, checked: Plan, sets: Mapping[str, ModelSet] | None = None, *, always: bool = False
+) -> Forecast | None:
+    """What a run will take; None where nobody can tell, and where it is over soon and fits, unless ``always``.
+
+    sets: what has been read already. The rates of the machine are measured where a run takes longer, and kept.
+    """
+    sizes = _sizes(checked) if sets is None else memory.of_sets(sets)
+    if sizes is None:
+        return None
+    used, scored, threads = protocol(options, checked.recipe), labelled(checked), _threads(options)
+    needed = memory.predict(checked, sizes, protocol=used, scored=scored, threads=threads)
+    free = free_memory()
+    soon = forecast.is_quick(needed) and (free is None or needed.largest.bytes <= free)
+    if soon and not always:
+        return None
+    found = Forecast(needed, None if machine.device(options).is_cuda else rates.of_machine(threads), free)
+    if found.fits:
+        return found
+    others = forecast.remedies(checked, sizes, needed, protocol=used, scored=scored, threads=threads)
+    return replace(found, remedies=others)
+
+
+def _sizes(checked: Plan) -> Mapping[str, io.ModelSize] | None:
+    """The sizes of all models, None where a file does not tell."""
     if "distances" in checked.folder.columns:
         return None
-    sizes = io.sizes(checked.folder, checked.all_models)
-    if len(sizes) < len(checked.all_models):
-        return None
-    used = protocol(options, checked.recipe)
-    with machine.using(options):
-        return memory.predict(checked, sizes, protocol=used, scored=labelled(checked))
+    found = io.sizes(checked.folder, checked.all_models)
+    return None if len(found) < len(checked.all_models) else found
+
+
+def _threads(options: argparse.Namespace) -> int:
+    return options.threads or runtime.current().threads
 
 
 def _refuse_memory(options: argparse.Namespace, checked: Plan) -> None:

@@ -8,10 +8,12 @@ from ensemble.base.distances import ModelSet
 from ensemble.cli import machine, notes, planning
 from ensemble.pipeline import advice, joins, lines, plan, recipe, steps
 from ensemble.pipeline.devices import Device
+from ensemble.pipeline.forecast import LONG
 from ensemble.pipeline.images import Images
 from ensemble.pipeline.lines import Line
 from ensemble.pipeline.neighbours import Made
 from ensemble.pipeline.run import Result, Run, Seen
+from postproc.base.progress import Progress
 
 
 def walk(
@@ -24,23 +26,32 @@ def walk(
     """Run the plan under the options' threads and memory, printing a line a step; on ``sets`` if given.
 
     ``made``: neighbour lists for the steps that take them.
+    What takes longer says first how long, and how much memory it needs.
     """
     device = machine.device(options)
+    expected = planning.forecast_of(options, checked, sets)
+    if expected and (expected.seconds >= LONG or not expected.fits):
+        print(expected.line(), flush=True)
+    if expected and not expected.fits:
+        notes.say([expected.remedy()], aside=True)
+    progress = Progress(expected.stages if expected else ())
     print(f"{checked.recipe.name}: {checked.recipe.about}")
     if device.is_cuda:
         print(device_text(device, checked.recipe))
     notes.say(checked.notes)
 
     def show(line: Line) -> None:
+        progress.next_stage()
         print(lines.text(line), flush=True)
 
     def begun(images: Images) -> None:
+        progress.clear()
         notes.say(images.notes)
         print(lines.heading(planning.labelled(checked)))
         for warning in advice.warnings(checked.recipe, advice.positives(images.known)):
             print(warning, file=sys.stderr)
 
-    with machine.using(options):
+    with machine.using(options, progress):
         run = Run(
             checked,
             show,

@@ -27,6 +27,7 @@ from postproc.base.checks import CPU_ONLY
 from postproc.base.settings import Setting, settings_of
 from postproc.base.step import KEPT, Chosen, Declaration, Loads, Memory, nothing, with_defaults
 from postproc.base.vocabulary import Floats
+from postproc.base.work import Spent
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -51,6 +52,7 @@ def join(
     unit: str | Callable[[Chosen], str] | None = None,
     host_only: bool = False,
     memory: Memory = nothing,
+    work: Spent | None = None,
     loads: Loads = (),
     objection: Callable[[Chosen], str | None] | None = None,
     lists: Listed | Callable[[Chosen], Listed] = "together",
@@ -61,6 +63,7 @@ def join(
                parts, which then has to be one; a function of all settings, or None: it takes any units.
     host_only: CUDA tensors are refused in a sentence.
     memory:    bytes beside the parts and the answer where it holds most, from the sizes and all settings.
+    work:      what there is to do, from the same; None: nobody knows how long it takes.
     loads:     packages that the first call imports.
     objection: why settings do not go together, from all settings, or None.
     lists:     how it takes rank lists, or a function of all settings. "padded": every query by itself, and +inf
@@ -69,7 +72,7 @@ def join(
                gallery's rows.
     """
     declaration = Joining(
-        unit=unit, host_only=host_only, memory=memory, loads=loads, objection=objection, lists=lists
+        unit=unit, host_only=host_only, memory=memory, work=work, loads=loads, objection=objection, lists=lists
     )
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:

@@ -11,9 +11,11 @@ from postproc import kernels
 from postproc.base import arrays
 from postproc.base.sizes import DOUBLE, Sizes
 from postproc.base.step import Chosen, Memory
+from postproc.base.work import Known, Work
 
 ENTRIES = 1 << 20  # of one matrix that are in work at a time; a few float64 arrays of that size a thread
 ENTRIES_ON_CUDA = 1 << 25
+SCALED, RANKED = 8, 20  # looks at a pair, to scale it
 FEW = 4  # a row is joined among what is known of it where that is one in so many
 
 
@@ -24,6 +26,17 @@ def blocks(whole: float, each: float = 0) -> Memory:
         rows = max(1, min(1024, ENTRIES // max(1, sizes.ng), sizes.nq))
         threads = min(sizes.threads, -(-sizes.nq // rows))
         return int(DOUBLE * threads * rows * sizes.ng * (whole + each * sizes.parts))
+
+    return needed
+
+
+def looks(whole: float, each: float) -> Known:
+    """What a join has to do: looks at every pair, ``each`` more a part, and those of scaling, if there is any."""
+
+    def needed(sizes: Sizes, chosen: Chosen) -> Work:
+        scaling = chosen.get("scaling", "none")
+        scaled = 0 if scaling == "none" else RANKED if scaling.startswith("rank") else SCALED
+        return Work(entries=(whole + (each + scaled) * sizes.parts) * sizes.nq * sizes.ng)
 
     return needed
 

@@ -1,11 +1,12 @@
-"""How much memory a run will take, stage by stage, before it starts.
+"""How much memory a run will take and how much there is to do, stage by stage, before it starts.
 
 Nobody writes down here what is alive when. The walk of a run (:mod:`ensemble.pipeline.walk`) is walked with
 :class:`Room` in the place of arrays, which counts from when it is made until nobody holds it any more, as an array
-does. What a step holds beside its input and its answer, it declares itself; so do joins and readers of files.
+does. What a step holds beside its input and its answer, it declares itself; so do joins and readers of files. What
+there is to do they declare as well, or nobody knows (:mod:`ensemble.pipeline.forecast` makes seconds of it).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,6 @@ import pandas as pd
 
 from ensemble import io
 from ensemble.base.distances import ModelSet
-from ensemble.base.errors import printable
 from ensemble.base.features import SIDES
 from ensemble.fusion import join
 from ensemble.io.ahead import ModelSize
@@ -32,7 +32,9 @@ from ensemble.pipeline.tree import Node, leaves, tree
 from ensemble.pipeline.walk import Walk
 from ensemble.scores.protocols import Protocol
 from postproc.base import runtime, step
-from postproc.base.sizes import DOUBLE, SINGLE
+from postproc.base.sizes import DOUBLE, SINGLE, Sizes
+from postproc.base.work import NO_WORK, Work
+from postproc.pairs import spent
 
 MEGABYTE = 1 << 20
 PROGRAM = 245 * MEGABYTE  # Python, NumPy, pandas, numba and what is compiled
@@ -41,8 +43,13 @@ LIBRARIES = {
     "sklearn": 62 * MEGABYTE,
     "torch": 250 * MEGABYTE,
 }  # imported by who needs them
+LOADING = {"": 1.3e6, "scipy": 2e5, "sklearn": 1.3e6, "torch": 3e6}  # objects; what everybody imports: ""
 IMAGE = 700  # bytes of an image's name and labels, in lists, tables and arrays
 ENTRY = 60  # bytes of a line of the answer while it is written
+READ = 8  # bytes of work for a byte that is read: from the file, made float32, looked at for NaN
+NAMED = 4  # objects of work for an image of a model: its name in lists and tables
+WRITTEN = 1  # objects of work for an entry of the answer
+JUDGED = 5  # entries of work for a pair, in scores
 
 
 @dataclass(frozen=True)
@@ -50,13 +57,6 @@ class Prediction:
     """The stages of a run in their order."""
 
     stages: tuple[Stage, ...]
-
-    def text(self) -> Iterator[str]:
-        """A line a stage, the largest marked."""
-        yield f"{'memory':<24} {'what':<36} {'peak MB':>8}"
-        for stage in self.stages:
-            mark = "  <- the most" if stage is self.largest else ""
-            yield f"{stage.step:<24} {printable(stage.what):<36.36} {stage.bytes / MEGABYTE:8.0f}{mark}"
 
     @property
     def largest(self) -> Stage:
@@ -116,6 +116,7 @@ def predict(
     meter = Meter(PROGRAM + _libraries(plan) + IMAGE * (nq + ng + train))
     make = Rooms(meter, threads, _tracks(plan, ng))
     sets = _read(plan, sizes, make)
+    meter.spend("read", _reading(plan, sizes, nq + ng + train))
     stages = [meter.stage("read", f"{len(sizes)} model{'s' if len(sizes) > 1 else ''}")]
     root = tree(plan)
     columns = _columns(plan, {"query": nq, "gallery": ng, "train": train})
@@ -126,6 +127,7 @@ def predict(
     def judge(node: Node, outcome: Outcome) -> None:
         if scored and (every_step or node is root) and not all(map(is_side, leaves(node))):
             meter.beside(_scoring(outcome, nq, ng, protocol, make))
+            meter.spend("scores", _judging(outcome, nq, ng, protocol, make))
         line = lines.of_node(node, outcome, None, leaf="model")
         stages.append(meter.stage(line.step, line.what))
 
@@ -136,11 +138,13 @@ def predict(
     judge(root, outcome)
     k = min(plan.recipe.top_k, ng)
     meter.beside(_ranking(outcome, nq, ng, k, threads))
+    meter.spend("answer", _sorting(outcome, nq, ng, k))
     meter.hold(2 * SINGLE * nq * k)
     stages.append(meter.stage("answer", f"{nq} x {k}"))
     del outcome, walk
     meter.stage("", "")
     meter.beside(ENTRY * nq * k)
+    meter.spend("write", Work(objects=WRITTEN * nq * k))
     stages.append(meter.stage("write", plan.recipe.submission))
     return Prediction(tuple(stages))
 
@@ -196,6 +200,11 @@ def _columns(plan: Plan, counts: Mapping[str, int]) -> dict[str, Any]:
 
 def _libraries(plan: Plan) -> int:
     """Bytes of the packages that the steps and joins of a plan import."""
+    return sum(LIBRARIES[package] for package in _packages(plan))
+
+
+def _packages(plan: Plan) -> set[str]:
+    """The packages that the steps and joins of a plan import, of those whose size is known."""
     known, found = steps.catalogue(), set[str]()
     for use in plan.recipe.uses():
         is_join = use.name in joins.names()
@@ -203,7 +212,32 @@ def _libraries(plan: Plan) -> int:
         declared = join.declared_by(function) if is_join else step.declared_by(function)
         loads = declared.loads
         found |= set(loads(step.with_defaults(function, use.settings)) if callable(loads) else loads)
-    return sum(LIBRARIES.get(package, 0) for package in found)
+    return found & LIBRARIES.keys()
+
+
+def _reading(plan: Plan, sizes: Mapping[str, ModelSize], images: int) -> Work:
+    """Work of reading all models, and of importing what runs them."""
+    most = sum(READ * (size.nbytes + size.beside) for size in sizes.values())
+    most += sum(READ * SINGLE * size.distances[0] * size.distances[1] for size in sizes.values() if size.distances)
+    loading = sum(LOADING[package] for package in {"", *_packages(plan)})
+    return Work(bytes=most, objects=loading + NAMED * images * max(1, len(sizes)))
+
+
+def _judging(outcome: Outcome, nq: int, ng: int, protocol: Protocol, make: Rooms) -> Work:
+    """Work of scores: a look at every pair, and distances where there are only features."""
+    state = outcome.state
+    found = Work(entries=JUDGED * nq * ng)
+    if state.nearest is None and "distances" not in state.data:
+        plain = steps.catalogue()["distances"]
+        found += plain.work(make.sizes(state.data), {}) or NO_WORK
+    return found
+
+
+def _sorting(outcome: Outcome, nq: int, ng: int, k: int) -> Work:
+    """Work of the first of every list."""
+    if outcome.state.nearest is not None:
+        return NO_WORK
+    return spent.nearest(Sizes(nq=nq, ng=ng), {"top_k": k})
 
 
 def _scoring(outcome: Outcome, nq: int, ng: int, protocol: Protocol, make: Rooms) -> int:

@@ -1,4 +1,7 @@
-"""What arrays would take, in the place of arrays: a run with these in it is a run that nobody waits for."""
+"""What arrays would take, in the place of arrays: a run with these in it is a run that nobody waits for.
+
+What there is to do is counted on the same way.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,20 +12,27 @@ import numpy as np
 import postproc
 from ensemble.base.features import SIDES
 from ensemble.fusion import join
+from ensemble.fusion.join import Joining
 from ensemble.pipeline import joins, steps
 from ensemble.pipeline.images import Images
 from ensemble.pipeline.state import Pairs, Rows, State
 from postproc.base import step
 from postproc.base.sizes import DOUBLE, SINGLE, Sizes
+from postproc.base.work import NO_WORK, Work
 
 
 @dataclass(frozen=True)
 class Stage:
-    """The most bytes that the process holds during one step of a run."""
+    """The most bytes that the process holds during one step of a run, and the work of it.
+
+    unknown: names of what is in it of which nobody has said how much work it is.
+    """
 
     step: str
     what: str
     bytes: int
+    work: Work = NO_WORK
+    unknown: tuple[str, ...] = ()
 
     @property
     def said(self) -> str:
@@ -32,10 +42,12 @@ class Stage:
 
 @dataclass(eq=False)
 class Meter:
-    """Bytes that are held now, and the most since somebody asked."""
+    """Bytes that are held now, and the most since somebody asked; the work since then."""
 
     now: int
     most: int = 0
+    work: Work = NO_WORK
+    unknown: tuple[str, ...] = ()
 
     def hold(self, count: int) -> None:
         """So many bytes more, or fewer."""
@@ -46,9 +58,17 @@ class Meter:
         """So many bytes more, for a moment."""
         self.most = max(self.most, self.now + count)
 
+    def spend(self, name: str, work: Work | None) -> None:
+        """So much to do by ``name``; None: nobody knows."""
+        if work is None:
+            self.unknown += (name,)
+        else:
+            self.work += work
+
     def stage(self, step: str, what: str) -> Stage:
         """What happened since the last one."""
-        found, self.most = Stage(step, what, self.most), self.now
+        found = Stage(step, what, self.most, self.work, self.unknown)
+        self.most, self.work, self.unknown = self.now, NO_WORK, ()
         return found
 
 
@@ -106,7 +126,7 @@ class Rooms:
                 if side in taken:
                     given[side] = self.room(*taken[side].shape)
                     sizes = Sizes(ng=len(taken[side]), width=taken[side].shape[1], threads=self.threads)
-                    self.meter.beside(called.memory(sizes, settings))
+                    self._calls(called, sizes, settings)
             return given
         seen = {name: taken[name] for name in (*called.needs, *called.may_use) if name in taken}
         learns = steps.moves_train(called, seen)
@@ -119,7 +139,7 @@ class Rooms:
             name: seen[name] if name in keeps else self.answer(name, sizes, settings, taken)
             for name in called.gives
         }
-        self.meter.beside(called.memory(sizes, settings))
+        self._calls(called, sizes, settings)
         if learns:
             both, count = found["query"], len(query)
             found["query"], found["train"] = Part(both, count), Part(both, len(train))
@@ -143,19 +163,25 @@ class Rooms:
             else:
                 found[name] = self.answer(name, sizes, settings, taken)
         found |= {"query": found["gallery"]} if "gallery" in found else {}
-        self.meter.beside(called.memory(sizes, settings))
+        self._calls(called, sizes, settings)
         if steps.moves_train(called, seen):
             found["train"] = self.room(*taken["train"].shape)
+            self.meter.spend(called.name, called.work(replace(sizes, nq=sizes.train, one_set=False), settings))
         if isinstance(found.get("distances"), postproc.Nearest):
             return {"nearest": found["distances"]}
         return found
+
+    def _calls(self, called: steps.Step, sizes: Sizes, settings: Mapping[str, Any]) -> None:
+        """What a step holds beside its answer, and has to do."""
+        self.meter.beside(called.memory(sizes, settings))
+        self.meter.spend(called.name, called.work(sizes, settings))
 
     def join(
         self, name: str, parts: Sequence[Mapping[str, Any]], settings: Mapping[str, Any], one_set: bool
     ) -> dict[str, Any]:
         """The answer of a join."""
         function, chosen = joins.function(name), joins.with_defaults(name, settings)
-        declared = join.declared_by(function).memory
+        declared = join.declared_by(function)
         if joins.stage(name) == "before":
             given = {}
             for side in SIDES:
@@ -164,14 +190,19 @@ class Rooms:
                     count = len(parts[0][side])
                     given[side] = self.room(count, sum(widths))
                     sizes = Sizes(ng=count, width=max(widths), parts=len(parts), threads=self.threads)
-                    self.meter.beside(declared(sizes, chosen))
+                    self._joins(name, declared, sizes, chosen)
             return given | ({"query": given["gallery"]} if one_set else {})
         sizes = replace(self.sizes(parts[0]), parts=len(parts))
         if joins.stage(name) == "across":
             sizes = replace(sizes, width=max(part["query"].shape[1] for part in parts))
         found = {"distances": self.room(sizes.nq, sizes.ng)}
-        self.meter.beside(declared(sizes, chosen))
+        self._joins(name, declared, sizes, chosen)
         return found
+
+    def _joins(self, name: str, declared: Joining, sizes: Sizes, chosen: Mapping[str, Any]) -> None:
+        """The same of a join."""
+        self.meter.beside(declared.memory(sizes, chosen))
+        self.meter.spend(name, None if declared.work is None else declared.work(sizes, chosen))
 
     def side_by_side(self, values: Sequence[Any]) -> Any:
         """Columns side by side."""

@@ -13,6 +13,7 @@ from postproc.base import arrays, step
 from postproc.base.settings import Setting, settings_of
 from postproc.base.sizes import Sizes
 from postproc.base.vocabulary import VOCABULARY
+from postproc.base.work import Work
 
 LABELS = {f"{side}_{column}" for side in ("query", "gallery") for column in ("cam", "cam_group", "track")}
 SCORED = ("query_pid", "gallery_pid")  # labels are for scores alone
@@ -64,6 +65,11 @@ class Step:
     def memory(self, sizes: Sizes, chosen: Mapping[str, Any]) -> int:
         """Bytes beside input and answer, as the step declares them."""
         return step.declared_by(self.function).memory(sizes, self.with_defaults(chosen))
+
+    def work(self, sizes: Sizes, chosen: Mapping[str, Any]) -> Work | None:
+        """What there is to do, as the step declares it; None where it does not."""
+        declared = step.declared_by(self.function).work
+        return None if declared is None else declared(sizes, self.with_defaults(chosen))
 
     def with_defaults(self, chosen: Mapping[str, Any]) -> dict[str, Any]:
         """All settings: the chosen ones, the others at their defaults."""

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sides = _sides(options, asked[0])
     offset = _offset(options, asked[0], sides)
     names = ("method", "clusters", "starts", "eps", "min_samples", "k1", "k2", "raw", "cameras", "seed")
-    with postproc.using(threads=options.threads):
+    with postproc.using(threads=options.threads, progress=not options.quiet):
         found = group(asked, sides, offset, How(**{name: getattr(options, name) for name in names}))
     _write(options, [trained(features, found) for features in sets], found)
     print(_text(found))

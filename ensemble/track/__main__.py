@@ -93,7 +93,7 @@ def _run(options: argparse.Namespace) -> None:
     asked = Asked(
         **{name: getattr(options, name) for name in names}, parser=parsed, tracks_form=options.tracks_form
     )
-    with postproc.using(threads=options.threads):
+    with postproc.using(threads=options.threads, progress=not options.quiet):
         world = given.read(asked, used, problems)
         assert used is not None
         _write(options, used, world)

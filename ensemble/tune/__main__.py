@@ -141,7 +141,9 @@ def _tried(options: argparse.Namespace, prepared: Task, study: Path) -> list[Tri
     from tqdm import tqdm
 
     with ExitStack() as stack:
-        bar = stack.enter_context(tqdm(total=options.trials, desc="trials", disable=None, leave=False))
+        bar = stack.enter_context(
+            tqdm(total=options.trials, desc="trials", disable=options.quiet or None, leave=False)
+        )
 
         def tell(trial: Trial) -> None:
             bar.update()

@@ -6,6 +6,7 @@ are those of its affinity, or fewer where its control group (a container's) has 
 
 import math
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from functools import cache
@@ -96,50 +97,59 @@ def quota(membership: str, root: Path) -> int | None:
 
 
 def free_memory() -> int | None:
-    """Bytes that this process may still take, as the system has them and its control group allows; None: unknown.
-
-    What the system or the group holds of files, and would give back, is free.
-    """
+    """Bytes that this process may still have: what the system can spare, or less where its control group has a
+    limit. None where the system does not tell."""
     try:
-        text = Path("/proc/meminfo").read_text()
-        found = [int(line.split()[1]) << 10 for line in text.splitlines() if line.startswith("MemAvailable:")]
-        found += memory_left(Path("/proc/self/cgroup").read_text(), Path("/sys/fs/cgroup"))
-    except (OSError, ValueError, IndexError):
+        meminfo = Path("/proc/meminfo").read_text()
+    except OSError:
         return None
+    try:
+        membership = Path("/proc/self/cgroup").read_text()
+    except OSError:
+        membership = ""
+    found = [*_available(meminfo), *_left(membership, Path("/sys/fs/cgroup"))]
     return min(found, default=None)
 
 
-def memory_left(membership: str, root: Path) -> list[int]:
-    """Bytes that are left in every control group of a process that has a limit; as in :func:`quota`."""
-    found = []
+def _available(meminfo: str) -> Iterator[int]:
+    for line in meminfo.splitlines():
+        name, _, value = line.partition(":")
+        if name == "MemAvailable" and value.split()[0].isdecimal():
+            yield 1024 * int(value.split()[0])
+
+
+def _left(membership: str, root: Path) -> Iterator[int]:
+    """What is left of the limit of every group; files that the system has kept in memory make room when asked."""
     for group in _groups(membership, root, "memory"):
-        for most, now, file in (
-            ("memory.max", "memory.current", "inactive_file"),
-            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        for most, used in (
+            ("memory.max", "memory.current"),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes"),
         ):
             try:
-                limit, used = (int((group / name).read_text()) for name in (most, now))
-                lines = (group / "memory.stat").read_text().splitlines()
+                limit, now = (int((group / name).read_text()) for name in (most, used))
+                stat = (group / "memory.stat").read_text()
+                kept = re.search(r"^total_inactive_file (\d+)$", stat, re.M) or re.search(
+                    r"^inactive_file (\d+)$", stat, re.M
+                )
             except (OSError, ValueError):  # not there, or "max"
                 continue
-            kept = sum(int(line.split()[1]) for line in lines if line.split()[0] == file)
-            found.append(max(0, limit - used + kept))
-    return found
+            yield max(0, limit - now + (int(kept[1]) if kept else 0))
 
 
 def _groups(membership: str, root: Path, kind: str) -> Iterator[Path]:
-    """The folders of all control groups that may limit one kind of thing, and of those above them."""
+    """The folders of a process's groups of a kind, in both versions of control groups, each below its parents."""
     for line in membership.splitlines():
         _, kinds, path = [*line.split(":", 2), "", ""][:3]
         if not kinds:
             places = [root, root / "unified"]
         elif kind in kinds.split(","):
-            places = [root / kinds, root / kind]
+            places = [root / kinds]
         else:
             continue
         parts = [part for part in path.split("/") if part not in ("", "..")]
         for place in places:
-            yield from (place.joinpath(*parts[:depth]) for depth in range(len(parts) + 1))
+            for depth in range(len(parts) + 1):
+                yield place.joinpath(*parts[:depth])
 
 
 def _limits(group: Path) -> Iterator[int]:

@@ -7,27 +7,28 @@ BLAS is held to one thread a task meanwhile and gets its setting back.
 """
 
 import functools
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from postproc.base import blas, checks, forks, machine
+from postproc.base import blas, checks, machine
+from postproc.base.progress import Progress
+from postproc.base.sizes import bytes_of
 
 Task = TypeVar("Task")
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """``threads`` in the pool, ``memory`` for their tiles in bytes, ``progress`` on a terminal or not."""
+    """``threads`` in the pool, ``memory`` for their tiles in bytes, ``progress``: who says how far it is."""
 
     threads: int
     memory: int | None = None
-    progress: bool = True
+    progress: Progress | None = None
 
 
 _runtime: ContextVar[Runtime | None] = ContextVar("runtime", default=None)
@@ -45,33 +46,46 @@ def _chosen() -> Runtime | None:
 
 @contextmanager
 def using(
-    *, threads: int | None = None, memory: int | None = None, progress: bool | None = None
+    *, threads: int | None = None, memory: int | str | None = None, progress: bool | Progress | None = None
 ) -> Iterator[None]:
     """Run what is inside with these settings; what is left out stays as it is.
+
+    threads:  1 or more.
+    memory:   for the tiles in flight: bytes, or a size with its unit as "4GB". Less than a megabyte is refused:
+              who writes 4 has forgotten the unit.
+    progress: true: what takes longer than two seconds says on stderr how far it is and how long it still takes,
+              on a terminal in a line that is written over, elsewhere in a line every 30 seconds. False: it does
+              not. Nothing is said unless somebody asks.
 
     They hold in this thread, in those that are started inside, as long as these live, and in processes that are
     forked inside. Other threads are not disturbed, whatever they use themselves. A thread that runs already gets
     them with ``contextvars.copy_context().run``, a spawned process by ``REID_NUM_THREADS``.
 
-    >>> with using(threads=1):
-    ...     current().threads
-    1
+    >>> with using(threads=1, memory="2GB"):
+    ...     current().threads, current().memory
+    (1, 2000000000)
     """
     if threads is not None:
         checks.whole("threads", threads, 1)
-    if memory is not None:
-        checks.whole("memory", memory, 1)
-    if progress is not None:
+    count = None if memory is None else bytes_of("memory", memory)
+    if progress is not None and not isinstance(progress, Progress):
         checks.flag("progress", progress)
     now = (_chosen() if threads is None else _chosen() or Runtime(threads)) or current()
-    _mark_threads()
-    token = _runtime.set(
-        Runtime(
-            threads=now.threads if threads is None else threads,
-            memory=now.memory if memory is None else memory,
-            progress=now.progress if progress is None else progress,
-        )
+    watcher = now.progress if progress is None else (now.progress or Progress()) if progress is True else progress
+    found = Runtime(
+        threads=now.threads if threads is None else threads,
+        memory=now.memory if count is None else count,
+        progress=watcher or None,
     )
+    with within(found), found.progress.shown() if found.progress else nullcontext():
+        yield
+
+
+@contextmanager
+def within(settings: Runtime) -> Iterator[None]:
+    """Run what is inside with exactly these settings."""
+    _mark_threads()
+    token = _runtime.set(settings)
     try:
         yield
     finally:
@@ -95,7 +109,7 @@ def _mark_threads() -> None:
 
 
 def run(function: Callable[[Task], Any], tasks: Sequence[Task], *, what: str, bytes_each: int = 0) -> None:
-    """Call ``function`` once with every task, in the pool; ``what`` is the progress bar's label.
+    """Call ``function`` once with every task, in the pool; ``what`` is its name where progress is shown.
 
     Where tasks take ``bytes_each``, no more of them run at a time than the memory setting allows.
     """
@@ -103,7 +117,7 @@ def run(function: Callable[[Task], Any], tasks: Sequence[Task], *, what: str, by
     workers = settings.threads
     if settings.memory is not None and bytes_each:
         workers = max(1, min(workers, settings.memory // bytes_each))
-    with _bar(len(tasks), what, settings.progress) as step_on, blas.one_thread():
+    with counted(what, len(tasks)) as step_on, blas.one_thread():
         if workers == 1 or len(tasks) == 1:
             for task in tasks:
                 function(task)
@@ -124,23 +138,12 @@ def over_rows(function: Callable[[int, int], Any], count: int, *, what: str, blo
     run(lambda start: function(start, min(start + block, count)), range(0, count, block), what=what)
 
 
-_drawing = forks.waits_for(threading.RLock())
-
-
 @contextmanager
-def _bar(total: int, what: str, wanted: bool) -> Iterator[Callable[[], object]]:
-    """What to call after every task: it moves a bar on where there is a terminal to draw it on."""
-    if not wanted or sys.stderr is None or not sys.stderr.isatty():
+def counted(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """What to call after each of ``total`` parts of something that takes its time; ``what`` is its name."""
+    watcher = current().progress
+    if watcher is None:
         yield lambda: None
         return
-    with forks.loading:
-        from tqdm import tqdm
-
-    class Bar(tqdm):
-        """With a lock that is free after a fork, and without a thread that looks after it."""
-
-        _lock = _drawing
-        monitor_interval = 0
-
-    with Bar(total=total, desc=what, delay=2, leave=False) as bar:
-        yield bar.update
+    with watcher.task(what, total) as step_on:
+        yield step_on

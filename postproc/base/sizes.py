@@ -1,10 +1,25 @@
 """How much data there is: what the memory of a step follows from, before an array exists."""
 
+import re
 from dataclasses import dataclass, field
+
+import numpy as np
 
 SINGLE = 4  # bytes of a float32, of an int32
 DOUBLE = 8
 BLOCK = 1024  # rows that are worked on at a time in float64
+UNITS = {
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+    "KIB": 2**10,
+    "MIB": 2**20,
+    "GIB": 2**30,
+    "TIB": 2**40,
+}
+LEAST = 10**6  # bytes: who writes less has forgotten the unit
+SIZE = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*([A-Za-z]*)\s*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -50,3 +65,42 @@ class Sizes:
 def block(sizes: Sizes, chosen: object) -> int:
     """What a step holds that goes over some rows of features at a time in float64: two such blocks."""
     return 2 * DOUBLE * min(BLOCK, max(sizes.nq, sizes.ng)) * (sizes.width or sizes.aux)
+
+
+def bytes_of(name: str, given: int | str, least: int = LEAST) -> int:
+    """A size in bytes: a whole number of them, or as people write it, with its unit.
+
+    Raises ValueError for what is no size, has no unit, or is less than ``least`` bytes.
+
+    >>> bytes_of("memory", "4GB"), bytes_of("memory", "1.5 m"), bytes_of("memory", "512 MiB")
+    (4000000000, 1500000, 536870912)
+    """
+    if isinstance(given, str):
+        parts = SIZE.fullmatch(given)
+        unit = parts[2].upper() if parts else ""
+        unit = unit if unit in UNITS else unit + "B"
+        if parts and not parts[2]:
+            number = parts[1]
+            raise ValueError(
+                f"{name}: wanted a size with its unit, such as 4GB, found {given!r}; "
+                f"write {number}GB, {number}MB or {number}KB"
+            )
+        count = int(float(parts[1]) * UNITS[unit]) if parts and unit in UNITS and len(parts[1]) < 20 else 0
+        if not count:
+            raise ValueError(f"{name}: wanted a size such as 4GB, found {given!r}")
+    elif isinstance(given, (int, np.integer)) and not isinstance(given, bool):
+        count = int(given)
+        if 0 < count < least:
+            raise ValueError(
+                f"{name}: wanted bytes, {least} or more, or a size with its unit, got {given!r}; "
+                f'write "{given}GB" if that is meant'
+            )
+    else:
+        raise ValueError(f'{name}: wanted bytes, or a size with its unit such as "4GB", got {given!r}')
+    if count < least:
+        raise ValueError(
+            f"{name}: wanted {least // 10**6}MB or more, found {given!r}"
+            if least >= LEAST
+            else f"{name}: wanted {least} bytes or more, found {given!r}"
+        )
+    return count

@@ -26,6 +26,7 @@ from postproc.base import arrays, beforehand, checks, lists, one_set, settings, 
 from postproc.base.checks import CPU_ONLY
 from postproc.base.sizes import Sizes
 from postproc.base.vocabulary import VOCABULARY
+from postproc.base.work import Spent
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -74,6 +75,8 @@ class Declaration:
     (:mod:`postproc.pairs.held` has what many hold).
     ``on_disk``: memory-mapped queries and gallery stay there and come as :class:`~postproc.base.stored.Stored`; a
     step that does not say so has them in memory, as float32.
+    ``work``: what there is to do, from the same (:mod:`postproc.pairs.spent` has what many do); None: nobody knows
+    how long it takes.
     ``keeps``: data that come back as they are, not copied, from all settings.
     ``loads``: packages that the first call imports, which take memory themselves, or a function of all settings.
     ``objection``: why settings do not go together, from all settings, or None.
@@ -84,6 +87,7 @@ class Declaration:
     host_only: bool = False
     memory: Memory = nothing
     on_disk: bool = False
+    work: Spent | None = None
     keeps: Callable[[Chosen], tuple[str, ...]] = lambda chosen: ()
     loads: Loads = ()
     objection: Callable[[Chosen], str | None] | None = None
@@ -101,6 +105,7 @@ def step(
     host_only: bool = False,
     memory: Memory = nothing,
     on_disk: bool = False,
+    work: Spent | None = None,
     keeps: Callable[[Chosen], tuple[str, ...]] = ...,
     loads: Loads = (),
     objection: Callable[[Chosen], str | None] | None = None,

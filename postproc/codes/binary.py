@@ -18,7 +18,7 @@ from postproc.base.settings import Number, TopK, Within, wholes
 from postproc.base.sizes import Sizes
 from postproc.base.step import Chosen, checked, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query, Unchecked
-from postproc.pairs import held, nearest
+from postproc.pairs import held, nearest, spent
 
 Codes = NDArray[np.uint8]  # (n, bytes)  eight bits a byte, the first in its highest place
 Columns = slice | NDArray[np.int64]
@@ -36,6 +36,7 @@ def _joined_anew(sizes: Sizes, chosen: Chosen) -> int:
     unit="differing bits",
     range=(0, math.inf),
     memory=held.together(held.slab, held.images(200), held.codes, _joined_anew),
+    work=spent.together(spent.nearest, spent.matrix(1.8), spent.across(0.14), spent.read(7)),
 )
 def hamming(
     query: Query,

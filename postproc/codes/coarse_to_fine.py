@@ -19,7 +19,7 @@ from postproc.base.step import Chosen, checked, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query, Unchecked
 from postproc.codes import binary as codes
 from postproc.codes.binary import LARGEST, Codes, Columns, Lengths
-from postproc.pairs import held
+from postproc.pairs import held, spent
 
 Start = Literal["moments", "half"]
 HALF = (
@@ -39,6 +39,7 @@ def _copied(sizes: Sizes, chosen: Chosen) -> int:
     range=(0, math.inf),
     host_only=True,
     memory=held.together(held.images(200), held.codes, _copied),
+    work=spent.only("start", ("moments",), spent.together(spent.matrix(12), spent.across(0.85), spent.read(26))),
 )
 def coarse_to_fine(
     query: Query,

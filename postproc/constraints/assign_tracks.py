@@ -18,11 +18,17 @@ from postproc.base.one_set import is_one_set
 from postproc.base.settings import Count, Weight, Within
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Floats, Ints
-from postproc.pairs import held
+from postproc.pairs import held, spent
 from postproc.tracks.grouping import compact
 
 
-@step(unit=KEPT, host_only=True, memory=held.times(6, held.by_track), loads=("scipy",))
+@step(
+    unit=KEPT,
+    host_only=True,
+    memory=held.times(6, held.by_track),
+    loads=("scipy",),
+    work=spent.only("method", ("hungarian",), spent.together(spent.matrix(7.2), spent.images(81))),
+)
 def assign_tracks(
     distances: Distances,
     gallery_cam: np.ndarray,

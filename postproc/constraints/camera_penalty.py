@@ -17,12 +17,16 @@ from postproc.base.vocabulary import Distances, Floats
 from postproc.constraints.camera_rule import Alike, places_of_sides, rule_of
 from postproc.constraints.penalties import LARGEST, Penalty, add_where_equal, change_rows, labelled
 from postproc.kernels.rules import CameraRule, Places
-from postproc.pairs import held, nearest
+from postproc.pairs import held, nearest, spent
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles
 
 
-@step(unit=KEPT, memory=held.images(48))
+@step(
+    unit=KEPT,
+    memory=held.images(48),
+    work=spent.images(430),
+)
 def camera_penalty(
     distances: Distances,
     query_cam: np.ndarray,
@@ -93,7 +97,11 @@ def _with_direction(given: Floats, queries: Places, images: Places | None, rule:
     return nearest.answer(tiles, change, top_k=None)  # type: ignore[return-value]
 
 
-@step(unit=KEPT, memory=held.images(48))
+@step(
+    unit=KEPT,
+    memory=held.images(48),
+    work=spent.images(420),
+)
 def mask_same_camera(distances: Distances, query_cam: np.ndarray, gallery_cam: np.ndarray) -> Distances:
     """Never return an image of the query's own camera: its distance becomes +inf.
 

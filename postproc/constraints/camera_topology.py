@@ -15,12 +15,17 @@ from postproc.base.settings import Neutral, Weight, Within
 from postproc.base.step import KEPT, checked, step
 from postproc.base.vocabulary import Distances, Floats, Ints, Unchecked
 from postproc.constraints.penalties import changed_copy
-from postproc.pairs import held
+from postproc.pairs import held, spent
 
 MOST = 0.9  # of a share: where all are seen in one other camera, distances keep their order
 
 
-@step(unit=KEPT, memory=held.images(48), loads=("scipy",))
+@step(
+    unit=KEPT,
+    memory=held.images(48),
+    loads=("scipy",),
+    work=spent.matrix(1.1),
+)
 def camera_topology(
     distances: Distances,
     query_cam: np.ndarray,

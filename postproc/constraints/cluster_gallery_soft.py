@@ -14,7 +14,7 @@ from postproc.base.settings import Count, Needs, Neighbours, Neutral, Number, Wi
 from postproc.base.step import step
 from postproc.base.vocabulary import Floats, Gallery, Ints
 from postproc.constraints.attributes import most_probable
-from postproc.pairs import held, nearest
+from postproc.pairs import held, nearest, spent
 from postproc.pairs.pairwise import among
 from postproc.pairs.tiles import PairwiseTiles, Tiles
 from postproc.tracks.track_lists import Tracks
@@ -22,7 +22,15 @@ from postproc.tracks.track_lists import Tracks
 BLOCK = 64  # images whose neighbours' features are gathered at a time
 
 
-@step(host_only=True, memory=held.together(held.walk, held.times(2, held.gallery)))
+@step(
+    host_only=True,
+    memory=held.together(held.walk, held.times(2, held.gallery)),
+    work=spent.only(
+        "level",
+        ("image",),
+        spent.together(spent.gallery_pairs(27), spent.gallery_looked(32), spent.images(17000), spent.read(1300)),
+    ),
+)
 def cluster_gallery_soft(
     gallery: Gallery,
     gallery_aux: np.ndarray | None = None,

@@ -15,11 +15,15 @@ from postproc.base.step import KEPT, checked, step
 from postproc.base.vocabulary import Distances, Floats, Ints
 from postproc.constraints.camera_rule import Alike, places, rule_of
 from postproc.kernels.rules import CameraRule, Places, plain
-from postproc.pairs import held
+from postproc.pairs import held, spent
 from postproc.tracks.grouping import compact, group_by_track
 
 
-@step(unit=KEPT, memory=held.images(200))
+@step(
+    unit=KEPT,
+    memory=held.images(200),
+    work=spent.only("level", ("image",), spent.together(spent.matrix(180), spent.per_query(2600, "depth"))),
+)
 def exclude(
     distances: Distances,
     gallery_cam: np.ndarray,

@@ -10,10 +10,14 @@ from postproc.base.settings import Neutral, Weight, Within
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances
 from postproc.constraints.penalties import LARGEST, change_rows, changed_copy
-from postproc.pairs import held
+from postproc.pairs import held, spent
 
 
-@step(unit=KEPT, memory=held.images(100))
+@step(
+    unit=KEPT,
+    memory=held.images(100),
+    work=spent.together(spent.matrix(3.8), spent.images(190)),
+)
 def expected_camera_penalty(
     distances: Distances,
     query_cam_prob: np.ndarray,

@@ -11,11 +11,15 @@ from postproc.base import arrays, checks
 from postproc.base.one_set import is_one_set
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Ranking
-from postproc.pairs import held
+from postproc.pairs import held, spent
 from postproc.tracks.grouping import compact
 
 
-@step(unit=KEPT, memory=held.images(100))
+@step(
+    unit=KEPT,
+    memory=held.images(100),
+    work=spent.together(spent.matrix(58), spent.images(930)),
+)
 def one_track_per_camera(distances: Distances, gallery_cam: np.ndarray, gallery_track: np.ndarray) -> Distances:
     """Leave every camera to the track of its nearest image, and send its other images behind everything.
 

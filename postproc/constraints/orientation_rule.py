@@ -13,12 +13,16 @@ from postproc.base.settings import Neutral, Weight, Within
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances
 from postproc.constraints.penalties import LARGEST, change_rows
-from postproc.pairs import held, nearest, pairwise
+from postproc.pairs import held, nearest, pairwise, spent
 from postproc.pairs.distances import to_metric
 from postproc.pairs.tiles import PairwiseTiles
 
 
-@step(unit=KEPT, memory=held.together(held.tiles, held.side_models, held.by_track))
+@step(
+    unit=KEPT,
+    memory=held.together(held.tiles, held.side_models, held.by_track),
+    work=spent.together(spent.matrix(2.7), spent.images(100)),
+)
 def orientation_rule(
     distances: Distances,
     query_aux: np.ndarray,

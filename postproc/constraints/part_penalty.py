@@ -15,7 +15,7 @@ from postproc.base.settings import Neutral, Number, Weight, Within, wholes
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Floats, Nearest
 from postproc.constraints.penalties import BLOCK
-from postproc.pairs import held, nearest, pairwise
+from postproc.pairs import held, nearest, pairwise, spent
 from postproc.pairs.distances import to_metric
 from postproc.pairs.tiles import PairwiseTiles
 from postproc.tracks.track_distances import pooled
@@ -24,7 +24,11 @@ from postproc.tracks.track_lists import Tracks
 UNSEEN = 2.0  # 1 - cosine of parts that are not seen on both images
 
 
-@step(unit=KEPT, memory=held.times(3.4, held.matrix))
+@step(
+    unit=KEPT,
+    memory=held.times(3.4, held.matrix),
+    work=spent.matrix(14),
+)
 def part_penalty(
     distances: Distances,
     query_aux: np.ndarray,

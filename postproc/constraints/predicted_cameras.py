@@ -12,7 +12,7 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Count, Needs, Number, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Floats, GalleryCam, GalleryCamGroup, Ints, QueryCam, QueryCamGroup, Unchecked
-from postproc.pairs import held
+from postproc.pairs import held, spent
 from postproc.pairs.dbscan import clusters
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import among
@@ -23,7 +23,11 @@ AtLeastOne = Annotated[Count, Within(1)]
 Completed = Annotated[bool, Needs("query_track", "gallery_track", instead="false", any_of=True)]
 
 
-@step(memory=held.together(held.tiles, held.side_models, held.images(1000)), loads=("scipy",))
+@step(
+    memory=held.together(held.tiles, held.side_models, held.images(1000)),
+    loads=("scipy",),
+    work=spent.together(spent.looked(6.9), spent.images(4000)),
+)
 def predict_cameras(
     query_aux: Floats,
     gallery_aux: Floats | None,
@@ -80,7 +84,11 @@ def predict_cameras(
     return query_cam if gallery_aux is None else (query_cam, gallery_cam)
 
 
-@step(memory=held.together(held.tiles, held.side_models, held.images(1000)), loads=("scipy",))
+@step(
+    memory=held.together(held.tiles, held.side_models, held.images(1000)),
+    loads=("scipy",),
+    work=spent.together(spent.looked(6.7), spent.images(4000)),
+)
 def predict_camera_groups(
     query_aux: Floats,
     gallery_aux: Floats | None,
@@ -107,7 +115,7 @@ def predict_camera_groups(
     )  # fmt: skip
 
 
-@step
+@step(work=spent.images(220))
 def complete_cameras(
     query_cam: Ints, gallery_cam: Ints | None, query_track: Ints, gallery_track: Ints | None
 ) -> tuple[QueryCam, GalleryCam] | QueryCam:

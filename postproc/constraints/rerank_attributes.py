@@ -15,7 +15,7 @@ from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query, Unchecked
 from postproc.constraints.attributes import attribute_confusions, attribute_pairs, class_counts
 from postproc.context.kreciprocal import rerank_tiles
-from postproc.pairs import held, nearest, pairwise
+from postproc.pairs import held, nearest, pairwise, spent
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles, Tiles
 from postproc.tracks.track_distances import track_change
@@ -27,7 +27,17 @@ def _no_matrices(confusions: Unchecked) -> str | None:
     return None if confusions is None or listed else "wanted square matrices, one an attribute"
 
 
-@step(host_only=True, memory=held.compared(held.times(2, held.tiles), held.reciprocal))
+@step(
+    host_only=True,
+    memory=held.compared(held.times(2, held.tiles), held.reciprocal),
+    work=spent.only(
+        "level",
+        ("image",),
+        spent.together(
+            spent.pairs(), spent.nearest, spent.looked(6.5), spent.lists(45, "k1", "k2"), spent.read(330)
+        ),
+    ),
+)
 def rerank_attributes(
     query: Query | Pairwise,
     gallery: Gallery | None,

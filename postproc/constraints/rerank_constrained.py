@@ -17,7 +17,7 @@ from postproc.constraints.camera_rule import Alike, places_of_sides, rule_of
 from postproc.constraints.constrained_tiles import ConstrainedTiles, InsideTiles, doubled
 from postproc.context.kreciprocal import jaccard_change, neighbourhoods, rerank_tiles
 from postproc.kernels.rules import APART, EXEMPT, TOGETHER, SideRules, TrackRule
-from postproc.pairs import held, nearest
+from postproc.pairs import held, nearest, spent
 from postproc.pairs.matrices import of_one_set
 
 ALONE = {"apart": APART, "together": TOGETHER, "exempt": EXEMPT}
@@ -36,6 +36,7 @@ NOT_ALIKE = 9.0  # a cosine that nobody reaches
             held.if_one_set(held.together(held.slab, held.some_rows)),
         ),
     ),
+    work=spent.together(spent.nearest, spent.looked(27), spent.lists(63, "k1", "k2"), spent.pairs(2.2)),
 )
 def rerank_constrained(
     distances: Distances,

@@ -12,9 +12,13 @@ from postproc.base.settings import Neutral, Weight, Within
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances
 from postproc.constraints.penalties import LARGEST, add_where_different, labelled
+from postproc.pairs import spent
 
 
-@step(unit=KEPT)
+@step(
+    unit=KEPT,
+    work=spent.images(420),
+)
 def scene_gate(
     distances: Distances,
     query_scene: np.ndarray,

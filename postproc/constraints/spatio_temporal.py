@@ -16,7 +16,7 @@ from postproc.base.step import JACCARD, step
 from postproc.base.vocabulary import Array, Distances, Floats, Gallery, Nearest, Query, Unchecked
 from postproc.constraints.prior import SpatioTemporalPrior, fit_prior
 from postproc.context.kreciprocal import rerank_tiles
-from postproc.pairs import held, nearest, pairwise
+from postproc.pairs import held, nearest, pairwise, spent
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles, Tiles
@@ -26,7 +26,12 @@ Factor = Annotated[Weight, Within(0, 1e6)]
 AtLeastOne = Annotated[Count, Within(1)]
 
 
-@step(range=(0, 1), memory=held.compared(held.images(500), unit=True), loads=("scipy",))
+@step(
+    range=(0, 1),
+    memory=held.compared(held.images(500), unit=True),
+    loads=("scipy",),
+    work=spent.together(spent.across(), spent.nearest, spent.matrix(5.5), spent.images(3300)),
+)
 def spatio_temporal(
     query: Query | Pairwise,
     gallery: Gallery | None,
@@ -96,7 +101,19 @@ def spatio_temporal(
     return nearest.answer(PairwiseTiles(pairs), change, top_k=top_k)
 
 
-@step(unit=JACCARD, memory=held.compared(held.reciprocal, unit=True), loads=("scipy",))
+@step(
+    unit=JACCARD,
+    memory=held.compared(held.reciprocal, unit=True),
+    loads=("scipy",),
+    work=spent.together(
+        spent.pairs(),
+        spent.nearest,
+        spent.looked(8.9),
+        spent.matrix(12),
+        spent.lists(78, "k1", "k2"),
+        spent.read(130),
+    ),
+)
 def rerank_spatio_temporal(
     query: Query | Pairwise,
     gallery: Gallery | None,

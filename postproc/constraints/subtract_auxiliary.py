@@ -15,12 +15,16 @@ from postproc.base.settings import Neutral, Weight
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances
 from postproc.constraints.penalties import change_rows
-from postproc.pairs import held, nearest, pairwise
+from postproc.pairs import held, nearest, pairwise, spent
 from postproc.pairs.distances import Metric, to_metric
 from postproc.pairs.tiles import PairwiseTiles
 
 
-@step(unit=KEPT, memory=held.together(held.tiles, held.side_models))
+@step(
+    unit=KEPT,
+    memory=held.together(held.tiles, held.side_models),
+    work=spent.together(spent.matrix(1.9), spent.images(85)),
+)
 def subtract_auxiliary(
     distances: Distances,
     query_aux: np.ndarray,

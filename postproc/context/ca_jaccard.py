@@ -16,7 +16,7 @@ from postproc.base.step import JACCARD, MIXED, Chosen, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context import kreciprocal
 from postproc.context.sparse import Sparse
-from postproc.pairs import held, nearest, pairwise
+from postproc.pairs import held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.nearest import Lists
@@ -32,6 +32,14 @@ def _unit(chosen: Chosen) -> str:
 @step(
     unit=_unit,
     memory=held.compared(held.tiles, held.lists("k1_intra", "k1_inter"), held.reciprocal, unit=True),
+    work=spent.together(
+        spent.pairs(),
+        spent.nearest,
+        spent.looked(0.89),
+        spent.matrix(17),
+        spent.lists(38, "k1", "k2"),
+        spent.read(120),
+    ),
 )
 def ca_jaccard(
     query: Query | Pairwise | NeighbourLists,

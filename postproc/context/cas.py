@@ -16,7 +16,7 @@ from postproc.base.sizes import Sizes
 from postproc.base.step import Chosen, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.sparse import Sparse
-from postproc.pairs import held, nearest, pairwise
+from postproc.pairs import held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.nearest import Lists
@@ -38,7 +38,11 @@ def _halves(sizes: Sizes, chosen: Chosen) -> int:
     return int(8.5 * min(keep, sizes.images) * sizes.images)
 
 
-@step(memory=held.compared(held.images(9000), _halves), loads=("scipy",))
+@step(
+    memory=held.compared(held.images(9000), _halves),
+    loads=("scipy",),
+    work=spent.together(spent.pairs(), spent.nearest, spent.looked(39), spent.images(160000), spent.matrix(310)),
+)
 def cas(
     query: Query | Pairwise | NeighbourLists,
     gallery: Gallery | None = None,

@@ -17,7 +17,7 @@ from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context import graph
 from postproc.context.graph import Graph
-from postproc.pairs import held, nearest, pairwise
+from postproc.pairs import held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of, tiles_of_gallery
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import Pairwise
@@ -29,7 +29,21 @@ ROUNDING = 1e-9
 DENSE = 2048  # up to this many images all eigenpairs are found at once
 
 
-@step(memory=held.compared(held.lists("k", factor=10), held.scratch(400), unit=True))
+@step(
+    memory=held.compared(held.lists("k", factor=10), held.scratch(400), unit=True),
+    work=spent.only(
+        "solver",
+        ("cg",),
+        spent.together(
+            spent.across(),
+            spent.gallery_pairs(),
+            spent.nearest,
+            spent.gallery_looked(2.2),
+            spent.for_setting("iterations", spent.matrix(6.7)),
+            spent.lists(150, "k"),
+        ),
+    ),
+)
 def diffusion(
     query: Query | Pairwise | NeighbourLists,
     gallery: Gallery | None = None,

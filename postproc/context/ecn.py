@@ -14,14 +14,28 @@ from postproc.base.settings import Neighbours, TopK, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.sparse import Sparse
-from postproc.pairs import held, nearest, pairwise
+from postproc.pairs import held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
 
-@step(memory=held.compared(held.lists("k", factor=34), unit=True))
+@step(
+    memory=held.compared(held.lists("k", factor=34), unit=True),
+    work=spent.only(
+        "measure",
+        ("rank_lists",),
+        spent.together(
+            spent.pairs(),
+            spent.nearest,
+            spent.looked(1.2),
+            spent.matrix(8.9),
+            spent.lists(270, "k"),
+            spent.read(110),
+        ),
+    ),
+)
 def ecn(
     query: Query | Pairwise | NeighbourLists,
     gallery: Gallery | None = None,

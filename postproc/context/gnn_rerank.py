@@ -19,7 +19,7 @@ from postproc.base.sizes import Sizes
 from postproc.base.step import Chosen, Range, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.sparse import Sparse
-from postproc.pairs import held, nearest, pairwise
+from postproc.pairs import held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.nearest import Lists
@@ -43,7 +43,20 @@ def _rows(sizes: Sizes, chosen: Chosen) -> int:
     return int(max(32 * reached * sizes.images, 16 * reached * sizes.images + rows))
 
 
-@step(range=_range, memory=held.compared(held.lists("k1", factor=2), _rows, unit=True), loads=("scipy",))
+@step(
+    range=_range,
+    memory=held.compared(held.lists("k1", factor=2), _rows, unit=True),
+    loads=("scipy",),
+    work=spent.together(
+        spent.pairs(),
+        spent.nearest,
+        spent.looked(2.3),
+        spent.matrix(300),
+        spent.lists(2.6, "k1", "k2", "k2"),
+        spent.overlaps(0.17, "k1", "k2", "k2"),
+        spent.read(590),
+    ),
+)
 def gnn_rerank(
     query: Query | Pairwise | NeighbourLists,
     gallery: Gallery | None = None,

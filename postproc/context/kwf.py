@@ -15,7 +15,7 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Neighbours, Neutral, Number, TopK, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
-from postproc.pairs import held, nearest, pairwise
+from postproc.pairs import held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of_gallery
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.nearest import Lists
@@ -23,7 +23,18 @@ from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
 
-@step(memory=held.compared(held.lists("k", factor=8), unit=True))
+@step(
+    memory=held.compared(held.lists("k", factor=8), unit=True),
+    work=spent.together(
+        spent.across(),
+        spent.gallery_pairs(),
+        spent.nearest,
+        spent.gallery_looked(1.4),
+        spent.matrix(9.8),
+        spent.lists(670, "k"),
+        spent.read(110),
+    ),
+)
 def kwf(
     query: Query | Pairwise,
     gallery: Gallery | None,

@@ -16,7 +16,7 @@ from postproc.base.sizes import Sizes
 from postproc.base.step import Chosen, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.shortlist import rescore_nearest
-from postproc.pairs import held, pairwise
+from postproc.pairs import held, pairwise, spent
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
@@ -30,7 +30,17 @@ def _within(sizes: Sizes, chosen: Chosen) -> int:
     return 20 * min(QUERIES, sizes.nq) * k * k
 
 
-@step(memory=held.compared(held.lists("k", factor=4, side="nq"), held.images(200), _within, unit=True))
+@step(
+    memory=held.compared(held.lists("k", factor=4, side="nq"), held.images(200), _within, unit=True),
+    work=spent.together(
+        spent.across(),
+        spent.nearest,
+        spent.matrix(2.9),
+        spent.shortlists(9.2, "k"),
+        spent.per_query(10, "k", "k"),
+        spent.read(79),
+    ),
+)
 def lbr(
     query: Query | Pairwise,
     gallery: Gallery | None = None,

@@ -15,7 +15,7 @@ from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.graph import class_lists, mutual_graph, similarity
 from postproc.context.sparse import Sparse
-from postproc.pairs import held, nearest, pairwise
+from postproc.pairs import held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of, tiles_of_gallery
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import Pairwise
@@ -27,7 +27,12 @@ BLOCK = 16  # queries at a time
 @step(
     memory=held.together(
         held.features, held.tiles, held.times(2.5, held.lists("truncate", "k")), held.lists("k", factor=6)
-    )
+    ),
+    work=spent.only(
+        "graph",
+        ("all",),
+        spent.together(spent.pairs(), spent.nearest, spent.matrix(160), spent.lists(320, "truncate")),
+    ),
 )
 def offline_diffusion(
     query: Query | Pairwise | NeighbourLists,

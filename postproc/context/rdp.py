@@ -14,13 +14,23 @@ from postproc.base.settings import Count, Neighbours, Neutral, TopK, Weight, Wit
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.graph import class_lists, union_graph
-from postproc.pairs import held, nearest, pairwise
+from postproc.pairs import held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import Pairwise
 
 
-@step(memory=held.compared(held.lists("k", factor=14), held.scratch(400)), loads=("scipy",))
+@step(
+    memory=held.compared(held.lists("k", factor=14), held.scratch(400)),
+    loads=("scipy",),
+    work=spent.together(
+        spent.pairs(),
+        spent.nearest,
+        spent.looked(1.5),
+        spent.for_setting("iterations", spent.matrix(16)),
+        spent.lists(87, "k"),
+    ),
+)
 def rdp(
     query: Query | Pairwise | NeighbourLists,
     gallery: Gallery | None = None,

@@ -16,7 +16,7 @@ from postproc.base.settings import Mutual, Needs, Neighbours, Neutral, Number, S
 from postproc.base.step import JACCARD, MIXED, RANGES, Chosen, Range, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query, Unchecked
 from postproc.context.kreciprocal import rerank_tiles
-from postproc.pairs import held, pairwise
+from postproc.pairs import held, pairwise, spent
 from postproc.pairs.known import tiles_of
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.matrices import MatrixTiles, SquareTiles, of_one_set
@@ -32,7 +32,21 @@ def _range(chosen: Chosen) -> Range:
     return (low if chosen["lambda_value"] else 0, RANGES[_unit(chosen)][1])
 
 
-@step(unit=_unit, range=_range, memory=held.compared(held.reciprocal), on_disk=True)
+@step(
+    unit=_unit,
+    range=_range,
+    memory=held.compared(held.reciprocal),
+    work=spent.together(
+        spent.pairs(),
+        spent.nearest,
+        spent.looked(0.98),
+        spent.matrix(4.8),
+        spent.lists(30, "k1", "k2"),
+        spent.overlaps(0.33, "k1", "k2"),
+        spent.read(78),
+    ),
+    on_disk=True,
+)
 def rerank(
     query: Query | Pairwise | NeighbourLists,
     gallery: Gallery | None = None,
@@ -117,7 +131,13 @@ def rerank(
     )  # fmt: skip
 
 
-@step(unit=JACCARD, memory=held.together(held.reciprocal, held.tiles, held.strip))
+@step(
+    unit=JACCARD,
+    memory=held.together(held.reciprocal, held.tiles, held.strip),
+    work=spent.together(
+        spent.nearest, spent.looked(2.1), spent.lists(29, "k1", "k2"), spent.overlaps(0.44, "k1", "k2")
+    ),
+)
 def rerank_distances(
     distances: Distances,
     query_distances: Floats | None = None,

@@ -15,7 +15,7 @@ from postproc.base.sizes import DOUBLE, Sizes
 from postproc.base.step import Chosen, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.shortlist import rescore_nearest
-from postproc.pairs import held
+from postproc.pairs import held, spent
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles
@@ -29,6 +29,13 @@ def _products(sizes: Sizes, chosen: Chosen) -> int:
 @step(
     host_only=True,
     memory=held.compared(_products, held.images(300), held.lists("shortlist", factor=2, side="nq"), unit=True),
+    work=spent.together(
+        spent.across(),
+        spent.nearest,
+        spent.matrix(38),
+        spent.shortlists(0.83, "shortlist"),
+        spent.per_query(3.8, "shortlist", "shortlist"),
+    ),
 )
 def superglobal(
     query: Query,

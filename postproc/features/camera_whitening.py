@@ -14,14 +14,17 @@ from postproc.base.step import step
 from postproc.base.vocabulary import Gallery, Query, Sides
 from postproc.features import linear
 from postproc.features.linear import Change, Map
-from postproc.pairs import held
+from postproc.pairs import held, spent
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import copies
 
 EVERYWHERE = -1  # in the place of a camera: the whole gallery
 
 
-@step(memory=held.together(held.square, held.times(0.25, held.gallery), held.block))
+@step(
+    memory=held.together(held.square, held.times(0.25, held.gallery), held.block),
+    work=spent.together(spent.covariance, spent.mapped(), spent.factored(21), spent.read(120), spent.images(680)),
+)
 def camera_whitening(
     query: Query,
     gallery: Gallery | None,

@@ -15,7 +15,7 @@ from postproc.base.settings import Count, Neighbours, Neutral
 from postproc.base.step import step
 from postproc.base.vocabulary import Gallery, Query, Sides
 from postproc.features.expansion import unexpanded
-from postproc.pairs import held, nearest
+from postproc.pairs import held, nearest, spent
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import among, sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles
@@ -29,6 +29,7 @@ TOUCHING = 1e-6  # hulls of unit vectors nearer than this are not separated
     memory=held.together(held.features, held.features, held.walk, held.strips),
     loads=("scipy",),
     keeps=unexpanded,
+    work=spent.only("expand", ("query",), spent.together(spent.across(2), spent.images(3800), spent.across(6.2))),
 )
 def discriminative_expansion(
     query: Query,

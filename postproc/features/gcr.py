@@ -14,7 +14,7 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Count, Neighbours, Neutral, Number, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Gallery, Query, Sides
-from postproc.pairs import held, nearest
+from postproc.pairs import held, nearest, spent
 from postproc.pairs.known import tiles_of
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.listed import NeighbourLists
@@ -24,7 +24,13 @@ from postproc.pairs.tiles import Layout, Tiles
 
 
 @step(
-    memory=held.together(held.times(4, held.features), held.walk, held.times(2, held.reciprocal)), loads=("scipy",)
+    memory=held.together(held.times(4, held.features), held.walk, held.times(2, held.reciprocal)),
+    loads=("scipy",),
+    work=spent.only(
+        "graph",
+        ("directed", "symmetric"),
+        spent.together(spent.pairs(3), spent.looked(3.7), spent.lists(250, "k1", "k2"), spent.read(370)),
+    ),
 )
 def gcr(
     query: Query,

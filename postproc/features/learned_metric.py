@@ -23,7 +23,7 @@ from postproc.features.linear import Map
 from postproc.features.metrics import covariance, kissme, lfda, metric_learn, nfst, sdml, xqda
 from postproc.features.metrics.metric import Metric, Unfit
 from postproc.features.metrics.principal import principal_directions
-from postproc.pairs import held, nearest
+from postproc.pairs import held, nearest, spent
 from postproc.pairs.pairwise import FeatureTerm, Pairwise, sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles, copies
 
@@ -46,11 +46,17 @@ def _objection(chosen: Chosen) -> str | None:
     return metric_learn.objection(chosen["method"])
 
 
+_XQDA = spent.together(spent.mapped(), spent.read(50), spent.times(20, spent.covariance))
+_QUICKER = spent.together(spent.mapped(), spent.read(70), spent.times(3, spent.covariance), spent.factored(10))
+_LEARNED = {"xqda": _XQDA, **dict.fromkeys(("nfst", "kissme", "lfda", "sdml", "covariance"), _QUICKER)}
+
+
 @step(
     host_only=True,
     objection=_objection,
     memory=held.together(held.times(4, held.train), held.covariance, held.times(5, held.square)),
     loads=_loads,
+    work=spent.by("method", _LEARNED),
 )
 def learned_metric(
     query: Query,
@@ -135,6 +141,9 @@ def learned_metric(
     objection=_objection,
     memory=held.compared(held.train, held.covariance, held.times(5, held.square), unit=True),
     loads=_loads,
+    work=spent.by(
+        "method", {name: spent.together(part, spent.across(), spent.nearest) for name, part in _LEARNED.items()}
+    ),
 )
 def learned_distances(
     query: Query,

@@ -15,14 +15,17 @@ from postproc.base.step import step
 from postproc.base.vocabulary import Gallery, Query, Sides, Unchecked
 from postproc.features import linear
 from postproc.features.linear import Load, Map
-from postproc.pairs import held
+from postproc.pairs import held, spent
 from postproc.pairs.pairwise import FeatureTerm, Pairwise, sqeuclidean
 from postproc.pairs.tiles import copies
 
 NONE = 1e-12  # of the largest: a pivot this small is rounding
 
 
-@step(memory=held.together(held.times(2, held.train), held.covariance, held.times(2, held.square)))
+@step(
+    memory=held.together(held.times(2, held.train), held.covariance, held.times(2, held.square)),
+    work=spent.together(spent.mapped(), spent.factored(9.3), spent.read(71), spent.times(8, spent.covariance)),
+)
 def learned_whitening(
     query: Query,
     gallery: Gallery | None,

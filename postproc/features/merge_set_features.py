@@ -14,7 +14,7 @@ from postproc.base.sizes import BLOCK, DOUBLE, Sizes
 from postproc.base.step import Chosen, step
 from postproc.base.vocabulary import Gallery, Query, Sides
 from postproc.features.expansion import add_neighbours
-from postproc.pairs import held, nearest
+from postproc.pairs import held, nearest, spent
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles
@@ -32,7 +32,15 @@ def _weights(sizes: Sizes, chosen: Chosen) -> int:
         held.of_gallery(held.together(held.walk, held.strips)),
         held.lists("k", factor=3, side="ng"),
         _weights,
-    )
+    ),
+    work=spent.together(
+        spent.across(3),
+        spent.gallery_pairs(3),
+        spent.gallery_looked(15),
+        spent.matrix(5.4),
+        spent.images(34000),
+        spent.read(1100),
+    ),
 )
 def merge_set_features(
     query: Query,

@@ -13,14 +13,17 @@ from postproc.base.settings import Neighbours, Neutral, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Features
 from postproc.features.expansion import add_neighbours
-from postproc.pairs import held, nearest
+from postproc.pairs import held, nearest, spent
 from postproc.pairs.known import tiles_of_gallery
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import sqeuclidean
 
 
-@step(memory=held.together(held.times(2, held.features), held.walk, held.images(600)))
+@step(
+    memory=held.together(held.times(2, held.features), held.walk, held.images(600)),
+    work=spent.together(spent.pairs(), spent.looked(0.36), spent.read(120), spent.images(990)),
+)
 def nfc(
     features: Features,
     neighbours: NeighbourLists | None = None,

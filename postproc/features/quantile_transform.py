@@ -13,12 +13,17 @@ from postproc.base import checks, runtime
 from postproc.base.settings import Count, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Gallery, Query, Sides
-from postproc.pairs import held
+from postproc.pairs import held, spent
 
 COLUMNS = 16  # dimensions fitted at a time
 
 
-@step(host_only=True, memory=held.times(0.5, held.features), loads=("sklearn",))
+@step(
+    host_only=True,
+    memory=held.times(0.5, held.features),
+    loads=("sklearn",),
+    work=spent.together(spent.read(1600), spent.columns(320000)),
+)
 def quantile_transform(
     query: Query,
     gallery: Gallery | None = None,

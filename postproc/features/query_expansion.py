@@ -19,7 +19,7 @@ from postproc.base.settings import Count, Neighbours, Neutral, Weight, Within
 from postproc.base.step import Chosen, step
 from postproc.base.vocabulary import Gallery, Nearest, Query, Sides
 from postproc.features.expansion import unexpanded
-from postproc.pairs import held, nearest
+from postproc.pairs import held, nearest, spent
 from postproc.pairs.known import nearest_in_gallery, tiles_of, tiles_of_gallery
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.listed import NeighbourLists
@@ -37,10 +37,24 @@ def _objection(chosen: Chosen) -> str | None:
     return None
 
 
+_ADDED = spent.together(spent.lists(65, "k"), spent.read(54))
+_MORE = spent.together(spent.lists(65, "k"), spent.read(200))
+
+
 @step(
     objection=_objection,
     memory=held.together(held.features, held.queries, held.walk, held.strips),
     keeps=unexpanded,
+    work=spent.by(
+        "expand",
+        {
+            "query": spent.for_setting("rounds", spent.together(spent.across(), spent.matrix(1.4), _ADDED)),
+            "gallery": spent.for_setting(
+                "rounds", spent.together(spent.gallery_pairs(), spent.gallery_looked(), _MORE)
+            ),
+            "both": spent.for_setting("rounds", spent.together(spent.pairs(), spent.looked(), _MORE)),
+        },
+    ),
 )
 def query_expansion(
     query: Query,

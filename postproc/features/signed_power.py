@@ -11,10 +11,13 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Neutral, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Features
-from postproc.pairs import held
+from postproc.pairs import held, spent
 
 
-@step(memory=held.times(1.5, held.block))
+@step(
+    memory=held.times(1.5, held.block),
+    work=spent.read(31),
+)
 def signed_power(features: Features, *, exponent: Annotated[Weight, Within(0, 1), Neutral(1.0)] = 0.5) -> Features:
     """Raise the size of every value to a power and keep its sign: ``sign(x) |x|^exponent``.
 

@@ -13,13 +13,16 @@ from postproc.base.settings import Count, Neighbours, Neutral, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Floats, Gallery, Query, Sides
 from postproc.features.expansion import add_neighbours
-from postproc.pairs import held, nearest
+from postproc.pairs import held, nearest, spent
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles
 
 
-@step(memory=held.together(held.features, held.train, held.walk, held.strips))
+@step(
+    memory=held.together(held.features, held.train, held.walk, held.strips),
+    work=spent.together(spent.read(180), spent.images(2500)),
+)
 def subtract_negatives(
     query: Query,
     gallery: Gallery | None,

@@ -15,14 +15,17 @@ from postproc.base.step import step
 from postproc.base.vocabulary import Gallery, Query, Sides
 from postproc.features import linear
 from postproc.features.linear import Map
-from postproc.pairs import held
+from postproc.pairs import held, spent
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import copies
 
 NONE = 1e-12  # of the largest variance: about what float32 tells from zero
 
 
-@step(memory=held.covariance)
+@step(
+    memory=held.covariance,
+    work=spent.together(spent.covariance, spent.mapped(), spent.factored(14), spent.read(82)),
+)
 def whiten(
     query: Query,
     gallery: Gallery | None = None,

@@ -13,7 +13,7 @@ from postproc.base.settings import Neighbours, TopK
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
 from postproc.hubness.means import mean_of_finite, mean_of_nearest, scale_and_add
-from postproc.pairs import held, nearest, pairwise
+from postproc.pairs import held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import Pairwise
@@ -28,6 +28,7 @@ TWO_SIDES = (
 
 @step(
     memory=held.compared(held.images(8), held.if_one_set(held.lists("k", factor=4, more=1)), unit=True),
+    work=spent.together(spent.across(2), spent.nearest, spent.matrix(1.4), spent.read(78), spent.images(2200)),
 )
 def csls(
     query: Query | Pairwise | NeighbourLists,
@@ -80,7 +81,11 @@ def csls(
     return nearest.answer(tiles, change, top_k=top_k)
 
 
-@step(unit=KEPT, memory=held.together(held.slab, held.some_rows))
+@step(
+    unit=KEPT,
+    memory=held.together(held.slab, held.some_rows),
+    work=spent.together(spent.nearest, spent.matrix(8.3)),
+)
 def csls_distances(distances: Distances, *, k: Neighbours = 10, top_k: TopK = None) -> Distances | Nearest:
     """:func:`csls` for distances that exist already, of any kind.
 

@@ -14,13 +14,24 @@ from postproc.base.settings import Neighbours, TopK
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
 from postproc.hubness.means import scale_and_add
-from postproc.pairs import held, nearest
+from postproc.pairs import held, nearest, spent
 from postproc.pairs.known import tiles_of, tiles_of_gallery
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import sqeuclidean
 
 
-@step(memory=held.compared(held.images(8), unit=True))
+@step(
+    memory=held.compared(held.images(8), unit=True),
+    work=spent.together(
+        spent.across(),
+        spent.gallery_pairs(),
+        spent.nearest,
+        spent.gallery_looked(0.46),
+        spent.matrix(0.2),
+        spent.read(140),
+        spent.images(1800),
+    ),
+)
 def dis_sim(
     query: Query,
     gallery: Gallery | None = None,

@@ -17,13 +17,25 @@ from postproc.base.settings import Neighbours, TopK
 from postproc.base.step import of_method, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.hubness.means import Metric
-from postproc.pairs import held, nearest, pairwise
+from postproc.pairs import held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of, tiles_of_gallery
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import Pairwise
 
 
-@step(unit=of_method("local_scaling"), memory=held.compared(held.lists("k"), copy=held.by_metric))
+@step(
+    unit=of_method("local_scaling"),
+    memory=held.compared(held.lists("k"), copy=held.by_metric),
+    work=spent.together(
+        spent.across(),
+        spent.gallery_pairs(),
+        spent.nearest,
+        spent.gallery_looked(0.36),
+        spent.matrix(5.1),
+        spent.read(84),
+        spent.images(1800),
+    ),
+)
 def local_scaling(
     query: Query | Pairwise | NeighbourLists,
     gallery: Gallery | None = None,

@@ -15,7 +15,7 @@ from postproc.base.settings import TopK
 from postproc.base.step import of_method, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.hubness.means import Metric
-from postproc.pairs import held, nearest, pairwise
+from postproc.pairs import held, nearest, pairwise, spent
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
@@ -24,6 +24,18 @@ from postproc.pairs.tiles import PairwiseTiles
     unit=of_method("mutual_proximity"),
     range=(0, 1),
     memory=held.either(held.before(held.gallery_strips), held.compared(held.images(8), copy=held.by_metric)),
+    work=spent.only(
+        "method",
+        ("normal",),
+        spent.together(
+            spent.across(),
+            spent.gallery_pairs(2),
+            spent.nearest,
+            spent.gallery_looked(3.6),
+            spent.matrix(19),
+            spent.read(170),
+        ),
+    ),
 )
 def mutual_proximity(
     query: Query | Pairwise,

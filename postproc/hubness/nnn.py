@@ -11,12 +11,15 @@ from postproc.base.settings import Neighbours, Neutral, TopK, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Features, Gallery, Nearest, Query
 from postproc.hubness.means import mean_of_finite, scale_and_add
-from postproc.pairs import held, nearest
+from postproc.pairs import held, nearest, spent
 from postproc.pairs.pairwise import of
 from postproc.pairs.tiles import PairwiseTiles
 
 
-@step(memory=held.compared(held.train, unit=True))
+@step(
+    memory=held.compared(held.train, unit=True),
+    work=spent.together(spent.across(), spent.nearest, spent.read(190), spent.images(2900)),
+)
 def nnn(
     query: Query,
     gallery: Gallery | None,

@@ -16,7 +16,7 @@ from postproc.base.settings import Count, Neutral, TopK, Weight, Within
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
 from postproc.hubness.means import scale_and_add
-from postproc.pairs import held, nearest, pairwise
+from postproc.pairs import held, nearest, pairwise, spent
 from postproc.pairs.nearest import Change
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import STRIP, PairwiseTiles
@@ -24,7 +24,12 @@ from postproc.pairs.tiles import STRIP, PairwiseTiles
 Walk = Callable[[Change], None]  # calls with one strip of distances after the other; they are not to be written
 
 
-@step(memory=held.compared(held.if_whole(held.some_rows), unit=True))
+@step(
+    memory=held.compared(held.if_whole(held.some_rows), unit=True),
+    work=spent.together(
+        spent.across(), spent.nearest, spent.for_setting("half_rounds", spent.matrix(5.3)), spent.read(120)
+    ),
+)
 def sinkhorn(
     query: Query | Pairwise,
     gallery: Gallery | None = None,
@@ -87,7 +92,11 @@ def sinkhorn(
     return nearest.answer(tiles, change, top_k=top_k, filled=filled)
 
 
-@step(unit=KEPT, memory=held.together(held.slab, held.some_rows))
+@step(
+    unit=KEPT,
+    memory=held.together(held.slab, held.some_rows),
+    work=spent.together(spent.nearest, spent.for_setting("half_rounds", spent.matrix(4.9))),
+)
 def sinkhorn_distances(
     distances: Distances,
     *,

@@ -8,7 +8,7 @@ from postproc.base import arrays
 from postproc.base.settings import TopK
 from postproc.base.step import of_metric, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
-from postproc.pairs import exact, held, nearest, pairwise
+from postproc.pairs import exact, held, nearest, pairwise, spent
 from postproc.pairs.nearest import Change
 from postproc.pairs.pairwise import FeatureTerm, Pairwise
 from postproc.pairs.tiles import PairwiseTiles
@@ -17,7 +17,12 @@ Metric = Literal["sqeuclidean", "euclidean", "cosine"]
 METRICS = get_args(Metric)
 
 
-@step(unit=of_metric, memory=held.compared(copy=held.by_metric), on_disk=True)
+@step(
+    unit=of_metric,
+    memory=held.compared(copy=held.by_metric),
+    work=spent.together(spent.across(), spent.nearest, spent.read(52), spent.matrix(0.97)),
+    on_disk=True,
+)
 def distances(
     query: Query | Pairwise, gallery: Gallery | None = None, *, metric: Metric = "sqeuclidean", top_k: TopK = None
 ) -> Distances | Nearest:

@@ -7,11 +7,15 @@ from postproc.base.sizes import block
 from postproc.base.step import step
 from postproc.base.stored import Stored
 from postproc.base.vocabulary import Features
+from postproc.pairs import spent
 
 ROUNDING = 6e-8  # 2^-24 and a little: what the numbers of a row of length 1 may make of it as float32
 
 
-@step(memory=block)
+@step(
+    memory=block,
+    work=spent.read(29),
+)
 def l2_normalize(features: Features) -> Features:
     """Divide every row by its Euclidean length: ``x / |x|``.
 

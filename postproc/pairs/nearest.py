@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from postproc import kernels
-from postproc.base import arrays
+from postproc.base import arrays, runtime
 from postproc.base.vocabulary import Floats, Nearest
 from postproc.pairs import forecast, from_lists, pruned, remembered
 from postproc.pairs.tiles import SMALLEST, STRIP, STRIP_ON_CUDA, Buffers, Layout, Lists, Tiles
@@ -309,25 +309,29 @@ def strips(tiles: Tiles, use: Callable[[np.ndarray, np.ndarray], None], *, what:
     store, key = _remembered(tiles)
     known = None if store is None else store.get((key, DISTANCES))
     kept = None if store is None or known is not None else _room(store, layout)
-    for i in _holding(layout, layout.queries):
-        rows = layout.blocks[i]
-        queries = members[offsets[rows.start] : offsets[rows.stop]]
-        if known is not None:
-            use(known[0][queries], queries)
-            continue
-        place = np.zeros(layout.nq, np.int32)
-        place[queries] = np.arange(len(queries))
-        strip = arrays.empty((len(queries), layout.ng), np.float32, layout.like)
+    asked = list(_holding(layout, layout.queries))
+    with runtime.counted(what, len(asked)) as step_on:
+        for i in asked:
+            rows = layout.blocks[i]
+            queries = members[offsets[rows.start] : offsets[rows.stop]]
+            if known is not None:
+                use(known[0][queries], queries)
+                step_on()
+                continue
+            place = np.zeros(layout.nq, np.int32)
+            place[queries] = np.arange(len(queries))
+            strip = arrays.empty((len(queries), layout.ng), np.float32, layout.like)
 
-        def visit(j: int, i: int = i, strip: np.ndarray = strip, place: np.ndarray = place) -> None:
-            with buffers.lend() as buffer:
-                _store(_tile(tiles, i, j, buffer), layout.blocks[i], layout.blocks[j], layout, strip, place)
+            def visit(j: int, i: int = i, strip: np.ndarray = strip, place: np.ndarray = place) -> None:
+                with buffers.lend() as buffer:
+                    _store(_tile(tiles, i, j, buffer), layout.blocks[i], layout.blocks[j], layout, strip, place)
 
-        kernels.of(layout.like).walk.run(visit, answered, what=what, bytes_each=buffers.bytes)
-        if kept is not None:
-            kept[queries] = strip
-        use(strip, queries)
-        del strip, visit  # before there is the next strip
+            kernels.of(layout.like).walk.run(visit, answered, what=what, bytes_each=buffers.bytes)
+            if kept is not None:
+                kept[queries] = strip
+            use(strip, queries)
+            del strip, visit  # before there is the next strip
+            step_on()
     if store is not None and kept is not None:
         remembered.keep(store, (key, DISTANCES), (kept,))
 

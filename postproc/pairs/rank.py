@@ -7,10 +7,13 @@ from postproc.base import arrays, checks
 from postproc.base.settings import TopK
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Ranking
-from postproc.pairs import held, nearest
+from postproc.pairs import held, nearest, spent
 
 
-@step(memory=held.together(held.images(64), held.lists("top_k", side="nq")))
+@step(
+    memory=held.together(held.images(64), held.lists("top_k", side="nq")),
+    work=spent.together(spent.nearest, spent.whole_sorted(3.8)),
+)
 def rank(distances: Distances, *, top_k: TopK = None) -> Ranking:
     """Order the gallery for every query, nearest first, ties by gallery row.
 

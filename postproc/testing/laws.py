@@ -5,12 +5,13 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from postproc.base.runtime import using
+from postproc.base.runtime import current, using, within
 from postproc.base.settings import Setting
 from postproc.base.step import KEPT, range_of, unit_of
 from postproc.base.vocabulary import VOCABULARY
@@ -249,7 +250,7 @@ def the_same_bits(step: Subject) -> None:
             wanted = step(settings, step.larger)
         others = ((5, 1),) if settings else ((None, None), (5, 1))
         for threads, memory in others:
-            with using(threads=threads, memory=memory):
+            with using(threads=threads), within(replace(current(), memory=memory)):
                 found = step(settings, step.larger)
             if bits(found) != bits(wanted):
                 with using(threads=1):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from postproc.base.one_set import takes_one_set
-from postproc.base.runtime import using
+from postproc.base.runtime import Runtime, within
 from postproc.base.vocabulary import Nearest
 from postproc.testing.subject import LABELS, Settings, Subject, bits, difference, fields
 from postproc.testing.worlds import World, pick
@@ -42,7 +42,7 @@ def one_set(step: Subject, must: Must, must_be_near: Near) -> None:
                 must((array != np.arange(count)[:, None]).all(), "ranking: an image is its own answer")
             elif name != "nearest":
                 must_be_near(shuffled[name], array[order], f"with the images shuffled, {name}")
-        with using(threads=3, memory=1):
+        with within(Runtime(3, memory=1)):
             again = call(step, settings, others)
         must(bits(again) == bits(found), f"again, with the gallery's columns: {difference(again, found)}")
 

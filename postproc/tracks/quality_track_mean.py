@@ -13,12 +13,15 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Neutral, Number, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Floats, Gallery
-from postproc.pairs import held
+from postproc.pairs import held, spent
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.tracks.track_lists import Tracks
 
 
-@step(memory=held.together(held.gallery, held.either(held.gallery, held.block)))
+@step(
+    memory=held.together(held.gallery, held.either(held.gallery, held.block)),
+    work=spent.together(spent.read(44), spent.images(9.4)),
+)
 def quality_track_mean(
     gallery: Gallery,
     gallery_track: np.ndarray,

@@ -12,7 +12,7 @@ from postproc.base import checks
 from postproc.base.settings import Count, Needs, Neutral, Number, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Floats, Query, QueryTrack, Unchecked
-from postproc.pairs import held
+from postproc.pairs import held, spent
 from postproc.pairs.dbscan import clusters
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import among
@@ -21,7 +21,10 @@ from postproc.tracks.quality_track_mean import draw_to_means
 from postproc.tracks.track_lists import Tracks
 
 
-@step(memory=held.walk)
+@step(
+    memory=held.walk,
+    work=spent.only("group", ("track",), spent.query_pairs(0.36)),
+)
 def query_mean(
     query: Query,
     query_track: np.ndarray | None = None,
@@ -71,7 +74,10 @@ def query_mean(
     return l2_normalize(out) if renormalize else out
 
 
-@step(memory=held.walk)
+@step(
+    memory=held.walk,
+    work=spent.together(spent.query_pairs(4), spent.read(52)),
+)
 def cluster_queries(
     query: Query, *, eps: Annotated[Number, Within(0, 4)] = 0.5, min_samples: Annotated[Count, Within(1)] = 2
 ) -> QueryTrack:

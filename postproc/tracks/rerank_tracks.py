@@ -15,7 +15,7 @@ from postproc.base.settings import Mutual, Neighbours, Number, Share, TopK, Weig
 from postproc.base.step import JACCARD, Chosen, Range, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.kreciprocal import rerank_tiles
-from postproc.pairs import held, nearest
+from postproc.pairs import held, nearest, spent
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles, Tiles
 from postproc.tracks.track_distances import track_change
@@ -29,7 +29,12 @@ def _range(chosen: Chosen) -> Range:
     return (0, 1 + 1e-6) if chosen["order"] == "nearest" else (0, 1)
 
 
-@step(unit=JACCARD, range=_range, memory=held.compared(held.by_track))
+@step(
+    unit=JACCARD,
+    range=_range,
+    memory=held.compared(held.by_track),
+    work=spent.together(spent.across(), spent.nearest, spent.matrix(8), spent.read(95), spent.images(970)),
+)
 def rerank_tracks(
     query: Query,
     gallery: Gallery | None,

@@ -15,11 +15,15 @@ from postproc.base.one_set import is_one_set
 from postproc.base.settings import Count, Number, TopK, Within
 from postproc.base.step import KEPT, checked, step
 from postproc.base.vocabulary import Distances, Ranking, Unchecked
-from postproc.pairs import held
+from postproc.pairs import held, spent
 from postproc.tracks.grouping import Groups, compact, group_by_track
 
 
-@step(unit=KEPT, memory=held.images(64))
+@step(
+    unit=KEPT,
+    memory=held.images(64),
+    work=spent.matrix(62),
+)
 def rewrite_tracks(
     distances: Distances,
     gallery_track: np.ndarray,

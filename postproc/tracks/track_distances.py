@@ -16,7 +16,7 @@ from postproc.base.one_set import is_one_set
 from postproc.base.settings import Neighbours, TopK
 from postproc.base.step import KEPT, SQUARED, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
-from postproc.pairs import held, nearest, pairwise
+from postproc.pairs import held, nearest, pairwise, spent
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 from postproc.tracks.track_lists import Tracks
@@ -29,6 +29,7 @@ from postproc.tracks.track_lists import Tracks
         held.times(3, held.by_track),  # those of queries and of their tracks
         held.together(held.times(2, held.by_track), held.slab),
     ),
+    work=spent.together(spent.across(), spent.nearest, spent.matrix(10), spent.read(94)),
 )
 def track_distances(
     query: Query | Pairwise,
@@ -83,7 +84,11 @@ def track_distances(
     return nearest.answer_without_distances(nq, ng, spread, top_k=top_k, like=pairs.like, one_set=pairs.one_set)
 
 
-@step(unit=KEPT, memory=held.by_track)
+@step(
+    unit=KEPT,
+    memory=held.by_track,
+    work=spent.together(spent.matrix(11), spent.images(400)),
+)
 def pool_distances(
     distances: Distances,
     gallery_track: np.ndarray,

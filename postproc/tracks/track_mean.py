@@ -13,12 +13,15 @@ from postproc.base.settings import Count, Neutral, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Gallery
 from postproc.features import linear
-from postproc.pairs import held
+from postproc.pairs import held, spent
 from postproc.tracks import track_lists as tracks
 from postproc.tracks.grouping import group_by_track
 
 
-@step(memory=held.gallery)
+@step(
+    memory=held.gallery,
+    work=spent.images(270),
+)
 def track_mean(
     gallery: Gallery,
     gallery_track: np.ndarray,

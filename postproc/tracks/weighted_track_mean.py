@@ -14,7 +14,7 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Number, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Floats, Gallery, Query
-from postproc.pairs import held, nearest
+from postproc.pairs import held, nearest, spent
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import STRIP, STRIP_ON_CUDA, PairwiseTiles
@@ -25,7 +25,8 @@ from postproc.tracks.track_lists import Tracks
     memory=held.either(
         held.together(held.gallery, held.some_rows, held.walk),
         held.together(held.times(2, held.gallery), held.times(0.5, held.block)),
-    )
+    ),
+    work=spent.together(spent.across(), spent.read(26), spent.images(900), spent.matrix(0.66)),
 )
 def weighted_track_mean(
     query: Query,

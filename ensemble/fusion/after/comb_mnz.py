@@ -19,7 +19,7 @@ Missing = Literal["none", "refuse"]
 WithFarEnd = Literal["min-max", "min-max-whole", "z-score", "z-score-whole", "row-max", "sum", "rank"]
 
 
-@join(lists=by_query, memory=parts.blocks(5.2, 0.5))
+@join(lists=by_query, memory=parts.blocks(5.2, 0.5), work=parts.looks(4, 2.5))
 def comb_mnz(
     distances: Parts,
     *,

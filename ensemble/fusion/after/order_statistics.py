@@ -18,7 +18,7 @@ from postproc.base.vocabulary import Floats
 Missing = Literal["refuse", "known"]
 
 
-@join(unit=scaled_or_kept, lists=by_query, memory=parts.blocks(5, 0.7))
+@join(unit=scaled_or_kept, lists=by_query, memory=parts.blocks(5, 0.7), work=parts.looks(50, 1))
 def median(distances: Parts, *, scaling: Scaling = "none", missing: Missing = "refuse") -> Floats:
     """Take the median of what the parts say (CombMED); of an even number the mean of the middle two.
 
@@ -43,7 +43,7 @@ def median(distances: Parts, *, scaling: Scaling = "none", missing: Missing = "r
     return _of_sorted(distances, scaling, missing, middle)
 
 
-@join(unit=scaled_or_kept, lists=by_query, memory=parts.blocks(1.2, 1))
+@join(unit=scaled_or_kept, lists=by_query, memory=parts.blocks(1.2, 1), work=parts.looks(32, 2))
 def smallest(distances: Parts, *, scaling: Scaling = "none", missing: Missing = "refuse") -> Floats:
     """Take the smallest distance that any part gives (CombMAX of scores): near for one is near.
 
@@ -55,7 +55,7 @@ def smallest(distances: Parts, *, scaling: Scaling = "none", missing: Missing = 
     return _of_sorted(distances, scaling, missing, lambda ascending, known: ascending[0])
 
 
-@join(unit=scaled_or_kept, lists=by_query, memory=parts.blocks(1.2, 1))
+@join(unit=scaled_or_kept, lists=by_query, memory=parts.blocks(1.2, 1), work=parts.looks(32, 2.5))
 def largest(distances: Parts, *, scaling: Scaling = "none", missing: Missing = "refuse") -> Floats:
     """Take the largest distance that any part gives (CombMIN of scores): near has to be near for all.
 

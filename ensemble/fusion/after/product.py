@@ -20,7 +20,7 @@ Missing = Literal["refuse", "mean", "worst"]
 NotBelow0 = Literal["min-max", "none", "min-max-whole", "row-max", "rank"]  # scalings of such results
 
 
-@join(lists=by_query, memory=parts.blocks(5.4, 0.5))
+@join(lists=by_query, memory=parts.blocks(5.4, 0.5), work=parts.looks(2, 6))
 def product(
     distances: Parts,
     *,

@@ -43,7 +43,7 @@ def _lists(chosen: Chosen) -> Listed:
     return "together" if isinstance(reference, str) and reference == "queries" else "exact"
 
 
-@join(host_only=True, lists=_lists, memory=parts.blocks(6))
+@join(host_only=True, lists=_lists, memory=parts.blocks(6), work=parts.looks(15, 17))
 def query_adaptive(
     distances: Parts,
     *,

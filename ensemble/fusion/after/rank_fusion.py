@@ -28,7 +28,7 @@ NoneOrRefuse = Literal["none", "refuse"]
 RestOrRefuse = Literal["rest", "refuse"]
 
 
-@join(lists="padded", memory=parts.blocks(11, 0.6))
+@join(lists="padded", memory=parts.blocks(11, 0.6), work=parts.looks(27, 19))
 def reciprocal_rank_fusion(
     distances: Parts, *, k: RankConstant = 60.0, weights: Weights = None, missing: Missing = "none"
 ) -> Floats:
@@ -50,7 +50,7 @@ def reciprocal_rank_fusion(
     return _points(distances, weights, missing, lambda place: 1 / (k + place + 1))
 
 
-@join(lists="padded", memory=parts.blocks(11, 0.6))
+@join(lists="padded", memory=parts.blocks(11, 0.6), work=parts.looks(12, 21))
 def inverse_square_rank(
     distances: Parts,
     *,
@@ -82,7 +82,7 @@ def inverse_square_rank(
     )
 
 
-@join(lists="padded", memory=parts.blocks(11, 0.6))
+@join(lists="padded", memory=parts.blocks(11, 0.6), work=parts.looks(18, 20))
 def rank_biased_centroid(
     distances: Parts, *, phi: Inside = 0.98, weights: Weights = None, missing: Missing = "none"
 ) -> Floats:
@@ -102,7 +102,7 @@ def rank_biased_centroid(
     return _points(distances, weights, missing, lambda place: (1 - phi) * phi**place)
 
 
-@join(lists="padded", memory=parts.blocks(7, 0.75))
+@join(lists="padded", memory=parts.blocks(7, 0.75), work=parts.looks(18, 16))
 def borda(distances: Parts, *, weights: Weights = None, missing: RestOrRefuse = "rest") -> Floats:
     """Add places: ``sum_m w_m place_m``, 0 for the nearest image; the same order as Borda's points.
 

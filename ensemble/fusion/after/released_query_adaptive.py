@@ -39,7 +39,7 @@ Top = Annotated[Count, Within(2)]
 Similarities = Annotated[Sequence[bool] | None, OneAPart(counted=_no_flags)]
 
 
-@join(host_only=True, lists="gallery", memory=parts.blocks(3.2, 0.45))
+@join(host_only=True, lists="gallery", memory=parts.blocks(3.2, 0.45), work=parts.looks(3, 11))
 def released_query_adaptive(
     distances: Parts,
     *,

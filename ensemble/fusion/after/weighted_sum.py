@@ -39,7 +39,7 @@ def _objection(chosen: Chosen) -> str | None:
     return None
 
 
-@join(unit=_unit, objection=_objection, lists=by_query, memory=parts.blocks(3))
+@join(unit=_unit, objection=_objection, lists=by_query, memory=parts.blocks(3), work=parts.looks(9, 0.3))
 def weighted_sum(
     distances: Parts,
     *,

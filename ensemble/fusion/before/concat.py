@@ -12,10 +12,14 @@ from ensemble.fusion import kinds, parts
 from ensemble.fusion.join import Parts, join
 from postproc import l2_normalize
 from postproc.base import arrays
+from postproc.base.sizes import SINGLE
 from postproc.base.vocabulary import Floats
+from postproc.base.work import Work
+
+COPIED = 4  # bytes of work for a byte that is put beside others
 
 
-@join()
+@join(work=lambda sizes, chosen: Work(bytes=COPIED * SINGLE * sizes.parts * sizes.ng * sizes.width))
 def concat(
     features: Parts,
     *,

@@ -1,6 +1,7 @@
 """The command lines end to end, on the demo city and on real features."""
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -12,6 +13,7 @@ import pytest
 from ensemble import evaluate, io, run, validate
 from ensemble.base.errors import InputError
 from ensemble.city.folder import make
+from ensemble.pipeline.rates import SLOWEST
 from ensemble.tune import __main__ as tune
 from postproc import distances, l2_normalize, rank, rerank, track_mean
 from tests.support.each import each
@@ -234,7 +236,47 @@ def test_dry_run_reads_and_writes_nothing(city, tmp_path, capsys):
     assert "densenet, densenet_ALL, mgn, senet152: l2_normalize -> concat -> rerank" in printed
     assert "\nmemory " in printed
     assert printed.count("<- the most") == 1
+    assert "predicted: about " in printed
+    assert " of memory, " in printed
+    assert "everything fits; nothing was read or written" in printed
     assert not (tmp_path / "out").exists()
+
+
+def test_what_does_not_fit_says_what_to_set(city, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("ensemble.cli.planning.free_memory", lambda: 10**7)
+    assert run.main(["--features", str(city), "--dry-run", "--out", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr().out
+    assert "0.01 GB are free" in printed
+    assert "memory: wanted at most the 0.01 GB that are free, found that " in printed
+    assert "fewer models" in printed
+    assert "everything fits" not in printed
+    assert run.main(["--features", str(city), "--out", str(tmp_path / "out")]) == 0  # the system may know better
+    printed = capsys.readouterr()
+    assert printed.out.startswith("predicted: about ")
+    assert "note: memory: wanted at most the 0.01 GB that are free" in printed.err
+
+
+def test_what_takes_long_says_so_first(city, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("ensemble.pipeline.forecast.is_quick", lambda prediction: False)
+    monkeypatch.setattr("ensemble.pipeline.rates.of_machine", lambda threads: SLOWEST)
+    assert run.main(["--features", str(city), "--out", str(tmp_path / "out"), "--quiet"]) == 0
+    wanted = r"predicted: about \d+ s; at most 0\.\d\d GB of memory, .* are free\n"
+    assert re.match(wanted, capsys.readouterr().out)
+
+
+def test_what_is_soon_over_says_nothing(city, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("ensemble.pipeline.rates.measured", lambda threads: 1 / 0)  # nothing is measured for it
+    assert run.main(["--features", str(city), "--out", str(tmp_path / "out")]) == 0
+    assert "predicted" not in capsys.readouterr().out
+
+
+def test_sizes_need_a_unit(city, tmp_path):
+    for given in ("4", "0.5", "4000000000"):
+        text = refused(["--features", str(city), "--memory", given, "--out", str(tmp_path)])
+        assert f"--memory: wanted a size with its unit, such as 4GB, found '{given}'; write {given}GB" in text
+    assert "wanted 1MB or more, found '4KB'" in refused(["--features", str(city), "--memory", "4KB"])
+    for given in ("GB", "-4GB", "4 parsecs", "", "nanGB", "1e400GB", "4GBGB"):
+        assert "--memory: wanted a size such as 4GB" in refused(["--features", str(city), f"--memory={given}"])
 
 
 def test_lists(capsys):

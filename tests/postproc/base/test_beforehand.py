@@ -74,6 +74,6 @@ def test_a_control_group_has_its_own_limit(tmp_path):
     (group / "memory.max").write_text("1000\n")
     (group / "memory.current").write_text("900\n")
     (group / "memory.stat").write_text("anon 500\ninactive_file 300\nactive_file 100\n")
-    assert machine.memory_left("0::/box\n", tmp_path) == [400]
+    assert list(machine._left("0::/box\n", tmp_path)) == [400]
     (group / "memory.max").write_text("max\n")
-    assert machine.memory_left("0::/box\n", tmp_path) == []
+    assert list(machine._left("0::/box\n", tmp_path)) == []

@@ -101,3 +101,36 @@ def test_fewer_processors_than_the_affinity_where_there_is_a_quota(monkeypatch):
     assert machine.processors() == 1
     monkeypatch.setattr(machine, "_quota", lambda: everybody + 50)
     assert machine.processors() == everybody
+
+
+MEMINFO = "MemTotal:  9000 kB\nMemAvailable:  4000 kB\n"
+
+
+@each(
+    ("membership", "files", "wanted"),
+    [
+        ("", {}, []),
+        ("0::/a/b\n", {"a/memory.max": "max", "a/memory.current": "5", "a/memory.stat": ""}, []),
+        # what files are kept of makes room: 1000 - 700 + 200
+        ("0::/a/b\n", {"a/memory.max": "1000", "a/memory.current": "700",
+                       "a/memory.stat": "anon 5\ninactive_file 200\n"}, [500]),
+        ("0::/a\n", {"memory.max": "10", "memory.current": "30", "memory.stat": ""}, [0]),
+        ("4:memory:/a\n", {"memory/a/memory.limit_in_bytes": "1000", "memory/a/memory.usage_in_bytes": "600",
+                           "memory/a/memory.stat": "cache 1\ntotal_inactive_file 50\n"}, [450]),
+        ("4:memory:/gone\n", {"memory/memory.limit_in_bytes": "1000", "memory/memory.usage_in_bytes": "600",
+                              "memory/memory.stat": ""}, [400]),
+        ("4:cpu:/a\n", {"memory/a/memory.limit_in_bytes": "1000"}, []),
+    ],
+)  # fmt: skip
+def test_what_is_left_of_a_limit_of_memory(membership, files, wanted, tmp_path):
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    assert list(machine._left(membership, tmp_path)) == wanted
+
+
+def test_free_memory():
+    assert list(machine._available(MEMINFO)) == [4000 * 1024]
+    assert list(machine._available("nothing here")) == []
+    found = machine.free_memory()
+    assert found is None or found > 1 << 20

@@ -6,7 +6,6 @@ import time
 
 import numpy as np
 import pytest
-import tqdm
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
@@ -14,7 +13,8 @@ from threadpoolctl import OpenBLASController
 
 from postproc import rerank, using
 from postproc.base import blas
-from postproc.base.runtime import current, over_rows, run
+from postproc.base.progress import Progress
+from postproc.base.runtime import Runtime, current, over_rows, run, within
 from tests.support.each import each
 from tests.support.worlds import world
 
@@ -49,23 +49,12 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture
-def hasty_bars(monkeypatch):
-    """Progress bars that do not wait until something takes long."""
-
-    class Hasty(tqdm.tqdm):
-        def __init__(self, *arguments, **options):
-            super().__init__(*arguments, **options | {"delay": 0, "mininterval": 0})
-
-    monkeypatch.setattr(tqdm, "tqdm", Hasty)
-
-
 def test_using_changes_what_is_named_and_gives_it_back():
     before = current()
     with using(threads=3):
         assert (current().threads, current().memory, current().progress) == (3, before.memory, before.progress)
-        with using(memory=1 << 20, progress=False):
-            assert (current().threads, current().memory, current().progress) == (3, 1 << 20, False)
+        with using(memory="2MB", progress=False):
+            assert (current().threads, current().memory, current().progress) == (3, 2_000_000, None)
         assert current().memory == before.memory
         with pytest.raises(KeyError), using(threads=7):
             raise KeyError
@@ -78,7 +67,11 @@ def test_using_changes_what_is_named_and_gives_it_back():
     [
         ({"threads": 0}, "threads: wanted a whole number, 1 or more, got 0"),
         ({"threads": 1.5}, "threads: wanted a whole number, 1 or more, got 1.5"),
-        ({"memory": "1 GB"}, "memory: wanted a whole number, 1 or more, got '1 GB'"),
+        ({"memory": "lots"}, "memory: wanted a size such as 4GB, found 'lots'"),
+        ({"memory": "4"}, "memory: wanted a size with its unit, such as 4GB, found '4'; write 4GB, 4MB or 4KB"),
+        ({"memory": 4}, 'memory: wanted bytes, 1000000 or more, or a size with its unit, got 4; write "4GB".*'),
+        ({"memory": 1.5}, 'memory: wanted bytes, or a size with its unit such as "4GB", got 1.5'),
+        ({"memory": "4KB"}, "memory: wanted 1MB or more, found '4KB'"),
         ({"progress": "no"}, "progress: wanted true or false, got 'no'"),
     ],
 )
@@ -139,7 +132,7 @@ def test_as_many_threads_work_at_once_as_asked_for():
 
 
 def test_memory_bounds_how_many_tasks_run_at_once():
-    with using(threads=4, memory=1000):
+    with within(Runtime(4, memory=1000)):
         assert most_at_once(range(30), bytes_each=400) <= 2
         run(meet(2), range(4), what="meeting", bytes_each=400)
         assert most_at_once(range(5), bytes_each=5000) == 1  # less than one tile: one all the same
@@ -217,23 +210,25 @@ def test_two_callers_get_the_answers_that_each_would_get_alone(three_blas_thread
     assert blas_threads() == {3}
 
 
-def test_a_terminal_sees_progress(monkeypatch, hasty_bars):
-    terminal = Terminal()
-    monkeypatch.setattr("sys.stderr", terminal)
-    run(lambda task: None, range(5), what="tidying up")
-    assert "tidying up: 100%" in terminal.getvalue()
-    with using(progress=False):
-        run(lambda task: None, range(5), what="in silence")
-    assert "silence" not in terminal.getvalue()
-
-
-def test_nobody_else_does(capfd, hasty_bars):
+def test_nobody_is_told_who_has_not_asked(capfd):
     run(lambda task: None, range(5), what="tidying up")
     assert capfd.readouterr() == ("", "")
 
 
-def test_what_is_quick_shows_no_bar(monkeypatch):
+def test_what_is_quick_is_done_in_silence(monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
-    run(lambda task: None, range(50), what="quick")
-    assert "quick" not in terminal.getvalue()
+    with using(progress=True):
+        run(lambda task: None, range(50), what="quick")
+    assert terminal.getvalue() == ""
+
+
+def test_parts_of_what_runs_are_counted():
+    seen, watcher = [], Progress()
+    with using(threads=1, progress=watcher):
+        assert current().progress is watcher
+        run(lambda task: seen.append((watcher.tasks[0].what, watcher.tasks[0].done)), range(3), what="tidying up")
+        with using(progress=False):
+            run(lambda task: seen.append(len(watcher.tasks)), range(1), what="in silence")
+    assert seen == [("tidying up", 0), ("tidying up", 1), ("tidying up", 2), 0]
+    assert not watcher.tasks
