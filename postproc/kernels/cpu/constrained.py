@@ -73,10 +73,10 @@ def _constrain_row(values, sides, of_row, of_columns, rules):
         apart = s - (seen if heard else 0.0)
         apart -= grouped if heard & (groups[a] >= 0) & (groups[a] == group) else 0.0
         apart -= between if known & (track >= 0) else 0.0
-        s = (1.0 if one else s + more) if same else apart
+        close = (1.0 if one else s + more) if same else apart
         if clip:
-            s = min(max(s, -1.0), 1.0)
-        values[a] = abs(2 - 2 * s)
+            close = min(max(close, -1.0), 1.0)
+        values[a] = abs(2 - 2 * close)
 
 
 @compiled

@@ -64,7 +64,7 @@ def _measured(row, root, out):
 def _mean_and_deviation(row, parts):
     """Both to double precision, without entries of +inf, and 0 where nothing else is; of equal entries exactly the
     entry and 0, as sums of float32 are exact. ``parts`` (as many) float64 is written to."""
-    count = 0
+    count = np.int64(0)
     for j in range(row.size):
         count += np.int64(row[j] < np.inf)
         parts[j] = row[j] if row[j] < np.inf else ZERO

@@ -8,7 +8,7 @@ import numpy as np
 
 from postproc.kernels.compiled import compiled
 from postproc.kernels.cpu.exactly import INFINITE, LANES, distance
-from postproc.kernels.cpu.nearest import NOBODY, STRETCH, _offer, sort_heaps
+from postproc.kernels.cpu.nearest import NOBODY, STRETCH, offer_one, sort_heaps
 from postproc.kernels.cpu.reciprocal import NEARLY_ONE, ONE, ZERO, normalised
 from postproc.kernels.cpu.upkeep import NOWHERE, expanded, mutual
 
@@ -64,7 +64,7 @@ def look(distances, border, values, rows, entering):
                 if value > top:
                     top = value
                 if value <= limit:
-                    limit = _offer(values, rows, value, start + j)
+                    limit = offer_one(values, rows, value, start + j)
                 if value <= ends[j]:
                     entering[count] = start + j
                     count += 1
@@ -333,7 +333,7 @@ def first_of_all(
         i = answers[at]
         if distances[i] == INFINITE:
             continue
-        _offer(values, rows, mixed(distances[i], jaccard[at], rest, lambda_value, scale, half_power), i)
+        offer_one(values, rows, mixed(distances[i], jaccard[at], rest, lambda_value, scale, half_power), i)
     limit = INFINITE  # a distance that no other image may have that still comes in
     for start in range(0, distances.size, STRETCH):
         part = distances[start : start + STRETCH]
@@ -347,7 +347,7 @@ def first_of_all(
             if part[j] > limit or answered[i] == now or part[j] == INFINITE:
                 continue
             before = values[0]
-            worst = _offer(values, rows, mixed(part[j], ONE, rest, lambda_value, scale, half_power), i)
+            worst = offer_one(values, rows, mixed(part[j], ONE, rest, lambda_value, scale, half_power), i)
             if worst != before or limit == INFINITE:
                 limit = farthest(worst, rest, lambda_value, scale, half_power)
     sort_heaps(values.reshape(1, values.size), rows.reshape(1, rows.size), 0, 1)

@@ -7,7 +7,7 @@ Sparse rows are offsets (n + 1,) int64, members int32, weights float32.
 import numpy as np
 
 from postproc.kernels.compiled import compiled
-from postproc.kernels.cpu.nearest import NOBODY, _offer, sort_heaps
+from postproc.kernels.cpu.nearest import NOBODY, offer_one, sort_heaps
 from postproc.kernels.cpu.reciprocal import NEARLY_ONE, ONE, ZERO, normalised
 
 TWO = np.float32(2)
@@ -127,7 +127,7 @@ def candidates(
             if own:
                 lowest[at] = np.inf
             elif listed_here or lambda_value == 0:
-                _offer(heap_values, heap_rows, lowest[at], g)
+                offer_one(heap_values, heap_rows, lowest[at], g)
         limit = heap_values[0]
         if end + size > room:
             room = max(2 * room, end + size)
@@ -183,7 +183,7 @@ def choose(
                 continue
             share = ends[r] if unknown else normalised(distances[at], scale, half_power)
             value = mixed(jaccards[at], share, lambda_value)
-            _offer(values[r], rows[r], value, g)
+            offer_one(values[r], rows[r], value, g)
         for at in range(offsets[r], offsets[r + 1]):
             asked[at] = False
             if np.isnan(distances[at]):

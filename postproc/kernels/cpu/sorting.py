@@ -33,9 +33,9 @@ def ascending(row, chosen, rest):
         for digit in range(counts.size):
             place, counts[digit] = place + counts[digit], place
         for at in range(count):
-            digit = ((np.int64(keys[at]) - low) >> shift) & ((1 << DIGIT) - 1)
-            other_keys[counts[digit]], other[counts[digit]] = keys[at], chosen[at]
-            counts[digit] += 1
+            bucket = ((np.int64(keys[at]) - low) >> shift) & ((1 << DIGIT) - 1)
+            other_keys[counts[bucket]], other[counts[bucket]] = keys[at], chosen[at]
+            counts[bucket] += 1
         keys, other_keys, chosen, other = other_keys, keys, other, chosen
         shift += DIGIT
     return chosen

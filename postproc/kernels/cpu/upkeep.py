@@ -9,7 +9,7 @@ import numpy as np
 
 from postproc.kernels.compiled import compiled
 from postproc.kernels.cpu.exactly import INFINITE, LANES, distance
-from postproc.kernels.cpu.nearest import NOBODY, _offer, sort_heaps
+from postproc.kernels.cpu.nearest import NOBODY, offer_one, sort_heaps
 
 NOWHERE = np.int32(2**30)
 ROUNDING = np.float32(1e-5)  # of both squared lengths: more than a matrix product can be off
@@ -205,10 +205,10 @@ def admit(products, features, norms, near, images, first, both, rows, values, si
                     j = first + c
                     exact = distance(features[i], features[j], length, norms[j], near, ones, lanes)
                     if exact < limit or (exact == limit and j < rows[i, 0]):
-                        limit = _offer(values[i, : sizes[i]], rows[i, : sizes[i]], exact, j)
+                        limit = offer_one(values[i, : sizes[i]], rows[i, : sizes[i]], exact, j)
                         touched[i] = True
                     if both and (exact < limits[c] or (exact == limits[c] and i < rows[j, 0])):
-                        limits[c] = _offer(values[j, : sizes[j]], rows[j, : sizes[j]], exact, i)
+                        limits[c] = offer_one(values[j, : sizes[j]], rows[j, : sizes[j]], exact, i)
                         touched[j] = True
         largest[i] = top
 
