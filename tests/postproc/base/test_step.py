@@ -22,7 +22,8 @@ def test_settings_by_place_are_refused():
         (rerank, (Q, G, 50, 15, 0.5), "query_cam: wanted an array (camera, -1 unknown), got 50; "
          "settings are named: rerank(…, k1=50, k2=15, lambda_value=0.5)"),
         (rerank, (Q, G, None, None, np.int64(7)), "query_track: wanted an array (tracklet, -1 none), got "),
-        (csls, (Q, G, 7), "csls: wanted query, gallery by place, got 3 values; settings are named: csls(…, k=7)"),
+        (csls, (Q, G, 7), "neighbours: wanted an array (the nearest of every image, found already), got 7; "
+             "settings are named: csls(…, k=7)"),
         (distances, (Q, G, "euclidean"), "distances: wanted query, gallery by place, got 3 values; settings are "
          "named: distances(…, metric='euclidean')"),
     ]  # fmt: skip
