@@ -35,7 +35,7 @@ def one_track_per_camera(distances: Distances, gallery_cam: np.ndarray, gallery_
              it is raised by a little more where float32 needs it. Of tracks as near as each other the lowest
              number owns the camera.
     Raises:  ValueError for NaN, -inf, no image or lengths that do not fit.
-    Cost:    O(nq ng log ng) time; memory: the answer. Of queries the own camera is no special case.
+    Cost:    O(nq ng) time, sorted by digits; memory: the answer. Of queries the own camera is no special case.
 
     >>> cam, track = np.array([0, 0, 0, 1]), np.array([7, 8, 7, 8])
     >>> one_track_per_camera(np.array([[0.1, 0.2, 0.3, 0.5]], np.float32), cam, track)
