@@ -62,8 +62,8 @@ def exclude(
     level:   "image": as released, so long tracks push often. "track": a track of one camera (and, with ``group``
              or ``direction``, of one camera group and orientation) has one place, that of its nearest image.
     Raises:  ValueError for NaN, -inf, no image, lengths that do not fit or a setting out of range.
-    Cost:    O(nq (ng + depth n)) time, n the images that can come to a place: those of each camera's first ``depth``
-             and of tracks that were found. 4 to 6 ms a query and core among 82,161 images of 15 cameras. With
+    Cost:    O(nq (ng + depth n)) time, n the images that can come to a place: each camera's first ``depth`` and
+             those of tracks that were found. 4 to 6 ms a query and core among 82,161 images of 15 cameras. With
              ``direction`` every image is of a kind of its own, n is ng, and that costs much. Memory: the answer.
     Differs: ties are ordered, the released code leaves them to an unstable sort.
 
