@@ -60,7 +60,7 @@ def test_lists_where_they_have_no_place(call, message):
     [
         (
             lambda: postproc.rerank(LISTS, neighbours=LISTS),
-            "wanted lists once, found them in the place of the feat",
+            "wanted lists once, found them in the place of",
         ),
         (lambda: postproc.gnn_rerank(LISTS), "wanted lists of features of unit length, found lists of others"),
         (lambda: postproc.gnn_rerank(IMAGES, neighbours=LISTS), "wanted lists of features of unit length, found"),

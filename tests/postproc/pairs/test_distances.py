@@ -171,3 +171,10 @@ def test_real_features_reach_their_known_rank_1(shared, model, first):
     d = distances(stored[model][query], stored[model][gallery], metric="cosine")
     hits = stored["id"][gallery][rank(d, top_k=1)[:, 0]] == stored["id"][query]
     assert round(100 * hits.mean(), 2) == first
+
+
+@each("width", [2, 3, 16, 500])
+def test_unit_length_twice_is_once(width):
+    x = np.random.default_rng(width).normal(size=(3000, width)).astype(np.float32)
+    once = l2_normalize(x)
+    np.testing.assert_array_equal(l2_normalize(once), once)
