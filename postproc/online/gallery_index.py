@@ -29,7 +29,8 @@ class GalleryIndex:
     alone, to rounding: queries do not see each other. Only what a query changes is worked out again: whose list of
     neighbours it enters, whose set of mutual neighbours is another with it, and who shares a member with it.
 
-    gallery:   (n, d) float32, used as it is; not copied. It must not be written to afterwards.
+    gallery:   (n, d) float32, used as it is; not copied, and not to be written to afterwards. What is stored on
+               disk is read into memory.
     ids:       (n,) int, 0 or more, each once: names that stay when others leave. None: 0 to n - 1.
     transform: what happens to gallery and queries first: an object with ``transform(features)``, as the fitted
                steps of :mod:`postproc.online.estimators` and scikit-learn's are, or a list of such. None: nothing.
@@ -187,6 +188,8 @@ class GalleryIndex:
 
 def _as_rows(value: Unchecked) -> Unchecked:
     """One image (d,) as (1, d)."""
+    if isinstance(value, (list, tuple)):
+        return [value] if value and np.isscalar(value[0]) else value
     return value[None] if getattr(value, "ndim", 0) == 1 else value
 
 

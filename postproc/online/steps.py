@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from postproc.base import checks, runtime
+from postproc.base.stored import Stored
 from postproc.base.vocabulary import Unchecked
 from postproc.features.linear import ROWS, Map
 
@@ -67,6 +68,8 @@ def _change(change: Map, features: np.ndarray, rows: np.ndarray, out: np.ndarray
 
 def applied(transform: Transform | None, features: Unchecked, name: str, cam: Unchecked = None) -> Unchecked:
     """Features after all steps; ``name`` is what messages call them."""
+    if isinstance(features, Stored):  # every query looks at all of them
+        features = features[:]
     if transform is None:
         if cam is not None:
             raise ValueError(f"{name}: wanted cameras only where a transform looks at them, got some")

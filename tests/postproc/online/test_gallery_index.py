@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import GalleryIndex, Nearest, l2_normalize, neighbours, rerank, using
+from postproc.base.stored import Stored
 from tests.support.each import each
 from tests.support.worlds import lattices, world
 
@@ -72,6 +73,15 @@ def test_a_query_that_is_the_farthest_of_all():
     drawn = world(ng=60)
     far = 50 * drawn["query"][:2]
     agree(GalleryIndex(drawn["gallery"]), far, drawn["gallery"])
+
+
+def test_a_list_of_numbers_and_features_on_disk(tmp_path):
+    drawn = world(ng=60)
+    np.save(tmp_path / "x.npy", drawn["gallery"])
+    index = GalleryIndex(Stored(np.load(tmp_path / "x.npy", mmap_mode="r")))
+    wanted = GalleryIndex(drawn["gallery"]).rerank(drawn["query"][:1])
+    for query in (drawn["query"][0].tolist(), [drawn["query"][0].tolist()], drawn["query"][0].astype(np.float64)):
+        assert index.rerank(query).distances.tobytes() == wanted.distances.tobytes()
 
 
 def test_zeros_and_one_image():
