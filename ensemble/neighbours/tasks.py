@@ -63,7 +63,7 @@ def _task(work: Callable[..., list[files.Damaged] | None]) -> Callable[..., Done
 
     @functools.wraps(work)
     def run(folder: str, key: str, *number: int, threads: int | None = None) -> Done:
-        with _one_at_a_time, postproc.using(threads=threads):
+        with _one_at_a_time, postproc.using(threads=threads, progress=False):
             started = time.perf_counter()
             where = Path(folder)
             try:
