@@ -30,6 +30,13 @@ if TYPE_CHECKING:
 
 GIGABYTE = 10**9
 ROUNDS = 3  # in which damaged files are made again, before the storage is given up
+WHAT = {  # tasks, where progress is shown
+    "pair": "pairs of parts",
+    "near_pair": "pairs of parts",
+    "merge": "lists",
+    "sample": "a sample",
+    "shard": "cells",
+}
 WORK = ".work"  # behind the name of the folder that lists are written to
 
 
@@ -182,9 +189,11 @@ class _Work:
         where, key = str(self.folder), self.made.key
         damaged: dict[str, str] = {}
         left = [(where, key, *number) for number, path in wanted.items() if not path.exists()]
-        for done in self.engine.run(function, left):
-            self.seen(done)
-            damaged |= dict(done.damaged)
+        with runtime.counted(WHAT[function.__name__], len(left)) as step_on:
+            for done in self.engine.run(function, left):
+                self.seen(done)
+                step_on()
+                damaged |= dict(done.damaged)
         if damaged:
             raise _Damage(damaged)
 

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def _task(work: Callable[..., list[files.Damaged] | None]) -> Callable[..., Done
 
     @functools.wraps(work)
     def run(folder: str, key: str, *number: int, threads: int | None = None) -> Done:
-        with _one_at_a_time, postproc.using(threads=threads):
+        with _one_at_a_time, postproc.using(threads=threads, progress=False):
             started = time.perf_counter()
             where = Path(folder)
             try:
@@ -163,6 +164,12 @@ def _tiles(folder: Path, made: Plan, parts: Sequence[Part]) -> KnownTiles:
 
 
 def peak() -> int:
-    """The most bytes that this process has held."""
+    """The most bytes that this process has held.
+
+    Of Linux what it says of this program: ``ru_maxrss`` begins with what the starting process held.
+    """
+    with suppress(OSError, ValueError, IndexError):
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024

@@ -1,25 +1,22 @@
 """What the command says: what is made, how far it is, what it took."""
 
 import sys
-import time
 
 from ensemble.neighbours.engines import Engine
 from ensemble.neighbours.source import Source
 from ensemble.neighbours.tasks import Done
 from postproc import NeighbourLists
 
-EVERY = 30.0  # seconds between two lines
 ENOUGH = 0.98  # recall, below which lists are too poor to re-rank by
 
 
 class Watch:
-    """Sees tasks done; a line now and then on stderr."""
+    """Sees tasks done."""
 
     def __init__(self, engine: Engine, budget: int) -> None:
         self.engine, self.budget = engine, budget
         self.count, self.peak, self.work = 0, 0, 0.0
         self.processes: set[int] = set()
-        self.last = time.monotonic()
 
     def begun(self, found: Source, k: int) -> str:
         """What is made, and by whom."""
@@ -38,9 +35,6 @@ class Watch:
         self.peak = max(self.peak, done.peak)
         self.work += done.seconds
         self.processes.add(done.process)
-        if time.monotonic() - self.last > EVERY:
-            self.last = time.monotonic()
-            say(f"{self.count} tasks are done")
 
     def ended(self, seconds: float) -> str:
         """What it took."""

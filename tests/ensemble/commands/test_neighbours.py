@@ -130,7 +130,7 @@ def test_approximate_lists_are_told_of(tmp_path, capsys):
 @each(("options", "words"), [
     (["--k", "0"], "--k: wanted 1 or more, found 0"),
     (["--workers", "0"], "--workers: wanted 1 or more, found 0"),
-    (["--memory", "4"], "--memory: wanted 1MB or more, with its unit as 4GB, found '4'"),
+    (["--memory", "4"], "--memory: wanted a size with its unit, such as 4GB, found '4'"),
     (["--memory", "20MB"], "--memory: wanted "),
     (["--device", "cuda"], "--device: "),
     (["--probes", "3"], "--probes: wanted --approximate too, found none"),

@@ -18,6 +18,13 @@ def base(tmp_path_factory):
     return tmp_path_factory.mktemp("approximate")
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small as these sets are, threads of OpenMP would mostly wait for each other, busily."""
+    with postproc.using(threads=1):
+        yield
+
+
 def clusters(people, each_of, width, seed=0, copies=0):
     """Unit vectors around centres: what features are like."""
     rng = np.random.default_rng(seed)
