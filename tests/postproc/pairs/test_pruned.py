@@ -155,7 +155,9 @@ def test_rows_in_full_are_found_where_there_is_no_room(always):
     called = []
     in_full = pruned._in_full
     with patch.object(
-        pruned, "_in_full", lambda rows, some, *out: (called.append(len(some)), in_full(rows, some, *out))
+        pruned,
+        "_in_full",
+        lambda rows, lengths, some, *out: (called.append(len(some)), in_full(rows, lengths, some, *out)),
     ):
         nearest.of_all(PairwiseTiles(among(WORLDS["nearly copies"].astype(np.float32))), 21)
     assert called[0] > 300
@@ -234,7 +236,7 @@ def test_distances_lie_between_the_bounds(n, d, spread, seed):
     low, high = reference.int8.bounds(x)
     assert (low <= matrix).all()
     assert (matrix <= high).all()
-    numbers = pruned._numbers(pruned.rows_of(PairwiseTiles(among(x))))
+    numbers = pruned._quantised(pruned.rows_of(PairwiseTiles(among(x))))[0]
     panel = cpu.int8.PANEL
     q = numbers.packed.swapaxes(1, 2).reshape(-1, 4 * numbers.packed.shape[1])[:n].astype(np.float64)
     assert numbers.packed.shape[2] == panel
