@@ -223,7 +223,7 @@ def _narrow(numbers: Numbers, best: np.ndarray, candidates: tuple[np.ndarray, ..
     """Collect the candidates of all rows."""
     kernel = kernels.of(numbers.limits)
     panels = len(numbers.packed)
-    each = max(4, min(32, BLOCK // numbers.packed[0].nbytes))
+    each = max(4, min(12, BLOCK // numbers.packed[0].nbytes))
     blocks = [(a, min(a + each, panels)) for a in range(0, panels, each)]
     locks = [threading.Lock() for _ in blocks]
     free: list[tuple[np.ndarray, ...]] = []
