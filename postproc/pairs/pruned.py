@@ -94,9 +94,11 @@ def rows_of(tiles: Tiles) -> Rows | None:
         return None
     if tiles.signs is not None or tiles.cams or tiles.products or tiles.tracks is not None:
         return None
-    if not all(part.dtype == np.float32 and part.flags.c_contiguous for part in tiles.parts):
+    parts = [read_only(part) for part in tiles.parts if isinstance(part, np.ndarray)]
+    if len(parts) < len(tiles.parts):  # some of them stay on disk
         return None
-    parts = [read_only(part) for part in tiles.parts]
+    if not all(part.dtype == np.float32 and part.flags.c_contiguous for part in parts):
+        return None
     rows = Rows(parts[0], parts[-1], np.zeros(parts[0].shape[1], np.float32))
     some = rows.moved(np.linspace(0, rows.count - 1, min(SAMPLE, rows.count)).astype(np.int64), None)
     return replace(rows, mean=some.mean(axis=0, dtype=np.float64).astype(np.float32))

@@ -194,6 +194,16 @@ def test_re_ranking_is_the_same_without(always, monkeypatch):
     assert_allclose(with_it, rerank(data["query"], data["gallery"]), atol=2e-6)
 
 
+def test_features_on_disk_are_walked_over(tmp_path):
+    for name in ("float16", "float32"):
+        np.save(tmp_path / "x.npy", BASE.astype(name))
+        stored = np.load(tmp_path / "x.npy", mmap_mode="r")
+        source = PairwiseTiles(sqeuclidean(stored))
+        assert all(isinstance(part, np.ndarray) for part in source.parts) or pruned.rows_of(source) is None
+        with patch.object(forecast, "FEWEST", 1):
+            check(nearest.of_all(source, 5), exactly(stored), 5)
+
+
 def test_others_are_walked_over(monkeypatch):
     x = BASE[:200].astype(np.float32)
     side = x[:50], x[50:]
