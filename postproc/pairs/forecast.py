@@ -18,12 +18,12 @@ FEWEST, NARROWEST = 6000, 256  # classes and values below which nothing can be w
 LONGEST = 64  # neighbours
 K = 21  # that costs are foretold for, whatever k is, so that longer lists begin as shorter ones, to the bit
 ROWS, SAMPLE = 32, 240  # rows that are compared with all, and rows of which it is known what they lose
-TILE = 400.0  # what a pair costs on a walk beside its product
+TILE = 300.0  # what a pair costs on a walk beside its product
 WHOLE = 0.16  # a product of whole numbers over one of float32, comparisons included
 ROW = 500.0  # what makes whole numbers of a value, and finds first limits
 HIT = 9000.0  # what becomes of a pair that is not ruled out
 SETTLED = 30.0  # a value of a candidate, which comes from memory
-MARGIN = 0.9  # of the cost of a walk, above which nothing is risked
+MARGIN = 0.8  # of the cost of a walk, above which nothing is risked
 
 
 def worth(tiles: Tiles, k: int) -> Rows | None:
@@ -36,10 +36,11 @@ def worth(tiles: Tiles, k: int) -> Rows | None:
     if rows is None or not NARROWEST <= rows.width <= kernels.of(layout.like).int8.WIDEST:
         return None
     walk = n / 2 * (rows.width + TILE)
-    if costs(n, rows.width, K, K + 8, 0.0) > MARGIN * walk:
+    across = layout.nq * layout.ng / n * rows.width * (1 - layout.one_set)  # a walk has these distances on its way
+    if across + costs(n, rows.width, K, K + 8, 0.0) > MARGIN * walk:
         return None
     settled, candidates, crowded = look(rows)
-    return rows if costs(n, rows.width, settled, candidates, crowded) <= MARGIN * walk else None
+    return rows if across + costs(n, rows.width, settled, candidates, crowded) <= MARGIN * walk else None
 
 
 def costs(n: int, width: int, settled: float, candidates: float, crowded: float) -> float:

@@ -69,6 +69,18 @@ class Rows:
     def moved(self, some: np.ndarray, mean: np.ndarray | None) -> np.ndarray:
         """Copies of some rows without the common part."""
         found = np.empty((len(some), self.width), np.float32)
+        if len(some) and some[-1] - some[0] == len(some) - 1:  # one after the other: no need to pick them
+            start, stop = max(0, int(some[0])), int(some[-1]) + 1
+            here = self.first[start:stop]
+            beyond = (
+                self.second[max(0, start - self.border) : max(0, stop - self.border)]
+                if stop > self.border
+                else here[:0]
+            )
+            sides = ((found[: len(here)], here), (found[len(here) :], beyond))
+            for part, source in sides:
+                np.subtract(source, 0 if mean is None else mean, out=part)
+            return found
         early = some < self.border
         found[early] = self.first[some[early]]
         found[~early] = self.second[some[~early] - self.border]
@@ -82,9 +94,11 @@ def rows_of(tiles: Tiles) -> Rows | None:
         return None
     if tiles.signs is not None or tiles.cams or tiles.products or tiles.tracks is not None:
         return None
-    if not all(part.dtype == np.float32 and part.flags.c_contiguous for part in tiles.parts):
+    parts = [read_only(part) for part in tiles.parts if isinstance(part, np.ndarray)]
+    if len(parts) < len(tiles.parts):  # some of them stay on disk
         return None
-    parts = [read_only(part) for part in tiles.parts]
+    if not all(part.dtype == np.float32 and part.flags.c_contiguous for part in parts):
+        return None
     rows = Rows(parts[0], parts[-1], np.zeros(parts[0].shape[1], np.float32))
     some = rows.moved(np.linspace(0, rows.count - 1, min(SAMPLE, rows.count)).astype(np.int64), None)
     return replace(rows, mean=some.mean(axis=0, dtype=np.float64).astype(np.float32))
@@ -93,14 +107,17 @@ def rows_of(tiles: Tiles) -> Rows | None:
 def fill(rows: Rows, values: np.ndarray, names: np.ndarray, largest: np.ndarray) -> None:
     """The nearest of every row into ``values`` and ``names`` (n, k), as heaps, and the distance of the
     farthest."""
-    _in_full(rows, _by_candidates(rows, values, names, largest), values, names, largest)
+    lengths, unsure = _by_candidates(rows, values, names, largest)
+    _in_full(rows, lengths, unsure, values, names, largest)
 
 
-def _by_candidates(rows: Rows, values: np.ndarray, names: np.ndarray, largest: np.ndarray) -> np.ndarray:
-    """As :func:`fill`; which rows it could not be sure of."""
+def _by_candidates(
+    rows: Rows, values: np.ndarray, names: np.ndarray, largest: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """As :func:`fill`; all squared lengths, and which rows it could not be sure of."""
     kernel = kernels.of(values)
     n, k = values.shape
-    numbers = _numbers(rows)
+    numbers, square, _ = _quantised(rows)
     _limit(numbers, rows, k)
     near, far = _candidates(n, near_room(k)), _candidates(n, FAR_ROOM)
     _narrow(numbers, np.full((n, k), np.inf, np.float32), (*near, *far))
@@ -113,7 +130,7 @@ def _by_candidates(rows: Rows, values: np.ndarray, names: np.ndarray, largest: n
         )  # fmt: skip
 
     kernel.walk.over_rows(settle, n, what="neighbours")
-    return np.flatnonzero(unsure)
+    return square, np.flatnonzero(unsure)
 
 
 def near_room(k: int) -> int:
@@ -129,15 +146,11 @@ def _candidates(n: int, room: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def sample(rows: Rows, some: np.ndarray) -> np.ndarray:
     """The :func:`slacks` of some rows."""
     few = Rows(read_only(rows.moved(some, None)), read_only(rows.moved(some[:0], None)), rows.mean)
-    return _quantised(few)[1]
+    return _quantised(few)[2]
 
 
-def _numbers(rows: Rows) -> Numbers:
-    return _quantised(rows)[0]
-
-
-def _quantised(rows: Rows) -> tuple[Numbers, np.ndarray]:
-    """Whole numbers of all rows, and their slacks."""
+def _quantised(rows: Rows) -> tuple[Numbers, np.ndarray, np.ndarray]:
+    """Whole numbers of all rows, their squared lengths without the common part, and their slacks."""
     kernel = kernels.of(rows.first).int8
     n, unit = rows.count, 256 if rows.width >= 1024 else 64
     wide = -(-rows.width // unit) * unit
@@ -161,7 +174,7 @@ def _quantised(rows: Rows) -> tuple[Numbers, np.ndarray]:
     limits[0, :n] = square - 2 * slack
     limits[2, :n] = 4 * slack
     limits[3, :n], limits[4, :n] = np.inf, -np.inf
-    return Numbers(packed, begin, limits), slack
+    return Numbers(packed, begin, limits), square, slack
 
 
 def _limit(numbers: Numbers, rows: Rows, k: int) -> None:
@@ -212,7 +225,7 @@ def _narrow(numbers: Numbers, best: np.ndarray, candidates: tuple[np.ndarray, ..
     """Collect the candidates of all rows."""
     kernel = kernels.of(numbers.limits)
     panels = len(numbers.packed)
-    each = max(4, min(32, BLOCK // numbers.packed[0].nbytes))
+    each = max(4, min(12, BLOCK // numbers.packed[0].nbytes))
     blocks = [(a, min(a + each, panels)) for a in range(0, panels, each)]
     locks = [threading.Lock() for _ in blocks]
     free: list[tuple[np.ndarray, ...]] = []
@@ -246,23 +259,19 @@ def _visits(count: int) -> Iterator[tuple[int, int]]:
             yield i, i + away
 
 
-def _in_full(rows: Rows, some: np.ndarray, values: np.ndarray, names: np.ndarray, largest: np.ndarray) -> None:
-    """Settle ``some`` rows by their distances from all."""
+def _in_full(
+    rows: Rows, lengths: np.ndarray, some: np.ndarray, values: np.ndarray, names: np.ndarray, largest: np.ndarray
+) -> None:
+    """Settle ``some`` rows by their distances from all; ``lengths`` (n,) of all, squared."""
     if not len(some):
         return
     if len(some) <= SINGLE:
         _one_by_one(rows, some, values, names, largest)
         return
     kernel = kernels.of(values)
-    room = np.float32((1.1 * rows.width + 256) * ULP)
+    room = np.float32((1.1 * rows.width + 512) * ULP)
     blocks = [np.arange(a, min(a + 1024, rows.count)) for a in range(0, rows.count, 1024)]
-    lengths = np.empty(rows.count, np.float32)
-
-    def measure(block: np.ndarray) -> None:
-        moved = rows.moved(block, rows.mean)
-        lengths[block] = np.einsum("ij,ij->i", moved, moved, dtype=np.float64)
-
-    kernel.walk.run(measure, blocks, what="lengths")
+    lengths = lengths.astype(np.float32)
 
     def settle(start: int) -> None:
         these = some[start : start + STRIP]

@@ -47,7 +47,7 @@ def kth(values, count, k):
 @compiled
 def _keep(pairs, names, count, limit, spare):
     """Drop entries above ``limit``, and of too many the largest: (count, limit); who went is no smaller."""
-    most = count // 2
+    most = 2 * count // 3
     kept = 0
     for a in range(count):  # without a branch, because nobody could foretell it
         value = pairs[a, 0]

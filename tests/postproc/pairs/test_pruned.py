@@ -155,7 +155,9 @@ def test_rows_in_full_are_found_where_there_is_no_room(always):
     called = []
     in_full = pruned._in_full
     with patch.object(
-        pruned, "_in_full", lambda rows, some, *out: (called.append(len(some)), in_full(rows, some, *out))
+        pruned,
+        "_in_full",
+        lambda rows, lengths, some, *out: (called.append(len(some)), in_full(rows, lengths, some, *out)),
     ):
         nearest.of_all(PairwiseTiles(among(WORLDS["nearly copies"].astype(np.float32))), 21)
     assert called[0] > 300
@@ -190,6 +192,16 @@ def test_re_ranking_is_the_same_without(always, monkeypatch):
     with_it = rerank(data["query"], data["gallery"])
     monkeypatch.setenv(machine.NO_INT8, "1")
     assert_allclose(with_it, rerank(data["query"], data["gallery"]), atol=2e-6)
+
+
+def test_features_on_disk_are_walked_over(tmp_path):
+    for name in ("float16", "float32"):
+        np.save(tmp_path / "x.npy", BASE.astype(name))
+        stored = np.load(tmp_path / "x.npy", mmap_mode="r")
+        source = PairwiseTiles(sqeuclidean(stored))
+        assert all(isinstance(part, np.ndarray) for part in source.parts) or pruned.rows_of(source) is None
+        with patch.object(forecast, "FEWEST", 1):
+            check(nearest.of_all(source, 5), exactly(stored), 5)
 
 
 def test_others_are_walked_over(monkeypatch):
@@ -234,7 +246,7 @@ def test_distances_lie_between_the_bounds(n, d, spread, seed):
     low, high = reference.int8.bounds(x)
     assert (low <= matrix).all()
     assert (matrix <= high).all()
-    numbers = pruned._numbers(pruned.rows_of(PairwiseTiles(among(x))))
+    numbers = pruned._quantised(pruned.rows_of(PairwiseTiles(among(x))))[0]
     panel = cpu.int8.PANEL
     q = numbers.packed.swapaxes(1, 2).reshape(-1, 4 * numbers.packed.shape[1])[:n].astype(np.float64)
     assert numbers.packed.shape[2] == panel
