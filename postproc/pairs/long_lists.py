@@ -5,7 +5,7 @@ No figure of the machine is in it, so that the same call gives the same bits eve
 
 MORE = 8  # entries of a list beyond the answer's, so that the end of the list is farther than the last of it
 LONGEST = 1024  # a list beyond that costs more than a strip
-ENTRY, QUERY, PAIR = 40_000, 8_000_000, 60  # what :func:`cheaper` counts, in multiply-adds of a matrix product
+ENTRY, QUERY, PAIR, STRIP = 40_000, 50_000_000, 60, 400  # what :func:`cheaper` counts, in multiply-adds of a matrix product
 QUERIES = 1024  # whose candidates are there at a time
 CANDIDATES = 1500  # a query has at a time, as features around identities give them
 EACH = 36  # bytes of a candidate, while ranges of them are joined
@@ -26,10 +26,10 @@ def length(nq: int, ng: int, width: int, top_k: int | None, *, one_set: bool) ->
 def cheaper(nq: int, ng: int, width: int, top_k: int, entries: int) -> bool:
     """Whether so many more entries of lists, and candidates, cost less than a strip of distances for every query.
 
-    A strip has the products, and as much as 100 more a pair for what is done with them. Entries cost their place
+    A strip has the products, and as much as 400 more a pair for what is done with them. Entries cost their place
     in a heap; a query's candidates are gathered, and some two distances an answer asked for, one pair at a time.
     """
-    return nq * ng * (width + 100) > ENTRY * entries + nq * (QUERY + PAIR * top_k * width)
+    return nq * ng * (width + STRIP) > ENTRY * entries + nq * (QUERY + PAIR * top_k * width)
 
 
 def beside(nq: int, ng: int, width: int, top_k: int | None, *, one_set: bool) -> int:
