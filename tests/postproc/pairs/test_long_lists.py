@@ -23,6 +23,14 @@ def test_the_rule_by_hand():
     assert long_lists.cheaper(90_000, 90_000, 256, 100, 90_000 * 109)
 
 
+def test_few_distances_are_kept():
+    """5,792^2 * 4 bytes are just under 128 MiB."""
+    assert long_lists.keeps_matrix(5792, 5792, 100)
+    assert not long_lists.keeps_matrix(5793, 5793, 100)
+    assert not long_lists.keeps_matrix(10, 10, None)
+    assert long_lists.beside(1000, 2000, 64, 10, one_set=False) == 4 * 1000 * 2000
+
+
 def test_the_answer_is_written_into_the_lists_of_one_set():
     """9 entries of 8 bytes an image beyond the answer, and 36 bytes of 1024 queries' 1500 candidates."""
     found = long_lists.beside(10**6, 10**6, 256, 100, one_set=True)
