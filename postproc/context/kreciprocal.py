@@ -56,7 +56,9 @@ def rerank_tiles(
     blend = jaccard_change(vectors, layout, scale, lambda_value, power)
     own = 0 if count_self and top_k is None else np.inf
     found = nearest.answer(tiles, blend, top_k=None if whole else top_k, filled=answer, own=own)
-    return nearest.smallest(found, min(top_k, max(1, layout.others))) if top_k is not None and kept else found
+    if top_k is None or isinstance(found, Nearest):
+        return found
+    return nearest.smallest(found, min(top_k, max(1, layout.others)))
 
 
 def neighbourhoods(
