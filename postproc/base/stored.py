@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from postproc.base import arrays
 from postproc.base.vocabulary import Unchecked
 
 KINDS = ("float16", "float32")  # of numbers that may stay on disk
@@ -100,7 +101,7 @@ def gathered(first: Any, second: Any, numbers: np.ndarray) -> np.ndarray:
     out = np.empty((len(numbers), first.shape[1]), np.float32)
     for side, there, border in ((first, ~behind, 0), (second, behind, len(first))):
         if there.any():
-            some = side[numbers[there] - border]
+            some = arrays.host(side[numbers[there] - border])
             out[there] = some if some.dtype == np.float32 else some.view(np.float32)
     return out
 

@@ -17,7 +17,7 @@ from postproc.base import arrays
 from postproc.base.vocabulary import Floats, Nearest
 from postproc.context import overlaps
 from postproc.context.sparse import Sparse
-from postproc.pairs import nearest
+from postproc.pairs import long_lists, nearest
 from postproc.pairs.nearest import Lists
 from postproc.pairs.tiles import Layout, Tiles
 
@@ -46,14 +46,19 @@ def rerank_tiles(
             tiles, length, k1=k1, k2=k2, lambda_value=lambda_value, power=power, top_k=top_k,
             count_self=count_self, normalize=normalize, unit=unit,
         )  # fmt: skip
-    answer = arrays.empty((layout.nq, layout.ng), np.float32, layout.like) if top_k is None else None
+    kept = not arrays.on_cuda(layout.like) and long_lists.keeps_matrix(layout.nq, layout.ng, top_k)
+    whole = top_k is None or kept
+    answer = arrays.empty((layout.nq, layout.ng), np.float32, layout.like) if whole else None
     vectors, largest = neighbourhoods(
         tiles, k1=k1, k2=k2, power=power, count_self=count_self, normalize=normalize, answer=answer
     )
     scale = largest if normalize else arrays.namespace(largest).full_like(largest, unit)
     blend = jaccard_change(vectors, layout, scale, lambda_value, power)
-    own = 0 if count_self else np.inf
-    return nearest.answer(tiles, blend, top_k=top_k, filled=answer, own=own)
+    own = 0 if count_self and top_k is None else np.inf
+    found = nearest.answer(tiles, blend, top_k=None if whole else top_k, filled=answer, own=own)
+    if top_k is None or isinstance(found, Nearest):
+        return found
+    return nearest.smallest(found, min(top_k, max(1, layout.others)))
 
 
 def neighbourhoods(

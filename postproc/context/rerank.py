@@ -82,7 +82,8 @@ def rerank(
              (nq, a), gallery_aux (ng, a) float32, a side model's features, only with ``auxiliary_weight``.
              One set (n, d) alone is each image against all others: each is in every neighbourhood once.
     Returns: (nq, ng) float32 in 0..1, no unit, smaller is nearer; with ``top_k`` the :class:`Nearest` of every
-             query instead: the first ``top_k`` of the full answer (ties by gallery row), which never exists.
+             query instead: the first ``top_k`` of the full answer (ties by gallery row), which is never there
+             unless it is small.
              Of one set (n, n) with +inf on the diagonal, symmetric where ``normalize`` is off or
              ``lambda_value`` is 0; lists never name the own image.
              0 or more where ``lambda_value`` above 0 meets ``normalize=False``; with distances below 0 (a negative
@@ -110,8 +111,9 @@ def rerank(
     Raises:  ValueError naming the setting or array and what was wanted; TypeError for an array of no back end.
     Cost:    half a product of all by all, (nq + ng)^2 d multiply-adds, and little more; memory: the answer, the
              sparse V (some hundred entries an image), one 16 MB tile a thread. Copies of an image cost nothing.
-             With ``top_k`` a product of queries and gallery more, or, where sizes say that this is cheaper, lists
-             as long and candidates (:mod:`postproc.context.overlaps`). Memory-mapped features stay on disk.
+             With ``top_k`` the matrix stays where it has 128 MiB at most; else a product of queries and gallery
+             more or, where sizes say that this is cheaper, lists as long and candidates
+             (:mod:`postproc.context.overlaps`). Memory-mapped features stay on disk.
     Differs: images without distinguishable features are exactly tied and ordered by row, where the released
              code leaves them to rounding and to an unstable sort. No row is divided by zero.
 

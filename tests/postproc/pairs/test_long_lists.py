@@ -17,10 +17,18 @@ def test_strips_where_they_are_cheaper():
 
 
 def test_the_rule_by_hand():
-    """One set of 50,000 x 128, top_k 100: a strip has 50,000 * 228 = 11.4 million multiply-adds a query; lists of
-    109 count 4.36, candidates 8 and 60 * 100 * 128 = .768: 13.1 million. At 60,000 a strip has 13.7."""
-    assert not long_lists.cheaper(50_000, 50_000, 128, 100, 50_000 * 109)
-    assert long_lists.cheaper(60_000, 60_000, 128, 100, 60_000 * 109)
+    """One set of 80,000 x 256, top_k 100: a strip has 80,000 * 656 = 52.5 million multiply-adds a query; lists of
+    109 count 4.4, candidates 50 and 60 * 100 * 256 = 1.5: 55.9 million. At 90,000 a strip has 59."""
+    assert not long_lists.cheaper(80_000, 80_000, 256, 100, 80_000 * 109)
+    assert long_lists.cheaper(90_000, 90_000, 256, 100, 90_000 * 109)
+
+
+def test_few_distances_are_kept():
+    """5,792^2 * 4 bytes are just under 128 MiB."""
+    assert long_lists.keeps_matrix(5792, 5792, 100)
+    assert not long_lists.keeps_matrix(5793, 5793, 100)
+    assert not long_lists.keeps_matrix(10, 10, None)
+    assert long_lists.beside(1000, 2000, 64, 10, one_set=False) == 4 * 1000 * 2000
 
 
 def test_the_answer_is_written_into_the_lists_of_one_set():
