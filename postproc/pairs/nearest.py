@@ -17,7 +17,7 @@ from postproc import kernels
 from postproc.base import arrays, runtime
 from postproc.base.vocabulary import Floats, Nearest
 from postproc.pairs import forecast, from_lists, pruned, remembered
-from postproc.pairs.tiles import SMALLEST, STRIP, STRIP_ON_CUDA, Buffers, Layout, Lists, Tiles
+from postproc.pairs.tiles import SMALLEST, STRIP, STRIP_ON_CUDA, Buffers, Layout, Lists, PairwiseTiles, Tiles
 
 Change = Callable[[np.ndarray, np.ndarray], None]  # strip where the tiles are, its queries in NumPy
 DISTANCES = "distances"  # of queries and gallery, in a store
@@ -185,11 +185,15 @@ def _pruned(tiles: Tiles, wanted: Sequence[_Heaps], answer: np.ndarray | None) -
     rows = forecast.worth(tiles, heaps.k)
     if rows is None:
         return False
-    pruned.fill(rows, heaps.values, heaps.rows, heaps.largest)
+    found = heaps.values, heaps.rows, heaps.largest
     if answer is not None and tiles.layout.one_set:
         _walk(tiles, [], answer)  # of each pair once
+        if isinstance(tiles, PairwiseTiles) and tiles.layout.distinct:  # then who is near can be read off
+            pruned.from_distances(rows, answer, tiles.norms, *found)
+            return True
     elif answer is not None:
         everything(tiles, answer)
+    pruned.fill(rows, *found)
     return True
 
 

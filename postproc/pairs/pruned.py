@@ -111,6 +111,36 @@ def fill(rows: Rows, values: np.ndarray, names: np.ndarray, largest: np.ndarray)
     _in_full(rows, lengths, unsure, values, names, largest)
 
 
+def from_distances(
+    rows: Rows,
+    distances: np.ndarray,
+    lengths: np.ndarray,
+    values: np.ndarray,
+    names: np.ndarray,
+    largest: np.ndarray,
+) -> None:
+    """As :func:`fill`, where all ``distances`` (n, n) are known to the rounding of a product.
+
+    ``lengths`` (n,): of the rows that were multiplied, squared.
+    """
+    kernel = kernels.of(values)
+    everybody = np.arange(rows.count)
+
+    def settle(start: int, stop: int) -> None:
+        some = everybody[start:stop]
+        kernel.settling.settle_in_full(
+            rows.first, rows.second, rows.border, distances[start:stop], lengths, _room(rows), some, 0, len(some),
+            values, names, largest,
+        )  # fmt: skip
+
+    kernel.walk.over_rows(settle, rows.count, what="neighbours")
+
+
+def _room(rows: Rows) -> np.float32:
+    """What a product may be off by, over the lengths of both its rows."""
+    return np.float32((1.1 * rows.width + 512) * ULP)
+
+
 def _by_candidates(
     rows: Rows, values: np.ndarray, names: np.ndarray, largest: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -269,7 +299,7 @@ def _in_full(
         _one_by_one(rows, some, values, names, largest)
         return
     kernel = kernels.of(values)
-    room = np.float32((1.1 * rows.width + 512) * ULP)
+    room = _room(rows)
     blocks = [np.arange(a, min(a + 1024, rows.count)) for a in range(0, rows.count, 1024)]
     lengths = lengths.astype(np.float32)
 

@@ -118,6 +118,18 @@ def test_exact_in_any_world(n, d, k, people, noise, seed):
         check(nearest.of_all(PairwiseTiles(among(x)), k), exactly(x), k)
 
 
+@each("name", [name for name in WORLDS if name != "whole numbers, many ties"])
+def test_lists_are_the_same_beside_all_distances(always, name):
+    """With the matrix of one set, who is near is read off it; not a bit of the lists may change."""
+    x = np.asarray(WORLDS[name], np.float32)
+    tiles = PairwiseTiles(sqeuclidean(x))
+    matrix = np.empty((len(x), len(x)), np.float32)
+    wanted, found = nearest.of_all(tiles, 21), nearest.of_all(tiles, 21, matrix)
+    for part in ("rows", "values", "largest"):
+        assert_array_equal(getattr(found, part), getattr(wanted, part))
+    assert_allclose(matrix, exactly(x), atol=2e-5 * exactly(x).max())
+
+
 def test_distances_of_a_list_are_of_one_kind(always):
     """Symmetric to the bit, and exactly 0 from an image to itself and to its copies."""
     x = copied(BASE).astype(np.float32)
