@@ -1,0 +1,92 @@
+"""Distances from which is taken what is usual for their two ends, block by block.
+
+Queries have usual distances to queries and to the gallery, gallery images likewise: three blocks, because a query is
+as a rule nearer to other queries, or farther from them, than to the gallery.
+"""
+
+import numpy as np
+
+from postproc import kernels
+from postproc.base import arrays
+from postproc.base.vocabulary import Floats
+from postproc.hubness.means import mean_of_finite
+from postproc.pairs import nearest
+from postproc.pairs.nearest import Lists
+from postproc.pairs.pairwise import Pairwise
+from postproc.pairs.tiles import PairwiseTiles, Tiles
+
+
+class CorrectedTiles(Tiles):
+    """``E[i, j] = D[i, j] - (r[i] + r[j]) / 2``, r the mean distance to the ``k`` nearest others in the block.
+
+    An image is at distance -inf from itself, and so are its copies: nobody is nearer, whatever is taken off.
+    ``largest`` (n,) float32: the distance D of the farthest from each image.
+    """
+
+    symmetric = True
+
+    def __init__(self, pairs: Pairwise, k: int) -> None:
+        sides = None if pairs.one_set else tuple(np.full(size, side) for side, size in enumerate(pairs.sizes))
+        self.tiles = PairwiseTiles(pairs, sides)  # type: ignore[arg-type]
+        self.layout = self.tiles.layout
+        if pairs.one_set:
+            within = across = nearest.of_all(self.tiles, k + 1)
+        else:
+            within, across = nearest.of_cameras(self.tiles, same=k + 1, other=k)
+        self.largest: Floats = arrays.namespace(within.largest).maximum(within.largest, across.largest)
+        first = arrays.beside(self.layout.first, within.values)
+        near = nearest.without_self(within).values, across.values
+        self.usual = [-0.5 * mean_of_finite(values)[first] for values in near]  # inside a block's side, and across
+
+    def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
+        tile = self.tiles.tile(rows, columns, out)
+        usual = self.usual[self._is_query(rows.start) != self._is_query(columns.start)]
+        kernel = kernels.of(tile).hubness
+        kernel.scale_and_add(tile, 1.0, usual[rows], usual[columns], 0, len(tile))
+        if rows == columns:
+            everybody = arrays.beside(np.arange(len(tile)), tile)
+            tile[everybody, everybody] = -np.inf
+        return tile
+
+    def between(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        a, b = (self.layout.inverse_there[side] for side in (left, right))
+        border = 0 if self.layout.one_set else self.layout.query_classes
+        apart = (a < border) != (b < border)
+        xp = arrays.namespace(self.usual[0])
+        found = self.tiles.between(left, right)
+        found += xp.where(apart, self.usual[1][a] + self.usual[1][b], self.usual[0][a] + self.usual[0][b])
+        found[a == b] = -np.inf
+        return found
+
+    def _is_query(self, first: int) -> bool:
+        return not self.layout.one_set and first < self.layout.query_classes
+
+
+class AboveZero(Tiles):
+    """Tiles moved so that the smallest distance is 0, with the lists of neighbours that were found on the way."""
+
+    symmetric = True
+
+    def __init__(self, tiles: CorrectedTiles, k: int) -> None:
+        self.tiles, self.layout = tiles, tiles.layout
+        lists = nearest.of_all(tiles, k)
+        xp = arrays.namespace(lists.values)
+        values = xp.where(xp.isinf(lists.values), np.float32(np.inf), lists.values)
+        least = values.min() if bool((values < np.inf).any()) else values.min() * 0
+        self.least = np.float32(0) if np.isinf(float(least)) else least
+
+        def moved(part: np.ndarray) -> np.ndarray:
+            return xp.where(part == -np.inf, np.float32(0), part - self.least)
+
+        self.known = Lists(lists.rows, moved(lists.values), moved(lists.largest))
+
+    def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
+        tile = self.tiles.tile(rows, columns, out)
+        tile -= self.least
+        tile[tile == -np.inf] = 0
+        return tile
+
+    def between(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        found = self.tiles.between(left, right) - self.least
+        found[found == -np.inf] = 0
+        return found
