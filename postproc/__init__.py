@@ -73,6 +73,7 @@ from postproc.context.lbr import lbr
 from postproc.context.offline_diffusion import offline_diffusion
 from postproc.context.rdp import rdp
 from postproc.context.rerank import rerank, rerank_distances
+from postproc.context.rerank_multiscale import rerank_multiscale
 from postproc.context.superglobal import superglobal
 from postproc.features.camera_whitening import camera_whitening
 from postproc.features.discriminative_expansion import discriminative_expansion

@@ -61,6 +61,17 @@ class Sparse:
         numbers = arrays.beside(np.arange(self.rows), self.offsets)
         return arrays.namespace(self.offsets).repeat(numbers, self.sizes)
 
+    @staticmethod
+    def stacked(parts: list[Sparse]) -> Sparse:
+        """All rows of the first, then those of the second, and so on."""
+        xp = arrays.namespace(parts[0].weights)
+        sizes = xp.concat([part.sizes for part in parts])
+        return Sparse(
+            arrays.offsets(sizes),
+            xp.concat([part.members for part in parts]),
+            xp.concat([part.weights for part in parts]),
+        )
+
     def join_rows(self, other: Sparse) -> Sparse:
         """Every row of this and then the same row of the other."""
         offsets = arrays.offsets(self.sizes + other.sizes)

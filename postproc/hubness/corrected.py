@@ -32,10 +32,10 @@ class CorrectedTiles(Tiles):
         if pairs.one_set:
             within = across = nearest.of_all(self.tiles, k + 1)
         else:
-            within, across = nearest.of_cameras(self.tiles, same=k + 1, other=k)
+            within, across = nearest.of_cameras(self.tiles, same=k + 1, other=max(k, 1))
         self.largest: Floats = arrays.namespace(within.largest).maximum(within.largest, across.largest)
         first = arrays.beside(self.layout.first, within.values)
-        near = nearest.without_self(within).values, across.values
+        near = nearest.without_self(within).values[:, :k], across.values[:, :k]
         self.usual = [-0.5 * mean_of_finite(values)[first] for values in near]  # inside a block's side, and across
 
     def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:

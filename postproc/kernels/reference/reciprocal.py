@@ -28,6 +28,14 @@ def rerank_matrix(
     matrix = np.sign(matrix) * np.abs(matrix) ** exponent
     largest = matrix.max(axis=0)
     p = (matrix / np.where((largest > 0) & normalize, largest, 1)).T
+    v = weights(p, k1, k2)
+    distances = jaccard(v, nq)
+    border, queries = (0, len(p)) if nq is None else (nq, nq)
+    return (1 - lambda_value) * distances + lambda_value * p[:queries, border:]
+
+
+def weights(p: Array, k1: int, k2: int) -> Array:
+    """V of all images by their normalised distances, averaged over the k2 nearest."""
     images = len(p)
     order = np.argsort(p, axis=1, kind="stable")
     half = int(np.around(k1 / 2))
@@ -44,14 +52,13 @@ def rerank_matrix(
             if 3 * len(set(theirs) & set(core)) > 2 * len(theirs):
                 expanded |= set(theirs)
         members = sorted(expanded)
-        weights = np.exp(-p[i, members])
-        v[i, members] = weights / weights.sum()
-    if k2 > 1:
-        v = np.stack([v[order[i, :k2]].mean(axis=0) for i in range(images)])
-    border, queries = (0, images) if nq is None else (nq, nq)
-    out = np.zeros((queries, images - border))
-    for q in range(queries):
-        for g in range(images - border):
-            shared = np.minimum(v[q], v[border + g]).sum()
-            out[q, g] = (1 - lambda_value) * (1 - shared / (2 - shared)) + lambda_value * p[q, border + g]
-    return out
+        entries = np.exp(-p[i, members])
+        v[i, members] = entries / entries.sum()
+    return np.stack([v[order[i, :k2]].mean(axis=0) for i in range(images)]) if k2 > 1 else v
+
+
+def jaccard(v: Array, nq: int | None) -> Array:
+    """Jaccard distances of queries and gallery by their rows of V; without ``nq`` of all images."""
+    queries, gallery = (v, v) if nq is None else (v[:nq], v[nq:])
+    shared = np.stack([np.minimum(row, gallery).sum(axis=1) for row in queries])
+    return np.asarray(1 - shared / (2 - shared))

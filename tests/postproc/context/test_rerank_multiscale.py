@@ -1,0 +1,98 @@
+"""k-reciprocal re-ranking at several scales against its definition, and what it is for."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from ensemble.scores import score
+from postproc import csls, distances, l2_normalize, rerank, rerank_multiscale
+from postproc.context.rerank_multiscale import SCALES
+from postproc.kernels import reference
+from tests.support.each import each
+
+
+def drawn(nq, ng, d=8, people=6, seed=0):
+    rng = np.random.default_rng(seed)
+    centre = rng.normal(size=(people, d))
+    x = centre[rng.integers(0, people, nq + ng)] + 0.5 * rng.normal(size=(nq + ng, d))
+    x = l2_normalize(x.astype(np.float32))
+    return x[:nq], x[nq:]
+
+
+CHOSEN = [{}, {"k": 3}, {"k": 0}, {"lambda_value": 0.0}, {"scales": [[4, 2]]}, {"scales": ((9, 4), (1, 1))}]
+
+
+def defined(query, gallery, *, k=10, scales=SCALES, lambda_value=0.5):
+    return reference.multiscale.rerank_multiscale(query, gallery, k, scales, lambda_value)
+
+
+@each("chosen", CHOSEN)
+def test_the_definition_of_two_sides(chosen):
+    query, gallery = drawn(15, 60)
+    assert_allclose(rerank_multiscale(query, gallery, **chosen), defined(query, gallery, **chosen), atol=3e-6)
+
+
+@each("chosen", CHOSEN)
+def test_the_definition_of_one_set(chosen):
+    images = np.concatenate(drawn(15, 60))
+    found, wanted = rerank_multiscale(images, **chosen), defined(images, None, **chosen)
+    apart = ~np.eye(75, dtype=bool)
+    assert_allclose(found[apart], wanted[apart], atol=3e-6)
+    assert (found[~apart] == np.inf).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 9), st.integers(1, 30), st.integers(0, 99), st.sampled_from(CHOSEN))
+def test_the_definition_of_any_sizes(nq, ng, seed, chosen):
+    query, gallery = drawn(nq, ng, seed=seed)
+    assert_allclose(rerank_multiscale(query, gallery, **chosen), defined(query, gallery, **chosen), atol=3e-6)
+
+
+def test_scales_may_come_in_any_order():
+    query, gallery = drawn(20, 80)
+    assert_allclose(
+        rerank_multiscale(query, gallery), rerank_multiscale(query, gallery, scales=SCALES[::-1]), atol=1e-6
+    )
+
+
+def test_one_scale_and_nothing_taken_off_is_the_published_one():
+    query, gallery = drawn(20, 80)
+    found = rerank_multiscale(query, gallery, k=0, scales=[(7, 3)], lambda_value=0.3)
+    # E - min E moves all distances by the smallest one, hence p and its weights a little
+    assert_allclose(found, rerank(query, gallery, k1=7, k2=3), atol=0.05)
+
+
+def test_distances_alone_rank_as_csls():
+    query, gallery = drawn(20, 80)
+    found = rerank_multiscale(query, gallery, lambda_value=1.0, k=5)
+    wanted = csls(query, gallery, k=5)
+    largest = np.array([[d.max()] for d in distances(query, np.concatenate([query, gallery]))])
+    assert_allclose(found * largest, wanted, atol=3e-6)  # both are 2 c less the two means of c
+
+
+@each("wrong", [(), [3, 1], [(3, 0)], [(3, 1, 2)], [(2.5, 1)], "3,1", [(True, 1)]])
+def test_what_is_no_scale_is_refused(wrong):
+    query, gallery = drawn(3, 9)
+    with pytest.raises(ValueError, match=re.escape("scales: wanted pairs [k1, k2] of whole numbers, 1 or more")):
+        rerank_multiscale(query, gallery, scales=wrong)
+
+
+def test_the_nearest_of_everybody():
+    query, gallery = drawn(30, 90)
+    whole, found = rerank_multiscale(query, gallery), rerank_multiscale(query, gallery, top_k=7)
+    assert_array_equal(found.rows, np.argsort(whole, axis=1, kind="stable")[:, :7])
+
+
+@each("file, model", [("viper_feats", "omz0277"), ("cuhk01_feats", "omz0286"), ("cuhk03_train_feats", "omz0288")])
+def test_real_sets_gain_where_one_scale_loses(shared, file, model):
+    """One match an image, two, and about ten: the published setting loses .13 and .03 mAP and gains .06."""
+    data = np.load(shared / f"{file}.npz")
+    x, pid, cam = l2_normalize(data[model].astype(np.float32)), data["id"], data["cam"]
+    sides = cam == cam.min(), cam != cam.min()
+    labels = (*(pid[side] for side in sides), *(cam[side] for side in sides))
+    plain, found = (score(f(*(x[side] for side in sides)), *labels).mAP for f in (distances, rerank_multiscale))
+    assert found > plain + 0.01
