@@ -71,12 +71,11 @@ class AboveZero(Tiles):
         self.tiles, self.layout = tiles, tiles.layout
         lists = nearest.of_all(tiles, k)
         xp = arrays.namespace(lists.values)
-        values = xp.where(xp.isinf(lists.values), np.float32(np.inf), lists.values)
-        least = values.min() if bool((values < np.inf).any()) else values.min() * 0
-        self.least = np.float32(0) if np.isinf(float(least)) else least
+        apart = lists.values[xp.isfinite(lists.values)]  # without those who are at -inf from themselves
+        self.least = float(apart.min()) if len(apart) else 0.0
 
         def moved(part: np.ndarray) -> np.ndarray:
-            return xp.where(part == -np.inf, np.float32(0), part - self.least)
+            return xp.where(part == -np.inf, xp.zeros_like(part), part - self.least)
 
         self.known = Lists(lists.rows, moved(lists.values), moved(lists.largest))
 

@@ -25,6 +25,7 @@ VALUES: dict[str, dict[str, Any]] = {  # another value of a setting
     "predict_cameras": {**FEW, "shortest": 0.8},
     "quality_track_mean": {"threshold": 0.5},
     "rerank_attributes": {"classes": (2, 2), "confusions": [np.eye(4) + 0.1]},
+    "rerank_multiscale": {"scales": [(4, 2)]},
 }
 
 BESIDE: dict[str, dict[str, dict[str, Any]]] = {  # where a setting or data matter
