@@ -2,9 +2,10 @@
 
     python -m bench.default DIR [--models 5] [--methods NAME ...]
 
-DIR holds the real sets (``viper_feats.npz``, ``cuhk01_feats.npz``, ``cuhk03_train_feats.npz``, ``omniglot_small*.npz``,
-``sketchreid_osnet512.npz``). A line a method and family: mean gain in mAP, the worst, the share of variants that lose
-more than .3. Variants of one set are not independent; they say how a method bears what a set is like.
+DIR holds the real sets (``viper_feats.npz``, ``cuhk01_feats.npz``, ``cuhk03_train_feats.npz``,
+``omniglot_small*.npz``, ``sketchreid_osnet512.npz``). A line a method and family: mean gain in mAP, the worst,
+the share of variants that lose more than .3. Variants of one set are not independent; they say how a method bears
+what a set is like.
 """
 
 import argparse
@@ -50,13 +51,16 @@ def main() -> None:
             found.append(_map(far, variant) - plain)
             gains[name][variant.family].append(found[-1])
         if options.each:
-            print(f"{variant.family:<9} {variant.name:<38} {plain:6.2f}", *(f"{x:+6.2f}" for x in found), flush=True)
+            print(
+                f"{variant.family:<9} {variant.name:<38} {plain:6.2f}", *(f"{x:+6.2f}" for x in found), flush=True
+            )
     for name, families in gains.items():
-        for family, values in {"all": sum(families.values(), []), **families}.items():
+        for family, values in {"all": [x for part in families.values() for x in part], **families}.items():
             x = np.array(values)
             print(
                 f"{name:<24} {family:<9} {len(x):4d} variants: mean {x.mean():+6.2f}, worst {x.min():+7.2f}, "
-                f"lose {100 * (x < -LOSS).mean():3.0f} %" + (f", {seconds[name]:.0f} CPU s" if family == "all" else "")
+                f"lose {100 * (x < -LOSS).mean():3.0f} %"
+                + (f", {seconds[name]:.0f} CPU s" if family == "all" else "")
             )
 
 

@@ -1386,6 +1386,26 @@ def rerank_distances(
     top_k: int,
 ) -> Nearest: ...
 @overload
+def rerank_multiscale(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    k: int = 10,
+    scales: Any = ((3, 1), (6, 2), (10, 3), (20, 6)),
+    lambda_value: float = 0.5,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def rerank_multiscale(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    k: int = 10,
+    scales: Any = ((3, 1), (6, 2), (10, 3), (20, 6)),
+    lambda_value: float = 0.5,
+    top_k: int,
+) -> Nearest: ...
+@overload
 def rerank_spatio_temporal(
     query: NDArray[np.float32] | Pairwise,
     gallery: NDArray[np.float32] | None,

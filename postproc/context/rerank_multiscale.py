@@ -1,7 +1,7 @@
 """k-reciprocal re-ranking at several scales, of distances without hubs: it hardly ever hurts.
 
-Source: our own, of parts that are published: CSLS (Conneau et al., ICLR 2018) in each block of queries and gallery,
-k-reciprocal encoding (Zhong et al., CVPR 2017) at four scales, one Jaccard distance of their mean.
+Source: our own, of parts that are published: CSLS (Conneau et al., ICLR 2018) in each block of queries and
+gallery, k-reciprocal encoding (Zhong et al., CVPR 2017) at four scales, one Jaccard distance of their mean.
 """
 
 from typing import Annotated, Any
@@ -13,10 +13,11 @@ from postproc.base.settings import Checked, Neighbours, Neutral, Share, TopK, Wi
 from postproc.base.sizes import Sizes
 from postproc.base.step import Chosen, step
 from postproc.base.vocabulary import Distances, Gallery, Ints, Nearest, Query
+from postproc.base.work import Work
 from postproc.context import kreciprocal
 from postproc.context.sparse import Sparse
 from postproc.hubness.corrected import AboveZero, CorrectedTiles
-from postproc.pairs import held, nearest, pairwise
+from postproc.pairs import held, nearest, pairwise, spent
 from postproc.pairs.pairwise import Pairwise
 
 SCALES = ((3, 1), (6, 2), (10, 3), (20, 6))
@@ -32,7 +33,7 @@ def _wrong(value: Any) -> str | None:
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(value >= 1)
 
 
 def _weights(sizes: Sizes, chosen: Chosen) -> int:
@@ -44,7 +45,25 @@ def _weights(sizes: Sizes, chosen: Chosen) -> int:
     return int(sizes.images * (2 * held.ENTRY * longest + each + together))
 
 
-@step(memory=held.compared(held.lists("k", factor=2, more=2), held.images(32), _weights, unit=True))
+def _encoding(sizes: Sizes, chosen: Chosen) -> Work:
+    """Sets and weights of every scale, and what rows of their mean share."""
+    full = sum((k1 + 1) * k2 for k1, k2 in chosen["scales"])
+    shared = 0.33 * sizes.nq * full * min(full, sizes.ng)
+    return Work(sparse=30 * sizes.images * full + shared)
+
+
+@step(
+    memory=held.compared(held.lists("k", factor=2, more=2), held.images(32), _weights, unit=True),
+    work=spent.together(
+        spent.pairs(2),
+        spent.across(),
+        spent.nearest,
+        spent.looked(2.5),
+        spent.matrix(6),
+        _encoding,
+        spent.read(150),
+    ),
+)
 def rerank_multiscale(
     query: Query | Pairwise,
     gallery: Gallery | None = None,
@@ -58,21 +77,22 @@ def rerank_multiscale(
 
     ``E[i, j] = D[i, j] - (r_i + r_j) / 2``, D = 2 - 2 cosine over queries and gallery together and r the mean D to
     the ``k`` nearest others in the block of i and j: queries and queries, queries and gallery, or gallery and
-    gallery. V is the mean over the ``scales`` of the weights of :func:`postproc.rerank` with E - min E in the place
-    of the distance. ``out = (1 - lambda_value) * Jaccard(V_q, V_g) + lambda_value * E[q, g] / max_j D[q, j]``.
+    gallery. V is the mean over the ``scales`` of the weights of :func:`postproc.rerank`, with E - min E in the
+    place of the distance. ``out = (1 - lambda_value) * Jaccard(V_q, V_g) + lambda_value * E[q, g] / max D[q]``.
 
     How many images an identity has decides which single scale is right, and nothing that one sees without labels
     tells it reliably. So no scale is chosen, and what is usual for two ends is taken off before, which alone gains
     where one or two images of an identity are there.
 
-    Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length here. Or one :class:`Pairwise` in their
-             place, whose distance is D then. One set (n, d) alone is each image against all others, one block.
-    Returns: (nq, ng) float32, smaller is nearer, may be below 0; with ``top_k`` the :class:`Nearest` of every query
-             instead. Of one set (n, n), +inf on the diagonal.
+    Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length here. Or one :class:`Pairwise` in
+             their place, whose distance is D then. One set (n, d) alone is each image against all others, one
+             block.
+    Returns: (nq, ng) float32, smaller is nearer, may be below 0; with ``top_k`` the :class:`Nearest` of every
+             query instead. Of one set (n, n), +inf on the diagonal.
     k:       0 or more neighbours that say what is usual for an image; 0 takes nothing off.
     scales:  pairs [k1, k2] as in :func:`postproc.rerank`, in any order.
-    lambda_value: 0 (neighbourhoods only) to 1 (E alone). 2/3 loses less still where an identity has one image, and
-             gains less where it has many.
+    lambda_value: 0 (neighbourhoods only) to 1 (E alone). 2/3 loses less still where an identity has one image,
+             and gains less where it has many.
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError naming the setting or array and what was wanted.
     Cost:    a product of all by all, twice that of ``rerank``, and little more; memory: the answer, some hundred

@@ -1,7 +1,7 @@
 """Distances from which is taken what is usual for their two ends, block by block.
 
-Queries have usual distances to queries and to the gallery, gallery images likewise: three blocks, because a query is
-as a rule nearer to other queries, or farther from them, than to the gallery.
+Queries have usual distances to queries and to the gallery, gallery images likewise: three blocks, because a query
+is as a rule nearer to other queries, or farther from them, than to the gallery.
 """
 
 import numpy as np
@@ -77,7 +77,7 @@ class AboveZero(Tiles):
         def moved(part: np.ndarray) -> np.ndarray:
             return xp.where(part == -np.inf, xp.zeros_like(part), part - self.least)
 
-        self.known = Lists(lists.rows, moved(lists.values), moved(lists.largest))
+        self.known: Lists = Lists(lists.rows, moved(lists.values), moved(lists.largest))
 
     def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
         tile = self.tiles.tile(rows, columns, out)

@@ -43,7 +43,9 @@ def test_gnn_rerank(on_device, setting):
 @each("setting", [{"k": 5}, {"k": 0, "scales": [(5, 2)]}, {"scales": [(3, 1), (6, 3)], "top_k": 4}])
 def test_rerank_multiscale(on_device, setting):
     same(
-        on_device, rerank_multiscale(on_device.up(Q), on_device.up(G), **setting), rerank_multiscale(Q, G, **setting)
+        on_device,
+        rerank_multiscale(on_device.up(Q), on_device.up(G), **setting),
+        rerank_multiscale(Q, G, **setting),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from postproc.kernels.reference.basic import Array, sqeuclidean
 from postproc.kernels.reference.reciprocal import jaccard, weights
@@ -15,12 +16,14 @@ def rerank_multiscale(
     images = np.asarray(query if gallery is None else np.concatenate([query, gallery]), np.float64)
     nq = None if gallery is None else len(query)
     far = np.maximum(sqeuclidean(images, images), 0)
-    side = np.arange(len(images)) < (nq or 0)
+    side: NDArray[np.bool_] = np.arange(len(images)) < (nq or 0)
     corrected = far.copy()
     for first in (False, True):
         for second in (False, True):
             block = np.ix_(side == first, side == second)
-            corrected[block] -= (usual(far, side, first, second, k)[:, None] + usual(far, side, second, first, k)) / 2
+            corrected[block] -= (
+                usual(far, side, first, second, k)[:, None] + usual(far, side, second, first, k)
+            ) / 2
     apart = ~np.eye(len(images), dtype=bool)
     above = corrected - corrected[apart].min()
     np.fill_diagonal(above, 0)
@@ -31,7 +34,7 @@ def rerank_multiscale(
     return (1 - lambda_value) * jaccard(v, nq) + lambda_value * share[:queries, border:]
 
 
-def usual(far: Array, side: Array, of: bool, among: bool, k: int) -> Array:
+def usual(far: Array, side: NDArray[np.bool_], of: bool, among: bool, k: int) -> Array:
     """The mean distance of the images ``of`` one side to their k nearest others ``among`` a side."""
     rows, columns = np.flatnonzero(side == of), np.flatnonzero(side == among)
     nearest = [np.sort(far[i, columns[columns != i]])[:k] for i in rows]
