@@ -13,6 +13,8 @@ from postproc import (
     kwf,
     lbr,
     merge_set_features,
+    neighbours,
+    rerank,
     rerank_multiscale,
     same_camera,
     sqeuclidean,
@@ -38,6 +40,14 @@ def same(on_device, found, wanted, atol=2e-6):
 @each("setting", [{"k1": 6, "k2": 3}, {"k1": 100, "k2": 2}, {"k1": 4, "k2": 1}, {"k1": 6, "k2": 3, "top_k": 4}])
 def test_gnn_rerank(on_device, setting):
     same(on_device, gnn_rerank(on_device.up(Q), on_device.up(G), **setting), gnn_rerank(Q, G, **setting))
+
+
+@each("setting", [{}, {"top_k": 4}])
+def test_lists_beside_features_on_a_device(on_device, setting):
+    sides, lists = (on_device.up(Q), on_device.up(G)), neighbours(Q, G, k=20)
+    found = rerank(*sides, neighbours=lists, **setting)
+    same(on_device, found, rerank(Q, G, **setting))
+    same(on_device, found, rerank(Q, G, neighbours=neighbours(*sides, k=20), **setting))
 
 
 @each("setting", [{"k": 5}, {"k": 0, "scales": [(5, 2)]}, {"scales": [(3, 1), (6, 3)], "top_k": 4}])

@@ -15,8 +15,9 @@ LARGE = {name for name, array in DATA.items() if array.dtype == np.float32 and a
 
 
 def inputs(step):
-    """The data that a step takes, in order."""
-    return [name for name, p in inspect.signature(step).parameters.items() if p.kind is not p.KEYWORD_ONLY]
+    """The arrays that a step takes, in order."""
+    names = [name for name, p in inspect.signature(step).parameters.items() if p.kind is not p.KEYWORD_ONLY]
+    return [name for name in names if name != "neighbours"]
 
 
 def given(step, on_device, where=LARGE):
