@@ -29,7 +29,7 @@ def _no_matrices(confusions: Unchecked) -> str | None:
 
 @step(
     host_only=True,
-    memory=held.compared(held.times(2, held.tiles), held.reciprocal),
+    memory=held.compared(held.times(2, held.tiles), held.encoded),
     work=spent.only(
         "level",
         ("image",),

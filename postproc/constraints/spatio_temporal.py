@@ -103,7 +103,7 @@ def spatio_temporal(
 
 @step(
     unit=JACCARD,
-    memory=held.compared(held.reciprocal, unit=True),
+    memory=held.compared(held.encoded, unit=True),
     loads=("scipy",),
     work=spent.together(
         spent.pairs(),

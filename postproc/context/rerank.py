@@ -135,7 +135,7 @@ def rerank(
 
 @step(
     unit=JACCARD,
-    memory=held.together(held.reciprocal, held.tiles, held.strip),
+    memory=held.together(held.encoded, held.tiles, held.strip),
     work=spent.together(
         spent.nearest, spent.looked(2.1), spent.lists(29, "k1", "k2"), spent.overlaps(0.44, "k1", "k2")
     ),

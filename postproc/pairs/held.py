@@ -220,7 +220,14 @@ def reciprocal(sizes: Sizes, chosen: Chosen) -> int:
     if long_lists.length(*of, one_set=sizes.one_set) is not None:  # averaged weights are there once, inverted
         short = ENTRY * (k1 + 1) + ENTRY * int((k1 + 1) * (1.5 + 0.75 * k2))
         return long_lists.beside(*of, one_set=sizes.one_set) + short * sizes.images
-    return sizes.images * (ENTRY * max(k1 + 1, k2) + 3 * ENTRY * (k1 + 1) * (1 + k2 // 2))
+    return encoded(sizes, chosen)
+
+
+def encoded(sizes: Sizes, chosen: Chosen) -> int:
+    """The same where distances are not those of features alone; few distances are kept, all of them."""
+    k1, k2 = int(chosen.get("k1", 1)), int(chosen.get("k2", 1))
+    kept = sizes.matrix if long_lists.keeps_matrix(sizes.nq, sizes.ng, chosen.get("top_k")) else 0
+    return kept + sizes.images * (ENTRY * max(k1 + 1, k2) + 3 * ENTRY * (k1 + 1) * (1 + k2 // 2))
 
 
 def _piece(count: int, edge: int) -> int:
