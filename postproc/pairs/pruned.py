@@ -35,6 +35,7 @@ AMONG = 8  # a first limit leaves room for about so many times k rows, and for s
 SINGLE = 8  # rows at most that are compared with everybody one by one
 STRIP = 64  # rows that are compared with everybody at a time
 CANDIDATES = 1500  # bytes a row, with limits
+OTHER = 384  # bytes a row of lengths and bounds, as measured
 SAMPLE = 2048  # rows that a common part is the mean of
 ULP = 2.0**-24
 
@@ -177,7 +178,7 @@ def _by_candidates(
 
 def bytes_of_row(width: int, k: int, threads: int) -> int:
     """What :func:`fill` holds a row: numbers and candidates, after them strips of distances."""
-    return max(_wide(width) + 8 * (near_room(k) + FAR_ROOM) + 4 * k + 64, threads * 4 * STRIP)
+    return max(_wide(width) + 8 * (near_room(k) + FAR_ROOM) + 4 * k + OTHER, threads * 4 * STRIP)
 
 
 def near_room(k: int) -> int:
