@@ -137,7 +137,7 @@ def from_distances(
     ``lengths`` (n,): of the rows that were multiplied, squared.
     """
     kernel = kernels.of(values)
-    everybody = np.arange(rows.count)
+    everybody, rows = np.arange(rows.count), rows.in_rows
 
     def settle(start: int, stop: int) -> None:
         some = everybody[start:stop]

@@ -219,7 +219,9 @@ def test_features_on_disk_have_the_same_bits(always, tmp_path, kind, one_set):
     sides = [mapped] if one_set else [mapped[:90], mapped[90:]]
     source = PairwiseTiles(sqeuclidean(*map(on_disk, sides)))
     assert any(isinstance(part, Stored) for part in source.parts)
-    same(nearest.of_all(source, 5), nearest.of_all(PairwiseTiles(sqeuclidean(*map(in_memory, sides))), 5))
+    wanted = nearest.of_all(PairwiseTiles(sqeuclidean(*map(in_memory, sides))), 5)
+    same(nearest.of_all(source, 5), wanted)
+    same(nearest.of_all(source, 5, np.empty((source.layout.nq, source.layout.ng), np.float32)), wanted)
 
 
 def in_memory(side):
