@@ -67,8 +67,8 @@ def exact(
     say:            hears what is made again; ``seen`` of every task that is done.
     Raises:         InputError for bad features, other work in the folder, too little memory, a full disk, a lost
                     scheduler. What was finished stays.
-    Cost:           half a product of all by all, in n (n + 1) / 2 tasks for n parts; files of 8 (k + 1) (n + 1)
-                    bytes an image meanwhile.
+    Cost:           half a product of all by all, in n (n + 1) / 2 tasks for n parts; by whole numbers
+                    all of it in int8, in n (n - 1) / 2. Files of 8 (k + 1) (n + 1) bytes an image meanwhile.
     """
     engine = Here() if client is None else Cluster(client)
     return on(engine, _sides(query, gallery), Path(out), k=k, memory=memory, say=say, seen=seen)

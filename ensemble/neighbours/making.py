@@ -66,7 +66,8 @@ def make(
         raise InputError([f"features: {error}"]) from None
     layout, width = found.layout, sides[0].shape[1]
     each = max(min(side.dtype.itemsize, 4) for side in sides)
-    most = _most(width, each, k, budget, threads, workers, layout.classes, seed is not None)
+    whole = seed is None and stored.whole_numbers(sides, found, k)
+    most = _most(width, each, k, budget, threads, workers, layout.classes, seed is not None, whole)
     parts = parted.deal(layout, most)
     names = SIDES[-len(sides) :]
     plan = Plan(
@@ -80,6 +81,7 @@ def make(
         unit_length=of_unit_length(pairs),
         sources=tuple(_source(side) or f"{name}.npy" for name, side in zip(names, sides, strict=True)),
         parts=tuple(layout.blocks[part[-1]].stop for part in parts),
+        whole=whole,
         seed=seed,
         probes=probes,
     )
@@ -91,13 +93,14 @@ def make(
 
 
 def _most(
-    width: int, each: int, k: int, budget: int, threads: int, workers: int, classes: int, index: bool
+    width: int, each: int, k: int, budget: int, threads: int, workers: int, classes: int, index: bool, whole: bool
 ) -> int:
     """Classes in a part at most: as many as fit, fewer where tasks would be too few or too long."""
-    fits = (budget - task_bytes(0, width, each, k, threads, index)) // bytes_of_class(width, each, k, index)
+    how = width, each, k, threads, index, whole
+    fits = (budget - task_bytes(0, *how)) // bytes_of_class(*how)
     least = min(classes, edge_of(classes))
     if fits < least:
-        _refuse_budget(task_bytes(least, width, each, k, threads, index), budget, threads, "")
+        _refuse_budget(task_bytes(least, *how), budget, threads, "")
     apart = max(1, math.ceil(math.sqrt(8 * workers)))  # parts, for four tasks or more for each worker
     longest = classes if index else math.isqrt(LONGEST * threads // width)
     return max(least, min(fits, -(-classes // apart), longest))
@@ -113,7 +116,7 @@ def _refuse_budget(needed: int, budget: int, threads: int, of: str) -> None:
 def _refuse_large(plan: Plan, budget: int, threads: int) -> None:
     """Refuse a budget that the parts of an older run do not fit in."""
     largest = max(len(plan.classes(part)) for part in range(len(plan.parts)))
-    needed = task_bytes(largest, plan.width, plan.bytes_each, plan.k, threads, plan.seed is not None)
+    needed = task_bytes(largest, plan.width, plan.bytes_each, plan.k, threads, plan.seed is not None, plan.whole)
     if needed > budget:
         _refuse_budget(needed, budget, threads, ", to go on with the parts that are there")
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ensemble.base.errors import InputError
+from postproc.pairs import pruned
 
 FORMAT = 1
 NAME = "plan.json"
@@ -28,8 +29,10 @@ class Plan:
 
     ``digest`` and ``sizes`` are those of the features (:attr:`postproc.NeighbourLists.digest`), ``width`` values
     each, ``bytes_each`` a value. ``k`` counts the image itself. ``parts`` are the classes at which parts end.
-    ``sources`` are the files of the features, absolute or in the work folder. ``seed`` is that of an index, None:
-    lists are exact; ``probes`` the cells of it that are looked through, None: as many as a sample wants.
+    ``whole``: whether one process would find these lists by whole numbers (:mod:`postproc.pairs.pruned`), so that
+    tasks do it too, whatever their processors can. ``sources`` are the files of the features, absolute or in the
+    work folder. ``seed`` is that of an index, None: lists are exact; ``probes`` the cells of it that are looked
+    through, None: as many as a sample wants.
     """
 
     digest: str
@@ -42,6 +45,7 @@ class Plan:
     unit_length: bool
     sources: tuple[str, ...]
     parts: tuple[int, ...]
+    whole: bool = False
     seed: int | None = None
     probes: int | None = None
     format: int = FORMAT
@@ -53,9 +57,13 @@ class Plan:
 
     @property
     def pairs(self) -> list[tuple[int, int]]:
-        """All pairs of parts, each once, the smaller number first."""
+        """All pairs of parts, each once, the smaller number first.
+
+        By whole numbers either part is looked for among both, so that no part need be looked at alone.
+        """
         count = len(self.parts)
-        return [(i, j) for i in range(count) for j in range(i, count)]
+        others = int(self.whole and count > 1)
+        return [(i, j) for i in range(count) for j in range(i + others, count)]
 
     def classes(self, part: int) -> range:
         """The classes of a part."""
@@ -86,13 +94,17 @@ def read(folder: Path) -> Plan:
     return plan
 
 
-def task_bytes(classes: int, width: int, each: int, k: int, threads: int, index: bool) -> int:
+def task_bytes(classes: int, width: int, each: int, k: int, threads: int, index: bool, whole: bool = False) -> int:
     """What a worker holds for a pair of parts of so many classes each: two blocks of features and two lists.
 
-    With an index the shard of one part too, and once more while it is read.
+    With an index the shard of one part too, and once more while it is read. By whole numbers the blocks are
+    float32, and numbers and candidates come on top.
     """
-    return BASE + threads * TILE + classes * bytes_of_class(width, each, k, index)
+    return BASE + threads * TILE + classes * bytes_of_class(width, each, k, threads, index, whole)
 
 
-def bytes_of_class(width: int, each: int, k: int, index: bool) -> int:
-    return 2 * (width * each + 8 * k + 16) + (2 * (2 * width + 8) if index else 0)
+def bytes_of_class(width: int, each: int, k: int, threads: int, index: bool, whole: bool = False) -> int:
+    found = 2 * (width * each + 8 * k + 16)
+    if whole:
+        found += 2 * (width * (4 - each) + pruned.bytes_of_row(width, k, threads))
+    return found + (2 * (2 * width + 8) if index else 0)

@@ -82,9 +82,16 @@ def _task(work: Callable[..., list[files.Damaged] | None]) -> Callable[..., Done
 
 @_task
 def pair(folder: Path, made: Plan, i: int, j: int) -> None:
-    """The k nearest of part i among part j, and of j among i, into a file of their own."""
+    """The k nearest of part i among part j, and of j among i, into a file of their own.
+
+    By whole numbers: of either among both.
+    """
     numbers = (i,) if i == j else (i, j)
     parts = [images.part_of(folder, made, number) for number in numbers]
+    if made.whole:
+        rows = [(part.start, images.rows_of(folder, made, part).astype(np.float32, copy=False)) for part in parts]
+        _write_pair(folder, made, numbers, parted.of_both(rows, made.k))
+        return
     tiles = _tiles(folder, made, parts)
     counts = [len(part.blocks) for part in parts]
     second = range(counts[0]) if i == j else range(counts[0], sum(counts))
@@ -98,9 +105,11 @@ def merge(folder: Path, made: Plan, i: int) -> list[files.Damaged]:
     """The lists of part i among all, from the pairs that it stands in; or which of those are damaged."""
     whole: Lists | None = None
     damaged: list[files.Damaged] = []
-    for j in range(len(made.parts)):
+    for numbers in made.pairs:
+        if i not in numbers:
+            continue
         try:
-            path = pair_file(folder, min(i, j), max(i, j))
+            path = pair_file(folder, *numbers)
             found = Lists(*files.read(path, made.key, *(f"{name}-{i}" for name in PARTS_OF_LISTS)))
         except files.Damaged as error:
             damaged.append(error)

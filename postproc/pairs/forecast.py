@@ -12,7 +12,7 @@ import numpy as np
 from postproc import kernels
 from postproc.pairs import pruned
 from postproc.pairs.pruned import Rows
-from postproc.pairs.tiles import Tiles
+from postproc.pairs.tiles import Layout, Tiles
 
 FEWEST, NARROWEST = 6000, 256  # classes and values below which nothing can be won
 LONGEST = 64  # neighbours
@@ -28,19 +28,23 @@ MARGIN = 0.8  # of the cost of a walk, above which nothing is risked
 
 def worth(tiles: Tiles, k: int) -> Rows | None:
     """The rows of these tiles, where it pays to compare them as whole numbers, or None."""
-    layout = tiles.layout
-    n = layout.classes
-    if n < FEWEST or k > LONGEST:
+    if tiles.layout.classes < FEWEST or k > LONGEST:
         return None
     rows = pruned.rows_of(tiles)
-    if rows is None or not NARROWEST <= rows.width <= kernels.of(layout.like).int8.WIDEST:
-        return None
+    return rows if rows is not None and pays(rows, tiles.layout, k) else None
+
+
+def pays(rows: Rows, layout: Layout, k: int) -> bool:
+    """As :func:`worth` for the rows of a layout, where the processor has the instruction."""
+    n = layout.classes
+    if n < FEWEST or k > LONGEST or not NARROWEST <= rows.width <= kernels.of(layout.like).int8.WIDEST:
+        return False
     walk = n / 2 * (rows.width + TILE)
     across = layout.nq * layout.ng / n * rows.width * (1 - layout.one_set)  # a walk has these distances on its way
     if across + costs(n, rows.width, K, K + 8, 0.0) > MARGIN * walk:
-        return None
+        return False
     settled, candidates, crowded = look(rows)
-    return rows if across + costs(n, rows.width, settled, candidates, crowded) <= MARGIN * walk else None
+    return across + costs(n, rows.width, settled, candidates, crowded) <= MARGIN * walk
 
 
 def costs(n: int, width: int, settled: float, candidates: float, crowded: float) -> float:
@@ -52,7 +56,7 @@ def costs(n: int, width: int, settled: float, candidates: float, crowded: float)
 
 def look(rows: Rows) -> tuple[float, float, float]:
     """How many candidates a row will have to settle and to hold, and how many rows will have too many: means."""
-    kernel, n = kernels.of(rows.first), rows.count
+    kernel, n = kernels.of(rows.mean), rows.count
     slack = pruned.sample(rows, np.linspace(0, n - 1, SAMPLE).astype(np.int64))
     u = float(slack.mean())
     some = np.linspace(0, n - 1, ROWS).astype(np.int64)

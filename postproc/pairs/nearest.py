@@ -69,6 +69,15 @@ def of_blocks(tiles: Tiles, k: int, visits: Sequence[tuple[int, int]] | None = N
     return heaps.lists(tiles.layout)
 
 
+def of_rows(rows: pruned.Rows, k: int) -> Lists:
+    """The ``k`` nearest of these rows, or all there are, by whole numbers: the same bits in any company."""
+    own = np.arange(rows.count, dtype=np.int32)
+    layout = Layout(0, len(own), own, own)
+    heaps = _Heaps(layout, k, None, Among.CLASSES)
+    pruned.fill(rows, heaps.values, heaps.rows, heaps.largest)
+    return heaps.lists(layout)
+
+
 def without_self(lists: Lists) -> Lists:
     """The same lists, one entry shorter, without the image itself; where copies crowd it out, without the last."""
     xp = arrays.namespace(lists.rows)

@@ -3,7 +3,8 @@
 One process walks over all tiles (:func:`postproc.pairs.nearest.of_all`). Here the blocks of classes are dealt
 into *parts*, ranges of blocks, and each pair of parts is walked over by itself: the nearest of either part among
 the other. The tiles are the same tiles (:mod:`postproc.pairs.stored`), and lists join by (distance, class). So the
-lists have the same bits, whoever walks over which pair, and in any order.
+lists have the same bits, whoever walks over which pair, and in any order. Where one process would use whole
+numbers, a pair of parts does so too, for both parts together.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,11 +12,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from postproc import kernels
-from postproc.pairs import nearest
+from postproc.pairs import nearest, pruned
 from postproc.pairs.stored import ROWS, Cut
 from postproc.pairs.tiles import Layout, Lists, PairwiseTiles
 
 _HOST = np.empty(0, np.float32)
+_LAST = np.uint64(0x7F800000_7FFFFFFF)  # the key of nobody, at +inf
 
 
 def deal(layout: Layout, most: int) -> list[range]:
@@ -51,13 +53,32 @@ def of_pair(tiles: PairwiseTiles, first: range, second: range, k: int) -> tuple[
     return (left, left) if alone else (left, right)
 
 
-def joined(first: Lists, second: Lists, k: int) -> Lists:
-    """The ``k`` nearest of two lists of the same images among different ones, by (distance, class).
+def of_both(parts: Sequence[tuple[int, np.ndarray]], k: int) -> tuple[Lists, Lists]:
+    """The ``k`` nearest classes of one or two parts among those of both, or all there are, by whole numbers.
 
-    Associative and commutative: the order is total. Distances are 0 or more.
+    A part is the number of its first class and its rows (n, d) float32; the first part comes before the second.
+    Who is near enough has the distance that one process finds (:mod:`postproc.pairs.pruned`), so lists join as
+    those of :func:`of_pair` do. Memory: both lists, and :func:`postproc.pairs.pruned.bytes_of_row` a class.
+    """
+    found = nearest.of_rows(pruned.rows_in([rows for _, rows in parts]), k)
+    numbers = [np.arange(start, start + len(rows), dtype=np.int32) for start, rows in parts]
+    rows = np.concatenate(numbers)[found.rows]
+    cut = (slice(0, len(numbers[0])), slice(len(numbers[0]), None))
+    left, right = (Lists(rows[part], found.values[part], found.largest[part]) for part in cut)
+    return (left, left) if len(parts) == 1 else (left, right)
+
+
+def joined(first: Lists, second: Lists, k: int) -> Lists:
+    """The ``k`` nearest of two lists of the same images by (distance, class); who is in both stands once.
+
+    Associative and commutative: the order is total. Distances are 0 or more, of one class the same in both.
     """
     order = np.concatenate([_keys(first), _keys(second)], axis=1)
     order.sort(axis=1)
+    twice = order[:, 1:] == order[:, :-1]
+    if twice.any():
+        order[:, 1:][twice] = _LAST
+        order.sort(axis=1)
     kept = order[:, :k]
     rows = (kept & np.uint64(0xFFFFFFFF)).astype(np.int32)
     values = (kept >> np.uint64(32)).astype(np.uint32).view(np.float32)

@@ -11,17 +11,19 @@ features and ``k`` decides a bit of them: who is in a list, and in which order, 
 3. Distances of candidates, the likeliest first, until no other can get in. Rows whose candidates had no room (few)
    are compared with everybody.
 
-Memory: a byte a value of the features, and about 1.5 kB a row.
+Memory: a byte a value of the features, and about 1.5 kB a row. Features that stay on disk are on disk as float32
+meanwhile.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from postproc import kernels
-from postproc.base import arrays, machine
+from postproc.base import arrays, machine, stored
+from postproc.base.vocabulary import Array
 from postproc.pairs.pairwise import read_only
 from postproc.pairs.tiles import PairwiseTiles, Tiles
 
@@ -33,6 +35,7 @@ AMONG = 8  # a first limit leaves room for about so many times k rows, and for s
 SINGLE = 8  # rows at most that are compared with everybody one by one
 STRIP = 64  # rows that are compared with everybody at a time
 CANDIDATES = 1500  # bytes a row, with limits
+OTHER = 384  # bytes a row of lengths and bounds, as measured
 SAMPLE = 2048  # rows that a common part is the mean of
 ULP = 2.0**-24
 
@@ -48,10 +51,10 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of all classes where they lie: ``first``, and from ``border`` on ``second``."""
+    """The rows of all classes where they lie: ``first``, and from ``border`` on ``second``, both float32."""
 
-    first: np.ndarray
-    second: np.ndarray
+    first: Array
+    second: Array
     mean: np.ndarray  # (d,) float32 that is taken off every row before it is compared
 
     @property
@@ -65,6 +68,12 @@ class Rows:
     @property
     def width(self) -> int:
         return int(self.first.shape[1])
+
+    @property
+    def in_rows(self) -> "Rows":
+        """The same as kernels want it (:func:`postproc.base.stored.in_rows`)."""
+        first = stored.in_rows(self.first)
+        return Rows(first, first if self.second is self.first else stored.in_rows(self.second), self.mean)
 
     def moved(self, some: np.ndarray, mean: np.ndarray | None) -> np.ndarray:
         """Copies of some rows without the common part."""
@@ -94,11 +103,11 @@ def rows_of(tiles: Tiles) -> Rows | None:
         return None
     if tiles.signs is not None or tiles.cams or tiles.products or tiles.tracks is not None:
         return None
-    parts = [read_only(part) for part in tiles.parts if isinstance(part, np.ndarray)]
-    if len(parts) < len(tiles.parts):  # some of them stay on disk
-        return None
-    if not all(part.dtype == np.float32 and part.flags.c_contiguous for part in parts):
-        return None
+    return rows_in([read_only(part) for part in tiles.parts])
+
+
+def rows_in(parts: Sequence[Array]) -> Rows:
+    """Those of one or two matrices, in memory or on disk, with what they have in common."""
     rows = Rows(parts[0], parts[-1], np.zeros(parts[0].shape[1], np.float32))
     some = rows.moved(np.linspace(0, rows.count - 1, min(SAMPLE, rows.count)).astype(np.int64), None)
     return replace(rows, mean=some.mean(axis=0, dtype=np.float64).astype(np.float32))
@@ -106,8 +115,12 @@ def rows_of(tiles: Tiles) -> Rows | None:
 
 def fill(rows: Rows, values: np.ndarray, names: np.ndarray, largest: np.ndarray) -> None:
     """The nearest of every row into ``values`` and ``names`` (n, k), as heaps, and the distance of the
-    farthest."""
-    lengths, unsure = _by_candidates(rows, values, names, largest)
+    farthest. Without the instruction every row is compared with everybody: the same bits, later."""
+    rows = rows.in_rows
+    if machine.int8():
+        lengths, unsure = _by_candidates(rows, values, names, largest)
+    else:
+        lengths, unsure = _quantised(rows)[1], np.arange(rows.count)
     _in_full(rows, lengths, unsure, values, names, largest)
 
 
@@ -124,7 +137,7 @@ def from_distances(
     ``lengths`` (n,): of the rows that were multiplied, squared.
     """
     kernel = kernels.of(values)
-    everybody = np.arange(rows.count)
+    everybody, rows = np.arange(rows.count), rows.in_rows
 
     def settle(start: int, stop: int) -> None:
         some = everybody[start:stop]
@@ -163,6 +176,11 @@ def _by_candidates(
     return square, np.flatnonzero(unsure)
 
 
+def bytes_of_row(width: int, k: int, threads: int) -> int:
+    """What :func:`fill` holds a row: numbers and candidates, after them strips of distances."""
+    return max(_wide(width) + 8 * (near_room(k) + FAR_ROOM) + 4 * k + OTHER, threads * 4 * STRIP)
+
+
 def near_room(k: int) -> int:
     """How many near candidates a row has room for."""
     return 32 * -(-max(96, 3 * k) // 32)
@@ -182,8 +200,7 @@ def sample(rows: Rows, some: np.ndarray) -> np.ndarray:
 def _quantised(rows: Rows) -> tuple[Numbers, np.ndarray, np.ndarray]:
     """Whole numbers of all rows, their squared lengths without the common part, and their slacks."""
     kernel = kernels.of(rows.first).int8
-    n, unit = rows.count, 256 if rows.width >= 1024 else 64
-    wide = -(-rows.width // unit) * unit
+    n, wide = rows.count, _wide(rows.width)
     panels = -(-n // kernel.PANEL)
     packed = np.zeros((panels, wide // 4, kernel.PANEL, 4), np.int8)
     begin, limits = (
@@ -205,6 +222,12 @@ def _quantised(rows: Rows) -> tuple[Numbers, np.ndarray, np.ndarray]:
     limits[2, :n] = 4 * slack
     limits[3, :n], limits[4, :n] = np.inf, -np.inf
     return Numbers(packed, begin, limits), square, slack
+
+
+def _wide(width: int) -> int:
+    """Values of a row of whole numbers."""
+    unit = 256 if width >= 1024 else 64
+    return -(-width // unit) * unit
 
 
 def _limit(numbers: Numbers, rows: Rows, k: int) -> None:

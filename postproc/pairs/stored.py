@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from postproc import kernels
-from postproc.base import arrays
-from postproc.pairs import exact
+from postproc.base import arrays, machine
+from postproc.pairs import exact, forecast, pruned
 from postproc.pairs.pairwise import read_only
 from postproc.pairs.tiles import Layout, PairwiseTiles
 
@@ -138,6 +138,12 @@ def tiles_of(sides: Sequence[np.ndarray], found: Known) -> PairwiseTiles:
         pieces.append((start, part))
         start += len(part)
     return KnownTiles(found, Pieces(pieces), Pieces([(0, found.norms)]), sides[0].shape[1])
+
+
+def whole_numbers(sides: Sequence[np.ndarray], found: Known, k: int) -> bool:
+    """Whether :func:`postproc.neighbours` in this process finds ``k`` by whole numbers, itself among them."""
+    rows = pruned.rows_in(_parts(sides, found.layout))
+    return machine.int8() and forecast.pays(rows, found.layout, k)
 
 
 def _parts(sides: Sequence[np.ndarray], layout: Layout) -> list[Stored]:

@@ -13,6 +13,8 @@ import pytest
 import postproc
 from ensemble.base.errors import InputError
 from ensemble.neighbours import lists, plan, tasks
+from postproc.base import machine
+from postproc.pairs import forecast
 from tests.postproc.pairs.test_parted import features
 from tests.support.disk import little_room
 from tests.support.each import each
@@ -70,6 +72,33 @@ def test_they_are_those_of_one_walk(tmp_path, kind, one_set):
     assert said == []
     assert len(done) > 3
     assert not lists.work_of(out).exists()
+
+
+@pytest.mark.skipif(not machine.int8(), reason="the processor has no AVX-512 VNNI")
+@each(("kind", "one_set"), [("as they are", False), ("copies", True), ("half", False), ("mapped", True)])
+def test_they_are_those_of_whole_numbers(tmp_path, monkeypatch, kind, one_set):
+    """Where one process finds them so, tasks do, also those without the instruction."""
+    for name, value in {"FEWEST": 1, "NARROWEST": 1, "TILE": 1e9}.items():
+        monkeypatch.setattr(forecast, name, value)
+    rows = features(
+        700,
+        24,
+        copies=200 if kind == "copies" else 0,
+        dtype=np.float16 if kind in ("half", "mapped") else np.float32,
+    )
+    sides = [rows] if one_set else [rows[:200], rows[200:]]
+    wanted = postproc.neighbours(*(side.astype(np.float32) for side in sides), k=9)
+    if kind == "mapped":
+        np.save(tmp_path / "0.npy", rows)
+        sides = [np.load(tmp_path / "0.npy", mmap_mode="r")]
+    out = tmp_path / f"graph {kind} {one_set}"
+    folder = cut_off(sides, out, after=1)
+    assert plan.read(folder).whole
+    monkeypatch.setenv(machine.NO_INT8, "1")
+    found, said, done = made(sides, out)
+    same(found, wanted)
+    assert said == []
+    assert len([number for number in done if len(number) == 2]) > 1, "several pairs of parts"
 
 
 def test_features_in_memory_are_written_once_and_mapped_ones_stay_where_they_are(tmp_path):

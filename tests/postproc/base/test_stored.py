@@ -85,6 +85,21 @@ def test_unit_length_is_that_of_l2_normalize(tmp_path):
     assert_array_equal(unit.of_unit_length()[:], l2_normalize(wanted))
 
 
+@each("kind", ["f2", "f4"])
+def test_rows_for_who_looks_here_and_there(tmp_path, kind):
+    """What is float32 already is the file itself; anything else is mapped from a file without a name."""
+    mapped = on_disk(tmp_path / f"{kind}.npy", images(3.0, count=2 * stored.ROWS + 5), kind)
+    there = stored.on_disk(mapped)
+    for side in (there, there.rows(np.array([4, 2, 4])), there.of_unit_length(), stored.on_disk(mapped[:, ::2])):
+        found = stored.in_rows(side)
+        assert_array_equal(found, side[:])
+        assert type(found) is np.ndarray
+        assert stored.is_mapped(found)
+        assert found.flags.c_contiguous
+        assert not found.flags.writeable
+        assert np.shares_memory(found, mapped) == (kind == "f4" and side is there)
+
+
 def test_what_stays_on_disk(tmp_path):
     there = on_disk(tmp_path / "x.npy", images(), "f2")
     assert isinstance(stored.on_disk(there), stored.Stored)

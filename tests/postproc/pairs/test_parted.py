@@ -89,6 +89,21 @@ def test_joining_is_associative_and_commutative(seed, k):
     assert left.rows[0].tolist() == [int(row) for _, row in best[:k]]
 
 
+def test_who_is_in_both_lists_stands_once():
+    """Of distances 1, 2, 4 and 2, 3, 5, where 2 is the same image, the nearest three are 1, 2, 3."""
+
+    def one(rows, values):
+        return Lists(np.array([rows], np.int32), np.array([values], np.float32), np.array(values[-1:], np.float32))
+
+    found = parted.joined(one([7, 4, 1], [1, 2, 4]), one([4, 9, 8], [2, 3, 5]), 3)
+    assert found.rows.tolist() == [[7, 4, 9]]
+    assert found.values.tolist() == [[1, 2, 3]]
+    assert found.largest.tolist() == [5]
+    twice = parted.joined(one([7], [1]), one([7], [1]), 2)
+    assert twice.rows.tolist() == [[7, 2**31 - 1]]
+    assert twice.values.tolist() == [[1, np.inf]]
+
+
 def test_rows_are_read_across_matrices():
     first, second = features(5, 3).astype(np.float16), features(4, 3, 1)
     whole = np.concatenate([first.astype(np.float32), second])

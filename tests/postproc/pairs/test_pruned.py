@@ -10,10 +10,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import distances, rerank, same_camera, sqeuclidean, using
 from postproc.base import machine
+from postproc.base.stored import Stored, on_disk
 from postproc.kernels import cpu, reference
 from postproc.pairs import forecast, nearest, pruned
 from postproc.pairs.pairwise import among
 from postproc.pairs.tiles import PairwiseTiles
+from tests.support.disk import little_room
 from tests.support.each import each
 from tests.support.worlds import world
 
@@ -206,14 +208,56 @@ def test_re_ranking_is_the_same_without(always, monkeypatch):
     assert_allclose(with_it, rerank(data["query"], data["gallery"]), atol=2e-6)
 
 
-def test_features_on_disk_are_walked_over(tmp_path):
-    for name in ("float16", "float32"):
-        np.save(tmp_path / "x.npy", BASE.astype(name))
-        stored = np.load(tmp_path / "x.npy", mmap_mode="r")
-        source = PairwiseTiles(sqeuclidean(stored))
-        assert all(isinstance(part, np.ndarray) for part in source.parts) or pruned.rows_of(source) is None
-        with patch.object(forecast, "FEWEST", 1):
-            check(nearest.of_all(source, 5), exactly(stored), 5)
+@each("kind", ["float16", "float32", "every other column", "copies"])
+@each("one_set", [True, False])
+def test_features_on_disk_have_the_same_bits(always, tmp_path, kind, one_set):
+    x = copied(BASE) if kind == "copies" else BASE
+    there = tmp_path / f"{kind} {one_set}.npy"
+    np.save(there, x.astype("float32" if kind in ("float32", "copies") else "float16"))
+    mapped = np.load(there, mmap_mode="r")
+    mapped = mapped[:, ::2] if kind == "every other column" else mapped
+    sides = [mapped] if one_set else [mapped[:90], mapped[90:]]
+    source = PairwiseTiles(sqeuclidean(*map(on_disk, sides)))
+    assert any(isinstance(part, Stored) for part in source.parts)
+    wanted = nearest.of_all(PairwiseTiles(sqeuclidean(*map(in_memory, sides))), 5)
+    same(nearest.of_all(source, 5), wanted)
+    same(nearest.of_all(source, 5, np.empty((source.layout.nq, source.layout.ng), np.float32)), wanted)
+
+
+def in_memory(side):
+    return np.array(side, np.float32, order="C")
+
+
+def same(found, wanted):
+    for name in ("rows", "values", "largest"):
+        assert_array_equal(getattr(found, name), getattr(wanted, name))
+
+
+def test_the_forecast_decides_alike_for_features_on_disk(tmp_path):
+    x = unit(around(2000, 300, 100, 0.5)).astype(np.float16)
+    np.save(tmp_path / "x.npy", x)
+    there = sqeuclidean(on_disk(np.load(tmp_path / "x.npy", mmap_mode="r")))
+    seen = [forecast.look(pruned.rows_of(PairwiseTiles(pairs))) for pairs in (there, sqeuclidean(in_memory(x)))]
+    assert seen[0] == seen[1]
+
+
+def test_a_full_disk_is_said(always, tmp_path):
+    np.save(tmp_path / "x.npy", BASE.astype(np.float16))
+    source = PairwiseTiles(sqeuclidean(on_disk(np.load(tmp_path / "x.npy", mmap_mode="r"))))
+    words = (
+        r"features: wanted 0.00 GB for them as float32 in the folder of temporary files, but File too large; make"
+    )
+    with little_room(4096), pytest.raises(OSError, match=words):
+        nearest.of_all(source, 5)
+
+
+def test_without_the_instruction_the_same_bits(monkeypatch):
+    for name in ("identities of unit length", "nearly copies", "a common part", "tiny"):
+        rows = pruned.rows_in([np.asarray(WORLDS[name], np.float32)])
+        wanted = nearest.of_rows(rows, 21)
+        with monkeypatch.context() as changed:
+            changed.setenv(machine.NO_INT8, "1")
+            same(nearest.of_rows(rows, 21), wanted)
 
 
 def test_others_are_walked_over(monkeypatch):
