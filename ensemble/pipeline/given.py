@@ -177,7 +177,8 @@ def _spread(
     ranking = aligned_list(str(path), ranking, images["query"], images["gallery"], partial=partial, notes=notes)
     ranking = ranking.among_themselves(pairs=pairs) if folder.one_set else ranking
     out = np.full((len(images["query"]), len(images["gallery"])), np.nan, np.float32)
-    out[ranking.query_of, ranking.rows] = ranking.telling(ties=True)
+    told = ranking.distances if pairs else None  # a table of pairs is no list: equal scores go by gallery row
+    out[ranking.query_of, ranking.rows] = ranking.telling(ties=True) if told is None else told
     if folder.one_set:
         np.fill_diagonal(out, np.inf)
     return out

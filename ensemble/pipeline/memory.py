@@ -8,6 +8,7 @@ there is to do they declare as well, or nobody knows (:mod:`ensemble.pipeline.fo
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
@@ -182,9 +183,16 @@ class _Table:
     def __len__(self) -> int:
         return self.count
 
+    def __contains__(self, column: str) -> bool:
+        return column in self._columns
+
     def __getitem__(self, column: str) -> Any:
-        found = read_labels(self.path, (), self.keys).columns if self.path else {}
-        return pd.Series(found.get(column, np.zeros(self.count, np.int64)))
+        return pd.Series(self._columns[column])
+
+    @cached_property
+    def _columns(self) -> Mapping[str, Any]:
+        """What a file beside the features says; labels inside theirs are not read for that."""
+        return read_labels(self.path, (), self.keys).columns if self.path else {}
 
 
 def _columns(plan: Plan, counts: Mapping[str, int]) -> dict[str, Any]:

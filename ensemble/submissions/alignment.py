@@ -61,8 +61,7 @@ def aligned(
 
     Names are compared exactly; where that finds nothing, the file of an ``identity_camera_file`` key. Numbers
     are those in the images' names, and from 1 where the names are only positions (``0``, ``1``, …).
-    partial: queries without a list get an empty one instead of being refused. Of a table of pairs, equal scores
-             come in the order of the gallery.
+    partial: queries without a list get an empty one instead of being refused.
     notes:   takes a sentence where names differ by folder, suffix, capitals and the like alone, one to one, and
              joined without that; None: they are refused.
     Raises:  InputError with everything that does not fit.
@@ -80,9 +79,6 @@ def aligned(
     counts = np.where(sources >= 0, np.append(ranking.counts, 0)[sources], 0)
     starts = np.concatenate([[0], np.cumsum(counts)])
     taken = np.repeat(ranking.starts[sources] - starts[:-1], counts) + np.arange(starts[-1])
-    if ranking.partial and ranking.distances is not None:  # its rows have no order: equal scores go by gallery row
-        owner = np.repeat(np.arange(len(counts)), counts)
-        taken = taken[np.lexsort((gallery_rows[taken], ranking.distances[taken], owner))]
     made = RankList(
         list(query_names),
         list(gallery_names),
