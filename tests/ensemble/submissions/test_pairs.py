@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ensemble.base.errors import InputError
+from ensemble.pipeline import given as given_models
 from ensemble.submissions import RankList, aligned, formats, from_matrix, pairs
 from tests.support.each import each
 from tests.support.folders import listed
@@ -149,10 +151,13 @@ def test_a_shortlist_with_scores_comes_back(tmp_path_factory, seed, k):
     assert json.dumps(told(formats.read(path))) == json.dumps(wanted)
 
 
-def test_equal_scores_go_by_gallery_row_and_stay_what_they_are(tmp_path):
-    """A table's rows have no order: inliers of 0 that tie are 0, wherever they stand."""
+def test_equal_scores_stay_what_they_are_where_a_table_is_a_model(tmp_path):
+    """A model's rows have no order: inliers of 0 that tie are 0, wherever they stand. A list keeps its order."""
     path = tmp_path / "light.csv"
     listed(path, ["query,gallery,inliers", "a,z,0", "a,y,0", "a,x,9", "b,y,0", "b,x,0"])
-    found = formats.read_aligned(path, ["a", "b"], ["x", "y", "z"])
-    assert found.rows.tolist() == [0, 1, 2, 0, 1]
-    assert found.telling(ties=True).tolist() == [-9, 0, 0, 0, 0]
+    images = {"query": ["a", "b"], "gallery": ["x", "y", "z"]}
+    found = formats.read_aligned(path, *images.values())
+    assert found.rows.tolist() == [0, 2, 1, 1, 0]
+    folder = SimpleNamespace(models={"light": [path]}, one_set=False)
+    spread = given_models._spread(folder, "light", formats.read(path), images, [])
+    assert np.array_equal(spread, [[-9, 0, 0], [0, 0, np.nan]], equal_nan=True)
