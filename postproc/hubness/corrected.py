@@ -19,7 +19,6 @@ from postproc.pairs.tiles import PairwiseTiles, Tiles
 class CorrectedTiles(Tiles):
     """``E[i, j] = D[i, j] - (r[i] + r[j]) / 2``, r the mean distance to the ``k`` nearest others in the block.
 
-    An image is at distance -inf from itself, and so are its copies: nobody is nearer, whatever is taken off.
     ``largest`` (n,) float32: the distance D of the farthest from each image.
     """
 
@@ -43,9 +42,6 @@ class CorrectedTiles(Tiles):
         usual = self.usual[self._is_query(rows.start) != self._is_query(columns.start)]
         kernel = kernels.of(tile).hubness
         kernel.scale_and_add(tile, 1.0, usual[rows], usual[columns], 0, len(tile))
-        if rows == columns:
-            everybody = arrays.beside(np.arange(len(tile)), tile)
-            tile[everybody, everybody] = -np.inf
         return tile
 
     def between(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -55,7 +51,6 @@ class CorrectedTiles(Tiles):
         xp = arrays.namespace(self.usual[0])
         found = self.tiles.between(left, right)
         found += xp.where(apart, self.usual[1][a] + self.usual[1][b], self.usual[0][a] + self.usual[0][b])
-        found[a == b] = -np.inf
         return found
 
     def _is_query(self, first: int) -> bool:
@@ -63,13 +58,16 @@ class CorrectedTiles(Tiles):
 
 
 class AboveZero(Tiles):
-    """Tiles moved so that the smallest distance is 0, with the lists of neighbours that were found on the way."""
+    """Tiles moved so that the smallest distance is 0, with the lists of neighbours that were found on the way.
+
+    An image is at distance 0 from itself, and so are its copies: nobody is nearer, whatever was taken off.
+    """
 
     symmetric = True
 
     def __init__(self, tiles: CorrectedTiles, k: int) -> None:
         self.tiles, self.layout = tiles, tiles.layout
-        lists = nearest.of_all(tiles, k)
+        lists = nearest.of_all(_OwnFirst(tiles), k)
         xp = arrays.namespace(lists.values)
         apart = lists.values[xp.isfinite(lists.values)]  # without those who are at -inf from themselves
         self.least = float(apart.min()) if len(apart) else 0.0
@@ -82,10 +80,31 @@ class AboveZero(Tiles):
     def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
         tile = self.tiles.tile(rows, columns, out)
         tile -= self.least
-        tile[tile == -np.inf] = 0
+        if rows == columns:
+            kernels.of(tile).tiles.zero_diagonal(tile)
         return tile
 
     def between(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         found = self.tiles.between(left, right) - self.least
-        found[found == -np.inf] = 0
+        inverse = self.layout.inverse_there
+        found[inverse[left] == inverse[right]] = 0
         return found
+
+
+class _OwnFirst(Tiles):
+    """The same tiles, each image and its copies at -inf from themselves."""
+
+    symmetric = True
+
+    def __init__(self, tiles: CorrectedTiles) -> None:
+        self.tiles, self.layout = tiles, tiles.layout
+
+    def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
+        tile = self.tiles.tile(rows, columns, out)
+        if rows == columns:
+            everybody = arrays.beside(np.arange(len(tile)), tile)
+            tile[everybody, everybody] = -np.inf
+        return tile
+
+    def between(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        return self.tiles.between(left, right)

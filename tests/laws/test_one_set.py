@@ -25,6 +25,7 @@ OF_ITS_OWN = {
     postproc.csls: "the means of an image are over all others, not over the queries",
     postproc.dis_sim: "centres of queries are means of centres",
     postproc.local_scaling: "an image's neighbours are all others, the query among them",
+    postproc.rerank_multiscale: "one set is one block, in which the query is among the others",
     postproc.mutual_proximity: "an image's distances are those to all others, the query among them",
     postproc.sinkhorn: "columns are scaled over all others, not over one query",
     postproc.diffusion: "the query is in the graph",

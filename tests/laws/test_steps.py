@@ -130,6 +130,11 @@ NEUTRAL = [  # what changes nothing, and what then comes out
         {"distances": postproc.rerank(*map(postproc.l2_normalize, FEATURES.values()), lambda_value=1)},
     ),
     (
+        postproc.rerank_multiscale,
+        {"lambda_value": 1, "k": 0},
+        {"distances": postproc.rerank(*map(postproc.l2_normalize, FEATURES.values()), lambda_value=1)},
+    ),
+    (
         postproc.gnn_rerank,
         {"lambda_value": 1},
         {"distances": postproc.distances(DATA["query"], DATA["gallery"], metric="cosine")},

@@ -52,6 +52,17 @@ def test_the_definition_of_any_sizes(nq, ng, seed, chosen):
     assert_allclose(rerank_multiscale(query, gallery, **chosen), defined(query, gallery, **chosen), atol=3e-6)
 
 
+def test_copies_in_one_set_are_as_near_as_their_usual_distance_says():
+    images = np.concatenate(drawn(5, 40))
+    images[7] = images[20]
+    found = rerank_multiscale(images)
+    apart = ~np.eye(45, dtype=bool)
+    assert np.isfinite(found[apart]).all()
+    assert found[7, 20] == found[20, 7] == found[7][apart[7]].min()
+    rows = rerank_multiscale(images, top_k=3).rows
+    assert (rows[7, 0], rows[20, 0]) == (20, 7)
+
+
 def test_scales_may_come_in_any_order():
     query, gallery = drawn(20, 80)
     assert_allclose(
