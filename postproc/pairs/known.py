@@ -10,9 +10,11 @@ from postproc.base import arrays
 from postproc.pairs import from_lists
 from postproc.pairs.list_tiles import ListTiles
 from postproc.pairs.listed import NeighbourLists
+from postproc.pairs.meant import refuse_strange_numbers
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import Lists, PairwiseTiles, Tiles
 
+LOOKED_AT = 64  # lists without a digest, some of whose numbers are held against the features
 OTHERS = (
     "neighbours: wanted lists of the distances that are used here, found lists of others: of other features, of "
     "features normalised otherwise, or without the same penalties; make them of these"
@@ -48,13 +50,14 @@ def tiles_of(
     if known is not None:
         check(pairs, known, unit=unit)
         tiles.known = _lists(known)
+        _refuse_strangers(tiles, known)
     return tiles
 
 
 def check(pairs: Pairwise, known: NeighbourLists, *, unit: bool = False) -> None:
     """Raise ValueError for lists of other images, of other distances or, with ``unit``, of other lengths."""
     _refuse_other_images(pairs, known)
-    digest = pairs.digest if known.digest else ""  # lists without one are taken on trust
+    digest = pairs.digest if known.digest else ""  # of lists without one some numbers are looked at
     if known.digest != digest or (unit and not known.digest and not known.unit_length):
         raise ValueError(NOT_UNIT if unit and not known.unit_length else OTHERS)
 
@@ -79,6 +82,7 @@ def tiles_of_gallery(
     whole = pairs.gallery_alone() if known.one_set else among if alone else pairs
     check(whole, known, unit=unit)
     tiles.known = _lists(known if alone else known.of_gallery())
+    _refuse_strangers(tiles, known)
     return tiles
 
 
@@ -98,6 +102,19 @@ def neighbours_of(pairs: Pairwise, lists: Lists, unit_length: bool) -> Neighbour
 def _lists(known: NeighbourLists) -> Lists:
     _warn_of_approximate(known)
     return Lists(*map(np.asarray, (known.rows, known.distances, known.largest)))
+
+
+def _refuse_strangers(tiles: PairwiseTiles, known: NeighbourLists) -> None:
+    """Hold some distances of lists without a digest against the features."""
+    lists = tiles.known
+    if known.digest or lists is None:
+        return
+    some = np.unique(np.linspace(0, len(lists.rows) - 1, LOOKED_AT).astype(np.int64))
+    rows, given = lists.rows[some], lists.values[some]
+    there = (rows >= 0) & (rows != some[:, None])
+    left = np.repeat(some, there.sum(axis=1)).astype(np.int32)
+    sides = (arrays.beside(side, tiles.like) for side in (left, np.ascontiguousarray(rows[there], np.int32)))
+    refuse_strange_numbers(given[there], arrays.host(tiles.between(*sides)), rough=not known.exact)
 
 
 def _warn_of_approximate(known: NeighbourLists) -> None:

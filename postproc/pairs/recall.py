@@ -10,15 +10,9 @@ from postproc.base.step import checked
 from postproc.base.vocabulary import Array, Gallery, Query
 from postproc.pairs import known, nearest, pairwise
 from postproc.pairs.listed import NeighbourLists
+from postproc.pairs.meant import refuse_other_numbers
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
-
-MEANT = {  # what else numbers may be, and what makes distances of them
-    "Euclidean distances; give their squares": lambda d: d * d,
-    "cosine distances; give twice these, of features of unit length": lambda d: 2 * d,
-    "similarities; give 2 - 2 s, of features of unit length": lambda d: 2 - 2 * d,
-}
-NEAR = 1e-3  # of a distance and of 1: how well numbers agree that are the same but for rounding
 
 
 @checked
@@ -67,18 +61,5 @@ def with_recall(
         exact.append(far[right])
 
     nearest.strips(PairwiseTiles(pairs.as_one_set().of_gallery(asked)), count, what="recall")
-    _refuse_other_numbers(np.concatenate(given), np.concatenate(exact))
+    refuse_other_numbers(np.concatenate(given), np.concatenate(exact))
     return replace(lists, recall=float(found.mean()))
-
-
-def _refuse_other_numbers(given: np.ndarray, exact: np.ndarray) -> None:
-    """Refuse distances of right neighbours that are plainly of another kind; rough ones, as of codes, are not."""
-
-    def agree(numbers: np.ndarray) -> bool:
-        return bool(np.mean(abs(numbers - exact) <= NEAR * np.maximum(1, abs(exact))) > 0.9)
-
-    if not len(given) or agree(given):
-        return
-    for said, made in MEANT.items():
-        if agree(made(given.astype(np.float64))):
-            raise ValueError(f"distances: wanted squared Euclidean distances, found {said}")

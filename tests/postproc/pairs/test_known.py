@@ -76,11 +76,21 @@ def test_lists_of_others_are_refused():
     np.testing.assert_array_equal(rerank(sum_of, neighbours=neighbours(sum_of)), rerank(sum_of))
 
 
-def test_lists_without_a_digest_are_taken_on_trust():
+@pytest.mark.filterwarnings("ignore:neighbours. the lists are approximate")
+def test_lists_without_a_digest_are_held_against_the_features():
     x = unit(60)
     lists = neighbours(x)
     found = NeighbourLists.given(lists.rows, lists.distances, largest=lists.largest, exact=True)
     np.testing.assert_allclose(rerank(x, neighbours=found), rerank(x), atol=1e-6)
+    for features, distances, message in [
+        (x[::-1].copy(), lists.distances, "found distances that are not theirs"),
+        (x, np.sqrt(lists.distances), "found Euclidean distances; give their squares"),
+        (x, lists.distances / 2, "found cosine distances"),
+    ]:
+        for exact in (True, False):
+            given = NeighbourLists.given(lists.rows, distances, largest=4.0, exact=exact)
+            with pytest.raises(ValueError, match=message):
+                rerank(features, neighbours=given)
 
 
 def test_tiles_of_features_and_of_lists():
