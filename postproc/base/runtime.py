@@ -8,14 +8,13 @@ BLAS is held to one thread a task meanwhile and gets its setting back.
 
 import functools
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from postproc.base import blas, checks, machine
+from postproc.base import blas, checks, machine, pool
 from postproc.base.progress import Progress
 from postproc.base.sizes import bytes_of
 
@@ -108,7 +107,7 @@ def _mark_threads() -> None:
     threading.Thread.start = marked  # type: ignore[method-assign, assignment]
 
 
-def run(function: Callable[[Task], Any], tasks: Sequence[Task], *, what: str, bytes_each: int = 0) -> None:
+def run(function: Callable[[Task], Any], tasks: pool.Tasks[Task], *, what: str, bytes_each: int = 0) -> None:
     """Call ``function`` once with every task, in the pool; ``what`` is its name where progress is shown.
 
     Where tasks take ``bytes_each``, no more of them run at a time than the memory setting allows.
@@ -118,18 +117,13 @@ def run(function: Callable[[Task], Any], tasks: Sequence[Task], *, what: str, by
     if settings.memory is not None and bytes_each:
         workers = max(1, min(workers, settings.memory // bytes_each))
     with counted(what, len(tasks)) as step_on, blas.one_thread():
-        if workers == 1 or len(tasks) == 1:
+        if workers == 1 or len(tasks) <= 1:
             for task in tasks:
                 function(task)
                 step_on()
             return
-        pool = ThreadPoolExecutor(workers)
-        try:
-            for done in as_completed([pool.submit(function, task) for task in tasks]):
-                done.result()
-                step_on()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        with within(settings):  # threads that stay have no settings of their own
+            pool.share(function, tasks, workers, step_on)
 
 
 def over_rows(function: Callable[[int, int], Any], count: int, *, what: str, block: int | None = None) -> None:

@@ -4,9 +4,10 @@ The pool of threads of :mod:`postproc.base.runtime` has nothing to give here: a 
 device runs what it was given in order.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
+from postproc.base.pool import Tasks
 from postproc.base.room import room
 
 Task = TypeVar("Task")
@@ -15,7 +16,7 @@ ROWS = 1 << 16  # rows of a range
 HEAVY = 128  # ranges that stay in a processor's cache become so many times longer here
 
 
-def run(function: Callable[[Task], Any], tasks: Sequence[Task], *, what: str, bytes_each: int = 0) -> None:
+def run(function: Callable[[Task], Any], tasks: Tasks[Task], *, what: str, bytes_each: int = 0) -> None:
     """Call ``function`` with every task, in order."""
     with room(what):
         for task in tasks:
