@@ -29,14 +29,12 @@ _pool: ThreadPoolExecutor | None = None
 _lock = threading.Lock()
 
 
-def share(
-    function: Callable[[Task], Any], tasks: Tasks[Task], workers: int, step_on: Callable[[], None]
-) -> None:
+def share(function: Callable[[Task], Any], tasks: Tasks[Task], workers: int, step_on: Callable[[], None]) -> None:
     """Call ``function`` once with every task, in order of ``tasks``, by this thread and ``workers`` - 1 others.
 
-    Tasks are taken one by one, so that millions of them need not exist at a time. ``step_on`` is called after each.
-    After an error no further task begins; those that have begun are waited for, and the error of the first of them
-    by order is raised. The others see the context variables of this thread.
+    Tasks are taken one by one, so that millions of them need not exist at a time. ``step_on`` is called after
+    each. After an error no further task begins; those that have begun are waited for, and the error of the first
+    of them by order is raised. The others see the context variables of this thread.
     """
     work = _Work(function, tasks, step_on)
     for _ in range(min(workers, len(tasks)) - 1):

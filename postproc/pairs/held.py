@@ -144,8 +144,7 @@ def covariance(sizes: Sizes, chosen: Chosen) -> int:
 def tiles(sizes: Sizes, chosen: Chosen) -> int:
     """A tile of distances a thread, and what tells images from their copies."""
     edge = edge_of(sizes.images)
-    tall = min(edge, tall_of(sizes.ng))
-    widest = max(_piece(sizes.nq, tall), _piece(sizes.ng, edge))
+    widest = max(_piece(sizes.nq, edge), _piece(sizes.ng, edge))
     return max(sizes.threads * SINGLE * widest * widest, pruned(sizes)) + LABEL * sizes.images
 
 

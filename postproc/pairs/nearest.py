@@ -318,14 +318,12 @@ def strips(tiles: Tiles, use: Callable[[np.ndarray, np.ndarray], None], *, what:
     """
     layout, buffers = tiles.layout, Buffers(tiles.layout)
     offsets, members = layout.queries
-    answered = _holding(layout, layout.gallery)
+    answered = [layout.blocks[j] for j in _holding(layout, layout.gallery)]
     store, key = _remembered(tiles)
     known = None if store is None else store.get((key, DISTANCES))
     kept = None if store is None or known is not None else _room(store, layout)
-    asked = list(_holding(layout, layout.queries))
-    with runtime.counted(what, len(asked)) as step_on:
-        for i in asked:
-            rows = layout.blocks[i]
+    with runtime.counted(what, len(layout.strips)) as step_on:
+        for rows in layout.strips:
             queries = members[offsets[rows.start] : offsets[rows.stop]]
             if known is not None:
                 use(known[0][queries], queries)
@@ -335,11 +333,14 @@ def strips(tiles: Tiles, use: Callable[[np.ndarray, np.ndarray], None], *, what:
             place[queries] = np.arange(len(queries))
             strip = arrays.empty((len(queries), layout.ng), np.float32, layout.like)
 
-            def visit(j: int, i: int = i, strip: np.ndarray = strip, place: np.ndarray = place) -> None:
+            def visit(
+                columns: slice, rows: slice = rows, strip: np.ndarray = strip, place: np.ndarray = place
+            ) -> None:
                 with buffers.lend() as buffer:
-                    _store(_tile(tiles, i, j, buffer), layout.blocks[i], layout.blocks[j], layout, strip, place)
+                    _store(_tile(tiles, rows, columns, buffer), rows, columns, layout, strip, place)
 
-            kernels.of(layout.like).walk.run(visit, answered, what=what, bytes_each=buffers.bytes)
+            beside = [piece for block in answered for piece in _around(rows, block)]
+            kernels.of(layout.like).walk.run(visit, beside, what=what, bytes_each=buffers.bytes)
             if kept is not None:
                 kept[queries] = strip
             use(strip, queries)
@@ -362,7 +363,7 @@ def everything(tiles: Tiles, out: np.ndarray | None = None) -> np.ndarray:
     def visit(pair: tuple[int, int]) -> None:
         rows, columns = (layout.blocks[i] for i in pair)
         with buffers.lend() as buffer:
-            _store(_tile(tiles, *pair, buffer), rows, columns, layout, answer)
+            _store(_tile(tiles, rows, columns, buffer), rows, columns, layout, answer)
 
     pairs = [(i, j) for i in _holding(layout, layout.queries) for j in _holding(layout, layout.gallery)]
     kernels.of(layout.like).walk.run(visit, pairs, what="distances", bytes_each=buffers.bytes)
@@ -371,12 +372,19 @@ def everything(tiles: Tiles, out: np.ndarray | None = None) -> np.ndarray:
     return answer
 
 
-def _tile(tiles: Tiles, i: int, j: int, buffer: np.ndarray) -> np.ndarray:
+def _tile(tiles: Tiles, rows: slice, columns: slice, buffer: np.ndarray) -> np.ndarray:
     """The tile of two blocks as the neighbours see it, who look at a symmetric one once: so the bits agree."""
-    blocks = tiles.layout.blocks
-    if tiles.symmetric and j < i:
-        return arrays.contiguous(tiles.tile(blocks[j], blocks[i], buffer).T)
-    return tiles.tile(blocks[i], blocks[j], buffer)
+    if tiles.symmetric and columns.start < rows.start:
+        return arrays.contiguous(tiles.tile(columns, rows, buffer).T)
+    return tiles.tile(rows, columns, buffer)
+
+
+def _around(rows: slice, block: slice) -> list[slice]:
+    """A block, where these rows are a part of it in pieces: before them, they themselves, behind them."""
+    if not (block.start <= rows.start and rows.stop <= block.stop):
+        return [block]
+    pieces = [slice(block.start, rows.start), rows, slice(rows.stop, block.stop)]
+    return [piece for piece in pieces if piece.start < piece.stop]
 
 
 def smallest(strip: np.ndarray, k: int) -> Nearest:

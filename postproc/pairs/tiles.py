@@ -76,11 +76,16 @@ class Layout:
     @cached_property
     def blocks(self) -> list[slice]:
         """Blocks of classes; no block holds both classes with queries and classes without."""
-        edge, strip = edge_of(self.classes), STRIP
-        if arrays.on_cuda(self.like):
-            edge, strip = EDGE_ON_CUDA, STRIP_ON_CUDA
-        tall = min(edge, tall_of(self.ng, strip))
-        return _cut(0, self.query_classes, tall) + _cut(self.query_classes, self.classes, edge)
+        edge = EDGE_ON_CUDA if arrays.on_cuda(self.like) else edge_of(self.classes)
+        return _cut(0, self.query_classes, edge) + _cut(self.query_classes, self.classes, edge)
+
+    @cached_property
+    def strips(self) -> list[slice]:
+        """Blocks with queries, cut to so few classes that their distances to the whole gallery have room."""
+        tall = tall_of(self.ng, STRIP_ON_CUDA if arrays.on_cuda(self.like) else STRIP)
+        cut = [piece for block in self.blocks for piece in _cut(block.start, block.stop, tall)]
+        offsets, _ = self.queries
+        return [piece for piece in cut if offsets[piece.start] < offsets[piece.stop]]
 
     @cached_property
     def images(self) -> tuple[np.ndarray, np.ndarray]:

@@ -129,6 +129,18 @@ def test_tiles_of_sums_and_penalties(sides, weights, penalty, joined, edge, seed
         assert_array_equal(every_pair(source), matrix)
 
 
+@settings(max_examples=25)
+@given(sides=SIDES, one_set=st.booleans(), tall=st.integers(1, 3), more=st.integers(0, 4))
+def test_strips_may_be_lower_than_blocks(sides, one_set, tall, more):
+    """In one set a strip lies inside a block of its own columns, and an image is at 0 from itself."""
+    pairs = sqeuclidean(sides[1]) if one_set else sqeuclidean(*sides)
+    source = PairwiseTiles(pairs)
+    with patch.multiple(tiles, EDGE=tall + more, SMALLEST=tall, STRIP=1):
+        found = all_strips(source)
+        assert max(rows.stop - rows.start for rows in source.layout.strips) <= tall
+    assert_array_equal(found, reference.basic.sqeuclidean(sides[one_set], sides[1]))
+
+
 @settings(max_examples=50)
 @given(nq=st.integers(1, 400), ng=st.integers(1, 900), copies=st.integers(1, 4), edge=st.integers(1, 300))
 def test_blocks_cover_all_classes_and_keep_queries_apart(nq, ng, copies, edge):
