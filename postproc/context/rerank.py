@@ -111,7 +111,7 @@ def rerank(
     Raises:  ValueError naming the setting or array and what was wanted; TypeError for an array of no back end.
     Cost:    half a product of all by all, (nq + ng)^2 d multiply-adds, and little more; memory: the answer, the
              sparse V (some hundred entries an image), one 16 MB tile a thread. Copies of an image cost nothing.
-             With ``top_k`` the matrix stays where it has 128 MiB at most; else a product of queries and gallery
+             With ``top_k`` the matrix stays where it has 256 MiB at most; else a product of queries and gallery
              more or, where sizes say that this is cheaper, lists as long and candidates
              (:mod:`postproc.context.overlaps`). Memory-mapped features stay on disk.
     Differs: images without distinguishable features are exactly tied and ordered by row, where the released

@@ -7,7 +7,7 @@ MORE = 8  # entries of a list beyond the answer's, so that the end of the list i
 LONGEST = 1024  # a list beyond that costs more than a strip
 # What :func:`cheaper` counts, in multiply-adds of a matrix product.
 ENTRY, QUERY, PAIR, STRIP = 40_000, 50_000_000, 60, 400
-MATRIX = 128 << 20  # bytes of all distances that are kept from the walk for an answer of lists, as of a strip
+MATRIX = 256 << 20  # bytes of all distances that are kept from the walk for an answer of lists
 QUERIES = 1024  # whose candidates are there at a time
 CANDIDATES = 1500  # a query has at a time, as features around identities give them
 EACH = 36  # bytes of a candidate, while ranges of them are joined

@@ -24,9 +24,9 @@ def test_the_rule_by_hand():
 
 
 def test_few_distances_are_kept():
-    """5,792^2 * 4 bytes are just under 128 MiB."""
-    assert long_lists.keeps_matrix(5792, 5792, 100)
-    assert not long_lists.keeps_matrix(5793, 5793, 100)
+    """8,192^2 * 4 bytes are 256 MiB."""
+    assert long_lists.keeps_matrix(8192, 8192, 100)
+    assert not long_lists.keeps_matrix(8193, 8193, 100)
     assert not long_lists.keeps_matrix(10, 10, None)
     assert long_lists.beside(1000, 2000, 64, 10, one_set=False) == 4 * 1000 * 2000
 
