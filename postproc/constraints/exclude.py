@@ -16,6 +16,7 @@ from postproc.base.vocabulary import Distances, Floats, Ints
 from postproc.constraints.camera_rule import Alike, places, rule_of
 from postproc.kernels.rules import CameraRule, Places, plain
 from postproc.pairs import held, spent
+from postproc.pairs.pairwise import read_only
 from postproc.tracks.grouping import compact, group_by_track
 
 
@@ -71,7 +72,7 @@ def exclude(
     >>> exclude(np.array([[0.1, 0.2, 0.3, 0.5]], np.float32), cam, track, depth=1)
     array([[0.1, 0.5, 0.3, 0.5]], dtype=float32)
     """
-    given = checks.distances("distances", distances, cuda=True)
+    given = read_only(checks.distances("distances", distances, cuda=True))
     checks.not_empty("distances", given)
     ng = given.shape[1]
     rule = rule_of(beta, group, direction, alike)
@@ -83,7 +84,7 @@ def exclude(
         return _excluded(given, track, cam, Weights.of_table(beta * np.eye(cam.max() + 1)), depth, level)
     columns = np.column_stack([cam, compact(seen.groups), seen.orientations])
     known, kind = np.unique(columns, axis=0, return_inverse=True)
-    cams, groups = known[:, :2].T.astype(np.int32)
+    cams, groups = np.ascontiguousarray(known[:, :2].T, np.int32)
     kinds = Places(cams, groups, np.ascontiguousarray(known[:, 2:], np.float32))
     return _excluded(given, track, kind.reshape(-1).astype(np.int32), Weights.by_rule(rule, kinds), depth, level)
 
@@ -112,7 +113,7 @@ def exclude_kinds(
     >>> exclude_kinds(np.array([[0.1, 0.2, 0.3]], np.float32), track, kind, table, depth=1)
     array([[0.1, 0.5, 0.4]], dtype=float32)
     """
-    given = checks.distances("distances", distances, cuda=True)
+    given = read_only(checks.distances("distances", distances, cuda=True))
     checks.not_empty("distances", given)
     track = checks.labels("gallery_track", gallery_track, given.shape[1])
     kind = np.maximum(checks.labels("gallery_kind", gallery_kind, given.shape[1]), -1)

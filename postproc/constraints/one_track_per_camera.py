@@ -12,6 +12,7 @@ from postproc.base.one_set import is_one_set
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Ranking
 from postproc.pairs import held, spent
+from postproc.pairs.pairwise import read_only
 from postproc.tracks.grouping import compact
 
 
@@ -41,7 +42,7 @@ def one_track_per_camera(distances: Distances, gallery_cam: np.ndarray, gallery_
     >>> one_track_per_camera(np.array([[0.1, 0.2, 0.3, 0.5]], np.float32), cam, track)
     array([[0.1, 0.6, 0.3, 0.5]], dtype=float32)
     """
-    given = checks.distances("distances", distances, cuda=True)
+    given = read_only(checks.distances("distances", distances, cuda=True))
     checks.not_empty("distances", given)
     cam, track = _compact_labels(gallery_cam, gallery_track, given.shape[1])
     own = is_one_set(given)

@@ -16,6 +16,7 @@ from postproc.base.settings import Count, Number, TopK, Within
 from postproc.base.step import KEPT, checked, step
 from postproc.base.vocabulary import Distances, Ranking, Unchecked
 from postproc.pairs import held, spent
+from postproc.pairs.pairwise import read_only
 from postproc.tracks.grouping import Groups, compact, group_by_track
 
 
@@ -61,7 +62,7 @@ def rewrite_tracks(
     >>> rewrite_tracks(np.array([[0.1, 0.2, 0.9, 0.3]], np.float32), np.array([7, -1, 7, 4]))
     array([[0., 2., 1., 3.]], dtype=float32)
     """
-    given = checks.distances("distances", distances, cuda=True)
+    given = read_only(checks.distances("distances", distances, cuda=True))
     checks.not_empty("distances", given)
     groups, track, place = _groups(gallery_track, gallery_order, given.shape[1])
     own = is_one_set(given)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from postproc.kernels.compiled import compiled
+from postproc.kernels.cpu.sorting import order
 
 RECTANGLE, TRAPEZOID, SKLEARN = 0, 1, 2  # rules of the average precision
 BY_ALL, BY_FOUND, BY_CUT = 0, 1, 2  # what it is divided by
@@ -127,7 +128,7 @@ def _places(row, whole, good, rules):
     places = np.empty(good.size, np.int64)
     ends = np.empty(good.size, np.int64)
     found = 0
-    for r in good[np.argsort(row[good], kind="mergesort")]:  # stable: equal ones stay in the order of rows
+    for r in good[order(row[good].astype(np.float64))]:  # stable: equal ones stay in the order of rows
         distance = row[r]
         if distance == np.inf:
             break

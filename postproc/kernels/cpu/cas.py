@@ -8,6 +8,7 @@ which the graph is stored, whatever the range.
 import numpy as np
 
 from postproc.kernels.compiled import compiled
+from postproc.kernels.cpu.sorting import at_place, order
 
 HALF = 5  # steps from either end; a walk has at most twice as many, and one over W in the middle
 
@@ -91,13 +92,14 @@ def _largest(values, keep, members, out):
     if values.size <= keep:
         out[: values.size] = members
         return values.size
-    limit = np.partition(values, values.size - keep)[values.size - keep]
+    limit = at_place(values, values.size - keep)
     count = 0
     for at in range(values.size):
         if values[at] > limit:
             out[count] = members[at]
             count += 1
-    out[count:keep] = np.sort(members[values == limit])[: keep - count]
+    tied = members[values == limit]
+    out[count:keep] = tied[order(tied.astype(np.float64))][: keep - count]
     return keep
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from postproc.kernels.compiled import compiled
 from postproc.kernels.cpu.nearest import NOBODY, offer_one
+from postproc.kernels.cpu.sorting import at_place, order
 
 MARGIN = 128  # places looked ahead, so that the nearest are seldom looked for among all
 
@@ -19,7 +20,7 @@ def _nearest(ordered, group, raised, count):
     values = ordered + raised[group]
     if count >= values.size:
         return np.arange(values.size), np.inf
-    limit = np.partition(values, count - 1)[count - 1]
+    limit = at_place(values, count - 1)
     return np.flatnonzero(values <= limit), limit
 
 
@@ -32,13 +33,13 @@ def _at_place(place, ordered, group, names, raised, near, limit):
     values = ordered[near] + raised[group[near]]
     if place >= values.size:
         return -1
-    value = np.partition(values, place)[place]
+    value = at_place(values, place)
     if value > limit:
         return -1
     tied = near[values == value]
     if tied.size == 1:
         return tied[0]
-    return tied[np.argsort(names[tied], kind="mergesort")[place - np.sum(values < value)]]
+    return tied[order(names[tied].astype(np.float64))[place - np.sum(values < value)]]
 
 
 @compiled
@@ -182,7 +183,8 @@ def raise_excluded(
                 mine, most = slot[group], 1 if heads else depth
                 if held[mine] >= min(most, offsets[group + 1] - offsets[group]):
                     continue
-                values = np.sort(row[members[offsets[group] : offsets[group + 1]]])[:most]
+                values = row[members[offsets[group] : offsets[group + 1]]].astype(np.float64)
+                values = values[order(values)][:most]
                 for value_of in values[held[mine] :]:
                     if value_of < np.inf:
                         ordered[images], place[images], names[images] = value_of, mine, group

@@ -9,6 +9,7 @@ import numpy as np
 from postproc.kernels.compiled import compiled
 from postproc.kernels.cpu.nearest import NOBODY, offer_one, sort_heaps
 from postproc.kernels.cpu.reciprocal import NEARLY_ONE, ONE, ZERO, normalised
+from postproc.kernels.cpu.sorting import order
 
 TWO = np.float32(2)
 UNKNOWN = np.float32(np.nan)
@@ -19,9 +20,9 @@ def order_rows(offsets, members, weights):
     """In place: the members of every row ascending, with their weights."""
     for i in range(offsets.size - 1):
         start, stop = offsets[i], offsets[i + 1]
-        order = np.argsort(members[start:stop])
-        members[start:stop] = members[start:stop][order]
-        weights[start:stop] = weights[start:stop][order]
+        places = order(members[start:stop].astype(np.float64))
+        members[start:stop] = members[start:stop][places]
+        weights[start:stop] = weights[start:stop][places]
 
 
 @compiled

@@ -7,7 +7,7 @@ image, -1 for none. A value of +inf is no image of the ranking.
 import numpy as np
 
 from postproc.kernels.compiled import compiled
-from postproc.kernels.cpu.sorting import ascending
+from postproc.kernels.cpu.sorting import ascending, at_place, order
 
 LARGEST = np.float32(np.finfo(np.float32).max)
 NO_TRACK = np.int32(2**31 - 1)  # behind every track where two are as near
@@ -20,10 +20,14 @@ def _votes(values, offsets, members, own, depth, offset):
     The place of an image is how many are nearer, so images as near as each other vote alike. The image ``own``,
     -1 none, is in no group.
     """
-    ahead = np.sort(np.partition(values, depth - 1)[:depth] if depth < values.size else values)
+    ahead = values.astype(np.float64)
+    if depth < ahead.size:
+        ahead = ahead[ahead <= at_place(ahead, depth - 1)]
+    ahead = ahead[order(ahead)][:depth]
     votes = np.zeros(offsets.size - 1)
     for group in range(votes.size):
-        found = np.sort(values[members[offsets[group] : offsets[group + 1]]])  # a sum in an order of its own
+        found = values[members[offsets[group] : offsets[group + 1]]].astype(np.float64)
+        found = found[order(found)]  # a sum in an order of its own
         size = found.size
         for at in range(offsets[group], offsets[group + 1]):
             size -= members[at] == own
@@ -36,27 +40,27 @@ def _votes(values, offsets, members, own, depth, offset):
 
 
 @compiled
-def _walk(values, offsets, members, own, vote, listed, depth, offset, order):
-    """Write the images of all groups with a finite value to ``order``, group after group; return how many.
+def _walk(values, offsets, members, own, vote, listed, depth, offset, found):
+    """Write the images of all groups with a finite value to ``found``, group after group; return how many.
 
     Groups go by their smallest value, or by votes and then by it. Inside a group: as in ``members`` if ``listed``,
     otherwise by value.
     """
-    best = np.full(offsets.size - 1, np.inf, values.dtype)
+    best = np.full(offsets.size - 1, np.inf)
     for group in range(best.size):
         for at in range(offsets[group], offsets[group + 1]):
             best[group] = min(best[group], values[members[at]])
     groups = np.flatnonzero(best < np.inf)
-    groups = groups[np.argsort(best[groups], kind="mergesort")]
+    groups = groups[order(best[groups])]
     if vote:
         votes = _votes(values, offsets, members, own, depth, offset)
-        groups = groups[np.argsort(-votes[groups], kind="mergesort")]
+        groups = groups[order(-votes[groups])]
     count = 0
     for chosen in groups:
         images = members[offsets[chosen] : offsets[chosen + 1]]
         if not listed and images.size > 1:
-            images = images[np.argsort(values[images], kind="mergesort")]
-        order[count : count + images.size] = images
+            images = images[order(values[images].astype(np.float64))]
+        found[count : count + images.size] = images
         count += images.size
     return count
 
@@ -70,14 +74,14 @@ def rewrite_distances(
     Images of one track that its order does not tell apart share the first of their places, and so do images of no
     track that are as near as each other. ``own``: rows are the images too, and no image counts in its own row.
     """
-    order = np.empty(distances.shape[1], np.int32)
+    images = np.empty(distances.shape[1], np.int32)
     for i in range(start, stop):
         row = distances[i]
         out[i] = np.inf
         place, last = 0, -1
         alone = i if own else -1
-        for at in range(_walk(row, offsets, members, alone, vote, listed, depth, offset, order)):
-            image = order[at]
+        for at in range(_walk(row, offsets, members, alone, vote, listed, depth, offset, images)):
+            image = images[at]
             if row[image] == np.inf:
                 continue
             shared = False
@@ -96,14 +100,14 @@ def rewrite_lists(ranking, offsets, members, vote, listed, depth, offset, start,
     An image that is not in the ranking comes after those of its track that are.
     """
     values = np.empty(members.size, np.float32)
-    order = np.empty(members.size, np.int32)
+    images = np.empty(members.size, np.int32)
     for i in range(start, stop):
         values[:] = np.inf
         for place in range(ranking.shape[1] - 1, -1, -1):
             if ranking[i, place] >= 0:
                 values[ranking[i, place]] = place
-        count = min(_walk(values, offsets, members, -1, vote, listed, depth, offset, order), out.shape[1])
-        out[i, :count] = order[:count]
+        count = min(_walk(values, offsets, members, -1, vote, listed, depth, offset, images), out.shape[1])
+        out[i, :count] = images[:count]
         out[i, count:] = -1
 
 

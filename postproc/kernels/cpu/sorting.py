@@ -1,16 +1,18 @@
-"""Rows in ascending order, digit after digit: no comparison, and no digit that all have alike."""
+"""Order and selection inside kernels. numba's own (``np.sort``, ``np.partition``) compile for seconds each."""
 
 import numpy as np
 
 from postproc.kernels.compiled import compiled
 
 DIGIT = 11  # bits: the counts of a digit stay in the nearest cache
+RUN = 8  # so many are put in order one by one before they are merged
 
 
 @compiled
 def ascending(row, chosen, rest):
     """``chosen`` columns (int32) by their values in ``row``, float32 without NaN, equal ones as they come.
 
+    Digit after digit: no comparison, and no digit that all have alike.
     ``rest`` (3, as many) int32 is written to, and ``chosen`` too; one of the two holds what comes back.
     """
     count = chosen.size
@@ -39,3 +41,59 @@ def ascending(row, chosen, rest):
         keys, other_keys, chosen, other = other_keys, keys, other, chosen
         shift += DIGIT
     return chosen
+
+
+@compiled
+def order(values):
+    """The positions (int64) of ``values``, float64 without NaN, by value, equal ones as they come."""
+    count = values.size
+    now, then = np.arange(count), np.empty(count, np.int64)
+    for start in range(0, count, RUN):
+        for at in range(start + 1, min(start + RUN, count)):
+            moved, free = now[at], at
+            while free > start and values[now[free - 1]] > values[moved]:
+                now[free] = now[free - 1]
+                free -= 1
+            now[free] = moved
+    width = RUN
+    while width < count:
+        for start in range(0, count, 2 * width):
+            left, right = start, min(start + width, count)
+            border, stop = right, min(start + 2 * width, count)
+            for at in range(start, stop):
+                if left < border and (right >= stop or values[now[left]] <= values[now[right]]):
+                    then[at] = now[left]
+                    left += 1
+                else:
+                    then[at] = now[right]
+                    right += 1
+        now, then = then, now
+        width *= 2
+    return now
+
+
+@compiled
+def at_place(values, place):
+    """The one of ``values``, float64 without NaN, that is at ``place`` (from 0) in ascending order."""
+    rest = values.copy()
+    low, high = 0, rest.size - 1
+    while low < high:
+        first, middle, last = rest[low], rest[(low + high) // 2], rest[high]
+        pivot = max(min(first, middle), min(max(first, middle), last))
+        left, right = low, high
+        while left <= right:
+            while rest[left] < pivot:
+                left += 1
+            while rest[right] > pivot:
+                right -= 1
+            if left <= right:
+                rest[left], rest[right] = rest[right], rest[left]
+                left += 1
+                right -= 1
+        if place <= right:
+            high = right
+        elif place >= left:
+            low = left
+        else:
+            return rest[place]
+    return rest[place]
