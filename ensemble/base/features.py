@@ -1,6 +1,6 @@
 """The value that moves through a run: one model's features and the tables that say what each row is."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -9,6 +9,7 @@ import pandas as pd
 
 from ensemble.base import labels
 from ensemble.base.errors import InputError, examples, refuse_if_any
+from postproc.base import temporary
 
 SIDES = ("query", "gallery", "train")
 COLUMNS = ("pid", "cam", "cam_predicted", "track", "order", "frame", "scene", "quality")  # beside ``name``
@@ -91,8 +92,8 @@ class FeatureSet:
 
     def known(self, side: str) -> np.ndarray:
         """Which images of a side the model knows, (n,) bool."""
-        found: np.ndarray = ~np.isnan(getattr(self, side)).all(axis=1)
-        return found
+        known: np.ndarray = ~_row_by_row(getattr(self, side), lambda rows: np.isnan(rows).all(axis=1))
+        return known
 
     def take(self, **rows: np.ndarray) -> "FeatureSet":
         """The set with only these rows of the sides named, as ``take(gallery=[0, 2])``.
@@ -111,7 +112,10 @@ class FeatureSet:
                 parts["one_set"] = False
         for side, chosen in rows.items():
             array, table = getattr(self, side), getattr(self, f"{side}_table")
-            parts |= {side: array[chosen], f"{side}_table": table.iloc[chosen].reset_index(drop=True)}
+            parts |= {
+                side: temporary.rows(array, chosen),
+                f"{side}_table": table.iloc[chosen].reset_index(drop=True),
+            }
         return replace(self, **parts)
 
     def data(self) -> dict[str, np.ndarray]:
@@ -168,9 +172,9 @@ def _problems(
     twice = names[names.duplicated()].unique()
     if len(twice):
         problems.append(f"{where}: wanted every name once, found again {examples(list(twice))}; remove the copies")
-    finite = np.fromiter(
-        (np.isfinite(row).all() or (partial and np.isnan(row).all()) for row in array), bool, len(array)
-    )
+    finite = _row_by_row(array, lambda rows: np.isfinite(rows).all(axis=1))
+    if partial:
+        finite |= _row_by_row(array, lambda rows: np.isnan(rows).all(axis=1))
     if not finite.all():
         bad = list(names[~finite])
         problems.append(
@@ -178,7 +182,7 @@ def _problems(
             f"({examples(bad)}); extract them again"
         )
     with np.errstate(invalid="ignore"):  # a signalling NaN was reported above
-        zero = np.asarray(~array.any(axis=1))
+        zero = ~_row_by_row(array, lambda rows: rows.any(axis=1))
     if zero.any() and not zeros:
         bad = list(names[zero])
         problems.append(
@@ -186,3 +190,11 @@ def _problems(
             "extract them again or leave these images out everywhere"
         )
     return problems
+
+
+def _row_by_row(array: np.ndarray, looked: Callable[[np.ndarray], Any]) -> np.ndarray:
+    """(n,) bool of what is true of rows, some of them at a time: they may be more than memory holds."""
+    found = np.empty(len(array), bool)
+    for part in temporary.blocks(array.shape, "read"):
+        found[part] = looked(array[part])
+    return found

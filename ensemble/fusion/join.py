@@ -52,6 +52,7 @@ def join(
     unit: str | Callable[[Chosen], str] | None = None,
     host_only: bool = False,
     memory: Memory = nothing,
+    by_row: bool = False,
     work: Spent | None = None,
     loads: Loads = (),
     objection: Callable[[Chosen], str | None] | None = None,
@@ -63,6 +64,8 @@ def join(
                parts, which then has to be one; a function of all settings, or None: it takes any units.
     host_only: CUDA tensors are refused in a sentence.
     memory:    bytes beside the parts and the answer where it holds most, from the sizes and all settings.
+    by_row:    of features: every row of the answer is made of the same row of the parts alone, so that it may be
+               called with some rows at a time, where they are on disk.
     work:      what there is to do, from the same; None: nobody knows how long it takes.
     loads:     packages that the first call imports.
     objection: why settings do not go together, from all settings, or None.
@@ -72,8 +75,9 @@ def join(
                gallery's rows.
     """
     declaration = Joining(
-        unit=unit, host_only=host_only, memory=memory, work=work, loads=loads, objection=objection, lists=lists
-    )
+        unit=unit, host_only=host_only, memory=memory, by_row=by_row, work=work, loads=loads, objection=objection,
+        lists=lists,
+    )  # fmt: skip
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         function.__join__ = declaration  # type: ignore[attr-defined]

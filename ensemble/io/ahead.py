@@ -24,6 +24,7 @@ NAMED = 140  # bytes of a pickle about one vector of a dictionary, its name incl
 class ModelSize:
     """The features of a model: (images, values) by side, and bytes beside them while they are read.
 
+    on_disk: the sides whose features stay in files, their own or temporary ones.
     codes: their lengths, where the file says that these are bits.
     distances: (queries, gallery images) of a model that is distances already; it has no shapes then. some: it does
             not know all pairs.
@@ -34,6 +35,7 @@ class ModelSize:
     codes: tuple[int, ...] = ()
     distances: tuple[int, int] | None = None
     some: bool = False
+    on_disk: frozenset[str] = frozenset()
 
     @property
     def images(self) -> dict[str, int]:
@@ -85,7 +87,7 @@ def _of_given(path: Path, images: Mapping[str, int]) -> ModelSize | None:
     if stored is None:
         reader = containers.reader_of(path)
         return ModelSize({}, int((1 + reader.copies) * path.stat().st_size), distances=(nq, ng))
-    as_it_is = stored == Stored((nq, ng), FLOAT)  # else it is taken out of another one, or made float32
+    as_it_is = stored[:2] == Stored((nq, ng), FLOAT)[:2]  # else it is taken out of another one, or made float32
     return ModelSize({}, 0 if as_it_is else stored.nbytes, distances=(nq, ng))
 
 
@@ -94,6 +96,7 @@ def _of_model(paths: Sequence[Path], known: Mapping[str, int], one_set: bool) ->
     beside = 0
     codes: tuple[int, ...] = ()
     lists = name_lists.own(paths).values()
+    on_disk = set()
     for path in paths:
         if path in lists or loose(path):
             continue
@@ -113,12 +116,17 @@ def _of_model(paths: Sequence[Path], known: Mapping[str, int], one_set: bool) ->
                     width = sum(codes)
                     unpacked += 2 * rows * width  # bits that are written out, a byte each
                 shapes[place[0]] = rows, width
-        raw = sum(stored[key].nbytes for key, place in places.items() if place is not None and place[1] == "")
-        other = sum(part.nbytes for part in stored.values() if part.item != FLOAT)
+                on_disk |= {place[0]} if stored[key].mapped else set()
+        held = {key: part for key, part in stored.items() if not part.mapped}
+        raw = sum(part.nbytes for key, part in held.items() if (place := places[key]) and place[1] == "")
+        other = sum(part.nbytes for part in held.values() if part.item != FLOAT)
         beside = max(beside, int(reader.copies * raw) + other + unpacked)
     if one_set and "gallery" in shapes:
         shapes["query"] = shapes["gallery"]
-    return ModelSize(shapes, beside, codes) if {"query", "gallery"} <= set(shapes) else None
+        on_disk |= {"query"} if "gallery" in on_disk else set()
+    if not {"query", "gallery"} <= set(shapes):
+        return None
+    return ModelSize(shapes, beside, codes, on_disk=frozenset(on_disk))
 
 
 def _codes(path: Path, stored: Mapping[str, Stored]) -> tuple[int, ...]:

@@ -31,6 +31,7 @@ from ensemble.io.lists import Labels, read_labels, read_tracks
 from ensemble.io.name_lists import read_names
 from ensemble.io.naming import differences, name_rows, respelt, uneven, unnamed, unordered, usual, with_names
 from ensemble.parsers import columns as columns_of
+from postproc.base import temporary
 from postproc.base.one_set import same as same_images
 
 Blocks = dict[str, dict[str, Block]]  # model -> side -> block
@@ -227,9 +228,7 @@ def _rows(values: np.ndarray, present: list[str], names: list[str], absent: floa
         return values
     place = {name: row for row, name in enumerate(present)}
     chosen = np.array([place.get(name, -1) for name in names])
-    found = values[chosen]
-    found[chosen < 0] = "" if found.dtype == object else absent
-    return found
+    return temporary.rows(values, chosen, "" if values.dtype == object else absent)
 
 
 def merge(names: list[str], sources: list[Labels], problems: list[str]) -> dict[str, np.ndarray]:

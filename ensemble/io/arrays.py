@@ -9,6 +9,7 @@ import numpy as np
 
 from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.io.matlab5 import Unread
+from postproc.base import temporary
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _FLOATS = "float16, float32 or float64"
@@ -17,7 +18,8 @@ _FLOATS = "float16, float32 or float64"
 def matrix(where: str, value: Any) -> np.ndarray:
     """One array, or a list of arrays to put one under the other, as (n, d) float32.
 
-    Rows come first; of the axes behind them those of length 1 are left out, as in (n, d, 1, 1).
+    What is large and stays in a file is float32 in a file too. Rows come first; of the axes behind them those of
+    length 1 are left out, as in (n, d, 1, 1).
     """
     if isinstance(value, (list, tuple)) and value:
         value = _stacked(where, value)
@@ -27,7 +29,7 @@ def matrix(where: str, value: Any) -> np.ndarray:
         wanted = f"(images, values) in {_FLOATS}"
         raise InputError([f"{where}: wanted {wanted}, found {what(value)}; {_way_out(value)}"])
     with np.errstate(over="ignore", invalid="ignore"):
-        rows = np.ascontiguousarray(value, np.float32)
+        rows = temporary.as_float32(value)
     _refuse_overflow(where, rows, value, range(len(rows)))
     return rows
 

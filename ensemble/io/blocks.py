@@ -24,6 +24,7 @@ from ensemble.io.codes import LENGTHS, NONE, Codes, features
 from ensemble.io.keys import ONE_SET, column_of, side_called, slot, split_of
 from ensemble.io.layouts import Part, opened, part, sides
 from ensemble.io.lists import repeated
+from postproc.base import temporary
 
 _PAIR = re.compile(rf"({'|'.join((*SIDES, ONE_SET))})_(.+)", re.DOTALL)
 LOOSE = (".npy", ".npz", ".pt", ".pth", ".pkl", ".pickle", ".joblib")  # of files with one column alone
@@ -155,11 +156,11 @@ def _divided(path: Path, whole: Block, division: Mapping[str, Sequence[str]]) ->
                 "extract them"
             )
             continue
-        rows = [place[name] for name in names]
+        rows = np.array([place[name] for name in names], np.intp)
         columns = {column: values[rows] for column, values in whole.columns.items()}
         found[side] = replace(
-            whole, where=f"{path}, {side}", rows=whole.rows[rows], names=[whole.names[row] for row in rows],
-            ordered=True, columns=columns,
+            whole, where=f"{path}, {side}", rows=temporary.rows(whole.rows, rows),
+            names=[whole.names[row] for row in rows], ordered=True, columns=columns,
         )  # fmt: skip
     refuse_if_any(problems)
     return found
@@ -188,8 +189,9 @@ def _listed(where: str, found: Part, names: Path | None) -> Part:
     """The part with the names of the list beside it, where it has none itself."""
     if names is not None and found.names is None and not _is_keyed(found):
         listed = name_lists.read_names(names)
-        named(Block(where, features(where, found.rows, found.lengths)[0]), listed, str(names))
-        return replace(found, names=listed)
+        rows, codes = features(where, found.rows, found.lengths)
+        named(Block(where, rows), listed, str(names))
+        return replace(found, names=listed, rows=rows if codes == NONE else found.rows)  # converted once
     return found
 
 

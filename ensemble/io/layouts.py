@@ -17,6 +17,7 @@ from ensemble.io.arrays import is_name, texts, vector, what
 from ensemble.io.bounds import DEEP
 from ensemble.io.codes import LENGTHS, are_bits, is_pyramid
 from ensemble.io.keys import PIXELS, WEAK_NAMES, column_of, has_both, side_named, slot, split_of
+from postproc.base import temporary
 
 DISTANCES = re.compile(r"(?i)dist|simil|score|rank|prob|logit")  # matrices that are no features
 WANTED = "features, feats, embeddings or arr_0"
@@ -245,7 +246,9 @@ def _by_split(where: str, content: Mapping[Any, Any], split: str) -> dict[str, P
 def _taken(where: str, values: Any, rows: np.ndarray, count: int) -> Any:
     if not isinstance(values, (list, tuple, np.ndarray)) or len(values) != count:
         raise InputError([f"{where}: wanted {count} values in every column, found {what(values)}; write it again"])
-    return values[rows] if isinstance(values, np.ndarray) else [values[row] for row in rows.tolist()]
+    if isinstance(values, np.ndarray):
+        return temporary.rows(values, rows)
+    return [values[row] for row in rows.tolist()]
 
 
 def flat(values: Mapping[Any, Any], before: str = "") -> dict[str, Any]:

@@ -11,7 +11,7 @@ from ensemble.base.features import SIDES
 from ensemble.fusion import join
 from ensemble.fusion.join import Stage
 from ensemble.pipeline import steps
-from postproc.base import step
+from postproc.base import step, temporary
 from postproc.base.settings import Setting, settings_of
 from postproc.base.vocabulary import VOCABULARY
 
@@ -106,7 +106,7 @@ def apply(
     sides = [side for side in SIDES if all(side in part for part in parts)]
     if stage(name) == "before":
         sides = [side for side in sides if not (one_set and side == "query")]
-        given = {side: combine([part[side] for part in parts], **chosen) for side in sides}
+        given = {side: _of_features(combine, [part[side] for part in parts], chosen) for side in sides}
         return given | ({"query": given["gallery"]} if one_set else {})
     taken: dict[str, Any] = {}
     for data in _data(combine):
@@ -117,6 +117,13 @@ def apply(
         elif data in parts[0] and data not in SIDES:
             taken[data] = parts[0][data]
     return {"distances": combine(**taken, **chosen)}
+
+
+def _of_features(combine: Join, parts: Sequence[Any], chosen: Mapping[str, Any]) -> Any:
+    """Features of the parts joined; where they are on disk some rows at a time, if the join works row by row."""
+    if not join.declared_by(combine).by_row:
+        return combine(parts, **chosen)
+    return temporary.by_rows(lambda some: combine(some, **chosen), parts, combine.__name__)
 
 
 def objection(name: str, chosen: Mapping[str, Any], count: int) -> str | None:

@@ -34,6 +34,7 @@ from ensemble.pipeline.walk import Walk
 from ensemble.scores.protocols import Protocol
 from postproc.base import runtime, step
 from postproc.base.sizes import DOUBLE, SINGLE, Sizes
+from postproc.base.stored import is_mapped
 from postproc.base.work import NO_WORK, Work
 from postproc.pairs import spent
 
@@ -92,7 +93,8 @@ def of_sets(sets: Mapping[str, ModelSet]) -> dict[str, ModelSize]:
             continue
         arrays = {side: getattr(features, side) for side in SIDES}
         shapes = {side: array.shape for side, array in arrays.items() if array is not None}
-        found[model] = ModelSize(shapes, codes=features.codes)
+        on_disk = frozenset(side for side in shapes if is_mapped(arrays[side]))
+        found[model] = ModelSize(shapes, codes=features.codes, on_disk=on_disk)
     return found
 
 
@@ -154,7 +156,8 @@ def _read(plan: Plan, sizes: Mapping[str, ModelSize], make: Rooms) -> dict[str, 
     """The models as they stand in memory when all of them are read."""
     sets, one_set = {}, plan.folder.one_set
     for model, size in sizes.items():
-        rooms = {s: make.room(*shape) for s, shape in size.shapes.items() if not (one_set and s == "query")}
+        sides = [side for side in size.shapes if not (one_set and side == "query")]
+        rooms = {side: make.room(*size.shapes[side], on_disk=side in size.on_disk) for side in sides}
         if size.distances is not None:
             rooms["distances"] = make.room(*size.distances)
         elif one_set:

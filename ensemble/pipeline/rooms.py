@@ -16,7 +16,7 @@ from ensemble.fusion.join import Joining
 from ensemble.pipeline import joins, steps
 from ensemble.pipeline.images import Images
 from ensemble.pipeline.state import Pairs, Rows, State
-from postproc.base import step
+from postproc.base import step, temporary
 from postproc.base.sizes import DOUBLE, SINGLE, Sizes
 from postproc.base.work import NO_WORK, Work
 
@@ -75,14 +75,14 @@ class Meter:
 class Room:
     """What an array would take, as long as somebody holds it."""
 
-    def __init__(self, meter: Meter, shape: tuple[int, ...], item: int = SINGLE) -> None:
-        self.meter, self.shape, self.item = meter, shape, item
+    def __init__(self, meter: Meter, shape: tuple[int, ...], item: int = SINGLE, *, on_disk: bool = False) -> None:
+        self.meter, self.shape, self.item, self.on_disk = meter, shape, item, on_disk
         meter.hold(self.nbytes)
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the array."""
-        count = self.item
+        """Bytes of the array; pages of a file are not the process's own."""
+        count = 0 if self.on_disk else self.item
         for length in self.shape:
             count *= length
         return count
@@ -102,7 +102,7 @@ class Part(Room):
 
     def __init__(self, whole: Room, count: int) -> None:
         self.whole = whole
-        super().__init__(whole.meter, (count, *whole.shape[1:]), 0)
+        super().__init__(whole.meter, (count, *whole.shape[1:]), 0, on_disk=whole.on_disk)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +124,7 @@ class Rooms:
             given = {}
             for side in SIDES:
                 if side in taken:
-                    given[side] = self.room(*taken[side].shape)
+                    given[side] = self._of_features(called, taken[side])
                     sizes = Sizes(ng=len(taken[side]), width=taken[side].shape[1], threads=self.threads)
                     self._calls(called, sizes, settings)
             return given
@@ -171,6 +171,11 @@ class Rooms:
             return {"nearest": found["distances"]}
         return found
 
+    def _of_features(self, called: steps.Step, features: Room) -> Room:
+        """The answer of a step on features, on disk as they are if it works row by row."""
+        on_disk = features.on_disk and step.declared_by(called.function).by_row
+        return self.room(*features.shape, on_disk=on_disk and temporary.is_large(*features.shape))
+
     def _calls(self, called: steps.Step, sizes: Sizes, settings: Mapping[str, Any]) -> None:
         """What a step holds beside its answer, and has to do."""
         self.meter.beside(called.memory(sizes, settings))
@@ -188,7 +193,9 @@ class Rooms:
                 if all(side in part for part in parts) and not (one_set and side == "query"):
                     widths = [part[side].shape[1] for part in parts]
                     count = len(parts[0][side])
-                    given[side] = self.room(count, sum(widths))
+                    on_disk = declared.by_row and any(part[side].on_disk for part in parts)
+                    on_disk = on_disk and temporary.is_large(count, sum(widths))
+                    given[side] = self.room(count, sum(widths), on_disk=on_disk)
                     sizes = Sizes(ng=count, width=max(widths), parts=len(parts), threads=self.threads)
                     self._joins(name, declared, sizes, chosen)
             return given | ({"query": given["gallery"]} if one_set else {})
@@ -225,9 +232,9 @@ class Rooms:
         part: Any = self.room(len(rows.query), len(rows.gallery))
         return State({"distances": part}, rows=rows)
 
-    def room(self, *shape: int) -> Room:
+    def room(self, *shape: int, on_disk: bool = False) -> Room:
         """Room for float32."""
-        return Room(self.meter, shape)
+        return Room(self.meter, shape, on_disk=on_disk)
 
     def answer(self, name: str, sizes: Sizes, settings: Mapping[str, Any], taken: Mapping[str, Any]) -> Any:
         """What a step gives under a name of the vocabulary."""

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 import postproc
-from postproc.base import arrays, step
+from postproc.base import arrays, step, temporary
 from postproc.base.settings import Setting, settings_of
 from postproc.base.sizes import Sizes
 from postproc.base.vocabulary import VOCABULARY
@@ -148,9 +148,8 @@ def apply(
     if one_set:
         return _alone(found, state, chosen)
     if found.needs == ("features",):
-        return {
-            side: found.function(state[side], **chosen) for side in ("query", "gallery", "train") if side in state
-        }
+        sides = [side for side in ("query", "gallery", "train") if side in state]
+        return {side: _of_features(found, state[side], chosen) for side in sides}
     taken = {name: state[name] for name in (*found.needs, *found.may_use) if name in state}
     learns = moves_train(found, taken)
     if learns:
@@ -165,6 +164,13 @@ def apply(
     return given
 
 
+def _of_features(found: Step, features: Any, chosen: Mapping[str, Any]) -> Any:
+    """What a step makes of features; where they are on disk some rows at a time, if it works row by row."""
+    if not step.declared_by(found.function).by_row:
+        return found.function(features, **chosen)
+    return temporary.by_rows(lambda parts: found.function(*parts, **chosen), [features], found.name)
+
+
 def alone(found: Step, state: Mapping[str, Any]) -> dict[str, Any]:
     """The data of a step on one set: what it asks of both sides is handed over once."""
     names = (*found.needs, *found.may_use)
@@ -175,7 +181,7 @@ def alone(found: Step, state: Mapping[str, Any]) -> dict[str, Any]:
 def _alone(found: Step, state: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
     """Run a step on one set; its images come back on both sides."""
     if found.needs == ("features",):
-        given = {side: found.function(state[side], **chosen) for side in ("gallery", "train") if side in state}
+        given = {side: _of_features(found, state[side], chosen) for side in ("gallery", "train") if side in state}
         return {"query": given["gallery"], **given}
     taken = alone(found, state)
     result = found.function(**taken, **chosen)

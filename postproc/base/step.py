@@ -75,6 +75,8 @@ class Declaration:
     (:mod:`postproc.pairs.held` has what many hold).
     ``on_disk``: memory-mapped queries and gallery stay there and come as :class:`~postproc.base.stored.Stored`; a
     step that does not say so has them in memory, as float32.
+    ``by_row``: every row of its answer is made of the same row of ``features`` alone: where those are on disk, a
+    pipeline calls it with some rows at a time.
     ``work``: what there is to do, from the same (:mod:`postproc.pairs.spent` has what many do); None: nobody knows
     how long it takes.
     ``keeps``: data that come back as they are, not copied, from all settings.
@@ -87,6 +89,7 @@ class Declaration:
     host_only: bool = False
     memory: Memory = nothing
     on_disk: bool = False
+    by_row: bool = False
     work: Spent | None = None
     keeps: Callable[[Chosen], tuple[str, ...]] = lambda chosen: ()
     loads: Loads = ()
@@ -105,6 +108,7 @@ def step(
     host_only: bool = False,
     memory: Memory = nothing,
     on_disk: bool = False,
+    by_row: bool = False,
     work: Spent | None = None,
     keeps: Callable[[Chosen], tuple[str, ...]] = ...,
     loads: Loads = (),

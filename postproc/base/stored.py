@@ -9,14 +9,13 @@ time. The numbers are those of ``array.astype(np.float32)``, to the last bit.
 from __future__ import annotations
 
 import mmap
-import tempfile
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from postproc.base import arrays
-from postproc.base.vocabulary import Array, Unchecked
+from postproc.base.vocabulary import Unchecked
 
 KINDS = ("float16", "float32")  # of numbers that may stay on disk
 NUMBERS = 1 << 19  # of one end of pairs that are in memory at a time
@@ -80,30 +79,6 @@ def on_disk(value: Unchecked) -> Any:
     if isinstance(value, np.ma.MaskedArray) or not value.dtype.isnative or not is_mapped(value):
         return value
     return Stored(np.asarray(value))
-
-
-def in_rows(side: Array) -> np.ndarray:
-    """(n, d) float32, one row after the other, for who looks at it here and there: as it is where it is so.
-
-    Anything else is written once to a file without a name in the folder of temporary files (TMPDIR), and mapped.
-    Raises OSError where that folder has no room: other ways have other bits.
-    """
-    plain = side.source if isinstance(side, Stored) and side.numbers is None and side.lengths is None else side
-    if isinstance(plain, np.ndarray) and plain.dtype == np.float32 and plain.flags.c_contiguous:
-        found = np.asarray(plain).view()
-        found.flags.writeable = False
-        return found
-    try:
-        with tempfile.TemporaryFile(prefix="postproc-") as file:
-            for start in range(0, len(side), ROWS):
-                file.write(np.ascontiguousarray(side[start : start + ROWS], np.float32).data)
-            file.flush()
-            return np.asarray(np.memmap(file, np.float32, mode="r", shape=(len(side), side.shape[1])))
-    except OSError as error:
-        raise OSError(
-            f"features: wanted {4e-9 * len(side) * side.shape[1]:.2f} GB for them as float32 in the folder of "
-            f"temporary files, but {error.strerror or error}; make room there, or set TMPDIR to another folder"
-        ) from None
 
 
 def is_mapped(value: object) -> bool:

@@ -15,6 +15,7 @@ from postproc.pairs import held, spent
 
 
 @step(
+    by_row=True,
     memory=held.times(1.5, held.block),
     work=spent.read(31),
 )

@@ -13,6 +13,7 @@ ROUNDING = 6e-8  # 2^-24 and a little: what the numbers of a row of length 1 may
 
 
 @step(
+    by_row=True,
     memory=block,
     work=spent.read(29),
 )

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from postproc import kernels
-from postproc.base import arrays, machine, stored
+from postproc.base import arrays, machine, temporary
 from postproc.base.vocabulary import Array
 from postproc.pairs.pairwise import read_only
 from postproc.pairs.tiles import PairwiseTiles, Tiles
@@ -71,9 +71,9 @@ class Rows:
 
     @property
     def in_rows(self) -> "Rows":
-        """The same as kernels want it (:func:`postproc.base.stored.in_rows`)."""
-        first = stored.in_rows(self.first)
-        return Rows(first, first if self.second is self.first else stored.in_rows(self.second), self.mean)
+        """The same as kernels want it (:func:`postproc.base.temporary.in_rows`)."""
+        first = temporary.in_rows(self.first)
+        return Rows(first, first if self.second is self.first else temporary.in_rows(self.second), self.mean)
 
     def moved(self, some: np.ndarray, mean: np.ndarray | None) -> np.ndarray:
         """Copies of some rows without the common part."""

@@ -19,7 +19,7 @@ from postproc.base.work import Work
 COPIED = 4  # bytes of work for a byte that is put beside others
 
 
-@join(work=lambda sizes, chosen: Work(bytes=COPIED * SINGLE * sizes.parts * sizes.ng * sizes.width))
+@join(by_row=True, work=lambda sizes, chosen: Work(bytes=COPIED * SINGLE * sizes.parts * sizes.ng * sizes.width))
 def concat(
     features: Parts,
     *,

@@ -1,10 +1,14 @@
 """NumPy's files: one array in ``.npy``, arrays under names in ``.npz``.
 
-Arrays of Python objects, as ``np.save`` of a dictionary makes one, are pickles, and are rebuilt as such.
+Large matrices of numbers with a fraction stay where they are, in an archive if they are not compressed: they are
+read where somebody looks at them. Arrays of Python objects, as ``np.save`` of a dictionary makes one, are pickles,
+and are rebuilt as such.
 """
 
 import io
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,12 +18,18 @@ from ensemble.io import bounds
 from ensemble.io.readers.pickles import BEGINNING, words
 from ensemble.io.readers.reader import Reader, Stored, Unknown, Wanted
 from ensemble.io.unpickle import unpickle
+from postproc.base import temporary
 
 MAGIC = b"\x93NUMPY"
+LOCAL = 30  # bytes of what stands before a member of an archive, without its name
+LOOK = 1 << 12  # bytes of a checksum that are one row of progress
 
 
 def _load_npy(path: Path, wanted: Wanted) -> np.ndarray:
     with path.open("rb") as file:
+        if _stays(*_layout(file)):
+            return np.asarray(mapped(path))
+        file.seek(0)
         return load_array(file, path.stat().st_size)
 
 
@@ -33,11 +43,23 @@ def load_array(file: IO[bytes], size: int) -> Any:
     return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+def _layout(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether columns come first, and type, from the header at the beginning."""
     version = np.lib.format.read_magic(file)
     header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = header(file)
+    found: tuple[tuple[int, ...], bool, np.dtype] = header(file)
+    return found
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+    shape, _, dtype = _layout(file)
     return shape, dtype
+
+
+def _stays(shape: tuple[int, ...], columns_first: bool, dtype: np.dtype) -> bool:
+    """Whether an array stays in its file: rows of numbers with a fraction, one after the other, and large."""
+    rows = len(shape) > 1 and dtype.kind == "f" and dtype.itemsize <= 8 and dtype.isnative and not columns_first
+    return rows and temporary.is_large(*shape)
 
 
 def dtype_of(path: Path) -> np.dtype:
@@ -77,8 +99,9 @@ def _words(path: Path) -> list[str]:
 
 def _stored_npy(path: Path) -> dict[str, Stored]:
     with path.open("rb") as file:
-        shape, dtype = _header(file)
-    return {} if dtype.hasobject else {"": Stored(shape, dtype.itemsize)}
+        layout = _layout(file)
+    shape, _, dtype = layout
+    return {} if dtype.hasobject else {"": Stored(shape, dtype.itemsize, _stays(*layout))}
 
 
 def _stored_npz(path: Path) -> dict[str, Stored]:
@@ -86,8 +109,9 @@ def _stored_npz(path: Path) -> dict[str, Stored]:
     with zipfile.ZipFile(path) as archive:
         for key in _members(archive):
             with archive.open(f"{key}.npy") as file:
-                shape, dtype = _header(file)
-            found[key] = Stored(shape, dtype.itemsize)
+                layout = _layout(file)
+            plain = archive.getinfo(f"{key}.npy").compress_type == zipfile.ZIP_STORED
+            found[key] = Stored(layout[0], layout[2].itemsize, plain and _stays(*layout))
     return found
 
 
@@ -103,8 +127,31 @@ def _load_npz(path: Path, wanted: Wanted) -> dict[str, Any]:
                 info = archive.getinfo(f"{key}.npy")
                 budget.spend(info.file_size, key)
                 with archive.open(info) as file:
+                    layout, start = _layout(file), file.tell()
+                if info.compress_type == zipfile.ZIP_STORED and _stays(*layout):
+                    entries[key] = _member(path, info, layout[0], layout[2], start)
+                    continue
+                with archive.open(info) as file:
                     entries[key] = load_array(file, info.file_size)
     return entries
+
+
+def _member(path: Path, info: zipfile.ZipInfo, shape: tuple[int, ...], dtype: np.dtype, start: int) -> np.ndarray:
+    """An array of an archive as it lies on the disk, if its checksum is right; ``start``: behind its header."""
+    with path.open("rb") as file:
+        file.seek(info.header_offset)
+        head = file.read(LOCAL)
+        name, extra = struct.unpack_from("<HH", head, LOCAL - 4)
+    first = info.header_offset + LOCAL + name + extra
+    bounds.refuse_size(shape, dtype.itemsize, min(info.file_size, path.stat().st_size - first) - start)
+    whole = np.memmap(path, np.uint8, mode="r", offset=first, shape=(info.file_size,))
+    found = 0
+    for part in temporary.blocks((info.file_size // LOOK + 1, LOOK), "read"):
+        found = zlib.crc32(whole[part.start * LOOK : part.stop * LOOK].data, found)
+    if found != info.CRC:
+        raise zipfile.BadZipFile(f"a checksum of {info.filename} that is not that of its bytes")
+    values = np.memmap(path, dtype, mode="r", offset=first + start, shape=shape)
+    return np.asarray(values)
 
 
 def _members(archive: zipfile.ZipFile) -> tuple[str, ...]:

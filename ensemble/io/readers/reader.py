@@ -16,10 +16,11 @@ class Unknown(Exception):
 
 
 class Stored(NamedTuple):
-    """An array of a file before it is read: its shape, and the bytes of a value."""
+    """An array of a file before it is read: its shape, the bytes of a value, and whether it stays in the file."""
 
     shape: tuple[int, ...]
     item: int
+    mapped: bool = False
 
     @property
     def nbytes(self) -> int:

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from postproc import csls, distances, l2_normalize, rerank, using
-from postproc.base import stored
+from postproc.base import stored, temporary
 from postproc.pairs import long_lists, pairwise
 from postproc.pairs.tiles import PairwiseTiles
 from tests.support.each import each
@@ -88,10 +88,10 @@ def test_unit_length_is_that_of_l2_normalize(tmp_path):
 @each("kind", ["f2", "f4"])
 def test_rows_for_who_looks_here_and_there(tmp_path, kind):
     """What is float32 already is the file itself; anything else is mapped from a file without a name."""
-    mapped = on_disk(tmp_path / f"{kind}.npy", images(3.0, count=2 * stored.ROWS + 5), kind)
+    mapped = on_disk(tmp_path / f"{kind}.npy", images(3.0, count=2 * temporary.ROWS + 5), kind)
     there = stored.on_disk(mapped)
     for side in (there, there.rows(np.array([4, 2, 4])), there.of_unit_length(), stored.on_disk(mapped[:, ::2])):
-        found = stored.in_rows(side)
+        found = temporary.in_rows(side)
         assert_array_equal(found, side[:])
         assert type(found) is np.ndarray
         assert stored.is_mapped(found)
