@@ -4,8 +4,8 @@
     python -m bench.disk 100000 --recipe baseline --shuffled --queries 2000
 
 One set, or queries and a gallery, in ``.npy`` with lists of names, and one model. ``ensemble.run`` runs in a
-process of its own. Measured is its anonymous memory (RssAnon) at its highest, after every line of the run too, and,
-beside it, the pages of libraries that are left at the end (RssFile): features that are mapped are in neither.
+process of its own. Measured is its anonymous memory (RssAnon) at its highest, after every line too, and, beside
+it, the pages of libraries that are left at the end (RssFile): features that are mapped are in neither.
 ``--shuffled``: a table puts the images into another order than the file has.
 """
 

@@ -12,6 +12,8 @@ from ensemble.base.errors import InputError, examples
 from ensemble.submissions.ties import told
 from postproc.base.checks import whole
 
+TOGETHER = 1024  # lists whose entries are made numbers and texts of Python at a time
+
 
 @dataclass(frozen=True)
 class RankList:
@@ -75,6 +77,8 @@ class RankList:
         if top_k is None:
             return self
         whole("top_k", top_k, 1)
+        if (self.counts <= top_k).all():
+            return self
         return self.only(self.places < top_k)
 
     def only(self, kept: np.ndarray) -> "RankList":
@@ -124,12 +128,15 @@ class RankList:
     def entries(self) -> Iterator[tuple[str, int, str, float | None]]:
         """Query, place from 1, gallery image and distance of every entry."""
         assert self.query_names is not None
-        distances = [None] * len(self.rows) if self.distances is None else self.distances.tolist()
-        ranks = (self.places + 1).tolist()
-        for query, rank, row, value in zip(
-            self.query_of.tolist(), ranks, self.rows.tolist(), distances, strict=True
-        ):
-            yield self.query_names[query], rank, self.gallery_names[row], value
+        for first in range(0, len(self), TOGETHER):
+            starts = self.starts[first : first + TOGETHER + 1]
+            counts, some = np.diff(starts), slice(starts[0], starts[-1])
+            queries = np.repeat(np.arange(first, first + len(counts)), counts).tolist()
+            ranks = (np.arange(some.start, some.stop) - np.repeat(starts[:-1], counts) + 1).tolist()
+            rows = self.rows[some].tolist()
+            distances = [None] * len(rows) if self.distances is None else self.distances[some].tolist()
+            for query, rank, row, value in zip(queries, ranks, rows, distances, strict=True):
+                yield self.query_names[query], rank, self.gallery_names[row], value
 
 
 def from_matrix(
