@@ -8,14 +8,14 @@ from ensemble import io
 from ensemble.base.collecting import collecting
 from ensemble.base.distances import ModelSet
 from ensemble.base.errors import InputError, refuse_if_any
-from ensemble.cli import files, machine, protocols
+from ensemble.cli import files, machine, notes, protocols
 from ensemble.cli.numbers import too_small
 from ensemble.pipeline import changes, forecast, memory, plan, plugins, rates, recipe
 from ensemble.pipeline.forecast import Forecast
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.recipe import Recipe
 from ensemble.scores.protocol import Protocol
-from postproc.base import runtime
+from postproc.base import beforehand, runtime
 from postproc.base.machine import free_memory
 
 
@@ -163,6 +163,20 @@ def forecast_of(
         return found
     others = forecast.remedies(checked, sizes, needed, protocol=used, scored=scored, threads=threads)
     return replace(found, remedies=others)
+
+
+def refuse_if_it_does_not_fit(expected: Forecast, *, read: bool = False) -> None:
+    """Raise InputError where a run wants more memory than is free, with what to set.
+
+    read: what it wants is partly there already, in memory that is not free any more: then it is but said. So it is
+    where REID_MEMORY_CHECK is 0, for who knows better.
+    """
+    if expected.fits:
+        return
+    if read or not beforehand.is_wanted():
+        notes.say([expected.remedy()], aside=True)
+        return
+    raise InputError([expected.remedy()])
 
 
 def _sizes(checked: Plan) -> Mapping[str, io.ModelSize] | None:

@@ -26,14 +26,15 @@ def walk(
     """Run the plan under the options' threads and memory, printing a line a step; on ``sets`` if given.
 
     ``made``: neighbour lists for the steps that take them.
-    What takes longer says first how long, and how much memory it needs.
+    What takes longer says first how long, and how much memory it needs. Raises InputError, before anything is read,
+    where that is more than is free.
     """
     device = machine.device(options)
     expected = planning.forecast_of(options, checked, sets)
     if expected and (expected.seconds >= LONG or not expected.fits):
         print(expected.line(), flush=True)
     if expected and not expected.fits:
-        notes.say([expected.remedy()], aside=True)
+        planning.refuse_if_it_does_not_fit(expected, read=sets is not None)
     progress = Progress(expected.stages if expected else ())
     print(f"{checked.recipe.name}: {checked.recipe.about}")
     if device.is_cuda:

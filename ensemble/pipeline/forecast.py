@@ -16,7 +16,7 @@ from ensemble.pipeline.rates import SLOWEST, Rates
 from ensemble.pipeline.rooms import Stage
 from ensemble.scores.protocol import Protocol
 from ensemble.scores.protocols import PROTOCOLS
-from postproc.base import progress
+from postproc.base import beforehand, progress
 from postproc.base.progress import said
 from postproc.base.work import NO_WORK
 
@@ -94,7 +94,7 @@ class Forecast:
         return (
             f"memory: wanted at most the {_gigabytes(self.free or 0)} that are free, "
             f"found that {self.prediction.largest.said} needs about {_gigabytes(self.most)}; "
-            f"set {', or '.join(found)}"
+            f"set {', or '.join(found)}, or {beforehand.VARIABLE}=0 to try it all the same"
         )
 
     def _time(self) -> str:

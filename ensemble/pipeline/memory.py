@@ -47,7 +47,8 @@ LIBRARIES = {
 }  # imported by who needs them
 LOADING = {"": 1.3e6, "scipy": 2e5, "sklearn": 1.3e6, "torch": 3e6}  # objects; what everybody imports: ""
 IMAGE = 700  # bytes of an image's name and labels, in lists, tables and arrays
-ENTRY = 60  # bytes of a line of the answer while it is written
+BY_LINES = ("csv", "trec")  # formats that are written some lines at a time
+LINE, ENTRY = 20, 105  # bytes of an entry of the answer while it is written: in those formats, in others
 READ = 8  # bytes of work for a byte that is read: from the file, made float32, looked at for NaN
 NAMED = 4  # objects of work for an image of a model: its name in lists and tables
 WRITTEN = 1  # objects of work for an entry of the answer
@@ -146,7 +147,7 @@ def predict(
     stages.append(meter.stage("answer", f"{nq} x {k}"))
     del outcome, walk
     meter.stage("", "")
-    meter.beside(ENTRY * nq * k)
+    meter.beside((LINE if plan.recipe.submission in BY_LINES else ENTRY) * nq * k)
     meter.spend("write", Work(objects=WRITTEN * nq * k))
     stages.append(meter.stage("write", plan.recipe.submission))
     return Prediction(tuple(stages))

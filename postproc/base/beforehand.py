@@ -31,7 +31,7 @@ def refuse(
     memory: what the step declares; given: all data and settings; chosen: all settings; returned: what comes back.
     """
     sizes = sizes_of(given)
-    if sizes is None or not _is_large(sizes) or os.environ.get(VARIABLE, "").strip() == "0":
+    if sizes is None or not _is_large(sizes) or not is_wanted():
         return
     free = machine.free_memory()
     if free is None:
@@ -49,6 +49,11 @@ def refuse(
         f"{name}: wanted {wanted / 1e9:.2f} GB beside the data, for {what}what it holds meanwhile, found "
         f"{free / 1e9:.2f} GB free; {', '.join(remedies)}, or set {VARIABLE}=0 to try it all the same"
     )
+
+
+def is_wanted() -> bool:
+    """Whether what has no room is to be refused, which the environment may say."""
+    return os.environ.get(VARIABLE, "").strip() != "0"
 
 
 def sizes_of(given: Mapping[str, Any]) -> Sizes | None:

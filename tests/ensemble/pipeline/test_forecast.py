@@ -61,7 +61,7 @@ def test_what_does_not_fit_says_what_to_set():
     assert lines[-2].endswith("at most 4.29 GB of memory, 3.00 GB are free")
     assert lines[-1] == (
         "memory: wanted at most the 3.00 GB that are free, found that rerank (k1 20) needs about 4.29 GB; "
-        "set --threads 1: 2.50 GB, or fewer models"
+        "set --threads 1: 2.50 GB, or fewer models, or REID_MEMORY_CHECK=0 to try it all the same"
     )
 
 
