@@ -15,7 +15,7 @@ from ensemble.pipeline.run import Result
 from ensemble.report import NAME, refuse_without_packages, runs
 from ensemble.report.recorder import Recorder
 from postproc import ApproximateNeighbours
-from postproc.base import beforehand, runtime
+from postproc.base import runtime
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(*expected.text(), sep="\n")
         fits = expected is None or expected.fits
         print(f"{'everything fits; ' if fits else ''}nothing was read or written")
-        return program.FINE if fits or not beforehand.is_wanted() else program.REFUSED
+        return program.REFUSED if expected and planning.is_refused(options, expected) else program.FINE
     return program.FINE
 
 

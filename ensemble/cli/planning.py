@@ -8,7 +8,7 @@ from ensemble import io
 from ensemble.base.collecting import collecting
 from ensemble.base.distances import ModelSet
 from ensemble.base.errors import InputError, refuse_if_any
-from ensemble.cli import files, machine, notes, protocols
+from ensemble.cli import files, machine, protocols
 from ensemble.cli.numbers import too_small
 from ensemble.pipeline import changes, forecast, memory, plan, plugins, rates, recipe
 from ensemble.pipeline.forecast import Forecast
@@ -165,18 +165,14 @@ def forecast_of(
     return replace(found, remedies=others)
 
 
-def refuse_if_it_does_not_fit(expected: Forecast, *, read: bool = False) -> None:
-    """Raise InputError where a run wants more memory than is free, with what to set.
+def is_refused(options: argparse.Namespace, expected: Forecast) -> bool:
+    """Whether a run wants more memory than is free, and that is all there is to it.
 
-    read: what it wants is partly there already, in memory that is not free any more: then it is but said. So it is
-    where REID_MEMORY_CHECK is 0, for who knows better.
+    It is not all on a device, which has memory of its own, with neighbour lists, which save most of it, and where
+    REID_MEMORY_CHECK is 0, for who knows better.
     """
-    if expected.fits:
-        return
-    if read or not beforehand.is_wanted():
-        notes.say([expected.remedy()], aside=True)
-        return
-    raise InputError([expected.remedy()])
+    known = not machine.device(options).is_cuda and getattr(options, "neighbours", None) is None
+    return not expected.fits and known and beforehand.is_wanted()
 
 
 def _sizes(checked: Plan) -> Mapping[str, io.ModelSize] | None:

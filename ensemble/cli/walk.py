@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 from ensemble.base.distances import ModelSet
+from ensemble.base.errors import InputError
 from ensemble.cli import machine, notes, planning
 from ensemble.pipeline import advice, joins, lines, plan, recipe, steps
 from ensemble.pipeline.devices import Device
@@ -26,15 +27,17 @@ def walk(
     """Run the plan under the options' threads and memory, printing a line a step; on ``sets`` if given.
 
     ``made``: neighbour lists for the steps that take them.
-    What takes longer says first how long, and how much memory it needs. Raises InputError, before anything is read,
-    where that is more than is free.
+    What takes longer says first how long, and how much memory it needs. Raises InputError where that is more than
+    is free, unless the models are there already, in memory that is not free any more.
     """
     device = machine.device(options)
     expected = planning.forecast_of(options, checked, sets)
     if expected and (expected.seconds >= LONG or not expected.fits):
         print(expected.line(), flush=True)
     if expected and not expected.fits:
-        planning.refuse_if_it_does_not_fit(expected, read=sets is not None)
+        if sets is None and planning.is_refused(options, expected):
+            raise InputError([expected.remedy()])
+        notes.say([expected.remedy()], aside=True)
     progress = Progress(expected.stages if expected else ())
     print(f"{checked.recipe.name}: {checked.recipe.about}")
     if device.is_cuda:

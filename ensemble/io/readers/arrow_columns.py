@@ -10,13 +10,20 @@ from ensemble.io import bounds
 from ensemble.io.matlab5 import Unread
 from ensemble.io.readers import table
 
+SINGLE = {"float", "halffloat"}  # kinds of values that become float32
 
-def columns(where: Path, found: Any, budget: bounds.Budget) -> dict[str, Any]:
-    """The columns of a table: values as one float matrix, lists as matrices, labels as arrays, names as texts."""
+
+def columns(
+    where: Path, found: Any, budget: bounds.Budget, *, first: int = 0, together: bool = True
+) -> dict[str, Any]:
+    """The columns of a table: values as one float matrix, lists as matrices, labels as arrays, names as texts.
+
+    first: which row of a file its first one is. together: whether columns may be values of one matrix.
+    """
     titles = found.column_names
     if len(set(titles)) < len(titles):
         raise InputError([f"{where}: wanted every column once, found {examples(titles, 6)}; rename some"])
-    places = table.values(where, titles)
+    places = table.values(where, titles) if together else []
     budget.spend(8 * found.num_rows * max(1, len(titles)), "rows")
     entries: dict[str, Any] = {}
     if places:
@@ -24,10 +31,10 @@ def columns(where: Path, found: Any, budget: bounds.Budget) -> dict[str, Any]:
         for at, place in enumerate(places):
             matrix[:, at] = _numbers(where, titles[place], found.column(place))
         kinds = {str(found.column(place).type) for place in places}
-        entries[table.FEATURES] = matrix.astype(np.float32) if kinds <= {"float", "halffloat"} else matrix
+        entries[table.FEATURES] = matrix.astype(np.float32) if kinds <= SINGLE else matrix
     for place, title in enumerate(titles):
         if place not in set(places):
-            entries[title] = _column(where, title, found.column(place), budget)
+            entries[title] = _column(where, title, found.column(place), budget, first)
     return entries
 
 
@@ -39,7 +46,7 @@ def _numbers(where: Path, title: str, column: Any) -> np.ndarray:
     return np.asarray(column.to_numpy(), np.float64)
 
 
-def _column(where: Path, title: str, column: Any, budget: bounds.Budget) -> Any:
+def _column(where: Path, title: str, column: Any, budget: bounds.Budget, first: int) -> Any:
     import pyarrow.types as types
 
     kind = column.type
@@ -51,7 +58,7 @@ def _column(where: Path, title: str, column: Any, budget: bounds.Budget) -> Any:
     if types.is_dictionary(kind) or is_text(column.type):
         return _texts(column, budget)
     if is_list(kind):
-        return _matrix(where, title, column)
+        return _matrix(where, title, column, first)
     if types.is_integer(kind) and column.null_count:
         return column.to_pylist()
     if types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind):
@@ -113,7 +120,7 @@ def is_list(kind: Any) -> bool:
     return types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
 
 
-def _matrix(where: Path, title: str, column: Any) -> Any:
+def _matrix(where: Path, title: str, column: Any, first: int) -> Any:
     """A column of lists of one length as (n, d); of lists of lists as (n, d, e)."""
     import pyarrow
     import pyarrow.types as types
@@ -137,7 +144,7 @@ def _matrix(where: Path, title: str, column: Any) -> Any:
             lengths = np.diff(array.offsets.to_numpy())
             width = int(lengths[0]) if len(lengths) else 0
             if (lengths != width).any():
-                row = int(np.flatnonzero(lengths != width)[0]) // max(1, int(np.prod(shape[1:])))
+                row = first + int(np.flatnonzero(lengths != width)[0]) // max(1, int(np.prod(shape[1:])))
                 raise InputError(
                     [
                         f"{where}: wanted {width} values in every row of {printable(title, 40)}, found another "

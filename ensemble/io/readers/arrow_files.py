@@ -11,8 +11,8 @@ from ensemble.base.errors import InputError
 from ensemble.io import bounds
 from ensemble.io.keys import column_of
 from ensemble.io.matlab5 import Unread
-from ensemble.io.readers import arrow_columns, table
-from ensemble.io.readers.reader import Reader, Wanted
+from ensemble.io.readers import arrow_columns, parquet_rows, table
+from ensemble.io.readers.reader import Reader, Stored, Wanted
 from postproc.base.extras import install
 
 FILE = b"ARROW1\x00\x00"  # before the stream that a file is
@@ -153,8 +153,11 @@ def _load_parquet(path: Path, wanted: Wanted) -> dict[str, Any]:
         return [name for name in schema.names if name not in left]
 
     budget = bounds.Budget(path.stat().st_size)
-    schema, found = read_parquet(path, flat, budget)
-    entries = arrow_columns.columns(path, found, budget)
+    large = parquet_rows.large(path)
+    left = {column for of in large.values() for column in of}
+    schema, found = read_parquet(path, lambda schema: [name for name in flat(schema) if name not in left], budget)
+    entries = arrow_columns.columns(path, found, budget, together=not large)
+    entries = {**parquet_rows.spooled(path, large, found.num_rows), **entries}
     return {**entries, **{name: Unread((found.num_rows,), "a record") for name in nested(schema)}}
 
 
@@ -166,6 +169,11 @@ def _refuse_large(metadata: Any, budget: bounds.Budget) -> None:
             column = rows.column(number)
             size = {"DOUBLE": 8, "INT64": 8, "BOOLEAN": 1}.get(column.physical_type, 4)
             budget.spend(max(column.num_values * size, column.total_uncompressed_size), column.path_in_schema)
+
+
+def _stored_parquet(path: Path) -> dict[str, Stored]:
+    needs_pyarrow(path)
+    return parquet_rows.stored(path)
 
 
 def _keys_parquet(path: Path) -> tuple[str, ...]:
@@ -186,5 +194,7 @@ PARQUET = Reader(
     (".parquet", ".pq"),
     recognises=lambda path, head: head.startswith(b"PAR1"),
     keys=_keys_parquet,
+    stored=_stored_parquet,
+    copies=3,
 )
 ARROW = Reader("Arrow", _load_arrow, (".feather", ".arrow", ".ipc"), recognises=_is_arrow, keys=_keys_arrow)

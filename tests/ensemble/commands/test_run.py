@@ -244,13 +244,24 @@ def test_dry_run_reads_and_writes_nothing(city, tmp_path, capsys):
 
 def test_what_does_not_fit_says_what_to_set(city, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("ensemble.cli.planning.free_memory", lambda: 10**7)
-    assert run.main(["--features", str(city), "--dry-run", "--out", str(tmp_path / "out")]) == 0
+    arguments = ["--features", str(city), "--out", str(tmp_path / "out")]
+    assert run.main([*arguments, "--dry-run"]) == 2
     printed = capsys.readouterr().out
     assert "0.01 GB are free" in printed
     assert "memory: wanted at most the 0.01 GB that are free, found that " in printed
     assert "fewer models" in printed
     assert "everything fits" not in printed
-    assert run.main(["--features", str(city), "--out", str(tmp_path / "out")]) == 0  # the system may know better
+    with monkeypatch.context() as patch:
+        patch.setattr(io, "read", None)  # nothing is read
+        said = "memory: wanted at most the 0.01 GB that are free, found that "
+        assert refused(arguments).startswith(said)
+        labelled = ["--features", str(city), "--recipe", "baseline"]
+        assert refused(labelled, evaluate.main).startswith(said)
+        assert not (tmp_path / "out").exists()
+    monkeypatch.setenv("REID_MEMORY_CHECK", "0")  # the user may know better
+    assert run.main([*arguments, "--dry-run"]) == 0
+    capsys.readouterr()
+    assert run.main(arguments) == 0
     printed = capsys.readouterr()
     assert printed.out.startswith("predicted: about ")
     assert "note: memory: wanted at most the 0.01 GB that are free" in printed.err
