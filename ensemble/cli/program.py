@@ -18,6 +18,7 @@ from ensemble.cli import terminal
 from ensemble.cli.parser import Parser
 from postproc.base.machine import BadVariable, MachineWarning
 from postproc.base.one_set import TwiceTheSame
+from postproc.base.temporary import NoRoom
 
 FINE = 0
 FAULTY = 1  # it was done, and the result is not all that was asked for
@@ -59,6 +60,8 @@ def main(command: Callable[[Sequence[str] | None], int]) -> None:
     except BrokenPipeError:  # whoever reads our output has seen enough
         sys.stderr.close()
         status = FINE
+    except NoRoom as error:
+        status = _refused([str(error)])
     except OSError as error:
         where = error.filename or "file"
         _leave_stdout()

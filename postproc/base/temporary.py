@@ -24,6 +24,10 @@ ROWS = 1024  # the least that is worked on at a time, where that many are there
 BLOCK = 1 << 20  # numbers that are worked on at a time
 
 
+class NoRoom(OSError):
+    """The folder of temporary files is full; the text says what to do."""
+
+
 def is_large(*shape: int) -> bool:
     """Whether so many float32 are left on disk where they come from there. Raises machine.BadVariable."""
     return SINGLE * prod(shape) >= _least()
@@ -99,7 +103,7 @@ def by_rows(
 def in_rows(side: Array) -> np.ndarray:
     """(n, d) float32, one row after the other, for who looks at it here and there: as it is where it is so.
 
-    Anything else is written once, large or not. Raises OSError where there is no room: other ways have other bits.
+    Anything else is written once, large or not. Raises NoRoom where there is none: other ways have other bits.
     """
     plain = side.source if isinstance(side, Stored) and side.numbers is None and side.lengths is None else side
     if isinstance(plain, np.ndarray) and plain.dtype == np.float32 and plain.flags.c_contiguous:
@@ -114,7 +118,7 @@ def written(
 ) -> np.ndarray:
     """A matrix of the rows that ``make`` gives for slices, in a file without a name; read-only.
 
-    Raises OSError where the folder of temporary files has no room.
+    Raises NoRoom where the folder of temporary files has none.
     """
     kind = np.dtype(kind)
     try:
@@ -125,7 +129,7 @@ def written(
             file.flush()
             return np.asarray(np.memmap(file, kind, mode="r", shape=tuple(shape)))
     except OSError as error:
-        raise OSError(
+        raise NoRoom(
             f"features: wanted {kind.itemsize * prod(shape) / 1e9:.2f} GB for {shape[0]:,} rows of them in the "
             f"folder of temporary files, but {error.strerror or error}; make room there, or set TMPDIR to another "
             "folder"

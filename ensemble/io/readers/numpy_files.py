@@ -149,7 +149,7 @@ def _member(path: Path, info: zipfile.ZipInfo, shape: tuple[int, ...], dtype: np
     for part in temporary.blocks((info.file_size // LOOK + 1, LOOK), "read"):
         found = zlib.crc32(whole[part.start * LOOK : part.stop * LOOK].data, found)
     if found != info.CRC:
-        raise zipfile.BadZipFile(f"a checksum of {info.filename} that is not that of its bytes")
+        raise zipfile.BadZipFile(f"Bad CRC-32 for {info.filename!r}")
     values = np.memmap(path, dtype, mode="r", offset=first + start, shape=shape)
     return np.asarray(values)
 
