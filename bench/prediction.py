@@ -4,7 +4,8 @@
 
 The folders, recipes and names of ``bench/memory.py``. Predicted is what ``--dry-run`` says, from the rates of this
 machine. Measured are the seconds of the command without the start of Python, the processor time of the process
-over its threads, and VmHWM. Ratios are measured over predicted: time by the clock, by processor time, memory.
+over its threads, and its memory (``bench.memory``). Ratios are measured over predicted: time by the clock, by
+processor time, memory.
 Beyond a factor of 1.5 for time by the clock, or 15 % for memory, a line has a star; with ``--shared`` by processor
 time over threads, which says more where others are at work on the machine. ``?`` is a step of which nobody has
 said how much work it is. ``--stages`` prints predicted and measured seconds of every stage. Every recipe runs once
@@ -104,10 +105,10 @@ def measured(arguments: list[str]) -> Found:
 
     lines.text = noted  # type: ignore[assignment]
     started = time.perf_counter(), time.process_time()
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    quiet = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
+    with quiet[0], quiet[1], memory.peak() as peak:
         run.main(arguments)
     clock, spent = time.perf_counter() - started[0], time.process_time() - started[1]
-    peak = memory.peak()
     with contextlib.redirect_stderr(io.StringIO()):
         expected = planning.forecast_of(options, planning.prepare(options), always=True)
     assert expected is not None
@@ -118,7 +119,7 @@ def measured(arguments: list[str]) -> Found:
         "cpu": spent,
         "threads": options.threads,
         "MB": expected.most / 2**20,
-        "peak": peak,
+        "peak": peak[0],
         "stages": [(stage.step, expected.of(stage)) for stage in expected.prediction.stages],
         "told": told,
     }

@@ -17,12 +17,13 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+
+from bench import anonymous
 
 LATENT, SEEN = 40, 17  # free numbers of an image, images of an identity
 K1, K2, SHARE = 20, 6, 0.3
@@ -85,30 +86,14 @@ def measured(folder: Path, top_k: int) -> dict[str, float]:
     x = np.load(folder / "x.npy", mmap_mode="r")
     with patch.object(long_lists, "cheaper", lambda *sizes: True):  # kernels are loaded, as for a large set
         rerank(np.load(folder / "x.npy", mmap_mode="r")[:300], top_k=3)
-    before, most, done = anonymous(), [0], threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.02):
-            most[0] = max(most[0], anonymous())
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    started, used = time.perf_counter(), time.process_time()
-    found = rerank(x, k1=K1, k2=K2, lambda_value=SHARE, top_k=top_k)
-    seconds, cpu = time.perf_counter() - started, time.process_time() - used
-    done.set()
-    watcher.join()
+    before = anonymous.now()
+    with anonymous.watched() as most:
+        started, used = time.perf_counter(), time.process_time()
+        found = rerank(x, k1=K1, k2=K2, lambda_value=SHARE, top_k=top_k)
+        seconds, cpu = time.perf_counter() - started, time.process_time() - used
     np.save(folder / "rows.npy", found.rows)
     np.save(folder / "distances.npy", found.distances)
-    return {"seconds": seconds, "cpu": cpu, "peak": max(most[0], anonymous()) - before}
-
-
-def anonymous() -> int:
-    """Bytes of this process that are of no file."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1]) << 10
-    raise SystemExit("bench.scale: wanted RssAnon in /proc/self/status, as Linux has it, found none")
+    return {"seconds": seconds, "cpu": cpu, "peak": most[0] - before}
 
 
 def check(folder: Path, sample: int) -> float:
