@@ -31,6 +31,7 @@ from ensemble.io.readers.pickles import PICKLE
 from ensemble.io.readers.reader import HEAD, Reader, Stored, Unknown, Wanted
 from ensemble.io.readers.safetensors_files import SAFETENSORS
 from ensemble.io.readers.torch_files import TORCH_LEGACY, TORCH_ZIP
+from postproc.base.machine import BadVariable
 from postproc.base.temporary import NoRoom
 
 # The first that recognises a file reads it: an archive is torch's before it is NumPy's, a pickle what is left.
@@ -179,7 +180,7 @@ def _guarded(path: Path, action: Callable[[], Any]) -> Any:
                 f"the file was executed; {unread.instead_of(str(refused))}"
             ]
         ) from None
-    except (InputError, NoRoom):
+    except (InputError, NoRoom, BadVariable):
         raise
     except Unknown as unknown:
         raise InputError([f"{path}: wanted {unread.KNOWN}, found {unknown}"]) from None
