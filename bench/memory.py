@@ -7,8 +7,8 @@ fullest; 15 cameras, tracks. Without labels only the nearest 100 come back; with
 distances are there, and every step is scored. Measured is what a process holds that does all that
 ``python -m ensemble.run`` does: of no file at most (RssAnon), and libraries at the end (RssFile); features that
 are mapped are in neither. Printed are megabytes and measured over predicted, which should lie between 0.85 and
-1.05. ``--stages`` prints every stage of a run: what is predicted for it, for all up to it, and what the process has
-reached.
+1.05. ``--stages`` prints every stage of a run: what is predicted for it, for all up to it, and what the process
+has reached.
 """
 
 import argparse

@@ -136,7 +136,7 @@ class Rooms:
         sizes = self.sizes(seen)
         keeps = step.declared_by(called.function).keeps(settings)
         found = {
-            name: seen[name] if name in keeps else self.answer(name, sizes, settings, taken)
+            name: seen[name] if name in keeps else self.answer(called, name, sizes, settings, taken)
             for name in called.gives
         }
         self._calls(called, sizes, settings)
@@ -161,7 +161,7 @@ class Rooms:
             elif name == "gallery" and "query" in found:
                 found[name] = found["query"]
             else:
-                found[name] = self.answer(name, sizes, settings, taken)
+                found[name] = self.answer(called, name, sizes, settings, taken)
         found |= {"query": found["gallery"]} if "gallery" in found else {}
         self._calls(called, sizes, settings)
         if steps.moves_train(called, seen):
@@ -236,7 +236,14 @@ class Rooms:
         """Room for float32."""
         return Room(self.meter, shape, on_disk=on_disk)
 
-    def answer(self, name: str, sizes: Sizes, settings: Mapping[str, Any], taken: Mapping[str, Any]) -> Any:
+    def answer(
+        self,
+        called: steps.Step,
+        name: str,
+        sizes: Sizes,
+        settings: Mapping[str, Any],
+        taken: Mapping[str, Any],
+    ) -> Any:
         """What a step gives under a name of the vocabulary."""
         if name == "distances":
             if settings.get("top_k") is None:
@@ -246,7 +253,10 @@ class Rooms:
         count = sizes.nq if name.startswith("query") else sizes.ng
         if name not in SIDES:
             return Room(self.meter, (count,), DOUBLE)
-        return self.room(count, settings.get("components") or taken[name].shape[1])
+        width = settings.get("components") or taken[name].shape[1]
+        on_disk = any(taken[side].on_disk for side in ("query", "gallery") if side in taken)
+        on_disk = on_disk and step.declared_by(called.function).leaves_on_disk
+        return self.room(count, width, on_disk=on_disk and temporary.is_large(sizes.images, width))
 
     def sizes(self, data: Mapping[str, Any]) -> Sizes:
         """The sizes of what a step is handed."""

@@ -77,6 +77,8 @@ class Declaration:
     step that does not say so has them in memory, as float32.
     ``by_row``: every row of its answer is made of the same row of ``features`` alone: where those are on disk, a
     pipeline calls it with some rows at a time.
+    ``leaves_on_disk``: what it makes of memory-mapped queries and gallery is in a temporary file, if it is large
+    (:mod:`postproc.base.temporary`).
     ``work``: what there is to do, from the same (:mod:`postproc.pairs.spent` has what many do); None: nobody knows
     how long it takes.
     ``keeps``: data that come back as they are, not copied, from all settings.
@@ -90,6 +92,7 @@ class Declaration:
     memory: Memory = nothing
     on_disk: bool = False
     by_row: bool = False
+    leaves_on_disk: bool = False
     work: Spent | None = None
     keeps: Callable[[Chosen], tuple[str, ...]] = lambda chosen: ()
     loads: Loads = ()
@@ -109,6 +112,7 @@ def step(
     memory: Memory = nothing,
     on_disk: bool = False,
     by_row: bool = False,
+    leaves_on_disk: bool = False,
     work: Spent | None = None,
     keeps: Callable[[Chosen], tuple[str, ...]] = ...,
     loads: Loads = (),

@@ -8,12 +8,14 @@ rows at a time, and mapped. Everything else is made in memory. Numbers are the s
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from math import prod
+from typing import IO
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from postproc.base import machine, runtime
+from postproc.base import arrays, machine, runtime
 from postproc.base.sizes import LEAST, SINGLE, bytes_of
 from postproc.base.stored import Stored, is_mapped
 from postproc.base.vocabulary import Array
@@ -64,8 +66,10 @@ def as_float32(array: np.ndarray, what: str = "read") -> np.ndarray:
 
 def rows(array: np.ndarray, numbers: np.ndarray, absent: float | str | None = None) -> np.ndarray:
     """``array[numbers]``, and ``absent`` for numbers below 0; rows that follow each other in a file stay there."""
+    if not is_mapped(array):
+        return _filled(array, numbers, absent)
     numbers = np.asarray(numbers)
-    if not len(numbers) or not is_mapped(array) or numbers.dtype == bool:
+    if not len(numbers) or numbers.dtype == bool:
         return _filled(array, numbers, absent)
     first, count = int(numbers[0]), len(numbers)
     if first >= 0 and np.array_equal(numbers, np.arange(first, first + count)):
@@ -121,13 +125,35 @@ def written(
     Raises NoRoom where the folder of temporary files has none.
     """
     kind = np.dtype(kind)
+    with _file(shape, kind) as file:
+        for part in blocks(shape, what):
+            with np.errstate(over="ignore", invalid="ignore"):
+                file.write(np.ascontiguousarray(make(part), kind).data)
+        file.flush()
+        return np.asarray(np.memmap(file, kind, mode="r", shape=tuple(shape)))
+
+
+def empty(shape: tuple[int, int], *sources: Array) -> Array:
+    """(n, d) float32 that somebody will fill: in a file, if it is large and any of what it is made of is in one.
+
+    Raises NoRoom where the folder of temporary files has none.
+    """
+    if not any(map(is_mapped, sources)) or not is_large(*shape):
+        return arrays.empty(shape, np.float32, sources[0])
+    kind = np.dtype(np.float32)
+    with _file(shape, kind) as file:
+        if hasattr(
+            os, "posix_fallocate"
+        ):  # a disk that is full later ends a process that writes where it is mapped
+            os.posix_fallocate(file.fileno(), 0, kind.itemsize * prod(shape))
+        return np.asarray(np.memmap(file, kind, mode="r+", shape=shape))
+
+
+@contextmanager
+def _file(shape: Sequence[int], kind: np.dtype) -> Iterator[IO[bytes]]:
     try:
         with tempfile.TemporaryFile(prefix="postproc-") as file:
-            for part in blocks(shape, what):
-                with np.errstate(over="ignore", invalid="ignore"):
-                    file.write(np.ascontiguousarray(make(part), kind).data)
-            file.flush()
-            return np.asarray(np.memmap(file, kind, mode="r", shape=tuple(shape)))
+            yield file
     except OSError as error:
         raise NoRoom(
             f"features: wanted {kind.itemsize * prod(shape) / 1e9:.2f} GB for {shape[0]:,} rows of them in the "

@@ -22,6 +22,7 @@ EVERYWHERE = -1  # in the place of a camera: the whole gallery
 
 
 @step(
+    leaves_on_disk=True,
     memory=held.together(held.square, held.times(0.25, held.gallery), held.block),
     work=spent.together(spent.covariance, spent.mapped(), spent.factored(21), spent.read(120), spent.images(680)),
 )
@@ -76,7 +77,7 @@ def camera_whitening(
     query_cam, gallery_cam = (np.where(np.isin(cam, own), cam, EVERYWHERE) for cam in (query_cam, gallery_cam))
     layout = copies(pairs, (query_cam, gallery_cam))
     camera = (gallery_cam if one_set else np.concatenate([query_cam, gallery_cam]))[layout.first]
-    out = arrays.empty((layout.classes, gallery.shape[1]), np.float32, gallery)
+    out = linear.room(layout, gallery.shape[1], query, gallery)
     for one in np.unique(camera):
         images = gallery if one == EVERYWHERE else gallery[arrays.beside(gallery_cam == one, gallery)]
         change = _change(images, float(ridge), center, whiten)

@@ -54,6 +54,7 @@ _LEARNED = {"xqda": _XQDA, **dict.fromkeys(("nfst", "kissme", "lfda", "sdml", "c
 @step(
     host_only=True,
     objection=_objection,
+    leaves_on_disk=True,
     memory=held.together(held.times(4, held.train), held.covariance, held.times(5, held.square)),
     loads=_loads,
     work=spent.by("method", _LEARNED),
@@ -329,7 +330,7 @@ def _mapped(data: Data, *, positive: bool, centred: bool) -> tuple[Sides, int]:
     layout = copies(data.pairs)
     (term,) = data.pairs.terms
     assert isinstance(term, FeatureTerm)
-    out = np.empty((layout.classes, matrix.shape[1]), np.float32)
+    out = linear.room(layout, matrix.shape[1], term.query, term.gallery)
     linear.fill_classes(out, np.arange(layout.classes), change, layout, term.query, term.gallery)
     return linear.spread_to_images(out, layout), count
 

@@ -23,6 +23,7 @@ NONE = 1e-12  # of the largest: a pivot this small is rounding
 
 
 @step(
+    leaves_on_disk=True,
     memory=held.together(held.times(2, held.train), held.covariance, held.times(2, held.square)),
     work=spent.together(spent.mapped(), spent.factored(9.3), spent.read(71), spent.times(8, spent.covariance)),
 )
@@ -132,7 +133,7 @@ def _mapped(pairs: Pairwise, learned: Map) -> Sides:
     layout = copies(pairs)
     (term,) = pairs.terms
     assert isinstance(term, FeatureTerm)
-    out = arrays.empty((layout.classes, matrix.shape[1]), np.float32, pairs.like)
+    out = linear.room(layout, matrix.shape[1], term.query, term.gallery)
     change = Map(centre, matrix, learned.unit)
     linear.fill_classes(out, np.arange(layout.classes), change, layout, term.query, term.gallery)
     return linear.spread_to_images(out, layout)

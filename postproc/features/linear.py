@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from postproc import kernels
-from postproc.base import arrays, runtime
+from postproc.base import arrays, runtime, temporary
 from postproc.base.vocabulary import Sides
 from postproc.pairs.tiles import Layout
 
@@ -78,6 +78,12 @@ def on_one_thread(function: Callable[..., Found], *arguments: Any) -> Found:
     return found[0]
 
 
+def room(layout: Layout, width: int, query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
+    """Room for what :func:`fill_classes` gives, where the features are: (classes, width) float32."""
+    found: np.ndarray = temporary.empty((layout.classes, width), gallery, query)
+    return found
+
+
 def fill_classes(
     out: np.ndarray,
     classes: np.ndarray,
@@ -102,11 +108,11 @@ def fill_classes(
 def spread_to_images(out: np.ndarray, layout: Layout) -> Sides:
     """Rows of all classes -> rows of all queries and of all gallery images; of one set, of its images."""
     if layout.one_set:
-        return out if layout.distinct else out[layout.inverse_there]
+        return out if layout.distinct else temporary.rows(out, layout.inverse_there)
     if layout.distinct:
         return out[: layout.nq], out[layout.nq :]
     inverse = layout.inverse_there
-    return out[inverse[: layout.nq]], out[inverse[layout.nq :]]
+    return temporary.rows(out, inverse[: layout.nq]), temporary.rows(out, inverse[layout.nq :])
 
 
 def to_unit_length(rows: np.ndarray) -> np.ndarray:

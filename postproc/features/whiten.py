@@ -23,6 +23,7 @@ NONE = 1e-12  # of the largest variance: about what float32 tells from zero
 
 
 @step(
+    leaves_on_disk=True,
     memory=held.covariance,
     work=spent.together(spent.covariance, spent.mapped(), spent.factored(14), spent.read(82)),
 )
@@ -72,7 +73,7 @@ def whiten(
     layout = copies(sqeuclidean(query, None if one_set else gallery))
     change = fit(fitted, components, power, renormalize)
     width = min(components or gallery.shape[1], gallery.shape[1])
-    out = arrays.empty((layout.classes, width), np.float32, gallery)
+    out = linear.room(layout, width, query, gallery)
     linear.fill_classes(out, np.arange(layout.classes), change, layout, query, gallery)
     return linear.spread_to_images(out, layout)
 

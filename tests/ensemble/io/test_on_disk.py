@@ -213,12 +213,3 @@ def test_memory_holds_some_rows_alone(tmp_path):
     assert isinstance(found, FeatureSet)
     assert is_mapped(found.gallery)
     assert most < 24e6
-
-
-def test_who_says_from_where_on_is_heard(monkeypatch):
-    assert temporary.is_large(1000, 10_000)
-    monkeypatch.setenv(temporary.VARIABLE, "1GB")
-    assert not temporary.is_large(1000, 10_000)
-    monkeypatch.setenv(temporary.VARIABLE, "7")
-    with pytest.raises(temporary.machine.BadVariable, match="REID_ON_DISK_FROM: wanted a size with its unit"):
-        temporary.is_large(1, 1)
