@@ -155,8 +155,8 @@ def _file(shape: Sequence[int], kind: np.dtype) -> Iterator[IO[bytes]]:
         with tempfile.TemporaryFile(prefix="postproc-") as file:
             yield file
     except OSError as error:
+        size = kind.itemsize * prod(shape) / 1e9
         raise NoRoom(
-            f"features: wanted {kind.itemsize * prod(shape) / 1e9:.2f} GB for {shape[0]:,} rows of them in the "
-            f"folder of temporary files, but {error.strerror or error}; make room there, or set TMPDIR to another "
-            "folder"
+            f"features: wanted {size:.2f} GB for them as {kind.name} in the folder of temporary files, but "
+            f"{error.strerror or error}; make room there, or set TMPDIR to another folder"
         ) from None

@@ -192,10 +192,9 @@ def test_a_full_disk_is_one_sentence(tmp_path):
     with (
         on_disk(),
         little_room(300),
-        pytest.raises(temporary.NoRoom, match="make room there, or set TMPDIR") as caught,
+        pytest.raises(temporary.NoRoom, match="make room there, or set TMPDIR"),
     ):
         io.read_folder(tmp_path)
-    assert "40 rows" in str(caught.value)
 
 
 def test_memory_holds_some_rows_alone(tmp_path):
