@@ -117,10 +117,11 @@ def predict(
     threads = threads or runtime.current().threads
     images = [size.images for size in sizes.values()]
     nq, ng, train = (max(count.get(side, 0) for count in images) for side in ("query", "gallery", "train"))
-    meter = Meter(PROGRAM + _libraries(plan) + IMAGE * (nq + ng + train))
+    everybody = (ng if plan.folder.one_set else nq + ng) + train
+    meter = Meter(PROGRAM + _libraries(plan) + IMAGE * everybody)
     make = Rooms(meter, threads, _tracks(plan, ng))
     sets = _read(plan, sizes, make)
-    meter.spend("read", _reading(plan, sizes, nq + ng + train))
+    meter.spend("read", _reading(plan, sizes, everybody))
     stages = [meter.stage("read", f"{len(sizes)} model{'s' if len(sizes) > 1 else ''}")]
     root = tree(plan)
     columns = _columns(plan, {"query": nq, "gallery": ng, "train": train})
