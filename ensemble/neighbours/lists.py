@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 import functools
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ensemble.base.errors import InputError
-from ensemble.io import Unwritable, unwritable
 from ensemble.neighbours import approximate as index
 from ensemble.neighbours import files, images, making, tasks
 from ensemble.neighbours.engines import Cluster, Engine, Here
 from ensemble.neighbours.plan import Plan
+from ensemble.neighbours.stages import Stages, damage, kept
 from ensemble.neighbours.tasks import Done
 from postproc import NeighbourLists
 from postproc.base import runtime
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
     from distributed import Client
 
 GIGABYTE = 10**9
-ROUNDS = 3  # in which damaged files are made again, before the storage is given up
 WHAT = {  # tasks, where progress is shown
     "pair": "pairs of parts",
     "near_pair": "pairs of parts",
@@ -71,7 +67,7 @@ def exact(
                     all of it in int8, in n (n - 1) / 2. Files of 8 (k + 1) (n + 1) bytes an image meanwhile.
     """
     engine = Here() if client is None else Cluster(client)
-    return on(engine, _sides(query, gallery), Path(out), k=k, memory=memory, say=say, seen=seen)
+    return on(engine, sides_of(query, gallery), Path(out), k=k, memory=memory, say=say, seen=seen)
 
 
 def approximate(
@@ -95,11 +91,11 @@ def approximate(
     Cost:    for n images, c = 4 sqrt(n) cells, p probes: n c products for the cells, n^2 p / c for candidates.
     """
     engine = Here() if client is None else Cluster(client)
-    sides = _sides(query, gallery)
+    sides = sides_of(query, gallery)
     return on(engine, sides, Path(out), k=k, memory=memory, say=say, seen=seen, seed=seed, probes=probes)
 
 
-def _sides(query: np.ndarray, gallery: np.ndarray | None) -> list[np.ndarray]:
+def sides_of(query: np.ndarray, gallery: np.ndarray | None) -> list[np.ndarray]:
     """Features as they are, or in float32 where they are neither that nor half precision."""
     sides = [query] if gallery is None else [query, gallery]
     return [side if side.dtype in (np.float16, np.float32) else np.asarray(side, np.float32) for side in sides]
@@ -121,46 +117,34 @@ def on(
     folder = work_of(out).resolve()
     if seed is not None:
         index.faiss()
-    with _kept(folder):
+    with kept(folder):
         made = making.make(
             folder, sides, k=k + 1, budget=memory, workers=engine.workers, threads=engine.threads, say=say,
             seed=seed, probes=probes,
         )  # fmt: skip
-        _Work(folder, made, engine, seen).done(sides, say).save(out)
+        _Work(made, Stages(folder, made.key, engine, seen)).done(sides, say).save(out)
     shutil.rmtree(folder, ignore_errors=True)
     return NeighbourLists.load(out)
-
-
-class _Damage(Exception):
-    """Files that tasks could not use: path and sentence."""
-
-    def __init__(self, files: Mapping[str, str]) -> None:
-        self.files = files
 
 
 @dataclass(frozen=True, eq=False)
 class _Work:
     """The work of a folder: stages of tasks, each of those whose file is not there."""
 
-    folder: Path
     made: Plan
-    engine: Engine
-    seen: Callable[[Done], None]
+    stages: Stages
+
+    @property
+    def folder(self) -> Path:
+        return self.stages.folder
 
     def done(self, sides: Sequence[np.ndarray], say: Callable[[str], None]) -> NeighbourLists:
         """All tasks, and what they have found together; damaged files are made again."""
-        for _ in range(ROUNDS):
-            try:
-                return self._exact() if self.made.seed is None else self._approximate()
-            except _Damage as damage:
-                for path, sentence in damage.files.items():
-                    say(f"{sentence}; it is made again")
-                    Path(path).unlink(missing_ok=True)
-                images.mend(self.folder, self.made, sides, lambda sentence: None)
-        raise InputError(
-            [f"{self.folder}: wanted files that stay as they are written, found damaged ones {ROUNDS} times; "
-             "look at the storage, and run it again"]
-        )  # fmt: skip
+
+        def mend() -> None:
+            images.mend(self.folder, self.made, sides, lambda sentence: None)
+
+        return self.stages.again(self._exact if self.made.seed is None else self._approximate, mend, say)
 
     def _exact(self) -> NeighbourLists:
         self._stage(tasks.pair, {pair: tasks.pair_file(self.folder, *pair) for pair in self.made.pairs})
@@ -169,10 +153,10 @@ class _Work:
 
     def _approximate(self) -> NeighbourLists:
         folder, made = self.folder, self.made
-        with _damage():
+        with damage():
             index.train(folder, made, runtime.current().threads)
         self._stage(tasks.sample, {(i,): tasks.sample_file(folder, i) for i in self._parts})
-        with _damage():
+        with damage():
             truth = self._truth()
             looks = index.probes(folder, made, truth)
         self._stage(tasks.shard, {(i, looks): index.shard_file(folder, i) for i in self._parts})
@@ -186,16 +170,7 @@ class _Work:
 
     def _stage(self, function: Callable[..., Done], wanted: Mapping[tuple[int, ...], Path]) -> None:
         """The tasks whose file is not there."""
-        where, key = str(self.folder), self.made.key
-        damaged: dict[str, str] = {}
-        left = [(where, key, *number) for number, path in wanted.items() if not path.exists()]
-        with runtime.counted(WHAT[function.__name__], len(left)) as step_on:
-            for done in self.engine.run(function, left):
-                self.seen(done)
-                step_on()
-                damaged |= dict(done.damaged)
-        if damaged:
-            raise _Damage(damaged)
+        self.stages.run(function, wanted, WHAT[function.__name__])
 
     def _truth(self) -> Lists:
         """The exact neighbours of the sample among all."""
@@ -208,7 +183,7 @@ class _Work:
     def _together(self, truth: Lists | None = None) -> NeighbourLists:
         """The lists of all parts, in arrays that are mapped from files of the work folder."""
         made = self.made
-        with _damage():
+        with damage():
             layout = images.layout_of(self.folder, made)
             kinds: dict[str, tuple[type, tuple[int, ...]]] = {
                 "rows": (np.int32, (layout.count, made.k)),
@@ -216,8 +191,7 @@ class _Work:
                 "largest": (np.float32, (layout.count,)),
             }
             whole = {
-                name: np.lib.format.open_memmap(self.folder / f"{name}.npy", mode="w+", dtype=kind, shape=shape)
-                for name, (kind, shape) in kinds.items()
+                name: files.room(self.folder / f"{name}.npy", kind, shape) for name, (kind, shape) in kinds.items()
             }
             asked = np.empty(0, np.int64) if truth is None else index.sample_of(made)[len(truth.rows) // 2 :]
             sampled = np.empty((len(asked), made.k), np.int32)
@@ -238,34 +212,3 @@ class _Work:
             whole["rows"], whole["values"], whole["largest"], made.sizes, made.one_set, made.unit_length,
             truth is None, recall, made.digest,
         )  # fmt: skip
-
-
-@contextmanager
-def _damage() -> Iterator[None]:
-    """A damaged file is to be made again."""
-    try:
-        yield
-    except files.Damaged as error:
-        raise _Damage({str(error.path): str(error)}) from None
-
-
-@contextmanager
-def _kept(folder: Path) -> Iterator[None]:
-    """A disk that refuses, here or far away, is an error that says what is left."""
-    stays = f"finished tasks stay in {folder}, and the same command goes on with them"
-    try:
-        yield
-    except Unwritable as error:
-        raise Unwritable([f"{problem}; {stays}" for problem in error.problems]) from None
-    except FileNotFoundError as error:
-        raise InputError(
-            [f"{error.filename}: wanted a file that every worker sees, found none there; --out and the features "
-             "have to be on storage that all share"]
-        ) from None  # fmt: skip
-    except OSError as error:
-        where = Path(str(error.filename)) if error.filename else folder
-        (problem,) = unwritable(where, error).problems
-        more = "" if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else f"; {stays}"
-        raise Unwritable([f"{problem}{more}"]) from None
-    except files.Damaged as error:
-        raise InputError([f"{error}; run the same command again"]) from None

@@ -79,7 +79,7 @@ def make(
         k=k,
         near=found.near,
         unit_length=of_unit_length(pairs),
-        sources=tuple(_source(side) or f"{name}.npy" for name, side in zip(names, sides, strict=True)),
+        sources=tuple(source_of(side) or f"{name}.npy" for name, side in zip(names, sides, strict=True)),
         parts=tuple(layout.blocks[part[-1]].stop for part in parts),
         whole=whole,
         seed=seed,
@@ -121,7 +121,7 @@ def _refuse_large(plan: Plan, budget: int, threads: int) -> None:
         _refuse_budget(needed, budget, threads, ", to go on with the parts that are there")
 
 
-def _source(side: np.ndarray) -> str | None:
+def source_of(side: np.ndarray) -> str | None:
     """The ``.npy`` file that a matrix is mapped from, if it is all of that file."""
     name = str(getattr(side, "filename", None))
     if not name.endswith(".npy") or not side.flags.c_contiguous:

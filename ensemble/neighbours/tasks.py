@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -59,25 +60,34 @@ def sample_file(folder: Path, i: int) -> Path:
     return folder / approximate.SAMPLES / f"{i:05}.npz"
 
 
-def _task(work: Callable[..., list[files.Damaged] | None]) -> Callable[..., Done]:
-    """A task ``(folder, key, *number)`` of a function of the folder, its plan and the number."""
+def task_of(
+    read: Callable[[Path], Any],
+) -> Callable[[Callable[..., list[files.Damaged] | None]], Callable[..., Done]]:
+    """Tasks ``(folder, key, *number)`` of functions of the folder, its plan, which ``read`` reads, and the number."""
 
-    @functools.wraps(work)
-    def run(folder: str, key: str, *number: int, threads: int | None = None) -> Done:
-        with _one_at_a_time, postproc.using(threads=threads, progress=False):
-            started = time.perf_counter()
-            where = Path(folder)
-            try:
-                made = plan.read(where)
-                if made.key != key:
-                    raise files.Damaged(where / plan.NAME, "the plan of another run")
-                damaged = work(where, made, *number) or []
-            except files.Damaged as error:
-                damaged = [error]
-            seconds = time.perf_counter() - started
-            return Done(number, seconds, peak(), os.getpid(), tuple((str(one.path), str(one)) for one in damaged))
+    def task(work: Callable[..., list[files.Damaged] | None]) -> Callable[..., Done]:
+        @functools.wraps(work)
+        def run(folder: str, key: str, *number: int, threads: int | None = None) -> Done:
+            with _one_at_a_time, postproc.using(threads=threads, progress=False):
+                started = time.perf_counter()
+                where = Path(folder)
+                try:
+                    made = read(where)
+                    if made.key != key:
+                        raise files.Damaged(where / plan.NAME, "the plan of another run")
+                    damaged = work(where, made, *number) or []
+                except files.Damaged as error:
+                    damaged = [error]
+                seconds = time.perf_counter() - started
+                said = tuple((str(one.path), str(one)) for one in damaged)
+                return Done(number, seconds, peak(), os.getpid(), said)
 
-    return run
+        return run
+
+    return task
+
+
+_task = task_of(plan.read)
 
 
 @_task
