@@ -12,14 +12,12 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 from ensemble.base.errors import refuse_if_any
 from ensemble.cli import files, machine, notes, outputs, planning, program
-from ensemble.neighbours import engines, lists, source, told
+from ensemble.neighbours import lists, running, source, told
 from ensemble.neighbours import options as known
-from ensemble.neighbours.engines import Engine
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{checked.recipe.name}: {checked.recipe.about}")
     notes.say(checked.notes)
     started = time.perf_counter()
-    with machine.using(options), _engine(options) as engine:
+    with machine.using(options), running.engine(options) as engine:
         found = source.source(checked)
         notes.say(found.notes)
         watch = told.Watch(engine, budget)
@@ -53,10 +51,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """The options."""
     return known.parser(__doc__)
-
-
-def _engine(options: argparse.Namespace) -> AbstractContextManager[Engine]:
-    return engines.at(options.scheduler) if options.scheduler else engines.local(options.workers or 1)
 
 
 if __name__ == "__main__":

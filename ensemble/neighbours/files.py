@@ -1,7 +1,6 @@
 """Files of arrays that are whole or not there, and that say so when they are damaged or of another plan."""
 
 import errno
-import hashlib
 import mmap
 import os
 import uuid
@@ -87,11 +86,6 @@ def digest(array: np.ndarray) -> int:
     """A checksum of all bytes."""
     flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
     return zlib.crc32(flat.data) if flat.size else 0
-
-
-def text_digest(path: Path) -> str:
-    """What tells the content of a small file from any other."""
-    return hashlib.blake2b(path.read_bytes(), digest_size=12).hexdigest()
 
 
 def room(path: Path, kind: Any, shape: tuple[int, ...]) -> np.memmap:

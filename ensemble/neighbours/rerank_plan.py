@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ensemble.base.errors import InputError
-from ensemble.neighbours import files, making
+from ensemble.neighbours import making
 from ensemble.neighbours.plan import BASE, NAME, TILE
 from postproc import NeighbourLists
 from postproc.context import kreciprocal
@@ -65,8 +65,9 @@ class Plan:
 
     @property
     def key(self) -> str:
-        """What tells files of this plan from those of others."""
-        return hashlib.blake2b(json.dumps(asdict(self), sort_keys=True).encode(), digest_size=12).hexdigest()
+        """What tells files of this plan from those of others, wherever the lists are."""
+        said = {**asdict(self), "lists": ""}
+        return hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=12).hexdigest()
 
     @property
     def count(self) -> int:
@@ -147,7 +148,7 @@ def make(
         centred=found.centre is not None,
         sources=tuple(making.source_of(side) or f"{name}.npy" for name, side in zip(names, sides, strict=True)),
         lists=str(where),
-        content=files.text_digest(where / "neighbours.json"),
+        content=content_of(where),
         entries=0,
         step=0,
         top_k=k,
@@ -221,6 +222,15 @@ def _refuse(needed: int, budget: int, threads: int) -> None:
 
 def _replaced(made: Plan, entries: int, step: int) -> Plan:
     return Plan(**{**asdict(made), "entries": entries, "step": step})
+
+
+def content_of(lists: Path) -> str:
+    """What tells lists in a folder from others: what it says of them, whatever its files are called."""
+    said = json.loads((lists / "neighbours.json").read_text("utf-8"))
+    said.pop("number")
+    for head in said["arrays"].values():
+        head.pop("file")
+    return hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=12).hexdigest()
 
 
 def known_arrays(found: Known) -> dict[str, np.ndarray]:

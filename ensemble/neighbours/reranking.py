@@ -6,7 +6,8 @@ import json
 import shutil
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,16 +134,18 @@ def _planned(
     if there:
         plan = rerank_plan.read(folder)
         wanted = replace(
-            plan, digest=known.digest, lists=str(where), content=files.text_digest(where / "neighbours.json"),
+            plan, digest=known.digest, lists=str(where), content=rerank_plan.content_of(where),
             top_k=min(top_k, max(1, plan.sizes[1] - plan.one_set)), **{**rerank_plan.SETTINGS, **settings},
         )  # fmt: skip
-        if plan != wanted:
+        if plan.key != wanted.key:
             raise InputError(
                 [f"{folder}: wanted the unfinished re-ranking of {wanted.text()}, found that of {plan.text()}; "
                  "delete that folder, or give another --out"]
             )  # fmt: skip
-        rerank_plan.refuse_large(plan, memory, engine.threads)
-        return plan
+        rerank_plan.refuse_large(wanted, memory, engine.threads)
+        if plan != wanted:  # the same lists in another place
+            _write(folder, wanted)
+        return wanted
     try:
         found = stored.known(sides)
     except ValueError as error:
@@ -151,15 +154,24 @@ def _planned(
         known, where, sides, found, top_k=top_k, settings=settings, budget=memory, workers=engine.workers,
         threads=engine.threads,
     )  # fmt: skip
-    with files.beside(folder / NAME) as file:
-        file.write((json.dumps(asdict(plan), indent=1) + "\n").encode())
+    _write(folder, plan)
     groups.seal(folder, tasks.KNOWN, plan.key, rerank_plan.known_arrays(found))
     return plan
+
+
+def _write(folder: Path, plan: Plan) -> None:
+    with files.beside(folder / NAME) as file:
+        file.write((json.dumps(asdict(plan), indent=1) + "\n").encode())
 
 
 def _lists(folder: Path, lists: NeighbourLists | str | Path) -> tuple[Path, NeighbourLists]:
     """The folder of the lists, which may have to be written, and them."""
     if isinstance(lists, NeighbourLists):
+        own = Path(str(getattr(lists.rows, "filename", "")))
+        for where in (own.parent, folder / rerank_plan.LISTS):
+            with suppress(FileNotFoundError, ValueError):
+                if _equal(there := NeighbourLists.load(where), lists):
+                    return where.resolve(), there
         where = folder / rerank_plan.LISTS
         rows, far = np.asarray(lists.rows, np.int32), np.asarray(lists.distances, np.float32)
         replace(lists, rows=rows, distances=far, largest=np.asarray(lists.largest, np.float32)).save(where)
@@ -169,6 +181,16 @@ def _lists(folder: Path, lists: NeighbourLists | str | Path) -> tuple[Path, Neig
         return where, NeighbourLists.load(where)
     except (FileNotFoundError, ValueError) as error:
         raise InputError([f"neighbours: {error}"]) from None
+
+
+def _equal(first: NeighbourLists, second: NeighbourLists) -> bool:
+    arrays = ("rows", "distances", "largest")
+    return all(
+        np.array_equal(getattr(first, each.name), getattr(second, each.name))
+        if each.name in arrays
+        else getattr(first, each.name) == getattr(second, each.name)
+        for each in fields(NeighbourLists)
+    )
 
 
 @dataclass(frozen=True, eq=False)
