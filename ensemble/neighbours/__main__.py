@@ -18,6 +18,7 @@ from ensemble.base.errors import refuse_if_any
 from ensemble.cli import files, machine, notes, outputs, planning, program
 from ensemble.neighbours import lists, running, source, told
 from ensemble.neighbours import options as known
+from ensemble.neighbours.plan import CELLS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         made = lists.on(
             engine, found.sides, out, k=options.k, memory=budget, say=told.say, seen=watch.seen,
             seed=options.seed if options.approximate else None, probes=options.probes,
+            index=options.approximate or CELLS,
         )  # fmt: skip
     print(watch.ended(time.perf_counter() - started))
     print(f"{out}: {told.text(made)}")

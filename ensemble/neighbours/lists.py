@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ensemble.neighbours import approximate as index
+from ensemble.neighbours import approximate as of_index
 from ensemble.neighbours import files, images, making, tasks
 from ensemble.neighbours.engines import Cluster, Engine, Here
-from ensemble.neighbours.plan import Plan
+from ensemble.neighbours.plan import CELLS, Plan
 from ensemble.neighbours.stages import Stages, damage, kept
 from ensemble.neighbours.tasks import Done
 from postproc import NeighbourLists
@@ -30,8 +30,9 @@ WHAT = {  # tasks, where progress is shown
     "pair": "pairs of parts",
     "near_pair": "pairs of parts",
     "merge": "lists",
+    "settle": "lists",
     "sample": "a sample",
-    "shard": "cells",
+    "shard": "index",
 }
 WORK = ".work"  # behind the name of the folder that lists are written to
 
@@ -78,21 +79,25 @@ def approximate(
     k: int = 20,
     seed: int = 0,
     probes: int | None = None,
+    index: str = CELLS,
     client: Client | None = None,
     memory: int = 2 * GIGABYTE,
     say: Callable[[str], None] = print,
     seen: Callable[[Done], None] = lambda done: None,
 ) -> NeighbourLists:
-    """As :func:`exact`, but among what an inverted file of faiss finds; distances are exact, recall is measured.
+    """As :func:`exact`, but among what an index of faiss finds; distances are exact, recall is measured.
 
     seed:    of the cells and of the sample by which recall is measured.
-    probes:  cells that each image looks through; None: as many as show 99 % of the neighbours of another sample.
+    probes:  cells that each image looks through; None: as many as show 99 % of the neighbours of another sample. Of
+             a graph how many images a search has in hand (efSearch); None: twice as many as are wanted.
+    index:   "faiss": an inverted file, the same lists however images are dealt into parts; "faiss-hnsw": a graph of
+             each part, made by one thread.
     Returns: lists that say ``exact=False`` and ``recall``; ``largest`` is a bound, 4 for features of unit length.
     Cost:    for n images, c = 4 sqrt(n) cells, p probes: n c products for the cells, n^2 p / c for candidates.
     """
     engine = Here() if client is None else Cluster(client)
     sides = sides_of(query, gallery)
-    return on(engine, sides, Path(out), k=k, memory=memory, say=say, seen=seen, seed=seed, probes=probes)
+    return on(engine, sides, Path(out), k=k, memory=memory, say=say, seen=seen, seed=seed, probes=probes, index=index)
 
 
 def sides_of(query: np.ndarray, gallery: np.ndarray | None) -> list[np.ndarray]:
@@ -112,15 +117,16 @@ def on(
     seen: Callable[[Done], None] = lambda done: None,
     seed: int | None = None,
     probes: int | None = None,
+    index: str = CELLS,
 ) -> NeighbourLists:
     """As :func:`exact`, with an engine; with a ``seed`` as :func:`approximate`."""
     folder = work_of(out).resolve()
     if seed is not None:
-        index.faiss()
+        of_index.faiss()
     with kept(folder):
         made = making.make(
             folder, sides, k=k + 1, budget=memory, workers=engine.workers, threads=engine.threads, say=say,
-            seed=seed, probes=probes,
+            seed=seed, probes=probes, index=index,
         )  # fmt: skip
         _Work(made, Stages(folder, made.key, engine, seen)).done(sides, say).save(out)
     shutil.rmtree(folder, ignore_errors=True)
@@ -154,14 +160,14 @@ class _Work:
     def _approximate(self) -> NeighbourLists:
         folder, made = self.folder, self.made
         with damage():
-            index.train(folder, made, runtime.current().threads)
+            of_index.train(folder, made, runtime.current().threads)
         self._stage(tasks.sample, {(i,): tasks.sample_file(folder, i) for i in self._parts})
         with damage():
             truth = self._truth()
-            looks = index.probes(folder, made, truth)
-        self._stage(tasks.shard, {(i, looks): index.shard_file(folder, i) for i in self._parts})
+            looks = of_index.probes(folder, made, truth)
+        self._stage(tasks.shard, {(i, looks): of_index.shard_file(folder, i) for i in self._parts})
         self._stage(tasks.near_pair, {pair: tasks.pair_file(folder, *pair) for pair in made.pairs})
-        self._stage(tasks.merge, {(i,): tasks.list_file(folder, i) for i in self._parts})
+        self._stage(tasks.settle, {(i,): tasks.list_file(folder, i) for i in self._parts})
         return self._together(truth)
 
     @property
@@ -193,7 +199,7 @@ class _Work:
             whole = {
                 name: files.room(self.folder / f"{name}.npy", kind, shape) for name, (kind, shape) in kinds.items()
             }
-            asked = np.empty(0, np.int64) if truth is None else index.sample_of(made)[len(truth.rows) // 2 :]
+            asked = np.empty(0, np.int64) if truth is None else of_index.sample_of(made)[len(truth.rows) // 2 :]
             sampled = np.empty((len(asked), made.k), np.int32)
             for i in self._parts:
                 classes = made.classes(i)
@@ -201,13 +207,13 @@ class _Work:
                 here = (asked >= classes.start) & (asked < classes.stop)
                 sampled[here] = found.rows[asked[here] - classes.start]
                 if truth is not None:
-                    found = Lists(found.rows, found.values, index.bounds(self.folder, made, i))
+                    found = Lists(found.rows, found.values, of_index.bounds(self.folder, made, i))
                 for members, lists in parted.of_images(found, layout, made.k, slice(classes.start, classes.stop)):
                     for name, array in whole.items():
                         array[members] = getattr(lists, name)
         for array in whole.values():
             array.flush()
-        recall = None if truth is None else index.recall(made, truth, sampled)
+        recall = None if truth is None else of_index.recall(made, truth, sampled)
         return NeighbourLists(
             whole["rows"], whole["values"], whole["largest"], made.sizes, made.one_set, made.unit_length,
             truth is None, recall, made.digest,

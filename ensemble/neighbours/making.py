@@ -12,7 +12,7 @@ import numpy as np
 
 from ensemble.base.errors import InputError
 from ensemble.neighbours import files, images
-from ensemble.neighbours.plan import NAME, Plan, bytes_of_class, read, task_bytes
+from ensemble.neighbours.plan import CELLS, NAME, Plan, bytes_of_class, read, task_bytes
 from postproc.pairs import parted, stored
 from postproc.pairs.neighbours import of_unit_length
 from postproc.pairs.pairwise import FeatureTerm, Pairwise
@@ -33,6 +33,7 @@ def make(
     say: Callable[[str], None],
     seed: int | None = None,
     probes: int | None = None,
+    index: str = CELLS,
 ) -> Plan:
     """The plan of these features: the one that the folder has already, or a new one.
 
@@ -47,7 +48,7 @@ def make(
     digest, k = pairs.digest, min(k, pairs.count)
     if (folder / NAME).exists():
         plan = read(folder)
-        wanted = replace(plan, digest=digest, k=k, seed=seed, probes=probes)
+        wanted = replace(plan, digest=digest, k=k, seed=seed, probes=probes, index=index)
         if plan != wanted:
             raise InputError(
                 [f"{folder}: wanted the unfinished lists of {wanted.text()}, found those of {plan.text()}; delete "
@@ -84,6 +85,7 @@ def make(
         whole=whole,
         seed=seed,
         probes=probes,
+        index=index,
     )
     images.keep(folder, plan, sides)
     images.write_known(folder, plan, found)

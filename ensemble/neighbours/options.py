@@ -7,8 +7,7 @@ from ensemble.base.errors import InputError, refuse_if_any
 from ensemble.cli import machine, outputs, planning, program, workers
 from ensemble.cli.numbers import too_small
 from ensemble.neighbours.lists import GIGABYTE
-
-INDEXES = ("faiss",)
+from ensemble.neighbours.plan import INDEXES
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
@@ -28,7 +27,10 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     workers.add_options(p)
     p.add_argument("--approximate", choices=INDEXES, help="lists from an index, their distances exact")
     p.add_argument(
-        "--probes", type=int, metavar="N", help="with --approximate: cells of the index that are looked through"
+        "--probes",
+        type=int,
+        metavar="N",
+        help="with --approximate: cells of the index that are looked through; of faiss-hnsw images in hand",
     )
     p.add_argument("--seed", type=int, default=0, metavar="N", help="of the index and of the sample (default: 0)")
     return p

@@ -113,6 +113,23 @@ def pair(folder: Path, made: Plan, i: int, j: int) -> None:
 @_task
 def merge(folder: Path, made: Plan, i: int) -> list[files.Damaged]:
     """The lists of part i among all, from the pairs that it stands in; or which of those are damaged."""
+    whole, damaged = _of_pairs(folder, made, i, made.k)
+    if whole is not None:
+        files.write(list_file(folder, i), made.key, _arrays(whole))
+    return damaged
+
+
+@_task
+def settle(folder: Path, made: Plan, i: int) -> list[files.Damaged]:
+    """As :func:`merge`, of candidates, which get their exact distances."""
+    whole, damaged = _of_pairs(folder, made, i, approximate.longer_of(made))
+    if whole is not None:
+        files.write(list_file(folder, i), made.key, _arrays(approximate.settled(folder, made, i, whole)))
+    return damaged
+
+
+def _of_pairs(folder: Path, made: Plan, i: int, k: int) -> tuple[Lists | None, list[files.Damaged]]:
+    """The ``k`` nearest of part i in all pairs that it stands in; none where any of them is damaged."""
     whole: Lists | None = None
     damaged: list[files.Damaged] = []
     for numbers in made.pairs:
@@ -125,10 +142,8 @@ def merge(folder: Path, made: Plan, i: int) -> list[files.Damaged]:
             damaged.append(error)
             continue
         if not damaged:
-            whole = found if whole is None else parted.joined(whole, found, made.k)
-    if whole is not None and not damaged:
-        files.write(list_file(folder, i), made.key, _arrays(whole))
-    return damaged
+            whole = found if whole is None else parted.joined(whole, found, k)
+    return None if damaged else whole, damaged
 
 
 @_task

@@ -134,7 +134,7 @@ def test_approximate_lists_are_told_of(tmp_path, capsys):
     (["--memory", "20MB"], "--memory: wanted "),
     (["--device", "cuda"], "--device: "),
     (["--probes", "3"], "--probes: wanted --approximate too, found none"),
-    (["--approximate", "hnsw"], "--approximate: wanted one of faiss, found 'hnsw'"),
+    (["--approximate", "hnsw"], "--approximate: wanted one of faiss, faiss-hnsw, found 'hnsw'"),
     (["--model", "m7"], "--model: wanted one of m0, found 'm7'"),
     (["--workers", "2", "--scheduler", "tcp://127.0.0.1:1"], "not allowed with argument"),
 ])  # fmt: skip
