@@ -11,8 +11,8 @@
 
 By cells the lists do not depend on how images are dealt into parts; by graphs they do, a little.
 Source: Johnson, Douze, Jégou, "Billion-scale similarity search with GPUs" (2019), for the inverted file; Malkov,
-Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable Small World graphs"
-(2018).
+Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable Small World
+graphs" (2018).
 """
 
 from __future__ import annotations
@@ -209,7 +209,9 @@ def settled(folder: Path, made: Plan, i: int, candidates: Lists) -> Lists:
     """The nearest of part i among its candidates, by exact distances."""
     maps = Maps()
     layout = images.layout_of(folder, made)
-    theirs = Stored([maps.array(folder / source) for source in made.sources], None if layout.distinct else layout.first)
+    theirs = Stored(
+        [maps.array(folder / source) for source in made.sources], None if layout.distinct else layout.first
+    )
     rows, values = _scored(images.rows_of(folder, made, i), candidates.rows, theirs, min(made.k, made.parts[-1]))
     return Lists(rows, values, candidates.largest)
 
@@ -272,7 +274,7 @@ def _scored(ours: np.ndarray, found: np.ndarray, theirs: Stored, width: int) -> 
 def _searcher(
     folder: Path, made: Plan, i: int, index: Any
 ) -> Callable[[np.ndarray, slice, int], tuple[np.ndarray, np.ndarray]]:
-    """What searches an index for some rows of part i: (rows, which they are, how many) to distances and numbers."""
+    """What searches an index for rows of part i: (rows, which they are, how many) to distances and numbers."""
     if made.index == plan.CELLS:
         (cells,) = files.read(shard_file(folder, i), made.key, "cells")
         index.nprobe = cells.shape[1]

@@ -121,8 +121,8 @@ def _take_room(file: int, size: int) -> None:
 class Maps:
     """Arrays of ``.npy`` files, mapped while a task looks at them here and there.
 
-    :meth:`release` gives the pages back that a process has looked at, so that it does not grow by what it has seen;
-    the system keeps them while it has room.
+    :meth:`release` gives the pages back that a process has looked at, so that it does not grow by what it has
+    seen; the system keeps them while it has room.
     """
 
     def __init__(self) -> None:

@@ -88,16 +88,18 @@ def approximate(
     """As :func:`exact`, but among what an index of faiss finds; distances are exact, recall is measured.
 
     seed:    of the cells and of the sample by which recall is measured.
-    probes:  cells that each image looks through; None: as many as show 99 % of the neighbours of another sample. Of
-             a graph how many images a search has in hand (efSearch); None: twice as many as are wanted.
-    index:   "faiss": an inverted file, the same lists however images are dealt into parts; "faiss-hnsw": a graph of
-             each part, made by one thread.
+    probes:  cells that each image looks through; None: as many as show 99 % of the neighbours of another sample.
+             Of a graph how many images a search has in hand (efSearch); None: twice as many as are wanted.
+    index:   "faiss": an inverted file, the same lists however images are dealt into parts; "faiss-hnsw": a graph
+             of each part, made by one thread.
     Returns: lists that say ``exact=False`` and ``recall``; ``largest`` is a bound, 4 for features of unit length.
     Cost:    for n images, c = 4 sqrt(n) cells, p probes: n c products for the cells, n^2 p / c for candidates.
     """
     engine = Here() if client is None else Cluster(client)
     sides = sides_of(query, gallery)
-    return on(engine, sides, Path(out), k=k, memory=memory, say=say, seen=seen, seed=seed, probes=probes, index=index)
+    return on(
+        engine, sides, Path(out), k=k, memory=memory, say=say, seen=seen, seed=seed, probes=probes, index=index
+    )
 
 
 def sides_of(query: np.ndarray, gallery: np.ndarray | None) -> list[np.ndarray]:

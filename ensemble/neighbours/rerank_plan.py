@@ -36,10 +36,10 @@ SETTINGS: Mapping[str, Any] = {
 class Plan:
     """What is re-ranked, and how the work is cut.
 
-    ``digest`` and ``sizes`` are those of the features, ``width`` values each, in the files ``sources``; ``near`` and
-    ``distinct`` are what is known of them (:class:`postproc.pairs.stored.Known`). ``lists`` is the folder of the
-    lists, ``content`` the digest of what it says of them; ``entries`` of each are looked at. ``step`` images make a
-    range. The others are settings of :func:`postproc.rerank`.
+    ``digest`` and ``sizes`` are those of the features, ``width`` values each, in the files ``sources``; ``near``,
+    ``distinct`` and ``centred`` are what is known of them (:class:`postproc.pairs.stored.Known`). ``lists`` is the
+    folder of the lists, ``content`` the digest of what it says of them; ``entries`` of each are looked at.
+    ``step`` images make a range. The others are settings of :func:`postproc.rerank`.
     """
 
     digest: str
@@ -116,7 +116,10 @@ def read(folder: Path) -> Plan:
         ) from None
     if found.format != FORMAT:
         raise InputError(
-            [f"{folder / NAME}: wanted format {FORMAT}, found {found.format}; delete {folder}, or use that version"]
+            [
+                f"{folder / NAME}: wanted format {FORMAT}, found {found.format}; delete {folder}, or use that "
+                "version"
+            ]
         )
     return found
 
@@ -133,7 +136,7 @@ def make(
     workers: int,
     threads: int,
 ) -> Plan:
-    """A new plan of ``lists``, which are in ``where``. Raises InputError for too little memory, lists too short."""
+    """A new plan of ``lists``, which are in ``where``. Raises InputError for too little memory, short lists."""
     layout = found.layout
     names = making.SIDES[-len(sides) :]
     chosen = {**SETTINGS, **settings}
@@ -187,8 +190,8 @@ def _entries(made: Plan, lists: NeighbourLists) -> int:
     least = max(made.short, min(made.count, -(-made.top_k * made.count // ng) + made.one_set))
     if held < least:
         raise InputError(
-            [f"neighbours: wanted lists of k = {least - 1} or more for top_k = {made.top_k}, found k = {held - 1}; "
-             f"make longer ones (k = {wanted - 1} is best), or ask for fewer"]
+            [f"neighbours: wanted lists of k = {least - 1} or more for top_k = {made.top_k}, found "
+             f"k = {held - 1}; make longer ones (k = {wanted - 1} is best), or ask for fewer"]
         )  # fmt: skip
     return min(wanted, held)
 

@@ -1,8 +1,8 @@
 """What one process does of a re-ranking: a range of rows, from mapped arrays of all images to a file.
 
-The functions are those of one process (:mod:`postproc.context.kreciprocal`, :mod:`postproc.context.overlaps`), on a
-range. What all tasks of a stage have found becomes a group of arrays (:mod:`ensemble.neighbours.groups`), which the
-next stage maps.
+The functions are those of one process (:mod:`postproc.context.kreciprocal`, :mod:`postproc.context.overlaps`), on
+a range. What all tasks of a stage have found becomes a group of arrays (:mod:`ensemble.neighbours.groups`), which
+the next stage maps.
 
 heads     the beginning of every list, and who has whom in theirs too
 vectors   V of every image, sparse
@@ -134,7 +134,8 @@ def answers(folder: Path, made: Plan, number: int) -> None:
     maps, rows, lists = Maps(), made.rows(number, made.sizes[0]), _lists(made)
     finish = _finish(maps, folder, made)
     distances = np.empty((len(rows), made.top_k), np.float32)
-    numbers, uncertain = np.empty(distances.shape, np.int32), []
+    numbers = np.empty(distances.shape, np.int32)
+    uncertain: list[np.ndarray] = []
     for piece in _pieces(rows, long_lists.QUERIES):
         near = np.ascontiguousarray(lists.rows[piece.start : piece.stop, : made.entries])
         values = np.ascontiguousarray(lists.distances[piece.start : piece.stop, : made.entries])

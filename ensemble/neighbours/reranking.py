@@ -59,13 +59,14 @@ def reranked(
     client:         a ``dask.distributed.Client``; None: this process.
     memory:         bytes that a worker may hold of its own, beside pages of files that the system keeps.
     settings:       ``k1``, ``k2``, ``lambda_value``, ``power``, ``count_self``, ``normalize`` as of ``rerank``.
-    Returns:        the answer, mapped from ``out``: distances (nq, top_k) float32, rows (nq, top_k) int32. The same
-                    bits for any workers, ranges and order. They are those of ``rerank`` too, where sizes have it
-                    go by candidates (:mod:`postproc.context.overlaps`); where it looks at all pairs again, far
-                    distances may have other last bits.
+    Returns:        the answer, mapped from ``out``: distances (nq, top_k) float32, rows (nq, top_k) int32. The
+                    same bits for any workers, ranges and order. They are those of ``rerank`` too, where sizes
+                    have it go by candidates (:mod:`postproc.context.overlaps`); where it looks at all pairs again,
+                    far distances may have other last bits.
     Raises:         InputError for lists of other features or too short ones, other work in the folder, too little
                     memory, a full disk, a lost scheduler. What was finished stays.
-    Cost:           O(n (k1 k2 + top_k)) beside two readings of the features; files of some 3 kB an image meanwhile.
+    Cost:           O(n (k1 k2 + top_k)) beside two readings of the features; some 3 kB an image in files
+                    meanwhile.
     """
     engine = Here() if client is None else Cluster(client)
     sides = whole_lists.sides_of(query, gallery)
@@ -242,7 +243,9 @@ class _Work:
 
     def _run(self, function: Callable[..., Done], stage: str, images: int, what: str) -> list[Path]:
         """A stage over ranges of so many images; the files of its tasks."""
-        parts = {(i,): tasks.part_file(self.folder, stage, i) for i in self.made.ranges(images)}
+        parts: dict[tuple[int, ...], Path] = {
+            (i,): tasks.part_file(self.folder, stage, i) for i in self.made.ranges(images)
+        }
         self.stages.run(function, parts, what)
         return list(parts.values())
 
@@ -263,7 +266,9 @@ class _Work:
         if len(uncertain):
             whole = int(overlaps.many(len(uncertain), made.sizes[0]))
             ranges = np.unique(uncertain // made.step).tolist()
-            parts = {(i, whole): tasks.part_file(self.folder, "rest", i) for i in ranges}
+            parts: dict[tuple[int, ...], Path] = {
+                (i, whole): tasks.part_file(self.folder, "rest", i) for i in ranges
+            }
             self.stages.run(tasks.rest, parts, "answers of all")
             with damage():
                 for path in parts.values():

@@ -58,7 +58,8 @@ class InTasks(Arrays):
         started = time.perf_counter()
         found = reranking.on(
             self.engine, self.lists, sides, self.out, top_k=top_k, memory=self.budget, say=told.say,
-            seen=self.watch.seen, settings={name: settings[name] for name in rerank_plan.SETTINGS if name in settings},
+            seen=self.watch.seen,
+            settings={name: settings[name] for name in rerank_plan.SETTINGS if name in settings},
         )  # fmt: skip
         nearest = Nearest(np.array(found.distances), np.array(found.rows))
         del found
@@ -73,7 +74,7 @@ def wanted(options: argparse.Namespace) -> bool:
 
 
 def checked(options: argparse.Namespace) -> int:
-    """The bytes that a worker may hold, which are no limit of the run; all problems of the options in one error."""
+    """The bytes that a worker may hold, which are no limit of the run; all problems of options in one error."""
     option = "--scheduler" if options.scheduler else "--workers"
     problems = too_small(options, workers=1)
     budget = 2 * GIGABYTE

@@ -320,7 +320,8 @@ def strips(
 ) -> None:
     """Call ``use(strip, queries)`` with the distances (queries, gallery) of one block of queries after the other.
 
-    ``asked``: of the blocks alone in which any of these queries is. The strip is the caller's to write to. Memory: one strip (128 MiB or 128 rows) and one tile a thread.
+    ``asked``: of the blocks alone in which any of these queries is. The strip is the caller's to write to. Memory:
+    one strip (128 MiB or 128 rows) and one tile a thread.
     """
     layout, buffers = tiles.layout, Buffers(tiles.layout)
     offsets, members = layout.queries

@@ -65,10 +65,10 @@ def candidates(
     """Who may be among the ``k`` nearest of the queries ``first ..``, as (sizes, rows, jaccards, distances, ends).
 
     ``lists`` and ``values`` are those of these queries alone. Candidates of a query are the gallery images that
-    share a member with it, by the inverted rows, and those in its list. A distance is that of the list (of a copy in it, ``classes`` telling copies), NaN where it is not in
-    the list. Everybody who is not is as far as the list's last, whose normalised distance is the query's end: +inf
-    where the list holds everybody, NaN where numbers are not finite. Left out is who cannot come before ``k``
-    others.
+    share a member with it, by the inverted rows, and those in its list. A distance is that of the list (of a copy
+    in it, ``classes`` telling copies), NaN where it is not in the list. Everybody who is not is as far as the
+    list's last, whose normalised distance is the query's end: +inf where the list holds everybody, NaN where
+    numbers are not finite. Left out is who cannot come before ``k`` others.
     """
     queries = offsets.size - 1
     count = least.size

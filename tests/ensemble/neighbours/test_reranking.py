@@ -136,13 +136,13 @@ def cut_off(rows, known, out, after):
 
 
 @each(("whose", "after"), [
-    ("parts/heads/00001.npz", 3), ("parts/averages/00002.npz", 9), ("heads/rows.npy", 6), ("vectors/group.json", 10),
-    ("columns/weights.npy", 14), ("known/norms.npy", 6), ("gallery.npy", 6),
+    ("parts/heads/00001.npz", 3), ("parts/averages/00002.npz", 9), ("heads/rows.npy", 6),
+    ("vectors/group.json", 10), ("columns/weights.npy", 14), ("known/norms.npy", 6), ("gallery.npy", 6),
 ])  # fmt: skip
 def test_a_run_that_ended_goes_on_and_damaged_files_are_made_again(tmp_path, whose, after):
     rows, out = drawn(300), tmp_path / whose.replace("/", " ")
     known = postproc.neighbours(rows, k=40)
-    work, done = cut_off(rows, known, out, after)
+    work, _ = cut_off(rows, known, out, after)
     file = work / whose
     content = file.read_bytes()
     middle = len(content) // 2
@@ -181,7 +181,11 @@ def test_what_cannot_be_is_refused(tmp_path):
         (short, {"top_k": 5}, "wanted lists of k = 20 or more for top_k = 5, found k = 11"),
         (postproc.neighbours(drawn(301)[1:], k=30), {}, "wanted lists of the distances that are used here"),
         (replace(known, digest=""), {}, "wanted lists that say of which features they are"),
-        (holes, {}, r"neighbours: wanted 21 images, itself one of them, in every list, found 16 in that of image 0"),
+        (
+            holes,
+            {},
+            r"neighbours: wanted 21 images, itself one of them, in every list, found 16 in that of image 0",
+        ),
         (tmp_path / "nothing", {}, "neighbours: .*nothing: wanted a folder with neighbours.json, found none"),
         (known, {"memory": 10**8}, r"--memory: wanted \d+MB or more for a worker of"),
     ):
@@ -192,7 +196,9 @@ def test_what_cannot_be_is_refused(tmp_path):
         assert files_left == [] or lists_ is holes
         shutil.rmtree(lists.work_of(out), ignore_errors=True)
     work, _ = cut_off(rows, known, out, 2)
-    with pytest.raises(InputError, match=r"wanted the unfinished re-ranking of .*k1 = 9.*, found that of .*k1 = 20"):
+    with pytest.raises(
+        InputError, match=r"wanted the unfinished re-ranking of .*k1 = 9.*, found that of .*k1 = 20"
+    ):
         in_tasks([rows], known, out, k1=9)
     (work / "plan.json").write_text("{}")
     with pytest.raises(InputError, match=r"plan.json: wanted the plan of a re-ranking, found a damaged one"):
