@@ -6,13 +6,14 @@ A group is a folder of ``.npy`` files and a JSON, written last, with a checksum 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ensemble.neighbours import files
 from ensemble.neighbours.files import Damaged, Maps
+from postproc.base import runtime
 
 SEAL = "group.json"
 
@@ -64,12 +65,15 @@ def join(folder: Path, name: str, key: str, parts: Mapping[tuple[str, ...], Sequ
     ``sizes`` become offsets. Raises Damaged, OSError. Memory: one file.
     """
     checks: dict[str, int] = {}
-    for names, paths in parts.items():
-        checks |= _joined(folder / name, key, paths, names)
+    with runtime.counted("putting together", sum(map(len, parts.values()))) as step_on:
+        for names, paths in parts.items():
+            checks |= _joined(folder / name, key, paths, names, step_on)
     _seal(folder, name, key, checks)
 
 
-def _joined(place: Path, key: str, parts: Sequence[Path], wanted: Sequence[str]) -> dict[str, int]:
+def _joined(
+    place: Path, key: str, parts: Sequence[Path], wanted: Sequence[str], step_on: Callable[[], None]
+) -> dict[str, int]:
     """Some arrays of a group, with their checksums."""
     totals = [0] * len(wanted)
     for path in parts:
@@ -94,6 +98,7 @@ def _joined(place: Path, key: str, parts: Sequence[Path], wanted: Sequence[str])
             else:
                 room[each][begin:end] = array
             ends[each] = end
+        step_on()
     for array in room.values():
         array.flush()
     return {("offsets" if each == "sizes" else each): files.digest(array) for each, array in room.items()}

@@ -191,7 +191,7 @@ class _Work:
     def _together(self, truth: Lists | None = None) -> NeighbourLists:
         """The lists of all parts, in arrays that are mapped from files of the work folder."""
         made = self.made
-        with damage():
+        with damage(), runtime.counted("putting together", len(self._parts)) as step_on:
             layout = images.layout_of(self.folder, made)
             kinds: dict[str, tuple[type, tuple[int, ...]]] = {
                 "rows": (np.int32, (layout.count, made.k)),
@@ -213,6 +213,7 @@ class _Work:
                 for members, lists in parted.of_images(found, layout, made.k, slice(classes.start, classes.stop)):
                     for name, array in whole.items():
                         array[members] = getattr(lists, name)
+                step_on()
         for array in whole.values():
             array.flush()
         recall = None if truth is None else of_index.recall(made, truth, sampled)

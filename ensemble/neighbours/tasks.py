@@ -63,7 +63,7 @@ def sample_file(folder: Path, i: int) -> Path:
 def task_of(
     read: Callable[[Path], Any],
 ) -> Callable[[Callable[..., list[files.Damaged] | None]], Callable[..., Done]]:
-    """Tasks ``(folder, key, *number)`` of functions of the folder, its plan (which is ``read``), and the number."""
+    """Tasks ``(folder, key, *number)`` of functions of the folder, its plan (that is ``read``), the number."""
 
     def task(work: Callable[..., list[files.Damaged] | None]) -> Callable[..., Done]:
         @functools.wraps(work)

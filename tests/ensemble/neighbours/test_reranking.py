@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
@@ -14,6 +15,7 @@ from numpy.testing import assert_array_equal
 import postproc
 from ensemble.base.errors import InputError
 from ensemble.neighbours import files, lists, reranking
+from postproc.base import runtime
 from postproc.pairs import long_lists
 from tests.postproc.context.test_overlaps import images
 from tests.postproc.pairs.test_parted import features
@@ -115,6 +117,24 @@ def test_two_workers_one_of_whom_is_killed(two, tmp_path):
     same(found, one_process([rows], known, 12))
     assert len({one.process for one in seen}) > 1
     assert os.getpid() not in {one.process for one in seen}
+
+
+def test_how_far_it_is_is_told(tmp_path, monkeypatch):
+    told = []
+
+    @contextmanager
+    def counted(what, total):
+        steps = []
+        yield lambda: steps.append(1)
+        assert len(steps) == total
+        told.append(what)
+
+    monkeypatch.setattr(runtime, "counted", counted)
+    rows = drawn(300)
+    in_tasks([rows], postproc.neighbours(rows, k=40), tmp_path / "out")
+    stages = ["reciprocal neighbours", "weights", "means of weights", "columns of weights", "answers"]
+    assert [what for what in told if what in stages or what == "putting together"][-1] == "putting together"
+    assert set(stages) <= set(told)
 
 
 class Enough(Exception):
