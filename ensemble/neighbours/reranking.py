@@ -65,7 +65,7 @@ def reranked(
                     far distances may have other last bits.
     Raises:         InputError for lists of other features or too short ones, other work in the folder, too little
                     memory, a full disk, a lost scheduler. What was finished stays.
-    Cost:           O(n (k1 k2 + top_k)) beside two readings of the features; some 3 kB an image in files
+    Cost:           O(n (k1 k2 + top_k)) beside two readings of the features; 2 to 4 kB an image in files
                     meanwhile.
     """
     engine = Here() if client is None else Cluster(client)
