@@ -165,6 +165,13 @@ def test_a_scheduler_that_is_not_there_is_a_sentence(tmp_path, monkeypatch):
     folder = written(tmp_path / "in")
     found = refused("--features", str(folder), "--out", str(tmp_path / "g"), "--scheduler", "tcp://127.0.0.1:1")
     assert "--scheduler: wanted a Dask scheduler at tcp://127.0.0.1:1, found none" in found
+    make(folder, tmp_path / "graph")
+    found = refused(
+        "--features", str(folder), "--out", str(tmp_path / "out"), "--neighbours", str(tmp_path / "graph"),
+        "--scheduler", "tcp://127.0.0.1:1", by=run.main,
+    )  # fmt: skip
+    assert "--scheduler: wanted a Dask scheduler at tcp://127.0.0.1:1, found none" in found
+    assert not (tmp_path / "out").exists()
 
 
 def unlabelled(folder: Path) -> Path:

@@ -102,19 +102,29 @@ def test_lists_and_features_where_they_are(tmp_path):
     assert set(sizes) == {0}
 
 
-def test_two_workers_one_of_whom_is_killed(two, tmp_path):
-    rows = drawn()
+def test_two_workers_a_run_that_is_ended_and_a_worker_that_is_killed(two, tmp_path):
+    rows, out = drawn(), tmp_path / "out"
     known = postproc.neighbours(rows, k=40)
-    seen = []
+    chosen = {"top_k": 12, "memory": 10**9, "say": print, "settings": {}}
+    seen, first = [], []
+
+    def stop(done):
+        first.append(done)
+        if len(first) == 20:
+            raise Enough
+
+    with pytest.raises(Enough):
+        reranking.on(two, known, [rows], out, seen=stop, **chosen)
+    assert (lists.work_of(out) / "vectors" / "group.json").exists()
 
     def kill(done):
         if len(seen) == 3:
             os.kill(done.process, signal.SIGKILL)
         seen.append(done)
 
-    chosen = {"top_k": 12, "memory": 10**9, "say": print, "settings": {}}
-    found = reranking.on(two, known, [rows], tmp_path / "out", seen=kill, **chosen)
+    found = reranking.on(two, known, [rows], out, seen=kill, **chosen)
     same(found, one_process([rows], known, 12))
+    assert len(seen) < 5 * 8 - 15, "what was finished is not done again"
     assert len({one.process for one in seen}) > 1
     assert os.getpid() not in {one.process for one in seen}
 
