@@ -207,7 +207,7 @@ def _step(made: Plan, entries: int, budget: int, workers: int, threads: int) -> 
 
 
 def _fixed(made: Plan, threads: int) -> int:
-    return BASE + threads * (TILE + SCRATCH * made.count) + IMAGE * made.count + CANDIDATE
+    return BASE + threads * (TILE + SCRATCH * made.count + CANDIDATE) + IMAGE * made.count
 
 
 def _of_row(made: Plan, entries: int) -> int:

@@ -24,6 +24,7 @@ from ensemble.neighbours.files import Damaged, Maps
 from ensemble.neighbours.rerank_plan import Plan
 from ensemble.neighbours.tasks import task_of
 from postproc import Nearest, NeighbourLists, kernels
+from postproc.base import runtime
 from postproc.context import kreciprocal
 from postproc.context.overlaps import Averaged, Finish
 from postproc.context.sparse import Sparse
@@ -136,7 +137,7 @@ def answers(folder: Path, made: Plan, number: int) -> None:
     distances = np.empty((len(rows), made.top_k), np.float32)
     numbers = np.empty(distances.shape, np.int32)
     uncertain: list[np.ndarray] = []
-    for piece in _pieces(rows, long_lists.QUERIES):
+    for piece in _pieces(rows, long_lists.QUERIES * runtime.current().threads):  # marks are cleared once a thread
         near = np.ascontiguousarray(lists.rows[piece.start : piece.stop, : made.entries])
         values = np.ascontiguousarray(lists.distances[piece.start : piece.stop, : made.entries])
         found, certain = finish.of_candidates(near, values, piece.start, made.top_k)
