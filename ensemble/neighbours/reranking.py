@@ -96,6 +96,10 @@ def on(
     unknown = sorted(settings.keys() - rerank_plan.SETTINGS.keys())
     if unknown:
         raise InputError([f"settings: wanted {', '.join(rerank_plan.SETTINGS)}, found {', '.join(unknown)}"])
+    if out.exists() and not (out / f"{KIND}.json").exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(
+            [f"{out}: wanted a new folder or one with {KIND}.json, found something else there; give another one"]
+        )
     with kept(folder):
         made = _planned(folder, lists, sides, engine, top_k=top_k, settings=settings, memory=memory)
         images.keep(folder, made, sides)

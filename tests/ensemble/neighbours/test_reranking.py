@@ -225,6 +225,13 @@ def test_what_cannot_be_is_refused(tmp_path):
         files_left = list(lists.work_of(out).rglob("*.npz"))
         assert files_left == [] or lists_ is holes
         shutil.rmtree(lists.work_of(out), ignore_errors=True)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("mine")
+    with pytest.raises(
+        InputError, match=r"mine: wanted a new folder or one with nearest.json, found something else"
+    ):
+        in_tasks([rows], known, tmp_path / "mine")
+    assert not lists.work_of(tmp_path / "mine").exists()
     work, _ = cut_off(rows, known, out, 2)
     with pytest.raises(
         InputError, match=r"wanted the unfinished re-ranking of .*k1 = 9.*, found that of .*k1 = 20"
