@@ -11,7 +11,7 @@ ensemble.run --neighbours GRAPH --workers N``.
     engines      where tasks run: here, or wherever a Dask client sends them
     stages       tasks of one kind, those whose file is not there
     lists        all of it
-    approximate  lists from an index of faiss, their distances exact
+    approximate  lists from an index of faiss, their distances exact; shards: the index of a part
 
     rerank_plan  of which lists, at which settings, in which ranges of rows
     groups       what tasks of one kind have found, put together and mapped by the next

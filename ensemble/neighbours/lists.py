@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ensemble.neighbours import approximate as of_index
-from ensemble.neighbours import files, images, making, tasks
+from ensemble.neighbours import files, images, making, shards, tasks
 from ensemble.neighbours.engines import Cluster, Engine, Here
 from ensemble.neighbours.plan import CELLS, Plan
 from ensemble.neighbours.stages import Stages, damage, kept
@@ -167,7 +167,7 @@ class _Work:
         with damage():
             truth = self._truth()
             looks = of_index.probes(folder, made, truth)
-        self._stage(tasks.shard, {(i, looks): of_index.shard_file(folder, i) for i in self._parts})
+        self._stage(tasks.shard, {(i, looks): shards.shard_file(folder, i) for i in self._parts})
         self._stage(tasks.near_pair, {pair: tasks.pair_file(folder, *pair) for pair in made.pairs})
         self._stage(tasks.settle, {(i,): tasks.list_file(folder, i) for i in self._parts})
         return self._together(truth)

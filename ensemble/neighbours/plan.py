@@ -68,6 +68,11 @@ class Plan:
         others = int(self.whole and count > 1)
         return [(i, j) for i in range(count) for j in range(i + others, count)]
 
+    @property
+    def longer(self) -> int:
+        """How many candidates of an index a class has, the best of all parts: more than ``k``, since it rounds."""
+        return min(candidates(self.k), self.parts[-1])
+
     def classes(self, part: int) -> range:
         """The classes of a part."""
         return range(self.parts[part - 1] if part else 0, self.parts[part])

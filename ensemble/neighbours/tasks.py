@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 import postproc
-from ensemble.neighbours import approximate, files, images, plan
+from ensemble.neighbours import approximate, files, images, plan, shards
 from ensemble.neighbours.images import Part
 from ensemble.neighbours.plan import Plan
 from postproc.base import runtime
@@ -122,9 +122,9 @@ def merge(folder: Path, made: Plan, i: int) -> list[files.Damaged]:
 @_task
 def settle(folder: Path, made: Plan, i: int) -> list[files.Damaged]:
     """As :func:`merge`, of candidates, which get their exact distances."""
-    whole, damaged = _of_pairs(folder, made, i, approximate.longer_of(made))
+    whole, damaged = _of_pairs(folder, made, i, made.longer)
     if whole is not None:
-        files.write(list_file(folder, i), made.key, _arrays(approximate.settled(folder, made, i, whole)))
+        files.write(list_file(folder, i), made.key, _arrays(shards.settled(folder, made, i, whole)))
     return damaged
 
 
@@ -155,7 +155,7 @@ def sample(folder: Path, made: Plan, i: int) -> None:
 @_task
 def shard(folder: Path, made: Plan, i: int, looks: int) -> None:
     """The index of part i."""
-    approximate.shard(folder, made, i, looks, runtime.current().threads)
+    shards.shard(folder, made, i, looks, runtime.current().threads)
 
 
 @_task
@@ -165,7 +165,7 @@ def near_pair(folder: Path, made: Plan, i: int, j: int) -> None:
     numbers = (i,) if i == j else (i, j)
     others = (j,) if i == j else (j, i)
     found = [
-        approximate.near(folder, made, ours, theirs, threads) for ours, theirs in zip(numbers, others, strict=True)
+        shards.near(folder, made, ours, theirs, threads) for ours, theirs in zip(numbers, others, strict=True)
     ]
     _write_pair(folder, made, numbers, found)
 
