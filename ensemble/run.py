@@ -9,6 +9,7 @@ from pathlib import Path
 from ensemble.base.errors import InputError, examples
 from ensemble.cli import machine, notes, outputs, pictures, planning, program, running, shortlists
 from ensemble.cli.walk import walk
+from ensemble.neighbours import running as in_tasks
 from ensemble.pipeline import guide, plan, recipe, results
 from ensemble.pipeline.neighbours import Made
 from ensemble.pipeline.run import Result
@@ -26,8 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     elif options.list_recipes:
         list_recipes()
     else:
+        budget = in_tasks.checked(options) if in_tasks.wanted(options) else 0
         checked = planning.prepare(options)
         out = options.out or Path("runs") / checked.recipe.name
+        if in_tasks.wanted(options):
+            in_tasks.refuse_other_recipes(checked)
+            outputs.refuse_unwritable(*in_tasks.files_of(out))
         report = [runs.history.FILE, NAME] if options.report else []
         files = [out / name for name in [*results.names(checked.recipe), *report]]
         outputs.refuse_unwritable(*files, shortlists.wanted(options, checked.recipe, files))
@@ -35,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if replaced:
             print(replaced, file=sys.stderr)
         if not options.dry_run:
-            return execute(options, checked, out)
+            return execute(options, checked, out, budget)
         describe(checked)
         expected = planning.forecast_of(options, checked, always=True)
         if expected is not None:
@@ -51,9 +56,10 @@ def parser() -> argparse.ArgumentParser:
     return running.parser(__doc__)
 
 
-def execute(options: argparse.Namespace, checked: plan.Plan, out: Path) -> int:
+def execute(options: argparse.Namespace, checked: plan.Plan, out: Path, budget: int = 0) -> int:
     """Run and write into ``out``; nothing is written before everything is computed.
 
+    budget: bytes that a worker may hold, where there are some.
     Returns the exit status: 1 where the ranking could not be written in the format that was asked for.
     """
     if options.images and not options.report:
@@ -64,9 +70,9 @@ def execute(options: argparse.Namespace, checked: plan.Plan, out: Path) -> int:
         pictures.refuse_missing(options)
     recorder = Recorder() if options.report else None
     made = Made(options.neighbours) if options.neighbours else None
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), in_tasks.maker(options, out, budget) as make:
         warnings.simplefilter("ignore", ApproximateNeighbours)  # a note says so already
-        result = walk(options, checked, watch=recorder, made=made)
+        result = walk(options, checked, watch=recorder, made=made, make=make)
     threads, device = options.threads or runtime.current().threads, machine.device(options)
     with shortlists.beside(options, out, result) as also:
         written = results.write(out, checked, result, threads=threads, device=device, also=also)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from ensemble.cli import outputs, pictures, planning, program, shortlists
+from ensemble.cli import outputs, pictures, planning, program, shortlists, workers
 
 
 def parser(description: str | None = None) -> argparse.ArgumentParser:
@@ -20,6 +20,7 @@ def parser(description: str | None = None) -> argparse.ArgumentParser:
         metavar="DIR",
         help="lists that ensemble.neighbours has made of the features that a step compares, so that it need not",
     )
+    workers.add_options(p, "re-ranking from --neighbours in tasks, --memory being a worker's: ")
     outputs.add_dry_run(p, "check everything, read no feature, write nothing")
     p.add_argument(
         "--list-steps", action="store_true", help="what a recipe can use, with every setting's range and meaning"

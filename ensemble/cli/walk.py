@@ -13,6 +13,7 @@ from ensemble.pipeline.forecast import LONG
 from ensemble.pipeline.images import Images
 from ensemble.pipeline.lines import Line
 from ensemble.pipeline.neighbours import Made
+from ensemble.pipeline.nodes import ARRAYS, Maker
 from ensemble.pipeline.run import Result, Run, Seen
 from postproc.base.progress import Progress
 
@@ -23,10 +24,11 @@ def walk(
     sets: Mapping[str, ModelSet] | None = None,
     watch: Callable[[Seen], None] | None = None,
     made: Made | None = None,
+    make: Maker = ARRAYS,
 ) -> Result:
     """Run the plan under the options' threads and memory, printing a line a step; on ``sets`` if given.
 
-    ``made``: neighbour lists for the steps that take them.
+    ``made``: neighbour lists for the steps that take them. ``make``: what computes, where it is not this process.
     What takes longer says first how long, and how much memory it needs. Raises InputError where that is more than
     is free, unless the models are there already, in memory that is not free any more.
     """
@@ -66,6 +68,7 @@ def walk(
             watch=watch,
             device=device,
             made=made,
+            make=make,
         )
         return run()
 

@@ -12,14 +12,13 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 from ensemble.base.errors import refuse_if_any
 from ensemble.cli import files, machine, notes, outputs, planning, program
-from ensemble.neighbours import engines, lists, source, told
+from ensemble.neighbours import lists, running, source, told
 from ensemble.neighbours import options as known
-from ensemble.neighbours.engines import Engine
+from ensemble.neighbours.plan import CELLS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{checked.recipe.name}: {checked.recipe.about}")
     notes.say(checked.notes)
     started = time.perf_counter()
-    with machine.using(options), _engine(options) as engine:
+    with machine.using(options), running.engine(options) as engine:
         found = source.source(checked)
         notes.say(found.notes)
         watch = told.Watch(engine, budget)
@@ -42,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         made = lists.on(
             engine, found.sides, out, k=options.k, memory=budget, say=told.say, seen=watch.seen,
             seed=options.seed if options.approximate else None, probes=options.probes,
+            index=options.approximate or CELLS,
         )  # fmt: skip
     print(watch.ended(time.perf_counter() - started))
     print(f"{out}: {told.text(made)}")
@@ -53,10 +53,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """The options."""
     return known.parser(__doc__)
-
-
-def _engine(options: argparse.Namespace) -> AbstractContextManager[Engine]:
-    return engines.at(options.scheduler) if options.scheduler else engines.local(options.workers or 1)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,18 @@
-"""Lists from an inverted file of faiss: fewer pairs are looked at, and those that are get their exact distance.
+"""Lists from an index of faiss: fewer pairs are looked at, and the best of those get their exact distance.
 
 1. *Cells*: the centres of k-means over a seeded sample, found once.
 2. *Sample*: the exact neighbours of some seeded images. By the first half it is chosen how many cells are looked
    through; by the second half recall is measured.
 3. *Shards*: the images of each part in their cells, half-precision, and the cells that each image looks through.
-4. *Pairs* of parts, as of exact lists: candidates from the other part's shard, their distances from differences of
-   the features in float64. Lists join by (distance, class), so nothing depends on who did what, and when.
+   Or a graph of them (HNSW), which needs no cells; made by one thread, since it depends on who is put in first.
+4. *Pairs* of parts, as of exact lists: candidates from the other part's shard. They join by (distance, class), so
+   nothing depends on who did what, and when; ``merge_knn_results`` of faiss leaves equal distances to the order.
+5. *Lists*: the best candidates of all parts, once, at their distances from differences of the features in float64.
 
-Source: Johnson, Douze, Jégou, "Billion-scale similarity search with GPUs" (2019), for the inverted file.
+By cells the lists do not depend on how images are dealt into parts; by graphs they do, a little.
+Source: Johnson, Douze, Jégou, "Billion-scale similarity search with GPUs" (2019), for the inverted file; Malkov,
+Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable Small World
+graphs" (2018).
 """
 
 from __future__ import annotations
@@ -19,19 +24,18 @@ from typing import Any
 import numpy as np
 
 from ensemble.base.errors import InputError
-from ensemble.neighbours import files, images
+from ensemble.neighbours import files, images, plan
 from ensemble.neighbours.plan import Plan
 from postproc import kernels
 from postproc.base import extras
 from postproc.pairs.listed import FARTHEST
-from postproc.pairs.pairwise import read_only
 from postproc.pairs.tiles import Lists
 
 WANTED = 0.99  # of the neighbours of the sample's first half, where nobody says how many cells
 SAMPLE = 256  # images in each half
 POINTS = 64  # images for each cell that k-means sees; faiss wants 39 or more
 ROUNDS = 10  # of k-means
-CHUNK = 64  # images whose candidates are gathered at a time
+WIDE = 2  # times as many as are wanted: how many a search in a graph has in hand, where nobody says
 NOBODY = int(kernels.of(np.empty(0, np.float32)).nearest.NOBODY)
 INDEX, CELLS, SAMPLES = "index", "cells.npz", "sample"
 
@@ -70,6 +74,8 @@ def rows_of(folder: Path, made: Plan, classes: np.ndarray) -> np.ndarray:
 
 def train(folder: Path, made: Plan, threads: int) -> None:
     """Find the cells, unless they are there; the same for any number of threads. Raises Damaged."""
+    if made.index != plan.CELLS:
+        return
     path = folder / INDEX / CELLS
     if path.exists():
         files.read(path, made.key, "centres")
@@ -107,7 +113,12 @@ def sample(folder: Path, made: Plan, number: int) -> Lists:
 
 
 def probes(folder: Path, made: Plan, found: Lists) -> int:
-    """How many cells an image has to look through to see the neighbours of the sample's first half."""
+    """How many cells an image has to look through to see the neighbours of the sample's first half.
+
+    Of a graph how many a search has in hand.
+    """
+    if made.index != plan.CELLS:
+        return made.probes or WIDE * made.longer
     (centres,) = files.read(folder / INDEX / CELLS, made.key, "centres")
     if made.probes is not None:
         return min(made.probes, len(centres))
@@ -122,61 +133,6 @@ def probes(folder: Path, made: Plan, found: Lists) -> int:
     ranks = _far(rows_of(folder, made, asked), centres).argsort(axis=1, kind="stable").argsort(axis=1)
     needed = np.sort(np.take_along_axis(ranks, cell, axis=1)[there]) + 1
     return int(needed[min(len(needed) - 1, int(np.ceil(WANTED * len(needed))) - 1)])
-
-
-def shard(folder: Path, made: Plan, number: int, looks: int, threads: int) -> None:
-    """A part's images in their cells, and the cells that each looks through, in a file."""
-    package = faiss()
-    package.omp_set_num_threads(threads)
-    (centres,) = files.read(folder / INDEX / CELLS, made.key, "centres")
-    coarse = package.IndexFlatL2(made.width)
-    coarse.add(centres)
-    inverted = package.IndexIVFScalarQuantizer(
-        coarse, made.width, len(centres), package.ScalarQuantizer.QT_fp16, package.METRIC_L2, False
-    )
-    rows = images.rows_of(folder, made, number)
-    inverted.train(rows[:1].astype(np.float32))  # half precision has nothing to learn, and is asked whether it has
-    cells = np.empty((len(rows), looks), np.int32)
-    for start in range(0, len(rows), 65536):
-        some = rows[start : start + 65536].astype(np.float32)
-        inverted.add(some)
-        cells[start : start + len(some)] = coarse.search(some, looks)[1]
-    content = {"index": package.serialize_index(inverted), "cells": cells, "looks": np.array(looks)}
-    files.write(shard_file(folder, number), made.key, content)
-
-
-def shard_file(folder: Path, number: int) -> Path:
-    """The shard of a part."""
-    return folder / INDEX / f"{number:05}.npz"
-
-
-def near(folder: Path, made: Plan, i: int, j: int, threads: int) -> Lists:
-    """The nearest of part i among what the shard of part j finds; distances are exact."""
-    package = faiss()
-    package.omp_set_num_threads(threads)
-    (cells,) = files.read(shard_file(folder, i), made.key, "cells")
-    (content,) = files.read(shard_file(folder, j), made.key, "index")
-    inverted = package.deserialize_index(content)
-    del content
-    inverted.nprobe = cells.shape[1]
-    ours = images.rows_of(folder, made, i)
-    theirs = ours if i == j else images.rows_of(folder, made, j)
-    width = min(made.k, len(theirs))
-    longer = min(width + 8 + width // 8, len(theirs))
-    rows = np.full((len(ours), width), NOBODY, np.int32)
-    values = np.full(rows.shape, np.inf, np.float32)
-    start_of = made.classes(j).start
-    for start in range(0, len(ours), 4096):
-        some = ours[start : start + 4096].astype(np.float32)
-        keys = cells[start : start + len(some)].astype(np.int64)
-        _, found = inverted.search_preassigned(some, longer, keys, np.zeros(keys.shape, np.float32))
-        if i == j:
-            own = np.arange(start, start + len(some))
-            lacking = ~(found == own[:, None]).any(axis=1)
-            found[lacking, -1] = own[lacking]
-        stop = start + len(some)
-        rows[start:stop], values[start:stop] = _scored(some, found, theirs, width, start_of)
-    return Lists(rows, values, np.full(len(ours), -np.inf, np.float32))
 
 
 def bounds(folder: Path, made: Plan, number: int) -> np.ndarray:
@@ -205,35 +161,6 @@ def recall(made: Plan, truth: Lists, rows: np.ndarray) -> float:
         hits += int(np.isin(there, found).sum())
         wanted += len(there)
     return hits / wanted if wanted else 1.0
-
-
-def _scored(
-    ours: np.ndarray, found: np.ndarray, theirs: np.ndarray, width: int, start_of: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The ``width`` nearest of what was found, by exact distance and then by number."""
-    kernel = kernels.of(ours)
-    weights = np.ones(ours.shape[1], np.float32)
-    rows = np.empty((len(ours), width), np.int32)
-    values = np.empty(rows.shape, np.float32)
-
-    def score(start: int, stop: int) -> None:
-        some = found[start:stop]
-        names, place = np.unique(np.maximum(some, 0), return_inverse=True)
-        there = read_only(np.ascontiguousarray(theirs[names], np.float32))
-        mine = read_only(ours[start:stop])
-        left = np.repeat(np.arange(len(some), dtype=np.int32), some.shape[1])
-        right = (place.reshape(-1) + len(some)).astype(np.int32)
-        far = np.zeros(len(left), np.float32)
-        limits = np.full(len(left), np.inf, np.float32)
-        kernel.rows.finish_near(mine, there, len(some), weights, left, right, limits, 0, len(far), far)
-        far = np.where(some < 0, np.float32(np.inf), far.reshape(some.shape))
-        numbers = np.where(some < 0, NOBODY, some + start_of).astype(np.int32)
-        order = np.lexsort((numbers, far), axis=1)[:, :width]
-        rows[start:stop] = np.take_along_axis(numbers, order, axis=1)
-        values[start:stop] = np.take_along_axis(far, order, axis=1)
-
-    kernel.walk.over_rows(score, len(ours), what="distances", block=CHUNK)
-    return rows, values
 
 
 def _seed(made: Plan) -> int:

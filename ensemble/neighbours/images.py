@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -19,6 +20,13 @@ from postproc.pairs.stored import Known
 from postproc.pairs.tiles import Layout
 
 COPIES, PARTS = "copies.npz", "parts"
+
+
+class HasSources(Protocol):
+    """A plan that says where features are."""
+
+    @property
+    def sources(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -115,7 +123,7 @@ def _damaged(folder: Path, made: Plan) -> str:
     return ""
 
 
-def keep(folder: Path, made: Plan, sides: Sequence[np.ndarray]) -> None:
+def keep(folder: Path, made: HasSources, sides: Sequence[np.ndarray]) -> None:
     """Write features that no file has, unless the very same are there already."""
     for side, source in zip(sides, made.sources, strict=True):
         if Path(source).is_absolute():

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 import functools
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ensemble.base.errors import InputError
-from ensemble.io import Unwritable, unwritable
-from ensemble.neighbours import approximate as index
-from ensemble.neighbours import files, images, making, tasks
+from ensemble.neighbours import approximate as of_index
+from ensemble.neighbours import files, images, making, shards, tasks
 from ensemble.neighbours.engines import Cluster, Engine, Here
-from ensemble.neighbours.plan import Plan
+from ensemble.neighbours.plan import CELLS, Plan
+from ensemble.neighbours.stages import Stages, damage, kept
 from ensemble.neighbours.tasks import Done
 from postproc import NeighbourLists
 from postproc.base import runtime
@@ -29,13 +26,13 @@ if TYPE_CHECKING:
     from distributed import Client
 
 GIGABYTE = 10**9
-ROUNDS = 3  # in which damaged files are made again, before the storage is given up
 WHAT = {  # tasks, where progress is shown
     "pair": "pairs of parts",
     "near_pair": "pairs of parts",
     "merge": "lists",
+    "settle": "lists",
     "sample": "a sample",
-    "shard": "cells",
+    "shard": "index",
 }
 WORK = ".work"  # behind the name of the folder that lists are written to
 
@@ -71,7 +68,7 @@ def exact(
                     all of it in int8, in n (n - 1) / 2. Files of 8 (k + 1) (n + 1) bytes an image meanwhile.
     """
     engine = Here() if client is None else Cluster(client)
-    return on(engine, _sides(query, gallery), Path(out), k=k, memory=memory, say=say, seen=seen)
+    return on(engine, sides_of(query, gallery), Path(out), k=k, memory=memory, say=say, seen=seen)
 
 
 def approximate(
@@ -82,24 +79,30 @@ def approximate(
     k: int = 20,
     seed: int = 0,
     probes: int | None = None,
+    index: str = CELLS,
     client: Client | None = None,
     memory: int = 2 * GIGABYTE,
     say: Callable[[str], None] = print,
     seen: Callable[[Done], None] = lambda done: None,
 ) -> NeighbourLists:
-    """As :func:`exact`, but among what an inverted file of faiss finds; distances are exact, recall is measured.
+    """As :func:`exact`, but among what an index of faiss finds; distances are exact, recall is measured.
 
     seed:    of the cells and of the sample by which recall is measured.
     probes:  cells that each image looks through; None: as many as show 99 % of the neighbours of another sample.
+             Of a graph how many images a search has in hand (efSearch); None: twice as many as are wanted.
+    index:   "faiss": an inverted file, the same lists however images are dealt into parts; "faiss-hnsw": a graph
+             of each part, made by one thread.
     Returns: lists that say ``exact=False`` and ``recall``; ``largest`` is a bound, 4 for features of unit length.
     Cost:    for n images, c = 4 sqrt(n) cells, p probes: n c products for the cells, n^2 p / c for candidates.
     """
     engine = Here() if client is None else Cluster(client)
-    sides = _sides(query, gallery)
-    return on(engine, sides, Path(out), k=k, memory=memory, say=say, seen=seen, seed=seed, probes=probes)
+    sides = sides_of(query, gallery)
+    return on(
+        engine, sides, Path(out), k=k, memory=memory, say=say, seen=seen, seed=seed, probes=probes, index=index
+    )
 
 
-def _sides(query: np.ndarray, gallery: np.ndarray | None) -> list[np.ndarray]:
+def sides_of(query: np.ndarray, gallery: np.ndarray | None) -> list[np.ndarray]:
     """Features as they are, or in float32 where they are neither that nor half precision."""
     sides = [query] if gallery is None else [query, gallery]
     return [side if side.dtype in (np.float16, np.float32) else np.asarray(side, np.float32) for side in sides]
@@ -116,51 +119,40 @@ def on(
     seen: Callable[[Done], None] = lambda done: None,
     seed: int | None = None,
     probes: int | None = None,
+    index: str = CELLS,
 ) -> NeighbourLists:
     """As :func:`exact`, with an engine; with a ``seed`` as :func:`approximate`."""
     folder = work_of(out).resolve()
     if seed is not None:
-        index.faiss()
-    with _kept(folder):
+        of_index.faiss()
+    with kept(folder):
         made = making.make(
             folder, sides, k=k + 1, budget=memory, workers=engine.workers, threads=engine.threads, say=say,
-            seed=seed, probes=probes,
+            seed=seed, probes=probes, index=index,
         )  # fmt: skip
-        _Work(folder, made, engine, seen).done(sides, say).save(out)
+        _Work(made, Stages(folder, made.key, engine, seen)).done(sides, say).save(out)
     shutil.rmtree(folder, ignore_errors=True)
     return NeighbourLists.load(out)
-
-
-class _Damage(Exception):
-    """Files that tasks could not use: path and sentence."""
-
-    def __init__(self, files: Mapping[str, str]) -> None:
-        self.files = files
 
 
 @dataclass(frozen=True, eq=False)
 class _Work:
     """The work of a folder: stages of tasks, each of those whose file is not there."""
 
-    folder: Path
     made: Plan
-    engine: Engine
-    seen: Callable[[Done], None]
+    stages: Stages
+
+    @property
+    def folder(self) -> Path:
+        return self.stages.folder
 
     def done(self, sides: Sequence[np.ndarray], say: Callable[[str], None]) -> NeighbourLists:
         """All tasks, and what they have found together; damaged files are made again."""
-        for _ in range(ROUNDS):
-            try:
-                return self._exact() if self.made.seed is None else self._approximate()
-            except _Damage as damage:
-                for path, sentence in damage.files.items():
-                    say(f"{sentence}; it is made again")
-                    Path(path).unlink(missing_ok=True)
-                images.mend(self.folder, self.made, sides, lambda sentence: None)
-        raise InputError(
-            [f"{self.folder}: wanted files that stay as they are written, found damaged ones {ROUNDS} times; "
-             "look at the storage, and run it again"]
-        )  # fmt: skip
+
+        def mend() -> None:
+            images.mend(self.folder, self.made, sides, lambda sentence: None)
+
+        return self.stages.again(self._exact if self.made.seed is None else self._approximate, mend, say)
 
     def _exact(self) -> NeighbourLists:
         self._stage(tasks.pair, {pair: tasks.pair_file(self.folder, *pair) for pair in self.made.pairs})
@@ -169,15 +161,15 @@ class _Work:
 
     def _approximate(self) -> NeighbourLists:
         folder, made = self.folder, self.made
-        with _damage():
-            index.train(folder, made, runtime.current().threads)
+        with damage():
+            of_index.train(folder, made, runtime.current().threads)
         self._stage(tasks.sample, {(i,): tasks.sample_file(folder, i) for i in self._parts})
-        with _damage():
+        with damage():
             truth = self._truth()
-            looks = index.probes(folder, made, truth)
-        self._stage(tasks.shard, {(i, looks): index.shard_file(folder, i) for i in self._parts})
+            looks = of_index.probes(folder, made, truth)
+        self._stage(tasks.shard, {(i, looks): shards.shard_file(folder, i) for i in self._parts})
         self._stage(tasks.near_pair, {pair: tasks.pair_file(folder, *pair) for pair in made.pairs})
-        self._stage(tasks.merge, {(i,): tasks.list_file(folder, i) for i in self._parts})
+        self._stage(tasks.settle, {(i,): tasks.list_file(folder, i) for i in self._parts})
         return self._together(truth)
 
     @property
@@ -186,16 +178,7 @@ class _Work:
 
     def _stage(self, function: Callable[..., Done], wanted: Mapping[tuple[int, ...], Path]) -> None:
         """The tasks whose file is not there."""
-        where, key = str(self.folder), self.made.key
-        damaged: dict[str, str] = {}
-        left = [(where, key, *number) for number, path in wanted.items() if not path.exists()]
-        with runtime.counted(WHAT[function.__name__], len(left)) as step_on:
-            for done in self.engine.run(function, left):
-                self.seen(done)
-                step_on()
-                damaged |= dict(done.damaged)
-        if damaged:
-            raise _Damage(damaged)
+        self.stages.run(function, wanted, WHAT[function.__name__])
 
     def _truth(self) -> Lists:
         """The exact neighbours of the sample among all."""
@@ -208,7 +191,7 @@ class _Work:
     def _together(self, truth: Lists | None = None) -> NeighbourLists:
         """The lists of all parts, in arrays that are mapped from files of the work folder."""
         made = self.made
-        with _damage():
+        with damage(), runtime.counted("putting together", len(self._parts)) as step_on:
             layout = images.layout_of(self.folder, made)
             kinds: dict[str, tuple[type, tuple[int, ...]]] = {
                 "rows": (np.int32, (layout.count, made.k)),
@@ -216,10 +199,9 @@ class _Work:
                 "largest": (np.float32, (layout.count,)),
             }
             whole = {
-                name: np.lib.format.open_memmap(self.folder / f"{name}.npy", mode="w+", dtype=kind, shape=shape)
-                for name, (kind, shape) in kinds.items()
+                name: files.room(self.folder / f"{name}.npy", kind, shape) for name, (kind, shape) in kinds.items()
             }
-            asked = np.empty(0, np.int64) if truth is None else index.sample_of(made)[len(truth.rows) // 2 :]
+            asked = np.empty(0, np.int64) if truth is None else of_index.sample_of(made)[len(truth.rows) // 2 :]
             sampled = np.empty((len(asked), made.k), np.int32)
             for i in self._parts:
                 classes = made.classes(i)
@@ -227,45 +209,15 @@ class _Work:
                 here = (asked >= classes.start) & (asked < classes.stop)
                 sampled[here] = found.rows[asked[here] - classes.start]
                 if truth is not None:
-                    found = Lists(found.rows, found.values, index.bounds(self.folder, made, i))
+                    found = Lists(found.rows, found.values, of_index.bounds(self.folder, made, i))
                 for members, lists in parted.of_images(found, layout, made.k, slice(classes.start, classes.stop)):
                     for name, array in whole.items():
                         array[members] = getattr(lists, name)
+                step_on()
         for array in whole.values():
             array.flush()
-        recall = None if truth is None else index.recall(made, truth, sampled)
+        recall = None if truth is None else of_index.recall(made, truth, sampled)
         return NeighbourLists(
             whole["rows"], whole["values"], whole["largest"], made.sizes, made.one_set, made.unit_length,
             truth is None, recall, made.digest,
         )  # fmt: skip
-
-
-@contextmanager
-def _damage() -> Iterator[None]:
-    """A damaged file is to be made again."""
-    try:
-        yield
-    except files.Damaged as error:
-        raise _Damage({str(error.path): str(error)}) from None
-
-
-@contextmanager
-def _kept(folder: Path) -> Iterator[None]:
-    """A disk that refuses, here or far away, is an error that says what is left."""
-    stays = f"finished tasks stay in {folder}, and the same command goes on with them"
-    try:
-        yield
-    except Unwritable as error:
-        raise Unwritable([f"{problem}; {stays}" for problem in error.problems]) from None
-    except FileNotFoundError as error:
-        raise InputError(
-            [f"{error.filename}: wanted a file that every worker sees, found none there; --out and the features "
-             "have to be on storage that all share"]
-        ) from None  # fmt: skip
-    except OSError as error:
-        where = Path(str(error.filename)) if error.filename else folder
-        (problem,) = unwritable(where, error).problems
-        more = "" if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else f"; {stays}"
-        raise Unwritable([f"{problem}{more}"]) from None
-    except files.Damaged as error:
-        raise InputError([f"{error}; run the same command again"]) from None

@@ -12,7 +12,7 @@ import numpy as np
 
 from ensemble.base.errors import InputError
 from ensemble.neighbours import files, images
-from ensemble.neighbours.plan import NAME, Plan, bytes_of_class, read, task_bytes
+from ensemble.neighbours.plan import CELLS, NAME, Plan, bytes_of_class, read, task_bytes
 from postproc.pairs import parted, stored
 from postproc.pairs.neighbours import of_unit_length
 from postproc.pairs.pairwise import FeatureTerm, Pairwise
@@ -33,6 +33,7 @@ def make(
     say: Callable[[str], None],
     seed: int | None = None,
     probes: int | None = None,
+    index: str = CELLS,
 ) -> Plan:
     """The plan of these features: the one that the folder has already, or a new one.
 
@@ -47,7 +48,7 @@ def make(
     digest, k = pairs.digest, min(k, pairs.count)
     if (folder / NAME).exists():
         plan = read(folder)
-        wanted = replace(plan, digest=digest, k=k, seed=seed, probes=probes)
+        wanted = replace(plan, digest=digest, k=k, seed=seed, probes=probes, index=index)
         if plan != wanted:
             raise InputError(
                 [f"{folder}: wanted the unfinished lists of {wanted.text()}, found those of {plan.text()}; delete "
@@ -79,11 +80,12 @@ def make(
         k=k,
         near=found.near,
         unit_length=of_unit_length(pairs),
-        sources=tuple(_source(side) or f"{name}.npy" for name, side in zip(names, sides, strict=True)),
+        sources=tuple(source_of(side) or f"{name}.npy" for name, side in zip(names, sides, strict=True)),
         parts=tuple(layout.blocks[part[-1]].stop for part in parts),
         whole=whole,
         seed=seed,
         probes=probes,
+        index=index,
     )
     images.keep(folder, plan, sides)
     images.write_known(folder, plan, found)
@@ -121,7 +123,7 @@ def _refuse_large(plan: Plan, budget: int, threads: int) -> None:
         _refuse_budget(needed, budget, threads, ", to go on with the parts that are there")
 
 
-def _source(side: np.ndarray) -> str | None:
+def source_of(side: np.ndarray) -> str | None:
     """The ``.npy`` file that a matrix is mapped from, if it is all of that file."""
     name = str(getattr(side, "filename", None))
     if not name.endswith(".npy") or not side.flags.c_contiguous:

@@ -4,11 +4,10 @@ import argparse
 
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, refuse_if_any
-from ensemble.cli import machine, outputs, planning, program
+from ensemble.cli import machine, outputs, planning, program, workers
 from ensemble.cli.numbers import too_small
 from ensemble.neighbours.lists import GIGABYTE
-
-INDEXES = ("faiss",)
+from ensemble.neighbours.plan import INDEXES
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
@@ -25,14 +24,13 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     p.add_argument(
         "--model", metavar="M", help="the features of this model alone (default: those that are compared)"
     )
-    where = p.add_mutually_exclusive_group()
-    where.add_argument(
-        "--workers", type=int, metavar="N", help="processes on this machine (default: 1, without Dask)"
-    )
-    where.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler, as tcp://10.0.0.1:8786")
+    workers.add_options(p)
     p.add_argument("--approximate", choices=INDEXES, help="lists from an index, their distances exact")
     p.add_argument(
-        "--probes", type=int, metavar="N", help="with --approximate: cells of the index that are looked through"
+        "--probes",
+        type=int,
+        metavar="N",
+        help="with --approximate: cells of the index that are looked through; of faiss-hnsw images in hand",
     )
     p.add_argument("--seed", type=int, default=0, metavar="N", help="of the index and of the sample (default: 0)")
     return p

@@ -19,7 +19,9 @@ from postproc.pairs import pruned
 
 FORMAT = 1
 NAME = "plan.json"
+LINK = 4 * 2 * 16 + 32  # bytes of an image in a graph beside its values; fewer in cells
 BASE = 320 << 20  # bytes of a worker before it has any task: Python, NumPy, Numba, Dask
+CELLS, GRAPH = INDEXES = ("faiss", "faiss-hnsw")  # an inverted file, a graph
 TILE = 24 << 20  # bytes of a tile and of its rows, for each thread
 
 
@@ -32,7 +34,7 @@ class Plan:
     ``whole``: whether one process would find these lists by whole numbers (:mod:`postproc.pairs.pruned`), so that
     tasks do it too, whatever their processors can. ``sources`` are the files of the features, absolute or in the
     work folder. ``seed`` is that of an index, None: lists are exact; ``probes`` the cells of it that are looked
-    through, None: as many as a sample wants.
+    through, None: as many as a sample wants; ``index`` which one.
     """
 
     digest: str
@@ -48,6 +50,7 @@ class Plan:
     whole: bool = False
     seed: int | None = None
     probes: int | None = None
+    index: str = CELLS
     format: int = FORMAT
 
     @property
@@ -65,6 +68,11 @@ class Plan:
         others = int(self.whole and count > 1)
         return [(i, j) for i in range(count) for j in range(i + others, count)]
 
+    @property
+    def longer(self) -> int:
+        """How many candidates of an index a class has, the best of all parts: more than ``k``, since it rounds."""
+        return min(candidates(self.k), self.parts[-1])
+
     def classes(self, part: int) -> range:
         """The classes of a part."""
         return range(self.parts[part - 1] if part else 0, self.parts[part])
@@ -73,7 +81,7 @@ class Plan:
         """What the lists are of, in words."""
         nq, ng = self.sizes
         images = f"{ng} images" if self.one_set else f"{nq} queries and {ng} gallery images"
-        index = "" if self.seed is None else f", approximate with seed {self.seed}"
+        index = "" if self.seed is None else f", approximate by {self.index} with seed {self.seed}"
         probes = "" if self.probes is None else f" and {self.probes} probes"
         return f"{images} x {self.width}, k = {self.k - 1}, features {self.digest[:8]}{index}{probes}"
 
@@ -104,7 +112,12 @@ def task_bytes(classes: int, width: int, each: int, k: int, threads: int, index:
 
 
 def bytes_of_class(width: int, each: int, k: int, threads: int, index: bool, whole: bool = False) -> int:
-    found = 2 * (width * each + 8 * k + 16)
+    found = 2 * (width * each + 8 * (candidates(k) if index else k) + 16)
     if whole:
         found += 2 * (width * (4 - each) + pruned.bytes_of_row(width, k, threads))
-    return found + (2 * (2 * width + 8) if index else 0)
+    return found + (2 * (2 * width + LINK) if index else 0)
+
+
+def candidates(k: int) -> int:
+    """How many of an index are looked at for ``k``."""
+    return k + 8 + k // 8

@@ -14,11 +14,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import postproc
-from ensemble.neighbours import approximate, files, images, plan
+from ensemble.neighbours import approximate, files, images, plan, shards
 from ensemble.neighbours.images import Part
 from ensemble.neighbours.plan import Plan
 from postproc.base import runtime
@@ -59,25 +60,34 @@ def sample_file(folder: Path, i: int) -> Path:
     return folder / approximate.SAMPLES / f"{i:05}.npz"
 
 
-def _task(work: Callable[..., list[files.Damaged] | None]) -> Callable[..., Done]:
-    """A task ``(folder, key, *number)`` of a function of the folder, its plan and the number."""
+def task_of(
+    read: Callable[[Path], Any],
+) -> Callable[[Callable[..., list[files.Damaged] | None]], Callable[..., Done]]:
+    """Tasks ``(folder, key, *number)`` of functions of the folder, its plan (that is ``read``), the number."""
 
-    @functools.wraps(work)
-    def run(folder: str, key: str, *number: int, threads: int | None = None) -> Done:
-        with _one_at_a_time, postproc.using(threads=threads, progress=False):
-            started = time.perf_counter()
-            where = Path(folder)
-            try:
-                made = plan.read(where)
-                if made.key != key:
-                    raise files.Damaged(where / plan.NAME, "the plan of another run")
-                damaged = work(where, made, *number) or []
-            except files.Damaged as error:
-                damaged = [error]
-            seconds = time.perf_counter() - started
-            return Done(number, seconds, peak(), os.getpid(), tuple((str(one.path), str(one)) for one in damaged))
+    def task(work: Callable[..., list[files.Damaged] | None]) -> Callable[..., Done]:
+        @functools.wraps(work)
+        def run(folder: str, key: str, *number: int, threads: int | None = None) -> Done:
+            with _one_at_a_time, postproc.using(threads=threads, progress=False):
+                started = time.perf_counter()
+                where = Path(folder)
+                try:
+                    made = read(where)
+                    if made.key != key:
+                        raise files.Damaged(where / plan.NAME, "the plan of another run")
+                    damaged = work(where, made, *number) or []
+                except files.Damaged as error:
+                    damaged = [error]
+                seconds = time.perf_counter() - started
+                said = tuple((str(one.path), str(one)) for one in damaged)
+                return Done(number, seconds, peak(), os.getpid(), said)
 
-    return run
+        return run
+
+    return task
+
+
+_task = task_of(plan.read)
 
 
 @_task
@@ -103,6 +113,23 @@ def pair(folder: Path, made: Plan, i: int, j: int) -> None:
 @_task
 def merge(folder: Path, made: Plan, i: int) -> list[files.Damaged]:
     """The lists of part i among all, from the pairs that it stands in; or which of those are damaged."""
+    whole, damaged = _of_pairs(folder, made, i, made.k)
+    if whole is not None:
+        files.write(list_file(folder, i), made.key, _arrays(whole))
+    return damaged
+
+
+@_task
+def settle(folder: Path, made: Plan, i: int) -> list[files.Damaged]:
+    """As :func:`merge`, of candidates, which get their exact distances."""
+    whole, damaged = _of_pairs(folder, made, i, made.longer)
+    if whole is not None:
+        files.write(list_file(folder, i), made.key, _arrays(shards.settled(folder, made, i, whole)))
+    return damaged
+
+
+def _of_pairs(folder: Path, made: Plan, i: int, k: int) -> tuple[Lists | None, list[files.Damaged]]:
+    """The ``k`` nearest of part i in all pairs that it stands in; none where any of them is damaged."""
     whole: Lists | None = None
     damaged: list[files.Damaged] = []
     for numbers in made.pairs:
@@ -115,10 +142,8 @@ def merge(folder: Path, made: Plan, i: int) -> list[files.Damaged]:
             damaged.append(error)
             continue
         if not damaged:
-            whole = found if whole is None else parted.joined(whole, found, made.k)
-    if whole is not None and not damaged:
-        files.write(list_file(folder, i), made.key, _arrays(whole))
-    return damaged
+            whole = found if whole is None else parted.joined(whole, found, k)
+    return None if damaged else whole, damaged
 
 
 @_task
@@ -130,7 +155,7 @@ def sample(folder: Path, made: Plan, i: int) -> None:
 @_task
 def shard(folder: Path, made: Plan, i: int, looks: int) -> None:
     """The index of part i."""
-    approximate.shard(folder, made, i, looks, runtime.current().threads)
+    shards.shard(folder, made, i, looks, runtime.current().threads)
 
 
 @_task
@@ -140,7 +165,7 @@ def near_pair(folder: Path, made: Plan, i: int, j: int) -> None:
     numbers = (i,) if i == j else (i, j)
     others = (j,) if i == j else (j, i)
     found = [
-        approximate.near(folder, made, ours, theirs, threads) for ours, theirs in zip(numbers, others, strict=True)
+        shards.near(folder, made, ours, theirs, threads) for ours, theirs in zip(numbers, others, strict=True)
     ]
     _write_pair(folder, made, numbers, found)
 

@@ -24,7 +24,7 @@ from ensemble.pipeline.images import Images, read
 from ensemble.pipeline.lines import Line
 from ensemble.pipeline.models import Models
 from ensemble.pipeline.neighbours import Made
-from ensemble.pipeline.nodes import Outcome
+from ensemble.pipeline.nodes import ARRAYS, Maker, Outcome
 from ensemble.pipeline.plan import Plan, lists_memory_problems, lists_spread_for, spread_text
 from ensemble.pipeline.scoring import Scored, scored, told
 from ensemble.pipeline.state import Memo, State
@@ -85,6 +85,7 @@ class Run:
     watch:      called after every line.
     device:     where features and distances live and steps run; what cannot run there runs on the host.
     made:       neighbour lists, for the steps that compare the features they are of.
+    make:       what makes arrays.
     """
 
     plan: Plan
@@ -98,6 +99,7 @@ class Run:
     watch: Callable[[Seen], None] | None = None
     device: Device = CPU
     made: Made | None = None
+    make: Maker = ARRAYS
 
     def __call__(self) -> Result:
         """Run everything; the answer holds ``top_k`` images a query, or all of them where labels need that."""
@@ -152,7 +154,7 @@ class Run:
                 self.watch(Seen(images, protocol, root, node, line, outcome.state, scores))
             return found
 
-        walk = Walk(images, Models(sets, root, self.device), self.device, self.memo, judge)
+        walk = Walk(images, Models(sets, root, self.device), self.device, self.memo, judge, self.make)
         del sets  # so that a model goes when nobody needs it any more
         whole = needs_all or images.lists is not None
         outcome = walk.outcome(root, None if whole else max(recipe.top_k, protocol.top_k or 0))

@@ -118,39 +118,67 @@ def encode(tiles: Tiles, lists: Lists, *, k1: int, length: int, power: float) ->
     Every row sums to one, except near an image that more than k1 copies crowd out of its own list: its set is
     empty, as in the released code.
     """
-    kernel, xp = kernels.of(lists.values), arrays.namespace(lists.values)
-    images = len(lists.rows)
+    flags = mutual(lists.rows, lengths(len(lists.rows), k1, length), 0, len(lists.rows))
+    return encode_rows(tiles, lists, flags, 0, len(lists.rows), power)
+
+
+def lengths(images: int, k1: int, length: int) -> tuple[int, int]:
+    """How much of a list is looked at for reciprocal neighbours, and for those that expand their sets."""
     whole = min(length, images)
-    half = min(round(k1 / 2) + 1, whole)  # round: half to even, as released
-    whole_flags = arrays.empty((images, whole), np.bool_, lists.rows)
-    half_flags = arrays.empty((images, half), np.bool_, lists.rows)
+    return whole, min(round(k1 / 2) + 1, whole)  # round: half to even, as released
 
-    def find_mutual(start: int, stop: int) -> None:
-        kernel.reciprocal.mutual(lists.rows, whole, start, stop, whole_flags)
-        kernel.reciprocal.mutual(lists.rows, half, start, stop, half_flags)
 
-    kernel.walk.over_rows(find_mutual, images, what="reciprocal neighbours")
+def mutual(rows: np.ndarray, sizes: tuple[int, int], first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+    """For the rows ``first .. last`` of lists whether a neighbour has the image in its list too, of either length.
+
+    Two arrays (images, length) bool, of which the other rows are not set, and not touched.
+    """
+    kernel = kernels.of(rows)
+    flags = tuple(arrays.empty((len(rows), size), np.bool_, rows) for size in sizes)
+
+    def find(start: int, stop: int) -> None:
+        for size, found in zip(sizes, flags, strict=True):
+            kernel.reciprocal.mutual(rows, size, first + start, first + stop, found)
+
+    kernel.walk.over_rows(find, last - first, what="reciprocal neighbours")
+    return flags[0], flags[1]
+
+
+def encode_rows(
+    tiles: Tiles, lists: Lists, flags: tuple[np.ndarray, np.ndarray], first: int, last: int, power: float
+) -> Sparse:
+    """The rows ``first .. last`` of :func:`encode`; ``flags`` of all images are those of :func:`mutual`.
+
+    The same bits for any range.
+    """
+    kernel, xp = kernels.of(lists.values), arrays.namespace(lists.values)
     offsets, members = Sparse.in_pieces(
-        lambda start, stop: kernel.reciprocal.reciprocal_sets(lists.rows, whole_flags, half_flags, start, stop),
-        images,
+        lambda start, stop: kernel.reciprocal.reciprocal_sets(lists.rows, *flags, first + start, first + stop),
+        last - first,
         lists.rows,
     )
+    ends = offsets  # by the number of the image, as kernels ask
+    if last - first < len(lists.rows):
+        ends = arrays.empty(len(lists.rows) + 1, np.int64, offsets)
+        ends[first : last + 1] = offsets
     weights = arrays.empty(len(members), np.float32, lists.values)
     kernel.walk.over_rows(
         lambda start, stop: kernel.reciprocal.fill_known(
-            offsets, members, lists.rows, lists.values, tiles.symmetric, start, stop, weights
+            ends, members, lists.rows, lists.values, tiles.symmetric, first + start, first + stop, weights
         ),
-        images,
+        last - first,
         what="weights",
     )
     (unknown,) = xp.nonzero(xp.isnan(weights))
     for start in range(0, len(unknown), overlaps.PAIRS):
         some = unknown[start : start + overlaps.PAIRS]
-        owners = xp.searchsorted(offsets, some, side="right") - 1
+        owners = first + xp.searchsorted(offsets, some, side="right") - 1
         weights[some] = tiles.between(arrays.as_type(owners, np.int32), members[some])
     kernel.walk.over_rows(
-        lambda start, stop: kernel.reciprocal.to_weights(offsets, weights, lists.largest, power / 2, start, stop),
-        images,
+        lambda start, stop: kernel.reciprocal.to_weights(
+            ends, weights, lists.largest, power / 2, first + start, first + stop
+        ),
+        last - first,
         what="weights",
     )
     return Sparse(offsets, members, weights)

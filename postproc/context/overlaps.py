@@ -12,7 +12,7 @@ V itself, some hundred entries an image, never exists as a whole: the unaveraged
 it, and only its inverted index is kept.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -58,7 +58,7 @@ class Averaged:
 
     def of(self, lists: np.ndarray) -> Sparse:
         """V of images whose nearest these lists are."""
-        kernel, vectors = kernels.of(self.vectors.weights), self.vectors
+        kernel, vectors, lists = kernels.of(self.vectors.weights), self.vectors, np.ascontiguousarray(lists)
         sizes, members, weights = kernel.sparse.sum_of_rows(
             vectors.offsets, vectors.members, vectors.weights, lists, np.ones((1, 1), np.float32), 0, len(lists)
         )
@@ -72,27 +72,26 @@ class Averaged:
         """The columns of V of the images ``first ..``: (offsets, images - first, weights), images ascending."""
         kernel, images = kernels.of(self.vectors.weights), len(self.near)
         counts = np.zeros(images, np.int64)
-        for _, piece in self._pieces(first):
+        for _, piece in self.pieces(first, images):
             kernel.overlap.count_columns(piece.members, counts)
         offsets = arrays.offsets(counts)
         rows, weights = np.empty(offsets[-1], np.int32), np.empty(offsets[-1], np.float32)
         ends = offsets[:-1].copy()
-        for start, piece in self._pieces(first):
+        for start, piece in self.pieces(first, images):
             kernel.overlap.fill_columns(
                 piece.offsets, piece.members, piece.weights, start - first, ends, rows, weights
             )
         return offsets, rows, weights
 
-    def _pieces(self, first: int) -> Iterator[tuple[int, Sparse]]:
-        """V of all images from ``first`` on, some rows after the others, each made by a thread."""
-        images = len(self.near)
-        for begin in range(first, images, 8 * BLOCK):
+    def pieces(self, first: int, last: int) -> Iterator[tuple[int, Sparse]]:
+        """V of the images ``first .. last``, some rows after the others, each made by a thread."""
+        for begin in range(first, last, 8 * BLOCK):
             found: dict[int, Sparse] = {}
 
             def make(start: int, found: dict[int, Sparse] = found) -> None:
-                found[start] = self.of(self.near[start : start + BLOCK])
+                found[start] = self.of(self.near[start : min(start + BLOCK, last)])
 
-            starts = range(begin, min(begin + 8 * BLOCK, images), BLOCK)
+            starts = range(begin, min(begin + 8 * BLOCK, last), BLOCK)
             kernels.of(self.near).walk.run(make, starts, what="weights")
             for start in starts:
                 yield start, found.pop(start)
@@ -128,27 +127,36 @@ class Finish:
         uncertain = []
         for start in range(0, layout.nq, long_lists.QUERIES):
             stop = min(start + long_lists.QUERIES, layout.nq)
-            found, certain = self._of_candidates(lists, start, stop, k)
+            found, certain = self.of_candidates(lists.rows[start:stop], lists.values[start:stop], start, k)
             values[start:stop], rows[start:stop] = found.distances, found.rows
             uncertain.append(start + np.flatnonzero(~certain))
-        self._of_everybody(np.concatenate(uncertain), values, rows)
+
+        def keep(queries: np.ndarray, found: Nearest) -> None:
+            values[queries], rows[queries] = found.distances, found.rows
+
+        wanted = np.concatenate(uncertain)
+        self.of_everybody(wanted, k, keep, whole=many(len(wanted), layout.nq))
         return Nearest(values, rows)
 
-    def _of_candidates(self, lists: Lists, first: int, last: int, k: int) -> tuple[Nearest, np.ndarray]:
-        """The nearest of some queries among their candidates, and for which of them that is certain."""
-        layout, kernel = self.tiles.layout, kernels.of(lists.values)
+    def of_candidates(
+        self, near: np.ndarray, values: np.ndarray, first: int, k: int
+    ) -> tuple[Nearest, np.ndarray]:
+        """The nearest of the queries ``first ..`` among their candidates, and for which of them that is certain.
+
+        near, values: (queries, w), the lists of these queries and their distances.
+        """
+        layout, kernel, last = self.tiles.layout, kernels.of(values), first + len(near)
         mix = self.scale, self.half_power, self.lambda_value
-        near = self.vectors.near
 
         def find(start: int, stop: int) -> tuple[np.ndarray, ...]:
-            own = self.vectors.of(near[first + start : first + stop])
+            own = self.vectors.of(self.vectors.near[first + start : first + stop])
             found: tuple[np.ndarray, ...] = kernel.overlap.candidates(
                 first + start, own.offsets, own.members, own.weights, *self.inverted, self.least,
-                lists.rows, lists.values, layout.inverse, layout.border, layout.one_set, *mix, k,
+                near[start:stop], values[start:stop], layout.inverse, layout.border, layout.one_set, *mix, k,
             )  # fmt: skip
             return found
 
-        offsets, pool, jaccards, distances, ends = Sparse.in_pieces(find, last - first, lists.values)
+        offsets, pool, jaccards, distances, ends = Sparse.in_pieces(find, last - first, values)
         found = Nearest(np.empty((last - first, k), np.float32), np.empty((last - first, k), np.int32))
         asked, certain = np.empty(len(pool), np.bool_), np.empty(last - first, np.bool_)
 
@@ -174,23 +182,27 @@ class Finish:
         kernel.walk.over_rows(judge, last - first, what="answer")
         return found, certain
 
-    def _of_everybody(self, wanted: np.ndarray, values: np.ndarray, rows: np.ndarray) -> None:
-        """Fill in the nearest of the ``wanted`` queries from their distances to the whole gallery."""
+    def of_everybody(
+        self, wanted: np.ndarray, k: int, keep: Callable[[np.ndarray, Nearest], None], *, whole: bool
+    ) -> None:
+        """``keep(queries, nearest)`` with the ``wanted`` queries, by their distances to the whole gallery.
+
+        whole: these come from whole tiles; if not, one pair at a time.
+        """
         layout = self.tiles.layout
 
         def take(strip: np.ndarray, queries: np.ndarray) -> None:
             self._finish(strip, queries)
-            found = nearest.smallest(strip, values.shape[1])
-            values[queries], rows[queries] = found.distances, found.rows
+            keep(queries, nearest.smallest(strip, k))
 
-        if FEW * len(wanted) > layout.nq:
+        if whole:
 
             def use(strip: np.ndarray, queries: np.ndarray) -> None:
                 asked = np.isin(queries, wanted)
                 if asked.any():
                     take(strip[asked], queries[asked])
 
-            nearest.strips(self.tiles, use, what="answer")
+            nearest.strips(self.tiles, use, what="answer", asked=wanted)
             return
         gallery = np.arange(layout.border, layout.border + layout.ng, dtype=np.int32)
         tall = max(1, STRIP // (64 * layout.ng))
@@ -214,6 +226,11 @@ class Finish:
         )  # fmt: skip
         if self.tiles.layout.one_set:
             nearest.set_own(strip, queries)
+
+
+def many(wanted: int, queries: int) -> bool:
+    """Whether so many queries of all are better looked at in whole tiles."""
+    return FEW * wanted > queries
 
 
 def _room(part: np.ndarray, count: int, k: int, over: bool) -> np.ndarray:

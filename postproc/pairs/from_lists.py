@@ -18,7 +18,7 @@ def of_all(known: Lists, layout: Layout, k: int) -> Lists:
     k, held = min(k, layout.count), known.rows.shape[1]
     if held < k:
         raise ValueError(f"neighbours: wanted lists of k = {k - 1} or more, found k = {held - 1}; make them so")
-    _refuse_short(_counts(known), k, "images, itself one of them,")
+    refuse_short(_counts(known), k, "images, itself one of them,")
     return _there(known.rows[:, :k], known.values[:, :k], known.largest, layout)
 
 
@@ -39,7 +39,7 @@ def of_classes(known: Lists, layout: Layout, k: int) -> Lists:
         return found, known.values[first[part]], (found >= 0) & ~repeated
 
     rows, values, counts = thinned(once, layout.classes, k)
-    _refuse_short(counts, k, "images, copies counted once,", first)
+    refuse_short(counts, k, "images, copies counted once,", first)
     return _there(rows, values, known.largest[first], layout)
 
 
@@ -85,7 +85,7 @@ def of_queries(known: Lists, layout: Layout, k: int) -> Lists:
         rows, values, counts = thinned(others, layout.nq, k)
     else:
         rows, values, counts = in_gallery(rows, values, layout.nq, k)
-    _refuse_short(counts, k, "gallery images")
+    refuse_short(counts, k, "gallery images")
     return _there(rows, values, known.largest[: layout.nq], layout)
 
 
@@ -98,7 +98,8 @@ def _counts(known: Lists) -> np.ndarray:
     return counts
 
 
-def _refuse_short(counts: np.ndarray, k: int, what: str, names: np.ndarray | None = None) -> None:
+def refuse_short(counts: np.ndarray, k: int, what: str, names: np.ndarray | None = None) -> None:
+    """Raise ValueError where there are fewer than ``k``; ``names`` are the numbers of the images."""
     lacking = np.flatnonzero(counts < k)
     if len(lacking):
         first = lacking[0] if names is None else names[lacking[0]]

@@ -21,8 +21,14 @@ def length(nq: int, ng: int, width: int, top_k: int | None, *, one_set: bool) ->
     images = ng if one_set else nq + ng
     if top_k is None or not images:
         return None
-    wanted = min(images, -(-(top_k + MORE) * images // ng) + one_set)
+    wanted = entries(nq, ng, top_k, one_set=one_set)
     return wanted if wanted <= LONGEST and cheaper(nq, ng, width, top_k, images * wanted) else None
+
+
+def entries(nq: int, ng: int, top_k: int, *, one_set: bool) -> int:
+    """How long lists of all images have to be, that nearly every answer of ``top_k`` is certain by them."""
+    images = ng if one_set else nq + ng
+    return min(images, -(-(top_k + MORE) * images // ng) + one_set)
 
 
 def keeps_matrix(nq: int, ng: int, top_k: int | None) -> bool:

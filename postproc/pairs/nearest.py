@@ -311,19 +311,30 @@ class _Best:
         self.nearest.rows[queries] = found.rows
 
 
-def strips(tiles: Tiles, use: Callable[[np.ndarray, np.ndarray], None], *, what: str) -> None:
+def strips(
+    tiles: Tiles,
+    use: Callable[[np.ndarray, np.ndarray], None],
+    *,
+    what: str,
+    asked: np.ndarray | None = None,
+) -> None:
     """Call ``use(strip, queries)`` with the distances (queries, gallery) of one block of queries after the other.
 
-    The strip is the caller's to write to. Memory: one strip (128 MiB or 128 rows) and one tile a thread.
+    ``asked``: of the blocks alone in which any of these queries is. The strip is the caller's to write to. Memory:
+    one strip (128 MiB or 128 rows) and one tile a thread.
     """
     layout, buffers = tiles.layout, Buffers(tiles.layout)
     offsets, members = layout.queries
     answered = [layout.blocks[j] for j in _holding(layout, layout.gallery)]
     store, key = _remembered(tiles)
     known = None if store is None else store.get((key, DISTANCES))
-    kept = None if store is None or known is not None else _room(store, layout)
-    with runtime.counted(what, len(layout.strips)) as step_on:
-        for rows in layout.strips:
+    kept = None if store is None or known is not None or asked is not None else _room(store, layout)
+    visited = layout.strips
+    if asked is not None:
+        wanted = np.unique(layout.inverse[asked])
+        visited = [rows for rows in visited if _any_between(wanted, rows)]
+    with runtime.counted(what, len(visited)) as step_on:
+        for rows in visited:
             queries = members[offsets[rows.start] : offsets[rows.stop]]
             if known is not None:
                 use(known[0][queries], queries)
@@ -434,6 +445,12 @@ def _holding(layout: Layout, members: tuple[np.ndarray, np.ndarray]) -> list[int
     """The blocks with a class that holds any of these members (queries, or gallery images)."""
     offsets, _ = members
     return [i for i, block in enumerate(layout.blocks) if offsets[block.start] < offsets[block.stop]]
+
+
+def _any_between(numbers: np.ndarray, block: slice) -> bool:
+    """Whether any of the ascending numbers is in a block."""
+    first, last = np.searchsorted(numbers, (block.start, block.stop))
+    return bool(first < last)
 
 
 def _visits(count: int, symmetric: bool) -> list[tuple[int, int]]:

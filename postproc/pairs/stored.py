@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from postproc import kernels
-from postproc.base import arrays, machine
+from postproc.base import arrays, machine, stored
+from postproc.base.vocabulary import Array
 from postproc.pairs import exact, forecast, pruned
 from postproc.pairs.pairwise import read_only
 from postproc.pairs.tiles import Layout, PairwiseTiles
@@ -110,14 +111,15 @@ class KnownTiles(PairwiseTiles):
     """Tiles whose common facts are handed over, with no more rows than somebody will ask for.
 
     ``rows`` are those of classes, float16 or float32, ``width`` values each, and ``norms`` what :class:`Known`
-    says of the same.
+    says of the same. Who asks for the distances of pairs has to say the ``parts`` too.
     """
 
-    def __init__(self, found: Known, rows: Pieces, norms: Pieces, width: int) -> None:
+    def __init__(self, found: Known, rows: Pieces, norms: Pieces | np.ndarray, width: int) -> None:
         self.like, self.kernel = _HOST, kernels.of(_HOST)
         self.layout, self.norms, self.sizes = found.layout, norms, norms  # type: ignore[assignment]
         self.centre, self.near, self.clamp = found.centre, found.near, True
         self.signs = self.tracks = self.cameras = None
+        self.parts = []
         self.weights = np.ones(width, np.float32)
         self.cams, self.products = [], []
         self.rows, self.last = rows, threading.local()
@@ -137,7 +139,9 @@ def tiles_of(sides: Sequence[np.ndarray], found: Known) -> PairwiseTiles:
     for part in _parts(sides, found.layout):
         pieces.append((start, part))
         start += len(part)
-    return KnownTiles(found, Pieces(pieces), Pieces([(0, found.norms)]), sides[0].shape[1])
+    tiles = KnownTiles(found, Pieces(pieces), found.norms, sides[0].shape[1])
+    tiles.parts = _on_disk(sides, found.layout)
+    return tiles
 
 
 def whole_numbers(sides: Sequence[np.ndarray], found: Known, k: int) -> bool:
@@ -149,6 +153,16 @@ def whole_numbers(sides: Sequence[np.ndarray], found: Known, k: int) -> bool:
 def _parts(sides: Sequence[np.ndarray], layout: Layout) -> list[Stored]:
     """The rows of all classes: as they stand, or of copies the first."""
     return [Stored([side]) for side in sides] if layout.distinct else [Stored(sides, layout.first)]
+
+
+def _on_disk(sides: Sequence[np.ndarray], layout: Layout) -> list[Array]:
+    """The same rows for who looks at pairs here and there."""
+    whole = [stored.Stored(side) for side in sides]
+    if layout.distinct:
+        return list(whole)
+    border = 0 if layout.one_set else layout.query_classes
+    gallery = whole[-1].rows(layout.first[border:] - layout.border)
+    return [gallery] if layout.one_set else [whole[0].rows(layout.first[:border]), gallery]
 
 
 def _refuse_unusable(sides: Sequence[np.ndarray]) -> None:

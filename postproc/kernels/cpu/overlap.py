@@ -64,11 +64,11 @@ def candidates(
 ):  # fmt: skip
     """Who may be among the ``k`` nearest of the queries ``first ..``, as (sizes, rows, jaccards, distances, ends).
 
-    Candidates of a query are the gallery images that share a member with it, by the inverted rows, and those in
-    its list. A distance is that of the list (of a copy in it, ``classes`` telling copies), NaN where it is not in
-    the list. Everybody who is not is as far as the list's last, whose normalised distance is the query's end: +inf
-    where the list holds everybody, NaN where numbers are not finite. Left out is who cannot come before ``k``
-    others.
+    ``lists`` and ``values`` are those of these queries alone. Candidates of a query are the gallery images that
+    share a member with it, by the inverted rows, and those in its list. A distance is that of the list (of a copy
+    in it, ``classes`` telling copies), NaN where it is not in the list. Everybody who is not is as far as the
+    list's last, whose normalised distance is the query's end: +inf where the list holds everybody, NaN where
+    numbers are not finite. Left out is who cannot come before ``k`` others.
     """
     queries = offsets.size - 1
     count = least.size
@@ -100,9 +100,9 @@ def candidates(
                     size += 1
                 shared[g] += min(weight, inverted_weights[column])
         listed = 0
-        while listed < lists.shape[1] and lists[query, listed] >= 0 and lists[query, listed] != NOBODY:
-            j = lists[query, listed]
-            known[classes[j]] = values[query, listed]
+        while listed < lists.shape[1] and lists[r, listed] >= 0 and lists[r, listed] != NOBODY:
+            j = lists[r, listed]
+            known[classes[j]] = values[r, listed]
             g = j - border
             if g >= 0 and met[g] != query:
                 met[g] = query
@@ -111,7 +111,7 @@ def candidates(
                 size += 1
             listed += 1
         scale = normalised(largest[query], ONE, half_power)
-        last = normalised(values[query, listed - 1], scale, half_power)
+        last = normalised(values[r, listed - 1], scale, half_power)
         heap_values[:] = np.inf
         heap_rows[:] = NOBODY
         for at in range(size):
@@ -155,7 +155,7 @@ def candidates(
         else:
             ends[r] = np.inf if listed == classes.size else last
         for s in range(listed):
-            known[classes[lists[query, s]]] = UNKNOWN
+            known[classes[lists[r, s]]] = UNKNOWN
     return (
         sizes, found_rows[:end].copy(), found_jaccards[:end].copy(), found_distances[:end].copy(), ends
     )  # fmt: skip

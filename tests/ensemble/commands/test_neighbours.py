@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from ensemble import run
 from ensemble.base.errors import InputError
 from ensemble.neighbours import __main__ as command
 from ensemble.neighbours import engines, lists
+from postproc.pairs import long_lists
 from tests.ensemble.neighbours.test_lists import same
 from tests.postproc.pairs.test_parted import features
 from tests.support import folders
@@ -134,7 +136,7 @@ def test_approximate_lists_are_told_of(tmp_path, capsys):
     (["--memory", "20MB"], "--memory: wanted "),
     (["--device", "cuda"], "--device: "),
     (["--probes", "3"], "--probes: wanted --approximate too, found none"),
-    (["--approximate", "hnsw"], "--approximate: wanted one of faiss, found 'hnsw'"),
+    (["--approximate", "hnsw"], "--approximate: wanted one of faiss, faiss-hnsw, found 'hnsw'"),
     (["--model", "m7"], "--model: wanted one of m0, found 'm7'"),
     (["--workers", "2", "--scheduler", "tcp://127.0.0.1:1"], "not allowed with argument"),
 ])  # fmt: skip
@@ -163,6 +165,58 @@ def test_a_scheduler_that_is_not_there_is_a_sentence(tmp_path, monkeypatch):
     folder = written(tmp_path / "in")
     found = refused("--features", str(folder), "--out", str(tmp_path / "g"), "--scheduler", "tcp://127.0.0.1:1")
     assert "--scheduler: wanted a Dask scheduler at tcp://127.0.0.1:1, found none" in found
+    make(folder, tmp_path / "graph")
+    found = refused(
+        "--features", str(folder), "--out", str(tmp_path / "out"), "--neighbours", str(tmp_path / "graph"),
+        "--scheduler", "tcp://127.0.0.1:1", by=run.main,
+    )  # fmt: skip
+    assert "--scheduler: wanted a Dask scheduler at tcp://127.0.0.1:1, found none" in found
+    assert not (tmp_path / "out").exists()
+
+
+def unlabelled(folder: Path) -> Path:
+    written(folder)
+    for side in ("query", "gallery"):
+        (folder / f"{side}.csv").unlink()
+    return folder
+
+
+def test_a_run_in_tasks_gives_the_same_bytes(tmp_path, capsys):
+    """As a large set, which goes by candidates in one process too."""
+    folder, recipe = unlabelled(tmp_path / "in"), tmp_path / "recipe.toml"
+    recipe.write_text(RERANK.replace('"a trial"', '"a trial"\ntop_k = 9'))
+    make(folder, tmp_path / "graph", "--recipe", str(recipe), "--k", "30")
+    common = ["--features", str(folder), "--recipe", str(recipe), "--neighbours", str(tmp_path / "graph")]
+    run.main([*common, "--out", str(tmp_path / "tasks"), "--workers", "1"])
+    assert "note: rerank: " in capsys.readouterr().err
+    with patch.object(long_lists, "cheaper", lambda *sizes: True):
+        run.main([*common, "--out", str(tmp_path / "here")])
+    written_files = ["ranking.csv", "recipe.toml"]
+    for name in written_files:
+        assert (tmp_path / "tasks" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["graph", "here", "in", "recipe.toml", "tasks"]
+
+
+@each(("options", "lines", "words"), [
+    ([], "", "--workers: wanted --neighbours too, found none"),
+    (["--neighbours", "GRAPH", "--device", "cuda"], "", "--device: wanted cpu, where tasks run, found cuda"),
+    (["--neighbours", "GRAPH", "--memory", "4"], "", "--memory: wanted a size with its unit"),
+    (["--neighbours", "GRAPH"], "camera_penalty = 0.1", "camera_penalty: wanted 0 with --workers, found 0.1"),
+    (["--neighbours", "GRAPH"], "baseline", "wanted a recipe that ends in rerank and compares features"),
+    (["--neighbours", "GRAPH"], "", "wanted a run that looks at the first of every list alone, found"),
+])  # fmt: skip
+def test_runs_in_tasks_that_cannot_be(tmp_path, options, lines, words):
+    folder, recipe = written(tmp_path / "in"), tmp_path / "recipe.toml"
+    recipe.write_text(RERANK.replace("lambda_value = 0.3", f"lambda_value = 0.3{', ' * ('=' in lines)}{lines}"))
+    if lines == "baseline":
+        recipe.write_text('about = "one"\n[[branch]]\neach = [{ use = "distances" }]\n')
+    if options == ["--neighbours", "GRAPH"]:
+        make(folder, tmp_path / "graph", "--recipe", str(recipe))
+    options = [str(tmp_path / "graph") if word == "GRAPH" else word for word in options]
+    common = ["--features", str(folder), "--recipe", str(recipe), "--out", str(tmp_path / "out")]
+    assert words in refused(*common, "--workers", "1", *options, by=run.main)
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out.rerank.work").exists()
 
 
 def test_two_workers_as_a_process(tmp_path):

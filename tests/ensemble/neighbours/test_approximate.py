@@ -136,3 +136,22 @@ def test_on_workers(two, tmp_path, base):
     wanted = few_cells(base)
     np.testing.assert_array_equal(found.rows, wanted.rows)
     np.testing.assert_array_equal(found.distances, wanted.distances)
+
+
+def test_graphs_in_the_place_of_cells(tmp_path):
+    """Distances are exact, recall is measured, threads change nothing; more in hand find more."""
+    rows = clusters(100, 10, 16, copies=60)
+    wanted = postproc.neighbours(rows, k=8)
+    found, said = approximate([rows], tmp_path / "graph", index="faiss-hnsw")
+    assert said == []
+    assert not found.exact
+    assert abs(found.recall - share(found, wanted)) < 0.03
+    assert found.recall > 0.9
+    near = rows.astype(np.float64)[found.rows] - rows.astype(np.float64)[:, None]
+    np.testing.assert_allclose(found.distances, (near**2).sum(axis=2), rtol=1e-6, atol=1e-7)
+    with postproc.using(threads=2):
+        other, _ = approximate([rows], tmp_path / "other", index="faiss-hnsw")
+    np.testing.assert_array_equal(found.rows, other.rows)
+    np.testing.assert_array_equal(found.distances, other.distances)
+    most, _ = approximate([rows], tmp_path / "most", index="faiss-hnsw", probes=1000)
+    assert share(most, wanted) >= share(found, wanted)

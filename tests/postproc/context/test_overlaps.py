@@ -31,8 +31,8 @@ def images(rng, count, width=6, noise=0.4):
 
 def head(pairs, k, **chosen):
     """The first ``k`` by overlap, and how many queries were finished from their row of all distances."""
-    everybody = overlaps.Finish._of_everybody
-    with ALWAYS, patch.object(overlaps.Finish, "_of_everybody", autospec=True, side_effect=everybody) as finish:
+    everybody = overlaps.Finish.of_everybody
+    with ALWAYS, patch.object(overlaps.Finish, "of_everybody", autospec=True, side_effect=everybody) as finish:
         found = rerank(pairs, top_k=k, **chosen)
     assert finish.call_count == 1
     return found, len(finish.call_args.args[1])
