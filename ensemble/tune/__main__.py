@@ -3,6 +3,10 @@
 Identities of train are split into folds; every candidate is scored on every fold; the score reported for a fold is
 that of the candidate which the other folds like best. ``--on test`` does the same with query and gallery. Without
 labels, ``--unlabelled`` proposes k1 and k2 to start from.
+
+    python -m ensemble.tune --features DIR --pipelines --minutes 10
+
+``--pipelines`` looks for the steps too: transforms, re-ranking, fusion, within so many minutes.
 """
 
 import argparse
@@ -18,6 +22,7 @@ from ensemble.cli.numbers import too_small
 from ensemble.pipeline import plan, sets
 from ensemble.tune import outcome, task, trials, unlabelled
 from ensemble.tune.outcome import Outcome, spread
+from ensemble.tune.pipelines import command as pipelines
 from ensemble.tune.space import Space
 from ensemble.tune.study import Search, Trial
 from ensemble.tune.task import Task
@@ -34,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise InputError(
             ["--rankings: wanted features or a matrix of distances, found rank lists alone; give their weights"]
         )
+    if options.pipelines:
+        return pipelines.search(options, checked)
+    options.trials, options.folds = options.trials or TRIALS, options.folds or FOLDS
     return guess(options, checked) if options.unlabelled else search(options, checked)
 
 
@@ -49,9 +57,14 @@ def parser() -> argparse.ArgumentParser:
                    help="what may vary, as rerank, rerank.k1=4..60, rerank.power=2,4, concat.weights "
                         "(default: the distance steps' settings and all weights)")  # fmt: skip
     p.add_argument("--all-models", action="store_true", help="leave no model out")
-    p.add_argument("--trials", type=int, default=TRIALS, metavar="N",
-                   help="candidates in all, a continued study's included (default: %(default)s)")  # fmt: skip
-    p.add_argument("--folds", type=int, default=FOLDS, metavar="N", help="parts of the identities (default: 5)")
+    p.add_argument("--pipelines", action="store_true",
+                   help="search over steps, not only over the settings of one recipe")  # fmt: skip
+    p.add_argument("--minutes", type=float, metavar="N",
+                   help=f"for --pipelines: how long it may take (default: {pipelines.MINUTES:g})")  # fmt: skip
+    p.add_argument("--trials", type=int, metavar="N", help=f"candidates in all, a continued study's included "
+                   f"(default: {TRIALS}; of --pipelines: as many as there is time for)")  # fmt: skip
+    p.add_argument("--folds", type=int, metavar="N", help="parts of the identities "
+                   f"(default: {FOLDS}; of --pipelines: {pipelines.FOLDS})")  # fmt: skip
     p.add_argument("--seed", type=int, default=0, metavar="N", help="of folds and search (default: 0)")
     p.add_argument("--study", type=Path, metavar="FILE", help="SQLite file of the trials (default: OUT/study.db)")
     outputs.add_out(p, "where results go (default: runs/RECIPE_tuned)")
@@ -62,7 +75,16 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _check(options: argparse.Namespace) -> None:
-    problems = too_small(options, trials=1, folds=2, seed=0)
+    given = {name: least for name, least in (("trials", 1), ("folds", 2)) if getattr(options, name) is not None}
+    problems = too_small(options, **given, seed=0)
+    if options.minutes is not None and not options.pipelines:
+        problems.append("--minutes: is for --pipelines, which is not there; add it, or set --trials")
+    if options.minutes is not None and not 0 < options.minutes < float("inf"):
+        problems.append(f"--minutes: wanted a number above 0, found {options.minutes}")
+    if options.pipelines and options.search:
+        problems.append("--search: is for the settings of one recipe, found --pipelines; leave one of them out")
+    if options.pipelines and options.all_models:
+        problems.append("--all-models: is for one recipe, found --pipelines; leave one of them out")
     for name in ("images_per_identity", "tracks_per_identity"):
         value = getattr(options, name)
         if value is not None and not 1 <= value < float("inf"):

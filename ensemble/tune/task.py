@@ -69,13 +69,13 @@ def prepare(
     threads, memory, device: what the trials may use; memory in bytes.
     Raises:     InputError where there are no labels, too few identities, or nothing called as in ``search``.
     """
-    _refuse_without_labels(checked, on)
+    refuse_without_labels(checked, on)
     sets = models_of.read(checked)
     notes = (
         *dict.fromkeys(note for found in sets.values() for note in found.notes),
         *(told(sets, protocol) if on == "test" else ()),
     )
-    data = _fingerprint(sets)
+    data = fingerprint(sets)
     if on == "train":
         learns = any(name.startswith("train") for use in checked.recipe.uses() for name in _data_of(use.name))
         sets = folds.from_train(sets, learn=learns, seed=seed)
@@ -110,7 +110,7 @@ def prepare(
     return Task(searched, split, bench, on, about, warnings, notes)
 
 
-def _refuse_without_labels(checked: plan.Plan, on: str) -> None:
+def refuse_without_labels(checked: plan.Plan, on: str) -> None:
     """The test set is never tuned on because nothing else is there: who wants that says so."""
     there = [name for name, (needed, _) in ON.items() if checked.folder.columns >= needed]
     if on in there:
@@ -150,7 +150,7 @@ def _data_of(name: str) -> tuple[str, ...]:
     return (*known[name].needs, *known[name].may_use) if name in known else joins.needs(name)
 
 
-def _fingerprint(sets: Mapping[str, ModelSet]) -> str:
+def fingerprint(sets: Mapping[str, ModelSet]) -> str:
     """16 hexadecimal digits for the features, names and columns of all models."""
     arrays: list[np.ndarray] = []
     for model, found in sorted(sets.items()):

@@ -1,0 +1,240 @@
+"""The order in which pipelines are tried: one place after the other, all rows of it against the best so far.
+
+1. The plain distance. Then, in turns, until nothing gains: rankers, maps of features (of each model or of all side by
+   side), the other places, the numbers of what is in, models and their weights, where models come together.
+2. What was good and different as a second and third view, whose distances are added.
+3. Whatever can be left out again without a loss that anybody could tell.
+
+A turn is a race: all its candidates ask in the first world, and the better quarter in all of them. A candidate with
+more to it has to gain a tenth of a point, one with less must not lose. Nothing depends on time but when it ends.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ensemble.base.errors import InputError
+from ensemble.base.kinds import Ints
+from ensemble.scores import statistics
+from ensemble.tune.pipelines import candidate as value
+from ensemble.tune.pipelines import families
+from ensemble.tune.pipelines.bench import SAMPLE, SEARCH, Measured
+from ensemble.tune.pipelines.candidate import CONCAT, DISTANCES, Candidate, key
+from ensemble.tune.pipelines.families import PLACES, Family
+from ensemble.tune.pipelines.study import Study, Tried
+
+GAIN = 0.001  # of the objective, that something more has to bring
+LOSS = 0.001  # that something less may cost
+ALPHA = 0.05  # of the test between the best and what is simpler
+FINALISTS = 4  # one candidate in so many goes to the end of a race
+TIMES = (0.5, 2.0)  # a model's weight
+SHARES = (1.0, 0.5)  # of a further view
+OTHERS, VIEWS = 6, 2  # further views that are looked at, and that come in
+RESAMPLES = 2000
+UNTIL = {"turns": 0.8, "views": 0.93, "simpler": 1.0}  # which share of the budget is spent when each must end
+
+
+class Enough(Exception):
+    """The budget of a part is spent."""
+
+
+@dataclass(eq=False)
+class Search:
+    """Candidates in order.
+
+    measure: scores a candidate on queries of a kind. pid: the identities of the queries of the search.
+    spent:   the share of the budget that is gone, from how many were tried. tell: hears of everything tried.
+    """
+
+    rows: Sequence[Family]
+    models: tuple[str, ...]
+    measure: Callable[[Candidate, str], Measured]
+    study: Study
+    pid: Ints
+    spent: Callable[[int], float]
+    tell: Callable[[Tried], None] = lambda tried: None
+    used: set[tuple[str, str]] = field(default_factory=set)
+    full: dict[str, tuple[Candidate, Tried]] = field(default_factory=dict)
+    part: str = "turns"
+
+    def __call__(self) -> Candidate:
+        """The best candidate; the plain distance is tried whatever the budget says."""
+        self.best = value.plain(self.models)
+        found = self._try(self.best, SEARCH, "the plain distance", whatever=True)
+        if found.scores is None:
+            raise InputError([found.refused])
+        for name, part in (("turns", self._turns), ("views", self._views), ("simpler", self._simplify)):
+            self.part = name
+            with suppress(Enough):
+                part()
+        return self.best
+
+    def _turns(self) -> None:
+        again = ""
+        while again != key(self.best):
+            again = key(self.best)
+            for what, candidates in self._rounds():
+                self._race(what, candidates(self.best))
+
+    def _rounds(self) -> Iterator[tuple[str, Callable[[Candidate], Iterable[Candidate]]]]:
+        """What a turn tries of a place, as functions of the best so far."""
+        yield "ranker", lambda best: self._of("ranker", best)
+        yield "maps", self._maps
+        yield "ranker", lambda best: self._of("ranker", best)
+        for place in PLACES:
+            if place not in ("ranker", "model", "joined"):
+                yield place, lambda best, place=place: self._of(place, best)  # type: ignore[misc]
+        for place in PLACES:
+            yield f"numbers of {place}", lambda best, place=place: self._numbers(place, best)  # type: ignore[misc]
+        yield "models", self._weights
+        yield "fusion", self._fusion
+
+    def _of(self, place: str, best: Candidate) -> Iterator[Candidate]:
+        """Every row of a place, and nothing there."""
+        yield value.placed(best, place, ())
+        now = value.at(best, place)
+        for row in families.of(place, self.rows):
+            if place != "constraints":
+                if families.like(now, place, self.rows) is not row:
+                    yield value.placed(best, place, row.uses)
+            elif row.uses[0] not in now:
+                yield value.placed(best, place, (*now, *row.uses))
+
+    def _maps(self, best: Candidate) -> Iterator[Candidate]:
+        """Every map of each model alone, of all side by side alone, and beside what the other place has."""
+        for place, other in (("model", "joined"), ("joined", "model")):
+            for candidate in self._of(place, best):
+                yield value.placed(candidate, other, ())
+                if value.at(best, other):
+                    yield candidate
+
+    def _numbers(self, place: str, best: Candidate) -> Iterator[Candidate]:
+        now = value.at(best, place)
+        row = families.like(now, place, self.rows)
+        if row is not None:
+            yield from (value.placed(best, place, uses) for uses in row.neighbours(now))
+
+    def _weights(self, best: Candidate) -> Iterator[Candidate]:
+        """A model less, and every weight halved and doubled; the models that are out, again."""
+        view = best["views"][0]
+        models, weights = view["models"], view["weights"]
+        for i, (model, weight) in enumerate(zip(models, weights, strict=True)):
+            if len(models) > 1:
+                rest = [other for other in models if other != model]
+                yield value.changed(best, models=rest, weights=[*weights[:i], *weights[i + 1 :]])
+                for times in TIMES:
+                    yield value.changed(best, weights=[*weights[:i], weight * times, *weights[i + 1 :]])
+        for model in self.models:
+            if model not in models:
+                yield value.changed(best, models=[*models, model], weights=[*weights, 1.0])
+
+    def _fusion(self, best: Candidate) -> Iterator[Candidate]:
+        view = best["views"][0]
+        if len(view["models"]) > 1:
+            yield value.changed(best, fusion=DISTANCES if view["fusion"] == CONCAT else CONCAT)
+
+    def _views(self) -> None:
+        for _ in range(VIEWS):
+            before = key(self.best)
+            others = self._different()
+            self._race("view", [value.beside(self.best, other, share) for other in others for share in SHARES])
+            if key(self.best) == before:
+                return
+
+    def _different(self) -> list[Candidate]:
+        """The best of every kind that is not in the best yet: kinds differ in their maps, ranker or models."""
+        there = {_kind(view) for view in self.best["views"]}
+        found: list[Candidate] = []
+        for candidate, _ in sorted(self.full.values(), key=lambda one: (-one[1].mean, key(one[0]))):
+            if len(candidate["views"]) == 1 and (kind := _kind(candidate["views"][0])) not in there:
+                there.add(kind)
+                found.append(candidate)
+        return found[:OTHERS]
+
+    def _simplify(self) -> None:
+        """Take away one thing after the other while nobody could tell the rest from the best."""
+        top = self.full[key(self.best)][1]
+        assert top.scores is not None
+        while True:
+            taken = []
+            for candidate in _simpler(self.best):
+                found = self._try(candidate, SEARCH, "simpler")
+                if found.scores is None or top.mean - found.mean > LOSS:
+                    continue
+                test = statistics.difference(found.scores, top.scores, self.pid, resamples=RESAMPLES)
+                if test.p >= ALPHA or test.difference <= 0:
+                    taken.append((found.mean, candidate))
+            if not taken:
+                return
+            self.best = max(taken, key=lambda one: one[0])[1]
+
+    def _race(self, what: str, candidates: Iterable[Candidate]) -> None:
+        """All ask in the first world, the better ones in all; who wins there is the best from now on."""
+        entries = {key(one): one for one in candidates}
+        entries.pop(key(self.best), None)
+        runners = list(entries.values())
+        if len(runners) >= FINALISTS:
+            found = [(self._try(one, SAMPLE, what), one) for one in runners]
+            found = [one for one in found if one[0].scores is not None]
+            found.sort(key=lambda one: -one[0].mean)  # equal ones: in their order
+            runners = [one for _, one in found[: max(2, -(-len(found) // FINALISTS))]]
+        for one in runners:
+            tried = self._try(one, SEARCH, what)
+            best = self.full[key(self.best)][1]
+            needed = GAIN if value.size(one) > value.size(self.best) else 0
+            smaller = value.size(one) < value.size(self.best)
+            if tried.mean - best.mean > needed or (smaller and tried.mean >= best.mean):
+                self.best = one
+
+    def _try(self, candidate: Candidate, kind: str, what: str, *, whatever: bool = False) -> Tried:
+        """What a candidate is worth, looked up or measured; raises Enough where there is no budget left for it."""
+        name = key(candidate)
+        found = self.study.get(kind, name)
+        if (kind, name) not in self.used:
+            if not whatever and self.spent(len(self.used)) >= UNTIL[self.part]:
+                raise Enough
+            if found is None:
+                found = self._measured(candidate, kind, what)
+                self.study.add(found)
+            self.used.add((kind, name))
+            self.tell(found)
+        assert found is not None
+        if kind == SEARCH:
+            self.full[name] = candidate, found
+        return found
+
+    def _measured(self, candidate: Candidate, kind: str, what: str) -> Tried:
+        try:
+            values, seconds = self.measure(candidate, kind)
+        except InputError as error:
+            return Tried(kind, key(candidate), what, 0.0, None, "; ".join(error.problems))
+        if np.isnan(values).all():
+            return Tried(kind, key(candidate), what, seconds, None, "no query has a match")
+        return Tried(kind, key(candidate), what, seconds, values)
+
+
+def _kind(view: value.View) -> tuple[str, ...]:
+    """What makes a view another one: steps by name and method, models; not its numbers."""
+    steps = [
+        " ".join([use["use"], str(use.get("method", ""))])
+        for place, uses in view["steps"].items()
+        if place in ("model", "joined", "ranker")
+        for use in uses
+    ]
+    return (*steps, str(sorted(view["models"])), str([place for place in ("model", "joined") if place in view["steps"]]))
+
+
+def _simpler(best: Candidate) -> Iterator[Candidate]:
+    """The candidate with one thing less: a view, a place's steps, a weight."""
+    for number in range(1, len(best["views"])):
+        yield {
+            "views": [*best["views"][:number], *best["views"][number + 1 :]],
+            "shares": [*best["shares"][:number], *best["shares"][number + 1 :]],
+        }
+    for place in best["views"][0]["steps"]:
+        yield value.placed(best, place, ())
+    weights = best["views"][0]["weights"]
+    if any(weight != 1 for weight in weights):
+        yield value.changed(best, weights=[1.0] * len(weights))
