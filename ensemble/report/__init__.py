@@ -8,6 +8,7 @@
     hard_pairs     the hardest pairs of the models in batches as in training
     submission     rank lists alone, and two runs brought together
     contributions  what a recipe is worth without each model
+    searched       what a search over pipelines has tried
     pictures       images found by name, made small, within a number of bytes
     plots          the curves, drawn by matplotlib in one style
     tables         scores with intervals, what steps changed; CSV, JSON, Markdown, LaTeX

@@ -13,7 +13,7 @@ from ensemble.base.errors import InputError, refuse_if_any
 from ensemble.pipeline.devices import CPU, Device
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.run import Result
-from ensemble.report import contributions, history
+from ensemble.report import contributions, history, searched
 from ensemble.report.history import History
 from ensemble.report.recorder import Recorder
 from ensemble.scores.protocol import Protocol
@@ -43,7 +43,9 @@ def write(
     rows, note = contributions.measured(checked, protocol, result, bounded=bounded, device=device)
     if not rows:
         rows = contributions.found(out, record)
-    seen = replace(recorder.history(result, record), leave_out=rows, note="" if rows else note)
+    seen = recorder.history(result, record)
+    extras = {**seen.extras, **searched.found(out, record)}
+    seen = replace(seen, extras=extras, leave_out=rows, note="" if rows else note)
     album = Album(images) if images else None
     with io.together(out) as stage:
         history.write(stage / history.FILE, seen)
@@ -85,6 +87,8 @@ def _read(folder: Path) -> History:
         raise InputError(
             [f"{path}: wanted the report of the run beside it, found that of an earlier one; run it with --report"]
         )
+    if "searched_scores" not in found.extras:
+        found = replace(found, extras={**found.extras, **searched.found(folder, record)})
     if not found.leave_out:
         rows = contributions.found(folder, record)
         found = replace(found, leave_out=rows, note="" if rows else found.note)

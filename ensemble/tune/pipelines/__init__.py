@@ -9,6 +9,7 @@ bench      what a candidate is worth to every query, and its seconds
 study      what was tried, in a SQLite file
 search     which candidate next
 verdict    the searched recipe against known ones, on queries held back
+unlabelled clusters in the place of identities, a heuristic
 outcome    files and words
 command    all of it, for the command line
 """

@@ -1,8 +1,8 @@
 """What a candidate is worth to every query, and what it costs, with everything kept that the next one can use.
 
-Runs that begin alike go on from there (:mod:`ensemble.pipeline.state`), neighbour lists and distances of the same
-features are found once (:mod:`postproc.pairs.remembered`). The cost of a candidate is that of all its nodes, each as
-it was measured when it ran for the first time.
+Runs that begin alike go on from there (:mod:`ensemble.pipeline.state`), neighbour lists and distances of the
+same features are found once (:mod:`postproc.pairs.remembered`). The cost of a candidate is that of all its
+nodes, each as it was measured when it ran for the first time.
 """
 
 import time

@@ -6,21 +6,25 @@ A candidate is plain JSON::
                 "steps": {"model": [{"use": "whiten", "power": 0.5}], "ranker": [...]}}],
      "shares": [1.0]}
 
-``fusion`` is where models come together: "concat" before the distances, "distances" after them. Several views are
+``fusion`` is where models come together: "concat" before the distances, "distances" after them, "isotonic" and
+"logistic" as probabilities learned from training pairs, in the place of a ranker. Several views are
 several branches, whose distances are added after each was brought to a mean of 0 and a deviation of 1 by query.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ensemble.pipeline.recipe import Recipe, parse
-from ensemble.tune.pipelines.families import BEFORE, PLACES, PLAIN, UNIT, Uses, text
+from ensemble.tune.pipelines.families import BEFORE, PLACES, PLAIN, UNIT, Family, Uses, place_of, text
 
 Candidate = dict[str, Any]
 View = dict[str, Any]
 
 CONCAT, DISTANCES = "concat", "distances"
+CALIBRATED = ("isotonic", "logistic")
+FUSIONS = (CONCAT, DISTANCES, *CALIBRATED)
+PAIRS = 200_000  # that a calibration learns from
 LATE = tuple(place for place in PLACES if place not in ("model", *BEFORE))
 
 
@@ -42,7 +46,7 @@ def changed(candidate: Candidate, **parts: Any) -> Candidate:
 
 
 def placed(candidate: Candidate, place: str, uses: Uses) -> Candidate:
-    """The candidate with these steps at a place, none where ``uses`` is empty; in the last places, of the whole."""
+    """The candidate with these steps at a place, none where ``uses`` is empty; late places are of the whole."""
     steps = {name: found for name, found in candidate["views"][0]["steps"].items() if name != place}
     if uses:
         steps[place] = [dict(use) for use in uses]
@@ -68,7 +72,7 @@ def size(candidate: Candidate) -> int:
     """How much there is to a pipeline: its steps, further views, weights; of equal scores the smaller is taken."""
     steps = sum(len(uses) for view in candidate["views"] for uses in view["steps"].values())
     weights = sum(weight != 1 for view in candidate["views"] for weight in view["weights"])
-    apart = sum(view["fusion"] == DISTANCES for view in candidate["views"])
+    apart = sum(view["fusion"] != CONCAT for view in candidate["views"])
     return steps + weights + apart + 3 * (len(candidate["views"]) - 1)
 
 
@@ -79,7 +83,8 @@ def words(candidate: Candidate) -> str:
         pairs = zip(view["models"], view["weights"], strict=True)
         models = " + ".join(name if weight == 1 else f"{weight:g} {name}" for name, weight in pairs)
         steps = [text(tuple(view["steps"][place])) for place in PLACES if place in view["steps"]]
-        apart = ["distances added"] if view["fusion"] == DISTANCES and len(view["models"]) > 1 else []
+        fusion = {CONCAT: "", DISTANCES: "distances added"}.get(view["fusion"], f"{view['fusion']} calibration")
+        apart = [fusion] if fusion and len(view["models"]) > 1 else []
         said.append(("" if share == 1 else f"{share:g} x ") + "; ".join([models, *steps, *apart]))
     return " || ".join(said)
 
@@ -100,17 +105,45 @@ def recipe(candidate: Candidate, base: Mapping[str, Any], name: str) -> Recipe:
     return parse(content(candidate, base), name)
 
 
+def of_recipe(found: Recipe, models: tuple[str, ...], rows: Sequence[Family]) -> Candidate | None:
+    """A recipe of one branch of features side by side as a candidate; None where a step has no place."""
+    if len(found.branches) != 1 or found.auxiliary or found.branches[0].auxiliary or found.branches[0].only:
+        return None
+    (branch,) = found.branches
+    if branch.join is not None and branch.join.as_toml() != {"use": CONCAT}:
+        return None
+    candidate = plain(models)
+    for uses, fixed in ((branch.each, "model"), (branch.steps, None), (found.steps, None)):
+        for use in uses:
+            written = {name: item for name, item in use.as_toml().items() if name != "optional"}
+            place = fixed or place_of(use.name, rows)
+            if written == UNIT or written == PLAIN[0]:
+                continue
+            if place is None:
+                return None
+            there = at(candidate, place)
+            if there and place in PLACES and place != "constraints":
+                return None
+            tail = (UNIT,) if use.name in ("learned_metric", "learned_whitening") else ()
+            candidate = placed(candidate, place, (*there, written, *tail))
+    return candidate
+
+
 def _branch(view: View) -> dict[str, Any]:
     steps, models = view["steps"], view["models"]
     each = [UNIT, *steps.get("model", ())]
     if steps.get("model") and each[-1] != UNIT:
         each.append(UNIT)
-    then = [use for place in BEFORE[:-1] for use in steps.get(place, ())] + list(steps.get("ranker", PLAIN))
+    images = [use for place in BEFORE[:-1] for use in steps.get(place, ())]
+    then = [*images, *steps.get("ranker", PLAIN)]
     weighed = any(weight != 1 for weight in view["weights"])
     weights = {"weights": list(view["weights"])} if weighed else {}
     branch: dict[str, Any] = {"models": list(models)}
     if len(models) == 1:
         return branch | {"each": [*each, *then], "steps": []}
+    if view["fusion"] in CALIBRATED:
+        join = {"use": "calibrated", "method": view["fusion"], "pairs": PAIRS, **weights}
+        return branch | {"each": [*each, *images], "join": join, "steps": []}
     if view["fusion"] == DISTANCES:
         join = {"use": "weighted_sum", "scaling": "z-score", **weights}
         return branch | {"each": [*each, *then], "join": join, "steps": []}

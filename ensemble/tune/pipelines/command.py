@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ensemble.pipeline.recipe import Recipe
 from ensemble.scores import folds
 from ensemble.tune import task, trials
 from ensemble.tune.pipelines import candidate as value
-from ensemble.tune.pipelines import outcome, space, study, verdict, worlds
+from ensemble.tune.pipelines import outcome, space, study, unlabelled, verdict, worlds
 from ensemble.tune.pipelines.bench import HELD, SAMPLE, SEARCH, Bench, Measured
 from ensemble.tune.pipelines.budget import Budget
 from ensemble.tune.pipelines.search import Search
@@ -35,34 +36,41 @@ def search(options: argparse.Namespace, checked: plan.Plan) -> int:
     outputs.refuse_unwritable(*(out / name for name in outcome.FILES), path)
     if old := [name for name in outcome.FILES if (out / name).exists()]:
         print(f"{out}: there already, and will be replaced: {', '.join(old)}", file=sys.stderr)
-    task.refuse_without_labels(checked, source)
+    if not options.unlabelled:
+        task.refuse_without_labels(checked, source)
     sets = _read(checked)
     notes.say((*checked.notes, *dict.fromkeys(note for found in sets.values() for note in found.notes)))
+    about: dict[str, Any] = {"data": task.fingerprint(sets), "on": source, "objective": objective.name}
+    if options.unlabelled:
+        sets, clustered = unlabelled.as_train(sets, seed=options.seed, threads=options.threads)
+        about["on"] = "clusters, no labels"
+        notes.say((clustered, unlabelled.WARNING))
     make = worlds.of_train if source == "train" else worlds.of_test
     made = make(sets, parts=parts, seed=options.seed)
     folder = folds.columns(checked.folder, made.each[0].search, of_train=source == "train")
     choices = space.read(checked.recipe, checked.folder.joined, [folder, checked.folder])
     protocol = planning.protocol(options, checked.recipe)
+    if objective.top_k is not None:
+        protocol = replace(protocol, top_k=objective.top_k)
     bench = Bench(folder, made, protocol, objective, options.threads, _kept(options), machine.device(options))
     pids = {kind: made.pid(kind) for kind in (SAMPLE, SEARCH, HELD)}
-    about: dict[str, Any] = {
-        "data": task.fingerprint(sets),
-        "on": source,
-        "objective": objective.name,
+    about |= {
         "protocol": protocol.describe(cameras="query_cam" in folder.columns),
         "folds": parts,
         "seed": options.seed,
-        "held back": f"{len(pids[HELD])} queries of {source} held back",
+        "held back": f"{len(pids[HELD])} queries of {about['on']} held back",
     }
     print(f"{made.about}\nobjective {about['objective']}: {about['protocol']}")
-    print(f"{len(choices.rows)} families of steps, {len(choices.models)} models; tuned on {task.ON[source][1]}")
+    whose = about["on"] if options.unlabelled else task.ON[source][1]
+    print(f"{len(choices.rows)} families of steps, {len(choices.models)} models; tuned on {whose}")
     sizes = {kind: len(pid) for kind, pid in pids.items()}
     with study.opened(path, about, sizes) as kept, _Bar(options) as tell:
         measure = _measured(budget, bench, choices.recipe)
-        walk = Search(choices.rows, choices.models, measure, kept, pids[SEARCH], budget.spent, tell)
+        others = verdict.references(checked.recipe)
+        starts = choices.known(others.values(), folder)
+        walk = Search(choices.rows, choices.models, measure, kept, pids[SEARCH], budget.spent, tell, starts)
         best = walk()
         tried = [one for one in kept.tried if (one.kind, one.candidate) in walk.used]
-    others = verdict.references(checked.recipe)
     judged = verdict.judge(choices.recipe(best), others, lambda one: bench(one, HELD), pids[HELD])
     notes.say(judged.notes)
     found = outcome.judged(tried, best, judged, checked.folder, about)

@@ -81,7 +81,9 @@ def _maps(place: str) -> Iterator[Family]:
     ridges = _axis("ridge", 0.0001, 0.0003, 0.001, 0.002, 0.005, 0.01)
     sizes = _axis("components", 40, 80, 160)
     reduced = _axis("pca", 60, 100, 200, 300)
-    yield _step(place, "whiten", _axis("power", 0.25, 0.5, 0.75, 1.0), _axis("components", 64, 128, 256), power=0.5)
+    yield _step(
+        place, "whiten", _axis("power", 0.25, 0.5, 0.75, 1.0), _axis("components", 64, 128, 256), power=0.5
+    )
     for method, axes in (
         ("xqda", (ridges, sizes)),
         ("kissme", (reduced, ridges, _axis("different_weight", 0.0, 0.5))),
@@ -91,6 +93,8 @@ def _maps(place: str) -> Iterator[Family]:
         ("nfst_rbf", (_axis("components", 80, 160),)),
     ):
         yield _unit_after(place, "learned_metric", *axes, method=method)
+        if method == "xqda":
+            yield _unit_after(place, "learned_metric", *axes, method=method, ridge=0.005)
     yield _unit_after(place, "learned_whitening", _axis("components", 64, 128, 256))
 
 
@@ -120,10 +124,11 @@ FAMILIES: tuple[Family, ...] = (
     _step("ranker", "nnn", _FEW, _axis("alpha", 0.25, 0.5, 0.75)),
     _step("ranker", "sinkhorn", _axis("temperature", 0.02, 0.03, 0.05, 0.1)),
     _step("ranker", "rerank", _LISTS, _SHARES, k1=10, k2=3, lambda_value=0.5),
+    _step("ranker", "rerank", _LISTS, _SHARES, _axis("camera_penalty", 0.05, 0.1, 0.2), k1=10, k2=3, lambda_value=0.5, camera_penalty=0.1),
     _step("ranker", "rerank_multiscale", _FEW, _axis("lambda_value", 0.3, 0.5, 0.7)),
     _step("ranker", "gnn_rerank", _LISTS, _SHARES, k1=10, k2=3, lambda_value=0.5),
     _step("ranker", "ecn"),
-    _step("ranker", "ca_jaccard"),
+    _step("ranker", "ca_jaccard", _axis("k1_inter", 5, 10, 15, 20, 30), _axis("k1_intra", 3, 5, 8), _axis("k2_inter", 1, 2, 3, 5), _axis("k2_intra", 1, 2, 3, 5), _axis("lambda_value", 0.0, 0.1, 0.3)),
     _step("ranker", "kwf", _axis("k", 3, 6, 10)),
     _step("ranker", "lbr", _axis("k", 10, 50), _axis("temperature", 0.03, 0.1, 0.3)),
     _step("ranker", "diffusion"),
@@ -145,6 +150,11 @@ PLAIN: Uses = ({"use": "distances", "metric": "cosine"},)
 def of(place: str, families: Sequence[Family]) -> list[Family]:
     """The rows of a place."""
     return [family for family in families if family.place == place]
+
+
+def place_of(use: str, families: Sequence[Family]) -> str | None:
+    """Where a step stands, by its name."""
+    return next((family.place for family in families if family.uses[0]["use"] == use), None)
 
 
 def like(uses: Uses, place: str, families: Sequence[Family]) -> Family | None:

@@ -93,7 +93,9 @@ def lines(found: Outcome) -> list[str]:
         out.append(f"{one.name:<12} {name} {one.mean:.4f} on queries held back, {one.seconds:7.2f} s{test}{mark}")
     out.append(f"searched: {value.words(found.best)}")
     if found.verdict.taken != FOUND:
-        out.append(f"the searched recipe cannot be told from {found.verdict.taken}, which is simpler and is written")
+        out.append(
+            f"the searched recipe cannot be told from {found.verdict.taken}, which is simpler and is written"
+        )
     return out
 
 

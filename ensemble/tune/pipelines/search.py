@@ -1,6 +1,6 @@
 """The order in which pipelines are tried: one place after the other, all rows of it against the best so far.
 
-1. The plain distance. Then, in turns, until nothing gains: rankers, maps of features (of each model or of all side by
+1. The plain distance, and known recipes that are made of rows of the table. Then, in turns, until nothing gains: rankers, maps of features (of each model or of all side by
    side), the other places, the numbers of what is in, models and their weights, where models come together.
 2. What was good and different as a second and third view, whose distances are added.
 3. Whatever can be left out again without a loss that anybody could tell.
@@ -21,7 +21,7 @@ from ensemble.scores import statistics
 from ensemble.tune.pipelines import candidate as value
 from ensemble.tune.pipelines import families
 from ensemble.tune.pipelines.bench import SAMPLE, SEARCH, Measured
-from ensemble.tune.pipelines.candidate import CONCAT, DISTANCES, Candidate, key
+from ensemble.tune.pipelines.candidate import Candidate, key
 from ensemble.tune.pipelines.families import PLACES, Family
 from ensemble.tune.pipelines.study import Study, Tried
 
@@ -46,6 +46,7 @@ class Search:
 
     measure: scores a candidate on queries of a kind. pid: the identities of the queries of the search.
     spent:   the share of the budget that is gone, from how many were tried. tell: hears of everything tried.
+    starts:  what is tried first, beside the plain distance.
     """
 
     rows: Sequence[Family]
@@ -55,6 +56,7 @@ class Search:
     pid: Ints
     spent: Callable[[int], float]
     tell: Callable[[Tried], None] = lambda tried: None
+    starts: Sequence[Candidate] = ()
     used: set[tuple[str, str]] = field(default_factory=set)
     full: dict[str, tuple[Candidate, Tried]] = field(default_factory=dict)
     part: str = "turns"
@@ -72,6 +74,7 @@ class Search:
         return self.best
 
     def _turns(self) -> None:
+        self._race("start", self.starts)
         again = ""
         while again != key(self.best):
             again = key(self.best)
@@ -133,7 +136,7 @@ class Search:
     def _fusion(self, best: Candidate) -> Iterator[Candidate]:
         view = best["views"][0]
         if len(view["models"]) > 1:
-            yield value.changed(best, fusion=DISTANCES if view["fusion"] == CONCAT else CONCAT)
+            yield from (value.changed(best, fusion=fusion) for fusion in value.FUSIONS if fusion != view["fusion"])
 
     def _views(self) -> None:
         for _ in range(VIEWS):
@@ -223,7 +226,11 @@ def _kind(view: value.View) -> tuple[str, ...]:
         if place in ("model", "joined", "ranker")
         for use in uses
     ]
-    return (*steps, str(sorted(view["models"])), str([place for place in ("model", "joined") if place in view["steps"]]))
+    return (
+        *steps,
+        str(sorted(view["models"])),
+        str([place for place in ("model", "joined") if place in view["steps"]]),
+    )
 
 
 def _simpler(best: Candidate) -> Iterator[Candidate]:

@@ -1,6 +1,6 @@
 """What can be tried on a folder: the rows of the table whose data are there, and how a candidate becomes a plan."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +26,17 @@ class Space:
     def recipe(self, candidate: value.Candidate) -> Recipe:
         """The recipe that a candidate stands for."""
         return value.recipe(candidate, self.base, NAME)
+
+    def known(self, recipes: Iterable[Recipe], folder: Folder) -> list[value.Candidate]:
+        """Recipes as candidates, without the optional steps that do not run here; those that fit the table."""
+        found = []
+        for one in recipes:
+            with suppress(InputError):
+                candidate = value.of_recipe(plan.check(one, folder).recipe, self.models, self.rows)
+                if candidate is not None:
+                    plan.check(self.recipe(candidate), folder)
+                    found.append(candidate)
+        return found
 
 
 def read(asked: Recipe, models: Sequence[str], folders: Sequence[Folder]) -> Space:

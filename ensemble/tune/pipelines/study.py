@@ -1,7 +1,7 @@
 """What was tried, in a SQLite file: one row a candidate and kind of queries, written as soon as it is known.
 
-A study that is continued replays what it holds: which candidate comes next depends on the scores before it alone, so
-that the search goes on as if it had never stopped. Nothing in the file is executed.
+A study that is continued replays what it holds: which candidate comes next depends on the scores before it
+alone, so that the search goes on as if it had never stopped. Nothing in the file is executed.
 """
 
 import json

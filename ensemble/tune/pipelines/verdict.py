@@ -1,9 +1,9 @@
 """Which recipe is written: the one that was searched, or a simpler one that cannot be told from it.
 
-All ask the queries held back, which no search has seen, and are compared on the same queries, whole identities at a
-time. From the simplest on, a recipe takes the place of the one before only where it is better and the test says that
-this was no luck (p times the number of these tests below 0.05). The scores of all of them are shown: that of the searched recipe
-had no say in how it was found; which of the few is written is decided on it.
+All ask the queries held back, which no search has seen, and are compared on the same queries, whole identities
+at a time. From the simplest on, a recipe takes the place of the one before only where it is better and the test
+says that this was no luck (p times the number of these tests below 0.05). The scores of all of them are shown:
+that of the searched recipe had no say in how it was found; which of the few is written is decided on it.
 """
 
 from collections.abc import Callable, Mapping
@@ -53,9 +53,7 @@ def references(asked: Recipe) -> dict[str, Recipe]:
     return {**known, asked.name: asked}
 
 
-def judge(
-    found: Recipe, others: Mapping[str, Recipe], held: Callable[[Recipe], Measured], pid: Ints
-) -> Verdict:
+def judge(found: Recipe, others: Mapping[str, Recipe], held: Callable[[Recipe], Measured], pid: Ints) -> Verdict:
     """Score all on the queries held back, and choose."""
     notes, rows = [], []
     for name, one in (*others.items(), (FOUND, found)):

@@ -1,15 +1,16 @@
 """Who asks, who is found and who is learned from, so that no score had a say in what it is a score of.
 
-Identities are dealt out to ``folds`` parts. One part is held back: nothing that it asks is scored during the search.
-Every other part i has its turn, in a world of its own::
+Identities are dealt out to ``folds`` parts. One part is held back: nothing that it asks is scored during the
+search. Every other part i has its turn, in a world of its own::
 
     learned from   the parts that are neither i nor held back
     gallery        the images of part i and of the part held back, so that it is nearly as large as the real one
     queries        of part i while candidates are searched, of the part held back at the end
 
-Identities that were learned from are no distractors: a learned metric has drawn their images together, so that they
-stand in nobody's way, and they flatter what learns most (``bench/pipelines.py`` has the figures). The price is that
-learned steps see fewer identities here than they will have later: what needs many is valued a little too low.
+Identities that were learned from are no distractors: a learned metric has drawn their images together, so that
+they stand in nobody's way, and they flatter what learns most (``bench/pipelines.py`` has the figures). The price
+is that learned steps see fewer identities here than they will have later: what needs many is valued a little too
+low.
 """
 
 from collections.abc import Mapping
@@ -99,9 +100,7 @@ def _asked(sets: Mapping[str, ModelSet]) -> Ints:
     return found
 
 
-def _world(
-    sets: Mapping[str, ModelSet], part: folds.Fold, held: folds.Fold, gallery: Ints, seed: int
-) -> World:
+def _world(sets: Mapping[str, ModelSet], part: folds.Fold, held: folds.Fold, gallery: Ints, seed: int) -> World:
     data = next(iter(sets.values())).data()
     asked = np.unique(data["query_pid"][part.query])
     some = np.random.Generator(np.random.PCG64(seed)).permutation(asked)[: max(2, round(SAMPLE * len(asked)))]
