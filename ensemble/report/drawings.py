@@ -165,8 +165,10 @@ def searched(history: History) -> "Figure":
     x, y = (np.maximum(found[f"{side}_seconds"], 1e-3) for side in ("searched", "known"))
     axes.scatter(x, found["searched_scores"], s=9, alpha=0.45, color=COLOURS[0], linewidths=0)
     axes.scatter(y, found["known_scores"], s=36, marker="x", color=COLOURS[1])
-    for name, *place in zip(found["known_names"], y, found["known_scores"], strict=True):
-        axes.annotate(short(name), place, xytext=(4, 4), textcoords="offset points", fontsize=8, color=INK)
+    for name, seconds, score in zip(found["known_names"], y, found["known_scores"], strict=True):
+        axes.annotate(
+            short(name), (seconds, score), xytext=(4, 4), textcoords="offset points", fontsize=8, color=INK
+        )
     axes.set_xscale("log")
     axes.set(xlabel="seconds", ylabel=str(found["searched_for"]))
     return figure

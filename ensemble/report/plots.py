@@ -154,8 +154,8 @@ def _of_run(last: History) -> Iterator[Plot]:
         yield Plot(
             "pipelines",
             "Pipelines that were searched",
-            "Each dot is a pipeline on the queries of the search, by the seconds of one run; crosses are the recipes "
-            "that were compared at the end, on queries held back.",
+            "Each dot is a pipeline on the queries of the search, by the seconds of one run; crosses are the "
+            "recipes that were compared at the end, on queries held back.",
             lambda: drawings.searched(last),
         )
     if "agreement" in last.extras:

@@ -14,8 +14,10 @@ FILE = "pipelines.json"  # of ensemble.tune --pipelines --out
 
 
 def found(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:
-    """Arrays ``searched_seconds`` and ``searched_scores`` (n,) of all pipelines, (m,) ``known_…`` of what they were
-    compared with, its names, and what was to be raised; nothing where the search was not of this run's recipe.
+    """Points of the picture; nothing where the search was not of this run's recipe.
+
+    ``searched_seconds`` and ``searched_scores`` (n,) of all pipelines, ``known_…`` (m,) of what they were compared
+    with at the end, its names, and what was to be raised.
     """
     try:
         content = json.loads((folder / FILE).read_text("utf-8"))

@@ -1,8 +1,8 @@
 """What a pipeline may be made of: one row for every family of steps, with the place where it stands.
 
-A new step is one row. A row is left out where a folder lacks what its steps look at, or where a package is missing.
-``axes`` are numbers to move once the family is in: each axis is a list of settings for the row's first step, of which
-one is taken at a time. Rows of a place stand in the order in which they are tried, quick ones first.
+A new step is one row. A row is left out where a folder lacks what its steps look at, or where a package is
+missing. ``axes`` are numbers to move once the family is in: each axis is a list of settings for the row's first
+step, of which one is taken at a time. Rows of a place stand in the order in which they are tried, quick ones first.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -81,9 +81,8 @@ def _maps(place: str) -> Iterator[Family]:
     ridges = _axis("ridge", 0.0001, 0.0003, 0.001, 0.002, 0.005, 0.01)
     sizes = _axis("components", 40, 80, 160)
     reduced = _axis("pca", 60, 100, 200, 300)
-    yield _step(
-        place, "whiten", _axis("power", 0.25, 0.5, 0.75, 1.0), _axis("components", 64, 128, 256), power=0.5
-    )
+    kept = _axis("components", 64, 128, 256)
+    yield _step(place, "whiten", _axis("power", 0.25, 0.5, 0.75, 1.0), kept, power=0.5)
     for method, axes in (
         ("xqda", (ridges, sizes)),
         ("kissme", (reduced, ridges, _axis("different_weight", 0.0, 0.5))),
@@ -95,12 +94,18 @@ def _maps(place: str) -> Iterator[Family]:
         yield _unit_after(place, "learned_metric", *axes, method=method)
         if method == "xqda":
             yield _unit_after(place, "learned_metric", *axes, method=method, ridge=0.005)
-    yield _unit_after(place, "learned_whitening", _axis("components", 64, 128, 256))
+    yield _unit_after(place, "learned_whitening", kept)
 
 
 _LISTS = _pairs((4, 2), (7, 3), (10, 3), (12, 4), (15, 5), (20, 6), (26, 7), (40, 12))
 _SHARES = _axis("lambda_value", 0.1, 0.3, 0.5, 0.7)
 _FEW = _axis("k", 3, 5, 10, 20, 40)
+_NEAR = (_axis("k", 2, 3, 5, 10), _axis("alpha", 0.0, 1.0, 3.0))
+_HALF: Mapping[str, Any] = {"k1": 10, "k2": 3, "lambda_value": 0.5}
+_OF_CAMERAS = (
+    _axis("k1_inter", 5, 10, 15, 20, 30), _axis("k1_intra", 3, 5, 8),
+    _axis("k2_inter", 1, 2, 3, 5), _axis("k2_intra", 1, 2, 3, 5), _axis("lambda_value", 0.0, 0.1, 0.3),
+)  # fmt: skip
 
 FAMILIES: tuple[Family, ...] = (
     *_maps("model"),
@@ -111,8 +116,8 @@ FAMILIES: tuple[Family, ...] = (
     _step("tracks", "track_mean", renormalize=True),
     _step("tracks", "weighted_track_mean", _axis("threshold", 0.3, 0.6, 1.0), renormalize=True),
     _step("tracks", "track_augmentation"),
-    _step("expansion", "query_expansion", _axis("k", 2, 3, 5, 10), _axis("alpha", 0.0, 1.0, 3.0), k=3, alpha=3.0, expand="both"),
-    _step("expansion", "query_expansion", _axis("k", 2, 3, 5, 10), _axis("alpha", 0.0, 1.0, 3.0), k=3, alpha=3.0),
+    _step("expansion", "query_expansion", *_NEAR, k=3, alpha=3.0, expand="both"),
+    _step("expansion", "query_expansion", *_NEAR, k=3, alpha=3.0),
     _step("expansion", "nfc", _pairs((1, 1), (2, 2), (3, 3), (5, 5))),
     _step("expansion", "discriminative_expansion", _axis("k", 2, 5, 10)),
     _step("expansion", "gcr", _axis("rounds", 1, 2, 3), _axis("scale", 0.1, 0.3, 0.5)),
@@ -123,18 +128,18 @@ FAMILIES: tuple[Family, ...] = (
     _step("ranker", "mutual_proximity"),
     _step("ranker", "nnn", _FEW, _axis("alpha", 0.25, 0.5, 0.75)),
     _step("ranker", "sinkhorn", _axis("temperature", 0.02, 0.03, 0.05, 0.1)),
-    _step("ranker", "rerank", _LISTS, _SHARES, k1=10, k2=3, lambda_value=0.5),
-    _step("ranker", "rerank", _LISTS, _SHARES, _axis("camera_penalty", 0.05, 0.1, 0.2), k1=10, k2=3, lambda_value=0.5, camera_penalty=0.1),
+    _step("ranker", "rerank", _LISTS, _SHARES, **_HALF),
+    _step("ranker", "rerank", _LISTS, _SHARES, _axis("camera_penalty", 0.05, 0.1, 0.2), **_HALF, camera_penalty=0.1),
     _step("ranker", "rerank_multiscale", _FEW, _axis("lambda_value", 0.3, 0.5, 0.7)),
-    _step("ranker", "gnn_rerank", _LISTS, _SHARES, k1=10, k2=3, lambda_value=0.5),
+    _step("ranker", "gnn_rerank", _LISTS, _SHARES, **_HALF),
     _step("ranker", "ecn"),
-    _step("ranker", "ca_jaccard", _axis("k1_inter", 5, 10, 15, 20, 30), _axis("k1_intra", 3, 5, 8), _axis("k2_inter", 1, 2, 3, 5), _axis("k2_intra", 1, 2, 3, 5), _axis("lambda_value", 0.0, 0.1, 0.3)),
+    _step("ranker", "ca_jaccard", *_OF_CAMERAS),
     _step("ranker", "kwf", _axis("k", 3, 6, 10)),
     _step("ranker", "lbr", _axis("k", 10, 50), _axis("temperature", 0.03, 0.1, 0.3)),
     _step("ranker", "diffusion"),
     _step("ranker", "rdp", _axis("k", 5, 10, 20, 30)),
     _step("ranker", "rerank_tracks", _pairs((4, 2), (7, 2), (10, 3)), _SHARES),
-    _step("ranker", "rerank_spatio_temporal", _LISTS, _SHARES, k1=10, k2=3, lambda_value=0.5),
+    _step("ranker", "rerank_spatio_temporal", _LISTS, _SHARES, **_HALF),
     _step("corrected", "csls_distances", _FEW),
     _step("corrected", "sinkhorn_distances", _axis("temperature", 0.02, 0.05, 0.1)),
     _step("corrected", "pool_distances", _axis("reduce", "min", "mean")),
@@ -158,7 +163,7 @@ def place_of(use: str, families: Sequence[Family]) -> str | None:
 
 
 def like(uses: Uses, place: str, families: Sequence[Family]) -> Family | None:
-    """The row that ``uses`` come from, whatever their numbers: the first with the same steps and the same words."""
+    """The row that ``uses`` come from, whatever their numbers: the first of the same steps and words."""
     if not uses:
         return None
     for family in of(place, families):

@@ -1,12 +1,13 @@
 """The order in which pipelines are tried: one place after the other, all rows of it against the best so far.
 
-1. The plain distance, and known recipes that are made of rows of the table. Then, in turns, until nothing gains: rankers, maps of features (of each model or of all side by
-   side), the other places, the numbers of what is in, models and their weights, where models come together.
+1. The plain distance, and known recipes that are made of rows of the table. Then, in turns, until nothing gains:
+   rankers, maps of features (of each model or of all side by side), the other places, the numbers of what is in,
+   models and their weights, where models come together.
 2. What was good and different as a second and third view, whose distances are added.
 3. Whatever can be left out again without a loss that anybody could tell.
 
-A turn is a race: all its candidates ask in the first world, and the better quarter in all of them. A candidate with
-more to it has to gain a tenth of a point, one with less must not lose. Nothing depends on time but when it ends.
+A place is a race: all its candidates ask in the first world, and the better quarter in all of them. A candidate
+with more to it has to gain a tenth of a point, one with less must not lose. Only the end depends on time.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

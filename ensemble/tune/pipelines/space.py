@@ -1,4 +1,4 @@
-"""What can be tried on a folder: the rows of the table whose data are there, and how a candidate becomes a plan."""
+"""What can be tried on a folder: the rows whose data are there, and how a candidate becomes a recipe."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress

@@ -2,8 +2,8 @@
 
 Queries and gallery images together are clustered (DBSCAN on the Jaccard distance of reciprocal neighbours, the
 camera-aware one where cameras are known), and clusters are taken for identities, as in pseudo-labels for training.
-What the clusters get wrong nobody notices, hard images are in none, and pipelines that work like the clustering are
-favoured. So no number of such a search is a score.
+What the clusters get wrong nobody notices, hard images are in none, and pipelines that work like the clustering
+are favoured. So no number of such a search is a score.
 """
 
 from collections.abc import Mapping
@@ -20,9 +20,10 @@ from postproc import using
 
 MOST = 6000  # images that are clustered: all pairs of them are compared
 EPS, SMALLEST = 0.5, 3
+FEWEST = 12  # clusters
 WARNING = (
-    "no labels: clusters of images stand for identities. Numbers compare pipelines with each other, roughly, and are "
-    "no scores; pipelines that work like the clustering are favoured. Label a part, and search on that"
+    "no labels: clusters of images stand for identities. Numbers compare pipelines with each other, roughly, and "
+    "are no scores; pipelines that work like the clustering are favoured. Label a part, and search on that"
 )
 
 
@@ -48,11 +49,13 @@ def as_train(sets: Mapping[str, ModelSet], *, seed: int, threads: int | None) ->
     with using(threads=threads, progress=False):
         pid = _clusters({name: np.ascontiguousarray(found[rows]) for name, found in images.items()}, cam)
     found = int(pid.max()) + 1
-    if found < 12:
+    if found < FEWEST:
         raise InputError(
-            [f"--unlabelled: wanted images that cluster, to take the clusters for identities, found {found} clusters; "
-             "label a part of the images"]
-        )  # fmt: skip
+            [
+                f"--unlabelled: wanted {FEWEST} clusters of images or more, in the place of identities, found {found}; "
+                "label a part of the images"
+            ]
+        )
     table = table.assign(pid=pid)
     made: dict[str, ModelSet] = {
         name: replace(one, train=images[name][rows], train_table=table) for name, one in features.items()
@@ -71,5 +74,4 @@ def _clusters(images: Mapping[str, np.ndarray], cam: Ints | None) -> Ints:
         far = postproc.ca_jaccard(whole, None, cam, cam)
     else:
         far = postproc.rerank(whole, count_self=True, normalize=False, lambda_value=0.0)
-    pid: Ints = postproc.dbscan(far, eps=EPS, min_samples=SMALLEST, symmetric="mean")
-    return pid
+    return np.asarray(postproc.dbscan(far, eps=EPS, min_samples=SMALLEST, symmetric="mean"), np.int64)

@@ -68,7 +68,7 @@ def judge(found: Recipe, others: Mapping[str, Recipe], held: Callable[[Recipe], 
         rows.append(Judged(name, one, values, seconds, mean))
     searched = rows.pop()
     tests = [statistics.difference(row.values, searched.values, pid) for row in rows]
-    corrected = statistics.holm([test.p for test in tests]) if tests else []
+    corrected = statistics.holm([test.p for test in tests])
     compared = [
         Judged(row.name, row.recipe, row.values, row.seconds, row.mean, test, float(p))
         for row, test, p in zip(rows, tests, corrected, strict=True)
