@@ -29,6 +29,7 @@ from types import ModuleType as _Module
 from ensemble.fusion import join as _join
 from ensemble.fusion.before.concat import concat
 from ensemble.fusion.across.calibrated import calibrated
+from ensemble.fusion.across.stacked import stacked
 from ensemble.fusion.across.graph_fusion import graph_fusion
 from ensemble.fusion.across.trained_query_adaptive import trained_query_adaptive
 from ensemble.fusion.across.reliability import reliability_weights, unsupervised_reliability

@@ -67,7 +67,7 @@ def calibrated(
     sides = parts.galleries(query, gallery)
     for share, q, g, t in zip(numbers / numbers.sum(), query, sides, train, strict=True):
         if share:
-            scores = -_between(t, left, right, metric)
+            scores = -between(t, left, right, metric)
             _add(
                 out,
                 measure(q, g, metric=metric),
@@ -135,7 +135,7 @@ def _across(
     return left[:count], right[:count]
 
 
-def _between(features: np.ndarray, left: np.ndarray, right: np.ndarray, metric: str) -> np.ndarray:
+def between(features: np.ndarray, left: np.ndarray, right: np.ndarray, metric: str) -> np.ndarray:
     """(m,) float64 distances of pairs of images, in the metric."""
     x = checks.features("train", features)
     x = l2_normalize(x) if metric == "cosine" else x

@@ -6,8 +6,8 @@ A candidate is plain JSON::
                 "steps": {"model": [{"use": "whiten", "power": 0.5}], "ranker": [...]}}],
      "shares": [1.0]}
 
-``fusion`` is where models come together: "concat" before the distances, "distances" after them, "isotonic" and
-"logistic" as probabilities learned from training pairs, in the place of a ranker. Several views are
+``fusion`` is where models come together: "concat" before the distances, "distances" after them, or a join that
+learns probabilities from training pairs, in the place of a ranker. Several views are
 several branches, whose distances are added after each was brought to a mean of 0 and a deviation of 1 by query.
 """
 
@@ -22,9 +22,13 @@ Candidate = dict[str, Any]
 View = dict[str, Any]
 
 CONCAT, DISTANCES = "concat", "distances"
-CALIBRATED = ("isotonic", "logistic")
-FUSIONS = (CONCAT, DISTANCES, *CALIBRATED)
-PAIRS = 200_000  # that a calibration learns from
+LEARNED: Mapping[str, Mapping[str, Any]] = {  # joins that learn from training pairs, in the place of a ranker
+    "isotonic calibration": {"use": "calibrated", "method": "isotonic", "pairs": 200_000},
+    "logistic calibration": {"use": "calibrated", "method": "logistic", "pairs": 200_000},
+    "logistic stacking": {"use": "stacked", "method": "logistic"},
+    "stacked trees": {"use": "stacked"},
+}
+FUSIONS = (CONCAT, DISTANCES, *LEARNED)
 LATE = tuple(place for place in PLACES if place not in ("model", *BEFORE))
 
 
@@ -83,7 +87,7 @@ def words(candidate: Candidate) -> str:
         pairs = zip(view["models"], view["weights"], strict=True)
         models = " + ".join(name if weight == 1 else f"{weight:g} {name}" for name, weight in pairs)
         steps = [text(tuple(view["steps"][place])) for place in PLACES if place in view["steps"]]
-        fusion = {CONCAT: "", DISTANCES: "distances added"}.get(view["fusion"], f"{view['fusion']} calibration")
+        fusion = {CONCAT: "", DISTANCES: "distances added"}.get(view["fusion"], view["fusion"])
         apart = [fusion] if fusion and len(view["models"]) > 1 else []
         said.append(("" if share == 1 else f"{share:g} x ") + "; ".join([models, *steps, *apart]))
     return " || ".join(said)
@@ -141,8 +145,9 @@ def _branch(view: View) -> dict[str, Any]:
     branch: dict[str, Any] = {"models": list(models)}
     if len(models) == 1:
         return branch | {"each": [*each, *then], "steps": []}
-    if view["fusion"] in CALIBRATED:
-        join = {"use": "calibrated", "method": view["fusion"], "pairs": PAIRS, **weights}
+    if view["fusion"] in LEARNED:
+        learned = dict(LEARNED[view["fusion"]])
+        join = learned | (weights if learned["use"] == "calibrated" else {})
         return branch | {"each": [*each, *images], "join": join, "steps": []}
     if view["fusion"] == DISTANCES:
         join = {"use": "weighted_sum", "scaling": "z-score", **weights}

@@ -22,15 +22,14 @@ from ensemble.tune.pipelines.search import Search
 from ensemble.tune.pipelines.study import Tried
 from postproc.base import runtime
 
-FOLDS, MINUTES = 4, 10.0
+FOLDS, MINUTES = 5, 10.0
 
 
 def search(options: argparse.Namespace, checked: plan.Plan) -> int:
     """Search, judge, write."""
     budget = Budget(options.minutes or MINUTES, options.trials)
     objective, source = trials.objective(options.objective), options.on or "train"
-    parts = options.folds or FOLDS
-    worlds.refuse_too_few(parts)
+    parts, seed = options.folds or FOLDS, options.seed
     out = options.out or Path("runs") / space.NAME
     path = options.study or out / "pipelines.db"
     outputs.refuse_unwritable(*(out / name for name in outcome.FILES), path)
@@ -42,12 +41,12 @@ def search(options: argparse.Namespace, checked: plan.Plan) -> int:
     notes.say((*checked.notes, *dict.fromkeys(note for found in sets.values() for note in found.notes)))
     about: dict[str, Any] = {"data": task.fingerprint(sets), "on": source, "objective": objective.name}
     if options.unlabelled:
-        sets, clustered = unlabelled.as_train(sets, seed=options.seed, threads=options.threads)
+        sets, clustered = unlabelled.as_train(sets, seed=seed, threads=options.threads)
         about["on"] = "clusters, no labels"
         notes.say((clustered, unlabelled.WARNING))
-    make = worlds.of_train if source == "train" else worlds.of_test
-    made = make(sets, parts=parts, seed=options.seed)
-    folder = folds.columns(checked.folder, made.each[0].search, of_train=source == "train")
+    of_train = source == "train"
+    made = worlds.of_train(sets, parts=parts, seed=seed) if of_train else worlds.of_test(sets, seed=seed)
+    folder = folds.columns(checked.folder, made.each[0].search, of_train=of_train)
     choices = space.read(checked.recipe, checked.folder.joined, [folder, checked.folder])
     protocol = planning.protocol(options, checked.recipe)
     if objective.top_k is not None:
@@ -57,7 +56,7 @@ def search(options: argparse.Namespace, checked: plan.Plan) -> int:
     about |= {
         "protocol": protocol.describe(cameras="query_cam" in folder.columns),
         "folds": parts,
-        "seed": options.seed,
+        "seed": seed,
         "held back": f"{len(pids[HELD])} queries of {about['on']} held back",
     }
     print(f"{made.about}\nobjective {about['objective']}: {about['protocol']}")

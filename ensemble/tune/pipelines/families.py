@@ -2,7 +2,7 @@
 
 A new step is one row. A row is left out where a folder lacks what its steps look at, or where a package is
 missing. ``axes`` are numbers to move once the family is in: each axis is a list of settings for the row's first
-step, of which one is taken at a time. Rows of a place stand in the order in which they are tried, quick ones first.
+step, of which one is taken at a time. Rows of a place stand in the order in which they are tried.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -129,7 +129,7 @@ FAMILIES: tuple[Family, ...] = (
     _step("ranker", "nnn", _FEW, _axis("alpha", 0.25, 0.5, 0.75)),
     _step("ranker", "sinkhorn", _axis("temperature", 0.02, 0.03, 0.05, 0.1)),
     _step("ranker", "rerank", _LISTS, _SHARES, **_HALF),
-    _step("ranker", "rerank", _LISTS, _SHARES, _axis("camera_penalty", 0.05, 0.1, 0.2), **_HALF, camera_penalty=0.1),
+    _step("ranker", "rerank", _LISTS, _axis("camera_penalty", 0.05, 0.1, 0.2), **_HALF, camera_penalty=0.1),
     _step("ranker", "rerank_multiscale", _FEW, _axis("lambda_value", 0.3, 0.5, 0.7)),
     _step("ranker", "gnn_rerank", _LISTS, _SHARES, **_HALF),
     _step("ranker", "ecn"),

@@ -1,4 +1,4 @@
-"""What the search found as files and in words: the recipe, its record with points for a picture, what was tried."""
+"""What the search found, as files and in words: the recipe, points for a picture, all that was tried."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -52,8 +52,8 @@ def as_train(sets: Mapping[str, ModelSet], *, seed: int, threads: int | None) ->
     if found < FEWEST:
         raise InputError(
             [
-                f"--unlabelled: wanted {FEWEST} clusters of images or more, in the place of identities, found {found}; "
-                "label a part of the images"
+                f"--unlabelled: wanted {FEWEST} clusters of images or more, in the place of identities, found "
+                f"{found}; label a part of the images"
             ]
         )
     table = table.assign(pid=pid)

@@ -1,16 +1,15 @@
 """Who asks, who is found and who is learned from, so that no score had a say in what it is a score of.
 
-Identities are dealt out to ``folds`` parts. One part is held back: nothing that it asks is scored during the
-search. Every other part i has its turn, in a world of its own::
+A quarter of the identities is held back: nothing that it asks is scored during the search. The others are dealt
+out to ``parts``, each of which has its turn, in a world of its own::
 
-    learned from   the parts that are neither i nor held back
-    gallery        the images of part i and of the part held back, so that it is nearly as large as the real one
-    queries        of part i while candidates are searched, of the part held back at the end
+    learned from   the other parts
+    gallery        the images of this part and of those held back, so that it is as large as may be
+    queries        of this part while candidates are searched, of those held back at the end
 
-Identities that were learned from are no distractors: a learned metric has drawn their images together, so that
-they stand in nobody's way, and they flatter what learns most (``bench/pipelines.py`` has the figures). The price
-is that learned steps see fewer identities here than they will have later: what needs many is valued a little too
-low.
+Identities that were learned from are no distractors: how a learned metric treats their images says nothing of new
+ones, and with them in the gallery learned steps come in an order that is not that of new images at all. More parts
+leave more to learn from, and smaller galleries; the first matters more (``bench/pipelines.py`` has the figures).
 """
 
 from collections.abc import Mapping
@@ -19,12 +18,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ensemble.base.distances import ModelSet
-from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
 from ensemble.base.kinds import Ints
 from ensemble.scores import folds
 
-FEWEST = 3  # parts: one held back, one that asks, one to learn from
+QUARTERS = 4  # one of them is held back
 SAMPLE = 0.5  # of the queries of a world, by identity, for a first look
 
 
@@ -57,42 +55,46 @@ def of_train(sets: Mapping[str, ModelSet], *, parts: int, seed: int) -> Worlds:
     features = {name: found for name, found in sets.items() if isinstance(found, FeatureSet)}
     whole = folds.from_train({n: replace(f, one_set=False) for n, f in features.items()}, learn=False, seed=seed)
     data = next(iter(whole.values())).data()
-    split = folds.split(data["query_pid"], data["gallery_pid"], folds=parts, seed=seed)
-    held, searched = split[0], split[1:]
+    held, split = _split(data["query_pid"], data["gallery_pid"], parts, seed)
     first = next(iter(features.values()))
     assert first.train_table is not None
     pid = first.data()["train_pid"]
     worlds = []
-    for part in searched:
-        learned = np.concatenate([other.pids for other in searched if other is not part])
+    for part in split:
+        learned = np.concatenate([other.pids for other in split if other is not part])
         rows = np.flatnonzero(np.isin(pid, learned) & (pid >= 0))
-        train = {name: found.train[rows] for name, found in features.items() if found.train is not None}
         table = first.train_table.iloc[rows].reset_index(drop=True)
-        sets = {name: replace(found, train=train[name], train_table=table) for name, found in whole.items()
-                if isinstance(found, FeatureSet)}  # fmt: skip
-        worlds.append(_world(sets, part, held, np.union1d(part.gallery, held.gallery), seed))
-    people = len(np.concatenate([part.pids for part in searched]))
+        learning = {
+            name: replace(found, train=train[rows], train_table=table)
+            for name, found in whole.items()
+            if isinstance(found, FeatureSet) and (train := features[name].train) is not None
+        }
+        worlds.append(_world(learning, part, held, part.gallery, seed))
+    people, one = sum(len(part.pids) for part in split), split[0]
     about = (
-        f"{len(searched)} worlds: {people - len(searched[0].pids)} identities to learn from, "
-        f"{len(searched[0].pids)} that ask, {len(held.pids)} held back; "
-        f"{len(np.union1d(searched[0].gallery, held.gallery))} gallery images each"
+        f"{len(split)} worlds: {people - len(one.pids)} identities to learn from, {len(one.pids)} that ask, "
+        f"{len(held.pids)} held back; {len(one.gallery)} gallery images each"
     )
     return Worlds(tuple(worlds), about)
 
 
-def of_test(sets: Mapping[str, ModelSet], *, parts: int, seed: int) -> Worlds:
-    """One world of query and gallery as they are: the whole gallery, one part of the identities held back."""
+def of_test(sets: Mapping[str, ModelSet], *, seed: int) -> Worlds:
+    """One world of query and gallery as they are: the whole gallery, a quarter of the identities held back."""
     data = next(iter(sets.values())).data()
-    split = folds.split(data["query_pid"], data["gallery_pid"], folds=parts, seed=seed)
-    held, others = split[0], split[1:]
-    query = np.sort(np.concatenate([part.query for part in others]))
-    asking = folds.Fold(query, held.gallery, np.sort(np.concatenate([part.pids for part in others])))
-    world = _world(sets, asking, held, np.arange(len(data["gallery_pid"])), seed)
+    held, (part,) = _split(data["query_pid"], data["gallery_pid"], 1, seed)
+    world = _world(sets, part, held, np.arange(len(data["gallery_pid"])), seed)
     about = (
-        f"{len(asking.pids)} identities ask, {len(held.pids)} are held back, in the whole gallery of "
+        f"{len(part.pids)} identities ask, {len(held.pids)} are held back, in the whole gallery of "
         f"{len(data['gallery_pid'])} images"
     )
     return Worlds((world,), about)
+
+
+def _split(query_pid: Ints, gallery_pid: Ints, parts: int, seed: int) -> tuple[folds.Fold, list[folds.Fold]]:
+    """What is held back, and the parts; whoever is held back is a distractor in all of these."""
+    held = folds.split(query_pid, gallery_pid, folds=QUARTERS, seed=seed)[0]
+    left = [np.where(np.isin(pid, held.pids), -1, pid) for pid in (query_pid, gallery_pid)]
+    return held, folds.split(*left, folds=parts, seed=seed)
 
 
 def _asked(sets: Mapping[str, ModelSet]) -> Ints:
@@ -110,11 +112,3 @@ def _world(sets: Mapping[str, ModelSet], part: folds.Fold, held: folds.Fold, gal
         return {name: found.take(query=query, gallery=gallery) for name, found in sets.items()}
 
     return World(take(part.query), take(sample), take(held.query))
-
-
-def refuse_too_few(parts: int) -> None:
-    """Raise InputError where there is no part left to learn from."""
-    if parts < FEWEST:
-        raise InputError(
-            [f"--folds: wanted {FEWEST} or more with --pipelines (held back, asking, learned from), found {parts}"]
-        )

@@ -33,6 +33,7 @@ SETTINGS = {
         "seed": 1,
         "order": 0.0,
     },
+    "stacked": {"method": "logistic", "metric": "euclidean", "pairs": 100, "seed": 1, "order": 0.0},
     "trained_query_adaptive": {
         "references": 3,
         "neighbours": 2,
@@ -57,6 +58,7 @@ SETTINGS = {
 NEEDS = {
     ("graph_fusion", "damping"): {"ranking": "pagerank"},
     ("calibrated", "seed"): {"pairs": 100},
+    ("stacked", "seed"): {"pairs": 100},
     ("unsupervised_reliability", "rank_k"): {"join": "ranks"},
 }
 
@@ -279,6 +281,25 @@ def test_images_of_one_probability_keep_the_order_of_distances(models):
     plain = distances(query[0], gallery[0], metric="cosine")
     for one, other in zip(found, plain, strict=True):
         assert (np.diff(one[np.argsort(other, kind="stable")]) >= 0).all()
+
+
+def test_stacked_by_hand():
+    """Two identities that the first column tells apart and the second does not."""
+    train = [np.array([[0.0], [1], [9], [10]] * 20, np.float32), np.array([[0.0], [5], [1], [4]] * 20, np.float32)]
+    pid = np.tile([0, 0, 1, 1], 20)
+    query, gallery = (
+        [np.zeros((1, 1), np.float32)] * 2,
+        [np.array([[1.0], [9]], np.float32), np.array([[4.0], [0]], np.float32)],
+    )
+    for method in ("trees", "logistic"):
+        found = fusion.stacked(query, gallery, train, pid, method=method, metric="sqeuclidean", order=0)
+        assert found[0, 0] < 0.1, method  # near by the first, far by the second
+        assert found[0, 1] > 0.9, method
+    worse = [gallery[0] * 1.5, gallery[1]]
+    trees = {"metric": "sqeuclidean", "order": 0}
+    assert (
+        fusion.stacked(query, worse, train, pid, **trees) >= fusion.stacked(query, gallery, train, pid, **trees)
+    ).all()
 
 
 def test_training_pairs():
