@@ -70,7 +70,8 @@ def search(options: argparse.Namespace, checked: plan.Plan) -> int:
         walk = Search(choices.rows, choices.models, measure, kept, pids[SEARCH], budget.spent, tell, starts)
         best = walk()
         tried = [one for one in kept.tried if (one.kind, one.candidate) in walk.used]
-    judged = verdict.judge(choices.recipe(best), others, lambda one: bench(one, HELD), pids[HELD])
+    cross = verdict.crossed([one.scores for _, one in walk.full.values() if one.scores is not None], made.sizes)
+    judged = verdict.judge(choices.recipe(best), cross, others, bench, pids)
     notes.say(judged.notes)
     found = outcome.judged(tried, best, judged, checked.folder, about)
     print("\n".join(outcome.lines(found)))

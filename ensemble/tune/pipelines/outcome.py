@@ -66,7 +66,7 @@ def record(found: Outcome) -> dict[str, Any]:
                 "name": one.name,
                 "score": one.mean,
                 "seconds": one.seconds,
-                **({} if one.against is None else {"searched_gains": one.against.difference, "p": one.p}),
+                **({} if one.against is None else {"searched_gains": one.against.difference, "p": one.against.p}),
             }
             for one in found.verdict.judged
         ],
@@ -89,8 +89,10 @@ def lines(found: Outcome) -> list[str]:
         mark = " <- taken" if one.name == found.verdict.taken else ""
         test = ""
         if one.against is not None:
-            test = f"  the searched one gains {one.against.difference:+.4f} (p {one.p:.4f})"
-        out.append(f"{one.name:<12} {name} {one.mean:.4f} on queries held back, {one.seconds:7.2f} s{test}{mark}")
+            test = (
+                f"; of all identities the searched one gains {one.against.difference:+.4f} (p {one.against.p:.4f})"
+            )
+        out.append(f"{one.name:<12} {name} {one.mean:.4f} held back, {one.seconds:.2f} s{test}{mark}")
     out.append(f"searched: {value.words(found.best)}")
     if found.verdict.taken != FOUND:
         out.append(

@@ -1,13 +1,17 @@
 """Which recipe is written: the one that was searched, or a simpler one that cannot be told from it.
 
-All ask the queries held back, which no search has seen, and are compared on the same queries, whole identities
-at a time. From the simplest on, a recipe takes the place of the one before only where it is better and the test
-says that this was no luck (p times the number of these tests below 0.05). The scores of all of them are shown:
-that of the searched recipe had no say in how it was found; which of the few is written is decided on it.
+Two things are measured. **The score** is that on the queries held back, which no search has seen: it had no say
+in how the searched recipe was found. **The decision** looks at all identities, since a quarter tells little apart:
+those held back, and those of the search, where every part is answered by the candidate that the other parts like
+best (as in :mod:`ensemble.tune.honest`), so that nobody's luck counts for itself. From the simplest on, a recipe
+takes the place of the one before only where it is better and a paired test over whole identities says that this was
+no luck (p times the number of these tests below 0.05).
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from ensemble.base.errors import InputError
 from ensemble.base.kinds import Floats, Ints
@@ -15,7 +19,7 @@ from ensemble.pipeline import recipe
 from ensemble.pipeline.recipe import Recipe
 from ensemble.scores import statistics
 from ensemble.scores.statistics import Difference
-from ensemble.tune.pipelines.bench import Measured
+from ensemble.tune.pipelines.bench import HELD, SEARCH, Measured
 
 FOUND = "searched"
 KNOWN = ("baseline", "default", "best")  # recipes of the package, the simplest first
@@ -24,7 +28,10 @@ ALPHA = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """A recipe on the queries held back: values of the queries, seconds, and the searched recipe against it."""
+    """A recipe: its mean and seconds on the queries held back, the searched one against it on all identities.
+
+    ``values``: of the queries of the search, then of those held back.
+    """
 
     name: str
     recipe: Recipe
@@ -32,7 +39,6 @@ class Judged:
     seconds: float
     mean: float
     against: Difference | None = None
-    p: float = 1.0  # corrected
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,31 +59,58 @@ def references(asked: Recipe) -> dict[str, Recipe]:
     return {**known, asked.name: asked}
 
 
-def judge(found: Recipe, others: Mapping[str, Recipe], held: Callable[[Recipe], Measured], pid: Ints) -> Verdict:
-    """Score all on the queries held back, and choose."""
+def crossed(values: Sequence[Floats], sizes: Sequence[int]) -> Floats:
+    """Every part by the candidate that the other parts like best; of one part, by the best there is.
+
+    Takes:   values, (n,) of each candidate, part after part; sizes: queries of each part, n in all.
+    Returns: (n,).
+
+    >>> one, two = np.array([0.5, 0.5, 0.9, 0.1]), np.array([0.9, 0.7, 0.2, 0.2])
+    >>> crossed([one, two], [2, 2])                    # the last two like the first more, the first two the second
+    array([0.5, 0.5, 0.2, 0.2])
+    """
+    table = np.stack(values)
+    ends = np.cumsum(sizes)
+    out = np.empty(table.shape[1])
+    for start, end in zip(ends - np.asarray(sizes), ends, strict=True):
+        others = np.ones(table.shape[1], bool)
+        others[start:end] = len(sizes) == 1
+        out[start:end] = table[int(np.argmax(np.nanmean(table[:, others], axis=1))), start:end]
+    return out
+
+
+def judge(
+    found: Recipe,
+    cross: Floats,
+    others: Mapping[str, Recipe],
+    measure: Callable[[Recipe, str], Measured],
+    pid: Mapping[str, Ints],
+) -> Verdict:
+    """Score all on the queries held back, and choose.
+
+    found, cross: the searched recipe, and what the queries of the search got (:func:`crossed`). measure: values of
+    a recipe on queries of a kind, whose identities are ``pid``.
+    """
     notes, rows = [], []
     for name, one in (*others.items(), (FOUND, found)):
         try:
-            values, seconds = held(one)
+            values, seconds = measure(one, HELD)
+            searched = cross if name == FOUND else measure(one, SEARCH).values
         except InputError as error:
             if name == FOUND:
                 raise
             notes.append(f"{name}: not compared with: {'; '.join(error.problems)}")
             continue
-        mean = statistics.difference(values, values, pid, resamples=100).first
-        rows.append(Judged(name, one, values, seconds, mean))
-    searched = rows.pop()
-    tests = [statistics.difference(row.values, searched.values, pid) for row in rows]
-    corrected = statistics.holm([test.p for test in tests])
-    compared = [
-        Judged(row.name, row.recipe, row.values, row.seconds, row.mean, test, float(p))
-        for row, test, p in zip(rows, tests, corrected, strict=True)
-    ]
-    judged = (*compared, searched)
-    return Verdict(judged, _taken(judged, pid), tuple(notes))
+        mean = statistics.difference(values, values, pid[HELD], resamples=100).first
+        rows.append(Judged(name, one, np.concatenate([searched, values]), seconds, mean))
+    people = np.concatenate([pid[SEARCH], pid[HELD]])
+    last = rows.pop()
+    tests = [statistics.difference(one.values, last.values, people) for one in rows]
+    judged = (*(replace(one, against=test) for one, test in zip(rows, tests, strict=True)), last)
+    return Verdict(judged, _taken(judged, people), tuple(notes))
 
 
-def _taken(judged: tuple[Judged, ...], pid: Ints) -> str:
+def _taken(judged: Sequence[Judged], pid: Ints) -> str:
     """The name of the simplest that none behind it is surely better than."""
     taken, *others = judged
     for other in others:

@@ -42,6 +42,11 @@ class Worlds:
     each: tuple[World, ...]
     about: str
 
+    @property
+    def sizes(self) -> list[int]:
+        """How many queries each world has during the search."""
+        return [len(_asked(world.search)) for world in self.each]
+
     def pid(self, kind: str) -> Ints:
         """The identity of every query of a kind, world after world; those held back are the same in all."""
         if kind == "sample" and len(self.each) > 1:

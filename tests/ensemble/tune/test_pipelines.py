@@ -216,13 +216,18 @@ def test_a_budget_of_few_is_kept():
 
 
 def judged(gains: float) -> verdict.Verdict:
-    """Three recipes of rising worth: the second a little luckier than the first, the searched one by ``gains``."""
+    """Three recipes of rising worth: the second a little luckier with one query in two, the searched one by ``gains``."""
     rng = np.random.default_rng(0)
     base = rng.uniform(0.3, 0.7, 40)
-    worth = {"one": base, "two": base + 0.01 * rng.normal(size=40), "searched": base + gains}
+    worth = {"one": base, "two": base + np.tile([0.02, -0.01], 20), "searched": base + gains}
     made = {name: recipe.parse({"about": name}, name) for name in worth}
     others = {name: made[name] for name in ("one", "two")}
-    return verdict.judge(made["searched"], others, lambda one: Measured(worth[one.about], 1.0), np.arange(40) // 2)
+    pid = {"search": np.arange(40) // 2, "held": 20 + np.arange(40) // 2}
+
+    def measure(one: recipe.Recipe, kind: str) -> Measured:
+        return Measured(worth[one.about], 1.0)
+
+    return verdict.judge(made["searched"], worth["searched"], others, measure, pid)
 
 
 def test_the_simpler_one_wins_where_they_cannot_be_told_apart():
@@ -230,7 +235,15 @@ def test_the_simpler_one_wins_where_they_cannot_be_told_apart():
     found = judged(0.1)
     assert found.taken == "searched"
     assert found["one"].against.difference == pytest.approx(0.1)
-    assert found["two"].p < 0.05
+    assert found["two"].against.p < 0.05
+    assert found["one"].against.groups == 40  # of the search and held back
+
+
+def test_luck_in_a_part_does_not_count_there():
+    """The first is the best of all by the first part, where nobody else thinks so."""
+    lucky, steady = np.array([0.9, 0.9, 0.1, 0.1, 0.3, 0.3]), np.array([0.4, 0.4, 0.4, 0.4, 0.4, 0.4])
+    assert verdict.crossed([lucky, steady], [2, 2, 2]).tolist() == [0.4, 0.4, 0.1, 0.1, 0.3, 0.3]
+    assert verdict.crossed([lucky, steady], [6]).tolist() == lucky.tolist()
 
 
 # The command line

@@ -1,0 +1,173 @@
+"""What a search over pipelines finds on real features, and how well its worlds foretell new identities.
+
+    python bench/pipelines.py DIR [--minutes N] [--trials N] [--seed N] [--worlds]
+
+DIR holds ``cuhk03_train_feats.npz``. Half of its people are the training set, the other half are asked and found,
+and only these judge. ``ensemble.tune --pipelines`` looks at the training set alone. ``--worlds``: no search; 36
+pipelines are scored in worlds of the training set, cut in several ways, and on the other half, and the orders are
+compared.
+"""
+
+import argparse
+import contextlib
+import io as text
+import json
+import resource
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+if __package__ in (None, ""):
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from ensemble import evaluate, io
+from ensemble.base.features import FeatureSet
+from ensemble.pipeline import plan, recipe
+from ensemble.pipeline import sets as models_of
+from ensemble.scores import folds
+from ensemble.scores.protocols import PROTOCOLS
+from ensemble.tune import __main__ as tune
+from ensemble.tune import trials
+from ensemble.tune.pipelines import candidate as value
+from ensemble.tune.pipelines import worlds
+from ensemble.tune.pipelines.bench import SEARCH, Bench
+from ensemble.tune.pipelines.families import UNIT
+from ensemble.tune.pipelines.worlds import World, Worlds
+
+RECIPES = ("baseline", "default", "best")
+METHODS = ("sdml", "xqda", "kissme", "rca")
+RANKERS: tuple[dict[str, Any], ...] = (
+    {"use": "gnn_rerank", "k1": 10, "k2": 3, "lambda_value": 0.5},
+    {"use": "gnn_rerank", "k1": 12, "k2": 4, "lambda_value": 0.3},
+    {"use": "ca_jaccard"},
+    {"use": "rerank_multiscale"},
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--trials", type=int)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--worlds", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        halves(options.folder / "cuhk03_train_feats.npz", Path(place), options.seed)
+        if options.worlds:
+            compare_worlds(Path(place))
+        else:
+            search(place, options)
+
+
+def halves(path: Path, place: Path, seed: int) -> None:
+    """A folder of features: one half of the people to learn from, the other asked, a query a person and camera."""
+    found = np.load(path)
+    pid, cam = found["id"].astype(np.int64), found["cam"].astype(np.int64)
+    people = np.random.default_rng(seed).permutation(np.unique(pid))
+    learns = np.isin(pid, people[: len(people) // 2])
+    train, test = np.flatnonzero(learns), np.flatnonzero(~learns)
+    query, gallery = (test[rows] for rows in folds.draw_queries(pid[test], cam[test], seed=seed))
+
+    def table(rows: np.ndarray) -> pd.DataFrame:
+        return pd.DataFrame(
+            {"name": [str(name) for name in found["name"][rows]], "pid": pid[rows], "cam": cam[rows]}
+        )
+
+    for model in (name for name in found.files if found[name].ndim == 2):
+        x = found[model].astype(np.float32)
+        sides = (x[query], x[gallery], table(query), table(gallery), x[train], table(train))
+        io.write_npz(place / f"{model}.npz", FeatureSet(model, *sides))
+
+
+def search(place: str, options: argparse.Namespace) -> None:
+    """Search on the training half, then score on the other."""
+    out = Path(place) / "found"
+    more = ["--trials", str(options.trials)] if options.trials else []
+    before = cpu()
+    tune.main(["--features", place, "--pipelines", "--minutes", str(options.minutes), "--out", str(out), *more])
+    print(f"search: {cpu() - before:.0f} s of processor time")
+    record = json.loads((out / "pipelines.json").read_text("utf-8"))
+    searched = value.recipe(record["searched"], {"top_k": 100, "protocol": "market1501"}, "searched")
+    checked = plan.check(searched, io.scan(Path(place)))
+    tune.outcome.write_recipe(out / "searched.toml", checked)
+    for name in (*RECIPES, str(out / "searched.toml"), str(out / "recipe.toml")):
+        printed = text.StringIO()
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(text.StringIO()):
+            evaluate.main(["--features", place, "--recipe", name, "--json"])
+        scores = json.loads(printed.getvalue())
+        print(f"{Path(name).stem:<10} mAP {100 * scores['mAP']:.2f}  rank-1 {100 * scores['rank1']:.2f}")
+
+
+def cpu() -> float:
+    """Seconds of all processors so far."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def compare_worlds(place: Path) -> None:
+    """How alike the order of pipelines is in worlds of the training set and on other people."""
+    from scipy.stats import spearmanr
+
+    looked = io.scan(place)
+    sets = dict(models_of.read(plan.check(recipe.load("baseline"), looked)))
+    models = tuple(looked.joined)
+    cuts = {f"{parts} parts": worlds.of_train(sets, parts=parts, seed=0) for parts in (2, 3, 5, 7)}
+    cuts["3 parts, with those that were learned from"] = with_learned(sets, cuts["3 parts"])
+    cuts["other people"] = Worlds((World(sets, sets, sets),), "")
+    scores: dict[str, list[float]] = {}
+    for name, cut in cuts.items():
+        folder = folds.columns(looked, cut.each[0].search, of_train=name != "other people")
+        bench = Bench(folder, cut, PROTOCOLS["market1501"], trials.objective("mAP"))
+        made = (value.recipe(one, {}, "tried") for one in pipelines(models))
+        scores[name] = [float(np.nanmean(bench(one, SEARCH).values)) for one in made]
+    truth = np.array(scores.pop("other people"))
+    print(f"{len(truth)} pipelines, mAP {100 * truth.min():.1f} to {100 * truth.max():.1f} on other people")
+    for name, found in scores.items():
+        loss = truth.max() - truth[int(np.argmax(found))]
+        learned = len(np.unique(next(iter(cuts[name].each[0].search.values())).data()["train_pid"]))
+        print(f"{name:<46} {learned:4d} learned from  rank correlation {spearmanr(found, truth)[0]:+.2f}  "
+              f"the first here loses {100 * loss:.1f} there")  # fmt: skip
+
+
+def with_learned(sets: dict[str, Any], cut: Worlds) -> Worlds:
+    """The same worlds with the images that are learned from in their galleries too."""
+    made = []
+    for world in cut.each:
+        search = {}
+        for name, found in world.search.items():
+            assert isinstance(found, FeatureSet)
+            assert found.train is not None
+            assert found.train_table is not None
+            tables = [found.gallery_table, found.train_table]
+            search[name] = replace(
+                found,
+                gallery=np.concatenate([found.gallery, found.train]),
+                gallery_table=pd.concat(tables, ignore_index=True),
+            )
+        made.append(replace(world, search=search))
+    return Worlds(tuple(made), cut.about)
+
+
+def pipelines(models: tuple[str, ...]) -> Iterator[value.Candidate]:
+    """Nothing learned and eight learned metrics, by four ways to re-rank."""
+    maps: list[dict[str, Any]] = [{}]
+    maps += [{"model": [{"use": "learned_metric", "method": method}, UNIT]} for method in METHODS]
+    for method, more in (("xqda", {"ridge": 0.005}), ("xqda", {}), ("sdml", {}), ("kissme", {})):
+        maps.append({"joined": [{"use": "learned_metric", "method": method, **more}, UNIT]})
+    for steps in maps:
+        for ranker in RANKERS:
+            found = value.plain(models)
+            late = {"constraints": [{"use": "camera_penalty", "penalty": 10.0}]}
+            cameras = {"cameras": [{"use": "camera_whitening", "whiten": False}]}
+            yield value.changed(found, steps={**steps, **cameras, "ranker": [ranker], **late})
+
+
+if __name__ == "__main__":
+    main()
