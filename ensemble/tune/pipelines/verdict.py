@@ -4,8 +4,8 @@ Two things are measured. **The score** is that on the queries held back, which n
 in how the searched recipe was found. **The decision** looks at all identities, since a quarter tells little apart:
 those held back, and those of the search, where every part is answered by the candidate that the other parts like
 best (as in :mod:`ensemble.tune.honest`), so that nobody's luck counts for itself. From the simplest on, a recipe
-takes the place of the one before only where it is better and a paired test over whole identities says that this was
-no luck (p times the number of these tests below 0.05).
+takes the place of the one before only where it is better and a paired test over whole identities says that this
+was no luck (p times the number of these tests below 0.05).
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -216,10 +216,10 @@ def test_a_budget_of_few_is_kept():
 
 
 def judged(gains: float) -> verdict.Verdict:
-    """Three recipes of rising worth: the second a little luckier with one query in two, the searched one by ``gains``."""
+    """The second gains with every other identity what it loses with the next, the searched one ``gains``."""
     rng = np.random.default_rng(0)
     base = rng.uniform(0.3, 0.7, 40)
-    worth = {"one": base, "two": base + np.tile([0.02, -0.01], 20), "searched": base + gains}
+    worth = {"one": base, "two": base + np.repeat(np.tile([0.02, -0.02], 10), 2), "searched": base + gains}
     made = {name: recipe.parse({"about": name}, name) for name in worth}
     others = {name: made[name] for name in ("one", "two")}
     pid = {"search": np.arange(40) // 2, "held": 20 + np.arange(40) // 2}
