@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     if options.pipelines:
         return pipelines.search(options, checked)
-    options.trials, options.folds = options.trials or TRIALS, options.folds or FOLDS
+    options.trials = options.trials or TRIALS
     return guess(options, checked) if options.unlabelled else search(options, checked)
 
 
@@ -63,20 +63,27 @@ def parser() -> argparse.ArgumentParser:
                    help=f"for --pipelines: how long it may take (default: {pipelines.MINUTES:g})")  # fmt: skip
     p.add_argument("--trials", type=int, metavar="N", help=f"candidates in all, a continued study's included "
                    f"(default: {TRIALS}; of --pipelines: as many as there is time for)")  # fmt: skip
-    p.add_argument("--folds", type=int, metavar="N", help="parts of the identities "
-                   f"(default: {FOLDS}; of --pipelines: {pipelines.FOLDS})")  # fmt: skip
+    p.add_argument("--folds", type=int, default=FOLDS, metavar="N", help="parts of the identities (default: 5)")
     p.add_argument("--seed", type=int, default=0, metavar="N", help="of folds and search (default: 0)")
-    p.add_argument("--study", type=Path, metavar="FILE", help="SQLite file of the trials (default: OUT/study.db)")
-    outputs.add_out(p, "where results go (default: runs/RECIPE_tuned)")
-    p.add_argument("--unlabelled", action="store_true", help="no search: propose k1 and k2 by a rule of thumb")
+    p.add_argument(
+        "--study",
+        type=Path,
+        metavar="FILE",
+        help="SQLite file of the trials (default: OUT/study.db, of --pipelines OUT/pipelines.db)",
+    )
+    outputs.add_out(p, "where results go (default: runs/RECIPE_tuned, of --pipelines runs/pipelines)")
+    p.add_argument(
+        "--unlabelled",
+        action="store_true",
+        help="no labels: propose k1 and k2 by a rule of thumb; with --pipelines clusters stand for identities",
+    )
     p.add_argument("--images-per-identity", type=float, metavar="N", help="for --unlabelled, as far as you know")
     p.add_argument("--tracks-per-identity", type=float, metavar="N", help="for --unlabelled, as far as you know")
     return p
 
 
 def _check(options: argparse.Namespace) -> None:
-    given = {name: least for name, least in (("trials", 1), ("folds", 2)) if getattr(options, name) is not None}
-    problems = too_small(options, **given, seed=0)
+    problems = too_small(options, trials=1, folds=2, seed=0)
     if options.minutes is not None and not options.pipelines:
         problems.append("--minutes: is for --pipelines, which is not there; add it, or set --trials")
     if options.minutes is not None and not 0 < options.minutes < float("inf"):
