@@ -6,6 +6,7 @@ worlds     who asks, who is found, who is learned from, who is held back
 budget     minutes and tries, and what is too long to be begun
 space      the rows of the table that a folder allows
 bench      what a candidate is worth to every query, and its seconds
+crowded    average precision as in a larger gallery
 study      what was tried, in a SQLite file
 search     which candidate next
 verdict    the searched recipe against known ones, on queries held back

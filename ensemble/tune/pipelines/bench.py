@@ -5,9 +5,8 @@ same features are found once (:mod:`postproc.pairs.remembered`). The cost of a c
 nodes, each as it was measured when it ran for the first time.
 """
 
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,11 +17,12 @@ from ensemble.io import Folder
 from ensemble.pipeline.devices import CPU, Device
 from ensemble.pipeline.plan import Plan, check
 from ensemble.pipeline.recipe import Recipe
-from ensemble.pipeline.run import Run, Seen
+from ensemble.pipeline.run import Result, Run, Seen
 from ensemble.pipeline.state import Memo
 from ensemble.pipeline.tree import Node, tree
-from ensemble.scores import Scores
+from ensemble.scores import Scores, labels_of
 from ensemble.scores.protocol import Protocol
+from ensemble.tune.pipelines.crowded import Crowd
 from ensemble.tune.pipelines.worlds import Worlds
 from ensemble.tune.trials import KEPT, Objective
 from postproc import using
@@ -32,15 +32,22 @@ KINDS = SAMPLE, SEARCH, HELD = "sample", "search", "held"
 
 
 class Measured(NamedTuple):
-    """What every query got, NaN: it has no match; and the seconds of the pipeline on one world."""
+    """What every query got, NaN: it has no match; seconds of the pipeline on one world; the protocol's score.
+
+    """What every query got, NaN: no match; seconds of the pipeline on one world; the score by the protocol.
+    """
 
     values: Floats
     seconds: float
+    score: float
 
 
 @dataclass(eq=False)
 class Bench:
-    """Scores recipes on worlds; ``clock`` measures a run, ``kept`` bytes are remembered."""
+    """Scores recipes on worlds; ``kept`` bytes are remembered.
+
+    ``times``: how much larger the real gallery is than a world's.
+    """
 
     folder: Folder
     worlds: Worlds
@@ -49,9 +56,10 @@ class Bench:
     threads: int | None = None
     kept: int = KEPT
     device: Device = CPU
-    clock: Callable[[], float] = time.perf_counter
+    times: float = 1.0
     costs: dict[tuple[int, str, str], float] = field(default_factory=dict)
     memos: dict[tuple[int, str], Memo] = field(default_factory=dict)
+    crowds: dict[tuple[int, str], Crowd | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.store = Store(self.kept // 2)
@@ -62,13 +70,15 @@ class Bench:
         Of one world alone ``sample`` are some of its queries. The queries held back ask in every world, and a
         query's value is the mean over these. Raises InputError where a step refuses its settings.
         """
-        plan = check(recipe, self.folder)
+        images = max(len(part.gallery_table) for part in self.worlds.each[0].search.values())
+        plan = check(replace(recipe, top_k=images), self.folder)  # the whole ranking
         several = len(self.worlds.each) > 1
         numbers = range(1 if kind == SAMPLE else len(self.worlds.each))
         found = [self._world(plan, number, SEARCH if kind == SAMPLE and several else kind) for number in numbers]
         values = [one.values for one in found]
         together = np.mean(values, axis=0) if kind == HELD else np.concatenate(values)
-        return Measured(together, float(np.mean([one.seconds for one in found])))
+        seconds, score = (float(np.mean([getattr(one, name) for one in found])) for name in ("seconds", "score"))
+        return Measured(together, seconds, score)
 
     def _world(self, plan: Plan, number: int, kind: str) -> Measured:
         place = number, kind
@@ -93,7 +103,20 @@ class Bench:
             raise InputError([f"{plan.recipe.name}: wanted scores, found none: {result.unscored}"])
         keys = {node.key for node in _nodes(tree(plan))}
         seconds = sum(self.costs.get((number, kind, key), 0.0) for key in sorted(keys))
-        return Measured(of_queries(result.scores, self.objective), seconds)
+        return Measured(self._values(result, place), seconds, getattr(result.scores, self.objective.score))
+
+    def _values(self, result: Result, place: tuple[int, str]) -> Floats:
+        """What every query got, in a gallery of the real size where that can be told."""
+        assert result.scores is not None
+        if place not in self.crowds:
+            number, kind = place
+            labels = labels_of(next(iter(getattr(self.worlds.each[number], kind).values())))
+            larger = labels is not None and self.times > 1 and self.objective.score == "mAP"
+            self.crowds[place] = Crowd.of(labels, self.protocol, self.times) if labels and larger else None
+        crowd = self.crowds[place]
+        if crowd is None or (result.ranking < 0).any() or result.ranking.shape[1] < crowd.good.shape[1]:
+            return of_queries(result.scores, self.objective)
+        return crowd.precisions(result.ranking)
 
 
 def of_queries(scores: Scores, objective: Objective) -> Floats:

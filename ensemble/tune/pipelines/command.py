@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ def search(options: argparse.Namespace, checked: plan.Plan) -> int:
     if objective.top_k is not None:
         protocol = replace(protocol, top_k=objective.top_k)
     bench = Bench(folder, made, protocol, objective, options.threads, _kept(options), machine.device(options))
+    bench.times = max(1.0, _gallery(sets) / _gallery(made.each[0].search))
     pids = {kind: made.pid(kind) for kind in (SAMPLE, SEARCH, HELD)}
     about |= {
         "protocol": protocol.describe(cameras="query_cam" in folder.columns),
@@ -84,6 +85,10 @@ def _read(checked: plan.Plan) -> dict[str, ModelSet]:
     """All models of the folder, those beside them that the recipe looks at too."""
     wanted = value.recipe(value.plain(tuple(checked.folder.joined)), {}, space.NAME)
     return dict(models_of.read(checked)) | dict(models_of.read(plan.check(wanted, checked.folder)))
+
+
+def _gallery(sets: Mapping[str, ModelSet]) -> int:
+    return max(len(found.gallery_table) for found in sets.values())
 
 
 def _kept(options: argparse.Namespace) -> int:

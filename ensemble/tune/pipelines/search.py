@@ -211,7 +211,7 @@ class Search:
 
     def _measured(self, candidate: Candidate, kind: str, what: str) -> Tried:
         try:
-            values, seconds = self.measure(candidate, kind)
+            values, seconds, _ = self.measure(candidate, kind)
         except InputError as error:
             return Tried(kind, key(candidate), what, 0.0, None, "; ".join(error.problems))
         if np.isnan(values).all():

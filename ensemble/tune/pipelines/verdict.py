@@ -94,14 +94,13 @@ def judge(
     notes, rows = [], []
     for name, one in (*others.items(), (FOUND, found)):
         try:
-            values, seconds = measure(one, HELD)
+            values, seconds, mean = measure(one, HELD)
             searched = cross if name == FOUND else measure(one, SEARCH).values
         except InputError as error:
             if name == FOUND:
                 raise
             notes.append(f"{name}: not compared with: {'; '.join(error.problems)}")
             continue
-        mean = statistics.difference(values, values, pid[HELD], resamples=100).first
         rows.append(Judged(name, one, np.concatenate([searched, values]), seconds, mean))
     people = np.concatenate([pid[SEARCH], pid[HELD]])
     last = rows.pop()

@@ -10,16 +10,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
 
 from ensemble import io, run
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
 from ensemble.pipeline import plan, recipe, steps
+from ensemble.scores import Labels, score_labelled
+from ensemble.scores.protocols import PROTOCOLS
 from ensemble.tune import __main__ as command
 from ensemble.tune.pipelines import candidate as value
 from ensemble.tune.pipelines import families, space, study, verdict, worlds
 from ensemble.tune.pipelines.bench import Bench, Measured
 from ensemble.tune.pipelines.budget import Budget
+from ensemble.tune.pipelines.crowded import Crowd
 from ensemble.tune.pipelines.families import FAMILIES, Family
 from ensemble.tune.pipelines.search import Search
 from tests.support.each import each
@@ -161,6 +167,31 @@ def test_on_test_the_gallery_is_whole():
     assert {len(part["clear"].gallery) for part in (world.search, world.held)} == {120}
 
 
+# Scores
+
+
+@given(seed=st.integers(0, 50), times=st.floats(1, 5))
+def test_a_larger_gallery_by_counting_wrong_images_more_than_once(seed, times):
+    rng = np.random.default_rng(seed)
+    labels = Labels(*(rng.integers(0, 5, n) for n in (6, 30, 6, 30)))
+    labels = replace(labels, gallery_pid=np.r_[labels.query_pid, labels.gallery_pid[6:]],
+                     gallery_cam=np.r_[labels.query_cam + 1, labels.gallery_cam[6:]])  # fmt: skip
+    far = rng.normal(size=(6, 30)).astype(np.float32)
+    rows = np.argsort(far, axis=1, kind="stable")
+    found = score_labelled(far, labels, PROTOCOLS["market1501"]).ap
+    same = Crowd.of(labels, PROTOCOLS["market1501"], 1.0).precisions(rows)
+    assert_allclose(same, found, atol=1e-12)
+    assert (Crowd.of(labels, PROTOCOLS["market1501"], times).precisions(rows) <= same + 1e-12).all()
+    assert Crowd.of(labels, PROTOCOLS["aicity"], times) is None  # it looks at the first places alone
+
+
+def test_a_larger_gallery_by_hand():
+    good, hidden = (np.array([row], bool) for row in ([0, 1, 0, 0, 1], [0, 0, 0, 1, 0]))
+    found = Crowd(good, hidden, 2.0).precisions(np.array([[0, 1, 2, 3, 4]]))
+    #  one wrong before the first right one, two before the second, one removed: 1 / (1 + 2), 2 / (2 + 4)
+    assert_allclose(found, [(1 / 3 + 1 / 3) / 2])
+
+
 # The order
 
 
@@ -173,7 +204,7 @@ def measured(points: dict[str, float], calls: list[str]):
         if "refused" in words:
             raise InputError(["no"])
         worth = 0.5 + sum(gain for word, gain in points.items() if word in words)
-        return Measured(worth + np.linspace(-0.1, 0.1, 8), 1.0)
+        return Measured(worth + np.linspace(-0.1, 0.1, 8), 1.0, worth)
 
     return measure
 
@@ -225,7 +256,7 @@ def judged(gains: float) -> verdict.Verdict:
     pid = {"search": np.arange(40) // 2, "held": 20 + np.arange(40) // 2}
 
     def measure(one: recipe.Recipe, kind: str) -> Measured:
-        return Measured(worth[one.about], 1.0)
+        return Measured(worth[one.about], 1.0, 0.5)
 
     return verdict.judge(made["searched"], worth["searched"], others, measure, pid)
 
