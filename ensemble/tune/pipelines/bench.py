@@ -32,9 +32,9 @@ KINDS = SAMPLE, SEARCH, HELD = "sample", "search", "held"
 
 
 class Measured(NamedTuple):
-    """What every query got, NaN: it has no match; seconds of the pipeline on one world; the protocol's score.
-
     """What every query got, NaN: no match; seconds of the pipeline on one world; the score by the protocol.
+
+    ``values`` are as in a gallery of the real size (:mod:`ensemble.tune.pipelines.crowded`), the score as it is.
     """
 
     values: Floats
