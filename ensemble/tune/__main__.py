@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     if options.pipelines:
         return pipelines.search(options, checked)
-    options.trials = options.trials or TRIALS
+    options.trials, options.folds = options.trials or TRIALS, options.folds or FOLDS
     return guess(options, checked) if options.unlabelled else search(options, checked)
 
 
@@ -63,7 +63,8 @@ def parser() -> argparse.ArgumentParser:
                    help=f"for --pipelines: how long it may take (default: {pipelines.MINUTES:g})")  # fmt: skip
     p.add_argument("--trials", type=int, metavar="N", help=f"candidates in all, a continued study's included "
                    f"(default: {TRIALS}; of --pipelines: as many as there is time for)")  # fmt: skip
-    p.add_argument("--folds", type=int, default=FOLDS, metavar="N", help="parts of the identities (default: 5)")
+    p.add_argument("--folds", type=int, metavar="N",
+                   help=f"parts of the identities (default: {FOLDS}, of --pipelines {pipelines.FOLDS})")  # fmt: skip
     p.add_argument("--seed", type=int, default=0, metavar="N", help="of folds and search (default: 0)")
     p.add_argument(
         "--study",
@@ -71,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="SQLite file of the trials (default: OUT/study.db, of --pipelines OUT/pipelines.db)",
     )
-    outputs.add_out(p, "where results go (default: runs/RECIPE_tuned, of --pipelines runs/pipelines)")
+    outputs.add_out(p, "where results go (default: runs/RECIPE_tuned, runs/pipelines)")
     p.add_argument(
         "--unlabelled",
         action="store_true",

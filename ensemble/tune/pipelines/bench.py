@@ -65,7 +65,7 @@ class Bench:
         self.store = Store(self.kept // 2)
 
     def __call__(self, recipe: Recipe, kind: str) -> Measured:
-        """``sample``: the first world; ``search``: all worlds; ``held``: queries held back.
+        """``sample``: the first worlds; ``search``: all worlds; ``held``: queries held back.
 
         Of one world alone ``sample`` are some of its queries. The queries held back ask in every world, and a
         query's value is the mean over these. Raises InputError where a step refuses its settings.
@@ -73,7 +73,7 @@ class Bench:
         images = max(len(part.gallery_table) for part in self.worlds.each[0].search.values())
         plan = check(replace(recipe, top_k=images), self.folder)  # the whole ranking
         several = len(self.worlds.each) > 1
-        numbers = range(1 if kind == SAMPLE else len(self.worlds.each))
+        numbers = range(self.worlds.first if kind == SAMPLE else len(self.worlds.each))
         found = [self._world(plan, number, SEARCH if kind == SAMPLE and several else kind) for number in numbers]
         values = [one.values for one in found]
         together = np.mean(values, axis=0) if kind == HELD else np.concatenate(values)

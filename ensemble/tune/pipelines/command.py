@@ -22,14 +22,14 @@ from ensemble.tune.pipelines.search import Search
 from ensemble.tune.pipelines.study import Tried
 from postproc.base import runtime
 
-MINUTES = 10.0
+FOLDS, MINUTES = 7, 10.0
 
 
 def search(options: argparse.Namespace, checked: plan.Plan) -> int:
     """Search, judge, write."""
     budget = Budget(options.minutes or MINUTES, options.trials)
     objective, source = trials.objective(options.objective), options.on or "train"
-    parts, seed = options.folds, options.seed
+    parts, seed = options.folds or FOLDS, options.seed
     out = options.out or Path("runs") / space.NAME
     path = options.study or out / "pipelines.db"
     outputs.refuse_unwritable(*(out / name for name in outcome.FILES), path)

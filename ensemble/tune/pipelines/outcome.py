@@ -17,7 +17,7 @@ from ensemble.tune.pipelines.verdict import FOUND, Verdict
 
 FILES = RECIPE, RECORD, TABLE = "recipe.toml", "pipelines.json", "pipelines.csv"
 HEADER = ["number", "asked", "score", "seconds", "from", "pipeline", "refused"]
-ASKED = {"sample": "the first world", "search": "all worlds"}
+ASKED = {"sample": "the first worlds", "search": "all worlds"}
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,8 +6,9 @@
 2. What was good and different as a second and third view, whose distances are added.
 3. Whatever can be left out again without a loss that anybody could tell.
 
-A place is a race: all its candidates ask in the first world, and the better quarter in all of them. A candidate
-with more to it has to gain a tenth of a point, one with less must not lose. Only the end depends on time.
+A place is a race: all its candidates ask in the first worlds, and the better quarter in all of them. Who takes the
+place of the best has to gain more than a standard error of the difference, and a tenth of a point where it has more
+to it; one with less must not lose. Only the end depends on time.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ensemble.base.errors import InputError
-from ensemble.base.kinds import Ints
+from ensemble.base.kinds import Floats, Ints
 from ensemble.scores import statistics
 from ensemble.tune.pipelines import candidate as value
 from ensemble.tune.pipelines import families
@@ -186,11 +187,18 @@ class Search:
             runners = [one for _, one in found[: max(2, -(-len(found) // FINALISTS))]]
         for one in runners:
             tried = self._try(one, SEARCH, what)
-            best = self.full[key(self.best)][1]
-            needed = GAIN if value.size(one) > value.size(self.best) else 0
-            smaller = value.size(one) < value.size(self.best)
-            if tried.mean - best.mean > needed or (smaller and tried.mean >= best.mean):
+            if tried.scores is not None and self._better(one, tried):
                 self.best = one
+
+    def _better(self, one: Candidate, tried: Tried) -> bool:
+        """Whether it takes the place of the best: simpler and no worse, or better by more than luck would have it."""
+        best = self.full[key(self.best)][1]
+        assert tried.scores is not None
+        assert best.scores is not None
+        gain, size = tried.mean - best.mean, value.size(one) - value.size(self.best)
+        if size < 0 and gain >= 0:
+            return True
+        return gain > max(GAIN if size > 0 else 0.0, deviation(tried.scores - best.scores, self.pid))
 
     def _try(self, candidate: Candidate, kind: str, what: str, *, whatever: bool = False) -> Tried:
         """What a candidate is worth, looked up or measured; raises Enough where there is no budget left for it."""
@@ -217,6 +225,17 @@ class Search:
         if np.isnan(values).all():
             return Tried(kind, key(candidate), what, seconds, None, "no query has a match")
         return Tried(kind, key(candidate), what, seconds, values)
+
+
+def deviation(change: Floats, pid: Ints) -> float:
+    """The standard error of a mean change, of queries that are won or lost together by identity; NaN counts not."""
+    known = ~np.isnan(change)
+    _, group = np.unique(pid[known], return_inverse=True)
+    count = np.bincount(group)
+    if len(count) < 2:
+        return 0.0
+    sums = np.bincount(group, change[known] - change[known].mean())
+    return float(np.sqrt(len(count) / (len(count) - 1) * (sums**2).sum()) / known.sum())
 
 
 def _kind(view: value.View) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from ensemble.base.kinds import Ints
 from ensemble.scores import folds
 
 QUARTERS = 4  # one of them is held back
+FIRST = 3  # one world in so many is asked first
 SAMPLE = 0.5  # of the queries of a world, by identity, for a first look
 
 
@@ -43,6 +44,11 @@ class Worlds:
     about: str
 
     @property
+    def first(self) -> int:
+        """How many worlds are asked for a first look."""
+        return max(1, len(self.each) // FIRST)
+
+    @property
     def sizes(self) -> list[int]:
         """How many queries each world has during the search."""
         return [len(_asked(world.search)) for world in self.each]
@@ -50,7 +56,7 @@ class Worlds:
     def pid(self, kind: str) -> Ints:
         """The identity of every query of a kind, world after world; those held back are the same in all."""
         if kind == "sample" and len(self.each) > 1:
-            return _asked(self.each[0].search)
+            return np.concatenate([_asked(world.search) for world in self.each[: self.first]])
         found = [_asked(getattr(world, kind)) for world in self.each]
         return found[0] if kind == "held" else np.concatenate(found)
 
