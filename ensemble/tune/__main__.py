@@ -64,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--trials", type=int, metavar="N", help=f"candidates in all, a continued study's included "
                    f"(default: {TRIALS}; of --pipelines: as many as there is time for)")  # fmt: skip
     p.add_argument("--folds", type=int, metavar="N",
-                   help=f"parts of the identities (default: {FOLDS}, of --pipelines {pipelines.FOLDS})")  # fmt: skip
+                   help=f"parts of the identities (default: {FOLDS}; --pipelines: {pipelines.FOLDS})")  # fmt: skip
     p.add_argument("--seed", type=int, default=0, metavar="N", help="of folds and search (default: 0)")
     p.add_argument(
         "--study",

@@ -7,8 +7,8 @@
 3. Whatever can be left out again without a loss that anybody could tell.
 
 A place is a race: all its candidates ask in the first worlds, and the better quarter in all of them. Who takes the
-place of the best has to gain more than a standard error of the difference, and a tenth of a point where it has more
-to it; one with less must not lose. Only the end depends on time.
+place of the best has to gain more than a standard error of the difference, and a tenth of a point where it has
+more to it; one with less must not lose. Only the end depends on time.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -191,7 +191,7 @@ class Search:
                 self.best = one
 
     def _better(self, one: Candidate, tried: Tried) -> bool:
-        """Whether it takes the place of the best: simpler and no worse, or better by more than luck would have it."""
+        """Whether it takes the place of the best: simpler and no worse, or better by more than luck."""
         best = self.full[key(self.best)][1]
         assert tried.scores is not None
         assert best.scores is not None
@@ -228,7 +228,7 @@ class Search:
 
 
 def deviation(change: Floats, pid: Ints) -> float:
-    """The standard error of a mean change, of queries that are won or lost together by identity; NaN counts not."""
+    """The standard error of a mean change, of queries that are won or lost by identity; NaN counts not."""
     known = ~np.isnan(change)
     _, group = np.unique(pid[known], return_inverse=True)
     count = np.bincount(group)

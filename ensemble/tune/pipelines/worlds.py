@@ -9,7 +9,8 @@ out to ``parts``, each of which has its turn, in a world of its own::
 
 Identities that were learned from are no distractors: how a learned metric treats their images says nothing of new
 ones, and with them in the gallery learned steps come in an order that is not that of new images at all. More parts
-leave more to learn from, and smaller galleries; the first matters more (``bench/pipelines.py`` has the figures).
+leave more to learn from, and smaller galleries; few parts are worst (``bench/pipelines.py`` has the figures). What
+galleries lack is made up for by counting (:mod:`ensemble.tune.pipelines.crowded`).
 """
 
 from collections.abc import Mapping
