@@ -7,4 +7,5 @@ study      the order of trials: the recipe, greedy selection of models, optuna; 
 honest     scores of trials on folds -> the score to expect, the trial to take
 outcome    what was found, in files and in words
 unlabelled k1 and k2 from how many images an identity is thought to have
+pipelines  a search over whole pipelines, with its own worlds, study and verdict
 """
