@@ -106,6 +106,8 @@ from postproc.pairs.pairwise import Pairwise, expected_same_camera, same_camera,
 from postproc.pairs.rank import rank
 from postproc.pairs.recall import with_recall
 from postproc.tracks.build_gallery import build_gallery
+from postproc.tracks.compete import compete
+from postproc.tracks.compete_tracks import compete_tracks
 from postproc.tracks.quality_track_mean import quality_track_mean
 from postproc.tracks.query_mean import cluster_queries, multi_query, query_mean
 from postproc.tracks.rerank_tracks import rerank_tracks
@@ -113,6 +115,7 @@ from postproc.tracks.rewrite_tracks import rewrite_ranking, rewrite_tracks
 from postproc.tracks.track_augmentation import track_augmentation
 from postproc.tracks.track_distances import pool_distances, track_distances
 from postproc.tracks.track_mean import track_mean
+from postproc.tracks.track_votes import track_votes
 from postproc.tracks.weighted_track_mean import weighted_track_mean
 
 STEPS = tuple(value for value in vars().copy().values() if _step.is_step(value))

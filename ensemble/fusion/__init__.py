@@ -43,6 +43,8 @@ from ensemble.fusion.after.rank_fusion import inverse_square_rank, rank_biased_c
 from ensemble.fusion.after.query_adaptive import query_adaptive
 from ensemble.fusion.after.released_query_adaptive import released_query_adaptive, released_weights
 from ensemble.fusion.after.calibrated_distances import calibrated_distances
+from ensemble.fusion.after.compete_lists import compete_lists
+from ensemble.fusion.agreement import list_weights
 from ensemble.fusion.curves import query_adaptive_weights, reference_curves
 from ensemble.fusion.listed import join_lists
 from ensemble.fusion.probabilities import calibration

@@ -6,7 +6,8 @@ A join is a function on lists, one array a part. Its first parameter says when i
     query, …     across: features of all parts, of every side that it names -> distances
     distances    after them: distances of all parts -> distances
 
-Other positional parameters are labels that all parts share; keyword-only parameters are settings of a kind
+Other positional parameters are labels that all parts share (after the distances: those with a default; others come
+a part each); keyword-only parameters are settings of a kind
 (:mod:`postproc.base.settings`, :mod:`ensemble.fusion.kinds`). What they cannot say stands in the decorator::
 
     @join(unit=scaled_or_kept)
@@ -17,11 +18,12 @@ Settings are checked before the function runs, those with a value a part by the 
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Sequence, Sized
+from collections.abc import Callable, Container, Iterable, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any, Literal, ParamSpec, TypeVar, get_args
 
-from ensemble.fusion.kinds import OneAPart
+from ensemble.fusion.agreement import weights_of_distances
+from ensemble.fusion.kinds import AGREEMENT, OneAPart
 from postproc.base import arrays
 from postproc.base.checks import CPU_ONLY
 from postproc.base.settings import Setting, settings_of
@@ -34,14 +36,17 @@ R = TypeVar("R")
 Parts = Sequence[Floats]
 Stage = Literal["before", "across", "after"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
-Listed = Literal["padded", "exact", "together", "gallery"]
+Listed = Literal["padded", "exact", "together", "gallery", "whole"]
 
 
 @dataclass(frozen=True)
 class Joining(Declaration):
-    """What a join declares: beside unit, host_only and objection how it takes rank lists (see :func:`join`)."""
+    """What a join declares: beside unit, host_only and objection how it takes rank lists, whether it finds weights
+    itself, and what it says beforehand (see :func:`join`)."""
 
     lists: Listed | Callable[[Chosen], Listed] = "together"
+    weighs: bool = False
+    tells: Callable[[Chosen, Container[str]], str] | None = None
 
 
 BY_FIRST: dict[str, Stage] = {"features": "before", "distances": "after"}  # parameter; others join across
@@ -57,6 +62,8 @@ def join(
     loads: Loads = (),
     objection: Callable[[Chosen], str | None] | None = None,
     lists: Listed | Callable[[Chosen], Listed] = "together",
+    weighs: bool = False,
+    tells: Callable[[Chosen, Container[str]], str] | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Make a function a join.
 
@@ -72,11 +79,14 @@ def join(
     lists:     how it takes rank lists, or a function of all settings. "padded": every query by itself, and +inf
                behind its images changes nothing; "exact": every query by itself, among lists of its own length;
                "together": all queries in one table, as wide as the longest; "gallery": its columns have to be the
-               gallery's rows.
+               gallery's rows; "whole": the same, one list after the other, and it finds images that no list names:
+               those at less than 0.
+    weighs:    ``weights = "agreement"`` comes to it as it is; others get the numbers.
+    tells:     a sentence for the user before it runs, from all settings and the names of the data that are there.
     """
     declaration = Joining(
         unit=unit, host_only=host_only, memory=memory, by_row=by_row, work=work, loads=loads, objection=objection,
-        lists=lists,
+        lists=lists, weighs=weighs, tells=tells,
     )  # fmt: skip
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -99,6 +109,8 @@ def checked(*, host_only: bool = False) -> Callable[[Callable[P, R]], Callable[P
                 refuse(function, given, given.get(names[0]))
                 if host_only:
                     on_host(**given)
+                if wants_agreement(call, given):
+                    named["weights"] = weights_of_distances(data[0] if data else named[names[0]]).tolist()
             return function(*data, **named)
 
         return call
@@ -137,6 +149,12 @@ def _wrong(setting: Setting, value: Any, parts: int) -> str | None:
         return setting.problem(value)
     wrong = setting.checked.counted(value, parts) if parts else None
     return wrong and f"{setting.name}: {wrong}"
+
+
+def wants_agreement(function: Callable[..., Any], chosen: Chosen) -> bool:
+    """Whether somebody has to find the weights for a join: it is told "agreement" and finds none itself."""
+    weights = chosen.get("weights")
+    return isinstance(weights, str) and weights == AGREEMENT and not declared_by(function).weighs
 
 
 def is_join(value: object) -> bool:

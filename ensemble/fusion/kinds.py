@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from postproc.base.settings import Checked, Kind, Number, Setting, Within
+
+AGREEMENT = "agreement"  # weights that are found from who agrees with whom, without labels
 
 
 def _any(value: Any) -> None:
@@ -21,22 +23,31 @@ class OneAPart(Checked):
     counted: Callable[[Any, int], str | None] = lambda value, parts: None
 
 
-def weights(smallest: float = -np.inf, *, all_zero: bool = False) -> OneAPart:
-    """A number of ``smallest`` or more for each part, not all 0 unless ``all_zero``; None is 1 each."""
+def weights(smallest: float = -np.inf, *, all_zero: bool = False, found: bool = False) -> OneAPart:
+    """A number of ``smallest`` or more for each part, not all 0 unless ``all_zero``; None is 1 each.
+
+    ``found``: or :data:`AGREEMENT`, for those that the parts' agreement says.
+    """
 
     def counted(value: Any, parts: int) -> str | None:
-        if value is None:
+        if value is None or (found and isinstance(value, str) and value == AGREEMENT):
             return None
         try:
-            found = np.asarray(value, np.float64)
+            given = np.asarray(value, np.float64)
         except (TypeError, ValueError):
-            found = np.array(np.nan)
-        if found.shape != (parts,) or not np.isfinite(found).all() or (found < smallest).any():
+            given = np.array(np.nan)
+        if given.shape != (parts,) or not np.isfinite(given).all() or (given < smallest).any():
             limit = f" of {smallest:g} or more" if smallest > -np.inf else ""
-            return f"wanted {parts} numbers{limit}, one for each part, got {value!r}"
-        return None if all_zero or found.any() else f"wanted one other than 0, got {value!r}"
+            instead = f', or "{AGREEMENT}"' if found else ""
+            return f"wanted {parts} numbers{limit}, one for each part{instead}, got {value!r}"
+        return None if all_zero or given.any() else f"wanted one other than 0, got {value!r}"
 
     return OneAPart(counted=counted)
+
+
+def not_written(weights: Any) -> bool:
+    """Whether nobody has written weights down: 1 each, or those that are found."""
+    return weights is None or isinstance(weights, str)
 
 
 def share_without(*ends: float) -> Checked:
@@ -67,8 +78,12 @@ def _no_part(value: Any, count: int) -> str | None:
 
 NOT_NEGATIVE = Checked(_negative)
 
+Agreement = Literal["agreement"]
 Weights = Annotated[Sequence[float] | None, weights(0)]  # how much each part counts; 0 leaves it out
-SignedWeights = Annotated[Sequence[float] | None, weights()]  # a part of negative weight is subtracted
+FoundWeights = Annotated[Sequence[float] | Agreement | None, weights(0, found=True)]  # or as they agree
+SignedWeights = Annotated[  # a part of negative weight is subtracted
+    Sequence[float] | Agreement | None, weights(found=True)
+]
 NotNegative = Annotated[Number, Within(0), NOT_NEGATIVE]
 RankConstant = Annotated[float, Kind("number", search="neighbours"), Within(0), NOT_NEGATIVE]  # added to a rank
 Part = Annotated[int, OneAPart(counted=_no_part)]  # one of the parts, from 0; in recipes by its name

@@ -10,11 +10,11 @@ gallery's rows gets matrices of the whole gallery (``@join(lists=…)``).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
-from ensemble.fusion import join, parts
+from ensemble.fusion import agreement, join, parts
 from ensemble.fusion.join import Listed
 from ensemble.submissions import Candidates, RankList, merged
 from postproc import rank
@@ -57,12 +57,14 @@ def joined(found: Candidates, by: Join, settings: Mapping[str, Any]) -> np.ndarr
         if name not in known:
             raise TypeError(f"{by.__name__}() got an unexpected keyword argument {name!r}")
     join.refuse(by, settings, found.distances)
+    if join.wants_agreement(by, settings):
+        settings = dict(settings) | {"weights": _agreement(found)}
     weights = settings.get("weights")
     used = [i for i in range(len(found.distances)) if weights is None or weights[i] != 0]
     chosen = dict(settings) | ({} if weights is None else {"weights": [weights[i] for i in used]})
     lists = [found.distances[i] for i in used]
     how = join.takes_lists(by, chosen)
-    if how == "gallery":
+    if how in ("gallery", "whole"):
         out = _in_the_gallery(found, by, lists, chosen)
     else:
         if "missing" in known and with_defaults(by, chosen)["missing"] == "refuse":
@@ -109,6 +111,61 @@ def groups(counts: np.ndarray, how: Listed) -> Iterator[np.ndarray]:
         end = int(np.searchsorted(ascending, int(ascending[begin] * WIDER[how]), side="right"))
         yield order[begin:end]
         begin = end
+
+
+def found(
+    candidates: Candidates, by: Join, shared: Mapping[str, np.ndarray], settings: Mapping[str, Any]
+) -> np.ndarray:
+    """(nq, ng) float32 of a join of the kind "whole", which may find what no list names: +inf was not found.
+
+    shared: what it looks at beside the lists, by its name in the vocabulary.
+    """
+    join.refuse(by, settings, candidates.distances)
+    weights = settings.get("weights")
+    known = np.zeros(len(candidates.rows), bool)
+    for number, values in enumerate(candidates.distances):
+        if isinstance(weights, str) or weights is None or weights[number]:
+            known |= ~np.isnan(values)
+    answer: np.ndarray = np.asarray(by(Spread(candidates), **shared, **settings), np.float32)
+    named = np.zeros(answer.shape, bool)
+    named[np.repeat(np.arange(len(answer)), candidates.counts)[known], candidates.rows[known]] = True
+    answer[~named & (answer >= 0)] = np.inf
+    return answer
+
+
+class Spread(Sequence[np.ndarray]):
+    """The lists of candidates as matrices of the whole gallery, NaN where a list lacks the image, made when asked.
+
+    So that a join that looks at one after the other holds one.
+    """
+
+    def __init__(self, candidates: Candidates) -> None:
+        self.candidates = candidates
+
+    def __len__(self) -> int:
+        return len(self.candidates.distances)
+
+    @overload
+    def __getitem__(self, number: int) -> np.ndarray: ...
+
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[np.ndarray]: ...
+
+    def __getitem__(self, number: int | slice) -> np.ndarray | Sequence[np.ndarray]:
+        if isinstance(number, slice):
+            return [self[one] for one in range(*number.indices(len(self)))]
+        values = self.candidates.distances[number]
+        out = np.full((len(self.candidates.counts), self.candidates.gallery), np.nan, np.float32)
+        out[np.repeat(np.arange(len(out)), self.candidates.counts), self.candidates.rows] = values
+        return out
+
+
+def _agreement(candidates: Candidates) -> list[float]:
+    """The weights of the lists as they agree."""
+    everybody = np.arange(len(candidates.counts))
+    tables = (candidates.table(everybody, values, np.nan) for values in candidates.distances)
+    found: list[float] = agreement.weights_of_distances(tables).tolist()
+    return found
 
 
 def _in_the_gallery(

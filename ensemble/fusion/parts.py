@@ -41,8 +41,8 @@ def looks(whole: float, each: float) -> Known:
     return needed
 
 
-def weights(value: Sequence[float] | None, count: int) -> np.ndarray:
-    """The weights of ``count`` parts as float64; None is 1 each."""
+def weights(value: Sequence[float] | str | None, count: int) -> np.ndarray:
+    """The weights of ``count`` parts as float64; None is 1 each. Words have become numbers before."""
     return np.ones(count) if value is None else np.asarray(value, np.float64)
 
 
@@ -109,7 +109,7 @@ def checked(value: Sequence[np.ndarray], missing: str = "any", choices: Sequence
 
 
 def used(
-    value: Sequence[np.ndarray], weights_of: Sequence[float] | None, missing: str, choices: Sequence[str]
+    value: Sequence[np.ndarray], weights_of: Sequence[float] | str | None, missing: str, choices: Sequence[str]
 ) -> list[tuple[float, np.ndarray]]:
     """(weight, matrix) of every part whose weight is not 0; the others are checked too."""
     found = checked(value, missing, choices)

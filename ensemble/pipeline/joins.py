@@ -2,7 +2,7 @@
 
 import fnmatch
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from ensemble import fusion
@@ -79,11 +79,17 @@ def needs(name: str) -> tuple[str, ...]:
     return tuple(data for data in _data(function(name)) if parameters[data].default is inspect.Parameter.empty)
 
 
+def may_use(name: str) -> tuple[str, ...]:
+    """What it looks at where it is there, the same for all parts."""
+    return tuple(data for data in _data(function(name)) if data not in needs(name))
+
+
 def changes_one(name: str, chosen: Mapping[str, Any]) -> bool:
     """Whether one part alone may become another: by a setting, or where a join needs more than features or
     distances.
     """
-    return bool(chosen) or stage(name) == "across" or (stage(name) == "after" and needs(name) != ("distances",))
+    more = stage(name) == "after" and _data(function(name)) != ["distances"]
+    return bool(chosen) or stage(name) == "across" or more
 
 
 def unit(name: str) -> str:
@@ -102,7 +108,9 @@ def apply(
     """
     combine = function(name)
     if stage(name) == "after":
-        return {"distances": combine(*([part[data] for part in parts] for data in needs(name)), **chosen)}
+        own = {data: [part[data] for part in parts] for data in needs(name)}
+        shared = {data: parts[0][data] for data in _data(combine) if data not in own and data in parts[0]}
+        return {"distances": combine(**own, **shared, **chosen)}
     sides = [side for side in SIDES if all(side in part for part in parts)]
     if stage(name) == "before":
         sides = [side for side in sides if not (one_set and side == "query")]
@@ -134,6 +142,12 @@ def objection(name: str, chosen: Mapping[str, Any], count: int) -> str | None:
 def units_problem(name: str, chosen: Mapping[str, Any], units: Sequence[str]) -> str | None:
     """Why a join does not take distances in these units, with what to do; None if it does."""
     return join.units_problem(function(name), chosen, units)
+
+
+def told(name: str, chosen: Mapping[str, Any], there: Container[str]) -> str | None:
+    """What a join says before it runs, where it says anything; ``there`` are the names of the data."""
+    tells = join.declared_by(function(name)).tells
+    return tells and tells(with_defaults(name, chosen), there)
 
 
 def takes_lists(name: str, chosen: Mapping[str, Any]) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+
 from ensemble.base.errors import InputError
 from ensemble.base.features import SIDES
 from ensemble.base.kinds import Array
@@ -177,10 +179,13 @@ def join(node: Node, parts: list[State], images: Images, device: Device, make: M
         known = partial.known_to(parts, node.use.settings.get("weights"))
         if any(part.rows is not None for part in parts):
             columns = dict(images.columns)
+        beside = _beside(node.use, images)
         matrices: list[Mapping[str, Array]] = []
         while parts:  # one after the other, so that no part stays in memory beside its larger copy
             part = parts.pop(0)
-            matrices.append({"distances": make.spread(part.data["distances"], part, images), **part.labelled})
+            distances = make.spread(part.data["distances"], part, images)
+            matrices.append({**beside, "distances": distances, **part.labelled})
+            del distances
             del part
         given, seconds, where = _joined(node, matrices, device, make, images.one_set)
         return Outcome(State({**columns, **given}, known=known), seconds, where)
@@ -201,12 +206,27 @@ def _joined_lists(node: Node, parts: list[State], images: Images, device: Device
     matrices = [part.listed for part in parts if part.listed is not None]
     parts.clear()
 
+    assert node.use is not None
+    whole = joins.takes_lists(node.use.name, node.use.settings) == "whole"
+    beside = _beside(node.use, images)
+
     def fused(use: Use) -> dict[str, Any]:
-        joined.append(lists.joined(matrices, joins.function(use.name), use.settings))
+        by = joins.function(use.name)
+        if whole:
+            return {"distances": lists.found_by(matrices, by, beside, use.settings)}
+        joined.append(lists.joined(matrices, by, use.settings))
         return {}
 
-    _, seconds, where = _timed(node, fused, device, here=False)
+    given, seconds, where = _timed(node, fused, device, here=False)
+    if whole:
+        named = np.zeros(len(lists.found.rows), np.float32)
+        return Outcome(State({**images.columns, **given}, listed=named, everything=True), seconds, where)
     return Outcome(State(images.columns, listed=joined[0]), seconds, where)
+
+
+def _beside(use: Use, images: Images) -> dict[str, Array]:
+    """The columns of the images that a join looks at, the same for all parts."""
+    return {name: value for name, value in images.columns.items() if name in joins.may_use(use.name)}
 
 
 def _joined(

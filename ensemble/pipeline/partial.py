@@ -99,11 +99,11 @@ def _pairs(distances: Array, rows: Rows | None) -> Pairs:
     return Pairs(np.concatenate([[0], np.cumsum(there.sum(axis=1))]), np.nonzero(there)[1])
 
 
-def known_to(parts: Sequence[State], weights: Sequence[float] | None) -> tuple[Known, ...]:
-    """The pairs that some part knows that counts; empty where one of them knows all."""
+def known_to(parts: Sequence[State], weights: Sequence[float] | str | None) -> tuple[Known, ...]:
+    """The pairs that some part knows that counts; empty where one of them knows all. In words: all count."""
     found: list[Known] = []
     for number, part in enumerate(parts):
-        if weights is not None and weights[number] == 0:
+        if not isinstance(weights, str) and weights is not None and weights[number] == 0:
             continue
         if part.rows is None and not part.known:
             return ()

@@ -77,7 +77,7 @@ def check(recipe: Recipe, folder: Folder) -> Plan:
         recipe=flow,
         notes=(
             *(*folder.notes, *_left_out(recipe, flow, folder), *_instead(flow, folder)),
-            *(*told, *_led(flow, models), *_skipped(recipe, models, folder)),
+            *(*told, *_led(flow, models), *_announced(flow, folder), *_skipped(recipe, models, folder)),
             *travel_times.notes(flow, folder),
         ),
     )
@@ -283,7 +283,7 @@ def lists_spread_for(plan: Plan, protocol: Protocol) -> list[str]:
     """The steps, joins and rules that want rank lists as a matrix of all queries and images; mostly none."""
     wants = []
     for use in plan.recipe.uses():
-        if use.name not in joins.names() or joins.takes_lists(use.name, use.settings) == "gallery":
+        if use.name not in joins.names() or joins.takes_lists(use.name, use.settings) in ("gallery", "whole"):
             wants.append(use.name)
     if {"query_pid", "gallery_pid"} <= plan.folder.columns and not protocol.takes_lists:
         wants.append("this protocol")
@@ -438,6 +438,18 @@ def _led(recipe: Recipe, models: Sequence[Sequence[str]]) -> list[str]:
         and isinstance(place := joins.with_defaults(join.name, join.settings)["leader"], int)
         and 0 <= place < len(parts)
     ]
+
+
+def _announced(recipe: Recipe, folder: Folder) -> list[str]:
+    """What joins say of what they will do with the data that are there."""
+    there = labels(recipe, folder)
+    return [
+        f"{use.where} ({use.name}): {said}"
+        for use in (*(branch.join for branch in recipe.branches), recipe.join)
+        if use is not None and use.name in joins.names()
+        and not joins.objection(use.name, use.settings, 0)
+        and (said := joins.told(use.name, use.settings, there))
+    ]  # fmt: skip
 
 
 def _check_steps(

@@ -79,6 +79,17 @@ class Rankings:
         parts = Candidates(self.found.starts, self.found.rows, tuple(lists), self.found.gallery)
         return listed.joined(parts, by, settings)
 
+    def found_by(
+        self,
+        lists: Sequence[np.ndarray],
+        by: listed.Join,
+        shared: Mapping[str, np.ndarray],
+        settings: Mapping[str, Any],
+    ) -> np.ndarray:
+        """(nq, ng) from a join that finds images that no list names: +inf for what was not found."""
+        parts = Candidates(self.found.starts, self.found.rows, tuple(lists), self.found.gallery)
+        return listed.found(parts, by, shared, settings)
+
     def whole(self, distances: np.ndarray) -> np.ndarray:
         """Distances of the candidates (n,) as (nq, ng) of the whole gallery."""
         out = np.empty((len(self.query_table), len(self.gallery_table)), np.float32)
@@ -101,7 +112,9 @@ class Rankings:
         rows: list[np.ndarray] = []
         distances: list[np.ndarray] = []
         for queries in strips(*matrix.shape):
-            far = answered(matrix[queries], self._named(queries, state.listed), tracks)
+            far = matrix[queries]
+            if not state.everything:
+                far = answered(far, self._named(queries, state.listed), tracks)
             nearest = rank(far, top_k=top_k)
             query, place = np.nonzero(nearest >= 0)
             counts.append((nearest >= 0).sum(axis=1))

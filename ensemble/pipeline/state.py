@@ -63,6 +63,7 @@ class State:
     codes:    lengths of the binary codes that the features are, side by side; empty: they are none.
     listed:   of rank lists: how far each of their candidates is, NaN for one that was not found. ``distances`` are
               there beside it from the first step on that wants the whole gallery.
+    everything: of rank lists: whatever has a finite distance was found, whether a list names it or not.
     labelled: what the model whose distances these are says of labelled pairs; empty from the first step on.
     known:    the pairs that are known in ``distances``; a pair in none was not found. Empty: all are.
     """
@@ -73,6 +74,7 @@ class State:
     kept: Mapping[str, Array] = field(default_factory=dict)
     codes: tuple[int, ...] = ()
     listed: Array | None = None
+    everything: bool = False
     known: tuple[Known, ...] = ()
     labelled: Mapping[str, Array] = field(default_factory=dict)
 

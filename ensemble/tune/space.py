@@ -105,7 +105,7 @@ class Space:
                 part["models"] = candidate["models"][join.place]
             if len(weights) == 1:
                 del part["join"]
-            elif WEIGHTS in part["join"] or any(weight != 1 for weight in weights):
+            elif any(weight != 1 for weight in weights) or not isinstance(part["join"].get(WEIGHTS, ""), str):
                 part["join"][WEIGHTS] = weights
         changed = parse(content, self.plan.recipe.name)
         used = {use.name for use in changed.uses()}
@@ -282,8 +282,10 @@ def _joins(plan: Plan) -> Iterator[Join]:
 
 
 def _join(place: str, use: Use, parts: Sequence[str]) -> Join:
-    weights = use.settings.get(WEIGHTS) or [1.0] * len(parts)
-    return Join(place, use.name, tuple(parts), tuple(float(weight) for weight in weights))
+    given = use.settings.get(WEIGHTS)
+    if not given or isinstance(given, str):  # in words: the search starts at 1
+        given = [1.0] * len(parts)
+    return Join(place, use.name, tuple(parts), tuple(float(weight) for weight in given))
 
 
 def _search_weights(

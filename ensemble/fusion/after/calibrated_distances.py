@@ -13,7 +13,7 @@ import numpy as np
 from ensemble.fusion import parts
 from ensemble.fusion.after.weighted_sum import with_gaps
 from ensemble.fusion.join import Parts, join
-from ensemble.fusion.kinds import Weights
+from ensemble.fusion.kinds import FoundWeights
 from ensemble.fusion.probabilities import UNIT, Calibration, Method, calibration, improbable
 from postproc.base.settings import Count, Number, Within
 from postproc.base.sizes import Sizes
@@ -35,7 +35,7 @@ def calibrated_distances(
     train_hits: Sequence[np.ndarray],
     *,
     method: Method = "isotonic",
-    weights: Weights = None,
+    weights: FoundWeights = None,
     missing: Literal["mean", "worst", "refuse"] = "mean",
     pairs: Annotated[Count, Within(2)] = 1_000_000,
     seed: Count = 0,
@@ -49,6 +49,7 @@ def calibrated_distances(
     Returns: (nq, n) float32, 0 to 1 + ``order``.
     method:  "isotonic", "isotonic-steps" or "logistic", see :func:`~ensemble.fusion.calibration`.
     weights: one number of 0 or more a part, 0 leaves it out; not all 0. None: 1 each.
+             "agreement": as in :func:`~ensemble.fusion.reciprocal_rank_fusion`.
     missing: what a pair means that a part does not know (NaN): "mean" what the parts that know it say; "worst" as
              unlikely as the least likely image of that query which the part knows; "refuse" an error.
     pairs:   2 or more labelled pairs a part: all where there are no more, otherwise all of one identity (at most

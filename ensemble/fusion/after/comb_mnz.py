@@ -10,7 +10,7 @@ import numpy as np
 
 from ensemble.fusion import parts
 from ensemble.fusion.join import Parts, by_query, join
-from ensemble.fusion.kinds import Weights
+from ensemble.fusion.kinds import FoundWeights
 from ensemble.fusion.scaling import FARTHEST, scaler
 from postproc.base import arrays
 from postproc.base.vocabulary import Floats
@@ -23,7 +23,7 @@ WithFarEnd = Literal["min-max", "min-max-whole", "z-score", "z-score-whole", "ro
 def comb_mnz(
     distances: Parts,
     *,
-    weights: Weights = None,
+    weights: FoundWeights = None,
     scaling: WithFarEnd = "min-max",
     missing: Missing = "none",
 ) -> Floats:
@@ -35,6 +35,7 @@ def comb_mnz(
     Takes:   distances, one (nq, n) float32 a part; NaN outside the list that a model gives.
     Returns: (nq, n) float32, minus the CombMNZ score.
     weights: one number of 0 or more a part, 0 leaves it out; not all 0. None: 1 each.
+             "agreement": as in :func:`~ensemble.fusion.reciprocal_rank_fusion`.
     scaling: one that has a natural far end; of z-scores, half of which are below 0, hits then push the far half
              away, as in ranx.
     missing: "none" a pair that a part does not know is no hit and adds nothing; "refuse".

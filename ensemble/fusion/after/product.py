@@ -10,7 +10,7 @@ import numpy as np
 
 from ensemble.fusion import parts
 from ensemble.fusion.join import Parts, by_query, join
-from ensemble.fusion.kinds import Weights
+from ensemble.fusion.kinds import FoundWeights
 from ensemble.fusion.scaling import scaler, worst
 from postproc.base import arrays
 from postproc.base.settings import Number, Within
@@ -24,7 +24,7 @@ NotBelow0 = Literal["min-max", "none", "min-max-whole", "row-max", "rank"]  # sc
 def product(
     distances: Parts,
     *,
-    weights: Weights = None,
+    weights: FoundWeights = None,
     scaling: NotBelow0 = "min-max",
     floor: Annotated[Number, Within(0, 1)] = 0.0,
     missing: Missing = "refuse",
@@ -34,7 +34,7 @@ def product(
     Takes:   distances, one (nq, n) float32 a part, 0 or more after scaling.
     Returns: (nq, n) float32, 0 or more.
     weights: one number of 0 or more a part, 0 leaves it out; not all 0. None: equal ones of sum 1, the geometric
-             mean.
+             mean. "agreement": as in :func:`~ensemble.fusion.reciprocal_rank_fusion`.
     scaling: min-max, none, min-max-whole, row-max or rank, see :func:`~ensemble.fusion.scaled`. A factor to all
              of a row changes no order, so units need not be one.
     floor:   0 to 1: distances are no smaller. At 0 whatever is nearest for one part is at 0 for all together.

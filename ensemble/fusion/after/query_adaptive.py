@@ -16,7 +16,7 @@ import numpy as np
 from ensemble.fusion import curves, parts
 from ensemble.fusion.curves import References, Rule, Tail, Top, reference_curves
 from ensemble.fusion.join import Listed, Parts, join
-from ensemble.fusion.kinds import OneAPart, Weights
+from ensemble.fusion.kinds import FoundWeights, OneAPart
 from ensemble.fusion.scaling import scaler
 from postproc.base.nearby import near
 from postproc.base.step import Chosen
@@ -52,7 +52,7 @@ def query_adaptive(
     tail: Tail = 0.5,
     top: Top = None,
     rule: Rule = "product",
-    weights: Weights = None,
+    weights: FoundWeights = None,
     missing: Missing = "refuse",
 ) -> Floats:
     """Join with weights of the query's own, from the shape of every part's sorted scores.
@@ -73,6 +73,7 @@ def query_adaptive(
     top:     2 or more entries make the area; None: all.
     rule:    "product" (Zheng) or "sum".
     weights: of the parts besides, one number of 0 or more each, 0 leaves it out; not all 0. None: 1 each.
+             "agreement": as in :func:`~ensemble.fusion.reciprocal_rank_fusion`.
     missing: "refuse", or "worst" as far as the farthest of that query which the part knows.
     Raises:  ValueError for a wrong setting, parts of different shapes, -inf.
     Cost:    a sort of every row of every part; the result and some blocks of rows.

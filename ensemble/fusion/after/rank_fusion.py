@@ -17,7 +17,7 @@ import numpy as np
 
 from ensemble.fusion import parts
 from ensemble.fusion.join import Parts, join
-from ensemble.fusion.kinds import Inside, RankConstant, Weights
+from ensemble.fusion.kinds import FoundWeights, Inside, RankConstant
 from ensemble.fusion.ranks import places
 from postproc.base import arrays
 from postproc.base.vocabulary import Floats
@@ -30,7 +30,7 @@ RestOrRefuse = Literal["rest", "refuse"]
 
 @join(lists="padded", memory=parts.blocks(11, 0.6), work=parts.looks(27, 19))
 def reciprocal_rank_fusion(
-    distances: Parts, *, k: RankConstant = 60.0, weights: Weights = None, missing: Missing = "none"
+    distances: Parts, *, k: RankConstant = 60.0, weights: FoundWeights = None, missing: Missing = "none"
 ) -> Floats:
     """Add reciprocal ranks: ``-sum_m w_m / (k + r_m)``, r_m = 1 for the nearest image of the query.
 
@@ -38,7 +38,8 @@ def reciprocal_rank_fusion(
     Returns: (nq, n) float32, minus the score, below 0.
     k:       0 or more. 0: first places decide; large: Borda without its far end.
     weights: one number of 0 or more a part, say its mAP or :func:`~ensemble.fusion.reliability_weights`; 0 leaves
-             it out; not all 0. None: 1 each.
+             it out; not all 0. None: 1 each. "agreement": those of :func:`~ensemble.fusion.list_weights`, by
+             the votes 1 / (5 + r) for the 100 nearest images of every query; no labels. Fewer than three: 1 each.
     missing: "none" a part that does not list the image adds nothing; "worst" it adds as for the place behind its
              last; "mean" what the parts that list it say, their weights raised to the same total; "refuse".
     Raises:  ValueError for a wrong setting, parts of different shapes, -inf.
@@ -55,7 +56,7 @@ def inverse_square_rank(
     distances: Parts,
     *,
     hits: Literal["count", "log", "none"] = "count",
-    weights: Weights = None,
+    weights: FoundWeights = None,
     missing: NoneOrRefuse = "none",
 ) -> Floats:
     """Add inverse squares of ranks (ISR): ``-hits * sum_m w_m / r_m^2``; nearly only first places count.
@@ -84,7 +85,7 @@ def inverse_square_rank(
 
 @join(lists="padded", memory=parts.blocks(11, 0.6), work=parts.looks(18, 20))
 def rank_biased_centroid(
-    distances: Parts, *, phi: Inside = 0.98, weights: Weights = None, missing: Missing = "none"
+    distances: Parts, *, phi: Inside = 0.98, weights: FoundWeights = None, missing: Missing = "none"
 ) -> Floats:
     """Add geometrically falling points (RBC): ``-sum_m w_m (1 - phi) phi^(r_m - 1)``.
 
@@ -103,7 +104,7 @@ def rank_biased_centroid(
 
 
 @join(lists="padded", memory=parts.blocks(7, 0.75), work=parts.looks(18, 16))
-def borda(distances: Parts, *, weights: Weights = None, missing: RestOrRefuse = "rest") -> Floats:
+def borda(distances: Parts, *, weights: FoundWeights = None, missing: RestOrRefuse = "rest") -> Floats:
     """Add places: ``sum_m w_m place_m``, 0 for the nearest image; the same order as Borda's points.
 
     Takes:   distances, one (nq, n) float32 a part; NaN outside the list that a model gives.
@@ -137,7 +138,7 @@ def borda(distances: Parts, *, weights: Weights = None, missing: RestOrRefuse = 
 
 def _points(
     distances: Parts,
-    weights: Sequence[float] | None,
+    weights: FoundWeights,
     missing: str,
     points: Change,
     factor: Change | None = None,

@@ -13,7 +13,7 @@ import numpy as np
 
 from ensemble.fusion import parts
 from ensemble.fusion.join import Parts, by_query, join, scaled_or_kept
-from ensemble.fusion.kinds import SignedWeights
+from ensemble.fusion.kinds import SignedWeights, not_written
 from ensemble.fusion.scaling import Scaling, scaler, worst
 from postproc.base import arrays
 from postproc.base.step import Chosen
@@ -24,12 +24,13 @@ ZERO_IS_NOT_NEAR = ("z-score", "z-score-whole", "rank-normal", "sum")
 
 
 def _unit(chosen: Chosen) -> str:
-    return scaled_or_kept(chosen) if chosen["weights"] is None else "a weighted sum"
+    return scaled_or_kept(chosen) if not_written(chosen["weights"]) else "a weighted sum"
 
 
 def _objection(chosen: Chosen) -> str | None:
     weights, missing, scaling = chosen["weights"], chosen["missing"], chosen["scaling"]
-    if missing == "mean" and weights is not None and (np.asarray(weights, np.float64) < 0).any():
+    numbers = None if not_written(weights) else np.asarray(weights, np.float64)
+    if missing == "mean" and numbers is not None and (numbers < 0).any():
         return f'missing: wanted "worst" or "refuse" with weights below 0, got "mean" and {weights!r}'
     if missing == "none" and scaling not in ZERO_IS_NOT_NEAR:
         return (
@@ -52,7 +53,8 @@ def weighted_sum(
 
     Takes:   distances, one (nq, n) float32 a part; without scaling all in comparable units.
     Returns: (nq, n) float32. One part of weight 1, not scaled, comes back bit for bit.
-    weights: one number a part, 0 leaves the part out; not all 0. None: 1 each. A negative weight subtracts:
+    weights: one number a part, 0 leaves the part out; not all 0. None: 1 each. "agreement": as in
+             :func:`~ensemble.fusion.reciprocal_rank_fusion`. A negative weight subtracts:
              what is near in that part moves away, as images that are alike only because of camera or viewpoint
              (``D - 0.1 D_camera``; winners of AI City 2020 and 2021). That wants larger positive weights with
              it: where all are negative, the farthest image is first. Sums may be below 0.
