@@ -51,6 +51,8 @@ from postproc.pairs.pairwise import sqeuclidean as sqeuclidean
 from postproc.pairs.rank import rank as rank
 from postproc.pairs.recall import with_recall as with_recall
 from postproc.tracks.build_gallery import build_gallery as build_gallery
+from postproc.tracks.compete import compete as compete
+from postproc.tracks.compete_tracks import compete_tracks as compete_tracks
 from postproc.tracks.quality_track_mean import quality_track_mean as quality_track_mean
 from postproc.tracks.query_mean import cluster_queries as cluster_queries
 from postproc.tracks.query_mean import multi_query as multi_query
@@ -60,6 +62,7 @@ from postproc.tracks.rewrite_tracks import rewrite_tracks as rewrite_tracks
 from postproc.tracks.track_augmentation import track_augmentation as track_augmentation
 from postproc.tracks.track_distances import pool_distances as pool_distances
 from postproc.tracks.track_mean import track_mean as track_mean
+from postproc.tracks.track_votes import track_votes as track_votes
 
 CPU_ONLY: tuple[Callable[..., Any], ...]
 ON_CUDA: tuple[Callable[..., Any], ...]

@@ -160,6 +160,7 @@ class _Competition:
 
     def __init__(self, votes: Any, cameras: Cameras, how: How) -> None:
         self.votes, self.cameras, self.how = votes, cameras, how
+        self.open = without_own(votes, cameras)
         self.kernel = kernels.of(votes.data).claims
         self.now, self.next = np.empty(votes.shape), np.empty(votes.shape)
 
@@ -195,8 +196,7 @@ class _Competition:
         """Tracks that others lend to, and the shares."""
         if not (self.cameras.track >= 0).any():
             return None
-        columns = without_own(self.votes, self.cameras).T.tocsr()
-        tracks, alike = self._alike(columns, self.cameras.track, apart=True)
+        tracks, alike = self._alike(self.open.T.tocsr(), self.cameras.track, apart=True)
         alike **= 2
         return tracks, alike / np.maximum(alike.sum(axis=1, keepdims=True), 1)
 
@@ -218,7 +218,7 @@ class _Competition:
 
     def _start(self, rows: np.ndarray, weights: np.ndarray, lent: tuple[np.ndarray, np.ndarray] | None) -> None:
         """``now``: what is pooled and lent, before anybody competes; the largest claim is 1."""
-        parts = _parts(self.votes)
+        parts = _parts(self.open)
         self._rows(lambda start, stop: self.kernel.pool_sparse(rows, weights, *parts, start, stop, self.now))
         self._clear()
         if lent is not None:

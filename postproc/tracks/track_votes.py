@@ -9,11 +9,12 @@ from typing import Annotated, Any
 import numpy as np
 
 from postproc.base import checks, runtime
-from postproc.base.settings import Number, Within
+from postproc.base.settings import Count, Number, Within
 from postproc.base.step import checked
 from postproc.base.vocabulary import Floats, Ranking, Unchecked
 from postproc.tracks.track_lists import Tracks
 
+Depth = Annotated[Count, Within(1)]
 Offset = Annotated[Number, Within(0.001, 1e6)]
 
 

@@ -21,9 +21,9 @@ from postproc.base.step import Chosen
 from postproc.base.vocabulary import Floats
 from postproc.base.work import Work
 from postproc.tracks.compete import How, Lend, Pool, Power, Rounds, claims, held_by, looks, without_own
-from postproc.tracks.compete_tracks import Depth, cameras_of, spread
+from postproc.tracks.compete_tracks import cameras_of, spread
 from postproc.tracks.track_lists import Tracks
-from postproc.tracks.track_votes import Offset, own_cameras, votes_of_distances
+from postproc.tracks.track_votes import Depth, Offset, own_cameras, votes_of_distances
 
 LEAST = 0.1  # trust in a list that says nothing of what came out
 

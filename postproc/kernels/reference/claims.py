@@ -47,7 +47,7 @@ def compete(
     alike = np.where(apart, cosines(open_votes.T), 0) ** 2
     alike /= np.maximum(alike.sum(axis=1, keepdims=True), 1)
     a += lend * np.where(own, 0, a @ alike)
-    first = a / (a.max(initial=0) or 1)
+    a = first = a / (a.max(initial=0) or 1)
     for number in range(rounds):
         a = a * np.divide(a, a.sum(axis=0), out=np.zeros_like(a), where=a > 0) ** sharpen
         for tracks in cameras:
