@@ -1,12 +1,12 @@
-"""What votes, weights by agreement and competition for tracks add to rank lists, on drawn cities with known answers.
+"""What votes, weights by agreement and competition for tracks add to rank lists, on drawn cities.
 
     python -m bench.competition [--size small] [--seeds 4]
     python -m bench.competition --size aicity2020 --seeds 1
     python -m bench.competition --many 10000          seconds and memory alone, of lists at random
 
-Lists are the first hundred of networks of unequal quality: the city's own, each with more and more errors added, and
-one of them twice with other errors, as submissions of one team are. mAP of the first hundred. The cities are drawn
-and not real: one after the other, the differences count, not the heights.
+Lists are the first hundred of networks of unequal quality: the city's own, each with more and more errors added,
+and one of them twice with other errors, as submissions of one team are. mAP of the first hundred. The cities are
+drawn and not real: differences count, not heights.
 """
 
 import argparse
@@ -58,8 +58,8 @@ class World:
 
 
 def world(size: str, seed: int, *, one_camera: bool) -> World:
-    """A city's lists. Its own queries of a vehicle come from as many cameras as there are; with ``one_camera`` one of
-    the tracks of every vehicle that has two leaves the gallery, and up to four of its images ask."""
+    """A city's lists. Its own queries of a vehicle are from different cameras; with ``one_camera`` one of the tracks
+    of every vehicle that has two leaves the gallery, and up to four of its images ask."""
     made, random = city(size, seed), np.random.default_rng(seed)
     gallery = made.gallery
     tracks = gallery.groupby("track").first().reset_index()

@@ -105,12 +105,12 @@ def checked(*, host_only: bool = False) -> Callable[[Callable[P, R]], Callable[P
         @functools.wraps(function)
         def call(*data: P.args, **named: P.kwargs) -> R:
             if set(named) <= set(names):  # if not, Python says what it does not know
-                given = dict(zip(names, data, strict=False)) | named
+                given: dict[str, Any] = dict(zip(names, data, strict=False)) | named
                 refuse(function, given, given.get(names[0]))
                 if host_only:
                     on_host(**given)
                 if wants_agreement(call, given):
-                    named["weights"] = weights_of_distances(data[0] if data else named[names[0]]).tolist()
+                    named["weights"] = weights_of_distances(given[names[0]]).tolist()
             return function(*data, **named)
 
         return call

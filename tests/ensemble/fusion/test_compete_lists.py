@@ -1,4 +1,4 @@
-"""Lists joined by votes for which queries compete: from its parts, with every table that may lack, by the command."""
+"""Lists joined by votes for which queries compete: from its parts, whatever table lacks, by the command."""
 
 import csv
 from pathlib import Path
@@ -19,7 +19,7 @@ NQ, TRACKS, CAMERAS, LENGTH = 24, 15, 4, 3
 
 
 def world(seed=0, lists=4):
-    """Rankings of 12 images, columns, and who is who: vehicles of three tracks or so, queries of one camera each."""
+    """Rankings of 12 images and columns: vehicles of three tracks or so, queries of a vehicle from one camera."""
     random = np.random.default_rng(seed)
     track = np.repeat(np.arange(TRACKS), LENGTH)
     vehicle, cam = random.integers(0, 5, TRACKS), random.integers(0, CAMERAS, TRACKS)
@@ -161,6 +161,6 @@ def test_one_list_competes_too_and_wrong_settings_are_said_before(tmp_path):
     claims = rewrite_tracks((-by_hand(rankings, columns)).astype(np.float32), columns["gallery_track"])
     assert_array_equal(answer(tmp_path / "out")[:, :9], rank(claims)[:, :9])
     with pytest.raises(
-        InputError, match="pool: wanted one of camera, all, none, got 'cam'; did you mean 'all'|'camera'"
+        InputError, match=r"pool: wanted one of camera, all, none, got 'cam'; did you mean 'all'|'camera'"
     ):
         run.main([*chosen, "--set", "compete_lists.pool=cam"])
