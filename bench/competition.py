@@ -58,8 +58,9 @@ class World:
 
 
 def world(size: str, seed: int, *, one_camera: bool) -> World:
-    """A city's lists. Its own queries of a vehicle are from different cameras; with ``one_camera`` one of the tracks
-    of every vehicle that has two leaves the gallery, and up to four of its images ask."""
+    """A city's lists. Its own queries of a vehicle are from different cameras; with ``one_camera`` one of the
+    tracks of every vehicle that has two leaves the gallery, and up to four of its images ask.
+    """
     made, random = city(size, seed), np.random.default_rng(seed)
     gallery = made.gallery
     tracks = gallery.groupby("track").first().reset_index()
@@ -172,15 +173,15 @@ def many(queries: int, tracks: int, images: int, cameras: int, seed: int) -> Non
             first = np.searchsorted(columns["gallery_track"], track)
             rows[query] = np.minimum(first + random.integers(0, images // tracks, 100), images - 1)
         parts.append(fusion.of_ranking(rows, images))
+    fusion.compete_lists([part[:2] for part in parts], **{**columns, "query_cam": columns["query_cam"][:2]})
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    sizes = f"{queries} x {tracks} tracks x {images} images, 5 lists"
     for pool in ("camera", "all"):
-        started = time.perf_counter()
+        started, spent = time.perf_counter(), time.process_time()
         fusion.compete_lists(parts, **columns, pool=pool)
+        seconds, spent = time.perf_counter() - started, time.process_time() - spent
         more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e6
-        seconds = time.perf_counter() - started
-        print(
-            f"{queries} x {tracks} tracks x {images}, 5 lists, pool = {pool}: {seconds:.1f} s, {more:.2f} GB more"
-        )
+        print(f"{sizes}, pool = {pool}: {seconds:.1f} s, {spent:.1f} CPU s, {more:.2f} GB more", flush=True)
 
 
 def main() -> None:

@@ -103,20 +103,19 @@ def compete_lists(
     array([[-1.,  1.],
            [-1.,  1.]], dtype=float32)
     """
+    if isinstance(distances, list | tuple | np.ndarray):  # rank lists become matrices one after the other
+        distances = parts.checked(distances)
     count = len(distances)
     numbers = np.ones(count) if not_written(weights) else np.asarray(weights, np.float64)
     used = np.flatnonzero(numbers).tolist()
-    (first,) = parts.matrices([distances[used[0]]]) if used else parts.matrices([])
-    nq, ng = first.shape
+    nq, ng = distances[used[0]].shape
     track = np.full(ng, -1) if gallery_track is None else checks.labels("gallery_track", gallery_track, ng)
     tracks = Tracks.by(track)
     own_of = own_cameras(query_cam, gallery_cam, nq, ng)
     cameras = cameras_of(tracks, query_cam, gallery_cam, nq)
     behind, voted = np.full((nq, ng), np.nan, np.float32), []
     for number in used:
-        (given,) = parts.checked([distances[number]])
-        if given.shape != (nq, ng):
-            raise ValueError(f"distances: wanted parts of one shape, got {(nq, ng)}, {given.shape}")
+        given = distances[number]
         voted.append(votes_of_distances(given, tracks, own_of, int(depth), float(offset)))
         _add(given, behind)
     how = How(pool, float(power), int(neighbours), float(lend), float(sharpen), once, regroup, int(rounds))

@@ -12,7 +12,10 @@ from postproc import l2_normalize
 from postproc.base.settings import settings_of
 from postproc.base.step import unit_of
 
-ON_HOST = {*fusion.ACROSS, "calibrated_distances", "local_evidence", "query_adaptive", "released_query_adaptive"}
+ON_HOST = {
+    *fusion.ACROSS, "calibrated_distances", "compete_lists", "local_evidence", "query_adaptive",
+    "released_query_adaptive",
+}  # fmt: skip
 PARTS = [np.array([[0, 2, 1]], np.float32), np.array([[3, 1, 5]], np.float32)]
 
 
@@ -60,7 +63,11 @@ def test_settings_are_checked_at_every_call():
 def test_settings_are_refused_without_a_run():
     """What a join says at a call, ``objection`` says before a run."""
     settings = [
-        ("weighted_sum", {"weights": [1]}, "weights: wanted 2 numbers, one for each part, got [1]"),
+        (
+            "weighted_sum",
+            {"weights": [1]},
+            'weights: wanted 2 numbers, one for each part, or "agreement", got [1]',
+        ),
         (
             "weighted_sum",
             {"missing": "none", "scaling": "rank"},
@@ -112,6 +119,10 @@ def test_what_a_tuner_reads_of_settings():
         if setting.search != "no"
     }
     assert searched == {
+        ("compete_lists", "lend"): "around",
+        ("compete_lists", "neighbours"): "neighbours",
+        ("compete_lists", "power"): "around",
+        ("compete_lists", "sharpen"): "whole range",
         ("graph_fusion", "k"): "neighbours",
         ("unsupervised_reliability", "k"): "neighbours",
         ("reciprocal_rank_fusion", "k"): "neighbours",
@@ -120,7 +131,7 @@ def test_what_a_tuner_reads_of_settings():
     weighed = [name for name in joins.names() if "weights" in joins.settings(name)]
     for name in weighed:
         assert isinstance(joins.settings(name)["weights"].checked, kinds.OneAPart), name
-    assert len(weighed) == 13
+    assert len(weighed) == 14
 
 
 def test_units():
