@@ -58,8 +58,15 @@ def compete_tracks(
     Returns: (nq, ng) float32, no unit; the images of a track are equally far. The answer of a query depends on the
              other queries, and is another one without them.
     depth:   1 or more, how many tracks have a vote, more where the last are as near as each other.
-    offset:  0.001 to 1,000,000. Small: the nearest track has nearly all of the vote. The others are those of
-             :func:`compete`.
+    offset:  0.001 to 1,000,000. Small: the nearest track has nearly all of the vote.
+    pool:    "camera", "all" or "none": with whose queries a query pools, as in :func:`postproc.compete`.
+    power:   0 to 100, of the cosine between queries that pool.
+    neighbours: 1 or more: so many queries pool with a query, so many tracks lend to a track, the most alike ones.
+    lend:    0 to 100, how much tracks of other cameras lend. 0: nothing.
+    sharpen: 0 to 1, the exponent of shares. 0: no competition. 0.25 where many tracks are nobody's.
+    once:    off where a camera may have several tracks of one vehicle.
+    regroup: whether queries that pool are found again in every round.
+    rounds:  0 to 1,000 of the competition.
     Raises:  ValueError for NaN, -inf, no image, lengths that do not fit or a setting out of range.
     Cost:    O(nq ng) and that of :func:`compete`; memory: the answer, and claims of queries on tracks in float64.
 

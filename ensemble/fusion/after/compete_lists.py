@@ -94,7 +94,15 @@ def compete_lists(
              :func:`list_weights`, by the votes without those for the own camera.
     trust:   whether lists are weighed for every query, and all is done again.
     depth:   1 or more, how many images of a list vote, more where the last are as near as each other.
-    offset:  0.001 to 1,000,000. Others: see :func:`postproc.compete`.
+    offset:  0.001 to 1,000,000, added to ranks.
+    pool:    "camera", "all" or "none": with whose queries a query pools, as in :func:`postproc.compete`.
+    power:   0 to 100, of the cosine between queries that pool.
+    neighbours: 1 or more: so many queries pool with a query, so many tracks lend to a track, the most alike ones.
+    lend:    0 to 100, how much tracks of other cameras lend. 0: nothing.
+    sharpen: 0 to 1, the exponent of shares. 0: no competition. 0.25 where many tracks are nobody's.
+    once:    off where a camera may have several tracks of one vehicle.
+    regroup: whether queries that pool are found again in every round.
+    rounds:  0 to 1,000 of the competition.
     Raises:  ValueError for a wrong setting, parts of different shapes, -inf, lengths that do not fit.
     Cost:    O(parts nq n) and twice that of :func:`postproc.compete`; of lists one matrix at a time.
 
