@@ -190,7 +190,15 @@ class _Competition:
         if self.how.pool == "none":
             return np.arange(nq, dtype=np.int32)[:, None], np.ones((nq, 1))
         group = self.cameras.query if self.how.pool == "camera" else np.zeros(nq, np.int32)
-        return self._alike(self.votes, group, apart=False)
+        cameras = [np.flatnonzero(group == camera) for camera in np.unique(group)]
+        width = min(self.how.neighbours, max(map(len, cameras)))
+        rows, near = np.full((nq, width), -1, np.int32), np.zeros((nq, width))
+        for queries in cameras:  # those of one camera have nothing to do with the others
+            found, alike = self._alike(self.votes[queries], np.zeros(len(queries), np.int32), apart=False)
+            columns = slice(0, found.shape[1])
+            rows[queries, columns] = np.where(found < 0, -1, queries[found])
+            near[queries, columns] = alike
+        return rows, near
 
     def _alike_tracks(self) -> tuple[np.ndarray, np.ndarray] | None:
         """Tracks that others lend to, and the shares."""
@@ -202,8 +210,7 @@ class _Competition:
 
     def _alike(self, matrix: Any, group: np.ndarray, *, apart: bool) -> tuple[np.ndarray, np.ndarray]:
         columns = matrix.T.tocsr()
-        n, most = matrix.shape[0], matrix.shape[0] if apart else int(np.unique(group, return_counts=True)[1].max())
-        width = min(self.how.neighbours, most)
+        n, width = matrix.shape[0], min(self.how.neighbours, matrix.shape[0])
         lengths = np.zeros(n)
         rows, values = np.empty((n, width), np.int32), np.empty((n, width))
         np.add.at(lengths, np.repeat(np.arange(n), np.diff(matrix.indptr)), matrix.data**2)
