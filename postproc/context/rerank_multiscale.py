@@ -1,8 +1,8 @@
 """k-reciprocal re-ranking at several scales, of distances without hubs: it hardly ever hurts.
 
 Source: our own, of parts that are published: CSLS (Conneau et al., ICLR 2018) in each block of queries and
-gallery, k-reciprocal encoding (Zhong et al., CVPR 2017) at five scales, one Jaccard distance of their mean. How much
-it counts beside the distance, and how much the wide scales in it, follows from how far images lie in groups.
+gallery, k-reciprocal encoding (Zhong et al., CVPR 2017) at five scales, one Jaccard distance of their mean. How
+much it counts beside the distance, and how much the wide scales in it, follows from how far images lie in groups.
 """
 
 import math
@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from postproc.base import arrays
+from postproc.base import arrays, remarks
 from postproc.base.settings import Checked, Neighbours, Neutral, Share, TopK, Within
 from postproc.base.sizes import Sizes
 from postproc.base.step import Chosen, step
@@ -24,6 +24,7 @@ from postproc.pairs import held, nearest, pairwise, spent
 from postproc.pairs.pairwise import Pairwise
 
 SCALES = ((3, 1), (6, 2), (10, 3), (20, 6), (40, 12))
+EXPECTED = ((0.16, "one or two images"), (0.27, "two to five images"), (math.inf, "five images or more"))
 USUAL = 0.15  # the closeness at which settings hold as they are: one or two images of an identity
 
 
@@ -109,8 +110,8 @@ def rerank_multiscale(
     adapt:   0 to 1, how far c moves the weights. 0: ``lambda_value`` is the share and all scales count alike.
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError naming the setting or array and what was wanted.
-    Lists of neighbours are not taken: they are ordered by D, and no length of them is sure to hold the nearest by E,
-    nor those of the other side.
+    Lists of neighbours are not taken: they are ordered by D, and no length of them is sure to hold the nearest by
+    E, nor those of the other side.
     Cost:    a product of all by all, twice that of ``rerank``, and little more; memory: the answer, some hundred
              sparse weights an image, one 16 MB tile a thread.
 
@@ -120,10 +121,12 @@ def rerank_multiscale(
     """
     tiles = CorrectedTiles(pairwise.of(query, gallery, unit=True, cuda=True), k)
     above = AboveZero(tiles, _longest(scales))
-    share, counts = _weighed(closeness(above.known), lambda_value, adapt, [k1 for k1, _ in scales])
+    close = closeness(above.known)
+    share, counts = _weighed(close, lambda_value, adapt, [k1 for k1, _ in scales])
+    if remarks.wanted():
+        remarks.remark(_seen(tiles, close, share))
     encoded = [
-        kreciprocal.encode(above, above.known, k1=int(k1), length=int(k1) + 1, power=2.0)
-        for k1, _ in scales
+        kreciprocal.encode(above, above.known, k1=int(k1), length=int(k1) + 1, power=2.0) for k1, _ in scales
     ]
     vectors = _mean(encoded, [above.known.rows[:, : int(k2)] for _, k2 in scales], counts)
     blend = kreciprocal.jaccard_change(vectors, tiles.layout, tiles.largest, share, 2.0)
@@ -138,6 +141,23 @@ def _weighed(close: float, lambda_value: float, adapt: float, k1: list[int]) -> 
     tilt = adapt * (min(1.0, max(-1.0, math.log(x))) if x else -1.0) / 2
     counts = [float(k) ** tilt for k in k1]
     return share, [each / sum(counts) for each in counts]
+
+
+def _seen(tiles: CorrectedTiles, close: float, share: float) -> str:
+    """What was done, and what the data look like."""
+    images = next(words for limit, words in EXPECTED if close < limit)
+    said = (
+        f"rerank_multiscale: near images have {close:.2f} of their {NAMES} nearest in common, chance taken off: "
+        f"on real sets that goes with {images} of an identity, or with features that tell little; the distance "
+        f"counts {share:.2f}, neighbourhoods {1 - share:.2f}. Hubs: how often images are named is skewed by "
+        f"{tiles.skew:.1f}"
+    )
+    if tiles.layout.one_set or not tiles.usual[0].any():
+        return said
+    own, other = tiles.usual_of_queries()
+    return (
+        f"{said}. Queries are {own:.2f} from the nearest queries and {other:.2f} from the nearest gallery images"
+    )
 
 
 def _mean(encoded: list[Sparse], near: list[Ints], counts: list[float]) -> Sparse:

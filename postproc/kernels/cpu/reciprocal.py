@@ -69,7 +69,7 @@ def reciprocal_sets(lists, mutual_whole, mutual_half, start, stop):
 
 @compiled
 def shared_neighbours(lists, start, stop, out):
-    """``out[i]``: how many names in the lists of those whom list i names are in list i too, for rows ``start:stop``.
+    """``out[i]``: how many names in the lists of those whom list i names list i has too, rows ``start:stop``.
 
     Lists (n, k) name others only; ``out`` is k * k at most.
     """

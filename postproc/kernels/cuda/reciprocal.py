@@ -91,7 +91,7 @@ def _shared_neighbours(count, lists, start, out):
 
 
 def shared_neighbours(lists: Array, start: int, stop: int, out: Array) -> None:
-    """``out[i]``: how many names in the lists of those whom list i names are in list i too, for rows ``start:stop``.
+    """``out[i]``: how many names in the lists of those whom list i names list i has too, rows ``start:stop``.
 
     Lists (n, k) name others only; ``out`` is k * k at most.
     """

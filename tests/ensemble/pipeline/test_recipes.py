@@ -245,7 +245,17 @@ CHAINS = {
     },
 }  # fmt: skip
 HANDED_IN = {"visda": ("visda", 100), "naic": ("naic", 200), "aicity": ("track2", 100)}
-OURS = {"baseline", "best", "best_pairs", "default", "joined", "structure", "lists", "lists_structure"}
+OURS = {
+    "baseline",
+    "best",
+    "best_pairs",
+    "default",
+    "joined",
+    "kreciprocal",
+    "structure",
+    "lists",
+    "lists_structure",
+}
 
 
 def effective(use):

@@ -23,7 +23,15 @@ def drawn(nq, ng, d=8, people=6, seed=0):
     return x[:nq], x[nq:]
 
 
-CHOSEN = [{}, {"k": 3}, {"k": 0}, {"lambda_value": 0.0}, {"scales": [[4, 2]]}, {"scales": ((9, 4), (1, 1)), "adapt": 0.5}, {"adapt": 0}]
+CHOSEN = [
+    {},
+    {"k": 3},
+    {"k": 0},
+    {"lambda_value": 0.0},
+    {"scales": [[4, 2]]},
+    {"scales": ((9, 4), (1, 1)), "adapt": 0.5},
+    {"adapt": 0},
+]
 
 
 def defined(query, gallery, *, k=10, scales=SCALES, lambda_value=0.5, adapt=1.0):
