@@ -5,9 +5,9 @@
 DIR holds the real sets (``viper_feats.npz``, ``cuhk01_feats.npz``, ``cuhk03_train_feats.npz``,
 ``omniglot_small*.npz``, ``sketchreid_osnet512.npz``). A line a method and family: mean gain in mAP with its
 interval of 95 per cent, the worst variant, the share of variants that lose more than .3, and how many lose
-beyond their own interval. Identities are drawn with replacement, the same ones in all variants of a family: variants
-of one set are not independent; they say how a method bears what a set is like. ``--cities``: drawn ones too, which
-nobody should mistake for real.
+beyond their own interval. Identities are drawn with replacement, the same ones in all variants of a family:
+variants of one set are not independent; they say how a method bears what a set is like. ``--cities``: drawn ones
+too, which nobody should mistake for real.
 """
 
 import argparse
