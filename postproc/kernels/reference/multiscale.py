@@ -59,4 +59,4 @@ def closeness(above: Array, k: int = 10) -> float:
     order = [[j for j in np.argsort(row, kind="stable") if j != i][:k] for i, row in enumerate(above)]
     share = np.mean([len(set(order[i]) & set(order[j])) / k for i in range(images) for j in order[i]])
     chance = (k - 1) / (images - 1)
-    return float(max(0, (share - chance) / (1 - chance))) if chance < 1 else 0.0
+    return max(0.0, float((share - chance) / (1 - chance))) if chance < 1 else 0.0
