@@ -18,7 +18,7 @@ import numpy as np
 SIDE = 32
 MODELS = ("hog:4,size=32x32,grey=yes,name=hog4", "hog:8,size=32x32,grey=yes,name=hog8", "pixels,grey=yes")
 QUERIES = (1, 2, 3)
-RECIPES = ("baseline", "default")
+RECIPES = ("baseline", "kreciprocal")
 
 
 def write(data: Path, folder: Path) -> None:

@@ -36,7 +36,7 @@ def main() -> None:
     p.add_argument("--width", type=int, default=256)
     p.add_argument("--kind", choices=("float16", "float32"), default="float16")
     p.add_argument("--queries", type=int, default=0, help="0: one set")
-    p.add_argument("--recipe", default="default")
+    p.add_argument("--recipe", default="kreciprocal")
     p.add_argument("--shuffled", action="store_true")
     p.add_argument("--folder", type=Path, help="for the features and the answer; else a temporary one")
     p.add_argument("--child", help=argparse.SUPPRESS)

@@ -37,7 +37,7 @@ from ensemble.scores.unknown_thresholds import asked, fit
 from postproc import with_unknown
 
 RULES = (How(), How("mean", 2), How("vote", 5), How("sum", 5))
-RECIPES = ("baseline", "default")
+RECIPES = ("baseline", "kreciprocal")
 OBJECTIVES = ("geometric", "balanced")
 
 

@@ -64,7 +64,7 @@ JOINS = {
     "concat": "",
     "graph_fusion": "",
 }
-RECIPES = ("baseline", "default", "best", "structure", "aicity2020_3rd_dmt")
+RECIPES = ("baseline", "default", "kreciprocal", "best", "structure", "aicity2020_3rd_dmt")
 Found = dict[str, Any]
 
 

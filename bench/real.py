@@ -4,7 +4,7 @@
 
 DIR holds ``viper_feats.npz`` and ``cuhk01_feats.npz``: features of five CNNs, ``id`` and ``cam``. Every model is
 written as a folder of its own, and all five as one; ``ensemble.evaluate`` scores the recipes ``baseline`` and
-``default`` there. VIPeR: camera against camera, one positive a query. CUHK01: the first published test split,
+``kreciprocal`` there. VIPeR: camera against camera, one positive a query. CUHK01: the first published test split,
 camera 1 against camera 2, two positives a query, too few for k1 = 20.
 """
 
@@ -25,8 +25,8 @@ from ensemble import evaluate
 MODELS = ("osnet_x0_25", "omz0288", "omz0287", "omz0286", "omz0277")
 RECIPES = {
     "cosine": ["--recipe", "baseline"],
-    "re-ranked 20/6/0.3": ["--recipe", "default"],
-    "re-ranked 4/2/0.3": ["--recipe", "default", "--set", "rerank.k1=4", "--set", "rerank.k2=2"],
+    "re-ranked 20/6/0.3": ["--recipe", "kreciprocal"],
+    "re-ranked 4/2/0.3": ["--recipe", "kreciprocal", "--set", "rerank.k1=4", "--set", "rerank.k2=2"],
 }
 
 

@@ -4,12 +4,13 @@ Neighbourhood methods live on matches. So each real set is tried as it is, with 
 identity, with strangers in the gallery, with few queries, and from one camera to another only.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from ensemble.city import KINDS, city
 from postproc import l2_normalize
 
 CNNS = ("osnet_x0_25", "omz0288", "omz0287", "omz0286", "omz0277")
@@ -48,6 +49,23 @@ def of_real_sets(folder: Path, models: int = 5) -> Iterator[Variant]:
     query, gallery = (l2_normalize(data[f"{side}_feat"].astype(np.float32)) for side in ("query", "gallery"))
     labels = tuple(data[f"{side}_{what}"] for what in ("id", "cam") for side in ("query", "gallery"))
     yield Variant("sketches", "osnet", query, gallery, labels)  # type: ignore[arg-type]
+
+
+def of_cities(seeds: Sequence[int] = (0,)) -> Iterator[Variant]:
+    """Small drawn cities of every kind: the first model, and all side by side."""
+    for kind in KINDS:
+        for seed in seeds:
+            made = city("small", seed, kind=kind)
+            models = [tuple(map(l2_normalize, sides[:2])) for sides in made.features.values()]
+            joined = tuple(l2_normalize(np.concatenate(side, axis=1)) for side in zip(*models, strict=True))
+            tables = made.query, made.gallery
+            pid = [table.pid.to_numpy() for table in tables]
+            cam = [  # a kind without cameras: all of them may be answers
+                table.cam.to_numpy() if "cam" in table else np.full(len(table), side)
+                for side, table in enumerate(tables)
+            ]
+            for name, (query, gallery) in (("one model", models[0]), ("all models", joined)):
+                yield Variant(f"drawn {kind}"[:13], f"{name}, seed {seed}", query, gallery, (*pid, *cam))  # type: ignore[arg-type]
 
 
 def _variant(

@@ -1394,8 +1394,9 @@ def rerank_multiscale(
     gallery: NDArray[np.float32] | None = None,
     *,
     k: int = 10,
-    scales: Any = ((3, 1), (6, 2), (10, 3), (20, 6)),
+    scales: Any = ((3, 1), (6, 2), (10, 3), (20, 6), (40, 12)),
     lambda_value: float = 0.5,
+    adapt: float = 1.0,
     top_k: None = None,
 ) -> NDArray[np.float32]: ...
 @overload
@@ -1404,8 +1405,9 @@ def rerank_multiscale(
     gallery: NDArray[np.float32] | None = None,
     *,
     k: int = 10,
-    scales: Any = ((3, 1), (6, 2), (10, 3), (20, 6)),
+    scales: Any = ((3, 1), (6, 2), (10, 3), (20, 6), (40, 12)),
     lambda_value: float = 0.5,
+    adapt: float = 1.0,
     top_k: int,
 ) -> Nearest: ...
 @overload

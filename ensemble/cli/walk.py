@@ -45,6 +45,7 @@ def walk(
     if device.is_cuda:
         print(device_text(device, checked.recipe))
     notes.say(checked.notes)
+    said = set(checked.notes)
 
     def show(line: Line) -> None:
         progress.next_stage()
@@ -53,6 +54,7 @@ def walk(
     def begun(images: Images) -> None:
         progress.clear()
         notes.say(images.notes)
+        said.update(images.notes)
         print(lines.heading(planning.labelled(checked)))
         for warning in advice.warnings(checked.recipe, advice.positives(images.known)):
             print(warning, file=sys.stderr)
@@ -70,7 +72,9 @@ def walk(
             made=made,
             make=make,
         )
-        return run()
+        result = run()
+    notes.say(note for note in result.notes if note not in said)  # what steps had to say of the data
+    return result
 
 
 def device_text(device: Device, used: recipe.Recipe) -> str:

@@ -1,8 +1,8 @@
 """Find the nearest neighbours of every image, on one machine or many, into a folder that runs take.
 
     python -m ensemble.neighbours --features DIR --out GRAPH --k 100 --workers 2
-    python -m ensemble.neighbours --features DIR --out GRAPH --recipe default --scheduler tcp://10.0.0.1:8786
-    python -m ensemble.run --features DIR --recipe default --neighbours GRAPH
+    python -m ensemble.neighbours --features DIR --out GRAPH --recipe kreciprocal --scheduler tcp://10.0.0.1:8786
+    python -m ensemble.run --features DIR --recipe kreciprocal --neighbours GRAPH
 
 The lists are those of the features that the recipe compares, to the bit, whatever the workers. A run
 that was ended goes on where it was.

@@ -32,7 +32,7 @@ from ensemble.pipeline.tree import Node, leaves, tree
 from ensemble.pipeline.walk import Walk
 from ensemble.scores import Scores
 from ensemble.scores.protocol import Protocol
-from postproc.base import arrays
+from postproc.base import arrays, remarks
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +157,8 @@ class Run:
         walk = Walk(images, Models(sets, root, self.device), self.device, self.memo, judge, self.make)
         del sets  # so that a model goes when nobody needs it any more
         whole = needs_all or images.lists is not None
-        outcome = walk.outcome(root, None if whole else max(recipe.top_k, protocol.top_k or 0))
+        with remarks.listening() as heard:
+            outcome = walk.outcome(root, None if whole else max(recipe.top_k, protocol.top_k or 0))
         found = judge(root, outcome)
         state = partial.whole(outcome.state, images, recipe.name)
         if found is None or state is not outcome.state:
@@ -172,7 +173,7 @@ class Run:
             query_names=images.query_names,
             gallery_names=images.gallery_names,
             query_pid=images.labels.query_pid if images.labels else None,
-            notes=images.notes,
+            notes=(*images.notes, *dict.fromkeys(heard)),
             filled=filled,
             query_label=images.query_label,
             lists=images.lists is not None,

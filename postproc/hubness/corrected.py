@@ -7,7 +7,7 @@ is as a rule nearer to other queries, or farther from them, than to the gallery.
 import numpy as np
 
 from postproc import kernels
-from postproc.base import arrays
+from postproc.base import arrays, remarks
 from postproc.base.vocabulary import Floats
 from postproc.hubness.means import mean_of_finite
 from postproc.pairs import nearest
@@ -19,7 +19,8 @@ from postproc.pairs.tiles import PairwiseTiles, Tiles
 class CorrectedTiles(Tiles):
     """``E[i, j] = D[i, j] - (r[i] + r[j]) / 2``, r the mean distance to the ``k`` nearest others in the block.
 
-    ``largest`` (n,) float32: the distance D of the farthest from each image.
+    ``largest`` (n,) float32: the distance D of the farthest from each image. ``skew``: of how many of these lists
+    name an image, where somebody listens to remarks.
     """
 
     symmetric = True
@@ -34,8 +35,10 @@ class CorrectedTiles(Tiles):
             within, across = nearest.of_cameras(self.tiles, same=k + 1, other=max(k, 1))
         self.largest: Floats = arrays.namespace(within.largest).maximum(within.largest, across.largest)
         first = arrays.beside(self.layout.first, within.values)
-        near = nearest.without_self(within).values[:, :k], across.values[:, :k]
+        within = nearest.without_self(within)
+        near = within.values[:, :k], across.values[:, :k]
         self.usual = [-0.5 * mean_of_finite(values)[first] for values in near]  # inside a block's side, and across
+        self.skew = _skew(arrays.host(within.rows)) if remarks.wanted() else 0.0  # of how often images are named
 
     def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
         tile = self.tiles.tile(rows, columns, out)
@@ -53,8 +56,21 @@ class CorrectedTiles(Tiles):
         found += xp.where(apart, self.usual[1][a] + self.usual[1][b], self.usual[0][a] + self.usual[0][b])
         return found
 
+    def usual_of_queries(self) -> tuple[float, float]:
+        """How far queries are from their ``k`` nearest queries, and from their ``k`` nearest in the gallery."""
+        within, across = (arrays.host(part[: self.layout.query_classes]) for part in self.usual)
+        return -2 * float(within.mean()), -2 * float(across.mean())
+
     def _is_query(self, first: int) -> bool:
         return not self.layout.one_set and first < self.layout.query_classes
+
+
+def _skew(rows: np.ndarray) -> float:
+    """Of how many lists name an image: 0 where all are named alike, above 1 where there are hubs."""
+    count = np.bincount(rows[rows >= 0], minlength=len(rows)).astype(np.float64)
+    apart = count - count.mean()
+    spread = np.sqrt(np.mean(apart**2))
+    return float(np.mean(apart**3) / spread**3) if spread else 0.0
 
 
 class AboveZero(Tiles):

@@ -456,5 +456,11 @@ def test_handwriting_from_pictures_to_the_ranking(shared, tmp_path):
     from bench.characters import run as characters
 
     found = characters(shared / "omniglot_small1.npz", tmp_path)
-    for name, level in (("hog4", 0.53), ("hog8", 0.48), ("pixels", 0.38), ("baseline", 0.52), ("default", 0.68)):
+    for name, level in (
+        ("hog4", 0.53),
+        ("hog8", 0.48),
+        ("pixels", 0.38),
+        ("baseline", 0.52),
+        ("kreciprocal", 0.68),
+    ):
         assert found[name] == pytest.approx(level, abs=0.02), name

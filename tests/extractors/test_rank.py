@@ -124,7 +124,7 @@ def test_tracks_and_cameras_bring_their_recipe(here: None, tmp_path: Path, capfd
     ("words", "said"),
     {
         "--images {set} --recipe bast": "did you mean 'best'?",
-        "--images {set} --recipe default --set k1=3": "did you mean 'rerank.k1'?",
+        "--images {set} --recipe kreciprocal --set k1=3": "did you mean 'rerank.k1'?",
         "--images {set} --modl x": "--modl: wanted an option, found another; did you mean '--model'?",
         "--images {set} --protocol market": "did you mean 'market1501'?",
         "--recipe best": "--images: wanted a folder with query and gallery pictures, found nothing",

@@ -68,6 +68,24 @@ def reciprocal_sets(lists, mutual_whole, mutual_half, start, stop):
 
 
 @compiled
+def shared_neighbours(lists, start, stop, out):
+    """``out[i]``: how many names in the lists of those whom list i names list i has too, rows ``start:stop``.
+
+    Lists (n, k) name others only; ``out`` is k * k at most.
+    """
+    images, length = lists.shape
+    in_list = np.full(images, -1, np.int32)
+    for i in range(start, stop):
+        for s in range(length):
+            in_list[lists[i, s]] = i
+        count = 0
+        for s in range(length):
+            for t in range(length):
+                count += in_list[lists[lists[i, s], t]] == i
+        out[i] = count
+
+
+@compiled
 def fill_known(offsets, members, lists, values, symmetric, start, stop, out):
     """Distances of set members that stand in the list of i or, if distances are ``symmetric``, have i in theirs;
     NaN for the others."""

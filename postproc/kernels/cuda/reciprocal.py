@@ -76,6 +76,29 @@ def reciprocal_sets(
 
 
 @cuda.jit(cache=True)
+def _shared_neighbours(count, lists, start, out):
+    thread = cuda.grid(1)
+    if thread >= count:
+        return
+    i, length = start + thread, lists.shape[1]
+    found = 0
+    for s in range(length):
+        for t in range(length):
+            for u in range(length):
+                if lists[i, u] == lists[lists[i, s], t]:
+                    found += 1
+    out[i] = found
+
+
+def shared_neighbours(lists: Array, start: int, stop: int, out: Array) -> None:
+    """``out[i]``: how many names in the lists of those whom list i names list i has too, rows ``start:stop``.
+
+    Lists (n, k) name others only; ``out`` is k * k at most.
+    """
+    launch.rows(_shared_neighbours, stop - start, lists, start, out)
+
+
+@cuda.jit(cache=True)
 def _fill_known(count, owners, first, members, lists, values, symmetric, out):
     thread = cuda.grid(1)
     if thread >= count:

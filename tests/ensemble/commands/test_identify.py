@@ -316,8 +316,8 @@ def test_one_set_answers_about_itself(tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_a_recipe_with_neighbourhoods(tmp_path: Path) -> None:
     written(tmp_path / "in", noise=0.4)
-    found = asked(tmp_path / "in", tmp_path / "out", "--recipe", "default", "--set", "rerank.k1=6")
-    assert found["recipe"]["name"] == "default"
+    found = asked(tmp_path / "in", tmp_path / "out", "--recipe", "kreciprocal", "--set", "rerank.k1=6")
+    assert found["recipe"]["name"] == "kreciprocal"
     assert found["scores"]["geometric"] > 0.5
 
 

@@ -168,7 +168,7 @@ def test_a_scheduler_that_is_not_there_is_a_sentence(tmp_path, monkeypatch):
     make(folder, tmp_path / "graph")
     found = refused(
         "--features", str(folder), "--out", str(tmp_path / "out"), "--neighbours", str(tmp_path / "graph"),
-        "--scheduler", "tcp://127.0.0.1:1", by=run.main,
+        "--recipe", "kreciprocal", "--scheduler", "tcp://127.0.0.1:1", by=run.main,
     )  # fmt: skip
     assert "--scheduler: wanted a Dask scheduler at tcp://127.0.0.1:1, found none" in found
     assert not (tmp_path / "out").exists()

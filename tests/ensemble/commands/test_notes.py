@@ -52,7 +52,7 @@ def test_every_command_says_it(
     out = ["--out", str(tmp_path / "out")] if main in (run.main, tune.main) else []
     recipe = [] if main is agreement.main else ["--recipe", "baseline"]
     if options == ["--unlabelled"]:
-        recipe = ["--recipe", "default"]
+        recipe = ["--recipe", "kreciprocal"]
     assert main(["--features", str(folder), *recipe, *options, *out]) == 0
     printed = capsys.readouterr()
     for line in SAID:

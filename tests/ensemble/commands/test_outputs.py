@@ -98,7 +98,7 @@ def test_a_folder_in_the_place_of_a_file_is_refused_before_the_run(world, tmp_pa
 def test_a_guess_does_not_take_the_place_of_what_was_tuned(world, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
-    arguments = ["--features", str(world), "--recipe", "default", "--out", str(out), "--unlabelled"]
+    arguments = ["--features", str(world), "--recipe", "kreciprocal", "--out", str(out), "--unlabelled"]
     assert tune.main(arguments) == 0
     (out / "recipe.toml").write_text("tuned")
     (out / "tuning.json").write_text("{}")

@@ -72,7 +72,7 @@ def test_tracks_and_cameras_help_where_they_are_true(city, tmp_path):
 def test_resolved_recipe_runs_again_to_the_same_bytes(city, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     options = ["--features", str(city)]
-    assert run.main([*options, "--recipe", "default", "--set", "rerank.k1=9", "--out", str(first)]) == 0
+    assert run.main([*options, "--recipe", "kreciprocal", "--set", "rerank.k1=9", "--out", str(first)]) == 0
     assert (
         run.main([*options, "--recipe", str(first / "recipe.toml"), "--threads", "1", "--out", str(second)]) == 0
     )
@@ -202,6 +202,8 @@ def test_every_problem_before_anything_is_written(city, tmp_path):
         [
             "--features",
             str(city),
+            "--recipe",
+            "kreciprocal",
             "--set",
             "rerank.k1=no",
             "--threads",
@@ -217,7 +219,18 @@ def test_every_problem_before_anything_is_written(city, tmp_path):
     text = refused(["--features", str(city / "none"), "--recipe", "defualt"])
     assert "did you mean 'default'" in text
     assert "wanted a folder with feature files, found none" in text
-    text = refused(["--features", str(city), "--set", "rerank.k1=no", "--set", "rerank.lambda_value=2"])
+    text = refused(
+        [
+            "--features",
+            str(city),
+            "--recipe",
+            "kreciprocal",
+            "--set",
+            "rerank.k1=no",
+            "--set",
+            "rerank.lambda_value=2",
+        ]
+    )
     assert "k1: wanted a whole number, 1 or more, got 'no'" in text
     assert "--features" in refused([])
     assert not list(tmp_path.iterdir())

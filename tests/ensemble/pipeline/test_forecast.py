@@ -21,7 +21,7 @@ __all__ = ["folder"]
 RATES = Rates(products=100, bytes=10, entries=1, sparse=1, objects=1)
 UNKNOWN = {
     "calibrated", "calibrated_distances", "graph_fusion", "trained_query_adaptive", "unsupervised_reliability",
-    "local_evidence",
+    "local_evidence", "stacked",
 }  # fmt: skip
 STAGES = (
     Stage("read", "2 models", 100 << 20, Work(bytes=50)),

@@ -12,7 +12,7 @@ from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
 from ensemble.pipeline import memory
 from ensemble.scores import PROTOCOLS, score, score_ranking
-from postproc import distances, rerank
+from postproc import distances, rerank_multiscale
 from postproc.testing import world
 from tests.support.each import each
 
@@ -106,10 +106,12 @@ def test_a_run_answers_with_all_others(tmp_path):
     for row in rows:
         answers.setdefault(row["query"], []).append(row["gallery"])
     unit = IMAGES / np.linalg.norm(IMAGES, axis=1, keepdims=True)
-    wanted = rerank(unit, top_k=59).rows
+    wanted = rerank_multiscale(unit, top_k=59).rows
     assert [answers[name] for name in NAMES] == [NAMES[row].tolist() for row in wanted]
-    scores = json.loads((out / "run.json").read_text())["scores"]
-    mAP, first = by_hand(rerank(unit))
+    kept = json.loads((out / "run.json").read_text())
+    scores = kept["scores"]
+    assert any("of their 10 nearest in common" in note for note in kept["notes"])
+    mAP, first = by_hand(rerank_multiscale(unit))
     assert scores["mAP"] == pytest.approx(mAP, abs=1e-6)
     assert scores["rank1"] == pytest.approx(first, abs=1e-6)
 

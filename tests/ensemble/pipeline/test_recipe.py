@@ -162,7 +162,8 @@ def test_joins():
 
 def test_override():
     changed = override(
-        recipe.load("default"), ["rerank.k1=30", "rerank.camera_penalty=-0.5", "top_k=7", "concat.weights=[1, 2]"]
+        recipe.load("kreciprocal"),
+        ["rerank.k1=30", "rerank.camera_penalty=-0.5", "top_k=7", "concat.weights=[1, 2]"],
     )
     used = {use.name: dict(use.settings) for use in changed.uses()}
     assert used["rerank"] == {"k1": 30, "k2": 6, "lambda_value": 0.3, "camera_penalty": -0.5}
@@ -172,7 +173,7 @@ def test_override():
 
 def test_override_refuses():
     with pytest.raises(InputError) as caught:
-        override(recipe.load("default"), ["rerenk.zoo=3", "rerank.", "k1"])
+        override(recipe.load("kreciprocal"), ["rerenk.zoo=3", "rerank.", "k1"])
     assert len(caught.value.problems) == 3
     assert "found 'rerenk'; did you mean 'rerank'?" in caught.value.problems[0]
 
@@ -194,7 +195,7 @@ def test_override_refuses():
 )
 def test_override_knows_what_was_meant(change, meant):
     with pytest.raises(InputError) as caught:
-        override(recipe.load("default"), [change])
+        override(recipe.load("kreciprocal"), [change])
     (problem,) = caught.value.problems
     assert problem.endswith(f"did you mean {meant!r}?")
 

@@ -251,6 +251,7 @@ OURS = {
     "best_pairs",
     "default",
     "joined",
+    "kreciprocal",
     "structure",
     "lists",
     "lists_best",

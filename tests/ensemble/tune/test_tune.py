@@ -384,7 +384,7 @@ def labels(images: int, count: int = 20) -> dict[str, np.ndarray]:
 
 
 def test_warns_where_identities_have_two_images():
-    default = recipe.load("default")
+    default = recipe.load("kreciprocal")
     (line,) = advice.warnings(default, advice.positives(labels(2)))
     assert "k1 = 20" in line
     assert "2 images" in line
@@ -408,12 +408,12 @@ def test_warns_on_cuhk01(shared):
     with np.load(shared / "cuhk01_feats.npz") as found:
         pid, cam = found["id"], found["cam"]
     halves = {"query_pid": pid[cam == cam.min()], "gallery_pid": pid[cam == cam.max()]}
-    (line,) = advice.warnings(recipe.load("default"), advice.positives(halves))
+    (line,) = advice.warnings(recipe.load("kreciprocal"), advice.positives(halves))
     assert "2 images" in line
 
 
 def test_run_and_evaluate_warn_and_go_on(crowd, tmp_path, capsys):
-    options = ["--features", str(crowd), "--recipe", "default"]
+    options = ["--features", str(crowd), "--recipe", "kreciprocal"]
     assert run.main([*options, "--set", "rerank.k1=13", "--out", str(tmp_path)]) == 0
     assert "warning: rerank looks at k1 = 13" in capsys.readouterr().err
     assert evaluate.main([*options, "--set", "rerank.k1=12"]) == 0  # three times four images
@@ -441,7 +441,7 @@ def test_unlabelled_writes_a_recipe_and_says_what_it_is(tmp_path, capsys):
     (city / "gallery.csv").unlink()
     for path in city.glob("train*"):
         path.unlink()
-    options = ["--features", str(city), "--out", str(tmp_path / "out"), "--recipe", "default"]
+    options = ["--features", str(city), "--out", str(tmp_path / "out"), "--recipe", "kreciprocal"]
     assert command.main([*options, "--unlabelled", "--images-per-identity", "30"]) == 0
     printed = capsys.readouterr().out
     assert "heuristic and only a start point" in printed

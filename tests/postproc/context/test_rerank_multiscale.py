@@ -23,11 +23,19 @@ def drawn(nq, ng, d=8, people=6, seed=0):
     return x[:nq], x[nq:]
 
 
-CHOSEN = [{}, {"k": 3}, {"k": 0}, {"lambda_value": 0.0}, {"scales": [[4, 2]]}, {"scales": ((9, 4), (1, 1))}]
+CHOSEN = [
+    {},
+    {"k": 3},
+    {"k": 0},
+    {"lambda_value": 0.0},
+    {"scales": [[4, 2]]},
+    {"scales": ((9, 4), (1, 1)), "adapt": 0.5},
+    {"adapt": 0},
+]
 
 
-def defined(query, gallery, *, k=10, scales=SCALES, lambda_value=0.5):
-    return reference.multiscale.rerank_multiscale(query, gallery, k, scales, lambda_value)
+def defined(query, gallery, *, k=10, scales=SCALES, lambda_value=0.5, adapt=1.0):
+    return reference.multiscale.rerank_multiscale(query, gallery, k, scales, lambda_value, adapt)
 
 
 @each("chosen", CHOSEN)
@@ -72,7 +80,7 @@ def test_scales_may_come_in_any_order():
 
 def test_one_scale_and_nothing_taken_off_is_the_published_one():
     query, gallery = drawn(20, 80)
-    found = rerank_multiscale(query, gallery, k=0, scales=[(7, 3)], lambda_value=0.3)
+    found = rerank_multiscale(query, gallery, k=0, scales=[(7, 3)], lambda_value=0.3, adapt=0)
     # E - min E moves all distances by the smallest one, hence p and its weights a little
     assert_allclose(found, rerank(query, gallery, k1=7, k2=3), atol=0.05)
 
