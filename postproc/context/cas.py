@@ -102,7 +102,7 @@ def cas(
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError naming the setting or array and what was wanted.
     Cost:    half a product of all by all, about a millisecond an image, and for every query a search over all
-             images and their edges. Memory: 12 ``keep`` bytes an image (24 for a moment), some 10 KB an image
+             images and their edges; with ``top_k`` over those that may still be among the nearest. Memory: 12 ``keep`` bytes an image (24 for a moment), some 10 KB an image
              beside that, the answer, one 16 MB tile a thread.
     Differs: images that nothing tells apart count as one, where the released code has each in the other's lists.
              No row is divided by zero. F is the same: a walk from i to j is one from i that meets one from j half
@@ -132,12 +132,13 @@ def cas(
     classes = tiles.layout.inverse_there
     sources, columns = classes[: tiles.layout.nq], classes[tiles.layout.border :]
     kernel = kernels.of(lists.values)
+    wanted = len(columns) if top_k is None else min(top_k + tiles.layout.one_set, len(columns))
 
     def blend(strip: np.ndarray, queries: np.ndarray) -> None:
         kernel.walk.over_rows(
             lambda start, stop: kernel.geodesic.blend_geodesics(
                 strip, sources[queries], columns, edges.offsets, edges.members, edges.weights,
-                FARTHEST, lists.largest, float(lambda_value), start, stop,
+                FARTHEST, lists.largest, float(lambda_value), wanted, start, stop,
             ),
             len(strip),
             what="shortest paths",
