@@ -102,8 +102,9 @@ def cas(
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError naming the setting or array and what was wanted.
     Cost:    half a product of all by all, about a millisecond an image, and for every query a search over all
-             images and their edges; with ``top_k`` over those that may still be among the nearest. Memory: 12 ``keep`` bytes an image (24 for a moment), some 10 KB an image
-             beside that, the answer, one 16 MB tile a thread.
+             images and their edges; with ``top_k`` over those that may still be among the nearest. Memory: 12
+             ``keep`` bytes an image (24 for a moment), some 10 KB an image beside that, the answer, one 16 MB tile
+             a thread.
     Differs: images that nothing tells apart count as one, where the released code has each in the other's lists.
              No row is divided by zero. F is the same: a walk from i to j is one from i that meets one from j half
              way, so no matrix is multiplied. Only where more than ``keep`` images are within six steps of one,

@@ -63,7 +63,10 @@ def lowest(typingctx, marks):
 
 @compiled
 def marks(values, limit, top):
-    """Bit j: is ``values[j] <= limit`` or ``values[j] > top``? For 64 contiguous float32 at most; NaN is neither."""
+    """Bit j: is ``values[j] <= limit`` or ``values[j] > top``? NaN is neither.
+
+    For 64 contiguous float32 at most.
+    """
     if values.size == STRETCH:
         return _of_one(values.ctypes.data, limit, top)
     found = np.int64(0)

@@ -77,7 +77,8 @@ def blend_geodesics(
 ):  # fmt: skip
     """Paths from COLUMNS images at a time: each image asks its neighbours for a shorter way, until none has one.
 
-    All paths are found, however few are ``wanted``. Edges go both ways. Whoever asks first, what is left is the same: rounding keeps the order of sums.
+    All paths are found, however few are ``wanted``. Edges go both ways. Whoever asks first, what is left is the
+    same: rounding keeps the order of sums.
     """
     nodes = len(offsets) - 1
     sources, columns, largest = (
