@@ -15,6 +15,7 @@ from postproc.base.settings import Count, Neighbours, Neutral, Number, Share, To
 from postproc.base.sizes import Sizes
 from postproc.base.step import Chosen, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
+from postproc.base.work import Work
 from postproc.context.sparse import Sparse
 from postproc.pairs import held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of
@@ -38,10 +39,15 @@ def _halves(sizes: Sizes, chosen: Chosen) -> int:
     return int(8.5 * min(keep, sizes.images) * sizes.images)
 
 
+def _paths(sizes: Sizes, chosen: Chosen) -> Work:
+    """The searches of the queries: over all images, or near them only."""
+    return spent.matrix(310 if chosen["top_k"] is None else 24)(sizes, chosen)
+
+
 @step(
     memory=held.compared(held.images(9000), _halves),
     loads=("scipy",),
-    work=spent.together(spent.pairs(), spent.nearest, spent.looked(39), spent.images(160000), spent.matrix(310)),
+    work=spent.together(spent.pairs(), spent.nearest, spent.looked(39), spent.images(160000), _paths),
 )
 def cas(
     query: Query | Pairwise | NeighbourLists,
