@@ -68,7 +68,7 @@ def marks(values, limit, top):
     For 64 contiguous float32 at most.
     """
     if values.size == STRETCH:
-        return _of_one(values.ctypes.data, limit, top)
+        return _of_one(values.ctypes.data, limit, top)  # type: ignore[call-arg]
     found = np.int64(0)
     for j in range(values.size):
         found |= np.int64(values[j] <= limit or values[j] > top) << j
@@ -79,7 +79,7 @@ def marks(values, limit, top):
 def marks_of_each(values, limits, tops):
     """As :func:`marks`, number by number: ``values[j] <= limits[j]`` or ``values[j] > tops[j]``."""
     if values.size == STRETCH:
-        return _of_each(values.ctypes.data, limits.ctypes.data, tops.ctypes.data)
+        return _of_each(values.ctypes.data, limits.ctypes.data, tops.ctypes.data)  # type: ignore[call-arg]
     found = np.int64(0)
     for j in range(values.size):
         found |= np.int64(values[j] <= limits[j] or values[j] > tops[j]) << j

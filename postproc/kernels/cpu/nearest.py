@@ -55,7 +55,7 @@ def _key(value, column):
     """(value, column) as a whole number that is in the same order; of the two zeros there is one."""
     bits = np.int64(np.float32(value).view(np.int32))
     if bits == -(2**31):
-        bits = 0
+        bits = np.int64(0)
     return ((bits ^ ((bits >> 31) & 0x7FFFFFFF)) << 32) | np.int64(column)
 
 
@@ -156,7 +156,7 @@ def offer_rows(tile, first_row, first_column, values, columns, worst, largest):
             part = tile[i, start : min(start + STRETCH, m)]
             left = marks(part, limit, top)
             while left != 0:
-                j = lowest(left)
+                j = lowest(left)  # type: ignore[call-arg, var-annotated]
                 left &= left - 1
                 value = part[j]
                 top = max(top, value)
@@ -213,7 +213,7 @@ def _collect(tile, first_row, first_column, values, columns, worst, largest, key
             tops = largest[first_column + start : first_column + start + part.size]
             left = marks_of_each(part, limits, tops)
             while left != 0:
-                j = lowest(left)
+                j = lowest(left)  # type: ignore[call-arg, var-annotated]
                 left &= left - 1
                 value = part[j]
                 tops[j] = max(tops[j], value)
