@@ -6,6 +6,7 @@ Sparse rows are offsets (n + 1,) int64, members int32, weights float32. No edge 
 import numpy as np
 
 from postproc.kernels.compiled import compiled
+from postproc.kernels.cpu.sorting import at_place
 
 FINE = 256
 LOOKS = 8
@@ -75,7 +76,7 @@ def blend_geodesics(
     before = np.empty(nodes, np.int32)
     waiting = np.zeros(nodes, np.bool_)
     few = wanted < columns.size and lambda_value < 1
-    reached_columns = np.empty(columns.size if few else 0, np.float32)
+    reached_columns = np.empty(columns.size if few else 0)
     for r in range(start, stop):
         scale = largest[sources[r]] if largest[sources[r]] > 0 else np.float32(1)
         least = lambda_value * np.float64(strip[r].min() / scale) if few else 0.0
@@ -93,10 +94,10 @@ def blend_geodesics(
                     for j in range(columns.size):
                         if away[columns[j]] < farthest:
                             blend = (1 - lambda_value) * away[columns[j]] + lambda_value * (strip[r, j] / scale)
-                            reached_columns[size] = blend
+                            reached_columns[size] = np.float32(blend)
                             size += 1
                     if size >= wanted:
-                        last = np.float64(np.partition(reached_columns[:size], wanted - 1)[wanted - 1])
+                        last = at_place(reached_columns[:size], wanted - 1)
                         bound = min(bound, (last + 1e-6 * abs(last) + 1e-30 - least) / (1 - lambda_value))
                 else:
                     bound = away.max()

@@ -110,6 +110,20 @@ def _take(keys, size, holds, values, columns):
 
 
 @compiled
+def _sift(keys, at, key):
+    """Put a key into the heap below the place ``at``, which is free."""
+    while 2 * at + 1 < keys.size:
+        child = 2 * at + 1
+        if child + 1 < keys.size:
+            child += keys[child + 1] > keys[child]
+        if keys[child] < key:
+            break
+        keys[at] = keys[child]
+        at = child
+    keys[at] = key
+
+
+@compiled
 def _finish(keys, size, holds, values, columns):
     """Make the heap anew from the ``size`` keys and what it has; return the worst value."""
     k = values.size
@@ -123,16 +137,7 @@ def _finish(keys, size, holds, values, columns):
         _take(keys, size, holds, values, columns)
     best = keys[:k]
     for parent in range(k // 2 - 1, -1, -1):
-        key, at = best[parent], parent
-        while 2 * at + 1 < k:
-            child = 2 * at + 1
-            if child + 1 < k:
-                child += best[child + 1] > best[child]
-            if best[child] < key:
-                break
-            best[at] = best[child]
-            at = child
-        best[at] = key
+        _sift(best, parent, best[parent])
     _write(best, values, columns)
     return values[0]
 
@@ -234,7 +239,10 @@ def sort_heaps(values, columns, start, stop):
     for i in range(start, stop):
         for at in range(keys.size):
             keys[at] = _key(values[i, at], columns[i, at])
-        keys.sort()
+        for size in range(keys.size - 1, 0, -1):
+            key = keys[size]
+            keys[size] = keys[0]
+            _sift(keys[:size], 0, key)
         _write(keys, values[i], columns[i])
 
 
