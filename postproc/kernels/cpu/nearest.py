@@ -12,7 +12,7 @@ import numpy as np
 from postproc.kernels.compiled import compiled
 from postproc.kernels.cpu.marks import STRETCH, lowest, marks, marks_of_each
 
-ROOM = 128  # keys beside twice the length of a list, before the best are selected
+ROOM = 128  # keys beside as many as a list is long, before the best are selected
 PANEL = 1 << 18  # keys of the columns that are looked at side by side
 TALL = 64  # rows that are looked at for their own sake and for the columns, one after the other
 FEW = 8  # a list that is so much longer than what is new takes it in one after the other
@@ -91,25 +91,6 @@ def _select(keys, k):
 
 
 @compiled
-def _take(keys, size, holds, values, columns):
-    """Of the first ``size`` keys and, unless it ``holds`` them already, of the heap, bring the best to the front.
-
-    Returns the worst value of these.
-    """
-    k = values.size
-    if not holds:
-        for at in range(k):
-            keys[size + at] = _key(values[at], columns[at])
-        size += k
-    _select(keys[:size], k)
-    worst = keys[0]
-    for at in range(1, k):
-        worst = max(worst, keys[at])
-    bits = worst >> 32
-    return np.int32(bits ^ ((bits >> 31) & 0x7FFFFFFF)).view(np.float32)
-
-
-@compiled
 def _sift(keys, at, key):
     """Put a key into the heap below the place ``at``, which is free."""
     while 2 * at + 1 < keys.size:
@@ -124,17 +105,18 @@ def _sift(keys, at, key):
 
 
 @compiled
-def _finish(keys, size, holds, values, columns):
-    """Make the heap anew from the ``size`` keys and what it has; return the worst value."""
+def _merge(keys, size, values, columns):
+    """Take the first ``size`` keys, behind which is room for the heap, into the heap; return the worst value."""
     k = values.size
-    if not holds and size * FEW < k:
+    if size * FEW < k:
         for at in range(size):
             bits = keys[at] >> 32
             value = np.int32(bits ^ ((bits >> 31) & 0x7FFFFFFF)).view(np.float32)
             offer_one(values, columns, value, np.int32(keys[at] & 0x7FFFFFFF))
         return values[0]
-    if size > k or not holds:
-        _take(keys, size, holds, values, columns)
+    for at in range(k):
+        keys[size + at] = _key(values[at], columns[at])
+    _select(keys[: size + k], k)
     best = keys[:k]
     for parent in range(k // 2 - 1, -1, -1):
         _sift(best, parent, best[parent])
@@ -149,31 +131,30 @@ def offer_rows(tile, first_row, first_column, values, columns, worst, largest):
     What may be among the best is collected, and the best of that selected when there is much of it.
     """
     n, m = tile.shape
-    k = values.shape[1]
-    keys = np.empty(2 * k + ROOM, np.int64)
+    room = values.shape[1] + ROOM
+    keys = np.empty(room + values.shape[1], np.int64)
     for i in range(n):
         row = first_row + i
         limit = worst[row]
         top = largest[row]
-        size = 0
-        holds = False
-        for start in range(0, m, STRETCH):
-            part = tile[i, start : min(start + STRETCH, m)]
-            left = marks(part, limit, top)
-            while left != 0:
-                j = lowest(left)  # type: ignore[call-arg, var-annotated]
-                left &= left - 1
-                value = part[j]
-                top = max(top, value)
-                if value <= limit:
-                    keys[size] = _key(value, first_column + start + j)
-                    size += 1
-            if size + (0 if holds else k) + STRETCH > keys.size:
-                limit = _take(keys, size, holds, values[row], columns[row])
-                size = k
-                holds = True
-        if size > 0:
-            worst[row] = _finish(keys, size, holds, values[row], columns[row])
+        start = 0
+        while start < m:
+            size = 0
+            while start < m and size + STRETCH <= room:
+                part = tile[i, start : min(start + STRETCH, m)]
+                left = marks(part, limit, top)
+                while left != 0:
+                    j = lowest(left)  # type: ignore[call-arg, var-annotated]
+                    left &= left - 1
+                    value = part[j]
+                    top = max(top, value)
+                    if value <= limit:
+                        keys[size] = _key(value, first_column + start + j)
+                        size += 1
+                start += STRETCH
+            if size > 0:
+                limit = _merge(keys, size, values[row], columns[row])
+        worst[row] = limit
         largest[row] = top
 
 
@@ -186,9 +167,7 @@ def offer_both(tile, first_row, first_column, values, columns, worst, largest):
     n, m = tile.shape
     width = values.shape[1] + values.shape[1] // 2 + 32
     abreast = min(m, max(STRETCH, PANEL // width // STRETCH * STRETCH))
-    keys = np.empty((abreast, width), np.int64)
-    sizes = np.zeros(abreast, np.int64)
-    holds = np.zeros(abreast, np.bool_)
+    keys, sizes = np.empty((abreast, width), np.int64), np.zeros(abreast, np.int64)
     for panel in range(0, m, abreast):
         stop = min(panel + abreast, m)
         for start in range(0, n, TALL):
@@ -196,24 +175,22 @@ def offer_both(tile, first_row, first_column, values, columns, worst, largest):
             if panel == 0:
                 offer_rows(rows, first_row + start, first_column, values, columns, worst, largest)
             _collect(
-                rows[:, panel:stop], first_row + start, first_column + panel,
-                values, columns, worst, largest, keys, sizes, holds,
-            )  # fmt: skip
+                rows, panel, stop, first_row + start, first_column, values, columns, worst, largest, keys, sizes
+            )
         for at in range(stop - panel):
+            name = first_column + panel + at
             if sizes[at] > 0:
-                name = first_column + panel + at
-                worst[name] = _finish(keys[at], sizes[at], holds[at], values[name], columns[name])
+                worst[name] = _merge(keys[at], sizes[at], values[name], columns[name])
             sizes[at] = 0
-            holds[at] = False
 
 
 @compiled
-def _collect(tile, first_row, first_column, values, columns, worst, largest, keys, sizes, holds):
-    """Collect for every column of a tile what may be among its best, and select where there is no more room."""
-    k, width = values.shape[1], keys.shape[1]
+def _collect(tile, panel, stop, first_row, first_column, values, columns, worst, largest, keys, sizes):
+    """Collect for the columns ``panel:stop`` what may be among their best, and merge where there is no more room."""
+    room = keys.shape[1] - values.shape[1]
     for i in range(tile.shape[0]):
-        for start in range(0, tile.shape[1], STRETCH):
-            part = tile[i, start : min(start + STRETCH, tile.shape[1])]
+        for start in range(panel, stop, STRETCH):
+            part = tile[i, start : min(start + STRETCH, stop)]
             limits = worst[first_column + start : first_column + start + part.size]
             tops = largest[first_column + start : first_column + start + part.size]
             left = marks_of_each(part, limits, tops)
@@ -223,13 +200,12 @@ def _collect(tile, first_row, first_column, values, columns, worst, largest, key
                 value = part[j]
                 tops[j] = max(tops[j], value)
                 if value <= limits[j]:
-                    at, name = start + j, first_column + start + j
+                    at, name = start - panel + j, first_column + start + j
                     keys[at, sizes[at]] = _key(value, first_row + i)
                     sizes[at] += 1
-                    if sizes[at] + (0 if holds[at] else k) >= width:
-                        limits[j] = _take(keys[at], sizes[at], holds[at], values[name], columns[name])
-                        sizes[at] = k
-                        holds[at] = True
+                    if sizes[at] == room:
+                        limits[j] = _merge(keys[at], room, values[name], columns[name])
+                        sizes[at] = 0
 
 
 @compiled
