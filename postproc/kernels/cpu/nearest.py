@@ -70,7 +70,7 @@ def _write(keys, values, columns):
 
 @compiled
 def _select(keys, k):
-    """Bring the ``k`` smallest keys to the front, in any order; all keys differ, NOBODY at +inf apart."""
+    """Bring the ``k`` smallest keys to the front, in any order; all keys differ."""
     low, high = 0, keys.size
     while low < k < high:
         a, b, c = keys[low], keys[(low + high) // 2], keys[high - 1]
@@ -114,9 +114,14 @@ def _merge(keys, size, values, columns):
             value = np.int32(bits ^ ((bits >> 31) & 0x7FFFFFFF)).view(np.float32)
             offer_one(values, columns, value, np.int32(keys[at] & 0x7FFFFFFF))
         return values[0]
-    for at in range(k):
-        keys[size + at] = _key(values[at], columns[at])
-    _select(keys[: size + k], k)
+    count = size
+    for at in range(k):  # nobody is left out: of what is alike, none could be told from the others
+        if columns[at] != NOBODY:
+            keys[count] = _key(values[at], columns[at])
+            count += 1
+    _select(keys[:count], k)
+    for at in range(count, k):
+        keys[at] = _key(np.inf, NOBODY)
     best = keys[:k]
     for parent in range(k // 2 - 1, -1, -1):
         _sift(best, parent, best[parent])
@@ -186,7 +191,7 @@ def offer_both(tile, first_row, first_column, values, columns, worst, largest):
 
 @compiled
 def _collect(tile, panel, stop, first_row, first_column, values, columns, worst, largest, keys, sizes):
-    """Collect for the columns ``panel:stop`` what may be among their best, and merge where there is no more room."""
+    """Collect for the columns ``panel:stop`` what may be among their best; merge where there is no more room."""
     room = keys.shape[1] - values.shape[1]
     for i in range(tile.shape[0]):
         for start in range(panel, stop, STRETCH):
