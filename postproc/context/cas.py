@@ -15,6 +15,7 @@ from postproc.base.settings import Count, Neighbours, Neutral, Number, Share, To
 from postproc.base.sizes import Sizes
 from postproc.base.step import Chosen, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
+from postproc.base.work import Work
 from postproc.context.sparse import Sparse
 from postproc.pairs import held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of
@@ -38,10 +39,15 @@ def _halves(sizes: Sizes, chosen: Chosen) -> int:
     return int(8.5 * min(keep, sizes.images) * sizes.images)
 
 
+def _paths(sizes: Sizes, chosen: Chosen) -> Work:
+    """The searches of the queries: over all images, or near them only."""
+    return spent.matrix(310 if chosen["top_k"] is None else 24)(sizes, chosen)
+
+
 @step(
     memory=held.compared(held.images(9000), _halves),
     loads=("scipy",),
-    work=spent.together(spent.pairs(), spent.nearest, spent.looked(39), spent.images(160000), spent.matrix(310)),
+    work=spent.together(spent.pairs(), spent.nearest, spent.looked(39), spent.images(160000), _paths),
 )
 def cas(
     query: Query | Pairwise | NeighbourLists,
@@ -102,8 +108,9 @@ def cas(
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError naming the setting or array and what was wanted.
     Cost:    half a product of all by all, about a millisecond an image, and for every query a search over all
-             images and their edges. Memory: 12 ``keep`` bytes an image (24 for a moment), some 10 KB an image
-             beside that, the answer, one 16 MB tile a thread.
+             images and their edges; with ``top_k`` over those that may still be among the nearest. Memory: 12
+             ``keep`` bytes an image (24 for a moment), some 10 KB an image beside that, the answer, one 16 MB tile
+             a thread.
     Differs: images that nothing tells apart count as one, where the released code has each in the other's lists.
              No row is divided by zero. F is the same: a walk from i to j is one from i that meets one from j half
              way, so no matrix is multiplied. Only where more than ``keep`` images are within six steps of one,
@@ -132,12 +139,13 @@ def cas(
     classes = tiles.layout.inverse_there
     sources, columns = classes[: tiles.layout.nq], classes[tiles.layout.border :]
     kernel = kernels.of(lists.values)
+    wanted = len(columns) if top_k is None else min(top_k + tiles.layout.one_set, len(columns))
 
     def blend(strip: np.ndarray, queries: np.ndarray) -> None:
         kernel.walk.over_rows(
             lambda start, stop: kernel.geodesic.blend_geodesics(
                 strip, sources[queries], columns, edges.offsets, edges.members, edges.weights,
-                FARTHEST, lists.largest, float(lambda_value), start, stop,
+                FARTHEST, lists.largest, float(lambda_value), wanted, start, stop,
             ),
             len(strip),
             what="shortest paths",

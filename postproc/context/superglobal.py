@@ -123,13 +123,8 @@ def _score(q: np.ndarray, x: np.ndarray, twins: np.ndarray | None, k: int, beta:
 
 def _nearest_within(products: np.ndarray, length: int) -> np.ndarray:
     """(m, length) the image itself and then the others of the largest product, ties by place."""
-    kernel = kernels.of(products)
-    m = len(products)
     far = -products
     np.fill_diagonal(far, -np.inf)
-    values = np.full((m, min(length, m)), np.inf)
-    rows = np.full(values.shape, kernel.nearest.NOBODY, np.int32)
-    worst, largest = np.full(m, np.inf), np.full(m, -np.inf)
-    kernel.nearest.offer_rows(far, 0, 0, values, rows, worst, largest)
-    kernel.nearest.sort_heaps(values, rows, 0, m)
+    rows = np.empty((len(products), min(length, len(products))), np.int32)
+    kernels.of(products).nearest.first_of_rows(far, rows)
     return rows

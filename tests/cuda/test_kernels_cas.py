@@ -118,6 +118,6 @@ def test_paths(on_device):
     strip, sources = rng.random((6, 9)).astype(np.float32), np.array([3, 0, 16, 5, 5, 2], np.int32)
     columns, largest = rng.integers(0, N, 9).astype(np.int32), rng.integers(0, 2, N).astype(np.float32)
     there = on_device.up(strip)
-    cuda.geodesic.blend_geodesics(there, *up(on_device, (sources, columns, *edges, 50, largest, 0.3)), 1, 6)
-    cpu.geodesic.blend_geodesics(strip, sources, columns, *edges, 50, largest, 0.3, 1, 6)
+    cuda.geodesic.blend_geodesics(there, *up(on_device, (sources, columns, *edges, 50, largest, 0.3, 6)), 1, 6)
+    cpu.geodesic.blend_geodesics(strip, sources, columns, *edges, 50, largest, 0.3, len(columns), 1, 6)
     assert_allclose(on_device.down(there), strip, rtol=1e-6)

@@ -6,6 +6,7 @@ Sparse rows are offsets (n + 1,) int64, members int32, weights float32. No edge 
 import numpy as np
 
 from postproc.kernels.compiled import compiled
+from postproc.kernels.cpu.sorting import at_place
 
 FINE = 256
 LOOKS = 8
@@ -56,16 +57,17 @@ def needed_edges(offsets, members, weights, start, stop, out):
 
 @compiled
 def blend_geodesics(
-    strip, sources, columns, offsets, members, weights, farthest, largest, lambda_value, start, stop
+    strip, sources, columns, offsets, members, weights, farthest, largest, lambda_value, wanted, start, stop
 ):  # fmt: skip
     """Rows ``start:stop`` of a strip, in place: ``(1 - lambda) * path + lambda * distance / largest``.
 
     The row r is of node ``sources[r]``, its columns are the nodes ``columns``; a path is the shortest there is, at
-    most ``farthest``. A node's edges come shortest first.
+    most ``farthest``. A node's edges come shortest first. Only the ``wanted`` smallest of a row, and what is equal
+    to the last of them, need to be right: others are larger than these, and may be too large.
 
     Nodes wait in buckets by their distance, ``FINE`` to the unit, in no order inside: a node that becomes nearer
-    after its turn gets another one, so that the end is exact. Nobody is farther than ``bound``, which is looked
-    at ``LOOKS`` times to the unit: longer edges are not followed.
+    after its turn gets another one, so that the end is exact. Nobody of interest is farther than ``bound``, which
+    is looked at ``LOOKS`` times to the unit: longer edges are not followed, later nodes not asked.
     """
     nodes = offsets.size - 1
     away = np.empty(nodes)
@@ -73,17 +75,32 @@ def blend_geodesics(
     after = np.empty(nodes, np.int32)  # the next in the same bucket
     before = np.empty(nodes, np.int32)
     waiting = np.zeros(nodes, np.bool_)
+    few = wanted < columns.size and lambda_value < 1
+    reached_columns = np.empty(columns.size if few else 0)
     for r in range(start, stop):
+        scale = largest[sources[r]] if largest[sources[r]] > 0 else np.float32(1)
+        least = lambda_value * np.float64(strip[r].min() / scale) if few else 0.0
         away[:] = farthest
         away[sources[r]] = 0
         _enter(heads, after, before, sources[r], 0)
         waiting[sources[r]] = True
         count = 1
         bucket = 0
-        bound = away[0]
+        bound = np.float64(farthest)
         while count > 0:
             if bucket % (FINE // LOOKS) == 0:
-                bound = away.max()
+                if few:
+                    size = 0
+                    for j in range(columns.size):
+                        if away[columns[j]] < farthest:
+                            blend = (1 - lambda_value) * away[columns[j]] + lambda_value * (strip[r, j] / scale)
+                            reached_columns[size] = np.float32(blend)
+                            size += 1
+                    if size >= wanted:
+                        last = at_place(reached_columns[:size], wanted - 1)
+                        bound = min(bound, (last + 1e-6 * abs(last) + 1e-30 - least) / (1 - lambda_value))
+                else:
+                    bound = away.max()
             while heads[bucket] != NOBODY:
                 u = heads[bucket]
                 _leave(heads, after, before, u, bucket)
@@ -103,7 +120,6 @@ def blend_geodesics(
                         waiting[v] = True
                         count += 1
             bucket += 1
-        scale = largest[sources[r]] if largest[sources[r]] > 0 else np.float32(1)
         for j in range(columns.size):
             strip[r, j] = (1 - lambda_value) * away[columns[j]] + lambda_value * (strip[r, j] / scale)
 

@@ -3,14 +3,19 @@
 Each row owns a max-heap ordered by (distance, column): its root is the worst of the k best so far, so a tile
 entry matters only if it precedes the root. The order is total, therefore neither the order in which tiles
 arrive nor their size changes what remains. One tile of a symmetric matrix feeds the heaps of its rows and of
-its columns; most stretches of a row are dismissed by one vectorised comparison.
+its columns; most stretches of a row are dismissed by one vectorised comparison. What is not dismissed waits as
+keys, whole numbers in the order of the heaps, and the best of many are selected: a heap takes in only few.
 """
 
 import numpy as np
 
 from postproc.kernels.compiled import compiled
+from postproc.kernels.cpu.marks import STRETCH, lowest, marks, marks_of_each
 
-STRETCH = 64  # entries that are dismissed together
+ROOM = 128  # keys beside as many as a list is long, before the best are selected
+PANEL = 1 << 18  # keys of the columns that are looked at side by side
+TALL = 64  # rows that are looked at for their own sake and for the columns, one after the other
+FEW = 8  # a list that is so much longer than what is new takes it in one after the other
 NOBODY = np.int32(2**31 - 1)  # behind every real column, also at +inf
 
 
@@ -46,69 +51,197 @@ def offer_one(values, columns, value, column):
 
 
 @compiled
+def _key(value, column):
+    """(value, column) as a whole number that is in the same order; of the two zeros there is one."""
+    bits = np.int64(np.float32(value).view(np.int32))
+    if bits == -(2**31):
+        bits = np.int64(0)
+    return ((bits ^ ((bits >> 31) & 0x7FFFFFFF)) << 32) | np.int64(column)
+
+
+@compiled
+def _write(keys, values, columns):
+    """The values and columns of keys."""
+    for at in range(keys.size):
+        bits = keys[at] >> 32
+        values[at] = np.int32(bits ^ ((bits >> 31) & 0x7FFFFFFF)).view(np.float32)
+        columns[at] = np.int32(keys[at] & 0x7FFFFFFF)
+
+
+@compiled
+def _select(keys, k):
+    """Bring the ``k`` smallest keys to the front, in any order; all keys differ."""
+    low, high = 0, keys.size
+    while low < k < high:
+        a, b, c = keys[low], keys[(low + high) // 2], keys[high - 1]
+        middle = max(min(a, b), min(max(a, b), c))
+        at = high - 1 if middle == c else low if middle == a else (low + high) // 2
+        keys[at], keys[high - 1] = keys[high - 1], keys[at]
+        border = low
+        for at in range(low, high - 1):  # without a branch: where a key goes is not to be foreseen
+            key = keys[at]
+            keys[at] = keys[border]
+            keys[border] = key
+            border += key < middle
+        keys[high - 1], keys[border] = keys[border], keys[high - 1]
+        if border >= k:
+            high = border
+        else:
+            low = border + 1
+
+
+@compiled
+def _sift(keys, at, key):
+    """Put a key into the heap below the place ``at``, which is free."""
+    while 2 * at + 1 < keys.size:
+        child = 2 * at + 1
+        if child + 1 < keys.size:
+            child += keys[child + 1] > keys[child]
+        if keys[child] < key:
+            break
+        keys[at] = keys[child]
+        at = child
+    keys[at] = key
+
+
+@compiled
+def _merge(keys, size, values, columns):
+    """Take the first ``size`` keys, behind which is room for the heap, into the heap; return the worst value."""
+    k = values.size
+    if size * FEW < k:
+        for at in range(size):
+            bits = keys[at] >> 32
+            value = np.int32(bits ^ ((bits >> 31) & 0x7FFFFFFF)).view(np.float32)
+            offer_one(values, columns, value, np.int32(keys[at] & 0x7FFFFFFF))
+        return values[0]
+    count = size
+    for at in range(k):  # nobody is left out: of what is alike, none could be told from the others
+        if columns[at] != NOBODY:
+            keys[count] = _key(values[at], columns[at])
+            count += 1
+    _select(keys[:count], k)
+    for at in range(count, k):
+        keys[at] = _key(np.inf, NOBODY)
+    best = keys[:k]
+    for parent in range(k // 2 - 1, -1, -1):
+        _sift(best, parent, best[parent])
+    _write(best, values, columns)
+    return values[0]
+
+
+@compiled
 def offer_rows(tile, first_row, first_column, values, columns, worst, largest):
-    """Feed the entries of ``tile`` (n, m) to the heaps of its rows, and the row maxima; NaN is no entry."""
+    """Feed the entries of ``tile`` (n, m) to the heaps of its rows, and the row maxima; NaN is no entry.
+
+    What may be among the best is collected, and the best of that selected when there is much of it.
+    """
     n, m = tile.shape
+    room = values.shape[1] + ROOM
+    keys = np.empty(room + values.shape[1], np.int64)
     for i in range(n):
         row = first_row + i
         limit = worst[row]
         top = largest[row]
-        for start in range(0, m, STRETCH):
-            part = tile[i, start : min(start + STRETCH, m)]
-            hit = 0
-            for j in range(part.size):
-                hit |= int(part[j] <= limit) | int(part[j] > top)
-            if hit:
-                for j in range(part.size):
-                    if part[j] > top:
-                        top = part[j]
-                    if part[j] <= limit:
-                        limit = offer_one(values[row], columns[row], part[j], first_column + start + j)
+        start = 0
+        while start < m:
+            size = 0
+            while start < m and size + STRETCH <= room:
+                part = tile[i, start : min(start + STRETCH, m)]
+                left = marks(part, limit, top)
+                while left != 0:
+                    j = lowest(left)  # type: ignore[call-arg, var-annotated]
+                    left &= left - 1
+                    value = part[j]
+                    top = max(top, value)
+                    if value <= limit:
+                        keys[size] = _key(value, first_column + start + j)
+                        size += 1
+                start += STRETCH
+            if size > 0:
+                limit = _merge(keys, size, values[row], columns[row])
         worst[row] = limit
         largest[row] = top
 
 
 @compiled
 def offer_both(tile, first_row, first_column, values, columns, worst, largest):
-    """As :func:`offer_rows`, and the same entries to the heaps of the columns, for a symmetric matrix."""
+    """As :func:`offer_rows`, and the same entries to the heaps of the columns, for a symmetric matrix.
+
+    Some rows at a time, which are looked at twice while they are at hand.
+    """
     n, m = tile.shape
-    for i in range(n):
-        row = first_row + i
-        limit = worst[row]
-        top = largest[row]
-        for start in range(0, m, STRETCH):
-            stop = min(start + STRETCH, m)
-            part = tile[i, start:stop]
-            limits = worst[first_column + start : first_column + stop]
-            tops = largest[first_column + start : first_column + stop]
-            hit = 0
-            for j in range(part.size):
+    width = values.shape[1] + values.shape[1] // 2 + 32
+    abreast = min(m, max(STRETCH, PANEL // width // STRETCH * STRETCH))
+    keys, sizes = np.empty((abreast, width), np.int64), np.zeros(abreast, np.int64)
+    for panel in range(0, m, abreast):
+        stop = min(panel + abreast, m)
+        for start in range(0, n, TALL):
+            rows = tile[start : start + TALL]
+            if panel == 0:
+                offer_rows(rows, first_row + start, first_column, values, columns, worst, largest)
+            _collect(
+                rows, panel, stop, first_row + start, first_column, values, columns, worst, largest, keys, sizes
+            )
+        for at in range(stop - panel):
+            name = first_column + panel + at
+            if sizes[at] > 0:
+                worst[name] = _merge(keys[at], sizes[at], values[name], columns[name])
+            sizes[at] = 0
+
+
+@compiled
+def _collect(tile, panel, stop, first_row, first_column, values, columns, worst, largest, keys, sizes):
+    """Collect for the columns ``panel:stop`` what may be among their best; merge where there is no more room."""
+    room = keys.shape[1] - values.shape[1]
+    for i in range(tile.shape[0]):
+        for start in range(panel, stop, STRETCH):
+            part = tile[i, start : min(start + STRETCH, stop)]
+            limits = worst[first_column + start : first_column + start + part.size]
+            tops = largest[first_column + start : first_column + start + part.size]
+            left = marks_of_each(part, limits, tops)
+            while left != 0:
+                j = lowest(left)  # type: ignore[call-arg, var-annotated]
+                left &= left - 1
                 value = part[j]
-                hit |= int(value <= limit) | int(value > top) | int(value <= limits[j]) | int(value > tops[j])
-            if hit:
-                for j in range(part.size):
-                    value = part[j]
-                    column = first_column + start + j
-                    if value > top:
-                        top = value
-                    if value > tops[j]:
-                        tops[j] = value
-                    if value <= limit:
-                        limit = offer_one(values[row], columns[row], value, column)
-                    if value <= limits[j]:
-                        limits[j] = offer_one(values[column], columns[column], value, row)
-        worst[row] = limit
-        largest[row] = top
+                tops[j] = max(tops[j], value)
+                if value <= limits[j]:
+                    at, name = start - panel + j, first_column + start + j
+                    keys[at, sizes[at]] = _key(value, first_row + i)
+                    sizes[at] += 1
+                    if sizes[at] == room:
+                        limits[j] = _merge(keys[at], room, values[name], columns[name])
+                        sizes[at] = 0
 
 
 @compiled
 def sort_heaps(values, columns, start, stop):
     """Turn the heaps of rows ``start:stop`` into lists, nearest first, ties by column."""
+    keys = np.empty(values.shape[1], np.int64)
     for i in range(start, stop):
-        for size in range(values.shape[1] - 1, 0, -1):
-            value, column = values[i, size], columns[i, size]
-            values[i, size], columns[i, size] = values[i, 0], columns[i, 0]
-            _replace_root(values[i, :size], columns[i, :size], value, column)
+        for at in range(keys.size):
+            keys[at] = _key(values[i, at], columns[i, at])
+        for size in range(keys.size - 1, 0, -1):
+            key = keys[size]
+            keys[size] = keys[0]
+            _sift(keys[:size], 0, key)
+        _write(keys, values[i], columns[i])
+
+
+@compiled
+def first_of_rows(matrix, rows):
+    """``rows`` (n, k), k <= m, become the columns of the smallest entries of ``matrix`` (n, m), ties by column."""
+    values = np.empty(rows.shape[1], matrix.dtype)
+    for i in range(len(rows)):
+        values[:] = np.inf
+        rows[i] = NOBODY
+        limit = values[0]
+        for j in range(matrix.shape[1]):
+            if matrix[i, j] <= limit:
+                limit = offer_one(values, rows[i], matrix[i, j], j)
+        for size in range(values.size - 1, 0, -1):
+            value, column = values[size], rows[i, size]
+            values[size], rows[i, size] = values[0], rows[i, 0]
+            _replace_root(values[:size], rows[i, :size], value, column)
 
 
 @compiled

@@ -73,11 +73,12 @@ def _needed_edges(count, owners, first, offsets, members, weights, out):
 
 
 def blend_geodesics(
-    strip, sources, columns, offsets, members, weights, farthest, largest, lambda_value, start, stop
+    strip, sources, columns, offsets, members, weights, farthest, largest, lambda_value, wanted, start, stop
 ):  # fmt: skip
     """Paths from COLUMNS images at a time: each image asks its neighbours for a shorter way, until none has one.
 
-    Edges go both ways. Whoever asks first, what is left is the same: rounding keeps the order of sums.
+    All paths are found, however few are ``wanted``. Edges go both ways. Whoever asks first, what is left is the
+    same: rounding keeps the order of sums.
     """
     nodes = len(offsets) - 1
     sources, columns, largest = (
