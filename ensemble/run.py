@@ -22,6 +22,8 @@ from postproc.base import runtime
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     options = parser().parse_args(arguments)
+    if options.neighbours:
+        options.otherwise = "kreciprocal"  # who has lists wants a recipe that takes them
     if options.list_steps:
         list_steps()
     elif options.list_recipes:

@@ -43,8 +43,8 @@ class Made:
         self._left, self._used, self._seen = len(takers(root)), False, []
         if not self._left:
             raise InputError(
-                [f"--neighbours: wanted a recipe with a step that takes neighbour lists, as rerank, found none; "
-                 f"leave {self.folder} out"]
+                [f"--neighbours: wanted a recipe with a step that takes neighbour lists, as kreciprocal, found "
+                 f"none; name another --recipe, or leave {self.folder} out"]
             )  # fmt: skip
 
     def for_step(self, called: steps.Step, data: Mapping[str, Any], one_set: bool) -> dict[str, Any]:

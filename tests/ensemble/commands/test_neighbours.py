@@ -82,6 +82,10 @@ def test_a_run_takes_them_and_gives_the_same_bytes(tmp_path, capsys):
         assert (tmp_path / "with" / name).read_bytes() == (tmp_path / "without" / name).read_bytes()
     notes = json.loads((tmp_path / "with" / "run.json").read_text())["notes"]
     assert any("the 12 nearest of 40 queries and 260 gallery images" in note for note in notes)
+    run.main(["--features", str(folder), "--neighbours", str(tmp_path / "graph"), "--dry-run"])
+    assert capsys.readouterr().out.splitlines()[-1] == "everything fits; nothing was read or written"
+    with pytest.raises(InputError, match="lists"):
+        run.main(["--features", str(folder), "--neighbours", str(tmp_path / "graph"), "--recipe", "default"])
 
 
 def test_a_run_refuses_what_fits_nowhere(tmp_path):
@@ -93,7 +97,7 @@ def test_a_run_refuses_what_fits_nowhere(tmp_path):
     digest = postproc.NeighbourLists.load(tmp_path / "graph").digest
     assert f"found lists of 40 queries and 260 gallery images, features {digest[:8]}, where rerank has 40" in found
     found = refused(*common, str(tmp_path / "graph"), "--recipe", "baseline", by=run.main)
-    assert "wanted a recipe with a step that takes neighbour lists, as rerank, found none" in found
+    assert "wanted a recipe with a step that takes neighbour lists, as kreciprocal, found none" in found
     found = refused(*common, str(tmp_path / "nothing"), "--recipe", str(recipe), by=run.main)
     assert "wanted a folder with neighbours.json, found none" in found
     assert not (tmp_path / "out").exists()
