@@ -11,6 +11,7 @@ from numba.extending import intrinsic
 from postproc.kernels.compiled import compiled
 
 STRETCH = 64  # numbers that are looked at together
+SIDE_BY_SIDE = 4  # bytes from one float32 to the next, where all can be loaded at once
 
 _FLOATS, _ADDRESS = ir.VectorType(ir.FloatType(), STRETCH), types.intp
 
@@ -65,9 +66,9 @@ def lowest(typingctx, marks):
 def marks(values, limit, top):
     """Bit j: is ``values[j] <= limit`` or ``values[j] > top``? NaN is neither.
 
-    For 64 contiguous float32 at most.
+    For 64 numbers at most; at once where they are float32 side by side.
     """
-    if values.size == STRETCH:
+    if values.size == STRETCH and values.strides[0] == SIDE_BY_SIDE:
         return _of_one(values.ctypes.data, limit, top)  # type: ignore[call-arg]
     found = np.int64(0)
     for j in range(values.size):
@@ -78,7 +79,8 @@ def marks(values, limit, top):
 @compiled
 def marks_of_each(values, limits, tops):
     """As :func:`marks`, number by number: ``values[j] <= limits[j]`` or ``values[j] > tops[j]``."""
-    if values.size == STRETCH:
+    near = values.strides[0] == limits.strides[0] == tops.strides[0] == SIDE_BY_SIDE
+    if values.size == STRETCH and near:
         return _of_each(values.ctypes.data, limits.ctypes.data, tops.ctypes.data)  # type: ignore[call-arg]
     found = np.int64(0)
     for j in range(values.size):

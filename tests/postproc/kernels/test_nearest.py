@@ -49,3 +49,12 @@ def test_first_of_rows():
     rows = np.empty((2, 3), np.int32)
     nearest.first_of_rows(matrix, rows)
     assert_array_equal(rows, [[1, 2, 3], [0, 1, 2]])
+
+
+def test_marks_of_numbers_that_are_not_side_by_side():
+    """Every other float32, and float64: looked at one by one, and not read as what they are not."""
+    values = np.random.default_rng(0).random(2 * marks.STRETCH).astype(np.float32)
+    for some in (values[::2], values[::2].astype(np.float64)):
+        wanted = sum(1 << j for j, value in enumerate(some.tolist()) if value <= 0.25 or value > 0.5)
+        found = marks.marks(some, np.float32(0.25), np.float32(0.5))
+        assert found % 2**64 == wanted
