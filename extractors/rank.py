@@ -91,6 +91,7 @@ def _split(words: Sequence[str]) -> tuple[argparse.Namespace, list[str], list[st
     from extractors import command
 
     of_dump, of_run = (set(options.parser()._option_string_actions) for options in (command, running))
+    of_run -= {"--workers"}  # here they read pictures
     known = sorted({*of_dump, *of_run, *OURS} - {"--features", "--rankings"})
     own: list[str] = []
     to: dict[str, list[str]] = {"dump": [], "run": []}

@@ -101,8 +101,12 @@ def test_shared_options_are_declared_once() -> None:
         if path.parent.name != "cli"
         for option in options & shared
     }
-    # The extractor's own: a device may be found by itself there.
+    # The extractor's own: a device may be found by itself there, and workers read pictures.
     # validate has one file, which holds similarities or not; elsewhere the option names lists.
     # track has tracks of cameras, and recipes of its own for them; demo draws such tracks.
     of_tracks = {f"__main__.py --{name}" for name in ("tracks", "recipe", "set", "list-recipes", "report")}
-    assert again == {"command.py --device", "validate.py --similarity", "demo.py --tracks"} | of_tracks
+    assert (
+        again
+        == {"command.py --device", "command.py --workers", "validate.py --similarity", "demo.py --tracks"}
+        | of_tracks
+    )
