@@ -14,34 +14,10 @@ from above so far, sorted, each without ``wide[i]``.
 import numpy as np
 
 from postproc.kernels.compiled import compiled
+from postproc.kernels.cpu.sorting import kth
 
 WIDE, NEAR, FAR = 2, 3, 4  # rows of ``limits``; see int8.narrow
 AHEAD = 32  # hits whose memory is asked for together, because one after the other would wait for it
-
-
-@compiled
-def kth(values, count, k):
-    """The k-th smallest of ``values[:count]``, k from 1; they are rearranged."""
-    low, high = 0, count - 1
-    while low < high:
-        pivot = values[(low + high) // 2]
-        i, j = low, high
-        while i <= j:
-            while values[i] < pivot:
-                i += 1
-            while values[j] > pivot:
-                j -= 1
-            if i <= j:
-                values[i], values[j] = values[j], values[i]
-                i += 1
-                j -= 1
-        if k - 1 <= j:
-            high = j
-        elif k - 1 >= i:
-            low = i
-        else:
-            break
-    return values[k - 1]
 
 
 @compiled

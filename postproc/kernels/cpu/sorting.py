@@ -73,27 +73,31 @@ def order(values):
 
 
 @compiled
+def kth(values, count, k):
+    """The k-th smallest of ``values[:count]``, k from 1; they are rearranged."""
+    low, high = 0, count - 1
+    while low < high:
+        pivot = values[(low + high) // 2]
+        i, j = low, high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if k - 1 <= j:
+            high = j
+        elif k - 1 >= i:
+            low = i
+        else:
+            break
+    return values[k - 1]
+
+
+@compiled
 def at_place(values, place):
     """The one of ``values``, float64 without NaN, that is at ``place`` (from 0) in ascending order."""
-    rest = values.copy()
-    low, high = 0, rest.size - 1
-    while low < high:
-        first, middle, last = rest[low], rest[(low + high) // 2], rest[high]
-        pivot = max(min(first, middle), min(max(first, middle), last))
-        left, right = low, high
-        while left <= right:
-            while rest[left] < pivot:
-                left += 1
-            while rest[right] > pivot:
-                right -= 1
-            if left <= right:
-                rest[left], rest[right] = rest[right], rest[left]
-                left += 1
-                right -= 1
-        if place <= right:
-            high = right
-        elif place >= left:
-            low = left
-        else:
-            return rest[place]
-    return rest[place]
+    return kth(values.copy(), values.size, place + 1)
