@@ -15,22 +15,22 @@ cd "$here"
 if [ $# -gt 0 ]; then
     exec "$python" -m pytest "$@"
 fi
-# Two processes, one a core: the simulator, then the laws and the extractors, beside all other tests.
+# Two processes, one a core: the simulator, then the laws and some more, beside all other tests.
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 beside() {
     failed=0
     echo "The CUDA back end in numba's simulator:"
     NUMBA_ENABLE_CUDASIM=1 "$python" -m pytest tests/cuda -p no:cacheprovider || failed=$?
-    echo "The laws of every step, and the extractors:"
-    "$python" -m pytest tests/laws tests/extractors -p no:cacheprovider || failed=$?
+    echo "The laws of every step, the extractors, tuning:"
+    "$python" -m pytest tests/laws tests/extractors tests/ensemble/tune -p no:cacheprovider || failed=$?
     return "$failed"
 }
 beside >"$log" 2>&1 &
 others=$!
 trap 'kill "$others" 2>/dev/null; exit 130' INT TERM
 status=0
-"$python" -m pytest --ignore tests/laws --ignore tests/extractors || status=$?
+"$python" -m pytest --ignore tests/laws --ignore tests/extractors --ignore tests/ensemble/tune || status=$?
 wait "$others" || status=$?
 echo
 cat "$log"
