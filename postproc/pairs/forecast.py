@@ -66,7 +66,7 @@ def look(rows: Rows) -> tuple[float, float, float]:
     def compare(start: int) -> None:
         right = rows.moved(np.arange(start, min(start + 1024, n)), rows.mean)
         part = distances[:, start : start + 1024]
-        np.matmul(left, right.T, out=part)
+        kernel.tiles.multiply(left, right, part)
         part *= -2
         part += np.einsum("ij,ij->i", right, right)
 

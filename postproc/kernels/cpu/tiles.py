@@ -11,7 +11,8 @@ NOTHING = np.float32(np.nan)
 
 def multiply(left: np.ndarray, right: np.ndarray, out: np.ndarray) -> None:
     """``out <- left rightᵀ`` for rows (n, d), (m, d)."""
-    np.matmul(left, right.T, out=out)
+    with np.errstate(invalid="ignore"):  # BLAS may compute with lanes that hold no data, and drops them
+        np.matmul(left, right.T, out=out)
 
 
 def zero_diagonal(tile: np.ndarray) -> None:
