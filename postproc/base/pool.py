@@ -40,7 +40,7 @@ def share(function: Callable[[Task], Any], tasks: Tasks[Task], workers: int, ste
     for _ in range(min(workers, len(tasks)) - 1):
         _ask(work)
     try:
-        work.go_on()
+        work.go_on(helper=False)
     finally:
         work.end()
     if work.errors:
@@ -53,22 +53,22 @@ class _Work:
     def __init__(self, function: Callable[[Any], Any], tasks: Tasks[Any], step_on: Callable[[], None]) -> None:
         self.function, self.step_on = function, step_on
         self.left: Iterator[tuple[int, Any]] = iter(enumerate(tasks))
-        self.errors: dict[int, Exception] = {}
-        self.running = 0
+        self.errors: dict[int, BaseException] = {}
+        self.running = 0  # helpers; the caller, whom a key may interrupt anywhere, is not waited for
         self.changed = threading.Condition()
 
-    def go_on(self) -> None:
+    def go_on(self, helper: bool = True) -> None:
         """Do tasks until none is left."""
-        while (found := self._begin()) is not None:
+        while (found := self._begin(helper)) is not None:
             number, task = found
             done = False
             try:
                 self.function(task)
                 done = True
-            except Exception as error:
+            except BaseException as error:  # raised by the caller, whoever met it
                 self.errors[number] = error
             finally:
-                self._finish(done)
+                self._finish(done, helper)
 
     def end(self) -> None:
         """Begin no further task, and wait for those that somebody works at."""
@@ -77,15 +77,15 @@ class _Work:
             while self.running:
                 self.changed.wait()
 
-    def _begin(self) -> tuple[int, Any] | None:
+    def _begin(self, helper: bool) -> tuple[int, Any] | None:
         with self.changed:
             found = next(self.left, None)
-            self.running += found is not None
+            self.running += helper and found is not None
             return found
 
-    def _finish(self, done: bool) -> None:
+    def _finish(self, done: bool, helper: bool) -> None:
         with self.changed:
-            self.running -= 1
+            self.running -= helper
             if done:
                 self.step_on()
             else:

@@ -67,6 +67,20 @@ def test_who_ends_the_program_waits_for_who_has_begun():
     assert len(over) == 1
 
 
+def test_whatever_a_helper_raises_is_raised():
+    here, met = threading.current_thread(), threading.Event()
+
+    def task(_):
+        if threading.current_thread() is here:
+            met.wait(PATIENCE)
+        else:
+            met.set()
+            raise SystemExit(3)
+
+    with pytest.raises(SystemExit, match="3"):
+        pool.share(task, range(2), 2, nothing)
+
+
 def test_tasks_inside_tasks_end_where_no_thread_is_left(monkeypatch):
     monkeypatch.setattr(pool, "MOST", 1)
     monkeypatch.setattr(pool, "_pool", None)
