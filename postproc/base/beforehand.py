@@ -12,6 +12,7 @@ import numpy as np
 
 from postproc.base import arrays, machine, runtime
 from postproc.base.sizes import SINGLE, Sizes
+from postproc.base.stored import Stored
 from postproc.base.vocabulary import VOCABULARY
 
 VARIABLE = "REID_MEMORY_CHECK"
@@ -77,6 +78,7 @@ def sizes_of(given: Mapping[str, Any]) -> Sizes | None:
     return Sizes(
         nq=counts.get("nq", 0), ng=ng, train=counts.get("train", 0), width=wide[1], aux=counts.get("a", 0),
         tracks=ng, threads=runtime.current().threads, given=frozenset(shapes), one_set=one_set,
+        on_disk=any(isinstance(value, Stored) for value in given.values()),
     )  # fmt: skip
 
 

@@ -33,6 +33,7 @@ class Sizes:
     parts:         how many a join joins.
     given:         the names of the data that are there.
     one_set:       queries and gallery are the same images.
+    on_disk:       features of queries and gallery are in files, and stay there.
     """
 
     nq: int = 0
@@ -45,6 +46,7 @@ class Sizes:
     threads: int = 1
     given: frozenset[str] = field(default_factory=frozenset)
     one_set: bool = False
+    on_disk: bool = False
 
     @property
     def images(self) -> int:

@@ -140,8 +140,25 @@ def empty(shape: tuple[int, int], *sources: Array) -> Array:
     """
     if not any(map(is_mapped, sources)) or not is_large(*shape):
         return arrays.empty(shape, np.float32, sources[0])
-    kind = np.dtype(np.float32)
-    with _file(shape, kind) as file:
+    return _mapped(shape, np.dtype(np.float32), "features")
+
+
+def aside(array: np.ndarray, what: str) -> np.ndarray:
+    """The same numbers in a file, to read and to write, if they are large; else the array itself.
+
+    Raises NoRoom where the folder of temporary files has none.
+    """
+    if not is_large(*array.shape):
+        return array
+    found = _mapped(array.shape, array.dtype, what)
+    for start in range(0, len(array), ROWS):
+        found[start : start + ROWS] = array[start : start + ROWS]
+    return found
+
+
+def _mapped(shape: tuple[int, ...], kind: np.dtype, what: str) -> np.ndarray:
+    """A matrix in a file without a name, to be written to."""
+    with _file(shape, kind, what) as file:
         if hasattr(
             os, "posix_fallocate"
         ):  # a disk that is full later ends a process that writes where it is mapped
@@ -150,13 +167,13 @@ def empty(shape: tuple[int, int], *sources: Array) -> Array:
 
 
 @contextmanager
-def _file(shape: Sequence[int], kind: np.dtype) -> Iterator[IO[bytes]]:
+def _file(shape: Sequence[int], kind: np.dtype, what: str = "features") -> Iterator[IO[bytes]]:
     try:
         with tempfile.TemporaryFile(prefix="postproc-") as file:
             yield file
     except OSError as error:
         size = kind.itemsize * prod(shape) / 1e9
         raise NoRoom(
-            f"features: wanted {size:.2f} GB for them as {kind.name} in the folder of temporary files, but "
+            f"{what}: wanted {size:.2f} GB for them as {kind.name} in the folder of temporary files, but "
             f"{error.strerror or error}; make room there, or set TMPDIR to another folder"
         ) from None

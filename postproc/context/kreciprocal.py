@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from postproc import kernels
-from postproc.base import arrays
+from postproc.base import arrays, temporary
 from postproc.base.vocabulary import Floats, Nearest
 from postproc.context import overlaps
 from postproc.context.sparse import Sparse
@@ -105,6 +105,9 @@ def _of_candidates(
     lists = nearest.of_all(tiles, max(short, wide))
     near = lists.rows[:, :k2].copy() if k2 > 1 else np.arange(len(lists.rows), dtype=np.int32)[:, None]
     head = Lists(lists.rows[:, :short].copy(), lists.values[:, :short].copy(), lists.largest)
+    if tiles.on_disk:  # the long lists are only looked at again when answers are written into them
+        rows, values = (temporary.aside(part, "neighbours") for part in (lists.rows, lists.values))
+        lists = replace(lists, rows=rows, values=values)
     encoded = encode(tiles, _scaled(head, normalize), k1=k1, length=length, power=power)
     del head
     vectors = overlaps.Averaged(encoded, near, tiles.layout.one_set)

@@ -9,7 +9,7 @@ them.
 
 from dataclasses import replace
 
-from postproc.base import machine
+from postproc.base import machine, temporary
 from postproc.base.sizes import BLOCK, DOUBLE, SINGLE, Sizes
 from postproc.base.sizes import block as block
 from postproc.base.step import Chosen, Memory
@@ -215,11 +215,20 @@ def reciprocal(sizes: Sizes, chosen: Chosen) -> int:
     """Lists of ``k1`` neighbours, the sparse weights that k-reciprocal encoding makes of them, and what stands in
     the place of a second look at all pairs."""
     k1, k2 = int(chosen.get("k1", 1)), int(chosen.get("k2", 1))
-    of = sizes.nq, sizes.ng, sizes.width, chosen.get("top_k")
-    if long_lists.length(*of, one_set=sizes.one_set) is not None:  # averaged weights are there once, inverted
-        short = ENTRY * (k1 + 1) + ENTRY * int((k1 + 1) * (1.5 + 0.75 * k2))
-        return long_lists.beside(*of, one_set=sizes.one_set) + short * sizes.images
-    return encoded(sizes, chosen)
+    top_k = chosen.get("top_k")
+    of = sizes.nq, sizes.ng, sizes.width, top_k
+    wide = long_lists.length(*of, one_set=sizes.one_set)
+    if wide is None or top_k is None:
+        return encoded(sizes, chosen)
+    long = long_lists.beside(*of, one_set=sizes.one_set)
+    short = sizes.images * (
+        ENTRY * (k1 + 1) + ENTRY * int((k1 + 1) * (1.5 + 0.75 * k2))
+    )  # averages once, inverted
+    if sizes.on_disk and sizes.one_set and temporary.is_large(sizes.images, wide):
+        return max(
+            long, short - ENTRY * sizes.nq * min(top_k, sizes.ng)
+        )  # the answer is in a file before averages
+    return long + short
 
 
 def encoded(sizes: Sizes, chosen: Chosen) -> int:

@@ -143,7 +143,7 @@ class Tiles(Protocol):
     ``symmetric``: whether the tile (rows, columns) is the transpose of (columns, rows). ``cameras`` (classes,):
     the camera of every class, for methods that look at cameras; None where nobody does. ``known``: the lists of
     neighbours of all images, where somebody has found them already. ``partial``: whether these are all that is
-    known. ``width``: multiply-adds that one distance takes.
+    known. ``width``: multiply-adds that one distance takes. ``on_disk``: whether what they are made of is.
     """
 
     layout: Layout
@@ -152,6 +152,7 @@ class Tiles(Protocol):
     cameras: Array | None = None
     known: Lists | None = None
     partial: bool = False
+    on_disk: bool = False
 
     @property
     def fingerprint(self) -> bytes | None:
@@ -193,6 +194,7 @@ class PairwiseTiles(Tiles):
         self.layout = layout or _layout(pairs, terms, penalties, products, cameras)
         self.cameras = arrays.beside(camera_of_classes(cameras, self.layout), self.like)
         self.parts, self.signs = _rows(terms, self.layout)
+        self.on_disk = any(isinstance(part, Stored) for part in self.parts)
         self.width = sum(term.query.shape[1] for term in terms) + sum(term.query.shape[1] for term in products)
         self.centre = exact.common_part(self.parts) if terms else None
         self.norms = _norms(self.parts, self.signs, self.centre, self.like)
@@ -245,7 +247,9 @@ class PairwiseTiles(Tiles):
         )  # fmt: skip
 
     def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
-        exactly = left, right = self._block(rows), self._block(columns)
+        left = self._block(rows)
+        right = left if rows == columns else self._block(columns)  # BLAS has other sums for a symmetric product
+        exactly = left, right
         if self.centre is not None:
             centre = arrays.beside(self.centre, self.like)
             left, right = left - centre, right - centre

@@ -11,6 +11,7 @@ from postproc import csls, distances, l2_normalize, rerank, using
 from postproc.base import stored, temporary
 from postproc.pairs import long_lists, pairwise
 from postproc.pairs.tiles import PairwiseTiles
+from tests.support.disk import little_room
 from tests.support.each import each
 
 
@@ -50,6 +51,18 @@ def test_rerank_has_the_same_bits(kind, shift, overlap, tmp_path):
             wanted = rerank(x[:30], x[30:], **cams, **chosen)
             for query, gallery in ((there[:30], there[30:]), (x[:30], there[30:]), (there[:30], x[30:])):
                 same(rerank(query, gallery, **cams, **chosen), wanted)
+
+
+def test_the_answer_of_one_large_set_is_in_a_file(tmp_path):
+    there = on_disk(tmp_path / "x.npy", images(), "f2")
+    wanted = rerank(np.array(there, np.float32), top_k=9)
+    with patch.object(long_lists, "cheaper", lambda *sizes: True), patch.object(temporary, "LARGE", 0):
+        found = rerank(there, top_k=9)
+        with little_room(99), pytest.raises(temporary.NoRoom, match=r"^neighbours: wanted .* set TMPDIR"):
+            rerank(there, top_k=9)
+    assert stored.is_mapped(found.rows)
+    assert stored.is_mapped(found.distances)
+    same(found, wanted)
 
 
 @each("metric", ["sqeuclidean", "euclidean", "cosine"])
