@@ -1,6 +1,8 @@
-"""``python -m ensemble``: the commands of this package, one line each."""
+"""``python -m ensemble COMMAND``: every command by its name, as ``reid-ensemble COMMAND``; alone, a list of them."""
 
-from ensemble.cli import listing
+import sys
+
+from ensemble.cli.start import start
 
 if __name__ == "__main__":
-    listing.show("ensemble")
+    start("python -m ensemble", sys.argv[1:])

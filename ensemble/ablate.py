@@ -24,6 +24,8 @@ from ensemble.pipeline.state import Memo
 from ensemble.pipeline.variants import variants
 from postproc.base.cache import GIGABYTE
 
+TASK = "tune"  # of reid-ensemble --help
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""

@@ -31,6 +31,8 @@ from ensemble.cli import files, machine, notes, outputs, program
 from ensemble.cli.numbers import too_small
 from ensemble.scores.agreement import MEASURES, Floats, known_to_all, matrices
 
+TASK = "score"  # of reid-ensemble --help
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""

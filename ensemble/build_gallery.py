@@ -27,6 +27,8 @@ from ensemble.base.kinds import Array, Ints
 from ensemble.cli import files, machine, notes, outputs, program
 from ensemble.cli.numbers import too_small
 
+TASK = "people and clusters"  # of reid-ensemble --help
+
 THRESHOLD = 0.6
 ORDERS = ("frame", "order", "track")  # columns that say when an image came
 

@@ -46,6 +46,8 @@ from ensemble.submissions.clusters import Form
 from postproc.base.vocabulary import Ints
 from postproc.clusters.links import NONE
 
+TASK = "people and clusters"  # of reid-ensemble --help
+
 OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "method": (
         {"choices": tuple(METHODS)},

@@ -25,6 +25,8 @@ from ensemble.scores import comparable, statistics
 from ensemble.scores.comparable import Entry
 from ensemble.scores.statistics import Difference
 
+TASK = "score"  # of reid-ensemble --help
+
 SHOWN = 10  # queries that changed most, in each direction
 DIRECTIONS = {"gained": 1, "lost": -1}
 

@@ -17,6 +17,8 @@ from ensemble.base.features import SIDES
 from ensemble.cli import files, notes, outputs, program
 from ensemble.cli.numbers import too_small
 
+TASK = "look"  # of reid-ensemble --help
+
 if TYPE_CHECKING:
     from ensemble.report.clouds import Cloud
 

@@ -1,5 +1,7 @@
 """Read a folder of feature files in any format and write each model as MODEL.npz, the project's own format.
 
+    python -m ensemble.convert --features DIR --out DIR2
+
 --format mat: pytorch_result.mat instead, and multi_query.mat where there are multi-query features, as layumi's
 code opens them; of several models MODEL.mat and multi_query_MODEL.mat. Where training images have identities,
 cameras and frames, also pytorch_result2.mat, the travel times between cameras, as st-ReID opens them.
@@ -13,6 +15,8 @@ from ensemble import io
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, refuse_if_any
 from ensemble.cli import files, notes, outputs, program, travel_times
+
+TASK = "begin"  # of reid-ensemble --help
 
 WRITERS = {
     "npz": (io.write_npz, io.write_multi_npz, io.write_times_npz),

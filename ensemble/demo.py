@@ -1,5 +1,6 @@
 """Write a synthetic, labelled city as a competition would: something to run without anybody's data.
 
+    python -m ensemble.demo city
     python -m ensemble.demo DIR [--kind KIND] [--size SIZE] [--seed N] [--width N] [--unknown S] [--wrong S]
     python -m ensemble.demo DIR --images [--kind KIND] [--size SIZE] [--seed N]
     python -m ensemble.demo DIR --tracks [--size SIZE] [--seed N]
@@ -21,6 +22,8 @@ from ensemble.city import KINDS, folder, readme, track_folder
 from ensemble.city.people import KINDS as PEOPLE
 from ensemble.city.tracks import SIZES
 from ensemble.cli import program
+
+TASK = "begin"  # of reid-ensemble --help
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

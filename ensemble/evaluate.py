@@ -1,4 +1,9 @@
-"""Scores of a folder of labelled features under a recipe, and nothing else."""
+"""Scores of a folder of labelled features under a recipe, and nothing else.
+
+    python -m ensemble.evaluate --features DIR --recipe default
+
+Queries and gallery need labels, in tables, in the files or in their names.
+"""
 
 import argparse
 import json
@@ -13,6 +18,8 @@ from ensemble.pipeline import multi_query, results, scoring
 from ensemble.pipeline import sets as models_of
 from ensemble.scores.protocols import PROTOCOLS, SOURCES
 from ensemble.scores.values import RANKS
+
+TASK = "score"  # of reid-ensemble --help
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,9 @@
-"""Print what is inside feature files, lists and folders. Nothing in them is ever executed."""
+"""Print what is inside feature files, lists and folders. Nothing in them is ever executed.
+
+    python -m ensemble.inspect DIR
+
+Of a folder, which of its files are models, and why others are not read.
+"""
 
 import argparse
 import json
@@ -12,6 +17,8 @@ from ensemble.base.errors import refuse_if_any
 from ensemble.cli import outputs, program
 from ensemble.io import Contents, Entry, Folder, containers, contents
 from ensemble.io.folder import look
+
+TASK = "begin"  # of reid-ensemble --help
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,9 @@
-"""A folder of feature files in; submission, resolved recipe and record out."""
+"""A folder of feature files in; submission, resolved recipe and record out.
+
+    python -m ensemble.run --features DIR --recipe default --out runs/mine
+
+Everything is checked before a feature is read; ``--dry-run`` ends there, and says what the run would take.
+"""
 
 import argparse
 import sys
@@ -17,6 +22,8 @@ from ensemble.report import NAME, refuse_without_packages, runs
 from ensemble.report.recorder import Recorder
 from postproc import ApproximateNeighbours
 from postproc.base import runtime
+
+TASK = "rank"  # of reid-ensemble --help
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,5 +1,7 @@
 """The distance up to which two images count as the same, at a false-match rate.
 
+    python -m ensemble.thresholds --features DIR --recipe default --fmr 0.001
+
 A threshold is fitted on ``train`` where that has labels, and then told on query and gallery. Else it is fitted on
 query and gallery themselves, and its rates are those of identities that it has not seen: the identities are dealt
 out to folds, and each fold is judged by the threshold of the others.
@@ -28,6 +30,8 @@ from ensemble.cli.numbers import too_small
 from ensemble.pipeline.operating_points import NAMES, Fitted, fit
 from ensemble.scores import hardest
 from ensemble.scores.protocol import Protocol
+
+TASK = "score"  # of reid-ensemble --help
 
 FOLDS = 5
 ABOUT = """\

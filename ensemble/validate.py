@@ -1,5 +1,6 @@
 """List everything that is wrong with a submission, before it is handed in.
 
+    python -m ensemble.validate track2.txt --query-names name_query.txt --gallery-names name_test.txt
     python -m ensemble.validate FILE --query-names F --gallery-names F [--format NAME] [--top-k K] [--tracks F]
     python -m ensemble.validate FILE --pairs F
     python -m ensemble.validate track1.txt [--format track1|track1_2024]
@@ -25,6 +26,8 @@ from ensemble.submissions import RankList, format, formats, sysu
 from ensemble.submissions.formats import FEATURES
 from ensemble.submissions.similarities import Pairs, read_pairs, similarity_faults
 from ensemble.submissions.whole_tracks import whole_track_lines
+
+TASK = "rank"  # of reid-ensemble --help
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Run models over images and write feature files that ``ensemble.run`` reads with no other flag.
+"""Run models over images and write feature files that ``run`` reads with no other flag.
 
     python -m extractors.dump --images DIR --model osnet.onnx --model hog:8 --out features/
     python -m ensemble.run --features features/
@@ -21,6 +21,8 @@ from ensemble.cli import program
 from ensemble.cli.numbers import too_small
 from extractors import command
 
+TASK = "begin"  # of reid-ensemble --help
+
 # Worker processes import this file: what is heavy is imported where it is used.
 if TYPE_CHECKING:
     from extractors.codes import Codes
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin take the processors of the workers
     given = _settled(parser().parse_args(arguments))
     from extractors import listing
 
@@ -54,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         names = examples(list(dict.fromkeys(empty)))
         print(f"not ready: {names} have only zeros, which ensemble.run refuses; leave them or the model out")
         return program.FAULTY
-    print(f"next: python -m ensemble.run --features {given.out}")
+    print(program.as_called(f"next: python -m ensemble.run --features {given.out}"))
     return program.FINE
 
 
@@ -358,5 +361,4 @@ def parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin take the processors of the workers
     program.main(main)

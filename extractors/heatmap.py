@@ -18,6 +18,8 @@ from ensemble.cli import outputs, program
 from ensemble.cli.numbers import too_small
 from ensemble.io import beside
 
+TASK = "look"  # of reid-ensemble --help
+
 if TYPE_CHECKING:
     from extractors.decode import Reading
     from extractors.model import Model

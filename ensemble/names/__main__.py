@@ -26,6 +26,8 @@ from ensemble.parsers.parser import Parser
 from ensemble.parsers.sequences import LENGTHS
 from ensemble.parsers.sets import PARSERS, choose, guess, version
 
+TASK = "begin"  # of reid-ensemble --help
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""

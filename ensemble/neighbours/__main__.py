@@ -20,6 +20,8 @@ from ensemble.neighbours import lists, running, source, told
 from ensemble.neighbours import options as known
 from ensemble.neighbours.plan import CELLS
 
+TASK = "large data"  # of reid-ensemble --help
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""

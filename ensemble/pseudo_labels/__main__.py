@@ -30,6 +30,8 @@ from ensemble.cli.numbers import too_small
 from ensemble.pseudo_labels.grouping import Grouped, How, group
 from ensemble.pseudo_labels.training import trained
 
+TASK = "people and clusters"  # of reid-ensemble --help
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""

@@ -21,6 +21,8 @@ from ensemble.base.errors import refuse_if_any
 from ensemble.cli import files, notes, outputs, pictures, program
 from ensemble.cli.numbers import too_small
 
+TASK = "look"  # of reid-ensemble --help
+
 # What draws needs packages that may not be there: it is imported when they have been looked for.
 if TYPE_CHECKING:
     from ensemble.report.history import History

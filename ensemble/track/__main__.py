@@ -26,6 +26,8 @@ from ensemble.track.given import Asked, Given
 from ensemble.track.recipe import Recipe
 from ensemble.track.result import Result
 
+TASK = "people and clusters"  # of reid-ensemble --help
+
 OTHERWISE = "default"  # the recipe where none is asked for
 
 

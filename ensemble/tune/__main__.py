@@ -27,6 +27,8 @@ from ensemble.tune.space import Space
 from ensemble.tune.study import Search, Trial
 from ensemble.tune.task import Task
 
+TASK = "tune"  # of reid-ensemble --help
+
 TRIALS, FOLDS = 100, 5
 
 
