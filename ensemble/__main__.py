@@ -1,4 +1,4 @@
-"""``python -m ensemble COMMAND``: every command by its name, as ``reid-ensemble COMMAND``; alone, a list of them."""
+"""``python -m ensemble COMMAND``: any command by its name, as ``reid-ensemble COMMAND``; alone, their list."""
 
 import sys
 

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout
 
 from ensemble.base.errors import InputError
-from ensemble.cli import outputs, planning, program, splits
+from ensemble.cli import outputs, planning, program, protocols, splits
 from ensemble.cli.walk import walk
 from ensemble.pipeline import multi_query, results, scoring
 from ensemble.pipeline import sets as models_of
-from ensemble.scores.protocols import PROTOCOLS, SOURCES
+from ensemble.scores.protocols import PROTOCOLS
 from ensemble.scores.values import RANKS
 
 TASK = "score"  # of reid-ensemble --help
@@ -88,8 +88,8 @@ def parser() -> argparse.ArgumentParser:
 
 def list_protocols() -> None:
     """Every protocol: its rules and its source."""
-    for name, protocol in PROTOCOLS.items():
-        print(f"{name}: {protocol.describe()}\n    {SOURCES[name]}")
+    for name in PROTOCOLS:
+        print(*protocols.described(name), sep="\n")
 
 
 if __name__ == "__main__":

@@ -138,7 +138,7 @@ def parser() -> argparse.ArgumentParser:
     p = program.parser("extractors.heatmap", __doc__)
     add = p.add_argument
     add("--images", nargs="+", type=Path, required=True, metavar="DIR|FILE", help="folders of images, or images")
-    add("--model", required=True, metavar="SPEC[,OPTION=VALUE…]", help="as for extractors.dump")
+    add("--model", required=True, metavar="SPEC[,OPTION=VALUE…]", help="as for reid-ensemble dump")
     outputs.add_out(p, "where the pictures go", required=True)
     add("--layer", metavar="NAME", help="a layer of the network (default: the last that puts out a map)")
     add("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="which pictures (default: heat sum)")

@@ -76,7 +76,7 @@ def _check(words: Sequence[str]) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The options that are not handed on as they are."""
-    p = program.parser("extractors.rank", __doc__, "All other options go to extractors.dump and ensemble.run.")
+    p = program.parser("extractors.rank", __doc__, "All other options go to dump and run.")
     add = p.add_argument
     add("--images", nargs="+", action="extend", default=[], type=Path, metavar="DIR", help="folders of pictures")
     for side in ("query", "gallery"):

@@ -58,7 +58,7 @@ def add_meaning(p: Options, option: str = "--names") -> None:
     p.add_argument(
         option,
         metavar="SET",
-        help="the data set whose names tell identities and cameras, see ensemble.names --list-parsers",
+        help="the data set whose names tell identities and cameras, see reid-ensemble names --list-parsers",
     )
     p.add_argument(
         "--pattern", metavar="REGEX", help="a pattern of your own that does, with (?P<pid>…), (?P<cam>…), …"

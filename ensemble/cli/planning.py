@@ -39,7 +39,11 @@ def add_options(
     default = f"default: {otherwise}" + (
         "; of --rankings: lists, with matrices or --features: joined" if rankings else ""
     )
-    p.add_argument("--recipe", metavar="NAME|FILE", help=f"see ensemble.run --list-recipes ({default})")
+    p.add_argument(
+        "--recipe",
+        metavar="NAME|FILE",
+        help=f"a name (reid-ensemble recipes lists them) or a .toml file ({default})",
+    )
     p.add_argument(
         "--steps", action="append", default=[], metavar="MODULE", help="a module with steps or joins of your own"
     )

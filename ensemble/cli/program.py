@@ -61,7 +61,7 @@ def as_called(text: str) -> str:
 
 @contextmanager
 def called_by(program: str) -> Iterator[None]:
-    """Inside, commands are called as those of a program: ``reid-ensemble``; "": each as ``python -m`` its module."""
+    """Inside, commands are those of a program, ``reid-ensemble`` say; "": each is ``python -m`` its module."""
     token = _PROGRAM.set(program)
     try:
         yield

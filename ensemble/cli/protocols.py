@@ -12,7 +12,7 @@ from ensemble.io import Folder
 from ensemble.io.lists import read_labels
 from ensemble.scores import written
 from ensemble.scores.protocol import AP_RULES, AVERAGES, DENOMINATORS, DIVISORS, Protocol
-from ensemble.scores.protocols import PROTOCOLS
+from ensemble.scores.protocols import PROTOCOLS, SOURCES
 from ensemble.scores.rules import JUNK
 
 NOT_GIVEN = dict.fromkeys(("ap", "denominator", "average", "cut", "divide", "draws", "draw_seed"))
@@ -29,7 +29,7 @@ def add_options(p: argparse.ArgumentParser, *, of_pairs: bool = False) -> None:
     p.add_argument(
         "--protocol",
         metavar="NAME|FILE",
-        help=f"{use}, instead of the recipe's: a name (ensemble.evaluate --list-protocols) or a .toml file",
+        help=f"{use}, instead of the recipe's: a name (reid-ensemble protocols lists them) or a .toml file",
     )
     if of_pairs:
         p.add_argument("--junk", choices=JUNK, help="change which pairs of the protocol do not count")
@@ -50,6 +50,17 @@ def add_options(p: argparse.ArgumentParser, *, of_pairs: bool = False) -> None:
     )
     p.add_argument("--draws", type=int, metavar="N", help="change how often the protocol draws a gallery")
     p.add_argument("--draw-seed", type=int, metavar="N", help="change the seed of the protocol's draws")
+
+
+def listed() -> list[str]:
+    """Every protocol and where it comes from, a line each."""
+    wide = max(map(len, PROTOCOLS))
+    return [f"{name:<{wide}}  {SOURCES[name]}" for name in PROTOCOLS]
+
+
+def described(name: str) -> list[str]:
+    """The rules of a protocol, and where it comes from."""
+    return [f"{name}: {written.named(name, 'PROTOCOL').describe()}", f"    {SOURCES[name]}"]
 
 
 def problems(options: argparse.Namespace) -> list[str]:

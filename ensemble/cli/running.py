@@ -11,14 +11,14 @@ def parser(description: str | None = None) -> argparse.ArgumentParser:
     p = program.parser("ensemble.run", description)
     planning.add_options(p)
     outputs.add_out(p, "where results go (default: runs/RECIPE)")
-    pictures.add_report(p, "report.html too: see ensemble.report")
+    pictures.add_report(p, "report.html too: see reid-ensemble report")
     pictures.add_options(p)
     shortlists.add_options(p)
     p.add_argument(
         "--neighbours",
         type=Path,
         metavar="DIR",
-        help="lists that ensemble.neighbours has made of the features that a step compares, so that it need not; "
+        help="lists that reid-ensemble neighbours has made of the features that a step compares, so that it need not; "
         "the recipe is kreciprocal then, where none is named",
     )
     workers.add_options(p, "re-ranking from --neighbours in tasks, --memory being a worker's: ")

@@ -47,11 +47,39 @@ def positives(labels: Mapping[str, Any]) -> Positives | None:
     return Positives(images, tracks)
 
 
+@dataclass(frozen=True)
+class Excess:
+    """A step that looks at ``k1`` neighbours where half of the queries have no more than ``count`` of theirs."""
+
+    step: str
+    setting: str
+    k1: int
+    count: float
+    what: str  # image or track
+    better: int
+
+    @property
+    def counted(self) -> str:
+        """The count with its word."""
+        return f"{self.count:g} {self.what}{'' if self.count == 1 else 's'}"
+
+
 def warnings(recipe: Recipe, found: Positives | None) -> list[str]:
     """One line for every step whose k1 is far above what an identity has; none where all is well."""
+    return [
+        f"warning: {one.step} looks at {one.setting} = {one.k1} neighbours, but half of the queries find "
+        f"{one.counted} of theirs in the gallery, or fewer: most neighbours are "
+        "strangers, and re-ranking may well lose; compare with the recipe baseline, or try "
+        f"--set {one.step}.{one.setting}={one.better}"
+        for one in excesses(recipe, found)
+    ]
+
+
+def excesses(recipe: Recipe, found: Positives | None) -> list[Excess]:
+    """Every step whose k1 is far above what an identity has, each once."""
     if found is None:
         return []
-    lines = []
+    excesses = []
     for use in recipe.uses():
         counted = mutual(use.name)
         if counted is None:
@@ -61,15 +89,10 @@ def warnings(recipe: Recipe, found: Positives | None) -> list[str]:
         count, most = (found.tracks, TRACKS_TOO_MANY) if by_track else (found.images, TOO_MANY)
         if count is None or not isinstance(k1, int) or k1 <= most * count:
             continue
+        better = max(1, round((most if by_track else 1) * count))
         what = "track" if by_track else "image"
-        lines.append(
-            f"warning: {use.name} looks at {counted.name} = {k1} neighbours, but half of the queries find "
-            f"{count:g} {what}{'' if count == 1 else 's'} of theirs in the gallery, or fewer: most neighbours are "
-            "strangers, and re-ranking may well lose; compare with the recipe baseline, or try "
-            f"--set {use.name}.{counted.name}="
-            f"{max(1, round((most if by_track else 1) * count))}"
-        )
-    return list(dict.fromkeys(lines))
+        excesses.append(Excess(use.name, counted.name, k1, count, what, better))
+    return list(dict.fromkeys(excesses))
 
 
 def mutual(name: str) -> Setting | None:

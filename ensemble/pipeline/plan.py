@@ -24,6 +24,17 @@ _FROM_FEATURES = {"features", *SIDES}
 LABELLED = {TRAIN_DISTANCES, TRAIN_HITS}  # what a model that is distances already says of labelled pairs
 
 
+class Lack(str):
+    """A problem with data that are not there; ``of`` names these: models, columns, what a run makes."""
+
+    of: tuple[str, ...]
+
+    def __new__(cls, text: str, of: Iterable[str]) -> "Lack":
+        found = super().__new__(cls, text)
+        found.of = tuple(of)
+        return found
+
+
 @dataclass(frozen=True)
 class Plan:
     """A checked recipe and, for each branch, the models of the folder that it takes and the groups beside them.
@@ -164,8 +175,11 @@ def _check_flow(plan: Plan, problems: list[str]) -> Recipe:
     known = labels(recipe, folder)
     if recipe.cameras != "cam" and "query_cam" not in known:
         problems.append(
-            f"{recipe.name}, cameras: wanted the column {recipe.cameras}, found none; give it in query.csv and "
-            "gallery.csv, or remove the line"
+            Lack(
+                f"{recipe.name}, cameras: wanted the column {recipe.cameras}, found none; give it in query.csv "
+                "and gallery.csv, or remove the line",
+                [f"{side}_{recipe.cameras}" for side in ("query", "gallery")],
+            )
         )
     reached, branches = [], []
     each = [use for branch in recipe.branches for use in branch.each if not use.optional]
@@ -216,7 +230,10 @@ def _check_branch(
     for column in branch.only:
         if not {f"query_{column}", f"gallery_{column}"} <= folder.columns:
             problems.append(
-                f"{branch.where}, only: wanted the column {column} in query.csv and gallery.csv, found none"
+                Lack(
+                    f"{branch.where}, only: wanted the column {column} in query.csv and gallery.csv, found none",
+                    [f"{side}_{column}" for side in ("query", "gallery")],
+                )
             )
     for group in groups.values():
         side = Reached(set(known))
@@ -334,9 +351,12 @@ def _choose(
         found = [entry] if entry in offered else next(filter(None, patterns), [])
         if not found:
             problems.append(
-                f"{where}, models: wanted {' or '.join(entry.split('|'))} in {folder.path}, "
-                f"found {examples(list(offered), 8) or 'none'}"
-                f"{near(entry, offered) or '; name your models in the recipe'}"
+                Lack(
+                    f"{where}, models: wanted {' or '.join(entry.split('|'))} in {folder.path}, "
+                    f"found {examples(list(offered), 8) or 'none'}"
+                    f"{near(entry, offered) or '; name your models in the recipe'}",
+                    [entry],
+                )
             )
         chosen += [name for name in found if name not in chosen]
     return tuple(chosen)
@@ -516,8 +536,11 @@ def _check_step(
         return False
     if missing:
         problems.append(
-            f"{use.where} ({use.name}): wanted {', '.join(missing)}, found "
-            f"{', '.join(sorted(there))}; {_remedy(missing, state.names)}"
+            Lack(
+                f"{use.where} ({use.name}): wanted {', '.join(missing)}, found "
+                f"{', '.join(sorted(there))}; {_remedy(missing, state.names)}",
+                missing,
+            )
         )
     elif not unknown and (problem := step.problem(use.settings, there)):
         problems.append(f"{use.where} ({use.name}), {problem}")
@@ -567,7 +590,9 @@ def _check_join(
         remedy = "end each part in a distance step" if missing == ["distances"] else _remedy(missing, state.names)
         if use.name == "calibrated" and any(LABELLED & part.names for part in parts):
             remedy = "matrices and tables of pairs are calibrated by calibrated_distances"
-        problems.append(f"{use.where} ({use.name}): wanted {', '.join(missing)} in every part; {remedy}")
+        problems.append(
+            Lack(f"{use.where} ({use.name}): wanted {', '.join(missing)} in every part; {remedy}", missing)
+        )
     elif count:
         problem = joins.objection(use.name, use.settings, count)
         after = joins.stage(use.name) == "after" and count > 1
