@@ -30,7 +30,7 @@ make_environment() {
         fi
     fi
     mkdir -p "$ready"
-    case ",$missing," in *,test,*) missing="$missing,metric,tune,parquet,report,tracking,tensorboard,images,onnx,torch,cnn" ;; esac
+    case ",$missing," in *,test,*) missing="$missing,metric,tune,parquet,report,completion,tracking,tensorboard,images,onnx,torch,cnn" ;; esac
     for extra in $(echo "$missing" | tr , ' '); do
         echo "$wanted" > "$ready/$extra"
     done

@@ -16,7 +16,7 @@ from those above it. The last are the commands, which ``python -m ensemble`` lis
     city         synthetic cities with known answers
     clusters     who belongs together: clusters of a recipe's distances, thresholds, links
     cli          what the command lines have in common
-    names  report  tune  neighbours  recipes                     commands with a library of their own
+    names  report  tune  neighbours  recipes  doctor             commands with a library of their own
     pseudo_labels                                                another, which finds pictures as the report does
     identify                                                     the same, with a page of the report
     track                                                        one more: tracks of cameras become identities

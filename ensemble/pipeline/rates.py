@@ -57,12 +57,12 @@ SLOWEST = Rates(
 def of_machine(threads: int) -> Rates:
     """The rates of this machine with so many threads: those that are kept, or measured now and kept."""
     threads = min(threads, machine.processors())  # more take turns
-    return _of_machine(threads, str(_file()))
+    return _of_machine(threads, str(file()))
 
 
 @cache  # one measurement a process, even where nothing can be kept
-def _of_machine(threads: int, file: str) -> Rates:
-    path, key = Path(file), _key(threads)
+def _of_machine(threads: int, where: str) -> Rates:
+    path, key = Path(where), _key(threads)
     kept = _kept(path)
     if key in kept:
         return kept[key]
@@ -124,7 +124,8 @@ def _key(threads: int) -> str:
     return f"{machines}, {threads} threads, {versions}"
 
 
-def _file() -> Path:
+def file() -> Path:
+    """Where they are kept."""
     named = os.environ.get("XDG_CACHE_HOME", "")
     folder = Path(named) if named and Path(named).is_absolute() else Path(os.path.expanduser("~")) / ".cache"
     return folder / "reid-ensemble" / "rates.json"

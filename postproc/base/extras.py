@@ -8,6 +8,7 @@ import tomllib
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 PROJECT = "reid-ensemble"
 CHECKOUT = Path(__file__).parents[2] / "pyproject.toml"
@@ -24,7 +25,7 @@ def install(extra: str, *packages: str) -> str:
     'pip install "pyarrow>=16"'
     """
     wanted = requirements(extra)
-    chosen = [one for one in wanted if not packages or _name(one) in map(_plain, packages)] or [*packages]
+    chosen = [one for one in wanted if not packages or name_of(one) in map(_plain, packages)] or [*packages]
     if not chosen:
         chosen = [f"{PROJECT}[{extra}]"]
     python = _quoted(sys.executable or "python")
@@ -36,7 +37,16 @@ def install(extra: str, *packages: str) -> str:
 def lacking(*extras: str) -> list[str]:
     """What extras of ours ask for and is not installed, in any version."""
     found = dict.fromkeys(need for extra in extras for need in requirements(extra))
-    return [need for need in found if not _installed(_name(need))]
+    return [need for need in found if not _installed(name_of(need))]
+
+
+@cache
+def core() -> tuple[str, ...]:
+    """What the package itself asks for, with ranges. () where nobody knows."""
+    project = _checkout()
+    if project is not None:
+        return tuple(project["dependencies"])
+    return tuple(line.strip() for line in _installed_needs() if "extra ==" not in line)
 
 
 @cache
@@ -52,22 +62,33 @@ def requirements(extra: str) -> tuple[str, ...]:
 @cache
 def _optional() -> dict[str, list[str]]:
     """Extra -> requirements, of the checkout that this is, or else of what is installed."""
-    try:
-        project = tomllib.loads(CHECKOUT.read_text("utf-8"))["project"]
-        if project["name"] == PROJECT:
-            return dict(project["optional-dependencies"])
-    except (OSError, ValueError, KeyError):
-        pass
-    try:
-        lines = metadata.requires(PROJECT) or []
-    except metadata.PackageNotFoundError:
-        return {}
+    project = _checkout()
+    if project is not None:
+        return dict(project["optional-dependencies"])
     found: dict[str, list[str]] = {}
-    for line in lines:
+    for line in _installed_needs():
         need, _, marker = line.partition(";")
         if named := re.search(r"extra == ['\"](.+?)['\"]", marker):
             found.setdefault(named[1], []).append(need.strip())
     return found
+
+
+def _checkout() -> dict[str, Any] | None:
+    """The project as its checkout describes it; None where this is none."""
+    try:
+        project = tomllib.loads(CHECKOUT.read_text("utf-8"))["project"]
+        known = project["name"] == PROJECT and {"dependencies", "optional-dependencies"} <= set(project)
+    except (OSError, ValueError, KeyError):
+        return None
+    return project if known else None
+
+
+def _installed_needs() -> list[str]:
+    """The requirements of the package as it is installed, a line each."""
+    try:
+        return metadata.requires(PROJECT) or []
+    except metadata.PackageNotFoundError:
+        return []
 
 
 def _installed(package: str) -> bool:
@@ -78,7 +99,8 @@ def _installed(package: str) -> bool:
     return True
 
 
-def _name(requirement: str) -> str:
+def name_of(requirement: str) -> str:
+    """The package of a requirement: ``scikit-learn<1.8`` -> scikit-learn."""
     match = _NAME.match(requirement)
     return _plain(match[0]) if match else ""
 

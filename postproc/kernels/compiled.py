@@ -37,6 +37,12 @@ def compiled(function: Callable[..., Any]) -> Any:
     return kernel
 
 
+def folder_of(kernel: Any) -> Path | None:
+    """Where a kernel is kept; None where nothing can be."""
+    place = getattr(getattr(kernel, "_cache", None), "cache_path", None)
+    return Path(place) if place else None
+
+
 def _cache_of(function: Callable[..., Any]) -> Any:
     try:
         return _Kept(function)

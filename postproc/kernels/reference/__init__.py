@@ -1,4 +1,5 @@
-"""The definitions, in plain NumPy and float64, loops and all. Tests compare with these; nothing else calls them.
+"""The definitions, in plain NumPy and float64, loops and all. Tests compare with these; nothing else does
+but ``doctor``.
 
 Matrices of all by all are fine here. Ties are broken by row everywhere: every sort is stable. What defines a
 kernel stands in the family of that kernel, as in ``reference.hubness.csls``; the other families are topics.
