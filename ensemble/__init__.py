@@ -2,7 +2,7 @@
 
 A folder of files is looked at (``io``), a recipe is checked against it (``pipeline.plan``), the models go through
 its steps and joins (``pipeline.run``), and what comes out is written, scored and shown. Every folder imports only
-from those above it. The last are the commands, which ``python -m ensemble`` lists::
+from those above it. The last are the commands, which ``reid-ensemble`` lists and calls::
 
     base         errors, the FeatureSet, the DistanceSet
     parsers      what the names of images say, data set by data set
@@ -16,12 +16,13 @@ from those above it. The last are the commands, which ``python -m ensemble`` lis
     city         synthetic cities with known answers
     clusters     who belongs together: clusters of a recipe's distances, thresholds, links
     cli          what the command lines have in common
-    names  report  tune  neighbours  recipes  doctor             commands with a library of their own
+    names  report  tune  neighbours  doctor                      commands with a library of their own
     pseudo_labels                                                another, which finds pictures as the report does
     identify                                                     the same, with a page of the report
     track                                                        one more: tracks of cameras become identities
-    ablate  agreement  build_gallery  cluster  compare  components  convert
-    demo  evaluate  inspect  run  thresholds  validate
+    recipes                                                      those of runs and of track, and which fit a folder
+    ablate  agreement  build_gallery  cluster  compare  completion  components
+    convert  demo  evaluate  inspect  protocols  run  thresholds  validate
     __main__     the list of commands
 """
 

@@ -27,6 +27,25 @@ PROTOCOL = """_PRESETS = {
     "only_five": (Protocol(top_k=5, denominator="all"), "nobody's"),
 """
 
+COMMAND = '''"""Count to one.
+
+    python -m ensemble.count
+
+Ones are counted.
+"""
+
+TASK = "look"
+
+
+def main(arguments):
+    print(1)
+    return 0
+
+
+if __name__ == "__main__":
+    main(None)
+'''
+
 
 class Packages:
     """A copy of postproc and ensemble that may be changed; ``changes`` are its files that were."""
@@ -92,7 +111,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Packages:
     )
 
     copy.change("ensemble/scores/protocols.py", "_PRESETS = {\n", PROTOCOL)
-    copy.write("ensemble/count.py", '"""Count to one."""\n\nif __name__ == "__main__":\n    print(1)\n')
+    copy.write("ensemble/count.py", COMMAND)
     return copy
 
 
@@ -127,7 +146,8 @@ def test_all_of_them_are_in_use(packages: Packages, tmp_path: Path) -> None:
     assert (out / "ranking.scsv").read_text().startswith("q0.jpg;")
     listed = packages.command("ensemble.run", "--list-steps")
     assert "    strength = 0.1    (weight, 0 to 1e+06)" in listed
-    assert "python -m ensemble.count" in packages.command("ensemble")
+    assert "$ python -m ensemble count\n" in packages.command("ensemble").partition("\nlook\n")[2]
+    assert packages.command("ensemble", "count") == packages.command("ensemble.count") == "1\n"
 
 
 def test_the_tuner_and_the_laws_know_the_technique(packages: Packages) -> None:

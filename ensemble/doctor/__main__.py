@@ -5,7 +5,8 @@
 
 Whoever asks for help with a problem sends this along. The trial re-ranks a few images, compares them with the
 definition, and goes from feature files to a submission; kernels that are not kept yet are compiled first, which
-takes a minute. Exit status 0: all of it works, notes say what could be better; 1: something does not, marked WRONG.
+takes a minute. Exit status 0: all of it works, and notes say what could be better; 1: something
+does not, marked WRONG.
 """
 
 import argparse

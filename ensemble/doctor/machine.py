@@ -9,6 +9,7 @@ from typing import Any
 
 from ensemble.doctor.finding import Finding, size
 from postproc.base import machine
+from postproc.base.extras import install
 
 LITTLE = 2 << 30  # bytes of memory that a run of usual size may want
 FEATURES = {"avx2": "AVX2", "avx512f": "AVX-512", "avx512vnni": "AVX-512 VNNI", "neon": "NEON"}  # llvm's names
@@ -102,7 +103,13 @@ def cuda() -> Iterator[Finding]:
     else:
         yield from map(_device, range(torch.cuda.device_count()))
         if find_spec("numba_cuda") is None and find_spec("numba.cuda") is None:
-            yield Finding("CUDA kernels", "no numba-cuda", None, "wrong", f"install {_extra_for(built)}")
+            yield Finding(
+                "CUDA kernels",
+                "no numba-cuda",
+                None,
+                "wrong",
+                install("cuda12" if built.startswith("12.") else "cuda"),
+            )
 
 
 def _device(number: int) -> Finding:
@@ -112,7 +119,3 @@ def _device(number: int) -> Finding:
     free, whole = torch.cuda.mem_get_info(number)
     said = f"{about.name}, compute {about.major}.{about.minor}, {size(free)} free of {size(whole)}"
     return Finding(f"cuda:{number}", said, {"name": about.name, "free": free, "whole": whole})
-
-
-def _extra_for(built: str) -> str:
-    return "reid-ensemble[cuda12]" if built.startswith("12.") else "reid-ensemble[cuda]"

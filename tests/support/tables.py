@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ensemble.cli.listing import TASKS
+from ensemble.cli.start import everything
 from ensemble.pipeline import guide
 from ensemble.pipeline.steps import Step, describe
 from postproc import STEPS
@@ -11,7 +13,7 @@ from postproc.base.lists import takes_lists, takes_lists_alone
 
 ROOT = Path(__file__).parents[2]
 TECHNIQUES, README = ROOT / "docs" / "techniques.md", ROOT / "README.md"
-NEIGHBOURS = ROOT / "docs" / "neighbours.md"
+NEIGHBOURS, COMMANDS = ROOT / "docs" / "neighbours.md", ROOT / "docs" / "commands.md"
 LISTS_BEGIN, LISTS_END = "<!-- made by python -m tests.support.tables -->", "<!-- end -->"
 ROW = re.compile(r"(?<!\\)\|")
 WORDS = {  # what a column of a table, or a file, is called in the README; features and distances need no word
@@ -48,9 +50,32 @@ def readme(text: str) -> str:
 
 def neighbours(text: str) -> str:
     """docs/neighbours.md with its table of steps as their signatures and descriptions say it."""
+    return _filled(text, _lists_table())
+
+
+def commands(text: str) -> str:
+    """docs/commands.md with its tables of commands as their files say it."""
+    return _filled(text, _commands_tables())
+
+
+def _filled(text: str, lines: Iterable[str]) -> str:
+    """A document with these lines where it says that they are made."""
     before, _, rest = text.partition(LISTS_BEGIN)
     _, _, after = rest.partition(LISTS_END)
-    return f"{before}{LISTS_BEGIN}\n\n{chr(10).join(_lists_table())}\n\n{LISTS_END}{after}"
+    return f"{before}{LISTS_BEGIN}\n\n{chr(10).join(lines)}\n\n{LISTS_END}{after}"
+
+
+def _commands_tables() -> Iterator[str]:
+    known = everything()
+    for task in TASKS:
+        if task != TASKS[0]:
+            yield ""
+        yield f"| {task} | | for example |"
+        yield "|---|---|---|"
+        for command in known:
+            if command.task == task:
+                example = command.example.replace(f"python -m {command.module}", f"reid-ensemble {command.name}")
+                yield f"| `{command.name}` | {command.about} | `{example}` |"
 
 
 def _lists_table() -> Iterator[str]:
@@ -100,4 +125,5 @@ if __name__ == "__main__":
     TECHNIQUES.write_text(techniques(), encoding="utf-8")
     README.write_text(readme(README.read_text(encoding="utf-8")), encoding="utf-8")
     NEIGHBOURS.write_text(neighbours(NEIGHBOURS.read_text(encoding="utf-8")), encoding="utf-8")
-    print(TECHNIQUES, README, NEIGHBOURS, sep="\n")
+    COMMANDS.write_text(commands(COMMANDS.read_text(encoding="utf-8")), encoding="utf-8")
+    print(TECHNIQUES, README, NEIGHBOURS, COMMANDS, sep="\n")

@@ -10,7 +10,7 @@ from ensemble.base.errors import InputError
 from ensemble.cli import listing
 from tests.support.each import each
 
-COMMANDS = [name for package in ("ensemble", "extractors") for name, _ in listing.commands(package)]
+COMMANDS = [command.module for package in listing.PACKAGES for command in listing.commands(package)]
 NO_DEFAULT = (None, False, [], argparse.SUPPRESS)
 
 
