@@ -21,7 +21,7 @@ from ensemble.pipeline.run import Run
 from postproc.kernels import reference
 
 NEAR = 1e-4  # of distances from 0 to 1
-SETTINGS = {"k1": 8, "k2": 3, "lambda_value": 0.3}
+SETTINGS: dict[str, Any] = {"k1": 8, "k2": 3, "lambda_value": 0.3}
 PEOPLE, IMAGES, WIDTH = 12, 5, 16  # of the run: its identities are far apart, so that every score is 1
 
 
@@ -47,23 +47,27 @@ def _tried(name: str, trial: Callable[[], str]) -> Finding:
 
 
 def _features() -> tuple[np.ndarray, np.ndarray]:
-    random = np.random.default_rng(0)
-    return tuple(random.normal(size=(count, WIDTH)).astype(np.float32) for count in (20, 80))  # type: ignore[return-value]
+    images = np.random.default_rng(0).normal(size=(100, WIDTH)).astype(np.float32)
+    return images[:20], images[20:]
 
 
 def _reranked() -> str:
     query, gallery = _features()
-    expected = reference.reciprocal.rerank(query, gallery, **SETTINGS)
-    return _alike(postproc.rerank(query, gallery, **SETTINGS), expected)
+    return _alike(postproc.rerank(query, gallery, **SETTINGS), _expected(query, gallery))
 
 
 def _reranked_on_cuda() -> str:
     import torch
 
     query, gallery = _features()
-    expected = reference.reciprocal.rerank(query, gallery, **SETTINGS)
-    found = postproc.rerank(*(torch.as_tensor(side, device="cuda") for side in (query, gallery)), **SETTINGS)
-    return _alike(found.cpu().numpy(), expected)
+    on_cuda: Any = [torch.as_tensor(side, device="cuda") for side in (query, gallery)]
+    found: Any = postproc.rerank(*on_cuda, **SETTINGS)
+    return _alike(found.cpu().numpy(), _expected(query, gallery))
+
+
+def _expected(query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
+    found: np.ndarray = reference.reciprocal.rerank(query, gallery, **SETTINGS)
+    return found
 
 
 def _alike(found: np.ndarray, expected: np.ndarray) -> str:
