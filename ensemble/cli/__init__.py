@@ -2,7 +2,8 @@
 
     parser       a parser whose refusals read like all others
     program      a command from its parser to its exit status; what is said when it cannot go on
-    listing      the commands of a package, one line each
+    listing      the commands of a package, as their files tell them
+    start        reid-ensemble: all of them by their names, and help by task
     numbers      numbers and sizes as people write them
     files        --features, --rankings, --query-names, --gallery-names, --names, --pattern, --tracks
     protocols    --protocol and the rules that change it

@@ -38,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             continue
         found[name] = []
         if not options.json:
-            print(name)
+            print(
+                "trial, which compiles kernels first" if name == "trial" and places.are_new() else name, flush=True
+            )
         for one in look():
             found[name].append(one)
             if not options.json:

@@ -49,6 +49,11 @@ def _folders() -> list[Path]:
     return sorted({folder for kernel in kernels if (folder := compiled.folder_of(kernel))})
 
 
+def are_new() -> bool:
+    """Whether no kernel is kept yet."""
+    return not any(file for folder in _folders() for file in folder.glob("*.kernel"))
+
+
 def _where(folders: list[Path], top: Path) -> str:
     """One place, or several below one."""
     return str(top) if len(folders) == 1 else f"{len(folders)} folders below {top}"

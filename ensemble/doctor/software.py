@@ -51,8 +51,8 @@ def _needed(requirement: str) -> Finding:
     version = _version(name)
     if version is None:
         return Finding(name, "not installed", None, "wrong", f"wanted {requirement}; install it")
-    if is_older(version, requirement):
-        return Finding(name, version, version, "wrong", f"wanted {requirement}; install a newer one")
+    if not fits(version, requirement):
+        return Finding(name, version, version, "wrong", f"wanted {requirement}; install such a one")
     return Finding(name, version, version)
 
 
@@ -61,25 +61,26 @@ def _extra(name: str) -> Finding:
     needs = extras.requirements(name)
     versions = {extras.name_of(need): _version(extras.name_of(need)) for need in needs}
     lacking = [package for package, version in versions.items() if version is None]
-    old = [need for need in needs if (v := versions[extras.name_of(need)]) and is_older(v, need)]
+    other = [need for need in needs if (v := versions[extras.name_of(need)]) and not fits(v, need)]
     there = ", ".join(f"{package} {version}" for package, version in versions.items() if version)
     value = {"for": FOR[name], "packages": versions}
     if lacking or not needs:
         absent = f"not installed: {', '.join(lacking) or name}"
         return Finding(f"[{name}]", f"{'; '.join(filter(None, [absent, there]))} ({FOR[name]})", value)
-    if old:
-        return Finding(f"[{name}]", f"{there} ({FOR[name]})", value, "note", f"wanted {', '.join(old)}")
+    if other:
+        return Finding(f"[{name}]", f"{there} ({FOR[name]})", value, "note", f"wanted {', '.join(other)}")
     return Finding(f"[{name}]", f"{there} ({FOR[name]})", value)
 
 
-def is_older(version: str, requirement: str) -> bool:
-    """Whether a version is below the least that a requirement asks for.
+def fits(version: str, requirement: str) -> bool:
+    """Whether a version is in the range that a requirement asks for.
 
-    >>> is_older("1.26.4", "numpy>=1.26"), is_older("1.9", "numpy>=1.26"), is_older("2.0rc1", "numpy")
-    (False, True, False)
+    >>> [fits(version, "scikit-learn>=1.5,<1.8") for version in ("1.4.2", "1.5.0", "1.7.2rc1", "1.8", "1.10")]
+    [False, True, True, False, False]
     """
-    least = re.search(r">=\s*([\d.]+)", requirement)
-    return least is not None and _numbers(version) < _numbers(least[1])
+    least, most = (re.search(rf"{sign}\s*([\d.]+)", requirement) for sign in (">=", "<"))
+    found = _numbers(version)
+    return not (least and found < _numbers(least[1])) and not (most and found >= _numbers(most[1]))
 
 
 def _numbers(version: str) -> list[int]:

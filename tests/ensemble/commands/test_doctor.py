@@ -66,7 +66,7 @@ def test_extras_are_those_of_the_project(monkeypatch: pytest.MonkeyPatch) -> Non
     assert list(extras.core()) == project["dependencies"]
     monkeypatch.setattr(software, "_version", {"optuna": "3.6.0", "numpy": "1.21"}.get)
     found = by_name(software.found())
-    assert found["numpy"].line() == "WRONG: 1.21; wanted numpy>=1.26; install a newer one"
+    assert found["numpy"].line() == "WRONG: 1.21; wanted numpy>=1.26; install such a one"
     assert found["scipy"].status == "wrong"
     assert found["[tune]"].line() == "note: optuna 3.6.0 (tune (Optuna)); wanted optuna>=4"
     assert found["[dask]"].said.startswith("not installed: dask, distributed (--workers")
