@@ -20,9 +20,9 @@ def start(program: str, words: Sequence[str]) -> None:
     """Run what the words behind ``program`` ask for, and end the process with its exit status."""
     first = words[0] if words else "--help"
     if first in ("-h", "--help"):
-        print("\n".join(text(program, shutil.get_terminal_size().columns)))
+        _say("\n".join(text(program, shutil.get_terminal_size().columns)))
     elif first in ("-V", "--version"):
-        print(f"reid-ensemble {__version__}")
+        _say(f"reid-ensemble {__version__}")
     elif command := listing.find(first.replace("-", "_")):
         _run(program, command, words[1:])
     else:
@@ -59,6 +59,13 @@ def _lines(program: str, command: Command, columns: int) -> Iterator[str]:
     yield from wide.wrap(command.about)
     if command.example:
         yield f"{' ' * 17}$ {command.example.replace(f'python -m {command.module}', f'{program} {command.name}')}"
+
+
+def _say(words: str) -> None:
+    try:
+        print(words, flush=True)
+    except BrokenPipeError:  # whoever reads our output has seen enough
+        sys.stderr.close()
 
 
 def _run(program: str, command: Command, words: Sequence[str]) -> None:

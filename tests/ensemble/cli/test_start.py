@@ -1,6 +1,7 @@
 """One program for all commands: its help, how it starts, what it says of what is no command."""
 
 import importlib
+import io
 import re
 import resource
 import shlex
@@ -74,6 +75,17 @@ def test_help_is_what_is_said_without_a_command(
     status, out, err = ended(capsys, *words, program="python -m ensemble")
     assert (status, err) == (0, "")
     assert "$ python -m ensemble run --features DIR" in out
+
+
+def test_who_reads_a_line_of_help_may_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stdout", Closed())
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    start.start("reid-ensemble", ["--help"])
+    assert sys.stderr.closed  # so that Python does not complain at its end
 
 
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
