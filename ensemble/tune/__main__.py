@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise InputError(
             ["--rankings: wanted features or a matrix of distances, found rank lists alone; give their weights"]
         )
+    planning.refuse_without_room_for_features(options, checked)
     if options.pipelines:
         return pipelines.search(options, checked)
     options.trials, options.folds = options.trials or TRIALS, options.folds or FOLDS
@@ -155,6 +156,8 @@ def search(options: argparse.Namespace, checked: plan.Plan) -> int:
         memory=machine.memory(options),
         device=machine.device(options),
     )
+    on_folds = plan.check(checked.recipe, prepared.bench.folder)
+    planning.refuse_without_room(options, on_folds, prepared.bench.parts[0])
     notes.say((*checked.notes, *prepared.notes))
     for line in prepared.warnings:
         print(line, file=sys.stderr)
