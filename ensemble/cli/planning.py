@@ -116,7 +116,8 @@ def labelled(checked: Plan) -> bool:
 
 def _recipe(options: argparse.Namespace, *, of_one_set: bool) -> Recipe:
     named = options.recipe or _usual(options, of_one_set=of_one_set)
-    changed = changes.override(recipe.load(named), options.set)
+    loaded = named if isinstance(named, Recipe) else recipe.load(named)
+    changed = changes.override(loaded, options.set)
     return replace(changed, similarity=tuple(dict.fromkeys([*changed.similarity, *options.similarity])))
 
 

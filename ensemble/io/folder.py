@@ -35,6 +35,7 @@ from ensemble.io.blocks import UNNAMED
 from ensemble.io.draws import Draws
 from ensemble.io.keys import ONE_SET
 from ensemble.io.labelled import Labelled, taken_out
+from ensemble.io.layouts import Part
 from ensemble.io.lists import Keys
 from ensemble.io.models import MULTI_QUERIES, Found, find, is_folder, lacks, may_be_cut, unused_columns
 from ensemble.io.open_reid import META, SPLITS, Catalogue
@@ -83,6 +84,7 @@ class Folder:
     identities: dict[str, Path] = field(default_factory=dict)  # lists of identities by name, for protocols
     times: TravelTimes | None = None  # histograms, for steps that learn them from training images otherwise
     labelled: dict[str, Labelled] = field(default_factory=dict)  # what models say of labelled images, of distances
+    held: dict[str, dict[str, Part]] = field(default_factory=dict)  # models that are in memory, by side, not in files
 
     @property
     def joined(self) -> list[str]:
