@@ -7,7 +7,6 @@
     shown      the first images of some queries, with pictures in a notebook
     scoring    score: distances or lists that somebody else has made
     fusing     fuse: what ``ensemble.run --rankings`` does
-    tabled     values as small tables of HTML
 
 The other functions stand beside their commands, whose modules can be called (:mod:`ensemble.base.calling`).
 """

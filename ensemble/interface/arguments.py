@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from types import MappingProxyType
+from typing import Any, TypeAlias, TypedDict
 
 import postproc
 from ensemble.base.collecting import collecting
@@ -23,6 +24,8 @@ Changes: TypeAlias = Mapping[str, Any] | Sequence[str]
 
 OF_FILES = ("query_names", "gallery_names")  # options that name a file, where a folder is read
 OF_FOLDERS = ("tracks", "key")
+SOURCES = {"features": in_memory.folder_of, "rankings": in_memory.folder_of_distances}
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 NOT_HERE = {
     "out": "a value is returned; write it with its own methods",
     "json": "a value is returned",
@@ -39,21 +42,46 @@ def options(
     keywords: Mapping[str, Any],
     *,
     data: Data,
-    described: Mapping[str, Data],
-    beside: Mapping[str, Callable[[], Any]],
+    described: Mapping[str, Data] = NOTHING,
+    beside: Mapping[str, Callable[[], Any]] = NOTHING,
+    source: str = "features",
 ) -> argparse.Namespace:
     """The options of a command with these keywords; None: as the command has it. All problems in one error.
 
-    data:   the features, ``described`` by names and labels, None for none.
+    data:   what is read, ``described`` by names and labels, None for none; ``source``: the option that names it.
     beside: options that are values of Python, and what makes them.
     """
     found = parser.parse_args([])
-    actions = {action.dest: action for action in parser._actions if action.dest not in ("help", "features")}
     problems: list[str] = []
+    place: Path | Folder | None = None
     with collecting(problems):
-        found.features = _features(data, described)
-    if not isinstance(found.features, Folder):
+        place = _place(data, described, SOURCES[source])
+    setattr(found, source, place)
+    if not isinstance(place, Folder):
         keywords = {**keywords, **{name: described.get(name) for name in OF_FILES}}
+    folders = [name for name in OF_FOLDERS if keywords.get(name) is not None and isinstance(place, Folder)]
+    problems += [f"{name}: is for a folder, found arrays; give labels beside them" for name in folders]
+    problems += _set_all(found, parser, {n: v for n, v in keywords.items() if n not in folders}, source)
+    for name, make in beside.items():
+        with collecting(problems):
+            setattr(found, name, make())
+    refuse_if_any(problems)
+    return found
+
+
+def own_options(parser: argparse.ArgumentParser, keywords: Mapping[str, Any]) -> argparse.Namespace:
+    """The options of a command that reads nothing by itself."""
+    found = parser.parse_args([])
+    refuse_if_any(_set_all(found, parser, keywords, ""))
+    return found
+
+
+def _set_all(
+    found: argparse.Namespace, parser: argparse.ArgumentParser, keywords: Mapping[str, Any], source: str
+) -> list[str]:
+    """Put keywords where options stand; what is wrong with them. None: as the command has it."""
+    actions = {action.dest: action for action in parser._actions if action.dest not in ("help", source)}
+    problems = []
     for name, value in keywords.items():
         if value is None:
             continue
@@ -64,22 +92,18 @@ def options(
         elif name not in actions:
             names = sorted({*actions} - {*NOT_HERE})
             problems.append(f"{name}: wanted one of {', '.join(names)}, found another{near(name, names)}")
-        elif name in OF_FOLDERS and isinstance(found.features, Folder):
-            problems.append(f"{name}: is for a folder, found arrays; give labels beside them")
         else:
             problems += _set(found, actions[name], value)
-    for name, make in beside.items():
-        with collecting(problems):
-            setattr(found, name, make())
-    refuse_if_any(problems)
-    return found
+    return problems
 
 
-def _features(given: Data, described: Mapping[str, Data]) -> Path | Folder:
+def _place(
+    given: Data, described: Mapping[str, Data], in_memory: Callable[[Data, Mapping[str, Data]], Folder]
+) -> Path | Folder:
     """A folder as its path, models in memory as what a look at them tells."""
     known = {name: values for name, values in described.items() if values is not None}
     if not isinstance(given, (str, os.PathLike)):
-        return in_memory.folder_of(given, {_singular(name): values for name, values in known.items()})
+        return in_memory(given, {_singular(name): values for name, values in known.items()})
     wrong = [name for name in known if name not in OF_FILES]
     refuse_if_any(
         [
@@ -107,6 +131,70 @@ def changes(given: Changes | None, top_k: int | None = None) -> list[str]:
 def using(chosen: argparse.Namespace) -> AbstractContextManager[object]:
     """The threads and the memory that were asked for, inside a ``with``."""
     return postproc.using(threads=chosen.threads, memory=machine.memory(chosen), progress=not chosen.quiet)
+
+
+class Options(TypedDict, total=False):
+    """Options that all commands have which run a recipe, as keywords; see ``python -m ensemble.run --help``."""
+
+    steps: Sequence[str]
+    rankings: FilePath
+    similarity: str | Sequence[str]
+    names: str
+    pattern: str
+    key: str | Sequence[str]
+    tracks: FilePath
+    ap: str
+    denominator: str
+    average: str
+    junk: str
+    cut: int
+    divide: str
+    draws: int
+    draw_seed: int
+
+
+class Common(Options, total=False):
+    """The keywords of :func:`ensemble.rank` that other functions have too."""
+
+    query_names: Data
+    gallery_names: Data
+    query_pid: Data
+    gallery_pid: Data
+    query_cam: Data
+    gallery_cam: Data
+    query_track: Data
+    gallery_track: Data
+    query_frame: Data
+    gallery_frame: Data
+    set: Changes
+    protocol: Rules
+    device: str
+    threads: int
+    memory: str
+    quiet: bool
+
+
+LABELS = tuple(name for name in Common.__annotations__ if name.startswith(("query_", "gallery_")))
+
+
+def asked(
+    parser: argparse.ArgumentParser,
+    data: Data,
+    recipe: Callable[[], Any],
+    keywords: Mapping[str, Any],
+    *,
+    top_k: int | None = None,
+    source: str = "features",
+) -> argparse.Namespace:
+    """The options of a command that runs a recipe; quiet, unless it is said otherwise."""
+    described = {name: keywords[name] for name in LABELS if keywords.get(name) is not None}
+    rest = {name: value for name, value in keywords.items() if name not in (*LABELS, "set", "protocol")}
+    beside = {
+        "recipe": recipe,
+        "set": lambda: changes(keywords.get("set"), top_k),
+        "protocol": lambda: protocol(keywords.get("protocol")),
+    }
+    return options(parser, {"quiet": True, **rest}, data=data, described=described, beside=beside, source=source)
 
 
 @contextmanager

@@ -5,17 +5,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble import submissions
+from ensemble.base import tabled
 from ensemble.base.errors import InputError, examples, near
 from ensemble.cli import machine, numbers, planning, program
-from ensemble.interface import arguments, tabled
-from ensemble.interface.arguments import Changes, Data, FilePath, Rules, in_python
-from ensemble.interface.recipes import Recipe, recipe_of
+from ensemble.interface import arguments
+from ensemble.interface.arguments import Changes, Data, FilePath, Options, Rules, in_python
+from ensemble.interface.recipes import Recipe, RecipeGiven, recipe_of
 from ensemble.pipeline import results
 from ensemble.pipeline.images import Images
 from ensemble.pipeline.plan import Plan
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 def rank(
     features: Data,
-    recipe: "Recipe | FilePath | dict[str, Any] | Sequence[Any] | None" = None,
+    recipe: RecipeGiven = None,
     *,
     query_names: Data = None,
     gallery_names: Data = None,
@@ -53,7 +54,7 @@ def rank(
     threads: int | None = None,
     memory: str | None = None,
     quiet: bool = True,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> "Ranking":
     """Rank the gallery for every query under a recipe.
 
@@ -69,34 +70,29 @@ def rank(
     Returns:  the same numbers, to the bit, as the command for the same features in a folder.
     Raises:   InputError with every problem of data, recipe and options.
     """
-    described = {
-        "query_names": query_names,
-        "gallery_names": gallery_names,
-        "query_pid": query_pid,
-        "gallery_pid": gallery_pid,
-        "query_cam": query_cam,
-        "gallery_cam": gallery_cam,
-        "query_track": query_track,
-        "gallery_track": gallery_track,
-        "query_frame": query_frame,
-        "gallery_frame": gallery_frame,
+    keywords = {
+        **{"query_names": query_names, "gallery_names": gallery_names},
+        **{"query_pid": query_pid, "gallery_pid": gallery_pid, "query_cam": query_cam, "gallery_cam": gallery_cam},
+        **{"query_track": query_track, "gallery_track": gallery_track},
+        **{"query_frame": query_frame, "gallery_frame": gallery_frame},
+        **{"set": set, "protocol": protocol, "device": device, "threads": threads, "memory": memory},
+        **{"quiet": quiet, **options},
     }
-    keywords = {"device": device, "threads": threads, "memory": memory, "quiet": quiet, **options}
-    beside = {
-        "recipe": lambda: recipe_of(recipe),
-        "set": lambda: arguments.changes(set, top_k),
-        "protocol": lambda: arguments.protocol(protocol),
-    }
-    parser = program.parser("ensemble.run")
-    planning.add_options(parser)
     with in_python():
-        return ranked(arguments.options(parser, keywords, data=features, described=described, beside=beside))
+        return ranked(arguments.asked(parser(), features, lambda: recipe_of(recipe), keywords, top_k=top_k))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of ``ensemble.run`` that say what runs on what, without those of its files."""
+    found = program.parser("ensemble.run")
+    planning.add_options(found)
+    return found
 
 
 def ranked(options: argparse.Namespace) -> "Ranking":
     """Check and run what options ask for."""
     checked = planning.prepare(options)
-    if not checked.folder.held:
+    if not (checked.folder.held or checked.folder.matrices):
         expected = planning.forecast_of(options, checked)
         if expected and planning.is_refused(options, expected):
             raise InputError([expected.remedy()])
@@ -342,7 +338,7 @@ class Ranking:
         queries, k = self.rows.shape
         head = f"Ranking: {queries} queries, {len(self.gallery_names)} images, the nearest {k}, by {self.plan.recipe.name}"
         count = len([note for note in self.notes if note not in scores])
-        return "\n".join([head, scores, *([f"{count} notes on data and recipe in .notes"] if count else [])])
+        return "\n".join([head, scores, *([f"notes on data and recipe: {count}, in .notes"] if count else [])])
 
     def _repr_html_(self) -> str:
         queries, k = self.rows.shape

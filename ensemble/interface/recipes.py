@@ -6,14 +6,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from ensemble.base import tabled
 from ensemble.base.errors import InputError, near, refuse_if_any
 from ensemble.fusion.join import is_join
-from ensemble.interface import tabled
 from ensemble.interface.arguments import FilePath, changes, in_python
 from ensemble.pipeline import plugins, recipe
 from ensemble.pipeline.changes import override
 
 Step: TypeAlias = str | Callable[..., Any] | Mapping[str, Any] | tuple[str | Callable[..., Any], Mapping[str, Any]]
+RecipeGiven: TypeAlias = "Recipe | recipe.Recipe | FilePath | Mapping[str, Any] | Sequence[Step] | None"
 OF_A_BRANCH = ("models", "only", "each", "join")
 
 

@@ -71,7 +71,13 @@ def sizes(folder: Folder, models: Sequence[str]) -> dict[str, ModelSize]:
     }
     read = {model: size for model, size in found.items() if size is not None}
     images = next((size.images for size in read.values()), known)
-    given = {model: _of_given(folder.models[model][0], images) for model in models if model in folder.given}
+    given = {
+        model: _of_matrix(folder.matrices[model])
+        if model in folder.matrices
+        else _of_given(folder.models[model][0], images)
+        for model in models
+        if model in folder.given
+    }
     read |= {model: size for model, size in given.items() if size is not None}
     return {model: read[model] for model in models if model in read}
 
@@ -103,6 +109,12 @@ def _of_parts(parts: Mapping[str, Part], one_set: bool) -> ModelSize | None:
         return None
     shapes = {side: (len(rows), rows.shape[1]) for side, rows in arrays.items()}
     return ModelSize(shapes | ({"query": shapes["gallery"]} if one_set else {}))
+
+
+def _of_matrix(held: matrices.Matrix) -> ModelSize:
+    """The size of a matrix in memory."""
+    nq, ng = held.values.shape
+    return ModelSize({}, distances=(nq, ng))
 
 
 def _of_model(paths: Sequence[Path], known: Mapping[str, int], one_set: bool) -> ModelSize | None:

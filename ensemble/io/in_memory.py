@@ -15,13 +15,16 @@ import numpy as np
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, near, refuse_if_any
 from ensemble.base.features import COLUMNS, SIDES
-from ensemble.io.arrays import what
+from ensemble.base.labels import LABELS, of_values
+from ensemble.io.arrays import texts, what, whole_numbers
 from ensemble.io.blocks import UNNAMED, unused
 from ensemble.io.folder import SIDE, Folder, is_side
 from ensemble.io.keys import ONE_SET, column_of, slot, split_of
 from ensemble.io.layouts import Part, opened, part, sides, vectors_alone
+from ensemble.io.matrices import Matrix, kind_of, of_content
 from ensemble.parsers import Parser, gives
 from postproc.base import arrays
+from postproc.base.one_set import is_one_set
 
 HERE = Path("features")  # what messages call the folder that there is not
 WANTED = (
@@ -119,6 +122,115 @@ def folder_of(features: object, described: Mapping[str, object]) -> Folder:
         one_set=not asked,
         held=held,
     )
+
+
+def folder_of_distances(rankings: object, described: Mapping[str, object]) -> Folder:
+    """What a look at a folder with these matrices of distances would tell.
+
+    rankings:  (nq, ng) matrices by the names of their models, several in a list, or one; each perhaps with names and
+               labels, as a file would have them, or the nearest of each query, whose other pairs nobody knows.
+    described: names and labels of all of them, as ``query_name``, ``gallery_pid``.
+    Raises:    InputError with every problem.
+    """
+    problems: list[str] = []
+    held: dict[str, Matrix] = {}
+    sizes = described.get("gallery_name"), described.get("gallery_pid")
+    count = next((len(plain(of)) for of in sizes if of is not None), None)
+    for model, content in _matrices(rankings).items():
+        with collecting(problems):
+            held[model] = of_content(Path(model), _spread(model, content, count))
+    refuse_if_any(problems)
+    columns: dict[str, dict[str, Any]] = {side: {} for side in SIDES}
+    names: dict[str, list[str]] = {}
+    for name, values in described.items():
+        side, _, column = name.partition("_")
+        read = texts(_texts(plain(values))) if column == "name" else _label(column, plain(values))
+        if read is None:
+            wanted = "texts" if column == "name" else "labels" if column in LABELS else "whole numbers"
+            problems.append(f"{name}: wanted {wanted}, found something else")
+        elif column == "name":
+            names[side] = list(read)
+        else:
+            columns[side][column] = read
+    refuse_if_any(problems)
+    for model, matrix in held.items():
+        with collecting(problems):
+            held[model] = _with(matrix, model, names, columns)
+    refuse_if_any(problems)
+    told = {f"{side}_{column}" for one in held.values() for side, of in one.columns.items() for column in of}
+    one_set = not any(name.startswith("query") for name in described) and all(
+        is_one_set(matrix.values) for matrix in held.values()
+    )
+    if one_set:
+        told |= {name.replace("gallery", "query", 1) for name in told}
+    return Folder(
+        path=Path("rankings"),
+        models={model: () for model in held},
+        columns=frozenset(told),
+        inputs=(),
+        one_set=one_set,
+        given=frozenset(held),
+        matrices=held,
+    )
+
+
+def _matrices(rankings: Any) -> dict[str, Any]:
+    """Matrices by the names of their models, those of a list by their numbers."""
+    if _is_lists(rankings) or not isinstance(rankings, (list, tuple, Mapping)):
+        return {"distances": rankings}
+    if not isinstance(rankings, Mapping):
+        return {str(number): each for number, each in enumerate(rankings, 1)}
+    one = any(slot(key) or kind_of(key) for key in rankings) and not all(map(_is_lists, rankings.values()))
+    return {"distances": rankings} if one else {str(model): each for model, each in rankings.items()}
+
+
+def _is_lists(value: Any) -> bool:
+    """Whether it is the nearest of every query: rows and how far they are."""
+    return getattr(value, "rows", None) is not None and getattr(value, "distances", None) is not None
+
+
+def _spread(model: str, content: Any, count: int | None) -> Any:
+    """A matrix, and what is beside it; of the nearest of every query, NaN for what they do not say."""
+    if not _is_lists(content):
+        return plain(content)
+    rows, far = np.asarray(plain(content.rows)), np.asarray(plain(content.distances))
+    called = getattr(content, "gallery_names", None)
+    count = len(called) if called is not None else count
+    if count is None:
+        raise InputError(
+            [f"{model}: wanted the size of the gallery beside lists of rows, found neither names nor labels; give them"]
+        )
+    out = np.full((len(rows), count), np.nan, np.float32)
+    query, place = np.nonzero(rows >= 0)
+    out[query, rows[query, place]] = far[query, place]
+    if called is None:
+        return out
+    return {"distances": out, "query_name": list(content.query_names), "gallery_name": list(called)}
+
+
+def _with(
+    matrix: Matrix, model: str, names: Mapping[str, list[str]], columns: Mapping[str, Mapping[str, Any]]
+) -> Matrix:
+    """The matrix with names and labels that are given beside it, where it has none itself."""
+    known = {**names, **matrix.names}
+    problems = []
+    for at, side in enumerate(("query", "gallery")):
+        count = matrix.values.shape[at]
+        if known and side not in known:
+            known[side] = [str(row) for row in range(count)]
+        given = {"name": names.get(side), **columns[side]}
+        problems += [
+            f"{side}_{column}: wanted {count} for {model} of {' x '.join(map(str, matrix.values.shape))}, found {len(values)}"
+            for column, values in given.items()
+            if values is not None and len(values) != count
+        ]
+    refuse_if_any(problems)
+    both = {side: {**columns[side], **matrix.columns.get(side, {})} for side in ("query", "gallery")}
+    return replace(matrix, names=known, columns=both)
+
+
+def _label(column: str, values: Any) -> Any:
+    return of_values(values) if column in LABELS else whole_numbers(values)
 
 
 def with_parser(folder: Folder, parser: Parser | None) -> Folder:

@@ -114,6 +114,5 @@ def against_labels(distances: np.ndarray, query_pid: np.ndarray, gallery_pid: np
             shares.append(nearer.mean() - 0.5)
     count = len(shares)
     spread = float(np.std(shares)) / np.sqrt(count) if count else 0.0
-    if count >= 10 and spread > 0 and -np.mean(shares) / spread < AGAINST:
-        return float(np.mean(shares)) + 0.5
-    return None
+    mean = float(np.mean(shares)) if count else 0.0
+    return mean + 0.5 if count >= 10 and mean > 0 and mean > -AGAINST * spread else None
