@@ -7,3 +7,7 @@
 
 What is computed is in ``ensemble.identities``.
 """
+
+from ensemble.base import calling
+
+calling.does(__name__, f"{__name__}.function:identify")

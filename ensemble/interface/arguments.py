@@ -45,10 +45,12 @@ def options(
     described: Mapping[str, Data] = NOTHING,
     beside: Mapping[str, Callable[[], Any]] = NOTHING,
     source: str = "features",
+    lacks: Sequence[str] = (),
 ) -> argparse.Namespace:
     """The options of a command with these keywords; None: as the command has it. All problems in one error.
 
     data:   what is read, ``described`` by names and labels, None for none; ``source``: the option that names it.
+    lacks:  options that the command has and the function does not.
     beside: options that are values of Python, and what makes them.
     """
     found = parser.parse_args([])
@@ -61,7 +63,7 @@ def options(
         keywords = {**keywords, **{name: described.get(name) for name in OF_FILES}}
     folders = [name for name in OF_FOLDERS if keywords.get(name) is not None and isinstance(place, Folder)]
     problems += [f"{name}: is for a folder, found arrays; give labels beside them" for name in folders]
-    problems += _set_all(found, parser, {n: v for n, v in keywords.items() if n not in folders}, source)
+    problems += _set_all(found, parser, {n: v for n, v in keywords.items() if n not in folders}, (source, *lacks))
     for name, make in beside.items():
         with collecting(problems):
             setattr(found, name, make())
@@ -72,15 +74,18 @@ def options(
 def own_options(parser: argparse.ArgumentParser, keywords: Mapping[str, Any]) -> argparse.Namespace:
     """The options of a command that reads nothing by itself."""
     found = parser.parse_args([])
-    refuse_if_any(_set_all(found, parser, keywords, ""))
+    refuse_if_any(_set_all(found, parser, keywords))
     return found
 
 
 def _set_all(
-    found: argparse.Namespace, parser: argparse.ArgumentParser, keywords: Mapping[str, Any], source: str
+    found: argparse.Namespace,
+    parser: argparse.ArgumentParser,
+    keywords: Mapping[str, Any],
+    lacks: Sequence[str] = (),
 ) -> list[str]:
     """Put keywords where options stand; what is wrong with them. None: as the command has it."""
-    actions = {action.dest: action for action in parser._actions if action.dest not in ("help", source)}
+    actions = {action.dest: action for action in parser._actions if action.dest not in ("help", *lacks)}
     problems = []
     for name, value in keywords.items():
         if value is None:
@@ -124,7 +129,9 @@ def protocol(given: Rules | None) -> str | Protocol | None:
 def changes(given: Changes | None, top_k: int | None = None) -> list[str]:
     """Settings that are changed, as ``--set`` has them."""
     known = {} if given is None else given
-    texts = [f"{name}={_toml(value)}" for name, value in known.items()] if isinstance(known, Mapping) else list(known)
+    texts = (
+        [f"{name}={_toml(value)}" for name, value in known.items()] if isinstance(known, Mapping) else list(known)
+    )
     return texts + ([] if top_k is None else [f"top_k={top_k}"])
 
 
@@ -185,16 +192,24 @@ def asked(
     *,
     top_k: int | None = None,
     source: str = "features",
+    lacks: Sequence[str] = (),
 ) -> argparse.Namespace:
-    """The options of a command that runs a recipe; quiet, unless it is said otherwise."""
+    """The options of a command that runs a recipe; quiet, unless it is said otherwise.
+
+    lacks: options that the command has and the function does not.
+    """
     described = {name: keywords[name] for name in LABELS if keywords.get(name) is not None}
-    rest = {name: value for name, value in keywords.items() if name not in (*LABELS, "set", "protocol")}
     beside = {
         "recipe": recipe,
         "set": lambda: changes(keywords.get("set"), top_k),
         "protocol": lambda: protocol(keywords.get("protocol")),
     }
-    return options(parser, {"quiet": True, **rest}, data=data, described=described, beside=beside, source=source)
+    known = {action.dest for action in parser._actions}
+    beside = {name: make for name, make in beside.items() if name in known}
+    rest = {name: value for name, value in keywords.items() if name not in (*LABELS, *beside)}
+    return options(
+        parser, {"quiet": True, **rest}, data=data, described=described, beside=beside, source=source, lacks=lacks
+    )
 
 
 @contextmanager
@@ -218,7 +233,7 @@ def spoken(text: str) -> str:
 
 def _set(found: argparse.Namespace, action: argparse.Action, value: Any) -> list[str]:
     """Put a value where the command line would have put it; what is wrong with it."""
-    several = isinstance(getattr(found, action.dest), list) or action.nargs is not None and action.nargs != 0
+    several = isinstance(getattr(found, action.dest), list) or (action.nargs is not None and action.nargs != 0)
     if action.nargs == 0:
         if not isinstance(value, bool):
             return [f"{action.dest}: wanted True or False, found {value!r}"]
@@ -234,7 +249,9 @@ def _set(found: argparse.Namespace, action: argparse.Action, value: Any) -> list
             problems.append(f"{action.dest}: wanted {getattr(kind, '__name__', kind)}, found {one!r}")
         if action.choices is not None and one not in action.choices:
             choices = [str(choice) for choice in action.choices]
-            problems.append(f"{action.dest}: wanted one of {', '.join(choices)}, found {one!r}{near(str(one), choices)}")
+            problems.append(
+                f"{action.dest}: wanted one of {', '.join(choices)}, found {one!r}{near(str(one), choices)}"
+            )
         given.append(one)
     setattr(found, action.dest, given if several else given[0])
     return problems

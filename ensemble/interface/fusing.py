@@ -1,7 +1,7 @@
 """Distances and lists of several models as one ranking: what ``ensemble.run --rankings`` does."""
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Unpack
 
 from ensemble.base.errors import InputError
 from ensemble.interface import arguments
@@ -54,7 +54,5 @@ def fuse(
             raise InputError(["join: wanted a recipe or a join, found both; leave one out"])
         used = recipe if join is None else Recipe([], join=join, name="fused")
         return ranked(
-            arguments.asked(
-                parser(), rankings, lambda: recipe_of(used), keywords, top_k=top_k, source="rankings"
-            )
+            arguments.asked(parser(), rankings, lambda: recipe_of(used), keywords, top_k=top_k, source="rankings")
         )

@@ -209,7 +209,9 @@ class Ranking:
         """
         with in_python():
             if format == results.FEATURES:
-                raise InputError([f"format: wanted one with lists, found {format}, six files with features; .write"])
+                raise InputError(
+                    [f"format: wanted one with lists, found {format}, six files with features; .write"]
+                )
             lists, filled = results.lists_of(self.result, submissions.named(format))
             submissions.write(Path(path), lists, format, top_k=self.plan.recipe.top_k)
             if filled:
@@ -357,4 +359,3 @@ def _album(images: "FilePath | Sequence[FilePath]") -> Any:
 
     folders = [images] if isinstance(images, (str, Path)) else list(images)  # type: ignore[arg-type]
     return Album([Path(folder) for folder in folders]) if folders else None
-

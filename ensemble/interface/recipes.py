@@ -118,7 +118,11 @@ def _loaded(given: Any, keys: dict[str, Any]) -> recipe.Recipe:
 def _with(loaded: recipe.Recipe, keys: Mapping[str, Any]) -> recipe.Recipe:
     """The recipe with keys of the top changed."""
     refuse_if_any(
-        [f"recipe: wanted any of {', '.join(recipe.TOP)}, found {key!r}{near(key, recipe.TOP)}" for key in keys if key not in recipe.TOP]
+        [
+            f"recipe: wanted any of {', '.join(recipe.TOP)}, found {key!r}{near(key, recipe.TOP)}"
+            for key in keys
+            if key not in recipe.TOP
+        ]
     )
     return recipe.parse({**loaded.as_toml(), **keys}, loaded.name) if keys else loaded
 
@@ -133,9 +137,13 @@ def _use(step: Any) -> dict[str, Any]:
         return {**_use(step[0]), **step[1]}
     if isinstance(step, partial):
         if step.args:
-            raise InputError([f"recipe: wanted settings by their names in partial(…), found {len(step.args)} without"])
+            raise InputError(
+                [f"recipe: wanted settings by their names in partial(…), found {len(step.args)} without"]
+            )
         return {**_use(step.func), **step.keywords}
     if not callable(step):
-        raise InputError([f"recipe: wanted a step as name, function, partial(…) or (step, settings), found {step!r}"])
+        raise InputError(
+            [f"recipe: wanted a step as name, function, partial(…) or (step, settings), found {step!r}"]
+        )
     plugins.add(**{"joins" if is_join(step) else "steps": [step]})
     return {"use": getattr(step, "__name__", repr(step))}

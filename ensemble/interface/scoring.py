@@ -54,7 +54,9 @@ def score(
         try:
             if found.dtype.kind in "iu":
                 if similarity:
-                    raise InputError(["similarity: wanted distances, found lists of rows, which have an order alone"])
+                    raise InputError(
+                        ["similarity: wanted distances, found lists of rows, which have an order alone"]
+                    )
                 return scoring.score_ranking(found, protocol=rules, **columns)
             if not similarity:
                 _refuse_similarities(found, columns)
@@ -75,12 +77,18 @@ def _rules(given: Rules) -> Protocol:
 def _columns(**given: Data) -> dict[str, Any]:
     """Labels as numbers, text of one kind as the same ones."""
     known = {name: of_values(in_memory.plain(values)) for name, values in given.items() if values is not None}
-    wrong = [f"{name}: wanted labels, whole numbers or text, found something else" for name, values in known.items() if values is None]
+    wrong = [
+        f"{name}: wanted labels, whole numbers or text, found something else"
+        for name, values in known.items()
+        if values is None
+    ]
     if wrong:
         raise InputError(wrong)
     found: dict[str, Any] = dict.fromkeys(given)
     for kind in ("pid", "cam", "track"):
-        found |= numbered({name: values for name, values in known.items() if values is not None and name.endswith(kind)})
+        found |= numbered(
+            {name: values for name, values in known.items() if values is not None and name.endswith(kind)}
+        )
     return found
 
 
@@ -99,7 +107,9 @@ def _answers(given: Data) -> Any:
     array = np.asarray(in_memory.plain(given))
     if array.ndim != 2 or array.dtype.kind not in "iuf":
         raise InputError(
-            [f"answers: wanted (queries, images) distances or rows of lists, found shape {array.shape} {array.dtype}"]
+            [
+                f"answers: wanted (queries, images) distances or rows of lists, found shape {array.shape} {array.dtype}"
+            ]
         )
     return array.astype(np.float32) if array.dtype.kind == "f" else array
 
@@ -120,4 +130,3 @@ def _refuse_similarities(distances: Any, columns: dict[str, Any]) -> None:
                 f"nearer than one of the query's own identity; {REMEDY}"
             ]
         )
-

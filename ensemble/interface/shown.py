@@ -1,6 +1,6 @@
 """The first images of some queries: text, and in a notebook pictures where they are found."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -57,7 +57,9 @@ class Shown:
         picture = self._picture(side, name)
         shown = f'<img src="{picture}" alt="{text}" style="height:{HEIGHT}px">' if picture else ""
         style = f"border:3px solid {colour};padding:2px;font:12px sans-serif;max-width:{2 * HEIGHT}px"
-        return f'<figure style="margin:0;{style}">{shown}<figcaption>{text}<br>{escape(said)}</figcaption></figure>'
+        return (
+            f'<figure style="margin:0;{style}">{shown}<figcaption>{text}<br>{escape(said)}</figcaption></figure>'
+        )
 
     def _picture(self, side: str, name: str) -> str:
         """A small copy of the image as a data URI; empty where there is none."""

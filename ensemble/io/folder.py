@@ -85,7 +85,9 @@ class Folder:
     identities: dict[str, Path] = field(default_factory=dict)  # lists of identities by name, for protocols
     times: TravelTimes | None = None  # histograms, for steps that learn them from training images otherwise
     labelled: dict[str, Labelled] = field(default_factory=dict)  # what models say of labelled images, of distances
-    held: dict[str, dict[str, Part]] = field(default_factory=dict)  # models that are in memory, by side, not in files
+    held: dict[str, dict[str, Part]] = field(
+        default_factory=dict
+    )  # models that are in memory, by side, not in files
     matrices: dict[str, Matrix] = field(default_factory=dict)  # those of the given models that are in memory
 
     def file(self, model: str) -> Path:

@@ -91,7 +91,11 @@ def folder_of(features: object, described: Mapping[str, object]) -> Folder:
             held[model] = _parts(model, content, notes)
     refuse_if_any(problems)
     asked = {model for model, found in held.items() if "query" in found}
-    problems += [f"{model}: wanted query and gallery, found no gallery; add it" for model in asked if "gallery" not in held[model]]
+    problems += [
+        f"{model}: wanted query and gallery, found no gallery; add it"
+        for model in asked
+        if "gallery" not in held[model]
+    ]
     problems += [
         f"{model}: wanted query and gallery as {min(asked)} has them, found one set; add query"
         for model in sorted(set(held) - asked)
@@ -114,7 +118,7 @@ def folder_of(features: object, described: Mapping[str, object]) -> Folder:
         notes.append(f"{HERE}: one set: nothing in it is about queries, so each image is compared with all others")
     return Folder(
         path=HERE,
-        models={model: () for model in held},
+        models=dict.fromkeys(held, ()),
         columns=frozenset(names),
         inputs=(),
         learns=frozenset(model for model, found in held.items() if "train" in found),
@@ -165,7 +169,7 @@ def folder_of_distances(rankings: object, described: Mapping[str, object]) -> Fo
         told |= {name.replace("gallery", "query", 1) for name in told}
     return Folder(
         path=Path("rankings"),
-        models={model: () for model in held},
+        models=dict.fromkeys(held, ()),
         columns=frozenset(told),
         inputs=(),
         one_set=one_set,
@@ -198,7 +202,9 @@ def _spread(model: str, content: Any, count: int | None) -> Any:
     count = len(called) if called is not None else count
     if count is None:
         raise InputError(
-            [f"{model}: wanted the size of the gallery beside lists of rows, found neither names nor labels; give them"]
+            [
+                f"{model}: wanted the size of the gallery beside lists of rows, found neither names nor labels; give them"
+            ]
         )
     out = np.full((len(rows), count), np.nan, np.float32)
     query, place = np.nonzero(rows >= 0)
@@ -284,7 +290,9 @@ def _parts(model: str, content: Any, notes: list[str]) -> dict[str, Part]:
     if isinstance(content, dict) and not split_of(content):
         left = unused([key for key in content if isinstance(key, str)])
         notes += [f"{model}: keys that are not used: {examples(left, 20)}"] if left else []
-    lacking = [f"{model}, {side}: wanted features, found none; add {side}" for side in found if found[side].rows is None]
+    lacking = [
+        f"{model}, {side}: wanted features, found none; add {side}" for side in found if found[side].rows is None
+    ]
     refuse_if_any(lacking)
     return found
 
@@ -295,12 +303,16 @@ def _describe(held: Mapping[str, dict[str, Part]], name: str, values: Any) -> No
     there = [found for model, found in held.items() if side in found and (column == "name" or not is_side(model))]
     if not there:
         known = sorted({side for found in held.values() for side in found})
-        raise InputError([f"{name}: wanted one of {', '.join(known)}, found no features of the {side}{near(side, known)}"])
+        raise InputError(
+            [f"{name}: wanted one of {', '.join(known)}, found no features of the {side}{near(side, known)}"]
+        )
     for found in there:
         one = found[side]
         if column == "name":
             if one.names is not None:
-                raise InputError([f"{name}: wanted one source of names, found others beside the features; leave one"])
+                raise InputError(
+                    [f"{name}: wanted one source of names, found others beside the features; leave one"]
+                )
             found[side] = replace(one, names=_texts(values))
         elif column in one.columns:
             raise InputError([f"{name}: wanted one source of labels, found others beside the features; leave one"])

@@ -16,3 +16,7 @@ recipe       all of this as TOML, checked
 given        everything that a user hands in, read and joined
 result       identities, files, and what is said
 """
+
+from ensemble.base import calling
+
+calling.does(__name__, f"{__name__}.function:track")

@@ -9,3 +9,7 @@ outcome    what was found, in files and in words
 unlabelled k1 and k2 from how many images an identity is thought to have
 pipelines  a search over whole pipelines, with its own worlds, study and verdict
 """
+
+from ensemble.base import calling
+
+calling.does(__name__, f"{__name__}.function:tune")
