@@ -5,8 +5,8 @@
 'rank'
 
 What a command does, a function of Python does as well, on a folder or on arrays in memory (docs/python.md):
-``rank``, ``score``, ``Recipe``, ``fuse``, ``tune``, ``compare``, ``thresholds``, ``identify``, ``cluster``, ``track``.
-They are imported when somebody asks for them; ``import ensemble`` alone loads nothing.
+``rank``, ``score``, ``Recipe``, ``fuse``, ``tune``, ``compare``, ``thresholds``, ``identify``, ``cluster`` and
+``track``. They are imported when somebody asks for them; ``import ensemble`` alone loads nothing.
 
 A folder of files is looked at (``io``), a recipe is checked against it (``pipeline.plan``), the models go through
 its steps and joins (``pipeline.run``), and what comes out is written, scored and shown. Every folder imports only

@@ -146,9 +146,10 @@ def cluster(
     """Who belongs together: clusters of one set; of queries and gallery the gallery is the set.
 
     features, recipe, keywords: as for :func:`ensemble.rank`, without a protocol; recipe None: ``baseline``.
-    method:    average, complete, single, components, union, dbscan, hdbscan; None: the recipe's last step, or average.
-    threshold: distance up to which images belong together, or one for each data set of ``by``. clusters: in its place
-               about so many. fit: in its place a rule for labelled identities, as ``ami``.
+    method:    average, complete, single, components, union, dbscan, hdbscan; None: the recipe's last step, else
+               average.
+    threshold: distance up to which images belong together, or one for each data set of ``by``. clusters: in its
+               place about so many. fit: in its place a rule for labelled identities, as ``ami``.
     The others are the options of ``python -m ensemble.cluster`` with underscores.
     """
     own = {

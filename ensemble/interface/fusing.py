@@ -33,15 +33,16 @@ def fuse(
 ) -> Ranking:
     """Join distances or lists of several models.
 
-    rankings: the path of a folder with rank lists, tables of pairs or matrices; or in memory (nq, ng) matrices by the
-              names of their models, or a list of such; in the place of a matrix the nearest images, as steps and
-              :func:`ensemble.rank` return them, whose other pairs are not known.
-    recipe:   None: ``joined``, or ``lists`` for a folder with rank lists alone. join: in its place a join alone, as
-              ``("weighted_sum", {"weights": [1, 0.5]})``.
-    names and labels: (nq,) and (ng,) of matrices in memory; for a folder ``query_names`` and ``gallery_names`` are files.
+    rankings: the path of a folder with rank lists, tables of pairs or matrices; or in memory (nq, ng) matrices by
+              the names of their models, or a list of such; in the place of a matrix the nearest images, as steps
+              and :func:`ensemble.rank` return them, whose other pairs are not known.
+    recipe:   None: ``joined``, or ``lists`` for a folder with rank lists alone. join: in its place a join alone,
+              as ``("weighted_sum", {"weights": [1, 0.5]})``.
+    names and labels: (nq,) and (ng,) of matrices in memory; for a folder ``query_names`` and ``gallery_names`` are
+              files.
     similarity: models whose numbers are larger for nearer images.
     The others: as for :func:`ensemble.rank`.
-    Raises:   InputError with every problem; what goes against the others, as similarities do, is said in ``notes``.
+    Raises:   InputError with every problem; what goes against the others, as similarities do, ``notes`` say.
     """
     keywords = {
         **{"query_names": query_names, "gallery_names": gallery_names},

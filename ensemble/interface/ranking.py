@@ -58,9 +58,9 @@ def rank(
 ) -> "Ranking":
     """Rank the gallery for every query under a recipe.
 
-    features: the path of a folder; ``(query, gallery)``; one array, which is one set, each image against all others;
-              a dictionary with ``query``, ``gallery`` and perhaps ``train``, labels beside them as ``query_pid``; or
-              such by the names of models. Arrays, tensors and tables of any package.
+    features: the path of a folder; ``(query, gallery)``; one array, which is one set, each image against all
+              others; a dictionary with ``query``, ``gallery`` and perhaps ``train``, labels beside them as
+              ``query_pid``; or such by the names of models. Arrays, tensors and tables of any package.
     recipe:   a name, a ``.toml`` file, a dictionary, steps or a :class:`Recipe`; None: ``default``.
     names and labels: (nq,) and (ng,) for all models, where they are in memory. Of one set, those of the gallery.
               For a folder ``query_names`` and ``gallery_names`` are files.
@@ -184,7 +184,7 @@ class Ranking:
         return [arguments.spoken(note) for note in results.notes(self.plan, self.result)]
 
     def to_frame(self) -> "pd.DataFrame":
-        """A row an answer: query, rank (from 1), gallery, distance, and with labels ``relation``: right, wrong or junk."""
+        """A row an answer: query, rank (from 1), gallery, distance; with labels whether it is right."""
         import pandas as pd
 
         from ensemble.interface.shown import SAID
@@ -261,7 +261,7 @@ class Ranking:
 
     @property
     def plot(self) -> "Plots":
-        """The figures of the report: ``plot.cmc()``, ``plot.precision_recall()``, …; the run is watched once more."""
+        """The figures of the report, as ``plot.cmc()``; for the first of them the run is watched once more."""
         from ensemble.interface.figures import Plots
 
         return Plots(self._history)
@@ -338,7 +338,8 @@ class Ranking:
     def __repr__(self) -> str:
         scores = results.score_text(self.result)
         queries, k = self.rows.shape
-        head = f"Ranking: {queries} queries, {len(self.gallery_names)} images, the nearest {k}, by {self.plan.recipe.name}"
+        sizes = f"{queries} queries, {len(self.gallery_names)} images, the nearest {k}"
+        head = f"Ranking: {sizes}, by {self.plan.recipe.name}"
         count = len([note for note in self.notes if note not in scores])
         return "\n".join([head, scores, *([f"notes on data and recipe: {count}, in .notes"] if count else [])])
 

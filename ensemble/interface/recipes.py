@@ -21,8 +21,8 @@ OF_A_BRANCH = ("models", "only", "each", "join")
 class Recipe:
     """A pipeline of models, steps and joins.
 
-    ``Recipe("best")``, ``Recipe("mine.toml")``, a dictionary as the file would hold it, or steps in their order, each
-    a name, a function, ``functools.partial`` of one, or ``(step, settings)``::
+    ``Recipe("best")``, ``Recipe("mine.toml")``, a dictionary as the file would hold it, or steps in their order,
+    each a name, a function, ``functools.partial`` of one, or ``(step, settings)``::
 
         Recipe([partial(l2_normalize), partial(rerank, k1=10)], join="concat", top_k=50)
 

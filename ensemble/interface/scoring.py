@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.base.errors import InputError
+from ensemble.base.errors import InputError, refuse_if_any
 from ensemble.base.labels import numbered, of_values
 from ensemble.interface import arguments
 from ensemble.interface.arguments import Data, Rules, in_python
@@ -31,8 +31,8 @@ def score(
 ) -> Scores:
     """Score distances or lists.
 
-    answers:  (nq, ng) distances, smaller is nearer; (nq, k) whole numbers, gallery rows nearest first, -1 none; the
-              two together as steps return them for ``top_k``; lists of rows of any length; a :class:`Ranking`.
+    answers:  (nq, ng) distances, smaller is nearer; (nq, k) whole numbers, gallery rows nearest first, -1 none;
+              the two together as steps return them for ``top_k``; lists of rows of any length; a :class:`Ranking`.
     labels:   (nq,) and (ng,), whole numbers or text, -1 and "" unknown. Without ``gallery_pid`` it is one set.
     protocol: a name, a file, a dictionary of rules or a :class:`Protocol`.
     similarity: larger numbers are nearer.
@@ -77,18 +77,12 @@ def _rules(given: Rules) -> Protocol:
 def _columns(**given: Data) -> dict[str, Any]:
     """Labels as numbers, text of one kind as the same ones."""
     known = {name: of_values(in_memory.plain(values)) for name, values in given.items() if values is not None}
-    wrong = [
-        f"{name}: wanted labels, whole numbers or text, found something else"
-        for name, values in known.items()
-        if values is None
-    ]
-    if wrong:
-        raise InputError(wrong)
+    wrong = [name for name, values in known.items() if values is None]
+    refuse_if_any([f"{name}: wanted labels, whole numbers or text, found something else" for name in wrong])
+    read = {name: values for name, values in known.items() if values is not None}
     found: dict[str, Any] = dict.fromkeys(given)
     for kind in ("pid", "cam", "track"):
-        found |= numbered(
-            {name: values for name, values in known.items() if values is not None and name.endswith(kind)}
-        )
+        found |= numbered({name: values for name, values in read.items() if name.endswith(kind)})
     return found
 
 
@@ -107,9 +101,7 @@ def _answers(given: Data) -> Any:
     array = np.asarray(in_memory.plain(given))
     if array.ndim != 2 or array.dtype.kind not in "iuf":
         raise InputError(
-            [
-                f"answers: wanted (queries, images) distances or rows of lists, found shape {array.shape} {array.dtype}"
-            ]
+            [f"answers: wanted (queries, images) distances or rows, found shape {array.shape} {array.dtype}"]
         )
     return array.astype(np.float32) if array.dtype.kind == "f" else array
 
@@ -126,7 +118,7 @@ def _refuse_similarities(distances: Any, columns: dict[str, Any]) -> None:
     if share is not None:
         raise InputError(
             [
-                f"answers: wanted distances, small where images are near, found that of other images {share:.0%} are "
-                f"nearer than one of the query's own identity; {REMEDY}"
+                f"answers: wanted distances, small where images are near, found that {share:.0%} of other images "
+                f"are nearer than one of the query's own identity; {REMEDY}"
             ]
         )

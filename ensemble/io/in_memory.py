@@ -63,7 +63,7 @@ def _titles(value: Any) -> list[Any] | None:
     for name in ("column_names", "columns"):  # pyarrow and Hugging Face; pandas and polars
         titles = getattr(value, name, None)
         if titles is not None and not callable(titles) and hasattr(value, "__getitem__"):
-            return [title for title in titles]
+            return list(titles)
     return None
 
 
@@ -131,8 +131,8 @@ def folder_of(features: object, described: Mapping[str, object]) -> Folder:
 def folder_of_distances(rankings: object, described: Mapping[str, object]) -> Folder:
     """What a look at a folder with these matrices of distances would tell.
 
-    rankings:  (nq, ng) matrices by the names of their models, several in a list, or one; each perhaps with names and
-               labels, as a file would have them, or the nearest of each query, whose other pairs nobody knows.
+    rankings:  (nq, ng) matrices by the names of their models, several in a list, or one; each perhaps with names
+               and labels, as a file would have them, or the nearest of each query, whose other pairs nobody knows.
     described: names and labels of all of them, as ``query_name``, ``gallery_pid``.
     Raises:    InputError with every problem.
     """
@@ -202,9 +202,7 @@ def _spread(model: str, content: Any, count: int | None) -> Any:
     count = len(called) if called is not None else count
     if count is None:
         raise InputError(
-            [
-                f"{model}: wanted the size of the gallery beside lists of rows, found neither names nor labels; give them"
-            ]
+            [f"{model}: wanted the size of the gallery beside lists of rows, found no names or labels; give them"]
         )
     out = np.full((len(rows), count), np.nan, np.float32)
     query, place = np.nonzero(rows >= 0)
@@ -220,13 +218,14 @@ def _with(
     """The matrix with names and labels that are given beside it, where it has none itself."""
     known = {**names, **matrix.names}
     problems = []
+    size = " x ".join(map(str, matrix.values.shape))
     for at, side in enumerate(("query", "gallery")):
         count = matrix.values.shape[at]
         if known and side not in known:
             known[side] = [str(row) for row in range(count)]
         given = {"name": names.get(side), **columns[side]}
         problems += [
-            f"{side}_{column}: wanted {count} for {model} of {' x '.join(map(str, matrix.values.shape))}, found {len(values)}"
+            f"{side}_{column}: wanted {count} for {model} of {size}, found {len(values)}"
             for column, values in given.items()
             if values is not None and len(values) != count
         ]

@@ -95,8 +95,8 @@ def _against_labels(
                 else f"if its numbers are larger for nearer images, say --similarity {model}"
             )
             said.append(
-                f"{files[model]}: of other images, {100 * share:.0f} of 100 are nearer than one of the query's own "
-                f"identity; {remedy}"
+                f"{files[model]}: of other images, {100 * share:.0f} of 100 are nearer than one of the query's "
+                f"own identity; {remedy}"
             )
     return said
 

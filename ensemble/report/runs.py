@@ -62,7 +62,7 @@ def with_contributions(
     device: Device = CPU,
     otherwise: contributions.Rows = (),
 ) -> History:
-    """What a run has kept, with what it is worth without each model: measured where that is quick, else ``otherwise``.
+    """What a run has kept, with its worth without each model: measured where that is quick, else ``otherwise``.
 
     bounded: the run had a limit of memory. device: where it ran.
     """

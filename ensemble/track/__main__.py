@@ -40,8 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
+    used, world = read(options)
     with postproc.using(threads=options.threads, progress=not options.quiet):
-        _write(options, *read(options))
+        _write(options, used, world)
 
 
 def _write(options: argparse.Namespace, used: Recipe, world: Given) -> None:

@@ -76,8 +76,8 @@ def track(
             parser(), features, lambda: _recipe(recipe), keywords, lacks=(*OF_THE_COMMAND, *PLACES)
         )
         vars(options).update({name: _paths(value) for name, value in paths.items()})
+        used, world = read(options)
         with postproc.using(threads=options.threads, progress=not options.quiet):
-            used, world = read(options)
             return Tracked(matched(world, used), world, used)
 
 
@@ -180,7 +180,8 @@ def read(options: argparse.Namespace) -> tuple[Recipe, Given]:
     asked = Asked(
         **{name: getattr(options, name) for name in names}, parser=parsed, tracks_form=options.tracks_form
     )
-    world = given.read(asked, used, problems)
+    with postproc.using(threads=options.threads, progress=not options.quiet):
+        world = given.read(asked, used, problems)
     assert used is not None
     return used, world
 
