@@ -16,7 +16,7 @@ def blocks():
     return re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
-def test_the_page_runs(tmp_path, monkeypatch):
+def test_the_page_runs(tmp_path, monkeypatch, capsys):
     torch = pytest.importorskip("torch")
     pytest.importorskip("matplotlib")
     pytest.importorskip("optuna")
@@ -30,19 +30,15 @@ def test_the_page_runs(tmp_path, monkeypatch):
         given[f"{side}_vit"] = np.ascontiguousarray(given[side][:, ::2])
         given[f"{side}_names"] = names[side]
         of = [torch.from_numpy(np.asarray(given[part])) for part in (side, f"{side}_pid", f"{side}_cam")]
-        given[f"{side}_loader"] = [tuple(part[start : start + 32] for part in of) for start in range(0, len(of[0]), 32)]
+        starts = range(0, len(of[0]), 32)
+        given[f"{side}_loader"] = [tuple(part[start : start + 32] for part in of) for start in starts]
     space = {**given, "model": lambda images: images}
     for block in blocks():
         exec(compile(block, str(PAGE), "exec"), space)
     assert (tmp_path / "report.html").stat().st_size > 10_000
-    assert "similarity=True" in str(pytest.raises(space["ensemble"].InputError, exec, blocks_of_try(), space).value)
+    assert "similarity=True" in capsys.readouterr().out  # what the page refuses
     evaluator = space["Evaluator"](24)
     for side in ("query", "gallery"):
         for images, pids, cams in given[f"{side}_loader"]:
             evaluator.process({"targets": pids, "camids": cams}, images)
     assert evaluator.evaluate()["mAP"] == pytest.approx(100 * space["mAP"])
-
-
-def blocks_of_try():
-    """The line that is refused, without what catches it."""
-    return "ensemble.score(query @ gallery.T, query_pid, gallery_pid)"

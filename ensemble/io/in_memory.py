@@ -43,6 +43,8 @@ def plain(value: Any) -> Any:
         return [each if isinstance(each, (str, int, float)) else plain(each) for each in value]
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, np.generic):
+        return value.item()
     value = arrays.host(value)
     if isinstance(value, np.ndarray):
         return np.ascontiguousarray(value) if value.ndim > 1 else value
