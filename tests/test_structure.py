@@ -28,7 +28,7 @@ def test_the_check_sees_what_is_loaded():
     assert loaded_by("import json", ["json", "torch"]) == ["json"]
 
 
-@each("code", ["from postproc import rerank", "from postproc.compat import re_ranking"])
+@each("code", ["from postproc import rerank", "from postproc.compat import re_ranking", "import ensemble"])
 def test_importing_loads_nothing_heavy(code):
     assert loaded_by(code, HEAVY) == []
 

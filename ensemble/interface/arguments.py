@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import numbers
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ NOT_HERE = {
     "images": "give them to .show() and .report()",
     "report_size": "give it to .report()",
 }  # what a command does with files
+WORDS = {int: "a whole number", float: "a number", Path: "a path"}
 _OPTION = re.compile(r"(?<![\w-])--([a-z][a-z-]*[a-z])")
 
 
@@ -144,8 +146,6 @@ class Options(TypedDict, total=False):
     """Options that all commands have which run a recipe, as keywords; see ``python -m ensemble.run --help``."""
 
     steps: Sequence[str]
-    rankings: FilePath
-    similarity: str | Sequence[str]
     names: str
     pattern: str
     key: str | Sequence[str]
@@ -160,7 +160,14 @@ class Options(TypedDict, total=False):
     draw_seed: int
 
 
-class Common(Options, total=False):
+class Beside(Options, total=False):
+    """The same of commands that take rank lists and matrices beside features."""
+
+    rankings: FilePath
+    similarity: str | Sequence[str]
+
+
+class Common(Beside, total=False):
     """The keywords of :func:`ensemble.rank` that other functions have too."""
 
     query_names: Data
@@ -240,21 +247,29 @@ def _set(found: argparse.Namespace, action: argparse.Action, value: Any) -> list
         setattr(found, action.dest, value)
         return []
     listed = list(value) if several and isinstance(value, (list, tuple)) else [value]
-    given, problems = [], []
-    for one in listed:
+    problems = []
+    if isinstance(action.nargs, int) and len(listed) != action.nargs:
+        problems.append(f"{action.dest}: wanted {action.nargs} values, found {value!r}")
+    for at, one in enumerate(listed):
         kind = action.type if isinstance(action.type, type) else None
-        try:
-            one = one if kind is None or isinstance(one, kind) else kind(one)
-        except (TypeError, ValueError):
-            problems.append(f"{action.dest}: wanted {getattr(kind, '__name__', kind)}, found {one!r}")
+        if kind is not None and not _fits(one, kind):
+            problems.append(f"{action.dest}: wanted {WORDS.get(kind, kind.__name__)}, found {one!r}")
+            continue
+        listed[at] = one if kind is None else kind(one)
         if action.choices is not None and one not in action.choices:
             choices = [str(choice) for choice in action.choices]
             problems.append(
                 f"{action.dest}: wanted one of {', '.join(choices)}, found {one!r}{near(str(one), choices)}"
             )
-        given.append(one)
-    setattr(found, action.dest, given if several else given[0])
+    setattr(found, action.dest, listed if several else listed[0])
     return problems
+
+
+def _fits(value: Any, kind: type) -> bool:
+    """Whether a value can be an option of this kind."""
+    if kind is int or kind is float:
+        return isinstance(value, numbers.Integral if kind is int else numbers.Real) and not isinstance(value, bool)
+    return isinstance(value, (str, os.PathLike)) if kind is Path else isinstance(value, kind)
 
 
 def _singular(name: str) -> str:

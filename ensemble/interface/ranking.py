@@ -15,7 +15,7 @@ from ensemble.base import tabled
 from ensemble.base.errors import InputError, examples, near
 from ensemble.cli import machine, numbers, planning, program
 from ensemble.interface import arguments
-from ensemble.interface.arguments import Changes, Data, FilePath, Options, Rules, in_python
+from ensemble.interface.arguments import Beside, Changes, Data, FilePath, Rules, in_python
 from ensemble.interface.recipes import Recipe, RecipeGiven, recipe_of
 from ensemble.pipeline import results
 from ensemble.pipeline.images import Images
@@ -54,7 +54,7 @@ def rank(
     threads: int | None = None,
     memory: str | None = None,
     quiet: bool = True,
-    **options: Unpack[Options],
+    **options: Unpack[Beside],
 ) -> "Ranking":
     """Rank the gallery for every query under a recipe.
 

@@ -274,8 +274,16 @@ def _models(content: Any) -> dict[str, Any]:
 def _is_one_model(content: Mapping[Any, Any]) -> bool:
     """Whether the keys are those of one model: sides, columns of a table, or names of vectors."""
     keys = [key for key in content if isinstance(key, str)]
-    sided = any((place := slot(key)) and place[1] == "" for key in keys)
-    return sided or ONE_SET in keys or any(column_of(key) == "" for key in keys) or vectors_alone(content)
+    if ONE_SET in keys or any((place := slot(key)) and place[1] == "" for key in keys):
+        return True
+    if all(_has_sides(value) for value in content.values()):
+        return False  # models by name, one of which may be called features
+    return any(column_of(key) == "" for key in keys) or vectors_alone(content)
+
+
+def _has_sides(value: Any) -> bool:
+    """Whether a value is a model with both sides."""
+    return (isinstance(value, tuple) and len(value) == 2) or (isinstance(value, dict) and _is_one_model(value))
 
 
 def _parts(model: str, content: Any, notes: list[str]) -> dict[str, Part]:

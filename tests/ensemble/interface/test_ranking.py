@@ -103,6 +103,7 @@ def test_every_kind_of_container_gives_the_same(images):
     ):
         assert_array_equal(ensemble.rank((one, other), "baseline").rows, wanted)
     assert_array_equal(ensemble.rank({"qf": query, "gf": gallery}, "baseline").rows, wanted)
+    assert_array_equal(ensemble.rank({"features": (query, gallery)}, "baseline").rows, wanted)
     everybody = {"split": ["query"] * 12 + ["gallery"] * 60, "features": np.concatenate([query, gallery])}
     assert_array_equal(
         ensemble.rank(pd.DataFrame({**everybody, "features": list(everybody["features"])}), "baseline").rows,
@@ -180,6 +181,7 @@ def test_a_ranking_shows_itself(tmp_path, images):
         ({"protocol": "makret1501"}, ["did you mean 'market1501'?"]),
         ({"key": "pid=a,b"}, ["key: is for a folder"]),
         ({"junk": "bad"}, ["junk: wanted one of"]),
+        ({"cut": 1.5, "threads": True}, ["cut: wanted a whole number, found 1.5", "threads: wanted a"]),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_in_the_words_of_python(images, keywords, said):

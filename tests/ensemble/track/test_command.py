@@ -264,16 +264,17 @@ def test_as_a_process():
 
 def test_from_python_the_same_identities(city, tmp_path, capsys):
     run(city, tmp_path / "command", capsys=capsys)
-    (held,) = io.read(io.scan(city / "features"))
+    sets = io.read(io.scan(city / "features"))
     tables = {"tracks": city / "tracks", "cameras": city / "cameras.csv"}
-    names = list(held.gallery_table["name"])
+    held = {one.model: one.gallery for one in sets}
+    names = list(sets[0].gallery_table["name"])
     for found in (
         ensemble.track(city / "features", **tables),
-        ensemble.track(held.gallery, gallery_names=names, **tables),
+        ensemble.track(held, gallery_names=names, **tables),
     ):
         found.to_submission(tmp_path / "mine.txt")
         assert (tmp_path / "mine.txt").read_bytes() == (tmp_path / "command" / track1.FILE).read_bytes()
     assert len(found.to_frame()) == len(found.identities)
     assert "identities" in repr(found)
     with pytest.raises(InputError, match="fps: wanted a number above 0"):
-        ensemble.track(held.gallery, city / "tracks", fps=0)
+        ensemble.track(held, city / "tracks", fps=0)
