@@ -105,12 +105,12 @@ def _set_all(
 
 
 def _place(
-    given: Data, described: Mapping[str, Data], in_memory: Callable[[Data, Mapping[str, Data]], Folder]
+    given: Data, described: Mapping[str, Data], held: Callable[[Data, Mapping[str, Data]], Folder]
 ) -> Path | Folder:
     """A folder as its path, models in memory as what a look at them tells."""
     known = {name: values for name, values in described.items() if values is not None}
     if not isinstance(given, (str, os.PathLike)):
-        return in_memory(given, {_singular(name): values for name, values in known.items()})
+        return held(given, {_singular(name): values for name, values in known.items()})
     wrong = [name for name in known if name not in OF_FILES]
     refuse_if_any(
         [
@@ -130,11 +130,9 @@ def protocol(given: Rules | None) -> str | Protocol | None:
 
 def changes(given: Changes | None, top_k: int | None = None) -> list[str]:
     """Settings that are changed, as ``--set`` has them."""
-    known = {} if given is None else given
-    texts = (
-        [f"{name}={_toml(value)}" for name, value in known.items()] if isinstance(known, Mapping) else list(known)
-    )
-    return texts + ([] if top_k is None else [f"top_k={top_k}"])
+    if isinstance(given, Mapping):
+        given = [f"{name}={_toml(value)}" for name, value in given.items()]
+    return [*(given or ()), *([] if top_k is None else [f"top_k={top_k}"])]
 
 
 def using(chosen: argparse.Namespace) -> AbstractContextManager[object]:
@@ -278,4 +276,10 @@ def _singular(name: str) -> str:
 
 
 def _toml(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    """A value as TOML has it on one line."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_toml(str(key))} = {_toml(each)}' for key, each in value.items())}}}"
+    value = in_memory.plain(value)
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_toml, value))}]"
+    return repr(float(value)) if isinstance(value, float) else json.dumps(value, ensure_ascii=False)

@@ -52,7 +52,7 @@ def plain(value: Any) -> Any:
     if titles is not None:
         whole = value.with_format("numpy")[:] if hasattr(value, "with_format") else value  # of Hugging Face
         return {str(title): plain(whole[title]) for title in titles}
-    for into in ("to_numpy", "__array__"):
+    for into in ("toarray", "to_numpy", "__array__"):  # sparse rows; columns; whatever else becomes an array
         if callable(getattr(value, into, None)):
             return _of_rows(np.asarray(getattr(value, into)()))
     if hasattr(value, "__len__") and hasattr(value, "__getitem__") and not isinstance(value, (str, bytes)):
@@ -95,13 +95,13 @@ def folder_of(features: object, described: Mapping[str, object]) -> Folder:
     asked = {model for model, found in held.items() if "query" in found}
     problems += [
         f"{model}: wanted query and gallery, found no gallery; add it"
-        for model in asked
-        if "gallery" not in held[model]
+        for model in held
+        if model in asked and "gallery" not in held[model]
     ]
     problems += [
         f"{model}: wanted query and gallery as {min(asked)} has them, found one set; add query"
-        for model in sorted(set(held) - asked)
-        if asked
+        for model in held
+        if asked and model not in asked
     ]
     for name, values in described.items():
         with collecting(problems):

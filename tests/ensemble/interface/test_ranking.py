@@ -162,8 +162,6 @@ def test_a_ranking_shows_itself(tmp_path, images):
     assert found.names[0][2] in repr(shown)
     assert f"mAP {found.scores.mAP:.4f}" in repr(found)
     assert "mAP" in found._repr_html_()
-    assert "cmc" in found.plot.names
-    assert found.plot.cmc().axes
     assert found.to_submission("json", tmp_path / "x.json").is_file()
     hostile = ensemble.rank((images["query"], images["gallery"]), "baseline", query_names=["<b>", *named("q", 11)])
     assert "<b>" not in hostile.show(0)._repr_html_()
@@ -217,6 +215,9 @@ def test_recipes_come_from_everywhere(tmp_path):
     assert made.steps == ["l2_normalize", "concat", "rerank"]
     assert made.set({"rerank.k1": 11}).to_dict()["branch"][0]["steps"][0]["k1"] == 11
     assert made.to_dict()["top_k"] == 7
+    weighed = made.set({"concat.weights": {"a": 1, "b": 0.5}, "about": 'say "it"', "rerank.lambda_value": 1e-05})
+    assert weighed.to_dict()["branch"][0]["join"]["weights"] == {"a": 1, "b": 0.5}
+    assert weighed.to_dict()["branch"][0]["steps"][0]["lambda_value"] == 1e-05
     assert "rerank" in repr(made)
     assert "rerank" in made._repr_html_()
     with pytest.raises(ensemble.InputError, match="did you mean 'top_k'"):
