@@ -20,7 +20,8 @@ from ensemble.cli import notes, outputs, program
 from ensemble.pipeline import results
 from ensemble.report import timelines
 from ensemble.track import given, recipe, result
-from ensemble.track.function import matched, parser, read
+from ensemble.track import options as known
+from ensemble.track.function import matched, read
 from ensemble.track.given import Given
 from ensemble.track.recipe import Recipe
 from ensemble.track.result import Result
@@ -37,6 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         _run(options)
     return program.FINE
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    return known.parser(__doc__)
 
 
 def _run(options: argparse.Namespace) -> None:

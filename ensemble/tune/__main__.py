@@ -19,8 +19,9 @@ from pathlib import Path
 from ensemble.base.errors import InputError
 from ensemble.cli import notes, outputs, program
 from ensemble.pipeline import plan, sets
+from ensemble.tune import options as known
 from ensemble.tune import outcome, task, trials, unlabelled
-from ensemble.tune.function import parser, planned, prepare, tried
+from ensemble.tune.function import planned, prepare, tried
 from ensemble.tune.outcome import Outcome, spread
 from ensemble.tune.pipelines import command as pipelines
 from ensemble.tune.space import Space
@@ -30,11 +31,16 @@ from ensemble.tune.task import Task
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    options = parser(__doc__).parse_args(arguments)
+    options = parser().parse_args(arguments)
     checked = planned(options)
     if options.pipelines:
         return pipelines.search(options, checked)
     return guess(options, checked) if options.unlabelled else search(options, checked)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    return known.parser(__doc__)
 
 
 def guess(options: argparse.Namespace, checked: plan.Plan) -> int:
