@@ -1,10 +1,10 @@
 """The command that names identities: its options, the file that is handed in, and what it leaves behind.
 
-    options  what can be asked for
-    function ``ensemble.identify`` in Python, and what command and function share
-    forms    a known form of submission, or one's own columns, words and separators
-    told     the files and the record
-    words    thresholds and scores for people
+    options   what can be asked for
+    function  ``ensemble.identify`` in Python, and what command and function share
+    forms     a known form of submission, or one's own columns, words and separators
+    told      the files and the record
+    words     thresholds and scores for people
 
 What is computed is in ``ensemble.identities``.
 """
