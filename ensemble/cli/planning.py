@@ -120,7 +120,8 @@ def labelled(checked: Plan) -> bool:
 
 def _recipe(options: argparse.Namespace, *, of_one_set: bool) -> Recipe:
     named = options.recipe or _usual(options, of_one_set=of_one_set)
-    changed = changes.override(recipe.load(named), options.set)
+    loaded = named if isinstance(named, Recipe) else recipe.load(named)
+    changed = changes.override(loaded, options.set)
     return replace(changed, similarity=tuple(dict.fromkeys([*changed.similarity, *options.similarity])))
 
 
@@ -184,10 +185,13 @@ def is_refused(options: argparse.Namespace, expected: Forecast) -> bool:
 def refuse_without_room(
     options: argparse.Namespace, checked: Plan, sets: Mapping[str, ModelSet] | None = None
 ) -> None:
-    """Raise InputError where a run wants more memory than is free.
+    """Raise InputError where a run wants more memory than is free. Not of what was handed over in memory: how much
+    of that is counted already, nobody knows.
 
     sets: what has been read already, in memory that is not free any more.
     """
+    if sets is None and is_in_memory(checked):
+        return
     expected = forecast_of(options, checked, sets)
     if expected and sets is not None and expected.free is not None:
         read = expected.prediction.stages[0].bytes
@@ -202,7 +206,7 @@ def refuse_without_room_for_features(
     """Raise InputError where models that are read want more memory than is free, or what is made of them ``until``
     a part of the plan."""
     sizes = _sizes(checked)
-    if sizes is None:
+    if sizes is None or is_in_memory(checked):
         return
     rules = protocol(options, checked.recipe)
     needed = memory.predict(checked, sizes, protocol=rules, scored=False, threads=_threads(options), until=until)
@@ -210,6 +214,11 @@ def refuse_without_room_for_features(
     expected = Forecast(Prediction(stages), None, free_memory(), FEWER)
     if is_refused(options, expected):
         raise InputError([expected.remedy()])
+
+
+def is_in_memory(checked: Plan) -> bool:
+    """Whether features or distances were handed over, and are in no file."""
+    return bool(checked.folder.held or checked.folder.matrices)
 
 
 def _sizes(checked: Plan) -> Mapping[str, io.ModelSize] | None:
