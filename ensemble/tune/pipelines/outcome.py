@@ -10,10 +10,10 @@ from ensemble import io
 from ensemble.pipeline import plan
 from ensemble.tune import outcome
 from ensemble.tune.pipelines import candidate as value
-from ensemble.tune.pipelines.bench import SEARCH
 from ensemble.tune.pipelines.candidate import Candidate
 from ensemble.tune.pipelines.study import Tried
 from ensemble.tune.pipelines.verdict import FOUND, Verdict
+from ensemble.tune.pipelines.worlds import SEARCH
 
 FILES = RECIPE, RECORD, TABLE = "recipe.toml", "pipelines.json", "pipelines.csv"
 HEADER = ["number", "asked", "score", "seconds", "from", "pipeline", "refused"]

@@ -22,10 +22,11 @@ from ensemble.base.kinds import Floats, Ints
 from ensemble.scores import statistics
 from ensemble.tune.pipelines import candidate as value
 from ensemble.tune.pipelines import families
-from ensemble.tune.pipelines.bench import SAMPLE, SEARCH, Measured
+from ensemble.tune.pipelines.bench import Measured
 from ensemble.tune.pipelines.candidate import Candidate, key
 from ensemble.tune.pipelines.families import PLACES, Family
 from ensemble.tune.pipelines.study import Study, Tried
+from ensemble.tune.pipelines.worlds import SAMPLE, SEARCH
 
 GAIN = 0.001  # of the objective, that something more has to bring
 LOSS = 0.001  # that something less may cost
