@@ -90,7 +90,8 @@ def lines(found: Outcome) -> list[str]:
         test = ""
         if one.against is not None:
             test = (
-                f"; of all identities the searched one gains {one.against.difference:+.4f} (p {one.against.p:.4f})"
+                f"; the searched one gains {one.against.difference:+.4f} (p {one.against.p:.4f}; "
+                f"{one.against.queries} queries of all {one.against.groups} identities)"
             )
         out.append(f"{one.name:<12} {name} {one.mean:.4f} held back, {one.seconds:.2f} s{test}{mark}")
     out.append(f"searched: {value.words(found.best)}")
