@@ -11,7 +11,7 @@ from ensemble.pipeline.plan import Plan
 from ensemble.scores.protocol import Protocol
 
 VERDICT = 0.12  # of the time, kept for the end: the queries held back, and what the recipe is compared with
-LONGEST = 0.2  # of the time, that one candidate may take in all worlds if nothing of it is known from others
+LONGEST = 0.2  # of the time, that one candidate may take in all worlds, if nothing of it was kept from others
 
 
 @dataclass(eq=False)

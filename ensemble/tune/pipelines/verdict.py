@@ -1,12 +1,12 @@
 """Which recipe is written: the one that was searched, or a simpler one that cannot be told from it.
 
 Two things are measured. **The score** is that on the queries held back, which no search has seen: it had no say
-in how the searched recipe was found. **The decision** looks at all identities, since few tell little apart: those
-held back, and those of the search, where every part is answered by the candidate that the other parts like best (as
-in :mod:`ensemble.tune.honest`), so that nobody's luck counts for itself. Every identity counts once: those held back
-ask in every world, and what differs most is people, not their images. From the simplest on, a recipe takes the place
-of the one before only where it is better and a paired test over whole identities says that this was no luck (p times
-the number of these tests below 0.05).
+in how the searched recipe was found. **The decision** looks at all identities, since few tell little apart:
+those held back, and those of the search, where every part is answered by the candidate that the other parts like
+best (as in :mod:`ensemble.tune.honest`), so that nobody's luck counts for itself. Every identity counts once:
+those held back ask in every world, and it is people that differ, more than images of one. From the simplest on, a
+recipe takes the place of the one before only where it is better and a paired test over whole identities says that
+this was no luck (p times the number of these tests below 0.05).
 """
 
 from collections.abc import Callable, Mapping, Sequence
