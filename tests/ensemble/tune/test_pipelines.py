@@ -23,7 +23,7 @@ from ensemble.scores.protocols import PROTOCOLS
 from ensemble.tune import __main__ as command
 from ensemble.tune.pipelines import candidate as value
 from ensemble.tune.pipelines import families, space, study, verdict, worlds
-from ensemble.tune.pipelines.bench import Bench, Measured
+from ensemble.tune.pipelines.bench import Bench, Measured, mean
 from ensemble.tune.pipelines.budget import Budget
 from ensemble.tune.pipelines.crowded import Crowd
 from ensemble.tune.pipelines.families import FAMILIES, Family
@@ -208,6 +208,17 @@ def test_a_larger_gallery_by_hand():
     found = Crowd(good, hidden, 2.0).precisions(np.array([[0, 1, 2, 3, 4]]))
     #  one wrong before the first right one, two before the second, one removed: 1 / (1 + 2), 2 / (2 + 4)
     assert_allclose(found, [(1 / 3 + 1 / 3) / 2])
+    #  the second right one is never returned
+    assert_allclose(Crowd(good, hidden, 2.0).precisions(np.array([[0, 1, 2, 3, -1]])), [1 / 3 / 2])
+
+
+def test_the_mean_of_some_queries_is_as_the_protocol_takes_it():
+    values, pid = np.array([1.0, 0.5, 0.0, np.nan]), np.array([7, 7, 8, 9])
+    plain = PROTOCOLS["market1501"]
+    assert mean(values, pid, plain) == 0.5
+    assert mean(values, pid, replace(plain, denominator="all")) == 1.5 / 4
+    assert mean(values, pid, replace(plain, average="identities")) == (0.75 + 0) / 2
+    assert np.isnan(mean(values[3:], pid[3:], plain))
 
 
 # The order
