@@ -261,6 +261,17 @@ def test_what_gains_nothing_stays_out():
     assert best == value.plain(MODELS)
 
 
+def test_what_helps_only_together_is_found():
+    def measure(candidate: value.Candidate, kind: str) -> Measured:
+        words = value.words(candidate)
+        there = [name in words for name in ("; whiten", "camera_whitening")]
+        worth = 0.5 + {0: 0.0, 1: -0.1, 2: 0.2}[sum(there)]
+        return Measured(worth + np.linspace(-0.1, 0.1, 8), 1.0, worth)
+
+    search = Search(ROWS, MODELS, measure, study.Study(), np.arange(8), Budget(60, 1000).spent)
+    assert {"model", "cameras"} <= set(search()["views"][0]["steps"])
+
+
 def test_luck_with_some_is_no_gain():
     """Two of four identities gain .4, two lose .3: .05 on average, with a standard error of .2."""
     change, pid = np.array([0.4, 0.4, -0.3, -0.3]), np.arange(4)
