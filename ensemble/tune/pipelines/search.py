@@ -26,6 +26,7 @@ from ensemble.scores import statistics
 from ensemble.tune.pipelines import candidate as value
 from ensemble.tune.pipelines import families
 from ensemble.tune.pipelines.bench import Measured
+from ensemble.tune.pipelines.budget import TOO_LONG
 from ensemble.tune.pipelines.candidate import Candidate, key
 from ensemble.tune.pipelines.families import PLACES, Family
 from ensemble.tune.pipelines.study import Study, Tried
@@ -230,7 +231,8 @@ class Search:
                 raise Enough
             if found is None:
                 found = self._measured(candidate, kind, what)
-                self.study.add(found)
+                if not found.refused.startswith(TOO_LONG):  # in another budget it need not be
+                    self.study.add(found)
             self.used.add((kind, name))
             self.tell(found)
         assert found is not None
