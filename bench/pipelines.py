@@ -1,11 +1,11 @@
 """What a search over pipelines finds on real features, and how well its worlds foretell new identities.
 
-    python bench/pipelines.py DIR [--minutes N] [--trials N] [--seed N] [--worlds]
+    python bench/pipelines.py DIR [--data NAME] [--one-in N] [--minutes N] [--trials N] [--seed N] [--worlds]
 
-DIR holds ``cuhk03_train_feats.npz``. Half of its people are the training set, the other half are asked and found,
-and only these judge. ``ensemble.tune --pipelines`` looks at the training set alone. ``--worlds``: no search; 36
-pipelines are scored in worlds of the training set, cut in several ways, and on the other half, and the orders are
-compared.
+DIR holds ``cuhk03_train_feats.npz``, ``viper_feats.npz``, ``cuhk01_feats.npz``. One person in two (``--one-in``)
+is asked and found, and only these judge; the others are the training set, which is all that
+``ensemble.tune --pipelines`` looks at. ``--worlds``: no search; 36 pipelines are scored in worlds of the training
+set, cut in several ways, and on those others, and the orders are compared.
 """
 
 import argparse
@@ -36,10 +36,11 @@ from ensemble.tune import __main__ as tune
 from ensemble.tune import trials
 from ensemble.tune.pipelines import candidate as value
 from ensemble.tune.pipelines import worlds
-from ensemble.tune.pipelines.bench import SEARCH, Bench
+from ensemble.tune.pipelines.bench import Bench
 from ensemble.tune.pipelines.families import UNIT
-from ensemble.tune.pipelines.worlds import World, Worlds
+from ensemble.tune.pipelines.worlds import SEARCH, World, Worlds
 
+DATA, NETWORKS = ("cuhk03_train", "viper", "cuhk01"), ("osnet", "omz")
 RECIPES = ("baseline", "default", "best")
 METHODS = ("sdml", "xqda", "kissme", "rca")
 RANKERS: tuple[dict[str, Any], ...] = (
@@ -53,41 +54,41 @@ RANKERS: tuple[dict[str, Any], ...] = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--data", choices=DATA, default=DATA[0])
+    parser.add_argument("--one-in", type=int, default=2, help="how many people there are to one who judges")
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--trials", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--worlds", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        halves(options.folder / "cuhk03_train_feats.npz", Path(place), options.seed)
+        cut(options.folder / f"{options.data}_feats.npz", Path(place), options.one_in, options.seed)
         if options.worlds:
             compare_worlds(Path(place))
         else:
             search(place, options)
 
 
-def halves(path: Path, place: Path, seed: int) -> None:
-    """A folder of features: one half of the people to learn from, the other asked, a query a person and camera."""
+def cut(path: Path, place: Path, one_in: int, seed: int) -> None:
+    """A folder of features: people to learn from, and one in so many asked, a query a person and camera."""
     found = np.load(path)
     pid, cam = found["id"].astype(np.int64), found["cam"].astype(np.int64)
     people = np.random.default_rng(seed).permutation(np.unique(pid))
-    learns = np.isin(pid, people[: len(people) // 2])
-    train, test = np.flatnonzero(learns), np.flatnonzero(~learns)
+    judges = np.isin(pid, people[len(people) - len(people) // one_in :])
+    train, test = np.flatnonzero(~judges), np.flatnonzero(judges)
     query, gallery = (test[rows] for rows in folds.draw_queries(pid[test], cam[test], seed=seed))
 
     def table(rows: np.ndarray) -> pd.DataFrame:
-        return pd.DataFrame(
-            {"name": [str(name) for name in found["name"][rows]], "pid": pid[rows], "cam": cam[rows]}
-        )
+        return pd.DataFrame({"name": [f"image {row}" for row in rows], "pid": pid[rows], "cam": cam[rows]})
 
-    for model in (name for name in found.files if found[name].ndim == 2):
+    for model in (name for name in found.files if name.startswith(NETWORKS)):
         x = found[model].astype(np.float32)
         sides = (x[query], x[gallery], table(query), table(gallery), x[train], table(train))
         io.write_npz(place / f"{model}.npz", FeatureSet(model, *sides))
 
 
 def search(place: str, options: argparse.Namespace) -> None:
-    """Search on the training half, then score on the other."""
+    """Search on the training set, then score on the others."""
     out = Path(place) / "found"
     more = ["--trials", str(options.trials)] if options.trials else []
     before = cpu()
@@ -119,11 +120,11 @@ def compare_worlds(place: Path) -> None:
     sets = dict(models_of.read(plan.check(recipe.load("baseline"), looked)))
     models = tuple(looked.joined)
     cuts = {f"{parts} parts": worlds.of_train(sets, parts=parts, seed=0) for parts in (2, 3, 5, 7)}
-    cuts["3 parts, with those that were learned from"] = with_learned(sets, cuts["3 parts"])
-    cuts["other people"] = Worlds((World(sets, sets, sets),), "")
+    cuts["3 parts, with those that were learned from"] = with_learned(cuts["3 parts"])
+    cuts["other people"] = everybody(sets)
     scores: dict[str, list[float]] = {}
     for name, cut in cuts.items():
-        folder = folds.columns(looked, cut.each[0].search, of_train=name != "other people")
+        folder = folds.columns(looked, cut.each[0].sets, of_train=name != "other people")
         bench = Bench(folder, cut, PROTOCOLS["market1501"], trials.objective("mAP"))
         made = (value.recipe(one, {}, "tried") for one in pipelines(models))
         scores[name] = [float(np.nanmean(bench(one, SEARCH).values)) for one in made]
@@ -131,28 +132,34 @@ def compare_worlds(place: Path) -> None:
     print(f"{len(truth)} pipelines, mAP {100 * truth.min():.1f} to {100 * truth.max():.1f} on other people")
     for name, found in scores.items():
         loss = truth.max() - truth[int(np.argmax(found))]
-        learned = len(np.unique(next(iter(cuts[name].each[0].search.values())).data()["train_pid"]))
+        learned = len(np.unique(next(iter(cuts[name].each[0].sets.values())).data()["train_pid"]))
         print(f"{name:<46} {learned:4d} learned from  rank correlation {spearmanr(found, truth)[0]:+.2f}  "
               f"the first here loses {100 * loss:.1f} there")  # fmt: skip
 
 
-def with_learned(sets: dict[str, Any], cut: Worlds) -> Worlds:
+def everybody(sets: dict[str, Any]) -> Worlds:
+    """One world, in which all ask."""
+    rows = np.arange(len(next(iter(sets.values())).query))
+    return Worlds((World(sets, rows, rows),), (), "")
+
+
+def with_learned(cut: Worlds) -> Worlds:
     """The same worlds with the images that are learned from in their galleries too."""
     made = []
     for world in cut.each:
-        search = {}
-        for name, found in world.search.items():
+        sets = {}
+        for name, found in world.sets.items():
             assert isinstance(found, FeatureSet)
             assert found.train is not None
             assert found.train_table is not None
             tables = [found.gallery_table, found.train_table]
-            search[name] = replace(
+            sets[name] = replace(
                 found,
                 gallery=np.concatenate([found.gallery, found.train]),
                 gallery_table=pd.concat(tables, ignore_index=True),
             )
-        made.append(replace(world, search=search))
-    return Worlds(tuple(made), cut.about)
+        made.append(replace(world, sets=sets))
+    return replace(cut, each=tuple(made))
 
 
 def pipelines(models: tuple[str, ...]) -> Iterator[value.Candidate]:

@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not planning.labelled(plan):
         wanted = tables_of(one_set=plan.folder.one_set)
         raise InputError([f"{plan.folder.path}: wanted labels, found none; give {wanted} a pid column"])
+    planning.refuse_without_room(options, plan)
     rows = _rows(options, plan, settings)
     report = _report(options, plan, rows, settings)
     with io.all_together() as place:

@@ -14,15 +14,16 @@ the pairs most in doubt and gives the answers back as links.csv.
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
 from ensemble import io
+from ensemble.base import calling, tabled
 from ensemble.base.collecting import collecting
 from ensemble.base.distances import DistanceSet, ModelSet
 from ensemble.base.errors import InputError, examples, refuse_if_any
@@ -35,18 +36,25 @@ from ensemble.clusters.fitting import FITS, Rule, fit_rule
 from ensemble.clusters.how import METHODS, How
 from ensemble.clusters.links import Links, read_links, read_windows
 from ensemble.clusters.one_set import OneSet, of_recipe, of_train, rows_of_parts
+from ensemble.interface import arguments
+from ensemble.interface.arguments import Common, Data, FilePath
+from ensemble.interface.recipes import RecipeGiven, recipe_of
 from ensemble.pipeline import plan
 from ensemble.pipeline import sets as models_of
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.recipe import Recipe, Use
 from ensemble.report import refuse_without_packages
-from ensemble.scores.clusters import RESAMPLES
+from ensemble.scores.clusters import RESAMPLES, ClusterScores
 from ensemble.submissions import clusters as tables
 from ensemble.submissions.clusters import Form
 from postproc.base.vocabulary import Ints
 from postproc.clusters.links import NONE
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 TASK = "people and clusters"  # of reid-ensemble --help
+OF_THE_COMMAND = ("sample", "columns", "value")
 
 OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "method": (
@@ -95,29 +103,148 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out: Path = options.out or Path("runs") / "clusters"
     rules = _rules(options)
     with redirect_stdout(sys.stderr if options.json else sys.stdout):
-        end: list[Use] = []
-
-        def rest(recipe: Recipe) -> Recipe:
-            without, found = methods.split(recipe)
-            end.extend(found)
-            return without
-
-        columns = [options.by] if options.by else []
-        checked = planning.prepare(options, wanted=columns, change=rest, of_one_set=True)
-        two_sides = not checked.folder.one_set
-        if two_sides and checked.folder.given:
-            raise InputError([f"--rankings: {NOT_ALONE.format(checked.folder.path)}"])
-        checked = plan.check(checked.recipe, replace(checked.folder, one_set=True))
-        how = _how(options, end)
-        rules = _completed(options, rules, how, checked)
+        checked, how, rules, known = _prepared(options, rules)
         outputs.refuse_unwritable(*(out / name for name in told.names(report=options.report)))
         print(f"{checked.recipe.name}: {checked.recipe.about}")
-        notes.say([*checked.notes, *([TWO_SIDES.format(checked.folder.path)] if two_sides else [])])
+        notes.say(known)
         with machine.using(options):
-            content = _run(options, checked, how, rules, out)
+            found, form, order, said = _clustered(
+                options, checked, how, rules, lambda line: print(line, flush=True)
+            )
+            notes.say(said)
+            content = told.record(found, checked, said)
+            with io.together(out) as stage:
+                told.write(stage, found, form, order, content)
+                if options.report:
+                    _page(options, stage, found, form, content)
+        print(*told.text(found), sep="\n")
+        for name in told.names(report=options.report):
+            print(out / name)
     if options.json:
         print(json.dumps(content))
     return program.FINE
+
+
+def cluster(
+    features: Data,
+    recipe: RecipeGiven = None,
+    *,
+    method: str | None = None,
+    threshold: float | Mapping[str, float] | None = None,
+    clusters: int | Mapping[str, int] | None = None,
+    fit: str | None = None,
+    fit_on: str | None = None,
+    folds: int | None = None,
+    neighbours: int | None = None,
+    by: str | None = None,
+    links: "FilePath | None" = None,
+    one_track_per_camera: bool | None = None,
+    windows: "FilePath | None" = None,
+    min_samples: int | None = None,
+    min_size: int | None = None,
+    **keywords: Unpack[Common],
+) -> "Clustering":
+    """Who belongs together: clusters of one set; of queries and gallery the gallery is the set.
+
+    features, recipe, keywords: as for :func:`ensemble.rank`, without a protocol; recipe None: ``baseline``.
+    method:    average, complete, single, components, union, dbscan, hdbscan; None: the recipe's last step, else
+               average.
+    threshold: distance up to which images belong together, or one for each data set of ``by``. clusters: in its
+               place about so many. fit: in its place a rule for labelled identities, as ``ami``.
+    The others are the options of ``python -m ensemble.cluster`` with underscores.
+    """
+    own = {
+        **{"method": method, "threshold": _by_set(threshold), "clusters": _by_set(clusters), "fit": fit},
+        **{"fit_on": fit_on, "folds": folds, "neighbours": neighbours, "by": by, "links": links},
+        **{"one_track_per_camera": one_track_per_camera, "windows": windows, "min_samples": min_samples},
+        **{"min_size": min_size},
+    }
+    with arguments.in_python():
+        options = arguments.asked(
+            parser(), features, lambda: recipe_of(recipe), {**own, **keywords}, lacks=OF_THE_COMMAND
+        )
+        checked, how, rules, known = _prepared(options, _rules(options))
+        with arguments.using(options):
+            found, _, _, said = _clustered(options, checked, how, rules, lambda line: None)
+        return Clustering(found, [arguments.spoken(note) for note in (*known, *said)])
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Clustering:
+    """What :func:`cluster` returns; ``answers`` has every number, ``notes`` what to know of data and recipe."""
+
+    answers: Answers
+    notes: Sequence[str]
+
+    @property
+    def names(self) -> list[str]:
+        """What the images are called."""
+        return list(self.answers.names)
+
+    @property
+    def clusters(self) -> Ints:
+        """(n,) the cluster of each image, 0, 1, …, one data set after the other; -1: it is alone."""
+        found, first = np.full(len(self.answers.names), -1, np.int64), 0
+        for part in self.answers.parts:
+            found[part.rows] = np.where(part.clusters < 0, -1, part.clusters + first)
+            first += int(part.clusters.max(initial=-1)) + 1
+        return found
+
+    @property
+    def thresholds(self) -> dict[str, float | None]:
+        """The distance up to which images belong together, by data set."""
+        return {part.name: part.threshold.distance for part in self.answers.parts}
+
+    @property
+    def scores(self) -> ClusterScores | None:
+        """ARI, AMI and the rest, of several data sets their mean; None without labels."""
+        return self.answers.mean if self.answers.mean is not None else self.answers.parts[0].scores
+
+    def to_frame(self) -> "pd.DataFrame":
+        """A row an image: name and cluster."""
+        import pandas as pd
+
+        return pd.DataFrame({"name": self.names, "cluster": self.clusters})
+
+    def __repr__(self) -> str:
+        return "\n".join(told.text(self.answers))
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (part.name or "images", f"{part.images.images} in {part.count} clusters")
+            for part in self.answers.parts
+        ]
+        scores = [] if self.scores is None else list(self.scores.values.items())
+        return tabled.page(f"Clusters by {self.answers.how.text()}", [*rows, *scores], list(self.notes))
+
+
+def _by_set(given: "float | Mapping[str, float] | None") -> list[str] | None:
+    """A number, or one for each data set, as the options have it."""
+    if given is None or not isinstance(given, Mapping):
+        return None if given is None else [str(given)]
+    return [f"{name}={number}" for name, number in given.items()]
+
+
+def _prepared(
+    options: argparse.Namespace, rules: dict[str, Rule]
+) -> tuple[Plan, How, dict[str, Rule], Sequence[str]]:
+    """The plan without the steps that cluster, how these do, by which rules; and what there is to say."""
+    end: list[Use] = []
+
+    def rest(recipe: Recipe) -> Recipe:
+        without, found = methods.split(recipe)
+        end.extend(found)
+        return without
+
+    columns = [options.by] if options.by else []
+    checked = planning.prepare(options, wanted=columns, change=rest, of_one_set=True)
+    two_sides = not checked.folder.one_set
+    if two_sides and checked.folder.given:
+        raise InputError([f"--rankings: {NOT_ALONE.format(checked.folder.path)}"])
+    checked = plan.check(checked.recipe, replace(checked.folder, one_set=True))
+    how = _how(options, end)
+    said = [*checked.notes, *([TWO_SIDES.format(checked.folder.path)] if two_sides else [])]
+    return checked, how, _completed(options, rules, how, checked), said
 
 
 def parser() -> argparse.ArgumentParser:
@@ -235,10 +362,14 @@ def _completed(options: argparse.Namespace, rules: dict[str, Rule], how: How, ch
     raise InputError(["--threshold: wanted --threshold, --clusters, or labels for --fit, found none of them"])
 
 
-def _run(
-    options: argparse.Namespace, checked: Plan, how: How, rules: Mapping[str, Rule], out: Path
-) -> dict[str, Any]:
-    """Read, cluster, judge, write; the record."""
+def _clustered(
+    options: argparse.Namespace,
+    checked: Plan,
+    how: How,
+    rules: Mapping[str, Rule],
+    show: Callable[[str], None],
+) -> tuple[Answers, Form, Ints | None, list[str]]:
+    """Read, cluster, judge; how the table is written, in which order; what there is to say."""
     sets = models_of.read(checked)
     first = sets[checked.models[0][0]]
     listed = [model for model, each in sets.items() if isinstance(each, DistanceSet) and each.places]
@@ -263,9 +394,6 @@ def _run(
             form = replace(form, columns=titles)
     refuse_if_any(problems)
 
-    def show(line: str) -> None:
-        print(line, flush=True)
-
     images, noted = of_recipe(checked, sets, neighbours=options.neighbours, device=device, show=show)
     images = replace(images, must=links.must, cannot=links.cannot)
     train, on = _train(options, checked, sets, rules, images)
@@ -273,17 +401,7 @@ def _run(
     found = answers(
         images, how, rules, parts=parts, fit=Fit(options.folds, options.seed, on), train=train, drawn=used
     )
-    said = [*noted, *said]
-    notes.say(said)
-    content = told.record(found, checked, said)
-    with io.together(out) as stage:
-        told.write(stage, found, form, order, content)
-        if options.report:
-            _page(options, stage, found, form, content)
-    print(*told.text(found), sep="\n")
-    for name in told.names(report=options.report):
-        print(out / name)
-    return content
+    return found, form, order, [*noted, *said]
 
 
 def _page(
@@ -353,6 +471,8 @@ def _train(
         }
     return found, on
 
+
+calling.does(__name__, f"{__name__}:cluster")
 
 if __name__ == "__main__":
     program.main(main)

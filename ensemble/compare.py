@@ -11,19 +11,30 @@ import argparse
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ensemble import io
+from ensemble.base import calling, tabled
 from ensemble.base.errors import InputError, printable
+from ensemble.base.labels import of_values
 from ensemble.cli import intervals, notes, outputs, program
 from ensemble.cli.intervals import interval_text, p_text
+from ensemble.interface import arguments
+from ensemble.interface.arguments import FilePath
+from ensemble.pipeline import results
 from ensemble.scores import comparable, statistics
 from ensemble.scores.comparable import Entry
+from ensemble.scores.queries import Queries
 from ensemble.scores.statistics import Difference
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ensemble.interface.ranking import Ranking
 
 TASK = "score"  # of reid-ensemble --help
 
@@ -35,36 +46,113 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     options = parser().parse_args(arguments)
     settings = intervals.settings(options)
-    if len(options.runs) < 2:
-        raise InputError([f"runs: wanted two or more, found {len(options.runs)}; name the run to compare it with"])
+    _refuse_one(options.runs)
     outputs.refuse_unwritable(options.csv, options.queries)
     entries = comparable.read(options.runs)
     for entry in entries:
         notes.say(notes.of_record(entry.record), of=entry.path, aside=options.json)
-    means = comparable.means(protocol(entries) or {})
-    reference, *others = entries
-    pid = reference.queries.pid
-    found = [
-        statistics.difference(
-            reference.queries.ap, other.queries.ap, pid, independent=options.independent, **means, **settings
-        )
-        for other in others
-    ]
-    corrected = statistics.holm([one.p for one in found]).tolist()
+    compared = _compared(entries, settings, independent=options.independent)
+    found, corrected, how = compared.found, compared.corrected, compared.how
     with io.all_together() as place:
         if options.csv:
             lines = _lines(entries, found, corrected)
             io.write_csv(place(options.csv), lines[0], [line.values() for line in lines])
         if options.queries:
             _write_queries(place(options.queries), entries)
-    how = intervals.method(
-        settings, by="query" if options.independent or pid is None else "identity", comparisons=len(others)
-    )
     if options.json:
         print(json.dumps(_json(entries, found, corrected, settings, how), allow_nan=False))
     else:
         print("\n".join(_text(entries, found, corrected, how)))
     return program.FINE
+
+
+def compare(
+    *runs: "Ranking | FilePath",
+    seed: int | None = None,
+    resamples: int | None = None,
+    level: float | None = None,
+    independent: bool | None = None,
+) -> "Comparison":
+    """Is the second, or any of the others, better than the first, and on which queries?
+
+    runs: what :func:`ensemble.rank` returned, folders that ``ensemble.run`` wrote, or tables with ``query`` and
+          ``ap``; two or more, of the same queries under the same rules.
+    seed, resamples, level: of intervals and tests; 0, 10,000 draws, 0.95.
+    independent: draw queries, not identities.
+    """
+    own = {"seed": seed, "resamples": resamples, "level": level, "independent": independent}
+    with arguments.in_python():
+        options = program.parser("ensemble.compare")
+        intervals.add_options(options)
+        chosen = arguments.own_options(options, own)
+        settings = intervals.settings(chosen)
+        _refuse_one(runs)
+        given = [_entry(run, number) for number, run in enumerate(runs, 1)]
+        return _compared(comparable.matched_to_first(given), settings, independent=chosen.independent)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """What :func:`compare` returns: every run against the first, p-values also corrected for their number."""
+
+    entries: Sequence[Entry]
+    found: Sequence[Difference]
+    corrected: Sequence[float]
+    how: str
+
+    def to_frame(self) -> "pd.DataFrame":
+        """A row a run: mAP, difference to the first with interval and p, queries that are better and worse."""
+        import pandas as pd
+
+        return pd.DataFrame(_lines(self.entries, self.found, self.corrected))
+
+    def queries(self) -> "pd.DataFrame":
+        """The average precision of every query in every run."""
+        import pandas as pd
+
+        columns = {str(entry.path): entry.queries.ap for entry in self.entries}
+        return pd.DataFrame({"query": self.entries[0].queries.names, **columns})
+
+    def __repr__(self) -> str:
+        return "\n".join(_text(self.entries, self.found, self.corrected, self.how))
+
+    def _repr_html_(self) -> str:
+        lines = _lines(self.entries, self.found, self.corrected)
+        return tabled.grid(list(lines[0]), [list(line.values()) for line in lines])
+
+
+def _entry(run: "Ranking | FilePath", number: int) -> Entry:
+    """A run to compare; one in memory is called by its number and recipe."""
+    from ensemble.interface.ranking import Ranking
+
+    if not isinstance(run, Ranking):
+        return comparable.read_one(Path(run))
+    name = f"{number} {run.plan.recipe.name}"
+    if run.scores is None:
+        raise InputError([f"{name}: wanted labels, found no scores: {run.unscored}"])
+    label = None if run.result.query_label is None else of_values(run.result.query_label)
+    record = {"scores": results.scores_json(run.result), "gallery": len(run.gallery_names)}
+    return Entry(Path(name), Queries(run.query_names, run.scores.ap, label), record)
+
+
+def _refuse_one(runs: Sequence[object]) -> None:
+    if len(runs) < 2:
+        raise InputError([f"runs: wanted two or more, found {len(runs)}; name the run to compare it with"])
+
+
+def _compared(entries: Sequence[Entry], settings: Mapping[str, Any], *, independent: bool) -> Comparison:
+    means = comparable.means(protocol(entries) or {})
+    reference, *others = entries
+    pid = reference.queries.pid
+    found = [
+        statistics.difference(
+            reference.queries.ap, other.queries.ap, pid, independent=independent, **means, **settings
+        )
+        for other in others
+    ]
+    corrected = statistics.holm([one.p for one in found]).tolist()
+    by = "query" if independent or pid is None else "identity"
+    return Comparison(entries, found, corrected, intervals.method(settings, by=by, comparisons=len(others)))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -193,6 +281,8 @@ def _text(
                 lines.append(f"  {change}  {printable(row['query'])}{who}")
     return lines
 
+
+calling.does(__name__, f"{__name__}:compare")
 
 if __name__ == "__main__":
     program.main(main)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ensemble.base.errors import InputError, examples
-from ensemble.cli import machine, notes, outputs, pictures, planning, program, running, shortlists
+from ensemble.cli import machine, notes, outputs, pictures, planning, program, running, shortlists, workers
 from ensemble.cli.walk import walk
 from ensemble.neighbours import running as in_tasks
 from ensemble.pipeline import guide, plan, recipe, results
@@ -36,10 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     elif options.list_recipes:
         list_recipes()
     else:
-        budget = in_tasks.checked(options) if in_tasks.wanted(options) else 0
+        budget = in_tasks.checked(options) if workers.wanted(options) else 0
         checked = planning.prepare(options)
         out = options.out or Path("runs") / checked.recipe.name
-        if in_tasks.wanted(options):
+        if workers.wanted(options):
             in_tasks.refuse_other_recipes(checked)
             outputs.refuse_unwritable(*in_tasks.files_of(out))
         report = [runs.history.FILE, NAME] if options.report else []

@@ -16,20 +16,28 @@ farthest of its identity is, and the nearest of the others. --json has their his
 import argparse
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble import io
+from ensemble.base import calling, tabled
 from ensemble.base.errors import InputError, examples, printable, refuse_if_any
 from ensemble.cli import files, machine, notes, outputs, planning, program
 from ensemble.cli.numbers import too_small
+from ensemble.interface import arguments
+from ensemble.interface.arguments import Common, Data
+from ensemble.interface.recipes import RecipeGiven, recipe_of
 from ensemble.pipeline.operating_points import NAMES, Fitted, fit
+from ensemble.pipeline.plan import Plan
 from ensemble.scores import hardest
 from ensemble.scores.protocol import Protocol
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TASK = "score"  # of reid-ensemble --help
 
@@ -43,28 +51,97 @@ dir: of the other queries, those told the right identity"""
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     options = parser().parse_args(arguments)
-    _check(options)
-    checked = planning.prepare(options)
-    if "distances" in checked.folder.columns:
-        problem = "--rankings: wanted features or a matrix, since places are no distances, found rank lists alone"
-        raise InputError([problem])
+    checked = _checked(options)
     outputs.refuse_unwritable(options.csv)
     protocol = planning.protocol(options, checked.recipe)
     with machine.using(options):
-        found = fit(
-            checked,
-            protocol,
-            options.fmr,
-            folds=options.folds,
-            seed=options.seed,
-            device=machine.device(options),
-            batches=tuple(options.batches) if options.batches else None,
-        )
+        found = _fitted(options, checked, protocol)
     if options.csv and found.pairs:
         _write_csv(options.csv, found.pairs)
     notes.say((*checked.notes, *found.notes), aside=options.json)
     print(json.dumps(as_json(found, protocol)) if options.json else text(found, protocol))
     return program.FINE
+
+
+def thresholds(
+    features: Data,
+    recipe: RecipeGiven = None,
+    *,
+    fmr: float | Sequence[float] | None = None,
+    folds: int | None = None,
+    seed: int | None = None,
+    batches: tuple[int, int] | None = None,
+    **keywords: Unpack[Common],
+) -> "Thresholds":
+    """The distances up to which two images count as the same, at false-match rates, and their rates on others.
+
+    features, recipe, keywords: as for :func:`ensemble.rank`; recipe None: ``baseline``.
+    fmr: false-match rates, one or several; 0.01. folds: parts of the identities, where train has no labels; 5.
+    batches: ``(16, 4)`` looks at the hardest pairs in batches of 16 identities with 4 images each.
+    Raises:  InputError without labels of train, or of query and gallery.
+    """
+    own = {"fmr": fmr, "folds": folds, "seed": seed, "batches": batches}
+    with arguments.in_python():
+        options = arguments.asked(parser(), features, lambda: recipe_of(recipe), {**own, **keywords})
+        checked = _checked(options)
+        protocol = planning.protocol(options, checked.recipe)
+        with arguments.using(options):
+            return Thresholds(_fitted(options, checked, protocol), protocol, checked)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Thresholds:
+    """What :func:`thresholds` returns; ``fitted`` holds every number."""
+
+    fitted: Fitted
+    protocol: Protocol
+    plan: Plan
+
+    @property
+    def distances(self) -> list[float]:
+        """The thresholds, one for each rate that was asked for."""
+        return list(self.fitted.thresholds)
+
+    @property
+    def notes(self) -> list[str]:
+        """What to know of data and recipe."""
+        return [arguments.spoken(note) for note in (*self.plan.notes, *self.fitted.notes)]
+
+    def to_frame(self) -> "pd.DataFrame":
+        """A row a threshold: the rate that was asked for, the distance, and the rates that it has."""
+        import pandas as pd
+
+        rates = {name: self.fitted.found[name] for name in NAMES}
+        return pd.DataFrame({"wanted_fmr": self.fitted.fmrs, "threshold": self.fitted.thresholds, **rates})
+
+    def __repr__(self) -> str:
+        return text(self.fitted, self.protocol)
+
+    def _repr_html_(self) -> str:
+        frame = self.to_frame()
+        return tabled.grid(list(frame.columns), frame.to_numpy().tolist())
+
+
+def _checked(options: argparse.Namespace) -> Plan:
+    """The plan that is asked for; every problem in one error."""
+    _check(options)
+    checked = planning.prepare(options)
+    if "distances" in checked.folder.columns:
+        problem = "--rankings: wanted features or a matrix, since places are no distances, found rank lists alone"
+        raise InputError([problem])
+    return checked
+
+
+def _fitted(options: argparse.Namespace, checked: Plan, protocol: Protocol) -> Fitted:
+    return fit(
+        checked,
+        protocol,
+        options.fmr,
+        folds=options.folds,
+        seed=options.seed,
+        device=machine.device(options),
+        batches=tuple(options.batches) if options.batches else None,
+    )
 
 
 def parser() -> argparse.ArgumentParser:
@@ -185,6 +262,8 @@ def _write_csv(path: Path, found: hardest.Found) -> None:
     )
     io.write_csv(path, ("model", "batch", "name", "pid", "positive", "negative"), rows)
 
+
+calling.does(__name__, f"{__name__}:thresholds")
 
 if __name__ == "__main__":
     program.main(main)

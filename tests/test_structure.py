@@ -28,7 +28,7 @@ def test_the_check_sees_what_is_loaded():
     assert loaded_by("import json", ["json", "torch"]) == ["json"]
 
 
-@each("code", ["from postproc import rerank", "from postproc.compat import re_ranking"])
+@each("code", ["from postproc import rerank", "from postproc.compat import re_ranking", "import ensemble"])
 def test_importing_loads_nothing_heavy(code):
     assert loaded_by(code, HEAVY) == []
 
@@ -80,12 +80,24 @@ def modules(package):
     return found
 
 
+def nodes(path):
+    """All that a file says, but for what a package shows type checkers alone and does not import."""
+    tree = ast.parse(path.read_text())
+    if path.name == "__init__.py":
+        tree.body = [node for node in tree.body if not (isinstance(node, ast.If) and _is_for_types(node.test))]
+    return ast.walk(tree)
+
+
+def _is_for_types(test):
+    return isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"
+
+
 def arrows(files):
     """Which other modules of ``files`` each of them imports anywhere, inside functions too."""
     found = {}
     for name, path in files.items():
         wanted = set()
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(path):
             if isinstance(node, ast.Import):
                 wanted |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
@@ -157,7 +169,7 @@ def test_no_module_is_hidden_behind_a_name(package):
     for name, path in files.items():
         if path.name != "__init__.py":
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(path):
             bound = []
             if isinstance(node, ast.ImportFrom):
                 bound = [alias.asname or alias.name for alias in node.names if node.module != name]

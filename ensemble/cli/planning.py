@@ -8,15 +8,19 @@ from ensemble import io
 from ensemble.base.collecting import collecting
 from ensemble.base.distances import ModelSet
 from ensemble.base.errors import InputError, refuse_if_any
-from ensemble.cli import files, machine, protocols
+from ensemble.cli import files, machine, protocols, workers
 from ensemble.cli.numbers import too_small
 from ensemble.pipeline import changes, forecast, memory, plan, plugins, rates, recipe
 from ensemble.pipeline.forecast import Forecast
+from ensemble.pipeline.memory import Prediction
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.recipe import Recipe
+from ensemble.pipeline.tree import Node
 from ensemble.scores.protocol import Protocol
 from postproc.base import beforehand, runtime
 from postproc.base.machine import free_memory
+
+FEWER = (("fewer models", None), ("fewer images, or a machine with more", None))  # remedies of who cannot read all
 
 
 def add_options(
@@ -120,7 +124,8 @@ def labelled(checked: Plan) -> bool:
 
 def _recipe(options: argparse.Namespace, *, of_one_set: bool) -> Recipe:
     named = options.recipe or _usual(options, of_one_set=of_one_set)
-    changed = changes.override(recipe.load(named), options.set)
+    loaded = named if isinstance(named, Recipe) else recipe.load(named)
+    changed = changes.override(loaded, options.set)
     return replace(changed, similarity=tuple(dict.fromkeys([*changed.similarity, *options.similarity])))
 
 
@@ -157,12 +162,14 @@ def forecast_of(
     if sizes is None:
         return None
     used, scored, threads = protocol(options, checked.recipe), labelled(checked), _threads(options)
-    needed = memory.predict(checked, sizes, protocol=used, scored=scored, threads=threads)
+    elsewhere = workers.STEP if workers.wanted(options) else None
+    needed = memory.predict(checked, sizes, protocol=used, scored=scored, threads=threads, elsewhere=elsewhere)
     free = free_memory()
     soon = forecast.is_quick(needed) and (free is None or needed.largest.bytes <= free)
     if soon and not always:
         return None
     found = Forecast(needed, None if machine.device(options).is_cuda else rates.of_machine(threads), free)
+    found = replace(found, elsewhere=elsewhere)
     if found.fits:
         return found
     others = forecast.remedies(checked, sizes, needed, protocol=used, scored=scored, threads=threads)
@@ -177,6 +184,45 @@ def is_refused(options: argparse.Namespace, expected: Forecast) -> bool:
     """
     known = not machine.device(options).is_cuda and getattr(options, "neighbours", None) is None
     return not expected.fits and known and beforehand.is_wanted()
+
+
+def refuse_without_room(
+    options: argparse.Namespace, checked: Plan, sets: Mapping[str, ModelSet] | None = None
+) -> None:
+    """Raise InputError where a run wants more memory than is free. Not of what was handed over in memory: how much
+    of that is counted already, nobody knows.
+
+    sets: what has been read already, in memory that is not free any more.
+    """
+    if sets is None and is_in_memory(checked):
+        return
+    expected = forecast_of(options, checked, sets)
+    if expected and sets is not None and expected.free is not None:
+        read = expected.prediction.stages[0].bytes
+        expected = replace(expected, free=expected.free + read)
+    if expected and is_refused(options, expected):
+        raise InputError([expected.remedy()])
+
+
+def refuse_without_room_for_features(
+    options: argparse.Namespace, checked: Plan, until: Node | None = None
+) -> None:
+    """Raise InputError where models that are read want more memory than is free, or what is made of them ``until``
+    a part of the plan."""
+    sizes = _sizes(checked)
+    if sizes is None or is_in_memory(checked):
+        return
+    rules = protocol(options, checked.recipe)
+    needed = memory.predict(checked, sizes, protocol=rules, scored=False, threads=_threads(options), until=until)
+    stages = needed.stages if until else needed.stages[:1]
+    expected = Forecast(Prediction(stages), None, free_memory(), FEWER)
+    if is_refused(options, expected):
+        raise InputError([expected.remedy()])
+
+
+def is_in_memory(checked: Plan) -> bool:
+    """Whether features or distances were handed over, and are in no file."""
+    return bool(checked.folder.held or checked.folder.matrices)
 
 
 def _sizes(checked: Plan) -> Mapping[str, io.ModelSize] | None:

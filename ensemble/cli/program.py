@@ -34,7 +34,7 @@ class Terminated(KeyboardInterrupt):
     """Somebody wants the process to end, as with Ctrl-C: what is half done is cleaned up on the way out."""
 
 
-def parser(command: str, description: str | None, epilog: str = "") -> argparse.ArgumentParser:
+def parser(command: str, description: str | None = None, epilog: str = "") -> argparse.ArgumentParser:
     """The parser of ``python -m COMMAND``, or of ``reid-ensemble NAME`` where it was called so.
 
     description: the module's docstring, shown as it is written.
@@ -89,7 +89,7 @@ def _status(command: Callable[[Sequence[str] | None], int], arguments: Sequence[
     before = signal.signal(signal.SIGTERM, partial(_terminate, os.getpid()))
     try:
         with terminal.plain(), _machine_in_a_line():
-            _load_plugins()
+            load_plugins()
             status = command(arguments)
             sys.stdout.flush()
     except InputError as error:
@@ -153,7 +153,7 @@ def _leave_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _load_plugins() -> None:
+def load_plugins() -> None:
     """Those of installed packages; where there are none, nothing heavy is imported for them."""
     found = entry_points()
     if any(found.select(group=f"reid_ensemble.{kind}") for kind in ("steps", "joins", "readers", "submissions")):

@@ -71,7 +71,7 @@ def problems(options: argparse.Namespace) -> list[str]:
 def chosen(options: argparse.Namespace, otherwise: Protocol) -> Protocol:
     """The protocol that was asked for, or ``otherwise``, with single rules changed."""
     asked = options.protocol
-    given = otherwise if asked is None else _file(Path(asked)) if asked.endswith(".toml") else _named(asked)
+    given = otherwise if asked is None else asked if isinstance(asked, Protocol) else _read(asked)
     rules = {
         "ap": options.ap,
         "denominator": options.denominator,
@@ -115,6 +115,10 @@ def lacking(protocol: Protocol, folder: Folder) -> list[str]:
 
 def _unused(folder: Folder, side: str) -> tuple[str, ...]:
     return read_labels(folder.tables[side], folder.wanted, folder.keys).unused
+
+
+def _read(asked: str) -> Protocol:
+    return _file(Path(asked)) if asked.endswith(".toml") else _named(asked)
 
 
 def _named(name: str) -> Protocol:

@@ -17,24 +17,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ensemble.base.collecting import collecting
-from ensemble.base.errors import refuse_if_any
-from ensemble.cli import intervals, machine, notes, outputs, planning, program, protocols
+from ensemble.cli import intervals, machine, notes, outputs, planning, program
 from ensemble.identify import forms, told, words
 from ensemble.identify import options as known
-from ensemble.identities.answers import Answers, Fit, answers, question
+from ensemble.identify.function import answered, asked_by, planned
 from ensemble.identities.asking import Asker, How, deep
 from ensemble.identities.pairs import similarities
 from ensemble.identities.thresholds import Wanted
 from ensemble.pipeline import lines
 from ensemble.report import identities as report
-from ensemble.scores.identities import IdentityScores, score_identities
-from ensemble.scores.protocol import Protocol
 from ensemble.submissions.similarities import read_pairs
 
 TASK = "people and clusters"  # of reid-ensemble --help
-
-RANKING = Protocol(junk="self", average="identities")  # how the images' rankings are scored
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out: Path = options.out or Path("runs") / "identify"
     how, unknown = known.checked(options)
     with redirect_stdout(sys.stderr if options.json else sys.stdout):
-        plan = planning.prepare(options, rules=RANKING, wanted=[*filter(None, [options.by, options.apart])])
+        plan = planned(options)
         outputs.refuse_unwritable(*(out / name for name in told.names(report=options.report)))
         ask = Asker(deep(plan, how.depth), machine.device(options))
         print(f"{plan.recipe.name}: {plan.recipe.about}")
@@ -72,19 +66,10 @@ def _show(line: lines.Line) -> None:
 def _identities(options: argparse.Namespace, ask: Asker, how: How, unknown: Wanted, out: Path) -> dict[str, Any]:
     """Answer, judge, write; the record."""
     form = forms.chosen(options)
-    protocol = protocols.chosen(options, RANKING)
-    asked = question(ask, protocol)
-    problems = form.refuse(asked.people.tellable)
-    said: list[str] = []
-    order = None
-    with collecting(problems):
-        order = forms.order(options, asked.images.query_names, said)
-    refuse_if_any(problems)
+    asked, order, said = asked_by(options, ask, form)
     print(lines.heading(asked.images.labels is not None))
-    fit = Fit(options.folds, options.seed, options.expected, options.fit_on, options.apart)
-    found = answers(asked, how, unknown, by=options.by, fit=fit, protocol=protocol, show=_show)
+    found, scores = answered(options, asked, how, unknown, show=_show)
     notes.say((*found.notes, *said))
-    scores = _scores(options, found, how)
     content = told.record(found, scores, how, unknown, ask.plan, said)
     with told.written(out) as stage:
         told.write(stage, found, form, order, content)
@@ -93,15 +78,6 @@ def _identities(options: argparse.Namespace, ask: Asker, how: How, unknown: Want
     print(*words.text(found, scores), sep="\n")
     told.say(out)
     return content
-
-
-def _scores(options: argparse.Namespace, found: Answers, how: How) -> IdentityScores | None:
-    """Where queries have labels."""
-    pid = found.people.query
-    if pid is None or not (pid >= 0).any():
-        return None
-    used = {**intervals.settings(options), "independent": options.independent}
-    return score_identities(found.told, pid, found.there, found.sets, places=how.places, **used)
 
 
 def _pairs(options: argparse.Namespace, ask: Asker, out: Path) -> dict[str, Any]:

@@ -5,11 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from ensemble.io import containers, matrices, name_lists
 from ensemble.io.blocks import half, loose
 from ensemble.io.codes import LENGTHS, bytes_of, lengths_of
 from ensemble.io.folder import Folder
 from ensemble.io.keys import slot
+from ensemble.io.layouts import Part
 from ensemble.io.lists import read_table
 from ensemble.io.readers.reader import Stored
 
@@ -60,13 +63,21 @@ def sizes(folder: Folder, models: Sequence[str]) -> dict[str, ModelSize]:
     """The sizes of these models' features; models are left out of which nobody can tell."""
     known = counts(folder)
     found = {
-        model: _of_model(folder.models[model], known, folder.one_set)
+        model: _of_parts(folder.held[model], folder.one_set)
+        if model in folder.held
+        else _of_model(folder.models[model], known, folder.one_set)
         for model in models
         if model not in folder.given
     }
     read = {model: size for model, size in found.items() if size is not None}
     images = next((size.images for size in read.values()), known)
-    given = {model: _of_given(folder.models[model][0], images) for model in models if model in folder.given}
+    given = {
+        model: _of_matrix(folder.matrices[model])
+        if model in folder.matrices
+        else _of_given(folder.models[model][0], images)
+        for model in models
+        if model in folder.given
+    }
     read |= {model: size for model, size in given.items() if size is not None}
     return {model: read[model] for model in models if model in read}
 
@@ -89,6 +100,21 @@ def _of_given(path: Path, images: Mapping[str, int]) -> ModelSize | None:
         return ModelSize({}, int((1 + reader.copies) * path.stat().st_size), distances=(nq, ng))
     as_it_is = stored[:2] == Stored((nq, ng), FLOAT)[:2]  # else it is taken out of another one, or made float32
     return ModelSize({}, 0 if as_it_is else stored.nbytes, distances=(nq, ng))
+
+
+def _of_parts(parts: Mapping[str, Part], one_set: bool) -> ModelSize | None:
+    """The size of a model in memory; None where its rows are no arrays yet."""
+    arrays = {side: one.rows for side, one in parts.items() if isinstance(one.rows, np.ndarray)}
+    if len(arrays) < len(parts) or any(rows.ndim != 2 for rows in arrays.values()):
+        return None
+    shapes = {side: (len(rows), rows.shape[1]) for side, rows in arrays.items()}
+    return ModelSize(shapes | ({"query": shapes["gallery"]} if one_set else {}))
+
+
+def _of_matrix(held: matrices.Matrix) -> ModelSize:
+    """The size of a matrix in memory."""
+    nq, ng = held.values.shape
+    return ModelSize({}, distances=(nq, ng))
 
 
 def _of_model(paths: Sequence[Path], known: Mapping[str, int], one_set: bool) -> ModelSize | None:

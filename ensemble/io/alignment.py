@@ -24,7 +24,7 @@ from ensemble.base.errors import examples
 from ensemble.base.features import COLUMNS, SIDES, FeatureSet
 from ensemble.base.labels import either, same
 from ensemble.io import label_arrays
-from ensemble.io.blocks import Block, read_blocks
+from ensemble.io.blocks import Block, blocks_of, read_blocks
 from ensemble.io.codes import shared
 from ensemble.io.folder import Folder, is_side
 from ensemble.io.lists import Labels, read_labels, read_tracks
@@ -48,7 +48,11 @@ def aligned(
     blocks: Blocks = {}
     for model in models:
         division = folder.catalogue.sides if folder.catalogue and not is_side(model) else None
-        blocks[model] = read_blocks(folder.models[model], problems, division, one_set=folder.one_set)
+        if model in folder.held:
+            held = folder.held[model]
+            blocks[model] = blocks_of(held, {side: f"{model}, {side}" for side in held}, problems)
+        else:
+            blocks[model] = read_blocks(folder.models[model], problems, division, one_set=folder.one_set)
     before = len(problems)
     notes: list[str] = []
     tables: dict[str, Any] = {

@@ -131,12 +131,18 @@ def read_blocks(
         with collecting(problems):
             _put(parts, side, column, path)
             by |= {side: str(path)} if column == "name" else {}
-    blocks = {}
+    blocks = blocks_of(parts, where, problems)
     stems = any(path.is_dir() and containers.reader_of(path).stems for path in paths)
+    return {side: replace(one, stems=stems, named_by=by.get(side, "")) for side, one in blocks.items()}
+
+
+def blocks_of(parts: Mapping[str, Part], where: Mapping[str, str], problems: list[str]) -> dict[str, Block]:
+    """The sides of a model that is taken apart already; what is wrong is added to ``problems``."""
+    blocks = {}
     for side in SIDES:
         if side in parts:
             with collecting(problems):
-                blocks[side] = replace(block(where[side], parts[side]), stems=stems, named_by=by.get(side, ""))
+                blocks[side] = block(where[side], parts[side])
     return blocks
 
 

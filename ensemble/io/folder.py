@@ -35,7 +35,9 @@ from ensemble.io.blocks import UNNAMED
 from ensemble.io.draws import Draws
 from ensemble.io.keys import ONE_SET
 from ensemble.io.labelled import Labelled, taken_out
+from ensemble.io.layouts import Part
 from ensemble.io.lists import Keys
+from ensemble.io.matrices import Matrix
 from ensemble.io.models import MULTI_QUERIES, Found, find, is_folder, lacks, may_be_cut, unused_columns
 from ensemble.io.open_reid import META, SPLITS, Catalogue
 from ensemble.io.travel_times import TRAVEL_TIMES, TravelTimes
@@ -83,6 +85,14 @@ class Folder:
     identities: dict[str, Path] = field(default_factory=dict)  # lists of identities by name, for protocols
     times: TravelTimes | None = None  # histograms, for steps that learn them from training images otherwise
     labelled: dict[str, Labelled] = field(default_factory=dict)  # what models say of labelled images, of distances
+    held: dict[str, dict[str, Part]] = field(
+        default_factory=dict
+    )  # models that are in memory, by side, not in files
+    matrices: dict[str, Matrix] = field(default_factory=dict)  # those of the given models that are in memory
+
+    def file(self, model: str) -> Path:
+        """The file of a model, for messages; of one in memory its name."""
+        return next(iter(self.models[model]), Path(model))
 
     @property
     def joined(self) -> list[str]:
@@ -90,8 +100,10 @@ class Folder:
         return [model for model in self.models if not is_side(model)]
 
 
-def holds_matrix(path: Path) -> bool:
+def holds_matrix(path: Path | Folder) -> bool:
     """Whether a folder of rank lists has a matrix of distances among them; of no folder, that it has none."""
+    if isinstance(path, Folder):
+        return bool(path.matrices)
     try:
         files = _files(path)
     except InputError:

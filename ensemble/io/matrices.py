@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ LISTS = frozenset(
     {".txt", ".csv", ".tsv", ".json", ".jsonl", ".parquet", ".feather", ".arrow", ".zip", ".trec", ""}
 )
 SIDES = ("query", "gallery")
+NO_LISTS: Mapping[str, Path] = MappingProxyType({})
 _BEFORE = (
     "(?:reranked|rerank|rr|final|euclidean|cosine|cos|jaccard|original|orig|global|local|all|qg|querygallery)?"
 )
@@ -133,6 +135,11 @@ def read(path: Path, lists: Mapping[str, Path]) -> Matrix:
     """
     content = _mapped(path)
     content = opened(containers.load(path)) if content is None else content
+    return of_content(path, content, lists)
+
+
+def of_content(path: Path, content: Any, lists: Mapping[str, Path] = NO_LISTS) -> Matrix:
+    """The matrix that a file holds, or that is in memory and called like one."""
     values, names, columns, similar = _taken_apart(str(path), content)
     problems: list[str] = []
     for side, file in lists.items():

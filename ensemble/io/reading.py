@@ -8,12 +8,13 @@ from ensemble.base.features import FeatureSet
 from ensemble.io.alignment import aligned
 from ensemble.io.both import together
 from ensemble.io.folder import Folder, look
+from ensemble.io.in_memory import with_parser
 from ensemble.io.lists import Keys
 from ensemble.parsers import Parser
 
 
 def scan(
-    folder: Path,
+    folder: Path | Folder,
     *,
     query_names: Path | None = None,
     gallery_names: Path | None = None,
@@ -28,6 +29,8 @@ def scan(
 ) -> Folder:
     """Look at a folder: its models, lists and tables, and the names of the vocabulary that reading will provide.
 
+    folder:                      a path; or models in memory (:func:`ensemble.io.in_memory.folder_of`), which have
+                                 their names and labels with them.
     query_names, gallery_names:  name lists that take the place of the folder's; they set the order of the rows.
     tracks:                      a track list (ids or names) that takes the place of the folder's.
     wanted:                      columns of the tables to keep as labels, beside those of a FeatureSet.
@@ -45,18 +48,21 @@ def scan(
     Cost:   a pass over files that hold a whole model (.npz and .safetensors: only over their keys), nothing for
             files that hold one side.
     """
-    found, problems = look(
-        Path(folder),
-        query_names,
-        gallery_names,
-        tracks,
-        rankings=rankings,
-        parser=parser,
-        keys=keys,
-        wanted=wanted,
-        split=split,
-        of_one_set=of_one_set,
-    )
+    if isinstance(folder, Folder):
+        found, problems = with_parser(folder, parser), list[str]()
+    else:
+        found, problems = look(
+            Path(folder),
+            query_names,
+            gallery_names,
+            tracks,
+            rankings=rankings,
+            parser=parser,
+            keys=keys,
+            wanted=wanted,
+            split=split,
+            of_one_set=of_one_set,
+        )
     if problems and not rankings:
         aligned(found, list(found.models), problems)
     if beside is not None:

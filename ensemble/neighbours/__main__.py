@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     checked = planning.prepare(options, change=source.of_model(options.model))
     out: Path = options.out
     outputs.refuse_unwritable(out / "neighbours.json", lists.work_of(out) / "plan.json")
+    planning.refuse_without_room_for_features(options, checked, source.compared(checked)[0])
     print(f"{checked.recipe.name}: {checked.recipe.about}")
     notes.say(checked.notes)
     started = time.perf_counter()
@@ -39,9 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = source.source(checked)
         notes.say(found.notes)
         watch = told.Watch(engine, budget)
-        print(watch.begun(found, options.k), flush=True)
+        k = options.k or source.enough(found.sides, checked.recipe.top_k)
+        print(watch.begun(found, k), flush=True)
         made = lists.on(
-            engine, found.sides, out, k=options.k, memory=budget, say=told.say, seen=watch.seen,
+            engine, found.sides, out, k=k, memory=budget, say=told.say, seen=watch.seen,
             seed=options.seed if options.approximate else None, probes=options.probes,
             index=options.approximate or CELLS,
         )  # fmt: skip

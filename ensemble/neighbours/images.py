@@ -16,8 +16,8 @@ import numpy as np
 from ensemble.neighbours import files
 from ensemble.neighbours.plan import Plan
 from postproc.pairs import stored
+from postproc.pairs.layout import Layout
 from postproc.pairs.stored import Known
-from postproc.pairs.tiles import Layout
 
 COPIES, PARTS = "copies.npz", "parts"
 

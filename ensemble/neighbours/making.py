@@ -14,9 +14,9 @@ from ensemble.base.errors import InputError
 from ensemble.neighbours import files, images
 from ensemble.neighbours.plan import CELLS, NAME, Plan, bytes_of_class, read, task_bytes
 from postproc.pairs import parted, stored
+from postproc.pairs.layout import edge_of
 from postproc.pairs.neighbours import of_unit_length
 from postproc.pairs.pairwise import FeatureTerm, Pairwise
-from postproc.pairs.tiles import edge_of
 
 LONGEST = 1 << 43  # multiply-adds of a task for each thread: some ten minutes, which are lost with a worker
 SIDES = ("query", "gallery")

@@ -19,7 +19,10 @@ def parser(description: str | None) -> argparse.ArgumentParser:
             action.help = "what a worker may hold, with its unit (default: 2GB)"
     outputs.add_out(p, "where the lists go; DIR.work beside it holds the work until it is done", required=True)
     p.add_argument(
-        "--k", type=int, default=100, metavar="N", help="neighbours of every image (default: %(default)s)"
+        "--k",
+        type=int,
+        metavar="N",
+        help="neighbours of every image (default: as many as the recipe's answer wants, 100 or more)",
     )
     p.add_argument(
         "--model", metavar="M", help="the features of this model alone (default: those that are compared)"

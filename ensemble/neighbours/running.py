@@ -14,8 +14,9 @@ import numpy as np
 
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, refuse_if_any
-from ensemble.cli import machine
+from ensemble.cli import machine, workers
 from ensemble.cli.numbers import too_small
+from ensemble.cli.workers import STEP
 from ensemble.neighbours import engines, rerank_plan, reranking, told
 from ensemble.neighbours.engines import Engine
 from ensemble.neighbours.lists import GIGABYTE, work_of
@@ -28,7 +29,6 @@ from ensemble.pipeline.recipe import Use
 from ensemble.pipeline.tree import tree
 from postproc import Nearest
 
-STEP = "rerank"
 MORE = ("camera_penalty", "auxiliary_weight")  # settings of distances that are not those of features alone
 ENDING = ".rerank"  # behind the name of the folder of the results
 
@@ -66,11 +66,6 @@ class InTasks(Arrays):
         told.say(f"{called.name}: {self.watch.ended(time.perf_counter() - started)}")
         shutil.rmtree(self.out, ignore_errors=True)
         return {"nearest": nearest}
-
-
-def wanted(options: argparse.Namespace) -> bool:
-    """Whether workers are asked for."""
-    return options.workers is not None or options.scheduler is not None
 
 
 def checked(options: argparse.Namespace) -> int:
@@ -112,7 +107,7 @@ def refuse_other_recipes(plan: Plan) -> None:
 @contextmanager
 def maker(options: argparse.Namespace, out: Path, budget: int) -> Iterator[Maker]:
     """What makes arrays in a run that writes into ``out``: this process, or for a re-ranking the workers."""
-    if not wanted(options):
+    if not workers.wanted(options):
         yield ARRAYS
         return
     with machine.using(options), engine(options) as found:

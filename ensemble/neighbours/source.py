@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -19,7 +19,9 @@ from ensemble.pipeline.recipe import Recipe
 from ensemble.pipeline.tree import Node, leaves, tree
 from ensemble.pipeline.walk import Walk
 from ensemble.scores.protocol import Protocol
+from postproc.pairs import long_lists
 
+FEWEST = 100  # neighbours of an image that most recipes can do with
 EVERYBODY = Protocol(junk="self")  # nothing is scored, and all images take part
 
 
@@ -55,11 +57,9 @@ def unknown_model(model: str | None, known: list[str]) -> list[str]:
     return [f"--model: wanted one of {examples(known, 20)}, found {model!r}{near(model, known)}"]
 
 
-def source(plan: Plan) -> Source:
-    """The features that the plan compares. Raises InputError where it compares several, or none.
-
-    Memory: the features of the models that they are made of.
-    """
+def compared(plan: Plan) -> tuple[Node, str]:
+    """What makes the features that the plan compares, and the step that does. Raises InputError where it compares
+    several, or none."""
     found: dict[str, tuple[Node, str]] = {}
     for node, name in _compared(tree(plan)):
         found.setdefault(node.key, (node, name))
@@ -67,7 +67,16 @@ def source(plan: Plan) -> Source:
         models = examples(list(dict.fromkeys(name for node, _ in found.values() for name in leaves(node))), 20)
         many = f"{len(found)} kinds ({models}); give --model" if found else "none; give another --recipe"
         raise InputError([f"--recipe: wanted one kind of features that are compared, found {many}"])
-    ((node, name),) = found.values()
+    (one,) = found.values()
+    return one
+
+
+def source(plan: Plan) -> Source:
+    """The features that the plan compares. Raises InputError as :func:`compared`.
+
+    Memory: the features of the models that they are made of.
+    """
+    node, name = compared(plan)
     images, sets = read(plan, EVERYBODY)
     walk = Walk(images, Models(sets, node, CPU), CPU, None, lambda node, outcome: None)
     del sets
@@ -78,6 +87,13 @@ def source(plan: Plan) -> Source:
         )
     sides = [state.data["gallery"]] if images.one_set else [state.data["query"], state.data["gallery"]]
     return Source(sides, name, tuple(dict.fromkeys(leaves(node))), images.notes)
+
+
+def enough(sides: Sequence[np.ndarray], top_k: int) -> int:
+    """How many neighbours of every image an answer of ``top_k`` wants, if it is made of them in tasks."""
+    nq, ng, one_set = len(sides[0]), len(sides[-1]), len(sides) == 1
+    wanted = long_lists.entries(nq, ng, top_k, one_set=one_set) - 1
+    return max(FEWEST, min(wanted, long_lists.LONGEST))
 
 
 def _compared(node: Node) -> list[tuple[Node, str]]:

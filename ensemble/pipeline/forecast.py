@@ -34,12 +34,14 @@ class Forecast:
     rates:    of the machine; None where nobody knows them, as on a device.
     free:     bytes; None where the system does not tell.
     remedies: what could be set, and the bytes that the largest stage would need then; None where nobody knows.
+    elsewhere: a step that is not in it, because workers do it.
     """
 
     prediction: Prediction
     rates: Rates | None
     free: int | None
     remedies: tuple[tuple[str, int | None], ...] = ()
+    elsewhere: str | None = None
 
     @property
     def most(self) -> int:
@@ -73,7 +75,8 @@ class Forecast:
     def line(self) -> str:
         """All of it in a sentence."""
         free = "" if self.free is None else f", {_gigabytes(self.free)} are free"
-        return f"predicted: {self._time()}; at most {_gigabytes(self.most)} of memory{free}"
+        others = "" if self.elsewhere is None else f"; {self.elsewhere} is done by workers, and is not in this"
+        return f"predicted: {self._time()}; at most {_gigabytes(self.most)} of memory{free}{others}"
 
     def text(self) -> Iterator[str]:
         """A line a stage, the largest marked, and the sum."""

@@ -46,11 +46,12 @@ def read(
     orders = _orders(folder, problems)
     positional: dict[str, list[str]] = {}
     for model in models:
-        path, *beside = folder.models[model]
+        path, *beside = folder.models[model] or (folder.file(model),)
         with collecting(problems):
-            if files.is_matrix(path):
-                own = files.own_lists([path, *beside]).get(path, {})
-                matrices[model], said = named(files.read(path, own), orders)
+            held = folder.matrices.get(model)
+            if held is not None or files.is_matrix(path):
+                own = {} if held else files.own_lists([path, *beside]).get(path, {})
+                matrices[model], said = named(held or files.read(path, own), orders)
                 positional.setdefault(said, []).append(path.name)
             else:
                 lists[model] = formats.read(path, similarity=model in similarity)
@@ -77,12 +78,12 @@ def read(
                 found[model] = turned.round_if(values, model in similarity or matrix.similar)
                 if matrix.similar and model not in similarity:
                     notes.append(f"{matrix.where}: taken for similarities, as its own word for them says")
-                turned.refuse_far_copies(folder.models[model][0], model, found[model], images)
+                turned.refuse_far_copies(folder.file(model), model, found[model], images)
                 found[model] = _alone(found[model]) if folder.one_set else found[model]
             else:
                 found[model] = _spread(folder, model, lists.pop(model), images, notes)
     refuse_if_any(problems)
-    names = {model: folder.models[model][0].name for model in models}
+    names = {model: folder.file(model).name for model in models}
     notes += turned.doubts(names, found, features, tables, similarity)
     sets = {}
     for model in models:

@@ -107,23 +107,27 @@ def predict(
     scored: bool = True,
     every_step: bool = True,
     threads: int | None = None,
+    until: Node | None = None,
+    elsewhere: str | None = None,
 ) -> Prediction:
     """What each stage of a run will hold.
 
     sizes:      of the models' files (:func:`ensemble.io.sizes`), or as they were read.
     protocol:   how it is scored; scored: whether there are labels for that; every_step: after every step.
     threads:    in which it runs; None: those in force.
+    until:      the part of the plan that is run; None: all of it, to the files that are written.
+    elsewhere:  a step that other processes work out, which is not counted but for its answer.
     """
     threads = threads or runtime.current().threads
     images = [size.images for size in sizes.values()]
     nq, ng, train = (max(count.get(side, 0) for count in images) for side in ("query", "gallery", "train"))
     everybody = (ng if plan.folder.one_set else nq + ng) + train
     meter = Meter(PROGRAM + _libraries(plan) + IMAGE * everybody)
-    make = Rooms(meter, threads, _tracks(plan, ng))
+    make = Rooms(meter, threads, _tracks(plan, ng), elsewhere)
     sets = _read(plan, sizes, make)
     meter.spend("read", _reading(plan, sizes, everybody))
     stages = [meter.stage("read", f"{len(sizes)} model{'s' if len(sizes) > 1 else ''}")]
-    root = tree(plan)
+    root = until or tree(plan)
     columns = _columns(plan, {"query": nq, "gallery": ng, "train": train})
     one_set = plan.folder.one_set
     prior = travel_times.given(plan.recipe, plan.folder)
@@ -141,6 +145,8 @@ def predict(
     whole = scored and protocol.whole
     outcome = walk.outcome(root, None if whole else max(plan.recipe.top_k, protocol.top_k or 0))
     judge(root, outcome)
+    if until is not None:
+        return Prediction(tuple(stages))
     k = min(plan.recipe.top_k, ng)
     meter.beside(_ranking(outcome, nq, ng, k, threads))
     meter.spend("answer", _sorting(outcome, nq, ng, k))

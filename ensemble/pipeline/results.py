@@ -111,15 +111,11 @@ def write_submission(
             paths = [path for features in sets() for path in sysu.write(out, features)]
             return paths[0]
         handed_in = submissions.named(used.submission)
-        names = result.query_names, result.gallery_names
-        ranking = submissions.from_matrix(result.ranking, *names, result.distances)
-        filled = result.filled if handed_in.top_k is not None else None
-        if filled is not None:
-            ranking = submissions.from_matrix(filled, *names)
         path = out / handed_in.file
+        ranking, filled = lists_of(result, handed_in)
         submissions.write(path, ranking, used.submission, top_k=used.top_k)
-        if filled is not None:
-            say(_filled_up(path.name, result, filled))
+        if filled:
+            say(f"{path.name}: {filled}")
         return path
     except io.Unwritable:
         raise
@@ -132,12 +128,20 @@ def write_submission(
     return write_submission(out, replace(used, submission="csv"), result, say=say)
 
 
-def _filled_up(name: str, result: Result, filled: Array) -> str:
+def lists_of(result: Result, handed_in: submissions.Format) -> tuple[submissions.RankList, str]:
+    """The answer as a format wants it, and what is said where its lines had to be filled up; else nothing."""
+    names = result.query_names, result.gallery_names
+    if result.filled is None or handed_in.top_k is None:
+        return submissions.from_matrix(result.ranking, *names, result.distances), ""
+    return submissions.from_matrix(result.filled, *names), _filled_up(result, result.filled)
+
+
+def _filled_up(result: Result, filled: Array) -> str:
     """What is said where a full line is demanded and the rank lists, or the models, do not give one."""
     short = [result.query_names[row] for row in np.flatnonzero((filled != result.ranking).any(axis=1))]
     where, others = ("in the rank lists", "no list names") if result.lists else ("in the models", "no model knows")
     return (
-        f"{name}: wanted a full line for every query, found too few images {where} of {len(short)} "
+        f"wanted a full line for every query, found too few images {where} of {len(short)} "
         f"({errors.examples(short)}); filled up behind with images that {others}, which are not scored"
     )
 

@@ -112,6 +112,7 @@ class Rooms:
     meter: Meter
     threads: int
     tracks: int = 0  # of the gallery
+    elsewhere: str | None = None  # a step that other processes work out
 
     def step(
         self, called: steps.Step, taken: Mapping[str, Any], settings: Mapping[str, Any], one_set: bool
@@ -178,6 +179,8 @@ class Rooms:
 
     def _calls(self, called: steps.Step, sizes: Sizes, settings: Mapping[str, Any]) -> None:
         """What a step holds beside its answer, and has to do."""
+        if called.name == self.elsewhere:
+            return
         self.meter.beside(called.memory(sizes, settings))
         self.meter.spend(called.name, called.work(sizes, settings))
 

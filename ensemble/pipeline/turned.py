@@ -87,23 +87,32 @@ def _against_labels(
     asked, there = data["query_pid"][queries], data["gallery_pid"][images]
     said = []
     for model, block in blocks.items():
-        shares = []
-        for row, pid in zip(block, asked.tolist(), strict=True):
-            known = np.isfinite(row)
-            mine, others = row[known & (there == pid)], row[known & (there != pid)]
-            if pid >= 0 and len(mine) and len(others):
-                nearer = np.searchsorted(np.sort(others), mine) / len(others)
-                shares.append(nearer.mean() - 0.5)
-        count = len(shares)
-        spread = float(np.std(shares)) / np.sqrt(count) if count else 0.0
-        if count >= 10 and spread > 0 and -np.mean(shares) / spread < AGAINST:
+        share = against_labels(block, asked, there)
+        if share is not None:
             remedy = (
                 f"if small numbers are near in it, leave --similarity {model} out"
                 if model in similarity
                 else f"if its numbers are larger for nearer images, say --similarity {model}"
             )
             said.append(
-                f"{files[model]}: of other images, {100 * (np.mean(shares) + 0.5):.0f} of 100 are nearer than one "
-                f"of the query's own identity; {remedy}"
+                f"{files[model]}: of other images, {100 * share:.0f} of 100 are nearer than one of the query's "
+                f"own identity; {remedy}"
             )
     return said
+
+
+def against_labels(distances: np.ndarray, query_pid: np.ndarray, gallery_pid: np.ndarray) -> float | None:
+    """The share of the other images that are nearer than one of the query's own identity, averaged over the first
+    queries; None unless it is more than chance makes it.
+    """
+    shares = []
+    for row, pid in zip(distances[:QUERIES], query_pid[:QUERIES].tolist(), strict=True):
+        known = np.isfinite(row)
+        mine, others = row[known & (gallery_pid == pid)], row[known & (gallery_pid != pid)]
+        if pid >= 0 and len(mine) and len(others):
+            nearer = np.searchsorted(np.sort(others), mine) / len(others)
+            shares.append(nearer.mean() - 0.5)
+    count = len(shares)
+    spread = float(np.std(shares)) / np.sqrt(count) if count else 0.0
+    mean = float(np.mean(shares)) if count else 0.0
+    return mean + 0.5 if count >= 10 and mean > 0 and mean > -AGAINST * spread else None

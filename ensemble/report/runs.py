@@ -40,17 +40,35 @@ def write(
     from ensemble.report.pictures import Album
 
     record = json.loads((out / "run.json").read_text("utf-8"))
-    rows, note = contributions.measured(checked, protocol, result, bounded=bounded, device=device)
-    if not rows:
-        rows = contributions.found(out, record)
-    seen = recorder.history(result, record)
-    extras = {**seen.extras, **searched.found(out, record)}
-    seen = replace(seen, extras=extras, leave_out=rows, note="" if rows else note)
+    rows = contributions.found(out, record)
+    seen = with_contributions(
+        recorder.history(result, record), checked, result, protocol, bounded=bounded, device=device, otherwise=rows
+    )
+    seen = replace(seen, extras={**seen.extras, **searched.found(out, record)})
     album = Album(images) if images else None
     with io.together(out) as stage:
         history.write(stage / history.FILE, seen)
         notes = page.write(stage / report.NAME, [seen], album=album, size=size)
     return [out / history.FILE, out / report.NAME], list(notes)
+
+
+def with_contributions(
+    seen: History,
+    checked: Plan,
+    result: Result,
+    protocol: Protocol,
+    *,
+    bounded: bool,
+    device: Device = CPU,
+    otherwise: contributions.Rows = (),
+) -> History:
+    """What a run has kept, with its worth without each model: measured where that is quick, else ``otherwise``.
+
+    bounded: the run had a limit of memory. device: where it ran.
+    """
+    rows, note = contributions.measured(checked, protocol, result, bounded=bounded, device=device)
+    rows = rows or otherwise
+    return replace(seen, leave_out=rows, note="" if rows else note)
 
 
 def read(folders: Sequence[Path]) -> list[History]:

@@ -47,8 +47,14 @@ def read(paths: Sequence[Path]) -> list[Entry]:
     entries: list[Entry] = []
     for path in paths:
         with collecting(problems):
-            entries.append(_read(path))
+            entries.append(read_one(path))
     errors.refuse_if_any(problems)
+    return matched_to_first(entries)
+
+
+def matched_to_first(entries: Sequence[Entry]) -> list[Entry]:
+    """Entries with their queries in the order of the first one's; refuses what cannot be compared."""
+    problems: list[str] = []
     reference, *others = entries
     matched = [reference]
     for other in others:
@@ -76,7 +82,8 @@ def means(protocol: Mapping[str, Any]) -> dict[str, Any]:
     return {"denominator": given.get("denominator", "valid"), "average": given["average"]}
 
 
-def _read(path: Path) -> Entry:
+def read_one(path: Path) -> Entry:
+    """One run; InputError where it has no table of queries."""
     table, record = (
         (path / queries.NAME, path / "run.json") if path.is_dir() else (path, path.with_name("run.json"))
     )

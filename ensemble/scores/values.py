@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ensemble.base import tabled
 from ensemble.base.kinds import Floats, Ints
 from ensemble.scores.protocol import Protocol
 from postproc.base import checks
@@ -15,7 +16,7 @@ NUMBERS = ("mAP", "rank1", "rank5", "rank10", "mINP", "mrr", "recall", "precisio
 RANKS = (1, 5, 10)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Scores:
     """The scores of one ranking, fractions of the protocol's denominator, and each query's own.
 
@@ -89,6 +90,13 @@ class Scores:
             f"{name} {value:.4f}" + (f" ± {np.std(each, ddof=1):.4f}" if len(each) > 1 else "")
             for name, value, each in shown
         )
+
+    def __repr__(self) -> str:
+        return f"Scores: {self.text()}\n{self.describe()}"
+
+    def _repr_html_(self) -> str:
+        shown = [("mAP", self.mAP), *((f"rank-{k}", self.rank(k)) for k in RANKS), ("mINP", self.mINP)]
+        return tabled.page(f"Scores of {len(self.ap)} queries", shown, [self.describe()])
 
     def as_json(self) -> dict[str, Any]:
         """Plain numbers, lists and text, the CMC up to place 50."""

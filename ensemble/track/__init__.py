@@ -15,4 +15,10 @@ cleaning     what is left out, and what is added, afterwards
 recipe       all of this as TOML, checked
 given        everything that a user hands in, read and joined
 result       identities, files, and what is said
+options      what the command can be asked for
+function     ``ensemble.track`` in Python, and what command and function share
 """
+
+from ensemble.base import calling
+
+calling.does(__name__, f"{__name__}.function:track")

@@ -15,20 +15,18 @@ from pathlib import Path
 import postproc
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import refuse_if_any
-from ensemble.boxes import reading, scores, tables, track1
-from ensemble.cli import files, machine, notes, outputs, program
-from ensemble.cli.numbers import too_small
-from ensemble.parsers import choose
+from ensemble.boxes import reading, scores
+from ensemble.cli import notes, outputs, program
 from ensemble.pipeline import results
 from ensemble.report import timelines
 from ensemble.track import given, recipe, result
-from ensemble.track.given import Asked, Given
+from ensemble.track import options as known
+from ensemble.track.function import matched, read
+from ensemble.track.given import Given
 from ensemble.track.recipe import Recipe
 from ensemble.track.result import Result
 
 TASK = "people and clusters"  # of reid-ensemble --help
-
-OTHERWISE = "default"  # the recipe where none is asked for
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,58 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The options."""
-    p = program.parser("ensemble.track", __doc__)
-    add = p.add_argument
-    files.add_features(p)
-    add("--tracks", type=Path, nargs="+", metavar="PATH", help="track files, or folders of them")
-    add("--cameras", type=Path, metavar="FILE", help="table of cameras: cam,offset,fps")
-    add("--windows", type=Path, metavar="FILE", help="table of travel windows: from,to,min,max (and out,in)")
-    add("--zones", type=Path, metavar="FILE", help="table of zones: cam,zone,x1,y1,x2,y2")
-    add("--learn-from", type=Path, nargs="+", default=[], metavar="PATH",
-        help="tracks of these cameras whose ids are identities: travel windows are learned from them")  # fmt: skip
-    add("--truth", type=Path, nargs="+", default=[], metavar="PATH",
-        help="tracks whose ids are identities: scores are computed")  # fmt: skip
-    add("--recipe", metavar="NAME|FILE", help=f"see --list-recipes (default: {OTHERWISE})")
-    add("--set", action="append", default=[], metavar="NAME.SETTING=VALUE",
-        help="change a setting, as union.threshold=0.4")  # fmt: skip
-    add("--form", choices=track1.FORMS, default="2022", help="of track1.txt (default: %(default)s)")
-    add("--tracks-form", choices=reading.FORMS, help="of --tracks (default: mot where there are commas)")
-    add("--fps", type=float, default=tables.FPS, metavar="RATE",
-        help="frames a second of cameras without one (default: %(default)s)")  # fmt: skip
-    add("--first-frame", type=int, choices=(0, 1), help="what the first frame is called in --tracks "
-        "(default: 0 where there is a frame 0, else 1)")  # fmt: skip
-    files.add_meaning(p)
-    outputs.add_out(p, "default: runs/track_RECIPE")
-    outputs.add_dry_run(p, "read and check everything, match nothing")
-    add("--report", action="store_true", help=f"write {timelines.NAME}: everybody's way over the cameras")
-    add(
-        "--submission", type=Path, metavar="FILE", help="in the place of all that: score this file against --truth"
-    )
-    add("--list-recipes", action="store_true", help="print the recipes")
-    machine.add_threads(p)
-    p.set_defaults(otherwise=OTHERWISE)
-    return p
+    return known.parser(__doc__)
 
 
 def _run(options: argparse.Namespace) -> None:
-    problems = files.wanted(options) + too_small(options, threads=1) + (scores.lacking() if options.truth else [])
-    if not options.tracks:
-        problems.append("--tracks: wanted track files, found nothing; see --help")
-    if not 0 < options.fps < float("inf"):
-        problems.append(f"--fps: wanted a number above 0, found {options.fps:g}")
-    refuse_if_any(problems)
-    used = parsed = None
-    with collecting(problems):
-        used = recipe.changed(recipe.load(options.recipe or options.otherwise), options.set)
-    with collecting(problems):
-        parsed = choose(options.names, options.pattern)
-    names = ("features", "tracks", "cameras", "windows", "zones", "learn_from", "truth", "fps", "first_frame")
-    asked = Asked(
-        **{name: getattr(options, name) for name in names}, parser=parsed, tracks_form=options.tracks_form
-    )
+    used, world = read(options)
     with postproc.using(threads=options.threads, progress=not options.quiet):
-        world = given.read(asked, used, problems)
-        assert used is not None
         _write(options, used, world)
 
 
@@ -113,7 +65,7 @@ def _write(options: argparse.Namespace, used: Recipe, world: Given) -> None:
     replaced = results.in_the_way(out)
     if replaced:
         print(replaced, file=sys.stderr)
-    found = _matched(world, used)
+    found = matched(world, used)
     notes.say(world.notes)
     more = [(timelines.NAME, _report(world, used, found))] if options.report else []
     old = results.leftovers(out)
@@ -125,14 +77,6 @@ def _write(options: argparse.Namespace, used: Recipe, world: Given) -> None:
     if found.scores:
         print(found.scores.text())
     print(*paths, sep="\n")
-
-
-def _matched(world: Given, used: Recipe) -> Result:
-    group = given.associated(world.world, used)
-    identity = result.identities(world.world.tracklets, group)
-    boxes = result.boxes_of(world.world.tracklets, identity)
-    judged = scores.score(world.truth, boxes) if world.truth is not None else None
-    return Result(identity, boxes, judged)
 
 
 def _report(world: Given, used: Recipe, found: Result) -> str:

@@ -14,6 +14,7 @@ from ensemble.base.kinds import Array
 from ensemble.boxes import reading, tables
 from ensemble.boxes.tables import Clocks, Window, Zone
 from ensemble.boxes.value import Boxes
+from ensemble.io import Folder
 from ensemble.parsers import Parser
 from ensemble.track import appearance, tracklets, travel
 from ensemble.track.appearance import Appearance
@@ -25,7 +26,7 @@ from ensemble.track.value import Shots, World
 class Asked:
     """What is to be read. ``first_frame`` None: 0 where the tracks have a frame 0, else 1."""
 
-    features: Path
+    features: Path | Folder
     tracks: Sequence[Path]
     cameras: Path | None = None
     windows: Path | None = None
@@ -37,6 +38,11 @@ class Asked:
     first_frame: int | None = None
     parser: Parser | None = None
     tracks_form: str | None = None
+
+    @property
+    def where(self) -> Path:
+        """The folder of the features, or what messages call it."""
+        return self.features.path if isinstance(self.features, Folder) else self.features
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +90,7 @@ def read(asked: Asked, recipe: Recipe | None, found: Sequence[str] = ()) -> Give
         problems += _strange_cameras(asked, boxes, clocks, windows, zones, truth)
     if sets and recipe is not None:
         with collecting(problems):
-            appearance.checked(recipe.appearance, [one.model for one in sets], asked.features)
+            appearance.checked(recipe.appearance, [one.model for one in sets], asked.where)
     refuse_if_any(problems)
     assert boxes is not None
     assert sets is not None
@@ -108,7 +114,7 @@ def _features(asked: Asked, notes: list[str]) -> list[FeatureSet]:
     if not sets[0].one_set:
         raise InputError(
             [
-                f"{asked.features}: wanted features of one set, images_MODEL or gallery_MODEL alone, found "
+                f"{asked.where}: wanted features of one set, images_MODEL or gallery_MODEL alone, found "
                 "queries and a gallery; tracks are matched with each other"
             ]
         )
@@ -155,14 +161,14 @@ def _world(
     notes: list[str],
 ) -> World:
     made = tracklets.made(boxes, clocks, zones)
-    where = str(asked.features)
+    where = str(asked.where)
     images = tracklets.named(sets[0].gallery_table, where)
     of = tracklets.joined(images, made, where, notes)
     rows = {one.model: one.gallery for one in sets}
     looks: dict[str, Array] = {
         model: tracklets.looks_of(made, images, of, found, **recipe.tracklets) for model, found in rows.items()
     }
-    plan = appearance.checked(recipe.appearance, list(looks), asked.features)
+    plan = appearance.checked(recipe.appearance, list(looks), asked.where)
     notes += plan.notes
     used = {model: looks[model] for model in plan.all_models}
     shots: Shots | None = tracklets.shots(of, [rows[model] for model in used]) if images.of_boxes else None
@@ -229,7 +235,7 @@ def counted_alike(truth: Boxes, first: int, notes: list[str]) -> Boxes:
 
 def _inputs(asked: Asked) -> list[Path]:
     tables_given = [path for path in (asked.cameras, asked.windows, asked.zones) if path is not None]
-    return [asked.features, *asked.tracks, *tables_given, *asked.learn_from, *asked.truth]
+    return [asked.where, *asked.tracks, *tables_given, *asked.learn_from, *asked.truth]
 
 
 def associated(world: World, recipe: Recipe) -> Array:

@@ -8,4 +8,10 @@ honest     scores of trials on folds -> the score to expect, the trial to take
 outcome    what was found, in files and in words
 unlabelled k1 and k2 from how many images an identity is thought to have
 pipelines  a search over whole pipelines, with its own worlds, study and verdict
+options    what the command can be asked for
+function   ``ensemble.tune`` in Python, and what command and function share
 """
+
+from ensemble.base import calling
+
+calling.does(__name__, f"{__name__}.function:tune")

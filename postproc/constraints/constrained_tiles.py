@@ -12,8 +12,9 @@ from postproc import kernels
 from postproc.base import arrays
 from postproc.base.vocabulary import Floats, Ints
 from postproc.kernels.rules import Places, SideRules, plain
+from postproc.pairs.layout import SMALLEST, copies
 from postproc.pairs.pairwise import among, sqeuclidean
-from postproc.pairs.tiles import SMALLEST, Tiles, copies
+from postproc.pairs.tiles import Tiles
 from postproc.tracks.grouping import compact
 
 Both = tuple[np.ndarray, np.ndarray]

@@ -16,8 +16,8 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays
 from postproc.context.sparse import Sparse
+from postproc.pairs.layout import Layout
 from postproc.pairs.nearest import Lists
-from postproc.pairs.tiles import Layout
 
 
 @dataclass(frozen=True)

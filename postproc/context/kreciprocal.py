@@ -18,8 +18,9 @@ from postproc.base.vocabulary import Floats, Nearest
 from postproc.context import overlaps
 from postproc.context.sparse import Sparse
 from postproc.pairs import long_lists, nearest
+from postproc.pairs.layout import Layout
 from postproc.pairs.nearest import Lists
-from postproc.pairs.tiles import Layout, Tiles
+from postproc.pairs.tiles import Tiles
 
 
 def rerank_tiles(

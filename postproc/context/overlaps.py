@@ -23,7 +23,8 @@ from postproc.base import arrays
 from postproc.base.vocabulary import Nearest
 from postproc.context.sparse import Sparse
 from postproc.pairs import long_lists, nearest
-from postproc.pairs.tiles import STRIP, Lists, Tiles
+from postproc.pairs.layout import STRIP
+from postproc.pairs.tiles import Lists, Tiles
 
 BLOCK = 4096  # rows of V that are made at a time
 FEW = 8  # one query in so many: their rows of distances are taken alone, more of them in whole tiles

@@ -15,8 +15,8 @@ from postproc.base.vocabulary import Gallery, Query, Sides
 from postproc.features import linear
 from postproc.features.linear import Change, Map
 from postproc.pairs import held, spent
+from postproc.pairs.layout import copies
 from postproc.pairs.pairwise import sqeuclidean
-from postproc.pairs.tiles import copies
 
 EVERYWHERE = -1  # in the place of a camera: the whole gallery
 

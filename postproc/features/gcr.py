@@ -17,10 +17,11 @@ from postproc.base.vocabulary import Gallery, Query, Sides
 from postproc.pairs import held, nearest, spent
 from postproc.pairs.known import tiles_of
 from postproc.pairs.l2_normalize import l2_normalize
+from postproc.pairs.layout import Layout
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.nearest import Lists
 from postproc.pairs.pairwise import sqeuclidean
-from postproc.pairs.tiles import Layout, Tiles
+from postproc.pairs.tiles import Tiles
 
 
 @step(

@@ -7,8 +7,8 @@ import numpy as np
 
 from postproc.base import blas, checks
 from postproc.base.vocabulary import Ints, Unchecked
+from postproc.pairs.layout import copies
 from postproc.pairs.pairwise import among
-from postproc.pairs.tiles import copies
 
 
 def kmeans(features: Unchecked, *, clusters: int, starts: int = 1, rounds: int = 300, seed: int = 0) -> Ints:

@@ -24,8 +24,9 @@ from postproc.features.metrics import covariance, kissme, lfda, metric_learn, nf
 from postproc.features.metrics.metric import Metric, Unfit
 from postproc.features.metrics.principal import principal_directions
 from postproc.pairs import held, nearest, spent
+from postproc.pairs.layout import copies
 from postproc.pairs.pairwise import FeatureTerm, Pairwise, sqeuclidean
-from postproc.pairs.tiles import PairwiseTiles, copies
+from postproc.pairs.tiles import PairwiseTiles
 
 WHOLE = ("xqda", "nfst", "nfst_rbf")  # make do with features of any width
 Method = Literal[

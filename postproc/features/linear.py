@@ -13,7 +13,7 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays, runtime, temporary
 from postproc.base.vocabulary import Sides
-from postproc.pairs.tiles import Layout
+from postproc.pairs.layout import Layout
 
 Found = TypeVar("Found")
 Load = Callable[[slice, slice], np.ndarray]  # rows, columns -> a block in float64

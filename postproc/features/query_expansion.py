@@ -22,10 +22,11 @@ from postproc.features.expansion import unexpanded
 from postproc.pairs import held, nearest, spent
 from postproc.pairs.known import nearest_in_gallery, tiles_of, tiles_of_gallery
 from postproc.pairs.l2_normalize import l2_normalize
+from postproc.pairs.layout import STRIP_ON_CUDA
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.nearest import Lists
 from postproc.pairs.pairwise import among, of, sqeuclidean
-from postproc.pairs.tiles import STRIP_ON_CUDA, PairwiseTiles
+from postproc.pairs.tiles import PairwiseTiles
 
 Metric = Literal["cosine", "dot", "sqeuclidean"]
 QUERIES = 256  # of a strip of products

@@ -16,8 +16,8 @@ from postproc.base.vocabulary import Gallery, Query, Sides
 from postproc.features import linear
 from postproc.features.linear import Map
 from postproc.pairs import held, spent
+from postproc.pairs.layout import copies
 from postproc.pairs.pairwise import sqeuclidean
-from postproc.pairs.tiles import copies
 
 NONE = 1e-12  # of the largest variance: about what float32 tells from zero
 

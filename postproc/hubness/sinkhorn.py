@@ -17,9 +17,10 @@ from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
 from postproc.hubness.means import scale_and_add
 from postproc.pairs import held, nearest, pairwise, spent
+from postproc.pairs.layout import STRIP
 from postproc.pairs.nearest import Change
 from postproc.pairs.pairwise import Pairwise
-from postproc.pairs.tiles import STRIP, PairwiseTiles
+from postproc.pairs.tiles import PairwiseTiles
 
 Walk = Callable[[Change], None]  # calls with one strip of distances after the other; they are not to be written
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from postproc import kernels
 from postproc.pairs import pruned
+from postproc.pairs.layout import Layout
 from postproc.pairs.pruned import Rows
-from postproc.pairs.tiles import Layout, Tiles
+from postproc.pairs.tiles import Tiles
 
 FEWEST, NARROWEST = 6000, 256  # classes and values below which nothing can be won
 LONGEST = 64  # neighbours

@@ -9,8 +9,9 @@ import numpy as np
 
 from postproc.base import arrays
 from postproc.base.vocabulary import Array
+from postproc.pairs.layout import Layout
 from postproc.pairs.thinned import ROWS, in_gallery, thinned
-from postproc.pairs.tiles import Layout, Lists
+from postproc.pairs.tiles import Lists
 
 
 def of_all(known: Lists, layout: Layout, k: int) -> Lists:

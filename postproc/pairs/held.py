@@ -15,9 +15,9 @@ from postproc.base.sizes import block as block
 from postproc.base.step import Chosen, Memory
 from postproc.pairs import long_lists
 from postproc.pairs.forecast import FEWEST
+from postproc.pairs.layout import STRIP, edge_of, tall_of
 from postproc.pairs.pruned import CANDIDATES, HITS
 from postproc.pairs.pruned import STRIP as FULL
-from postproc.pairs.tiles import STRIP, edge_of, tall_of
 
 LABEL = 64  # bytes an image of what is found out about copies: keys, classes, lengths
 ENTRY = 8  # bytes of a neighbour or of a sparse entry: a number and a weight

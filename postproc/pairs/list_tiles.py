@@ -11,9 +11,10 @@ import numpy as np
 
 from postproc.base import arrays
 from postproc.pairs import listed
+from postproc.pairs.layout import Layout, as_bits, camera_of_classes, classes_of
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import read_only
-from postproc.pairs.tiles import Layout, Lists, Tiles, as_bits, camera_of_classes, classes_of
+from postproc.pairs.tiles import Lists, Tiles
 
 PAIRS = 4096  # that are looked up at a time
 

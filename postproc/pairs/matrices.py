@@ -5,7 +5,8 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays, checks
 from postproc.base.vocabulary import Unchecked
-from postproc.pairs.tiles import Layout, Tiles
+from postproc.pairs.layout import Layout
+from postproc.pairs.tiles import Tiles
 
 
 class SquareTiles(Tiles):

@@ -17,7 +17,8 @@ from postproc import kernels
 from postproc.base import arrays, runtime
 from postproc.base.vocabulary import Floats, Nearest
 from postproc.pairs import forecast, from_lists, pruned, remembered
-from postproc.pairs.tiles import SMALLEST, STRIP, STRIP_ON_CUDA, Buffers, Layout, Lists, PairwiseTiles, Tiles
+from postproc.pairs.layout import SMALLEST, STRIP, STRIP_ON_CUDA, Layout
+from postproc.pairs.tiles import Buffers, Lists, PairwiseTiles, Tiles
 
 Change = Callable[[np.ndarray, np.ndarray], None]  # strip where the tiles are, its queries in NumPy
 DISTANCES = "distances"  # of queries and gallery, in a store

@@ -13,8 +13,9 @@ import numpy as np
 
 from postproc import kernels
 from postproc.pairs import nearest, pruned
+from postproc.pairs.layout import Layout
 from postproc.pairs.stored import ROWS, Cut
-from postproc.pairs.tiles import Layout, Lists, PairwiseTiles
+from postproc.pairs.tiles import Lists, PairwiseTiles
 
 _HOST = np.empty(0, np.float32)
 _LAST = np.uint64(0x7F800000_7FFFFFFF)  # the key of nobody, at +inf

@@ -14,8 +14,9 @@ from postproc import kernels
 from postproc.base import arrays, machine, stored
 from postproc.base.vocabulary import Array
 from postproc.pairs import exact, forecast, pruned
+from postproc.pairs.layout import Layout
 from postproc.pairs.pairwise import read_only
-from postproc.pairs.tiles import Layout, PairwiseTiles
+from postproc.pairs.tiles import PairwiseTiles
 
 ROWS = 4096  # rows that are read at a time
 _HOST = np.empty(0, np.float32)

@@ -1,19 +1,12 @@
 """Tiles of a pairwise distance: the only way in which distances between all images are ever looked at.
 
-Images are numbered queries first: ``0 .. nq - 1``, then the gallery; in one set each image has one number, and is
-query and gallery image alike. Images with identical features (and, where
-they matter, identical cameras and tracks) form one *class*; distances are computed once between classes. So
-copies are at distance exactly 0 from each other and exactly equally far from everybody, on any BLAS, and the
-whole tracks that a track mean produces cost one row. Classes are cut into blocks by the sizes alone; neither
-threads nor memory change a tile, hence not a bit of what follows.
+A tile is what two blocks of a :class:`~postproc.pairs.layout.Layout` have between them: one matrix product, with
+norms and penalties on top.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import partial
-from itertools import pairwise
-from types import ModuleType
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -24,104 +17,8 @@ from postproc.base.cached import cached_property
 from postproc.base.stored import Stored
 from postproc.base.vocabulary import Array
 from postproc.pairs import exact, remembered
+from postproc.pairs.layout import EDGE_ON_CUDA, SMALLEST, Layout, camera_of_classes, layout_of
 from postproc.pairs.pairwise import CameraTerm, FeatureTerm, Pairwise, ProductTerm, read_only
-
-EDGE = 2048  # classes in a block: the larger, the nearer BLAS comes to its best; a tile is 16 MB
-SMALLEST = 128  # also the rows of a product term that are computed at a time
-STRIP = 128 << 20  # bytes of one strip: a block of queries against the whole gallery
-EDGE_ON_CUDA = 8192  # the same on a device, where there is no cache to stay in; a tile is 256 MB
-STRIP_ON_CUDA = 2 << 30
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Which class each image belongs to, and how the classes are cut into blocks; in NumPy wherever tiles are."""
-
-    nq: int
-    ng: int
-    inverse: np.ndarray  # (images,) int32: image -> class, classes numbered by first appearance
-    first: np.ndarray  # (classes,) int32: class -> the first image of it
-    like: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))  # an array where tiles are to be
-    one_set: bool = False
-
-    @property
-    def count(self) -> int:
-        """How many images there are."""
-        return len(self.inverse)
-
-    @property
-    def border(self) -> int:
-        """The number of the first gallery image."""
-        return 0 if self.one_set else self.nq
-
-    @property
-    def others(self) -> int:
-        """How many gallery images may be a query's answer; in one set all but itself."""
-        return self.ng - self.one_set
-
-    @property
-    def classes(self) -> int:
-        return len(self.first)
-
-    @property
-    def distinct(self) -> bool:
-        """Whether every image is a class of its own."""
-        return self.classes == self.count
-
-    @cached_property
-    def query_classes(self) -> int:
-        """Classes that hold a query; they come first."""
-        return int(np.searchsorted(self.first, self.nq))
-
-    @cached_property
-    def blocks(self) -> list[slice]:
-        """Blocks of classes; no block holds both classes with queries and classes without."""
-        edge = EDGE_ON_CUDA if arrays.on_cuda(self.like) else edge_of(self.classes)
-        return _cut(0, self.query_classes, edge) + _cut(self.query_classes, self.classes, edge)
-
-    @cached_property
-    def strips(self) -> list[slice]:
-        """Blocks with queries, cut to so few classes that their distances to the whole gallery have room."""
-        tall = tall_of(self.ng, STRIP_ON_CUDA if arrays.on_cuda(self.like) else STRIP)
-        cut = [piece for block in self.blocks for piece in _cut(block.start, block.stop, tall)]
-        offsets, _ = self.queries
-        return [piece for piece in cut if offsets[piece.start] < offsets[piece.stop]]
-
-    @cached_property
-    def images(self) -> tuple[np.ndarray, np.ndarray]:
-        """The images of every class as (offsets, images)."""
-        return _members(self.inverse, self.classes)
-
-    @cached_property
-    def queries(self) -> tuple[np.ndarray, np.ndarray]:
-        """The queries of every class as (offsets, query rows)."""
-        return _members(self.inverse[: self.nq], self.classes)
-
-    @cached_property
-    def gallery(self) -> tuple[np.ndarray, np.ndarray]:
-        """The gallery images of every class as (offsets, gallery rows)."""
-        return _members(self.inverse[self.border :], self.classes)
-
-    @cached_property
-    def images_there(self) -> tuple[np.ndarray, np.ndarray]:
-        """:attr:`images` where tiles are."""
-        offsets, members = self.images
-        return arrays.beside(offsets, self.like), arrays.beside(members, self.like)
-
-    @cached_property
-    def inverse_there(self) -> np.ndarray:
-        """:attr:`inverse` where tiles are."""
-        return arrays.beside(self.inverse, self.like)
-
-
-def edge_of(classes: int) -> int:
-    """Classes in a block on the host at most: short sets are cut finer, to have tasks."""
-    return min(EDGE, max(SMALLEST, -(-classes // 8)))
-
-
-def tall_of(ng: int, strip: int = STRIP) -> int:
-    """Queries in a strip at most."""
-    return max(SMALLEST, strip // (4 * max(1, ng)) // SMALLEST * SMALLEST)
 
 
 @dataclass(frozen=True)
@@ -191,7 +88,7 @@ class PairwiseTiles(Tiles):
         terms = [term for term in pairs.terms if isinstance(term, FeatureTerm) and term.weight]
         penalties = [term for term in pairs.terms if isinstance(term, CameraTerm) and term.weight]
         products = [term for term in pairs.terms if isinstance(term, ProductTerm) and term.weight]
-        self.layout = layout or _layout(pairs, terms, penalties, products, cameras)
+        self.layout = layout or layout_of(pairs, terms, penalties, products, cameras)
         self.cameras = arrays.beside(camera_of_classes(cameras, self.layout), self.like)
         self.parts, self.signs = _rows(terms, self.layout)
         self.on_disk = any(isinstance(part, Stored) for part in self.parts)
@@ -386,116 +283,6 @@ class Buffers:
             yield buffer
         finally:
             self.free.append(buffer)
-
-
-def _cut(start: int, stop: int, edge: int) -> list[slice]:
-    """Blocks of nearly equal length, at most ``edge`` long."""
-    count = stop - start
-    pieces = -(-count // edge)
-    borders = [start + count * i // max(pieces, 1) for i in range(pieces + 1)]
-    return [slice(a, b) for a, b in pairwise(borders)]
-
-
-def _members(inverse: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    offsets = np.zeros(classes + 1, np.int64)
-    np.cumsum(np.bincount(inverse, minlength=classes), out=offsets[1:])
-    return offsets, np.argsort(inverse, kind="stable").astype(np.int32)
-
-
-def copies(pairs: Pairwise, labels: tuple[np.ndarray, np.ndarray] | None = None) -> Layout:
-    """Which images have the same features and, where given, the same ``labels`` (nq,), (ng,)."""
-    return _layout(pairs, [term for term in pairs.terms if isinstance(term, FeatureTerm)], [], [], labels)
-
-
-def _layout(
-    pairs: Pairwise,
-    terms: list[FeatureTerm],
-    penalties: list[CameraTerm],
-    products: list[ProductTerm],
-    cameras: tuple[np.ndarray, np.ndarray] | None,
-) -> Layout:
-    """Find the images that no term can tell apart."""
-    nq, ng = pairs.sizes
-    vectors: list[FeatureTerm | ProductTerm] = [*terms, *products]
-    tracked: list[CameraTerm | ProductTerm] = [*penalties, *products]
-    columns = [(_bits(term.query), _bits(term.gallery)) for term in vectors]
-    columns += [as_bits(term.query_cam, term.gallery_cam) for term in penalties]
-    columns += [as_bits(term.query_track, term.gallery_track) for term in tracked]
-    if pairs.one_track is not None:
-        columns.append(as_bits(*pairs.one_track))
-    if cameras is not None:
-        columns.append(as_bits(*cameras))
-    if pairs.one_set:  # no queries: all images stand as the gallery
-        columns = [(query[:0], gallery) for query, gallery in columns]
-        nq = 0
-    inverse, first = classes_of(columns, (nq, ng), pairs.like)
-    return Layout(*pairs.sizes, inverse, first, pairs.like, pairs.one_set)
-
-
-def classes_of(
-    columns: list[tuple[np.ndarray, np.ndarray]], sizes: tuple[int, int], like: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """``inverse`` and ``first`` of a :class:`Layout`: images are of one class where all bits in all columns agree.
-
-    ``columns`` hold the bits of (queries, gallery), where ``like`` is.
-    """
-    nq, ng = sizes
-    kernel = kernels.of(like)
-    keys = arrays.full(nq + ng, 0, np.int64 if arrays.on_cuda(like) else np.uint64, like)
-    for query, gallery in columns:
-        for bits, part in ((query, keys[:nq]), (gallery, keys[nq:])):
-            kernel.walk.over_rows(partial(_hash, kernel, bits, part), len(bits), what="copies")
-    _, first, inverse = np.unique(arrays.host(keys), return_index=True, return_inverse=True)
-    same_as = first[inverse]
-    copies = np.flatnonzero(same_as != np.arange(nq + ng))
-    wrong = np.zeros(len(copies), bool)  # equal keys are only a hint
-    for query, gallery in columns:
-        _differ(kernel, query, gallery, copies, same_as[copies], wrong)
-    same_as[copies[wrong]] = copies[wrong]
-    first, inverse = np.unique(same_as, return_inverse=True)
-    return inverse.astype(np.int32), first.astype(np.int32)
-
-
-def _bits(side: Array) -> Array:
-    """Features as bits; what is on disk as it is."""
-    return side if isinstance(side, Stored) else arrays.bits(side)
-
-
-def _hash(kernel: ModuleType, bits: Array, keys: Array, start: int, stop: int) -> None:
-    if isinstance(bits, Stored):
-        kernel.rows.hash_rows(arrays.bits(bits[start:stop]), keys[start:stop], 0, stop - start)
-    else:
-        kernel.rows.hash_rows(bits, keys, start, stop)
-
-
-def _differ(
-    kernel: ModuleType, query: Array, gallery: Array, images: np.ndarray, others: np.ndarray, out: np.ndarray
-) -> None:
-    """``out[i] |= `` whether images ``images[i]`` and ``others[i]`` (queries first) differ in any bit."""
-    if not isinstance(query, Stored) and not isinstance(gallery, Stored):
-        kernel.rows.differ(query, gallery, images, others, out)
-        return
-    for start in range(0, len(images), exact.ROWS):
-        part = slice(start, start + exact.ROWS)
-        left, right = (stored.gathered(query, gallery, numbers[part]) for numbers in (images, others))
-        out[part] |= (left.view(np.uint32) != right.view(np.uint32)).any(axis=1)
-
-
-def camera_of_classes(cameras: tuple[np.ndarray, np.ndarray] | None, layout: Layout) -> np.ndarray:
-    """(classes,) int64: the camera of every class; of unknown ones a number below 0, each its own."""
-    own = -1 - np.arange(layout.classes)
-    if cameras is None:
-        return own
-    cams = (cameras[0] if layout.one_set else np.concatenate(cameras))[layout.first]
-    return np.where(cams >= 0, cams, own)
-
-
-def as_bits(query: np.ndarray, gallery: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Labels as one column of bits, to be told apart like features."""
-    _, numbers = np.unique(np.concatenate([query, gallery]), return_inverse=True)
-    bits = numbers.astype(np.uint32)[:, None]
-    bits.flags.writeable = False
-    return bits[: len(query)], bits[len(query) :]
 
 
 def _rows(terms: list[FeatureTerm], layout: Layout) -> tuple[list[Array], np.ndarray | None]:

@@ -16,8 +16,9 @@ from postproc.base.step import step
 from postproc.base.vocabulary import Floats, Gallery, Query
 from postproc.pairs import held, nearest, spent
 from postproc.pairs.l2_normalize import l2_normalize
+from postproc.pairs.layout import STRIP, STRIP_ON_CUDA
 from postproc.pairs.pairwise import sqeuclidean
-from postproc.pairs.tiles import STRIP, STRIP_ON_CUDA, PairwiseTiles
+from postproc.pairs.tiles import PairwiseTiles
 from postproc.tracks.track_lists import Tracks
 
 

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.testing import assert_array_equal
 
 from postproc import sqeuclidean
-from postproc.pairs.tiles import PairwiseTiles, copies
+from postproc.pairs.layout import copies
+from postproc.pairs.tiles import PairwiseTiles
 from tests.support.each import each
 
 ROWS = np.random.default_rng(0).normal(size=(9, 5)).astype(np.float32)

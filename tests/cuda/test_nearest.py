@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import postproc
 from postproc import rerank, same_camera, sqeuclidean
-from postproc.pairs import nearest, pairwise, tiles
+from postproc.pairs import layout, nearest, pairwise, tiles
 from postproc.pairs.tiles import PairwiseTiles
 from tests.support.each import each
 from tests.support.worlds import world
@@ -21,7 +21,7 @@ LABELS = DATA["query_cam"], DATA["gallery_cam"], DATA["query_track"], DATA["gall
 @pytest.fixture
 def small():
     """Tiles of 24 images at most, so that these few make several."""
-    with patch.multiple(tiles, EDGE_ON_CUDA=24, SMALLEST=4):
+    with patch.multiple(layout, EDGE_ON_CUDA=24, SMALLEST=4), patch.object(tiles, "EDGE_ON_CUDA", 24):
         yield
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ensemble.base.errors import InputError
-from ensemble.base.kinds import Floats
+from ensemble.base.kinds import Floats, Ints
 from ensemble.io import Folder
 from ensemble.pipeline.devices import CPU, Device
 from ensemble.pipeline.plan import Plan, check
@@ -20,15 +20,13 @@ from ensemble.pipeline.recipe import Recipe
 from ensemble.pipeline.run import Result, Run, Seen
 from ensemble.pipeline.state import Memo
 from ensemble.pipeline.tree import Node, tree
-from ensemble.scores import Scores, labels_of
+from ensemble.scores import Scores, labels_of, statistics
 from ensemble.scores.protocol import Protocol
 from ensemble.tune.pipelines.crowded import Crowd
 from ensemble.tune.pipelines.worlds import Worlds
 from ensemble.tune.trials import KEPT, Objective
 from postproc import using
 from postproc.pairs.remembered import Store, remembering
-
-KINDS = SAMPLE, SEARCH, HELD = "sample", "search", "held"
 
 
 class Measured(NamedTuple):
@@ -57,41 +55,36 @@ class Bench:
     kept: int = KEPT
     device: Device = CPU
     times: float = 1.0
-    costs: dict[tuple[int, str, str], float] = field(default_factory=dict)
-    memos: dict[tuple[int, str], Memo] = field(default_factory=dict)
-    crowds: dict[tuple[int, str], Crowd | None] = field(default_factory=dict)
+    costs: dict[tuple[int, str], float] = field(default_factory=dict)
+    memos: dict[int, Memo] = field(default_factory=dict)
+    crowds: dict[int, Crowd | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.store = Store(self.kept // 2)
 
     def __call__(self, recipe: Recipe, kind: str) -> Measured:
-        """``sample``: the first worlds; ``search``: all worlds; ``held``: queries held back.
+        """``sample``: the search's queries in the first worlds; ``search``: in all; ``held``: those held back.
 
-        Of one world alone ``sample`` are some of its queries. The queries held back ask in every world, and a
-        query's value is the mean over these. Raises InputError where a step refuses its settings.
+        Raises InputError where a step refuses its settings.
         """
-        images = max(len(part.gallery_table) for part in self.worlds.each[0].search.values())
+        images = max(len(part.gallery_table) for part in self.worlds.each[0].sets.values())
         plan = check(replace(recipe, top_k=images), self.folder)  # the whole ranking
-        several = len(self.worlds.each) > 1
-        numbers = range(self.worlds.first if kind == SAMPLE else len(self.worlds.each))
-        found = [self._world(plan, number, SEARCH if kind == SAMPLE and several else kind) for number in numbers]
-        values = [one.values for one in found]
-        together = np.mean(values, axis=0) if kind == HELD else np.concatenate(values)
+        found = [self._world(plan, number, kind) for number in range(len(self.worlds.of(kind)))]
         seconds, score = (float(np.mean([getattr(one, name) for one in found])) for name in ("seconds", "score"))
-        return Measured(together, seconds, score)
+        return Measured(np.concatenate([one.values for one in found]), seconds, score)
 
     def _world(self, plan: Plan, number: int, kind: str) -> Measured:
-        place = number, kind
-        memo = self.memos.setdefault(place, Memo(max(1, self.kept // (4 * len(self.worlds.each)))))
+        world = self.worlds.each[number]
+        memo = self.memos.setdefault(number, Memo(max(1, self.kept // (2 * len(self.worlds.each)))))
 
         def watch(seen: Seen) -> None:
-            self.costs.setdefault((number, kind, seen.node.key), seen.line.seconds)
+            self.costs.setdefault((number, seen.node.key), seen.line.seconds)
 
         run = Run(
             plan,
             lambda line: None,
             protocol=self.protocol,
-            sets=getattr(self.worlds.each[number], kind),
+            sets=world.sets,
             memo=memo,
             every_step=False,
             watch=watch,
@@ -102,21 +95,29 @@ class Bench:
         if result.scores is None:
             raise InputError([f"{plan.recipe.name}: wanted scores, found none: {result.unscored}"])
         keys = {node.key for node in _nodes(tree(plan))}
-        seconds = sum(self.costs.get((number, kind, key), 0.0) for key in sorted(keys))
-        return Measured(self._values(result, place), seconds, getattr(result.scores, self.objective.score))
+        seconds = sum(self.costs.get((number, key), 0.0) for key in sorted(keys))
+        rows = world.asked(kind)
+        own = of_queries(result.scores, self.objective)
+        score = mean(own[rows], world.pid[rows], self.protocol)
+        return Measured(self._values(result, number, own)[rows], seconds, score)
 
-    def _values(self, result: Result, place: tuple[int, str]) -> Floats:
+    def _values(self, result: Result, number: int, own: Floats) -> Floats:
         """What every query got, in a gallery of the real size where that can be told."""
-        assert result.scores is not None
-        if place not in self.crowds:
-            number, kind = place
-            labels = labels_of(next(iter(getattr(self.worlds.each[number], kind).values())))
+        if number not in self.crowds:
+            labels = labels_of(next(iter(self.worlds.each[number].sets.values())))
             larger = labels is not None and self.times > 1 and self.objective.score == "mAP"
-            self.crowds[place] = Crowd.of(labels, self.protocol, self.times) if labels and larger else None
-        crowd = self.crowds[place]
-        if crowd is None or (result.ranking < 0).any() or result.ranking.shape[1] < crowd.good.shape[1]:
-            return of_queries(result.scores, self.objective)
+            self.crowds[number] = Crowd.of(labels, self.protocol, self.times) if labels and larger else None
+        crowd = self.crowds[number]
+        if crowd is None or result.ranking.shape[1] < crowd.good.shape[1]:
+            return own
         return crowd.precisions(result.ranking)
+
+
+def mean(values: Floats, pid: Ints, protocol: Protocol) -> float:
+    """The mean of what queries got, as a protocol takes it; NaN: no match."""
+    known = ~np.isnan(values) | (protocol.denominator == "all")
+    weight = statistics.weights(protocol.average, pid[known])
+    return float((np.nan_to_num(values[known]) * weight).sum() / weight.sum()) if known.any() else float("nan")
 
 
 def of_queries(scores: Scores, objective: Objective) -> Floats:

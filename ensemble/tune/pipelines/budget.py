@@ -11,7 +11,8 @@ from ensemble.pipeline.plan import Plan
 from ensemble.scores.protocol import Protocol
 
 VERDICT = 0.12  # of the time, kept for the end: the queries held back, and what the recipe is compared with
-LONGEST = 0.05  # of the time, that one candidate may take in all worlds
+LONGEST = 0.3  # of the time, that one candidate may take in all worlds, if nothing of it was kept from others
+TOO_LONG = "too long for this budget"
 
 
 @dataclass(eq=False)
@@ -41,4 +42,4 @@ class Budget:
         known = rates.of_machine(threads)
         seconds = worlds * sum(known.seconds(stage.work) for stage in found.stages if not stage.unknown)
         if seconds > LONGEST * 60 * self.minutes:
-            raise InputError([f"too long for this budget: about {seconds:.0f} s"])
+            raise InputError([f"{TOO_LONG}: about {seconds:.0f} s"])

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ensemble.base.distances import ModelSet
 from ensemble.cli import machine, notes, outputs, planning, program
 from ensemble.pipeline import memory, plan
@@ -16,13 +18,14 @@ from ensemble.scores import folds
 from ensemble.tune import task, trials
 from ensemble.tune.pipelines import candidate as value
 from ensemble.tune.pipelines import outcome, space, study, unlabelled, verdict, worlds
-from ensemble.tune.pipelines.bench import HELD, SAMPLE, SEARCH, Bench, Measured
+from ensemble.tune.pipelines.bench import Bench, Measured
 from ensemble.tune.pipelines.budget import Budget
 from ensemble.tune.pipelines.search import Search
 from ensemble.tune.pipelines.study import Tried
+from ensemble.tune.pipelines.worlds import HELD, SAMPLE, SEARCH
 from postproc.base import runtime
 
-FOLDS, MINUTES = 7, 10.0
+FOLDS, MINUTES = 6, 10.0
 
 
 def search(options: argparse.Namespace, checked: plan.Plan) -> int:
@@ -46,19 +49,20 @@ def search(options: argparse.Namespace, checked: plan.Plan) -> int:
         notes.say((clustered, unlabelled.WARNING))
     of_train = source == "train"
     made = worlds.of_train(sets, parts=parts, seed=seed) if of_train else worlds.of_test(sets, seed=seed)
-    folder = folds.columns(checked.folder, made.each[0].search, of_train=of_train)
+    folder = folds.columns(checked.folder, made.each[0].sets, of_train=of_train)
     choices = space.read(checked.recipe, checked.folder.joined, [folder, checked.folder])
     protocol = planning.protocol(options, checked.recipe)
     if objective.top_k is not None:
         protocol = replace(protocol, top_k=objective.top_k)
     bench = Bench(folder, made, protocol, objective, options.threads, _kept(options), machine.device(options))
-    bench.times = max(1.0, _gallery(sets) / _gallery(made.each[0].search))
+    bench.times = max(1.0, _gallery(sets) / _gallery(made.each[0].sets))
     pids = {kind: made.pid(kind) for kind in (SAMPLE, SEARCH, HELD)}
     about |= {
         "protocol": protocol.describe(cameras="query_cam" in folder.columns),
         "folds": parts,
         "seed": seed,
-        "held back": f"{len(pids[HELD])} queries of {about['on']} held back",
+        "held back": f"{len(pids[HELD])} queries of {len(np.unique(pids[HELD]))} identities of {about['on']} "
+        "held back",
     }
     print(f"{made.about}\nobjective {about['objective']}: {about['protocol']}")
     whose = about["on"] if options.unlabelled else task.ON[source][1]
@@ -71,7 +75,8 @@ def search(options: argparse.Namespace, checked: plan.Plan) -> int:
         walk = Search(choices.rows, choices.models, measure, kept, pids[SEARCH], budget.spent, tell, starts)
         best = walk()
         tried = [one for one in kept.tried if (one.kind, one.candidate) in walk.used]
-    cross = verdict.crossed([one.scores for _, one in walk.full.values() if one.scores is not None], made.sizes)
+    full = [one.scores for _, one in walk.full.values() if one.scores is not None]
+    cross = verdict.crossed(full, made.part(SEARCH), pids[SEARCH])
     judged = verdict.judge(choices.recipe(best), cross, others, bench, pids)
     notes.say(judged.notes)
     found = outcome.judged(tried, best, judged, checked.folder, about)
@@ -100,7 +105,7 @@ def _measured(
     budget: Budget, bench: Bench, recipe: Callable[[value.Candidate], Recipe]
 ) -> Callable[[value.Candidate, str], Measured]:
     """How a candidate is scored: not at all where it would take too much of the time."""
-    sizes = memory.of_sets(bench.worlds.each[0].search)
+    sizes = memory.of_sets(bench.worlds.each[0].sets)
     threads = bench.threads or runtime.current().threads
 
     def measure(candidate: value.Candidate, kind: str) -> Measured:

@@ -42,11 +42,12 @@ class Crowd:
         return cls(good & ~hidden, hidden, times)
 
     def precisions(self, ranking: Ints) -> Floats:
-        """(nq, ng) gallery rows, nearest first, all of them -> (nq,) AP, NaN for a query without a right image."""
-        good = np.take_along_axis(self.good, ranking, axis=1)
-        wrong = ~good & ~np.take_along_axis(self.hidden, ranking, axis=1)
+        """(nq, ng) gallery rows, nearest first, -1 none -> (nq,) AP, NaN for a query without a right image."""
+        there, rows = ranking >= 0, np.maximum(ranking, 0)
+        good = there & np.take_along_axis(self.good, rows, axis=1)
+        wrong = there & ~good & ~np.take_along_axis(self.hidden, rows, axis=1)
         right, before = np.cumsum(good, axis=1), np.cumsum(wrong, axis=1)
-        count = right[:, -1]
+        count = np.count_nonzero(self.good, axis=1)  # what a step never returns is not found
         share = np.where(good, right / np.maximum(right + self.times * before, 1), 0).sum(axis=1)
         out: Floats = np.where(count > 0, share / np.maximum(count, 1), np.nan)
         return out

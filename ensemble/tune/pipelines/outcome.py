@@ -10,10 +10,10 @@ from ensemble import io
 from ensemble.pipeline import plan
 from ensemble.tune import outcome
 from ensemble.tune.pipelines import candidate as value
-from ensemble.tune.pipelines.bench import SEARCH
 from ensemble.tune.pipelines.candidate import Candidate
 from ensemble.tune.pipelines.study import Tried
 from ensemble.tune.pipelines.verdict import FOUND, Verdict
+from ensemble.tune.pipelines.worlds import SEARCH
 
 FILES = RECIPE, RECORD, TABLE = "recipe.toml", "pipelines.json", "pipelines.csv"
 HEADER = ["number", "asked", "score", "seconds", "from", "pipeline", "refused"]
@@ -90,7 +90,8 @@ def lines(found: Outcome) -> list[str]:
         test = ""
         if one.against is not None:
             test = (
-                f"; of all identities the searched one gains {one.against.difference:+.4f} (p {one.against.p:.4f})"
+                f"; the searched one gains {one.against.difference:+.4f} (p {one.against.p:.4f}; "
+                f"{one.against.queries} queries of all {one.against.groups} identities)"
             )
         out.append(f"{one.name:<12} {name} {one.mean:.4f} held back, {one.seconds:.2f} s{test}{mark}")
     out.append(f"searched: {value.words(found.best)}")

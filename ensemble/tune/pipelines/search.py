@@ -1,19 +1,22 @@
 """The order in which pipelines are tried: one place after the other, all rows of it against the best so far.
 
 1. The plain distance, and known recipes that are made of rows of the table. Then, in turns, until nothing gains:
-   rankers, maps of features (of each model or of all side by side), the other places, the numbers of what is in,
-   models and their weights, where models come together.
+   rankers, maps of features (of each model or of all side by side), the better of both with each other and with
+   what cameras do, the other places, the numbers of what is in, models and their weights, where models meet.
 2. What was good and different as a second and third view, whose distances are added.
 3. Whatever can be left out again without a loss that anybody could tell.
 
-A place is a race: all its candidates ask in the first worlds, and the better quarter in all of them. Who takes the
-place of the best has to gain more than a standard error of the difference, and a tenth of a point where it has
-more to it; one with less must not lose. Only the end depends on time.
+A place is a race: all its candidates ask in the first worlds, and the better quarter in all of them. Who takes
+the place of the best has to gain more than half a standard error of the difference, and a tenth of a point where
+it has more to it; one with less must not lose. Only the end depends on time.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -22,14 +25,18 @@ from ensemble.base.kinds import Floats, Ints
 from ensemble.scores import statistics
 from ensemble.tune.pipelines import candidate as value
 from ensemble.tune.pipelines import families
-from ensemble.tune.pipelines.bench import SAMPLE, SEARCH, Measured
+from ensemble.tune.pipelines.bench import Measured
+from ensemble.tune.pipelines.budget import TOO_LONG
 from ensemble.tune.pipelines.candidate import Candidate, key
 from ensemble.tune.pipelines.families import PLACES, Family
 from ensemble.tune.pipelines.study import Study, Tried
+from ensemble.tune.pipelines.worlds import SAMPLE, SEARCH
 
 GAIN = 0.001  # of the objective, that something more has to bring
 LOSS = 0.001  # that something less may cost
+SURE = 0.5  # standard errors of a difference, that what replaces the best has to gain
 ALPHA = 0.05  # of the test between the best and what is simpler
+TOGETHER = 3  # maps and rankers, the better ones, that are tried with each other
 FINALISTS = 4  # one candidate in so many goes to the end of a race
 TIMES = (0.5, 2.0)  # a model's weight
 SHARES = (1.0, 0.5)  # of a further view
@@ -87,7 +94,7 @@ class Search:
         """What a turn tries of a place, as functions of the best so far."""
         yield "ranker", lambda best: self._of("ranker", best)
         yield "maps", self._maps
-        yield "ranker", lambda best: self._of("ranker", best)
+        yield "together", self._together
         for place in PLACES:
             if place not in ("ranker", "model", "joined"):
                 yield place, lambda best, place=place: self._of(place, best)  # type: ignore[misc]
@@ -114,6 +121,17 @@ class Search:
                 yield value.placed(candidate, other, ())
                 if value.at(best, other):
                     yield candidate
+
+    def _together(self, best: Candidate) -> Iterator[Candidate]:
+        """The better maps by the better rankers by what there is for cameras: each changes what else is best."""
+        known = sorted(self.full.values(), key=lambda one: (-one[1].mean, key(one[0])))
+        views = [candidate["views"][0]["steps"] for candidate, _ in known if len(candidate["views"]) == 1]
+        maps = _distinct((view.get("model", []), view.get("joined", [])) for view in views)
+        rankers = _distinct(view.get("ranker", []) for view in views)
+        cameras = [row.uses for row in families.of("cameras", self.rows)]
+        for (model, joined), ranker, camera in product(maps, rankers, [value.at(best, "cameras"), *cameras]):
+            candidate = value.placed(value.placed(best, "model", model), "joined", joined)
+            yield value.placed(value.placed(candidate, "ranker", ranker), "cameras", camera)
 
     def _numbers(self, place: str, best: Candidate) -> Iterator[Candidate]:
         now = value.at(best, place)
@@ -185,10 +203,14 @@ class Search:
             found = [one for one in found if one[0].scores is not None]
             found.sort(key=lambda one: -one[0].mean)  # equal ones: in their order
             runners = [one for _, one in found[: max(2, -(-len(found) // FINALISTS))]]
-        for one in runners:
-            tried = self._try(one, SEARCH, what)
-            if tried.scores is not None and self._better(one, tried):
-                self.best = one
+        ended: list[tuple[Tried, Candidate]] = []
+        try:
+            for one in runners:
+                ended.append((self._try(one, SEARCH, what), one))
+        finally:  # what was found counts, though there was no time for the rest
+            for tried, one in sorted(ended, key=lambda pair: -pair[0].mean):
+                if tried.scores is not None and self._better(one, tried):
+                    self.best = one
 
     def _better(self, one: Candidate, tried: Tried) -> bool:
         """Whether it takes the place of the best: simpler and no worse, or better by more than luck."""
@@ -198,7 +220,7 @@ class Search:
         gain, size = tried.mean - best.mean, value.size(one) - value.size(self.best)
         if size < 0 and gain >= 0:
             return True
-        return gain > max(GAIN if size > 0 else 0.0, deviation(tried.scores - best.scores, self.pid))
+        return gain > max(GAIN if size > 0 else 0.0, SURE * deviation(tried.scores - best.scores, self.pid))
 
     def _try(self, candidate: Candidate, kind: str, what: str, *, whatever: bool = False) -> Tried:
         """What a candidate is worth, looked up or measured; raises Enough where there is no budget left for it."""
@@ -209,7 +231,8 @@ class Search:
                 raise Enough
             if found is None:
                 found = self._measured(candidate, kind, what)
-                self.study.add(found)
+                if not found.refused.startswith(TOO_LONG):  # in another budget it need not be
+                    self.study.add(found)
             self.used.add((kind, name))
             self.tell(found)
         assert found is not None
@@ -251,6 +274,14 @@ def _kind(view: value.View) -> tuple[str, ...]:
         str(sorted(view["models"])),
         str([place for place in ("model", "joined") if place in view["steps"]]),
     )
+
+
+def _distinct(found: Iterable[Any]) -> list[Any]:
+    """The first few that differ."""
+    seen: dict[str, Any] = {}
+    for one in found:
+        seen.setdefault(json.dumps(one, sort_keys=True), one)
+    return list(seen.values())[:TOGETHER]
 
 
 def _simpler(best: Candidate) -> Iterator[Candidate]:

@@ -1,16 +1,18 @@
 """Who asks, who is found and who is learned from, so that no score had a say in what it is a score of.
 
-A quarter of the identities is held back: nothing that it asks is scored during the search. The others are dealt
-out to ``parts``, each of which has its turn, in a world of its own::
+One identity in eight is held back: nothing that it asks is scored during the search. The others are dealt out to
+``parts``, each of which has its turn, in a world of its own::
 
     learned from   the other parts
-    gallery        the images of this part and of those held back, so that it is as large as may be
-    queries        of this part while candidates are searched, of those held back at the end
+    images         of this part and of those held back, a query an identity and camera, drawn anew in every world
+    scored         queries of this part while candidates are searched, of those held back at the end
 
 Identities that were learned from are no distractors: how a learned metric treats their images says nothing of new
-ones, and with them in the gallery learned steps come in an order that is not that of new images at all. More parts
-leave more to learn from, and smaller galleries; few parts are worst (``bench/pipelines.py`` has the figures). What
-galleries lack is made up for by counting (:mod:`ensemble.tune.pipelines.crowded`).
+ones, and with them in the gallery learned steps come in an order that is not that of new images at all. So who is
+not found can be learned from, and the other way round. What is learned from few looks worse than it is, and that
+cannot be told from the outside; what a small gallery lacks is made up for by counting
+(:mod:`ensemble.tune.pipelines.crowded`). Hence most of the identities are learned from
+(``bench/pipelines.py`` has the figures).
 """
 
 from collections.abc import Mapping
@@ -23,104 +25,119 @@ from ensemble.base.features import FeatureSet
 from ensemble.base.kinds import Ints
 from ensemble.scores import folds
 
-QUARTERS = 4  # one of them is held back
+KINDS = SAMPLE, SEARCH, HELD = "sample", "search", "held"
+EIGHTHS = 8  # one of them is held back
 FIRST = 3  # one world in so many is asked first
-SAMPLE = 0.5  # of the queries of a world, by identity, for a first look
 
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """Features of all models, by what they are for; ``sample`` are some of the queries of ``search``."""
+    """Features of all models, and which of its queries count in the search, and at the end."""
 
-    search: Mapping[str, ModelSet]
-    sample: Mapping[str, ModelSet]
-    held: Mapping[str, ModelSet]
+    sets: Mapping[str, ModelSet]
+    search: Ints
+    held: Ints
+
+    @property
+    def pid(self) -> Ints:
+        """The identity of every query."""
+        found: Ints = next(iter(self.sets.values())).data()["query_pid"]
+        return found
+
+    def asked(self, kind: str) -> Ints:
+        """The queries of a kind, by their rows."""
+        return self.held if kind == HELD else self.search
 
 
 @dataclass(frozen=True, eq=False)
 class Worlds:
-    """All worlds, and how many identities learn, ask and are held back, of how many images."""
+    """All worlds, the parts of identities, and how many learn, ask and are held back, of how many images."""
 
     each: tuple[World, ...]
+    parts: tuple[Ints, ...]
     about: str
 
-    @property
-    def first(self) -> int:
-        """How many worlds are asked for a first look."""
-        return max(1, len(self.each) // FIRST)
-
-    @property
-    def sizes(self) -> list[int]:
-        """How many queries each world has during the search."""
-        return [len(_asked(world.search)) for world in self.each]
+    def of(self, kind: str) -> tuple[World, ...]:
+        """The worlds in which a kind of queries asks: of a first look one in three, all others all."""
+        return self.each[: -(-len(self.each) // FIRST)] if kind == SAMPLE else self.each
 
     def pid(self, kind: str) -> Ints:
-        """The identity of every query of a kind, world after world; those held back are the same in all."""
-        if kind == "sample" and len(self.each) > 1:
-            return np.concatenate([_asked(world.search) for world in self.each[: self.first]])
-        found = [_asked(getattr(world, kind)) for world in self.each]
-        return found[0] if kind == "held" else np.concatenate(found)
+        """The identity of every query of a kind, world after world."""
+        return np.concatenate([world.pid[world.asked(kind)] for world in self.of(kind)])
+
+    def part(self, kind: str) -> Ints:
+        """The part of that identity, the same one in all worlds; -1 none."""
+        pid = self.pid(kind)
+        found = np.full(len(pid), -1)
+        for number, people in enumerate(self.parts):
+            found[np.isin(pid, people)] = number
+        return found
 
 
 def of_train(sets: Mapping[str, ModelSet], *, parts: int, seed: int) -> Worlds:
     """Worlds of labelled training images; InputError where there are too few."""
-    features = {name: found for name, found in sets.items() if isinstance(found, FeatureSet)}
+    features = {name: _numbered(found) for name, found in sets.items() if isinstance(found, FeatureSet)}
     whole = folds.from_train({n: replace(f, one_set=False) for n, f in features.items()}, learn=False, seed=seed)
-    data = next(iter(whole.values())).data()
-    held, split = _split(data["query_pid"], data["gallery_pid"], parts, seed)
-    first = next(iter(features.values()))
-    assert first.train_table is not None
-    pid = first.data()["train_pid"]
-    worlds = []
-    for part in split:
-        learned = np.concatenate([other.pids for other in split if other is not part])
-        rows = np.flatnonzero(np.isin(pid, learned) & (pid >= 0))
-        table = first.train_table.iloc[rows].reset_index(drop=True)
-        learning = {
-            name: replace(found, train=train[rows], train_table=table)
-            for name, found in whole.items()
-            if isinstance(found, FeatureSet) and (train := features[name].train) is not None
-        }
-        worlds.append(_world(learning, part, held, part.gallery, seed))
-    people, one = sum(len(part.pids) for part in split), split[0]
+    sides = _sides(whole)
+    held = folds.split(*sides, folds=EIGHTHS, seed=seed)[0].pids
+    left = [np.where(np.isin(pid, held), -1, pid) for pid in sides]
+    deal = folds.split(*left, folds=parts, seed=seed)
+    worlds: list[World] = []
+    for number, part in enumerate(deal):
+        learns = np.concatenate([other.pids for other in deal if other is not part])
+        worlds.append(_world(features, learns, part.pids, held, seed + number))
+    people, asks = sum(len(part.pids) for part in deal), len(deal[0].pids)
     about = (
-        f"{len(split)} worlds: {people - len(one.pids)} identities to learn from, {len(one.pids)} that ask, "
-        f"{len(held.pids)} held back; {len(one.gallery)} gallery images each"
+        f"{len(worlds)} worlds: {people - asks} identities to learn from, {asks} that ask, {len(held)} held back; "
+        f"{_gallery(worlds[0])} gallery images each"
     )
-    return Worlds(tuple(worlds), about)
+    return Worlds(tuple(worlds), tuple(part.pids for part in deal), about)
 
 
 def of_test(sets: Mapping[str, ModelSet], *, seed: int) -> Worlds:
-    """One world of query and gallery as they are: the whole gallery, a quarter of the identities held back."""
-    data = next(iter(sets.values())).data()
-    held, (part,) = _split(data["query_pid"], data["gallery_pid"], 1, seed)
-    world = _world(sets, part, held, np.arange(len(data["gallery_pid"])), seed)
+    """One world of query and gallery as they are: one identity in eight is held back."""
+    sides = _sides(sets)
+    held = folds.split(*sides, folds=EIGHTHS, seed=seed)[0].pids
+    asks = np.setdiff1d(np.intersect1d(*sides), held)
+    asks = asks[asks >= 0]
+    world = _asking(sets, asks, held)
     about = (
-        f"{len(part.pids)} identities ask, {len(held.pids)} are held back, in the whole gallery of "
-        f"{len(data['gallery_pid'])} images"
+        f"{len(asks)} identities ask, {len(held)} are held back, in the whole gallery of {_gallery(world)} images"
     )
-    return Worlds((world,), about)
+    return Worlds((world,), (asks,), about)
 
 
-def _split(query_pid: Ints, gallery_pid: Ints, parts: int, seed: int) -> tuple[folds.Fold, list[folds.Fold]]:
-    """What is held back, and the parts; whoever is held back is a distractor in all of these."""
-    held = folds.split(query_pid, gallery_pid, folds=QUARTERS, seed=seed)[0]
-    left = [np.where(np.isin(pid, held.pids), -1, pid) for pid in (query_pid, gallery_pid)]
-    return held, folds.split(*left, folds=parts, seed=seed)
+def _world(features: Mapping[str, FeatureSet], learns: Ints, asks: Ints, held: Ints, seed: int) -> World:
+    """Images of ``learns`` are learned from, all others ask and are found."""
+    pid = next(iter(features.values())).data()["train_pid"]
+    teaches = np.isin(pid, learns)
+    others, learned = np.flatnonzero(~teaches), np.flatnonzero(teaches)
+    found = folds.from_train({n: f.take(train=others) for n, f in features.items()}, learn=False, seed=seed)
+    sets: dict[str, ModelSet] = {}
+    for name, one in found.items():
+        assert isinstance(one, FeatureSet)
+        taught = features[name].take(train=learned)
+        sets[name] = replace(one, train=taught.train, train_table=taught.train_table)
+    return _asking(sets, asks, held)
 
 
-def _asked(sets: Mapping[str, ModelSet]) -> Ints:
-    found: Ints = next(iter(sets.values())).data()["query_pid"]
-    return found
+def _numbered(found: FeatureSet) -> FeatureSet:
+    """Identities as numbers, which are the same in every part of the images."""
+    if found.train_table is None or "pid" not in found.train_table:
+        return found
+    return replace(found, train_table=found.train_table.assign(pid=found.data()["train_pid"]))
 
 
-def _world(sets: Mapping[str, ModelSet], part: folds.Fold, held: folds.Fold, gallery: Ints, seed: int) -> World:
+def _asking(sets: Mapping[str, ModelSet], asks: Ints, held: Ints) -> World:
+    pid, _ = _sides(sets)
+    return World(sets, *(np.flatnonzero(np.isin(pid, people)) for people in (asks, held)))
+
+
+def _sides(sets: Mapping[str, ModelSet]) -> tuple[Ints, Ints]:
+    """The identities of queries and of gallery images."""
     data = next(iter(sets.values())).data()
-    asked = np.unique(data["query_pid"][part.query])
-    some = np.random.Generator(np.random.PCG64(seed)).permutation(asked)[: max(2, round(SAMPLE * len(asked)))]
-    sample = part.query[np.isin(data["query_pid"][part.query], some)]
+    return data["query_pid"], data["gallery_pid"]
 
-    def take(query: Ints) -> dict[str, ModelSet]:
-        return {name: found.take(query=query, gallery=gallery) for name, found in sets.items()}
 
-    return World(take(part.query), take(sample), take(held.query))
+def _gallery(world: World) -> int:
+    return len(next(iter(world.sets.values())).gallery_table)

@@ -13,7 +13,7 @@ import postproc
 from ensemble import run
 from ensemble.base.errors import InputError
 from ensemble.neighbours import __main__ as command
-from ensemble.neighbours import engines, lists
+from ensemble.neighbours import engines, lists, source
 from postproc.pairs import long_lists
 from tests.ensemble.neighbours.test_lists import same
 from tests.postproc.pairs.test_parted import features
@@ -153,6 +153,14 @@ def test_options_are_refused(tmp_path, options, words):
     assert not (tmp_path / "graph.work").exists()
 
 
+def test_lists_are_as_long_as_an_answer_in_tasks_wants():
+    query, gallery = np.zeros((40, 2)), np.zeros((260, 2))
+    assert source.enough([gallery], 200) == 208  # everybody but the image itself, and 8 more
+    assert source.enough([query, gallery], 200) == -(-208 * 300 // 260) - 1
+    assert source.enough([query, gallery], 20) == source.FEWEST
+    assert source.enough([np.zeros((9000, 2)), gallery], 200) == long_lists.LONGEST
+
+
 def test_several_kinds_of_features_are_refused(tmp_path):
     folder, recipe = written(tmp_path / "in", models=2), tmp_path / "recipe.toml"
     recipe.write_text(
@@ -193,6 +201,8 @@ def test_a_run_in_tasks_gives_the_same_bytes(tmp_path, capsys):
     common = ["--features", str(folder), "--recipe", str(recipe), "--neighbours", str(tmp_path / "graph")]
     run.main([*common, "--out", str(tmp_path / "tasks"), "--workers", "1"])
     assert "note: rerank: " in capsys.readouterr().err
+    run.main([*common, "--out", str(tmp_path / "tasks"), "--workers", "1", "--dry-run"])
+    assert "; rerank is done by workers, and is not in this" in capsys.readouterr().out
     with patch.object(long_lists, "cheaper", lambda *sizes: True):
         run.main([*common, "--out", str(tmp_path / "here")])
     written_files = ["ranking.csv", "recipe.toml"]

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble import evaluate, io, run, validate
+from ensemble import ablate, evaluate, io, run, validate
 from ensemble.base.errors import InputError
 from ensemble.city.folder import make
+from ensemble.neighbours import __main__ as neighbours
 from ensemble.pipeline.rates import SLOWEST
 from ensemble.tune import __main__ as tune
 from postproc import distances, l2_normalize, rank, rerank, track_mean
@@ -269,7 +270,9 @@ def test_what_does_not_fit_says_what_to_set(city, tmp_path, capsys, monkeypatch)
         said = "memory: wanted at most the 0.01 GB that are free, found that "
         assert refused(arguments).startswith(said)
         labelled = ["--features", str(city), "--recipe", "baseline"]
-        assert refused(labelled, evaluate.main).startswith(said)
+        for command in (evaluate.main, ablate.main, tune.main, neighbours.main):
+            where = [] if command is evaluate.main else ["--out", str(tmp_path / "out")]
+            assert refused([*labelled, *where], command).startswith(said)
         assert not (tmp_path / "out").exists()
     monkeypatch.setenv("REID_MEMORY_CHECK", "0")  # the user may know better
     assert run.main([*arguments, "--dry-run"]) == 0

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ensemble import validate
+import ensemble
+from ensemble import io, validate
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
 from ensemble.boxes import reading, track1
@@ -259,3 +260,21 @@ def test_as_a_process():
     )
     assert done.returncode == 2
     assert done.stderr.startswith("error: 2 problems\n")
+
+
+def test_from_python_the_same_identities(city, tmp_path, capsys):
+    run(city, tmp_path / "command", capsys=capsys)
+    sets = io.read(io.scan(city / "features"))
+    tables = {"tracks": city / "tracks", "cameras": city / "cameras.csv"}
+    held = {one.model: one.gallery for one in sets}
+    names = list(sets[0].gallery_table["name"])
+    for found in (
+        ensemble.track(city / "features", **tables),
+        ensemble.track(held, gallery_names=names, **tables),
+    ):
+        found.to_submission(tmp_path / "mine.txt")
+        assert (tmp_path / "mine.txt").read_bytes() == (tmp_path / "command" / track1.FILE).read_bytes()
+    assert len(found.to_frame()) == len(found.identities)
+    assert "identities" in repr(found)
+    with pytest.raises(InputError, match="fps: wanted a number above 0"):
+        ensemble.track(held, city / "tracks", fps=0)

@@ -23,7 +23,7 @@ from ensemble.scores.protocols import PROTOCOLS
 from ensemble.tune import __main__ as command
 from ensemble.tune.pipelines import candidate as value
 from ensemble.tune.pipelines import families, space, study, verdict, worlds
-from ensemble.tune.pipelines.bench import Bench, Measured
+from ensemble.tune.pipelines.bench import Bench, Measured, mean
 from ensemble.tune.pipelines.budget import Budget
 from ensemble.tune.pipelines.crowded import Crowd
 from ensemble.tune.pipelines.families import FAMILIES, Family
@@ -139,19 +139,38 @@ def test_a_candidate_is_a_recipe_that_runs(folder):
 
 @each("parts", [2, 3, 5])
 def test_who_is_learned_from_neither_asks_nor_is_found(parts):
-    made = worlds.of_train({found.model: found for found in crowd()}, parts=parts, seed=1)
+    named = {found.model: found for found in crowd()}
+    for name, found in named.items():  # labels are text, too
+        table = found.train_table
+        named[name] = replace(found, train_table=table.assign(pid="p" + table["pid"].astype(str)))
+    made = worlds.of_train(named, parts=parts, seed=1)
     assert len(made.each) == parts
     held = set(made.pid("held").tolist())
     asked: list[int] = []
-    for world in made.each:
-        data, end = world.search["clear"].data(), world.held["clear"].data()
-        learned = set(data["train_pid"].tolist())
-        assert not learned & (set(data["gallery_pid"].tolist()) | set(data["query_pid"].tolist()) | held)
-        assert held == set(end["query_pid"].tolist())
-        assert set(data["gallery_pid"].tolist()) == set(data["query_pid"].tolist()) | held  # harder by those
-        assert set(end["train_pid"].tolist()) == learned
-        asked += set(data["query_pid"].tolist())
+    for number, world in enumerate(made.each):
+        data = world.sets["clear"].data()
+        learned, found = set(data["train_pid"].tolist()), set(data["gallery_pid"].tolist())
+        search, end = (set(data["query_pid"][world.asked(kind)].tolist()) for kind in ("search", "held"))
+        assert end == held
+        assert found == search | held  # harder by those
+        assert not learned & found
+        assert len(learned | found) == 24
+        assert search == set(made.parts[number].tolist())
+        asked += search
     assert len(asked) == len(set(asked)) == 24 - len(held)
+    assert made.part("search").tolist() == [n for n, world in enumerate(made.each) for _ in world.search]
+    first = made.each[: -(-parts // 3)]
+    assert made.pid("sample").tolist() == [pid for world in first for pid in world.pid[world.search]]
+
+
+def test_whoever_is_held_back_asks_with_other_images_in_every_world():
+    def drawn() -> list[set[str]]:
+        made = worlds.of_train({found.model: found for found in crowd()}, parts=3, seed=0)
+        return [set(world.sets["clear"].query_table["name"].iloc[world.held]) for world in made.each]
+
+    found = drawn()
+    assert len(set.union(*found)) > len(found[0])
+    assert found == drawn()
 
 
 def test_on_test_the_gallery_is_whole():
@@ -161,10 +180,9 @@ def test_on_test_the_gallery_is_whole():
     tables = [table.iloc[rows].reset_index(drop=True) for rows in (query, gallery)]
     sets = {"clear": replace(found, query=found.train[query], gallery=found.train[gallery],
                              query_table=tables[0], gallery_table=tables[1])}  # fmt: skip
-    (world,) = worlds.of_test(sets, seed=0).each
-    sizes = [len(part["clear"].query) for part in (world.search, world.sample, world.held)]
-    assert sizes == [18, 9, 6]
-    assert {len(part["clear"].gallery) for part in (world.search, world.held)} == {120}
+    made = worlds.of_test(sets, seed=0)
+    assert [len(made.pid(kind)) for kind in ("sample", "search", "held")] == [21, 21, 3]
+    assert made.each[0].sets is sets
 
 
 # Scores
@@ -190,6 +208,17 @@ def test_a_larger_gallery_by_hand():
     found = Crowd(good, hidden, 2.0).precisions(np.array([[0, 1, 2, 3, 4]]))
     #  one wrong before the first right one, two before the second, one removed: 1 / (1 + 2), 2 / (2 + 4)
     assert_allclose(found, [(1 / 3 + 1 / 3) / 2])
+    #  the second right one is never returned
+    assert_allclose(Crowd(good, hidden, 2.0).precisions(np.array([[0, 1, 2, 3, -1]])), [1 / 3 / 2])
+
+
+def test_the_mean_of_some_queries_is_as_the_protocol_takes_it():
+    values, pid = np.array([1.0, 0.5, 0.0, np.nan]), np.array([7, 7, 8, 9])
+    plain = PROTOCOLS["market1501"]
+    assert mean(values, pid, plain) == 0.5
+    assert mean(values, pid, replace(plain, denominator="all")) == 1.5 / 4
+    assert mean(values, pid, replace(plain, average="identities")) == (0.75 + 0) / 2
+    assert np.isnan(mean(values[3:], pid[3:], plain))
 
 
 # The order
@@ -230,6 +259,17 @@ def test_what_gains_comes_in_with_its_numbers():
 def test_what_gains_nothing_stays_out():
     best, _ = walk({"csls": 0.0005})  # less than a tenth of a point
     assert best == value.plain(MODELS)
+
+
+def test_what_helps_only_together_is_found():
+    def measure(candidate: value.Candidate, kind: str) -> Measured:
+        words = value.words(candidate)
+        there = [name in words for name in ("; whiten", "camera_whitening")]
+        worth = 0.5 + {0: 0.0, 1: -0.1, 2: 0.2}[sum(there)]
+        return Measured(worth + np.linspace(-0.1, 0.1, 8), 1.0, worth)
+
+    search = Search(ROWS, MODELS, measure, study.Study(), np.arange(8), Budget(60, 1000).spent)
+    assert {"model", "cameras"} <= set(search()["views"][0]["steps"])
 
 
 def test_luck_with_some_is_no_gain():
@@ -282,8 +322,20 @@ def test_the_simpler_one_wins_where_they_cannot_be_told_apart():
 def test_luck_in_a_part_does_not_count_there():
     """The first is the best of all by the first part, where nobody else thinks so."""
     lucky, steady = np.array([0.9, 0.9, 0.1, 0.1, 0.3, 0.3]), np.array([0.4, 0.4, 0.4, 0.4, 0.4, 0.4])
-    assert verdict.crossed([lucky, steady], [2, 2, 2]).tolist() == [0.4, 0.4, 0.1, 0.1, 0.3, 0.3]
-    assert verdict.crossed([lucky, steady], [6]).tolist() == lucky.tolist()
+    parts, people = np.repeat([0, 1, 2], 2), np.arange(6)
+    assert verdict.crossed([lucky, steady], parts, people).tolist() == [0.4, 0.4, 0.1, 0.1, 0.3, 0.3]
+    assert verdict.crossed([lucky, steady], np.zeros(6, int), people).tolist() == lucky.tolist()
+    mixed = np.array([4, 0, 2, 1, 3, 5])  # of whichever world a query is
+    found = verdict.crossed([lucky[mixed], steady], parts[mixed], people[mixed])
+    assert found.tolist() == np.array([0.4, 0.4, 0.1, 0.1, 0.3, 0.3])[mixed].tolist()
+
+
+def test_who_asks_often_counts_once():
+    """One identity of three asks six times and likes the first; the two others like the second."""
+    first, second = np.r_[np.full(6, 0.9), 0.2, 0.2, 0.5, 0.5], np.r_[np.full(6, 0.5), 0.5, 0.5, 0.6, 0.6]
+    people, part = np.r_[np.zeros(6, int), 1, 2, 3, 4], np.r_[np.zeros(8, int), 1, 1]
+    #  means of identities 0 to 2: (.9 + .2 + .2) / 3 and .5; of queries it would be .73 and .5
+    assert verdict.crossed([first, second], part, people)[8:].tolist() == [0.6, 0.6]
 
 
 # The command line
@@ -292,7 +344,7 @@ def test_luck_in_a_part_does_not_count_there():
 def test_searches_writes_a_recipe_and_shows_it(folder, tmp_path, few, capsys):
     assert command.main(arguments(folder, tmp_path)) == 0
     printed = capsys.readouterr().out
-    assert "3 worlds: 12 identities to learn from, 6 that ask, 6 held back" in printed
+    assert "3 worlds: 14 identities to learn from, 7 that ask, 3 held back" in printed
     rows = lines(tmp_path / "pipelines.csv")
     assert 3 < len(rows) <= 20
     assert {row["asked"] for row in rows} == {"the first worlds", "all worlds"}

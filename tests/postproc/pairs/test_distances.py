@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import distances, l2_normalize, rank, same_camera, sqeuclidean
 from postproc.kernels import reference
-from postproc.pairs import tiles
+from postproc.pairs import layout
 from tests.support.each import each
 from tests.support.worlds import cubes, lattices, world
 
@@ -84,7 +84,7 @@ def test_the_nearest_are_the_first_of_all(metric):
 
 
 def test_for_the_nearest_there_is_no_matrix(monkeypatch):
-    monkeypatch.setattr(tiles, "STRIP", 1)  # the fewest rows
+    monkeypatch.setattr(layout, "STRIP", 1)  # the fewest rows
     data = world(nq=2048, ng=8192, d=4)
     distances(data["query"][:3], data["gallery"][:9], top_k=2)  # compiled
     tracemalloc.start()

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from postproc import distances, l2_normalize, rerank, sqeuclidean
 from postproc.base.runtime import Runtime, within
 from postproc.kernels import reference
-from postproc.pairs import dbscan, exact, nearest, tiles
+from postproc.pairs import dbscan, exact, layout, nearest
 from postproc.pairs.tiles import PairwiseTiles
 from tests.support.each import each
 
@@ -72,7 +72,7 @@ def test_threads_and_tiles_change_no_bit(world, query, gallery):
     wanted = distances(query, gallery)
     with within(Runtime(5, memory=1)):
         assert_array_equal(distances(query, gallery), wanted)
-    with patch.multiple(tiles, SMALLEST=16, EDGE=16):
+    with patch.multiple(layout, SMALLEST=16, EDGE=16):
         assert_allclose(distances(query, gallery), wanted, rtol=1e-3)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from postproc import NeighbourLists, neighbours, sqeuclidean
-from postproc.pairs import nearest, tiles
+from postproc.pairs import layout, nearest
 from postproc.pairs.list_tiles import ListTiles
 from postproc.pairs.tiles import PairwiseTiles
 from postproc.testing import small
@@ -25,7 +25,7 @@ def sides(one_set):
 def test_lists_of_everybody_are_the_features(one_set, cameras, edge):
     images, cams = sides(one_set)
     cams = tuple(cams) if cameras else None
-    with patch.multiple(tiles, EDGE=edge, SMALLEST=min(edge, tiles.SMALLEST)):
+    with patch.multiple(layout, EDGE=edge, SMALLEST=min(edge, layout.SMALLEST)):
         of_features = PairwiseTiles(sqeuclidean(*images), cams)
         of_lists = ListTiles(neighbours(*images, k=200), cams)
         np.testing.assert_array_equal(of_lists.layout.inverse, of_features.layout.inverse)

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from postproc import distances, same_camera, sqeuclidean, using
 from postproc.base import runtime
 from postproc.kernels import cpu, reference
-from postproc.pairs import nearest, tiles
+from postproc.pairs import layout, nearest
 from postproc.pairs.matrices import MatrixTiles
 from postproc.pairs.tiles import PairwiseTiles
 from tests.support.each import each
@@ -26,7 +26,7 @@ EDGES = st.sampled_from([1, 2, 5, 1000])
 @contextmanager
 def blocks_of(edge):
     """No block larger than this, so that small worlds have many."""
-    with patch.multiple(tiles, EDGE=edge, SMALLEST=min(edge, tiles.SMALLEST)):
+    with patch.multiple(layout, EDGE=edge, SMALLEST=min(edge, layout.SMALLEST)):
         yield
 
 
@@ -135,7 +135,7 @@ def test_strips_may_be_lower_than_blocks(sides, one_set, tall, more):
     """In one set a strip lies inside a block of its own columns, and an image is at 0 from itself."""
     pairs = sqeuclidean(sides[1]) if one_set else sqeuclidean(*sides)
     source = PairwiseTiles(pairs)
-    with patch.multiple(tiles, EDGE=tall + more, SMALLEST=tall, STRIP=1):
+    with patch.multiple(layout, EDGE=tall + more, SMALLEST=tall, STRIP=1):
         found = all_strips(source)
         assert max(rows.stop - rows.start for rows in source.layout.strips) <= tall
     assert_array_equal(found, reference.basic.sqeuclidean(sides[one_set], sides[1]))

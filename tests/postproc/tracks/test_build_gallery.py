@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 
 from postproc import build_gallery, l2_normalize, using
 from postproc.kernels import reference
-from postproc.pairs import tiles
+from postproc.pairs import layout
 from tests.support.each import each
 from tests.support.worlds import cubes, world
 
@@ -58,7 +58,7 @@ def test_blocks_and_threads_change_nothing(monkeypatch):
     for threads in (1, 3):
         with using(threads=threads):
             assert_array_equal(build_gallery(images), wanted)
-    monkeypatch.setattr(tiles, "EDGE", 64)
+    monkeypatch.setattr(layout, "EDGE", 64)
     assert_array_equal(build_gallery(images), wanted)
 
 
