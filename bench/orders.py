@@ -6,8 +6,8 @@ DIR holds the real sets. One image of every identity and camera asks, the others
 has two images camera asks camera, where nobody tells cameras one image of every identity asks. Cities as they are
 drawn. Each set is tried with its best network alone and, where there are more, with all side by side; gains in mAP
 over the cosine, in points, are means over these and over seeds. Below them Spearman's correlation of a set's order
-with the mean ranks on the real sets, of a real one with those of the others. ``--keep``: gains in a JSON file; what
-is there is not computed again.
+with the mean ranks on the real sets, of a real one with those of the others, and the worst with any single one.
+``--keep``: gains in a JSON file; what is there is not computed again.
 """
 
 import argparse
