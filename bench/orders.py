@@ -92,9 +92,8 @@ def _of_city(kind: str, seed: int) -> dict[str, float]:
 
 def cut(whole: Whole, seed: int = 0) -> Cut:
     """Who asks, and who is found."""
-    cameras = len(np.unique(whole.cam))
     rows = np.random.default_rng(seed).permutation(len(whole.pid))
-    by = [whole.pid] if cameras == len(whole.pid) else [whole.pid, whole.cam]
+    by = [whole.pid, whole.cam] if whole.has_cameras else [whole.pid]
     _, first = np.unique(np.stack(by)[:, rows], axis=1, return_index=True)
     query = np.sort(rows[first])
     if len(query) == len(rows):  # nothing would be left to find

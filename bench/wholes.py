@@ -31,6 +31,16 @@ class Whole:
     pid: np.ndarray
     cam: np.ndarray
 
+    @property
+    def has_cameras(self) -> bool:
+        """Whether anybody tells cameras."""
+        return len(np.unique(self.cam)) < len(self.cam)
+
+    def of(self, rows: np.ndarray) -> "Whole":
+        """Some of its images."""
+        models = {model: x[rows] for model, x in self.models.items()}
+        return Whole(self.name, models, self.pid[rows], self.cam[rows])
+
     def joined(self) -> np.ndarray:
         """All models side by side, of unit length."""
         return l2_normalize(np.concatenate(list(self.models.values()), axis=1))
