@@ -1,27 +1,31 @@
 """Do drawn cities put methods in the order of real sets? Rank correlation of eighteen, none of them learned.
 
-    python -m bench.orders DIR [--sets NAME ...] [--kinds KIND ...] [--seeds N ...] [--keep FILE]
+    python -m bench.orders DIR [--sets NAME ...] [--kinds KIND ...] [--seeds N ...] [--even KIND ...] [--keep FILE]
 
 DIR holds the real sets. One image of every identity and camera asks, the others are the gallery; where an identity
 has two images camera asks camera, where nobody tells cameras one image of every identity asks. Cities as they are
 drawn. Each set is tried with its best network alone and, where there are more, with all side by side; gains in mAP
 over the cosine, in points, are means over these and over seeds. Below them Spearman's correlation of a set's order
 with the mean ranks on the real sets, of a real one with those of the others, and the worst with any single one.
-``--keep``: gains in a JSON file; what is there is not computed again.
+``--even``: these kinds (of people) too with four images of everybody, two in each of two cameras, nobody else, and
+a query of each person and camera, as CUHK01 is: what is left are the features. ``--keep``: gains in a JSON file;
+what is there is not computed again.
 """
 
 import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata
 
 import postproc
 from bench.wholes import Whole, drawn, real
-from ensemble.city import KINDS, city
+from ensemble.city import KINDS, city, people
 from ensemble.scores import score
 
 Cut = tuple[np.ndarray, np.ndarray]  # rows of the queries, of the gallery
@@ -53,6 +57,10 @@ METHODS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "whitening": partial(_by_features, postproc.whiten),
 }
 PLAIN = "cosine"
+EVEN = 300  # people
+AS_CUHK01: dict[str, Any] = {
+    "seen": (2, 2), "images": (2, 2), "again": 0.0, "tail": 0.0, "junk": 0.0, "distractors": 0.0,
+}  # fmt: skip
 
 
 def main() -> None:
@@ -61,6 +69,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="*", metavar="NAME", help="of the real ones (default: all)")
     parser.add_argument("--kinds", nargs="*", default=list(KINDS), choices=list(KINDS), metavar="KIND")
     parser.add_argument("--seeds", nargs="+", type=int, default=[101, 102])
+    parser.add_argument("--even", nargs="*", default=[], choices=list(people.KINDS), metavar="KIND")
     parser.add_argument("--keep", type=Path, metavar="FILE")
     options = parser.parse_args()
     kept: dict[str, Gains] = {"real": {}, "drawn": {}}
@@ -70,9 +79,10 @@ def main() -> None:
         if whole.models and whole.name not in kept["real"] and whole.name in (options.sets or [whole.name]):
             kept["real"][whole.name] = gains(whole, cut(whole))
             _save(kept, options.keep)
-    for kind in options.kinds:
+    cities = dict.fromkeys(options.kinds, _of_city) | {f"even {kind}": _of_even for kind in options.even}
+    for kind, of_seed in cities.items():
         if kind not in kept["drawn"]:
-            found = [_of_city(kind, seed) for seed in options.seeds]
+            found = [of_seed(kind, seed) for seed in options.seeds]
             kept["drawn"][kind] = {name: float(np.mean([one[name] for one in found])) for name in METHODS}
             _save(kept, options.keep)
     show(kept)
@@ -88,6 +98,13 @@ def _of_city(kind: str, seed: int) -> dict[str, float]:
     whole = drawn(made, kind)
     rows = np.arange(len(whole.pid))
     return gains(whole, (rows[: len(made.query)], rows[len(made.query) :]))  # no query is a spoilt image
+
+
+def _of_even(title: str, seed: int) -> dict[str, float]:
+    kind = people.KINDS[title.removeprefix("even ")]
+    scale = replace(kind.sizes["small"], people=EVEN, **AS_CUHK01)
+    whole = drawn(people.people(replace(kind, clock=None, blind=()), scale, seed, 0, 0), title)
+    return gains(whole, cut(whole))
 
 
 def cut(whole: Whole, seed: int = 0) -> Cut:
