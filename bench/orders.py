@@ -103,7 +103,7 @@ def _of_city(kind: str, seed: int) -> dict[str, float]:
 def _of_even(title: str, seed: int) -> dict[str, float]:
     kind = people.KINDS[title.removeprefix("even ")]
     scale = replace(kind.sizes["small"], people=EVEN, **AS_CUHK01)
-    whole = drawn(people.people(replace(kind, clock=None, blind=()), scale, seed, 0, 0), title)
+    whole = drawn(people.people(replace(kind, blind=()), scale, seed, 0, 0), title)
     return gains(whole, cut(whole))
 
 
