@@ -163,13 +163,15 @@ def lines(kept: dict[str, Gains]) -> Iterator[tuple[str, float, float, dict[str,
 
 def show(kept: dict[str, Gains]) -> None:
     found = list(lines(kept))
-    print(f"{'':<18}" + "".join(f"{name[:9]:>10}" for name, *_ in found))
+    titles = [name.removeprefix("drawn ") for name, *_ in found]
+    print(f"{'':<18}{'real':>11}{'':>{11 * (len(kept['real']) - 1)}}{'drawn':>11}")
+    print(f"{'':<18}" + "".join(f"{title:>11}"[-11:] for title in titles))
     for method in METHODS:
         mean = np.mean([ranks(gained)[list(METHODS).index(method)] for gained in kept["real"].values()])
-        cells = "".join(f"{gained[method]:10.1f}" for *_, gained in found)
+        cells = "".join(f"{gained[method]:11.1f}" for *_, gained in found)
         print(f"{method:<18}{cells}  mean rank on real sets {mean:4.1f}")
     for title, column in (("with all real", 1), ("with one, worst", 2)):
-        print(f"{title:<18}" + "".join(f"{line[column]:10.2f}" for line in found))
+        print(f"{title:<18}" + "".join(f"{line[column]:11.2f}" for line in found))
 
 
 if __name__ == "__main__":

@@ -130,11 +130,15 @@ def _tested(kind: Kind, scale: Size, random: np.random.Generator) -> tuple[pd.Da
     else:
         # The first image, in a random order, of everybody in every camera.
         order = random.permutation(len(images))
-        _, first = np.unique((who * len(kind.cameras) + camera)[order], return_index=True)
+        _, first, images_of = np.unique(
+            (who * len(kind.cameras) + camera)[order], return_index=True, return_counts=True
+        )
         chosen = order[first]
         cameras = np.bincount(who[chosen])
+        left = images_of - 1
+        elsewhere = np.bincount(who[chosen], left)[who[chosen]] - left  # what other cameras have, should all ask
         asked = np.zeros(len(images), bool)
-        asked[chosen[(cameras[who[chosen]] > 1) | (len(kind.cameras) == 1)]] = True
+        asked[chosen[(cameras[who[chosen]] > 1) & (elsewhere > 0) | (len(kind.cameras) == 1)]] = True
     more = random.permutation(np.flatnonzero(asked))[scale.queries :]
     asked[more] = False
     if kind.asking:
