@@ -42,7 +42,7 @@ def of_real_sets(folder: Path, models: int = 5) -> Iterator[Variant]:
     for number in (1, 2):
         data = np.load(folder / f"omniglot_small{number}.npz")
         ink = np.unpackbits(data["img"])[: np.prod(data["shape"])].reshape(data["shape"]).astype(np.float32)
-        x = l2_normalize(_blurred(ink).reshape(len(ink), -1))
+        x = l2_normalize(blurred(ink).reshape(len(ink), -1))
         for name, query, gallery in _cuts(data["label"], data["drawer"], queries=3):
             yield _variant("Omniglot", f"{number}, {name}", x, data["label"], data["drawer"], query, gallery)
     data = np.load(folder / "sketchreid_osnet512.npz")
@@ -122,7 +122,7 @@ def _some_of_each(random: np.random.Generator, rows: np.ndarray, pid: np.ndarray
     return np.sort(rows[ranked[place < count]])
 
 
-def _blurred(ink: np.ndarray, side: int = 16) -> np.ndarray:
+def blurred(ink: np.ndarray, side: int = 16) -> np.ndarray:
     """Characters on a coarse grid of (side, side) means, around their centre of mass."""
     count, height, width = ink.shape
     rows, columns = (np.arange(size, dtype=np.float32) for size in (height, width))

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ensemble.base.errors import InputError, refuse_if_any
-from ensemble.city import KINDS, folder, readme, track_folder
+from ensemble.city import ABOUT, KINDS, folder, readme, track_folder
 from ensemble.city.people import KINDS as PEOPLE
 from ensemble.city.tracks import SIZES
 from ensemble.cli import program
@@ -50,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The options."""
-    p = program.parser("ensemble.demo", __doc__)
+    kinds = "".join(f"    {kind:<12}{about}\n" for kind, about in ABOUT.items())
+    p = program.parser("ensemble.demo", f"{__doc__}\nKinds of city:\n\n{kinds}")
     sizes = list(dict.fromkeys([*(size for kind in KINDS.values() for size in kind), *SIZES]))
     of_each = "; ".join(f"{kind}: {', '.join(of)}" for kind, of in KINDS.items())
     of_each += f"; --tracks: {', '.join(SIZES)}"

@@ -14,6 +14,7 @@ from ensemble.city.value import City
 from postproc.base.checks import between, one_of, whole
 
 __all__ = [
+    "ABOUT",
     "KINDS",
     "LONGEST",
     "MODELS",
@@ -23,9 +24,17 @@ __all__ = [
     "city",
 ]
 
-# What there is to choose from, and the sizes of each. ``city``: vehicles in one scene; ``two_scenes``: they stay
-# in one of two; ``people``: as in Market-1501; ``campus``: as in DukeMTMC; ``infrared``: as in SYSU-MM01;
-# ``domain``: cameras between which not every way leads, as in VisDA; ``crowd``: few images each, as in NAIC.
+# What there is to choose from; the sizes of each are in ``KINDS``.
+ABOUT = {
+    "city": "vehicles in one scene, with tracks",
+    "two_scenes": "vehicles that stay in one of two scenes",
+    "people": "as in Market-1501",
+    "campus": "as in DukeMTMC",
+    "infrared": "as in SYSU-MM01: infrared asks, light answers",
+    "domain": "cameras between which not every way leads, as in VisDA",
+    "crowd": "few images each and no cameras, as in NAIC",
+    "station": "fitted to real features: hubs, strangers, a camera that sees only them, a long tail",
+}
 KINDS: dict[str, dict] = {
     "city": traffic.SIZES,
     "two_scenes": traffic.TWO_SCENES,

@@ -8,11 +8,12 @@ kept in a dictionary, so that a training set is taken by the same cameras and se
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
-LATENT = 128  # values that describe an image before a network sees it
+LATENT = 128  # values that describe an image before a network sees it, unless a kind has more
 DECAY = 8  # the first so many of them stand out
 ATTENTION = 0.3  # of what there is to see, a network disregards up to this share
 GRAIN = 3  # noise of a network's output
@@ -32,6 +33,12 @@ class Strength:
     gain: float = 0.25  # and multiplied with it
     passage_error: float = 0.3  # light and background
     image_error: float = 0.7  # pose and occlusion
+    uneven: float = 0.0  # deviation of the logarithm of a passage's error: some are easy, some hopeless
+    common: float = 0.0  # what all images have in common; who shows little else is near everybody, a hub
+    contrast: float = 0.0  # deviation of the logarithm of how much an image shows beside it
+    own: float = 1.0  # how much of its errors a network shares with no other
+    latent: int = LATENT
+    family: int = 3  # look-alikes, on average
 
 
 @dataclass(frozen=True)
@@ -56,25 +63,33 @@ def shown(
     people, cameras, passages = counts
     who, camera, passage = (images[column].to_numpy() for column in ("who", "camera", "passage"))
 
-    families = people // 3
+    families = people // strength.family
     family = random.integers(families, size=people)
     shared = random.uniform(*strength.resemblance, families).astype(np.float32)[family, None]
-    look = np.sqrt(shared) * normal(random, families)[family]
-    look += np.sqrt(1 - shared) * normal(random, people)
+    drawn = partial(normal, random, width=strength.latent)
+    look = np.sqrt(shared) * drawn(families)[family]
+    look += np.sqrt(1 - shared) * drawn(people)
+    if strength.contrast:
+        look *= np.exp(strength.contrast * normal(random, people, 1))
     image = look[who]
 
     away = keep(kept, "angle", lambda: random.uniform(0, 2 * np.pi, cameras))
     angle = away[camera] + random.normal(0, 0.3, passages)[passage]
     angle += strength.turn * random.uniform(-1, 1, passages)[passage] * (images["moment"].to_numpy() - 0.5)
     for name, turned in (("cos", np.cos(angle)), ("sin", np.sin(angle))):
-        of_all = keep(kept, name, lambda: normal(random, 1))
-        view = strength.view_of_all * of_all + strength.view_of_one * normal(random, people)
+        of_all = keep(kept, name, lambda: drawn(1))
+        view = strength.view_of_all * of_all + strength.view_of_one * drawn(people)
         image += turned.astype(np.float32)[:, None] * view[who]
 
-    image *= keep(kept, "gain", lambda: 1 + strength.gain * normal(random, cameras))[camera]
-    image += keep(kept, "shift", lambda: strength.shift * normal(random, cameras))[camera]
-    image += (strength.passage_error * normal(random, passages))[passage]
-    image += strength.image_error * images["blur"].to_numpy()[:, None] * normal(random, len(image))
+    image *= keep(kept, "gain", lambda: 1 + strength.gain * drawn(cameras))[camera]
+    image += keep(kept, "shift", lambda: strength.shift * drawn(cameras))[camera]
+    error = strength.passage_error * drawn(passages)
+    if strength.uneven:
+        error *= np.exp(strength.uneven * normal(random, passages, 1))
+    image += error[passage]
+    image += strength.image_error * images["blur"].to_numpy()[:, None] * drawn(len(image))
+    if strength.common:
+        image += strength.common * keep(kept, "common", lambda: drawn(1))
     return Shown(image, angle, look, family)
 
 
@@ -87,19 +102,19 @@ def seen(
     random: np.random.Generator,
     kept: Kept,
 ) -> np.ndarray:
-    """(n, LATENT) looks -> (n, width) float32 features of one network with errors of its own."""
-    passage, blur = images["passage"].to_numpy(), images["blur"].to_numpy()
-    image = looks * keep(kept, "attention", lambda: _attention(random))
-    image += (0.6 * error * normal(random, passages))[passage]
-    image += error * blur[:, None] * normal(random, len(image))
-    image *= (1 + np.arange(LATENT, dtype=np.float32) / DECAY) ** -0.5
-    output = exact(image, keep(kept, "signs", lambda: signs(random, LATENT, width)))
+    """(n, latent) looks -> (n, width) float32 features of one network with errors of its own."""
+    passage, blur, latent = images["passage"].to_numpy(), images["blur"].to_numpy(), looks.shape[1]
+    image = looks * keep(kept, "attention", lambda: _attention(random, latent))
+    image += (0.6 * error * normal(random, passages, latent))[passage]
+    image += error * blur[:, None] * normal(random, len(image), latent)
+    image *= (1 + np.arange(latent, dtype=np.float32) / DECAY) ** -0.5
+    output = exact(image, keep(kept, "signs", lambda: signs(random, latent, width)))
     output += random.integers(-GRAIN * GRID, GRAIN * GRID + 1, output.shape, np.int32)
     return output / (lengths(output) * (1 + 0.15 * blur)).astype(np.float32)[:, None]
 
 
-def _attention(random: np.random.Generator) -> np.ndarray:
-    return random.uniform(1 - ATTENTION, 1, LATENT).astype(np.float32)
+def _attention(random: np.random.Generator, latent: int) -> np.ndarray:
+    return random.uniform(1 - ATTENTION, 1, latent).astype(np.float32)
 
 
 def signs(random: np.random.Generator, rows: int, width: int) -> np.ndarray:

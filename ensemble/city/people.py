@@ -29,8 +29,8 @@ class Size:
 
     ``people`` are tested on, ``learners`` others are the training set. A person passes between ``seen[0]`` and
     ``seen[1]`` cameras, a camera again with the chance ``again``, and leaves between ``images[0]`` and
-    ``images[1]`` images a passage. ``junk`` and ``distractors``: how many for each image of the gallery.
-    ``queries``: the most that are asked.
+    ``images[1]`` images a passage, times a number of the person's own: ``tail`` is the deviation of its logarithm.
+    ``junk`` and ``distractors``: how many for each image of the gallery. ``queries``: the most that are asked.
     """
 
     people: int
@@ -39,6 +39,7 @@ class Size:
     seen: tuple[int, int] = (2, 6)
     images: tuple[int, int] = (2, 6)
     again: float = 0.3
+    tail: float = 0.0
     junk: float = 0.0
     distractors: float = 0.0
     queries: int = 1_000_000
@@ -50,8 +51,8 @@ class Kind:
 
     ``cameras`` are their numbers, ``told`` says whether anybody knows them. ``routes`` are sets of cameras that
     one person may pass, none: any. ``asking`` are cameras, infrared ones, all of whose images are queries; none:
-    every camera asks. ``unknown`` and ``wrong``: shares of the cameras that a classifier does not tell, or tells
-    wrongly.
+    every camera asks. ``blind`` cameras see strangers and the people of the training set. ``unknown`` and
+    ``wrong``: shares of the cameras that a classifier does not tell, or tells wrongly.
     """
 
     name: Callable[[pd.DataFrame, Clock | None], pd.Series]
@@ -62,6 +63,7 @@ class Kind:
     clock: Clock | None = None
     routes: tuple[tuple[int, ...], ...] = ()
     asking: tuple[int, ...] = ()
+    blind: tuple[int, ...] = ()
     unknown: float = 0.1
     wrong: float = 0.05
 
@@ -70,7 +72,7 @@ def people(kind: Kind, scale: Size, seed: int, unknown: float, wrong: float) -> 
     """A city of people of one kind and size."""
     random = np.random.Generator(np.random.PCG64(seed))
     images, asked = _tested(kind, scale, random)
-    learnt = _images(kind, scale, scale.learners, random)
+    learnt = _images(kind, scale, scale.learners, kind.cameras, random)
     place = _place(kind, random)
     sets = []
     features: dict[str, list[np.ndarray]] = {model: [] for model in MODELS}
@@ -79,7 +81,15 @@ def people(kind: Kind, scale: Size, seed: int, unknown: float, wrong: float) -> 
         counts = 1 + table["who"].max(), len(kind.cameras), 1 + table["passage"].max()
         sets.append((table, shown(table, counts, kind.strength, random, place)))
         for model, error in MODELS.items():
-            found = seen(table, sets[-1][1].image, error, counts[2], scale.width, random, networks[model])
+            found = seen(
+                table,
+                sets[-1][1].image,
+                kind.strength.own * error,
+                counts[2],
+                scale.width,
+                random,
+                networks[model],
+            )
             features[model].append(found)
 
     query, gallery = random.permutation(np.flatnonzero(asked)), random.permutation(np.flatnonzero(~asked))
@@ -111,7 +121,8 @@ def people(kind: Kind, scale: Size, seed: int, unknown: float, wrong: float) -> 
 
 def _tested(kind: Kind, scale: Size, random: np.random.Generator) -> tuple[pd.DataFrame, np.ndarray]:
     """Images of the people who are looked for, of strangers and spoilt ones, and which of them are queries."""
-    images = _images(kind, scale, scale.people, random)
+    eyes = tuple(number for number in kind.cameras if number not in kind.blind)
+    images = _images(kind, scale, scale.people, eyes, random)
     who, camera = images["who"].to_numpy(), images["camera"].to_numpy()
     asking = np.isin(camera, [kind.cameras.index(number) for number in kind.asking])
     if kind.asking:
@@ -119,11 +130,15 @@ def _tested(kind: Kind, scale: Size, random: np.random.Generator) -> tuple[pd.Da
     else:
         # The first image, in a random order, of everybody in every camera.
         order = random.permutation(len(images))
-        _, first = np.unique((who * len(kind.cameras) + camera)[order], return_index=True)
+        _, first, images_of = np.unique(
+            (who * len(kind.cameras) + camera)[order], return_index=True, return_counts=True
+        )
         chosen = order[first]
         cameras = np.bincount(who[chosen])
+        left = images_of - 1
+        elsewhere = np.bincount(who[chosen], left)[who[chosen]] - left  # what other cameras have, should all ask
         asked = np.zeros(len(images), bool)
-        asked[chosen[(cameras[who[chosen]] > 1) | (len(kind.cameras) == 1)]] = True
+        asked[chosen[(cameras[who[chosen]] > 1) & (elsewhere > 0) | (len(kind.cameras) == 1)]] = True
     more = random.permutation(np.flatnonzero(asked))[scale.queries :]
     asked[more] = False
     if kind.asking:
@@ -135,14 +150,18 @@ def _tested(kind: Kind, scale: Size, random: np.random.Generator) -> tuple[pd.Da
     strangers = images.iloc[random.choice(gallery, round(scale.distractors * len(gallery)))]
     new = np.arange(len(strangers))
     strangers = strangers.assign(pid=0, who=scale.people + new, passage=1 + images["passage"].max() + new)
+    if kind.blind:
+        strangers["camera"] = random.integers(len(kind.cameras), size=len(strangers))
     images = pd.concat([images, spoilt, strangers], ignore_index=True)
     images["original"] = np.arange(len(images))
     return images, np.append(asked, np.zeros(len(spoilt) + len(strangers), bool))
 
 
-def _images(kind: Kind, scale: Size, count: int, random: np.random.Generator) -> pd.DataFrame:
-    """Passage after passage of so many people; ``pid`` is 1 for everybody."""
-    routes = [[kind.cameras.index(number) for number in route] for route in kind.routes or (kind.cameras,)]
+def _images(
+    kind: Kind, scale: Size, count: int, eyes: tuple[int, ...], random: np.random.Generator
+) -> pd.DataFrame:
+    """Passage after passage of so many people, by cameras ``eyes``; ``pid`` is 1 for everybody."""
+    routes = [[kind.cameras.index(number) for number in route] for route in kind.routes or (eyes,)]
     who: list[int] = []
     camera: list[int] = []
     for person in range(count):
@@ -153,6 +172,9 @@ def _images(kind: Kind, scale: Size, count: int, random: np.random.Generator) ->
         who += [person] * len(passed)
         camera += passed.tolist()
     lengths = random.integers(scale.images[0], scale.images[1] + 1, len(who))
+    if scale.tail:
+        often = np.exp(random.normal(0, scale.tail, count))[who]
+        lengths = np.maximum(np.rint(lengths * often), 1).astype(int)
     passage = np.repeat(np.arange(len(who)), lengths)
     place = np.concatenate([np.arange(length) for length in lengths])
     return pd.DataFrame(
@@ -274,6 +296,41 @@ KINDS = {
         sizes={
             "small": Size(people=1500, learners=100, seen=(1, 1), images=(2, 5), again=0.0, queries=200),
             "naic": Size(people=20_000, learners=1000, seen=(1, 1), images=(2, 5), again=0.2, queries=2900),
+        },
+    ),
+    "station": Kind(  # fitted to real sets: bench/likeness.py
+        name=market,
+        cameras=(1, 2, 3, 4, 5, 6),
+        blind=(6,),
+        strength=Strength(
+            resemblance=(0.5, 0.9),
+            family=6,
+            view_of_all=0.0,
+            view_of_one=0.15,
+            shift=0.42,
+            gain=0.0,
+            passage_error=1.3,
+            uneven=0.6,
+            image_error=0.7,
+            common=0.45,
+            contrast=0.4,
+            own=0.5,
+            latent=768,
+        ),
+        clock=Clock(),
+        sizes={
+            "small": Size(
+                people=280,
+                learners=150,
+                width=256,
+                seen=(2, 3),
+                images=(1, 4),
+                again=0.2,
+                tail=0.7,
+                junk=0.05,
+                distractors=0.4,
+                queries=300,
+            ),
         },
     ),
 }

@@ -81,7 +81,7 @@ def test_every_kind_has_what_its_tables_promise(kind: str) -> None:
             assert np.isfinite(rows).all()
     for model, (query, gallery) in one.features.items():
         widths = {array.shape[1] for array in (query, gallery, one.train_features[model])}
-        assert widths == {128}
+        assert widths == {KINDS[kind]["small"].width}
         assert [len(query), len(gallery), len(one.train_features[model])] == [
             len(getattr(one, side)) for side in SIDES
         ]
@@ -241,6 +241,26 @@ def test_a_crowd_tells_nothing_but_looks() -> None:
     assert one.side == {}
     assert one.gallery["pid"].value_counts().max() <= 5
     assert len(one.gallery) > 20 * len(one.query)
+
+
+def test_a_station_has_hubs_strangers_and_a_long_tail() -> None:
+    query, gallery = made("station").query, made("station").gallery
+    seen = gallery[gallery["pid"] > 0]
+    assert set(gallery["cam"]) - set(seen["cam"]) == {6}  # this camera sees nobody who is asked for
+    assert 6 not in set(query["cam"])
+    assert 0.2 < (gallery["pid"] == 0).mean() < 0.35
+    each_one = seen["pid"].value_counts()
+    assert each_one.max() > 5 * each_one.median()
+    assert _skewness("station") > 0.8 > _skewness("campus")
+
+
+def _skewness(kind: str) -> float:
+    """Of how often an image is among the ten nearest of others."""
+    x = np.concatenate([unit(side) for side in next(iter(made(kind).features.values()))])
+    far = -x @ x.T
+    np.fill_diagonal(far, np.inf)
+    often = np.bincount(np.argpartition(far, 10, axis=1)[:, :10].ravel(), minlength=len(x))
+    return float(((often - often.mean()) ** 3).mean() / often.std() ** 3)
 
 
 # Side models

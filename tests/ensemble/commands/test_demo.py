@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ensemble.base.errors import InputError
+from ensemble.city import ABOUT, KINDS
 from ensemble.demo import main
 
 
@@ -18,6 +19,14 @@ def test_the_command_says_that_it_is_synthetic(tmp_path: Path, capsys: pytest.Ca
     assert "not real data" in readme
     assert "seed 5" in readme
     assert str(tmp_path) not in readme
+
+
+def test_the_help_says_what_each_kind_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert list(ABOUT) == list(KINDS)
+    lines = capsys.readouterr().out.splitlines()
+    assert all(f"    {kind:<12}{about}" in lines for kind, about in ABOUT.items())
 
 
 def test_bad_settings_are_refused(tmp_path: Path) -> None:
