@@ -1,6 +1,6 @@
 """exp and erfc without a branch and without a call, so that a loop of them runs in vector registers.
 
-Both to 12 digits. What is used of them ends in float32.
+To 12 digits, or what float32 has. What is used of them ends in float32.
 """
 
 import numpy as np
@@ -14,6 +14,12 @@ LN2_HIGH, LN2_LOW = (
 )  # whole multiples of the first are exact
 WHOLE = 6755399441055744.0  # 1.5 * 2^52: a number added to it is rounded, and stands in its last bits
 SMALLEST = -708.0  # below it exp is 0 here
+SINGLE_LOG2_E, SINGLE_WHOLE = np.float32(LOG2_E), np.float32(12582912.0)  # the same for float32: 1.5 * 2^23
+SINGLE_HIGH, SINGLE_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
+SINGLE_SMALLEST = np.float32(-86.0)
+SINGLE = [1.382822752930224e-3, 8.375599049031734e-3, 4.1668426245450974e-2, 0.16666410863399506, 0.49999991059303284]
+P6, P5, P4, P3, P2 = np.array(SINGLE, np.float32)  # of exp, fitted where abs(r) <= ln 2 / 2
+NONE, ONE = np.float32(0), np.float32(1)
 FAR = 30.0  # from here on erfc is 0 even in float64
 BEND = 3.75  # where the argument of erfc is the middle of the polynomial's range
 
@@ -40,6 +46,20 @@ def exp_below(x):
     power = np.float64(moved).view(np.int64) << 52  # n, in the place of the exponent
     found = np.int64(np.float64(p).view(np.int64) + power).view(np.float64)
     return found if x >= SMALLEST else 0.0
+
+
+@compiled
+def single_exp_below(x):
+    """exp(x) of a float32 of 0 or less, -inf too, to one or two steps of float32; in the same way."""
+    within = max(x, SINGLE_SMALLEST)
+    moved = within * SINGLE_LOG2_E + SINGLE_WHOLE
+    n = moved - SINGLE_WHOLE
+    r = (within - n * SINGLE_HIGH) - n * SINGLE_LOW
+    p = ((((P6 * r + P5) * r + P4) * r + P3) * r + P2) * r + ONE
+    p = p * r + ONE
+    power = np.int32(np.float32(moved).view(np.int32) << 23)
+    found = np.int32(np.float32(p).view(np.int32) + power).view(np.float32)
+    return found if x >= SINGLE_SMALLEST else NONE
 
 
 @compiled

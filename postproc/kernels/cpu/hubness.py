@@ -8,7 +8,7 @@ from math import exp, expm1, log, sqrt
 import numpy as np
 
 from postproc.kernels.compiled import compiled
-from postproc.kernels.cpu.exponentials import erfc_of, exp_below
+from postproc.kernels.cpu.exponentials import erfc_of, exp_below, single_exp_below
 
 RATIO, KERNEL, ROOT = 0, 1, 2  # forms of rescale
 LARGEST = float(np.finfo(np.float32).max)
@@ -17,6 +17,7 @@ ROOT_OF_2 = sqrt(2.0)
 LARGEST_OF_FLOAT32 = np.finfo(np.float32).max
 ZERO = np.float32(0)
 LANES = 16  # partial sums of a row, so that it can run in vector registers without fast-math
+PART = 512  # entries of a row that stay in the nearest cache, a multiple of LANES
 
 
 @compiled
@@ -142,26 +143,76 @@ def count_beyond(strip, others, columns, start, stop, counts):
 
 
 @compiled
+def _peak(row, scale, columns):
+    """The largest of ``scale row + columns``."""
+    lanes = np.full(LANES, -np.inf)
+    whole = row.size // LANES * LANES
+    for begin in range(0, whole, LANES):
+        for lane in range(LANES):
+            lanes[lane] = max(lanes[lane], scale * row[begin + lane] + columns[begin + lane])
+    for j in range(whole, row.size):
+        lanes[0] = max(lanes[0], scale * row[j] + columns[j])
+    return lanes.max()
+
+
+@compiled
+def _exponentials(row, scale, columns, peak, shares):
+    """``exp(scale row + columns - peak)`` into ``shares``, in float32 or float64 as that is; none is above 1."""
+    for j in range(row.size):
+        shares[j] = scale * row[j] + columns[j] - peak
+    if shares.itemsize == 4:
+        for j in range(row.size):
+            shares[j] = single_exp_below(np.float32(shares[j]))
+    else:
+        for j in range(row.size):
+            shares[j] = exp_below(np.float64(shares[j]))
+
+
+@compiled
+def shares_of_rows(strip, scale, columns, start, stop, shares, peaks, totals):
+    """``shares[i, j] = exp(scale strip[i, j] + columns[j] - peaks[i])``, ``scale`` below 0, and the sums of rows.
+
+    ``peaks[i]`` is the largest, so that the log of the true sum is ``peaks + log(totals)``; -inf for a row of +inf,
+    whose shares are 0. ``shares`` are float32 or float64, and so are the exponentials.
+    """
+    for i in range(start, stop):
+        peaks[i] = _peak(strip[i], scale, columns)
+        if peaks[i] == -np.inf:
+            shares[i], totals[i] = 0, 0
+            continue
+        lanes, total = np.zeros(LANES), 0.0
+        for begin in range(0, columns.size, PART):
+            part = slice(begin, min(begin + PART, columns.size))
+            some = shares[i, part]
+            _exponentials(strip[i, part], scale, columns[part], peaks[i], some)
+            whole = some.size // LANES * LANES
+            for at in range(0, whole, LANES):
+                for lane in range(LANES):
+                    lanes[lane] += some[at + lane]
+            for j in range(whole, some.size):
+                total += some[j]
+        for lane in range(LANES):
+            total += lanes[lane]
+        totals[i] = total
+
+
+@compiled
 def log_sums_of_rows(strip, scale, columns, start, stop, out):
     """``out[i] = log sum_j exp(scale strip[i, j] + columns[j])``, ``scale`` below 0; -inf for a row of +inf."""
-    values, lanes = np.empty(strip.shape[1]), np.empty(LANES)
-    whole = values.size // LANES * LANES
+    shares, peak, total = np.empty((1, strip.shape[1])), np.empty(1), np.empty(1)
     for i in range(start, stop):
-        row = strip[i]
-        lanes[:] = -np.inf
-        for j in range(values.size):
-            values[j] = scale * row[j] + columns[j]
-        for begin in range(0, whole, LANES):
-            for lane in range(LANES):
-                lanes[lane] = max(lanes[lane], values[begin + lane])
-        for j in range(whole, values.size):
-            lanes[0] = max(lanes[0], values[j])
-        peak = lanes.max()
-        out[i] = peak
-        if peak > -np.inf:
-            for j in range(values.size):
-                values[j] = exp_below(values[j] - peak)
-            out[i] += log(_sum(values))
+        shares_of_rows(strip[i : i + 1], scale, columns, 0, 1, shares, peak, total)
+        out[i] = peak[0] + log(total[0]) if total[0] > 0 else -np.inf
+
+
+@compiled
+def add_shares(shares, weights, start, stop, totals):
+    """Columns ``start:stop`` of ``sum_i weights[i] shares[i]`` to ``totals``, one row after the other."""
+    sums = totals[start:stop]
+    for i in range(shares.shape[0]):
+        row, weight = shares[i, start:stop], weights[i]
+        for j in range(row.size):
+            sums[j] += weight * row[j]
 
 
 @compiled
