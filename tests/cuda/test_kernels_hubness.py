@@ -59,6 +59,23 @@ def test_log_sums_of_rows(on_device):
     assert_allclose(cuda, cpu, rtol=1e-12)
 
 
+@each("kind", [np.float32, np.float64])
+def test_shares_of_rows(on_device, kind):
+    strip = STRIP.copy()
+    strip[2], strip[4, 3] = np.inf, np.inf
+    arguments = (strip, -3.0, COLUMNS, 1, 6, np.zeros((6, 11), kind), np.zeros(6), np.zeros(6))
+    found = twice(on_device, "hubness.shares_of_rows", *arguments, written=(5, 6, 7))
+    for cuda, cpu in found:
+        assert_allclose(cuda, cpu, rtol=1e-12 if kind is np.float64 else 3e-6)
+    assert not found[0][1][2].any() and not found[0][1][4, 3]
+
+
+def test_add_shares(on_device):
+    arguments = (np.exp(-STRIP), ROWS, 1, 10, COLUMNS)
+    for cuda, cpu in twice(on_device, "hubness.add_shares", *arguments, written=(4,)):
+        assert_allclose(cuda, cpu, rtol=1e-12)
+
+
 def test_add_to_columns(on_device):
     strip = STRIP.copy()
     strip[0], strip[:, 7] = np.inf, np.inf

@@ -173,6 +173,48 @@ def _log_sums_of_rows(strip, scale, columns, start, out):
         out[i] = peak + log(sums) if peak > LEAST else peak
 
 
+def shares_of_rows(strip, scale, columns, start, stop, shares, peaks, totals):
+    """A block a row; exponentials are of float64, whatever ``shares`` hold."""
+    launch.blocks(_shares_of_rows, stop - start, strip, scale, columns, start, shares, peaks, totals)
+
+
+@cuda.jit(cache=True)
+def _shares_of_rows(strip, scale, columns, start, shares, peaks, totals):
+    i = start + cuda.blockIdx.x
+    own = LEAST
+    for j in range(cuda.threadIdx.x, strip.shape[1], cuda.blockDim.x):
+        value = scale * np.float64(strip[i, j]) + columns[j]
+        if value > own:
+            own = value
+    peak = block.greatest(own)
+    own = np.float64(0)
+    for j in range(cuda.threadIdx.x, strip.shape[1], cuda.blockDim.x):
+        share = exp(scale * np.float64(strip[i, j]) + columns[j] - peak) if peak > LEAST else np.float64(0)
+        shares[i, j] = share
+        own += share
+    sums = block.total(own)
+    if cuda.threadIdx.x == 0:
+        peaks[i] = peak
+        totals[i] = sums
+
+
+def add_shares(shares, weights, start, stop, totals):
+    """A thread a column, over one row after the other, so that rows may be cut anywhere."""
+    launch.rows(_add_shares, stop - start, shares, weights, start, totals)
+
+
+@cuda.jit(cache=True)
+def _add_shares(count, shares, weights, start, totals):
+    j = cuda.grid(1)
+    if j >= count:
+        return
+    j += start
+    total = totals[j]
+    for i in range(shares.shape[0]):
+        total += weights[i] * np.float64(shares[i, j])
+    totals[j] = total
+
+
 def add_to_columns(strip, scale, rows, start, stop, peaks, totals):
     """A thread a column, over one row after the other, so that strips may be cut anywhere."""
     launch.rows(_add_to_columns, stop - start, strip, scale, rows, start, peaks, totals)
