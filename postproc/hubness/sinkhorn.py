@@ -13,7 +13,8 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays, checks
 from postproc.base.settings import Count, Neutral, TopK, Weight, Within
-from postproc.base.step import KEPT, step
+from postproc.base.sizes import DOUBLE, Sizes
+from postproc.base.step import KEPT, Chosen, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
 from postproc.hubness.means import scale_and_add
 from postproc.pairs import held, nearest, pairwise, spent
@@ -23,13 +24,18 @@ from postproc.pairs.tiles import SMALLEST, STRIP, PairwiseTiles
 
 SHARES, SHARES_ON_CUDA = 16 << 20, 512 << 20  # bytes of what some rows share out
 
+
+def _shares(sizes: Sizes, chosen: Chosen) -> int:
+    """What some rows share out."""
+    return min(SHARES, DOUBLE * sizes.nq * sizes.ng)
+
 Walk = Callable[[Change], None]  # calls with one strip of distances after the other; they are not to be written
 
 
 @step(
-    memory=held.compared(held.if_whole(held.some_rows), unit=True),
+    memory=held.compared(held.if_whole(held.some_rows), _shares, unit=True),
     work=spent.together(
-        spent.across(), spent.nearest, spent.for_setting("half_rounds", spent.matrix(5.3)), spent.read(120)
+        spent.across(), spent.nearest, spent.for_setting("half_rounds", spent.matrix(2)), spent.read(120)
     ),
 )
 def sinkhorn(
@@ -60,7 +66,7 @@ def sinkhorn(
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
     Cost:    one product of queries by gallery, with ``top_k`` 1 + half_rounds / 2 of them, and ``half_rounds``
-             exponentials a pair; memory: the answer, a few numbers an image, one strip of 128 MiB. The answer of
+             / 2 exponentials a pair; memory: the answer, a few numbers an image, one strip of 128 MiB. The answer of
              a query depends on the other queries.
 
     >>> q, g = np.eye(2, dtype=np.float32), np.array([[1.0, 0.0], [0.6, 0.8]], np.float32)
@@ -97,8 +103,8 @@ def sinkhorn(
 
 @step(
     unit=KEPT,
-    memory=held.together(held.slab, held.some_rows),
-    work=spent.together(spent.nearest, spent.for_setting("half_rounds", spent.matrix(4.9))),
+    memory=held.together(held.slab, held.some_rows, _shares),
+    work=spent.together(spent.nearest, spent.for_setting("half_rounds", spent.matrix(2))),
 )
 def sinkhorn_distances(
     distances: Distances,

@@ -8,14 +8,14 @@ from math import exp, expm1, log, sqrt
 import numpy as np
 
 from postproc.kernels.compiled import compiled
-from postproc.kernels.cpu.exponentials import erfc_of, exp_below, single_exp_below
+from postproc.kernels.cpu.exponentials import exp_below, single_erfc_of, single_exp_below
 
 RATIO, KERNEL, ROOT = 0, 1, 2  # forms of rescale
 LARGEST = float(np.finfo(np.float32).max)
 LOWEST = -float(np.finfo(np.float64).max)
 ROOT_OF_2 = sqrt(2.0)
 LARGEST_OF_FLOAT32 = np.finfo(np.float32).max
-ZERO = np.float32(0)
+ZERO, HALF = np.float32(0), np.float32(0.5)
 LANES = 16  # partial sums of a row, so that it can run in vector registers without fast-math
 PART = 512  # entries of a row that stay in the nearest cache, a multiple of LANES
 
@@ -95,36 +95,76 @@ def _sum(parts):
 
 
 @compiled
-def moments(strip, root, start, stop, means, deviations):
-    """Mean and standard deviation of every row but for +inf, of the square roots of its entries if ``root``."""
-    measured, parts = np.empty(strip.shape[1], np.float32), np.empty(strip.shape[1])
-    for i in range(start, stop):
-        _measured(strip[i], root, measured)
-        means[i], deviations[i] = _mean_and_deviation(measured, parts)
+def moments_of_tile(tile, root, row_pivots, column_pivots, row_copies, column_copies, of_rows, of_columns, diagonal):
+    """Sums of what distances are off the pivot of their row, and of its square, to ``of_rows`` (2, n).
+
+    Of the square roots of a tile's entries if ``root``; an entry counts as often as the other class has copies.
+    Likewise ``of_columns`` (2, m), but not of a tile on the ``diagonal``, of which the diagonal itself is left out.
+    """
+    measured = np.empty(tile.shape[1], np.float32)
+    off, square = np.zeros(LANES), np.zeros(LANES)
+    whole = measured.size // LANES * LANES
+    for i in range(tile.shape[0]):
+        _measured(tile[i], root, measured)
+        pivot, copies = row_pivots[i], row_copies[i]
+        if diagonal:
+            measured[i] = np.float32(pivot)
+        off[:], square[:] = 0, 0
+        for start in range(0, whole, LANES):
+            for lane in range(LANES):
+                away = measured[start + lane] - pivot
+                weighed = column_copies[start + lane] * away
+                off[lane] += weighed
+                square[lane] += weighed * away
+        for j in range(whole, measured.size):
+            away = measured[j] - pivot
+            off[0] += column_copies[j] * away
+            square[0] += column_copies[j] * away * away
+        for lane in range(LANES):
+            of_rows[0, i] += off[lane]
+            of_rows[1, i] += square[lane]
+        if not diagonal:
+            _add_off(measured, column_pivots, copies, of_columns[0], of_columns[1])
+
+
+@compiled
+def _add_off(measured, pivots, copies, off, square):
+    """Of every column what it is off its pivot, and the square of it, so many times."""
+    for j in range(measured.size):
+        away = measured[j] - pivots[j]
+        weighed = copies * away
+        off[j] += weighed
+        square[j] += weighed * away
 
 
 @compiled
 def _rate(deviation):
-    """What the distance to the mean is multiplied by for :func:`erfc_of`; 0 of no width: a share of one half."""
+    """What the distance to the mean is multiplied by for erfc; 0 of no width: a share of one half."""
     return 1 / (deviation * ROOT_OF_2) if deviation > 0 else 0.0
 
 
 @compiled
 def mutual_normal(strip, root, means, deviations, start, stop):
     """``1 - (1 - a)(1 - b)``, a and b the normal shares below the distance in its row and in its column."""
-    measured, shares, rates = np.empty(means.size, np.float32), np.empty(means.size), np.empty(means.size)
+    measured, shares = np.empty(means.size, np.float32), np.empty(means.size, np.float32)
+    nearer = np.empty(means.size, np.float32)
+    parts, rates = np.empty(means.size), np.empty(means.size)
     for j in range(rates.size):
         rates[j] = _rate(deviations[j])
     for i in range(start, stop):
         row = strip[i]
         _measured(row, root, measured)
-        mean, deviation = _mean_and_deviation(measured, shares)
+        mean, deviation = _mean_and_deviation(measured, parts)
         rate = _rate(deviation)
         for j in range(measured.size):
             measured[j] = min(measured[j], LARGEST_OF_FLOAT32)
-            shares[j] = 0.5 * erfc_of((mean - measured[j]) * rate)
+            nearer[j] = (mean - measured[j]) * rate
         for j in range(measured.size):
-            share = 0.5 * erfc_of((means[j] - measured[j]) * rates[j])
+            shares[j] = HALF * single_erfc_of(nearer[j])
+        for j in range(measured.size):
+            nearer[j] = (means[j] - measured[j]) * rates[j]
+        for j in range(measured.size):
+            share = HALF * single_erfc_of(nearer[j])
             row[j] = shares[j] + share - shares[j] * share
 
 
