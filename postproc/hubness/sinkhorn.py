@@ -29,6 +29,7 @@ def _shares(sizes: Sizes, chosen: Chosen) -> int:
     """What some rows share out."""
     return min(SHARES, DOUBLE * sizes.nq * sizes.ng)
 
+
 Walk = Callable[[Change], None]  # calls with one strip of distances after the other; they are not to be written
 
 

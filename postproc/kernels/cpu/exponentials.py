@@ -17,7 +17,13 @@ SMALLEST = -708.0  # below it exp is 0 here
 SINGLE_LOG2_E, SINGLE_WHOLE = np.float32(LOG2_E), np.float32(12582912.0)  # the same for float32: 1.5 * 2^23
 SINGLE_HIGH, SINGLE_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
 SINGLE_SMALLEST = np.float32(-86.0)
-SINGLE = [1.382822752930224e-3, 8.375599049031734e-3, 4.1668426245450974e-2, 0.16666410863399506, 0.49999991059303284]
+SINGLE = [
+    1.382822752930224e-3,
+    8.375599049031734e-3,
+    4.1668426245450974e-2,
+    0.16666410863399506,
+    0.49999991059303284,
+]
 P6, P5, P4, P3, P2 = np.array(SINGLE, np.float32)  # of exp, fitted where abs(r) <= ln 2 / 2
 NONE, ONE, TWO = np.float32(0), np.float32(1), np.float32(2)
 SINGLE_FAR = np.float32(9.5)  # from here on erfc is 0 in float32

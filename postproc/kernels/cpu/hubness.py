@@ -95,7 +95,9 @@ def _sum(parts):
 
 
 @compiled
-def moments_of_tile(tile, root, row_pivots, column_pivots, row_copies, column_copies, of_rows, of_columns, diagonal):
+def moments_of_tile(
+    tile, root, row_pivots, column_pivots, row_copies, column_copies, of_rows, of_columns, diagonal
+):
     """Sums of what distances are off the pivot of their row, and of its square, to ``of_rows`` (2, n).
 
     Of the square roots of a tile's entries if ``root``; an entry counts as often as the other class has copies.
