@@ -25,8 +25,8 @@ def of_gallery(tiles: PairwiseTiles, root: bool) -> tuple[np.ndarray, np.ndarray
     """(ng,) float64 both, of distances among the gallery, which is the set on both sides; of their square roots if
     ``root``.
 
-    Of one set an image's distance to itself does not count. Of equal distances they are the distance and 0 exactly:
-    sums are taken of what distances are off a pivot, the distance to the class before.
+    Of one set an image's distance to itself does not count. Of equal distances they are the distance and 0
+    exactly: sums are taken of what distances are off a pivot, the distance to the class before.
     """
     layout = tiles.layout
     first, xp = layout.first, arrays.namespace(layout.like)
@@ -72,7 +72,8 @@ def _sums(tiles: PairwiseTiles, root: bool, pivots: np.ndarray, copies: np.ndarr
         ]
         with buffers.lend() as buffer:
             kernel.hubness.moments_of_tile(
-                tiles.tile(rows, columns, buffer), root, pivots[rows], pivots[columns], copies[rows], copies[columns],
+                tiles.tile(rows, columns, buffer), root,
+                pivots[rows], pivots[columns], copies[rows], copies[columns],
                 parts[0].sums, parts[-1].sums, rows == columns,
             )  # fmt: skip
         add(number, parts)

@@ -66,9 +66,9 @@ def mutual_proximity(
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
     Cost:    half a product of gallery by gallery and one of queries by gallery; memory: the answer, some numbers a
-             gallery image, one tile of 16 MB a thread. ``empirical``: one strip of 128 MiB, nq ng^2 comparisons beside (1,000 queries and
-             10,000 gallery images: 10^11, some ten seconds), twice the answer, and the product of
-             gallery by gallery again for every strip of the answer.
+             gallery image, one tile of 16 MB a thread. ``empirical``: one strip of 128 MiB, nq ng^2 comparisons
+             beside (1,000 queries and 10,000 gallery images: 10^11, some ten seconds), twice the answer, and the
+             whole product of gallery by gallery for every strip of the answer.
     Differs: where all distances of an image are the same, F is one half.
 
     >>> q, g = np.zeros((1, 1), np.float32), np.array([[1.0], [2.0], [4.0]], np.float32)

@@ -66,9 +66,9 @@ def sinkhorn(
              both sums cannot be one: rows and columns then differ by the factor nq / ng after any number.
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
-    Cost:    one product of queries by gallery, with ``top_k`` 1 + half_rounds / 2 of them, and ``half_rounds``
-             / 2 exponentials a pair; memory: the answer, a few numbers an image, one strip of 128 MiB. The answer of
-             a query depends on the other queries.
+    Cost:    one product of queries by gallery, with ``top_k`` 1 + half_rounds / 2 of them, and half as
+             many exponentials a pair as ``half_rounds``; memory: the answer, a few numbers an image, one strip of
+             128 MiB and 16 MiB of shares. The answer of a query depends on the other queries.
 
     >>> q, g = np.eye(2, dtype=np.float32), np.array([[1.0, 0.0], [0.6, 0.8]], np.float32)
     >>> np.exp(-sinkhorn(q, g, temperature=0.5, half_rounds=1) / 0.5).round(3)
@@ -119,8 +119,8 @@ def sinkhorn_distances(
     Takes:   distances (nq, ng) float32, any unit; +inf entries stay +inf and get no share. One set against itself
              has +inf on its diagonal.
     temperature: as there, in the unit of the distances.
-    Everything else as in :func:`sinkhorn`. Cost: ``half_rounds`` exponentials a pair; a few numbers an image and
-    one strip of 128 MiB beside the answer.
+    Everything else as in :func:`sinkhorn`. Cost: half as many exponentials a pair as ``half_rounds``; a few
+    numbers an image, one strip of 128 MiB and 16 MiB of shares beside the answer.
 
     >>> far = np.array([[0.0, np.inf], [1.0, 1.0]], np.float32)
     >>> sinkhorn_distances(far, temperature=1.0, half_rounds=1).round(3)
@@ -163,8 +163,8 @@ def _scaling(
 ) -> Change:
     """The change from distances D, c being ``unit`` D, to the scaled ones; all but the last rows are found here.
 
-    Logarithms of the factors are what is kept. One walk scales some rows, by the columns so far, and what these rows
-    then share out goes to the columns' new sums: one exponential a pair. ``single``: float32 is enough for it.
+    Logarithms of the factors are what is kept. One walk scales some rows, by the columns so far, and what these
+    rows then share out goes to the columns' new sums: one exponential a pair. ``single``: of float32.
     """
     kernel, xp = kernels.of(like), arrays.namespace(like)
     scale = -unit / float(temperature)

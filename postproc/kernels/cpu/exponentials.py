@@ -28,8 +28,8 @@ P6, P5, P4, P3, P2 = np.array(SINGLE, np.float32)  # of exp, fitted where abs(r)
 NONE, ONE, TWO = np.float32(0), np.float32(1), np.float32(2)
 SINGLE_FAR = np.float32(9.5)  # from here on erfc is 0 in float32
 ERFC = [
-    -4.1366639197804034e-4, -1.249643275514245e-3, 1.319394912570715e-3, 8.648574352264404e-3, -8.059423416852951e-3,
-    -5.420894920825958e-2, 0.1640550196170807, -0.16603100299835205, -9.276396781206131e-2, 1.2769783735275269,
+    -4.1366639197804034e-4, -1.249643275514245e-3, 1.319394912570715e-3, 8.648574352264404e-3,
+    -8.059423416852951e-3, -5.420894920825958e-2, 0.1640550196170807, -0.16603100299835205, -9.276396781206131e-2, 1.2769783735275269,
 ]  # fmt: skip
 Q9, Q8, Q7, Q6, Q5, Q4, Q3, Q2, Q1, Q0 = np.array(ERFC, np.float32)
 
@@ -74,7 +74,7 @@ def single_exp_below(x):
 
 @compiled
 def single_erfc_of(x):
-    """erfc(x) of a float32, in the same way; to about 1e-5 of itself where it is smallest, 1e-6 of what matters."""
+    """erfc(x) of a float32, in the same way; to about 1e-5 of itself where it is smallest."""
     z = min(abs(x), SINGLE_FAR)
     t = np.divide(z - TWO, z + TWO)
     p = ((((Q9 * t + Q8) * t + Q7) * t + Q6) * t + Q5) * t + Q4

@@ -101,7 +101,7 @@ def moments_of_tile(
     """Sums of what distances are off the pivot of their row, and of its square, to ``of_rows`` (2, n).
 
     Of the square roots of a tile's entries if ``root``; an entry counts as often as the other class has copies.
-    Likewise ``of_columns`` (2, m), but not of a tile on the ``diagonal``, of which the diagonal itself is left out.
+    Likewise ``of_columns`` (2, m), but not of a tile on the ``diagonal``, which itself is left out.
     """
     measured = np.empty(tile.shape[1], np.float32)
     off, square = np.zeros(LANES), np.zeros(LANES)
@@ -214,8 +214,8 @@ def _exponentials(row, scale, columns, peak, shares):
 def shares_of_rows(strip, scale, columns, start, stop, shares, peaks, totals):
     """``shares[i, j] = exp(scale strip[i, j] + columns[j] - peaks[i])``, ``scale`` below 0, and the sums of rows.
 
-    ``peaks[i]`` is the largest, so that the log of the true sum is ``peaks + log(totals)``; -inf for a row of +inf,
-    whose shares are 0. ``shares`` are float32 or float64, and so are the exponentials.
+    ``peaks[i]`` is the largest, so that the log of a row's true sum is ``peaks + log(totals)``; -inf for a row of
+    +inf, whose shares are 0. ``shares`` are float32 or float64, and so are the exponentials.
     """
     for i in range(start, stop):
         peaks[i] = _peak(strip[i], scale, columns)
