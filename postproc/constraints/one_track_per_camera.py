@@ -19,7 +19,7 @@ from postproc.tracks.grouping import compact
 @step(
     unit=KEPT,
     memory=held.images(100),
-    work=spent.together(spent.matrix(58), spent.images(930)),
+    work=spent.together(spent.matrix(29), spent.images(930)),
 )
 def one_track_per_camera(distances: Distances, gallery_cam: np.ndarray, gallery_track: np.ndarray) -> Distances:
     """Leave every camera to the track of its nearest image, and send its other images behind everything.

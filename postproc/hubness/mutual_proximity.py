@@ -14,6 +14,7 @@ from postproc.base import arrays
 from postproc.base.settings import TopK
 from postproc.base.step import of_method, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
+from postproc.hubness import moments
 from postproc.hubness.means import Metric
 from postproc.pairs import held, nearest, pairwise, spent
 from postproc.pairs.pairwise import Pairwise
@@ -29,10 +30,10 @@ from postproc.pairs.tiles import PairwiseTiles
         ("normal",),
         spent.together(
             spent.across(),
-            spent.gallery_pairs(2),
+            spent.gallery_pairs(),
             spent.nearest,
-            spent.gallery_looked(3.6),
-            spent.matrix(19),
+            spent.gallery_looked(1),
+            spent.matrix(8.5),
             spent.read(170),
         ),
     ),
@@ -64,10 +65,10 @@ def mutual_proximity(
              what is below 0 counts as 0 for "euclidean". ``empirical`` is the same for the first two.
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
-    Cost:    a product of gallery by gallery and one of queries by gallery; memory: the answer, two numbers a
-             gallery image, one strip of 128 MiB. ``empirical``: nq ng^2 comparisons beside (1,000 queries and
-             10,000 gallery images: 10^11, some ten seconds), twice the answer, and the product of
-             gallery by gallery again for every strip of the answer.
+    Cost:    half a product of gallery by gallery and one of queries by gallery; memory: the answer, some numbers a
+             gallery image, one tile of 16 MB a thread. ``empirical``: one strip of 128 MiB, nq ng^2 comparisons
+             beside (1,000 queries and 10,000 gallery images: 10^11, some ten seconds), twice the answer, and the
+             whole product of gallery by gallery for every strip of the answer.
     Differs: where all distances of an image are the same, F is one half.
 
     >>> q, g = np.zeros((1, 1), np.float32), np.array([[1.0], [2.0], [4.0]], np.float32)
@@ -83,22 +84,7 @@ def mutual_proximity(
 
 def _normal(among: PairwiseTiles, root: bool) -> nearest.Change:
     """What turns distances into mutual proximity, by the moments of the gallery images' distances."""
-    like, count = among.layout.like, among.layout.ng
-    kernel = kernels.of(like)
-    means, deviations = (arrays.empty(count, np.float64, like) for _ in range(2))
-
-    def measure(strip: np.ndarray, images: np.ndarray) -> None:
-        if among.layout.one_set:
-            nearest.set_own(strip, images)
-        mean, deviation = (arrays.empty(len(strip), np.float64, strip) for _ in range(2))
-
-        def fill(start: int, stop: int) -> None:
-            kernel.hubness.moments(strip, root, start, stop, mean, deviation)
-
-        kernel.walk.over_rows(fill, len(strip), what="moments")
-        means[images], deviations[images] = mean, deviation
-
-    nearest.strips(among, measure, what="moments")
+    means, deviations = moments.of_gallery(among, root)
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         if among.layout.one_set:

@@ -13,22 +13,31 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays, checks
 from postproc.base.settings import Count, Neutral, TopK, Weight, Within
-from postproc.base.step import KEPT, step
+from postproc.base.sizes import DOUBLE, Sizes
+from postproc.base.step import KEPT, Chosen, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
 from postproc.hubness.means import scale_and_add
 from postproc.pairs import held, nearest, pairwise, spent
-from postproc.pairs.layout import STRIP
+from postproc.pairs.layout import SMALLEST, STRIP
 from postproc.pairs.nearest import Change
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
+
+SHARES, SHARES_ON_CUDA = 16 << 20, 512 << 20  # bytes of what some rows share out
+
+
+def _shares(sizes: Sizes, chosen: Chosen) -> int:
+    """What some rows share out."""
+    return min(SHARES, DOUBLE * sizes.nq * sizes.ng)
+
 
 Walk = Callable[[Change], None]  # calls with one strip of distances after the other; they are not to be written
 
 
 @step(
-    memory=held.compared(held.if_whole(held.some_rows), unit=True),
+    memory=held.compared(held.if_whole(held.some_rows), _shares, unit=True),
     work=spent.together(
-        spent.across(), spent.nearest, spent.for_setting("half_rounds", spent.matrix(5.3)), spent.read(120)
+        spent.across(), spent.nearest, spent.for_setting("half_rounds", spent.matrix(2)), spent.read(120)
     ),
 )
 def sinkhorn(
@@ -58,9 +67,9 @@ def sinkhorn(
              both sums cannot be one: rows and columns then differ by the factor nq / ng after any number.
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
-    Cost:    one product of queries by gallery, with ``top_k`` 1 + half_rounds / 2 of them, and ``half_rounds``
-             exponentials a pair; memory: the answer, a few numbers an image, one strip of 128 MiB. The answer of
-             a query depends on the other queries.
+    Cost:    one product of queries by gallery, with ``top_k`` 1 + half_rounds / 2 of them, and half as
+             many exponentials a pair as ``half_rounds``; memory: the answer, a few numbers an image, one strip of
+             128 MiB and 16 MiB of shares. The answer of a query depends on the other queries.
 
     >>> q, g = np.eye(2, dtype=np.float32), np.array([[1.0, 0.0], [0.6, 0.8]], np.float32)
     >>> np.exp(-sinkhorn(q, g, temperature=0.5, half_rounds=1) / 0.5).round(3)
@@ -83,7 +92,8 @@ def sinkhorn(
         else:
             _walk(filled, tiles.layout.queries[1], use)  # in the order of the strips, for the same bits
 
-    scale = _scaling(walk, pairs.like, pairs.sizes, 0.5, temperature, half_rounds)
+    single = temperature <= 1  # times a step of float32 it is less than what c may be off by
+    scale = _scaling(walk, pairs.like, pairs.sizes, 0.5, temperature, half_rounds, single=single)
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         if pairs.one_set:
@@ -95,8 +105,8 @@ def sinkhorn(
 
 @step(
     unit=KEPT,
-    memory=held.together(held.slab, held.some_rows),
-    work=spent.together(spent.nearest, spent.for_setting("half_rounds", spent.matrix(4.9))),
+    memory=held.together(held.slab, held.some_rows, _shares),
+    work=spent.together(spent.nearest, spent.for_setting("half_rounds", spent.matrix(2))),
 )
 def sinkhorn_distances(
     distances: Distances,
@@ -110,8 +120,8 @@ def sinkhorn_distances(
     Takes:   distances (nq, ng) float32, any unit; +inf entries stay +inf and get no share. One set against itself
              has +inf on its diagonal.
     temperature: as there, in the unit of the distances.
-    Everything else as in :func:`sinkhorn`. Cost: ``half_rounds`` exponentials a pair; a few numbers an image and
-    one strip of 128 MiB beside the answer.
+    Everything else as in :func:`sinkhorn`. Cost: half as many exponentials a pair as ``half_rounds``; a few
+    numbers an image, one strip of 128 MiB and 16 MiB of shares beside the answer.
 
     >>> far = np.array([[0.0, np.inf], [1.0, 1.0]], np.float32)
     >>> sinkhorn_distances(far, temperature=1.0, half_rounds=1).round(3)
@@ -122,7 +132,9 @@ def sinkhorn_distances(
     checks.not_empty("distances", given)
     nq, ng = given.shape
 
-    change = _scaling(partial(_walk, given, np.arange(nq)), given, (nq, ng), 1.0, temperature, half_rounds)
+    walk = partial(_walk, given, np.arange(nq))
+    single = temperature <= _largest(given)  # as in sinkhorn
+    change = _scaling(walk, given, (nq, ng), 1.0, temperature, half_rounds, single=single)
 
     def fill(strip: np.ndarray, queries: np.ndarray) -> None:
         arrays.take(given, queries, strip)
@@ -132,39 +144,40 @@ def sinkhorn_distances(
 
 
 def _walk(matrix: Floats, order: np.ndarray, use: Change) -> None:
-    """Call with copies of some rows of a matrix after the other."""
+    """Call with some rows of a matrix after the other."""
     tall = max(1, STRIP // (4 * matrix.shape[1]))
     for start in range(0, len(order), tall):
-        use(matrix[order[start : start + tall]], order[start : start + tall])
+        some = order[start : start + tall]
+        beside = bool((np.diff(some) == 1).all())  # these need no copy
+        use(matrix[some[0] : some[-1] + 1] if beside else matrix[some], some)
 
 
 def _scaling(
-    walk: Walk, like: Floats, sizes: tuple[int, int], unit: float, temperature: float, half_rounds: int
+    walk: Walk,
+    like: Floats,
+    sizes: tuple[int, int],
+    unit: float,
+    temperature: float,
+    half_rounds: int,
+    *,
+    single: bool,
 ) -> Change:
     """The change from distances D, c being ``unit`` D, to the scaled ones; all but the last rows are found here.
 
-    Logarithms of the factors are what is kept. One walk scales the rows, by the columns so far, and then adds
-    every strip to the columns' new sums.
+    Logarithms of the factors are what is kept. One walk scales some rows, by the columns so far, and what these
+    rows then share out goes to the columns' new sums: one exponential a pair. ``single``: of float32.
     """
     kernel, xp = kernels.of(like), arrays.namespace(like)
     scale = -unit / float(temperature)
     rows, columns = (arrays.full(size, 0, np.float64, like) for size in sizes)
+    room = (SHARES_ON_CUDA if arrays.on_cuda(like) else SHARES) // ((4 if single else 8) * sizes[1])
+    some = min(sizes[0], max(1, room))
 
-    def row_factors(strip: np.ndarray) -> np.ndarray:
-        sums = arrays.empty(len(strip), np.float64, strip)
-
-        def fill(start: int, stop: int) -> None:
-            kernel.hubness.log_sums_of_rows(strip, scale, columns, start, stop, sums)
-
-        kernel.walk.over_rows(fill, len(strip), what="scaling")
-        return _factors(sums)
-
-    def column_factors(first: bool) -> np.ndarray:
+    def first_columns() -> np.ndarray:
+        """Of unscaled rows: no column has a largest share that is known beforehand."""
         peaks, totals = (arrays.full(sizes[1], value, np.float64, like) for value in (-np.inf, 0))
 
         def take(strip: np.ndarray, queries: np.ndarray) -> None:
-            if not first:
-                rows[queries] = row_factors(strip)
             own = rows[queries]
 
             def add(start: int, stop: int) -> None:
@@ -175,14 +188,60 @@ def _scaling(
         walk(take)
         return _factors(peaks + xp.log(xp.where(totals > 1, totals, 1.0)))
 
+    def next_columns() -> np.ndarray:
+        """Of rows scaled by the columns so far, which :data:`rows` become."""
+        totals = arrays.full(sizes[1], 0, np.float64, like)
+        shares = arrays.empty((some, sizes[1]), np.float32 if single else np.float64, like)
+
+        def take(strip: np.ndarray, queries: np.ndarray) -> None:
+            for start in range(0, len(strip), some):
+                take_some(strip[start : start + some], queries[start : start + some])
+
+        def take_some(strip: np.ndarray, queries: np.ndarray) -> None:
+            own = shares[: len(strip)]
+            peaks, sums = (arrays.empty(len(strip), np.float64, strip) for _ in range(2))
+
+            def share(start: int, stop: int) -> None:
+                kernel.hubness.shares_of_rows(strip, scale, columns, start, stop, own, peaks, sums)
+
+            kernel.walk.over_rows(share, len(strip), what="scaling")
+            there = sums > 0
+            sums[~there] = 1
+            rows[queries] = xp.where(there, -peaks - xp.log(sums), 0.0)
+            weights = 1 / sums
+
+            def add(start: int, stop: int) -> None:
+                kernel.hubness.add_shares(own, weights, start, stop, totals)
+
+            kernel.walk.over_rows(add, sizes[1], what="scaling")
+
+        walk(take)
+        return columns - xp.log(xp.where(totals > 0, totals, 1.0))
+
     for turn in range((half_rounds + 1) // 2):
-        columns = column_factors(first=turn == 0)
+        columns = next_columns() if turn else first_columns()
+
+    def row_factors(strip: np.ndarray) -> np.ndarray:
+        sums = arrays.empty(len(strip), np.float64, strip)
+
+        def fill(start: int, stop: int) -> None:
+            kernel.hubness.log_sums_of_rows(strip, scale, columns, start, stop, sums)
+
+        kernel.walk.over_rows(fill, len(strip), what="scaling")
+        return _factors(sums)
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         last = row_factors(strip) if half_rounds and half_rounds % 2 == 0 else rows[queries]
         scale_and_add(strip, unit, -temperature * last, -temperature * columns)
 
     return change
+
+
+def _largest(matrix: Floats) -> float:
+    """The size of the largest finite entry."""
+    xp = arrays.namespace(matrix)
+    parts = (matrix[start : start + SMALLEST] for start in range(0, len(matrix), SMALLEST))
+    return max(float(xp.max(xp.where(part < np.inf, xp.abs(part), xp.zeros_like(part)))) for part in parts)
 
 
 def _factors(log_sums: np.ndarray) -> np.ndarray:

@@ -23,14 +23,15 @@ def test_rescale(on_device, form, square):
     assert_allclose(cuda, cpu, rtol=1e-6)
 
 
+@each("diagonal", [True, False])
 @each("root", [True, False])
-def test_moments(on_device, root):
-    strip = STRIP - np.float32(0.5)
-    strip[3] = np.float32(0.1)  # of equal entries exactly the entry, and no deviation
-    found = twice(on_device, "hubness.moments", strip, root, 1, 6, np.zeros(6), np.zeros(6), written=(4, 5))
-    for cuda, cpu in found:
-        assert_allclose(cuda, cpu, rtol=1e-12)
-        assert cuda[3] == cpu[3]
+def test_moments_of_tile(on_device, root, diagonal):
+    strip = (STRIP if not diagonal else STRIP[:, :6].copy()) - np.float32(0.5)
+    width = strip.shape[1]
+    vectors = ROWS, COLUMNS[:width], np.arange(1.0, 7), np.arange(1.0, 1 + width)
+    arguments = (strip, root, *vectors, np.ones((2, 6)), np.ones((2, width)), diagonal)
+    for cuda, cpu in twice(on_device, "hubness.moments_of_tile", *arguments, written=(6, 7)):
+        assert_allclose(cuda, cpu, rtol=1e-6)
 
 
 @each("root", [True, False])
@@ -57,6 +58,24 @@ def test_log_sums_of_rows(on_device):
     arguments = (strip, -3.0, COLUMNS, 1, 6, np.zeros(6))
     ((cuda, cpu),) = twice(on_device, "hubness.log_sums_of_rows", *arguments, written=(5,))
     assert_allclose(cuda, cpu, rtol=1e-12)
+
+
+@each("kind", [np.float32, np.float64])
+def test_shares_of_rows(on_device, kind):
+    strip = STRIP.copy()
+    strip[2], strip[4, 3] = np.inf, np.inf
+    arguments = (strip, -3.0, COLUMNS, 1, 6, np.zeros((6, 11), kind), np.zeros(6), np.zeros(6))
+    found = twice(on_device, "hubness.shares_of_rows", *arguments, written=(5, 6, 7))
+    for cuda, cpu in found:
+        assert_allclose(cuda, cpu, rtol=1e-12 if kind is np.float64 else 3e-6)
+    assert not found[0][1][2].any()
+    assert found[0][1][4, 3] == 0
+
+
+def test_add_shares(on_device):
+    arguments = (np.exp(-STRIP), ROWS, 1, 10, COLUMNS)
+    for cuda, cpu in twice(on_device, "hubness.add_shares", *arguments, written=(4,)):
+        assert_allclose(cuda, cpu, rtol=1e-12)
 
 
 def test_add_to_columns(on_device):

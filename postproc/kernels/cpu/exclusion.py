@@ -73,7 +73,7 @@ def _room_of_kinds(sizes, kinds, depth, heads):
 
 
 @compiled
-def _candidates(row, offsets, members, kinds, heads, borders, near, owner):
+def _candidates(row, offsets, members, group_of, kinds, heads, borders, near, owner):
     """The nearest of every kind, as heaps in ``near`` and ``owner`` (their groups); returns each kind's farthest.
 
     Groups of a kind are raised alike as long as nothing of their track is chosen. So who has ``depth`` of the same
@@ -85,16 +85,20 @@ def _candidates(row, offsets, members, kinds, heads, borders, near, owner):
     for kind in range(farthest.size):
         if borders[kind] < borders[kind + 1]:
             farthest[kind] = np.inf
+    if not heads:  # image after image, as they lie in memory
+        for image in range(row.size):
+            kind = kinds[group_of[image]] if kinds[group_of[image]] >= 0 else farthest.size - 1
+            if row[image] <= farthest[kind] and row[image] < np.inf:
+                a, b = borders[kind], borders[kind + 1]
+                farthest[kind] = offer_one(near[a:b], owner[a:b], row[image], group_of[image])
+        return farthest
     for group in range(kinds.size):
         kind = kinds[group] if kinds[group] >= 0 else farthest.size - 1
-        a, b = borders[kind], borders[kind + 1]
         best = np.float32(np.inf)
         for at in range(offsets[group], offsets[group + 1]):
-            if heads:
-                best = min(best, row[members[at]])
-            elif row[members[at]] < farthest[kind]:
-                farthest[kind] = offer_one(near[a:b], owner[a:b], row[members[at]], group)
+            best = min(best, row[members[at]])
         if best < farthest[kind]:
+            a, b = borders[kind], borders[kind + 1]
             farthest[kind] = offer_one(near[a:b], owner[a:b], best, group)
     return farthest
 
@@ -120,15 +124,19 @@ def raise_excluded(
     base = np.empty(borders.size - 1)
     slot, followed, raised = np.full(groups, -1, np.int32), np.empty(groups, np.int32), np.empty(groups)
     held = np.empty(groups, np.int32)  # images of a followed group that are candidates, its nearest
+    kind_of = np.empty(groups, kinds.dtype)  # of a followed group
     ordered, place, names = (
         np.empty(members.size),
         np.empty(members.size, np.int32),
         np.empty(members.size, np.int32),
     )
-    joining = np.empty(groups, np.int32)
+    joining, group_of = np.empty(groups, np.int32), np.empty(members.size, np.int32)
+    for group in range(groups):
+        for at in range(offsets[group], offsets[group + 1]):
+            group_of[members[at]] = group
     for i in range(start, stop):
         row = distances[i]
-        farthest = _candidates(row, offsets, members, kinds, heads, borders, near, owner)
+        farthest = _candidates(row, offsets, members, group_of, kinds, heads, borders, near, owner)
         base[:] = 0
         count = images = 0
         for at in range(near.size):
@@ -137,6 +145,7 @@ def raise_excluded(
                 continue
             if slot[group] < 0:
                 slot[group], followed[count], raised[count], held[count] = count, group, 0.0, 0
+                kind_of[count] = kinds[group]
                 count += 1
             held[slot[group]] += 1
             ordered[images], place[images], names[images] = near[at], slot[group], group
@@ -179,6 +188,7 @@ def raise_excluded(
                 if slot[group] < 0:
                     slot[group], followed[count], held[count] = count, group, 0
                     raised[count] = base[kinds[group]] if kinds[group] >= 0 else 0.0
+                    kind_of[count] = kinds[group]
                     count += 1
                 mine, most = slot[group], 1 if heads else depth
                 if held[mine] >= min(most, offsets[group + 1] - offsets[group]):
@@ -193,9 +203,9 @@ def raise_excluded(
                         images += 1
                 held[mine] = most
             for other in range(count):
-                group = followed[other]
-                if kinds[group] < 0 or own[kinds[group]] == 0 or group == chosen:
+                if kind_of[other] < 0 or own[kind_of[other]] == 0 or followed[other] == chosen:
                     continue
+                group = followed[other]
                 if tracks[group] == tracks[chosen]:
                     if tracks[chosen] >= 0:
                         continue

@@ -1,6 +1,6 @@
 """exp and erfc without a branch and without a call, so that a loop of them runs in vector registers.
 
-Both to 12 digits. What is used of them ends in float32.
+To 12 digits, or what float32 has. What is used of them ends in float32.
 """
 
 import numpy as np
@@ -14,8 +14,25 @@ LN2_HIGH, LN2_LOW = (
 )  # whole multiples of the first are exact
 WHOLE = 6755399441055744.0  # 1.5 * 2^52: a number added to it is rounded, and stands in its last bits
 SMALLEST = -708.0  # below it exp is 0 here
-FAR = 30.0  # from here on erfc is 0 even in float64
-BEND = 3.75  # where the argument of erfc is the middle of the polynomial's range
+SINGLE_LOG2_E, SINGLE_WHOLE = np.float32(LOG2_E), np.float32(12582912.0)  # the same for float32: 1.5 * 2^23
+SINGLE_HIGH, SINGLE_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
+SINGLE_SMALLEST = np.float32(-86.0)
+SINGLE = [
+    1.382822752930224e-3,
+    8.375599049031734e-3,
+    4.1668426245450974e-2,
+    0.16666410863399506,
+    0.49999991059303284,
+]
+P6, P5, P4, P3, P2 = np.array(SINGLE, np.float32)  # of exp, fitted where abs(r) <= ln 2 / 2
+NONE, ONE, TWO = np.float32(0), np.float32(1), np.float32(2)
+SINGLE_FAR = np.float32(9.5)  # from here on erfc is 0 in float32
+ERFC = [
+    -4.1366639197804034e-4, -1.249643275514245e-3, 1.319394912570715e-3, 8.648574352264404e-3,
+    -8.059423416852951e-3, -5.420894920825958e-2, 0.1640550196170807, -0.16603100299835205,
+    -9.276396781206131e-2, 1.2769783735275269,
+]  # fmt: skip
+Q9, Q8, Q7, Q6, Q5, Q4, Q3, Q2, Q1, Q0 = np.array(ERFC, np.float32)
 
 
 @compiled
@@ -43,26 +60,25 @@ def exp_below(x):
 
 
 @compiled
-def erfc_of(x):
-    """erfc(x) of a float64. With z = abs(x), (1 + 2 z) exp(z^2) erfc(z) is fitted by a polynomial of t."""
-    z = min(abs(x), FAR)
-    t = np.divide(z - BEND, z + BEND)  # not "/", which looks for a 0 and would be a branch
-    p = 9.39836305546564e-07
-    p = p * t - 1.0352512242097704e-06
-    p = p * t - 1.0111791738571204e-05
-    p = p * t + 2.240412143022185e-05
-    p = p * t + 5.0389209979439586e-05
-    p = p * t - 0.00029013630818317204
-    p = p * t + 0.00029442722983658205
-    p = p * t + 0.0017556059087753023
-    p = p * t - 0.009746820226250112
-    p = p * t + 0.02836228537658866
-    p = p * t - 0.05869335263765963
-    p = p * t + 0.09230431968156537
-    p = p * t - 0.10880393455800624
-    p = p * t + 0.08227673860672344
-    p = p * t + 0.003585415649385054
-    p = p * t - 0.1402405985881541
-    p = p * t + 1.237512630836824
-    found = exp_below(-z * z) * np.divide(p, 1 + 2 * z)
-    return 2.0 - found if x < 0 else found
+def single_exp_below(x):
+    """exp(x) of a float32 of 0 or less, -inf too, to one or two steps of float32; in the same way."""
+    within = max(x, SINGLE_SMALLEST)
+    moved = within * SINGLE_LOG2_E + SINGLE_WHOLE
+    n = moved - SINGLE_WHOLE
+    r = (within - n * SINGLE_HIGH) - n * SINGLE_LOW
+    p = ((((P6 * r + P5) * r + P4) * r + P3) * r + P2) * r + ONE
+    p = p * r + ONE
+    power = np.int32(np.float32(moved).view(np.int32) << 23)
+    found = np.int32(np.float32(p).view(np.int32) + power).view(np.float32)
+    return found if x >= SINGLE_SMALLEST else NONE
+
+
+@compiled
+def single_erfc_of(x):
+    """erfc(x) of a float32, in the same way; to about 1e-5 of itself where it is smallest."""
+    z = min(abs(x), SINGLE_FAR)
+    t = np.divide(z - TWO, z + TWO)
+    p = ((((Q9 * t + Q8) * t + Q7) * t + Q6) * t + Q5) * t + Q4
+    p = (((p * t + Q3) * t + Q2) * t + Q1) * t + Q0
+    found = single_exp_below(-z * z) * np.divide(p, ONE + TWO * z)
+    return TWO - found if x < NONE else found

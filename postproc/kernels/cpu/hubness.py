@@ -8,15 +8,16 @@ from math import exp, expm1, log, sqrt
 import numpy as np
 
 from postproc.kernels.compiled import compiled
-from postproc.kernels.cpu.exponentials import erfc_of, exp_below
+from postproc.kernels.cpu.exponentials import exp_below, single_erfc_of, single_exp_below
 
 RATIO, KERNEL, ROOT = 0, 1, 2  # forms of rescale
 LARGEST = float(np.finfo(np.float32).max)
 LOWEST = -float(np.finfo(np.float64).max)
 ROOT_OF_2 = sqrt(2.0)
 LARGEST_OF_FLOAT32 = np.finfo(np.float32).max
-ZERO = np.float32(0)
+ZERO, HALF = np.float32(0), np.float32(0.5)
 LANES = 16  # partial sums of a row, so that it can run in vector registers without fast-math
+PART = 512  # entries of a row that stay in the nearest cache, a multiple of LANES
 
 
 @compiled
@@ -94,36 +95,78 @@ def _sum(parts):
 
 
 @compiled
-def moments(strip, root, start, stop, means, deviations):
-    """Mean and standard deviation of every row but for +inf, of the square roots of its entries if ``root``."""
-    measured, parts = np.empty(strip.shape[1], np.float32), np.empty(strip.shape[1])
-    for i in range(start, stop):
-        _measured(strip[i], root, measured)
-        means[i], deviations[i] = _mean_and_deviation(measured, parts)
+def moments_of_tile(
+    tile, root, row_pivots, column_pivots, row_copies, column_copies, of_rows, of_columns, diagonal
+):
+    """Sums of what distances are off the pivot of their row, and of its square, to ``of_rows`` (2, n).
+
+    Of the square roots of a tile's entries if ``root``; an entry counts as often as the other class has copies.
+    Likewise ``of_columns`` (2, m), but not of a tile on the ``diagonal``, which itself is left out.
+    """
+    measured = np.empty(tile.shape[1], np.float32)
+    off, square = np.zeros(LANES), np.zeros(LANES)
+    whole = measured.size // LANES * LANES
+    for i in range(tile.shape[0]):
+        _measured(tile[i], root, measured)
+        pivot, copies = row_pivots[i], row_copies[i]
+        if diagonal:
+            measured[i] = np.float32(pivot)
+        off[:], square[:] = 0, 0
+        for start in range(0, whole, LANES):
+            for lane in range(LANES):
+                away = measured[start + lane] - pivot
+                weighed = column_copies[start + lane] * away
+                off[lane] += weighed
+                square[lane] += weighed * away
+        for j in range(whole, measured.size):
+            away = measured[j] - pivot
+            off[0] += column_copies[j] * away
+            square[0] += column_copies[j] * away * away
+        for lane in range(LANES):
+            of_rows[0, i] += off[lane]
+            of_rows[1, i] += square[lane]
+        if not diagonal:
+            _add_off(measured, column_pivots, copies, of_columns[0], of_columns[1])
+
+
+@compiled
+def _add_off(measured, pivots, copies, off, square):
+    """Of every column what it is off its pivot, and the square of it, so many times."""
+    for j in range(measured.size):
+        away = measured[j] - pivots[j]
+        weighed = copies * away
+        off[j] += weighed
+        square[j] += weighed * away
 
 
 @compiled
 def _rate(deviation):
-    """What the distance to the mean is multiplied by for :func:`erfc_of`; 0 of no width: a share of one half."""
+    """What the distance to the mean is multiplied by for erfc; 0 of no width: a share of one half."""
     return 1 / (deviation * ROOT_OF_2) if deviation > 0 else 0.0
 
 
 @compiled
 def mutual_normal(strip, root, means, deviations, start, stop):
     """``1 - (1 - a)(1 - b)``, a and b the normal shares below the distance in its row and in its column."""
-    measured, shares, rates = np.empty(means.size, np.float32), np.empty(means.size), np.empty(means.size)
+    measured, shares = np.empty(means.size, np.float32), np.empty(means.size, np.float32)
+    nearer = np.empty(means.size, np.float32)
+    parts, rates = np.empty(means.size), np.empty(means.size)
     for j in range(rates.size):
         rates[j] = _rate(deviations[j])
     for i in range(start, stop):
         row = strip[i]
         _measured(row, root, measured)
-        mean, deviation = _mean_and_deviation(measured, shares)
+        mean, deviation = _mean_and_deviation(measured, parts)
         rate = _rate(deviation)
         for j in range(measured.size):
             measured[j] = min(measured[j], LARGEST_OF_FLOAT32)
-            shares[j] = 0.5 * erfc_of((mean - measured[j]) * rate)
+            nearer[j] = (mean - measured[j]) * rate
         for j in range(measured.size):
-            share = 0.5 * erfc_of((means[j] - measured[j]) * rates[j])
+            shares[j] = HALF * single_erfc_of(nearer[j])
+        for j in range(measured.size):
+            nearer[j] = (means[j] - measured[j]) * rates[j]
+        for j in range(measured.size):
+            share = HALF * single_erfc_of(nearer[j])
             row[j] = shares[j] + share - shares[j] * share
 
 
@@ -142,26 +185,76 @@ def count_beyond(strip, others, columns, start, stop, counts):
 
 
 @compiled
+def _peak(row, scale, columns):
+    """The largest of ``scale row + columns``."""
+    lanes = np.full(LANES, -np.inf)
+    whole = row.size // LANES * LANES
+    for begin in range(0, whole, LANES):
+        for lane in range(LANES):
+            lanes[lane] = max(lanes[lane], scale * row[begin + lane] + columns[begin + lane])
+    for j in range(whole, row.size):
+        lanes[0] = max(lanes[0], scale * row[j] + columns[j])
+    return lanes.max()
+
+
+@compiled
+def _exponentials(row, scale, columns, peak, shares):
+    """``exp(scale row + columns - peak)`` into ``shares``, in float32 or float64 as that is; none is above 1."""
+    for j in range(row.size):
+        shares[j] = scale * row[j] + columns[j] - peak
+    if shares.itemsize == 4:
+        for j in range(row.size):
+            shares[j] = single_exp_below(np.float32(shares[j]))
+    else:
+        for j in range(row.size):
+            shares[j] = exp_below(np.float64(shares[j]))
+
+
+@compiled
+def shares_of_rows(strip, scale, columns, start, stop, shares, peaks, totals):
+    """``shares[i, j] = exp(scale strip[i, j] + columns[j] - peaks[i])``, ``scale`` below 0, and the sums of rows.
+
+    ``peaks[i]`` is the largest, so that the log of a row's true sum is ``peaks + log(totals)``; -inf for a row of
+    +inf, whose shares are 0. ``shares`` are float32 or float64, and so are the exponentials.
+    """
+    for i in range(start, stop):
+        peaks[i] = _peak(strip[i], scale, columns)
+        if peaks[i] == -np.inf:
+            shares[i], totals[i] = 0, 0
+            continue
+        lanes, total = np.zeros(LANES), 0.0
+        for begin in range(0, columns.size, PART):
+            part = slice(begin, min(begin + PART, columns.size))
+            some = shares[i, part]
+            _exponentials(strip[i, part], scale, columns[part], peaks[i], some)
+            whole = some.size // LANES * LANES
+            for at in range(0, whole, LANES):
+                for lane in range(LANES):
+                    lanes[lane] += some[at + lane]
+            for j in range(whole, some.size):
+                total += some[j]
+        for lane in range(LANES):
+            total += lanes[lane]
+        totals[i] = total
+
+
+@compiled
 def log_sums_of_rows(strip, scale, columns, start, stop, out):
     """``out[i] = log sum_j exp(scale strip[i, j] + columns[j])``, ``scale`` below 0; -inf for a row of +inf."""
-    values, lanes = np.empty(strip.shape[1]), np.empty(LANES)
-    whole = values.size // LANES * LANES
+    shares, peak, total = np.empty((1, strip.shape[1])), np.empty(1), np.empty(1)
     for i in range(start, stop):
-        row = strip[i]
-        lanes[:] = -np.inf
-        for j in range(values.size):
-            values[j] = scale * row[j] + columns[j]
-        for begin in range(0, whole, LANES):
-            for lane in range(LANES):
-                lanes[lane] = max(lanes[lane], values[begin + lane])
-        for j in range(whole, values.size):
-            lanes[0] = max(lanes[0], values[j])
-        peak = lanes.max()
-        out[i] = peak
-        if peak > -np.inf:
-            for j in range(values.size):
-                values[j] = exp_below(values[j] - peak)
-            out[i] += log(_sum(values))
+        shares_of_rows(strip[i : i + 1], scale, columns, 0, 1, shares, peak, total)
+        out[i] = peak[0] + log(total[0]) if total[0] > 0 else -np.inf
+
+
+@compiled
+def add_shares(shares, weights, start, stop, totals):
+    """Columns ``start:stop`` of ``sum_i weights[i] shares[i]`` to ``totals``, one row after the other."""
+    sums = totals[start:stop]
+    for i in range(shares.shape[0]):
+        row, weight = shares[i, start:stop], weights[i]
+        for j in range(row.size):
+            sums[j] += weight * row[j]
 
 
 @compiled

@@ -11,6 +11,7 @@ import numpy as np
 
 from postproc.kernels.compiled import compiled
 from postproc.kernels.cpu.marks import STRETCH, lowest, marks, marks_of_each
+from postproc.kernels.cpu.sorting import key_of, value_of
 
 ROOM = 128  # keys beside as many as a list is long, before the best are selected
 PANEL = 1 << 18  # keys of the columns that are looked at side by side
@@ -51,20 +52,10 @@ def offer_one(values, columns, value, column):
 
 
 @compiled
-def _key(value, column):
-    """(value, column) as a whole number that is in the same order; of the two zeros there is one."""
-    bits = np.int64(np.float32(value).view(np.int32))
-    if bits == -(2**31):
-        bits = np.int64(0)
-    return ((bits ^ ((bits >> 31) & 0x7FFFFFFF)) << 32) | np.int64(column)
-
-
-@compiled
 def _write(keys, values, columns):
     """The values and columns of keys."""
     for at in range(keys.size):
-        bits = keys[at] >> 32
-        values[at] = np.int32(bits ^ ((bits >> 31) & 0x7FFFFFFF)).view(np.float32)
+        values[at] = value_of(keys[at] >> 32)
         columns[at] = np.int32(keys[at] & 0x7FFFFFFF)
 
 
@@ -110,18 +101,16 @@ def _merge(keys, size, values, columns):
     k = values.size
     if size * FEW < k:
         for at in range(size):
-            bits = keys[at] >> 32
-            value = np.int32(bits ^ ((bits >> 31) & 0x7FFFFFFF)).view(np.float32)
-            offer_one(values, columns, value, np.int32(keys[at] & 0x7FFFFFFF))
+            offer_one(values, columns, value_of(keys[at] >> 32), np.int32(keys[at] & 0x7FFFFFFF))
         return values[0]
     count = size
     for at in range(k):  # nobody is left out: of what is alike, none could be told from the others
         if columns[at] != NOBODY:
-            keys[count] = _key(values[at], columns[at])
+            keys[count] = key_of(values[at], columns[at])
             count += 1
     _select(keys[:count], k)
     for at in range(count, k):
-        keys[at] = _key(np.inf, NOBODY)
+        keys[at] = key_of(np.inf, NOBODY)
     best = keys[:k]
     for parent in range(k // 2 - 1, -1, -1):
         _sift(best, parent, best[parent])
@@ -154,7 +143,7 @@ def offer_rows(tile, first_row, first_column, values, columns, worst, largest):
                     value = part[j]
                     top = max(top, value)
                     if value <= limit:
-                        keys[size] = _key(value, first_column + start + j)
+                        keys[size] = key_of(value, first_column + start + j)
                         size += 1
                 start += STRETCH
             if size > 0:
@@ -206,7 +195,7 @@ def _collect(tile, panel, stop, first_row, first_column, values, columns, worst,
                 tops[j] = max(tops[j], value)
                 if value <= limits[j]:
                     at, name = start - panel + j, first_column + start + j
-                    keys[at, sizes[at]] = _key(value, first_row + i)
+                    keys[at, sizes[at]] = key_of(value, first_row + i)
                     sizes[at] += 1
                     if sizes[at] == room:
                         limits[j] = _merge(keys[at], room, values[name], columns[name])
@@ -219,7 +208,7 @@ def sort_heaps(values, columns, start, stop):
     keys = np.empty(values.shape[1], np.int64)
     for i in range(start, stop):
         for at in range(keys.size):
-            keys[at] = _key(values[i, at], columns[i, at])
+            keys[at] = key_of(values[i, at], columns[i, at])
         for size in range(keys.size - 1, 0, -1):
             key = keys[size]
             keys[size] = keys[0]

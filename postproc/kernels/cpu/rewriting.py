@@ -7,7 +7,7 @@ image, -1 for none. A value of +inf is no image of the ranking.
 import numpy as np
 
 from postproc.kernels.compiled import compiled
-from postproc.kernels.cpu.sorting import ascending, at_place, order
+from postproc.kernels.cpu.sorting import ascending, at_place, key_of, order, value_of
 
 LARGEST = np.float32(np.finfo(np.float32).max)
 NO_TRACK = np.int32(2**31 - 1)  # behind every track where two are as near
@@ -126,8 +126,8 @@ def move_other_tracks(distances, cams, tracks, cameras, own, start, stop, out):
     """
     owner = np.empty(cameras, np.int32)
     closest = np.empty(cameras, np.float32)
-    moved = np.empty(distances.shape[1], np.int32)
-    rest = np.empty((3, moved.size), np.int32)
+    moved, other = np.empty(distances.shape[1], np.int64), np.empty(distances.shape[1], np.int64)
+    last = key_of(LARGEST, 0) >> 32
     for i in range(start, stop):
         row = distances[i]
         owner[:] = NO_TRACK
@@ -144,22 +144,23 @@ def move_other_tracks(distances, cams, tracks, cameras, own, start, stop, out):
                 track = tracks[j] if tracks[j] >= 0 else NO_TRACK
                 if value < closest[cam] or (value == closest[cam] and track < owner[cam]):
                     closest[cam], owner[cam] = value, track
-        count, value = 0, np.float32(-np.inf)
+        count, farthest = 0, np.float32(-np.inf)
         for j in range(row.size):
             out[i, j] = row[j]
             if row[j] == np.inf:
                 continue
             if cams[j] < 0 or _owns(tracks[j], row[j], owner[cams[j]], closest[cams[j]]):
-                value = max(value, row[j])
+                farthest = max(farthest, row[j])
             else:
-                moved[count] = j
+                moved[count] = key_of(row[j], j)
                 count += 1
-        tail = ascending(row, moved[:count], rest)
-        for at in range(count):
-            if at == 0 or row[tail[at]] > row[tail[at - 1]]:
-                behind = np.nextafter(value, np.float32(np.inf))
-                value = min(max(np.float32(row[tail[at]] + (largest - smallest)), behind), LARGEST)
-            out[i, tail[at]] = value
+        before, place = np.int64(-(2**62)), key_of(farthest, 0) >> 32  # whole numbers in the order of float32
+        for key in ascending(moved[:count], other[:count]):
+            if key >> 32 != before:
+                before = key >> 32
+                behind = np.float32(value_of(before) + (largest - smallest))
+                place = min(max(key_of(behind, 0) >> 32, place + 1), last)
+            out[i, key & 0x7FFFFFFF] = value_of(place)
 
 
 @compiled

@@ -4,43 +4,51 @@ import numpy as np
 
 from postproc.kernels.compiled import compiled
 
-DIGIT = 11  # bits: the counts of a digit stay in the nearest cache
+DIGIT = 12  # bits: the counts of a digit stay in the nearest cache
 RUN = 8  # so many are put in order one by one before they are merged
 
 
 @compiled
-def ascending(row, chosen, rest):
-    """``chosen`` columns (int32) by their values in ``row``, float32 without NaN, equal ones as they come.
+def key_of(value, column):
+    """(value, column) as a whole number that is in the same order; of the two zeros there is one."""
+    bits = np.int64(np.float32(value).view(np.int32))
+    if bits == -(2**31):
+        bits = np.int64(0)
+    return ((bits ^ ((bits >> 31) & 0x7FFFFFFF)) << 32) | np.int64(column)
 
-    Digit after digit: no comparison, and no digit that all have alike.
-    ``rest`` (3, as many) int32 is written to, and ``chosen`` too; one of the two holds what comes back.
+
+@compiled
+def value_of(place):
+    """The float32 whose :func:`key_of` has this number above the column; the next number is the next float32."""
+    return np.int32(place ^ ((place >> 31) & 0x7FFFFFFF)).view(np.float32)
+
+
+@compiled
+def ascending(keys, other):
+    """Keys of float32 and columns by :func:`key_of`, equal values as they come.
+
+    Digit after digit: no comparison, and no digit that all have alike. ``other`` (as many) is written to, and
+    ``keys`` too; one of the two holds what comes back.
     """
-    count = chosen.size
-    bits = row.view(np.int32)
-    keys, other_keys, other = rest[0, :count], rest[1, :count], rest[2, :count]
-    low, high = np.int32(2**31 - 1), np.int32(-(2**31))
-    for at in range(count):
-        key = bits[chosen[at]]
-        key = np.int32(0) if key == -(2**31) else key ^ ((key >> 31) & np.int32(0x7FFFFFFF))  # one zero; ascends
-        keys[at] = key
-        low, high = min(low, key), max(high, key)
-    span = np.int64(high) - np.int64(low)
-    counts = np.empty(1 << DIGIT, np.int64)
-    shift = 0
-    while count > 0 and (span >> shift) > 0:
+    low, high = np.int64(2**31 - 1), np.int64(-(2**31))
+    for key in keys:
+        low, high = min(low, key >> 32), max(high, key >> 32)
+    counts = np.empty(1 << DIGIT, np.int32)
+    shift = 32
+    while keys.size > 0 and ((high - low) >> (shift - 32)) > 0:
         counts[:] = 0
-        for at in range(count):
-            counts[((np.int64(keys[at]) - low) >> shift) & ((1 << DIGIT) - 1)] += 1
+        for key in keys:
+            counts[((key - (low << 32)) >> shift) & ((1 << DIGIT) - 1)] += 1
         place = 0
         for digit in range(counts.size):
             place, counts[digit] = place + counts[digit], place
-        for at in range(count):
-            bucket = ((np.int64(keys[at]) - low) >> shift) & ((1 << DIGIT) - 1)
-            other_keys[counts[bucket]], other[counts[bucket]] = keys[at], chosen[at]
-            counts[bucket] += 1
-        keys, other_keys, chosen, other = other_keys, keys, other, chosen
+        for key in keys:
+            digit = ((key - (low << 32)) >> shift) & ((1 << DIGIT) - 1)
+            other[counts[digit]] = key
+            counts[digit] += 1
+        keys, other = other, keys
         shift += DIGIT
-    return chosen
+    return keys
 
 
 @compiled

@@ -86,18 +86,45 @@ def _mean_and_deviation(strip, i, root):
     return mean, sqrt(block.total(own) / count)
 
 
-def moments(strip, root, start, stop, means, deviations):
-    """A block a row."""
-    launch.blocks(_moments, stop - start, strip, root, start, means, deviations)
+def moments_of_tile(
+    tile, root, row_pivots, column_pivots, row_copies, column_copies, of_rows, of_columns, diagonal
+):
+    """A block a row; then a thread a column, over one row after the other."""
+    launch.blocks(_moments_of_rows, tile.shape[0], tile, root, row_pivots, column_copies, of_rows, diagonal)
+    if not diagonal:
+        launch.rows(_moments_of_columns, tile.shape[1], tile, root, column_pivots, row_copies, of_columns)
 
 
 @cuda.jit(cache=True)
-def _moments(strip, root, start, means, deviations):
-    i = start + cuda.blockIdx.x
-    mean, deviation = _mean_and_deviation(strip, i, root)
+def _moments_of_rows(tile, root, pivots, copies, sums, diagonal):
+    i = cuda.blockIdx.x
+    off = np.float64(0)
+    square = np.float64(0)
+    for j in range(cuda.threadIdx.x, tile.shape[1], cuda.blockDim.x):
+        if not diagonal or i != j:
+            away = np.float64(_distance(tile[i, j], root)) - pivots[i]
+            off += copies[j] * away
+            square += copies[j] * away * away
+    off = block.total(off)
+    square = block.total(square)
     if cuda.threadIdx.x == 0:
-        means[i] = mean
-        deviations[i] = deviation
+        sums[0, i] += off
+        sums[1, i] += square
+
+
+@cuda.jit(cache=True)
+def _moments_of_columns(count, tile, root, pivots, copies, sums):
+    j = cuda.grid(1)
+    if j >= count:
+        return
+    off = np.float64(0)
+    square = np.float64(0)
+    for i in range(tile.shape[0]):
+        away = np.float64(_distance(tile[i, j], root)) - pivots[j]
+        off += copies[i] * away
+        square += copies[i] * away * away
+    sums[0, j] += off
+    sums[1, j] += square
 
 
 @cuda.jit(device=True)
@@ -171,6 +198,48 @@ def _log_sums_of_rows(strip, scale, columns, start, out):
     sums = block.total(own)
     if cuda.threadIdx.x == 0:
         out[i] = peak + log(sums) if peak > LEAST else peak
+
+
+def shares_of_rows(strip, scale, columns, start, stop, shares, peaks, totals):
+    """A block a row; exponentials are of float64, whatever ``shares`` hold."""
+    launch.blocks(_shares_of_rows, stop - start, strip, scale, columns, start, shares, peaks, totals)
+
+
+@cuda.jit(cache=True)
+def _shares_of_rows(strip, scale, columns, start, shares, peaks, totals):
+    i = start + cuda.blockIdx.x
+    own = LEAST
+    for j in range(cuda.threadIdx.x, strip.shape[1], cuda.blockDim.x):
+        value = scale * np.float64(strip[i, j]) + columns[j]
+        if value > own:
+            own = value
+    peak = block.greatest(own)
+    own = np.float64(0)
+    for j in range(cuda.threadIdx.x, strip.shape[1], cuda.blockDim.x):
+        share = exp(scale * np.float64(strip[i, j]) + columns[j] - peak) if peak > LEAST else np.float64(0)
+        shares[i, j] = share
+        own += share
+    sums = block.total(own)
+    if cuda.threadIdx.x == 0:
+        peaks[i] = peak
+        totals[i] = sums
+
+
+def add_shares(shares, weights, start, stop, totals):
+    """A thread a column, over one row after the other, so that rows may be cut anywhere."""
+    launch.rows(_add_shares, stop - start, shares, weights, start, totals)
+
+
+@cuda.jit(cache=True)
+def _add_shares(count, shares, weights, start, totals):
+    j = cuda.grid(1)
+    if j >= count:
+        return
+    j += start
+    total = totals[j]
+    for i in range(shares.shape[0]):
+        total += weights[i] * np.float64(shares[i, j])
+    totals[j] = total
 
 
 def add_to_columns(strip, scale, rows, start, stop, peaks, totals):

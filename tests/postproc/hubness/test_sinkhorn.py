@@ -50,7 +50,10 @@ def test_infinity_stays_and_has_no_share():
 
 @settings(max_examples=60)
 @given(
-    far=MATRICES, temperature=st.sampled_from([0.1, 1.0, 50.0]), half_rounds=HALF_ROUNDS, top_k=st.integers(1, 12)
+    far=MATRICES,
+    temperature=st.sampled_from([0.1, 1.0, 50.0, 1000.0]),
+    half_rounds=HALF_ROUNDS,
+    top_k=st.integers(1, 12),
 )
 def test_equals_the_definition(far, temperature, half_rounds, top_k):
     setting = {"temperature": temperature, "half_rounds": half_rounds}
