@@ -92,7 +92,13 @@ def rdp(
         def diffuse(start: int) -> None:
             nodes = own[start : start + columns]
             found = kernel.diffusion.regularized_powers(
-                s.offsets, s.members, s.weights, alpha, nodes, arrays.as_type(scales[nodes], np.float32), iterations
+                s.offsets,
+                s.members,
+                s.weights,
+                alpha,
+                nodes,
+                arrays.as_type(scales[nodes], np.float32),
+                iterations,
             )
             kernel.diffusion.reached_first(found, classes[border:], scales, start, strip)
 

@@ -171,8 +171,10 @@ def _keep(rows, share, x, best):
 
 @compiled
 def regularized_powers(offsets, members, weights, alpha, nodes, scales, iterations):
-    """(n, columns) float32: ``v <- alpha S S v + (1 - alpha) start``, ``iterations`` times from v = start, which is
-    ``scales[b]`` at ``nodes[b]`` in column b and 0 elsewhere. What no path has reached yet is not looked at.
+    """(n, columns) float32: ``v <- alpha S S v + (1 - alpha) start``, ``iterations`` times from v = start.
+
+    ``start`` is ``scales[b]`` at ``nodes[b]`` in column b, and 0 elsewhere. What no path has reached yet is not
+    looked at.
     """
     n, columns = offsets.size - 1, nodes.size
     v, once = np.zeros((n, columns), np.float32), np.zeros((n, columns), np.float32)

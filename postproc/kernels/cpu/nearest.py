@@ -200,9 +200,7 @@ def offer_both(
 
 
 @compiled
-def _offer_columns(
-    tile, panel, stop, first_row, first_column, values, columns, worst, largest, keys, sizes, last
-):
+def _offer_columns(tile, panel, stop, first_row, first_column, values, columns, worst, largest, keys, sizes, last):
     """Collect for the columns ``panel:stop`` of a tile of TALL rows at most what may be among their best; merge
     where there is no room for as many again, or all if these are the ``last`` rows."""
     room = 0 if last else keys.shape[1] - values.shape[1] - TALL

@@ -75,9 +75,7 @@ def _sum_of_rows(offsets, members, weights, lists, factors, start, sizes, new_me
     return end
 
 
-def invert(
-    offsets: Ints, members: Ints, weights: Floats, first: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def invert(offsets: Ints, members: Ints, weights: Floats, first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Column lists of rows ``first ..`` of a sparse matrix: (offsets, rows - first, weights), rows ascending."""
     images, begin = len(offsets) - 1, offsets[first]
     new_offsets = np.zeros(images + 1, np.int64)
