@@ -39,7 +39,7 @@ def inner(function: Callable[..., Any]) -> Any:
     return _kernel(function, no_cfunc_wrapper=True, no_cpython_wrapper=True)
 
 
-def _kernel(function: Callable[..., Any], **settings: bool) -> Any:
+def _kernel(function: Callable[..., Any], **settings: Any) -> Any:
     kernel: Any = numba.njit(nogil=True, **settings)(function)
     if hasattr(kernel, "py_func"):  # not so under NUMBA_DISABLE_JIT
         kernel._cache = _cache_of(function)

@@ -107,9 +107,9 @@ def conjugate_gradients(offsets, members, weights, alpha, y, iterations, toleran
     x, best, image = np.zeros((n, columns)), np.zeros((n, columns)), np.zeros((n, columns))
     residual, direction = y, y.copy()
     reached = np.zeros(n, np.bool_)
-    for i in range(n):
+    for node in range(n):
         for b in range(columns):
-            reached[i] |= y[i, b] != 0
+            reached[node] |= y[node, b] != 0
     rows = np.nonzero(reached)[0]
     square, across, after = np.zeros(columns), np.empty(columns), np.empty(columns)
     for i in rows:
