@@ -91,7 +91,7 @@ def diffusion(
     Raises:  ValueError naming the setting or array and what was wanted.
     Cost:    half a product of gallery by gallery, one of queries by gallery; then nq * ng * (k or fewer links) *
              iterations multiply-adds, the larger part: 0.05 to 0.1 s a query and core in a gallery of 80,000 at
-             the defaults; 768 bytes a gallery image and thread. With ``eigenpairs`` once about ten times
+             the defaults; 650 bytes a gallery image and thread. With ``eigenpairs`` once about ten times
              eigenpairs^2 * ng, on the host wherever the features are, then nq * ng * eigenpairs, and 8 bytes * ng
              * eigenpairs. Copies cost nothing.
     Differs: copies of an image are in or out of a list together. An image without links is reached by the query
@@ -106,9 +106,9 @@ def diffusion(
     """
     pairs = pairwise.of(query, gallery, unit=True, cuda=True)
     tiles = tiles_of_gallery(pairs, neighbours, unit=True)
-    classes = tiles.layout.inverse_there
     rows, values = graph.class_lists(tiles.layout, nearest.of_all(tiles, k))
-    links = graph.mutual_graph(tiles.layout, rows, values, gamma)
+    links, places = graph.rearranged(graph.mutual_graph(tiles.layout, rows, values, gamma))
+    classes = places[tiles.layout.inverse_there]
     kernel, scales = kernels.of(rows), 1 / links.roots
     if eigenpairs is not None:
         columns, solve = SPECTRAL_COLUMNS, _spectrum(links, eigenpairs, float(alpha))

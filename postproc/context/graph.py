@@ -80,6 +80,19 @@ def union_graph(
     return Graph(Sparse(*(arrays.beside(part, like) for part in parts)), arrays.beside(found.roots, like))
 
 
+def rearranged(graph: Graph) -> tuple[Graph, np.ndarray]:
+    """The graph with its nodes in an order in which products with it are fast, and the new place of every node."""
+    links, kernel = graph.links, kernels.of(graph.roots)
+    order = kernel.diffusion.order_of_nodes(links.offsets, links.members, links.weights)
+    places = arrays.empty(len(order), np.int32, order)
+    places[order] = arrays.as_type(arrays.beside(np.arange(len(order)), order), np.int32)
+    sizes = links.sizes[order]
+    offsets = arrays.offsets(sizes)
+    moved = arrays.namespace(order).repeat(links.offsets[order] - offsets[:-1], sizes)
+    moved += arrays.beside(np.arange(len(links.members)), order)
+    return Graph(Sparse(offsets, places[links.members[moved]], links.weights[moved]), graph.roots[order]), places
+
+
 def similarity(distances: np.ndarray, gamma: float) -> np.ndarray:
     """``max(s, 0)^gamma`` in float64, s = 1 - distance / 2; 0 where s is not above 0, also for gamma 0."""
     xp = arrays.namespace(distances)

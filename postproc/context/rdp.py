@@ -13,7 +13,7 @@ from postproc.base import arrays
 from postproc.base.settings import Count, Neighbours, Neutral, TopK, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
-from postproc.context.graph import class_lists, union_graph
+from postproc.context.graph import class_lists, rearranged, union_graph
 from postproc.pairs import held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of
 from postproc.pairs.listed import NeighbourLists
@@ -76,24 +76,32 @@ def rdp(
     array([[-0.32 , -0.078]], dtype=float32)
     """
     tiles = tiles_of(pairwise.of(query, gallery, cuda=True), neighbours)
-    classes, border = tiles.layout.inverse_there, tiles.layout.border
     lists = nearest.of_all(tiles, k)
     largest = float(lists.largest.max()) or 1.0
     rows, values = class_lists(tiles.layout, lists)
-    graph = union_graph(tiles.layout, rows, values, lambda d: np.exp(-((d / largest / sigma) ** 2)))
+    joined = union_graph(tiles.layout, rows, values, lambda d: np.exp(-((d / largest / sigma) ** 2)))
+    graph, places = rearranged(joined)
+    classes, border = places[tiles.layout.inverse_there], tiles.layout.border
     alpha = np.float32(1 / (1 + mu))
     kernel, s, scales = kernels.of(rows), graph.links, 1 / graph.roots
+    columns = kernel.diffusion.POWERS
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         own = classes[queries]
 
         def diffuse(start: int) -> None:
-            some = own[start : start + kernel.diffusion.COLUMNS]
-            v = arrays.full((len(scales), kernel.diffusion.COLUMNS), 0, np.float32, scales)
-            v[some, np.arange(len(some))] = arrays.as_type(scales[some], np.float32)
-            found = kernel.diffusion.regularized_powers(s.offsets, s.members, s.weights, alpha, v, iterations)
+            nodes = own[start : start + columns]
+            found = kernel.diffusion.regularized_powers(
+                s.offsets,
+                s.members,
+                s.weights,
+                alpha,
+                nodes,
+                arrays.as_type(scales[nodes], np.float32),
+                iterations,
+            )
             kernel.diffusion.reached_first(found, classes[border:], scales, start, strip)
 
-        kernel.walk.run(diffuse, range(0, len(strip), kernel.diffusion.COLUMNS), what="diffusion")
+        kernel.walk.run(diffuse, range(0, len(strip), columns), what="diffusion")
 
     return nearest.answer(tiles, change, top_k=top_k)

@@ -40,8 +40,9 @@ def test_conjugate_gradients(on_device, smooth, iterations, tolerance):
 
 @each("iterations", [0, 1, 6])
 def test_regularized_powers(on_device, iterations):
-    start = np.random.default_rng(1).random((20, 6)).astype(np.float32)
-    found, wanted = both(on_device, "regularized_powers", *graph(20), np.float32(0.75), start, iterations)
+    nodes, scales = np.array([3, 0, 19, 7, 3], np.int32), np.linspace(0.5, 1, 5, dtype=np.float32)
+    alpha = np.float32(0.75)
+    found, wanted = both(on_device, "regularized_powers", *graph(20), alpha, nodes, scales, iterations)
     assert found.dtype == np.float32
     assert_allclose(found, wanted, rtol=1e-5, atol=1e-7)
 

@@ -9,7 +9,8 @@ import numpy as np
 from postproc.kernels.compiled import compiled
 
 ABREAST = 4  # links of a node that are followed together in small graphs
-COLUMNS = 16  # that are solved side by side: their numbers for one image fill two cache lines
+COLUMNS = 16  # that are solved side by side: their numbers for one image, float64, fill two cache lines
+POWERS = 32  # columns of powers side by side, float32: as many bytes
 
 
 @compiled
@@ -23,25 +24,63 @@ def sums_of_rows(offsets, values, start, stop, out):
 
 
 @compiled
-def multiply(offsets, members, weights, x, out):
-    """``out = S x`` for x and out (n, columns); eight links at a time: sums stay in registers."""
-    for i in range(out.shape[0]):
-        row, at, end = out[i], offsets[i], offsets[i + 1]
-        row[:] = 0
-        while at + 8 <= end:
-            a, b, c, d = _four(members, at)
-            e, f, g, h = _four(members, at + 4)
-            k, m, p, q = weights[at], weights[at + 1], weights[at + 2], weights[at + 3]
-            r, s, t, u = weights[at + 4], weights[at + 5], weights[at + 6], weights[at + 7]
-            for j in range(row.size):
-                some = (((row[j] + k * x[a, j]) + m * x[b, j]) + p * x[c, j]) + q * x[d, j]
-                row[j] = (((some + r * x[e, j]) + s * x[f, j]) + t * x[g, j]) + u * x[h, j]
-            at += 8
-        while at < end:
-            weight, other = weights[at], x[members[at]]
-            for j in range(row.size):
-                row[j] += weight * other[j]
-            at += 1
+def order_of_nodes(offsets, members, weights):
+    """(n,) int32: all nodes, each with those near it to which it holds most: then a product with S finds what it
+    needs in the cache.
+
+    From a node on to the strongest link that leads to somebody new; where there is none, a step back.
+    """
+    n = offsets.size - 1
+    order, path = np.empty(n, np.int32), np.empty(n, np.int32)
+    new = np.ones(n, np.bool_)
+    end = 0
+    for root in range(n):
+        if not new[root]:
+            continue
+        depth, best = 0, root
+        while depth > 0 or best >= 0:
+            if best >= 0:
+                new[best] = False
+                order[end] = path[depth] = best
+                end += 1
+                depth += 1
+            best, most = -1, np.float32(0)
+            for at in range(offsets[path[depth - 1]], offsets[path[depth - 1] + 1]):
+                if new[members[at]] and weights[at] > most:
+                    best, most = members[at], weights[at]
+            if best < 0:
+                depth -= 1
+    return order
+
+
+@compiled
+def _reach(offsets, members, reached, rows):
+    """All nodes a link away from ``rows`` beside these, ascending; ``reached`` says the same of every node."""
+    for i in rows:
+        for at in range(offsets[i], offsets[i + 1]):
+            reached[members[at]] = True
+    return np.nonzero(reached)[0]
+
+
+@compiled
+def _product(offsets, members, weights, x, i, row):
+    """``row = (S x)[i]``, x (n, columns); eight links at a time: sums stay in registers."""
+    at, end = offsets[i], offsets[i + 1]
+    row[:] = 0
+    while at + 8 <= end:
+        a, b, c, d = _four(members, at)
+        e, f, g, h = _four(members, at + 4)
+        k, m, p, q = weights[at], weights[at + 1], weights[at + 2], weights[at + 3]
+        r, s, t, u = weights[at + 4], weights[at + 5], weights[at + 6], weights[at + 7]
+        for j in range(row.size):
+            some = (((row[j] + k * x[a, j]) + m * x[b, j]) + p * x[c, j]) + q * x[d, j]
+            row[j] = (((some + r * x[e, j]) + s * x[f, j]) + t * x[g, j]) + u * x[h, j]
+        at += 8
+    while at < end:
+        weight, other = weights[at], x[members[at]]
+        for j in range(row.size):
+            row[j] += weight * other[j]
+        at += 1
 
 
 @compiled
@@ -61,24 +100,31 @@ def conjugate_gradients(offsets, members, weights, alpha, y, iterations, toleran
 
     A column is done when its residual is no longer than ``tolerance`` times y. What is returned is the iterate
     of the smallest residual; or, if ``smooth``, the combination of all iterates whose residual is smallest,
-    which is the minimal residual solution.
+    which is the minimal residual solution. What no path has reached yet is 0 and is not looked at; y is written
+    over.
     """
     n, columns = y.shape
-    x, best = np.zeros((n, columns)), np.zeros((n, columns))
-    residual, direction = y.copy(), y.copy()
-    image = np.empty((n, columns))
+    x, best, image = np.zeros((n, columns)), np.zeros((n, columns)), np.zeros((n, columns))
+    residual, direction = y, y.copy()
+    reached = np.zeros(n, np.bool_)
+    for node in range(n):
+        for b in range(columns):
+            reached[node] |= y[node, b] != 0
+    rows = np.nonzero(reached)[0]
     square, across, after = np.zeros(columns), np.empty(columns), np.empty(columns)
-    for i in range(n):
+    for i in rows:
         for b in range(columns):
             square[b] += y[i, b] * y[i, b]
     limit, smallest = tolerance * tolerance * square, square.copy()
-    step, share, turn = np.empty(columns), np.empty(columns), np.empty(columns)
+    step, share, turn = np.empty(columns), np.zeros(columns), np.empty(columns)
+    ahead = np.zeros(columns)  # 1 where the best iterate is the last one, and not yet in ``best``
     for _ in range(iterations):
         if not (smallest > limit).any():
             break
-        multiply(offsets, members, weights, direction, image)
+        rows = rows if rows.size == n else _reach(offsets, members, reached, rows)
         across[:] = 0
-        for i in range(n):
+        for i in rows:
+            _product(offsets, members, weights, direction, i, image[i])
             for b in range(columns):
                 image[i, b] = direction[i, b] - alpha * image[i, b]
                 across[b] += direction[i, b] * image[i, b]
@@ -86,9 +132,8 @@ def conjugate_gradients(offsets, members, weights, alpha, y, iterations, toleran
             going = smallest[b] > limit[b] and across[b] > 0
             step[b] = square[b] / across[b] if going else 0.0
         after[:] = 0
-        for i in range(n):
+        for i in rows:
             for b in range(columns):
-                x[i, b] += step[b] * direction[i, b]
                 residual[i, b] -= step[b] * image[i, b]
                 after[b] += residual[i, b] * residual[i, b]
         for b in range(columns):
@@ -98,27 +143,58 @@ def conjugate_gradients(offsets, members, weights, alpha, y, iterations, toleran
                 share[b] = smallest[b] / (smallest[b] + after[b])
                 smallest[b] *= after[b] / (smallest[b] + after[b])
             elif step[b] > 0 and after[b] <= smallest[b]:
-                share[b] = 1.0
+                ahead[b] = 1.0
                 smallest[b] = after[b]
+            elif step[b] > 0:  # the last one was the best
+                share[b], ahead[b] = ahead[b], 0.0
             square[b] = after[b]
-        for i in range(n):
+        if not smooth:
+            _keep(rows, share, x, best)
+        for i in rows:
             for b in range(columns):
-                best[i, b] += share[b] * (x[i, b] - best[i, b])
+                x[i, b] += step[b] * direction[i, b]
                 direction[i, b] = residual[i, b] + turn[b] * direction[i, b]
+        if smooth:
+            _keep(rows, share, x, best)
+    _keep(rows, ahead, x, best)
     return best
 
 
 @compiled
-def regularized_powers(offsets, members, weights, alpha, start, iterations):
-    """(n, columns) float32: ``v <- alpha S S v + (1 - alpha) start``, ``iterations`` times from v = start."""
-    v, once, twice = start.copy(), np.empty_like(start), np.empty_like(start)
+def _keep(rows, share, x, best):
+    """Move ``best`` by a share of the way to x, a share a column."""
+    if share.any():
+        for i in rows:
+            for b in range(share.size):
+                best[i, b] += share[b] * (x[i, b] - best[i, b])
+
+
+@compiled
+def regularized_powers(offsets, members, weights, alpha, nodes, scales, iterations):
+    """(n, columns) float32: ``v <- alpha S S v + (1 - alpha) start``, ``iterations`` times from v = start.
+
+    ``start`` is ``scales[b]`` at ``nodes[b]`` in column b, and 0 elsewhere. What no path has reached yet is not
+    looked at.
+    """
+    n, columns = offsets.size - 1, nodes.size
+    v, once = np.zeros((n, columns), np.float32), np.zeros((n, columns), np.float32)
+    reached = np.zeros(n, np.bool_)
+    for b in range(columns):
+        v[nodes[b], b] = scales[b]
+        reached[nodes[b]] = True
+    rows = np.nonzero(reached)[0]
     rest = np.float32(1) - alpha
     for _ in range(iterations):
-        multiply(offsets, members, weights, v, once)
-        multiply(offsets, members, weights, once, twice)
-        for i in range(v.shape[0]):
-            for b in range(v.shape[1]):
-                v[i, b] = alpha * twice[i, b] + rest * start[i, b]
+        rows = rows if rows.size == n else _reach(offsets, members, reached, rows)
+        for i in rows:
+            _product(offsets, members, weights, v, i, once[i])
+        rows = rows if rows.size == n else _reach(offsets, members, reached, rows)
+        for i in rows:
+            _product(offsets, members, weights, once, i, v[i])
+            for b in range(columns):
+                v[i, b] *= alpha
+        for b in range(columns):
+            v[nodes[b], b] += rest * scales[b]
     return v
 
 

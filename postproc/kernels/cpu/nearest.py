@@ -9,7 +9,8 @@ keys, whole numbers in the order of the heaps, and the best of many are selected
 
 import numpy as np
 
-from postproc.kernels.compiled import compiled
+from postproc.base.vocabulary import Floats, Ints
+from postproc.kernels.compiled import compiled, inner
 from postproc.kernels.cpu.marks import STRETCH, lowest, marks, marks_of_each
 from postproc.kernels.cpu.sorting import key_of, value_of
 
@@ -18,9 +19,11 @@ PANEL = 1 << 18  # keys of the columns that are looked at side by side
 TALL = 64  # rows that are looked at for their own sake and for the columns, one after the other
 FEW = 8  # a list that is so much longer than what is new takes it in one after the other
 NOBODY = np.int32(2**31 - 1)  # behind every real column, also at +inf
+LOWER = 0x7FFFFFFF  # the bits of a key that are its column
+LAST = (0x7F800000 << 32) | LOWER  # the key of +inf and NOBODY
 
 
-@compiled
+@inner
 def _replace_root(values, columns, value, column):
     """Put (value, column) in the place of the worst entry and restore the heap."""
     size = values.size
@@ -43,7 +46,7 @@ def _replace_root(values, columns, value, column):
     columns[at] = column
 
 
-@compiled
+@inner
 def offer_one(values, columns, value, column):
     """Take (value, column) into the heap if it precedes the worst entry there; return the worst value."""
     if value < values[0] or (value == values[0] and column < columns[0]):
@@ -51,15 +54,15 @@ def offer_one(values, columns, value, column):
     return values[0]
 
 
-@compiled
+@inner
 def _write(keys, values, columns):
     """The values and columns of keys."""
     for at in range(keys.size):
         values[at] = value_of(keys[at] >> 32)
-        columns[at] = np.int32(keys[at] & 0x7FFFFFFF)
+        columns[at] = np.int32(keys[at] & LOWER)
 
 
-@compiled
+@inner
 def _select(keys, k):
     """Bring the ``k`` smallest keys to the front, in any order; all keys differ."""
     low, high = 0, keys.size
@@ -81,7 +84,7 @@ def _select(keys, k):
             low = border + 1
 
 
-@compiled
+@inner
 def _sift(keys, at, key):
     """Put a key into the heap below the place ``at``, which is free."""
     while 2 * at + 1 < keys.size:
@@ -95,22 +98,22 @@ def _sift(keys, at, key):
     keys[at] = key
 
 
-@compiled
+@inner
 def _merge(keys, size, values, columns):
     """Take the first ``size`` keys, behind which is room for the heap, into the heap; return the worst value."""
     k = values.size
     if size * FEW < k:
         for at in range(size):
-            offer_one(values, columns, value_of(keys[at] >> 32), np.int32(keys[at] & 0x7FFFFFFF))
+            offer_one(values, columns, value_of(keys[at] >> 32), np.int32(keys[at] & LOWER))
         return values[0]
     count = size
     for at in range(k):  # nobody is left out: of what is alike, none could be told from the others
         if columns[at] != NOBODY:
-            keys[count] = key_of(values[at], columns[at])
+            keys[count] = key_of(values[at], np.int64(columns[at]))
             count += 1
     _select(keys[:count], k)
     for at in range(count, k):
-        keys[at] = key_of(np.inf, NOBODY)
+        keys[at] = LAST
     best = keys[:k]
     for parent in range(k // 2 - 1, -1, -1):
         _sift(best, parent, best[parent])
@@ -118,16 +121,22 @@ def _merge(keys, size, values, columns):
     return values[0]
 
 
-@compiled
-def offer_rows(tile, first_row, first_column, values, columns, worst, largest):
+def offer_rows(
+    tile: Floats, first_row: int, first_column: int, values: Floats, columns: Ints, worst: Floats, largest: Floats
+) -> None:
     """Feed the entries of ``tile`` (n, m) to the heaps of its rows, and the row maxima; NaN is no entry.
 
     What may be among the best is collected, and the best of that selected when there is much of it.
     """
-    n, m = tile.shape
-    room = values.shape[1] + ROOM
-    keys = np.empty(room + values.shape[1], np.int64)
-    for i in range(n):
+    keys = np.empty(2 * values.shape[1] + ROOM, np.int64)
+    _offer_rows(tile, first_row, first_column, values, columns, worst, largest, keys)
+
+
+@compiled
+def _offer_rows(tile, first_row, first_column, values, columns, worst, largest, keys):
+    m = tile.shape[1]
+    room = keys.size - values.shape[1]
+    for i in range(tile.shape[0]):
         row = first_row + i
         limit = worst[row]
         top = largest[row]
@@ -152,36 +161,33 @@ def offer_rows(tile, first_row, first_column, values, columns, worst, largest):
         largest[row] = top
 
 
-@compiled
-def offer_both(tile, first_row, first_column, values, columns, worst, largest):
+def offer_both(
+    tile: Floats, first_row: int, first_column: int, values: Floats, columns: Ints, worst: Floats, largest: Floats
+) -> None:
     """As :func:`offer_rows`, and the same entries to the heaps of the columns, for a symmetric matrix.
 
     Some rows at a time, which are looked at twice while they are at hand.
     """
-    n, m = tile.shape
-    width = values.shape[1] + values.shape[1] // 2 + 32
+    (n, m), k = tile.shape, values.shape[1]
+    width = k + k // 2 + 32 + TALL
     abreast = min(m, max(STRETCH, PANEL // width // STRETCH * STRETCH))
     keys, sizes = np.empty((abreast, width), np.int64), np.zeros(abreast, np.int64)
     for panel in range(0, m, abreast):
-        stop = min(panel + abreast, m)
         for start in range(0, n, TALL):
-            rows = tile[start : start + TALL]
+            rows, row, last = tile[start : start + TALL], first_row + start, start + TALL >= n
             if panel == 0:
-                offer_rows(rows, first_row + start, first_column, values, columns, worst, largest)
-            _collect(
-                rows, panel, stop, first_row + start, first_column, values, columns, worst, largest, keys, sizes
+                offer_rows(rows, row, first_column, values, columns, worst, largest)
+            stop = min(panel + abreast, m)
+            _offer_columns(
+                rows, panel, stop, row, first_column, values, columns, worst, largest, keys, sizes, last
             )
-        for at in range(stop - panel):
-            name = first_column + panel + at
-            if sizes[at] > 0:
-                worst[name] = _merge(keys[at], sizes[at], values[name], columns[name])
-            sizes[at] = 0
 
 
 @compiled
-def _collect(tile, panel, stop, first_row, first_column, values, columns, worst, largest, keys, sizes):
-    """Collect for the columns ``panel:stop`` what may be among their best; merge where there is no more room."""
-    room = keys.shape[1] - values.shape[1]
+def _offer_columns(tile, panel, stop, first_row, first_column, values, columns, worst, largest, keys, sizes, last):
+    """Collect for the columns ``panel:stop`` of a tile of TALL rows at most what may be among their best; merge
+    where there is no room for as many again, or all if these are the ``last`` rows."""
+    room = 0 if last else keys.shape[1] - values.shape[1] - TALL
     for i in range(tile.shape[0]):
         for start in range(panel, stop, STRETCH):
             part = tile[i, start : min(start + STRETCH, stop)]
@@ -194,25 +200,28 @@ def _collect(tile, panel, stop, first_row, first_column, values, columns, worst,
                 value = part[j]
                 tops[j] = max(tops[j], value)
                 if value <= limits[j]:
-                    at, name = start - panel + j, first_column + start + j
+                    at = start - panel + j
                     keys[at, sizes[at]] = key_of(value, first_row + i)
                     sizes[at] += 1
-                    if sizes[at] == room:
-                        limits[j] = _merge(keys[at], room, values[name], columns[name])
-                        sizes[at] = 0
+    for at in range(stop - panel):
+        if sizes[at] > room:
+            name = first_column + panel + at
+            worst[name] = _merge(keys[at], sizes[at], values[name], columns[name])
+            sizes[at] = 0
 
 
 @compiled
 def sort_heaps(values, columns, start, stop):
     """Turn the heaps of rows ``start:stop`` into lists, nearest first, ties by column."""
-    keys = np.empty(values.shape[1], np.int64)
+    k = values.shape[1]
+    keys = np.empty(k, np.int64)
     for i in range(start, stop):
-        for at in range(keys.size):
-            keys[at] = key_of(values[i, at], columns[i, at])
-        for size in range(keys.size - 1, 0, -1):
+        for at in range(k):
+            keys[at] = key_of(values[i, at], np.int64(columns[i, at]))
+        for size in range(k - 1, 0, -1):
             key = keys[size]
             keys[size] = keys[0]
-            _sift(keys[:size], 0, key)
+            _sift(keys[:size], np.int64(0), key)
         _write(keys, values[i], columns[i])
 
 

@@ -4,8 +4,10 @@ Sets and weight rows are sparse: offsets (n + 1,) int64, members int32, weights 
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
-from postproc.kernels.compiled import compiled
+from postproc.base.vocabulary import Floats, Ints
+from postproc.kernels.compiled import compiled, inner
 
 ZERO, ONE = np.float32(0), np.float32(1)
 JUST_ONE = np.float32(1 + 2.0**-18)  # a distance over the largest of its row, which was found another way
@@ -26,21 +28,27 @@ def mutual(lists, length, start, stop, out):
             out[i, s] = found
 
 
-@compiled
-def reciprocal_sets(lists, mutual_whole, mutual_half, start, stop):
+def reciprocal_sets(
+    lists: Ints, mutual_whole: NDArray[np.bool_], mutual_half: NDArray[np.bool_], start: int, stop: int
+) -> tuple[np.ndarray, np.ndarray]:
     """The expanded reciprocal sets of rows ``start:stop`` as (sizes, members).
 
     The set of i is S = {j in its list, i in j's}; every candidate c of S whose own half-length set shares more
     than two thirds with S adds that set. Membership is always tested against S, never the growing union.
     """
-    length, half = mutual_whole.shape[1], mutual_half.shape[1]
-    images = lists.shape[0]
-    sizes = np.zeros(stop - start, np.int64)
+    images, length, half = len(lists), mutual_whole.shape[1], mutual_half.shape[1]
+    sizes = np.empty(stop - start, np.int64)
     members = np.empty((stop - start) * min(length + length * half, images), np.int32)
-    in_set = np.full(images, -1, np.int32)
-    taken = np.full(images, -1, np.int32)
+    in_set, taken = (np.full(images, -1, np.int32) for _ in range(2))
+    end = _reciprocal_sets(lists, mutual_whole, mutual_half, start, sizes, members, in_set, taken)
+    return sizes, members[:end].copy()
+
+
+@compiled
+def _reciprocal_sets(lists, mutual_whole, mutual_half, start, sizes, members, in_set, taken):
+    length, half = mutual_whole.shape[1], mutual_half.shape[1]
     end = 0
-    for i in range(start, stop):
+    for i in range(start, start + sizes.size):
         begin = end
         for s in range(length):
             if mutual_whole[i, s]:
@@ -64,7 +72,7 @@ def reciprocal_sets(lists, mutual_whole, mutual_half, start, stop):
                         members[end] = lists[candidate, s]
                         end += 1
         sizes[i - start] = end - begin
-    return sizes, members[:end].copy()
+    return end
 
 
 @compiled
@@ -85,14 +93,18 @@ def shared_neighbours(lists, start, stop, out):
         out[i] = count
 
 
-@compiled
-def fill_known(offsets, members, lists, values, symmetric, start, stop, out):
+def fill_known(
+    offsets: Ints, members: Ints, lists: Ints, values: Floats, symmetric: bool, start: int, stop: int, out: Floats
+) -> None:
     """Distances of set members that stand in the list of i or, if distances are ``symmetric``, have i in theirs;
     NaN for the others."""
+    place, owner = np.empty(len(lists), np.int32), np.full(len(lists), -1, np.int32)
+    _fill_known(offsets, members, lists, values, symmetric, start, stop, out, place, owner)
+
+
+@compiled
+def _fill_known(offsets, members, lists, values, symmetric, start, stop, out, place, owner):
     length = lists.shape[1]
-    images = lists.shape[0]
-    place = np.empty(images, np.int32)
-    owner = np.full(images, -1, np.int32)
     for i in range(start, stop):
         for s in range(length):
             owner[lists[i, s]] = i
@@ -123,7 +135,7 @@ def to_weights(offsets, distances, largest, half_power, start, stop):
             distances[at] = distances[at] / total
 
 
-@compiled
+@inner
 def normalised(distance, scale, half_power):
     """``sign(d) |d|^half_power / scale``: the published distance, divided by the row's largest (1 for 0)."""
     value = abs(distance)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from postproc.kernels.compiled import compiled
+from postproc.kernels.compiled import compiled, inner
 
 LANES = 16  # partial sums of one product, so that it can run in vector registers without fast-math
 
@@ -64,7 +64,7 @@ def products_of_pairs(first, second, border, signs, left, right, start, stop, ou
         out[i] = total
 
 
-@compiled
+@inner
 def difference(a, b, signs, limit):
     """``sum_j signs[j] (a[j] - b[j])^2`` and the same without signs, in float64; no further than to ``limit``."""
     total, apart = 0.0, 0.0

@@ -5,6 +5,7 @@ Sparse rows are offsets (n + 1,) int64, members int32, weights float32.
 
 import numpy as np
 
+from postproc.base.vocabulary import Floats, Ints
 from postproc.kernels.compiled import compiled
 
 
@@ -29,33 +30,33 @@ def plus_transposed(
     return total.indptr.astype(np.int64), total.indices.astype(np.int32), total.data
 
 
-@compiled
-def sum_of_rows(offsets, members, weights, lists, factors, start, stop):
+def sum_of_rows(
+    offsets: Ints, members: Ints, weights: Floats, lists: Ints, factors: Floats, start: int, stop: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """``sum_s factors[i, s] * row(lists[i, s])`` for the rows ``start:stop``, as (sizes, members, weights).
 
     Entries of ``lists`` below 0 are nobody. ``factors`` (1, 1) stands for one factor for all. A row's members
     come in the order in which they are met, and so are sums taken.
     """
-    images = offsets.size - 1
-    count = lists.shape[1]
+    images, some = len(offsets) - 1, lists[start:stop]
+    lengths = np.where(some < 0, 0, offsets[some + 1] - offsets[some])
+    room = int(np.minimum(lengths.sum(axis=1), images).sum())
+    sizes = np.empty(stop - start, np.int64)
+    new_members, new_weights = np.empty(room, np.int32), np.empty(room, np.float32)
+    total, seen = np.empty(images, np.float32), np.full(images, -1, np.int32)
+    end = _sum_of_rows(
+        offsets, members, weights, lists, factors, start, sizes, new_members, new_weights, total, seen
+    )
+    return sizes, new_members[:end].copy(), new_weights[:end].copy()
+
+
+@compiled
+def _sum_of_rows(offsets, members, weights, lists, factors, start, sizes, new_members, new_weights, total, seen):
     one_factor = factors.shape[1] == 1
-    room = 0
-    for i in range(start, stop):
-        wanted = 0
-        for s in range(count):
-            j = lists[i, s]
-            if j >= 0:
-                wanted += offsets[j + 1] - offsets[j]
-        room += min(wanted, images)
-    sizes = np.zeros(stop - start, np.int64)
-    new_members = np.empty(room, np.int32)
-    new_weights = np.empty(room, np.float32)
-    total = np.zeros(images, np.float32)
-    seen = np.full(images, -1, np.int32)
     end = 0
-    for i in range(start, stop):
+    for i in range(start, start + sizes.size):
         begin = end
-        for s in range(count):
+        for s in range(lists.shape[1]):
             j = lists[i, s]
             if j < 0:
                 continue
@@ -71,28 +72,27 @@ def sum_of_rows(offsets, members, weights, lists, factors, start, stop):
         for at in range(begin, end):
             new_weights[at] = total[new_members[at]]
         sizes[i - start] = end - begin
-    return sizes, new_members[:end].copy(), new_weights[:end].copy()
+    return end
+
+
+def invert(offsets: Ints, members: Ints, weights: Floats, first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Column lists of rows ``first ..`` of a sparse matrix: (offsets, rows - first, weights), rows ascending."""
+    images, begin = len(offsets) - 1, offsets[first]
+    new_offsets = np.zeros(images + 1, np.int64)
+    np.cumsum(np.bincount(members[begin:], minlength=images), out=new_offsets[1:])
+    rows, new_weights = np.empty(len(members) - begin, np.int32), np.empty(len(members) - begin, np.float32)
+    _invert(offsets, members, weights, first, new_offsets[:-1].copy(), rows, new_weights)
+    return new_offsets, rows, new_weights
 
 
 @compiled
-def invert(offsets, members, weights, first):
-    """Column lists of rows ``first ..`` of a sparse matrix: (offsets, rows - first, weights), rows ascending."""
-    images = offsets.size - 1
-    new_offsets = np.zeros(images + 1, np.int64)
-    for at in range(offsets[first], offsets[images]):
-        new_offsets[members[at] + 1] += 1
-    for t in range(images):
-        new_offsets[t + 1] += new_offsets[t]
-    rows = np.empty(new_offsets[images], np.int32)
-    new_weights = np.empty(new_offsets[images], np.float32)
-    end = new_offsets[:-1].copy()
-    for i in range(first, images):
+def _invert(offsets, members, weights, first, end, rows, new_weights):
+    for i in range(first, offsets.size - 1):
         for at in range(offsets[i], offsets[i + 1]):
             t = members[at]
             rows[end[t]] = i - first
             new_weights[end[t]] = weights[at]
             end[t] += 1
-    return new_offsets, rows, new_weights
 
 
 @compiled

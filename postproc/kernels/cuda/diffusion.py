@@ -13,7 +13,7 @@ from numba import cuda
 from postproc.base.vocabulary import Array
 from postproc.kernels.cuda import block, launch
 
-COLUMNS = launch.THREADS  # that are solved side by side, a thread each
+COLUMNS = POWERS = launch.THREADS  # that are solved side by side, a thread each
 ROWS = 16  # of one block
 LOOKS = 5  # iterations between two looks at whether everything is done, each of which waits for the device
 ROOM = 1 << 27  # links, of the graphs that are solved at a time: 8 bytes each
@@ -35,6 +35,11 @@ def _sums_of_rows(count, offsets, values, start, out):
     for at in range(offsets[i], offsets[i + 1]):
         total += values[at]
     out[i] = total
+
+
+def order_of_nodes(offsets, members, weights):
+    """As they are: a device has other things to do while it waits for memory."""
+    return torch.arange(len(offsets) - 1, dtype=torch.int32, device=offsets.device)
 
 
 @cuda.jit(device=True)
@@ -143,8 +148,10 @@ def _turn(
             direction[i, b] = residual[i, b] + turn * direction[i, b]
 
 
-def regularized_powers(offsets, members, weights, alpha, start, iterations):
+def regularized_powers(offsets, members, weights, alpha, nodes, scales, iterations):
     """Two kernels an iteration, each a product with S."""
+    start = scales.new_zeros((len(offsets) - 1, len(nodes)))
+    start[nodes.long(), torch.arange(len(nodes), device=nodes.device)] = scales
     v, once = start.clone(), torch.empty_like(start)
     for _ in range(iterations):
         launch.blocks(_multiply_single, len(v), offsets, members, weights, v, once)
