@@ -12,11 +12,11 @@ from postproc import STEPS
 from postproc.base.lists import takes_lists, takes_lists_alone
 
 ROOT = Path(__file__).parents[2]
-TECHNIQUES, README = ROOT / "docs" / "techniques.md", ROOT / "README.md"
+TECHNIQUES, PAGE = ROOT / "docs" / "techniques.md", ROOT / "docs" / "steps.md"
 NEIGHBOURS, COMMANDS = ROOT / "docs" / "neighbours.md", ROOT / "docs" / "commands.md"
 LISTS_BEGIN, LISTS_END = "<!-- made by python -m tests.support.tables -->", "<!-- end -->"
 ROW = re.compile(r"(?<!\\)\|")
-WORDS = {  # what a column of a table, or a file, is called in the README; features and distances need no word
+WORDS = {  # what a column of a table, or a file, is called in docs/steps.md; features and distances need no word
     "cam": "cameras",
     "cam_group": "camera groups",
     "cam_prob": "camera probabilities",
@@ -34,8 +34,8 @@ def techniques() -> str:
     return "\n".join(guide.steps_table()) + "\n"
 
 
-def readme(text: str) -> str:
-    """The README with the columns *needs* and *CUDA* of its tables of steps as the steps declare them."""
+def page(text: str) -> str:
+    """docs/steps.md with the columns *needs* and *CUDA* of its tables of steps as the steps declare them."""
     known, lines, within = {step.__name__: describe(step) for step in STEPS}, [], False
     for line in text.splitlines():
         within = line.startswith("| step |") or (within and line.startswith("|"))
@@ -90,7 +90,7 @@ def _lists_table() -> Iterator[str]:
 
 
 def named(text: str) -> set[str]:
-    """Every step that a table of the README names."""
+    """Every step that a table of docs/steps.md names."""
     rows = [line for line in text.splitlines() if line.startswith("| `")]
     words = {word for row in rows for word in re.findall(r"`(\w+)`", ROW.split(row)[1])}
     return words & {step.__name__ for step in STEPS}
@@ -123,7 +123,7 @@ def _word(name: str) -> list[str]:
 
 if __name__ == "__main__":
     TECHNIQUES.write_text(techniques(), encoding="utf-8")
-    README.write_text(readme(README.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     NEIGHBOURS.write_text(neighbours(NEIGHBOURS.read_text(encoding="utf-8")), encoding="utf-8")
     COMMANDS.write_text(commands(COMMANDS.read_text(encoding="utf-8")), encoding="utf-8")
-    print(TECHNIQUES, README, NEIGHBOURS, COMMANDS, sep="\n")
+    print(TECHNIQUES, PAGE, NEIGHBOURS, COMMANDS, sep="\n")
