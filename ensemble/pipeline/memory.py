@@ -24,10 +24,11 @@ from ensemble.io.folder import is_side
 from ensemble.io.lists import read_labels
 from ensemble.pipeline import joins, lines, steps, travel_times
 from ensemble.pipeline.devices import CPU
+from ensemble.pipeline.flow import labels
 from ensemble.pipeline.images import Images
 from ensemble.pipeline.models import Models
 from ensemble.pipeline.nodes import Outcome
-from ensemble.pipeline.plan import Plan, labels
+from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.rooms import Meter, Room, Rooms, Stage
 from ensemble.pipeline.tree import Node, leaves, tree
 from ensemble.pipeline.walk import Walk

@@ -25,8 +25,9 @@ from ensemble.pipeline.lines import Line
 from ensemble.pipeline.models import Models
 from ensemble.pipeline.neighbours import Made
 from ensemble.pipeline.nodes import ARRAYS, Maker, Outcome
-from ensemble.pipeline.plan import Plan, lists_memory_problems, lists_spread_for, spread_text
+from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.scoring import Scored, scored, told
+from ensemble.pipeline.spread import lists_memory_problems, lists_spread_for, spread_text
 from ensemble.pipeline.state import Memo, State
 from ensemble.pipeline.tree import Node, leaves, tree
 from ensemble.pipeline.walk import Walk

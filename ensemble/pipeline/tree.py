@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from ensemble.base.features import SIDES
 from ensemble.pipeline import joins, steps
-from ensemble.pipeline.plan import Plan, on_distances
+from ensemble.pipeline.flow import on_distances
+from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.recipe import Group, Use
 from postproc.base.cached import cached_property
 

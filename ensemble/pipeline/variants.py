@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 from ensemble.base.errors import InputError
 from ensemble.pipeline import joins
-from ensemble.pipeline.plan import Plan, branch_name, check
+from ensemble.pipeline.plan import Plan, check
 from ensemble.pipeline.recipe import Branch, Group, Recipe, Use
 from ensemble.pipeline.steps import catalogue
+from ensemble.pipeline.told import branch_name
 
 SAME = " = "  # between two names of one variant
 Candidates = list[tuple[str, Recipe]]  # what it is called, and the recipe: the first that can run is taken

@@ -11,7 +11,8 @@ from ensemble.base.errors import InputError
 from ensemble.io import Folder, ModelSize
 from ensemble.pipeline import advice, memory, plan
 from ensemble.pipeline.advice import Positives
-from ensemble.pipeline.plan import Lack, Plan
+from ensemble.pipeline.flow import Lack
+from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.recipe import Recipe
 from postproc.base.vocabulary import VOCABULARY
 

@@ -20,8 +20,9 @@ from typing import Any
 from ensemble.base.errors import near, refuse_if_any
 from ensemble.pipeline import joins, steps
 from ensemble.pipeline.changes import override
-from ensemble.pipeline.plan import Plan, branch_name
+from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.recipe import Recipe, Use, parse
+from ensemble.pipeline.told import branch_name
 from postproc.base.settings import Setting as Declared
 
 WEIGHTS = "weights"
