@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from postproc.kernels.compiled import compiled, inner
+from postproc.kernels.compiled import compiled
 
 DIGIT = 12  # bits: the counts of a digit stay in the nearest cache
 RUN = 8  # so many are put in order one by one before they are merged
 
 
-@inner
+@compiled
 def key_of(value, column):
     """(value, column) as a whole number that is in the same order; of the two zeros there is one."""
     bits = np.int64(np.float32(value).view(np.int32))
@@ -17,7 +17,7 @@ def key_of(value, column):
     return ((bits ^ ((bits >> 31) & 0x7FFFFFFF)) << 32) | np.int64(column)
 
 
-@inner
+@compiled
 def value_of(place):
     """The float32 whose :func:`key_of` has this number above the column; the next number is the next float32."""
     return np.int32(place ^ ((place >> 31) & 0x7FFFFFFF)).view(np.float32)
