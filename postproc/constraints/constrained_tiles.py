@@ -11,7 +11,7 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays
 from postproc.base.vocabulary import Floats, Ints
-from postproc.kernels.rules import EXEMPT, Places, SideRules, plain
+from postproc.kernels.rules import Places, SideRules, plain
 from postproc.pairs.layout import SMALLEST, copies
 from postproc.pairs.pairwise import among, sqeuclidean
 from postproc.pairs.tiles import Tiles
@@ -72,7 +72,6 @@ class ConstrainedTiles(Tiles):
     ) -> None:
         kernel = kernels.of(across)
         self.across, self.rules = across, rules
-        self.symmetric = all(map(_both_ways, rules))
         cams, groups, view = zip(*places, strict=True)
         pairs = sqeuclidean(*sides)
         views = copies(sqeuclidean(*view)).inverse if rules[0].cameras.direction else None
@@ -123,7 +122,6 @@ class InsideTiles(Tiles):
         ]
         number = number.reshape(-1)
         self.rules, self.kernel = rules, kernels.of(images).constrained
-        self.symmetric = _both_ways(rules)
         self.layout = copies(pairs, (number, number))
         first = self.layout.first
         self.features = _Rows(images[first], copies(pairs).inverse[first])
@@ -157,15 +155,7 @@ def _inside(
     if tiles.views is not None:
         views = tiles.views.products(rows, columns, arrays.empty(tile.shape, np.float32, tile).reshape(-1))
     tiles.kernel.constrain_tile(tile, views, rows.start, columns.start, tiles.labels, plain(rules))
-    if tiles.symmetric and rows == columns:
-        kernels.of(tile).tiles.mirror(tile)
     return tile
-
-
-def _both_ways(rules: SideRules) -> bool:
-    """Whether they say the same of images i and j as of j and i."""
-    camera, group, direction, _ = rules.cameras
-    return not direction and (rules.tracks.alone != EXEMPT or not (camera or group))
 
 
 def _of_pairs(tiles: ConstrainedTiles | InsideTiles, rules: SideRules, left: Ints, right: Ints) -> Floats:

@@ -96,8 +96,8 @@ def rerank_constrained(
              from them; seen from the others the same as ever (Baidu 2021).
     clip:    cut s to -1 .. 1, but not between queries, as Baidu 2021.
     Raises:  ValueError for a setting out of range or without its data, sizes that do not fit, NaN or infinity.
-    Cost:    half a product of all by all, the whole with ``direction`` or "exempt"; memory: the answer, a copy of
-             the distances, the sparse V, three 16 MB tiles a thread.
+    Cost:    two products of all by all, neither of them halved; memory: the answer, a copy of the distances, the
+             sparse V, three 16 MB tiles a thread.
     Differs: the last query cluster is not left out where every query is in one, as layumi's loops have it.
 
     layumi: ``k1=70, k2=10, lambda_value=0.2, camera=0.3, group=0.2, direction=0.1, together=0.1, between=0.1,
