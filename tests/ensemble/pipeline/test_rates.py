@@ -64,7 +64,7 @@ def test_more_threads_than_processors_take_turns(measured):
 def test_what_is_kept_may_be_broken(measured, content):
     another_process()
     measured.clear()
-    file = rates._file()
+    file = rates.file()
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content.replace(b"KEY", rates._key(2).encode()))
     assert rates.of_machine(2) == SOME
@@ -83,7 +83,7 @@ def test_nowhere_to_keep_them(measured, monkeypatch, tmp_path):
 
 def test_a_folder_that_is_not_absolute_is_not_heeded(monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "here")
-    assert rates._file().is_absolute()
+    assert rates.file().is_absolute()
 
 
 def test_a_machine_is_measured():
