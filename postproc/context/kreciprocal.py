@@ -20,7 +20,7 @@ from postproc.context.sparse import Sparse
 from postproc.pairs import long_lists, nearest
 from postproc.pairs.layout import Layout
 from postproc.pairs.nearest import Lists
-from postproc.pairs.tiles import Tiles
+from postproc.pairs.tiles import PairwiseTiles, Tiles
 
 
 def rerank_tiles(
@@ -106,7 +106,9 @@ def _of_candidates(
     lists = nearest.of_all(tiles, max(short, wide))
     near = lists.rows[:, :k2].copy() if k2 > 1 else np.arange(len(lists.rows), dtype=np.int32)[:, None]
     head = Lists(lists.rows[:, :short].copy(), lists.values[:, :short].copy(), lists.largest)
-    if tiles.on_disk:  # the long lists are only looked at again when answers are written into them
+    if isinstance(tiles, PairwiseTiles) and tiles.on_disk:
+        tiles.look_here_and_there()
+        # the long lists are only looked at again when answers are written into them
         rows, values = (temporary.aside(part, "neighbours") for part in (lists.rows, lists.values))
         lists = replace(lists, rows=rows, values=values)
     encoded = encode(tiles, _scaled(head, normalize), k1=k1, length=length, power=power)

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from postproc import kernels
-from postproc.base import arrays, stored
+from postproc.base import arrays, stored, temporary
 from postproc.base.cached import cached_property
 from postproc.base.stored import Stored
 from postproc.base.vocabulary import Array
@@ -179,6 +179,10 @@ class PairwiseTiles(Tiles):
                 self.kernel.tiles.mirror(tile)
             self.kernel.tiles.zero_diagonal(tile)  # an image and its copies, whatever rounding and penalties say
         return tile
+
+    def look_here_and_there(self) -> None:
+        """Have rows on disk as kernels read them, for who asks for many pairs: float32, one after the other."""
+        self.parts = [temporary.in_rows(part) if isinstance(part, Stored) else part for part in self.parts]
 
     def between(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         inverse = self.layout.inverse_there

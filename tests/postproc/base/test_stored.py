@@ -53,12 +53,14 @@ def test_rerank_has_the_same_bits(kind, shift, overlap, tmp_path):
                 same(rerank(query, gallery, **cams, **chosen), wanted)
 
 
-def test_the_answer_of_one_large_set_is_in_a_file(tmp_path):
-    there = on_disk(tmp_path / "x.npy", images(), "f2")
+@each("kind, first", [("f2", "features"), ("f4", "neighbours")])
+def test_the_answer_of_one_large_set_is_in_a_file(kind, first, tmp_path):
+    """``first``: what has no room on a full disk; float32 in rows needs no copy."""
+    there = on_disk(tmp_path / "x.npy", images(), kind)
     wanted = rerank(np.array(there, np.float32), top_k=9)
     with patch.object(long_lists, "cheaper", lambda *sizes: True), patch.object(temporary, "LARGE", 0):
         found = rerank(there, top_k=9)
-        with little_room(99), pytest.raises(temporary.NoRoom, match=r"^neighbours: wanted .* set TMPDIR"):
+        with little_room(99), pytest.raises(temporary.NoRoom, match=rf"^{first}: wanted .* set TMPDIR"):
             rerank(there, top_k=9)
     assert stored.is_mapped(found.rows)
     assert stored.is_mapped(found.distances)
