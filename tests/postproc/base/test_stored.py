@@ -57,8 +57,8 @@ def test_rerank_has_the_same_bits(kind, shift, overlap, tmp_path):
 def test_the_answer_of_one_large_set_is_in_a_file(kind, first, tmp_path):
     """``first``: what has no room on a full disk; float32 in rows, without copies, is read as it is."""
     there = on_disk(tmp_path / "x.npy", np.random.default_rng(0).standard_normal((120, 20)), kind)
-    wanted = rerank(np.array(there, np.float32), top_k=9)
     with patch.object(long_lists, "cheaper", lambda *sizes: True), patch.object(temporary, "LARGE", 0):
+        wanted = rerank(np.array(there, np.float32), top_k=9)
         found = rerank(there, top_k=9)
         with little_room(99), pytest.raises(temporary.NoRoom, match=rf"^{first}: wanted .* set TMPDIR"):
             rerank(there, top_k=9)
