@@ -299,11 +299,24 @@ def _parts(model: str, content: Any, notes: list[str]) -> dict[str, Part]:
     if isinstance(content, dict) and not split_of(content):
         left = unused([key for key in content if isinstance(key, str)])
         notes += [f"{model}: keys that are not used: {examples(left, 20)}"] if left else []
+        _refuse_unknown_queries(model, content, found)
     lacking = [
         f"{model}, {side}: wanted features, found none; add {side}" for side in found if found[side].rows is None
     ]
     refuse_if_any(lacking)
     return found
+
+
+def _refuse_unknown_queries(model: str, content: Mapping[Any, Any], found: Mapping[str, Part]) -> None:
+    """Raise InputError for a gallery without queries beside a matrix that nobody knows: it may be they."""
+    if "query" in found or "gallery" not in found:
+        return
+    others = [key for key, value in content.items() if slot(str(key)) is None and np.ndim(value) == 2]
+    if others:
+        raise InputError(
+            [f"{model}: wanted query beside gallery, or a gallery alone, which is one set, found "
+             f"{examples(others, 8)}; call the queries query, or leave it out"]
+        )  # fmt: skip
 
 
 def _describe(held: Mapping[str, dict[str, Part]], name: str, values: Any) -> None:

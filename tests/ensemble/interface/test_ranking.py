@@ -13,6 +13,7 @@ from numpy.testing import assert_array_equal
 import ensemble
 import postproc
 from ensemble import run
+from ensemble.base.errors import InputError
 from postproc.testing import world
 from tests.support import pages
 from tests.support.each import each
@@ -313,3 +314,9 @@ ensemble.rank(query, theads=1)  # type: ignore[call-arg]
     command = [sys.executable, "-m", "mypy", str(script)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1200)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+def test_queries_under_another_name_do_not_make_one_set():
+    images = np.random.default_rng(0).standard_normal((9, 4), np.float32)
+    with pytest.raises(InputError, match=r"wanted query beside gallery, .* found querry"):
+        ensemble.rank({"querry": images[:3], "gallery": images[3:]})
