@@ -21,7 +21,7 @@ from postproc.pairs.pairwise import Pairwise
 
 @step(
     host_only=True,
-    memory=held.compared(held.lists("depth", factor=7), ranked.edges),
+    memory=held.compared(ranked.memory(35, pairs=10)),
     loads=("scipy",),
     work=spent.together(
         spent.pairs(),
@@ -65,7 +65,7 @@ def bfs_tree(
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError naming the setting or array and what was wanted. CPU only.
     Cost:    half a product of all by all; up to 2 N k^4 and N depth^2 multiply-adds. Memory beside the answer:
-             56 bytes * N * depth, and as much * N * k^2 for trees at most.
+             35 bytes * N * depth, and some 10 * N * k^2 for trees.
     Differs: images that are in one tree and in neither's list have no S, but count in the sums of the columns. The
              released code divides the overlap of whole lists by k too, and so do we; other measures of it are left
              out.

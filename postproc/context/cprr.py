@@ -22,7 +22,7 @@ from postproc.pairs.pairwise import Pairwise
 
 @step(
     host_only=True,
-    memory=held.compared(held.lists("depth", factor=4), held.lists("k", factor=6)),
+    memory=held.compared(ranked.memory(20, 16)),
     work=spent.together(
         spent.pairs(),
         spent.nearest,
@@ -62,7 +62,7 @@ def cprr(
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError naming the setting or array and what was wanted. CPU only.
     Cost:    half a product of all by all; some 2 N (k^2 + depth) looks a round: the cheapest of its kind. Memory
-             beside the answer: 32 bytes * N * depth.
+             beside the answer: 20 bytes * N * depth.
     Differs: the released code has room for ``depth`` lists that name an image, and writes beyond it where more do.
 
     >>> x = np.array([[0.0], [1.0], [3.0], [3.5]], np.float32)

@@ -20,7 +20,7 @@ from postproc.pairs.pairwise import Pairwise
 
 @step(
     host_only=True,
-    memory=held.compared(held.lists("depth", factor=4)),
+    memory=held.compared(ranked.memory(15)),
     work=spent.together(
         spent.pairs(),
         spent.nearest,
@@ -57,7 +57,7 @@ def knn_rank(
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError naming the setting or array and what was wanted. CPU only.
     Cost:    half a product of all by all; nq k depth looks, N k depth in each earlier round. Memory beside the
-             answer: 32 bytes * N * depth.
+             answer: 15 bytes * N * depth.
     Differs: in the paper neighbours are parts of images that were found by their local features.
 
     >>> x = np.array([[0.0], [1.0], [3.0], [3.5]], np.float32)

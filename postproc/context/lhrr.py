@@ -21,7 +21,7 @@ from postproc.pairs.pairwise import Pairwise
 
 @step(
     host_only=True,
-    memory=held.compared(held.lists("depth", factor=5), ranked.edges),
+    memory=held.compared(ranked.memory(20, pairs=10)),
     work=spent.together(
         spent.pairs(),
         spent.nearest,
@@ -62,7 +62,7 @@ def lhrr(
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError naming the setting or array and what was wanted. CPU only.
     Cost:    half a product of all by all; up to 3 N k^4 multiply-adds a round, some tenth of that where identities
-             lie in groups. Memory beside the answer: 40 bytes * N * depth, and 20 * N * k^2 for H at most.
+             lie in groups. Memory beside the answer: 20 bytes * N * depth, and some 10 * N * k^2 for H.
     Differs: the paper's second factor between images is ``H' H``; here it is that of the released code, which was
              the better on all sets that were tried. There, images that a list does not name may come into it, some
              of them twice; here a list keeps those that it has.

@@ -14,7 +14,7 @@ import numpy as np
 
 from postproc import kernels
 from postproc.base.sizes import Sizes
-from postproc.base.step import Chosen
+from postproc.base.step import Chosen, Memory
 from postproc.base.vocabulary import Distances, Floats, Ints, Nearest
 from postproc.context.sparse import Sparse
 from postproc.pairs import nearest
@@ -26,10 +26,16 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 
-def edges(sizes: Sizes, chosen: Chosen) -> int:
-    """What a step holds of lists of lists, ``k^2`` an image at most, while it makes and turns them."""
-    k = min(int(chosen["k"]), sizes.images)
-    return 56 * min(k * k, sizes.images) * sizes.images
+def memory(listed: float, first: float = 0, pairs: float = 0, *, longer: int = 1) -> Memory:
+    """Bytes for each place of a list, which has ``longer`` times ``depth``; for each of the first ``k``; and for
+    each image that is in the lists of those, which are fewer than ``k^2``."""
+
+    def needed(sizes: Sizes, chosen: Chosen) -> int:
+        k = int(chosen["k"])
+        depth, near, reached = (min(n, sizes.images) for n in (max(longer * chosen["depth"], k), k, k * k))
+        return int(sizes.images * (listed * depth + first * near + pairs * reached))
+
+    return needed
 
 
 def lists_of(tiles: Tiles, depth: int) -> Ints:

@@ -23,7 +23,7 @@ KEPT = 0.95  # of what has spread in each round; the rest starts from the image 
 
 @step(
     host_only=True,
-    memory=held.compared(held.lists("depth", factor=9), held.lists("k", factor=4)),
+    memory=held.compared(ranked.memory(34, 24, longer=2)),
     work=spent.together(
         spent.pairs(),
         spent.nearest,
@@ -72,7 +72,7 @@ def rdpac(
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError naming the setting or array and what was wanted. CPU only.
     Cost:    half a product of all by all; N depth k multiply-adds a round, N depth^2 and 2 nq depth^2 at the end.
-             Memory beside the answer: some 72 bytes * N * depth, 2.7 GB for 93,820 images at the defaults.
+             Memory beside the answer: some 68 bytes * N * depth, 2.6 GB for 93,820 images at the defaults.
     Differs: the released code writes ``P P P`` into ``P P`` column by column while it reads it, so that it depends
              on the order of images; here ``P P`` is whole before it is used. As there, all rounds use the same
              ``k``, and the ends of lists stay where they were.

@@ -22,7 +22,7 @@ from postproc.pairs.pairwise import Pairwise
 
 @step(
     host_only=True,
-    memory=held.compared(held.lists("depth", factor=5), held.lists("k", factor=12)),
+    memory=held.compared(ranked.memory(21, 24)),
     work=spent.together(
         spent.pairs(),
         spent.nearest,
@@ -63,7 +63,7 @@ def recknn(
     rounds:  0 (the distance itself) or more.
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError naming the setting or array and what was wanted. CPU only.
-    Cost:    half a product of all by all; some N k^3 looks a round. Memory beside the answer: 40 bytes
+    Cost:    half a product of all by all; some N k^3 looks a round. Memory beside the answer: 21 bytes
              * N * depth.
     Differs: the released code goes on until the mean of e grows by less than .0125 in a round; here the number of
              rounds is said. There, images that a list does not name may come into it.

@@ -21,7 +21,7 @@ from postproc.pairs.pairwise import Pairwise
 
 @step(
     host_only=True,
-    memory=held.compared(held.lists("depth", factor=4), ranked.edges),
+    memory=held.compared(ranked.memory(20, pairs=20)),
     loads=("scipy",),
     work=spent.together(
         spent.pairs(),
@@ -49,7 +49,8 @@ def rfe(
     place of one in the list of the other, ``g(r) = 1 / (1 + exp(slope (r - floor(k / 2))))`` and 1 at place 1. W
     is ``1 - log_k(r)`` at the places 1 .. k, ``B = W + W W``, and the embeddings are the rows of ``E = B * B'``,
     entry by entry. ``rounds`` times lists are sorted by ``(E E')_ij / r``, r the place of j in i's list so far,
-    and E made anew. At last ``out = -E' diag(c) E``, c the sum of the ``k`` largest of each row, divided by the largest.
+    and E made anew. At last ``out = -E' diag(c) E``, c the sum of the ``k`` largest of each row over the
+    largest of these.
 
     Takes:   query (nq, d), gallery (ng, d) float32, used as they are: normalise before if you mean cosine. Or one
              :class:`Pairwise` in their place. One set (n, d) alone is each image against all others: each has one
@@ -68,7 +69,7 @@ def rfe(
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError naming the setting or array and what was wanted. CPU only.
     Cost:    half a product of all by all; far less than N k^4 multiply-adds a round, since E holds who is in both.
-             Memory beside the answer: 32 bytes * N * depth, and 56 * N * k^2 for W W at most.
+             Memory beside the answer: 20 bytes * N * depth, and some 20 * N * k^2 for W W.
     Differs: the last stage of the released code, which joins images to components by the surest links and sorts
              once more by these, is left out: it holds a number for every image and component. There, images that a
              list does not name may come into it at the end; here a list keeps those that it has.
