@@ -22,6 +22,7 @@ from postproc.pairs.pairwise import Pairwise
 @step(
     host_only=True,
     memory=held.compared(ranked.memory(20, pairs=10)),
+    loads=("scipy",),
     work=spent.together(
         spent.pairs(),
         spent.nearest,

@@ -87,7 +87,7 @@ def rfe(
     for _ in range(rounds):
         found = _embeddings(rows, k)
         scores = ranked.on_lists(rows, found, ranked.transposed(found))
-        rows = ranked.resorted(rows, scores / places.astype(np.float32))
+        rows = ranked.resorted(rows, scores * ranked.by_place(rows, 1 / places))
     found = _embeddings(rows, k)
     sure = ranked.largest_sums(found, k)
     asked = ranked.queries(tiles, rows)
