@@ -27,8 +27,8 @@ from postproc.pairs.pairwise import Pairwise
         spent.pairs(),
         spent.nearest,
         spent.looked(2),
-        spent.lists(1, "k", "k", "k", "k"),
-        spent.lists(1, "depth", "depth"),
+        spent.lists(0.5, "k", "k", "k", "k"),
+        spent.lists(0.5, "depth", "depth"),
     ),
 )
 def bfs_tree(

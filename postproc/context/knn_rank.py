@@ -25,7 +25,8 @@ from postproc.pairs.pairwise import Pairwise
         spent.pairs(),
         spent.nearest,
         spent.looked(2),
-        spent.for_setting("rounds", spent.lists(2, "k", "depth")),
+        spent.per_query(1.5, "k", "depth"),
+        spent.for_setting("rounds", spent.lists(6, "depth")),
     ),
 )
 def knn_rank(

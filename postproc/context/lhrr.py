@@ -27,7 +27,7 @@ from postproc.pairs.pairwise import Pairwise
         spent.pairs(),
         spent.nearest,
         spent.looked(2),
-        spent.for_setting("rounds", spent.lists(1.5, "k", "k", "k", "k")),
+        spent.for_setting("rounds", spent.lists(0.1, "k", "k", "k", "k")),
         spent.for_setting("rounds", spent.lists(12, "depth")),
     ),
 )

@@ -18,8 +18,6 @@ from postproc.pairs.known import tiles_of
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import Pairwise
 
-KEPT = 0.95  # of what has spread in each round; the rest starts from the image again
-
 
 @step(
     host_only=True,
@@ -28,9 +26,9 @@ KEPT = 0.95  # of what has spread in each round; the rest starts from the image 
         spent.pairs(),
         spent.nearest,
         spent.looked(2),
-        spent.for_setting("rounds", spent.lists(1.5, "depth", "k")),
-        spent.lists(2, "depth", "depth"),
-        spent.per_query(3, "depth", "depth"),
+        spent.for_setting("rounds", spent.lists(0.13, "depth", "k")),
+        spent.lists(0.18, "depth", "depth"),
+        spent.per_query(0.27, "depth", "depth"),
     ),
 )
 def rdpac(
@@ -42,7 +40,7 @@ def rdpac(
     depth: Annotated[Count, Within(1)] = 400,
     p: Annotated[Number, Within(0.01, 1)] = 0.6,
     p_list: Annotated[Number, Within(0.01, 1)] = 0.99,
-    alpha: Annotated[Share, Within(0, 1)] = KEPT,
+    alpha: Share = 0.95,
     rounds: Annotated[Count, Neutral(0)] = 15,
     top_k: TopK = None,
 ) -> Distances | Nearest:
@@ -82,9 +80,9 @@ def rdpac(
     array([[-0.499,  9.   , 12.25 ]], dtype=float32)
     """
     tiles = tiles_of(pairwise.of(query, gallery), neighbours)
-    rows = ranked.lists_of(tiles, max(2 * depth, k))
     if not rounds:
         return nearest.answer(tiles, lambda strip, queries: None, top_k=top_k)
+    rows = ranked.lists_of(tiles, max(2 * depth, k))
     half = max(min(k, rows.shape[1]), -(-rows.shape[1] // 2))
     rows = ranked.mutual(rows, p_list ** np.arange(1, half + 1))
     first = np.ascontiguousarray(rows[:, :half])

@@ -27,7 +27,7 @@ from postproc.pairs.pairwise import Pairwise
         spent.pairs(),
         spent.nearest,
         spent.looked(2),
-        spent.for_setting("rounds", spent.lists(3, "k", "k", "k")),
+        spent.for_setting("rounds", spent.lists(2, "k", "k", "k")),
         spent.for_setting("rounds", spent.lists(8, "depth")),
     ),
 )

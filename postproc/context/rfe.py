@@ -27,8 +27,8 @@ from postproc.pairs.pairwise import Pairwise
         spent.pairs(),
         spent.nearest,
         spent.looked(2),
-        spent.lists(3, "k", "k", "k"),
-        spent.for_setting("rounds", spent.lists(3, "k", "k", "k")),
+        spent.lists(0.5, "k", "k", "k"),
+        spent.for_setting("rounds", spent.lists(0.5, "k", "k", "k")),
         spent.for_setting("rounds", spent.lists(8, "depth")),
     ),
 )
