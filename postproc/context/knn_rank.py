@@ -1,7 +1,8 @@
 """Ranks in the lists of the query and its neighbours, put together.
 
 Source: Shen, Lin, Brandt, Avidan and Wu, "Object Retrieval and Localization with Spatially-Constrained Similarity
-Measure and k-NN Re-Ranking", CVPR 2012, section 5.
+Measure and k-NN Re-Ranking", CVPR 2012, section 5; the weights by rank as they are usually given, the paper itself
+was not at hand.
 """
 
 from typing import Annotated
