@@ -13,21 +13,34 @@ from ensemble.track import recipe as track
 SIDES = ("query", "gallery", "train")
 
 
-def check_toml(text: str) -> None:
-    """Raise what a reader of the block would be told, if something in it is wrong."""
+def check_toml(text: str, whole: bool) -> None:
+    """Raise what a reader of the block would be told, if something in it is wrong.
+
+    whole: its steps and settings too; not for a file that a command of the page will read, perhaps with plug-ins.
+    """
     found = tomllib.loads(text)
     if "project" in found:  # of pyproject.toml
         return
     if "associate" in found:
         track.parse(found, "recipe")
         return
-    asked = recipe.parse(found, "recipe")
-    plan.check(asked, everything(found))
+    asked = recipe.parse(with_branches(found), "recipe")
+    if whole:
+        plan.check(asked, everything(found))
+
+
+def with_branches(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A recipe; what a page shows without branches is a part of one, and gets some."""
+    if "branch" in content:
+        return content
+    of = {"each": [{"use": "l2_normalize"}], "join": {"use": "concat"}, "steps": [{"use": "distances"}]}
+    models = [["other"], ["another"]] if "join" in content else [["*"]]
+    return {**content, "branch": [{"models": each, **of} for each in models]}
 
 
 def everything(content: Mapping[str, Any]) -> Folder:
     """A folder that has whatever a recipe asks for, its models by the names that the recipe gives them."""
-    models = dict.fromkeys(name.replace("*", "") for name in (*named(content), "other"))
+    models = dict.fromkeys(name.replace("*", "") for name in (*named(content), "other", "another"))
     columns = frozenset(f"{side}_{column}" for side in SIDES for column in COLUMNS) | {*SIDES}
     return Folder(Path("features"), dict.fromkeys(models, ()), columns, ())
 

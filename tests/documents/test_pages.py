@@ -21,6 +21,7 @@ def test_the_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
             example.evaluate()
         except unittest.SkipTest:
             continue
+    given.AFTER_A_PAGE.get(page.stem, lambda *given: None)(tmp_path, document.namespace)
 
 
 def test_what_is_not_run_says_why() -> None:
