@@ -6,7 +6,7 @@ Every page that says ``DIR`` has a drawn city of that name, smaller than ``reid-
 import shutil
 import sys
 from collections.abc import Callable
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import postproc
-from ensemble.city import folder, tracks, traffic
+from ensemble.city import folder, people, tracks, traffic
 from ensemble.city.traffic import Size
 from ensemble.pipeline import steps
 from postproc.testing import world
@@ -32,12 +32,8 @@ def prepare(page: Path, where: Path, monkeypatch: pytest.MonkeyPatch, names: Nam
     """Make ``where`` the folder of the process, and put into it and into ``names`` what the page begins with."""
     monkeypatch.chdir(where)
     monkeypatch.setenv("HOME", str(where))
-    monkeypatch.syspath_prepend(where)
-    monkeypatch.setattr(steps, "_added", {})
-    sys.modules.pop("my_steps", None)
     if page.stem not in USUAL:
-        monkeypatch.setitem(traffic.SIZES, "small", SMALL)
-        monkeypatch.setitem(tracks.SIZES, "small", TRACKS)
+        small(monkeypatch, where)
     given = world(nq=24, ng=90, people=12)
     names.update(given, images=given["gallery"])
     text = page.read_text(encoding="utf-8")
@@ -48,6 +44,18 @@ def prepare(page: Path, where: Path, monkeypatch: pytest.MonkeyPatch, names: Nam
     if "LISTS" in text or "track2.txt" in text:
         lists(where)
     OF_A_PAGE.get(page.stem, lambda *given: None)(where, names)
+
+
+def small(monkeypatch: pytest.MonkeyPatch, where: Path) -> None:
+    """From now on drawn cities are small; steps come from files in ``where``, and are forgotten afterwards."""
+    monkeypatch.syspath_prepend(where)
+    monkeypatch.setattr(steps, "_added", {})
+    sys.modules.pop("my_steps", None)
+    monkeypatch.setitem(traffic.SIZES, "small", SMALL)
+    monkeypatch.setitem(tracks.SIZES, "small", TRACKS)
+    for kind in ("people", "station"):
+        sizes = people.KINDS[kind].sizes
+        monkeypatch.setitem(sizes, "small", replace(sizes["small"], people=24, learners=20, width=24))
 
 
 def lists(where: Path) -> None:
