@@ -7,8 +7,8 @@
     output   what the block before it prints; ``…`` stands for anything
     text     a drawing, or words that nothing here prints; not run
 
-A block whose first line is a comment with the name of a file (``# mine.toml``) is that file for what follows. A block
-that cannot run has a comment before it, ``<!-- skip: next "why" -->``, which a rendered page does not show.
+A block whose first line is a comment with the name of a file (``# mine.toml``) is that file for what follows. A
+block that cannot run has a comment before it, ``<!-- skip: next "why" -->``, which a rendered page does not show.
 """
 
 import io

@@ -1,8 +1,8 @@
 """Commands as they stand on a page, run in this process where they are the project's own.
 
-``reid-ensemble NAME`` and ``python -m ensemble.NAME`` call what the program calls, so that nothing is imported twice.
-``cd`` changes the folder of this process, ``> FILE`` keeps what is printed; HARMLESS commands go to a shell. Anything
-else is refused: such a block wants a mark.
+``reid-ensemble NAME`` and ``python -m ensemble NAME`` call what the program calls, so that nothing is imported
+twice. ``cd`` changes the folder of this process, ``> FILE`` keeps what is printed; HARMLESS commands are started.
+Anything else is refused: such a block wants a mark.
 """
 
 import io

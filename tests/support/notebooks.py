@@ -3,17 +3,20 @@
     python -m tests.support.notebooks                              # all of them, on drawn cities
     python -m tests.support.notebooks --data ../shared/data NAME   # on real sets where a tutorial takes some
 
-A script is a notebook in jupytext's percent form. Its cells run in this process, one after the other, without a kernel; the
-outputs are those that IPython's formatters make of the last value of a cell. The cell with the tag ``parameters`` says which
-folder of data is looked for; ``--data`` is put in its place and leaves no trace.
+A script is a notebook in jupytext's percent form. Its cells run in this process, one after the other, without a
+kernel; the outputs are those that IPython's formatters make of the last value of a cell. The cell with the tag
+``parameters`` says which folder of data is looked for; ``--data`` is put in its place and leaves no trace.
 """
 
 import argparse
 import ast
 import io
 import os
+import shutil
+import sys
 import tempfile
 import warnings
+from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir, redirect_stdout
 from pathlib import Path
@@ -75,24 +78,38 @@ def _run(text: str, where: str, names: dict[str, Any]) -> Any:
 
 def write(source: Path, data: Path | None) -> None:
     """Make NAME.ipynb, NAME.md and the pictures of NAME.md from one script."""
-    from nbconvert.exporters import MarkdownExporter
-
     notebook = read(source)
     given = {} if data is None else {"data": data}
     with tempfile.TemporaryDirectory() as work, chdir(work):
+        sys.path.insert(0, work)  # where a notebook finds modules beside it
         for count, (cell, said, value) in enumerate(run(notebook, given), 1):
             cell.execution_count = count
             cell.outputs = [*outputs(said, value, count)]
     nbformat.write(notebook, TUTORIALS / f"{source.stem}.ipynb")
-    keys = {"unique_key": source.stem, "output_files_dir": f"{source.stem}_files"}
-    exporter = MarkdownExporter(config={"NbConvertBase": {"display_data_priority": ["image/png", "text/plain"]}})
-    page, found = exporter.from_notebook_node(notebook, resources=keys)
-    (TUTORIALS / f"{source.stem}_files").mkdir(exist_ok=True)
-    for name, content in found["outputs"].items():
+    pictures: dict[str, bytes] = {}
+    text = "\n\n".join(part for cell in notebook.cells for part in shown(cell, source.stem, pictures))
+    (TUTORIALS / f"{source.stem}.md").write_text(text + "\n", encoding="utf-8")
+    shutil.rmtree(TUTORIALS / f"{source.stem}_files", ignore_errors=True)
+    for name, content in pictures.items():
         assert len(content) < LARGEST, f"{name}: wanted less than {LARGEST:,} bytes, found {len(content):,}"
+        (TUTORIALS / name).parent.mkdir(exist_ok=True)
         (TUTORIALS / name).write_bytes(content)
-    lines = (line.rstrip() for line in page.strip().splitlines())
-    (TUTORIALS / f"{source.stem}.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def shown(cell: NotebookNode, name: str, pictures: dict[str, bytes]) -> Iterator[str]:
+    """The parts of a page that a cell makes; its pictures are added to ``pictures``, by the path in the page."""
+    if cell.cell_type == "markdown":
+        yield cell.source
+        return
+    yield f"```python\n{cell.source}\n```"
+    for output in cell.outputs:
+        if png := output.get("data", {}).get("image/png"):
+            path = f"{name}_files/{len(pictures) + 1}.png"
+            pictures[path] = b64decode(png)
+            yield f"![What the lines above draw]({path})"
+        else:
+            text = output.get("text") or output.data["text/plain"]
+            yield f"```text\n{text.rstrip()}\n```"
 
 
 def outputs(said: str, value: Any, count: int) -> Iterator[NotebookNode]:
@@ -107,8 +124,6 @@ def outputs(said: str, value: Any, count: int) -> Iterator[NotebookNode]:
 
 def formatter() -> Any:
     """IPython's formatters, and figures of matplotlib as PNG."""
-    from base64 import b64encode
-
     from IPython.core.formatters import DisplayFormatter
     from matplotlib.figure import Figure
 

@@ -7,9 +7,9 @@
 # - the threshold between the two, found without a labelled query,
 # - the photographs grouped into animals, and the pairs that a person should look at.
 #
-# The pictures below are of 740 photographs of 94 lions. The features are weak on purpose: two networks that nobody trained on
-# lions, and two descriptors of shape and colour. Such is a database before somebody trains on it. Without that file the page runs
-# on a drawn herd, with other numbers.
+# The pictures below are of 740 photographs of 94 lions. The features are weak on purpose: two networks that
+# nobody trained on lions, and two descriptors of shape and colour. Such is a database before somebody trains on
+# it. Without that file the page runs on a drawn herd, with other numbers.
 
 # %% tags=["parameters"]
 from pathlib import Path
@@ -43,6 +43,7 @@ print(f"{what}: {len(who)} photographs of {len(counts)} animals, {counts.min()} 
 #
 # One set, without queries: each photograph is asked about all others.
 
+
 # %%
 def one_set(chosen):
     """Models of one set, as `ensemble` takes them."""
@@ -55,13 +56,13 @@ for name, run in runs.items():
     print(f"{name:20} mAP {100 * run.scores.mAP:5.1f}   the first is right {100 * run.scores.rank1:5.1f} %")
 
 # %% [markdown]
-# Weak features: the first photograph is right now and then only. A model that was trained on the species changes that more than
-# everything below. What follows is the same work, whatever the features.
+# Weak features: the first photograph is right now and then only. A model that was trained on the species changes
+# that more than everything below. What follows is the same work, whatever the features.
 #
 # ## Who is it?
 #
-# Some photographs are new: they ask. A fifth of the animals is kept out of the database as a whole, so that "new" is the right
-# answer for them.
+# Some photographs are new: they ask. A fifth of the animals is kept out of the database as a whole, so that "new"
+# is the right answer for them.
 
 # %%
 random = np.random.default_rng(0)
@@ -75,26 +76,29 @@ told = ensemble.identify(queries, "baseline", resamples=500, **labels)
 told
 
 # %% [markdown]
-# The threshold was found on the database alone: each of its photographs was asked about the others, once with its animal among them
-# and once without. It suits queries that are like the database.
+# The threshold was found on the database alone: each of its photographs was asked about the others, once with its
+# animal among them and once without. It suits queries that are like the database.
 #
-# The table is what one hands in: the animals of a query, nearest first, with `new_individual` where nobody nearer fits.
+# The table is what one hands in: the animals of a query, nearest first, with `new_individual` where nobody nearer
+# fits.
 
 # %%
 told.to_frame().head(10)
 
 # %% [markdown]
-# A stricter threshold calls more photographs new. The figure shows what that costs: the animals that are known and told rightly,
-# against the strangers that are found out.
+# A stricter threshold calls more photographs new. The figure shows what that costs: the animals that are known
+# and told rightly, against the strangers that are found out.
 
 # %%
-shares = np.linspace(0.05, 0.95, 19)
+shares = np.linspace(0.1, 0.9, 9)
 points = []
 for share in shares:
-    scores = ensemble.identify(queries, "baseline", unknown=f"share={share:.2f}", resamples=2, **labels).scores.values
+    scores = ensemble.identify(
+        queries, "baseline", unknown=f"share={share:.2f}", resamples=100, **labels
+    ).scores.values
     points.append((100 * scores["BAKS"], 100 * scores["BAUS"]))
 figure, axis = plt.subplots(figsize=(5, 3.4))
-axis.plot(*zip(*points, strict=True), marker="o", label="share of the queries called new, 5 to 95 %")
+axis.plot(*zip(*points, strict=True), marker="o", label="share of the queries called new, 10 to 90 %")
 chosen = told.scores.values
 axis.plot(100 * chosen["BAKS"], 100 * chosen["BAUS"], "*", markersize=14, label="the threshold found above")
 axis.set(xlabel="known animals told rightly, %", ylabel="strangers called new, %")
@@ -105,29 +109,40 @@ figure
 # %% [markdown]
 # ## Who belongs together?
 #
-# Now without names: which photographs show one animal? `fit="ami"` takes the labels to find the distance up to which two groups are
-# one, and says what that distance is worth on animals that the fit has not seen.
+# Now without names: which photographs show one animal? `fit="ami"` takes the labels to find the distance up to
+# which two groups are one, and says what that distance is worth on animals that the fit has not seen.
 
 # %%
 grouped = ensemble.cluster(one_set(models), "baseline", method="average", fit="ami", gallery_pid=who)
 grouped
 
 # %% [markdown]
-# Scores of clusters: 0 is chance, 1 is perfect (AMI). With these features it is near chance; with trained ones it is not
-# ([measured](../identities.md#measured)).
+# Scores of clusters: 0 is chance, 1 is perfect (AMI). With these features it is near chance; with trained ones it
+# is not ([measured](../identities.md#measured)).
 #
 # ## What a person should look at
 #
-# The nearest pairs of two groups are where one answer of a person is worth most. `reid-ensemble cluster --report --images PICTURES`
-# shows them with *Yes, one* and *No, two*; `--links links.csv` takes the answers. Here are the pairs as a table:
+# The nearest pairs of two groups are where one answer of a person is worth most. `reid-ensemble cluster --report
+# --images PICTURES` shows them with *Yes, one* and *No, two*; `--links links.csv` takes the answers. Here are the
+# pairs as a table:
 
 # %%
 run = runs["all, side by side"]
-nearest = run.to_frame().query("rank == 1").assign(query=lambda t: t["query"].astype(int), gallery=lambda t: t["gallery"].astype(int))
+nearest = (
+    run.to_frame()
+    .query("rank == 1")
+    .assign(query=lambda t: t["query"].astype(int), gallery=lambda t: t["gallery"].astype(int))
+)
 cluster = grouped.clusters
-apart = [(a, b) for a, b in zip(nearest["query"], nearest["gallery"], strict=True) if cluster[a] != cluster[b] or cluster[a] < 0]
+apart = [
+    (a, b)
+    for a, b in zip(nearest["query"], nearest["gallery"], strict=True)
+    if cluster[a] != cluster[b] or cluster[a] < 0
+]
 doubtful = nearest[[pair in set(apart) for pair in zip(nearest["query"], nearest["gallery"], strict=True)]]
-doubtful.nsmallest(8, "distance").assign(same=lambda t: who[t["query"]] == who[t["gallery"]])[["query", "gallery", "distance", "same"]]
+doubtful.nsmallest(8, "distance").assign(same=lambda t: who[t["query"]] == who[t["gallery"]])[
+    ["query", "gallery", "distance", "same"]
+]
 
 # %% [markdown]
 # ## The same from the command line

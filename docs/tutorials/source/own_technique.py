@@ -1,0 +1,149 @@
+# %% [markdown]
+# # A technique of your own
+#
+# You have read a paper, or had a thought in the shower. At the end of this page you have
+#
+# - the technique as one function, which recipes can name,
+# - a check that it keeps the laws that all steps keep,
+# - its gain on a set, with a test, and its best setting.
+#
+# The thought here: some gallery images are near everybody, so that they are in too many answers. Count in how
+# many answers an image is, and push it away by that.
+
+# %% [markdown]
+# ## One file, one function
+#
+# Positional parameters are data, with names that the package knows (`distances`, `query_cam`, …). Keyword-only
+# parameters are settings, and their types say their range. `memory` says what the function holds beside its input
+# and its answer; runs use that to refuse what cannot fit.
+
+# %%
+from pathlib import Path
+
+FILE = '''
+from typing import Annotated
+
+import numpy as np
+
+from postproc.base.settings import Neighbours, Neutral, Weight, Within
+from postproc.base.step import step
+from postproc.base.vocabulary import Distances
+from postproc.pairs import held
+
+
+@step(memory=held.times(2, held.matrix))
+def damp_hubs(
+    distances: Distances, *, k: Neighbours = 10, strength: Annotated[Weight, Within(0, 1000), Neutral(0.0)] = 0.2
+) -> Distances:
+    """Push an image away by how many queries have it among their ``k`` nearest.
+
+    k:        1 or more. How many images of a query count as its answer.
+    strength: 0 (nothing changes) to 1,000: how far an image is pushed that is in every answer.
+    """
+    place = min(k, distances.shape[1]) - 1
+    farthest = np.partition(distances, place, axis=1)[:, place]
+    share = (distances <= farthest[:, None]).mean(axis=0, dtype=np.float32)
+    return distances + np.float32(strength) * share
+'''
+_ = Path("my_steps.py").write_text(FILE)
+
+# %% [markdown]
+# ## Does it keep the laws?
+#
+# `check_step` tries the function on a small world: inputs stay as they are, the order of images does not matter,
+# the same call gives the same bits, bad settings are refused, every setting does something, and so on. Silence
+# means that all laws hold.
+
+# %%
+from my_steps import damp_hubs
+
+from postproc.testing import check_step
+
+check_step(damp_hubs)
+
+# %% [markdown]
+# A bad setting is refused by name, range and value, without a line of yours:
+
+# %%
+import numpy as np
+
+try:
+    damp_hubs(np.zeros((2, 3), np.float32), strength=-1)
+except ValueError as error:
+    print(error)
+
+# %% [markdown]
+# ## Does it gain anything?
+#
+# `station` is a drawn city whose features are fitted to real ones, hubs among them. Steps of your own stand in a
+# list beside those of the package.
+
+# %%
+from functools import partial
+
+import matplotlib.pyplot as plt
+
+import ensemble
+from ensemble.city import city
+from postproc import distances, l2_normalize
+
+made = city(kind="station")
+model, (query, gallery) = next(iter(made.features.items()))
+labels = {
+    f"{side}_{column}": getattr(made, side)[column].to_numpy()
+    for side in ("query", "gallery")
+    for column in ("pid", "cam")
+}
+
+
+def scored(*steps, name):
+    """A run of steps, under a name."""
+    return ensemble.rank((query, gallery), ensemble.Recipe(list(steps), name=name), **labels)
+
+
+far = [l2_normalize, partial(distances, metric="cosine")]
+plain = scored(*far, name="cosine")
+damped = scored(*far, damp_hubs, name="damp_hubs")
+ensemble.compare(plain, damped, resamples=1000)
+
+# %% [markdown]
+# How strong should it be? Look before you tune:
+
+# %%
+strengths = [0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0]
+values = [100 * scored(*far, partial(damp_hubs, strength=one), name=str(one)).scores.mAP for one in strengths]
+figure, axis = plt.subplots(figsize=(5, 3))
+axis.plot(strengths, values, marker="o")
+axis.set(xlabel="strength", ylabel="mAP, %", xscale="symlog")
+axis.axhline(values[0], color="grey", linewidth=1)
+plt.close(figure)
+figure
+
+# %% [markdown]
+# The setting with the best number on a test set is chosen on the test set. For a number that you may print, let
+# `reid-ensemble tune` choose on other identities: your step is in its search space, because its types say its
+# range. And compare with what is there: `csls` has the same aim.
+
+# %%
+others = [scored(l2_normalize, name, name=name) for name in ("csls", "rerank", "rerank_multiscale")]
+ensemble.compare(plain, damped, *others, resamples=1000)
+
+# %% [markdown]
+# ## In a recipe, on the command line, in a package
+#
+# ```toml
+# # mine.toml
+# [[branch]]
+# each  = [{ use = "l2_normalize" }]
+# join  = { use = "concat" }
+# steps = [{ use = "distances", metric = "cosine" }, { use = "damp_hubs", strength = 0.5 }]
+# ```
+#
+# ```text
+# reid-ensemble run --features DIR --recipe mine.toml --steps my_steps
+# reid-ensemble run --list-steps --steps my_steps
+# ```
+#
+# A recipe names steps and never loads code, because it may come from a stranger: `--steps` does. An installed
+# package offers its steps by an entry point, and then nobody has to say anything. [Plug-ins](../plugins.md) has
+# the rest.
