@@ -98,6 +98,10 @@ def files(where: Path, names: Names) -> None:
         for name in called:
             (there / name).touch()
         np.savez(where / "features" / f"{side}_resnet.npz", features=given[side], names=np.array(called))
+    for path in (where / "LISTS").glob("*_*.txt"):
+        path.unlink()
+    for path in (where / "LISTS").glob("*.csv"):
+        path.unlink()
     (where / "test.csv").write_text("row_id,query_image,gallery_image\n0,a,b\n1,a,c\n")
     (where / "submission.csv").write_text("row_id,similarity\n0,0.5\n1,0.25\n")
 

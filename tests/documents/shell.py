@@ -69,6 +69,7 @@ def started(words: list[str]) -> str:
             os.chdir(folder)
             return ""
         case [name, *_] if name in HARMLESS:
+            words = [os.path.expanduser(word) for word in words]
             return subprocess.run(words, check=True, capture_output=True, text=True).stdout
     raise Failed(f"{shlex.join(words)}: wanted a command of the project or one of {', '.join(HARMLESS)}")
 

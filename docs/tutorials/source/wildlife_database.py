@@ -96,11 +96,11 @@ for share in shares:
     scores = ensemble.identify(
         queries, "baseline", unknown=f"share={share:.2f}", resamples=100, **labels
     ).scores.values
-    points.append((100 * scores["BAKS"], 100 * scores["BAUS"]))
+    points.append((100 * scores["baks"], 100 * scores["baus"]))
 figure, axis = plt.subplots(figsize=(5, 3.4))
 axis.plot(*zip(*points, strict=True), marker="o", label="share of the queries called new, 10 to 90 %")
 chosen = told.scores.values
-axis.plot(100 * chosen["BAKS"], 100 * chosen["BAUS"], "*", markersize=14, label="the threshold found above")
+axis.plot(100 * chosen["baks"], 100 * chosen["baus"], "*", markersize=14, label="the threshold found above")
 axis.set(xlabel="known animals told rightly, %", ylabel="strangers called new, %")
 axis.legend(fontsize=8)
 plt.close(figure)
@@ -127,22 +127,18 @@ grouped
 # pairs as a table:
 
 # %%
-run = runs["all, side by side"]
-nearest = (
-    run.to_frame()
-    .query("rank == 1")
-    .assign(query=lambda t: t["query"].astype(int), gallery=lambda t: t["gallery"].astype(int))
+run, cluster = runs["all, side by side"], grouped.clusters
+nearest = run.rows[:, 0]
+apart = np.flatnonzero((cluster != cluster[nearest]) | (cluster < 0))
+asked = apart[run.distances[apart, 0].argsort()[:8]]
+pd.DataFrame(
+    {
+        "photograph": asked,
+        "its nearest": nearest[asked],
+        "distance": run.distances[asked, 0].round(3),
+        "one animal": who[asked] == who[nearest[asked]],
+    }
 )
-cluster = grouped.clusters
-apart = [
-    (a, b)
-    for a, b in zip(nearest["query"], nearest["gallery"], strict=True)
-    if cluster[a] != cluster[b] or cluster[a] < 0
-]
-doubtful = nearest[[pair in set(apart) for pair in zip(nearest["query"], nearest["gallery"], strict=True)]]
-doubtful.nsmallest(8, "distance").assign(same=lambda t: who[t["query"]] == who[t["gallery"]])[
-    ["query", "gallery", "distance", "same"]
-]
 
 # %% [markdown]
 # ## The same from the command line
