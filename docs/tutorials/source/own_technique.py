@@ -14,8 +14,10 @@
 # ## One file, one function
 #
 # Positional parameters are data, with names that the package knows (`distances`, `query_cam`, …). Keyword-only
-# parameters are settings, and their types say their range. `memory` says what the function holds beside its input
-# and its answer; runs use that to refuse what cannot fit.
+# parameters are settings, and their types say their range. `checks` makes float32 of what comes in and refuses
+# what is no distance, in one clear sentence. `unit=KEPT` says that distances stay in the unit in which they come,
+# +inf (never return) among them. `memory` says what the function holds beside its input and its answer; runs use
+# that to refuse what cannot fit.
 
 # %%
 from pathlib import Path
@@ -25,13 +27,14 @@ from typing import Annotated
 
 import numpy as np
 
+from postproc.base import checks
 from postproc.base.settings import Neighbours, Neutral, Weight, Within
-from postproc.base.step import step
+from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances
 from postproc.pairs import held
 
 
-@step(memory=held.times(2, held.matrix))
+@step(unit=KEPT, memory=held.times(2, held.matrix), host_only=True)
 def damp_hubs(
     distances: Distances, *, k: Neighbours = 10, strength: Annotated[Weight, Within(0, 1000), Neutral(0.0)] = 0.2
 ) -> Distances:
@@ -40,10 +43,13 @@ def damp_hubs(
     k:        1 or more. How many images of a query count as its answer.
     strength: 0 (nothing changes) to 1,000: how far an image is pushed that is in every answer.
     """
-    place = min(k, distances.shape[1]) - 1
-    farthest = np.partition(distances, place, axis=1)[:, place]
-    share = (distances <= farthest[:, None]).mean(axis=0, dtype=np.float32)
-    return distances + np.float32(strength) * share
+    far = checks.distances("distances", distances)
+    if not far.size:
+        return far.copy()
+    place = min(k, far.shape[1]) - 1
+    farthest = np.partition(far, place, axis=1)[:, place]
+    share = (far <= farthest[:, None]).mean(axis=0, dtype=np.float32)
+    return far + np.float32(strength) * share
 '''
 _ = Path("my_steps.py").write_text(FILE)
 
