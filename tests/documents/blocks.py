@@ -38,8 +38,9 @@ class Mark:
 
 
 def pages() -> list[Path]:
-    """The documents whose blocks run; tutorials are notebooks, which run by themselves."""
-    docs = (page for page in (ROOT / "docs").rglob("*.md") if page.parent.name != "tutorials")
+    """The documents whose blocks run, but for pages that are made of notebooks, which run by themselves."""
+    notebooks = {script.stem for script in (ROOT / "docs" / "tutorials" / "source").glob("*.py")}
+    docs = (page for page in (ROOT / "docs").rglob("*.md") if page.stem not in notebooks)
     return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(docs)]
 
 
