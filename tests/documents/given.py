@@ -40,7 +40,8 @@ def prepare(page: Path, where: Path, monkeypatch: pytest.MonkeyPatch, names: Nam
     if "--features DIR" in text:
         folder.make(where / "DIR")
     if "PICTURES" in text:
-        folder.make(where / "PICTURES", images=True)
+        for side in folder.PICTURES.values():
+            pages.draw(where / "PICTURES" / side, [f"{number:06}.jpg" for number in range(1, 9)])
     if "LISTS" in text or "track2.txt" in text:
         lists(where)
     OF_A_PAGE.get(page.stem, lambda *given: None)(where, names)
