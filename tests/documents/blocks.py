@@ -53,13 +53,18 @@ def marks(page: Path) -> Iterator[Mark]:
     """The blocks of a page that are not run."""
     for example in parsed(page):
         if isinstance(example.parsed, tuple):
-            yield Mark(f"{page.relative_to(ROOT)}:{example.line}", (example.parsed[1] or "").strip('" '))
+            yield Mark(f"{called(page)}:{example.line}", (example.parsed[1] or "").strip('" '))
+
+
+def called(page: Path) -> str:
+    """A page in messages: its folder and its name."""
+    return "/".join(page.parts[-2:])
 
 
 def unknown_fences(page: Path) -> list[str]:
     """Blocks whose fence says nothing of what they are, or something else than above."""
     openings = re.findall(r"^ *```(.*)$", page.read_text(encoding="utf-8"), flags=re.M)[::2]
-    return [f"{page.relative_to(ROOT)}: ```{name}" for name in openings if name not in RUN]
+    return [f"{called(page)}: ```{name}" for name in openings if name not in RUN]
 
 
 def python(example: Example) -> None:
