@@ -31,8 +31,8 @@ if path.is_file():
     models = {name: found[name].astype(np.float32) for name in names}
     who, what = found["id"], "lions"
 else:
-    drawn = herd(people=24, strangers=0, most=24, noise=0.8)
-    images, who = drawn["gallery"], np.char.add("animal ", drawn["gallery_pid"].astype(str))
+    drawn = herd(people=60, strangers=0, most=120, noise=0.8)
+    images, who = drawn["gallery"], np.char.add("animal_", drawn["gallery_pid"].astype(str))
     models = {"first": images[:, :16], "second": np.ascontiguousarray(images[:, 16:])}
     what = "a drawn herd"
 counts = pd.Series(who).value_counts()
