@@ -178,6 +178,13 @@ def evaluated(where: Path, names: Names) -> None:
     assert evaluator.evaluate()["mAP"] == pytest.approx(100 * names["mAP"])
 
 
+def report(where: Path, names: Names) -> None:
+    """Two models: what each is worth is computed for every page."""
+    for model in ("densenet_ALL", "senet152"):
+        for path in (where / "DIR").glob(f"*_{model}.pkl"):
+            path.unlink()
+
+
 def matrices(where: Path, names: Names) -> None:
     """One matrix of distances, of the images of DIR."""
     made = folder.make(where / "DIR")
@@ -192,6 +199,6 @@ def matrices(where: Path, names: Names) -> None:
 
 OF_A_PAGE: dict[str, Callable[[Path, Names], None]] = {
     "arrays": arrays, "files": files, "identify": identify, "identities": identities, "images": images,
-    "larger-than-memory": larger, "python": python, "recipes": matrices,
+    "larger-than-memory": larger, "python": python, "recipes": matrices, "report": report,
 }  # fmt: skip
 AFTER_A_PAGE: dict[str, Callable[[Path, Names], None]] = {"python": evaluated}
