@@ -13,6 +13,9 @@ SOURCES = notebooks.sources()
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
 def test_it_runs(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+    if "import torch" in source.read_text(encoding="utf-8"):
+        pytest.importorskip("torch")
     monkeypatch.setenv("MPLBACKEND", "agg")
     monkeypatch.chdir(tmp_path)
     given.small(monkeypatch, tmp_path)

@@ -1,13 +1,16 @@
 """Every code block of README.md, CONTRIBUTING.md and docs runs, or says why it does not."""
 
 import unittest
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from sybil import Document
 
 from tests.documents import blocks, given
 
 NOT_RUN = 12  # blocks with a mark; a new one is a decision
+OPTIONAL = ("torch", "matplotlib", "PIL", "optuna", "faiss", "usearch", "onnxruntime", "jinja2", "shtab", "dask")
 
 
 @pytest.mark.parametrize("page", blocks.pages(), ids=lambda page: page.stem)
@@ -15,13 +18,20 @@ def test_the_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     document = blocks.parsed(page)
     if not document.regions:
         pytest.skip("no code on this page")
-    given.prepare(page, tmp_path, monkeypatch, document.namespace)
-    for example in document:
-        try:
-            example.evaluate()
-        except unittest.SkipTest:
-            continue
+    try:
+        given.prepare(page, tmp_path, monkeypatch, document.namespace)
+        run(document)
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] not in OPTIONAL:
+            raise
+        pytest.skip(f"wants {missing.name}")
     given.AFTER_A_PAGE.get(page.stem, lambda *given: None)(tmp_path, document.namespace)
+
+
+def run(document: Document) -> None:
+    for example in document:
+        with suppress(unittest.SkipTest):
+            example.evaluate()
 
 
 def test_what_is_not_run_says_why() -> None:
