@@ -190,6 +190,10 @@ for recipe in ("lists", "lists_structure", "lists_best") if real else ():
     print(f"{recipe:16} two of the first three tracks in one camera: {twice(answer.rows):4.1f} % of the queries")
 
 # %% [markdown]
+# Fewer is not better by itself. `lists_structure` forbids a second track of a camera among the nearest;
+# `lists_best` only makes it dear, and had the better score on the city above. The number says that an answer
+# makes sense, not that it is right.
+#
 # ## From the command line
 #
 # Put the lists, with `query.csv` and `gallery.csv` or the competition's own lists of names and tracks, into a
