@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 INK, FAINT = "#32363e", "#d9dce1"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
+MANY = (*COLOURS, "#56b4e9", "#e69f00", "#8d6cc4", "#8a7a3c")  # of groups; all can be seen on light and dark
+OTHERS = "#8f96a1"
+GROUPS = (("pid", "by identity"), ("cam", "by camera"))
 DASHES = ("-", "--", "-.", ":")
 WIDE, HIGH = 5.0, 3.2  # inches
 
@@ -187,6 +190,38 @@ def agreement(history: History) -> "Figure":
         _numbers(axes, values, 0.55, 7.5)
     figure.colorbar(image, label="shared", shrink=0.9).outline.set_visible(False)
     return figure
+
+
+def images(history: History) -> "Figure":
+    """The map of the images, a panel for identities, one for cameras; one without colours where neither is known."""
+    from matplotlib.figure import Figure
+
+    extras = history.extras
+    points, sides = extras["map_points"], extras["map_sides"]
+    kinds = [(title, extras[f"map_{name}"]) for name, title in GROUPS if f"map_{name}" in extras]
+    kinds = kinds or [("", np.full(len(points), -1))]
+    figure = Figure(figsize=(WIDE, 3.4 * len(kinds)), layout="constrained")
+    for axes, (title, values) in zip(figure.subplots(len(kinds), squeeze=False)[:, 0], kinds, strict=True):
+        groups = [(str(value), values == value) for value in _largest(values)]
+        others = ~np.isin(values, _largest(values))
+        for number, (name, chosen) in enumerate([("others" if groups else "images", others), *groups]):
+            colour, alpha = (OTHERS, 0.5) if not number else (MANY[number - 1], 0.9)
+            for side, marker in enumerate("^o"):
+                x, y = points[chosen & (sides == side)].T
+                axes.scatter(x, y, s=16 if side == 0 else 11, marker=marker, color=colour, alpha=alpha, linewidths=0)
+            if chosen.any():
+                axes.scatter([], [], s=20, marker="o", color=colour, label=short(name, 14))
+        axes.set(title=title, xticks=[], yticks=[], aspect="equal")
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handletextpad=0.2)
+    return figure
+
+
+def _largest(values: np.ndarray) -> np.ndarray:
+    """The labels that most points have, most first; not that which says that nobody knows."""
+    known, counts = np.unique(values, return_counts=True)
+    there = known != ("" if known.dtype.kind == "U" else -1)
+    known, counts = known[there], counts[there]
+    return known[np.argsort(-counts, kind="stable")[: len(MANY)]]
 
 
 def gaps(history: History) -> "Figure":

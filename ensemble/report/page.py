@@ -11,7 +11,7 @@ import numpy as np
 
 from ensemble import __version__, io
 from ensemble.base.errors import InputError, printable
-from ensemble.report import plots, tables
+from ensemble.report import copies, plots, tables
 from ensemble.report.filling import digest, embedded, template
 from ensemble.report.history import History, Step
 from ensemble.report.pictures import Album, Pictures, Wanted, gather
@@ -197,6 +197,7 @@ def _run(history: History) -> Data:
     return {
         "title": printable(history.title, 80),
         "about": (record.get("recipe") or {}).get("about", ""),
+        "origin": _origin(record),
         "queries": record.get("queries", len(history.queries["name"])),
         "gallery": record.get("gallery"),
         "models": [model for models in record.get("models") or [] for model in models],
@@ -213,10 +214,37 @@ def _run(history: History) -> Data:
         "steps": tables.steps(history),
         "leave_out": history.leave_out,
         "note": history.note,
+        "copies": _copies(history),
         "flow": _flow(record.get("recipe") or {}),
         "inputs": {Path(path).name: digest for path, digest in (record.get("inputs") or {}).items()},
         "versions": record.get("versions") or {},
     }
+
+
+def _origin(record: Mapping[str, Any]) -> Data:
+    """Where the data lay, when it was run and by which command; what is not known is left out."""
+    date = str(record.get("date", "")).replace("T", " ").replace("Z", " UTC")
+    said = {"Data": str(record.get("features", "")), "Date": date, "Command": str(record.get("command", ""))}
+    return {name: printable(value, 2000) for name, value in said.items() if value}
+
+
+def _copies(history: History) -> Data | None:
+    """What is said of copies in the data set; None where nobody looked."""
+    told = history.extras.get("copies")
+    if not told:
+        return None
+    same = {True: "one identity", False: "two identities", None: "not known"}
+    pairs = [
+        {
+            "sides": " and ".join(pair["sides"]),
+            "names": [printable(name) for name in pair["names"]],
+            "share": "equal" if pair["share"] == 0 else f"{pair['share']:.0%} of the usual distance",
+            "same": same[pair["same"]],
+            "leak": len(set(pair["sides"])) > 1 or pair["same"] is False,
+        }
+        for pair in told["pairs"]
+    ]
+    return {**told, "pairs": pairs, "about": list(copies.sentences(told))}
 
 
 def _device(record: Mapping[str, Any]) -> str:

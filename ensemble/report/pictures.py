@@ -112,7 +112,7 @@ def gather(album: Album | None, wanted: Sequence[Wanted], budget: int) -> Pictur
         notes.append(f"pictures are {height} pixels high, to stay within the size asked for")
     if left:
         notes.append(f"{left} images have no picture, to stay within the size asked for")
-    return Pictures(found, height, _shape([paths[item] for item in tried]), tuple(notes))
+    return Pictures(found, height, shape([paths[item] for item in tried]), tuple(notes))
 
 
 def thumbnail(path: Path, height: int) -> str:
@@ -144,7 +144,7 @@ def load(path: Path, size: tuple[int, int] | None = None) -> Any:
         return None
 
 
-def _shape(paths: Sequence[Path]) -> float:
+def shape(paths: Sequence[Path]) -> float:
     """The middle of the pictures' widths over their heights, between slim people and long lorries."""
     found = sorted(image.width / image.height for path in paths if (image := load(path, (64, 64))) is not None)
     return min(max(found[len(found) // 2], 0.4), 1.8) if found else 0.5
