@@ -3,8 +3,8 @@
 import argparse
 import os
 import re
-import shutil
 import shlex
+import shutil
 import signal
 import sys
 import textwrap

@@ -42,7 +42,7 @@ def write(
 ) -> list[Path]:
     """Write everything into ``out``, all of it or nothing; the paths, the submission first.
 
-    also: writes further files, by name, to the path that it is called with. typed: the command line, for the record.
+    also: writes further files, by name, to the path that it is called with. typed: the command line.
 
     What an earlier run has left there and this one does not write goes: it would be taken for this one's.
     """

@@ -6,7 +6,7 @@
     judge          what an image is to a query
     gaps           the gaps in time between cameras that a step has learned
     hard_pairs     the hardest pairs of the models in batches as in training
-    dataset        what the features say of the data set: a map of the images (embedding), copies among them (copies)
+    dataset        what the features say of the data set: a map (embedding), copies (copies)
     submission     rank lists alone, and two runs brought together
     contributions  what a recipe is worth without each model
     searched       what a search over pipelines has tried

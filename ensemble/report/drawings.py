@@ -193,7 +193,7 @@ def agreement(history: History) -> "Figure":
 
 
 def images(history: History) -> "Figure":
-    """The map of the images, a panel for identities, one for cameras; one without colours where neither is known."""
+    """The map of the images, a panel for identities and one for cameras, as far as they are known."""
     from matplotlib.figure import Figure
 
     extras = history.extras
@@ -205,12 +205,12 @@ def images(history: History) -> "Figure":
         groups = [(str(value), values == value) for value in _largest(values)]
         others = ~np.isin(values, _largest(values))
         for number, (name, chosen) in enumerate([("others" if groups else "images", others), *groups]):
-            colour, alpha = (OTHERS, 0.5) if not number else (MANY[number - 1], 0.9)
-            for side, marker in enumerate("^o"):
+            look: Any = {"color": MANY[number - 1] if number else OTHERS, "linewidths": 0}
+            for side, (marker, size) in enumerate((("^", 18), ("o", 11))):
                 x, y = points[chosen & (sides == side)].T
-                axes.scatter(x, y, s=16 if side == 0 else 11, marker=marker, color=colour, alpha=alpha, linewidths=0)
+                axes.scatter(x, y, s=size, marker=marker, alpha=0.9 if number else 0.5, **look)
             if chosen.any():
-                axes.scatter([], [], s=20, marker="o", color=colour, label=short(name, 14))
+                axes.scatter([], [], s=20, label=short(name, 14), **look)
         axes.set(title=title, xticks=[], yticks=[], aspect="equal")
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handletextpad=0.2)
     return figure

@@ -14,7 +14,7 @@ from ensemble.base.errors import InputError, printable
 from ensemble.report import copies, plots, tables
 from ensemble.report.filling import digest, embedded, template
 from ensemble.report.history import History, Step
-from ensemble.report.pictures import Album, Pictures, Wanted, gather
+from ensemble.report.pictures import Album, Pictures, Wanted, gather, same_files
 from ensemble.report.submission import matched
 
 SIZE = 20_000_000  # bytes of a page, unless said otherwise
@@ -53,7 +53,7 @@ def html(
 ) -> tuple[bytes, list[str]]:
     """The page as UTF-8, and what it leaves out."""
     histories = matched(histories)
-    context = _context(histories)
+    context = {**_context(histories), "same_files": _same_files(histories[-1], album)}
     empty = len(_render(context, {}, ()))
     cut, data = _fitting(histories, places, size - empty, size)
     base = len(_render(context, data, cut.notes))
@@ -117,6 +117,7 @@ def _data(histories: Sequence[History], cut: Cut) -> Data:
             "kind": step.kind,
             "mAP": step.scores["mAP"] if step.scores else None,
             "places": int(values.shape[1]),
+            "placed": _are_places(step),
             "rows": _packed(place[values], np.int32),
             "distances": _packed(step.distances[cut.queries, : cut.places], np.float32),
             "relation": _packed(step.relation[cut.queries, : cut.places], np.int8),
@@ -137,6 +138,18 @@ def _data(histories: Sequence[History], cut: Cut) -> Data:
         "shape": 0.5,
         "height": 0,
     }
+
+
+def _are_places(step: Step) -> bool:
+    """Whether the distances are but places, as a list that was rewritten has: how many images are before each."""
+    far = step.distances
+    there = (step.rows >= 0) & np.isfinite(far)
+    if not (there.sum(axis=1) > 1).any():
+        return False
+    new = np.ones(far.shape, bool)
+    new[:, 1:] = far[:, 1:] != far[:, :-1]
+    before = np.maximum.accumulate(np.where(new, np.arange(far.shape[1]), 0), axis=1)
+    return bool((far == before)[there].all())
 
 
 def _columns(table: Mapping[str, Any], rows: np.ndarray) -> Data:
@@ -226,6 +239,16 @@ def _origin(record: Mapping[str, Any]) -> Data:
     date = str(record.get("date", "")).replace("T", " ").replace("Z", " UTC")
     said = {"Data": str(record.get("features", "")), "Date": date, "Command": str(record.get("command", ""))}
     return {name: printable(value, 2000) for name, value in said.items() if value}
+
+
+def _same_files(history: History, album: Album | None) -> list[str]:
+    """The first images that are the same file under several names, a sentence a group."""
+    if album is None:
+        return []
+    wanted: list[Wanted] = [("query", name) for name in history.queries["name"]]
+    groups = same_files(album, [*wanted, *(("gallery", name) for name in history.images["name"])])
+    lines = [", ".join(f"{side} {name}" for side, name in group) for group in groups[: copies.NAMED]]
+    return [printable(line, 400) for line in lines]
 
 
 def _copies(history: History) -> Data | None:

@@ -1,7 +1,9 @@
 """Images of people and vehicles for a page: found by name, made small, within a number of bytes."""
 
 import base64
+import hashlib
 import os
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -60,6 +62,20 @@ class Album:
             return sum(word in text for word in WORDS[other]) - sum(word in text for word in WORDS[side]), item[0]
 
         return min(found, key=fit)[1]
+
+
+def same_files(album: Album, wanted: Sequence[Wanted]) -> list[list[Wanted]]:
+    """Images whose files are others with the same content, by SHA-256, in groups; files of one size are read."""
+    sizes: dict[int, dict[Path, Wanted]] = defaultdict(dict)
+    for item in dict.fromkeys(wanted):
+        path = album.find(*item)
+        if path is not None:
+            sizes[path.stat().st_size].setdefault(path, item)
+    groups: dict[bytes, list[Wanted]] = defaultdict(list)
+    for files in sizes.values():
+        for path, item in files.items() if len(files) > 1 else ():
+            groups[hashlib.sha256(path.read_bytes()).digest()].append(item)
+    return [items for items in groups.values() if len(items) > 1]
 
 
 @dataclass(frozen=True)

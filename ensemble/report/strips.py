@@ -3,8 +3,8 @@
 Source: wangguanan/light-reid, ``visualize_ranked_results``: tiles of 64 x 128 in frames of 4 pixels, the query and
 images of its identity green, others red, the distance in yellow.
 Differs: junk that is not left out is grey, and without labels every frame is grey; PNG in the place of JPEG. The
-query is framed dark and stands apart, ranks stand below the images, and a picture keeps its shape: tiles are as wide
-as the pictures of the set usually are.
+query is framed dark and stands apart, ranks stand below the images, and a picture keeps its shape: tiles are as
+wide as the pictures of the set usually are.
 """
 
 import math
@@ -18,7 +18,7 @@ from ensemble.base.errors import InputError, examples, near
 from ensemble.report.history import GOOD, JUNK, UNKNOWN, WRONG, History
 from ensemble.report.pictures import SAMPLE, Album, load, shape
 
-HIGH, BORDER, APART, BELOW = 128, 4, 16, 16  # pixels: of a tile, its frame, the query's distance, the line of ranks
+HIGH, BORDER, APART, BELOW = 128, 4, 16, 16  # pixels: a tile, its frame, beside the query, the line of ranks
 GREEN, RED, GREY, YELLOW, DARK = (0, 160, 60), (220, 30, 20), (150, 150, 150), (255, 255, 0), (40, 44, 52)
 FRAMES = {GOOD: GREEN, WRONG: RED, JUNK: GREY, UNKNOWN: GREY}
 UNSAFE = re.compile(r"[^\w.-]+")

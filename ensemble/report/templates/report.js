@@ -30,7 +30,11 @@
   const clean = (text) => text.replace(HIDDEN, (c) => "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0"));
   const percent = (value) => (100 * value).toFixed(1);
   const signed = (value) => (value < 0 ? "−" : "+") + (100 * Math.abs(value)).toFixed(1);
-  const short = (value) => (Number.isFinite(value) ? value.toPrecision(4) : value === Infinity ? "∞" : "");
+  const short = (value) =>
+    Number.isInteger(value) ? String(value) : Number.isFinite(value) ? value.toPrecision(4) : value === Infinity ? "∞" : "";
+  // A list that was rewritten has places in it, from 0 on, and no distances.
+  const far = (item, before) =>
+    !Number.isFinite(item.distance) ? "" : item.placed ? `place ${item.distance + 1}` : before + short(item.distance);
   const known = (column, row) => column !== undefined && column[row] !== -1 && column[row] !== "";
 
   const make = (tag, attributes, ...children) => {
@@ -205,7 +209,7 @@
       if (image < 0) continue;
       const track = state.fold && known(images.track, image) ? images.track[image] : null;
       if (track !== null && tracks.has(track)) { tracks.get(track).many++; continue; }
-      const tile = { image, place: p + 1, relation: view.relation[at], distance: view.distances[at], many: 1 };
+      const tile = { image, place: p + 1, relation: view.relation[at], distance: view.distances[at], placed: view.placed, many: 1 };
       tile.key = track === null ? `i${image}` : `t${track}`;
       if (track !== null) tracks.set(track, tile);
       found.push(tile);
@@ -226,13 +230,13 @@
     if (known(images.track, item.image)) where.push(`t${images.track[item.image]}`);
     const label = [`place ${item.place}`, text, WORDS[item.relation], ...facts(images, item.image)];
     if (item.many > 1) label.push(`${item.many} images of the track`);
-    if (Number.isFinite(item.distance)) label.push(`distance ${short(item.distance)}`);
+    if (far(item, "")) label.push(item.placed ? `${far(item)} as rewritten` : far(item, "distance "));
     const before = other && other.get(item.key);
     if (other) label.push(before ? `place ${before.place} in the other list` : "not in the other list");
     const button = make("button", { type: "button", class: "tile", "aria-label": label.filter(Boolean).join(", ") },
       pic,
       make("span", { class: "cap" }, make("b", {}, String(item.place)), ` ${where.join(" ")}`),
-      make("span", { class: "cap s" }, short(item.distance) || "\u00a0"));
+      make("span", { class: "cap s" }, far(item, "") || short(item.distance) || "\u00a0"));
     const tell = () => {
       const parts = [make("b", {}, `Place ${item.place}: `), make("bdi", {}, text)];
       $("tell").replaceChildren(...parts, ` · ${label.slice(2).filter(Boolean).join(" · ")}`);

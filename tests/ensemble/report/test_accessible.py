@@ -1,4 +1,4 @@
-"""Every page that a command writes, as axe-core sees it: on a desk and on a phone, light and dark, nothing at all."""
+"""Every page that a command writes, as axe-core sees it: on a desk and on a phone, light and dark."""
 
 import numpy as np
 import pytest

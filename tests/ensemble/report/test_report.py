@@ -557,9 +557,10 @@ def test_pictures_keep_their_shape_in_strips(tmp_path):
     slim = strip[68, strips.APART + 2 * wide : strips.APART + 3 * wide]
     assert (slim == (0, 40, 200)).all(axis=1).sum() == 64  # 128 high, half as wide
     where = tmp_path / "no", found, pictures.Album([tmp_path / "in"])
-    assert "--query: wanted one of a.png, b.png, c.png, found 'd.png'" in problems(
-        strips.write, *where, queries=["d.png"]
-    )[0]
+    assert (
+        "--query: wanted one of a.png, b.png, c.png, found 'd.png'"
+        in problems(strips.write, *where, queries=["d.png"])[0]
+    )
 
 
 def test_strips_stay_in_their_folder(tmp_path):
