@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -16,10 +17,12 @@ from ensemble.report.filling import digest, embedded, template
 from ensemble.report.history import History, Step
 from ensemble.report.pictures import Album, Pictures, Wanted, gather, same_files
 from ensemble.report.submission import matched
+from ensemble.scores.uncertainty import uncertainty
 
 SIZE = 20_000_000  # bytes of a page, unless said otherwise
 PLACES = 20  # of every list
 VIEWS = 24  # rankings that can be chosen
+UNCERTAIN = 12  # queries that are named
 COLUMNS = ("pid", "cam", "track", "frame")
 
 Data = dict[str, Any]
@@ -122,6 +125,7 @@ def _data(histories: Sequence[History], cut: Cut) -> Data:
             "distances": _packed(step.distances[cut.queries, : cut.places], np.float32),
             "relation": _packed(step.relation[cut.queries, : cut.places], np.int8),
             "ap": None if step.ap is None else _packed(step.ap[cut.queries], np.float32),
+            "uncertain": _packed(_uncertain(step)[cut.queries], np.float32),
             "hit": None if step.first_hit is None else _packed(step.first_hit[cut.queries], np.int32),
         }
         views.append(view)
@@ -150,6 +154,33 @@ def _are_places(step: Step) -> bool:
     new[:, 1:] = far[:, 1:] != far[:, :-1]
     before = np.maximum.accumulate(np.where(new, np.arange(far.shape[1]), 0), axis=1)
     return bool((far == before)[there].all())
+
+
+def _uncertain(step: Step) -> np.ndarray:
+    """How uncertain the first place of every query is; NaN where distances are not there, or but places."""
+    if _are_places(step):
+        return np.full(len(step.rows), np.nan)
+    return uncertainty(np.where(step.rows < 0, np.nan, step.distances))
+
+
+def _most_uncertain(history: History) -> list[Data]:
+    """The queries whose first place is most uncertain, after the last step that has distances."""
+    values = next((own for step in history.steps[::-1] if not np.isnan(own := _uncertain(step)).all()), None)
+    if values is None:
+        return []
+    order = np.argsort(np.where(np.isnan(values), np.inf, -values), kind="stable")[:UNCERTAIN]
+    rows, relation = history.final.rows, history.final.relation
+    names = history.queries["name"], history.images["name"]
+    return [
+        {
+            "name": printable(names[0][query]),
+            "link": f"#query={quote(names[0][query], safe='', errors='replace')}",
+            "value": float(values[query]),
+            "first": printable(names[1][rows[query, 0]]) if rows[query, 0] >= 0 else "nothing",
+            "what": tables.MEANING[int(relation[query, 0])],
+        }
+        for query in order[~np.isnan(values[order])].tolist()
+    ]
 
 
 def _columns(table: Mapping[str, Any], rows: np.ndarray) -> Data:
@@ -228,6 +259,7 @@ def _run(history: History) -> Data:
         "leave_out": history.leave_out,
         "note": history.note,
         "copies": _copies(history),
+        "uncertain": _most_uncertain(history),
         "flow": _flow(record.get("recipe") or {}),
         "inputs": {Path(path).name: digest for path, digest in (record.get("inputs") or {}).items()},
         "versions": record.get("versions") or {},

@@ -17,6 +17,7 @@
     distances: new Float32Array(bytes(v.distances).buffer),
     relation: new Int8Array(bytes(v.relation).buffer),
     ap: v.ap === null ? null : new Float32Array(bytes(v.ap).buffer),
+    uncertain: new Float32Array(bytes(v.uncertain).buffer),
     hit: v.hit === null ? null : new Int32Array(bytes(v.hit).buffer),
   }));
   const queries = data.queries, images = data.images, count = queries.name.length;
@@ -92,6 +93,7 @@
   if (labelled) SORTS.push(["low", "lowest AP first"], ["high", "highest AP first"]);
   if (labelled && views.length > 1) SORTS.push(["gain", "gained most first"], ["loss", "lost most first"]);
   if (views.length > 1) SORTS.push(["moved", "changed most first"]);
+  if (views.some((v) => !v.uncertain.every(Number.isNaN))) SORTS.push(["uncertain", "most uncertain first"]);
   SORTS.push(["name", "name"]);
 
   const collator = new Intl.Collator("en", { numeric: true });
@@ -103,6 +105,7 @@
     gain: by((q) => -gain(q)),
     loss: by((q) => gain(q)),
     moved: by((q) => -moved(q)),
+    uncertain: by((q) => { const v = views[state.show].uncertain[q]; return Number.isNaN(v) ? 1 : -v; }),
     name: (a, b) => collator.compare(queries.name[a], queries.name[b]) || a - b,
   };
   const tenth = (chosen, value) => {
@@ -392,7 +395,7 @@
     select(Number(link.dataset.query));
     rows.querySelector("[aria-current]")?.focus({ preventScroll: true });
   });
-  window.addEventListener("hashchange", follow);
+  window.addEventListener("hashchange", () => { if (follow()) $("browser").scrollIntoView(); });
 
   document.addEventListener("keydown", (e) => {
     if (e.ctrlKey || e.metaKey || e.altKey) return;
