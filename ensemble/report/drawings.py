@@ -90,9 +90,15 @@ def distances(lines: Named) -> "Figure":
             fmr, threshold, _, _ = step.curves["threshold"]
             axes.axvline(threshold, color=INK, linestyle="--", linewidth=1.2, label=f"{fmr:.1%} of wrong pairs")
         axes.set(title=label, yticks=[])
-        axes.legend(loc="best", fontsize=8)
+        _legend_above(axes)
     axes.set_xlabel("distance (each step has its own unit)" if len(lines) > 1 else "distance")
     return figure
+
+
+def _legend_above(axes: "Axes") -> None:
+    """The legend in one line, with room for it above what is drawn."""
+    axes.set_ylim(0, 1.3 * axes.get_ylim()[1])
+    axes.legend(loc="upper center", ncols=3, fontsize=8, columnspacing=1.2, handlelength=1.4)
 
 
 def hardest(history: History) -> "Figure":
@@ -110,7 +116,7 @@ def hardest(history: History) -> "Figure":
             axes.stairs(shares, EDGES, fill=True, alpha=0.25, color=colour)
             axes.stairs(shares, EDGES, color=colour, linewidth=1.5, label=f"hardest {name}s")
         axes.set(title=short(model), yticks=[])
-        axes.legend(loc="best", fontsize=8)
+        _legend_above(axes)
     panels[-1].set_xlabel("Euclidean distance of unit vectors")
     return figure
 
@@ -157,6 +163,8 @@ def positives(step: Step) -> "Figure":
     axes.plot(*zip(*means, strict=True), color=COLOURS[1], marker="o", markersize=4)
     if x.max() > 20 * max(x.min(), 1):
         axes.set_xscale("log")
+    else:
+        axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set(xlabel="right images in the gallery", ylabel="average precision", ylim=(-0.03, 1.03))
     return figure
 
@@ -202,8 +210,9 @@ def images(history: History) -> "Figure":
     kinds = kinds or [("", np.full(len(points), -1))]
     figure = Figure(figsize=(WIDE, 3.4 * len(kinds)), layout="constrained")
     for axes, (title, values) in zip(figure.subplots(len(kinds), squeeze=False)[:, 0], kinds, strict=True):
-        groups = [(str(value), values == value) for value in _largest(values)]
-        others = ~np.isin(values, _largest(values))
+        largest = np.sort(_largest(values))
+        groups = [(str(value), values == value) for value in largest]
+        others = ~np.isin(values, largest)
         for number, (name, chosen) in enumerate([("others" if groups else "images", others), *groups]):
             look: Any = {"color": MANY[number - 1] if number else OTHERS, "linewidths": 0}
             for side, (marker, size) in enumerate((("^", 18), ("o", 11))):
@@ -212,6 +221,7 @@ def images(history: History) -> "Figure":
             if chosen.any():
                 axes.scatter([], [], s=20, label=short(name, 14), **look)
         axes.set(title=title, xticks=[], yticks=[], aspect="equal")
+        axes.spines[:].set_visible(False)
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handletextpad=0.2)
     return figure
 

@@ -291,7 +291,7 @@ def _copies(history: History) -> Data | None:
     same = {True: "one identity", False: "two identities", None: "not known"}
     pairs = [
         {
-            "sides": " and ".join(pair["sides"]),
+            "sides": " and ".join(dict.fromkeys(pair["sides"])),
             "names": [printable(name) for name in pair["names"]],
             "share": "equal" if pair["share"] == 0 else f"{pair['share']:.0%} of the usual distance",
             "same": same[pair["same"]],

@@ -16,6 +16,7 @@ WIDTH, LEFT, ROW, BAR, TOP = 1120, 84, 22, 14, 34  # pixels
 LETTER = 6.6  # of a number on a bar
 HUES = (205, 24, 160, 320, 265, 48, 0, 95, 185, 285, 130, 345)  # as far apart as their neighbours allow
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
+PANEL = '<div class="panel" role="region" aria-label="Ways over the cameras" tabindex="0">'
 STYLE = """
 :root { color-scheme: light dark;
   --page: #f6f7f9; --panel: #fff; --ink: #1d2229; --soft: #575e69; --line: #dde1e7; }
@@ -70,7 +71,7 @@ def page(title: str, about: str, bars: Sequence[Bar], said: Sequence[str] = ()) 
         f'<h1>{_text(title)}</h1><p class="soft">{_text(about)}</p>',
         *(f"<p>{_text(line)}</p>" for line in lines),
         f'<ul class="key" aria-label="Cameras">{key}</ul>',
-        f'<div class="panel">{drawing([ways[who] for who in shown], colour)}</div>' if shown else "",
+        f"{PANEL}{drawing([ways[who] for who in shown], colour)}</div>" if shown else "",
         "</main></body></html>",
     ]
     return "\n".join(part for part in parts if part) + "\n"

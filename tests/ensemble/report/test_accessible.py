@@ -29,7 +29,7 @@ def written(tmp_path_factory):
             given |= {
                 side: (centres[who] + random.normal(size=(len(who), 16))).astype(np.float32),
                 f"{side}_pid": who,
-                f"{side}_cam": np.arange(len(who)) % 3,
+                f"{side}_cam": np.arange(len(who)) // 6 % 3,
                 f"{side}_name": np.array([f"{side}_{i}.png" for i in range(len(who))]),
             }
         given["gallery"][7] = given["query"][2]  # a leak, so that the page speaks of it
