@@ -13,6 +13,7 @@
     pictures       images found by name, made small, within a number of bytes
     plots          the curves, drawn by matplotlib in one style
     tables         scores with intervals, what steps changed; CSV, JSON, Markdown, LaTeX
+    sections       what the page says beside: where a run comes from, uncertain queries, copies
     page           the template filled in
     identities     the page of answers to "who is it?"
     figures, strips, tensorboard     the same as files for papers, rows of pictures, a log

@@ -6,23 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 
 from ensemble import __version__, io
 from ensemble.base.errors import InputError, printable
-from ensemble.report import copies, plots, tables
+from ensemble.report import plots, sections, tables
 from ensemble.report.filling import digest, embedded, template
 from ensemble.report.history import History, Step
-from ensemble.report.pictures import Album, Pictures, Wanted, gather, same_files
+from ensemble.report.pictures import Album, Pictures, Wanted, gather
 from ensemble.report.submission import matched
-from ensemble.scores.uncertainty import uncertainty
 
 SIZE = 20_000_000  # bytes of a page, unless said otherwise
 PLACES = 20  # of every list
 VIEWS = 24  # rankings that can be chosen
-UNCERTAIN = 12  # queries that are named
 COLUMNS = ("pid", "cam", "track", "frame")
 
 Data = dict[str, Any]
@@ -56,7 +53,7 @@ def html(
 ) -> tuple[bytes, list[str]]:
     """The page as UTF-8, and what it leaves out."""
     histories = matched(histories)
-    context = {**_context(histories), "same_files": _same_files(histories[-1], album)}
+    context = {**_context(histories), "same_files": sections.files_alike(histories[-1], album)}
     empty = len(_render(context, {}, ()))
     cut, data = _fitting(histories, places, size - empty, size)
     base = len(_render(context, data, cut.notes))
@@ -120,12 +117,12 @@ def _data(histories: Sequence[History], cut: Cut) -> Data:
             "kind": step.kind,
             "mAP": step.scores["mAP"] if step.scores else None,
             "places": int(values.shape[1]),
-            "placed": _are_places(step),
+            "placed": sections.are_places(step),
             "rows": _packed(place[values], np.int32),
             "distances": _packed(step.distances[cut.queries, : cut.places], np.float32),
             "relation": _packed(step.relation[cut.queries, : cut.places], np.int8),
             "ap": None if step.ap is None else _packed(step.ap[cut.queries], np.float32),
-            "uncertain": _packed(_uncertain(step)[cut.queries], np.float32),
+            "uncertain": _packed(sections.uncertain(step)[cut.queries], np.float32),
             "hit": None if step.first_hit is None else _packed(step.first_hit[cut.queries], np.int32),
         }
         views.append(view)
@@ -142,45 +139,6 @@ def _data(histories: Sequence[History], cut: Cut) -> Data:
         "shape": 0.5,
         "height": 0,
     }
-
-
-def _are_places(step: Step) -> bool:
-    """Whether the distances are but places, as a list that was rewritten has: how many images are before each."""
-    far = step.distances
-    there = (step.rows >= 0) & np.isfinite(far)
-    if not (there.sum(axis=1) > 1).any():
-        return False
-    new = np.ones(far.shape, bool)
-    new[:, 1:] = far[:, 1:] != far[:, :-1]
-    before = np.maximum.accumulate(np.where(new, np.arange(far.shape[1]), 0), axis=1)
-    return bool((far == before)[there].all())
-
-
-def _uncertain(step: Step) -> np.ndarray:
-    """How uncertain the first place of every query is; NaN where distances are not there, or but places."""
-    if _are_places(step):
-        return np.full(len(step.rows), np.nan)
-    return uncertainty(np.where(step.rows < 0, np.nan, step.distances))
-
-
-def _most_uncertain(history: History) -> list[Data]:
-    """The queries whose first place is most uncertain, after the last step that has distances."""
-    values = next((own for step in history.steps[::-1] if not np.isnan(own := _uncertain(step)).all()), None)
-    if values is None:
-        return []
-    order = np.argsort(np.where(np.isnan(values), np.inf, -values), kind="stable")[:UNCERTAIN]
-    rows, relation = history.final.rows, history.final.relation
-    names = history.queries["name"], history.images["name"]
-    return [
-        {
-            "name": printable(names[0][query]),
-            "link": f"#query={quote(names[0][query], safe='', errors='replace')}",
-            "value": float(values[query]),
-            "first": printable(names[1][rows[query, 0]]) if rows[query, 0] >= 0 else "nothing",
-            "what": tables.MEANING[int(relation[query, 0])],
-        }
-        for query in order[~np.isnan(values[order])].tolist()
-    ]
 
 
 def _columns(table: Mapping[str, Any], rows: np.ndarray) -> Data:
@@ -241,7 +199,7 @@ def _run(history: History) -> Data:
     return {
         "title": printable(history.title, 80),
         "about": (record.get("recipe") or {}).get("about", ""),
-        "origin": _origin(record),
+        "origin": sections.origin(record),
         "queries": record.get("queries", len(history.queries["name"])),
         "gallery": record.get("gallery"),
         "models": [model for models in record.get("models") or [] for model in models],
@@ -258,48 +216,12 @@ def _run(history: History) -> Data:
         "steps": tables.steps(history),
         "leave_out": history.leave_out,
         "note": history.note,
-        "copies": _copies(history),
-        "uncertain": _most_uncertain(history),
+        "copies": sections.copied(history),
+        "uncertain": sections.most_uncertain(history),
         "flow": _flow(record.get("recipe") or {}),
         "inputs": {Path(path).name: digest for path, digest in (record.get("inputs") or {}).items()},
         "versions": record.get("versions") or {},
     }
-
-
-def _origin(record: Mapping[str, Any]) -> Data:
-    """Where the data lay, when it was run and by which command; what is not known is left out."""
-    date = str(record.get("date", "")).replace("T", " ").replace("Z", " UTC")
-    said = {"Data": str(record.get("features", "")), "Date": date, "Command": str(record.get("command", ""))}
-    return {name: printable(value, 2000) for name, value in said.items() if value}
-
-
-def _same_files(history: History, album: Album | None) -> list[str]:
-    """The first images that are the same file under several names, a sentence a group."""
-    if album is None:
-        return []
-    wanted: list[Wanted] = [("query", name) for name in history.queries["name"]]
-    groups = same_files(album, [*wanted, *(("gallery", name) for name in history.images["name"])])
-    lines = [", ".join(f"{side} {name}" for side, name in group) for group in groups[: copies.NAMED]]
-    return [printable(line, 400) for line in lines]
-
-
-def _copies(history: History) -> Data | None:
-    """What is said of copies in the data set; None where nobody looked."""
-    told = history.extras.get("copies")
-    if not told:
-        return None
-    same = {True: "one identity", False: "two identities", None: "not known"}
-    pairs = [
-        {
-            "sides": " and ".join(dict.fromkeys(pair["sides"])),
-            "names": [printable(name) for name in pair["names"]],
-            "share": "equal" if pair["share"] == 0 else f"{pair['share']:.0%} of the usual distance",
-            "same": same[pair["same"]],
-            "leak": len(set(pair["sides"])) > 1 or pair["same"] is False,
-        }
-        for pair in told["pairs"]
-    ]
-    return {**told, "pairs": pairs, "about": list(copies.sentences(told))}
 
 
 def _device(record: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ import pytest
 import ensemble.report as package
 from ensemble.cli import program
 from ensemble.pipeline import results
-from ensemble.report import page
+from ensemble.report import page, sections
 from ensemble.report.pictures import Album
 from tests.support import pages
 
@@ -67,8 +67,9 @@ def test_rewritten_lists_have_places():
         step = replace(pages.step("only", ROWS), distances=np.array([far, far], np.float32))
         assert views(made(pages.history([step], 3)))[0]["placed"] == wanted
     far = np.array([[0, np.inf, np.inf], [0, 1, np.inf]], np.float32)
-    assert page._are_places(replace(pages.step("only", ROWS), distances=far))
-    assert not page._are_places(replace(pages.step("only", ROWS), distances=np.full((2, 3), np.nan, np.float32)))
+    assert sections.are_places(replace(pages.step("only", ROWS), distances=far))
+    unknown = np.full((2, 3), np.nan, np.float32)
+    assert not sections.are_places(replace(pages.step("only", ROWS), distances=unknown))
 
 
 def test_most_uncertain_queries_lead_to_their_lists():
@@ -79,13 +80,13 @@ def test_most_uncertain_queries_lead_to_their_lists():
         pages.step("last", ROWS, ap=[0.5, 1.0], after=0), distances=np.array([[0, 1, 2]] * 2, np.float32)
     )
     found = pages.history([first, last], 3, ["a&b c.png", "d.png"])
-    told = page._most_uncertain(found)
+    told = sections.most_uncertain(found)
     assert [(row["name"], row["value"], row["first"], row["what"]) for row in told] == [
         ("d.png", 1.0, "g2.png", "right"),
         ("a&b c.png", 0.0, "g0.png", "right"),
     ]
     assert 'href="#query=a%26b%20c.png"' in made(found)
-    assert page._most_uncertain(pages.history([last], 3)) == []
+    assert sections.most_uncertain(pages.history([last], 3)) == []
 
 
 def test_copies_are_told_and_escaped(tmp_path):
