@@ -21,7 +21,7 @@ from ensemble.base.kinds import Array, Ints
 SHARE = 1 / 3  # of the usual distance between neighbours
 NUMBERS = 1 << 24  # of all sides together that are searched; of larger sets a sample
 WORK = 2e11  # products of two numbers in all searches: some seconds of a core
-NAMED = 30  # pairs that are told
+NAMED = 16  # pairs that are told
 CODES = 0.2  # where more rows than this share are copies, a row is not one picture's
 
 

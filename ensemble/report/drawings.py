@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 INK, FAINT = "#32363e", "#d9dce1"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
-MANY = (*COLOURS, "#56b4e9", "#e69f00", "#8d6cc4", "#8a7a3c")  # of groups; all can be seen on light and dark
+MANY = (*COLOURS, "#9467d6", "#998a1f")  # of groups; all can be told apart on light and on dark
 OTHERS = "#8f96a1"
 GROUPS = (("pid", "by identity"), ("cam", "by camera"))
 DASHES = ("-", "--", "-.", ":")

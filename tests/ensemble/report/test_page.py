@@ -73,8 +73,8 @@ def test_rewritten_lists_have_places():
 
 
 def test_most_uncertain_queries_lead_to_their_lists():
-    """u of 1, 2, 3 is 0 (1 is the smallest of all), of 3, 3, 3 it is 1; a rewritten list has none."""
-    far = np.array([[1, 2, 3], [3, 3, 3]], np.float32)
+    """u of 1, 2, 3 is 0 (1 is the smallest of all), of 3, 3, 5 it is 2 / 4; a rewritten list has none."""
+    far = np.array([[1, 2, 3], [3, 3, 5]], np.float32)
     first = replace(pages.step("first", ROWS, ap=[0.5, 1.0]), distances=far)
     last = replace(
         pages.step("last", ROWS, ap=[0.5, 1.0], after=0), distances=np.array([[0, 1, 2]] * 2, np.float32)
@@ -82,7 +82,7 @@ def test_most_uncertain_queries_lead_to_their_lists():
     found = pages.history([first, last], 3, ["a&b c.png", "d.png"])
     told = sections.most_uncertain(found)
     assert [(row["name"], row["value"], row["first"], row["what"]) for row in told] == [
-        ("d.png", 1.0, "g2.png", "right"),
+        ("d.png", 0.5, "g2.png", "right"),
         ("a&b c.png", 0.0, "g0.png", "right"),
     ]
     assert 'href="#query=a%26b%20c.png"' in made(found)

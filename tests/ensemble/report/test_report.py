@@ -242,7 +242,7 @@ def test_later_from_what_is_kept(done, tmp_path, capsys):
     text = (tmp_path / "later.html").read_text()
     for said in ("AP rectangle", "BCa bootstrap by identity", "without one", "weighted_track_mean"):
         assert said in text
-    assert text.count("<svg ") == 8
+    assert text.count("<svg ") == 9
 
 
 def test_partial_branches_and_rank_lists(town, tmp_path):

@@ -9,9 +9,9 @@ from ensemble.scores.uncertainty import uncertainty
 
 
 def test_by_hand():
-    """low = -1: (0 + 1) / ((1 + 3) / 2 + 1), no first image, one image only, all as far."""
-    distances = [[0, 1, 3], [np.inf, np.inf, np.inf], [2, np.nan, np.inf], [-1, -1, -1], [5, 5, 5]]
-    assert_allclose(uncertainty(np.array(distances)), [1 / 3, np.nan, np.nan, 1, 1])
+    """low = -1: (0 + 1) / ((1 + 3) / 2 + 1), no image, one image, one distance, and images of a track once."""
+    distances = [[0, 1, 3], [np.inf, np.inf, np.inf], [2, np.nan, np.inf], [-1, -1, -1], [2, 2, 3]]
+    assert_allclose(uncertainty(np.array(distances)), [1 / 3, np.nan, np.nan, np.nan, 3 / 4])
     assert np.isnan(uncertainty(np.full((2, 3), np.nan))).all()
 
 
