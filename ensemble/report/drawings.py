@@ -20,6 +20,7 @@ OTHERS = "#8f96a1"
 GROUPS = (("pid", "by identity"), ("cam", "by camera"))
 DASHES = ("-", "--", "-.", ":")
 WIDE, HIGH = 5.0, 3.2  # inches
+HEAD = 1.3  # of the height of histograms, with room for a legend
 
 Named = Sequence[tuple[str, Step]]
 
@@ -88,7 +89,8 @@ def distances(lines: Named) -> "Figure":
             axes.stairs(shares, edges, color=colour, linewidth=1.5, label=what)
         if "threshold" in step.curves:
             fmr, threshold, _, _ = step.curves["threshold"]
-            axes.axvline(threshold, color=INK, linestyle="--", linewidth=1.2, label=f"{fmr:.1%} of wrong pairs")
+            look: Any = {"color": INK, "linestyle": "--", "linewidth": 1.2}
+            axes.axvline(threshold, ymax=1 / HEAD, label=f"{fmr:.1%} of wrong pairs", **look)
         axes.set(title=label, yticks=[])
         _legend_above(axes)
     axes.set_xlabel("distance (each step has its own unit)" if len(lines) > 1 else "distance")
@@ -97,7 +99,7 @@ def distances(lines: Named) -> "Figure":
 
 def _legend_above(axes: "Axes") -> None:
     """The legend in one line, with room for it above what is drawn."""
-    axes.set_ylim(0, 1.3 * axes.get_ylim()[1])
+    axes.set_ylim(0, HEAD * axes.get_ylim()[1])
     axes.legend(loc="upper center", ncols=3, fontsize=8, columnspacing=1.2, handlelength=1.4)
 
 
@@ -163,8 +165,8 @@ def positives(step: Step) -> "Figure":
     axes.plot(*zip(*means, strict=True), color=COLOURS[1], marker="o", markersize=4)
     if x.max() > 20 * max(x.min(), 1):
         axes.set_xscale("log")
-    else:
-        axes.xaxis.get_major_locator().set_params(integer=True)
+    elif x.max() - x.min() < 2:
+        axes.set_xlim(x.min() - 1, x.max() + 1)
     axes.set(xlabel="right images in the gallery", ylabel="average precision", ylim=(-0.03, 1.03))
     return figure
 
