@@ -30,8 +30,6 @@ class DataSet:
         found = seen.state.features
         if "gallery" not in found or seen.state.rows is not None or seen.state.codes:
             return
-        if any(np.isnan(arrays.host(array[:1])).any() for array in found.values()):
-            return
         images = seen.images
         sides = ("gallery", "train") if images.one_set else ("query", "gallery", "train")
         if seen.node.model and not self.copies:

@@ -194,6 +194,9 @@ def test_a_run_keeps_what_it_did(done, town, tmp_path):
     assert by_label["one, l2_normalize"].after == 0
     assert found.before.label == "weighted_track_mean"
     assert found.extras["agreement"].shape == (2, 2)
+    assert found.extras["map_points"].shape == (50, 2)  # 10 queries and 40 images
+    assert found.extras["copies"]["model"] == "one"
+    assert found.extras["copies"]["pairs"] == []
     assert (
         run.main(
             [
@@ -295,7 +298,7 @@ def test_without_labels_no_number(tmp_path, capsys):
     capsys.readouterr()
     html = (tmp_path / "out" / "report.html").read_bytes()
     assert b"No scores: these images have no labels" in html
-    assert b"<svg" not in html
+    assert re.findall(rb'<h3>(.*?)</h3>\s*<svg', html) == [b"Map of the images"]  # no curve of a score
     found = content(html)
     assert [view["ap"] for view in found["views"]] == [None] * len(found["views"])
     assert main([str(tmp_path / "out"), "--export", str(tmp_path / "tables")]) == 0
