@@ -143,7 +143,7 @@ def _nearest(unit: Array, others: Array, asked: Ints, *, own: bool) -> tuple[Arr
     """How far the nearest of the others is from each of those asked, and its row; never the image itself."""
     k = min(2 if own else 1, len(others))
     nearest = postproc.distances(unit[asked], others, top_k=k)
-    far, rows = np.sqrt(np.maximum(nearest.distances, 0)), nearest.rows
+    far, rows = np.sqrt(np.maximum(nearest.distances, 0)), nearest.rows.astype(np.int64)
     if not own:
         return far[:, 0], rows[:, 0]
     if k < 2:
