@@ -125,7 +125,8 @@ def _tile(path: Path | None, colour: tuple[int, int, int], size: tuple[int, int]
     picture = None if path is None else load(path)
     if picture is not None:
         inside = ImageOps.contain(picture, size)
-        tile.paste(inside, tuple(BORDER + (size[k] - inside.size[k]) // 2 for k in range(2)))
+        left, top = (BORDER + (size[k] - inside.size[k]) // 2 for k in range(2))
+        tile.paste(inside, (left, top))
     if value is not None and not math.isnan(value):
         ImageDraw.Draw(tile).text(
             (BORDER + 3, BORDER + 1), f"{value:.3}", fill=YELLOW, stroke_width=1, stroke_fill="black"

@@ -583,7 +583,7 @@ def test_figures_for_papers(done, tmp_path, monkeypatch):
     assert main([str(done), "--figure", str(tmp_path), "--export", str(tmp_path)]) == 0
     assert not (tmp_path / "report.html").exists()
     names = {"cmc", "precision_recall", "average_precision", "distances", "cameras", "positives", "agreement"}
-    names |= {"hardest"}
+    names |= {"hardest", "map"}
     assert {path.stem for path in tmp_path.glob("*.svg")} == names
     assert {path.stem for path in tmp_path.glob("*.png")} == names
 
