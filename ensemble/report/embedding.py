@@ -3,6 +3,7 @@
 Principal components, or UMAP where ``umap-learn`` is installed.
 """
 
+import warnings
 from importlib.util import find_spec
 from typing import Any
 
@@ -32,10 +33,12 @@ def mapped(rows: Array, *, seed: int = 0) -> tuple[Array, str]:
     are rounded to what can be seen. Cost: n d min(n, d).
     """
     if find_spec("umap") is not None and len(rows) > 15:
-        from umap import UMAP
+        with warnings.catch_warnings():  # it speaks of packages and threads that do not matter here
+            warnings.simplefilter("ignore")
+            from umap import UMAP
 
-        points = UMAP(n_components=2, random_state=seed, n_jobs=1).fit_transform(np.asarray(rows, np.float32))
-        return _rounded(points), "UMAP of 15 neighbours, seed 0"
+            points = UMAP(n_components=2, random_state=seed, n_jobs=1).fit_transform(np.asarray(rows, np.float32))
+        return _rounded(points), f"UMAP of 15 neighbours, seed {seed}"
     points, shares = principal(rows)
     said = " and ".join(f"{share:.0%}" for share in shares)
     return _rounded(points), f"The two principal components, which hold {said} of the variance"
