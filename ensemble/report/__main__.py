@@ -113,6 +113,8 @@ def _check(options: argparse.Namespace) -> None:
     problems += too_small(options, places=1)
     if options.strips and not options.images:
         problems.append("--strips: wanted --images too, found none; name the folder with the pictures")
+    if options.query and not options.strips:
+        problems.append("--query: wanted --strips too, found none; it chooses the queries that have strips")
     with collecting(problems):
         pictures.size(options)
     refuse_if_any(problems)

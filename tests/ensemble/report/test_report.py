@@ -667,6 +667,7 @@ def test_every_problem_at_once(tmp_path):
     assert "--places: wanted 1 or more, found 0" in text
     assert "--report-size: wanted a size such as 4GB, found 'lots'" in text
     assert "--strips: wanted --images too" in text
+    assert "--query: wanted --strips too" in problems(main, ["--submission", "x.txt", "--query", "a"])[0]
     assert "wanted one or two, found 3" in problems(main, ["a", "b", "c"])[0]
     assert "found none at" in problems(main, ["--submission", str(tmp_path / "none.txt")])[0]
     assert len(problems(main, [str(tmp_path / "a"), str(tmp_path / "b")])) == 2
