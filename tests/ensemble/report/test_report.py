@@ -298,7 +298,7 @@ def test_without_labels_no_number(tmp_path, capsys):
     capsys.readouterr()
     html = (tmp_path / "out" / "report.html").read_bytes()
     assert b"No scores: these images have no labels" in html
-    assert re.findall(rb'<h3>(.*?)</h3>\s*<svg', html) == [b"Map of the images"]  # no curve of a score
+    assert re.findall(rb"<h3>(.*?)</h3>\s*<svg", html) == [b"Map of the images"]  # no curve of a score
     found = content(html)
     assert [view["ap"] for view in found["views"]] == [None] * len(found["views"])
     assert main([str(tmp_path / "out"), "--export", str(tmp_path / "tables")]) == 0
