@@ -181,7 +181,7 @@ def record(
     libraries = ["numpy", "scipy", "scikit-learn", "numba", "pandas", *(["torch"] if device.is_cuda else [])]
     return {
         "recipe": checked.recipe.as_toml() | {"name": checked.recipe.name},
-        "features": str(checked.folder.path),
+        "features": "" if checked.folder.held else str(checked.folder.path),
         "date": date(),
         "command": typed,
         "inputs": {str(path): sha256(path) for path in inputs(checked)},

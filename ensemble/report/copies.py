@@ -7,6 +7,7 @@ of quality 90 is at .19 (nine of ten are within the limit), of quality 70 at .40
 """
 
 import hashlib
+import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ import numpy as np
 
 import postproc
 from ensemble.base.kinds import Array, Ints
+from postproc.base.one_set import TwiceTheSame
 
 SHARE = 1 / 3  # of the usual distance between neighbours
 NUMBERS = 1 << 24  # of all sides together that are searched; of larger sets a sample
@@ -141,16 +143,18 @@ def _some(count: int, share: float, random: np.random.Generator) -> Ints:
 
 def _nearest(unit: Array, others: Array, asked: Ints, *, own: bool) -> tuple[Array, Ints]:
     """How far the nearest of the others is from each of those asked, and its row; never the image itself."""
-    k = min(2 if own else 1, len(others))
-    nearest = postproc.distances(unit[asked], others, top_k=k)
-    far, rows = np.sqrt(np.maximum(nearest.distances, 0)), nearest.rows.astype(np.int64)
-    if not own:
-        return far[:, 0], rows[:, 0]
-    if k < 2:
+    if own and len(others) < 2:
         return np.empty(0, np.float32), np.empty(0, np.int64)
-    second = (rows[:, 0] == asked).astype(int)
+    if own and len(asked) == len(unit):
+        nearest = postproc.distances(unit, top_k=1)
+    else:
+        with warnings.catch_warnings():  # of sides that are the same images the run has spoken
+            warnings.simplefilter("ignore", TwiceTheSame)
+            nearest = postproc.distances(unit[asked], others, top_k=2 if own else 1)
+    far, rows = np.sqrt(np.maximum(nearest.distances, 0)), nearest.rows.astype(np.int64)
+    place = (rows[:, 0] == asked).astype(int) if own else np.zeros(len(asked), int)
     at = np.arange(len(asked))
-    return far[at, second], rows[at, second]
+    return far[at, place], rows[at, place]
 
 
 def sentences(told: Mapping[str, Any]) -> Iterator[str]:
