@@ -162,8 +162,8 @@ def by_name(
     """Weights by name as a list in the order of ``parts``, and what is wrong with them.
 
     ``also``: other names of a part, such as those that a recipe offers for a model. A name with ``*``, ``?`` or
-    ``[`` in it is a pattern: it is about the parts that no other name is about, the first pattern that fits, and may
-    be about none.
+    ``[`` in it is a pattern: it is about the parts that no other name is about, the first pattern that fits, and
+    may be about none.
     """
     found: dict[str, Any] = {}
     problems = []

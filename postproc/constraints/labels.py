@@ -41,7 +41,7 @@ def sort_and_insert(
     threshold: Annotated[Number, Within(-2, 2)] = 0.6,
     depth: Annotated[Count, Within(1)] = 100,
 ) -> Distances:
-    """Put images of the query's identity first, as training images tell it, and bring those in that are not listed.
+    """Put images of the query's identity first, as training images tell it, and bring in those not listed.
 
     Of every image the ``k`` nearest training images vote with their cosines: the identity with the largest sum is
     its, and that sum, divided by ``k``, its score. Of the ``depth`` nearest of a query, those of its identity come
@@ -99,8 +99,8 @@ def label_votes(
     """Bring images nearer by how far training images agree that the query is of their identity.
 
     ``out = distances - weight * share``: of a query's ``k`` nearest training images each votes with its cosine, 0
-    where that is below; ``share`` is the part of these votes that is for the identity of the gallery image, which is
-    that of its nearest training image.
+    where that is below; ``share`` is the part of these votes that is for the identity of the gallery image, which
+    is that of its nearest training image.
 
     Takes:   as in :func:`sort_and_insert`; distances in the unit of 1 - cosine, as a rule.
     Returns: (nq, ng) float32, a new array, same unit, by up to ``weight`` less, possibly below 0.

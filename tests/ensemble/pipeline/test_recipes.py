@@ -216,7 +216,8 @@ CHAINS = {
         "branches": [{
             "each": [L2],
             "join": CONCAT,
-            "steps": [L2, ("rerank", {"k1": 30, "k2": 6, "lambda_value": 0.3, "power": 4, "auxiliary_weight": 0.1})],
+            "steps": [L2, ("rerank", {"k1": 30, "k2": 6, "lambda_value": 0.3, "power": 4,
+                                      "auxiliary_weight": 0.1})],
         }],
         "top": [],
     },
@@ -226,6 +227,23 @@ CHAINS = {
                                      "auxiliary_weight": 0.1}),
                      ("subtract_auxiliary", {"weight": 0.1, "metric": "sqeuclidean"})],
             "join": MEAN,
+        }],
+        "top": [],
+    },
+    "landmarks2019_1st": {
+        "branches": [{
+            "each": [L2],
+            "join": ("concat", {"weights": {"v19c*": 0.25, "v22c*": 0.25, "*": 1}}),
+            "steps": [L2, ("distances", {"metric": "sqeuclidean"}),
+                      ("sort_and_insert", {"k": 3, "threshold": 0.6, "depth": 100})],
+        }],
+        "top": [],
+    },
+    "landmarks_egt": {
+        "branches": [{
+            "each": [L2],
+            "join": CONCAT,
+            "steps": [L2, ("explore_exploit", {"k": 250, "threshold": 0.42, "depth": 5000})],
         }],
         "top": [],
     },
@@ -278,7 +296,12 @@ CHAINS = {
         "top": [],
     },
 }  # fmt: skip
-HANDED_IN = {"visda": ("visda", 100), "naic": ("naic", 200), "aicity": ("track2", 100)}
+HANDED_IN = {
+    "landmarks": ("landmarks", 100),
+    "visda": ("visda", 100),
+    "naic": ("naic", 200),
+    "aicity": ("track2", 100),
+}
 OURS = {
     "baseline",
     "best",
@@ -356,7 +379,15 @@ def test_a_recipe_says_where_it_comes_from_and_what_it_needs(name):
 
 # Every recipe on a small city that has what it needs, through the command line.
 
-KIND = {"naic2019_dmt": "two_scenes", "aicity": "two_scenes", "structure": "two_scenes", "naic": "crowd", "visda": "domain", "sysu": "infrared"}
+KIND = {
+    "naic2019_dmt": "two_scenes",
+    "aicity": "two_scenes",
+    "structure": "two_scenes",
+    "naic": "crowd",
+    "visda": "domain",
+    "sysu": "infrared",
+    "landmarks": "campus",
+}
 RECIPES = [name for name in recipe.available() if not name.startswith("lists")]
 
 
@@ -402,7 +433,7 @@ def test_a_recipe_runs_and_its_submission_is_valid(name, cities, tmp_path, capsy
     assert run.main(options) == 0
     assert "mAP" in capsys.readouterr().out
     used = recipe.load(name)
-    assert used.submission in ("visda", "naic", "track2", "csv")
+    assert used.submission in ("visda", "naic", "track2", "csv", "landmarks")
     path = tmp_path / json.loads((tmp_path / "run.json").read_text())["submission"]
     form = used.submission if kind_of(name) != "people" else "csv"  # names there are no numbers
     assert path.name == named(form).file
@@ -706,7 +737,7 @@ def squared(x, y):
 
 
 def test_visda_second_is_the_squared_difference_re_ranked(tmp_path):
-    """Its re-ranking takes D = d^2 - 0.1 camera^2 of all images, squares it (power 4) and divides by the largest."""
+    """Its re-ranking takes D = d^2 - 0.1 camera^2 of all images, squares it and divides by the largest."""
     nq, ng = 6, 40
     (qa, ga), (qb, gb), (qc, gc) = (world(seed, nq, ng) for seed in (1, 2, 3))
     found = answer(tmp_path, load("visda2020_2nd"), ng, a=(qa, ga), b=(qb, gb), side_camera=(qc, gc))
@@ -754,9 +785,7 @@ def test_cybercore_is_voc_on_the_mean(shared, tmp_path):
 def test_naic_dmt_ranks_its_galleries_apart(tmp_path):
     """Each query among the images of its own colours, by its own constants; none of the others is returned."""
     green, normal = [world(seed, 5, 30) for seed in (1, 2)], [world(seed, 7, 24) for seed in (3, 4)]
-    sets = {
-        f"m{m}": [np.concatenate([green[m][side], normal[m][side]]) for side in (0, 1)] for m in (0, 1)
-    }
+    sets = {f"m{m}": [np.concatenate([green[m][side], normal[m][side]]) for side in (0, 1)] for m in (0, 1)}
     columns = {"query_scene": np.repeat([1, 2], [5, 7]), "gallery_scene": np.repeat([1, 2], [30, 24])}
     found = answer(tmp_path, load("naic2019_dmt"), 54, apart=True, **sets, columns=columns)
     first = sum(rerank(*green[m], k1=14, k2=4, lambda_value=0.4) for m in (0, 1))

@@ -24,8 +24,8 @@ FAR = np.array([[0.3, 0.1, 0.5, 0.2, 0.4]], np.float32)
 
 
 def test_by_hand():
-    # listed: images 1, 3 and 0; of these 0 is told 7, as the query is, and comes first; 4 and 2 are told 7, too, and
-    # come in behind it, the surer first: (cos 4 + cos 6) / 3 of 4 against (cos 2 + cos 8) / 3 of 2; then 1, 3
+    # listed: images 1, 3 and 0; of these 0 is told 7, as the query is, and comes first; 4 and 2 are told 7, too,
+    # and come in behind it, the surer first: (cos 4 + cos 6) / 3 of 4 against (cos 2 + cos 8) / 3 of 2; then 1, 3
     found = sort_and_insert(FAR, QUERY, GALLERY, TRAIN, PID, depth=3)
     assert_array_equal(found, [[0, 3, 2, 4, 1]])
     # nothing is so sure that its score and the query's sum to 2: sorted, and the rest by distance
