@@ -68,11 +68,12 @@ def explore(strip, offsets, members, near, far, k, limit, depth, behind, start, 
     """``strip[r, g] <- place`` of the class of image g on the walk of query r, ``behind + strip[r, g]`` off it.
 
     Classes are images that nothing tells apart (``offsets``, ``members``); ``near``, ``far`` (classes, k) int32
-    and float32 are the nearest others of each class and how far they are. A walk knows the ``k`` nearest classes of
-    the query. It visits the nearest class that it knows, and all that it knows within ``limit``; then it comes to know
-    the neighbours of those, each at the least distance from any class visited; and again, until ``depth`` classes
-    have places or nothing more is known. Ties go by class. A class of which no image may be returned (+inf) is not
-    visited.
+    and float32 are the nearest others of each class and how far they are.
+
+    A walk knows the ``k`` nearest classes of the query. It visits the nearest class that it knows, and all that it
+    knows within ``limit``; then it comes to know the neighbours of those, each at the least distance from any
+    class visited; and again, until ``depth`` classes have places or nothing more is known. Ties go by class. A
+    class of which no image may be returned (+inf) is not visited.
     """
     classes = near.shape[0]
     values, best = np.empty(classes, np.float32), np.empty(classes, np.float32)
