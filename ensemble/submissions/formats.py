@@ -36,6 +36,7 @@ OURS = (
     identities.HAPPYWHALE,
     identities.HOTEL,
     identities.ANIMALCLEF,
+    identities.RECOGNITION,
     tables.CSV,
     json_lists.JSON,
     tables.PARQUET,
