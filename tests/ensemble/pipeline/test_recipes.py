@@ -849,3 +849,24 @@ def test_a_model_with_settings_of_its_own_runs_with_them(tmp_path):
     own["s*"] = {"rerank": {"k1": 3}}
     with pytest.raises(InputError, match=r"own s\*: wanted a step of each .*found 'rerank'"):
         recipe.parse(raw, "mine")
+
+
+def test_mirrored_parts_are_parts_of_their_own(tmp_path):
+    """Baidu 2021: mirrored with mirrored, the largest of all that both images show; the table of pairs is all 1."""
+    nq, ng = 4, 12
+    q, g = world(0, nq, ng)
+    front, flip = [list(side) for side in world(1, nq, ng)], [list(side) for side in world(2, nq, ng)]
+    for part in (front, flip):  # the first query and the last gallery image show no front
+        part[0][0], part[1][-1] = np.zeros(16, np.float32), np.zeros(16, np.float32)
+    steps = [{"use": "distances", "metric": "cosine"}, {"use": "part_penalty", "weight": 0.5, "parts": [16, 16]}]
+    content = recipe.parse({"auxiliary": {"parts": ["parts_*"]}, "branch": [{"each": steps}]}, "mine")
+    sides = {
+        "side_parts_front": [np.array(s) for s in front],
+        "side_parts_front_flip": [np.array(s) for s in flip],
+    }
+    found = answer(tmp_path, content, ng, m=(q, g), **sides)
+    parts = [x @ y.T for x, y in sides.values()]
+    plain = q @ g.T
+    alike = np.maximum(*parts)
+    alike[0], alike[:, -1] = plain[0], plain[:, -1]  # nothing is seen on both: the whole image
+    assert_allclose(found, 1 - plain + 0.5 * (0.9 - alike), rtol=0, atol=1e-6)
