@@ -852,7 +852,7 @@ def test_a_model_with_settings_of_its_own_runs_with_them(tmp_path):
 
 
 def test_mirrored_parts_are_parts_of_their_own(tmp_path):
-    """Baidu 2021: mirrored with mirrored, the largest of all that both images show; the table of pairs is all 1."""
+    """Baidu 2021: mirrored with mirrored, the largest of all that both images show; its table of pairs is 1."""
     nq, ng = 4, 12
     q, g = world(0, nq, ng)
     front, flip = [list(side) for side in world(1, nq, ng)], [list(side) for side in world(2, nq, ng)]
