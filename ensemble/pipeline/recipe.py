@@ -117,7 +117,7 @@ class Branch:
 
     def _own(self, model: str, step: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for pattern, steps in reversed(self.own.items()):  # the first that fits has the last word
+        for pattern, steps in reversed(list(self.own.items())):  # the first that fits has the last word
             if fnmatch.fnmatchcase(model, pattern):
                 found |= steps.get(step, {})
         return found

@@ -140,9 +140,9 @@ class _Told(NamedTuple):
     """
 
     labels: Ints
-    cosines: Floats
+    cosines: np.ndarray
     pid: Ints
-    score: Floats
+    score: np.ndarray
 
 
 def _sides(
@@ -172,7 +172,7 @@ def _told(images: Floats, bank: Floats, pid: Ints, count: int, k: int) -> _Told:
     return _Told(labels, cosines, next(pick), next(pick) / k)
 
 
-def _places(row: Floats, same: np.ndarray, sure: np.ndarray, score: Floats, depth: int) -> Floats:
+def _places(row: Floats, same: np.ndarray, sure: np.ndarray, score: np.ndarray, depth: int) -> Floats:
     """The places of one query's images: listed and the same, inserted, listed, the rest; ties share the first."""
     limit = np.partition(row, depth - 1)[depth - 1] if depth < len(row) else np.inf
     never, listed = np.isinf(row), row <= limit
