@@ -3,6 +3,7 @@
 Sources: lyakaap/Landmark2019-1st-and-3rd-Place-Solution, ``exp/submit_retrieval.py`` (Yokoo et al., "Two-stage
 Discriminative Re-ranking for Large-scale Landmark Retrieval", 2020; first of Google Landmark Retrieval 2019);
 WesleyZhang1991/Google_Landmark_Retrieval_2021_2nd_Place_Solution, ``submission/code/landmark_retrieval.py``.
+The training images have to be of the identities that are asked, as landmarks are: those of other people mislead.
 """
 
 from typing import Annotated, NamedTuple
