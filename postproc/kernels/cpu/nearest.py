@@ -9,6 +9,7 @@ keys, whole numbers in the order of the heaps, and the best of many are selected
 
 import numpy as np
 
+from postproc.base import vocabulary
 from postproc.base.vocabulary import Floats, Ints
 from postproc.kernels.compiled import compiled, inner
 from postproc.kernels.cpu.marks import STRETCH, lowest, marks, marks_of_each
@@ -18,7 +19,7 @@ ROOM = 128  # keys beside as many as a list is long, before the best are selecte
 PANEL = 1 << 18  # keys of the columns that are looked at side by side
 TALL = 64  # rows that are looked at for their own sake and for the columns, one after the other
 FEW = 8  # a list that is so much longer than what is new takes it in one after the other
-NOBODY = np.int32(2**31 - 1)  # behind every real column, also at +inf
+NOBODY = np.int32(vocabulary.NOBODY)  # behind every real column, also at +inf
 LOWER = 0x7FFFFFFF  # the bits of a key that are its column
 LAST = (0x7F800000 << 32) | LOWER  # the key of +inf and NOBODY
 
@@ -55,7 +56,7 @@ def offer_one(values, columns, value, column):
 
 
 @inner
-def _write(keys, values, columns):
+def write(keys, values, columns):
     """The values and columns of keys."""
     for at in range(keys.size):
         values[at] = value_of(keys[at] >> 32)
@@ -63,7 +64,7 @@ def _write(keys, values, columns):
 
 
 @inner
-def _select(keys, k):
+def select(keys, k):
     """Bring the ``k`` smallest keys to the front, in any order; all keys differ."""
     low, high = 0, keys.size
     while low < k < high:
@@ -99,6 +100,22 @@ def _sift(keys, at, key):
 
 
 @inner
+def make_heap(keys):
+    """Bring keys into the order of a heap, the largest first."""
+    for parent in range(keys.size // 2 - 1, -1, -1):
+        _sift(keys, parent, keys[parent])
+
+
+@inner
+def sort_heap(keys):
+    """Bring a heap of keys into ascending order."""
+    for size in range(keys.size - 1, 0, -1):
+        key = keys[size]
+        keys[size] = keys[0]
+        _sift(keys[:size], np.int64(0), key)
+
+
+@inner
 def _merge(keys, size, values, columns):
     """Take the first ``size`` keys, behind which is room for the heap, into the heap; return the worst value."""
     k = values.size
@@ -111,13 +128,12 @@ def _merge(keys, size, values, columns):
         if columns[at] != NOBODY:
             keys[count] = key_of(values[at], np.int64(columns[at]))
             count += 1
-    _select(keys[:count], k)
+    select(keys[:count], k)
     for at in range(count, k):
         keys[at] = LAST
     best = keys[:k]
-    for parent in range(k // 2 - 1, -1, -1):
-        _sift(best, parent, best[parent])
-    _write(best, values, columns)
+    make_heap(best)
+    write(best, values, columns)
     return values[0]
 
 
@@ -218,11 +234,8 @@ def sort_heaps(values, columns, start, stop):
     for i in range(start, stop):
         for at in range(k):
             keys[at] = key_of(values[i, at], np.int64(columns[i, at]))
-        for size in range(k - 1, 0, -1):
-            key = keys[size]
-            keys[size] = keys[0]
-            _sift(keys[:size], np.int64(0), key)
-        _write(keys, values[i], columns[i])
+        sort_heap(keys)
+        write(keys, values[i], columns[i])
 
 
 @compiled
