@@ -1,8 +1,8 @@
 """Google Landmark Retrieval: ``submission.csv`` with ``id,images``, a row a query, best first, spaces between.
 
-At most 100 images a query. Names are written as they are: the competitions' are without ``.jpg``, and hold no white
-space. Read as every such table (:mod:`ensemble.submissions.tables`). Source: the competitions' instructions; the
-files that lyakaap's and WesleyZhang1991's code writes.
+At most 100 images a query. Names are written as they are: the competitions' are without ``.jpg``, and hold no
+white space. Read as every such table (:mod:`ensemble.submissions.tables`). Source: the competitions' instructions;
+the files that lyakaap's and WesleyZhang1991's code writes.
 """
 
 from pathlib import Path
