@@ -63,6 +63,7 @@ from postproc.constraints.rerank_constrained import rerank_constrained
 from postproc.constraints.scene_gate import scene_gate
 from postproc.constraints.spatio_temporal import rerank_spatio_temporal, spatio_temporal
 from postproc.constraints.subtract_auxiliary import subtract_auxiliary
+from postproc.constraints.tlift import tlift
 from postproc.context.ca_jaccard import ca_jaccard
 from postproc.context.cas import cas
 from postproc.context.diffusion import diffusion
@@ -93,6 +94,7 @@ from postproc.hubness.dis_sim import dis_sim
 from postproc.hubness.local_scaling import local_scaling
 from postproc.hubness.mutual_proximity import mutual_proximity
 from postproc.hubness.nnn import nnn
+from postproc.hubness.qb_norm import qb_norm
 from postproc.hubness.sinkhorn import sinkhorn, sinkhorn_distances
 from postproc.identities.by_identity import Identities, by_identity
 from postproc.identities.with_unknown import with_unknown

@@ -87,6 +87,10 @@ DATA: dict[str, dict[str, Any]] = {  # a world of its own
     "hdbscan": ONE_SET,
     "linkage": ONE_SET,
     "refine_clusters": ONE_SET,
+    "tlift": {
+        "distances": (known(world())["distances"] / 64).astype(np.float32),
+        "query_frame": known(world())["query_frame"] // 40,
+    },
 }
 
 ANY_WIDTH = {"learned_metric"}
