@@ -64,6 +64,7 @@ from postproc.constraints.scene_gate import scene_gate
 from postproc.constraints.spatio_temporal import rerank_spatio_temporal, spatio_temporal
 from postproc.constraints.subtract_auxiliary import subtract_auxiliary
 from postproc.constraints.tlift import tlift
+from postproc.context.aim import aim
 from postproc.context.ca_jaccard import ca_jaccard
 from postproc.context.cas import cas
 from postproc.context.diffusion import diffusion
@@ -76,6 +77,7 @@ from postproc.context.rdp import rdp
 from postproc.context.rerank import rerank, rerank_distances
 from postproc.context.rerank_multiscale import rerank_multiscale
 from postproc.context.superglobal import superglobal
+from postproc.context.visual_neighbours import visual_neighbours
 from postproc.features.camera_whitening import camera_whitening
 from postproc.features.discriminative_expansion import discriminative_expansion
 from postproc.features.gcr import gcr

@@ -39,8 +39,8 @@ def qb_norm(
 
     ``out = c + (beta b + gallery_beta b') / (beta + gallery_beta)``, c = 1 - cosine and ``b = log(mean over
     the bank of exp(beta s)) / beta``, b' the same over the other gallery images with ``gallery_beta``. It is the
-    order of ``exp((beta + gallery_beta) s) / (sum sum')``. b counts for a query whose nearest image is a hub of the
-    bank, one of the ``k`` nearest of any of its images, b' likewise; otherwise it is 0 for all of the query's row.
+    order of ``exp((beta + gallery_beta) s) / (sum sum')``. b counts for a query whose nearest image is a hub of
+    the bank, one of the ``k`` nearest of any of its images, b' likewise; otherwise it is 0 for the query's row.
 
     Takes:   query (nq, d), gallery (ng, d) and the bank train (n, d) float32, of any length. The bank stands for
              the queries to come: training images, or older queries; labels are not needed. One set (n, d) and
