@@ -67,6 +67,7 @@ from postproc.constraints.tlift import tlift
 from postproc.context.aim import aim
 from postproc.context.ca_jaccard import ca_jaccard
 from postproc.context.cas import cas
+from postproc.context.cheb_gr import cheb_gr
 from postproc.context.diffusion import diffusion
 from postproc.context.ecn import ecn
 from postproc.context.gnn_rerank import gnn_rerank
