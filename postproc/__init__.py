@@ -77,6 +77,7 @@ from postproc.context.offline_diffusion import offline_diffusion
 from postproc.context.rdp import rdp
 from postproc.context.rerank import rerank, rerank_distances
 from postproc.context.rerank_multiscale import rerank_multiscale
+from postproc.context.rerank_one_sided import rerank_one_sided
 from postproc.context.superglobal import superglobal
 from postproc.context.visual_neighbours import visual_neighbours
 from postproc.features.camera_whitening import camera_whitening
@@ -108,6 +109,7 @@ from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.neighbours import neighbours
 from postproc.pairs.pairwise import Pairwise, expected_same_camera, same_camera, sqeuclidean
+from postproc.pairs.part_distances import part_distances
 from postproc.pairs.rank import rank
 from postproc.pairs.recall import with_recall
 from postproc.tracks.build_gallery import build_gallery
