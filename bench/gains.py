@@ -4,7 +4,7 @@
 
 DIR holds the real sets (``bench/wholes.py``); they are cut as in ``bench/orders.py``, models side by side. A
 line a step and set: mAP in per cent, then the change against the cosine and against ``rerank_multiscale``, each
-with the paired bootstrap's interval of 95 per cent (queries drawn 10,000 times). A step that wants a training
+with the paired bootstrap's interval of 95 per cent (queries drawn 2,000 times). A step that wants a training
 set gets half of the people, and the other half is what is asked; the cosine and the default are then those of
 that half. Settings are the defaults unless they stand behind the name. Steps on distances get those of
 ``rerank``. CPU seconds are all of the process, on features of that set.
@@ -26,7 +26,7 @@ from bench.wholes import Whole, real
 from ensemble.pipeline.steps import apply, describe
 from ensemble.scores import score
 
-DRAWS = 10_000
+DRAWS = 2_000
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from ensemble.fusion import parts
 from ensemble.fusion.join import Parts, join
-from ensemble.fusion.kinds import FoundWeights, Inside, RankConstant
+from ensemble.fusion.kinds import FoundWeights, Inside, NotNegative, RankConstant
 from ensemble.fusion.ranks import places
 from postproc.base import arrays
 from postproc.base.vocabulary import Floats
@@ -36,7 +36,7 @@ def reciprocal_rank_fusion(
 
     Takes:   distances, one (nq, n) float32 a part; NaN outside the list that a model gives.
     Returns: (nq, n) float32, minus the score, below 0.
-    k:       0 or more. 0: first places decide; large: Borda without its far end.
+    k:       0 or more. 0: first places decide, with weights of mAP MAPFuse; large: Borda without its far end.
     weights: one number of 0 or more a part, say its mAP or :func:`~ensemble.fusion.reliability_weights`; 0 leaves
              it out; not all 0. None: 1 each. "agreement": those of :func:`~ensemble.fusion.list_weights`, by
              the votes 1 / (5 + r) for the 100 nearest images of every query; no labels. Fewer than three: 1 each.
@@ -56,6 +56,7 @@ def inverse_square_rank(
     distances: Parts,
     *,
     hits: Literal["count", "log", "none"] = "count",
+    sigma: NotNegative = 0.0,
     weights: FoundWeights = None,
     missing: NoneOrRefuse = "none",
 ) -> Floats:
@@ -75,7 +76,7 @@ def inverse_square_rank(
     """
     factor: dict[str, Change | None] = {
         "count": lambda n: n,
-        "log": lambda n: arrays.namespace(n).log(n),
+        "log": lambda n: arrays.namespace(n).log(n + float(sigma)),
         "none": None,
     }
     return _points(
