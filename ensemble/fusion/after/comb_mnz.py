@@ -14,11 +14,11 @@ from ensemble.fusion.join import Parts, by_query, join
 from ensemble.fusion.kinds import FoundWeights
 from ensemble.fusion.scaling import FARTHEST, scaler
 from postproc.base import arrays
-from postproc.base.settings import Weight, Within
+from postproc.base.settings import Number, Within
 from postproc.base.vocabulary import Floats
 
 Missing = Literal["none", "refuse"]
-Exponent = Annotated[Weight, Within(-8, 8)]
+Exponent = Annotated[Number, Within(-8, 8)]
 WithFarEnd = Literal["min-max", "min-max-whole", "z-score", "z-score-whole", "row-max", "sum", "rank"]
 
 
