@@ -1,8 +1,9 @@
 """CombMNZ: the sum of scores, times the number of models that list the image at all.
 
-Source: Fox and Shaw, "Combination of Multiple Searches", TREC-2, 1994 (CombMNZ, CombANZ, CombSUM); Lee, "Analyses of
-Multiple Evidence Combination", SIGIR 1997 (CombGMNZ); ranx ``comb_mnz``, ``comb_gmnz``, ``mixed``, ``wmnz``.
-Differs: scores are made from distances here, so that 0 is the farthest (of z-scores: the middle, as in ranx).
+Source: Fox and Shaw, "Combination of Multiple Searches", TREC-2, 1994 (CombMNZ, CombANZ, CombSUM); Lee,
+"Analyses of Multiple Evidence Combination", SIGIR 1997 (CombGMNZ); ranx ``comb_mnz``, ``comb_gmnz``, ``mixed``,
+``wmnz``. Differs: scores are made from distances here, so that 0 is the farthest (of z-scores: the middle, as
+in ranx).
 """
 
 from typing import Annotated, Literal, get_args
@@ -45,8 +46,8 @@ def comb_mnz(
              away, as in ranx.
     exponent: -8 to 8. 1: CombMNZ; another: CombGMNZ; 0: CombSUM; -1: the mean (CombANZ); 0.5 with weights: ranx's
              Mixed. Large: who is in all lists is first.
-    weigh:   what weights count: "scores", or "hits" (ranx's WMNZ): hits are then the sum of the weights of the parts
-             that know the pair, and scores are added as they are.
+    weigh:   what weights count: "scores", or "hits" (ranx's WMNZ): hits are then the sum of the weights of the
+             parts that know the pair, and scores are added as they are.
     missing: "none" a pair that a part does not know is no hit and adds nothing; "refuse".
     Raises:  ValueError for a wrong setting, parts of different shapes, -inf.
     Cost:    one pass over every part, the result, and some blocks of rows.
