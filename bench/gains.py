@@ -6,18 +6,21 @@ DIR holds the real sets (``bench/wholes.py``); they are cut as in ``bench/orders
 line a step and set: mAP in per cent, then the change against the cosine and against ``rerank_multiscale``, each
 with the paired bootstrap's interval of 95 per cent (queries drawn 2,000 times). A step that wants a training
 set gets half of the people, and the other half is what is asked; the cosine and the default are then those of
-that half. Settings are the defaults unless they stand behind the name. Steps on distances get those of
-``rerank``. CPU seconds are all of the process, on features of that set.
+that half. Settings are the defaults unless they stand behind the name; ``list_uncertainty`` gets a rank
+correlation. Steps on distances get those of ``rerank``. CPU seconds are all of the process, on features of that
+set.
 """
 
 import argparse
 import ast
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import rankdata
 
 import postproc
 from bench.orders import cut
@@ -27,6 +30,7 @@ from ensemble.pipeline.steps import apply, describe
 from ensemble.scores import score
 
 DRAWS = 2_000
+TWO_KINDS = "sketch>photo"
 
 
 def main() -> None:
@@ -37,26 +41,42 @@ def main() -> None:
     options = parser.parse_args()
     for whole in real(options.folder):
         if whole.models and (not options.sets or whole.name in options.sets):
-            for line in lines(whole, options.only):
+            for line in lines(whole.name, options.only, partial(state_of, whole)):
                 print(line, flush=True)
+    if not options.sets or TWO_KINDS in options.sets:
+        for line in lines(TWO_KINDS, options.only, partial(two_kinds, options.folder)):
+            print(line, flush=True)
 
 
-def lines(whole: Whole, wanted: list[str]) -> Iterator[str]:
+def two_kinds(folder: Path, learns: bool) -> State:
+    """Sketches that look for photographs; nobody learns from them."""
+    data = np.load(folder / "sketchreid_osnet512.npz")
+    state: State = {}
+    for side in ("query", "gallery"):
+        state[side] = postproc.l2_normalize(data[f"{side}_feat"])
+        state |= {f"{side}_pid": data[f"{side}_id"], f"{side}_cam": data[f"{side}_cam"]}
+    return state
+
+
+def lines(title: str, wanted: list[str], made: Callable[[bool], State]) -> Iterator[str]:
     """What every step reaches and gains on a set."""
     known: dict[bool, tuple[State, np.ndarray, np.ndarray]] = {}
     for text in wanted:
         name, settings = parsed(text)
+        if name == "list_uncertainty":
+            yield f"{title:<11} {text:<34} {correlation(made(False), settings):+6.2f} rank correlation with AP"
+            continue
         step = describe(getattr(postproc, name))
         learns = "train" in step.needs
         if learns not in known:
-            state = state_of(whole, learns)
+            state = made(learns)
             plain, default = (
                 precisions(far(state["query"], state["gallery"]), state)
                 for far in (postproc.distances, postproc.rerank_multiscale)
             )
             known[learns] = state, plain, default
-            yield f"{whole.name:<11} {'cosine':<34} {np.nanmean(plain):6.2f}"
-            yield f"{whole.name:<11} {'default':<34} {np.nanmean(default):6.2f} {gain(default, plain)}"
+            yield f"{title:<11} {'cosine':<34} {np.nanmean(plain):6.2f}"
+            yield f"{title:<11} {'default':<34} {np.nanmean(default):6.2f} {gain(default, plain)}"
         state, plain, default = known[learns]
         if "distances" in step.needs:
             state = state | {"distances": postproc.rerank(state["query"], state["gallery"])}
@@ -72,9 +92,17 @@ def lines(whole: Whole, wanted: list[str]) -> Iterator[str]:
         )
         after = precisions(far, state)
         yield (
-            f"{whole.name:<11} {text:<34} {np.nanmean(after):6.2f} {gain(after, plain)} {gain(after, default)}"
+            f"{title:<11} {text:<34} {np.nanmean(after):6.2f} {gain(after, plain)} {gain(after, default)}"
             f"  {spent:.1f} CPU s"
         )
+
+
+def correlation(state: State, settings: dict[str, Any]) -> float:
+    """Spearman's correlation of the uncertainty of lists with the precision of plain cosine lists."""
+    ap = precisions(postproc.distances(state["query"], state["gallery"]), state)
+    known = ~np.isnan(ap)
+    unsure = postproc.list_uncertainty(state["query"], state["gallery"], **settings)
+    return float(np.corrcoef(rankdata(unsure[known]), rankdata(ap[known]))[0, 1])
 
 
 def parsed(text: str) -> tuple[str, dict[str, Any]]:

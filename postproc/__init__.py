@@ -73,6 +73,7 @@ from postproc.context.ecn import ecn
 from postproc.context.gnn_rerank import gnn_rerank
 from postproc.context.kwf import kwf
 from postproc.context.lbr import lbr
+from postproc.context.list_uncertainty import list_uncertainty
 from postproc.context.offline_diffusion import offline_diffusion
 from postproc.context.rdp import rdp
 from postproc.context.rerank import rerank, rerank_distances

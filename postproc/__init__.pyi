@@ -33,6 +33,7 @@ from postproc.constraints.one_track_per_camera import one_track_per_camera_ranki
 from postproc.constraints.prior import SpatioTemporalPrior as SpatioTemporalPrior
 from postproc.constraints.prior import cumulative_frames as cumulative_frames
 from postproc.constraints.prior import fit_prior as fit_prior
+from postproc.context.list_uncertainty import list_uncertainty as list_uncertainty
 from postproc.features.kmeans import kmeans as kmeans
 from postproc.features.nfc import nfc as nfc
 from postproc.features.signed_power import signed_power as signed_power
