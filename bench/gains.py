@@ -14,8 +14,7 @@ set.
 import argparse
 import ast
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,6 @@ from ensemble.pipeline.steps import apply, describe
 from ensemble.scores import score
 
 DRAWS = 2_000
-TWO_KINDS = "sketch>photo"
 
 
 def main() -> None:
@@ -41,42 +39,30 @@ def main() -> None:
     options = parser.parse_args()
     for whole in real(options.folder):
         if whole.models and (not options.sets or whole.name in options.sets):
-            for line in lines(whole.name, options.only, partial(state_of, whole)):
+            for line in lines(whole, options.only):
                 print(line, flush=True)
-    if not options.sets or TWO_KINDS in options.sets:
-        for line in lines(TWO_KINDS, options.only, partial(two_kinds, options.folder)):
-            print(line, flush=True)
 
 
-def two_kinds(folder: Path, learns: bool) -> State:
-    """Sketches that look for photographs; nobody learns from them."""
-    data = np.load(folder / "sketchreid_osnet512.npz")
-    state: State = {}
-    for side in ("query", "gallery"):
-        state[side] = postproc.l2_normalize(data[f"{side}_feat"])
-        state |= {f"{side}_pid": data[f"{side}_id"], f"{side}_cam": data[f"{side}_cam"]}
-    return state
-
-
-def lines(title: str, wanted: list[str], made: Callable[[bool], State]) -> Iterator[str]:
+def lines(whole: Whole, wanted: list[str]) -> Iterator[str]:
     """What every step reaches and gains on a set."""
     known: dict[bool, tuple[State, np.ndarray, np.ndarray]] = {}
     for text in wanted:
         name, settings = parsed(text)
         if name == "list_uncertainty":
-            yield f"{title:<11} {text:<34} {correlation(made(False), settings):+6.2f} rank correlation with AP"
+            found = correlation(state_of(whole, False), settings)
+            yield f"{whole.name:<11} {text:<34} {found:+6.2f} rank correlation with AP"
             continue
         step = describe(getattr(postproc, name))
         learns = "train" in step.needs
         if learns not in known:
-            state = made(learns)
+            state = state_of(whole, learns)
             plain, default = (
                 precisions(far(state["query"], state["gallery"]), state)
                 for far in (postproc.distances, postproc.rerank_multiscale)
             )
             known[learns] = state, plain, default
-            yield f"{title:<11} {'cosine':<34} {np.nanmean(plain):6.2f}"
-            yield f"{title:<11} {'default':<34} {np.nanmean(default):6.2f} {gain(default, plain)}"
+            yield f"{whole.name:<11} {'cosine':<34} {np.nanmean(plain):6.2f}"
+            yield f"{whole.name:<11} {'default':<34} {np.nanmean(default):6.2f} {gain(default, plain)}"
         state, plain, default = known[learns]
         if "distances" in step.needs:
             state = state | {"distances": postproc.rerank(state["query"], state["gallery"])}
@@ -92,7 +78,7 @@ def lines(title: str, wanted: list[str], made: Callable[[bool], State]) -> Itera
         )
         after = precisions(far, state)
         yield (
-            f"{title:<11} {text:<34} {np.nanmean(after):6.2f} {gain(after, plain)} {gain(after, default)}"
+            f"{whole.name:<11} {text:<34} {np.nanmean(after):6.2f} {gain(after, plain)} {gain(after, default)}"
             f"  {spent:.1f} CPU s"
         )
 
