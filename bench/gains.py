@@ -8,13 +8,14 @@ with the paired bootstrap's interval of 95 per cent (queries drawn 2,000 times).
 set gets half of the people, and the other half is what is asked; the cosine and the default are then those of
 that half. Settings are the defaults unless they stand behind the name; ``list_uncertainty`` gets a rank
 correlation. Steps on distances get those of ``rerank``. CPU seconds are all of the process, on features of that
-set.
+set. ``--sets streets`` are drawn ones, which have times.
 """
 
 import argparse
 import ast
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from scipy.stats import rankdata
 
 import postproc
 from bench.orders import cut
-from bench.sets import State
+from bench.sets import State, streets
 from bench.wholes import Whole, real
 from ensemble.pipeline.steps import apply, describe
 from ensemble.scores import score
@@ -39,30 +40,33 @@ def main() -> None:
     options = parser.parse_args()
     for whole in real(options.folder):
         if whole.models and (not options.sets or whole.name in options.sets):
-            for line in lines(whole, options.only):
+            for line in lines(whole.name, options.only, partial(state_of, whole)):
                 print(line, flush=True)
+    if "streets" in (options.sets or ()):
+        for line in lines("streets", options.only, lambda learns: streets()):
+            print(line, flush=True)
 
 
-def lines(whole: Whole, wanted: list[str]) -> Iterator[str]:
+def lines(title: str, wanted: list[str], made: Callable[[bool], State]) -> Iterator[str]:
     """What every step reaches and gains on a set."""
     known: dict[bool, tuple[State, np.ndarray, np.ndarray]] = {}
     for text in wanted:
         name, settings = parsed(text)
         if name == "list_uncertainty":
-            found = correlation(state_of(whole, False), settings)
-            yield f"{whole.name:<11} {text:<34} {found:+6.2f} rank correlation with AP"
+            found = correlation(made(False), settings)
+            yield f"{title:<11} {text:<34} {found:+6.2f} rank correlation with AP"
             continue
         step = describe(getattr(postproc, name))
         learns = "train" in step.needs
         if learns not in known:
-            state = state_of(whole, learns)
+            state = made(learns)
             plain, default = (
                 precisions(far(state["query"], state["gallery"]), state)
                 for far in (postproc.distances, postproc.rerank_multiscale)
             )
             known[learns] = state, plain, default
-            yield f"{whole.name:<11} {'cosine':<34} {np.nanmean(plain):6.2f}"
-            yield f"{whole.name:<11} {'default':<34} {np.nanmean(default):6.2f} {gain(default, plain)}"
+            yield f"{title:<11} {'cosine':<34} {np.nanmean(plain):6.2f}"
+            yield f"{title:<11} {'default':<34} {np.nanmean(default):6.2f} {gain(default, plain)}"
         state, plain, default = known[learns]
         if "distances" in step.needs:
             state = state | {"distances": postproc.rerank(state["query"], state["gallery"])}
@@ -78,7 +82,7 @@ def lines(whole: Whole, wanted: list[str]) -> Iterator[str]:
         )
         after = precisions(far, state)
         yield (
-            f"{whole.name:<11} {text:<34} {np.nanmean(after):6.2f} {gain(after, plain)} {gain(after, default)}"
+            f"{title:<11} {text:<34} {np.nanmean(after):6.2f} {gain(after, plain)} {gain(after, default)}"
             f"  {spent:.1f} CPU s"
         )
 
