@@ -66,6 +66,8 @@ def inverse_square_rank(
     Returns: (nq, n) float32, minus the score.
     hits:    what the number of parts that list the image does: "count" (ISR) a factor of it, "log" (logISR) of its
              logarithm, so that an image in one list only scores 0; "none" nothing.
+    sigma:   0 or more, added to that number before the logarithm, so that an image in one list only scores too
+             (ranx's LogNISR, 0.01 there); for "log" alone.
     weights: as in :func:`reciprocal_rank_fusion`.
     missing: "none" or "refuse".
     Raises:  ValueError for a wrong setting, parts of different shapes, -inf.
