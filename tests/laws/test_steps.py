@@ -144,6 +144,8 @@ NEUTRAL = [  # what changes nothing, and what then comes out
     (postproc.rdp, {"iterations": 0}, {"distances": postproc.distances(DATA["query"], DATA["gallery"])}),
     (postproc.cas, {"lambda_value": 1}, {"distances": share_of_largest(1)}),
     (postproc.gcr, {"rounds": 0}, FEATURES),
+    (postproc.cheb_gr, {"rounds": 0}, FEATURES),
+    (postproc.visual_neighbours, {"weight": 0}, {"distances": COSINE / 2}),
     (postproc.kwf, {"own": 1, "mean": 0}, {"distances": COSINE}),
     (postproc.lbr, {"k": 1}, {"distances": COSINE}),
     (postproc.sinkhorn, {"half_rounds": 0}, {"distances": COSINE / 2}),
