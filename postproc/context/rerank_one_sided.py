@@ -9,7 +9,6 @@ from typing import Annotated
 import numpy as np
 
 from postproc import kernels
-from postproc.base import checks
 from postproc.base.settings import Mutual, Neighbours, Share, TopK, Weight, Within
 from postproc.base.sizes import Sizes
 from postproc.base.step import JACCARD, Chosen, step
@@ -45,7 +44,7 @@ def _rows(sizes: Sizes, chosen: Chosen) -> int:
 )
 def rerank_one_sided(
     query: Query,
-    gallery: Gallery,
+    gallery: Gallery | None = None,
     *,
     k1: Annotated[Neighbours, Mutual()] = 20,
     query_k: Neighbours = 13,
@@ -62,8 +61,10 @@ def rerank_one_sided(
     images nearest by e; V_g is that of ``rerank`` among the gallery alone, with k2 = 1.
     ``out = (1 - lambda_value) * Jaccard(V_q, V_g) + lambda_value * e / its largest of the query``.
 
-    Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length here.
+    Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length here. One set (n, d) alone is each
+             image against all others: it is then among its own neighbours.
     Returns: (nq, ng) float32 in 0..1, smaller is nearer; with ``top_k`` the :class:`Nearest` of every query.
+             Of one set (n, n), not symmetric, +inf on the diagonal.
     k1:      1 or more: reciprocal neighbours among the gallery.
     query_k: 1 or more, cut to the gallery.
     ways, mean: 1 or more, cut to the gallery, ``mean`` to ``ways``. 1 and 1: e is c.
@@ -80,8 +81,9 @@ def rerank_one_sided(
     >>> rerank_one_sided(q, g, k1=1, query_k=1, ways=2, mean=1).round(3)
     array([[0.741, 0.748, 1.   ]], dtype=float32)
     """
-    pairs = pairwise.of(*checks.sides(query, gallery), unit=True)
-    tiles, among = PairwiseTiles(pairs), tiles_of_gallery(pairs)
+    pairs = pairwise.of(query, gallery, unit=True)
+    tiles = PairwiseTiles(pairs)
+    among = tiles if pairs.one_set else tiles_of_gallery(pairs)
     lists = nearest.of_all(among, max(k1 + 1, ways))
     near = np.ascontiguousarray(lists.rows[:, :ways])
     between = lists.values[:, :ways] * np.float32(step_weight)  # of 2 c, as strips are
