@@ -1538,7 +1538,7 @@ def rerank_multiscale(
 @overload
 def rerank_one_sided(
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None = None,
     *,
     k1: int = 20,
     query_k: int = 13,
@@ -1551,7 +1551,7 @@ def rerank_one_sided(
 @overload
 def rerank_one_sided(
     query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None = None,
     *,
     k1: int = 20,
     query_k: int = 13,
