@@ -64,9 +64,12 @@ from postproc.constraints.rerank_constrained import rerank_constrained
 from postproc.constraints.scene_gate import scene_gate
 from postproc.constraints.spatio_temporal import rerank_spatio_temporal, spatio_temporal
 from postproc.constraints.subtract_auxiliary import subtract_auxiliary
+from postproc.constraints.tlift import tlift
+from postproc.context.aim import aim
 from postproc.context.bfs_tree import bfs_tree
 from postproc.context.ca_jaccard import ca_jaccard
 from postproc.context.cas import cas
+from postproc.context.cheb_gr import cheb_gr
 from postproc.context.cprr import cprr
 from postproc.context.diffusion import diffusion
 from postproc.context.ecn import ecn
@@ -76,14 +79,17 @@ from postproc.context.knn_rank import knn_rank
 from postproc.context.kwf import kwf
 from postproc.context.lbr import lbr
 from postproc.context.lhrr import lhrr
+from postproc.context.list_uncertainty import list_uncertainty
 from postproc.context.offline_diffusion import offline_diffusion
 from postproc.context.rdp import rdp
 from postproc.context.rdpac import rdpac
 from postproc.context.recknn import recknn
 from postproc.context.rerank import rerank, rerank_distances
 from postproc.context.rerank_multiscale import rerank_multiscale
+from postproc.context.rerank_one_sided import rerank_one_sided
 from postproc.context.rfe import rfe
 from postproc.context.superglobal import superglobal
+from postproc.context.visual_neighbours import visual_neighbours
 from postproc.features.camera_whitening import camera_whitening
 from postproc.features.discriminative_expansion import discriminative_expansion
 from postproc.features.gcr import gcr
@@ -102,6 +108,7 @@ from postproc.hubness.dis_sim import dis_sim
 from postproc.hubness.local_scaling import local_scaling
 from postproc.hubness.mutual_proximity import mutual_proximity
 from postproc.hubness.nnn import nnn
+from postproc.hubness.qb_norm import qb_norm
 from postproc.hubness.sinkhorn import sinkhorn, sinkhorn_distances
 from postproc.identities.by_identity import Identities, by_identity
 from postproc.identities.with_unknown import with_unknown
@@ -112,6 +119,7 @@ from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.neighbours import neighbours
 from postproc.pairs.pairwise import Pairwise, expected_same_camera, same_camera, sqeuclidean
+from postproc.pairs.part_distances import part_distances
 from postproc.pairs.rank import rank
 from postproc.pairs.recall import with_recall
 from postproc.tracks.build_gallery import build_gallery

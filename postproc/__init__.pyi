@@ -33,6 +33,7 @@ from postproc.constraints.one_track_per_camera import one_track_per_camera_ranki
 from postproc.constraints.prior import SpatioTemporalPrior as SpatioTemporalPrior
 from postproc.constraints.prior import cumulative_frames as cumulative_frames
 from postproc.constraints.prior import fit_prior as fit_prior
+from postproc.context.list_uncertainty import list_uncertainty as list_uncertainty
 from postproc.features.kmeans import kmeans as kmeans
 from postproc.features.nfc import nfc as nfc
 from postproc.features.signed_power import signed_power as signed_power
@@ -68,6 +69,24 @@ CPU_ONLY: tuple[Callable[..., Any], ...]
 ON_CUDA: tuple[Callable[..., Any], ...]
 STEPS: tuple[Callable[..., Any], ...]
 
+@overload
+def aim(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    k1: int = 30,
+    k2: int = 6,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def aim(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    k1: int = 30,
+    k2: int = 6,
+    top_k: int,
+) -> Nearest: ...
 @overload
 def bfs_tree(
     query: NDArray[np.float32] | Pairwise | NeighbourLists,
@@ -283,6 +302,26 @@ def cas(
     keep: int | None = None,
     top_k: int,
 ) -> Nearest: ...
+@overload
+def cheb_gr(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    *,
+    deviations: float = 3.0,
+    beta: float = 0.2,
+    most: int = 100,
+    rounds: int = 1,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
+@overload
+def cheb_gr(
+    query: NDArray[np.float32],
+    gallery: None = None,
+    *,
+    deviations: float = 3.0,
+    beta: float = 0.2,
+    most: int = 100,
+    rounds: int = 1,
+) -> NDArray[np.float32]: ...
 @overload
 def coarse_to_fine(
     query: NDArray[np.float32],
@@ -1172,6 +1211,44 @@ def orientation_rule(
     penalty: float = 0.5,
 ) -> NDArray[np.float32]: ...
 @overload
+def part_distances(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None,
+    query_aux: np.ndarray,
+    gallery_aux: np.ndarray,
+    *,
+    seen: float = 0.0,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def part_distances(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None,
+    query_aux: np.ndarray,
+    gallery_aux: np.ndarray,
+    *,
+    seen: float = 0.0,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def part_distances(
+    query: NDArray[np.float32],
+    gallery: None = None,
+    *,
+    query_aux: np.ndarray,
+    seen: float = 0.0,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def part_distances(
+    query: NDArray[np.float32],
+    gallery: None = None,
+    *,
+    query_aux: np.ndarray,
+    seen: float = 0.0,
+    top_k: int,
+) -> Nearest: ...
+@overload
 def part_penalty(
     distances: NDArray[np.float32],
     query_aux: np.ndarray,
@@ -1240,6 +1317,54 @@ def predict_cameras(
     shortest: float = 0.0,
     complete: bool = False,
 ) -> NDArray[np.integer]: ...
+@overload
+def qb_norm(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None,
+    train: NDArray[np.float32],
+    *,
+    beta: float = 20.0,
+    gallery_beta: float = 0.0,
+    k: int = 1,
+    dynamic: bool = True,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def qb_norm(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None,
+    train: NDArray[np.float32],
+    *,
+    beta: float = 20.0,
+    gallery_beta: float = 0.0,
+    k: int = 1,
+    dynamic: bool = True,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def qb_norm(
+    query: NDArray[np.float32],
+    gallery: None = None,
+    *,
+    train: NDArray[np.float32],
+    beta: float = 20.0,
+    gallery_beta: float = 0.0,
+    k: int = 1,
+    dynamic: bool = True,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def qb_norm(
+    query: NDArray[np.float32],
+    gallery: None = None,
+    *,
+    train: NDArray[np.float32],
+    beta: float = 20.0,
+    gallery_beta: float = 0.0,
+    k: int = 1,
+    dynamic: bool = True,
+    top_k: int,
+) -> Nearest: ...
 @overload
 def quantile_transform(
     query: NDArray[np.float32],
@@ -1588,6 +1713,32 @@ def rerank_multiscale(
     scales: Any = ((3, 1), (6, 2), (10, 3), (20, 6), (40, 12)),
     lambda_value: float = 0.5,
     adapt: float = 1.0,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def rerank_one_sided(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    k1: int = 20,
+    query_k: int = 13,
+    ways: int = 20,
+    mean: int = 9,
+    step_weight: float = 0.01,
+    lambda_value: float = 0.3,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def rerank_one_sided(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    k1: int = 20,
+    query_k: int = 13,
+    ways: int = 20,
+    mean: int = 9,
+    step_weight: float = 0.01,
+    lambda_value: float = 0.3,
     top_k: int,
 ) -> Nearest: ...
 @overload
@@ -1973,6 +2124,30 @@ def superglobal(
     top_k: int,
 ) -> Nearest: ...
 @overload
+def tlift(
+    distances: NDArray[np.float32],
+    query_cam: np.ndarray,
+    gallery_cam: np.ndarray,
+    query_frame: np.ndarray,
+    gallery_frame: np.ndarray,
+    *,
+    tau: float = 100.0,
+    sigma: float = 200.0,
+    k: int = 10,
+    alpha: float = 0.2,
+) -> NDArray[np.float32]: ...
+@overload
+def tlift(
+    distances: NDArray[np.float32],
+    query_cam: np.ndarray,
+    *,
+    query_frame: np.ndarray,
+    tau: float = 100.0,
+    sigma: float = 200.0,
+    k: int = 10,
+    alpha: float = 0.2,
+) -> NDArray[np.float32]: ...
+@overload
 def track_distances(
     query: NDArray[np.float32] | Pairwise,
     gallery: NDArray[np.float32] | None,
@@ -2016,6 +2191,24 @@ def track_distances(
     reduce: Literal["min", "mean", "max"] = "min",
     k: int | None = None,
     query_reduce: Literal["min", "mean", "max"] = "min",
+    top_k: int,
+) -> Nearest: ...
+@overload
+def visual_neighbours(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    k: int = 5,
+    weight: float = 1.0,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def visual_neighbours(
+    query: NDArray[np.float32] | Pairwise,
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    k: int = 5,
+    weight: float = 1.0,
     top_k: int,
 ) -> Nearest: ...
 @overload

@@ -38,6 +38,7 @@ from ensemble.fusion.after.product import product
 from ensemble.fusion.after.order_statistics import median, smallest, largest
 from ensemble.fusion.after.comb_mnz import comb_mnz
 from ensemble.fusion.after.local_evidence import local_evidence
+from ensemble.fusion.after.reorder_pairs import reorder_pairs
 from ensemble.fusion.after.rank_fusion import reciprocal_rank_fusion, borda
 from ensemble.fusion.after.rank_fusion import inverse_square_rank, rank_biased_centroid
 from ensemble.fusion.after.query_adaptive import query_adaptive

@@ -109,11 +109,16 @@ def _move(x: np.ndarray, tiles: Tiles, mix: Mix, *, symmetric: bool) -> np.ndarr
     k1, k2 = mix.k
     lists = nearest.of_all_and_others(tiles, every=k1, other=max(k2 - 1, 1))
     anywhere, across = (
-        _propagation(tiles.layout, found, length, beta, symmetric)
+        propagation(tiles.layout, found, length, beta, symmetric=symmetric)
         for found, length, beta in zip(lists, (k1, k2 - 1), mix.betas, strict=True)
     )
-    both = (mix.shares[0] * anywhere + mix.shares[1] * across).tocsr()
-    parts = both.indptr.astype(np.int64), both.indices.astype(np.int32), both.data
+    return propagated(x, (mix.shares[0] * anywhere + mix.shares[1] * across).tocsr())
+
+
+def propagated(x: np.ndarray, graph: Any) -> np.ndarray:
+    """``graph @ x``: the features (classes, d) after a round on a sparse graph (classes, classes)."""
+    graph = graph.tocsr()
+    parts = graph.indptr.astype(np.int64), graph.indices.astype(np.int32), graph.data
     offsets, members, weights = (arrays.beside(part, x) for part in parts)
     kernel, out = kernels.of(x), arrays.namespace(x).empty_like(x)
     kernel.walk.over_rows(
@@ -124,7 +129,7 @@ def _move(x: np.ndarray, tiles: Tiles, mix: Mix, *, symmetric: bool) -> np.ndarr
     return out
 
 
-def _propagation(layout: Layout, lists: Lists, length: int, beta: float, symmetric: bool) -> Any:
+def propagation(layout: Layout, lists: Lists, length: int, beta: float, *, symmetric: bool) -> Any:
     """``L`` (classes, classes), sparse: entry (a, b) is what one image of a takes from all images of b.
 
     A list may hold a class several times, which adds up. That is how copies share the places left to them: one

@@ -87,6 +87,11 @@ DATA: dict[str, dict[str, Any]] = {  # a world of its own
     "hdbscan": ONE_SET,
     "linkage": ONE_SET,
     "refine_clusters": ONE_SET,
+    "rerank_one_sided": known(world(seed=3)),  # one in which no list ends between copies
+    "tlift": {
+        "distances": (known(world())["distances"] / 64).astype(np.float32),
+        "query_frame": known(world())["query_frame"] // 40,
+    },
 }
 
 ANY_WIDTH = {"learned_metric"}

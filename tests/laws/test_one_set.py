@@ -31,6 +31,10 @@ OF_ITS_OWN = {
     postproc.diffusion: "the query is in the graph",
     postproc.rerank_constrained: "the rules of a gallery hold, not those between two sides",
     postproc.track_distances: "the images of a track are one on both sides",
+    postproc.aim: "an image is among its own nearest, and among those of others",
+    postproc.qb_norm: "the query itself may be what an image of the bank has as its nearest",
+    postproc.rerank_one_sided: "an image is among its own nearest, and among those of others",
+    postproc.visual_neighbours: "an image is among its own nearest, and among those of others",
     postproc.rerank_tracks: "the images of a track are one on both sides",
 }
 FEW = {"k": 3, "k1": 5, "k2": 3, "shortlist": 8, "truncate": 12, "k1_intra": 3, "k1_inter": 5}

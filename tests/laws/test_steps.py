@@ -29,8 +29,8 @@ def test_keeps_the_laws(step):
     )
 
 
-# Of classes that the images of an identity are given as often, the first is the true one.
-BY_COLUMN = {postproc.rerank_attributes}
+# Of classes that the images of an identity are given as often, the first is the true one; parts are in order.
+BY_COLUMN = {postproc.rerank_attributes, postproc.part_distances}
 
 
 def subject(step):
@@ -148,6 +148,8 @@ NEUTRAL = [  # what changes nothing, and what then comes out
     ),
     (postproc.cas, {"lambda_value": 1}, {"distances": share_of_largest(1)}),
     (postproc.gcr, {"rounds": 0}, FEATURES),
+    (postproc.cheb_gr, {"rounds": 0}, FEATURES),
+    (postproc.visual_neighbours, {"weight": 0}, {"distances": COSINE / 2}),
     (postproc.kwf, {"own": 1, "mean": 0}, {"distances": COSINE}),
     (postproc.lbr, {"k": 1}, {"distances": COSINE}),
     (postproc.sinkhorn, {"half_rounds": 0}, {"distances": COSINE / 2}),

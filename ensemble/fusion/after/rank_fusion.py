@@ -17,7 +17,7 @@ import numpy as np
 
 from ensemble.fusion import parts
 from ensemble.fusion.join import Parts, join
-from ensemble.fusion.kinds import FoundWeights, Inside, RankConstant
+from ensemble.fusion.kinds import FoundWeights, Inside, NotNegative, RankConstant
 from ensemble.fusion.ranks import places
 from postproc.base import arrays
 from postproc.base.vocabulary import Floats
@@ -36,7 +36,7 @@ def reciprocal_rank_fusion(
 
     Takes:   distances, one (nq, n) float32 a part; NaN outside the list that a model gives.
     Returns: (nq, n) float32, minus the score, below 0.
-    k:       0 or more. 0: first places decide; large: Borda without its far end.
+    k:       0 or more. 0: first places decide, with weights of mAP MAPFuse; large: Borda without its far end.
     weights: one number of 0 or more a part, say its mAP or :func:`~ensemble.fusion.reliability_weights`; 0 leaves
              it out; not all 0. None: 1 each. "agreement": those of :func:`~ensemble.fusion.list_weights`, by
              the votes 1 / (5 + r) for the 100 nearest images of every query; no labels. Fewer than three: 1 each.
@@ -56,6 +56,7 @@ def inverse_square_rank(
     distances: Parts,
     *,
     hits: Literal["count", "log", "none"] = "count",
+    sigma: NotNegative = 0.0,
     weights: FoundWeights = None,
     missing: NoneOrRefuse = "none",
 ) -> Floats:
@@ -65,6 +66,8 @@ def inverse_square_rank(
     Returns: (nq, n) float32, minus the score.
     hits:    what the number of parts that list the image does: "count" (ISR) a factor of it, "log" (logISR) of its
              logarithm, so that an image in one list only scores 0; "none" nothing.
+    sigma:   0 or more, added to that number before the logarithm, so that an image in one list only scores too
+             (ranx's LogNISR, 0.01 there); for "log" alone.
     weights: as in :func:`reciprocal_rank_fusion`.
     missing: "none" or "refuse".
     Raises:  ValueError for a wrong setting, parts of different shapes, -inf.
@@ -75,7 +78,7 @@ def inverse_square_rank(
     """
     factor: dict[str, Change | None] = {
         "count": lambda n: n,
-        "log": lambda n: arrays.namespace(n).log(n),
+        "log": lambda n: arrays.namespace(n).log(n + float(sigma)),
         "none": None,
     }
     return _points(

@@ -77,6 +77,27 @@ def nnn(similar: Array, to_bank: Array, k: int, alpha: float) -> Array:
     return 1 - (np.asarray(similar, np.float64) - alpha * bias)
 
 
+def qb_norm(
+    similar: Array, to_bank: Array, among: Array, betas: tuple[float, float], k: int, dynamic: bool
+) -> Array:
+    """c + the weighted mean of two soft means of similarities, to the bank and to other gallery images.
+
+    Images of the bank are rows of ``to_bank``; ``among`` has -inf on its diagonal. Each counts where the query's
+    nearest is one of its hubs.
+    """
+    s = np.asarray(similar, np.float64)
+    first, out = np.argmax(s, axis=1), 1 - s
+    for table, beta in zip((to_bank, among), betas, strict=True):
+        if beta:
+            named = {int(j) for row in table for j in np.argsort(-row, kind="stable")[:k] if row[j] > -np.inf}
+            count = np.isfinite(table).sum(axis=0)
+            bias = np.array([log(sum(exp(beta * x) for x in column)) for column in table.T]) - np.log(count)
+            for i, nearest in enumerate(first):
+                if not dynamic or nearest in named:
+                    out[i] += bias / sum(betas)
+    return out
+
+
 def _mean_smallest(values: Array, k: int) -> float:
     smallest = [value for value in np.sort(values)[:k] if value < np.inf]
     return sum(smallest) / len(smallest) if smallest else 0.0

@@ -21,6 +21,21 @@ def gcr(
     return np.split(x, [len(query)])
 
 
+def cheb_gr(images: Array, deviations: float, beta: float, rounds: int) -> Array:
+    """Graph convolution over all who are nearer than the mean less so many deviations."""
+    x = unit(images)
+    for _ in range(rounds):
+        c = sqeuclidean(x, x) / 2
+        s = np.zeros_like(c)
+        for i, row in enumerate(c):
+            others = np.delete(row, i)
+            limit = max(others.mean() - deviations * others.std(), 0) if len(others) else 0
+            near = (row <= limit) | (np.arange(len(c)) == i)
+            s[i, near] = np.exp(-row[near] / beta)
+        x = unit(s / np.sqrt(np.outer(s.sum(axis=1), s.sum(axis=0))) @ x)
+    return x
+
+
 def gcr_local(
     query: Array, gallery: Array, query_cam: NDArray, gallery_cam: NDArray, k1: int, k2: int,
     beta1: float, beta2: float, scale: float, in_order: bool,

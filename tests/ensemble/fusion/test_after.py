@@ -16,7 +16,7 @@ from tests.support.each import each
 
 NAN, INF = np.float32(np.nan), np.float32(np.inf)
 # Those whose parts are not of one kind, or learn from more than distances, have files of their own.
-AFTER = sorted(set(fusion.AFTER) - {"local_evidence", "calibrated_distances"})
+AFTER = sorted(set(fusion.AFTER) - {"local_evidence", "calibrated_distances", "reorder_pairs"})
 # every setting of every join, with a value that is not the default and that shows
 SETTINGS = {
     "weighted_sum": {"weights": [1, 2, 0.5], "scaling": "min-max", "average": True},
@@ -24,10 +24,10 @@ SETTINGS = {
     "median": {"scaling": "min-max"},
     "smallest": {"scaling": "min-max"},
     "largest": {"scaling": "min-max"},
-    "comb_mnz": {"weights": [1, 2, 0.5], "scaling": "sum"},
+    "comb_mnz": {"weights": [1, 2, 0.5], "scaling": "sum", "exponent": 2.0, "weigh": "hits"},
     "reciprocal_rank_fusion": {"k": 5, "weights": [1, 2, 0.5]},
     "borda": {"weights": [1, 2, 0.5]},
-    "inverse_square_rank": {"hits": "log", "weights": [1, 2, 0.5]},
+    "inverse_square_rank": {"hits": "log", "sigma": 0.5, "weights": [1, 2, 0.5]},
     "rank_biased_centroid": {"phi": 0.7, "weights": [1, 2, 0.5]},
     "query_adaptive": {
         "reference": "queries",
@@ -67,6 +67,8 @@ COLUMNS = {  # what a join looks at beside its parts
     }
 }
 NEEDS = {  # what else has to be set before this setting can matter
+    ("comb_mnz", "weigh"): {"weights": [1, 2, 0.5]},
+    ("inverse_square_rank", "sigma"): {"hits": "log"},
     ("query_adaptive", "neighbours"): {"reference": "queries"},
     ("query_adaptive", "tail"): {"reference": "queries", "neighbours": 2},
 }
