@@ -1,0 +1,116 @@
+"""What techniques gained and lost, from the table that ``bench/techniques.py gain --keep`` writes."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ensemble.pipeline.steps import Step
+from postproc import __doc__ as FLOORS
+
+TABLE = Path(__file__).parents[2] / "bench" / "results" / "gains.csv"
+Row = dict[str, str]
+MADE = "Mean average precision in points under the rules of Market-1501, plain cosine distance against the step at its defaults. The interval holds 95 per cent of the change, queries drawn anew 10,000 times."  # noqa: E501
+SHORT = {"Omniglot 1": "Omni. 1", "Omniglot 2": "Omni. 2", "SketchReID": "sketches"}
+
+
+def read() -> list[Row]:
+    """The rows of the table."""
+    with TABLE.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def of(rows: list[Row], step: str) -> list[Row]:
+    """Those of a step, real sets first."""
+    return sorted((row for row in rows if row["step"] == step), key=lambda row: row["made_up"])
+
+
+def section(rows: list[Row]) -> Iterator[str]:
+    """The table of a step, and on which sets it was not measured, and why."""
+    measured = [row for row in rows if row["after"]]
+    if measured:
+        yield from (f"{verdict(measured)} {MADE}", "")
+        yield from (".. list-table::", "   :header-rows: 1", "")
+        yield from ("   * - set", "     - queries x gallery", "     - plain", "     - after", "     - change")
+        for row in measured:
+            kind = " (made up)" if row["made_up"] == "1" else ""
+            yield from (f"   * - {row['set']}{kind}", f"     - {row['queries']} x {row['gallery']}")
+            yield from (
+                f"     - {row['before']}",
+                f"     - {row['after']}",
+                f"     - {change(row, interval=True)}",
+            )
+        yield ""
+    without: dict[str, list[str]] = {}
+    for row in rows:
+        if not row["after"]:
+            without.setdefault(row["why"], []).append(row["set"])
+    for why, sets in without.items():
+        yield f"Not measured on {', '.join(sets)}: {reason(why)}."
+    if not rows:
+        yield "Not measured: it is where every measurement starts, or ends."
+
+
+def verdict(measured: list[Row]) -> str:
+    """On how many real sets it gains and loses beyond the interval."""
+    real = [row for row in measured if row["made_up"] == "0"]
+    if not real:
+        return "Measured on made-up sets alone, which show that it does what its authors meant, not how it fares on real ones."  # noqa: E501
+    up, down = (sum(sign(row) == side for row in real) for side in (1, -1))
+    return f"Of {len(real)} real sets it gains on {up} and loses on {down}, beyond the interval of the change."
+
+
+def sign(row: Row) -> int:
+    """1 a gain, -1 a loss, 0 what cannot be told apart."""
+    return (float(row["least"]) > 0) - (float(row["most"]) < 0)
+
+
+def change(row: Row, *, interval: bool) -> str:
+    """The change in points, with the role that colours it."""
+    by = float(row["after"]) - float(row["before"])
+    role = {1: "gain", -1: "loss", 0: "level"}[sign(row)]
+    ends = f" ({float(row['least']):+.1f} to {float(row['most']):+.1f})" if interval else ""
+    return f":{role}:`{by:+.1f}{ends}`".replace("-", "−")
+
+
+def reason(why: str) -> str:
+    """``no cam`` in words."""
+    words = {"cam": "cameras", "track": "tracks", "frame": "times", "aux": "a side model", "scene": "scenes",
+             "quality": "qualities", "cam_prob": "chances of cameras", "a training set": "a training set"}  # fmt: skip
+    if why.startswith("no "):
+        return "the set has no " + " and no ".join(words.get(one, one) for one in why[3:].split(", "))
+    if why == "gives no ranking":
+        return "it gives no ranking, which is what is scored"
+    return why
+
+
+def index(families: Mapping[str, list[Step]], rows: list[Row]) -> Iterator[str]:
+    """All techniques, family by family, with what each changed on every real set."""
+    sets = list(dict.fromkeys(row["set"] for row in rows if row["made_up"] == "0"))
+    known = {(row["step"], row["set"]): row for row in rows}
+    yield from ("Techniques", "==========", "")
+    yield "A page each: formula, settings, cost, gains and losses, source. The numbers below are changes in points of"
+    yield "mean average precision on real sets, each step alone and at its defaults, which were made for other sets:"
+    yield ":gain:`a gain` and :loss:`a loss` beyond the interval, :level:`what cannot be told from no change`, an empty"
+    yield "cell where the set lacks what the step needs. Nothing here is tuned."
+    for family, steps in families.items():
+        yield from ("", family.capitalize(), "-" * len(family), "", f"{about(family)}", "")
+        yield from (".. list-table::", "   :header-rows: 1", "   :class: gains", "")
+        yield "   * - step"
+        yield from (f"     - {SHORT.get(name, name)}" for name in sets)
+        for step in steps:
+            yield f"   * - :doc:`{step.name}`"
+            for name in sets:
+                row = known.get((step.name, name))
+                yield f"     - {change(row, interval=False)}" if row and row["after"] else "     -"
+    yield from ("", ".. toctree::", "   :hidden:", "")
+    yield from (
+        f"   {step.name}" for steps in families.values() for step in sorted(steps, key=lambda one: one.name)
+    )
+    yield "   joins"
+
+
+def about(family: str) -> str:
+    """What the package says of a family of steps."""
+    line = next(line.strip() for line in (FLOORS or "").splitlines() if line.strip().startswith(f"{family} "))
+    said = line.removeprefix(family).strip()
+    return said[0].upper() + said[1:] + "."

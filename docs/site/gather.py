@@ -1,0 +1,53 @@
+"""Put together what the site is built from: ``python -m docs.site.gather FOLDER``.
+
+Documents stand in the folder as they stand in the repository, so that their links lead the same way on GitHub and
+on the site; beside them the pages that are made from the code. Nothing is written into the repository.
+"""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+from docs.site import gains, notebooks, pages
+
+ROOT = Path(__file__).parents[2]
+BESIDE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "bench/README.md")
+TUTORIALS = "docs/tutorials"
+LINK = re.compile(r"\]\(([^)\s#:]+)(?:#[^)\s]*)?\)")
+
+
+def main(folder: Path) -> None:
+    """Fill a folder that is not there yet."""
+    shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("site", "*.sh", "__pycache__"))
+    for name in BESIDE:
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(ROOT / name, folder / name)
+    notebooks.convert_all(folder / TUTORIALS)
+    first = (ROOT / "docs" / "site" / "index.md").read_text(encoding="utf-8")
+    (folder / "index.md").write_text(navigation(first, folder), encoding="utf-8")
+    for page in list(folder.rglob("*.md")):
+        copy_linked(page, folder)
+    pages.write(folder, gains.read())
+
+
+def navigation(first: str, folder: Path) -> str:
+    """The first page, with the tutorials that there are; without any, no heading for them."""
+    found = sorted(path.stem for path in (folder / TUTORIALS).glob("*.md"))
+    block = "```{toctree}\n:hidden:\n:caption: Tutorials\n\n%s\n```\n" % "\n".join(f"{TUTORIALS}/{name}" for name in found)
+    return first.replace("<!-- tutorials -->\n", block if found else "")
+
+
+def copy_linked(page: Path, folder: Path) -> None:
+    """Files of the repository that a page links to and that are no documents, as a licence: to be downloaded."""
+    for link in LINK.findall(page.read_text(encoding="utf-8")):
+        there = (page.parent / link).resolve()
+        if there.is_relative_to(folder.resolve()) and not there.exists():
+            source = ROOT / there.relative_to(folder.resolve())
+            if source.is_file():
+                there.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, there)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
