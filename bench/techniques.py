@@ -7,8 +7,8 @@ Cost: a process each; features of unit length around identities, 15 cameras, ``t
 Kernels are loaded beforehand; memory is the process's peak less the size of the features, the interpreter and
 libraries included. Gain: features of unit length; where a step gives features, cosine distance after it. The
 interval is the paired bootstrap's: queries drawn 10,000 times, 2.5 to 97.5 per cent of the mean change. What acts
-on distances gets cosine distances. DIR: see ``bench/sets.py``. ``--keep bench/results/gains.csv`` writes them into the
-table that the documents read; ``--sets`` and ``--only`` do a part of it.
+on distances gets cosine distances. DIR: see ``bench/sets.py``. ``--keep bench/results/gains.csv`` writes them into
+the table that the documents read; ``--sets`` and ``--only`` do a part of it.
 """
 
 import argparse

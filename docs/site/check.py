@@ -1,4 +1,7 @@
-"""Look through a built site: ``python -m docs.site.check FOLDER``. Links lead somewhere, nothing comes from elsewhere."""
+"""Look through a built site: ``python -m docs.site.check FOLDER``.
+
+Links lead somewhere, and nothing is loaded from elsewhere.
+"""
 
 import sys
 from collections.abc import Iterator

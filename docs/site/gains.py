@@ -74,8 +74,16 @@ def change(row: Row, *, interval: bool) -> str:
 
 def reason(why: str) -> str:
     """``no cam`` in words."""
-    words = {"cam": "cameras", "track": "tracks", "frame": "times", "aux": "a side model", "scene": "scenes",
-             "quality": "qualities", "cam_prob": "chances of cameras", "a training set": "a training set"}  # fmt: skip
+    words = {
+        "cam": "cameras",
+        "track": "tracks",
+        "frame": "times",
+        "aux": "side model",
+        "scene": "scenes",
+        "quality": "qualities",
+        "cam_prob": "chances of cameras",
+        "a training set": "training set",
+    }
     if why.startswith("no "):
         return "the set has no " + " and no ".join(words.get(one, one) for one in why[3:].split(", "))
     if why == "gives no ranking":
@@ -88,10 +96,10 @@ def index(families: Mapping[str, list[Step]], rows: list[Row]) -> Iterator[str]:
     sets = list(dict.fromkeys(row["set"] for row in rows if row["made_up"] == "0"))
     known = {(row["step"], row["set"]): row for row in rows}
     yield from ("Techniques", "==========", "")
-    yield "A page each: formula, settings, cost, gains and losses, source. The numbers below are changes in points of"
-    yield "mean average precision on real sets, each step alone and at its defaults, which were made for other sets:"
-    yield ":gain:`a gain` and :loss:`a loss` beyond the interval, :level:`what cannot be told from no change`, an empty"
-    yield "cell where the set lacks what the step needs. Nothing here is tuned."
+    yield "A page each: formula, settings, cost, gains and losses, source. The numbers below are changes in points"
+    yield "of mean average precision on real sets, each step alone and at its defaults, which were made for other"
+    yield "sets: :gain:`a gain` and :loss:`a loss` beyond the interval, :level:`what cannot be told from none`,"
+    yield "an empty cell where the set lacks what the step needs. Nothing here is tuned."
     for family, steps in families.items():
         yield from ("", family.capitalize(), "-" * len(family), "", f"{about(family)}", "")
         yield from (".. list-table::", "   :header-rows: 1", "   :class: gains", "")

@@ -24,8 +24,8 @@ def main(folder: Path) -> None:
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(ROOT / name, folder / name)
     notebooks.convert_all(folder / TUTORIALS)
-    first = (ROOT / "docs" / "site" / "index.md").read_text(encoding="utf-8")
-    (folder / "index.md").write_text(navigation(first, folder), encoding="utf-8")
+    first = (ROOT / "docs" / "site" / "index.rst").read_text(encoding="utf-8")
+    (folder / "index.rst").write_text(navigation(first, folder), encoding="utf-8")
     for page in list(folder.rglob("*.md")):
         copy_linked(page, folder)
     pages.write(folder, gains.read())
@@ -33,9 +33,9 @@ def main(folder: Path) -> None:
 
 def navigation(first: str, folder: Path) -> str:
     """The first page, with the tutorials that there are; without any, no heading for them."""
-    found = sorted(path.stem for path in (folder / TUTORIALS).glob("*.md"))
-    block = "```{toctree}\n:hidden:\n:caption: Tutorials\n\n%s\n```\n" % "\n".join(f"{TUTORIALS}/{name}" for name in found)
-    return first.replace("<!-- tutorials -->\n", block if found else "")
+    found = "".join(f"   {TUTORIALS}/{path.stem}\n" for path in sorted((folder / TUTORIALS).glob("*.md")))
+    head = ".. toctree::\n   :hidden:\n   :caption: Tutorials\n\n"
+    return first.replace(".. tutorials\n", head + found if found else "")
 
 
 def copy_linked(page: Path, folder: Path) -> None:

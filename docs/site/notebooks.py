@@ -10,8 +10,10 @@ PICTURES = {"image/png": "png", "image/jpeg": "jpg"}
 
 
 def convert_all(folder: Path) -> None:
-    """Write a Markdown page beside every notebook of a folder, with its pictures; no folder, no page."""
+    """Write a Markdown page, and its pictures, beside every notebook of a folder that has no such page yet."""
     for path in sorted(folder.glob("*.ipynb")):
+        if path.with_suffix(".md").exists():
+            continue
         page = "\n".join(_cells(json.loads(path.read_text(encoding="utf-8")), path))
         path.with_suffix(".md").write_text(page, encoding="utf-8")
 

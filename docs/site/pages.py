@@ -19,12 +19,15 @@ from postproc.base.sizes import Sizes
 
 ROOT = Path(__file__).parents[2]
 SIZES = {  # sets whose sizes everybody knows: queries, gallery
-    "VeRi-776": (1678, 11579), "AI City 2020": (1052, 18290), "Market-1501": (3368, 19732), "MSMT17": (11659, 82161),
+    "VeRi-776": (1678, 11579),
+    "AI City 2020": (1052, 18290),
+    "Market-1501": (3368, 19732),
+    "MSMT17": (11659, 82161),
 }  # fmt: skip
 WIDTH = 2048
 MEMORY_NOTE = (
-    "Memory beside features and answer, as the step declares it: features of {width:,} values, {threads} threads, the "
-    "settings above{answer}."
+    "Memory beside features and answer, as the step declares it: features of {width:,} values, {threads} threads, "
+    "default settings{answer}."
 )
 
 
@@ -48,9 +51,9 @@ def write(folder: Path, kept: list[dict[str, str]]) -> None:
 
 
 POSTPROC = (
-    "What ``import postproc`` gives beside the steps, which have :doc:`a page each </techniques/index>`: neighbour "
-    "lists and pairwise distances as values, galleries that answer one query at a time, and functions that steps are "
-    "made of."
+    "What ``import postproc`` gives beside the steps, which have :doc:`a page each </techniques/index>`: "
+    "neighbour lists and pairwise distances as values, galleries that answer one query at a time, and functions "
+    "that steps are made of."
 )
 ENSEMBLE = "What ``import ensemble`` gives: what the commands do, on folders and on arrays in memory."
 

@@ -4,7 +4,12 @@ from typing import Any
 
 import postproc
 
-STEPS = {step.__name__ for step in postproc.STEPS}
+STEPS = {step.__name__ for step in postproc.STEPS} - {
+    "distances",
+    "rank",
+    "exclude",
+}  # which mean other things too
+MADE = ("techniques/", "reference/")  # whose links are made with them, and whose settings have names of steps
 
 
 def setup(app: Any) -> dict[str, bool]:
@@ -14,14 +19,16 @@ def setup(app: Any) -> dict[str, bool]:
 
 
 def link(app: Any, doctree: Any) -> None:
-    """Put a reference around every literal that is the name of a step, but in headings and links, and at home."""
+    """Put a reference around every literal that is the name of a step, but in headings and links."""
     from docutils import nodes
     from sphinx import addnodes
 
     here = app.env.docname
+    if here.startswith(MADE):
+        return
     for literal in list(doctree.findall(nodes.literal)):
         name = literal.astext()
-        if name not in STEPS or here == f"techniques/{name}":
+        if name not in STEPS:
             continue
         parent = literal.parent
         if isinstance(parent, (nodes.title, nodes.reference, addnodes.pending_xref)):
