@@ -10,5 +10,5 @@ trap 'rm -rf "$work"' EXIT
 site=${1:-$work/site}
 cd "$here"
 "$python" -m docs.site.gather "$work/pages"
-"$python" -m sphinx --fail-on-warning --keep-going --quiet -c docs/site -d "$work/doctrees" "$work/pages" "$site"
+"$python" -m sphinx --fail-on-warning --keep-going --quiet --jobs auto -c docs/site -d "$work/doctrees" "$work/pages" "$site"
 "$python" -m docs.site.check "$site"

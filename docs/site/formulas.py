@@ -139,6 +139,9 @@ class _Reader:
         elif text in PAIRS:
             self.take()
             found = rf"\left{_shown(text)} {self.inside(PAIRS[text])} \right{_shown(PAIRS[text])}"
+        elif text == "|" and not self.closes():  # a condition: P(same | D)
+            self.take()
+            return r"\mid"
         elif text == "|":
             self.take()
             found = rf"\left| {self.inside('|')} \right|"
@@ -147,6 +150,17 @@ class _Reader:
         else:
             raise NoFormula(f"cannot read on at {text!r}")
         return self.powers(found, end)
+
+    def closes(self) -> bool:
+        """Whether the bar that is next has another one before the bracket ends in which it stands."""
+        depth = 0
+        for one in self.left[1:]:
+            depth += (one.text in PAIRS) - (one.text in PAIRS.values())
+            if depth < 0:
+                return False
+            if one.text == "|" and depth == 0:
+                return True
+        return False
 
     def inside(self, close: str) -> str:
         """Up to the sign that closes, which is taken too."""

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from docs.site.docstrings import Links, inline
 from ensemble.pipeline.steps import Step
 from postproc import __doc__ as FLOORS
 
@@ -102,19 +103,24 @@ def index(families: Mapping[str, list[Step]], rows: list[Row]) -> Iterator[str]:
     yield "an empty cell where the set lacks what the step needs. Nothing here is tuned."
     for family, steps in families.items():
         yield from ("", family.capitalize(), "-" * len(family), "", f"{about(family)}", "")
-        yield from (".. list-table::", "   :header-rows: 1", "   :class: gains", "")
-        yield "   * - step"
-        yield from (f"     - {SHORT.get(name, name)}" for name in sets)
-        for step in steps:
-            yield f"   * - :doc:`{step.name}`"
-            for name in sets:
-                row = known.get((step.name, name))
-                yield f"     - {change(row, interval=False)}" if row and row["after"] else "     -"
+        yield from _table(steps, [[known.get((step.name, name)) for name in sets] for step in steps], sets)
     yield from ("", ".. toctree::", "   :hidden:", "")
     yield from (
         f"   {step.name}" for steps in families.values() for step in sorted(steps, key=lambda one: one.name)
     )
     yield "   joins"
+
+
+def _table(steps: list[Step], found: list[list[Row | None]], sets: list[str]) -> Iterator[str]:
+    """A line a step: what it changed on every set; what it does, where a family has no numbers."""
+    measured = any(row and row["after"] for rows in found for row in rows)
+    heads = [SHORT.get(name, name) for name in sets] if measured else ["what it does"]
+    yield from (".. list-table::", "   :header-rows: 1", *(["   :class: gains"] if measured else []), "")
+    yield from ("   * - step", *(f"     - {head}" for head in heads))
+    for step, rows in zip(steps, found, strict=True):
+        cells = [change(row, interval=False) if row and row["after"] else "" for row in rows]
+        said = inline(step.summary, Links({}, step.settings))
+        yield from (f"   * - :doc:`{step.name}`", *(f"     - {cell}" for cell in (cells if measured else [said])))
 
 
 def about(family: str) -> str:
