@@ -26,7 +26,8 @@ TOKEN = re.compile(
     r"|(?P<name>[A-Za-z](?:[A-Za-z0-9]|_(?=[A-Za-z0-9{]))*(?:(?<=_[a-z]),[a-z]\b)?_?)"
 )
 OPERATORS = re.compile(
-    r"<-|<=|>=|!=|==| = |[\^²ᵀ·]| [-+*/<>] |\bsum\b|\bsum_|\|.+\||^(?:[A-Za-z]|out|core|mean)_[A-Za-z]{1,2}$"
+    r"^exp\(|<-|<=|>=|!=|==| = |[\^²ᵀ·]| [-+*/<>] "
+    r"|\bsum\b|\bsum_|\|.+\||^(?:[A-Za-z]|out|core|mean)_[A-Za-z]{1,2}$"
     r"|^[a-z](?:_[a-z])?\([a-z], [a-z]\)$"
 )
 CODE = re.compile(r'"|\w=\w|>>>|\b(?:None|True|False)\b|^\w+ = \d+$|\.\w+\(|[$]|!(?!=)|^cam\b')
