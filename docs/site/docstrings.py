@@ -10,6 +10,7 @@ from docs.site import formulas
 TITLES = ("Takes", "Returns", "Gives", "Raises", "Cost", "Differs")
 ENTRY = re.compile(rf"^((?:{'|'.join(TITLES)})\b[^:`]*|\w+(?:, \w+)*):(?: +(\S.*))?$")
 MARKED = re.compile(r"``(.+?)``|:\w+:`~?([^`]+)`|`([^`\n]+)`", re.S)
+AFTER = re.compile(r'^\s*("\w+"(?:, "\w+")*): (\S.*)$')  # further ones in such a list
 CHOICE = re.compile(r'^\s*("\w+"(?:, "\w+")*) {2,}(\S.*)$')
 TERM = re.compile(r"^(\S+) {2,}(\S.*)$")
 LONG = 24  # letters from which on a formula at the beginning of a paragraph has a line of its own
@@ -107,7 +108,7 @@ def body(lines: tuple[str, ...], links: Links) -> Iterator[str]:
     text: list[str] = []
     listed: list[list[str]] = []
     for line in lines:
-        found = CHOICE.match(line)
+        found = CHOICE.match(line) or (AFTER.match(line) if listed else None)
         if found:
             listed.append([found[1], found[2]])
         elif listed:

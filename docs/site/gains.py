@@ -11,6 +11,15 @@ from postproc import __doc__ as FLOORS
 TABLE = Path(__file__).parents[2] / "bench" / "results" / "gains.csv"
 Row = dict[str, str]
 MADE = "Mean average precision in points under the rules of Market-1501, plain cosine distance against the step at its defaults. The interval holds 95 per cent of the change, queries drawn anew 10,000 times."  # noqa: E501
+ABOUT = {
+    "VIPeR": "people, one image in each of two cameras: one right answer a query; half of the people to learn from",
+    "CUHK01": "people, two images in each of two cameras: two right answers; a published split",
+    "CUHK03": "people, about five images in each of two cameras: the first of each camera asks; half to learn from",
+    "Omniglot 1": "handwritten characters, twenty writers in the place of cameras; half of the characters to learn from",
+    "Omniglot 2": "other characters, likewise",
+    "SketchReID": "sketches against photographs: 50 queries, so intervals are wide",
+    "lions": "photographs of lions, one set without cameras; features of a person model, weak on purpose",
+}
 SHORT = {"Omniglot 1": "Omni. 1", "Omniglot 2": "Omni. 2", "SketchReID": "sketches"}
 
 
@@ -101,6 +110,7 @@ def index(families: Mapping[str, list[Step]], rows: list[Row]) -> Iterator[str]:
     yield "of mean average precision on real sets, each step alone and at its defaults, which were made for other"
     yield "sets: :gain:`a gain` and :loss:`a loss` beyond the interval, :level:`what cannot be told from none`,"
     yield "an empty cell where the set lacks what the step needs. Nothing here is tuned."
+    yield from _sets(rows, sets)
     for family, steps in families.items():
         yield from ("", family.capitalize(), "-" * len(family), "", f"{about(family)}", "")
         yield from _table(steps, [[known.get((step.name, name)) for name in sets] for step in steps], sets)
@@ -109,6 +119,17 @@ def index(families: Mapping[str, list[Step]], rows: list[Row]) -> Iterator[str]:
         f"   {step.name}" for steps in families.values() for step in sorted(steps, key=lambda one: one.name)
     )
     yield "   joins"
+
+
+def _sets(rows: list[Row], sets: list[str]) -> Iterator[str]:
+    """What the real sets are."""
+    first = {row["set"]: row for row in reversed(rows)}
+    yield from ("", ".. list-table::", "   :header-rows: 1", "", "   * - set", "     - what it is")
+    yield from ("     - queries x gallery", "     - plain mAP")
+    for name in sets:
+        row = first[name]
+        yield from (f"   * - {name}", f"     - {ABOUT.get(name, '')}")
+        yield from (f"     - {row['queries']} x {row['gallery']}", f"     - {row['before']}")
 
 
 def _table(steps: list[Step], found: list[list[Row | None]], sets: list[str]) -> Iterator[str]:

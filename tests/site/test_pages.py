@@ -21,6 +21,7 @@ method:  one of
          "a"     the first,
                  and more;
          "b"     the second.
+         "c", "d": others.
 Raises:  nothing*.
 
 >>> 1 + 1
@@ -40,6 +41,7 @@ def test_a_docstring_keeps_its_parts() -> None:
     assert ":py:obj:`other <postproc.other>`" in found
     assert "Takes\n   x (n,), with two lines." in found
     assert '* ``"a"``: the first, and more;' in found
+    assert '* ``"c", "d"``: others.' in found
     assert "nothing\\*." in found
     assert ".. code-block:: pycon\n\n   >>> 1 + 1\n   2" in found
 
