@@ -12,12 +12,12 @@ TABLE = Path(__file__).parents[2] / "bench" / "results" / "gains.csv"
 Row = dict[str, str]
 MADE = "Mean average precision in points under the rules of Market-1501, plain cosine distance against the step at its defaults. The interval holds 95 per cent of the change, queries drawn anew 10,000 times."  # noqa: E501
 ABOUT = {
-    "VIPeR": "people, one image in each of two cameras: one right answer a query; half of the people to learn from",
+    "VIPeR": "people, one image in each of two cameras: one right answer a query; half are to learn from",
     "CUHK01": "people, two images in each of two cameras: two right answers; a published split",
-    "CUHK03": "people, about five images in each of two cameras: the first of each camera asks; half to learn from",
-    "Omniglot 1": "handwritten characters, twenty writers in the place of cameras; half of the characters to learn from",
+    "CUHK03": "people, about five images in each of two cameras: the first of each asks; half are to learn from",
+    "Omniglot 1": "handwritten characters, twenty writers as cameras; half are to learn from",
     "Omniglot 2": "other characters, likewise",
-    "SketchReID": "sketches against photographs: 50 queries, so intervals are wide",
+    "SketchReID": "sketches of people: 50 queries, so intervals are wide",
     "lions": "photographs of lions, one set without cameras; features of a person model, weak on purpose",
 }
 SHORT = {"Omniglot 1": "Omni. 1", "Omniglot 2": "Omni. 2", "SketchReID": "sketches"}
