@@ -25,6 +25,7 @@ SIZES = {  # sets whose sizes everybody knows: queries, gallery
     "MSMT17": (11659, 82161),
 }  # fmt: skip
 WIDTH = 2048
+SECONDS_NOTE = "Seconds that were measured are in :doc:`/bench/README`."
 MEMORY_NOTE = (
     "Memory beside features and answer, as the step declares it: features of {width:,} values, {threads} threads, "
     "default settings{answer}."
@@ -190,7 +191,7 @@ def _cost(step: Step, entries: Mapping[str, Block], links: Links) -> Iterator[st
         return
     chosen = {"top_k": 100} if "top_k" in step.settings else {}
     answer = ", top_k = 100" if chosen else ""
-    yield from ("", MEMORY_NOTE.format(width=WIDTH, threads=2, answer=answer), "")
+    yield from ("", f"{MEMORY_NOTE.format(width=WIDTH, threads=2, answer=answer)} {SECONDS_NOTE}", "")
     yield from (".. list-table::", "   :header-rows: 1", "")
     yield from ("   * - set", "     - queries x gallery", "     - memory")
     for name, (nq, ng) in SIZES.items():

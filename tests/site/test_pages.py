@@ -9,6 +9,7 @@ import postproc
 from docs.site import check, docstrings, gains, gather, notebooks, pages
 from docs.site.docstrings import Links
 from ensemble.pipeline.steps import describe
+from ensemble.scores import PROTOCOLS
 
 ROOT = Path(__file__).parents[2]
 DOC = """Add ``k`` to x_.
@@ -97,6 +98,11 @@ def test_every_document_is_in_the_navigation() -> None:
     text = (ROOT / "docs" / "site" / "index.rst").read_text(encoding="utf-8")
     listed = {line.strip() for line in text.splitlines()}
     assert {f"docs/{page.stem}" for page in (ROOT / "docs").glob("*.md")} <= listed
+
+
+def test_every_protocol_has_its_line() -> None:
+    text = (ROOT / "docs" / "numbers.md").read_text(encoding="utf-8")
+    assert [name for name in PROTOCOLS if f"`{name}`" not in text] == []
 
 
 def test_tutorials_are_listed_where_there_are_some(tmp_path: Path) -> None:
