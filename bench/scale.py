@@ -2,13 +2,17 @@
 
     python -m bench.scale 100000 200000
     python -m bench.scale 1000000 --width 256 --kind float16 --sample 3
+    python -m bench.scale 1000000 --keep DIR
 
 The features are written to a file, drawn around identities that overlap, 17 images each, and memory-mapped.
 ``rerank(x, top_k=100)`` runs in a process of its own. Memory is its anonymous memory (RssAnon of /proc, looked at
 50 times a second) at its highest less what it is when everything is imported: pages of the features' file are not
-in it, which the system takes back when it wants. Lists, V and final values of some images drawn by a seed, of all
-that are among their answers, and of the nearest that are not, are then worked out in float64 from whole rows of
-distances; nothing of the package is in that but its answer.
+in it, which the system takes back when it wants. With ``--keep`` it is two calls, ``neighbours`` and ``rerank`` of
+its lists; features, lists and answer stay in the folder, and what is there is not made again.
+
+Lists, V and final values of some images drawn by a seed, of all that are among their answers, and of the nearest
+that are not, are then worked out in float64 from whole rows of distances; nothing of the package is in that but
+its answer.
 """
 
 import argparse
@@ -38,21 +42,29 @@ def main() -> None:
     p.add_argument("--top-k", type=int, default=100)
     p.add_argument("--sample", type=int, default=3, help="images that are worked out anew")
     p.add_argument("--folder", type=Path, help="for the features and the answer; else a temporary one")
+    p.add_argument("--keep", type=Path, help="a folder for one size: lists are found first, and all is kept")
     p.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     options = p.parse_args()
     if options.child:
-        print(json.dumps(measured(options.child, options.top_k)))
+        print(json.dumps(measured(options.child, options.top_k, in_two=options.keep is not None)))
         return
     print(f"{os.cpu_count()} processors, NumPy {np.__version__}, k1 {K1}, k2 {K2}, top_k {options.top_k}")
+    if options.keep:
+        if len(options.images) > 1:
+            p.error("--keep: wanted one size, found several")
+        options.keep.mkdir(parents=True, exist_ok=True)
+        one(options.images[0], options.keep, options)
+        return
     for count in options.images:
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:
             one(count, Path(folder), options)
 
 
 def one(count: int, folder: Path, options: argparse.Namespace) -> None:
-    write(folder / "x.npy", count, options.width, options.kind)
+    if not (folder / "x.npy").exists():
+        write(folder / "x.npy", count, options.width, options.kind)
     command = [sys.executable, "-m", "bench.scale", str(count), "--child", str(folder)]
-    command += ["--top-k", str(options.top_k)]
+    command += ["--top-k", str(options.top_k)] + ["--keep", str(folder)] * (options.keep is not None)
     said = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     print(
         f"{count:,} x {options.width} {options.kind}: {said['seconds']:.1f} s ({said['cpu']:.1f} s of CPU), "
@@ -78,22 +90,43 @@ def write(path: Path, count: int, width: int, kind: str) -> None:
     out.flush()
 
 
-def measured(folder: Path, top_k: int) -> dict[str, float]:
-    """Seconds and memory of the call; its answer is written beside the features."""
-    from postproc import rerank
+def measured(folder: Path, top_k: int, *, in_two: bool) -> dict[str, float]:
+    """Seconds and memory of the call, or of the second of two; its answer is written beside the features."""
+    from postproc import NeighbourLists, rerank
     from postproc.pairs import long_lists
 
     x = np.load(folder / "x.npy", mmap_mode="r")
     with patch.object(long_lists, "cheaper", lambda *sizes: True):  # kernels are loaded, as for a large set
         rerank(np.load(folder / "x.npy", mmap_mode="r")[:300], top_k=3)
+    lists = None
+    if in_two:
+        find_lists(x, folder / "lists", long_lists.entries(len(x), len(x), top_k, one_set=True) - 1)
+        lists = NeighbourLists.load(folder / "lists")
     before = anonymous.now()
     with anonymous.watched() as most:
         started, used = time.perf_counter(), time.process_time()
-        found = rerank(x, k1=K1, k2=K2, lambda_value=SHARE, top_k=top_k)
+        found = rerank(x, neighbours=lists, k1=K1, k2=K2, lambda_value=SHARE, top_k=top_k)
         seconds, cpu = time.perf_counter() - started, time.process_time() - used
     np.save(folder / "rows.npy", found.rows)
     np.save(folder / "distances.npy", found.distances)
     return {"seconds": seconds, "cpu": cpu, "peak": most[0] - before}
+
+
+def find_lists(x: np.ndarray, folder: Path, k: int) -> None:
+    """Save the lists of the ``k`` nearest others, where they are not there already."""
+    from postproc import neighbours
+
+    if folder.exists():
+        return
+    before = anonymous.now()
+    with anonymous.watched() as most:
+        started, used = time.perf_counter(), time.process_time()
+        neighbours(x, k=k).save(folder)
+        seconds, cpu = time.perf_counter() - started, time.process_time() - used
+    print(
+        f"lists: {seconds:.1f} s ({cpu:.1f} s of CPU), {(most[0] - before) / 1e6:,.0f} MB over nothing",
+        file=sys.stderr,
+    )
 
 
 def check(folder: Path, sample: int) -> float:

@@ -28,7 +28,7 @@ from postproc.pairs.tiles import Lists, Tiles
 
 BLOCK = 4096  # rows of V that are made at a time
 FEW = 8  # one query in so many: their rows of distances are taken alone, more of them in whole tiles
-HOPES = True, True, False, False  # the distances that are asked for: the likely, all that are left, none
+MORE = 16  # how many more than wanted are asked for, in parts of them: first none, then one part, two, four
 PAIRS = 1 << 20  # distances of chosen pairs that are asked for at a time
 
 
@@ -153,18 +153,21 @@ class Finish:
             own = self.vectors.of(self.vectors.near[first + start : first + stop])
             found: tuple[np.ndarray, ...] = kernel.overlap.candidates(
                 first + start, own.offsets, own.members, own.weights, *self.inverted, self.least,
-                near[start:stop], values[start:stop], layout.inverse, layout.border, layout.one_set, *mix, k,
+                near[start:stop], values[start:stop], layout.inverse, not layout.distinct, layout.border,
+                layout.one_set, *mix, k,
             )  # fmt: skip
             return found
 
         offsets, pool, jaccards, distances, ends = Sparse.in_pieces(find, last - first, values)
-        found = Nearest(np.empty((last - first, k), np.float32), np.empty((last - first, k), np.int32))
-        asked, certain = np.empty(len(pool), np.bool_), np.empty(last - first, np.bool_)
+        sizes = np.diff(offsets)
+        found = Nearest(np.full((last - first, k), np.inf, np.float32), np.empty((last - first, k), np.int32))
+        counts = np.zeros(last - first, np.int64)
+        certain = np.empty(last - first, np.bool_)
 
-        def choose(hopeful: bool, start: int, stop: int) -> None:
+        def choose(asked: np.ndarray, start: int, stop: int) -> None:
             kernel.overlap.choose(
-                first, offsets, pool, jaccards, distances, ends, *mix, hopeful,
-                start, stop, found.distances, found.rows, asked,
+                first, offsets, sizes, pool, jaccards, distances, ends, *mix,
+                start, stop, found.distances, found.rows, asked, counts,
             )  # fmt: skip
 
         def judge(start: int, stop: int) -> None:
@@ -173,13 +176,17 @@ class Finish:
                 start, stop, found.distances, found.rows, certain,
             )  # fmt: skip
 
-        for hopeful in HOPES:
-            kernel.walk.over_rows(partial(choose, hopeful), last - first, what="answer")
-            (unknown,) = np.nonzero(asked)
+        more = 0
+        while sizes.any():
+            asked = np.empty((last - first, k + more), np.int64)
+            kernel.walk.over_rows(partial(choose, asked), last - first, what="answer")
+            unknown = asked[np.arange(k + more) < counts[:, None]]
+            more = min(max(2 * more, -(-k // MORE)), k)
+            owners = np.repeat(np.arange(first, last, dtype=np.int32), counts)
             for begin in range(0, len(unknown), PAIRS):
                 some = unknown[begin : begin + PAIRS]
-                owners = (first + np.searchsorted(offsets, some, side="right") - 1).astype(np.int32)
-                distances[some] = self.tiles.between(owners, layout.border + pool[some])
+                near = self.tiles.between(owners[begin : begin + PAIRS], layout.border + pool[some])
+                distances[some] = np.where(np.isnan(near), np.inf, near)  # no number: behind all others
         kernel.walk.over_rows(judge, last - first, what="answer")
         return found, certain
 

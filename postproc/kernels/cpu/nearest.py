@@ -55,7 +55,7 @@ def offer_one(values, columns, value, column):
 
 
 @inner
-def _write(keys, values, columns):
+def write(keys, values, columns):
     """The values and columns of keys."""
     for at in range(keys.size):
         values[at] = value_of(keys[at] >> 32)
@@ -63,7 +63,7 @@ def _write(keys, values, columns):
 
 
 @inner
-def _select(keys, k):
+def select(keys, k):
     """Bring the ``k`` smallest keys to the front, in any order; all keys differ."""
     low, high = 0, keys.size
     while low < k < high:
@@ -99,6 +99,22 @@ def _sift(keys, at, key):
 
 
 @inner
+def make_heap(keys):
+    """Bring keys into the order of a heap, the largest first."""
+    for parent in range(keys.size // 2 - 1, -1, -1):
+        _sift(keys, parent, keys[parent])
+
+
+@inner
+def sort_heap(keys):
+    """Bring a heap of keys into ascending order."""
+    for size in range(keys.size - 1, 0, -1):
+        key = keys[size]
+        keys[size] = keys[0]
+        _sift(keys[:size], np.int64(0), key)
+
+
+@inner
 def _merge(keys, size, values, columns):
     """Take the first ``size`` keys, behind which is room for the heap, into the heap; return the worst value."""
     k = values.size
@@ -111,13 +127,12 @@ def _merge(keys, size, values, columns):
         if columns[at] != NOBODY:
             keys[count] = key_of(values[at], np.int64(columns[at]))
             count += 1
-    _select(keys[:count], k)
+    select(keys[:count], k)
     for at in range(count, k):
         keys[at] = LAST
     best = keys[:k]
-    for parent in range(k // 2 - 1, -1, -1):
-        _sift(best, parent, best[parent])
-    _write(best, values, columns)
+    make_heap(best)
+    write(best, values, columns)
     return values[0]
 
 
@@ -218,11 +233,8 @@ def sort_heaps(values, columns, start, stop):
     for i in range(start, stop):
         for at in range(k):
             keys[at] = key_of(values[i, at], np.int64(columns[i, at]))
-        for size in range(k - 1, 0, -1):
-            key = keys[size]
-            keys[size] = keys[0]
-            _sift(keys[:size], np.int64(0), key)
-        _write(keys, values[i], columns[i])
+        sort_heap(keys)
+        write(keys, values[i], columns[i])
 
 
 @compiled

@@ -7,12 +7,13 @@ Sparse rows are offsets (n + 1,) int64, members int32, weights float32.
 import numpy as np
 
 from postproc.kernels.compiled import compiled
-from postproc.kernels.cpu.nearest import NOBODY, offer_one, sort_heaps
+from postproc.kernels.cpu.nearest import LAST, NOBODY, make_heap, offer_one, select, sort_heap, write
 from postproc.kernels.cpu.reciprocal import NEARLY_ONE, ONE, ZERO, normalised
-from postproc.kernels.cpu.sorting import order
+from postproc.kernels.cpu.sorting import key_of, order
 
 TWO = np.float32(2)
 UNKNOWN = np.float32(np.nan)
+APART = np.float32(-1)  # of an image that has not been met yet; what two share is 0 or more
 
 
 @compiled
@@ -60,24 +61,23 @@ def mixed(jaccard, share, lambda_value):
 @compiled
 def candidates(
     first, offsets, members, weights, inverted_offsets, inverted_rows, inverted_weights, least,
-    lists, values, classes, border, one_set, largest, half_power, lambda_value, k,
+    lists, values, classes, copied, border, one_set, largest, half_power, lambda_value, k,
 ):  # fmt: skip
     """Who may be among the ``k`` nearest of the queries ``first ..``, as (sizes, rows, jaccards, distances, ends).
 
-    ``lists`` and ``values`` are those of these queries alone. Candidates of a query are the gallery images that
-    share a member with it, by the inverted rows, and those in its list. A distance is that of the list (of a copy
-    in it, ``classes`` telling copies), NaN where it is not in the list. Everybody who is not is as far as the
-    list's last, whose normalised distance is the query's end: +inf where the list holds everybody, NaN where
-    numbers are not finite. Left out is who cannot come before ``k`` others.
+    ``lists`` and ``values`` are those of these queries alone. Candidates of a query are the gallery images in its
+    list, and those that share a member with it, by the inverted rows. A distance is that of the list (of a copy
+    in it where there are copies, ``copied``, which ``classes`` tell), NaN where it is not in the list. Everybody
+    who is not is as far as the list's last, whose normalised distance is the query's end: +inf where the list
+    holds everybody, NaN where numbers are not finite. Left out is who cannot come before ``k`` others.
     """
     queries = offsets.size - 1
     count = least.size
-    shared = np.zeros(count, np.float32)
-    met = np.full(count, -1, np.int64)
+    shared = np.full(count, APART, np.float32)
     pool = np.empty(count, np.int32)
-    jaccards = np.empty(count, np.float32)
+    jaccards, distances = np.empty(count, np.float32), np.empty(count, np.float32)
     lowest = np.empty(count, np.float32)
-    known = np.full(classes.size, UNKNOWN, np.float32)
+    known = np.full(classes.size if copied else 0, UNKNOWN, np.float32)
     heap_values, heap_rows = np.empty(k, np.float32), np.empty(k, np.int32)
     sizes, ends = np.zeros(queries, np.int64), np.empty(queries, np.float32)
     room = 64 * queries
@@ -86,46 +86,50 @@ def candidates(
     end = 0
     for r in range(queries):
         query = first + r
-        size = 0
+        size, listed = 0, 0
+        while listed < lists.shape[1] and lists[r, listed] >= 0 and lists[r, listed] != NOBODY:
+            j = lists[r, listed]
+            if copied:
+                known[classes[j]] = values[r, listed]
+            g = j - border
+            if g >= 0:
+                shared[g] = 0
+                pool[size] = g
+                distances[size] = values[r, listed]
+                size += 1
+            listed += 1
+        inside = size
         whole = ZERO  # what the query shares with a copy of itself, added up in the same order
         for at in range(offsets[r], offsets[r + 1]):
             t, weight = members[at], weights[at]
             whole += weight
             for column in range(inverted_offsets[t], inverted_offsets[t + 1]):
                 g = inverted_rows[column]
-                if met[g] != query:
-                    met[g] = query
+                if shared[g] == APART:
                     shared[g] = 0
                     pool[size] = g
                     size += 1
                 shared[g] += min(weight, inverted_weights[column])
-        listed = 0
-        while listed < lists.shape[1] and lists[r, listed] >= 0 and lists[r, listed] != NOBODY:
-            j = lists[r, listed]
-            known[classes[j]] = values[r, listed]
-            g = j - border
-            if g >= 0 and met[g] != query:
-                met[g] = query
-                shared[g] = 0
-                pool[size] = g
-                size += 1
-            listed += 1
         scale = normalised(largest[query], ONE, half_power)
         last = normalised(values[r, listed - 1], scale, half_power)
         heap_values[:] = np.inf
         heap_rows[:] = NOBODY
         for at in range(size):
             g = pool[at]
-            jaccard = max(ZERO, ONE - shared[g] / (TWO - shared[g]))
-            if shared[g] >= max(whole, least[g]) and whole > NEARLY_ONE:
+            both = shared[g]
+            shared[g] = APART
+            jaccard = max(ZERO, ONE - both / (TWO - both))
+            if both >= whole and both >= least[g] and whole > NEARLY_ONE:
                 jaccard = ZERO
-            distance = known[classes[border + g]]
-            listed_here = not np.isnan(distance)
-            share = normalised(distance, scale, half_power) if listed_here else last
+            if copied:
+                distances[at] = known[classes[border + g]]
+            elif at >= inside:
+                distances[at] = UNKNOWN
+            listed_here = not np.isnan(distances[at])
+            share = normalised(distances[at], scale, half_power) if listed_here else last
             jaccards[at] = jaccard
             lowest[at] = mixed(jaccard, share, lambda_value)
-            own = one_set and g == query
-            if own:
+            if one_set and g == query:
                 lowest[at] = np.inf
             elif listed_here or lambda_value == 0:
                 offer_one(heap_values, heap_rows, lowest[at], g)
@@ -142,7 +146,7 @@ def candidates(
         for at in range(size):
             g = pool[at]
             if lowest[at] <= limit and not (one_set and g == query):
-                distance = known[classes[border + g]]
+                distance = distances[at]
                 if lambda_value == 0 and np.isnan(distance):
                     distance = ZERO  # whatever it is
                 found_rows[end] = g
@@ -154,8 +158,9 @@ def candidates(
             ends[r] = UNKNOWN
         else:
             ends[r] = np.inf if listed == classes.size else last
-        for s in range(listed):
-            known[classes[lists[r, s]]] = UNKNOWN
+        if copied:
+            for s in range(listed):
+                known[classes[lists[r, s]]] = UNKNOWN
     return (
         sizes, found_rows[:end].copy(), found_jaccards[:end].copy(), found_distances[:end].copy(), ends
     )  # fmt: skip
@@ -163,34 +168,73 @@ def candidates(
 
 @compiled
 def choose(
-    first, offsets, pool, jaccards, distances, ends, largest, half_power, lambda_value,
-    hopeful, start, stop, values, rows, asked,
+    first, offsets, sizes, pool, jaccards, distances, ends, largest, half_power, lambda_value,
+    start, stop, values, rows, asked, counts,
 ):  # fmt: skip
     """The nearest of the queries ``first + start .. first + stop`` among their candidates; ties by row.
 
-    ``asked``: whose distances have to be found, being unknown; where there are none, the nearest are right. If
-    ``hopeful``, an unknown distance stands as that of the end of the list, and those are asked for that are among
-    the nearest so. If not, known ones alone are chosen from, and all that could come before the last of them are
-    asked for.
+    Candidates of query r are the ``sizes[r]`` from ``offsets[r]`` on. Those whose distance is unknown stand where
+    the end of the list would: nearer they cannot be. Where none of them is among the k nearest so, these are
+    right. If not, ``asked[r]`` (k or more,) are the places of the unknown ones among so many nearest,
+    ``counts[r]`` of them: their distances have to be found. Who comes behind k known ones is left out from then
+    on: the others move to the front. ``sizes[r]`` is how many they are; none of a query whose nearest are right
+    or whose end is NaN.
     """
+    k = values.shape[1]
+    longest = 0
     for r in range(start, stop):
+        longest = max(longest, sizes[r])
+    keys, apart = np.empty(longest, np.int64), np.empty(longest, np.int64)
+    for r in range(start, stop):
+        counts[r] = 0
+        if sizes[r] == 0:
+            continue
+        here, size = offsets[r], sizes[r]
         scale = normalised(largest[first + r], ONE, half_power)
         values[r, :] = np.inf
         rows[r, :] = NOBODY
-        for at in range(offsets[r], offsets[r + 1]):
-            g = pool[at]
-            unknown = np.isnan(distances[at])
-            if unknown and not hopeful:
-                continue
-            share = ends[r] if unknown else normalised(distances[at], scale, half_power)
-            value = mixed(jaccards[at], share, lambda_value)
-            offer_one(values[r], rows[r], value, g)
-        for at in range(offsets[r], offsets[r + 1]):
-            asked[at] = False
-            if np.isnan(distances[at]):
-                value = mixed(jaccards[at], ends[r], lambda_value)
-                asked[at] = value < values[r, 0] or (value == values[r, 0] and pool[at] <= rows[r, 0])
-        sort_heaps(values, rows, r, r + 1)
+        sizes[r] = 0
+        if np.isnan(ends[r]):
+            continue
+        known = 0
+        for at in range(size):
+            place = here + at
+            unknown = np.isnan(distances[place])
+            share = ends[r] if unknown else normalised(distances[place], scale, half_power)
+            keys[at] = key_of(mixed(jaccards[place], share, lambda_value), np.int64(pool[place]))
+            if not unknown:
+                apart[known] = keys[at]
+                known += 1
+        limit = LAST
+        if known >= k:
+            select(apart[:known], k)
+            limit = apart[:k].max()
+        left = 0
+        for at in range(size):
+            if keys[at] <= limit:
+                apart[left] = keys[at]
+                keys[left] = keys[at]
+                pool[here + left] = pool[here + at]
+                jaccards[here + left] = jaccards[here + at]
+                distances[here + left] = distances[here + at]
+                left += 1
+        some, near = min(asked.shape[1], left), min(k, left)
+        select(apart[:left], some)
+        limit = apart[:some].max()
+        select(apart[:some], near)
+        last = apart[:near].max()
+        for at in range(left):
+            if keys[at] <= limit and np.isnan(distances[here + at]):
+                asked[r, counts[r]] = here + at
+                counts[r] += 1
+                if keys[at] <= last:
+                    sizes[r] = left
+        if sizes[r] == 0:
+            counts[r] = 0
+            nearest = apart[:near]
+            make_heap(nearest)
+            sort_heap(nearest)
+            write(nearest, values[r], rows[r])
 
 
 @compiled
