@@ -57,7 +57,7 @@ def section(rows: list[Row]) -> Iterator[str]:
     for why, sets in without.items():
         yield f"Not measured on {', '.join(sets)}: {reason(why)}."
     if not rows:
-        yield "Not measured: it is where every measurement starts, or ends."
+        yield "It has no line in ``bench/results/gains.csv`` yet."
 
 
 def verdict(measured: list[Row]) -> str:
