@@ -14,7 +14,8 @@ MADE = "Mean average precision in points under the rules of Market-1501, plain c
 ABOUT = {
     "VIPeR": "people, one image in each of two cameras: one right answer a query; half are to learn from",
     "CUHK01": "people, two images in each of two cameras: two right answers; a published split",
-    "CUHK03": "people, about five images in each of two cameras: the first of each asks; half are to learn from",
+    "CUHK03": "people, five images in each of two cameras, both in the gallery, "
+    "right answers in the other one: constraints on cameras know that; half are to learn from",
     "Omniglot 1": "handwritten characters, twenty writers as cameras; half are to learn from",
     "Omniglot 2": "other characters, likewise",
     "SketchReID": "sketches of people: 50 queries, so intervals are wide",
