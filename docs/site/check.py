@@ -34,6 +34,8 @@ class Page(HTMLParser):
 def problems(site: Path) -> Iterator[str]:
     """What is wrong, a line each."""
     pages = {path: Page(path) for path in sorted(site.rglob("*.html"))}
+    if not pages:
+        yield f"{site}: no pages"
     for path, page in pages.items():
         where = path.relative_to(site)
         for link in page.loads:

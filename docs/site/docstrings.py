@@ -13,7 +13,9 @@ MARKED = re.compile(r"``(.+?)``|:\w+:`~?([^`]+)`|`([^`\n]+)`", re.S)
 AFTER = re.compile(r'^\s*("\w+"(?:, "\w+")*): (\S.*)$')  # further ones in such a list
 CHOICE = re.compile(r'^\s*("\w+"(?:, "\w+")*) {2,}(\S.*)$')
 TERM = re.compile(r"^(\S+) {2,}(\S.*)$")
-LONG = 24  # letters from which on a formula at the beginning of a paragraph has a line of its own
+FORMULA = re.compile(r"``(.+?)``([,.;:]?)", re.S)
+LISTED = re.compile(r"^(?:\d+\.|\*) ", re.M)
+BEGINS, LONG = 24, 44  # letters from which on a formula has a line of its own: at the beginning, and later
 
 
 @dataclass(frozen=True)
@@ -123,13 +125,17 @@ def body(lines: tuple[str, ...], links: Links) -> Iterator[str]:
 
 
 def paragraph(text: str, links: Links) -> Iterator[str]:
-    """A paragraph; a long formula that it begins with gets a line of its own, and so does what follows ``::``."""
-    found = re.match(r"``(.+?)``([,.;]?)\s*", text, re.S)
-    plain = " ".join(found[1].split()) if found else ""
-    if found and len(plain) >= LONG and formulas.is_formula(plain, links.settings):
-        yield from (".. math::", "", f"   {formulas.latex(plain)}{found[2]}", "")
-        text = text[found.end() :]
-    for line in inline(text, links).splitlines():
+    """A paragraph; a long formula in it, or a formula that it begins with, gets a line of its own."""
+    place = 0
+    for found in () if LISTED.search(text) else FORMULA.finditer(text):
+        plain = " ".join(found[1].split())
+        before = text[place : found.start()].strip()
+        long = len(plain) >= (LONG if before else BEGINS)
+        if long and (shown := formulas.read(plain, links.settings)):
+            yield from inline(before, links).splitlines()
+            yield from ("", ".. math::", "", f"   {shown}{found[2]}", "")
+            place = found.end()
+    for line in inline(text[place:].strip(), links).splitlines():
         yield re.sub(r"^\\\* ", "* ", line)  # a list stays one
 
 
@@ -151,11 +157,8 @@ def _marked(found: re.Match[str], links: Links) -> str:
         known = links.pages.get(last)
         return f":py:obj:`{last} <{known}>`" if known else f"``{last}``"
     text = " ".join((literal or single).split())
-    if literal and formulas.is_formula(text, links.settings):
-        try:
-            return f":math:`{formulas.latex(text)}`"
-        except formulas.NoFormula:
-            pass
+    if literal and (shown := formulas.read(text, links.settings)):
+        return f":math:`{shown}`"
     return f"``{text}``"
 
 

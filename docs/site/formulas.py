@@ -44,6 +44,16 @@ def is_formula(text: str, settings: Container[str] = ()) -> bool:
     return bool(OPERATORS.search(text)) and not CODE.search(text)
 
 
+def read(text: str, settings: Container[str] = ()) -> str | None:
+    """A literal as LaTeX; None for code, and for what cannot be read."""
+    if not is_formula(text, settings):
+        return None
+    try:
+        return latex(text)
+    except NoFormula:
+        return None
+
+
 def latex(text: str) -> str:
     """A formula as LaTeX. Raises NoFormula for what cannot be read as one."""
     reader = _Reader(list(_tokens(text)))

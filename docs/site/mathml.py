@@ -14,7 +14,7 @@ def setup(app: Any) -> dict[str, bool]:
 
 
 def _inline(writer: Any, node: Any) -> None:
-    writer.body.append(convert(node.astext(), display="inline"))
+    writer.body.append(f'<span class="formula-in-line">{convert(node.astext(), display="inline")}</span>')
     _done()
 
 

@@ -47,6 +47,13 @@ def test_a_docstring_keeps_its_parts() -> None:
     assert ".. code-block:: pycon\n\n   >>> 1 + 1\n   2" in found
 
 
+def test_a_long_formula_has_a_line_of_its_own_and_one_that_cannot_be_read_stays_code() -> None:
+    long = "out = 1 - ((1 - share) * A_q . A_g + share * s)"
+    assert ".. math::" in rendered(f"First this. ``{long}``, then that.")
+    assert ".. math::" not in rendered(f"* in a list: ``{long}``")
+    assert rendered("``x = ( y / sum_{, and so on and so on``").strip().startswith("``x = (")
+
+
 def test_an_unknown_name_is_no_link() -> None:
     assert rendered("See :func:`postproc.nothing`.").strip() == "See ``nothing``."
 
@@ -126,6 +133,7 @@ def test_a_notebook_becomes_a_page(tmp_path: Path) -> None:
 
 
 def test_the_check_finds_what_leads_nowhere_and_what_comes_from_elsewhere(tmp_path: Path) -> None:
+    assert list(check.problems(tmp_path)) == [f"{tmp_path}: no pages"]
     (tmp_path / "a.html").write_text('<a href="b.html#here">', encoding="utf-8")
     (tmp_path / "b.html").write_text('<p id="here"><a href="https://example.org">', encoding="utf-8")
     assert not list(check.problems(tmp_path))
