@@ -138,11 +138,12 @@ def _without_summary(lead: list[Block]) -> list[Block]:
 def _at_a_glance(step: Step) -> Iterator[str]:
     unit = step.unit({}) if "distances" in step.gives else ""
     gives = ", ".join(f"``{one}``" for one in step.gives)
+    unit = "in a unit of its own" if unit.startswith("values of") else unit or "in the unit it finds"
     rows = {
         "family": step.family,
         "needs": ", ".join(f"``{one}``" for one in step.needs),
         "may use": ", ".join(f"``{one}``" for one in step.may_use) or "nothing else",
-        "gives": gives + (f" ({unit or 'in the unit it finds'})" if "distances" in step.gives else ""),
+        "gives": gives + (f" ({unit})" if "distances" in step.gives else ""),
         "CUDA tensors": "refused in a sentence" if step.host_only else "taken, and given back",
         "in a recipe": f"``{{ use = \"{step.name}\" }}``",
         "code": f"``{_file(step.function)}``",
