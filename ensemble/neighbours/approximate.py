@@ -26,8 +26,8 @@ import numpy as np
 from ensemble.base.errors import InputError
 from ensemble.neighbours import files, images, plan
 from ensemble.neighbours.plan import Plan
-from postproc import kernels
 from postproc.base import extras
+from postproc.base.vocabulary import NOBODY
 from postproc.pairs.listed import FARTHEST
 from postproc.pairs.tiles import Lists
 
@@ -36,7 +36,6 @@ SAMPLE = 256  # images in each half
 POINTS = 64  # images for each cell that k-means sees; faiss wants 39 or more
 ROUNDS = 10  # of k-means
 WIDE = 2  # times as many as are wanted: how many a search in a graph has in hand, where nobody says
-NOBODY = int(kernels.of(np.empty(0, np.float32)).nearest.NOBODY)
 INDEX, CELLS, SAMPLES = "index", "cells.npz", "sample"
 
 

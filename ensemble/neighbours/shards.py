@@ -13,6 +13,7 @@ from ensemble.neighbours.approximate import CELLS, INDEX, faiss
 from ensemble.neighbours.files import Maps
 from ensemble.neighbours.plan import Plan
 from postproc import kernels
+from postproc.base.vocabulary import NOBODY
 from postproc.pairs.pairwise import read_only
 from postproc.pairs.stored import Stored
 from postproc.pairs.tiles import Lists
@@ -20,7 +21,6 @@ from postproc.pairs.tiles import Lists
 LINKS = 16  # of an image in a graph, in the lowest layer twice as many
 BUILT = 80  # candidates that an image is linked to the best of
 CHUNK = 64  # images whose candidates are gathered at a time
-NOBODY = int(kernels.of(np.empty(0, np.float32)).nearest.NOBODY)
 
 
 def shard(folder: Path, made: Plan, number: int, looks: int, threads: int) -> None:

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postproc.base import runtime
-from postproc.kernels.compiled import compiled
 
 Ints = NDArray[np.int64]
 
@@ -21,6 +20,9 @@ def union(
              of its entries among them.
     Cost:    O(n log n) for n entries in all, memory for some numbers an entry and a number an image a thread.
     """
+
+    from ensemble.submissions.union_kernel import merge
+
     offsets = np.cumsum([0, *map(len, rows)])
     first = np.stack([own + offset for own, offset in zip(starts, offsets, strict=False)])
     entries = np.concatenate(rows).astype(np.int32)
@@ -29,7 +31,7 @@ def union(
     counts, at = np.zeros(nq, np.int64), np.empty(len(entries), np.int64)
     found = np.empty(len(entries), np.int32)
     runtime.over_rows(
-        lambda start, stop: _merge(start, stop, first, entries, room, max(gallery, 1), counts, found, at),
+        lambda start, stop: merge(start, stop, first, entries, room, max(gallery, 1), counts, found, at),
         nq,
         what="rank lists",
     )
@@ -38,27 +40,3 @@ def union(
     for list_starts, offset in zip(starts, offsets, strict=False):
         at[offset : offset + list_starts[-1]] += np.repeat(begins[:-1], np.diff(list_starts))
     return begins, found[kept], [at[begin:end] for begin, end in pairwise(offsets)]
-
-
-@compiled
-def _merge(start, stop, first, entries, room, gallery, counts, found, at):
-    """Fill what the queries ``start:stop`` name: how many images, which, and each entry's place among them."""
-    seen = np.full(gallery, -1, np.int32)
-    for query in range(start, stop):
-        begin, count = room[query], 0
-        for one in range(len(first)):
-            for entry in range(first[one, query], first[one, query + 1]):
-                row = entries[entry]
-                if seen[row] != query:
-                    seen[row] = query
-                    found[begin + count] = row
-                    count += 1
-        found[begin : begin + count].sort()
-        counts[query] = count
-        for place in range(count):
-            seen[found[begin + place]] = place
-        for one in range(len(first)):
-            for entry in range(first[one, query], first[one, query + 1]):
-                at[entry] = seen[entries[entry]]
-        for place in range(count):
-            seen[found[begin + place]] = -1

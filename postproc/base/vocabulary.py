@@ -18,6 +18,8 @@ Unchecked: TypeAlias = Any  # what a caller hands over as an array, before anybo
 Floats = NDArray[np.float32]
 Ints = NDArray[np.integer]
 
+NOBODY = 2**31 - 1  # where lists still have room: a row behind every real one
+
 Features = Annotated[Floats, "features"]  # (n, d)  one image a row
 Query = Annotated[Floats, "query"]  # (nq, d)
 Gallery = Annotated[Floats, "gallery"]  # (ng, d)

@@ -15,7 +15,7 @@ import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays, runtime
-from postproc.base.vocabulary import Floats, Nearest
+from postproc.base.vocabulary import NOBODY, Floats, Nearest
 from postproc.pairs import forecast, from_lists, pruned, remembered
 from postproc.pairs.layout import SMALLEST, STRIP, STRIP_ON_CUDA, Layout
 from postproc.pairs.tiles import Buffers, Lists, PairwiseTiles, Tiles
@@ -107,7 +107,7 @@ class _Heaps:
         self.cameras = cameras if among in (Among.SAME_CAMERA, Among.OTHER_CAMERAS) else None
         self.kernel = kernels.of(like)
         self.values = arrays.full((classes, min(k, classes)), np.inf, np.float32, like)
-        self.rows = arrays.full(self.values.shape, int(self.kernel.nearest.NOBODY), np.int32, like)
+        self.rows = arrays.full(self.values.shape, NOBODY, np.int32, like)
         self.worst = arrays.full(classes, np.inf, np.float32, like)
         self.largest = arrays.full(classes, -np.inf, np.float32, like)
 
@@ -404,7 +404,7 @@ def smallest(strip: np.ndarray, k: int) -> Nearest:
     kernel = kernels.of(strip)
     n = len(strip)
     values = arrays.full((n, k), np.inf, np.float32, strip)
-    rows = arrays.full((n, k), int(kernel.nearest.NOBODY), np.int32, strip)
+    rows = arrays.full((n, k), NOBODY, np.int32, strip)
     worst = arrays.full(n, np.inf, np.float32, strip)
     largest = arrays.full(n, -np.inf, np.float32, strip)
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from postproc import kernels
+from postproc.base.vocabulary import NOBODY
 from postproc.pairs import nearest, pruned
 from postproc.pairs.layout import Layout
 from postproc.pairs.stored import ROWS, Cut
@@ -93,7 +94,6 @@ def of_images(lists: Lists, layout: Layout, k: int, classes: slice) -> Iterator[
     """
     kernel = kernels.of(_HOST)
     width = min(k, layout.count)
-    nobody = int(kernel.nearest.NOBODY)
     offsets, members = layout.images
     for start in range(classes.start, classes.stop, ROWS):
         stop = min(start + ROWS, classes.stop)
@@ -111,7 +111,7 @@ def of_images(lists: Lists, layout: Layout, k: int, classes: slice) -> Iterator[
             place = layout.inverse[images] - start
             rows, values = rows[place], values[place]
             own = layout.inverse[images] - classes.start
-        rows = np.where(rows == nobody, np.int32(-1), rows)
+        rows = np.where(rows == NOBODY, np.int32(-1), rows)
         yield images, Lists(rows, values, lists.largest[own])
 
 
@@ -137,10 +137,9 @@ class _Window(nearest.Tiles):
 
     def classes_of(self, rows: np.ndarray) -> np.ndarray:
         """The numbers that classes have among all; in place, where there is somebody."""
-        nobody = int(kernels.of(_HOST).nearest.NOBODY)
         for start in range(0, len(rows), ROWS):
             some = rows[start : start + ROWS]
-            there = some != nobody
+            there = some != NOBODY
             some[there] = self.numbers[some[there]]
         return rows
 

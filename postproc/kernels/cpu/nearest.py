@@ -9,6 +9,7 @@ keys, whole numbers in the order of the heaps, and the best of many are selected
 
 import numpy as np
 
+from postproc.base import vocabulary
 from postproc.base.vocabulary import Floats, Ints
 from postproc.kernels.compiled import compiled, inner
 from postproc.kernels.cpu.marks import STRETCH, lowest, marks, marks_of_each
@@ -18,7 +19,7 @@ ROOM = 128  # keys beside as many as a list is long, before the best are selecte
 PANEL = 1 << 18  # keys of the columns that are looked at side by side
 TALL = 64  # rows that are looked at for their own sake and for the columns, one after the other
 FEW = 8  # a list that is so much longer than what is new takes it in one after the other
-NOBODY = np.int32(2**31 - 1)  # behind every real column, also at +inf
+NOBODY = np.int32(vocabulary.NOBODY)  # behind every real column, also at +inf
 LOWER = 0x7FFFFFFF  # the bits of a key that are its column
 LAST = (0x7F800000 << 32) | LOWER  # the key of +inf and NOBODY
 
