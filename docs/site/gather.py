@@ -9,21 +9,21 @@ import shutil
 import sys
 from pathlib import Path
 
-from docs.site import gains, notebooks, pages
+from docs.site import gains, pages
 
 ROOT = Path(__file__).parents[2]
 BESIDE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "bench/README.md")
+NO_DOCUMENTS = ("site", "source", "*.sh", "*.py", "__pycache__")
 TUTORIALS = "docs/tutorials"
-LINK = re.compile(r"\]\(([^)\s#:]+)(?:#[^)\s]*)?\)")
+LINK = re.compile(r"(\[([^\]]+)\]\(([^)\s#:]+)(?:#[^)\s]*)?\))")
 
 
 def main(folder: Path) -> None:
     """Fill a folder that is not there yet."""
-    shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("site", "*.sh", "__pycache__"))
+    shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns(*NO_DOCUMENTS))
     for name in BESIDE:
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(ROOT / name, folder / name)
-    notebooks.convert_all(folder / TUTORIALS)
     first = (ROOT / "docs" / "site" / "index.rst").read_text(encoding="utf-8")
     (folder / "index.rst").write_text(navigation(first, folder), encoding="utf-8")
     for page in list(folder.rglob("*.md")):
@@ -39,14 +39,21 @@ def navigation(first: str, folder: Path) -> str:
 
 
 def copy_linked(page: Path, folder: Path) -> None:
-    """Files of the repository that a page links to and that are no documents, as a licence: to be downloaded."""
-    for link in LINK.findall(page.read_text(encoding="utf-8")):
+    """Files of the repository that a page links to and that are no documents, as a licence, come along.
+
+    A link to a folder, which a site has nothing to show of, becomes its words.
+    """
+    text = page.read_text(encoding="utf-8")
+    for whole, words, link in LINK.findall(text):
         there = (page.parent / link).resolve()
-        if there.is_relative_to(folder.resolve()) and not there.exists():
-            source = ROOT / there.relative_to(folder.resolve())
-            if source.is_file():
-                there.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source, there)
+        if not there.is_relative_to(folder.resolve()):
+            continue
+        source = ROOT / there.relative_to(folder.resolve())
+        if source.is_dir():
+            page.write_text(text := text.replace(whole, words), encoding="utf-8")
+        elif source.is_file() and not there.exists():
+            there.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, there)
 
 
 if __name__ == "__main__":

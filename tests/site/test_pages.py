@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import postproc
-from docs.site import check, docstrings, gains, gather, notebooks, pages
+from docs.site import check, docstrings, gains, gather, pages
 from docs.site.docstrings import Links
 from ensemble.pipeline.steps import describe
 from ensemble.scores import PROTOCOLS
@@ -120,16 +120,12 @@ def test_tutorials_are_listed_where_there_are_some(tmp_path: Path) -> None:
     assert "   docs/tutorials/one\n" in gather.navigation(first, tmp_path)
 
 
-def test_a_notebook_becomes_a_page(tmp_path: Path) -> None:
-    (tmp_path / "one.ipynb").write_text(
-        '{"cells": [{"cell_type": "markdown", "source": ["# One"]}, {"cell_type": "code", "source": ["1 + 1"],'
-        ' "outputs": [{"data": {"text/plain": ["2"]}}, {"data": {"image/png": "aGVsbG8="}}]}]}',
-        encoding="utf-8",
-    )
-    notebooks.convert_all(tmp_path)
-    page = (tmp_path / "one.md").read_text(encoding="utf-8")
-    assert "# One\n\n```python\n1 + 1\n```\n\n```text\n2\n```" in page
-    assert (tmp_path / "one-1-1.png").read_bytes() == b"hello"
+def test_what_is_linked_comes_along_and_folders_become_words(tmp_path: Path) -> None:
+    page = tmp_path / "README.md"
+    page.write_text("[licence](LICENSE), [all of it](docs), [a page](https://example.org)", encoding="utf-8")
+    gather.copy_linked(page, tmp_path)
+    assert (tmp_path / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+    assert page.read_text(encoding="utf-8").startswith("[licence](LICENSE), all of it, [a page](https")
 
 
 def test_the_check_finds_what_leads_nowhere_and_what_comes_from_elsewhere(tmp_path: Path) -> None:
