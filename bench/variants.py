@@ -20,12 +20,12 @@ FEW = (40, 120)  # identities that are asked for
 
 @dataclass(frozen=True)
 class Variant:
-    """Features of unit length and labels; ``family`` is the set."""
+    """Features of unit length and labels; ``family`` is the set. Without a gallery, each against all others."""
 
     family: str
     name: str
     query: np.ndarray
-    gallery: np.ndarray
+    gallery: np.ndarray | None
     labels: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # query pid, gallery pid, query cam, gallery cam
 
 

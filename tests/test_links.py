@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "CHANGELOG.md"]
-PAGES += [*sorted((ROOT / "docs").glob("*.md")), ROOT / "bench" / "README.md"]
+PAGES += [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "bench" / "README.md"]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.S)
 

@@ -142,6 +142,10 @@ NEUTRAL = [  # what changes nothing, and what then comes out
     (postproc.diffusion, {"iterations": 0}, UNIT_DISTANCES),
     (postproc.offline_diffusion, {"iterations": 0}, UNIT_DISTANCES),
     (postproc.rdp, {"iterations": 0}, {"distances": postproc.distances(DATA["query"], DATA["gallery"])}),
+    *(
+        (step, {"rounds": 0}, {"distances": postproc.distances(DATA["query"], DATA["gallery"])})
+        for step in (postproc.rdpac, postproc.lhrr, postproc.cprr, postproc.recknn, postproc.knn_rank)
+    ),
     (postproc.cas, {"lambda_value": 1}, {"distances": share_of_largest(1)}),
     (postproc.gcr, {"rounds": 0}, FEATURES),
     (postproc.kwf, {"own": 1, "mean": 0}, {"distances": COSINE}),

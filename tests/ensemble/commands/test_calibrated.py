@@ -48,7 +48,11 @@ def table(path: Path, found: dict[str, np.ndarray], query: list[str], gallery: l
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model's matrix and a matcher's table, each with what it says of 60 other people."""
-    folder = tmp_path_factory.mktemp("given")
+    return write(tmp_path_factory.mktemp("given"))
+
+
+def write(folder: Path) -> Path:
+    """Write these files into a folder that is there."""
     test, train = world(0), world(1)
     np.savez(folder / "net.npz", distances=test["far"], query_name=names("q"), gallery_name=names("g"))
     np.savez(folder / "train_net.npz", distances=train["far"], query_name=names("s"), gallery_name=names("t"))
