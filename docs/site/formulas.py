@@ -23,7 +23,7 @@ POWERS = {"ᵀ": r"^{\top}", "'": r"^{\prime}", "²": "^{2}"}
 PAIRS = {"(": ")", "[": "]", "{": "}"}
 TOKEN = re.compile(
     r"\s+|(?P<owner>'s\b)|(?P<number>\d+(?:\.\d+)?)|(?P<sign><-|<=|>=|!=|==|\+=|[-+*/^=<>,.:;|()\[\]{}·…#%ᵀ²'])"
-    r"|(?P<name>[A-Za-z](?:[A-Za-z0-9]|_(?=[A-Za-z0-9{]))*(?:(?<=_[a-z]),[a-z]\b)?_?)"
+    r"|(?P<below>_[A-Za-z]{1,3}\b)|(?P<name>[A-Za-z](?:[A-Za-z0-9]|_(?=[A-Za-z0-9{]))*(?:(?<=_[a-z]),[a-z]\b)?_?)"
 )
 OPERATORS = re.compile(
     r"^exp\(|<-|<=|>=|!=|==| = |[\^²ᵀ·]| [-+*/<>] "
@@ -206,6 +206,8 @@ class _Reader:
         if self.peek() == "[" and self.left[0].close:
             self.take()
             found = rf"{found}_{{{self.inside(']')}}}"
+        if self.left and self.left[0].kind == "below" and self.left[0].close:
+            found = rf"{found}_{{{self.take()[1:]}}}"
         raised = ""
         while self.left and self.peek() in (*POWERS, "^"):
             sign = self.take()

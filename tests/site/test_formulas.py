@@ -21,6 +21,7 @@ BY_HAND = {
     "|q - g|^2": r"\left| q - g \right|^{2}",
     "sum_{e in E(q)} r(e, g)": r"\sum_{e \in E \left( q \right)} r \left( e , g \right)",
     "p / (the largest of image i)": r"\frac{p}{\text{ the largest of image i }}",
+    "(E E')_ij / r": r"\frac{\left( E E^{\prime} \right)_{ij}}{r}",
     "P_m(same | D_m)": r"P_{m} \left( \text{ same } \mid D_{m} \right)",
     "max(V_q,t, V_g,t)": r"\max \left( V_{q,t} , V_{g,t} \right)",
 }
