@@ -29,6 +29,7 @@ TASK = "rank"  # of reid-ensemble --help
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     options = parser().parse_args(arguments)
+    options.typed = program.command_line("ensemble.run", arguments)
     if options.neighbours:
         options.otherwise = "kreciprocal"  # who has lists wants a recipe that takes them
     if options.list_steps:
@@ -84,7 +85,8 @@ def execute(options: argparse.Namespace, checked: plan.Plan, out: Path, budget: 
         result = walk(options, checked, watch=recorder, made=made, make=make)
     threads, device = options.threads or runtime.current().threads, machine.device(options)
     with shortlists.beside(options, out, result) as also:
-        written = results.write(out, checked, result, threads=threads, device=device, also=also)
+        how = {"threads": threads, "device": device, "typed": options.typed}
+        written = results.write(out, checked, result, also=also, **how)
     print(results.score_text(result))
     if recorder:
         written += _write_report(options, out, recorder, checked, result)

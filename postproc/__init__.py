@@ -53,6 +53,7 @@ from postproc.constraints.camera_topology import apply_topology, camera_topology
 from postproc.constraints.cluster_gallery_soft import cluster_gallery_soft
 from postproc.constraints.exclude import exclude, exclude_kinds
 from postproc.constraints.expected_camera_penalty import expected_camera_penalty
+from postproc.constraints.labels import label_votes, sort_and_insert
 from postproc.constraints.one_track_per_camera import one_track_per_camera, one_track_per_camera_ranking
 from postproc.constraints.orientation_rule import orientation_rule
 from postproc.constraints.part_penalty import part_penalty
@@ -69,6 +70,7 @@ from postproc.context.cas import cas
 from postproc.context.cprr import cprr
 from postproc.context.diffusion import diffusion
 from postproc.context.ecn import ecn
+from postproc.context.explore_exploit import explore_exploit
 from postproc.context.gnn_rerank import gnn_rerank
 from postproc.context.knn_rank import knn_rank
 from postproc.context.kwf import kwf

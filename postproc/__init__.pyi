@@ -527,6 +527,26 @@ def expected_camera_penalty(
     penalty: float = 1.0,
 ) -> NDArray[np.float32]: ...
 @overload
+def explore_exploit(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    k: int = 250,
+    threshold: float = 0.42,
+    depth: int = 1000,
+    top_k: None = None,
+) -> NDArray[np.float32]: ...
+@overload
+def explore_exploit(
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None = None,
+    *,
+    k: int = 250,
+    threshold: float = 0.42,
+    depth: int = 1000,
+    top_k: int,
+) -> Nearest: ...
+@overload
 def gcr(
     query: NDArray[np.float32],
     gallery: NDArray[np.float32],
@@ -695,6 +715,28 @@ def kwf(
     camera_penalty: float = 0.0,
     top_k: int,
 ) -> Nearest: ...
+@overload
+def label_votes(
+    distances: NDArray[np.float32],
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None,
+    train: NDArray[np.float32],
+    train_pid: np.ndarray,
+    *,
+    k: int = 3,
+    weight: float = 1.0,
+) -> NDArray[np.float32]: ...
+@overload
+def label_votes(
+    distances: NDArray[np.float32],
+    query: NDArray[np.float32],
+    gallery: None = None,
+    *,
+    train: NDArray[np.float32],
+    train_pid: np.ndarray,
+    k: int = 3,
+    weight: float = 1.0,
+) -> NDArray[np.float32]: ...
 @overload
 def lbr(
     query: NDArray[np.float32] | Pairwise,
@@ -1773,6 +1815,30 @@ def sinkhorn_distances(
     half_rounds: int = 20,
     top_k: int,
 ) -> Nearest: ...
+@overload
+def sort_and_insert(
+    distances: NDArray[np.float32],
+    query: NDArray[np.float32],
+    gallery: NDArray[np.float32] | None,
+    train: NDArray[np.float32],
+    train_pid: np.ndarray,
+    *,
+    k: int = 3,
+    threshold: float = 0.6,
+    depth: int = 100,
+) -> NDArray[np.float32]: ...
+@overload
+def sort_and_insert(
+    distances: NDArray[np.float32],
+    query: NDArray[np.float32],
+    gallery: None = None,
+    *,
+    train: NDArray[np.float32],
+    train_pid: np.ndarray,
+    k: int = 3,
+    threshold: float = 0.6,
+    depth: int = 100,
+) -> NDArray[np.float32]: ...
 @overload
 def spatio_temporal(
     query: NDArray[np.float32] | Pairwise,

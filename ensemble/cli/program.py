@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import shlex
 import shutil
 import signal
 import sys
@@ -62,6 +63,16 @@ def as_called(text: str) -> str:
     """
     program = _PROGRAM.get()
     return re.sub(r"python -m (?:ensemble|extractors)\.(\w+)", rf"{program} \1", text) if program else text
+
+
+def command_line(command: str, arguments: Sequence[str] | None) -> str:
+    """What was typed to call ``python -m COMMAND``, as a shell takes it; ``arguments`` None: those of the process.
+
+    >>> command_line("ensemble.run", ["--features", "my models"])
+    "python -m ensemble.run --features 'my models'"
+    """
+    words = sys.argv[1:] if arguments is None else arguments
+    return " ".join([as_called(f"python -m {command}"), shlex.join(map(str, words))]).strip()
 
 
 @contextmanager

@@ -121,7 +121,8 @@ class Identified:
         """Write the answers in the form that was asked for."""
         with arguments.in_python():
             refuse_if_any(self.form.refuse(self.answers.people.tellable))
-            identities.write(Path(path), self.form, self.query_names, self.identities)
+            far = self.answers.identities.distances[:, 0]
+            identities.write(Path(path), self.form, self.query_names, self.identities, far)
         return Path(path)
 
     def __repr__(self) -> str:

@@ -53,7 +53,8 @@ def write(folder: Path, found: Answers, form: Form, order: np.ndarray | None, co
     """All but the report. ``order``: the query of each row of the submission, None: as they are."""
     rows = np.arange(len(found.names)) if order is None else order
     told = found.people.text(found.told[rows], form.word)
-    identities.write(folder / FILE, form, [found.names[row] for row in rows.tolist()], told)
+    names = [found.names[row] for row in rows.tolist()]
+    identities.write(folder / FILE, form, names, told, found.identities.distances[rows, 0])
     titles = ("query", "place", "identity", "distance", "accepted")
     io.write_csv(folder / TABLE, titles, _entries(found), data=True)
     with io.beside(folder / PEOPLE) as stream:

@@ -32,6 +32,8 @@ def override(recipe: Recipe, changes: Sequence[str]) -> Recipe:
         elif dot and used and (known is None or setting in known):
             for use in used:
                 use[setting] = _value(text)
+            for own in _own_of(content, step):  # what is said here is said of every model
+                own.pop(setting, None)
         else:
             names = list(dict.fromkeys(use["use"] for use in _tables(content)))
             problems.append(f"--set {change}: {_unknown(target, names)}")
@@ -80,6 +82,12 @@ def _tables(content: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         for group in groups.values() if isinstance(groups, dict) else ():
             yield from (group.get("each", []) if isinstance(group, dict) else [])
         yield from (*part.get("each", []), *([part["join"]] if "join" in part else []), *part["steps"])
+
+
+def _own_of(content: Mapping[str, Any], step: str) -> Iterator[dict[str, Any]]:
+    """The settings of a step that single models have of their own."""
+    for branch in content["branch"]:
+        yield from (steps[step] for steps in branch.get("own", {}).values() if step in steps)
 
 
 def _value(text: str) -> Any:

@@ -148,6 +148,7 @@ def _check_branch(
     alone, each = _check_given(branch, state, known, groups, folder, problems) if given else (state, branch.each)
     if len(given) < len(models) or not models:
         each = _check_steps(branch.each, state, known, groups, folder, problems)
+        _check_own(branch, [model for model in models if model not in given], known, groups, folder, problems)
     elif given:
         state.become(alone if folder.labelled.keys() >= set(given) else alone.without(LABELLED))
     if branch.join:
@@ -161,6 +162,22 @@ def _check_branch(
             f'{branch.where}: wanted a join for {len(models)} models, found none; add join = {{ use = "concat" }}'
         )
     return replace(branch, each=each, steps=_check_steps(branch.steps, state, known, groups, folder, problems))
+
+
+def _check_own(
+    branch: Branch,
+    models: Sequence[str],
+    known: frozenset[str],
+    groups: Mapping[str, Group],
+    folder: Folder,
+    problems: list[str],
+) -> None:
+    """Check the steps of models that have settings of their own."""
+    for model in models:
+        each, noted = branch.each_of(model), list[str]()
+        if each != branch.each:
+            _check_steps(each, Reached(set(known)), known, groups, folder, noted)
+        problems += [f"{problem} (own of {model})" for problem in noted if problem not in problems]
 
 
 def _check_given(

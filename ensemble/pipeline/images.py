@@ -38,6 +38,7 @@ class Images:
     called: Mapping[str, Mapping[int, str]] = field(default_factory=dict)  # text labels by kind and number
     one_set: bool = False  # each image is asked about all others
     times: SpatioTemporalPrior | None = None  # for steps that take it in the place of training labels
+    train_names: list[str] = field(default_factory=list)  # of the training images, where somebody names them
     made: Made | None = None  # neighbour lists, for steps that compare the features they are of
 
     @property
@@ -77,6 +78,7 @@ def _images(plan: Plan, protocol: Protocol, found: ModelSet | Rankings, lists: R
     if cameras != "cam":
         columns |= {f"{side}_cam": data[f"{side}_{cameras}"] for side in SIDES if f"{side}_{cameras}" in data}
     called = _called(found, data)
+    train = getattr(found, "train_table", None)
     names = list(found.gallery_table["name"])
     return Images(
         query_names=list(found.query_table["name"]),
@@ -89,6 +91,7 @@ def _images(plan: Plan, protocol: Protocol, found: ModelSet | Rankings, lists: R
         times=travel_times.checked(plan.recipe, plan.folder, columns, called),
         query_label=found.query_table["pid"].tolist() if "pid" in found.query_table else None,
         one_set=getattr(found, "one_set", False),
+        train_names=[] if train is None else list(train["name"]),
     )
 
 

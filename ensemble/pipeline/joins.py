@@ -16,6 +16,7 @@ from postproc.base.settings import Setting, settings_of
 from postproc.base.vocabulary import VOCABULARY
 
 State = Mapping[str, Any]
+PATTERN = frozenset("*?[")  # of a name that may stand for several parts
 Join = Callable[..., Any]
 
 
@@ -160,15 +161,20 @@ def by_name(
 ) -> tuple[list[Any], list[str]]:
     """Weights by name as a list in the order of ``parts``, and what is wrong with them.
 
-    ``also``: other names of a part, such as those that a recipe offers for a model.
+    ``also``: other names of a part, such as those that a recipe offers for a model. A name with ``*``, ``?`` or
+    ``[`` in it is a pattern: it is about the parts that no other name is about, the first pattern that fits, and
+    may be about none.
     """
     found: dict[str, Any] = {}
     problems = []
-    for name, weight in weights.items():
+    plain = {name: weight for name, weight in weights.items() if not PATTERN & set(name)}
+    for name, weight in plain.items():
         meant = [part for part in parts if name == part or name in also.get(part, ())]
         if not meant:
             problems.append(f"weights: wanted names among {', '.join(parts)}, found {name!r}{near(name, parts)}")
         found |= dict.fromkeys(meant, weight)
+    for name, weight in weights.items():
+        found = dict.fromkeys((part for part in parts if fnmatch.fnmatchcase(part, name)), weight) | found
     lacking = [part for part in parts if part not in found]
     if lacking and not problems:
         problems.append(f"weights: wanted one for each of {', '.join(parts)}, found none for {', '.join(lacking)}")

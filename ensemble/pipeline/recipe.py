@@ -26,12 +26,18 @@ and a step says which it means; a group may have steps of its own:
     auxiliary = { camera = ["camera*"], view = { models = ["orientation"], each = [{ use = "l2_normalize" }] } }
     steps = [{ use = "subtract_auxiliary", aux = "view", weight = 0.05 }]
 
+A group with ``average = true`` counts as one model, however many it has: squared distances are the mean of theirs.
+Settings of single models stand beside ``each``; a pattern that no model has says nothing:
+
+    own = { "resnest*" = { camera_whitening = { ridge = 0.09 } } }
+
 A step or a group with ``optional = true`` is left out where its data or its models are not there.
 """
 
+import fnmatch
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -52,8 +58,10 @@ TOP = (
     *("about", "top_k", "submission", "protocol", "cameras", "missing", "similarity"),
     *("auxiliary", "branch", "join", "steps"),
 )
-BRANCH = ("name", "models", "only", "each", "join", "steps", "auxiliary")
-GROUP = ("models", "each", "optional")
+BRANCH = ("name", "models", "only", "each", "own", "join", "steps", "auxiliary")
+GROUP = ("models", "each", "average", "optional")
+
+Own = Mapping[str, Mapping[str, Mapping[str, Any]]]  # model or pattern: step: settings
 
 
 @dataclass(frozen=True)
@@ -74,16 +82,18 @@ class Use:
 
 @dataclass(frozen=True)
 class Group:
-    """Side models that steps look at together, their values side by side."""
+    """Side models that steps look at together, their values side by side; an ``average`` counts as one model."""
 
     models: tuple[str, ...]
     each: tuple[Use, ...] = ()
     optional: bool = False
+    average: bool = False
 
     def as_toml(self) -> list[str] | dict[str, Any]:
         """As it stands in a recipe."""
         each = {"each": [use.as_toml() for use in self.each]} if self.each else {}
-        more = each | ({"optional": True} if self.optional else {})
+        flags = {name: True for name in ("average", "optional") if getattr(self, name)}
+        more = each | flags
         return {"models": list(self.models), **more} if more else list(self.models)
 
 
@@ -99,6 +109,18 @@ class Branch:
     auxiliary: Mapping[str, Group] = field(default_factory=dict)
     only: Mapping[str, tuple[int | str, ...]] = field(default_factory=dict)
     name: str = ""
+    own: Own = field(default_factory=dict)
+
+    def each_of(self, model: str) -> tuple[Use, ...]:
+        """The steps on one model, with the settings that it has of its own."""
+        return tuple(replace(use, settings={**use.settings, **self._own(model, use.name)}) for use in self.each)
+
+    def _own(self, model: str, step: str) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for pattern, steps in reversed(list(self.own.items())):  # the first that fits has the last word
+            if fnmatch.fnmatchcase(model, pattern):
+                found |= steps.get(step, {})
+        return found
 
 
 @dataclass(frozen=True)
@@ -142,6 +164,7 @@ class Recipe:
                 "models": list(branch.models),
                 **({"only": {name: list(values) for name, values in branch.only.items()}} if branch.only else {}),
                 "each": [use.as_toml() for use in branch.each],
+                **_own(branch),
                 **({"join": branch.join.as_toml()} if branch.join else {}),
                 "steps": [use.as_toml() for use in branch.steps],
                 **_groups(branch.auxiliary),
@@ -207,6 +230,7 @@ def parse(content: Mapping[str, Any], name: str) -> Recipe:
                 read.groups(table, where),
                 read.values(table, "only", where),
                 str(table.get("name", "")),
+                read.own(table, where),
             )
         )
     recipe = Recipe(
@@ -285,7 +309,25 @@ class _Reader:
                 tuple(self.texts(inner, "models", here)),
                 self.uses(inner, "each", here),
                 self.flag(inner, "optional", here),
+                self.flag(inner, "average", here),
             )
+        return found
+
+    def own(self, table: Mapping[str, Any], where: str) -> Own:
+        """``own``: settings of steps by model, each of a step that stands in ``each``."""
+        here, found = f"{where}, own", {}
+        used = {use.get("use") for use in table.get("each", []) if isinstance(use, Mapping)}
+        for model, steps in self.table(table.get("own", {}), here).items():
+            found[model] = {
+                step: dict(self.table(settings, f"{here} {model}, {step}"))
+                for step, settings in self.table(steps, f"{here} {model}").items()
+            }
+            self.problems += [
+                f"{here} {model}: wanted a step of each ({', '.join(map(str, used)) or 'it has none'}), "
+                f"found {step!r}{near(step, [str(name) for name in used])}"
+                for step in found[model]
+                if step not in used
+            ]
         return found
 
     def flag(self, table: Mapping[str, Any], key: str, where: str) -> bool:
@@ -323,6 +365,17 @@ class _Reader:
         settings = {key: item for key, item in value.items() if key not in ("use", "aux", "optional")}
         optional = self.flag(value, "optional", where)
         return Use(value["use"], settings, where, aux if isinstance(aux, str) else None, optional)
+
+
+def _own(branch: Branch) -> dict[str, Any]:
+    """The key ``own`` as it stands in a recipe: of the steps that are there, nothing where there are none."""
+    used = {use.name for use in branch.each}
+    kept = {
+        model: {step: dict(settings) for step, settings in steps.items() if step in used}
+        for model, steps in branch.own.items()
+    }
+    found = {model: steps for model, steps in kept.items() if steps}
+    return {"own": found} if found else {}
 
 
 def _groups(auxiliary: Mapping[str, Group]) -> dict[str, Any]:

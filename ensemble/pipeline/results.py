@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import platform
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib import metadata
@@ -36,10 +38,11 @@ def write(
     threads: int,
     device: Device = CPU,
     also: Mapping[str, Callable[[Path], object]] | None = None,
+    typed: str = "",
 ) -> list[Path]:
     """Write everything into ``out``, all of it or nothing; the paths, the submission first.
 
-    also: writes further files, by name, to the path that it is called with.
+    also: writes further files, by name, to the path that it is called with. typed: the command line.
 
     What an earlier run has left there and this one does not write goes: it would be taken for this one's.
     """
@@ -53,7 +56,7 @@ def write(
             queries.write(stage / queries.NAME, result.query_names, result.scores, result.query_label)
         for name, write_to in (also or {}).items():
             write_to(stage / name)
-        content = record(checked, result, submitted, threads=threads, device=device)
+        content = record(checked, result, submitted, threads=threads, device=device, typed=typed)
         written = [submitted, stage / "recipe.toml", stage / queries.NAME, stage / "run.json"]
         written = [out / path.relative_to(stage) for path in written if path.exists() or path.name == "run.json"]
         beside = [path.name for path in sorted(stage.iterdir()) if out / path.name not in written]
@@ -172,12 +175,15 @@ def recipe_text(checked: Plan) -> str:
 
 
 def record(
-    checked: Plan, result: Result, submitted: Path, *, threads: int, device: Device = CPU
+    checked: Plan, result: Result, submitted: Path, *, threads: int, device: Device = CPU, typed: str = ""
 ) -> dict[str, Any]:
-    """What ran on what, for whoever wants to know later."""
+    """What ran on what, when and by which command, for whoever wants to know later."""
     libraries = ["numpy", "scipy", "scikit-learn", "numba", "pandas", *(["torch"] if device.is_cuda else [])]
     return {
         "recipe": checked.recipe.as_toml() | {"name": checked.recipe.name},
+        "features": "" if checked.folder.held else str(checked.folder.path),
+        "date": date(),
+        "command": typed,
         "inputs": {str(path): sha256(path) for path in inputs(checked)},
         "submission": submitted.name,
         "notes": notes(checked, result),
@@ -206,6 +212,13 @@ def record(
         "seconds": round(sum(line.seconds for line in result.lines), 3),
         "scores": scores_json(result),
     }
+
+
+def date() -> str:
+    """Now in UTC, or the time that ``SOURCE_DATE_EPOCH`` says in seconds, for who wants the same record twice."""
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")
+    seconds = int(given) if given.isascii() and given.isdigit() and len(given) < 12 else time.time()
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def notes(checked: Plan, result: Result) -> list[str]:

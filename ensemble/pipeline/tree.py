@@ -47,11 +47,10 @@ def tree(plan: Plan) -> Node:
     after = plan.recipe.steps if len(plan.recipe.branches) == 1 else ()
     for branch, models, groups in zip(plan.recipe.branches, plan.models, plan.groups, strict=True):
         beside = {name: _side(group) for name, group in groups.items()}
-        without = on_distances(branch.each)
         parts = [
             _chain(
                 Node(model, model, branch.only),
-                without if model in plan.folder.given else branch.each,
+                on_distances(branch.each_of(model)) if model in plan.folder.given else branch.each_of(model),
                 beside,
                 then=branch.steps,
             )
@@ -76,7 +75,11 @@ def leaves(node: Node) -> Iterable[str]:
 
 
 def _side(group: Group) -> tuple[Node, ...]:
-    return tuple(_chain(Node(model, model), group.each, {}) for model in group.models)
+    parts = tuple(_chain(Node(model, model), group.each, {}) for model in group.models)
+    if not group.average or len(parts) < 2:
+        return parts
+    mean = Use("concat", {"weights": [1 / len(parts)] * len(parts)}, "auxiliary")
+    return (Node(f"{len(parts)} side models", use=mean, inputs=parts),)
 
 
 def _chain(

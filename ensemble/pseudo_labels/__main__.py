@@ -7,9 +7,11 @@
 DIR2 has every model with the same queries and gallery, and the grouped images as train, with train.csv beside.
 Grouped are the images of train, where it has no labels; otherwise those of the gallery and of the query, which
 come behind the train that is there, called PID_CAM_NUMBER.jpg, as open-reid's data sets have it, NUMBER from 1.
-Images in no group are left out. dbscan measures 2 - 2 cosine, jaccard how much neighbourhoods overlap (0 to 1).
+Images in no group are left out. dbscan measures 2 - 2 cosine, jaccard how much neighbourhoods overlap (0 to 1),
+of which --cosine takes a part for 1 - cosine.
 
-Sources: SpCL, Cluster-Contrast (jaccard); gggcy/AIC2020_ReID post_processing/kmeans, which is
+Sources: SpCL, Cluster-Contrast (jaccard); DMT, AI City 2021, which is --method jaccard --cosine 0.1 --eps 0.55
+--min-samples 10; gggcy/AIC2020_ReID post_processing/kmeans, which is
 --clusters 333 --offset 1763 --cameras 39 --raw.
 """
 
@@ -45,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     notes.say((*folder.notes, *asked[0].notes))
     sides = _sides(options, asked[0])
     offset = _offset(options, asked[0], sides)
-    names = ("method", "clusters", "starts", "eps", "min_samples", "k1", "k2", "raw", "cameras", "seed")
+    names = ("method", "clusters", "starts", "eps", "min_samples", "k1", "k2", "cosine", "raw", "cameras", "seed")
     with postproc.using(threads=options.threads, progress=not options.quiet):
         found = group(asked, sides, offset, How(**{name: getattr(options, name) for name in names}))
     _write(options, [trained(features, found) for features in sets], found)
@@ -76,6 +78,7 @@ def parser() -> argparse.ArgumentParser:
     add("--min-samples", type=int, default=4, metavar="N", help="of the others (default: %(default)s)")
     add("--k1", type=int, default=30, metavar="K", help="of jaccard (default: %(default)s)")
     add("--k2", type=int, default=6, metavar="K", help="of jaccard (default: %(default)s)")
+    add("--cosine", type=float, default=0.0, metavar="PART", help="of jaccard (default: %(default)g)")
     add("--raw", action="store_true", help="join features as they are, not made of unit length model by model")
     add("--of", nargs="+", choices=SIDES, metavar="SIDE", help="whose images are grouped (default: see above)")
     add("--offset", type=int, metavar="N", help="the first identity (default: behind those of train, or 0)")
@@ -99,6 +102,12 @@ def _check(options: argparse.Namespace) -> None:
         found = options.method
         problems.append(
             f"--clusters: wanted --method kmeans, whose setting it is, found {found}; set --eps instead"
+        )
+    if not 0 <= options.cosine <= 1:
+        problems.append(f"--cosine: wanted a part of 0 to 1, found {options.cosine:g}")
+    if options.cosine and options.method != "jaccard":
+        problems.append(
+            f"--cosine: wanted --method jaccard, whose setting it is, found {options.method}; leave it out"
         )
     if not 0 <= options.eps <= 4:
         problems.append(f"--eps: wanted 0 to 4, found {options.eps:g}")

@@ -6,12 +6,14 @@
     judge          what an image is to a query
     gaps           the gaps in time between cameras that a step has learned
     hard_pairs     the hardest pairs of the models in batches as in training
+    dataset        what the features say of the data set: a map (embedding), copies (copies)
     submission     rank lists alone, and two runs brought together
     contributions  what a recipe is worth without each model
     searched       what a search over pipelines has tried
     pictures       images found by name, made small, within a number of bytes
     plots          the curves, drawn by matplotlib in one style
     tables         scores with intervals, what steps changed; CSV, JSON, Markdown, LaTeX
+    sections       what the page says beside: where a run comes from, uncertain queries, copies
     page           the template filled in
     identities     the page of answers to "who is it?"
     figures, strips, tensorboard     the same as files for papers, rows of pictures, a log

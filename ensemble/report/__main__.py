@@ -5,6 +5,7 @@
     python -m ensemble.report runs/a runs/b --out compared.html
     python -m ensemble.report --submission track2.txt --images AIC20_ReID
     python -m ensemble.report runs/a --images pictures --strips strips --figure figures --export tables
+    python -m ensemble.report runs/a --images pictures --strips strips --query 000012.jpg --query 000044.jpg
 
 The page needs nothing but itself: no network, no other file. It is written unless only strips, figures, tables or
 a TensorBoard log are asked for; ``--out`` asks for it as well.
@@ -89,6 +90,8 @@ def parser() -> argparse.ArgumentParser:
         "--places", type=int, default=20, metavar="K", help="shown of every list (default: %(default)s)"
     )
     p.add_argument("--strips", type=Path, metavar="DIR", help="write a strip of pictures a query as PNG")
+    p.add_argument("--query", action="append", default=[], metavar="NAME", help="strips: of this query, and of "
+                   "others where it is given again (default: all)")  # fmt: skip
     p.add_argument("--mode", choices=("inter", "intra", "all"), default="inter", help="strips: inter: "
                    "junk left out, intra: only the query's camera, all: all images (default: inter)")  # fmt: skip
     p.add_argument("--only", choices=("all", "right", "wrong"), default="all", help="strips: images of which kind "
@@ -110,6 +113,8 @@ def _check(options: argparse.Namespace) -> None:
     problems += too_small(options, places=1)
     if options.strips and not options.images:
         problems.append("--strips: wanted --images too, found none; name the folder with the pictures")
+    if options.query and not options.strips:
+        problems.append("--query: wanted --strips too, found none; it chooses the queries that have strips")
     with collecting(problems):
         pictures.size(options)
     refuse_if_any(problems)
@@ -133,7 +138,7 @@ def _extras(
     if options.strips and album is not None:
         where = _staged(options.strips, place)
         how = {name: getattr(options, name) for name in ("places", "mode", "only", "distances")}
-        made, notes = strips.write(where, kepts[-1], album, **how)
+        made, notes = strips.write(where, kepts[-1], album, queries=options.query, **how)
         yield options.strips, [where] if made else [], notes
     if options.figure:
         yield options.figure, figures.write(_staged(options.figure, place), kepts), []

@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
 INK, FAINT = "#32363e", "#d9dce1"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
+MANY = (*COLOURS, "#9467d6", "#998a1f")  # of groups; all can be told apart on light and on dark
+OTHERS = "#8f96a1"
+GROUPS = (("pid", "by identity"), ("cam", "by camera"))
 DASHES = ("-", "--", "-.", ":")
 WIDE, HIGH = 5.0, 3.2  # inches
+HEAD = 1.3  # of the height of histograms, with room for a legend
 
 Named = Sequence[tuple[str, Step]]
 
@@ -85,11 +89,18 @@ def distances(lines: Named) -> "Figure":
             axes.stairs(shares, edges, color=colour, linewidth=1.5, label=what)
         if "threshold" in step.curves:
             fmr, threshold, _, _ = step.curves["threshold"]
-            axes.axvline(threshold, color=INK, linestyle="--", linewidth=1.2, label=f"{fmr:.1%} of wrong pairs")
+            look: Any = {"color": INK, "linestyle": "--", "linewidth": 1.2}
+            axes.axvline(threshold, ymax=1 / HEAD, label=f"{fmr:.1%} of wrong pairs", **look)
         axes.set(title=label, yticks=[])
-        axes.legend(loc="best", fontsize=8)
+        _legend_above(axes)
     axes.set_xlabel("distance (each step has its own unit)" if len(lines) > 1 else "distance")
     return figure
+
+
+def _legend_above(axes: "Axes") -> None:
+    """The legend in one line, with room for it above what is drawn."""
+    axes.set_ylim(0, HEAD * axes.get_ylim()[1])
+    axes.legend(loc="upper center", ncols=3, fontsize=8, columnspacing=1.2, handlelength=1.4)
 
 
 def hardest(history: History) -> "Figure":
@@ -107,7 +118,7 @@ def hardest(history: History) -> "Figure":
             axes.stairs(shares, EDGES, fill=True, alpha=0.25, color=colour)
             axes.stairs(shares, EDGES, color=colour, linewidth=1.5, label=f"hardest {name}s")
         axes.set(title=short(model), yticks=[])
-        axes.legend(loc="best", fontsize=8)
+        _legend_above(axes)
     panels[-1].set_xlabel("Euclidean distance of unit vectors")
     return figure
 
@@ -154,6 +165,8 @@ def positives(step: Step) -> "Figure":
     axes.plot(*zip(*means, strict=True), color=COLOURS[1], marker="o", markersize=4)
     if x.max() > 20 * max(x.min(), 1):
         axes.set_xscale("log")
+    elif x.max() - x.min() < 2:
+        axes.set_xlim(x.min() - 1, x.max() + 1)
     axes.set(xlabel="right images in the gallery", ylabel="average precision", ylim=(-0.03, 1.03))
     return figure
 
@@ -187,6 +200,40 @@ def agreement(history: History) -> "Figure":
         _numbers(axes, values, 0.55, 7.5)
     figure.colorbar(image, label="shared", shrink=0.9).outline.set_visible(False)
     return figure
+
+
+def images(history: History) -> "Figure":
+    """The map of the images, a panel for identities and one for cameras, as far as they are known."""
+    from matplotlib.figure import Figure
+
+    extras = history.extras
+    points, sides = extras["map_points"], extras["map_sides"]
+    kinds = [(title, extras[f"map_{name}"]) for name, title in GROUPS if f"map_{name}" in extras]
+    kinds = kinds or [("", np.full(len(points), -1))]
+    figure = Figure(figsize=(WIDE, 3.4 * len(kinds)), layout="constrained")
+    for axes, (title, values) in zip(figure.subplots(len(kinds), squeeze=False)[:, 0], kinds, strict=True):
+        largest = np.sort(_largest(values))
+        groups = [(str(value), values == value) for value in largest]
+        others = ~np.isin(values, largest)
+        for number, (name, chosen) in enumerate([("others" if groups else "images", others), *groups]):
+            look: Any = {"color": MANY[number - 1] if number else OTHERS, "linewidths": 0}
+            for side, (marker, size) in enumerate((("^", 18), ("o", 11))):
+                x, y = points[chosen & (sides == side)].T
+                axes.scatter(x, y, s=size, marker=marker, alpha=0.9 if number else 0.5, **look)
+            if chosen.any():
+                axes.scatter([], [], s=20, label=short(name, 14), **look)
+        axes.set(title=title, xticks=[], yticks=[], aspect="equal")
+        axes.spines[:].set_visible(False)
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handletextpad=0.2)
+    return figure
+
+
+def _largest(values: np.ndarray) -> np.ndarray:
+    """The labels that most points have, most first; not that which says that nobody knows."""
+    known, counts = np.unique(values, return_counts=True)
+    there = known != ("" if known.dtype.kind == "U" else -1)
+    known, counts = known[there], counts[there]
+    return known[np.argsort(-counts, kind="stable")[: len(MANY)]]
 
 
 def gaps(history: History) -> "Figure":

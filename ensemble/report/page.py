@@ -11,7 +11,7 @@ import numpy as np
 
 from ensemble import __version__, io
 from ensemble.base.errors import InputError, printable
-from ensemble.report import plots, tables
+from ensemble.report import plots, sections, tables
 from ensemble.report.filling import digest, embedded, template
 from ensemble.report.history import History, Step
 from ensemble.report.pictures import Album, Pictures, Wanted, gather
@@ -53,7 +53,7 @@ def html(
 ) -> tuple[bytes, list[str]]:
     """The page as UTF-8, and what it leaves out."""
     histories = matched(histories)
-    context = _context(histories)
+    context = {**_context(histories), "same_files": sections.files_alike(histories[-1], album)}
     empty = len(_render(context, {}, ()))
     cut, data = _fitting(histories, places, size - empty, size)
     base = len(_render(context, data, cut.notes))
@@ -117,10 +117,12 @@ def _data(histories: Sequence[History], cut: Cut) -> Data:
             "kind": step.kind,
             "mAP": step.scores["mAP"] if step.scores else None,
             "places": int(values.shape[1]),
+            "placed": sections.are_places(step),
             "rows": _packed(place[values], np.int32),
             "distances": _packed(step.distances[cut.queries, : cut.places], np.float32),
             "relation": _packed(step.relation[cut.queries, : cut.places], np.int8),
             "ap": None if step.ap is None else _packed(step.ap[cut.queries], np.float32),
+            "uncertain": _packed(sections.uncertain(step)[cut.queries], np.float32),
             "hit": None if step.first_hit is None else _packed(step.first_hit[cut.queries], np.int32),
         }
         views.append(view)
@@ -197,6 +199,7 @@ def _run(history: History) -> Data:
     return {
         "title": printable(history.title, 80),
         "about": (record.get("recipe") or {}).get("about", ""),
+        "origin": sections.origin(record),
         "queries": record.get("queries", len(history.queries["name"])),
         "gallery": record.get("gallery"),
         "models": [model for models in record.get("models") or [] for model in models],
@@ -213,6 +216,8 @@ def _run(history: History) -> Data:
         "steps": tables.steps(history),
         "leave_out": history.leave_out,
         "note": history.note,
+        "copies": sections.copied(history),
+        "uncertain": sections.most_uncertain(history),
         "flow": _flow(record.get("recipe") or {}),
         "inputs": {Path(path).name: digest for path, digest in (record.get("inputs") or {}).items()},
         "versions": record.get("versions") or {},

@@ -1,7 +1,9 @@
 """Images of people and vehicles for a page: found by name, made small, within a number of bytes."""
 
 import base64
+import hashlib
 import os
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -62,6 +64,20 @@ class Album:
         return min(found, key=fit)[1]
 
 
+def same_files(album: Album, wanted: Sequence[Wanted]) -> list[list[Wanted]]:
+    """Images whose files are others with the same content, by SHA-256, in groups; files of one size are read."""
+    sizes: dict[int, dict[Path, Wanted]] = defaultdict(dict)
+    for item in dict.fromkeys(wanted):
+        path = album.find(*item)
+        if path is not None:
+            sizes[path.stat().st_size].setdefault(path, item)
+    groups: dict[bytes, list[Wanted]] = defaultdict(list)
+    for files in sizes.values():
+        for path, item in files.items() if len(files) > 1 else ():
+            groups[hashlib.sha256(path.read_bytes()).digest()].append(item)
+    return [items for items in groups.values() if len(items) > 1]
+
+
 @dataclass(frozen=True)
 class Pictures:
     """Pictures as data URIs by side and name, their height, width over height, and in words what is missing."""
@@ -112,7 +128,7 @@ def gather(album: Album | None, wanted: Sequence[Wanted], budget: int) -> Pictur
         notes.append(f"pictures are {height} pixels high, to stay within the size asked for")
     if left:
         notes.append(f"{left} images have no picture, to stay within the size asked for")
-    return Pictures(found, height, _shape([paths[item] for item in tried]), tuple(notes))
+    return Pictures(found, height, shape([paths[item] for item in tried]), tuple(notes))
 
 
 def thumbnail(path: Path, height: int) -> str:
@@ -144,7 +160,7 @@ def load(path: Path, size: tuple[int, int] | None = None) -> Any:
         return None
 
 
-def _shape(paths: Sequence[Path]) -> float:
+def shape(paths: Sequence[Path]) -> float:
     """The middle of the pictures' widths over their heights, between slim people and long lorries."""
     found = sorted(image.width / image.height for path in paths if (image := load(path, (64, 64))) is not None)
     return min(max(found[len(found) // 2], 0.4), 1.8) if found else 0.5

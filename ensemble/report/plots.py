@@ -165,6 +165,15 @@ def _of_run(last: History) -> Iterator[Plot]:
             "Share of the ten nearest images that two models have in common, averaged over queries.",
             lambda: drawings.agreement(last),
         )
+    if "map_points" in last.extras:
+        yield Plot(
+            "map",
+            "Map of the images",
+            f"{last.extras['map_about']}, of {len(last.extras['map_points'])} images by the last features before "
+            "distances. Triangles are queries, dots gallery images; the identities and the cameras with most of "
+            "them have colours.",
+            lambda: drawings.images(last),
+        )
     if "hardest_positive" in last.extras:
         yield Plot(
             "hardest",

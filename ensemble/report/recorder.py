@@ -15,6 +15,7 @@ from ensemble.pipeline.state import State
 from ensemble.pipeline.tree import Node
 from ensemble.report import gaps
 from ensemble.report.curves import Block, Lists, Matrix, Ranked, measure
+from ensemble.report.dataset import DataSet
 from ensemble.report.hard_pairs import HardPairs
 from ensemble.report.history import UNKNOWN, History, Step
 from ensemble.report.judge import Judge, relations
@@ -57,6 +58,7 @@ class Recorder:
     numbers: dict[int, int] = field(default_factory=dict)  # of steps, by their nodes
     gaps: dict[str, Array] = field(default_factory=dict)
     hard_pairs: HardPairs = field(default_factory=HardPairs)
+    data_set: DataSet = field(default_factory=DataSet)
 
     def __call__(self, seen: "Seen") -> None:
         """Look at what a node gave."""
@@ -66,6 +68,7 @@ class Recorder:
         self.numbers[id(seen.node)] = len(self.steps)
         self.steps.append(_step(seen, self.setting, after))
         self.hard_pairs.look(seen)
+        self.data_set.look(seen, alone=_alone(seen.root, seen.node))
         use = seen.node.use
         known = steps.catalogue().get(use.name) if use else None
         if use and known and gaps.learns(known):
@@ -90,7 +93,12 @@ class Recorder:
             steps=tuple(replace(step, rows=place[step.rows]) for step in ranked),
             record=record,
             unscored="" if result.scores is not None else result.unscored,
-            extras={**self.gaps, **self.hard_pairs.extras(), **_agreement(ranked)},
+            extras={
+                **self.gaps,
+                **self.hard_pairs.extras(),
+                **_agreement(ranked),
+                **_lettered(self.data_set.extras(images), images),
+            },
         )
 
 
@@ -197,6 +205,14 @@ def _labels(images: Images, kind: str, numbers: Ints) -> Array:
         return numbers
     names = [called.get(number, "") for number in numbers.ravel().tolist()]
     return np.array(names, np.str_).reshape(numbers.shape)
+
+
+def _lettered(kept: Mapping[str, Any], images: Images) -> dict[str, Any]:
+    """The same with labels of the map as the user has written them."""
+    return {
+        name: _labels(images, name.removeprefix("map_"), value) if name in ("map_pid", "map_cam") else value
+        for name, value in kept.items()
+    }
 
 
 def _agreement(ranked: Sequence[Step]) -> dict[str, Any]:

@@ -16,17 +16,22 @@ WIDTH, LEFT, ROW, BAR, TOP = 1120, 84, 22, 14, 34  # pixels
 LETTER = 6.6  # of a number on a bar
 HUES = (205, 24, 160, 320, 265, 48, 0, 95, 185, 285, 130, 345)  # as far apart as their neighbours allow
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
+PANEL = '<div class="panel" role="region" aria-label="Ways over the cameras" tabindex="0">'
 STYLE = """
 :root { color-scheme: light dark;
-  --page: #f6f7f9; --panel: #fff; --ink: #1d2229; --soft: #575e69; --line: #dde1e7; }
+  --page: #f6f7f9; --panel: #fff; --ink: #1d2229; --soft: #575e69; --line: #dde1e7; --shade: #0003; }
 @media (prefers-color-scheme: dark) {
-  :root { --page: #121418; --panel: #1a1d23; --ink: #e7eaef; --soft: #a4acb8; --line: #333943; }
+  :root { --page: #121418; --panel: #1a1d23; --ink: #e7eaef; --soft: #a4acb8; --line: #333943; --shade: #000a; }
 }
 body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, "Segoe UI", sans-serif; }
 main { max-width: 1180px; margin: 0 auto; padding: 24px 20px; overflow-wrap: break-word; }
 h1 { font-size: 24px; margin: 0 0 4px; } p { margin: 4px 0; } .soft { color: var(--soft); }
-.panel { background: var(--panel); border: 1px solid var(--line); border-radius: 8px; padding: 10px;
-  margin-top: 14px; overflow-x: auto; }
+.panel { border: 1px solid var(--line); border-radius: 8px; padding: 10px;
+  margin-top: 14px; overflow-x: auto; background:
+  linear-gradient(90deg, var(--panel) 35%, transparent) left / 40px 100% no-repeat local,
+  linear-gradient(270deg, var(--panel) 35%, transparent) right / 40px 100% no-repeat local,
+  linear-gradient(90deg, var(--shade), transparent) left / 16px 100% no-repeat scroll,
+  linear-gradient(270deg, var(--shade), transparent) right / 16px 100% no-repeat scroll, var(--panel); }
 svg { display: block; font: 11px system-ui, "Segoe UI", sans-serif; }
 svg text { fill: var(--ink); } svg .axis { fill: var(--soft); } svg line { stroke: var(--line); }
 svg .link { stroke: var(--soft); stroke-dasharray: 2 3; } svg .on { fill: #fff; font-weight: 600; }
@@ -70,7 +75,7 @@ def page(title: str, about: str, bars: Sequence[Bar], said: Sequence[str] = ()) 
         f'<h1>{_text(title)}</h1><p class="soft">{_text(about)}</p>',
         *(f"<p>{_text(line)}</p>" for line in lines),
         f'<ul class="key" aria-label="Cameras">{key}</ul>',
-        f'<div class="panel">{drawing([ways[who] for who in shown], colour)}</div>' if shown else "",
+        f"{PANEL}{drawing([ways[who] for who in shown], colour)}</div>" if shown else "",
         "</main></body></html>",
     ]
     return "\n".join(part for part in parts if part) + "\n"

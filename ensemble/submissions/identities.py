@@ -3,6 +3,7 @@
 ``happywhale``  ``image,predictions``: five with spaces between, ``new_individual`` among them (Happywhale 2022)
 ``hotel``       ``image,hotels``: five with spaces between (Hotel-ID 2021)
 ``animalclef``  ``image_id,identity``: one, or ``new_individual`` (AnimalCLEF 2025)
+``recognition`` ``id,landmarks``: one and how sure it is, ``1 - distance`` (Google Landmark Recognition)
 
 They are read back as rank lists whose images are identities. :class:`Form` holds what of all that may be one's
 own.
@@ -40,6 +41,7 @@ class Form:
     word:     what stands for the unknown; empty: there is none.
     between:  what separates identities in their cell.
     comma:    what separates the columns.
+    sure:     a space and how sure the identity is stand behind it; nothing where nobody is told.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Form:
     word: str = NEW
     between: str = " "
     comma: str = ","
+    sure: bool = False
 
     def refuse(self, identities: Sequence[str]) -> list[str]:
         """A problem for every kind of identity that this form cannot hold, or that is the word for the unknown."""
@@ -57,7 +60,7 @@ class Form:
                 f"--word: wanted a word for the unknown that is no identity, found {self.word!r} among those of "
                 "the gallery; choose another"
             )
-        splits = [text for text in identities if self.places > 1 and self._splits(text)]
+        splits = [text for text in identities if (self.places > 1 or self.sure) and self._splits(text)]
         if splits:
             problems.append(
                 f"{self.name}: wanted identities without {self.between!r}, which separates them, found "
@@ -75,18 +78,26 @@ FORMS = {
         Form("happywhale", ("image", "predictions")),
         Form("hotel", ("image", "hotels"), word=""),
         Form("animalclef", ("image_id", "identity"), places=1),
+        Form("recognition", ("id", "landmarks"), places=1, word="", sure=True),
         Form("table", ("query", "identities")),
     )
 }
 
 
-def write(path: Path, form: Form, names: Sequence[str], answers: Sequence[Sequence[str]]) -> None:
-    """Write a row a query: its name, and what is answered."""
+def write(
+    path: Path,
+    form: Form,
+    names: Sequence[str],
+    answers: Sequence[Sequence[str]],
+    distances: Sequence[float] | np.ndarray = (),
+) -> None:
+    """Write a row a query: its name, and what is answered; of a form that says how sure with its ``distances``."""
+    told = [form.between.join(answer) for answer in answers]
+    if form.sure:
+        pairs = zip(told, distances, strict=True)
+        told = [f"{answer} {1 - float(distance):.6f}" if answer else "" for answer, distance in pairs]
     with beside(path, "w") as stream:
-        for row in (
-            form.columns,
-            *((name, form.between.join(told)) for name, told in zip(names, answers, strict=True)),
-        ):
+        for row in (form.columns, *zip(names, told, strict=True)):
             stream.write(form.comma.join(cell(text, form.comma) for text in row) + "\n")
 
 
@@ -168,7 +179,11 @@ def parse(path: Path, form: Form) -> tuple[RankList, list[str]]:
         found = printable(form.comma.join(header))
         return EMPTY, [*problems, f"{path}: wanted {form.comma.join(form.columns)} as first line, found {found}"]
     ragged = [number for number, row in enumerate(rows, 2) if len(row) != 2]
-    nameless = [number for number, row in enumerate(rows, 2) if len(row) == 2 and not (row[0] and row[1].strip())]
+    nameless = [
+        number
+        for number, row in enumerate(rows, 2)
+        if len(row) == 2 and not (row[0] and (form.sure or row[1].strip()))
+    ]
     if ragged:
         problems.append(
             f"{path}: wanted two values a row, found another number in row {examples(ragged)}; mend them"
@@ -180,6 +195,8 @@ def parse(path: Path, form: Form) -> tuple[RankList, list[str]]:
 
 
 def _told(form: Form, answer: str) -> list[str]:
+    if form.sure:
+        return answer.split()[:1]
     if form.places == 1:
         return [answer] if answer else []
     return [text for text in answer.split(None if form.between == " " else form.between) if text]
@@ -201,4 +218,6 @@ def _format(form: Form) -> Format:
     )
 
 
-HAPPYWHALE, HOTEL, ANIMALCLEF = (_format(FORMS[name]) for name in ("happywhale", "hotel", "animalclef"))
+HAPPYWHALE, HOTEL, ANIMALCLEF, RECOGNITION = (
+    _format(FORMS[name]) for name in ("happywhale", "hotel", "animalclef", "recognition")
+)

@@ -59,7 +59,8 @@ def part_penalty(
     parts:   how many columns each part has, in all the rest of the columns; nothing: the rest is one part.
     Raises:  ValueError for sizes that do not fit, NaN, -inf or a setting out of range.
     Cost:    a product for every view and part; four matrices of the answer's size beside it.
-    Differs: the source compares left and right sides only where a table of pairs says that they are the same side.
+    Differs: the source multiplies left and right sides by a table of pairs, all of it 1 as released; a side that
+             must not be compared is a row of zeros here, or a part of its own.
 
     >>> far, view = np.array([[0.5, 0.5]], np.float32), [1.0, 0.0]
     >>> part_penalty(far, [[*view, 1, 0]], [[*view, 1, 0], [*view, 0, 1]], views=[2])

@@ -83,13 +83,14 @@
   const some = (into, items, first, draw) => {
     let at = 0;
     const more = make("button", { type: "button", className: "more" });
+    const end = into.tagName === "UL" ? make("li", {}, more) : more;
     const next = () => {
-      more.remove();
+      end.remove();
       for (const item of items.slice(at, at + first)) into.append(draw(item));
       at += first;
       if (at >= items.length) return;
       more.textContent = `${items.length - at} more`;
-      into.append(more);
+      into.append(end);
     };
     more.addEventListener("click", next);
     next();

@@ -17,6 +17,7 @@
     distances: new Float32Array(bytes(v.distances).buffer),
     relation: new Int8Array(bytes(v.relation).buffer),
     ap: v.ap === null ? null : new Float32Array(bytes(v.ap).buffer),
+    uncertain: new Float32Array(bytes(v.uncertain).buffer),
     hit: v.hit === null ? null : new Int32Array(bytes(v.hit).buffer),
   }));
   const queries = data.queries, images = data.images, count = queries.name.length;
@@ -30,7 +31,11 @@
   const clean = (text) => text.replace(HIDDEN, (c) => "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0"));
   const percent = (value) => (100 * value).toFixed(1);
   const signed = (value) => (value < 0 ? "−" : "+") + (100 * Math.abs(value)).toFixed(1);
-  const short = (value) => (Number.isFinite(value) ? value.toPrecision(4) : value === Infinity ? "∞" : "");
+  const short = (value) =>
+    Number.isInteger(value) ? String(value) : Number.isFinite(value) ? value.toPrecision(4) : value === Infinity ? "∞" : "";
+  // A list that was rewritten has places in it, from 0 on, and no distances.
+  const far = (item, before) =>
+    !Number.isFinite(item.distance) ? "" : item.placed ? `place ${item.distance + 1}` : before + short(item.distance);
   const known = (column, row) => column !== undefined && column[row] !== -1 && column[row] !== "";
 
   const make = (tag, attributes, ...children) => {
@@ -88,6 +93,7 @@
   if (labelled) SORTS.push(["low", "lowest AP first"], ["high", "highest AP first"]);
   if (labelled && views.length > 1) SORTS.push(["gain", "gained most first"], ["loss", "lost most first"]);
   if (views.length > 1) SORTS.push(["moved", "changed most first"]);
+  if (views.some((v) => !v.uncertain.every(Number.isNaN))) SORTS.push(["uncertain", "most uncertain first"]);
   SORTS.push(["name", "name"]);
 
   const collator = new Intl.Collator("en", { numeric: true });
@@ -99,6 +105,7 @@
     gain: by((q) => -gain(q)),
     loss: by((q) => gain(q)),
     moved: by((q) => -moved(q)),
+    uncertain: by((q) => { const v = views[state.show].uncertain[q]; return Number.isNaN(v) ? 1 : -v; }),
     name: (a, b) => collator.compare(queries.name[a], queries.name[b]) || a - b,
   };
   const tenth = (chosen, value) => {
@@ -205,7 +212,7 @@
       if (image < 0) continue;
       const track = state.fold && known(images.track, image) ? images.track[image] : null;
       if (track !== null && tracks.has(track)) { tracks.get(track).many++; continue; }
-      const tile = { image, place: p + 1, relation: view.relation[at], distance: view.distances[at], many: 1 };
+      const tile = { image, place: p + 1, relation: view.relation[at], distance: view.distances[at], placed: view.placed, many: 1 };
       tile.key = track === null ? `i${image}` : `t${track}`;
       if (track !== null) tracks.set(track, tile);
       found.push(tile);
@@ -226,13 +233,13 @@
     if (known(images.track, item.image)) where.push(`t${images.track[item.image]}`);
     const label = [`place ${item.place}`, text, WORDS[item.relation], ...facts(images, item.image)];
     if (item.many > 1) label.push(`${item.many} images of the track`);
-    if (Number.isFinite(item.distance)) label.push(`distance ${short(item.distance)}`);
+    if (far(item, "")) label.push(item.placed ? `${far(item)} as rewritten` : far(item, "distance "));
     const before = other && other.get(item.key);
     if (other) label.push(before ? `place ${before.place} in the other list` : "not in the other list");
     const button = make("button", { type: "button", class: "tile", "aria-label": label.filter(Boolean).join(", ") },
       pic,
       make("span", { class: "cap" }, make("b", {}, String(item.place)), ` ${where.join(" ")}`),
-      make("span", { class: "cap s" }, short(item.distance) || "\u00a0"));
+      make("span", { class: "cap s" }, far(item, "") || short(item.distance) || "\u00a0"));
     const tell = () => {
       const parts = [make("b", {}, `Place ${item.place}: `), make("bdi", {}, text)];
       $("tell").replaceChildren(...parts, ` · ${label.slice(2).filter(Boolean).join(" · ")}`);
@@ -388,7 +395,7 @@
     select(Number(link.dataset.query));
     rows.querySelector("[aria-current]")?.focus({ preventScroll: true });
   });
-  window.addEventListener("hashchange", follow);
+  window.addEventListener("hashchange", () => { if (follow()) $("browser").scrollIntoView(); });
 
   document.addEventListener("keydown", (e) => {
     if (e.ctrlKey || e.metaKey || e.altKey) return;

@@ -11,12 +11,13 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ensemble import io, run, validate
+from ensemble.base.errors import InputError
 from ensemble.city.folder import make
-from ensemble.pipeline import plan, recipe, steps
+from ensemble.pipeline import joins, plan, recipe, steps
 from ensemble.pipeline import run as pipeline
 from ensemble.pipeline.changes import override
 from ensemble.submissions import named
-from postproc import apply_topology, rank
+from postproc import apply_topology, camera_whitening, distances, rank, rerank, rerank_distances
 from tests.support import golden
 from tests.support.each import each
 
@@ -102,6 +103,14 @@ CHAINS = {
         }],
         "top": [("rewrite_tracks", {"by": "first_hit", "inside": "listed"})],
     },
+    "aicity2021_cybercore": {  # the same, three models averaged
+        "branches": [{
+            "each": [L2, ("rerank", {"k1": 50, "k2": 15, "lambda_value": 0.5, "power": 2.0,
+                                     "auxiliary_weight": 0.1})],
+            "join": MEAN,
+        }],
+        "top": [("rewrite_tracks", {"by": "first_hit", "inside": "listed"})],
+    },
     "aicity2020_3rd_dmt": {  # 2 track means, 3 re-ranking of tracks, 4 sum, 5 order inside: nearest first
         "branches": [{
             "each": [L2, ("rerank_tracks", {"k1": 7, "k2": 2, "lambda_value": 0.6, "pool": "mean",
@@ -168,6 +177,22 @@ CHAINS = {
         }],
         "top": [],
     },
+    "naic2019_dmt": {  # two galleries by colour
+        "branches": [
+            {"each": [L2, ("rerank", {"k1": 14, "k2": 4, "lambda_value": 0.4, "power": 2.0})], "join": SUM},
+            {"each": [L2, ("rerank", {"k1": 10, "k2": 3, "lambda_value": 0.6, "power": 2.0})], "join": SUM},
+        ],
+        "join": ("weighted_sum", {"weights": {"green": 1, "normal": 1}}),
+        "top": [],
+    },
+    "naic2019_swrdfk": {  # features as they are
+        "branches": [{
+            "each": [("rerank", {"k1": 10, "k2": 3, "lambda_value": 0.7, "power": 2.0})],
+            "join": ("weighted_sum", {"average": False, "scaling": "none",
+                                      "weights": {"*dense161*": 0.48, "*densenet161*": 0.48, "*": 1}}),
+        }],
+        "top": [],
+    },
     "naic2020_1st": {  # 2 re-ranking, 3 sum
         "branches": [{
             "each": [L2, ("rerank", {"k1": 20, "k2": 3, "lambda_value": 0.8, "power": 2.0})],
@@ -180,11 +205,21 @@ CHAINS = {
             {"each": [L2, ("camera_whitening", {"ridge": 0.02, "center": True, "whiten": True}),
                       ("merge_set_features", {"k": 50, "beta": 0.03, "step": 0.2, "rounds": 3}),
                       ("rerank", {"k1": 30, "k2": 8, "lambda_value": 0.3, "power": 2.0})],
-             "join": MEAN},
+             "join": ("weighted_sum", {"average": True, "weights": {
+                 "*ibn_a*": 2, "test_a*": 2, "test_101*": 2, "*": 1}})},
             {"each": [L2, ("distances", {"metric": "euclidean"})], "join": MEAN},
         ],
         "join": weighted(looks=1.0, camera=-0.1),
         "top": [("camera_penalty", {"penalty": 1.0}), ("camera_topology", {"weight": 1.0})],
+    },
+    "visda2020_2nd": {  # side by side, camera off, re-ranking of squared distances that it squares
+        "branches": [{
+            "each": [L2],
+            "join": CONCAT,
+            "steps": [L2, ("rerank", {"k1": 30, "k2": 6, "lambda_value": 0.3, "power": 4,
+                                      "auxiliary_weight": 0.1})],
+        }],
+        "top": [],
     },
     "visda2020_3rd": {  # 2 camera models off, 3 re-ranking, 4 off again, 5 mean
         "branches": [{
@@ -192,6 +227,23 @@ CHAINS = {
                                      "auxiliary_weight": 0.1}),
                      ("subtract_auxiliary", {"weight": 0.1, "metric": "sqeuclidean"})],
             "join": MEAN,
+        }],
+        "top": [],
+    },
+    "landmarks2019_1st": {
+        "branches": [{
+            "each": [L2],
+            "join": ("concat", {"weights": {"v19c*": 0.25, "v22c*": 0.25, "*": 1}}),
+            "steps": [L2, ("distances", {"metric": "sqeuclidean"}),
+                      ("sort_and_insert", {"k": 3, "threshold": 0.6, "depth": 100})],
+        }],
+        "top": [],
+    },
+    "landmarks_egt": {
+        "branches": [{
+            "each": [L2],
+            "join": CONCAT,
+            "steps": [L2, ("explore_exploit", {"k": 250, "threshold": 0.42, "depth": 5000})],
         }],
         "top": [],
     },
@@ -244,7 +296,12 @@ CHAINS = {
         "top": [],
     },
 }  # fmt: skip
-HANDED_IN = {"visda": ("visda", 100), "naic": ("naic", 200), "aicity": ("track2", 100)}
+HANDED_IN = {
+    "landmarks": ("landmarks", 100),
+    "visda": ("visda", 100),
+    "naic": ("naic", 200),
+    "aicity": ("track2", 100),
+}
 OURS = {
     "baseline",
     "best",
@@ -291,15 +348,18 @@ def test_a_recipe_stands_as_its_source_has_it(name):
 
 
 def test_side_models_are_those_of_the_source():
-    assert recipe.load("aicity2020_2nd_voc").auxiliary["side"].models == ("camera*", "orientation*")
-    assert recipe.load("visda2020_3rd").auxiliary["camera"].models == ("camera*",)
+    for name in ("aicity2020_2nd_voc", "aicity2021_cybercore"):
+        groups = recipe.load(name).auxiliary.values()
+        assert [group.models for group in groups] == [("camera*",), ("orientation*",)]
+        assert all(group.average for group in groups)
+    for name in ("visda2020_2nd", "visda2020_3rd"):
+        assert recipe.load(name).auxiliary["camera"].models == ("camera*",)
+        assert recipe.load(name).auxiliary["camera"].average
     assert [branch.models for branch in recipe.load("aicity2021_1st_dmt").branches] == [
         ("*",), ("*",), ("side/camera*",), ("side/orientation*",),
     ]  # fmt: skip
-    assert [branch.only for branch in recipe.load("aicity2021_2nd_baidu").branches] == [
-        {"scene": (1,)},
-        {"scene": (2,)},
-    ]
+    for name in ("aicity2021_2nd_baidu", "naic2019_dmt"):
+        assert [branch.only for branch in recipe.load(name).branches] == [{"scene": (1,)}, {"scene": (2,)}]
     assert {recipe.load(name).cameras for name in ("visda2020_1st", "aicity2020_1st_baidu_uts")} == {
         "cam_predicted"
     }
@@ -319,7 +379,15 @@ def test_a_recipe_says_where_it_comes_from_and_what_it_needs(name):
 
 # Every recipe on a small city that has what it needs, through the command line.
 
-KIND = {"aicity": "two_scenes", "structure": "two_scenes", "naic": "crowd", "visda": "domain", "sysu": "infrared"}
+KIND = {
+    "naic2019_dmt": "two_scenes",
+    "aicity": "two_scenes",
+    "structure": "two_scenes",
+    "naic": "crowd",
+    "visda": "domain",
+    "sysu": "infrared",
+    "landmarks": "campus",
+}
 RECIPES = [name for name in recipe.available() if not name.startswith("lists")]
 
 
@@ -365,7 +433,7 @@ def test_a_recipe_runs_and_its_submission_is_valid(name, cities, tmp_path, capsy
     assert run.main(options) == 0
     assert "mAP" in capsys.readouterr().out
     used = recipe.load(name)
-    assert used.submission in ("visda", "naic", "track2", "csv")
+    assert used.submission in ("visda", "naic", "track2", "csv", "landmarks")
     path = tmp_path / json.loads((tmp_path / "run.json").read_text())["submission"]
     form = used.submission if kind_of(name) != "people" else "csv"  # names there are no numbers
     assert path.name == named(form).file
@@ -404,8 +472,11 @@ def score(folder, name):
 # long one, and thresholds are fitted on the labels of the test set: tests/test_codes.py has them in parts).
 
 
-def answer(place, content, ng, **sets):
-    """The whole matrix (nq, ng) of distances that a recipe gives on models written to a folder."""
+def answer(place, content, ng, *, apart=False, **sets):
+    """The whole matrix (nq, ng) of distances that a recipe gives on models written to a folder.
+
+    apart: galleries that do not know each other; +inf for images that are not returned.
+    """
     columns = sets.pop("columns", {})
     for model, sides in sets.items():
         path = place / f"{model.replace('side_', 'side/')}.npz"
@@ -413,8 +484,10 @@ def answer(place, content, ng, **sets):
         np.savez(path, **dict(zip(("query", "gallery", "train"), sides, strict=False)), **columns)
     checked = plan.check(content, io.scan(place))
     found = pipeline.Run(replace(checked, recipe=replace(checked.recipe, top_k=ng)), lambda line: None)()
-    out = np.full((len(found.ranking), ng), np.nan, np.float32)
-    np.put_along_axis(out, found.ranking, found.distances, axis=1)
+    out = np.full((len(found.ranking), ng), np.inf if apart else np.nan, np.float32)
+    listed = found.ranking >= 0
+    assert apart or listed.all()
+    out[np.nonzero(listed)[0], found.ranking[listed]] = found.distances[listed]
     assert not np.isnan(out).any()
     return out
 
@@ -646,3 +719,154 @@ def test_released_ivyyz_fusion(shared, tmp_path):
     assert_allclose(out, released[key], rtol=0, atol=1e-6)
     listed = released["col_order_of_text"][found.ranking[:, :200]]
     assert_array_equal(listed, released["fused_top200_gallery_row"])
+
+
+# Winners whose released code was not run: each against its own formula on small planted worlds, step by step.
+
+
+def world(seed, nq, ng, width=16, people=8):
+    """Features of unit length around some people, of queries and of the gallery."""
+    random = np.random.default_rng(seed)
+    centre = random.normal(size=(people, width))
+    sides = [centre[random.integers(0, people, n)] + 0.6 * random.normal(size=(n, width)) for n in (nq, ng)]
+    return [(x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32) for x in sides]
+
+
+def squared(x, y):
+    return ((x[:, None].astype(np.float64) - y[None]) ** 2).sum(axis=2)
+
+
+def test_visda_second_is_the_squared_difference_re_ranked(tmp_path):
+    """Its re-ranking takes D = d^2 - 0.1 camera^2 of all images, squares it and divides by the largest."""
+    nq, ng = 6, 40
+    (qa, ga), (qb, gb), (qc, gc) = (world(seed, nq, ng) for seed in (1, 2, 3))
+    found = answer(tmp_path, load("visda2020_2nd"), ng, a=(qa, ga), b=(qb, gb), side_camera=(qc, gc))
+    images = np.concatenate([np.hstack([qa, qb]), np.hstack([ga, gb])]) / np.sqrt(2)
+    cameras = np.concatenate([qc, gc])
+    whole = squared(images, images) - 0.1 * squared(cameras, cameras)
+    assert (whole + 9 * np.eye(nq + ng) > 0).all()  # nothing is folded by the square
+    blocks = (whole[:nq, nq:], whole[:nq, :nq], whole[nq:, nq:])
+    wanted = rerank_distances(*(np.asarray(b, np.float32) for b in blocks), k1=30, k2=6, lambda_value=0.3, power=2)
+    assert_allclose(found, wanted, rtol=0, atol=1e-5)
+
+
+@each("name", ["aicity2020_2nd_voc", "aicity2021_cybercore", "visda2020_2nd", "visda2020_3rd"])
+def test_several_side_models_of_a_kind_count_as_one(tmp_path, name):
+    """Two camera models of the same word change nothing; two of different words say their mean."""
+    nq, ng = 6, 40
+    (q, g), (qa, ga), (qb, gb), view = (world(seed, nq, ng) for seed in range(4))
+    columns = {"gallery_track": np.arange(ng) // 4}
+    content = replace(load(name), steps=())
+    sets = {"m": (q, g)} | ({"side_orientation": view} if name.startswith("aicity") else {})
+    first = {"side_camera_a": (qa, ga), "columns": columns}
+    one = answer(tmp_path / "one", content, ng, **sets, **first)
+    twice = answer(tmp_path / "twice", content, ng, **sets, **first, side_camera_b=(qa, ga))
+    assert_allclose(twice, one, rtol=0, atol=1e-6)
+    both = answer(tmp_path / "both", content, ng, **sets, **first, side_camera_b=(qb, gb))
+    mean = tuple(np.hstack(pair) / np.float32(np.sqrt(2)) for pair in ((qa, qb), (ga, gb)))
+    alone = answer(tmp_path / "mean", content, ng, **sets, side_camera=mean, columns=columns)
+    assert_allclose(both, alone, rtol=0, atol=1e-6)
+    assert abs(both - one).max() > 1e-3
+
+
+def test_cybercore_is_voc_on_the_mean(shared, tmp_path):
+    released, exact = golden.load(shared, "voc"), golden.load(shared, "voc_v32")
+    nq, ng = released["q"].shape[0], released["g"].shape[0]
+    side = {
+        f"side_{name}": (released[key][:nq], released[key][nq:])
+        for name, key in (("camera", "cam_feat"), ("orientation", "ori_feat"))
+    }
+    models = {f"m{n or 1}": (released[f"q{n}"], released[f"g{n}"]) for n in ("", "2", "3")}
+    content = replace(load("aicity2021_cybercore"), steps=())
+    found = answer(tmp_path, content, ng, **models, **side, columns={"gallery_track": released["g_track"]})
+    assert_allclose(found, exact["voc_mean3_v32"], rtol=0, atol=1e-5)
+
+
+def test_naic_dmt_ranks_its_galleries_apart(tmp_path):
+    """Each query among the images of its own colours, by its own constants; none of the others is returned."""
+    green, normal = [world(seed, 5, 30) for seed in (1, 2)], [world(seed, 7, 24) for seed in (3, 4)]
+    sets = {f"m{m}": [np.concatenate([green[m][side], normal[m][side]]) for side in (0, 1)] for m in (0, 1)}
+    columns = {"query_scene": np.repeat([1, 2], [5, 7]), "gallery_scene": np.repeat([1, 2], [30, 24])}
+    found = answer(tmp_path, load("naic2019_dmt"), 54, apart=True, **sets, columns=columns)
+    first = sum(rerank(*green[m], k1=14, k2=4, lambda_value=0.4) for m in (0, 1))
+    second = sum(rerank(*normal[m], k1=10, k2=3, lambda_value=0.6) for m in (0, 1))
+    assert_allclose(found[:5, :30], first, rtol=0, atol=1e-5)
+    assert_allclose(found[5:, 30:], second, rtol=0, atol=1e-5)
+    assert np.isinf(found[:5, 30:]).all()
+    assert np.isinf(found[5:, :30]).all()
+
+
+def test_swrdfk_weighs_its_third_network_less(tmp_path):
+    names, weights = ("resnet101a_SA", "resnet101a_RLL", "densenet161_CBL"), (1, 1, 0.48)
+    sets = {name: [3 * x for x in world(seed, 5, 30)] for seed, name in enumerate(names)}
+    found = answer(tmp_path, load("naic2019_swrdfk"), 30, **sets)
+    parts = [w * rerank(*sets[n], k1=10, k2=3, lambda_value=0.7) for n, w in zip(names, weights, strict=True)]
+    assert_allclose(found, sum(parts), rtol=0, atol=1e-5)
+
+
+def test_visda_first_weighs_its_networks(tmp_path):
+    """2, 1, 2, 1 over two sizes, as in the release; models of other names count the same."""
+    content = load("visda2020_1st")
+    released = [f"test_{name}{size}" for size in ("", "_large") for name in ("a", "b", "101", "hr")]
+    spelt = ["resnet50_ibn_a", "resnet50_ibn_b", "resnet101_ibn_a", "hrnetv2_w18"]
+    weights = content.branches[0].join.settings["weights"]
+    assert joins.by_name(weights, released, {}) == ([2, 1, 2, 1] * 2, [])
+    assert joins.by_name(weights, spelt, {}) == ([2, 1, 2, 1], [])
+    assert joins.by_name(weights, ["agw", "mgn"], {}) == ([1, 1], [])
+
+
+def test_dmt_2021_has_a_ridge_for_each_model():
+    """As in configs/stage2; others have the default of its code."""
+    (branch,) = [branch for branch in recipe.load("aicity2021_1st_dmt").branches if branch.own]
+    wanted = {
+        "101a_384": 0.18, "101a_384_recrop": 0.22, "101a_384_spgan": 0.22, "densenet169a_384": 0.23,
+        "resnext101a_384": 0.11, "s101_384": 0.09, "se_resnet101a_384": 0.18, "transreid_256": 0.11, "mine": 0.18,
+    }  # fmt: skip
+    found = {model: branch.each_of(model)[1].settings["ridge"] for model in wanted}
+    assert found == wanted
+    changed = load("aicity2021_1st_dmt", "camera_whitening.ridge=0.5").branches[1]
+    assert {changed.each_of(model)[1].settings["ridge"] for model in wanted} == {0.5}
+
+
+def test_a_model_with_settings_of_its_own_runs_with_them(tmp_path):
+    (qa, ga), (qb, gb) = world(1, 5, 40), world(2, 5, 40)
+    cams = {"query_cam": np.arange(5) % 2, "gallery_cam": np.arange(40) % 2, "gallery_track": np.arange(40) // 2}
+    whiten = {"use": "camera_whitening", "ridge": 0.18}
+    each = [whiten, {"use": "distances"}]
+    own = {"s*": {"camera_whitening": {"ridge": 0.01}}, "nobody*": {"camera_whitening": {"ridge": 7.0}}}
+    raw = {"branch": [{"each": each, "own": own, "join": {"use": "weighted_sum"}}]}
+    content = recipe.parse(raw, "mine")
+    assert recipe.parse(content.as_toml(), "mine").branches[0].own == own
+    found = answer(tmp_path, content, 40, plain=(qa, ga), special=(qb, gb), columns=cams)
+    parts = [
+        distances(*camera_whitening(q, g, cams["query_cam"], cams["gallery_cam"], ridge=ridge))
+        for q, g, ridge in ((qa, ga, 0.18), (qb, gb, 0.01))
+    ]
+    assert_allclose(found, parts[0] + parts[1], rtol=0, atol=1e-5)
+    own["s*"] = {"camera_whitening": {"ridge": -1.0}}
+    with pytest.raises(InputError, match=r"ridge.*own of special"):
+        answer(tmp_path, recipe.parse(raw, "mine"), 40)
+    own["s*"] = {"rerank": {"k1": 3}}
+    with pytest.raises(InputError, match=r"own s\*: wanted a step of each .*found 'rerank'"):
+        recipe.parse(raw, "mine")
+
+
+def test_mirrored_parts_are_parts_of_their_own(tmp_path):
+    """Baidu 2021: mirrored with mirrored, the largest of all that both images show; its table of pairs is 1."""
+    nq, ng = 4, 12
+    q, g = world(0, nq, ng)
+    front, flip = [list(side) for side in world(1, nq, ng)], [list(side) for side in world(2, nq, ng)]
+    for part in (front, flip):  # the first query and the last gallery image show no front
+        part[0][0], part[1][-1] = np.zeros(16, np.float32), np.zeros(16, np.float32)
+    steps = [{"use": "distances", "metric": "cosine"}, {"use": "part_penalty", "weight": 0.5, "parts": [16, 16]}]
+    content = recipe.parse({"auxiliary": {"parts": ["parts_*"]}, "branch": [{"each": steps}]}, "mine")
+    sides = {
+        "side_parts_front": [np.array(s) for s in front],
+        "side_parts_front_flip": [np.array(s) for s in flip],
+    }
+    found = answer(tmp_path, content, ng, m=(q, g), **sides)
+    parts = [x @ y.T for x, y in sides.values()]
+    plain = q @ g.T
+    alike = np.maximum(*parts)
+    alike[0], alike[:, -1] = plain[0], plain[:, -1]  # nothing is seen on both: the whole image
+    assert_allclose(found, 1 - plain + 0.5 * (0.9 - alike), rtol=0, atol=1e-6)

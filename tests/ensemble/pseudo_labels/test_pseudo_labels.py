@@ -172,8 +172,8 @@ def test_images_in_no_group_are_left_out(tmp_path, capsys):
     assert not (tmp_path / "c").exists()
 
 
-@each(("k1", "k2", "eps"), [(3, 2, 0.3), (8, 2, 0.6), (1, 6, 0.97)])
-def test_overlap_of_neighbourhoods_is_scikit_learns_on_the_whole_matrix(k1, k2, eps, tmp_path):
+@each(("k1", "k2", "eps", "cosine"), [(3, 2, 0.3, 0), (8, 2, 0.6, 0), (1, 6, 0.97, 0), (8, 2, 0.45, 0.4)])
+def test_overlap_of_neighbourhoods_is_scikit_learns_on_the_whole_matrix(k1, k2, eps, cosine, tmp_path):
     """Lists that are too short for all within eps are made longer."""
     random = np.random.default_rng(5)
     rows = np.eye(12, 24)[np.arange(90) % 12] * 1.1 + 0.3 * random.normal(size=(90, 24))
@@ -181,10 +181,12 @@ def test_overlap_of_neighbourhoods_is_scikit_learns_on_the_whole_matrix(k1, k2, 
     path.mkdir()
     np.save(path / "gallery_net.npy", rows.astype(np.float32))
     options = ("--method", "jaccard", "--k1", str(k1), "--k2", str(k2), "--eps", str(eps), "--min-samples", "3")
+    options += ("--cosine", str(cosine))
     renamed = path.parent / f"renamed{k1}{eps}.csv"
     grouped(path, tmp_path / f"b{k1}{eps}", *options, "--renamed", str(renamed))
     unit = l2_normalize(rows.astype(np.float32))
     far = rerank(unit, k1=k1, k2=k2, lambda_value=0.0, count_self=True, normalize=False)
+    far = (1 - cosine) * far + cosine * (1 - unit @ unit.T)
     wanted = DBSCAN(eps=eps, min_samples=3, metric="precomputed").fit_predict(np.maximum(far, 0))
     found = np.full(90, -1)
     for line in table(renamed):
@@ -193,6 +195,17 @@ def test_overlap_of_neighbourhoods_is_scikit_learns_on_the_whole_matrix(k1, k2, 
     assert adjusted_rand_score(found, wanted) == 1
     kept = found[found >= 0]
     assert list(dict.fromkeys(kept.tolist())) == list(range(kept.max() + 1))
+
+
+def test_a_part_of_cosine_is_of_neighbourhoods(tmp_path):
+    path = folder(tmp_path / "a")
+    message = problems(
+        main, ["--features", str(path), "--out", str(tmp_path / "b"), "--clusters", "6", "--cosine", "2"]
+    )
+    assert message == [
+        "--cosine: wanted a part of 0 to 1, found 2",
+        "--cosine: wanted --method jaccard, whose setting it is, found kmeans; leave it out",
+    ]
 
 
 def test_a_metric_is_learned_from_them(tmp_path, capsys):

@@ -194,6 +194,9 @@ def test_a_run_keeps_what_it_did(done, town, tmp_path):
     assert by_label["one, l2_normalize"].after == 0
     assert found.before.label == "weighted_track_mean"
     assert found.extras["agreement"].shape == (2, 2)
+    assert found.extras["map_points"].shape == (50, 2)  # 10 queries and 40 images
+    assert found.extras["copies"]["model"] == "one"
+    assert found.extras["copies"]["pairs"] == []
     assert (
         run.main(
             [
@@ -242,7 +245,7 @@ def test_later_from_what_is_kept(done, tmp_path, capsys):
     text = (tmp_path / "later.html").read_text()
     for said in ("AP rectangle", "BCa bootstrap by identity", "without one", "weighted_track_mean"):
         assert said in text
-    assert text.count("<svg ") == 8
+    assert text.count("<svg ") == 9
 
 
 def test_partial_branches_and_rank_lists(town, tmp_path):
@@ -295,7 +298,7 @@ def test_without_labels_no_number(tmp_path, capsys):
     capsys.readouterr()
     html = (tmp_path / "out" / "report.html").read_bytes()
     assert b"No scores: these images have no labels" in html
-    assert b"<svg" not in html
+    assert re.findall(rb"<h3>(.*?)</h3>\s*<svg", html) == [b"Map of the images"]  # no curve of a score
     found = content(html)
     assert [view["ap"] for view in found["views"]] == [None] * len(found["views"])
     assert main([str(tmp_path / "out"), "--export", str(tmp_path / "tables")]) == 0
@@ -501,6 +504,11 @@ def strip_of(folder: Path, name: str) -> np.ndarray:
     return np.asarray(pictures.load(folder / name))
 
 
+def frames(strip: np.ndarray, *places: int) -> list[tuple[int, ...]]:
+    """The colours of frames: of the query (0), and of images behind the gap; tiles are 72 pixels wide."""
+    return [tuple(strip[0, place * 72 + (strips.APART if place else 0)].tolist()) for place in places]
+
+
 def test_strips_are_the_classic_ones(tmp_path):
     relation = np.array([[JUNK, WRONG, GOOD, GOOD]], np.int8)
     found = pages.history([pages.step("only", np.array([[0, 1, 2, 3]]), relation, [0.5])], 4, ["q.png"])
@@ -510,26 +518,52 @@ def test_strips_are_the_classic_ones(tmp_path):
     album = pictures.Album([tmp_path / "in"])
     assert strips.write(tmp_path / "inter", found, album, places=20)[0] == 1
     strip = strip_of(tmp_path / "inter", "q.png")
-    assert strip.shape == (136, 21 * 72, 3)
-    frames = [tuple(strip[0, place * 72].tolist()) for place in range(5)]
-    assert frames == [strips.GREEN, strips.RED, strips.GREEN, strips.GREEN, (255, 255, 255)]
-    assert tuple(strip[68, 72 + 36].tolist()) == (1, 40, 200)  # g1, scaled
-    assert tuple(strip[68, 3 * 72 + 36].tolist()) == (255, 255, 255)  # g3 has no picture
+    assert strip.shape == (136 + strips.BELOW, 21 * 72 + strips.APART, 3)
+    white = (255, 255, 255)
+    assert frames(strip, 0, 1, 2, 3, 4) == [strips.DARK, strips.RED, strips.GREEN, strips.GREEN, white]
+    assert (strip[:, 72 : 72 + strips.APART] == 255).all()  # the query is apart
+    left = 72 + strips.APART
+    assert tuple(strip[68, left + 36].tolist()) == (1, 40, 200)  # g1, scaled
+    assert tuple(strip[68, left + 2 * 72 + 36].tolist()) == white  # g3 has no picture
+    assert all((strip[136:, left + k * 72 : left + (k + 1) * 72] < 128).any() for k in range(3))  # ranks
     strips.write(tmp_path / "all", found, album, places=3, mode="all")
-    strip = strip_of(tmp_path / "all", "q.png")
-    assert [tuple(strip[0, place * 72].tolist()) for place in (1, 2, 3)] == [strips.GREY, strips.RED, strips.GREEN]
+    assert frames(strip_of(tmp_path / "all", "q.png"), 1, 2, 3) == [strips.GREY, strips.RED, strips.GREEN]
     strips.write(tmp_path / "right", found, album, places=3, only="right", distances=True)
     strip = strip_of(tmp_path / "right", "q.png")
-    assert [tuple(strip[0, place * 72].tolist()) for place in (1, 2, 3)] == [
-        strips.GREEN,
-        strips.GREEN,
-        (255,) * 3,
-    ]
-    written = strip[:20, 72:144].astype(int)
+    assert frames(strip, 1, 2, 3) == [strips.GREEN, strips.GREEN, white]
+    written = strip[:20, left : left + 72].astype(int)
     assert ((written[..., 0] > 180) & (written[..., 1] > 180) & (written[..., 2] < 80)).any()
     strips.write(tmp_path / "intra", found, album, places=3, mode="intra")  # cameras 0, 1, 2, 0
-    strip = strip_of(tmp_path / "intra", "q.png")
-    assert [tuple(strip[0, place * 72].tolist()) for place in (1, 2, 3)] == [strips.GREY, strips.GREEN, (255,) * 3]
+    assert frames(strip_of(tmp_path / "intra", "q.png"), 1, 2, 3) == [strips.GREY, strips.GREEN, white]
+
+
+def test_ranks_are_those_that_count(tmp_path):
+    relation = np.array([[WRONG, JUNK, GOOD, WRONG]], np.int8)
+    found = pages.history([pages.step("only", np.array([[0, 1, 2, 3]]), relation, [0.5])], 4, ["q.png"])
+    ranks = {mode: [one[0] for one in strips._chosen(found, 0, 20, mode, "all")] for mode in ("inter", "all")}
+    assert ranks == {"inter": [1, 2, 3], "all": [1, 2, 3, 4]}
+    assert strips._chosen(found, 0, 20, "inter", "right")[0][:2] == (2, 2)  # image 2, behind one wrong
+
+
+def test_pictures_keep_their_shape_in_strips(tmp_path):
+    """Wide pictures make wide tiles; one of another shape stands in its own, with white beside it."""
+    found = pages.history([pages.step("only", np.array([[0, 1]] * 3))], 2, ["a.png", "b.png", "c.png"])
+    pages.draw(tmp_path / "in" / "query", ["a.png", "b.png", "c.png"], size=(96, 64))
+    pages.draw(tmp_path / "in" / "gallery", ["g0.png"], size=(96, 64))
+    pages.draw(tmp_path / "in" / "gallery", ["g1.png"], size=(32, 64))
+    strips.write(tmp_path / "out", found, pictures.Album([tmp_path / "in"]), places=2, queries=["b.png"])
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.png"]
+    strip = strip_of(tmp_path / "out", "b.png")
+    wide = 128 * 96 // 64 + 8
+    assert strip.shape == (136 + strips.BELOW, 3 * wide + strips.APART, 3)
+    assert tuple(strip[68, 8].tolist()) == (1, 40, 200)  # b fills its tile
+    slim = strip[68, strips.APART + 2 * wide : strips.APART + 3 * wide]
+    assert (slim == (0, 40, 200)).all(axis=1).sum() == 64  # 128 high, half as wide
+    where = tmp_path / "no", found, pictures.Album([tmp_path / "in"])
+    assert (
+        "--query: wanted one of a.png, b.png, c.png, found 'd.png'"
+        in problems(strips.write, *where, queries=["d.png"])[0]
+    )
 
 
 def test_strips_stay_in_their_folder(tmp_path):
@@ -549,7 +583,7 @@ def test_figures_for_papers(done, tmp_path, monkeypatch):
     assert main([str(done), "--figure", str(tmp_path), "--export", str(tmp_path)]) == 0
     assert not (tmp_path / "report.html").exists()
     names = {"cmc", "precision_recall", "average_precision", "distances", "cameras", "positives", "agreement"}
-    names |= {"hardest"}
+    names |= {"hardest", "map"}
     assert {path.stem for path in tmp_path.glob("*.svg")} == names
     assert {path.stem for path in tmp_path.glob("*.png")} == names
 
@@ -633,6 +667,7 @@ def test_every_problem_at_once(tmp_path):
     assert "--places: wanted 1 or more, found 0" in text
     assert "--report-size: wanted a size such as 4GB, found 'lots'" in text
     assert "--strips: wanted --images too" in text
+    assert "--query: wanted --strips too" in problems(main, ["--submission", "x.txt", "--query", "a"])[0]
     assert "wanted one or two, found 3" in problems(main, ["a", "b", "c"])[0]
     assert "found none at" in problems(main, ["--submission", str(tmp_path / "none.txt")])[0]
     assert len(problems(main, [str(tmp_path / "a"), str(tmp_path / "b")])) == 2

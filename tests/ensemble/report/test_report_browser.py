@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import shutil
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,63 +14,13 @@ import ensemble.report as package
 from ensemble.report import page
 from ensemble.report.history import GOOD, JUNK, WRONG
 from ensemble.report.pictures import Album
-from tests.support import pages
+from tests.support import browsing, pages
+from tests.support.browsing import show, wait
 from tests.support.each import each
 
 for module in (*package.PACKAGES, "selenium"):
     pytest.importorskip(module, reason=f"{module} is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not installed"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    """One browser for all pages; it reaches no network."""
-    from selenium import webdriver
-    from selenium.webdriver.chrome.options import Options
-    from selenium.webdriver.chrome.service import Service
-
-    options = Options()
-    options.binary_location = CHROMIUM
-    profile = tmp_path_factory.mktemp("profile")
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--proxy-server=127.0.0.1:9",
-        f"--user-data-dir={profile}",
-    ):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    yield driver
-    driver.quit()
-
-
-def show(browser, path: Path, width: int = 1280, dark: bool = False, fragment: str = "") -> None:
-    """Open a page anew and wait until it is usable."""
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
-    browser.get("about:blank")
-    for kind in ("browser", "performance"):
-        browser.get_log(kind)
-    browser.get(f"{path.as_uri()}{fragment}")
-    assert wait(browser, "return document.documentElement.dataset.ready !== undefined")
-
-
-def wait(browser, script: str, seconds: float = 10):
-    """What a script returns, as soon as that is true."""
-    end = time.monotonic() + seconds
-    while not (found := browser.execute_script(script)) and time.monotonic() < end:
-        time.sleep(0.02)
-    return found
+pytestmark = [pytest.mark.browser, browsing.needed]
 
 
 def names(browser) -> list[str]:

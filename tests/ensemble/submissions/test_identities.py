@@ -36,6 +36,16 @@ def test_known_forms_are_written_and_read_back(tmp_path: Path, form: str, text: 
     assert [[read.gallery_names[row] for row in line] for line in read.lines()] == told
 
 
+def test_how_sure_an_identity_is_stands_behind_it(tmp_path: Path) -> None:
+    path, used = tmp_path / "submission.csv", FORMS["recognition"]
+    identities.write(path, used, [*NAMES, "c"], [["7"], [], ["8"]], np.array([0.25, np.inf, 1.5]))
+    assert path.read_text() == 'id,landmarks\nb.jpg,7 0.750000\n"a, 1.jpg",\nc,8 -0.500000\n'
+    assert submissions.guess(path) == "recognition"
+    read = submissions.read(path)
+    assert [[read.gallery_names[row] for row in line] for line in read.lines()] == [["7"], [], ["8"]]
+    assert "wanted identities without ' '" in used.refuse(["Big Ben"])[0]
+
+
 def test_a_form_of_ones_own(tmp_path: Path) -> None:
     mine = Form("table", ("Foto", "Tier"), 2, word="neu", between="|", comma="\t")
     path = tmp_path / "own.tsv"

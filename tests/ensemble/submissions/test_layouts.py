@@ -18,7 +18,7 @@ QUERIES, GALLERY = ["q0.jpg", "q1.jpg", "q2.jpg"], ["g0.jpg", "g1.jpg", "g2.jpg"
         ("lines", "q1.jpg\n\nq0.jpg  g2.jpg g0.jpg \r\nq2.jpg g1.jpg"),
         ("lines", "q0.jpg,g2.jpg,g0.jpg\nq1.jpg,\nq2.jpg, g1.jpg\n"),
         ("lines", "q0.jpg\tg2.jpg\tg0.jpg\nq1.jpg\t\nq2.jpg\tg1.jpg\n"),
-        ("csv", "id,images\nq0.jpg,g2.jpg g0.jpg\nq1.jpg,\nq2.jpg,g1.jpg\n"),
+        ("landmarks", "id,images\nq0.jpg,g2.jpg g0.jpg\nq1.jpg,\nq2.jpg,g1.jpg\n"),
         ("csv", 'images,query_id\n"g1.jpg ",q2.jpg\n"g2.jpg  g0.jpg",q0.jpg\n"",q1.jpg\n'),
         (
             "json",

@@ -162,7 +162,7 @@ VALUES = [
 def test_odd_names_and_numbers_come_back(tmp_path: Path, name: str, values: list[float] | None) -> None:
     if name == "parquet":
         pytest.importorskip("pyarrow")
-    names = ODD if name == "trec" else ODD + SPACED
+    names = ODD if name in ("trec", "landmarks") else ODD + SPACED
     queries = names[::-1]
     rng = np.random.default_rng(len(name))
     rows = np.stack([rng.permutation(len(names))[:5] for _ in queries])

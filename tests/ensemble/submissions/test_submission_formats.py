@@ -192,7 +192,7 @@ def rankings(draw: st.DrawFn, names: st.SearchStrategy[str], known: bool) -> Ran
 def test_what_is_written_is_read(tmp_path: Path, name: str, known: bool, data: st.DataObject) -> None:
     if name == "parquet":
         pytest.importorskip("pyarrow")
-    ranking = data.draw(rankings(WORDS if name == "trec" else NAMES, known))
+    ranking = data.draw(rankings(WORDS if name in ("trec", "landmarks") else NAMES, known))
     path = tmp_path / submissions.named(name).file
     submissions.write(path, ranking, name)
     assert ranking.query_names is not None
@@ -208,7 +208,7 @@ def test_what_is_written_is_read(tmp_path: Path, name: str, known: bool, data: s
         joined = RankList(joined.query_names, joined.gallery_names, joined.starts, joined.rows)
     if name == "trec" and known:
         ranking = replace(ranking, distances=ranking.telling(ties=False))
-    if name == "naic":
+    if name in ("naic", "landmarks"):
         ranking = RankList(ranking.query_names, ranking.gallery_names, ranking.starts, ranking.rows)
     same(joined, ranking)
     first = path.read_bytes()
