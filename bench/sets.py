@@ -1,26 +1,33 @@
 """The sets on which techniques are compared: a made-up city, its cameras true or partly wrong, and real features.
 
 The streets are made up too and have what the city lacks: times, scenes, orientation, quality, a training set.
-DIR holds ``viper_feats.npz`` and ``cuhk01_feats.npz`` (CNN features, ``id``, ``cam``; published splits of CUHK01,
-0-based) and ``sketchreid_osnet512.npz`` (``query_feat``, ``gallery_feat`` and their labels).
+DIR holds ``viper_feats.npz``, ``cuhk01_feats.npz`` and ``cuhk03_train_feats.npz`` (CNN features, ``id``, ``cam``;
+published splits of CUHK01, 0-based), ``sketchreid_osnet512.npz`` (``query_feat``, ``gallery_feat`` and their
+labels), ``omniglot_small1.npz`` and ``omniglot_small2.npz`` (packed characters, ``label``, ``drawer``) and
+``lion_feats.npz`` (CNN features, ``id``, one set).
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import postproc
+from bench.variants import blurred
 
 State = dict[str, Any]
 LABELS = ("query_pid", "gallery_pid", "query_cam", "gallery_cam")
+MADE_UP = ("city", "city, 10% wrong", "city, 30% wrong", "streets")
+REAL = ("VIPeR", "CUHK01", "CUHK03", "Omniglot 1", "Omniglot 2", "SketchReID", "lions")
 WRONG = (0.0, 0.1, 0.3)  # shares of the cameras that a technique is told wrongly; scores know the true ones
 
 
 def labels(data: State) -> Iterator[np.ndarray]:
-    """What scores are computed from."""
-    return (data.get(f"true_{name}", data[name]) for name in LABELS)
+    """What scores are computed from; a set without cameras has -1, unknown, everywhere."""
+    for name in LABELS:
+        known = data[name.replace("cam", "pid")]
+        yield data.get(f"true_{name}", data.get(name, np.full(len(known), -1)))
 
 
 def streets(seed: int = 0) -> State:
@@ -61,8 +68,18 @@ def streets(seed: int = 0) -> State:
     return {name: value for name, value in state.items() if name not in ("query_track", "train_track")}
 
 
-def worlds(folder: Path | None) -> Iterator[tuple[str, State]]:
-    """The city, and the real sets of a folder: camera against camera, half of the people to learn from."""
+def worlds(folder: Path | None, names: Container[str] = (*MADE_UP, *REAL)) -> Iterator[tuple[str, State]]:
+    """The sets of these names, one after the other; those that are real only where there is a folder."""
+    if any(name in names for name in MADE_UP[:-1]):
+        yield from ((name, state) for name, state in cities() if name in names)
+    if "streets" in names:
+        yield "streets", streets()
+    if folder is not None:
+        yield from ((name, real(folder, name)) for name in REAL if name in names)
+
+
+def cities() -> Iterator[tuple[str, State]]:
+    """The small city, all models side by side; its cameras as they are, and told wrongly."""
     from ensemble.city import city
 
     made = city("small")
@@ -73,23 +90,58 @@ def worlds(folder: Path | None) -> Iterator[tuple[str, State]]:
     }
     state = sides | labelled(made.query, "query") | labelled(made.gallery, "gallery")
     state["gallery_track"] = made.gallery["track"].to_numpy(np.int64)
-    for wrong in WRONG:
-        yield f"city, {wrong:.0%} wrong" if wrong else "city", state | told(state, wrong)
-    yield "streets", streets()
-    if folder is None:
-        return
-    viper = np.load(folder / "viper_feats.npz")
-    people = np.random.default_rng(0).permutation(np.unique(viper["id"]))
-    learn = np.isin(viper["id"], people[: len(people) // 2])
-    yield "VIPeR", between_cameras(viper, "omz0277", np.flatnonzero(learn), np.flatnonzero(~learn))
-    cuhk = np.load(folder / "cuhk01_feats.npz")
-    learn, test = (cuhk[f"CUHK01M2_{part}_index"][0] for part in ("train", "test"))  # 0-based
-    yield "CUHK01", between_cameras(cuhk, "omz0288", learn, test)
+    for name, wrong in zip(MADE_UP, WRONG, strict=False):
+        yield name, state | told(state, wrong)
+
+
+def real(folder: Path, name: str) -> State:
+    """A real set; half of the identities to learn from, but for CUHK01, which has splits, and small sets."""
+    if name == "VIPeR":
+        viper = np.load(folder / "viper_feats.npz")
+        learn = half(viper["id"])
+        return between_cameras(viper, "omz0277", np.flatnonzero(learn), np.flatnonzero(~learn))
+    if name == "CUHK01":
+        cuhk = np.load(folder / "cuhk01_feats.npz")
+        learn, test = (cuhk[f"CUHK01M2_{part}_index"][0] for part in ("train", "test"))  # 0-based
+        return between_cameras(cuhk, "omz0288", learn, test)
+    if name == "CUHK03":
+        cuhk = np.load(folder / "cuhk03_train_feats.npz")
+        return both_ways(postproc.l2_normalize(cuhk["omz0277"].astype(np.float32)), cuhk["id"], cuhk["cam"])
+    if name.startswith("Omniglot"):
+        drawn = np.load(folder / f"omniglot_small{name[-1]}.npz")
+        ink = np.unpackbits(drawn["img"])[: np.prod(drawn["shape"])].reshape(drawn["shape"]).astype(np.float32)
+        x = postproc.l2_normalize(blurred(ink).reshape(len(ink), -1))
+        return both_ways(x, drawn["label"], drawn["drawer"], askers=3)
+    if name == "lions":
+        lions = np.load(folder / "lion_feats.npz")
+        x = postproc.l2_normalize(lions["osnet_x0_25_msmt17"].astype(np.float32))
+        pid = np.unique(lions["id"], return_inverse=True)[1]
+        return {"query": x, "gallery": x, "query_pid": pid, "gallery_pid": pid, "one_set": True}
     sketch = np.load(folder / "sketchreid_osnet512.npz")
-    state = {side: postproc.l2_normalize(sketch[f"{side}_feat"]) for side in ("query", "gallery")}
+    state: State = {side: postproc.l2_normalize(sketch[f"{side}_feat"]) for side in ("query", "gallery")}
     for side in ("query", "gallery"):
         state |= {f"{side}_pid": sketch[f"{side}_id"], f"{side}_cam": sketch[f"{side}_cam"]}
-    yield "SketchReID", state
+    return state
+
+
+def half(pid: np.ndarray) -> np.ndarray:
+    """Which images are of the half of the identities that one may learn from."""
+    people = np.random.default_rng(0).permutation(np.unique(pid))
+    return np.isin(pid, people[: len(people) // 2])
+
+
+def both_ways(x: np.ndarray, pid: np.ndarray, cam: np.ndarray, askers: int | None = None) -> State:
+    """Half of the identities to learn from; of the others the first image by each camera (of the first ``askers``)
+    is a query, and the rest is the gallery."""
+    cameras = np.unique(cam)[:askers]
+    _, first = np.unique(np.stack([pid, cam]), axis=1, return_index=True)
+    asks = np.isin(np.arange(len(pid)), first) & np.isin(cam, cameras)
+    learn = half(pid)
+    state: State = {}
+    for side, rows in (("query", asks & ~learn), ("gallery", ~asks & ~learn), ("train", learn)):
+        state[side] = x[rows]
+        state |= {f"{side}_pid": pid[rows].astype(np.int64), f"{side}_cam": cam[rows].astype(np.int64)}
+    return state
 
 
 def between_cameras(data: Any, model: str, learn: np.ndarray, test: np.ndarray) -> State:

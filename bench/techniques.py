@@ -7,10 +7,12 @@ Cost: a process each; features of unit length around identities, 15 cameras, ``t
 Kernels are loaded beforehand; memory is the process's peak less the size of the features, the interpreter and
 libraries included. Gain: features of unit length; where a step gives features, cosine distance after it. The
 interval is the paired bootstrap's: queries drawn 10,000 times, 2.5 to 97.5 per cent of the mean change. What acts
-on distances gets cosine distances. DIR: see ``bench/sets.py``.
+on distances gets cosine distances. DIR: see ``bench/sets.py``. ``--keep bench/results/gains.csv`` writes them into
+the table that the documents read; ``--sets`` and ``--only`` do a part of it.
 """
 
 import argparse
+import csv
 import json
 import subprocess
 import sys
@@ -26,7 +28,7 @@ if __package__ in (None, ""):
 
 import postproc
 from bench.rerank import peak
-from bench.sets import State, labels, worlds
+from bench.sets import MADE_UP, REAL, State, labels, worlds
 from bench.worlds import SIZES, features
 from ensemble.pipeline.steps import apply, describe
 
@@ -49,6 +51,8 @@ def main() -> None:
     cost.add_argument("sizes", nargs="+", choices=SIZES)
     gain = commands.add_parser("gain")
     gain.add_argument("folder", nargs="?", type=Path)
+    gain.add_argument("--sets", nargs="+", choices=(*MADE_UP, *REAL), default=(*MADE_UP, *REAL))
+    gain.add_argument("--keep", type=Path, metavar="FILE.csv", help="a table to write into")
     for command in (cost, gain):
         command.add_argument("--only", nargs="+", choices=techniques(), default=techniques())
     one = commands.add_parser("one")
@@ -60,7 +64,7 @@ def main() -> None:
     elif options.command == "cost":
         print_cost(options.sizes, options.only)
     else:
-        print_gain(options.folder, options.only)
+        print_gain(dict(worlds(options.folder, options.sets)), options.only, options.keep)
 
 
 def print_cost(sizes: list[str], names: list[str]) -> None:
@@ -135,40 +139,72 @@ def among(images: np.ndarray) -> np.ndarray:
 def run(name: str, state: State, settings: dict[str, Any]) -> State:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        return apply(describe(getattr(postproc, name)), state, settings)
+        return apply(describe(getattr(postproc, name)), state, settings, one_set=state.get("one_set", False))
 
 
-def print_gain(folder: Path | None, names: list[str]) -> None:
-    sets = {name: (data, average_precisions(distances(data), data)) for name, data in worlds(folder)}
+KEPT = ("set", "made_up", "queries", "gallery", "step", "before", "after", "least", "most", "why")  # points of mAP
+
+
+def print_gain(sets: dict[str, State], names: list[str], path: Path | None) -> None:
+    """A line a technique; the same as rows of the table at ``path``."""
+    plain = {name: average_precisions(distances(data), data) for name, data in sets.items()}
     print(f"{'mAP in per cent':<26}" + "".join(f"{name:>26}" for name in sets))
-    print(f"{'cosine':<26}" + "".join(f"{100 * np.nanmean(before):>26.2f}" for _, before in sets.values()))
+    print(f"{'cosine':<26}" + "".join(f"{100 * np.nanmean(before):>26.2f}" for before in plain.values()))
     for name in names:
-        cells = [gain(name, data, before) for data, before in sets.values()]
+        found = [row(name, of, data, plain[of]) for of, data in sets.items()]
+        cells = [one["why"] or "{after:.2f} ({least:+.2f} .. {most:+.2f})".format(**one) for one in found]
         print(f"{name:<26}" + "".join(f"{cell:>26}" for cell in cells), flush=True)
+        if path:
+            keep(path, found)
 
 
-def gain(name: str, data: State, before: np.ndarray) -> str:
-    """``after (least .. most change)`` in points of mAP, or why there is none."""
+def row(name: str, of: str, data: State, before: np.ndarray) -> dict[str, Any]:
+    """mAP before and after, and the ends of the interval of the change, in points; or why there is none."""
+    found = dict.fromkeys(KEPT, "") | {"set": of, "made_up": int(of in MADE_UP), "step": name}
+    found |= {"queries": len(data["query"]), "gallery": len(data["gallery"]), "before": 100 * np.nanmean(before)}
     step = describe(getattr(postproc, name))
-    if set(step.needs) - data.keys() - {"features", "distances"}:
-        return "-"
+    if not set(step.gives) & {"features", "query", "gallery", "distances"}:
+        return found | {"why": "gives no ranking"}
+    lacking = set(step.needs) - data.keys() - {"features", "distances"}
+    if lacking:
+        what = sorted({side if side.startswith("train") else side.partition("_")[2] for side in lacking})
+        return found | {"why": "no training set" if "train" in what else f"no {', '.join(what)}"}
     if "distances" in step.needs:
         data = data | {"distances": distances(data)}
     try:
         after = average_precisions(distances(data | run(name, data, SETTINGS.get(name, {}))), data)
     except ValueError as error:
-        return str(error).partition(":")[0] + " refused"
+        return found | {"why": str(error).partition(":")[0] + " refused"}
     change = (after - before)[~np.isnan(before)]
     random = np.random.default_rng(0)
     means = [change[random.integers(0, len(change), len(change))].mean() for _ in range(10_000)]
     least, most = 100 * np.percentile(means, [2.5, 97.5])
-    return f"{100 * np.nanmean(after):.2f} ({least:+.2f} .. {most:+.2f})"
+    return found | {"after": 100 * np.nanmean(after), "least": least, "most": most}
+
+
+def keep(path: Path, found: list[dict[str, Any]]) -> None:
+    """Write these rows into the table, in the place of those of the same set and step."""
+    kept: dict[tuple[str, str], dict[str, Any]] = {}
+    if path.exists():
+        with path.open(encoding="utf-8", newline="") as file:
+            kept = {(one["set"], one["step"]): one for one in csv.DictReader(file)}
+    for one in found:
+        numbers = {key: f"{value:.2f}" for key, value in one.items() if isinstance(value, float)}
+        kept[one["set"], one["step"]] = one | numbers
+    sets = (*MADE_UP, *REAL)
+    order = sorted(kept, key=lambda key: (sets.index(key[0]), key[1]))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, KEPT, lineterminator="\n")
+        table.writeheader()
+        table.writerows(kept[key] for key in order)
 
 
 def distances(state: State) -> np.ndarray:
+    """Cosine distances, where nothing has made others; of one set +inf on the diagonal."""
     if "distances" in state:
         return state["distances"]
-    return postproc.distances(state["query"], state["gallery"], metric="cosine")
+    gallery = None if state.get("one_set") else state["gallery"]
+    return postproc.distances(state["query"], gallery, metric="cosine")
 
 
 def average_precisions(far: np.ndarray, data: State) -> np.ndarray:

@@ -29,8 +29,9 @@ FOR = {  # extra -> what it is for; all of those in pyproject.toml
     "clip": "dump: CLIP's models",
     "cuda": "--device cuda, for a torch built for CUDA 13",
     "cuda12": "--device cuda, for a torch built for CUDA 12",
+    "docs": "docs/build.sh: the documents as a site",
     "test": "the tests of this project",
-    "all": "everything but timm and clip",
+    "all": "everything but timm, clip and docs",
 }
 SUMS = ("all", "test", "extract")  # of other extras
 

@@ -39,7 +39,7 @@ def settings_text(function: Callable[..., Any], settings: Mapping[str, Setting])
     """Two lines or more a setting: its default and range, and what it means."""
     for name, setting in settings.items():
         default = "(none)" if setting.default is None else json.dumps(setting.default)
-        said = ", ".join(filter(None, (_range(setting), "or none" if setting.optional else "")))
+        said = ", ".join(filter(None, (range_of(setting), "or none" if setting.optional else "")))
         yield f"    {name} = {default}" + (f"    ({said})" if said else "")
         yield from textwrap.wrap(meaning(function, name), WIDTH, initial_indent=" " * 8, subsequent_indent=" " * 8)
 
@@ -90,7 +90,7 @@ def _entries(text: str, settings: Container[str]) -> dict[str, str]:
     return found
 
 
-def _range(setting: Setting) -> str:
+def range_of(setting: Setting) -> str:
     """``neighbours, 1 or more``: kind and range for the eye."""
     if setting.kind in ("switch", "choice", "other"):
         return setting.wanted()
@@ -135,7 +135,7 @@ def markdown(text: str) -> str:
 
 def _brief(setting: Setting) -> str:
     default = "none" if setting.default is None else json.dumps(setting.default)
-    said = setting.wanted() if setting.kind == "choice" else _range(setting)
+    said = setting.wanted() if setting.kind == "choice" else range_of(setting)
     return f"`{setting.name} = {default}`" + (f" {said}" if said and setting.kind != "switch" else "")
 
 

@@ -65,9 +65,9 @@ def ca_jaccard(
 
     ``out = (1 - lambda_value) * (1 - sum_t min(V_q,t, V_g,t) / sum_t max(V_q,t, V_g,t)) + lambda_value * p`` as in
     ``rerank``. The set of image i holds those j of its camera with i and j among each other's ``k1_intra`` nearest
-    there, and those of other cameras with both among each other's ``k1_inter`` nearest across. V_i is exp(-p) on
-    it over its sum, then the mean over the first ``k2_intra`` images of its camera (i itself first) and the first
-    ``k2_inter`` of other cameras.
+    there, and those of other cameras with both among each other's ``k1_inter`` nearest across. ``V_i`` is
+    ``exp(-p)`` on it over its sum, then the mean over the first ``k2_intra`` images of its camera (i itself first)
+    and the first ``k2_inter`` of other cameras.
 
     Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length here, so that p is 2 - 2 cosine at
              power 2; or one :class:`Pairwise` and None. Cameras (nq,), (ng,) int. An image of unknown camera (-1)

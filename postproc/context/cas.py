@@ -69,13 +69,13 @@ def cas(
 ) -> Distances | Nearest:
     """Mix each distance with the length of the shortest path over images whose diffused neighbourhoods are alike.
 
-    p is the squared Euclidean distance divided by the largest from the same image, s = exp(-p / sigma^2).
+    p is the squared Euclidean distance divided by the largest from the same image, ``s = exp(-p / sigma^2)``.
 
     1. C_i: the confident neighbours of i, mutual among the first k1. K_i: its candidates, mutual among the first
        k2 + 1, and with them the half-long sets of those that share more than two thirds of theirs, as in
        :func:`rerank`.
-    2. W = (A + A') / 2, A = s on the first k1 without i, twice that on C_i; S = R^-1 W R^-1, R^2 its row sums;
-       F = W, then ten times ``F <- (FS + SF) / (2 (1 + mu)) + mu / (1 + mu) I``.
+    2. ``W = (A + A') / 2``, A = s on the first k1 without i, twice that on C_i; ``S = R^-1 W R^-1``, ``R^2`` its
+       row sums; F = W, then ten times ``F <- (FS + SF) / (2 (1 + mu)) + mu / (1 + mu) I``.
     3. P is s on the first k3 without i, over its sum. a is the mean of (PP)_cc over C_i; w_j is a on C_i, else the
        mean of (PP)_jc over c in C_i, at most a. Then
        ``f_j = (F_ij (a w_j + 2 beta) + a^2 mean(F_i) - a mean(F_i w)) / (a^2 + 2 beta)``, j and means over K_i, or

@@ -63,8 +63,8 @@ def diffusion(
     """Rank by how much of the query's similarity arrives at an image by way of neighbours of neighbours.
 
     ``f = (I - alpha S)^-1 y``, where y is ``max(s, 0)^query_gamma`` on the ``k_query`` gallery images most similar
-    to the query and S = D^-1/2 W D^-1/2 with ``W_ij = max(s_ij, 0)^gamma`` between gallery images that are in each
-    other's lists, D the sums of its rows, s the cosine. ``out = -f``.
+    to the query and ``S = D^(-1/2) W D^(-1/2)`` with ``W_ij = max(s_ij, 0)^gamma`` between gallery images that are
+    in each other's lists, D the sums of its rows, s the cosine. ``out = -f``.
 
     Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length here; or one :class:`Pairwise` in their
              place, whose distance then stands for 2 - 2 s. One set (n, d) alone is each image against all others:

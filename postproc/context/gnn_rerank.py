@@ -69,7 +69,7 @@ def gnn_rerank(
 ) -> Distances | Nearest:
     """Compare images by whose neighbours they and their neighbours are.
 
-    A is 1 on the ``k1`` nearest of every image (itself included), W = s^2 on the first ``k2``, s the cosine.
+    A is 1 on the ``k1`` nearest of every image (itself included), ``W = s^2`` on the first ``k2``, s the cosine.
     Twice: ``A <- A + A'``, ``A_i <- sum_j W_ij A_j``, rows to unit length.
     ``out = 1 - ((1 - lambda_value) * A_q . A_g + lambda_value * s)``.
 

@@ -53,8 +53,8 @@ def kwf(
     """Measure the distance to the mean of a gallery image's nearest, none of them from the query's camera.
 
     ``out_qi = own * D_qi + mean * sum_j w_ij D_qj / sum_j w_ij + camera_penalty * [c_q = c_i]``, j over the ``k``
-    nearest gallery images of i that are not of camera c_q (i itself, where it is of another), D = 2 - 2 s, s the
-    cosine. The sum is 2 - 2 q . m, m being the weighted mean of unit features.
+    nearest gallery images of i that are not of camera c_q (i itself, where it is of another), ``D = 2 - 2 s``, s
+    the cosine. The sum is 2 - 2 q . m, m being the weighted mean of unit features.
 
     Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length here; or one :class:`Pairwise` and
              None, whose distance D then stands for 2 - 2 s. Cameras (nq,), (ng,) int; an unknown one (-1) equals

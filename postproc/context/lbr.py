@@ -52,7 +52,7 @@ def lbr(
     """Replace each of a query's nearest gallery images by a weighted mean of these images.
 
     ``out_qi = sum_j W_ij D_qj / sum_j W_ij``, ``W_ij = exp(s_ij / temperature)``, over the ``k`` nearest i, j of
-    q; s is the cosine and D = 2 - 2 s. That is 2 - 2 q . (W G)_i: the mean of features, seen from the query.
+    q; s is the cosine and ``D = 2 - 2 s``. That is 2 - 2 q . (W G)_i: the mean of features, seen from the query.
 
     Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length here; or one :class:`Pairwise` in
              their place, whose distance D then stands for 2 - 2 s. One set (n, d) alone is each image against all

@@ -44,9 +44,10 @@ def rdp(
 ) -> Distances | Nearest:
     """Rank by the similarity that is left after spreading along the neighbours of both images, again and again.
 
-    ``A <- alpha S A S' + (1 - alpha) I`` from ``A = I``, alpha = 1 / (1 + mu), and ``out = -A_qg``.
-    S = D^-1/2 W D^-1/2 with W = (V + V') / 2, D the sums of its rows, and ``V_ij = exp(-(d_ij / m)^2 / sigma^2)``
-    on the ``k`` nearest of i, itself included; d is the squared Euclidean distance, m the largest of all.
+    ``A <- alpha S A S' + (1 - alpha) I`` from ``A = I``, ``alpha = 1 / (1 + mu)``, and ``out = -A_qg``.
+    ``S = D^(-1/2) W D^(-1/2)`` with ``W = (V + V') / 2``, D the sums of its rows, and
+    ``V_ij = exp(-(d_ij / m)^2 / sigma^2)`` on the ``k`` nearest of i, itself included; d is the squared
+    Euclidean distance, m the largest of all.
 
     S is symmetric and A a polynomial in it, so the row of a query is ``v <- alpha S S v + (1 - alpha) e_q``: no
     matrix of all images by all images, and nothing is approximated.

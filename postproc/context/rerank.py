@@ -71,8 +71,9 @@ def rerank(
     """Mix each distance with how much the neighbourhoods of its two ends overlap.
 
     ``out = (1 - lambda_value) * (1 - sum_t min(V_q,t, V_g,t) / sum_t max(V_q,t, V_g,t)) + lambda_value * p``,
-    where ``V_i`` holds exp(-p) on the expanded k1-reciprocal set of i, divided by its sum and averaged over the
-    k2 nearest, and ``p`` is the Euclidean distance to the ``power``, divided by its largest value from i to all.
+    where ``V_i`` holds ``exp(-p)`` on the expanded k1-reciprocal set of i, divided by its sum and averaged over
+    the k2 nearest, and ``p`` is the Euclidean distance to the ``power``, divided by its largest value from i to
+    all.
 
     Takes:   query (nq, d), gallery (ng, d) float32, used as they are: normalise before if you mean cosine
              (squared Euclidean is then 2 - 2 cos). Or one :class:`Pairwise` in their place: a weighted sum of

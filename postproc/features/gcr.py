@@ -51,8 +51,8 @@ def gcr(
     """Replace every feature by a weighted sum over its neighbours on two graphs of all images.
 
     ``X <- norm(scale * L_cross X + (1 - scale) * L_all X)``, each ``L_ij = S_ij / sqrt(sum_t S_it * sum_t S_tj)``.
-    S_ij of ``L_all`` is exp(s_ij / beta1) where j is among the ``k1`` nearest of i, that of ``L_cross``
-    exp(s_ij / beta2) where j is i itself or among its ``k2 - 1`` nearest of other cameras; s is the cosine.
+    S_ij of ``L_all`` is ``exp(s_ij / beta1)`` where j is among the ``k1`` nearest of i, that of ``L_cross``
+    ``exp(s_ij / beta2)`` where j is i itself or among its ``k2 - 1`` nearest of other cameras; s is the cosine.
 
     Takes:   query (nq, d), gallery (ng, d) float32, brought to unit length here. Cameras (nq,), (ng,) int; an
              image of unknown camera (-1) is alone in its camera, with its copies. Or one set (n, d) and its

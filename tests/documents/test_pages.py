@@ -9,7 +9,7 @@ from sybil import Document
 
 from tests.documents import blocks, given
 
-NOT_RUN = 12  # blocks with a mark; a new one is a decision
+NOT_RUN = 14  # blocks with a mark; a new one is a decision
 OPTIONAL = ("torch", "matplotlib", "PIL", "optuna", "faiss", "usearch", "onnxruntime", "jinja2", "shtab", "dask")
 
 
