@@ -1,6 +1,7 @@
 """Images compared by whom they are near to, among the gallery."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from postproc.kernels.reference.basic import Array, sqeuclidean, unit
 from postproc.kernels.reference.reciprocal import weights
@@ -53,7 +54,7 @@ def rerank_one_sided(
     return np.asarray((1 - lambda_value) * (1 - shared / (2 - shared)) + lambda_value * share)
 
 
-def _nearest(similar: Array, k: int) -> Array:
+def _nearest(similar: Array, k: int) -> NDArray[np.intp]:
     return np.argsort(-similar.round(9), axis=1, kind="stable")[:, :k]
 
 
