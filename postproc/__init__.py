@@ -111,6 +111,7 @@ from postproc.hubness.nnn import nnn
 from postproc.hubness.qb_norm import qb_norm
 from postproc.hubness.sinkhorn import sinkhorn, sinkhorn_distances
 from postproc.identities.by_identity import Identities, by_identity
+from postproc.identities.cut_at_gap import cut_at_gap
 from postproc.identities.with_unknown import with_unknown
 from postproc.online.gallery_index import GalleryIndex
 from postproc.pairs.distances import distances

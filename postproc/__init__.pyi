@@ -39,6 +39,7 @@ from postproc.features.nfc import nfc as nfc
 from postproc.features.signed_power import signed_power as signed_power
 from postproc.identities.by_identity import Identities as Identities
 from postproc.identities.by_identity import by_identity as by_identity
+from postproc.identities.cut_at_gap import cut_at_gap as cut_at_gap
 from postproc.identities.with_unknown import with_unknown as with_unknown
 from postproc.online.gallery_index import GalleryIndex as GalleryIndex
 from postproc.pairs.known import ApproximateNeighbours as ApproximateNeighbours
