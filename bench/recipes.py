@@ -90,6 +90,9 @@ def main() -> None:
     cities.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     for command in (real, cities):
         command.add_argument("--bare", action="store_true", help="no training set, side model or time")
+        command.add_argument(
+            "--only", nargs="+", default=[], metavar="RECIPE", help=f"beside {BEST} (default: all)"
+        )
     for command in commands.choices.values():
         command.add_argument("--json", action="store_true", help="print everything as JSON, and nothing else")
     one = commands.add_parser("one")
@@ -103,11 +106,11 @@ def main() -> None:
     if options.command == "fusion":
         report = list(fusions(options.folder, show=not options.json))
     elif options.command == "real":
-        report = list(tables(real_sets(options.folder, options.sets, options.bare), show=not options.json))
+        sets = real_sets(options.folder, options.sets, options.bare)
+        report = list(tables(sets, options.only, show=not options.json))
     else:
-        report = list(
-            tables(city_sets(options.kinds or list(KINDS), options.seeds, options.bare), show=not options.json)
-        )
+        sets = city_sets(options.kinds or list(KINDS), options.seeds, options.bare)
+        report = list(tables(sets, options.only, show=not options.json))
     if options.json:
         print(json.dumps(report))
 
@@ -235,13 +238,15 @@ def write(path: Path, model: str, state: Found) -> None:
     io.write_npz(path, FeatureSet(model, **sides, **{f"{side}_table": table for side, table in tables.items()}))
 
 
-def tables(sets: Iterator[tuple[str, str, list[Path]]], *, show: bool) -> Iterator[Found]:
-    """All recipes on all sets of every kind, best mAP first; printed as soon as a kind is done."""
+def tables(
+    sets: Iterator[tuple[str, str, list[Path]]], only: Sequence[str] = (), *, show: bool
+) -> Iterator[Found]:
+    """All recipes, or some, on all sets of every kind, best mAP first; printed as soon as a kind is done."""
     for name, protocol, folders in sets:
         ran: dict[str, list[Found]] = {}
         refused = []
         for used in recipe.available():
-            if used.startswith("lists"):  # they join rank lists
+            if used.startswith("lists") or (only and used not in {*only, BEST}):  # lists have no features
                 continue
             try:
                 for folder in folders:
@@ -264,7 +269,7 @@ def tables(sets: Iterator[tuple[str, str, list[Path]]], *, show: bool) -> Iterat
             print(f"{'':<26}{'mAP':>7}{'rank-1':>8}{'best gains':>30}{'seconds':>9}{'MB':>7}")
             for line in rows:
                 print(text(line), flush=True)
-            print(f"cannot run there: {', '.join(refused)}")
+            print(f"cannot run there: {', '.join(refused) or 'none'}")
         yield {"set": name, "protocol": protocol, "sizes": sizes, "rows": rows, "refused": refused}
 
 
