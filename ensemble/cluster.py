@@ -410,7 +410,16 @@ def _page(
     from ensemble.report import clusters as page
 
     called, album = told.values(found, form), page.album(options.images)
-    for note in page.write(stage / told.PAGE, found, content, called, album=album, size=pictures.size(options)):
+    said = page.write(
+        stage / told.PAGE,
+        found,
+        content,
+        called,
+        album=album,
+        size=pictures.size(options),
+        data_folder=str(options.features or ""),
+    )
+    for note in said:
         print(f"report: {note}")
 
 

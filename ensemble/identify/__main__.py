@@ -74,7 +74,7 @@ def _identities(options: argparse.Namespace, ask: Asker, how: How, unknown: Want
     with told.written(out) as stage:
         told.write(stage, found, form, order, content)
         if options.report:
-            report.write(stage, content, report.curves(found))
+            report.write(stage, content, report.curves(found), str(options.features or ""))
     print(*words.text(found, scores), sep="\n")
     told.say(out)
     return content

@@ -37,11 +37,14 @@ def write(
     *,
     album: Album | None = None,
     size: int = SIZE,
+    data_folder: str = "",
 ) -> list[str]:
     """Write the page; returns what it leaves out to stay within ``size`` bytes.
 
-    ``content`` is the record, ``called`` what the cluster of every image is called.
+    ``content`` is the record, ``called`` what the cluster of every image is called, ``data_folder`` where the data
+    lay, for the top of the page.
     """
+    content = {**content, "data_folder": printable(data_folder, 2000)}
     data = _data(found, called)
     base = len(_render(found, content, data, ()))
     chosen = gather(album, [(SIDE, name) for name in _in_order(found, data)], max(0, size - base - 8192))
@@ -117,6 +120,7 @@ def _render(found: Answers, content: Mapping[str, Any], data: Mapping[str, Any],
     text = environment.from_string(template("clusters.html")).render(
         title=printable(content["recipe"]["name"], 80),
         method=found.how.text(),
+        data_folder=content["data_folder"],
         images=len(found.names),
         sets=[_about(part, content["sets"][part.name]) for part in found.parts],
         scores=_scores(found, content),

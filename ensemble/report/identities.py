@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ensemble import io
+from ensemble.base.errors import printable
 from ensemble.identities.answers import Answers
 from ensemble.report import drawings, plots
 from ensemble.report.plots import Plot
@@ -47,15 +48,22 @@ def curves(found: Answers) -> list[Open]:
     return out
 
 
-def write(folder: Path, content: Mapping[str, Any], lines: Sequence[Open]) -> None:
-    """Write the page, and its figure as a file where there is one; ``content`` is the record."""
+def write(folder: Path, content: Mapping[str, Any], lines: Sequence[Open], data_folder: str = "") -> None:
+    """Write the page, and its figure as a file where there is one; ``content`` is the record.
+
+    data_folder: where the data lay, for the top of the page.
+    """
     import jinja2
 
     figures = [plots.svg(plot(lines), 0)] if lines else []
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters |= {"number": _number, "title_of": _title}
     text = environment.from_string(_template("identities.html")).render(
-        content=content, figures=figures, style=_template("report.css"), places=content["places"]
+        content=content,
+        figures=figures,
+        style=_template("report.css"),
+        places=content["places"],
+        data_folder=printable(data_folder, 2000),
     )
     with io.beside(folder / PAGE) as stream:
         stream.write(text)
