@@ -13,7 +13,8 @@ PAGE = Path(__file__).parent.parent / "docs" / "one-set.md"
 
 
 def from_page():
-    (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    (block,) = (block for block in blocks if "def pseudo_labels(" in block)
     names: dict = {}
     exec(compile(block, str(PAGE), "exec"), names)
     return names["pseudo_labels"]

@@ -101,6 +101,7 @@ NEUTRAL = [  # what changes nothing, and what then comes out
     (postproc.cluster_gallery_soft, {"k": 0}, {"gallery": DATA["gallery"]}),
     (postproc.cluster_gallery_soft, {"rate": 0}, {"gallery": DATA["gallery"]}),
     (postproc.cluster_gallery_soft, {"rounds": 0}, {"gallery": DATA["gallery"]}),
+    (postproc.label_votes, {"weight": 0}, {"distances": DATA["distances"]}),
     (postproc.nfc, {"k1": 0}, {"features": DATA["features"]}),
     (postproc.nfc, {"k2": 0}, {"features": DATA["features"]}),
     (postproc.subtract_negatives, {"k": 0}, FEATURES),

@@ -130,7 +130,7 @@ def test_what_a_recipe_says_of_them_is_checked(folder: Path) -> None:
         return error.value.problems
 
     assert check(RECIPE.replace('"arrows"', '"arrow"')) == [
-        "own, submission: wanted one of track2, visda, naic, trec, csv, json, parquet, npz, sysu, arrows, "
+        "own, submission: wanted one of track2, visda, naic, landmarks, trec, csv, json, parquet, npz, sysu, arrows, "
         "found 'arrow'; did you mean 'arrows'?"
     ]
     assert check(RECIPE.replace("{ one = 1, two = 0.5 }", "[1, -1]")) == [
