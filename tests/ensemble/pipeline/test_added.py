@@ -130,8 +130,8 @@ def test_what_a_recipe_says_of_them_is_checked(folder: Path) -> None:
         return error.value.problems
 
     assert check(RECIPE.replace('"arrows"', '"arrow"')) == [
-        "own, submission: wanted one of track2, visda, naic, landmarks, trec, csv, json, parquet, npz, sysu, arrows, "
-        "found 'arrow'; did you mean 'arrows'?"
+        "own, submission: wanted one of track2, visda, naic, landmarks, trec, csv, json, parquet, npz, sysu, "
+        "arrows, found 'arrow'; did you mean 'arrows'?"
     ]
     assert check(RECIPE.replace("{ one = 1, two = 0.5 }", "[1, -1]")) == [
         "own, branch 1, join (lowest_but), weights: wanted 2 numbers of 0 or more, one for each part, got [1, -1]"
