@@ -168,6 +168,27 @@ def python(where: Path, names: Names) -> None:
     names["model"] = lambda images: images
 
 
+class Labelled:
+    """A data set as open-metric-learning has them: every sixth image asks."""
+
+    def __init__(self, pid: np.ndarray) -> None:
+        self.asks, self.pid = np.arange(len(pid)) % 6 == 0, pid
+
+    def get_query_ids(self) -> np.ndarray:
+        return np.flatnonzero(self.asks)
+
+    def get_gallery_ids(self) -> np.ndarray:
+        return np.flatnonzero(~self.asks)
+
+    def get_labels(self) -> np.ndarray:
+        return self.pid
+
+
+def integrations(where: Path, names: Names) -> None:
+    """Embeddings of one data set."""
+    names.update(embeddings=names["gallery"], dataset=Labelled(names["gallery_pid"]))
+
+
 def evaluated(where: Path, names: Names) -> None:
     """The evaluator that the page defines has the numbers of the loop before it; the report is there."""
     assert (where / "report.html").stat().st_size > 10_000
@@ -199,6 +220,7 @@ def matrices(where: Path, names: Names) -> None:
 
 OF_A_PAGE: dict[str, Callable[[Path, Names], None]] = {
     "arrays": arrays, "files": files, "identify": identify, "identities": identities, "images": images,
-    "larger-than-memory": larger, "python": python, "recipes": matrices, "report": report,
+    "integrations": integrations, "larger-than-memory": larger, "python": python, "recipes": matrices,
+    "report": report,
 }  # fmt: skip
 AFTER_A_PAGE: dict[str, Callable[[Path, Names], None]] = {"python": evaluated}

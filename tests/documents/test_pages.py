@@ -9,8 +9,21 @@ from sybil import Document
 
 from tests.documents import blocks, given
 
-NOT_RUN = 14  # blocks with a mark; a new one is a decision
-OPTIONAL = ("torch", "matplotlib", "PIL", "optuna", "faiss", "usearch", "onnxruntime", "jinja2", "shtab", "dask")
+NOT_RUN = 15  # blocks with a mark; a new one is a decision
+OPTIONAL = (
+    "torch",
+    "matplotlib",
+    "PIL",
+    "optuna",
+    "faiss",
+    "usearch",
+    "onnxruntime",
+    "jinja2",
+    "shtab",
+    "dask",
+    "hydra",
+    "omegaconf",
+)
 
 
 @pytest.mark.parametrize("page", blocks.pages(), ids=lambda page: page.stem)
