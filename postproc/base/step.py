@@ -43,6 +43,7 @@ EUCLIDEAN = "Euclidean distance"
 COSINE = "cosine distance"
 JACCARD = "Jaccard distance mixed with a share of the original, 0 to 1"
 MIXED = "Jaccard distance mixed with squared distances"
+PLACES = "places in a ranking"
 METRICS = {"sqeuclidean": SQUARED, "euclidean": EUCLIDEAN, "cosine": COSINE}
 RANGES: Mapping[str, Range] = {
     JACCARD: (0, 1), COSINE: (0, 2), SQUARED: (0, math.inf), EUCLIDEAN: (0, math.inf), MIXED: (0, math.inf)

@@ -13,7 +13,7 @@ import numpy as np
 from postproc.base import checks, runtime
 from postproc.base.settings import Count, Neighbours, Neutral, Number, Weight, Within
 from postproc.base.sizes import Sizes
-from postproc.base.step import KEPT, Chosen, step
+from postproc.base.step import KEPT, PLACES, Chosen, step
 from postproc.base.vocabulary import Distances, Features, Floats, Gallery, Ints, Query
 from postproc.pairs import held, nearest, spent
 from postproc.pairs.pairwise import of
@@ -26,7 +26,7 @@ def _orders(sizes: Sizes, chosen: Chosen) -> int:
 
 
 @step(
-    unit=KEPT,
+    unit=PLACES,
     host_only=True,
     memory=held.together(held.compared(held.train, held.lists("k", factor=6), unit=True), _orders),
     work=spent.together(spent.read(190), spent.images(2900), spent.matrix(300)),

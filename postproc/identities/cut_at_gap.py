@@ -24,7 +24,8 @@ def cut_at_gap(lists: Nearest, *, times: Annotated[Weight, Within(0)]) -> Neares
     Returns: the same lists, -1 and +inf behind the cut. The nearest image always stays.
     times:   0 or more, no unit: 0 cuts behind the first image and its equals. It goes with how long lists are, for
              gaps are wider at their beginning.
-    Raises:  ValueError for shapes that differ, distances that descend, NaN, a setting out of range.
+    Raises:  TypeError for a matrix; ValueError for shapes that differ, distances that descend, NaN, a setting out
+             of range.
     Cost:    O(nq k) time and memory.
     Differs: there as here the mean is over all queries at hand, so an answer depends on who else asks.
 
@@ -33,6 +34,8 @@ def cut_at_gap(lists: Nearest, *, times: Annotated[Weight, Within(0)]) -> Neares
     array([[ 7,  3, -1],
            [ 5,  1,  2]], dtype=int32)
     """
+    if not isinstance(lists, Nearest):
+        raise TypeError(f"lists: wanted a Nearest, as steps with top_k give it, got {type(lists).__name__}")
     far, rows = np.asarray(lists.distances), np.asarray(lists.rows)
     if far.ndim != 2 or far.shape != rows.shape:
         raise ValueError(

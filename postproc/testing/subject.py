@@ -11,7 +11,7 @@ import numpy as np
 
 from postproc.base.cached import cached_property
 from postproc.base.settings import Setting, settings_of
-from postproc.base.step import KEPT, declared_by
+from postproc.base.step import KEPT, PLACES, declared_by
 from postproc.base.vocabulary import VOCABULARY, Nearest
 from postproc.testing.worlds import World
 
@@ -63,7 +63,7 @@ class Subject:
         if self.returned == {"clusters"}:
             return True
         return "distances" in self.inputs and (
-            declared_by(self.function).unit == KEPT or self.returned == {"ranking"}
+            declared_by(self.function).unit in (KEPT, PLACES) or self.returned == {"ranking"}
         )
 
     def __call__(self, settings: Settings, data: Mapping[str, Any] | None = None) -> World:

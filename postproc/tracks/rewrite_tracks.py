@@ -13,7 +13,7 @@ from postproc import kernels
 from postproc.base import arrays, checks
 from postproc.base.one_set import is_one_set
 from postproc.base.settings import Count, Number, TopK, Within
-from postproc.base.step import KEPT, checked, step
+from postproc.base.step import PLACES, checked, step
 from postproc.base.vocabulary import Distances, Ranking, Unchecked
 from postproc.pairs import held, spent
 from postproc.pairs.pairwise import read_only
@@ -21,7 +21,7 @@ from postproc.tracks.grouping import Groups, compact, group_by_track
 
 
 @step(
-    unit=KEPT,
+    unit=PLACES,
     memory=held.images(64),
     work=spent.matrix(62),
 )

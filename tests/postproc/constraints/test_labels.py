@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from postproc import label_votes, rank, sort_and_insert
+from postproc import label_votes, rank, rewrite_tracks, sort_and_insert
+from postproc.base.step import KEPT, PLACES, unit_of
 from tests.support.worlds import world
 
 
@@ -90,3 +91,10 @@ def test_what_they_refuse():
             step(far, *sides, data["gallery"], np.full(41, -1))
         with pytest.raises(ValueError, match=r"distances: wanted shape \(5, 41\)"):
             step(far[:, :4], *sides, data["gallery"], np.arange(41))
+
+
+def test_places_are_not_distances():
+    """What stands in whole tracks or is sorted by labels is no summand beside distances."""
+    for step in (sort_and_insert, rewrite_tracks):
+        assert unit_of(step, {}) == PLACES
+    assert unit_of(label_votes, {}) == KEPT

@@ -55,6 +55,11 @@ def test_bad_lists(bad, said):
         cut_at_gap(bad, times=1)
 
 
+def test_a_matrix_is_no_lists():
+    with pytest.raises(TypeError, match="wanted a Nearest"):
+        cut_at_gap(np.zeros((2, 3), np.float32), times=1)
+
+
 def test_a_setting_out_of_range():
     with pytest.raises(ValueError, match="times"):
         cut_at_gap(lists([0, 1]), times=-1)
