@@ -1,17 +1,15 @@
 """numba's CUDA simulator in less time. It starts a thread of Python for every thread of a kernel, and polls all.
 
-Here a kernel whose threads never meet runs them one after the other, and one whose threads meet gets those of a
-pool, which wait for each other without spinning. What the threads see (indices, shared memory, atomics) is the
-simulator's.
+Here all threads of a block run in one thread of Python. Those that never meet run one after the other. Those that
+meet are greenlets: each runs up to the next ``syncthreads``, then the next one does. What the threads see (places,
+shared memory, atomics) is the simulator's, but for arrays: of ``x.shape`` it lists all names that an array has.
 """
 
 import sys
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import cache
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache, partial
 from types import FunctionType, ModuleType
 from typing import Any
 from unittest import mock
@@ -21,39 +19,7 @@ from numba import cuda
 from numba.np.numpy_support import as_dtype
 from numba.types import Type
 
-
-class _Alone(RuntimeError):
-    pass
-
-
-class _Meeting:
-    """A barrier for all threads of a block that have not finished."""
-
-    def __init__(self, count: int) -> None:
-        self.alive, self.waiting, self.round = count, 0, 0
-        self.broken = False
-        self.changed = threading.Condition()
-
-    def wait(self) -> None:
-        with self.changed:
-            self.waiting += 1
-            now = self.round
-            self._go_on_if_all_are_here()
-            self.changed.wait_for(lambda: self.round != now or self.broken)
-            if self.broken:
-                raise _Alone("another thread of the block has failed")
-
-    def leave(self, failed: bool) -> None:
-        with self.changed:
-            self.alive -= 1
-            self.broken |= failed
-            self._go_on_if_all_are_here()
-            self.changed.notify_all()
-
-    def _go_on_if_all_are_here(self) -> None:
-        if self.waiting and self.waiting == self.alive:
-            self.waiting, self.round = 0, self.round + 1
-            self.changed.notify_all()
+Place = tuple[int, ...]
 
 
 @cache
@@ -77,80 +43,102 @@ def _refuse_to_meet() -> None:
     raise RuntimeError("syncthreads in a kernel that was taken for one without, and ran a thread at a time")
 
 
+class _InKernel(np.ndarray):
+    """What a kernel may do with an array: read and write entries, slice it, ask for its shape, but not compute."""
+
+    __array_ufunc__ = None
+
+
+def _plain(argument: Any) -> Any:
+    """The array itself in the place of the simulator's."""
+    from numba.cuda.simulator.cudadrv.devicearray import FakeWithinKernelCUDAArray
+
+    return argument._item._ary.view(_InKernel) if isinstance(argument, FakeWithinKernelCUDAArray) else argument
+
+
 def _shared_array(memory: Any, shape: int, dtype: Any) -> np.ndarray:
-    """The simulator's, safe when two threads are the first to ask, and with room for several arrays a line."""
+    """The simulator's, with room for several arrays a line."""
     caller = sys._getframe(1)
     place = id(caller.f_code), caller.f_lasti
-    with _lock:
-        if place not in memory._allocations:
-            memory._allocations[place] = np.empty(shape, as_dtype(dtype) if isinstance(dtype, Type) else dtype)
-        return memory._allocations[place]
+    if place not in memory._allocations:
+        memory._allocations[place] = np.empty(shape, as_dtype(dtype) if isinstance(dtype, Type) else dtype)
+    return memory._allocations[place]
+
+
+_real: dict[int, tuple[dict[str, Any], dict[str, ModuleType]]] = {}  # modules whose ``cuda`` is not the real one
+_nothing = nullcontext()
+
+
+def _swapped(function: Callable, fake: Any) -> AbstractContextManager[None]:
+    """The simulator's: while a function runs, its module's ``cuda`` is the simulated one.
+
+    Modules stay so until the kernel has ended, whose call is the first; numba swaps at every call of a function.
+    """
+    names = function.__globals__
+    if id(names) in _real:
+        return _nothing
+    first = not _real
+    _real[id(names)] = names, {name: cuda for name, value in names.items() if value is cuda}
+    names.update(dict.fromkeys(_real[id(names)][1], fake))
+    return _restored() if first else _nothing
 
 
 @contextmanager
-def _swapped(function: Callable, fake: Any) -> Iterator[None]:
-    """The simulator's: while a function runs, its module's ``cuda`` is the simulated one.
-
-    The last thread that leaves puts the real one back; numba's puts it back with the first that came.
-    """
-    names = function.__globals__
-    with _lock:
-        if not _users[id(names)]:
-            _real[id(names)] = {name: cuda for name, value in names.items() if value is cuda}
-            names.update(dict.fromkeys(_real[id(names)], fake))
-        _users[id(names)] += 1
+def _restored() -> Iterator[None]:
+    """The real ``cuda`` comes back everywhere."""
     try:
         yield
     finally:
-        with _lock:
-            _users[id(names)] -= 1
-            if not _users[id(names)]:
-                names.update(_real.pop(id(names)))
+        for names, before in _real.values():
+            names.update(before)
+        _real.clear()
 
 
-_lock = threading.Lock()
-_users: Counter[int] = Counter()  # how many threads are in functions of a module
-_real: dict[int, dict[str, ModuleType]] = {}
+def _run(manager: Any, grid_point: Place, *arguments: Any) -> None:
+    """The simulator's: all threads of a block."""
+    from greenlet import getcurrent, greenlet
+    from numba.cuda.simulator.kernelapi import Dim3
+
+    me: Any = threading.current_thread()
+    work = partial(manager._f, *map(_plain, arguments))
+    width, height, _ = manager._block_dim
+    me.blockIdx = Dim3(*grid_point)
+
+    def become(place: Place) -> None:
+        me.threadIdx = Dim3(*place)
+        me.thread_id = place[0] + width * (place[1] + height * place[2])
+
+    places = list(np.ndindex(*manager._block_dim))
+    if _meets(manager._f):
+        me.syncthreads = getcurrent().switch
+        _in_rounds({place: greenlet(work) for place in places}, become)
+    else:
+        me.syncthreads = _refuse_to_meet
+        for place in places:
+            become(place)
+            work()
+
+
+def _in_rounds(threads: dict[Place, Any], become: Callable[[Place], None]) -> None:
+    """Every thread up to where it meets the others, until all have ended; an error of one is the error of all.
+
+    Every other round begins with the last thread, so that something is wrong where they do not meet but should.
+    """
+    order = list(threads)
+    while order:
+        for place in order:
+            become(place)
+            threads[place].switch()
+        order = [place for place in reversed(order) if not threads[place].dead]
 
 
 @contextmanager
 def simulator() -> Iterator[None]:
     """Run blocks this way inside."""
     from numba.cuda.simulator import kernel as simulated
-    from numba.cuda.simulator.kernelapi import Dim3, FakeCUDAShared
+    from numba.cuda.simulator.kernelapi import FakeCUDAShared
 
-    pool = ThreadPoolExecutor(64)
-
-    def run(manager: Any, grid_point: tuple[int, ...], *arguments: Any) -> None:
-        places = list(np.ndindex(*manager._block_dim))
-        meeting = _Meeting(len(places))
-        meets = _meets(manager._f)
-
-        def work(place: tuple[int, ...]) -> None:
-            me: Any = threading.current_thread()
-            x, y, _ = manager._block_dim
-            me.blockIdx, me.threadIdx = Dim3(*grid_point), Dim3(*place)
-            me.thread_id = place[0] + x * (place[1] + y * place[2])
-            me.syncthreads = meeting.wait if meets else _refuse_to_meet
-            failed = True
-            try:
-                manager._f(*arguments)
-                failed = False
-            finally:
-                meeting.leave(failed)
-
-        if meets:
-            failures = [done.exception() for done in [pool.submit(work, place) for place in places]]
-            for failure in sorted(filter(None, failures), key=lambda failure: isinstance(failure, _Alone)):
-                raise failure  # the first cause, not those who waited for it
-        else:
-            for place in places:
-                work(place)
-
-    try:
-        shared = mock.patch.object(FakeCUDAShared, "array", _shared_array)
-        swapped = mock.patch.object(simulated, "swapped_cuda_module", _swapped)
-        with mock.patch.object(simulated.BlockManager, "run", run), shared, swapped:
-            yield
-    finally:
-        pool.shutdown()
+    shared = mock.patch.object(FakeCUDAShared, "array", _shared_array)
+    swapped = mock.patch.object(simulated, "swapped_cuda_module", _swapped)
+    with mock.patch.object(simulated.BlockManager, "run", _run), shared, swapped:
+        yield
