@@ -6,7 +6,6 @@ Every page that says ``DIR`` has a drawn city of that name, smaller than ``reid-
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,11 @@ import pandas as pd
 import pytest
 
 import postproc
-from ensemble.city import folder, people, tracks, traffic
-from ensemble.city.traffic import Size
+from ensemble.city import folder
 from ensemble.pipeline import steps
 from postproc.testing import world
-from tests.support import pages, pictures
+from tests.support import cities, pages, pictures
 
-SMALL = Size(vehicles=20, cameras=6, tracks=40, gallery=400, queries=40, width=24, learners=20, passes=4)
-TRACKS = Size(vehicles=9, cameras=3, tracks=25, gallery=560, queries=2, width=48, learners=12)
 USUAL = ("commands",)  # pages that show what is printed of a city of the usual size
 
 Names = dict[str, Any]
@@ -52,11 +48,7 @@ def small(monkeypatch: pytest.MonkeyPatch, where: Path) -> None:
     monkeypatch.syspath_prepend(where)
     monkeypatch.setattr(steps, "_added", {})
     sys.modules.pop("my_steps", None)
-    monkeypatch.setitem(traffic.SIZES, "small", SMALL)
-    monkeypatch.setitem(tracks.SIZES, "small", TRACKS)
-    for kind in ("people", "station"):
-        sizes = people.KINDS[kind].sizes
-        monkeypatch.setitem(sizes, "small", replace(sizes["small"], people=24, learners=20, width=24))
+    cities.shrink(monkeypatch)
 
 
 def lists(where: Path) -> None:

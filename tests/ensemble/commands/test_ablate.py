@@ -11,7 +11,6 @@ import tomli_w
 
 from ensemble import ablate, evaluate
 from ensemble.base.errors import InputError
-from ensemble.city.folder import make
 from ensemble.io import Folder, read, scan
 from ensemble.pipeline import plan, recipe
 from ensemble.pipeline.run import Run
@@ -37,13 +36,6 @@ TWO = {
         {"models": ["d"], "each": [{"use": "l2_normalize"}], "steps": [{"use": "rerank", "k1": 9}]},
     ],
 }
-
-
-@pytest.fixture(scope="session")
-def city(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("ablate") / "city"
-    make(folder)
-    return folder
 
 
 def checked(content: dict, *models: str) -> plan.Plan:

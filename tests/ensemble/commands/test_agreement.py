@@ -9,14 +9,6 @@ import pytest
 
 from ensemble import agreement
 from ensemble.base.errors import InputError
-from ensemble.city.folder import make
-
-
-@pytest.fixture(scope="session")
-def city(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("agreement") / "city"
-    make(folder)
-    return folder
 
 
 def refused(arguments: list[str]) -> str:
@@ -32,7 +24,7 @@ def save(folder: Path, model: str, query: np.ndarray, gallery: np.ndarray, **mor
 def test_command_prints_matrices(city, tmp_path, capsys):
     assert agreement.main(["--features", str(city), "--csv", str(tmp_path / "a.csv")]) == 0
     printed = capsys.readouterr().out
-    assert "\n150 queries, 2500 gallery images, k 10, p 0.9\n" in printed
+    assert "\n40 queries, 400 gallery images, k 10, p 0.9\n" in printed
     assert printed.count(" 4  senet152") == 5
     with (tmp_path / "a.csv").open() as stream:
         lines = list(csv.DictReader(stream))

@@ -11,8 +11,8 @@ from numpy.testing import assert_array_equal
 
 from ensemble import compare, evaluate, run
 from ensemble.base.errors import InputError
-from ensemble.city.folder import make
 from ensemble.scores import queries
+from tests.support import cities
 from tests.support.each import each
 
 
@@ -20,7 +20,7 @@ from tests.support.each import each
 def runs(tmp_path_factory) -> Path:
     """Two runs of the demo city, ``a`` (baseline) and ``b`` (re-ranked)."""
     folder = tmp_path_factory.mktemp("compare")
-    make(folder / "city")
+    cities.few(folder / "city")
     for name, recipe in (("a", "baseline"), ("b", "default")):
         command = ["--features", str(folder / "city"), "--recipe", recipe, "--protocol", "market1501"]
         assert run.main([*command, "--out", str(folder / name)]) == 0
@@ -50,7 +50,7 @@ def test_a_run_leaves_every_querys_scores(runs, capsys):
     with (runs / "a" / "queries.csv").open() as stream:
         lines = list(csv.DictReader(stream))
     assert list(lines[0]) == ["query", "pid", "ap", "inp", "first_hit"]
-    assert [line["query"] for line in lines] == found.names == [f"{i:06d}.jpg" for i in range(1, 151)]
+    assert [line["query"] for line in lines] == found.names == [f"{i:06d}.jpg" for i in range(1, 41)]
     assert np.mean([line["first_hit"] == "1" for line in lines]) == pytest.approx(record["scores"]["rank1"])
     assert np.mean([float(line["inp"]) for line in lines]) == pytest.approx(record["scores"]["mINP"])
     labels = [line.split(",")[1] for line in (runs / "city" / "query.csv").read_text().splitlines()[1:]]
@@ -83,7 +83,7 @@ def test_two_runs(runs, capsys):
     assert first["difference"] is None
     assert second["difference"] == pytest.approx(record["b"] - record["a"])
     assert second["low"] < second["difference"] < second["high"]
-    assert second["better"] + second["worse"] + second["equal"] == second["queries"] == 150
+    assert second["better"] + second["worse"] + second["equal"] == second["queries"] == 40
     assert second["p"] == second["p_corrected"] < 0.01
     gains = [one["second"] - one["first"] for one in found["changed"][0]["gained"]]
     assert gains == sorted(gains, reverse=True)
@@ -163,8 +163,8 @@ def test_refuses_other_queries_protocols_and_labels_at_once(runs, tmp_path, caps
     assert "junk market" in found
     assert "junk none" in found
     assert "run both with the same --protocol" in found
-    assert "fewer: wanted the 150 queries of" in found
-    assert "2 missing (000149.jpg, 000150.jpg) and 1 others (new.jpg)" in found
+    assert "fewer: wanted the 40 queries of" in found
+    assert "2 missing (000039.jpg, 000040.jpg) and 1 others (new.jpg)" in found
     assert "relabelled: wanted the labels of" in found
     assert "in 1 queries (000001.jpg)" in found
 

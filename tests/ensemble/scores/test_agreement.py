@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ensemble import io
-from ensemble.city.folder import make
 from ensemble.scores.agreement import cosine_distance, matrices, overlap, rank_biased_overlap
 from postproc import distances, rank
+from tests.support import cities
 
 
 def test_overlap_by_hand():
@@ -54,7 +54,7 @@ def test_cosine_distance_is_the_probe_of_two_versions():
 
 
 def test_matrices_of_the_demo(tmp_path: Path):
-    make(tmp_path / "city")
+    cities.few(tmp_path / "city")
     sets = io.read_folder(tmp_path / "city")
     found = matrices(sets, k=5)
     assert list(found) == ["top1", "overlap", "rbo", "cosine", "ap"]

@@ -19,13 +19,13 @@ from numpy.testing import assert_array_equal
 from ensemble import evaluate, io, run
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
-from ensemble.city.folder import make
 from ensemble.pipeline import advice, plan, recipe
 from ensemble.pipeline.changes import override
 from ensemble.scores import folds
 from ensemble.scores.protocols import PROTOCOLS
 from ensemble.tune import __main__ as command
 from ensemble.tune import honest, space, study, trials, unlabelled
+from tests.support import cities
 from tests.support.each import each
 from tests.support.folders import problems
 
@@ -435,8 +435,7 @@ def test_guesses():
 
 
 def test_unlabelled_writes_a_recipe_and_says_what_it_is(tmp_path, capsys):
-    city = tmp_path / "city"
-    make(city)
+    city = cities.few(tmp_path / "city")
     (city / "query.csv").unlink()
     (city / "gallery.csv").unlink()
     for path in city.glob("train*"):
@@ -604,8 +603,7 @@ def test_refuses_bad_options(crowd, tmp_path, more, said):
 
 
 def test_fifth_place_on_the_demo(tmp_path, capsys):
-    city, out = tmp_path / "city", tmp_path / "out"
-    make(city)
+    city, out = cities.few(tmp_path / "city"), tmp_path / "out"
     options = ["--features", str(city), "--recipe", "aicity2020_5th", "--out", str(out), "--folds", "2"]
     assert command.main([*options, "--trials", "9", "--on", "test"]) == 0
     record = json.loads((out / "tuning.json").read_text())
