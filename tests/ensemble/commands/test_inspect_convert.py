@@ -3,8 +3,6 @@
 import json
 import os
 import pickle
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +16,7 @@ from ensemble.base.errors import InputError
 from ensemble.base.features import COLUMNS, SIDES
 from ensemble.io import beside, contents, read_folder, write_npz
 from ensemble.io.describe import Entry
+from tests.support import forked
 from tests.support.each import each
 
 TORCH = Path(__file__).parents[2] / "data" / "torch"
@@ -142,18 +141,13 @@ def test_inspect_names_what_it_refuses_and_shows_the_rest(
 
 
 def test_the_command_lines(hostile: Path, folder: Path) -> None:
-    def run(*arguments: object) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [sys.executable, "-m", *map(str, arguments)], capture_output=True, text=True, check=False
-        )
-
-    found = run("ensemble.inspect", hostile)
+    found = forked.anew("inspect", str(hostile))
     assert found.returncode == 2
     assert found.stderr.startswith("error: 1 problem\n")
     assert "posix.system" in found.stderr
     assert "Traceback" not in found.stderr
-    assert run("ensemble.inspect", folder).returncode == 0
-    done = run("ensemble.convert", "--features", folder, "--out", folder.parent / "new")
+    assert forked.command("inspect", str(folder)).returncode == 0
+    done = forked.command("convert", "--features", str(folder), "--out", str(folder.parent / "new"))
     assert done.returncode == 0
     note, written = done.stdout.splitlines()[:2]
     assert note.endswith("files that are not used: notes.log (not a feature file)")

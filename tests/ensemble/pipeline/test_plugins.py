@@ -1,7 +1,5 @@
 """Steps, joins, readers and submission formats of others: installed, named on the command line, handed over."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,8 @@ from ensemble.base.errors import InputError
 from ensemble.pipeline import plugins, steps
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Features
+from tests.support import forked
+from tests.support.forked import command
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "tests" / "example_plugin"
@@ -58,29 +58,17 @@ def installed(folder: Path) -> Path:
     return folder
 
 
-def command(*arguments: str, path: Path | None = None, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """A command of its own process, so that plug-ins stay there; ``path``: where packages are installed."""
-    import os
-
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, filter(None, (path, ROOT))))}
-    return subprocess.run(
-        [sys.executable, "-m", *arguments], capture_output=True, text=True, env=env, cwd=cwd, timeout=200
-    )
-
-
 def test_an_installed_package_brings_one_of_each(tmp_path: Path) -> None:
     site, folder = installed(tmp_path / "site"), write_folder(tmp_path / "features")
     recipe = tmp_path / "mine.toml"
     recipe.write_text(RECIPE)
     out = tmp_path / "out"
-    done = command(
-        "ensemble.run", "--features", str(folder), "--recipe", str(recipe), "--out", str(out), path=site
-    )
+    done = forked.anew("run", "--features", str(folder), "--recipe", str(recipe), "--out", str(out), path=site)
     assert (done.returncode, done.stderr) == (0, "")
     lines = (out / "ranking.scsv").read_text().splitlines()
     assert [line.split(";")[0] for line in lines] == NAMES["query"]
     assert [sorted(line.split(";")[1:]) for line in lines] == [NAMES["gallery"]] * 2
-    listed = command("ensemble.run", "--list-steps", path=site).stdout
+    listed = command("run", "--list-steps", path=site).stdout
     assert "soft_threshold: Move every value towards 0" in listed
     assert "strength = 0.1    (weight, 0 to 1e+06)" in listed
     assert "harmonic_mean: Take the harmonic mean" in listed
@@ -88,9 +76,9 @@ def test_an_installed_package_brings_one_of_each(tmp_path: Path) -> None:
     for side, names in NAMES.items():
         (tmp_path / f"{side}.txt").write_text("\n".join(names) + "\n")
         lists += [f"--{side}-names", str(tmp_path / f"{side}.txt")]
-    checked = command("ensemble.validate", str(out / "ranking.scsv"), *lists, path=site)
+    checked = command("validate", str(out / "ranking.scsv"), *lists, path=site)
     assert (checked.returncode, checked.stderr) == (0, "")
-    bare = command("ensemble.run", "--features", str(folder), "--recipe", str(recipe))
+    bare = command("run", "--features", str(folder), "--recipe", str(recipe))
     assert bare.returncode == 2
     assert "semicolons" in bare.stderr
 
@@ -105,7 +93,7 @@ def test_a_module_beside_the_user_is_loaded_and_never_by_a_recipe(tmp_path: Path
     (tmp_path / "mine.py").write_text((EXAMPLE / "reid_example" / "steps.py").read_text())
     recipe = tmp_path / "mine.toml"
     recipe.write_text('[[branch]]\nsteps = [{ use = "soft_threshold" }, { use = "distances" }]\n')
-    call = ("ensemble.run", "--features", str(folder), "--recipe", str(recipe), "--dry-run")
+    call = ("run", "--features", str(folder), "--recipe", str(recipe), "--dry-run")
     refused = command(*call, cwd=tmp_path)
     assert refused.returncode == 2
     assert "load what is not ours with --steps MODULE" in refused.stderr
@@ -125,7 +113,7 @@ def test_a_package_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 2\n")
     (info / "entry_points.txt").write_text("[reid_ensemble.steps]\ngone = broken_package:gone\n")
-    done = command("ensemble.run", "--list-recipes", path=tmp_path)
+    done = command("run", "--list-recipes", path=tmp_path)
     assert done.returncode == 2
     assert "plug-in gone of the package broken: wanted to load broken_package:gone" in done.stderr
 
