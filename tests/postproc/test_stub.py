@@ -1,11 +1,6 @@
 """What a typed caller of postproc sees."""
 
-import subprocess
-import sys
-
-import pytest
-
-from tests.support import stub
+from tests.support import stub, typed
 
 CALLER = """
 import numpy as np
@@ -62,11 +57,5 @@ def test_the_stub_is_that_of_the_functions():
 
 
 def test_a_typed_caller_needs_no_assert_and_is_told_what_is_wrong(tmp_path):
-    pytest.importorskip("mypy")
-    caller = tmp_path / "caller.py"
-    caller.write_text(CALLER)
-    options = ["--strict", "--follow-imports=silent", f"--cache-dir={tmp_path}"]
-    command = [sys.executable, "-m", "mypy", *options, str(caller)]
-    done = subprocess.run(command, cwd=stub.FILE.parents[1], capture_output=True, text=True, timeout=500)
-    found = {int(line.split(":")[1]) for line in done.stdout.splitlines() if ": error:" in line}
-    assert found == {at for at, line in enumerate(CALLER.splitlines(), 1) if "# wrong" in line}, done.stdout
+    wrong, said = typed.checked(CALLER, tmp_path)
+    assert wrong == {at for at, line in enumerate(CALLER.splitlines(), 1) if "# wrong" in line}, said

@@ -1,9 +1,6 @@
 """The functions of ``import ensemble``: what is in memory goes the way of a folder."""
 
-import subprocess
-import sys
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,10 +12,9 @@ import postproc
 from ensemble import run
 from ensemble.base.errors import InputError
 from postproc.testing import world
-from tests.support import pages
+from tests.support import pages, typed
 from tests.support.each import each
 
-ROOT = Path(postproc.__file__).parents[1]
 LABELS = ("pid", "cam", "track", "frame")
 
 
@@ -280,19 +276,7 @@ def test_every_name_that_is_promised_is_there():
         _ = ensemble.rnak
 
 
-STRICT = """\
-# mypy: disallow-any-generics, disallow-subclassing-any, disallow-untyped-calls, disallow-untyped-defs
-# mypy: disallow-incomplete-defs, check-untyped-defs, disallow-untyped-decorators, warn-redundant-casts
-# mypy: warn-unused-ignores, warn-return-any, no-implicit-reexport, strict-equality, extra-checks
-"""  # what --strict means, for this file alone, so that the cache is that of the packages' own check
-
-
-def test_a_script_with_these_functions_is_clean_under_strict_types(tmp_path):
-    """The only one of its kind: without a cache it takes long."""
-    script = tmp_path / "script.py"
-    script.write_text(
-        STRICT
-        + """
+SCRIPT = """
 import numpy as np
 
 import ensemble
@@ -310,10 +294,11 @@ print(ensemble.compare(ranking, "runs/a").to_frame(), ensemble.cluster(query).cl
 print(ensemble.identify("features", rule="nearest").identities, ensemble.track("features", "tracks").identities)
 ensemble.rank(query, theads=1)  # type: ignore[call-arg]
 """
-    )
-    command = [sys.executable, "-m", "mypy", str(script)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1200)
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+def test_a_script_with_these_functions_is_clean_under_strict_types(tmp_path):
+    wrong, said = typed.checked(SCRIPT, tmp_path)
+    assert not wrong, said
 
 
 def test_queries_under_another_name_do_not_make_one_set():
