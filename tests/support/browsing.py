@@ -43,14 +43,19 @@ def show(browser, path: Path, width: int = 1280, dark: bool = False, fragment: s
     """Open a page anew and wait until it is usable."""
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
+    paint(browser, dark)
     browser.get("about:blank")
     for kind in ("browser", "performance"):
         browser.get_log(kind)
     browser.get(f"{path.as_uri()}{fragment}")
     scripted = "!document.querySelector('script') || document.documentElement.dataset.ready !== undefined"
     assert wait(browser, f"return {scripted}")
+
+
+def paint(browser, dark: bool) -> None:
+    """What the reader's system prefers, dark or light, on the open page too."""
+    scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
 
 
 def wait(browser, script: str, seconds: float = 10):
@@ -69,12 +74,17 @@ def axe() -> str:
     return (resources.files(there[0]) / "axe.min.js").read_text("utf-8")
 
 
-def violations(browser, source: str) -> list[str]:
-    """What axe-core finds on the open page, of any impact: rule, impact, and the first places of it."""
+def violations(browser, source: str, *rules: str) -> list[str]:
+    """What axe-core finds on the open page, of any impact: rule, impact, and the first places of it.
+
+    rules: those to look at; without any, all of them. ``source`` is axe-core, "" where the page has it already.
+    """
     browser.set_script_timeout(60)
     browser.execute_script(source)
-    script = "const done = arguments[0]; axe.run(document, { resultTypes: ['violations'] })"
-    found = browser.execute_async_script(f"{script}.then((all) => done(all.violations), (e) => done(String(e)))")
+    options = {"resultTypes": ["violations"]} | ({"runOnly": list(rules)} if rules else {})
+    script = "const done = arguments[1]; axe.run(document, arguments[0])"
+    script = f"{script}.then((all) => done(all.violations), (e) => done(String(e)))"
+    found = browser.execute_async_script(script, options)
     assert isinstance(found, list), found
     return [
         f"{one['id']} ({one['impact']}): {one['help']}: {[node['target'] for node in one['nodes'][:3]]}"

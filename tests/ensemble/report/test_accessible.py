@@ -13,7 +13,7 @@ from tests.support import browsing, pages
 for module in (*package.PACKAGES, "selenium"):
     pytest.importorskip(module, reason=f"{module} is not installed")
 pytestmark = [pytest.mark.browser, browsing.needed]
-WAYS = [(width, dark) for width in (1280, 390) for dark in (False, True)]
+OF_COLOURS = ("color-contrast", "link-in-text-block")  # rules of axe-core that look at them
 
 
 @pytest.fixture(scope="module")
@@ -60,19 +60,27 @@ def written(tmp_path_factory):
 def test_axe_finds_nothing(browser, written):
     source, found = browsing.axe(), []
     for kind, path in written.items():
-        for width, dark in WAYS:
-            browsing.show(browser, path, width, dark)
-            where = f"{kind}, {width} px, {'dark' if dark else 'light'}"
-            found += [f"{where}: {one}" for one in browsing.violations(browser, source)]
+        for width in (1280, 390):
+            browsing.show(browser, path, width)
+            light = browsing.violations(browser, source)
+            browsing.paint(browser, dark=True)
+            dark = browsing.violations(browser, "", *OF_COLOURS)  # the scheme changes colours and nothing else
+            for scheme, problems in (("light", light), ("dark", dark)):
+                found += [f"{kind}, {width} px, {scheme}: {one}" for one in problems]
     assert found == []
 
 
 def test_axe_would_find_something(browser, tmp_path):
-    (tmp_path / "bad.html").write_text("<!doctype html><title>t</title><img src='data:,'><input>")
+    grey = "<style>p { color: #000; background: #fff } @media (prefers-color-scheme: dark) { p { color: #bbb } }"
+    page = f"<!doctype html><title>t</title>{grey}</style><img src='data:,'><input><p>words"
+    (tmp_path / "bad.html").write_text(page)
     browsing.show(browser, tmp_path / "bad.html")
     found = " ".join(browsing.violations(browser, browsing.axe()))
     assert "image-alt" in found
     assert "label" in found
+    browsing.paint(browser, dark=True)
+    (found,) = browsing.violations(browser, "", *OF_COLOURS)
+    assert "color-contrast" in found
 
 
 def test_no_page_is_wider_than_a_phone(browser, written):
