@@ -1,9 +1,12 @@
 """Fixtures that many tests share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+import postproc
 
 settings.register_profile("same every time", derandomize=True, deadline=None, print_blob=False)
 settings.load_profile("same every time")
@@ -22,3 +25,14 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the real data sets are not beside this checkout")
     return SHARED
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Tests run on a thread where they do not ask for more: of few images, handing tasks to threads is half the work.
+
+    That their number changes no bit is a law, of every step and setting; commands and functions that start threads
+    themselves have tests that ask for several.
+    """
+    with postproc.using(threads=1):
+        yield

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from postproc.base import machine
 from postproc.base.runtime import current, using, within
 from postproc.base.settings import Setting
 from postproc.base.step import KEPT, range_of, unit_of
@@ -54,7 +55,8 @@ def check_step(
     for number, text, law in LAWS:
         subject.left_alone, subject.tried = (spare or {}).get(number, ()), None
         try:
-            law(subject)
+            with using(threads=1):  # most time would go into handing little data to threads; law 4 has more
+                law(subject)
         except Exception as error:
             first = first or error
             what = str(error) if isinstance(error, Broken) else f"raised {type(error).__name__}: {error}"
@@ -196,7 +198,8 @@ def _alike(labels: np.ndarray) -> np.ndarray:
 
 def type_and_shape(step: Subject) -> None:
     whole = step.count("nq"), step.count("ng")
-    sizes = list(itertools.product(*(dict.fromkeys((count, 1, 0)) for count in whole)))
+    sizes = itertools.product(*(dict.fromkeys((count, 1, 0)) for count in whole))
+    worlds = [(nq, ng, pick(step.data, nq=range(nq), ng=range(ng), features=range(ng))) for nq, ng in sizes]
     for settings in step.variants():
         if step.takes_infinity:
             far = "distances" if "distances" in step.inputs else "query_distances"
@@ -204,8 +207,7 @@ def type_and_shape(step: Subject) -> None:
             never[:, 1::3] = np.inf
             data = {**step.data, far: np.maximum(never, never.T) if _is_square(far) else never}
             _check_shapes(step, settings, data, step(settings, data), *whole)
-        for nq, ng in sizes:
-            data = pick(step.data, nq=range(nq), ng=range(ng), features=range(ng))
+        for nq, ng, data in worlds:
             try:
                 found = step(settings, data)
             except ValueError as refusal:
@@ -248,7 +250,7 @@ def the_same_bits(step: Subject) -> None:
     for settings in step.variants():
         with using(threads=1):
             wanted = step(settings, step.larger)
-        others = ((5, 1),) if settings else ((None, None), (5, 1))
+        others = ((5, 1),) if settings else ((machine.threads(), None), (5, 1))
         for threads, memory in others:
             with using(threads=threads), within(replace(current(), memory=memory)):
                 found = step(settings, step.larger)
@@ -360,21 +362,20 @@ def bad_values(setting: Setting) -> list[Any]:
 
 
 def bad_data_are_refused(step: Subject) -> None:
-    for settings in step.variants():
-        for name in step.inputs:
-            good = step.data[name]
-            if good.dtype == np.float32:
-                odd = [np.nan, -np.inf] + (
-                    [] if name.endswith("distances") and step.takes_infinity else [np.inf, 1e300]
-                )
-                spoilt = [np.where(good == good.flat[-1], value, good.astype(np.float64)) for value in odd]
-                fewer = good[0] if good.ndim > 1 else good[:-1]  # a number alone would be a setting by place
-                bad, strange = [*spoilt, fewer, good[None]], ["features.npy", good.astype(str), good + 1j]
-            else:
-                bad, strange = [good[:-1], good[:, None]], [good.astype(np.float32), good.astype(str)]
-            for error, arrays in ((ValueError, bad), (TypeError, strange)):
-                for array in arrays:
-                    _must_refuse(step, settings, {**step.data, name: array}, error, rf"^{name}: wanted ")
+    for name in step.inputs:
+        good = step.data[name]
+        if good.dtype == np.float32:
+            odd = [np.nan, -np.inf] + (
+                [] if name.endswith("distances") and step.takes_infinity else [np.inf, 1e300]
+            )
+            spoilt = [np.where(good == good.flat[-1], value, good.astype(np.float64)) for value in odd]
+            fewer = good[0] if good.ndim > 1 else good[:-1]  # a number alone would be a setting by place
+            bad, strange = [*spoilt, fewer, good[None]], ["features.npy", good.astype(str), good + 1j]
+        else:
+            bad, strange = [good[:-1], good[:, None]], [good.astype(np.float32), good.astype(str)]
+        wrong = [(ValueError, array) for array in bad] + [(TypeError, array) for array in strange]
+        for settings, (error, array) in itertools.product(step.variants(), wrong):
+            _must_refuse(step, settings, {**step.data, name: array}, error, rf"^{name}: wanted ")
 
 
 def _must_refuse(

@@ -96,7 +96,7 @@ def test_the_files_fit_each_other(tmp_path: Path, capsys: pytest.CaptureFixture)
     assert share == pytest.approx(found["thresholds"][""]["share"])
     assert share == pytest.approx(0.2, abs=0.5 / len(told))
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    asked(tmp_path / "in", out, "--format", "happywhale", "--unknown", "share=0.2", "--threads", "1")
+    asked(tmp_path / "in", out, "--format", "happywhale", "--unknown", "share=0.2", "--threads", "3")
     assert before == {path.name: path.read_bytes() for path in out.iterdir()}
 
 

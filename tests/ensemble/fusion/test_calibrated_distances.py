@@ -83,7 +83,7 @@ def test_a_sample_stands_for_all_pairs_and_threads_change_nothing(seed, count):
     whole = calibrated_distances([grid], [far], [hits], method="logistic", order=0)
     some = calibrated_distances([grid], [far], [hits], method="logistic", order=0, pairs=800, seed=seed)
     assert np.abs(whole - some).max() < 0.2
-    with runtime.using(threads=1):
+    with runtime.using(threads=3):
         again = calibrated_distances([grid], [far], [hits], method="logistic", order=0, pairs=800, seed=seed)
     assert again.tobytes() == some.tobytes()
 

@@ -99,7 +99,7 @@ def test_reranking_equals_the_definition(weight, k1, k2, lambda_value):
     assert_array_equal(
         rerank_attributes(sqeuclidean(*sides), None, *aux, confusions=[COLOUR, KIND], **setting), found
     )
-    with using(threads=1):
+    with using(threads=3):
         assert_array_equal(rerank_attributes(*sides, *aux, confusions=[COLOUR, KIND], **setting), found)
 
 

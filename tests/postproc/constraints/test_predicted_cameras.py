@@ -137,7 +137,7 @@ def test_certain_cameras_are_the_plain_term():
     assert_allclose(distances(probable), distances(plain), rtol=1e-6)
     found = rerank(probable, k1=9, k2=3)
     assert_allclose(found, rerank(plain, k1=9, k2=3), atol=2e-6)
-    with using(threads=1):
+    with using(threads=3):
         assert_array_equal(rerank(probable, k1=9, k2=3), found)
 
 

@@ -109,7 +109,7 @@ def test_several_blocks_and_any_number_of_threads():
         "between": 0.1,
     }
     found = rerank_constrained(far, *x, *labels, **setting)
-    with using(threads=1):
+    with using(threads=3):
         assert_array_equal(rerank_constrained(far, *x, *labels, **setting), found)
     both = [
         dict(zip(("features", *NAMES), (array, *labels[place::2]), strict=True)) for place, array in enumerate(x)
