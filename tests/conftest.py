@@ -29,7 +29,7 @@ def shared() -> Path:
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Tests run on a thread where they do not ask for more: of few images, handing tasks to threads is half the work.
+    """Tests run on a thread where they do not ask for more: of few images, half the work is to hand out tasks.
 
     That their number changes no bit is a law, of every step and setting; commands and functions that start threads
     themselves have tests that ask for several.

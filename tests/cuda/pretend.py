@@ -13,12 +13,13 @@ from typing import Any, NoReturn
 import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_leaves, tree_map_only
+from torch.utils._pytree import tree_map_only
 
 CUDA = torch.device("cuda", 0)
 HOST = torch.device("cpu")
 MOVES = {torch.Tensor.to, torch.Tensor.copy_}  # these take tensors of two devices
 INDEXING = {torch.Tensor.__getitem__, torch.Tensor.__setitem__}
+MIX = MOVES | INDEXING
 UNORDERED = {"bincount", "cumsum", "histc", "index_add", "index_reduce", "put", "scatter_add", "scatter_reduce"}
 ADVANCED = (torch.Tensor, np.ndarray, list)  # what makes an index a gather and not a view
 
@@ -72,6 +73,8 @@ class _Mode(TorchFunctionMode):
 
 def _call(func: Callable, args: tuple, kwargs: dict) -> Any:
     """One call of torch on the inner tensors; what comes out lies where it would lie."""
+    if getattr(func, "__name__", "") == "__get__":
+        return _attribute(func, args[0])
     if func is torch.Tensor.pin_memory:
         return args[0]
     if func in INDEXING:
@@ -79,10 +82,10 @@ def _call(func: Callable, args: tuple, kwargs: dict) -> Any:
     if func in (torch.Tensor.cpu, torch.Tensor.cuda):
         func, args = torch.Tensor.to, (args[0], HOST if func is torch.Tensor.cpu else CUDA)
     args, target = _target(func, args, kwargs)
-    tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+    tensors = [*_tensors(args), *_tensors(kwargs)]
     shells = {id(tensor.inner): tensor for tensor in tensors if isinstance(tensor, Pretend)}
-    if shells and func not in MOVES | INDEXING:
-        outputs = tree_leaves(kwargs.get("out"))
+    if shells and func not in MIX:
+        outputs = [*_tensors(kwargs.get("out"))]
         for tensor in tensors:
             written = any(tensor is out for out in outputs)
             if not isinstance(tensor, Pretend) and (tensor.ndim or written):
@@ -103,7 +106,32 @@ def _call(func: Callable, args: tuple, kwargs: dict) -> Any:
             return tensor
         return Pretend(tensor)
 
-    return found if isinstance(found, torch.Size) else tree_map_only(torch.Tensor, place, found)
+    if isinstance(found, torch.Tensor):
+        return place(found)
+    several = isinstance(found, tuple | list) and not isinstance(found, torch.Size)
+    return tree_map_only(torch.Tensor, place, found) if several else found
+
+
+def _attribute(get: Callable, tensor: torch.Tensor) -> Any:
+    """``tensor.shape``, ``tensor.T`` and the like: by far the most calls, so nothing else is looked at."""
+    if not isinstance(tensor, Pretend):
+        return get(tensor)
+    found = get(tensor.inner)
+    if not isinstance(found, torch.Tensor):
+        return found
+    return tensor if found is tensor.inner else Pretend(found)
+
+
+def _tensors(value: Any) -> Iterator[torch.Tensor]:
+    """All tensors among arguments."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, tuple | list):
+        for each in value:
+            yield from _tensors(each)
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _tensors(each)
 
 
 def _target(func: Callable, args: tuple, kwargs: dict) -> tuple[tuple, torch.device | None]:

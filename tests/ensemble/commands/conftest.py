@@ -1,5 +1,6 @@
 """One drawn city for all commands; no test writes into it."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,4 +10,6 @@ from tests.support import cities
 
 @pytest.fixture(scope="session")
 def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return cities.few(tmp_path_factory.mktemp("commands") / "city")
+    made = cities.few(tmp_path_factory.mktemp("commands") / "city")
+    shutil.rmtree(made / "side")  # models that no recipe takes here, at which every command would look
+    return made
