@@ -15,23 +15,24 @@ cd "$here"
 if [ $# -gt 0 ]; then
     exec "$python" -m pytest "$@"
 fi
-# Two processes, one a core: the simulator, then the laws and some more, beside all other tests.
+# Two processes, one a core: the simulator, then the laws and some more, beside all other tests. The two take as long.
+beside="tests/laws tests/extractors tests/ensemble/tune tests/documents"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-beside() {
+others() {
     failed=0
     echo "The CUDA back end in numba's simulator:"
     NUMBA_ENABLE_CUDASIM=1 "$python" -m pytest tests/cuda -p no:cacheprovider || failed=$?
-    echo "The laws of every step, the extractors, tuning:"
-    "$python" -m pytest tests/laws tests/extractors tests/ensemble/tune -p no:cacheprovider || failed=$?
+    echo "The laws of every step, the extractors, tuning, the documents:"
+    "$python" -m pytest $beside -p no:cacheprovider || failed=$?
     return "$failed"
 }
-beside >"$log" 2>&1 &
-others=$!
-trap 'kill "$others" 2>/dev/null; exit 130' INT TERM
+others >"$log" 2>&1 &
+aside=$!
+trap 'kill "$aside" 2>/dev/null; exit 130' INT TERM
 status=0
-"$python" -m pytest --ignore tests/laws --ignore tests/extractors --ignore tests/ensemble/tune || status=$?
-wait "$others" || status=$?
+"$python" -m pytest $(printf -- '--ignore %s ' $beside) || status=$?
+wait "$aside" || status=$?
 echo
 cat "$log"
 exit "$status"

@@ -14,6 +14,7 @@ from ensemble.base.errors import InputError
 from ensemble.city import MODELS, City, city
 from ensemble.city.folder import make
 from extractors import dump
+from tests.support import cities
 from tests.support.each import each
 
 SIDES = ("query", "gallery", "train")
@@ -115,14 +116,24 @@ def test_the_reader_gives_back_what_was_made(folder: Path, small: City) -> None:
             assert list(feature_set.gallery_table[column]) == list(small.gallery[column])
 
 
-def test_an_earlier_demo_is_replaced_and_other_files_stay(tmp_path: Path, folder: Path) -> None:
-    make(tmp_path, seed=1)
-    (tmp_path / "notes.txt").write_text("mine")
-    (tmp_path / ".demo-partial").mkdir()  # left by a run that was killed
-    make(tmp_path, seed=0)
-    assert hashes(tmp_path) == {**hashes(folder), "notes.txt": hashlib.sha256(b"mine").hexdigest()}
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cities are small, where nothing is read off them."""
+    cities.shrink(monkeypatch)
 
 
+@pytest.mark.usefixtures("few")
+def test_an_earlier_demo_is_replaced_and_other_files_stay(tmp_path: Path) -> None:
+    make(tmp_path / "new", seed=0)
+    earlier = tmp_path / "earlier"
+    make(earlier, seed=1)
+    (earlier / "notes.txt").write_text("mine")
+    (earlier / ".demo-partial").mkdir()  # left by a run that was killed
+    make(earlier, seed=0)
+    assert hashes(earlier) == {**hashes(tmp_path / "new"), "notes.txt": hashlib.sha256(b"mine").hexdigest()}
+
+
+@pytest.mark.usefixtures("few")
 def test_a_demo_of_another_kind_takes_away_what_the_first_one_wrote(tmp_path: Path) -> None:
     make(tmp_path, kind="crowd")
     crowd = files(tmp_path)
@@ -213,6 +224,7 @@ def test_pictures_depend_on_the_seed_alone() -> None:
     assert drawing.draw(0, 1, 2, 3, 0.5, 11000)[0].height < drawing.draw(0, 1, 2, 3, 0.5, 44000)[0].height
 
 
+@pytest.mark.usefixtures("few")
 def test_pictures_and_features_replace_each_other(tmp_path: Path, pictures: Path) -> None:
     import shutil
 
