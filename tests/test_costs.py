@@ -3,6 +3,7 @@
 Each is made in a copy of the packages, and found in use by the commands.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -47,6 +48,20 @@ if __name__ == "__main__":
 '''
 
 
+SEVERAL = """
+import io, json, sys
+from contextlib import redirect_stdout, suppress
+from ensemble.cli import start
+
+said = []
+for words in json.loads(sys.argv[1]):
+    with redirect_stdout(io.StringIO()) as out, suppress(SystemExit):
+        start.start("python -m ensemble", words)
+    said.append(out.getvalue())
+print(json.dumps(said))
+"""
+
+
 class Packages:
     """A copy of postproc and ensemble that may be changed; ``changes`` are its files that were."""
 
@@ -78,6 +93,11 @@ class Packages:
         )
         assert (done.returncode, done.stderr) == (0, ""), done.stderr
         return done.stdout
+
+    def several(self, *words: list[str]) -> list[str]:
+        """What commands print, all of one process: they import the same."""
+        (self.folder / "several.py").write_text(SEVERAL)
+        return list(json.loads(self.command("several", json.dumps(words))))
 
 
 @pytest.fixture(scope="module")
@@ -138,13 +158,12 @@ def test_all_of_them_are_in_use(packages: Packages, tmp_path: Path) -> None:
             (features / f"{side}_{model}.vec").write_text("\n".join(lines) + "\n")
     for side, names in NAMES.items():
         (features / f"{side}.csv").write_text("\n".join(["name,pid", *(f"{name},1" for name in names)]) + "\n")
-    options = ("--features", str(features), "--recipe", str(recipe), "--protocol", "only_five")
-    told = packages.command("ensemble.run", *options, "--out", str(out))
+    options = ["--features", str(features), "--recipe", str(recipe), "--protocol", "only_five"]
+    told, listed = packages.several(["run", *options, "--out", str(out)], ["run", "--list-steps"])
     assert "soft_threshold" in told
     assert "harmonic_mean" in told
     assert "mAP 1.0000" in told
     assert (out / "ranking.scsv").read_text().startswith("q0.jpg;")
-    listed = packages.command("ensemble.run", "--list-steps")
     assert "    strength = 0.1    (weight, 0 to 1e+06)" in listed
     assert "$ python -m ensemble count\n" in packages.command("ensemble").partition("\nlook\n")[2]
     assert packages.command("ensemble", "count") == packages.command("ensemble.count") == "1\n"
