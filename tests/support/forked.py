@@ -1,10 +1,12 @@
 """Commands in processes of their own that need not import everything again: forks of this one.
 
 What a command loads, registers or changes stays there. Where a system does not fork, a new process does the same.
+For commands that compute little: OpenMP, which some libraries start, does not outlive a fork.
 """
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import traceback
@@ -17,6 +19,7 @@ from ensemble.cli import start
 
 ROOT = Path(__file__).parents[2]
 FORKS = "fork" in multiprocessing.get_all_start_methods()
+LONGEST = 200  # seconds
 Done = subprocess.CompletedProcess[str]
 
 
@@ -24,7 +27,7 @@ def anew(*words: str, path: Path | None = None, cwd: Path = ROOT) -> Done:
     """``python -m ensemble WORDS`` in ``cwd``; ``path``: where more packages are installed."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, filter(None, (path, ROOT))))}
     command = [sys.executable, "-m", "ensemble", *words]
-    return subprocess.run(command, capture_output=True, text=True, env=env, cwd=cwd, timeout=200)
+    return subprocess.run(command, capture_output=True, text=True, env=env, cwd=cwd, timeout=LONGEST)
 
 
 def command(*words: str, path: Path | None = None, cwd: Path = ROOT) -> Done:
@@ -46,6 +49,7 @@ def _be(words: tuple[str, ...], path: list[str], cwd: Path, out: IO[str], err: I
     """Be that command, in the child; it does not come back."""
     status = 1
     try:
+        signal.alarm(LONGEST)
         sys.stdout, sys.stderr = out, err
         os.dup2(out.fileno(), 1)
         os.dup2(err.fileno(), 2)
