@@ -328,6 +328,8 @@ def test_as_a_process(city, tmp_path):
         str(city),
         "--out",
         str(tmp_path),
+        "--recipe",
+        "baseline",
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
