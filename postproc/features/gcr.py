@@ -14,13 +14,13 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Count, Neighbours, Neutral, Number, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Gallery, Query, Sides
-from postproc.pairs import held, nearest, spent
+from postproc.pairs import beyond, held, nearest, spent
 from postproc.pairs.known import tiles_of
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.layout import Layout
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.nearest import Lists
-from postproc.pairs.pairwise import sqeuclidean
+from postproc.pairs.pairwise import Pairwise, sqeuclidean
 from postproc.pairs.tiles import Tiles
 
 
@@ -91,7 +91,8 @@ def gcr(
         tiles = tiles_of(pairs, None if round_ else neighbours, cameras, unit=True)
         layout = tiles.layout
         move = _move_locally if graph == "local" else partial(_move, symmetric=graph == "symmetric")
-        moved = move(images[layout.first], tiles, Mix((k1, k2), (beta1, beta2), (1 - scale, scale)))
+        everybody = pairs if one_set else sqeuclidean(images)
+        moved = move(images[layout.first], tiles, everybody, Mix((k1, k2), (beta1, beta2), (1 - scale, scale)))
         images = l2_normalize(moved)[layout.inverse]
     return images if one_set else (images[:nq], images[nq:])
 
@@ -104,10 +105,10 @@ class Mix(NamedTuple):
     shares: tuple[float, float]
 
 
-def _move(x: np.ndarray, tiles: Tiles, mix: Mix, *, symmetric: bool) -> np.ndarray:
+def _move(x: np.ndarray, tiles: Tiles, everybody: Pairwise, mix: Mix, *, symmetric: bool) -> np.ndarray:
     """The features (classes, d) after one round on the graphs of all images."""
     k1, k2 = mix.k
-    lists = nearest.of_all_and_others(tiles, every=k1, other=max(k2 - 1, 1))
+    lists = beyond.of_all_and_others(tiles, everybody, every=k1, other=max(k2 - 1, 1))
     anywhere, across = (
         propagation(tiles.layout, found, length, beta, symmetric=symmetric)
         for found, length, beta in zip(lists, (k1, k2 - 1), mix.betas, strict=True)
@@ -159,10 +160,10 @@ def propagation(layout: Layout, lists: Lists, length: int, beta: float, *, symme
     return diags_array(1 / np.sqrt(given)) @ s @ diags_array(1 / np.sqrt(taken))
 
 
-def _move_locally(x: np.ndarray, tiles: Tiles, mix: Mix) -> np.ndarray:
+def _move_locally(x: np.ndarray, tiles: Tiles, everybody: Pairwise, mix: Mix) -> np.ndarray:
     """The features (classes, d) after one round in which every image has a small graph of its own."""
     layout, (k1, k2) = tiles.layout, mix.k
-    anywhere, across = nearest.of_all_and_others(tiles, every=k1 + 1, other=k2)
+    anywhere, across = beyond.of_all_and_others(tiles, everybody, every=k1 + 1, other=k2)
     graphs = []
     for lists in (nearest.without_self(anywhere), across):
         rows, values = (arrays.host(part)[layout.first] for part in (lists.rows, lists.values))
