@@ -18,6 +18,7 @@ LARGEST_OF_FLOAT32 = np.finfo(np.float32).max
 ZERO, HALF = np.float32(0), np.float32(0.5)
 LANES = 16  # partial sums of a row, so that it can run in vector registers without fast-math
 PART = 512  # entries of a row that stay in the nearest cache, a multiple of LANES
+ABREAST, SUMS = 4, 64  # rows that are looked at side by side, and partial sums of each, so that none waits for another
 
 
 @compiled
@@ -184,16 +185,18 @@ def count_beyond(strip, others, columns, start, stop, counts):
 
 
 @compiled
-def _peak(row, scale, columns):
-    """The largest of ``scale row + columns``."""
-    lanes = np.full(LANES, -np.inf)
-    whole = row.size // LANES * LANES
-    for begin in range(0, whole, LANES):
-        for lane in range(LANES):
-            lanes[lane] = max(lanes[lane], scale * row[begin + lane] + columns[begin + lane])
-    for j in range(whole, row.size):
-        lanes[0] = max(lanes[0], scale * row[j] + columns[j])
-    return lanes.max()
+def _peaks(rows, scale, columns, peaks):
+    """The largest of ``scale row + columns`` of some rows, which are looked at while their columns are at hand."""
+    lanes = np.full((len(rows), PART), -np.inf)
+    for begin in range(0, columns.size, PART):
+        usual = columns[begin : begin + PART]
+        for i in range(len(rows)):
+            row, largest = rows[i, begin : begin + PART], lanes[i]
+            for j in range(row.size):
+                value = scale * row[j] + usual[j]
+                largest[j] = value if value > largest[j] else largest[j]
+    for i in range(len(rows)):
+        peaks[i] = lanes[i].max()
 
 
 @compiled
@@ -210,31 +213,38 @@ def _exponentials(row, scale, columns, peak, shares):
 
 
 @compiled
+def _add(values, lanes):
+    """Every value to one of the lanes."""
+    whole = values.size // SUMS * SUMS
+    for begin in range(0, whole, SUMS):
+        for lane in range(SUMS):
+            lanes[lane] += values[begin + lane]
+    for j in range(whole, values.size):
+        lanes[0] += values[j]
+
+
+@compiled
 def shares_of_rows(strip, scale, columns, start, stop, shares, peaks, totals):
     """``shares[i, j] = exp(scale strip[i, j] + columns[j] - peaks[i])``, ``scale`` below 0, and the sums of rows.
 
     ``peaks[i]`` is the largest, so that the log of a row's true sum is ``peaks + log(totals)``; -inf for a row of
     +inf, whose shares are 0. ``shares`` are float32 or float64, and so are the exponentials.
     """
-    for i in range(start, stop):
-        peaks[i] = _peak(strip[i], scale, columns)
-        if peaks[i] == -np.inf:
-            shares[i], totals[i] = 0, 0
-            continue
-        lanes, total = np.zeros(LANES), 0.0
+    for first in range(start, stop, ABREAST):
+        last = min(first + ABREAST, stop)
+        _peaks(strip[first:last], scale, columns, peaks[first:last])
+        lanes = np.zeros((ABREAST, SUMS))
         for begin in range(0, columns.size, PART):
-            part = slice(begin, min(begin + PART, columns.size))
-            some = shares[i, part]
-            _exponentials(strip[i, part], scale, columns[part], peaks[i], some)
-            whole = some.size // LANES * LANES
-            for at in range(0, whole, LANES):
-                for lane in range(LANES):
-                    lanes[lane] += some[at + lane]
-            for j in range(whole, some.size):
-                total += some[j]
-        for lane in range(LANES):
-            total += lanes[lane]
-        totals[i] = total
+            usual = columns[begin : begin + PART]
+            for i in range(first, last):
+                some = shares[i, begin : begin + PART]
+                if peaks[i] == -np.inf:
+                    some[:] = 0
+                    continue
+                _exponentials(strip[i, begin : begin + PART], scale, usual, peaks[i], some)
+                _add(some, lanes[i - first])
+        for i in range(first, last):
+            totals[i] = lanes[i - first].sum()
 
 
 @compiled
