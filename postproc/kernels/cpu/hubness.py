@@ -18,7 +18,10 @@ LARGEST_OF_FLOAT32 = np.finfo(np.float32).max
 ZERO, HALF = np.float32(0), np.float32(0.5)
 LANES = 16  # partial sums of a row, so that it can run in vector registers without fast-math
 PART = 512  # entries of a row that stay in the nearest cache, a multiple of LANES
-ABREAST, SUMS = 4, 64  # rows that are looked at side by side, and partial sums of each, so that none waits for another
+ABREAST, SUMS = (
+    4,
+    64,
+)  # rows that are looked at side by side, and partial sums of each, so that none waits for another
 
 
 @compiled

@@ -1,4 +1,4 @@
-"""Strips that are kept between walks: the same bits and the same order, wherever there is room and wherever not."""
+"""Strips that are kept between walks: the same bits and the same order, wherever there is room or not."""
 
 from unittest.mock import patch
 
