@@ -16,12 +16,9 @@ LOWEST = -float(np.finfo(np.float64).max)
 ROOT_OF_2 = sqrt(2.0)
 LARGEST_OF_FLOAT32 = np.finfo(np.float32).max
 ZERO, HALF = np.float32(0), np.float32(0.5)
-LANES = 16  # partial sums of a row, so that it can run in vector registers without fast-math
+LANES = 64  # partial sums of a row, so that it can run in vector registers without fast-math, and none waits
 PART = 512  # entries of a row that stay in the nearest cache, a multiple of LANES
-ABREAST, SUMS = (
-    4,
-    64,
-)  # rows that are looked at side by side, and partial sums of each, so that none waits for another
+ABREAST = 4  # rows that are looked at side by side, while their columns are at hand
 
 
 @compiled
@@ -218,9 +215,9 @@ def _exponentials(row, scale, columns, peak, shares):
 @compiled
 def _add(values, lanes):
     """Every value to one of the lanes."""
-    whole = values.size // SUMS * SUMS
-    for begin in range(0, whole, SUMS):
-        for lane in range(SUMS):
+    whole = values.size // LANES * LANES
+    for begin in range(0, whole, LANES):
+        for lane in range(LANES):
             lanes[lane] += values[begin + lane]
     for j in range(whole, values.size):
         lanes[0] += values[j]
@@ -236,7 +233,7 @@ def shares_of_rows(strip, scale, columns, start, stop, shares, peaks, totals):
     for first in range(start, stop, ABREAST):
         last = min(first + ABREAST, stop)
         _peaks(strip[first:last], scale, columns, peaks[first:last])
-        lanes = np.zeros((ABREAST, SUMS))
+        lanes = np.zeros((ABREAST, LANES))
         for begin in range(0, columns.size, PART):
             usual = columns[begin : begin + PART]
             for i in range(first, last):
