@@ -16,9 +16,9 @@ LOWEST = -float(np.finfo(np.float64).max)
 ROOT_OF_2 = sqrt(2.0)
 LARGEST_OF_FLOAT32 = np.finfo(np.float32).max
 ZERO, HALF = np.float32(0), np.float32(0.5)
-LANES = 64  # partial sums of a row, so that it can run in vector registers without fast-math, and none waits
+LANES = 16  # partial sums of a row, so that it can run in vector registers without fast-math
+SUMS = 64  # the same, where nothing else is done meanwhile and each would wait for the one before
 PART = 512  # entries of a row that stay in the nearest cache, a multiple of LANES
-ABREAST = 4  # rows that are looked at side by side, while their columns are at hand
 
 
 @compiled
@@ -66,10 +66,10 @@ def _measured(row, root, out):
 def _mean_and_deviation(row):
     """Both to double precision, without entries of +inf, and 0 where nothing else is; of equal entries exactly the
     entry and 0, as sums of float32 are exact."""
-    count, lanes = np.zeros(LANES, np.int64), np.zeros(LANES)
-    whole = row.size // LANES * LANES
-    for start in range(0, whole, LANES):
-        for lane in range(LANES):
+    count, lanes = np.zeros(SUMS, np.int64), np.zeros(SUMS)
+    whole = row.size // SUMS * SUMS
+    for start in range(0, whole, SUMS):
+        for lane in range(SUMS):
             value = row[start + lane]
             count[lane] += value < np.inf
             lanes[lane] += value if value < np.inf else ZERO
@@ -81,8 +81,8 @@ def _mean_and_deviation(row):
         return 0.0, 0.0
     mean = lanes.sum() / there
     lanes[:] = 0
-    for start in range(0, whole, LANES):
-        for lane in range(LANES):
+    for start in range(0, whole, SUMS):
+        for lane in range(SUMS):
             value = row[start + lane]
             away = np.float64(value) - mean
             lanes[lane] += away * away if value < np.inf else 0.0
@@ -102,16 +102,16 @@ def moments_of_tile(
     Likewise ``of_columns`` (2, m), but not of a tile on the ``diagonal``, which itself is left out.
     """
     measured = np.empty(tile.shape[1], np.float32)
-    off, square = np.zeros(LANES), np.zeros(LANES)
-    whole = measured.size // LANES * LANES
+    off, square = np.zeros(SUMS), np.zeros(SUMS)
+    whole = measured.size // SUMS * SUMS
     for i in range(tile.shape[0]):
         _measured(tile[i], root, measured)
         pivot, copies = row_pivots[i], row_copies[i]
         if diagonal:
             measured[i] = np.float32(pivot)
         off[:], square[:] = 0, 0
-        for start in range(0, whole, LANES):
-            for lane in range(LANES):
+        for start in range(0, whole, SUMS):
+            for lane in range(SUMS):
                 away = measured[start + lane] - pivot
                 weighed = column_copies[start + lane] * away
                 off[lane] += weighed
@@ -120,7 +120,7 @@ def moments_of_tile(
             away = measured[j] - pivot
             off[0] += column_copies[j] * away
             square[0] += column_copies[j] * away * away
-        for lane in range(LANES):
+        for lane in range(SUMS):
             of_rows[0, i] += off[lane]
             of_rows[1, i] += square[lane]
         if not diagonal:
@@ -185,18 +185,16 @@ def count_beyond(strip, others, columns, start, stop, counts):
 
 
 @compiled
-def _peaks(rows, scale, columns, peaks):
-    """The largest of ``scale row + columns`` of some rows, which are looked at while their columns are at hand."""
-    lanes = np.full((len(rows), PART), -np.inf)
-    for begin in range(0, columns.size, PART):
-        usual = columns[begin : begin + PART]
-        for i in range(len(rows)):
-            row, largest = rows[i, begin : begin + PART], lanes[i]
-            for j in range(row.size):
-                value = scale * row[j] + usual[j]
-                largest[j] = value if value > largest[j] else largest[j]
-    for i in range(len(rows)):
-        peaks[i] = lanes[i].max()
+def _peak(row, scale, columns):
+    """The largest of ``scale row + columns``."""
+    lanes = np.full(LANES, -np.inf)
+    whole = row.size // LANES * LANES
+    for begin in range(0, whole, LANES):
+        for lane in range(LANES):
+            lanes[lane] = max(lanes[lane], scale * row[begin + lane] + columns[begin + lane])
+    for j in range(whole, row.size):
+        lanes[0] = max(lanes[0], scale * row[j] + columns[j])
+    return lanes.max()
 
 
 @compiled
@@ -213,38 +211,31 @@ def _exponentials(row, scale, columns, peak, shares):
 
 
 @compiled
-def _add(values, lanes):
-    """Every value to one of the lanes."""
-    whole = values.size // LANES * LANES
-    for begin in range(0, whole, LANES):
-        for lane in range(LANES):
-            lanes[lane] += values[begin + lane]
-    for j in range(whole, values.size):
-        lanes[0] += values[j]
-
-
-@compiled
 def shares_of_rows(strip, scale, columns, start, stop, shares, peaks, totals):
     """``shares[i, j] = exp(scale strip[i, j] + columns[j] - peaks[i])``, ``scale`` below 0, and the sums of rows.
 
     ``peaks[i]`` is the largest, so that the log of a row's true sum is ``peaks + log(totals)``; -inf for a row of
     +inf, whose shares are 0. ``shares`` are float32 or float64, and so are the exponentials.
     """
-    for first in range(start, stop, ABREAST):
-        last = min(first + ABREAST, stop)
-        _peaks(strip[first:last], scale, columns, peaks[first:last])
-        lanes = np.zeros((ABREAST, LANES))
+    for i in range(start, stop):
+        peaks[i] = _peak(strip[i], scale, columns)
+        if peaks[i] == -np.inf:
+            shares[i], totals[i] = 0, 0
+            continue
+        lanes, total = np.zeros(LANES), 0.0
         for begin in range(0, columns.size, PART):
-            usual = columns[begin : begin + PART]
-            for i in range(first, last):
-                some = shares[i, begin : begin + PART]
-                if peaks[i] == -np.inf:
-                    some[:] = 0
-                    continue
-                _exponentials(strip[i, begin : begin + PART], scale, usual, peaks[i], some)
-                _add(some, lanes[i - first])
-        for i in range(first, last):
-            totals[i] = lanes[i - first].sum()
+            part = slice(begin, min(begin + PART, columns.size))
+            some = shares[i, part]
+            _exponentials(strip[i, part], scale, columns[part], peaks[i], some)
+            whole = some.size // LANES * LANES
+            for at in range(0, whole, LANES):
+                for lane in range(LANES):
+                    lanes[lane] += some[at + lane]
+            for j in range(whole, some.size):
+                total += some[j]
+        for lane in range(LANES):
+            total += lanes[lane]
+        totals[i] = total
 
 
 @compiled
