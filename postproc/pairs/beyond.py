@@ -7,6 +7,7 @@ with everybody. Only the features and cameras decide.
 
 import numpy as np
 
+from postproc import kernels
 from postproc.base import arrays
 from postproc.base.vocabulary import Array
 from postproc.pairs import forecast, from_lists, nearest, remembered
@@ -15,13 +16,13 @@ from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import Buffers, Lists, PairwiseTiles, Tiles
 
 LONG = 32  # entries of a list, where fewer are wanted
-SLICES, ROWS = 8, 32  # rows that are looked at, some that follow each other in each of so many places
+SLICES, ROWS = 4, 32  # rows that are looked at, some that follow each other in each of so many places
 LACKING = 0.02  # the share of rows with too few from which on both kinds are walked for
 
 
 def of_all_and_others(tiles: Tiles, everybody: Pairwise, *, every: int, other: int) -> tuple[Lists, Lists]:
     """As :func:`nearest.of_all_and_others`; ``everybody``: the same distances of all images as one set."""
-    layout, length = tiles.layout, max(every, LONG)
+    layout, length = tiles.layout, min(max(every, LONG), tiles.layout.classes)
     alone = tiles.known is not None or remembered.current() is not None or arrays.on_cuda(layout.like)
     if alone or tiles.cameras is None or layout.classes < forecast.FEWEST:
         return nearest.of_all_and_others(tiles, every=every, other=other)
@@ -37,15 +38,21 @@ def _lacking(tiles: Tiles, cameras: Array, length: int, other: int) -> float:
     """The share of some classes that have fewer than ``other`` of other cameras among their nearest."""
     layout, buffers = tiles.layout, Buffers(tiles.layout)
     blocks = layout.blocks
-    found = []
-    for at in np.unique(np.linspace(0, len(blocks) - 1, SLICES).astype(np.int64)):
-        some = slice(blocks[at].start, min(blocks[at].start + ROWS, blocks[at].stop))
+    places = [blocks[at] for at in np.unique(np.linspace(0, len(blocks) - 1, SLICES).astype(np.int64))]
+    some = [slice(block.start, min(block.start + ROWS, block.stop)) for block in places]
+    borders = np.cumsum([0, *(part.stop - part.start for part in some)])
+    far = np.empty((borders[-1], layout.classes), np.float32)
+
+    def look(columns: slice) -> None:
         with buffers.lend() as buffer:
-            far = np.hstack([tiles.tile(some, columns, buffer).copy() for columns in blocks])
-        limits = np.partition(far, length - 1, axis=1)[:, length - 1 : length]
-        beyond = cameras[some, None] != cameras
-        found.append(((far <= limits) & beyond).sum(axis=1) < np.minimum(other, beyond.sum(axis=1)))
-    return float(np.concatenate(found).mean())
+            for part, first, last in zip(some, borders, borders[1:], strict=False):
+                far[first:last, columns] = tiles.tile(part, columns, buffer)
+
+    kernels.of(far).walk.run(look, blocks, what="other cameras", bytes_each=buffers.bytes)
+    limits = np.partition(far, length - 1, axis=1)[:, length - 1 : length]
+    beyond = np.concatenate([cameras[part] for part in some])[:, None] != cameras
+    found = ((far <= limits) & beyond).sum(axis=1)
+    return float((found < np.minimum(other, beyond.sum(axis=1))).mean())
 
 
 def _complete(across: Lists, everybody: Pairwise, cameras: Array, layout: Layout) -> None:
