@@ -89,7 +89,7 @@ def of_pairs(
 
 
 def _have_a_match(asked: np.ndarray, among: np.ndarray, pid: np.ndarray, cam: np.ndarray) -> np.ndarray:
-    """(n,) bool: whether a query has an image of its identity among these, of another camera where both are known."""
+    """(n,) bool: whether a query has an image of its identity among these, of another camera if both are known."""
     by_pid = among[np.argsort(pid[among], kind="stable")]
     first, last = (np.searchsorted(pid[by_pid], pid[asked], side) for side in ("left", "right"))
     found = np.zeros(len(asked), bool)

@@ -34,7 +34,7 @@ class PlaceModel:
     window, scaling: settings of "slide" and "seg".
 
     >>> from ensemble.fusion import hit_lists
-    >>> lists = hit_lists(np.array([[0, 1], [0, 1]]), np.array([5, 6]), np.array([5, 6]))  # a hit first, one second
+    >>> lists = hit_lists(np.array([[0, 1], [0, 1]]), np.array([5, 6]), np.array([5, 6]))  # hits: first, second
     >>> PlaceModel.learn("pos", {"net": lists}).chances
     array([[0.5, 0.5]])
     """
@@ -172,5 +172,3 @@ def _window(chances: np.ndarray, place: np.ndarray, length: np.ndarray, window: 
 def _log_odds(chance: np.ndarray) -> np.ndarray:
     chance = np.maximum(chance, LEAST)
     return np.asarray(np.log(chance / np.maximum(1 - chance, LEAST)))
-
-

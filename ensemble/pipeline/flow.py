@@ -341,7 +341,8 @@ def remedy(missing: list[str], state: set[str]) -> str:
     if LABELLED & set(missing):
         return (
             "it learns what each matrix, list or table of pairs says of labelled images: give train_MODEL (as "
-            "MODEL, of other images) and train.csv (name, pid) in the folder of --rankings; features take calibrated"
+            "MODEL, of other images) and train.csv (name, pid) in the folder of --rankings; features take "
+            "calibrated"
         )
     if "train_frame" in missing:
         return (

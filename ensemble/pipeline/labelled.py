@@ -84,7 +84,7 @@ def read(
 
 
 def _skipped(unmatched: int) -> str:
-    """What is said of labelled queries without a match, which are no lists to learn from, as they have no score."""
+    """What is said of labelled queries without a match: like scores, no list is learned from them."""
     return f"; {unmatched} of its queries match nothing there and say nothing of places" if unmatched else ""
 
 

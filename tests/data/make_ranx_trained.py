@@ -1,6 +1,6 @@
 """Write ranx_trained.npz: what ranx learns from labelled lists and makes of others. Wants ranx (0.3.21 here).
 
-    python tests/data/make_ranx_trained.py
+python tests/data/make_ranx_trained.py
 """
 
 from pathlib import Path

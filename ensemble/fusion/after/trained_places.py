@@ -1,11 +1,11 @@
 """Joining by what places in the lists of each model are worth, learned from labelled lists of that model.
 
 Sources: Aslam and Montague, "Models for Metasearch", SIGIR 2001 (BayesFuse); Lillis et al., "Estimating
-Probabilities for Effective Data Fusion", SIGIR 2010 (PosFuse); Lillis et al., "ProbFuse: A Probabilistic Approach to
-Data Fusion", SIGIR 2006; Shokouhi, "Segmentation of Search Engine Results for Effective Data-Fusion", ECIR 2007
+Probabilities for Effective Data Fusion", SIGIR 2010 (PosFuse); Lillis et al., "ProbFuse: A Probabilistic Approach
+to Data Fusion", SIGIR 2006; Shokouhi, "Segmentation of Search Engine Results for Effective Data-Fusion", ECIR 2007
 (SegFuse); Lillis et al., "Extending Probabilistic Data Fusion Using Sliding Windows", ECIR 2008 (SlideFuse).
-Formulas as ranx has them, and its numbers. MAPFuse is :func:`~ensemble.fusion.reciprocal_rank_fusion` with k = 0 and
-every model's mAP as its weight.
+Formulas as ranx has them, and its numbers. MAPFuse is :func:`~ensemble.fusion.reciprocal_rank_fusion` with k = 0
+and every model's mAP as its weight.
 Differs: lists that are longer than all labelled ones go on with chance 0; in ranx some of these are an error.
 
 Ties have places in the order of the columns. +inf takes no place, in no part's list where any part says so.
@@ -32,9 +32,10 @@ def pos_fuse(distances: Parts, train_hit_lists: HitLists, *, missing: Missing = 
 
     P_m(r) is the share of the labelled lists of model m with a match at place r, of those that are so long.
 
-    Takes:   distances, one (nq, n) float32 a part; NaN outside the list that a model gives. train_hit_lists, a part
-             (queries, places) int, as :func:`~ensemble.fusion.hit_lists` makes them: what the same model's lists of
-             other, labelled images hit. They should be as long as those to be joined, with about as many matches.
+    Takes:   distances, one (nq, n) float32 a part; NaN outside the list that a model gives. train_hit_lists, one
+             (queries, places) int a part, as :func:`~ensemble.fusion.hit_lists` makes them: what the same model's
+             lists of other, labelled images hit. They should be as long as those to be joined, with about as many
+             matches.
     Returns: (nq, n) float32, minus the score.
     missing: "none" a part that does not list the image adds nothing; "refuse".
     Raises:  ValueError for a wrong setting, parts of different shapes, -inf, hit lists that are none.

@@ -1,4 +1,4 @@
-"""Joins that learn what a place is worth: ranx's numbers, their formulas in loops, by hand, and what they refuse."""
+"""Joins that learn what a place is worth: ranx's numbers, the formulas in loops, by hand, and what is refused."""
 
 from pathlib import Path
 
@@ -143,7 +143,7 @@ def test_by_hand_from_ranking_to_answer():
     assert fusion.pos_fuse(far, [hits, other]).tolist() == [[-0.5, -1.5, -0.5, -0]]
     # around 1 place: (1/2 + 1/2) / 2, 1/2, (1/2 + 1/2 + 0) / 3, 1/4; of two places all are around: 1/2
     assert_allclose(fusion.slide_fuse(far, [hits, other], window=1), [[-1, -1, -1 / 3, -1 / 4]])
-    # halves: of the first list 1 0 | 1, of the second 0 1 | 0 0: P = 1/2, (1 + 0) / 2 / 2; of the others 1 | 0, P = 1, 0
+    # halves: of the first 1 0 | 1 and 0 1 | 0 0, so that P = 1/2 and (1 + 0) / 2; of the second 1 | 0, P = 1, 0
     assert_allclose(fusion.prob_fuse(far, [hits, other], segments=2), [[-0.5, -1.5, -0.25, -0.25]])
     # 3 hits and 2 hits in 2 times 5 places; scores 1, 2/3, 1/3, 0 and 0, 1
     assert_allclose(
@@ -152,9 +152,7 @@ def test_by_hand_from_ranking_to_answer():
         rtol=1e-6,
     )
     odds, least = np.log([0.3 / 0.7, 0.2 / 0.8]), np.log(0.001 / 0.999)
-    assert_allclose(
-        fusion.bayes_fuse(far, [hits, other]), [[-odds.sum()] * 2 + [-odds[0] - least] * 2], rtol=1e-6
-    )
+    assert_allclose(fusion.bayes_fuse(far, [hits, other]), [[-odds.sum()] * 2 + [-odds[0] - least] * 2], rtol=1e-6)
 
 
 def test_hit_lists_leave_out_what_scores_leave_out():
@@ -241,5 +239,7 @@ def test_what_is_refused(tmp_path):
     with pytest.raises(ValueError, match="names: wanted some of 0, 1, 2, got net"):
         PlaceModel.learn("pos", hits).of(["net"])
     np.savez(tmp_path / "other.npz", chances=np.zeros(3))
-    with pytest.raises(ValueError, match=r"other.npz: wanted what PlaceModel.save has written, found another file"):
+    with pytest.raises(
+        ValueError, match=r"other.npz: wanted what PlaceModel.save has written, found another file"
+    ):
         PlaceModel.load(tmp_path / "other.npz")
