@@ -62,9 +62,12 @@ class PlaceModel:
         """
         if method not in get_args(Method):
             raise ValueError(f"method: wanted one of {', '.join(get_args(Method))}, got {method!r}")
-        named = isinstance(train_hit_lists, Mapping)
-        names = list(train_hit_lists) if named else [str(part) for part in range(len(train_hit_lists))]
-        lists = labelled_lists.checked([*(train_hit_lists.values() if named else train_hit_lists)])  # type: ignore[union-attr]
+        by_name: dict[str, np.ndarray] = (
+            {**train_hit_lists}
+            if isinstance(train_hit_lists, Mapping)
+            else {str(number): lists for number, lists in enumerate(train_hit_lists)}
+        )
+        lists = labelled_lists.checked(list(by_name.values()))
         if method == "prob":
             rows = [labelled_lists.by_share(each, segments) for each in lists]
         elif method in ENDS:
@@ -74,7 +77,7 @@ class PlaceModel:
         chances = np.zeros((len(rows), max(1, *map(len, rows)) if rows else 1))
         for chance, row in zip(chances, rows, strict=True):
             chance[: len(row)] = row
-        return cls(method, tuple(names), chances, window if method == "slide" else 0, scaling)
+        return cls(method, tuple(by_name), chances, window if method == "slide" else 0, scaling)
 
     def of(self, names: Collection[str]) -> "PlaceModel":
         """The same for these models, in this order. Raises ValueError for one that it has not learned from."""

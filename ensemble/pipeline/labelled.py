@@ -40,13 +40,13 @@ def read(
     if of is None:
         return None
     table = read_labels(of.labels, (), folder.keys)
-    known = {name: table.columns[name] for name in ("pid", "cam") if name in table.columns}
+    known: dict[str, np.ndarray] = {name: table.columns[name] for name in ("pid", "cam") if name in table.columns}
     numbered = labels.numbered(known)
     pid, cam = numbered["pid"], numbered.get("cam")
     place = {name: row for row, name in enumerate(table.names)}
     if files.is_matrix(of.pairs):
-        left, right, far = _of_matrix(of.pairs, of.lists, Order(str(of.labels), table.names), similar, notes)
-        told = far
+        left, right, told = _of_matrix(of.pairs, of.lists, Order(str(of.labels), table.names), similar, notes)
+        far: np.ndarray | None = told
     else:
         left, right, far, told = _of_table(of.pairs, similar, measured)
     codes, at = np.unique(np.concatenate([left, right]), return_inverse=True)
@@ -67,7 +67,7 @@ def read(
     good = np.isfinite(told) & (rows[0] != rows[1]) & (pid[rows] >= 0).all(axis=0)
     told, rows = told[good].astype(np.float32), rows[:, good]
     same = pid[rows[0]] == pid[rows[1]]
-    lists = labelled_lists.of_pairs(*rows, told, pid, cam)
+    lists = labelled_lists.of_pairs(rows[0], rows[1], told, pid, cam)
     found = LabelledPairs(None if far is None else far[good].astype(np.float32), same, lists)
     _refuse(str(of.pairs), model, told, same)
     asked = [table.names[row] for row in np.unique(rows).tolist() if table.names[row] in queries]

@@ -56,10 +56,10 @@ def slide_fuse(
     window: Annotated[Count, Within(0)] = 6,
     missing: Missing = "none",
 ) -> Floats:
-    """Add how likely a match is around every place (SlideFuse): ``-sum_m mean(P_m(a) .. P_m(b))``.
+    """Add how likely a match is around every place (SlideFuse): ``-sum_m S_m / (b - a + 1)``.
 
-    ``a = max(r_m - window, 1)`` and ``b = min(r_m + window, n_m)``, n_m images in the list of m; P_m as in
-    :func:`pos_fuse`, 0 behind the longest labelled list.
+    S_m is the sum of P_m(r) for r from a to b, ``a = max(r_m - window, 1)`` and ``b = min(r_m + window, n_m)``,
+    with n_m images in the list of m; P_m as in :func:`pos_fuse`, 0 behind the longest labelled list.
 
     Takes:   distances, train_hit_lists as :func:`pos_fuse`.
     Returns: (nq, n) float32, minus the score.
@@ -118,6 +118,8 @@ def seg_fuse(
     missing: as in :func:`pos_fuse`.
     Raises:  as :func:`pos_fuse`.
     Cost:    as :func:`pos_fuse`.
+    Differs: not from ranx; in the code of Lillis, an author of later methods, ``10 * 2^(k - 1) - 5`` is how long
+             segment k is, not where it ends, and a short list's segment has the places that it has.
 
     >>> hits = np.array([[1, 0, 0, 1]])  # 2 matches in 5 places
     >>> seg_fuse([np.array([[0.0, 0.5, 1.0]], np.float32)], [hits])  # 0.4 times 2, 1.5, 1
