@@ -9,21 +9,24 @@ import pandas as pd
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet, columns
 
-TRAIN_DISTANCES, TRAIN_HITS = "train_distances", "train_hits"
+TRAIN_DISTANCES, TRAIN_HITS, TRAIN_HIT_LISTS = "train_distances", "train_hits", "train_hit_lists"
 STRIP = 1 << 22  # entries that are looked at together
 
 
 class LabelledPairs(NamedTuple):
-    """What a model says of pairs of labelled images: (m,) float32 distances, finite, and whether they are of one
-    identity, (m,) bool.
+    """What a model says of pairs of labelled images: (m,) float32 distances, finite, None where it has an order
+    alone; whether they are of one identity, (m,) bool; and the lists that they make, (queries, places) int8, see
+    :func:`~ensemble.fusion.hit_lists`.
     """
 
-    distances: np.ndarray
+    distances: np.ndarray | None
     hits: np.ndarray
+    lists: np.ndarray
 
     def data(self) -> dict[str, np.ndarray]:
-        """Both by their names in the vocabulary."""
-        return {TRAIN_DISTANCES: self.distances, TRAIN_HITS: self.hits}
+        """All by their names in the vocabulary."""
+        far = {} if self.distances is None else {TRAIN_DISTANCES: self.distances}
+        return far | {TRAIN_HITS: self.hits, TRAIN_HIT_LISTS: self.lists}
 
 
 @dataclass(frozen=True, eq=False)

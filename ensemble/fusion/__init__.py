@@ -19,9 +19,9 @@ The joins of :data:`ON_CUDA` take CUDA tensors and give them; the others refuse 
 
 One file a topic: ``join`` declares joins, ``kinds`` has their settings, ``parts`` checks what comes in and walks
 over rows, ``listed`` brings rank lists to joins, ``scaling`` brings matrices to one unit, ``ranks`` and ``curves``
-turn them into places and into sorted scores, ``probabilities`` learns what a score means; the joins are in
-``before``, ``across`` and ``after``. What is imported here is a join of the pipeline too; lists have the order of
-the lines.
+turn them into places and into sorted scores, ``probabilities`` learns what a score means, ``labelled_lists``
+and ``place_model`` what a place is worth; the joins are in ``before``, ``across`` and ``after``. What is imported
+here is a join of the pipeline too; lists have the order of the lines.
 """
 
 from types import ModuleType as _Module
@@ -41,13 +41,16 @@ from ensemble.fusion.after.local_evidence import local_evidence
 from ensemble.fusion.after.reorder_pairs import reorder_pairs
 from ensemble.fusion.after.rank_fusion import reciprocal_rank_fusion, borda
 from ensemble.fusion.after.rank_fusion import inverse_square_rank, rank_biased_centroid
+from ensemble.fusion.after.trained_places import pos_fuse, slide_fuse, prob_fuse, seg_fuse, bayes_fuse
 from ensemble.fusion.after.query_adaptive import query_adaptive
 from ensemble.fusion.after.released_query_adaptive import released_query_adaptive, released_weights
 from ensemble.fusion.after.calibrated_distances import calibrated_distances
 from ensemble.fusion.after.compete_lists import compete_lists
 from ensemble.fusion.agreement import list_weights
 from ensemble.fusion.curves import query_adaptive_weights, reference_curves
+from ensemble.fusion.labelled_lists import hit_lists
 from ensemble.fusion.listed import join_lists
+from ensemble.fusion.place_model import PlaceModel
 from ensemble.fusion.probabilities import calibration
 from ensemble.fusion.ranks import of_ranking, places
 from ensemble.fusion.scaling import SCALINGS, scaled

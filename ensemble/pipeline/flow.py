@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ensemble.base.distances import TRAIN_DISTANCES, TRAIN_HITS
+from ensemble.base.distances import TRAIN_DISTANCES, TRAIN_HIT_LISTS, TRAIN_HITS
 from ensemble.base.errors import near
 from ensemble.base.features import SIDES
 from ensemble.io import Folder
@@ -16,7 +16,7 @@ GIVEN = "distances of a file"  # the unit of models that are distances already
 INSIDE = ("query_distances", "gallery_distances")
 MADE = ("features", "query", "gallery", "distances")  # what a run makes, whatever the folder holds
 FROM_FEATURES = {"features", *SIDES}
-LABELLED = {TRAIN_DISTANCES, TRAIN_HITS}  # what a model that is distances already says of labelled pairs
+LABELLED = {TRAIN_DISTANCES, TRAIN_HITS, TRAIN_HIT_LISTS}  # what a model that is distances says of labelled pairs
 
 
 class Lack(str):
@@ -340,8 +340,9 @@ def remedy(missing: list[str], state: set[str]) -> str:
     """What to do where data are missing at a place where ``state`` is there."""
     if LABELLED & set(missing):
         return (
-            "it learns what each matrix or table of pairs says of labelled images: give train_MODEL (as MODEL, of "
-            "other images) and train.csv (name, pid) in the folder of --rankings; features take calibrated"
+            "it learns what each matrix, list or table of pairs says of labelled images: give train_MODEL (as "
+            "MODEL, of other images) and train.csv (name, pid) in the folder of --rankings; features take "
+            "calibrated"
         )
     if "train_frame" in missing:
         return (

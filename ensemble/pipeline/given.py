@@ -30,6 +30,7 @@ def read(
     *,
     missing: str = "refuse",
     similarity: Sequence[str] = (),
+    measured: bool = False,
 ) -> dict[str, DistanceSet]:
     """The models of a folder that are distances already, in the order of the features' images, by name.
 
@@ -37,6 +38,7 @@ def read(
                 those that the files name.
     missing:    what becomes of images that a matrix lacks; rank lists and tables of pairs know some pairs anyway.
     similarity: those whose numbers are larger for nearer images.
+    measured:   somebody learns from how far labelled images are, to whom an order alone says nothing.
     Raises:     InputError with every problem of all files.
     Cost:       a matrix is mapped or read once; a list becomes a matrix, NaN where it names nothing.
     """
@@ -89,7 +91,12 @@ def read(
     for model in models:
         with collecting(problems):
             pairs = labelled.read(
-                folder, model, similar=model in similarity, queries=set(images["query"]), notes=notes
+                folder,
+                model,
+                similar=model in similarity,
+                queries=set(images["query"]),
+                notes=notes,
+                measured=measured,
             )
             sets[model] = DistanceSet(
                 model,

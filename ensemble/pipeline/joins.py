@@ -109,6 +109,9 @@ def apply(
     """
     combine = function(name)
     if stage(name) == "after":
+        for number, part in enumerate(parts, 1):
+            if lacking := [data for data in needs(name) if data not in part]:
+                raise ValueError(f"{lacking[0]}: wanted those of part {number}, found an order alone; write them")
         own = {data: [part[data] for part in parts] for data in needs(name)}
         shared = {data: parts[0][data] for data in _data(combine) if data not in own and data in parts[0]}
         return {"distances": combine(**own, **shared, **chosen)}

@@ -1,8 +1,8 @@
 """All models of a plan: features, and what is distances already, of the same images in the same order."""
 
 from ensemble import io
-from ensemble.base.distances import ModelSet
-from ensemble.pipeline import given
+from ensemble.base.distances import TRAIN_DISTANCES, ModelSet
+from ensemble.pipeline import given, joins
 from ensemble.pipeline.plan import Plan
 
 
@@ -20,5 +20,14 @@ def read(checked: Plan) -> dict[str, ModelSet]:
     found: dict[str, ModelSet] = {one.model: one for one in features}
     if distances:
         described = [one for one in features if not one.auxiliary] or features
-        found |= given.read(folder, distances, described, missing=missing, similarity=checked.recipe.similarity)
+        recipe = checked.recipe
+        uses = [use for use in (recipe.join, *(branch.join for branch in recipe.branches)) if use]
+        found |= given.read(
+            folder,
+            distances,
+            described,
+            missing=missing,
+            similarity=recipe.similarity,
+            measured=any(TRAIN_DISTANCES in joins.needs(use.name) for use in uses),
+        )
     return {model: found[model] for model in models}

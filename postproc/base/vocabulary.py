@@ -94,5 +94,8 @@ VOCABULARY: Mapping[str, Data] = {
     "train_cam": Data(("train",), "int", "camera, -1 unknown"),
     "train_distances": Data(("pairs",), "float32", "what a model says of pairs of labelled images"),
     "train_hits": Data(("pairs",), "int", "1 where such a pair is of one identity, 0 where it is of two"),
+    "train_hit_lists": Data(
+        ("lists", "places"), "int", "1 where a labelled list has a match, 0 where not, -1 behind its end"
+    ),
     "train_frame": Data(("train",), "int", "frame number or time"),
 }

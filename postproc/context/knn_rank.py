@@ -1,8 +1,9 @@
 """Ranks in the lists of the query and its neighbours, put together.
 
 Source: Shen, Lin, Brandt, Avidan and Wu, "Object Retrieval and Localization with Spatially-Constrained Similarity
-Measure and k-NN Re-Ranking", CVPR 2012, section 5; the weights by rank as they are usually given, the paper itself
-was not at hand.
+Measure and k-NN Re-Ranking", CVPR 2012, section 5. The paper itself was not at hand:
+weights and ranks are those of a public program that follows it, ``query_rerank_score.m`` of
+yinglang/ImageRetrival: 1 for the query's list and 1 / (i + 1) for that of its i-th neighbour, each over the rank.
 """
 
 from typing import Annotated

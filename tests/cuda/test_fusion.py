@@ -112,5 +112,6 @@ def test_others_refuse(on_device: OnDevice, name: str) -> None:
     features = on_device.up(np.eye(4, dtype=np.float32))
     part = dict.fromkeys(("query", "gallery", "train", "distances"), features) | {"train_pid": np.arange(4)}
     part |= {"train_distances": np.arange(4, dtype=np.float32), "train_hits": np.arange(4) % 2}
+    part |= {"train_hit_lists": np.eye(4, dtype=np.int8)}
     with pytest.raises(TypeError, match=r"this function runs on the CPU only"):
         joins.apply(name, [part, part], {})

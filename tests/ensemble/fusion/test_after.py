@@ -16,7 +16,8 @@ from tests.support.each import each
 
 NAN, INF = np.float32(np.nan), np.float32(np.inf)
 # Those whose parts are not of one kind, or learn from more than distances, have files of their own.
-AFTER = sorted(set(fusion.AFTER) - {"local_evidence", "calibrated_distances", "reorder_pairs"})
+LEARNED = {"calibrated_distances", "pos_fuse", "slide_fuse", "prob_fuse", "seg_fuse", "bayes_fuse"}
+AFTER = sorted(set(fusion.AFTER) - {"local_evidence", "reorder_pairs", *LEARNED})
 # every setting of every join, with a value that is not the default and that shows
 SETTINGS = {
     "weighted_sum": {"weights": [1, 2, 0.5], "scaling": "min-max", "average": True},

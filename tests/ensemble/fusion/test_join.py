@@ -14,7 +14,7 @@ from postproc.base.step import unit_of
 
 ON_HOST = {
     *fusion.ACROSS, "calibrated_distances", "compete_lists", "local_evidence", "query_adaptive",
-    "released_query_adaptive", "reorder_pairs",
+    "released_query_adaptive", "reorder_pairs", "pos_fuse", "slide_fuse", "prob_fuse", "seg_fuse", "bayes_fuse",
 }  # fmt: skip
 PARTS = [np.array([[0, 2, 1]], np.float32), np.array([[3, 1, 5]], np.float32)]
 
