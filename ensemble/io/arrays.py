@@ -132,6 +132,8 @@ def what(value: Any) -> str:
     """``40x8 int32``, or the type: what was found instead."""
     if isinstance(value, (np.ndarray, Unread)):
         return f"{'x'.join(map(str, value.shape)) or 'one value of'} {value.dtype}"
+    if isinstance(value, list) and value and all(isinstance(part, str) for part in value):
+        return f"a list of {len(value)} texts"
     if isinstance(value, (dict, list, tuple)):
         return f"a {type(value).__name__} of {len(value)}"
     return type(value).__name__

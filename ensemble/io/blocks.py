@@ -21,7 +21,7 @@ from ensemble.base.labels import LABELS, of_values
 from ensemble.io import camera_files, containers, name_lists
 from ensemble.io.arrays import texts, vectors, what, whole_numbers
 from ensemble.io.codes import LENGTHS, NONE, Codes, features
-from ensemble.io.keys import ONE_SET, column_of, side_called, slot, split_of
+from ensemble.io.keys import ONE_SET, column_of, divides, side_called, slot, split_of
 from ensemble.io.layouts import Part, opened, part, sides
 from ensemble.io.lists import repeated
 from postproc.base import temporary
@@ -80,7 +80,11 @@ def unused(keys: Sequence[str]) -> list[str]:
     split = split_of(keys)
     left = []
     for key in keys:
-        if slot(key) is not None or key in (split, LENGTHS) or (split and column_of(key) is not None):
+        if (
+            slot(key) is not None
+            or key == LENGTHS
+            or (split and (key in split.titles or column_of(key) is not None))
+        ):
             continue
         side, _, title = key.partition("_") if key.startswith(SIDES) else ("query", "", key)
         near = spellings.nearest(title, {column for of, column in there if of == side})
@@ -174,8 +178,7 @@ def _divided(path: Path, whole: Block, division: Mapping[str, Sequence[str]]) ->
 
 def _is_wanted(key: str) -> bool:
     """Whether an entry of a file with a whole model is any of our business."""
-    known = slot(key) is not None or column_of(key) is not None or key == LENGTHS
-    return known or split_of((key, "features")) is not None
+    return slot(key) is not None or column_of(key) is not None or key == LENGTHS or divides(key)
 
 
 def named(block: Block, names: list[str], source: str, remedy: str = "") -> Block:

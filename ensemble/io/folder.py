@@ -13,6 +13,7 @@ The folder ``side`` inside holds side models in the same layouts: of cameras, or
 are called ``side/MODEL``, no pattern of a recipe takes them for models to join, and they need no ``train``.
 """
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -145,7 +146,7 @@ def look(
     wanted = tuple(column for column in dict.fromkeys(wanted) if column not in ("name", *COLUMNS))
     found = _files(path)
     files = [file for file in found if not LEFT_OVER.fullmatch(file.name)]
-    problems: list[str] = []
+    problems = _broken_links(path)
     given = {"query": query_names, "gallery": gallery_names}
     names, known = descriptions.lists(
         files, {s: Path(chosen) for s, chosen in given.items() if chosen is not None}, problems
@@ -210,6 +211,7 @@ def look(
     learns = {model for model, names in provided.items() if "train" in names}
     if (path / SIDE).is_dir() and not rankings:
         inside = _files(path / SIDE)
+        problems += _broken_links(path / SIDE)
         stray = {file for listed in name_lists.lists(inside).values() for file in listed}
         ignored |= dict.fromkeys(stray, "lists of names are looked for in the folder above")
         beside, provided, more, side_problems, more_unread = find(
@@ -315,6 +317,15 @@ def _files(path: Path) -> list[Path]:
         raise InputError(
             [f"{path}: wanted a folder with feature files, found none ({error.strerror}); check the path"]
         ) from None
+
+
+def _broken_links(path: Path) -> list[str]:
+    """A problem for each link that leads nowhere: a model may be missing."""
+    return [
+        f"{link}: wanted a file, found a link to {os.readlink(link)}, which is not there; mend or remove it"
+        for link in sorted(path.iterdir())
+        if link.is_symlink() and not link.exists() and not link.name.startswith(".")
+    ]
 
 
 def _folders(path: Path) -> list[Path]:

@@ -59,14 +59,14 @@ def _removed(labels: Labels, protocol: Protocol, without_match: Ints | None) -> 
 
 
 def _apart(labels: Labels, protocol: Protocol) -> list[str]:
-    """That no camera is on both sides, as where one calls them 1 and the other c1; of two cameras that is usual."""
+    """That no camera is on both sides, as where one has 1 and the other c1; with a camera each that is usual."""
     if labels.query_cam is None or labels.gallery_cam is None or not _by_camera(protocol):
         return []
     query, gallery = (np.unique(cam[cam >= 0]) for cam in (labels.query_cam, labels.gallery_cam))
     if not len(query) or not len(gallery) or len(query) + len(gallery) < 3 or np.isin(query, gallery).any():
         return []
     return [
-        f"the {len(query)} cameras of the queries and the {len(gallery)} of the gallery have none in common, so that "
+        f"the {len(query)} cameras of the queries and the {len(gallery)} of the gallery have none in common, so "
         "nothing is removed for the camera: if they are the same cameras, call them alike on both sides"
     ]
 
