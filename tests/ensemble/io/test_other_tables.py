@@ -62,3 +62,35 @@ def test_whole_numbers_in_the_place_of_features(tmp_path: Path) -> None:
     assert len(found) == 2
     assert "in floats, found features 2x3 int8" in found[0]
     assert found[0].endswith("write features.astype('float32')")
+
+
+@each("dtype, first", [(np.float16, 2048), (np.float32, 2**24)])
+def test_labels_that_floats_have_rounded_are_refused(tmp_path: Path, dtype: type, first: int) -> None:
+    """2049 and 2048 are one number in float16: two people would be one."""
+    for side in ("query", "gallery"):
+        content = {
+            "features": ROWS,
+            "pids": np.array([1, 2, first], dtype),
+            "frame": np.array([1, 2, first], dtype),
+        }
+        np.savez(tmp_path / f"{side}_m.npz", **content)
+    (found,) = read_folder(tmp_path)
+    assert found.query_table["pid"].tolist() == found.query_table["frame"].tolist() == [1, 2, first]
+    np.savez(tmp_path / "query_m.npz", **{**content, "pids": np.array([1, 2, 2 * first], dtype)})
+    (said,) = problems(read_folder, tmp_path)
+    kind = np.dtype(dtype).name
+    assert (
+        f"_pid: wanted 3 whole numbers, found 3 {kind}, which tells whole numbers apart up to {first} only" in said
+    )
+
+
+def test_names_and_labels_in_the_batches_of_the_features(tmp_path: Path) -> None:
+    """As they are collected from a loader, the last of another length."""
+    cut = [slice(0, 2), slice(2, 3)]
+    names, pids = ["a.jpg", "b.jpg", "c.jpg"], np.array([7, 8, 9])
+    content = {"features": ROWS, "names": names, "pids": pids}
+    batches = {key: [values[part] for part in cut] for key, values in content.items()}
+    pair(tmp_path, "m", batches, batches)
+    (found,) = read_folder(tmp_path)
+    assert_array_equal(found.gallery, ROWS)
+    assert found.gallery_table.to_dict("list") == {"name": names, "pid": [7, 8, 9]}
