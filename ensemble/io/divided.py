@@ -24,8 +24,8 @@ def rows_of_sides(where: str, split: Split, content: Mapping[Any, Any]) -> dict[
             raise InputError(
                 [f"{where}: wanted a side an image in {title}, found {found}; write query or gallery"]
             )
-    found = (_by_flags if split.asked else _by_words)(where, split, content)
-    return {side: np.flatnonzero(found[side]) for side in SIDES if found[side].any()}
+    of = (_by_flags if split.asked else _by_words)(where, split, content)
+    return {side: np.flatnonzero(of[side]) for side in SIDES if of[side].any()}
 
 
 def _by_words(where: str, split: Split, content: Mapping[Any, Any]) -> dict[str, Bools]:

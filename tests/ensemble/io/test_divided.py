@@ -1,6 +1,7 @@
 """Whole models in one table: who is a query, who of the gallery, who of the training set."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -64,7 +65,7 @@ def test_a_row_of_no_side_is_refused(tmp_path: Path, columns: dict[str, list[obj
 
 @pytest.mark.parametrize("kind", ["npz", "parquet"])
 def test_in_other_formats(tmp_path: Path, kind: str) -> None:
-    flags = {"is_query": np.arange(6) < 2, "is_gallery": np.arange(6) > 0}
+    flags: dict[str, Any] = {"is_query": np.arange(6) < 2, "is_gallery": np.arange(6) > 0}
     if kind == "npz":
         np.savez(tmp_path / "m.npz", embeddings=ROWS, label=np.arange(6), **flags)
     else:

@@ -1,6 +1,7 @@
 """Tables, lists and links as spreadsheets, data sets and file systems make them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.testing import assert_array_equal
@@ -37,7 +38,7 @@ def test_commas_that_may_be_of_thousands_are_refused(tmp_path: Path) -> None:
     assert len(found) == 2
     assert "found commas that may stand between thousands (1,200, 2,400); write a decimal point" in found[0]
     (read,) = read_folder(written(tmp_path, ["a.jpg;1,200;-300", "b.jpg;2,400;0,125"], ";"))
-    assert_array_equal(read.query, np.float32([[1.2, -300], [2.4, 0.125]]))
+    assert_array_equal(read.query, np.array([[1.2, -300], [2.4, 0.125]], np.float32))
 
 
 def test_numbers_behind_names_are_refused(tmp_path: Path) -> None:
@@ -88,7 +89,7 @@ def test_names_and_labels_in_the_batches_of_the_features(tmp_path: Path) -> None
     """As they are collected from a loader, the last of another length."""
     cut = [slice(0, 2), slice(2, 3)]
     names, pids = ["a.jpg", "b.jpg", "c.jpg"], np.array([7, 8, 9])
-    content = {"features": ROWS, "names": names, "pids": pids}
+    content: dict[str, Any] = {"features": ROWS, "names": names, "pids": pids}
     batches = {key: [values[part] for part in cut] for key, values in content.items()}
     pair(tmp_path, "m", batches, batches)
     (found,) = read_folder(tmp_path)
