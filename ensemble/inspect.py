@@ -16,7 +16,7 @@ from ensemble.base.collecting import collecting
 from ensemble.base.errors import refuse_if_any
 from ensemble.cli import outputs, program
 from ensemble.io import Contents, Entry, Folder, containers, contents
-from ensemble.io.folder import look
+from ensemble.io.looking import look
 
 TASK = "begin"  # of reid-ensemble --help
 

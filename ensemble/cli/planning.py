@@ -163,7 +163,10 @@ def forecast_of(
         return None
     used, scored, threads = protocol(options, checked.recipe), labelled(checked), _threads(options)
     elsewhere = workers.STEP if workers.wanted(options) else None
-    needed = memory.predict(checked, sizes, protocol=used, scored=scored, threads=threads, elsewhere=elsewhere)
+    lists = getattr(options, "neighbours", None) is not None
+    needed = memory.predict(
+        checked, sizes, protocol=used, scored=scored, threads=threads, elsewhere=elsewhere, lists=lists
+    )
     free = free_memory()
     soon = forecast.is_quick(needed) and (free is None or needed.largest.bytes <= free)
     if soon and not always:

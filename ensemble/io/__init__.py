@@ -10,8 +10,9 @@ and refuses everything else; nothing in a file is ever executed.
 from ensemble.io.ahead import ModelSize, sizes
 from ensemble.io.describe import Contents, Entry, contents
 from ensemble.io.draws import read_identities
-from ensemble.io.folder import Folder, holds_matrix
+from ensemble.io.folder import Folder
 from ensemble.io.layumi import lost, write_mat, write_multi_mat, write_multi_npz
+from ensemble.io.looking import holds_matrix
 from ensemble.io.multi_queries import chosen as multi_queries_of
 from ensemble.io.multi_queries import read as read_multi_queries
 from ensemble.io.name_lists import read_names

@@ -7,9 +7,10 @@ from ensemble.base.errors import examples, near, refuse_if_any
 from ensemble.base.features import FeatureSet
 from ensemble.io.alignment import aligned
 from ensemble.io.both import together
-from ensemble.io.folder import Folder, look
+from ensemble.io.folder import Folder
 from ensemble.io.in_memory import with_parser
 from ensemble.io.lists import Keys
+from ensemble.io.looking import look
 from ensemble.parsers import Parser
 
 

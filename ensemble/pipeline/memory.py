@@ -22,7 +22,7 @@ from ensemble.fusion import join
 from ensemble.io.ahead import ModelSize
 from ensemble.io.folder import is_side
 from ensemble.io.lists import read_labels
-from ensemble.pipeline import joins, lines, steps, travel_times
+from ensemble.pipeline import joins, lines, neighbours, steps, travel_times
 from ensemble.pipeline.devices import CPU
 from ensemble.pipeline.flow import labels
 from ensemble.pipeline.images import Images
@@ -110,6 +110,7 @@ def predict(
     threads: int | None = None,
     until: Node | None = None,
     elsewhere: str | None = None,
+    lists: bool = False,
 ) -> Prediction:
     """What each stage of a run will hold.
 
@@ -118,17 +119,20 @@ def predict(
     threads:    in which it runs; None: those in force.
     until:      the part of the plan that is run; None: all of it, to the files that are written.
     elsewhere:  a step that other processes work out, which is not counted but for its answer.
+    lists:      whether neighbour lists are there already. Where several steps could take them, nobody knows before
+                features are compared whose they are: then all look for their own.
     """
     threads = threads or runtime.current().threads
     images = [size.images for size in sizes.values()]
     nq, ng, train = (max(count.get(side, 0) for count in images) for side in ("query", "gallery", "train"))
     everybody = (ng if plan.folder.one_set else nq + ng) + train
     meter = Meter(PROGRAM + _libraries(plan) + IMAGE * everybody)
-    make = Rooms(meter, threads, _tracks(plan, ng), elsewhere)
+    root = until or tree(plan)
+    lists = lists and len(neighbours.takers(root)) == 1
+    make = Rooms(meter, threads, _tracks(plan, ng), elsewhere, lists)
     sets = _read(plan, sizes, make)
     meter.spend("read", _reading(plan, sizes, everybody))
     stages = [meter.stage("read", f"{len(sizes)} model{'s' if len(sizes) > 1 else ''}")]
-    root = until or tree(plan)
     columns = _columns(plan, {"query": nq, "gallery": ng, "train": train})
     one_set = plan.folder.one_set
     prior = travel_times.given(plan.recipe, plan.folder)

@@ -13,7 +13,7 @@ import postproc
 from ensemble.base.features import SIDES
 from ensemble.fusion import join
 from ensemble.fusion.join import Joining
-from ensemble.pipeline import joins, steps
+from ensemble.pipeline import joins, neighbours, steps
 from ensemble.pipeline.images import Images
 from ensemble.pipeline.state import Pairs, Rows, State
 from postproc.base import step, temporary
@@ -113,6 +113,7 @@ class Rooms:
     threads: int
     tracks: int = 0  # of the gallery
     elsewhere: str | None = None  # a step that other processes work out
+    lists: bool = False  # whether steps that take neighbour lists are given them
 
     def step(
         self, called: steps.Step, taken: Mapping[str, Any], settings: Mapping[str, Any], one_set: bool
@@ -181,6 +182,8 @@ class Rooms:
         """What a step holds beside its answer, and has to do."""
         if called.name == self.elsewhere:
             return
+        if self.lists and neighbours.takes(called):
+            sizes = replace(sizes, given=sizes.given | {neighbours.DATA})
         self.meter.beside(called.memory(sizes, settings))
         self.meter.spend(called.name, called.work(sizes, settings))
 

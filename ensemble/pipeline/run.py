@@ -9,7 +9,7 @@ scoring, lines   what is told of every node
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -110,57 +110,23 @@ class Run:
     def _result(self) -> Result:
         recipe, root = self.plan.recipe, tree(self.plan)
         protocol = self.protocol or recipe.rules
-        shown: list[Line] = []
-
-        def tell(line: Line) -> None:
-            shown.append(line)
-            self.show(line)
-
         started = time.perf_counter()
         if self.made is not None:
             self.made.expect(root)
         images, sets = read(self.plan, protocol, self.sets)
-        if self.made is not None:
-            images = replace(images, made=self.made, notes=(*images.notes, *self.made.notes))
-        needs_all = images.labels is not None and protocol.whole
-        if images.lists is not None:
-            wants = lists_spread_for(self.plan, protocol)
-            sizes = len(images.lists.names), len(images.lists.found.rows)
-            refuse_if_any(lists_memory_problems(*sizes, *images.shape, wants, self.memory))
-            if wants:
-                images = replace(images, notes=(*images.notes, spread_text(*images.shape, wants)))
-        elif self.sets is None and self.memory is not None:
-            needed = memory.predict(
-                self.plan,
-                memory.of_sets(sets),
-                protocol=protocol,
-                scored=images.labels is not None,
-                every_step=self.every_step,
-            )
-            refuse_if_any(memory.problems(needed, self.memory, whole=needs_all))
+        images = self._admitted(images, sets, protocol)
         seconds = time.perf_counter() - started
         if self.begun:
             images = replace(images, notes=(*images.notes, *told(sets, protocol, images.lists)))
             self.begun(images)
-        tell(lines.reading(len(self.plan.all_models), images.shape, seconds, one_set=images.one_set))
-
-        def judge(node: Node, outcome: Outcome) -> Scored | None:
-            if all(map(is_side, leaves(node))):  # a side model says nothing about identities
-                return None
-            found = scored(outcome.state, images, protocol) if self.every_step or node is root else None
-            scores = found.scores if found else None
-            line = lines.of_node(node, outcome, scores, leaf="list" if images.lists else "model")
-            tell(line)
-            if self.watch:
-                self.watch(Seen(images, protocol, root, node, line, outcome.state, scores))
-            return found
-
-        walk = Walk(images, Models(sets, root, self.device), self.device, self.memo, judge, self.make)
+        judged = _Judged(self, images, protocol, root)
+        judged.tell(lines.reading(len(self.plan.all_models), images.shape, seconds, one_set=images.one_set))
+        walk = Walk(images, Models(sets, root, self.device), self.device, self.memo, judged, self.make)
         del sets  # so that a model goes when nobody needs it any more
-        whole = needs_all or images.lists is not None
+        whole = _needs_all(images, protocol) or images.lists is not None
         with remarks.listening() as heard:
             outcome = walk.outcome(root, None if whole else max(recipe.top_k, protocol.top_k or 0))
-        found = judge(root, outcome)
+        found = judged(root, outcome)
         state = partial.whole(outcome.state, images, recipe.name)
         if found is None or state is not outcome.state:
             found = scored(state, images, protocol)
@@ -170,7 +136,7 @@ class Run:
             distances=distances,
             scores=found.scores,
             unscored=found.unscored,
-            lines=tuple(shown),
+            lines=tuple(judged.lines),
             query_names=images.query_names,
             gallery_names=images.gallery_names,
             query_pid=images.labels.query_pid if images.labels else None,
@@ -179,6 +145,60 @@ class Run:
             query_label=images.query_label,
             lists=images.lists is not None,
         )
+
+    def _admitted(self, images: Images, sets: Mapping[str, ModelSet], protocol: Protocol) -> Images:
+        """The images with what there is to say of them; InputError where they want more memory than is allowed."""
+        if self.made is not None:
+            images = replace(images, made=self.made, notes=(*images.notes, *self.made.notes))
+        if images.lists is not None:
+            wants = lists_spread_for(self.plan, protocol)
+            sizes = len(images.lists.names), len(images.lists.found.rows)
+            refuse_if_any(lists_memory_problems(*sizes, *images.shape, wants, self.memory))
+            said = spread_text(*images.shape, wants) if wants else None
+            return replace(images, notes=(*images.notes, said)) if said else images
+        if self.sets is None and self.memory is not None:
+            needed = memory.predict(
+                self.plan,
+                memory.of_sets(sets),
+                protocol=protocol,
+                scored=images.labels is not None,
+                every_step=self.every_step,
+            )
+            refuse_if_any(memory.problems(needed, self.memory, whole=_needs_all(images, protocol)))
+        return images
+
+
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """Scores the nodes of a run and tells of them, each when it is done; ``lines`` holds what was told."""
+
+    run: Run
+    images: Images
+    protocol: Protocol
+    root: Node
+    lines: list[Line] = field(default_factory=list)
+
+    def __call__(self, node: Node, outcome: Outcome) -> Scored | None:
+        if all(map(is_side, leaves(node))):  # a side model says nothing about identities
+            return None
+        wanted = self.run.every_step or node is self.root
+        found = scored(outcome.state, self.images, self.protocol) if wanted else None
+        scores = found.scores if found else None
+        line = lines.of_node(node, outcome, scores, leaf="list" if self.images.lists else "model")
+        self.tell(line)
+        if self.run.watch:
+            self.run.watch(Seen(self.images, self.protocol, self.root, node, line, outcome.state, scores))
+        return found
+
+    def tell(self, line: Line) -> None:
+        """Show a line, and keep it."""
+        self.lines.append(line)
+        self.run.show(line)
+
+
+def _needs_all(images: Images, protocol: Protocol) -> bool:
+    """Whether scores want all distances."""
+    return images.labels is not None and protocol.whole
 
 
 def _answer(state: State, images: Images, k: int) -> tuple[Array, Array, Array | None]:

@@ -14,13 +14,13 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Count, Neighbours, Neutral, Number, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Gallery, Query, Sides
-from postproc.pairs import held, nearest, spent
+from postproc.pairs import beyond, held, nearest, spent
 from postproc.pairs.known import tiles_of
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.layout import Layout
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.nearest import Lists
-from postproc.pairs.pairwise import sqeuclidean
+from postproc.pairs.pairwise import Pairwise, sqeuclidean
 from postproc.pairs.tiles import Tiles
 
 
@@ -69,7 +69,9 @@ def gcr(
              run over that graph's own images.
     Raises:  ValueError naming the setting or array and what was wanted.
     Cost:    a round is half a product of all by all and (nq + ng) (k1 + k2) d multiply-adds, "local" k1 + k2
-             times that; memory: the lists, two copies of the features and one 16 MB tile a thread.
+             times that. From 6,000 images on, if 32 nearest have enough of other cameras among them, nobody looks
+             for these apart, and whole numbers may take the place of the product as in :func:`rerank`. Memory:
+             the lists, two copies of the features and one 16 MB tile a thread.
     Differs: copies of an image share the places that are left to them in a list, so that they stay equal. A list
              of other cameras ends where these do; the released code fills it with images of the own camera.
              "local" moves all images at once, where the released code goes through them in order and lets
@@ -91,7 +93,8 @@ def gcr(
         tiles = tiles_of(pairs, None if round_ else neighbours, cameras, unit=True)
         layout = tiles.layout
         move = _move_locally if graph == "local" else partial(_move, symmetric=graph == "symmetric")
-        moved = move(images[layout.first], tiles, Mix((k1, k2), (beta1, beta2), (1 - scale, scale)))
+        everybody = pairs if one_set else sqeuclidean(images)
+        moved = move(images[layout.first], tiles, everybody, Mix((k1, k2), (beta1, beta2), (1 - scale, scale)))
         images = l2_normalize(moved)[layout.inverse]
     return images if one_set else (images[:nq], images[nq:])
 
@@ -104,10 +107,10 @@ class Mix(NamedTuple):
     shares: tuple[float, float]
 
 
-def _move(x: np.ndarray, tiles: Tiles, mix: Mix, *, symmetric: bool) -> np.ndarray:
+def _move(x: np.ndarray, tiles: Tiles, everybody: Pairwise, mix: Mix, *, symmetric: bool) -> np.ndarray:
     """The features (classes, d) after one round on the graphs of all images."""
     k1, k2 = mix.k
-    lists = nearest.of_all_and_others(tiles, every=k1, other=max(k2 - 1, 1))
+    lists = beyond.of_all_and_others(tiles, everybody, every=k1, other=max(k2 - 1, 1))
     anywhere, across = (
         propagation(tiles.layout, found, length, beta, symmetric=symmetric)
         for found, length, beta in zip(lists, (k1, k2 - 1), mix.betas, strict=True)
@@ -159,10 +162,10 @@ def propagation(layout: Layout, lists: Lists, length: int, beta: float, *, symme
     return diags_array(1 / np.sqrt(given)) @ s @ diags_array(1 / np.sqrt(taken))
 
 
-def _move_locally(x: np.ndarray, tiles: Tiles, mix: Mix) -> np.ndarray:
+def _move_locally(x: np.ndarray, tiles: Tiles, everybody: Pairwise, mix: Mix) -> np.ndarray:
     """The features (classes, d) after one round in which every image has a small graph of its own."""
     layout, (k1, k2) = tiles.layout, mix.k
-    anywhere, across = nearest.of_all_and_others(tiles, every=k1 + 1, other=k2)
+    anywhere, across = beyond.of_all_and_others(tiles, everybody, every=k1 + 1, other=k2)
     graphs = []
     for lists in (nearest.without_self(anywhere), across):
         rows, values = (arrays.host(part)[layout.first] for part in (lists.rows, lists.values))

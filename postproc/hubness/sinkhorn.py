@@ -17,7 +17,7 @@ from postproc.base.sizes import DOUBLE, Sizes
 from postproc.base.step import KEPT, Chosen, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
 from postproc.hubness.means import scale_and_add
-from postproc.pairs import held, nearest, pairwise, spent
+from postproc.pairs import held, kept, nearest, pairwise, spent
 from postproc.pairs.layout import SMALLEST, STRIP
 from postproc.pairs.nearest import Change
 from postproc.pairs.pairwise import Pairwise
@@ -35,7 +35,7 @@ Walk = Callable[[Change], None]  # calls with one strip of distances after the o
 
 
 @step(
-    memory=held.compared(held.if_whole(held.some_rows), _shares, unit=True),
+    memory=held.compared(held.if_whole(held.some_rows), _shares, kept.beside, unit=True),
     work=spent.together(
         spent.across(), spent.nearest, spent.for_setting("half_rounds", spent.matrix(2)), spent.read(120)
     ),
@@ -67,9 +67,11 @@ def sinkhorn(
              both sums cannot be one: rows and columns then differ by the factor nq / ng after any number.
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
-    Cost:    one product of queries by gallery, with ``top_k`` 1 + half_rounds / 2 of them, and half as
-             many exponentials a pair as ``half_rounds``; memory: the answer, a few numbers an image, one strip of
-             128 MiB and 16 MiB of shares. The answer of a query depends on the other queries.
+    Cost:    one product of queries by gallery, and half as many exponentials a pair as ``half_rounds``; memory:
+             the answer, a few numbers an image, one strip of 128 MiB and 16 MiB of shares. With ``top_k``
+             distances are kept between rounds, up to 4 GiB, half of the memory that is free and what
+             ``using(memory=…)`` says; those that find no room are computed 1 + half_rounds / 2 times. The
+             answer of a query depends on the other queries.
 
     >>> q, g = np.eye(2, dtype=np.float32), np.array([[1.0, 0.0], [0.6, 0.8]], np.float32)
     >>> np.exp(-sinkhorn(q, g, temperature=0.5, half_rounds=1) / 0.5).round(3)
@@ -81,6 +83,7 @@ def sinkhorn(
     filled = None if top_k is not None else nearest.everything(tiles)
     if filled is not None and pairs.one_set:
         nearest.set_own(filled, np.arange(len(filled)))
+    strips = kept.Strips(tiles, what="scaling")
 
     def walk(use: Change) -> None:
         def without_own(strip: np.ndarray, queries: np.ndarray) -> None:
@@ -88,7 +91,7 @@ def sinkhorn(
             use(strip, queries)
 
         if filled is None:
-            nearest.strips(tiles, without_own if pairs.one_set else use, what="scaling")
+            strips.walk(without_own if pairs.one_set else use)
         else:
             _walk(filled, tiles.layout.queries[1], use)  # in the order of the strips, for the same bits
 
@@ -100,7 +103,7 @@ def sinkhorn(
             nearest.set_own(strip, queries)
         scale(strip, queries)
 
-    return nearest.answer(tiles, change, top_k=top_k, filled=filled)
+    return nearest.answer(tiles, change, top_k=top_k, filled=filled, walk=strips.walk if half_rounds else None)
 
 
 @step(

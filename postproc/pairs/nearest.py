@@ -248,12 +248,14 @@ def answer(
     top_k: int | None,
     filled: np.ndarray | None = None,
     own: float = np.inf,
+    walk: Callable[[Change], None] | None = None,
 ) -> Floats | Nearest:
     """Distances (nq, ng) after ``change``, or the ``top_k`` nearest by them, in which case no matrix exists.
 
     ``change(strip, queries)`` turns the distances of the given queries to the whole gallery into the final ones,
     in place. ``filled`` are all distances, where a walk has stored them already; they are written to.
-    ``own``: what a matrix of one set has on its diagonal; no list names the own image.
+    ``own``: what a matrix of one set has on its diagonal; no list names the own image. ``walk``: what calls with
+    all strips, to be written to, in the place of :func:`strips`.
     """
     layout = tiles.layout
     if top_k is None:
@@ -263,7 +265,8 @@ def answer(
             set_own(whole, np.arange(layout.nq), own)
         return whole
     best = _Best(layout.nq, layout.ng, top_k, change, layout.like, layout.one_set)
-    strips(tiles, best.take, what="answer")
+    walk = walk or partial(strips, tiles, what="answer")
+    walk(best.take)
     return best.nearest
 
 

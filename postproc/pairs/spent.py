@@ -4,15 +4,20 @@
 
 Every name here is a function of the sizes and all settings that gives :class:`~postproc.base.work.Work`, or makes
 one. Factors are what a step was measured to do of a kind for each that it must do (``bench/prediction.py`` holds
-prediction against measurement). More images or more values are never less work.
+prediction against measurement). More images or more values are never less work. Where neighbour lists are given,
+looking for them is none: of products and looks among all images what is left are those of queries and gallery, and
+of those among the gallery nothing.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from postproc.base.sizes import SINGLE, Sizes
 from postproc.base.step import Chosen
 from postproc.base.work import NO_WORK, Known, Spent, Work
+
+LISTS = "neighbours"  # as steps call the lists that they can be given
 
 
 def by(name: str, parts: Mapping[str, Known]) -> Spent:
@@ -36,8 +41,14 @@ def times(factor: float, part: Known) -> Known:
 
 
 def for_setting(name: str, part: Known) -> Known:
-    """As often as a setting says."""
-    return lambda sizes, chosen: float(chosen[name] or 0) * part(sizes, chosen)
+    """As often as a setting says; lists that are given are those of the first round."""
+
+    def needed(sizes: Sizes, chosen: Chosen) -> Work:
+        often = float(chosen[name] or 0)
+        later = replace(sizes, given=sizes.given - {LISTS})
+        return min(often, 1.0) * part(sizes, chosen) + max(often - 1, 0.0) * part(later, chosen)
+
+    return needed
 
 
 def alone(part: Known) -> Known:
@@ -57,7 +68,10 @@ def images(count: float) -> Known:
 
 def pairs(factor: float = 1) -> Known:
     """Products of features of every two images, each pair once."""
-    return lambda sizes, chosen: Work(products=factor * sizes.images * (sizes.images + 1) / 2 * sizes.width)
+    found = across(factor)
+    return _to_find(
+        lambda sizes: Work(products=factor * sizes.images * (sizes.images + 1) / 2 * sizes.width), found
+    )
 
 
 def across(factor: float = 1) -> Known:
@@ -67,17 +81,17 @@ def across(factor: float = 1) -> Known:
 
 def gallery_pairs(factor: float = 1) -> Known:
     """Products of features of every two gallery images, each pair once."""
-    return lambda sizes, chosen: Work(products=factor * sizes.ng * (sizes.ng + 1) / 2 * sizes.width)
+    return _to_find(lambda sizes: Work(products=factor * sizes.ng * (sizes.ng + 1) / 2 * sizes.width))
 
 
 def looked(factor: float = 1) -> Known:
     """A look at the distance of every image from every other, to keep the nearest."""
-    return lambda sizes, chosen: Work(entries=factor * sizes.images**2)
+    return _to_find(lambda sizes: Work(entries=factor * sizes.images**2), left=matrix(factor))
 
 
 def gallery_looked(factor: float = 1) -> Known:
     """The same among the gallery."""
-    return lambda sizes, chosen: Work(entries=factor * sizes.ng**2)
+    return _to_find(lambda sizes: Work(entries=factor * sizes.ng**2))
 
 
 def matrix(factor: float = 1) -> Known:
@@ -166,6 +180,11 @@ def whole_sorted(factor: float = 1) -> Known:
         return Work(entries=factor * sizes.nq * sizes.ng * math.log2(sizes.ng + 2)) if whole else NO_WORK
 
     return needed
+
+
+def _to_find(part: Callable[[Sizes], Work], left: Known = lambda sizes, chosen: NO_WORK) -> Known:
+    """What is done to find lists; where they are given, what is ``left`` of it."""
+    return lambda sizes, chosen: left(sizes, chosen) if LISTS in sizes.given else part(sizes)
 
 
 def _together(sizes: Sizes, chosen: Chosen, names: tuple[str, ...]) -> float:

@@ -17,6 +17,7 @@ ROOT_OF_2 = sqrt(2.0)
 LARGEST_OF_FLOAT32 = np.finfo(np.float32).max
 ZERO, HALF = np.float32(0), np.float32(0.5)
 LANES = 16  # partial sums of a row, so that it can run in vector registers without fast-math
+SUMS = 64  # the same, where nothing else is done meanwhile and each would wait for the one before
 PART = 512  # entries of a row that stay in the nearest cache, a multiple of LANES
 
 
@@ -62,36 +63,33 @@ def _measured(row, root, out):
 
 
 @compiled
-def _mean_and_deviation(row, parts):
+def _mean_and_deviation(row):
     """Both to double precision, without entries of +inf, and 0 where nothing else is; of equal entries exactly the
-    entry and 0, as sums of float32 are exact. ``parts`` (as many) float64 is written to."""
-    count = np.int64(0)
-    for j in range(row.size):
-        count += np.int64(row[j] < np.inf)
-        parts[j] = row[j] if row[j] < np.inf else ZERO
-    if count == 0:
+    entry and 0, as sums of float32 are exact."""
+    count, lanes = np.zeros(SUMS, np.int64), np.zeros(SUMS)
+    whole = row.size // SUMS * SUMS
+    for start in range(0, whole, SUMS):
+        for lane in range(SUMS):
+            value = row[start + lane]
+            count[lane] += value < np.inf
+            lanes[lane] += value if value < np.inf else ZERO
+    for j in range(whole, row.size):
+        count[0] += row[j] < np.inf
+        lanes[0] += row[j] if row[j] < np.inf else ZERO
+    there = count.sum()
+    if there == 0:
         return 0.0, 0.0
-    mean = _sum(parts) / count
-    for j in range(row.size):
+    mean = lanes.sum() / there
+    lanes[:] = 0
+    for start in range(0, whole, SUMS):
+        for lane in range(SUMS):
+            value = row[start + lane]
+            away = np.float64(value) - mean
+            lanes[lane] += away * away if value < np.inf else 0.0
+    for j in range(whole, row.size):
         away = np.float64(row[j]) - mean
-        parts[j] = away * away if row[j] < np.inf else 0.0
-    return mean, sqrt(_sum(parts) / count)
-
-
-@compiled
-def _sum(parts):
-    """The sum of many, of which every sixteenth is added to the same lane."""
-    lanes = np.zeros(LANES)
-    whole = parts.size // LANES * LANES
-    for start in range(0, whole, LANES):
-        for lane in range(LANES):
-            lanes[lane] += parts[start + lane]
-    total = 0.0
-    for lane in range(LANES):
-        total += lanes[lane]
-    for j in range(whole, parts.size):
-        total += parts[j]
-    return total
+        lanes[0] += away * away if row[j] < np.inf else 0.0
+    return mean, sqrt(lanes.sum() / there)
 
 
 @compiled
@@ -104,16 +102,16 @@ def moments_of_tile(
     Likewise ``of_columns`` (2, m), but not of a tile on the ``diagonal``, which itself is left out.
     """
     measured = np.empty(tile.shape[1], np.float32)
-    off, square = np.zeros(LANES), np.zeros(LANES)
-    whole = measured.size // LANES * LANES
+    off, square = np.zeros(SUMS), np.zeros(SUMS)
+    whole = measured.size // SUMS * SUMS
     for i in range(tile.shape[0]):
         _measured(tile[i], root, measured)
         pivot, copies = row_pivots[i], row_copies[i]
         if diagonal:
             measured[i] = np.float32(pivot)
         off[:], square[:] = 0, 0
-        for start in range(0, whole, LANES):
-            for lane in range(LANES):
+        for start in range(0, whole, SUMS):
+            for lane in range(SUMS):
                 away = measured[start + lane] - pivot
                 weighed = column_copies[start + lane] * away
                 off[lane] += weighed
@@ -122,7 +120,7 @@ def moments_of_tile(
             away = measured[j] - pivot
             off[0] += column_copies[j] * away
             square[0] += column_copies[j] * away * away
-        for lane in range(LANES):
+        for lane in range(SUMS):
             of_rows[0, i] += off[lane]
             of_rows[1, i] += square[lane]
         if not diagonal:
@@ -148,26 +146,28 @@ def _rate(deviation):
 @compiled
 def mutual_normal(strip, root, means, deviations, start, stop):
     """``1 - (1 - a)(1 - b)``, a and b the normal shares below the distance in its row and in its column."""
-    measured, shares = np.empty(means.size, np.float32), np.empty(means.size, np.float32)
-    nearer = np.empty(means.size, np.float32)
-    parts, rates = np.empty(means.size), np.empty(means.size)
+    measured, rates = np.empty(means.size, np.float32), np.empty(means.size)
+    of_row, of_column = np.empty(PART, np.float32), np.empty(PART, np.float32)
     for j in range(rates.size):
         rates[j] = _rate(deviations[j])
     for i in range(start, stop):
         row = strip[i]
         _measured(row, root, measured)
-        mean, deviation = _mean_and_deviation(measured, parts)
+        mean, deviation = _mean_and_deviation(measured)
         rate = _rate(deviation)
-        for j in range(measured.size):
-            measured[j] = min(measured[j], LARGEST_OF_FLOAT32)
-            nearer[j] = (mean - measured[j]) * rate
-        for j in range(measured.size):
-            shares[j] = HALF * single_erfc_of(nearer[j])
-        for j in range(measured.size):
-            nearer[j] = (means[j] - measured[j]) * rates[j]
-        for j in range(measured.size):
-            share = HALF * single_erfc_of(nearer[j])
-            row[j] = shares[j] + share - shares[j] * share
+        for begin in range(0, row.size, PART):
+            some = row[begin : begin + PART]
+            far, usual = measured[begin : begin + PART], means[begin : begin + PART]
+            rates_here = rates[begin : begin + PART]
+            for j in range(some.size):
+                value = np.float64(min(far[j], LARGEST_OF_FLOAT32))
+                of_row[j] = (mean - value) * rate
+                of_column[j] = (usual[j] - value) * rates_here[j]
+            for j in range(some.size):
+                of_row[j] = HALF * single_erfc_of(of_row[j])
+            for j in range(some.size):
+                share = HALF * single_erfc_of(of_column[j])
+                some[j] = of_row[j] + share - of_row[j] * share
 
 
 @compiled

@@ -77,7 +77,8 @@ def test_labels_that_floats_have_rounded_are_refused(tmp_path: Path, dtype: type
         np.savez(tmp_path / f"{side}_m.npz", **content)
     (found,) = read_folder(tmp_path)
     assert found.query_table["pid"].tolist() == found.query_table["frame"].tolist() == [1, 2, first]
-    np.savez(tmp_path / "query_m.npz", **{**content, "pids": np.array([1, 2, 2 * first], dtype)})
+    content["pids"] = np.array([1, 2, 2 * first], dtype)
+    np.savez(tmp_path / "query_m.npz", **content)
     (said,) = problems(read_folder, tmp_path)
     kind = np.dtype(dtype).name
     assert (

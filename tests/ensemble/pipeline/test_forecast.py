@@ -13,8 +13,9 @@ from ensemble.pipeline.memory import Prediction
 from ensemble.pipeline.rates import Rates
 from ensemble.pipeline.rooms import Stage
 from postproc.base.sizes import Sizes
-from postproc.base.work import Work
-from tests.ensemble.pipeline.test_memory import PROTOCOL, RECIPES, checked, folder, predicted
+from postproc.base.work import NO_WORK, Work
+from postproc.pairs import spent
+from tests.ensemble.pipeline.test_memory import NG, NQ, PROTOCOL, RECIPES, WIDTH, checked, folder, predicted
 from tests.support.each import each
 
 __all__ = ["folder"]
@@ -110,3 +111,33 @@ def test_joins_by_hand():
     sizes = Sizes(nq=10, ng=100, parts=3)
     assert work(sizes, {"scaling": "none"}).entries == pytest.approx(1000 * (9 + 3 * 0.3))
     assert work(sizes, {"scaling": "min-max"}).entries == pytest.approx(1000 * (9 + 3 * 8.3))
+
+
+LISTED = {
+    "one step takes them": ('steps = [{ use = "rerank" }]', True),
+    "two could, and nobody knows yet which": ('steps = [{ use = "query_expansion" }, { use = "rerank" }]', False),
+    "none does": ('steps = [{ use = "distances" }]', False),
+}
+
+
+@each("branch", LISTED.values())
+def test_lists_that_are_there_are_not_looked_for_again(folder, tmp_path, branch):
+    steps, fewer = branch
+    ready = checked(folder, tmp_path, f'models = ["m0"]\n{steps}')
+    found, listed = (
+        sum((s.work for s in predicted(ready, lists=lists).stages), NO_WORK) for lists in (False, True)
+    )
+    if fewer:
+        assert NQ * NG * WIDTH <= listed.products < found.products
+        assert listed.entries < found.entries
+    else:
+        assert listed == found
+
+
+def test_lists_are_those_of_the_first_round():
+    work = spent.for_setting("rounds", spent.gallery_pairs())
+    sizes, products = Sizes(ng=10, width=3), 10 * 11 / 2 * 3
+    for rounds in (0, 1, 3):
+        assert work(sizes, {"rounds": rounds}).products == rounds * products
+        given = replace(sizes, given=frozenset({"neighbours"}))
+        assert work(given, {"rounds": rounds}).products == max(rounds - 1, 0) * products
