@@ -111,7 +111,7 @@ def re_ranking_cosine(
     lambda_value: float = 0.3,
 ) -> Floats:
     """The same for cosine similarities s, which become 2 - 2 s and are then squared."""
-    across, query, gallery = (2 - 2 * np.asarray(s, np.float32) for s in (q_g_sim, q_q_sim, g_g_sim))
+    across, query, gallery = (2 - 2 * np.asarray(arrays.host(s), np.float32) for s in (q_g_sim, q_q_sim, g_g_sim))
     return _full(across, query, gallery, k1, k2, lambda_value)
 
 

@@ -108,7 +108,8 @@ def _status(command: Callable[[Sequence[str] | None], int], arguments: Sequence[
     except BadVariable as error:
         status = _refused([str(error)])
     except BrokenPipeError:  # whoever reads our output has seen enough
-        sys.stderr.close()
+        if sys.stderr is not None:
+            sys.stderr.close()
         status = FINE
     except NoRoom as error:
         status = _refused([str(error)])

@@ -1,6 +1,7 @@
 """What goes to a terminal: names and texts of strangers must neither steer it nor end the program."""
 
 import codecs
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -45,9 +46,19 @@ class Shown:
 @contextmanager
 def plain() -> Iterator[None]:
     """Inside, what is printed is shown on any terminal, in ASCII too, and no name can steer it."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="ensemble-plain")
-    out, err = cast(TextIO, Shown(sys.stdout)), cast(TextIO, Shown(sys.stderr, kept="\r"))
-    with redirect_stdout(out), redirect_stderr(err):
-        yield
+    _fill_closed()
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        streams = [stream or nowhere for stream in (sys.stdout, sys.stderr)]  # None where it was closed
+        for stream in streams:
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="ensemble-plain")
+        out, err = cast(TextIO, Shown(streams[0])), cast(TextIO, Shown(streams[1], kept="\r"))
+        with redirect_stdout(out), redirect_stderr(err):
+            yield
+
+
+def _fill_closed() -> None:
+    """Keep our files off the numbers of standard streams that were closed: libraries print to these numbers."""
+    while (number := os.open(os.devnull, os.O_RDWR)) < 3:
+        pass
+    os.close(number)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from ensemble.base.errors import InputError, examples, near
+from ensemble.base.errors import InputError, examples
 from ensemble.pipeline import steps
 from ensemble.pipeline.recipe import Recipe, Use
 
@@ -97,15 +97,7 @@ def chosen(method: str | None, settings: Mapping[str, Any], refine: Mapping[str,
     mended = Use(REFINE, {**(mend[0].settings if mend else {}), **refine}, "refine")
     for each in (use, mended):
         step = steps.catalogue()[each.name]
-        unknown = [name for name in each.settings if name not in step.settings]
-        problems += [
-            f"{each.where} ({each.name}): wanted a setting ({', '.join(step.settings)}), found {name!r}"
-            f"{near(name, step.settings)}"
-            for name in unknown
-        ]
-        there = {*step.needs, *step.may_use}
-        if not unknown and (problem := step.problem(each.settings, there)):
-            problems.append(f"{each.where} ({each.name}), {problem}")
+        problems += step.problems(each.where, each.settings, {*step.needs, *step.may_use})
     if use.name not in {known.name for known in METHODS.values()}:
         problems.append(
             f"{use.where}: wanted one of {examples([known.name for known in METHODS.values()], 9)}, "

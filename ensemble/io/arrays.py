@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ensemble.base.errors import InputError, examples, refuse_if_any
+from ensemble.base.labels import apart
 from ensemble.io.matlab5 import Unread
 from postproc.base import temporary
 
@@ -122,16 +123,26 @@ def whole_numbers(value: Any) -> np.ndarray | None:
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "iuf":
         return None
     flat = value.reshape(-1)
-    if not (np.abs(flat) < 2.0**62).all():
+    if not (np.abs(flat) <= (apart(value.dtype) if value.dtype.kind == "f" else 2.0**62)).all():
         return None
     whole = flat.astype(np.int64)
     return whole if (whole == flat).all() else None
+
+
+def rounded(value: Any) -> str:
+    """Why floats that look whole are no labels: these cannot tell all such numbers apart; empty if they can."""
+    if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
+        return ""
+    most = apart(value.dtype)
+    return f", which tells whole numbers apart up to {most} only" if (np.abs(value) > most).any() else ""
 
 
 def what(value: Any) -> str:
     """``40x8 int32``, or the type: what was found instead."""
     if isinstance(value, (np.ndarray, Unread)):
         return f"{'x'.join(map(str, value.shape)) or 'one value of'} {value.dtype}"
+    if isinstance(value, list) and value and all(isinstance(part, str) for part in value):
+        return f"a list of {len(value)} texts"
     if isinstance(value, (dict, list, tuple)):
         return f"a {type(value).__name__} of {len(value)}"
     return type(value).__name__

@@ -19,9 +19,9 @@ from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.features import COLUMNS, SIDES
 from ensemble.base.labels import LABELS, of_values
 from ensemble.io import camera_files, containers, name_lists
-from ensemble.io.arrays import texts, vectors, what, whole_numbers
+from ensemble.io.arrays import rounded, texts, vectors, what, whole_numbers
 from ensemble.io.codes import LENGTHS, NONE, Codes, features
-from ensemble.io.keys import ONE_SET, column_of, side_called, slot, split_of
+from ensemble.io.keys import ONE_SET, column_of, divides, side_called, slot, split_of
 from ensemble.io.layouts import Part, opened, part, sides
 from ensemble.io.lists import repeated
 from postproc.base import temporary
@@ -80,7 +80,11 @@ def unused(keys: Sequence[str]) -> list[str]:
     split = split_of(keys)
     left = []
     for key in keys:
-        if slot(key) is not None or key in (split, LENGTHS) or (split and column_of(key) is not None):
+        if (
+            slot(key) is not None
+            or key == LENGTHS
+            or (split and (key in split.titles or column_of(key) is not None))
+        ):
             continue
         side, _, title = key.partition("_") if key.startswith(SIDES) else ("query", "", key)
         near = spellings.nearest(title, {column for of, column in there if of == side})
@@ -174,8 +178,7 @@ def _divided(path: Path, whole: Block, division: Mapping[str, Sequence[str]]) ->
 
 def _is_wanted(key: str) -> bool:
     """Whether an entry of a file with a whole model is any of our business."""
-    known = slot(key) is not None or column_of(key) is not None or key == LENGTHS
-    return known or split_of((key, "features")) is not None
+    return slot(key) is not None or column_of(key) is not None or key == LENGTHS or divides(key)
 
 
 def named(block: Block, names: list[str], source: str, remedy: str = "") -> Block:
@@ -231,6 +234,17 @@ def _put(parts: dict[str, Part], side: str, column: str, path: Path) -> None:
         parts[side].columns[column] = value
 
 
+def _unbatched(value: Any) -> Any:
+    """Names or labels that stand in batches, of whatever lengths, one after the other."""
+    if not isinstance(value, (list, tuple)) or not value:
+        return value
+    if all(isinstance(part, np.ndarray) and part.ndim == 1 for part in value):
+        return np.concatenate(value)
+    if all(isinstance(part, (list, tuple)) for part in value):
+        return [entry for part in value for entry in part]
+    return value
+
+
 def block(where: str, found: Part) -> Block:
     """One side out of what a file says about it. Raises InputError with all that is wrong with it."""
     problems: list[str] = []
@@ -246,15 +260,14 @@ def block(where: str, found: Part) -> Block:
     for column in ("name", *COLUMNS):
         if column not in values or problems:
             continue
-        value = values[column]
+        value = _unbatched(values[column])
         read = texts if column == "name" else of_values if column in LABELS else whole_numbers
         columns[column] = read(value)
         if columns[column] is None or len(columns[column]) != len(rows):
             is_text = isinstance(columns[column], np.ndarray) and columns[column].dtype == object
             wanted = "texts" if column == "name" else "labels" if is_text else "whole numbers"
-            problems.append(
-                f"{where}_{column}: wanted {len(rows)} {wanted}, found {what(value)}; write them again"
-            )
+            given = f"{what(value)}{rounded(value)}"
+            problems.append(f"{where}_{column}: wanted {len(rows)} {wanted}, found {given}; write them again")
     names = columns.pop("name", keys)
     twice = repeated(names or ())
     if twice:

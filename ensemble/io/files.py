@@ -1,5 +1,6 @@
 """Which files and folders lie in a folder that somebody has named."""
 
+import os
 from pathlib import Path
 
 from ensemble.base.errors import InputError, examples
@@ -20,6 +21,15 @@ def files_of(path: Path) -> list[Path]:
         raise InputError(
             [f"{path}: wanted a folder with feature files, found none ({error.strerror}); check the path"]
         ) from None
+
+
+def broken_links(path: Path) -> list[str]:
+    """A problem for each link that leads nowhere: a model may be missing."""
+    return [
+        f"{link}: wanted a file, found a link to {os.readlink(link)}, which is not there; mend or remove it"
+        for link in sorted(path.iterdir())
+        if link.is_symlink() and not link.exists() and not link.name.startswith(".")
+    ]
 
 
 def folders_of(path: Path) -> list[Path]:

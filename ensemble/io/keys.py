@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from ensemble.base.spellings import meant
 
@@ -21,7 +22,8 @@ _FEATURES = frozenset(
 WEAK_NAMES = frozenset({"id", "ids", "key", "keys", "", "index", "unnamed: 0", "__index_level_0__"})
 ONE_SET = "images"  # what files are called that describe one set, each image against all others
 MULTI = "mquery_"  # keys of multi-query features begin with it
-_SPLIT = frozenset({"split", "splits", "subset", "set", "side", "partition", "isquery"})
+_SPLIT = frozenset({"split", "splits", "subset", "set", "side", "partition"})
+_ASKED, _SEARCHED = frozenset({"isquery"}), frozenset({"isgallery"})
 
 
 def slot(key: object) -> tuple[str, str] | None:
@@ -48,8 +50,7 @@ def column_of(key: object) -> str | None:
     """The column that a key without a side means, ``""`` for features; ``None`` for other keys."""
     if not isinstance(key, str):
         return None
-    plain = re.sub(r"[\W_]", "", key.casefold())
-    return "" if plain in _FEATURES else meant(key)
+    return "" if _plain(key) in _FEATURES else meant(key)
 
 
 def has_both(keys: Iterable[object]) -> bool:
@@ -63,17 +64,60 @@ def is_multi(key: object) -> bool:
     return isinstance(key, str) and key.startswith(MULTI)
 
 
-def split_of(keys: Iterable[object]) -> str | None:
-    """The key that says to which side each row belongs, where a file has features of all sides in one table."""
+@dataclass(frozen=True)
+class Split:
+    """The keys that say to which side each row belongs: by a word, or by yes and no for queries and gallery.
+
+    ``word`` holds query, gallery and train; beside ``asked``, whether a row is a query, only train counts in it.
+    """
+
+    word: str = ""
+    asked: str = ""
+    searched: str = ""
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """All of them that are there."""
+        return tuple(filter(None, (self.word, self.asked, self.searched)))
+
+
+def split_of(keys: Iterable[object]) -> Split | None:
+    """What divides the rows of a file that has features of all sides in one table; None where nothing does.
+
+    >>> split_of(["features", "split"]).titles, split_of(["emb", "split", "is_query", "is_gallery"]).titles
+    (('split',), ('split', 'is_query', 'is_gallery'))
+    """
     titles = [key for key in keys if isinstance(key, str)]
-    found = [key for key in titles if re.sub(r"[\W_]", "", key.casefold()) in _SPLIT]
-    return found[0] if len(found) == 1 and any(column_of(key) == "" for key in titles) else None
+    if not any(column_of(key) == "" for key in titles):
+        return None
+    words, asked, searched = (
+        [key for key in titles if _plain(key) in spellings] for spellings in (_SPLIT, _ASKED, _SEARCHED)
+    )
+    if max(len(words), len(asked), len(searched)) > 1 or not (words or asked):
+        return None
+    word, query, gallery = (found[0] if found else "" for found in (words, asked, searched))
+    return Split(word, query, gallery if query else "")
 
 
-def side_named(value: object, title: str = "") -> str | None:
-    """The side that a word means; in a column that says which rows are queries, what yes and no mean."""
+def divides(key: str) -> bool:
+    """Whether a key may be one of a :class:`Split`."""
+    return _plain(key) in _SPLIT | _ASKED | _SEARCHED
+
+
+def side_named(value: object) -> str | None:
+    """The side that a word means."""
+    return _SIDE.get(_word(value))
+
+
+def yes_or_no(value: object) -> bool | None:
+    """Whether a cell says yes; None where it says nothing, or something else."""
+    return {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}.get(_word(value))
+
+
+def _word(value: object) -> str:
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-    word = text.strip().casefold()
-    if "query" in title.casefold():
-        return "query" if word in ("true", "1") else "gallery" if word in ("false", "0") else None
-    return _SIDE.get(word)
+    return text.strip().casefold()
+
+
+def _plain(key: str) -> str:
+    return re.sub(r"[\W_]", "", key.casefold())

@@ -16,7 +16,8 @@ from ensemble.base.features import SIDES
 from ensemble.io.arrays import is_name, texts, vector, what
 from ensemble.io.bounds import DEEP
 from ensemble.io.codes import LENGTHS, are_bits, is_pyramid
-from ensemble.io.keys import PIXELS, WEAK_NAMES, column_of, has_both, side_named, slot, split_of
+from ensemble.io.divided import rows_of_sides
+from ensemble.io.keys import PIXELS, WEAK_NAMES, Split, column_of, has_both, slot, split_of
 from postproc.base import temporary
 
 DISTANCES = re.compile(r"(?i)dist|simil|score|rank|prob|logit")  # matrices that are no features
@@ -129,12 +130,12 @@ def _of_dictionary(where: str, content: dict) -> Part:
         return replace(found, lengths=lengths if found.lengths is None else found.lengths)
     if values and all(isinstance(value, dict) for value in values.values()):
         return _of_dictionary(where, flat(values))
-    known = [key for key in values if column_of(key) or DISTANCES.search(str(key))]
+    known = [key for key in values if column_of(key) is not None or DISTANCES.search(str(key))]
     if known and all(vector(value) is None for value in values.values()):
         said = examples([f"{printable(str(key), 40)} {what(value)}" for key, value in values.items()], 6)
-        raise InputError(
-            [f"{where}: wanted features as {WANTED}, found {said}; rename the entry with the features"]
-        )
+        whole = [key for key in known if column_of(key) == "" and np.ndim(values[key]) == 2]
+        remedy = f"write {whole[0]}.astype('float32')" if whole else "rename the entry with the features"
+        raise InputError([f"{where}: wanted features as {WANTED}, in floats, found {said}; {remedy}"])
     return Part(values, ordered=False, lengths=lengths)
 
 
@@ -213,34 +214,29 @@ def _pair(item: object) -> tuple[list[str], Any] | None:
     return None
 
 
-def _by_split(where: str, content: Mapping[Any, Any], split: str) -> dict[str, Part]:
-    """Rows of all sides in one table, told apart by a column."""
-    given = opened(content[split])
-    listed = given.tolist() if isinstance(given, np.ndarray) else given
-    if not isinstance(listed, list):
-        raise InputError(
-            [f"{where}: wanted a side an image in {split}, found {what(given)}; write query or gallery"]
-        )
-    of = [side_named(value, split) for value in listed]
-    unknown = list(dict.fromkeys(str(value) for value, side in zip(listed, of, strict=True) if side is None))
-    if unknown:
-        raise InputError(
-            [f"{where}: wanted query, gallery or train in {split}, found {examples(unknown)}; rename them"]
-        )
-    whole = part(where, {key: value for key, value in content.items() if key != split})
+def _by_split(where: str, content: Mapping[Any, Any], split: Split) -> dict[str, Part]:
+    """Rows of all sides in one table, told apart by columns."""
+    cells = {title: _listed(content[title]) for title in split.titles}
+    rows_of = rows_of_sides(where, split, cells)
+    count = len(cells[split.titles[0]])
+    whole = part(where, {key: value for key, value in content.items() if key not in split.titles})
     found = {}
-    for side in SIDES:
-        chosen = np.array([row for row, own in enumerate(of) if own == side], np.intp)
-        if len(chosen):
-            taken = {column: _taken(where, values, chosen, len(of)) for column, values in whole.columns.items()}
-            names = None if whole.names is None else _taken(where, whole.names, chosen, len(of))
-            rows = whole.rows
-            if is_pyramid(rows):
-                rows = [_taken(where, level, chosen, len(of)) for level in rows]
-            else:
-                rows = _taken(where, rows, chosen, len(of))
-            found[side] = Part(rows, names, columns=taken, lengths=whole.lengths)
+    for side, chosen in rows_of.items():
+        taken = {column: _taken(where, values, chosen, count) for column, values in whole.columns.items()}
+        names = None if whole.names is None else _taken(where, whole.names, chosen, count)
+        rows = whole.rows
+        if is_pyramid(rows):
+            rows = [_taken(where, level, chosen, count) for level in rows]
+        else:
+            rows = _taken(where, rows, chosen, count)
+        found[side] = Part(rows, names, columns=taken, lengths=whole.lengths)
     return found
+
+
+def _listed(values: Any) -> Any:
+    """An array or list as a list, anything else as it is."""
+    values = opened(values)
+    return values.tolist() if isinstance(values, np.ndarray) else values
 
 
 def _taken(where: str, values: Any, rows: np.ndarray, count: int) -> Any:

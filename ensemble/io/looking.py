@@ -33,7 +33,7 @@ from ensemble.io import (
 )
 from ensemble.io.blocks import UNNAMED
 from ensemble.io.draws import Draws
-from ensemble.io.files import files_of, folders_of, nothing
+from ensemble.io.files import broken_links, files_of, folders_of, nothing
 from ensemble.io.folder import SIDE, TRACK_LISTS, Folder, orders_of
 from ensemble.io.keys import ONE_SET
 from ensemble.io.labelled import Labelled, taken_out
@@ -103,7 +103,7 @@ class _Look:
         self.path, self.how = path, how
         self.found = files_of(path)
         self.files = [file for file in self.found if not LEFT_OVER.fullmatch(file.name)]
-        self.problems: list[str] = []
+        self.problems = broken_links(path)
         self.unread: list[str] = []  # notes on what nobody looks at
 
     def find_descriptions(self, given: dict[str, Path], tracks: Path | None) -> None:
@@ -204,6 +204,7 @@ class _Look:
         if self.how.rankings or not inside.is_dir():
             return
         files = files_of(inside)
+        self.problems += broken_links(inside)
         stray = {file for listed in name_lists.lists(files).values() for file in listed}
         self.ignored |= dict.fromkeys(stray, "lists of names are looked for in the folder above")
         models, provided, ignored, wrong, unread = find([f for f in files if f not in stray] + folders_of(inside))

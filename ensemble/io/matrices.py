@@ -31,6 +31,7 @@ LISTS = frozenset(
     {".txt", ".csv", ".tsv", ".json", ".jsonl", ".parquet", ".feather", ".arrow", ".zip", ".trec", ""}
 )
 SIDES = ("query", "gallery")
+SOME, FEW = 50, 5  # rows that are looked at; images of which an order says nothing
 NO_LISTS: Mapping[str, Path] = MappingProxyType({})
 _BEFORE = (
     "(?:reranked|rerank|rr|final|euclidean|cosine|cos|jaccard|original|orig|global|local|all|qg|querygallery)?"
@@ -135,7 +136,22 @@ def read(path: Path, lists: Mapping[str, Path]) -> Matrix:
     """
     content = _mapped(path)
     content = opened(containers.load(path)) if content is None else content
-    return of_content(path, content, lists)
+    found = of_content(path, content, lists)
+    _refuse_places(path, found.values)
+    return found
+
+
+def _refuse_places(path: Path, values: np.ndarray) -> None:
+    """Refuse rows that hold every number up to their length once: rows of a rank list, or places of images?"""
+    rows, count = np.sort(values[:SOME], axis=1), values.shape[1]
+    if count < FEW or not any((rows == np.arange(first, first + count)).all() for first in (0, 1)):
+        return
+    raise InputError(
+        [
+            f"{path}: wanted distances, found every number up to {count} once a row, which may be a rank list or "
+            "the places of images; write a rank list as whole numbers in .npy, and places divided by their number"
+        ]
+    )
 
 
 def of_content(path: Path, content: Any, lists: Mapping[str, Path] = NO_LISTS) -> Matrix:

@@ -20,12 +20,15 @@ from ensemble.io import containers
 from ensemble.io.arrays import texts, what
 from ensemble.io.keys import ONE_SET, side_called
 from ensemble.io.lists import TABLES, read_labels, read_lines, repeated
+from ensemble.parsers.parser import SUFFIXES
 
 CITY = {"query": "name_query.txt", "gallery": "name_test.txt"}
 TEXT = (".txt", ".lst", ".list")
 PACKED = (".npy", ".json", ".pkl", ".pickle", ".pt", ".pth")
 # In front of a word for names, or behind it.
 _SIDES = {**{side: side for side in SIDES}, "test": "gallery", ONE_SET: "gallery"}
+_PICTURE = "|".join(map(re.escape, SUFFIXES))
+_LABELLED = re.compile(rf"(?:[^\s,;]+(?:{_PICTURE})|[0-9]+)(?:[\s,;]+-?[0-9]+)+", re.IGNORECASE)  # a.jpg 7 3
 _OWN = re.compile(r"(.+?)_(?:names?|paths?|files?|filenames?)", re.IGNORECASE | re.DOTALL)
 
 
@@ -46,6 +49,11 @@ def read_names(path: Path) -> list[str]:
     blank = [number for number, line in enumerate(lines, 1) if not line]
     found = f"line {examples(blank)} empty"
     problems = [f"{path}: wanted no empty lines, found {found}; remove them"] if blank else []
+    if all(map(_LABELLED.fullmatch, lines)):
+        problems.append(
+            f"{path}: wanted one name a line, found numbers behind the names ({examples(lines)}); write a table, "
+            "SIDE.csv with the titles name,pid or name,pid,cam in the place of SIDE.txt"
+        )
     return _checked(path, lines, problems)
 
 

@@ -242,12 +242,6 @@ def _check_step(
             f"({', '.join(groups) or 'there is none'}), found {use.aux!r}{near(use.aux, groups)}"
         )
         return True
-    unknown = [name for name in use.settings if name not in step.settings]
-    problems += [
-        f"{use.where} ({use.name}): wanted a setting ({', '.join(step.settings) or 'it has none'}), "
-        f"found {name!r}{near(name, step.settings)}"
-        for name in unknown
-    ]
     needs = ("query", "gallery") if step.needs == ("features",) else step.needs
     if not folder.one_set:  # of two sides, the distances across are not enough where those inside are looked at
         needs += tuple(name for name in step.may_use if name in INSIDE)
@@ -255,6 +249,7 @@ def _check_step(
     if "distances" in needs:
         there |= state.kept
     missing = [name for name in needs if name not in there]
+    problems += step.problems(use.where, use.settings, None if missing else there)
     if missing and use.optional:
         return False
     if missing:
@@ -265,8 +260,6 @@ def _check_step(
                 missing,
             )
         )
-    elif not unknown and (problem := step.problem(use.settings, there)):
-        problems.append(f"{use.where} ({use.name}), {problem}")
     if "distances" in step.gives:
         state.names -= LABELLED
         state.kept |= state.names & set(SIDES)

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 import postproc
+from ensemble.base.errors import near
 from postproc.base import arrays, step, temporary
 from postproc.base.settings import Setting, settings_of
 from postproc.base.sizes import Sizes
@@ -75,9 +76,21 @@ class Step:
         """All settings: the chosen ones, the others at their defaults."""
         return step.with_defaults(self.function, chosen)
 
-    def problem(self, chosen: Mapping[str, Any], there: Container[str]) -> str | None:
-        """Why it does not take these settings with the data that are ``there``, or None."""
-        return step.problem(self.function, chosen, there)
+    def problems(self, where: str, chosen: Mapping[str, Any], there: Container[str] | None) -> list[str]:
+        """Why it does not take these settings with the data that are ``there``; None: too few, which others say.
+
+        Every setting that it does not know, or not with this value; else the first that does not fit the others.
+        """
+        found = [
+            f"{where} ({self.name}): wanted a setting ({', '.join(self.settings) or 'it has none'}), "
+            f"found {name!r}{near(name, self.settings)}"
+            for name in chosen
+            if name not in self.settings
+        ]
+        known = [self.settings[name].problem(value) for name, value in chosen.items() if name in self.settings]
+        if there is not None and not found and not any(known):
+            known = [step.problem(self.function, chosen, there)]
+        return found + [f"{where} ({self.name}), {wrong}" for wrong in known if wrong]
 
 
 def catalogue() -> Mapping[str, Step]:

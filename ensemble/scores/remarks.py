@@ -16,13 +16,13 @@ def of(labels: Labels, protocol: Protocol, without_match: Ints | None = None) ->
     without_match: the queries that have none under the protocol, where that is known; None: looked for.
     Cost:          a pass over the gallery for each of these queries, and for each that stands in the gallery.
     """
-    return (*_removed(labels, protocol, without_match), *_own(labels, protocol))
+    return (*_removed(labels, protocol, without_match), *_apart(labels, protocol), *_own(labels, protocol))
 
 
 def one_camera(labels: Labels, protocol: Protocol) -> str:
     """That all images are of one camera, where the protocol removes what that took; else nothing."""
     query, gallery = labels.query_cam, labels.gallery_cam
-    if query is None or gallery is None or not any("cam" in rule.same for rule in protocol.removes.rules):
+    if query is None or gallery is None or not _by_camera(protocol):
         return ""
     cameras = np.union1d(query, gallery)
     if len(cameras) > 1 or cameras.min() < 0:
@@ -56,6 +56,24 @@ def _removed(labels: Labels, protocol: Protocol, without_match: Ints | None) -> 
         f"({protocol.removes.what}), so they have no match"
         + ("; --junk none keeps these images" if protocol.removes.needs_cameras else "")
     ]
+
+
+def _apart(labels: Labels, protocol: Protocol) -> list[str]:
+    """That no camera is on both sides, as where one has 1 and the other c1; with a camera each that is usual."""
+    if labels.query_cam is None or labels.gallery_cam is None or not _by_camera(protocol):
+        return []
+    query, gallery = (np.unique(cam[cam >= 0]) for cam in (labels.query_cam, labels.gallery_cam))
+    if not len(query) or not len(gallery) or len(query) + len(gallery) < 3 or np.isin(query, gallery).any():
+        return []
+    return [
+        f"the {len(query)} cameras of the queries and the {len(gallery)} of the gallery have none in common, so "
+        "nothing is removed for the camera: if they are the same cameras, call them alike on both sides"
+    ]
+
+
+def _by_camera(protocol: Protocol) -> bool:
+    """Whether images are removed because they are of the query's camera."""
+    return any("cam" in rule.same for rule in protocol.removes.rules)
 
 
 def _own(labels: Labels, protocol: Protocol) -> list[str]:

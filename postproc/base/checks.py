@@ -11,6 +11,7 @@ from postproc.base.stored import Stored
 from postproc.base.vocabulary import VOCABULARY, Array, Unchecked
 
 CPU_ONLY = "wanted a NumPy array, got a CUDA tensor, and this function runs on the CPU only; give {}.cpu().numpy()"
+ROWS = 1024  # that are looked at together
 
 
 def finite(name: str, value: float) -> None:
@@ -259,6 +260,7 @@ def _numbers(name: str, value: Unchecked, dimensions: int, cuda: bool = False) -
         found = np.ascontiguousarray(array, np.float32)
     if found.dtype != array.dtype:
         _refuse_too_large(name, array, found)
+        _refuse_too_small(name, array, found)
     return found
 
 
@@ -295,6 +297,22 @@ def _refuse_too_large(name: str, given: Array, found: Array) -> None:
         raise ValueError(f"{name}: wanted numbers that float32 can hold, up to 3.4e38, got {value:g}")
 
 
+def _refuse_too_small(name: str, given: Array, found: Array) -> None:
+    """Refuse rows that are zeros in float32 alone."""
+    for start in range(0, len(found) if found.ndim == 2 else 0, ROWS):
+        part = slice(start, start + ROWS)
+        lost = ~(found[part] != 0).any(1)
+        if bool(lost.any()):
+            lost &= (given[part] != 0).any(1)
+            if bool(lost.any()):
+                row = start + int(np.argmax(arrays.host(lost)))
+                value = float(abs(given[row]).max())
+                raise ValueError(
+                    f"{name}: wanted numbers that float32 can hold, from 1.2e-38, got none above {value:g} in "
+                    f"row {row}"
+                )
+
+
 def _tensor(name: str, value: Array, dimensions: int, welcome: bool) -> Array:
     """The same for a tensor on a CUDA device."""
     if not welcome:
@@ -306,12 +324,13 @@ def _tensor(name: str, value: Array, dimensions: int, welcome: bool) -> Array:
     found = value.detach().float().contiguous()
     if value.element_size() > found.element_size():
         _refuse_too_large(name, value, found)
+        _refuse_too_small(name, value, found)
     return found
 
 
 def _first_bad_row(array: Array, is_good: Callable[[Array], Array]) -> int | None:
     """The first row with an entry that is not good; in blocks, so that no mask of the whole array exists."""
-    block = (1 << 16) if arrays.on_cuda(array) else 1024
+    block = (1 << 16) if arrays.on_cuda(array) else ROWS
     for start in range(0, len(array), block):
         good = is_good(array[start : start + block]).all(axis=1)
         if not good.all():

@@ -8,7 +8,7 @@ import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,8 +19,12 @@ from ensemble.io.lists import SEPARATORS
 from ensemble.io.readers import table
 from ensemble.io.readers.reader import Reader, Wanted
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FIRST = 4 << 20  # bytes of the first line, at most
 NAME = "name"
+_THOUSANDS = re.compile(r"\s*-?[1-9][0-9]{0,2}(,[0-9]{3})+\s*")
 _LIST = re.compile(r"\s*[\[(].*[\])]\s*", re.DOTALL)
 
 
@@ -32,25 +36,34 @@ def parse(where: Path, content: bytes) -> dict[str, Any]:
     places = table.values(where, titles)
     names = [str(place) for place in range(len(titles))]
     chosen = {names[place] for place in places}
-    text = content.removeprefix(b"\xef\xbb\xbf")
-    comma = separator == ";" and b"," in text.partition(b"\n")[2].partition(b"\n")[0] and bool(chosen)
-    try:
-        frame = pd.read_csv(
-            io.BytesIO(text),
+
+    def frame_of(values: type | str, **decimal: Any) -> "pd.DataFrame":
+        return pd.read_csv(
+            io.BytesIO(content.removeprefix(b"\xef\xbb\xbf")),
             sep=separator,
             header=0 if headed else None,
             names=names,
             index_col=False,
-            dtype={name: np.float64 if name in chosen else str for name in names},
+            dtype={name: values if name in chosen else str for name in names},
             keep_default_na=False,
             na_values={name: ["", "nan", "NaN"] for name in chosen},
-            decimal="," if comma else ".",
-            float_precision="high" if comma else "round_trip",
+            **decimal,
         )
+
+    try:
+        try:
+            frame = frame_of(np.float64, float_precision="round_trip")
+        except ValueError:
+            if separator == ",":
+                raise
+            _refuse_thousands(where, frame_of(str)[sorted(chosen)])
+            frame = frame_of(np.float64, decimal=",", float_precision="high")
     except pd.errors.ParserError as error:
         raise InputError(
             [f"{where}: wanted {len(titles)} cells a line, found {reason(error)}; complete it"]
         ) from None
+    except InputError:
+        raise
     except ValueError as error:
         said = f"found a cell that is none ({reason(error)})"
         raise InputError([f"{where}: wanted numbers in {table.keys(where, titles)[0]}, {said}"]) from None
@@ -60,6 +73,18 @@ def parse(where: Path, content: bytes) -> dict[str, Any]:
     if places:
         return {table.FEATURES: frame[[names[place] for place in places]].to_numpy(np.float64), **columns}
     return {title: _lists(where, title, cells) for title, cells in columns.items()}
+
+
+def _refuse_thousands(where: object, cells: "pd.DataFrame") -> None:
+    """Refuse commas that may stand between thousands."""
+    commas = [cell for cell in cells.to_numpy().ravel().tolist() if "," in str(cell)]
+    if commas and all(map(_THOUSANDS.fullmatch, commas)):
+        raise InputError(
+            [
+                f"{where}: wanted numbers with a decimal point or comma, found commas that may stand between "
+                f"thousands ({examples(commas)}); write a decimal point"
+            ]
+        )
 
 
 def _first(where: object, content: bytes) -> tuple[list[str], str, bool]:

@@ -1,5 +1,7 @@
 """How a command ends, and what it says."""
 
+import sys
+
 import pytest
 
 from ensemble.base.errors import InputError
@@ -79,3 +81,18 @@ def test_what_no_parser_takes_reads_like_all_that_is_refused(words: str, said: s
     with pytest.raises(InputError) as caught:
         parser.parse_args(words.split())
     assert caught.value.problems == [said]
+
+
+def test_standard_streams_may_be_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a job is started with >&- or by a service: nobody reads, and the command does its work."""
+
+    def command(arguments: object) -> int:
+        print("something")
+        print("more", file=sys.stderr, flush=True)
+        return program.FAULTY
+
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    with pytest.raises(SystemExit) as caught:
+        program.main(command)
+    assert caught.value.code == program.FAULTY

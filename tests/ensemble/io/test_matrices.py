@@ -206,3 +206,16 @@ def test_lists_of_another_size(shape, remedy):
     assert said.startswith(
         f"a.npy: wanted 2 x 3, as the lists of names say, found {shape[0]} x {shape[1]}; {remedy}"
     )
+
+
+@each("name", ["a.pkl", "a.npy", "a.mat"])
+def test_an_order_of_images_is_no_distances(tmp_path, name):
+    """As argsort makes it, in numbers with a fraction or in a format that holds matrices alone."""
+    order = np.argsort(np.random.default_rng(0).random((4, 6)), axis=1)
+    for first in (0, 1):
+        content = (order + first).astype(np.int64 if name == "a.pkl" else np.float64)
+        path = saved(tmp_path / name, {"dist": content} if name == "a.mat" else content)
+        (said,) = problems(read, path, {})
+        assert "wanted distances, found every number up to 6 once a row, which may be a rank list" in said
+    content = np.where(order == order[0, 0], 6.5, order)
+    assert read(saved(tmp_path / "b.npy", content), {}).values.shape == (4, 6)

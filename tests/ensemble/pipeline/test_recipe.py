@@ -88,6 +88,17 @@ def test_every_mistake_at_once():
     assert "mine: wanted a join for 2 branches, found none" in text
 
 
+def test_every_mistake_of_one_step_at_once():
+    settings = {"k1": -3, "k2": 0, "lamda": 0.3, "power": "high"}
+    content = {"branch": [{"models": ["a"], "steps": [{"use": "rerank", **settings}]}]}
+    unknown, *values = problems_of(content)
+    assert "wanted a setting" in unknown
+    assert "did you mean 'lambda_value'?" in unknown
+    assert [value.partition("(rerank), ")[2].partition(":")[0] for value in values] == ["k1", "k2", "power"]
+    content["branch"][0]["steps"] = [{"use": "track_mean", "chunk": -1, "optional": True}, {"use": "distances"}]
+    assert len(problems_of(content, folder("a", columns=frozenset({"query", "gallery"})))) == 1  # used or not
+
+
 @each(
     ("content", "message"),
     [

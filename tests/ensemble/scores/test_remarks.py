@@ -39,6 +39,15 @@ def test_identities_that_meet_only_in_what_is_removed() -> None:
     assert remarked(([-1, 1, 1], [1, 2, 2, -1])) == ""  # an unknown camera is the same as no other
 
 
+def test_cameras_that_are_called_otherwise_on_the_other_side() -> None:
+    apart = "the 2 cameras of the queries and the 3 of the gallery have none in common"
+    assert remarked(([1, 1, 2], [11, 12, 13, 11])).startswith(apart)
+    assert remarked(([1, 1, 2], [11, 12, 13, 11]), protocol="none") == ""
+    assert remarked(([1, 1, 2], [11, 12, 2, 11])) == ""
+    assert remarked(([1, 1, 2], [-1, -1, -1, -1])) == ""  # nobody knows
+    assert score(FAR, *PIDS, ["c1", "c1", "c2"], [1, 2, 3, 1]).remarks[0].startswith(apart)
+
+
 def test_queries_in_the_gallery() -> None:
     assert remarked(own=True) == OWN
     said = remarked(own=True, protocol="all_cameras")

@@ -57,6 +57,7 @@ def test_what_is_no_array_is_refused_by_name():
         (track_mean, (G, [[1], [2, 3]]), "gallery_track: wanted rows of one length, got lengths [1, 2]"),
         (distances, (Q.astype(float) * 1e39, G), "query: wanted numbers that float32 can hold, up to 3.4e38"),
         (csls_distances, ([[1, 1e39]],), "distances: wanted numbers that float32 can hold, up to 3.4e38"),
+        (distances, (Q, G.astype(float) * 1e-60), "gallery: wanted numbers that float32 can hold, from 1.2e-38"),
         (track_mean, (G, TRACK.astype(np.uint64)), "gallery_track: wanted whole numbers up to 922"),
     ]  # fmt: skip
     for step, given, message in cases:

@@ -1,0 +1,98 @@
+"""Tables, lists and links as spreadsheets, data sets and file systems make them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.testing import assert_array_equal
+
+from ensemble.io import read_folder
+from tests.support.each import each
+from tests.support.folders import pair, problems
+
+ROWS = np.array([[1, 0.25], [-2.5, 3], [4, 5.125]], np.float32)
+
+
+def written(folder: Path, lines: list[str], separator: str) -> Path:
+    for side in ("query", "gallery"):
+        text = "\n".join([separator.join(("name", "f0", "f1")), *lines])
+        (folder / f"{side}_m.csv").write_text(text)
+    return folder
+
+
+@each("separator", [";", "\t"])
+def test_a_decimal_comma(tmp_path: Path, separator: str) -> None:
+    """Wherever the first comma is, and commas in names are none of numbers."""
+    cells = [("a,b.jpg", "1", "0,25"), ("c.jpg", "-2,5", "3"), ("d.jpg", "4", "5,125")]
+    (found,) = read_folder(written(tmp_path, [separator.join(row) for row in cells], separator))
+    assert_array_equal(found.query, ROWS)
+
+
+def test_a_comma_in_a_name_is_no_decimal_comma(tmp_path: Path) -> None:
+    (found,) = read_folder(written(tmp_path, ["a,b.jpg;1;0.25", "c.jpg;-2.5;3", "d.jpg;4;5.125"], ";"))
+    assert_array_equal(found.query, ROWS)
+
+
+def test_commas_that_may_be_of_thousands_are_refused(tmp_path: Path) -> None:
+    found = problems(read_folder, written(tmp_path, ["a.jpg;1,200;-300", "b.jpg;2,400;7"], ";"))
+    assert len(found) == 2
+    assert "found commas that may stand between thousands (1,200, 2,400); write a decimal point" in found[0]
+    (read,) = read_folder(written(tmp_path, ["a.jpg;1,200;-300", "b.jpg;2,400;0,125"], ";"))
+    assert_array_equal(read.query, np.array([[1.2, -300], [2.4, 0.125]], np.float32))
+
+
+def test_numbers_behind_names_are_refused(tmp_path: Path) -> None:
+    pair(tmp_path, "m", np.ones((2, 3), np.float32), np.ones((2, 3), np.float32))
+    (tmp_path / "query.txt").write_text("0001/a.jpg 1 2\n0002/b.jpg 2 4\n")
+    (tmp_path / "gallery.txt").write_text("IMG 1.jpg\nIMG 2.jpg\n")
+    (found,) = problems(read_folder, tmp_path)
+    assert "query.txt: wanted one name a line, found numbers behind the names (0001/a.jpg 1 2" in found
+
+
+def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
+    pair(tmp_path, "m", np.ones((2, 3), np.float32), np.ones((2, 3), np.float32))
+    (tmp_path / "query_best.npy").symlink_to(tmp_path / "disk" / "query.npy")
+    (found,) = problems(read_folder, tmp_path)
+    assert f"query_best.npy: wanted a file, found a link to {tmp_path}/disk/query.npy" in found
+
+
+def test_whole_numbers_in_the_place_of_features(tmp_path: Path) -> None:
+    for side in ("query", "gallery"):
+        np.savez(tmp_path / f"{side}_m.npz", features=np.arange(6, dtype=np.int8).reshape(2, 3), pids=[1, 2])
+    found = problems(read_folder, tmp_path)
+    assert len(found) == 2
+    assert "in floats, found features 2x3 int8" in found[0]
+    assert found[0].endswith("write features.astype('float32')")
+
+
+@each("dtype, first", [(np.float16, 2048), (np.float32, 2**24)])
+def test_labels_that_floats_have_rounded_are_refused(tmp_path: Path, dtype: type, first: int) -> None:
+    """2049 and 2048 are one number in float16: two people would be one."""
+    for side in ("query", "gallery"):
+        content = {
+            "features": ROWS,
+            "pids": np.array([1, 2, first], dtype),
+            "frame": np.array([1, 2, first], dtype),
+        }
+        np.savez(tmp_path / f"{side}_m.npz", **content)
+    (found,) = read_folder(tmp_path)
+    assert found.query_table["pid"].tolist() == found.query_table["frame"].tolist() == [1, 2, first]
+    content["pids"] = np.array([1, 2, 2 * first], dtype)
+    np.savez(tmp_path / "query_m.npz", **content)
+    (said,) = problems(read_folder, tmp_path)
+    kind = np.dtype(dtype).name
+    assert (
+        f"_pid: wanted 3 whole numbers, found 3 {kind}, which tells whole numbers apart up to {first} only" in said
+    )
+
+
+def test_names_and_labels_in_the_batches_of_the_features(tmp_path: Path) -> None:
+    """As they are collected from a loader, the last of another length."""
+    cut = [slice(0, 2), slice(2, 3)]
+    names, pids = ["a.jpg", "b.jpg", "c.jpg"], np.array([7, 8, 9])
+    content: dict[str, Any] = {"features": ROWS, "names": names, "pids": pids}
+    batches = {key: [values[part] for part in cut] for key, values in content.items()}
+    pair(tmp_path, "m", batches, batches)
+    (found,) = read_folder(tmp_path)
+    assert_array_equal(found.gallery, ROWS)
+    assert found.gallery_table.to_dict("list") == {"name": names, "pid": [7, 8, 9]}
