@@ -80,7 +80,8 @@ def _prepared(options: argparse.Namespace) -> tuple[plan.Plan, Path, int]:
 
 
 def _out(options: argparse.Namespace, checked: plan.Plan) -> Path:
-    return options.out or Path("runs") / checked.recipe.name
+    out: Path = options.out or Path("runs") / checked.recipe.name
+    return out
 
 
 def _files(options: argparse.Namespace, checked: plan.Plan, out: Path) -> list[Path]:
