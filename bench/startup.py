@@ -1,11 +1,13 @@
-"""Seconds until ``from postproc import rerank`` is there, and until it first answers.
+"""Seconds until ``from postproc import rerank`` is there, until it first answers, and until a command does.
 
     python bench/startup.py
 
 The import is timed as whole processes; the first call once with an empty kernel cache and once with a warm one.
+Commands by CPU seconds of whole processes, with their modules compiled to bytecode before.
 """
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -23,6 +25,14 @@ started = time.perf_counter(); rerank(x[:40], x[40:], top_k=10); print(time.perf
 HEAVY = (
     "import sys; from postproc import rerank; print([m for m in ('torch','sklearn','pandas') if m in sys.modules])"
 )
+CALLS = (
+    ["-c", "pass"],
+    ["-c", "import numpy"],
+    ["-c", "from postproc import rerank"],
+    ["-m", "ensemble.run", "--help"],
+    ["-m", "ensemble.run", "--list-steps"],
+    ["-m", "ensemble.tune", "--help"],
+)
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -39,12 +49,24 @@ def python(code: str, **environment: str) -> tuple[float, list[str]]:
     return time.perf_counter() - started, done.stdout.split()
 
 
+def processor(words: list[str]) -> float:
+    """CPU seconds of a process, of Python and the system."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, *words], check=True, capture_output=True, cwd=ROOT)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
 def main() -> None:
     python("from postproc import rerank")
     bare = statistics.median(python("pass")[0] for _ in range(7))
     whole = statistics.median(python("from postproc import rerank")[0] for _ in range(7))
     print(f"python -c 'from postproc import rerank': {whole:.2f} s, of which Python itself {bare:.2f} s")
     print(f"torch, scikit-learn or pandas loaded by it: {' '.join(python(HEAVY)[1])}")
+    for words in CALLS:
+        processor(words)
+        spent = statistics.median(processor(words) for _ in range(5))
+        print(f"python {' '.join(words)}: {spent:.2f} CPU s")
     with tempfile.TemporaryDirectory() as cache:
         for name in ("empty", "warm"):
             full, head = python(CALL, NUMBA_CACHE_DIR=cache)[1]

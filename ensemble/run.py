@@ -9,19 +9,23 @@ import argparse
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ensemble.base.errors import InputError, examples
 from ensemble.cli import machine, notes, outputs, pictures, planning, program, running, shortlists, workers
 from ensemble.cli.walk import walk
-from ensemble.neighbours import running as in_tasks
 from ensemble.pipeline import guide, plan, recipe, results
 from ensemble.pipeline.neighbours import Made
+from ensemble.pipeline.nodes import ARRAYS, Maker
 from ensemble.pipeline.run import Result
-from ensemble.report import NAME, refuse_without_packages, runs
-from ensemble.report.recorder import Recorder
+from ensemble.report import NAME, refuse_without_packages
 from postproc import ApproximateNeighbours
 from postproc.base import runtime
+
+if TYPE_CHECKING:
+    from ensemble.report.recorder import Recorder
 
 TASK = "rank"  # of reid-ensemble --help
 
@@ -37,14 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     elif options.list_recipes:
         list_recipes()
     else:
-        budget = in_tasks.checked(options) if workers.wanted(options) else 0
-        checked = planning.prepare(options)
-        out = options.out or Path("runs") / checked.recipe.name
-        if workers.wanted(options):
-            in_tasks.refuse_other_recipes(checked)
-            outputs.refuse_unwritable(*in_tasks.files_of(out))
-        report = [runs.history.FILE, NAME] if options.report else []
-        files = [out / name for name in [*results.names(checked.recipe), *report]]
+        checked, out, budget = _prepared(options)
+        files = _files(options, checked, out)
         outputs.refuse_unwritable(*files, shortlists.wanted(options, checked.recipe, files))
         replaced = results.in_the_way(out)
         if replaced:
@@ -66,6 +64,36 @@ def parser() -> argparse.ArgumentParser:
     return running.parser(__doc__)
 
 
+def _prepared(options: argparse.Namespace) -> tuple[plan.Plan, Path, int]:
+    """What would run, the folder of its results, and the bytes that a worker may hold: 0 where there are none."""
+    if not workers.wanted(options):
+        checked = planning.prepare(options)
+        return checked, _out(options, checked), 0
+    from ensemble.neighbours import running as in_tasks
+
+    budget = in_tasks.checked(options)
+    checked = planning.prepare(options)
+    out = _out(options, checked)
+    in_tasks.refuse_other_recipes(checked)
+    outputs.refuse_unwritable(*in_tasks.files_of(out))
+    return checked, out, budget
+
+
+def _out(options: argparse.Namespace, checked: plan.Plan) -> Path:
+    out: Path = options.out or Path("runs") / checked.recipe.name
+    return out
+
+
+def _files(options: argparse.Namespace, checked: plan.Plan, out: Path) -> list[Path]:
+    """What is written into the folder of the results."""
+    names = [*results.names(checked.recipe)]
+    if options.report:
+        from ensemble.report.history import FILE
+
+        names += [FILE, NAME]
+    return [out / name for name in names]
+
+
 def execute(options: argparse.Namespace, checked: plan.Plan, out: Path, budget: int = 0) -> int:
     """Run and write into ``out``; nothing is written before everything is computed.
 
@@ -74,13 +102,9 @@ def execute(options: argparse.Namespace, checked: plan.Plan, out: Path, budget: 
     """
     if options.images and not options.report:
         raise InputError(["--images: wanted --report too, found none; pictures are shown in the report alone"])
-    if options.report:
-        refuse_without_packages()
-        pictures.size(options)
-        pictures.refuse_missing(options)
-    recorder = Recorder() if options.report else None
+    recorder = _recorder(options) if options.report else None
     made = Made(options.neighbours) if options.neighbours else None
-    with warnings.catch_warnings(), in_tasks.maker(options, out, budget) as make:
+    with warnings.catch_warnings(), _maker(options, out, budget) as make:
         warnings.simplefilter("ignore", ApproximateNeighbours)  # a note says so already
         result = walk(options, checked, watch=recorder, made=made, make=make)
     threads, device = options.threads or runtime.current().threads, machine.device(options)
@@ -100,10 +124,31 @@ def execute(options: argparse.Namespace, checked: plan.Plan, out: Path, budget: 
     return program.FAULTY if missed else program.FINE
 
 
+def _maker(options: argparse.Namespace, out: Path, budget: int) -> AbstractContextManager[Maker]:
+    """What makes arrays: this process, or for a re-ranking the workers."""
+    if not workers.wanted(options):
+        return nullcontext(ARRAYS)
+    from ensemble.neighbours import running as in_tasks
+
+    return in_tasks.maker(options, out, budget)
+
+
+def _recorder(options: argparse.Namespace) -> "Recorder":
+    """What watches the run for its report; InputError where that could not be written."""
+    from ensemble.report.recorder import Recorder
+
+    refuse_without_packages()
+    pictures.size(options)
+    pictures.refuse_missing(options)
+    return Recorder()
+
+
 def _write_report(
-    options: argparse.Namespace, out: Path, recorder: Recorder, checked: plan.Plan, result: Result
+    options: argparse.Namespace, out: Path, recorder: "Recorder", checked: plan.Plan, result: Result
 ) -> list[Path]:
     """The report beside the results, and what there is to say of it."""
+    from ensemble.report import runs
+
     with machine.using(options):
         paths, notes = runs.write(
             out,

@@ -7,12 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+
 import postproc
+from ensemble.cli import start
 from tests.support.each import each
 
 ROOT = Path(postproc.__file__).parents[1]
 PACKAGES = ["postproc", "ensemble", "extractors"]
-HEAVY = ["torch", "sklearn", "pandas", "scipy", "numba"]
+HEAVY = ["torch", "sklearn", "pandas", "pyarrow", "scipy", "numba", "matplotlib", "jinja2", "PIL"]
+COMMANDS = [command.start for command in start.everything() if command.start != "ensemble.demo"]  # it draws tables
 REPORT = "import sys; print(*[name for name in {names} if name in sys.modules])"
 
 
@@ -30,6 +34,24 @@ def test_the_check_sees_what_is_loaded():
 
 @each("code", ["from postproc import rerank", "from postproc.compat import re_ranking", "import ensemble"])
 def test_importing_loads_nothing_heavy(code):
+    assert loaded_by(code, HEAVY) == []
+
+
+def test_help_of_every_command_loads_nothing_heavy():
+    assert loaded_by(f"import {', '.join(COMMANDS)}", HEAVY) == []
+
+
+def test_a_run_is_planned_before_anything_heavy_is_loaded(tmp_path):
+    for side in ("query", "gallery"):
+        (tmp_path / f"{side}.csv").write_text(f"name,cam,track\n{side},1,1\n")
+        np.save(tmp_path / f"{side}_model.npy", np.ones((1, 4), np.float32))
+    options = ["--features", str(tmp_path), "--recipe", "baseline", "--out", str(tmp_path / "out"), "--dry-run"]
+    code = f"""
+import contextlib, io
+from ensemble import run
+with contextlib.redirect_stdout(io.StringIO()):
+    assert run.main({options}) == 0
+"""
     assert loaded_by(code, HEAVY) == []
 
 

@@ -1,15 +1,21 @@
 """A model that is distances already: a matrix of queries and gallery, beside the tables that say what they are."""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet, columns
 
+<<<<<<< HEAD
 TRAIN_DISTANCES, TRAIN_HITS, TRAIN_HIT_LISTS = "train_distances", "train_hits", "train_hit_lists"
+=======
+if TYPE_CHECKING:
+    import pandas as pd
+
+TRAIN_DISTANCES, TRAIN_HITS = "train_distances", "train_hits"
+>>>>>>> 08d8ddac166550ff4f54930bb279b9f31aebb6fa
 STRIP = 1 << 22  # entries that are looked at together
 
 
@@ -43,8 +49,8 @@ class DistanceSet:
 
     model: str
     distances: np.ndarray
-    query_table: pd.DataFrame
-    gallery_table: pd.DataFrame
+    query_table: "pd.DataFrame"
+    gallery_table: "pd.DataFrame"
     notes: tuple[str, ...] = ()
     named: bool = True
     partial: bool = False

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import pandas as pd
 
 from ensemble.base import labels
 from ensemble.base.errors import InputError, examples, refuse_if_any
 from postproc.base import temporary
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SIDES = ("query", "gallery", "train")
 COLUMNS = ("pid", "cam", "cam_predicted", "track", "order", "frame", "scene", "quality")  # beside ``name``
@@ -39,10 +41,10 @@ class FeatureSet:
     model: str
     query: np.ndarray
     gallery: np.ndarray
-    query_table: pd.DataFrame
-    gallery_table: pd.DataFrame
+    query_table: "pd.DataFrame"
+    gallery_table: "pd.DataFrame"
     train: np.ndarray | None = None
-    train_table: pd.DataFrame | None = field(default=None)
+    train_table: "pd.DataFrame | None" = field(default=None)
     auxiliary: bool = False
     partial: bool = False
     codes: tuple[int, ...] = ()
@@ -128,7 +130,7 @@ class FeatureSet:
         return found | columns({side: getattr(self, f"{side}_table") for side in found})
 
 
-def columns(tables: Mapping[str, pd.DataFrame]) -> dict[str, np.ndarray]:
+def columns(tables: "Mapping[str, pd.DataFrame]") -> dict[str, np.ndarray]:
     """What tables hold beside names, as arrays called ``SIDE_COLUMN``; labels as numbers, -1 unknown."""
     there = [(side, column) for side, table in tables.items() for column in COLUMNS if column in table.columns]
     given = {f"{side}_{column}": tables[side][column].to_numpy() for side, column in there}
@@ -153,7 +155,7 @@ def _dtype(name: str) -> type:
 
 
 def _problems(
-    where: str, array: np.ndarray | None, table: pd.DataFrame | None, *, partial: bool, zeros: bool
+    where: str, array: np.ndarray | None, table: "pd.DataFrame | None", *, partial: bool, zeros: bool
 ) -> list[str]:
     """What is wrong with one set of images, each problem with examples; empty when nothing is.
 

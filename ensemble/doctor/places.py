@@ -10,7 +10,6 @@ from pkgutil import iter_modules
 
 from ensemble.doctor.finding import Finding, size
 from ensemble.pipeline import rates
-from postproc.kernels import compiled, cpu
 
 LITTLE = 1 << 30  # bytes of temporary files that features on disk may want
 
@@ -44,6 +43,8 @@ def kernels() -> Finding:
 
 def _folders() -> list[Path]:
     """Where the kernels of the CPU are kept; none is compiled for that."""
+    from postproc.kernels import compiled, cpu
+
     modules = [import_module(f"{cpu.__name__}.{module.name}") for module in iter_modules(cpu.__path__)]
     kernels = [value for module in modules for value in vars(module).values() if hasattr(value, "py_func")]
     return sorted({folder for kernel in kernels if (folder := compiled.folder_of(kernel))})

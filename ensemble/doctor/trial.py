@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 import postproc
 from ensemble import io, submissions
@@ -107,6 +106,8 @@ def _ran() -> str:
 
 def _model(name: str, seed: int) -> FeatureSet:
     """Identities far apart; of each a query, and images by another camera."""
+    import pandas as pd
+
     random = np.random.default_rng(seed)
     centres = random.normal(size=(PEOPLE, WIDTH))
     sides: dict[str, Any] = {}

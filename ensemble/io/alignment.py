@@ -14,10 +14,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import examples
@@ -33,6 +32,9 @@ from ensemble.io.naming import differences, name_rows, respelt, uneven, unnamed,
 from ensemble.parsers import columns as columns_of
 from postproc.base import temporary
 from postproc.base.one_set import same as same_images
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Blocks = dict[str, dict[str, Block]]  # model -> side -> block
 TWICE = (
@@ -93,7 +95,7 @@ def aligned(
     return _dropped(sets, problems) if missing == "drop" and len(sets) == len(models) else sets
 
 
-def _numbered(names: pd.Series) -> bool:
+def _numbered(names: "pd.Series") -> bool:
     """Whether names are but the numbers of rows, as those are called that have none."""
     return all(name == str(row) for row, name in enumerate(names))
 
@@ -116,8 +118,10 @@ def _dropped(sets: dict[str, FeatureSet], problems: list[str]) -> dict[str, Feat
 
 def _side(
     folder: Folder, side: str, blocks: Blocks, problems: list[str], notes: list[str], partial: bool
-) -> pd.DataFrame | None:
+) -> "pd.DataFrame | None":
     """Put one side of all models into one order and make its table; ``None`` if nobody has it or it is broken."""
+    import pandas as pd
+
     have = {model: sides[side] for model, sides in blocks.items() if side in sides}
     listed = labels = None
     before = len(problems)
@@ -261,6 +265,8 @@ def merge(names: list[str], sources: list[Labels], problems: list[str]) -> dict[
 
 def _check(model: str, sides: dict[str, Block], codes: tuple[int, ...]) -> None:
     """The checks of a FeatureSet on rows that could not be joined; a side that is missing is stood in for."""
+    import pandas as pd
+
     if not sides:
         return
     width = next(iter(sides.values())).rows.shape[1]

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet
@@ -52,6 +51,8 @@ def read(path: Path, like: FeatureSet) -> FeatureSet:
 
     Raises InputError where features, labels or cameras lack, or do not fit those of ``like``.
     """
+    import pandas as pd
+
     content = containers.load(path, is_multi)
     keys = filter(is_multi, content)
     one = sides(str(path), {f"query_{str(key)[len(MULTI) :]}": content[key] for key in keys}).get("query")

@@ -1,9 +1,7 @@
 """What the images are where there are no features: names, and the columns of tables and track lists."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, refuse_if_any
@@ -15,6 +13,9 @@ from ensemble.io.name_lists import read_names
 from ensemble.io.naming import differences, respelt, unnamed, with_names
 from ensemble.parsers import columns as columns_of
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 def read_tables(
     folder: Folder,
@@ -23,7 +24,7 @@ def read_tables(
     notes: list[str] | None = None,
     labels: Mapping[str, Sequence[Labels]] | None = None,
     sides: Sequence[str] = ("query", "gallery"),
-) -> dict[str, pd.DataFrame]:
+) -> "dict[str, pd.DataFrame]":
     """A table with ``name`` and whatever columns there are for ``query`` and ``gallery``, in the lists' order.
 
     named: names of a side that has neither a list of names nor a table, by side.
@@ -44,7 +45,9 @@ def read_tables(
 
 def _table(
     folder: Folder, side: str, named: Sequence[str] | None, notes: list[str], also: Sequence[Labels]
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
+    import pandas as pd
+
     listed = read_names(folder.names[side]) if side in folder.names else None
     table = folder.tables.get(side)
     sources: list[Labels] = [read_labels(table, folder.wanted, folder.keys)] if table else []

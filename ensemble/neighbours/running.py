@@ -14,7 +14,7 @@ import numpy as np
 
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, refuse_if_any
-from ensemble.cli import machine, workers
+from ensemble.cli import machine
 from ensemble.cli.numbers import too_small
 from ensemble.cli.workers import STEP
 from ensemble.neighbours import engines, rerank_plan, reranking, told
@@ -23,7 +23,7 @@ from ensemble.neighbours.lists import GIGABYTE, work_of
 from ensemble.pipeline import steps
 from ensemble.pipeline.forecast import HEAD
 from ensemble.pipeline.neighbours import DATA, takers
-from ensemble.pipeline.nodes import ARRAYS, Arrays, Maker
+from ensemble.pipeline.nodes import Arrays, Maker
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.recipe import Use
 from ensemble.pipeline.tree import tree
@@ -106,10 +106,7 @@ def refuse_other_recipes(plan: Plan) -> None:
 
 @contextmanager
 def maker(options: argparse.Namespace, out: Path, budget: int) -> Iterator[Maker]:
-    """What makes arrays in a run that writes into ``out``: this process, or for a re-ranking the workers."""
-    if not workers.wanted(options):
-        yield ARRAYS
-        return
+    """What makes arrays in a run that writes into ``out``, where workers do the re-ranking."""
     with machine.using(options), engine(options) as found:
         yield InTasks(found, options.neighbours, answer_of(out), budget)
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from ensemble.base.collecting import collecting
 from ensemble.base.distances import DistanceSet
@@ -20,7 +20,8 @@ from ensemble.pipeline import labelled, rankings, turned
 from ensemble.submissions import RankList, formats
 from ensemble.submissions import aligned as aligned_list
 
-Table = pd.DataFrame
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def read(
@@ -141,7 +142,7 @@ def _tables(
     by_number: bool,
     missing: str,
     notes: list[str],
-) -> dict[str, Table]:
+) -> "dict[str, pd.DataFrame]":
     """What the images are: the features' tables, or those of the folder."""
     if features:
         return {"query": features[0].query_table, "gallery": features[0].gallery_table}

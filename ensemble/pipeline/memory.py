@@ -13,7 +13,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from ensemble import io
 from ensemble.base.distances import ModelSet
@@ -203,6 +202,8 @@ class _Table:
         return column in self._columns
 
     def __getitem__(self, column: str) -> Any:
+        import pandas as pd
+
         return pd.Series(self._columns[column])
 
     @cached_property

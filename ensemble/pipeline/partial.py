@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import reduce
 
 import numpy as np
-import pandas as pd
 
 from ensemble.base import labels
 from ensemble.base.distances import ModelSet
@@ -199,6 +198,8 @@ def _chosen(features: ModelSet, side: str, only: Only) -> Bools:
     if features.partial and isinstance(features, FeatureSet):  # of distances, pairs are known, not images
         chosen = features.known(side)
     for column, values in only.items():
+        import pandas as pd
+
         if not isinstance(table, pd.DataFrame) and column not in table:
             continue  # nothing is read yet, and nobody can tell: at most all
         chosen &= labels.among(table[column].to_numpy(), values)

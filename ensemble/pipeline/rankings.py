@@ -10,10 +10,9 @@ What is an answer: :mod:`ensemble.pipeline.answers`.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import examples, refuse_if_any
@@ -28,6 +27,9 @@ from ensemble.submissions import Candidates, RankList, aligned, dense, formats, 
 from ensemble.submissions.alignment import KEY
 from postproc import Nearest, rank
 from postproc.base import arrays
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,8 @@ class Rankings:
 
     names: tuple[str, ...]
     found: Candidates
-    query_table: pd.DataFrame
-    gallery_table: pd.DataFrame
+    query_table: "pd.DataFrame"
+    gallery_table: "pd.DataFrame"
     notes: tuple[str, ...] = ()  # what is to be said of the lists
     one_set: bool = False  # queries and gallery are the same images, and no list names its own
 
@@ -225,7 +227,7 @@ def names_of(lists: list[RankList], dumps: bool) -> dict[str, list[str]]:
     return {side: known for side, known in names.items() if known}
 
 
-def _files_of_keys(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+def _files_of_keys(tables: "Mapping[str, pd.DataFrame]") -> list[str]:
     """Images called by their file where all names are printed keys, PID_CAM_FILE; what is said of it."""
     files = {side: [key and key[1] for key in map(KEY.fullmatch, table["name"])] for side, table in tables.items()}
     if any(None in of or len(set(of)) < len(of) for of in files.values()):

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 import postproc
 from ensemble.base.errors import InputError
@@ -12,6 +12,9 @@ from ensemble.base.features import FeatureSet, columns
 from ensemble.pipeline import directions
 from ensemble.pipeline.directions import AGAINST, QUERIES
 from ensemble.submissions import Candidates
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = 2000  # of the gallery, spread over it, tell enough
 
@@ -48,7 +51,7 @@ def doubts(
     files: Mapping[str, str],
     found: Mapping[str, np.ndarray],
     features: Sequence[FeatureSet],
-    tables: Mapping[str, pd.DataFrame],
+    tables: "Mapping[str, pd.DataFrame]",
     similarity: Sequence[str],
 ) -> list[str]:
     """What is said of models that go against the others, or, where there are none, against the labels.
@@ -75,7 +78,7 @@ def doubts(
 def _against_labels(
     files: Mapping[str, str],
     blocks: Mapping[str, np.ndarray],
-    tables: Mapping[str, pd.DataFrame],
+    tables: "Mapping[str, pd.DataFrame]",
     queries: np.ndarray,
     images: np.ndarray,
     similarity: Sequence[str],

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from ensemble.base.features import FeatureSet
 from ensemble.base.labels import of_cells
 from ensemble.pseudo_labels.grouping import Grouped
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 KEPT = ("cam", "frame")  # columns that training images keep
 
@@ -25,7 +28,7 @@ def trained(features: FeatureSet, found: Grouped) -> FeatureSet:
     return replace(features, train=np.concatenate(rows), train_table=_stacked(tables))
 
 
-def _table(features: FeatureSet, found: Grouped) -> pd.DataFrame:
+def _table(features: FeatureSet, found: Grouped) -> "pd.DataFrame":
     tables = [getattr(features, f"{side}_table") for side in found.sides]
     table = _stacked([part[["name", *(column for column in KEPT if column in part)]] for part in tables])
     table["pid"] = found.pid
@@ -36,8 +39,10 @@ def _table(features: FeatureSet, found: Grouped) -> pd.DataFrame:
     return table.iloc[found.kept].reset_index(drop=True)
 
 
-def _stacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def _stacked(tables: "Sequence[pd.DataFrame]") -> "pd.DataFrame":
     """One table behind the other; what one of them does not say is unknown."""
+    import pandas as pd
+
     if len(tables) == 1:
         return tables[0].copy()
     columns = dict.fromkeys(column for table in tables for column in table.columns)

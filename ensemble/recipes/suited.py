@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from ensemble import io
 from ensemble.base.errors import InputError
@@ -15,6 +15,9 @@ from ensemble.pipeline.flow import Lack
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.recipe import Recipe
 from postproc.base.vocabulary import VOCABULARY
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BOTH = ("query", "gallery")
 
@@ -69,6 +72,8 @@ def holds(folder: Folder) -> list[str]:
 
 def positives_of(folder: Folder) -> Positives | None:
     """What the median query finds of its identity, where tables and names tell; None elsewhere."""
+    import pandas as pd
+
     try:
         tables = io.read_tables(folder, sides=("gallery",) if folder.one_set else BOTH)
     except InputError:
@@ -133,7 +138,7 @@ def _refused(recipe: Recipe, problems: list[str]) -> Suited:
     return Suited(recipe, lacking=tuple(names), other=tuple(dict.fromkeys(others)))
 
 
-def _unknown(table: pd.DataFrame) -> np.ndarray:
+def _unknown(table: "pd.DataFrame") -> np.ndarray:
     """Rows of nobody: −1, or no text."""
     return table["pid"].astype(str).isin(["-1", "", "nan", "None"]).to_numpy()
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from ensemble.base.features import FeatureSet
 from ensemble.base.kinds import Array, Floats, Ints
@@ -41,6 +40,8 @@ class Appearance:
 
     def among(self, rows: Ints, models: Mapping[str, Array] | None = None) -> Floats:
         """(k, k) float64 distances of some tracklets that have features, symmetric; +inf: must not be matched."""
+        import pandas as pd
+
         count = len(rows)
         if count < 2:
             return np.zeros((count, count))

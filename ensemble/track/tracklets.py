@@ -4,10 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
-import pandas as pd
 
 from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.kinds import Array, Bools, Ints
@@ -18,6 +17,9 @@ from ensemble.track.value import Shots, Tracklets
 from postproc.base.settings import Weight, Within
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.tracks.quality_track_mean import quality_track_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NAME = re.compile(r"c(?:am(?:era)?)?_?(?P<cam>[0-9]+)_(?P<track>[0-9]+)(?:_(?P<frame>[0-9]+))?", re.IGNORECASE)
 RULE = "cCAM_TRACK or cCAM_TRACK_FRAME (c041_17, c041_17_000123.jpg)"
@@ -60,7 +62,7 @@ def made(boxes: Boxes, clocks: Clocks, zones: Sequence[Zone] = ()) -> Tracklets:
     )
 
 
-def named(table: pd.DataFrame, where: str) -> Named:
+def named(table: "pd.DataFrame", where: str) -> Named:
     """What images are of: by the columns cam, track and frame of a table, or by their names.
 
     The naming rule is ``cCAM_TRACK`` for a tracklet, ``cCAM_TRACK_FRAME`` for a box, with any folder and suffix.
@@ -115,6 +117,8 @@ def joined(images: Named, tracklets: Tracklets, where: str, notes: list[str]) ->
 
     Raises: InputError where no image is of any tracklet, or two features are of one tracklet or box.
     """
+    import pandas as pd
+
     of = rows_of(images, tracklets)
     problems = []
     if not (of >= 0).any():
@@ -176,6 +180,8 @@ def looks_of(
 
 def _areas(tracklets: Tracklets, images: Named) -> Array:
     """(m,) float32 pixels of the box of every image, 0 where a track has no box in its frame."""
+    import pandas as pd
+
     boxes = tracklets.boxes
     keys = pd.MultiIndex.from_arrays([boxes.cam, boxes.track, boxes.frame])
     wanted = pd.MultiIndex.from_arrays([images.cam, images.track, images.frame])

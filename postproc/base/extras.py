@@ -4,9 +4,7 @@ import importlib.util
 import re
 import shutil
 import sys
-import tomllib
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +73,8 @@ def _optional() -> dict[str, list[str]]:
 
 def _checkout() -> dict[str, Any] | None:
     """The project as its checkout describes it; None where this is none."""
+    import tomllib
+
     try:
         project = tomllib.loads(CHECKOUT.read_text("utf-8"))["project"]
         known = project["name"] == PROJECT and {"dependencies", "optional-dependencies"} <= set(project)
@@ -85,6 +85,8 @@ def _checkout() -> dict[str, Any] | None:
 
 def _installed_needs() -> list[str]:
     """The requirements of the package as it is installed, a line each."""
+    from importlib import metadata
+
     try:
         return metadata.requires(PROJECT) or []
     except metadata.PackageNotFoundError:
@@ -92,6 +94,8 @@ def _installed_needs() -> list[str]:
 
 
 def _installed(package: str) -> bool:
+    from importlib import metadata
+
     try:
         metadata.version(package)
     except metadata.PackageNotFoundError:
