@@ -111,9 +111,9 @@ def diffusion(
     classes = places[tiles.layout.inverse_there]
     kernel, scales = kernels.of(rows), 1 / links.roots
     if eigenpairs is not None:
-        columns, solve = SPECTRAL_COLUMNS, _spectrum(links, eigenpairs, float(alpha))
+        columns, kind, solve = SPECTRAL_COLUMNS, np.float64, _spectrum(links, eigenpairs, float(alpha))
     else:
-        columns = kernel.diffusion.COLUMNS
+        columns, kind = kernel.diffusion.COLUMNS, kernel.diffusion.NUMBERS
         solve = _steps(links, float(alpha), iterations, float(tolerance), solver == "minres")
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
@@ -124,8 +124,8 @@ def diffusion(
 
         def diffuse(start: int) -> None:
             some = slice(start, min(start + columns, len(strip)))
-            y = arrays.full((len(scales), columns), 0, np.float64, scales)
-            y[entry[some], np.arange(some.stop - start)[:, None]] = weights[some]
+            y = arrays.full((len(scales), columns), 0, kind, scales)
+            y[entry[some], np.arange(some.stop - start)[:, None]] = arrays.as_type(weights[some], kind)
             kernel.diffusion.reached_first(solve(y), classes, scales, start, strip)
 
         kernel.walk.run(diffuse, range(0, len(strip), columns), what="diffusion")

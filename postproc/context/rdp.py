@@ -91,7 +91,8 @@ def rdp(
         own = classes[queries]
 
         def diffuse(start: int) -> None:
-            nodes = own[start : start + columns]
+            taken = np.arange(start, start + columns if start else min(columns, len(own)))  # all of them: quicker
+            nodes = own[arrays.beside(np.minimum(taken, len(own) - 1), own)]
             found = kernel.diffusion.regularized_powers(
                 s.offsets,
                 s.members,
