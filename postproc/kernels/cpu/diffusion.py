@@ -9,6 +9,7 @@ import numpy as np
 from postproc.kernels.compiled import compiled
 from postproc.kernels.cpu.links import LANES, product
 
+TOGETHER = 64  # images whose scores are turned from columns to rows together
 ABREAST = 4  # links of a node that are followed together in small graphs
 COLUMNS = POWERS = LANES  # that are solved, or raised to powers, side by side
 NUMBERS = np.float32  # kind of what is solved: as exact as the weights of links
@@ -301,14 +302,17 @@ def truncated_solutions(lists, offsets, members, weights, alpha, iterations, tol
 def reached_first(scores, classes, scales, start, strip):
     """``strip[start + b, j] <- -scores[c, b] * scales[c]``, c = classes[j], where that score is above 0, for every
     column b of scores; elsewhere the distance that stands there stays, or becomes 0 if it is below."""
-    for j in range(classes.size):
-        c = classes[j]
+    for first in range(0, classes.size, TOGETHER):
+        last = min(first + TOGETHER, classes.size)
         for b in range(min(scores.shape[1], strip.shape[0] - start)):
-            score = np.float32(scores[c, b] * scales[c])
-            if score > 0:
-                strip[start + b, j] = -score
-            elif strip[start + b, j] < 0:
-                strip[start + b, j] = 0
+            row = strip[start + b]
+            for j in range(first, last):
+                c = classes[j]
+                score = np.float32(scores[c, b] * scales[c])
+                if score > 0:
+                    row[j] = -score
+                elif row[j] < 0:
+                    row[j] = 0
 
 
 @compiled

@@ -13,13 +13,14 @@ from postproc.kernels.compiled import compiled
 
 LANES = 32  # numbers of a node, float32: two cache lines, four registers of eight
 VECTORS = 4
+WIDE = LANES // VECTORS
 AHEAD = 24  # links between asking for a node and its turn
 BYTES = np.dtype(np.float32).itemsize
 LINE = 64  # bytes of a line of the cache
 
 _I32, _I64, _F32 = ir.IntType(32), ir.IntType(64), ir.FloatType()
-_VECTOR, _BYTE = ir.VectorType(_F32, LANES // VECTORS), ir.IntType(8).as_pointer()
-_ZERO = ir.Constant(_VECTOR, [0.0] * (LANES // VECTORS))
+_VECTOR, _BYTE = ir.VectorType(_F32, WIDE), ir.IntType(8).as_pointer()
+_ZERO = ir.Constant(_VECTOR, [0.0] * WIDE)
 
 
 def _number(value):
@@ -39,7 +40,7 @@ def _node(at, members, link, x):
 def _splat(at, scalar):
     none = ir.Constant(_VECTOR, ir.Undefined)
     one = at.insert_element(none, scalar, ir.Constant(_I32, 0))
-    return at.shuffle_vector(one, none, ir.Constant(ir.VectorType(_I32, LANES // VECTORS), [0] * (LANES // VECTORS)))
+    return at.shuffle_vector(one, none, ir.Constant(ir.VectorType(_I32, WIDE), [0] * WIDE))
 
 
 def _ask_for(at, node):
@@ -67,19 +68,19 @@ def _add_up(typingctx, members, weights, links, last, x, out):
         _ask_for(at, _node(at, members, at.select(at.icmp_signed("<", soon, last), soon, last), x))
         node = _node(at, members, link, x)
         weight = _splat(at, at.load(_pointer(at, weights, at.mul(link, _number(BYTES)), _F32)))
-        places = [_number(BYTES * LANES // VECTORS * v) for v in range(VECTORS)]
+        places = [_number(BYTES * WIDE * v) for v in range(VECTORS)]
         parts = [at.load(_pointer(at, node, place, _VECTOR), align=BYTES) for place in places]
         after = [at.fadd(total, at.fmul(weight, part)) for total, part in zip(sums, parts, strict=True)]
         following = at.add(link, _number(1))
-        for phi, first, then in zip([link, *sums], [_number(0), *[_ZERO] * VECTORS], [following, *after], strict=True):
-            phi.add_incoming(first, entry)
-            phi.add_incoming(then, loop)
+        link.add_incoming(_number(0), entry)
+        link.add_incoming(following, loop)
         at.cbranch(at.icmp_signed("<", following, links), loop, done)
         before.position_at_end(done)
         ends = [before.phi(_VECTOR) for _ in range(VECTORS)]
-        for end, total, place in zip(ends, after, places, strict=True):
-            end.add_incoming(_ZERO, entry)
-            end.add_incoming(total, loop)
+        for total, end, found, place in zip(sums, ends, after, places, strict=True):
+            for phi in (total, end):
+                phi.add_incoming(_ZERO, entry)
+                phi.add_incoming(found, loop)
             before.store(end, _pointer(before, out, place, _VECTOR), align=BYTES)
         return context.get_dummy_value()
 
