@@ -11,7 +11,7 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays
 from postproc.base.vocabulary import Floats, Ints
-from postproc.kernels.rules import Places, SideRules, plain
+from postproc.kernels.rules import EXEMPT, Places, SideRules, plain
 from postproc.pairs.layout import SMALLEST, copies
 from postproc.pairs.pairwise import among, sqeuclidean
 from postproc.pairs.tiles import Tiles
@@ -27,14 +27,19 @@ class _Rows:
     rows: Floats
     number: Ints
 
+    def differ(self, border: int = 0) -> bool:
+        """Whether no two rows before ``border`` are equal, and no two from there on."""
+        return all(len(np.unique(part)) == len(part) for part in (self.number[:border], self.number[border:]))
+
     def products(self, left: slice, right: slice, out: np.ndarray) -> np.ndarray:
         """Inner products of two ranges of classes, in ``out`` (flat), the same bits wherever rows are the same."""
         tall, wide = left.stop - left.start, right.stop - right.start
         tile = out[: tall * wide].reshape(tall, wide)
+        kernel, x = kernels.of(tile), self.rows[left]
+        y = x if left == right else self.rows[right]
         (first, a), (second, b) = (
             np.unique(self.number[part], return_index=True, return_inverse=True)[1:] for part in (left, right)
         )
-        kernel, x, y = kernels.of(tile), self.rows[left], self.rows[right]
         if len(first) == tall and len(second) == wide:
             kernel.tiles.multiply(x, y, tile)
             return tile
@@ -80,6 +85,7 @@ class ConstrainedTiles(Tiles):
         first = self.layout.first
         self.features = _Rows(arrays.joined(*sides)[first], copies(pairs).inverse[first])
         self.views = None if views is None else _Rows(arrays.joined(*view)[first], views[first])
+        self.symmetric = all(map(_both_ways, rules)) and self.features.differ(self.layout.query_classes)
         self.labels = tuple(arrays.beside(label[first], across) for label in labels)
         self.kernel = kernel.constrained
 
@@ -92,12 +98,17 @@ class ConstrainedTiles(Tiles):
     def _across(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
         tall, wide = rows.stop - rows.start, columns.stop - columns.start
         tile = out[: tall * wide].reshape(tall, wide)
-        nq, first = self.layout.nq, self.layout.first
         if rows.start < self.layout.query_classes:
-            tile[:] = self.across[np.ix_(first[rows], first[columns] - nq)]
+            tile[:] = self._given(rows, columns)
         else:
-            tile[:] = self.across[np.ix_(first[columns], first[rows] - nq)].T
+            tile[:] = self._given(columns, rows).T
         return doubled(tile, self.rules[1].tracks.clip)
+
+    def _given(self, queries: slice, images: slice) -> np.ndarray:
+        nq, first = self.layout.nq, self.layout.first
+        if self.layout.distinct:
+            return self.across[queries, images.start - nq : images.stop - nq]
+        return self.across[np.ix_(first[queries], first[images] - nq)]
 
     def between(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         nq, inverse = self.layout.nq, self.layout.inverse_there
@@ -126,6 +137,7 @@ class InsideTiles(Tiles):
         first = self.layout.first
         self.features = _Rows(images[first], copies(pairs).inverse[first])
         self.views = None if views is None else _Rows(place.orientations[first], views[first])
+        self.symmetric = _both_ways(rules) and self.features.differ()
         self.labels = tuple(arrays.beside(label[first], images) for label in labels)
 
     def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
@@ -155,7 +167,19 @@ def _inside(
     if tiles.views is not None:
         views = tiles.views.products(rows, columns, arrays.empty(tile.shape, np.float32, tile).reshape(-1))
     tiles.kernel.constrain_tile(tile, views, rows.start, columns.start, tiles.labels, plain(rules))
+    if tiles.symmetric and rows == columns:
+        kernels.of(tile).tiles.mirror(tile)
     return tile
+
+
+def _both_ways(rules: SideRules) -> bool:
+    """Whether they say the same of images i and j as of j and i.
+
+    Then tiles are looked at once for both, where no two images have the same features and other labels: those
+    are equally far from a third image, and of the last bit of a product only one tile can be certain.
+    """
+    camera, group, direction, _ = rules.cameras
+    return not direction and (rules.tracks.alone != EXEMPT or not (camera or group))
 
 
 def _of_pairs(tiles: ConstrainedTiles | InsideTiles, rules: SideRules, left: Ints, right: Ints) -> Floats:

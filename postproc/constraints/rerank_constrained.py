@@ -36,7 +36,7 @@ NOT_ALIKE = 9.0  # a cosine that nobody reaches
             held.if_one_set(held.together(held.slab, held.some_rows)),
         ),
     ),
-    work=spent.together(spent.nearest, spent.looked(27), spent.lists(63, "k1", "k2"), spent.pairs(2.2)),
+    work=spent.together(spent.nearest, spent.looked(18), spent.lists(63, "k1", "k2"), spent.pairs(1.1)),
 )
 def rerank_constrained(
     distances: Distances,
@@ -96,7 +96,8 @@ def rerank_constrained(
              from them; seen from the others the same as ever (Baidu 2021).
     clip:    cut s to -1 .. 1, but not between queries, as Baidu 2021.
     Raises:  ValueError for a setting out of range or without its data, sizes that do not fit, NaN or infinity.
-    Cost:    two products of all by all, neither of them halved; memory: the answer, a copy of the distances, the
+    Cost:    half a product of all by all; the whole where images of the same features differ in what is known of
+             them, or with "exempt"; two with ``direction``. Memory: the answer, a copy of the distances, the
              sparse V, three 16 MB tiles a thread.
     Differs: the last query cluster is not left out where every query is in one, as layumi's loops have it.
 

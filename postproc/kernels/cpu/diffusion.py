@@ -7,10 +7,12 @@ side, (n, columns), so that one pass over the graph serves all of them; no colum
 import numpy as np
 
 from postproc.kernels.compiled import compiled
+from postproc.kernels.cpu.links import LANES, product
 
+TOGETHER = 64  # images whose scores are turned from columns to rows together
 ABREAST = 4  # links of a node that are followed together in small graphs
-COLUMNS = 16  # that are solved side by side: their numbers for one image, float64, fill two cache lines
-POWERS = 32  # columns of powers side by side, float32: as many bytes
+COLUMNS = POWERS = LANES  # that are solved, or raised to powers, side by side
+NUMBERS = np.float32  # kind of what is solved: as exact as the weights of links
 
 
 @compiled
@@ -63,49 +65,17 @@ def _reach(offsets, members, reached, rows):
 
 
 @compiled
-def _product(offsets, members, weights, x, i, row):
-    """``row = (S x)[i]``, x (n, columns); eight links at a time: sums stay in registers."""
-    at, end = offsets[i], offsets[i + 1]
-    row[:] = 0
-    while at + 8 <= end:
-        a, b, c, d = _four(members, at)
-        e, f, g, h = _four(members, at + 4)
-        k, m, p, q = weights[at], weights[at + 1], weights[at + 2], weights[at + 3]
-        r, s, t, u = weights[at + 4], weights[at + 5], weights[at + 6], weights[at + 7]
-        for j in range(row.size):
-            some = (((row[j] + k * x[a, j]) + m * x[b, j]) + p * x[c, j]) + q * x[d, j]
-            row[j] = (((some + r * x[e, j]) + s * x[f, j]) + t * x[g, j]) + u * x[h, j]
-        at += 8
-    while at < end:
-        weight, other = weights[at], x[members[at]]
-        for j in range(row.size):
-            row[j] += weight * other[j]
-        at += 1
-
-
-@compiled
-def _four(members, at):
-    """Four members as numbers that cannot count from the end, which every look-up would ask for."""
-    return (
-        np.uint32(members[at]),
-        np.uint32(members[at + 1]),
-        np.uint32(members[at + 2]),
-        np.uint32(members[at + 3]),
-    )
-
-
-@compiled
 def conjugate_gradients(offsets, members, weights, alpha, y, iterations, tolerance, smooth):
-    """(n, columns) float64: ``(I - alpha S) f = y`` for every column of y, as far as ``iterations`` come.
+    """(n, columns) of the kind of y: ``(I - alpha S) f = y`` for every column of y, as far as ``iterations`` come.
 
     A column is done when its residual is no longer than ``tolerance`` times y. What is returned is the iterate
     of the smallest residual; or, if ``smooth``, the combination of all iterates whose residual is smallest,
-    which is the minimal residual solution. What no path has reached yet is 0 and is not looked at; y is written
-    over.
+    which is the minimal residual solution. Products of whole columns are float64. What no path has reached yet is
+    0 and is not looked at; y is written over.
     """
     n, columns = y.shape
-    x, best, image = np.zeros((n, columns)), np.zeros((n, columns)), np.zeros((n, columns))
-    residual, direction = y, y.copy()
+    x, best, image = np.zeros_like(y), np.zeros_like(y), np.zeros_like(y)
+    residual, direction = y.copy(), y
     reached = np.zeros(n, np.bool_)
     for node in range(n):
         for b in range(columns):
@@ -113,60 +83,89 @@ def conjugate_gradients(offsets, members, weights, alpha, y, iterations, toleran
     rows = np.nonzero(reached)[0]
     square, across, after = np.zeros(columns), np.empty(columns), np.empty(columns)
     for i in rows:
-        for b in range(columns):
-            square[b] += y[i, b] * y[i, b]
+        _add_squares(y[i], square)
     limit, smallest = tolerance * tolerance * square, square.copy()
-    step, share, turn = np.empty(columns), np.zeros(columns), np.empty(columns)
-    ahead = np.zeros(columns)  # 1 where the best iterate is the last one, and not yet in ``best``
+    step, share, turn = np.empty_like(y[0]), np.zeros_like(y[0]), np.empty_like(y[0])
+    ahead = np.zeros_like(y[0])  # 1 where the best iterate is the last one, and not yet in ``best``
     for _ in range(iterations):
         if not (smallest > limit).any():
             break
         rows = rows if rows.size == n else _reach(offsets, members, reached, rows)
         across[:] = 0
         for i in rows:
-            _product(offsets, members, weights, direction, i, image[i])
-            for b in range(columns):
-                image[i, b] = direction[i, b] - alpha * image[i, b]
-                across[b] += direction[i, b] * image[i, b]
+            product(offsets, members, weights, direction, i, image[i])
+            _apply(direction[i], y.dtype.type(alpha), image[i], across)
         for b in range(columns):
             going = smallest[b] > limit[b] and across[b] > 0
             step[b] = square[b] / across[b] if going else 0.0
         after[:] = 0
         for i in rows:
-            for b in range(columns):
-                residual[i, b] -= step[b] * image[i, b]
-                after[b] += residual[i, b] * residual[i, b]
-        for b in range(columns):
-            share[b] = 0.0
-            turn[b] = after[b] / square[b] if square[b] > 0 else 0.0
-            if step[b] > 0 and smooth:
-                share[b] = smallest[b] / (smallest[b] + after[b])
-                smallest[b] *= after[b] / (smallest[b] + after[b])
-            elif step[b] > 0 and after[b] <= smallest[b]:
-                ahead[b] = 1.0
-                smallest[b] = after[b]
-            elif step[b] > 0:  # the last one was the best
-                share[b], ahead[b] = ahead[b], 0.0
-            square[b] = after[b]
-        if not smooth:
-            _keep(rows, share, x, best)
+            _approach(step, image[i], residual[i], after)
+        _choose(step, after, smooth, square, smallest, ahead, share, turn)
+        keep = share.any()
         for i in rows:
-            for b in range(columns):
-                x[i, b] += step[b] * direction[i, b]
-                direction[i, b] = residual[i, b] + turn[b] * direction[i, b]
-        if smooth:
-            _keep(rows, share, x, best)
-    _keep(rows, ahead, x, best)
+            if keep and not smooth:
+                _keep(share, x[i], best[i])
+            _advance(step, turn, residual[i], x[i], direction[i])
+            if keep and smooth:
+                _keep(share, x[i], best[i])
+    for i in rows:
+        _keep(ahead, x[i], best[i])
     return best
 
 
 @compiled
-def _keep(rows, share, x, best):
+def _add_squares(row, square):
+    for b in range(row.size):
+        square[b] += np.float64(row[b]) * row[b]
+
+
+@compiled
+def _apply(direction, alpha, image, across):
+    """``image <- direction - alpha * image``, and its part in the products with the directions."""
+    for b in range(direction.size):
+        image[b] = direction[b] - alpha * image[b]
+        across[b] += np.float64(direction[b]) * image[b]
+
+
+@compiled
+def _approach(step, image, residual, after):
+    """What remains after a step, and its part in the squares."""
+    for b in range(step.size):
+        residual[b] -= step[b] * image[b]
+        after[b] += np.float64(residual[b]) * residual[b]
+
+
+@compiled
+def _advance(step, turn, residual, x, direction):
+    """Take the step, and turn to where the next one goes."""
+    for b in range(step.size):
+        x[b] += step[b] * direction[b]
+        direction[b] = residual[b] + turn[b] * direction[b]
+
+
+@compiled
+def _keep(share, x, best):
     """Move ``best`` by a share of the way to x, a share a column."""
-    if share.any():
-        for i in rows:
-            for b in range(share.size):
-                best[i, b] += share[b] * (x[i, b] - best[i, b])
+    for b in range(share.size):
+        best[b] += share[b] * (x[b] - best[b])
+
+
+@compiled
+def _choose(step, after, smooth, square, smallest, ahead, share, turn):
+    """By the squares ``after`` a step: which share of the way to x ``best`` goes, and how directions turn."""
+    for b in range(step.size):
+        share[b] = 0.0
+        turn[b] = after[b] / square[b] if square[b] > 0 else 0.0
+        if step[b] > 0 and smooth:
+            share[b] = smallest[b] / (smallest[b] + after[b])
+            smallest[b] *= after[b] / (smallest[b] + after[b])
+        elif step[b] > 0 and after[b] <= smallest[b]:
+            ahead[b] = 1.0
+            smallest[b] = after[b]
+        elif step[b] > 0:  # the last one was the best
+            share[b], ahead[b] = ahead[b], 0.0
+        square[b] = after[b]
 
 
 @compiled
@@ -187,10 +186,10 @@ def regularized_powers(offsets, members, weights, alpha, nodes, scales, iteratio
     for _ in range(iterations):
         rows = rows if rows.size == n else _reach(offsets, members, reached, rows)
         for i in rows:
-            _product(offsets, members, weights, v, i, once[i])
+            product(offsets, members, weights, v, i, once[i])
         rows = rows if rows.size == n else _reach(offsets, members, reached, rows)
         for i in rows:
-            _product(offsets, members, weights, once, i, v[i])
+            product(offsets, members, weights, once, i, v[i])
             for b in range(columns):
                 v[i, b] *= alpha
         for b in range(columns):
@@ -303,14 +302,17 @@ def truncated_solutions(lists, offsets, members, weights, alpha, iterations, tol
 def reached_first(scores, classes, scales, start, strip):
     """``strip[start + b, j] <- -scores[c, b] * scales[c]``, c = classes[j], where that score is above 0, for every
     column b of scores; elsewhere the distance that stands there stays, or becomes 0 if it is below."""
-    for j in range(classes.size):
-        c = classes[j]
+    for first in range(0, classes.size, TOGETHER):
+        last = min(first + TOGETHER, classes.size)
         for b in range(min(scores.shape[1], strip.shape[0] - start)):
-            score = np.float32(scores[c, b] * scales[c])
-            if score > 0:
-                strip[start + b, j] = -score
-            elif strip[start + b, j] < 0:
-                strip[start + b, j] = 0
+            row = strip[start + b]
+            for j in range(first, last):
+                c = classes[j]
+                score = np.float32(scores[c, b] * scales[c])
+                if score > 0:
+                    row[j] = -score
+                elif row[j] < 0:
+                    row[j] = 0
 
 
 @compiled
