@@ -100,6 +100,10 @@ class _Timed(NamedTuple):
     device: str
     weights: found.Weights
 
+    def outcome(self, state: State) -> Outcome:
+        """It as the outcome of a node, whose state is ``state``."""
+        return Outcome(state, self.seconds, self.device, self.weights)
+
 
 def model(node: Node, models: Models, images: Images, device: Device, make: Maker = ARRAYS) -> Outcome:
     """A model's features of the images that it knows and the branch is about; or its distances."""
@@ -160,16 +164,15 @@ def step(
         seen |= images.made.for_step(called, seen, images.one_set)
     here = device.runs(called.function)
     taken = seen if here else OnHost(seen)
-    given, seconds, where, _ = _timed(
-        node, lambda use: make.step(called, taken, settings, images.one_set), device, here
-    )
+    done = _timed(node, lambda use: make.step(called, taken, settings, images.one_set), device, here)
+    given = done.given
     nearest = given.pop("nearest", state.nearest)
     if given.keys() & set(SIDES):  # other features: no codes any more
         state = replace(state, codes=())
     if "distances" in given or nearest is not state.nearest:
         kept = state.features or state.kept
         state = replace(state, data=state.columns, kept=kept if node.keep else {}, labelled={})
-    return Outcome(replace(state, data={**state.data, **given}, nearest=nearest), seconds, where)
+    return done.outcome(replace(state, data={**state.data, **given}, nearest=nearest))
 
 
 def join(node: Node, parts: list[State], images: Images, device: Device, make: Maker = ARRAYS) -> Outcome:
@@ -190,15 +193,15 @@ def join(node: Node, parts: list[State], images: Images, device: Device, make: M
             matrices.append({**beside, "distances": distances, **part.labelled})
             del distances
             del part
-        given, *how = _joined(node, matrices, device, make, images.one_set)
-        return Outcome(State({**columns, **given}, known=known), *how)
+        done = _joined(node, matrices, device, make, images.one_set)
+        return done.outcome(State({**columns, **done.given}, known=known))
     shared = partial.common(parts, images)
     first = shared[0]
-    given, *how = _joined(node, [part.data for part in shared], device, make, images.one_set)
+    done = _joined(node, [part.data for part in shared], device, make, images.one_set)
     coded = all(part.codes for part in shared)  # codes side by side are codes
     codes = tuple(length for part in shared for length in part.codes) if coded else ()
     parts.clear()
-    return Outcome(State({**first.columns, **given}, rows=first.rows, codes=codes), *how)
+    return done.outcome(State({**first.columns, **done.given}, rows=first.rows, codes=codes))
 
 
 def _joined_lists(node: Node, parts: list[State], images: Images, device: Device) -> Outcome:
@@ -220,11 +223,11 @@ def _joined_lists(node: Node, parts: list[State], images: Images, device: Device
         joined.append(lists.joined(matrices, by, use.settings))
         return {}
 
-    given, *how = _timed(node, fused, device, here=False)
+    done = _timed(node, fused, device, here=False)
     if whole:
         named = np.zeros(len(lists.found.rows), np.float32)
-        return Outcome(State({**images.columns, **given}, listed=named, everything=True), *how)
-    return Outcome(State(images.columns, listed=joined[0]), *how)
+        return done.outcome(State({**images.columns, **done.given}, listed=named, everything=True))
+    return done.outcome(State(images.columns, listed=joined[0]))
 
 
 def _beside(use: Use, images: Images) -> dict[str, Array]:
