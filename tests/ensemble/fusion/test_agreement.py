@@ -109,7 +109,7 @@ def test_what_is_refused(call, message):
         call()
 
 
-def test_a_run_tells_the_weights_of_models_and_of_branches(tmp_path):
+def test_a_run_tells_the_weights_of_models_and_of_branches():
     parts = matrices()
     given = {f"m{number}": part for number, part in enumerate(parts)}
     join = ("weighted_sum", {"weights": "agreement", "missing": "worst"})
