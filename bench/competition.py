@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ensemble import fusion
-from ensemble.city import city
+from ensemble.city import City, city
 from ensemble.scores import PROTOCOLS, Labels, score_labelled_ranking
 from postproc import distances, l2_normalize, mask_same_camera, one_track_per_camera, rank, rewrite_tracks
 
@@ -57,37 +58,48 @@ class World:
         return World([part[queries] for part in self.parts], columns, self.query_pid[queries], self.gallery_pid)
 
 
-def world(size: str, seed: int, *, one_camera: bool) -> World:
-    """A city's lists. Its own queries of a vehicle are from different cameras; with ``one_camera`` one of the
-    tracks of every vehicle that has two leaves the gallery, and up to four of its images ask.
+@dataclass(frozen=True)
+class Asked:
+    """Who asks and who is found in a city: rows of its gallery, or of its queries, and their tables."""
+
+    query_table: pd.DataFrame
+    gallery_table: pd.DataFrame
+    sides: list[tuple[np.ndarray, np.ndarray]]  # features of both, by network
+
+
+def asked(made: City, *, one_camera: bool) -> Asked:
+    """A city's own queries of a vehicle are from different cameras; with ``one_camera`` one of the tracks of every
+    vehicle that has two leaves the gallery, and up to four of its images ask.
     """
-    made, random = city(size, seed), np.random.default_rng(seed)
     gallery = made.gallery
+    if not one_camera:
+        return Asked(made.query, gallery, list(made.features.values()))
     tracks = gallery.groupby("track").first().reset_index()
     asking = tracks[tracks.duplicated("pid", keep=False)].groupby("pid")["track"].first().to_numpy()
     from_gallery = gallery["track"].isin(asking).to_numpy()
-    if one_camera:
-        place = gallery.groupby("track").cumcount().to_numpy()
-        query_rows, gallery_rows = np.flatnonzero(from_gallery & (place < 4)), np.flatnonzero(~from_gallery)
-    else:
-        query_rows, gallery_rows = np.arange(len(made.query)), np.arange(len(gallery))
-    query_table = (gallery if one_camera else made.query).iloc[query_rows]
-    gallery_table = gallery.iloc[gallery_rows]
-    networks, parts = list(made.features.values()), []
+    place = gallery.groupby("track").cumcount().to_numpy()
+    query_rows, gallery_rows = np.flatnonzero(from_gallery & (place < 4)), np.flatnonzero(~from_gallery)
+    sides = [(found[query_rows], found[gallery_rows]) for _, found in made.features.values()]
+    return Asked(gallery.iloc[query_rows], gallery.iloc[gallery_rows], sides)
+
+
+def world(size: str, seed: int, *, one_camera: bool) -> World:
+    """A city's lists (:func:`asked`)."""
+    found, random = asked(city(size, seed), one_camera=one_camera), np.random.default_rng(seed)
+    networks, parts = found.sides, []
     for number, error in enumerate([*ERRORS, ERRORS[-1]]):
-        asked, found = networks[min(number, len(ERRORS) - 1) % len(networks)]
-        sides = ((found if one_camera else asked)[query_rows], found[gallery_rows])
         noisy = []
-        for side in sides:
+        for side in networks[min(number, len(ERRORS) - 1) % len(networks)]:
             noise = random.normal(size=side.shape) / np.sqrt(side.shape[1])
             noisy.append(l2_normalize((l2_normalize(side) + error * noise).astype(np.float32)))
-        parts.append(fusion.of_ranking(rank(distances(*noisy), top_k=100), len(gallery_rows)))
+        parts.append(fusion.of_ranking(rank(distances(*noisy), top_k=100), len(found.gallery_table)))
+    query, gallery = found.query_table, found.gallery_table
     columns = {
-        "query_cam": query_table["cam"].to_numpy(),
-        "gallery_cam": gallery_table["cam"].to_numpy(),
-        "gallery_track": gallery_table["track"].to_numpy(),
+        "query_cam": query["cam"].to_numpy(),
+        "gallery_cam": gallery["cam"].to_numpy(),
+        "gallery_track": gallery["track"].to_numpy(),
     }
-    return World(parts, columns, query_table["pid"].to_numpy(), gallery_table["pid"].to_numpy())
+    return World(parts, columns, query["pid"].to_numpy(), gallery["pid"].to_numpy())
 
 
 def joined(parts: list[np.ndarray], columns: Columns, **settings: Any) -> np.ndarray:

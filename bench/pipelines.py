@@ -2,10 +2,12 @@
 
     python bench/pipelines.py DIR [--data NAME] [--one-in N] [--minutes N] [--trials N] [--seed N] [--worlds]
 
-DIR holds ``cuhk03_train_feats.npz``, ``viper_feats.npz``, ``cuhk01_feats.npz``. One person in two (``--one-in``)
-is asked and found, and only these judge; the others are the training set, which is all that
-``ensemble.tune --pipelines`` looks at. ``--worlds``: no search; 36 pipelines are scored in worlds of the training
-set, cut in several ways, and on those others, and the orders are compared.
+DIR holds the real sets (``bench/wholes.py``). One person in two (``--one-in``) is asked and found, and only these
+judge; the others are the training set, which is all that ``ensemble.tune --pipelines`` looks at. ``--seed`` draws
+these halves, and the worlds of the search. ``--study FILE`` keeps what was tried, so that a search which was ended
+goes on. Characters have no cameras here: where each of twenty images has its own, nearly all of them would ask.
+``--worlds``: no search; 36 pipelines are scored in worlds of the training set, cut in several ways, and on those
+others, and the orders are compared.
 """
 
 import argparse
@@ -26,6 +28,8 @@ import pandas as pd
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from bench import wholes
+from bench.wholes import Whole
 from ensemble import evaluate, io
 from ensemble.base.features import FeatureSet
 from ensemble.pipeline import plan, recipe
@@ -40,7 +44,13 @@ from ensemble.tune.pipelines.bench import Bench
 from ensemble.tune.pipelines.families import UNIT
 from ensemble.tune.pipelines.worlds import SEARCH, World, Worlds
 
-DATA, NETWORKS = ("cuhk03_train", "viper", "cuhk01"), ("osnet", "omz")
+DATA = {
+    "cuhk03_train": "CUHK03",
+    "viper": "VIPeR",
+    "cuhk01": "CUHK01",
+    "omniglot1": "Omniglot 1",
+    "omniglot2": "Omniglot 2",
+}
 RECIPES = ("baseline", "default", "best")
 METHODS = ("sdml", "xqda", "kissme", "rca")
 RANKERS: tuple[dict[str, Any], ...] = (
@@ -54,35 +64,41 @@ RANKERS: tuple[dict[str, Any], ...] = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--data", choices=DATA, default=DATA[0])
+    parser.add_argument("--data", choices=DATA, default="cuhk03_train")
     parser.add_argument("--one-in", type=int, default=2, help="how many people there are to one who judges")
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--trials", type=int)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--study", type=Path)
     parser.add_argument("--worlds", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        cut(options.folder / f"{options.data}_feats.npz", Path(place), options.one_in, options.seed)
+        whole = next(one for one in wholes.real(options.folder) if one.name == DATA[options.data])
+        cut(whole, Path(place), options.one_in, options.seed)
         if options.worlds:
             compare_worlds(Path(place))
         else:
             search(place, options)
 
 
-def cut(path: Path, place: Path, one_in: int, seed: int) -> None:
+def cut(whole: Whole, place: Path, one_in: int, seed: int) -> None:
     """A folder of features: people to learn from, and one in so many asked, a query a person and camera."""
-    found = np.load(path)
-    pid, cam = found["id"].astype(np.int64), found["cam"].astype(np.int64)
+    pid, cam = (
+        whole.pid.astype(np.int64),
+        None if whole.name.startswith("Omniglot") else whole.cam.astype(np.int64),
+    )
     people = np.random.default_rng(seed).permutation(np.unique(pid))
     judges = np.isin(pid, people[len(people) - len(people) // one_in :])
     train, test = np.flatnonzero(~judges), np.flatnonzero(judges)
-    query, gallery = (test[rows] for rows in folds.draw_queries(pid[test], cam[test], seed=seed))
+    asked = folds.draw_queries(pid[test], None if cam is None else cam[test], seed=seed)
+    query, gallery = (test[rows] for rows in asked)
 
     def table(rows: np.ndarray) -> pd.DataFrame:
-        return pd.DataFrame({"name": [f"image {row}" for row in rows], "pid": pid[rows], "cam": cam[rows]})
+        found = pd.DataFrame({"name": [f"image {row}" for row in rows], "pid": pid[rows]})
+        return found if cam is None else found.assign(cam=cam[rows])
 
-    for model in (name for name in found.files if name.startswith(NETWORKS)):
-        x = found[model].astype(np.float32)
+    for model, features in whole.models.items():
+        x = features.astype(np.float32)
         sides = (x[query], x[gallery], table(query), table(gallery), x[train], table(train))
         io.write_npz(place / f"{model}.npz", FeatureSet(model, *sides))
 
@@ -91,8 +107,10 @@ def search(place: str, options: argparse.Namespace) -> None:
     """Search on the training set, then score on the others."""
     out = Path(place) / "found"
     more = ["--trials", str(options.trials)] if options.trials else []
+    more += ["--study", str(options.study)] if options.study else []
+    always = ["--features", place, "--pipelines", "--out", str(out), "--seed", str(options.seed)]
     before = cpu()
-    tune.main(["--features", place, "--pipelines", "--minutes", str(options.minutes), "--out", str(out), *more])
+    tune.main([*always, "--minutes", str(options.minutes), *more])
     print(f"search: {cpu() - before:.0f} s of processor time")
     record = json.loads((out / "pipelines.json").read_text("utf-8"))
     searched = value.recipe(record["searched"], {"top_k": 100, "protocol": "market1501"}, "searched")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ensemble.fusion import found as told
 from ensemble.fusion import parts as of_parts
 from postproc.base import arrays, checks
 from postproc.tracks.track_lists import Tracks
@@ -67,7 +68,13 @@ def weights_of_distances(distances: Iterable[Any]) -> np.ndarray:
 
 
 def of_agreement(agreement: np.ndarray, ridge: float = RIDGE) -> np.ndarray:
-    """Weights from M (lists, lists)."""
+    """Weights from M (lists, lists); a run that listens tells them by name (:mod:`ensemble.fusion.found`)."""
+    weights = _weights(agreement, ridge)
+    told.tell(weights)
+    return weights
+
+
+def _weights(agreement: np.ndarray, ridge: float) -> np.ndarray:
     count = len(agreement)
     if count < 3:
         return np.ones(count)

@@ -121,7 +121,7 @@ class Ranking:
     rows:      (nq, k) int32 gallery rows, nearest first, -1 where there are no more. distances: (nq, k) float32.
     names:     the same as names, a list a query.
     scores:    where queries and gallery have labels; else None, and ``unscored`` says why.
-    notes:     what to know of data and recipe, in sentences.
+    notes:     what to know of data and recipe, in sentences. weights: what joins found by agreement.
     """
 
     result: Result
@@ -179,6 +179,15 @@ class Ranking:
     def notes(self) -> list[str]:
         """What to know of the data, the recipe and the scores."""
         return [arguments.spoken(note) for note in results.notes(self.plan, self.result)]
+
+    @property
+    def weights(self) -> dict[str, dict[str, float]]:
+        """Weights that were found without labels (``weights = "agreement"``): by join, then by part; else none."""
+        found: dict[str, dict[str, float]] = {}
+        for line in self.result.lines:
+            if line.weights:
+                found.setdefault(line.step, {}).update(line.weights)
+        return found
 
     def to_frame(self) -> "pd.DataFrame":
         """A row an answer: query, rank (from 1), gallery, distance; with labels whether it is right."""

@@ -1,7 +1,8 @@
 """What a run says of every step: one line of a table."""
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from ensemble.base.errors import printable
 from ensemble.pipeline.devices import CPU
@@ -12,7 +13,10 @@ from ensemble.scores import Scores
 
 @dataclass(frozen=True)
 class Line:
-    """What one step did: its name, on what, the shape of the result, seconds, peak memory, mAP or None, where."""
+    """What one step did: its name, on what, the shape of the result, seconds, peak memory, mAP or None, where.
+
+    ``weights``: what a join found for its parts, by their names; none where it was told, or needs none.
+    """
 
     step: str
     what: str
@@ -21,6 +25,7 @@ class Line:
     peak_bytes: int | None
     mAP: float | None
     device: str = CPU.name
+    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 def reading(models: int, shape: tuple[int, int], seconds: float, *, one_set: bool = False) -> Line:
@@ -41,7 +46,23 @@ def of_node(node: Node, outcome: Outcome, scores: Scores | None, leaf: str) -> L
         peak_bytes=peak_memory(),
         mAP=scores.mAP if scores else None,
         device=outcome.device,
+        weights=dict(zip(node.parts, outcome.weights, strict=True)) if outcome.weights else {},
     )
+
+
+def weights_text(weights: Mapping[str, float]) -> str:
+    """``a 1.00, b 0.67, c 0.00``."""
+    return ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items())
+
+
+def notes_of(lines: Iterable[Line]) -> list[str]:
+    """What is to be said of the weights that joins found, a sentence a join."""
+    return [
+        f"{line.step}: weights by agreement, without labels: {weights_text(line.weights)}"
+        + "; fewer than three cannot be told apart" * (len(line.weights) < 3)
+        for line in lines
+        if line.weights
+    ]
 
 
 def peak_memory() -> int | None:

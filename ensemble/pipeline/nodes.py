@@ -14,6 +14,7 @@ import numpy as np
 from ensemble.base.errors import InputError
 from ensemble.base.features import SIDES
 from ensemble.base.kinds import Array
+from ensemble.fusion import found
 from ensemble.pipeline import joins, partial, steps, travel_times
 from ensemble.pipeline.devices import CPU, Device, OnHost
 from ensemble.pipeline.images import Images
@@ -28,11 +29,12 @@ CODES = "code_lengths"  # the setting of steps that compare binary codes
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a node gave, in how many seconds, and on which device."""
+    """What a node gave, in how many seconds, and on which device; the weights that a join found for its parts."""
 
     state: State
     seconds: float
     device: str
+    weights: found.Weights = ()
 
 
 class Maker(Protocol):
@@ -96,6 +98,11 @@ class _Timed(NamedTuple):
     given: dict[str, Any]
     seconds: float
     device: str
+    weights: found.Weights
+
+    def outcome(self, state: State) -> Outcome:
+        """It as the outcome of a node, whose state is ``state``."""
+        return Outcome(state, self.seconds, self.device, self.weights)
 
 
 def model(node: Node, models: Models, images: Images, device: Device, make: Maker = ARRAYS) -> Outcome:
@@ -157,16 +164,15 @@ def step(
         seen |= images.made.for_step(called, seen, images.one_set)
     here = device.runs(called.function)
     taken = seen if here else OnHost(seen)
-    given, seconds, where = _timed(
-        node, lambda use: make.step(called, taken, settings, images.one_set), device, here
-    )
+    done = _timed(node, lambda use: make.step(called, taken, settings, images.one_set), device, here)
+    given = done.given
     nearest = given.pop("nearest", state.nearest)
     if given.keys() & set(SIDES):  # other features: no codes any more
         state = replace(state, codes=())
     if "distances" in given or nearest is not state.nearest:
         kept = state.features or state.kept
         state = replace(state, data=state.columns, kept=kept if node.keep else {}, labelled={})
-    return Outcome(replace(state, data={**state.data, **given}, nearest=nearest), seconds, where)
+    return done.outcome(replace(state, data={**state.data, **given}, nearest=nearest))
 
 
 def join(node: Node, parts: list[State], images: Images, device: Device, make: Maker = ARRAYS) -> Outcome:
@@ -187,15 +193,15 @@ def join(node: Node, parts: list[State], images: Images, device: Device, make: M
             matrices.append({**beside, "distances": distances, **part.labelled})
             del distances
             del part
-        given, seconds, where = _joined(node, matrices, device, make, images.one_set)
-        return Outcome(State({**columns, **given}, known=known), seconds, where)
+        done = _joined(node, matrices, device, make, images.one_set)
+        return done.outcome(State({**columns, **done.given}, known=known))
     shared = partial.common(parts, images)
     first = shared[0]
-    given, seconds, where = _joined(node, [part.data for part in shared], device, make, images.one_set)
+    done = _joined(node, [part.data for part in shared], device, make, images.one_set)
     coded = all(part.codes for part in shared)  # codes side by side are codes
     codes = tuple(length for part in shared for length in part.codes) if coded else ()
     parts.clear()
-    return Outcome(State({**first.columns, **given}, rows=first.rows, codes=codes), seconds, where)
+    return done.outcome(State({**first.columns, **done.given}, rows=first.rows, codes=codes))
 
 
 def _joined_lists(node: Node, parts: list[State], images: Images, device: Device) -> Outcome:
@@ -217,11 +223,11 @@ def _joined_lists(node: Node, parts: list[State], images: Images, device: Device
         joined.append(lists.joined(matrices, by, use.settings))
         return {}
 
-    given, seconds, where = _timed(node, fused, device, here=False)
+    done = _timed(node, fused, device, here=False)
     if whole:
         named = np.zeros(len(lists.found.rows), np.float32)
-        return Outcome(State({**images.columns, **given}, listed=named, everything=True), seconds, where)
-    return Outcome(State(images.columns, listed=joined[0]), seconds, where)
+        return done.outcome(State({**images.columns, **done.given}, listed=named, everything=True))
+    return done.outcome(State(images.columns, listed=joined[0]))
 
 
 def _beside(use: Use, images: Images) -> dict[str, Array]:
@@ -244,23 +250,24 @@ def _timed(node: Node, function: Callable[[Use], Mapping[str, Any]], device: Dev
     started = time.perf_counter()
     where = f"{node.use.where} ({node.use.name})"
     try:
-        with device.room(where):
+        with device.room(where), found.listening() as heard:
             given = {name: device.up(value) for name, value in function(node.use).items()}
             device.wait()
     except (ValueError, TypeError) as error:
         raise InputError([f"{where}, {error}"]) from error
-    return _Timed(given, time.perf_counter() - started, device.name if here else CPU.name)
+    seconds = time.perf_counter() - started
+    return _Timed(given, seconds, device.name if here else CPU.name, heard[-1] if heard else ())
 
 
 def _side_by_side(auxiliary: Sequence[State], state: State, make: Maker) -> dict[str, Array]:
     """The side models' values side by side, for the images of the state."""
-    found = {}
+    made = {}
     for side in SIDES if auxiliary else ():
         if all(side in part.data for part in auxiliary):
             whole = make.side_by_side([part.data[side] for part in auxiliary])
             rows = None if state.rows is None else state.rows.of(side)
-            found[f"{side}_aux"] = whole if rows is None else whole[rows]
-    return found
+            made[f"{side}_aux"] = whole if rows is None else whole[rows]
+    return made
 
 
 def _columns(state: State) -> dict[str, Array]:

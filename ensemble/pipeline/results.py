@@ -206,6 +206,7 @@ def record(
                 "peak_bytes": line.peak_bytes,
                 "mAP": line.mAP,
                 "device": line.device,
+                **({"weights": dict(line.weights)} if line.weights else {}),
             }
             for line in result.lines
         ],

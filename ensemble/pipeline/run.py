@@ -140,7 +140,7 @@ class Run:
             query_names=images.query_names,
             gallery_names=images.gallery_names,
             query_pid=images.labels.query_pid if images.labels else None,
-            notes=(*images.notes, *dict.fromkeys(heard)),
+            notes=(*images.notes, *dict.fromkeys(heard), *lines.notes_of(judged.lines)),
             filled=filled,
             query_label=images.query_label,
             lists=images.lists is not None,

@@ -10,6 +10,7 @@ from ensemble.pipeline import joins, steps
 from ensemble.pipeline.flow import on_distances
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.recipe import Group, Use
+from ensemble.pipeline.told import branch_name
 from postproc.base.cached import cached_property
 
 Only = Mapping[str, tuple[int | str, ...]]
@@ -20,7 +21,8 @@ class Node:
     """A value of a run: a ``model`` as it is read, or what ``use`` makes of ``inputs``.
 
     ``aux`` are the side models that a step looks at, ``only`` the images that a branch is about, ``keep`` says
-    that a later step wants features beside distances. ``what`` is for the eye.
+    that a later step wants features beside distances. ``what`` is for the eye, ``parts`` what the inputs of a
+    join are called.
     """
 
     what: str
@@ -30,6 +32,7 @@ class Node:
     inputs: tuple["Node", ...] = ()
     aux: tuple["Node", ...] = ()
     keep: bool = False
+    parts: tuple[str, ...] = ()
 
     @cached_property
     def key(self) -> str:
@@ -58,11 +61,13 @@ def tree(plan: Plan) -> Node:
         ]
         node = parts[0]
         if branch.join and (len(parts) > 1 or joins.changes_one(branch.join.name, branch.join.settings)):
-            node = Node(f"{len(parts)} model{'s' if len(parts) > 1 else ''}", use=branch.join, inputs=tuple(parts))
+            what = f"{len(parts)} model{'s' if len(parts) > 1 else ''}"
+            node = Node(what, use=branch.join, inputs=tuple(parts), parts=tuple(models))
         branches.append(_chain(node, branch.steps, beside, then=after))
     node = branches[0]
     if len(branches) > 1:
-        node = Node(f"{len(branches)} branches", use=plan.recipe.join, inputs=tuple(branches))
+        names = tuple(branch_name(branch, place) for place, branch in enumerate(plan.recipe.branches))
+        node = Node(f"{len(branches)} branches", use=plan.recipe.join, inputs=tuple(branches), parts=names)
     return _chain(node, plan.recipe.steps, {name: _side(group) for name, group in plan.common.items()})
 
 

@@ -11,6 +11,7 @@ from ensemble.base.kinds import Array, Ints
 from ensemble.pipeline import partial, steps
 from ensemble.pipeline.devices import on_host
 from ensemble.pipeline.images import Images
+from ensemble.pipeline.lines import weights_text
 from ensemble.pipeline.state import State
 from ensemble.pipeline.tree import Node
 from ensemble.report import gaps
@@ -111,7 +112,7 @@ def _step(seen: "Seen", setting: _Setting, after: int) -> Step:
     alone = _alone(seen.root, node)
     return Step(
         label=_label(node, line.step, alone),
-        what=line.what.removeprefix(node.what).strip() if alone else line.what,
+        what=_what(line.what.removeprefix(node.what).strip() if alone else line.what, line.weights),
         kind="model" if alone else "step",
         state="features" if "query" in seen.state.data else "distances",
         after=after,
@@ -123,6 +124,11 @@ def _step(seen: "Seen", setting: _Setting, after: int) -> Step:
         **_own(seen.scores, seen.state, len(seen.images.query_names)),
         curves=_named(seen.images, found.curves),
     )
+
+
+def _what(written: str, weights: Mapping[str, float]) -> str:
+    """What is said beside a step, with the weights that it found."""
+    return f"{written}; weights found: {weights_text(weights)}" if weights else written
 
 
 def _named(images: Images, curves: Mapping[str, Array]) -> Mapping[str, Array]:

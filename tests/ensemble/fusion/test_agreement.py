@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ensemble import fusion
+from ensemble import fuse, fusion
 from ensemble.fusion import agreement, join_lists, list_weights
 from ensemble.submissions import from_matrix
 from tests.support.each import each
@@ -107,3 +107,18 @@ def test_lists_are_weighed_over_all_queries():
 def test_what_is_refused(call, message):
     with pytest.raises(ValueError, match="^" + re.escape(message)):
         call()
+
+
+def test_a_run_tells_the_weights_of_models_and_of_branches():
+    parts = matrices()
+    given = {f"m{number}": part for number, part in enumerate(parts)}
+    join = ("weighted_sum", {"weights": "agreement", "missing": "worst"})
+    found = fuse(given, join=join)
+    wanted = agreement.weights_of_distances(parts)
+    assert_allclose(list(found.weights["weighted_sum"].values()), wanted)
+    assert list(found.weights["weighted_sum"]) == list(given)
+    one, two = (
+        {"models": [f"m{number}" for number in pair], "join": {"use": "borda"}} for pair in ((0, 1), (2, 3))
+    )
+    content = {"branch": [one, two, {"models": ["m0"]}], "join": {"use": "borda", "weights": "agreement"}}
+    assert list(fuse(given, content).weights["borda"]) == ["branch 1", "branch 2", "m0"]

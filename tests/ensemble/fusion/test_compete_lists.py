@@ -1,13 +1,14 @@
 """Lists joined by votes for which queries compete: from its parts, whatever table lacks, by the command."""
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ensemble import run
+from ensemble import fuse, run
 from ensemble.base.errors import InputError
 from ensemble.fusion import compete_lists, list_weights, of_ranking
 from postproc import compete, rank, rewrite_tracks, track_votes, using
@@ -164,3 +165,40 @@ def test_one_list_competes_too_and_wrong_settings_are_said_before(tmp_path):
         InputError, match=r"pool: wanted one of camera, all, none, got 'cam'; did you mean 'all'|'camera'"
     ):
         run.main([*chosen, "--set", "compete_lists.pool=cam"])
+
+
+def test_found_weights_are_told_by_the_names_of_the_lists(tmp_path, capsys):
+    rankings, columns = world()
+    folder, out = written(tmp_path / "lists", columns, rankings), tmp_path / "out"
+    chosen = ["--rankings", str(folder), "--recipe", "lists_best", "--out", str(out), "--report"]
+    assert run.main(chosen) == 0
+    both = columns["query_cam"], columns["gallery_cam"]
+    votes = [track_votes(ranking, columns["gallery_track"], *both) for ranking in rankings]
+    own = columns["query_cam"][:, None] == track_cameras(
+        Tracks.by(columns["gallery_track"]), columns["gallery_cam"]
+    )
+    wanted = list_weights([np.where(own, 0, part) for part in votes])
+    assert len(set(wanted.round(2).tolist())) > 1
+    names = sorted(path.stem for path in folder.glob("*.txt"))
+    text = ", ".join(f"{name} {weight:.2f}" for name, weight in zip(names, wanted, strict=True))
+    said = f"compete_lists: weights by agreement, without labels: {text}"
+    assert f"note: {said}\n" in capsys.readouterr().out
+    record = json.loads((out / "run.json").read_text("utf-8"))
+    assert said in record["notes"]
+    (step,) = (step for step in record["steps"] if step["step"] == "compete_lists")
+    assert list(step["weights"]) == names
+    assert_allclose(list(step["weights"].values()), wanted)
+    assert all("weights" not in other for other in record["steps"] if other is not step)
+    assert f"weights found: {text}" in (out / "report.html").read_text("utf-8")
+    found = fuse(folder, "lists_best").weights
+    assert_allclose([found["compete_lists"][name] for name in names], wanted)
+
+
+def test_weights_that_were_written_down_are_not_told(tmp_path):
+    rankings, columns = world(lists=2)
+    folder = written(tmp_path / "lists", columns, rankings)
+    chosen = {"compete_lists.weights": [1, 0.5]}
+    assert fuse(folder, "lists_best", set=chosen).weights == {}
+    found = fuse(folder, "lists_best")
+    assert set(found.weights["compete_lists"].values()) == {1.0}
+    assert any(note.endswith("fewer than three cannot be told apart") for note in found.notes)

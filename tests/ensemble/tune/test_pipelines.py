@@ -96,6 +96,23 @@ def test_every_row_of_the_table_is_of_known_steps_and_settings():
     assert places == set(families.PLACES)
 
 
+def test_steps_without_a_row_are_behind_on_every_real_set_or_were_never_measured_on_one():
+    with (Path(__file__).parents[3] / "bench" / "results" / "gains.csv").open(encoding="utf-8") as stream:
+        real = [line for line in csv.DictReader(stream) if line["made_up"] == "0" and line["after"]]
+    default = {line["set"]: float(line["after"]) for line in real if line["step"] == "rerank_multiscale"}
+    ahead = {line["step"] for line in real if float(line["after"]) > default[line["set"]]}
+    rows = {use["use"] for row in FAMILIES for use in row.uses}
+    for name, why in families.LEFT_OUT.items():
+        assert name in steps.catalogue(), name
+        assert name not in rows, name
+        if why == families._LOSES:
+            assert name not in ahead, name
+        elif why == families._NO_SET:
+            assert name not in {line["step"] for line in real}, name
+    for name in ("rdpac", "cas", "bfs_tree", "lhrr", "visual_neighbours"):
+        assert name in rows & ahead, name
+
+
 def test_numbers_move_one_axis_at_a_time():
     row = Family("ranker", ({"use": "rerank", "k1": 10, "k2": 3},), (({"k1": 4, "k2": 2}, {"k1": 10, "k2": 3}),))
     assert list(row.neighbours(row.uses)) == [({"use": "rerank", "k1": 4, "k2": 2},)]
