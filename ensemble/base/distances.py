@@ -8,14 +8,10 @@ import numpy as np
 from ensemble.base.errors import InputError
 from ensemble.base.features import FeatureSet, columns
 
-<<<<<<< HEAD
-TRAIN_DISTANCES, TRAIN_HITS, TRAIN_HIT_LISTS = "train_distances", "train_hits", "train_hit_lists"
-=======
 if TYPE_CHECKING:
     import pandas as pd
 
-TRAIN_DISTANCES, TRAIN_HITS = "train_distances", "train_hits"
->>>>>>> 08d8ddac166550ff4f54930bb279b9f31aebb6fa
+TRAIN_DISTANCES, TRAIN_HITS, TRAIN_HIT_LISTS = "train_distances", "train_hits", "train_hit_lists"
 STRIP = 1 << 22  # entries that are looked at together
 
 
