@@ -22,10 +22,15 @@ Factors = tuple[np.ndarray, np.ndarray]  # logarithms, (nq,) and (ng,) float64; 
 
 
 def are_kept(like: Floats, largest: float, half_rounds: int) -> bool:
-    """Whether exponents whose largest is this are for shares that are kept. Where it is below 1, float32 would be
-    too coarse.
+    """Whether exponentials are kept: on the host alone."""
+    return not arrays.on_cuda(like) and hold(largest, half_rounds)
+
+
+def hold(largest: float, half_rounds: int) -> bool:
+    """Whether float32 holds exponentials whose largest exponent this is, and it pays to keep them. Where it is
+    below 1, float32 would be too coarse.
     """
-    return not arrays.on_cuda(like) and 1 <= largest <= EXPONENT and half_rounds >= OFTEN
+    return 1 <= largest <= EXPONENT and half_rounds >= OFTEN
 
 
 def by_shares(walk: Walk, sizes: tuple[int, int], half_rounds: int) -> Factors:

@@ -14,6 +14,7 @@ from postproc.base.settings import Count, Neutral, TopK, Weight, Within
 from postproc.base.sizes import DOUBLE, Sizes
 from postproc.base.step import KEPT, Chosen, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
+from postproc.base.work import Work
 from postproc.hubness import factors
 from postproc.hubness.means import scale_and_add
 from postproc.pairs import held, kept, nearest, pairwise, remembered, spent
@@ -28,11 +29,16 @@ def _shares(sizes: Sizes, chosen: Chosen) -> int:
     return min(factors.SHARES, DOUBLE * sizes.nq * sizes.ng)
 
 
+def _rounds(sizes: Sizes, chosen: Chosen) -> Work:
+    """What the half rounds do, where exponentials are kept and where they are not."""
+    if factors.hold(2 / chosen["temperature"], chosen["half_rounds"]):
+        return spent.matrix(7 + 0.5 * chosen["half_rounds"])(sizes, chosen)
+    return spent.matrix(2.0 * chosen["half_rounds"])(sizes, chosen)
+
+
 @step(
     memory=held.compared(held.if_whole(held.some_rows), _shares, kept.beside, unit=True),
-    work=spent.together(
-        spent.across(), spent.nearest, spent.for_setting("half_rounds", spent.matrix(2)), spent.read(120)
-    ),
+    work=spent.together(spent.across(), spent.nearest, _rounds, spent.read(120)),
 )
 def sinkhorn(
     query: Query | Pairwise,
