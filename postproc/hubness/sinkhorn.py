@@ -4,41 +4,41 @@ Sources: Cuturi, "Sinkhorn Distances", NIPS 2013; Smith et al., "Offline Bilingu
 Transformations and the Inverted Softmax", ICLR 2017, which is the first half of the first round.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Annotated
 
 import numpy as np
 
-from postproc import kernels
 from postproc.base import arrays, checks
 from postproc.base.settings import Count, Neutral, TopK, Weight, Within
 from postproc.base.sizes import DOUBLE, Sizes
 from postproc.base.step import KEPT, Chosen, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
+from postproc.base.work import Work
+from postproc.hubness import factors
 from postproc.hubness.means import scale_and_add
-from postproc.pairs import held, kept, nearest, pairwise, spent
+from postproc.pairs import held, kept, nearest, pairwise, remembered, spent
 from postproc.pairs.layout import SMALLEST, STRIP
 from postproc.pairs.nearest import Change
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
-SHARES, SHARES_ON_CUDA = 16 << 20, 512 << 20  # bytes of what some rows share out
-
 
 def _shares(sizes: Sizes, chosen: Chosen) -> int:
     """What some rows share out."""
-    return min(SHARES, DOUBLE * sizes.nq * sizes.ng)
+    return min(factors.SHARES, DOUBLE * sizes.nq * sizes.ng)
 
 
-Walk = Callable[[Change], None]  # calls with one strip of distances after the other; they are not to be written
+def _rounds(sizes: Sizes, chosen: Chosen) -> Work:
+    """What the half rounds do, where exponentials are kept and where they are not."""
+    if factors.hold(2 / chosen["temperature"], chosen["half_rounds"]):
+        return spent.matrix(7 + 0.5 * chosen["half_rounds"])(sizes, chosen)
+    return spent.matrix(2.0 * chosen["half_rounds"])(sizes, chosen)
 
 
 @step(
     memory=held.compared(held.if_whole(held.some_rows), _shares, kept.beside, unit=True),
-    work=spent.together(
-        spent.across(), spent.nearest, spent.for_setting("half_rounds", spent.matrix(2)), spent.read(120)
-    ),
+    work=spent.together(spent.across(), spent.nearest, _rounds, spent.read(120)),
 )
 def sinkhorn(
     query: Query | Pairwise,
@@ -67,23 +67,28 @@ def sinkhorn(
              both sums cannot be one: rows and columns then differ by the factor nq / ng after any number.
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
-    Cost:    one product of queries by gallery, and half as many exponentials a pair as ``half_rounds``; memory:
-             the answer, a few numbers an image, one strip of 128 MiB and 16 MiB of shares. With ``top_k``
-             distances are kept between rounds, up to 4 GiB, half of the memory that is free and what
-             ``using(memory=…)`` says; those that find no room are computed 1 + half_rounds / 2 times. The
-             answer of a query depends on the other queries.
+    Cost:    one product of queries by gallery; a pair: an exponential, a logarithm, half_rounds multiply-adds;
+             memory: the answer, a few numbers an image, one strip of 128 MiB and 16 MiB of shares. With
+             ``top_k`` exponentials are kept between rounds, up to 4 GiB, half of the memory that is free and
+             what ``using(memory=…)`` says; those that find no room are computed half_rounds / 2 times. Below a
+             temperature of 0.025, for a ``Pairwise``, below 6 half rounds and on CUDA every round has its own
+             exponentials. The answer of a query depends on the other queries.
 
     >>> q, g = np.eye(2, dtype=np.float32), np.array([[1.0, 0.0], [0.6, 0.8]], np.float32)
     >>> np.exp(-sinkhorn(q, g, temperature=0.5, half_rounds=1) / 0.5).round(3)
     array([[0.881, 0.401],
            [0.119, 0.599]], dtype=float32)
     """
+    bounded = not isinstance(query, Pairwise)  # by 2; nobody knows what else distances may be
     pairs = pairwise.of(query, gallery, unit=True, cuda=True)
-    tiles = PairwiseTiles(pairs)
+    tiles, scale = PairwiseTiles(pairs), -0.5 / temperature
+    if bounded and factors.are_kept(pairs.like, 2 / temperature, half_rounds):
+        return _by_shares(tiles, temperature, half_rounds, top_k)
     filled = None if top_k is not None else nearest.everything(tiles)
     if filled is not None and pairs.one_set:
         nearest.set_own(filled, np.arange(len(filled)))
-    strips = kept.Strips(tiles, what="scaling")
+    elsewhere = arrays.on_cuda(pairs.like) or remembered.current() is not None
+    strips = kept.Strips(partial(_distances_of_tiles, tiles), 0 if elsewhere else kept.room())
 
     def walk(use: Change) -> None:
         def without_own(strip: np.ndarray, queries: np.ndarray) -> None:
@@ -96,19 +101,33 @@ def sinkhorn(
             _walk(filled, tiles.layout.queries[1], use)  # in the order of the strips, for the same bits
 
     single = temperature <= 1  # times a step of float32 it is less than what c may be off by
-    scale = _scaling(walk, pairs.like, pairs.sizes, 0.5, temperature, half_rounds, single=single)
-
-    def change(strip: np.ndarray, queries: np.ndarray) -> None:
-        if pairs.one_set:
-            nearest.set_own(strip, queries)
-        scale(strip, queries)
-
+    found = factors.by_logarithms(walk, pairs.like, pairs.sizes, scale, half_rounds, single=single)
+    change = _change(found, 0.5, temperature, half_rounds, pairs.one_set)
     return nearest.answer(tiles, change, top_k=top_k, filled=filled, walk=strips.walk if half_rounds else None)
+
+
+def _by_shares(tiles: PairwiseTiles, temperature: float, half_rounds: int, top_k: int | None) -> Floats | Nearest:
+    """By exponentials that take the place of distances, and are taken back at the end."""
+    layout, scale = tiles.layout, -0.5 / temperature
+    filled = None if top_k is not None else nearest.everything(tiles)
+    if filled is None:
+        walk = kept.Strips(partial(_shares_of_tiles, tiles, scale), kept.room()).walk
+    else:
+        if layout.one_set:
+            nearest.set_own(filled, np.arange(len(filled)))
+        factors.exponentials(filled, scale)
+        walk = partial(_walk, filled, layout.queries[1])  # in the order of the strips, for the same bits
+    rows, columns = factors.by_shares(walk, (layout.nq, layout.ng), half_rounds)
+
+    def change(shares: np.ndarray, queries: np.ndarray) -> None:
+        factors.distances(shares, -temperature, rows[queries] if half_rounds % 2 else None, columns)
+
+    return nearest.answer(tiles, change, top_k=top_k, filled=filled, walk=None if filled is not None else walk)
 
 
 @step(
     unit=KEPT,
-    memory=held.together(held.slab, held.some_rows, _shares),
+    memory=held.together(held.slab, held.some_rows, _shares, kept.beside),
     work=spent.together(spent.nearest, spent.for_setting("half_rounds", spent.matrix(2))),
 )
 def sinkhorn_distances(
@@ -123,8 +142,9 @@ def sinkhorn_distances(
     Takes:   distances (nq, ng) float32, any unit; +inf entries stay +inf and get no share. One set against itself
              has +inf on its diagonal.
     temperature: as there, in the unit of the distances.
-    Everything else as in :func:`sinkhorn`. Cost: half as many exponentials a pair as ``half_rounds``; a few
-    numbers an image, one strip of 128 MiB and 16 MiB of shares beside the answer.
+    Everything else as in :func:`sinkhorn`. Cost: two exponentials a pair and half_rounds multiply-adds, where the
+    largest distance is 80 temperatures or less, else half_rounds / 2 exponentials; exponentials in the place of
+    the answer, with ``top_k`` as there, a few numbers an image, one strip of 128 MiB and 16 MiB of shares.
 
     >>> far = np.array([[0.0, np.inf], [1.0, 1.0]], np.float32)
     >>> sinkhorn_distances(far, temperature=1.0, half_rounds=1).round(3)
@@ -135,9 +155,17 @@ def sinkhorn_distances(
     checks.not_empty("distances", given)
     nq, ng = given.shape
 
-    walk = partial(_walk, given, np.arange(nq))
-    single = temperature <= _largest(given)  # as in sinkhorn
-    change = _scaling(walk, given, (nq, ng), 1.0, temperature, half_rounds, single=single)
+    largest, scale = _largest(given), -1 / temperature
+    if factors.are_kept(given, largest / temperature, half_rounds):
+        most = given.nbytes if top_k is None else kept.room()
+        strips = kept.Strips(partial(_shares_of_matrix, given, scale), most)
+        found = factors.by_shares(strips.walk, (nq, ng), half_rounds)
+        del strips  # before there is an answer
+    else:
+        walk = partial(_walk, given, np.arange(nq))
+        single = temperature <= largest  # as in sinkhorn
+        found = factors.by_logarithms(walk, given, (nq, ng), scale, half_rounds, single=single)
+    change = _change(found, 1.0, temperature, half_rounds)
 
     def fill(strip: np.ndarray, queries: np.ndarray) -> None:
         arrays.take(given, queries, strip)
@@ -155,86 +183,44 @@ def _walk(matrix: Floats, order: np.ndarray, use: Change) -> None:
         use(matrix[some[0] : some[-1] + 1] if beside else matrix[some], some)
 
 
-def _scaling(
-    walk: Walk,
-    like: Floats,
-    sizes: tuple[int, int],
-    unit: float,
-    temperature: float,
-    half_rounds: int,
-    *,
-    single: bool,
+def _distances_of_tiles(tiles: PairwiseTiles, use: Change, asked: np.ndarray | None) -> None:
+    nearest.strips(tiles, use, what="scaling", asked=asked)
+
+
+def _shares_of_tiles(tiles: PairwiseTiles, scale: float, use: Change, asked: np.ndarray | None) -> None:
+    """Call with exp(scale D) of some queries after the others; no image of one set has a share of its own."""
+
+    def take(strip: np.ndarray, queries: np.ndarray) -> None:
+        if tiles.layout.one_set:
+            nearest.set_own(strip, queries)
+        factors.exponentials(strip, scale)
+        use(strip, queries)
+
+    nearest.strips(tiles, take, what="scaling", asked=asked)
+
+
+def _shares_of_matrix(matrix: Floats, scale: float, use: Change, asked: np.ndarray | None) -> None:
+    """The same of distances that are there already."""
+
+    def take(strip: np.ndarray, queries: np.ndarray) -> None:
+        shares = strip.copy()
+        factors.exponentials(shares, scale)
+        use(shares, queries)
+
+    _walk(matrix, np.arange(len(matrix)) if asked is None else asked, take)
+
+
+def _change(
+    found: factors.Factors, unit: float, temperature: float, half_rounds: int, one_set: bool = False
 ) -> Change:
-    """The change from distances D, c being ``unit`` D, to the scaled ones; all but the last rows are found here.
-
-    Logarithms of the factors are what is kept. One walk scales some rows, by the columns so far, and what these
-    rows then share out goes to the columns' new sums: one exponential a pair. ``single``: of float32.
-    """
-    kernel, xp = kernels.of(like), arrays.namespace(like)
-    scale = -unit / float(temperature)
-    rows, columns = (arrays.full(size, 0, np.float64, like) for size in sizes)
-    room = (SHARES_ON_CUDA if arrays.on_cuda(like) else SHARES) // ((4 if single else 8) * sizes[1])
-    some = min(sizes[0], max(1, room))
-
-    def first_columns() -> np.ndarray:
-        """Of unscaled rows: no column has a largest share that is known beforehand."""
-        peaks, totals = (arrays.full(sizes[1], value, np.float64, like) for value in (-np.inf, 0))
-
-        def take(strip: np.ndarray, queries: np.ndarray) -> None:
-            own = rows[queries]
-
-            def add(start: int, stop: int) -> None:
-                kernel.hubness.add_to_columns(strip, scale, own, start, stop, peaks, totals)
-
-            kernel.walk.over_rows(add, sizes[1], what="scaling")
-
-        walk(take)
-        return _factors(peaks + xp.log(xp.where(totals > 1, totals, 1.0)))
-
-    def next_columns() -> np.ndarray:
-        """Of rows scaled by the columns so far, which :data:`rows` become."""
-        totals = arrays.full(sizes[1], 0, np.float64, like)
-        shares = arrays.empty((some, sizes[1]), np.float32 if single else np.float64, like)
-
-        def take(strip: np.ndarray, queries: np.ndarray) -> None:
-            for start in range(0, len(strip), some):
-                take_some(strip[start : start + some], queries[start : start + some])
-
-        def take_some(strip: np.ndarray, queries: np.ndarray) -> None:
-            own = shares[: len(strip)]
-            peaks, sums = (arrays.empty(len(strip), np.float64, strip) for _ in range(2))
-
-            def share(start: int, stop: int) -> None:
-                kernel.hubness.shares_of_rows(strip, scale, columns, start, stop, own, peaks, sums)
-
-            kernel.walk.over_rows(share, len(strip), what="scaling")
-            there = sums > 0
-            sums[~there] = 1
-            rows[queries] = xp.where(there, -peaks - xp.log(sums), 0.0)
-            weights = 1 / sums
-
-            def add(start: int, stop: int) -> None:
-                kernel.hubness.add_shares(own, weights, start, stop, totals)
-
-            kernel.walk.over_rows(add, sizes[1], what="scaling")
-
-        walk(take)
-        return columns - xp.log(xp.where(totals > 0, totals, 1.0))
-
-    for turn in range((half_rounds + 1) // 2):
-        columns = next_columns() if turn else first_columns()
-
-    def row_factors(strip: np.ndarray) -> np.ndarray:
-        sums = arrays.empty(len(strip), np.float64, strip)
-
-        def fill(start: int, stop: int) -> None:
-            kernel.hubness.log_sums_of_rows(strip, scale, columns, start, stop, sums)
-
-        kernel.walk.over_rows(fill, len(strip), what="scaling")
-        return _factors(sums)
+    """The change from distances D, c being ``unit`` D, to the scaled ones; the last rows are found here."""
+    rows, columns = found
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
-        last = row_factors(strip) if half_rounds and half_rounds % 2 == 0 else rows[queries]
+        if one_set:
+            nearest.set_own(strip, queries)
+        ends_with_rows = half_rounds and half_rounds % 2 == 0
+        last = factors.of_rows(strip, -unit / temperature, columns) if ends_with_rows else rows[queries]
         scale_and_add(strip, unit, -temperature * last, -temperature * columns)
 
     return change
@@ -245,8 +231,3 @@ def _largest(matrix: Floats) -> float:
     xp = arrays.namespace(matrix)
     parts = (matrix[start : start + SMALLEST] for start in range(0, len(matrix), SMALLEST))
     return max(float(xp.max(xp.where(part < np.inf, xp.abs(part), xp.zeros_like(part)))) for part in parts)
-
-
-def _factors(log_sums: np.ndarray) -> np.ndarray:
-    """Logarithms of what makes the sums one; 0 where there is nothing to sum."""
-    return arrays.namespace(log_sums).where(log_sums == -np.inf, 0.0, -log_sums)

@@ -1,16 +1,19 @@
-"""Strips of distances that a method walks over several times: kept where there is room, else computed anew.
+"""Strips of distances, or what is made of them, that a method walks over several times: kept where there is room,
+else computed anew.
 
 Which strips are kept changes no bit: a strip is the same at every walk, and they come in one order.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
-from postproc.base import arrays, machine, runtime
+from postproc.base import machine, runtime
 from postproc.base.sizes import Sizes
 from postproc.base.step import Chosen
-from postproc.pairs import nearest, remembered
 from postproc.pairs.nearest import Change
-from postproc.pairs.tiles import Tiles
+
+Source = Callable[[Change, np.ndarray | None], None]
 
 MOST = 4 << 30  # bytes that are kept at most, and half of the memory that is free
 
@@ -28,12 +31,15 @@ def beside(sizes: Sizes, chosen: Chosen) -> int:
 
 
 class Strips:
-    """What :func:`nearest.strips` gives, walk after walk; nobody but the last walk may write to a strip."""
+    """What a source gives, walk after walk; nobody but the last walk may write to a strip.
 
-    def __init__(self, tiles: Tiles, *, what: str) -> None:
-        self.tiles, self.what = tiles, what
-        elsewhere = arrays.on_cuda(tiles.layout.like) or remembered.current() is not None
-        self.left = 0 if elsewhere else room()
+    source: ``source(use, asked)`` calls ``use(strip, queries)`` with one strip after the other, of queries
+            ``asked`` alone where that is not None.
+    most:   bytes that are kept.
+    """
+
+    def __init__(self, source: Source, most: int) -> None:
+        self.source, self.left = source, most
         self.kept: list[tuple[np.ndarray, np.ndarray]] = []
         self.others: list[np.ndarray] | None = None  # queries of strips that had no room, after the first walk
 
@@ -45,7 +51,7 @@ class Strips:
         for strip, queries in self.kept:
             use(strip, queries)
         if self.others:
-            nearest.strips(self.tiles, use, what=self.what, asked=np.concatenate(self.others))
+            self.source(use, np.concatenate(self.others))
 
     def _first(self, use: Change) -> None:
         others: list[np.ndarray] = []
@@ -58,5 +64,5 @@ class Strips:
             else:
                 others.append(queries)
 
-        nearest.strips(self.tiles, take, what=self.what)
+        self.source(take, None)
         self.others = others

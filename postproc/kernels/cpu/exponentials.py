@@ -1,4 +1,4 @@
-"""exp and erfc without a branch and without a call, so that a loop of them runs in vector registers.
+"""exp, log and erfc without a branch and without a call, so that a loop of them runs in vector registers.
 
 To 12 digits, or what float32 has. What is used of them ends in float32.
 """
@@ -13,6 +13,8 @@ LN2_HIGH, LN2_LOW = (
     1.90821492927058770002e-10,
 )  # whole multiples of the first are exact
 WHOLE = 6755399441055744.0  # 1.5 * 2^52: a number added to it is rounded, and stands in its last bits
+LN2 = 0.6931471805599453
+HALF_ROOT, PLACES = np.int32(0x3F3504F3), np.int32(23)  # the bits of sqrt(1/2) as float32; of its fraction
 SMALLEST = -708.0  # below it exp is 0 here
 SINGLE_LOG2_E, SINGLE_WHOLE = np.float32(LOG2_E), np.float32(12582912.0)  # the same for float32: 1.5 * 2^23
 SINGLE_HIGH, SINGLE_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
@@ -25,6 +27,7 @@ SINGLE = [
     0.49999991059303284,
 ]
 P6, P5, P4, P3, P2 = np.array(SINGLE, np.float32)  # of exp, fitted where abs(r) <= ln 2 / 2
+L3, L5, L7, L9, L11 = 1 / 3, 1 / 5, 1 / 7, 1 / 9, 1 / 11  # of atanh
 NONE, ONE, TWO = np.float32(0), np.float32(1), np.float32(2)
 SINGLE_FAR = np.float32(9.5)  # from here on erfc is 0 in float32
 ERFC = [
@@ -71,6 +74,21 @@ def single_exp_below(x):
     power = np.int32(np.float32(moved).view(np.int32) << 23)
     found = np.int32(np.float32(p).view(np.int32) + power).view(np.float32)
     return found if x >= SINGLE_SMALLEST else NONE
+
+
+@compiled
+def log_of_single(x):
+    """log(x) of a float32 that is 0, for -inf, or a normal number above it, to 10 digits behind the point.
+
+    ``x = 2^n m``, m from sqrt(1/2) to sqrt(2), and ``log m = 2 atanh((m - 1) / (m + 1))`` by its series.
+    """
+    bits = np.float32(x).view(np.int32)
+    n = np.int32(np.int32(bits - HALF_ROOT) >> PLACES)
+    m = np.float64(np.int32(bits - np.int32(n << PLACES)).view(np.float32))
+    s = np.divide(m - 1.0, m + 1.0)
+    z = s * s
+    p = ((((L11 * z + L9) * z + L7) * z + L5) * z + L3) * z + 1.0
+    return n * LN2 + 2 * s * p if x > NONE else -np.inf
 
 
 @compiled

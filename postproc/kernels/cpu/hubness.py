@@ -8,7 +8,7 @@ from math import exp, expm1, log, sqrt
 import numpy as np
 
 from postproc.kernels.compiled import compiled
-from postproc.kernels.cpu.exponentials import exp_below, single_erfc_of, single_exp_below
+from postproc.kernels.cpu.exponentials import exp_below, log_of_single, single_erfc_of, single_exp_below
 
 RATIO, KERNEL, ROOT = 0, 1, 2  # forms of rescale
 LARGEST = float(np.finfo(np.float32).max)
@@ -245,6 +245,40 @@ def log_sums_of_rows(strip, scale, columns, start, stop, out):
     for i in range(start, stop):
         shares_of_rows(strip[i : i + 1], scale, columns, 0, 1, shares, peak, total)
         out[i] = peak[0] + log(total[0]) if total[0] > 0 else -np.inf
+
+
+@compiled
+def exponentials(strip, scale, start, stop):
+    """``strip[i, j] <- exp(scale strip[i, j])`` in float32, where +inf has 0."""
+    for i in range(start, stop):
+        row = strip[i]
+        for j in range(row.size):
+            row[j] = single_exp_below(np.float32(scale * row[j]))
+
+
+@compiled
+def weighted_sums(shares, weights, start, stop, out):
+    """``out[i] = sum_j shares[i, j] weights[j]``, in float64."""
+    for i in range(start, stop):
+        row, lanes, total = shares[i], np.zeros(SUMS), 0.0
+        whole = row.size // SUMS * SUMS
+        for begin in range(0, whole, SUMS):
+            for lane in range(SUMS):
+                lanes[lane] += row[begin + lane] * weights[begin + lane]
+        for j in range(whole, row.size):
+            total += row[j] * weights[j]
+        for lane in range(SUMS):
+            total += lanes[lane]
+        out[i] = total
+
+
+@compiled
+def distances_of_shares(shares, scale, rows, columns, start, stop):
+    """``shares[i, j] <- scale (log shares[i, j] + rows[i] + columns[j])``, ``scale`` below 0; of 0 +inf."""
+    for i in range(start, stop):
+        row = shares[i]
+        for j in range(row.size):
+            row[j] = scale * (log_of_single(row[j]) + (rows[i] + columns[j]))
 
 
 @compiled
