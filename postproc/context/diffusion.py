@@ -94,12 +94,11 @@ def diffusion(
              80,000 at the defaults; 650 bytes a gallery image and thread. With ``eigenpairs`` once about ten times
              eigenpairs^2 * ng, on the host wherever the features are, then nq * ng * eigenpairs, and 8 bytes * ng
              * eigenpairs. Copies cost nothing.
-    Differs: steps are float32 on the CPU, as links are, and lengths float64: f is certain to some millionths of
-             its largest value. Copies of an image are in or out of a list together. An image without links is
-             reached by the query alone, where the released code divides by zero. The released "minres" applies its
-             kernel twice to y (``query_gamma=gamma**2``) and stops after 10 steps, or where the residual is 1e-3
-             of |f| times an estimate of the norm of the matrix; the spectral code multiplies f by 1 - alpha.
-             Negative f is "not reached".
+    Differs: copies of an image are in or out of a list together. An image without links is reached by the query
+             alone, where the released code divides by zero. The released "minres" applies its kernel twice to y
+             (``query_gamma=gamma**2``) and stops after 10 steps, or where the residual is 1e-3 of |f| times an
+             estimate of the norm of the matrix; the spectral code multiplies f by 1 - alpha. Negative f is
+             "not reached".
 
     >>> q, g = np.array([[1.0, 0.0]], np.float32), np.array([[0.8, 0.6], [0.0, 1.0], [-1.0, 0.0]], np.float32)
     >>> diffusion(q, g, k=2, k_query=1, alpha=0.5, gamma=1).round(3)
@@ -112,9 +111,9 @@ def diffusion(
     classes = places[tiles.layout.inverse_there]
     kernel, scales = kernels.of(rows), 1 / links.roots
     if eigenpairs is not None:
-        columns, kind, solve = SPECTRAL_COLUMNS, np.float64, _spectrum(links, eigenpairs, float(alpha))
+        columns, solve = SPECTRAL_COLUMNS, _spectrum(links, eigenpairs, float(alpha))
     else:
-        columns, kind = kernel.diffusion.COLUMNS, kernel.diffusion.NUMBERS
+        columns = kernel.diffusion.COLUMNS
         solve = _steps(links, float(alpha), iterations, float(tolerance), solver == "minres")
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
@@ -125,8 +124,8 @@ def diffusion(
 
         def diffuse(start: int) -> None:
             some = slice(start, min(start + columns, len(strip)))
-            y = arrays.full((len(scales), columns), 0, kind, scales)
-            y[entry[some], np.arange(some.stop - start)[:, None]] = arrays.as_type(weights[some], kind)
+            y = arrays.full((len(scales), columns), 0, np.float64, scales)
+            y[entry[some], np.arange(some.stop - start)[:, None]] = weights[some]
             kernel.diffusion.reached_first(solve(y), classes, scales, start, strip)
 
         kernel.walk.run(diffuse, range(0, len(strip), columns), what="diffusion")

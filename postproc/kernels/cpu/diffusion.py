@@ -7,12 +7,11 @@ side, (n, columns), so that one pass over the graph serves all of them; no colum
 import numpy as np
 
 from postproc.kernels.compiled import compiled
-from postproc.kernels.cpu.links import LANES, product
+from postproc.kernels.cpu.links import DOUBLES, LANES, product
 
 TOGETHER = 64  # images whose scores are turned from columns to rows together
 ABREAST = 4  # links of a node that are followed together in small graphs
-COLUMNS = POWERS = LANES  # that are solved, or raised to powers, side by side
-NUMBERS = np.float32  # kind of what is solved: as exact as the weights of links
+COLUMNS, POWERS = DOUBLES, LANES  # that are solved side by side, in float64; that are raised to powers, in float32
 
 
 @compiled

@@ -14,7 +14,6 @@ from postproc.base.vocabulary import Array
 from postproc.kernels.cuda import block, launch
 
 COLUMNS = POWERS = launch.THREADS  # that are solved side by side, a thread each
-NUMBERS = np.float64  # kind of what is solved
 ROWS = 16  # of one block
 LOOKS = 5  # iterations between two looks at whether everything is done, each of which waits for the device
 ROOM = 1 << 27  # links, of the graphs that are solved at a time: 8 bytes each
