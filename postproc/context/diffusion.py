@@ -39,7 +39,7 @@ DENSE = 2048  # up to this many images all eigenpairs are found at once
             spent.gallery_pairs(),
             spent.nearest,
             spent.gallery_looked(2.2),
-            spent.for_setting("iterations", spent.matrix(2.7)),
+            spent.for_setting("iterations", spent.matrix(3.5)),
             spent.lists(150, "k"),
         ),
     ),
@@ -90,8 +90,8 @@ def diffusion(
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError naming the setting or array and what was wanted.
     Cost:    half a product of gallery by gallery, one of queries by gallery; then nq * ng * (k or fewer links) *
-             iterations multiply-adds in float32, the larger part: 0.01 to 0.02 s a query and core in a gallery of
-             80,000 at the defaults; 650 bytes a gallery image and thread. With ``eigenpairs`` once about ten times
+             iterations multiply-adds, the larger part: 0.03 to 0.05 s a query and core in a gallery of 80,000 at
+             the defaults; 650 bytes a gallery image and thread. With ``eigenpairs`` once about ten times
              eigenpairs^2 * ng, on the host wherever the features are, then nq * ng * eigenpairs, and 8 bytes * ng
              * eigenpairs. Copies cost nothing.
     Differs: copies of an image are in or out of a list together. An image without links is reached by the query
