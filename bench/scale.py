@@ -257,10 +257,8 @@ class FromLists(Direct):
         worst = float(np.abs(largest - self.largest[images]).max())
         for image, row in zip(images.tolist(), near, strict=True):
             there = self.squared(image, row)
-            if (
-                len(set(row.tolist()) - set(self.rows[image].tolist()))
-                and there.max() < self.distances[image].max()
-            ):
+            missing = set(row.tolist()) - set(self.rows[image].tolist())
+            if missing and there.max() < self.distances[image].max():
                 raise SystemExit(f"bench.scale: the list of image {image}: somebody nearer is missing")
             worst = max(worst, float(np.abs(there - self.distances[image]).max()))
         return worst
