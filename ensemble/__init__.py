@@ -43,8 +43,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # for who reads types; what Python does stands below
     from ensemble.base.errors import InputError as InputError
-    from ensemble.cluster import Clustering as Clustering
-    from ensemble.cluster import cluster as cluster
+    from ensemble.cluster.function import Clustering as Clustering
+    from ensemble.cluster.function import cluster as cluster
     from ensemble.compare import Comparison as Comparison
     from ensemble.compare import compare as compare
     from ensemble.identify.function import Identified as Identified
@@ -64,7 +64,7 @@ if TYPE_CHECKING:  # for who reads types; what Python does stands below
     from ensemble.tune.function import tune as tune
 
 _WHERE = {
-    "Clustering": "ensemble.cluster",
+    "Clustering": "ensemble.cluster.function",
     "Comparison": "ensemble.compare",
     "Identified": "ensemble.identify.function",
     "InputError": "ensemble.base.errors",

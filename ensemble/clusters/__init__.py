@@ -6,5 +6,4 @@ finder     the clusters of a set at any threshold, what is costly computed once
 fitting    thresholds: given, by number, fitted on labelled identities and judged on others
 links      lists of pairs that a person has said yes or no to
 answers    the clusters of every data set, scores, notes
-told       what is left behind: files and words
 """

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble import cluster
 from ensemble.base.errors import InputError
+from ensemble.cluster import __main__ as cluster
 from ensemble.scores.clusters import score
 from tests.support.each import each
 from tests.support.herds import herd, passers, same

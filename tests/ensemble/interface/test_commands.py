@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import ensemble
-from ensemble.cluster import main as cluster
+from ensemble.cluster.__main__ import main as cluster
 from ensemble.identify.__main__ import main as identify
 from ensemble.thresholds import main as thresholds
 from ensemble.tune.__main__ import main as tune

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import ensemble.report as package
-from ensemble import cluster, run
+from ensemble import run
+from ensemble.cluster.__main__ import main as cluster
 from ensemble.identify.__main__ import main as identify
 from ensemble.report import timelines
 from ensemble.report.__main__ import main as report
@@ -43,7 +44,7 @@ def written(tmp_path_factory):
         assert run.main([*asked, *shown, "--recipe", recipe, "--out", str(root / recipe)]) == 0
     assert report([str(root / "baseline"), str(root / "default"), "--out", str(root / "two.html")]) == 0
     assert report(["--submission", str(root / "default/ranking.csv"), "--out", str(root / "alone.html")]) == 0
-    assert cluster.main([*asked, *shown, "--out", str(root / "clusters")]) == 0
+    assert cluster([*asked, *shown, "--out", str(root / "clusters")]) == 0
     assert identify([*asked, "--unknown", "none", "--out", str(root / "identities")]) == 0
     bars = [timelines.Bar(1 + i % 3, 1 + i % 4, 10.0 * i, 10.0 * i + 30) for i in range(9)]
     (root / "timelines.html").write_text(timelines.page("Tracks", "about", bars))

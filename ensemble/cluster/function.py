@@ -1,39 +1,23 @@
-"""Who belongs together: every image of one set gets a cluster, as a file to hand in, with scores and a page.
-
-    python -m ensemble.cluster --features DIR --fit ami
-    python -m ensemble.cluster --features DIR --recipe default --method average --threshold 0.6 --report
-    python -m ensemble.cluster --features DIR --by dataset --threshold lynx=0.85 turtle=0.25 --sample sample.csv
-    python -m ensemble.cluster --features DIR --method union --threshold 0.5 --links links.csv
-    python -m ensemble.cluster --rankings DIR --method components --threshold 0.4
-
-The set is a folder with one side, or the gallery of one with two; of --rankings square matrices and tables of
-pairs of one set. Writes submission.csv and clusters.json, and with --report clusters.html, a page that asks about
-the pairs most in doubt and gives the answers back as links.csv.
-"""
+"""Who belongs together, from Python; and what command and function have in common."""
 
 import argparse
-import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from ensemble import io
-from ensemble.base import calling, tabled
+from ensemble.base import tabled
 from ensemble.base.collecting import collecting
 from ensemble.base.distances import DistanceSet, ModelSet
 from ensemble.base.errors import InputError, examples, refuse_if_any
-from ensemble.cli import intervals, machine, notes, outputs, pictures, planning, program
-from ensemble.cli.numbers import too_small
+from ensemble.cli import intervals, machine, planning
+from ensemble.cluster import options as known
+from ensemble.cluster import told
 from ensemble.clusters import how as methods
-from ensemble.clusters import told
 from ensemble.clusters.answers import Answers, Fit, answers
-from ensemble.clusters.fitting import FITS, Rule, fit_rule
-from ensemble.clusters.how import METHODS, How
+from ensemble.clusters.fitting import FITS, Rule
+from ensemble.clusters.how import How
 from ensemble.clusters.links import Links, read_links, read_windows
 from ensemble.clusters.one_set import OneSet, of_recipe, of_train, rows_of_parts
 from ensemble.interface import arguments
@@ -43,8 +27,7 @@ from ensemble.pipeline import plan
 from ensemble.pipeline import sets as models_of
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.recipe import Recipe, Use
-from ensemble.report import refuse_without_packages
-from ensemble.scores.clusters import RESAMPLES, ClusterScores
+from ensemble.scores.clusters import ClusterScores
 from ensemble.submissions import clusters as tables
 from ensemble.submissions.clusters import Form
 from postproc.base.vocabulary import Ints
@@ -53,76 +36,12 @@ from postproc.clusters.links import NONE
 if TYPE_CHECKING:
     import pandas as pd
 
-TASK = "people and clusters"  # of reid-ensemble --help
 OF_THE_COMMAND = ("sample", "columns", "value")
-
-OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
-    "method": (
-        {"choices": tuple(METHODS)},
-        "average, complete, single linkage; components; union: nearest pairs first, with links; dbscan; hdbscan "
-        "(default: the recipe's last step, else average)",
-    ),
-    "threshold": ({"nargs": "+", "metavar": "[SET=]D"}, "distance up to which images belong together"),
-    "clusters": ({"nargs": "+", "metavar": "[SET=]N"}, "in its place: about so many clusters"),
-    "fit": (
-        {"metavar": "RULE"},
-        f"in its place, of labelled identities: best by {', '.join(FITS[:-1])}; chance: where half of the pairs "
-        "are of one (default: ami, where there are labels)",
-    ),
-    "fit-on": ({"choices": ("set", "train")}, "whose labels (default: the set's if it has any)"),
-    "folds": ({"type": int, "default": 2, "metavar": "N"}, "parts of the identities (default: %(default)s)"),
-    "neighbours": (
-        {"type": int, "metavar": "K"},
-        "keep the K nearest of each image in the place of all distances, for large sets",
-    ),
-    "by": ({"metavar": "COLUMN"}, "a column of gallery.csv that names the data set: each by itself"),
-    "links": ({"type": Path, "metavar": "FILE"}, "pairs that somebody knows: image,image,yes or no"),
-    "one-track-per-camera": ({"action": "store_true"}, "union: two tracks of one camera are two identities"),
-    "windows": ({"type": Path, "metavar": "FILE"}, "union: travel times, from,to,least,most frames"),
-    "min-samples": ({"type": int, "metavar": "N"}, "dbscan, hdbscan: images that make a place dense"),
-    "min-size": ({"type": int, "metavar": "N"}, "hdbscan: images of a cluster at least"),
-}
 NOT_ALONE = (
     "wanted what is known of pairs inside one set, with images.csv or no table at all, found query and gallery in "
     "{}; cluster by the distances of the gallery to itself"
 )
 TWO_SIDES = "{}: the gallery is the set: its images are clustered, and the queries are left out"
-REFINE = {  # an option: the setting of refine_clusters, and what it does
-    "split": ("loose", float, "D", "split clusters whose mean distance is larger"),
-    "largest": ("largest", int, "N", "split clusters of more images"),
-    "merge": ("merge", float, "D", "tiny clusters join one whose nearest image is at most so far"),
-    "tiny": ("tiny", int, "N", "images of a tiny cluster at most (default: 2)"),
-    "weak": ("weak", float, "D", "members farther from the others in the mean are alone"),
-    "cameras": ("cameras", int, "N", "clusters that fewer cameras see fall apart"),
-}
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit status."""
-    options = parser().parse_args(arguments)
-    out: Path = options.out or Path("runs") / "clusters"
-    rules = _rules(options)
-    with redirect_stdout(sys.stderr if options.json else sys.stdout):
-        checked, how, rules, known = _prepared(options, rules)
-        outputs.refuse_unwritable(*(out / name for name in told.names(report=options.report)))
-        print(f"{checked.recipe.name}: {checked.recipe.about}")
-        notes.say(known)
-        with machine.using(options):
-            found, form, order, said = _clustered(
-                options, checked, how, rules, lambda line: print(line, flush=True)
-            )
-            notes.say(said)
-            content = told.record(found, checked, said)
-            with io.together(out) as stage:
-                told.write(stage, found, form, order, content)
-                if options.report:
-                    _page(options, stage, found, form, content)
-        print(*told.text(found), sep="\n")
-        for name in told.names(report=options.report):
-            print(out / name)
-    if options.json:
-        print(json.dumps(content))
-    return program.FINE
 
 
 def cluster(
@@ -161,12 +80,12 @@ def cluster(
     }
     with arguments.in_python():
         options = arguments.asked(
-            parser(), features, lambda: recipe_of(recipe), {**own, **keywords}, lacks=OF_THE_COMMAND
+            known.parser(None), features, lambda: recipe_of(recipe), {**own, **keywords}, lacks=OF_THE_COMMAND
         )
-        checked, how, rules, known = _prepared(options, _rules(options))
+        checked, how, rules, noted = prepared(options, known.rules(options))
         with arguments.using(options):
-            found, _, _, said = _clustered(options, checked, how, rules, lambda line: None)
-        return Clustering(found, [arguments.spoken(note) for note in (*known, *said)])
+            found, _, _, said = clustered(options, checked, how, rules, lambda line: None)
+        return Clustering(found, [arguments.spoken(note) for note in (*noted, *said)])
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -225,7 +144,7 @@ def _by_set(given: "float | Mapping[str, float] | None") -> list[str] | None:
     return [f"{name}={number}" for name, number in given.items()]
 
 
-def _prepared(
+def prepared(
     options: argparse.Namespace, rules: dict[str, Rule]
 ) -> tuple[Plan, How, dict[str, Rule], Sequence[str]]:
     """The plan without the steps that cluster, how these do, by which rules; and what there is to say."""
@@ -242,111 +161,9 @@ def _prepared(
     if two_sides and checked.folder.given:
         raise InputError([f"--rankings: {NOT_ALONE.format(checked.folder.path)}"])
     checked = plan.check(checked.recipe, replace(checked.folder, one_set=True))
-    how = _how(options, end)
+    how = known.how(options, end)
     said = [*checked.notes, *([TWO_SIDES.format(checked.folder.path)] if two_sides else [])]
     return checked, how, _completed(options, rules, how, checked), said
-
-
-def parser() -> argparse.ArgumentParser:
-    """The options."""
-    p = program.parser("ensemble.cluster", __doc__)
-    planning.add_options(p, otherwise="baseline", scored=False)
-    for name, (kind, use) in OPTIONS.items():
-        p.add_argument(f"--{name}", help=use, **kind)
-    for name, (_, number, metavar, use) in REFINE.items():
-        p.add_argument(f"--{name}", type=number, metavar=metavar, help=f"afterwards: {use}")
-    p.add_argument(
-        "--sample", type=Path, metavar="FILE", help="a sample submission: its titles, its rows in order"
-    )
-    p.add_argument("--columns", metavar="IMAGE,CLUSTER", help="titles of your own (default: image_id,cluster)")
-    p.add_argument(
-        "--value",
-        metavar="TEXT",
-        help="what a cluster is called (default: cluster_{n}, with --by cluster_{dataset}_{n})",
-    )
-    intervals.add_options(p, resamples=RESAMPLES, of_queries=False)
-    outputs.add_out(p, "where results go (default: runs/clusters)")
-    pictures.add_report(p, "clusters.html too")
-    pictures.add_options(p)
-    outputs.add_json(p, "the record")
-    return p
-
-
-def _rules(options: argparse.Namespace) -> dict[str, Rule]:
-    """The rules that were asked for, by data set; every problem of the options in one error."""
-    problems = too_small(options, folds=2, neighbours=1, min_samples=1, min_size=2, largest=2, tiny=1, cameras=2)
-    rules: dict[str, Rule] = {}
-    with collecting(problems):
-        intervals.settings(options)
-    for option, kind in (("threshold", "given"), ("clusters", "number")):
-        for text in getattr(options, option) or ():
-            name, _, number = text.rpartition("=")
-            try:
-                found = float(number)
-                good = np.isfinite(found) and (kind == "given" or (found >= 1 and found == int(found)))
-            except ValueError:
-                good = False
-            if not good:
-                wanted = "a number" if kind == "given" else "a whole number from 1"
-                problems.append(f"--{option}: wanted {wanted}, or SET={wanted}, found {text!r}")
-            elif name in rules:
-                problems.append(f"--{option}: wanted one rule for {name or 'all sets'}, found another in {text!r}")
-            else:
-                rules[name] = Rule(kind, found)
-    if options.fit:
-        with collecting(problems):
-            rule = fit_rule(options.fit)
-            if "" in rules:
-                problems.append(f"--fit: wanted one rule for all sets, found --fit {options.fit} and another")
-            rules.setdefault("", rule)
-    if options.by is None and (named := [name for name in rules if name]):
-        problems.append(f"--by: wanted the column with the data sets {', '.join(named)}, found none")
-    with collecting(problems):
-        tables.form(options.columns, options.value, sets=options.by is not None)
-    if options.images and not options.report:
-        problems.append("--images: wanted --report too, found none; pictures are shown in the report alone")
-    if options.report:
-        with collecting(problems):
-            refuse_without_packages()
-            pictures.size(options)
-            pictures.refuse_missing(options)
-    refuse_if_any(problems)
-    return rules
-
-
-def _how(options: argparse.Namespace, end: Sequence[Use]) -> How:
-    """The step that clusters, with the settings of the options."""
-    settings: dict[str, Any] = {}
-    name = METHODS[options.method].name if options.method else next((use.name for use in end), "linkage")
-    given = {
-        "min_samples": (options.min_samples, ("dbscan", "hdbscan")),
-        "min_cluster_size": (options.min_size, ("hdbscan",)),
-        "one_track_per_camera": (options.one_track_per_camera or None, ("constrained_union",)),
-    }
-    problems = []
-    for setting, (value, takers) in given.items():
-        if value is not None and name in takers:
-            settings[setting] = value
-        elif value is not None:
-            problems.append(f"{setting.replace('_', '-')}: wanted a method that has it, found {name}")
-    if options.windows is not None and name != "constrained_union":
-        problems.append(f"--windows: wanted --method union, found {name}")
-    refine = {setting: getattr(options, option) for option, (setting, *_) in REFINE.items()}
-    refine = {setting: value for setting, value in refine.items() if value is not None}
-    if "tiny" in refine and "merge" not in refine:
-        problems.append("--tiny: wanted --merge too, found none")
-    how = None
-    with collecting(problems):
-        how = methods.chosen(options.method, settings, refine, [] if options.method else end)
-    if how and options.links is not None and not how.links:
-        problems.append(
-            f"--links: wanted --method union, average or complete, which keep images apart, found {how.text()}"
-        )
-    if how and options.neighbours and options.links is not None and how.step != "constrained_union":
-        problems.append("--links: wanted --method union beside --neighbours, found another")
-    refuse_if_any(problems)
-    assert how is not None
-    return how
 
 
 def _completed(options: argparse.Namespace, rules: dict[str, Rule], how: How, checked: Plan) -> dict[str, Rule]:
@@ -362,7 +179,7 @@ def _completed(options: argparse.Namespace, rules: dict[str, Rule], how: How, ch
     raise InputError(["--threshold: wanted --threshold, --clusters, or labels for --fit, found none of them"])
 
 
-def _clustered(
+def clustered(
     options: argparse.Namespace,
     checked: Plan,
     how: How,
@@ -402,25 +219,6 @@ def _clustered(
         images, how, rules, parts=parts, fit=Fit(options.folds, options.seed, on), train=train, drawn=used
     )
     return found, form, order, [*noted, *said]
-
-
-def _page(
-    options: argparse.Namespace, stage: Path, found: Answers, form: Form, content: Mapping[str, Any]
-) -> None:
-    from ensemble.report import clusters as page
-
-    called, album = told.values(found, form), page.album(options.images)
-    said = page.write(
-        stage / told.PAGE,
-        found,
-        content,
-        called,
-        album=album,
-        size=pictures.size(options),
-        data_folder=str(options.features or ""),
-    )
-    for note in said:
-        print(f"report: {note}")
 
 
 def _with_cameras(options: argparse.Namespace, how: How, columns: Mapping[str, Any], table: Any) -> How:
@@ -479,9 +277,3 @@ def _train(
             if name
         }
     return found, on
-
-
-calling.does(__name__, f"{__name__}:cluster")
-
-if __name__ == "__main__":
-    program.main(main)
