@@ -44,6 +44,49 @@ def read(
     Cost:       a matrix is mapped or read once; a list becomes a matrix, NaN where it names nothing.
     """
     problems, notes = list[str](), list[str]()
+    matrices, lists = _opened(folder, models, similarity, problems, notes)
+    refuse_if_any(problems)
+    places = {model for model, ranking in lists.items() if ranking.distances is None}
+    by_number = not features and _count_rows(folder, matrices, lists, notes)
+    tables = _tables(folder, features, matrices, lists, by_number, missing, notes)
+    images = {side: list(table["name"]) for side, table in tables.items()}
+    found: dict[str, np.ndarray] = {}
+    for model in models:
+        with collecting(problems):
+            if model in matrices:
+                matrix = matrices.pop(model)  # one after the other, so that only one is there twice
+                if by_number:
+                    matrix, _ = named(matrix, {side: Order("the rows", images[side]) for side in SIDES})
+                found[model] = _placed(folder, model, matrix, images, missing, model in similarity, notes)
+            else:
+                found[model] = _spread(folder, model, lists.pop(model), images, notes)
+    refuse_if_any(problems)
+    names = {model: folder.file(model).name for model in models}
+    notes += turned.doubts(names, found, features, tables, similarity)
+    sets = {}
+    for model in models:
+        similar = model in similarity
+        asked = set(images["query"])
+        with collecting(problems):
+            pairs = labelled.read(folder, model, similar=similar, queries=asked, notes=notes, measured=measured)
+            sets[model] = DistanceSet(
+                model,
+                found[model],
+                tables["query"],
+                tables["gallery"],
+                named=not by_number,
+                one_set=folder.one_set,
+                labelled=pairs,
+                places=model in places,
+            )
+    refuse_if_any(problems)
+    return {model: replace(each, notes=tuple(notes)) for model, each in sets.items()}
+
+
+def _opened(
+    folder: Folder, models: Sequence[str], similarity: Sequence[str], problems: list[str], notes: list[str]
+) -> tuple[dict[str, Matrix], dict[str, RankList]]:
+    """What is a matrix, with the names of its rows and columns, and what is a list or a table of pairs."""
     matrices: dict[str, Matrix] = {}
     lists: dict[str, RankList] = {}
     orders = _orders(folder, problems)
@@ -64,53 +107,8 @@ def read(
         for matrix in matrices.values()
         if folder.one_set and set(matrix.names["query"]) != set(matrix.names["gallery"])
     ]
-    refuse_if_any(problems)
     notes += [f"{examples(of, 8)}: {said}" for said, of in positional.items() if said]
-    places = {model for model, ranking in lists.items() if ranking.distances is None}
-    by_number = not features and _count_rows(folder, matrices, lists, notes)
-    tables = _tables(folder, features, matrices, lists, by_number, missing, notes)
-    images = {side: list(table["name"]) for side, table in tables.items()}
-    found: dict[str, np.ndarray] = {}
-    for model in models:
-        with collecting(problems):
-            if model in matrices:
-                matrix = matrices.pop(model)
-                if by_number:
-                    matrix, _ = named(matrix, {side: Order("the rows", images[side]) for side in SIDES})
-                values = placed(matrix, images, missing=missing, notes=notes)
-                found[model] = turned.round_if(values, model in similarity or matrix.similar)
-                if matrix.similar and model not in similarity:
-                    notes.append(f"{matrix.where}: taken for similarities, as its own word for them says")
-                turned.refuse_far_copies(folder.file(model), model, found[model], images)
-                found[model] = _alone(found[model]) if folder.one_set else found[model]
-            else:
-                found[model] = _spread(folder, model, lists.pop(model), images, notes)
-    refuse_if_any(problems)
-    names = {model: folder.file(model).name for model in models}
-    notes += turned.doubts(names, found, features, tables, similarity)
-    sets = {}
-    for model in models:
-        with collecting(problems):
-            pairs = labelled.read(
-                folder,
-                model,
-                similar=model in similarity,
-                queries=set(images["query"]),
-                notes=notes,
-                measured=measured,
-            )
-            sets[model] = DistanceSet(
-                model,
-                found[model],
-                tables["query"],
-                tables["gallery"],
-                named=not by_number,
-                one_set=folder.one_set,
-                labelled=pairs,
-                places=model in places,
-            )
-    refuse_if_any(problems)
-    return {model: replace(each, notes=tuple(notes)) for model, each in sets.items()}
+    return matrices, lists
 
 
 def _orders(folder: Folder, problems: list[str]) -> dict[str, Order]:
@@ -169,8 +167,22 @@ def _tables(
     return {"query": found["gallery"], **found}
 
 
-def _alone(values: np.ndarray) -> np.ndarray:
-    """Distances of one set: no image is an answer to itself."""
+def _placed(
+    folder: Folder,
+    model: str,
+    matrix: Matrix,
+    images: Mapping[str, Sequence[str]],
+    missing: str,
+    similar: bool,
+    notes: list[str],
+) -> np.ndarray:
+    """(nq, ng) distances of a matrix in the images' order; of one set no image is an answer to itself."""
+    values = turned.round_if(placed(matrix, images, missing=missing, notes=notes), similar or matrix.similar)
+    if matrix.similar and not similar:
+        notes.append(f"{matrix.where}: taken for similarities, as its own word for them says")
+    turned.refuse_far_copies(folder.file(model), model, values, images)
+    if not folder.one_set:
+        return values
     out = np.array(values)
     np.fill_diagonal(out, np.inf)
     return out

@@ -1,7 +1,7 @@
 """Networks as ONNX files, run by onnxruntime: no deep-learning framework is needed."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,45 +102,22 @@ def load(
     )
     runtime = need("onnxruntime", "onnxruntime", spec)
     path = Path(spec)
-    try:
-        content = path.read_bytes()
-        for beside in (path.with_name(f"{path.name}.data"), path.with_name(f"{path.name}_data")):
-            content += beside.read_bytes() if beside.is_file() else b""  # weights that lie outside
-    except OSError as error:
-        raise InputError(
-            [*problems, f"{spec}: wanted an ONNX file, found none ({error.strerror}); check the path"]
-        ) from None
+    content = _content(spec, path, problems)
     level = options.get("optimize", "all")
     if level not in LEVELS:
         raise InputError(
             [*problems, f"{spec}: wanted optimize={', '.join(LEVELS)}, found {level}{near(level, LEVELS)}"]
         )
     session = _open(runtime, path, device, level)
-    inputs = session.get_inputs()
-    if len(inputs) != 1 or len(inputs[0].shape) not in (4, 5):
-        found = examples([f"{one.name} {one.shape}" for one in inputs])
-        wanted = "one input (n, 3, height, width), or (n, t, 3, height, width) of clips"
-        raise InputError([*problems, f"{spec}: wanted {wanted}, found {found}; export it again"])
-    batch, *frames, channels, height, width = inputs[0].shape
-    if isinstance(channels, int) and channels != 3:
-        order = "(n, t, 3, h, w)" if frames else "(n, 3, h, w)"
-        problems.append(
-            f"{spec}: wanted 3 channels as in {order}, found {inputs[0].shape}; export it in this order"
-        )
+    batch, *frames, height, width = _input(spec, session, problems)
     if precision != "float32":
         problems.append(f"--precision: wanted float32 for {spec}, found {precision}; convert the file itself")
-    size = size_of(spec, options.get("size"), problems)
-    if isinstance(height, int) and isinstance(width, int):
-        if size not in (None, (height, width)):
-            problems.append(f"{spec}: wanted size={height}x{width}, as the file says, found {options['size']}")
-        size = (height, width)
-    if size is None:
-        problems.append(f"{spec}: wanted size=HEIGHTxWIDTH, since the file leaves it open; add it after a comma")
-    outputs = [one.name for one in session.get_outputs()]
-    feature = options.get("output", outputs[0])
+    size = _size(spec, options, height, width, problems)
+    outputs = {one.name: len(one.shape) for one in session.get_outputs()}
+    feature = options.get("output", next(iter(outputs)))
     if feature not in outputs:
         problems.append(
-            f"{spec}: wanted output= one of {examples(outputs, 8)}, found {feature}{near(feature, outputs)}"
+            f"{spec}: wanted output= one of {examples(list(outputs), 8)}, found {feature}{near(feature, outputs)}"
         )
     whole = options.get("range") == "255"
     mean = floats(spec, "mean", options.get("mean"), (0.0,) * 3 if whole else IMAGENET_MEAN, problems)
@@ -152,8 +129,7 @@ def load(
             )
     refuse_if_any(problems)
     assert size is not None
-    ranks = {one.name: len(one.shape) for one in session.get_outputs()}
-    heads = [one for one in outputs if one != feature and ranks[one] == (3 if one == "parts" else 2)]
+    heads = [one for one, rank in outputs.items() if one != feature and rank == (3 if one == "parts" else 2)]
     if options.get("heads") == "no":
         heads = []
     return OnnxModel(
@@ -168,6 +144,49 @@ def load(
         bgr=options.get("channels") == "bgr",
         frames=(frames[0] if isinstance(frames[0], int) else 0) if frames else None,
     )
+
+
+def _content(spec: str, path: Path, problems: list[str]) -> bytes:
+    """All bytes of the file, with the weights that lie outside."""
+    try:
+        content = path.read_bytes()
+        for beside in (path.with_name(f"{path.name}.data"), path.with_name(f"{path.name}_data")):
+            content += beside.read_bytes() if beside.is_file() else b""
+    except OSError as error:
+        raise InputError(
+            [*problems, f"{spec}: wanted an ONNX file, found none ({error.strerror}); check the path"]
+        ) from None
+    return content
+
+
+def _input(spec: str, session: Any, problems: list[str]) -> list[Any]:
+    """Batch, frames where there are any, height, width: numbers where the file says them."""
+    inputs = session.get_inputs()
+    if len(inputs) != 1 or len(inputs[0].shape) not in (4, 5):
+        found = examples([f"{one.name} {one.shape}" for one in inputs])
+        wanted = "one input (n, 3, height, width), or (n, t, 3, height, width) of clips"
+        raise InputError([*problems, f"{spec}: wanted {wanted}, found {found}; export it again"])
+    *before, channels, height, width = inputs[0].shape
+    if isinstance(channels, int) and channels != 3:
+        order = "(n, t, 3, h, w)" if len(before) == 2 else "(n, 3, h, w)"
+        problems.append(
+            f"{spec}: wanted 3 channels as in {order}, found {inputs[0].shape}; export it in this order"
+        )
+    return [*before, height, width]
+
+
+def _size(
+    spec: str, options: Mapping[str, str], height: Any, width: Any, problems: list[str]
+) -> tuple[int, int] | None:
+    """Height and width: the file's, or those that were asked for where it leaves them open."""
+    size = size_of(spec, options.get("size"), problems)
+    if isinstance(height, int) and isinstance(width, int):
+        if size not in (None, (height, width)):
+            problems.append(f"{spec}: wanted size={height}x{width}, as the file says, found {options['size']}")
+        size = (height, width)
+    if size is None:
+        problems.append(f"{spec}: wanted size=HEIGHTxWIDTH, since the file leaves it open; add it after a comma")
+    return size
 
 
 def _open(runtime: Any, path: Path, device: str, level: str) -> Any:
