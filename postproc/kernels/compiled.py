@@ -20,6 +20,7 @@ from typing import Any
 import numba
 from numba.core.caching import FunctionCache, NullCache
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
 from postproc.base import forks
@@ -70,6 +71,12 @@ class _Kept(FunctionCache):
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
         self._cache_file: Any = Files(Path(self.cache_path), self._impl.filename_base, _stamp(function))
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        # what kernels call at run time; numba loads what they are compiled with too, SciPy's BLAS among it
+        rtsys.initialize(target_context)
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
 
     def save_overload(self, sig: Any, data: Any) -> None:
         try:
