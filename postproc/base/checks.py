@@ -267,7 +267,7 @@ def _numbers(name: str, value: Unchecked, dimensions: int, cuda: bool = False) -
 def _plain(name: str, value: Unchecked) -> np.ndarray:
     """What a caller holds as a NumPy array: of a tensor, of a list, of a masked array without masked values."""
     value = arrays.host(value)
-    if type(value) is not np.ndarray and isinstance(value, np.ma.MaskedArray):  # np.ma takes time to load
+    if isinstance(value, np.ma.MaskedArray):
         if masked := int(np.ma.count_masked(value)):
             raise ValueError(
                 f"{name}: wanted values everywhere, got {masked} of {value.size} masked; fill them with "

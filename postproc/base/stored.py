@@ -76,7 +76,7 @@ def on_disk(value: Unchecked) -> Any:
     """A memory-mapped matrix of float16 or float32 as :class:`Stored`; anything else as it is."""
     if not isinstance(value, np.ndarray) or value.ndim != 2 or value.dtype.name not in KINDS or 0 in value.shape:
         return value
-    if not value.dtype.isnative or not is_mapped(value) or isinstance(value, np.ma.MaskedArray):
+    if isinstance(value, np.ma.MaskedArray) or not value.dtype.isnative or not is_mapped(value):
         return value
     return Stored(np.asarray(value))
 

@@ -7,6 +7,7 @@ one kernel for one signature and begins with the digest of what follows and of t
 compiled anew and replaced. Where nothing can be kept, kernels work as well, and one warning names the reason.
 """
 
+import gc
 import hashlib
 import os
 import pickle
@@ -19,6 +20,7 @@ from typing import Any
 
 import numba
 from numba.core.caching import FunctionCache, NullCache
+from numba.core.compiler import Compiler
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
@@ -41,10 +43,23 @@ def inner(function: Callable[..., Any]) -> Any:
 
 
 def _kernel(function: Callable[..., Any], **settings: Any) -> Any:
-    kernel: Any = numba.njit(nogil=True, **settings)(function)
+    kernel: Any = numba.njit(nogil=True, pipeline_class=_Compiler, **settings)(function)
     if hasattr(kernel, "py_func"):  # not so under NUMBA_DISABLE_JIT
         kernel._cache = _cache_of(function)
     return kernel
+
+
+class _Compiler(Compiler):
+    """numba's, without garbage collection meanwhile, which would look again and again at all that there is."""
+
+    def compile_extra(self, func: Callable[..., Any]) -> Any:
+        wanted = gc.isenabled()
+        gc.disable()
+        try:
+            return super().compile_extra(func)
+        finally:
+            if wanted:
+                gc.enable()
 
 
 def folder_of(kernel: Any) -> Path | None:

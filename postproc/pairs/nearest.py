@@ -125,7 +125,7 @@ class _Heaps:
         if layout.distinct or self.among is Among.CLASSES:
             values, rows, largest = self.values, self.rows, self.largest
             self.kernel.walk.over_rows(
-                partial(self.kernel.nearest.sort_heaps, values, rows), len(values), what="sorting"
+                partial(self.kernel.nearest.sort_lists, values, rows), len(values), what="sorting"
             )
         else:
             offsets, members = layout.images_there
@@ -133,7 +133,7 @@ class _Heaps:
             rows = arrays.empty(values.shape, np.int32, self.values)
 
             def spread(start: int, stop: int) -> None:
-                self.kernel.nearest.sort_heaps(self.values, self.rows, start, stop)
+                self.kernel.nearest.sort_lists(self.values, self.rows, start, stop)
                 self.kernel.nearest.spread_lists(
                     self.values, self.rows, offsets, members, start, stop, values, rows
                 )
@@ -413,7 +413,7 @@ def smallest(strip: np.ndarray, k: int) -> Nearest:
 
     def select(start: int, stop: int) -> None:
         kernel.nearest.offer_rows(strip[start:stop], start, 0, values, rows, worst, largest)
-        kernel.nearest.sort_heaps(values, rows, start, stop)
+        kernel.nearest.sort_lists(values, rows, start, stop)
 
     kernel.walk.over_rows(select, n, what="selection")
     rows[arrays.namespace(values).isinf(values)] = -1

@@ -13,12 +13,11 @@ from postproc.base import vocabulary
 from postproc.base.vocabulary import Floats, Ints
 from postproc.kernels.compiled import compiled, inner
 from postproc.kernels.cpu.marks import STRETCH, lowest, marks, marks_of_each
-from postproc.kernels.cpu.sorting import key_of, value_of
+from postproc.kernels.cpu.sorting import ZERO_BELOW, key_of, value_of
 
 ROOM = 128  # keys beside as many as a list is long, before the best are selected
 PANEL = 1 << 18  # keys of the columns that are looked at side by side
 TALL = 64  # rows that are looked at for their own sake and for the columns, one after the other
-FEW = 8  # a list that is so much longer than what is new takes it in one after the other
 NOBODY = np.int32(vocabulary.NOBODY)  # behind every real column, also at +inf
 LOWER = 0x7FFFFFFF  # the bits of a key that are its column
 LAST = (0x7F800000 << 32) | LOWER  # the key of +inf and NOBODY
@@ -67,18 +66,23 @@ def write(keys, values, columns):
 def select(keys, k):
     """Bring the ``k`` smallest keys to the front, in any order; all keys differ."""
     low, high = 0, keys.size
-    while low < k < high:
-        a, b, c = keys[low], keys[(low + high) // 2], keys[high - 1]
-        middle = max(min(a, b), min(max(a, b), c))
-        at = high - 1 if middle == c else low if middle == a else (low + high) // 2
-        keys[at], keys[high - 1] = keys[high - 1], keys[at]
+    while low < k and k < high:
+        last = high - 1
+        at = (low + high) // 2
+        if (keys[low] < keys[at]) == (keys[last] < keys[low]):  # the middle one of three parts the others
+            at = low
+        elif (keys[last] < keys[at]) == (keys[low] < keys[last]):
+            at = last
+        middle = keys[at]
+        keys[at] = keys[last]
         border = low
-        for at in range(low, high - 1):  # without a branch: where a key goes is not to be foreseen
+        for at in range(low, last):  # without a branch: where a key goes is not to be foreseen
             key = keys[at]
             keys[at] = keys[border]
             keys[border] = key
             border += key < middle
-        keys[high - 1], keys[border] = keys[border], keys[high - 1]
+        keys[last] = keys[border]
+        keys[border] = middle
         if border >= k:
             high = border
         else:
@@ -117,62 +121,68 @@ def sort_heap(keys):
 
 @inner
 def _merge(keys, size, values, columns):
-    """Take the first ``size`` keys, behind which is room for the heap, into the heap; return the worst value."""
+    """Take the first ``size`` keys, behind which is room for the list, into the list; return the worst value."""
     k = values.size
-    if size * FEW < k:
-        for at in range(size):
-            offer_one(values, columns, value_of(keys[at] >> 32), np.int32(keys[at] & LOWER))
-        return values[0]
     count = size
     for at in range(k):  # nobody is left out: of what is alike, none could be told from the others
         if columns[at] != NOBODY:
             keys[count] = key_of(values[at], np.int64(columns[at]))
             count += 1
     select(keys[:count], k)
-    for at in range(count, k):
-        keys[at] = LAST
-    best = keys[:k]
-    make_heap(best)
-    write(best, values, columns)
-    return values[0]
+    worst = np.int64(-LAST)
+    for at in range(k):
+        key = keys[at] if at < count else LAST
+        values[at] = value_of(key >> 32)
+        columns[at] = key & LOWER
+        if key > worst:
+            worst = key
+    return value_of(worst >> 32)
 
 
 def offer_rows(
     tile: Floats, first_row: int, first_column: int, values: Floats, columns: Ints, worst: Floats, largest: Floats
 ) -> None:
-    """Feed the entries of ``tile`` (n, m) to the heaps of its rows, and the row maxima; NaN is no entry.
+    """Feed the entries of ``tile`` (n, m) to the lists of its rows, and the row maxima; NaN is no entry.
 
     What may be among the best is collected, and the best of that selected when there is much of it.
     """
     keys = np.empty(2 * values.shape[1] + ROOM, np.int64)
-    _offer_rows(tile, first_row, first_column, values, columns, worst, largest, keys)
+    _offer_rows(_wide(tile), first_row, first_column, values, columns, worst, largest, keys)
+
+
+def _wide(tile: Floats) -> Floats:
+    """A tile whose rows are a stretch or more, what is added being no entries."""
+    if tile.shape[1] >= STRETCH:
+        return np.ascontiguousarray(tile)
+    wide = np.full((len(tile), STRETCH), np.nan, tile.dtype)
+    wide[:, : tile.shape[1]] = tile
+    return wide
 
 
 @compiled
 def _offer_rows(tile, first_row, first_column, values, columns, worst, largest, keys):
     m = tile.shape[1]
-    room = keys.size - values.shape[1]
+    room = keys.size - values.shape[1] - STRETCH
     for i in range(tile.shape[0]):
         row = first_row + i
         limit = worst[row]
         top = largest[row]
-        start = 0
-        while start < m:
-            size = 0
-            while start < m and size + STRETCH <= room:
-                part = tile[i, start : min(start + STRETCH, m)]
-                left = marks(part, limit, top)
-                while left != 0:
-                    j = lowest(left)  # type: ignore[call-arg, var-annotated]
-                    left &= left - 1
-                    value = part[j]
-                    top = max(top, value)
-                    if value <= limit:
-                        keys[size] = key_of(value, first_column + start + j)
-                        size += 1
-                start += STRETCH
-            if size > 0:
+        size = 0
+        for start in range(0, m, STRETCH):
+            begin = start if start + STRETCH <= m else m - STRETCH  # the last looks at some once more
+            left = marks(tile, i * m + begin, limit, top) & (-1 << (start - begin))  # type: ignore[call-arg]
+            while left != 0:
+                j = begin + lowest(left)  # type: ignore[call-arg, var-annotated]
+                left &= left - 1
+                value = tile[i, j]
+                if value > top:
+                    top = value
+                if value <= limit:
+                    keys[size] = key_of(value, first_column + j)
+                    size += 1
+            if size > room or (size > 0 and start + STRETCH >= m):
                 limit = _merge(keys, size, values[row], columns[row])
+                size = 0
         worst[row] = limit
         largest[row] = top
 
@@ -180,14 +190,19 @@ def _offer_rows(tile, first_row, first_column, values, columns, worst, largest, 
 def offer_both(
     tile: Floats, first_row: int, first_column: int, values: Floats, columns: Ints, worst: Floats, largest: Floats
 ) -> None:
-    """As :func:`offer_rows`, and the same entries to the heaps of the columns, for a symmetric matrix.
+    """As :func:`offer_rows`, and the same entries to the lists of the columns, for a symmetric matrix.
 
     Some rows at a time, which are looked at twice while they are at hand.
     """
     (n, m), k = tile.shape, values.shape[1]
+    if m < STRETCH:
+        offer_rows(tile, first_row, first_column, values, columns, worst, largest)
+        offer_rows(tile.T, first_column, first_row, values, columns, worst, largest)
+        return
     width = k + k // 2 + 32 + TALL
     abreast = min(m, max(STRETCH, PANEL // width // STRETCH * STRETCH))
     keys, sizes = np.empty((abreast, width), np.int64), np.zeros(abreast, np.int64)
+    tile = np.ascontiguousarray(tile)
     for panel in range(0, m, abreast):
         for start in range(0, n, TALL):
             rows, row, last = tile[start : start + TALL], first_row + start, start + TALL >= n
@@ -203,27 +218,46 @@ def offer_both(
 def _offer_columns(tile, panel, stop, first_row, first_column, values, columns, worst, largest, keys, sizes, last):
     """Collect for the columns ``panel:stop`` of a tile of TALL rows at most what may be among their best; merge
     where there is no room for as many again, or all if these are the ``last`` rows."""
+    m = tile.shape[1]
     room = 0 if last else keys.shape[1] - values.shape[1] - TALL
     for i in range(tile.shape[0]):
         for start in range(panel, stop, STRETCH):
-            part = tile[i, start : min(start + STRETCH, stop)]
-            limits = worst[first_column + start : first_column + start + part.size]
-            tops = largest[first_column + start : first_column + start + part.size]
-            left = marks_of_each(part, limits, tops)
+            begin = start if start + STRETCH <= m else m - STRETCH
+            left = marks_of_each(tile, i * m + begin, worst, largest, first_column + begin)  # type: ignore[call-arg]
+            left &= -1 << (start - begin)
             while left != 0:
-                j = lowest(left)  # type: ignore[call-arg, var-annotated]
+                j = begin + lowest(left)  # type: ignore[call-arg, var-annotated]
                 left &= left - 1
-                value = part[j]
-                tops[j] = max(tops[j], value)
-                if value <= limits[j]:
-                    at = start - panel + j
-                    keys[at, sizes[at]] = key_of(value, first_row + i)
-                    sizes[at] += 1
+                value = tile[i, j]
+                name = first_column + j
+                if value > largest[name]:
+                    largest[name] = value
+                if value <= worst[name]:
+                    at = j - panel
+                    size = sizes[at]
+                    keys[at, size] = key_of(value, first_row + i)
+                    sizes[at] = size + 1
     for at in range(stop - panel):
-        if sizes[at] > room:
+        size = sizes[at]
+        if size > room:
             name = first_column + panel + at
-            worst[name] = _merge(keys[at], sizes[at], values[name], columns[name])
+            worst[name] = _merge(keys[at], size, values[name], columns[name])
             sizes[at] = 0
+
+
+def sort_lists(values: Floats, columns: Ints, start: int, stop: int) -> None:
+    """Bring the lists of rows ``start:stop`` into order, nearest first, ties by column."""
+    some, names = values[start:stop], columns[start:stop]
+    keys = some.view(np.int32).astype(np.int64)
+    keys[keys == ZERO_BELOW] = 0
+    keys ^= (keys >> 31) & LOWER
+    keys <<= 32
+    keys |= names
+    keys.sort(axis=1)
+    names[:] = keys & LOWER
+    keys >>= 32
+    keys ^= (keys >> 31) & LOWER
+    some.view(np.int32)[:] = keys
 
 
 @compiled

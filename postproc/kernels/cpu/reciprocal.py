@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from postproc.base.vocabulary import Floats, Ints
 from postproc.kernels.compiled import compiled, inner
 
-ZERO, ONE = np.float32(0), np.float32(1)
+ZERO, ONE, TWO, NOTHING = np.float32(0), np.float32(1), np.float32(2), np.float32(np.nan)
 JUST_ONE = np.float32(1 + 2.0**-18)  # a distance over the largest of its row, which was found another way
 NEARLY_ONE = np.float32(1 - 1e-4)  # a row's sum, whatever rounding did to it
 
@@ -52,9 +52,10 @@ def _reciprocal_sets(lists, mutual_whole, mutual_half, start, sizes, members, in
         begin = end
         for s in range(length):
             if mutual_whole[i, s]:
-                members[end] = lists[i, s]
-                in_set[lists[i, s]] = i
-                taken[lists[i, s]] = i
+                member = lists[i, s]
+                members[end] = member
+                in_set[member] = i
+                taken[member] = i
                 end += 1
         core = end
         for at in range(begin, core):
@@ -67,9 +68,10 @@ def _reciprocal_sets(lists, mutual_whole, mutual_half, start, sizes, members, in
                     shared += in_set[lists[candidate, s]] == i
             if 3 * shared > 2 * count:
                 for s in range(half):
-                    if mutual_half[candidate, s] and taken[lists[candidate, s]] != i:
-                        taken[lists[candidate, s]] = i
-                        members[end] = lists[candidate, s]
+                    member = lists[candidate, s]
+                    if mutual_half[candidate, s] and taken[member] != i:
+                        taken[member] = i
+                        members[end] = member
                         end += 1
         sizes[i - start] = end - begin
     return end
@@ -107,18 +109,20 @@ def _fill_known(offsets, members, lists, values, symmetric, start, stop, out, pl
     length = lists.shape[1]
     for i in range(start, stop):
         for s in range(length):
-            owner[lists[i, s]] = i
-            place[lists[i, s]] = s
+            j = lists[i, s]
+            owner[j] = i
+            place[j] = s
         for at in range(offsets[i], offsets[i + 1]):
             j = members[at]
-            out[at] = np.nan
+            value = NOTHING
             if owner[j] == i:
-                out[at] = values[i, place[j]]
+                value = values[i, place[j]]
             elif symmetric:
                 for s in range(length):
                     if lists[j, s] == i:
-                        out[at] = values[j, s]
+                        value = values[j, s]
                         break
+            out[at] = value
 
 
 @compiled
@@ -160,18 +164,29 @@ def row_sums(offsets, weights, start, stop, out):
         out[i] = total
 
 
-@compiled
 def finish_strip(
-    strip, queries, offsets, members, weights, inverted_offsets, inverted_rows, inverted_weights, least,
-    largest, half_power, lambda_value, start, stop,
-):  # fmt: skip
+    strip: Floats, queries: Ints, offsets: Ints, members: Ints, weights: Floats, inverted_offsets: Ints,
+    inverted_rows: Ints, inverted_weights: Floats, least: Floats, largest: Floats, half_power: float,
+    lambda_value: np.float32, start: int, stop: int,
+) -> None:  # fmt: skip
     """Rows ``start:stop`` of a strip, in place: distances -> ``(1 - lambda) jaccard + lambda normalised``.
 
     The strip's row r belongs to query ``queries[r]``. The Jaccard distance is ``1 - m / (2 - m)`` with
     ``m = sum_t min(V[q, t], V[g, t])``, because every row of V sums to one; 0 where m is all of V[q], and no less
     than ``least[g]``.
     """
-    shared = np.zeros(strip.shape[1], np.float32)
+    shared = np.empty(strip.shape[1], np.float32)
+    _finish_strip(
+        strip, queries, offsets, members, weights, inverted_offsets, inverted_rows, inverted_weights, least,
+        largest, half_power, lambda_value, start, stop, shared,
+    )  # fmt: skip
+
+
+@compiled
+def _finish_strip(
+    strip, queries, offsets, members, weights, inverted_offsets, inverted_rows, inverted_weights, least,
+    largest, half_power, lambda_value, start, stop, shared,
+):  # fmt: skip
     rest = ONE - lambda_value
     for r in range(start, stop):
         query = queries[r]
@@ -181,13 +196,16 @@ def finish_strip(
             t, weight = members[at], weights[at]
             whole += weight
             for column in range(inverted_offsets[t], inverted_offsets[t + 1]):
-                shared[inverted_rows[column]] += min(weight, inverted_weights[column])
+                other = inverted_weights[column]
+                shared[inverted_rows[column]] += other if other < weight else weight
         scale = normalised(largest[query], ONE, half_power)
-        row = strip[r]
-        for j in range(row.size):
-            jaccard = max(ZERO, ONE - shared[j] / (np.float32(2) - shared[j]))
-            if shared[j] >= max(whole, least[j]) and whole > NEARLY_ONE:
+        for j in range(shared.size):
+            both = shared[j]
+            jaccard = ONE - both / (TWO - both)
+            if not jaccard > ZERO or (whole > NEARLY_ONE and both >= whole and both >= least[j]):
                 jaccard = ZERO
-            share = normalised(row[j], scale, half_power)
+            share = normalised(strip[r, j], scale, half_power)
             value = rest * jaccard + lambda_value * share
-            row[j] = ONE if value > ONE and share <= JUST_ONE else value  # a mean of two is no larger than both
+            if value > ONE and share <= JUST_ONE:  # a mean of two is no larger than both
+                value = ONE
+            strip[r, j] = value

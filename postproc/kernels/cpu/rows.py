@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from postproc.base.vocabulary import Floats, Ints
 from postproc.kernels.compiled import compiled, inner
 
 LANES = 16  # partial sums of one product, so that it can run in vector registers without fast-math
@@ -43,12 +44,19 @@ def square_norms(rows, signs, start, stop, out):
         out[i] = total
 
 
-@compiled
-def products_of_pairs(first, second, border, signs, left, right, start, stop, out):
+def products_of_pairs(
+    first: Floats, second: Floats, border: int, signs: Floats, left: Ints, right: Ints, start: int, stop: int,
+    out: Floats,
+) -> None:  # fmt: skip
     """``out[i] = sum_j signs[j] x[left[i], j] x[right[i], j]``; rows from ``border`` on stand in ``second``."""
+    lanes = np.empty(LANES, np.float32)
+    _products_of_pairs(first, second, border, signs, left, right, start, stop, out, lanes)
+
+
+@compiled
+def _products_of_pairs(first, second, border, signs, left, right, start, stop, out, lanes):
     width = first.shape[1]
     whole = width // LANES * LANES
-    lanes = np.empty(LANES, np.float32)
     for i in range(start, stop):
         a = first[left[i]] if left[i] < border else second[left[i] - border]
         b = first[right[i]] if right[i] < border else second[right[i] - border]

@@ -6,6 +6,7 @@ from postproc.kernels.compiled import compiled
 from postproc.kernels.cpu.rows import difference
 
 ZERO = np.float32(0)
+BELOW = np.float32(-np.inf)
 NOTHING = np.float32(np.nan)
 
 
@@ -34,16 +35,13 @@ def mirror(tile):
 @compiled
 def products_to_distances(tile, row_norms, column_norms, clamp):
     """``tile[i, j] <- row_norms[i] + column_norms[j] - 2 tile[i, j]``, not below zero if ``clamp``."""
+    least = ZERO if clamp else BELOW
     for i in range(tile.shape[0]):
-        row = tile[i]
         norm = row_norms[i]
-        if clamp:
-            for j in range(row.size):
-                value = (norm + column_norms[j]) - (row[j] + row[j])
-                row[j] = value if value > ZERO else ZERO
-        else:
-            for j in range(row.size):
-                row[j] = (norm + column_norms[j]) - (row[j] + row[j])
+        for j in range(tile.shape[1]):
+            product = tile[i, j]
+            value = (norm + column_norms[j]) - (product + product)
+            tile[i, j] = value if value > least else least
 
 
 @compiled
