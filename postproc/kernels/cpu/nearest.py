@@ -1,10 +1,11 @@
 """The k nearest of every row, fed one tile of distances at a time.
 
-Each row owns a max-heap ordered by (distance, column): its root is the worst of the k best so far, so a tile
-entry matters only if it precedes the root. The order is total, therefore neither the order in which tiles
-arrive nor their size changes what remains. One tile of a symmetric matrix feeds the heaps of its rows and of
-its columns; most stretches of a row are dismissed by one vectorised comparison. What is not dismissed waits as
-keys, whole numbers in the order of the heaps, and the best of many are selected: a heap takes in only few.
+Each row owns a list of the k best so far, in any order, and knows the worst of them: a tile entry matters only
+if it precedes that by (distance, column). The order is total, therefore neither the order in which tiles arrive
+nor their size changes what remains. One tile of a symmetric matrix feeds the lists of its rows and of its columns;
+most stretches of a row are dismissed by one vectorised comparison. What is not dismissed waits as keys, whole
+numbers in that order, and the best of many are selected. Who finds neighbours one by one keeps them in a max-heap
+instead, whose root is the worst.
 """
 
 import numpy as np
@@ -21,6 +22,7 @@ TALL = 64  # rows that are looked at for their own sake and for the columns, one
 NOBODY = np.int32(vocabulary.NOBODY)  # behind every real column, also at +inf
 LOWER = 0x7FFFFFFF  # the bits of a key that are its column
 LAST = (0x7F800000 << 32) | LOWER  # the key of +inf and NOBODY
+LEAST = -(2**63)  # less than any key
 
 
 @inner
@@ -129,7 +131,7 @@ def _merge(keys, size, values, columns):
             keys[count] = key_of(values[at], np.int64(columns[at]))
             count += 1
     select(keys[:count], k)
-    worst = np.int64(-LAST)
+    worst = LEAST
     for at in range(k):
         key = keys[at] if at < count else LAST
         values[at] = value_of(key >> 32)
@@ -146,45 +148,10 @@ def offer_rows(
 
     What may be among the best is collected, and the best of that selected when there is much of it.
     """
-    keys = np.empty(2 * values.shape[1] + ROOM, np.int64)
-    _offer_rows(_wide(tile), first_row, first_column, values, columns, worst, largest, keys)
-
-
-def _wide(tile: Floats) -> Floats:
-    """A tile whose rows are a stretch or more, what is added being no entries."""
-    if tile.shape[1] >= STRETCH:
-        return np.ascontiguousarray(tile)
-    wide = np.full((len(tile), STRETCH), np.nan, tile.dtype)
-    wide[:, : tile.shape[1]] = tile
-    return wide
-
-
-@compiled
-def _offer_rows(tile, first_row, first_column, values, columns, worst, largest, keys):
-    m = tile.shape[1]
-    room = keys.size - values.shape[1] - STRETCH
-    for i in range(tile.shape[0]):
-        row = first_row + i
-        limit = worst[row]
-        top = largest[row]
-        size = 0
-        for start in range(0, m, STRETCH):
-            begin = start if start + STRETCH <= m else m - STRETCH  # the last looks at some once more
-            left = marks(tile, i * m + begin, limit, top) & (-1 << (start - begin))  # type: ignore[call-arg]
-            while left != 0:
-                j = begin + lowest(left)  # type: ignore[call-arg, var-annotated]
-                left &= left - 1
-                value = tile[i, j]
-                if value > top:
-                    top = value
-                if value <= limit:
-                    keys[size] = key_of(value, first_column + j)
-                    size += 1
-            if size > room or (size > 0 and start + STRETCH >= m):
-                limit = _merge(keys, size, values[row], columns[row])
-                size = 0
-        worst[row] = limit
-        largest[row] = top
+    _offer(
+        _wide(tile), True, 0, 0, first_row, first_column, values, columns, worst, largest, _row_of_keys(values),
+        np.empty((0, 0), np.int64), np.empty(0, np.int64), False,
+    )  # fmt: skip
 
 
 def offer_both(
@@ -199,34 +166,72 @@ def offer_both(
         offer_rows(tile, first_row, first_column, values, columns, worst, largest)
         offer_rows(tile.T, first_column, first_row, values, columns, worst, largest)
         return
+    tile, row = _wide(tile), _row_of_keys(values)
     width = k + k // 2 + 32 + TALL
     abreast = min(m, max(STRETCH, PANEL // width // STRETCH * STRETCH))
     keys, sizes = np.empty((abreast, width), np.int64), np.zeros(abreast, np.int64)
-    tile = np.ascontiguousarray(tile)
     for panel in range(0, m, abreast):
+        stop = min(panel + abreast, m)
         for start in range(0, n, TALL):
-            rows, row, last = tile[start : start + TALL], first_row + start, start + TALL >= n
-            if panel == 0:
-                offer_rows(rows, row, first_column, values, columns, worst, largest)
-            stop = min(panel + abreast, m)
-            _offer_columns(
-                rows, panel, stop, row, first_column, values, columns, worst, largest, keys, sizes, last
-            )
+            _offer(
+                tile[start : start + TALL], panel == 0, panel, stop, first_row + start, first_column, values,
+                columns, worst, largest, row, keys, sizes, start + TALL >= n,
+            )  # fmt: skip
+
+
+def _wide(tile: Floats) -> Floats:
+    """A tile whose rows are a stretch or more, what is added being no entries."""
+    if tile.shape[1] >= STRETCH:
+        return np.ascontiguousarray(tile)
+    wide = np.full((len(tile), STRETCH), np.nan, tile.dtype)
+    wide[:, : tile.shape[1]] = tile
+    return wide
+
+
+def _row_of_keys(values: Floats) -> Ints:
+    return np.empty(2 * values.shape[1] + ROOM, np.int64)
 
 
 @compiled
-def _offer_columns(tile, panel, stop, first_row, first_column, values, columns, worst, largest, keys, sizes, last):
-    """Collect for the columns ``panel:stop`` of a tile of TALL rows at most what may be among their best; merge
-    where there is no room for as many again, or all if these are the ``last`` rows."""
+def _offer(
+    tile, with_rows, panel, stop, first_row, first_column, values, columns, worst, largest, row, keys, sizes, last
+):  # fmt: skip
+    """Offer a tile to the lists of its rows if ``with_rows``, and to those of its columns ``panel:stop``.
+
+    What may be among the best of a row is collected in ``row`` and merged. Of columns it stays in ``keys`` and
+    ``sizes``, and is merged where there is no room for TALL more, or everywhere if these are the ``last`` rows.
+    """
     m = tile.shape[1]
-    room = 0 if last else keys.shape[1] - values.shape[1] - TALL
+    room = row.size - values.shape[1] - STRETCH
+    for i in range(tile.shape[0] if with_rows else 0):
+        name = first_row + i
+        limit = worst[name]
+        top = largest[name]
+        size = 0
+        for start in range(0, m, STRETCH):
+            begin = start if start + STRETCH <= m else m - STRETCH  # the last stretch looks at some once more
+            left = marks(tile, i * m + begin, limit, top) & (-1 << (start - begin))  # type: ignore[call-arg]
+            while left != 0:
+                j = begin + lowest(left)
+                left &= left - 1
+                value = tile[i, j]
+                if value > top:
+                    top = value
+                if value <= limit:
+                    row[size] = key_of(value, first_column + j)
+                    size += 1
+            if size > room or (size > 0 and start + STRETCH >= m):
+                limit = _merge(row, size, values[name], columns[name])
+                size = 0
+        worst[name] = limit
+        largest[name] = top
     for i in range(tile.shape[0]):
         for start in range(panel, stop, STRETCH):
             begin = start if start + STRETCH <= m else m - STRETCH
             left = marks_of_each(tile, i * m + begin, worst, largest, first_column + begin)  # type: ignore[call-arg]
             left &= -1 << (start - begin)
             while left != 0:
-                j = begin + lowest(left)  # type: ignore[call-arg, var-annotated]
+                j = begin + lowest(left)
                 left &= left - 1
                 value = tile[i, j]
                 name = first_column + j
@@ -237,6 +242,7 @@ def _offer_columns(tile, panel, stop, first_row, first_column, values, columns, 
                     size = sizes[at]
                     keys[at, size] = key_of(value, first_row + i)
                     sizes[at] = size + 1
+    room = 0 if last else keys.shape[1] - values.shape[1] - TALL
     for at in range(stop - panel):
         size = sizes[at]
         if size > room:

@@ -175,7 +175,7 @@ def finish_strip(
     ``m = sum_t min(V[q, t], V[g, t])``, because every row of V sums to one; 0 where m is all of V[q], and no less
     than ``least[g]``.
     """
-    shared = np.empty(strip.shape[1], np.float32)
+    shared = np.zeros(strip.shape[1], np.float32)
     _finish_strip(
         strip, queries, offsets, members, weights, inverted_offsets, inverted_rows, inverted_weights, least,
         largest, half_power, lambda_value, start, stop, shared,
@@ -190,7 +190,6 @@ def _finish_strip(
     rest = ONE - lambda_value
     for r in range(start, stop):
         query = queries[r]
-        shared[:] = 0
         whole = ZERO  # what the query shares with a copy of itself, added up in the same order
         for at in range(offsets[query], offsets[query + 1]):
             t, weight = members[at], weights[at]
@@ -201,6 +200,7 @@ def _finish_strip(
         scale = normalised(largest[query], ONE, half_power)
         for j in range(shared.size):
             both = shared[j]
+            shared[j] = 0
             jaccard = ONE - both / (TWO - both)
             if not jaccard > ZERO or (whole > NEARLY_ONE and both >= whole and both >= least[j]):
                 jaccard = ZERO

@@ -49,7 +49,7 @@ def products_of_pairs(
     out: Floats,
 ) -> None:  # fmt: skip
     """``out[i] = sum_j signs[j] x[left[i], j] x[right[i], j]``; rows from ``border`` on stand in ``second``."""
-    lanes = np.empty(LANES, np.float32)
+    lanes = np.zeros(LANES, np.float32)
     _products_of_pairs(first, second, border, signs, left, right, start, stop, out, lanes)
 
 
@@ -58,15 +58,17 @@ def _products_of_pairs(first, second, border, signs, left, right, start, stop, o
     width = first.shape[1]
     whole = width // LANES * LANES
     for i in range(start, stop):
-        a = first[left[i]] if left[i] < border else second[left[i] - border]
-        b = first[right[i]] if right[i] < border else second[right[i] - border]
-        lanes[:] = 0
+        m, n = left[i], right[i]
+        a = first[m] if m < border else second[m - border]
+        b = first[n] if n < border else second[n - border]
         for j in range(0, whole, LANES):
             for lane in range(LANES):
-                lanes[lane] += a[j + lane] * signs[j + lane] * b[j + lane]
-        total = np.float64(0)
+                at = j + lane
+                lanes[lane] += a[at] * signs[at] * b[at]
+        total = 0.0
         for lane in range(LANES):
             total += lanes[lane]
+            lanes[lane] = 0
         for j in range(whole, width):
             total += a[j] * signs[j] * b[j]
         out[i] = total
@@ -95,8 +97,9 @@ def finish_near(first, second, border, signs, left, right, limits, start, stop, 
     for i in range(start, stop):
         limit = limits[i]
         if abs(out[i]) < limit + limit:
-            a = first[left[i]] if left[i] < border else second[left[i] - border]
-            b = first[right[i]] if right[i] < border else second[right[i] - border]
+            m, n = left[i], right[i]
+            a = first[m] if m < border else second[m - border]
+            b = first[n] if n < border else second[n - border]
             total, apart = difference(a, b, signs, limit)
             if apart < limit:
                 out[i] = total

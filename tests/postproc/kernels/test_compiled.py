@@ -98,10 +98,8 @@ def test_a_kept_kernel_is_loaded_without_what_compiling_takes(source):
     hits(source)
     code = "import sys, kernel_file; print(kernel_file.double(4), 'numba.np.arraymath' in sys.modules)"
     environment = os.environ | {"NUMBA_CACHE_DIR": str(source.parent / "cache")}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=source.parent, env=environment, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split() == ["8", "False"]
+    said = subprocess.check_output([sys.executable, "-c", code], cwd=source.parent, env=environment, text=True)
+    assert said.split() == ["8", "False"]
 
 
 @each("damage", [truncated, flipped, of_other_sources, lambda content: b""])
