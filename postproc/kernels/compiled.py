@@ -29,6 +29,7 @@ from postproc.base import forks
 from postproc.base.machine import MachineWarning
 
 DIGEST = hashlib.sha256().digest_size
+MEMORY = b"NRT_"  # how the functions of numba's memory are called
 forks.waits_for(global_compiler_lock)  # a child could never compile
 
 
@@ -37,9 +38,14 @@ def compiled(function: Callable[..., Any]) -> Any:
     return _kernel(function, no_cfunc_wrapper=True)  # nobody calls it from C, and it takes time to make
 
 
+def lean(function: Callable[..., Any]) -> Any:
+    """The same for what makes no array and returns none: without numba's memory, which takes its time."""
+    return _kernel(function, no_cfunc_wrapper=True, _nrt=False)
+
+
 def inner(function: Callable[..., Any]) -> Any:
-    """The same for what is called by kernels alone, which takes half as long to compile."""
-    return _kernel(function, no_cfunc_wrapper=True, no_cpython_wrapper=True)
+    """As :func:`lean` for what is called by kernels alone, which takes half as long to compile."""
+    return _kernel(function, no_cfunc_wrapper=True, _nrt=False, no_cpython_wrapper=True)
 
 
 def _kernel(function: Callable[..., Any], **settings: Any) -> Any:
@@ -88,10 +94,15 @@ class _Kept(FunctionCache):
         self._cache_file: Any = Files(Path(self.cache_path), self._impl.filename_base, _stamp(function))
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        # what kernels call at run time; numba loads what they are compiled with too, SciPy's BLAS among it
-        rtsys.initialize(target_context)
+        # numba would load all that kernels are compiled with, SciPy's BLAS among it
         with self._guard_against_spurious_io_errors():
-            return self._load_overload(sig, target_context)
+            data = self._cache_file.load(self._index_key(sig, target_context.codegen()))
+        if data is None:
+            return None
+        (_, _, (code, _)), *_ = data
+        if MEMORY in code:
+            rtsys.initialize(target_context)
+        return self._impl.rebuild(target_context, data)
 
     def save_overload(self, sig: Any, data: Any) -> None:
         try:

@@ -12,7 +12,7 @@ import numpy as np
 
 from postproc.base import vocabulary
 from postproc.base.vocabulary import Floats, Ints
-from postproc.kernels.compiled import compiled, inner
+from postproc.kernels.compiled import compiled, inner, lean
 from postproc.kernels.cpu.marks import STRETCH, lowest, marks, marks_of_each
 from postproc.kernels.cpu.sorting import ZERO_BELOW, key_of, value_of
 
@@ -192,7 +192,7 @@ def _row_of_keys(values: Floats) -> Ints:
     return np.empty(2 * values.shape[1] + ROOM, np.int64)
 
 
-@compiled
+@lean
 def _offer(
     tile, with_rows, panel, stop, first_row, first_column, values, columns, worst, largest, row, keys, sizes, last
 ):  # fmt: skip

@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postproc.base.vocabulary import Floats, Ints
-from postproc.kernels.compiled import compiled, inner
+from postproc.kernels.compiled import compiled, inner, lean
 
 ZERO, ONE, TWO, NOTHING = np.float32(0), np.float32(1), np.float32(2), np.float32(np.nan)
 JUST_ONE = np.float32(1 + 2.0**-18)  # a distance over the largest of its row, which was found another way
 NEARLY_ONE = np.float32(1 - 1e-4)  # a row's sum, whatever rounding did to it
 
 
-@compiled
+@lean
 def mutual(lists, length, start, stop, out):
     """``out[i, s] = i in lists[lists[i, s], :length]`` for ``s < length``: is the neighbour's neighbour me?"""
     for i in range(start, stop):
@@ -44,7 +44,7 @@ def reciprocal_sets(
     return sizes, members[:end].copy()
 
 
-@compiled
+@lean
 def _reciprocal_sets(lists, mutual_whole, mutual_half, start, sizes, members, in_set, taken):
     length, half = mutual_whole.shape[1], mutual_half.shape[1]
     end = 0
@@ -104,7 +104,7 @@ def fill_known(
     _fill_known(offsets, members, lists, values, symmetric, start, stop, out, place, owner)
 
 
-@compiled
+@lean
 def _fill_known(offsets, members, lists, values, symmetric, start, stop, out, place, owner):
     length = lists.shape[1]
     for i in range(start, stop):
@@ -125,7 +125,7 @@ def _fill_known(offsets, members, lists, values, symmetric, start, stop, out, pl
             out[at] = value
 
 
-@compiled
+@lean
 def to_weights(offsets, distances, largest, half_power, start, stop):
     """In place, rows ``start:stop``: distances -> ``exp(-p)`` over their sum, p as in :func:`normalised`."""
     for i in range(start, stop):
@@ -154,7 +154,7 @@ def normalised(distance, scale, half_power):
     return np.float32(value / scale) if scale > 0 else value
 
 
-@compiled
+@lean
 def row_sums(offsets, weights, start, stop, out):
     """``out[i]``: the sum of the weights of row i, in their order, for the rows ``start:stop``."""
     for i in range(start, stop):
@@ -182,7 +182,7 @@ def finish_strip(
     )  # fmt: skip
 
 
-@compiled
+@lean
 def _finish_strip(
     strip, queries, offsets, members, weights, inverted_offsets, inverted_rows, inverted_weights, least,
     largest, half_power, lambda_value, start, stop, shared,

@@ -3,12 +3,12 @@
 import numpy as np
 
 from postproc.base.vocabulary import Floats, Ints
-from postproc.kernels.compiled import compiled, inner
+from postproc.kernels.compiled import inner, lean
 
 LANES = 16  # partial sums of one product, so that it can run in vector registers without fast-math
 
 
-@compiled
+@lean
 def hash_rows(bits, keys, start, stop):
     """Fold the bits of every row of (n, d) uint32 into its 64-bit key; equal rows get equal keys."""
     for i in range(start, stop):
@@ -19,7 +19,7 @@ def hash_rows(bits, keys, start, stop):
         keys[i] = key
 
 
-@compiled
+@lean
 def differ(query_bits, gallery_bits, images, others, out):
     """``out[i] |= `` whether images ``images[i]`` and ``others[i]`` (queries first) differ in any bit."""
     nq = query_bits.shape[0]
@@ -33,7 +33,7 @@ def differ(query_bits, gallery_bits, images, others, out):
                 break
 
 
-@compiled
+@lean
 def square_norms(rows, signs, start, stop, out):
     """``out[i] = sum_j signs[j] rows[i, j]^2``, summed in float64."""
     for i in range(start, stop):
@@ -53,7 +53,7 @@ def products_of_pairs(
     _products_of_pairs(first, second, border, signs, left, right, start, stop, out, lanes)
 
 
-@compiled
+@lean
 def _products_of_pairs(first, second, border, signs, left, right, start, stop, out, lanes):
     width = first.shape[1]
     whole = width // LANES * LANES
@@ -88,7 +88,7 @@ def difference(a, b, signs, limit):
     return total, apart
 
 
-@compiled
+@lean
 def finish_near(first, second, border, signs, left, right, limits, start, stop, out):
     """Distances ``out[i]`` of near pairs from their differences; rows from ``border`` on stand in ``second``.
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from postproc.kernels.compiled import compiled
+from postproc.kernels.compiled import compiled, lean
 from postproc.kernels.cpu.rows import difference
 
 ZERO = np.float32(0)
@@ -32,7 +32,7 @@ def mirror(tile):
                     tile[j, i] = tile[i, j]
 
 
-@compiled
+@lean
 def products_to_distances(tile, row_norms, column_norms, clamp):
     """``tile[i, j] <- row_norms[i] + column_norms[j] - 2 tile[i, j]``, not below zero if ``clamp``."""
     least = ZERO if clamp else BELOW
@@ -44,7 +44,7 @@ def products_to_distances(tile, row_norms, column_norms, clamp):
             tile[i, j] = value if value > least else least
 
 
-@compiled
+@lean
 def finish_near(tile, left, right, signs, row_limits, column_limits):
     """Distances of near pairs from differences: ``tile[i, j] <- sum_k signs[k] (left[i, k] - right[j, k])^2``.
 

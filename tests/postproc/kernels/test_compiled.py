@@ -94,12 +94,23 @@ def test_a_kernel_that_is_called_counts_as_source(source):
     sys.modules.pop(caller.stem)
 
 
+def printed(source, code):
+    """What a process of its own prints that finds the kernel."""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(source.parent / "cache")}
+    command = [sys.executable, "-c", f"import sys, kernel_file; print({code})"]
+    return subprocess.check_output(command, cwd=source.parent, env=environment, text=True).strip()
+
+
 def test_a_kept_kernel_is_loaded_without_what_compiling_takes(source):
     hits(source)
-    code = "import sys, kernel_file; print(kernel_file.double(4), 'numba.np.arraymath' in sys.modules)"
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(source.parent / "cache")}
-    said = subprocess.check_output([sys.executable, "-c", code], cwd=source.parent, env=environment, text=True)
-    assert said.split() == ["8", "False"]
+    assert printed(source, "kernel_file.double(4), 'numba.np.arraymath' in sys.modules") == "8 False"
+
+
+def test_a_kept_kernel_that_makes_an_array_has_memory_for_it(source):
+    source.write_text("import numpy as np" + SOURCE.replace("2 * x", "np.full(2, x)"))
+    compiled._digest.cache_clear()
+    process(source)(4)
+    assert printed(source, "kernel_file.double(4), *kernel_file.double._cache_hits.values()") == "[4 4] 1"
 
 
 @each("damage", [truncated, flipped, of_other_sources, lambda content: b""])
