@@ -2,9 +2,9 @@
 
     python bench/startup.py
 
-The import is timed as whole processes; the first call once with an empty kernel cache and once with a warm one, by
-the clock and by CPU seconds, since others may use the machine too. Commands by CPU seconds of whole processes, with
-their modules compiled to bytecode before; a run by the clock until its first line.
+The import is timed as whole processes; the first call with an empty kernel cache and with a warm one, by the clock
+and by CPU seconds, since others may use the machine too. Commands by CPU seconds of whole processes, with their
+modules compiled to bytecode before; a run by the clock until its first line.
 """
 
 import os
@@ -64,7 +64,8 @@ def first_line(words: list[str]) -> float:
     """Seconds until a command has written a line."""
     started = time.perf_counter()
     with subprocess.Popen([sys.executable, "-u", *words], stdout=subprocess.PIPE, cwd=ROOT) as command:
-        assert command.stdout is not None and command.stdout.readline()
+        assert command.stdout is not None
+        command.stdout.readline()
         seconds = time.perf_counter() - started
         command.kill()
     return seconds
@@ -86,7 +87,7 @@ def main() -> None:
         seconds = statistics.median(first_line(words) for _ in range(5))
         print(f"python -m ensemble.run --features …: first line after {seconds:.2f} s")
     with tempfile.TemporaryDirectory() as cache:
-        for name in ("empty", "warm", "warm"):
+        for name in ("empty", "warm"):
             full, spent, head, more = map(float, python(CALL, NUMBA_CACHE_DIR=cache)[1])
             print(
                 f"first call, {name} kernel cache: {full:.2f} s, {spent:.2f} CPU s; "
