@@ -7,6 +7,7 @@ one kernel for one signature and begins with the digest of what follows and of t
 compiled anew and replaced. Where nothing can be kept, kernels work as well, and one warning names the reason.
 """
 
+import gc
 import hashlib
 import os
 import pickle
@@ -19,13 +20,16 @@ from typing import Any
 
 import numba
 from numba.core.caching import FunctionCache, NullCache
+from numba.core.compiler import Compiler
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
 from postproc.base import forks
 from postproc.base.machine import MachineWarning
 
 DIGEST = hashlib.sha256().digest_size
+MEMORY = b"NRT_"  # how the functions of numba's memory are called
 forks.waits_for(global_compiler_lock)  # a child could never compile
 
 
@@ -34,16 +38,34 @@ def compiled(function: Callable[..., Any]) -> Any:
     return _kernel(function, no_cfunc_wrapper=True)  # nobody calls it from C, and it takes time to make
 
 
+def lean(function: Callable[..., Any]) -> Any:
+    """The same for what makes no array and returns none: without numba's memory, which takes its time."""
+    return _kernel(function, no_cfunc_wrapper=True, _nrt=False)
+
+
 def inner(function: Callable[..., Any]) -> Any:
-    """The same for what is called by kernels alone, which takes half as long to compile."""
-    return _kernel(function, no_cfunc_wrapper=True, no_cpython_wrapper=True)
+    """As :func:`lean` for what is called by kernels alone, which takes half as long to compile."""
+    return _kernel(function, no_cfunc_wrapper=True, _nrt=False, no_cpython_wrapper=True)
 
 
 def _kernel(function: Callable[..., Any], **settings: Any) -> Any:
-    kernel: Any = numba.njit(nogil=True, **settings)(function)
+    kernel: Any = numba.njit(nogil=True, pipeline_class=_Compiler, **settings)(function)
     if hasattr(kernel, "py_func"):  # not so under NUMBA_DISABLE_JIT
         kernel._cache = _cache_of(function)
     return kernel
+
+
+class _Compiler(Compiler):
+    """numba's, without garbage collection meanwhile, which would look again and again at all that there is."""
+
+    def compile_extra(self, func: Callable[..., Any]) -> Any:
+        wanted = gc.isenabled()
+        gc.disable()
+        try:
+            return super().compile_extra(func)
+        finally:
+            if wanted:
+                gc.enable()
 
 
 def folder_of(kernel: Any) -> Path | None:
@@ -70,6 +92,17 @@ class _Kept(FunctionCache):
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
         self._cache_file: Any = Files(Path(self.cache_path), self._impl.filename_base, _stamp(function))
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        # numba would load all that kernels are compiled with, SciPy's BLAS among it
+        with self._guard_against_spurious_io_errors():
+            data = self._cache_file.load(self._index_key(sig, target_context.codegen()))
+        if data is None:
+            return None
+        (_, _, (code, _)), *_ = data
+        if MEMORY in code:
+            rtsys.initialize(target_context)
+        return self._impl.rebuild(target_context, data)
 
     def save_overload(self, sig: Any, data: Any) -> None:
         try:

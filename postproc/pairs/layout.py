@@ -182,7 +182,7 @@ def classes_of(
     same_as = first[inverse]
     copies = np.flatnonzero(same_as != np.arange(nq + ng))
     wrong = np.zeros(len(copies), bool)  # equal keys are only a hint
-    for query, gallery in columns:
+    for query, gallery in columns if len(copies) else ():
         _differ(kernel, query, gallery, copies, same_as[copies], wrong)
     same_as[copies[wrong]] = copies[wrong]
     first, inverse = np.unique(same_as, return_inverse=True)

@@ -65,18 +65,18 @@ def of_blocks(tiles: Tiles, k: int, visits: Sequence[tuple[int, int]] | None = N
 
     Where there are fewer than ``k``, the rest is the largest int32 and +inf.
     """
-    heaps = _Heaps(tiles.layout, k, None, Among.CLASSES)
-    _walk(tiles, [heaps], None, visits)
-    return heaps.lists(tiles.layout)
+    near = _Near(tiles.layout, k, None, Among.CLASSES)
+    _walk(tiles, [near], None, visits)
+    return near.lists(tiles.layout)
 
 
 def of_rows(rows: pruned.Rows, k: int) -> Lists:
     """The ``k`` nearest of these rows, or all there are, by whole numbers: the same bits in any company."""
     own = np.arange(rows.count, dtype=np.int32)
     layout = Layout(0, len(own), own, own)
-    heaps = _Heaps(layout, k, None, Among.CLASSES)
-    pruned.fill(rows, heaps.values, heaps.rows, heaps.largest)
-    return heaps.lists(layout)
+    near = _Near(layout, k, None, Among.CLASSES)
+    pruned.fill(rows, near.values, near.rows, near.largest)
+    return near.lists(layout)
 
 
 def without_self(lists: Lists) -> Lists:
@@ -98,7 +98,7 @@ def of_queries(tiles: Tiles, k: int) -> Nearest:
     return answer(tiles, lambda strip, queries: None, top_k=k)  # type: ignore[return-value]
 
 
-class _Heaps:
+class _Near:
     """The nearest classes of every class, of all cameras or of the same or of others only (``among``)."""
 
     def __init__(self, layout: Layout, k: int, cameras: np.ndarray | None, among: Among) -> None:
@@ -121,11 +121,11 @@ class _Heaps:
         offer(tile, rows.start, columns.start, self.values, self.rows, self.worst, self.largest)
 
     def lists(self, layout: Layout) -> Lists:
-        """Sorted lists of images, or of classes, from the heaps of classes."""
+        """Sorted lists of images, or of classes, from those of classes."""
         if layout.distinct or self.among is Among.CLASSES:
             values, rows, largest = self.values, self.rows, self.largest
             self.kernel.walk.over_rows(
-                partial(self.kernel.nearest.sort_heaps, values, rows), len(values), what="sorting"
+                partial(self.kernel.nearest.sort_lists, values, rows), len(values), what="sorting"
             )
         else:
             offsets, members = layout.images_there
@@ -133,7 +133,7 @@ class _Heaps:
             rows = arrays.empty(values.shape, np.int32, self.values)
 
             def spread(start: int, stop: int) -> None:
-                self.kernel.nearest.sort_heaps(self.values, self.rows, start, stop)
+                self.kernel.nearest.sort_lists(self.values, self.rows, start, stop)
                 self.kernel.nearest.spread_lists(
                     self.values, self.rows, offsets, members, start, stop, values, rows
                 )
@@ -181,21 +181,21 @@ def _given(tiles: Tiles, known: Lists, among: Among, k: int) -> Lists:
 
 
 def _walked(tiles: Tiles, wanted: Sequence[tuple[Among, int]], answer: np.ndarray | None) -> list[Lists]:
-    heaps = [_Heaps(tiles.layout, k, tiles.cameras, among) for among, k in wanted]
-    if not _pruned(tiles, heaps, answer):
-        _walk(tiles, heaps, answer)
-    return [each.lists(tiles.layout) for each in heaps]
+    near = [_Near(tiles.layout, k, tiles.cameras, among) for among, k in wanted]
+    if not _pruned(tiles, near, answer):
+        _walk(tiles, near, answer)
+    return [each.lists(tiles.layout) for each in near]
 
 
-def _pruned(tiles: Tiles, wanted: Sequence[_Heaps], answer: np.ndarray | None) -> bool:
+def _pruned(tiles: Tiles, wanted: Sequence[_Near], answer: np.ndarray | None) -> bool:
     """Do as :func:`_walk` by whole numbers (:mod:`postproc.pairs.pruned`), where that is possible and faster."""
     if len(wanted) != 1 or wanted[0].among not in (Among.ALL, Among.CLASSES):
         return False
-    heaps = wanted[0]
-    rows = forecast.worth(tiles, heaps.k)
+    near = wanted[0]
+    rows = forecast.worth(tiles, near.k)
     if rows is None:
         return False
-    found = heaps.values, heaps.rows, heaps.largest
+    found = near.values, near.rows, near.largest
     if answer is not None and tiles.layout.one_set:
         _walk(tiles, [], answer)  # of each pair once
         if isinstance(tiles, PairwiseTiles) and tiles.layout.distinct:  # then who is near can be read off
@@ -209,7 +209,7 @@ def _pruned(tiles: Tiles, wanted: Sequence[_Heaps], answer: np.ndarray | None) -
 
 def _walk(
     tiles: Tiles,
-    wanted: Sequence[_Heaps],
+    wanted: Sequence[_Near],
     answer: np.ndarray | None,
     visits: Sequence[tuple[int, int]] | None = None,
 ) -> None:
@@ -231,8 +231,8 @@ def _walk(
                 if across and (layout.one_set or not layout.distinct):
                     _store(arrays.contiguous(tile.T), blocks[j], blocks[i], layout, answer)
             with locks[i], locks[j] if across else nullcontext():
-                for heaps in wanted:
-                    heaps.offer(tile, blocks[i], blocks[j], spare, across)
+                for near in wanted:
+                    near.offer(tile, blocks[i], blocks[j], spare, across)
 
     kernel = kernels.of(layout.like)
     visits = _visits(len(blocks), tiles.symmetric) if visits is None else list(visits)
@@ -413,7 +413,7 @@ def smallest(strip: np.ndarray, k: int) -> Nearest:
 
     def select(start: int, stop: int) -> None:
         kernel.nearest.offer_rows(strip[start:stop], start, 0, values, rows, worst, largest)
-        kernel.nearest.sort_heaps(values, rows, start, stop)
+        kernel.nearest.sort_lists(values, rows, start, stop)
 
     kernel.walk.over_rows(select, n, what="selection")
     rows[arrays.namespace(values).isinf(values)] = -1

@@ -114,7 +114,7 @@ def rows_in(parts: Sequence[Array]) -> Rows:
 
 
 def fill(rows: Rows, values: np.ndarray, names: np.ndarray, largest: np.ndarray) -> None:
-    """The nearest of every row into ``values`` and ``names`` (n, k), as heaps, and the distance of the
+    """The nearest of every row into ``values`` and ``names`` (n, k), in any order, and the distance of the
     farthest. Without the instruction every row is compared with everybody: the same bits, later."""
     rows = rows.in_rows
     if machine.int8():

@@ -1,23 +1,28 @@
 """Which of 64 numbers are small or large enough to be looked at: one bit each, found without a branch.
 
-Plain vectors of LLVM: every processor has its own instructions for them, and all give the same bits.
+Plain vectors of LLVM: every processor has its own instructions for them, and all give the same bits. They are read
+from arrays of float32 that lie side by side; others are refused when a kernel is compiled.
 """
 
-import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from postproc.kernels.compiled import compiled
-
 STRETCH = 64  # numbers that are looked at together
-SIDE_BY_SIDE = 4  # bytes from one float32 to the next, where all can be loaded at once
 
-_FLOATS, _ADDRESS = ir.VectorType(ir.FloatType(), STRETCH), types.intp
+_FLOATS = ir.VectorType(ir.FloatType(), STRETCH)
 
 
-def _loaded(at, address):
-    return at.load(at.inttoptr(address, _FLOATS.as_pointer()), align=4)
+def _side_by_side(*arrays):
+    return all(
+        isinstance(array, types.Array) and array.dtype == types.float32 and array.layout == "C" for array in arrays
+    )
+
+
+def _loaded(context, at, kind, array, place):
+    """The numbers from a place on, in an array of any shape."""
+    data = context.make_array(kind)(context, at, array).data
+    return at.load(at.bitcast(at.gep(data, [place]), _FLOATS.as_pointer()), align=4)
 
 
 def _splat(at, value):
@@ -32,24 +37,32 @@ def _bits(at, values, limits, tops):
 
 
 @intrinsic
-def _of_one(typingctx, values, limit, top):
-    """Bits of the 64 numbers at an address that are ``<= limit`` or ``> top``."""
+def marks(typingctx, values, place, limit, top):
+    """Bit j: is number ``place + j`` of all in ``values`` ``<= limit`` or ``> top``? NaN is neither."""
+    if not _side_by_side(values):
+        return None
 
     def emit(context, at, signature, arguments):
-        address, limit, top = arguments
-        return _bits(at, _loaded(at, address), _splat(at, limit), _splat(at, top))
+        array, place, limit, top = arguments
+        found = _loaded(context, at, signature.args[0], array, place)
+        return _bits(at, found, _splat(at, limit), _splat(at, top))
 
-    return types.int64(_ADDRESS, types.float32, types.float32), emit
+    return types.int64(values, types.intp, types.float32, types.float32), emit
 
 
 @intrinsic
-def _of_each(typingctx, values, limits, tops):
-    """The same with a limit and a top for each number, at addresses."""
+def marks_of_each(typingctx, values, place, limits, tops, first):
+    """As :func:`marks`, number by number: against ``limits[first + j]`` and ``tops[first + j]``."""
+    if not _side_by_side(values, limits, tops):
+        return None
 
     def emit(context, at, signature, arguments):
-        return _bits(at, *(_loaded(at, address) for address in arguments))
+        array, place, limits, tops, first = arguments
+        places = (array, place), (limits, first), (tops, first)
+        kinds = signature.args[0], signature.args[2], signature.args[3]
+        return _bits(at, *(_loaded(context, at, kind, *one) for kind, one in zip(kinds, places, strict=True)))
 
-    return types.int64(_ADDRESS, _ADDRESS, _ADDRESS), emit
+    return types.int64(values, types.intp, limits, tops, types.intp), emit
 
 
 @intrinsic
@@ -60,29 +73,3 @@ def lowest(typingctx, marks):
         return at.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return types.int64(types.int64), emit
-
-
-@compiled
-def marks(values, limit, top):
-    """Bit j: is ``values[j] <= limit`` or ``values[j] > top``? NaN is neither.
-
-    For 64 numbers at most; at once where they are float32 side by side.
-    """
-    if values.size == STRETCH and values.strides[0] == SIDE_BY_SIDE:
-        return _of_one(values.ctypes.data, limit, top)  # type: ignore[call-arg]
-    found = np.int64(0)
-    for j in range(values.size):
-        found |= np.int64(values[j] <= limit or values[j] > top) << j
-    return found
-
-
-@compiled
-def marks_of_each(values, limits, tops):
-    """As :func:`marks`, number by number: ``values[j] <= limits[j]`` or ``values[j] > tops[j]``."""
-    near = values.strides[0] == limits.strides[0] == tops.strides[0] == SIDE_BY_SIDE
-    if values.size == STRETCH and near:
-        return _of_each(values.ctypes.data, limits.ctypes.data, tops.ctypes.data)  # type: ignore[call-arg]
-    found = np.int64(0)
-    for j in range(values.size):
-        found |= np.int64(values[j] <= limits[j] or values[j] > tops[j]) << j
-    return found

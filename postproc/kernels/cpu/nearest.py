@@ -1,27 +1,28 @@
 """The k nearest of every row, fed one tile of distances at a time.
 
-Each row owns a max-heap ordered by (distance, column): its root is the worst of the k best so far, so a tile
-entry matters only if it precedes the root. The order is total, therefore neither the order in which tiles
-arrive nor their size changes what remains. One tile of a symmetric matrix feeds the heaps of its rows and of
-its columns; most stretches of a row are dismissed by one vectorised comparison. What is not dismissed waits as
-keys, whole numbers in the order of the heaps, and the best of many are selected: a heap takes in only few.
+Each row owns a list of the k best so far, in any order, and knows the worst of them: a tile entry matters only
+if it precedes that by (distance, column). The order is total, therefore neither the order in which tiles arrive
+nor their size changes what remains. One tile of a symmetric matrix feeds the lists of its rows and of its columns;
+most stretches of a row are dismissed by one vectorised comparison. What is not dismissed waits as keys, whole
+numbers in that order, and the best of many are selected. Who finds neighbours one by one keeps them in a max-heap
+instead, whose root is the worst.
 """
 
 import numpy as np
 
 from postproc.base import vocabulary
 from postproc.base.vocabulary import Floats, Ints
-from postproc.kernels.compiled import compiled, inner
+from postproc.kernels.compiled import compiled, inner, lean
 from postproc.kernels.cpu.marks import STRETCH, lowest, marks, marks_of_each
-from postproc.kernels.cpu.sorting import key_of, value_of
+from postproc.kernels.cpu.sorting import ZERO_BELOW, key_of, value_of
 
 ROOM = 128  # keys beside as many as a list is long, before the best are selected
 PANEL = 1 << 18  # keys of the columns that are looked at side by side
 TALL = 64  # rows that are looked at for their own sake and for the columns, one after the other
-FEW = 8  # a list that is so much longer than what is new takes it in one after the other
 NOBODY = np.int32(vocabulary.NOBODY)  # behind every real column, also at +inf
 LOWER = 0x7FFFFFFF  # the bits of a key that are its column
 LAST = (0x7F800000 << 32) | LOWER  # the key of +inf and NOBODY
+LEAST = -(2**63)  # less than any key
 
 
 @inner
@@ -67,18 +68,23 @@ def write(keys, values, columns):
 def select(keys, k):
     """Bring the ``k`` smallest keys to the front, in any order; all keys differ."""
     low, high = 0, keys.size
-    while low < k < high:
-        a, b, c = keys[low], keys[(low + high) // 2], keys[high - 1]
-        middle = max(min(a, b), min(max(a, b), c))
-        at = high - 1 if middle == c else low if middle == a else (low + high) // 2
-        keys[at], keys[high - 1] = keys[high - 1], keys[at]
+    while low < k and k < high:
+        last = high - 1
+        at = (low + high) // 2
+        if (keys[low] < keys[at]) == (keys[last] < keys[low]):  # the middle one of three parts the others
+            at = low
+        elif (keys[last] < keys[at]) == (keys[low] < keys[last]):
+            at = last
+        middle = keys[at]
+        keys[at] = keys[last]
         border = low
-        for at in range(low, high - 1):  # without a branch: where a key goes is not to be foreseen
+        for at in range(low, last):  # without a branch: where a key goes is not to be foreseen
             key = keys[at]
             keys[at] = keys[border]
             keys[border] = key
             border += key < middle
-        keys[high - 1], keys[border] = keys[border], keys[high - 1]
+        keys[last] = keys[border]
+        keys[border] = middle
         if border >= k:
             high = border
         else:
@@ -117,113 +123,147 @@ def sort_heap(keys):
 
 @inner
 def _merge(keys, size, values, columns):
-    """Take the first ``size`` keys, behind which is room for the heap, into the heap; return the worst value."""
+    """Take the first ``size`` keys, behind which is room for the list, into the list; return the worst value."""
     k = values.size
-    if size * FEW < k:
-        for at in range(size):
-            offer_one(values, columns, value_of(keys[at] >> 32), np.int32(keys[at] & LOWER))
-        return values[0]
     count = size
     for at in range(k):  # nobody is left out: of what is alike, none could be told from the others
         if columns[at] != NOBODY:
             keys[count] = key_of(values[at], np.int64(columns[at]))
             count += 1
     select(keys[:count], k)
-    for at in range(count, k):
-        keys[at] = LAST
-    best = keys[:k]
-    make_heap(best)
-    write(best, values, columns)
-    return values[0]
+    worst = LEAST
+    for at in range(k):
+        key = keys[at] if at < count else LAST
+        values[at] = value_of(key >> 32)
+        columns[at] = key & LOWER
+        if key > worst:
+            worst = key
+    return value_of(worst >> 32)
 
 
 def offer_rows(
     tile: Floats, first_row: int, first_column: int, values: Floats, columns: Ints, worst: Floats, largest: Floats
 ) -> None:
-    """Feed the entries of ``tile`` (n, m) to the heaps of its rows, and the row maxima; NaN is no entry.
+    """Feed the entries of ``tile`` (n, m) to the lists of its rows, and the row maxima; NaN is no entry.
 
     What may be among the best is collected, and the best of that selected when there is much of it.
     """
-    keys = np.empty(2 * values.shape[1] + ROOM, np.int64)
-    _offer_rows(tile, first_row, first_column, values, columns, worst, largest, keys)
-
-
-@compiled
-def _offer_rows(tile, first_row, first_column, values, columns, worst, largest, keys):
-    m = tile.shape[1]
-    room = keys.size - values.shape[1]
-    for i in range(tile.shape[0]):
-        row = first_row + i
-        limit = worst[row]
-        top = largest[row]
-        start = 0
-        while start < m:
-            size = 0
-            while start < m and size + STRETCH <= room:
-                part = tile[i, start : min(start + STRETCH, m)]
-                left = marks(part, limit, top)
-                while left != 0:
-                    j = lowest(left)  # type: ignore[call-arg, var-annotated]
-                    left &= left - 1
-                    value = part[j]
-                    top = max(top, value)
-                    if value <= limit:
-                        keys[size] = key_of(value, first_column + start + j)
-                        size += 1
-                start += STRETCH
-            if size > 0:
-                limit = _merge(keys, size, values[row], columns[row])
-        worst[row] = limit
-        largest[row] = top
+    _offer(
+        _wide(tile), True, 0, 0, first_row, first_column, values, columns, worst, largest, _row_of_keys(values),
+        np.empty((0, 0), np.int64), np.empty(0, np.int64), False,
+    )  # fmt: skip
 
 
 def offer_both(
     tile: Floats, first_row: int, first_column: int, values: Floats, columns: Ints, worst: Floats, largest: Floats
 ) -> None:
-    """As :func:`offer_rows`, and the same entries to the heaps of the columns, for a symmetric matrix.
+    """As :func:`offer_rows`, and the same entries to the lists of the columns, for a symmetric matrix.
 
     Some rows at a time, which are looked at twice while they are at hand.
     """
     (n, m), k = tile.shape, values.shape[1]
+    if m < STRETCH:
+        offer_rows(tile, first_row, first_column, values, columns, worst, largest)
+        offer_rows(tile.T, first_column, first_row, values, columns, worst, largest)
+        return
+    tile, row = _wide(tile), _row_of_keys(values)
     width = k + k // 2 + 32 + TALL
     abreast = min(m, max(STRETCH, PANEL // width // STRETCH * STRETCH))
     keys, sizes = np.empty((abreast, width), np.int64), np.zeros(abreast, np.int64)
     for panel in range(0, m, abreast):
+        stop = min(panel + abreast, m)
         for start in range(0, n, TALL):
-            rows, row, last = tile[start : start + TALL], first_row + start, start + TALL >= n
-            if panel == 0:
-                offer_rows(rows, row, first_column, values, columns, worst, largest)
-            stop = min(panel + abreast, m)
-            _offer_columns(
-                rows, panel, stop, row, first_column, values, columns, worst, largest, keys, sizes, last
-            )
+            _offer(
+                tile[start : start + TALL], panel == 0, panel, stop, first_row + start, first_column, values,
+                columns, worst, largest, row, keys, sizes, start + TALL >= n,
+            )  # fmt: skip
 
 
-@compiled
-def _offer_columns(tile, panel, stop, first_row, first_column, values, columns, worst, largest, keys, sizes, last):
-    """Collect for the columns ``panel:stop`` of a tile of TALL rows at most what may be among their best; merge
-    where there is no room for as many again, or all if these are the ``last`` rows."""
-    room = 0 if last else keys.shape[1] - values.shape[1] - TALL
+def _wide(tile: Floats) -> Floats:
+    """A tile whose rows are a stretch or more, what is added being no entries."""
+    if tile.shape[1] >= STRETCH:
+        return np.ascontiguousarray(tile)
+    wide = np.full((len(tile), STRETCH), np.nan, tile.dtype)
+    wide[:, : tile.shape[1]] = tile
+    return wide
+
+
+def _row_of_keys(values: Floats) -> Ints:
+    return np.empty(2 * values.shape[1] + ROOM, np.int64)
+
+
+@lean
+def _offer(
+    tile, with_rows, panel, stop, first_row, first_column, values, columns, worst, largest, row, keys, sizes, last
+):  # fmt: skip
+    """Offer a tile to the lists of its rows if ``with_rows``, and to those of its columns ``panel:stop``.
+
+    What may be among the best of a row is collected in ``row`` and merged. Of columns it stays in ``keys`` and
+    ``sizes``, and is merged where there is no room for TALL more, or everywhere if these are the ``last`` rows.
+    """
+    m = tile.shape[1]
+    room = row.size - values.shape[1] - STRETCH
+    for i in range(tile.shape[0] if with_rows else 0):
+        name = first_row + i
+        limit = worst[name]
+        top = largest[name]
+        size = 0
+        for start in range(0, m, STRETCH):
+            begin = start if start + STRETCH <= m else m - STRETCH  # the last stretch looks at some once more
+            left = marks(tile, i * m + begin, limit, top) & (-1 << (start - begin))  # type: ignore[call-arg]
+            while left != 0:
+                j = begin + lowest(left)
+                left &= left - 1
+                value = tile[i, j]
+                if value > top:
+                    top = value
+                if value <= limit:
+                    row[size] = key_of(value, first_column + j)
+                    size += 1
+            if size > room or (size > 0 and start + STRETCH >= m):
+                limit = _merge(row, size, values[name], columns[name])
+                size = 0
+        worst[name] = limit
+        largest[name] = top
     for i in range(tile.shape[0]):
         for start in range(panel, stop, STRETCH):
-            part = tile[i, start : min(start + STRETCH, stop)]
-            limits = worst[first_column + start : first_column + start + part.size]
-            tops = largest[first_column + start : first_column + start + part.size]
-            left = marks_of_each(part, limits, tops)
+            begin = start if start + STRETCH <= m else m - STRETCH
+            left = marks_of_each(tile, i * m + begin, worst, largest, first_column + begin)  # type: ignore[call-arg]
+            left &= -1 << (start - begin)
             while left != 0:
-                j = lowest(left)  # type: ignore[call-arg, var-annotated]
+                j = begin + lowest(left)
                 left &= left - 1
-                value = part[j]
-                tops[j] = max(tops[j], value)
-                if value <= limits[j]:
-                    at = start - panel + j
-                    keys[at, sizes[at]] = key_of(value, first_row + i)
-                    sizes[at] += 1
+                value = tile[i, j]
+                name = first_column + j
+                if value > largest[name]:
+                    largest[name] = value
+                if value <= worst[name]:
+                    at = j - panel
+                    size = sizes[at]
+                    keys[at, size] = key_of(value, first_row + i)
+                    sizes[at] = size + 1
+    room = 0 if last else keys.shape[1] - values.shape[1] - TALL
     for at in range(stop - panel):
-        if sizes[at] > room:
+        size = sizes[at]
+        if size > room:
             name = first_column + panel + at
-            worst[name] = _merge(keys[at], sizes[at], values[name], columns[name])
+            worst[name] = _merge(keys[at], size, values[name], columns[name])
             sizes[at] = 0
+
+
+def sort_lists(values: Floats, columns: Ints, start: int, stop: int) -> None:
+    """Bring the lists of rows ``start:stop`` into order, nearest first, ties by column."""
+    some, names = values[start:stop], columns[start:stop]
+    keys = some.view(np.int32).astype(np.int64)
+    keys[keys == ZERO_BELOW] = 0
+    keys ^= (keys >> 31) & LOWER
+    keys <<= 32
+    keys |= names
+    keys.sort(axis=1)
+    names[:] = keys & LOWER
+    keys >>= 32
+    keys ^= (keys >> 31) & LOWER
+    some.view(np.int32)[:] = keys
 
 
 @compiled

@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postproc.base.vocabulary import Floats, Ints
-from postproc.kernels.compiled import compiled, inner
+from postproc.kernels.compiled import compiled, inner, lean
 
-ZERO, ONE = np.float32(0), np.float32(1)
+ZERO, ONE, TWO, NOTHING = np.float32(0), np.float32(1), np.float32(2), np.float32(np.nan)
 JUST_ONE = np.float32(1 + 2.0**-18)  # a distance over the largest of its row, which was found another way
 NEARLY_ONE = np.float32(1 - 1e-4)  # a row's sum, whatever rounding did to it
 
 
-@compiled
+@lean
 def mutual(lists, length, start, stop, out):
     """``out[i, s] = i in lists[lists[i, s], :length]`` for ``s < length``: is the neighbour's neighbour me?"""
     for i in range(start, stop):
@@ -44,7 +44,7 @@ def reciprocal_sets(
     return sizes, members[:end].copy()
 
 
-@compiled
+@lean
 def _reciprocal_sets(lists, mutual_whole, mutual_half, start, sizes, members, in_set, taken):
     length, half = mutual_whole.shape[1], mutual_half.shape[1]
     end = 0
@@ -52,9 +52,10 @@ def _reciprocal_sets(lists, mutual_whole, mutual_half, start, sizes, members, in
         begin = end
         for s in range(length):
             if mutual_whole[i, s]:
-                members[end] = lists[i, s]
-                in_set[lists[i, s]] = i
-                taken[lists[i, s]] = i
+                member = lists[i, s]
+                members[end] = member
+                in_set[member] = i
+                taken[member] = i
                 end += 1
         core = end
         for at in range(begin, core):
@@ -67,9 +68,10 @@ def _reciprocal_sets(lists, mutual_whole, mutual_half, start, sizes, members, in
                     shared += in_set[lists[candidate, s]] == i
             if 3 * shared > 2 * count:
                 for s in range(half):
-                    if mutual_half[candidate, s] and taken[lists[candidate, s]] != i:
-                        taken[lists[candidate, s]] = i
-                        members[end] = lists[candidate, s]
+                    member = lists[candidate, s]
+                    if mutual_half[candidate, s] and taken[member] != i:
+                        taken[member] = i
+                        members[end] = member
                         end += 1
         sizes[i - start] = end - begin
     return end
@@ -102,26 +104,28 @@ def fill_known(
     _fill_known(offsets, members, lists, values, symmetric, start, stop, out, place, owner)
 
 
-@compiled
+@lean
 def _fill_known(offsets, members, lists, values, symmetric, start, stop, out, place, owner):
     length = lists.shape[1]
     for i in range(start, stop):
         for s in range(length):
-            owner[lists[i, s]] = i
-            place[lists[i, s]] = s
+            j = lists[i, s]
+            owner[j] = i
+            place[j] = s
         for at in range(offsets[i], offsets[i + 1]):
             j = members[at]
-            out[at] = np.nan
+            value = NOTHING
             if owner[j] == i:
-                out[at] = values[i, place[j]]
+                value = values[i, place[j]]
             elif symmetric:
                 for s in range(length):
                     if lists[j, s] == i:
-                        out[at] = values[j, s]
+                        value = values[j, s]
                         break
+            out[at] = value
 
 
-@compiled
+@lean
 def to_weights(offsets, distances, largest, half_power, start, stop):
     """In place, rows ``start:stop``: distances -> ``exp(-p)`` over their sum, p as in :func:`normalised`."""
     for i in range(start, stop):
@@ -150,7 +154,7 @@ def normalised(distance, scale, half_power):
     return np.float32(value / scale) if scale > 0 else value
 
 
-@compiled
+@lean
 def row_sums(offsets, weights, start, stop, out):
     """``out[i]``: the sum of the weights of row i, in their order, for the rows ``start:stop``."""
     for i in range(start, stop):
@@ -160,11 +164,11 @@ def row_sums(offsets, weights, start, stop, out):
         out[i] = total
 
 
-@compiled
 def finish_strip(
-    strip, queries, offsets, members, weights, inverted_offsets, inverted_rows, inverted_weights, least,
-    largest, half_power, lambda_value, start, stop,
-):  # fmt: skip
+    strip: Floats, queries: Ints, offsets: Ints, members: Ints, weights: Floats, inverted_offsets: Ints,
+    inverted_rows: Ints, inverted_weights: Floats, least: Floats, largest: Floats, half_power: float,
+    lambda_value: np.float32, start: int, stop: int,
+) -> None:  # fmt: skip
     """Rows ``start:stop`` of a strip, in place: distances -> ``(1 - lambda) jaccard + lambda normalised``.
 
     The strip's row r belongs to query ``queries[r]``. The Jaccard distance is ``1 - m / (2 - m)`` with
@@ -172,22 +176,36 @@ def finish_strip(
     than ``least[g]``.
     """
     shared = np.zeros(strip.shape[1], np.float32)
+    _finish_strip(
+        strip, queries, offsets, members, weights, inverted_offsets, inverted_rows, inverted_weights, least,
+        largest, half_power, lambda_value, start, stop, shared,
+    )  # fmt: skip
+
+
+@lean
+def _finish_strip(
+    strip, queries, offsets, members, weights, inverted_offsets, inverted_rows, inverted_weights, least,
+    largest, half_power, lambda_value, start, stop, shared,
+):  # fmt: skip
     rest = ONE - lambda_value
     for r in range(start, stop):
         query = queries[r]
-        shared[:] = 0
         whole = ZERO  # what the query shares with a copy of itself, added up in the same order
         for at in range(offsets[query], offsets[query + 1]):
             t, weight = members[at], weights[at]
             whole += weight
             for column in range(inverted_offsets[t], inverted_offsets[t + 1]):
-                shared[inverted_rows[column]] += min(weight, inverted_weights[column])
+                other = inverted_weights[column]
+                shared[inverted_rows[column]] += other if other < weight else weight
         scale = normalised(largest[query], ONE, half_power)
-        row = strip[r]
-        for j in range(row.size):
-            jaccard = max(ZERO, ONE - shared[j] / (np.float32(2) - shared[j]))
-            if shared[j] >= max(whole, least[j]) and whole > NEARLY_ONE:
+        for j in range(shared.size):
+            both = shared[j]
+            shared[j] = 0
+            jaccard = ONE - both / (TWO - both)
+            if not jaccard > ZERO or (whole > NEARLY_ONE and both >= whole and both >= least[j]):
                 jaccard = ZERO
-            share = normalised(row[j], scale, half_power)
+            share = normalised(strip[r, j], scale, half_power)
             value = rest * jaccard + lambda_value * share
-            row[j] = ONE if value > ONE and share <= JUST_ONE else value  # a mean of two is no larger than both
+            if value > ONE and share <= JUST_ONE:  # a mean of two is no larger than both
+                value = ONE
+            strip[r, j] = value

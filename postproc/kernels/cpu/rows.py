@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from postproc.kernels.compiled import compiled, inner
+from postproc.base.vocabulary import Floats, Ints
+from postproc.kernels.compiled import inner, lean
 
 LANES = 16  # partial sums of one product, so that it can run in vector registers without fast-math
 
 
-@compiled
+@lean
 def hash_rows(bits, keys, start, stop):
     """Fold the bits of every row of (n, d) uint32 into its 64-bit key; equal rows get equal keys."""
     for i in range(start, stop):
@@ -18,7 +19,7 @@ def hash_rows(bits, keys, start, stop):
         keys[i] = key
 
 
-@compiled
+@lean
 def differ(query_bits, gallery_bits, images, others, out):
     """``out[i] |= `` whether images ``images[i]`` and ``others[i]`` (queries first) differ in any bit."""
     nq = query_bits.shape[0]
@@ -32,7 +33,7 @@ def differ(query_bits, gallery_bits, images, others, out):
                 break
 
 
-@compiled
+@lean
 def square_norms(rows, signs, start, stop, out):
     """``out[i] = sum_j signs[j] rows[i, j]^2``, summed in float64."""
     for i in range(start, stop):
@@ -43,22 +44,31 @@ def square_norms(rows, signs, start, stop, out):
         out[i] = total
 
 
-@compiled
-def products_of_pairs(first, second, border, signs, left, right, start, stop, out):
+def products_of_pairs(
+    first: Floats, second: Floats, border: int, signs: Floats, left: Ints, right: Ints, start: int, stop: int,
+    out: Floats,
+) -> None:  # fmt: skip
     """``out[i] = sum_j signs[j] x[left[i], j] x[right[i], j]``; rows from ``border`` on stand in ``second``."""
+    lanes = np.zeros(LANES, np.float32)
+    _products_of_pairs(first, second, border, signs, left, right, start, stop, out, lanes)
+
+
+@lean
+def _products_of_pairs(first, second, border, signs, left, right, start, stop, out, lanes):
     width = first.shape[1]
     whole = width // LANES * LANES
-    lanes = np.empty(LANES, np.float32)
     for i in range(start, stop):
-        a = first[left[i]] if left[i] < border else second[left[i] - border]
-        b = first[right[i]] if right[i] < border else second[right[i] - border]
-        lanes[:] = 0
+        m, n = left[i], right[i]
+        a = first[m] if m < border else second[m - border]
+        b = first[n] if n < border else second[n - border]
         for j in range(0, whole, LANES):
             for lane in range(LANES):
-                lanes[lane] += a[j + lane] * signs[j + lane] * b[j + lane]
-        total = np.float64(0)
+                at = j + lane
+                lanes[lane] += a[at] * signs[at] * b[at]
+        total = 0.0
         for lane in range(LANES):
             total += lanes[lane]
+            lanes[lane] = 0
         for j in range(whole, width):
             total += a[j] * signs[j] * b[j]
         out[i] = total
@@ -78,7 +88,7 @@ def difference(a, b, signs, limit):
     return total, apart
 
 
-@compiled
+@lean
 def finish_near(first, second, border, signs, left, right, limits, start, stop, out):
     """Distances ``out[i]`` of near pairs from their differences; rows from ``border`` on stand in ``second``.
 
@@ -87,8 +97,9 @@ def finish_near(first, second, border, signs, left, right, limits, start, stop, 
     for i in range(start, stop):
         limit = limits[i]
         if abs(out[i]) < limit + limit:
-            a = first[left[i]] if left[i] < border else second[left[i] - border]
-            b = first[right[i]] if right[i] < border else second[right[i] - border]
+            m, n = left[i], right[i]
+            a = first[m] if m < border else second[m - border]
+            b = first[n] if n < border else second[n - border]
             total, apart = difference(a, b, signs, limit)
             if apart < limit:
                 out[i] = total

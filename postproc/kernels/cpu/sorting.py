@@ -1,26 +1,42 @@
 """Order and selection inside kernels. numba's own (``np.sort``, ``np.partition``) compile for seconds each."""
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 
-from postproc.kernels.compiled import compiled
+from postproc.kernels.compiled import compiled, inner
 
 DIGIT = 12  # bits: the counts of a digit stay in the nearest cache
+ZERO_BELOW = -(2**31)  # the bits of -0
 RUN = 8  # so many are put in order one by one before they are merged
 
 
-@compiled
+@intrinsic
+def _bits_of(typingctx, value):
+    """The bits of a float32 as int32."""
+    return types.int32(types.float32), lambda context, at, signature, given: at.bitcast(given[0], ir.IntType(32))
+
+
+@intrinsic
+def _float_of(typingctx, bits):
+    """The float32 of these bits."""
+    return types.float32(types.int32), lambda context, at, signature, given: at.bitcast(given[0], ir.FloatType())
+
+
+@inner
 def key_of(value, column):
     """(value, column) as a whole number that is in the same order; of the two zeros there is one."""
-    bits = np.int64(np.float32(value).view(np.int32))
-    if bits == -(2**31):
-        bits = np.int64(0)
-    return ((bits ^ ((bits >> 31) & 0x7FFFFFFF)) << 32) | np.int64(column)
+    bits = np.int64(_bits_of(value))  # type: ignore[call-arg]
+    if bits == ZERO_BELOW:
+        bits = 0
+    return ((bits ^ ((bits >> 31) & 0x7FFFFFFF)) << 32) | column
 
 
-@compiled
+@inner
 def value_of(place):
     """The float32 whose :func:`key_of` has this number above the column; the next number is the next float32."""
-    return np.int32(place ^ ((place >> 31) & 0x7FFFFFFF)).view(np.float32)
+    return _float_of(place ^ ((place >> 31) & 0x7FFFFFFF))  # type: ignore[call-arg]
 
 
 @compiled

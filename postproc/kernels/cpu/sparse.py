@@ -6,7 +6,7 @@ Sparse rows are offsets (n + 1,) int64, members int32, weights float32.
 import numpy as np
 
 from postproc.base.vocabulary import Floats, Ints
-from postproc.kernels.compiled import compiled
+from postproc.kernels.compiled import lean
 
 
 def squares_of_rows(offsets: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -50,7 +50,7 @@ def sum_of_rows(
     return sizes, new_members[:end].copy(), new_weights[:end].copy()
 
 
-@compiled
+@lean
 def _sum_of_rows(offsets, members, weights, lists, factors, start, sizes, new_members, new_weights, total, seen):
     one_factor = factors.shape[1] == 1
     end = 0
@@ -85,7 +85,7 @@ def invert(offsets: Ints, members: Ints, weights: Floats, first: int) -> tuple[n
     return new_offsets, rows, new_weights
 
 
-@compiled
+@lean
 def _invert(offsets, members, weights, first, end, rows, new_weights):
     for i in range(first, offsets.size - 1):
         for at in range(offsets[i], offsets[i + 1]):
@@ -95,7 +95,7 @@ def _invert(offsets, members, weights, first, end, rows, new_weights):
             end[t] += 1
 
 
-@compiled
+@lean
 def add_products(
     strip, queries, offsets, members, weights, inverted_offsets, inverted_rows, inverted_weights, start, stop
 ):

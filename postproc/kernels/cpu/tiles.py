@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from postproc.kernels.compiled import compiled
+from postproc.kernels.compiled import compiled, lean
 from postproc.kernels.cpu.rows import difference
 
 ZERO = np.float32(0)
+BELOW = np.float32(-np.inf)
 NOTHING = np.float32(np.nan)
 
 
@@ -31,22 +32,19 @@ def mirror(tile):
                     tile[j, i] = tile[i, j]
 
 
-@compiled
+@lean
 def products_to_distances(tile, row_norms, column_norms, clamp):
     """``tile[i, j] <- row_norms[i] + column_norms[j] - 2 tile[i, j]``, not below zero if ``clamp``."""
+    least = ZERO if clamp else BELOW
     for i in range(tile.shape[0]):
-        row = tile[i]
         norm = row_norms[i]
-        if clamp:
-            for j in range(row.size):
-                value = (norm + column_norms[j]) - (row[j] + row[j])
-                row[j] = value if value > ZERO else ZERO
-        else:
-            for j in range(row.size):
-                row[j] = (norm + column_norms[j]) - (row[j] + row[j])
+        for j in range(tile.shape[1]):
+            product = tile[i, j]
+            value = (norm + column_norms[j]) - (product + product)
+            tile[i, j] = value if value > least else least
 
 
-@compiled
+@lean
 def finish_near(tile, left, right, signs, row_limits, column_limits):
     """Distances of near pairs from differences: ``tile[i, j] <- sum_k signs[k] (left[i, k] - right[j, k])^2``.
 

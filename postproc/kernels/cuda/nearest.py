@@ -15,7 +15,7 @@ from postproc.kernels.cpu.nearest import NOBODY
 from postproc.kernels.cuda import launch
 from postproc.kernels.cuda.launch import THREADS
 
-__all__ = ["NOBODY", "offer_both", "offer_rows", "sort_heaps", "spread_lists"]
+__all__ = ["NOBODY", "offer_both", "offer_rows", "sort_lists", "spread_lists"]
 
 SHORT = 64  # neighbours in a list that leaves room for many blocks in shared memory
 LONGEST = 2048  # and in one that fits at all; longer ones are sorted by torch
@@ -169,7 +169,7 @@ def _sort_in(part: Array, first_column: int, values: Array, columns: Array, larg
     columns.copy_(every_column.gather(1, order[:, :kept]))
 
 
-def sort_heaps(values: Array, columns: Array, start: int, stop: int) -> None:
+def sort_lists(values: Array, columns: Array, start: int, stop: int) -> None:
     """Nothing to do: these lists are sorted all the time."""
 
 

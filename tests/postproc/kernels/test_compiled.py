@@ -2,6 +2,8 @@
 
 import importlib.util
 import multiprocessing
+import os
+import subprocess
 import sys
 import tempfile
 import warnings
@@ -90,6 +92,25 @@ def test_a_kernel_that_is_called_counts_as_source(source):
     process(source)
     assert [hits(caller), hits(caller)] == [0, 1]
     sys.modules.pop(caller.stem)
+
+
+def printed(source, code):
+    """What a process of its own prints that finds the kernel."""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(source.parent / "cache")}
+    command = [sys.executable, "-c", f"import sys, kernel_file; print({code})"]
+    return subprocess.check_output(command, cwd=source.parent, env=environment, text=True).strip()
+
+
+def test_a_kept_kernel_is_loaded_without_what_compiling_takes(source):
+    hits(source)
+    assert printed(source, "kernel_file.double(4), 'numba.np.arraymath' in sys.modules") == "8 False"
+
+
+def test_a_kept_kernel_that_makes_an_array_has_memory_for_it(source):
+    source.write_text("import numpy as np" + SOURCE.replace("2 * x", "np.full(2, x)"))
+    compiled._digest.cache_clear()
+    process(source)(4)
+    assert printed(source, "kernel_file.double(4), *kernel_file.double._cache_hits.values()") == "[4 4] 1"
 
 
 @each("damage", [truncated, flipped, of_other_sources, lambda content: b""])

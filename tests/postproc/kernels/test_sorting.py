@@ -6,11 +6,19 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_array_equal
 
+from postproc.kernels.compiled import compiled
 from postproc.kernels.cpu.sorting import ascending, at_place, key_of, order
 
 
+@compiled
+def keys_of(row, chosen, keys):
+    for at in range(keys.size):
+        keys[at] = key_of(row[chosen[at]], np.int64(chosen[at]))
+
+
 def in_order(row, chosen):
-    keys = np.array([key_of(row[column], column) for column in chosen], np.int64)
+    keys = np.empty(len(chosen), np.int64)
+    keys_of(row, chosen, keys)
     return ascending(keys, np.empty_like(keys)) & 0x7FFFFFFF
 
 
