@@ -28,7 +28,7 @@ from ensemble.io.codes import shared
 from ensemble.io.folder import Folder, is_side
 from ensemble.io.lists import Labels, read_labels, read_tracks
 from ensemble.io.name_lists import read_names
-from ensemble.io.naming import differences, name_rows, respelt, uneven, unnamed, unordered, usual, with_names
+from ensemble.io.naming import called, differences, name_rows, respelt, uneven, unnamed, unordered, usual, with_names
 from ensemble.parsers import columns as columns_of
 from postproc.base import temporary
 from postproc.base.one_set import same as same_images
@@ -133,6 +133,9 @@ def _side(
         table = folder.tables.get(side)
         labels = read_labels(table, folder.wanted, folder.keys) if table else None
         labels = labels and with_names(labels, listed, str(folder.names.get(side)), notes)
+        most = usual(have)
+        names, where = (most.names, most.where) if listed is None else (listed, str(folder.names[side]))
+        labels = labels and called(labels, names or (), where, notes)
     without = [model for model in blocks if model not in have and not is_side(model)]
     if side == "train" and without:
         problems.append(

@@ -13,11 +13,14 @@ import numpy as np
 
 from ensemble.base.errors import InputError, examples, printable
 from ensemble.base.features import SIDES
+from ensemble.base.labels import of_values
+from ensemble.base.spellings import best
 from ensemble.io.arrays import is_name, texts, vector, what
 from ensemble.io.bounds import DEEP
 from ensemble.io.codes import LENGTHS, are_bits, is_pyramid
 from ensemble.io.divided import rows_of_sides
 from ensemble.io.keys import PIXELS, WEAK_NAMES, Split, column_of, has_both, slot, split_of
+from ensemble.io.lists import repeated
 from postproc.base import temporary
 
 DISTANCES = re.compile(r"(?i)dist|simil|score|rank|prob|logit")  # matrices that are no features
@@ -149,7 +152,7 @@ def _of_columns(where: str, values: dict, features: object) -> Part:
         if column and key != features and (key not in PIXELS or texts(values[key]) is not None):
             candidates.setdefault(column, []).append(key)
     for column, keys in candidates.items():
-        own = [key for key in keys if key == column] or keys
+        own = best(column, keys)
         if len(own) > 1 or column in found.columns or (column == "name" and found.names is not None):
             raise InputError(
                 [f"{where}: wanted one entry for {column}, found {examples(keys)}; leave one, or call it {column}"]
@@ -158,10 +161,29 @@ def _of_columns(where: str, values: dict, features: object) -> Part:
             found.names = _as_texts(values[own[0]])
         else:
             found.columns[column] = values[own[0]]
-    weak = [value for key, value in values.items() if str(key).casefold() in WEAK_NAMES]
+    weak = [key for key in values if str(key).casefold() in WEAK_NAMES]
     if found.names is None and len(weak) == 1:
-        found.names = _numbered(weak[0])
+        found.names = _of_ids(where, weak[0], values[weak[0]], found.columns.get("pid"))
     return found
+
+
+def _of_ids(where: str, key: object, values: Any, pid: Any) -> Any:
+    """Names out of ids; None where they are identities, as ``pid`` has them, or numbers of rows."""
+    names = _numbered(values)
+    again = repeated(names) if isinstance(names, list) and all(map(is_name, names)) else []
+    found = None if pid is None else of_values(pid)
+    if not again or found is None:
+        return names
+    labels = found.tolist()
+    pairs = {*zip(names, labels, strict=False)}
+    if len(names) == len(labels) and len(pairs) == len({*names}) == len({*labels}):
+        return None
+    raise InputError(
+        [
+            f"{where}: wanted every image once in {printable(str(key), 40)}, which names them as nothing else does, "
+            f"found again {examples(again)}; write their names, or leave {printable(str(key), 40)} out"
+        ]
+    )
 
 
 def _of_list(where: str, content: list | tuple) -> Part:

@@ -35,6 +35,7 @@ class Labels:
     columns: dict[str, np.ndarray]
     unused: tuple[str, ...] = ()  # columns of a table that nobody looks at, with the nearest name
     nameless: bool = False  # a table without names, whose rows are called by their numbers, from 0
+    paths: tuple[str, ...] = ()  # what a table of ids of images calls them besides
 
 
 def read_labels(path: Path, wanted: Sequence[str] = (), keys: Keys | None = None) -> Labels:
@@ -61,6 +62,7 @@ def read_labels(path: Path, wanted: Sequence[str] = (), keys: Keys | None = None
     if not all(names):
         problems.append(f"{path}: wanted a name in every line, found {names.count('')} without; fill them in")
     problems += _twice(path, "name once", names)
+    paths = _paths(header, rows, places)
     columns = {}
     for column in (*COLUMNS, *wanted):
         if keys and column in keys:
@@ -71,7 +73,14 @@ def read_labels(path: Path, wanted: Sequence[str] = (), keys: Keys | None = None
         elif column in table:
             columns[column] = _numbers(path, column, names, table[column], problems)
     refuse_if_any(problems)
-    return Labels(str(path), names, columns, tuple(unused), nameless)
+    return Labels(str(path), names, columns, tuple(unused), nameless, paths)
+
+
+def _paths(header: list[str], rows: list[list[str]], places: Mapping[str, int]) -> tuple[str, ...]:
+    """The names in another column of names, where there is one and each is there once."""
+    others = [at for at, title in enumerate(header) if spellings.meant(title) == "name" and at != places.get("name", at)]
+    names = [row[at].strip() for at in others[:1] for row in rows]
+    return tuple(names) if len(others) == 1 and all(names) and len({*names}) == len(names) else ()
 
 
 def _numbers(path: Path, column: str, names: list[str], cells: list[str], problems: list[str]) -> np.ndarray:
