@@ -22,7 +22,7 @@ from ensemble.io import camera_files, containers, name_lists
 from ensemble.io.arrays import rounded, texts, vectors, what, whole_numbers
 from ensemble.io.codes import LENGTHS, NONE, Codes, features
 from ensemble.io.keys import ONE_SET, column_of, divides, side_called, slot, split_of
-from ensemble.io.layouts import Part, opened, part, sides
+from ensemble.io.layouts import Part, opened, part, sides, unbatched
 from ensemble.io.lists import repeated
 from postproc.base import temporary
 
@@ -120,7 +120,7 @@ def read_blocks(
         with collecting(problems):
             pair = half(path)
             content = containers.load(path, None if pair or division else _is_wanted)
-            found = sides(str(path), content)
+            found = sides(str(path), content, half=pair is not None)
             if pair is None and not found and division:
                 return _divided(path, block(str(path), part(str(path), content)), division)
             if pair is None or {"query", "gallery"} <= found.keys():
@@ -234,17 +234,6 @@ def _put(parts: dict[str, Part], side: str, column: str, path: Path) -> None:
         parts[side].columns[column] = value
 
 
-def _unbatched(value: Any) -> Any:
-    """Names or labels that stand in batches, of whatever lengths, one after the other."""
-    if not isinstance(value, (list, tuple)) or not value:
-        return value
-    if all(isinstance(part, np.ndarray) and part.ndim == 1 for part in value):
-        return np.concatenate(value)
-    if all(isinstance(part, (list, tuple)) for part in value):
-        return [entry for part in value for entry in part]
-    return value
-
-
 def block(where: str, found: Part) -> Block:
     """One side out of what a file says about it. Raises InputError with all that is wrong with it."""
     problems: list[str] = []
@@ -260,7 +249,7 @@ def block(where: str, found: Part) -> Block:
     for column in ("name", *COLUMNS):
         if column not in values or problems:
             continue
-        value = _unbatched(values[column])
+        value = unbatched(values[column])
         read = texts if column == "name" else of_values if column in LABELS else whole_numbers
         columns[column] = read(value)
         if columns[column] is None or len(columns[column]) != len(rows):

@@ -15,10 +15,10 @@ from ensemble.base.errors import InputError, examples, printable
 from ensemble.base.features import SIDES
 from ensemble.base.labels import of_values
 from ensemble.base.spellings import best
-from ensemble.io.arrays import is_name, texts, vector, what
+from ensemble.io.arrays import is_name, stacked, texts, vector, what
 from ensemble.io.bounds import DEEP
 from ensemble.io.codes import LENGTHS, are_bits, is_pyramid
-from ensemble.io.divided import rows_of_sides
+from ensemble.io.divided import first_rows, rows_of_sides
 from ensemble.io.keys import PIXELS, WEAK_NAMES, Split, column_of, has_both, slot, split_of
 from ensemble.io.lists import repeated
 from postproc.base import temporary
@@ -52,13 +52,16 @@ def has_vectors(content: Mapping[Any, Any]) -> bool:
     return any(vector(value) is not None for value in content.values())
 
 
-def sides(where: str, content: object) -> dict[str, Part]:
-    """The sides that a file tells apart by itself; none where it holds one side, or something else."""
+def sides(where: str, content: object, *, half: bool = False) -> dict[str, Part]:
+    """The sides that a file tells apart by itself; none where it holds one side, or something else.
+
+    ``half``: it is called like one side, which no number of queries divides.
+    """
     content = opened(content)
     if not isinstance(content, dict):
         return {}
     split = split_of(content)
-    if split is not None and not has_both(content):
+    if split is not None and not has_both(content) and not (half and split.count):
         return _by_split(where, content, split)
     found: dict[str, Part] = {}
     again = []
@@ -238,10 +241,28 @@ def _pair(item: object) -> tuple[list[str], Any] | None:
 
 def _by_split(where: str, content: Mapping[Any, Any], split: Split) -> dict[str, Part]:
     """Rows of all sides in one table, told apart by columns."""
+    if split.count:
+        return _by_count(where, content, split.count)
     cells = {title: _listed(content[title]) for title in split.titles}
     rows_of = rows_of_sides(where, split, cells)
-    count = len(cells[split.titles[0]])
     whole = part(where, {key: value for key, value in content.items() if key not in split.titles})
+    return _of_rows(where, whole, rows_of, len(cells[split.titles[0]]))
+
+
+def _by_count(where: str, content: Mapping[Any, Any], key: str) -> dict[str, Part]:
+    """Queries before the gallery in one table, as fast-reid evaluates them; all may stand in batches."""
+    whole = part(where, {other: value for other, value in content.items() if other != key})
+    if isinstance(whole.rows, (list, tuple)) and not is_pyramid(whole.rows):
+        whole.rows = stacked(where, whole.rows)
+    whole.names, *values = map(unbatched, (whole.names, *whole.columns.values()))
+    whole.columns = dict(zip(whole.columns, values, strict=True))
+    levels = whole.rows if is_pyramid(whole.rows) else [whole.rows]
+    count = len(levels[0]) if np.ndim(levels[0]) else 0
+    return _of_rows(where, whole, first_rows(where, key, content[key], count), count)
+
+
+def _of_rows(where: str, whole: Part, rows_of: Mapping[str, np.ndarray], count: int) -> dict[str, Part]:
+    """The sides of a table of ``count`` images."""
     found = {}
     for side, chosen in rows_of.items():
         taken = {column: _taken(where, values, chosen, count) for column, values in whole.columns.items()}
@@ -253,6 +274,17 @@ def _by_split(where: str, content: Mapping[Any, Any], split: Split) -> dict[str,
             rows = _taken(where, rows, chosen, count)
         found[side] = Part(rows, names, columns=taken, lengths=whole.lengths)
     return found
+
+
+def unbatched(value: Any) -> Any:
+    """Names or labels that stand in batches, of whatever lengths, one after the other."""
+    if not isinstance(value, (list, tuple)) or not value:
+        return value
+    if all(isinstance(part, np.ndarray) and part.ndim == 1 for part in value):
+        return np.concatenate(value)
+    if all(isinstance(part, (list, tuple)) for part in value):
+        return [entry for part in value for entry in part]
+    return value
 
 
 def _listed(values: Any) -> Any:
