@@ -49,7 +49,8 @@ def aligned(
     """The sets of ``models``, as far as they can be read; what is wrong is added to ``problems``."""
     blocks: Blocks = {}
     for model in models:
-        division = folder.catalogue.sides if folder.catalogue and not is_side(model) else None
+        divided = folder.catalogue is not None and folder.catalogue.sides and not is_side(model)
+        division = folder.catalogue if divided else None
         if model in folder.held:
             held = folder.held[model]
             blocks[model] = blocks_of(held, {side: f"{model}, {side}" for side in held}, problems)

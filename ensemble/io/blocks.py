@@ -8,7 +8,7 @@ what is in them :mod:`ensemble.io.layouts` knows. A text file of the same name (
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from ensemble.base.features import COLUMNS, SIDES
 from ensemble.base.labels import LABELS, of_values
 from ensemble.io import camera_files, containers, name_lists
 from ensemble.io.arrays import rounded, texts, vectors, what, whole_numbers
+from ensemble.io.catalogue import Catalogue
 from ensemble.io.codes import LENGTHS, NONE, Codes, features
 from ensemble.io.keys import ONE_SET, column_of, divides, side_called, slot, split_of
 from ensemble.io.layouts import Part, opened, part, sides, unbatched
@@ -95,13 +96,13 @@ def unused(keys: Sequence[str]) -> list[str]:
 def read_blocks(
     paths: Sequence[Path],
     problems: list[str],
-    division: Mapping[str, Sequence[str]] | None = None,
+    division: Catalogue | None = None,
     *,
     one_set: bool = False,
 ) -> dict[str, Block]:
     """The sides of one model, as far as they can be read; what is wrong is added to ``problems``.
 
-    ``division``: which names each side has, for a file that does not tell its sides apart by itself. ``one_set``:
+    ``division``: which images each side has, for a file that does not tell its sides apart by itself. ``one_set``:
     there are no queries, and nobody misses them.
     """
     if camera_files.are(paths):
@@ -150,15 +151,26 @@ def blocks_of(parts: Mapping[str, Part], where: Mapping[str, str], problems: lis
     return blocks
 
 
-def _divided(path: Path, whole: Block, division: Mapping[str, Sequence[str]]) -> dict[str, Block]:
-    """The sides of a file with all images, by their names without folders."""
+def _divided(path: Path, whole: Block, division: Catalogue) -> dict[str, Block]:
+    """The sides of a file with all images, by their names, or in the order of the table that says the sides."""
+    listed = None
+    if whole.names is None and division.orders:
+        listed = division.names_of(len(whole.rows))
+        if listed is None:
+            raise InputError(
+                [
+                    f"{path}: wanted {division.counts()} rows, one for each image of {division.path}, found "
+                    f"{len(whole.rows)}; extract them again"
+                ]
+            )
+        whole = replace(whole, names=listed)
     if whole.names is None:
         raise InputError(
             [f"{path}: wanted the names of the images, to tell sides apart by them, found none; add them"]
         )
-    place = {PurePath(name).name: row for row, name in enumerate(whole.names)}
+    place = {division.key(name): row for row, name in enumerate(whole.names)}
     found, problems = {}, []
-    for side, names in division.items():
+    for side, names in division.sides_of(listed).items():
         lacking = [name for name in names if name not in place]
         if lacking:
             problems.append(
