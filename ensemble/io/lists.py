@@ -110,8 +110,7 @@ def read_table(path: Path) -> tuple[list[str], list[list[str]], list[str]]:
         titles, rows = arrow.read(path)
         return titles, rows, [] if rows else [f"{path}: wanted at least one image, found none; write it again"]
     text = _text(path)
-    first = text.lstrip("\r\n").split("\n", 1)[0]
-    separator = max(SEPARATORS, key=first.count)
+    separator = separator_of(text)
     try:
         lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
         numbered = [(lines.line_num, row) for row in lines if any(cell.strip() for cell in row)]
@@ -128,6 +127,11 @@ def read_table(path: Path) -> tuple[list[str], list[list[str]], list[str]]:
     if not rows:
         problems.append(f"{path}: wanted at least one image, found only the first line; write it again")
     return [title.strip() for title in header], [row for row in rows if len(row) == len(header)], problems
+
+
+def separator_of(text: str) -> str:
+    """What separates the cells of a table, by its first line."""
+    return max(SEPARATORS, key=text.lstrip("\r\n").split("\n", 1)[0].count)
 
 
 def read_tracks(
