@@ -201,6 +201,13 @@ def read_lines(path: Path) -> list[str]:
     return lines
 
 
+def read_entries(path: Path) -> list[str]:
+    """The lines up to the last in which something stands: what is empty behind it is no entry. At least one."""
+    lines = read_lines(path)
+    last = max((number for number, line in enumerate(lines, 1) if line), default=len(lines))
+    return lines[:last]
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")
