@@ -138,7 +138,8 @@ def problem(function: Callable[..., Any], chosen: Chosen, parts: int) -> str | N
     known = settings_of(function)
     for name, value in chosen.items():
         if name not in known:
-            return f"{name}: wanted a setting ({', '.join(known) or 'it has none'}), found {name!r}{near(name, known)}"
+            settings = ", ".join(known) or "it has none"
+            return f"{name}: wanted a setting ({settings}), found {name!r}{near(name, known)}"
         if wrong := _wrong(known[name], value, parts):
             return wrong
     objection = declared_by(function).objection

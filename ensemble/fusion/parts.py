@@ -114,7 +114,9 @@ def one_each(name: str, given: Sized, parts: Sized) -> None:
         return
     lacking = ", ".join(map(str, range(len(given) + 1, len(parts) + 1)))
     found = f"none for part {lacking}" if lacking else f"{len(given)} for {len(parts)} parts"
-    raise ValueError(f"{name}: wanted those of each of {len(parts)} parts, found {found}; give them in the order of parts")
+    raise ValueError(
+        f"{name}: wanted those of each of {len(parts)} parts, found {found}; give them in the order of parts"
+    )
 
 
 def used(

@@ -28,7 +28,17 @@ from ensemble.io.codes import shared
 from ensemble.io.folder import Folder, is_side
 from ensemble.io.lists import Labels, read_labels, read_tracks
 from ensemble.io.name_lists import read_names
-from ensemble.io.naming import called, differences, name_rows, respelt, uneven, unnamed, unordered, usual, with_names
+from ensemble.io.naming import (
+    called,
+    differences,
+    name_rows,
+    respelt,
+    uneven,
+    unnamed,
+    unordered,
+    usual,
+    with_names,
+)
 from ensemble.parsers import columns as columns_of
 from postproc.base import temporary
 from postproc.base.one_set import same as same_images

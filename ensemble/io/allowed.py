@@ -291,8 +291,10 @@ def _pair(pair: object) -> list | tuple:
 
 
 def _rebuild_tensor(storage: object, offset: object, size: object, stride: object, *rest: object) -> np.ndarray:
-    """A tensor as a view of its storage, after proof that it stays inside. It may repeat values, as after ``expand``: how many,
-    :func:`~ensemble.io.bounds.refuse_repeats` says, which counts the storage once.
+    """A tensor as a view of its storage, after proof that it stays inside.
+
+    It may repeat values, as after ``expand``: how many, :func:`~ensemble.io.bounds.refuse_repeats` says, which
+    counts the storage once.
     """
     if not isinstance(storage, Storage) or type(offset) is not int or offset < 0:
         raise Refused("torch tensor in an unknown form")

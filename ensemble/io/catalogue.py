@@ -1,10 +1,8 @@
-"""What one file says of all images, whatever their side: labels by name, and who is query, gallery and training."""
+"""What one file says of the images of all sides: labels by name, and who is query, gallery and training."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-
-import numpy as np
 
 from ensemble.base.errors import InputError, examples
 from ensemble.io.lists import Labels

@@ -181,10 +181,11 @@ def _of_ids(where: str, key: object, values: Any, pid: Any) -> Any:
     pairs = {*zip(names, labels, strict=False)}
     if len(names) == len(labels) and len(pairs) == len({*names}) == len({*labels}):
         return None
+    said = printable(str(key), 40)
     raise InputError(
         [
-            f"{where}: wanted every image once in {printable(str(key), 40)}, which names them as nothing else does, "
-            f"found again {examples(again)}; write their names, or leave {printable(str(key), 40)} out"
+            f"{where}: wanted every image once in {said}, which names them as nothing else does, found again "
+            f"{examples(again)}; write their names, or leave {said} out"
         ]
     )
 

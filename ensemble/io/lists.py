@@ -78,7 +78,9 @@ def read_labels(path: Path, wanted: Sequence[str] = (), keys: Keys | None = None
 
 def _paths(header: list[str], rows: list[list[str]], places: Mapping[str, int]) -> tuple[str, ...]:
     """The names in another column of names, where there is one and each is there once."""
-    others = [at for at, title in enumerate(header) if spellings.meant(title) == "name" and at != places.get("name", at)]
+    others = [
+        at for at, title in enumerate(header) if spellings.meant(title) == "name" and at != places.get("name", at)
+    ]
     names = [row[at].strip() for at in others[:1] for row in rows]
     return tuple(names) if len(others) == 1 and all(names) and len({*names}) == len(names) else ()
 

@@ -289,9 +289,7 @@ def _divided(
     return containers.stem(file), set(catalogue.sides_of(names))
 
 
-def _in_order(
-    file: Path, rows: np.ndarray, catalogue: Catalogue, notes: list[str]
-) -> tuple[str, set[str]] | str:
+def _in_order(file: Path, rows: np.ndarray, catalogue: Catalogue, notes: list[str]) -> tuple[str, set[str]] | str:
     """The same of rows without names, which are as many as the catalogue has images."""
     names = catalogue.names_of(len(rows))
     if names is None:

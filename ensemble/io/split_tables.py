@@ -1,8 +1,8 @@
 """A table that says of all images who is query, gallery and training, beside features that do not.
 
 open-metric-learning's data set is such a table (``path``, ``label``, ``split``, ``is_query``, ``is_gallery``), and
-what it keeps of features is one tensor, a row an image of the table, or of those that are not for training. Source:
-OML-Team/open-metric-learning, oml/inference/flat.py.
+what it keeps of features is one tensor, a row an image of the table, or of those that are not for training.
+Source: OML-Team/open-metric-learning, oml/inference/flat.py.
 """
 
 from collections.abc import Iterable, Sequence

