@@ -46,10 +46,10 @@ def quantile_transform(
     points of F that it meets, but the smallest of a dimension becomes -5.2 however many share it: so do the zeros
     of features that are never negative, and a whole dimension that is constant.
     Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
-    Differs: scikit-learn takes what is within 1e-7 of the smallest or the largest fitted value for that value,
-             whatever the scale of the features; here only what equals it, so that scale changes nothing.
     Cost:    O(n d log n) for the quantiles of n images, O(log quantiles) a value; some dimensions in float64
              beside the result. No random subsample is drawn.
+    Differs: scikit-learn takes what is within 1e-7 of the smallest or the largest fitted value for that value,
+             whatever the scale of the features; here only what equals it, so that scale changes nothing.
 
     >>> g = np.array([[0.0], [1.0], [2.0], [3.0], [9.0]], np.float32)
     >>> quantile_transform(np.array([[1.0], [2.0], [6.0]], np.float32), g)[0].ravel().round(2)
