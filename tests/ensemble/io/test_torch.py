@@ -138,11 +138,11 @@ def test_a_hand_written_tensor(tmp_path: Path) -> None:
 
 
 def test_an_expanded_tensor(tmp_path: Path) -> None:
-    """Row 1 three times, as ``x[1:2].expand(3, 4)`` is saved; so many times that memory would not hold it, it is
-    refused above.
+    """Row 1 five times, as ``x[1:2].expand(5, 4)`` is saved; so many times that memory would not hold it, it is
+    refused below.
     """
-    path = rewritten(tmp_path, **{"data.pkl": tensor((3, 4), (0, 1), offset=4)})
-    assert_array_equal(load(path), [[4, 5, 6, 7]] * 3)
+    path = rewritten(tmp_path, **{"data.pkl": tensor((5, 4), (0, 1), offset=4)})
+    assert_array_equal(load(path), [[4, 5, 6, 7]] * 5)
 
 
 @each(
