@@ -38,6 +38,7 @@ OTHERS: Mapping[str, tuple[str, ...]] = MappingProxyType(  # columns that only a
         "action": ("action", "actions", "actionid", "actionidx"),
     }
 )
+IDS = frozenset({"imageid", "imageids", "imgid", "imgids"})  # of images: they go before their paths
 _MEANS = {spelling: column for column, spellings in SPELLINGS.items() for spelling in spellings}
 _OTHERS = {spelling: column for column, spellings in OTHERS.items() for spelling in spellings}
 
@@ -60,12 +61,23 @@ def canonical(name: str) -> str:
     return meant(name) or _OTHERS.get(_plain(name)) or name
 
 
+def best(column: str, titles: Sequence[str]) -> list[str]:
+    """Of titles that all mean a column those that go first: its own name, then ids of images, then all alike.
+
+    >>> best("name", ["path", "image_id"]), best("name", ["image_id", "name"]), best("pid", ["label", "identity"])
+    (['image_id'], ['name'], ['label', 'identity'])
+    """
+    own = [title for title in titles if title == column]
+    ids = [title for title in titles if column == "name" and _plain(title) in IDS]
+    return own or ids or list(titles)
+
+
 def columns(
     titles: Sequence[str], wanted: Sequence[str] = (), taken: Sequence[str] = ()
 ) -> tuple[dict[str, int], list[str], list[str]]:
     """Where each column stands, what is not used with the nearest name, and what is wrong.
 
-    A title that is the column's own name goes before other spellings of it. ``wanted``: columns that are used
+    :func:`best` says which of several spellings goes first. ``wanted``: columns that are used
     beside those that we know. ``taken``: titles of another use.
 
     >>> columns(["Path", "identity", "camra", "weather"])
@@ -79,11 +91,12 @@ def columns(
             places.setdefault(column, []).append(place)
     chosen, problems = {}, []
     for column, found in places.items():
-        own = [place for place in found if titles[place] == column] or found
+        own = best(column, [titles[place] for place in found])
         if len(own) > 1:
-            said = examples([titles[place] for place in own])
-            problems.append(f"wanted one column for {column}, found {said}; leave one, or call it {column}")
-        chosen[column] = own[0]
+            problems.append(
+                f"wanted one column for {column}, found {examples(own)}; leave one, or call it {column}"
+            )
+        chosen[column] = next(place for place in found if titles[place] == own[0])
     used = {*taken, *(titles[place] for place in chosen.values()), ""}
     return chosen, [unused(title, nearest(title, chosen)) for title in titles if title not in used], problems
 

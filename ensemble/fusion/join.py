@@ -22,6 +22,7 @@ from collections.abc import Callable, Container, Iterable, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any, Literal, ParamSpec, TypeVar, get_args
 
+from ensemble.base.errors import near
 from ensemble.fusion.agreement import weights_of_distances
 from ensemble.fusion.kinds import AGREEMENT, OneAPart
 from postproc.base import arrays
@@ -137,7 +138,8 @@ def problem(function: Callable[..., Any], chosen: Chosen, parts: int) -> str | N
     known = settings_of(function)
     for name, value in chosen.items():
         if name not in known:
-            return f"{function.__name__}() got an unexpected keyword argument {name!r}"
+            settings = ", ".join(known) or "it has none"
+            return f"{name}: wanted a setting ({settings}), found {name!r}{near(name, known)}"
         if wrong := _wrong(known[name], value, parts):
             return wrong
     objection = declared_by(function).objection

@@ -1,6 +1,6 @@
 """What every join shares: checks of what comes in, rows in blocks, and what becomes of pairs nobody knows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -106,6 +106,17 @@ def checked(value: Sequence[np.ndarray], missing: str = "any", choices: Sequence
             f"of {len(found[0]) * found[0].shape[1]} pairs{f'; choose {others}' if others else ''}"
         )
     return found
+
+
+def one_each(name: str, given: Sized, parts: Sized) -> None:
+    """ValueError where not every part has what is to be said of each, with the parts that lack it."""
+    if len(given) == len(parts):
+        return
+    lacking = ", ".join(map(str, range(len(given) + 1, len(parts) + 1)))
+    found = f"none for part {lacking}" if lacking else f"{len(given)} for {len(parts)} parts"
+    raise ValueError(
+        f"{name}: wanted those of each of {len(parts)} parts, found {found}; give them in the order of parts"
+    )
 
 
 def used(

@@ -96,8 +96,12 @@ class PlaceModel:
         """
         used = parts.checked(distances, missing, get_args(Missing))
         if len(used) != len(self.names):
-            known = ", ".join(self.names)
-            raise ValueError(f"distances: wanted {len(self.names)} parts, those of {known}, got {len(used)}")
+            more = ", ".join(map(str, range(len(self.names) + 1, len(used) + 1)))
+            odd = f"part {more} is of no model" if more else f"none of {', '.join(self.names[len(used) :])}"
+            raise ValueError(
+                f"distances: wanted a part for each model that it has learned from ({', '.join(self.names)}), got "
+                f"{len(used)}: {odd}"
+            )
 
         def add(blocks: list[np.ndarray]) -> np.ndarray:
             never = parts.any_of([np.isinf(block) for block in blocks])

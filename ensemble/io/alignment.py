@@ -28,7 +28,17 @@ from ensemble.io.codes import shared
 from ensemble.io.folder import Folder, is_side
 from ensemble.io.lists import Labels, read_labels, read_tracks
 from ensemble.io.name_lists import read_names
-from ensemble.io.naming import differences, name_rows, respelt, uneven, unnamed, unordered, usual, with_names
+from ensemble.io.naming import (
+    called,
+    differences,
+    name_rows,
+    respelt,
+    uneven,
+    unnamed,
+    unordered,
+    usual,
+    with_names,
+)
 from ensemble.parsers import columns as columns_of
 from postproc.base import temporary
 from postproc.base.one_set import same as same_images
@@ -49,7 +59,8 @@ def aligned(
     """The sets of ``models``, as far as they can be read; what is wrong is added to ``problems``."""
     blocks: Blocks = {}
     for model in models:
-        division = folder.catalogue.sides if folder.catalogue and not is_side(model) else None
+        divided = folder.catalogue is not None and folder.catalogue.sides and not is_side(model)
+        division = folder.catalogue if divided else None
         if model in folder.held:
             held = folder.held[model]
             blocks[model] = blocks_of(held, {side: f"{model}, {side}" for side in held}, problems)
@@ -133,6 +144,9 @@ def _side(
         table = folder.tables.get(side)
         labels = read_labels(table, folder.wanted, folder.keys) if table else None
         labels = labels and with_names(labels, listed, str(folder.names.get(side)), notes)
+        most = usual(have)
+        names, where = (most.names, most.where) if listed is None else (listed, str(folder.names[side]))
+        labels = labels and called(labels, names or (), where, notes)
     without = [model for model in blocks if model not in have and not is_side(model)]
     if side == "train" and without:
         problems.append(

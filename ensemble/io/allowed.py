@@ -291,18 +291,24 @@ def _pair(pair: object) -> list | tuple:
 
 
 def _rebuild_tensor(storage: object, offset: object, size: object, stride: object, *rest: object) -> np.ndarray:
-    """A tensor as a view of its storage, after proof that it stays inside and repeats nothing."""
+    """A tensor as a view of its storage, after proof that it stays inside.
+
+    It may repeat values, as after ``expand``: how many, :func:`~ensemble.io.bounds.refuse_repeats` says, which
+    counts the storage once.
+    """
     if not isinstance(storage, Storage) or type(offset) is not int or offset < 0:
         raise Refused("torch tensor in an unknown form")
     sizes, strides, values = whole_numbers(size), whole_numbers(stride), storage.values
     total = math.prod(sizes)
     last = offset + sum((n - 1) * step for n, step in zip(sizes, strides, strict=True)) if total else -1
-    if last >= len(values) or total > len(values):
+    if last >= len(values):
         raise Refused(f"torch tensor of size {sizes} that reaches outside its {len(values)} stored values")
     if not total:
         return np.empty(sizes, values.dtype)
     steps = [step * values.itemsize for step in strides]
-    return np.lib.stride_tricks.as_strided(values[offset:], sizes, steps, writeable=False)
+    view: np.ndarray = np.ndarray(sizes, values.dtype, values, offset * values.itemsize, steps)
+    view.flags.writeable = False
+    return view
 
 
 def _rebuild_parameter(tensor: object, *rest: object) -> object:

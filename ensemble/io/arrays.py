@@ -23,7 +23,7 @@ def matrix(where: str, value: Any) -> np.ndarray:
     length 1 are left out, as in (n, d, 1, 1).
     """
     if isinstance(value, (list, tuple)) and value:
-        value = _stacked(where, value)
+        value = stacked(where, value)
     if isinstance(value, np.ndarray):
         value = rows_first(value)
     if not isinstance(value, np.ndarray) or not _is_float(value) or value.ndim != 2:
@@ -148,7 +148,7 @@ def what(value: Any) -> str:
     return type(value).__name__
 
 
-def _stacked(where: str, listed: list | tuple) -> Any:
+def stacked(where: str, listed: list | tuple) -> Any:
     """Batches, vectors and lists of numbers one under the other; the list itself, if it holds something else."""
     parts = [row if (row := vector(part)) is not None else part for part in listed]
     if not all(isinstance(part, np.ndarray) and part.ndim and _is_float(part) for part in parts):

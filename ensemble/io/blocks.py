@@ -8,7 +8,7 @@ what is in them :mod:`ensemble.io.layouts` knows. A text file of the same name (
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,10 @@ from ensemble.base.features import COLUMNS, SIDES
 from ensemble.base.labels import LABELS, of_values
 from ensemble.io import camera_files, containers, name_lists
 from ensemble.io.arrays import rounded, texts, vectors, what, whole_numbers
+from ensemble.io.catalogue import Catalogue
 from ensemble.io.codes import LENGTHS, NONE, Codes, features
 from ensemble.io.keys import ONE_SET, column_of, divides, side_called, slot, split_of
-from ensemble.io.layouts import Part, opened, part, sides
+from ensemble.io.layouts import Part, opened, part, sides, unbatched
 from ensemble.io.lists import repeated
 from postproc.base import temporary
 
@@ -95,13 +96,13 @@ def unused(keys: Sequence[str]) -> list[str]:
 def read_blocks(
     paths: Sequence[Path],
     problems: list[str],
-    division: Mapping[str, Sequence[str]] | None = None,
+    division: Catalogue | None = None,
     *,
     one_set: bool = False,
 ) -> dict[str, Block]:
     """The sides of one model, as far as they can be read; what is wrong is added to ``problems``.
 
-    ``division``: which names each side has, for a file that does not tell its sides apart by itself. ``one_set``:
+    ``division``: which images each side has, for a file that does not tell its sides apart by itself. ``one_set``:
     there are no queries, and nobody misses them.
     """
     if camera_files.are(paths):
@@ -120,7 +121,7 @@ def read_blocks(
         with collecting(problems):
             pair = half(path)
             content = containers.load(path, None if pair or division else _is_wanted)
-            found = sides(str(path), content)
+            found = sides(str(path), content, half=pair is not None)
             if pair is None and not found and division:
                 return _divided(path, block(str(path), part(str(path), content)), division)
             if pair is None or {"query", "gallery"} <= found.keys():
@@ -150,15 +151,26 @@ def blocks_of(parts: Mapping[str, Part], where: Mapping[str, str], problems: lis
     return blocks
 
 
-def _divided(path: Path, whole: Block, division: Mapping[str, Sequence[str]]) -> dict[str, Block]:
-    """The sides of a file with all images, by their names without folders."""
+def _divided(path: Path, whole: Block, division: Catalogue) -> dict[str, Block]:
+    """The sides of a file with all images, by their names, or in the order of the table that says the sides."""
+    listed = None
+    if whole.names is None and division.orders:
+        listed = division.names_of(len(whole.rows))
+        if listed is None:
+            raise InputError(
+                [
+                    f"{path}: wanted {division.counts()} rows, one for each image of {division.path}, found "
+                    f"{len(whole.rows)}; extract them again"
+                ]
+            )
+        whole = replace(whole, names=listed)
     if whole.names is None:
         raise InputError(
             [f"{path}: wanted the names of the images, to tell sides apart by them, found none; add them"]
         )
-    place = {PurePath(name).name: row for row, name in enumerate(whole.names)}
+    place = {division.key(name): row for row, name in enumerate(whole.names)}
     found, problems = {}, []
-    for side, names in division.items():
+    for side, names in division.sides_of(listed).items():
         lacking = [name for name in names if name not in place]
         if lacking:
             problems.append(
@@ -234,17 +246,6 @@ def _put(parts: dict[str, Part], side: str, column: str, path: Path) -> None:
         parts[side].columns[column] = value
 
 
-def _unbatched(value: Any) -> Any:
-    """Names or labels that stand in batches, of whatever lengths, one after the other."""
-    if not isinstance(value, (list, tuple)) or not value:
-        return value
-    if all(isinstance(part, np.ndarray) and part.ndim == 1 for part in value):
-        return np.concatenate(value)
-    if all(isinstance(part, (list, tuple)) for part in value):
-        return [entry for part in value for entry in part]
-    return value
-
-
 def block(where: str, found: Part) -> Block:
     """One side out of what a file says about it. Raises InputError with all that is wrong with it."""
     problems: list[str] = []
@@ -260,7 +261,7 @@ def block(where: str, found: Part) -> Block:
     for column in ("name", *COLUMNS):
         if column not in values or problems:
             continue
-        value = _unbatched(values[column])
+        value = unbatched(values[column])
         read = texts if column == "name" else of_values if column in LABELS else whole_numbers
         columns[column] = read(value)
         if columns[column] is None or len(columns[column]) != len(rows):

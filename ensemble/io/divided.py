@@ -28,6 +28,21 @@ def rows_of_sides(where: str, split: Split, content: Mapping[Any, Any]) -> dict[
     return {side: np.flatnonzero(of[side]) for side in SIDES if of[side].any()}
 
 
+def first_rows(where: str, key: str, value: Any, count: int) -> dict[str, Ints]:
+    """The rows of both sides, of which the first are queries, as many as ``value`` says.
+
+    Raises InputError where that is no whole number that leaves an image to each side.
+    """
+    number = np.asarray(value)
+    if number.size != 1 or number.dtype.kind not in "iuf" or number.item() not in range(1, count):
+        found = number.item() if number.size == 1 else what(value)
+        raise InputError(
+            [f"{where}: wanted the number of queries in {key}, 1 to {count - 1}, found {found}; correct it"]
+        )
+    queries = int(number.item())
+    return {"query": np.arange(queries), "gallery": np.arange(queries, count)}
+
+
 def _by_words(where: str, split: Split, content: Mapping[Any, Any]) -> dict[str, Bools]:
     of = [side_named(value) for value in content[split.word]]
     unknown = _others(content[split.word], lambda value: side_named(value) is None)

@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ensemble.io import name_lists
+from ensemble.io.catalogue import Catalogue
 from ensemble.io.draws import Draws
 from ensemble.io.labelled import Labelled
 from ensemble.io.layouts import Part
 from ensemble.io.lists import Keys
 from ensemble.io.matrices import Matrix
-from ensemble.io.open_reid import Catalogue
 from ensemble.io.travel_times import TravelTimes
 from ensemble.parsers import Parser
 
@@ -46,7 +46,7 @@ class Folder:
     one_set: bool = False  # there are no queries: each image of the gallery is asked about all others
     given: frozenset[str] = frozenset()  # models that are distances already: matrices, and lists beside models
     orders: dict[str, Path] = field(default_factory=dict)  # what says in which order nameless matrices have a side
-    catalogue: Catalogue | None = None  # open-reid's labels of images by name
+    catalogue: Catalogue | None = None  # labels of images by name, of all sides in one
     draws: Draws | None = None  # of the gallery, for protocols that draw
     identities: dict[str, Path] = field(default_factory=dict)  # lists of identities by name, for protocols
     times: TravelTimes | None = None  # histograms, for steps that learn them from training images otherwise

@@ -24,6 +24,7 @@ ONE_SET = "images"  # what files are called that describe one set, each image ag
 MULTI = "mquery_"  # keys of multi-query features begin with it
 _SPLIT = frozenset({"split", "splits", "subset", "set", "side", "partition"})
 _ASKED, _SEARCHED = frozenset({"isquery"}), frozenset({"isgallery"})
+_COUNT = frozenset({"numquery", "numqueries", "nquery", "nqueries"})  # fast-reid's: the first rows are queries
 
 
 def slot(key: object) -> tuple[str, str] | None:
@@ -69,16 +70,18 @@ class Split:
     """The keys that say to which side each row belongs: by a word, or by yes and no for queries and gallery.
 
     ``word`` holds query, gallery and train; beside ``asked``, whether a row is a query, only train counts in it.
+    ``count``, where neither is there, says how many rows are queries, which stand first; all others are gallery.
     """
 
     word: str = ""
     asked: str = ""
     searched: str = ""
+    count: str = ""
 
     @property
     def titles(self) -> tuple[str, ...]:
         """All of them that are there."""
-        return tuple(filter(None, (self.word, self.asked, self.searched)))
+        return tuple(filter(None, (self.word, self.asked, self.searched, self.count)))
 
 
 def split_of(keys: Iterable[object]) -> Split | None:
@@ -93,15 +96,18 @@ def split_of(keys: Iterable[object]) -> Split | None:
     words, asked, searched = (
         [key for key in titles if _plain(key) in spellings] for spellings in (_SPLIT, _ASKED, _SEARCHED)
     )
-    if max(len(words), len(asked), len(searched)) > 1 or not (words or asked):
+    if max(len(words), len(asked), len(searched)) > 1:
         return None
+    if not (words or asked):
+        counts = [key for key in titles if _plain(key) in _COUNT]
+        return Split(count=counts[0]) if len(counts) == 1 else None
     word, query, gallery = (found[0] if found else "" for found in (words, asked, searched))
     return Split(word, query, gallery if query else "")
 
 
 def divides(key: str) -> bool:
     """Whether a key may be one of a :class:`Split`."""
-    return _plain(key) in _SPLIT | _ASKED | _SEARCHED
+    return _plain(key) in _SPLIT | _ASKED | _SEARCHED | _COUNT
 
 
 def side_named(value: object) -> str | None:

@@ -13,11 +13,14 @@ import numpy as np
 
 from ensemble.base.errors import InputError, examples, printable
 from ensemble.base.features import SIDES
-from ensemble.io.arrays import is_name, texts, vector, what
+from ensemble.base.labels import of_values
+from ensemble.base.spellings import best
+from ensemble.io.arrays import is_name, stacked, texts, vector, what
 from ensemble.io.bounds import DEEP
 from ensemble.io.codes import LENGTHS, are_bits, is_pyramid
-from ensemble.io.divided import rows_of_sides
+from ensemble.io.divided import first_rows, rows_of_sides
 from ensemble.io.keys import PIXELS, WEAK_NAMES, Split, column_of, has_both, slot, split_of
+from ensemble.io.lists import repeated
 from postproc.base import temporary
 
 DISTANCES = re.compile(r"(?i)dist|simil|score|rank|prob|logit")  # matrices that are no features
@@ -49,13 +52,16 @@ def has_vectors(content: Mapping[Any, Any]) -> bool:
     return any(vector(value) is not None for value in content.values())
 
 
-def sides(where: str, content: object) -> dict[str, Part]:
-    """The sides that a file tells apart by itself; none where it holds one side, or something else."""
+def sides(where: str, content: object, *, half: bool = False) -> dict[str, Part]:
+    """The sides that a file tells apart by itself; none where it holds one side, or something else.
+
+    ``half``: it is called like one side, which no number of queries divides.
+    """
     content = opened(content)
     if not isinstance(content, dict):
         return {}
     split = split_of(content)
-    if split is not None and not has_both(content):
+    if split is not None and not has_both(content) and not (half and split.count):
         return _by_split(where, content, split)
     found: dict[str, Part] = {}
     again = []
@@ -149,7 +155,7 @@ def _of_columns(where: str, values: dict, features: object) -> Part:
         if column and key != features and (key not in PIXELS or texts(values[key]) is not None):
             candidates.setdefault(column, []).append(key)
     for column, keys in candidates.items():
-        own = [key for key in keys if key == column] or keys
+        own = best(column, keys)
         if len(own) > 1 or column in found.columns or (column == "name" and found.names is not None):
             raise InputError(
                 [f"{where}: wanted one entry for {column}, found {examples(keys)}; leave one, or call it {column}"]
@@ -158,10 +164,30 @@ def _of_columns(where: str, values: dict, features: object) -> Part:
             found.names = _as_texts(values[own[0]])
         else:
             found.columns[column] = values[own[0]]
-    weak = [value for key, value in values.items() if str(key).casefold() in WEAK_NAMES]
+    weak = [key for key in values if str(key).casefold() in WEAK_NAMES]
     if found.names is None and len(weak) == 1:
-        found.names = _numbered(weak[0])
+        found.names = _of_ids(where, weak[0], values[weak[0]], found.columns.get("pid"))
     return found
+
+
+def _of_ids(where: str, key: object, values: Any, pid: Any) -> Any:
+    """Names out of ids; None where they are identities, as ``pid`` has them, or numbers of rows."""
+    names = _numbered(values)
+    again = repeated(names) if isinstance(names, list) and all(map(is_name, names)) else []
+    found = None if pid is None else of_values(pid)
+    if not again or found is None:
+        return names
+    labels = found.tolist()
+    pairs = {*zip(names, labels, strict=False)}
+    if len(names) == len(labels) and len(pairs) == len({*names}) == len({*labels}):
+        return None
+    said = printable(str(key), 40)
+    raise InputError(
+        [
+            f"{where}: wanted every image once in {said}, which names them as nothing else does, found again "
+            f"{examples(again)}; write their names, or leave {said} out"
+        ]
+    )
 
 
 def _of_list(where: str, content: list | tuple) -> Part:
@@ -216,10 +242,28 @@ def _pair(item: object) -> tuple[list[str], Any] | None:
 
 def _by_split(where: str, content: Mapping[Any, Any], split: Split) -> dict[str, Part]:
     """Rows of all sides in one table, told apart by columns."""
+    if split.count:
+        return _by_count(where, content, split.count)
     cells = {title: _listed(content[title]) for title in split.titles}
     rows_of = rows_of_sides(where, split, cells)
-    count = len(cells[split.titles[0]])
     whole = part(where, {key: value for key, value in content.items() if key not in split.titles})
+    return _of_rows(where, whole, rows_of, len(cells[split.titles[0]]))
+
+
+def _by_count(where: str, content: Mapping[Any, Any], key: str) -> dict[str, Part]:
+    """Queries before the gallery in one table, as fast-reid evaluates them; all may stand in batches."""
+    whole = part(where, {other: value for other, value in content.items() if other != key})
+    if isinstance(whole.rows, (list, tuple)) and not is_pyramid(whole.rows):
+        whole.rows = stacked(where, whole.rows)
+    whole.names, *values = map(unbatched, (whole.names, *whole.columns.values()))
+    whole.columns = dict(zip(whole.columns, values, strict=True))
+    levels = whole.rows if is_pyramid(whole.rows) else [whole.rows]
+    count = len(levels[0]) if np.ndim(levels[0]) else 0
+    return _of_rows(where, whole, first_rows(where, key, content[key], count), count)
+
+
+def _of_rows(where: str, whole: Part, rows_of: Mapping[str, np.ndarray], count: int) -> dict[str, Part]:
+    """The sides of a table of ``count`` images."""
     found = {}
     for side, chosen in rows_of.items():
         taken = {column: _taken(where, values, chosen, count) for column, values in whole.columns.items()}
@@ -231,6 +275,17 @@ def _by_split(where: str, content: Mapping[Any, Any], split: Split) -> dict[str,
             rows = _taken(where, rows, chosen, count)
         found[side] = Part(rows, names, columns=taken, lengths=whole.lengths)
     return found
+
+
+def unbatched(value: Any) -> Any:
+    """Names or labels that stand in batches, of whatever lengths, one after the other."""
+    if not isinstance(value, (list, tuple)) or not value:
+        return value
+    if all(isinstance(part, np.ndarray) and part.ndim == 1 for part in value):
+        return np.concatenate(value)
+    if all(isinstance(part, (list, tuple)) for part in value):
+        return [entry for part in value for entry in part]
+    return value
 
 
 def _listed(values: Any) -> Any:

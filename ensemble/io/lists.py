@@ -35,6 +35,7 @@ class Labels:
     columns: dict[str, np.ndarray]
     unused: tuple[str, ...] = ()  # columns of a table that nobody looks at, with the nearest name
     nameless: bool = False  # a table without names, whose rows are called by their numbers, from 0
+    paths: tuple[str, ...] = ()  # what a table of ids of images calls them besides
 
 
 def read_labels(path: Path, wanted: Sequence[str] = (), keys: Keys | None = None) -> Labels:
@@ -61,6 +62,7 @@ def read_labels(path: Path, wanted: Sequence[str] = (), keys: Keys | None = None
     if not all(names):
         problems.append(f"{path}: wanted a name in every line, found {names.count('')} without; fill them in")
     problems += _twice(path, "name once", names)
+    paths = _paths(header, rows, places)
     columns = {}
     for column in (*COLUMNS, *wanted):
         if keys and column in keys:
@@ -71,7 +73,16 @@ def read_labels(path: Path, wanted: Sequence[str] = (), keys: Keys | None = None
         elif column in table:
             columns[column] = _numbers(path, column, names, table[column], problems)
     refuse_if_any(problems)
-    return Labels(str(path), names, columns, tuple(unused), nameless)
+    return Labels(str(path), names, columns, tuple(unused), nameless, paths)
+
+
+def _paths(header: list[str], rows: list[list[str]], places: Mapping[str, int]) -> tuple[str, ...]:
+    """The names in another column of names, where there is one and each is there once."""
+    others = [
+        at for at, title in enumerate(header) if spellings.meant(title) == "name" and at != places.get("name", at)
+    ]
+    names = [row[at].strip() for at in others[:1] for row in rows]
+    return tuple(names) if len(others) == 1 and all(names) and len({*names}) == len(names) else ()
 
 
 def _numbers(path: Path, column: str, names: list[str], cells: list[str], problems: list[str]) -> np.ndarray:
@@ -101,8 +112,7 @@ def read_table(path: Path) -> tuple[list[str], list[list[str]], list[str]]:
         titles, rows = arrow.read(path)
         return titles, rows, [] if rows else [f"{path}: wanted at least one image, found none; write it again"]
     text = _text(path)
-    first = text.lstrip("\r\n").split("\n", 1)[0]
-    separator = max(SEPARATORS, key=first.count)
+    separator = separator_of(text)
     try:
         lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
         numbered = [(lines.line_num, row) for row in lines if any(cell.strip() for cell in row)]
@@ -119,6 +129,11 @@ def read_table(path: Path) -> tuple[list[str], list[list[str]], list[str]]:
     if not rows:
         problems.append(f"{path}: wanted at least one image, found only the first line; write it again")
     return [title.strip() for title in header], [row for row in rows if len(row) == len(header)], problems
+
+
+def separator_of(text: str) -> str:
+    """What separates the cells of a table, by its first line."""
+    return max(SEPARATORS, key=text.lstrip("\r\n").split("\n", 1)[0].count)
 
 
 def read_tracks(
@@ -186,6 +201,13 @@ def read_lines(path: Path) -> list[str]:
     if not lines:
         raise InputError([f"{path}: wanted one image a line, found an empty file; write it again"])
     return lines
+
+
+def read_entries(path: Path) -> list[str]:
+    """The lines up to the last in which something stands: what is empty behind it is no entry. At least one."""
+    lines = read_lines(path)
+    last = max((number for number, line in enumerate(lines, 1) if line), default=len(lines))
+    return lines[:last]
 
 
 def _text(path: Path) -> str:

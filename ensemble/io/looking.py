@@ -29,9 +29,11 @@ from ensemble.io import (
     matrices,
     name_lists,
     open_reid,
+    split_tables,
     travel_times,
 )
 from ensemble.io.blocks import UNNAMED
+from ensemble.io.catalogue import Catalogue
 from ensemble.io.draws import Draws
 from ensemble.io.files import broken_links, files_of, folders_of, nothing
 from ensemble.io.folder import SIDE, TRACK_LISTS, Folder, orders_of
@@ -39,7 +41,7 @@ from ensemble.io.keys import ONE_SET
 from ensemble.io.labelled import Labelled, taken_out
 from ensemble.io.lists import Keys
 from ensemble.io.models import MULTI_QUERIES, Found, find, lacks, may_be_cut, unused_columns
-from ensemble.io.open_reid import META, SPLITS, Catalogue
+from ensemble.io.open_reid import META, SPLITS
 from ensemble.io.travel_times import TRAVEL_TIMES, TravelTimes
 from ensemble.io.write import LEFT_OVER
 from ensemble.parsers import Parser, gives
@@ -137,6 +139,8 @@ class _Look:
         if containers.is_one_set(path):
             others = [path]
         found = _lists(others) if rankings else find(others, list(self.tables.values()), self.catalogue)
+        if not rankings and not found[0] and self.catalogue is None:
+            found = self._divided(others) or found
         self.models, self.provided, ignored, wrong, unread = found
         self.taught: dict[str, Labelled] = {}
         if rankings:
@@ -153,6 +157,15 @@ class _Look:
         self.ignored = ignored | {file: why for file, why in self.known.items() if why and file in self.files}
         left_over = [file for file in self.found if file not in self.files]
         self.ignored |= dict.fromkeys(left_over, "left over from a write that was broken off")
+
+    def _divided(self, files: list[Path]) -> Found | None:
+        """The models that a table of all images divides, where nothing else is one."""
+        with collecting(self.problems):
+            self.catalogue = split_tables.find(files, self.how.wanted, self.how.keys)
+        if self.catalogue is None:
+            return None
+        table = self.catalogue.path
+        return find([file for file in files if file != table], list(self.tables.values()), self.catalogue)
 
     def sort_out_the_rest(self) -> None:
         """Files that belong to no model and say something of all; where there is no model, that is said."""

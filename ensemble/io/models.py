@@ -12,11 +12,11 @@ from ensemble.io import camera_files, containers, draws, matrices, name_lists, t
 from ensemble.io.allowed import ATOMS
 from ensemble.io.arrays import is_name
 from ensemble.io.blocks import ALWAYS_NAMED, UNNAMED, half, loose, unused
+from ensemble.io.catalogue import Catalogue
 from ensemble.io.codes import LENGTHS
 from ensemble.io.keys import WEAK_NAMES as WEAK
 from ensemble.io.keys import column_of, has_both, is_multi, side_called, slot, split_of
 from ensemble.io.layouts import Part, has_vectors, opened, part, sides, vectors_alone
-from ensemble.io.open_reid import Catalogue
 from ensemble.io.readers import unread
 from ensemble.io.readers.table import FEATURES
 from ensemble.io.readers.table import SUFFIXES as TABLES
@@ -222,6 +222,8 @@ def _whole(
         content = opened(containers.load(file))
         if not isinstance(content, dict):
             is_matrix = isinstance(content, np.ndarray) and content.ndim == 2
+            if is_matrix and catalogue and catalogue.orders:
+                return _in_order(file, content, catalogue, notes)
             hint = f"; {MATRIX}" * is_matrix
             return f"neither query nor gallery by its name, and no dictionary with both{hint}"
         keys = tuple(
@@ -238,6 +240,8 @@ def _whole(
     else:
         provided = {place for place in map(slot, keys) if place}
         if keys == () and not file.is_dir():
+            if catalogue and catalogue.orders and containers.suffix(file) == ".npy":
+                return _in_order(file, containers.mapped(file), catalogue, notes)
             hint = f"; {MATRIX}" * (containers.suffix(file) == ".npy" and containers.kind(file) == "f")
             return _not_called(file) + hint
     if any(column == "" for _, column in provided):
@@ -248,8 +252,11 @@ def _whole(
         return MULTI_QUERIES
     if travel_times.are(keys):
         return travel_times.TRAVEL_TIMES
-    if catalogue and catalogue.sides and (catalogue.divides(keys) or {"", "name"} <= set(map(column_of, keys))):
+    columns = set(map(column_of, keys))
+    if catalogue and catalogue.sides and (catalogue.divides(keys) or {"", "name"} <= columns):
         return _divided(file, catalogue, notes)
+    if catalogue and catalogue.orders and "" in columns:
+        return _in_order(file, part(str(file), containers.load(file)).rows, catalogue, notes)
     if containers.suffix(file) in (".csv", ".tsv"):  # tables about anything lie about
         return f"no query_ or gallery_ before its name, and no column split ({examples(keys)})"
     if any(column_of(key) == "" for key in keys):
@@ -274,10 +281,21 @@ def _whole(
     return "no features inside"
 
 
-def _divided(file: Path, catalogue: Catalogue, notes: list[str]) -> tuple[str, set[str]]:
-    """A model whose images a catalogue divides."""
+def _divided(
+    file: Path, catalogue: Catalogue, notes: list[str], names: Sequence[str] | None = None
+) -> tuple[str, set[str]]:
+    """A model whose images a catalogue divides; ``names``, where it does not have all."""
     notes += [note for note in catalogue.notes if note not in notes]
-    return containers.stem(file), set(catalogue.sides)
+    return containers.stem(file), set(catalogue.sides_of(names))
+
+
+def _in_order(file: Path, rows: np.ndarray, catalogue: Catalogue, notes: list[str]) -> tuple[str, set[str]] | str:
+    """The same of rows without names, which are as many as the catalogue has images."""
+    names = catalogue.names_of(len(rows))
+    if names is None:
+        return f"{len(rows)} rows for {catalogue.counts()} images of {catalogue.path.name}"
+    notes.append(f"joined by position: {file} has no names, row by row they are those of {catalogue.path}")
+    return _divided(file, catalogue, notes, names)
 
 
 def _either(file: Path, count: int) -> InputError:

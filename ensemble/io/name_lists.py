@@ -19,7 +19,7 @@ from ensemble.base.features import SIDES
 from ensemble.io import containers
 from ensemble.io.arrays import texts, what
 from ensemble.io.keys import ONE_SET, side_called
-from ensemble.io.lists import TABLES, read_labels, read_lines, repeated
+from ensemble.io.lists import TABLES, read_entries, read_labels, repeated
 from ensemble.parsers.parser import SUFFIXES
 
 CITY = {"query": "name_query.txt", "gallery": "name_test.txt"}
@@ -33,7 +33,10 @@ _OWN = re.compile(r"(.+?)_(?:names?|paths?|files?|filenames?)", re.IGNORECASE | 
 
 
 def read_names(path: Path) -> list[str]:
-    """The names of a list. Raises InputError for blank lines, names given twice, and what is no list of names."""
+    """The names of a list; blank lines at its end are none.
+
+    Raises InputError for other blank lines, names given twice, and what is no list of names.
+    """
     suffix = path.suffix.lower()
     if suffix in TABLES:
         table = read_labels(path)
@@ -45,7 +48,7 @@ def read_names(path: Path) -> list[str]:
         if names is None or not names:
             raise InputError([f"{path}: wanted a list of names, found {what(_content(path))}; write texts"])
         return _checked(path, names, [])
-    lines = read_lines(path)
+    lines = read_entries(path)
     blank = [number for number, line in enumerate(lines, 1) if not line]
     found = f"line {examples(blank)} empty"
     problems = [f"{path}: wanted no empty lines, found {found}; remove them"] if blank else []

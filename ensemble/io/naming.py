@@ -36,6 +36,19 @@ def with_names(labels: Labels, listed: list[str] | None, source: str, notes: lis
     return replace(labels, names=list(listed), nameless=False)
 
 
+def called(labels: Labels, names: Sequence[str], source: str, notes: list[str]) -> Labels:
+    """A table that calls its images by ids and paths: by paths where ``names`` are these and no ids."""
+    if not labels.paths or not names or _meets(labels.names, names) or not _meets(labels.paths, names):
+        return labels
+    notes.append(f"{labels.where}: its images are called by their paths, as {source} calls them, not by their ids")
+    return replace(labels, names=list(labels.paths))
+
+
+def _meets(names: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether any names of two lists are of the same image."""
+    return bool({*names} & {*others}) or alike(names, others) is not None
+
+
 def unnamed(labels: Labels | None, side: str) -> list[str]:
     """A problem where a table has no names and others have."""
     if labels is None or not labels.nameless:

@@ -7,8 +7,7 @@ have it, as open-reid scores it. Source: Cysu/open-reid, reid/utils/data/dataset
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -17,42 +16,11 @@ import numpy as np
 from ensemble.base.broken import BROKEN, reason
 from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.io.arrays import what
+from ensemble.io.catalogue import Catalogue
 from ensemble.io.lists import Labels, repeated
 
 META, SPLITS = "meta.json", "splits.json"
 KEYS = {"query": "query", "gallery": "gallery", "train": "trainval"}
-
-
-@dataclass(frozen=True)
-class Catalogue:
-    """Identities and cameras of images by name, and which names each side has, where splits say that."""
-
-    path: Path
-    labels: Labels
-    sides: Mapping[str, list[str]]
-    inputs: tuple[Path, ...]
-    notes: tuple[str, ...] = ()
-
-    def divides(self, keys: Iterable[str]) -> bool:
-        """Whether these are names of images that it divides."""
-        known = set(self.labels.names)
-        listed = [PurePath(key).name for key in keys]
-        return bool(self.sides and listed) and known.issuperset(listed)
-
-    def of(self, names: Sequence[str], side: str) -> Labels:
-        """The labels of the images of a side; InputError for names that are not there."""
-        place = {name: row for row, name in enumerate(self.labels.names)}
-        rows = [place.get(PurePath(name).name, -1) for name in names]
-        strange = [name for name, row in zip(names, rows, strict=True) if row < 0]
-        if strange:
-            raise InputError(
-                [
-                    f"{self.path}: wanted all images of the {side}, found none called {examples(strange)}; write "
-                    f"{side}.csv, which goes before it, or complete it"
-                ]
-            )
-        columns = {column: values[rows] for column, values in self.labels.columns.items()}
-        return replace(self.labels, names=list(names), columns=columns)
 
 
 def is_meta(path: Path) -> bool:

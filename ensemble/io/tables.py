@@ -10,7 +10,7 @@ from ensemble.io.alignment import merge
 from ensemble.io.folder import Folder
 from ensemble.io.lists import Labels, read_labels, read_tracks
 from ensemble.io.name_lists import read_names
-from ensemble.io.naming import differences, respelt, unnamed, with_names
+from ensemble.io.naming import called, differences, respelt, unnamed, with_names
 from ensemble.parsers import columns as columns_of
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ def _table(
     sources: list[Labels] = [read_labels(table, folder.wanted, folder.keys)] if table else []
     if listed is not None:
         sources = [with_names(source, listed, str(folder.names[side]), notes) for source in sources]
+    where = str(folder.names.get(side, folder.path))
+    sources = [called(source, (listed or named or ()), where, notes) for source in sources]
     refuse_if_any([problem for source in sources for problem in unnamed(source, side)])
     if listed is None and not sources and named:
         listed = list(named)
@@ -65,7 +67,6 @@ def _table(
         )
     names = sources[0].names if listed is None else listed
     problems: list[str] = []
-    where = str(folder.names.get(side, folder.path))
     sources = [respelt(source, names, where, notes) for source in sources]
     for source in sources:
         problems += differences(source, names, side, where, lack=False)

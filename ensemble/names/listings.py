@@ -13,7 +13,7 @@ from re import Match, compile
 from xml.parsers import expat
 
 from ensemble.base.errors import InputError, examples, printable, refuse_if_any
-from ensemble.io.lists import read_lines
+from ensemble.io.lists import read_entries
 from ensemble.parsers.parser import Numbers, Parser, stem, tail
 
 _ATTRIBUTES = {"vehicleID": "pid", "cameraID": "cam"}
@@ -60,7 +60,7 @@ def read_listing(path: Path, parser: Parser) -> Listing:
     """
     if path.suffix.lower() == ".xml":
         return _xml(path)
-    lines = read_lines(path)
+    lines = read_entries(path)
     if _HEADER.match(lines[0]) and ";" in lines[0]:
         lines = lines[1:]
     names: list[str] = []

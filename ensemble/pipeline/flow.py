@@ -352,8 +352,10 @@ def remedy(missing: list[str], state: set[str]) -> str:
         return 'name the side model in the branch, auxiliary = ["MODEL"]'
     if any(name.endswith("_cam_prob") for name in missing):
         return "it is for probabilities computed elsewhere, from Python; use camera_penalty"
-    if any(name.endswith(("_cam", "_frame", "_pid", "_scene", "_quality")) for name in missing):
-        return "give the column in query.csv and gallery.csv"
+    columns = [name for name in missing if name.endswith(("_cam", "_frame", "_pid", "_scene", "_quality"))]
+    if columns:
+        sides = [side for side in ("query", "gallery") if any(name.startswith(f"{side}_") for name in columns)]
+        return f"give the column in {' and '.join(f'{side}.csv' for side in sides or ('query', 'gallery'))}"
     if "query_distances" in missing or "gallery_distances" in missing:
         return "it is for distances computed elsewhere, from Python; use rerank"
     if "nearest" in state:

@@ -39,7 +39,8 @@ class Labels:
     no other, also not as another unknown one. ``track``: -1 none. ``own``: the gallery row that is the
     query itself, -1 none. ``one_set``: each image is asked about all others, and every protocol removes its own.
     ``places`` (trials, ng): where each gallery image stands in a data set's own draws,
-    among those of its identity and camera.
+    among those of its identity and camera. ``uncounted``: the side without cameras where the other has some, which
+    count for nothing then.
     """
 
     query_pid: Ints
@@ -52,6 +53,7 @@ class Labels:
     beside: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     one_set: bool = False
     places: Ints | None = None
+    uncounted: str = ""
 
     @classmethod
     def checked(
@@ -220,7 +222,16 @@ def labels_of(images: Images) -> Labels | None:
     tables = images.query_table, images.gallery_table
     both = [name for name in tables[0].columns if name in tables[1].columns]
     beside = {name: (tables[0][name].to_numpy(), tables[1][name].to_numpy()) for name in both}
-    return Labels(data["query_pid"], data["gallery_pid"], **known, own=own, beside=beside, one_set=one_set)
+    without = [side for side, cam in zip(("query", "gallery"), cams, strict=True) if cam not in data]
+    return Labels(
+        data["query_pid"],
+        data["gallery_pid"],
+        **known,
+        own=own,
+        beside=beside,
+        one_set=one_set,
+        uncounted=without[0] if len(without) == 1 else "",
+    )
 
 
 def _sides(name: str, sides: tuple[ArrayLike, ArrayLike], shape: tuple[int, ...]) -> tuple[Array, Array]:

@@ -16,7 +16,8 @@ def of(labels: Labels, protocol: Protocol, without_match: Ints | None = None) ->
     without_match: the queries that have none under the protocol, where that is known; None: looked for.
     Cost:          a pass over the gallery for each of these queries, and for each that stands in the gallery.
     """
-    return (*_removed(labels, protocol, without_match), *_apart(labels, protocol), *_own(labels, protocol))
+    lost = _removed(labels, protocol, without_match)
+    return (*lost, *_lacking(labels, protocol), *_apart(labels, protocol), *_own(labels, protocol))
 
 
 def one_camera(labels: Labels, protocol: Protocol) -> str:
@@ -55,6 +56,18 @@ def _removed(labels: Labels, protocol: Protocol, without_match: Ints | None) -> 
         f"{lost} of {len(labels.query_pid)} queries meet their identity only in images that are removed "
         f"({protocol.removes.what}), so they have no match"
         + ("; --junk none keeps these images" if protocol.removes.needs_cameras else "")
+    ]
+
+
+def _lacking(labels: Labels, protocol: Protocol) -> list[str]:
+    """That one side alone has cameras."""
+    if not labels.uncounted or not _by_camera(protocol):
+        return []
+    whose = {"query": "the queries", "gallery": "the gallery"}
+    (other,) = whose.keys() - {labels.uncounted}
+    return [
+        f"cameras are given for {whose[other]} and not for {whose[labels.uncounted]}, so nothing is removed for "
+        f"the camera: add cam in {labels.uncounted}.csv"
     ]
 
 

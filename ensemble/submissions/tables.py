@@ -1,5 +1,7 @@
 """Tables with a row an answer, ``query, rank, gallery, distance``, ranks from 1: CSV and Parquet.
 
+In CSV commas separate, or semicolons or tabs, as the first line has them; then a decimal point may be a comma.
+
 Read are also tables of pairs, ``query, gallery, score`` with larger numbers for nearer images, or ``distance``; in
 the usual spellings (``query_id``, ``image0``, ``inliers``, …). Where there is a score, it counts alone: ranks and
 distances beside it say how the pairs were chosen. A pair whose score is empty is not known.
@@ -22,6 +24,8 @@ import numpy as np
 
 from ensemble.base.errors import examples, refuse_if_any
 from ensemble.io import beside
+from ensemble.io.lists import separator_of
+from ensemble.io.readers.csv_files import THOUSANDS
 from ensemble.submissions.format import Format, Head
 from ensemble.submissions.numbers import read_bytes
 from ensemble.submissions.ranklist import EMPTY, RankList, from_columns, from_lists
@@ -127,7 +131,8 @@ def parse_csv(path: Path, similarity: bool = False) -> tuple[RankList, list[str]
     if text is None:
         return EMPTY, problems
     try:
-        header, *rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+        separator = separator_of(text)
+        header, *rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row]
     except (csv.Error, ValueError) as error:
         return EMPTY, [*problems, f"{path}: wanted a table with commas, found a line that is none ({error})"]
     ragged = [number for number, row in enumerate(rows, 2) if len(row) != len(header)]
@@ -135,12 +140,31 @@ def parse_csv(path: Path, similarity: bool = False) -> tuple[RankList, list[str]
         found = f"another number in row {examples(ragged)}"
         problems.append(f"{path}: wanted {len(header)} values a row, found {found}; write the table again")
     whole = [row for row in rows if len(row) == len(header)]
-    columns = {title.strip(): column for title, column in zip(header, zip(*whole, strict=True), strict=False)}
+    columns: dict[str, Sequence[str]] = {
+        title.strip(): column for title, column in zip(header, zip(*whole, strict=True), strict=False)
+    }
     if len(set(header)) < len(header) or not whole:
         found = "a title twice" if whole else "only titles"
         return EMPTY, [*problems, f"{path}: wanted a table with a row an answer, found {found}; write it again"]
+    if separator != ",":
+        columns, wrong = _with_points(path, columns)
+        problems += wrong
     ranking, wrong = from_table(path, columns, similarity)
     return ranking, problems + wrong
+
+
+def _with_points(path: Path, columns: Mapping[str, Sequence[str]]) -> tuple[dict[str, Sequence[str]], list[str]]:
+    """Numbers with a point where they have a comma, and a problem where that may stand between thousands."""
+    found, problems = dict(columns), []
+    for title, meant in _meanings(columns).items():
+        commas = [cell for cell in columns[title] if "," in cell] if meant in COLUMNS[3:] else []
+        if commas and all(map(THOUSANDS.fullmatch, commas)):
+            problems.append(
+                f"{path}: wanted numbers with a decimal point or comma in {title}, found commas that may stand "
+                f"between thousands ({examples(commas)}); write a decimal point"
+            )
+        found[title] = [cell.replace(",", ".") for cell in columns[title]] if commas else columns[title]
+    return found, problems
 
 
 def parse_parquet(path: Path, similarity: bool = False) -> tuple[RankList, list[str]]:
@@ -307,12 +331,13 @@ def _numbers(values: Sequence[Any]) -> tuple[np.ndarray, list[str]]:
 
 
 def _is_csv(head: Head) -> bool:
-    titles = [title.strip().strip('"') for title in head.lines[0].split(",")] if head.lines else []
+    first = head.lines[0] if head.lines else ""
+    titles = [title.strip().strip('"') for title in first.split(separator_of(first))]
     known = set(_meanings(titles).values())
     return {"query", "gallery"} <= known or (WIDE in titles and bool({*known, *titles} & {"query", "id"}))
 
 
-CSV = Format("csv", CSV_FILE, parse_csv, write_csv, suffixes=(".csv",), recognises=_is_csv)
+CSV = Format("csv", CSV_FILE, parse_csv, write_csv, suffixes=(".csv", ".tsv"), recognises=_is_csv)
 PARQUET = Format(
     "parquet",
     PARQUET_FILE,

@@ -50,7 +50,8 @@ def cluster_gallery_soft(
     ``exp(-d_j / s)`` over its sum; d is the squared distance, plus the largest from x to anybody where one of the
     most probable attributes differs, and s the distance of the nearest other image, plus 1.
 
-    Takes:   gallery (ng, d) float32, or one set, used as given; gallery_aux (ng, a) float32, the classes of all
+    Takes:   gallery (ng, d) float32, or one set, used as given, as a rule of unit length, which the 1 in s is
+             measured against; gallery_aux (ng, a) float32, the classes of all
              attributes side by side, higher is more probable, or None: all agree; gallery_track (ng,) int, -1
              none, looked at only at the level of tracks.
     Returns: (ng, d) float32, shorter than before.

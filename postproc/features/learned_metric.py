@@ -103,8 +103,8 @@ def learned_metric(
              which identities lie farthest apart, of LFDA, RCA, LMNN, NCA and MLKR the reduction that they learn,
              of the others the directions of largest weight in M.
     ridge:   0 to 1e9, added to the diagonal of S (XQDA, KISSME) or of the scatter within (LFDA), hence in squared
-             units of the features; large: differences count as they are. None: 0.001 for XQDA, as released,
-             otherwise 0.
+             units of the features; large: differences count as they are. None: 0.001 for XQDA, as released for
+             features of about unit length, and refused where it outweighs all differences; otherwise 0.
     cross_camera: XQDA, KISSME and SDML learn from pairs of images of different cameras only, as XQDA was
              published: with two cameras, of a probe and a gallery image. If false, or without cameras, from all
              pairs, as KISSME was.
@@ -113,7 +113,8 @@ def learned_metric(
              are for XQDA and NFST; for the others 100 components, or half as many as there are independent
              differences within identities (n - identities) if these are fewer, or d.
     rounds:  1 or more, of what iterates. None: MMC 10, ITML, LMNN 20, NCA, MLKR 25, LSML 50, SCML 1000.
-    seed:    0 or more, for what ITML, LSML, MMC and SCML draw.
+    seed:    0 or more, for what ITML, LSML, MMC and SCML draw; of the same features at another scale they draw
+             others.
     Raises:  ValueError for a setting out of range, different widths, NaN or infinity; if there is no pair of one
              identity, or of two; if a method finds nothing in these images, with its reason; if it needs
              metric-learn and that is not installed.
@@ -296,7 +297,7 @@ def _fit(train: np.ndarray, data: Data) -> Metric:
     pid, cam, given = data.pid, data.cam, data.settings
     ridge, components = given.ridge, given.components
     if given.method == "xqda":
-        return xqda.fit(train, pid, cam, ridge=0.001 if ridge is None else ridge, components=components)
+        return xqda.fit(train, pid, cam, ridge=ridge, components=components)
     if given.method == "kissme":
         return kissme.fit(
             train, pid, cam, ridge=ridge or 0, different_weight=given.different_weight, components=components

@@ -98,7 +98,8 @@ def query_expansion(
     include_self: count the image itself; if not, neighbours alone stand for it.
     average: divide by the number of images, whatever their weights; if not, sums stay sums: they differ in length,
              and in a later round an image counts as often as it has been added up.
-    renormalize: bring what was expanded to unit length after every round.
+    renormalize: bring what was expanded to unit length after every round; in a later round it meets others as long
+             as they were given, which are to be of unit length too.
     Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
     Cost:    a product a round (gallery by gallery for "gallery", all by all for "both", half of it computed),
              k gathered rows an image.

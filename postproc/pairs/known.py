@@ -114,7 +114,8 @@ def _refuse_strangers(tiles: PairwiseTiles, known: NeighbourLists) -> None:
     there = (rows >= 0) & (rows != some[:, None])
     left = np.repeat(some, there.sum(axis=1)).astype(np.int32)
     sides = (arrays.beside(side, tiles.like) for side in (left, np.ascontiguousarray(rows[there], np.int32)))
-    refuse_strange_numbers(given[there], arrays.host(tiles.between(*sides)), rough=not known.exact)
+    exact = arrays.host(tiles.between(*sides))
+    refuse_strange_numbers(given[there], exact, tiles.mean_square, rough=not known.exact)
 
 
 def _warn_of_approximate(known: NeighbourLists) -> None:

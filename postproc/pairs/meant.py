@@ -7,22 +7,25 @@ MEANT = {  # what else numbers may be, and what makes distances of them
     "cosine distances; give twice these, of features of unit length": lambda d: 2 * d,
     "similarities; give 2 - 2 s, of features of unit length": lambda d: 2 - 2 * d,
 }
-NEAR = 1e-3  # of a distance and of 1: how well numbers agree that are the same but for rounding
+NEAR = 1e-3  # of a distance, and of a squared length up to 1: how well numbers agree but for rounding
 
 
-def refuse_other_numbers(given: np.ndarray, exact: np.ndarray) -> None:
-    """Refuse distances (m,) that are plainly of another kind than the ``exact`` ones of the same pairs."""
-    if not len(given) or _agree(given, exact):
+def refuse_other_numbers(given: np.ndarray, exact: np.ndarray, length: float) -> None:
+    """Refuse distances (m,) that are plainly of another kind than the ``exact`` ones of the same pairs.
+
+    length: the mean squared length of the features.
+    """
+    if not len(given) or _agree(given, exact, length):
         return
     for said, made in MEANT.items():
-        if _agree(made(given.astype(np.float64)), exact):
+        if _agree(made(given.astype(np.float64)), exact, length):
             raise ValueError(f"distances: wanted squared Euclidean distances, found {said}")
 
 
-def refuse_strange_numbers(given: np.ndarray, exact: np.ndarray, *, rough: bool) -> None:
+def refuse_strange_numbers(given: np.ndarray, exact: np.ndarray, length: float, *, rough: bool) -> None:
     """The same, and numbers that are no distances of these features. ``rough``: they may be off, as of codes."""
-    refuse_other_numbers(given, exact)
-    right = _agree(given, exact)
+    refuse_other_numbers(given, exact, length)
+    right = _agree(given, exact, length)
     if rough and len(given):
         right = bool(np.mean(abs(given - exact) <= np.maximum(exact, exact.mean()) / 2) > 0.5)
     if len(given) and not right:
@@ -32,5 +35,5 @@ def refuse_strange_numbers(given: np.ndarray, exact: np.ndarray, *, rough: bool)
         )
 
 
-def _agree(numbers: np.ndarray, exact: np.ndarray) -> bool:
-    return bool(np.mean(abs(numbers - exact) <= NEAR * np.maximum(1, abs(exact))) > 0.9)
+def _agree(numbers: np.ndarray, exact: np.ndarray, length: float) -> bool:
+    return bool(np.mean(abs(numbers - exact) <= NEAR * np.maximum(min(1, length), abs(exact))) > 0.9)

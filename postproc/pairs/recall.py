@@ -60,6 +60,7 @@ def with_recall(
         given.append(np.asarray(lists.distances[images])[right])
         exact.append(far[right])
 
-    nearest.strips(PairwiseTiles(pairs.as_one_set().of_gallery(asked)), count, what="recall")
-    refuse_other_numbers(np.concatenate(given), np.concatenate(exact))
+    tiles = PairwiseTiles(pairs.as_one_set().of_gallery(asked))
+    nearest.strips(tiles, count, what="recall")
+    refuse_other_numbers(np.concatenate(given), np.concatenate(exact), tiles.mean_square)
     return replace(lists, recall=float(found.mean()))

@@ -143,6 +143,12 @@ class PairwiseTiles(Tiles):
             ]
         )  # fmt: skip
 
+    @property
+    def mean_square(self) -> float:
+        """The mean squared length of the features."""
+        common = 0.0 if self.centre is None else float(self.centre @ self.centre)
+        return float(arrays.host(self.sizes).mean(dtype=np.float64)) + common
+
     def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
         left = self._block(rows)
         right = left if rows == columns else self._block(columns)  # BLAS has other sums for a symmetric product

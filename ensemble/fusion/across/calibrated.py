@@ -61,6 +61,7 @@ def calibrated(
     Cost:    ``pairs`` distances and an isotonic fit a model, one model's distances at a time; memory: two to three
              matrices of the answer's size.
     """
+    parts.one_each("train", train, query)
     numbers = parts.weights(weights, len(query))
     left, right, hits, counts = training_pairs(train_pid, pairs=pairs, seed=seed)
     out = np.zeros(parts.shape(query, gallery), np.float32)

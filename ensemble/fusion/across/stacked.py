@@ -70,6 +70,7 @@ def stacked(
     Cost:    the distances of all models, and 100 trees of 15 leaves over ``pairs`` and over nq ng pairs. Memory:
              the distances of all models at once.
     """
+    parts.one_each("train", train, query)
     left, right, hits, counts = training_pairs(train_pid, pairs=pairs, seed=seed)
     known = np.stack([between(t, left, right, metric) for t in train], axis=1)
     likely = _learned(known, hits, counts, method)

@@ -50,6 +50,7 @@ def trained_query_adaptive(
     Raises:  ValueError for a wrong setting.
     Cost:    one model's distances at a time, a sort of every row; three matrices of the answer's size beside it.
     """
+    parts.one_each("train", train, query)
     shape: dict[str, Any] = {"neighbours": neighbours, "tail": tail, "top": top}
     pile = Pile(parts.shape(query, gallery), rule)
     sides = parts.galleries(query, gallery)

@@ -66,6 +66,8 @@ def calibrated_distances(
     """
     found = parts.checked(distances, missing, ("mean", "worst"))
     numbers = parts.weights(weights, len(found))
+    parts.one_each("train_distances", train_distances, found)
+    parts.one_each("train_hits", train_hits, found)
     used = [
         (float(share), part, _learned(number, far, hits, method, pairs, seed))
         for number, (share, part, far, hits) in enumerate(

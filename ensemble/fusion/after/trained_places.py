@@ -159,5 +159,6 @@ def _fused(
     window: int = 6,
     scaling: Scaling = "min-max",
 ) -> Floats:
+    parts.one_each("train_hit_lists", train_hit_lists, distances)
     model = PlaceModel.learn(method, train_hit_lists, segments=segments, window=window, scaling=scaling)
     return model.join(distances, missing=missing)

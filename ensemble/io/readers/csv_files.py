@@ -15,7 +15,7 @@ import numpy as np
 from ensemble.base.broken import reason
 from ensemble.base.errors import InputError, examples, printable
 from ensemble.io.keys import column_of
-from ensemble.io.lists import SEPARATORS
+from ensemble.io.lists import separator_of
 from ensemble.io.readers import table
 from ensemble.io.readers.reader import Reader, Wanted
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FIRST = 4 << 20  # bytes of the first line, at most
 NAME = "name"
-_THOUSANDS = re.compile(r"\s*-?[1-9][0-9]{0,2}(,[0-9]{3})+\s*")
+THOUSANDS = re.compile(r"\s*-?[1-9][0-9]{0,2}(,[0-9]{3})+\s*")
 _LIST = re.compile(r"\s*[\[(].*[\])]\s*", re.DOTALL)
 
 
@@ -78,7 +78,7 @@ def parse(where: Path, content: bytes) -> dict[str, Any]:
 def _refuse_thousands(where: object, cells: "pd.DataFrame") -> None:
     """Refuse commas that may stand between thousands."""
     commas = [cell for cell in cells.to_numpy().ravel().tolist() if "," in str(cell)]
-    if commas and all(map(_THOUSANDS.fullmatch, commas)):
+    if commas and all(map(THOUSANDS.fullmatch, commas)):
         raise InputError(
             [
                 f"{where}: wanted numbers with a decimal point or comma, found commas that may stand between "
@@ -90,8 +90,7 @@ def _refuse_thousands(where: object, cells: "pd.DataFrame") -> None:
 def _first(where: object, content: bytes) -> tuple[list[str], str, bool]:
     """The titles, the separator, and whether the file itself has them."""
     line = content[:FIRST].decode("utf-8-sig", "strict" if len(content) < FIRST else "ignore").lstrip("\r\n")
-    first = line.split("\n", 1)[0]
-    separator = max(SEPARATORS, key=first.count)
+    separator = separator_of(line)
     row = next(csv.reader(io.StringIO(line, newline=""), delimiter=separator), [])
     cells = [cell.strip() for cell in row]
     numbers = [cell for cell in cells[1:] if _is_number(cell)]

@@ -413,3 +413,11 @@ def test_trained_curves_are_those_of_images_without_a_match(models):
     assert_allclose(found, fusion.query_adaptive(d, reference=curves), rtol=1e-5, atol=1e-6)
     unlabelled = fusion.trained_query_adaptive(query, gallery, train)
     assert (unlabelled != found).any()
+
+
+@each("name", ["calibrated", "stacked", "trained_query_adaptive"])
+def test_a_model_without_training_images_is_named(models, name):
+    query, gallery, train, pid = models
+    labels = () if name == "trained_query_adaptive" else (pid,)
+    with pytest.raises(ValueError, match="train: wanted those of each of 3 parts, found none for part 2, 3; give"):
+        fusion.ACROSS[name](query, gallery, train[:1], *labels)

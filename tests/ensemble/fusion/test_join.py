@@ -78,7 +78,11 @@ def test_settings_are_refused_without_a_run():
             {"missing": "mean", "weights": [1, -1]},
             'missing: wanted "worst" or "refuse" with weights',
         ),
-        ("weighted_sum", {"weight": 1}, "weighted_sum() got an unexpected keyword argument 'weight'"),
+        (
+            "weighted_sum",
+            {"weight": 1},
+            "weight: wanted a setting (weights, scaling, missing, average), found 'weight'; did you mean 'we",
+        ),
         ("concat", {"weights": [1, -1]}, "weights: wanted 2 numbers of 0 or more"),
         ("concat", {"normalize": "yes"}, "normalize: wanted true or false, got 'yes'"),
         ("query_adaptive", {"reference": [[1, 0]]}, "reference: wanted curves for 2 parts, got 1"),

@@ -228,7 +228,9 @@ def test_what_is_refused(tmp_path):
         ([hits[0], hits[1][0], hits[2]], r"got shape \(30,\) of int8 for part 2"),
         ([hits[0], hits[1], hits[2][:0]], r"got shape \(0, 30\)"),
         ([hits[0], np.array([[1, -1, 0]]), hits[2]], "found it inside for part 2"),
-        (hits[:2], "distances: wanted 2 parts, those of 0, 1, got 3"),
+        (hits[:2], "train_hit_lists: wanted those of each of 3 parts, found none for part 3; give them"),
+        (hits[:0], "train_hit_lists: wanted those of each of 3 parts, found none for part 1, 2, 3; give them"),
+        ([*hits, hits[0]], "train_hit_lists: wanted those of each of 3 parts, found 4 for 3 parts; give them"),
     ]:
         with pytest.raises(ValueError, match=message):
             fusion.pos_fuse(far, wrong)
@@ -236,6 +238,11 @@ def test_what_is_refused(tmp_path):
         fusion.prob_fuse(far, hits, segments=0)
     with pytest.raises(ValueError, match="method: wanted one of bayes, pos, "):
         PlaceModel.learn("condorcet", hits)  # type: ignore[arg-type]
+    model = PlaceModel.learn("pos", {"net": hits[0], "old": hits[1]})
+    with pytest.raises(ValueError, match=r"\(net, old\), got 3: part 3 is of no model$"):
+        model.join(far)
+    with pytest.raises(ValueError, match=r"\(net, old\), got 1: none of old$"):
+        model.join(far[:1])
     with pytest.raises(ValueError, match="names: wanted some of 0, 1, 2, got net"):
         PlaceModel.learn("pos", hits).of(["net"])
     np.savez(tmp_path / "other.npz", chances=np.zeros(3))

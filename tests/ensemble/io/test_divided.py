@@ -1,5 +1,6 @@
 """Whole models in one table: who is a query, who of the gallery, who of the training set."""
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +74,34 @@ def test_in_other_formats(tmp_path: Path, kind: str) -> None:
     (found,) = read_folder(tmp_path)
     assert_array_equal(found.query, ROWS[:2])
     assert_array_equal(found.gallery, ROWS[1:])
+
+
+BATCHES = [slice(0, 2), slice(2, 5), slice(5, 6)]
+
+
+@each("batches", [False, True])
+def test_queries_stand_first_as_many_as_a_number_says(tmp_path: Path, batches: bool) -> None:
+    """As fast-reid's evaluator holds them."""
+    content: dict[str, Any] = {"features": ROWS, "pids": np.arange(6) % 3, "camids": np.arange(6) % 2}
+    content["img_paths"] = [f"{row}.jpg" for row in range(6)]
+    if batches:
+        content = {key: [values[some] for some in BATCHES] for key, values in content.items()}
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps({**content, "num_query": 2}))
+    (found,) = read_folder(tmp_path)
+    assert_array_equal(found.query, ROWS[:2])
+    assert_array_equal(found.gallery, ROWS[2:])
+    assert found.gallery_table["cam"].tolist() == [0, 1, 0, 1]
+    assert found.gallery_table["name"].tolist() == ["2.jpg", "3.jpg", "4.jpg", "5.jpg"]
+
+
+def test_a_number_of_queries_that_leaves_none_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "m.npz", features=ROWS, num_query=6)
+    (said,) = problems(read_folder, tmp_path)
+    assert "m.npz: wanted the number of queries in num_query, 1 to 5, found 6; correct it" in said
+
+
+def test_a_number_of_queries_divides_no_file_of_one_side(tmp_path: Path) -> None:
+    for side in ("query", "gallery"):
+        np.savez(tmp_path / f"{side}_m.npz", features=ROWS, num_query=2)
+    (found,) = read_folder(tmp_path)
+    assert_array_equal(found.query, ROWS)

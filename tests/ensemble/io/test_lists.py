@@ -36,7 +36,10 @@ def test_the_real_name_lists(shared: Path) -> None:
     assert read_names(shared / "aicity2020" / "name_test.txt") == names(18290)
 
 
-@each("text", ["b.jpg\na.jpg\n", "b.jpg\na.jpg", "b.jpg \r\na.jpg\r\n", "\ufeffb.jpg\na.jpg\n"])
+@each(
+    "text",
+    ["b.jpg\na.jpg\n", "b.jpg\na.jpg", "b.jpg \r\na.jpg\r\n", "\ufeffb.jpg\na.jpg\n", "b.jpg\na.jpg\n\n \r\n"],
+)
 def test_a_name_list(file: Path, text: str) -> None:
     file.write_bytes(text.encode())
     assert read_names(file) == ["b.jpg", "a.jpg"]

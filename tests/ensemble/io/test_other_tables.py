@@ -96,3 +96,39 @@ def test_names_and_labels_in_the_batches_of_the_features(tmp_path: Path) -> None
     (found,) = read_folder(tmp_path)
     assert_array_equal(found.gallery, ROWS)
     assert found.gallery_table.to_dict("list") == {"name": names, "pid": [7, 8, 9]}
+
+
+@each("by", ["image_id", "path", "nothing"])
+def test_ids_of_images_beside_their_paths(tmp_path: Path, by: str) -> None:
+    """As wildlife data sets have them: images are called by what the features call them, else by their ids."""
+    called = {"image_id": ["11", "10", "12"], "path": ["im/b.jpg", "im/a.jpg", "im/c.jpg"]}
+    for side in ("query", "gallery"):
+        lines = [
+            "image_id,identity,path",
+            *map(",".join, zip(called["image_id"], "xyz", called["path"], strict=True)),
+        ]
+        (tmp_path / f"{side}.csv").write_text("\n".join(lines))
+        names = {} if by == "nothing" else {"names": called[by][::-1]}
+        np.savez(tmp_path / f"{side}_m.npz", features=ROWS if by == "nothing" else ROWS[::-1], **names)
+    (found,) = read_folder(tmp_path)
+    assert_array_equal(found.query, ROWS)
+    wanted = called.get(by, called["image_id"])
+    assert found.gallery_table.to_dict("list") == {"name": wanted, "pid": ["x", "y", "z"]}
+    assert any("are called by their paths" in note for note in found.notes) is (by == "path")
+
+
+def test_ids_and_paths_in_a_feature_file(tmp_path: Path) -> None:
+    for side in ("query", "gallery"):
+        np.savez(tmp_path / f"{side}_m.npz", features=ROWS, image_id=[7, 8, 9], path=["a.jpg", "b.jpg", "b.jpg"])
+    (found,) = read_folder(tmp_path)
+    assert found.query_table["name"].tolist() == ["7", "8", "9"]
+
+
+def test_ids_that_say_who_is_in_an_image_are_no_names(tmp_path: Path) -> None:
+    for side, ids in (("query", [4, 7, 9]), ("gallery", [7, 4, 7])):
+        np.savez(tmp_path / f"{side}_m.npz", features=ROWS, ids=ids, pids=[f"p{number}" for number in ids])
+    (found,) = read_folder(tmp_path)
+    assert found.gallery_table.to_dict("list") == {"name": ["0", "1", "2"], "pid": ["p7", "p4", "p7"]}
+    np.savez(tmp_path / "gallery_m.npz", features=ROWS, ids=[7, 4, 7], pids=[1, 2, 3])
+    (said,) = problems(read_folder, tmp_path)
+    assert "gallery_m.npz: wanted every image once in ids, which names them as nothing else does, found" in said

@@ -85,8 +85,8 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a column short": (lambda f: table(f, f0=[0.5, 1], f1=[1, 2], f3=[1, 2]), "found no f2; write them all"),
     "two groups": (lambda f: table(f, **TWO_GROUPS), "found resnet (8), osnet (8)"),
     "two names": (
-        lambda f: np.savez(f / "query_a.npz", features=rows(2), path=names(2), image_id=names(2)),
-        "wanted one entry for name, found path, image_id",
+        lambda f: np.savez(f / "query_a.npz", features=rows(2), path=names(2), filename=names(2)),
+        "wanted one entry for name, found path, filename",
     ),
     "a word": (
         lambda f: table(f, f0=["a", "1"], f1=[1, 2]),

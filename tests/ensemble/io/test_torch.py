@@ -137,6 +137,14 @@ def test_a_hand_written_tensor(tmp_path: Path) -> None:
     assert_array_equal(load(path), [[4, 6], [8, 10]])
 
 
+def test_an_expanded_tensor(tmp_path: Path) -> None:
+    """Row 1 five times, as ``x[1:2].expand(5, 4)`` is saved; so many times that memory would not hold it, it is
+    refused below.
+    """
+    path = rewritten(tmp_path, **{"data.pkl": tensor((5, 4), (0, 1), offset=4)})
+    assert_array_equal(load(path), [[4, 5, 6, 7]] * 5)
+
+
 @each(
     ("pickled", "named"),
     [
@@ -145,7 +153,8 @@ def test_a_hand_written_tensor(tmp_path: Path) -> None:
         (tensor((2,), (2**40,)), "reaches outside its 12"),
         (tensor((1,), (1,), offset=12), "reaches outside its 12"),
         (tensor((10**9, 10**9), (0, 0)), "an array of shape"),
-        (tensor((10**6,), (0,)), "reaches outside its 12"),
+        (tensor((10**8,), (0,)), "400000000 bytes that repeat the same 48"),
+        (tensor((10**4, 10**4), (0, 1)), "reaches outside its 12"),
         (tensor((2,), (-1,), offset=5), "an array of shape (-1,)"),
         (tensor((2,), (1,), offset=-3), "unknown form"),
         (tensor((2,), (1,), numel=13), "13 values in 48 bytes"),

@@ -135,3 +135,20 @@ def test_a_step_that_leaves_nothing(folder: Path, tmp_path: Path, capsys: pytest
     printed = capsys.readouterr().out
     assert "mAP 0.0000" in printed
     assert "8 queries are answered by no image, since a step puts all out of reach" in printed
+
+
+@each("side, other", [("query", "the gallery"), ("gallery", "the queries")])
+def test_cameras_of_one_side_alone(
+    side: str, other: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for at, pids in zip(("query", "gallery"), PIDS, strict=True):
+        cams = {"camids": np.arange(len(pids)) % 2} if at == side else {}
+        np.savez(tmp_path / f"{at}_m.npz", features=np.eye(4, 3, dtype=np.float32)[: len(pids)], pids=pids, **cams)
+    assert evaluate.main(["--features", str(tmp_path)]) == 0
+    lacking = "gallery" if side == "query" else "query"
+    said = f"and not for {other}, so nothing is removed for the camera: add cam in {lacking}.csv"
+    assert said in capsys.readouterr().out
+    recipe = tmp_path / "r.toml"
+    recipe.write_text('steps = [{ use = "distances" }, { use = "mask_same_camera" }]')
+    with pytest.raises(InputError, match=rf"wanted {lacking}_cam, found .*; give the column in {lacking}.csv$"):
+        evaluate.main(["--features", str(tmp_path), "--recipe", str(recipe)])

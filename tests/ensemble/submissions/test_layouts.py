@@ -20,6 +20,8 @@ QUERIES, GALLERY = ["q0.jpg", "q1.jpg", "q2.jpg"], ["g0.jpg", "g1.jpg", "g2.jpg"
         ("lines", "q0.jpg\tg2.jpg\tg0.jpg\nq1.jpg\t\nq2.jpg\tg1.jpg\n"),
         ("landmarks", "id,images\nq0.jpg,g2.jpg g0.jpg\nq1.jpg,\nq2.jpg,g1.jpg\n"),
         ("csv", 'images,query_id\n"g1.jpg ",q2.jpg\n"g2.jpg  g0.jpg",q0.jpg\n"",q1.jpg\n'),
+        ("csv", "query;rank;gallery\nq0.jpg;1;g2.jpg\nq0.jpg;2;g0.jpg\nq1.jpg;;\nq2.jpg;1;g1.jpg\n"),
+        ("csv", "query\trank\tgallery\nq0.jpg\t1\tg2.jpg\nq0.jpg\t2\tg0.jpg\nq1.jpg\t\t\nq2.jpg\t1\tg1.jpg\n"),
         (
             "json",
             '[{"query_id": "q0.jpg", "ans_ids": ["g2.jpg", "g0.jpg"]},\n{"query_id": "q1.jpg", "ans_ids": []},'
@@ -72,3 +74,16 @@ def test_lists_in_parquet_cells(tmp_path: Path) -> None:
         parquet.write_table(pyarrow.table({"id": QUERIES, "images": cells}), tmp_path / "r.parquet")
         read = submissions.read_aligned(tmp_path / "r.parquet", QUERIES, GALLERY)
         assert [line.tolist() for line in read.lines()] == [[2, 0], [], [1]]
+
+
+@each("separator, suffix", [(";", "csv"), ("\t", "tsv"), (";", "txt")])
+def test_decimal_commas_where_no_commas_separate(tmp_path: Path, separator: str, suffix: str) -> None:
+    path = tmp_path / f"mine.{suffix}"
+    rows = [("query", "gallery", "distance"), ("q,0", "g0", "0,25"), ("q,0", "g1", "0,125"), ("q,0", "g2", "1,5")]
+    path.write_text("".join(f"{separator.join(row)}\n" for row in rows))
+    read = submissions.read_aligned(path, ["q,0"], ["g0", "g1", "g2"], partial=True)
+    assert read.distances is not None
+    assert (read.rows.tolist(), read.distances.tolist()) == ([1, 0, 2], [0.125, 0.25, 1.5])
+    path.write_text("".join(f"{separator.join(row)}\n" for row in [*rows[:1], ("q,0", "g0", "1,250")]))
+    with pytest.raises(InputError, match=r"distance, found commas that may stand between thousands \(1,250\);"):
+        submissions.read(path)

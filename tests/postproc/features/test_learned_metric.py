@@ -71,6 +71,16 @@ def test_xqda_by_hand():
     assert_near(learned_distances(ORIGIN, FAR, FOUR, TWO, cam, ridge=0.5), quadratic(ORIGIN, FAR, wanted))
 
 
+def test_xqda_refuses_features_that_its_ridge_outweighs():
+    """At a scale of 1e-6 its S would be 0.001 I, whatever the images: a ranking by rounding."""
+    small = [x * np.float32(1e-6) for x in (*SIDES, DATA["train"])]
+    for step in (learned_metric, learned_distances):
+        with pytest.raises(ValueError, match=r"^train: .*'xqda' .*too small for its ridge of 0.001; set ridge"):
+            step(*small, *TRAIN[1:])
+    found = learned_distances(*small, *TRAIN[1:], ridge=1e-15)
+    assert_near(found, learned_distances(*SIDES, *TRAIN), share=1e-3)
+
+
 def test_nfst_by_hand():
     # images of one identity differ in x alone, and nobody differs in z: what is left is y
     train = np.array([[0, 0, 0], [2, 0, 0], [0, 3, 0], [2, 3, 0]], np.float32)

@@ -90,3 +90,13 @@ def test_refuses_other_widths():
         quantile_transform(np.eye(2), np.eye(2), np.eye(3))
     with pytest.raises(ValueError, match=r"^train: wanted at least one image"):
         quantile_transform(np.eye(2), np.eye(2), np.empty((0, 2)))
+
+
+def test_only_what_equals_an_end_is_at_it():
+    """Ranks 0, 1/4, 1/2, 3/4, 1 at any scale; scikit-learn takes all of the smallest features for an end."""
+    gallery = np.array([[0], [1], [2], [3], [9]], np.float32)
+    for scale in (1e-30, 1e-8, 1e6):
+        found, _ = quantile_transform(gallery * scale, gallery * scale)
+        assert_allclose(found.ravel(), quantile_transform(gallery, gallery)[0].ravel(), rtol=1e-4, atol=1e-4)
+    found, _ = quantile_transform([[-1e-9], [0], [1e-9]], np.zeros((5, 1)))
+    assert_allclose(found.ravel(), [END, END, -END], rtol=1e-6)

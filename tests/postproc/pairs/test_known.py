@@ -93,6 +93,17 @@ def test_lists_without_a_digest_are_held_against_the_features():
                 rerank(features, neighbours=given)
 
 
+@pytest.mark.filterwarnings("ignore:neighbours. the lists are approximate")
+@each("scale", [1e-6, 1e6])
+def test_they_are_at_any_scale(scale):
+    x = unit(60) * np.float32(scale)
+    lists = neighbours(x)
+    for features, distances in [(x[::-1].copy(), lists.distances), (x, np.sqrt(lists.distances))]:
+        given = NeighbourLists.given(lists.rows, distances, largest=lists.largest, exact=True)
+        with pytest.raises(ValueError, match="found"):
+            rerank(features, neighbours=given)
+
+
 def test_tiles_of_features_and_of_lists():
     x = unit(30)
     assert type(tiles_of(sqeuclidean(x))) is PairwiseTiles
