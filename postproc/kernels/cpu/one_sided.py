@@ -5,18 +5,15 @@ All of the bank is gone through for some rows at a time. What their limits do no
 """
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from postproc.kernels.compiled import compiled
+from postproc.kernels.cpu.ahead import LINE, ask_for
 from postproc.kernels.cpu.candidates import NEAR, WIDE, keep
 from postproc.kernels.cpu.int8 import LANES, PANEL, TALL, VECTORS, block_of
 from postproc.kernels.cpu.marks import lowest
 from postproc.kernels.cpu.settling import apart, insert
 from postproc.kernels.cpu.sorting import ascending, key_of, kth, value_of
 
-LINE = 64  # bytes of a line of the cache
 LOWER = 0x7FFFFFFF  # the bits of a key that are its column
 SOON = 2  # candidates between asking for a row and its turn
 
@@ -67,29 +64,13 @@ def collect(packed, begin, limits, bank, bank_limits, first, stop, k, abreast, p
                         counts[row] = count
 
 
-@intrinsic
-def _ask_for(typingctx, address):
-    """Let the cache line at an address come while something else is done."""
-
-    def emit(context, at, signature, arguments):
-        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-        ask = at.module.declare_intrinsic(
-            "llvm.prefetch", (byte,), ir.FunctionType(ir.VoidType(), [byte, *[number] * 3])
-        )
-        to_read, keep, data = (ir.Constant(number, value) for value in (0, 3, 1))
-        at.call(ask, [at.inttoptr(arguments[0], byte), to_read, keep, data])
-        return context.get_dummy_value()
-
-    return types.void(types.int64), emit
-
-
 @compiled
 def _ask_for_row(bank, j):
     """Let a row of the bank come."""
     width = bank.shape[1] * bank.itemsize
     row = bank.ctypes.data + j * width
     for line in range(row, row + width, LINE):
-        _ask_for(line)  # type: ignore[call-arg]
+        ask_for(line)  # type: ignore[call-arg]
 
 
 @compiled
