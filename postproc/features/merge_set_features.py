@@ -69,7 +69,8 @@ def merge_set_features(
     repel:   push as well; if not, it is query expansion with a soft choice of neighbours.
     Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
     Cost:    gallery by gallery and query by gallery products, each ``rounds`` times, and 2k rows gathered an
-             image; memory: lists and weights of 2k.
+             image; where the processor can and 2k are few of the bank, products are of whole numbers and some
+             hundred distances an image are computed. Memory: lists and weights of 2k.
     Differs: every image counts its own neighbours. In the released code a row with fewer than ``k`` similar images
              lowers k for all rows after it, so that results hang on the order of rows;
              :func:`postproc.compat.mergesetfeat` does that too.
@@ -106,8 +107,8 @@ def merge(
     repel: bool = True,
     shrinking: bool = False,
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """One round of ``images`` (n, d) by a ``bank`` (m, d), all unit; and the rows of the bank that were nearest, which
-    are ``near`` in the next round. ``shrinking``: rows lower k for the later."""
+    """One round of ``images`` (n, d) by a ``bank`` (m, d), all unit; and the rows of the bank that were nearest,
+    which are ``near`` in the next round. ``shrinking``: rows lower k for the later."""
     xp = arrays.namespace(bank)
     known = xp.any(bank, axis=1)  # zero rows are similar to nobody
     if not known.any():

@@ -30,7 +30,7 @@ def of_all_and_others(tiles: Tiles, everybody: Pairwise, *, every: int, other: i
     lacking = _lacking(tiles, tiles.cameras, lengths, other)
     if lacking[-1] > LACKING:
         return nearest.of_all_and_others(tiles, every=every, other=other)
-    length = lengths[-1] if lacking[0] else lengths[0]  # the longer, the more pairs are near enough to be looked at
+    length = lengths[-1] if lacking[0] else lengths[0]  # the longer, the more pairs have to be looked at
     longer = nearest.of_all(tiles, length)
     across = from_lists.of_cameras(longer, layout, tiles.cameras, other, same=False, whole=False)
     _complete(across, everybody, tiles.cameras[layout.inverse], layout)

@@ -291,9 +291,9 @@ def answer_without_distances(
 
 
 def answer_of_reached(tiles: Tiles, change: Change, *, top_k: int | None) -> Floats | Nearest:
-    """As :func:`answer`, where ``change`` is below 0 for whom it reaches and leaves others, who come behind, at their
-    distance. Distances are computed for blocks of queries alone in which fewer than ``top_k`` are reached, which are
-    changed again then.
+    """As :func:`answer`, where ``change`` is below 0 for whom it reaches and leaves others, who come behind, at
+    their distance. Distances are computed for blocks of queries alone in which fewer than ``top_k`` are reached,
+    which are changed again then.
     """
     layout = tiles.layout
     if top_k is None or remembered.current() is not None:

@@ -56,8 +56,9 @@ def search(images: np.ndarray, bank: np.ndarray, k: int, known: np.ndarray | Non
         if near is not None:
             kernel.begin_with(images, bank, near, start, stop, values, rows, own.limits)
         kernel.collect(
-            own.packed, own.begin, own.limits, there.packed, there.limits, first, last, k, ROWS, pairs, names, counts
-        )
+            own.packed, own.begin, own.limits, there.packed, there.limits, first, last, k, ROWS,
+            pairs, names, counts,
+        )  # fmt: skip
         kernel.settle(images, bank, own.limits, pairs, names, counts, start, start, stop, values, rows, unsure)
 
     task = 8 * ROWS * panel * room_of(k)

@@ -1,7 +1,8 @@
-"""Which rows of a bank may be among the nearest of other rows: products in int8 as :mod:`.int8`, of one side only.
+"""Which rows of a bank may be among the nearest of other rows: products in int8 as :mod:`.int8`, of one side.
 
-All of the bank is gone through for some rows at a time. What their limits do not rule out are candidates: ``pairs``
-(rows, room, 2) float32 and ``names``, the same memory as int32, as in :mod:`.candidates`; ``counts`` (rows,) int64.
+All of the bank is gone through for some rows at a time. What their limits do not rule out are candidates:
+``pairs`` (rows, room, 2) float32 and ``names``, the same memory as int32, as in :mod:`.candidates`; ``counts``
+(rows,) int64.
 """
 
 import numpy as np
@@ -20,8 +21,8 @@ SOON = 2  # candidates between asking for a row and its turn
 
 @compiled
 def collect(packed, begin, limits, bank, bank_limits, first, stop, k, abreast, pairs, names, counts):
-    """Candidates of the rows in panels ``first:stop`` for the ``k`` nearest of the bank, ``abreast`` panels of it at a
-    time.
+    """Candidates of the rows in panels ``first:stop`` for the ``k`` nearest of the bank, ``abreast`` panels of it
+    at a time.
 
     ``limits`` (5, n) and ``bank_limits`` (5, m) as in :func:`.int8.narrow`, near and far -inf and +inf in the
     bank, far +inf in both. When the room is used up the limit becomes what it is by the candidates there are.
@@ -50,7 +51,7 @@ def collect(packed, begin, limits, bank, bank_limits, first, stop, k, abreast, p
                     a, j = at // VECTORS, at % VECTORS * LANES
                     i, row = i0 + a, i0 + a - first * PANEL
                     while left_over != 0:
-                        b = j + lowest(left_over)  # type: ignore[call-arg, var-annotated]
+                        b = j + lowest(left_over)
                         left_over &= left_over - 1
                         value, count = block[a, b], counts[row]
                         if count == room:
@@ -75,10 +76,11 @@ def _ask_for_row(bank, j):
 
 @compiled
 def begin_with(images, bank, known, start, stop, values, rows, limits):
-    """Begin the lists of the rows ``start:stop`` with ``known`` (n, k) rows of the bank, none of them twice, and limit
-    what may come beside: nobody who is farther than all of these.
+    """Begin the lists of the rows ``start:stop`` with ``known`` (n, k) rows of the bank, none of them twice, and
+    limit what may come beside: nobody who is farther than all of these.
 
-    ``values``, ``rows`` (n, k) hold +inf and a number behind all others; they become heaps, sorted, the worst first.
+    ``values``, ``rows`` (n, k) hold +inf and a number behind all others; they become heaps, sorted, the worst
+    first.
     """
     k = known.shape[1]
     for i in range(start, stop):

@@ -40,9 +40,9 @@ def test_exact_in_every_world(name, k):
 def test_neither_room_nor_threads_nor_company_nor_what_was_known_change_a_bit(name):
     images, bank = sides(name)
     whole = one_sided.search(images, bank, 10)
-    with patch.object(one_sided, "room_of", lambda k: 3 * k), patch.object(one_sided, "ROWS", 1):
-        with using(threads=1):
-            crowded = one_sided.search(images, bank, 10)
+    little = patch.object(one_sided, "room_of", lambda k: 3 * k), patch.object(one_sided, "ROWS", 1)
+    with little[0], little[1], using(threads=1):
+        crowded = one_sided.search(images, bank, 10)
     told = one_sided.search(images, bank, 10, one_sided.search(images[::-1], bank, 10).rows)
     knew = one_sided.search(images, bank, 10, whole.rows)
     alone = one_sided.search(images[5:7], bank, 10)
@@ -53,7 +53,7 @@ def test_neither_room_nor_threads_nor_company_nor_what_was_known_change_a_bit(na
 
 
 def test_it_pays_where_few_are_near_and_nowhere_else():
-    """Of 6,400 in groups of eight, seven are near; of noise in so few directions, many more than there is room for."""
+    """Of 6,400 in groups of eight, seven are near; of noise, many more than there is room for."""
     rng = np.random.default_rng(0)
     bank = np.repeat(rng.standard_normal((800, 512)), 8, axis=0) + 0.2 * rng.standard_normal((6400, 512))
     bank = (bank / np.linalg.norm(bank, axis=1, keepdims=True)).astype(np.float32)
