@@ -129,7 +129,7 @@ def mergesetfeat(
     checks.not_empty("gX", bank)
     checks.between("beta", beta, 0.001, 1000)
     checks.whole("knn", knn, 1)
-    return merge(images, bank, k=knn, beta=beta, step=0.2, shrinking=True)
+    return merge(images, bank, k=knn, beta=beta, step=0.2, shrinking=True)[0]
 
 
 def _full(

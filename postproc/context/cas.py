@@ -41,7 +41,7 @@ def _halves(sizes: Sizes, chosen: Chosen) -> int:
 
 def _paths(sizes: Sizes, chosen: Chosen) -> Work:
     """The searches of the queries: over all images, or near them only."""
-    return spent.matrix(310 if chosen["top_k"] is None else 24)(sizes, chosen)
+    return spent.matrix(190 if chosen["top_k"] is None else 3)(sizes, chosen)
 
 
 @step(

@@ -118,7 +118,9 @@ def offline_diffusion(
 
         kernel.walk.over_rows(multiply, len(strip), what="diffusion", block=BLOCK)
 
-    return nearest.answer(tiles if among_all else tiles_of(pairs), change, top_k=top_k)
+    if among_all:
+        return nearest.answer_of_reached(tiles, change, top_k=top_k)
+    return nearest.answer(tiles_of(pairs), change, top_k=top_k)
 
 
 def _rows(

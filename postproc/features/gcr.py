@@ -69,9 +69,9 @@ def gcr(
              run over that graph's own images.
     Raises:  ValueError naming the setting or array and what was wanted.
     Cost:    a round is half a product of all by all and (nq + ng) (k1 + k2) d multiply-adds, "local" k1 + k2
-             times that. From 6,000 images on, if 32 nearest have enough of other cameras among them, nobody looks
-             for these apart, and whole numbers may take the place of the product as in :func:`rerank`. Memory:
-             the lists, two copies of the features and one 16 MB tile a thread.
+             times that. From 6,000 images on, if the k1 nearest, or 32, have enough of other cameras among them,
+             nobody looks for these apart, and whole numbers may take the place of the product as in
+             :func:`rerank`. Memory: the lists, two copies of the features and one 16 MB tile a thread.
     Differs: copies of an image share the places that are left to them in a list, so that they stay equal. A list
              of other cameras ends where these do; the released code fills it with images of the own camera.
              "local" moves all images at once, where the released code goes through them in order and lets

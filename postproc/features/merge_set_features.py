@@ -14,10 +14,8 @@ from postproc.base.sizes import BLOCK, DOUBLE, Sizes
 from postproc.base.step import Chosen, step
 from postproc.base.vocabulary import Gallery, Query, Sides
 from postproc.features.expansion import add_neighbours
-from postproc.pairs import held, nearest, spent
+from postproc.pairs import held, one_sided, spent
 from postproc.pairs.l2_normalize import l2_normalize
-from postproc.pairs.pairwise import sqeuclidean
-from postproc.pairs.tiles import PairwiseTiles
 
 
 def _weights(sizes: Sizes, chosen: Chosen) -> int:
@@ -71,7 +69,8 @@ def merge_set_features(
     repel:   push as well; if not, it is query expansion with a soft choice of neighbours.
     Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
     Cost:    gallery by gallery and query by gallery products, each ``rounds`` times, and 2k rows gathered an
-             image; memory: lists and weights of 2k.
+             image; where the processor can and 2k are few of the bank, products are of whole numbers and some
+             hundred distances an image are computed. Memory: lists and weights of 2k.
     Differs: every image counts its own neighbours. In the released code a row with fewer than ``k`` similar images
              lowers k for all rows after it, so that results hang on the order of rows;
              :func:`postproc.compat.mergesetfeat` does that too.
@@ -86,35 +85,37 @@ def merge_set_features(
     if step == 0 or rounds == 0:
         return query if one_set else (query, gallery)
     bank = l2_normalize(gallery)
-    gallery = bank
+    gallery, near = bank, None
     for _ in range(rounds):
-        gallery = merge(gallery, bank, k=k, beta=beta, step=step, repel=repel)
+        gallery, near = merge(gallery, bank, near, k=k, beta=beta, step=step, repel=repel)
     if one_set:
         return gallery
-    query = l2_normalize(query)
+    query, near = l2_normalize(query), None
     for _ in range(rounds):
-        query = merge(query, gallery, k=k, beta=beta, step=step, repel=repel)
+        query, near = merge(query, gallery, near, k=k, beta=beta, step=step, repel=repel)
     return query, gallery
 
 
 def merge(
     images: np.ndarray,
     bank: np.ndarray,
+    near: np.ndarray | None = None,
     *,
     k: int,
     beta: float,
     step: float,
     repel: bool = True,
     shrinking: bool = False,
-) -> np.ndarray:
-    """One round of ``images`` (n, d) by a ``bank`` (m, d), all unit. ``shrinking``: rows lower k for the later."""
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """One round of ``images`` (n, d) by a ``bank`` (m, d), all unit; and the rows of the bank that were nearest,
+    which are ``near`` in the next round. ``shrinking``: rows lower k for the later."""
     xp = arrays.namespace(bank)
     known = xp.any(bank, axis=1)  # zero rows are similar to nobody
     if not known.any():
-        return images
+        return images, None
     if not known.all():
         bank = bank[known]
-    found = nearest.of_queries(PairwiseTiles(sqeuclidean(images, bank)), 2 * k if repel else k)
+    found = one_sided.of_images(images, bank, 2 * k if repel else k, near)
     similar = 1 - found.distances / 2
     similar[~xp.any(images, axis=1)] = 0
     positive = similar > 0
@@ -126,7 +127,7 @@ def merge(
     weights = xp.empty_like(similar)
     for part in arrays.blocks(similar, 1024):
         weights[part] = step * _pull_and_push(similar[part], positive[part], reach[part, None], beta)
-    return l2_normalize(add_neighbours(images, bank, found.rows, weights))
+    return l2_normalize(add_neighbours(images, bank, found.rows, weights)), found.rows
 
 
 def _pull_and_push(similar: np.ndarray, positive: np.ndarray, reach: np.ndarray, beta: float) -> np.ndarray:

@@ -24,6 +24,8 @@ WHOLE = 0.16  # a product of whole numbers over one of float32, comparisons incl
 ROW = 500.0  # what makes whole numbers of a value, and finds first limits
 HIT = 9000.0  # what becomes of a pair that is not ruled out
 SETTLED = 30.0  # a value of a candidate, which comes from memory
+OFFERED = 1000.0  # what becomes of a pair where one of its rows alone is looked at
+IN_FULL = 13.0  # a value of a bank that is compared with one row
 MARGIN = 0.8  # of the cost of a walk, above which nothing is risked
 
 
@@ -55,14 +57,49 @@ def costs(n: int, width: int, settled: float, candidates: float, crowded: float)
     return product + width * (ROW + SETTLED * settled) + HIT * hits
 
 
+def pays_one_sided(images: np.ndarray, bank: np.ndarray, k: int, room: int) -> bool:
+    """Whether the ``k`` nearest of a bank are found sooner by whole numbers (:mod:`.one_sided`), whose rows have
+    ``room`` for candidates; as :func:`pays`."""
+    n, (m, width) = len(images), bank.shape
+    if m < FEWEST or n < ROWS or not NARROWEST <= width <= kernels.of(bank).int8.WIDEST:
+        return False
+    rows = pruned.rows_in([bank])
+    left = images[np.linspace(0, n - 1, ROWS).astype(np.int64)] - rows.mean
+    settled, candidates = _near(_distances(left, rows), k, _slack(rows))
+    crowded = float((settled > room / 2).mean())
+    offered = float(candidates.mean()) * (1 + log(m / k))
+    product = m * width * (WHOLE + IN_FULL * crowded)
+    search = product + width * (ROW * (1 + m / n) + SETTLED * float(settled.mean())) + OFFERED * offered
+    return search <= MARGIN * m * (width + TILE)
+
+
 def look(rows: Rows) -> tuple[float, float, float]:
     """How many candidates a row will have to settle and to hold, and how many rows will have too many: means."""
+    u = _slack(rows)
+    some = np.linspace(0, rows.count - 1, ROWS).astype(np.int64)
+    distances = _distances(rows.moved(some, rows.mean), rows)
+    certain, near = _near(distances, K, u)
+    far = (distances >= distances.max(axis=1, keepdims=True) - 4 * u).sum(axis=1)
+    crowded = (certain >= pruned.near_room(K) // 2) | (far > pruned.FAR_ROOM // 2 * 1.5)
+    return float((certain + far).mean()), float((near + far).mean()), float(crowded.mean())
+
+
+def _slack(rows: Rows) -> float:
+    """What bounds are off by in the mean."""
+    return float(pruned.sample(rows, np.linspace(0, rows.count - 1, SAMPLE).astype(np.int64)).mean())
+
+
+def _near(distances: np.ndarray, k: int, u: float) -> tuple[np.ndarray, np.ndarray]:
+    """How many distances a row will have to settle to know its ``k`` nearest, and how many to hold."""
+    kth = np.partition(distances, k - 1, axis=1)[:, k - 1 : k]
+    certain, near = ((distances <= kth + width * u).sum(axis=1) for width in (4, 8))
+    return certain, near
+
+
+def _distances(left: np.ndarray, rows: Rows) -> np.ndarray:
+    """Squared distances of some rows without the common part from all, but for their own squared lengths."""
     kernel, n = kernels.of(rows.mean), rows.count
-    slack = pruned.sample(rows, np.linspace(0, n - 1, SAMPLE).astype(np.int64))
-    u = float(slack.mean())
-    some = np.linspace(0, n - 1, ROWS).astype(np.int64)
-    left = rows.moved(some, rows.mean)
-    distances = np.empty((ROWS, n), np.float32)
+    distances = np.empty((len(left), n), np.float32)
 
     def compare(start: int) -> None:
         right = rows.moved(np.arange(start, min(start + 1024, n)), rows.mean)
@@ -72,9 +109,4 @@ def look(rows: Rows) -> tuple[float, float, float]:
         part += np.einsum("ij,ij->i", right, right)
 
     kernel.walk.run(compare, range(0, n, 1024), what="forecast")
-    kth = np.partition(distances, K - 1, axis=1)[:, K - 1 : K]
-    top = distances.max(axis=1, keepdims=True)
-    near, certain = ((distances <= kth + width * u).sum(axis=1) for width in (8, 4))
-    far = (distances >= top - 4 * u).sum(axis=1)
-    crowded = (certain >= pruned.near_room(K) // 2) | (far > pruned.FAR_ROOM // 2 * 1.5)
-    return float((certain + far).mean()), float((near + far).mean()), float(crowded.mean())
+    return distances

@@ -6,7 +6,7 @@ neighbours once, itself among them, and no image is its own answer: there is +in
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from enum import StrEnum
 from functools import partial
@@ -285,11 +285,33 @@ def answer_without_distances(
             set_own(whole, np.arange(nq))
         return whole
     best = _Best(nq, ng, top_k, fill, like, one_set)
-    tall = max(SMALLEST, (STRIP_ON_CUDA if arrays.on_cuda(like) else STRIP) // (4 * ng))
-    for start in range(0, nq, tall):
-        queries = np.arange(start, min(start + tall, nq))
+    for queries in _some_at_a_time(nq, ng, like):
         best.take(arrays.empty((len(queries), ng), np.float32, like), queries)
     return best.nearest
+
+
+def answer_of_reached(tiles: Tiles, change: Change, *, top_k: int | None) -> Floats | Nearest:
+    """As :func:`answer`, where ``change`` is below 0 for whom it reaches and leaves others, who come behind, at
+    their distance. Distances are computed for blocks of queries alone in which fewer than ``top_k`` are reached,
+    which are changed again then.
+    """
+    layout = tiles.layout
+    if top_k is None or remembered.current() is not None:
+        return answer(tiles, change, top_k=top_k)
+    best = _Best(layout.nq, layout.ng, top_k, change, layout.like, layout.one_set)
+    for queries in _some_at_a_time(layout.nq, layout.ng, layout.like):
+        best.take(arrays.full((len(queries), layout.ng), np.inf, np.float32, layout.like), queries)
+    lacking = np.flatnonzero(arrays.host(best.nearest.rows[:, -1]) < 0)
+    if len(lacking):
+        strips(tiles, best.take, what="answer", asked=lacking)
+    return best.nearest
+
+
+def _some_at_a_time(nq: int, ng: int, like: np.ndarray) -> Iterator[np.ndarray]:
+    """Ranges of queries whose distances to the gallery have room in a strip."""
+    tall = max(SMALLEST, (STRIP_ON_CUDA if arrays.on_cuda(like) else STRIP) // (4 * ng))
+    for start in range(0, nq, tall):
+        yield np.arange(start, min(start + tall, nq))
 
 
 def set_own(strip: np.ndarray, queries: np.ndarray, value: float = np.inf) -> None:

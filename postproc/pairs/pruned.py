@@ -47,6 +47,7 @@ class Numbers:
     packed: np.ndarray  # (panels, wide / 4, PANEL, 4) int8
     begin: np.ndarray  # (panels * PANEL,) int32
     limits: np.ndarray  # (5, panels * PANEL) float32
+    ratio: float  # of what is lost to what there is, by which bounds are divided between two rows
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def fill(rows: Rows, values: np.ndarray, names: np.ndarray, largest: np.ndarray)
     if machine.int8():
         lengths, unsure = _by_candidates(rows, values, names, largest)
     else:
-        lengths, unsure = _quantised(rows)[1], np.arange(rows.count)
+        lengths, unsure = quantised(rows)[1], np.arange(rows.count)
     _in_full(rows, lengths, unsure, values, names, largest)
 
 
@@ -160,7 +161,7 @@ def _by_candidates(
     """As :func:`fill`; all squared lengths, and which rows it could not be sure of."""
     kernel = kernels.of(values)
     n, k = values.shape
-    numbers, square, _ = _quantised(rows)
+    numbers, square, _ = quantised(rows)
     _limit(numbers, rows, k)
     near, far = _candidates(n, near_room(k)), _candidates(n, FAR_ROOM)
     _narrow(numbers, np.full((n, k), np.inf, np.float32), (*near, *far))
@@ -194,11 +195,14 @@ def _candidates(n: int, room: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def sample(rows: Rows, some: np.ndarray) -> np.ndarray:
     """The :func:`slacks` of some rows."""
     few = Rows(read_only(rows.moved(some, None)), read_only(rows.moved(some[:0], None)), rows.mean)
-    return _quantised(few)[2]
+    return quantised(few)[2]
 
 
-def _quantised(rows: Rows) -> tuple[Numbers, np.ndarray, np.ndarray]:
-    """Whole numbers of all rows, their squared lengths without the common part, and their slacks."""
+def quantised(rows: Rows, ratio: float | None = None) -> tuple[Numbers, np.ndarray, np.ndarray]:
+    """Whole numbers of all rows, their squared lengths without the common part, and their slacks.
+
+    ``ratio``: of rows that they are compared with; None: their own.
+    """
     kernel = kernels.of(rows.first).int8
     n, wide = rows.count, _wide(rows.width)
     panels = -(-n // kernel.PANEL)
@@ -217,11 +221,11 @@ def _quantised(rows: Rows) -> tuple[Numbers, np.ndarray, np.ndarray]:
         )  # fmt: skip
 
     kernels.of(rows.first).walk.over_rows(quantise, n, what="whole numbers", block=kernel.PANEL * 4)
-    slack = slacks(square, lost, rows.width, wide)
+    slack, ratio = slacks(square, lost, rows.width, wide, ratio)
     limits[0, :n] = square - 2 * slack
     limits[2, :n] = 4 * slack
     limits[3, :n], limits[4, :n] = np.inf, -np.inf
-    return Numbers(packed, begin, limits), square, slack
+    return Numbers(packed, begin, limits, ratio), square, slack
 
 
 def _wide(width: int) -> int:
@@ -261,17 +265,20 @@ def _limit(numbers: Numbers, rows: Rows, k: int) -> None:
     kernel.walk.over_rows(find, len(numbers.packed), what="limits")
 
 
-def slacks(square: np.ndarray, lost: np.ndarray, width: int, wide: int) -> np.ndarray:
+def slacks(
+    square: np.ndarray, lost: np.ndarray, width: int, wide: int, ratio: float | None = None
+) -> tuple[np.ndarray, float]:
     """(n,) float64 u: distances are within ``2 u[i] + 2 u[j]`` of those of the whole numbers, rounding
-    included."""
+    included; and the ratio by which they were divided, that of these rows if there is none."""
     length = np.sqrt(square)
     stages = 2 * max(0, int(np.log2(wide & -wide)) - 4)
     turning = (3.1 * stages + 2) * ULP
     lost = lost * (1 + 2.0**-30) + turning * length
-    ratio = max(lost.mean(), 1e-30) / max(length.mean(), 1e-30)
+    if ratio is None:
+        ratio = float(max(lost.mean(), 1e-30) / max(length.mean(), 1e-30))
     long = (length * (1 + turning) + lost) ** 2
     slack = (lost**2 / ratio + long * ratio + lost**2) / 2
-    return slack + (1.1 * turning + (width / 32 + 100) * ULP) * long + 2.0**-110
+    return slack + (1.1 * turning + (width / 32 + 100) * ULP) * long + 2.0**-110, ratio
 
 
 def _narrow(numbers: Numbers, best: np.ndarray, candidates: tuple[np.ndarray, ...]) -> None:

@@ -21,7 +21,7 @@ AHEAD = 32  # hits whose memory is asked for together, because one after the oth
 
 
 @compiled
-def _keep(pairs, names, count, limit, spare):
+def keep(pairs, names, count, limit, spare):
     """Drop entries above ``limit``, and of too many the largest: (count, limit); who went is no smaller."""
     most = 2 * count // 3
     kept = 0
@@ -55,7 +55,7 @@ def _add_near(pairs, names, counts, best, limits, i, value, high, j, spare):
         limits[NEAR, i] = min(limits[NEAR, i], best[i, last] + limits[WIDE, i])
     count = counts[i]
     if count == pairs.shape[1]:
-        count, limits[NEAR, i] = _keep(pairs[i], names[i], count, limits[NEAR, i], spare)
+        count, limits[NEAR, i] = keep(pairs[i], names[i], count, limits[NEAR, i], spare)
         counts[i] = count
         if value > limits[NEAR, i]:
             return
@@ -69,7 +69,7 @@ def _add_far(pairs, names, counts, limits, i, value, low, j, spare):
     limits[FAR, i] = max(limits[FAR, i], low)
     count = counts[i]
     if count == pairs.shape[1]:
-        count, limit = _keep(pairs[i], names[i], count, -limits[FAR, i], spare)
+        count, limit = keep(pairs[i], names[i], count, -limits[FAR, i], spare)
         counts[i], limits[FAR, i] = count, -limit
         if value < -limit:
             return

@@ -7,10 +7,14 @@ side, (n, columns), so that one pass over the graph serves all of them; no colum
 import numpy as np
 
 from postproc.kernels.compiled import compiled
+from postproc.kernels.cpu.ahead import LINE, ask_for
 from postproc.kernels.cpu.links import DOUBLES, LANES, product
 
 TOGETHER = 64  # images whose scores are turned from columns to rows together
 ABREAST = 4  # links of a node that are followed together in small graphs
+SOON = 4  # nodes between asking for the links of a node and its turn
+LINK = 4  # bytes of a member
+BITS, ONE = np.uint32(32), np.uint32(1)
 COLUMNS, POWERS = DOUBLES, LANES  # that are solved side by side, in float64; that are raised to powers, in float32
 
 
@@ -242,7 +246,9 @@ def truncated_solutions(lists, offsets, members, weights, alpha, iterations, tol
     """
     n = lists.shape[0]
     length = min(n, lists.shape[1])
-    place = np.full(n, -1, np.int32)
+    place = np.empty(n, np.int32)
+    inside = np.zeros(n // BITS + 1, np.uint32)  # a bit a node, because they stay in the nearest cache
+    there = np.empty(np.diff(offsets).max() if n else 0, np.int64)
     nodes = np.empty(length, np.int32)
     borders = np.empty(length + 1, np.int64)
     ends, links = np.empty(0, np.int32), np.empty(0)
@@ -264,18 +270,28 @@ def truncated_solutions(lists, offsets, members, weights, alpha, iterations, tol
         room = 0
         for a in range(count):
             place[nodes[a]] = a
+            inside[np.uint32(nodes[a]) // BITS] |= ONE << (np.uint32(nodes[a]) % BITS)
             room += offsets[nodes[a] + 1] - offsets[nodes[a]] + ABREAST
         if room > ends.size:
             ends = np.empty(room, np.int32)
             links = np.empty(room)
         borders[0] = 0
         for a in range(count):
+            if a + SOON < count:
+                soon = nodes[a + SOON]
+                for line in range(offsets[soon] * LINK, offsets[soon + 1] * LINK, LINE):
+                    ask_for(members.ctypes.data + line)  # type: ignore[call-arg]
+            own = members[offsets[nodes[a]] : offsets[nodes[a] + 1]]
+            found = np.uint64(0)
+            for at in range(own.size):  # without a branch: nobody could foretell it
+                member = np.uint32(own[at])
+                there[found] = at
+                found += np.uint64((inside[member // BITS] >> (member % BITS)) & ONE)
             end_of_node = borders[a]
-            for at in range(offsets[nodes[a]], offsets[nodes[a] + 1]):  # without a branch: half of them are there
-                there = place[np.uint32(members[at])]
-                ends[end_of_node] = there
-                links[end_of_node] = weights[at]
-                end_of_node += there >= 0
+            for at in there[: np.int64(found)]:
+                ends[end_of_node] = place[np.uint32(own[at])]
+                links[end_of_node] = weights[offsets[nodes[a]] + at]
+                end_of_node += 1
             while (end_of_node - borders[a]) % ABREAST:  # links of no weight
                 ends[end_of_node] = 0
                 links[end_of_node] = 0
@@ -288,7 +304,7 @@ def truncated_solutions(lists, offsets, members, weights, alpha, iterations, tol
         scale = np.sqrt(scale) if unit and scale > 0 else 1.0
         begin = end
         for a in range(count):
-            place[nodes[a]] = -1
+            inside[np.uint32(nodes[a]) // BITS] = 0
             if x[a] != 0:
                 new_members[end] = nodes[a]
                 new_weights[end] = x[a] / scale

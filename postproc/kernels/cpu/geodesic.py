@@ -8,8 +8,8 @@ import numpy as np
 from postproc.kernels.compiled import compiled
 from postproc.kernels.cpu.sorting import at_place
 
-FINE = 256
-LOOKS = 8
+FINE = 4096  # buckets to the unit
+CHEAP = 16  # columns are looked at in the time in which an edge is followed
 NOBODY = np.int32(-1)
 
 
@@ -66,8 +66,9 @@ def blend_geodesics(
     to the last of them, need to be right: others are larger than these, and may be too large.
 
     Nodes wait in buckets by their distance, ``FINE`` to the unit, in no order inside: a node that becomes nearer
-    after its turn gets another one, so that the end is exact. Nobody of interest is farther than ``bound``, which
-    is looked at ``LOOKS`` times to the unit: longer edges are not followed, later nodes not asked.
+    after its turn gets another one, so that the end is exact. Nobody of interest is farther than ``bound``: longer
+    edges are not followed. It is looked for where that takes no longer than the edges followed since, and twice as
+    many each time where no bucket is done meanwhile.
     """
     nodes = offsets.size - 1
     away = np.empty(nodes)
@@ -76,10 +77,10 @@ def blend_geodesics(
     before = np.empty(nodes, np.int32)
     waiting = np.zeros(nodes, np.bool_)
     few = wanted < columns.size and lambda_value < 1
-    reached_columns = np.empty(columns.size if few else 0)
+    open_ = np.empty(columns.size if few else 0, np.int32)
+    blends = np.empty(open_.size)
     for r in range(start, stop):
         scale = largest[sources[r]] if largest[sources[r]] > 0 else np.float32(1)
-        least = lambda_value * np.float64(strip[r].min() / scale) if few else 0.0
         away[:] = farthest
         away[sources[r]] = 0
         _enter(heads, after, before, sources[r], 0)
@@ -87,27 +88,29 @@ def blend_geodesics(
         count = 1
         bucket = 0
         bound = np.float64(farthest)
+        for j in range(open_.size):
+            open_[j] = j
+        left = patience = open_.size if few else nodes
+        followed, looked = 0, -1
         while count > 0:
-            if bucket % (FINE // LOOKS) == 0:
-                if few:
-                    size = 0
-                    for j in range(columns.size):
-                        if away[columns[j]] < farthest:
-                            blend = (1 - lambda_value) * away[columns[j]] + lambda_value * (strip[r, j] / scale)
-                            reached_columns[size] = np.float32(blend)
-                            size += 1
-                    if size >= wanted:
-                        last = at_place(reached_columns[:size], wanted - 1)
-                        bound = min(bound, (last + 1e-6 * abs(last) + 1e-30 - least) / (1 - lambda_value))
-                else:
-                    bound = away.max()
             while heads[bucket] != NOBODY:
+                if followed * CHEAP > patience:
+                    if few:
+                        left, bound = _look(
+                            strip[r], scale, columns, away, bucket, farthest, lambda_value, wanted,
+                            open_, left, blends, bound,
+                        )  # fmt: skip
+                    else:
+                        bound = away.max()
+                    patience = 2 * patience if looked == bucket else left
+                    followed, looked = 0, bucket
                 u = heads[bucket]
                 _leave(heads, after, before, u, bucket)
                 waiting[u] = False
                 count -= 1
                 for edge in range(offsets[u], offsets[u + 1]):
                     reached = away[u] + weights[edge]
+                    followed += 1
                     if reached >= bound:
                         break
                     v = members[edge]
@@ -122,6 +125,38 @@ def blend_geodesics(
             bucket += 1
         for j in range(columns.size):
             strip[r, j] = (1 - lambda_value) * away[columns[j]] + lambda_value * (strip[r, j] / scale)
+
+
+@compiled
+def _look(row, scale, columns, away, bucket, farthest, lambda_value, wanted, open_, left, blends, bound):
+    """Of the ``left`` columns that are ``open_`` keep those that may be among the ``wanted``: (how many, bound).
+
+    Nodes of earlier buckets are as near as they will be, others no nearer than this bucket. So a column that is
+    worse than the last of the wanted ones, even with the distance that it may still get, is done; and who could
+    only get there on a path beyond ``bound`` is too.
+    """
+    size = 0
+    for at in range(left):
+        j = open_[at]
+        path = away[columns[j]]
+        if path < farthest:
+            blends[size] = np.float32((1 - lambda_value) * path + lambda_value * (row[j] / scale))
+            size += 1
+    last = at_place(blends[:size], wanted - 1) if size >= wanted else np.inf
+    if last == np.inf:
+        return left, bound
+    last += 1e-6 * abs(last) + 1e-30
+    kept, least = 0, np.inf
+    for at in range(left):
+        j = open_[at]
+        path, distance = away[columns[j]], lambda_value * (row[j] / scale)
+        still = int(path * FINE) >= bucket
+        if (1 - lambda_value) * (bucket / FINE if still else path) + distance <= last:
+            open_[kept] = j
+            kept += 1
+            if still:
+                least = min(least, distance)
+    return kept, min(bound, (last - least) / (1 - lambda_value))
 
 
 @compiled

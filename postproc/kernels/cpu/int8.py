@@ -102,7 +102,7 @@ def _compare(at, products, rows, columns, values, flags):
 
 
 @intrinsic
-def _block(typingctx, a, b, steps, start, row, below, column, beside, values, flags):
+def block_of(typingctx, a, b, steps, start, row, below, column, beside, values, flags):
     """L and flags of the pairs of TALL rows and PANEL columns: addresses (int64), and how many times four values.
 
     ``row`` and ``column`` point into the first of five arrays that stand ``below`` and ``beside`` bytes from each
@@ -154,7 +154,7 @@ def narrow(packed, start, limits, panels, others, upper, at, values, rows, colum
         if upper and r > c:
             continue
         i0, j0 = r * PANEL + within, c * PANEL
-        _block(  # type: ignore[call-arg]
+        block_of(  # type: ignore[call-arg]
             packed.ctypes.data + r * size + 4 * within,
             packed.ctypes.data + c * size,
             steps,
@@ -194,7 +194,7 @@ def first_limits(packed, start, limits, few, few_limits, k, first, stop, farthes
     for i0 in range(first * PANEL, stop * PANEL, TALL):
         best[:] = np.inf
         for c in range(few.shape[0]):
-            _block(  # type: ignore[call-arg]
+            block_of(  # type: ignore[call-arg]
                 packed.ctypes.data + i0 // PANEL * size + i0 % PANEL * 4,
                 few.ctypes.data + c * size,
                 steps,

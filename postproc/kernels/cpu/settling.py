@@ -110,7 +110,7 @@ def raise_far(first, second, border, some, farthest, limits, start, stop):
 
 
 @compiled
-def _insert(values, rows, value, j):
+def insert(values, rows, value, j):
     """Put (value, j) into a list that is sorted, the worst first, if it precedes the worst: so a heap stays
     one."""
     if not (value < values[0] or (value == values[0] and j < rows[0])):
@@ -123,7 +123,7 @@ def _insert(values, rows, value, j):
 
 
 @compiled
-def _sort(pairs, names, count):
+def sort(pairs, names, count):
     """Sort ``count`` numbers with their names, the smallest first."""
     for gap in GAPS:
         for i in range(gap, count):
@@ -147,13 +147,13 @@ def settle(
     """
     for i in range(start, stop):
         own = _row(first, second, border, i)
-        _sort(near[i], near_names[i], near_counts[i])
+        sort(near[i], near_names[i], near_counts[i])
         for a in range(near_counts[i]):
             if near[i, a, 0] > values[i, 0]:
                 break
             j = near_names[i, a, 1]
-            _insert(values[i], rows[i], apart(own, _row(first, second, border, j)), j)
-        _sort(far[i], far_names[i], far_counts[i])
+            insert(values[i], rows[i], apart(own, _row(first, second, border, j)), j)
+        sort(far[i], far_names[i], far_counts[i])
         top = np.float32(0)
         for a in range(far_counts[i]):
             if limits[WIDE, i] - far[i, a, 0] < top:
@@ -188,6 +188,6 @@ def settle_in_full(first, second, border, strip, lengths, room, some, start, sto
             if near or far:
                 value = apart(own, _row(first, second, border, j))
                 if near:
-                    _insert(values[i], rows[i], value, j)
+                    insert(values[i], rows[i], value, j)
                 top = max(top, value)
         largest[i] = top

@@ -1,5 +1,7 @@
 """Diffusion solved beforehand: by hand, against the definition, against the released functions."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import Nearest, diffusion, offline_diffusion
 from postproc.kernels import reference
+from postproc.pairs import nearest
 from tests.support.each import each
 from tests.support.worlds import cubes, world
 
@@ -96,6 +99,21 @@ def test_top_k_is_the_head_of_the_full_answer(graph):
     assert isinstance(head, Nearest)
     assert_array_equal(head.rows, np.argsort(full, axis=1, kind="stable")[:, :150])
     assert_array_equal(head.distances, np.take_along_axis(full, head.rows, axis=1))
+
+
+@each("one_set", [False, True])
+def test_distances_are_computed_where_too_few_are_reached_alone(one_set):
+    data = world(nq=30, ng=200)
+    sides = (data["gallery"],) if one_set else (data["query"], data["gallery"])
+    full = offline_diffusion(*sides, truncate=60, k=20)
+    enough = int((full < 0).sum(axis=1).min())
+    assert 0 < enough < 198
+    for top_k, computed in ((enough, 0), (enough + 1, 1)):
+        with patch.object(nearest, "strips", wraps=nearest.strips) as strips:
+            head = offline_diffusion(*sides, truncate=60, k=20, top_k=top_k)
+        assert strips.call_count == computed
+        assert_array_equal(head.rows, np.argsort(full, axis=1, kind="stable")[:, :top_k])
+        assert_array_equal(head.distances, np.take_along_axis(full, head.rows, axis=1))
 
 
 @each("graph", ["all", "gallery"])

@@ -68,6 +68,17 @@ def test_where_lists_are_too_short_it_walks_for_both(small, count):
     assert walked.call_count == (count > 1)
 
 
+@each("cameras_of", ["everywhere", "an identity"])
+def test_lists_are_no_longer_than_they_must_be(small, cameras_of):
+    who = np.arange(NQ + NG) % 25
+    x = (10 * RNG.normal(0, 1, (25, 8))[who] + RNG.normal(0, 1, (NQ + NG, 8))).astype(np.float32)
+    cams = who if cameras_of == "an identity" else cameras()
+    tiles = PairwiseTiles(sqeuclidean(x[:NQ], x[NQ:]), (cams[:NQ], cams[NQ:]))
+    with patch.object(nearest, "of_all", wraps=nearest.of_all) as looked:
+        beyond.of_all_and_others(tiles, sqeuclidean(x), every=15, other=2)
+    assert looked.call_args.args[1] == (32 if cameras_of == "an identity" else 15)
+
+
 @each("graph", ["directed", "local"])
 @each("one_set", [False, True])
 def test_gcr_is_the_same(small, graph, one_set):

@@ -302,7 +302,7 @@ def test_distances_lie_between_the_bounds(n, d, spread, seed):
     low, high = reference.int8.bounds(x)
     assert (low <= matrix).all()
     assert (matrix <= high).all()
-    numbers = pruned._quantised(pruned.rows_of(PairwiseTiles(among(x))))[0]
+    numbers = pruned.quantised(pruned.rows_of(PairwiseTiles(among(x))))[0]
     panel = cpu.int8.PANEL
     q = numbers.packed.swapaxes(1, 2).reshape(-1, 4 * numbers.packed.shape[1])[:n].astype(np.float64)
     assert numbers.packed.shape[2] == panel

@@ -1,0 +1,137 @@
+"""Which rows of a bank may be among the nearest of other rows: products in int8 as :mod:`.int8`, of one side.
+
+All of the bank is gone through for some rows at a time. What their limits do not rule out are candidates:
+``pairs`` (rows, room, 2) float32 and ``names``, the same memory as int32, as in :mod:`.candidates`; ``counts``
+(rows,) int64.
+"""
+
+import numpy as np
+
+from postproc.kernels.compiled import compiled
+from postproc.kernels.cpu.ahead import LINE, ask_for
+from postproc.kernels.cpu.candidates import NEAR, WIDE, keep
+from postproc.kernels.cpu.int8 import LANES, PANEL, TALL, VECTORS, block_of
+from postproc.kernels.cpu.marks import lowest
+from postproc.kernels.cpu.settling import apart, insert
+from postproc.kernels.cpu.sorting import ascending, key_of, kth, value_of
+
+LOWER = 0x7FFFFFFF  # the bits of a key that are its column
+SOON = 2  # candidates between asking for a row and its turn
+
+
+@compiled
+def collect(packed, begin, limits, bank, bank_limits, first, stop, k, abreast, pairs, names, counts):
+    """Candidates of the rows in panels ``first:stop`` for the ``k`` nearest of the bank, ``abreast`` panels of it
+    at a time.
+
+    ``limits`` (5, n) and ``bank_limits`` (5, m) as in :func:`.int8.narrow`, near and far -inf and +inf in the
+    bank, far +inf in both. When the room is used up the limit becomes what it is by the candidates there are.
+    """
+    steps = packed.shape[1]
+    size, below, beside = steps * 4 * PANEL, 4 * limits.shape[1], 4 * bank_limits.shape[1]
+    block, flags = np.empty((TALL, PANEL), np.float32), np.zeros(TALL * VECTORS + 8, np.uint16)
+    room, spare, wide = pairs.shape[1], np.empty(pairs.shape[1], np.float32), bank_limits[WIDE]
+    for left in range(0, bank.shape[0], abreast):
+        for i0 in range(first * PANEL, stop * PANEL, TALL):
+            for c in range(left, min(left + abreast, bank.shape[0])):
+                block_of(  # type: ignore[call-arg]
+                    packed.ctypes.data + i0 // PANEL * size + i0 % PANEL * 4,
+                    bank.ctypes.data + c * size,
+                    steps,
+                    begin.ctypes.data + 4 * i0,
+                    limits.ctypes.data + 4 * i0,
+                    below,
+                    bank_limits.ctypes.data + 4 * c * PANEL,
+                    beside,
+                    block.ctypes.data,
+                    flags.ctypes.data,
+                )
+                for at in range(TALL * VECTORS):
+                    left_over = np.int64(flags[at])
+                    a, j = at // VECTORS, at % VECTORS * LANES
+                    i, row = i0 + a, i0 + a - first * PANEL
+                    while left_over != 0:
+                        b = j + lowest(left_over)
+                        left_over &= left_over - 1
+                        value, count = block[a, b], counts[row]
+                        if count == room:
+                            for one in range(count):
+                                spare[one] = pairs[row, one, 0] + wide[names[row, one, 1]]
+                            limit = min(limits[NEAR, i], kth(spare, count, k) + limits[WIDE, i])
+                            count, limits[NEAR, i] = keep(pairs[row], names[row], count, limit, spare)
+                        if value <= limits[NEAR, i]:
+                            pairs[row, count, 0], names[row, count, 1] = value, c * PANEL + b
+                            count += 1
+                        counts[row] = count
+
+
+@compiled
+def _ask_for_row(bank, j):
+    """Let a row of the bank come."""
+    width = bank.shape[1] * bank.itemsize
+    row = bank.ctypes.data + j * width
+    for line in range(row, row + width, LINE):
+        ask_for(line)  # type: ignore[call-arg]
+
+
+@compiled
+def begin_with(images, bank, known, start, stop, values, rows, limits):
+    """Begin the lists of the rows ``start:stop`` with ``known`` (n, k) rows of the bank, none of them twice, and
+    limit what may come beside: nobody who is farther than all of these.
+
+    ``values``, ``rows`` (n, k) hold +inf and a number behind all others; they become heaps, sorted, the worst
+    first.
+    """
+    k = known.shape[1]
+    for i in range(start, stop):
+        for s in range(k + SOON):
+            if s < k:
+                _ask_for_row(bank, np.int64(known[i, s]))
+            if s >= SOON:
+                j = known[i, s - SOON]
+                insert(values[i], rows[i], apart(images[i], bank[j]), j)
+        limits[NEAR, i] = np.nextafter(values[i, 0], np.float32(np.inf))
+
+
+@compiled
+def settle(images, bank, limits, pairs, names, counts, first, start, stop, values, rows, unsure):
+    """Lists of the rows ``start:stop`` from their candidates, which begin with those of the row ``first``.
+
+    ``values``, ``rows`` (n, k): as :func:`begin_with` finds or leaves them; they become lists, the nearest first.
+    ``unsure[i]``: too many candidates were dropped, so that somebody may be missing. Whose turn is soon is asked
+    for, since the wait for it is most of the time.
+    """
+    keys, other = np.empty(pairs.shape[1], np.int64), np.empty(pairs.shape[1], np.int64)
+    listed = np.full(len(bank), -1, np.int32)  # the last row of which somebody was in the list from the beginning
+    for i in range(start, stop):
+        at, count = i - first, 0
+        for s in range(rows.shape[1]):
+            if rows[i, s] < len(bank):
+                listed[rows[i, s]] = i
+        for one in range(counts[at]):
+            if listed[names[at, one, 1]] != i and pairs[at, one, 0] <= values[i, 0]:
+                keys[count] = key_of(pairs[at, one, 0], np.int64(names[at, one, 1]))
+                count += 1
+        order = ascending(keys[:count], other[:count])
+        for one in range(count + SOON):
+            if one < count:
+                _ask_for_row(bank, order[one] & LOWER)
+            if one >= SOON:
+                key = order[one - SOON]
+                if value_of(key >> 32) > values[i, 0]:
+                    break
+                j = np.int32(key & LOWER)
+                insert(values[i], rows[i], apart(images[i], bank[j]), j)
+        unsure[i] = not values[i, 0] < limits[NEAR, i]
+        values[i], rows[i] = values[i, ::-1].copy(), rows[i, ::-1].copy()
+
+
+@compiled
+def settle_in_full(images, bank, some, start, stop, values, rows):
+    """As :func:`settle` for the rows ``some[start:stop]`` from everybody in the bank."""
+    near, names = np.empty(values.shape[1], np.float32), np.empty(values.shape[1], np.int32)
+    for i in some[start:stop]:
+        near[:], names[:] = np.inf, 2**31 - 1
+        for j in range(len(bank)):
+            insert(near, names, apart(images[i], bank[j]), np.int32(j))
+        values[i], rows[i] = near[::-1], names[::-1]
