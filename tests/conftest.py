@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# Where two processes share two cores, threads of OpenMP that spin while they wait take most of the time of torch and
-# scikit-learn. Read when the first of them is imported, by commands that tests start as well.
+# Where two processes share two cores, threads of OpenMP that spin while they wait take most of the time of torch
+# and scikit-learn. Read when the first of them is imported, by commands that tests start as well.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-import postproc  # noqa: E402
+import postproc
 
 # The same every time. A test whose interesting cases are rare asks for more of them.
 settings.register_profile("same every time", max_examples=60, derandomize=True, deadline=None, print_blob=False)
