@@ -1,10 +1,15 @@
 """Fixtures that many tests share."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# Where two processes share two cores, threads of OpenMP that spin while they wait take most of the time of torch
+# and scikit-learn. Read when the first of them is imported, by commands that tests start as well.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import postproc
 

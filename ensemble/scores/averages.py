@@ -126,6 +126,9 @@ def _of_matrix(
     given = labels
     if protocol.rows != "images":
         distances, labels, queries = tracks.by_tracks(distances, labels, protocol)
+    if isinstance(distances, np.ndarray):  # of one kind, whoever may write: kernels are compiled once
+        distances = distances.view()
+        distances.flags.writeable = False
     draw, count = protocol.draw, counting.of(distances).score_rows
     if draw is None:
         scores = _counted(count, distances, labels, protocol, cmc_length)

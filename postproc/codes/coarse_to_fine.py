@@ -161,7 +161,7 @@ def coarse_to_fine_codes(
     order = sorted(range(len(queries)), key=lambda at: queries[at].shape[1])
     query, widths = _flat([queries[at] for at in order])
     gallery, _ = _flat([galleries[at] for at in order])
-    limits = np.array([min(thresholds[at], 64 * width) for at, width in zip(order, widths, strict=True)])
+    limits = np.array([min(thresholds[at], 64 * width) for at, width in zip(order, widths, strict=True)], np.int64)
     nq, ng = len(queries[0]), len(galleries[0])
     k = 0 if top_k is None else min(top_k, max(1, ng - one_set))
     rows, places = np.full((nq, k), -1, np.int32), np.full((nq, k), np.inf, np.float32)

@@ -85,13 +85,13 @@ def test_the_nearest_are_the_first_of_all(metric):
 
 def test_for_the_nearest_there_is_no_matrix(monkeypatch):
     monkeypatch.setattr(layout, "STRIP", 1)  # the fewest rows
-    data = world(nq=2048, ng=8192, d=4)
+    data = world(nq=1024, ng=4096, d=4)
     distances(data["query"][:3], data["gallery"][:9], top_k=2)  # compiled
     tracemalloc.start()
     distances(data["query"], data["gallery"], top_k=5)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 0.6 * 4 * 2048 * 8192
+    assert peak < 0.6 * 4 * 1024 * 4096
 
 
 def test_distances_refuse():
