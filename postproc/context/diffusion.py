@@ -26,6 +26,7 @@ Solve = Callable[[np.ndarray], np.ndarray]
 
 SPECTRAL_COLUMNS = 128  # queries side by side in dense products
 ROUNDING = 1e-9
+DIGITS = 6  # to which eigenvalues are equal: pairs of images alone have 1 and -1, and the first comes first
 DENSE = 2048  # up to this many images all eigenpairs are found at once
 
 
@@ -85,8 +86,8 @@ def diffusion(
     iterations: 0 (``f = 0``) or more steps a query; few keep f near the query.
     tolerance: 0 to 1: the residual, as a share of y, at which a query is done.
     eigenpairs: None: solve by steps. 1 or more, cut to the gallery: instead approximate S by that many eigenpairs
-             of largest absolute value, which suits a graph in one piece: a part that none of them stands for is
-             not reached.
+             of largest absolute value, of two that are as large the positive one first. It suits a graph in one
+             piece: a part that none of them stands for is not reached.
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError naming the setting or array and what was wanted.
     Cost:    half a product of gallery by gallery, one of queries by gallery; then nq * ng * (k or fewer links) *
@@ -158,7 +159,7 @@ def _spectrum(links: Graph, count: int, alpha: float) -> Solve:
     def decompose(_: None) -> None:
         if n <= DENSE:
             values, vectors = np.linalg.eigh(matrix.toarray())
-            largest = np.argsort(-abs(values), kind="stable")[:count]
+            largest = np.lexsort((-values, -abs(values).round(DIGITS)))[:count]
             found[:] = values[largest], vectors[:, largest]
         else:
             start = np.random.default_rng(0).normal(size=n)
