@@ -16,14 +16,14 @@ if [ $# -gt 0 ]; then
     exec "$python" -m pytest "$@"
 fi
 # Two processes, one a core: the simulator, then the laws and some more, beside all other tests. The two take as long.
-beside="tests/laws tests/extractors tests/ensemble/tune tests/ensemble/commands tests/ensemble/report tests/documents"
+beside="tests/laws tests/extractors tests/ensemble/tune tests/ensemble/report tests/documents"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 others() {
     failed=0
     echo "The CUDA back end in numba's simulator:"
     NUMBA_ENABLE_CUDASIM=1 "$python" -m pytest tests/cuda -p no:cacheprovider || failed=$?
-    echo "The laws of every step, the extractors, tuning, commands, reports, the documents:"
+    echo "The laws of every step, the extractors, tuning, reports, the documents:"
     "$python" -m pytest $beside -p no:cacheprovider || failed=$?
     return "$failed"
 }
