@@ -45,7 +45,7 @@ LIBRARIES = {
     "sklearn": 62 * MEGABYTE,
     "torch": 250 * MEGABYTE,
 }  # imported by who needs them
-LOADING = {"": 1.5e6, "scipy": 2e5, "sklearn": 1.3e6, "torch": 3e6}  # objects; what everybody imports and loads: ""
+LOADING = {"": 1.5e6, "scipy": 2e5, "sklearn": 1.3e6, "torch": 3e6}  # objects; "": what everybody loads
 IMAGE = 700  # bytes of an image's name and labels, in lists, tables and arrays
 BY_LINES = ("csv", "trec")  # formats that are written some lines at a time
 LINE, ENTRY = 20, 105  # bytes of an entry of the answer while it is written: in those formats, in others
