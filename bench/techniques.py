@@ -113,7 +113,9 @@ def measure(size: str, name: str) -> dict[str, float]:
     given = query.nbytes + gallery.nbytes
     if "distances" in step.needs:
         corner["distances"] = distances(corner)
-        state["distances"] = distances({"query": state.pop("query"), "gallery": state.pop("gallery")})
+        state["distances"] = distances(state)
+        for side in {"query", "gallery"} - {*step.needs, *step.may_use}:
+            del state[side]
         given += state["distances"].nbytes
     if "query_distances" in step.needs:
         for images in (corner, state):
