@@ -226,8 +226,12 @@ def _whole(
                 return _in_order(file, content, catalogue, notes)
             hint = f"; {MATRIX}" * is_matrix
             return f"neither query nor gallery by its name, and no dictionary with both{hint}"
+        split = split_of(content)
+        divide = split.titles if split else ()  # of which the number of queries is an atom
         keys = tuple(
-            key for key, value in content.items() if isinstance(key, str) and not isinstance(value, ATOMS)
+            key
+            for key, value in content.items()
+            if isinstance(key, str) and (key in divide or not isinstance(value, ATOMS))
         )
         if catalogue and catalogue.divides(keys):
             return _divided(file, catalogue, notes)

@@ -92,6 +92,7 @@ def test_queries_stand_first_as_many_as_a_number_says(tmp_path: Path, batches: b
     assert_array_equal(found.gallery, ROWS[2:])
     assert found.gallery_table["cam"].tolist() == [0, 1, 0, 1]
     assert found.gallery_table["name"].tolist() == ["2.jpg", "3.jpg", "4.jpg", "5.jpg"]
+    assert not any("not used" in note for note in scan(tmp_path).notes)
 
 
 def test_a_number_of_queries_that_leaves_none_is_refused(tmp_path: Path) -> None:
