@@ -255,7 +255,8 @@ def _limit(numbers: Numbers, rows: Rows, k: int) -> None:
 
     def find(start: int, stop: int) -> None:
         kernel.int8.first_limits(
-            numbers.packed, numbers.begin, numbers.limits, few, limits, rank, start, stop, farthest
+            numbers.packed, numbers.begin, numbers.limits, few, limits, rank, start, stop,
+            kernel.int8.room_of(few), farthest,
         )
         start, stop = start * panel, min(stop * panel, n)
         kernel.settling.raise_far(
@@ -296,10 +297,11 @@ def _narrow(numbers: Numbers, best: np.ndarray, candidates: tuple[np.ndarray, ..
             hits = free.pop()
         except IndexError:
             hits = np.empty(HITS, np.float32), np.empty(HITS, np.int32), np.empty(HITS, np.int32)
+        room = kernel.int8.room_of(numbers.packed)
         at, last = 0, (blocks[i][1] - blocks[i][0]) * (blocks[j][1] - blocks[j][0]) * kernel.int8.GROUPS
         while at < last:
             at, count = kernel.int8.narrow(
-                numbers.packed, numbers.begin, numbers.limits, blocks[i], blocks[j], i == j, at, *hits
+                numbers.packed, numbers.begin, numbers.limits, blocks[i], blocks[j], i == j, at, room, *hits
             )
             with locks[i]:
                 if i == j:
