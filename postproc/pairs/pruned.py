@@ -27,14 +27,14 @@ from postproc.base.vocabulary import Array
 from postproc.pairs.pairwise import read_only
 from postproc.pairs.tiles import PairwiseTiles, Tiles
 
-FAR_ROOM = 64  # candidates that a row has room for
+FAR_ROOM = 96  # candidates that a row has room for
 BLOCK = 1 << 20  # bytes of a block of panels: two of them stay in the cache
 HITS = 1 << 15  # pairs that a thread collects before it offers them
 FEW = 240  # rows that give first limits
 AMONG = 8  # a first limit leaves room for about so many times k rows, and for so many of the few, 6 at least
 SINGLE = 8  # rows at most that are compared with everybody one by one
-STRIP = 64  # rows that are compared with everybody at a time
-CANDIDATES = 1500  # bytes a row, with limits
+STRIP = 256  # rows that are compared with everybody at a time
+CANDIDATES = 1760  # bytes a row, with limits
 OTHER = 384  # bytes a row of lengths and bounds, as measured
 SAMPLE = 2048  # rows that a common part is the mean of
 ULP = 2.0**-24
@@ -162,14 +162,14 @@ def _by_candidates(
     kernel = kernels.of(values)
     n, k = values.shape
     numbers, square, _ = quantised(rows)
-    _limit(numbers, rows, k)
+    order = _limit(numbers, rows, k)
     near, far = _candidates(n, near_room(k)), _candidates(n, FAR_ROOM)
     _narrow(numbers, np.full((n, k), np.inf, np.float32), (*near, *far))
     unsure = np.zeros(n, np.bool_)
 
     def settle(start: int, stop: int) -> None:
         kernel.settling.settle(
-            rows.first, rows.second, rows.border, numbers.limits, *near, *far, start, stop,
+            rows.first, rows.second, rows.border, numbers.limits, *near, *far, order, start, stop,
             values, names, largest, unsure,
         )  # fmt: skip
 
@@ -234,13 +234,17 @@ def _wide(width: int) -> int:
     return -(-width // unit) * unit
 
 
-def _limit(numbers: Numbers, rows: Rows, k: int) -> None:
-    """First limits of all rows: by some rows, so that few pairs become candidates from the beginning."""
+def _limit(numbers: Numbers, rows: Rows, k: int) -> np.ndarray:
+    """First limits of all rows: by some rows, so that few pairs become candidates from the beginning.
+
+    Returned is an order of all rows in which those come together that are near the same one, and so, mostly, have
+    the same candidates.
+    """
     kernel, n = kernels.of(numbers.limits), rows.count
     panel = kernel.int8.PANEL
     some = np.linspace(0, n - 1, min(FEW, n) // panel * panel).astype(np.int64)
     if not len(some):
-        return
+        return np.arange(n)
     few = np.ascontiguousarray(
         numbers.packed[some // panel, :, some % panel]
         .reshape(-1, panel, numbers.packed.shape[1], 4)
@@ -250,13 +254,22 @@ def _limit(numbers: Numbers, rows: Rows, k: int) -> None:
     ends = np.full((2, len(some)), [[-np.inf], [np.inf]], np.float32)
     limits = np.ascontiguousarray(np.vstack([low + wide, step, -wide, *ends]))
 
-    farthest = np.zeros(numbers.limits.shape[1], np.int32)
+    nearest, farthest = np.zeros((2, numbers.limits.shape[1]), np.int32)
     rank = min(k, max(6, -(-AMONG * k * len(some) // n)))
 
     def find(start: int, stop: int) -> None:
         kernel.int8.first_limits(
-            numbers.packed, numbers.begin, numbers.limits, few, limits, rank, start, stop,
-            kernel.int8.room_of(few), farthest,
+            numbers.packed,
+            numbers.begin,
+            numbers.limits,
+            few,
+            limits,
+            rank,
+            start,
+            stop,
+            kernel.int8.room_of(few),
+            nearest,
+            farthest,
         )
         start, stop = start * panel, min(stop * panel, n)
         kernel.settling.raise_far(
@@ -264,6 +277,7 @@ def _limit(numbers: Numbers, rows: Rows, k: int) -> None:
         )
 
     kernel.walk.over_rows(find, len(numbers.packed), what="limits")
+    return np.argsort(nearest[:n], kind="stable")
 
 
 def slacks(

@@ -23,7 +23,7 @@ BELOW = np.float32(-np.inf)
 
 @compiled
 def keep(pairs, names, i, count, limit, spare):
-    """Drop entries of row i above ``limit``, and of too many the largest: (count, limit); who went is no smaller."""
+    """Drop entries of row i above ``limit``, and of too many the largest: (count, limit); who went is no less."""
     most = 2 * count // 3
     kept = _up_to(pairs, names, i, count, limit)
     if kept <= most:

@@ -15,10 +15,10 @@ from postproc.kernels.cpu.int8_blocks import (
     TALL,
     WIDEST,
     WORDS,
-    take_up,
     block_of,
     put_down,
     room_of,
+    take_up,
 )
 from postproc.kernels.cpu.marks import lowest
 
@@ -64,12 +64,12 @@ def narrow(packed, start, limits, panels, others, upper, at, room, values, rows,
 
 
 @compiled
-def first_limits(packed, start, limits, few, few_limits, k, first, stop, room, farthest):
+def first_limits(packed, start, limits, few, few_limits, k, first, stop, room, nearest, farthest):
     """Limits of the rows in panels ``first:stop`` by what they are to a ``few`` rows (panels of them), k or more.
 
     ``few_limits`` (5, n): low + wide, step, -wide, -inf, +inf. So what is compared is the bound from above with
-    the k-th smallest so far, and L with the largest; ``farthest`` (n,) int32 is the number of its row among the
-    few.
+    the k-th smallest so far, and L with the largest; ``nearest``, ``farthest`` (n,) int32 are the numbers of such
+    rows among the few.
     """
     sums, block, flags = np.empty(BLOCK, np.int32), np.empty(BLOCK, np.float32), np.empty(WORDS, np.int64)
     best = np.empty((TALL, k), np.float32)
@@ -88,6 +88,8 @@ def first_limits(packed, start, limits, few, few_limits, k, first, stop, room, f
                     if low > limits[4, i0 + a]:
                         limits[4, i0 + a], farthest[i0 + a] = low, b
                     if value < best[a, k - 1]:
+                        if value < best[a, 0]:
+                            nearest[i0 + a] = b
                         t = k - 1
                         while t > 0 and best[a, t - 1] > value:
                             best[a, t] = best[a, t - 1]

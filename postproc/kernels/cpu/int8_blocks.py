@@ -153,7 +153,9 @@ def _lanes(typingctx, left, right, steps, start, sums):
 
             def step(at, t, *totals):
                 offset = at.mul(t, _n(_ROW))
-                columns = [at.xor(_load(at, right, at.add(offset, _n(64 * v)), _INTS), flip) for v in range(VECTORS)]
+                columns = [
+                    at.xor(_load(at, right, at.add(offset, _n(64 * v)), _INTS), flip) for v in range(VECTORS)
+                ]
                 rows = [_splat(at, _load(at, own, at.add(offset, _n(4 * r)), _I32)) for r in range(HALF)]
                 return [
                     at.call(dot, [totals[r * VECTORS + v], columns[v], rows[r]])

@@ -137,15 +137,15 @@ def sort(pairs, names, count):
 
 @compiled
 def settle(
-    first, second, border, limits, near, near_names, near_counts, far, far_names, far_counts, start, stop,
+    first, second, border, limits, near, near_names, near_counts, far, far_names, far_counts, some, start, stop,
     values, rows, largest, unsure,
 ):  # fmt: skip
-    """Lists and largest distances of rows ``start:stop`` from their candidates (:mod:`.candidates`).
+    """Lists and largest distances of the rows ``some[start:stop]`` from their candidates (:mod:`.candidates`).
 
     ``values``, ``rows`` (n, k) hold +inf and a number behind all others; they become heaps, sorted, the worst
     first. ``unsure[i]``: too many candidates were dropped, so that somebody may be missing.
     """
-    for i in range(start, stop):
+    for i in some[start:stop]:
         own = _row(first, second, border, i)
         sort(near[i], near_names[i], near_counts[i])
         for a in range(near_counts[i]):
