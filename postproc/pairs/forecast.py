@@ -54,7 +54,7 @@ def pays(rows: Rows, layout: Layout, k: int) -> bool:
 
 def costs(n: int, width: int, settled: float, candidates: float, crowded: float) -> float:
     """What a row costs, in multiplications, by its candidates and the share of rows that have too many."""
-    hits = candidates * (1 + max(0.0, log(n / pruned.FEW))) / 0.8
+    hits = candidates * (1 + max(0.0, log(n / pruned.scouts(n)))) / 0.8
     product = n * width * (_whole() + CROWDED * crowded)
     return product + width * (ROW + SETTLED * settled) + HIT * hits
 

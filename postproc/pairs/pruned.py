@@ -30,7 +30,6 @@ from postproc.pairs.tiles import PairwiseTiles, Tiles
 FAR_ROOM = 96  # candidates that a row has room for
 BLOCK = 1 << 20  # bytes of a block of panels: two of them stay in the cache
 HITS = 1 << 15  # pairs that a thread collects before it offers them
-FEW = 240  # rows that give first limits
 AMONG = 8  # a first limit leaves room for about so many times k rows, and for so many of the few, 6 at least
 SINGLE = 8  # rows at most that are compared with everybody one by one
 STRIP = 256  # rows that are compared with everybody at a time
@@ -242,7 +241,7 @@ def _limit(numbers: Numbers, rows: Rows, k: int) -> np.ndarray:
     """
     kernel, n = kernels.of(numbers.limits), rows.count
     panel = kernel.int8.PANEL
-    some = np.linspace(0, n - 1, min(FEW, n) // panel * panel).astype(np.int64)
+    some = np.linspace(0, n - 1, min(scouts(n), n) // panel * panel).astype(np.int64)
     if not len(some):
         return np.arange(n)
     few = np.ascontiguousarray(
@@ -278,6 +277,11 @@ def _limit(numbers: Numbers, rows: Rows, k: int) -> np.ndarray:
 
     kernel.walk.over_rows(find, len(numbers.packed), what="limits")
     return np.argsort(nearest[:n], kind="stable")
+
+
+def scouts(n: int) -> int:
+    """How many of so many rows give first limits."""
+    return min(960, max(240, n // 40))
 
 
 def slacks(

@@ -149,7 +149,7 @@ def different_ways(x, k):
     for threads in (1, 2, 3):
         with using(threads=threads):
             yield nearest.of_all(source, k)
-    for changed in ({"BLOCK": 1}, {"HITS": 1000}, {"FEW": 48}, {"FAR_ROOM": 8}, {"near_room": lambda k: k + 8}):
+    for changed in ({"BLOCK": 1}, {"HITS": 1000}, {"scouts": lambda n: 48}, {"FAR_ROOM": 8}, {"near_room": lambda k: k + 8}):
         with patch.multiple(pruned, **changed):
             yield nearest.of_all(source, k)
 
