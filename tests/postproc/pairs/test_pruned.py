@@ -144,12 +144,20 @@ def test_distances_of_a_list_are_of_one_kind(always):
 
 
 def different_ways(x, k):
-    """The same lists by other threads, blocks, first limits and room, which may change nothing."""
+    """The same lists by other threads, instructions, blocks, first limits and room, which may change nothing."""
     source = PairwiseTiles(among(x))
     for threads in (1, 2, 3):
         with using(threads=threads):
             yield nearest.of_all(source, k)
-    for changed in ({"BLOCK": 1}, {"HITS": 1000}, {"scouts": lambda n: 48}, {"FAR_ROOM": 8}, {"near_room": lambda k: k + 8}):
+    with patch.dict("os.environ", {machine.NO_AMX: "1"}):
+        yield nearest.of_all(source, k)
+    for changed in (
+        {"BLOCK": 1},
+        {"HITS": 1000},
+        {"scouts": lambda n: 48},
+        {"FAR_ROOM": 8},
+        {"near_room": lambda k: k + 8},
+    ):
         with patch.multiple(pruned, **changed):
             yield nearest.of_all(source, k)
 
@@ -313,6 +321,31 @@ def test_distances_lie_between_the_bounds(n, d, spread, seed):
         low = base[:, None] + base - 2 * np.outer(step, step) * (q @ q.T)
         assert (low <= matrix).all()
         assert (matrix <= low + wide[:, None] + wide).all()
+
+
+@pytest.mark.skipif(not machine.amx(), reason="the processor has no AMX, or the system does not lend it")
+@each("d", [1, 64, 200, 1100])
+def test_both_instructions_find_the_same_pairs_with_the_same_bounds(d, monkeypatch):
+    """All pairs, since nothing limits them; what is no row has no bound and is in none."""
+    n = 130
+    numbers = pruned.quantised(
+        pruned.rows_of(PairwiseTiles(among(RNG.standard_normal((n, d)).astype(np.float32))))
+    )[0]
+    ends = 0, len(numbers.packed)
+    found = []
+    for off in ("", "1"):
+        monkeypatch.setenv(machine.NO_AMX, off)
+        room = cpu.int8.room_of(numbers.packed)
+        hits = np.empty(3 * n * n, np.float32), np.empty(3 * n * n, np.int32), np.empty(3 * n * n, np.int32)
+        at, count = cpu.int8.narrow(
+            numbers.packed, numbers.begin, numbers.limits, ends, ends, False, 0, room, *hits
+        )
+        found.append((room.ndim, at, [part[:count] for part in hits]))
+    assert [ndim for ndim, _, _ in found] == [3, 1]
+    assert len(found[0][2][0]) == n * n
+    assert found[0][1] == found[1][1]
+    for one, other in zip(found[0][2], found[1][2], strict=True):
+        assert_array_equal(one, other)
 
 
 def test_whole_numbers_lose_what_the_definition_says():
