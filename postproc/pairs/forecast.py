@@ -83,7 +83,7 @@ def look(rows: Rows) -> tuple[float, float, float]:
     """How many candidates a row will have to settle and to hold, and how many rows will have too many: means."""
     u = _slack(rows)
     some = np.linspace(0, rows.count - 1, ROWS).astype(np.int64)
-    distances = _distances(rows.moved(some, rows.mean), rows)
+    distances = _distances(rows.moved(some, rows.mean), rows) + rows.added(some)
     certain, near = _near(distances, K, u)
     far = (distances >= distances.max(axis=1, keepdims=True) - 4 * u).sum(axis=1)
     crowded = (certain >= pruned.near_room(K) // 2) | (far > pruned.FAR_ROOM // 2 * 1.5)

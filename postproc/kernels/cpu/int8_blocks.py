@@ -65,8 +65,9 @@ def block_of(packed, i0, start, limits, others, c, other_limits, room, sums, val
     """L of every pair of the TALL rows at hand, from ``i0`` on, and the columns in panel ``c`` of ``others``, into
     ``values`` (BLOCK,), and a bit for each that a row or a column cannot rule out into ``flags`` (WORDS,) int64.
 
-    ``limits``, ``other_limits`` (5, n): low, step, wide, near, far; ``start`` (n,) int32; ``sums`` (BLOCK,) int32
-    is written to.
+    ``limits``, ``other_limits`` (8, n) float32: low, step, wide, near, far, and what is added to L where two rows
+    are of one camera and not of one track: the bits of both as int32, and how much. ``start`` (n,) int32; ``sums``
+    (BLOCK,) int32 is written to.
     """
     steps = packed.shape[1]
     left = packed.ctypes.data + (i0 // PANEL * steps * PANEL + i0 % PANEL) * 4
@@ -266,27 +267,33 @@ def _release(typingctx):
 def _compare(typingctx, sums, row, below, column, beside, values, flags):
     """L of every pair, and a bit for each that a row or a column cannot rule out.
 
-    ``row`` and ``column`` point into the first of five arrays that stand ``below`` and ``beside`` bytes from each
-    other: low, step, wide, near, far.
+    ``row`` and ``column`` point into the first of eight arrays that stand ``below`` and ``beside`` bytes from each
+    other, see :func:`block_of`.
     """
 
     def body(function):
         sums, row, below, column, beside, values, flags = function.args
         at = ir.IRBuilder(function.append_basic_block())
-        rows = [at.add(row, at.mul(below, _n(part))) for part in range(5)]
-        columns = [at.add(column, at.mul(beside, _n(part))) for part in range(5)]
-        lows, factors, wides, nears, fars = (
-            [_load(at, base, _n(64 * v), _FLOATS) for v in range(VECTORS)] for base in columns
+        kinds = [_F32] * 5 + [_I32] * 2 + [_F32]
+        rows = [at.add(row, at.mul(below, _n(part))) for part in range(len(kinds))]
+        columns = [at.add(column, at.mul(beside, _n(part))) for part in range(len(kinds) - 1)]
+        lows, factors, wides, nears, fars, cameras, tracks = (
+            [_load(at, base, _n(64 * v), ir.VectorType(kind, LANES)) for v in range(VECTORS)]
+            for base, kind in zip(columns, kinds, strict=False)
         )
 
         def compare(at, r):
-            low, factor, wide, near, far = (_splat(at, _load(at, base, at.mul(r, _n(4)), _F32)) for base in rows)
+            low, factor, wide, near, far, camera, track, more = (
+                _splat(at, _load(at, base, at.mul(r, _n(4)), kind)) for base, kind in zip(rows, kinds, strict=True)
+            )
             factor = at.fmul(factor, ir.Constant(_FLOATS, [-2.0] * LANES))
             for v in range(VECTORS):
                 place = at.add(at.mul(r, _n(_ROW)), _n(64 * v))
                 product = at.sitofp(_load(at, sums, place, _INTS), _FLOATS)
                 scaled = at.fmul(at.fmul(factor, factors[v]), product)
                 value = at.fadd(at.fadd(low, lows[v]), scaled)
+                seen = at.icmp_signed("==", camera, cameras[v]), at.icmp_signed("!=", track, tracks[v])
+                value = at.fadd(value, at.select(at.and_(*seen), more, ir.Constant(_FLOATS, [0.0] * LANES)))
                 bits = at.fcmp_ordered("<=", value, near)
                 for other in (
                     at.fcmp_ordered("<=", value, nears[v]),

@@ -24,7 +24,7 @@ def collect(packed, begin, limits, bank, bank_limits, first, stop, k, abreast, r
     """Candidates of the rows in panels ``first:stop`` for the ``k`` nearest of the bank, ``abreast`` panels of it
     at a time.
 
-    ``limits`` (5, n) and ``bank_limits`` (5, m) as in :func:`.int8.narrow`, near and far -inf and +inf in the
+    ``limits`` (8, n) and ``bank_limits`` (8, m) as in :func:`.int8.narrow`, near and far -inf and +inf in the
     bank, far +inf in both. When the pairs are used up the limit becomes what it is by the candidates there are.
     ``room``: of :func:`.int8_blocks.room_of`.
     """
