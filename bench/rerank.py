@@ -7,8 +7,9 @@ Every figure comes from a process of its own; product and re-ranking take turns,
 is NumPy's float32 matrix product of N x d by d x N with two different operands (``x @ x.T`` of one array would
 compute half); where N x N does not fit, strips of it. Memory is the process's peak less the features' own size.
 ``--plain`` adds the usual NumPy implementation (minutes, and about 9 GB at M). ``--cpu`` takes processor seconds
-of one process instead, for a machine that others use too: product, re-ranking, and re-ranking without whole
-numbers (``REID_NO_INT8``) take turns. ``--features`` measures features of one's own, the first rows as queries.
+of one process instead, for a machine that others use too: product, re-ranking, re-ranking without AMX
+(``REID_NO_AMX``) and without whole numbers (``REID_NO_INT8``) take turns. ``--features`` measures features of
+one's own, the first rows as queries.
 """
 
 import argparse
@@ -18,6 +19,9 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from functools import partial
+from unittest.mock import patch
 
 import numpy as np
 
@@ -68,6 +72,7 @@ def main() -> None:
 def by_processor(options: argparse.Namespace) -> None:
     """Processor seconds of one process, ways taking turns, and each over the product."""
     from postproc import rerank
+    from postproc.base import machine
 
     if options.features:
         images = np.load(options.features[0]).astype(np.float32)
@@ -84,24 +89,25 @@ def by_processor(options: argparse.Namespace) -> None:
             block = left[start : start + len(out)]
             np.matmul(block, right.T, out=out[: len(block)])
 
-    def rank(off: str) -> None:
-        os.environ["REID_NO_INT8"] = off
-        rerank(query, gallery, top_k=options.top_k)
+    def rank(off: str, few: Sequence[np.ndarray] = (query, gallery)) -> None:
+        with patch.dict(os.environ, {name: "1" for name in [off] if name}):
+            rerank(*few, top_k=options.top_k)
 
-    ways = {"product": multiply, "rerank": lambda: rank(""), "without": lambda: rank("1")}
-    few = query[:10], np.concatenate([gallery] * (1 + 8000 // len(gallery)))[:8000]
-    for off in ("", "1"):  # kernels loaded
-        os.environ["REID_NO_INT8"] = off
-        rerank(*few, top_k=options.top_k)
-    found: dict[str, list[float]] = {name: [] for name in ways}
+    ways = {"rerank": "", "without AMX": machine.NO_AMX, "without either": machine.NO_INT8}
+    if not machine.amx():
+        del ways["without AMX"]
+    for off in ways.values():  # kernels loaded
+        rank(off, (query[:10], np.concatenate([gallery] * (1 + 8000 // len(gallery)))[:8000]))
+    every = {"product": multiply, **{name: partial(rank, off) for name, off in ways.items()}}
+    found: dict[str, list[float]] = {name: [] for name in every}
     for _ in range(options.repeat):
-        for name, way in ways.items():
+        for name, way in every.items():
             started = time.process_time()
             way()
             found[name].append(time.process_time() - started)
     for name, seconds in found.items():
         ratio = statistics.median(a / b for a, b in zip(seconds, found["product"], strict=True))
-        print(f"{name:8} {statistics.median(seconds):8.2f} CPU s, {ratio:.3f} of the product")
+        print(f"{name:14} {statistics.median(seconds):8.2f} CPU s, {ratio:.3f} of the product")
 
 
 def child(kind: str, options: argparse.Namespace) -> dict:

@@ -20,6 +20,7 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays
 from postproc.base.vocabulary import Array
+from postproc.pairs.pairwise import read_only
 
 COMMON = 64.0
 NEAR = np.float32(2.0**-12)
@@ -37,8 +38,7 @@ def common_part(parts: list[Array]) -> np.ndarray | None:
         found: list[tuple[np.ndarray, float]] = [(np.empty(0), 0.0)] * len(blocks)
 
         def look(at: int, part: Array = part, blocks: list[slice] = blocks, found: list = found) -> None:
-            block = arrays.as_type(part[blocks[at]], np.float64)
-            found[at] = arrays.host(block.sum(axis=0)), float((block * block).sum())
+            found[at] = _sums(part[blocks[at]])
 
         kernels.of(part[:0]).walk.run(look, range(len(blocks)), what="lengths")
         for sums, square in found:
@@ -47,6 +47,16 @@ def common_part(parts: list[Array]) -> np.ndarray | None:
     mean = total / count
     common = float(mean @ mean)
     return mean.astype(np.float32) if common > COMMON * (squares / count - common) else None
+
+
+def _sums(block: Array) -> tuple[np.ndarray, float]:
+    """The sum of some rows, in float64, and of their squared lengths."""
+    if arrays.on_cuda(block) or block.dtype != np.float32:
+        wide = arrays.as_type(block, np.float64)
+        return arrays.host(wide.sum(axis=0)), float((wide * wide).sum())
+    block, lengths = read_only(arrays.contiguous(block)), np.empty(len(block), np.float32)
+    kernels.of(block).rows.square_norms(block, np.ones(block.shape[1], np.float32), 0, len(block), lengths)
+    return block.sum(axis=0, dtype=np.float64), float(lengths.sum(dtype=np.float64))
 
 
 def check_lengths(sizes: Array, is_zero: Callable[[], bool]) -> None:

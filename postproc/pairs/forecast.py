@@ -44,12 +44,17 @@ def pays(rows: Rows, layout: Layout, k: int) -> bool:
     n = layout.classes
     if n < FEWEST or k > LONGEST or not NARROWEST <= rows.width <= kernels.of(layout.like).int8.WIDEST:
         return False
-    walk = n / 2 * (rows.width + TILE)
+    most = MARGIN * walk(n, rows.width)
     across = layout.nq * layout.ng / n * rows.width * (1 - layout.one_set)  # a walk has these distances on its way
-    if across + costs(n, rows.width, K, K + 8, 0.0) > MARGIN * walk:
+    if across + costs(n, rows.width, K, K + 8, 0.0) > most:
         return False
     settled, candidates, crowded = look(rows)
-    return across + costs(n, rows.width, settled, candidates, crowded) <= MARGIN * walk
+    return across + costs(n, rows.width, settled, candidates, crowded) <= most
+
+
+def walk(n: int, width: int) -> float:
+    """What a row costs on a walk over tiles, in multiplications."""
+    return n / 2 * (width + TILE)
 
 
 def costs(n: int, width: int, settled: float, candidates: float, crowded: float) -> float:
@@ -69,6 +74,12 @@ def pays_one_sided(images: np.ndarray, bank: np.ndarray, k: int, room: int) -> b
     n, (m, width) = len(images), bank.shape
     if m < FEWEST or n < ROWS or not NARROWEST <= width <= kernels.of(bank).int8.WIDEST:
         return False
+    return one_sided_ratio(images, bank, k, room) <= MARGIN
+
+
+def one_sided_ratio(images: np.ndarray, bank: np.ndarray, k: int, room: int) -> float:
+    """The cost of that over the cost of a walk."""
+    n, (m, width) = len(images), bank.shape
     rows = pruned.rows_in([bank])
     left = images[np.linspace(0, n - 1, ROWS).astype(np.int64)] - rows.mean
     settled, candidates = _near(_distances(left, rows), k, _slack(rows))
@@ -76,7 +87,7 @@ def pays_one_sided(images: np.ndarray, bank: np.ndarray, k: int, room: int) -> b
     offered = float(candidates.mean()) * (1 + log(m / k))
     product = m * width * (_whole() + IN_FULL * crowded)
     search = product + width * (ROW * (1 + m / n) + SETTLED * float(settled.mean())) + OFFERED * offered
-    return search <= MARGIN * m * (width + TILE)
+    return search / (m * (width + TILE))
 
 
 def look(rows: Rows) -> tuple[float, float, float]:

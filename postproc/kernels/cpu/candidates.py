@@ -54,7 +54,7 @@ def _about(values, count, most):
         low, high = min(low, values[a]), max(high, values[a])
     for _ in range(HALVINGS):
         middle = np.float32(0.5) * (low + high)
-        below = 0
+        below = np.int32(0)
         for a in range(count):
             below += np.int32(values[a] < middle)
         if below > most:

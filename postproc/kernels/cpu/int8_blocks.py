@@ -50,14 +50,14 @@ def take_up(packed, i0, room):
     """Make the TALL rows from ``i0`` on those at hand."""
     if room.ndim == 3:
         source = packed.ctypes.data + (i0 // PANEL * packed.shape[1] * PANEL + i0 % PANEL) * 4
-        _lay(source, room.shape[0], room.ctypes.data)
+        _lay(source, room.shape[0], room.ctypes.data)  # type: ignore[call-arg]
 
 
 @inner
 def put_down(room):
     """No rows are at hand any more."""
     if room.ndim == 3:
-        _release()
+        _release()  # type: ignore[call-arg]
 
 
 @inner
@@ -73,9 +73,9 @@ def block_of(packed, i0, start, limits, others, c, other_limits, room, sums, val
     left = packed.ctypes.data + (i0 // PANEL * steps * PANEL + i0 % PANEL) * 4
     right = others.ctypes.data + c * steps * _ROW
     if room.ndim == 3:
-        _squares(room.ctypes.data, right, room.shape[0], sums.ctypes.data)
+        _squares(room.ctypes.data, right, room.shape[0], sums.ctypes.data)  # type: ignore[call-arg]
     else:
-        _lanes(left, right, steps, start.ctypes.data + 4 * i0, sums.ctypes.data)
+        _lanes(left, right, steps, start.ctypes.data + 4 * i0, sums.ctypes.data)  # type: ignore[call-arg]
     _compare(
         sums.ctypes.data, limits.ctypes.data + 4 * i0, 4 * limits.shape[1],
         other_limits.ctypes.data + 4 * PANEL * c, 4 * other_limits.shape[1], values.ctypes.data, flags.ctypes.data,

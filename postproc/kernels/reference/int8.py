@@ -35,8 +35,8 @@ Likewise for the farthest: what goes has a bound from above below another's boun
 
 * What is added to pairs within a camera, m, is rounded with the sum: 8 w m a side hold that.
 
-Together, but for the last, less than ``(d / 32 + 190) w (h + e)^2`` a side of |D - D^|, of which u is half: below ``(d / 32 + 100)
-w`` of ``(h + e)^2``. Numbers so small that float32 holds them badly are covered by 2^-110.
+Together, but for the last, less than ``(d / 32 + 190) w (h + e)^2`` a side of |D - D^|, of which u is half: below
+``(d / 32 + 100) w`` of ``(h + e)^2``. Numbers so small that float32 holds them badly are covered by 2^-110.
 """
 
 import numpy as np
