@@ -1,6 +1,6 @@
 """Neighbours by whole numbers beside a walk over float32 tiles: what is foretold, and what it takes.
 
-    python -m bench.forecast real 2048:1536 M T [--one-sided]
+    python -m bench.forecast FILE.npy 8000:512 M T [--k 21] [--one-sided]
 
 Sets: a size of ``bench/worlds.py``, ``N:D`` for so many images of so many values around identities, ``noise:N:D``
 without identities, or a file of features (.npy). Both ways take turns; figures are CPU seconds, of which others on
@@ -16,12 +16,11 @@ import numpy as np
 
 from bench.worlds import SIZES, features
 from postproc.base import machine
-from postproc.pairs import forecast, nearest, one_sided, pruned
+from postproc.pairs import forecast, nearest, one_sided, pruned, remembered
 from postproc.pairs.pairwise import among, sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles
 from postproc.testing.worlds import around
 
-K = 21
 REPEAT = 2
 
 
@@ -29,6 +28,7 @@ def main() -> None:
     p = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     p.add_argument("sets", nargs="+")
     p.add_argument("--one-sided", action="store_true", help="a fourth of the images against all of them")
+    p.add_argument("--k", type=int, default=21, help="neighbours, 21")
     options = p.parse_args()
     how = "AMX" if machine.amx() else "AVX-512 VNNI" if machine.int8() else "no instruction for whole numbers"
     print(how)
@@ -37,7 +37,7 @@ def main() -> None:
     print(f"{'set':<24}{'images':>16}{'foretold':>10}{'measured':>10}{'whole':>10}{'walk':>10}")
     for name in options.sets:
         images = load(name)
-        foretold, whole, walk = (of_some if options.one_sided else of_all)(images)
+        foretold, whole, walk = (of_some if options.one_sided else of_all)(images, options.k)
         said = f"{len(images)} x {images.shape[1]}"
         print(
             f"{name[-24:]:<24}{said:>16}{foretold:>10.2f}{whole / walk:>10.2f}{whole:>8.2f} s{walk:>8.2f} s",
@@ -57,27 +57,27 @@ def load(name: str) -> np.ndarray:
     return around(rng, centre, rng.integers(0, people, count), 2, unit=True)
 
 
-def of_all(images: np.ndarray) -> tuple[float, float, float]:
+def of_all(images: np.ndarray, k: int) -> tuple[float, float, float]:
     """The ratio that is foretold, seconds by whole numbers and on a walk."""
     tiles = PairwiseTiles(among(images))
     rows = pruned.rows_of(tiles)
     assert rows is not None
     n, width = images.shape
-    foretold = forecast.costs(n, width, *forecast.look(rows)) / forecast.walk(n, width)
+    foretold = forecast.costs(n, width, *forecast.look(rows, remembered.depth(k))) / forecast.walk(n, width)
 
     def find(by: pruned.Rows | None) -> None:
         with patch.object(forecast, "worth", lambda tiles, k: by):
-            nearest.of_all(tiles, K)
+            nearest.of_all(tiles, k)
 
     return foretold, *in_turns(lambda: find(rows), lambda: find(None))
 
 
-def of_some(images: np.ndarray) -> tuple[float, float, float]:
+def of_some(images: np.ndarray, k: int) -> tuple[float, float, float]:
     some = np.ascontiguousarray(images[::4])
-    foretold = forecast.one_sided_ratio(some, images, K, one_sided.room_of(K))
+    foretold = forecast.one_sided_ratio(some, images, k, one_sided.room_of(k))
     return foretold, *in_turns(
-        lambda: one_sided.search(some, images, K),
-        lambda: nearest.of_queries(PairwiseTiles(sqeuclidean(some, images)), K),
+        lambda: one_sided.search(some, images, k),
+        lambda: nearest.of_queries(PairwiseTiles(sqeuclidean(some, images)), k),
     )
 
 

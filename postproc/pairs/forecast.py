@@ -11,14 +11,13 @@ import numpy as np
 
 from postproc import kernels
 from postproc.base import machine
-from postproc.pairs import pruned
+from postproc.pairs import pruned, remembered
 from postproc.pairs.layout import Layout
 from postproc.pairs.pruned import Rows
 from postproc.pairs.tiles import Tiles
 
 FEWEST, NARROWEST = 6000, 256  # classes and values below which nothing can be won
-LONGEST = 64  # neighbours
-K = 21  # that costs are foretold for, whatever k is, so that longer lists begin as shorter ones, to the bit
+LONGEST = remembered.DEPTHS[-1]  # neighbours
 ROWS, SAMPLE = 32, 240  # rows that are compared with all, and rows of which it is known what they lose
 TILE = 300.0  # what a pair costs on a walk beside its product
 WHOLE, SQUARES = 0.28, 0.20  # a product of whole numbers over one of float32, comparisons included; by AMX
@@ -40,15 +39,19 @@ def worth(tiles: Tiles, k: int) -> Rows | None:
 
 
 def pays(rows: Rows, layout: Layout, k: int) -> bool:
-    """As :func:`worth` for the rows of a layout, where the processor has the instruction."""
-    n = layout.classes
+    """As :func:`worth` for the rows of a layout, where the processor has the instruction.
+
+    The answer is that for the depth of ``k`` (:func:`.remembered.depth`): up to there longer lists begin as
+    shorter ones, to the bit.
+    """
+    n, k = layout.classes, remembered.depth(k)
     if n < FEWEST or k > LONGEST or not NARROWEST <= rows.width <= kernels.of(layout.like).int8.WIDEST:
         return False
     most = MARGIN * walk(n, rows.width)
     across = layout.nq * layout.ng / n * rows.width * (1 - layout.one_set)  # a walk has these distances on its way
-    if across + costs(n, rows.width, K, K + 8, 0.0) > most:
+    if across + costs(n, rows.width, k, k + 8, 0.0) > most:
         return False
-    settled, candidates, crowded = look(rows)
+    settled, candidates, crowded = look(rows, k)
     return across + costs(n, rows.width, settled, candidates, crowded) <= most
 
 
@@ -90,14 +93,15 @@ def one_sided_ratio(images: np.ndarray, bank: np.ndarray, k: int, room: int) -> 
     return search / (m * (width + TILE))
 
 
-def look(rows: Rows) -> tuple[float, float, float]:
-    """How many candidates a row will have to settle and to hold, and how many rows will have too many: means."""
+def look(rows: Rows, k: int) -> tuple[float, float, float]:
+    """How many candidates a row will have to settle and to hold for its ``k`` nearest, and how many rows will have
+    too many: means."""
     u = _slack(rows)
     some = np.linspace(0, rows.count - 1, ROWS).astype(np.int64)
     distances = _distances(rows.moved(some, rows.mean), rows) + rows.added(some)
-    certain, near = _near(distances, K, u)
+    certain, near = _near(distances, k, u)
     far = (distances >= distances.max(axis=1, keepdims=True) - 4 * u).sum(axis=1)
-    crowded = (certain >= pruned.near_room(K) // 2) | (far > pruned.FAR_ROOM // 2 * 1.5)
+    crowded = (certain >= pruned.near_room(k) // 2) | (far > pruned.FAR_ROOM // 2 * 1.5)
     return float((certain + far).mean()), float((near + far).mean()), float(crowded.mean())
 
 

@@ -18,7 +18,7 @@ from postproc.base import runtime
 from postproc.base.cache import Cache, size
 
 BLOCK = 16 << 20  # bytes that are hashed at a time, each block by a thread
-SHORTEST = 64  # neighbours that are found where somebody remembers: the next call may want more
+DEPTHS = (24, 48, 96)  # of short lists: whether whole numbers find them sooner is one answer up to each
 
 Found = tuple[np.ndarray, ...]
 Store = Cache[tuple[bytes, str], Found]  # by the fingerprint of what they were computed from, and what they are
@@ -52,7 +52,7 @@ def keep(store: Store, key: tuple[bytes, str], arrays: Found) -> None:
 
 def depth(k: int) -> int:
     """How many neighbours to find where ``k`` are wanted and somebody remembers: room for the next ones."""
-    return max(SHORTEST, 1 << (k - 1).bit_length())
+    return next((most for most in DEPTHS if k <= most), 1 << (k - 1).bit_length())
 
 
 def fingerprint(arrays: Iterable[np.ndarray | None]) -> bytes:

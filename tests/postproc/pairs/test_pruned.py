@@ -245,7 +245,9 @@ def test_the_forecast_decides_alike_for_features_on_disk(tmp_path):
     x = unit(around(2000, 300, 100, 0.5)).astype(np.float16)
     np.save(tmp_path / "x.npy", x)
     there = sqeuclidean(on_disk(np.load(tmp_path / "x.npy", mmap_mode="r")))
-    seen = [forecast.look(pruned.rows_of(PairwiseTiles(pairs))) for pairs in (there, sqeuclidean(in_memory(x)))]
+    seen = [
+        forecast.look(pruned.rows_of(PairwiseTiles(pairs)), 24) for pairs in (there, sqeuclidean(in_memory(x)))
+    ]
     assert seen[0] == seen[1]
 
 
@@ -330,14 +332,27 @@ def test_others_are_walked_over(monkeypatch):
 def test_the_forecast_tells_what_pays():
     good = PairwiseTiles(among(unit(around(2000, 300, 100, 0.5)).astype(np.float32)))
     noise = PairwiseTiles(among(unit(RNG.standard_normal((2000, 300))).astype(np.float32)))
-    seen = [forecast.look(pruned.rows_of(source)) for source in (good, noise)]
+    seen = [forecast.look(pruned.rows_of(source), 15) for source in (good, noise)]
     assert seen[0][2] == 0, "every identity of 20 is far from the others"
     assert seen[1][1] > 1.5 * seen[0][1], "in noise nobody is near, and many are nearly as far as the nearest"
     assert forecast.costs(2000, 300, *seen[0]) < forecast.costs(2000, 300, *seen[1])
     assert forecast.worth(good, 21) is None, "so few are faster by a walk"
     with patch.object(forecast, "FEWEST", 1), patch.object(forecast, "TILE", 1e4):
         assert forecast.worth(good, 21) is not None
-        assert forecast.worth(good, 65) is None
+        assert forecast.worth(good, 97) is None
+
+
+def test_one_forecast_for_all_lists_up_to_a_depth():
+    """Lists are to begin as longer ones do, and long ones are no reason for short ones."""
+    tiles = PairwiseTiles(among(unit(around(200, 300, 20, 0.5)).astype(np.float32)))
+    asked = []
+    with (
+        patch.multiple(forecast, FEWEST=1, TILE=1e6),
+        patch.object(forecast, "look", lambda rows, k: asked.append(k) or (k, k, 0.0)),
+    ):
+        for k in (1, 24, 25, 48, 96, 97):
+            forecast.worth(tiles, k)
+    assert asked == [24, 24, 48, 48, 96]
 
 
 @settings(max_examples=25, deadline=None)

@@ -137,4 +137,4 @@ def test_too_small_a_store_changes_nothing():
 
 
 def test_more_are_found_than_asked_for():
-    assert [depth(k) for k in (1, 64, 65, 128, 129)] == [64, 64, 128, 128, 256]
+    assert [depth(k) for k in (1, 24, 25, 48, 49, 96, 97, 128, 129)] == [24, 24, 48, 48, 96, 96, 128, 128, 256]
