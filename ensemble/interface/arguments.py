@@ -61,7 +61,7 @@ def options(
     with collecting(problems):
         place = _place(data, described, SOURCES[source])
     setattr(found, source, place)
-    if not isinstance(place, Folder):
+    if isinstance(data, (str, os.PathLike)):
         keywords = {**keywords, **{name: described.get(name) for name in OF_FILES}}
     folders = [name for name in OF_FOLDERS if keywords.get(name) is not None and isinstance(place, Folder)]
     problems += [f"{name}: is for a folder, found arrays; give labels beside them" for name in folders]
@@ -97,7 +97,7 @@ def _set_all(
                 f"{name}: wanted an option of the function, found one of the command; {NOT_HERE[name]}"
             )
         elif name not in actions:
-            names = sorted({*actions} - {*NOT_HERE})
+            names = sorted({*actions, *LABELS} - {*NOT_HERE})
             problems.append(f"{name}: wanted one of {', '.join(names)}, found another{near(name, names)}")
         else:
             problems += _set(found, actions[name], value)

@@ -32,6 +32,7 @@ LISTS = frozenset(
 )
 SIDES = ("query", "gallery")
 SOME, FEW = 50, 5  # rows that are looked at; images of which an order says nothing
+LOST = 0.1  # the share of neighbouring numbers that float32 may take for the same
 NO_LISTS: Mapping[str, Path] = MappingProxyType({})
 _BEFORE = (
     "(?:reranked|rerank|rr|final|euclidean|cosine|cos|jaccard|original|orig|global|local|all|qg|querygallery)?"
@@ -137,21 +138,43 @@ def read(path: Path, lists: Mapping[str, Path]) -> Matrix:
     content = _mapped(path)
     content = opened(containers.load(path)) if content is None else content
     found = of_content(path, content, lists)
-    _refuse_places(path, found.values)
+    refuse_places(path, found.values, lists="write a rank list as whole numbers in .npy")
     return found
 
 
-def _refuse_places(path: Path, values: np.ndarray) -> None:
-    """Refuse rows that hold every number up to their length once: rows of a rank list, or places of images?"""
+def refuse_places(where: object, values: np.ndarray, *, lists: str) -> None:
+    """Refuse rows that hold every number up to their length once: rows of a rank list, or places of images?
+
+    lists: how to hand over a rank list.
+    """
     rows, count = np.sort(values[:SOME], axis=1), values.shape[1]
     if count < FEW or not any((rows == np.arange(first, first + count)).all() for first in (0, 1)):
         return
     raise InputError(
         [
-            f"{path}: wanted distances, found every number up to {count} once a row, which may be a rank list or "
-            "the places of images; write a rank list as whole numbers in .npy, and places divided by their number"
+            f"{where}: wanted distances, found every number up to {count} once a row, which may be a rank list or "
+            f"the places of images; {lists}, and places divided by their number"
         ]
     )
+
+
+def single(where: object, values: np.ndarray) -> np.ndarray:
+    """Distances as float32; InputError where that makes many different ones of a row the same."""
+    with np.errstate(over="ignore", invalid="ignore"):  # too large for float32 is infinitely far
+        found = values.astype(np.float32)
+    if values.dtype.kind == "f" and values.dtype.itemsize > found.dtype.itemsize:
+        rows = np.sort(values[:SOME], axis=1)
+        apart = (rows[:, 1:] > rows[:, :-1]) & np.isfinite(rows[:, 1:])
+        lost = apart & (rows[:, 1:].astype(np.float32) == rows[:, :-1].astype(np.float32))
+        if lost.sum() > LOST * apart.sum():
+            raise InputError(
+                [
+                    f"{where}: wanted numbers that float32 tells apart, found that {lost.sum() / apart.sum():.0%} of "
+                    f"neighbouring ones in a row become equal, as {rows[lost.any(axis=1)][0, 0]:g} and the next; "
+                    "subtract what is common to them, or scale them"
+                ]
+            )
+    return found
 
 
 def of_content(path: Path, content: Any, lists: Mapping[str, Path] = NO_LISTS) -> Matrix:
@@ -265,8 +288,7 @@ def _values(where: str, value: Any) -> np.ndarray:
                 "write it again"
             ]
         )
-    with np.errstate(over="ignore", invalid="ignore"):  # too large for float32 is infinitely far
-        return value if value.dtype == np.float32 else value.astype(np.float32)
+    return value if value.dtype == np.float32 else single(where, value)
 
 
 def _is_rows(value: Any) -> bool:

@@ -73,7 +73,7 @@ def score(
         columns,
     )
     scores = averages.of_distances(array, labels, protocol, cmc_length=cmc_length, permutations=permutations)
-    return replace(scores, remarks=remarks.of(labels, protocol, scores.without_match))
+    return replace(scores, remarks=(*remarks.of(labels, protocol, scores.without_match), *scores.remarks))
 
 
 def score_ranking(
@@ -119,7 +119,7 @@ def score_ranking(
         columns,
     )
     scores = averages.of_ranking(listed, labels, protocol, cmc_length=cmc_length, permutations=permutations)
-    return replace(scores, remarks=remarks.of(labels, protocol, scores.without_match))
+    return replace(scores, remarks=(*remarks.of(labels, protocol, scores.without_match), *scores.remarks))
 
 
 def cmc_all_shots(

@@ -9,6 +9,7 @@ from ensemble import evaluate, run
 from ensemble.base.errors import InputError
 from ensemble.scores import PROTOCOLS, score, score_ranking
 from ensemble.tune import __main__ as tune
+from postproc import distances
 from tests.support.each import each
 from tests.support.folders import keyed, listed, pair
 
@@ -46,6 +47,42 @@ def test_cameras_that_are_called_otherwise_on_the_other_side() -> None:
     assert remarked(([1, 1, 2], [11, 12, 2, 11])) == ""
     assert remarked(([1, 1, 2], [-1, -1, -1, -1])) == ""  # nobody knows
     assert score(FAR, *PIDS, ["c1", "c1", "c2"], [1, 2, 3, 1]).remarks[0].startswith(apart)
+
+
+@each("side", [0, 1])
+def test_cameras_that_count_from_0_on_one_side(side: int) -> None:
+    cams = [1, 2, 3], [1, 2, 3, 1]
+    assert remarked(cams) == ""
+    shifted = tuple([cam - (at == side) for cam in of] for at, of in enumerate(cams))
+    names = ("queries", "gallery") if side == 0 else ("gallery", "queries")
+    said = f"the cameras of the {names[0]} are 0 to 2 and those of the {names[1]} 1 to 3"
+    assert said in remarked(shifted)  # type: ignore[arg-type]
+    assert said not in remarked(shifted, protocol="none")  # type: ignore[arg-type]
+    assert "are 0 to" not in remarked(([0, 1, 2], [0, 1, 3, 3]))
+
+
+def test_an_order_that_is_no_better_than_chance(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """Labels in another order than features, and similarities, are told by what comes of them."""
+    random = np.random.default_rng(1)
+    pids = np.arange(100) % 10
+    centres = random.normal(size=(10, 8))
+    images = (centres[pids] + random.normal(size=(100, 8))).astype(np.float32)
+    far, labels = distances(images[:20], images[20:]), (pids[:20], pids[20:])
+    assert score(far, *labels).remarks == ()
+    by_chance = "queries find their own identity no better than in a random order: are features and labels in one"
+    other = labels[0], random.permutation(labels[1])
+    for found in (score(far, *other), score_ranking(np.argsort(far).astype(np.int32), *other)):
+        assert found.remarks[0].startswith(by_chance)
+    assert score(-far, *labels).remarks[0].startswith("queries find their own identity later than in a random order")
+    assert score(-far[:9], labels[0][:9], labels[1]).remarks == ()  # of so few an order says little
+    assert score(np.full_like(far, np.inf), *labels).remarks == ()  # nothing is returned
+    alone = [7] * 20, [7] * 80
+    assert score(far, *alone).remarks == ()  # every order is right
+    np.savez(tmp_path / "m.npz", query=images[:20], gallery=images[20:], query_pid=other[0], gallery_pid=other[1])
+    assert evaluate.main(["--features", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.count(by_chance) == 1
+    assert evaluate.main(["--features", str(tmp_path), "--json"]) == 0
+    assert by_chance in capsys.readouterr().out
 
 
 def test_queries_in_the_gallery() -> None:

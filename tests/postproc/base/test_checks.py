@@ -39,6 +39,10 @@ def test_kinds_of_tensors():
         sides = query.to(kind), gallery.to(kind)
         found = rerank(*sides)
         np.testing.assert_array_equal(found, rerank(*(side.float().numpy() for side in sides)))
+    for kept in (query.to_sparse(), torch._neg_view(-query)):
+        np.testing.assert_array_equal(rerank(kept, gallery), rerank(query, gallery))
+    rough = query.to(torch.float8_e5m2)
+    np.testing.assert_array_equal(rerank(rough, gallery), rerank(rough.float(), gallery))
     nearest = rerank(query, gallery, top_k=3)
     assert isinstance(nearest, Nearest)
     assert all(isinstance(part, torch.Tensor) for part in nearest)
