@@ -81,7 +81,9 @@ def _says(title: Any) -> bool:
 
 def _of_table(columns: dict[str, Any], index: Any) -> dict[str, Any]:
     """A table's columns, those of one value each together as features; texts that call its rows as their names."""
-    numbers = {title for title, cells in columns.items() if isinstance(cells, np.ndarray) and cells.dtype.kind in "iuf"}
+    numbers = {
+        title for title, cells in columns.items() if isinstance(cells, np.ndarray) and cells.dtype.kind in "iuf"
+    }
     flat = [title for title in columns if title in numbers and columns[title].ndim == 1]
     titles = list(columns)
     values = [titles[place] for place in table.values(HERE, titles)]
@@ -319,8 +321,8 @@ def _refuse_ambiguous(content: Any) -> None:
     if isinstance(content, list) and len(content) == 2 and all(np.ndim(each) == 2 for each in content):
         raise InputError(
             [
-                f"{HERE}: wanted {WANTED}, found a list of two matrices, which may be queries and gallery or batches "
-                "of one set; give a tuple, or np.concatenate(…)"
+                f"{HERE}: wanted {WANTED}, found a list of two matrices, which may be queries and gallery or "
+                "batches of one set; give a tuple, or np.concatenate(…)"
             ]
         )
 

@@ -169,8 +169,8 @@ def single(where: object, values: np.ndarray) -> np.ndarray:
         if lost.sum() > LOST * apart.sum():
             raise InputError(
                 [
-                    f"{where}: wanted numbers that float32 tells apart, found that {lost.sum() / apart.sum():.0%} of "
-                    f"neighbouring ones in a row become equal, as {rows[lost.any(axis=1)][0, 0]:g} and the next; "
+                    f"{where}: wanted numbers that float32 tells apart, found that {lost.sum() / apart.sum():.0%} "
+                    f"of neighbouring ones in a row become equal, as near {rows[lost.any(axis=1)][0, 0]:g}; "
                     "subtract what is common to them, or scale them"
                 ]
             )

@@ -32,8 +32,8 @@ def by_chance(ap: Floats, positives: Ints, images: int, protocol: Protocol) -> t
     """That queries find their own no better than in a random order, or find them last; empty where neither is so.
 
     ap, positives: (nq,) each query's average precision and number of good images, of so many ``images``.
-    Of a random order the mean of AP is (H + (p - 1) (K - H) / (n - 1)) / n, with p good images of n, the first K that
-    count, H = 1 + 1/2 + … + 1/K. Removed images are counted in n, which makes it less.
+    Of a random order the mean of AP is (H + (p - 1) (K - H) / (n - 1)) / n, with p good images of n, the first K
+    that count, H = 1 + 1/2 + … + 1/K. Removed images are counted in n, which makes it less.
     """
     asked = (positives > 0) & (positives < images)
     if asked.sum() < FEWEST or not ap[asked].any() or protocol.ap == "trapezoid" or protocol.divide != "all":
@@ -45,8 +45,8 @@ def by_chance(ap: Floats, positives: Ints, images: int, protocol: Protocol) -> t
     limit = 2 * float(beyond.std(ddof=1)) / np.sqrt(len(beyond))
     if beyond.mean() < -limit:
         return (
-            "queries find their own identity later than in a random order: are similarities taken for distances, or "
-            "are features and labels in different orders?",
+            "queries find their own identity later than in a random order: are similarities taken for distances, "
+            "or are features and labels in different orders?",
         )
     if beyond.mean() > limit:
         return ()
@@ -133,8 +133,9 @@ def _shifted(labels: Labels, protocol: Protocol) -> list[str]:
         return []
     sides = ("queries", "gallery") if ends[0][0] == 0 else ("gallery", "queries")
     return [
-        f"the cameras of the {sides[0]} are 0 to {last} and those of the {sides[1]} 1 to {end}: if the first count "
-        "from 0 and the others from 1, other images are removed than those of the query's camera; call them alike"
+        f"the cameras of the {sides[0]} are 0 to {last} and those of the {sides[1]} 1 to {end}: if the first "
+        "count from 0 and the others from 1, other images are removed than those of the query's camera; call them "
+        "alike"
     ]
 
 

@@ -8,7 +8,6 @@ from postproc.base.vocabulary import Unchecked
 from postproc.pairs.layout import Layout
 from postproc.pairs.tiles import Tiles
 
-
 SOME, FEW = 100, 5  # rows that are looked at; images of which an order says nothing
 
 
@@ -76,7 +75,7 @@ class MatrixTiles(Tiles):
 
 
 def refuse_similarities(name: str, square: np.ndarray, remedy: str, found_in: str = "similarities") -> None:
-    """Raise ValueError where most images of a square of all by all are farthest from themselves, as in similarities.
+    """Raise ValueError where most images of a square of all by all are farthest from themselves: similarities.
 
     What is +inf from itself is fine. ``found_in``: what the caller has turned into these distances.
     Cost: the numbers of some rows.

@@ -99,7 +99,10 @@ def test_every_kind_of_container_gives_the_same(images):
         (Frame(images["query_name"], query), Frame(images["gallery_name"], gallery)),
         (pd.DataFrame(query), pd.DataFrame(gallery, columns=[f"pca{at}" for at in range(16)])),
         (pd.DataFrame(query, index=images["query_name"]), pd.DataFrame(gallery, index=images["gallery_name"])),
-        (pyarrow.Table.from_pandas(pd.DataFrame(query)), pd.DataFrame(gallery).assign(name=images["gallery_name"])),
+        (
+            pyarrow.Table.from_pandas(pd.DataFrame(query)),
+            pd.DataFrame(gallery).assign(name=images["gallery_name"]),
+        ),
     ):
         assert_array_equal(ensemble.rank((one, other), "baseline").rows, wanted)
     assert_array_equal(ensemble.rank({"qf": query, "gf": gallery}, "baseline").rows, wanted)
@@ -249,11 +252,11 @@ def test_scores_are_those_of_distances_and_of_lists(images):
         ensemble.score(-far, *labels)
     with pytest.raises(ensemble.InputError, match="leave similarity=True out"):
         ensemble.score(far, *labels, similarity=True)
-    with pytest.raises(ensemble.InputError, match="every number up to 60 once a row, .* lists of rows as whole"):
+    with pytest.raises(ensemble.InputError, match=r"every number up to 60 once a row, .* lists of rows as whole"):
         ensemble.score(nearest.rows.astype(float), *labels)
     assert ensemble.score(pd.DataFrame(far), *labels, protocol="none").mAP == whole.mAP
     assert ensemble.score(far.astype(float) * 1e-7, *labels, protocol="none").mAP == whole.mAP
-    with pytest.raises(ensemble.InputError, match="float32 tells apart, found that 100% of .* subtract what is"):
+    with pytest.raises(ensemble.InputError, match=r"float32 tells apart, found that 100% of .* subtract what is"):
         ensemble.score(1000 + far.astype(float) * 1e-7, *labels)
     with pytest.raises(ensemble.InputError, match="did you mean 'market1501'"):
         ensemble.score(far, *labels, protocol="market150")

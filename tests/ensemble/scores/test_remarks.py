@@ -73,7 +73,9 @@ def test_an_order_that_is_no_better_than_chance(tmp_path: Path, capsys: pytest.C
     other = labels[0], random.permutation(labels[1])
     for found in (score(far, *other), score_ranking(np.argsort(far).astype(np.int32), *other)):
         assert found.remarks[0].startswith(by_chance)
-    assert score(-far, *labels).remarks[0].startswith("queries find their own identity later than in a random order")
+    assert (
+        score(-far, *labels).remarks[0].startswith("queries find their own identity later than in a random order")
+    )
     assert score(-far[:9], labels[0][:9], labels[1]).remarks == ()  # of so few an order says little
     assert score(np.full_like(far, np.inf), *labels).remarks == ()  # nothing is returned
     alone = [7] * 20, [7] * 80
