@@ -60,19 +60,18 @@ def told(sets: Mapping[str, ModelSet], protocol: Protocol, lists: Rankings | Non
     labels = labels_of(lists if lists is not None else next(iter(sets.values())))
     if labels is None:
         return ()
-    return (*remarks.of(labels, protocol), *(_copies(models[0], labels, protocol) if models else ()))
+    seen = (*_copies(models[0], labels, protocol), *_learned_from(models[0])) if models else ()
+    return (*remarks.of(labels, protocol), *seen)
 
 
 def _copies(features: FeatureSet, labels: Labels, protocol: Protocol) -> list[str]:
     """Queries with the very features of a gallery image of another name, which stays in their ranking."""
-    place = {hash(row.tobytes()): at for at, row in enumerate(features.gallery)}
-    found = np.array([place.get(hash(row.tobytes()), -1) for row in features.query])
     names = features.query_table["name"], features.gallery_table["name"]
     pairs = [
         (query, image)
-        for query, image in enumerate(found.tolist())
-        if image >= 0 and names[0][query] != names[1][image] and labels.query_pid[query] >= 0
-        and np.array_equal(features.query[query], features.gallery[image])
+        for query, image in enumerate(_same_rows(features.query, features.gallery))
+        if image >= 0 and labels.query_pid[query] >= 0
+        and (names[0][query] != names[1][image] or not (features.named or features.one_set))
     ]  # fmt: skip
     query, gallery = np.array(pairs, np.int64).reshape(-1, 2).T
     stay = remarks.kept(labels, protocol, query, gallery)
@@ -80,10 +79,33 @@ def _copies(features: FeatureSet, labels: Labels, protocol: Protocol) -> list[st
     if not shown:
         return []
     who, other = ("images", "another one") if features.one_set else ("queries", "a gallery image of another name")
+    other = other if features.named or features.one_set else "a gallery image"
     return [
-        f"{features.model}: {len(shown)} of {len(found)} {who} have the very features of {other} "
+        f"{features.model}: {len(shown)} of {len(features.query)} {who} have the very features of {other} "
         f"({examples(shown)}); where it is the same picture, leave one out"
     ]
+
+
+def _learned_from(features: FeatureSet) -> list[str]:
+    """Training images that are among those that are ranked: what learns from them is judged on them."""
+    if features.train is None or features.train_table is None:
+        return []
+    found = [_same_rows(features.train, side) for side in (features.query, features.gallery)]
+    again = np.flatnonzero((np.array(found) >= 0).any(axis=0))
+    if not len(again):
+        return []
+    return [
+        f"{features.model}: {len(again)} of {len(features.train)} training images have the very features of a "
+        f"query or gallery image ({examples(list(features.train_table['name'][again]))}); scores of what learns "
+        "from them are too good"
+    ]
+
+
+def _same_rows(rows: np.ndarray, others: np.ndarray) -> list[int]:
+    """For each row the last of the others with the same numbers, -1 for none."""
+    place = {hash(row.tobytes()): at for at, row in enumerate(others)}
+    found = [place.get(hash(row.tobytes()), -1) for row in rows]
+    return [at if at >= 0 and np.array_equal(row, others[at]) else -1 for row, at in zip(rows, found, strict=True)]
 
 
 def _scores(state: State, images: Images, labels: Labels, protocol: Protocol) -> Scores:

@@ -24,6 +24,7 @@ def of(labels: Labels, protocol: Protocol, without_match: Ints | None = None) ->
         *_lacking(labels, protocol),
         *_apart(labels, protocol),
         *_shifted(labels, protocol),
+        *_searched(labels, protocol),
         *_own(labels, protocol),
     )
 
@@ -136,6 +137,25 @@ def _shifted(labels: Labels, protocol: Protocol) -> list[str]:
         f"the cameras of the {sides[0]} are 0 to {last} and those of the {sides[1]} 1 to {end}: if the first "
         "count from 0 and the others from 1, other images are removed than those of the query's camera; call them "
         "alike"
+    ]
+
+
+def _searched(labels: Labels, protocol: Protocol) -> list[str]:
+    """That a protocol that searches some cameras by their numbers finds others than it means."""
+    if labels.query_cam is None or labels.gallery_cam is None:
+        return []
+    searched = [camera for rule in protocol.removes.rules for camera in rule.gallery_not.get("cam", ())]
+    numbers = [camera for camera in searched if isinstance(camera, int)]
+    if not numbers or len(numbers) < len(searched):
+        return []
+    listed = ", ".join(map(str, numbers))
+    if 0 not in numbers and 0 in (labels.query_cam.min(), labels.gallery_cam.min()):
+        return [f"the protocol searches cameras {listed}, counted from 1, and here cameras count from 0: add 1"]
+    known = labels.query_cam[labels.query_cam >= 0]
+    if not len(known) or not np.isin(known, numbers).all():
+        return []
+    return [
+        f"all queries are of cameras {listed}, which the protocol searches: it asks with images of other cameras"
     ]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from postproc.base import arrays
 from postproc.base.nearby import near
+from postproc.base.one_set import are_distances
 from postproc.base.stored import Stored
 from postproc.base.vocabulary import VOCABULARY, Array, Unchecked
 
@@ -120,6 +121,11 @@ def images(name: str, value: Unchecked, *, cuda: bool = False) -> np.ndarray:
     """(n, d) features of one set, checked, not empty."""
     array = features(name, value, cuda=cuda)
     not_empty(name, array)
+    if are_distances(array):
+        raise ValueError(
+            f"{name}: wanted features, found a symmetric square with zeros on its diagonal, as distances of all "
+            "by all are; give them to a function of distances, as rerank_distances"
+        )
     return array
 
 
@@ -202,7 +208,11 @@ def labels(name: str, value: Unchecked, count: int) -> np.ndarray:
     """(count,) whole numbers -> int64, in NumPy wherever they were; refuses what int64 does not hold."""
     array = _plain(name, value)
     if array.shape != (count,):
-        raise ValueError(f"{name}: wanted {count} values, one an image, got shape {array.shape}")
+        square = array.ndim == 2 and len(array) == array.shape[1] > 1
+        remedy = (
+            "; matrices of distances are for rerank_distances and postproc.compat.re_ranking" if square else ""
+        )
+        raise ValueError(f"{name}: wanted {count} values, one an image, got shape {array.shape}{remedy}")
     if not np.issubdtype(array.dtype, np.integer):
         raise TypeError(f"{name}: wanted whole numbers, got {array.dtype}")
     if array.dtype == np.uint64 and array.max(initial=0) > np.iinfo(np.int64).max:

@@ -1,10 +1,12 @@
 """Why scores are other than one thinks: the cause in one sentence."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import ensemble
 from ensemble import evaluate, run
 from ensemble.base.errors import InputError
 from ensemble.scores import PROTOCOLS, score, score_ranking
@@ -13,6 +15,7 @@ from postproc import distances
 from tests.support.each import each
 from tests.support.folders import keyed, listed, pair
 
+SIDES = ("query", "gallery")
 FAR = np.arange(12, dtype=np.float32).reshape(3, 4)
 PIDS = [1, 2, 3], [1, 1, 2, 3]
 LOST = "1 of 3 queries meet their identity only in images that are removed (junk market"
@@ -59,6 +62,30 @@ def test_cameras_that_count_from_0_on_one_side(side: int) -> None:
     assert said in remarked(shifted)  # type: ignore[arg-type]
     assert said not in remarked(shifted, protocol="none")  # type: ignore[arg-type]
     assert "are 0 to" not in remarked(([0, 1, 2], [0, 1, 3, 3]))
+
+
+def test_cameras_that_a_protocol_calls_by_number() -> None:
+    right = ([3, 6, 3], [1, 2, 4, 5])
+    assert "searches" not in remarked(right, protocol="sysu_all_multi")
+    said = remarked(([2, 5, 2], [0, 1, 3, 4]), protocol="sysu_all_multi")
+    assert "the protocol searches cameras 1, 2, 4, 5, counted from 1, and here cameras count from 0: add 1" in said
+    assert "all queries are of cameras 1, 2, 4, 5" in remarked(([1, 2, 4], right[1]), protocol="sysu_all_multi")
+
+
+def test_training_images_that_are_asked_for_or_found(folder: Path) -> None:
+    labelled(folder, (1, 2))
+    sides = {side: np.stack([*pickle.loads((folder / f"{side}_a.pkl").read_bytes()).values()]) for side in SIDES}
+    own = {"query": sides["query"], "gallery": sides["gallery"], "train_pid": np.arange(8) // 2}
+    labels = {"query_pid": np.arange(8), "gallery_pid": np.arange(16) % 8}
+    learns = ["learned_distances"]
+    other = ensemble.rank({**own, "train": sides["query"] + 1}, learns, **labels)  # type: ignore[arg-type]
+    assert not any("training images" in note for note in other.notes)
+    found = ensemble.rank({**own, "train": sides["query"]}, learns, **labels)  # type: ignore[arg-type]
+    said = "8 of 8 training images have the very features of a query or gallery image (0, 1, 2 and 5 more); scores"
+    assert any(said in note for note in found.notes)
+    assert any(
+        "8 of 8 queries have the very features of a gallery image (0 and 0, " in note for note in found.notes
+    )
 
 
 def test_an_order_that_is_no_better_than_chance(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

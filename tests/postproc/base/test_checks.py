@@ -69,3 +69,20 @@ def test_what_is_no_array_is_refused_by_name():
             step(*given)
     assert csls_distances(np.array([[1.0, np.inf]]))[0, 1] == np.inf
     assert distances(np.ma.masked_array(Q, False), G).tobytes() == distances(Q, G).tobytes()
+
+
+def test_distances_in_the_place_of_features():
+    everybody = np.concatenate([Q, G])
+    square = distances(everybody)
+    np.fill_diagonal(square, 0)
+    n = len(Q)
+    for step in (rerank, distances, postproc.neighbours):
+        with pytest.raises(
+            ValueError, match=r"^query: wanted features, found a symmetric square with zeros on its"
+        ):
+            step(square, **({"k": 3} if step is postproc.neighbours else {}))
+    with pytest.raises(
+        ValueError, match=r"^query_cam: .* got shape .*; matrices of distances are for rerank_dist"
+    ):
+        rerank(square[:n, n:], square[:n, :n], square[n:, n:])
+    assert rerank(square[:4, :4]).shape == (4, 4)  # so few may be features
