@@ -15,7 +15,7 @@ import numpy as np
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, near, refuse_if_any
 from ensemble.base.features import COLUMNS, SIDES
-from ensemble.base.labels import LABELS, of_values
+from ensemble.base.labels import LABELS, of_values, same
 from ensemble.io.arrays import texts, what, whole_numbers
 from ensemble.io.blocks import UNNAMED, unused
 from ensemble.io.folder import SIDE, Folder, is_side
@@ -200,16 +200,15 @@ def folder_of_distances(rankings: object, described: Mapping[str, object]) -> Fo
         else:
             columns[side][column] = read
     refuse_if_any(problems)
+    one_set = all(is_one_set(matrix.values) for matrix in held.values()) and _are_of_one(names, columns)
+    if one_set:  # said of one side, or of both alike
+        names = dict.fromkeys(("query", "gallery"), names.get("gallery") or names["query"]) if names else {}
+        columns |= {side: {**columns["query"], **columns["gallery"]} for side in ("query", "gallery")}
     for model, matrix in held.items():
         with collecting(problems):
             held[model] = _with(matrix, model, names, columns)
     refuse_if_any(problems)
     told = {f"{side}_{column}" for one in held.values() for side, of in one.columns.items() for column in of}
-    one_set = not any(name.startswith("query") for name in described) and all(
-        is_one_set(matrix.values) for matrix in held.values()
-    )
-    if one_set:
-        told |= {name.replace("gallery", "query", 1) for name in told}
     return Folder(
         path=Path("rankings"),
         models=dict.fromkeys(held, ()),
@@ -219,6 +218,15 @@ def folder_of_distances(rankings: object, described: Mapping[str, object]) -> Fo
         given=frozenset(held),
         matrices=held,
     )
+
+
+def _are_of_one(names: Mapping[str, list[str]], columns: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether what is said of queries and of gallery is the same, as far as both are described."""
+    if "query" in names and names.get("gallery", names["query"]) != names["query"]:
+        return False
+    query, gallery = columns["query"], columns["gallery"]
+    both = {*query} & {*gallery}
+    return all(len(query[one]) == len(gallery[one]) and same(query[one], gallery[one]).all() for one in both)
 
 
 def _matrices(rankings: Any) -> dict[str, Any]:
@@ -252,7 +260,10 @@ def _spread(model: str, content: Any, count: int | None) -> Any:
     out[query, rows[query, place]] = far[query, place]
     if called is None:
         return out
-    return {"distances": out, "query_name": list(content.query_names), "gallery_name": list(called)}
+    if content.images.one_set:
+        np.fill_diagonal(out, np.inf)
+    names = {"query_name": list(content.query_names), "gallery_name": list(called)}
+    return {"distances": out, **names, **content.labels}
 
 
 def _with(
@@ -272,6 +283,13 @@ def _with(
             for column, values in given.items()
             if values is not None and len(values) != count
         ]
+    problems += [
+        f"{side}_{column}: wanted what {model} has itself, found another for {len(other)} images "
+        f"({examples([known[side][row] if known else row for row in other])}); leave one of them out or correct it"
+        for side, of in columns.items()
+        for column in {*of} & {*matrix.columns.get(side, {})} & {*LABELS}
+        if len(other := np.flatnonzero(~same(of[column], matrix.columns[side][column])))
+    ]
     refuse_if_any(problems)
     both = {side: {**columns[side], **matrix.columns.get(side, {})} for side in ("query", "gallery")}
     return replace(matrix, names=known, columns=both)

@@ -57,6 +57,26 @@ def by_chance(ap: Floats, positives: Ints, images: int, protocol: Protocol) -> t
     )
 
 
+def among_themselves(first: Ints, labels: Labels, protocol: Protocol) -> tuple[str, ...]:
+    """That one set stands on both sides without anybody saying so: most images find themselves first.
+
+    first: (nq,) the nearest gallery row of each query. An identity that the gallery has once may be a pair of
+           images, one on each side and in the same order, and says nothing.
+    """
+    alike = len(labels.gallery_pid) == len(first) and np.array_equal(labels.query_pid, labels.gallery_pid)
+    if labels.one_set or labels.own is not None or not alike:
+        return ()
+    _, number, counts = np.unique(labels.gallery_pid, return_inverse=True, return_counts=True)
+    asked = np.flatnonzero((counts[number] > 1) & ~labels.unknown)
+    found = asked[first[asked] == asked]
+    if len(asked) < FEWEST or len(found) < 0.9 * len(asked) or not kept(labels, protocol, found, found).any():
+        return ()
+    return (
+        f"{len(found)} of {len(first)} images find themselves first, which counts as right: of one set, each "
+        "image against all others, give labels once (gallery_pid left out)",
+    )
+
+
 def one_camera(labels: Labels, protocol: Protocol) -> str:
     """That all images are of one camera, where the protocol removes what that took; else nothing."""
     query, gallery = labels.query_cam, labels.gallery_cam

@@ -280,6 +280,27 @@ def test_matrices_are_joined_as_the_function_joins_them(images):
         ensemble.fuse({"a": one, "b": other}, gallery_pid=[1])
 
 
+def test_rankings_bring_their_labels_and_one_set_stays_one(images):
+    query, gallery = images["query"], images["gallery"]
+    labels = {name: [f"who {pid}" for pid in images[name]] for name in ("query_pid", "gallery_pid")}
+    first = ensemble.rank((query, gallery), "baseline", **labels)
+    fused = ensemble.fuse({"a": first, "b": first})
+    assert (fused.scores.mAP, fused.labels) == (first.scores.mAP, labels)
+    turned = {"query_pid": labels["query_pid"][::-1], "gallery_pid": labels["gallery_pid"]}
+    second = ensemble.rank((query[::-1], gallery), "baseline", **turned)
+    with pytest.raises(ensemble.InputError, match="b, query: wanted the pid that a, query gives"):
+        ensemble.fuse({"a": first, "b": second})
+    with pytest.raises(ensemble.InputError, match=r"^query_pid: wanted what a has itself, found another for"):
+        ensemble.fuse({"a": first}, **turned)
+
+    pids = images["gallery_pid"]
+    alone = ensemble.rank(gallery, ["distances"], gallery_pid=pids)
+    for given in (alone, postproc.distances(gallery)):
+        for beside in ({"gallery_pid": pids}, {"query_pid": pids, "gallery_pid": pids}):
+            again = ensemble.fuse({"a": given, "b": given}, **beside)
+            assert again.scores.mAP == alone.scores.mAP  # before: a KeyError, or the own image counted as missed
+
+
 def test_commands_can_be_called_and_stay_modules(images):
     import ensemble.compare as module
 

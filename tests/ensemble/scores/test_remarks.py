@@ -72,6 +72,20 @@ def test_cameras_that_a_protocol_calls_by_number() -> None:
     assert "all queries are of cameras 1, 2, 4, 5" in remarked(([1, 2, 4], right[1]), protocol="sysu_all_multi")
 
 
+def test_one_set_on_both_sides() -> None:
+    random = np.random.default_rng(2)
+    images = random.normal(size=(30, 8)).astype(np.float32)
+    far = distances(images)
+    np.fill_diagonal(far, 0)
+    pids, cams = np.arange(30) % 6, np.arange(30) % 4
+    said = "30 of 30 images find themselves first, which counts as right: of one set"
+    lists = np.argsort(far, axis=1).astype(np.int32)
+    for found in (score(far, pids, pids), score_ranking(lists, pids, pids)):
+        assert any(remark.startswith(said) for remark in found.remarks)
+    for found in (score(far, pids, pids, cams, cams), score(far, pids), score(far, np.arange(30), np.arange(30))):
+        assert not any("find themselves" in remark for remark in found.remarks)  # removed; one set; pairs
+
+
 def test_training_images_that_are_asked_for_or_found(folder: Path) -> None:
     labelled(folder, (1, 2))
     sides = {side: np.stack([*pickle.loads((folder / f"{side}_a.pkl").read_bytes()).values()]) for side in SIDES}
