@@ -26,13 +26,13 @@ from ensemble.io.keys import column_of, slot
 from ensemble.io.layouts import opened
 from ensemble.io.name_lists import PACKED, TEXT, read_names
 from ensemble.io.readers.reader import Stored
+from postproc.base.checks import made_equal
 
 LISTS = frozenset(
     {".txt", ".csv", ".tsv", ".json", ".jsonl", ".parquet", ".feather", ".arrow", ".zip", ".trec", ""}
 )
 SIDES = ("query", "gallery")
 SOME, FEW = 50, 5  # rows that are looked at; images of which an order says nothing
-LOST = 0.1  # the share of neighbouring numbers that float32 may take for the same
 NO_LISTS: Mapping[str, Path] = MappingProxyType({})
 _BEFORE = (
     "(?:reranked|rerank|rr|final|euclidean|cosine|cos|jaccard|original|orig|global|local|all|qg|querygallery)?"
@@ -162,18 +162,8 @@ def single(where: object, values: np.ndarray) -> np.ndarray:
     """Distances as float32; InputError where that makes many different ones of a row the same."""
     with np.errstate(over="ignore", invalid="ignore"):  # too large for float32 is infinitely far
         found = values.astype(np.float32)
-    if values.dtype.kind == "f" and values.dtype.itemsize > found.dtype.itemsize:
-        rows = np.sort(values[:SOME], axis=1)
-        apart = (rows[:, 1:] > rows[:, :-1]) & np.isfinite(rows[:, 1:])
-        lost = apart & (rows[:, 1:].astype(np.float32) == rows[:, :-1].astype(np.float32))
-        if lost.sum() > LOST * apart.sum():
-            raise InputError(
-                [
-                    f"{where}: wanted numbers that float32 tells apart, found that {lost.sum() / apart.sum():.0%} "
-                    f"of neighbouring ones in a row become equal, as near {rows[lost.any(axis=1)][0, 0]:g}; "
-                    "subtract what is common to them, or scale them"
-                ]
-            )
+    if values.dtype == np.float64 and (said := made_equal(values)):
+        raise InputError([f"{where}: {said}"])
     return found
 
 

@@ -13,6 +13,7 @@ from postproc.base.vocabulary import VOCABULARY, Array, Unchecked
 
 CPU_ONLY = "wanted a NumPy array, got a CUDA tensor, and this function runs on the CPU only; give {}.cpu().numpy()"
 ROWS = 1024  # that are looked at together
+SOME, LOST = 50, 0.1  # rows that tell enough; the share of neighbouring numbers that float32 may take for the same
 
 
 def finite(name: str, value: float) -> None:
@@ -175,7 +176,25 @@ def distances(name: str, value: Unchecked, *, cuda: bool = False) -> np.ndarray:
     row = _first_bad_row(array, lambda block: block > -np.inf)
     if row is not None:
         raise ValueError(f"{name}: wanted numbers or +inf, found NaN or -inf first in row {row}")
+    if getattr(value, "dtype", None) == np.float64 and (said := made_equal(value)):
+        raise ValueError(f"{name}: {said}")
     return array
+
+
+def made_equal(distances: np.ndarray) -> str:
+    """What is wrong with (n, m) float64 of which float32 makes many different numbers of a row the same, as some
+    rows tell; empty if it does not."""
+    rows = np.sort(distances[:SOME], axis=1)
+    near, far = rows[:, :-1], rows[:, 1:]
+    apart = (far > near) & np.isfinite(far)
+    with np.errstate(over="ignore"):
+        lost = apart & (far.astype(np.float32) == near.astype(np.float32))
+    if lost.sum() <= LOST * apart.sum():
+        return ""
+    return (
+        f"wanted numbers that float32 tells apart, found that {lost.sum() / apart.sum():.0%} of neighbouring ones in "
+        f"a row become equal, as near {near[lost][0]:g}; subtract what is common to them, or scale them"
+    )
 
 
 def values(name: str, value: Unchecked, count: int) -> np.ndarray:

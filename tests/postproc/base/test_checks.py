@@ -71,6 +71,16 @@ def test_what_is_no_array_is_refused_by_name():
     assert distances(np.ma.masked_array(Q, False), G).tobytes() == distances(Q, G).tobytes()
 
 
+def test_distances_that_float32_makes_equal():
+    far = distances(Q, G).astype(float)
+    np.testing.assert_array_equal(postproc.rank(far * 1e-7), postproc.rank(far))
+    with pytest.raises(
+        ValueError, match=r"^distances: wanted numbers that float32 tells apart, found that 100% of"
+    ):
+        postproc.rank(1 + far * 1e-12)
+    assert postproc.rank(np.ones((3, 4))).tolist() == [[0, 1, 2, 3]] * 3
+
+
 def test_distances_in_the_place_of_features():
     everybody = np.concatenate([Q, G])
     square = distances(everybody)
