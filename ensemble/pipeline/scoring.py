@@ -1,6 +1,7 @@
 """The scores of whatever a run is at."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,9 @@ from ensemble.scores import (
     score_labelled_lists,
     score_labelled_ranking,
 )
+
+SOME = 4096  # rows that are looked at
+MANY, SHARE = 5, 0.02  # images of one vector from which on that is said, and their share of a side
 
 
 def no_labels(*, one_set: bool) -> str:
@@ -58,10 +62,44 @@ def told(sets: Mapping[str, ModelSet], protocol: Protocol, lists: Rankings | Non
         features for features in sets.values() if isinstance(features, FeatureSet) and not features.auxiliary
     ]
     labels = labels_of(lists if lists is not None else next(iter(sets.values())))
+    alike = (*_twice(models), *(said for features in models for said in _one_for_many(features)))
     if labels is None:
-        return ()
+        return alike
     seen = (*_copies(models[0], labels, protocol), *_learned_from(models[0])) if models else ()
-    return (*remarks.of(labels, protocol), *seen)
+    return (*alike, *remarks.of(labels, protocol), *seen)
+
+
+def _twice(models: Sequence[FeatureSet]) -> list[str]:
+    """Models with the very features of another, as a copy of a file under another name has them."""
+    first: dict[tuple[tuple[int, ...], bytes], FeatureSet] = {}
+    said = []
+    for features in models:
+        other = first.setdefault((features.gallery.shape, features.gallery[0].tobytes()), features)
+        if other is not features and np.array_equal(other.gallery, features.gallery):
+            said.append(
+                f"{features.model} has the very features of {other.model}, which then count twice: leave one out"
+            )
+    return said
+
+
+def _one_for_many(features: FeatureSet) -> list[str]:
+    """Sides in which many images have one and the same vector, as where pictures could not be read."""
+    if features.codes:
+        return []
+    said = []
+    for side in features.sides[:2] if not features.one_set else features.sides[:1]:
+        rows = getattr(features, side)
+        some = range(0, len(rows), -(-len(rows) // SOME))  # all, where they are few
+        ((vector, count),) = Counter(rows[at].tobytes() for at in some).most_common(1)
+        if count < max(MANY, SHARE * len(some)):
+            continue
+        alike = np.flatnonzero((rows == np.frombuffer(vector, rows.dtype)).all(axis=1))
+        shown = list(getattr(features, f"{side}_table")["name"].iloc[alike[:4]])
+        said.append(
+            f"{features.model}, {side}: {len(alike)} of {len(rows)} images have one and the same vector, such as "
+            f"{examples(shown)}; were their pictures read?"
+        )
+    return said
 
 
 def _copies(features: FeatureSet, labels: Labels, protocol: Protocol) -> list[str]:

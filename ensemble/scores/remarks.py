@@ -22,6 +22,7 @@ def of(labels: Labels, protocol: Protocol, without_match: Ints | None = None) ->
     return (
         *lost,
         *_lacking(labels, protocol),
+        *_unknown_cameras(labels, protocol),
         *_apart(labels, protocol),
         *_shifted(labels, protocol),
         *_searched(labels, protocol),
@@ -126,6 +127,19 @@ def _lacking(labels: Labels, protocol: Protocol) -> list[str]:
         f"cameras are given for {whose[other]} and not for {whose[labels.uncounted]}, so nothing is removed for "
         f"the camera: add cam in {labels.uncounted}.csv"
     ]
+
+
+def _unknown_cameras(labels: Labels, protocol: Protocol) -> list[str]:
+    """That there are cameras, and of some images they are unknown, so that nothing is removed for theirs."""
+    if labels.query_cam is None or labels.gallery_cam is None or not _by_camera(protocol):
+        return []
+    sides = {"queries": labels.query_cam, "gallery images": labels.gallery_cam}
+    counts = [
+        f"{np.count_nonzero(cam < 0)} of {len(cam)} {side}" for side, cam in sides.items() if (cam < 0).any()
+    ]
+    if not counts:
+        return []
+    return [f"the camera of {' and of '.join(counts)} is unknown (-1), so nothing is removed for it"]
 
 
 def _apart(labels: Labels, protocol: Protocol) -> list[str]:

@@ -192,8 +192,8 @@ def made_equal(distances: np.ndarray) -> str:
     if lost.sum() <= LOST * apart.sum():
         return ""
     return (
-        f"wanted numbers that float32 tells apart, found that {lost.sum() / apart.sum():.0%} of neighbouring ones in "
-        f"a row become equal, as near {near[lost][0]:g}; subtract what is common to them, or scale them"
+        f"wanted numbers that float32 tells apart, found that {lost.sum() / apart.sum():.0%} of neighbouring ones "
+        f"in a row become equal, as near {near[lost][0]:g}; subtract what is common to them, or scale them"
     )
 
 

@@ -40,7 +40,11 @@ def test_identities_that_meet_only_in_what_is_removed() -> None:
     assert remarked(([1, 1, 1], [1, 2, 1, 2])).startswith(LOST)
     assert remarked(([1, 1, 1], [2, 2, 2, 2])) == ""
     assert remarked(([1, 1, 1], [1, 2, 1, 2]), protocol="none") == ""
-    assert remarked(([-1, 1, 1], [1, 2, 2, -1])) == ""  # an unknown camera is the same as no other
+    unknown = (
+        "the camera of 1 of 3 queries and of 1 of 4 gallery images is unknown (-1), so nothing is removed for it"
+    )
+    assert remarked(([-1, 1, 1], [1, 2, 2, -1])) == unknown  # an unknown camera is the same as no other
+    assert remarked(([-1, 1, 1], [1, 2, 2, -1]), protocol="none") == ""
 
 
 def test_cameras_that_are_called_otherwise_on_the_other_side() -> None:
@@ -48,7 +52,9 @@ def test_cameras_that_are_called_otherwise_on_the_other_side() -> None:
     assert remarked(([1, 1, 2], [11, 12, 13, 11])).startswith(apart)
     assert remarked(([1, 1, 2], [11, 12, 13, 11]), protocol="none") == ""
     assert remarked(([1, 1, 2], [11, 12, 2, 11])) == ""
-    assert remarked(([1, 1, 2], [-1, -1, -1, -1])) == ""  # nobody knows
+    assert remarked(([1, 1, 2], [-1, -1, -1, -1])).startswith(
+        "the camera of 4 of 4 gallery images is unknown (-1), so"
+    )
     assert score(FAR, *PIDS, ["c1", "c1", "c2"], [1, 2, 3, 1]).remarks[0].startswith(apart)
 
 
@@ -84,6 +90,21 @@ def test_one_set_on_both_sides() -> None:
         assert any(remark.startswith(said) for remark in found.remarks)
     for found in (score(far, pids, pids, cams, cams), score(far, pids), score(far, np.arange(30), np.arange(30))):
         assert not any("find themselves" in remark for remark in found.remarks)  # removed; one set; pairs
+
+
+def test_vectors_that_stand_for_many_images_and_models_that_stand_twice(folder: Path) -> None:
+    gallery = np.random.default_rng(5).normal(size=(30, 4)).astype(np.float32)
+    query, broken = gallery[:8] + 1, gallery.copy()
+    broken[10:15] = 0.5
+    notes = ensemble.rank(
+        {"a": (query, gallery), "b": (query, gallery.copy()), "c": (query, broken)}, "default"
+    ).notes
+    assert "b has the very features of a, which then count twice: leave one out" in notes
+    said = "c, gallery: 5 of 30 images have one and the same vector, such as 10, 11, 12 and 1 more; were"
+    (note,) = [note for note in notes if "one and the same vector" in note]
+    assert note.startswith(said)
+    broken[10] = 1
+    assert not any("vector" in note for note in ensemble.rank((query, broken), "baseline").notes)
 
 
 def test_training_images_that_are_asked_for_or_found(folder: Path) -> None:
