@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ensemble.base.spellings import meant
 
 _SIDE = {"query": "query", "probe": "query", "q": "query", "gallery": "gallery", "gal": "gallery", "g": "gallery",
-         "train": "train", "training": "train"}  # fmt: skip
+         "train": "train", "training": "train", "database": "gallery"}  # fmt: skip
 _SLOT = re.compile(r"(query|probe|gallery|gal|train)(?:[_/.\- ]?(\w+))?|([qg])[_/.\- ]?(\w*)", re.IGNORECASE)
 _BEHIND = re.compile(r"(\w+)[_/.\- ](query|probe|gallery|gal|train|q|g)", re.IGNORECASE)  # feat_query, pids_q
 PIXELS = ("image", "images", "img")  # in a table these are names; as keys of a file they may be pictures

@@ -145,10 +145,13 @@ def read(path: Path, lists: Mapping[str, Path]) -> Matrix:
 def refuse_places(where: object, values: np.ndarray, *, lists: str) -> None:
     """Refuse rows that hold every number up to their length once: rows of a rank list, or places of images?
 
-    lists: how to hand over a rank list.
+    lists: how to hand over a rank list. Where both would be the same order, nothing is refused.
     """
-    rows, count = np.sort(values[:SOME], axis=1), values.shape[1]
+    some, count = values[:SOME], values.shape[1]
+    rows = np.sort(some, axis=1)
     if count < FEW or not any((rows == np.arange(first, first + count)).all() for first in (0, 1)):
+        return
+    if (np.argsort(some, axis=1) == some - rows[:, :1]).all():
         return
     raise InputError(
         [

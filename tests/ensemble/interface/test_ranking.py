@@ -254,6 +254,9 @@ def test_scores_are_those_of_distances_and_of_lists(images):
         ensemble.score(far, *labels, similarity=True)
     with pytest.raises(ensemble.InputError, match=r"every number up to 60 once a row, .* lists of rows as whole"):
         ensemble.score(nearest.rows.astype(float), *labels)
+    assert (
+        ensemble.score(np.arange(6.0)[None], [1], [1, 2, 1, 2, 2, 2]).mAP == (1 + 2 / 3) / 2
+    )  # the same read either way
     assert ensemble.score(pd.DataFrame(far), *labels, protocol="none").mAP == whole.mAP
     assert ensemble.score(far.astype(float) * 1e-7, *labels, protocol="none").mAP == whole.mAP
     with pytest.raises(ensemble.InputError, match=r"float32 tells apart, found that 100% of .* subtract what is"):

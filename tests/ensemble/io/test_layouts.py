@@ -233,6 +233,9 @@ WHOLE: dict[str, Callable[[Path], object]] = {
     ],
     "datasets itself": splits,
     **{f"{name}": both(write) for name, write in HALVES.items()},
+    "split, as wildlife-datasets has it": lambda f: pd.concat(
+        [lists(s).assign(split=s.replace("gallery", "database")) for s in SIDES]
+    ).to_parquet(f / "m.parquet"),
     "sides behind": lambda f: np.savez(
         f / "m.npz",
         **{f"{k}_{s}": v for s in SIDES for k, v in columns(s, "feats", "paths", "vids", "cams").items()},
