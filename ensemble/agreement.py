@@ -51,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.csv:
         _write_csv(options.csv, names, found)
     sizes = {"queries": len(shared[0].query), "gallery": len(shared[0].gallery)}
+    if options.k >= sizes["gallery"]:
+        said = f"k {options.k} takes all {sizes['gallery']} gallery images: overlap is 1 whatever the models see"
+        notes.say([said], aside=options.json)
     if options.json:
         about = {"models": names, "k": options.k, "p": options.p, **sizes}
         print(json.dumps(about | {name: _plain(matrix) for name, matrix in found.items()}, allow_nan=False))

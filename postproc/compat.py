@@ -17,6 +17,7 @@ from postproc.base.vocabulary import Floats, Unchecked
 from postproc.context.rerank import rerank, rerank_distances
 from postproc.features.merge_set_features import merge
 from postproc.pairs.distances import distances
+from postproc.pairs.matrices import refuse_similarities
 
 
 @overload
@@ -112,6 +113,9 @@ def re_ranking_cosine(
 ) -> Floats:
     """The same for cosine similarities s, which become 2 - 2 s and are then squared."""
     across, query, gallery = (2 - 2 * np.asarray(arrays.host(s), np.float32) for s in (q_g_sim, q_q_sim, g_g_sim))
+    for name, square in (("q_q_sim", query), ("g_g_sim", gallery)):
+        if square.ndim == 2 and square.shape[0] == square.shape[1]:
+            refuse_similarities(name, square, "hand distances to re_ranking", "distances")
     return _full(across, query, gallery, k1, k2, lambda_value)
 
 

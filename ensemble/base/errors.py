@@ -16,9 +16,9 @@ class InputError(ValueError):
 
 
 def refuse_if_any(problems: Sequence[str]) -> None:
-    """Raise one :class:`InputError` with all of ``problems``, or do nothing when there are none."""
+    """Raise one :class:`InputError` with all of ``problems``, each once, or do nothing when there are none."""
     if problems:
-        raise InputError(problems)
+        raise InputError([*dict.fromkeys(problems)])
 
 
 def examples(names: Sequence[object], most: int = 3) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from ensemble.base import labels
 from ensemble.base.errors import InputError, examples, refuse_if_any
 from postproc.base import temporary
+from postproc.base.one_set import are_distances
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -190,6 +191,11 @@ def _problems(
         problems.append(
             f"{where}: wanted features, found only zeros in {len(bad)} images ({examples(bad)}); "
             "extract them again or leave these images out everywhere"
+        )
+    if are_distances(array):
+        problems.append(
+            f"{where}: wanted features, found a symmetric square with zeros on its diagonal, as distances of all "
+            "by all are; give them as rankings"
         )
     return problems
 

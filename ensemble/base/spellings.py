@@ -21,7 +21,8 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "pid": (
             "pid", "pids", "label", "labels", "identity", "identities", "identityid", "person", "personid",
-            "vehicleid", "individual", "individualid", "animalid", "objectid", "subjectid",
+            "personids", "vehicle", "vehicleid", "vehicleids", "vid", "vids", "individual", "individualid",
+            "animalid", "objectid", "subjectid",
         ),
         "cam": ("cam", "cams", "camid", "camids", "camera", "cameras", "cameraid", "cameraids", "camname"),
         "cam_predicted": ("campredicted", "predictedcam", "predictedcamera", "campred", "predcam"),

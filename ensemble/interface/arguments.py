@@ -35,7 +35,7 @@ NOT_HERE = {
     "images": "give them to .show() and .report()",
     "report_size": "give it to .report()",
 }  # what a command does with files
-WORDS = {int: "a whole number", float: "a number", Path: "a path"}
+WORDS = {int: "a whole number", float: "a number", Path: "a path", str: "text"}
 _OPTION = re.compile(r"(?<![\w-])--([a-z][a-z-]*[a-z])")
 
 
@@ -61,7 +61,7 @@ def options(
     with collecting(problems):
         place = _place(data, described, SOURCES[source])
     setattr(found, source, place)
-    if not isinstance(place, Folder):
+    if isinstance(data, (str, os.PathLike)):
         keywords = {**keywords, **{name: described.get(name) for name in OF_FILES}}
     folders = [name for name in OF_FOLDERS if keywords.get(name) is not None and isinstance(place, Folder)]
     problems += [f"{name}: is for a folder, found arrays; give labels beside them" for name in folders]
@@ -97,7 +97,7 @@ def _set_all(
                 f"{name}: wanted an option of the function, found one of the command; {NOT_HERE[name]}"
             )
         elif name not in actions:
-            names = sorted({*actions} - {*NOT_HERE})
+            names = sorted({*actions, *LABELS} - {*NOT_HERE})
             problems.append(f"{name}: wanted one of {', '.join(names)}, found another{near(name, names)}")
         else:
             problems += _set(found, actions[name], value)
@@ -249,7 +249,7 @@ def _set(found: argparse.Namespace, action: argparse.Action, value: Any) -> list
     if isinstance(action.nargs, int) and len(listed) != action.nargs:
         problems.append(f"{action.dest}: wanted {action.nargs} values, found {value!r}")
     for at, one in enumerate(listed):
-        kind = action.type if isinstance(action.type, type) else None
+        kind = action.type if isinstance(action.type, type) else str if action.type is None else None
         if kind is not None and not _fits(one, kind):
             problems.append(f"{action.dest}: wanted {WORDS.get(kind, kind.__name__)}, found {one!r}")
             continue
@@ -267,7 +267,7 @@ def _fits(value: Any, kind: type) -> bool:
     """Whether a value can be an option of this kind."""
     if kind is int or kind is float:
         return isinstance(value, numbers.Integral if kind is int else numbers.Real) and not isinstance(value, bool)
-    return isinstance(value, (str, os.PathLike)) if kind is Path else isinstance(value, kind)
+    return isinstance(value, (str, os.PathLike)) if kind in (Path, str) else isinstance(value, kind)
 
 
 def _singular(name: str) -> str:

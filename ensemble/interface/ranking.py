@@ -155,6 +155,17 @@ class Ranking:
         return self.result.gallery_names
 
     @property
+    def labels(self) -> dict[str, list[Any]]:
+        """Identities and cameras of queries and gallery as they were given, by ``query_pid`` and its like."""
+        known = {} if self.images.labels is None else self.images.labels.columns()
+        found: dict[str, list[Any]] = {}
+        for name in ("query_pid", "gallery_pid", "query_cam", "gallery_cam"):
+            if name in known:
+                called = self.images.called.get(name.partition("_")[2], {})
+                found[name] = [called.get(number, number) for number in known[name].tolist()]
+        return found
+
+    @property
     def names(self) -> list[list[str]]:
         """The images of every query by name, nearest first."""
         called = self.gallery_names

@@ -9,12 +9,15 @@ from ensemble.base.labels import numbered, of_values
 from ensemble.interface import arguments
 from ensemble.interface.arguments import Data, Rules, in_python
 from ensemble.interface.ranking import Ranking
-from ensemble.io import in_memory
+from ensemble.io import in_memory, matrices
 from ensemble.pipeline import turned
 from ensemble.scores import Protocol, Scores, scoring
 from postproc.base import arrays
 
-REMEDY = "if larger numbers are nearer, give similarity=True"
+REMEDY = {
+    False: "if larger numbers are nearer, give similarity=True",
+    True: "if smaller numbers are nearer, leave similarity=True out",
+}
 
 
 def score(
@@ -58,9 +61,9 @@ def score(
                         ["similarity: wanted distances, found lists of rows, which have an order alone"]
                     )
                 return scoring.score_ranking(found, protocol=rules, **columns)
-            if not similarity:
-                _refuse_similarities(found, columns)
-            return scoring.score(-found if similarity else found, protocol=rules, **columns)
+            distances = -found if similarity else found
+            _refuse_turned(distances, columns, similarity)
+            return scoring.score(distances, protocol=rules, **columns)
         except (ValueError, TypeError) as error:
             raise error if isinstance(error, InputError) else InputError([str(error)]) from error
 
@@ -98,15 +101,19 @@ def _answers(given: Data) -> Any:
     if isinstance(given, (list, tuple)) and len({len(listed) for listed in given}) > 1:
         longest = max(len(listed) for listed in given)
         return np.array([[*listed, *[-1] * (longest - len(listed))] for listed in given], np.int64)
-    array = np.asarray(in_memory.plain(given))
+    held = in_memory.matrix(given)
+    array = np.asarray(held["distances"] if isinstance(held, dict) and "distances" in held else held)
     if array.ndim != 2 or array.dtype.kind not in "iuf":
         raise InputError(
             [f"answers: wanted (queries, images) distances or rows, found shape {array.shape} {array.dtype}"]
         )
-    return array.astype(np.float32) if array.dtype.kind == "f" else array
+    if array.dtype.kind != "f":
+        return array
+    matrices.refuse_places("answers", array, lists="give lists of rows as whole numbers")
+    return matrices.single("answers", array)
 
 
-def _refuse_similarities(distances: Any, columns: dict[str, Any]) -> None:
+def _refuse_turned(distances: Any, columns: dict[str, Any], similarity: bool) -> None:
     """Refuse what goes against the labels by more than chance."""
     if arrays.on_cuda(distances):
         distances = arrays.host(distances[: turned.QUERIES])
@@ -118,7 +125,11 @@ def _refuse_similarities(distances: Any, columns: dict[str, Any]) -> None:
     if share is not None:
         raise InputError(
             [
-                f"answers: wanted distances, small where images are near, found that {share:.0%} of other images "
-                f"are nearer than one of the query's own identity; {REMEDY}"
+                f"answers: wanted {_kind(similarity)}, found that {share:.0%} of other images are nearer than one "
+                f"of the query's own identity; {REMEDY[similarity]}"
             ]
         )
+
+
+def _kind(similarity: bool) -> str:
+    return "similarities, large where images are near" if similarity else "distances, small where images are near"

@@ -22,7 +22,7 @@ from ensemble.io import camera_files, containers, name_lists
 from ensemble.io.arrays import rounded, texts, vectors, what, whole_numbers
 from ensemble.io.catalogue import Catalogue
 from ensemble.io.codes import LENGTHS, NONE, Codes, features
-from ensemble.io.keys import ONE_SET, column_of, divides, side_called, slot, split_of
+from ensemble.io.keys import ONE_SET, column_of, divides, side_called, sided, slot, split_of
 from ensemble.io.layouts import Part, opened, part, sides, unbatched
 from ensemble.io.lists import repeated
 from postproc.base import temporary
@@ -87,7 +87,7 @@ def unused(keys: Sequence[str]) -> list[str]:
             or (split and (key in split.titles or column_of(key) is not None))
         ):
             continue
-        side, _, title = key.partition("_") if key.startswith(SIDES) else ("query", "", key)
+        side, title = sided(key) or ("query", key)
         near = spellings.nearest(title, {column for of, column in there if of == side})
         left.append(spellings.unused(key, near and f"{side}_{near}"))
     return left

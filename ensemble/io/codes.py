@@ -150,7 +150,10 @@ def _numbers(where: str, value: Any, *, said: bool = False) -> np.ndarray:
         return value.astype(np.float32)
     if isinstance(value, np.ndarray) and value.dtype == np.uint8 and value.ndim == 2:
         raise InputError(
-            [f"{where}: wanted features, or bits with {LENGTHS} beside them, found {what(value)}; add {LENGTHS}"]
+            [
+                f"{where}: wanted features, or bits with {LENGTHS} beside them, found {what(value)}; if these are "
+                f"features, write x.astype('float32'), else add {LENGTHS}"
+            ]
         )
     return matrix(where, value)
 

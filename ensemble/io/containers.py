@@ -34,6 +34,7 @@ from ensemble.io.readers.torch_files import TORCH_LEGACY, TORCH_ZIP
 from postproc.base.machine import BadVariable
 from postproc.base.temporary import NoRoom
 
+TEXTS = (".csv", ".tsv", ".json", ".jsonl")  # formats of text, in UTF-8
 # The first that recognises a file reads it: an archive is torch's before it is NumPy's, a pickle what is left.
 READERS = (
     SAFETENSORS, NPY, MATLAB5, MATLAB73, TORCH_ZIP, NPZ, TORCH_LEGACY, PARQUET, ARROW, COMPRESSED, COMPRESSED_SIDE,
@@ -195,6 +196,10 @@ def _guarded(path: Path, action: Callable[[], Any]) -> Any:
             [f"{path}: wanted to read it, found too little memory ({reason(error)}); close other programs"]
         ) from None
     except BROKEN as error:
+        if isinstance(error, UnicodeDecodeError) and suffix(path) in TEXTS:
+            raise InputError(
+                [f"{path}: wanted UTF-8 text, found another byte at {error.start}; save it as UTF-8"]
+            ) from None
         raise InputError(
             [
                 f"{path}: wanted a whole feature file, found one that is empty, cut off or damaged "

@@ -5,7 +5,7 @@ has too, under the same spellings: ``{"query": …, "gallery": …, "query_pid":
 with a column of vectors. No package is imported for a value that none of its types has made.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,19 @@ import numpy as np
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, near, refuse_if_any
 from ensemble.base.features import COLUMNS, SIDES
-from ensemble.base.labels import LABELS, of_values
+from ensemble.base.labels import LABELS, of_values, same
 from ensemble.io.arrays import texts, what, whole_numbers
 from ensemble.io.blocks import UNNAMED, unused
 from ensemble.io.folder import SIDE, Folder, is_side
 from ensemble.io.keys import ONE_SET, column_of, slot, split_of
 from ensemble.io.layouts import Part, opened, part, sides, vectors_alone
-from ensemble.io.matrices import Matrix, kind_of, of_content
+from ensemble.io.matrices import Matrix, kind_of, of_content, refuse_places
+from ensemble.io.readers import table
 from ensemble.parsers import Parser, gives
 from postproc.base import arrays
 from postproc.base.one_set import is_one_set
 
+LISTS = "give lists of rows with their distances, as steps return them for top_k"
 HERE = Path("features")  # what messages call the folder that there is not
 WANTED = (
     "(query, gallery), one array of a set, a dictionary with query and gallery, or one of models by name, "
@@ -51,13 +53,51 @@ def plain(value: Any) -> Any:
     titles = _titles(value)
     if titles is not None:
         whole = value.with_format("numpy")[:] if hasattr(value, "with_format") else value  # of Hugging Face
-        return {str(title): plain(whole[title]) for title in titles}
+        return _of_table({str(title): plain(whole[title]) for title in titles}, getattr(value, "index", None))
     for into in ("toarray", "to_numpy", "__array__"):  # sparse rows; columns; whatever else becomes an array
         if callable(getattr(value, into, None)):
             return _of_rows(np.asarray(getattr(value, into)()))
     if hasattr(value, "__len__") and hasattr(value, "__getitem__") and not isinstance(value, (str, bytes)):
         return plain(list(value))  # a column that is read as it is asked for
     return value
+
+
+def matrix(value: Any) -> Any:
+    """The same of distances: a table whose titles say nothing of a matrix is one, with the names it calls its rows
+    and columns by."""
+    titles = _titles(value)
+    if titles is None or not callable(getattr(value, "to_numpy", None)) or any(map(_says, titles)):
+        return plain(value)
+    called = [texts(_texts(plain(list(names)))) for names in (getattr(value, "index", ()), titles)]
+    if not all(called) or not any(isinstance(title, str) for title in titles):
+        return plain(value.to_numpy())
+    return {"distances": plain(value.to_numpy()), "query_name": called[0], "gallery_name": called[1]}
+
+
+def _says(title: Any) -> bool:
+    """Whether a title is that of a matrix, or of names or labels beside one."""
+    return isinstance(title, str) and bool(kind_of(title) or slot(title) or column_of(title))
+
+
+def _of_table(columns: dict[str, Any], index: Any) -> dict[str, Any]:
+    """A table's columns, those of one value each together as features; texts that call its rows as their names."""
+    numbers = {
+        title for title, cells in columns.items() if isinstance(cells, np.ndarray) and cells.dtype.kind in "iuf"
+    }
+    flat = [title for title in columns if title in numbers and columns[title].ndim == 1]
+    titles = list(columns)
+    values = [titles[place] for place in table.values(HERE, titles)]
+    if not values and len(flat) == len(columns) and not any(map(_says, titles)):
+        values = titles  # numbers and nothing else, as scikit-learn's tables are
+    if values and {*values} <= {*flat}:
+        rows = np.stack([columns.pop(title) for title in values], axis=1)
+        columns[table.FEATURES] = rows if rows.dtype.kind == "f" else rows.astype(np.float64)
+    names = None if index is None or callable(index) else plain(index)
+    if isinstance(names, np.ndarray):
+        names = names.tolist()
+    if names and all(isinstance(name, str) for name in names) and "name" not in map(column_of, columns):
+        columns["name"] = names
+    return columns
 
 
 def _titles(value: Any) -> list[Any] | None:
@@ -145,6 +185,7 @@ def folder_of_distances(rankings: object, described: Mapping[str, object]) -> Fo
     for model, content in _matrices(rankings).items():
         with collecting(problems):
             held[model] = of_content(Path(model), _spread(model, content, count))
+            refuse_places(model, held[model].values, lists=LISTS)
     refuse_if_any(problems)
     columns: dict[str, dict[str, Any]] = {side: {} for side in SIDES}
     names: dict[str, list[str]] = {}
@@ -159,16 +200,15 @@ def folder_of_distances(rankings: object, described: Mapping[str, object]) -> Fo
         else:
             columns[side][column] = read
     refuse_if_any(problems)
+    one_set = all(is_one_set(matrix.values) for matrix in held.values()) and _are_of_one(names, columns)
+    if one_set:  # said of one side, or of both alike
+        names = dict.fromkeys(("query", "gallery"), names.get("gallery") or names["query"]) if names else {}
+        columns |= {side: {**columns["query"], **columns["gallery"]} for side in ("query", "gallery")}
     for model, matrix in held.items():
         with collecting(problems):
             held[model] = _with(matrix, model, names, columns)
     refuse_if_any(problems)
     told = {f"{side}_{column}" for one in held.values() for side, of in one.columns.items() for column in of}
-    one_set = not any(name.startswith("query") for name in described) and all(
-        is_one_set(matrix.values) for matrix in held.values()
-    )
-    if one_set:
-        told |= {name.replace("gallery", "query", 1) for name in told}
     return Folder(
         path=Path("rankings"),
         models=dict.fromkeys(held, ()),
@@ -178,6 +218,15 @@ def folder_of_distances(rankings: object, described: Mapping[str, object]) -> Fo
         given=frozenset(held),
         matrices=held,
     )
+
+
+def _are_of_one(names: Mapping[str, list[str]], columns: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether what is said of queries and of gallery is the same, as far as both are described."""
+    if "query" in names and names.get("gallery", names["query"]) != names["query"]:
+        return False
+    query, gallery = columns["query"], columns["gallery"]
+    both = {*query} & {*gallery}
+    return all(len(query[one]) == len(gallery[one]) and same(query[one], gallery[one]).all() for one in both)
 
 
 def _matrices(rankings: Any) -> dict[str, Any]:
@@ -198,7 +247,7 @@ def _is_lists(value: Any) -> bool:
 def _spread(model: str, content: Any, count: int | None) -> Any:
     """A matrix, and what is beside it; of the nearest of every query, NaN for what they do not say."""
     if not _is_lists(content):
-        return plain(content)
+        return matrix(content)
     rows, far = np.asarray(plain(content.rows)), np.asarray(plain(content.distances))
     called = getattr(content, "gallery_names", None)
     count = len(called) if called is not None else count
@@ -211,7 +260,10 @@ def _spread(model: str, content: Any, count: int | None) -> Any:
     out[query, rows[query, place]] = far[query, place]
     if called is None:
         return out
-    return {"distances": out, "query_name": list(content.query_names), "gallery_name": list(called)}
+    if content.images.one_set:
+        np.fill_diagonal(out, np.inf)
+    names = {"query_name": list(content.query_names), "gallery_name": list(called)}
+    return {"distances": out, **names, **content.labels}
 
 
 def _with(
@@ -231,6 +283,13 @@ def _with(
             for column, values in given.items()
             if values is not None and len(values) != count
         ]
+    problems += [
+        f"{side}_{column}: wanted what {model} has itself, found another for {len(other)} images "
+        f"({examples([known[side][row] if known else row for row in other])}); leave one of them out or correct it"
+        for side, of in columns.items()
+        for column in {*of} & {*matrix.columns.get(side, {})} & {*LABELS}
+        if len(other := np.flatnonzero(~same(of[column], matrix.columns[side][column])))
+    ]
     refuse_if_any(problems)
     both = {side: {**columns[side], **matrix.columns.get(side, {})} for side in ("query", "gallery")}
     return replace(matrix, names=known, columns=both)
@@ -254,6 +313,7 @@ def _models(content: Any) -> dict[str, Any]:
     if isinstance(content, tuple) and len(content) == 2:
         return {UNNAMED: dict(zip(("query", "gallery"), content, strict=True))}
     if not isinstance(content, dict):
+        _refuse_ambiguous(content)
         return {UNNAMED: content}
     if not content:
         raise InputError([f"{HERE}: wanted {WANTED}, found an empty dictionary"])
@@ -269,6 +329,20 @@ def _models(content: Any) -> dict[str, Any]:
         else value
         for model, value in whole.items()
     }
+
+
+def _refuse_ambiguous(content: Any) -> None:
+    """Raise InputError for two matrices in a list, which may be queries and gallery, or batches of one set."""
+    if isinstance(content, (tuple, Iterator)):
+        said = f"a tuple of {len(content)}" if isinstance(content, tuple) else f"a {type(content).__name__}"
+        raise InputError([f"{HERE}: wanted {WANTED}, found {said}"])
+    if isinstance(content, list) and len(content) == 2 and all(np.ndim(each) == 2 for each in content):
+        raise InputError(
+            [
+                f"{HERE}: wanted {WANTED}, found a list of two matrices, which may be queries and gallery or "
+                "batches of one set; give a tuple, or np.concatenate(…)"
+            ]
+        )
 
 
 def _is_one_model(content: Mapping[Any, Any]) -> bool:

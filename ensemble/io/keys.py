@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from ensemble.base.spellings import meant
 
 _SIDE = {"query": "query", "probe": "query", "q": "query", "gallery": "gallery", "gal": "gallery", "g": "gallery",
-         "train": "train", "training": "train"}  # fmt: skip
-_SLOT = re.compile(r"(query|probe|gallery|gal|train)(?:[_/.\- ]?(\w+))?|([qg])[_/.\- ]?(\w*)")
+         "train": "train", "training": "train", "database": "gallery"}  # fmt: skip
+_SLOT = re.compile(r"(query|probe|gallery|gal|train)(?:[_/.\- ]?(\w+))?|([qg])[_/.\- ]?(\w*)", re.IGNORECASE)
+_BEHIND = re.compile(r"(\w+)[_/.\- ](query|probe|gallery|gal|train|q|g)", re.IGNORECASE)  # feat_query, pids_q
 PIXELS = ("image", "images", "img")  # in a table these are names; as keys of a file they may be pictures
 _FEATURES = frozenset(
     {
@@ -28,13 +29,23 @@ _COUNT = frozenset({"numquery", "numqueries", "nquery", "nqueries"})  # fast-rei
 
 
 def slot(key: object) -> tuple[str, str] | None:
-    """``query_label`` -> ``("query", "pid")``, ``gf`` -> ``("gallery", "")``; ``None`` for other keys."""
-    match = _SLOT.fullmatch(key) if isinstance(key, str) else None
-    if match is None:
+    """``query_label``, ``pids_q`` -> ``("query", "pid")``, ``gf`` -> ``("gallery", "")``; ``None`` for others."""
+    found = sided(key)
+    if found is None:
         return None
-    side, rest = _SIDE[match[1] or match[3]], match[2] or match[4] or ""
-    column = "" if not rest else None if rest in PIXELS else column_of(rest)
+    side, rest = found
+    column = "" if not rest else None if rest.casefold() in PIXELS else column_of(rest)
     return None if column is None else (side, column)
+
+
+def sided(key: object) -> tuple[str, str] | None:
+    """The side that a key begins or ends with, and the rest of it; ``None`` for a key of no side."""
+    if not isinstance(key, str):
+        return None
+    if match := _SLOT.fullmatch(key):
+        return _SIDE[(match[1] or match[3]).casefold()], match[2] or match[4] or ""
+    match = _BEHIND.fullmatch(key)
+    return (_SIDE[match[2].casefold()], match[1]) if match else None
 
 
 def side_called(name: str) -> str:

@@ -135,6 +135,9 @@ def _of_dictionary(where: str, content: dict) -> Part:
         found = _of_columns(where, values, keys[0])
         return replace(found, lengths=lengths if found.lengths is None else found.lengths)
     if values and all(isinstance(value, dict) for value in values.values()):
+        first = next(iter(values.values()))
+        if any(column_of(key) == "" and vector(value) is not None for key, value in first.items()):
+            return _of_records(where, [{"name": name, **record} for name, record in values.items()])
         return _of_dictionary(where, flat(values))
     known = [key for key in values if column_of(key) is not None or DISTANCES.search(str(key))]
     if known and all(vector(value) is None for value in values.values()):
@@ -202,16 +205,42 @@ def _of_list(where: str, content: list | tuple) -> Part:
         for names, rows in (parts, parts[::-1]):
             if texts(names) is not None and (_is_matrix(rows) or isinstance(rows, (list, tuple))):
                 return Part(rows, names)
-    kinds = {item.dtype.kind for item in content if isinstance(item, np.ndarray)}
-    if "f" in kinds and kinds != {"f"}:
-        said = ", ".join(what(item) for item in content[:6])
+    mixed = next((items for items in (content, opened(content[0])) if _is_mixed(items)), None)
+    if mixed is not None:
+        said = ", ".join(what(item) for item in mixed[:6])
         raise InputError(
             [
-                f"{where}: wanted features, found a {type(content).__name__} of {said}, which does not say what "
+                f"{where}: wanted features, found a {type(mixed).__name__} of {said}, which does not say what "
                 "is what; write a dictionary, {'features': …, 'names': …, 'pids': …, 'camids': …}"
             ]
         )
     return Part(content)
+
+
+def _is_mixed(content: Any) -> bool:
+    """Whether features and something else, as names and labels, stand side by side in a list or tuple."""
+    if not isinstance(content, (list, tuple)):
+        return False
+    items = [opened(item) for item in content]
+    whole = any(_is_matrix(item) for item in items)
+    return any(map(_are_features, items)) and any(_are_labels(item, beside_matrix=whole) for item in items)
+
+
+def _are_features(item: Any) -> bool:
+    if isinstance(item, np.ndarray):
+        return item.ndim > 0 and item.dtype.kind == "f"
+    return isinstance(item, (list, tuple)) and any(isinstance(value, float) for value in item)
+
+
+def _are_labels(item: Any, *, beside_matrix: bool) -> bool:
+    """Text, whole numbers, or several of them; a list of numbers may be a row, but not beside a matrix."""
+    if isinstance(item, np.ndarray):
+        return item.dtype.kind != "f"
+    if not isinstance(item, (list, tuple)):
+        return isinstance(item, (str, bytes, int))
+    return bool(item) and all(
+        isinstance(value, (str, bytes, int) if beside_matrix else (str, bytes)) for value in item
+    )
 
 
 def _of_records(where: str, content: list | tuple) -> Part:

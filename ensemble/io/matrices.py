@@ -26,6 +26,7 @@ from ensemble.io.keys import column_of, slot
 from ensemble.io.layouts import opened
 from ensemble.io.name_lists import PACKED, TEXT, read_names
 from ensemble.io.readers.reader import Stored
+from postproc.base.checks import made_equal
 
 LISTS = frozenset(
     {".txt", ".csv", ".tsv", ".json", ".jsonl", ".parquet", ".feather", ".arrow", ".zip", ".trec", ""}
@@ -137,21 +138,36 @@ def read(path: Path, lists: Mapping[str, Path]) -> Matrix:
     content = _mapped(path)
     content = opened(containers.load(path)) if content is None else content
     found = of_content(path, content, lists)
-    _refuse_places(path, found.values)
+    refuse_places(path, found.values, lists="write a rank list as whole numbers in .npy")
     return found
 
 
-def _refuse_places(path: Path, values: np.ndarray) -> None:
-    """Refuse rows that hold every number up to their length once: rows of a rank list, or places of images?"""
-    rows, count = np.sort(values[:SOME], axis=1), values.shape[1]
+def refuse_places(where: object, values: np.ndarray, *, lists: str) -> None:
+    """Refuse rows that hold every number up to their length once: rows of a rank list, or places of images?
+
+    lists: how to hand over a rank list. Where both would be the same order, nothing is refused.
+    """
+    some, count = values[:SOME], values.shape[1]
+    rows = np.sort(some, axis=1)
     if count < FEW or not any((rows == np.arange(first, first + count)).all() for first in (0, 1)):
+        return
+    if (np.argsort(some, axis=1) == some - rows[:, :1]).all():
         return
     raise InputError(
         [
-            f"{path}: wanted distances, found every number up to {count} once a row, which may be a rank list or "
-            "the places of images; write a rank list as whole numbers in .npy, and places divided by their number"
+            f"{where}: wanted distances, found every number up to {count} once a row, which may be a rank list or "
+            f"the places of images; {lists}, and places divided by their number"
         ]
     )
+
+
+def single(where: object, values: np.ndarray) -> np.ndarray:
+    """Distances as float32; InputError where that makes many different ones of a row the same."""
+    with np.errstate(over="ignore", invalid="ignore"):  # too large for float32 is infinitely far
+        found = values.astype(np.float32)
+    if values.dtype == np.float64 and (said := made_equal(values)):
+        raise InputError([f"{where}: {said}"])
+    return found
 
 
 def of_content(path: Path, content: Any, lists: Mapping[str, Path] = NO_LISTS) -> Matrix:
@@ -265,8 +281,7 @@ def _values(where: str, value: Any) -> np.ndarray:
                 "write it again"
             ]
         )
-    with np.errstate(over="ignore", invalid="ignore"):  # too large for float32 is infinitely far
-        return value if value.dtype == np.float32 else value.astype(np.float32)
+    return value if value.dtype == np.float32 else single(where, value)
 
 
 def _is_rows(value: Any) -> bool:

@@ -105,7 +105,7 @@ def _opened(
         f"{matrix.where}: wanted one set of images, since there is no list or table of queries in {folder.path}, "
         "found other names of rows than of columns; add query.csv"
         for matrix in matrices.values()
-        if folder.one_set and set(matrix.names["query"]) != set(matrix.names["gallery"])
+        if folder.one_set and matrix.names and set(matrix.names["query"]) != set(matrix.names["gallery"])
     ]
     notes += [f"{examples(of, 8)}: {said}" for said, of in positional.items() if said]
     return matrices, lists

@@ -238,12 +238,14 @@ def _remarks(result: Result) -> list[str]:
     ):
         if len(rows):
             found.append(f"{len(rows)} {what}: {errors.examples([result.query_names[row] for row in rows], 5)}")
-    return found
+    return [*found, *result.scores.remarks]
 
 
 def score_text(result: Result, ranks: Sequence[int] = RANKS) -> str:
     """The scores with their protocol, and what there is to say of them; where there are none, why."""
-    scores = [] if result.scores is None else [result.scores.text(ranks), result.scores.describe()]
+    scores = []
+    if result.scores is not None:
+        scores = [result.scores.text(ranks), replace(result.scores, remarks=()).describe()]
     return "\n".join([*scores, *_remarks(result)])
 
 

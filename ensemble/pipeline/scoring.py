@@ -1,6 +1,7 @@
 """The scores of whatever a run is at."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,9 @@ from ensemble.scores import (
     score_labelled_lists,
     score_labelled_ranking,
 )
+
+SOME = 4096  # rows that are looked at
+MANY, SHARE = 5, 0.02  # images of one vector from which on that is said, and their share of a side
 
 
 def no_labels(*, one_set: bool) -> str:
@@ -58,21 +62,54 @@ def told(sets: Mapping[str, ModelSet], protocol: Protocol, lists: Rankings | Non
         features for features in sets.values() if isinstance(features, FeatureSet) and not features.auxiliary
     ]
     labels = labels_of(lists if lists is not None else next(iter(sets.values())))
+    alike = (*_twice(models), *(said for features in models for said in _one_for_many(features)))
     if labels is None:
-        return ()
-    return (*remarks.of(labels, protocol), *(_copies(models[0], labels, protocol) if models else ()))
+        return alike
+    seen = (*_copies(models[0], labels, protocol), *_learned_from(models[0])) if models else ()
+    return (*alike, *remarks.of(labels, protocol), *seen)
+
+
+def _twice(models: Sequence[FeatureSet]) -> list[str]:
+    """Models with the very features of another, as a copy of a file under another name has them."""
+    first: dict[tuple[tuple[int, ...], bytes], FeatureSet] = {}
+    said = []
+    for features in models:
+        other = first.setdefault((features.gallery.shape, features.gallery[0].tobytes()), features)
+        if other is not features and np.array_equal(other.gallery, features.gallery):
+            said.append(
+                f"{features.model} has the very features of {other.model}, which then count twice: leave one out"
+            )
+    return said
+
+
+def _one_for_many(features: FeatureSet) -> list[str]:
+    """Sides in which many images have one and the same vector, as where pictures could not be read."""
+    if features.codes:
+        return []
+    said = []
+    for side in features.sides[:2] if not features.one_set else features.sides[:1]:
+        rows = getattr(features, side)
+        some = range(0, len(rows), -(-len(rows) // SOME))  # all, where they are few
+        ((vector, count),) = Counter(rows[at].tobytes() for at in some).most_common(1)
+        if count < max(MANY, SHARE * len(some)):
+            continue
+        alike = np.flatnonzero((rows == np.frombuffer(vector, rows.dtype)).all(axis=1))
+        shown = list(getattr(features, f"{side}_table")["name"].iloc[alike[:4]])
+        said.append(
+            f"{features.model}, {side}: {len(alike)} of {len(rows)} images have one and the same vector, such as "
+            f"{examples(shown)}; were their pictures read?"
+        )
+    return said
 
 
 def _copies(features: FeatureSet, labels: Labels, protocol: Protocol) -> list[str]:
     """Queries with the very features of a gallery image of another name, which stays in their ranking."""
-    place = {hash(row.tobytes()): at for at, row in enumerate(features.gallery)}
-    found = np.array([place.get(hash(row.tobytes()), -1) for row in features.query])
     names = features.query_table["name"], features.gallery_table["name"]
     pairs = [
         (query, image)
-        for query, image in enumerate(found.tolist())
-        if image >= 0 and names[0][query] != names[1][image] and labels.query_pid[query] >= 0
-        and np.array_equal(features.query[query], features.gallery[image])
+        for query, image in enumerate(_same_rows(features.query, features.gallery))
+        if image >= 0 and labels.query_pid[query] >= 0
+        and (names[0][query] != names[1][image] or not (features.named or features.one_set))
     ]  # fmt: skip
     query, gallery = np.array(pairs, np.int64).reshape(-1, 2).T
     stay = remarks.kept(labels, protocol, query, gallery)
@@ -80,10 +117,33 @@ def _copies(features: FeatureSet, labels: Labels, protocol: Protocol) -> list[st
     if not shown:
         return []
     who, other = ("images", "another one") if features.one_set else ("queries", "a gallery image of another name")
+    other = other if features.named or features.one_set else "a gallery image"
     return [
-        f"{features.model}: {len(shown)} of {len(found)} {who} have the very features of {other} "
+        f"{features.model}: {len(shown)} of {len(features.query)} {who} have the very features of {other} "
         f"({examples(shown)}); where it is the same picture, leave one out"
     ]
+
+
+def _learned_from(features: FeatureSet) -> list[str]:
+    """Training images that are among those that are ranked: what learns from them is judged on them."""
+    if features.train is None or features.train_table is None:
+        return []
+    found = [_same_rows(features.train, side) for side in (features.query, features.gallery)]
+    again = np.flatnonzero((np.array(found) >= 0).any(axis=0))
+    if not len(again):
+        return []
+    return [
+        f"{features.model}: {len(again)} of {len(features.train)} training images have the very features of a "
+        f"query or gallery image ({examples(list(features.train_table['name'][again]))}); scores of what learns "
+        "from them are too good"
+    ]
+
+
+def _same_rows(rows: np.ndarray, others: np.ndarray) -> list[int]:
+    """For each row the last of the others with the same numbers, -1 for none."""
+    place = {hash(row.tobytes()): at for at, row in enumerate(others)}
+    found = [place.get(hash(row.tobytes()), -1) for row in rows]
+    return [at if at >= 0 and np.array_equal(row, others[at]) else -1 for row, at in zip(rows, found, strict=True)]
 
 
 def _scores(state: State, images: Images, labels: Labels, protocol: Protocol) -> Scores:

@@ -12,7 +12,7 @@ from ensemble.scores import counting, draws, lists, statistics, tracks, values
 from ensemble.scores.labels import Labels, apart
 from ensemble.scores.matching import matches
 from ensemble.scores.protocol import AP_RULES, DIVISORS, Draw, Protocol
-from ensemble.scores.remarks import one_camera
+from ensemble.scores.remarks import by_chance, one_camera
 from ensemble.scores.values import Scores
 from postproc import kernels
 from postproc.base import arrays, checks
@@ -185,6 +185,7 @@ def _counted(
         inp=answer.inp,
         without_match=np.flatnonzero((answer.positives == 0) & ~unknown),
         unknown=np.flatnonzero(unknown),
+        remarks=by_chance(answer.ap, answer.positives, ng, protocol),
     )
 
 

@@ -12,7 +12,7 @@ from ensemble.scores.labels import Labels
 from ensemble.scores.protocol import Protocol
 from ensemble.scores.protocols import PROTOCOLS
 from ensemble.scores.values import Scores
-from postproc.base import checks
+from postproc.base import arrays, checks
 from postproc.base.one_set import is_one_set
 from postproc.base.vocabulary import Distances, Ranking
 
@@ -73,7 +73,8 @@ def score(
         columns,
     )
     scores = averages.of_distances(array, labels, protocol, cmc_length=cmc_length, permutations=permutations)
-    return replace(scores, remarks=remarks.of(labels, protocol, scores.without_match))
+    scores = _among_themselves(scores, array, labels, protocol)
+    return replace(scores, remarks=(*remarks.of(labels, protocol, scores.without_match), *scores.remarks))
 
 
 def score_ranking(
@@ -119,7 +120,8 @@ def score_ranking(
         columns,
     )
     scores = averages.of_ranking(listed, labels, protocol, cmc_length=cmc_length, permutations=permutations)
-    return replace(scores, remarks=remarks.of(labels, protocol, scores.without_match))
+    scores = _listed_among_themselves(scores, listed, labels, protocol)
+    return replace(scores, remarks=(*remarks.of(labels, protocol, scores.without_match), *scores.remarks))
 
 
 def cmc_all_shots(
@@ -149,14 +151,14 @@ def score_labelled(distances: Distances, labels: Labels, protocol: Protocol) -> 
     """:func:`score` with labels that are checked already."""
     array = checks.distances("distances", distances, cuda=True)
     labels.refuse_unless(array.shape)
-    return averages.of_distances(array, labels, protocol)
+    return _among_themselves(averages.of_distances(array, labels, protocol), array, labels, protocol)
 
 
 def score_labelled_ranking(rows: Ranking, labels: Labels, protocol: Protocol) -> Scores:
     """:func:`score_ranking` with labels that are checked already."""
     listed = lists.checked(rows, len(labels.gallery_pid))
     labels.refuse_unless((len(listed), len(labels.gallery_pid)))
-    return averages.of_ranking(listed, labels, protocol)
+    return _listed_among_themselves(averages.of_ranking(listed, labels, protocol), listed, labels, protocol)
 
 
 def score_labelled_lists(starts: Ints, rows: NDArray[np.int32], labels: Labels, protocol: Protocol) -> Scores:
@@ -167,3 +169,22 @@ def score_labelled_lists(starts: Ints, rows: NDArray[np.int32], labels: Labels, 
     """
     labels.refuse_unless((len(starts) - 1, len(labels.gallery_pid)))
     return averages.of_lists(starts, rows, labels, protocol)
+
+
+def _among_themselves(scores: Scores, distances: Distances, labels: Labels, protocol: Protocol) -> Scores:
+    """The scores, with a remark where one set was handed over as both sides."""
+    count = len(distances)
+    if distances.shape != (count, count) or labels.one_set:
+        return scores
+    said = remarks.among_themselves(arrays.host(distances.argmin(1)), labels, protocol)
+    return replace(scores, remarks=(*scores.remarks, *said))
+
+
+def _listed_among_themselves(scores: Scores, listed: Ranking, labels: Labels, protocol: Protocol) -> Scores:
+    """The same of lists."""
+    if not listed.shape[1] or labels.one_set:
+        return scores
+    return replace(
+        scores,
+        remarks=(*scores.remarks, *remarks.among_themselves(listed[:, 0].astype(np.int64), labels, protocol)),
+    )

@@ -4,6 +4,7 @@ One format is one value at the end of its file and its name in :data:`OURS`; :fu
 else's. SYSU-MM01's files hold features instead of lists: :mod:`ensemble.submissions.sysu`.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,6 +45,8 @@ OURS = (
     python_text.FORMAT,
     lines.FORMAT,
 )
+_CELLS = re.compile(r"[,;\s]+")
+_FRACTION = re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.?[0-9]+(?=[eE])|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 FEATURES = "sysu"  # the one that holds features instead of lists
 
 
@@ -189,11 +192,30 @@ def guess(path: Path) -> str:
     if path.is_dir():
         return FEATURES
     head = head_of(path)
-    known = _added_one(head) or _by_content(head) or _by_suffix(head)
+    known = _added_one(head)
+    if known is None and _is_matrix(head):
+        raise InputError(
+            [
+                f"{path}: wanted rank lists or a table of pairs, found rows of numbers with a fraction, as in a "
+                f"matrix of distances; write it as {path.stem}.npy"
+            ]
+        )
+    known = known or _by_content(head) or _by_suffix(head)
     if known is None:
         names = ", ".join(all_formats())
         raise InputError([f"{path}: wanted a file of {names} or sysu, found another; name its format"])
     return known
+
+
+def _is_matrix(head: Head) -> bool:
+    """Whether a file of text holds a matrix, perhaps with names above its columns and before its rows."""
+    if head.suffix not in (".txt", ".csv", ".tsv") or head.start[:1] in "[({":
+        return False
+    for line in head.lines[:2]:
+        cells = _CELLS.split(line.strip())[:-1]  # the last one may be cut off
+        if len(cells) > 2 and all(map(_FRACTION.fullmatch, cells[1:])):
+            return True
+    return False
 
 
 def _added_one(head: Head) -> str | None:

@@ -132,9 +132,13 @@ def host(array: Array) -> np.ndarray:
     if not is_tensor(array):
         return array
     array = array.detach()
-    if str(array.dtype) == "torch.bfloat16":  # NumPy has none
-        array = array.float()
-    return array.cpu().numpy()
+    if array.is_quantized:
+        array = array.dequantize()
+    if str(array.layout) != "torch.strided":
+        array = array.to_dense()
+    if array.dtype.is_floating_point and array.element_size() < 4 and str(array.dtype) != "torch.float16":
+        array = array.float()  # bfloat16 and float8, which NumPy does not have
+    return array.cpu().resolve_conj().resolve_neg().numpy()
 
 
 def as_tensors(answer: Any) -> Any:

@@ -7,11 +7,13 @@ import numpy as np
 
 from postproc.base import arrays
 from postproc.base.nearby import near
+from postproc.base.one_set import are_distances
 from postproc.base.stored import Stored
 from postproc.base.vocabulary import VOCABULARY, Array, Unchecked
 
 CPU_ONLY = "wanted a NumPy array, got a CUDA tensor, and this function runs on the CPU only; give {}.cpu().numpy()"
 ROWS = 1024  # that are looked at together
+SOME, LOST = 50, 0.1  # rows that tell enough; the share of neighbouring numbers that float32 may take for the same
 
 
 def finite(name: str, value: float) -> None:
@@ -120,6 +122,11 @@ def images(name: str, value: Unchecked, *, cuda: bool = False) -> np.ndarray:
     """(n, d) features of one set, checked, not empty."""
     array = features(name, value, cuda=cuda)
     not_empty(name, array)
+    if are_distances(array):
+        raise ValueError(
+            f"{name}: wanted features, found a symmetric square with zeros on its diagonal, as distances of all "
+            "by all are; give them to a function of distances, as rerank_distances"
+        )
     return array
 
 
@@ -169,7 +176,25 @@ def distances(name: str, value: Unchecked, *, cuda: bool = False) -> np.ndarray:
     row = _first_bad_row(array, lambda block: block > -np.inf)
     if row is not None:
         raise ValueError(f"{name}: wanted numbers or +inf, found NaN or -inf first in row {row}")
+    if getattr(value, "dtype", None) == np.float64 and (said := made_equal(value)):
+        raise ValueError(f"{name}: {said}")
     return array
+
+
+def made_equal(distances: np.ndarray) -> str:
+    """What is wrong with (n, m) float64 of which float32 makes many different numbers of a row the same, as some
+    rows tell; empty if it does not."""
+    rows = np.sort(distances[:SOME], axis=1)
+    near, far = rows[:, :-1], rows[:, 1:]
+    apart = (far > near) & np.isfinite(far)
+    with np.errstate(over="ignore"):
+        lost = apart & (far.astype(np.float32) == near.astype(np.float32))
+    if lost.sum() <= LOST * apart.sum():
+        return ""
+    return (
+        f"wanted numbers that float32 tells apart, found that {lost.sum() / apart.sum():.0%} of neighbouring ones "
+        f"in a row become equal, as near {near[lost][0]:g}; subtract what is common to them, or scale them"
+    )
 
 
 def values(name: str, value: Unchecked, count: int) -> np.ndarray:
@@ -202,7 +227,11 @@ def labels(name: str, value: Unchecked, count: int) -> np.ndarray:
     """(count,) whole numbers -> int64, in NumPy wherever they were; refuses what int64 does not hold."""
     array = _plain(name, value)
     if array.shape != (count,):
-        raise ValueError(f"{name}: wanted {count} values, one an image, got shape {array.shape}")
+        square = array.ndim == 2 and len(array) == array.shape[1] > 1
+        remedy = (
+            "; matrices of distances are for rerank_distances and postproc.compat.re_ranking" if square else ""
+        )
+        raise ValueError(f"{name}: wanted {count} values, one an image, got shape {array.shape}{remedy}")
     if not np.issubdtype(array.dtype, np.integer):
         raise TypeError(f"{name}: wanted whole numbers, got {array.dtype}")
     if array.dtype == np.uint64 and array.max(initial=0) > np.iinfo(np.int64).max:

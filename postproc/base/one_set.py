@@ -16,6 +16,8 @@ import numpy as np
 from postproc.base import arrays
 from postproc.base.vocabulary import VOCABULARY, Array
 
+FEW = 5  # images of which a square says nothing
+
 
 class TwiceTheSame(UserWarning):
     """One set was handed over as queries and as gallery."""
@@ -94,6 +96,18 @@ def is_one_set(distances: Array) -> bool:
         return False
     everybody = arrays.beside(np.arange(count), distances)
     return bool((distances[everybody, everybody] == np.inf).all())
+
+
+def are_distances(array: Array) -> bool:
+    """Whether features are most likely distances of all by all: a symmetric square with zeros on its diagonal."""
+    count = len(array)
+    if count < FEW or not isinstance(array, np.ndarray) or array.shape != (count, count):
+        return False
+    return (
+        not array.diagonal().any()
+        and bool(array[0].any())
+        and all(np.array_equal(array[part], array[:, part].T) for part in arrays.blocks(array, 256))
+    )
 
 
 def with_columns(distances: Array, query: Array, gallery: Array) -> bool:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from postproc.base import arrays, checks
 from postproc.base.vocabulary import Floats, Ints, Nearest, Unchecked
 from postproc.pairs.listed import NeighbourLists
+from postproc.pairs.matrices import refuse_similarities
 
 Symmetric = Literal["checked", "mean", "min", "max"]
 ROUNDING = 1e-5  # of the largest distance: what two ways of computing one distance differ in
@@ -100,7 +101,8 @@ def _refuse_large(images: int) -> None:
 def given(name: str, value: Unchecked, symmetric: Symmetric = "checked") -> Given:
     """Check a square matrix or neighbour lists of one set.
 
-    The diagonal of a matrix and the own image in a list mean nothing, whatever stands there. +inf is no pair.
+    The diagonal of a matrix and the own image in a list mean nothing, but that a diagonal of finite numbers above
+    all others is refused: they are similarities. +inf is no pair.
     symmetric: what becomes of two numbers for one pair. "checked": they are one number but for rounding, else
                ValueError; "mean", "min", "max" of the two.
     """
@@ -120,6 +122,7 @@ def _square(name: str, value: Unchecked, symmetric: Symmetric) -> Floats:
     checks.not_empty(name, matrix)
     if matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"{name}: wanted a square matrix, each image against all, got shape {matrix.shape}")
+    refuse_similarities(name, matrix, "of similarities s give 1 - s; of distances 0 or +inf on the diagonal")
     out = np.empty_like(matrix)
     limit = _limit(matrix)
     for start in range(0, len(matrix), BLOCK):

@@ -19,7 +19,7 @@ from postproc.context.kreciprocal import rerank_tiles
 from postproc.pairs import held, pairwise, spent
 from postproc.pairs.known import tiles_of
 from postproc.pairs.listed import NeighbourLists
-from postproc.pairs.matrices import MatrixTiles, SquareTiles, of_one_set
+from postproc.pairs.matrices import MatrixTiles, SquareTiles, of_one_set, refuse_similarities
 from postproc.pairs.pairwise import Pairwise, same_camera
 
 
@@ -158,6 +158,7 @@ def rerank_distances(
              Not symmetric: the neighbours of an image are read down its column, as in the released code. One
              square matrix (n, n) alone, +inf or 0 on all of its diagonal, is one set: each image against all
              others, each in every neighbourhood once.
+             Similarities are refused, where an image is farthest from itself.
     power:   of the distances as given: 2 for Euclidean ones is what :func:`rerank` does with 2; 1 takes them as
              they are. A negative distance keeps its sign.
     Everything else as in :func:`rerank`. Cost: O((nq + ng)^2) time; the same memory beside the matrices.
@@ -190,4 +191,5 @@ def _square(name: str, value: Unchecked, count: int) -> np.ndarray:
     array = _finite(name, value)
     if array.shape != (count, count):
         raise ValueError(f"{name}: wanted shape {(count, count)} to match distances, got {tuple(array.shape)}")
+    refuse_similarities(name, array, "of similarities s of unit vectors give 2 - 2 s")
     return array

@@ -8,6 +8,8 @@ from postproc.base.vocabulary import Unchecked
 from postproc.pairs.layout import Layout
 from postproc.pairs.tiles import Tiles
 
+SOME, FEW = 100, 5  # rows that are looked at; images of which an order says nothing
+
 
 class SquareTiles(Tiles):
     """Tiles of all distances of one set, read down its columns; every image is at 0 from itself."""
@@ -70,6 +72,28 @@ class MatrixTiles(Tiles):
         out[~a & b] = self.across[right[~a & b], left[~a & b] - nq]
         out[neither] = self.gallery[right[neither] - nq, left[neither] - nq]
         return out
+
+
+def refuse_similarities(name: str, square: np.ndarray, remedy: str, found_in: str = "similarities") -> None:
+    """Raise ValueError where most images of a square of all by all are farthest from themselves: similarities.
+
+    What is +inf from itself is fine. ``found_in``: what the caller has turned into these distances.
+    Cost: the numbers of some rows.
+    """
+    wanted = "distances" if found_in == "similarities" else "similarities"
+    count = len(square)
+    if count < FEW:
+        return
+    rows = np.unique(np.linspace(0, count - 1, min(count, SOME)).astype(np.int64))
+    found = arrays.host(square[arrays.beside(rows, square)])
+    at = np.arange(len(rows))
+    own = found[at, rows]
+    others = np.where(np.arange(count) == rows[:, None], -np.inf, found).max(axis=1)
+    if np.mean(np.isfinite(own) & (own > others)) > 0.5:
+        raise ValueError(
+            f"{name}: wanted {wanted}, found that most images are farthest from themselves, as in {found_in}; "
+            f"{remedy}"
+        )
 
 
 def of_one_set(name: str, value: Unchecked) -> np.ndarray:

@@ -20,6 +20,7 @@ from ensemble.io.unpickle import unpickle
 
 SUFFIXES = (".gz", ".bz2", ".xz", ".lzma", ".z", ".lz4", ".zst")
 INNER = (".pkl", ".pickle", ".joblib", ".npy", ".pt", ".pth")
+TEXTS = (".txt", ".json", ".jsonl", ".trec")
 PART = 1 << 20  # bytes unpacked at a time
 MEMORY = 256 << 20  # that LZMA may ask for
 _SIGNS: tuple[tuple[bytes, str], ...] = (
@@ -93,6 +94,8 @@ def _load(path: Path, wanted: Wanted) -> Any:
         return load_legacy(content, size)
     if Path(path.stem).suffix.lower() in (".csv", ".tsv"):
         return csv_files.parse(path, content.getvalue())
+    if Path(path.stem).suffix.lower() in TEXTS:
+        raise Unknown("compressed text; unpack it")
     if head.startswith((b"PK\x03\x04", b"\x89HDF", b"PAR1", b"MATLAB")) or _kind(head):
         raise Unknown("a compressed file of a format that is compressed itself or looked up in; unpack it")
     return unpickle(content, size)

@@ -43,7 +43,9 @@ def test_other_widths_no_labels_and_a_short_gallery(tmp_path, capsys):
     save(tmp_path, "copy", query * 2, gallery * 3)
     save(tmp_path, "narrow", query[:, :3], gallery[:, :3])
     assert agreement.main(["--features", str(tmp_path), "--json", "--k", "10"]) == 0
-    found = json.loads(capsys.readouterr().out)
+    printed = capsys.readouterr()
+    assert "k 10 takes all 4 gallery images: overlap is 1 whatever the models see" in printed.err
+    found = json.loads(printed.out)
     assert "ap" not in found
     assert found["cosine"][0][2] is None
     assert found["cosine"][0][1] == pytest.approx(0, abs=1e-6)

@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import ensemble
+import postproc
 from ensemble.cluster.__main__ import main as cluster
 from ensemble.identify.__main__ import main as identify
 from ensemble.thresholds import main as thresholds
@@ -81,6 +82,18 @@ def test_identities(both, tmp_path, capsys):
         ensemble.InputError, match=r"rule: wanted nearest[\s\S]*folds: wanted 2|folds: wanted 2[\s\S]*rule"
     ):
         ensemble.identify(held, rule="nearst", folds=1)
+
+
+def test_distances_are_no_features_and_numbers_no_text():
+    features = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
+    far = postproc.distances(features)
+    np.fill_diagonal(far, 0)
+    with pytest.raises(
+        ensemble.InputError, match=r"found a symmetric square with zeros .*; give them as rankings"
+    ):
+        ensemble.cluster(far, threshold=0.4)
+    with pytest.raises(ensemble.InputError, match=r"^unknown: wanted text, found 0.5$"):
+        ensemble.identify((features, features[::-1]), unknown=0.5, query_pid=range(9), gallery_pid=range(9))  # type: ignore[arg-type]
 
 
 def test_tuning(both, tmp_path, capsys):

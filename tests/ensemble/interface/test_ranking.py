@@ -97,6 +97,12 @@ def test_every_kind_of_container_gives_the_same(images):
         ([torch.from_numpy(query[:5]), torch.from_numpy(query[5:])], list(gallery)),
         (Column(query), Column(gallery)),
         (Frame(images["query_name"], query), Frame(images["gallery_name"], gallery)),
+        (pd.DataFrame(query), pd.DataFrame(gallery, columns=[f"pca{at}" for at in range(16)])),
+        (pd.DataFrame(query, index=images["query_name"]), pd.DataFrame(gallery, index=images["gallery_name"])),
+        (
+            pyarrow.Table.from_pandas(pd.DataFrame(query)),
+            pd.DataFrame(gallery).assign(name=images["gallery_name"]),
+        ),
     ):
         assert_array_equal(ensemble.rank((one, other), "baseline").rows, wanted)
     assert_array_equal(ensemble.rank({"qf": query, "gf": gallery}, "baseline").rows, wanted)
@@ -106,6 +112,15 @@ def test_every_kind_of_container_gives_the_same(images):
         ensemble.rank(pd.DataFrame({**everybody, "features": list(everybody["features"])}), "baseline").rows,
         wanted,
     )
+
+
+def test_a_table_of_numbers_has_a_row_an_image(images):
+    """Before, its columns passed for images: as many as there are values, in silence."""
+    few = pd.DataFrame(images["gallery"][:, :3], columns=["x", "y", "z"])
+    found = ensemble.rank(few, "baseline")
+    assert_array_equal(found.rows, ensemble.rank(images["gallery"][:, :3].copy(), "baseline").rows)
+    named = ensemble.rank(few.set_axis(images["gallery_name"]), "baseline")
+    assert named.gallery_names == images["gallery_name"]
 
 
 class Column:
@@ -168,6 +183,7 @@ def test_a_ranking_shows_itself(tmp_path, images):
     ("keywords", "said"),
     [
         ({"theads": 2}, ["theads: wanted one of", "did you mean 'threads'?"]),
+        ({"query_pids": [1]}, ["query_pids: wanted one of", "did you mean 'query_pid'?"]),
         ({"out": "x"}, ["out: wanted an option of the function"]),
         ({"gallery_pid": [1, 2]}, ["gallery_pid: wanted 60"]),
         ({"recipe": "bst", "device": "gpu", "cut": 0}, ["mean 'best'?", "device: wanted cpu", "cut: wanted 1 or"]),
@@ -195,6 +211,8 @@ def test_what_is_wrong_is_said_in_the_words_of_python(images, keywords, said):
         ({"query": np.ones((2, 3), np.float32)}, "found no gallery"),
         ({}, "an empty dictionary"),
         (7, "wanted (query, gallery)"),
+        ([np.ones((2, 3), np.float32)] * 2, "a list of two matrices, which may be queries and gallery or batches"),
+        ((np.ones((2, 3), np.float32),) * 3, "found a tuple of 3"),
         ((np.ones((2, 3), np.float32), np.ones((2, 4), np.float32)), "the same number of values"),
     ],
 )
@@ -232,6 +250,17 @@ def test_scores_are_those_of_distances_and_of_lists(images):
     assert repr(whole).count("\n") == 1
     with pytest.raises(ensemble.InputError, match="similarity=True"):
         ensemble.score(-far, *labels)
+    with pytest.raises(ensemble.InputError, match="leave similarity=True out"):
+        ensemble.score(far, *labels, similarity=True)
+    with pytest.raises(ensemble.InputError, match=r"every number up to 60 once a row, .* lists of rows as whole"):
+        ensemble.score(nearest.rows.astype(float), *labels)
+    assert (
+        ensemble.score(np.arange(6.0)[None], [1], [1, 2, 1, 2, 2, 2]).mAP == (1 + 2 / 3) / 2
+    )  # the same read either way
+    assert ensemble.score(pd.DataFrame(far), *labels, protocol="none").mAP == whole.mAP
+    assert ensemble.score(far.astype(float) * 1e-7, *labels, protocol="none").mAP == whole.mAP
+    with pytest.raises(ensemble.InputError, match=r"float32 tells apart, found that 100% of .* subtract what is"):
+        ensemble.score(1000 + far.astype(float) * 1e-7, *labels)
     with pytest.raises(ensemble.InputError, match="did you mean 'market1501'"):
         ensemble.score(far, *labels, protocol="market150")
     assert ensemble.score([[0, 1], [1]], [1, 2], [1, 2], protocol={"base": "none", "top_k": 1}).mAP == 1
@@ -244,8 +273,35 @@ def test_matrices_are_joined_as_the_function_joins_them(images):
     labels = {"query_pid": images["query_pid"], "gallery_pid": images["gallery_pid"]}
     found = ensemble.fuse({"a": one, "b": other}, join=("weighted_sum", {"weights": {"a": 1, "b": 0.5}}), **labels)
     assert_array_equal(found.rows, postproc.rank(weighted_sum([one, other], weights=[1, 0.5]))[:, :100])
+    table = pd.DataFrame(one, index=images["query_name"], columns=images["gallery_name"])
+    alone = ensemble.fuse({"a": table}, **labels)
+    assert (alone.query_names, alone.gallery_names) == (images["query_name"], images["gallery_name"])
+    assert_array_equal(alone.rows, ensemble.fuse({"a": one}, **labels).rows)
+    with pytest.raises(ensemble.InputError, match="a: wanted distances, found every number up to 60 once a row"):
+        ensemble.fuse({"a": np.argsort(one)}, **labels)
     with pytest.raises(ensemble.InputError, match="gallery_pid: wanted 60 for b"):
         ensemble.fuse({"a": one, "b": other}, gallery_pid=[1])
+
+
+def test_rankings_bring_their_labels_and_one_set_stays_one(images):
+    query, gallery = images["query"], images["gallery"]
+    labels = {name: [f"who {pid}" for pid in images[name]] for name in ("query_pid", "gallery_pid")}
+    first = ensemble.rank((query, gallery), "baseline", **labels)
+    fused = ensemble.fuse({"a": first, "b": first})
+    assert (fused.scores.mAP, fused.labels) == (first.scores.mAP, labels)
+    turned = {"query_pid": labels["query_pid"][::-1], "gallery_pid": labels["gallery_pid"]}
+    second = ensemble.rank((query[::-1], gallery), "baseline", **turned)
+    with pytest.raises(ensemble.InputError, match="b, query: wanted the pid that a, query gives"):
+        ensemble.fuse({"a": first, "b": second})
+    with pytest.raises(ensemble.InputError, match=r"^query_pid: wanted what a has itself, found another for"):
+        ensemble.fuse({"a": first}, **turned)
+
+    pids = images["gallery_pid"]
+    alone = ensemble.rank(gallery, ["distances"], gallery_pid=pids)
+    for given in (alone, postproc.distances(gallery)):
+        for beside in ({"gallery_pid": pids}, {"query_pid": pids, "gallery_pid": pids}):
+            again = ensemble.fuse({"a": given, "b": given}, **beside)
+            assert again.scores.mAP == alone.scores.mAP  # before: a KeyError, or the own image counted as missed
 
 
 def test_commands_can_be_called_and_stay_modules(images):

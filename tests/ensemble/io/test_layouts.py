@@ -180,6 +180,13 @@ HALVES: dict[str, Half] = {
         )
         for kind in ("zlib", "gzip", "bz2", "lzma", "xz")
     },
+    "records by name": lambda f, s: pickled(
+        f / f"{s}_m.pkl",
+        {
+            name: {"feat": row, "pid": int(pid), "camid": int(cam)}
+            for (name, row), pid, cam in zip(vectors(s).items(), LABELS[s]["pid"], LABELS[s]["cam"], strict=True)
+        },
+    ),
 }
 
 
@@ -226,6 +233,21 @@ WHOLE: dict[str, Callable[[Path], object]] = {
     ],
     "datasets itself": splits,
     **{f"{name}": both(write) for name, write in HALVES.items()},
+    "split, as wildlife-datasets has it": lambda f: pd.concat(
+        [lists(s).assign(split=s.replace("gallery", "database")) for s in SIDES]
+    ).to_parquet(f / "m.parquet"),
+    "sides behind": lambda f: np.savez(
+        f / "m.npz",
+        **{f"{k}_{s}": v for s in SIDES for k, v in columns(s, "feats", "paths", "vids", "cams").items()},
+    ),
+    "sides in capitals": lambda f: np.savez(
+        f / "m.npz", **{k.upper(): v for k, v in dumped("_names", "_pids", "_camids").items()}
+    ),
+    "sides behind, in files": lambda f: [
+        np.save(f / f"{k}_{s}.npy", v)
+        for s in SIDES
+        for k, v in columns(s, "feat", "names", "pids", "cams").items()
+    ],
 }
 
 

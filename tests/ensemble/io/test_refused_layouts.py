@@ -44,6 +44,27 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda f: pickled(f / "query_a.pkl", (rows(2), np.arange(2), np.arange(2))),
         "found a tuple of 2x2 float32, 2 int64, 2 int64, which does not say what is what; write a dictionary",
     ),
+    "a list": (
+        lambda f: pickled(f / "query_a.pkl", [rows(2), [1, 2], [3, 4]]),
+        "found a list of 2x2 float32, a list of 2, a list of 2, which does not say what is what; write a",
+    ),
+    "a list of tuples": (
+        lambda f: pickled(
+            f / "query_a.pkl", [(name, 1, 2, row) for name, row in zip(names(2), rows(2), strict=True)]
+        ),
+        "found a tuple of str, int, int, 2 float32, which does not say what is what; write a dictionary",
+    ),
+    "bytes": (
+        lambda f: np.save(f / "query_a.npy", np.arange(6, dtype=np.uint8).reshape(2, 3)),
+        "if these are features, write x.astype('float32'), else add code_lengths",
+    ),
+    "ids": (lambda f: np.save(f / "query_ids.npy", [1, 2]), "if these are labels, call them pid, cam or track"),
+    "Excel's text": (
+        lambda f: pd.DataFrame({"name": ["a"], "f0": [0.5], "f1": [1.0]}).to_csv(
+            f / "query_a.csv", encoding="utf-16"
+        ),
+        "wanted UTF-8 text, found another byte at 0; save it as UTF-8",
+    ),
     "two": (lambda f: np.savez(f / "query_a.npz", features=rows(2), embeddings=rows(2)), "leave one, or call it"),
     "labels": (lambda f: np.savez(f / "query_a.npz", pids=[1, 2]), "wanted features as features, feats"),
     "distances": (
@@ -156,3 +177,10 @@ def test_columns_that_are_not_used(tmp_path: Path) -> None:
         table.to_csv(tmp_path / f"{side}_a.csv", index=False)
     said = "columns that are not used: camra (did you mean 'cam'?), weather"
     assert scan(tmp_path).notes == tuple(f"{tmp_path}/{side}_a.csv: {said}" for side in ("gallery", "query"))
+
+
+def test_keys_of_the_gallery_are_told_by_its_own(tmp_path: Path) -> None:
+    features = {"qf": np.ones((2, 3), np.float32), "gf": np.ones((2, 3), np.float32)}
+    np.savez(tmp_path / "a.npz", **features, g_ids=[1, 2])
+    (note,) = scan(tmp_path).notes
+    assert note.endswith("keys that are not used: g_ids (did you mean 'gallery_pid'?)")

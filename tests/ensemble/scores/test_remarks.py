@@ -1,17 +1,21 @@
 """Why scores are other than one thinks: the cause in one sentence."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import ensemble
 from ensemble import evaluate, run
 from ensemble.base.errors import InputError
 from ensemble.scores import PROTOCOLS, score, score_ranking
 from ensemble.tune import __main__ as tune
+from postproc import distances
 from tests.support.each import each
 from tests.support.folders import keyed, listed, pair
 
+SIDES = ("query", "gallery")
 FAR = np.arange(12, dtype=np.float32).reshape(3, 4)
 PIDS = [1, 2, 3], [1, 1, 2, 3]
 LOST = "1 of 3 queries meet their identity only in images that are removed (junk market"
@@ -36,7 +40,11 @@ def test_identities_that_meet_only_in_what_is_removed() -> None:
     assert remarked(([1, 1, 1], [1, 2, 1, 2])).startswith(LOST)
     assert remarked(([1, 1, 1], [2, 2, 2, 2])) == ""
     assert remarked(([1, 1, 1], [1, 2, 1, 2]), protocol="none") == ""
-    assert remarked(([-1, 1, 1], [1, 2, 2, -1])) == ""  # an unknown camera is the same as no other
+    unknown = (
+        "the camera of 1 of 3 queries and of 1 of 4 gallery images is unknown (-1), so nothing is removed for it"
+    )
+    assert remarked(([-1, 1, 1], [1, 2, 2, -1])) == unknown  # an unknown camera is the same as no other
+    assert remarked(([-1, 1, 1], [1, 2, 2, -1]), protocol="none") == ""
 
 
 def test_cameras_that_are_called_otherwise_on_the_other_side() -> None:
@@ -44,8 +52,101 @@ def test_cameras_that_are_called_otherwise_on_the_other_side() -> None:
     assert remarked(([1, 1, 2], [11, 12, 13, 11])).startswith(apart)
     assert remarked(([1, 1, 2], [11, 12, 13, 11]), protocol="none") == ""
     assert remarked(([1, 1, 2], [11, 12, 2, 11])) == ""
-    assert remarked(([1, 1, 2], [-1, -1, -1, -1])) == ""  # nobody knows
+    assert remarked(([1, 1, 2], [-1, -1, -1, -1])).startswith(
+        "the camera of 4 of 4 gallery images is unknown (-1), so"
+    )
     assert score(FAR, *PIDS, ["c1", "c1", "c2"], [1, 2, 3, 1]).remarks[0].startswith(apart)
+
+
+@each("side", [0, 1])
+def test_cameras_that_count_from_0_on_one_side(side: int) -> None:
+    cams = [1, 2, 3], [1, 2, 3, 1]
+    assert remarked(cams) == ""
+    shifted = tuple([cam - (at == side) for cam in of] for at, of in enumerate(cams))
+    names = ("queries", "gallery") if side == 0 else ("gallery", "queries")
+    said = f"the cameras of the {names[0]} are 0 to 2 and those of the {names[1]} 1 to 3"
+    assert said in remarked(shifted)  # type: ignore[arg-type]
+    assert said not in remarked(shifted, protocol="none")  # type: ignore[arg-type]
+    assert "are 0 to" not in remarked(([0, 1, 2], [0, 1, 3, 3]))
+
+
+def test_cameras_that_a_protocol_calls_by_number() -> None:
+    right = ([3, 6, 3], [1, 2, 4, 5])
+    assert "searches" not in remarked(right, protocol="sysu_all_multi")
+    said = remarked(([2, 5, 2], [0, 1, 3, 4]), protocol="sysu_all_multi")
+    assert "the protocol searches cameras 1, 2, 4, 5, counted from 1, and here cameras count from 0: add 1" in said
+    assert "all queries are of cameras 1, 2, 4, 5" in remarked(([1, 2, 4], right[1]), protocol="sysu_all_multi")
+
+
+def test_one_set_on_both_sides() -> None:
+    random = np.random.default_rng(2)
+    images = random.normal(size=(30, 8)).astype(np.float32)
+    far = distances(images)
+    np.fill_diagonal(far, 0)
+    pids, cams = np.arange(30) % 6, np.arange(30) % 4
+    said = "30 of 30 images find themselves first, which counts as right: of one set"
+    lists = np.argsort(far, axis=1).astype(np.int32)
+    for found in (score(far, pids, pids), score_ranking(lists, pids, pids)):
+        assert any(remark.startswith(said) for remark in found.remarks)
+    for found in (score(far, pids, pids, cams, cams), score(far, pids), score(far, np.arange(30), np.arange(30))):
+        assert not any("find themselves" in remark for remark in found.remarks)  # removed; one set; pairs
+
+
+def test_vectors_that_stand_for_many_images_and_models_that_stand_twice(folder: Path) -> None:
+    gallery = np.random.default_rng(5).normal(size=(30, 4)).astype(np.float32)
+    query, broken = gallery[:8] + 1, gallery.copy()
+    broken[10:15] = 0.5
+    notes = ensemble.rank(
+        {"a": (query, gallery), "b": (query, gallery.copy()), "c": (query, broken)}, "default"
+    ).notes
+    assert "b has the very features of a, which then count twice: leave one out" in notes
+    said = "c, gallery: 5 of 30 images have one and the same vector, such as 10, 11, 12 and 1 more; were"
+    (note,) = [note for note in notes if "one and the same vector" in note]
+    assert note.startswith(said)
+    broken[10] = 1
+    assert not any("vector" in note for note in ensemble.rank((query, broken), "baseline").notes)
+
+
+def test_training_images_that_are_asked_for_or_found(folder: Path) -> None:
+    labelled(folder, (1, 2))
+    sides = {side: np.stack([*pickle.loads((folder / f"{side}_a.pkl").read_bytes()).values()]) for side in SIDES}
+    own = {"query": sides["query"], "gallery": sides["gallery"], "train_pid": np.arange(8) // 2}
+    labels = {"query_pid": np.arange(8), "gallery_pid": np.arange(16) % 8}
+    learns = ["learned_distances"]
+    other = ensemble.rank({**own, "train": sides["query"] + 1}, learns, **labels)  # type: ignore[arg-type]
+    assert not any("training images" in note for note in other.notes)
+    found = ensemble.rank({**own, "train": sides["query"]}, learns, **labels)  # type: ignore[arg-type]
+    said = "8 of 8 training images have the very features of a query or gallery image (0, 1, 2 and 5 more); scores"
+    assert any(said in note for note in found.notes)
+    assert any(
+        "8 of 8 queries have the very features of a gallery image (0 and 0, " in note for note in found.notes
+    )
+
+
+def test_an_order_that_is_no_better_than_chance(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """Labels in another order than features, and similarities, are told by what comes of them."""
+    random = np.random.default_rng(1)
+    pids = np.arange(100) % 10
+    centres = random.normal(size=(10, 8))
+    images = (centres[pids] + random.normal(size=(100, 8))).astype(np.float32)
+    far, labels = distances(images[:20], images[20:]), (pids[:20], pids[20:])
+    assert score(far, *labels).remarks == ()
+    by_chance = "queries find their own identity no better than in a random order: are features and labels in one"
+    other = labels[0], random.permutation(labels[1])
+    for found in (score(far, *other), score_ranking(np.argsort(far).astype(np.int32), *other)):
+        assert found.remarks[0].startswith(by_chance)
+    assert (
+        score(-far, *labels).remarks[0].startswith("queries find their own identity later than in a random order")
+    )
+    assert score(-far[:9], labels[0][:9], labels[1]).remarks == ()  # of so few an order says little
+    assert score(np.full_like(far, np.inf), *labels).remarks == ()  # nothing is returned
+    alone = [7] * 20, [7] * 80
+    assert score(far, *alone).remarks == ()  # every order is right
+    np.savez(tmp_path / "m.npz", query=images[:20], gallery=images[20:], query_pid=other[0], gallery_pid=other[1])
+    assert evaluate.main(["--features", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.count(by_chance) == 1
+    assert evaluate.main(["--features", str(tmp_path), "--json"]) == 0
+    assert by_chance in capsys.readouterr().out
 
 
 def test_queries_in_the_gallery() -> None:

@@ -87,3 +87,16 @@ def test_decimal_commas_where_no_commas_separate(tmp_path: Path, separator: str,
     path.write_text("".join(f"{separator.join(row)}\n" for row in [*rows[:1], ("q,0", "g0", "1,250")]))
     with pytest.raises(InputError, match=r"distance, found commas that may stand between thousands \(1,250\);"):
         submissions.read(path)
+
+
+@each("suffix", ["txt", "csv"])
+@each("titles", [False, True])
+def test_a_matrix_in_text_is_no_list(tmp_path: Path, suffix: str, titles: bool) -> None:
+    path = tmp_path / f"mine.{suffix}"
+    between = "," if suffix == "csv" else " "
+    rows = [["1.5", "2.5e-01", "3.0", ".25"], ["0.5", "1e+00", "2.0", "4.0"]]
+    if titles:
+        rows = [["", *GALLERY, "g3.jpg"], *([name, *row] for name, row in zip(QUERIES, rows, strict=False))]
+    path.write_text("".join(f"{between.join(row)}\n" for row in rows))
+    with pytest.raises(InputError, match=r"found rows of numbers with a fraction, .*; write it as mine.npy$"):
+        submissions.guess(path)

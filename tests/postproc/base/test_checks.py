@@ -39,6 +39,10 @@ def test_kinds_of_tensors():
         sides = query.to(kind), gallery.to(kind)
         found = rerank(*sides)
         np.testing.assert_array_equal(found, rerank(*(side.float().numpy() for side in sides)))
+    for kept in (query.to_sparse(), torch._neg_view(-query)):
+        np.testing.assert_array_equal(rerank(kept, gallery), rerank(query, gallery))
+    rough = query.to(torch.float8_e5m2)
+    np.testing.assert_array_equal(rerank(rough, gallery), rerank(rough.float(), gallery))
     nearest = rerank(query, gallery, top_k=3)
     assert isinstance(nearest, Nearest)
     assert all(isinstance(part, torch.Tensor) for part in nearest)
@@ -65,3 +69,30 @@ def test_what_is_no_array_is_refused_by_name():
             step(*given)
     assert csls_distances(np.array([[1.0, np.inf]]))[0, 1] == np.inf
     assert distances(np.ma.masked_array(Q, False), G).tobytes() == distances(Q, G).tobytes()
+
+
+def test_distances_that_float32_makes_equal():
+    far = distances(Q, G).astype(float)
+    np.testing.assert_array_equal(postproc.rank(far * 1e-7), postproc.rank(far))
+    with pytest.raises(
+        ValueError, match=r"^distances: wanted numbers that float32 tells apart, found that 100% of"
+    ):
+        postproc.rank(1 + far * 1e-12)
+    assert postproc.rank(np.ones((3, 4))).tolist() == [[0, 1, 2, 3]] * 3
+
+
+def test_distances_in_the_place_of_features():
+    everybody = np.concatenate([Q, G])
+    square = distances(everybody)
+    np.fill_diagonal(square, 0)
+    n = len(Q)
+    for step in (rerank, distances, postproc.neighbours):
+        with pytest.raises(
+            ValueError, match=r"^query: wanted features, found a symmetric square with zeros on its"
+        ):
+            step(square, **({"k": 3} if step is postproc.neighbours else {}))
+    with pytest.raises(
+        ValueError, match=r"^query_cam: .* got shape .*; matrices of distances are for rerank_dist"
+    ):
+        rerank(square[:n, n:], square[:n, :n], square[n:, n:])
+    assert rerank(square[:4, :4]).shape == (4, 4)  # so few may be features

@@ -31,6 +31,13 @@ def test_the_diagonal_means_nothing(diagonal):
     assert pairs(far) == pairs(FAR)
 
 
+def test_similarities_are_refused():
+    x = herd(people=9, largest=6)["features"]
+    assert len(linkage(1 - x @ x.T)) == len(x)
+    with pytest.raises(ValueError, match=r"^query_distances: wanted distances, .* as in similarities; of similar"):
+        linkage(x @ x.T)
+
+
 def test_infinity_is_no_pair():
     far = FAR.copy()
     far[0, 1] = far[1, 0] = INF

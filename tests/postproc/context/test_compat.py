@@ -8,7 +8,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import distances, rerank, rerank_distances
-from postproc.compat import re_ranking
+from postproc.compat import re_ranking, re_ranking_cosine
 from tests.support.worlds import world
 
 DATA = world(nq=9, ng=40)
@@ -52,3 +52,20 @@ def test_distances_first_is_as_it_was():
     names = dict(zip(("q_g_dist", "q_q_dist", "g_g_dist"), parts, strict=True))
     assert_array_equal(re_ranking(**names, k1=8, k2=3, lambda_value=0.4), of(SQUARED, power=2))
     assert inspect.getdoc(re_ranking)
+
+
+def test_similarities_and_distances_are_not_taken_for_each_other():
+    unit = ALL / np.linalg.norm(ALL, axis=1, keepdims=True)
+    near = unit @ unit.T
+    far = 1 - near
+
+    def parts(whole):
+        return whole[:9, 9:], whole[:9, :9], whole[9:, 9:]
+
+    assert re_ranking_cosine(*parts(near)).shape == (9, 40)
+    with pytest.raises(ValueError, match=r"^query_distances: wanted distances, .* as in similarities; of simil"):
+        re_ranking(*parts(near))
+    with pytest.raises(ValueError, match=r"^gallery_distances: wanted distances"):
+        rerank_distances(far[:1, 9:], far[:1, :1], near[9:, 9:])
+    with pytest.raises(ValueError, match=r"^q_q_sim: wanted similarities, .* as in distances; hand distances to"):
+        re_ranking_cosine(*parts(far))
