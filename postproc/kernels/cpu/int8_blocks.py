@@ -175,8 +175,8 @@ def _lanes(typingctx, left, right, steps, start, sums):
     return _function("postproc_int8_lanes", 5, body)
 
 
-def _square(module, name, *kinds):
-    """The function of an instruction of AMX, whose squares of registers have numbers."""
+def _square(module, name):
+    """The function of an instruction of AMX; its registers are squares, called by their numbers."""
     at_memory = name in ("tileloadd64", "tilestored64")
     arguments = [_I8, _I8.as_pointer(), _I64] if at_memory else [_I8] * (3 if name == "tdpbssd" else 1)
     return _external(module, f"llvm.x86.{name}", ir.VoidType(), arguments)
@@ -195,7 +195,7 @@ def _squares(typingctx, rows, right, steps, sums):
         zero, load, dot, store = (
             _square(function.module, name) for name in ("tilezero", "tileloadd64", "tdpbssd", "tilestored64")
         )
-        own, other = _register(VECTORS), _register(VECTORS + 1)
+        own = _register(2 * VECTORS)
         at = ir.IRBuilder(function.append_basic_block())
         for v in range(VECTORS):
             at.call(zero, [_register(v)])
@@ -204,6 +204,7 @@ def _squares(typingctx, rows, right, steps, sums):
             at.call(load, [own, _address(at, rows, at.mul(t, _n(TALL * DEEP)), _I8), _n(DEEP)])
             columns = at.mul(t, _n(DEEP // 4 * _ROW))
             for v in range(VECTORS):
+                other = _register(VECTORS + v)
                 at.call(load, [other, _address(at, right, at.add(columns, _n(64 * v)), _I8), _n(_ROW)])
                 at.call(dot, [_register(v), own, other])
 
