@@ -2,12 +2,14 @@
 
 import numpy as np
 
+from postproc.base.vocabulary import Floats
 from postproc.kernels.compiled import compiled, lean
-from postproc.kernels.cpu.rows import difference
+from postproc.kernels.cpu import rows
 
 ZERO = np.float32(0)
 BELOW = np.float32(-np.inf)
 NOTHING = np.float32(np.nan)
+SOME = 16  # rows of a tile that a cache holds with all that is made of them
 
 
 def multiply(left: np.ndarray, right: np.ndarray, out: np.ndarray) -> None:
@@ -44,20 +46,29 @@ def products_to_distances(tile, row_norms, column_norms, clamp):
             tile[i, j] = value if value > least else least
 
 
-@lean
-def finish_near(tile, left, right, signs, row_limits, column_limits):
+def finish_near(
+    tile: Floats, left: Floats, right: Floats, signs: Floats, row_limits: Floats, column_limits: Floats
+) -> None:
     """Distances of near pairs from differences: ``tile[i, j] <- sum_k signs[k] (left[i, k] - right[j, k])^2``.
 
     Near is a pair whose sum without signs is less than ``row_limits[i] + column_limits[j]``; no such pair has a
-    tile's entry that is, in size, twice that or more.
+    tile's entry that is, in size, twice that or more. If both sides are the same block, the diagonal stays.
     """
-    for i in range(tile.shape[0]):
-        for j in range(tile.shape[1]):
-            limit = row_limits[i] + column_limits[j]
-            if abs(tile[i, j]) < limit + limit:
-                total, apart = difference(left[i], right[j], signs, limit)
-                if apart < limit:
-                    tile[i, j] = total
+    row_limits, column_limits = row_limits + row_limits, column_limits + column_limits
+    limits, sizes = (np.empty((min(SOME, len(tile)), tile.shape[1]), np.float32) for _ in range(2))
+    for start in range(0, len(tile), SOME):
+        some = tile[start : start + SOME]
+        limit, size = limits[: len(some)], sizes[: len(some)]
+        np.add.outer(row_limits[start : start + SOME], column_limits, out=limit)
+        is_near = np.abs(some, out=size) < limit
+        if left is right:
+            np.fill_diagonal(is_near[:, start:], False)
+        if is_near.any():
+            i, j = np.nonzero(is_near)
+            values = some[i, j]
+            sides = i + start, j + len(left)
+            rows.finish_near(left, right, len(left), signs, *sides, limit[i, j] / 2, 0, len(i), values)
+            some[i, j] = values
 
 
 @compiled
