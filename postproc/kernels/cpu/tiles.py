@@ -55,11 +55,14 @@ def finish_near(
     tile's entry that is, in size, twice that or more. If both sides are the same block, the diagonal stays.
     """
     row_limits, column_limits = row_limits + row_limits, column_limits + column_limits
+    largest = column_limits.max(initial=0)
     limits, sizes = (np.empty((min(SOME, len(tile)), tile.shape[1]), np.float32) for _ in range(2))
     for start in range(0, len(tile), SOME):
-        some = tile[start : start + SOME]
+        some, row_limit = tile[start : start + SOME], row_limits[start : start + SOME]
+        if some.min(initial=np.inf) >= row_limit.max() + largest:
+            continue  # most often
         limit, size = limits[: len(some)], sizes[: len(some)]
-        np.add.outer(row_limits[start : start + SOME], column_limits, out=limit)
+        np.add.outer(row_limit, column_limits, out=limit)
         is_near = np.abs(some, out=size) < limit
         if left is right:
             np.fill_diagonal(is_near[:, start:], False)
