@@ -45,6 +45,11 @@ def compiled(function: Callable[..., Any]) -> Any:
     return _kernel(function, _Compiler, no_cfunc_wrapper=True)  # nobody calls it from C, and it takes time to make
 
 
+def part(function: Callable[..., Any]) -> Any:
+    """The same for what is called by kernels alone: without a wrapper, which is most of it where tuples come in."""
+    return _kernel(function, _Compiler, no_cfunc_wrapper=True, no_cpython_wrapper=True)
+
+
 def lean(function: Callable[..., Any]) -> Any:
     """The same for what makes no array and returns none: without numba's memory, which takes its time.
 
