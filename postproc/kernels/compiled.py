@@ -46,7 +46,7 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 
 def part(function: Callable[..., Any]) -> Any:
-    """The same for what is called by kernels alone: without a wrapper, which is most of it where tuples come in."""
+    """The same for what is called by kernels alone: without a wrapper, most of the work where tuples come in."""
     return _kernel(function, _Compiler, no_cfunc_wrapper=True, no_cpython_wrapper=True)
 
 

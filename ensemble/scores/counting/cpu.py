@@ -178,7 +178,9 @@ def _write(answer, i, places, ends, positives, rules):
 def _strike(row, i, c, matches):
     """Set the images for which rule ``c`` holds to +inf: :func:`_hides` for all of them, in whole vectors."""
     first, end = matches.ends[c - 1] if c > 0 else 0, matches.ends[c]
-    holds = np.ones(row.size if end - first > 1 else 0, np.bool_)
+    holds = np.empty(row.size if end - first > 1 else 0, np.bool_)
+    for j in range(holds.size):
+        holds[j] = True
     for r in range(first, end):
         asked, given, kind, most = matches.query[r, i], matches.gallery[r], matches.kinds[r], matches.most[r]
         if kind == SAME and asked < 0:  # equal to none
@@ -240,7 +242,9 @@ def _identities_before(row, good, identity, seen, query):
 def score_rows(start, stop, distances, matches, rules, answer):
     """Fill ``answer`` for the queries ``start:stop`` from ``distances`` (nq, ng) float32."""
     row = np.empty(distances.shape[1], distances.dtype)
-    seen = np.full(row.size if rules.identities else 0, -1)
+    seen = np.empty(row.size if rules.identities else 0, np.int64)
+    for j in range(seen.size):
+        seen[j] = -1
     for i in range(start, stop):
         good = _load(row, distances, i, matches)
         places, ends = _places(row, distances[i], good, rules)
@@ -380,7 +384,9 @@ def count_pairs(start, stop, distances, matches, thresholds, same, different, ne
 @compiled
 def hidden_rows(i, matches, good, hidden):
     """Fill ``hidden`` (ng,) bool with what is removed for query ``i``, and ``good`` with its good images."""
-    row = np.zeros(hidden.size, np.float32)
+    row = np.empty(hidden.size, np.float32)
+    for j in range(row.size):
+        row[j] = 0
     rows = _remove(row, i, matches)
     for j in range(row.size):
         hidden[j] = row[j] != 0

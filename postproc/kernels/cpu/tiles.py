@@ -3,7 +3,7 @@
 import numpy as np
 
 from postproc.base.vocabulary import Floats
-from postproc.kernels.compiled import compiled, lean
+from postproc.kernels.compiled import lean
 from postproc.kernels.cpu import rows
 
 ZERO = np.float32(0)
@@ -23,7 +23,7 @@ def zero_diagonal(tile: np.ndarray) -> None:
     np.fill_diagonal(tile, 0)
 
 
-@compiled
+@lean
 def mirror(tile):
     """``tile[j, i] <- tile[i, j]`` for i < j, in squares that a cache holds."""
     edge = 64
@@ -68,13 +68,14 @@ def finish_near(
             np.fill_diagonal(is_near[:, start:], False)
         if is_near.any():
             i, j = np.nonzero(is_near)
-            values = some[i, j]
+            values, own = some[i, j], limit[i, j]
+            own /= 2  # they stand here doubled
             sides = i + start, j + len(left)
-            rows.finish_near(left, right, len(left), signs, *sides, limit[i, j] / 2, 0, len(i), values)
+            rows.finish_near(left, right, len(left), signs, *sides, own, 0, len(i), values)
             some[i, j] = values
 
 
-@compiled
+@lean
 def add_same_camera(tile, row_cams, column_cams, row_tracks, column_tracks, weight):
     """Add ``weight`` where both cameras are known and equal and the two images are not of one track."""
     for i in range(tile.shape[0]):
@@ -85,7 +86,7 @@ def add_same_camera(tile, row_cams, column_cams, row_tracks, column_tracks, weig
                 tile[i, j] += weight
 
 
-@compiled
+@lean
 def add_outside_tracks(tile, product, row_tracks, column_tracks, weight):
     """``tile += weight product`` where the two images are not of one track."""
     for i in range(tile.shape[0]):
@@ -94,7 +95,7 @@ def add_outside_tracks(tile, product, row_tracks, column_tracks, weight):
                 tile[i, j] += weight * product[i, j]
 
 
-@compiled
+@lean
 def zero_same_track(tile, row_tracks, column_tracks):
     """Set to zero where both images are of one track."""
     for i in range(tile.shape[0]):
@@ -105,7 +106,7 @@ def zero_same_track(tile, row_tracks, column_tracks):
                 tile[i, j] = ZERO
 
 
-@compiled
+@lean
 def keep_cameras(tile, row_cams, column_cams, same, out):
     """``out <- tile`` where two cameras are equal (``same``) or differ (not ``same``), NaN elsewhere."""
     for i in range(tile.shape[0]):
@@ -113,7 +114,7 @@ def keep_cameras(tile, row_cams, column_cams, same, out):
             out[i, j] = tile[i, j] if (row_cams[i] == column_cams[j]) == same else NOTHING
 
 
-@compiled
+@lean
 def scatter(tile, row_offsets, row_members, column_offsets, column_members, out):
     """Write every entry of a tile of classes to all images of both classes.
 
