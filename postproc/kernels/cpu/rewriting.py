@@ -144,7 +144,7 @@ def _find_owners(distances, i, cams, tracks, owner, closest):
         if count >= STRETCH:
             left = marks(distances, i * count + begin, limit, largest)  # type: ignore[call-arg]
         while left != 0:
-            j = begin + lowest(left)
+            j = begin + lowest(left)  # type: ignore[call-arg]
             left &= left - 1
             if j >= count:
                 break
@@ -166,17 +166,17 @@ def _find_owners(distances, i, cams, tracks, owner, closest):
 
 @compiled
 def _sort_out(distances, i, largest, stays, some, out, moved):
-    """The keys of those of a row that are ``moved``, and how many they are; the others are written out, and how far
-    the farthest of them is. Nobody ``stays`` in a stretch that is not marked in ``some``; both are cleared."""
+    """The keys of those of a row that are ``moved``, and how many they are; the others are written out, and how
+    far the farthest of them is. Nobody ``stays`` in a stretch that is not marked in ``some``; both are cleared."""
     row, count, farthest = distances[i], 0, np.float32(-np.inf)
     for start in range(0, row.size, STRETCH):
         stop, place = min(start + STRETCH, row.size), i * row.size + start
-        if stop - start == STRETCH and not some[start // STRETCH]:
-            if marks(distances, place, np.float32(-np.inf), largest) == 0:  # type: ignore[call-arg]
-                for j in range(STRETCH):
-                    moved[count + j] = key_of(row[start + j], start + j)
-                count += STRETCH
-                continue
+        plain = stop - start == STRETCH and not some[start // STRETCH]
+        if plain and marks(distances, place, np.float32(-np.inf), largest) == 0:  # type: ignore[call-arg]
+            for j in range(STRETCH):
+                moved[count + j] = key_of(row[start + j], start + j)
+            count += STRETCH
+            continue
         some[start // STRETCH] = False
         for j in range(start, stop):
             if row[j] < np.inf and not stays[j]:

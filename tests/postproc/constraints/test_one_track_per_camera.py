@@ -96,8 +96,8 @@ def test_real_submissions(shared):
 
 @each("own", [False, True])
 def test_wide_rows_equal_narrow_ones(own):
-    """Rows of several stretches, with ties, +inf in a block and here and there, unknown cameras and tracks, against
-    the rule in loops."""
+    """Rows of several stretches, with ties, +inf side by side and apart, unknown cameras and tracks, against the
+    rule in loops."""
     rng = np.random.default_rng(0)
     count = 300
     far = rng.integers(0, 40, (count if own else 6, count)).astype(np.float32)
