@@ -19,7 +19,7 @@ METRICS = get_args(Metric)
 
 @step(
     unit=of_metric,
-    memory=held.compared(copy=held.by_metric),
+    memory=held.measured,
     work=spent.together(spent.across(), spent.nearest, spent.read(52), spent.matrix(0.97)),
     on_disk=True,
 )

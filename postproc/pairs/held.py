@@ -211,6 +211,21 @@ def by_metric(sizes: Sizes, chosen: Chosen) -> int:
     return sizes.features if chosen["metric"] == "cosine" else 0
 
 
+def measured(sizes: Sizes, chosen: Chosen) -> int:
+    """Distances by ``metric``. Features of unit length, where it is cosine, are a copy; those on disk stay there:
+    lengths, and the rows that a thread has in work, which are divided in float64."""
+    if not sizes.on_disk or chosen["metric"] != "cosine":
+        return compared(copy=by_metric)(sizes, chosen)
+    in_memory = {} if sizes.one_set else {side: n for side, n in sizes.sides.items() if side not in sizes.on_disk}
+    copied = SINGLE * sum(in_memory.values()) * sizes.width
+    edge = edge_of(sizes.images)
+    tall, wide = _piece(sizes.nq, edge), _piece(sizes.ng, edge)
+    in_work = SINGLE * tall * wide + sizes.width * (SINGLE * tall + (DOUBLE + 2 * SINGLE) * wide)
+    looked_at = before(times(1.5, blocks))(sizes, chosen)  # as float32, divided, and their squares
+    found = max(looked_at, sizes.threads * in_work + strip(sizes, chosen))
+    return copied + found + (LABEL + DOUBLE) * sizes.images
+
+
 def reciprocal(sizes: Sizes, chosen: Chosen) -> int:
     """Lists of ``k1`` neighbours, the sparse weights that k-reciprocal encoding makes of them, and what stands in
     the place of a second look at all pairs."""
