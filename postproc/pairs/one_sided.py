@@ -52,22 +52,22 @@ def search(
     there.limits[3], there.limits[4], own.limits[4] = -np.inf, np.inf, np.inf
     n, panel = len(images), kernel.PANEL
     values, rows = np.full((n, k), np.inf, np.float32), np.full((n, k), NOBODY, np.int32)
-    unsure, nobody = np.zeros(n, np.bool_), np.empty(0, np.int32)
+    unsure, beside = np.zeros(n, np.bool_), np.zeros((2, own.limits.shape[1]), np.int32)
     near = None if known is None or (known < 0).any() else np.ascontiguousarray(known)
     some = _some(there, len(bank), k) if limited and near is None else None
 
     def find(first: int) -> None:
-        last = min(first + ROWS, len(own.packed))
+        last, room = min(first + ROWS, len(own.packed)), int8.room_of(own.packed)
         pairs = np.empty(((last - first) * panel, room_of(k), 2), np.float32)
         names, counts = pairs.view(np.int32), np.zeros(len(pairs), np.int64)
         start, stop = first * panel, min(last * panel, n)
         if near is not None:
             kernel.begin_with(images, bank, near, start, stop, values, rows, own.limits)
         elif some is not None:
-            int8.first_limits(own.packed, own.begin, own.limits, *some, RANK, first, last, nobody)
+            int8.first_limits(own.packed, own.begin, own.limits, *some, RANK, first, last, room, *beside)
         kernel.collect(
             own.packed, own.begin, own.limits, there.packed, there.limits, first, last, k, ROWS,
-            kernels.of(bank).int8.room_of(own.packed), pairs, names, counts,
+            room, pairs, names, counts,
         )  # fmt: skip
         kernel.settle(images, bank, own.limits, pairs, names, counts, start, start, stop, values, rows, unsure)
 
@@ -94,8 +94,4 @@ def _some(there: pruned.Numbers, count: int, k: int) -> tuple[np.ndarray, np.nda
     wanted = -(-RANK * count // (DEPTH * k)) // panel * panel
     if wanted < panel or wanted > count // SOME:
         return None
-    some = np.linspace(0, count - 1, wanted).astype(np.int64)
-    packed = there.packed[some // panel, :, some % panel].reshape(-1, panel, *there.packed.shape[1::2])
-    low, step, wide = there.limits[:3, some]
-    ends = np.full((2, wanted), [[-np.inf], [np.inf]], np.float32)
-    return np.ascontiguousarray(packed.swapaxes(1, 2)), np.vstack([low + wide, step, -wide, *ends])
+    return pruned.some_of(there, np.linspace(0, count - 1, wanted).astype(np.int64))
