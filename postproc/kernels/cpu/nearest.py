@@ -124,24 +124,69 @@ def sort_heap(keys):
 
 
 @inner
+def _up_to(keys, last):
+    """How many keys are no larger than ``last``."""
+    count = 0
+    for at in range(keys.size):
+        count += keys[at] <= last
+    return count
+
+
+@inner
+def _last(keys, k):
+    """A number up to which there are ``k`` of the keys, all of which differ, 0 < k < their number.
+
+    Counted again and again, for keys stay where they are then and a vector of them is one comparison; between two
+    numbers as far as the counts say, and every third time in their middle.
+    """
+    low, high = keys[0], keys[0]
+    for at in range(keys.size):
+        low = min(low, keys[at])
+        high = max(high, keys[at])
+    below, up_to = 1, keys.size  # so many are up to ``low`` and up to ``high``
+    looks = 0
+    while below < k and k < up_to:
+        share = 0.5 if looks % 3 == 2 else (k - below) / (up_to - below)
+        guess = low + np.int64((np.float64(high) - np.float64(low)) * share)
+        guess = min(max(guess, low + 1), high - 1)
+        count = _up_to(keys, guess)
+        if count < k:
+            low, below = guess, count
+        else:
+            high, up_to = guess, count
+        looks += 1
+    return low if below == k else high
+
+
+@inner
 def _merge(waiting, size, room, values, columns):
-    """Take the first ``size`` keys that wait into the list, in a ``room`` for both; return the worst value."""
+    """Take the first ``size`` keys that wait into the list, in a ``room`` for twice both; return the worst value."""
     k = values.size
+    held = k
+    while held > 0 and columns[held - 1] == NOBODY:
+        held -= 1
+    keys, own, kept = room[: size + held], room[size : size + held], room[size + held :]
     for at in range(size):
-        room[at] = waiting[at]
-    count = size
-    for at in range(k):  # nobody is left out: of what is alike, none could be told from the others
-        if columns[at] != NOBODY:
-            room[count] = key_of(values[at], np.int64(columns[at]))
-            count += 1
-    select(room[:count], k)
-    worst = LEAST
-    for at in range(k):
-        key = room[at] if at < count else LAST
-        values[at] = value_of(key >> 32)
-        columns[at] = key & LOWER
-        if key > worst:
-            worst = key
+        keys[at] = waiting[at]
+    for at in range(held):
+        own[at] = key_of(values[at], np.int64(columns[at]))
+    held = min(keys.size, k)
+    worst = LAST
+    if keys.size > k:
+        last = _last(keys, k)
+        count = np.uint64(0)
+        for at in range(keys.size):  # without a branch
+            kept[count] = keys[at]
+            count += np.uint64(keys[at] <= last)
+        keys, worst = kept[:k], LEAST
+    elif keys.size == k:
+        worst = LEAST
+    for at in range(held):
+        worst = max(worst, keys[at])
+    for at in range(held):
+        values[at] = value_of(keys[at] >> 32)
+    for at in range(held):
+        columns[at] = np.int32(keys[at] & LOWER)
     return value_of(worst >> 32)
 
 
@@ -218,7 +263,7 @@ def _wide(tile: Floats) -> Floats:
 
 
 def _room(k: int, *waiting: Waiting) -> Ints:
-    return np.empty(k + max(keys.shape[1] for keys, _ in waiting), np.int64)
+    return np.empty(2 * (k + max(keys.shape[1] for keys, _ in waiting)), np.int64)
 
 
 @lean
