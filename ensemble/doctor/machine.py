@@ -12,7 +12,13 @@ from postproc.base import machine
 from postproc.base.extras import install
 
 LITTLE = 2 << 30  # bytes of memory that a run of usual size may want
-FEATURES = {"avx2": "AVX2", "avx512f": "AVX-512", "avx512vnni": "AVX-512 VNNI", "neon": "NEON"}  # llvm's names
+FEATURES = {  # llvm's names
+    "avx2": "AVX2",
+    "avx512f": "AVX-512",
+    "avx512vnni": "AVX-512 VNNI",
+    "amx-int8": "AMX",
+    "neon": "NEON",
+}
 
 
 def found() -> Iterator[Finding]:
@@ -60,7 +66,7 @@ def _processor() -> Iterator[Finding]:
         "processor", f"{binding.get_host_cpu_name()}; {', '.join(there) or 'nothing that counts'}", there
     )
     if machine.int8():
-        how = "whole numbers first, then exactly"
+        how = f"whole numbers first, by {'AMX' if machine.amx() else 'AVX-512 VNNI'}, then exactly"
     elif os.environ.get(machine.NO_INT8, "").strip():
         how = f"exactly from the start, as {machine.NO_INT8} is set"
     else:

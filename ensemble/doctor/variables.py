@@ -7,11 +7,13 @@ from ensemble.doctor.finding import Finding
 from postproc.base import machine, temporary
 from postproc.base.nearby import near
 
+PREFIX = "REID_"
 OURS = {
     "REID_NUM_THREADS": "threads, where --threads says nothing",
     "REID_MEMORY_CHECK": "0 lets a run begin that wants more memory than is free",
     "REID_ON_DISK_FROM": "from which size on what is made of mapped features is left on disk, as 500MB",
     "REID_NO_INT8": "1 finds neighbours without whole numbers, on processors with AVX-512 VNNI",
+    "REID_NO_AMX": "1 multiplies whole numbers by AVX-512 VNNI where there is AMX",
 }
 OTHERS = {
     "OMP_NUM_THREADS": "threads, where neither --threads nor REID_NUM_THREADS says how many",
@@ -31,8 +33,9 @@ def found() -> Iterator[Finding]:
     for name in set_:
         yield _read(name)
     for name in sorted(os.environ):
-        if name.startswith("REID_") and name not in OURS:
-            value, meant = os.environ[name], near(name, OURS)
+        if name.startswith(PREFIX) and name not in OURS:
+            known = [one.removeprefix(PREFIX) for one in OURS]  # what all begin with makes nothing alike
+            value, meant = os.environ[name], near(name.removeprefix(PREFIX), known).replace("'", f"'{PREFIX}", 1)
             yield Finding(
                 name, f"{value!r}, which nobody reads", value, "note", meant.removeprefix("; ") or "unset it"
             )

@@ -4,16 +4,19 @@ Threads, in this order: ``REID_NUM_THREADS``, ``OMP_NUM_THREADS``, the processor
 are those of its affinity, or fewer where its control group (a container's) has a quota.
 """
 
+import ctypes
 import math
 import os
 import re
+import sys
 import warnings
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 OWN, COMMON = "REID_NUM_THREADS", "OMP_NUM_THREADS"
-NO_INT8 = "REID_NO_INT8"
+NO_INT8, NO_AMX = "REID_NO_INT8", "REID_NO_AMX"
+_ARCH_PRCTL, _REQUEST, _SQUARES = 158, 0x1023, 18  # of Linux on x86-64: may this process use these registers?
 
 
 class MachineWarning(RuntimeWarning):
@@ -54,18 +57,36 @@ def int8() -> bool:
     return not os.environ.get(NO_INT8, "").strip() and _has_vnni()
 
 
+def amx() -> bool:
+    """Whether they may do so by AMX, which takes a fourth of the time and gives the same bits; not where
+    ``REID_NO_AMX`` is set."""
+    return int8() and not os.environ.get(NO_AMX, "").strip() and _has_amx()
+
+
 @cache
 def _has_vnni() -> bool:
     """Whether numba compiles for a processor that has the instruction, which is this one where nobody says
     another."""
-    from llvmlite import binding
     from numba.core import config
 
     if any(getattr(config, name) for name in ("DISABLE_JIT", "CPU_NAME", "CPU_FEATURES")):
         return False
-    return binding.get_process_triple().startswith("x86_64") and bool(
-        binding.get_host_cpu_features().get("avx512vnni")
-    )
+    return _has("avx512vnni")
+
+
+@cache
+def _has_amx() -> bool:
+    """Whether the processor has it and the system lets this process, and all its threads, use it."""
+    if not (sys.platform == "linux" and _has("amx-tile", "amx-int8")):
+        return False
+    return ctypes.CDLL(None).syscall(_ARCH_PRCTL, _REQUEST, _SQUARES) == 0
+
+
+def _has(*features: str) -> bool:
+    from llvmlite import binding
+
+    there = binding.get_host_cpu_features()
+    return binding.get_process_triple().startswith("x86_64") and all(there.get(name) for name in features)
 
 
 def _is_count(text: str) -> bool:

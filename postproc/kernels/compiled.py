@@ -15,7 +15,9 @@ import uuid
 import warnings
 from collections.abc import Callable
 from functools import cache
+from numbers import Number
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numba
@@ -155,22 +157,25 @@ class Files:
 
 
 def _stamp(function: Callable[..., Any]) -> bytes:
-    """What a kernel was compiled from: its file, those of the kernels that it can call, the constants, numba."""
-    files = {Path(__file__).with_name("rules.py"), *_sources(function)}
+    """What a kernel was compiled from: its file, those of what it can call, their numbers, rules, numba."""
+    modules = _modules(function)
     whole = hashlib.sha256(f"{numba.__version__} 1".encode())  # 1: the form of the files
-    for path in sorted(files):
+    for path in sorted({Path(__file__).with_name("rules.py"), *modules}):
         whole.update(_digest(path))
+        numbers = {name: value for name, value in modules.get(path, {}).items() if isinstance(value, Number)}
+        whole.update(repr(sorted(numbers.items())).encode())  # they may come from any file
     return whole.digest()
 
 
-def _sources(function: Callable[..., Any]) -> set[Path]:
-    """The file of a function, and the files of kernels that its module has imported."""
-    found, open_ = {Path(function.__code__.co_filename)}, [function]
+def _modules(function: Callable[..., Any]) -> dict[Path, dict[str, Any]]:
+    """The file of a function, and those of kernels and intrinsics that its module has imported, and what they
+    name."""
+    found, open_ = {Path(function.__code__.co_filename): function.__globals__}, [function]
     while open_:
         for value in open_.pop().__globals__.values():
-            called = getattr(value, "py_func", None)
-            if called is not None and Path(called.__code__.co_filename) not in found:
-                found.add(Path(called.__code__.co_filename))
+            called = getattr(value, "py_func", None) or getattr(value, "__wrapped__", None)
+            if isinstance(called, FunctionType) and Path(called.__code__.co_filename) not in found:
+                found[Path(called.__code__.co_filename)] = called.__globals__
                 open_.append(called)
     return found
 

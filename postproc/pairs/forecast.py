@@ -10,6 +10,7 @@ from math import log
 import numpy as np
 
 from postproc import kernels
+from postproc.base import machine
 from postproc.pairs import pruned
 from postproc.pairs.layout import Layout
 from postproc.pairs.pruned import Rows
@@ -20,11 +21,12 @@ LONGEST = 64  # neighbours
 K = 21  # that costs are foretold for, whatever k is, so that longer lists begin as shorter ones, to the bit
 ROWS, SAMPLE = 32, 240  # rows that are compared with all, and rows of which it is known what they lose
 TILE = 300.0  # what a pair costs on a walk beside its product
-WHOLE = 0.16  # a product of whole numbers over one of float32, comparisons included
-ROW = 500.0  # what makes whole numbers of a value, and finds first limits
-HIT = 9000.0  # what becomes of a pair that is not ruled out
-SETTLED = 30.0  # a value of a candidate, which comes from memory
-OFFERED = 1000.0  # what becomes of a pair where one of its rows alone is looked at
+WHOLE, SQUARES = 0.28, 0.20  # a product of whole numbers over one of float32, comparisons included; by AMX
+ROW = 160.0  # what makes whole numbers of a value, and finds first limits
+HIT = 3150.0  # what becomes of a pair that is not ruled out
+SETTLED = 15.0  # a value of a candidate, which comes from memory
+CROWDED = 0.28  # of a product of all, where so many rows have too many candidates
+OFFERED = 2650.0  # what becomes of a pair where one of its rows alone is looked at
 IN_FULL = 13.0  # a value of a bank that is compared with one row
 MARGIN = 0.8  # of the cost of a walk, above which nothing is risked
 
@@ -52,9 +54,13 @@ def pays(rows: Rows, layout: Layout, k: int) -> bool:
 
 def costs(n: int, width: int, settled: float, candidates: float, crowded: float) -> float:
     """What a row costs, in multiplications, by its candidates and the share of rows that have too many."""
-    hits = candidates * (1 + max(0.0, log(n / pruned.FEW))) / 0.8
-    product = n * width * (WHOLE + 1.3 * crowded)
+    hits = candidates * (1 + max(0.0, log(n / pruned.scouts(n)))) / 0.8
+    product = n * width * (_whole() + CROWDED * crowded)
     return product + width * (ROW + SETTLED * settled) + HIT * hits
+
+
+def _whole() -> float:
+    return SQUARES if machine.amx() else WHOLE
 
 
 def pays_one_sided(images: np.ndarray, bank: np.ndarray, k: int, room: int) -> bool:
@@ -68,7 +74,7 @@ def pays_one_sided(images: np.ndarray, bank: np.ndarray, k: int, room: int) -> b
     settled, candidates = _near(_distances(left, rows), k, _slack(rows))
     crowded = float((settled > room / 2).mean())
     offered = float(candidates.mean()) * (1 + log(m / k))
-    product = m * width * (WHOLE + IN_FULL * crowded)
+    product = m * width * (_whole() + IN_FULL * crowded)
     search = product + width * (ROW * (1 + m / n) + SETTLED * float(settled.mean())) + OFFERED * offered
     return search <= MARGIN * m * (width + TILE)
 
@@ -77,7 +83,7 @@ def look(rows: Rows) -> tuple[float, float, float]:
     """How many candidates a row will have to settle and to hold, and how many rows will have too many: means."""
     u = _slack(rows)
     some = np.linspace(0, rows.count - 1, ROWS).astype(np.int64)
-    distances = _distances(rows.moved(some, rows.mean), rows)
+    distances = _distances(rows.moved(some, rows.mean), rows) + rows.added(some)
     certain, near = _near(distances, K, u)
     far = (distances >= distances.max(axis=1, keepdims=True) - 4 * u).sum(axis=1)
     crowded = (certain >= pruned.near_room(K) // 2) | (far > pruned.FAR_ROOM // 2 * 1.5)

@@ -57,7 +57,7 @@ def search(images: np.ndarray, bank: np.ndarray, k: int, known: np.ndarray | Non
             kernel.begin_with(images, bank, near, start, stop, values, rows, own.limits)
         kernel.collect(
             own.packed, own.begin, own.limits, there.packed, there.limits, first, last, k, ROWS,
-            pairs, names, counts,
+            kernels.of(bank).int8.room_of(own.packed), pairs, names, counts,
         )  # fmt: skip
         kernel.settle(images, bank, own.limits, pairs, names, counts, start, start, stop, values, rows, unsure)
 

@@ -27,14 +27,13 @@ from postproc.base.vocabulary import Array
 from postproc.pairs.pairwise import read_only
 from postproc.pairs.tiles import PairwiseTiles, Tiles
 
-FAR_ROOM = 64  # candidates that a row has room for
+FAR_ROOM = 96  # candidates that a row has room for
 BLOCK = 1 << 20  # bytes of a block of panels: two of them stay in the cache
 HITS = 1 << 15  # pairs that a thread collects before it offers them
-FEW = 240  # rows that give first limits
 AMONG = 8  # a first limit leaves room for about so many times k rows, and for so many of the few, 6 at least
 SINGLE = 8  # rows at most that are compared with everybody one by one
-STRIP = 64  # rows that are compared with everybody at a time
-CANDIDATES = 1500  # bytes a row, with limits
+STRIP = 256  # rows that are compared with everybody at a time
+CANDIDATES = 1760  # bytes a row, with limits
 OTHER = 384  # bytes a row of lengths and bounds, as measured
 SAMPLE = 2048  # rows that a common part is the mean of
 ULP = 2.0**-24
@@ -46,17 +45,24 @@ class Numbers:
 
     packed: np.ndarray  # (panels, wide / 4, PANEL, 4) int8
     begin: np.ndarray  # (panels * PANEL,) int32
-    limits: np.ndarray  # (5, panels * PANEL) float32
+    limits: np.ndarray  # (8, panels * PANEL) float32
     ratio: float  # of what is lost to what there is, by which bounds are divided between two rows
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of all classes where they lie: ``first``, and from ``border`` on ``second``, both float32."""
+    """The rows of all classes where they lie: ``first``, and from ``border`` on ``second``, both float32.
+
+    ``more`` is added to distances within one of ``cams`` (n,) but not within one of ``tracks`` (n,); below 0 both
+    are unknown.
+    """
 
     first: Array
     second: Array
     mean: np.ndarray  # (d,) float32 that is taken off every row before it is compared
+    more: float = 0.0
+    cams: np.ndarray | None = None
+    tracks: np.ndarray | None = None
 
     @property
     def border(self) -> int:
@@ -74,7 +80,27 @@ class Rows:
     def in_rows(self) -> "Rows":
         """The same as kernels want it (:func:`postproc.base.temporary.in_rows`)."""
         first = temporary.in_rows(self.first)
-        return Rows(first, first if self.second is self.first else temporary.in_rows(self.second), self.mean)
+        second = first if self.second is self.first else temporary.in_rows(self.second)
+        return replace(self, first=first, second=second)
+
+    def mark(self, limits: np.ndarray) -> None:
+        """Say in ``limits`` (8, n or more) float32 to which pairs ``more`` is added."""
+        kernel, codes = kernels.of(limits).candidates, limits.view(np.int32)
+        for place, known in ((kernel.CAMERA, self.cams), (kernel.TRACK, self.tracks)):
+            row = codes[place, : self.count]
+            row[:] = np.arange(self.count, 2 * self.count)  # who is unknown is alone
+            if known is not None:
+                row[known >= 0] = np.unique(known[known >= 0], return_inverse=True)[1]
+        limits[kernel.MORE] = self.more
+
+    def added(self, some: np.ndarray) -> np.ndarray | float:
+        """(m, n) what is added to the distances of ``some`` rows from all."""
+        if self.cams is None or self.tracks is None:
+            return 0.0
+        cams, tracks = self.cams[some, None], self.tracks[some, None]
+        alike = (cams >= 0) & (cams == self.cams) & ((tracks < 0) | (tracks != self.tracks))
+        alike[np.arange(len(some)), some] = False
+        return np.float32(self.more) * alike
 
     def moved(self, some: np.ndarray, mean: np.ndarray | None) -> np.ndarray:
         """Copies of some rows without the common part."""
@@ -102,9 +128,14 @@ def rows_of(tiles: Tiles) -> Rows | None:
     instruction."""
     if not (isinstance(tiles, PairwiseTiles) and not arrays.on_cuda(tiles.like) and machine.int8()):
         return None
-    if tiles.signs is not None or tiles.cams or tiles.products or tiles.tracks is not None:
+    if tiles.signs is not None or len(tiles.cams) > 1 or tiles.products or tiles.tracks is not None:
         return None
-    return rows_in([read_only(part) for part in tiles.parts])
+    rows = rows_in([read_only(part) for part in tiles.parts])
+    for cams, tracks, weight in tiles.cams:
+        if weight < 0:
+            return None
+        rows = replace(rows, more=float(weight), cams=cams, tracks=tracks)
+    return rows
 
 
 def rows_in(parts: Sequence[Array]) -> Rows:
@@ -139,19 +170,27 @@ def from_distances(
     """
     kernel = kernels.of(values)
     everybody, rows = np.arange(rows.count), rows.in_rows
+    marks, lengths = _marks(rows), lengths + np.float32(rows.more)
 
     def settle(start: int, stop: int) -> None:
         some = everybody[start:stop]
         kernel.settling.settle_in_full(
-            rows.first, rows.second, rows.border, distances[start:stop], lengths, _room(rows), some, 0, len(some),
-            values, names, largest,
+            rows.first, rows.second, rows.border, marks, distances[start:stop], lengths, _room(rows),
+            some, 0, len(some), values, names, largest,
         )  # fmt: skip
 
     kernel.walk.over_rows(settle, rows.count, what="neighbours")
 
 
+def _marks(rows: Rows) -> np.ndarray:
+    """Limits that say nothing but to which pairs something is added."""
+    limits = np.full((8, rows.count), np.nan, np.float32)
+    rows.mark(limits)
+    return limits
+
+
 def _room(rows: Rows) -> np.float32:
-    """What a product may be off by, over the lengths of both its rows."""
+    """What a product, and what is added to it, may be off by, over the lengths of both its rows."""
     return np.float32((1.1 * rows.width + 512) * ULP)
 
 
@@ -162,14 +201,14 @@ def _by_candidates(
     kernel = kernels.of(values)
     n, k = values.shape
     numbers, square, _ = quantised(rows)
-    _limit(numbers, rows, k)
+    order = _limit(numbers, rows, k)
     near, far = _candidates(n, near_room(k)), _candidates(n, FAR_ROOM)
     _narrow(numbers, np.full((n, k), np.inf, np.float32), (*near, *far))
     unsure = np.zeros(n, np.bool_)
 
     def settle(start: int, stop: int) -> None:
         kernel.settling.settle(
-            rows.first, rows.second, rows.border, numbers.limits, *near, *far, start, stop,
+            rows.first, rows.second, rows.border, numbers.limits, *near, *far, order, start, stop,
             values, names, largest, unsure,
         )  # fmt: skip
 
@@ -209,7 +248,7 @@ def quantised(rows: Rows, ratio: float | None = None) -> tuple[Numbers, np.ndarr
     packed = np.zeros((panels, wide // 4, kernel.PANEL, 4), np.int8)
     begin, limits = (
         np.zeros(panels * kernel.PANEL, np.int32),
-        np.full((5, panels * kernel.PANEL), np.nan, np.float32),
+        np.full((8, panels * kernel.PANEL), np.nan, np.float32),
     )
     signs = np.random.default_rng(0).choice(np.array([-1, 1], np.float32), rows.width)
     square, lost = np.empty(n), np.empty(n)
@@ -222,9 +261,11 @@ def quantised(rows: Rows, ratio: float | None = None) -> tuple[Numbers, np.ndarr
 
     kernels.of(rows.first).walk.over_rows(quantise, n, what="whole numbers", block=kernel.PANEL * 4)
     slack, ratio = slacks(square, lost, rows.width, wide, ratio)
+    slack += 8 * ULP * rows.more
     limits[0, :n] = square - 2 * slack
     limits[2, :n] = 4 * slack
     limits[3, :n], limits[4, :n] = np.inf, -np.inf
+    rows.mark(limits)
     return Numbers(packed, begin, limits, ratio), square, slack
 
 
@@ -234,28 +275,42 @@ def _wide(width: int) -> int:
     return -(-width // unit) * unit
 
 
-def _limit(numbers: Numbers, rows: Rows, k: int) -> None:
-    """First limits of all rows: by some rows, so that few pairs become candidates from the beginning."""
+def _limit(numbers: Numbers, rows: Rows, k: int) -> np.ndarray:
+    """First limits of all rows: by some rows, so that few pairs become candidates from the beginning.
+
+    Returned is an order of all rows in which those come together that are near the same one, and so, mostly, have
+    the same candidates.
+    """
     kernel, n = kernels.of(numbers.limits), rows.count
     panel = kernel.int8.PANEL
-    some = np.linspace(0, n - 1, min(FEW, n) // panel * panel).astype(np.int64)
+    some = np.linspace(0, n - 1, min(scouts(n), n) // panel * panel).astype(np.int64)
     if not len(some):
-        return
+        return np.arange(n)
     few = np.ascontiguousarray(
         numbers.packed[some // panel, :, some % panel]
         .reshape(-1, panel, numbers.packed.shape[1], 4)
         .swapaxes(1, 2)
     )
-    low, step, wide = numbers.limits[:3, some]
-    ends = np.full((2, len(some)), [[-np.inf], [np.inf]], np.float32)
-    limits = np.ascontiguousarray(np.vstack([low + wide, step, -wide, *ends]))
+    limits = np.ascontiguousarray(numbers.limits[:, some])
+    limits[0] += limits[2]
+    limits[2:5] = -limits[2], np.full(len(some), -np.inf), np.full(len(some), np.inf)
 
-    farthest = np.zeros(numbers.limits.shape[1], np.int32)
+    nearest, farthest = np.zeros((2, numbers.limits.shape[1]), np.int32)
     rank = min(k, max(6, -(-AMONG * k * len(some) // n)))
 
     def find(start: int, stop: int) -> None:
         kernel.int8.first_limits(
-            numbers.packed, numbers.begin, numbers.limits, few, limits, rank, start, stop, farthest
+            numbers.packed,
+            numbers.begin,
+            numbers.limits,
+            few,
+            limits,
+            rank,
+            start,
+            stop,
+            kernel.int8.room_of(few),
+            nearest,
+            farthest,
         )
         start, stop = start * panel, min(stop * panel, n)
         kernel.settling.raise_far(
@@ -263,6 +318,12 @@ def _limit(numbers: Numbers, rows: Rows, k: int) -> None:
         )
 
     kernel.walk.over_rows(find, len(numbers.packed), what="limits")
+    return np.argsort(nearest[:n], kind="stable")
+
+
+def scouts(n: int) -> int:
+    """How many of so many rows give first limits."""
+    return min(960, max(240, n // 40))
 
 
 def slacks(
@@ -296,10 +357,11 @@ def _narrow(numbers: Numbers, best: np.ndarray, candidates: tuple[np.ndarray, ..
             hits = free.pop()
         except IndexError:
             hits = np.empty(HITS, np.float32), np.empty(HITS, np.int32), np.empty(HITS, np.int32)
+        room = kernel.int8.room_of(numbers.packed)
         at, last = 0, (blocks[i][1] - blocks[i][0]) * (blocks[j][1] - blocks[j][0]) * kernel.int8.GROUPS
         while at < last:
             at, count = kernel.int8.narrow(
-                numbers.packed, numbers.begin, numbers.limits, blocks[i], blocks[j], i == j, at, *hits
+                numbers.packed, numbers.begin, numbers.limits, blocks[i], blocks[j], i == j, at, room, *hits
             )
             with locks[i]:
                 if i == j:
@@ -332,6 +394,7 @@ def _in_full(
     room = _room(rows)
     blocks = [np.arange(a, min(a + 1024, rows.count)) for a in range(0, rows.count, 1024)]
     lengths = lengths.astype(np.float32)
+    marks, apart = _marks(rows), lengths + np.float32(rows.more)
 
     def settle(start: int) -> None:
         these = some[start : start + STRIP]
@@ -340,33 +403,24 @@ def _in_full(
         for block in blocks:
             strip[:, block[0] : block[-1] + 1] = left @ rows.moved(block, rows.mean).T
         kernel.tiles.products_to_distances(strip, lengths[these], lengths, True)
+        strip += rows.added(these)
         kernel.settling.settle_in_full(
-            rows.first,
-            rows.second,
-            rows.border,
-            strip,
-            lengths,
-            room,
-            these,
-            0,
-            len(these),
-            values,
-            names,
-            largest,
-        )
+            rows.first, rows.second, rows.border, marks, strip, apart, room, these, 0, len(these),
+            values, names, largest,
+        )  # fmt: skip
 
     kernel.walk.run(settle, range(0, len(some), STRIP), what="neighbours", bytes_each=4 * STRIP * rows.count)
 
 
 def _one_by_one(rows: Rows, some: np.ndarray, values: np.ndarray, names: np.ndarray, largest: np.ndarray) -> None:
     """As :func:`_in_full` for so few rows that a product would not pay: nothing is known, all are compared."""
-    kernel = kernels.of(values)
+    kernel, marks = kernels.of(values), _marks(rows)
     nothing = np.zeros((1, rows.count), np.float32)
 
     def settle(at: int) -> None:
         these = some[at : at + 1]
         kernel.settling.settle_in_full(
-            rows.first, rows.second, rows.border, nothing, nothing[0], np.float32(0), these, 0, 1,
+            rows.first, rows.second, rows.border, marks, nothing, nothing[0], np.float32(0), these, 0, 1,
             values, names, largest,
         )  # fmt: skip
 

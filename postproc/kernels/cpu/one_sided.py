@@ -10,7 +10,7 @@ import numpy as np
 from postproc.kernels.compiled import compiled
 from postproc.kernels.cpu.ahead import LINE, ask_for
 from postproc.kernels.cpu.candidates import NEAR, WIDE, keep
-from postproc.kernels.cpu.int8 import LANES, PANEL, TALL, VECTORS, block_of
+from postproc.kernels.cpu.int8_blocks import BLOCK, PANEL, TALL, WORDS, block_of, put_down, take_up
 from postproc.kernels.cpu.marks import lowest
 from postproc.kernels.cpu.settling import apart, insert
 from postproc.kernels.cpu.sorting import ascending, key_of, kth, value_of
@@ -20,49 +20,39 @@ SOON = 2  # candidates between asking for a row and its turn
 
 
 @compiled
-def collect(packed, begin, limits, bank, bank_limits, first, stop, k, abreast, pairs, names, counts):
+def collect(packed, begin, limits, bank, bank_limits, first, stop, k, abreast, room, pairs, names, counts):
     """Candidates of the rows in panels ``first:stop`` for the ``k`` nearest of the bank, ``abreast`` panels of it
     at a time.
 
-    ``limits`` (5, n) and ``bank_limits`` (5, m) as in :func:`.int8.narrow`, near and far -inf and +inf in the
-    bank, far +inf in both. When the room is used up the limit becomes what it is by the candidates there are.
+    ``limits`` (8, n) and ``bank_limits`` (8, m) as in :func:`.int8.narrow`, near and far -inf and +inf in the
+    bank, far +inf in both. When the pairs are used up the limit becomes what it is by the candidates there are.
+    ``room``: of :func:`.int8_blocks.room_of`.
     """
-    steps = packed.shape[1]
-    size, below, beside = steps * 4 * PANEL, 4 * limits.shape[1], 4 * bank_limits.shape[1]
-    block, flags = np.empty((TALL, PANEL), np.float32), np.zeros(TALL * VECTORS + 8, np.uint16)
-    room, spare, wide = pairs.shape[1], np.empty(pairs.shape[1], np.float32), bank_limits[WIDE]
-    for left in range(0, bank.shape[0], abreast):
+    sums, block, flags = np.empty(BLOCK, np.int32), np.empty(BLOCK, np.float32), np.empty(WORDS, np.int64)
+    most, spare, wide = pairs.shape[1], np.empty(pairs.shape[1], np.float32), bank_limits[WIDE]
+    for behind in range(0, bank.shape[0], abreast):
         for i0 in range(first * PANEL, stop * PANEL, TALL):
-            for c in range(left, min(left + abreast, bank.shape[0])):
-                block_of(  # type: ignore[call-arg]
-                    packed.ctypes.data + i0 // PANEL * size + i0 % PANEL * 4,
-                    bank.ctypes.data + c * size,
-                    steps,
-                    begin.ctypes.data + 4 * i0,
-                    limits.ctypes.data + 4 * i0,
-                    below,
-                    bank_limits.ctypes.data + 4 * c * PANEL,
-                    beside,
-                    block.ctypes.data,
-                    flags.ctypes.data,
-                )
-                for at in range(TALL * VECTORS):
-                    left_over = np.int64(flags[at])
-                    a, j = at // VECTORS, at % VECTORS * LANES
-                    i, row = i0 + a, i0 + a - first * PANEL
-                    while left_over != 0:
-                        b = j + lowest(left_over)
-                        left_over &= left_over - 1
-                        value, count = block[a, b], counts[row]
-                        if count == room:
+            take_up(packed, i0, room)
+            for c in range(behind, min(behind + abreast, bank.shape[0])):
+                block_of(packed, i0, begin, limits, bank, c, bank_limits, room, sums, block, flags)
+                for word in range(WORDS):
+                    left = flags[word]
+                    while left != 0:
+                        place = 64 * word + lowest(left)  # type: ignore[call-arg]
+                        left &= left - 1
+                        i = i0 + place // PANEL
+                        row, value = i - first * PANEL, block[place]
+                        count = counts[row]
+                        if count == most:
                             for one in range(count):
                                 spare[one] = pairs[row, one, 0] + wide[names[row, one, 1]]
                             limit = min(limits[NEAR, i], kth(spare, count, k) + limits[WIDE, i])
-                            count, limits[NEAR, i] = keep(pairs[row], names[row], count, limit, spare)
+                            count, limits[NEAR, i] = keep(pairs, names, row, count, limit, spare)
                         if value <= limits[NEAR, i]:
-                            pairs[row, count, 0], names[row, count, 1] = value, c * PANEL + b
+                            pairs[row, count, 0], names[row, count, 1] = value, c * PANEL + place % PANEL
                             count += 1
                         counts[row] = count
+    put_down(room)
 
 
 @compiled

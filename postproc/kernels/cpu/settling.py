@@ -1,7 +1,7 @@
 """Distances of candidates, until no other row can be among the nearest or be the farthest.
 
-Every distance is :func:`apart`: one order of summation, the same from both ends, exactly 0 for equal rows. So it
-is no matter in which way a row was settled.
+Every distance is :func:`apart`: one order of summation, the same from both ends, exactly 0 for equal rows; and
+:func:`more` on top, where two rows are of one camera. So it is no matter in which way a row was settled.
 """
 
 import numpy as np
@@ -9,8 +9,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from postproc.kernels.compiled import compiled
-from postproc.kernels.cpu.candidates import FAR, NEAR, WIDE, kth
+from postproc.kernels.compiled import compiled, inner
+from postproc.kernels.cpu.candidates import CAMERA, FAR, MORE, NEAR, TRACK, WIDE, kth
+from postproc.kernels.cpu.reciprocal import ZERO
 
 LANES, SUMS = 16, 4
 STEP = LANES * SUMS
@@ -100,12 +101,22 @@ def _row(first, second, border, i):
     return first[i] if i < border else second[i - border]
 
 
+@inner
+def more(codes, limits, i, j):
+    """What is added to the distance of two rows: ``codes`` are ``limits`` as int32."""
+    if codes[CAMERA, i] == codes[CAMERA, j] and codes[TRACK, i] != codes[TRACK, j]:
+        return limits[MORE, i]
+    return ZERO
+
+
 @compiled
 def raise_far(first, second, border, some, farthest, limits, start, stop):
     """Raise the far limits of rows ``start:stop`` to what the distance from ``some[farthest[i]]`` makes of
     them."""
+    codes = limits.view(np.int32)
     for i in range(start, stop):
-        value = apart(_row(first, second, border, i), _row(first, second, border, some[farthest[i]]))
+        j = some[farthest[i]]
+        value = apart(_row(first, second, border, i), _row(first, second, border, j)) + more(codes, limits, i, j)
         limits[FAR, i] = max(limits[FAR, i], value - limits[WIDE, i])
 
 
@@ -137,38 +148,42 @@ def sort(pairs, names, count):
 
 @compiled
 def settle(
-    first, second, border, limits, near, near_names, near_counts, far, far_names, far_counts, start, stop,
+    first, second, border, limits, near, near_names, near_counts, far, far_names, far_counts, some, start, stop,
     values, rows, largest, unsure,
 ):  # fmt: skip
-    """Lists and largest distances of rows ``start:stop`` from their candidates (:mod:`.candidates`).
+    """Lists and largest distances of the rows ``some[start:stop]`` from their candidates (:mod:`.candidates`).
 
     ``values``, ``rows`` (n, k) hold +inf and a number behind all others; they become heaps, sorted, the worst
     first. ``unsure[i]``: too many candidates were dropped, so that somebody may be missing.
     """
-    for i in range(start, stop):
+    codes = limits.view(np.int32)
+    for i in some[start:stop]:
         own = _row(first, second, border, i)
         sort(near[i], near_names[i], near_counts[i])
         for a in range(near_counts[i]):
             if near[i, a, 0] > values[i, 0]:
                 break
             j = near_names[i, a, 1]
-            insert(values[i], rows[i], apart(own, _row(first, second, border, j)), j)
+            value = apart(own, _row(first, second, border, j)) + more(codes, limits, i, j)
+            insert(values[i], rows[i], value, j)
         sort(far[i], far_names[i], far_counts[i])
         top = np.float32(0)
         for a in range(far_counts[i]):
             if limits[WIDE, i] - far[i, a, 0] < top:
                 break
-            top = max(top, apart(own, _row(first, second, border, far_names[i, a, 1])))
+            j = far_names[i, a, 1]
+            top = max(top, apart(own, _row(first, second, border, j)) + more(codes, limits, i, j))
         largest[i] = top
         unsure[i] = not (values[i, 0] < limits[NEAR, i] and top >= limits[FAR, i] + limits[WIDE, i])
 
 
 @compiled
-def settle_in_full(first, second, border, strip, lengths, room, some, start, stop, values, rows, largest):
+def settle_in_full(first, second, border, limits, strip, lengths, room, some, start, stop, values, rows, largest):
     """As :func:`settle` for the rows ``some[start:stop]`` from all their distances, which are known so well.
 
     ``strip[r, j]`` is off by ``room (lengths[i] + lengths[j])`` at most, i being ``some[r]``.
     """
+    codes = limits.view(np.int32)
     bounds = np.empty(strip.shape[1], np.float32)
     for r in range(start, stop):
         i = some[r]
@@ -186,7 +201,7 @@ def settle_in_full(first, second, border, strip, lengths, room, some, start, sto
             near = strip[r, j] - room * lengths[j] <= limit
             far = strip[r, j] + room * lengths[j] + both >= highest
             if near or far:
-                value = apart(own, _row(first, second, border, j))
+                value = apart(own, _row(first, second, border, j)) + more(codes, limits, i, j)
                 if near:
                     insert(values[i], rows[i], value, j)
                 top = max(top, value)

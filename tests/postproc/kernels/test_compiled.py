@@ -94,6 +94,35 @@ def test_a_kernel_that_is_called_counts_as_source(source):
     sys.modules.pop(caller.stem)
 
 
+OTHERS = {
+    "an intrinsic": (
+        "from numba.extending import intrinsic\n"
+        "@intrinsic\n"
+        "def twice(typingctx, x):\n"
+        "    return x(x), lambda context, at, signature, given: at.add(given[0], given[0])\n",
+        "twice(x)",
+        ("at.add(given[0], given[0])", "at.shl(given[0], given[0].type(1))"),
+    ),
+    "a number": ("FACTOR = 2\n", "FACTOR * x", ("2", "2.0")),
+}
+
+
+@each("what", list(OTHERS))
+def test_what_a_kernel_imports_counts_as_source(source, what):
+    text, called, (before, after) = OTHERS[what]
+    other = source.with_name("kernel_other.py")
+    source.write_text(SOURCE.replace("2 * x", called).replace("import compiled", "import compiled\n"
+                      "from kernel_other import *"))  # fmt: skip
+    for content in (text, text.replace(before, after)):
+        other.write_text(content)
+        compiled._digest.cache_clear()
+        spec = importlib.util.spec_from_file_location(other.stem, other)
+        sys.modules[other.stem] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[other.stem])
+        assert [hits(source), hits(source)] == [0, 1]
+    sys.modules.pop(other.stem)
+
+
 def printed(source, code):
     """What a process of its own prints that finds the kernel."""
     environment = os.environ | {"NUMBA_CACHE_DIR": str(source.parent / "cache")}

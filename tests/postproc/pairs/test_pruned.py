@@ -144,12 +144,20 @@ def test_distances_of_a_list_are_of_one_kind(always):
 
 
 def different_ways(x, k):
-    """The same lists by other threads, blocks, first limits and room, which may change nothing."""
+    """The same lists by other threads, instructions, blocks, first limits and room, which may change nothing."""
     source = PairwiseTiles(among(x))
     for threads in (1, 2, 3):
         with using(threads=threads):
             yield nearest.of_all(source, k)
-    for changed in ({"BLOCK": 1}, {"HITS": 1000}, {"FEW": 48}, {"FAR_ROOM": 8}, {"near_room": lambda k: k + 8}):
+    with patch.dict("os.environ", {machine.NO_AMX: "1"}):
+        yield nearest.of_all(source, k)
+    for changed in (
+        {"BLOCK": 1},
+        {"HITS": 1000},
+        {"scouts": lambda n: 48},
+        {"FAR_ROOM": 8},
+        {"near_room": lambda k: k + 8},
+    ):
         with patch.multiple(pruned, **changed):
             yield nearest.of_all(source, k)
 
@@ -260,6 +268,48 @@ def test_without_the_instruction_the_same_bits(monkeypatch):
             same(nearest.of_rows(rows, 21), wanted)
 
 
+def reversed_of(sides):
+    return [side[::-1].copy() for side in sides]
+
+
+def seen(rng, n, cameras, per_track):
+    """Cameras and tracks of images, some unknown."""
+    cams, tracks = rng.integers(0, cameras, n), rng.integers(0, max(1, n // per_track), n)
+    cams[rng.random(n) < 0.2], tracks[rng.random(n) < 0.2] = -1, -1
+    return cams, tracks
+
+
+@each("name", ["identities of unit length", "copies and zeros", "large numbers", "nearly copies", "wide", "tiny"])
+@each("weight", [0.05, 0.5, 1e4])
+@each("one_set", [False, True])
+def test_a_penalty_within_a_camera(always, name, weight, one_set, monkeypatch):
+    """The lists of the walk, whichever way, and beside the distances of one set."""
+    x, rng = np.asarray(WORLDS[name], np.float32), np.random.default_rng(0)
+    cams, tracks = seen(rng, len(x), 3, 4)
+    half = len(x) // 3
+    sides = [slice(None)] if one_set else [slice(half), slice(half, None)]
+    parts = [(x[side], cams[side], tracks[side]) for side in sides]
+    features, places, passes = (part if len(part) == 2 else (*part, None) for part in zip(*parts, strict=True))
+    source = PairwiseTiles(sqeuclidean(*features) + weight * same_camera(*places, *passes))
+    assert pruned.rows_of(source).more == np.float32(weight)
+    alike = (cams >= 0) & (cams[:, None] == cams) & ((tracks < 0) | (tracks[:, None] != tracks))
+    np.fill_diagonal(alike, False)
+    matrix = exactly(x) + np.float32(weight) * alike
+    copies = (exactly(x) == 0) & (cams[:, None] == cams) & (tracks[:, None] == tracks)
+    matrix[copies] = 0
+    found = nearest.of_all(source, 21)
+    check(found, matrix, 21)
+    answer = np.empty((source.layout.nq, source.layout.ng), np.float32)
+    same(nearest.of_all(source, 21, answer), found)
+    for off in (machine.NO_AMX, machine.NO_INT8):
+        with monkeypatch.context() as changed:
+            changed.setenv(off, "1")
+            if off == machine.NO_AMX:
+                same(nearest.of_all(source, 21), found)
+            else:
+                check(nearest.of_all(source, 21), matrix, 21)
+
+
 def test_others_are_walked_over(monkeypatch):
     x = BASE[:200].astype(np.float32)
     side = x[:50], x[50:]
@@ -267,7 +317,10 @@ def test_others_are_walked_over(monkeypatch):
     plain = sqeuclidean(*side)
     assert pruned.rows_of(PairwiseTiles(plain)) is not None
     assert pruned.rows_of(PairwiseTiles(plain - 0.1 * sqeuclidean(*side))) is None
-    assert pruned.rows_of(PairwiseTiles(plain + 0.1 * same_camera(*cams))) is None
+    camera = same_camera(*cams)
+    assert pruned.rows_of(PairwiseTiles(plain + 0.1 * camera)) is not None
+    assert pruned.rows_of(PairwiseTiles(plain - 0.1 * camera)) is None
+    assert pruned.rows_of(PairwiseTiles(plain + 0.1 * camera + 0.1 * same_camera(*reversed_of(cams)))) is None
     tracks = np.arange(50) // 5, np.arange(150) // 5
     assert pruned.rows_of(PairwiseTiles(plain.zero_within_tracks(*tracks))) is None
     monkeypatch.setenv(machine.NO_INT8, "1")
@@ -313,6 +366,31 @@ def test_distances_lie_between_the_bounds(n, d, spread, seed):
         low = base[:, None] + base - 2 * np.outer(step, step) * (q @ q.T)
         assert (low <= matrix).all()
         assert (matrix <= low + wide[:, None] + wide).all()
+
+
+@pytest.mark.skipif(not machine.amx(), reason="the processor has no AMX, or the system does not lend it")
+@each("d", [1, 64, 200, 1100])
+def test_both_instructions_find_the_same_pairs_with_the_same_bounds(d, monkeypatch):
+    """All pairs, since nothing limits them; what is no row has no bound and is in none."""
+    n = 130
+    numbers = pruned.quantised(
+        pruned.rows_of(PairwiseTiles(among(RNG.standard_normal((n, d)).astype(np.float32))))
+    )[0]
+    ends = 0, len(numbers.packed)
+    found = []
+    for off in ("", "1"):
+        monkeypatch.setenv(machine.NO_AMX, off)
+        room = cpu.int8.room_of(numbers.packed)
+        hits = np.empty(3 * n * n, np.float32), np.empty(3 * n * n, np.int32), np.empty(3 * n * n, np.int32)
+        at, count = cpu.int8.narrow(
+            numbers.packed, numbers.begin, numbers.limits, ends, ends, False, 0, room, *hits
+        )
+        found.append((room.ndim, at, [part[:count] for part in hits]))
+    assert [ndim for ndim, _, _ in found] == [3, 1]
+    assert len(found[0][2][0]) == n * n
+    assert found[0][1] == found[1][1]
+    for one, other in zip(found[0][2], found[1][2], strict=True):
+        assert_array_equal(one, other)
 
 
 def test_whole_numbers_lose_what_the_definition_says():
