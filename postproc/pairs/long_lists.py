@@ -52,7 +52,8 @@ def beside(nq: int, ng: int, width: int, top_k: int | None, *, one_set: bool) ->
     if top_k is None or wanted is None:
         return 4 * nq * ng if keeps_matrix(nq, ng, top_k) else 0
     lists = 8 * (ng * (wanted - min(top_k, ng)) if one_set else (nq + ng) * wanted)
-    return lists + EACH * min(QUERIES, nq) * min(CANDIDATES, ng)
+    waiting = 8 * (ng if one_set else nq + ng) * waiting_beside(wanted)
+    return lists + max(waiting, EACH * min(QUERIES, nq) * min(CANDIDATES, ng))
 
 
 def waiting_beside(k: int) -> int:
