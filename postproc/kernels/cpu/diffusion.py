@@ -196,7 +196,12 @@ def regularized_powers(offsets, members, weights, alpha, nodes, scales, iteratio
     looked at.
     """
     n, columns = offsets.size - 1, nodes.size
-    v, once = np.zeros((n, columns), np.float32), np.zeros((n, columns), np.float32)
+    if columns == LANES:
+        v, once = side_by_side(n, scales), side_by_side(n, scales)
+    else:
+        v, once = np.empty((n, columns), np.float32), np.empty((n, columns), np.float32)
+    v[:] = 0
+    once[:] = 0
     reached = np.zeros(n, np.bool_)
     for b in range(columns):
         v[nodes[b], b] = scales[b]
@@ -205,10 +210,12 @@ def regularized_powers(offsets, members, weights, alpha, nodes, scales, iteratio
     rest = np.float32(1) - alpha
     for _ in range(iterations):
         rows = rows if rows.size == n else _reach(offsets, members, reached, rows)
-        for i in rows:
+        for at in range(rows.size):
+            i = np.uint32(rows[at])
             product(offsets, members, weights, v, i, once[i])
         rows = rows if rows.size == n else _reach(offsets, members, reached, rows)
-        for i in rows:
+        for at in range(rows.size):
+            i = np.uint32(rows[at])
             product(offsets, members, weights, once, i, v[i])
             for b in range(columns):
                 v[i, b] *= alpha

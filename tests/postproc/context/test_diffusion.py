@@ -96,11 +96,11 @@ def test_many_queries_equal_the_definition(solver):
 
 
 def test_close_to_one_alpha_takes_no_digits():
-    """What arrives is up to 10,000 times what comes in: rounding S alone to float32 is off by 1e-4 and more."""
+    """What arrives is up to 10,000 times what comes in: of S in float32 the answer is off by more than this."""
     data = world(nq=10, ng=80, d=12, people=10)
-    found = diffusion(data["query"], data["gallery"], k=12, k_query=5, alpha=0.9999, iterations=300)
+    found = diffusion(data["query"], data["gallery"], k=30, k_query=5, alpha=0.9999, iterations=300)
     wanted = reference.diffusion.diffusion(
-        data["query"], data["gallery"], 12, 5, 0.9999, 3, 3, 300, tolerance=1e-9
+        data["query"], data["gallery"], 30, 5, 0.9999, 3, 3, 300, tolerance=1e-9
     )
     assert_allclose(scores(found), np.maximum(wanted, 0), rtol=0, atol=1e-5 * wanted.max())
 
