@@ -23,6 +23,7 @@ from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import Pairwise
 
 Solve = Callable[[np.ndarray, np.ndarray], np.ndarray]  # entries, and values there -> (nodes, columns)
+Kind = type[np.float32] | type[np.float64]
 
 SINGLE = 1e-7  # the least tolerance for which float32 is exact enough
 EVEN = 1e20  # how many times the least mass the largest may be: roots are divided by, in float32
@@ -42,7 +43,7 @@ DENSE = 2048  # up to this many images all eigenpairs are found at once
             spent.gallery_pairs(),
             spent.nearest,
             spent.gallery_looked(2.2),
-            spent.for_setting("iterations", spent.matrix(3.5)),
+            spent.for_setting("iterations", spent.matrix(1.2)),
             spent.lists(150, "k"),
         ),
     ),
@@ -86,14 +87,15 @@ def diffusion(
     solver:  "cg": conjugate gradients, the iterate of the smallest residual. "minres": the minimal residual
              solution. Far from convergence they differ, at convergence they do not.
     iterations: 0 (``f = 0``) or more steps a query; few keep f near the query.
-    tolerance: 0 to 1: the residual, as a share of y, at which a query is done.
+    tolerance: 0 to 1: the residual, as a share of y, at which a query is done. Below 1e-7 steps are in float64 and
+             take twice as long.
     eigenpairs: None: solve by steps. 1 or more, cut to the gallery: instead approximate S by that many eigenpairs
              of largest absolute value, of two that are as large the positive one first. It suits a graph in one
              piece: a part that none of them stands for is not reached.
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError naming the setting or array and what was wanted.
     Cost:    half a product of gallery by gallery, one of queries by gallery; then nq * ng * (k or fewer links) *
-             iterations multiply-adds, the larger part: 0.03 to 0.05 s a query and core in a gallery of 80,000 at
+             iterations multiply-adds, the larger part: 0.01 to 0.02 s a query and core in a gallery of 80,000 at
              the defaults; 650 bytes a gallery image and thread. With ``eigenpairs`` once about ten times
              eigenpairs^2 * ng, on the host wherever the features are, then nq * ng * eigenpairs, and 8 bytes * ng
              * eigenpairs. Copies cost nothing.
@@ -113,8 +115,9 @@ def diffusion(
     links, places = graph.rearranged(graph.mutual_graph(tiles.layout, rows, values, gamma))
     classes = places[tiles.layout.inverse_there]
     kernel = kernels.of(rows)
+    kind: Kind = np.float64
     if eigenpairs is not None:
-        inward, kind, columns = links.roots, np.float64, SPECTRAL_COLUMNS
+        inward, columns = links.roots, SPECTRAL_COLUMNS
         solve = _spectrum(links, eigenpairs, float(alpha))
     else:
         inward, kind, columns = _walk(links, float(tolerance), kernel.diffusion.COLUMNS)
@@ -136,7 +139,7 @@ def diffusion(
     return nearest.answer(tiles_of(pairs), change, top_k=top_k)
 
 
-def _walk(links: Graph, tolerance: float, columns: dict[type, int]) -> tuple[np.ndarray, type, int]:
+def _walk(links: Graph, tolerance: float, columns: dict[Kind, int]) -> tuple[np.ndarray, Kind, int]:
     """For :func:`_steps`: what a similarity is multiplied by at a node, and the kind of numbers, with how many
     columns of it there are side by side."""
     masses = links.masses / links.masses.max()

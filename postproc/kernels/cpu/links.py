@@ -51,8 +51,9 @@ def _ask_for(at, node):
         at.call(ask, [at.inttoptr(at.add(node, _number(offset)), _BYTE), to_read, keep, data])
 
 
-def _added_up(before, members, weights, links, last, x, number, own=None):
+def _added_up(before, graph, number, own=None):
     """Vectors with the sum over links of weight times the numbers of the member, less those in ``own``."""
+    members, weights, links, last, x = graph
     vector = _vector(number)
     entry, loop, done = before.block, before.append_basic_block("links"), before.append_basic_block("sum")
     before.cbranch(before.icmp_signed(">", links, _number(0)), loop, done)
@@ -106,7 +107,7 @@ def _add_up(typingctx, members, weights, links, last, x, out):
 
     def emit(context, at, signature, arguments):
         *graph, out = arguments
-        _stored(at, _added_up(at, *graph, _F32), out, _F32)
+        _stored(at, _added_up(at, graph, _F32), out, _F32)
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * 6), emit
@@ -122,7 +123,7 @@ def _spread(typingctx, members, weights, links, last, x, own, out, rest, share, 
         *graph, own, out, rest, share, mass, sums = arguments
         number = _F32 if kind is types.float32 else _F64
         mine = _loaded(at, own, number)
-        above = _added_up(at, *graph, number, mine)
+        above = _added_up(at, graph, number, mine)
         vector, doubles = _vector(number), ir.VectorType(_F64, _vector(number).count)
         rest, share, mass = (_splat(at, one, ir.VectorType(one.type, vector.count)) for one in (rest, share, mass))
         for v in range(VECTORS):
@@ -148,8 +149,8 @@ def side_by_side(n, like):
 
 @compiled
 def spread(offsets, members, weights, alpha, mass, x, i, row, sums):
-    """``row = ((I - alpha P) x)[i]``, P ``weights`` whose sum is 1 or which are none, and ``sums += mass x[i] row``,
-    float64. x (n, NODE bytes); one link after the other; no column sees another.
+    """``row = ((I - alpha P) x)[i]``, where the ``weights`` P have a sum of 1 or are none, and ``sums``, float64,
+    grow by ``mass x[i] row``. x (n, NODE bytes); one link after the other; no column sees another.
 
     As ``(1 - alpha) x_i - alpha sum_j P_ij (x_j - x_i)``: what is nearly alike is subtracted first.
     """

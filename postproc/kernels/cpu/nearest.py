@@ -160,7 +160,7 @@ def _last(keys, k):
 
 @inner
 def _merge(waiting, size, room, values, columns):
-    """Take the first ``size`` keys that wait into the list, in a ``room`` for twice both; return the worst value."""
+    """Take the first ``size`` keys that wait into the list, in ``room`` for twice both; return the worst value."""
     k = values.size
     held = k
     while held > 0 and columns[held - 1] == NOBODY:
