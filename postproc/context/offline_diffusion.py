@@ -31,7 +31,7 @@ BLOCK = 16  # queries at a time
     work=spent.only(
         "graph",
         ("all",),
-        spent.together(spent.pairs(), spent.nearest, spent.matrix(160), spent.lists(180, "truncate")),
+        spent.together(spent.pairs(), spent.nearest, spent.matrix(160), spent.lists(150, "truncate")),
     ),
 )
 def offline_diffusion(

@@ -167,11 +167,15 @@ def walk(sizes: Sizes, chosen: Chosen) -> int:
 
 
 def lists(*names: str, factor: int = 1, more: int = 0, side: str = "images") -> Memory:
-    """Neighbours of all images (or those of a ``side``): as many as the largest of these settings and ``more``."""
+    """Neighbours of all images (or those of a ``side``): as many as the largest of these settings and ``more``;
+    or once, with what waits beside them while they are looked for."""
 
     def needed(sizes: Sizes, chosen: Chosen) -> int:
-        k = factor * max((int(chosen[name] or 0) for name in names), default=0) + more
-        return ENTRY * min(k, sizes.images) * int(getattr(sizes, side))
+        longest = max((int(chosen[name] or 0) for name in names), default=0)
+        once = min(longest + more, sizes.images)
+        waiting = 0 if side == "nq" else long_lists.waiting_beside(once)
+        each = max(min(factor * longest + more, sizes.images), once + waiting)
+        return ENTRY * each * int(getattr(sizes, side))
 
     return needed
 

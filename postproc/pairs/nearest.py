@@ -18,6 +18,7 @@ from postproc.base import arrays, runtime
 from postproc.base.vocabulary import NOBODY, Floats, Nearest
 from postproc.pairs import forecast, from_lists, pruned, remembered
 from postproc.pairs.layout import SMALLEST, STRIP, STRIP_ON_CUDA, Layout
+from postproc.pairs.long_lists import LONG, waiting_beside
 from postproc.pairs.tiles import Buffers, Lists, PairwiseTiles, Tiles
 
 Change = Callable[[np.ndarray, np.ndarray], None]  # strip where the tiles are, its queries in NumPy
@@ -110,6 +111,7 @@ class _Near:
         self.rows = arrays.full(self.values.shape, NOBODY, np.int32, like)
         self.worst = arrays.full(classes, np.inf, np.float32, like)
         self.largest = arrays.full(classes, -np.inf, np.float32, like)
+        self.waiting: tuple[np.ndarray, np.ndarray] | None = None
 
     def offer(self, tile: np.ndarray, rows: slice, columns: slice, buffer: np.ndarray, both: bool) -> None:
         """Take a tile in; ``buffer`` is as large and may be written."""
@@ -118,7 +120,20 @@ class _Near:
             self.kernel.tiles.keep_cameras(tile, self.cameras[rows], self.cameras[columns], self.same, kept)
             tile = kept
         offer = self.kernel.nearest.offer_both if both else self.kernel.nearest.offer_rows
-        offer(tile, rows.start, columns.start, self.values, self.rows, self.worst, self.largest)
+        waiting = {} if self.waiting is None else {"waiting": self.waiting}
+        offer(tile, rows.start, columns.start, self.values, self.rows, self.worst, self.largest, **waiting)
+
+    def wait(self) -> None:
+        """From now on what is offered may wait until :meth:`settle`, if lists are so long that this is quicker."""
+        if self.values.shape[1] >= LONG and not arrays.on_cuda(self.values):
+            beside = waiting_beside(self.values.shape[1])
+            self.waiting = np.empty((len(self.values), beside), np.int64), np.zeros(len(self.values), np.int64)
+
+    def settle(self) -> None:
+        if self.waiting is not None:
+            settle = partial(self.kernel.nearest.settle, self.values, self.rows, self.waiting)
+            self.kernel.walk.over_rows(settle, len(self.values), what="selection")
+            self.waiting = None
 
     def lists(self, layout: Layout) -> Lists:
         """Sorted lists of images, or of classes, from those of classes."""
@@ -234,11 +249,15 @@ def _walk(
                 for near in wanted:
                     near.offer(tile, blocks[i], blocks[j], spare, across)
 
+    for near in wanted:
+        near.wait()
     kernel = kernels.of(layout.like)
     visits = _visits(len(blocks), tiles.symmetric) if visits is None else list(visits)
     if arrays.on_cuda(layout.like):  # one tile at a time: along rows, so that one block of two is there already
         visits.sort()
     kernel.walk.run(visit, visits, what="neighbours", bytes_each=max(1, len(wanted)) * buffers.bytes)
+    for near in wanted:
+        near.settle()
 
 
 def answer(
