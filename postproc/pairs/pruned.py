@@ -305,8 +305,8 @@ def _limit(numbers: Numbers, rows: Rows, k: int) -> np.ndarray:
 
 
 def some_of(numbers: Numbers, some: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Some rows, whole panels of them, as :func:`postproc.kernels.cpu.int8.first_limits` takes those that others are
-    compared with."""
+    """Some rows, whole panels of them, as :func:`postproc.kernels.cpu.int8.first_limits` wants those that others
+    are compared with."""
     panel = numbers.packed.shape[2]
     packed = numbers.packed[some // panel, :, some % panel].reshape(-1, panel, *numbers.packed.shape[1::2])
     limits = np.ascontiguousarray(numbers.limits[:, some])
