@@ -17,7 +17,7 @@ from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context import graph
 from postproc.context.graph import Graph
-from postproc.pairs import held, nearest, pairwise, spent
+from postproc.pairs import answering, held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of, tiles_of_gallery
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import Pairwise
@@ -125,7 +125,7 @@ def diffusion(
     outward = 1 / inward
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
-        near = nearest.smallest(strip, min(k_query, strip.shape[1]))
+        near = answering.smallest(strip, min(k_query, strip.shape[1]))
         entry = classes[near.rows]
         weights = graph.similarity(near.distances, gamma if query_gamma is None else query_gamma)
         weights = arrays.as_type(weights * inward[entry], kind)
@@ -136,7 +136,7 @@ def diffusion(
 
         kernel.walk.run(diffuse, range(0, len(strip), columns), what="diffusion")
 
-    return nearest.answer(tiles_of(pairs), change, top_k=top_k)
+    return answering.answer(tiles_of(pairs), change, top_k=top_k)
 
 
 def _walk(links: Graph, tolerance: float, columns: dict[Kind, int]) -> tuple[np.ndarray, Kind, int]:
