@@ -382,16 +382,23 @@ def first_of_rows(matrix, rows):
             _replace_root(values[:size], rows[i, :size], value, column)
 
 
-@compiled
-def spread_lists(class_values, class_columns, offsets, members, start, stop, values, columns):
+def spread_lists(
+    class_values: Floats, class_columns: Ints, offsets: Ints, members: Ints, start: int, stop: int, values: Floats,
+    columns: Ints,
+) -> None:  # fmt: skip
     """Lists of the nearest classes -> lists of the nearest images, rows ``start:stop``; ties by image.
 
     ``offsets``, ``members`` name the images of every class in ascending order. A class holds at least one
     image, so the k nearest images are among the members of the k nearest classes.
     """
+    values[start:stop], columns[start:stop] = np.inf, NOBODY
+    _spread(class_values, class_columns, offsets, members, start, stop, values, columns)
+    sort_lists(values, columns, start, stop)
+
+
+@lean
+def _spread(class_values, class_columns, offsets, members, start, stop, values, columns):
     for i in range(start, stop):
-        values[i, :] = np.inf
-        columns[i, :] = NOBODY
         for at in range(class_columns.shape[1]):
             value, name = class_values[i, at], class_columns[i, at]
             if name == NOBODY:
@@ -401,4 +408,3 @@ def spread_lists(class_values, class_columns, offsets, members, start, stop, val
                 if not (value < values[i, 0] or (value == values[i, 0] and image < columns[i, 0])):
                     break
                 _replace_root(values[i], columns[i], value, image)
-    sort_heaps(values, columns, start, stop)
