@@ -34,7 +34,7 @@ def test_conjugate_gradients(on_device, smooth, iterations, tolerance):
     offsets, members, weights = graph(37)
     sums = np.add.reduceat(weights.astype(np.float64), offsets[:-1].clip(max=len(weights) - 1))
     masses = np.where(np.diff(offsets) > 0, sums, 1)
-    shares = (weights / np.repeat(masses, np.diff(offsets))).astype(np.float32)
+    shares = weights / np.repeat(masses, np.diff(offsets))
     nodes, values = rng.integers(0, 36, (5, 3)), rng.random((5, 3))
     values[3] = 0  # a column without a query
     nodes[4] = 36  # a query without links, done after one step

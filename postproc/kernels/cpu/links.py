@@ -17,7 +17,7 @@ NODE = 128  # bytes of a node's numbers: two cache lines
 LANES, DOUBLES = NODE // 4, NODE // 8  # numbers of a node, float32 and float64
 VECTORS = 2  # in registers
 AHEAD = 40  # links between asking for a node and its turn
-WEIGHT = 4  # bytes of a weight, of a member
+MEMBER = 4  # bytes of a member
 
 _I32, _I64, _F32, _F64 = ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.DoubleType()
 _BYTE = ir.IntType(8).as_pointer()
@@ -33,7 +33,7 @@ def _pointer(at, base, offset, kind):
 
 def _node(at, members, link, x):
     """Where the numbers of the node at the end of a link begin."""
-    member = at.load(_pointer(at, members, at.mul(link, _number(WEIGHT)), _I32))
+    member = at.load(_pointer(at, members, at.mul(link, _number(MEMBER)), _I32))
     return at.add(x, at.mul(at.zext(member, _I64), _number(NODE)))
 
 
@@ -62,8 +62,8 @@ def _added_up(before, graph, number, own=None):
     soon = at.add(link, _number(AHEAD))
     _ask_for(at, _node(at, members, at.select(at.icmp_signed("<", soon, last), soon, last), x))
     parts = _loaded(at, _node(at, members, link, x), number)
-    weight = at.load(_pointer(at, weights, at.mul(link, _number(WEIGHT)), _F32))
-    weight = _splat(at, weight if number is _F32 else at.fpext(weight, number), vector)
+    size = 4 if number is _F32 else 8
+    weight = _splat(at, at.load(_pointer(at, weights, at.mul(link, _number(size)), number)), vector)
     if own:
         parts = [at.fsub(part, mine) for part, mine in zip(parts, own, strict=True)]
     after = [at.fadd(total, at.fmul(weight, part)) for total, part in zip(sums, parts, strict=True)]
@@ -118,6 +118,8 @@ def _spread(typingctx, members, weights, links, last, x, own, out, rest, share, 
     """``out = rest * own - share *`` the sum of weight times what a member's numbers are above the ``own``; and
     ``sums``, float64, grow by mass times own times out. Numbers are of the kind of ``rest`` and ``share``."""
     kind = rest
+    if kind is not share:
+        return None
 
     def emit(context, at, signature, arguments):
         *graph, own, out, rest, share, mass, sums = arguments
@@ -150,23 +152,23 @@ def side_by_side(n, like):
 @compiled
 def spread(offsets, members, weights, alpha, mass, x, i, row, sums):
     """``row = ((I - alpha P) x)[i]``, where the ``weights`` P have a sum of 1 or are none, and ``sums``, float64,
-    grow by ``mass x[i] row``. x (n, NODE bytes); one link after the other; no column sees another.
+    grow by ``mass x[i] row``. x (n, NODE bytes), weights of its kind; one link after the other; no column sees
+    another.
 
     As ``(1 - alpha) x_i - alpha sum_j P_ij (x_j - x_i)``: what is nearly alike is subtracted first.
     """
     first, end = offsets[i], offsets[np.uint32(i + 1)]
-    there = WEIGHT * first
     kind = x.dtype.type
     _spread(  # type: ignore[call-arg]
-        members.ctypes.data + there,
-        weights.ctypes.data + there,
+        members.ctypes.data + MEMBER * first,
+        weights.ctypes.data + weights.itemsize * first,
         end - first,
         members.size - 1 - first,
         x.ctypes.data,
         x.ctypes.data + NODE * np.int64(i),
         row.ctypes.data,
         kind(1 - alpha) if first < end else kind(1),
-        kind(alpha),
+        weights.dtype.type(alpha),
         mass,
         sums.ctypes.data,
     )
@@ -176,11 +178,11 @@ def spread(offsets, members, weights, alpha, mass, x, i, row, sums):
 def product(offsets, members, weights, x, i, row):
     """``row = (S x)[i]``, x (n, columns), one link after the other; the same bits beside any other columns."""
     first, end = offsets[i], offsets[np.uint32(i + 1)]
-    there, last = WEIGHT * first, members.size - 1 - first
+    last = members.size - 1 - first
     if row.size * row.itemsize == NODE and row.itemsize == 4:
         _add_up(  # type: ignore[call-arg]
-            members.ctypes.data + there,
-            weights.ctypes.data + there,
+            members.ctypes.data + MEMBER * first,
+            weights.ctypes.data + weights.itemsize * first,
             end - first,
             last,
             x.ctypes.data,
