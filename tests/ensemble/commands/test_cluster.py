@@ -215,7 +215,10 @@ def test_json_alone_on_stdout(tmp_path, capsys):
         (["--threshold", "1", "--fit", "ami"], "wanted one rule for all sets, found --fit ami and another"),
         (["--threshold", "1", "--by", "herd"], "--by: wanted a column of the images' table, found no 'herd'"),
         (["--threshold", "1", "--method", "union", "--one-track-per-camera"], "found no cam"),
-        (["--threshold", "1", "--min-samples", "3"], "min-samples: wanted --method dbscan or --method hdbscan, found linkage"),
+        (
+            ["--threshold", "1", "--min-samples", "3"],
+            "wanted --method dbscan or --method hdbscan",
+        ),
         (
             ["--threshold", "1", "--method", "single", "--links", "l.csv"],
             "--links: wanted --method union, average",
