@@ -1,10 +1,11 @@
-"""Seconds and memory to join rank lists, against ranx where that is installed, in one run.
+"""CPU seconds and memory to join rank lists, against ranx where that is installed, in one run.
 
     python -m bench.lists [--queries 2000] [--gallery 12000] [--shortest 100] [--longest 1000] [--lists 2]
 
 Both start from the lists in memory (ours: rows; ranx: its own Run, built beforehand) and end in joined lists,
-nearest first. Every repeat times ours and then ranx's, so that the ratio is that of one moment. Scores are
-compared before anything is timed.
+nearest first. "In matrices": the same lists as matrices of all images, NaN outside them, joined into one more.
+Every repeat times ours and then ranx's, so that the ratio is that of one moment; each count is the median of the
+repeats. Scores are compared before anything is timed.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import time
 import tracemalloc
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -62,6 +64,14 @@ def ranx_runs(lists: Sequence[RankList]) -> list[Any] | None:
     return runs
 
 
+def as_matrix(ranking: RankList, gallery: int) -> np.ndarray:
+    """(queries, gallery): the places of one model's list, NaN outside it."""
+    found = np.full((len(ranking.starts) - 1, gallery), np.nan, np.float32)
+    for row, line in zip(found, ranking.lines(), strict=True):
+        row[line] = np.arange(len(line))
+    return found
+
+
 def same(ours: RankList, theirs: Any) -> float:
     """The largest difference between a score of ranx and minus a distance of ours."""
     assert ours.query_names is not None
@@ -73,6 +83,13 @@ def same(ours: RankList, theirs: Any) -> float:
         for row, distance in zip(line.tolist(), ours.distances[start : start + len(line)].tolist(), strict=True):
             worst = max(worst, abs(scores[ours.gallery_names[row]] + distance))
     return worst
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """CPU seconds of a call, all threads together."""
+    started = time.process_time()
+    call()
+    return time.process_time() - started
 
 
 def main() -> None:
@@ -94,9 +111,10 @@ def main() -> None:
         f"{entries} entries"
     )
     runs = ranx_runs(lists)
+    matrices = [as_matrix(ranking, given.gallery) for ranking in lists]
     if runs is None:
         print("ranx is not installed: ours alone (pip install ranx)")
-    for name, (by, settings, method, theirs) in METHODS.items():
+    for name, (by, settings, method, asked) in METHODS.items():
         ours = join_lists(lists, by, **settings)
         tracemalloc.start()
         join_lists(lists, by, **settings)
@@ -106,21 +124,18 @@ def main() -> None:
         if runs is not None:
             from ranx import fuse
 
-            options = {"norm": None, **theirs}
+            options = {"norm": None, **asked}
             difference = same(ours, fuse(runs=runs, method=method, **options))
-        pairs = []
-        for _ in range(given.repeats):
-            start = time.perf_counter()
-            join_lists(lists, by, **settings)
-            between = time.perf_counter()
-            if runs is not None:
-                fuse(runs=runs, method=method, **options)
-            pairs.append((between - start, time.perf_counter() - between))
-        line += f"{statistics.median(own for own, _ in pairs):7.3f} s, peak {peak / 1e6:.0f} MB"
+        calls = [partial(join_lists, lists, by, **settings), partial(by, matrices, **settings)]
         if runs is not None:
-            ratio = statistics.median(other / own for own, other in pairs)
-            line += f"; ranx {statistics.median(other for _, other in pairs):7.3f} s, ratio {ratio:.1f}"
-            line += f" (pairs {', '.join(f'{other / own:.1f}' for own, other in pairs)})"
+            calls.append(partial(fuse, runs=runs, method=method, **options))
+        taken = [[seconds(call) for call in calls] for _ in range(given.repeats)]
+        own, spread, *other = (statistics.median(one) for one in zip(*taken, strict=True))
+        line += f"{own:7.3f} CPU s, peak {peak / 1e6:.0f} MB; in matrices {spread:.3f}"
+        if runs is not None:
+            ratios = [theirs / ours for ours, _, theirs in taken]
+            line += f"; ranx {other[0]:.3f}, ratio {statistics.median(ratios):.1f}"
+            line += f" (pairs {', '.join(f'{ratio:.1f}' for ratio in ratios)})"
             line += f", scores within {difference:.0e}"
         print(line, flush=True)
 

@@ -278,5 +278,5 @@ class Rooms:
             tracks=self.tracks,
             threads=self.threads,
             given=frozenset(data),
-            on_disk=any(data[side].on_disk for side in ("query", "gallery") if side in data),
+            on_disk=frozenset(side for side in ("query", "gallery") if side in data and data[side].on_disk),
         )

@@ -72,13 +72,14 @@ def sizes_of(given: Mapping[str, Any]) -> Sizes | None:
         counts |= dict(zip(VOCABULARY[name].axes, shape, strict=True))
     if not counts:
         return None
+    on_disk = frozenset(name for name in ("query", "gallery") if isinstance(given.get(name), Stored))
     one_set = "query" in shapes and "gallery" in given and given["gallery"] is None
     wide = next((shapes[name] for name in ("query", "gallery", "features", "train") if name in shapes), (0, 0))
     ng = counts["nq"] if one_set else counts.get("ng", counts.get("features", 0))
     return Sizes(
         nq=counts.get("nq", 0), ng=ng, train=counts.get("train", 0), width=wide[1], aux=counts.get("a", 0),
         tracks=ng, threads=runtime.current().threads, given=frozenset(shapes), one_set=one_set,
-        on_disk=any(isinstance(value, Stored) for value in given.values()),
+        on_disk=on_disk,
     )  # fmt: skip
 
 

@@ -33,7 +33,7 @@ class Sizes:
     parts:         how many a join joins.
     given:         the names of the data that are there.
     one_set:       queries and gallery are the same images.
-    on_disk:       features of queries and gallery are in files, and stay there.
+    on_disk:       the sides, "query" and "gallery", whose features are in files, and stay there.
     """
 
     nq: int = 0
@@ -46,12 +46,17 @@ class Sizes:
     threads: int = 1
     given: frozenset[str] = field(default_factory=frozenset)
     one_set: bool = False
-    on_disk: bool = False
+    on_disk: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def images(self) -> int:
         """Queries and gallery; in one set each image once."""
         return self.ng if self.one_set else self.nq + self.ng
+
+    @property
+    def sides(self) -> dict[str, int]:
+        """Queries and gallery; of one set the gallery alone."""
+        return {"gallery": self.ng} if self.one_set else {"query": self.nq, "gallery": self.ng}
 
     @property
     def features(self) -> int:

@@ -47,7 +47,9 @@ class Stored:
         rows = self.source[wanted if self.numbers is None else self.numbers[wanted]]
         found = np.ascontiguousarray(rows, np.float32)
         if self.lengths is not None:
-            found = (found.astype(np.float64) / self.lengths[wanted]).astype(np.float32)
+            divided = found.astype(np.float64)
+            divided /= self.lengths[wanted]  # in place: blocks may be large
+            found = divided.astype(np.float32)
         found = found.view()
         found.flags.writeable = False
         return found

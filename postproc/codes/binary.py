@@ -18,7 +18,7 @@ from postproc.base.settings import Number, TopK, Within, wholes
 from postproc.base.sizes import Sizes
 from postproc.base.step import Chosen, checked, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query, Unchecked
-from postproc.pairs import held, nearest, spent
+from postproc.pairs import answering, held, spent
 
 Codes = NDArray[np.uint8]  # (n, bytes)  eight bits a byte, the first in its highest place
 Columns = slice | NDArray[np.int64]
@@ -98,7 +98,7 @@ def hamming_codes(
 
     like = arrays.empty(0, np.float32, query)
     sizes = len(query), len(gallery)
-    return nearest.answer_without_distances(*sizes, fill, top_k=top_k, like=like, one_set=one_set)
+    return answering.answer_without_distances(*sizes, fill, top_k=top_k, like=like, one_set=one_set)
 
 
 @checked

@@ -17,7 +17,7 @@ from postproc.base.vocabulary import Distances, Floats
 from postproc.constraints.camera_rule import Alike, places_of_sides, rule_of
 from postproc.constraints.penalties import LARGEST, Penalty, add_where_equal, change_rows, labelled
 from postproc.kernels.rules import CameraRule, Places
-from postproc.pairs import held, nearest, spent
+from postproc.pairs import answering, held, spent
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles
 
@@ -94,7 +94,7 @@ def _with_direction(given: Floats, queries: Places, images: Places | None, rule:
         change_rows(strip, kernels.of(strip).constraints.add_where_near, given, rows, unknown, *limits)
 
     tiles = PairwiseTiles(sqeuclidean(queries.orientations, None if images is None else images.orientations))
-    return nearest.answer(tiles, change, top_k=None)  # type: ignore[return-value]
+    return answering.answer(tiles, change, top_k=None)  # type: ignore[return-value]
 
 
 @step(

@@ -13,7 +13,7 @@ from postproc.base.settings import Neutral, Weight, Within
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances
 from postproc.constraints.penalties import LARGEST, change_rows
-from postproc.pairs import held, nearest, pairwise, spent
+from postproc.pairs import answering, held, pairwise, spent
 from postproc.pairs.distances import to_metric
 from postproc.pairs.tiles import PairwiseTiles
 
@@ -69,9 +69,9 @@ def orientation_rule(
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         measure(strip, queries)  # 1 - cosine, half of what is compared with
         if pairs.one_set:
-            nearest.set_own(strip, queries)
+            answering.set_own(strip, queries)
         limits = near / 2, float(far), np.float32(penalty)
         kernel = kernels.of(strip).constraints.add_where_alike
         change_rows(strip, kernel, given, queries, number, int(number.max()) + 1, *limits)
 
-    return nearest.answer(PairwiseTiles(pairs), change, top_k=None)  # type: ignore[return-value]
+    return answering.answer(PairwiseTiles(pairs), change, top_k=None)  # type: ignore[return-value]

@@ -15,7 +15,7 @@ from postproc.base.settings import Neutral, Number, Weight, Within, wholes
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Floats, Nearest
 from postproc.constraints.penalties import BLOCK
-from postproc.pairs import held, nearest, pairwise, spent
+from postproc.pairs import answering, held, pairwise, spent
 from postproc.pairs.distances import to_metric
 from postproc.pairs.tiles import PairwiseTiles
 from postproc.tracks.track_distances import pooled
@@ -80,7 +80,7 @@ def part_penalty(
     for block in blocks[: len(views)]:
         found = pooled(_far(*block, alone=alone), tracks)
         if alone:
-            nearest.set_own(found, np.arange(nq), 0)
+            answering.set_own(found, np.arange(nq), 0)
         view += 1 - found
     part = arrays.full((nq, ng), UNSEEN, np.float32, given)
     for left, right in blocks[len(views) :]:
@@ -120,6 +120,6 @@ def _far(query: Floats, gallery: Floats, *, alone: bool) -> Floats:
     """1 - cosine; of one set +inf on the diagonal."""
     other = None if alone else arrays.contiguous(gallery)
     pairs = pairwise.of(arrays.contiguous(query), other, unit=True, cuda=True)
-    found = nearest.answer(PairwiseTiles(pairs), to_metric(pairs, "cosine"), top_k=None)
+    found = answering.answer(PairwiseTiles(pairs), to_metric(pairs, "cosine"), top_k=None)
     assert not isinstance(found, Nearest)
     return found

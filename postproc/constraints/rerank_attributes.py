@@ -15,7 +15,7 @@ from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query, Unchecked
 from postproc.constraints.attributes import attribute_confusions, attribute_pairs, class_counts
 from postproc.context.kreciprocal import rerank_tiles
-from postproc.pairs import held, nearest, pairwise, spent
+from postproc.pairs import answering, held, nearest, pairwise, spent
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles, Tiles
 from postproc.tracks.track_distances import track_change
@@ -122,7 +122,7 @@ def rerank_attributes(
     if gallery is None:
         np.fill_diagonal(found, 0)  # of a track to itself
         of = tracks.of
-    return nearest.answer_without_distances(
+    return answering.answer_without_distances(
         nq, ng, lambda strip, queries: spread(strip, of[queries]), top_k=top_k, one_set=gallery is None
     )
 

@@ -17,7 +17,7 @@ from postproc.constraints.camera_rule import Alike, places_of_sides, rule_of
 from postproc.constraints.constrained_tiles import ConstrainedTiles, InsideTiles, doubled
 from postproc.context.kreciprocal import jaccard_change, neighbourhoods, rerank_tiles
 from postproc.kernels.rules import APART, EXEMPT, TOGETHER, SideRules, TrackRule
-from postproc.pairs import held, nearest, spent
+from postproc.pairs import answering, held, spent
 from postproc.pairs.matrices import of_one_set
 
 ALONE = {"apart": APART, "together": TOGETHER, "exempt": EXEMPT}
@@ -164,7 +164,7 @@ def _of_one_set(
 
     def take(strip: np.ndarray, queries: np.ndarray) -> None:
         arrays.take(distances, queries, strip)
-        nearest.set_own(strip, queries, 0)
+        answering.set_own(strip, queries, 0)
         doubled(strip, clip)
 
     largest = arrays.empty(count, np.float32, distances)
@@ -179,4 +179,4 @@ def _of_one_set(
         take(strip, queries)
         blend(strip, queries)
 
-    return nearest.answer_without_distances(count, count, fill, top_k=top_k, like=distances, one_set=True)
+    return answering.answer_without_distances(count, count, fill, top_k=top_k, like=distances, one_set=True)

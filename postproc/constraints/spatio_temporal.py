@@ -16,7 +16,7 @@ from postproc.base.step import JACCARD, step
 from postproc.base.vocabulary import Array, Distances, Floats, Gallery, Nearest, Query, Unchecked
 from postproc.constraints.prior import SpatioTemporalPrior, fit_prior
 from postproc.context.kreciprocal import rerank_tiles
-from postproc.pairs import held, nearest, pairwise, spent
+from postproc.pairs import answering, held, pairwise, spent
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles, Tiles
@@ -98,7 +98,7 @@ def spatio_temporal(
             what="joint scores",
         )
 
-    return nearest.answer(PairwiseTiles(pairs), change, top_k=top_k)
+    return answering.answer(PairwiseTiles(pairs), change, top_k=top_k)
 
 
 @step(

@@ -15,7 +15,7 @@ from postproc.base.settings import Neutral, Weight
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances
 from postproc.constraints.penalties import change_rows
-from postproc.pairs import held, nearest, pairwise, spent
+from postproc.pairs import answering, held, pairwise, spent
 from postproc.pairs.distances import Metric, to_metric
 from postproc.pairs.tiles import PairwiseTiles
 
@@ -64,4 +64,4 @@ def subtract_auxiliary(
         measure(strip, queries)
         change_rows(strip, kernels.of(strip).constraints.subtract_from, given, queries, float(weight))
 
-    return nearest.answer(PairwiseTiles(pairs), change, top_k=None)  # type: ignore[return-value]
+    return answering.answer(PairwiseTiles(pairs), change, top_k=None)  # type: ignore[return-value]

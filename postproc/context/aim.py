@@ -12,7 +12,7 @@ from postproc.base.sizes import Sizes
 from postproc.base.step import Chosen, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.sparse import Sparse
-from postproc.pairs import held, nearest, pairwise, spent
+from postproc.pairs import answering, held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of_gallery
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
@@ -81,7 +81,7 @@ def aim(
         if one_set:
             values, rows = lists.values[queries], lists.rows[queries]
         else:
-            values, rows = nearest.smallest(strip, min(k1, strip.shape[1]))
+            values, rows = answering.smallest(strip, min(k1, strip.shape[1]))
         own = Sparse.of_lists(rows[:, :k1], 1 - values[:, :k1] / 2).unit().times(-1)
         places, add = np.arange(len(strip)), own.products(inverted)
 
@@ -93,4 +93,4 @@ def aim(
 
         kernels.of(strip).walk.over_rows(fill, len(strip), what="affinities", block=16)
 
-    return nearest.answer(tiles, change, top_k=top_k)
+    return answering.answer(tiles, change, top_k=top_k)

@@ -16,7 +16,7 @@ from postproc.base.step import JACCARD, MIXED, Chosen, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context import kreciprocal
 from postproc.context.sparse import Sparse
-from postproc.pairs import held, nearest, pairwise, spent
+from postproc.pairs import answering, held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.nearest import Lists
@@ -123,7 +123,7 @@ def ca_jaccard(
     if near.shape[1] > 1:
         vectors = vectors.mean(near)
     blend = kreciprocal.jaccard_change(vectors, tiles.layout, scales[1], lambda_value, power)
-    return nearest.answer(tiles, blend, top_k=top_k, filled=answer)
+    return answering.answer(tiles, blend, top_k=top_k, filled=answer)
 
 
 def _encode(same: Lists, other: Lists, k1_intra: int, k1_inter: int, largest: np.ndarray, power: float) -> Sparse:

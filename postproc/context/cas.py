@@ -17,7 +17,7 @@ from postproc.base.step import Chosen, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.base.work import Work
 from postproc.context.sparse import Sparse
-from postproc.pairs import held, nearest, pairwise, spent
+from postproc.pairs import answering, held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.nearest import Lists
@@ -152,7 +152,7 @@ def cas(
             block=16,
         )  # fmt: skip
 
-    return nearest.answer(tiles, blend, top_k=top_k)
+    return answering.answer(tiles, blend, top_k=top_k)
 
 
 def _on_the_host(lists: Lists, k: int) -> Lists:

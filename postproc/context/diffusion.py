@@ -17,13 +17,16 @@ from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context import graph
 from postproc.context.graph import Graph
-from postproc.pairs import held, nearest, pairwise, spent
+from postproc.pairs import answering, held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of, tiles_of_gallery
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import Pairwise
 
-Solve = Callable[[np.ndarray], np.ndarray]
+Solve = Callable[[np.ndarray, np.ndarray], np.ndarray]  # entries, and values there -> (nodes, columns)
+Kind = type[np.float32] | type[np.float64]
 
+SINGLE = 1e-7  # the least tolerance for which float32 is exact enough
+EVEN = 1e20  # how many times the least mass the largest may be: roots are divided by, in float32
 SPECTRAL_COLUMNS = 128  # queries side by side in dense products
 ROUNDING = 1e-9
 DIGITS = 6  # to which eigenvalues are equal: pairs of images alone have 1 and -1, and the first comes first
@@ -40,7 +43,7 @@ DENSE = 2048  # up to this many images all eigenpairs are found at once
             spent.gallery_pairs(),
             spent.nearest,
             spent.gallery_looked(2.2),
-            spent.for_setting("iterations", spent.matrix(3.5)),
+            spent.for_setting("iterations", spent.matrix(1.2)),
             spent.lists(150, "k"),
         ),
     ),
@@ -84,14 +87,15 @@ def diffusion(
     solver:  "cg": conjugate gradients, the iterate of the smallest residual. "minres": the minimal residual
              solution. Far from convergence they differ, at convergence they do not.
     iterations: 0 (``f = 0``) or more steps a query; few keep f near the query.
-    tolerance: 0 to 1: the residual, as a share of y, at which a query is done.
+    tolerance: 0 to 1: the residual, as a share of y, at which a query is done. Below 1e-7 steps are in float64 and
+             take twice as long.
     eigenpairs: None: solve by steps. 1 or more, cut to the gallery: instead approximate S by that many eigenpairs
              of largest absolute value, of two that are as large the positive one first. It suits a graph in one
              piece: a part that none of them stands for is not reached.
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError naming the setting or array and what was wanted.
     Cost:    half a product of gallery by gallery, one of queries by gallery; then nq * ng * (k or fewer links) *
-             iterations multiply-adds, the larger part: 0.03 to 0.05 s a query and core in a gallery of 80,000 at
+             iterations multiply-adds, the larger part: 0.01 to 0.02 s a query and core in a gallery of 80,000 at
              the defaults; 650 bytes a gallery image and thread. With ``eigenpairs`` once about ten times
              eigenpairs^2 * ng, on the host wherever the features are, then nq * ng * eigenpairs, and 8 bytes * ng
              * eigenpairs. Copies cost nothing.
@@ -110,37 +114,55 @@ def diffusion(
     rows, values = graph.class_lists(tiles.layout, nearest.of_all(tiles, k))
     links, places = graph.rearranged(graph.mutual_graph(tiles.layout, rows, values, gamma))
     classes = places[tiles.layout.inverse_there]
-    kernel, scales = kernels.of(rows), 1 / links.roots
+    kernel = kernels.of(rows)
+    kind: Kind = np.float64
     if eigenpairs is not None:
-        columns, solve = SPECTRAL_COLUMNS, _spectrum(links, eigenpairs, float(alpha))
+        inward, columns = links.roots, SPECTRAL_COLUMNS
+        solve = _spectrum(links, eigenpairs, float(alpha))
     else:
-        columns = kernel.diffusion.COLUMNS
+        inward, kind, columns = _walk(links, float(tolerance), kernel.diffusion.COLUMNS)
         solve = _steps(links, float(alpha), iterations, float(tolerance), solver == "minres")
+    outward = 1 / inward
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
-        near = nearest.smallest(strip, min(k_query, strip.shape[1]))
+        near = answering.smallest(strip, min(k_query, strip.shape[1]))
         entry = classes[near.rows]
         weights = graph.similarity(near.distances, gamma if query_gamma is None else query_gamma)
-        weights *= links.roots[entry]
+        weights = arrays.as_type(weights * inward[entry], kind)
 
         def diffuse(start: int) -> None:
             some = slice(start, min(start + columns, len(strip)))
-            y = arrays.full((len(scales), columns), 0, np.float64, scales)
-            y[entry[some], np.arange(some.stop - start)[:, None]] = weights[some]
-            kernel.diffusion.reached_first(solve(y), classes, scales, start, strip)
+            kernel.diffusion.reached_first(solve(entry[some], weights[some]), classes, outward, start, strip)
 
         kernel.walk.run(diffuse, range(0, len(strip), columns), what="diffusion")
 
-    return nearest.answer(tiles_of(pairs), change, top_k=top_k)
+    return answering.answer(tiles_of(pairs), change, top_k=top_k)
+
+
+def _walk(links: Graph, tolerance: float, columns: dict[Kind, int]) -> tuple[np.ndarray, Kind, int]:
+    """For :func:`_steps`: what a similarity is multiplied by at a node, and the kind of numbers, with how many
+    columns of it there are side by side."""
+    masses = links.masses / links.masses.max()
+    exact = tolerance < SINGLE or float(masses.min()) * EVEN < 1
+    kind = np.float64 if exact else next(iter(columns))
+    return links.roots / arrays.namespace(masses).sqrt(masses), kind, columns[kind]
 
 
 def _steps(links: Graph, alpha: float, iterations: int, tolerance: float, smooth: bool) -> Solve:
-    """``f = (I - alpha S)^-1 y`` for the columns of y, each as far as it takes."""
-    s = links.links
+    """``f = (I - alpha S)^-1 y`` for some columns, each as far as it takes.
 
-    def solve(y: np.ndarray) -> np.ndarray:
-        return kernels.of(y).diffusion.conjugate_gradients(
-            s.offsets, s.members, s.weights, alpha, y, iterations, tolerance, smooth
+    With M the masses, ``S = M^(1/2) P M^(-1/2)`` where the links of a node have a sum of 1 in P; what is solved
+    for is ``M^(-1/2) f``, which is alike on neighbours. So differences are all that is added up, and nothing
+    cancels that would need more digits.
+    """
+    s, xp = links.links, arrays.namespace(links.masses)
+    still = xp.sqrt(links.masses)
+    shares = arrays.as_type(s.weights * still[s.members] / xp.repeat(still, s.sizes), np.float32)
+    masses = links.masses / links.masses.max()
+
+    def solve(entry: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        return kernels.of(weights).diffusion.conjugate_gradients(
+            s.offsets, s.members, shares, masses, alpha, entry, weights, iterations, tolerance, smooth
         )
 
     return solve
@@ -173,7 +195,9 @@ def _spectrum(links: Graph, count: int, alpha: float) -> Solve:
     scales = arrays.beside(1 / (1 - alpha * values)[:, None], s.weights)
     vectors, xp = arrays.beside(vectors, s.weights), arrays.namespace(s.weights)
 
-    def solve(y: np.ndarray) -> np.ndarray:
+    def solve(entry: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        y = arrays.full((n, len(entry)), 0, np.float64, weights)
+        y[entry, np.arange(len(entry))[:, None]] = weights
         f = vectors @ (scales * (vectors.T @ y))
         f[f < ROUNDING * xp.max(f, axis=0)] = 0  # what parts of the graph without the query cancel to
         return f

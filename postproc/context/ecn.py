@@ -14,7 +14,7 @@ from postproc.base.settings import Neighbours, TopK, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.sparse import Sparse
-from postproc.pairs import held, nearest, pairwise, spent
+from postproc.pairs import answering, held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import Pairwise
@@ -107,7 +107,7 @@ def ecn(
 
         kernel.walk.over_rows(finish, len(strip), what="rank lists", block=16)
 
-    return nearest.answer(tiles, change, top_k=top_k)
+    return answering.answer(tiles, change, top_k=top_k)
 
 
 def _between_means(images: np.ndarray, expanded: np.ndarray, nq: int, top_k: int | None) -> Distances | Nearest:
@@ -126,7 +126,7 @@ def _between_means(images: np.ndarray, expanded: np.ndarray, nq: int, top_k: int
 
         kernel.walk.over_rows(finish, len(strip), what="distances", block=64)
 
-    return nearest.answer(PairwiseTiles(pairwise.sqeuclidean(left, right)), change, top_k=top_k)
+    return answering.answer(PairwiseTiles(pairwise.sqeuclidean(left, right)), change, top_k=top_k)
 
 
 def _among_means(images: np.ndarray, expanded: np.ndarray, top_k: int | None) -> Distances | Nearest:
@@ -149,7 +149,7 @@ def _among_means(images: np.ndarray, expanded: np.ndarray, top_k: int | None) ->
 
         kernel.walk.over_rows(finish, len(strip), what="distances", block=64)
 
-    return nearest.answer(PairwiseTiles(pairs), change, top_k=top_k)
+    return answering.answer(PairwiseTiles(pairs), change, top_k=top_k)
 
 
 def _means(images: np.ndarray, expanded: np.ndarray) -> np.ndarray:

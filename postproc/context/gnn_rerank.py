@@ -19,7 +19,7 @@ from postproc.base.sizes import Sizes
 from postproc.base.step import Chosen, Range, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.sparse import Sparse
-from postproc.pairs import held, nearest, pairwise, spent
+from postproc.pairs import answering, held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.nearest import Lists
@@ -136,7 +136,7 @@ def gnn_rerank(
         if in_range:
             kernel.walk.over_rows(clip, len(strip), what="distances", block=16)
 
-    return nearest.answer(tiles, change, top_k=top_k)
+    return answering.answer(tiles, change, top_k=top_k)
 
 
 def _graph(lists: Lists, k1: int, k2: int) -> Callable[[np.ndarray], Sparse]:

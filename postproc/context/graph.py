@@ -22,10 +22,12 @@ from postproc.pairs.nearest import Lists
 
 @dataclass(frozen=True)
 class Graph:
-    """``links`` is S; ``roots`` (classes,) float64 are sqrt(m)."""
+    """``links`` is S; ``roots`` (classes,) float64 are sqrt(m); ``masses`` likewise are m times the degree, or m
+    without links: S leaves their roots as they are."""
 
     links: Sparse
     roots: np.ndarray
+    masses: np.ndarray
 
 
 def class_lists(layout: Layout, lists: Lists) -> tuple[np.ndarray, np.ndarray]:
@@ -77,7 +79,8 @@ def union_graph(
     counts = _counts(layout)
     found = _normalized(links.row, links.col, links.data / 2, counts[links.col], counts)
     parts = found.links.offsets, found.links.members, found.links.weights
-    return Graph(Sparse(*(arrays.beside(part, like) for part in parts)), arrays.beside(found.roots, like))
+    sides = (arrays.beside(part, like) for part in (found.roots, found.masses))
+    return Graph(Sparse(*(arrays.beside(part, like) for part in parts)), *sides)
 
 
 def rearranged(graph: Graph) -> tuple[Graph, np.ndarray]:
@@ -90,7 +93,8 @@ def rearranged(graph: Graph) -> tuple[Graph, np.ndarray]:
     offsets = arrays.offsets(sizes)
     moved = arrays.namespace(order).repeat(links.offsets[order] - offsets[:-1], sizes)
     moved += arrays.beside(np.arange(len(links.members)), order)
-    return Graph(Sparse(offsets, places[links.members[moved]], links.weights[moved]), graph.roots[order]), places
+    rows = Sparse(offsets, places[links.members[moved]], links.weights[moved])
+    return Graph(rows, graph.roots[order], graph.masses[order]), places
 
 
 def similarity(distances: np.ndarray, gamma: float) -> np.ndarray:
@@ -118,6 +122,8 @@ def _normalized(
         len(counts),
         what="graph",
     )
-    scales = 1 / xp.sqrt(xp.where(degrees > 0, degrees, 1.0))
+    degrees = xp.where(degrees > 0, degrees, 1.0)
+    scales = 1 / xp.sqrt(degrees)
     between = shares * (roots[owners] / roots[members]) * (scales[owners] * scales[members])
-    return Graph(Sparse(offsets, arrays.as_type(members, np.int32), arrays.as_type(between, np.float32)), roots)
+    links = Sparse(offsets, arrays.as_type(members, np.int32), arrays.as_type(between, np.float32))
+    return Graph(links, roots, counts * degrees)

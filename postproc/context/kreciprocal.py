@@ -17,7 +17,7 @@ from postproc.base import arrays, temporary
 from postproc.base.vocabulary import Floats, Nearest
 from postproc.context import overlaps
 from postproc.context.sparse import Sparse
-from postproc.pairs import long_lists, nearest
+from postproc.pairs import answering, long_lists, nearest
 from postproc.pairs.layout import Layout
 from postproc.pairs.nearest import Lists
 from postproc.pairs.tiles import PairwiseTiles, Tiles
@@ -56,10 +56,10 @@ def rerank_tiles(
     scale = largest if normalize else arrays.namespace(largest).full_like(largest, unit)
     blend = jaccard_change(vectors, layout, scale, lambda_value, power)
     own = 0 if count_self and top_k is None else np.inf
-    found = nearest.answer(tiles, blend, top_k=None if whole else top_k, filled=answer, own=own)
+    found = answering.answer(tiles, blend, top_k=None if whole else top_k, filled=answer, own=own)
     if top_k is None or isinstance(found, Nearest):
         return found
-    return nearest.smallest(found, min(top_k, max(1, layout.others)))
+    return answering.smallest(found, min(top_k, max(1, layout.others)))
 
 
 def neighbourhoods(

@@ -15,7 +15,7 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Neighbours, Neutral, Number, TopK, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
-from postproc.pairs import held, nearest, pairwise, spent
+from postproc.pairs import answering, held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of_gallery
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.nearest import Lists
@@ -97,16 +97,16 @@ def kwf(
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         if pairs.one_set:
-            nearest.set_own(strip, queries)
+            answering.set_own(strip, queries)
         limits = arrays.full(len(strip), np.inf, np.float32, strip)
         if shortlist is not None and shortlist < ng:
-            limits = arrays.copied(nearest.smallest(strip, shortlist).distances[:, -1])
+            limits = arrays.copied(answering.smallest(strip, shortlist).distances[:, -1])
         mix = partial(
             kernel.shortlists.mix_with_means, strip, limits, query_cam[queries], cameras, *lists, *factors
         )
         kernel.walk.over_rows(mix, len(strip), what="means of neighbours", block=16)
 
-    return nearest.answer(PairwiseTiles(pairs), change, top_k=top_k)
+    return answering.answer(PairwiseTiles(pairs), change, top_k=top_k)
 
 
 def _pools(
@@ -131,11 +131,11 @@ def _pools(
     def search(strip: np.ndarray, rows: np.ndarray) -> None:
         images = foreign[rows]
         strip[cameras == arrays.beside(crowd[images, None], strip)] = np.inf
-        found = nearest.smallest(strip, beyond.rows.shape[1])
+        found = answering.smallest(strip, beyond.rows.shape[1])
         beyond.rows[images], beyond.values[images] = found.rows, found.distances
 
     if len(foreign):
-        nearest.strips(PairwiseTiles(pairs.of_gallery(foreign)), search, what="other cameras")
+        answering.strips(PairwiseTiles(pairs.of_gallery(foreign)), search, what="other cameras")
     return near, crowd, beyond
 
 

@@ -15,7 +15,7 @@ from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.graph import class_lists, mutual_graph, similarity
 from postproc.context.sparse import Sparse
-from postproc.pairs import held, nearest, pairwise, spent
+from postproc.pairs import answering, held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of, tiles_of_gallery
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import Pairwise
@@ -31,7 +31,7 @@ BLOCK = 16  # queries at a time
     work=spent.only(
         "graph",
         ("all",),
-        spent.together(spent.pairs(), spent.nearest, spent.matrix(160), spent.lists(180, "truncate")),
+        spent.together(spent.pairs(), spent.nearest, spent.matrix(160), spent.lists(150, "truncate")),
     ),
 )
 def offline_diffusion(
@@ -104,7 +104,7 @@ def offline_diffusion(
         if among_all:
             rows, add = classes[queries], solved.products(inverted)
         else:
-            near = nearest.smallest(strip, min(k_query, strip.shape[1]))
+            near = answering.smallest(strip, min(k_query, strip.shape[1]))
             entry = classes[near.rows]
             weights = similarity(near.distances, gamma if query_gamma is None else query_gamma)
             weights *= roots[entry]
@@ -119,8 +119,8 @@ def offline_diffusion(
         kernel.walk.over_rows(multiply, len(strip), what="diffusion", block=BLOCK)
 
     if among_all:
-        return nearest.answer_of_reached(tiles, change, top_k=top_k)
-    return nearest.answer(tiles_of(pairs), change, top_k=top_k)
+        return answering.answer_of_reached(tiles, change, top_k=top_k)
+    return answering.answer(tiles_of(pairs), change, top_k=top_k)
 
 
 def _rows(

@@ -22,7 +22,7 @@ from postproc import kernels
 from postproc.base import arrays
 from postproc.base.vocabulary import Nearest
 from postproc.context.sparse import Sparse
-from postproc.pairs import long_lists, nearest
+from postproc.pairs import answering, long_lists
 from postproc.pairs.layout import STRIP
 from postproc.pairs.tiles import Lists, Tiles
 
@@ -201,7 +201,7 @@ class Finish:
 
         def take(strip: np.ndarray, queries: np.ndarray) -> None:
             self._finish(strip, queries)
-            keep(queries, nearest.smallest(strip, k))
+            keep(queries, answering.smallest(strip, k))
 
         if whole:
 
@@ -210,7 +210,7 @@ class Finish:
                 if asked.any():
                     take(strip[asked], queries[asked])
 
-            nearest.strips(self.tiles, use, what="answer", asked=wanted)
+            answering.strips(self.tiles, use, what="answer", asked=wanted)
             return
         gallery = np.arange(layout.border, layout.border + layout.ng, dtype=np.int32)
         tall = max(1, STRIP // (64 * layout.ng))
@@ -233,7 +233,7 @@ class Finish:
             block=16,
         )  # fmt: skip
         if self.tiles.layout.one_set:
-            nearest.set_own(strip, queries)
+            answering.set_own(strip, queries)
 
 
 def many(wanted: int, queries: int) -> bool:

@@ -17,7 +17,7 @@ from postproc.base.sizes import Sizes
 from postproc.base.step import Chosen, Memory
 from postproc.base.vocabulary import Distances, Floats, Ints, Nearest
 from postproc.context.sparse import Sparse
-from postproc.pairs import nearest
+from postproc.pairs import answering, nearest
 from postproc.pairs.tiles import Tiles
 
 Score = Callable[[Ints, int, int], Floats]
@@ -166,7 +166,7 @@ def reranked(tiles: Tiles, rows: Ints, score: Score, rounds: int, *, top_k: int 
     ``score(rows, count, done)`` gives (count, depth) scores of the first lists, after ``done`` rounds.
     """
     if not rounds:
-        return nearest.answer(tiles, lambda strip, asked: None, top_k=top_k)
+        return answering.answer(tiles, lambda strip, asked: None, top_k=top_k)
     for done in range(rounds - 1):
         rows = resorted(rows, score(rows, len(rows), done))
     asked = queries(tiles, rows)
@@ -187,4 +187,4 @@ def answer(tiles: Tiles, rows: Ints, scores: Floats, *, top_k: int | None) -> Di
         put = partial(kernel.ranks.put_scores, strip, sources[asked], rows, scores, offsets, images)
         kernel.walk.over_rows(put, len(strip), what="scores", block=64)
 
-    return nearest.answer(tiles, change, top_k=top_k)
+    return answering.answer(tiles, change, top_k=top_k)

@@ -14,7 +14,7 @@ from postproc.base.settings import Count, Neighbours, Neutral, TopK, Weight, Wit
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.graph import class_lists, rearranged, union_graph
-from postproc.pairs import held, nearest, pairwise, spent
+from postproc.pairs import answering, held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import Pairwise
@@ -106,4 +106,4 @@ def rdp(
 
         kernel.walk.run(diffuse, range(0, len(strip), columns), what="diffusion")
 
-    return nearest.answer(tiles, change, top_k=top_k)
+    return answering.answer(tiles, change, top_k=top_k)

@@ -13,7 +13,7 @@ from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Ints, Nearest, Query
 from postproc.context import ranked
 from postproc.context.sparse import Sparse
-from postproc.pairs import held, nearest, pairwise, spent
+from postproc.pairs import answering, held, pairwise, spent
 from postproc.pairs.known import tiles_of
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import Pairwise
@@ -81,7 +81,7 @@ def rdpac(
     """
     tiles = tiles_of(pairwise.of(query, gallery), neighbours)
     if not rounds:
-        return nearest.answer(tiles, lambda strip, queries: None, top_k=top_k)
+        return answering.answer(tiles, lambda strip, queries: None, top_k=top_k)
     rows = ranked.lists_of(tiles, max(2 * depth, k))
     half = max(min(k, rows.shape[1]), -(-rows.shape[1] // 2))
     rows = ranked.mutual(rows, p_list ** np.arange(1, half + 1))

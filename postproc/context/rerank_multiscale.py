@@ -20,7 +20,7 @@ from postproc.context import kreciprocal
 from postproc.context.closeness import NAMES, closeness
 from postproc.context.sparse import Sparse
 from postproc.hubness.corrected import AboveZero, CorrectedTiles
-from postproc.pairs import held, nearest, pairwise, spent
+from postproc.pairs import answering, held, pairwise, spent
 from postproc.pairs.pairwise import Pairwise
 
 SCALES = ((3, 1), (6, 2), (10, 3), (20, 6), (40, 12))
@@ -130,7 +130,7 @@ def rerank_multiscale(
     ]
     vectors = _mean(encoded, [above.known.rows[:, : int(k2)] for _, k2 in scales], counts)
     blend = kreciprocal.jaccard_change(vectors, tiles.layout, tiles.largest, share, 2.0)
-    return nearest.answer(tiles, blend, top_k=top_k)
+    return answering.answer(tiles, blend, top_k=top_k)
 
 
 def _weighed(close: float, lambda_value: float, adapt: float, k1: list[int]) -> tuple[float, list[float]]:

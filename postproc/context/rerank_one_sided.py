@@ -15,7 +15,7 @@ from postproc.base.step import JACCARD, Chosen, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.kreciprocal import encode
 from postproc.context.sparse import Sparse
-from postproc.pairs import held, nearest, pairwise, spent
+from postproc.pairs import answering, held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of_gallery
 from postproc.pairs.tiles import Lists, PairwiseTiles
 
@@ -96,7 +96,7 @@ def rerank_one_sided(
             kernel.smoothing.by_way_of_neighbours(strip, near, between, count, start, stop)
 
         kernel.walk.over_rows(smooth, len(strip), what="ways", block=16)
-        best = nearest.smallest(strip, min(query_k, strip.shape[1]))
+        best = answering.smallest(strip, min(query_k, strip.shape[1]))
         own, places = _vectors(best), np.arange(len(strip))
         largest = strip.max(axis=1)
 
@@ -108,7 +108,7 @@ def rerank_one_sided(
 
         kernel.walk.over_rows(finish, len(strip), what="Jaccard distances", block=16)
 
-    return nearest.answer(tiles, change, top_k=top_k)
+    return answering.answer(tiles, change, top_k=top_k)
 
 
 def _first(lists: Lists, length: int) -> Lists:

@@ -8,7 +8,7 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays
 from postproc.base.vocabulary import Floats, Nearest
-from postproc.pairs import nearest
+from postproc.pairs import answering
 from postproc.pairs.tiles import PairwiseTiles
 
 Rescore = Callable[[np.ndarray, Nearest], np.ndarray]
@@ -30,10 +30,10 @@ def rescore_nearest(
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         if layout.one_set:
-            nearest.set_own(strip, queries)
+            answering.set_own(strip, queries)
         if not layout.others:
             return
-        found = nearest.smallest(strip, min(length, layout.others))
+        found = answering.smallest(strip, min(length, layout.others))
         values, names = rescore(queries, found), classes[found.rows]
         if behind:
             strip += float(np.float32(behind))
@@ -43,4 +43,4 @@ def rescore_nearest(
             what="shortlists",
         )
 
-    return nearest.answer(tiles, change, top_k=top_k)
+    return answering.answer(tiles, change, top_k=top_k)

@@ -14,7 +14,7 @@ from postproc.base.sizes import SINGLE, Sizes
 from postproc.base.step import Chosen, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.sparse import Sparse
-from postproc.pairs import held, nearest, pairwise, spent
+from postproc.pairs import answering, held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of_gallery
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
@@ -81,7 +81,7 @@ def visual_neighbours(
     inverted = Sparse.of_lists(lists.rows, np.ones_like(lists.values)).inverted(0)
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
-        rows = lists.rows[queries] if one_set else nearest.smallest(strip, count).rows
+        rows = lists.rows[queries] if one_set else answering.smallest(strip, count).rows
         add = Sparse.of_lists(rows, np.ones(rows.shape, np.float32)).products(inverted)
 
         def fill(start: int, stop: int) -> None:
@@ -93,4 +93,4 @@ def visual_neighbours(
 
         kernels.of(strip).walk.over_rows(fill, len(strip), what="neighbours", block=BLOCK)
 
-    return nearest.answer(tiles, change, top_k=top_k)
+    return answering.answer(tiles, change, top_k=top_k)

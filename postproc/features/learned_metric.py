@@ -23,7 +23,7 @@ from postproc.features.linear import Map
 from postproc.features.metrics import covariance, kissme, lfda, metric_learn, nfst, sdml, xqda
 from postproc.features.metrics.metric import Metric, Unfit
 from postproc.features.metrics.principal import principal_directions
-from postproc.pairs import held, nearest, spent
+from postproc.pairs import answering, held, spent
 from postproc.pairs.layout import copies
 from postproc.pairs.pairwise import FeatureTerm, Pairwise, sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles
@@ -195,7 +195,7 @@ def learned_distances(
         if mapped[0][:, part].size
     ]
     distances = parts[0] if len(parts) == 1 else parts[0] + parts[1]
-    return nearest.answer(PairwiseTiles(distances), lambda strip, queries: None, top_k=top_k)
+    return answering.answer(PairwiseTiles(distances), lambda strip, queries: None, top_k=top_k)
 
 
 @dataclass(frozen=True)

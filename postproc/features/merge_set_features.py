@@ -4,23 +4,58 @@ Source: the first place of VisDA 2020 in domain-adaptive person re-identificatio
 Bias-Eliminate-DA-ReID, arXiv 2012.10498) and of AI City 2021 (DMT), whose code calls it ``mergesetfeat``.
 """
 
+from dataclasses import replace
+from math import log
 from typing import Annotated
 
 import numpy as np
 
-from postproc.base import arrays, checks
+from postproc.base import arrays, checks, machine
 from postproc.base.settings import Count, Neighbours, Neutral, Number, Weight, Within
 from postproc.base.sizes import BLOCK, DOUBLE, Sizes
 from postproc.base.step import Chosen, step
 from postproc.base.vocabulary import Gallery, Query, Sides
+from postproc.base.work import Work
 from postproc.features.expansion import add_neighbours
-from postproc.pairs import held, one_sided, spent
+from postproc.pairs import held, one_sided
+from postproc.pairs.forecast import FEWEST, NARROWEST
 from postproc.pairs.l2_normalize import l2_normalize
 
 
 def _weights(sizes: Sizes, chosen: Chosen) -> int:
     """What makes weights of similarities, some rows at a time."""
     return 6 * DOUBLE * min(BLOCK, sizes.ng) * 2 * int(chosen["k"])
+
+
+def _work(sizes: Sizes, chosen: Chosen) -> Work:
+    """Neighbours of all images in the gallery, and sums of them, in every round.
+
+    From so many images and values on by whole numbers, where the processor can, but never less than the fewest of
+    these take without.
+    """
+    if not (machine.int8() and sizes.ng >= FEWEST and sizes.width >= NARROWEST):
+        return int(chosen["rounds"]) * _by_tiles(sizes, _listed(chosen))
+    fewest = _by_tiles(replace(sizes, ng=FEWEST, nq=sizes.images - sizes.ng, one_set=False), _listed(chosen))
+    pairs = sizes.images * sizes.ng
+    found = Work(
+        products=max(fewest.products, 0.35 * pairs * sizes.width),
+        entries=max(fewest.entries, 0.2 * pairs),
+        bytes=sizes.features * (72 + 2.9 * _listed(chosen)),
+    )
+    return int(chosen["rounds"]) * found
+
+
+def _by_tiles(sizes: Sizes, listed: int) -> Work:
+    """A round of float32 products, looks at all of them, and lists."""
+    pairs, k = sizes.images * sizes.ng, max(1, min(listed, sizes.ng))
+    kept = sizes.images * k * (1 + log(max(1.0, sizes.ng / k)))
+    read = sizes.features * (38 + 0.73 * k)
+    return Work(products=pairs * sizes.width, entries=2.8 * pairs + 10 * kept, bytes=read)
+
+
+def _listed(chosen: Chosen) -> int:
+    """How many neighbours an image has."""
+    return int(chosen["k"]) * (2 if chosen["repel"] else 1)
 
 
 @step(
@@ -31,14 +66,7 @@ def _weights(sizes: Sizes, chosen: Chosen) -> int:
         held.lists("k", factor=3, side="ng"),
         _weights,
     ),
-    work=spent.together(
-        spent.across(3),
-        spent.gallery_pairs(3),
-        spent.gallery_looked(15),
-        spent.matrix(5.4),
-        spent.images(34000),
-        spent.read(1100),
-    ),
+    work=_work,
 )
 def merge_set_features(
     query: Query,

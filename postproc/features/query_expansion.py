@@ -19,7 +19,7 @@ from postproc.base.settings import Count, Neighbours, Neutral, Weight, Within
 from postproc.base.step import Chosen, step
 from postproc.base.vocabulary import Gallery, Nearest, Query, Sides
 from postproc.features.expansion import unexpanded
-from postproc.pairs import held, nearest, spent
+from postproc.pairs import answering, held, nearest, spent
 from postproc.pairs.known import nearest_in_gallery, tiles_of, tiles_of_gallery
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.layout import STRIP_ON_CUDA
@@ -185,7 +185,7 @@ def _largest_products(images: np.ndarray, bank: np.ndarray, k: int) -> Nearest:
         kernel.walk.over_rows(
             partial(_products, kernel, opposite, bank, strip), len(bank), what="neighbours", block=1024
         )
-        for part, values in zip(found, nearest.smallest(strip, shape[1]), strict=True):
+        for part, values in zip(found, answering.smallest(strip, shape[1]), strict=True):
             part[start : start + tall] = values
     return found
 

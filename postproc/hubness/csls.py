@@ -13,7 +13,7 @@ from postproc.base.settings import Neighbours, TopK
 from postproc.base.step import KEPT, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
 from postproc.hubness.means import mean_of_finite, mean_of_nearest, scale_and_add
-from postproc.pairs import held, nearest, pairwise, spent
+from postproc.pairs import answering, held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import Pairwise
@@ -78,7 +78,7 @@ def csls(
         rows = columns[queries] if pairs.one_set else -0.5 * mean_of_nearest(strip, k)
         scale_and_add(strip, 1.0, rows, columns)
 
-    return nearest.answer(tiles, change, top_k=top_k)
+    return answering.answer(tiles, change, top_k=top_k)
 
 
 @step(
@@ -112,7 +112,7 @@ def csls_distances(distances: Distances, *, k: Neighbours = 10, top_k: TopK = No
         arrays.take(given, queries, strip)
         scale_and_add(strip, 2.0, -mean_of_nearest(strip, k), columns)
 
-    return nearest.answer_without_distances(nq, ng, fill, top_k=top_k, like=given)
+    return answering.answer_without_distances(nq, ng, fill, top_k=top_k, like=given)
 
 
 def _columns(matrix: Floats) -> Iterator[Floats]:

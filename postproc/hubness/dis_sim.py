@@ -14,7 +14,7 @@ from postproc.base.settings import Neighbours, TopK
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
 from postproc.hubness.means import scale_and_add
-from postproc.pairs import held, nearest, spent
+from postproc.pairs import answering, held, nearest, spent
 from postproc.pairs.known import tiles_of, tiles_of_gallery
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import sqeuclidean
@@ -84,14 +84,14 @@ def dis_sim(
         if one_set:
             scale_and_add(strip, 1.0, -columns[queries], -columns)
             return
-        near = nearest.smallest(strip, min(k, strip.shape[1])).rows
+        near = answering.smallest(strip, min(k, strip.shape[1])).rows
         rows = arrays.empty(len(strip), np.float64, strip)
         kernel.walk.over_rows(
             partial(_centre, query[queries], centres, near, rows, None), len(strip), what="centres"
         )
         scale_and_add(strip, 1.0, -rows, -columns)
 
-    return nearest.answer(tiles, change, top_k=top_k)
+    return answering.answer(tiles, change, top_k=top_k)
 
 
 def _centre(

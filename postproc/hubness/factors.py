@@ -11,7 +11,7 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays
 from postproc.base.vocabulary import Floats
-from postproc.pairs.nearest import Change
+from postproc.pairs.answering import Change
 
 SHARES, SHARES_ON_CUDA = 16 << 20, 512 << 20  # bytes of what some rows share out
 EXPONENT = 80.0  # the largest that has an exponential in float32, and its inverse; some room is left

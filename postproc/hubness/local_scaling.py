@@ -17,7 +17,7 @@ from postproc.base.settings import Neighbours, TopK
 from postproc.base.step import of_method, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.hubness.means import Metric
-from postproc.pairs import held, nearest, pairwise, spent
+from postproc.pairs import answering, held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of, tiles_of_gallery
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import Pairwise
@@ -108,13 +108,13 @@ def local_scaling(
             if pairs.one_set:
                 rows = own[queries]
             else:
-                near = nearest.smallest(strip, min(query_k or k, strip.shape[1])).distances
+                near = answering.smallest(strip, min(query_k or k, strip.shape[1])).distances
                 rows = _radii(near, method, metric)
             rows[rows == 0] = smallest
         rescale = partial(kernel.hubness.rescale, strip, rows, columns, metric != "euclidean", form)
         kernel.walk.over_rows(rescale, len(strip), what="distances")
 
-    return nearest.answer(tiles, change, top_k=top_k)
+    return answering.answer(tiles, change, top_k=top_k)
 
 
 def _radii(near: np.ndarray, method: str, metric: str) -> np.ndarray:

@@ -12,14 +12,14 @@ import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays
-from postproc.pairs import nearest
+from postproc.pairs import answering
 
 Metric = Literal["euclidean", "sqeuclidean", "cosine"]  # Euclidean first: it is the default here
 
 
 def mean_of_nearest(strip: np.ndarray, k: int) -> np.ndarray:
     """(n,) float64: the mean of the ``k`` smallest finite entries of every row; 0 where there is none."""
-    values = nearest.smallest(strip, min(k, strip.shape[1])).distances
+    values = answering.smallest(strip, min(k, strip.shape[1])).distances
     return mean_of_finite(values)
 
 

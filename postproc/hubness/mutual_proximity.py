@@ -16,7 +16,7 @@ from postproc.base.step import of_method, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.hubness import moments
 from postproc.hubness.means import Metric
-from postproc.pairs import held, nearest, pairwise, spent
+from postproc.pairs import answering, held, pairwise, spent
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
@@ -79,16 +79,16 @@ def mutual_proximity(
     tiles = PairwiseTiles(pairs)
     among = tiles if pairs.one_set else PairwiseTiles(pairs.gallery_on_both_sides())
     change = _normal(among, metric == "euclidean") if method == "normal" else _empirical(among)
-    return nearest.answer(tiles, change, top_k=top_k)
+    return answering.answer(tiles, change, top_k=top_k)
 
 
-def _normal(among: PairwiseTiles, root: bool) -> nearest.Change:
+def _normal(among: PairwiseTiles, root: bool) -> answering.Change:
     """What turns distances into mutual proximity, by the moments of the gallery images' distances."""
     means, deviations = moments.of_gallery(among, root)
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         if among.layout.one_set:
-            nearest.set_own(strip, queries)
+            answering.set_own(strip, queries)
         kernel = kernels.of(strip)
         mutual = partial(kernel.hubness.mutual_normal, strip, root, means, deviations)
         kernel.walk.over_rows(mutual, len(strip), what="mutual proximity")
@@ -96,7 +96,7 @@ def _normal(among: PairwiseTiles, root: bool) -> nearest.Change:
     return change
 
 
-def _empirical(among: PairwiseTiles) -> nearest.Change:
+def _empirical(among: PairwiseTiles) -> answering.Change:
     """The same by counting, gallery image after gallery image."""
 
     one_set = among.layout.one_set
@@ -106,18 +106,18 @@ def _empirical(among: PairwiseTiles) -> nearest.Change:
         kernel = kernels.of(strip)
         counts = arrays.empty(strip.shape, np.int32, strip)
         if one_set:  # nobody is beyond any distance of its own
-            nearest.set_own(strip, queries, -np.inf)
+            answering.set_own(strip, queries, -np.inf)
 
         def count(others: np.ndarray, images: np.ndarray) -> None:
             if one_set:
-                nearest.set_own(others, images, -np.inf)
+                answering.set_own(others, images, -np.inf)
 
             def fill(start: int, stop: int) -> None:
                 kernel.hubness.count_beyond(strip, others, images, start, stop, counts)
 
             kernel.walk.over_rows(fill, len(strip), what="mutual proximity", block=16)
 
-        nearest.strips(among, count, what="distances")
+        answering.strips(among, count, what="distances")
 
         def finish(start: int, stop: int) -> None:
             share = arrays.as_type(counts[start:stop], np.float64) / images_beside

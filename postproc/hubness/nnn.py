@@ -11,7 +11,7 @@ from postproc.base.settings import Neighbours, Neutral, TopK, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Features, Gallery, Nearest, Query
 from postproc.hubness.means import mean_of_finite, scale_and_add
-from postproc.pairs import held, nearest, spent
+from postproc.pairs import answering, held, nearest, spent
 from postproc.pairs.pairwise import of
 from postproc.pairs.tiles import PairwiseTiles
 
@@ -59,6 +59,6 @@ def nnn(
     tiles = PairwiseTiles(of(query, gallery, unit=True, cuda=True))
     found = nearest.of_queries(PairwiseTiles(of(images, bank, unit=True, cuda=True)), k)
     bias = 1 - 0.5 * mean_of_finite(found.distances)
-    return nearest.answer(
+    return answering.answer(
         tiles, lambda strip, queries: scale_and_add(strip, 0.5, 0.0, float(alpha) * bias), top_k=top_k
     )

@@ -14,7 +14,7 @@ from postproc.base import checks
 from postproc.base.settings import Neighbours, TopK, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Features, Gallery, Nearest, Query
-from postproc.pairs import held, nearest, spent
+from postproc.pairs import answering, held, spent
 from postproc.pairs.pairwise import Pairwise, of
 from postproc.pairs.tiles import PairwiseTiles
 
@@ -77,8 +77,8 @@ def qb_norm(
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         if tiles.layout.one_set:
-            nearest.set_own(strip, queries)
-        first = nearest.smallest(strip, 1).rows[:, 0]
+            answering.set_own(strip, queries)
+        first = answering.smallest(strip, 1).rows[:, 0]
 
         def add(start: int, stop: int) -> None:
             rows = strip[start:stop]
@@ -89,7 +89,7 @@ def qb_norm(
 
         kernels.of(strip).walk.over_rows(add, len(strip), what="distances", block=16)
 
-    return nearest.answer(tiles, change, top_k=top_k)
+    return answering.answer(tiles, change, top_k=top_k)
 
 
 class Hubs(NamedTuple):
@@ -106,18 +106,18 @@ def _hubs(pairs: Pairwise, beta: float, k: int, share: float) -> Hubs:
 
     def take(strip: np.ndarray, rows: np.ndarray) -> None:
         if pairs.one_set:
-            nearest.set_own(strip, rows)
+            answering.set_own(strip, rows)
         kernel, own = kernels.of(strip), np.zeros(len(strip))
         kernel.walk.over_rows(
             lambda start, stop: kernel.hubness.add_to_columns(strip, -0.5 * beta, own, start, stop, peaks, totals),
             count,
             what="bank",
         )
-        near = nearest.smallest(strip, min(k, count)).rows
+        near = answering.smallest(strip, min(k, count)).rows
         named[near[near >= 0]] = True
 
     tiles = PairwiseTiles(pairs)
-    nearest.strips(tiles, take, what="bank")
+    answering.strips(tiles, take, what="bank")
     classes = tiles.layout.inverse[tiles.layout.border :]
     named = np.isin(classes, classes[named])  # copies of a hub are hubs
     there = totals > 0

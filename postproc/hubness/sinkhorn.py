@@ -17,9 +17,9 @@ from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
 from postproc.base.work import Work
 from postproc.hubness import factors
 from postproc.hubness.means import scale_and_add
-from postproc.pairs import held, kept, nearest, pairwise, remembered, spent
+from postproc.pairs import answering, held, kept, pairwise, remembered, spent
+from postproc.pairs.answering import Change
 from postproc.pairs.layout import SMALLEST, STRIP
-from postproc.pairs.nearest import Change
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
@@ -84,15 +84,15 @@ def sinkhorn(
     tiles, scale = PairwiseTiles(pairs), -0.5 / temperature
     if bounded and factors.are_kept(pairs.like, 2 / temperature, half_rounds):
         return _by_shares(tiles, temperature, half_rounds, top_k)
-    filled = None if top_k is not None else nearest.everything(tiles)
+    filled = None if top_k is not None else answering.everything(tiles)
     if filled is not None and pairs.one_set:
-        nearest.set_own(filled, np.arange(len(filled)))
+        answering.set_own(filled, np.arange(len(filled)))
     elsewhere = arrays.on_cuda(pairs.like) or remembered.current() is not None
     strips = kept.Strips(partial(_distances_of_tiles, tiles), 0 if elsewhere else kept.room())
 
     def walk(use: Change) -> None:
         def without_own(strip: np.ndarray, queries: np.ndarray) -> None:
-            nearest.set_own(strip, queries)
+            answering.set_own(strip, queries)
             use(strip, queries)
 
         if filled is None:
@@ -103,18 +103,18 @@ def sinkhorn(
     single = temperature <= 1  # times a step of float32 it is less than what c may be off by
     found = factors.by_logarithms(walk, pairs.like, pairs.sizes, scale, half_rounds, single=single)
     change = _change(found, 0.5, temperature, half_rounds, pairs.one_set)
-    return nearest.answer(tiles, change, top_k=top_k, filled=filled, walk=strips.walk if half_rounds else None)
+    return answering.answer(tiles, change, top_k=top_k, filled=filled, walk=strips.walk if half_rounds else None)
 
 
 def _by_shares(tiles: PairwiseTiles, temperature: float, half_rounds: int, top_k: int | None) -> Floats | Nearest:
     """By exponentials that take the place of distances, and are taken back at the end."""
     layout, scale = tiles.layout, -0.5 / temperature
-    filled = None if top_k is not None else nearest.everything(tiles)
+    filled = None if top_k is not None else answering.everything(tiles)
     if filled is None:
         walk = kept.Strips(partial(_shares_of_tiles, tiles, scale), kept.room()).walk
     else:
         if layout.one_set:
-            nearest.set_own(filled, np.arange(len(filled)))
+            answering.set_own(filled, np.arange(len(filled)))
         factors.exponentials(filled, scale)
         walk = partial(_walk, filled, layout.queries[1])  # in the order of the strips, for the same bits
     rows, columns = factors.by_shares(walk, (layout.nq, layout.ng), half_rounds)
@@ -122,7 +122,7 @@ def _by_shares(tiles: PairwiseTiles, temperature: float, half_rounds: int, top_k
     def change(shares: np.ndarray, queries: np.ndarray) -> None:
         factors.distances(shares, -temperature, rows[queries] if half_rounds % 2 else None, columns)
 
-    return nearest.answer(tiles, change, top_k=top_k, filled=filled, walk=None if filled is not None else walk)
+    return answering.answer(tiles, change, top_k=top_k, filled=filled, walk=None if filled is not None else walk)
 
 
 @step(
@@ -171,7 +171,7 @@ def sinkhorn_distances(
         arrays.take(given, queries, strip)
         change(strip, queries)
 
-    return nearest.answer_without_distances(nq, ng, fill, top_k=top_k, like=given)
+    return answering.answer_without_distances(nq, ng, fill, top_k=top_k, like=given)
 
 
 def _walk(matrix: Floats, order: np.ndarray, use: Change) -> None:
@@ -184,7 +184,7 @@ def _walk(matrix: Floats, order: np.ndarray, use: Change) -> None:
 
 
 def _distances_of_tiles(tiles: PairwiseTiles, use: Change, asked: np.ndarray | None) -> None:
-    nearest.strips(tiles, use, what="scaling", asked=asked)
+    answering.strips(tiles, use, what="scaling", asked=asked)
 
 
 def _shares_of_tiles(tiles: PairwiseTiles, scale: float, use: Change, asked: np.ndarray | None) -> None:
@@ -192,11 +192,11 @@ def _shares_of_tiles(tiles: PairwiseTiles, scale: float, use: Change, asked: np.
 
     def take(strip: np.ndarray, queries: np.ndarray) -> None:
         if tiles.layout.one_set:
-            nearest.set_own(strip, queries)
+            answering.set_own(strip, queries)
         factors.exponentials(strip, scale)
         use(strip, queries)
 
-    nearest.strips(tiles, take, what="scaling", asked=asked)
+    answering.strips(tiles, take, what="scaling", asked=asked)
 
 
 def _shares_of_matrix(matrix: Floats, scale: float, use: Change, asked: np.ndarray | None) -> None:
@@ -218,7 +218,7 @@ def _change(
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         if one_set:
-            nearest.set_own(strip, queries)
+            answering.set_own(strip, queries)
         ends_with_rows = half_rounds and half_rounds % 2 == 0
         last = factors.of_rows(strip, -unit / temperature, columns) if ends_with_rows else rows[queries]
         scale_and_add(strip, unit, -temperature * last, -temperature * columns)

@@ -24,34 +24,49 @@ import numba
 from numba.core.caching import FunctionCache, NullCache
 from numba.core.compiler import Compiler
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.compiler_machinery import PassManager
 from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
+from numba.core.typed_passes import NativeLowering, NoPythonBackend, NopythonTypeInference, PreLowerStripPhis
+from numba.core.untyped_passes import FixupArgs, GenericRewrites, IRProcessing, ReconstructSSA, TranslateByteCode
 
 from postproc.base import forks
 from postproc.base.machine import MachineWarning
 
 DIGEST = hashlib.sha256().digest_size
 MEMORY = b"NRT_"  # how the functions of numba's memory are called
+STEPS = (
+    TranslateByteCode, FixupArgs, IRProcessing, GenericRewrites, ReconstructSSA, NopythonTypeInference,
+    PreLowerStripPhis, NativeLowering, NoPythonBackend,
+)  # fmt: skip
 forks.waits_for(global_compiler_lock)  # a child could never compile
 
 
 def compiled(function: Callable[..., Any]) -> Any:
     """The function as a kernel: compiled when it is first called with arguments of a kind."""
-    return _kernel(function, no_cfunc_wrapper=True)  # nobody calls it from C, and it takes time to make
+    return _kernel(function, _Compiler, no_cfunc_wrapper=True)  # nobody calls it from C, and it takes time to make
+
+
+def part(function: Callable[..., Any]) -> Any:
+    """The same for what is called by kernels alone: without a wrapper, most of the work where tuples come in."""
+    return _kernel(function, _Compiler, no_cfunc_wrapper=True, no_cpython_wrapper=True)
 
 
 def lean(function: Callable[..., Any]) -> Any:
-    """The same for what makes no array and returns none: without numba's memory, which takes its time."""
-    return _kernel(function, no_cfunc_wrapper=True, _nrt=False)
+    """The same for what makes no array and returns none: without numba's memory, which takes its time.
+
+    Nor may there be a closure, a comprehension or arithmetic of whole arrays.
+    """
+    return _kernel(function, _Lean, no_cfunc_wrapper=True, _nrt=False)
 
 
 def inner(function: Callable[..., Any]) -> Any:
     """As :func:`lean` for what is called by kernels alone, which takes half as long to compile."""
-    return _kernel(function, no_cfunc_wrapper=True, _nrt=False, no_cpython_wrapper=True)
+    return _kernel(function, _Lean, no_cfunc_wrapper=True, _nrt=False, no_cpython_wrapper=True)
 
 
-def _kernel(function: Callable[..., Any], **settings: Any) -> Any:
-    kernel: Any = numba.njit(nogil=True, pipeline_class=_Compiler, **settings)(function)
+def _kernel(function: Callable[..., Any], compiler: type[Compiler], **settings: Any) -> Any:
+    kernel: Any = numba.njit(nogil=True, pipeline_class=compiler, **settings)(function)
     if hasattr(kernel, "py_func"):  # not so under NUMBA_DISABLE_JIT
         kernel._cache = _cache_of(function)
     return kernel
@@ -68,6 +83,17 @@ class _Compiler(Compiler):
         finally:
             if wanted:
                 gc.enable()
+
+
+class _Lean(_Compiler):
+    """The same in the steps alone that loops over numbers need: no arrays to free, no closures to look for."""
+
+    def define_pipelines(self) -> list[PassManager]:
+        manager = PassManager("lean")
+        for step in STEPS:
+            manager.add_pass(step)
+        manager.finalize()
+        return [manager]
 
 
 def folder_of(kernel: Any) -> Path | None:

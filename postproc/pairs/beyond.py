@@ -10,7 +10,7 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays
 from postproc.base.vocabulary import Array
-from postproc.pairs import forecast, from_lists, nearest, remembered
+from postproc.pairs import answering, forecast, from_lists, nearest, remembered
 from postproc.pairs.layout import Layout
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import Buffers, Lists, PairwiseTiles, Tiles
@@ -74,7 +74,7 @@ def _complete(across: Lists, everybody: Pairwise, cameras: Array, layout: Layout
     def search(strip: np.ndarray, numbers: np.ndarray) -> None:
         images = lacking[numbers]
         strip[cameras[images, None] == cameras] = np.inf
-        found = nearest.smallest(strip, k)
+        found = answering.smallest(strip, k)
         across.rows[images], across.values[images] = found.rows, found.distances
 
-    nearest.strips(PairwiseTiles(everybody.of_gallery(lacking)), search, what="other cameras")
+    answering.strips(PairwiseTiles(everybody.of_gallery(lacking)), search, what="other cameras")

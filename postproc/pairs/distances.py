@@ -8,8 +8,8 @@ from postproc.base import arrays
 from postproc.base.settings import TopK
 from postproc.base.step import of_metric, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
-from postproc.pairs import exact, held, nearest, pairwise, spent
-from postproc.pairs.nearest import Change
+from postproc.pairs import answering, exact, held, pairwise, spent
+from postproc.pairs.answering import Change
 from postproc.pairs.pairwise import FeatureTerm, Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 
@@ -19,7 +19,7 @@ METRICS = get_args(Metric)
 
 @step(
     unit=of_metric,
-    memory=held.compared(copy=held.by_metric),
+    memory=held.measured,
     work=spent.together(spent.across(), spent.nearest, spent.read(52), spent.matrix(0.97)),
     on_disk=True,
 )
@@ -48,7 +48,7 @@ def distances(
     if isinstance(query, Pairwise):
         if gallery is not None or metric != "sqeuclidean":
             raise ValueError("metric: a Pairwise is its own metric and holds the gallery, give nothing else")
-        return nearest.answer(PairwiseTiles(query), lambda strip, queries: None, top_k=top_k)
+        return answering.answer(PairwiseTiles(query), lambda strip, queries: None, top_k=top_k)
     pairs = pairwise.of(query, gallery, unit=metric == "cosine", cuda=True)
     scale = 1.0
     if metric == "euclidean":
@@ -58,7 +58,7 @@ def distances(
         if scale != 1:  # squares of very small numbers are none
             scaled = None if pairs.one_set else term.gallery[:] * scale
             pairs = pairwise.sqeuclidean(term.query[:] * scale, scaled)
-    return nearest.answer(PairwiseTiles(pairs), to_metric(pairs, metric, scale), top_k=top_k)
+    return answering.answer(PairwiseTiles(pairs), to_metric(pairs, metric, scale), top_k=top_k)
 
 
 def to_metric(pairs: Pairwise, metric: str, scale: float = 1.0) -> Change:

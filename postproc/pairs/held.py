@@ -167,11 +167,15 @@ def walk(sizes: Sizes, chosen: Chosen) -> int:
 
 
 def lists(*names: str, factor: int = 1, more: int = 0, side: str = "images") -> Memory:
-    """Neighbours of all images (or those of a ``side``): as many as the largest of these settings and ``more``."""
+    """Neighbours of all images (or those of a ``side``): as many as the largest of these settings and ``more``;
+    or once, with what waits beside them while they are looked for."""
 
     def needed(sizes: Sizes, chosen: Chosen) -> int:
-        k = factor * max((int(chosen[name] or 0) for name in names), default=0) + more
-        return ENTRY * min(k, sizes.images) * int(getattr(sizes, side))
+        longest = max((int(chosen[name] or 0) for name in names), default=0)
+        once = min(longest + more, sizes.images)
+        waiting = 0 if side == "nq" else long_lists.waiting_beside(once)
+        each = max(min(factor * longest + more, sizes.images), once + waiting)
+        return ENTRY * each * int(getattr(sizes, side))
 
     return needed
 
@@ -209,6 +213,21 @@ def compared(*parts: Memory, unit: bool = False, copy: Memory | None = None) -> 
 def by_metric(sizes: Sizes, chosen: Chosen) -> int:
     """Features of unit length where ``metric`` is cosine."""
     return sizes.features if chosen["metric"] == "cosine" else 0
+
+
+def measured(sizes: Sizes, chosen: Chosen) -> int:
+    """Distances by ``metric``. Features of unit length, where it is cosine, are a copy; those on disk stay there:
+    lengths, and the rows that a thread has in work, which are divided in float64."""
+    if not sizes.on_disk or chosen["metric"] != "cosine":
+        return compared(copy=by_metric)(sizes, chosen)
+    in_memory = {} if sizes.one_set else {side: n for side, n in sizes.sides.items() if side not in sizes.on_disk}
+    copied = SINGLE * sum(in_memory.values()) * sizes.width
+    edge = edge_of(sizes.images)
+    tall, wide = _piece(sizes.nq, edge), _piece(sizes.ng, edge)
+    in_work = SINGLE * tall * wide + sizes.width * (SINGLE * tall + (DOUBLE + 2 * SINGLE) * wide)
+    looked_at = before(times(1.5, blocks))(sizes, chosen)  # as float32, divided, and their squares
+    found = max(looked_at, sizes.threads * in_work + strip(sizes, chosen))
+    return copied + found + (LABEL + DOUBLE) * sizes.images
 
 
 def reciprocal(sizes: Sizes, chosen: Chosen) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from postproc.base import machine, runtime
 from postproc.base.sizes import Sizes
 from postproc.base.step import Chosen
-from postproc.pairs.nearest import Change
+from postproc.pairs.answering import Change
 
 Source = Callable[[Change, np.ndarray | None], None]
 

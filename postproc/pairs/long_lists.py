@@ -11,6 +11,7 @@ MATRIX = 256 << 20  # bytes of all distances that are kept from the walk for an 
 QUERIES = 1024  # whose candidates are there at a time
 CANDIDATES = 1500  # a query has at a time, as features around identities give them
 EACH = 36  # bytes of a candidate, while ranges of them are joined
+LONG = 256  # entries of a list, from which on it pays that what is found waits for more from one tile to the next
 
 
 def length(nq: int, ng: int, width: int, top_k: int | None, *, one_set: bool) -> int | None:
@@ -51,4 +52,10 @@ def beside(nq: int, ng: int, width: int, top_k: int | None, *, one_set: bool) ->
     if top_k is None or wanted is None:
         return 4 * nq * ng if keeps_matrix(nq, ng, top_k) else 0
     lists = 8 * (ng * (wanted - min(top_k, ng)) if one_set else (nq + ng) * wanted)
-    return lists + EACH * min(QUERIES, nq) * min(CANDIDATES, ng)
+    waiting = 8 * (ng if one_set else nq + ng) * waiting_beside(wanted)
+    return lists + max(waiting, EACH * min(QUERIES, nq) * min(CANDIDATES, ng))
+
+
+def waiting_beside(k: int) -> int:
+    """How many keys of 8 bytes wait beside a list of k while neighbours are looked for."""
+    return k // 2 + 96 if k >= LONG else 0

@@ -22,7 +22,8 @@ def neighbours(query: Query | Pairwise, gallery: Gallery | None = None, *, k: Ne
              them, nearest first, ties by image.
     k:       1 or more, cut to what there is. ``rerank`` wants k1, and k2 - 1 if that is more.
     Raises:  ValueError for different widths, NaN or infinity.
-    Cost:    half a product of all by all; memory: the lists and one 16 MB tile a thread.
+    Cost:    half a product of all by all; memory: the lists, from k = 256 on half as much again while they are
+             looked for, and one 16 MB tile a thread.
 
     >>> neighbours(np.array([[0.0], [1.0], [3.0]], np.float32), k=1).rows
     array([[0, 1],

@@ -15,7 +15,7 @@ from postproc.base.settings import Number, TopK, Within
 from postproc.base.sizes import DOUBLE, Sizes
 from postproc.base.step import SQUARED, Chosen, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
-from postproc.pairs import held, nearest, spent
+from postproc.pairs import answering, held, spent
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles
 
@@ -85,7 +85,7 @@ def part_distances(
         )
         kernel.walk.over_rows(over, len(strip), what="parts", block=16)
 
-    return nearest.answer(tiles, change, top_k=top_k)
+    return answering.answer(tiles, change, top_k=top_k)
 
 
 def _weighted(side: str, features: Floats, shown: Floats, seen: float) -> tuple[Floats, np.ndarray]:

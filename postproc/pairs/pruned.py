@@ -286,32 +286,15 @@ def _limit(numbers: Numbers, rows: Rows, k: int) -> np.ndarray:
     some = np.linspace(0, n - 1, min(scouts(n), n) // panel * panel).astype(np.int64)
     if not len(some):
         return np.arange(n)
-    few = np.ascontiguousarray(
-        numbers.packed[some // panel, :, some % panel]
-        .reshape(-1, panel, numbers.packed.shape[1], 4)
-        .swapaxes(1, 2)
-    )
-    limits = np.ascontiguousarray(numbers.limits[:, some])
-    limits[0] += limits[2]
-    limits[2:5] = -limits[2], np.full(len(some), -np.inf), np.full(len(some), np.inf)
-
+    few, limits = some_of(numbers, some)
     nearest, farthest = np.zeros((2, numbers.limits.shape[1]), np.int32)
     rank = min(k, max(6, -(-AMONG * k * len(some) // n)))
 
     def find(start: int, stop: int) -> None:
         kernel.int8.first_limits(
-            numbers.packed,
-            numbers.begin,
-            numbers.limits,
-            few,
-            limits,
-            rank,
-            start,
-            stop,
-            kernel.int8.room_of(few),
-            nearest,
-            farthest,
-        )
+            numbers.packed, numbers.begin, numbers.limits, few, limits, rank, start, stop,
+            kernel.int8.room_of(few), nearest, farthest,
+        )  # fmt: skip
         start, stop = start * panel, min(stop * panel, n)
         kernel.settling.raise_far(
             rows.first, rows.second, rows.border, some, farthest, numbers.limits, start, stop
@@ -319,6 +302,17 @@ def _limit(numbers: Numbers, rows: Rows, k: int) -> np.ndarray:
 
     kernel.walk.over_rows(find, len(numbers.packed), what="limits")
     return np.argsort(nearest[:n], kind="stable")
+
+
+def some_of(numbers: Numbers, some: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Some rows, whole panels of them, as :func:`postproc.kernels.cpu.int8.first_limits` wants those that others
+    are compared with."""
+    panel = numbers.packed.shape[2]
+    packed = numbers.packed[some // panel, :, some % panel].reshape(-1, panel, *numbers.packed.shape[1::2])
+    limits = np.ascontiguousarray(numbers.limits[:, some])
+    limits[0] += limits[2]
+    limits[2:5] = -limits[2], np.full(len(some), -np.inf), np.full(len(some), np.inf)
+    return np.ascontiguousarray(packed.swapaxes(1, 2)), limits
 
 
 def scouts(n: int) -> int:

@@ -7,7 +7,7 @@ from postproc.base import arrays, checks
 from postproc.base.settings import TopK
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Ranking
-from postproc.pairs import held, nearest, spent
+from postproc.pairs import answering, held, spent
 
 
 @step(
@@ -29,7 +29,7 @@ def rank(distances: Distances, *, top_k: TopK = None) -> Ranking:
     values = checks.distances("distances", distances, cuda=True)
     k = values.shape[1] if top_k is None else min(top_k, values.shape[1])
     if k <= values.shape[1] // 8:
-        return nearest.smallest(values, k).rows
+        return answering.smallest(values, k).rows
     order = arrays.empty((len(values), k), np.int32, values)
     kernel = kernels.of(values)
     kernel.walk.over_rows(

@@ -8,7 +8,7 @@ from postproc.base import arrays
 from postproc.base.settings import Count
 from postproc.base.step import checked
 from postproc.base.vocabulary import Array, Gallery, Query
-from postproc.pairs import known, nearest, pairwise
+from postproc.pairs import answering, known, pairwise
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.meant import refuse_other_numbers
 from postproc.pairs.pairwise import Pairwise
@@ -50,8 +50,8 @@ def with_recall(
 
     def count(strip: Array, queries: np.ndarray) -> None:
         images = asked[queries]
-        nearest.set_own(strip, images)
-        reach = arrays.host(nearest.smallest(strip, k).distances[:, -1:])
+        answering.set_own(strip, images)
+        reach = arrays.host(answering.smallest(strip, k).distances[:, -1:])
         rows = np.asarray(lists.rows[images])
         numbers = arrays.beside(np.maximum(rows, 0), strip)
         far = arrays.host(strip[arrays.beside(np.arange(len(images)), strip)[:, None], numbers])
@@ -61,6 +61,6 @@ def with_recall(
         exact.append(far[right])
 
     tiles = PairwiseTiles(pairs.as_one_set().of_gallery(asked))
-    nearest.strips(tiles, count, what="recall")
+    answering.strips(tiles, count, what="recall")
     refuse_other_numbers(np.concatenate(given), np.concatenate(exact), tiles.mean_square)
     return replace(lists, recall=float(found.mean()))

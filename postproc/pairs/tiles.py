@@ -307,9 +307,9 @@ def _rows(terms: list[FeatureTerm], layout: Layout) -> tuple[list[Array], np.nda
     if plain and layout.distinct:
         return [terms[0].query] if layout.one_set else [terms[0].query, terms[0].gallery], None
     border = layout.query_classes  # in one set behind all classes
-    if plain and isinstance(terms[0].query, Stored) and isinstance(terms[0].gallery, Stored):
-        query, gallery = terms[0].query.rows(layout.first[:border]), terms[0].gallery
-        return [query] if layout.one_set else [query, gallery.rows(layout.first[border:] - layout.nq)], None
+    if plain and any(isinstance(side, Stored) for side in (terms[0].query, terms[0].gallery)):
+        query, gallery = _some(terms[0].query, layout.first[:border]), terms[0].gallery
+        return [query] if layout.one_set else [query, _some(gallery, layout.first[border:] - layout.nq)], None
     sides = [side for term in terms for side in (term.query, term.gallery)]
     place = next((side for side in sides if not arrays.on_cuda(side)), layout.like)  # one on the host, all there
     rows = arrays.empty((layout.classes, sum(term.query.shape[1] for term in terms)), np.float32, place)
@@ -324,6 +324,11 @@ def _rows(terms: list[FeatureTerm], layout: Layout) -> tuple[list[Array], np.nda
         signs[start:stop] = np.sign(term.weight)
         start = stop
     return [read_only(rows)], None if (signs > 0).all() else arrays.beside(signs, layout.like)
+
+
+def _some(side: Array, numbers: np.ndarray) -> Array:
+    """Some rows of a side; on disk they stay there."""
+    return side.rows(numbers) if isinstance(side, Stored) else read_only(arrays.host(side)[numbers])
 
 
 def _moved(parts: list[np.ndarray], centre: np.ndarray | None) -> Iterator[np.ndarray]:

@@ -15,7 +15,7 @@ from postproc.base.settings import Mutual, Neighbours, Number, Share, TopK, Weig
 from postproc.base.step import JACCARD, Chosen, Range, step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context.kreciprocal import rerank_tiles
-from postproc.pairs import held, nearest, spent
+from postproc.pairs import answering, held, nearest, spent
 from postproc.pairs.pairwise import sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles, Tiles
 from postproc.tracks.track_distances import track_change
@@ -101,16 +101,18 @@ def rerank_tracks(
     )  # fmt: skip
     assert not isinstance(by_track, Nearest)
     if one_set:
-        nearest.set_own(by_track, np.arange(tracks.count), 0)  # a track has the neighbourhood that it has
+        answering.set_own(by_track, np.arange(tracks.count), 0)  # a track has the neighbourhood that it has
         by_track = tracks.of_images(by_track)
     if order == "row":
         spread = track_change(by_track, tracks)
-        return nearest.answer_without_distances(*images.sizes, spread, top_k=top_k, like=by_track, one_set=one_set)
+        return answering.answer_without_distances(
+            *images.sizes, spread, top_k=top_k, like=by_track, one_set=one_set
+        )
     kernel = kernels.of(by_track)
 
     def give(strip: np.ndarray, queries: np.ndarray) -> None:
         if one_set:
-            nearest.set_own(strip, queries)  # of its track each image comes first to another one
+            answering.set_own(strip, queries)  # of its track each image comes first to another one
 
         def fill(start: int, stop: int) -> None:
             kernel.tracks.give_nearest_first(
@@ -119,7 +121,7 @@ def rerank_tracks(
 
         kernel.walk.over_rows(fill, len(strip), what="images")
 
-    return nearest.answer(PairwiseTiles(images), give, top_k=top_k)
+    return answering.answer(PairwiseTiles(images), give, top_k=top_k)
 
 
 class _OverLargest(Tiles):

@@ -16,7 +16,7 @@ from postproc.base.one_set import is_one_set
 from postproc.base.settings import Neighbours, TopK
 from postproc.base.step import KEPT, SQUARED, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
-from postproc.pairs import held, nearest, pairwise, spent
+from postproc.pairs import answering, held, pairwise, spent
 from postproc.pairs.pairwise import Pairwise
 from postproc.pairs.tiles import PairwiseTiles
 from postproc.tracks.track_lists import Tracks
@@ -75,13 +75,13 @@ def track_distances(
 
     def take(strip: np.ndarray, queries: np.ndarray) -> None:
         if pairs.one_set:
-            nearest.set_own(strip, queries)
+            answering.set_own(strip, queries)
         by_track[arrays.beside(queries, by_track)] = _reduced(strip, tracks, reduce, k)
 
-    nearest.strips(PairwiseTiles(pairs), take, what="distances to tracks")
+    answering.strips(PairwiseTiles(pairs), take, what="distances to tracks")
     symmetric = pairs.one_set and reduce == query_reduce and k is None
     spread = track_change(_joined(by_track, groups, query_reduce, symmetric=symmetric), tracks)
-    return nearest.answer_without_distances(nq, ng, spread, top_k=top_k, like=pairs.like, one_set=pairs.one_set)
+    return answering.answer_without_distances(nq, ng, spread, top_k=top_k, like=pairs.like, one_set=pairs.one_set)
 
 
 @step(
@@ -146,7 +146,7 @@ def pooled(
     return out
 
 
-def track_change(by_track: Floats, tracks: Tracks) -> nearest.Change:
+def track_change(by_track: Floats, tracks: Tracks) -> answering.Change:
     """A function that gives the images of a strip (queries, gallery) the distances of their tracks."""
 
     kernel = kernels.of(by_track)

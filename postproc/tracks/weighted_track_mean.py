@@ -14,7 +14,7 @@ from postproc.base import arrays, checks
 from postproc.base.settings import Number, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Floats, Gallery, Query
-from postproc.pairs import held, nearest, spent
+from postproc.pairs import answering, held, spent
 from postproc.pairs.l2_normalize import l2_normalize
 from postproc.pairs.layout import STRIP, STRIP_ON_CUDA
 from postproc.pairs.pairwise import sqeuclidean
@@ -80,7 +80,7 @@ def weighted_means(
     for some in _whole_tracks(tracks, max(1, strip_bytes // (4 * len(query)))):
         offsets = tracks.offsets[some.start : some.stop + 1]
         members = arrays.beside(tracks.members[offsets[0] : offsets[-1]], gallery)
-        strip = nearest.everything(PairwiseTiles(sqeuclidean(gallery[members], query)))
+        strip = answering.everything(PairwiseTiles(sqeuclidean(gallery[members], query)))
         if one_set:
             _leave_out_own(strip, offsets - offsets[0], members)
         weights[members] = arrays.like(_weights(strip, offsets - offsets[0], threshold, epsilon), weights)

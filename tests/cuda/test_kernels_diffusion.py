@@ -30,12 +30,22 @@ def both(on_device, name, *arguments):
 @each("smooth", [False, True])
 @each(("iterations", "tolerance"), [(0, 1e-6), (4, 1e-6), (12, 0.05), (40, 1e-9)])
 def test_conjugate_gradients(on_device, smooth, iterations, tolerance):
-    y = np.random.default_rng(1).random((37, 5))
-    y[:, 3] = 0  # a column without a query
-    y[:-1, 4] = 0  # a query without links, done after one step
-    found, wanted = both(on_device, "conjugate_gradients", *graph(37), 0.99, y, iterations, tolerance, smooth)
+    rng = np.random.default_rng(1)
+    offsets, members, weights = graph(37)
+    sums = np.add.reduceat(weights.astype(np.float64), offsets[:-1].clip(max=len(weights) - 1))
+    masses = np.where(np.diff(offsets) > 0, sums, 1)
+    shares = (weights / np.repeat(masses, np.diff(offsets))).astype(np.float32)
+    nodes, values = rng.integers(0, 36, (5, 3)), rng.random((5, 3))
+    values[3] = 0  # a column without a query
+    nodes[4] = 36  # a query without links, done after one step
+    found, wanted = both(
+        on_device, "conjugate_gradients", offsets, members, shares, masses, 0.99, nodes.astype(np.int32), values,
+        iterations, tolerance, smooth,
+    )  # fmt: skip
     assert found.dtype == np.float64
-    assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
+    assert found[:, :3].any() == (iterations > 0)
+    assert_allclose(found, wanted[:, :5], rtol=1e-9, atol=1e-12)
+    assert not wanted[:, 5:].any()
 
 
 @each("iterations", [0, 1, 6])

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import postproc
 from postproc import rerank, same_camera, sqeuclidean
-from postproc.pairs import layout, nearest, pairwise, tiles
+from postproc.pairs import answering, layout, nearest, pairwise, tiles
 from postproc.pairs.tiles import PairwiseTiles
 from tests.support.each import each
 from tests.support.worlds import world
@@ -160,7 +160,7 @@ def test_what_is_wrong_with_a_tensor_is_said(on_device):
 def test_lists_with_nobody_left_waiting_at_the_end(on_device):
     """What was merged on the way is kept, whether or not the last entries of a row changed the list."""
     strip = np.random.default_rng(0).integers(0, 6, (12, 138)).astype(np.float32)
-    found, wanted = nearest.smallest(on_device.up(strip), 100), nearest.smallest(strip, 100)
+    found, wanted = answering.smallest(on_device.up(strip), 100), answering.smallest(strip, 100)
     assert_array_equal(on_device.down(found.rows), wanted.rows)
     assert_array_equal(on_device.down(found.distances), wanted.distances)
 

@@ -19,7 +19,7 @@ from postproc import l2_normalize
 from postproc.base import checks, runtime
 from postproc.base.settings import Count, Number, Within
 from postproc.base.vocabulary import Floats
-from postproc.pairs import held, nearest
+from postproc.pairs import answering, held
 from postproc.pairs.distances import Metric
 
 PAIRS = 1 << 12  # whose features are looked at together
@@ -77,7 +77,7 @@ def calibrated(
                 order,
             )
     if gallery is None:
-        nearest.set_own(out, np.arange(len(out)))
+        answering.set_own(out, np.arange(len(out)))
     return out
 
 

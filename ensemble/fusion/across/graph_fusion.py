@@ -18,7 +18,7 @@ from ensemble.fusion.scaling import scaled
 from postproc.base import runtime
 from postproc.base.settings import Count, Neighbours, Number, Within
 from postproc.base.vocabulary import Floats
-from postproc.pairs import held, nearest
+from postproc.pairs import answering, held
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -75,7 +75,7 @@ def graph_fusion(
             answer = np.empty((nq, ng), np.float32)
             rows = neighbours.lists(q, g, k + 1, metric, answer)
             if g is None:
-                nearest.set_own(answer, np.arange(nq))
+                answering.set_own(answer, np.arange(nq))
             out += np.float32(weight / numbers.sum()) * scaled(answer, "min-max")
             own = _links(rows) * weight
             links = own if links is None else links + own

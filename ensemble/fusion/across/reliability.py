@@ -26,7 +26,7 @@ from postproc import distances as measure
 from postproc.base import runtime
 from postproc.base.settings import Count, Neighbours, Weight, Within
 from postproc.base.vocabulary import Floats
-from postproc.pairs import held, nearest
+from postproc.pairs import answering, held
 
 Change = Callable[[np.ndarray], np.ndarray]
 Effectiveness = Literal["reciprocal", "authority"]
@@ -131,7 +131,7 @@ def unsupervised_reliability(
 
         runtime.over_rows(add, len(out), what="weighted sum", block=parts.rows_at_a_time([out]))
     if gallery is None:
-        nearest.set_own(out, np.arange(len(out)))
+        answering.set_own(out, np.arange(len(out)))
     return out
 
 

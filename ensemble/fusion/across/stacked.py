@@ -21,7 +21,7 @@ from postproc.base.settings import Count, Number, Within
 from postproc.base.sizes import SINGLE, Sizes
 from postproc.base.step import Chosen
 from postproc.base.vocabulary import Floats
-from postproc.pairs import held, nearest
+from postproc.pairs import answering, held
 from postproc.pairs.distances import Metric
 
 ROUNDS, LEAVES = 100, 15  # of boosting: shallow, since there are few columns
@@ -89,7 +89,7 @@ def stacked(
 
     runtime.over_rows(fill, len(out), what="stacking", block=parts.rows_at_a_time(found))
     if gallery is None:
-        nearest.set_own(out, np.arange(len(out)))
+        answering.set_own(out, np.arange(len(out)))
     return out
 
 

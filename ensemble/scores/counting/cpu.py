@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from postproc.kernels.compiled import compiled
+from postproc.kernels.compiled import compiled, inner, part
 from postproc.kernels.cpu.sorting import order
 
 RECTANGLE, TRAPEZOID, SKLEARN = 0, 1, 2  # rules of the average precision
@@ -63,7 +63,7 @@ class Answer(NamedTuple):
     fault: np.ndarray
 
 
-@compiled
+@inner
 def _compares(kind, asked, given, most):
     if kind == SAME:
         return asked == given
@@ -72,7 +72,7 @@ def _compares(kind, asked, given, most):
     return abs(asked - given) <= most
 
 
-@compiled
+@inner
 def _hides(i, j, matches):
     """Whether one of the rules holds for query ``i`` and image ``j`` of its identity."""
     r = 0
@@ -87,17 +87,13 @@ def _hides(i, j, matches):
     return False
 
 
-@compiled
-def _identity(i, matches):
-    """The gallery rows of query ``i``'s identity, and which of them are removed."""
-    rows = matches.members[matches.starts[i] : matches.stops[i]]
-    gone = np.empty(rows.size, np.bool_)
-    for n in range(rows.size):
-        gone[n] = rows[n] == matches.own[i] or _hides(i, rows[n], matches)
-    return rows, gone
+@inner
+def _is_removed(i, j, matches):
+    """Whether image ``j`` of query ``i``'s identity is removed."""
+    return j == matches.own[i] or _hides(i, j, matches)
 
 
-@compiled
+@inner
 def _count_up_to(values, limit):
     count = np.int32(0)  # as wide as the values: whole vectors a step
     for j in range(values.size):
@@ -105,7 +101,7 @@ def _count_up_to(values, limit):
     return count
 
 
-@compiled
+@inner
 def _count_below(values, limit):
     count = np.int32(0)
     for j in range(values.size):
@@ -113,12 +109,12 @@ def _count_below(values, limit):
     return count
 
 
-@compiled
+@inner
 def _place(row, r, distance):
     return _count_up_to(row[:r], distance) + _count_below(row[r:], distance)
 
 
-@compiled
+@part
 def _places(row, whole, good, rules):
     """Places, ascending, of the ``good`` rows that stand before the cut, and the place after the tie of each.
 
@@ -127,8 +123,12 @@ def _places(row, whole, good, rules):
     """
     places = np.empty(good.size, np.int64)
     ends = np.empty(good.size, np.int64)
+    values = np.empty(good.size, np.float64)
+    for n in range(good.size):
+        values[n] = row[good[n]]
     found = 0
-    for r in good[order(row[good].astype(np.float64))]:  # stable: equal ones stay in the order of rows
+    for n in order(values):  # stable: equal ones stay in the order of rows
+        r = good[n]
         distance = row[r]
         if distance == np.inf:
             break
@@ -142,7 +142,7 @@ def _places(row, whole, good, rules):
     return places[:found], ends[:found]
 
 
-@compiled
+@inner
 def _sum_of_precisions(places, ends, rule):
     total = 0.0
     hits = 0
@@ -157,7 +157,7 @@ def _sum_of_precisions(places, ends, rule):
     return total
 
 
-@compiled
+@inner
 def _write(answer, i, places, ends, positives, rules):
     found = places.size
     if rules.divide == BY_FOUND:
@@ -174,11 +174,13 @@ def _write(answer, i, places, ends, positives, rules):
         answer.inp[i] = positives / (places[-1] + 1) if found == positives else 0.0
 
 
-@compiled
+@part
 def _strike(row, i, c, matches):
     """Set the images for which rule ``c`` holds to +inf: :func:`_hides` for all of them, in whole vectors."""
     first, end = matches.ends[c - 1] if c > 0 else 0, matches.ends[c]
-    holds = np.ones(row.size if end - first > 1 else 0, np.bool_)
+    holds = np.empty(row.size if end - first > 1 else 0, np.bool_)
+    for j in range(holds.size):
+        holds[j] = True
     for r in range(first, end):
         asked, given, kind, most = matches.query[r, i], matches.gallery[r], matches.kinds[r], matches.most[r]
         if kind == SAME and asked < 0:  # equal to none
@@ -193,30 +195,41 @@ def _strike(row, i, c, matches):
         row[j] = np.float32(np.inf) if holds[j] else row[j]
 
 
-@compiled
+@part
 def _remove(row, i, matches):
     """Set what is removed for query ``i`` to +inf in ``row``; return the good rows."""
-    rows, gone = _identity(i, matches)
-    row[matches.removed] = np.inf
-    row[rows[gone]] = np.inf
+    for j in matches.removed:
+        row[j] = np.inf
     if matches.own[i] >= 0:
         row[matches.own[i]] = np.inf
+    rows = matches.members[matches.starts[i] : matches.stops[i]]
+    good, count = np.empty(rows.size, np.int64), 0
+    for j in rows:
+        if _is_removed(i, j, matches):
+            row[j] = np.inf
+        else:
+            good[count] = j
+            count += 1
     for c in range(matches.narrow, matches.ends.size):
         _strike(row, i, c, matches)
-    return rows[~gone]
+    return good[:count]
 
 
-@compiled
+@part
 def _load(row, distances, i, matches):
     """Copy the distances of query ``i`` into ``row``, removed images at +inf; return the good rows."""
-    row[:] = distances[i]
+    for j in range(row.size):
+        row[j] = distances[i, j]
     return _remove(row, i, matches)
 
 
-@compiled
+@inner
 def _identities_before(row, good, identity, seen, query):
     """How many identities have an image before the first good one; ``seen`` holds who counted an identity last."""
-    first = good[np.argmin(row[good])]  # of equal ones the first: rows ascend
+    first = good[0]
+    for j in good:
+        if row[j] < row[first]:  # of equal ones the first: rows ascend
+            first = j
     count = 0
     for j in range(row.size):
         if (row[j] < row[first] or (row[j] == row[first] and j < first)) and seen[identity[j]] != query:
@@ -229,7 +242,9 @@ def _identities_before(row, good, identity, seen, query):
 def score_rows(start, stop, distances, matches, rules, answer):
     """Fill ``answer`` for the queries ``start:stop`` from ``distances`` (nq, ng) float32."""
     row = np.empty(distances.shape[1], distances.dtype)
-    seen = np.full(row.size if rules.identities else 0, -1)
+    seen = np.empty(row.size if rules.identities else 0, np.int64)
+    for j in range(seen.size):
+        seen[j] = -1
     for i in range(start, stop):
         good = _load(row, distances, i, matches)
         places, ends = _places(row, distances[i], good, rules)
@@ -278,7 +293,7 @@ def single_shot(i, row, matches, keys):
     return place
 
 
-@compiled
+@inner
 def _places_listed(rows, role, struck, seen, i, matches, rules, ends, places):
     """Fill ``places`` of the good images of one list; return how many there are, and the list's fault."""
     found, place, ended = 0, 0, False
@@ -312,7 +327,8 @@ def score_listed_rows(start, stop, starts, listed, ends, matches, rules, answer)
     list, query ``i``'s from ``starts[i]`` on. ``ends``: what a list does not hold is not returned.
     """
     role = np.full(matches.identity.size, OTHER, np.int8)
-    role[matches.removed] = REMOVED
+    for j in matches.removed:
+        role[j] = REMOVED
     seen = np.full(role.size, -1)  # the query that listed the row last
     wide = range(matches.narrow, matches.ends.size)
     struck = np.zeros(role.size if len(wide) else 0, np.float32)
@@ -320,15 +336,18 @@ def score_listed_rows(start, stop, starts, listed, ends, matches, rules, answer)
         struck[:] = 0
         for c in wide:
             _strike(struck, i, c, matches)
-        rows, gone = _identity(i, matches)
-        role[rows] = GOOD
-        role[rows[gone]] = REMOVED
+        rows, good = matches.members[matches.starts[i] : matches.stops[i]], 0
+        for j in rows:
+            is_removed = _is_removed(i, j, matches)
+            role[j] = REMOVED if is_removed else GOOD
+            good += not is_removed
         places = np.empty(rows.size, np.int64)
         found, answer.fault[i] = _places_listed(
             listed[starts[i] : starts[i + 1]], role, struck, seen, i, matches, rules, ends, places
         )
-        _write(answer, i, places[:found], places[:found] + 1, np.count_nonzero(~gone), rules)
-        role[rows] = OTHER
+        _write(answer, i, places[:found], places[:found] + 1, good, rules)
+        for j in rows:
+            role[j] = OTHER
 
 
 @compiled
@@ -344,7 +363,8 @@ def count_pairs(start, stop, distances, matches, thresholds, same, different, ne
     for i in range(start, stop):
         hidden = np.zeros(ng, np.float32)
         rows = _remove(hidden, i, matches)
-        good[rows] = True
+        for j in rows:
+            good[j] = True
         nearest[i] = np.inf
         for j in range(ng):
             if hidden[j] != 0:
@@ -357,15 +377,19 @@ def count_pairs(start, stop, distances, matches, thresholds, same, different, ne
             if distances[i, j] < nearest[i]:
                 nearest[i] = distances[i, j]
                 right[i] = good[j]
-        good[rows] = False
+        for j in rows:
+            good[j] = False
 
 
 @compiled
 def hidden_rows(i, matches, good, hidden):
     """Fill ``hidden`` (ng,) bool with what is removed for query ``i``, and ``good`` with its good images."""
-    row = np.zeros(hidden.size, np.float32)
+    row = np.empty(hidden.size, np.float32)
+    for j in range(row.size):
+        row[j] = 0
     rows = _remove(row, i, matches)
     for j in range(row.size):
         hidden[j] = row[j] != 0
         good[j] = False
-    good[rows] = True
+    for j in rows:
+        good[j] = True

@@ -8,14 +8,15 @@ import numpy as np
 
 from postproc.kernels.compiled import compiled
 from postproc.kernels.cpu.ahead import LINE, ask_for
-from postproc.kernels.cpu.links import DOUBLES, LANES, product
+from postproc.kernels.cpu.links import DOUBLES, LANES, NODE, product, side_by_side, spread
 
 TOGETHER = 64  # images whose scores are turned from columns to rows together
 ABREAST = 4  # links of a node that are followed together in small graphs
 SOON = 4  # nodes between asking for the links of a node and its turn
 LINK = 4  # bytes of a member
 BITS, ONE = np.uint32(32), np.uint32(1)
-COLUMNS, POWERS = DOUBLES, LANES  # that are solved side by side, in float64; that are raised to powers, in float32
+COLUMNS = {np.float32: LANES, np.float64: DOUBLES}  # that are solved side by side, by their kind
+POWERS = LANES  # that are raised to powers side by side, in float32
 
 
 @compiled
@@ -68,90 +69,106 @@ def _reach(offsets, members, reached, rows):
 
 
 @compiled
-def conjugate_gradients(offsets, members, weights, alpha, y, iterations, tolerance, smooth):
-    """(n, columns) of the kind of y: ``(I - alpha S) f = y`` for every column of y, as far as ``iterations`` come.
+def conjugate_gradients(
+    offsets, members, weights, masses, alpha, nodes, values, iterations, tolerance, smooth
+):  # fmt: skip
+    """(n, columns or more) of the kind of ``values``: ``(I - alpha P) f = y`` for every column, as far as
+    ``iterations`` come. y is ``values[b]`` at ``nodes[b]`` in column b, and 0 elsewhere.
+
+    ``weights`` are P: the links of a node have a sum of 1, or it has none; ``masses[i] P_ij`` is symmetric, and
+    lengths are those of the inner product with masses.
 
     A column is done when its residual is no longer than ``tolerance`` times y. What is returned is the iterate
     of the smallest residual; or, if ``smooth``, the combination of all iterates whose residual is smallest,
     which is the minimal residual solution. Products of whole columns are float64. What no path has reached yet is
-    0 and is not looked at; y is written over.
+    0 and is not looked at.
     """
-    n, columns = y.shape
-    x, best, image = np.zeros_like(y), np.zeros_like(y), np.zeros_like(y)
-    residual, direction = y.copy(), y
+    n = offsets.size - 1
+    x, best, image = side_by_side(n, values), side_by_side(n, values), side_by_side(n, values)
+    residual, direction = side_by_side(n, values), side_by_side(n, values)
     reached = np.zeros(n, np.bool_)
-    for node in range(n):
-        for b in range(columns):
-            reached[node] |= y[node, b] != 0
+    for part in (x, best, residual, direction):
+        part[:] = 0
+    for b in range(nodes.shape[0]):
+        for at in range(nodes.shape[1]):
+            residual[nodes[b, at], b] = direction[nodes[b, at], b] = values[b, at]
+            reached[nodes[b, at]] = True
     rows = np.nonzero(reached)[0]
-    square, across, after = np.zeros(columns), np.empty(columns), np.empty(columns)
-    for i in rows:
-        _add_squares(y[i], square)
+    width = x.shape[1]
+    square, across, after = np.zeros(width), np.empty(width), np.empty(width)
+    _add_squares(rows, masses, residual, square)
     limit, smallest = tolerance * tolerance * square, square.copy()
-    step, share, turn = np.empty_like(y[0]), np.zeros_like(y[0]), np.empty_like(y[0])
-    ahead = np.zeros_like(y[0])  # 1 where the best iterate is the last one, and not yet in ``best``
+    step, share, turn = np.zeros_like(x[0]), np.zeros_like(x[0]), np.zeros_like(x[0])
+    ahead = np.zeros_like(x[0])  # 1 where the best iterate is the last one, and not yet in ``best``
     for _ in range(iterations):
         if not (smallest > limit).any():
             break
         rows = rows if rows.size == n else _reach(offsets, members, reached, rows)
         across[:] = 0
-        for i in rows:
-            product(offsets, members, weights, direction, i, image[i])
-            _apply(direction[i], y.dtype.type(alpha), image[i], across)
-        for b in range(columns):
+        _apply(offsets, members, weights, masses, alpha, rows, direction, image, across)
+        for b in range(width):
             going = smallest[b] > limit[b] and across[b] > 0
             step[b] = square[b] / across[b] if going else 0.0
         after[:] = 0
-        for i in rows:
-            _approach(step, image[i], residual[i], after)
+        _approach(rows, masses, step, image, residual, after)
         _choose(step, after, smooth, square, smallest, ahead, share, turn)
         keep = share.any()
-        for i in rows:
-            if keep and not smooth:
-                _keep(share, x[i], best[i])
-            _advance(step, turn, residual[i], x[i], direction[i])
-            if keep and smooth:
-                _keep(share, x[i], best[i])
-    for i in rows:
-        _keep(ahead, x[i], best[i])
+        if keep and not smooth:
+            _keep(rows, share, x, best)
+        _advance(rows, step, turn, residual, x, direction)
+        if keep and smooth:
+            _keep(rows, share, x, best)
+    if (ahead == 1).all():
+        return x
+    _keep(rows, ahead, x, best)
     return best
 
 
 @compiled
-def _add_squares(row, square):
-    for b in range(row.size):
-        square[b] += np.float64(row[b]) * row[b]
+def _add_squares(rows, masses, residual, square):
+    for at in range(rows.size):
+        i = np.uint32(rows[at])
+        for b in range(residual.shape[1]):
+            square[b] += masses[i] * (np.float64(residual[i, b]) * residual[i, b])
 
 
 @compiled
-def _apply(direction, alpha, image, across):
-    """``image <- direction - alpha * image``, and its part in the products with the directions."""
-    for b in range(direction.size):
-        image[b] = direction[b] - alpha * image[b]
-        across[b] += np.float64(direction[b]) * image[b]
+def _apply(offsets, members, weights, masses, alpha, rows, direction, image, across):
+    """The matrix times the directions, and the products of both."""
+    for at in range(rows.size):
+        i = np.uint32(rows[at])
+        spread(offsets, members, weights, alpha, masses[i], direction, i, image[i], across)
 
 
 @compiled
-def _approach(step, image, residual, after):
-    """What remains after a step, and its part in the squares."""
-    for b in range(step.size):
-        residual[b] -= step[b] * image[b]
-        after[b] += np.float64(residual[b]) * residual[b]
+def _approach(rows, masses, step, image, residual, after):
+    """What remains after a step, and its squares."""
+    for at in range(rows.size):
+        i = np.uint32(rows[at])
+        mass = masses[i]
+        for b in range(NODE // image.itemsize):
+            residual[i, b] -= step[b] * image[i, b]
+        for b in range(NODE // image.itemsize):
+            after[b] += mass * (np.float64(residual[i, b]) * np.float64(residual[i, b]))
 
 
 @compiled
-def _advance(step, turn, residual, x, direction):
+def _advance(rows, step, turn, residual, x, direction):
     """Take the step, and turn to where the next one goes."""
-    for b in range(step.size):
-        x[b] += step[b] * direction[b]
-        direction[b] = residual[b] + turn[b] * direction[b]
+    for at in range(rows.size):
+        i = np.uint32(rows[at])
+        for b in range(NODE // x.itemsize):
+            x[i, b] += step[b] * direction[i, b]
+            direction[i, b] = residual[i, b] + turn[b] * direction[i, b]
 
 
 @compiled
-def _keep(share, x, best):
+def _keep(rows, share, x, best):
     """Move ``best`` by a share of the way to x, a share a column."""
-    for b in range(share.size):
-        best[b] += share[b] * (x[b] - best[b])
+    for at in range(rows.size):
+        i = np.uint32(rows[at])
+        for b in range(NODE // x.itemsize):
+            best[i, b] += share[b] * (x[i, b] - best[i, b])
 
 
 @compiled
@@ -179,7 +196,12 @@ def regularized_powers(offsets, members, weights, alpha, nodes, scales, iteratio
     looked at.
     """
     n, columns = offsets.size - 1, nodes.size
-    v, once = np.zeros((n, columns), np.float32), np.zeros((n, columns), np.float32)
+    if columns == LANES:
+        v, once = side_by_side(n, scales), side_by_side(n, scales)
+    else:
+        v, once = np.empty((n, columns), np.float32), np.empty((n, columns), np.float32)
+    v[:] = 0
+    once[:] = 0
     reached = np.zeros(n, np.bool_)
     for b in range(columns):
         v[nodes[b], b] = scales[b]
@@ -188,10 +210,12 @@ def regularized_powers(offsets, members, weights, alpha, nodes, scales, iteratio
     rest = np.float32(1) - alpha
     for _ in range(iterations):
         rows = rows if rows.size == n else _reach(offsets, members, reached, rows)
-        for i in rows:
+        for at in range(rows.size):
+            i = np.uint32(rows[at])
             product(offsets, members, weights, v, i, once[i])
         rows = rows if rows.size == n else _reach(offsets, members, reached, rows)
-        for i in rows:
+        for at in range(rows.size):
+            i = np.uint32(rows[at])
             product(offsets, members, weights, once, i, v[i])
             for b in range(columns):
                 v[i, b] *= alpha

@@ -1,7 +1,8 @@
 """Blocks of products of whole numbers, TALL rows by PANEL columns, and which pairs their limits do not rule out.
 
 Rows stand in panels of PANEL, four values of every row side by side: ``packed[row // PANEL, t // 4, row % PANEL,
-t % 4]``. Two instructions can multiply them, and the kind of ``room`` says which when a kernel is compiled:
+t % 4]``. Two instructions can multiply them, and the kind of ``room`` says which when a kernel is compiled, so
+that no processor meets one that it has not:
 
 ``vpdpbusd`` (AVX-512 VNNI)  multiplies and adds 64 values, four of each of 16 columns by four of one row. One side
                              has no sign: columns are moved up by 128, and every row starts at ``-128 sum_t q_t``.
@@ -48,16 +49,14 @@ def room_of(packed: np.ndarray) -> np.ndarray:
 @inner
 def take_up(packed, i0, room):
     """Make the TALL rows from ``i0`` on those at hand."""
-    if room.ndim == 3:
-        source = packed.ctypes.data + (i0 // PANEL * packed.shape[1] * PANEL + i0 % PANEL) * 4
-        _lay(source, room.shape[0], room.ctypes.data)  # type: ignore[call-arg]
+    source = packed.ctypes.data + (i0 // PANEL * packed.shape[1] * PANEL + i0 % PANEL) * 4
+    _lay(room, source, packed.shape[1])  # type: ignore[call-arg]
 
 
 @inner
 def put_down(room):
     """No rows are at hand any more."""
-    if room.ndim == 3:
-        _release()  # type: ignore[call-arg]
+    _release(room)  # type: ignore[call-arg]
 
 
 @inner
@@ -72,31 +71,35 @@ def block_of(packed, i0, start, limits, others, c, other_limits, room, sums, val
     steps = packed.shape[1]
     left = packed.ctypes.data + (i0 // PANEL * steps * PANEL + i0 % PANEL) * 4
     right = others.ctypes.data + c * steps * _ROW
-    if room.ndim == 3:
-        _squares(room.ctypes.data, right, room.shape[0], sums.ctypes.data)  # type: ignore[call-arg]
-    else:
-        _lanes(left, right, steps, start.ctypes.data + 4 * i0, sums.ctypes.data)  # type: ignore[call-arg]
+    _multiply(room, left, right, steps, start.ctypes.data + 4 * i0, sums.ctypes.data)  # type: ignore[call-arg]
     _compare(
         sums.ctypes.data, limits.ctypes.data + 4 * i0, 4 * limits.shape[1],
         other_limits.ctypes.data + 4 * PANEL * c, 4 * other_limits.shape[1], values.ctypes.data, flags.ctypes.data,
     )  # fmt: skip
 
 
-def _function(name: str, count: int, body: Callable[[Any], None]) -> Any:
-    """An intrinsic that calls a function of its own with ``count`` whole numbers, mostly addresses."""
+def _function(name: str, count: int, body: Callable[[Any], None] | None, room: Any = None) -> Any:
+    """An intrinsic that calls a function of its own with ``count`` whole numbers, mostly addresses; before them
+    comes that of ``room``. Without a ``body`` nothing is done."""
 
-    def made(module):
-        function = ir.Function(module, ir.FunctionType(ir.VoidType(), [_I64] * count), name)
+    def made(module, body):
+        given = count + (room is not None)
+        function = ir.Function(module, ir.FunctionType(ir.VoidType(), [_I64] * given), name)
         function.linkage = "internal"
         function.attributes.add("noinline")
         body(function)
         return function
 
     def codegen(context, builder, signature, args):
-        builder.call(builder.module.globals.get(name) or made(builder.module), args)
+        if body is not None:
+            function = builder.module.globals.get(name) or made(builder.module, body)
+            if room is not None:
+                place = context.make_array(room)(context, builder, args[0]).data
+                args = [builder.ptrtoint(place, _I64), *args[1:]]
+            builder.call(function, args)
         return context.get_dummy_value()
 
-    return types.void(*[types.int64] * count), codegen
+    return types.void(*([] if room is None else [room]), *[types.int64] * count), codegen
 
 
 def _external(module, name: str, result: ir.Type, arguments: Sequence[ir.Type]):
@@ -139,44 +142,45 @@ def _splat(at, scalar):
 
 
 @intrinsic
-def _lanes(typingctx, left, right, steps, start, sums):
-    """The sums of a block by ``vpdpbusd``, over ``steps`` times four values: half of its rows, then the others."""
-
-    def body(function):
-        left, right, steps, start, sums = function.args
-        dot = _external(function.module, "llvm.x86.avx512.vpdpbusd.512", _INTS, [_INTS] * 3)
-        flip = ir.Constant(_INTS, [0x80808080 - (1 << 32)] * LANES)
-        at = ir.IRBuilder(function.append_basic_block())
-
-        def half(at, which):
-            own, begin = at.add(left, at.mul(which, _n(4 * HALF))), at.add(start, at.mul(which, _n(4 * HALF)))
-            out = at.add(sums, at.mul(which, _n(HALF * _ROW)))
-
-            def step(at, t, *totals):
-                offset = at.mul(t, _n(_ROW))
-                columns = [
-                    at.xor(_load(at, right, at.add(offset, _n(64 * v)), _INTS), flip) for v in range(VECTORS)
-                ]
-                rows = [_splat(at, _load(at, own, at.add(offset, _n(4 * r)), _I32)) for r in range(HALF)]
-                return [
-                    at.call(dot, [totals[r * VECTORS + v], columns[v], rows[r]])
-                    for r in range(HALF)
-                    for v in range(VECTORS)
-                ]
-
-            first = [_splat(at, _load(at, begin, _n(4 * r), _I32)) for r in range(HALF) for _ in range(VECTORS)]
-            at, totals = _loop(function, at, steps, step, first)
-            for place, total in enumerate(totals):
-                at.store(total, _address(at, out, _n(64 * place), _INTS), align=4)
-            return at
-
-        half(half(at, _n(0)), _n(1)).ret_void()
-
-    return _function("postproc_int8_lanes", 5, body)
+def _multiply(typingctx, room, left, right, steps, start, sums):
+    """The sums of a block, over ``steps`` times four values."""
+    if room.ndim == 3:
+        return _function("postproc_int8_squares", 5, _squares, room)
+    return _function("postproc_int8_lanes", 5, _lanes, room)
 
 
-def _square(module, name, *kinds):
-    """The function of an instruction of AMX, whose squares of registers have numbers."""
+def _lanes(function):
+    """By ``vpdpbusd``: half of the rows, then the others."""
+    _, left, right, steps, start, sums = function.args
+    dot = _external(function.module, "llvm.x86.avx512.vpdpbusd.512", _INTS, [_INTS] * 3)
+    flip = ir.Constant(_INTS, [0x80808080 - (1 << 32)] * LANES)
+    at = ir.IRBuilder(function.append_basic_block())
+
+    def half(at, which):
+        own, begin = at.add(left, at.mul(which, _n(4 * HALF))), at.add(start, at.mul(which, _n(4 * HALF)))
+        out = at.add(sums, at.mul(which, _n(HALF * _ROW)))
+
+        def step(at, t, *totals):
+            offset = at.mul(t, _n(_ROW))
+            columns = [at.xor(_load(at, right, at.add(offset, _n(64 * v)), _INTS), flip) for v in range(VECTORS)]
+            rows = [_splat(at, _load(at, own, at.add(offset, _n(4 * r)), _I32)) for r in range(HALF)]
+            return [
+                at.call(dot, [totals[r * VECTORS + v], columns[v], rows[r]])
+                for r in range(HALF)
+                for v in range(VECTORS)
+            ]
+
+        first = [_splat(at, _load(at, begin, _n(4 * r), _I32)) for r in range(HALF) for _ in range(VECTORS)]
+        at, totals = _loop(function, at, steps, step, first)
+        for place, total in enumerate(totals):
+            at.store(total, _address(at, out, _n(64 * place), _INTS), align=4)
+        return at
+
+    half(half(at, _n(0)), _n(1)).ret_void()
+
+
+def _square(module, name):
+    """The function of an instruction of AMX; its registers are squares, called by their numbers."""
     at_memory = name in ("tileloadd64", "tilestored64")
     arguments = [_I8, _I8.as_pointer(), _I64] if at_memory else [_I8] * (3 if name == "tdpbssd" else 1)
     return _external(module, f"llvm.x86.{name}", ir.VoidType(), arguments)
@@ -186,73 +190,70 @@ def _register(number):
     return ir.Constant(_I8, number)
 
 
-@intrinsic
-def _squares(typingctx, rows, right, steps, sums):
-    """The sums of a block by ``tdpbssd``, over ``steps`` times DEEP values of the rows at hand."""
+def _squares(function):
+    """By ``tdpbssd``, over DEEP values of the rows at hand at a time."""
+    rows, _, right, steps, _, sums = function.args
+    zero, load, dot, store = (
+        _square(function.module, name) for name in ("tilezero", "tileloadd64", "tdpbssd", "tilestored64")
+    )
+    own = _register(2 * VECTORS)
+    at = ir.IRBuilder(function.append_basic_block())
+    for v in range(VECTORS):
+        at.call(zero, [_register(v)])
 
-    def body(function):
-        rows, right, steps, sums = function.args
-        zero, load, dot, store = (
-            _square(function.module, name) for name in ("tilezero", "tileloadd64", "tdpbssd", "tilestored64")
-        )
-        own, other = _register(VECTORS), _register(VECTORS + 1)
-        at = ir.IRBuilder(function.append_basic_block())
+    def step(at, t):
+        at.call(load, [own, _address(at, rows, at.mul(t, _n(TALL * DEEP)), _I8), _n(DEEP)])
+        columns = at.mul(t, _n(DEEP // 4 * _ROW))
         for v in range(VECTORS):
-            at.call(zero, [_register(v)])
+            other = _register(VECTORS + v)
+            at.call(load, [other, _address(at, right, at.add(columns, _n(64 * v)), _I8), _n(_ROW)])
+            at.call(dot, [_register(v), own, other])
 
-        def step(at, t):
-            at.call(load, [own, _address(at, rows, at.mul(t, _n(TALL * DEEP)), _I8), _n(DEEP)])
-            columns = at.mul(t, _n(DEEP // 4 * _ROW))
-            for v in range(VECTORS):
-                at.call(load, [other, _address(at, right, at.add(columns, _n(64 * v)), _I8), _n(_ROW)])
-                at.call(dot, [_register(v), own, other])
-
-        at, _ = _loop(function, at, steps, step)
-        for v in range(VECTORS):
-            at.call(store, [_register(v), _address(at, sums, _n(64 * v), _I8), _n(_ROW)])
-        at.ret_void()
-
-    return _function("postproc_int8_squares", 4, body)
+    at, _ = _loop(function, at, at.sdiv(steps, _n(DEEP // 4)), step)
+    for v in range(VECTORS):
+        at.call(store, [_register(v), _address(at, sums, _n(64 * v), _I8), _n(_ROW)])
+    at.ret_void()
 
 
 @intrinsic
-def _lay(typingctx, source, steps, room):
-    """Bring the values of each of TALL rows of a panel side by side, and say how large the squares are."""
+def _lay(typingctx, room, source, steps):
+    """Bring the values of each of TALL rows of a panel side by side, where the instruction asks for it."""
+    return _function("postproc_int8_lay", 2, _turn if room.ndim == 3 else None, room)
 
-    def body(function):
-        source, steps, room = function.args
-        at = ir.IRBuilder(function.append_basic_block())
-        sizes = ir.ArrayType(_I8, 64)
-        said = [1] + [0] * 15 + [DEEP, 0] * 8 + [0] * 16 + [TALL] * 8 + [0] * 8
-        sizes = ir.GlobalVariable(function.module, sizes, "postproc_int8_sizes")
-        sizes.initializer = ir.Constant(sizes.type.pointee, said)
-        sizes.global_constant, sizes.linkage = True, "internal"
-        configure = _external(function.module, "llvm.x86.ldtilecfg", ir.VoidType(), [_I8.as_pointer()])
-        at.call(configure, [at.bitcast(sizes, _I8.as_pointer())])
 
-        def turn(at, t):
-            here, there = at.mul(t, _n(DEEP // 4 * _ROW)), at.mul(t, _n(TALL * DEEP))
-            lines = [_load(at, source, at.add(here, _n(_ROW * r)), _INTS) for r in range(LANES)]
-            for apart in (1, 2, 4, 8):  # what stands so far apart changes places
-                first = [i if not i & apart else LANES + i - apart for i in range(LANES)]
-                second = [i + apart if not i & apart else LANES + i for i in range(LANES)]
-                for r in range(LANES):
-                    if not r & apart:
-                        pair = lines[r], lines[r + apart]
-                        lines[r], lines[r + apart] = (
-                            at.shuffle_vector(*pair, ir.Constant(_INTS, places)) for places in (first, second)
-                        )
+def _turn(function):
+    """Squares of LANES by LANES numbers change rows for columns; said is how large squares are."""
+    room, source, steps = function.args
+    at = ir.IRBuilder(function.append_basic_block())
+    sizes = ir.ArrayType(_I8, 64)
+    said = [1] + [0] * 15 + [DEEP, 0] * 8 + [0] * 16 + [TALL] * 8 + [0] * 8
+    sizes = ir.GlobalVariable(function.module, sizes, "postproc_int8_sizes")
+    sizes.initializer = ir.Constant(sizes.type.pointee, said)
+    sizes.global_constant, sizes.linkage = True, "internal"
+    configure = _external(function.module, "llvm.x86.ldtilecfg", ir.VoidType(), [_I8.as_pointer()])
+    at.call(configure, [at.bitcast(sizes, _I8.as_pointer())])
+
+    def turn(at, t):
+        here, there = at.mul(t, _n(DEEP // 4 * _ROW)), at.mul(t, _n(TALL * DEEP))
+        lines = [_load(at, source, at.add(here, _n(_ROW * r)), _INTS) for r in range(LANES)]
+        for apart in (1, 2, 4, 8):  # what stands so far apart changes places
+            first = [i if not i & apart else LANES + i - apart for i in range(LANES)]
+            second = [i + apart if not i & apart else LANES + i for i in range(LANES)]
             for r in range(LANES):
-                at.store(lines[r], _address(at, room, at.add(there, _n(DEEP * r)), _INTS), align=4)
+                if not r & apart:
+                    pair = lines[r], lines[r + apart]
+                    lines[r], lines[r + apart] = (
+                        at.shuffle_vector(*pair, ir.Constant(_INTS, places)) for places in (first, second)
+                    )
+        for r in range(LANES):
+            at.store(lines[r], _address(at, room, at.add(there, _n(DEEP * r)), _INTS), align=4)
 
-        at, _ = _loop(function, at, steps, turn)
-        at.ret_void()
-
-    return _function("postproc_int8_lay", 3, body)
+    at, _ = _loop(function, at, at.sdiv(steps, _n(DEEP // 4)), turn)
+    at.ret_void()
 
 
 @intrinsic
-def _release(typingctx):
+def _release(typingctx, room):
     """Give the squares of registers back."""
 
     def body(function):
@@ -260,7 +261,7 @@ def _release(typingctx):
         at.call(_external(function.module, "llvm.x86.tilerelease", ir.VoidType(), []), [])
         at.ret_void()
 
-    return _function("postproc_int8_release", 0, body)
+    return _function("postproc_int8_release", 0, body if room.ndim == 3 else None, room)
 
 
 @intrinsic

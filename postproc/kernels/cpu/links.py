@@ -1,21 +1,23 @@
-"""Products of a sparse matrix with numbers that stand side by side, 128 bytes of every node.
+"""Sums over the links of a node, of numbers that stand side by side, 128 bytes of every node.
 
 Plain vectors of LLVM, added up in registers: every processor has its own instructions for them, and all give the
-same bits. What is far away is asked for some links before it is needed, since the wait for it is most of the time.
+same bits. What is far away is asked for some links before it is needed, since the wait for it is most of the time;
+and whose nodes begin with a line of the cache (:func:`side_by_side`) waits for no third line.
 """
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
 from postproc.kernels.compiled import compiled
+from postproc.kernels.cpu.ahead import LINE
 
 NODE = 128  # bytes of a node's numbers: two cache lines
 LANES, DOUBLES = NODE // 4, NODE // 8  # numbers of a node, float32 and float64
-VECTORS = 4  # in registers
-AHEAD = 24  # links between asking for a node and its turn
+VECTORS = 2  # in registers
+AHEAD = 40  # links between asking for a node and its turn
 WEIGHT = 4  # bytes of a weight, of a member
-LINE = 64  # bytes of a line of the cache
 
 _I32, _I64, _F32, _F64 = ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.DoubleType()
 _BYTE = ir.IntType(8).as_pointer()
@@ -49,38 +51,51 @@ def _ask_for(at, node):
         at.call(ask, [at.inttoptr(at.add(node, _number(offset)), _BYTE), to_read, keep, data])
 
 
-def _emitter(number):
-    """What makes the instructions that add up numbers of a kind."""
-    vector = ir.VectorType(number, NODE // VECTORS // (4 if number is _F32 else 8))
-    places, align = [_number(NODE // VECTORS * v) for v in range(VECTORS)], 4 if number is _F32 else 8
+def _added_up(before, graph, number, own=None):
+    """Vectors with the sum over links of weight times the numbers of the member, less those in ``own``."""
+    members, weights, links, last, x = graph
+    vector = _vector(number)
+    entry, loop, done = before.block, before.append_basic_block("links"), before.append_basic_block("sum")
+    before.cbranch(before.icmp_signed(">", links, _number(0)), loop, done)
+    at = ir.IRBuilder(loop)
+    link, sums = at.phi(_I64), [at.phi(vector) for _ in range(VECTORS)]
+    soon = at.add(link, _number(AHEAD))
+    _ask_for(at, _node(at, members, at.select(at.icmp_signed("<", soon, last), soon, last), x))
+    parts = _loaded(at, _node(at, members, link, x), number)
+    weight = at.load(_pointer(at, weights, at.mul(link, _number(WEIGHT)), _F32))
+    weight = _splat(at, weight if number is _F32 else at.fpext(weight, number), vector)
+    if own:
+        parts = [at.fsub(part, mine) for part, mine in zip(parts, own, strict=True)]
+    after = [at.fadd(total, at.fmul(weight, part)) for total, part in zip(sums, parts, strict=True)]
+    following = at.add(link, _number(1))
+    link.add_incoming(_number(0), entry)
+    link.add_incoming(following, loop)
+    at.cbranch(at.icmp_signed("<", following, links), loop, done)
+    before.position_at_end(done)
+    ends = [before.phi(vector) for _ in range(VECTORS)]
+    for total, end, found in zip(sums, ends, after, strict=True):
+        for phi in (total, end):
+            phi.add_incoming(ir.Constant(vector, [0.0] * vector.count), entry)
+            phi.add_incoming(found, loop)
+    return ends
 
-    def emit(context, before, signature, arguments):
-        members, weights, links, last, x, out = arguments
-        entry, loop, done = before.block, before.append_basic_block("links"), before.append_basic_block("sum")
-        before.cbranch(before.icmp_signed(">", links, _number(0)), loop, done)
-        at = ir.IRBuilder(loop)
-        link, sums = at.phi(_I64), [at.phi(vector) for _ in range(VECTORS)]
-        soon = at.add(link, _number(AHEAD))
-        _ask_for(at, _node(at, members, at.select(at.icmp_signed("<", soon, last), soon, last), x))
-        node = _node(at, members, link, x)
-        weight = at.load(_pointer(at, weights, at.mul(link, _number(WEIGHT)), _F32))
-        weight = _splat(at, weight if number is _F32 else at.fpext(weight, number), vector)
-        parts = [at.load(_pointer(at, node, place, vector), align=align) for place in places]
-        after = [at.fadd(total, at.fmul(weight, part)) for total, part in zip(sums, parts, strict=True)]
-        following = at.add(link, _number(1))
-        link.add_incoming(_number(0), entry)
-        link.add_incoming(following, loop)
-        at.cbranch(at.icmp_signed("<", following, links), loop, done)
-        before.position_at_end(done)
-        ends = [before.phi(vector) for _ in range(VECTORS)]
-        for total, end, found, place in zip(sums, ends, after, places, strict=True):
-            for phi in (total, end):
-                phi.add_incoming(ir.Constant(vector, [0.0] * vector.count), entry)
-                phi.add_incoming(found, loop)
-            before.store(end, _pointer(before, out, place, vector), align=align)
-        return context.get_dummy_value()
 
-    return types.void(*[types.int64] * 6), emit
+def _vector(number):
+    return ir.VectorType(number, NODE // VECTORS // (4 if number is _F32 else 8))
+
+
+def _places():
+    return [_number(NODE // VECTORS * v) for v in range(VECTORS)]
+
+
+def _loaded(at, node, number):
+    align = 4 if number is _F32 else 8
+    return [at.load(_pointer(at, node, place, _vector(number)), align=align) for place in _places()]
+
+
+def _stored(at, vectors, node, number):
+    for vector, place in zip(vectors, _places(), strict=True):
+        at.store(vector, _pointer(at, node, place, _vector(number)), align=4 if number is _F32 else 8)
 
 
 @intrinsic
@@ -89,31 +104,81 @@ def _add_up(typingctx, members, weights, links, last, x, out):
 
     ``last``: the last link of the matrix, counted from the first here; beyond it nobody is asked for.
     """
-    return _emitter(_F32)
+
+    def emit(context, at, signature, arguments):
+        *graph, out = arguments
+        _stored(at, _added_up(at, graph, _F32), out, _F32)
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 6), emit
 
 
 @intrinsic
-def _add_up_doubles(typingctx, members, weights, links, last, x, out):
-    """The same of float64, the weights being float32."""
-    return _emitter(_F64)
+def _spread(typingctx, members, weights, links, last, x, own, out, rest, share, mass, sums):
+    """``out = rest * own - share *`` the sum of weight times what a member's numbers are above the ``own``; and
+    ``sums``, float64, grow by mass times own times out. Numbers are of the kind of ``rest`` and ``share``."""
+    kind = rest
+
+    def emit(context, at, signature, arguments):
+        *graph, own, out, rest, share, mass, sums = arguments
+        number = _F32 if kind is types.float32 else _F64
+        mine = _loaded(at, own, number)
+        above = _added_up(at, graph, number, mine)
+        vector, doubles = _vector(number), ir.VectorType(_F64, _vector(number).count)
+        rest, share, mass = (_splat(at, one, ir.VectorType(one.type, vector.count)) for one in (rest, share, mass))
+        for v in range(VECTORS):
+            found = at.fsub(at.fmul(rest, mine[v]), at.fmul(share, above[v]))
+            at.store(found, _pointer(at, out, _places()[v], vector), align=4)
+            left, right = (one if number is _F64 else at.fpext(one, doubles) for one in (mine[v], found))
+            there = _pointer(at, sums, _number(8 * vector.count * v), doubles)
+            after = at.fadd(at.load(there, align=8), at.fmul(mass, at.fmul(left, right)))
+            at.store(after, there, align=8)
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 7, kind, kind, types.float64, types.int64), emit
+
+
+@compiled
+def side_by_side(n, like):
+    """(n, as many as fit into NODE) numbers of the kind of ``like``, unset, every node in lines of its own."""
+    columns = NODE // like.itemsize
+    room = np.empty(n * columns + columns, like.dtype)
+    first = -room.ctypes.data % NODE // like.itemsize
+    return room[first : first + n * columns].reshape(n, columns)
+
+
+@compiled
+def spread(offsets, members, weights, alpha, mass, x, i, row, sums):
+    """``row = ((I - alpha P) x)[i]``, where the ``weights`` P have a sum of 1 or are none, and ``sums``, float64,
+    grow by ``mass x[i] row``. x (n, NODE bytes); one link after the other; no column sees another.
+
+    As ``(1 - alpha) x_i - alpha sum_j P_ij (x_j - x_i)``: what is nearly alike is subtracted first.
+    """
+    first, end = offsets[i], offsets[np.uint32(i + 1)]
+    there = WEIGHT * first
+    kind = x.dtype.type
+    _spread(  # type: ignore[call-arg]
+        members.ctypes.data + there,
+        weights.ctypes.data + there,
+        end - first,
+        members.size - 1 - first,
+        x.ctypes.data,
+        x.ctypes.data + NODE * np.int64(i),
+        row.ctypes.data,
+        kind(1 - alpha) if first < end else kind(1),
+        kind(alpha),
+        mass,
+        sums.ctypes.data,
+    )
 
 
 @compiled
 def product(offsets, members, weights, x, i, row):
     """``row = (S x)[i]``, x (n, columns), one link after the other; the same bits beside any other columns."""
-    first, end = offsets[i], offsets[i + 1]
+    first, end = offsets[i], offsets[np.uint32(i + 1)]
     there, last = WEIGHT * first, members.size - 1 - first
     if row.size * row.itemsize == NODE and row.itemsize == 4:
         _add_up(  # type: ignore[call-arg]
-            members.ctypes.data + there,
-            weights.ctypes.data + there,
-            end - first,
-            last,
-            x.ctypes.data,
-            row.ctypes.data,
-        )
-    elif row.size * row.itemsize == NODE and row.itemsize == 8:
-        _add_up_doubles(  # type: ignore[call-arg]
             members.ctypes.data + there,
             weights.ctypes.data + there,
             end - first,

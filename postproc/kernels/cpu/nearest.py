@@ -24,6 +24,8 @@ LOWER = 0x7FFFFFFF  # the bits of a key that are its column
 LAST = (0x7F800000 << 32) | LOWER  # the key of +inf and NOBODY
 LEAST = -(2**63)  # less than any key
 
+Waiting = tuple[Ints, Ints]  # keys (n, more than TALL) and how many of a row there are, int64
+
 
 @inner
 def _replace_root(values, columns, value, column):
@@ -122,40 +124,104 @@ def sort_heap(keys):
 
 
 @inner
-def _merge(keys, size, values, columns):
-    """Take the first ``size`` keys, behind which is room for the list, into the list; return the worst value."""
+def _up_to(keys, last):
+    """How many keys are no larger than ``last``."""
+    count = 0
+    for at in range(keys.size):
+        count += keys[at] <= last
+    return count
+
+
+@inner
+def _last(keys, k):
+    """A number up to which there are ``k`` of the keys, all of which differ, 0 < k < their number.
+
+    Counted again and again, for keys stay where they are then and a vector of them is one comparison; between two
+    numbers as far as the counts say, and every third time in their middle.
+    """
+    low, high = keys[0], keys[0]
+    for at in range(keys.size):
+        low = min(low, keys[at])
+        high = max(high, keys[at])
+    below, up_to = 1, keys.size  # so many are up to ``low`` and up to ``high``
+    looks = 0
+    while below < k and k < up_to:
+        share = 0.5 if looks % 3 == 2 else (k - below) / (up_to - below)
+        guess = low + np.int64((np.float64(high) - np.float64(low)) * share)
+        guess = min(max(guess, low + 1), high - 1)
+        count = _up_to(keys, guess)
+        if count < k:
+            low, below = guess, count
+        else:
+            high, up_to = guess, count
+        looks += 1
+    return low if below == k else high
+
+
+@inner
+def _merge(waiting, size, room, values, columns):
+    """Take the first ``size`` keys that wait into the list, in ``room`` for twice both; return the worst value."""
     k = values.size
-    count = size
-    for at in range(k):  # nobody is left out: of what is alike, none could be told from the others
-        if columns[at] != NOBODY:
-            keys[count] = key_of(values[at], np.int64(columns[at]))
-            count += 1
-    select(keys[:count], k)
-    worst = LEAST
-    for at in range(k):
-        key = keys[at] if at < count else LAST
-        values[at] = value_of(key >> 32)
-        columns[at] = key & LOWER
-        if key > worst:
-            worst = key
+    held = k
+    while held > 0 and columns[held - 1] == NOBODY:
+        held -= 1
+    keys, own, kept = room[: size + held], room[size : size + held], room[size + held :]
+    for at in range(size):
+        keys[at] = waiting[at]
+    for at in range(held):
+        own[at] = key_of(values[at], np.int64(columns[at]))
+    held = min(keys.size, k)
+    worst = LAST
+    if keys.size > k:
+        last = _last(keys, k)
+        count = np.uint64(0)
+        for at in range(keys.size):  # without a branch
+            kept[count] = keys[at]
+            count += np.uint64(keys[at] <= last)
+        keys, worst = kept[:k], LEAST
+    elif keys.size == k:
+        worst = LEAST
+    for at in range(held):
+        worst = max(worst, keys[at])
+    for at in range(held):
+        values[at] = value_of(keys[at] >> 32)
+    for at in range(held):
+        columns[at] = np.int32(keys[at] & LOWER)
     return value_of(worst >> 32)
 
 
 def offer_rows(
-    tile: Floats, first_row: int, first_column: int, values: Floats, columns: Ints, worst: Floats, largest: Floats
+    tile: Floats,
+    first_row: int,
+    first_column: int,
+    values: Floats,
+    columns: Ints,
+    worst: Floats,
+    largest: Floats,
+    waiting: Waiting | None = None,
 ) -> None:
     """Feed the entries of ``tile`` (n, m) to the lists of its rows, and the row maxima; NaN is no entry.
 
-    What may be among the best is collected, and the best of that selected when there is much of it.
+    What may be among the best is collected, and the best of that selected when there is much of it. What is
+    collected stays in ``waiting`` from one tile to the next; without it, every list is up to date after each.
     """
+    k = values.shape[1]
+    rows = waiting or (np.empty((1, k + ROOM), np.int64), np.zeros(1, np.int64))
     _offer(
-        _wide(tile), True, 0, 0, first_row, first_column, values, columns, worst, largest, _row_of_keys(values),
-        np.empty((0, 0), np.int64), np.empty(0, np.int64), False,
+        _wide(tile), True, 0, 0, first_row, first_column, values, columns, worst, largest, *rows, *rows,
+        _room(k, rows), waiting is not None, False,
     )  # fmt: skip
 
 
 def offer_both(
-    tile: Floats, first_row: int, first_column: int, values: Floats, columns: Ints, worst: Floats, largest: Floats
+    tile: Floats,
+    first_row: int,
+    first_column: int,
+    values: Floats,
+    columns: Ints,
+    worst: Floats,
+    largest: Floats,
+    waiting: Waiting | None = None,
 ) -> None:
     """As :func:`offer_rows`, and the same entries to the lists of the columns, for a symmetric matrix.
 
@@ -163,20 +229,28 @@ def offer_both(
     """
     (n, m), k = tile.shape, values.shape[1]
     if m < STRETCH:
-        offer_rows(tile, first_row, first_column, values, columns, worst, largest)
-        offer_rows(tile.T, first_column, first_row, values, columns, worst, largest)
+        offer_rows(tile, first_row, first_column, values, columns, worst, largest, waiting)
+        offer_rows(tile.T, first_column, first_row, values, columns, worst, largest, waiting)
         return
-    tile, row = _wide(tile), _row_of_keys(values)
-    width = k + k // 2 + 32 + TALL
+    tile, width = _wide(tile), k // 2 + 32 + TALL if waiting is None else waiting[0].shape[1]
     abreast = min(m, max(STRETCH, PANEL // width // STRETCH * STRETCH))
-    keys, sizes = np.empty((abreast, width), np.int64), np.zeros(abreast, np.int64)
+    rows = waiting or (np.empty((1, k + ROOM), np.int64), np.zeros(1, np.int64))
+    keys, sizes = waiting or (np.empty((abreast, width), np.int64), np.zeros(abreast, np.int64))
+    room = _room(k, rows, (keys, sizes))
     for panel in range(0, m, abreast):
         stop = min(panel + abreast, m)
+        there = slice(first_column + panel, first_column + stop) if waiting else slice(None)
         for start in range(0, n, TALL):
             _offer(
                 tile[start : start + TALL], panel == 0, panel, stop, first_row + start, first_column, values,
-                columns, worst, largest, row, keys, sizes, start + TALL >= n,
+                columns, worst, largest, *rows, keys[there], sizes[there], room, waiting is not None,
+                start + TALL >= n,
             )  # fmt: skip
+
+
+def settle(values: Floats, columns: Ints, waiting: Waiting, start: int, stop: int) -> None:
+    """Take what still waits for the lists of rows ``start:stop`` into them."""
+    _settle(values, columns, *waiting, _room(values.shape[1], waiting), start, stop)
 
 
 def _wide(tile: Floats) -> Floats:
@@ -188,26 +262,38 @@ def _wide(tile: Floats) -> Floats:
     return wide
 
 
-def _row_of_keys(values: Floats) -> Ints:
-    return np.empty(2 * values.shape[1] + ROOM, np.int64)
+def _room(k: int, *waiting: Waiting) -> Ints:
+    return np.empty(2 * (k + max(keys.shape[1] for keys, _ in waiting)), np.int64)
+
+
+@lean
+def _settle(values, columns, keys, sizes, room, start, stop):
+    for i in range(start, stop):
+        if sizes[i] > 0:
+            _merge(keys[i], sizes[i], room, values[i], columns[i])
+            sizes[i] = 0
 
 
 @lean
 def _offer(
-    tile, with_rows, panel, stop, first_row, first_column, values, columns, worst, largest, row, keys, sizes, last
+    tile, with_rows, panel, stop, first_row, first_column, values, columns, worst, largest, row_keys, row_sizes,
+    keys, sizes, room, stay, last,
 ):  # fmt: skip
     """Offer a tile to the lists of its rows if ``with_rows``, and to those of its columns ``panel:stop``.
 
-    What may be among the best of a row is collected in ``row`` and merged. Of columns it stays in ``keys`` and
-    ``sizes``, and is merged where there is no room for TALL more, or everywhere if these are the ``last`` rows.
+    What may be among the best of a row is collected in ``row_keys``, of a column in ``keys``, and merged where
+    there is no room for more: of a stretch, of TALL rows. What may not ``stay`` is merged at the end of a row, and
+    of columns where these are the ``last`` rows.
     """
     m = tile.shape[1]
-    room = row.size - values.shape[1] - STRETCH
+    most = row_keys.shape[1] - STRETCH
     for i in range(tile.shape[0] if with_rows else 0):
         name = first_row + i
+        at = name if stay else 0
+        row = row_keys[at]
         limit = worst[name]
         top = largest[name]
-        size = 0
+        size = row_sizes[at]
         for start in range(0, m, STRETCH):
             begin = start if start + STRETCH <= m else m - STRETCH  # the last stretch looks at some once more
             left = marks(tile, i * m + begin, limit, top) & (-1 << (start - begin))  # type: ignore[call-arg]
@@ -220,9 +306,10 @@ def _offer(
                 if value <= limit:
                     row[size] = key_of(value, first_column + j)
                     size += 1
-            if size > room or (size > 0 and start + STRETCH >= m):
-                limit = _merge(row, size, values[name], columns[name])
+            if size > most or (not stay and size > 0 and start + STRETCH >= m):
+                limit = _merge(row, size, room, values[name], columns[name])
                 size = 0
+        row_sizes[at] = size
         worst[name] = limit
         largest[name] = top
     for i in range(tile.shape[0]):
@@ -242,12 +329,12 @@ def _offer(
                     size = sizes[at]
                     keys[at, size] = key_of(value, first_row + i)
                     sizes[at] = size + 1
-    room = 0 if last else keys.shape[1] - values.shape[1] - TALL
+    most = 0 if last and not stay else keys.shape[1] - TALL
     for at in range(stop - panel):
         size = sizes[at]
-        if size > room:
+        if size > most:
             name = first_column + panel + at
-            worst[name] = _merge(keys[at], size, values[name], columns[name])
+            worst[name] = _merge(keys[at], size, room, values[name], columns[name])
             sizes[at] = 0
 
 
@@ -295,16 +382,23 @@ def first_of_rows(matrix, rows):
             _replace_root(values[:size], rows[i, :size], value, column)
 
 
-@compiled
-def spread_lists(class_values, class_columns, offsets, members, start, stop, values, columns):
+def spread_lists(
+    class_values: Floats, class_columns: Ints, offsets: Ints, members: Ints, start: int, stop: int, values: Floats,
+    columns: Ints,
+) -> None:  # fmt: skip
     """Lists of the nearest classes -> lists of the nearest images, rows ``start:stop``; ties by image.
 
     ``offsets``, ``members`` name the images of every class in ascending order. A class holds at least one
     image, so the k nearest images are among the members of the k nearest classes.
     """
+    values[start:stop], columns[start:stop] = np.inf, NOBODY
+    _spread(class_values, class_columns, offsets, members, start, stop, values, columns)
+    sort_lists(values, columns, start, stop)
+
+
+@lean
+def _spread(class_values, class_columns, offsets, members, start, stop, values, columns):
     for i in range(start, stop):
-        values[i, :] = np.inf
-        columns[i, :] = NOBODY
         for at in range(class_columns.shape[1]):
             value, name = class_values[i, at], class_columns[i, at]
             if name == NOBODY:
@@ -314,4 +408,3 @@ def spread_lists(class_values, class_columns, offsets, members, start, stop, val
                 if not (value < values[i, 0] or (value == values[i, 0] and image < columns[i, 0])):
                     break
                 _replace_root(values[i], columns[i], value, image)
-    sort_heaps(values, columns, start, stop)

@@ -77,9 +77,15 @@ def begin_with(images, bank, known, start, stop, values, rows, limits):
         for s in range(k + SOON):
             if s < k:
                 _ask_for_row(bank, np.int64(known[i, s]))
-            if s >= SOON:
-                j = known[i, s - SOON]
-                insert(values[i], rows[i], apart(images[i], bank[j]), j)
+            if s >= SOON:  # what was nearest is likely to be nearest still, and goes to the end
+                j, at = known[i, s - SOON], k - 1 - s + SOON
+                value = apart(images[i], bank[j])
+                while at < k - 1 and (
+                    values[i, at + 1] > value or (values[i, at + 1] == value and rows[i, at + 1] > j)
+                ):
+                    values[i, at], rows[i, at] = values[i, at + 1], rows[i, at + 1]
+                    at += 1
+                values[i, at], rows[i, at] = value, j
         limits[NEAR, i] = np.nextafter(values[i, 0], np.float32(np.inf))
 
 

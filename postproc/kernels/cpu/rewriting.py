@@ -7,6 +7,7 @@ image, -1 for none. A value of +inf is no image of the ranking.
 import numpy as np
 
 from postproc.kernels.compiled import compiled
+from postproc.kernels.cpu.marks import STRETCH, lowest, marks
 from postproc.kernels.cpu.sorting import ascending, at_place, key_of, order, value_of
 
 LARGEST = np.float32(np.finfo(np.float32).max)
@@ -112,8 +113,80 @@ def rewrite_lists(ranking, offsets, members, vote, listed, depth, offset, start,
 
 
 @compiled
-def _owns(track, value, owner, closest):
-    return track == owner or (track < 0 and owner == NO_TRACK and value == closest)
+def _by_track(tracks):
+    """The images of every track, and behind them those of none: offsets (tracks + 2,), members."""
+    count = 0
+    for track in tracks:
+        count = max(count, track + 1)
+    offsets = np.zeros(count + 2, np.int64)
+    for track in tracks:
+        offsets[1 + (track if track >= 0 else count)] += 1
+    for at in range(1, offsets.size):
+        offsets[at] += offsets[at - 1]
+    members, place = np.empty(tracks.size, np.int32), offsets[:-1].copy()
+    for j in range(tracks.size):
+        track = tracks[j] if tracks[j] >= 0 else count
+        members[place[track]] = j
+        place[track] += 1
+    return offsets, members
+
+
+@compiled
+def _find_owners(distances, i, cams, tracks, owner, closest):
+    """The track of the nearest image of every camera in a row, and how near that is; the smallest and the largest
+    of the row. Stretches in which nobody is as near as some camera's nearest are passed over."""
+    row, count = distances[i], cams.size
+    smallest, largest = np.float32(np.inf), np.float32(-np.inf)
+    limit, looked = np.float32(np.inf), 0
+    for start in range(0, count, STRETCH):
+        begin = min(start, max(count - STRETCH, 0))  # the last stretch looks at some once more, which is no matter
+        left = np.int64(-1)
+        if count >= STRETCH:
+            left = marks(distances, i * count + begin, limit, largest)  # type: ignore[call-arg]
+        while left != 0:
+            j = begin + lowest(left)  # type: ignore[call-arg]
+            left &= left - 1
+            if j >= count:
+                break
+            value, cam = row[j], cams[j]
+            looked += 1
+            if value == np.inf:
+                continue
+            smallest, largest = min(smallest, value), max(largest, value)
+            if cam >= 0:
+                track = tracks[j] if tracks[j] >= 0 else NO_TRACK
+                if value < closest[cam] or (value == closest[cam] and track < owner[cam]):
+                    closest[cam], owner[cam] = value, track
+        if looked > closest.size:
+            limit, looked = smallest, 0
+            for value in closest:
+                limit = max(limit, value)
+    return smallest, largest
+
+
+@compiled
+def _sort_out(distances, i, largest, stays, some, out, moved):
+    """The keys of those of a row that are ``moved``, and how many they are; the others are written out, and how
+    far the farthest of them is. Nobody ``stays`` in a stretch that is not marked in ``some``; both are cleared."""
+    row, count, farthest = distances[i], 0, np.float32(-np.inf)
+    for start in range(0, row.size, STRETCH):
+        stop, place = min(start + STRETCH, row.size), i * row.size + start
+        plain = stop - start == STRETCH and not some[start // STRETCH]
+        if plain and marks(distances, place, np.float32(-np.inf), largest) == 0:  # type: ignore[call-arg]
+            for j in range(STRETCH):
+                moved[count + j] = key_of(row[start + j], start + j)
+            count += STRETCH
+            continue
+        some[start // STRETCH] = False
+        for j in range(start, stop):
+            if row[j] < np.inf and not stays[j]:
+                moved[count] = key_of(row[j], j)
+                count += 1
+                continue
+            out[j] = row[j]
+            farthest = max(farthest, row[j]) if row[j] < np.inf else farthest
+            stays[j] = False
+    return count, farthest
 
 
 @compiled
@@ -126,6 +199,11 @@ def move_other_tracks(distances, cams, tracks, cameras, own, start, stop, out):
     """
     owner = np.empty(cameras, np.int32)
     closest = np.empty(cameras, np.float32)
+    offsets, members = _by_track(tracks)
+    nobody = offsets.size - 2  # where images of no track stand
+    unknown = np.flatnonzero(cams < 0)
+    visited = np.full(nobody + 1, -1, np.int32)  # the last row for which a track was gone through
+    stays, some = np.zeros(cams.size, np.bool_), np.zeros(cams.size // STRETCH + 1, np.bool_)
     moved, other = np.empty(distances.shape[1], np.int64), np.empty(distances.shape[1], np.int64)
     last = key_of(LARGEST, 0) >> 32
     for i in range(start, stop):
@@ -134,31 +212,24 @@ def move_other_tracks(distances, cams, tracks, cameras, own, start, stop, out):
         closest[:] = np.inf
         if own and cams[i] >= 0:
             closest[cams[i]], owner[cams[i]] = -np.inf, tracks[i] if tracks[i] >= 0 else NO_TRACK
-        smallest, largest = np.inf, -np.inf
-        for j in range(row.size):
-            value, cam = row[j], cams[j]
-            if value == np.inf:
+        smallest, largest = _find_owners(distances, i, cams, tracks, owner, closest)
+        for j in unknown:
+            stays[j] = some[j // STRETCH] = True
+        for track in owner:
+            group = track if track < NO_TRACK else nobody
+            if visited[group] == i:
                 continue
-            smallest, largest = min(smallest, value), max(largest, value)
-            if cam >= 0:
-                track = tracks[j] if tracks[j] >= 0 else NO_TRACK
-                if value < closest[cam] or (value == closest[cam] and track < owner[cam]):
-                    closest[cam], owner[cam] = value, track
-        count, farthest = 0, np.float32(-np.inf)
-        for j in range(row.size):
-            out[i, j] = row[j]
-            if row[j] == np.inf:
-                continue
-            if cams[j] < 0 or _owns(tracks[j], row[j], owner[cams[j]], closest[cams[j]]):
-                farthest = max(farthest, row[j])
-            else:
-                moved[count] = key_of(row[j], j)
-                count += 1
+            visited[group] = i
+            for j in members[offsets[group] : offsets[group + 1]]:
+                if cams[j] >= 0 and owner[cams[j]] == track and (group < nobody or row[j] == closest[cams[j]]):
+                    stays[j] = some[j // STRETCH] = True
+        count, farthest = _sort_out(distances, i, largest, stays, some, out[i], moved)
         before, place = np.int64(-(2**62)), key_of(farthest, 0) >> 32  # whole numbers in the order of float32
+        shift = np.float64(largest) - np.float64(smallest)
         for key in ascending(moved[:count], other[:count]):
             if key >> 32 != before:
                 before = key >> 32
-                behind = np.float32(value_of(before) + (largest - smallest))
+                behind = np.float32(value_of(before) + shift)
                 place = min(max(key_of(behind, 0) >> 32, place + 1), last)
             out[i, key & 0x7FFFFFFF] = value_of(place)
 

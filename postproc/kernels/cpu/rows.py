@@ -88,12 +88,21 @@ def difference(a, b, signs, limit):
     return total, apart
 
 
-@lean
-def finish_near(first, second, border, signs, left, right, limits, start, stop, out):
+def finish_near(
+    first: Floats, second: Floats, border: int, signs: Floats, left: Ints, right: Ints, limits: Floats, start: int,
+    stop: int, out: Floats,
+) -> None:  # fmt: skip
     """Distances ``out[i]`` of near pairs from their differences; rows from ``border`` on stand in ``second``.
 
-    Near is a pair whose :func:`difference` without signs is less than ``limits[i]``.
+    Near is a pair whose :func:`difference` without signs is less than ``limits[i]``. Most often there is none.
     """
+    some = slice(start, stop)
+    if (np.abs(out[some]) < limits[some] + limits[some]).any():
+        _finish_near(first, second, border, signs, left, right, limits, start, stop, out)
+
+
+@lean
+def _finish_near(first, second, border, signs, left, right, limits, start, stop, out):
     for i in range(start, stop):
         limit = limits[i]
         if abs(out[i]) < limit + limit:

@@ -71,7 +71,9 @@ def ascending(keys, other):
 def order(values):
     """The positions (int64) of ``values``, float64 without NaN, by value, equal ones as they come."""
     count = values.size
-    now, then = np.arange(count), np.empty(count, np.int64)
+    now, then = np.empty(count, np.int64), np.empty(count, np.int64)
+    for at in range(count):
+        now[at] = at
     for start in range(0, count, RUN):
         for at in range(start + 1, min(start + RUN, count)):
             moved, free = now[at], at

@@ -2,12 +2,14 @@
 
 import numpy as np
 
-from postproc.kernels.compiled import compiled, lean
-from postproc.kernels.cpu.rows import difference
+from postproc.base.vocabulary import Floats
+from postproc.kernels.compiled import lean
+from postproc.kernels.cpu import rows
 
 ZERO = np.float32(0)
 BELOW = np.float32(-np.inf)
 NOTHING = np.float32(np.nan)
+SOME = 16  # rows of a tile that a cache holds with all that is made of them
 
 
 def multiply(left: np.ndarray, right: np.ndarray, out: np.ndarray) -> None:
@@ -21,7 +23,7 @@ def zero_diagonal(tile: np.ndarray) -> None:
     np.fill_diagonal(tile, 0)
 
 
-@compiled
+@lean
 def mirror(tile):
     """``tile[j, i] <- tile[i, j]`` for i < j, in squares that a cache holds."""
     edge = 64
@@ -44,23 +46,36 @@ def products_to_distances(tile, row_norms, column_norms, clamp):
             tile[i, j] = value if value > least else least
 
 
-@lean
-def finish_near(tile, left, right, signs, row_limits, column_limits):
+def finish_near(
+    tile: Floats, left: Floats, right: Floats, signs: Floats, row_limits: Floats, column_limits: Floats
+) -> None:
     """Distances of near pairs from differences: ``tile[i, j] <- sum_k signs[k] (left[i, k] - right[j, k])^2``.
 
     Near is a pair whose sum without signs is less than ``row_limits[i] + column_limits[j]``; no such pair has a
-    tile's entry that is, in size, twice that or more.
+    tile's entry that is, in size, twice that or more. If both sides are the same block, the diagonal stays.
     """
-    for i in range(tile.shape[0]):
-        for j in range(tile.shape[1]):
-            limit = row_limits[i] + column_limits[j]
-            if abs(tile[i, j]) < limit + limit:
-                total, apart = difference(left[i], right[j], signs, limit)
-                if apart < limit:
-                    tile[i, j] = total
+    row_limits, column_limits = row_limits + row_limits, column_limits + column_limits
+    largest = column_limits.max(initial=0)
+    limits, sizes = (np.empty((min(SOME, len(tile)), tile.shape[1]), np.float32) for _ in range(2))
+    for start in range(0, len(tile), SOME):
+        some, row_limit = tile[start : start + SOME], row_limits[start : start + SOME]
+        if some.min(initial=np.inf) >= row_limit.max() + largest:
+            continue  # most often
+        limit, size = limits[: len(some)], sizes[: len(some)]
+        np.add.outer(row_limit, column_limits, out=limit)
+        is_near = np.abs(some, out=size) < limit
+        if left is right:
+            np.fill_diagonal(is_near[:, start:], False)
+        if is_near.any():
+            i, j = np.nonzero(is_near)
+            values, own = some[i, j], limit[i, j]
+            own /= 2  # they stand here doubled
+            sides = i + start, j + len(left)
+            rows.finish_near(left, right, len(left), signs, *sides, own, 0, len(i), values)
+            some[i, j] = values
 
 
-@compiled
+@lean
 def add_same_camera(tile, row_cams, column_cams, row_tracks, column_tracks, weight):
     """Add ``weight`` where both cameras are known and equal and the two images are not of one track."""
     for i in range(tile.shape[0]):
@@ -71,7 +86,7 @@ def add_same_camera(tile, row_cams, column_cams, row_tracks, column_tracks, weig
                 tile[i, j] += weight
 
 
-@compiled
+@lean
 def add_outside_tracks(tile, product, row_tracks, column_tracks, weight):
     """``tile += weight product`` where the two images are not of one track."""
     for i in range(tile.shape[0]):
@@ -80,7 +95,7 @@ def add_outside_tracks(tile, product, row_tracks, column_tracks, weight):
                 tile[i, j] += weight * product[i, j]
 
 
-@compiled
+@lean
 def zero_same_track(tile, row_tracks, column_tracks):
     """Set to zero where both images are of one track."""
     for i in range(tile.shape[0]):
@@ -91,7 +106,7 @@ def zero_same_track(tile, row_tracks, column_tracks):
                 tile[i, j] = ZERO
 
 
-@compiled
+@lean
 def keep_cameras(tile, row_cams, column_cams, same, out):
     """``out <- tile`` where two cameras are equal (``same``) or differ (not ``same``), NaN elsewhere."""
     for i in range(tile.shape[0]):
@@ -99,7 +114,7 @@ def keep_cameras(tile, row_cams, column_cams, same, out):
             out[i, j] = tile[i, j] if (row_cams[i] == column_cams[j]) == same else NOTHING
 
 
-@compiled
+@lean
 def scatter(tile, row_offsets, row_members, column_offsets, column_members, out):
     """Write every entry of a tile of classes to all images of both classes.
 

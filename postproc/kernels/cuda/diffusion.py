@@ -13,7 +13,8 @@ from numba import cuda
 from postproc.base.vocabulary import Array
 from postproc.kernels.cuda import block, launch
 
-COLUMNS = POWERS = launch.THREADS  # that are solved side by side, a thread each
+COLUMNS = {np.float64: launch.THREADS}  # that are solved side by side, a thread each
+POWERS = launch.THREADS
 ROWS = 16  # of one block
 LOOKS = 5  # iterations between two looks at whether everything is done, each of which waits for the device
 ROOM = 1 << 27  # links, of the graphs that are solved at a time: 8 bytes each
@@ -51,23 +52,37 @@ def _product(offsets, members, weights, x, i, b, zero):
     return total
 
 
-def conjugate_gradients(offsets, members, weights, alpha, y, iterations, tolerance, smooth):
+@cuda.jit(device=True)
+def _apart(offsets, members, weights, x, i, b):
+    """What entry (i, b) is below its neighbours'."""
+    total = np.float64(0)
+    for at in range(offsets[i], offsets[i + 1]):
+        total += weights[at] * (x[members[at], b] - x[i, b])
+    return total
+
+
+def conjugate_gradients(
+    offsets, members, weights, masses, alpha, nodes, values, iterations, tolerance, smooth
+):  # fmt: skip
     """Three kernels an iteration: the matrix, the step, the new direction."""
-    n, columns = y.shape
+    n, columns = len(offsets) - 1, len(nodes)
     blocks = -(-n // ROWS)
-    x, best = torch.zeros_like(y), torch.zeros_like(y)
-    residual, direction, image = y.clone(), y.clone(), torch.empty_like(y)
-    parts = y.new_empty((blocks, columns))
-    launch.blocks(_squares, blocks, y, parts)
+    x, best, residual = values.new_zeros((3, n, columns))
+    residual[nodes.long(), torch.arange(columns, device=nodes.device)[:, None]] = values
+    direction, image = residual.clone(), torch.empty_like(residual)
+    parts = values.new_empty((blocks, columns))
+    launch.blocks(_squares, blocks, masses, residual, parts)
     square = parts.sum(dim=0)
     smallest, limit = square.clone(), tolerance * tolerance * square
     next_square, next_smallest = torch.empty_like(square), torch.empty_like(square)
     for at in range(iterations):
         if at % LOOKS == 0 and not bool((smallest > limit).any()):
             break
-        launch.blocks(_apply, blocks, offsets, members, weights, alpha, direction, image, parts)
+        launch.blocks(_apply, blocks, offsets, members, weights, masses, alpha, direction, image, parts)
         across = parts.sum(dim=0)
-        launch.blocks(_advance, blocks, square, across, smallest, limit, direction, image, x, residual, parts)
+        launch.blocks(
+            _advance, blocks, masses, square, across, smallest, limit, direction, image, x, residual, parts
+        )  # fmt: skip
         after = parts.sum(dim=0)
         launch.blocks(
             _turn, blocks, square, across, smallest, limit, after, smooth, x, residual, best, direction,
@@ -79,26 +94,26 @@ def conjugate_gradients(offsets, members, weights, alpha, y, iterations, toleran
 
 
 @cuda.jit(cache=True)
-def _squares(y, parts):
+def _squares(masses, y, parts):
     first = cuda.blockIdx.x * ROWS
     for b in range(cuda.threadIdx.x, y.shape[1], cuda.blockDim.x):
         total = np.float64(0)
         for i in range(first, min(first + ROWS, y.shape[0])):
-            total += y[i, b] * y[i, b]
+            total += masses[i] * (y[i, b] * y[i, b])
         parts[cuda.blockIdx.x, b] = total
 
 
 @cuda.jit(cache=True)
-def _apply(offsets, members, weights, alpha, direction, image, parts):
+def _apply(offsets, members, weights, masses, alpha, direction, image, parts):
     """The matrix times the directions, and the products of both."""
     first = cuda.blockIdx.x * ROWS
     for b in range(cuda.threadIdx.x, direction.shape[1], cuda.blockDim.x):
         across = np.float64(0)
         for i in range(first, min(first + ROWS, direction.shape[0])):
-            there = _product(offsets, members, weights, direction, i, b, np.float64(0))
-            value = direction[i, b] - alpha * there
+            own = 1 - alpha if offsets[i] < offsets[i + 1] else np.float64(1)
+            value = own * direction[i, b] - alpha * _apart(offsets, members, weights, direction, i, b)
             image[i, b] = value
-            across += direction[i, b] * value
+            across += masses[i] * (direction[i, b] * value)
         parts[cuda.blockIdx.x, b] = across
 
 
@@ -109,7 +124,7 @@ def _step(square, across, smallest, limit):
 
 
 @cuda.jit(cache=True)
-def _advance(square, across, smallest, limit, direction, image, x, residual, parts):
+def _advance(masses, square, across, smallest, limit, direction, image, x, residual, parts):
     """A step, and the squares of what remains."""
     first = cuda.blockIdx.x * ROWS
     for b in range(cuda.threadIdx.x, x.shape[1], cuda.blockDim.x):
@@ -119,7 +134,7 @@ def _advance(square, across, smallest, limit, direction, image, x, residual, par
             x[i, b] += step * direction[i, b]
             left = residual[i, b] - step * image[i, b]
             residual[i, b] = left
-            after += left * left
+            after += masses[i] * (left * left)
         parts[cuda.blockIdx.x, b] = after
 
 

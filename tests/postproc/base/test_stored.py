@@ -1,6 +1,7 @@
 """Features on disk are the numbers of the same features in memory, and are never read as a whole."""
 
 import tracemalloc
+from dataclasses import replace
 from unittest.mock import patch
 
 import numpy as np
@@ -9,7 +10,9 @@ from numpy.testing import assert_array_equal
 
 from postproc import csls, distances, l2_normalize, rerank, using
 from postproc.base import stored, temporary
-from postproc.pairs import long_lists, pairwise
+from postproc.base.sizes import Sizes
+from postproc.base.step import with_defaults
+from postproc.pairs import held, long_lists, pairwise
 from postproc.pairs.tiles import PairwiseTiles
 from tests.support.disk import little_room
 from tests.support.each import each
@@ -146,3 +149,28 @@ def test_nothing_as_large_as_the_features_is_in_memory(tmp_path):
     tracemalloc.stop()
     assert tiles.layout.distinct
     assert peak < 16e6
+
+
+def test_copies_stay_on_disk_beside_a_side_in_memory(tmp_path):
+    """So that what is predicted for either side holds, whatever the other is."""
+    x = images()
+    there = stored.on_disk(on_disk(tmp_path / "x.npy", x, "f4"))
+    tiles = PairwiseTiles(pairwise.sqeuclidean(x[:30].astype(np.float32), there))
+    assert not tiles.layout.distinct
+    assert [isinstance(part, stored.Stored) for part in tiles.parts] == [False, True]
+
+
+def test_no_copy_of_what_stays_on_disk_is_predicted():
+    """500 and 30,000 x 1024 are 2 and 123 MB; two threads have 2,000 rows in work, 16 bytes a value: 66 MB."""
+    chosen = with_defaults(distances, {"metric": "cosine", "top_k": 100})
+    sizes = Sizes(nq=500, ng=30_000, width=1024, threads=2)
+    needed = [
+        held.measured(replace(sizes, on_disk=frozenset(sides)), chosen)
+        for sides in ((), ("gallery",), ("query", "gallery"))
+    ]
+    assert needed[0] - needed[1] > 40e6
+    assert needed[1] - needed[2] == 4 * 500 * 1024
+    assert needed[2] > 4 * 500 * 30_000 + 2 * 16 * 2000 * 1024
+    euclidean = with_defaults(distances, {})
+    plain = [held.measured(replace(sizes, on_disk=frozenset(sides)), euclidean) for sides in ((), ("query",))]
+    assert plain[0] == plain[1], "as they are, no copy is made anywhere"

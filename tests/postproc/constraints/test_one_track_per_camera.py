@@ -92,3 +92,32 @@ def test_real_submissions(shared):
     for before, after in zip(lists[:200], found[:200], strict=True):
         kept, moved = reference.rewriting.one_track_per_camera(before.tolist(), cam, track)
         assert_array_equal(after, kept + moved)
+
+
+@each("own", [False, True])
+def test_wide_rows_equal_narrow_ones(own):
+    """Rows of several stretches, with ties, +inf side by side and apart, unknown cameras and tracks, against the
+    rule in loops."""
+    rng = np.random.default_rng(0)
+    count = 300
+    far = rng.integers(0, 40, (count if own else 6, count)).astype(np.float32)
+    far[1, 60:200] = far[2, ::7] = far[3] = np.inf
+    if own:
+        far = np.minimum(far, far.T)
+        np.fill_diagonal(far, np.inf)
+    cam, track = rng.integers(-1, 7, count), rng.integers(-1, 50, count)
+    found = one_track_per_camera(far, cam, track)
+    for i in (0, 1, 2, 3, 4, 5):
+        stays = np.ones(count, bool)
+        for c in range(7):
+            there = np.flatnonzero((cam == c) & np.isfinite(far[i]))
+            if not len(there):
+                continue
+            nearest = there[far[i, there] == far[i, there].min()]
+            named = track[nearest][track[nearest] >= 0]
+            owner = named.min() if len(named) else -1
+            if own and c == cam[i]:
+                owner, nearest = track[i], there[:0]
+            stays[there] = track[there] == owner if owner >= 0 else np.isin(there, nearest)
+        assert_array_equal(found[i, stays], far[i, stays])
+        assert (found[i, ~stays] > far[i, stays & np.isfinite(far[i])].max(initial=-1)).all()

@@ -95,6 +95,30 @@ def test_many_queries_equal_the_definition(solver):
     assert_allclose(scores(found), np.maximum(wanted, 0), rtol=0, atol=2e-5)
 
 
+def test_close_to_one_alpha_takes_no_digits():
+    """What arrives is up to 10,000 times what comes in: of S in float32 the answer is off by more than this."""
+    data = world(nq=10, ng=80, d=12, people=10)
+    found = diffusion(data["query"], data["gallery"], k=30, k_query=5, alpha=0.9999, iterations=300)
+    wanted = reference.diffusion.diffusion(
+        data["query"], data["gallery"], 30, 5, 0.9999, 3, 3, 300, tolerance=1e-9
+    )
+    assert_allclose(scores(found), np.maximum(wanted, 0), rtol=0, atol=1e-5 * wanted.max())
+
+
+def test_degrees_of_all_sizes():
+    """Links of weight 1 and of 1e-50 in one graph."""
+    angles = np.radians([0, 1, 2, 80, 81, 82])
+    gallery = np.stack([np.cos(angles), np.sin(angles), 0 * angles], axis=1)
+    gallery[3:] += [0, 0, 6]  # the later three are alike too, and hardly like the first
+    setting = {"k": 6, "k_query": 2, "alpha": 0.9, "gamma": 64.0, "iterations": 20}
+    far = np.array([[1, 0.5, 0], [0.1, 1, 0], [0.0, 0, -1]]) @ np.eye(3)
+    gallery = np.concatenate([gallery, far]).astype(np.float32)
+    query = gallery[[0, 3, 7]] + np.float32(0.01)
+    found = diffusion(query, gallery, query_gamma=1.0, **setting)
+    wanted = reference.diffusion.diffusion(query, gallery, 6, 2, 0.9, 64, 1, 20)
+    assert_allclose(scores(found), np.maximum(wanted, 0), rtol=0, atol=1e-5 * wanted.max())
+
+
 def test_a_query_is_alone():
     data = world(nq=40, ng=300)
     together = diffusion(data["query"], data["gallery"], k=10)

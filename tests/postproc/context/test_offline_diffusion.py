@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import Nearest, diffusion, offline_diffusion
 from postproc.kernels import reference
-from postproc.pairs import nearest
+from postproc.pairs import answering
 from tests.support.each import each
 from tests.support.worlds import cubes, world
 
@@ -109,7 +109,7 @@ def test_distances_are_computed_where_too_few_are_reached_alone(one_set):
     enough = int((full < 0).sum(axis=1).min())
     assert 0 < enough < 198
     for top_k, computed in ((enough, 0), (enough + 1, 1)):
-        with patch.object(nearest, "strips", wraps=nearest.strips) as strips:
+        with patch.object(answering, "strips", wraps=answering.strips) as strips:
             head = offline_diffusion(*sides, truncate=60, k=20, top_k=top_k)
         assert strips.call_count == computed
         assert_array_equal(head.rows, np.argsort(full, axis=1, kind="stable")[:, :top_k])

@@ -114,3 +114,11 @@ def test_near_pairs_of_unit_length_keep_their_numbers():
     assert not PairwiseTiles(sqeuclidean(near, unit)).near
     twice = near + near, unit + unit
     assert_allclose(distances(*twice), definition(*twice), rtol=1e-5)
+
+
+def test_near_pairs_of_one_block_are_exact_below_the_diagonal_too():
+    some = GALLERY[:16]
+    whole = np.concatenate([some, some + np.float32(1e-4)])
+    tiles, block = PairwiseTiles(sqeuclidean(QUERY, whole)), slice(9, 9 + 32)
+    found = tiles.tile(block, block, np.empty(32 * 32, np.float32))
+    assert_allclose(found, definition(whole, whole), rtol=1e-5)

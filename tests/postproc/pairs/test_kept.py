@@ -7,7 +7,7 @@ from numpy.testing import assert_array_equal
 
 from postproc import sinkhorn, sqeuclidean, using
 from postproc.base import machine
-from postproc.pairs import kept, layout, nearest
+from postproc.pairs import answering, kept, layout
 from postproc.pairs.tiles import PairwiseTiles
 from tests.support.each import each
 from tests.support.worlds import world
@@ -25,7 +25,7 @@ def short_strips():
 
 def strips_of(tiles):
     """Of distances, where there is room."""
-    return kept.Strips(lambda use, asked: nearest.strips(tiles, use, what="strips", asked=asked), kept.room())
+    return kept.Strips(lambda use, asked: answering.strips(tiles, use, what="strips", asked=asked), kept.room())
 
 
 def walks(strips, count):
@@ -73,7 +73,7 @@ def test_room_changes_no_bit_of_an_answer(one_set):
 
 def test_distances_are_computed_once_where_there_is_room():
     with patch.object(machine, "free_memory", lambda: 1 << 40):
-        with patch.object(nearest, "_tile", wraps=nearest._tile) as often:
+        with patch.object(answering, "_tile", wraps=answering._tile) as often:
             sinkhorn(QUERY, GALLERY, half_rounds=1, top_k=3)
             once = often.call_count
             sinkhorn(QUERY, GALLERY, half_rounds=20, top_k=3)
@@ -81,7 +81,7 @@ def test_distances_are_computed_once_where_there_is_room():
         with (
             using(memory="1MB"),
             patch.object(kept, "MOST", 0),
-            patch.object(nearest, "_tile", wraps=nearest._tile) as anew,
+            patch.object(answering, "_tile", wraps=answering._tile) as anew,
         ):
             sinkhorn(QUERY, GALLERY, half_rounds=20, top_k=3)
     assert anew.call_count == 11 * once

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from postproc import NeighbourLists, Pairwise, neighbours, rerank, same_camera, sqeuclidean
-from postproc.pairs import nearest
+from postproc.pairs import answering, nearest
 from postproc.pairs.known import ListTiles, tiles_of
 from postproc.pairs.tiles import PairwiseTiles
 from tests.postproc.pairs.test_listed import unit
@@ -39,7 +39,7 @@ def test_what_no_list_says_is_the_least_that_it_can_be():
     x = np.array([[0.0], [1.0], [3.0], [7.0]], np.float32)
     tiles = ListTiles(neighbours(x, k=1))  # 0-1, 1-0, 2-1, 3-2; ends 1, 1, 4, 16
     wanted = [[0, 1, 4, 16], [1, 0, 4, 16], [4, 4, 0, 16], [16, 16, 16, 0]]
-    np.testing.assert_array_equal(nearest.everything(tiles), wanted)
+    np.testing.assert_array_equal(answering.everything(tiles), wanted)
     left, right = np.divmod(np.arange(16), 4)
     np.testing.assert_array_equal(tiles.between(left, right), np.ravel(wanted))
     np.testing.assert_array_less(wanted, ((x - x.T) ** 2) + 1e-6)
@@ -52,7 +52,7 @@ def test_tiles_are_symmetric_whatever_is_listed():
     far = np.take_along_axis(((x[:, None] - x) ** 2).sum(-1), rows, axis=1)
     rows[rng.random(rows.shape) < 0.2] = -1  # approximate
     rows[:, 0] = np.arange(500)
-    whole = nearest.everything(ListTiles(NeighbourLists.given(rows, far, unit_length=True)))
+    whole = answering.everything(ListTiles(NeighbourLists.given(rows, far, unit_length=True)))
     np.testing.assert_array_equal(whole, whole.T)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from postproc import NeighbourLists, neighbours, sqeuclidean
-from postproc.pairs import layout, nearest
+from postproc.pairs import answering, layout
 from postproc.pairs.list_tiles import ListTiles
 from postproc.pairs.tiles import PairwiseTiles
 from postproc.testing import small
@@ -30,7 +30,7 @@ def test_lists_of_everybody_are_the_features(one_set, cameras, edge):
         of_lists = ListTiles(neighbours(*images, k=200), cams)
         np.testing.assert_array_equal(of_lists.layout.inverse, of_features.layout.inverse)
         assert not of_lists.layout.distinct
-        np.testing.assert_array_equal(nearest.everything(of_lists), nearest.everything(of_features))
+        np.testing.assert_array_equal(answering.everything(of_lists), answering.everything(of_features))
         if cameras:
             np.testing.assert_array_equal(of_lists.cameras, of_features.cameras)
         count = of_features.layout.count
@@ -43,7 +43,7 @@ def test_lists_of_everybody_are_the_features(one_set, cameras, edge):
 def test_short_lists_say_no_more_than_is_true(one_set):
     images, _ = sides(one_set)
     lists = ListTiles(neighbours(*images, k=10))
-    found, true = nearest.everything(lists), nearest.everything(PairwiseTiles(sqeuclidean(*images)))
+    found, true = answering.everything(lists), answering.everything(PairwiseTiles(sqeuclidean(*images)))
     assert (found <= true).all()
     assert 0.05 < (found == true).mean() < 0.5
 
@@ -52,7 +52,7 @@ def test_of_two_numbers_for_a_pair_that_of_the_first_counts():
     """As rough distances of an index are: 0 says 1 of the pair, and 1 says 2."""
     rows, far = np.array([[0, 1], [1, 0]], np.int32), np.array([[0, 1], [0, 2]], np.float32)
     found = ListTiles(NeighbourLists(rows, far, far[:, 1].copy(), (2, 2), one_set=True))
-    np.testing.assert_array_equal(nearest.everything(found), [[0, 1], [1, 0]])
+    np.testing.assert_array_equal(answering.everything(found), [[0, 1], [1, 0]])
     np.testing.assert_array_equal(found.between(np.array([0, 1]), np.array([1, 0])), [1, 1])
 
 
@@ -77,7 +77,7 @@ def test_lists_of_the_gallery_of_both_sides():
 def test_lists_whose_ends_are_missing_are_still_a_bound():
     rows, far = np.array([[0, -1], [1, 0]], np.int32), np.array([[0, np.inf], [0, 9]], np.float32)
     found = ListTiles(NeighbourLists(rows, far, np.full(2, 9, np.float32), (2, 2), one_set=True))
-    np.testing.assert_array_equal(nearest.everything(found), [[0, 9], [9, 0]])
+    np.testing.assert_array_equal(answering.everything(found), [[0, 9], [9, 0]])
 
 
 def test_lists_alone_are_of_no_gallery_rows():

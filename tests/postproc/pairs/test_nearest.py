@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from postproc import distances, same_camera, sqeuclidean, using
 from postproc.base import runtime
 from postproc.kernels import cpu, reference
-from postproc.pairs import layout, nearest
+from postproc.pairs import answering, layout, nearest
 from postproc.pairs.matrices import MatrixTiles
 from postproc.pairs.tiles import PairwiseTiles
 from tests.support.each import each
@@ -53,7 +53,7 @@ def all_strips(source):
         out[queries] = strip
         strip[:] = -7
 
-    nearest.strips(source, use, what="strips")
+    answering.strips(source, use, what="strips")
     return out
 
 
@@ -82,7 +82,7 @@ def test_symmetric_tiles(sides, k, edge):
         check_lists(nearest.of_all(source, k, answer), matrix, k)
         assert_array_equal(answer, matrix[:nq, nq:])
         assert_array_equal(all_strips(source), matrix[:nq, nq:])
-        assert_array_equal(nearest.everything(source), matrix[:nq, nq:])
+        assert_array_equal(answering.everything(source), matrix[:nq, nq:])
         assert_array_equal(every_pair(source), matrix)
 
 
@@ -94,7 +94,7 @@ def test_given_tiles_are_read_down_their_columns(nq, ng, k, edge, seed):
         source = MatrixTiles(*parts)
         answer = np.full((nq, ng), np.nan, np.float32)
         check_lists(nearest.of_all(source, k, answer), matrix.T, k)
-        for found in (answer, all_strips(source), nearest.everything(source)):
+        for found in (answer, all_strips(source), answering.everything(source)):
             assert_array_equal(found, parts[0])
         assert_array_equal(every_pair(source), matrix.T)
 
@@ -236,7 +236,7 @@ def test_cameras_tell_copies_apart_only_where_they_count():
 )
 def test_smallest(strip, k, threads):
     with using(threads=threads):
-        found = nearest.smallest(strip, k)
+        found = answering.smallest(strip, k)
     order = np.argsort(strip, axis=1, kind="stable")[:, :k]
     values = np.take_along_axis(strip, order, axis=1)
     padding = ((0, 0), (0, k - values.shape[1]))
@@ -247,7 +247,7 @@ def test_smallest(strip, k, threads):
 def test_smallest_of_long_rows_in_any_order():
     for row in (np.arange(3000), np.arange(3000)[::-1], np.random.default_rng(0).permutation(3000) // 7):
         strip = np.repeat(row[None].astype(np.float32), 300, axis=0)
-        found = nearest.smallest(strip, 40)
+        found = answering.smallest(strip, 40)
         assert_array_equal(found.rows, np.repeat(np.argsort(row, kind="stable")[None, :40], 300, axis=0))
 
 
@@ -300,7 +300,7 @@ def test_lists_of_the_gallery_alone_and_of_queries(sides, k, edge):
 
 
 def test_an_answer_is_changed_strip_by_strip(monkeypatch):
-    monkeypatch.setattr(nearest, "STRIP", 1)  # strips of 128 queries
+    monkeypatch.setattr(answering, "STRIP", 1)  # strips of 128 queries
     data = world(nq=300, ng=40)
     far = distances(data["query"], data["gallery"])
     source = PairwiseTiles(sqeuclidean(data["query"], data["gallery"]))
@@ -313,11 +313,11 @@ def test_an_answer_is_changed_strip_by_strip(monkeypatch):
         strip[:] = queries[:, None] - far[queries]
 
     wanted = np.arange(300, dtype=np.float32)[:, None] - far
-    assert_array_equal(nearest.answer(source, change, top_k=None), wanted)
-    assert_array_equal(nearest.answer_without_distances(300, 40, fill, top_k=None), wanted)
+    assert_array_equal(answering.answer(source, change, top_k=None), wanted)
+    assert_array_equal(answering.answer_without_distances(300, 40, fill, top_k=None), wanted)
     for found in (
-        nearest.answer(source, change, top_k=5),
-        nearest.answer_without_distances(300, 40, fill, top_k=5),
+        answering.answer(source, change, top_k=5),
+        answering.answer_without_distances(300, 40, fill, top_k=5),
     ):
         assert_array_equal(found.rows, np.argsort(wanted, axis=1, kind="stable")[:, :5])
         assert_array_equal(found.distances, np.sort(wanted, axis=1)[:, :5])

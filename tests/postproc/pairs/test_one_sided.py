@@ -70,3 +70,17 @@ def test_it_pays_where_few_are_near_and_nowhere_else():
         plain = one_sided.of_images(images, bank, 7)
     assert_allclose(found.distances, plain.distances, atol=2e-6)
     assert (found.rows == plain.rows).mean() > 0.99, "all but near ties"
+
+
+@each(("rank", "depth", "again"), [(12, 2, 0), (2, 1, 1)])
+def test_first_limits_by_some_of_the_bank_change_no_bit(rank, depth, again):
+    """By the second of few, every sixth limit is too near: these rows are looked for once more."""
+    bank = np.random.default_rng(0).standard_normal((4000, 64), np.float32)
+    images, search = bank[::5] + np.float32(0.1), one_sided.search
+    plain = search(images, bank, 60, limited=False)
+    numbers = patch.multiple(one_sided, RANK=rank, DEPTH=depth)
+    with numbers, patch.object(one_sided, "search", wraps=search) as once_more:
+        limited = search(images, bank, 60)
+    assert once_more.call_count == again
+    for part in ("rows", "distances"):
+        assert_array_equal(getattr(limited, part), getattr(plain, part))

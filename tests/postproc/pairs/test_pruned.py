@@ -2,6 +2,7 @@
 
 from unittest.mock import patch
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -406,6 +407,20 @@ def test_both_instructions_find_the_same_pairs_with_the_same_bounds(d, monkeypat
     assert found[0][1] == found[1][1]
     for one, other in zip(found[0][2], found[1][2], strict=True):
         assert_array_equal(one, other)
+
+
+@each("dimensions, wanted", [(1, {"vpdpbusd"}), (3, {"tdpbssd", "ldtilecfg", "tilerelease"})])
+def test_a_processor_meets_its_own_instruction_alone(dimensions, wanted):
+    """By the code for each kind of room, which is read, not run."""
+    blocks = cpu.int8_blocks
+    kernel = numba.njit(lambda packed, room: (blocks.take_up(packed, 0, room), blocks.put_down(room)))
+    multiply = numba.njit(lambda room, a: blocks._multiply(room, a, a, a, a, a))
+    room = numba.types.Array(numba.types.int8, dimensions, "C")
+    packed = numba.types.Array(numba.types.int8, 4, "C")
+    kernel.compile((packed, room))
+    multiply.compile((room, numba.types.int64))
+    code = "".join(text for made in (kernel, multiply) for text in made.inspect_asm().values())
+    assert {name for name in ("vpdpbusd", "tdpbssd", "ldtilecfg", "tilerelease") if name in code} == wanted
 
 
 def test_whole_numbers_lose_what_the_definition_says():
