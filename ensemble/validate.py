@@ -51,7 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     read = submissions.read(given.file, name, similarity=given.similarity)
     partial = submissions.named(name).absent
     ranking = submissions.aligned(str(given.file), read, query_names, gallery_names, partial=partial)
-    print(_summary(ranking, "line" if read.query_names is None else "list"))
+    unit = "line" if read.query_names is None else "list"
+    if _alike(ranking):
+        print(
+            f"warning: {given.file.name}: all {len(ranking)} {unit}s are the same: is one answer in all of them?"
+        )
+    print(_summary(ranking, unit))
     if track_of:
         lines = [rows.tolist() for rows in ranking.lines()]
         whole = f"{whole_track_lines(lines, track_of)} of {len(lines)} lines"
@@ -167,6 +172,12 @@ def _read_lists(given: argparse.Namespace) -> tuple[str, list[str], list[str], d
             tracks = dict(enumerate(track.tolist()))
     refuse_if_any(problems)
     return name, names["query"], names["gallery"], tracks
+
+
+def _alike(ranking: RankList) -> bool:
+    """Whether three queries or more have one list of three images or more, which chance hardly gives."""
+    lists = list(ranking.lines())
+    return len(lists) > 2 and len(lists[0]) > 2 and all(np.array_equal(lists[0], other) for other in lists[1:])
 
 
 def _summary(ranking: RankList, unit: str) -> str:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SIDES = ("query", "gallery", "train")
-COLUMNS = ("pid", "cam", "cam_predicted", "track", "order", "frame", "scene", "quality")  # beside ``name``
+# Beside ``name``.
+COLUMNS = ("pid", "cam", "cam_predicted", "track", "order", "frame", "scene", "quality", "clothes")
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,9 @@ class FeatureSet:
     ``query`` (nq, d), ``gallery`` (ng, d) and, where there is one, ``train`` (n, d) are float32. Each has a
     table with one row an image, in the same order: ``name`` (text, unique) and any of ``pid``, ``cam``,
     ``cam_predicted`` (by some classifier, where ``cam`` is for the scores), ``track``, ``order`` (place inside the
-    track), ``frame``, ``scene`` (group of cameras) and ``quality`` (as the area of the crop in pixels) as whole
-    numbers, labels (``ensemble.base.labels``) as text too. A column that nobody gave is absent, never made up.
+    track), ``frame``, ``scene`` (group of cameras), ``quality`` (as the area of the crop in pixels) and
+    ``clothes`` as whole numbers, labels (``ensemble.base.labels``) as text too. A column that nobody gave is
+    absent, never made up.
 
     ``codes`` are the lengths of binary codes, where the values are bits (0 and 1, or -1 and 1): one length a code,
     several where codes stand side by side. Empty: these are numbers.

@@ -12,7 +12,7 @@ import numpy as np
 
 from ensemble.base.kinds import Array, Ints
 
-LABELS = ("pid", "cam", "cam_predicted", "track", "scene")  # columns of which only equality matters
+LABELS = ("pid", "cam", "cam_predicted", "track", "scene", "clothes")  # columns of which only equality matters
 UNKNOWN = ("", "-1", "nan", "na", "n/a", "<na>", "none", "null")  # what stands where nothing is known
 FIRST = 1_000_000  # the number of the first text: no number that somebody writes for a camera
 _WHOLE = re.compile(r"([+-]?[0-9]{1,30})(?:\.0*)?")

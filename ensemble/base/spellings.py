@@ -31,11 +31,14 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "frame": ("frame", "frames", "frameid", "frameids", "frameno", "framenumber", "timestamp"),
         "scene": ("scene", "scenes", "sceneid"),
         "quality": ("quality", "qualities"),
+        "clothes": (
+            "clothes", "cloth", "clothesid", "clothesids", "clothid", "clothids", "clothing", "clothingid",
+            "outfit",
+        ),
     }
 )  # fmt: skip
 OTHERS: Mapping[str, tuple[str, ...]] = MappingProxyType(  # columns that only a protocol looks at
     {
-        "clothes": ("clothes", "cloth", "clothesid", "clothid", "clothids", "clothing", "clothingid", "outfit"),
         "action": ("action", "actions", "actionid", "actionidx"),
     }
 )

@@ -122,6 +122,14 @@ def _read(file: Path, form: str | None) -> tuple[Boxes, int | None]:
             f"{file}: wanted the camera's number in the name of the file or its folder, found none; "
             "call it c001.txt"
         )
+    if form == "aicity" and (said := CAMERA.search(file.stem)):
+        cams = np.unique(values[:, 0])
+        others = [f"{cam:g}" for cam in cams if cam != int(said[1])]
+        if others and not problems:
+            problems.append(
+                f"{file}: wanted lines of camera {said[1]}, as its name says, found {examples(others)} where the "
+                "form aicity has the camera; MOT's form has commas between its values"
+            )
     if problems:  # what is twice among the lines that can be read is said with them
         places = [names.index(name) for name in ("frame", "id")]
         key = np.stack([values[:, 0] if form == "aicity" else np.zeros(len(values)), *values[:, places].T])

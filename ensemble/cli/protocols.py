@@ -114,7 +114,8 @@ def lacking(protocol: Protocol, folder: Folder) -> list[str]:
 
 
 def _unused(folder: Folder, side: str) -> tuple[str, ...]:
-    return read_labels(folder.tables[side], folder.wanted, folder.keys).unused
+    unused = read_labels(folder.tables[side], folder.wanted, folder.keys).unused
+    return tuple(title.partition(" (did you mean")[0] for title in unused)
 
 
 def _read(asked: str) -> Protocol:

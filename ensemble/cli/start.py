@@ -69,9 +69,13 @@ def _say(words: str) -> None:
 
 
 def _run(program: str, command: Command, words: Sequence[str]) -> None:
-    from ensemble.cli import program as commands  # half a second, which help does not need
+    try:
+        from ensemble.cli import program as commands  # half a second, which help does not need
 
-    commands.main(import_module(command.start).main, words, program)
+        called = import_module(command.start).main
+    except KeyboardInterrupt:  # while it is loaded: nothing has begun
+        sys.exit(130)
+    commands.main(called, words, program)
 
 
 def _refuse(program: str, word: str) -> None:

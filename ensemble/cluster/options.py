@@ -127,16 +127,18 @@ def how(options: argparse.Namespace, end: Sequence[Use]) -> How:
     settings: dict[str, Any] = {}
     name = METHODS[options.method].name if options.method else next((use.name for use in end), "linkage")
     given = {
-        "min_samples": (options.min_samples, ("dbscan", "hdbscan")),
-        "min_cluster_size": (options.min_size, ("hdbscan",)),
-        "one_track_per_camera": (options.one_track_per_camera or None, ("constrained_union",)),
+        "min_samples": ("min_samples", "dbscan", "hdbscan"),
+        "min_size": ("min_cluster_size", "hdbscan"),
+        "one_track_per_camera": ("one_track_per_camera", "union"),
     }
     problems = []
-    for setting, (value, takers) in given.items():
-        if value is not None and name in takers:
+    for option, (setting, *takers) in given.items():
+        value = getattr(options, option) or None
+        if value is not None and name in [METHODS[taker].name for taker in takers]:
             settings[setting] = value
         elif value is not None:
-            problems.append(f"{setting.replace('_', '-')}: wanted a method that has it, found {name}")
+            wanted = " or ".join(f"--method {taker}" for taker in takers)
+            problems.append(f"--{option.replace('_', '-')}: wanted {wanted}, found {options.method or name}")
     if options.windows is not None and name != "constrained_union":
         problems.append(f"--windows: wanted --method union, found {name}")
     refine = {setting: getattr(options, option) for option, (setting, *_) in REFINE.items()}

@@ -164,6 +164,7 @@ def answers(
             f"the lists of {len(short)} queries ({examples(short)}) end too early to be sure of their first "
             f"{how.places} identities; look at more images (--depth)"
         )
+    notes += _strangers(asked.people)
     return Answers(
         asked.images.query_names,
         asked.people,
@@ -175,6 +176,17 @@ def answers(
         tuple(notes),
         asked.images.one_set,
     )
+
+
+def _strangers(people: People) -> list[str]:
+    """That no labelled query is of anybody in the gallery, as where one says 7 and the other p7."""
+    asked = np.empty(0, np.int64) if people.query is None else people.query[people.query >= 0]
+    if not len(asked) or np.isin(asked, people.gallery).any():
+        return []
+    return [
+        f"none of the {len(asked)} labelled queries is of anybody in the gallery: are identities called alike on "
+        "both sides?"
+    ]
 
 
 @dataclass(frozen=True, eq=False)

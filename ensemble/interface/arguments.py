@@ -178,6 +178,8 @@ class Common(Beside, total=False):
     gallery_track: Data
     query_frame: Data
     gallery_frame: Data
+    query_clothes: Data
+    gallery_clothes: Data
     set: Changes
     protocol: Rules
     device: str

@@ -47,6 +47,8 @@ def rank(
     gallery_track: Data = None,
     query_frame: Data = None,
     gallery_frame: Data = None,
+    query_clothes: Data = None,
+    gallery_clothes: Data = None,
     set: "Changes | None" = None,
     top_k: int | None = None,
     protocol: "Rules | None" = None,
@@ -75,6 +77,7 @@ def rank(
         **{"query_pid": query_pid, "gallery_pid": gallery_pid, "query_cam": query_cam, "gallery_cam": gallery_cam},
         **{"query_track": query_track, "gallery_track": gallery_track},
         **{"query_frame": query_frame, "gallery_frame": gallery_frame},
+        **{"query_clothes": query_clothes, "gallery_clothes": gallery_clothes},
         **{"set": set, "protocol": protocol, "device": device, "threads": threads, "memory": memory},
         **{"quiet": quiet, **options},
     }

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from ensemble.base.errors import InputError
 from ensemble.io.write import Unwritable, unwritable
 
 LAST = "run.json"  # says what the others are: the first to go and the last to come
@@ -27,8 +28,11 @@ def together(folder: Path) -> Iterator[Path]:
             raise unwritable(folder, error) from None
         yield stage
         _take_places(stage, folder)
-    except Unwritable as error:
-        raise Unwritable([problem.replace(str(stage), str(folder)) for problem in error.problems]) from None
+    except InputError as error:  # several that were collected are no Unwritable any more
+        if not any(str(stage) in problem for problem in error.problems):
+            raise
+        kind = Unwritable if isinstance(error, Unwritable) else InputError
+        raise kind([problem.replace(str(stage), str(folder)) for problem in error.problems]) from None
     finally:
         shutil.rmtree(stage, ignore_errors=True)
         if made:

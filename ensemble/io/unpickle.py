@@ -23,18 +23,26 @@ from ensemble.io.bounds import refuse_size
 
 Source = io.BytesIO | mmap.mmap  # both give less, never allocate more, when asked for more than there is
 
+STORAGE = "torch.storage", "_load_from_bytes"  # what torch tensors in a plain pickle are read by
 _COPIED = (str, bytes, bytearray, list, tuple, set, frozenset)
 
 
-def unpickle(source: Source, size: int, persistent: Callable[[Any], Any] | None = None) -> Any:
+def unpickle(
+    source: Source,
+    size: int,
+    persistent: Callable[[Any], Any] | None = None,
+    storage: Callable[[bytes], Any] | None = None,
+) -> Any:
     """Read one pickle and leave ``source`` behind its last byte.
 
     size:        bytes of the source; no honest pickle builds more than its file holds.
     persistent:  answers the file's references to outside data (torch keeps its storages so).
+    storage:     reads the bytes in which a torch tensor keeps its numbers in a plain pickle; None: refused, as
+                 inside such bytes, which could call each other for ever.
     Raises:      :class:`Refused` naming what is not allowed; what a broken file raises is any of
                  ``ensemble.base.broken.BROKEN``.
     """
-    return _Machine(source, size, persistent).load()
+    return _Machine(source, size, persistent, storage).load()
 
 
 class _Machine(pickle._Unpickler):
@@ -46,17 +54,30 @@ class _Machine(pickle._Unpickler):
     read: Callable[[int], bytes]
     readline: Callable[[], bytes]
 
-    def __init__(self, source: Source, size: int, persistent: Callable[[Any], Any] | None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        size: int,
+        persistent: Callable[[Any], Any] | None,
+        storage: Callable[[bytes], Any] | None,
+    ) -> None:
         super().__init__(source, encoding="latin-1")
         self.budget = 8 * size + 4096
-        self.persistent = persistent
+        self.persistent, self.storage = persistent, storage
         self.source, self.size = source, size
 
     def find_class(self, module: str, name: str) -> object:
+        if (module, name) == STORAGE and self.storage is not None:
+            return lambda raw: self.stored(raw)
         try:
             return CONSTRUCTORS[module, name]
         except KeyError:
             raise Refused(printable(f"{module}.{name}", most=200)) from None
+
+    def stored(self, raw: object) -> Any:
+        if not isinstance(raw, bytes) or self.storage is None:
+            raise Refused(f"a torch storage made from {type(raw).__name__}")
+        return self.storage(raw)
 
     def persistent_load(self, pid: object) -> Any:
         if self.persistent is None:
@@ -97,7 +118,7 @@ class _Machine(pickle._Unpickler):
         """The array whose bytes joblib wrote into the file, behind the opcode that has just been read."""
         shape, kind, order, aligned = allowed.wrapped(wrapper)
         if kind.hasobject:
-            return unpickle(self.source, self.size)
+            return unpickle(self.source, self.size, storage=self.storage)
         if aligned:
             self.source.read(self.source.read(1)[0])
         count = math.prod(shape) * kind.itemsize

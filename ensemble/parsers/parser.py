@@ -21,7 +21,8 @@ from ensemble.base.errors import InputError, examples, near, printable
 from ensemble.base.kinds import Array
 from ensemble.base.labels import LABELS, composed, of_cells
 
-COLUMNS = ("pid", "cam", "track", "order", "frame", "scene", "quality")  # what names can say, as tables call it
+# What names can say, as tables call it.
+COLUMNS = ("pid", "cam", "track", "order", "frame", "scene", "quality", "clothes")
 GROUPS = (*COLUMNS, "sequence")  # what a pattern may name; a sequence is where the frames of a camera start anew
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm")
 LONGEST = 200  # characters of a name that are matched
@@ -229,9 +230,10 @@ def gives(parser: Parser) -> tuple[str, ...]:
 def custom(pattern: str, folders: int = 0) -> Parser:
     """A parser from a user's regular expression, matched from the beginning of the base name, suffix included.
 
-    pattern: named groups for ``pid`` or ``cam``, and any of ``track order frame sequence scene quality``. Labels
-             (``pid cam track scene``) are any text, and several groups make one, as ``pid1`` and ``pid2``; the
-             others are whole numbers, -1 for unknown. ``$`` at the end makes it fit whole names only.
+    pattern: named groups for ``pid`` or ``cam``, and any of ``track order frame sequence scene quality clothes``.
+             Labels (``pid cam track scene clothes``) are any text, and several groups make one, as ``pid1`` and
+             ``pid2``; the others are whole numbers, -1 for unknown. ``$`` at the end makes it fit whole names
+             only.
     folders: 0 or more folders of the path that the pattern sees before the base name, as in
              ``cam(?P<cam>[0-9])/(?P<pid>[0-9]+)/`` with 2.
     Raises:  InputError with all that is wrong with it.

@@ -19,6 +19,8 @@ JUNK_AND_DISTRACTORS = (
     "pid -1 is junk (protocol market1501 leaves it out), pid 0 a distractor (stays, matches nobody)"
 )
 _LETTERS = {"cam": {"a": 1, "b": 2}}
+_ABC = {"A": 1, "B": 2, "C": 3}
+_OUTFITS = 100  # more than anybody has
 
 
 def _re(pattern: str) -> re.Pattern[str]:
@@ -59,6 +61,16 @@ def _prid(found: Numbers) -> Numbers:
 
 def _vric(found: Numbers) -> Numbers:
     return {"track": 1000 * found["recording"] + found["vehicle"], "frame": found["frame"]}
+
+
+def _clothes(found: Numbers) -> Numbers:
+    return {**found, "clothes": _OUTFITS * found["pid"] + found["clothes"]}
+
+
+def _prcc(found: Numbers) -> Numbers:
+    """Cameras a and b saw everybody in the same clothes, c in others."""
+    pid, cam = found.get("pid", found.get("person", -1)), found.get("cam", found.get("letter", -1))
+    return _clothes({"pid": pid, "cam": cam, "clothes": 2 if cam == 3 else 1})
 
 
 def _track(found: Numbers, most: int, tracklet: int) -> int:
@@ -229,6 +241,52 @@ _SETS = (
         distractors=frozenset({0}),
         note="pid 0 of the gallery is 775 different people, nobody's match",
         source="Loy et al., CVPR 2009",
+    ),
+    Parser(
+        name="ltcc",
+        title="LTCC",
+        example="094_1_c9_015833.png",
+        pattern=_re(r"(?P<pid>\d{3})_(?P<clothes>\d{1,2})_c(?P<cam>\d{1,2})_(?P<frame>\d{6})"),
+        finish=_clothes,
+        cameras=range(1, 13),
+        note="clothes count anew for every person: clothes is 100 pid + their number; protocols ltcc, ltcc_same",
+        source="Qian et al., ACCV 2020",
+    ),
+    Parser(
+        name="prcc",
+        title="PRCC",
+        example="A/001/cropped_rgb001.jpg",
+        pattern=_re(
+            r"(?:(?P<cam>[ABC])/(?P<pid>\d{3})/|(?:[^/]*/)?(?P<person>\d{3})/(?P<letter>[ABC])_)cropped_rgb\d{3,4}"
+        ),
+        folders=2,
+        values={"cam": _ABC, "letter": _ABC},
+        finish=_prcc,
+        cameras=range(1, 4),
+        split_test=True,
+        note="cameras A, B, C are 1, 2, 3; A (the gallery) and B have the same clothes, C others; protocols prcc, "
+        "ltcc_same",
+        source="Yang et al., TPAMI 2021",
+    ),
+    Parser(
+        name="vcclothes",
+        title="VC-Clothes",
+        example="0001-01-01-01.jpg",
+        pattern=_re(r"(?P<pid>\d{4})-(?P<cam>\d{2})-(?P<clothes>\d{2})-\d{2,}"),
+        finish=_clothes,
+        cameras=range(1, 5),
+        note="clothes count anew for every person: clothes is 100 pid + their number; protocols ltcc, ltcc_same",
+        source="Wan et al., CVPR Workshops 2020; guxinqian/Simple-CCReID",
+    ),
+    Parser(
+        name="llcm",
+        title="LLCM",
+        example="0001_c01_s187535_f5136_nir.jpg",
+        pattern=_re(r"(?P<pid>\d{4})_c(?P<cam>\d{2})_s\d+_f\d+_(?:nir|vis|rgb)"),
+        cameras=range(1, 10),
+        split_test=True,
+        note="a camera sees both infrared (nir) and visible light (vis); frames are those of parts of recordings",
+        source="Zhang and Wang, CVPR 2023",
     ),
     Parser(
         name="sysumm01",

@@ -27,6 +27,7 @@ def of(labels: Labels, protocol: Protocol, without_match: Ints | None = None) ->
         *_shifted(labels, protocol),
         *_searched(labels, protocol),
         *_own(labels, protocol),
+        *_clothes(labels, protocol),
     )
 
 
@@ -127,6 +128,13 @@ def _lacking(labels: Labels, protocol: Protocol) -> list[str]:
         f"cameras are given for {whose[other]} and not for {whose[labels.uncounted]}, so nothing is removed for "
         f"the camera: add cam in {labels.uncounted}.csv"
     ]
+
+
+def _clothes(labels: Labels, protocol: Protocol) -> list[str]:
+    """That clothes are known, and nobody looks at them: then most of the score is finding the same clothes."""
+    if "clothes" not in labels.beside or any("clothes" in rule.columns for rule in protocol.removes.rules):
+        return []
+    return ["the protocol does not look at clothes: ltcc counts images in others alone, ltcc_same in the same"]
 
 
 def _unknown_cameras(labels: Labels, protocol: Protocol) -> list[str]:

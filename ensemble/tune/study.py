@@ -293,9 +293,16 @@ def _opened(path: Path | None, about: Mapping[str, Any]) -> Iterator[Any]:
     from sqlalchemy.exc import SQLAlchemyError
 
     path.parent.mkdir(parents=True, exist_ok=True)
+    new = not path.exists()
     try:
         storage = optuna.storages.RDBStorage(URL.create("sqlite", database=str(path)).render_as_string())
     except (SQLAlchemyError, *BROKEN) as error:
+        if new:  # it is half written, and would be taken for something else the next time
+            path.unlink(missing_ok=True)
+            problem = (
+                f"{path}: wanted to write it, but found: {_first_line(error)}; choose another place or make room"
+            )
+            raise InputError([problem]) from error
         problem = f"{path}: wanted a study, or no such file yet, found something else ({_first_line(error)})"
         raise InputError([f"{problem}; give another --study"]) from error
     try:

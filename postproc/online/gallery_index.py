@@ -150,6 +150,8 @@ class GalleryIndex:
         """
         with self._writing:
             wanted = np.atleast_1d(np.asarray(ids))
+            if not wanted.size:
+                return  # an empty list is of no whole numbers
             wanted = checks.labels("ids", wanted, wanted.size)
             order, named = self._state.by_id
             places = np.searchsorted(named, wanted)
@@ -162,8 +164,7 @@ class GalleryIndex:
             leaving = np.unique(rows)
             if len(leaving) == len(order):
                 raise ValueError("ids: wanted at least one image that stays, got all of them")
-            if leaving.size:
-                self._state = without_rows(self._state, leaving).ready()
+            self._state = without_rows(self._state, leaving).ready()
 
     def save(self, folder: str | Path) -> None:
         """Keep the index in a folder. An older one there is replaced once all is written, and whole until then.
@@ -197,6 +198,8 @@ def _new_ids(ids: Unchecked, count: int, taken: np.ndarray) -> np.ndarray:
     """Checked ids of new images: whole numbers, 0 or more, each once, none of those that are taken."""
     if ids is None:
         first = int(taken.max(initial=-1)) + 1
+        if first + count > 2**63:
+            raise ValueError(f"ids: wanted them, as none is free behind {first - 1}, got none")
         return np.arange(first, first + count, dtype=np.int64)
     found = checks.labels("ids", np.atleast_1d(np.asarray(ids)), count)
     if (found < 0).any():

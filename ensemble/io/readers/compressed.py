@@ -15,7 +15,8 @@ from ensemble.io.readers.arrow_files import needs_pyarrow
 from ensemble.io.readers.numpy_files import MAGIC, load_array
 from ensemble.io.readers.pickles import BEGINNING, words
 from ensemble.io.readers.reader import HEAD, Reader, Unknown, Wanted
-from ensemble.io.readers.torch_files import LEGACY_MAGIC, load_legacy
+from ensemble.io.readers.torch_files import LEGACY_MAGIC
+from ensemble.io.torch_stream import load_stream, storage_in
 from ensemble.io.unpickle import unpickle
 
 SUFFIXES = (".gz", ".bz2", ".xz", ".lzma", ".z", ".lz4", ".zst")
@@ -91,14 +92,14 @@ def _load(path: Path, wanted: Wanted) -> Any:
     if head.startswith(MAGIC):
         return load_array(content, size)
     if head.startswith(LEGACY_MAGIC[:HEAD]):
-        return load_legacy(content, size)
+        return load_stream(content, size)
     if Path(path.stem).suffix.lower() in (".csv", ".tsv"):
         return csv_files.parse(path, content.getvalue())
     if Path(path.stem).suffix.lower() in TEXTS:
         raise Unknown("compressed text; unpack it")
     if head.startswith((b"PK\x03\x04", b"\x89HDF", b"PAR1", b"MATLAB")) or _kind(head):
         raise Unknown("a compressed file of a format that is compressed itself or looked up in; unpack it")
-    return unpickle(content, size)
+    return unpickle(content, size, storage=storage_in)
 
 
 def _words(path: Path) -> list[str]:

@@ -17,6 +17,7 @@ import numpy as np
 from ensemble.io import bounds
 from ensemble.io.readers.pickles import BEGINNING, words
 from ensemble.io.readers.reader import Reader, Stored, Unknown, Wanted
+from ensemble.io.torch_stream import storage_in
 from ensemble.io.unpickle import unpickle
 from postproc.base import temporary
 
@@ -78,7 +79,7 @@ def mapped(path: Path) -> np.ndarray:
 
 
 def _objects(pickled: bytes, shape: tuple[int, ...], dtype: np.dtype) -> Any:
-    content = unpickle(io.BytesIO(pickled), len(pickled))
+    content = unpickle(io.BytesIO(pickled), len(pickled), storage=storage_in)
     if dtype.names or not isinstance(content, np.ndarray) or content.shape != shape:
         raise ValueError(f"objects of shape {shape} that are none")
     return content

@@ -1,10 +1,12 @@
 """Pickles and joblib's files, rebuilt by :mod:`ensemble.io.unpickle`; old ones are known by their suffix."""
 
 import pickletools
+from functools import partial
 from pathlib import Path
 
 from ensemble.base.broken import BROKEN
 from ensemble.io.readers.reader import Reader, mapped
+from ensemble.io.torch_stream import storage_in
 from ensemble.io.unpickle import unpickle
 
 SUFFIXES = (".pkl", ".pickle", ".pt", ".pth", ".joblib")
@@ -36,7 +38,7 @@ def _words(path: Path) -> list[str]:
 
 PICKLE = Reader(
     "pickle",
-    lambda path, wanted: mapped(path, unpickle),
+    lambda path, wanted: mapped(path, partial(unpickle, storage=storage_in)),
     SUFFIXES,
     recognises=lambda path, head: path.suffix.lower() in (*SUFFIXES, ".data"),
     words=_words,

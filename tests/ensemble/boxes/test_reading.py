@@ -114,3 +114,12 @@ def test_bytes_that_are_no_text(tmp_path):
     path = tmp_path / "c1.txt"
     path.write_bytes(b"\xff\xfe\x00")
     assert "wanted text, found another byte at 0" in refused(path)
+
+
+def test_spaces_between_the_values_of_mot_are_told(tmp_path):
+    """With spaces its first value, the frame, would pass for the camera, and its third for the frame."""
+    path = write(tmp_path, "c007.txt", "1 5 10 20 30 40 0.9\n2 5 11 20 30 40 0.9\n")
+    assert "wanted lines of camera 007, as its name says, found 1, 2 where the form aicity has" in refused(path)
+    alone = write(tmp_path, "a/c007.txt", "7 5 1 10 20 30 40\n")
+    assert reading.read([alone]).cam.tolist() == [7]
+    assert len(reading.read([write(tmp_path, "track1.txt", "1 5 1 10 20 30 40\n2 5 1 10 20 30 40\n")])) == 2

@@ -127,6 +127,16 @@ def test_what_is_refused(words: list[str], problem: str, capsys: pytest.CaptureF
     assert (status, out, err) == (2, "", f"error: 1 problem\n  {problem}\n")
 
 
+def test_ctrl_c_while_a_command_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(module: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(start, "import_module", interrupted)
+    assert ended(capsys, "protocols", "none") == (130, "", "")
+
+
 def test_it_is_installed_as_a_program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert 'reid-ensemble = "ensemble.cli.start:main"' in (ROOT / "pyproject.toml").read_text()
     monkeypatch.setattr(sys, "argv", ["reid-ensemble", "protocols", "none"])

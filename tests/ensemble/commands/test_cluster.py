@@ -86,6 +86,19 @@ def test_hdbscan_and_numbers_of_clusters(tmp_path):
     assert len({row[1] for row in rows[1:]}) == 12 == record["sets"][""]["clusters"]
 
 
+@each(
+    ("option", "wanted"),
+    [
+        (("--min-size", "3"), "--min-size: wanted --method hdbscan, found average"),
+        (("--min-samples", "3"), "--min-samples: wanted --method dbscan or --method hdbscan, found average"),
+        (("--one-track-per-camera",), "--one-track-per-camera: wanted --method union, found average"),
+    ],
+)
+def test_options_of_other_methods_name_these(tmp_path, option, wanted):
+    with pytest.raises(InputError, match=f"^{wanted}$"):
+        run(folder(tmp_path), "--method", "average", "--threshold", "0.3", *option)
+
+
 def test_sets_by_a_column_and_a_sample(tmp_path):
     sets = ["lynx" if row % 2 else "turtle" for row in range(len(NAMES))]
     order = np.random.default_rng(0).permutation(len(NAMES))
@@ -202,7 +215,10 @@ def test_json_alone_on_stdout(tmp_path, capsys):
         (["--threshold", "1", "--fit", "ami"], "wanted one rule for all sets, found --fit ami and another"),
         (["--threshold", "1", "--by", "herd"], "--by: wanted a column of the images' table, found no 'herd'"),
         (["--threshold", "1", "--method", "union", "--one-track-per-camera"], "found no cam"),
-        (["--threshold", "1", "--min-samples", "3"], "min-samples: wanted a method that has it"),
+        (
+            ["--threshold", "1", "--min-samples", "3"],
+            "wanted --method dbscan or --method hdbscan",
+        ),
         (
             ["--threshold", "1", "--method", "single", "--links", "l.csv"],
             "--links: wanted --method union, average",

@@ -404,3 +404,14 @@ def test_a_matrix_of_one_set_is_asked_about_itself(tmp_path: Path) -> None:
     found = asked(folder, tmp_path / "out", what="--rankings")
     assert "fitted on 25 identities of the gallery" in found["thresholds"][""]["about"]
     assert found["scores"]["geometric"] > 0.8
+
+
+def test_identities_that_are_called_otherwise_are_said(tmp_path: Path) -> None:
+    """Queries 7, a gallery of w_07: nobody can be right, and a score of 0 is no word about the features."""
+    written(tmp_path / "in")
+    queries = (tmp_path / "in" / "query.csv").read_text()
+    assert not [note for note in asked(tmp_path / "in", tmp_path / "a")["notes"] if "labelled queries" in note]
+    (tmp_path / "in" / "query.csv").write_text(queries.replace("w_", ""))
+    found = asked(tmp_path / "in", tmp_path / "b")
+    assert found["scores"]["top1"] < 1
+    assert [note for note in found["notes"] if "identities called alike on both sides" in note]

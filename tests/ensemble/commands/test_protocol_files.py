@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble import compare, evaluate, run
+from ensemble import compare, evaluate, rank, run
 from ensemble.base.errors import InputError
 from tests.support import folders
 
@@ -15,6 +15,7 @@ RECIPE = """protocol = {{ base = "ltcc", {} }}
 [[branch]]
 steps = [{{ use = "distances" }}]
 """
+GALLERY = [(4, 2, 1), (5, 2, 1), (4, 2, 2), (4, 3, 1)]  # person, camera, clothes; nearest first
 
 
 @pytest.fixture
@@ -42,11 +43,42 @@ def scored(folder: Path, capsys: pytest.CaptureFixture, *options: str) -> tuple[
 def test_a_rule_looks_at_a_column_of_the_tables(wardrobe: Path, capsys: pytest.CaptureFixture) -> None:
     plain, told = scored(wardrobe, capsys)
     assert plain["mAP"] == pytest.approx((1 + 2 / 3 + 3 / 4) / 3)
-    assert "columns that are not used: cloth_id, weather" in told
+    assert "columns that are not used: weather\n" in told
     found, told = scored(wardrobe, capsys, "--protocol", "ltcc")
     assert found["mAP"] == 1 / 2  # Eve, then Dan in blue
     assert "columns that are not used: weather\n" in told
     assert "same identity and clothes" in found["protocol"]["description"]
+
+
+def test_clothes_beside_features_and_in_names(
+    wardrobe: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """The same score wherever clothes stand; where nobody looks at them, that is said."""
+    names = {
+        "query": ["004_1_c1_000001.png"],
+        "gallery": [f"00{who}_{worn}_c{cam}_00000{at}.png" for at, (who, cam, worn) in enumerate(GALLERY)],
+    }
+    rows = np.float32([[1, 0]]), np.float32([[1, 0], [1, 0.1], [1, 0.2], [1, 0.3]])
+    labels = {"query_pid": [4], "query_cam": [1], "query_clothes": [1]}
+    labels |= {
+        f"gallery_{name}": of
+        for name, of in zip(("pid", "cam", "clothes"), zip(*GALLERY, strict=True), strict=True)
+    }
+    for place, content in {
+        "keys": labels, "names": {f"{side}_name": of for side, of in names.items()},
+    }.items():  # fmt: skip
+        (tmp_path / place).mkdir()
+        np.savez(tmp_path / place / "m.npz", query=rows[0], gallery=rows[1], **content)
+    how = {"keys": (), "names": ("--names", "ltcc")}
+    found = {place: scored(tmp_path / place, capsys, "--protocol", "ltcc", *given) for place, given in how.items()}
+    assert [one[0]["mAP"] for one in found.values()] == [1 / 2, 1 / 2]
+    assert rank(rows, **labels, protocol="ltcc").scores.mAP == 1 / 2
+    assert not any("does not look at clothes" in told for _, told in found.values())
+    plain, _ = scored(tmp_path / "keys", capsys, "--junk", "bot")
+    assert plain["mAP"] == pytest.approx((1 + 2 / 3 + 3 / 4) / 3)
+    assert any("does not look at clothes" in note for note in plain["notes"])
+    same, _ = scored(wardrobe, capsys, "--protocol", "ltcc_same")
+    assert not any("does not look at clothes" in note for note in same["notes"])
 
 
 def test_a_protocol_of_a_file(wardrobe: Path, capsys: pytest.CaptureFixture, tmp_path: Path) -> None:

@@ -56,7 +56,10 @@ def test_an_identity_of_several_columns(folder: Path, tmp_path: Path, capsys: py
     ("key", "wanted"),
     [
         ("pid=species,nam", "wanted the columns species, nam for pid, as --key says, found no nam"),
-        ("name=species", "--key: wanted one of pid, cam, cam_predicted, track, scene before the =, found 'name'"),
+        (
+            "name=species",
+            "--key: wanted one of pid, cam, cam_predicted, track, scene, clothes before the =, found 'name'",
+        ),
         ("pid=", "--key: wanted pid=COLUMN,COLUMN, found 'pid='"),
     ],
 )

@@ -65,6 +65,10 @@ def test_all_or_none(name, city, done, tmp_path):
     command, arguments = commands(city, done, tmp_path / "half")[name]
     least, most = min(whole.values()), max(whole.values())
     assert least < most
-    with little_room(most - 1), pytest.raises(InputError, match="wanted to write it, but File too large"):
+    with (
+        little_room(most - 1),
+        pytest.raises(InputError, match="wanted to write it, but File too large") as refused,
+    ):
         command([str(argument) for argument in arguments])
+    assert ".part" not in str(refused.value)  # the file's own path, not where it is written first
     assert not files(tmp_path / "half")

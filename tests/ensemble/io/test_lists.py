@@ -92,9 +92,7 @@ def test_faults_of_a_table(file: Path) -> None:
 def test_a_table_without_its_first_line(file: Path, text: str) -> None:
     file.write_text(text)
     (problem,) = problems(read_labels, file)
-    assert (
-        "wanted name and any of pid, cam, cam_predicted, track, order, frame, scene, quality as first" in problem
-    )
+    assert "any of pid, cam, cam_predicted, track, order, frame, scene, quality, clothes as first" in problem
 
 
 SPELT = {

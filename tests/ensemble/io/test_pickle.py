@@ -191,7 +191,6 @@ def named_global(module: str, name: str) -> bytes:
         (b"\x80\x04" + named_global("numpy", "os.system") + b"\x8c\x0etouch CANARY\x85R.", "numpy.os.system"),
         (b"\x80\x04" + named_global("numpy", "ndarray.tofile") + b".", "numpy.ndarray.tofile"),
         (b"\x80\x04" + named_global("collections", "OrderedDict.__class__") + b".", "OrderedDict.__class__"),
-        (b"\x80\x04" + named_global("torch.storage", "_load_from_bytes") + b"C\x00\x85R.", "_load_from_bytes"),
         (b"\x80\x02ccopy_reg\n_reconstructor\n.", "copy_reg._reconstructor"),
         (b"\x80\x02cnumpy.testing._private.utils\nrunstring\n.", "runstring"),
         (b"\x80\x02]\x82\x01.", "not a container"),  # EXT1

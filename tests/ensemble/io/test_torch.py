@@ -1,6 +1,7 @@
 """Files of torch.save, made by torch (tests/data/make_torch_files.py) and read without it."""
 
 import pickle
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -14,6 +15,7 @@ from numpy.testing import assert_array_equal
 from ensemble.base.errors import InputError
 from ensemble.io.blocks import read_blocks
 from ensemble.io.containers import load, reader_of
+from ensemble.io.readers.torch_files import LEGACY_MAGIC
 from tests.support.each import each
 
 FILES = Path(__file__).parents[2] / "data" / "torch"
@@ -114,8 +116,53 @@ def test_whole_models_are_refused() -> None:
     assert "torch.nn.modules.linear.Linear" in refusal(FILES / "module.pth")
 
 
-def test_tensors_in_a_plain_pickle_are_refused() -> None:
-    assert "torch.storage._load_from_bytes" in refusal(FILES / "plain_pickle.pkl")
+def stream(content: bytes, *keys: str) -> bytes:
+    """torch's stream around a pickle, with as many storages of one float32, 1.0."""
+    parts = [LEGACY_MAGIC, *(pickle.dumps(part, 2) for part in (1001, {"little_endian": True}))]
+    ones = [(1).to_bytes(8, "little") + np.float32(1).tobytes() for _ in keys]
+    return b"".join([*parts, content, pickle.dumps([*keys], 2), *ones])
+
+
+def called(raw: bytes) -> bytes:
+    """The opcodes of what reads a storage out of bytes."""
+    return b"ctorch.storage\n_load_from_bytes\nB" + len(raw).to_bytes(4, "little") + raw + b"\x85R"
+
+
+def test_tensors_in_a_plain_pickle(tmp_path: Path) -> None:
+    (name, row), *others = load(FILES / "plain_pickle.pkl").items()
+    assert not others
+    assert (name, row.dtype, row.tolist()) == ("000001.jpg", np.float32, [1, 1])
+    shutil.copy(FILES / "plain_pickle.pkl", tmp_path / "query_net.pkl")
+    assert read_blocks([tmp_path / "query_net.pkl"], [])["query"].names == ["000001.jpg"]
+
+
+@each(
+    ("data", "reason"),
+    [
+        (called(stream(b"\x80\x02" + called(b"") + b".")), "_load_from_bytes"),  # one inside the other
+        (called(stream(b"\x80\x02]cos\nsystem\n.")), "os.system"),
+        (called(stream(b"\x80\x02].")), "a torch storage that is list"),
+        (b"ctorch.storage\n_load_from_bytes\nK\x07\x85R", "a torch storage made from int"),
+        (called(b""), "cut off or damaged"),
+    ],
+)
+def test_storages_in_a_plain_pickle_are_only_that(tmp_path: Path, data: bytes, reason: str) -> None:
+    (tmp_path / "query_net.pkl").write_bytes(b"\x80\x02" + data + b".")
+    assert reason in refusal(tmp_path / "query_net.pkl")
+
+
+def test_storages_that_are_read_again_and_again(tmp_path: Path) -> None:
+    """The same bytes, named a thousand times, are counted as often as they are read."""
+    one = b"\x80\x02(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x01NtQ."
+    raw = stream(one, "0")
+    known = (
+        b"\x80\x02ctorch.storage\n_load_from_bytes\nq\0" + b"0B" + len(raw).to_bytes(4, "little") + raw + b"q\x010"
+    )
+    path = tmp_path / "query_net.pkl"
+    path.write_bytes(known + b"h\0h\x01\x85R.")
+    assert load(path).values.tolist() == [1]
+    path.write_bytes(known + b"](" + 1000 * b"h\0h\x01\x85R" + b"e.")
+    assert "copies of its own content that are larger than the file" in refusal(path)
 
 
 def tensor(size: tuple, stride: tuple, offset: int = 0, numel: int = 12, kind: str = "FloatStorage") -> bytes:

@@ -88,6 +88,14 @@ NAMED = [
     ("dukevideo", "0001_C6_F0099_X30823.jpg", {"pid": 1, "cam": 6, "order": 99, "frame": 30823}),  # not "C"
     ("dukevideo", "gallery/0001/0003/0001C6F0099X30823.jpg",
      {"pid": 1, "cam": 6, "track": 260003, "order": 99, "frame": 30823}),
+    ("ltcc", "LTCC_ReID/query/094_1_c9_015833.png", {"pid": 94, "cam": 9, "frame": 15833, "clothes": 9401}),
+    ("ltcc", "095_1_c12_000001.png", {"pid": 95, "cam": 12, "frame": 1, "clothes": 9501}),  # not those of 94
+    ("prcc", "prcc/rgb/test/A/001/cropped_rgb001.jpg", {"pid": 1, "cam": 1, "clothes": 101}),
+    ("prcc", "rgb/test/B/001/cropped_rgb001.jpg", {"pid": 1, "cam": 2, "clothes": 101}),  # as camera A saw
+    ("prcc", "rgb/test/C/327/cropped_rgb0420.jpg", {"pid": 327, "cam": 3, "clothes": 32702}),
+    ("prcc", "rgb/train/005/C_cropped_rgb118.jpg", {"pid": 5, "cam": 3, "clothes": 502}),
+    ("vcclothes", "gallery/0001-03-02-11.jpg", {"pid": 1, "cam": 3, "clothes": 102}),
+    ("llcm", "test_nir/cam1/0001/0001_c01_s187535_f5136_nir.jpg", {"pid": 1, "cam": 1}),
     ("viper", "VIPeR/cam_a/000_45.bmp", {"pid": 0, "cam": 1}),
     ("viper", "cam_b/000_90.bmp", {"pid": 0, "cam": 2}),
     ("prid2011", "single_shot/cam_a/person_0001.png", {"pid": 1, "cam": 1}),
@@ -134,6 +142,8 @@ def test_every_parser_reads_its_example_and_describes_itself(parser) -> None:
         ("cuhk01", "0001005.png", "not like"),  # there are four images of everybody
         ("sysumm01", "0001.jpg", "its folders are missing, wanted like cam3/0006/0001.jpg"),
         ("viper", "000_45.bmp", "its folders are missing"),
+        ("prcc", "cropped_rgb001.jpg", "its folders are missing"),
+        ("prcc", "A/C_cropped_rgb001.jpg", "its folders are missing"),
         ("mars", "0001_C1.jpg", "not like"),
     ],
 )

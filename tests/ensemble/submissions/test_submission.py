@@ -372,3 +372,14 @@ def test_a_ranking_of_the_synthetic_city_passes(tmp_path: Path) -> None:
     write_track2(path, rows, *names)
     assert faults(path, *names) == []
     assert read_track2(path) == (rows + 1).tolist()
+
+
+def test_one_list_for_all_is_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for side, count in (("q", 3), ("g", 4)):
+        (tmp_path / f"{side}.txt").write_text("".join(f"{number:06d}.jpg\n" for number in range(1, count + 1)))
+    lists = ["--query-names", str(tmp_path / "q.txt"), "--gallery-names", str(tmp_path / "g.txt")]
+    file = tmp_path / "track2.txt"
+    for lines, warned in ((["2 1 4 3"] * 3, True), (["2 1 4 3", "2 1 4 3", "1 2 4 3"], False)):
+        file.write_text("".join(f"{line}\n" for line in lines))
+        assert main([str(file), *lists]) == 0
+        assert ("warning: track2.txt: all 3 lines are the same" in capsys.readouterr().out) == warned

@@ -26,6 +26,7 @@ from ensemble.scores.protocols import PROTOCOLS
 from ensemble.tune import __main__ as command
 from ensemble.tune import honest, space, study, trials, unlabelled
 from tests.support import cities
+from tests.support.disk import little_room
 from tests.support.each import each
 from tests.support.folders import problems
 
@@ -516,6 +517,10 @@ def test_another_study_is_refused(crowd, tmp_path):
     with sqlite3.connect(study) as database:
         assert database.execute("select count(*) from trials").fetchone() == (2,)
     database.close()
+    with little_room(1 << 14):
+        said = refused(arguments(crowd, tmp_path, "--trials", "2", "--study", str(tmp_path / "full.db")))
+    assert "full.db: wanted to write it, but found: " in said
+    assert not (tmp_path / "full.db").exists()
 
 
 def searched(crowd, run, trials: int, texts: tuple[str, ...] = ("rerank.k1=2..9",), **more) -> list[study.Trial]:

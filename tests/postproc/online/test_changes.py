@@ -1,6 +1,7 @@
 """Adding and removing give what building gives."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -91,6 +92,16 @@ def test_a_crowd_of_neighbours_leaves():
     near = index._state.rows[7, 1 : 3 + 2 * SPARE]
     index.remove(near[near >= 0])
     same(index, GalleryIndex(np.delete(drawn, near[near >= 0], axis=0), k1=8, k2=3))
+
+
+def test_nobody_leaves_and_no_number_is_left():
+    index = GalleryIndex(world(ng=40)["gallery"][:3], ids=[0, 1, 2**63 - 1])
+    index.remove([])
+    assert_array_equal(index.ids, [0, 1, 2**63 - 1])
+    with pytest.raises(ValueError, match="none is free behind 9223372036854775807"):
+        index.add(world(ng=40)["gallery"][3])
+    index.add(world(ng=40)["gallery"][3], ids=7)
+    assert_array_equal(index.ids, [0, 1, 2**63 - 1, 7])
 
 
 def test_images_of_another_length_join():
