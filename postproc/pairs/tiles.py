@@ -310,17 +310,25 @@ def _rows(terms: list[FeatureTerm], layout: Layout) -> tuple[list[Array], np.nda
     if plain and any(isinstance(side, Stored) for side in (terms[0].query, terms[0].gallery)):
         query, gallery = _some(terms[0].query, layout.first[:border]), terms[0].gallery
         return [query] if layout.one_set else [query, _some(gallery, layout.first[border:] - layout.nq)], None
-    sides = [side for term in terms for side in (term.query, term.gallery)]
-    place = next((side for side in sides if not arrays.on_cuda(side)), layout.like)  # one on the host, all there
+    given = [side for term in terms for side in (term.query, term.gallery)]
+    place = next((side for side in given if not arrays.on_cuda(side)), layout.like)  # one on the host, all there
     rows = arrays.empty((layout.classes, sum(term.query.shape[1] for term in terms)), np.float32, place)
     signs = np.empty(rows.shape[1], np.float32)
     start = 0
     for term in terms:
-        stop = start + term.query.shape[1]
-        query, gallery = (arrays.like(side, place) for side in (term.query, term.gallery))
-        rows[:border, start:stop] = query[layout.first[:border]]
-        rows[border:, start:stop] = gallery[layout.first[border:] - layout.nq]
-        rows[:, start:stop] *= float(np.float32(np.sqrt(abs(term.weight))))
+        stop, factor = start + term.query.shape[1], float(np.float32(np.sqrt(abs(term.weight))))
+        of_queries, of_gallery = layout.first[:border], layout.first[border:] - layout.nq
+        for out, side, which in (
+            (rows[:border], term.query, of_queries),
+            (rows[border:], term.gallery, of_gallery),
+        ):
+            images = arrays.like(side, place)
+            if plain and not arrays.on_cuda(place):
+                np.take(images, which, axis=0, out=out, mode="clip")  # as none is beyond; "raise" copies once more
+                continue
+            out[:, start:stop] = images[which]
+            if factor != 1:
+                out[:, start:stop] *= factor
         signs[start:stop] = np.sign(term.weight)
         start = stop
     return [read_only(rows)], None if (signs > 0).all() else arrays.beside(signs, layout.like)
