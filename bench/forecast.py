@@ -13,8 +13,10 @@ from collections.abc import Callable
 from unittest.mock import patch
 
 import numpy as np
+import threadpoolctl
 
 from bench.worlds import SIZES, features
+from postproc import kernels, using
 from postproc.base import machine
 from postproc.pairs import forecast, nearest, one_sided, pruned, remembered
 from postproc.pairs.pairwise import among, sqeuclidean
@@ -30,10 +32,10 @@ def main() -> None:
     p.add_argument("--one-sided", action="store_true", help="a fourth of the images against all of them")
     p.add_argument("--k", type=int, default=21, help="neighbours, 21")
     options = p.parse_args()
-    how = "AMX" if machine.amx() else "AVX-512 VNNI" if machine.int8() else "no instruction for whole numbers"
-    print(how)
     if not machine.int8():
+        print("this processor has no instruction for whole numbers")
         return
+    print("; ".join(f"{name} {rate / 1e9:.0f} G a second" for name, rate in rates().items()))
     print(f"{'set':<24}{'images':>16}{'foretold':>10}{'measured':>10}{'whole':>10}{'walk':>10}")
     for name in options.sets:
         images = load(name)
@@ -43,6 +45,34 @@ def main() -> None:
             f"{name[-24:]:<24}{said:>16}{foretold:>10.2f}{whole / walk:>10.2f}{whole:>8.2f} s{walk:>8.2f} s",
             flush=True,
         )
+
+
+def rates(edge: int = 480, width: int = 1536) -> dict[str, float]:
+    """Multiply-adds a second and core of each instruction, between blocks that stay in the cache."""
+    kernel = kernels.of(np.empty(0, np.float32)).int8
+    panels = edge // kernel.PANEL
+    packed = (
+        np.random.default_rng(0).integers(-127, 128, (2 * panels, width // 4, kernel.PANEL, 4)).astype(np.int8)
+    )
+    begin, limits = np.zeros(2 * edge, np.int32), np.zeros((8, 2 * edge), np.float32)
+    limits[3], limits[4] = -np.inf, np.inf  # nobody is near or far
+    hits = np.empty(1 << 15, np.float32), np.empty(1 << 15, np.int32), np.empty(1 << 15, np.int32)
+    left, right = np.random.default_rng(0).standard_normal((2, edge, width), np.float32)
+    sides = (0, panels), (panels, 2 * panels)
+
+    def whole() -> None:
+        kernel.narrow(packed, begin, limits, *sides, False, 0, kernel.room_of(packed), *hits)
+
+    def vnni() -> None:
+        with patch.dict("os.environ", {machine.NO_AMX: "1"}):
+            whole()
+
+    ways = {"float32": lambda: left @ right.T, "AVX-512 VNNI": vnni, **({"AMX": whole} if machine.amx() else {})}
+    with using(threads=1), threadpoolctl.threadpool_limits(1):
+        for way in ways.values():
+            way()
+        seconds = in_turns(*ways.values(), repeat=20)
+    return {name: edge * edge * width / each for name, each in zip(ways, seconds, strict=True)}
 
 
 def load(name: str) -> np.ndarray:
@@ -81,10 +111,10 @@ def of_some(images: np.ndarray, k: int) -> tuple[float, float, float]:
     )
 
 
-def in_turns(*ways: Callable[[], object]) -> list[float]:
+def in_turns(*ways: Callable[[], object], repeat: int = REPEAT) -> list[float]:
     """The least CPU seconds of each."""
     found: list[list[float]] = [[] for _ in ways]
-    for _ in range(REPEAT):
+    for _ in range(repeat):
         for seconds, way in zip(found, ways, strict=True):
             started = time.process_time()
             way()
