@@ -282,8 +282,8 @@ def seen(rng, n, cameras, per_track):
     return cams, tracks
 
 
-@each("name", ["identities of unit length", "copies and zeros", "large numbers", "nearly copies", "wide", "tiny"])
-@each("weight", [0.05, 0.5, 1e4])
+@each("name", ["identities of unit length", "copies and zeros", "nearly copies", "tiny"])
+@each("weight", [0.05, 1e4])
 @each("one_set", [False, True])
 def test_a_penalty_within_a_camera(always, name, weight, one_set, monkeypatch):
     """The lists of the walk, whichever way, and beside the distances of one set."""
