@@ -32,31 +32,44 @@ ROWS = 1024  # that are summed at a time
 
 def common_part(parts: list[Array]) -> np.ndarray | None:
     """(d,) float32: the mean of all rows of ``parts`` by rule 1, or None where it is small. O(n d), in float64."""
-    total, squares, count = np.zeros(parts[0].shape[1]), 0.0, sum(map(len, parts))
+    return common_part_and_lengths(parts)[0]
+
+
+def common_part_and_lengths(parts: list[Array]) -> tuple[np.ndarray | None, np.ndarray]:
+    """As :func:`common_part`, and the squared lengths (n,) float32 of all rows as they are."""
+    total, squares = np.zeros(parts[0].shape[1]), np.empty(sum(map(len, parts)), np.float32)
+    start = 0
     for part in parts:
         blocks = list(arrays.blocks(part, ROWS))  # by the rows alone, so that the sum has one order
-        found: list[tuple[np.ndarray, float]] = [(np.empty(0), 0.0)] * len(blocks)
+        found, lengths = np.zeros((len(blocks), len(total))), squares[start : start + len(part)]
 
-        def look(at: int, part: Array = part, blocks: list[slice] = blocks, found: list = found) -> None:
-            found[at] = _sums(part[blocks[at]])
+        def look(
+            at: int,
+            part: Array = part,
+            blocks: list[slice] = blocks,
+            found: np.ndarray = found,
+            lengths: np.ndarray = lengths,
+        ) -> None:
+            _look(part[blocks[at]], found[at], lengths[blocks[at]])
 
         kernels.of(part[:0]).walk.run(look, range(len(blocks)), what="lengths")
-        for sums, square in found:
+        for sums in found:
             total += sums
-            squares += square
-    mean = total / count
+        start += len(part)
+    mean = total / len(squares)
     common = float(mean @ mean)
-    return mean.astype(np.float32) if common > COMMON * (squares / count - common) else None
+    spread = float(squares.sum(dtype=np.float64)) / len(squares) - common
+    return mean.astype(np.float32) if common > COMMON * spread else None, squares
 
 
-def _sums(block: Array) -> tuple[np.ndarray, float]:
-    """The sum of some rows, in float64, and of their squared lengths."""
+def _look(block: Array, sums: np.ndarray, lengths: np.ndarray) -> None:
+    """The sum of some rows, in float64, and their squared lengths."""
     if arrays.on_cuda(block) or block.dtype != np.float32:
         wide = arrays.as_type(block, np.float64)
-        return arrays.host(wide.sum(axis=0)), float((wide * wide).sum())
-    block, lengths = read_only(arrays.contiguous(block)), np.empty(len(block), np.float32)
-    kernels.of(block).rows.square_norms(block, np.ones(block.shape[1], np.float32), 0, len(block), lengths)
-    return block.sum(axis=0, dtype=np.float64), float(lengths.sum(dtype=np.float64))
+        sums[:], lengths[:] = arrays.host(wide.sum(axis=0)), arrays.host((wide * wide).sum(axis=1))
+        return
+    ones = np.ones(block.shape[1], np.float32)
+    kernels.of(block).rows.square_norms(read_only(arrays.contiguous(block)), ones, 0, len(block), lengths, sums)
 
 
 def check_lengths(sizes: Array, is_zero: Callable[[], bool]) -> None:

@@ -90,8 +90,9 @@ def known(sides: Sequence[np.ndarray]) -> Known:
     layout = _layout(sides)
     parts = _parts(sides, layout)
     _refuse_unusable(sides)
-    centre = exact.common_part(parts)
-    norms = _norms(parts, centre)
+    centre, norms = exact.common_part_and_lengths(list(parts))
+    if centre is not None:
+        norms = _norms(parts, centre)
     zero = bool((norms == 0).all())
     exact.check_lengths(norms, lambda: zero)
     return Known(layout, norms, centre, not exact.of_unit_length(norms))

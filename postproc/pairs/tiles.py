@@ -93,8 +93,11 @@ class PairwiseTiles(Tiles):
         self.parts, self.signs = _rows(terms, self.layout)
         self.on_disk = any(isinstance(part, Stored) for part in self.parts)
         self.width = sum(term.query.shape[1] for term in terms) + sum(term.query.shape[1] for term in products)
-        self.centre = exact.common_part(self.parts) if terms else None
-        self.norms = _norms(self.parts, self.signs, self.centre, self.like)
+        self.centre, lengths = exact.common_part_and_lengths(self.parts) if terms else (None, None)
+        plain = lengths is not None and self.centre is None and self.signs is None
+        self.norms = (
+            arrays.beside(lengths, self.like) if plain else _norms(self.parts, self.signs, self.centre, self.like)
+        )
         self.sizes = self.norms if self.signs is None else _norms(self.parts, None, self.centre, self.like)
         exact.check_lengths(self.norms, lambda: True)
         exact.check_lengths(self.sizes, lambda: not any(map(_any, _moved(self.parts, self.centre))))

@@ -26,6 +26,8 @@ __all__ = ["GROUPS", "PANEL", "WIDEST", "first_limits", "narrow", "quantise", "r
 HALF = np.float32(0.70710678)
 HIGHEST = np.float32(127)
 SHORTEST = np.float32(2.0**-100)  # largest value of a row that is worth a step
+ROUND = np.float32(1.5 * 2**23)  # added and taken off again it leaves the next whole number, ties to even
+STRETCH = 64  # partial sums, enough for a loop of its own in vector registers; rows are whole stretches
 
 
 @compiled
@@ -120,11 +122,16 @@ def quantise(first, second, border, mean, signs, block, start, stop, packed, beg
     """Rows ``start:stop`` of ``first`` and (from ``border`` on) ``second`` -> panels of whole numbers.
 
     ``begin`` is -128 times the sum of a row's numbers, ``length`` its squared length without the mean and ``lost``
-    the length of what the numbers lose of it, both in float64.
+    the length of what the numbers lose of it, both in float64. ``start`` begins a panel.
     """
     width, wide = first.shape[1], packed.shape[1] * 4
     row, other = np.zeros(wide, np.float32), np.zeros(wide, np.float32)
+    numbers = np.empty((PANEL, wide), np.int8)
+    words, places = numbers.view(np.int32), packed.view(np.int32)
+    tops = np.empty(STRETCH, np.float32)
+    squares, aways = np.empty(STRETCH), np.empty(STRETCH)
     for i in range(start, stop):
+        p, w = i // PANEL, i % PANEL
         source = first[i] if i < border else second[i - border]
         for t in range(width):
             row[t] = (source[t] - mean[t]) * signs[t]
@@ -135,24 +142,32 @@ def quantise(first, second, border, mean, signs, block, start, stop, packed, beg
             for a in range(LANES):
                 for t in range(apart):
                     other[a * apart + t] = row[LANES * t + a]
-            row[:] = other
-            _turn(row, block)
-        top = np.float32(0)
-        for t in range(wide):
-            top = max(top, abs(row[t]))
+            _turn(other, block)
+            row, other = other, row
+        tops[:] = 0
+        for t in range(0, wide, STRETCH):
+            for a in range(STRETCH):
+                tops[a] = max(tops[a], abs(row[t + a]))
+        top = tops.max()
         s = top / HIGHEST if top > SHORTEST else np.float32(1)
         inverse = np.float32(1) / s
-        p, w = i // PANEL, i % PANEL
+        for t in range(wide):
+            other[t] = (row[t] * inverse + ROUND) - ROUND
         total = np.int32(0)
         for t in range(wide):
-            other[t] = np.rint(row[t] * inverse)
-        away, square = 0.0, 0.0
-        for t in range(0, wide, 4):
-            for a in range(4):
-                q = min(HIGHEST, max(-HIGHEST, other[t + a]))
-                packed[p, t >> 2, w, a] = np.int8(q)
-                total += np.int32(q)
-                rest = np.float64(row[t + a]) - np.float64(s) * np.float64(q)
-                away += rest * rest
-                square += np.float64(row[t + a]) * np.float64(row[t + a])
-        begin[i], step[i], length[i], lost[i] = -128 * total, s, square, np.sqrt(away)
+            q = np.int32(other[t])
+            numbers[w, t] = np.int8(q)
+            total += q
+        squares[:] = 0
+        aways[:] = 0
+        for t in range(0, wide, STRETCH):
+            for a in range(STRETCH):
+                value = np.float64(row[t + a])
+                rest = value - np.float64(s) * np.float64(other[t + a])
+                squares[a] += value * value
+                aways[a] += rest * rest
+        begin[i], step[i], length[i], lost[i] = -128 * total, s, squares.sum(), np.sqrt(aways.sum())
+        if w == PANEL - 1 or i == stop - 1:  # a panel lies in memory word by word
+            for t in range(wide // 4):
+                for v in range(w + 1):
+                    places[p, t, v, 0] = words[v, t]

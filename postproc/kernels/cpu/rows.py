@@ -5,18 +5,38 @@ import numpy as np
 from postproc.base.vocabulary import Floats, Ints
 from postproc.kernels.compiled import inner, lean
 
+KEYS, SUMS = 64, 128  # keys and sums side by side: fewer would be unrolled instead of put into vector registers
+FIRST = np.uint64(0xCBF29CE484222325)
 LANES = 16  # partial sums of one product, so that it can run in vector registers without fast-math
 
 
-@lean
-def hash_rows(bits, keys, start, stop):
+def hash_rows(bits: Ints, keys: Ints, start: int, stop: int) -> None:
     """Fold the bits of every row of (n, d) uint32 into its 64-bit key; equal rows get equal keys."""
+    _hash_rows(bits, keys, start, stop, np.zeros(KEYS, np.uint64))
+
+
+@lean
+def _hash_rows(bits, keys, start, stop, lanes):
+    width = bits.shape[1]
+    whole = width // KEYS * KEYS
     for i in range(start, stop):
-        key = keys[i] ^ np.uint64(0xCBF29CE484222325)
-        for j in range(bits.shape[1]):
-            key = (key ^ np.uint64(bits[i, j])) * np.uint64(0x9E3779B97F4A7C15)
-            key ^= key >> np.uint64(29)
+        for lane in range(KEYS):
+            lanes[lane] = FIRST
+        for j in range(0, whole, KEYS):
+            for lane in range(KEYS):
+                lanes[lane] = _fold(lanes[lane], np.uint64(bits[i, j + lane]))
+        key = keys[i] ^ FIRST
+        for lane in range(KEYS if whole else 0):
+            key = _fold(key, lanes[lane])
+        for j in range(whole, width):
+            key = _fold(key, np.uint64(bits[i, j]))
         keys[i] = key
+
+
+@inner
+def _fold(key, more):
+    key = (key ^ more) * np.uint64(0x9E3779B97F4A7C15)
+    return key ^ (key >> np.uint64(29))
 
 
 @lean
@@ -33,14 +53,33 @@ def differ(query_bits, gallery_bits, images, others, out):
                 break
 
 
+def square_norms(
+    rows: Floats, signs: Floats, start: int, stop: int, out: Floats, sums: Floats | None = None
+) -> None:
+    """``out[i] = sum_j signs[j] rows[i, j]^2``, summed in float64; ``sums`` (d,) float64 += the rows."""
+    sums = np.zeros(rows.shape[1]) if sums is None else sums
+    _square_norms(rows, signs, start, stop, out, sums, np.zeros(SUMS))
+
+
 @lean
-def square_norms(rows, signs, start, stop, out):
-    """``out[i] = sum_j signs[j] rows[i, j]^2``, summed in float64."""
+def _square_norms(rows, signs, start, stop, out, sums, lanes):
+    width = rows.shape[1]
+    whole = width // SUMS * SUMS
     for i in range(start, stop):
+        for lane in range(SUMS):
+            lanes[lane] = 0.0
+        for j in range(0, whole, SUMS):
+            for lane in range(SUMS):
+                value = np.float64(rows[i, j + lane])
+                lanes[lane] += signs[j + lane] * value * value
+                sums[j + lane] += value
         total = 0.0
-        for j in range(rows.shape[1]):
+        for lane in range(SUMS):
+            total += lanes[lane]
+        for j in range(whole, width):
             value = np.float64(rows[i, j])
             total += signs[j] * value * value
+            sums[j] += value
         out[i] = total
 
 
