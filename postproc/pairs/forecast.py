@@ -11,7 +11,8 @@ import numpy as np
 
 from postproc import kernels
 from postproc.base import machine
-from postproc.pairs import pruned, remembered
+from postproc.base.vocabulary import Array
+from postproc.pairs import exact, pruned, remembered
 from postproc.pairs.layout import Layout
 from postproc.pairs.pruned import Rows
 from postproc.pairs.tiles import Tiles
@@ -27,6 +28,7 @@ SETTLED = 15.0  # a value of a candidate, which comes from memory
 CROWDED = 0.28  # of a product of all, where so many rows have too many candidates
 OFFERED = 2650.0  # what becomes of a pair where one of its rows alone is looked at
 IN_FULL = 13.0  # a value of a bank that is compared with one row
+BLOCK = 1024  # rows that those are compared with at a time
 MARGIN = 0.8  # of the cost of a walk, above which nothing is risked
 
 
@@ -119,15 +121,24 @@ def _near(distances: np.ndarray, k: int, u: float) -> tuple[np.ndarray, np.ndarr
 
 def _distances(left: np.ndarray, rows: Rows) -> np.ndarray:
     """Squared distances of some rows without the common part from all, but for their own squared lengths."""
-    kernel, n = kernels.of(rows.mean), rows.count
-    distances = np.empty((len(left), n), np.float32)
+    kernel, mean = kernels.of(rows.mean), rows.mean
+    distances = np.empty((len(left), rows.count), np.float32)
+    lengths = np.einsum("ij,ij->i", left, left)
+    moved = float(mean @ mean) > exact.COMMON * float(lengths.mean())
+    some = left if moved else left + mean  # with a small common part all may stay as they are
+    own = np.einsum("ij,ij->i", some, some) - lengths
 
-    def compare(start: int) -> None:
-        right = rows.moved(np.arange(start, min(start + 1024, n)), rows.mean)
-        part = distances[:, start : start + 1024]
-        kernel.tiles.multiply(left, right, part)
+    def compare(block: tuple[Array, int, int]) -> None:
+        side, start, at = block
+        right = np.asarray(side[start : start + BLOCK])
+        right = right - mean if moved else right
+        part = distances[:, at : at + len(right)]
+        kernel.tiles.multiply(some, right, part)
         part *= -2
         part += np.einsum("ij,ij->i", right, right)
+        part += own[:, None]
 
-    kernel.walk.run(compare, range(0, n, 1024), what="forecast")
+    sides = [(rows.first, 0), (rows.second, rows.border)][: 1 if rows.second is rows.first else 2]
+    blocks = [(side, start, offset + start) for side, offset in sides for start in range(0, len(side), BLOCK)]
+    kernel.walk.run(compare, blocks, what="forecast")
     return distances

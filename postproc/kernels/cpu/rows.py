@@ -5,9 +5,9 @@ import numpy as np
 from postproc.base.vocabulary import Floats, Ints
 from postproc.kernels.compiled import inner, lean
 
-KEYS, SUMS = 64, 128  # keys and sums side by side: fewer would be unrolled instead of put into vector registers
+KEYS, SUMS = 64, 128  # side by side, so that they can run in vector registers without fast-math; fewer are unrolled
 FIRST = np.uint64(0xCBF29CE484222325)
-LANES = 16  # partial sums of one product, so that it can run in vector registers without fast-math
+LANES = 32  # the same for products of two rows
 
 
 def hash_rows(bits: Ints, keys: Ints, start: int, stop: int) -> None:
