@@ -175,37 +175,52 @@ def finish_strip(
     ``m = sum_t min(V[q, t], V[g, t])``, because every row of V sums to one; 0 where m is all of V[q], and no less
     than ``least[g]``.
     """
-    shared = np.zeros(strip.shape[1], np.float32)
+    shared, met = np.zeros(strip.shape[1], np.float32), np.empty(strip.shape[1], np.int32)
     _finish_strip(
         strip, queries, offsets, members, weights, inverted_offsets, inverted_rows, inverted_weights, least,
-        largest, half_power, lambda_value, start, stop, shared,
+        largest, half_power, lambda_value, start, stop, shared, met,
     )  # fmt: skip
 
 
 @lean
 def _finish_strip(
     strip, queries, offsets, members, weights, inverted_offsets, inverted_rows, inverted_weights, least,
-    largest, half_power, lambda_value, start, stop, shared,
+    largest, half_power, lambda_value, start, stop, shared, met,
 ):  # fmt: skip
-    rest = ONE - lambda_value
     for r in range(start, stop):
-        query = queries[r]
+        query, count = queries[r], 0
         whole = ZERO  # what the query shares with a copy of itself, added up in the same order
         for at in range(offsets[query], offsets[query + 1]):
             t, weight = members[at], weights[at]
             whole += weight
             for column in range(inverted_offsets[t], inverted_offsets[t + 1]):
-                other = inverted_weights[column]
-                shared[inverted_rows[column]] += other if other < weight else weight
+                j, other = inverted_rows[column], inverted_weights[column]
+                less = other if other < weight else weight
+                if less > ZERO and shared[j] == ZERO:
+                    met[count] = j
+                    count += 1
+                shared[j] += less
         scale = normalised(largest[query], ONE, half_power)
-        for j in range(shared.size):
+        scale = scale if scale > ZERO else ONE
+        if half_power != 1.0:
+            for j in range(shared.size):
+                strip[r, j] = normalised(strip[r, j], ONE, half_power)
+        for a in range(count):
+            j = met[a]
             both = shared[j]
-            shared[j] = 0
             jaccard = ONE - both / (TWO - both)
             if not jaccard > ZERO or (whole > NEARLY_ONE and both >= whole and both >= least[j]):
                 jaccard = ZERO
-            share = normalised(strip[r, j], scale, half_power)
-            value = rest * jaccard + lambda_value * share
-            if value > ONE and share <= JUST_ONE:  # a mean of two is no larger than both
-                value = ONE
-            strip[r, j] = value
+            shared[j] = _mixed(jaccard, strip[r, j] / scale, lambda_value)
+        for j in range(shared.size):  # of most, who share nothing, a loop without a branch
+            strip[r, j] = _mixed(ONE, strip[r, j] / scale, lambda_value)
+        for a in range(count):
+            strip[r, met[a]] = shared[met[a]]
+            shared[met[a]] = ZERO
+
+
+@inner
+def _mixed(jaccard, share, lambda_value):
+    """``(1 - lambda) jaccard + lambda share``; a mean of two is no larger than both."""
+    value = (ONE - lambda_value) * jaccard + lambda_value * share
+    return ONE if value > ONE and share <= JUST_ONE else value
