@@ -102,6 +102,7 @@ def by_processor(options: argparse.Namespace) -> None:
     found: dict[str, list[float]] = {name: [] for name in every}
     for _ in range(options.repeat):
         for name, way in every.items():
+            time.sleep(0.1)  # until threads of BLAS have stopped to wait for more
             started = time.process_time()
             way()
             found[name].append(time.process_time() - started)

@@ -256,18 +256,22 @@ def of(query: Unchecked, gallery: Unchecked = None, *, unit: bool = False, cuda:
         return query
     if gallery is None:
         images = checks.images("query", query, cuda=cuda)
-        return sqeuclidean(l2_normalize(images) if unit else images)
+        return _of_checked(l2_normalize(images) if unit else images)
     query, gallery = checks.sides(query, gallery, cuda=cuda)
-    return sqeuclidean(l2_normalize(query), l2_normalize(gallery)) if unit else sqeuclidean(query, gallery)
+    return _of_checked(l2_normalize(query), l2_normalize(gallery)) if unit else _of_checked(query, gallery)
 
 
 def sqeuclidean(query: Unchecked, gallery: Unchecked = None) -> Pairwise:
     """Squared Euclidean distance of (nq, d) and (ng, d) features, or of one set, as a :class:`Pairwise`."""
     if gallery is None:
-        images = read_only(checks.images("query", query, cuda=True))
-        return Pairwise((FeatureTerm(images, images),), (len(images), len(images)), one_set=True)
-    query, gallery = map(read_only, checks.sides(query, gallery, cuda=True))
-    return Pairwise((FeatureTerm(query, gallery),), (len(query), len(gallery)))
+        return _of_checked(checks.images("query", query, cuda=True))
+    return _of_checked(*checks.sides(query, gallery, cuda=True))
+
+
+def _of_checked(query: np.ndarray, gallery: np.ndarray | None = None) -> Pairwise:
+    """:func:`sqeuclidean` of features that have been looked through."""
+    sides = read_only(query), read_only(query if gallery is None else gallery)
+    return Pairwise((FeatureTerm(*sides),), (len(sides[0]), len(sides[1])), one_set=gallery is None)
 
 
 def among(images: Unchecked) -> Pairwise:

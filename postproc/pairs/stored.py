@@ -118,7 +118,7 @@ class KnownTiles(PairwiseTiles):
 
     def __init__(self, found: Known, rows: Pieces, norms: Pieces | np.ndarray, width: int) -> None:
         self.like, self.kernel = _HOST, kernels.of(_HOST)
-        self.layout, self.norms, self.sizes = found.layout, norms, norms  # type: ignore[assignment]
+        self.layout, self.norms, self.sizes = found.layout, norms, norms
         self.centre, self.near, self.clamp = found.centre, found.near, True
         self.signs = self.tracks = self.cameras = None
         self.parts = []

@@ -7,6 +7,7 @@ norms and penalties on top.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -93,11 +94,11 @@ class PairwiseTiles(Tiles):
         self.parts, self.signs = _rows(terms, self.layout)
         self.on_disk = any(isinstance(part, Stored) for part in self.parts)
         self.width = sum(term.query.shape[1] for term in terms) + sum(term.query.shape[1] for term in products)
-        self.centre, lengths = exact.common_part_and_lengths(self.parts) if terms else (None, None)
-        plain = lengths is not None and self.centre is None and self.signs is None
-        self.norms = (
-            arrays.beside(lengths, self.like) if plain else _norms(self.parts, self.signs, self.centre, self.like)
-        )
+        self.centre, lengths = exact.common_part_and_lengths(self.parts)
+        if self.centre is None and self.signs is None:
+            self.norms = arrays.beside(lengths, self.like)
+        else:
+            self.norms = _norms(self.parts, self.signs, self.centre, self.like)
         self.sizes = self.norms if self.signs is None else _norms(self.parts, None, self.centre, self.like)
         exact.check_lengths(self.norms, lambda: True)
         exact.check_lengths(self.sizes, lambda: not any(map(_any, _moved(self.parts, self.centre))))
@@ -327,7 +328,7 @@ def _rows(terms: list[FeatureTerm], layout: Layout) -> tuple[list[Array], np.nda
         ):
             images = arrays.like(side, place)
             if plain and not arrays.on_cuda(place):
-                np.take(images, which, axis=0, out=out, mode="clip")  # as none is beyond; "raise" copies once more
+                _take(images, which, out)
                 continue
             out[:, start:stop] = images[which]
             if factor != 1:
@@ -335,6 +336,16 @@ def _rows(terms: list[FeatureTerm], layout: Layout) -> tuple[list[Array], np.nda
         signs[start:stop] = np.sign(term.weight)
         start = stop
     return [read_only(rows)], None if (signs > 0).all() else arrays.beside(signs, layout.like)
+
+
+def _take(images: np.ndarray, which: np.ndarray, out: np.ndarray) -> None:
+    """``out <- images[which]``: most often all but a few, so piece by piece."""
+    borders = [0, *(np.flatnonzero(np.diff(which) != 1) + 1).tolist(), len(which)]
+    if len(borders) > len(which) // 16:
+        np.take(images, which, axis=0, out=out, mode="clip")  # as none is beyond; "raise" copies once more
+        return
+    for start, stop in pairwise(borders):
+        out[start:stop] = images[which[start] : which[start] + stop - start]
 
 
 def _some(side: Array, numbers: np.ndarray) -> Array:

@@ -5,7 +5,10 @@ import numpy as np
 from postproc.base.vocabulary import Floats, Ints
 from postproc.kernels.compiled import inner, lean
 
-KEYS, SUMS = 64, 128  # side by side, so that they can run in vector registers without fast-math; fewer are unrolled
+KEYS, SUMS = (
+    64,
+    128,
+)  # side by side, so that they can run in vector registers without fast-math; fewer are unrolled
 FIRST = np.uint64(0xCBF29CE484222325)
 LANES = 32  # the same for products of two rows
 
@@ -54,11 +57,11 @@ def differ(query_bits, gallery_bits, images, others, out):
 
 
 def square_norms(
-    rows: Floats, signs: Floats, start: int, stop: int, out: Floats, sums: Floats | None = None
+    rows: Floats, signs: Floats, start: int, stop: int, out: Floats, sums: np.ndarray | None = None
 ) -> None:
     """``out[i] = sum_j signs[j] rows[i, j]^2``, summed in float64; ``sums`` (d,) float64 += the rows."""
-    sums = np.zeros(rows.shape[1]) if sums is None else sums
-    _square_norms(rows, signs, start, stop, out, sums, np.zeros(SUMS))
+    every = np.zeros(rows.shape[1]) if sums is None else sums
+    _square_norms(rows, signs, start, stop, out, every, np.zeros(SUMS))
 
 
 @lean

@@ -56,13 +56,15 @@ def differ(query_bits: Array, gallery_bits: Array, images: Array, others: Array,
         out[part] |= host((rows(images[part]) != rows(others[part])).any(1))
 
 
-def square_norms(rows: Array, signs: Array, start: int, stop: int, out: Array) -> None:
-    """``out[i] = sum_j signs[j] rows[i, j]^2``, summed in float64."""
+def square_norms(rows: Array, signs: Array, start: int, stop: int, out: Array, sums: Array | None = None) -> None:
+    """``out[i] = sum_j signs[j] rows[i, j]^2``, summed in float64; ``sums`` (d,) float64 += the rows."""
     step = _step(rows.shape[1])
     for at in range(start, stop, step):
         part = slice(at, min(at + step, stop))
         block = rows[part].double()
         out[part] = (block * block * signs.double()).sum(dim=1)
+        if sums is not None:
+            sums += block.sum(dim=0)
 
 
 @cuda.jit(cache=True)
