@@ -4,10 +4,12 @@ Images are numbered queries first: ``0 .. nq - 1``, then the gallery; in one set
 query and gallery image alike. Images with identical features (and, where they matter, identical cameras and
 tracks) form one *class*; distances are computed once between classes. So copies are at distance exactly 0 from
 each other and exactly equally far from everybody, on any BLAS, and the whole tracks that a track mean produces
-cost one row. Classes are cut into blocks by the sizes alone; neither threads nor memory change a block, hence not
-a bit of what follows.
+cost one row. Where cameras or tracks alone tell copies apart, a layout says which classes have the same features,
+so that tiles can see to it that their features are at 0 and equally far too. Classes are cut into blocks by the
+sizes alone; neither threads nor memory change a block, hence not a bit of what follows.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -21,7 +23,7 @@ from postproc.base.cached import cached_property
 from postproc.base.stored import Stored
 from postproc.base.vocabulary import Array
 from postproc.pairs import exact
-from postproc.pairs.pairwise import CameraTerm, FeatureTerm, Pairwise, ProductTerm
+from postproc.pairs.pairwise import CameraTerm, FeatureTerm, Pairwise, ProductTerm, read_only
 
 EDGE = 2048  # classes in a block: the larger, the nearer BLAS comes to its best; a tile is 16 MB
 SMALLEST = 128  # also the rows of a product term that are computed at a time
@@ -40,6 +42,7 @@ class Layout:
     first: np.ndarray  # (classes,) int32: class -> the first image of it
     like: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))  # an array where tiles are to be
     one_set: bool = False
+    alike: np.ndarray | None = None  # (classes,) int32: :func:`alike_of`, where there are labels
 
     @property
     def count(self) -> int:
@@ -148,21 +151,33 @@ def layout_of(
     cameras: tuple[np.ndarray, np.ndarray] | None,
 ) -> Layout:
     """Find the images that no term can tell apart."""
-    nq, ng = pairs.sizes
-    vectors: list[FeatureTerm | ProductTerm] = [*terms, *products]
+    vectors: Sequence[FeatureTerm | ProductTerm] = terms or products  # whose features make copies
+    inverse, first = _classes(pairs, [(_bits(term.query), _bits(term.gallery)) for term in vectors])
     tracked: list[CameraTerm | ProductTerm] = [*penalties, *products]
-    columns = [(_bits(term.query), _bits(term.gallery)) for term in vectors]
-    columns += [as_bits(term.query_cam, term.gallery_cam) for term in penalties]
-    columns += [as_bits(term.query_track, term.gallery_track) for term in tracked]
-    if pairs.one_track is not None:
-        columns.append(as_bits(*pairs.one_track))
-    if cameras is not None:
-        columns.append(as_bits(*cameras))
-    if pairs.one_set:  # no queries: all images stand as the gallery
-        columns = [(query[:0], gallery) for query, gallery in columns]
-        nq = 0
-    inverse, first = classes_of(columns, (nq, ng), pairs.like)
-    return Layout(*pairs.sizes, inverse, first, pairs.like, pairs.one_set)
+    others = [(_bits(term.query), _bits(term.gallery)) for term in products if terms]
+    others += [as_bits(term.query_cam, term.gallery_cam) for term in penalties]
+    others += [as_bits(term.query_track, term.gallery_track) for term in tracked]
+    others += [as_bits(*labels) for labels in (pairs.one_track, cameras) if labels is not None]
+    alike = None
+    if others:
+        copies, border = inverse, len(inverse) - pairs.sizes[1]
+        column = read_only(copies.view(np.uint32)[:, None])
+        inverse, first = _classes(pairs, [(column[:border], column[border:]), *others])
+        alike = alike_of(copies[first]) if vectors else None
+    return Layout(*pairs.sizes, inverse, first, pairs.like, pairs.one_set, alike)
+
+
+def alike_of(numbers: np.ndarray) -> np.ndarray | None:
+    """The (classes,) numbers of features that several classes have, -1 for others; None if no two do."""
+    _, inverse, counts = np.unique(numbers, return_inverse=True, return_counts=True)
+    return None if len(counts) == len(numbers) else np.where(counts[inverse] > 1, numbers, -1).astype(np.int32)
+
+
+def _classes(pairs: Pairwise, columns: list[tuple[Array, Array]]) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`classes_of` of all images; of one set each stands once, as the gallery."""
+    if not pairs.one_set:
+        return classes_of(columns, pairs.sizes, pairs.like)
+    return classes_of([(query[:0], gallery) for query, gallery in columns], (0, pairs.sizes[1]), pairs.like)
 
 
 def classes_of(

@@ -69,7 +69,9 @@ class Tiles(Protocol):
 class PairwiseTiles(Tiles):
     """Tiles of a :class:`Pairwise`: one matrix product a tile, then norms and penalties on top.
 
-    Where a product has lost the distance, :mod:`postproc.pairs.exact` says what is done.
+    Where a product has lost the distance, :mod:`postproc.pairs.exact` says what is done. Of copies that cameras or
+    tracks tell apart (``alike``) it is not asked at all, since its last bits depend on the place in a tile: what
+    they have is by :mod:`postproc.kernels.cpu.alike`, where two rows alone decide.
 
     ``cameras`` (nq,), (ng,) are given by a method that looks at cameras apart from any penalty: then images of
     two cameras are never one class, and :attr:`cameras` tells them apart. An image of unknown
@@ -77,6 +79,7 @@ class PairwiseTiles(Tiles):
     """
 
     symmetric = True
+    alike: Array | None = None  # of a layout, where tiles are
 
     def __init__(
         self,
@@ -90,6 +93,8 @@ class PairwiseTiles(Tiles):
         penalties = [term for term in pairs.terms if isinstance(term, CameraTerm) and term.weight]
         products = [term for term in pairs.terms if isinstance(term, ProductTerm) and term.weight]
         self.layout = layout or layout_of(pairs, terms, penalties, products, cameras)
+        if self.layout.alike is not None:
+            self.alike = arrays.beside(self.layout.alike, self.like)
         self.cameras = arrays.beside(camera_of_classes(cameras, self.layout), self.like)
         self.parts, self.signs = _rows(terms, self.layout)
         self.on_disk = any(isinstance(part, Stored) for part in self.parts)
@@ -168,6 +173,9 @@ class PairwiseTiles(Tiles):
         if self.near:
             limits = exact.NEAR * self.sizes[rows], exact.NEAR * self.sizes[columns]
             self.kernel.tiles.finish_near(tile, *exactly, self.weights, *limits)
+        alike = None if self.alike is None else (self.alike[rows], self.alike[columns])
+        if alike is not None:
+            self.kernel.alike.differences(tile, *exactly, self.weights, *alike)
         for cams, tracks, weight in self.cams:
             self.kernel.tiles.add_same_camera(
                 tile, cams[rows], cams[columns], tracks[rows], tracks[columns], weight
@@ -179,6 +187,8 @@ class PairwiseTiles(Tiles):
                 some = vectors[rows][part]
                 found = arrays.empty((len(some), tile.shape[1]), np.float32, self.like)
                 self.kernel.tiles.multiply(some, vectors[columns], found)
+                if alike is not None:
+                    self.kernel.alike.products(found, some, vectors[columns], alike[0][part], alike[1])
                 self.kernel.tiles.add_outside_tracks(
                     tile[part], found, tracks[rows][part], tracks[columns], weight
                 )
@@ -229,6 +239,8 @@ class PairwiseTiles(Tiles):
             limits = arrays.full(len(a), np.inf, np.float32, self.like)
         if self.near or self.centre is not None:
             values = self._finished(values, limits, a, b)
+        if self.alike is not None:
+            values[(self.alike[a] >= 0) & (self.alike[a] == self.alike[b])] = 0
         for cams, tracks, weight in self.cams:
             one_track = (tracks[a] >= 0) & (tracks[a] == tracks[b])
             values[(cams[a] >= 0) & (cams[a] == cams[b]) & ~one_track] += weight

@@ -177,3 +177,21 @@ def test_a_large_common_part_and_near_pairs(on_device, small, offset):
 
         for found, wanted in zip(make(*map(on_device.up, sides)), make(*sides), strict=True):
             assert_allclose(on_device.down(found), wanted, rtol=1e-5)
+
+
+def test_copies_that_labels_tell_apart(on_device, small):
+    """Features at 0 and equally far from all, a term of products too, before what is added."""
+    query, gallery = FEATURES[0].copy(), FEATURES[1].copy()
+    gallery[[3, 30]], query[4] = query[1], gallery[9]
+    tracks = np.arange(6), np.arange(6, 68)
+
+    def make(q, g):
+        pairs = sqeuclidean(q, g) - 0.5 * sqeuclidean(q[:, :3], g[:, :3])
+        tiles = PairwiseTiles(pairs + 0.25 * pairwise.products(q, g, *tracks))
+        assert tiles.alike is not None
+        return answering.everything(tiles)
+
+    found, wanted = on_device.down(make(*map(on_device.up, (query, gallery)))), make(query, gallery)
+    assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
+    for each_way in (found, wanted):
+        assert_array_equal(each_way[:, 3], each_way[:, 30])
