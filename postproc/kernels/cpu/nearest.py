@@ -23,6 +23,7 @@ NOBODY = np.int32(vocabulary.NOBODY)  # behind every real column, also at +inf
 LOWER = 0x7FFFFFFF  # the bits of a key that are its column
 LAST = (0x7F800000 << 32) | LOWER  # the key of +inf and NOBODY
 LEAST = -(2**63)  # less than any key
+FEW = 1 << 18  # entries of all lists' rows of a tile: so many are sorted sooner than a kernel is compiled or loaded
 
 Waiting = tuple[Ints, Ints]  # keys (n, more than TALL) and how many of a row there are, int64
 
@@ -205,6 +206,9 @@ def offer_rows(
     What may be among the best is collected, and the best of that selected when there is much of it. What is
     collected stays in ``waiting`` from one tile to the next; without it, every list is up to date after each.
     """
+    if waiting is None and len(values) * tile.shape[1] <= FEW:
+        _offer_few(tile, first_row, first_column, values, columns, worst, largest)
+        return
     k = values.shape[1]
     rows = waiting or (np.empty((1, k + ROOM), np.int64), np.zeros(1, np.int64))
     _offer(
@@ -228,7 +232,7 @@ def offer_both(
     Some rows at a time, which are looked at twice while they are at hand.
     """
     (n, m), k = tile.shape, values.shape[1]
-    if m < STRETCH:
+    if m < STRETCH or (waiting is None and len(values) * max(n, m) <= FEW):
         offer_rows(tile, first_row, first_column, values, columns, worst, largest, waiting)
         offer_rows(tile.T, first_column, first_row, values, columns, worst, largest, waiting)
         return
@@ -246,6 +250,22 @@ def offer_both(
                 columns, worst, largest, *rows, keys[there], sizes[there], room, waiting is not None,
                 start + TALL >= n,
             )  # fmt: skip
+
+
+def _offer_few(
+    tile: Floats, first_row: int, first_column: int, values: Floats, columns: Ints, worst: Floats, largest: Floats
+) -> None:
+    """What :func:`offer_rows` does, in NumPy: of few rows there is nothing to gain from a kernel."""
+    some, k = slice(first_row, first_row + len(tile)), values.shape[1]
+    names = np.broadcast_to(np.arange(first_column, first_column + tile.shape[1]), tile.shape)
+    offered = _keys(np.ascontiguousarray(tile), names)
+    offered[np.isnan(tile)] = LAST
+    keys = np.concatenate([_keys(values[some], columns[some]), offered], axis=1)
+    keys.partition(k - 1, axis=1)
+    keys = np.sort(keys[:, :k], axis=1)  # nobody comes last, as kernels want it
+    _spell(keys, values[some], columns[some])
+    worst[some] = values[some, -1]
+    largest[some] = np.fmax(largest[some], np.fmax.reduce(tile, axis=1, initial=-np.inf))
 
 
 def settle(values: Floats, columns: Ints, waiting: Waiting, start: int, stop: int) -> None:
@@ -341,16 +361,27 @@ def _offer(
 def sort_lists(values: Floats, columns: Ints, start: int, stop: int) -> None:
     """Bring the lists of rows ``start:stop`` into order, nearest first, ties by column."""
     some, names = values[start:stop], columns[start:stop]
-    keys = some.view(np.int32).astype(np.int64)
+    keys = _keys(some, names)
+    keys.sort(axis=1)
+    _spell(keys, some, names)
+
+
+def _keys(values: Floats, columns: Ints) -> Ints:
+    """What :func:`key_of` makes of all of them."""
+    keys = values.view(np.int32).astype(np.int64)
     keys[keys == ZERO_BELOW] = 0
     keys ^= (keys >> 31) & LOWER
     keys <<= 32
-    keys |= names
-    keys.sort(axis=1)
-    names[:] = keys & LOWER
+    keys |= columns
+    return keys
+
+
+def _spell(keys: Ints, values: Floats, columns: Ints) -> None:
+    """What :func:`write` does with all of them; ``keys`` are lost."""
+    columns[:] = keys & LOWER
     keys >>= 32
     keys ^= (keys >> 31) & LOWER
-    some.view(np.int32)[:] = keys
+    values.view(np.int32)[:] = keys
 
 
 @compiled
