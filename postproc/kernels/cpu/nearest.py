@@ -142,14 +142,16 @@ def _last(keys, k):
     """
     low, high = keys[0], keys[0]
     for at in range(keys.size):
-        low = min(low, keys[at])
-        high = max(high, keys[at])
+        key = keys[at]
+        low = key if key < low else low  # numba compiles functions for ``min`` and ``max``
+        high = key if key > high else high
     below, up_to = 1, keys.size  # so many are up to ``low`` and up to ``high``
     looks = 0
     while below < k and k < up_to:
         share = 0.5 if looks % 3 == 2 else (k - below) / (up_to - below)
         guess = low + np.int64((np.float64(high) - np.float64(low)) * share)
-        guess = min(max(guess, low + 1), high - 1)
+        guess = low + 1 if guess <= low else guess
+        guess = high - 1 if guess >= high else guess
         count = _up_to(keys, guess)
         if count < k:
             low, below = guess, count
