@@ -14,7 +14,7 @@ from postproc.base import vocabulary
 from postproc.base.vocabulary import Floats, Ints
 from postproc.kernels.compiled import compiled, inner, lean
 from postproc.kernels.cpu.marks import STRETCH, lowest, marks, marks_of_each
-from postproc.kernels.cpu.sorting import ZERO_BELOW, key_of, value_of
+from postproc.kernels.cpu.sorting import key_of, value_of
 
 ROOM = 128  # keys beside as many as a list is long, before the best are selected
 PANEL = 1 << 18  # keys of the columns that are looked at side by side
@@ -23,7 +23,7 @@ NOBODY = np.int32(vocabulary.NOBODY)  # behind every real column, also at +inf
 LOWER = 0x7FFFFFFF  # the bits of a key that are its column
 LAST = (0x7F800000 << 32) | LOWER  # the key of +inf and NOBODY
 LEAST = -(2**63)  # less than any key
-FEW = 1 << 18  # entries of all lists' rows of a tile: so many are sorted sooner than a kernel is compiled or loaded
+FEW = 400  # lists and columns: so many are sorted sooner than a kernel is compiled
 
 Waiting = tuple[Ints, Ints]  # keys (n, more than TALL) and how many of a row there are, int64
 
@@ -208,7 +208,7 @@ def offer_rows(
     What may be among the best is collected, and the best of that selected when there is much of it. What is
     collected stays in ``waiting`` from one tile to the next; without it, every list is up to date after each.
     """
-    if waiting is None and len(values) * tile.shape[1] <= FEW:
+    if waiting is None and max(len(values), tile.shape[1]) <= FEW:
         _offer_few(tile, first_row, first_column, values, columns, worst, largest)
         return
     k = values.shape[1]
@@ -234,7 +234,7 @@ def offer_both(
     Some rows at a time, which are looked at twice while they are at hand.
     """
     (n, m), k = tile.shape, values.shape[1]
-    if m < STRETCH or (waiting is None and len(values) * max(n, m) <= FEW):
+    if m < STRETCH or (waiting is None and max(len(values), n, m) <= FEW):
         offer_rows(tile, first_row, first_column, values, columns, worst, largest, waiting)
         offer_rows(tile.T, first_column, first_row, values, columns, worst, largest, waiting)
         return
@@ -257,17 +257,19 @@ def offer_both(
 def _offer_few(
     tile: Floats, first_row: int, first_column: int, values: Floats, columns: Ints, worst: Floats, largest: Floats
 ) -> None:
-    """What :func:`offer_rows` does, in NumPy: of few rows there is nothing to gain from a kernel."""
+    """What :func:`offer_rows` does, in NumPy: of small sets a kernel is not worth its compilation."""
     some, k = slice(first_row, first_row + len(tile)), values.shape[1]
-    names = np.broadcast_to(np.arange(first_column, first_column + tile.shape[1]), tile.shape)
-    offered = _keys(np.ascontiguousarray(tile), names)
-    offered[np.isnan(tile)] = LAST
-    keys = np.concatenate([_keys(values[some], columns[some]), offered], axis=1)
+    keys, top = np.empty((len(tile), k + tile.shape[1]), np.int64), tile.max(axis=1, initial=-np.inf)
+    keys[:, :k] = _keys(values[some], columns[some])
+    keys[:, k:] = _keys(tile, np.arange(first_column, first_column + tile.shape[1]))
+    if np.isnan(top).any():
+        keys[:, k:][np.isnan(tile)] = LAST
+        top = np.fmax.reduce(tile, axis=1, initial=-np.inf)
     keys.partition(k - 1, axis=1)
     keys = np.sort(keys[:, :k], axis=1)  # nobody comes last, as kernels want it
     _spell(keys, values[some], columns[some])
     worst[some] = values[some, -1]
-    largest[some] = np.fmax(largest[some], np.fmax.reduce(tile, axis=1, initial=-np.inf))
+    np.maximum(largest[some], top, out=largest[some])
 
 
 def settle(values: Floats, columns: Ints, waiting: Waiting, start: int, stop: int) -> None:
@@ -370,9 +372,9 @@ def sort_lists(values: Floats, columns: Ints, start: int, stop: int) -> None:
 
 def _keys(values: Floats, columns: Ints) -> Ints:
     """What :func:`key_of` makes of all of them."""
-    keys = values.view(np.int32).astype(np.int64)
-    keys[keys == ZERO_BELOW] = 0
-    keys ^= (keys >> 31) & LOWER
+    bits = (values + np.float32(0)).view(np.int32)  # of the two zeros there is one
+    bits ^= (bits >> 31) & LOWER
+    keys = bits.astype(np.int64)
     keys <<= 32
     keys |= columns
     return keys
