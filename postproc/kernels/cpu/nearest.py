@@ -208,7 +208,7 @@ def offer_rows(
     What may be among the best is collected, and the best of that selected when there is much of it. What is
     collected stays in ``waiting`` from one tile to the next; without it, every list is up to date after each.
     """
-    if waiting is None and max(len(values), tile.shape[1]) <= FEW:
+    if waiting is None and _are_few(values, tile):
         _offer_few(tile, first_row, first_column, values, columns, worst, largest)
         return
     k = values.shape[1]
@@ -234,7 +234,7 @@ def offer_both(
     Some rows at a time, which are looked at twice while they are at hand.
     """
     (n, m), k = tile.shape, values.shape[1]
-    if m < STRETCH or (waiting is None and max(len(values), n, m) <= FEW):
+    if m < STRETCH or (waiting is None and _are_few(values, tile)):
         offer_rows(tile, first_row, first_column, values, columns, worst, largest, waiting)
         offer_rows(tile.T, first_column, first_row, values, columns, worst, largest, waiting)
         return
@@ -252,6 +252,10 @@ def offer_both(
                 columns, worst, largest, *rows, keys[there], sizes[there], room, waiting is not None,
                 start + TALL >= n,
             )  # fmt: skip
+
+
+def _are_few(values: Floats, tile: Floats) -> bool:
+    return 0 < values.size and max(len(values), *tile.shape) <= FEW
 
 
 def _offer_few(
