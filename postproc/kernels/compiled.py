@@ -103,8 +103,8 @@ class _Lean(_Compiler):
 
 
 class _OnceOptimised(JITCodeLibrary):
-    """Code on which LLVM works once. numba lets it begin twice before, to see more of the references to arrays that
-    cancel each other; where there are none, these two rounds change nothing."""
+    """Code on which LLVM works once. numba lets it begin twice before, to see more of the references to arrays
+    that cancel each other; where there are none, these two rounds change nothing."""
 
     def _optimize_functions(self, ll_module: Any) -> None:
         ll_module.data_layout = self._codegen._data_layout

@@ -255,7 +255,7 @@ def offer_both(
 
 
 def _are_few(values: Floats, tile: Floats) -> bool:
-    return 0 < values.size and max(len(values), *tile.shape) <= FEW
+    return values.size > 0 and max(len(values), *tile.shape) <= FEW
 
 
 def _offer_few(
