@@ -22,6 +22,7 @@ from typing import Any
 
 import numba
 from numba.core.caching import FunctionCache, NullCache
+from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import PassManager
@@ -88,12 +89,29 @@ class _Compiler(Compiler):
 class _Lean(_Compiler):
     """The same in the steps alone that loops over numbers need: no arrays to free, no closures to look for."""
 
+    def compile_extra(self, func: Callable[..., Any]) -> Any:
+        self.state.library = _OnceOptimised(self.state.targetctx.codegen(), func.__qualname__)
+        self.state.library.enable_object_caching()
+        return super().compile_extra(func)
+
     def define_pipelines(self) -> list[PassManager]:
         manager = PassManager("lean")
         for step in STEPS:
             manager.add_pass(step)
         manager.finalize()
         return [manager]
+
+
+class _OnceOptimised(JITCodeLibrary):
+    """Code on which LLVM works once. numba lets it begin twice before, to see more of the references to arrays
+    that cancel each other; where there are none, these two rounds change nothing."""
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        ll_module.data_layout = self._codegen._data_layout
+
+    def _optimize_final_module(self) -> None:
+        passes, builder = self._codegen._module_pass_manager()
+        passes.run(self._final_module, builder)
 
 
 def folder_of(kernel: Any) -> Path | None:

@@ -14,7 +14,7 @@ from postproc.base import vocabulary
 from postproc.base.vocabulary import Floats, Ints
 from postproc.kernels.compiled import compiled, inner, lean
 from postproc.kernels.cpu.marks import STRETCH, lowest, marks, marks_of_each
-from postproc.kernels.cpu.sorting import ZERO_BELOW, key_of, value_of
+from postproc.kernels.cpu.sorting import key_of, value_of
 
 ROOM = 128  # keys beside as many as a list is long, before the best are selected
 PANEL = 1 << 18  # keys of the columns that are looked at side by side
@@ -23,6 +23,7 @@ NOBODY = np.int32(vocabulary.NOBODY)  # behind every real column, also at +inf
 LOWER = 0x7FFFFFFF  # the bits of a key that are its column
 LAST = (0x7F800000 << 32) | LOWER  # the key of +inf and NOBODY
 LEAST = -(2**63)  # less than any key
+FEW = 400  # lists and columns: so many are sorted sooner than a kernel is compiled
 
 Waiting = tuple[Ints, Ints]  # keys (n, more than TALL) and how many of a row there are, int64
 
@@ -141,14 +142,16 @@ def _last(keys, k):
     """
     low, high = keys[0], keys[0]
     for at in range(keys.size):
-        low = min(low, keys[at])
-        high = max(high, keys[at])
+        key = keys[at]
+        low = key if key < low else low  # numba compiles functions for ``min`` and ``max``
+        high = key if key > high else high
     below, up_to = 1, keys.size  # so many are up to ``low`` and up to ``high``
     looks = 0
     while below < k and k < up_to:
         share = 0.5 if looks % 3 == 2 else (k - below) / (up_to - below)
         guess = low + np.int64((np.float64(high) - np.float64(low)) * share)
-        guess = min(max(guess, low + 1), high - 1)
+        guess = low + 1 if guess <= low else guess
+        guess = high - 1 if guess >= high else guess
         count = _up_to(keys, guess)
         if count < k:
             low, below = guess, count
@@ -205,6 +208,9 @@ def offer_rows(
     What may be among the best is collected, and the best of that selected when there is much of it. What is
     collected stays in ``waiting`` from one tile to the next; without it, every list is up to date after each.
     """
+    if waiting is None and _are_few(values, tile):
+        _offer_few(tile, first_row, first_column, values, columns, worst, largest)
+        return
     k = values.shape[1]
     rows = waiting or (np.empty((1, k + ROOM), np.int64), np.zeros(1, np.int64))
     _offer(
@@ -228,7 +234,7 @@ def offer_both(
     Some rows at a time, which are looked at twice while they are at hand.
     """
     (n, m), k = tile.shape, values.shape[1]
-    if m < STRETCH:
+    if m < STRETCH or (waiting is None and _are_few(values, tile)):
         offer_rows(tile, first_row, first_column, values, columns, worst, largest, waiting)
         offer_rows(tile.T, first_column, first_row, values, columns, worst, largest, waiting)
         return
@@ -246,6 +252,28 @@ def offer_both(
                 columns, worst, largest, *rows, keys[there], sizes[there], room, waiting is not None,
                 start + TALL >= n,
             )  # fmt: skip
+
+
+def _are_few(values: Floats, tile: Floats) -> bool:
+    return values.size > 0 and max(len(values), *tile.shape) <= FEW
+
+
+def _offer_few(
+    tile: Floats, first_row: int, first_column: int, values: Floats, columns: Ints, worst: Floats, largest: Floats
+) -> None:
+    """What :func:`offer_rows` does, in NumPy: of small sets a kernel is not worth its compilation."""
+    some, k = slice(first_row, first_row + len(tile)), values.shape[1]
+    keys, top = np.empty((len(tile), k + tile.shape[1]), np.int64), tile.max(axis=1, initial=-np.inf)
+    keys[:, :k] = _keys(values[some], columns[some])
+    keys[:, k:] = _keys(tile, np.arange(first_column, first_column + tile.shape[1]))
+    if np.isnan(top).any():
+        keys[:, k:][np.isnan(tile)] = LAST
+        top = np.fmax.reduce(tile, axis=1, initial=-np.inf)
+    keys.partition(k - 1, axis=1)
+    keys = np.sort(keys[:, :k], axis=1)  # nobody comes last, as kernels want it
+    _spell(keys, values[some], columns[some])
+    worst[some] = values[some, -1]
+    np.maximum(largest[some], top, out=largest[some])
 
 
 def settle(values: Floats, columns: Ints, waiting: Waiting, start: int, stop: int) -> None:
@@ -341,16 +369,27 @@ def _offer(
 def sort_lists(values: Floats, columns: Ints, start: int, stop: int) -> None:
     """Bring the lists of rows ``start:stop`` into order, nearest first, ties by column."""
     some, names = values[start:stop], columns[start:stop]
-    keys = some.view(np.int32).astype(np.int64)
-    keys[keys == ZERO_BELOW] = 0
-    keys ^= (keys >> 31) & LOWER
-    keys <<= 32
-    keys |= names
+    keys = _keys(some, names)
     keys.sort(axis=1)
-    names[:] = keys & LOWER
+    _spell(keys, some, names)
+
+
+def _keys(values: Floats, columns: Ints) -> Ints:
+    """What :func:`key_of` makes of all of them."""
+    bits = (values + np.float32(0)).view(np.int32)  # of the two zeros there is one
+    bits ^= (bits >> 31) & LOWER
+    keys = bits.astype(np.int64)
+    keys <<= 32
+    keys |= columns
+    return keys
+
+
+def _spell(keys: Ints, values: Floats, columns: Ints) -> None:
+    """What :func:`write` does with all of them; ``keys`` are lost."""
+    columns[:] = keys & LOWER
     keys >>= 32
     keys ^= (keys >> 31) & LOWER
-    some.view(np.int32)[:] = keys
+    values.view(np.int32)[:] = keys
 
 
 @compiled

@@ -12,6 +12,7 @@ from tests.support.each import each
 N = 500
 BLOCKS = {"wide": [slice(0, 210), slice(210, N)], "narrow": [slice(0, N - 9), slice(N - 9, N)]}
 RNG = np.random.default_rng(0)
+WAYS = {"kernel": 0, "NumPy": N, "waits": N}
 PLACES = np.arange(N, dtype=np.float32)
 MATRICES = {
     "ties": np.floor(40 * RNG.random((N, N))).astype(np.float32) - 7,  # below 0 too
@@ -23,9 +24,10 @@ MATRICES = {
 @each("name", MATRICES)
 @each("k", [1, 60])
 @each("blocks", BLOCKS)
-@each("wait", [False, True])
-def test_of_a_symmetric_matrix_in_tiles(name, k, blocks, wait):
-    blocks = BLOCKS[blocks]
+@each("way", WAYS)
+def test_of_a_symmetric_matrix_in_tiles(name, k, blocks, way, monkeypatch):
+    monkeypatch.setattr(nearest, "FEW", WAYS[way])
+    blocks, wait = BLOCKS[blocks], way == "waits"
     matrix = np.minimum(MATRICES[name], MATRICES[name].T)
     values, rows = np.full((N, k), np.inf, np.float32), np.full((N, k), nearest.NOBODY)
     worst, largest = np.full(N, np.inf, np.float32), np.full(N, -np.inf, np.float32)
@@ -44,6 +46,23 @@ def test_of_a_symmetric_matrix_in_tiles(name, k, blocks, wait):
     assert (worst >= values[:, -1]).all()
     assert wait or (worst == values[:, -1]).all()
     assert_array_equal(largest, matrix.max(axis=1))
+
+
+def test_numpy_takes_in_what_the_kernel_does(monkeypatch):
+    tile = np.floor(5 * RNG.standard_normal((40, 70))).astype(np.float32)
+    tile[tile == 3], tile[tile == 2], tile[tile == 1] = np.nan, np.inf, -0.0
+    tile[5], tile[6, ::3] = np.nan, -np.nan  # whose bits are smaller than any
+    found = []
+    for few in (0, 110):
+        monkeypatch.setattr(nearest, "FEW", few)
+        values, rows = np.full((110, 50), np.inf, np.float32), np.full((110, 50), nearest.NOBODY)
+        worst, largest = np.full(110, np.inf, np.float32), np.full(110, -np.inf, np.float32)
+        nearest.offer_both(tile, 0, 40, values, rows, worst, largest)
+        nearest.offer_rows(tile[:, :10], 0, 0, values, rows, worst, largest)
+        nearest.sort_lists(values, rows, 0, 110)
+        found.append((values.view(np.int32), rows, worst, largest))
+    for one, other in zip(*found, strict=True):
+        assert_array_equal(one, other)
 
 
 @compiled
