@@ -92,7 +92,7 @@ def refuse_power(largest: Floats, power: float) -> None:
     exponent = power / 2 * np.log(most)
     if not np.log(kind.tiny) < exponent < np.log(kind.max):
         raise ValueError(
-            f"power: wanted distances whose power float32 can hold, 1.2e-38 to 3.4e38, found up to {most:g} to the "
+            f"power: wanted distances whose power float32 can hold, 1.2e-38 to 3.4e38, found {most:g} to the "
             f"{power / 2:g}; take a smaller power, or normalise what is compared before"
         )
 
