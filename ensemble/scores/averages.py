@@ -84,7 +84,7 @@ def all_shots(distances: Array, labels: Labels, protocol: Protocol, length: int)
         kernel.all_shots_rows(start, stop, distances, ready, plan, positives, shares)
 
     kernels.of(distances).walk.over_rows(block, len(distances), what="scores")
-    _refuse_no_match(positives, protocol, labels)
+    _refuse_no_match(positives > 0, protocol, labels)
     summed: Floats = np.cumsum(shares.sum(axis=0))
     return summed / np.count_nonzero(positives)
 
@@ -168,10 +168,11 @@ def _counted(
 
     kernels.of(data).walk.over_rows(block, nq, what="scores")
     lists.refuse_faults(answer.fault, ng, protocol)
-    _refuse_no_match(answer.positives, protocol, labels)
+    matched = ~np.isnan(answer.ap)
+    _refuse_no_match(matched, protocol, labels)
 
     unknown = labels.unknown
-    weight = _weights(protocol, labels, answer.positives > 0)
+    weight = _weights(protocol, labels, matched)
     total = weight.sum()
     return Scores(
         protocol=protocol,
@@ -183,7 +184,7 @@ def _counted(
         **_by_first_hit(answer.first_hit, weight, _length(protocol, labels, drawn, cmc_length)),
         ap=answer.ap,
         inp=answer.inp,
-        without_match=np.flatnonzero((answer.positives == 0) & ~unknown),
+        without_match=np.flatnonzero(~matched & ~unknown),
         unknown=np.flatnonzero(unknown),
         remarks=by_chance(answer.ap, answer.positives, ng, protocol),
     )
@@ -261,16 +262,16 @@ def _for_images(scores: Scores, track: Ints) -> Scores:
     )
 
 
-def _refuse_no_match(positives: Ints, protocol: Protocol, labels: Labels) -> None:
+def _refuse_no_match(matched: Bools, protocol: Protocol, labels: Labels) -> None:
     """A mean over nothing is no number: say why there is none."""
-    if positives.any():
+    if matched.any():
         return
     unknown = np.count_nonzero(labels.unknown)
     alone = np.count_nonzero(~labels.unknown & ~np.isin(labels.query_pid, labels.gallery_pid))
     raise ValueError(
-        f"query_pid and gallery_pid: wanted a query with a match, found none among {len(positives)}: "
+        f"query_pid and gallery_pid: wanted a query with a match, found none among {len(matched)}: "
         f"{unknown} are of unknown identity (-1), {alone} of one that the gallery lacks, "
-        f"{len(positives) - unknown - alone} meet theirs only "
+        f"{len(matched) - unknown - alone} meet theirs only "
         f"in what is removed or cut ({protocol.describe()}); "
         f"{one_camera(labels, protocol) or 'are these the labels of these images?'}"
     )

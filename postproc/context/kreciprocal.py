@@ -78,8 +78,23 @@ def neighbourhoods(
     """
     length = k1 if count_self else k1 + 1
     lists = nearest.of_all(tiles, max(length, k2), answer)
+    refuse_power(lists.largest, power)
     vectors = encode(tiles, _scaled(lists, normalize), k1=k1, length=length, power=power)
     return vectors.mean(lists.rows[:, :k2]) if k2 > 1 else vectors, lists.largest
+
+
+def refuse_power(largest: Floats, power: float) -> None:
+    """Refuse distances whose largest, to the power / 2, is infinite or nothing in float32: shares are NaN or 0."""
+    xp, kind = arrays.namespace(largest), np.finfo(np.float32)
+    most = float(xp.max(xp.abs(largest)))
+    if not 0 < most < np.inf:  # copies of one image, or none but it
+        return
+    exponent = power / 2 * np.log(most)
+    if not np.log(kind.tiny) < exponent < np.log(kind.max):
+        raise ValueError(
+            f"power: wanted distances whose power float32 can hold, 1.2e-38 to 3.4e38, found {most:g} to the "
+            f"{power / 2:g}; take a smaller power, or normalise what is compared before"
+        )
 
 
 def _scaled(lists: Lists, normalize: bool) -> Lists:
@@ -104,6 +119,7 @@ def _of_candidates(
     length = k1 if count_self else k1 + 1
     short = max(length, k2)
     lists = nearest.of_all(tiles, max(short, wide))
+    refuse_power(lists.largest, power)
     near = lists.rows[:, :k2].copy() if k2 > 1 else np.arange(len(lists.rows), dtype=np.int32)[:, None]
     head = Lists(lists.rows[:, :short].copy(), lists.values[:, :short].copy(), lists.largest)
     if isinstance(tiles, PairwiseTiles) and tiles.on_disk:

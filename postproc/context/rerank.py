@@ -109,7 +109,8 @@ def rerank(
              ``rerank(x, count_self=True, normalize=False, lambda_value=0)`` is the Jaccard distance of OpenUnReID,
              SpCL and Cluster-Contrast.
     top_k:   1 or more, cut to the gallery.
-    Raises:  ValueError naming the setting or array and what was wanted; TypeError for an array of no back end.
+    Raises:  ValueError naming the setting or array and what was wanted, as a ``power`` to which float32
+             does not hold the largest distance; TypeError for an array of no back end.
     Cost:    half a product of all by all, (nq + ng)^2 d multiply-adds, and little more; memory: the answer, the
              sparse V (some hundred entries an image), one 16 MB tile a thread. Copies of an image cost nothing.
              With ``top_k`` the matrix stays where it has 256 MiB at most; else a product of queries and gallery

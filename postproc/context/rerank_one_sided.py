@@ -19,6 +19,8 @@ from postproc.pairs import answering, held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of_gallery
 from postproc.pairs.tiles import Lists, PairwiseTiles
 
+FAR = 1000.0  # 2 e: float64 holds exp(-500), and not exp(-750)
+
 
 def _rows(sizes: Sizes, chosen: Chosen) -> int:
     """Vectors of the gallery and their inverted index, those of some queries, and what lies between neighbours."""
@@ -117,6 +119,8 @@ def _first(lists: Lists, length: int) -> Lists:
 
 
 def _vectors(near: Nearest) -> Sparse:
-    """exp(-e) over its sum, of lists of 2 e."""
-    weights = np.exp(near.distances.astype(np.float64) / -2)
+    """exp(-e) over its sum, of lists of 2 e; less the first of a list where float64 would hold no exponential."""
+    far = near.distances.astype(np.float64)
+    first = far[:, :1]
+    weights = np.exp((far - np.where(first > FAR, first, 0)) / -2)
     return Sparse.of_lists(near.rows, weights / weights.sum(axis=1, keepdims=True))

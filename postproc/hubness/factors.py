@@ -15,6 +15,7 @@ from postproc.pairs.answering import Change
 
 SHARES, SHARES_ON_CUDA = 16 << 20, 512 << 20  # bytes of what some rows share out
 EXPONENT = 80.0  # the largest that has an exponential in float32, and its inverse; some room is left
+DRIFT = 300.0  # what is common to columns: rows take it over, so that nothing else changes
 OFTEN = 6  # half rounds, from which on it pays to keep exponentials
 
 Walk = Callable[[Change], None]  # calls with one strip after the other; they are not to be written
@@ -66,6 +67,9 @@ def by_shares(walk: Walk, sizes: tuple[int, int], half_rounds: int) -> Factors:
         totals = np.zeros(sizes[1])
         walk(half_rounds_of(totals, np.exp(columns) if turn else None))
         columns = np.where(totals > 0, -np.log(np.where(totals > 0, totals, 1.0)), 0.0)
+        if np.abs(columns).max() > DRIFT:  # with rows more or fewer than columns they move on every round
+            common = columns.mean()
+            rows, columns = rows + common, columns - common
     return rows, columns
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from postproc import kernels
 from postproc.base.vocabulary import Nearest
+from postproc.context.kreciprocal import refuse_power
 from postproc.online.build import squared_lengths
 from postproc.online.candidates import Candidates
 from postproc.online.state import State
@@ -35,6 +36,8 @@ def answered(
         some = slice(start, start + TOGETHER)
         shortlist = None if shortlists is None else shortlists[some]
         distances = _distances(state, queries[some], norms[some], near, shortlist)
+        if state.settings.power > 2:  # what float32 holds squared it holds to less
+            refuse_power(distances.max(axis=1, where=np.isfinite(distances), initial=0), state.settings.power)
 
         def answer(at: int, start: int = start, distances: np.ndarray = distances) -> None:
             bound = 0.0 if shortlists is None else state.bound(float(norms[start + at]))

@@ -53,7 +53,7 @@ class Rules(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What is found, (nq,) each: ``ap`` and ``inp`` float64, NaN without a good image; the others int64."""
+    """What is found, (nq,) each: ``ap`` and ``inp`` float64, NaN where ``ap`` has no divisor; the others int64."""
 
     positives: np.ndarray  # number of good images
     found: np.ndarray  # of these, before the cut
@@ -160,16 +160,18 @@ def _sum_of_precisions(places, ends, rule):
 @inner
 def _write(answer, i, places, ends, positives, rules):
     found = places.size
-    if rules.divide == BY_FOUND:
-        positives = found
     answer.positives[i] = positives
     answer.found[i] = found
     answer.first_hit[i] = places[0] if found > 0 else -1
-    if positives == 0:
+    divisor = positives
+    if rules.divide == BY_FOUND:
+        divisor = found
+    elif rules.divide == BY_CUT:
+        divisor = min(positives, rules.cut)
+    if divisor == 0:
         answer.ap[i] = np.nan
         answer.inp[i] = np.nan
     else:
-        divisor = min(positives, rules.cut) if rules.divide == BY_CUT else positives
         answer.ap[i] = _sum_of_precisions(places, ends, rules.ap) / divisor
         answer.inp[i] = positives / (places[-1] + 1) if found == positives else 0.0
 

@@ -300,10 +300,15 @@ def _score_places(count, offsets, places, ends, kept, found, cut, rule, divide, 
     if q >= count:
         return
     begin = offsets[q]
-    good = found[q] if divide == BY_FOUND else kept[q]
+    good = kept[q]
     positives[q] = good
     first_hit[q] = places[begin] if found[q] > 0 else -1
-    if good == 0:
+    divisor = good
+    if divide == BY_FOUND:
+        divisor = found[q]
+    elif divide == BY_CUT:
+        divisor = min(good, cut)
+    if divisor == 0:
         ap[q] = np.nan
         inp[q] = np.nan
         return
@@ -319,7 +324,7 @@ def _score_places(count, offsets, places, ends, kept, found, cut, rule, divide, 
             before = np.float64(i) / np.float64(place) if place > 0 else np.float64(1)
             precision = (before + precision) / 2
         total += precision
-    ap[q] = total / np.float64(min(good, cut) if divide == BY_CUT else good)
+    ap[q] = total / np.float64(divisor)
     inp[q] = np.float64(good) / np.float64(places[begin + found[q] - 1] + 1) if found[q] == good else np.float64(0)
 
 

@@ -184,6 +184,8 @@ def test_first_places_recall_and_precision() -> None:
     scores = at_places([1, 3, 8], top_k=4)
     assert (scores.mrr, scores.recall, scores.precision) == (1 / 2, 2 / 3, 2 / 4)
     assert [scores.rank(k) for k in (1, 2, 4, 99)] == [0, 1, 1, 1]
+    found = at_places([1, 3, 8], top_k=4, divide="found")  # which says nothing of what the others are of
+    assert (found.recall, found.precision, found.mINP) == (2 / 3, 2 / 4, 0)
     with pytest.raises(ValueError, match="k: wanted a whole number, 1 or more, got 0"):
         scores.rank(0)
 

@@ -55,8 +55,6 @@ def definition(world: tuple[np.ndarray, ...], protocol: Protocol) -> tuple[list[
             order = order[: protocol.top_k]
         order = [j for j in order if not junk[j]][: protocol.top_k]
         hits = [k for k, j in enumerate(order) if same[j]]
-        if protocol.divide == "found":
-            positives = len(hits)
         precisions = []
         for n, k in enumerate(hits):
             if protocol.ap == "sklearn":
@@ -66,10 +64,11 @@ def definition(world: tuple[np.ndarray, ...], protocol: Protocol) -> tuple[list[
                 precisions.append((n + 1) / (k + 1))
             else:
                 precisions.append(((n / k if k else 1) + (n + 1) / (k + 1)) / 2)
-        divisor = min(positives, protocol.top_k or len(row), len(row)) if protocol.divide == "cut" else positives
-        out[0].append(sum(precisions) / divisor if positives else np.nan)
+        cut = min(positives, protocol.top_k or len(row), len(row))
+        divisor = {"all": positives, "cut": cut, "found": len(hits)}[protocol.divide]
+        out[0].append(sum(precisions) / divisor if divisor else np.nan)
         missed = len(hits) < positives
-        out[1].append(np.nan if not positives else 0 if missed else positives / (hits[-1] + 1))
+        out[1].append(np.nan if not divisor else 0 if missed else positives / (hits[-1] + 1))
         ranks = hits
         if protocol.cmc == "identities" and hits:
             ranks = [len({all_pid[j] if all_pid[j] >= 0 else -1 - j for j in order[: hits[0]]})]

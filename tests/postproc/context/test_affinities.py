@@ -59,6 +59,12 @@ def test_one_sided_by_hand():
     assert_allclose(found[0, 0], 1 - v / (2 - v), rtol=1e-5)
 
 
+def test_one_sided_with_ways_of_any_length():
+    far = rerank_one_sided(Q, G, ways=3, mean=3, step_weight=1e6)  # by e alone: V is all on the nearest
+    assert np.isfinite(far).all()
+    assert far.argmin() == 0
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     sides=worlds(),

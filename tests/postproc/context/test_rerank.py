@@ -195,6 +195,19 @@ def test_camera_penalty_is_the_same_as_the_sum():
     assert not np.array_equal(found, rerank(data["query"], data["gallery"], k1=6, k2=3))
 
 
+@each("scale", [3e3, 1e-3])
+def test_a_power_beyond_float32_is_refused(scale):
+    images = np.float32(scale) * world()["gallery"]
+    far = np.sqrt(((images[:, None] - images) ** 2).sum(axis=2))
+    for call in (
+        lambda: rerank(images, power=32),
+        lambda: rerank(images, power=32, normalize=False, lambda_value=0.0, top_k=2),
+        lambda: rerank_distances(far[:5, 5:], far[:5, :5], far[5:, 5:], power=32),
+    ):
+        with pytest.raises(ValueError, match="power: wanted distances whose power float32 can hold"):
+            call()
+
+
 @each("threads", [1, 2, 5])
 def test_threads_change_no_bit(threads):
     data = world(nq=150, ng=1900, d=24, people=90)

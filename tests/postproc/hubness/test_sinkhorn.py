@@ -78,6 +78,14 @@ def test_features_equal_the_definition(sides, half_rounds, top_k):
     assert_array_equal(nearest.distances, np.take_along_axis(found, nearest.rows, axis=1))
 
 
+@each("half_rounds", [1000, 1001])
+def test_many_rounds_of_sides_of_unlike_sizes(half_rounds):
+    query, gallery = world()["query"][:2], world()["gallery"]
+    cosine = 1 - reference.basic.unit(query) @ reference.basic.unit(gallery).T
+    wanted = reference.hubness.sinkhorn(cosine, 0.05, half_rounds)
+    assert_allclose(sinkhorn(query, gallery, half_rounds=half_rounds), wanted, atol=1e-4)
+
+
 def test_the_size_of_a_strip_changes_no_bit(monkeypatch):
     data = world(ng=40)
     query = np.concatenate([data["query"], data["query"][:3]])

@@ -75,6 +75,13 @@ def test_a_query_that_is_the_farthest_of_all():
     agree(GalleryIndex(drawn["gallery"]), far, drawn["gallery"])
 
 
+def test_a_power_beyond_float32_is_refused():
+    data = world()
+    index = GalleryIndex(3000 * data["gallery"], power=32)
+    with pytest.raises(ValueError, match="power: wanted distances whose power float32 can hold"):
+        index.rerank(data["query"])
+
+
 def test_a_list_of_numbers_and_features_on_disk(tmp_path):
     drawn = world(ng=60)
     np.save(tmp_path / "x.npy", drawn["gallery"])
