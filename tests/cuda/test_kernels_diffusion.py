@@ -19,7 +19,7 @@ def graph(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def both(on_device, name, *arguments, room=()):
-    """What a kernel gives back, (CUDA, CPU), with all arrays on the device for the one; the latter in a ``room``."""
+    """What a kernel gives, (CUDA, CPU), with all arrays on the device for the one, in a ``room`` the other."""
     up = [on_device.up(each) if isinstance(each, np.ndarray) else each for each in arguments]
     found, wanted = getattr(cuda.diffusion, name)(*up), getattr(cpu.diffusion, name)(*arguments, *room)
     if isinstance(wanted, tuple):

@@ -69,8 +69,8 @@ def _reach(offsets, members, reached, rows):
 
 
 def room_of(n, like):
-    """For :func:`conjugate_gradients` on a graph of n nodes, of the kind of ``like``, unset, every node in lines of
-    its own. To be used again, because fresh memory takes its time."""
+    """For :func:`conjugate_gradients` on a graph of n nodes, of the kind of ``like``, every node in lines of
+    its own, unset. To be used again, because fresh memory takes its time."""
     columns = NODE // like.itemsize
     room = np.empty((5 * n + 1) * columns, like.dtype)
     first = -room.ctypes.data % NODE // like.itemsize
