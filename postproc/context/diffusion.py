@@ -5,6 +5,7 @@ and the code released with it (``solver="cg"``); Iscen et al., "Fast Spectral Ra
 2018 (``eigenpairs``); ducha-aiki's manifold-diffusion (``solver="minres"``).
 """
 
+import threading
 from collections.abc import Callable
 from typing import Annotated, Literal
 
@@ -162,10 +163,14 @@ def _steps(links: Graph, kind: Kind, alpha: float, iterations: int, tolerance: f
     still = xp.sqrt(links.masses)
     shares = arrays.as_type(s.weights * still[s.members] / xp.repeat(still, s.sizes), kind)
     masses = links.masses / links.masses.max()
+    own = threading.local()  # a thread's room; an answer in it is read before the thread solves again
 
     def solve(entry: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        return kernels.of(weights).diffusion.conjugate_gradients(
-            s.offsets, s.members, shares, masses, alpha, entry, weights, iterations, tolerance, smooth
+        kernel = kernels.of(weights).diffusion
+        if not hasattr(own, "room"):
+            own.room = kernel.room_of(len(masses), weights)
+        return kernel.conjugate_gradients(
+            s.offsets, s.members, shares, masses, alpha, entry, weights, iterations, tolerance, smooth, own.room
         )
 
     return solve

@@ -18,10 +18,10 @@ def graph(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data.astype(np.float32)
 
 
-def both(on_device, name, *arguments):
-    """What a kernel gives back, (CUDA, CPU), with all arrays on the device for the one."""
+def both(on_device, name, *arguments, room=()):
+    """What a kernel gives, (CUDA, CPU), with all arrays on the device for the one, in a ``room`` the other."""
     up = [on_device.up(each) if isinstance(each, np.ndarray) else each for each in arguments]
-    found, wanted = getattr(cuda.diffusion, name)(*up), getattr(cpu.diffusion, name)(*arguments)
+    found, wanted = getattr(cuda.diffusion, name)(*up), getattr(cpu.diffusion, name)(*arguments, *room)
     if isinstance(wanted, tuple):
         return [(on_device.down(a), b) for a, b in zip(found, wanted, strict=True)]
     return on_device.down(found), wanted
@@ -38,9 +38,11 @@ def test_conjugate_gradients(on_device, smooth, iterations, tolerance):
     nodes, values = rng.integers(0, 36, (5, 3)), rng.random((5, 3))
     values[3] = 0  # a column without a query
     nodes[4] = 36  # a query without links, done after one step
+    room = cpu.diffusion.room_of(37, values)
+    room[:] = np.nan  # nothing may be expected of it
     found, wanted = both(
         on_device, "conjugate_gradients", offsets, members, shares, masses, 0.99, nodes.astype(np.int32), values,
-        iterations, tolerance, smooth,
+        iterations, tolerance, smooth, room=(room,),
     )  # fmt: skip
     assert found.dtype == np.float64
     assert found[:, :3].any() == (iterations > 0)

@@ -68,9 +68,18 @@ def _reach(offsets, members, reached, rows):
     return np.nonzero(reached)[0]
 
 
+def room_of(n, like):
+    """For :func:`conjugate_gradients` on a graph of n nodes, of the kind of ``like``, every node in lines of
+    its own, unset. To be used again, because fresh memory takes its time."""
+    columns = NODE // like.itemsize
+    room = np.empty((5 * n + 1) * columns, like.dtype)
+    first = -room.ctypes.data % NODE // like.itemsize
+    return room[first : first + 5 * n * columns].reshape(5, n, columns)
+
+
 @compiled
 def conjugate_gradients(
-    offsets, members, weights, masses, alpha, nodes, values, iterations, tolerance, smooth
+    offsets, members, weights, masses, alpha, nodes, values, iterations, tolerance, smooth, room
 ):  # fmt: skip
     """(n, columns or more) of the kind of ``values``: ``(I - alpha P) f = y`` for every column, as far as
     ``iterations`` come. y is ``values[b]`` at ``nodes[b]`` in column b, and 0 elsewhere.
@@ -81,11 +90,10 @@ def conjugate_gradients(
     A column is done when its residual is no longer than ``tolerance`` times y. What is returned is the iterate
     of the smallest residual; or, if ``smooth``, the combination of all iterates whose residual is smallest,
     which is the minimal residual solution. Products of whole columns are float64. What no path has reached yet is
-    0 and is not looked at.
+    0 and is not looked at. The answer lies in the ``room`` (:func:`room_of`).
     """
     n = offsets.size - 1
-    x, best, image = side_by_side(n, values), side_by_side(n, values), side_by_side(n, values)
-    residual, direction = side_by_side(n, values), side_by_side(n, values)
+    x, best, image, residual, direction = room[0], room[1], room[2], room[3], room[4]
     reached = np.zeros(n, np.bool_)
     for part in (x, best, residual, direction):
         part[:] = 0

@@ -61,8 +61,12 @@ def _apart(offsets, members, weights, x, i, b):
     return total
 
 
+def room_of(n, like):
+    """None: torch lends memory again by itself."""
+
+
 def conjugate_gradients(
-    offsets, members, weights, masses, alpha, nodes, values, iterations, tolerance, smooth
+    offsets, members, weights, masses, alpha, nodes, values, iterations, tolerance, smooth, room=None
 ):  # fmt: skip
     """Three kernels an iteration: the matrix, the step, the new direction."""
     n, columns = len(offsets) - 1, len(nodes)
