@@ -4,20 +4,22 @@ Of queries and gallery (:class:`ConstrainedTiles`) those across are given; of on
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from postproc import kernels
-from postproc.base import arrays
+from postproc.base import arrays, machine
 from postproc.base.vocabulary import Floats, Ints
 from postproc.kernels.rules import EXEMPT, Places, SideRules, plain
+from postproc.pairs import exact, pruned
 from postproc.pairs.layout import SMALLEST, copies
-from postproc.pairs.pairwise import among, sqeuclidean
+from postproc.pairs.pairwise import among, read_only, sqeuclidean
 from postproc.pairs.tiles import Tiles
 from postproc.tracks.grouping import compact
 
 Both = tuple[np.ndarray, np.ndarray]
+UNIT = 2.0**-19  # as far as a squared length may be from 1 that 2 - 2 s is the distance, up to its rounding
 
 
 @dataclass(frozen=True)
@@ -83,11 +85,16 @@ class ConstrainedTiles(Tiles):
         labels = [compact(np.concatenate(label)) for label in (tracks, cams, groups)]
         self.layout = copies(pairs, _told_apart(across, labels, views))
         first = self.layout.first
-        self.features = _Rows(arrays.joined(*sides)[first], copies(pairs).inverse[first])
+        rows = arrays.joined(*sides)
+        self.features = _Rows(rows if self.layout.distinct else rows[first], copies(pairs).inverse[first])
         self.views = None if views is None else _Rows(arrays.joined(*view)[first], views[first])
         self.symmetric = all(map(_both_ways, rules)) and self.features.differ(self.layout.query_classes)
         self.labels = tuple(arrays.beside(label[first], across) for label in labels)
         self.kernel = kernel.constrained
+
+    @property
+    def inside(self) -> pruned.Rows | None:
+        return _inside_rows(self, self.rules[1], self.layout.query_classes)
 
     def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
         border = self.layout.query_classes
@@ -140,6 +147,10 @@ class InsideTiles(Tiles):
         self.symmetric = _both_ways(rules) and self.features.differ()
         self.labels = tuple(arrays.beside(label[first], images) for label in labels)
 
+    @property
+    def inside(self) -> pruned.Rows | None:
+        return _inside_rows(self, self.rules, 0)
+
     def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
         return _inside(self, self.rules, rows, columns, out)
 
@@ -170,6 +181,23 @@ def _inside(
     if tiles.symmetric and rows == columns:
         kernels.of(tile).tiles.mirror(tile)
     return tile
+
+
+def _inside_rows(tiles: ConstrainedTiles | InsideTiles, rules: SideRules, border: int) -> pruned.Rows | None:
+    """The classes from ``border`` on as rows: 2 - 2 s is the squared distance of what is of unit length, and
+    ``2 camera`` on top. None for rules that say anything else."""
+    (camera, group, direction, _), (within, between, _, clip) = rules
+    if group or direction or camera < 0 or between or clip or not np.isnan(within):
+        return None
+    rows = tiles.features.rows[border:]
+    if arrays.on_cuda(rows) or not machine.int8():
+        return None
+    if (np.abs(exact.common_part_and_lengths([rows])[1] - 1) > UNIT).any():
+        return None
+    tracks, cams, _ = (label[border:] for label in tiles.labels)
+    return replace(
+        pruned.rows_in([read_only(rows)]), more=2 * camera, cams=cams, tracks=tracks, together=True
+    )
 
 
 def _both_ways(rules: SideRules) -> bool:

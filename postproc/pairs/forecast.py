@@ -29,6 +29,7 @@ CROWDED = 0.28  # of a product of all, where so many rows have too many candidat
 OFFERED = 2650.0  # what becomes of a pair where one of its rows alone is looked at
 IN_FULL = 13.0  # a value of a bank that is compared with one row
 BLOCK = 1024  # rows that those are compared with at a time
+AGAIN = 4.0  # rows like these that one counts for which is certain to be compared with everybody
 MARGIN = 0.8  # of the cost of a walk, above which nothing is risked
 
 
@@ -100,11 +101,14 @@ def look(rows: Rows, k: int) -> tuple[float, float, float]:
     too many: means."""
     u = _slack(rows)
     some = np.linspace(0, rows.count - 1, ROWS).astype(np.int64)
-    distances = _distances(rows.moved(some, rows.mean), rows) + rows.added(some)
+    apart = _distances(rows.moved(some, rows.mean), rows)
+    distances = apart + rows.added(some)
     certain, near = _near(distances, k, u)
     far = (distances >= distances.max(axis=1, keepdims=True) - 4 * u).sum(axis=1)
     crowded = (certain >= pruned.near_room(k) // 2) | (far > pruned.FAR_ROOM // 2 * 1.5)
-    return float((certain + far).mean()), float((near + far).mean()), float(crowded.mean())
+    again = apart.max(axis=1) > distances.max(axis=1)  # the farthest counts as one with the row
+    share = float(crowded.mean()) + AGAIN * float(again.mean())
+    return float((certain + far).mean()), float((near + far).mean()), share
 
 
 def _slack(rows: Rows) -> float:

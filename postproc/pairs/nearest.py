@@ -69,11 +69,16 @@ def of_blocks(tiles: Tiles, k: int, visits: Sequence[tuple[int, int]] | None = N
 
 def of_rows(rows: pruned.Rows, k: int) -> Lists:
     """The ``k`` nearest of these rows, or all there are, by whole numbers: the same bits in any company."""
-    own = np.arange(rows.count, dtype=np.int32)
-    layout = Layout(0, len(own), own, own)
+    layout = _alone(rows)
     near = _Near(layout, k, None, Among.CLASSES)
     pruned.fill(rows, near.values, near.rows, near.largest)
     return near.lists(layout)
+
+
+def _alone(rows: pruned.Rows) -> Layout:
+    """Each of these rows a class of its own."""
+    own = np.arange(rows.count, dtype=np.int32)
+    return Layout(0, len(own), own, own)
 
 
 def without_self(lists: Lists) -> Lists:
@@ -205,7 +210,7 @@ def _pruned(tiles: Tiles, wanted: Sequence[_Near], answer: np.ndarray | None) ->
     near = wanted[0]
     rows = forecast.worth(tiles, near.k)
     if rows is None:
-        return False
+        return _pruned_inside(tiles, near, answer)
     found = near.values, near.rows, near.largest
     if answer is not None and tiles.layout.one_set:
         _walk(tiles, [], answer)  # of each pair once
@@ -215,6 +220,21 @@ def _pruned(tiles: Tiles, wanted: Sequence[_Near], answer: np.ndarray | None) ->
     elif answer is not None:
         answering.everything(tiles, answer)
     pruned.fill(rows, *found)
+    return True
+
+
+def _pruned_inside(tiles: Tiles, near: _Near, answer: np.ndarray | None) -> bool:
+    """The same inside the gallery; a walk has the rest."""
+    layout, rows = tiles.layout, tiles.inside
+    if rows is None or not forecast.pays(rows, _alone(rows), near.k):
+        return False
+    border = layout.classes - rows.count
+    values, names = near.values[border:], near.rows[border:]
+    pruned.fill(rows, values, names, near.largest[border:])
+    names += border
+    near.worst[border:] = values.max(axis=1)
+    visits = _visits(len(layout.blocks), tiles.symmetric)
+    _walk(tiles, [near], answer, [pair for pair in visits if layout.blocks[min(pair)].start < border])
     return True
 
 

@@ -54,7 +54,7 @@ class Rows:
     """The rows of all classes where they lie: ``first``, and from ``border`` on ``second``, both float32.
 
     ``more`` is added to distances within one of ``cams`` (n,) but not within one of ``tracks`` (n,); below 0 both
-    are unknown.
+    are unknown. ``together``: within a track the distance is 0.
     """
 
     first: Array
@@ -63,6 +63,7 @@ class Rows:
     more: float = 0.0
     cams: np.ndarray | None = None
     tracks: np.ndarray | None = None
+    together: bool = False
 
     @property
     def border(self) -> int:
@@ -93,14 +94,30 @@ class Rows:
                 row[known >= 0] = np.unique(known[known >= 0], return_inverse=True)[1]
         limits[kernel.MORE] = self.more
 
+    @property
+    def mates(self) -> np.ndarray:
+        """(n,) int32: the next row of the same track, after the last the first, if those count as one; or the row
+        itself."""
+        following = np.arange(self.count, dtype=np.int32)
+        if self.tracks is not None and self.together:
+            order = np.argsort(self.tracks, kind="stable")
+            order = order[self.tracks[order] >= 0]
+            begins = np.diff(self.tracks[order], prepend=-1) != 0
+            following[order] = np.roll(order, -1)
+            following[order[np.roll(begins, -1)]] = order[begins]
+        return following
+
     def added(self, some: np.ndarray) -> np.ndarray | float:
-        """(m, n) what is added to the distances of ``some`` rows from all."""
+        """(m, n) what is added to the distances of ``some`` rows from all; -inf where they count as one."""
         if self.cams is None or self.tracks is None:
             return 0.0
         cams, tracks = self.cams[some, None], self.tracks[some, None]
         alike = (cams >= 0) & (cams == self.cams) & ((tracks < 0) | (tracks != self.tracks))
         alike[np.arange(len(some)), some] = False
-        return np.float32(self.more) * alike
+        found = np.float32(self.more) * alike
+        if self.together:
+            found[(tracks >= 0) & (tracks == self.tracks)] = -np.inf
+        return found
 
     def moved(self, some: np.ndarray, mean: np.ndarray | None) -> np.ndarray:
         """Copies of some rows without the common part."""
@@ -170,12 +187,12 @@ def from_distances(
     """
     kernel = kernels.of(values)
     everybody, rows = np.arange(rows.count), rows.in_rows
-    marks, lengths = _marks(rows), lengths + np.float32(rows.more)
+    marks, mates, lengths = _marks(rows), rows.mates, lengths + np.float32(rows.more)
 
     def settle(start: int, stop: int) -> None:
         some = everybody[start:stop]
         kernel.settling.settle_in_full(
-            rows.first, rows.second, rows.border, marks, distances[start:stop], lengths, _room(rows),
+            rows.first, rows.second, rows.border, marks, distances[start:stop], lengths, _room(rows), mates,
             some, 0, len(some), values, names, largest,
         )  # fmt: skip
 
@@ -204,11 +221,11 @@ def _by_candidates(
     order = _limit(numbers, rows, k)
     near, far = _candidates(n, near_room(k)), _candidates(n, FAR_ROOM)
     _narrow(numbers, np.full((n, k), np.inf, np.float32), (*near, *far))
-    unsure = np.zeros(n, np.bool_)
+    unsure, mates = np.zeros(n, np.bool_), rows.mates
 
     def settle(start: int, stop: int) -> None:
         kernel.settling.settle(
-            rows.first, rows.second, rows.border, numbers.limits, *near, *far, order, start, stop,
+            rows.first, rows.second, rows.border, numbers.limits, *near, *far, mates, order, start, stop,
             values, names, largest, unsure,
         )  # fmt: skip
 
@@ -388,7 +405,7 @@ def _in_full(
     room = _room(rows)
     blocks = [np.arange(a, min(a + 1024, rows.count)) for a in range(0, rows.count, 1024)]
     lengths = lengths.astype(np.float32)
-    marks, apart = _marks(rows), lengths + np.float32(rows.more)
+    marks, mates, apart = _marks(rows), rows.mates, lengths + np.float32(rows.more)
 
     def settle(start: int) -> None:
         these = some[start : start + STRIP]
@@ -399,7 +416,7 @@ def _in_full(
         kernel.tiles.products_to_distances(strip, lengths[these], lengths, True)
         strip += rows.added(these)
         kernel.settling.settle_in_full(
-            rows.first, rows.second, rows.border, marks, strip, apart, room, these, 0, len(these),
+            rows.first, rows.second, rows.border, marks, strip, apart, room, mates, these, 0, len(these),
             values, names, largest,
         )  # fmt: skip
 
@@ -408,14 +425,14 @@ def _in_full(
 
 def _one_by_one(rows: Rows, some: np.ndarray, values: np.ndarray, names: np.ndarray, largest: np.ndarray) -> None:
     """As :func:`_in_full` for so few rows that a product would not pay: nothing is known, all are compared."""
-    kernel, marks = kernels.of(values), _marks(rows)
+    kernel, marks, mates = kernels.of(values), _marks(rows), rows.mates
     nothing = np.zeros((1, rows.count), np.float32)
 
     def settle(at: int) -> None:
         these = some[at : at + 1]
         kernel.settling.settle_in_full(
-            rows.first, rows.second, rows.border, marks, nothing, nothing[0], np.float32(0), these, 0, 1,
-            values, names, largest,
+            rows.first, rows.second, rows.border, marks, nothing, nothing[0], np.float32(0), mates, these,
+            0, 1, values, names, largest,
         )  # fmt: skip
 
     kernel.walk.run(settle, range(len(some)), what="neighbours")

@@ -4,11 +4,13 @@ A tile is what two blocks of a :class:`~postproc.pairs.layout.Layout` have betwe
 norms and penalties on top.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -20,6 +22,9 @@ from postproc.base.vocabulary import Array
 from postproc.pairs import exact, remembered
 from postproc.pairs.layout import EDGE_ON_CUDA, SMALLEST, Layout, camera_of_classes, layout_of
 from postproc.pairs.pairwise import CameraTerm, FeatureTerm, Pairwise, ProductTerm, read_only
+
+if TYPE_CHECKING:
+    from postproc.pairs.pruned import Rows
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,11 @@ class Tiles(Protocol):
     known: Lists | None = None
     partial: bool = False
     on_disk: bool = False
+
+    @property
+    def inside(self) -> Rows | None:
+        """The rows of the gallery classes, where these say all of the distances among them, or None."""
+        return None
 
     @property
     def fingerprint(self) -> bytes | None:

@@ -1,7 +1,8 @@
 """Distances of candidates, until no other row can be among the nearest or be the farthest.
 
 Every distance is :func:`apart`: one order of summation, the same from both ends, exactly 0 for equal rows; and
-:func:`more` on top, where two rows are of one camera. So it is no matter in which way a row was settled.
+:func:`more` on top, where two rows are of one camera. So it is no matter in which way a row was settled. Rows that
+count as one are at 0: ``mates`` (n,) int32 names the next of them, round and round, or the row itself.
 """
 
 import numpy as np
@@ -109,6 +110,12 @@ def more(codes, limits, i, j):
     return ZERO
 
 
+@inner
+def is_mate(codes, mates, i, j):
+    """Whether two rows count as one; a row does with itself."""
+    return i == j or (mates[i] != i and codes[TRACK, i] == codes[TRACK, j])
+
+
 @compiled
 def raise_far(first, second, border, some, farthest, limits, start, stop):
     """Raise the far limits of rows ``start:stop`` to what the distance from ``some[farthest[i]]`` makes of
@@ -148,8 +155,8 @@ def sort(pairs, names, count):
 
 @compiled
 def settle(
-    first, second, border, limits, near, near_names, near_counts, far, far_names, far_counts, some, start, stop,
-    values, rows, largest, unsure,
+    first, second, border, limits, near, near_names, near_counts, far, far_names, far_counts, mates, some,
+    start, stop, values, rows, largest, unsure,
 ):  # fmt: skip
     """Lists and largest distances of the rows ``some[start:stop]`` from their candidates (:mod:`.candidates`).
 
@@ -159,11 +166,18 @@ def settle(
     codes = limits.view(np.int32)
     for i in some[start:stop]:
         own = _row(first, second, border, i)
+        insert(values[i], rows[i], ZERO, i)
+        j = mates[i]
+        while j != i:
+            insert(values[i], rows[i], ZERO, j)
+            j = mates[j]
         sort(near[i], near_names[i], near_counts[i])
         for a in range(near_counts[i]):
             if near[i, a, 0] > values[i, 0]:
                 break
             j = near_names[i, a, 1]
+            if is_mate(codes, mates, i, j):
+                continue
             value = apart(own, _row(first, second, border, j)) + more(codes, limits, i, j)
             insert(values[i], rows[i], value, j)
         sort(far[i], far_names[i], far_counts[i])
@@ -172,16 +186,21 @@ def settle(
             if limits[WIDE, i] - far[i, a, 0] < top:
                 break
             j = far_names[i, a, 1]
+            if is_mate(codes, mates, i, j):
+                continue
             top = max(top, apart(own, _row(first, second, border, j)) + more(codes, limits, i, j))
         largest[i] = top
         unsure[i] = not (values[i, 0] < limits[NEAR, i] and top >= limits[FAR, i] + limits[WIDE, i])
 
 
 @compiled
-def settle_in_full(first, second, border, limits, strip, lengths, room, some, start, stop, values, rows, largest):
+def settle_in_full(
+    first, second, border, limits, strip, lengths, room, mates, some, start, stop, values, rows, largest
+):
     """As :func:`settle` for the rows ``some[start:stop]`` from all their distances, which are known so well.
 
-    ``strip[r, j]`` is off by ``room (lengths[i] + lengths[j])`` at most, i being ``some[r]``.
+    ``strip[r, j]`` is off by ``room (lengths[i] + lengths[j])`` at most, i being ``some[r]``; of rows that
+    count as one it may be -inf.
     """
     codes = limits.view(np.int32)
     bounds = np.empty(strip.shape[1], np.float32)
@@ -201,7 +220,9 @@ def settle_in_full(first, second, border, limits, strip, lengths, room, some, st
             near = strip[r, j] - room * lengths[j] <= limit
             far = strip[r, j] + room * lengths[j] + both >= highest
             if near or far:
-                value = apart(own, _row(first, second, border, j)) + more(codes, limits, i, j)
+                value = ZERO
+                if not is_mate(codes, mates, i, j):
+                    value = apart(own, _row(first, second, border, j)) + more(codes, limits, i, j)
                 if near:
                     insert(values[i], rows[i], value, j)
                 top = max(top, value)
