@@ -11,7 +11,7 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays, machine
 from postproc.base.vocabulary import Floats, Ints
-from postproc.kernels.rules import EXEMPT, Places, SideRules, plain
+from postproc.kernels.rules import APART, EXEMPT, Places, SideRules, plain
 from postproc.pairs import exact, pruned
 from postproc.pairs.layout import SMALLEST, copies
 from postproc.pairs.pairwise import among, read_only, sqeuclidean
@@ -186,8 +186,8 @@ def _inside(
 def _inside_rows(tiles: ConstrainedTiles | InsideTiles, rules: SideRules, border: int) -> pruned.Rows | None:
     """The classes from ``border`` on as rows: 2 - 2 s is the squared distance of what is of unit length, and
     ``2 camera`` on top. None for rules that say anything else."""
-    (camera, group, direction, _), (within, between, _, clip) = rules
-    if group or direction or camera < 0 or between or clip or not np.isnan(within):
+    (camera, group, direction, _), (within, between, alone, clip) = rules
+    if group or direction or camera < 0 or between or clip or alone != APART or not np.isnan(within):
         return None
     rows = tiles.features.rows[border:]
     if arrays.on_cuda(rows) or not machine.int8():

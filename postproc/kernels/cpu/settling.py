@@ -212,7 +212,7 @@ def settle_in_full(
         for j in range(bounds.size):
             bounds[j] = strip[r, j] + room * lengths[j]
             highest = max(highest, strip[r, j] - room * lengths[j])
-        limit = kth(bounds, bounds.size, values.shape[1]) + both
+        limit = max(kth(bounds, bounds.size, values.shape[1]), ZERO) + both
         values[i] = np.inf
         rows[i] = np.int32(2**31 - 1)
         top = np.float32(0)
