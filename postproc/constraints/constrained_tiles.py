@@ -195,9 +195,7 @@ def _inside_rows(tiles: ConstrainedTiles | InsideTiles, rules: SideRules, border
     if (np.abs(exact.common_part_and_lengths([rows])[1] - 1) > UNIT).any():
         return None
     tracks, cams, _ = (label[border:] for label in tiles.labels)
-    return replace(
-        pruned.rows_in([read_only(rows)]), more=2 * camera, cams=cams, tracks=tracks, together=True
-    )
+    return replace(pruned.rows_in([read_only(rows)]), more=2 * camera, cams=cams, tracks=tracks, together=True)
 
 
 def _both_ways(rules: SideRules) -> bool:

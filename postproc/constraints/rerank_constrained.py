@@ -97,8 +97,10 @@ def rerank_constrained(
     clip:    cut s to -1 .. 1, but not between queries, as Baidu 2021.
     Raises:  ValueError for a setting out of range or without its data, sizes that do not fit, NaN or infinity.
     Cost:    half a product of all by all; the whole where images of the same features differ in what is known of
-             them, or with "exempt"; two with ``direction``. Memory: the answer, a copy of the distances, the
-             sparse V, three 16 MB tiles a thread.
+             them, or with "exempt"; two with ``direction``. Many gallery images are compared by whole numbers
+             first, as in :func:`postproc.rerank`, unless ``group``, ``direction``, ``clip`` or a ``camera`` below
+             0 say more than a distance and what is added to it. Memory: the answer, a copy of the distances and
+             of the features, the sparse V, three 16 MB tiles a thread.
     Differs: the last query cluster is not left out where every query is in one, as layumi's loops have it.
 
     layumi: ``k1=70, k2=10, lambda_value=0.2, camera=0.3, group=0.2, direction=0.1, together=0.1, between=0.1,

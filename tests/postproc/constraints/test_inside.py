@@ -1,4 +1,4 @@
-"""Neighbours of constrained tiles by whole numbers inside the gallery: those of a walk, the same bits in any way."""
+"""Neighbours of constrained tiles by whole numbers inside the gallery: by definition, the same bits in any way."""
 
 from unittest.mock import patch
 
