@@ -20,6 +20,7 @@ from postproc import kernels, using
 from postproc.base import machine
 from postproc.pairs import forecast, nearest, one_sided, pruned, remembered
 from postproc.pairs.pairwise import among, sqeuclidean
+from postproc.pairs.rows import Rows
 from postproc.pairs.tiles import PairwiseTiles
 from postproc.testing.worlds import around
 
@@ -95,7 +96,7 @@ def of_all(images: np.ndarray, k: int) -> tuple[float, float, float]:
     n, width = images.shape
     foretold = forecast.costs(n, width, *forecast.look(rows, remembered.depth(k))) / forecast.walk(n, width)
 
-    def find(by: pruned.Rows | None) -> None:
+    def find(by: Rows | None) -> None:
         with patch.object(forecast, "worth", lambda tiles, k: by):
             nearest.of_all(tiles, k)
 

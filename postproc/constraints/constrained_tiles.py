@@ -12,9 +12,10 @@ from postproc import kernels
 from postproc.base import arrays, machine
 from postproc.base.vocabulary import Floats, Ints
 from postproc.kernels.rules import APART, EXEMPT, Places, SideRules, plain
-from postproc.pairs import exact, pruned
+from postproc.pairs import exact
 from postproc.pairs.layout import SMALLEST, copies
 from postproc.pairs.pairwise import among, read_only, sqeuclidean
+from postproc.pairs.rows import Rows, rows_in
 from postproc.pairs.tiles import Tiles
 from postproc.tracks.grouping import compact
 
@@ -93,7 +94,7 @@ class ConstrainedTiles(Tiles):
         self.kernel = kernel.constrained
 
     @property
-    def inside(self) -> pruned.Rows | None:
+    def inside(self) -> Rows | None:
         return _inside_rows(self, self.rules[1], self.layout.query_classes)
 
     def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
@@ -148,7 +149,7 @@ class InsideTiles(Tiles):
         self.labels = tuple(arrays.beside(label[first], images) for label in labels)
 
     @property
-    def inside(self) -> pruned.Rows | None:
+    def inside(self) -> Rows | None:
         return _inside_rows(self, self.rules, 0)
 
     def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
@@ -183,7 +184,7 @@ def _inside(
     return tile
 
 
-def _inside_rows(tiles: ConstrainedTiles | InsideTiles, rules: SideRules, border: int) -> pruned.Rows | None:
+def _inside_rows(tiles: ConstrainedTiles | InsideTiles, rules: SideRules, border: int) -> Rows | None:
     """The classes from ``border`` on as rows: 2 - 2 s is the squared distance of what is of unit length, and
     ``2 camera`` on top. None for rules that say anything else."""
     (camera, group, direction, _), (within, between, alone, clip) = rules
@@ -195,7 +196,7 @@ def _inside_rows(tiles: ConstrainedTiles | InsideTiles, rules: SideRules, border
     if (np.abs(exact.common_part_and_lengths([rows])[1] - 1) > UNIT).any():
         return None
     tracks, cams, _ = (label[border:] for label in tiles.labels)
-    return replace(pruned.rows_in([read_only(rows)]), more=2 * camera, cams=cams, tracks=tracks, together=True)
+    return replace(rows_in([read_only(rows)]), more=2 * camera, cams=cams, tracks=tracks, together=True)
 
 
 def _both_ways(rules: SideRules) -> bool:

@@ -14,7 +14,7 @@ from postproc.base import machine
 from postproc.base.vocabulary import Array
 from postproc.pairs import exact, pruned, remembered
 from postproc.pairs.layout import Layout
-from postproc.pairs.pruned import Rows
+from postproc.pairs.rows import Rows, rows_in
 from postproc.pairs.tiles import Tiles
 
 FEWEST, NARROWEST = 6000, 256  # classes and values below which nothing can be won
@@ -86,7 +86,7 @@ def pays_one_sided(images: np.ndarray, bank: np.ndarray, k: int, room: int) -> b
 def one_sided_ratio(images: np.ndarray, bank: np.ndarray, k: int, room: int) -> float:
     """The cost of that over the cost of a walk."""
     n, (m, width) = len(images), bank.shape
-    rows = pruned.rows_in([bank])
+    rows = rows_in([bank])
     left = images[np.linspace(0, n - 1, ROWS).astype(np.int64)] - rows.mean
     settled, candidates = _near(_distances(left, rows), k, _slack(rows))
     crowded = float((settled > room / 2).mean())

@@ -18,6 +18,7 @@ from postproc.base.vocabulary import NOBODY, Nearest
 from postproc.pairs import answering, forecast, from_lists, pruned, remembered
 from postproc.pairs.layout import Layout
 from postproc.pairs.long_lists import LONG, waiting_beside
+from postproc.pairs.rows import Rows
 from postproc.pairs.tiles import Buffers, Lists, PairwiseTiles, Tiles
 
 
@@ -67,7 +68,7 @@ def of_blocks(tiles: Tiles, k: int, visits: Sequence[tuple[int, int]] | None = N
     return near.lists(tiles.layout)
 
 
-def of_rows(rows: pruned.Rows, k: int) -> Lists:
+def of_rows(rows: Rows, k: int) -> Lists:
     """The ``k`` nearest of these rows, or all there are, by whole numbers: the same bits in any company."""
     layout = _alone(rows)
     near = _Near(layout, k, None, Among.CLASSES)
@@ -75,7 +76,7 @@ def of_rows(rows: pruned.Rows, k: int) -> Lists:
     return near.lists(layout)
 
 
-def _alone(rows: pruned.Rows) -> Layout:
+def _alone(rows: Rows) -> Layout:
     """Each of these rows a class of its own."""
     own = np.arange(rows.count, dtype=np.int32)
     return Layout(0, len(own), own, own)

@@ -13,6 +13,7 @@ from postproc.base import arrays, machine
 from postproc.base.vocabulary import NOBODY, Nearest
 from postproc.pairs import forecast, nearest, pruned
 from postproc.pairs.pairwise import read_only, sqeuclidean
+from postproc.pairs.rows import Rows, rows_in
 from postproc.pairs.tiles import PairwiseTiles
 
 ROOM = 10  # candidates that a row has room for, times k
@@ -46,9 +47,9 @@ def search(
     which nothing is known have first limits, by some of the bank."""
     kernel, int8 = kernels.of(bank).one_sided, kernels.of(bank).int8
     images, bank = (read_only(arrays.contiguous(part)) for part in (images, bank))
-    mean = pruned.rows_in([bank]).mean
-    there, _, _ = pruned.quantised(pruned.Rows(bank, bank, mean))
-    own, _, _ = pruned.quantised(pruned.Rows(images, images, mean), there.ratio)
+    mean = rows_in([bank]).mean
+    there, _, _ = pruned.quantised(Rows(bank, bank, mean))
+    own, _, _ = pruned.quantised(Rows(images, images, mean), there.ratio)
     there.limits[3], there.limits[4], own.limits[4] = -np.inf, np.inf, np.inf
     n, panel = len(images), kernel.PANEL
     values, rows = np.full((n, k), np.inf, np.float32), np.full((n, k), NOBODY, np.int32)

@@ -13,8 +13,9 @@ import numpy as np
 
 from postproc import kernels
 from postproc.base.vocabulary import NOBODY
-from postproc.pairs import nearest, pruned
+from postproc.pairs import nearest
 from postproc.pairs.layout import Layout
+from postproc.pairs.rows import rows_in
 from postproc.pairs.stored import ROWS, Cut
 from postproc.pairs.tiles import Lists, PairwiseTiles
 
@@ -62,7 +63,7 @@ def of_both(parts: Sequence[tuple[int, np.ndarray]], k: int) -> tuple[Lists, Lis
     Who is near enough has the distance that one process finds (:mod:`postproc.pairs.pruned`), so lists join as
     those of :func:`of_pair` do. Memory: both lists, and :func:`postproc.pairs.pruned.bytes_of_row` a class.
     """
-    found = nearest.of_rows(pruned.rows_in([rows for _, rows in parts]), k)
+    found = nearest.of_rows(rows_in([rows for _, rows in parts]), k)
     numbers = [np.arange(start, start + len(rows), dtype=np.int32) for start, rows in parts]
     rows = np.concatenate(numbers)[found.rows]
     cut = (slice(0, len(numbers[0])), slice(len(numbers[0]), None))

@@ -13,9 +13,10 @@ import numpy as np
 from postproc import kernels
 from postproc.base import arrays, machine, stored
 from postproc.base.vocabulary import Array
-from postproc.pairs import exact, forecast, pruned
+from postproc.pairs import exact, forecast
 from postproc.pairs.layout import Layout
 from postproc.pairs.pairwise import read_only
+from postproc.pairs.rows import rows_in
 from postproc.pairs.tiles import PairwiseTiles
 
 ROWS = 4096  # rows that are read at a time
@@ -148,7 +149,7 @@ def tiles_of(sides: Sequence[np.ndarray], found: Known) -> PairwiseTiles:
 
 def whole_numbers(sides: Sequence[np.ndarray], found: Known, k: int) -> bool:
     """Whether :func:`postproc.neighbours` in this process finds ``k`` by whole numbers, itself among them."""
-    rows = pruned.rows_in(_parts(sides, found.layout))
+    rows = rows_in(_parts(sides, found.layout))
     return machine.int8() and forecast.pays(rows, found.layout, k)
 
 

@@ -4,13 +4,11 @@ A tile is what two blocks of a :class:`~postproc.pairs.layout.Layout` have betwe
 norms and penalties on top.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -22,9 +20,7 @@ from postproc.base.vocabulary import Array
 from postproc.pairs import exact, remembered
 from postproc.pairs.layout import EDGE_ON_CUDA, SMALLEST, Layout, camera_of_classes, layout_of
 from postproc.pairs.pairwise import CameraTerm, FeatureTerm, Pairwise, ProductTerm, read_only
-
-if TYPE_CHECKING:
-    from postproc.pairs.pruned import Rows
+from postproc.pairs.rows import Rows
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import gcr
-from postproc.pairs import beyond, forecast, nearest, pruned
+from postproc.pairs import beyond, forecast, nearest
 from postproc.pairs.pairwise import sqeuclidean
+from postproc.pairs.rows import rows_in
 from postproc.pairs.tiles import PairwiseTiles
 from tests.support.each import each
 
@@ -96,7 +97,7 @@ def test_by_whole_numbers(small):
     x, cams = images(False), cameras()
     tiles = PairwiseTiles(sqeuclidean(x[:NQ], x[NQ:]), (cams[:NQ], cams[NQ:]))
     wanted = nearest.of_all_and_others(tiles, every=15, other=2)
-    with patch.object(forecast, "worth", lambda tiles, k: pruned.rows_in(tiles.parts)):
+    with patch.object(forecast, "worth", lambda tiles, k: rows_in(tiles.parts)):
         found = beyond.of_all_and_others(tiles, sqeuclidean(x), every=15, other=2)
     for ours, theirs in zip(found, wanted, strict=True):
         assert_array_equal(ours.rows, theirs.rows)

@@ -15,6 +15,7 @@ from postproc.base.stored import Stored, on_disk
 from postproc.kernels import cpu, reference
 from postproc.pairs import forecast, nearest, pruned
 from postproc.pairs.pairwise import among
+from postproc.pairs.rows import rows_in
 from postproc.pairs.tiles import PairwiseTiles
 from tests.support.disk import little_room
 from tests.support.each import each
@@ -264,7 +265,7 @@ def test_a_full_disk_is_said(always, tmp_path):
 
 def test_without_the_instruction_the_same_bits(monkeypatch):
     for name in ("identities of unit length", "nearly copies", "a common part", "tiny"):
-        rows = pruned.rows_in([np.asarray(WORLDS[name], np.float32)])
+        rows = rows_in([np.asarray(WORLDS[name], np.float32)])
         wanted = nearest.of_rows(rows, 21)
         with monkeypatch.context() as changed:
             changed.setenv(machine.NO_INT8, "1")
