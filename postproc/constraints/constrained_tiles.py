@@ -13,7 +13,7 @@ from postproc.base import arrays, machine
 from postproc.base.vocabulary import Floats, Ints
 from postproc.kernels.rules import APART, EXEMPT, Places, SideRules, plain
 from postproc.pairs import exact
-from postproc.pairs.layout import SMALLEST, copies
+from postproc.pairs.layout import SMALLEST, Layout, copies
 from postproc.pairs.pairwise import among, read_only, sqeuclidean
 from postproc.pairs.rows import Rows, rows_in
 from postproc.pairs.tiles import Tiles
@@ -25,10 +25,23 @@ UNIT = 2.0**-19  # as far as a squared length may be from 1 that 2 - 2 s is the 
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows of all classes that are equal for equal ``number``s: what is alike is multiplied once in a tile."""
+    """Rows of all classes that are equal for equal ``number``s: what is alike is multiplied once in a tile.
 
-    rows: Floats
+    ``parts``: those of queries and of gallery images, or of one set.
+    """
+
+    parts: tuple[Floats, ...]
     number: Ints
+
+    @classmethod
+    def of(cls, sides: Sequence[Floats], layout: Layout, number: Ints) -> "_Rows":
+        """``number`` (images,). Without copies the rows are the caller's own."""
+        parts, start = [], 0
+        for side in sides:
+            some = layout.first[(layout.first >= start) & (layout.first < start + len(side))] - start
+            parts.append(read_only(side if len(some) == len(side) else side[some]))
+            start += len(side)
+        return cls(tuple(parts), number[layout.first])
 
     def differ(self, border: int = 0) -> bool:
         """Whether no two rows before ``border`` are equal, and no two from there on."""
@@ -38,8 +51,8 @@ class _Rows:
         """Inner products of two ranges of classes, in ``out`` (flat), the same bits wherever rows are the same."""
         tall, wide = left.stop - left.start, right.stop - right.start
         tile = out[: tall * wide].reshape(tall, wide)
-        kernel, x = kernels.of(tile), self.rows[left]
-        y = x if left == right else self.rows[right]
+        kernel, x = kernels.of(tile), self._block(left)
+        y = x if left == right else self._block(right)
         (first, a), (second, b) = (
             np.unique(self.number[part], return_index=True, return_inverse=True)[1:] for part in (left, right)
         )
@@ -55,16 +68,23 @@ class _Rows:
         return tile
 
     def of_pairs(self, left: Ints, right: Ints) -> Floats:
-        kernel, out = kernels.of(self.rows), arrays.empty(len(left), np.float32, self.rows)
-        signs, count = arrays.full(self.rows.shape[1], 1, np.float32, self.rows), len(self.rows)
+        first, second = self.parts[0], self.parts[-1]
+        kernel, out = kernels.of(first), arrays.empty(len(left), np.float32, first)
+        signs = arrays.full(first.shape[1], 1, np.float32, first)
         kernel.walk.over_rows(
             lambda start, stop: kernel.rows.products_of_pairs(
-                self.rows, self.rows, count, signs, left, right, start, stop, out
+                first, second, len(first), signs, left, right, start, stop, out
             ),
             len(left),
             what="distances",
         )
         return out
+
+    def _block(self, classes: slice) -> Floats:
+        border = len(self.parts[0])
+        if classes.start < border:
+            return self.parts[0][classes]
+        return self.parts[1][classes.start - border : classes.stop - border]
 
 
 class ConstrainedTiles(Tiles):
@@ -85,12 +105,10 @@ class ConstrainedTiles(Tiles):
         views = copies(sqeuclidean(*view)).inverse if rules[0].cameras.direction else None
         labels = [compact(np.concatenate(label)) for label in (tracks, cams, groups)]
         self.layout = copies(pairs, _told_apart(across, labels, views))
-        first = self.layout.first
-        rows = arrays.joined(*sides)
-        self.features = _Rows(rows if self.layout.distinct else rows[first], copies(pairs).inverse[first])
-        self.views = None if views is None else _Rows(arrays.joined(*view)[first], views[first])
+        self.features = _Rows.of(sides, self.layout, copies(pairs).inverse)
+        self.views = None if views is None else _Rows.of(view, self.layout, views)
         self.symmetric = all(map(_both_ways, rules)) and self.features.differ(self.layout.query_classes)
-        self.labels = tuple(arrays.beside(label[first], across) for label in labels)
+        self.labels = tuple(arrays.beside(label[self.layout.first], across) for label in labels)
         self.kernel = kernel.constrained
 
     @property
@@ -142,11 +160,10 @@ class InsideTiles(Tiles):
         number = number.reshape(-1)
         self.rules, self.kernel = rules, kernels.of(images).constrained
         self.layout = copies(pairs, (number, number))
-        first = self.layout.first
-        self.features = _Rows(images[first], copies(pairs).inverse[first])
-        self.views = None if views is None else _Rows(place.orientations[first], views[first])
+        self.features = _Rows.of([images], self.layout, copies(pairs).inverse)
+        self.views = None if views is None else _Rows.of([place.orientations], self.layout, views)
         self.symmetric = _both_ways(rules) and self.features.differ()
-        self.labels = tuple(arrays.beside(label[first], images) for label in labels)
+        self.labels = tuple(arrays.beside(label[self.layout.first], images) for label in labels)
 
     @property
     def inside(self) -> Rows | None:
@@ -185,18 +202,18 @@ def _inside(
 
 
 def _inside_rows(tiles: ConstrainedTiles | InsideTiles, rules: SideRules, border: int) -> Rows | None:
-    """The classes from ``border`` on as rows: 2 - 2 s is the squared distance of what is of unit length, and
-    ``2 camera`` on top. None for rules that say anything else."""
+    """The gallery classes, from ``border`` on, as rows: 2 - 2 s is the squared distance of what is of unit length,
+    and ``2 camera`` on top. None for rules that say anything else."""
     (camera, group, direction, _), (within, between, alone, clip) = rules
     if group or direction or camera < 0 or between or clip or alone != APART or not np.isnan(within):
         return None
-    rows = tiles.features.rows[border:]
+    rows = tiles.features.parts[-1]
     if arrays.on_cuda(rows) or not machine.int8():
         return None
     if (np.abs(exact.common_part_and_lengths([rows])[1] - 1) > UNIT).any():
         return None
     tracks, cams, _ = (label[border:] for label in tiles.labels)
-    return replace(rows_in([read_only(rows)]), more=2 * camera, cams=cams, tracks=tracks, together=True)
+    return replace(rows_in([rows]), more=2 * camera, cams=cams, tracks=tracks, together=True)
 
 
 def _both_ways(rules: SideRules) -> bool:
