@@ -27,9 +27,8 @@ NOT_ALIKE = 9.0  # a cosine that nobody reaches
 @step(
     unit=JACCARD,
     memory=held.either(
-        held.before(held.together(held.matrix, held.features)),
+        held.before(held.matrix),
         held.together(
-            held.times(1.5, held.features),
             held.times(1.5, held.tiles),
             held.reciprocal,
             held.strip,
@@ -99,8 +98,8 @@ def rerank_constrained(
     Cost:    half a product of all by all; the whole where images of the same features differ in what is known of
              them, or with "exempt"; two with ``direction``. Many gallery images are compared by whole numbers
              first, as in :func:`postproc.rerank`, unless ``group``, ``direction``, ``clip`` or a ``camera`` below
-             0 say more than a distance and what is added to it. Memory: the answer, a copy of the distances and
-             of the features, the sparse V, three 16 MB tiles a thread.
+             0 say more than a distance and what is added to it. Memory: the answer, a copy of the distances,
+             the sparse V, three 16 MB tiles a thread; or a byte a value of the features and 1.5 kB an image.
     Differs: the last query cluster is not left out where every query is in one, as layumi's loops have it.
 
     layumi: ``k1=70, k2=10, lambda_value=0.2, camera=0.3, group=0.2, direction=0.1, together=0.1, between=0.1,
