@@ -203,7 +203,7 @@ def _inside(
 
 def _inside_rows(tiles: ConstrainedTiles | InsideTiles, rules: SideRules, border: int) -> Rows | None:
     """The gallery classes, from ``border`` on, as rows: 2 - 2 s is the squared distance of what is of unit length,
-    and ``2 camera`` on top. None for rules that say anything else."""
+    and ``2 camera`` on top. None for rules that say anything else, and for other lengths."""
     (camera, group, direction, _), (within, between, alone, clip) = rules
     if group or direction or camera < 0 or between or clip or alone != APART or not np.isnan(within):
         return None
