@@ -154,7 +154,7 @@ def test_same_bits_whatever_is_there_at_a_time():
 
 def test_a_power_that_float32_cannot_hold_is_refused_here_too():
     x = images(np.random.default_rng(1), 50) * np.float32(30)
-    with pytest.raises(ValueError, match="^power: wanted distances whose power float32 can hold"):
+    with pytest.raises(ValueError, match="power: wanted distances whose power"):
         head(x, 5, power=64.0, normalize=True)
 
 
