@@ -23,7 +23,6 @@ import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays, machine, temporary
-from postproc.base.stored import Stored
 from postproc.base.vocabulary import Array
 from postproc.pairs.pairwise import read_only
 from postproc.pairs.tiles import PairwiseTiles, Tiles
@@ -112,10 +111,10 @@ class Rows:
             if len(numbers) and numbers[-1] - numbers[0] == len(numbers) - 1:  # no need to pick them
                 np.subtract(source[numbers[0] : numbers[-1] + 1], 0 if mean is None else mean, out=part)
                 continue
-            if isinstance(source, Stored):
-                part[:] = source[numbers]
-            else:
+            if isinstance(source, np.ndarray):
                 np.take(source, numbers, axis=0, out=part, mode="clip")  # "raise" copies once more
+            else:
+                part[:] = source[numbers]
             if mean is not None:
                 part -= mean
         return found
