@@ -22,9 +22,10 @@ from ensemble.cli import files, outputs, program
 from ensemble.io.lists import read_lines
 from ensemble.names import labels, report
 from ensemble.names.source import read_source
+from ensemble.parsers.choosing import choose, guess, version
 from ensemble.parsers.parser import Parser
 from ensemble.parsers.sequences import LENGTHS
-from ensemble.parsers.sets import PARSERS, choose, guess, version
+from ensemble.parsers.sets import PARSERS
 
 TASK = "begin"  # of reid-ensemble --help
 

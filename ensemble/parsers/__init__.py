@@ -5,8 +5,9 @@
 files are read by ``ensemble.io`` and ``ensemble.names``.
 """
 
+from ensemble.parsers.choosing import choose, find, guess, version
 from ensemble.parsers.parser import Parsed, Parser, columns, custom, gives, parse
-from ensemble.parsers.sets import PARSERS, choose, find, guess, version
+from ensemble.parsers.sets import PARSERS
 
 __all__ = [
     "PARSERS",

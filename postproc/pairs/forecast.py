@@ -136,11 +136,12 @@ def _distances(left: np.ndarray, rows: Rows) -> np.ndarray:
         side, start, at = block
         right = np.asarray(side[start : start + BLOCK])
         right = right - mean if moved else right
-        part = distances[:, at : at + len(right)]
-        kernel.tiles.multiply(some, right, part)
+        part = np.empty((len(right), len(some)), np.float32)  # few columns are multiplied sooner than few rows
+        kernel.tiles.multiply(right, some, part)
         part *= -2
-        part += np.einsum("ij,ij->i", right, right)
-        part += own[:, None]
+        part += np.einsum("ij,ij->i", right, right)[:, None]
+        part += own
+        distances[:, at : at + len(right)] = part.T
 
     sides = [(rows.first, 0), (rows.second, rows.border)][: 1 if rows.second is rows.first else 2]
     blocks = [(side, start, offset + start) for side, offset in sides for start in range(0, len(side), BLOCK)]

@@ -83,24 +83,21 @@ class Rows:
         return found
 
     def moved(self, some: np.ndarray, mean: np.ndarray | None) -> np.ndarray:
-        """Copies of some rows without the common part."""
+        """Copies of some rows, in ascending order, without the common part."""
         found = np.empty((len(some), self.width), np.float32)
-        if len(some) and some[-1] - some[0] == len(some) - 1:  # one after the other: no need to pick them
-            start, stop = max(0, int(some[0])), int(some[-1]) + 1
-            here = self.first[start:stop]
-            beyond = (
-                self.second[max(0, start - self.border) : max(0, stop - self.border)]
-                if stop > self.border
-                else here[:0]
-            )
-            sides = ((found[: len(here)], here), (found[len(here) :], beyond))
-            for part, source in sides:
-                np.subtract(source, 0 if mean is None else mean, out=part)
-            return found
-        early = some < self.border
-        found[early] = self.first[some[early]]
-        found[~early] = self.second[some[~early] - self.border]
-        return found if mean is None else found - mean
+        early = int(np.searchsorted(some, self.border))
+        sides = (found[:early], self.first, some[:early]), (found[early:], self.second, some[early:] - self.border)
+        for part, source, numbers in sides:
+            if len(numbers) and numbers[-1] - numbers[0] == len(numbers) - 1:  # no need to pick them
+                np.subtract(source[numbers[0] : numbers[-1] + 1], 0 if mean is None else mean, out=part)
+                continue
+            if isinstance(source, np.ndarray):
+                np.take(source, numbers, axis=0, out=part, mode="clip")  # "raise" copies once more
+            else:
+                part[:] = source[numbers]
+            if mean is not None:
+                part -= mean
+        return found
 
 
 def rows_in(parts: Sequence[Array]) -> Rows:

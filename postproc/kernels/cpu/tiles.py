@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from postproc.base.vocabulary import Floats
+from postproc.base.vocabulary import Floats, Ints
 from postproc.kernels.compiled import lean
 from postproc.kernels.cpu import rows
 
@@ -114,16 +114,22 @@ def keep_cameras(tile, row_cams, column_cams, same, out):
             out[i, j] = tile[i, j] if (row_cams[i] == column_cams[j]) == same else NOTHING
 
 
-@lean
-def scatter(tile, row_offsets, row_members, column_offsets, column_members, out):
+def scatter(
+    tile: Floats, row_offsets: Ints, row_members: Ints, column_offsets: Ints, column_members: Ints, out: Floats
+) -> None:
     """Write every entry of a tile of classes to all images of both classes.
 
     ``out[row, column] = tile[i, j]`` for the members of row class ``i`` and column class ``j``; the offsets
     (n + 1,) and (m + 1,) are those of the tile's own classes.
     """
+    classes = np.repeat(np.arange(len(column_offsets) - 1), np.diff(column_offsets))
+    _scatter(tile, row_offsets, row_members, classes, column_members, out)
+
+
+@lean
+def _scatter(tile, row_offsets, row_members, classes, column_members, out):
     for i in range(tile.shape[0]):
         for a in range(row_offsets[i], row_offsets[i + 1]):
             target = out[row_members[a]]
-            for j in range(tile.shape[1]):
-                for b in range(column_offsets[j], column_offsets[j + 1]):
-                    target[column_members[b]] = tile[i, j]
+            for b in range(classes.size):
+                target[column_members[b]] = tile[i, classes[b]]

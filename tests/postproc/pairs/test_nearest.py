@@ -220,6 +220,14 @@ def test_a_hint_that_is_wrong_makes_nobody_a_copy(monkeypatch):
     check_lists(nearest.of_all(PairwiseTiles(sqeuclidean(*lattice)), 9), square(*lattice), 9)
 
 
+def test_of_few_copies_the_first_counts():
+    query, gallery = np.split(np.random.default_rng(0).integers(-30, 30, (200, 9)).astype(np.float32), [40])
+    query[7], gallery[[3, 4, 159]] = query[2], (query[2], gallery[90], gallery[0])
+    tiles = PairwiseTiles(sqeuclidean(query, gallery))
+    assert tiles.layout.classes == 196
+    check_lists(nearest.of_all(tiles, 9), square(query, gallery), 9)
+
+
 def test_cameras_tell_copies_apart_only_where_they_count():
     x = np.ones((2, 3), np.float32)
     pairs = sqeuclidean(x, x)

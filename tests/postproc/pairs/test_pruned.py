@@ -344,6 +344,28 @@ def test_the_forecast_tells_what_pays():
         assert forecast.worth(good, 97) is None
 
 
+@each("offset", [0, 3, 300])  # a small common part, and a large one
+def test_the_forecast_sees_distances(offset):
+    x = (BASE + offset).astype(np.float32)
+    rows = rows_in([x[:11], x[11:]])
+    some = np.array([0, 3, 10, 11, 40, 699])
+    found = forecast._distances(rows.moved(some, rows.mean), rows)
+    wide = x.astype(np.float64)
+    left, right = wide[some] - rows.mean, wide - rows.mean
+    assert_allclose(found, (right**2).sum(axis=1) - 2 * left @ right.T, atol=2e-3 * (right**2).sum(axis=1).mean())
+
+
+def test_some_rows_of_two_sides(tmp_path):
+    x = BASE.astype(np.float32)
+    np.save(tmp_path / "x.npy", x[11:])
+    for second in (x[11:], Stored(np.load(tmp_path / "x.npy", mmap_mode="r"))):
+        rows = rows_in([x[:11], second])
+        for some in ([], [0], [3, 5, 10], [10, 11], [2, 11, 500], range(5, 30), [600, 699]):
+            wanted = np.array(some, np.int64)
+            assert_array_equal(rows.moved(wanted, None), x[wanted])
+            assert_array_equal(rows.moved(wanted, rows.mean), x[wanted] - rows.mean)
+
+
 def test_one_forecast_for_all_lists_up_to_a_depth():
     """Lists are to begin as longer ones do, and long ones are no reason for short ones."""
     tiles = PairwiseTiles(among(unit(around(200, 300, 20, 0.5)).astype(np.float32)))
