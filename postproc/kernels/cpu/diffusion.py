@@ -14,6 +14,7 @@ TOGETHER = 64  # images whose scores are turned from columns to rows together
 ABREAST = 4  # links of a node that are followed together in small graphs
 SOON = 4  # nodes between asking for the links of a node and its turn
 LINK = 4  # bytes of a member
+SUMS = 64  # side by side, so that they run in vector registers
 BITS, ONE = np.uint32(32), np.uint32(1)
 COLUMNS = {np.float32: LANES, np.float64: DOUBLES}  # that are solved side by side, by their kind
 POWERS = LANES  # that are raised to powers side by side, in float32
@@ -233,18 +234,21 @@ def regularized_powers(offsets, members, weights, alpha, nodes, scales, iteratio
 
 
 @compiled
-def _solve(count, borders, ends, links, alpha, iterations, tolerance, x, residual, direction, image):
-    """Conjugate gradients for ``(I - alpha S) x = e_0`` on a graph of ``count`` nodes, in the last four arrays.
+def _solve(shells, borders, ends, links, alpha, iterations, tolerance, x, residual, direction, image, lanes):
+    """Conjugate gradients for ``(I - alpha S) x = e_0``, in the four arrays behind ``tolerance``.
 
-    A node's links are a multiple of ABREAST; they are added up one after the other.
+    Nodes are in the order in which they are reached: the first ``shells[t]`` are no more than t links away, and
+    after t steps all others are 0. A node's links are a multiple of ABREAST; they are added up one after the other.
     """
     x[:] = 0
     residual[:] = 0
     direction[:] = 0
+    image[:] = 0
     residual[0] = direction[0] = square = 1.0
-    for _ in range(iterations):
+    for step_of in range(iterations):
         if square <= tolerance * tolerance:
             break
+        count = shells[min(step_of + 1, shells.size - 1)]
         across = 0.0
         for a in range(count):
             total = 0.0
@@ -259,13 +263,19 @@ def _solve(count, borders, ends, links, alpha, iterations, tolerance, x, residua
         if not across > 0:
             break
         step = square / across
+        for lane in range(SUMS):
+            lanes[lane] = 0.0
+        for a in range(0, count, SUMS):
+            for lane in range(SUMS):
+                x[a + lane] += step * direction[a + lane]
+                residual[a + lane] -= step * image[a + lane]
+                lanes[lane] += residual[a + lane] * residual[a + lane]
         after = 0.0
+        for lane in range(SUMS):
+            after += lanes[lane]
+        turn = after / square
         for a in range(count):
-            x[a] += step * direction[a]
-            residual[a] -= step * image[a]
-            after += residual[a] * residual[a]
-        for a in range(count):
-            direction[a] = residual[a] + after / square * direction[a]
+            direction[a] = residual[a] + turn * direction[a]
         square = after
 
 
@@ -281,65 +291,83 @@ def truncated_solutions(lists, offsets, members, weights, alpha, iterations, tol
     place = np.empty(n, np.int32)
     inside = np.zeros(n // BITS + 1, np.uint32)  # a bit a node, because they stay in the nearest cache
     there = np.empty(np.diff(offsets).max() if n else 0, np.int64)
-    nodes = np.empty(length, np.int32)
-    borders = np.empty(length + 1, np.int64)
-    ends, links = np.empty(0, np.int32), np.empty(0)
-    x, residual = np.empty(length), np.empty(length)
-    direction, image = np.empty(length), np.empty(length)
+    nodes, reached = np.empty(length, np.int32), np.empty(length + 1, np.int32)
+    borders, shells = np.empty(length + 1, np.int64), np.empty(length + 1, np.int64)
+    ends, links, taken = np.empty(0, np.int32), np.empty(0), np.empty(0, np.int64)
+    room = (length + SUMS - 1) // SUMS * SUMS
+    x, residual, direction, image = np.empty(room), np.empty(room), np.empty(room), np.empty(room)
+    lanes = np.empty(SUMS)
     sizes = np.zeros(stop - start, np.int64)
     new_members = np.empty((stop - start) * length, np.int32)
     new_weights = np.empty((stop - start) * length, np.float32)
     end = 0
     for i in range(start, stop):
         nodes[0] = i
-        count = 1
+        listed = 1
         for s in range(lists.shape[1]):
-            if count == length:
+            if listed == length:
                 break
             if lists[i, s] >= 0 and lists[i, s] != i:
-                nodes[count] = lists[i, s]
-                count += 1
+                nodes[listed] = lists[i, s]
+                listed += 1
         room = 0
-        for a in range(count):
-            place[nodes[a]] = a
+        for a in range(listed):
+            place[nodes[a]] = -1
             inside[np.uint32(nodes[a]) // BITS] |= ONE << (np.uint32(nodes[a]) % BITS)
             room += offsets[nodes[a] + 1] - offsets[nodes[a]] + ABREAST
         if room > ends.size:
-            ends = np.empty(room, np.int32)
-            links = np.empty(room)
-        borders[0] = 0
-        for a in range(count):
+            ends, links, taken = np.empty(room, np.int32), np.empty(room), np.empty(room, np.int64)
+        reached[0], place[i] = i, 0
+        count, around, shell = 1, 0, 1
+        borders[0], shells[0] = 0, 1
+        a = 0
+        while a < count:
+            if a == shells[around]:
+                around += 1
+                shells[around] = count
             if a + SOON < count:
-                soon = nodes[a + SOON]
+                soon = reached[a + SOON]
                 for line in range(offsets[soon] * LINK, offsets[soon + 1] * LINK, LINE):
                     ask_for(members.ctypes.data + line)  # type: ignore[call-arg]
-            own = members[offsets[nodes[a]] : offsets[nodes[a] + 1]]
             found = np.uint64(0)
-            for at in range(own.size):  # without a branch: nobody could foretell it
-                member = np.uint32(own[at])
+            for at in range(offsets[reached[a]], offsets[reached[a] + 1]):  # without a branch: nobody could foretell it
+                member = np.uint32(members[at])
                 there[found] = at
                 found += np.uint64((inside[member // BITS] >> (member % BITS)) & ONE)
             end_of_node = borders[a]
             for at in there[: np.int64(found)]:
-                ends[end_of_node] = place[np.uint32(own[at])]
-                links[end_of_node] = weights[offsets[nodes[a]] + at]
+                member = np.uint32(members[at])
+                new = place[member] < 0
+                reached[count] = member
+                place[member] = count if new else place[member]
+                count += new
+                ends[end_of_node] = place[member]
+                taken[end_of_node] = at
                 end_of_node += 1
             while (end_of_node - borders[a]) % ABREAST:  # links of no weight
                 ends[end_of_node] = 0
-                links[end_of_node] = 0
+                taken[end_of_node] = -1
                 end_of_node += 1
-            borders[a + 1] = end_of_node
-        _solve(count, borders, ends, links, alpha, iterations, tolerance, x, residual, direction, image)
+            a += 1
+            borders[a] = end_of_node
+        for at in range(borders[count]):
+            links[at] = weights[taken[at]] if taken[at] >= 0 else 0.0
+        around += 1
+        shells[around] = count
+        _solve(
+            shells[: around + 1], borders, ends, links, alpha, iterations, tolerance, x, residual, direction, image, lanes
+        )
         scale = 0.0
         for a in range(count):
             scale += x[a] * x[a]
         scale = np.sqrt(scale) if unit and scale > 0 else 1.0
         begin = end
-        for a in range(count):
+        for a in range(listed):
             inside[np.uint32(nodes[a]) // BITS] = 0
-            if x[a] != 0:
+            at = place[nodes[a]]
+            if at >= 0 and x[at] != 0:
                 new_members[end] = nodes[a]
-                new_weights[end] = x[a] / scale
+                new_weights[end] = x[at] / scale
                 end += 1
         sizes[i - start] = end - begin
     return sizes, new_members[:end].copy(), new_weights[:end].copy()
