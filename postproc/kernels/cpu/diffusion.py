@@ -235,20 +235,22 @@ def regularized_powers(offsets, members, weights, alpha, nodes, scales, iteratio
 
 @compiled
 def _solve(shells, borders, ends, links, alpha, iterations, tolerance, x, residual, direction, image, lanes):
-    """Conjugate gradients for ``(I - alpha S) x = e_0``, in the four arrays behind ``tolerance``.
+    """Conjugate gradients for ``(I - alpha S) x = e_0``, in the four arrays behind ``tolerance``, as long as a
+    multiple of SUMS.
 
-    Nodes are in the order in which they are reached: the first ``shells[t]`` are no more than t links away, and
-    after t steps all others are 0. A node's links are a multiple of ABREAST; they are added up one after the other.
+    Nodes are in the order in which they are reached: the first ``shells[t]`` are no more than t links away from
+    the first, and after t steps all others are 0. A node's links are a multiple of ABREAST; they are added up one
+    after the other.
     """
     x[:] = 0
     residual[:] = 0
     direction[:] = 0
     image[:] = 0
     residual[0] = direction[0] = square = 1.0
-    for step_of in range(iterations):
+    for t in range(iterations):
         if square <= tolerance * tolerance:
             break
-        count = shells[min(step_of + 1, shells.size - 1)]
+        count = shells[min(t + 1, shells.size - 1)]
         across = 0.0
         for a in range(count):
             total = 0.0
@@ -284,7 +286,8 @@ def truncated_solutions(lists, offsets, members, weights, alpha, iterations, tol
     """``(I - alpha S) f = e_i`` on i and its list, no more nodes than a list is long, for ``start <= i < stop``.
 
     Conjugate gradients in float64; the last iterate, its zeros left out, brought to length 1 if ``unit``, as
-    (sizes, members, weights). Entries of a list below 0 are nobody.
+    (sizes, members, weights). Entries of a list below 0 are nobody. What no path inside a list reaches is not
+    looked at.
     """
     n = lists.shape[0]
     length = min(n, lists.shape[1])
@@ -294,8 +297,8 @@ def truncated_solutions(lists, offsets, members, weights, alpha, iterations, tol
     nodes, reached = np.empty(length, np.int32), np.empty(length + 1, np.int32)
     borders, shells = np.empty(length + 1, np.int64), np.empty(length + 1, np.int64)
     ends, links, taken = np.empty(0, np.int32), np.empty(0), np.empty(0, np.int64)
-    room = (length + SUMS - 1) // SUMS * SUMS
-    x, residual, direction, image = np.empty(room), np.empty(room), np.empty(room), np.empty(room)
+    whole = (length + SUMS - 1) // SUMS * SUMS
+    x, residual, direction, image = np.empty(whole), np.empty(whole), np.empty(whole), np.empty(whole)
     lanes = np.empty(SUMS)
     sizes = np.zeros(stop - start, np.int64)
     new_members = np.empty((stop - start) * length, np.int32)
@@ -318,11 +321,11 @@ def truncated_solutions(lists, offsets, members, weights, alpha, iterations, tol
         if room > ends.size:
             ends, links, taken = np.empty(room, np.int32), np.empty(room), np.empty(room, np.int64)
         reached[0], place[i] = i, 0
-        count, around, shell = 1, 0, 1
+        count, around = 1, 0  # nodes that are reached, and in how many links
         borders[0], shells[0] = 0, 1
         a = 0
         while a < count:
-            if a == shells[around]:
+            if a == shells[around]:  # all that is reached in fewer links has been looked at
                 around += 1
                 shells[around] = count
             if a + SOON < count:
@@ -330,7 +333,7 @@ def truncated_solutions(lists, offsets, members, weights, alpha, iterations, tol
                 for line in range(offsets[soon] * LINK, offsets[soon + 1] * LINK, LINE):
                     ask_for(members.ctypes.data + line)  # type: ignore[call-arg]
             found = np.uint64(0)
-            for at in range(offsets[reached[a]], offsets[reached[a] + 1]):  # without a branch: nobody could foretell it
+            for at in range(offsets[reached[a]], offsets[reached[a] + 1]):  # no branch: nobody could foretell it
                 member = np.uint32(members[at])
                 there[found] = at
                 found += np.uint64((inside[member // BITS] >> (member % BITS)) & ONE)
@@ -355,8 +358,9 @@ def truncated_solutions(lists, offsets, members, weights, alpha, iterations, tol
         around += 1
         shells[around] = count
         _solve(
-            shells[: around + 1], borders, ends, links, alpha, iterations, tolerance, x, residual, direction, image, lanes
-        )
+            shells[: around + 1], borders, ends, links, alpha, iterations, tolerance, x, residual, direction,
+            image, lanes,
+        )  # fmt: skip
         scale = 0.0
         for a in range(count):
             scale += x[a] * x[a]
