@@ -8,7 +8,7 @@ import numpy as np
 
 from postproc.kernels.compiled import compiled
 from postproc.kernels.cpu.ahead import LINE, ask_for
-from postproc.kernels.cpu.links import DOUBLES, LANES, NODE, product, side_by_side, spread
+from postproc.kernels.cpu.links import DOUBLES, LANES, NODE, product, spread
 
 TOGETHER = 64  # images whose scores are turned from columns to rows together
 ABREAST = 4  # links of a node that are followed together in small graphs
@@ -69,13 +69,14 @@ def _reach(offsets, members, reached, rows):
     return np.nonzero(reached)[0]
 
 
-def room_of(n, like):
+def room_of(n, like, parts=5):
     """For :func:`conjugate_gradients` on a graph of n nodes, of the kind of ``like``, every node in lines of
-    its own, unset. To be used again, because fresh memory takes its time."""
+    its own, unset; 2 parts of it for :func:`regularized_powers`. To be used again, because fresh memory takes its
+    time."""
     columns = NODE // like.itemsize
-    room = np.empty((5 * n + 1) * columns, like.dtype)
+    room = np.empty((parts * n + 1) * columns, like.dtype)
     first = -room.ctypes.data % NODE // like.itemsize
-    return room[first : first + 5 * n * columns].reshape(5, n, columns)
+    return room[first : first + parts * n * columns].reshape(parts, n, columns)
 
 
 @compiled
@@ -198,21 +199,18 @@ def _choose(step, after, smooth, square, smallest, ahead, share, turn):
 
 
 @compiled
-def regularized_powers(offsets, members, weights, alpha, nodes, scales, iterations):
-    """(n, columns) float32: ``v <- alpha S S v + (1 - alpha) start``, ``iterations`` times from v = start.
+def regularized_powers(offsets, members, weights, alpha, nodes, scales, iterations, room):
+    """(n, columns or more) float32: ``v <- alpha S S v + (1 - alpha) start``, ``iterations`` times from v = start.
 
     ``start`` is ``scales[b]`` at ``nodes[b]`` in column b, and 0 elsewhere. What no path has reached yet is not
-    looked at.
+    looked at. The answer lies in the ``room`` (:func:`room_of`).
     """
-    n, columns = offsets.size - 1, nodes.size
-    if columns == LANES:
-        v, once = side_by_side(n, scales), side_by_side(n, scales)
-    else:
-        v, once = np.empty((n, columns), np.float32), np.empty((n, columns), np.float32)
+    n = offsets.size - 1
+    v, once = room[0], room[1]
     v[:] = 0
     once[:] = 0
     reached = np.zeros(n, np.bool_)
-    for b in range(columns):
+    for b in range(nodes.size):
         v[nodes[b], b] = scales[b]
         reached[nodes[b]] = True
     rows = np.nonzero(reached)[0]
@@ -226,9 +224,9 @@ def regularized_powers(offsets, members, weights, alpha, nodes, scales, iteratio
         for at in range(rows.size):
             i = np.uint32(rows[at])
             product(offsets, members, weights, once, i, v[i])
-            for b in range(columns):
+            for b in range(LANES):
                 v[i, b] *= alpha
-        for b in range(columns):
+        for b in range(nodes.size):
             v[nodes[b], b] += rest * scales[b]
     return v
 
