@@ -113,7 +113,7 @@ def add_products(
         for at in range(offsets[query], offsets[query + 1]):
             t, weight = members[at], weights[at]
             soon = inverted_offsets[members[min(at + 1, last)]] * ENTRY  # what comes behind it comes by itself
-            ask_for(inverted_rows.ctypes.data + soon)
+            ask_for(inverted_rows.ctypes.data + soon)  # type: ignore[call-arg]
             ask_for(inverted_weights.ctypes.data + soon)
             for column in range(inverted_offsets[t], inverted_offsets[t + 1]):
                 row[inverted_rows[column]] += weight * inverted_weights[column]
