@@ -96,8 +96,12 @@ def offline_diffusion(
     if pairs.one_set:
         solved = solved.in_order()  # i and j share what j and i share, to the last bit
     own = classes[-pairs.sizes[1] :]  # the gallery's
-    inverted = solved.inverted(0) if among_all else (solved.offsets, solved.members, solved.weights)
-    scales = arrays.full(len(roots), 1, np.float64, roots) if among_all else 1 / roots
+    if among_all:
+        first = int(own.min())  # queries alone are before it
+        own, inverted = own - first, solved.inverted(first)
+        scales = arrays.full(len(roots) - first, 1, np.float64, roots)
+    else:
+        inverted, scales = (solved.offsets, solved.members, solved.weights), 1 / roots
     kernel = kernels.of(scales)
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:

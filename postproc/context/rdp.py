@@ -4,6 +4,7 @@ Source: Bai et al., "Regularized Diffusion Process on Bidirectional Context for 
 released in jifeiluo/reranking (``rdp_reranking``); no code by the authors of the paper is known.
 """
 
+import threading
 from typing import Annotated
 
 import numpy as np
@@ -86,21 +87,18 @@ def rdp(
     alpha = np.float32(1 / (1 + mu))
     kernel, s, scales = kernels.of(rows), graph.links, 1 / graph.roots
     columns = kernel.diffusion.POWERS
+    kept = threading.local()  # a thread's room; an answer in it is read before the thread goes on
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         own = classes[queries]
 
         def diffuse(start: int) -> None:
-            taken = np.arange(start, start + columns if start else min(columns, len(own)))  # all of them: quicker
-            nodes = own[arrays.beside(np.minimum(taken, len(own) - 1), own)]
+            nodes = own[start : start + columns]
+            starts = arrays.as_type(scales[nodes], np.float32)
+            if not hasattr(kept, "room"):
+                kept.room = kernel.diffusion.room_of(len(scales), starts, 2)
             found = kernel.diffusion.regularized_powers(
-                s.offsets,
-                s.members,
-                s.weights,
-                alpha,
-                nodes,
-                arrays.as_type(scales[nodes], np.float32),
-                iterations,
+                s.offsets, s.members, s.weights, alpha, nodes, starts, iterations, kept.room
             )
             kernel.diffusion.reached_first(found, classes[border:], scales, start, strip)
 

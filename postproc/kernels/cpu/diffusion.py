@@ -8,12 +8,13 @@ import numpy as np
 
 from postproc.kernels.compiled import compiled
 from postproc.kernels.cpu.ahead import LINE, ask_for
-from postproc.kernels.cpu.links import DOUBLES, LANES, NODE, product, side_by_side, spread
+from postproc.kernels.cpu.links import DOUBLES, LANES, NODE, product, spread
 
 TOGETHER = 64  # images whose scores are turned from columns to rows together
 ABREAST = 4  # links of a node that are followed together in small graphs
 SOON = 4  # nodes between asking for the links of a node and its turn
 LINK = 4  # bytes of a member
+SUMS = 64  # side by side, so that they run in vector registers
 BITS, ONE = np.uint32(32), np.uint32(1)
 COLUMNS = {np.float32: LANES, np.float64: DOUBLES}  # that are solved side by side, by their kind
 POWERS = LANES  # that are raised to powers side by side, in float32
@@ -68,13 +69,14 @@ def _reach(offsets, members, reached, rows):
     return np.nonzero(reached)[0]
 
 
-def room_of(n, like):
+def room_of(n, like, parts=5):
     """For :func:`conjugate_gradients` on a graph of n nodes, of the kind of ``like``, every node in lines of
-    its own, unset. To be used again, because fresh memory takes its time."""
+    its own, unset; 2 parts of it for :func:`regularized_powers`. To be used again, because fresh memory takes its
+    time."""
     columns = NODE // like.itemsize
-    room = np.empty((5 * n + 1) * columns, like.dtype)
+    room = np.empty((parts * n + 1) * columns, like.dtype)
     first = -room.ctypes.data % NODE // like.itemsize
-    return room[first : first + 5 * n * columns].reshape(5, n, columns)
+    return room[first : first + parts * n * columns].reshape(parts, n, columns)
 
 
 @compiled
@@ -197,21 +199,18 @@ def _choose(step, after, smooth, square, smallest, ahead, share, turn):
 
 
 @compiled
-def regularized_powers(offsets, members, weights, alpha, nodes, scales, iterations):
-    """(n, columns) float32: ``v <- alpha S S v + (1 - alpha) start``, ``iterations`` times from v = start.
+def regularized_powers(offsets, members, weights, alpha, nodes, scales, iterations, room):
+    """(n, columns or more) float32: ``v <- alpha S S v + (1 - alpha) start``, ``iterations`` times from v = start.
 
     ``start`` is ``scales[b]`` at ``nodes[b]`` in column b, and 0 elsewhere. What no path has reached yet is not
-    looked at.
+    looked at. The answer lies in the ``room`` (:func:`room_of`).
     """
-    n, columns = offsets.size - 1, nodes.size
-    if columns == LANES:
-        v, once = side_by_side(n, scales), side_by_side(n, scales)
-    else:
-        v, once = np.empty((n, columns), np.float32), np.empty((n, columns), np.float32)
+    n = offsets.size - 1
+    v, once = room[0], room[1]
     v[:] = 0
     once[:] = 0
     reached = np.zeros(n, np.bool_)
-    for b in range(columns):
+    for b in range(nodes.size):
         v[nodes[b], b] = scales[b]
         reached[nodes[b]] = True
     rows = np.nonzero(reached)[0]
@@ -225,26 +224,31 @@ def regularized_powers(offsets, members, weights, alpha, nodes, scales, iteratio
         for at in range(rows.size):
             i = np.uint32(rows[at])
             product(offsets, members, weights, once, i, v[i])
-            for b in range(columns):
+            for b in range(LANES):
                 v[i, b] *= alpha
-        for b in range(columns):
+        for b in range(nodes.size):
             v[nodes[b], b] += rest * scales[b]
     return v
 
 
 @compiled
-def _solve(count, borders, ends, links, alpha, iterations, tolerance, x, residual, direction, image):
-    """Conjugate gradients for ``(I - alpha S) x = e_0`` on a graph of ``count`` nodes, in the last four arrays.
+def _solve(shells, borders, ends, links, alpha, iterations, tolerance, x, residual, direction, image, lanes):
+    """Conjugate gradients for ``(I - alpha S) x = e_0``, in the four arrays behind ``tolerance``, as long as a
+    multiple of SUMS.
 
-    A node's links are a multiple of ABREAST; they are added up one after the other.
+    Nodes are in the order in which they are reached: the first ``shells[t]`` are no more than t links away from
+    the first, and after t steps all others are 0. A node's links are a multiple of ABREAST; they are added up one
+    after the other.
     """
     x[:] = 0
     residual[:] = 0
     direction[:] = 0
+    image[:] = 0
     residual[0] = direction[0] = square = 1.0
-    for _ in range(iterations):
+    for t in range(iterations):
         if square <= tolerance * tolerance:
             break
+        count = shells[min(t + 1, shells.size - 1)]
         across = 0.0
         for a in range(count):
             total = 0.0
@@ -259,13 +263,19 @@ def _solve(count, borders, ends, links, alpha, iterations, tolerance, x, residua
         if not across > 0:
             break
         step = square / across
+        for lane in range(SUMS):
+            lanes[lane] = 0.0
+        for a in range(0, count, SUMS):
+            for lane in range(SUMS):
+                x[a + lane] += step * direction[a + lane]
+                residual[a + lane] -= step * image[a + lane]
+                lanes[lane] += residual[a + lane] * residual[a + lane]
         after = 0.0
+        for lane in range(SUMS):
+            after += lanes[lane]
+        turn = after / square
         for a in range(count):
-            x[a] += step * direction[a]
-            residual[a] -= step * image[a]
-            after += residual[a] * residual[a]
-        for a in range(count):
-            direction[a] = residual[a] + after / square * direction[a]
+            direction[a] = residual[a] + turn * direction[a]
         square = after
 
 
@@ -274,72 +284,92 @@ def truncated_solutions(lists, offsets, members, weights, alpha, iterations, tol
     """``(I - alpha S) f = e_i`` on i and its list, no more nodes than a list is long, for ``start <= i < stop``.
 
     Conjugate gradients in float64; the last iterate, its zeros left out, brought to length 1 if ``unit``, as
-    (sizes, members, weights). Entries of a list below 0 are nobody.
+    (sizes, members, weights). Entries of a list below 0 are nobody. What no path inside a list reaches is not
+    looked at.
     """
     n = lists.shape[0]
     length = min(n, lists.shape[1])
     place = np.empty(n, np.int32)
     inside = np.zeros(n // BITS + 1, np.uint32)  # a bit a node, because they stay in the nearest cache
     there = np.empty(np.diff(offsets).max() if n else 0, np.int64)
-    nodes = np.empty(length, np.int32)
-    borders = np.empty(length + 1, np.int64)
-    ends, links = np.empty(0, np.int32), np.empty(0)
-    x, residual = np.empty(length), np.empty(length)
-    direction, image = np.empty(length), np.empty(length)
+    nodes, reached = np.empty(length, np.int32), np.empty(length + 1, np.int32)
+    borders, shells = np.empty(length + 1, np.int64), np.empty(length + 1, np.int64)
+    ends, links, taken = np.empty(0, np.int32), np.empty(0), np.empty(0, np.int64)
+    whole = (length + SUMS - 1) // SUMS * SUMS
+    x, residual, direction, image = np.empty(whole), np.empty(whole), np.empty(whole), np.empty(whole)
+    lanes = np.empty(SUMS)
     sizes = np.zeros(stop - start, np.int64)
     new_members = np.empty((stop - start) * length, np.int32)
     new_weights = np.empty((stop - start) * length, np.float32)
     end = 0
     for i in range(start, stop):
         nodes[0] = i
-        count = 1
+        listed = 1
         for s in range(lists.shape[1]):
-            if count == length:
+            if listed == length:
                 break
             if lists[i, s] >= 0 and lists[i, s] != i:
-                nodes[count] = lists[i, s]
-                count += 1
+                nodes[listed] = lists[i, s]
+                listed += 1
         room = 0
-        for a in range(count):
-            place[nodes[a]] = a
+        for a in range(listed):
+            place[nodes[a]] = -1
             inside[np.uint32(nodes[a]) // BITS] |= ONE << (np.uint32(nodes[a]) % BITS)
             room += offsets[nodes[a] + 1] - offsets[nodes[a]] + ABREAST
         if room > ends.size:
-            ends = np.empty(room, np.int32)
-            links = np.empty(room)
-        borders[0] = 0
-        for a in range(count):
+            ends, links, taken = np.empty(room, np.int32), np.empty(room), np.empty(room, np.int64)
+        reached[0], place[i] = i, 0
+        count, around = 1, 0  # nodes that are reached, and in how many links
+        borders[0], shells[0] = 0, 1
+        a = 0
+        while a < count:
+            if a == shells[around]:  # all that is reached in fewer links has been looked at
+                around += 1
+                shells[around] = count
             if a + SOON < count:
-                soon = nodes[a + SOON]
+                soon = reached[a + SOON]
                 for line in range(offsets[soon] * LINK, offsets[soon + 1] * LINK, LINE):
                     ask_for(members.ctypes.data + line)  # type: ignore[call-arg]
-            own = members[offsets[nodes[a]] : offsets[nodes[a] + 1]]
             found = np.uint64(0)
-            for at in range(own.size):  # without a branch: nobody could foretell it
-                member = np.uint32(own[at])
+            for at in range(offsets[reached[a]], offsets[reached[a] + 1]):  # no branch: nobody could foretell it
+                member = np.uint32(members[at])
                 there[found] = at
                 found += np.uint64((inside[member // BITS] >> (member % BITS)) & ONE)
             end_of_node = borders[a]
             for at in there[: np.int64(found)]:
-                ends[end_of_node] = place[np.uint32(own[at])]
-                links[end_of_node] = weights[offsets[nodes[a]] + at]
+                member = np.uint32(members[at])
+                new = place[member] < 0
+                reached[count] = member
+                place[member] = count if new else place[member]
+                count += new
+                ends[end_of_node] = place[member]
+                taken[end_of_node] = at
                 end_of_node += 1
             while (end_of_node - borders[a]) % ABREAST:  # links of no weight
                 ends[end_of_node] = 0
-                links[end_of_node] = 0
+                taken[end_of_node] = -1
                 end_of_node += 1
-            borders[a + 1] = end_of_node
-        _solve(count, borders, ends, links, alpha, iterations, tolerance, x, residual, direction, image)
+            a += 1
+            borders[a] = end_of_node
+        for at in range(borders[count]):
+            links[at] = weights[taken[at]] if taken[at] >= 0 else 0.0
+        around += 1
+        shells[around] = count
+        _solve(
+            shells[: around + 1], borders, ends, links, alpha, iterations, tolerance, x, residual, direction,
+            image, lanes,
+        )  # fmt: skip
         scale = 0.0
         for a in range(count):
             scale += x[a] * x[a]
         scale = np.sqrt(scale) if unit and scale > 0 else 1.0
         begin = end
-        for a in range(count):
+        for a in range(listed):
             inside[np.uint32(nodes[a]) // BITS] = 0
-            if x[a] != 0:
+            at = place[nodes[a]]
+            if at >= 0 and x[at] != 0:
                 new_members[end] = nodes[a]
-                new_weights[end] = x[a] / scale
+                new_weights[end] = x[at] / scale
                 end += 1
         sizes[i - start] = end - begin
     return sizes, new_members[:end].copy(), new_weights[:end].copy()

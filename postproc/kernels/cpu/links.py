@@ -2,7 +2,7 @@
 
 Plain vectors of LLVM, added up in registers: every processor has its own instructions for them, and all give the
 same bits. What is far away is asked for some links before it is needed, since the wait for it is most of the time;
-and whose nodes begin with a line of the cache (:func:`side_by_side`) waits for no third line.
+and whose nodes begin with a line of the cache (:func:`.diffusion.room_of`) waits for no third line.
 """
 
 import numpy as np
@@ -141,15 +141,6 @@ def _spread(typingctx, members, weights, links, last, x, own, out, rest, share, 
 
 
 @compiled
-def side_by_side(n, like):
-    """(n, as many as fit into NODE) numbers of the kind of ``like``, unset, every node in lines of its own."""
-    columns = NODE // like.itemsize
-    room = np.empty(n * columns + columns, like.dtype)
-    first = -room.ctypes.data % NODE // like.itemsize
-    return room[first : first + n * columns].reshape(n, columns)
-
-
-@compiled
 def spread(offsets, members, weights, alpha, mass, x, i, row, sums):
     """``row = ((I - alpha P) x)[i]``, where the ``weights`` P have a sum of 1 or are none, and ``sums``, float64,
     grow by ``mass x[i] row``. x (n, NODE bytes), weights of its kind; one link after the other; no column sees
@@ -176,21 +167,13 @@ def spread(offsets, members, weights, alpha, mass, x, i, row, sums):
 
 @compiled
 def product(offsets, members, weights, x, i, row):
-    """``row = (S x)[i]``, x (n, columns), one link after the other; the same bits beside any other columns."""
+    """``row = (S x)[i]``, x (n, LANES) float32, one link after the other; no column sees another."""
     first, end = offsets[i], offsets[np.uint32(i + 1)]
-    last = members.size - 1 - first
-    if row.size * row.itemsize == NODE and row.itemsize == 4:
-        _add_up(  # type: ignore[call-arg]
-            members.ctypes.data + MEMBER * first,
-            weights.ctypes.data + weights.itemsize * first,
-            end - first,
-            last,
-            x.ctypes.data,
-            row.ctypes.data,
-        )
-    else:
-        row[:] = 0
-        for at in range(first, end):
-            weight, other = weights[at], x[members[at]]
-            for j in range(row.size):
-                row[j] += weight * other[j]
+    _add_up(  # type: ignore[call-arg]
+        members.ctypes.data + MEMBER * first,
+        weights.ctypes.data + weights.itemsize * first,
+        end - first,
+        members.size - 1 - first,
+        x.ctypes.data,
+        row.ctypes.data,
+    )

@@ -7,6 +7,9 @@ import numpy as np
 
 from postproc.base.vocabulary import Floats, Ints
 from postproc.kernels.compiled import lean
+from postproc.kernels.cpu.ahead import ask_for
+
+ENTRY = 4  # bytes of a row's number and of a weight
 
 
 def squares_of_rows(offsets: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -106,7 +109,11 @@ def add_products(
     for r in range(start, stop):
         row = strip[r]
         query = queries[r]
+        last = offsets[query + 1] - 1
         for at in range(offsets[query], offsets[query + 1]):
             t, weight = members[at], weights[at]
+            soon = inverted_offsets[members[min(at + 1, last)]] * ENTRY  # what comes behind it comes by itself
+            ask_for(inverted_rows.ctypes.data + soon)  # type: ignore[call-arg]
+            ask_for(inverted_weights.ctypes.data + soon)
             for column in range(inverted_offsets[t], inverted_offsets[t + 1]):
                 row[inverted_rows[column]] += weight * inverted_weights[column]

@@ -61,7 +61,7 @@ def _apart(offsets, members, weights, x, i, b):
     return total
 
 
-def room_of(n, like):
+def room_of(n, like, parts=5):
     """None: torch lends memory again by itself."""
 
 
@@ -167,7 +167,7 @@ def _turn(
             direction[i, b] = residual[i, b] + turn * direction[i, b]
 
 
-def regularized_powers(offsets, members, weights, alpha, nodes, scales, iterations):
+def regularized_powers(offsets, members, weights, alpha, nodes, scales, iterations, room=None):
     """Two kernels an iteration, each a product with S."""
     start = scales.new_zeros((len(offsets) - 1, len(nodes)))
     start[nodes.long(), torch.arange(len(nodes), device=nodes.device)] = scales

@@ -2,10 +2,10 @@
 
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_matrix
 from scipy.sparse import random as random_matrix
 
-from postproc.kernels.compiled import compiled
-from postproc.kernels.cpu import links
+from postproc.kernels.cpu import diffusion, links
 from tests.support.each import each
 
 GRAPH = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -34,8 +34,9 @@ def test_columns_in_registers_are_those_one_by_one():
     for n, share in ((40, 0.2), (150, 0.5), (5, 0.3)):
         s, x = graph(n, share), np.random.default_rng(n).normal(size=(n, links.LANES)).astype(np.float32)
         found = products(s, x)
-        one_by_one = [products(s, x[:, [b]]) for b in range(links.LANES)]
-        assert_array_equal(found, np.concatenate(one_by_one, axis=1))
+        for b in range(links.LANES):
+            assert_array_equal(products(s, np.where(np.arange(links.LANES) == b, x, 0))[:, b], found[:, b])
+        assert_allclose(found, csr_matrix((s[2], s[1], s[0]), (n, n)) @ x.astype(np.float64), atol=1e-5)
         assert not found[[3, -1]].any()
 
 
@@ -68,15 +69,10 @@ def test_what_is_alike_loses_nothing():
     assert_allclose(row, x[0].astype(np.float64) - x[there].mean(axis=0, dtype=np.float64), rtol=1e-6, atol=1e-14)
 
 
-@compiled
-def room_of(n, like):
-    return links.side_by_side(n, like)
-
-
 def test_nodes_begin_with_a_line():
     for kind, columns in ((np.float32, links.LANES), (np.float64, links.DOUBLES)):
-        found = room_of(9, np.empty(0, kind))
-        assert (found.shape, found.dtype, found.ctypes.data % links.NODE) == ((9, columns), kind, 0)
+        found = diffusion.room_of(9, np.empty(0, kind), 2)
+        assert (found.shape, found.dtype, found.ctypes.data % links.NODE) == ((2, 9, columns), kind, 0)
 
 
 def test_a_graph_without_links_gives_nothing():
