@@ -94,6 +94,7 @@ DATA: dict[str, dict[str, Any]] = {  # a world of its own
     "hdbscan": ONE_SET,
     "linkage": ONE_SET,
     "refine_clusters": ONE_SET,
+    "rerank": _unit(),
     "rerank_constrained": _unit(),
     "rerank_one_sided": known(world(seed=3)),  # one in which no list ends between copies
     "tlift": {
