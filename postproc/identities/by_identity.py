@@ -96,6 +96,8 @@ def by_identity(
     if listed:
         _refuse_lists(listed, len(pids))
     lacking = np.full(nq, -1) if own is None else checks.labels("own", own, nq)
+    if (lacking >= len(pids)).any():
+        raise ValueError(f"own: wanted gallery rows, 0 to {len(pids) - 1}, or -1, got {lacking.max()}")
     names, code = np.unique(pids, return_inverse=True)
     code = np.where(pids < 0, -1, code.reshape(-1))
     available = np.bincount(code[code >= 0], minlength=len(names))
