@@ -155,8 +155,8 @@ def rerank_constrained(
 def _refuse_long(name: str, rows: np.ndarray) -> None:
     """Refuse features whose inner products are no cosines."""
     xp = arrays.namespace(rows)
-    squared = (float(xp.max((rows[part] * rows[part]).sum(1))) for part in arrays.blocks(rows, 256) if len(rows))
-    longest = max(squared, default=0.0)
+    with np.errstate(over="ignore"):  # +inf is too long, too
+        longest = max(float(xp.max((rows[part] * rows[part]).sum(1))) for part in arrays.blocks(rows, 256))
     if longest > LONGEST:
         raise ValueError(
             f"{name}: wanted features of unit length, or shorter, found one of length {longest**0.5:.3g}; "

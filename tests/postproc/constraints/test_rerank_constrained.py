@@ -145,6 +145,8 @@ def test_features_longer_than_1_are_no_cosines():
             ValueError, match=rf"^{name}: wanted features of unit length, .* of length 2; normalise"
         ):
             rerank_constrained(1 - x, *sides)
+    with pytest.raises(ValueError, match="of length inf"):
+        rerank_constrained(1 - x, x * np.float32(1e30))
     rerank_constrained(1 - x, x * np.float32(1.001), x / 2)  # rounded, and a mean
 
 
