@@ -1,12 +1,11 @@
 """How rankings are scored: a protocol by its name or from a file, with single rules changed."""
 
 import argparse
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 
-from ensemble.base.broken import BROKEN, reason
 from ensemble.base.errors import InputError, near
+from ensemble.base.toml_files import toml_of
 from ensemble.cli.numbers import too_small
 from ensemble.io import Folder
 from ensemble.io.lists import read_labels
@@ -131,10 +130,5 @@ def _named(name: str) -> Protocol:
 
 def _file(path: Path) -> Protocol:
     """A file that holds a protocol's table, or a recipe with one."""
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError([f"{path}: wanted a protocol, found {error}; check the path"]) from None
-    except BROKEN as error:
-        raise InputError([f"{path}: wanted TOML, found {reason(error)}"]) from None
+    content = toml_of(path, "protocol")
     return written.read(content.get("protocol", content), str(path))

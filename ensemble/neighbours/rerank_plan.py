@@ -136,7 +136,10 @@ def make(
     workers: int,
     threads: int,
 ) -> Plan:
-    """A new plan of ``lists``, which are in ``where``. Raises InputError for too little memory, short lists."""
+    """A new plan of ``lists``, which are in ``where``.
+
+    Raises InputError for too little memory, short lists, a power that does not fit their distances.
+    """
     layout = found.layout
     names = making.SIDES[-len(sides) :]
     chosen = {**SETTINGS, **settings}
@@ -158,7 +161,18 @@ def make(
         **chosen,
     )
     entries = _entries(made, lists)
+    _refuse_power(made, lists)
     return _replaced(made, entries, _step(made, entries, budget, workers, threads))
+
+
+def _refuse_power(made: Plan, lists: NeighbourLists) -> None:
+    """Raise InputError for distances whose power float32 cannot hold, or whose weights are nothing."""
+    try:
+        kreciprocal.refuse_power(lists.largest, made.power)
+        if made.lambda_value < 1 and not made.normalize:
+            kreciprocal.refuse_weightless(lists.distances[:, 1:2], made.power)
+    except ValueError as error:
+        raise InputError([str(error)]) from None
 
 
 def refuse_large(made: Plan, budget: int, threads: int) -> None:

@@ -35,18 +35,17 @@ A step or a group with ``optional = true`` is left out where its data or its mod
 """
 
 import fnmatch
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ensemble.base.broken import BROKEN, reason
 from ensemble.base.collecting import collecting
-from ensemble.base.errors import InputError, near, refuse_if_any
+from ensemble.base.errors import InputError, examples, near, refuse_if_any
 from ensemble.base.features import COLUMNS
 from ensemble.base.labels import LABELS
+from ensemble.base.toml_files import toml_of
 from ensemble.scores import written
 from ensemble.scores.protocol import Protocol
 from ensemble.scores.written import Written
@@ -200,15 +199,7 @@ def load(name: str) -> Recipe:
         raise InputError(
             [f"recipe: wanted one of {', '.join(known)} or a .toml file, found {name!r}{near(name, known)}"]
         )
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError([f"{path}: wanted a recipe, found {error}; check the path"]) from error
-    try:
-        content = tomllib.loads(text)
-    except BROKEN as error:  # nests too deep, numbers without end
-        raise InputError([f"{path}: wanted TOML, found {reason(error)}"]) from error
-    return parse(content, path.stem)
+    return parse(toml_of(path, "recipe"), path.stem)
 
 
 def parse(content: Mapping[str, Any], name: str) -> Recipe:
@@ -223,19 +214,19 @@ def parse(content: Mapping[str, Any], name: str) -> Recipe:
         branches.append(
             Branch(
                 where,
-                tuple(read.texts(table, "models", where)) or ("*",),
+                read.models(table, where),
                 read.uses(table, "each", where),
                 read.use(table, "join", where),
                 read.uses(table, "steps", where),
                 read.groups(table, where),
                 read.values(table, "only", where),
-                str(table.get("name", "")),
+                read.text(table, "name", where),
                 read.own(table, where),
             )
         )
     recipe = Recipe(
         name,
-        about=str(top.get("about", "")),
+        about=read.text(top, "about", name),
         top_k=top.get("top_k", 100),
         submission=top.get("submission", "csv"),
         protocol=top.get("protocol", written.BASE),
@@ -295,6 +286,25 @@ class _Reader:
             self.problems.append(f"{where}, {key}: wanted names in quotes, found {values!r}")
             return []
         return values
+
+    def text(self, table: Mapping[str, Any], key: str, where: str) -> str:
+        value = table.get(key, "")
+        if not isinstance(value, str):
+            self.problems.append(f"{where}, {key}: wanted text in quotes, found {value!r}")
+            return ""
+        return value
+
+    def models(self, table: Mapping[str, Any], where: str) -> tuple[str, ...]:
+        """``models`` of a branch: each once, since it is read once; without the key all."""
+        names = self.texts(table, "models", where)
+        if again := [name for number, name in enumerate(names) if name in names[:number]]:
+            self.problems.append(
+                f"{where}, models: wanted every model once, found again {examples(again)}; weights of a join say "
+                "what counts more"
+            )
+        if table.get("models") == []:
+            self.problems.append(f"{where}, models: wanted names, found none; leave models out to take all")
+        return tuple(names) or ("*",)
 
     def groups(self, table: Mapping[str, Any], where: str) -> dict[str, Group]:
         """``auxiliary``: a list of models, which is one group without a name, or groups by name."""

@@ -138,6 +138,8 @@ def hex_to_codes(texts: Iterable[str]) -> Codes:
     array([[  1,  44],
            [255,   0]], dtype=uint8)
     """
+    if isinstance(texts, str):
+        raise TypeError(f"texts: wanted several texts, got one, {texts[:20]!r}")
     listed = list(texts)
     for row, text in enumerate(listed):
         if not isinstance(text, str) or not re.fullmatch("[0-9a-fA-F]+", text) or len(text) != len(listed[0]):

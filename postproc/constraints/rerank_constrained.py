@@ -22,6 +22,7 @@ from postproc.pairs.matrices import of_one_set
 
 ALONE = {"apart": APART, "together": TOGETHER, "exempt": EXEMPT}
 NOT_ALIKE = 9.0  # a cosine that nobody reaches
+LONGEST = 1.01  # squared length of what may have been of unit length in float16
 
 
 @step(
@@ -73,7 +74,8 @@ def rerank_constrained(
     of i is unknown and both are seen from the same side; ``group`` for one camera group.
 
     Takes:   distances (nq, ng) float32, finite, in the unit of 1 - cosine, whatever has been added to them; query
-             (nq, d), gallery (ng, d) float32, of unit length. All else is int, -1 unknown, and optional:
+             (nq, d), gallery (ng, d) float32, of unit length, or shorter, as means of such are. All else is int,
+             -1 unknown, and optional:
              query_track are tracks or clusters of queries (:func:`postproc.cluster_queries`); cameras are looked
              at only with ``camera``, ``query_camera`` or ``direction``, camera groups with ``group``; query_aux
              (nq, a), gallery_aux (ng, a) float32, an orientation model's features of any length, with
@@ -94,7 +96,8 @@ def rerank_constrained(
              all of them count as one cluster, among which cameras say nothing (layumi). "exempt": nothing, seen
              from them; seen from the others the same as ever (Baidu 2021).
     clip:    cut s to -1 .. 1, but not between queries, as Baidu 2021.
-    Raises:  ValueError for a setting out of range or without its data, sizes that do not fit, NaN or infinity.
+    Raises:  ValueError for a setting out of range or without its data, sizes that do not fit, NaN or infinity,
+             features that are longer than 1.
     Cost:    half a product of all by all; the whole where images of the same features differ in what is known of
              them, or with "exempt"; two with ``direction``. Many gallery images are compared by whole numbers
              first, as in :func:`postproc.rerank`, unless ``group``, ``direction``, ``clip`` or a ``camera`` below
@@ -123,6 +126,8 @@ def rerank_constrained(
     if across.shape != sizes:
         raise ValueError(f"distances: wanted shape {sizes} to match query and gallery, got {across.shape}")
     query_camera = camera if query_camera is None else query_camera
+    for side, rows in zip(("query", "gallery"), features, strict=False):
+        _refuse_long(side, rows)
     across, *features = arrays.together(across, *features)
     rule = rule_of(camera, group, direction, alike if direction else NOT_ALIKE)
     looked_at = bool(camera or query_camera or direction)
@@ -146,6 +151,18 @@ def rerank_constrained(
         )  # fmt: skip
     tiles = ConstrainedTiles(across, (features[0], features[1]), tracks, places, rules)
     return rerank_tiles(tiles, k1=k1, k2=k2, lambda_value=lambda_value, power=power, top_k=top_k)
+
+
+def _refuse_long(name: str, rows: np.ndarray) -> None:
+    """Refuse features whose inner products are no cosines."""
+    xp = arrays.namespace(rows)
+    with np.errstate(over="ignore"):  # +inf is too long, too
+        longest = max(float(xp.max((rows[part] * rows[part]).sum(1))) for part in arrays.blocks(rows, 256))
+    if longest > LONGEST:
+        raise ValueError(
+            f"{name}: wanted features of unit length, or shorter, found one of length {longest**0.5:.3g}; "
+            "normalise them before (l2_normalize)"
+        )
 
 
 def _of_one_set(

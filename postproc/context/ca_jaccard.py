@@ -109,6 +109,9 @@ def ca_jaccard(
     )
     xp = arrays.namespace(same.largest)
     largest = xp.maximum(same.largest, other.largest)
+    kreciprocal.refuse_power(largest, power)
+    if lambda_value < 1 and not normalize:
+        kreciprocal.refuse_weightless(xp.concat([same.values[:, 1:2], other.values[:, :1]], axis=1), power)
     plain = nearest.of_all(tiles, max(k1 + 1, k2)) if not (camera_sets and camera_means) else None
     scales = [largest if normalize else xp.full_like(largest, unit) for unit in (1, 2)]
     if plain is None or camera_sets:

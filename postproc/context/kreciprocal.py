@@ -7,6 +7,7 @@
    where the ``top_k`` nearest are enough, :mod:`postproc.context.overlaps`, which looks at few pairs only.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -51,8 +52,9 @@ def rerank_tiles(
     whole = top_k is None or kept
     answer = arrays.empty((layout.nq, layout.ng), np.float32, layout.like) if whole else None
     vectors, largest = neighbourhoods(
-        tiles, k1=k1, k2=k2, power=power, count_self=count_self, normalize=normalize, answer=answer
-    )
+        tiles, k1=k1, k2=k2, power=power, count_self=count_self, normalize=normalize, answer=answer,
+        weighed=lambda_value < 1,
+    )  # fmt: skip
     scale = largest if normalize else arrays.namespace(largest).full_like(largest, unit)
     blend = jaccard_change(vectors, layout, scale, lambda_value, power)
     own = 0 if count_self and top_k is None else np.inf
@@ -71,14 +73,17 @@ def neighbourhoods(
     count_self: bool = False,
     normalize: bool = True,
     answer: Floats | None = None,
+    weighed: bool = True,
 ) -> tuple[Sparse, Floats]:
     """V of every image, averaged over its k2 nearest, and the largest distance from it.
 
-    ``answer`` (nq, ng) is filled with distances on the way.
+    ``answer`` (nq, ng) is filled with distances on the way; ``weighed``: whether V counts in it.
     """
     length = k1 if count_self else k1 + 1
     lists = nearest.of_all(tiles, max(length, k2), answer)
     refuse_power(lists.largest, power)
+    if weighed and not normalize:
+        refuse_weightless(lists.values[:, 1:2], power)
     vectors = encode(tiles, _scaled(lists, normalize), k1=k1, length=length, power=power)
     return vectors.mean(lists.rows[:, :k2]) if k2 > 1 else vectors, lists.largest
 
@@ -94,6 +99,24 @@ def refuse_power(largest: Floats, power: float) -> None:
         raise ValueError(
             f"power: wanted distances whose power float32 can hold, 1.2e-38 to 3.4e38, found {most:g} to the "
             f"{power / 2:g}; take a smaller power, or normalise what is compared before"
+        )
+
+
+def refuse_weightless(nearest: Floats, power: float) -> None:
+    """Refuse plain distances, not normalised, of images to their nearest others (n, any number) by which most have
+    none that counts: its weight exp(-p) is below 2^-24 of the image's own, 1.
+
+    Neighbourhoods are empty then, and nearly all pairs of images equally far.
+    """
+    if not nearest.shape[1]:
+        return
+    longest = (24 * math.log(2)) ** (2 / power)
+    lost, count = int((nearest > longest).all(1).sum()), len(nearest)
+    if lost > count / 2:
+        raise ValueError(
+            f"normalize: wanted distances of which exp(-p) is a weight, up to {longest:.3g}, found {lost} of "
+            f"{count} images whose nearest other is farther; normalise what is compared before, or set "
+            "normalize=True"
         )
 
 
@@ -120,6 +143,8 @@ def _of_candidates(
     short = max(length, k2)
     lists = nearest.of_all(tiles, max(short, wide))
     refuse_power(lists.largest, power)
+    if lambda_value < 1 and not normalize:
+        refuse_weightless(lists.values[:, 1:2], power)
     near = lists.rows[:, :k2].copy() if k2 > 1 else np.arange(len(lists.rows), dtype=np.int32)[:, None]
     head = Lists(lists.rows[:, :short].copy(), lists.values[:, :short].copy(), lists.largest)
     if isinstance(tiles, PairwiseTiles) and tiles.on_disk:

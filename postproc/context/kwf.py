@@ -69,7 +69,7 @@ def kwf(
              replaced by means; others stand for themselves. None: all of the gallery.
     weighting: "similarity": w = s, at least 1e-6. "exponential": w = exp(s). "uniform": w = 1, so that images with
              the same neighbours are exactly tied.
-    own, mean: -1000 to 1000. 1 and 0: D itself.
+    own, mean: -1000 to 1000, not both 0. 1 and 0: D itself.
     camera_penalty: -1000 to 1000, in units of D.
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError naming the setting or array and what was wanted.
@@ -86,6 +86,8 @@ def kwf(
     >>> kwf(q, g, np.array([0]), np.array([0, 1, 1]), k=1).round(2)
     array([[0.4, 0.4, 2. ]], dtype=float32)
     """
+    if own == 0 == mean:
+        raise ValueError("own, mean: wanted one that is not 0, got 0 and 0, by which nothing is measured")
     pairs = pairwise.of(query, gallery, unit=True, cuda=True)
     ng = pairs.sizes[1]
     query_cam, gallery_cam = checks.labels_of_sides("cam", query_cam, gallery_cam, pairs.sizes)

@@ -110,7 +110,8 @@ def rerank(
              SpCL and Cluster-Contrast.
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError naming the setting or array and what was wanted, as a ``power`` to which float32
-             does not hold the largest distance; TypeError for an array of no back end.
+             does not hold the largest distance, or ``normalize=False`` where, with ``lambda_value`` below 1, most
+             images have no other whose exp(-p) is 2^-24 or more; TypeError for an array of no back end.
     Cost:    half a product of all by all, (nq + ng)^2 d multiply-adds, and little more; memory: the answer, the
              sparse V (some hundred entries an image), one 16 MB tile a thread. Copies of an image cost nothing.
              With ``top_k`` the matrix stays where it has 256 MiB at most; else a product of queries and gallery

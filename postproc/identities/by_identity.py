@@ -76,7 +76,8 @@ def by_identity(
     edge:    of ``sum`` alone, a finite number; None: the largest finite distance among all these lists.
     top_k:   identities a query, 1 or more.
     own:     (nq,) the gallery row that is the query itself and in no list, -1 none: ``mean`` does not wait for it.
-    Raises:  ValueError for wrong lengths and settings, NaN, rows outside the gallery.
+    Raises:  ValueError for wrong lengths and settings, NaN, rows outside the gallery, lists that do not ascend or
+             hold an image twice.
     Cost:    O(n log n) for lists with n entries; memory: a few times 4 million entries. A matrix is ranked first,
              a block of queries at a time.
 
@@ -96,6 +97,8 @@ def by_identity(
     if listed:
         _refuse_lists(listed, len(pids))
     lacking = np.full(nq, -1) if own is None else checks.labels("own", own, nq)
+    if (lacking >= len(pids)).any():
+        raise ValueError(f"own: wanted gallery rows, 0 to {len(pids) - 1}, or -1, got {lacking.max()}")
     names, code = np.unique(pids, return_inverse=True)
     code = np.where(pids < 0, -1, code.reshape(-1))
     available = np.bincount(code[code >= 0], minlength=len(names))
@@ -121,8 +124,16 @@ def _refuse_lists(listed: Nearest, gallery: int) -> None:
         raise ValueError(f"distances: wanted lists of one shape, got {far.shape} and {rows.shape}")
     if np.isnan(far).any():
         raise ValueError("distances: wanted numbers, found NaN")
+    if rows.dtype.kind not in "iu":
+        raise TypeError(f"rows: wanted whole numbers, got {rows.dtype}")
     if rows.size and (rows.min() < -1 or rows.max() >= gallery):
         raise ValueError(f"rows: wanted -1 to {gallery - 1}, got {rows.min()} to {rows.max()}")
+    there = (rows[:, 1:] >= 0) & (rows[:, :-1] >= 0)
+    if (there & (far[:, 1:] < far[:, :-1])).any():
+        raise ValueError("distances: wanted lists that ascend, found one that does not; sort it, nearest first")
+    ordered = np.sort(rows, axis=1)
+    if ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any():
+        raise ValueError("rows: wanted every image once in a list, found one again")
 
 
 def _block(

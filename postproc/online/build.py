@@ -7,6 +7,7 @@ import numpy as np
 
 from postproc import kernels
 from postproc.base import arrays
+from postproc.context.kreciprocal import refuse_weightless
 from postproc.context.sparse import Sparse
 from postproc.online.state import SPARE, Room, Settings, State
 from postproc.pairs import exact, known, nearest
@@ -40,6 +41,8 @@ def of_moved(
         found, largest = (lists.rows, lists.values), lists.largest
     else:
         found, largest = (given.rows, given.distances), np.array(given.largest)
+    if settings.lambda_value < 1 and not settings.normalize:
+        refuse_weightless(found[1][:, 1:2], settings.power)
     rows, values = in_width(*found, width)
     near = not exact.of_unit_length(norms)
     kernel = kernels.of(features).exactly

@@ -12,7 +12,7 @@ from postproc.base.vocabulary import Nearest
 from postproc.testing.one_set import alone
 from postproc.testing.subject import Subject
 from postproc.testing.worlds import known, pick, world
-from tests.laws.ours import ANY_WIDTH, BESIDE, VALUES
+from tests.laws.ours import ANY_WIDTH, BESIDE, DATA, VALUES
 from tests.support.each import each
 
 COMPARING = [step for step in STEPS if "distances" in Subject(step, {}, {}, {}, any_width=False).returned]
@@ -89,7 +89,8 @@ def _split(of, image, others):
 
 @each("step", [step for step in COMPARING if "top_k" in inspect.signature(step).parameters])
 def test_lists_are_the_head_of_the_matrix_without_the_own_image(step):
-    of = Subject(step, known(world()), VALUES.get(step.__name__, {}), {}, any_width=False)
+    data = DATA.get(step.__name__, known(world()))
+    of = Subject(step, data, VALUES.get(step.__name__, {}), {}, any_width=False)
     if not looks_at_two_sides(step):
         return
     data = alone(of)

@@ -208,6 +208,8 @@ def test_what_cannot_be_is_refused(tmp_path):
     for lists_, settings, words in (
         (known, {"camera_penalty": 1.0}, "settings: wanted k1, .*, found camera_penalty"),
         (known, {"top_k": 31}, r"wanted lists of k = 31 or more for top_k = 31, found k = 30; .*k = 39 is best"),
+        (known, {"power": 64.0}, "power: wanted distances whose power float32 can hold"),
+        (known, {"normalize": False, "power": 32.0}, "normalize: wanted distances"),
         (short, {"top_k": 5}, "wanted lists of k = 20 or more for top_k = 5, found k = 11"),
         (postproc.neighbours(drawn(301)[1:], k=30), {}, "wanted lists of the distances that are used here"),
         (replace(known, digest=""), {}, "wanted lists that say of which features they are"),

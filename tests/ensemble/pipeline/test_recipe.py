@@ -110,6 +110,13 @@ def test_every_mistake_of_one_step_at_once():
         ({"branch": [3]}, "mine, branch 1: wanted a table, found 3"),
         ({"branch": [{"models": "a"}]}, "mine, branch 1, models: wanted a list, found 'a'"),
         ({"branch": [{"models": [1]}]}, "mine, branch 1, models: wanted names in quotes"),
+        (
+            {"branch": [{"models": ["a", "b", "a"]}]},
+            "mine, branch 1, models: wanted every model once, found again",
+        ),
+        ({"branch": [{"models": []}]}, "mine, branch 1, models: wanted names, found none"),
+        ({"branch": [{"name": 3}]}, "mine, branch 1, name: wanted text in quotes, found 3"),
+        ({"about": ["x"]}, "mine, about: wanted text in quotes"),
         ({"steps": [{"name": "rerank"}]}, 'mine, steps 1: wanted { use = "STEP"'),
     ],
 )
@@ -226,6 +233,14 @@ def test_a_recipe_that_is_not_there(tmp_path):
     (tmp_path / "bad.toml").write_text("top_k = = 3")
     with pytest.raises(InputError, match="wanted TOML, found"):
         recipe.load(str(tmp_path / "bad.toml"))
+    (tmp_path / "latin.toml").write_bytes(b"# caf\xe9")
+    with pytest.raises(InputError, match="wanted text in UTF-8, found another byte at 5"):
+        recipe.load(str(tmp_path / "latin.toml"))
+
+
+def test_a_byte_order_mark_says_nothing(tmp_path):
+    (tmp_path / "mine.toml").write_bytes(b"\xef\xbb\xbftop_k = 3\r\n")
+    assert recipe.load(str(tmp_path / "mine.toml")).top_k == 3
 
 
 def test_steps_are_described_by_their_signatures():

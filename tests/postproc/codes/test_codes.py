@@ -97,6 +97,8 @@ def test_what_is_no_code_is_refused():
             hex_to_codes(texts)
     with pytest.raises(ValueError, match=r"^texts: wanted at least one code"):
         hex_to_codes([])
+    with pytest.raises(TypeError, match="texts: wanted several texts, got one, 'ab'"):
+        hex_to_codes("ab")
 
 
 def test_released_distances(shared):

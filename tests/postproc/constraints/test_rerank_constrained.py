@@ -138,6 +138,18 @@ def test_what_it_refuses():
         rerank_constrained(x, x, x, query_aux=x[:1], gallery_aux=x, direction=0.1)
 
 
+def test_features_longer_than_1_are_no_cosines():
+    x = np.eye(3, dtype=np.float32)
+    for sides, name in (((x, 2 * x), "gallery"), ((2 * x, x), "query"), ((2 * x,), "query")):
+        with pytest.raises(
+            ValueError, match=rf"^{name}: wanted features of unit length, .* of length 2; normalise"
+        ):
+            rerank_constrained(1 - x, *sides)
+    with pytest.raises(ValueError, match="of length inf"):
+        rerank_constrained(1 - x, x * np.float32(1e30))
+    rerank_constrained(1 - x, x * np.float32(1.001), x / 2)  # rounded, and a mean
+
+
 def test_winner_of_2020(shared):
     """From the similarities after exclusion to the list that was handed in, directions as features."""
     released = golden.load(shared, "layumi2020")

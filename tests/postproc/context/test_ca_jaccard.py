@@ -99,3 +99,9 @@ def test_takes_a_pairwise():
     assert_array_equal(ca_jaccard(pairs, None, *FOUR[2:]), ca_jaccard(*FOUR))
     with pytest.raises(ValueError, match="gallery: a Pairwise holds"):
         ca_jaccard(pairs, *FOUR[1:])
+
+
+def test_a_power_beyond_float32_is_refused():
+    query, gallery, *cams = FOUR
+    with pytest.raises(ValueError, match="power: wanted distances whose power float32 can hold"):
+        ca_jaccard(sqeuclidean(300 * query, 300 * gallery), None, *cams, power=32, normalize=True)

@@ -1,6 +1,7 @@
 """Means of neighbours from other cameras: by hand, against the definition, against the released code."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -136,3 +137,8 @@ def test_equals_the_released_code(shared):
             found = kwf(*arguments, k=given["k"], shortlist=None, own=alpha, mean=beta, camera_penalty=-2 * theta)
             similar = alpha + beta - found / 2
         assert_allclose(similar, golden[key], rtol=0, atol=1e-6, err_msg=key)
+
+
+def test_nothing_measured_is_refused():
+    with pytest.raises(ValueError, match=r"^own, mean: wanted one that is not 0"):
+        kwf(Q, G, *CAMS, mean=0.0, camera_penalty=1.0)

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import (
+    GalleryIndex,
     Nearest,
+    ca_jaccard,
     distances,
     l2_normalize,
     rank,
@@ -206,6 +208,22 @@ def test_a_power_beyond_float32_is_refused(scale):
     ):
         with pytest.raises(ValueError, match="power: wanted distances whose power float32 can hold"):
             call()
+
+
+def test_distances_of_which_no_weight_is_left_are_refused():
+    images = 30 * world(ng=40)["gallery"]
+    cam = np.arange(40) % 2
+    plain = {"normalize": False, "lambda_value": 0.0}
+    for call in (
+        lambda: rerank(images, **plain),
+        lambda: rerank(images, **plain, top_k=2),
+        lambda: ca_jaccard(sqeuclidean(images), query_cam=cam),
+        lambda: GalleryIndex(images, **plain),
+    ):
+        with pytest.raises(ValueError, match=r"^normalize: wanted distances of which exp\(-p\) is a weight"):
+            call()
+    rerank(images, normalize=False, lambda_value=1.0)  # weights do not count
+    rerank(np.repeat(images[:20], 2, axis=0), **plain)  # copies do
 
 
 @each("threads", [1, 2, 5])

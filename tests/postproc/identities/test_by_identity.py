@@ -131,7 +131,13 @@ def test_blocks_change_nothing(monkeypatch):
         ({"distances": np.full((1, 6), np.nan)}, "distances: wanted numbers or"),
         ({"distances": Nearest(FAR[:, :1], np.array([[6]], np.int32))}, "rows: wanted -1 to 5, got 6 to 6"),
         ({"distances": Nearest(FAR, np.array([[1]], np.int32))}, "wanted lists of one shape"),
+        (
+            {"distances": Nearest(np.array([[2.0, 1.0]]), np.array([[0, 1]]))},
+            "distances: wanted lists that asc",
+        ),
+        ({"distances": Nearest(np.array([[1.0, 2.0]]), np.array([[3, 3]]))}, "rows: wanted every image once"),
         ({"own": [1, 2]}, "own: wanted 1 values"),
+        ({"own": [6]}, "own: wanted gallery rows, 0 to 5, or -1, got 6"),
     ],
 )
 def test_refusals(change, message):
