@@ -8,6 +8,7 @@ import numpy as np
 from postproc import kernels
 from postproc.base import temporary
 from postproc.base.vocabulary import Array
+from postproc.pairs.pairwise import read_only
 
 SAMPLE = 2048  # rows that a common part is the mean of
 
@@ -104,4 +105,7 @@ def rows_in(parts: Sequence[Array]) -> Rows:
     """Those of one or two matrices, in memory or on disk, with what they have in common."""
     rows = Rows(parts[0], parts[-1], np.zeros(parts[0].shape[1], np.float32))
     some = rows.moved(np.linspace(0, rows.count - 1, min(SAMPLE, rows.count)).astype(np.int64), None)
-    return replace(rows, mean=some.mean(axis=0, dtype=np.float64).astype(np.float32))
+    sums, ones = np.zeros(rows.width), np.ones(rows.width, np.float32)
+    lengths = np.empty(len(some), np.float32)
+    kernels.of(lengths).rows.square_norms(read_only(some), ones, 0, len(some), lengths, sums)
+    return replace(rows, mean=(sums / len(some)).astype(np.float32))

@@ -7,6 +7,7 @@ norms and penalties on top.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Protocol
 
@@ -346,7 +347,7 @@ def _rows(terms: list[FeatureTerm], layout: Layout) -> tuple[list[Array], np.nda
         ):
             images = arrays.like(side, place)
             if plain and not arrays.on_cuda(place):
-                _take(images, which, out)
+                kernels.of(out).walk.over_rows(partial(_take, images, which, out), len(out), what="rows")
                 continue
             out[:, start:stop] = images[which]
             if factor != 1:
@@ -356,14 +357,15 @@ def _rows(terms: list[FeatureTerm], layout: Layout) -> tuple[list[Array], np.nda
     return [read_only(rows)], None if (signs > 0).all() else arrays.beside(signs, layout.like)
 
 
-def _take(images: np.ndarray, which: np.ndarray, out: np.ndarray) -> None:
-    """``out <- images[which]``: most often all but a few, so piece by piece."""
+def _take(images: np.ndarray, which: np.ndarray, out: np.ndarray, start: int, stop: int) -> None:
+    """``out[start:stop] <- images[which[start:stop]]``: most often all but a few, so piece by piece."""
+    which, out = which[start:stop], out[start:stop]
     borders = [0, *(np.flatnonzero(np.diff(which) != 1) + 1).tolist(), len(which)]
     if len(borders) > len(which) // 16:
         np.take(images, which, axis=0, out=out, mode="clip")  # as none is beyond; "raise" copies once more
         return
-    for start, stop in pairwise(borders):
-        out[start:stop] = images[which[start] : which[start] + stop - start]
+    for first, last in pairwise(borders):
+        out[first:last] = images[which[first] : which[first] + last - first]
 
 
 def _some(side: Array, numbers: np.ndarray) -> Array:
