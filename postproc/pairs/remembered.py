@@ -52,7 +52,7 @@ def keep(store: Store, key: tuple[bytes, str], arrays: Found) -> None:
 
 def depth(k: int) -> int:
     """How many neighbours to find where ``k`` are wanted and somebody remembers: room for the next ones."""
-    return next((most for most in DEPTHS if k <= most), 1 << (k - 1).bit_length())
+    return next((most for most in DEPTHS if k <= most), 1 << (int(k) - 1).bit_length())
 
 
 def fingerprint(arrays: Iterable[np.ndarray | None]) -> bytes:

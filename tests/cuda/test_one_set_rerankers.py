@@ -7,7 +7,7 @@ from postproc.testing.one_set import alone
 from postproc.testing.subject import Subject
 from tests.cuda.twice import same_step
 from tests.support.each import each
-from tests.support.worlds import world
+from tests.support.worlds import of_unit_length, world
 
 DATA = world(nq=7, ng=31, d=8, people=8, cameras=3)
 DATA["gallery_cam"][4] = -1
@@ -45,7 +45,9 @@ STEPS = [
 
 @each("step, settings", STEPS)
 def test_one_set(on_device, step, settings):
-    of = Subject(step, DATA, {}, {}, any_width=False)
+    of = Subject(
+        step, of_unit_length(DATA) if step is postproc.rerank_constrained else DATA, {}, {}, any_width=False
+    )
     data = alone(of)
     few = {name: value for name, value in FEW.items() if name in of.settings}
     by_place = [data.get(name) for name in of.inputs]

@@ -7,7 +7,7 @@ from tests.support.worlds import world
 
 DATA = world(nq=6, ng=37, d=8, people=8, cameras=3)
 DATA["query_cam"][[1, 4]] = DATA["gallery_cam"][[3, 8, 20]] = -1
-DATA["query"][2] = DATA["gallery"][11] = 0
+DATA["query"][2], DATA["query"][3] = 0, DATA["gallery"][11]
 DATA["gallery_frame"][[6, 9, 12]] = DATA["query_frame"][:3]  # gaps of 0
 SIDES = DATA["query"], DATA["gallery"]
 SEEN = tuple(DATA[f"{side}_{what}"] for what in ("cam", "frame") for side in ("query", "gallery"))

@@ -6,12 +6,18 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+import postproc
 from postproc import CPU_ONLY, ON_CUDA, Nearest
 from postproc.testing.worlds import known, world
 from tests.support.each import each
+from tests.support.worlds import of_unit_length
 
 DATA = known(world(nq=5, ng=27, d=8, people=6, cameras=3))
 LARGE = {name for name, array in DATA.items() if array.dtype == np.float32 and array.ndim == 2}
+
+
+def data_of(step):
+    return of_unit_length(DATA) if step is postproc.rerank_constrained else DATA
 
 
 def inputs(step):
@@ -21,7 +27,8 @@ def inputs(step):
 
 
 def given(step, on_device, where=LARGE):
-    return {name: on_device.up(DATA[name]) if name in where else DATA[name] for name in inputs(step)}
+    data = data_of(step)
+    return {name: on_device.up(data[name]) if name in where else data[name] for name in inputs(step)}
 
 
 def down(found, on_device):
@@ -45,7 +52,7 @@ def same(step, found, wanted):
 
 @each("step", ON_CUDA, ids=lambda step: step.__name__)
 def test_the_answer_of_the_cpu(step, on_device):
-    wanted = step(**{name: DATA[name] for name in inputs(step)})
+    wanted = step(**{name: data_of(step)[name] for name in inputs(step)})
     found = [down(step(**given(step, on_device)), on_device) for _ in range(2)]
     same(step, found[0], wanted)
     for once, twice in zip(*found, strict=True):
@@ -59,14 +66,16 @@ def test_the_answer_of_the_cpu(step, on_device):
 )
 def test_only_the_nearest(step, on_device):
     found = step(**given(step, on_device), top_k=5)
-    wanted = step(**{name: DATA[name] for name in inputs(step)}, top_k=5)
+    wanted = step(**{name: data_of(step)[name] for name in inputs(step)}, top_k=5)
     assert isinstance(found, Nearest) == isinstance(wanted, Nearest)
     if not isinstance(wanted, Nearest):
         same(step, down(found, on_device), wanted)
         return
     near, rows = down(found, on_device)
     same(step, [near], wanted.distances)
-    whole = step(**{name: DATA[name] for name in inputs(step)})  # another image only where both are equally near
+    whole = step(
+        **{name: data_of(step)[name] for name in inputs(step)}
+    )  # another image only where both are equally near
     there = rows >= 0
     assert_array_equal(there, wanted.rows >= 0)
     same(step, [np.take_along_axis(whole, np.where(there, rows, 0), axis=1)[there]], near[there])

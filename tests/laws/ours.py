@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from postproc.testing.worlds import known, small, world
+from tests.support.worlds import of_unit_length
 
 # Where a camera model's features are grouped, so that there are several groups and some images in none.
 FEW = {"eps": 0.05, "min_samples": 6}
@@ -78,14 +79,6 @@ def _one_set() -> dict[str, Any]:
     return {**data, "query_distances": np.maximum(far, far.T), "query_frame": data["query_frame"] // 10}
 
 
-def _unit() -> dict[str, Any]:
-    """Features of unit length, and their cosine distances."""
-    data = small()
-    for side in ("query", "gallery"):
-        data[side] = data[side] / np.linalg.norm(data[side], axis=1, keepdims=True)
-    return {**data, "distances": 1 - data["query"] @ data["gallery"].T}
-
-
 ONE_SET = _one_set()
 DATA: dict[str, dict[str, Any]] = {  # a world of its own
     "connected_components": ONE_SET,
@@ -94,8 +87,8 @@ DATA: dict[str, dict[str, Any]] = {  # a world of its own
     "hdbscan": ONE_SET,
     "linkage": ONE_SET,
     "refine_clusters": ONE_SET,
-    "rerank": _unit(),
-    "rerank_constrained": _unit(),
+    "rerank": of_unit_length(small()),
+    "rerank_constrained": of_unit_length(small()),
     "rerank_one_sided": known(world(seed=3)),  # one in which no list ends between copies
     "tlift": {
         "distances": (known(world())["distances"] / 64).astype(np.float32),

@@ -11,6 +11,7 @@ from postproc.testing import check_step, small
 from postproc.testing.subject import Subject
 from tests.laws.ours import ANY_WIDTH, BESIDE, SPARE, VALUES
 from tests.laws.ours import DATA as DATA_OF
+from tests.support.worlds import of_unit_length
 
 DATA = small()
 NQ, NG = DATA["distances"].shape
@@ -51,11 +52,12 @@ def test_only_a_mask_says_never_where_nobody_said_it():
 
 def test_columns_of_a_side_model_may_come_in_any_order():
     order = [2, 0, 3, 1]
-    turned = {
-        name: array[:, order] if name.endswith(("_aux", "_cam_prob")) else array for name, array in DATA.items()
-    }
     for step in STEPS:
         of = subject(step)
+        turned = {
+            name: array[:, order] if name.endswith(("_aux", "_cam_prob")) else array
+            for name, array in of.data.items()
+        }
         if any(name.endswith(("_aux", "_cam_prob")) for name in of.inputs):
             for settings in of.variants():
                 if settings.keys() & {"classes", "parts", "views", "confusions"} or step in BY_COLUMN:
@@ -68,15 +70,14 @@ def test_columns_of_a_side_model_may_come_in_any_order():
                     assert_allclose(array, wanted[name], rtol=0, atol=limit, err_msg=f"{step.__name__} {settings}")
 
 
-def share_of_largest(power):
+def share_of_largest(power, across=DATA["distances"], within=DATA["query_distances"]):
     """(nq, ng) distances to the ``power``, divided by the largest from the query to anybody."""
-    across, within = DATA["distances"], DATA["query_distances"]
     return (across / np.maximum(across.max(axis=1), within.max(axis=1))[:, None]) ** power
 
 
 FEATURES = {"query": DATA["query"], "gallery": DATA["gallery"]}
-WITHIN = abs(2 - 2 * DATA["query"] @ DATA["query"].T).max(axis=1)
-CONSTRAINED = (2 * DATA["distances"] / np.maximum(2 * DATA["distances"].max(axis=1), WITHIN)[:, None]) ** 2
+UNIT = of_unit_length(DATA)
+OF_UNIT = UNIT["distances"], 1 - UNIT["query"] @ UNIT["query"].T
 UNIT_DISTANCES = {"distances": postproc.distances(*map(postproc.l2_normalize, FEATURES.values()))}
 COSINE = 2 * postproc.distances(*FEATURES.values(), metric="cosine")  # 2 - 2 cosine
 TRACK_MEANS = postproc.track_mean(DATA["gallery"], DATA["gallery_track"])
@@ -110,8 +111,8 @@ NEUTRAL = [  # what changes nothing, and what then comes out
     (postproc.discriminative_expansion, {"negatives": 0}, FEATURES),
     (postproc.merge_set_features, {"step": 0}, FEATURES),
     (postproc.merge_set_features, {"rounds": 0}, FEATURES),
-    (postproc.rerank, {"camera_penalty": 0}, {"distances": postproc.rerank(DATA["query"], DATA["gallery"])}),
-    (postproc.rerank, {"lambda_value": 1}, {"distances": share_of_largest(1)}),
+    (postproc.rerank, {"camera_penalty": 0}, {"distances": postproc.rerank(UNIT["query"], UNIT["gallery"])}),
+    (postproc.rerank, {"lambda_value": 1}, {"distances": share_of_largest(1, *OF_UNIT)}),
     (
         postproc.rerank_tracks,
         {"lambda_value": 1, "order": "row"},
@@ -119,7 +120,7 @@ NEUTRAL = [  # what changes nothing, and what then comes out
     ),
     (postproc.rerank_distances, {"lambda_value": 1, "power": 1}, {"distances": share_of_largest(1)}),
     (postproc.rerank_distances, {"lambda_value": 1}, {"distances": share_of_largest(2)}),
-    (postproc.rerank_constrained, {"lambda_value": 1}, {"distances": CONSTRAINED}),
+    (postproc.rerank_constrained, {"lambda_value": 1}, {"distances": share_of_largest(2, *OF_UNIT)}),
     (
         postproc.rerank_attributes,
         {"weight": 0},

@@ -1,12 +1,22 @@
 """Small worlds to test on, and the strategies that draw them."""
 
+from collections.abc import Mapping
+
 import hypothesis.strategies as st
 import numpy as np
 from hypothesis.extra.numpy import arrays
 
 from postproc.testing.worlds import around, herd, world
 
-__all__ = ["cubes", "herd", "lattices", "passages", "world"]
+__all__ = ["cubes", "herd", "lattices", "of_unit_length", "passages", "world"]
+
+
+def of_unit_length(data: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same images with features of unit length, as inner products want them, and cosine distances."""
+    query, gallery = (
+        data[side] / np.linalg.norm(data[side], axis=1, keepdims=True) for side in ("query", "gallery")
+    )
+    return {**data, "query": query, "gallery": gallery, "distances": 1 - query @ gallery.T}
 
 
 def passages(seed: int = 0) -> dict[str, np.ndarray]:

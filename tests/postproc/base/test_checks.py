@@ -11,6 +11,7 @@ from postproc import csls_distances, distances, rerank, track_mean
 from postproc.base.vocabulary import Nearest
 from postproc.testing import small
 from postproc.testing.subject import Subject
+from tests.support.worlds import of_unit_length
 
 DATA = small()
 Q, G, TRACK = DATA["query"], DATA["gallery"], DATA["gallery_track"]
@@ -22,10 +23,11 @@ def parts(answer):
 
 def test_tensors_come_back_as_tensors():
     """From every step, with the bits of the arrays; whatever torch has computed them for."""
+    data = of_unit_length(DATA)
     for step in postproc.STEPS:
-        inputs = Subject(step, DATA, {}, {}, any_width=False).inputs
-        wanted = parts(step(*(DATA[name] for name in inputs)))
-        tensors = [torch.from_numpy(DATA[name].copy()) for name in inputs]
+        inputs = Subject(step, data, {}, {}, any_width=False).inputs
+        wanted = parts(step(*(data[name] for name in inputs)))
+        tensors = [torch.from_numpy(data[name].copy()) for name in inputs]
         tensors = [each.requires_grad_() if each.is_floating_point() else each for each in tensors]
         found = parts(step(*tensors))
         for one, other in zip(found, wanted, strict=True):
