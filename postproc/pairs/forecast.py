@@ -128,7 +128,8 @@ def _distances(left: np.ndarray, rows: Rows) -> np.ndarray:
     kernel, mean = kernels.of(rows.mean), rows.mean
     distances = np.empty((len(left), rows.count), np.float32)
     lengths = np.einsum("ij,ij->i", left, left)
-    moved = float(mean @ mean) > exact.COMMON * float(lengths.mean())
+    common = mean.astype(np.float64)  # in which no sum of squares is too large
+    moved = float(common @ common) > exact.COMMON * float(lengths.mean(dtype=np.float64))
     some = left if moved else left + mean  # with a small common part all may stay as they are
     own = np.einsum("ij,ij->i", some, some) - lengths
 

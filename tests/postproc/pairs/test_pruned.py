@@ -344,11 +344,11 @@ def test_the_forecast_tells_what_pays():
         assert forecast.worth(good, 97) is None
 
 
-@each("offset", [0, 3, 300])  # a small common part, and a large one
-def test_the_forecast_sees_distances(offset):
-    x = (BASE + offset).astype(np.float32)
-    rows = rows_in([x[:11], x[11:]])
-    some = np.array([0, 3, 10, 11, 40, 699])
+@each("offset, scale", [(0, 1), (3, 1), (300, 1), (0, 5e17)])  # a small common part, a large one, large numbers
+def test_the_forecast_sees_distances(offset, scale):
+    x = (scale * (BASE + offset)).astype(np.float32)
+    rows = pruned.rows_in([x[:11], x[11:]])
+    some = np.arange(0, 700, 10)
     found = forecast._distances(rows.moved(some, rows.mean), rows)
     wide = x.astype(np.float64)
     left, right = wide[some] - rows.mean, wide - rows.mean
