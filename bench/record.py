@@ -8,7 +8,8 @@ A process a step, as in ``bench/techniques.py``: seconds, CPU seconds, peak mega
 same step and is installed, the CPU seconds of both, after a look at whether they say the same. The table goes to
 ``bench/results/record-DATE-MACHINE.json``, unless told ``--no-write``. CPU seconds are what to compare: they mind
 others on the machine less than the clock does. Of an unpaired comparison only a hint is printed, since the machine
-may have been another. With ``--against`` both run one after the other, ``--repeat`` times, and the smallest count.
+may have been another. A table of the same day is added to, so sizes and steps can be measured in parts. With
+``--against`` both run one after the other, ``--repeat`` times, and the smallest count.
 """
 
 import argparse
@@ -49,8 +50,8 @@ def main() -> None:
         p.error(f"wanted sizes of {', '.join(SIZES)}, found {', '.join(sorted(unknown))}")
     if options.against and not (options.against / "bench" / "techniques.py").is_file():
         p.error(f"--against: wanted a checkout with bench/techniques.py, found {options.against}")
-    table = {"date": datetime.now(UTC).isoformat(timespec="minutes"), "machine": machine(), "rows": {}}
-    last = kept()
+    last, table = kept(), begun()
+    writes = not options.no_write and not options.against
     for size in sizes:
         print(f"{size}: " + " x ".join(map(str, SIZES[size][:3])))
         print(f"{'':26}{'seconds':>10}{'CPU s':>10}{'peak MB':>10}{'peer CPU s':>12}{'before':>10}")
@@ -64,12 +65,10 @@ def main() -> None:
                 before = last["rows"].get(size, {}).get(name)
             table["rows"].setdefault(size, {})[name] = now
             print(line(name, now, before, paired=options.against is not None), flush=True)
-    if not options.no_write and not options.against:
-        RESULTS.mkdir(exist_ok=True)
-        name = re.sub(r"[^\w]+", "-", table["machine"]["processor"]).strip("-").lower()
-        path = RESULTS / f"record-{table['date'][:10]}-{name}.json"
-        path.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
-        print(path.relative_to(HERE))
+            if writes:  # after every row: hours of measuring are not lost to an end in the middle
+                path_of(table).write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    if writes:
+        print(path_of(table).relative_to(HERE))
 
 
 def one(tree: Path, size: str, name: str, limit: int) -> Row | None:
@@ -117,6 +116,21 @@ def line(name: str, now: Row | None, before: Row | None, *, paired: bool) -> str
 def slower(now: Row, before: Row) -> bool:
     """Whether a step takes so much more of the processor that it is worth a look."""
     return now["processor"] > SLOWER * before["processor"] and now["processor"] - before["processor"] > NOISE
+
+
+def begun() -> dict:
+    """The table of today, with the rows that were measured on this machine today: a table can be made in parts."""
+    table = {"date": datetime.now(UTC).isoformat(timespec="minutes"), "machine": machine(), "rows": {}}
+    if path_of(table).is_file():
+        table["rows"] = json.loads(path_of(table).read_text(encoding="utf-8"))["rows"]
+    return table
+
+
+def path_of(table: dict) -> Path:
+    """Where a table is kept: a file a day and machine."""
+    RESULTS.mkdir(exist_ok=True)
+    name = re.sub(r"[^\w]+", "-", table["machine"]["processor"]).strip("-").lower()
+    return RESULTS / f"record-{table['date'][:10]}-{name}.json"
 
 
 def kept() -> dict | None:

@@ -36,6 +36,8 @@ CAMERAS = 15
 PEOPLE = 50  # in clusters that are refined
 LONGEST = 1800  # seconds until a technique is given up
 NOT_ALONE = {"l2_normalize", "distances", "rank", "rerank_distances"}  # what everything starts from or ends with
+SIDE = {"part_distances": 16, "rerank_attributes": 16}  # columns of the side model: parts, classes
+CORNER = {"q": 60, "g": 600}  # images of a side, so many that no kernel is left out as not worth its compilation
 SETTINGS = {"query_mean": {"group": "clusters"}}  # the default needs tracklets of queries, which no set has
 
 
@@ -98,15 +100,13 @@ def measure(size: str, name: str) -> dict[str, float]:
     for side, count in (("query", nq), ("gallery", ng)):
         state |= {f"{side}_scene": state[f"{side}_cam"] // 5, f"{side}_frame": random.integers(0, 99_999, count)}
         state |= {f"{side}_quality": random.integers(0, 30_000, count).astype(np.float32)}
-        state |= {f"{side}_aux": state[side][:, :256]}
+        state |= {f"{side}_aux": abs(state[side][:, : SIDE.get(name, 256)])}
         state |= {f"{side}_cam_prob": np.full((count, CAMERAS), 1 / CAMERAS, np.float32)}
     rows = min(ng, 2000)  # the features know nothing of these labels; only the cost is looked at
-    state |= {"train": gallery[:rows], "train_pid": np.arange(rows) % (rows // 8)}
-    state |= {"train_cam": random.integers(0, 2, rows), "train_frame": random.integers(0, 99_999, rows)}
-    corner = {
-        key: value[: {"q": 40, "g": 200, "t": 200}[key[0]]] if key[0] != "t" else value
-        for key, value in state.items()
-    }
+    state |= {"train": gallery[:rows], "train_aux": state["gallery_aux"][:rows]}
+    state |= {"train_pid": np.arange(rows) % (rows // 8), "train_cam": random.integers(0, 2, rows)}
+    state |= {"train_frame": random.integers(0, 99_999, rows)}
+    corner = {key: value[: CORNER.get(key[0])] for key, value in state.items()}
     step, settings = describe(getattr(postproc, name)), SETTINGS.get(name, {})
     if "top_k" in step.settings:
         settings = settings | {"top_k": 100}
