@@ -112,7 +112,7 @@ def rerank_multiscale(
     Raises:  ValueError naming the setting or array and what was wanted.
     Lists of neighbours are not taken: they are ordered by D, and no length of them is sure to hold the nearest by
     E, nor those of the other side.
-    Cost:    a product of all by all, twice that of ``rerank``, and little more; memory: the answer, some hundred
+    Cost:    as :func:`rerank`, to look for neighbours twice, and little more; memory: the answer, some hundred
              sparse weights an image, one 16 MB tile a thread.
 
     >>> q, g = np.array([[1.0, 0.0]], np.float32), np.array([[0.8, 0.6], [0.0, 1.0]], np.float32)

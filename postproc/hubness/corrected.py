@@ -4,6 +4,8 @@ Queries have usual distances to queries and to the gallery, gallery images likew
 is as a rule nearer to other queries, or farther from them, than to the gallery.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from postproc import kernels
@@ -13,6 +15,7 @@ from postproc.hubness.means import mean_of_finite
 from postproc.pairs import nearest
 from postproc.pairs.nearest import Lists
 from postproc.pairs.pairwise import Pairwise
+from postproc.pairs.rows import Rows
 from postproc.pairs.tiles import PairwiseTiles, Tiles
 
 
@@ -32,7 +35,7 @@ class CorrectedTiles(Tiles):
         if pairs.one_set:
             within = across = nearest.of_all(self.tiles, k + 1)
         else:
-            within, across = nearest.of_cameras(self.tiles, same=k + 1, other=max(k, 1))
+            within, across = nearest.of_sides(self.tiles, own=k + 1, other=max(k, 1))
         self.largest: Floats = arrays.namespace(within.largest).maximum(within.largest, across.largest)
         first = arrays.beside(self.layout.first, within.values)
         within = nearest.without_self(within)
@@ -114,6 +117,20 @@ class _OwnFirst(Tiles):
 
     def __init__(self, tiles: CorrectedTiles) -> None:
         self.tiles, self.layout = tiles, tiles.layout
+
+    @property
+    def all_rows(self) -> Rows | None:
+        rows = self.tiles.tiles.all_rows if self.layout.one_set else None
+        return None if rows is None else replace(rows, usual=self._usual)
+
+    @property
+    def inside(self) -> Rows | None:
+        rows = self.tiles.tiles.inside
+        return None if rows is None else replace(rows, usual=self._usual[self.layout.query_classes :])
+
+    @property
+    def _usual(self) -> Floats:
+        return self.tiles.usual[0].astype(np.float32)
 
     def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
         tile = self.tiles.tile(rows, columns, out)

@@ -37,7 +37,7 @@ def worth(tiles: Tiles, k: int) -> Rows | None:
     """The rows of these tiles, where it pays to compare them as whole numbers, or None."""
     if tiles.layout.classes < FEWEST or k > LONGEST:
         return None
-    rows = pruned.rows_of(tiles)
+    rows = tiles.all_rows
     return rows if rows is not None and pays(rows, tiles.layout, k) else None
 
 
@@ -106,7 +106,7 @@ def look(rows: Rows, k: int) -> tuple[float, float, float]:
     certain, near = _near(distances, k, u)
     far = (distances >= distances.max(axis=1, keepdims=True) - 4 * u).sum(axis=1)
     crowded = (certain >= pruned.near_room(k) // 2) | (far > pruned.FAR_ROOM // 2 * 1.5)
-    again = apart.max(axis=1) > distances.max(axis=1)  # the farthest counts as one with the row
+    again = distances[np.arange(len(some)), apart.argmax(axis=1)] == -np.inf  # the farthest counts as one with it
     share = float(crowded.mean()) + AGAIN * float(again.mean())
     return float((certain + far).mean()), float((near + far).mean()), share
 

@@ -28,6 +28,8 @@ class Among(StrEnum):
     ALL = "all images"
     SAME_CAMERA = "images of its camera"
     OTHER_CAMERAS = "images of other cameras"
+    OWN_SIDE = "queries of a query, gallery images of a gallery image"
+    OTHER_SIDE = "gallery images of a query, queries of a gallery image"
     CLASSES = "classes"  # images that nothing tells apart count as one
 
 
@@ -51,6 +53,15 @@ def of_all_and_others(tiles: Tiles, *, every: int, other: int) -> tuple[Lists, L
     """The ``every`` nearest of every image among all, and the ``other`` nearest of other cameras, in one walk."""
     anywhere, across = _lists(tiles, [(Among.ALL, every), (Among.OTHER_CAMERAS, other)], None)
     return anywhere, across
+
+
+def of_sides(tiles: Tiles, *, own: int, other: int) -> tuple[Lists, Lists]:
+    """The ``own`` nearest of every image on its side, itself included, and the ``other`` nearest on the other one.
+
+    For tiles in which no class has images of both sides.
+    """
+    within, across = _lists(tiles, [(Among.OWN_SIDE, own), (Among.OTHER_SIDE, other)], None)
+    return within, across
 
 
 def of_classes(tiles: Tiles, k: int) -> Lists:
@@ -158,7 +169,7 @@ class _Near:
             self.kernel.walk.over_rows(spread, layout.classes, what="sorting")
             inverse = layout.inverse_there
             values, rows, largest = values[inverse], rows[inverse], self.largest[inverse]
-        if self.cameras is not None:
+        if self.among not in (Among.ALL, Among.CLASSES):
             rows[arrays.namespace(values).isinf(values)] = -1
         return Lists(rows, values, largest)
 
@@ -199,7 +210,12 @@ def _given(tiles: Tiles, known: Lists, among: Among, k: int) -> Lists:
 
 def _walked(tiles: Tiles, wanted: Sequence[tuple[Among, int]], answer: np.ndarray | None) -> list[Lists]:
     near = [_Near(tiles.layout, k, tiles.cameras, among) for among, k in wanted]
-    if not _pruned(tiles, near, answer):
+    if near[0].among is Among.OWN_SIDE:
+        own, other = near
+        if not _pruned_inside(tiles, own, None):
+            _walk(tiles, [own], None, _visits_of(tiles, Among.OWN_SIDE))
+        _walk(tiles, [other], answer, _visits_of(tiles, Among.OTHER_SIDE))
+    elif not _pruned(tiles, near, answer):
         _walk(tiles, near, answer)
     return [each.lists(tiles.layout) for each in near]
 
@@ -211,7 +227,7 @@ def _pruned(tiles: Tiles, wanted: Sequence[_Near], answer: np.ndarray | None) ->
     near = wanted[0]
     rows = forecast.worth(tiles, near.k)
     if rows is None:
-        return _pruned_inside(tiles, near, answer)
+        return tiles.all_rows is None and _pruned_inside(tiles, near, answer)
     found = near.values, near.rows, near.largest
     if answer is not None and tiles.layout.one_set:
         _walk(tiles, [], answer)  # of each pair once
@@ -226,16 +242,18 @@ def _pruned(tiles: Tiles, wanted: Sequence[_Near], answer: np.ndarray | None) ->
 
 def _pruned_inside(tiles: Tiles, near: _Near, answer: np.ndarray | None) -> bool:
     """The same inside the gallery; a walk has the rest."""
-    layout, rows = tiles.layout, tiles.inside
+    layout = tiles.layout
+    rows = tiles.inside if layout.classes >= forecast.FEWEST else None
     if rows is None or not forecast.pays(rows, _alone(rows), near.k):
         return False
     border = layout.classes - rows.count
     values, names = near.values[border:], near.rows[border:]
     pruned.fill(rows, values, names, near.largest[border:])
-    names += border
-    near.worst[border:] = values.max(axis=1)
-    visits = _visits(len(layout.blocks), tiles.symmetric)
-    _walk(tiles, [near], answer, [pair for pair in visits if layout.blocks[min(pair)].start < border])
+    if border:
+        names[names != NOBODY] += border
+        near.worst[border:] = values.max(axis=1)
+        visits = _visits_of(tiles, near.among)
+        _walk(tiles, [near], answer, [pair for pair in visits if layout.blocks[min(pair)].start < border])
     return True
 
 
@@ -288,6 +306,16 @@ def _known(found: tuple[np.ndarray, ...] | None, among: Among, k: int, layout: L
 def _first(lists: Lists, k: int) -> Lists:
     """The first ``k`` of longer lists: what a walk for ``k`` finds, in arrays that the caller may write to."""
     return Lists(lists.rows[:, :k].copy(), lists.values[:, :k].copy(), lists.largest.copy())
+
+
+def _visits_of(tiles: Tiles, among: Among) -> list[tuple[int, int]]:
+    """The pairs of blocks in which those are of whom an image's neighbours are wanted."""
+    layout = tiles.layout
+    visits = _visits(len(layout.blocks), tiles.symmetric)
+    if among not in (Among.OWN_SIDE, Among.OTHER_SIDE):
+        return visits
+    gallery = [block.start >= layout.query_classes for block in layout.blocks]
+    return [(i, j) for i, j in visits if (gallery[i] == gallery[j]) == (among is Among.OWN_SIDE)]
 
 
 def _visits(count: int, symmetric: bool) -> list[tuple[int, int]]:

@@ -17,15 +17,14 @@ meanwhile.
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from postproc import kernels
-from postproc.base import arrays, machine
+from postproc.base import machine
 from postproc.pairs.pairwise import read_only
-from postproc.pairs.rows import Rows, rows_in
-from postproc.pairs.tiles import PairwiseTiles, Tiles
+from postproc.pairs.rows import Rows
 
 FAR_ROOM = 96  # candidates that a row has room for
 BLOCK = 1 << 20  # bytes of a block of panels: two of them stay in the cache
@@ -44,23 +43,8 @@ class Numbers:
 
     packed: np.ndarray  # (panels, wide / 4, PANEL, 4) int8
     begin: np.ndarray  # (panels * PANEL,) int32
-    limits: np.ndarray  # (8, panels * PANEL) float32
+    limits: np.ndarray  # (9, panels * PANEL) float32
     ratio: float  # of what is lost to what there is, by which bounds are divided between two rows
-
-
-def rows_of(tiles: Tiles) -> Rows | None:
-    """The rows of these tiles, if their distances are those of rows alone and the processor has the
-    instruction."""
-    if not (isinstance(tiles, PairwiseTiles) and not arrays.on_cuda(tiles.like) and machine.int8()):
-        return None
-    if tiles.signs is not None or len(tiles.cams) > 1 or tiles.products or tiles.tracks is not None:
-        return None
-    rows = rows_in([read_only(part) for part in tiles.parts])
-    for cams, tracks, weight in tiles.cams:
-        if weight < 0:
-            return None
-        rows = replace(rows, more=float(weight), cams=cams, tracks=tracks)
-    return rows
 
 
 def fill(rows: Rows, values: np.ndarray, names: np.ndarray, largest: np.ndarray) -> None:
@@ -88,13 +72,13 @@ def from_distances(
     """
     kernel = kernels.of(values)
     everybody, rows = np.arange(rows.count), rows.in_rows
-    marks, mates, lengths = _marks(rows), rows.mates, lengths + np.float32(rows.more)
+    marks, mates, lengths = _marks(rows), rows.mates, _sizes(rows, lengths)
 
     def settle(start: int, stop: int) -> None:
         some = everybody[start:stop]
         kernel.settling.settle_in_full(
             rows.first, rows.second, rows.border, marks, distances[start:stop], lengths, _room(rows), mates,
-            some, 0, len(some), values, names, largest,
+            rows.own, some, 0, len(some), values, names, largest,
         )  # fmt: skip
 
     kernel.walk.over_rows(settle, rows.count, what="neighbours")
@@ -102,9 +86,15 @@ def from_distances(
 
 def _marks(rows: Rows) -> np.ndarray:
     """Limits that say nothing but to which pairs something is added."""
-    limits = np.full((8, rows.count), np.nan, np.float32)
+    limits = np.full((9, rows.count), np.nan, np.float32)
     rows.mark(limits)
     return limits
+
+
+def _sizes(rows: Rows, lengths: np.ndarray) -> np.ndarray:
+    """(n,) float32 how large the parts of a row's distances are, of which rounding is a share."""
+    sizes = lengths.astype(np.float32) + np.float32(rows.more)
+    return sizes if rows.usual is None else sizes + abs(rows.usual)
 
 
 def _room(rows: Rows) -> np.float32:
@@ -126,7 +116,7 @@ def _by_candidates(
 
     def settle(start: int, stop: int) -> None:
         kernel.settling.settle(
-            rows.first, rows.second, rows.border, numbers.limits, *near, *far, mates, order, start, stop,
+            rows.first, rows.second, rows.border, numbers.limits, *near, *far, mates, rows.own, order, start, stop,
             values, names, largest, unsure,
         )  # fmt: skip
 
@@ -166,7 +156,7 @@ def quantised(rows: Rows, ratio: float | None = None) -> tuple[Numbers, np.ndarr
     packed = np.zeros((panels, wide // 4, kernel.PANEL, 4), np.int8)
     begin, limits = (
         np.zeros(panels * kernel.PANEL, np.int32),
-        np.full((8, panels * kernel.PANEL), np.nan, np.float32),
+        np.full((9, panels * kernel.PANEL), np.nan, np.float32),
     )
     signs = np.random.default_rng(0).choice(np.array([-1, 1], np.float32), rows.width)
     square, lost = np.empty(n), np.empty(n)
@@ -179,8 +169,9 @@ def quantised(rows: Rows, ratio: float | None = None) -> tuple[Numbers, np.ndarr
 
     kernels.of(rows.first).walk.over_rows(quantise, n, what="whole numbers", block=kernel.PANEL * 4)
     slack, ratio = slacks(square, lost, rows.width, wide, ratio)
-    slack += 8 * ULP * rows.more
-    limits[0, :n] = square - 2 * slack
+    usual = np.zeros(n) if rows.usual is None else rows.usual.astype(np.float64)
+    slack += (8 * rows.more + 32 * abs(usual)) * ULP
+    limits[0, :n] = square + usual - 2 * slack
     limits[2, :n] = 4 * slack
     limits[3, :n], limits[4, :n] = np.inf, -np.inf
     rows.mark(limits)
@@ -305,8 +296,8 @@ def _in_full(
     kernel = kernels.of(values)
     room = _room(rows)
     blocks = [np.arange(a, min(a + 1024, rows.count)) for a in range(0, rows.count, 1024)]
+    marks, mates, apart = _marks(rows), rows.mates, _sizes(rows, lengths)
     lengths = lengths.astype(np.float32)
-    marks, mates, apart = _marks(rows), rows.mates, lengths + np.float32(rows.more)
 
     def settle(start: int) -> None:
         these = some[start : start + STRIP]
@@ -317,8 +308,8 @@ def _in_full(
         kernel.tiles.products_to_distances(strip, lengths[these], lengths, True)
         strip += rows.added(these)
         kernel.settling.settle_in_full(
-            rows.first, rows.second, rows.border, marks, strip, apart, room, mates, these, 0, len(these),
-            values, names, largest,
+            rows.first, rows.second, rows.border, marks, strip, apart, room, mates, rows.own,
+            these, 0, len(these), values, names, largest,
         )  # fmt: skip
 
     kernel.walk.run(settle, range(0, len(some), STRIP), what="neighbours", bytes_each=4 * STRIP * rows.count)
@@ -332,8 +323,8 @@ def _one_by_one(rows: Rows, some: np.ndarray, values: np.ndarray, names: np.ndar
     def settle(at: int) -> None:
         these = some[at : at + 1]
         kernel.settling.settle_in_full(
-            rows.first, rows.second, rows.border, marks, nothing, nothing[0], np.float32(0), mates, these,
-            0, 1, values, names, largest,
+            rows.first, rows.second, rows.border, marks, nothing, nothing[0], np.float32(0), mates,
+            rows.own, these, 0, 1, values, names, largest,
         )  # fmt: skip
 
     kernel.walk.run(settle, range(len(some)), what="neighbours")

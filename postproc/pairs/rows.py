@@ -18,7 +18,8 @@ class Rows:
     """The rows of all classes where they lie: ``first``, and from ``border`` on ``second``, both float32.
 
     ``more`` is added to distances within one of ``cams`` (n,) but not within one of ``tracks`` (n,); below 0 both
-    are unknown. ``together``: within a track the distance is 0.
+    are unknown. ``together``: within a track the distance is 0. ``usual`` (n,) float32 is added at both ends, and
+    then each row is at -inf from itself, because others may be below 0.
     """
 
     first: Array
@@ -28,6 +29,7 @@ class Rows:
     cams: np.ndarray | None = None
     tracks: np.ndarray | None = None
     together: bool = False
+    usual: np.ndarray | None = None
 
     @property
     def border(self) -> int:
@@ -42,6 +44,21 @@ class Rows:
         return int(self.first.shape[1])
 
     @property
+    def own(self) -> np.float32:
+        """How far each row is from itself."""
+        return np.float32(0 if self.usual is None else -np.inf)
+
+    def behind(self, border: int) -> "Rows":
+        """Those from ``border`` on, where ``second`` begins if there is one."""
+        rows = rows_in([read_only(self.first[border:]) if self.second is self.first else self.second])
+        cams, tracks, usual = (
+            None if part is None else part[border:] for part in (self.cams, self.tracks, self.usual)
+        )
+        return replace(
+            self, first=rows.first, second=rows.second, mean=rows.mean, cams=cams, tracks=tracks, usual=usual
+        )
+
+    @property
     def in_rows(self) -> "Rows":
         """The same as kernels want it (:func:`postproc.base.temporary.in_rows`)."""
         first = temporary.in_rows(self.first)
@@ -49,7 +66,7 @@ class Rows:
         return replace(self, first=first, second=second)
 
     def mark(self, limits: np.ndarray) -> None:
-        """Say in ``limits`` (8, n or more) float32 to which pairs ``more`` is added."""
+        """Say in ``limits`` (9, n or more) float32 what is added to which pairs."""
         kernel, codes = kernels.of(limits).candidates, limits.view(np.int32)
         for place, known in ((kernel.CAMERA, self.cams), (kernel.TRACK, self.tracks)):
             row = codes[place, : self.count]
@@ -57,6 +74,7 @@ class Rows:
             if known is not None:
                 row[known >= 0] = np.unique(known[known >= 0], return_inverse=True)[1]
         limits[kernel.MORE] = self.more
+        limits[kernel.USUAL, : self.count] = 0 if self.usual is None else self.usual
 
     @property
     def mates(self) -> np.ndarray:
@@ -73,14 +91,19 @@ class Rows:
 
     def added(self, some: np.ndarray) -> np.ndarray | float:
         """(m, n) what is added to the distances of ``some`` rows from all; -inf where they count as one."""
-        if self.cams is None or self.tracks is None:
+        if self.cams is None and self.usual is None:
             return 0.0
-        cams, tracks = self.cams[some, None], self.tracks[some, None]
-        alike = (cams >= 0) & (cams == self.cams) & ((tracks < 0) | (tracks != self.tracks))
-        alike[np.arange(len(some)), some] = False
-        found = np.float32(self.more) * alike
-        if self.together:
-            found[(tracks >= 0) & (tracks == self.tracks)] = -np.inf
+        found, own = np.zeros((len(some), self.count), np.float32), (np.arange(len(some)), some)
+        if self.cams is not None and self.tracks is not None:
+            cams, tracks = self.cams[some, None], self.tracks[some, None]
+            alike = (cams >= 0) & (cams == self.cams) & ((tracks < 0) | (tracks != self.tracks))
+            alike[own] = False
+            found[alike] = self.more
+            if self.together:
+                found[(tracks >= 0) & (tracks == self.tracks)] = -np.inf
+        if self.usual is not None:
+            found += self.usual[some, None] + self.usual
+            found[own] = self.own
         return found
 
     def moved(self, some: np.ndarray, mean: np.ndarray | None) -> np.ndarray:

@@ -6,7 +6,7 @@ norms and penalties on top.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from typing import Protocol
@@ -14,14 +14,14 @@ from typing import Protocol
 import numpy as np
 
 from postproc import kernels
-from postproc.base import arrays, stored, temporary
+from postproc.base import arrays, machine, stored, temporary
 from postproc.base.cached import cached_property
 from postproc.base.stored import Stored
 from postproc.base.vocabulary import Array
 from postproc.pairs import exact, remembered
 from postproc.pairs.layout import EDGE_ON_CUDA, SMALLEST, Layout, camera_of_classes, layout_of
 from postproc.pairs.pairwise import CameraTerm, FeatureTerm, Pairwise, ProductTerm, read_only
-from postproc.pairs.rows import Rows
+from postproc.pairs.rows import Rows, rows_in
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,14 @@ class Tiles(Protocol):
     on_disk: bool = False
 
     @property
+    def all_rows(self) -> Rows | None:
+        """The rows of all classes, where these say all of their distances and the processor can multiply them as
+        whole numbers, or None."""
+        return None
+
+    @property
     def inside(self) -> Rows | None:
-        """The rows of the gallery classes, where these say all of the distances among them, or None."""
+        """The same of the gallery classes and the distances among them."""
         return None
 
     @property
@@ -158,6 +164,21 @@ class PairwiseTiles(Tiles):
                 *penalties, self.tracks, self.cameras,
             ]
         )  # fmt: skip
+
+    @cached_property
+    def all_rows(self) -> Rows | None:
+        if arrays.on_cuda(self.like) or not machine.int8() or self.products or self.tracks is not None:
+            return None
+        if self.signs is not None or len(self.cams) > 1 or any(weight < 0 for _, _, weight in self.cams):
+            return None
+        rows = rows_in([read_only(part) for part in self.parts])
+        for cams, tracks, weight in self.cams:
+            rows = replace(rows, more=float(weight), cams=cams, tracks=tracks)
+        return rows
+
+    @property
+    def inside(self) -> Rows | None:
+        return None if self.all_rows is None else self.all_rows.behind(self.layout.query_classes)
 
     @property
     def mean_square(self) -> float:

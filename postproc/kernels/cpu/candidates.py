@@ -17,7 +17,7 @@ from postproc.kernels.compiled import compiled, inner
 from postproc.kernels.cpu.sorting import kth
 
 WIDE, NEAR, FAR = 2, 3, 4  # rows of ``limits``; see int8_blocks.block_of
-CAMERA, TRACK, MORE = 5, 6, 7
+CAMERA, TRACK, MORE, USUAL = 5, 6, 7, 8
 HALVINGS = 10
 BELOW = np.float32(-np.inf)
 

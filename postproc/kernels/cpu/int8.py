@@ -35,7 +35,7 @@ def narrow(packed, start, limits, panels, others, upper, at, room, values, rows,
     """Collect the pairs of two ranges of panels that their limits do not rule out: (how far, how many).
 
     ``panels``, ``others``: (first, behind the last) panel of rows and of columns; ``upper``: the same range, each
-    pair once. ``limits`` (8, n) float32: see :func:`.int8_blocks.block_of`. Found are L of
+    pair once. ``limits`` (8 or more, n) float32: see :func:`.int8_blocks.block_of`. Found are L of
     a pair, its row and column. ``at`` is the number of the block to begin with; where there is no room for one
     more it ends, to be called again with what it returned. ``room``: of :func:`.int8_blocks.room_of`.
     """
@@ -69,9 +69,9 @@ def narrow(packed, start, limits, panels, others, upper, at, room, values, rows,
 def first_limits(packed, start, limits, few, few_limits, k, first, stop, room, nearest, farthest):
     """Limits of the rows in panels ``first:stop`` by what they are to a ``few`` rows (panels of them), k or more.
 
-    ``few_limits`` (8, n): low + wide, step, -wide, -inf, +inf, the rest as it is. So what is compared is the bound
-    from above with the k-th smallest so far, and L with the largest; ``nearest``, ``farthest`` (n,) int32 are the
-    numbers of such rows among the few.
+    ``few_limits``, as many: low + wide, step, -wide, -inf, +inf, the rest as it is. So what is compared is the
+    bound from above with the k-th smallest so far, and L with the largest; ``nearest``, ``farthest`` (n,) int32
+    are the numbers of such rows among the few.
     """
     sums, block, flags = np.empty(BLOCK, np.int32), np.empty(BLOCK, np.float32), np.empty(WORDS, np.int64)
     best = np.empty((TALL, k), np.float32)

@@ -64,9 +64,9 @@ def block_of(packed, i0, start, limits, others, c, other_limits, room, sums, val
     """L of every pair of the TALL rows at hand, from ``i0`` on, and the columns in panel ``c`` of ``others``, into
     ``values`` (BLOCK,), and a bit for each that a row or a column cannot rule out into ``flags`` (WORDS,) int64.
 
-    ``limits``, ``other_limits`` (8, n) float32: low, step, wide, near, far, and what is added to L where two rows
-    are of one camera and not of one track: the bits of both as int32, and how much. ``start`` (n,) int32; ``sums``
-    (BLOCK,) int32 is written to.
+    ``limits``, ``other_limits`` (8 or more, n) float32: low, step, wide, near, far, and what is added to L where
+    two rows are of one camera and not of one track: the bits of both as int32, and how much. ``start`` (n,) int32;
+    ``sums`` (BLOCK,) int32 is written to.
     """
     steps = packed.shape[1]
     left = packed.ctypes.data + (i0 // PANEL * steps * PANEL + i0 % PANEL) * 4

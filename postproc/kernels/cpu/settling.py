@@ -1,8 +1,9 @@
 """Distances of candidates, until no other row can be among the nearest or be the farthest.
 
 Every distance is :func:`apart`: one order of summation, the same from both ends, exactly 0 for equal rows; and
-:func:`more` on top, where two rows are of one camera. So it is no matter in which way a row was settled. Rows that
-count as one are at 0: ``mates`` (n,) int32 names the next of them, round and round, or the row itself.
+:func:`more` on top. So it is no matter in which way a row was settled. From itself a row is at ``own_distance``, 0
+or -inf, and so are rows that count as one: ``mates`` (n,) int32 names the next of them, round and round, or the
+row itself.
 """
 
 import numpy as np
@@ -11,8 +12,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from postproc.kernels.compiled import compiled, inner
-from postproc.kernels.cpu.candidates import CAMERA, FAR, MORE, NEAR, TRACK, WIDE, kth
-from postproc.kernels.cpu.reciprocal import ZERO
+from postproc.kernels.cpu.candidates import CAMERA, FAR, MORE, NEAR, TRACK, USUAL, WIDE, kth
 
 LANES, SUMS = 16, 4
 STEP = LANES * SUMS
@@ -105,9 +105,10 @@ def _row(first, second, border, i):
 @inner
 def more(codes, limits, i, j):
     """What is added to the distance of two rows: ``codes`` are ``limits`` as int32."""
+    usual = limits[USUAL, i] + limits[USUAL, j]
     if codes[CAMERA, i] == codes[CAMERA, j] and codes[TRACK, i] != codes[TRACK, j]:
-        return limits[MORE, i]
-    return ZERO
+        return limits[MORE, i] + usual
+    return usual
 
 
 @inner
@@ -155,8 +156,8 @@ def sort(pairs, names, count):
 
 @compiled
 def settle(
-    first, second, border, limits, near, near_names, near_counts, far, far_names, far_counts, mates, some,
-    start, stop, values, rows, largest, unsure,
+    first, second, border, limits, near, near_names, near_counts, far, far_names, far_counts, mates, own_distance,
+    some, start, stop, values, rows, largest, unsure,
 ):  # fmt: skip
     """Lists and largest distances of the rows ``some[start:stop]`` from their candidates (:mod:`.candidates`).
 
@@ -166,10 +167,10 @@ def settle(
     codes = limits.view(np.int32)
     for i in some[start:stop]:
         own = _row(first, second, border, i)
-        insert(values[i], rows[i], ZERO, i)
+        insert(values[i], rows[i], own_distance, i)
         j = mates[i]
         while j != i:
-            insert(values[i], rows[i], ZERO, j)
+            insert(values[i], rows[i], own_distance, j)
             j = mates[j]
         sort(near[i], near_names[i], near_counts[i])
         for a in range(near_counts[i]):
@@ -181,7 +182,7 @@ def settle(
             value = apart(own, _row(first, second, border, j)) + more(codes, limits, i, j)
             insert(values[i], rows[i], value, j)
         sort(far[i], far_names[i], far_counts[i])
-        top = np.float32(0)
+        top = own_distance
         for a in range(far_counts[i]):
             if limits[WIDE, i] - far[i, a, 0] < top:
                 break
@@ -195,8 +196,9 @@ def settle(
 
 @compiled
 def settle_in_full(
-    first, second, border, limits, strip, lengths, room, mates, some, start, stop, values, rows, largest
-):
+    first, second, border, limits, strip, lengths, room, mates, own_distance,
+    some, start, stop, values, rows, largest,
+):  # fmt: skip
     """As :func:`settle` for the rows ``some[start:stop]`` from all their distances, which are known so well.
 
     ``strip[r, j]`` is off by ``room (lengths[i] + lengths[j])`` at most, i being ``some[r]``; of rows that
@@ -212,15 +214,15 @@ def settle_in_full(
         for j in range(bounds.size):
             bounds[j] = strip[r, j] + room * lengths[j]
             highest = max(highest, strip[r, j] - room * lengths[j])
-        limit = max(kth(bounds, bounds.size, values.shape[1]), ZERO) + both
+        limit = max(kth(bounds, bounds.size, values.shape[1]), own_distance) + both
         values[i] = np.inf
         rows[i] = np.int32(2**31 - 1)
-        top = np.float32(0)
+        top = own_distance
         for j in range(bounds.size):
             near = strip[r, j] - room * lengths[j] <= limit
             far = strip[r, j] + room * lengths[j] + both >= highest
             if near or far:
-                value = ZERO
+                value = own_distance
                 if not is_mate(codes, mates, i, j):
                     value = apart(own, _row(first, second, border, j)) + more(codes, limits, i, j)
                 if near:

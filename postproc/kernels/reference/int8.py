@@ -33,7 +33,8 @@ Likewise for the farthest: what goes has a bound from above below another's boun
 * What decides is no true distance, but the float32 number of ``settling.apart``: off by ``(d / 64 + 80) w`` of D
   at most, and ``D <= 2 h_x^2 + 2 h_y^2``. That is ``(d / 32 + 160) w h^2`` a side.
 
-* What is added to pairs within a camera, m, is rounded with the sum: 8 w m a side hold that.
+* What is added to pairs within a camera, m, is rounded with the sum: 8 w m a side hold that. A number a row, t,
+  added at both ends, is in n and in all sums that follow: 32 w |t|.
 
 Together, but for the last, less than ``(d / 32 + 190) w (h + e)^2`` a side of |D - D^|, of which u is half: below
 ``(d / 32 + 100) w`` of ``(h + e)^2``. Numbers so small that float32 holds them badly are covered by 2^-110.

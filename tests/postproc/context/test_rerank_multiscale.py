@@ -1,6 +1,7 @@
 """k-reciprocal re-ranking at several scales against its definition, and what it is for."""
 
 import re
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from ensemble.scores import score
 from postproc import csls, distances, l2_normalize, rerank, rerank_multiscale
+from postproc.base import machine
 from postproc.context.rerank_multiscale import SCALES
 from postproc.kernels import reference
+from postproc.pairs import forecast, pruned
 from tests.support.each import each
 
 
@@ -58,6 +61,25 @@ def test_the_definition_of_one_set(chosen):
 def test_the_definition_of_any_sizes(nq, ng, seed, chosen):
     query, gallery = drawn(nq, ng, seed=seed)
     assert_allclose(rerank_multiscale(query, gallery, **chosen), defined(query, gallery, **chosen), atol=3e-6)
+
+
+@pytest.mark.skipif(not machine.int8(), reason="the processor has no AVX-512 VNNI")
+@each("chosen", CHOSEN)
+@each("one_set", [False, True])
+def test_the_definition_by_whole_numbers(chosen, one_set):
+    query, gallery = drawn(15, 60)
+    gallery[30:33] = gallery[3]
+    gallery[40] = query[2]
+    if one_set:
+        query, gallery = np.concatenate([query, gallery[gallery[:, 0].argsort()][:25]]), None
+    walked = rerank_multiscale(query, gallery, **chosen)
+    with (
+        patch.multiple(forecast, FEWEST=1, pays=lambda rows, layout, k: True),
+        patch.object(pruned, "fill", wraps=pruned.fill) as filled,
+    ):
+        found = rerank_multiscale(query, gallery, **chosen)
+    assert filled.call_count == 2, "what is usual, and the neighbours by what is left"
+    assert_allclose(found, walked, atol=3e-6)
 
 
 def test_copies_in_one_set_are_as_near_as_their_usual_distance_says():

@@ -86,6 +86,23 @@ def test_symmetric_tiles(sides, k, edge):
         assert_array_equal(every_pair(source), matrix)
 
 
+@settings(max_examples=30)
+@given(sides=SIDES, own=st.integers(1, 20), other=st.integers(1, 40), edge=EDGES)
+def test_neighbours_on_either_side(sides, own, other, edge):
+    """As if queries were of one camera and the gallery of another; where a side is smaller, nobody is named."""
+    matrix, side = square(*sides), np.repeat([0, 1], [len(part) for part in sides])
+    with blocks_of(edge):
+        source = PairwiseTiles(sqeuclidean(*sides), (side[side == 0], side[side == 1]))
+        found = nearest.of_sides(source, own=own, other=other)
+    for lists, k, here in zip(found, (own, other), (side[:, None] == side, side[:, None] != side), strict=True):
+        seen = np.where(here, matrix, np.inf)
+        order = np.argsort(seen, axis=1, kind="stable")[:, :k]
+        values = np.take_along_axis(seen, order, axis=1)
+        assert_array_equal(lists.values, values)
+        assert_array_equal(lists.rows, np.where(np.isinf(values), -1, order))
+        assert_array_equal(lists.largest, np.where(here, matrix, -np.inf).max(axis=1))
+
+
 @settings(max_examples=50)
 @given(nq=st.integers(1, 9), ng=st.integers(1, 30), k=st.integers(1, 45), edge=EDGES, seed=st.integers(0, 99))
 def test_given_tiles_are_read_down_their_columns(nq, ng, k, edge, seed):

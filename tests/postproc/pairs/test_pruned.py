@@ -1,5 +1,6 @@
 """Neighbours by whole numbers: exact in every world, the same bits however they are found, or not used at all."""
 
+from dataclasses import replace
 from unittest.mock import patch
 
 import numba
@@ -16,7 +17,7 @@ from postproc.kernels import cpu, reference
 from postproc.pairs import forecast, nearest, pruned
 from postproc.pairs.pairwise import among
 from postproc.pairs.rows import rows_in
-from postproc.pairs.tiles import PairwiseTiles
+from postproc.pairs.tiles import Lists, PairwiseTiles
 from tests.support.disk import little_room
 from tests.support.each import each
 from tests.support.worlds import world
@@ -28,7 +29,7 @@ RNG = np.random.default_rng(0)
 @pytest.fixture
 def always():
     """Whole numbers wherever they are possible, whatever it costs."""
-    with patch.object(forecast, "worth", lambda tiles, k: pruned.rows_of(tiles)):
+    with patch.object(forecast, "worth", lambda tiles, k: tiles.all_rows):
         yield
 
 
@@ -89,7 +90,7 @@ def check(found, matrix, k, rtol=2e-5):
     assert (np.abs(found.values - np.sort(matrix, axis=1)[:, :k]) <= rtol * scale).all()
     before, after = found.values[:, :-1], found.values[:, 1:]
     assert ((before < after) | ((before == after) & (found.rows[:, :-1] < found.rows[:, 1:]))).all(), "ties by row"
-    assert_allclose(found.largest, matrix.max(axis=1), rtol=rtol)
+    assert (np.abs(found.largest - matrix.max(axis=1)) <= rtol * scale[:, 0]).all()
 
 
 @each("name", list(WORLDS))
@@ -118,7 +119,7 @@ def test_exact_in_any_world(n, d, k, people, noise, seed):
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((people, d))[rng.integers(0, people, n)] + noise * rng.standard_normal((n, d))
     x = x.astype(np.float32)
-    with patch.object(forecast, "worth", lambda tiles, k: pruned.rows_of(tiles)):
+    with patch.object(forecast, "worth", lambda tiles, k: tiles.all_rows):
         check(nearest.of_all(PairwiseTiles(among(x)), k), exactly(x), k)
 
 
@@ -247,9 +248,7 @@ def test_the_forecast_decides_alike_for_features_on_disk(tmp_path):
     x = unit(around(2000, 300, 100, 0.5)).astype(np.float16)
     np.save(tmp_path / "x.npy", x)
     there = sqeuclidean(on_disk(np.load(tmp_path / "x.npy", mmap_mode="r")))
-    seen = [
-        forecast.look(pruned.rows_of(PairwiseTiles(pairs)), 24) for pairs in (there, sqeuclidean(in_memory(x)))
-    ]
+    seen = [forecast.look(PairwiseTiles(pairs).all_rows, 24) for pairs in (there, sqeuclidean(in_memory(x)))]
     assert seen[0] == seen[1]
 
 
@@ -295,7 +294,7 @@ def test_a_penalty_within_a_camera(always, name, weight, one_set, monkeypatch):
     parts = [(x[side], cams[side], tracks[side]) for side in sides]
     features, places, passes = (part if len(part) == 2 else (*part, None) for part in zip(*parts, strict=True))
     source = PairwiseTiles(sqeuclidean(*features) + weight * same_camera(*places, *passes))
-    assert pruned.rows_of(source).more == np.float32(weight)
+    assert source.all_rows.more == np.float32(weight)
     alike = (cams >= 0) & (cams[:, None] == cams) & ((tracks < 0) | (tracks[:, None] != tracks))
     np.fill_diagonal(alike, False)
     matrix = exactly(x) + np.float32(weight) * alike
@@ -314,27 +313,55 @@ def test_a_penalty_within_a_camera(always, name, weight, one_set, monkeypatch):
                 check(nearest.of_all(source, 21), matrix, 21)
 
 
+@each("name", list(WORLDS))
+@each("far", [0.3, 30.0])
+def test_what_is_usual_is_taken_off_at_both_ends(name, far):
+    """Distances below 0, and each row first in its own list."""
+    x, rng = np.asarray(WORLDS[name], np.float32), np.random.default_rng(1)
+    matrix = exactly(x)
+    usual = (-far * matrix.mean() * rng.random(len(x))).astype(np.float32)
+    matrix += usual[:, None].astype(np.float64) + usual
+    np.fill_diagonal(matrix, matrix.min() - 1)
+    rows = replace(rows_in([x]), usual=usual)
+    for found, *again in (_other_ways(rows, 21), _other_ways(rows, 1)):
+        for other in again:
+            same(other, found)
+        assert_array_equal(found.rows[:, 0], np.arange(len(x)))
+        assert (found.values[:, 0] == -np.inf).all()
+        found.values[:, 0] = matrix[0, 0]
+        largest = np.maximum(found.largest, matrix[0, 0])
+        check(Lists(found.rows, found.values, largest), matrix, found.rows.shape[1])
+
+
+def _other_ways(rows, k):
+    yield nearest.of_rows(rows, k)
+    with patch.multiple(pruned, near_room=lambda k: k + 8, FAR_ROOM=8):
+        yield nearest.of_rows(rows, k)
+    with patch.dict("os.environ", {machine.NO_INT8: "1"}):
+        yield nearest.of_rows(rows, k)
+
+
 def test_others_are_walked_over(monkeypatch):
     x = BASE[:200].astype(np.float32)
     side = x[:50], x[50:]
     cams = np.arange(50) % 3, np.arange(150) % 3
     plain = sqeuclidean(*side)
-    assert pruned.rows_of(PairwiseTiles(plain)) is not None
-    assert pruned.rows_of(PairwiseTiles(plain - 0.1 * sqeuclidean(*side))) is None
+    assert PairwiseTiles(plain).all_rows is not None
+    assert PairwiseTiles(plain - 0.1 * sqeuclidean(*side)).all_rows is None
     camera = same_camera(*cams)
-    assert pruned.rows_of(PairwiseTiles(plain + 0.1 * camera)) is not None
-    assert pruned.rows_of(PairwiseTiles(plain - 0.1 * camera)) is None
-    assert pruned.rows_of(PairwiseTiles(plain + 0.1 * camera + 0.1 * same_camera(*reversed_of(cams)))) is None
+    assert PairwiseTiles(plain + 0.1 * camera).all_rows is not None
+    assert PairwiseTiles(plain - 0.1 * camera).all_rows is None
+    assert PairwiseTiles(plain + 0.1 * camera + 0.1 * same_camera(*reversed_of(cams))).all_rows is None
     tracks = np.arange(50) // 5, np.arange(150) // 5
-    assert pruned.rows_of(PairwiseTiles(plain.zero_within_tracks(*tracks))) is None
+    assert PairwiseTiles(plain.zero_within_tracks(*tracks)).all_rows is None
     monkeypatch.setenv(machine.NO_INT8, "1")
-    assert pruned.rows_of(PairwiseTiles(plain)) is None
+    assert PairwiseTiles(plain).all_rows is None
 
 
 def test_the_forecast_tells_what_pays():
     good = PairwiseTiles(among(unit(around(2000, 300, 100, 0.5)).astype(np.float32)))
     noise = PairwiseTiles(among(unit(RNG.standard_normal((2000, 300))).astype(np.float32)))
-    seen = [forecast.look(pruned.rows_of(source), 15) for source in (good, noise)]
+    seen = [forecast.look(source.all_rows, 15) for source in (good, noise)]
     assert seen[0][2] == 0, "every identity of 20 is far from the others"
     assert seen[1][1] > 1.5 * seen[0][1], "in noise nobody is near, and many are nearly as far as the nearest"
     assert forecast.costs(2000, 300, *seen[0]) < forecast.costs(2000, 300, *seen[1])
@@ -347,7 +374,7 @@ def test_the_forecast_tells_what_pays():
 @each("offset, scale", [(0, 1), (3, 1), (300, 1), (0, 5e17)])  # a small common part, a large one, large numbers
 def test_the_forecast_sees_distances(offset, scale):
     x = (scale * (BASE + offset)).astype(np.float32)
-    rows = pruned.rows_in([x[:11], x[11:]])
+    rows = rows_in([x[:11], x[11:]])
     some = np.arange(0, 700, 10)
     found = forecast._distances(rows.moved(some, rows.mean), rows)
     wide = x.astype(np.float64)
@@ -394,7 +421,7 @@ def test_distances_lie_between_the_bounds(n, d, spread, seed):
     low, high = reference.int8.bounds(x)
     assert (low <= matrix).all()
     assert (matrix <= high).all()
-    numbers = pruned.quantised(pruned.rows_of(PairwiseTiles(among(x))))[0]
+    numbers = pruned.quantised(PairwiseTiles(among(x)).all_rows)[0]
     panel = cpu.int8.PANEL
     q = numbers.packed.swapaxes(1, 2).reshape(-1, 4 * numbers.packed.shape[1])[:n].astype(np.float64)
     assert numbers.packed.shape[2] == panel
@@ -412,9 +439,7 @@ def test_distances_lie_between_the_bounds(n, d, spread, seed):
 def test_both_instructions_find_the_same_pairs_with_the_same_bounds(d, monkeypatch):
     """All pairs, since nothing limits them; what is no row has no bound and is in none."""
     n = 130
-    numbers = pruned.quantised(
-        pruned.rows_of(PairwiseTiles(among(RNG.standard_normal((n, d)).astype(np.float32))))
-    )[0]
+    numbers = pruned.quantised(PairwiseTiles(among(RNG.standard_normal((n, d)).astype(np.float32))).all_rows)[0]
     ends = 0, len(numbers.packed)
     found = []
     for off in ("", "1"):
