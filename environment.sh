@@ -20,7 +20,10 @@ make_environment() {
     fi
     echo "installing what is needed for $missing into $here/.venv (once) ..." >&2
     [ -x "$python" ] || "$base" -m venv "$here/.venv"
-    if ! "$python" -m pip install --quiet --disable-pip-version-check \
+    # Compiling all modules of all packages takes longer than the rest; those in use are compiled as they are used.
+    compile=--no-compile
+    [ -z "${PYTHONDONTWRITEBYTECODE:-}" ] || compile=--compile
+    if ! "$python" -m pip install --quiet --disable-pip-version-check "$compile" \
         --constraint "$here/constraints.txt" --editable "$here[$missing]" >&2; then
         lacking=$("$python" -m postproc.base.extras "$missing" 2>/dev/null || echo "$missing")
         if [ -n "$lacking" ]; then

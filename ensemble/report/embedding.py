@@ -8,10 +8,12 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+from scipy.linalg import eigh
 
 from ensemble.base.kinds import Array, Ints
 
 MOST = 600  # points
+TINY = 1e-7  # times the longest: shorter ones are rounding
 SIDES = ("query", "gallery")
 
 
@@ -47,14 +49,18 @@ def mapped(rows: Array, *, seed: int = 0) -> tuple[Array, str]:
 def principal(rows: Array) -> tuple[Array, Array]:
     """(n, 2) the first two principal components, and the share of the variance that each holds."""
     centred = np.asarray(rows, np.float64) - np.mean(rows, axis=0, dtype=np.float64)
-    _, sizes, axes = np.linalg.svd(centred, full_matrices=False)
-    axes, sizes = axes[:2], sizes**2
+    wide = centred.shape[1] > len(centred)
+    products = centred @ centred.T if wide else centred.T @ centred  # the smaller one: both have the same sizes
+    last = len(products) - 1
+    sizes, vectors = eigh(products, subset_by_index=(max(last - 1, 0), last))
+    axes = (vectors.T @ centred if wide else vectors.T)[::-1]
+    lengths = np.linalg.norm(axes, axis=1, keepdims=True)
+    axes = axes / np.where(lengths > TINY * lengths.max(), lengths, np.inf)  # of nothing there is no direction
     largest = np.abs(axes).argmax(axis=1)
     axes = axes * np.where(axes[np.arange(len(axes)), largest] < 0, -1.0, 1.0)[:, None]
-    points = np.zeros((len(rows), 2))
+    points, shares = np.zeros((len(rows), 2)), np.zeros(2)
     points[:, : len(axes)] = centred @ axes.T
-    shares = np.zeros(2)
-    shares[: len(axes)] = sizes[: len(axes)] / max(float(sizes.sum()), 1e-300)
+    shares[: len(axes)] = np.maximum(sizes[::-1], 0) / max(float(np.trace(products)), 1e-300)
     return points, shares
 
 
