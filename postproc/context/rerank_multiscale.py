@@ -120,7 +120,10 @@ def rerank_multiscale(
     array([[0.082, 0.588]], dtype=float32)
     """
     tiles = CorrectedTiles(pairwise.of(query, gallery, unit=True, cuda=True), k)
-    above = AboveZero(tiles, _longest(scales))
+    layout, filled = tiles.layout, None
+    if top_k is None and not layout.one_set:
+        filled = arrays.empty((layout.nq, layout.ng), np.float32, layout.like)
+    above = AboveZero(tiles, _longest(scales), filled)
     close = closeness(above.known)
     share, counts = _weighed(close, lambda_value, adapt, [k1 for k1, _ in scales])
     if remarks.wanted():
@@ -129,8 +132,8 @@ def rerank_multiscale(
         kreciprocal.encode(above, above.known, k1=int(k1), length=int(k1) + 1, power=2.0) for k1, _ in scales
     ]
     vectors = _mean(encoded, [above.known.rows[:, : int(k2)] for _, k2 in scales], counts)
-    blend = kreciprocal.jaccard_change(vectors, tiles.layout, tiles.largest, share, 2.0)
-    return answering.answer(tiles, blend, top_k=top_k)
+    blend = kreciprocal.jaccard_change(vectors, layout, tiles.largest, share, 2.0)
+    return answering.answer(tiles, blend, top_k=top_k, filled=filled)
 
 
 def _weighed(close: float, lambda_value: float, adapt: float, k1: list[int]) -> tuple[float, list[float]]:

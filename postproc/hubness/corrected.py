@@ -80,13 +80,14 @@ class AboveZero(Tiles):
     """Tiles moved so that the smallest distance is 0, with the lists of neighbours that were found on the way.
 
     An image is at distance 0 from itself, and so are its copies: nobody is nearer, whatever was taken off.
+    ``answer`` (nq, ng), of two sides, is filled with the distances of ``tiles``, not moved, on the way.
     """
 
     symmetric = True
 
-    def __init__(self, tiles: CorrectedTiles, k: int) -> None:
+    def __init__(self, tiles: CorrectedTiles, k: int, answer: np.ndarray | None = None) -> None:
         self.tiles, self.layout = tiles, tiles.layout
-        lists = nearest.of_all(_OwnFirst(tiles), k)
+        lists = nearest.of_all(_OwnFirst(tiles), k, answer)
         xp = arrays.namespace(lists.values)
         apart = lists.values[xp.isfinite(lists.values)]  # without those who are at -inf from themselves
         self.least = float(apart.min()) if len(apart) else 0.0
