@@ -1,7 +1,9 @@
-"""k-reciprocal re-ranking as it is usually written: NumPy, dense matrices, a loop over images.
+"""Steps as they are usually written: NumPy, dense matrices, loops where the released code has them.
 
-The yardstick of ``bench/rerank.py``: the published steps in the published order, from three distance matrices on,
-float32, products by BLAS, a full argsort, V as a dense matrix, an inverted index. Not tuned, not crippled.
+Each takes features of unit length and gives what the step of that name gives at its defaults: the published steps
+in the published order, float32, products by BLAS. Not tuned, not crippled. ``rerank``, the yardstick of
+``bench/rerank.py``, is as it is copied from project to project: three distance matrices, a full argsort, V as a
+dense matrix, an inverted index.
 """
 
 import numpy as np
@@ -54,3 +56,91 @@ def rerank(
             shared[columns[t]] += np.minimum(v[i, t], v[columns[t], t])
         jaccard[i] = 1 - shared / (2 - shared)
     return (1 - lambda_value) * jaccard[:, nq:] + lambda_value * distance
+
+
+def gnn_rerank(
+    query: np.ndarray, gallery: np.ndarray, k1: int = 26, k2: int = 7, lambda_value: float = 0.3
+) -> np.ndarray:
+    """The graph as a dense matrix, as in the released code."""
+    images, nq = np.concatenate([query, gallery]), len(query)
+    similar = images @ images.T
+    near = nearest(-similar, k1)
+    weights = np.take_along_axis(similar, near[:, :k2], axis=1) ** 2
+    graph = np.zeros_like(similar)
+    np.put_along_axis(graph, near, 1, axis=1)
+    for _ in range(2):
+        both = graph + graph.T
+        graph = weights[:, :1] * both
+        for rows, weight in zip(near[:, 1:k2].T, weights[:, 1:].T, strict=True):
+            graph += weight[:, None] * both[rows]
+        graph /= np.linalg.norm(graph, axis=1, keepdims=True)
+    return 1 - ((1 - lambda_value) * graph[:nq] @ graph[nq:].T + lambda_value * similar[:nq, nq:])
+
+
+def ecn(query: np.ndarray, gallery: np.ndarray, k: int = 25, t: int = 3, q: int = 8) -> np.ndarray:
+    """Rank lists as a dense matrix; sums over the expanded neighbours first, then two products."""
+    images, nq = np.concatenate([query, gallery]), len(query)
+    similar = images @ images.T
+    near = nearest(-similar, k)
+    places = np.zeros_like(similar)
+    np.put_along_axis(places, near, np.arange(k, 0, -1, dtype=np.float32)[None], axis=1)
+    first = near[:, 1 : t + 1]
+    expanded = np.concatenate([first, near[first][:, :, 1 : q + 1].reshape(len(near), -1)], axis=1)
+    sums = np.zeros_like(places)
+    for rows in expanded.T:
+        sums += places[rows]
+    shared = sums[:nq] @ places[nq:].T + places[:nq] @ sums[nq:].T
+    return np.where(shared > 0, shared / (-2 * expanded.shape[1]), 1 - similar[:nq, nq:])
+
+
+def lbr(query: np.ndarray, gallery: np.ndarray, k: int = 50, temperature: float = 0.1) -> np.ndarray:
+    """Query by query on its shortlist."""
+    far = 2 - 2 * query @ gallery.T
+    for row, near in zip(far, np.argpartition(far, k - 1, axis=1)[:, :k], strict=True):
+        images = gallery[near]
+        weights = np.exp(images @ images.T / temperature)
+        row[near] = weights @ row[near] / weights.sum(axis=1)
+    return far
+
+
+def superglobal(
+    query: np.ndarray, gallery: np.ndarray, shortlist: int = 400, k: int = 9, beta: float = 0.15
+) -> np.ndarray:
+    """Query by query on its shortlist; the others behind it."""
+    far = 2 - 2 * query @ gallery.T
+    shortlists = np.argpartition(far, shortlist - 1, axis=1)[:, :shortlist]
+    far += 3 + np.sqrt(k + 1, dtype=np.float32)
+    for image, row, near in zip(query, far, shortlists, strict=True):
+        images = gallery[near]
+        similar = images @ images.T
+        best = np.argpartition(-similar, k, axis=1)[:, : k + 1]
+        weights = beta * np.maximum(np.take_along_axis(similar, best, axis=1), 0)
+        weights[best == np.arange(shortlist)[:, None]] = 1
+        refined = np.einsum("ij,ijd->id", weights / weights.sum(axis=1, keepdims=True), images[best])
+        first = refined @ image
+        expanded = refined[np.argpartition(-first, k)[: k + 1]].max(axis=0)
+        row[near] = 2 - first - refined @ expanded
+    return far
+
+
+def qb_norm(query: np.ndarray, gallery: np.ndarray, train: np.ndarray, beta: float = 20) -> np.ndarray:
+    """The dynamic inverted softmax, as distances."""
+    to_bank = train @ gallery.T
+    hubs = np.unique(to_bank.argmax(axis=1))
+    bias = np.log(np.exp(beta * to_bank).mean(axis=0)) / beta
+    far = 1 - query @ gallery.T
+    far[np.isin(far.argmin(axis=1), hubs)] += bias
+    return far
+
+
+def hamming(query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
+    """By the product of signs."""
+    signs = [np.where(side > 0, np.float32(1), np.float32(-1)) for side in (query, gallery)]
+    return (query.shape[1] - signs[0] @ signs[1].T) / 2
+
+
+def nearest(far: np.ndarray, k: int) -> np.ndarray:
+    """(n, k) columns of the smallest of every row, in order."""
+    near = np.argpartition(far, k - 1, axis=1)[:, :k]
+    order = np.argsort(np.take_along_axis(far, near, axis=1), axis=1)
+    return np.take_along_axis(near, order, axis=1)

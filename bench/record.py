@@ -5,7 +5,8 @@
     python -m bench.record S --against TREE      in turns with an earlier checkout: what is slower is named
 
 A process a step, as in ``bench/techniques.py``: seconds, CPU seconds, peak megabytes. Where somebody else has the
-same step and is installed, the CPU seconds of both, after a look at whether they say the same. The table goes to
+same step and is installed, their CPU seconds and how many times ours that is, both measured in a process of their
+own after a look at whether they say the same (``bench/peers.py``). The table goes to
 ``bench/results/record-DATE-MACHINE.json``, unless told ``--no-write``. CPU seconds are what to compare: they mind
 others on the machine less than the clock does. Of an unpaired comparison only a hint is printed, since the machine
 may have been another. A table of the same day is added to, so sizes and steps can be measured in parts. With
@@ -26,12 +27,12 @@ from pathlib import Path
 from bench import peers, techniques
 from bench.worlds import SIZES
 
-Row = dict[str, float]  # seconds, processor, megabytes; peer: the CPU seconds of somebody else
+Row = dict[str, float]  # seconds, processor, megabytes; peer: somebody else's CPU seconds, ratio: over ours there
 HERE = Path(__file__).parents[1]
 RESULTS = HERE / "bench" / "results"
 SLOWER = 1.2  # times the CPU seconds of before, and more than NOISE of them, is named
 NOISE = 0.05
-PACKAGES = ("numpy", "scipy", "numba", "scikit-learn", "POT")
+PACKAGES = ("numpy", "scipy", "numba", "scikit-learn", "POT", "faiss-cpu", "scikit-hubness")
 
 
 def main() -> None:
@@ -52,15 +53,17 @@ def main() -> None:
         p.error(f"--against: wanted a checkout with bench/techniques.py, found {options.against}")
     last, table = kept(), begun()
     writes = not options.no_write and not options.against
+    if not options.against and (lacking := peers.lacking(options.only)):
+        print(f"not installed, so nothing is held against them: {', '.join(lacking)}")
     for size in sizes:
         print(f"{size}: " + " x ".join(map(str, SIZES[size][:3])))
-        print(f"{'':26}{'seconds':>10}{'CPU s':>10}{'peak MB':>10}{'peer CPU s':>12}{'before':>10}")
+        print(f"{'':26}{'seconds':>10}{'CPU s':>10}{'peak MB':>10}{'peer CPU s':>12}{'ratio':>8}{'before':>10}")
         for name in options.only:
             trees = [HERE, options.against.resolve()] if options.against else [HERE]
             runs = [[one(tree, size, name, options.limit) for tree in trees] for _ in range(options.repeat)]
             now, before = (least([run[at] for run in runs if at < len(run)]) for at in (0, 1))
-            if now is not None and not options.against and (peer := peers.processor(name, size)) is not None:
-                now["peer"] = peer
+            if now is not None and not options.against:
+                now |= beside(size, name, options.limit)
             if not options.against and last is not None:
                 before = last["rows"].get(size, {}).get(name)
             table["rows"].setdefault(size, {})[name] = now
@@ -73,20 +76,39 @@ def main() -> None:
 
 def one(tree: Path, size: str, name: str, limit: int) -> Row | None:
     """One call in a process of its own, of the packages of a checkout; None where it fails or takes too long."""
-    command = [sys.executable, str(tree / "bench" / "techniques.py"), "one", size, name]
+    done = child(tree, [str(tree / "bench" / "techniques.py"), "one", size, name], limit)
+    return json.loads(done.stdout) if done is not None and done.returncode == 0 else None
+
+
+def beside(size: str, name: str, limit: int) -> Row:
+    """What somebody else takes for the step, and over what ours takes beside it; empty if nothing can be said."""
+    peer = peers.PEERS.get(name)
+    if peer is None or size not in peer.sizes or not peers.installed(peer.package):
+        return {}
+    done = child(HERE, ["-m", "bench.peers", size, name], limit, **peers.SMALL_PAGES)
+    if done is not None and done.returncode == 0:
+        return json.loads(done.stdout)
+    why = done.stderr.strip().splitlines()[-1:] if done is not None else []
+    print(*(why or [f"{name}: {peer.package} takes more than {limit} s"]))
+    return {}
+
+
+def child(
+    tree: Path, command: list[str], limit: int, **environment: str
+) -> subprocess.CompletedProcess[str] | None:
+    """Python with these arguments and the packages of a checkout; None where it takes too long."""
     paths = os.pathsep.join([str(tree), *filter(None, [os.environ.get("PYTHONPATH")])])
     try:
-        done = subprocess.run(
-            command,
+        return subprocess.run(
+            [sys.executable, *command],
             cwd=tree,
-            env={**os.environ, "PYTHONPATH": paths},
+            env={**os.environ, **environment, "PYTHONPATH": paths},
             capture_output=True,
             text=True,
             timeout=limit,
         )
     except subprocess.TimeoutExpired:
         return None
-    return json.loads(done.stdout) if done.returncode == 0 else None
 
 
 def least(runs: list[Row | None]) -> Row | None:
@@ -98,16 +120,19 @@ def line(name: str, now: Row | None, before: Row | None, *, paired: bool) -> str
     """A row of the table.
 
     >>> line("cas", {"seconds": 1, "processor": 2, "megabytes": 30}, {"processor": 1.5}, paired=True)
-    'cas                             1.00      2.00        30           -      1.50  slower: 1.33 times'
+    'cas                             1.00      2.00        30           -       -      1.50  slower: 1.33 times'
+    >>> now = {"seconds": 1, "processor": 2, "megabytes": 30, "peer": 8, "ratio": 4}
+    >>> line("sinkhorn", now, None, paired=False)
+    'sinkhorn                        1.00      2.00        30        8.00    4.00         -  of POT'
     """
     if now is None:
         return f"{name:26}{'failed, or too long':>30}"
-    peer = f"{now['peer']:.2f}" if "peer" in now else "-"
-    text = f"{name:26}{now['seconds']:>10.2f}{now['processor']:>10.2f}{now['megabytes']:>10.0f}{peer:>12}"
-    if before is None:
-        return text
-    text += f"{before['processor']:>10.2f}"
-    if not slower(now, before):
+    text = f"{name:26}{now['seconds']:>10.2f}{now['processor']:>10.2f}{now['megabytes']:>10.0f}"
+    text += f"{now['peer']:>12.2f}{now['ratio']:>8.2f}" if "ratio" in now else f"{'-':>12}{'-':>8}"
+    text += f"{before['processor']:>10.2f}" if before else f"{'-':>10}"
+    if "ratio" in now:
+        text += f"  of {peers.PEERS[name].package}"
+    if before is None or not slower(now, before):
         return text
     how = "slower" if paired else "slower than what was kept, not in one run"
     return f"{text}  {how}: {now['processor'] / before['processor']:.2f} times"

@@ -91,6 +91,20 @@ def print_cost(sizes: list[str], names: list[str]) -> None:
 
 def measure(size: str, name: str) -> dict[str, float]:
     """One call of a technique on a made-up world of this size, after one on a corner of it."""
+    corner, state, given = world(size, name)
+    settings = SETTINGS.get(name, {})
+    if "top_k" in describe(getattr(postproc, name)).settings:
+        settings = settings | {"top_k": 100}
+    run(name, corner, settings)
+    started, before = time.perf_counter(), time.process_time()
+    run(name, state, settings)
+    seconds, processor = time.perf_counter() - started, time.process_time() - before
+    megabytes = (peak() - given) / 1e6
+    return {"seconds": seconds, "processor": processor, "megabytes": megabytes}
+
+
+def world(size: str, name: str) -> tuple[State, State, int]:
+    """What a technique is given at a size: a corner of it, all of it, and the bytes of features and matrices."""
     query, gallery = features(size)
     nq, ng, _, _ = SIZES[size]
     random = np.random.default_rng(1)
@@ -107,9 +121,7 @@ def measure(size: str, name: str) -> dict[str, float]:
     state |= {"train_pid": np.arange(rows) % (rows // 8), "train_cam": random.integers(0, 2, rows)}
     state |= {"train_frame": random.integers(0, 99_999, rows)}
     corner = {key: value[: CORNER.get(key[0])] for key, value in state.items()}
-    step, settings = describe(getattr(postproc, name)), SETTINGS.get(name, {})
-    if "top_k" in step.settings:
-        settings = settings | {"top_k": 100}
+    step = describe(getattr(postproc, name))
     given = query.nbytes + gallery.nbytes
     if "distances" in step.needs:
         corner["distances"] = distances(corner)
@@ -122,12 +134,7 @@ def measure(size: str, name: str) -> dict[str, float]:
             images["query_distances"] = among(images["query"])
             images["clusters"] = np.arange(len(images["query"])) % PEOPLE
         given += state["query_distances"].nbytes
-    run(name, corner, settings)
-    started, before = time.perf_counter(), time.process_time()
-    run(name, state, settings)
-    seconds, processor = time.perf_counter() - started, time.process_time() - before
-    megabytes = (peak() - given) / 1e6
-    return {"seconds": seconds, "processor": processor, "megabytes": megabytes}
+    return corner, state, given
 
 
 def among(images: np.ndarray) -> np.ndarray:
