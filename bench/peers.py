@@ -34,9 +34,7 @@ from postproc import using
 CLOSE = 1e-4  # of the range of our answer
 APART = 1e-3  # of all numbers may be farther from each other
 ENOUGH, TURNS = 12.0, 5  # CPU seconds, after which there is no other turn
-SMALL_PAGES = {
-    "NUMPY_MADVISE_HUGEPAGE": "0"
-}  # of both: large ones may take a virtual machine longer than the work
+SMALL_PAGES = {"NUMPY_MADVISE_HUGEPAGE": "0"}  # of both: large ones may take a virtual machine more than the work
 
 Answer = np.ndarray | tuple[np.ndarray, ...]
 
