@@ -18,7 +18,7 @@ from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Gallery, Nearest, Query
 from postproc.context import graph
 from postproc.context.graph import Graph
-from postproc.pairs import answering, held, nearest, pairwise, spent
+from postproc.pairs import answering, held, nearest, one_sided, pairwise, spent
 from postproc.pairs.known import tiles_of, tiles_of_gallery
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import Pairwise
@@ -98,9 +98,11 @@ def diffusion(
              piece: a part that none of them stands for is not reached.
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError naming the setting or array and what was wanted.
-    Cost:    half a product of gallery by gallery, one of queries by gallery; then nq * ng * (k or fewer links) *
-             iterations multiply-adds, the larger part: 0.01 to 0.02 s a query and core in a gallery of 80,000 at
-             the defaults; 650 bytes a gallery image and thread. With ``eigenpairs`` once about ten times
+    Cost:    half a product of gallery by gallery, one of queries by gallery; of features by whole numbers where
+             that is sooner, and then with ``top_k`` distances are computed for queries alone that reach fewer.
+             Then nq * ng * (k or fewer links) * iterations multiply-adds, the larger part: 0.01 to 0.02 s a query
+             and core in a gallery of 80,000 at the defaults; 650 bytes a gallery image and thread. With
+             ``eigenpairs`` once about ten times
              eigenpairs^2 * ng, on the host wherever the features are, then nq * ng * eigenpairs, and 8 bytes * ng
              * eigenpairs. Copies cost nothing.
     Differs: copies of an image are in or out of a list together. An image without links is reached by the query
@@ -127,11 +129,15 @@ def diffusion(
         inward, kind, columns = _walk(links, float(tolerance), kernel.diffusion.COLUMNS)
         solve = _steps(links, kind, float(alpha), iterations, float(tolerance), solver == "minres")
     outward = 1 / inward
+    near = one_sided.of_pairs(pairs, k_query)  # None: the strips say it
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
-        near = answering.smallest(strip, min(k_query, strip.shape[1]))
-        entry = classes[near.rows]
-        weights = graph.similarity(near.distances, gamma if query_gamma is None else query_gamma)
+        if near is None:
+            entered = answering.smallest(strip, min(k_query, strip.shape[1]))
+        else:
+            entered = Nearest(near.distances[queries], near.rows[queries])
+        entry = classes[entered.rows]
+        weights = graph.similarity(entered.distances, gamma if query_gamma is None else query_gamma)
         weights = arrays.as_type(weights * inward[entry], kind)
 
         def diffuse(start: int) -> None:
@@ -140,7 +146,8 @@ def diffusion(
 
         kernel.walk.run(diffuse, range(0, len(strip), columns), what="diffusion")
 
-    return answering.answer(tiles_of(pairs), change, top_k=top_k)
+    answer = answering.answer if near is None else answering.answer_of_reached
+    return answer(tiles_of(pairs), change, top_k=top_k)
 
 
 def _walk(links: Graph, tolerance: float, columns: dict[Kind, int]) -> tuple[np.ndarray, Kind, int]:

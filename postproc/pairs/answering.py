@@ -19,6 +19,7 @@ from postproc.pairs.tiles import Buffers, Tiles
 
 Change = Callable[[np.ndarray, np.ndarray], None]  # strip where the tiles are, its queries in NumPy
 DISTANCES = "distances"  # of queries and gallery, in a store
+ROWS = 16  # of a strip that are looked at together
 
 
 def answer(
@@ -72,18 +73,19 @@ def answer_without_distances(
 
 def answer_of_reached(tiles: Tiles, change: Change, *, top_k: int | None) -> Floats | Nearest:
     """As :func:`answer`, where ``change`` is below 0 for whom it reaches and leaves others, who come behind, at
-    their distance. Distances are computed for blocks of queries alone in which fewer than ``top_k`` are reached,
-    which are changed again then.
+    their distance, or at 0 where that is below. Distances are computed for blocks of queries alone in which fewer
+    than ``top_k`` are reached; nobody is changed twice.
     """
     layout = tiles.layout
     if top_k is None or remembered.current() is not None:
         return answer(tiles, change, top_k=top_k)
     best = _Best(layout.nq, layout.ng, top_k, change, layout.like, layout.one_set)
-    for queries in _some_at_a_time(layout.nq, layout.ng, layout.like):
+    for start in range(0, layout.nq, layout.tall):
+        queries = np.arange(start, min(start + layout.tall, layout.nq))
         best.take(arrays.full((len(queries), layout.ng), np.inf, np.float32, layout.like), queries)
     lacking = np.flatnonzero(arrays.host(best.nearest.rows[:, -1]) < 0)
     if len(lacking):
-        strips(tiles, best.take, what="answer", asked=lacking)
+        strips(tiles, best.add, what="answer", asked=lacking)
     return best.nearest
 
 
@@ -110,6 +112,19 @@ class _Best:
 
     def take(self, strip: np.ndarray, queries: np.ndarray) -> None:
         self.change(strip, queries)
+        self._choose(strip, queries)
+
+    def add(self, strip: np.ndarray, queries: np.ndarray) -> None:
+        """Behind those that are listed already, below 0, all others at their distance."""
+        rows, distances = self.nearest.rows[queries], self.nearest.distances[queries]
+        listed = rows >= 0
+        owners = arrays.namespace(rows).nonzero(listed)[0]
+        for some in arrays.blocks(strip, ROWS):
+            strip[some][strip[some] < 0] = 0
+        strip[owners, arrays.as_type(rows[listed], np.int64)] = distances[listed]
+        self._choose(strip, queries)
+
+    def _choose(self, strip: np.ndarray, queries: np.ndarray) -> None:
         if self.one_set:
             set_own(strip, queries)
         found = smallest(strip, self.nearest.rows.shape[1])

@@ -76,14 +76,22 @@ class Layout:
     @cached_property
     def blocks(self) -> list[slice]:
         """Blocks of classes; no block holds both classes with queries and classes without."""
-        edge = EDGE_ON_CUDA if arrays.on_cuda(self.like) else edge_of(self.classes)
-        return _cut(0, self.query_classes, edge) + _cut(self.query_classes, self.classes, edge)
+        return _cut(0, self.query_classes, self.edge) + _cut(self.query_classes, self.classes, self.edge)
+
+    @property
+    def edge(self) -> int:
+        """Classes in a block at most."""
+        return EDGE_ON_CUDA if arrays.on_cuda(self.like) else edge_of(self.classes)
+
+    @property
+    def tall(self) -> int:
+        """Queries in a strip at most, where no image has a copy."""
+        return min(self.edge, tall_of(self.ng, STRIP_ON_CUDA if arrays.on_cuda(self.like) else STRIP))
 
     @cached_property
     def strips(self) -> list[slice]:
         """Blocks with queries, cut to so few classes that their distances to the whole gallery have room."""
-        tall = tall_of(self.ng, STRIP_ON_CUDA if arrays.on_cuda(self.like) else STRIP)
-        cut = [piece for block in self.blocks for piece in _cut(block.start, block.stop, tall)]
+        cut = [piece for block in self.blocks for piece in _cut(block.start, block.stop, self.tall)]
         offsets, _ = self.queries
         return [piece for piece in cut if offsets[piece.start] < offsets[piece.stop]]
 

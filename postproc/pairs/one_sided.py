@@ -12,7 +12,7 @@ from postproc import kernels
 from postproc.base import arrays, machine
 from postproc.base.vocabulary import NOBODY, Nearest
 from postproc.pairs import forecast, nearest, pruned
-from postproc.pairs.pairwise import read_only, sqeuclidean
+from postproc.pairs.pairwise import FeatureTerm, Pairwise, read_only, sqeuclidean
 from postproc.pairs.rows import Rows, rows_in
 from postproc.pairs.tiles import PairwiseTiles
 
@@ -30,9 +30,23 @@ def of_images(images: np.ndarray, bank: np.ndarray, k: int, known: np.ndarray | 
     Memory: a byte a value of both, and some megabytes a thread.
     """
     k = min(k, len(bank))
-    if arrays.on_cuda(bank) or not machine.int8() or not forecast.pays_one_sided(images, bank, k, room_of(k)):
-        return nearest.of_queries(PairwiseTiles(sqeuclidean(images, bank)), k)
-    return search(images, bank, k, known)
+    if pays(images, bank, k):
+        return search(images, bank, k, known)
+    return nearest.of_queries(PairwiseTiles(sqeuclidean(images, bank)), k)
+
+
+def of_pairs(pairs: Pairwise, k: int) -> Nearest | None:
+    """The same for queries in their gallery, where distances are those of features alone and it pays; or None."""
+    match pairs.terms:
+        case (FeatureTerm(np.ndarray() as images, np.ndarray() as bank, 1.0),) if pairs.one_track is None:
+            k = min(k, len(bank))
+            return search(images, bank, k) if pays(images, bank, k) else None
+    return None
+
+
+def pays(images: np.ndarray, bank: np.ndarray, k: int) -> bool:
+    """Whether :func:`search` can be done, and is sooner than a walk."""
+    return not arrays.on_cuda(bank) and machine.int8() and forecast.pays_one_sided(images, bank, k, room_of(k))
 
 
 def room_of(k: int) -> int:

@@ -44,6 +44,7 @@ def test_diffusion(on_device, setting):
     [
         {"truncate": 8},
         {"truncate": 100, "alpha": 0.9},
+        {"truncate": 6, "k": 3, "top_k": 20},
         {"truncate": 1},
         {"graph": "gallery", "query_gamma": 0.0, "truncate": 6, "iterations": 2, "top_k": 7},
     ],

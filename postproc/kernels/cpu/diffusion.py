@@ -103,7 +103,7 @@ def conjugate_gradients(
         for at in range(nodes.shape[1]):
             residual[nodes[b, at], b] = direction[nodes[b, at], b] = values[b, at]
             reached[nodes[b, at]] = True
-    rows = np.nonzero(reached)[0]
+    rows, growing = np.nonzero(reached)[0], True
     width = x.shape[1]
     square, across, after = np.zeros(width), np.empty(width), np.empty(width)
     _add_squares(rows, masses, residual, square)
@@ -113,7 +113,10 @@ def conjugate_gradients(
     for _ in range(iterations):
         if not (smallest > limit).any():
             break
-        rows = rows if rows.size == n else _reach(offsets, members, reached, rows)
+        if growing:
+            before = rows.size
+            rows = _reach(offsets, members, reached, rows)
+            growing = before < rows.size < n
         across[:] = 0
         _apply(offsets, members, weights, masses, alpha, rows, direction, image, across)
         for b in range(width):
@@ -379,17 +382,19 @@ def truncated_solutions(lists, offsets, members, weights, alpha, iterations, tol
 def reached_first(scores, classes, scales, start, strip):
     """``strip[start + b, j] <- -scores[c, b] * scales[c]``, c = classes[j], where that score is above 0, for every
     column b of scores; elsewhere the distance that stands there stays, or becomes 0 if it is below."""
+    columns = min(scores.shape[1], strip.shape[0] - start)
+    scaled = np.empty((TOGETHER, columns), np.float32)
     for first in range(0, classes.size, TOGETHER):
-        last = min(first + TOGETHER, classes.size)
-        for b in range(min(scores.shape[1], strip.shape[0] - start)):
-            row = strip[start + b]
-            for j in range(first, last):
-                c = classes[j]
-                score = np.float32(scores[c, b] * scales[c])
-                if score > 0:
-                    row[j] = -score
-                elif row[j] < 0:
-                    row[j] = 0
+        count = min(TOGETHER, classes.size - first)
+        for j in range(count):
+            c = np.uint32(classes[first + j])
+            for b in range(columns):
+                scaled[j, b] = scores[c, b] * scales[c]
+        for b in range(columns):
+            row = strip[start + b, first : first + count]
+            for j in range(count):
+                score = scaled[j, b]
+                row[j] = -score if score > 0 else max(row[j], np.float32(0))
 
 
 @compiled

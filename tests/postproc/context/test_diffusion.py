@@ -2,6 +2,7 @@
 
 import importlib
 from importlib import import_module
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -9,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from postproc import Nearest, diffusion, l2_normalize, sqeuclidean
+from postproc import Nearest, diffusion, l2_normalize, same_camera, sqeuclidean
+from postproc.base import machine
 from postproc.kernels import reference
+from postproc.pairs import answering, one_sided
 from tests.support.each import each
 from tests.support.worlds import cubes, world
 
@@ -142,6 +145,58 @@ def test_top_k_is_the_head_of_the_full_answer(setting):
     assert isinstance(head, Nearest)
     assert_array_equal(head.rows, np.argsort(full, axis=1, kind="stable")[:, :9])
     assert_array_equal(head.distances, np.take_along_axis(full, head.rows, axis=1))
+
+
+@pytest.fixture
+def by_whole_numbers(monkeypatch):
+    """Queries enter by whole numbers, as where features and sizes let these pay."""
+    if not machine.int8():
+        pytest.skip("the processor has no AVX-512 VNNI")
+    monkeypatch.setattr(one_sided, "pays", lambda *_: True)
+
+
+def test_a_query_enters_likewise_by_whole_numbers(request):
+    sides = world(nq=30, ng=200)["query"], world(nq=30, ng=200)["gallery"]
+    settings = [{}, {"k": 3, "k_query": 2}, {"eigenpairs": 7}, {"k_query": 10**6}]
+    tiles = [[diffusion(*given, **one) for one in settings] for given in (sides, sides[1:])]
+    request.getfixturevalue("by_whole_numbers")
+    with patch.object(one_sided, "search", wraps=one_sided.search) as search:
+        numbers = [[diffusion(*given, **one) for one in settings] for given in (sides, sides[1:])]
+    assert search.call_count == 8
+    assert_allclose(np.concatenate(numbers[0]), np.concatenate(tiles[0]), rtol=2e-5, atol=2e-6)
+    assert_allclose(np.concatenate(numbers[1]), np.concatenate(tiles[1]), rtol=2e-5, atol=2e-6)
+
+
+def test_other_distances_than_those_of_features_enter_by_themselves(by_whole_numbers):
+    data = world(nq=30, ng=200, cameras=3)
+    features = sqeuclidean(l2_normalize(data["query"]), l2_normalize(data["gallery"]))
+    cameras = same_camera(data["query_cam"], data["gallery_cam"])
+    with patch.object(one_sided, "search", wraps=one_sided.search) as search:
+        for pairs in (
+            features + 0.1 * cameras,
+            2.0 * features,
+            features.zero_within_tracks(*[np.arange(30) % 9, np.arange(200) % 9]),
+        ):
+            diffusion(pairs, k=5)
+    assert search.call_count == 0
+
+
+@each("one_set", [False, True])
+def test_only_who_reaches_too_few_is_compared_with_all(one_set, by_whole_numbers):
+    """And nobody is solved for twice."""
+    data, kernel = world(nq=30, ng=200), import_module("postproc.kernels.cpu.diffusion")
+    sides = (data["gallery"],) if one_set else (data["query"], data["gallery"])
+    full = diffusion(*sides, k=4, k_query=2)
+    enough = int((full < 0).sum(axis=1).min())
+    assert 0 < enough < 100
+    for top_k, computed in ((enough, 0), (enough + 1, 1), (150, 1)):
+        solved = patch.object(kernel, "conjugate_gradients", wraps=kernel.conjugate_gradients)
+        with patch.object(answering, "strips", wraps=answering.strips) as strips, solved as solve:
+            head = diffusion(*sides, k=4, k_query=2, top_k=top_k)
+        assert strips.call_count == computed
+        assert solve.call_count == -(-len(full) // kernel.COLUMNS[np.float64])
+        assert_array_equal(head.rows, np.argsort(full, axis=1, kind="stable")[:, :top_k])
+        assert_array_equal(head.distances, np.take_along_axis(full, head.rows, axis=1))
 
 
 def test_images_that_nothing_reaches_follow_by_distance():

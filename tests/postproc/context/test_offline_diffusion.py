@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from postproc import Nearest, diffusion, offline_diffusion
+from postproc import Nearest, diffusion, l2_normalize, offline_diffusion, same_camera, sqeuclidean
 from postproc.kernels import reference
 from postproc.pairs import answering
 from tests.support.each import each
@@ -114,6 +114,18 @@ def test_distances_are_computed_where_too_few_are_reached_alone(one_set):
         assert strips.call_count == computed
         assert_array_equal(head.rows, np.argsort(full, axis=1, kind="stable")[:, :top_k])
         assert_array_equal(head.distances, np.take_along_axis(full, head.rows, axis=1))
+
+
+def test_distances_below_nothing_are_behind_who_is_reached():
+    """A camera may draw images together until they are nearer than the same: those nothing reaches are at 0."""
+    data = world(nq=30, ng=200, cameras=2)
+    closer = -1.5 * same_camera(data["query_cam"], data["gallery_cam"])
+    pairs = sqeuclidean(l2_normalize(data["query"]), l2_normalize(data["gallery"])) + closer
+    full = offline_diffusion(pairs, truncate=8, k=4)
+    assert (full == 0).any()
+    head = offline_diffusion(pairs, truncate=8, k=4, top_k=199)
+    assert_array_equal(head.rows, np.argsort(full, axis=1, kind="stable")[:, :199])
+    assert_array_equal(head.distances, np.take_along_axis(full, head.rows, axis=1))
 
 
 @each("graph", ["all", "gallery"])
