@@ -17,7 +17,8 @@ from ensemble.base import spellings
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.features import COLUMNS, SIDES
-from ensemble.base.labels import LABELS, of_values
+from ensemble.base.labels import LABELS
+from ensemble.base.labels import read as read_column
 from ensemble.io import camera_files, containers, name_lists
 from ensemble.io.arrays import rounded, texts, vectors, what, whole_numbers
 from ensemble.io.catalogue import Catalogue
@@ -262,8 +263,10 @@ def block(where: str, found: Part) -> Block:
         if column not in values or problems:
             continue
         value = unbatched(values[column])
-        read = texts if column == "name" else of_values if column in LABELS else whole_numbers
-        columns[column] = read(value)
+        if column in LABELS:
+            columns[column] = read_column(column, value)
+        else:
+            columns[column] = texts(value) if column == "name" else whole_numbers(value)
         if columns[column] is None or len(columns[column]) != len(rows):
             is_text = isinstance(columns[column], np.ndarray) and columns[column].dtype == object
             wanted = "texts" if column == "name" else "labels" if is_text else "whole numbers"
