@@ -188,7 +188,8 @@ def _side(
             )
     if folder.parser is not None and side not in folder.tables:
         with collecting(problems):
-            also.append(Labels(f"names of the {side}", names, columns_of(names, folder.parser)))
+            told = columns_of(names, folder.parser, notes=notes)
+            also.append(Labels(f"names of the {side}", names, told))
     if folder.catalogue is not None and side not in folder.tables:
         with collecting(problems):
             also.append(folder.catalogue.of(names, side))
