@@ -71,7 +71,9 @@ def parse(where: Path, content: bytes) -> dict[str, Any]:
         said = f"found a cell that is none ({reason(error)})"
         raise InputError([f"{where}: wanted numbers in {table.keys(where, titles)[0]}, {said}"]) from None
     columns: dict[str, Any] = {
-        title: frame[name].tolist() for title, name in zip(titles, names, strict=True) if name not in chosen
+        title: [cell.strip() for cell in frame[name].tolist()]
+        for title, name in zip(titles, names, strict=True)
+        if name not in chosen
     }
     if places:
         return {table.FEATURES: frame[[names[place] for place in places]].to_numpy(np.float64), **columns}

@@ -134,6 +134,11 @@ def test_ids_that_say_who_is_in_an_image_are_no_names(tmp_path: Path) -> None:
     assert "gallery_m.npz: wanted every image once in ids, which names them as nothing else does, found" in said
 
 
+def test_blanks_around_names_are_no_part_of_them(tmp_path: Path) -> None:
+    (found,) = read_folder(written(tmp_path, ["a.jpg  ,1,0.25", " c.jpg,-2.5,3", '"d.jpg ",4,5.125'], ","))
+    assert found.query_table["name"].tolist() == ["a.jpg", "c.jpg", "d.jpg"]
+
+
 @each("cells", [("[1; 0,25]", "[-2,5;3]", "[4; 5,125]"), ("[1 0,25]", "(-2,5 3)", "[4,0\n 5,125]")])
 def test_a_decimal_comma_in_cells_that_are_lists(tmp_path: Path, cells: tuple[str, ...]) -> None:
     for side in ("query", "gallery"):
