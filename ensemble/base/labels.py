@@ -5,6 +5,7 @@ Tables keep labels as they were given: whole numbers (int64, -1 unknown), or tex
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,24 +17,42 @@ LABELS = ("pid", "cam", "cam_predicted", "track", "scene", "clothes")  # columns
 UNKNOWN = ("", "-1", "nan", "na", "n/a", "<na>", "none", "null")  # what stands where nothing is known
 FIRST = 1_000_000  # the number of the first text: no number that somebody writes for a camera
 _WHOLE = re.compile(r"([+-]?[0-9]{1,30})(?:\.0*)?")
+_ZEROS = re.compile(r"0+[0-9]+")
 
 
-def of_cells(cells: Iterable[str]) -> Array:
-    """Cells of a table: int64 where all are whole numbers that it holds, else text.
+def of_cells(cells: Iterable[str], *, zeros: bool = False) -> Array:
+    """Cells of a table: int64 where all are whole numbers that it holds, else text, in Unicode's composed form.
+
+    zeros: whole numbers stay text where some have zeros in front, which who reads them again may want back.
 
     >>> of_cells(["7", "", "8.0"]), of_cells(["Dan", "7", "nan"])
     (array([ 7, -1,  8]), array(['Dan', '7', ''], dtype=object))
+    >>> of_cells(["007", "-1", "8.0"], zeros=True)
+    array(['007', '', '8'], dtype=object)
     """
-    texts = [text.strip() for text in cells]
+    texts = [unicodedata.normalize("NFC", text.strip()) for text in cells]
     texts = ["" if text.lower() in UNKNOWN else text for text in texts]
     wholes = [_whole(text) for text in texts]
-    if all(whole is not None or not text for whole, text in zip(wholes, texts, strict=True)):
-        return np.array([-1 if whole is None else whole for whole in wholes], np.int64)
-    return np.array(texts, object)
+    if not all(whole is not None or not text for whole, text in zip(wholes, texts, strict=True)):
+        return np.array(
+            ["" if (whole or 0) < 0 else text for whole, text in zip(wholes, texts, strict=True)], object
+        )
+    numbers = [-1 if whole is None else whole for whole in wholes]
+    if not (zeros and any(map(_ZEROS.fullmatch, texts))):
+        return np.array(numbers, np.int64)
+    spelt = [text if has_zeros(text) else str(number) for text, number in zip(texts, numbers, strict=True)]
+    return np.array(["" if number < 0 else text for text, number in zip(spelt, numbers, strict=True)], object)
 
 
-def of_values(values: Any) -> Array | None:
+def has_zeros(text: str) -> bool:
+    """Whether a label is a whole number with zeros in front."""
+    return _ZEROS.fullmatch(text) is not None
+
+
+def of_values(values: Any, *, zeros: bool = False) -> Array | None:
     """Labels of any kind, (n,): numbers, text, categories, None or NaN for unknown; None for what is no label.
+
+    zeros: as :func:`of_cells` has it.
 
     >>> of_values(np.array([7.0, np.nan])), of_values(np.array([2**63], np.uint64))
     (array([ 7, -1]), array(['9223372036854775808'], dtype=object))
@@ -54,7 +73,7 @@ def of_values(values: Any) -> Array | None:
     if array.dtype.kind not in "uSUO":
         return None
     cells = [_text(value) for value in array.tolist()]
-    return None if None in cells else of_cells(cell for cell in cells if cell is not None)
+    return None if None in cells else of_cells((cell for cell in cells if cell is not None), zeros=zeros)
 
 
 def apart(dtype: np.dtype) -> int:
@@ -76,6 +95,21 @@ def composed(parts: Sequence[Array]) -> Array:
     return np.array(["+".join(cells) if all(cells) else "" for cells in zip(*texts, strict=True)], object)
 
 
+def read(column: str, values: Any) -> Array | None:
+    """:func:`of_values` of a column of labels: identities keep the zeros in front of their numbers."""
+    return of_values(values, zeros=column == "pid")
+
+
+def as_numbers(values: Array) -> Ints | None:
+    """Labels of one column as the whole numbers that they are, -1 unknown; None where some are other text.
+
+    >>> as_numbers(np.array(["007", ""], object)), as_numbers(np.array(["Dan"], object))
+    (array([ 7, -1]), None)
+    """
+    found = of_values(values)
+    return None if found is None or found.dtype == object else found
+
+
 def same(first: Array, second: Array) -> Array:
     """Where two columns say the same, (n,) bool: ``7``, ``07`` and ``"7"`` are one label."""
     if first.dtype != object and second.dtype != object:
@@ -93,25 +127,32 @@ def among(column: Array, wanted: Iterable[int | str]) -> Array:
 
 
 def either(which: Array, first: Array, second: Array) -> Array:
-    """``first`` where ``which``, else ``second``: text where one of them is."""
+    """``first`` where ``which``, else ``second``: text where one of them is, spelt as it was."""
     if first.dtype == second.dtype:
         return np.where(which, first, second)
-    return np.where(which, _canonical(first), _canonical(second))
+    texts = [values if values.dtype == object else _canonical(values) for values in (first, second)]
+    return np.where(which, *texts)
 
 
 def numbered(columns: Mapping[str, Array]) -> dict[str, Ints]:
     """Columns of one kind, by any names, as numbers that are equal where the labels are.
 
-    Whole numbers stay what they are where all columns hold such. A text has a number of :data:`FIRST` or more.
+    Whole numbers stay what they are where all columns hold such, with zeros in front or not. A text has a number
+    of :data:`FIRST` or more.
 
     >>> numbered({"query_cam": np.array(["B", ""], object), "gallery_cam": np.array([3, -1])})
     {'query_cam': array([1000001,      -1]), 'gallery_cam': array([1000000,      -1])}
+    >>> numbered({"pid": np.array(["007", "8", ""], object)})
+    {'pid': array([ 7,  8, -1])}
     """
     if not any(values.dtype == object for values in columns.values()):
         return {name: values.astype(np.int64) for name, values in columns.items()}
     texts = {name: _canonical(values) for name, values in columns.items()}
     known = sorted({text for values in texts.values() for text in values.tolist() if text})
-    number = {"": -1, **{text: FIRST + at for at, text in enumerate(known)}}
+    wholes = [_whole(text) for text in known]
+    if None in wholes:
+        wholes = [FIRST + at for at in range(len(known))]
+    number = {"": -1, **dict(zip(known, wholes, strict=True))}
     return {name: np.array([number[text] for text in values.tolist()], np.int64) for name, values in texts.items()}
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.features import SIDES, FeatureSet
+from ensemble.base.labels import as_numbers
 from ensemble.cli.numbers import too_small
 from ensemble.io import Folder, spread
 from postproc import SpatioTemporalPrior, fit_prior
@@ -56,7 +57,7 @@ def of(options: argparse.Namespace, folder: Folder, sets: Sequence[FeatureSet]) 
     data = features.data()
     for side in SIDES:
         table = getattr(features, f"{side}_table")
-        if table is not None and "cam" in table and table["cam"].dtype == object:
+        if table is not None and "cam" in table and as_numbers(table["cam"].to_numpy()) is None:
             found = examples(sorted(filter(None, set(table["cam"]))))
             where = f"{NAME}: wanted the cameras of {side} as numbers"
             raise InputError([f"{where}, found text ({found}); number them in {side}.csv"])

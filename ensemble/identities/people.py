@@ -1,21 +1,17 @@
 """Identities at the border: people write labels, the library counts with numbers."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ensemble.base import labels, spellings
+from ensemble.base import labels
 from ensemble.base.errors import InputError, examples
-from ensemble.base.kinds import Ints
+from ensemble.base.kinds import Array, Ints
 from ensemble.io import Folder
-from ensemble.io.lists import read_table
 from postproc.identities.by_identity import NONE
 from postproc.identities.with_unknown import UNKNOWN
-
-_ZEROS = re.compile(r"0+[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,8 @@ def people(folder: Folder, query_table: Any, gallery_table: Any, notes: list[str
             [f"{folder.path}: wanted identities of the gallery, found none; write a column pid into gallery.csv"]
         )
     tables = {"gallery": gallery_table, "query": query_table}
-    given = {side: labels.of_values(table["pid"].to_numpy()) for side, table in tables.items() if "pid" in table}
+    columns = {side: table["pid"].to_numpy() for side, table in tables.items() if "pid" in table}
+    given = {side: labels.read("pid", values) for side, values in columns.items()}
     wrong = [side for side, values in given.items() if values is None]
     if wrong:
         raise InputError([f"{folder.path}: wanted labels in pid of {' and '.join(wrong)}, found something else"])
@@ -64,29 +61,19 @@ def people(folder: Folder, query_table: Any, gallery_table: Any, notes: list[str
     for side in found:
         for number, label in zip(numbers[side].tolist(), found[side].tolist(), strict=True):
             called.setdefault(number, str(label))
-    zeros = _with_zeros(folder, notes) if "pid" not in folder.keys else {}
-    called |= {number: text for number, text in zeros.items() if called.get(number) == str(number)}
+    zeros = {number: text for number, text in _spelt(numbers, found, "gallery") if labels.has_zeros(text)}
+    plain = {number for number, text in _spelt(numbers, found, "gallery") if not labels.has_zeros(text)}
+    if several := [f"{text} and {number}" for number, text in zeros.items() if number in plain]:
+        where = folder.tables.get("gallery", folder.path)
+        notes.append(f"{where}: {examples(several)} are one identity each, which is called by the zeros here")
+    called |= zeros
     return People(numbers["gallery"], numbers.get("query"), called)
 
 
-def _with_zeros(folder: Folder, notes: list[str]) -> dict[int, str]:
-    """The spelling of numbers that are written with zeros in front, as ``0012``."""
-    if "gallery" not in folder.tables:
-        return {}
-    path = folder.tables["gallery"]
-    header, rows, _ = read_table(path)
-    places, _, _ = spellings.columns(header, folder.wanted)
-    if "pid" not in places:
-        return {}
-    written = dict.fromkeys(row[places["pid"]].strip() for row in rows)
-    found: dict[int, str] = {}
-    for text in written:
-        if _ZEROS.fullmatch(text) and len(text) < 19:
-            found.setdefault(int(text), text)
-    several = [f"{text} and {int(text)}" for text in found.values() if str(int(text)) in written and text != "0"]
-    if several:
-        notes.append(f"{path}: {examples(several)} are one identity each, which is called by the zeros here")
-    return found
+def _spelt(numbers: Mapping[str, Ints], found: Mapping[str, Array], side: str) -> list[tuple[int, str]]:
+    """The number of each label of a side with each of its spellings, from the last to the first."""
+    pairs = zip(numbers[side].tolist(), map(str, found[side].tolist()), strict=True)
+    return [*dict.fromkeys(pairs)][::-1]
 
 
 def groups(tables: Sequence[Any], column: str | None) -> list[tuple[str, list[np.ndarray]]]:

@@ -58,6 +58,7 @@ def aligned(
 ) -> dict[str, FeatureSet]:
     """The sets of ``models``, as far as they can be read; what is wrong is added to ``problems``."""
     blocks: Blocks = {}
+    notes: list[str] = []
     for model in models:
         divided = folder.catalogue is not None and folder.catalogue.sides and not is_side(model)
         division = folder.catalogue if divided else None
@@ -65,9 +66,9 @@ def aligned(
             held = folder.held[model]
             blocks[model] = blocks_of(held, {side: f"{model}, {side}" for side in held}, problems)
         else:
-            blocks[model] = read_blocks(folder.models[model], problems, division, one_set=folder.one_set)
+            files = folder.models[model]
+            blocks[model] = read_blocks(files, problems, division, one_set=folder.one_set, notes=notes)
     before = len(problems)
-    notes: list[str] = []
     tables: dict[str, Any] = {
         f"{side}_table": _side(folder, side, blocks, problems, notes, missing != "refuse") for side in SIDES
     }
@@ -187,7 +188,8 @@ def _side(
             )
     if folder.parser is not None and side not in folder.tables:
         with collecting(problems):
-            also.append(Labels(f"names of the {side}", names, columns_of(names, folder.parser)))
+            told = columns_of(names, folder.parser, notes=notes)
+            also.append(Labels(f"names of the {side}", names, told))
     if folder.catalogue is not None and side not in folder.tables:
         with collecting(problems):
             also.append(folder.catalogue.of(names, side))

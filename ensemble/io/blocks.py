@@ -17,7 +17,8 @@ from ensemble.base import spellings
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.features import COLUMNS, SIDES
-from ensemble.base.labels import LABELS, of_values
+from ensemble.base.labels import LABELS
+from ensemble.base.labels import read as read_column
 from ensemble.io import camera_files, containers, name_lists
 from ensemble.io.arrays import rounded, texts, vectors, what, whole_numbers
 from ensemble.io.catalogue import Catalogue
@@ -99,11 +100,12 @@ def read_blocks(
     division: Catalogue | None = None,
     *,
     one_set: bool = False,
+    notes: list[str] | None = None,
 ) -> dict[str, Block]:
     """The sides of one model, as far as they can be read; what is wrong is added to ``problems``.
 
     ``division``: which images each side has, for a file that does not tell its sides apart by itself. ``one_set``:
-    there are no queries, and nobody misses them.
+    there are no queries, and nobody misses them. ``notes`` takes how names came together.
     """
     if camera_files.are(paths):
         with collecting(problems):
@@ -123,7 +125,8 @@ def read_blocks(
             content = containers.load(path, None if pair or division else _is_wanted)
             found = sides(str(path), content, half=pair is not None)
             if pair is None and not found and division:
-                return _divided(path, block(str(path), part(str(path), content)), division)
+                whole = block(str(path), part(str(path), content))
+                return _divided(path, whole, division, [] if notes is None else notes)
             if pair is None or {"query", "gallery"} <= found.keys():
                 parts |= _complete(str(path), content, found, problems, SIDES[1:2] if one_set else SIDES[:2])
                 where |= {side: f"{path}, {side}" for side in found}
@@ -151,7 +154,7 @@ def blocks_of(parts: Mapping[str, Part], where: Mapping[str, str], problems: lis
     return blocks
 
 
-def _divided(path: Path, whole: Block, division: Catalogue) -> dict[str, Block]:
+def _divided(path: Path, whole: Block, division: Catalogue, notes: list[str]) -> dict[str, Block]:
     """The sides of a file with all images, by their names, or in the order of the table that says the sides."""
     listed = None
     if whole.names is None and division.orders:
@@ -168,7 +171,8 @@ def _divided(path: Path, whole: Block, division: Catalogue) -> dict[str, Block]:
         raise InputError(
             [f"{path}: wanted the names of the images, to tell sides apart by them, found none; add them"]
         )
-    place = {division.key(name): row for row, name in enumerate(whole.names)}
+    whole = replace(whole, names=division.called(str(path), whole.names, notes))
+    place = {division.key(name): row for row, name in enumerate(whole.names or ())}
     found, problems = {}, []
     for side, names in division.sides_of(listed).items():
         lacking = [name for name in names if name not in place]
@@ -182,7 +186,7 @@ def _divided(path: Path, whole: Block, division: Catalogue) -> dict[str, Block]:
         columns = {column: values[rows] for column, values in whole.columns.items()}
         found[side] = replace(
             whole, where=f"{path}, {side}", rows=temporary.rows(whole.rows, rows),
-            names=[whole.names[row] for row in rows], ordered=True, columns=columns,
+            names=[(whole.names or [])[row] for row in rows], ordered=True, columns=columns,
         )  # fmt: skip
     refuse_if_any(problems)
     return found
@@ -262,8 +266,10 @@ def block(where: str, found: Part) -> Block:
         if column not in values or problems:
             continue
         value = unbatched(values[column])
-        read = texts if column == "name" else of_values if column in LABELS else whole_numbers
-        columns[column] = read(value)
+        if column in LABELS:
+            columns[column] = read_column(column, value)
+        else:
+            columns[column] = texts(value) if column == "name" else whole_numbers(value)
         if columns[column] is None or len(columns[column]) != len(rows):
             is_text = isinstance(columns[column], np.ndarray) and columns[column].dtype == object
             wanted = "texts" if column == "name" else "labels" if is_text else "whole numbers"

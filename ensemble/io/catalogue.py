@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
+from ensemble.base.alike import alike
 from ensemble.base.errors import InputError, examples
 from ensemble.io.lists import Labels
 
@@ -30,9 +31,27 @@ class Catalogue:
 
     def divides(self, keys: Iterable[str]) -> bool:
         """Whether these are names of images that it divides."""
-        known = set(self.labels.names)
         listed = list(map(self.key, keys))
-        return bool(self.sides and listed) and known.issuperset(listed)
+        called = (self.labels.names, self.labels.paths)
+        return bool(self.sides and listed) and any(set(names).issuperset(listed) for names in called)
+
+    def called(self, where: str, names: Sequence[str], notes: list[str]) -> list[str]:
+        """Names of images as they are here, where they differ in spelling, or are the paths beside the ids here.
+
+        ``notes`` takes what was done.
+        """
+        own = dict(zip(self.labels.paths, self.labels.names, strict=False))  # there are paths of all, or none
+        if own and not {*names} & {*self.labels.names}:
+            like = alike(names, self.labels.paths)
+            paths = [like.renamed.get(name, name) if like else name for name in names]
+            if {*paths} & {*own}:
+                notes.append(f"{where}: its images are called by the ids that {self.path} has beside their paths")
+                return [own.get(path, path) for path in paths]
+        like = alike([self.key(name) for name in names], self.labels.names)
+        if not like or not like.renamed:
+            return list(names)
+        notes.append(f"{where}: its names differ from those of {self.path} {like}: joined without that")
+        return [like.renamed.get(self.key(name), name) for name in names]
 
     def sides_of(self, names: Iterable[str] | None) -> dict[str, list[str]]:
         """The sides that a model has of whom these are all images; None: it has all that there are."""

@@ -15,7 +15,8 @@ import numpy as np
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples, near, refuse_if_any
 from ensemble.base.features import COLUMNS, SIDES
-from ensemble.base.labels import LABELS, of_values, same
+from ensemble.base.labels import LABELS, same
+from ensemble.base.labels import read as read_column
 from ensemble.io.arrays import texts, what, whole_numbers
 from ensemble.io.blocks import UNNAMED, unused
 from ensemble.io.folder import SIDE, Folder, is_side
@@ -296,7 +297,7 @@ def _with(
 
 
 def _label(column: str, values: Any) -> Any:
-    return of_values(values) if column in LABELS else whole_numbers(values)
+    return read_column(column, values) if column in LABELS else whole_numbers(values)
 
 
 def with_parser(folder: Folder, parser: Parser | None) -> Folder:

@@ -10,7 +10,8 @@ from ensemble.base import spellings
 from ensemble.base.errors import InputError
 from ensemble.base.features import COLUMNS, SIDES
 from ensemble.base.kinds import Array
-from ensemble.base.labels import LABELS, of_cells, of_values
+from ensemble.base.labels import LABELS, of_cells
+from ensemble.base.labels import read as read_column
 from ensemble.io import containers
 from ensemble.io.arrays import what, whole_numbers
 from ensemble.io.keys import ONE_SET, side_called
@@ -41,12 +42,12 @@ def read(path: Path, column: str, names: Sequence[str], source: str) -> Labels:
     """One column for the images of ``source``, row by row. InputError where it is none, or of other images."""
     values: Array | None
     if path.suffix.lower() in TEXT:
-        values = of_cells(read_lines(path))
+        values = of_cells(read_lines(path), zeros=column == "pid")
         if column not in LABELS and values.dtype == object:
             values = None
     else:
         content = containers.load(path)
-        values = of_values(content) if column in LABELS else whole_numbers(content)
+        values = read_column(column, content) if column in LABELS else whole_numbers(content)
         if values is None:
             raise InputError(
                 [f"{path}: wanted {column} of {len(names)} images, found {what(content)}; write labels"]

@@ -11,6 +11,7 @@ import numpy as np
 
 from ensemble.base.errors import examples, refuse_if_any
 from ensemble.base.features import SIDES, FeatureSet
+from ensemble.base.labels import as_numbers
 from ensemble.io import matlab5
 from ensemble.io.keys import MULTI
 from ensemble.io.write import beside
@@ -82,10 +83,11 @@ def _entries(features: FeatureSet, side: str, start: str, problems: list[str]) -
             if column != "frame":
                 problems.append(f"wanted the {column} of the {side} images, found none; add it in {side}.csv")
             continue
-        values = table[column].to_numpy()
-        if values.dtype == object:
+        values = as_numbers(table[column].to_numpy())
+        if values is None:
+            told = examples(sorted(set(table[column])))
             problems.append(
-                f"wanted whole numbers for the {column} of {side}, found text ({examples(sorted(set(values)))}); "
+                f"wanted whole numbers for the {column} of {side}, found text ({told}); "
                 f"number them in {side}.csv, or write --format npz, which keeps text"
             )
             continue

@@ -69,7 +69,7 @@ def read_labels(path: Path, wanted: Sequence[str] = (), keys: Keys | None = None
             with collecting(problems):
                 columns[column] = _composed(path, column, keys[column], header, rows)
         elif column in table and (column in LABELS or column not in COLUMNS):
-            columns[column] = of_cells(table[column])
+            columns[column] = of_cells(table[column], zeros=column == "pid")
         elif column in table:
             columns[column] = _numbers(path, column, names, table[column], problems)
     refuse_if_any(problems)
@@ -99,7 +99,8 @@ def _composed(path: Path, column: str, titles: Sequence[str], header: list[str],
     if missing:
         wanted = f"the columns {', '.join(titles)} for {column}"
         raise InputError([f"{path}: wanted {wanted}, as --key says, found no {examples(missing)}"])
-    parts = [of_cells(row[header.index(title)] for row in rows) for title in titles]
+    zeros = column == "pid" and len(titles) == 1
+    parts = [of_cells((row[header.index(title)] for row in rows), zeros=zeros) for title in titles]
     return parts[0] if len(parts) == 1 else composed(parts)
 
 

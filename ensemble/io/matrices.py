@@ -19,7 +19,8 @@ import numpy as np
 from ensemble.base.collecting import collecting
 from ensemble.base.errors import InputError, examples
 from ensemble.base.features import COLUMNS
-from ensemble.base.labels import LABELS, of_values
+from ensemble.base.labels import LABELS
+from ensemble.base.labels import read as read_column
 from ensemble.io import containers
 from ensemble.io.arrays import texts, vector, what, whole_numbers
 from ensemble.io.keys import column_of, slot
@@ -239,7 +240,7 @@ def _of_dictionary(
         if column in ("", "name") and listed is not None:
             names[side] = listed
         elif column in COLUMNS:
-            columns[side][column] = of_values(value) if column in LABELS else whole_numbers(value)
+            columns[side][column] = read_column(column, value) if column in LABELS else whole_numbers(value)
     alone = [of for key, value in held.items() if column_of(key) == "name" and (of := texts(value))]
     values = _values(f"{where}, {keys[0]}", held[keys[0]])
     if not names and len(alone) == 1 and values.shape[0] == values.shape[1]:

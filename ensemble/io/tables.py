@@ -74,7 +74,7 @@ def _table(
     if side == "gallery":
         sources += [read_tracks(path, names, notes=notes) for path in folder.tracks]
     if folder.parser is not None and side not in folder.tables:
-        sources.append(Labels(f"names of the {side}", names, columns_of(names, folder.parser)))
+        sources.append(Labels(f"names of the {side}", names, columns_of(names, folder.parser, notes=notes)))
     refuse_if_any(problems)
     columns: dict[str, Any] = merge(names, sources, problems)
     refuse_if_any(problems)

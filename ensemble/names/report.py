@@ -9,7 +9,7 @@ import numpy as np
 from ensemble.base.errors import examples, printable
 from ensemble.base.labels import LABELS, numbered
 from ensemble.names.source import Source
-from ensemble.parsers.parser import Parsed, Parser, looks_like_pid_cam, tail
+from ensemble.parsers.parser import Parsed, Parser, in_part, looks_like_pid_cam, tail
 
 SHOWN = 5  # failures in a text
 Called = dict[str, dict[int, str]]  # by column, what the number of a text stands for
@@ -100,10 +100,7 @@ def _facts(source: Source, parser: Parser, parsed: Mapping[str, Parsed], called:
     for side, found in parsed.items():
         if found.cut:
             shown = [source.shown(found.names[row]) for row in found.cut]
-            facts.append(
-                f"{_of(side)}in {len(shown)} names a group takes only a part of a number ({examples(shown)}); "
-                "take all of it, as [0-9]+ does, or -?[0-9]+ where -1 is junk"
-            )
+            facts.append(f"{_of(side)}{in_part(shown)}")
         if found.changed:
             shown = [source.shown(found.names[row]) for row in found.changed]
             facts.append(

@@ -173,10 +173,15 @@ def parse(paths: Sequence[str], parser: Parser, labels: Sequence[Said | None] | 
 
 
 def columns(
-    names: Sequence[str], parser: Parser, labels: Sequence[Said | None] | None = None
+    names: Sequence[str],
+    parser: Parser,
+    labels: Sequence[Said | None] | None = None,
+    *,
+    notes: list[str] | None = None,
 ) -> dict[str, np.ndarray]:
     """Names to columns (``pid``, ``cam``, …): (n,) int64, -1 unknown, or labels as text; only those they speak of.
 
+    ``notes`` takes that a user's pattern reads a part of a number alone.
     Raises: InputError with how many names do not fit and the first of them with the reason, or with what the
             parser ``gives`` but no name says.
 
@@ -195,7 +200,17 @@ def columns(
                 "give the names with their folders, a table of labels, or a pattern without that group"
             ]
         )
+    if parsed.cut and notes is not None:
+        notes.append(in_part([tail(names[row]) for row in parsed.cut]))
     return parsed.columns
+
+
+def in_part(shown: Sequence[str]) -> str:
+    """What there is to say of names in which a user's pattern reads a part of a number."""
+    return (
+        f"in {len(shown)} names a group takes only a part of a number ({examples(shown)}); take all of it, as "
+        "[0-9]+ does, or -?[0-9]+ where -1 is junk"
+    )
 
 
 def failure(parser: Parser, parsed: Parsed) -> str:

@@ -27,6 +27,7 @@ import postproc
 from ensemble import io
 from ensemble.base.errors import InputError, examples, refuse_if_any
 from ensemble.base.features import COLUMNS, SIDES, FeatureSet
+from ensemble.base.labels import as_numbers
 from ensemble.cli import files, machine, notes, outputs, program
 from ensemble.cli.numbers import too_small
 from ensemble.pseudo_labels.grouping import Grouped, How, group
@@ -138,8 +139,8 @@ def _offset(options: argparse.Namespace, first: FeatureSet, sides: tuple[str, ..
     """The first new identity: none that train has."""
     if first.train_table is None or "train" in sides:
         return options.offset or 0
-    known = first.train_table["pid"].to_numpy()
-    if known.dtype == object:
+    known = as_numbers(first.train_table["pid"].to_numpy())
+    if known is None:
         raise InputError(["train: wanted identities that are whole numbers, to be followed by more, found text"])
     largest = int(known.max(initial=-1))
     if options.offset is not None and options.offset <= largest:

@@ -50,5 +50,5 @@ def _stacked(tables: "Sequence[pd.DataFrame]") -> "pd.DataFrame":
     for column in columns:
         parts = [table[column].tolist() if column in table else [-1] * len(table) for table in tables]
         cells = [cell for part in parts for cell in part]
-        out[column] = cells if column == "name" else of_cells(map(str, cells))
+        out[column] = cells if column == "name" else of_cells(map(str, cells), zeros=column == "pid")
     return pd.DataFrame(out)

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from ensemble import io
 from ensemble.base.errors import InputError
+from ensemble.base.features import columns
 from ensemble.io import Folder, ModelSize
 from ensemble.pipeline import advice, memory, plan
 from ensemble.pipeline.advice import Positives
@@ -15,9 +13,6 @@ from ensemble.pipeline.flow import Lack
 from ensemble.pipeline.plan import Plan
 from ensemble.pipeline.recipe import Recipe
 from postproc.base.vocabulary import VOCABULARY
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 BOTH = ("query", "gallery")
 
@@ -72,8 +67,6 @@ def holds(folder: Folder) -> list[str]:
 
 def positives_of(folder: Folder) -> Positives | None:
     """What the median query finds of its identity, where tables and names tell; None elsewhere."""
-    import pandas as pd
-
     try:
         tables = io.read_tables(folder, sides=("gallery",) if folder.one_set else BOTH)
     except InputError:
@@ -81,13 +74,7 @@ def positives_of(folder: Folder) -> Positives | None:
     gallery, query = tables["gallery"], tables.get("query", tables["gallery"])
     if not all("pid" in table for table in (gallery, query)):
         return None
-    numbers, _ = pd.factorize(pd.concat([query["pid"], gallery["pid"]]).astype(str))
-    unknown = np.concatenate([_unknown(query), _unknown(gallery)])
-    pid = np.where(unknown, -1, numbers)
-    labels = {"query_pid": pid[: len(query)], "gallery_pid": pid[len(query) :]}
-    if "track" in gallery:
-        labels["gallery_track"] = pd.factorize(gallery["track"].astype(str))[0]
-    return advice.positives(labels)
+    return advice.positives(columns({"query": query, "gallery": gallery}))
 
 
 def named(lacking: tuple[str, ...]) -> list[str]:
@@ -136,11 +123,6 @@ def _refused(recipe: Recipe, problems: list[str]) -> Suited:
     others = [problem.removeprefix(f"{recipe.name}, ") for problem in problems if problem not in lacks]
     names = dict.fromkeys(name for lack in lacks for name in lack.of)
     return Suited(recipe, lacking=tuple(names), other=tuple(dict.fromkeys(others)))
-
-
-def _unknown(table: "pd.DataFrame") -> np.ndarray:
-    """Rows of nobody: −1, or no text."""
-    return table["pid"].astype(str).isin(["-1", "", "nan", "None"]).to_numpy()
 
 
 def _sizes(folder: Folder, models: list[str]) -> Mapping[str, ModelSize]:

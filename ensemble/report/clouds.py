@@ -74,7 +74,8 @@ def cloud(
 
 def _images(features: FeatureSet, sides: Sequence[str], by: str) -> tuple[np.ndarray, list[str], np.ndarray]:
     """Rows, names and labels of the images of which the label is known."""
-    data, rows, names, labels = features.data(), [], [], []
+    data, rows, names, numbers = features.data(), [], [], []
+    called: dict[int, object] = {}
     for side in (side for side in SIDES if side in sides):
         if side not in data or f"{side}_{by}" not in data:
             lacks = "no such images" if side not in data else f"no {by} of the {side} images"
@@ -85,9 +86,10 @@ def _images(features: FeatureSet, sides: Sequence[str], by: str) -> tuple[np.nda
         table = getattr(features, f"{side}_table").iloc[known]
         rows.append(data[side][known])
         names += [str(name) for name in table["name"]]
-        labels.append(table[by].to_numpy().astype(str) if table[by].dtype == object else table[by].to_numpy())
-    texts = any(part.dtype.kind == "U" for part in labels)
-    return np.concatenate(rows), names, np.concatenate([part.astype(str) if texts else part for part in labels])
+        of = data[f"{side}_{by}"][known].tolist()
+        called = {**dict(zip(of, table[by].tolist(), strict=True)), **called}  # 007 and 7 are one
+        numbers += of
+    return np.concatenate(rows), names, np.array([called[number] for number in numbers])  # text where some are
 
 
 def _reduced(rows: np.ndarray, method: Method, seed: int) -> tuple[np.ndarray, tuple[str, str, str]]:

@@ -26,6 +26,9 @@ FIRST = 4 << 20  # bytes of the first line, at most
 NAME = "name"
 THOUSANDS = re.compile(r"\s*-?[1-9][0-9]{0,2}(,[0-9]{3})+\s*")
 _LIST = re.compile(r"\s*[\[(].*[\])]\s*", re.DOTALL)
+_DECIMAL_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9])")
+_NO_DECIMAL = re.compile(r"\.|,[^,;\s]*,")  # a point, or a number between two commas
+_OTHERS = re.compile(r";|(?<![,;\s])\s+(?![,;\s])")  # what separates values beside commas
 
 
 def parse(where: Path, content: bytes) -> dict[str, Any]:
@@ -68,7 +71,9 @@ def parse(where: Path, content: bytes) -> dict[str, Any]:
         said = f"found a cell that is none ({reason(error)})"
         raise InputError([f"{where}: wanted numbers in {table.keys(where, titles)[0]}, {said}"]) from None
     columns: dict[str, Any] = {
-        title: frame[name].tolist() for title, name in zip(titles, names, strict=True) if name not in chosen
+        title: [cell.strip() for cell in frame[name].tolist()]
+        for title, name in zip(titles, names, strict=True)
+        if name not in chosen
     }
     if places:
         return {table.FEATURES: frame[[names[place] for place in places]].to_numpy(np.float64), **columns}
@@ -131,9 +136,10 @@ def _lists(where: object, title: str, cells: list[str]) -> Any:
                 "NumPy left values out when it was printed; write the features again, as .npy or Parquet"
             ]
         )
-    return [
-        np.array(re.split(r"[\s,;]+", cell.strip().strip("[]()").strip(" ,;\n")), np.float64) for cell in cells
-    ]
+    inner = [cell.strip().strip("[]()").strip(" ,;\n") for cell in cells]
+    if not any(map(_NO_DECIMAL.search, inner)) and all(map(_OTHERS.search, inner)):
+        inner = [_DECIMAL_COMMA.sub(".", cell) for cell in inner]  # commas separate nothing there
+    return [np.array(re.split(r"[\s,;]+", cell), np.float64) for cell in inner]
 
 
 def _load(path: Path, wanted: Wanted) -> dict[str, Any]:

@@ -76,6 +76,15 @@ def test_centres():
     assert far.sum() > 0.8 * wanted.sum()
 
 
+def test_labels_that_are_spelt_otherwise_on_both_sides() -> None:
+    rows = np.random.default_rng(1).normal(size=(4, 4)).astype(np.float32)
+    names = [str(row) for row in range(4)]
+    query = pd.DataFrame({"name": names, "cam": ["007", "c2", "c2", "c2"]})
+    gallery = pd.DataFrame({"name": names, "cam": [7, 8, 8, 8]})
+    found = cloud(FeatureSet("m", rows, rows, query, gallery), ["query", "gallery"], "cam")
+    assert found.groups == ["007", "c2", "c2", "c2", "007", "8", "8", "8"]
+
+
 @each(
     ("more", "piece"),
     [

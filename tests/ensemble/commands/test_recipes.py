@@ -14,7 +14,7 @@ from ensemble.recipes import suited
 from ensemble.scores.protocols import PROTOCOLS, SOURCES
 from ensemble.track import recipe as of_tracks
 from tests.support.each import each
-from tests.support.folders import arrays
+from tests.support.folders import arrays, listed
 
 
 def folder(place: Path, **columns: str) -> Path:
@@ -127,3 +127,12 @@ def test_images_of_an_identity(tmp_path: Path) -> None:
     assert found is not None
     assert (found.images, found.tracks) == (2, 1)
     assert suited.positives_of(io.scan(folder(tmp_path / "g", cam="query gallery"))) is None
+
+
+def test_images_of_an_identity_that_is_spelt_in_two_ways_and_has_no_tracks(tmp_path: Path) -> None:
+    listed(tmp_path / "query.csv", ["name,pid", "query0.jpg,007", "query1.jpg,x"])
+    listed(tmp_path / "gallery.csv", ["name,pid,track", *(f"gallery{row}.jpg,7,-1" for row in range(4))])
+    arrays(tmp_path, "m", np.eye(2, 3), np.eye(4, 3))
+    found = suited.positives_of(io.scan(tmp_path))
+    assert found is not None
+    assert (found.images, found.tracks) == (4, 4)  # who has no track is one by itself

@@ -9,6 +9,7 @@ import pytest
 from ensemble import io
 from ensemble.base.errors import InputError
 from ensemble.identities.people import groups, people
+from ensemble.io import in_memory
 from tests.support import folders
 from tests.support.each import each
 
@@ -41,6 +42,22 @@ def test_labels_come_back_as_they_were_written(tmp_path: Path, cells: list[str],
     who, _ = found(tmp_path, ["name,pid", *(f"g{i},{cell}" for i, cell in enumerate(cells))])
     assert [who.called[number] if number >= 0 else "" for number in who.gallery.tolist()] == wanted
     assert who.text(np.array([[who.gallery[0], -1, -2]]), "new") == [[wanted[0], "new"]]
+
+
+def test_zeros_in_front_come_back_from_any_file(tmp_path: Path) -> None:
+    cells, wanted = ["0012", "8", "", "0012"], {12: "0012", 8: "8"}
+    np.savez(tmp_path / "m.npz", query=folders.rows(1), gallery=folders.rows(4), gallery_pid=np.array(cells))
+    in_file = io.scan(tmp_path)
+    (tmp_path / "other").mkdir()
+    for side, rows in (("query", 1), ("gallery", 4)):
+        np.save(tmp_path / "other" / f"{side}_m.npy", folders.rows(rows))
+    (tmp_path / "other" / "gallery_pid.txt").write_text("\n".join(["0012", "8", "-1", "0012"]))
+    held = in_memory.folder_of((folders.rows(1), folders.rows(4)), {"gallery_pid": cells})
+    for folder in (in_file, io.scan(tmp_path / "other"), held):
+        features = io.read(folder)[0]
+        who = people(folder, features.query_table, features.gallery_table, [])
+        assert who.gallery.tolist() == [12, 8, -1, 12]
+        assert {number: who.called[number] for number in wanted} == wanted
 
 
 def test_two_spellings_of_one_number_are_said(tmp_path: Path) -> None:

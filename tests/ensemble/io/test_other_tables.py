@@ -132,3 +132,23 @@ def test_ids_that_say_who_is_in_an_image_are_no_names(tmp_path: Path) -> None:
     np.savez(tmp_path / "gallery_m.npz", features=ROWS, ids=[7, 4, 7], pids=[1, 2, 3])
     (said,) = problems(read_folder, tmp_path)
     assert "gallery_m.npz: wanted every image once in ids, which names them as nothing else does, found" in said
+
+
+def test_blanks_around_names_are_no_part_of_them(tmp_path: Path) -> None:
+    (found,) = read_folder(written(tmp_path, ["a.jpg  ,1,0.25", " c.jpg,-2.5,3", '"d.jpg ",4,5.125'], ","))
+    assert found.query_table["name"].tolist() == ["a.jpg", "c.jpg", "d.jpg"]
+
+
+@each("cells", [("[1; 0,25]", "[-2,5;3]", "[4; 5,125]"), ("[1 0,25]", "(-2,5 3)", "[4,0\n 5,125]")])
+def test_a_decimal_comma_in_cells_that_are_lists(tmp_path: Path, cells: tuple[str, ...]) -> None:
+    for side in ("query", "gallery"):
+        lines = [f'{name}\t"{cell}"' for name, cell in zip("abc", cells, strict=True)]
+        (tmp_path / f"{side}_m.tsv").write_text("\n".join(["name\tembedding", *lines]))
+    assert_array_equal(read_folder(tmp_path)[0].query, ROWS)
+
+
+@each("cell", ["[1,2,3]", "[1, 2, 3]", "[1,2,\n3]", "[1; 2; 3]", "[1 2 3]", "[1,2 ,3]", "[1.0,2 3]"])
+def test_a_comma_that_separates_is_no_decimal_comma(tmp_path: Path, cell: str) -> None:
+    for side in ("query", "gallery"):
+        (tmp_path / f"{side}_m.tsv").write_text(f'name\tembedding\na\t"{cell}"\nb\t"{cell}"\n')
+    assert_array_equal(read_folder(tmp_path)[0].query, [[1, 2, 3]] * 2)

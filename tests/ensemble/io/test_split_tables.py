@@ -75,3 +75,25 @@ def test_where_models_say_their_sides_the_table_is_nothing(tmp_path: Path) -> No
         np.save(folder / f"{side}_net.npy", ROWS)
     saved(folder, "npz", ROWS)
     assert "wanted query and gallery, found features of nobody says which" in "".join(problems(scan, folder))
+
+
+@each("kind", ["other zeros", "paths", "paths as keys", "paths elsewhere"])
+def test_ids_and_paths_of_all_images_in_other_spellings(tmp_path: Path, kind: str) -> None:
+    """As data sets of wildlife are described: features name their images in whatever order."""
+    paths, order = [f"images/{row}.jpg" for row in range(8)], np.array([3, 7, 1, 0, 6, 2, 5, 4])
+    split = ["query", *["database"] * 7]
+    columns = {"image_id": [f"{row:05}" for row in range(8)], "identity": list("abababab"), "path": paths}
+    pd.DataFrame({**columns, "split": split}).to_csv(tmp_path / "metadata.csv", index=False)
+    named = {
+        "other zeros": [str(row) for row in order],
+        "paths elsewhere": [f"D:\\data\\images\\{row}.jpg" for row in order],
+    }.get(kind, [paths[row] for row in order])
+    if kind == "paths as keys":
+        pickled(tmp_path / "net.pkl", dict(zip(named, ROWS[order], strict=True)))
+    else:
+        np.savez(tmp_path / "net.npz", features=ROWS[order], name=np.array(named))
+    (found,) = read_folder(tmp_path)
+    assert_array_equal(found.query, ROWS[:1])
+    assert_array_equal(found.gallery, ROWS[1:])
+    assert found.gallery_table["pid"].tolist() == list("bababab")
+    assert "metadata.csv" in "".join(found.notes)

@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
+from ensemble import io
 from ensemble.io import read_folder
 from ensemble.io.lists import read_labels
 from ensemble.names.__main__ import main
@@ -352,6 +353,19 @@ def test_what_a_pattern_finds_must_be_numbers(pattern: str, name: str, wanted: s
 )
 def test_numbers_cut_in_two_are_noticed(pattern: str, name: str, cut: bool) -> None:
     assert bool(parse([name], custom(pattern)).cut) == cut
+    notes: list[str] = []
+    columns([name], custom(pattern), notes=notes)
+    assert [f"in 1 names a group takes only a part of a number ({name})" in note for note in notes] == [True] * cut
+
+
+def test_a_run_says_that_numbers_are_cut_in_two(tmp_path: Path) -> None:
+    for side in ("query", "gallery"):
+        called = [f"{side[0]}1_c{cam}.jpg" for cam in (11, 12)]
+        np.savez(tmp_path / f"{side}_m.npz", features=np.eye(2) + 1, names=called)
+    looked = io.scan(tmp_path, parser=custom(r".(?P<pid>[0-9]+)_c(?P<cam>[0-9])"))
+    (found,) = io.read(looked)
+    assert found.gallery_table["cam"].tolist() == [1, 1]
+    assert len([note for note in found.notes if "a part of a number" in note]) == 2  # of each side
 
 
 def test_a_pattern_that_takes_for_ever_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,6 +152,14 @@ def test_cameras_that_training_never_saw_are_written_as_empty(tmp_path: Path) ->
     assert_array_equal(read_travel_times(again / "pytorch_result2.npz").histograms, prior.histograms)
 
 
+def test_cameras_of_text_are_not_numbered_in_a_file_of_travel_times(tmp_path: Path) -> None:
+    folder, out = small(tmp_path / "a", cams=["n", "s", "s"]), tmp_path / "out"
+    file_of_times(folder)
+    with pytest.raises(InputError, match=r"wanted the cameras of gallery as numbers, found text \(n, s\)"):
+        convert.main(["--features", str(folder), "--out", str(out)])
+    assert not out.exists()
+
+
 @each("option", ["--bins", "--bin-frames"])
 def test_bins_of_no_training_images_are_refused(tmp_path: Path, option: str) -> None:
     folder, out = small(tmp_path / "a"), str(tmp_path / "out")

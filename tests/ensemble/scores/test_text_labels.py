@@ -1,6 +1,7 @@
 """Text is a label: only equality matters, and what is written back is what the user wrote."""
 
 import csv
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,6 +49,14 @@ def test_numbers_and_text_by_hand() -> None:
     assert found["a"][0] == found["b"][0] != found["a"][1]
     assert found["b"][1] == -1
     assert same(np.array(["07", ""], object), np.array([7, -1])).all()
+    assert of_cells(["-2", "x", "-1"]).tolist() == ["", "x", ""]  # below 0 is unknown, beside text too
+
+
+def test_two_unicode_forms_of_a_name_are_one() -> None:
+    composed, decomposed = (unicodedata.normalize(form, "Zo\u00eb") for form in ("NFC", "NFD"))
+    assert composed != decomposed
+    found = score(np.array([[0.1, 0.2, 0.3]], np.float32), [composed], ["Ann", decomposed, composed])
+    assert found.mAP == pytest.approx((1 / 2 + 2 / 3) / 2)
     assert of_values([True, False]) is None
     assert of_values(np.array([0.5])) is None
 
