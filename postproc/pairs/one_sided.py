@@ -12,7 +12,7 @@ from postproc import kernels
 from postproc.base import arrays, machine
 from postproc.base.vocabulary import NOBODY, Nearest
 from postproc.pairs import forecast, nearest, pruned
-from postproc.pairs.pairwise import read_only, sqeuclidean
+from postproc.pairs.pairwise import among, read_only, sqeuclidean
 from postproc.pairs.rows import Rows, rows_in
 from postproc.pairs.tiles import PairwiseTiles
 
@@ -30,9 +30,12 @@ def of_images(images: np.ndarray, bank: np.ndarray, k: int, known: np.ndarray | 
     Memory: a byte a value of both, and some megabytes a thread.
     """
     k = min(k, len(bank))
-    if arrays.on_cuda(bank) or not machine.int8() or not forecast.pays_one_sided(images, bank, k, room_of(k)):
-        return nearest.of_queries(PairwiseTiles(sqeuclidean(images, bank)), k)
-    return search(images, bank, k, known)
+    if not arrays.on_cuda(bank) and machine.int8() and forecast.pays_one_sided(images, bank, k, room_of(k)):
+        return search(images, bank, k, known)
+    if images is bank:
+        lists = nearest.of_all(PairwiseTiles(among(bank)), k)  # looks at each pair once
+        return Nearest(lists.values, lists.rows)
+    return nearest.of_queries(PairwiseTiles(sqeuclidean(images, bank)), k)
 
 
 def room_of(k: int) -> int:
