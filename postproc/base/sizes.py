@@ -8,6 +8,7 @@ import numpy as np
 SINGLE = 4  # bytes of a float32, of an int32
 DOUBLE = 8
 BLOCK = 1024  # rows that are worked on at a time in float64
+FEW = 128  # the same where little is done to each: a cache holds what is made of them
 UNITS = {
     "KB": 10**3,
     "MB": 10**6,
@@ -72,6 +73,11 @@ class Sizes:
 def block(sizes: Sizes, chosen: object) -> int:
     """What a step holds that goes over some rows of features at a time in float64: two such blocks."""
     return 2 * DOUBLE * min(BLOCK, max(sizes.nq, sizes.ng)) * (sizes.width or sizes.aux)
+
+
+def few(sizes: Sizes, chosen: object) -> int:
+    """What a step holds that goes over FEW rows of features at a time in float64: three such blocks."""
+    return 3 * DOUBLE * min(FEW, max(sizes.nq, sizes.ng)) * (sizes.width or sizes.aux)
 
 
 def bytes_of(name: str, given: int | str, least: int = LEAST) -> int:

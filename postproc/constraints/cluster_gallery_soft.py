@@ -9,27 +9,44 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from postproc.base import checks, runtime
+from postproc import kernels
+from postproc.base import checks, machine, runtime
 from postproc.base.settings import Count, Needs, Neighbours, Neutral, Number, Within, wholes
-from postproc.base.step import step
-from postproc.base.vocabulary import Floats, Gallery, Ints
+from postproc.base.sizes import Sizes
+from postproc.base.step import Chosen, step
+from postproc.base.vocabulary import Floats, Gallery, Ints, Nearest
+from postproc.base.work import Work
 from postproc.constraints.attributes import most_probable
-from postproc.pairs import held, nearest, spent
+from postproc.pairs import answering, held, nearest, pairwise, spent
+from postproc.pairs.of_kind import of_kind
 from postproc.pairs.pairwise import among
-from postproc.pairs.tiles import PairwiseTiles, Tiles
+from postproc.pairs.tiles import Lists, PairwiseTiles
 from postproc.tracks.track_lists import Tracks
 
-BLOCK = 64  # images whose neighbours' features are gathered at a time
+BLOCK = 64  # images that are moved at a time
+MANY = 3  # of so many images one, above which all are compared with all, and not these alone
+
+
+def _copied(sizes: Sizes, chosen: Chosen) -> int:
+    """Features of the last round, or in the order of kinds, or some and all side by side."""
+    return int((1.4 if "gallery_aux" in sizes.given else 1.0) * held.gallery(sizes, chosen))
+
+
+def _work(sizes: Sizes, chosen: Chosen) -> Work | None:
+    """Neighbours in every round. With attributes, or tracks, their sizes decide, which nobody knows beforehand."""
+    if "gallery_aux" in sizes.given or chosen["level"] != "image":
+        return None
+    share = 0.45 if machine.int8() else 1.0  # of a product of all by all, each pair once, and of looks at it
+    once = spent.together(
+        spent.gallery_pairs(share), spent.gallery_looked(0.8 * share), spent.images(600), spent.read(20)
+    )
+    return spent.for_setting("rounds", once)(sizes, chosen)
 
 
 @step(
     host_only=True,
-    memory=held.together(held.walk, held.times(2, held.gallery)),
-    work=spent.only(
-        "level",
-        ("image",),
-        spent.together(spent.gallery_pairs(27), spent.gallery_looked(32), spent.images(17000), spent.read(1300)),
-    ),
+    memory=held.together(held.walk, held.lists("k", more=1, factor=2, side="ng"), _copied),
+    work=_work,
 )
 def cluster_gallery_soft(
     gallery: Gallery,
@@ -62,7 +79,9 @@ def cluster_gallery_soft(
     level:   "track": the images of a track count as one, with the means of features and attributes, and all get
              what it gets, as released. "image": each for itself.
     Raises:  ValueError for a setting out of range, sizes that do not fit, NaN or infinity.
-    Cost:    a round is a product and a half of all by all; memory: the lists and one 16 MB tile a thread.
+    Cost:    a round is half a product of each kind by itself. Images whose kind has k others or fewer are compared
+             with all; where a third of all are, everybody is. Memory: a set of features beside the answer, with
+             attributes almost half of one more; the lists, one 16 MB tile a thread.
     Differs: ties go by row.
 
     >>> x = np.array([[0.0], [1.0], [9.0]], np.float32)
@@ -92,34 +111,52 @@ def cluster_gallery_soft(
 
 def _moved(rows: Floats, kinds: Ints, k: int, rate: np.float32) -> Floats:
     """One round."""
-    lists = nearest.of_all(MismatchTiles(rows, kinds), k + 1)
+    lists = _nearest(rows, kinds, k + 1)
     scale = lists.values[:, 1:2] + 1 if len(rows) > 1 else np.ones((1, 1), np.float32)
     weights = np.exp(-lists.values / scale)
-    weights /= weights.sum(axis=1, keepdims=True)
+    weights *= rate / weights.sum(axis=1, keepdims=True)
     out = np.empty_like(rows)
 
     def fill(start: int, stop: int) -> None:
-        mean = np.einsum("ik,ikd->id", weights[start:stop], rows[lists.rows[start:stop]])
-        out[start:stop] = (1 - rate) * rows[start:stop] + rate * mean
+        part = slice(start, stop)
+        add_neighbours((1 - rate) * rows[part], rows, lists.rows[part], weights[part], out[part])
 
+    add_neighbours = kernels.of(rows).expansion.add_neighbours
     runtime.over_rows(fill, len(rows), what="means", block=BLOCK)
     return out
 
 
-class MismatchTiles(Tiles):
-    """Tiles of squared distances, plus the largest of the row's image where two kinds differ."""
+def _nearest(rows: Floats, kinds: Ints, k: int) -> Lists:
+    """The ``k`` nearest of every image, where those of other kinds are farther by the largest of its distances.
 
-    def __init__(self, rows: Floats, kinds: Ints) -> None:
-        self.distances = PairwiseTiles(among(rows), cameras=(kinds[:0], kinds))
-        self.layout = self.distances.layout
-        self.kinds = kinds[self.layout.first]
-        self.largest = nearest.of_classes(self.distances, 1).largest
+    So they come behind all of its own kind, of which most kinds have enough; a tie is one with the farthest.
+    """
+    if not kinds.any():
+        return nearest.of_all(PairwiseTiles(among(rows)), k)
+    lists = of_kind(rows, kinds, k)
+    lacking = np.flatnonzero(lists.values[:, -1] >= lists.largest)
+    if len(lacking):
+        anybody, largest = _of_anybody(rows, lacking, k)
+        others = kinds[anybody.rows] != kinds[lacking, None]  # as many as there are too few of the own kind
+        found = np.where(others, anybody.distances + largest[:, None], np.inf)
+        values = np.concatenate([lists.values[lacking], found], axis=1)
+        names = np.concatenate([lists.rows[lacking], anybody.rows], axis=1)
+        order = np.lexsort((names, values))[:, : lists.rows.shape[1]]
+        lists.values[lacking] = np.take_along_axis(values, order, axis=1)
+        lists.rows[lacking] = np.take_along_axis(names, order, axis=1)
+    return lists
 
-    def tile(self, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
-        tile = self.distances.tile(rows, columns, out)
-        differ = self.kinds[rows, None] != self.kinds[columns]
-        return np.add(tile, self.largest[rows, None], out=tile, where=differ)
 
-    def between(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        a, b = self.layout.inverse[left], self.layout.inverse[right]
-        return self.distances.between(left, right) + self.largest[a] * (self.kinds[a] != self.kinds[b])
+def _of_anybody(rows: Floats, some: Ints, k: int) -> tuple[Nearest, Floats]:
+    """The ``k`` nearest of ``some`` images among all, and how far the farthest is."""
+    if len(some) > len(rows) // MANY:
+        lists = nearest.of_all(PairwiseTiles(among(rows)), k)
+        return Nearest(lists.values[some], lists.rows[some]), lists.largest[some]
+    largest = np.empty(len(some), np.float32)
+
+    def look(strip: np.ndarray, asked: np.ndarray) -> None:
+        largest[asked] = strip.max(axis=1)
+
+    found = answering.answer(PairwiseTiles(pairwise.of(rows[some], rows)), look, top_k=k)
+    assert isinstance(found, Nearest)
+    return found, largest

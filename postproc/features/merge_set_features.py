@@ -96,9 +96,10 @@ def merge_set_features(
     rounds:  0 or more; 0 changes nothing.
     repel:   push as well; if not, it is query expansion with a soft choice of neighbours.
     Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
-    Cost:    gallery by gallery and query by gallery products, each ``rounds`` times, and 2k rows gathered an
-             image; where the processor can and 2k are few of the bank, products are of whole numbers and some
-             hundred distances an image are computed. Memory: lists and weights of 2k.
+    Cost:    gallery by gallery and query by gallery products, each ``rounds`` times, in the first of gallery by
+             gallery each pair once, and 2k rows gathered an image; where the processor can and 2k are few of the
+             bank, products are of whole numbers and some hundred distances an image are computed. Memory: lists
+             and weights of 2k.
     Differs: every image counts its own neighbours. In the released code a row with fewer than ``k`` similar images
              lowers k for all rows after it, so that results hang on the order of rows;
              :func:`postproc.compat.mergesetfeat` does that too.

@@ -23,7 +23,7 @@ END = 1e-7 - np.spacing(1)  # ranks nearer to 0 or 1 are cut to this
     host_only=True,
     memory=held.times(0.5, held.features),
     loads=("scipy",),
-    work=spent.together(spent.read(1600), spent.columns(25000)),
+    work=spent.together(spent.read(620), spent.columns(9600)),
 )
 def quantile_transform(
     query: Query,
@@ -84,12 +84,16 @@ def _transform(
     from scipy.special import ndtri
 
     ranks = np.linspace(0, 1, points)
-    quantiles = np.percentile(fitted[:, start:stop].astype(np.float64), 100 * ranks, axis=0)
-    quantiles = np.maximum.accumulate(quantiles)  # rounding may put one before another
+    ordered = np.sort(fitted[:, start:stop].T, axis=1).astype(np.float64)  # sooner than to look for every point
+    quantiles = np.percentile(ordered, 100 * ranks, axis=1).T
+    quantiles = np.maximum.accumulate(quantiles, axis=1)  # rounding may put one before another
     for side, answer in zip(sides, out, strict=True):
-        for column, known in zip(range(start, stop), quantiles.T, strict=True):
-            x = side[:, column].astype(np.float64)
+        found = np.empty((stop - start, len(side)), np.float32)
+        for values, known, column in zip(side[:, start:stop].T.copy(), quantiles, found, strict=True):
+            order = np.argsort(values)  # the place of a value among quantiles is found sooner beside the last
+            x = values[order].astype(np.float64)
             rank = (np.interp(x, known, ranks) - np.interp(-x, -known[::-1], -ranks[::-1])) / 2
             rank[x >= known[-1]] = 1
             rank[x <= known[0]] = 0
-            answer[:, column] = np.clip(ndtri(rank), ndtri(END), ndtri(1 - END))
+            column[order] = np.clip(ndtri(rank), ndtri(END), ndtri(1 - END))
+        answer[:, start:stop] = found.T

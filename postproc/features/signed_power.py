@@ -9,15 +9,16 @@ import numpy as np
 
 from postproc.base import arrays, checks
 from postproc.base.settings import Neutral, Weight, Within
+from postproc.base.sizes import FEW, few
 from postproc.base.step import step
 from postproc.base.vocabulary import Features
-from postproc.pairs import held, spent
+from postproc.pairs import spent
 
 
 @step(
     by_row=True,
-    memory=held.times(1.5, held.block),
-    work=spent.read(31),
+    memory=few,
+    work=spent.read(16),
 )
 def signed_power(features: Features, *, exponent: Annotated[Weight, Within(0, 1), Neutral(1.0)] = 0.5) -> Features:
     """Raise the size of every value to a power and keep its sign: ``sign(x) |x|^exponent``.
@@ -33,7 +34,7 @@ def signed_power(features: Features, *, exponent: Annotated[Weight, Within(0, 1)
     rows = checks.features("features", features, cuda=True)
     xp = arrays.namespace(rows)
     out = xp.empty_like(rows)
-    for part in arrays.blocks(rows, 1024):
+    for part in arrays.blocks(rows, FEW):
         block = arrays.as_type(rows[part], np.float64)
         out[part] = xp.sign(block) * xp.abs(block) ** float(exponent)
     return out

@@ -3,7 +3,7 @@
 import numpy as np
 
 from postproc.base import arrays, checks
-from postproc.base.sizes import block
+from postproc.base.sizes import FEW, few
 from postproc.base.step import step
 from postproc.base.stored import Stored
 from postproc.base.vocabulary import Features
@@ -14,8 +14,8 @@ ROUNDING = 6e-8  # 2^-24 and a little: what the numbers of a row of length 1 may
 
 @step(
     by_row=True,
-    memory=block,
-    work=spent.read(29),
+    memory=few,
+    work=spent.read(24),
 )
 def l2_normalize(features: Features) -> Features:
     """Divide every row by its Euclidean length: ``x / |x|``.
@@ -34,7 +34,7 @@ def l2_normalize(features: Features) -> Features:
         return rows.of_unit_length()  # type: ignore[return-value]
     xp = arrays.namespace(rows)
     out = xp.empty_like(rows)
-    for part in arrays.blocks(rows, 1024):
+    for part in arrays.blocks(rows, FEW):
         block = arrays.as_type(rows[part], np.float64)
         length = xp.linalg.vector_norm(block, axis=1, keepdims=True)
         length[(length == 0) | (abs(length - 1) <= ROUNDING)] = 1

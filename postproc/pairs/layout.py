@@ -43,6 +43,7 @@ class Layout:
     like: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))  # an array where tiles are to be
     one_set: bool = False
     alike: np.ndarray | None = None  # (classes,) int32: :func:`alike_of`, where there are labels
+    cuts: Sequence[slice] | None = None  # the blocks, where they are not to be cut by size alone
 
     @property
     def count(self) -> int:
@@ -76,6 +77,7 @@ class Layout:
     @cached_property
     def blocks(self) -> list[slice]:
         """Blocks of classes; no block holds both classes with queries and classes without."""
+<<<<<<< HEAD
         return _cut(0, self.query_classes, self.edge) + _cut(self.query_classes, self.classes, self.edge)
 
     @property
@@ -87,13 +89,24 @@ class Layout:
     def tall(self) -> int:
         """Queries in a strip at most, where no image has a copy."""
         return min(self.edge, tall_of(self.ng, STRIP_ON_CUDA if arrays.on_cuda(self.like) else STRIP))
+=======
+        if self.cuts is not None:
+            return list(self.cuts)
+        edge = EDGE_ON_CUDA if arrays.on_cuda(self.like) else edge_of(self.classes)
+        return cut(0, self.query_classes, edge) + cut(self.query_classes, self.classes, edge)
+>>>>>>> h-slow
 
     @cached_property
     def strips(self) -> list[slice]:
         """Blocks with queries, cut to so few classes that their distances to the whole gallery have room."""
+<<<<<<< HEAD
         cut = [piece for block in self.blocks for piece in _cut(block.start, block.stop, self.tall)]
+=======
+        tall = tall_of(self.ng, STRIP_ON_CUDA if arrays.on_cuda(self.like) else STRIP)
+        pieces = [piece for block in self.blocks for piece in cut(block.start, block.stop, tall)]
+>>>>>>> h-slow
         offsets, _ = self.queries
-        return [piece for piece in cut if offsets[piece.start] < offsets[piece.stop]]
+        return [piece for piece in pieces if offsets[piece.start] < offsets[piece.stop]]
 
     @cached_property
     def images(self) -> tuple[np.ndarray, np.ndarray]:
@@ -132,7 +145,7 @@ def tall_of(ng: int, strip: int = STRIP) -> int:
     return max(SMALLEST, strip // (4 * max(1, ng)) // SMALLEST * SMALLEST)
 
 
-def _cut(start: int, stop: int, edge: int) -> list[slice]:
+def cut(start: int, stop: int, edge: int) -> list[slice]:
     """Blocks of nearly equal length, at most ``edge`` long."""
     count = stop - start
     pieces = -(-count // edge)

@@ -6,6 +6,7 @@ from postproc.kernels.compiled import compiled
 from postproc.kernels.cpu.sorting import at_place
 
 NOWHERE = np.int32(-1)
+NEVER = np.float32(-np.inf)  # of a node that is visited, or is not to be: nothing is nearer
 
 
 @compiled
@@ -84,7 +85,7 @@ def explore(strip, offsets, members, near, far, k, limit, depth, behind, start, 
             values[c] = np.inf
             for at in range(offsets[c], offsets[c + 1]):
                 values[c] = min(values[c], strip[r, members[at]])
-        best[:] = np.inf
+            best[c] = np.inf if values[c] < np.inf else NEVER
         where[:] = NOWHERE
         place[:] = NOWHERE
         size = count = 0
@@ -101,11 +102,12 @@ def explore(strip, offsets, members, near, far, k, limit, depth, behind, start, 
                 visited[count] = _take_first(heap, size, where, best)
                 size -= 1
                 place[visited[count]] = count
+                best[visited[count]] = NEVER
                 count += 1
             for v in visited[first:count]:
                 for at in range(near.shape[1]):
                     c = near[v, at]
-                    if c >= 0 and place[c] == NOWHERE and values[c] < np.inf:
+                    if c >= 0 and far[v, at] < best[c]:  # seldom
                         size = _offer(c, far[v, at], heap, size, where, best)
         for c in range(classes):
             for at in range(offsets[c], offsets[c + 1]):

@@ -43,6 +43,28 @@ def test_equals_the_definition(n, k, kinds, seed):
     assert_allclose(cluster_gallery_soft(x, aux, k=k, rate=0.25, rounds=3), wanted, atol=1e-5)
 
 
+@settings(max_examples=60, deadline=None)
+@given(n=st.integers(1, 25), k=st.integers(1, 6), kinds=st.integers(1, 12), seed=st.integers(0, 99))
+def test_copies_ties_and_kinds_of_few_images(n, k, kinds, seed):
+    random = np.random.default_rng(seed)
+    x = random.integers(0, 3, (n, 2)).astype(np.float32)
+    kind = random.permutation(np.arange(n) % kinds)
+    kind[: n // 3] = 0  # so that sometimes few lack a neighbour of their kind, sometimes many
+    found = cluster_gallery_soft(x, np.eye(12, dtype=np.float32)[kind], k=k, rounds=1)
+    assert_allclose(found, reference.constraints.cluster_gallery_soft(x, kind, k, 0.5, 1), atol=1e-5)
+
+
+def test_kinds_among_tracks():
+    random = np.random.default_rng(0)
+    track = np.array([0, 0, 1, 1, 2, -1, 3, 4, 4])
+    x, aux = random.normal(size=(9, 4)).astype(np.float32), random.random((9, 3)).astype(np.float32)
+    means = np.array([[part[track == t].mean(axis=0) for part in (x, aux)] for t in (0, 1, 2, 3, 4)], object)
+    one, two = (np.stack([*means[:, i], part[5]]).astype(np.float32) for i, part in enumerate((x, aux)))
+    found = cluster_gallery_soft(x, aux, track, k=2, level="track")
+    wanted = reference.constraints.cluster_gallery_soft(one, two.argmax(axis=1), 2, 0.5, 9)
+    assert_allclose(found, wanted[[0, 0, 1, 1, 2, 5, 3, 4, 4]], atol=1e-5)
+
+
 def test_what_it_refuses():
     x = np.eye(3, dtype=np.float32)
     with pytest.raises(ValueError, match=r'^level: "track" needs gallery_track, or use "image"$'):

@@ -84,3 +84,12 @@ def test_first_limits_by_some_of_the_bank_change_no_bit(rank, depth, again):
     assert once_more.call_count == again
     for part in ("rows", "distances"):
         assert_array_equal(getattr(limited, part), getattr(plain, part))
+
+
+def test_a_bank_among_itself_is_as_any_other_images():
+    bank = np.asarray(WORLDS["copies and zeros"], np.float32)
+    found, wanted = (one_sided.of_images(images, bank, 12) for images in (bank, bank.copy()))
+    assert_allclose(found.distances, wanted.distances, rtol=1e-5, atol=1e-6)
+    apart = np.diff(found.distances, axis=1, append=np.inf) > 1e-4  # who is at the end of a run of ties may differ
+    assert_array_equal(np.sort(found.rows[:, :1]), np.sort(wanted.rows[:, :1]))
+    assert (found.rows == wanted.rows)[apart & np.roll(apart, 1, axis=1)].all()
