@@ -77,8 +77,9 @@ class Layout:
     @cached_property
     def blocks(self) -> list[slice]:
         """Blocks of classes; no block holds both classes with queries and classes without."""
-<<<<<<< HEAD
-        return _cut(0, self.query_classes, self.edge) + _cut(self.query_classes, self.classes, self.edge)
+        if self.cuts is not None:
+            return list(self.cuts)
+        return cut(0, self.query_classes, self.edge) + cut(self.query_classes, self.classes, self.edge)
 
     @property
     def edge(self) -> int:
@@ -89,22 +90,11 @@ class Layout:
     def tall(self) -> int:
         """Queries in a strip at most, where no image has a copy."""
         return min(self.edge, tall_of(self.ng, STRIP_ON_CUDA if arrays.on_cuda(self.like) else STRIP))
-=======
-        if self.cuts is not None:
-            return list(self.cuts)
-        edge = EDGE_ON_CUDA if arrays.on_cuda(self.like) else edge_of(self.classes)
-        return cut(0, self.query_classes, edge) + cut(self.query_classes, self.classes, edge)
->>>>>>> h-slow
 
     @cached_property
     def strips(self) -> list[slice]:
         """Blocks with queries, cut to so few classes that their distances to the whole gallery have room."""
-<<<<<<< HEAD
-        cut = [piece for block in self.blocks for piece in _cut(block.start, block.stop, self.tall)]
-=======
-        tall = tall_of(self.ng, STRIP_ON_CUDA if arrays.on_cuda(self.like) else STRIP)
-        pieces = [piece for block in self.blocks for piece in cut(block.start, block.stop, tall)]
->>>>>>> h-slow
+        pieces = [piece for block in self.blocks for piece in cut(block.start, block.stop, self.tall)]
         offsets, _ = self.queries
         return [piece for piece in pieces if offsets[piece.start] < offsets[piece.stop]]
 

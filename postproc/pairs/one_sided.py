@@ -12,11 +12,7 @@ from postproc import kernels
 from postproc.base import arrays, machine
 from postproc.base.vocabulary import NOBODY, Nearest
 from postproc.pairs import forecast, nearest, pruned
-<<<<<<< HEAD
-from postproc.pairs.pairwise import FeatureTerm, Pairwise, read_only, sqeuclidean
-=======
-from postproc.pairs.pairwise import among, read_only, sqeuclidean
->>>>>>> h-slow
+from postproc.pairs.pairwise import FeatureTerm, Pairwise, among, read_only, sqeuclidean
 from postproc.pairs.rows import Rows, rows_in
 from postproc.pairs.tiles import PairwiseTiles
 
@@ -34,9 +30,11 @@ def of_images(images: np.ndarray, bank: np.ndarray, k: int, known: np.ndarray | 
     Memory: a byte a value of both, and some megabytes a thread.
     """
     k = min(k, len(bank))
-<<<<<<< HEAD
     if pays(images, bank, k):
         return search(images, bank, k, known)
+    if images is bank:
+        lists = nearest.of_all(PairwiseTiles(among(bank)), k)  # looks at each pair once
+        return Nearest(lists.values, lists.rows)
     return nearest.of_queries(PairwiseTiles(sqeuclidean(images, bank)), k)
 
 
@@ -52,14 +50,6 @@ def of_pairs(pairs: Pairwise, k: int) -> Nearest | None:
 def pays(images: np.ndarray, bank: np.ndarray, k: int) -> bool:
     """Whether :func:`search` can be done, and is sooner than a walk."""
     return not arrays.on_cuda(bank) and machine.int8() and forecast.pays_one_sided(images, bank, k, room_of(k))
-=======
-    if not arrays.on_cuda(bank) and machine.int8() and forecast.pays_one_sided(images, bank, k, room_of(k)):
-        return search(images, bank, k, known)
-    if images is bank:
-        lists = nearest.of_all(PairwiseTiles(among(bank)), k)  # looks at each pair once
-        return Nearest(lists.values, lists.rows)
-    return nearest.of_queries(PairwiseTiles(sqeuclidean(images, bank)), k)
->>>>>>> h-slow
 
 
 def room_of(k: int) -> int:
