@@ -100,6 +100,7 @@ def test_lists_are_those_of_the_definition(name, camera, copied, one_set, monkey
     matrix = exactly(tiles, x, tracks, camera)
     filled = []
     fill = pruned.fill
+    monkeypatch.setattr(forecast, "FEWEST", 1)
     monkeypatch.setattr(forecast, "pays", lambda rows, layout, k: True)
     monkeypatch.setattr(pruned, "fill", lambda *given: (filled.append(1), fill(*given)))
     found = nearest.of_all(tiles, K)
