@@ -90,8 +90,11 @@ def products_of_pairs(
     first: Floats, second: Floats, border: int, signs: Floats, left: Ints, right: Ints, start: int, stop: int,
     out: Floats,
 ) -> None:  # fmt: skip
-    """``out[i] = sum_j signs[j] x[left[i], j] x[right[i], j]``; rows from ``border`` on stand in ``second``."""
-    lanes = np.zeros(LANES, np.float32)
+    """``out[i] = sum_j signs[j] x[left[i], j] x[right[i], j]``; rows from ``border`` on stand in ``second``.
+
+    Four pairs with one ``left[i]`` side by side are summed together, each in the order of one alone.
+    """
+    lanes = np.zeros((4, LANES), np.float32)
     _products_of_pairs(first, second, border, signs, left, right, start, stop, out, lanes)
 
 
@@ -99,21 +102,65 @@ def products_of_pairs(
 def _products_of_pairs(first, second, border, signs, left, right, start, stop, out, lanes):
     width = first.shape[1]
     whole = width // LANES * LANES
-    for i in range(start, stop):
-        m, n = left[i], right[i]
+    i = start
+    while i < stop:
+        m = left[i]
         a = first[m] if m < border else second[m - border]
+        if i + 4 <= stop and m == left[i + 1] and m == left[i + 2] and m == left[i + 3]:
+            _four_products(a, first, second, border, signs, right, i, out, lanes)
+            i += 4
+            continue
+        n = right[i]
         b = first[n] if n < border else second[n - border]
         for j in range(0, whole, LANES):
             for lane in range(LANES):
                 at = j + lane
-                lanes[lane] += a[at] * signs[at] * b[at]
-        total = 0.0
+                lanes[0, lane] += a[at] * signs[at] * b[at]
+        out[i] = _total(a, b, signs, whole, lanes[0])
+        i += 1
+
+
+@inner
+def _four_products(a, first, second, border, signs, right, i, out, lanes):
+    n0, n1, n2, n3 = right[i], right[i + 1], right[i + 2], right[i + 3]
+    b0 = first[n0] if n0 < border else second[n0 - border]
+    b1 = first[n1] if n1 < border else second[n1 - border]
+    b2 = first[n2] if n2 < border else second[n2 - border]
+    b3 = first[n3] if n3 < border else second[n3 - border]
+    whole = a.size // LANES * LANES
+    twice = a.size // (2 * LANES) * (2 * LANES)
+    for j in range(0, twice, 2 * LANES):
+        for lane in range(LANES):  # twice each, because the sums are in memory meanwhile
+            at, then = j + lane, j + LANES + lane
+            value, other = a[at] * signs[at], a[then] * signs[then]
+            lanes[0, lane] = (lanes[0, lane] + value * b0[at]) + other * b0[then]
+            lanes[1, lane] = (lanes[1, lane] + value * b1[at]) + other * b1[then]
+            lanes[2, lane] = (lanes[2, lane] + value * b2[at]) + other * b2[then]
+            lanes[3, lane] = (lanes[3, lane] + value * b3[at]) + other * b3[then]
+    for j in range(twice, whole, LANES):
         for lane in range(LANES):
-            total += lanes[lane]
-            lanes[lane] = 0
-        for j in range(whole, width):
-            total += a[j] * signs[j] * b[j]
-        out[i] = total
+            at = j + lane
+            value = a[at] * signs[at]
+            lanes[0, lane] += value * b0[at]
+            lanes[1, lane] += value * b1[at]
+            lanes[2, lane] += value * b2[at]
+            lanes[3, lane] += value * b3[at]
+    out[i] = _total(a, b0, signs, whole, lanes[0])
+    out[i + 1] = _total(a, b1, signs, whole, lanes[1])
+    out[i + 2] = _total(a, b2, signs, whole, lanes[2])
+    out[i + 3] = _total(a, b3, signs, whole, lanes[3])
+
+
+@inner
+def _total(a, b, signs, start, lanes):
+    """The sum of ``lanes``, which become 0, and of the products from ``start`` on."""
+    total = 0.0
+    for lane in range(LANES):
+        total += lanes[lane]
+        lanes[lane] = 0
+    for j in range(start, a.size):
+        total += a[j] * signs[j] * b[j]
+    return total
 
 
 @inner
