@@ -116,7 +116,13 @@ def _products_of_pairs(first, second, border, signs, left, right, start, stop, o
             for lane in range(LANES):
                 at = j + lane
                 lanes[0, lane] += a[at] * signs[at] * b[at]
-        out[i] = _total(a, b, signs, whole, lanes[0])
+        total = 0.0
+        for lane in range(LANES):
+            total += lanes[0, lane]
+            lanes[0, lane] = 0
+        for j in range(whole, width):
+            total += a[j] * signs[j] * b[j]
+        out[i] = total
         i += 1
 
 
@@ -145,22 +151,24 @@ def _four_products(a, first, second, border, signs, right, i, out, lanes):
             lanes[1, lane] += value * b1[at]
             lanes[2, lane] += value * b2[at]
             lanes[3, lane] += value * b3[at]
-    out[i] = _total(a, b0, signs, whole, lanes[0])
-    out[i + 1] = _total(a, b1, signs, whole, lanes[1])
-    out[i + 2] = _total(a, b2, signs, whole, lanes[2])
-    out[i + 3] = _total(a, b3, signs, whole, lanes[3])
-
-
-@inner
-def _total(a, b, signs, start, lanes):
-    """The sum of ``lanes``, which become 0, and of the products from ``start`` on."""
-    total = 0.0
+    sum0, sum1, sum2, sum3 = 0.0, 0.0, 0.0, 0.0
     for lane in range(LANES):
-        total += lanes[lane]
-        lanes[lane] = 0
-    for j in range(start, a.size):
-        total += a[j] * signs[j] * b[j]
-    return total
+        sum0 += lanes[0, lane]
+        sum1 += lanes[1, lane]
+        sum2 += lanes[2, lane]
+        sum3 += lanes[3, lane]
+    for lane in range(LANES):
+        lanes[0, lane] = 0
+        lanes[1, lane] = 0
+        lanes[2, lane] = 0
+        lanes[3, lane] = 0
+    for j in range(whole, a.size):
+        value = a[j] * signs[j]
+        sum0 += value * b0[j]
+        sum1 += value * b1[j]
+        sum2 += value * b2[j]
+        sum3 += value * b3[j]
+    out[i], out[i + 1], out[i + 2], out[i + 3] = sum0, sum1, sum2, sum3
 
 
 @inner
