@@ -103,6 +103,16 @@ def contiguous(array: Array) -> Array:
     return array.contiguous() if on_cuda(array) else np.ascontiguousarray(array)
 
 
+def transposed(array: Array) -> Array:
+    """A copy of a matrix with its rows as columns."""
+    if on_cuda(array):
+        return array.T.contiguous()
+    out = np.empty(array.shape[::-1], array.dtype)
+    for start in range(0, len(array), 32):  # rows whose parts of a column lie side by side: few lines of a cache
+        out[:, start : start + 32] = array[start : start + 32].T
+    return out
+
+
 def copied(array: Array) -> Array:
     """A copy that may be written to."""
     return array.clone() if on_cuda(array) else array.copy()

@@ -21,11 +21,11 @@ from postproc.base.vocabulary import Gallery, Nearest, Query, Sides
 from postproc.features.expansion import unexpanded
 from postproc.pairs import answering, held, nearest, spent
 from postproc.pairs.known import nearest_in_gallery, tiles_of, tiles_of_gallery
-from postproc.pairs.l2_normalize import l2_normalize
+from postproc.pairs.l2_normalize import l2_normalize, unit_rows
 from postproc.pairs.layout import STRIP_ON_CUDA
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.nearest import Lists
-from postproc.pairs.pairwise import among, of, sqeuclidean
+from postproc.pairs.pairwise import among, of, of_checked, sqeuclidean
 from postproc.pairs.tiles import PairwiseTiles
 
 Metric = Literal["cosine", "dot", "sqeuclidean"]
@@ -132,8 +132,9 @@ def query_expansion(
         rows = _known(query, None if one_set else gallery, neighbours, k, metric, expand)
     for round_ in range(rounds):
         bank = gallery if expand == "query" else images
-        image_key = l2_normalize(images) if metric == "cosine" else images
-        bank_key = image_key if bank is images else l2_normalize(bank) if metric == "cosine" else bank
+        unit = l2_normalize if round_ else unit_rows  # sums may be more than float32 holds
+        image_key = unit(images) if metric == "cosine" else images
+        bank_key = image_key if bank is images else unit(bank) if metric == "cosine" else bank
         if rows is None or (find_anew and (round_ or neighbours is None)):
             rows = _neighbours(image_key, bank_key, k, metric, without_own=one_set or expand != "query")
         images = _expanded(images, bank, image_key, bank_key, rows, alpha, decay, include_self, average)
@@ -167,7 +168,8 @@ def _neighbours(images: np.ndarray, bank: np.ndarray, k: int, metric: str, witho
     if metric == "dot":
         found = _largest_products(images, bank, k + without_own)
     else:
-        found = nearest.of_queries(PairwiseTiles(sqeuclidean(images, bank)), k + without_own)
+        pairs = (of_checked if metric == "cosine" else sqeuclidean)(images, bank)
+        found = nearest.of_queries(PairwiseTiles(pairs), k + without_own)
     if not without_own:
         return found.rows
     return nearest.without_self(Lists(found.rows, found.distances, found.distances[:, -1])).rows

@@ -10,14 +10,15 @@ import numpy as np
 
 from postproc.base import arrays, checks
 from postproc.base.settings import Neighbours, TopK
-from postproc.base.step import KEPT, step
+from postproc.base.sizes import Sizes
+from postproc.base.step import KEPT, Chosen, step
 from postproc.base.vocabulary import Distances, Floats, Gallery, Nearest, Query
+from postproc.base.work import Work
 from postproc.hubness.means import mean_of_finite, mean_of_nearest, scale_and_add
 from postproc.pairs import answering, held, nearest, pairwise, spent
 from postproc.pairs.known import tiles_of
 from postproc.pairs.listed import NeighbourLists
 from postproc.pairs.pairwise import Pairwise
-from postproc.pairs.tiles import PairwiseTiles
 
 COLUMNS = 1024  # columns of a given matrix that are turned into rows at a time
 TWO_SIDES = (
@@ -26,9 +27,14 @@ TWO_SIDES = (
 )
 
 
+def _products(sizes: Sizes, chosen: Chosen) -> Work:
+    """Of queries and gallery, once more where no matrix keeps them."""
+    return spent.across(1 if chosen["top_k"] is None else 2)(sizes, chosen)
+
+
 @step(
     memory=held.compared(held.images(8), held.if_one_set(held.lists("k", factor=4, more=1)), unit=True),
-    work=spent.together(spent.across(2), spent.nearest, spent.matrix(1.4), spent.read(78), spent.images(2200)),
+    work=spent.together(_products, spent.nearest, spent.matrix(1.4), spent.read(78), spent.images(2200)),
 )
 def csls(
     query: Query | Pairwise | NeighbourLists,
@@ -56,8 +62,8 @@ def csls(
              means.
     top_k:   1 or more, cut to the gallery.
     Raises:  ValueError for a setting out of range, different widths, NaN or infinity.
-    Cost:    two products of queries by gallery, 2 nq ng d multiply-adds; memory: the answer, k numbers an image,
-             one strip of 128 MiB. The answer of a query depends on the other queries.
+    Cost:    a product of queries by gallery, nq ng d multiply-adds, with ``top_k`` two; memory: the answer,
+             k numbers an image, 1024 columns, one strip of 128 MiB. The answer of a query depends on the others.
 
     >>> q, g = np.eye(2, dtype=np.float32), np.array([[1.0, 0.0], [0.6, 0.8]], np.float32)
     >>> csls(q, g, k=1).round(3)
@@ -68,17 +74,23 @@ def csls(
     if not pairs.one_set and (neighbours is not None or pairs.known is not None):
         raise ValueError(TWO_SIDES)
     tiles = tiles_of(pairs, neighbours, unit=True)
+    whole = None
     if pairs.one_set:
         near = nearest.of_others(tiles, k).values
     else:
-        near = nearest.of_queries(PairwiseTiles(pairs.swapped()), k).distances
+        near = arrays.full((tiles.layout.ng, min(k, tiles.layout.nq)), np.inf, np.float32, tiles.layout.like)
+        if top_k is None:
+            whole = answering.everything(tiles)
+            _offer_columns(near, whole)
+        else:
+            answering.strips(tiles, lambda strip, queries: _offer_columns(near, strip), what="neighbours")
     columns = -0.5 * mean_of_finite(near)
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         rows = columns[queries] if pairs.one_set else -0.5 * mean_of_nearest(strip, k)
         scale_and_add(strip, 1.0, rows, columns)
 
-    return answering.answer(tiles, change, top_k=top_k)
+    return answering.answer(tiles, change, top_k=top_k, filled=whole)
 
 
 @step(
@@ -106,7 +118,7 @@ def csls_distances(distances: Distances, *, k: Neighbours = 10, top_k: TopK = No
     given = checks.distances("distances", distances, cuda=True)
     checks.not_empty("distances", given)
     nq, ng = given.shape
-    columns = arrays.namespace(given).concat([-mean_of_nearest(part, k) for part in _columns(given)])
+    columns = arrays.namespace(given).concat([-mean_of_nearest(rows, k) for _, rows in _columns(given)])
 
     def fill(strip: np.ndarray, queries: np.ndarray) -> None:
         arrays.take(given, queries, strip)
@@ -115,7 +127,16 @@ def csls_distances(distances: Distances, *, k: Neighbours = 10, top_k: TopK = No
     return answering.answer_without_distances(nq, ng, fill, top_k=top_k, like=given)
 
 
-def _columns(matrix: Floats) -> Iterator[Floats]:
-    """The columns of a matrix as rows, some at a time."""
+def _offer_columns(near: Floats, strip: Floats) -> None:
+    """``near`` (m, k) <- the smallest of these and of a strip (n, m), column by column."""
+    k = near.shape[1]
+    for part, rows in _columns(strip):
+        found = answering.smallest(rows, min(k, rows.shape[1])).distances
+        near[part] = answering.smallest(arrays.namespace(near).concat([near[part], found], axis=1), k).distances
+
+
+def _columns(matrix: Floats) -> Iterator[tuple[slice, Floats]]:
+    """The columns of a matrix as rows, some at a time, and which these are."""
     for start in range(0, matrix.shape[1], COLUMNS):
-        yield arrays.contiguous(matrix[:, start : start + COLUMNS].T)
+        part = slice(start, start + COLUMNS)
+        yield part, arrays.transposed(matrix[:, part])

@@ -12,8 +12,8 @@ from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Features, Gallery, Nearest, Query
 from postproc.hubness.means import mean_of_finite, scale_and_add
 from postproc.pairs import answering, held, nearest, spent
-from postproc.pairs.l2_normalize import l2_normalize
-from postproc.pairs.pairwise import sqeuclidean
+from postproc.pairs.l2_normalize import unit_rows
+from postproc.pairs.pairwise import of_checked
 from postproc.pairs.tiles import PairwiseTiles
 
 
@@ -57,9 +57,9 @@ def nnn(
         query, images = checks.sides(query, gallery, cuda=True)
         side = "gallery"
     bank = checks.of_same_width("train", train, side, images, cuda=True)
-    images = l2_normalize(images)  # once for both
-    tiles = PairwiseTiles(sqeuclidean(images) if gallery is None else sqeuclidean(l2_normalize(query), images))
-    found = nearest.of_queries(PairwiseTiles(sqeuclidean(images, l2_normalize(bank))), k)
+    images = unit_rows(images)  # once for both
+    tiles = PairwiseTiles(of_checked(images) if gallery is None else of_checked(unit_rows(query), images))
+    found = nearest.of_queries(PairwiseTiles(of_checked(images, unit_rows(bank))), k)
     bias = 1 - 0.5 * mean_of_finite(found.distances)
     return answering.answer(
         tiles, lambda strip, queries: scale_and_add(strip, 0.5, 0.0, float(alpha) * bias), top_k=top_k

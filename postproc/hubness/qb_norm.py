@@ -15,8 +15,8 @@ from postproc.base.settings import Neighbours, TopK, Weight, Within
 from postproc.base.step import step
 from postproc.base.vocabulary import Distances, Features, Gallery, Nearest, Query
 from postproc.pairs import answering, held, spent
-from postproc.pairs.l2_normalize import l2_normalize
-from postproc.pairs.pairwise import Pairwise, sqeuclidean
+from postproc.pairs.l2_normalize import unit_rows
+from postproc.pairs.pairwise import Pairwise, of_checked
 from postproc.pairs.tiles import PairwiseTiles
 
 
@@ -70,12 +70,12 @@ def qb_norm(
         query, images = checks.sides(query, gallery)
         side = "gallery"
     bank = checks.of_same_width("train", train, side, images)
-    images = l2_normalize(images)  # once for all
+    images = unit_rows(images)  # once for all
     whole = float(beta) + float(gallery_beta)
-    found = [_hubs(sqeuclidean(l2_normalize(bank), images), float(beta), k, float(beta) / whole)]
+    found = [_hubs(of_checked(unit_rows(bank), images), float(beta), k, float(beta) / whole)]
     if gallery_beta:
-        found.append(_hubs(sqeuclidean(images), float(gallery_beta), k, float(gallery_beta) / whole))
-    tiles = PairwiseTiles(sqeuclidean(images) if gallery is None else sqeuclidean(l2_normalize(query), images))
+        found.append(_hubs(of_checked(images), float(gallery_beta), k, float(gallery_beta) / whole))
+    tiles = PairwiseTiles(of_checked(images) if gallery is None else of_checked(unit_rows(query), images))
 
     def change(strip: np.ndarray, queries: np.ndarray) -> None:
         if tiles.layout.one_set:

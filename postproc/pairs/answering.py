@@ -207,7 +207,7 @@ def everything(tiles: Tiles, out: np.ndarray | None = None) -> np.ndarray:
 def _tile(tiles: Tiles, rows: slice, columns: slice, buffer: np.ndarray) -> np.ndarray:
     """The tile of two blocks as the neighbours see it, who look at a symmetric one once: so the bits agree."""
     if tiles.symmetric and columns.start < rows.start:
-        return arrays.contiguous(tiles.tile(columns, rows, buffer).T)
+        return arrays.transposed(tiles.tile(columns, rows, buffer))
     return tiles.tile(rows, columns, buffer)
 
 

@@ -30,13 +30,24 @@ def l2_normalize(features: Features) -> Features:
            [0. , 0. ]], dtype=float32)
     """
     rows = checks.features("features", features, cuda=True)
+    out = unit_rows(rows)
+    return arrays.copied(out) if out is rows else out
+
+
+def unit_rows(rows: Features) -> Features:
+    """The same of features that have been checked, for who does not write: they themselves if none changes."""
     if isinstance(rows, Stored):
         return rows.of_unit_length()  # type: ignore[return-value]
-    xp = arrays.namespace(rows)
-    out = xp.empty_like(rows)
-    for part in arrays.blocks(rows, FEW):
+    xp, out = arrays.namespace(rows), rows
+    for part in arrays.blocks(rows, 1024 if arrays.on_cuda(rows) else FEW):
         block = arrays.as_type(rows[part], np.float64)
         length = xp.linalg.vector_norm(block, axis=1, keepdims=True)
-        length[(length == 0) | (abs(length - 1) <= ROUNDING)] = 1
+        kept = (length == 0) | (abs(length - 1) <= ROUNDING)
+        if out is rows:
+            if bool(kept.all()):
+                continue
+            out = xp.empty_like(rows)
+            out[: part.start] = rows[: part.start]
+        length[kept] = 1
         out[part] = block / length
     return out

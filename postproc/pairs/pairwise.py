@@ -27,7 +27,7 @@ from postproc.base import arrays, checks
 from postproc.base.cached import cached_property
 from postproc.base.stored import Stored
 from postproc.base.vocabulary import Array, Unchecked
-from postproc.pairs.l2_normalize import l2_normalize
+from postproc.pairs.l2_normalize import unit_rows
 from postproc.pairs.listed import NeighbourLists, digest_of
 
 
@@ -256,20 +256,20 @@ def of(query: Unchecked, gallery: Unchecked = None, *, unit: bool = False, cuda:
         return query
     if gallery is None:
         images = checks.images("query", query, cuda=cuda)
-        return _of_checked(l2_normalize(images) if unit else images)
+        return of_checked(unit_rows(images) if unit else images)
     query, gallery = checks.sides(query, gallery, cuda=cuda)
-    return _of_checked(l2_normalize(query), l2_normalize(gallery)) if unit else _of_checked(query, gallery)
+    return of_checked(unit_rows(query), unit_rows(gallery)) if unit else of_checked(query, gallery)
 
 
 def sqeuclidean(query: Unchecked, gallery: Unchecked = None) -> Pairwise:
     """Squared Euclidean distance of (nq, d) and (ng, d) features, or of one set, as a :class:`Pairwise`."""
     if gallery is None:
-        return _of_checked(checks.images("query", query, cuda=True))
-    return _of_checked(*checks.sides(query, gallery, cuda=True))
+        return of_checked(checks.images("query", query, cuda=True))
+    return of_checked(*checks.sides(query, gallery, cuda=True))
 
 
-def _of_checked(query: np.ndarray, gallery: np.ndarray | None = None) -> Pairwise:
-    """:func:`sqeuclidean` of features that have been looked through."""
+def of_checked(query: np.ndarray, gallery: np.ndarray | None = None) -> Pairwise:
+    """:func:`sqeuclidean` of features that have been checked."""
     sides = read_only(query), read_only(query if gallery is None else gallery)
     return Pairwise((FeatureTerm(*sides),), (len(sides[0]), len(sides[1])), one_set=gallery is None)
 
@@ -343,9 +343,9 @@ def of_side_model(
     """
     if gallery_aux is None:
         images = checks.side_features("query_aux", query_aux, sizes[0], like=like)
-        return sqeuclidean(l2_normalize(images) if unit else images)
+        return sqeuclidean(unit_rows(images) if unit else images)
     query, gallery = checks.side_model(query_aux, gallery_aux, sizes, like=like)
-    return sqeuclidean(l2_normalize(query), l2_normalize(gallery)) if unit else sqeuclidean(query, gallery)
+    return of_checked(unit_rows(query), unit_rows(gallery)) if unit else of_checked(query, gallery)
 
 
 def read_only(array: np.ndarray) -> np.ndarray:

@@ -351,7 +351,8 @@ def _rows(terms: list[FeatureTerm], layout: Layout) -> tuple[list[Array], np.nda
     if plain and layout.distinct:
         return [terms[0].query] if layout.one_set else [terms[0].query, terms[0].gallery], None
     border = layout.query_classes  # in one set behind all classes
-    if plain and any(isinstance(side, Stored) for side in (terms[0].query, terms[0].gallery)):
+    stays = any(isinstance(side, Stored) for term in terms for side in (term.query, term.gallery))
+    if plain and (stays or not arrays.on_cuda(layout.like)):
         query, gallery = _some(terms[0].query, layout.first[:border]), terms[0].gallery
         return [query] if layout.one_set else [query, _some(gallery, layout.first[border:] - layout.nq)], None
     given = [side for term in terms for side in (term.query, term.gallery)]
@@ -367,9 +368,6 @@ def _rows(terms: list[FeatureTerm], layout: Layout) -> tuple[list[Array], np.nda
             (rows[border:], term.gallery, of_gallery),
         ):
             images = arrays.like(side, place)
-            if plain and not arrays.on_cuda(place):
-                kernels.of(out).walk.over_rows(partial(_take, images, which, out), len(out), what="rows")
-                continue
             out[:, start:stop] = images[which]
             if factor != 1:
                 out[:, start:stop] *= factor
@@ -390,8 +388,16 @@ def _take(images: np.ndarray, which: np.ndarray, out: np.ndarray, start: int, st
 
 
 def _some(side: Array, numbers: np.ndarray) -> Array:
-    """Some rows of a side; on disk they stay there."""
-    return side.rows(numbers) if isinstance(side, Stored) else read_only(arrays.host(side)[numbers])
+    """Some rows of a side: on disk they stay there, and where they follow one another they stay where they are."""
+    if isinstance(side, Stored):
+        return side.rows(numbers)
+    images = arrays.host(side)
+    start = int(numbers[0]) if len(numbers) else 0
+    if len(numbers) == 0 or (int(numbers[-1]) - start == len(numbers) - 1 and (np.diff(numbers) == 1).all()):
+        return read_only(images[start : start + len(numbers)])
+    out = np.empty((len(numbers), images.shape[1]), np.float32)
+    kernels.of(out).walk.over_rows(partial(_take, images, numbers, out), len(out), what="rows")
+    return read_only(out)
 
 
 def _moved(parts: list[np.ndarray], centre: np.ndarray | None) -> Iterator[np.ndarray]:

@@ -90,8 +90,11 @@ def products_of_pairs(
     first: Floats, second: Floats, border: int, signs: Floats, left: Ints, right: Ints, start: int, stop: int,
     out: Floats,
 ) -> None:  # fmt: skip
-    """``out[i] = sum_j signs[j] x[left[i], j] x[right[i], j]``; rows from ``border`` on stand in ``second``."""
-    lanes = np.zeros(LANES, np.float32)
+    """``out[i] = sum_j signs[j] x[left[i], j] x[right[i], j]``; rows from ``border`` on stand in ``second``.
+
+    Four pairs with one ``left[i]`` side by side are summed together, each in the order of one alone.
+    """
+    lanes = np.zeros((4, LANES), np.float32)
     _products_of_pairs(first, second, border, signs, left, right, start, stop, out, lanes)
 
 
@@ -99,21 +102,73 @@ def products_of_pairs(
 def _products_of_pairs(first, second, border, signs, left, right, start, stop, out, lanes):
     width = first.shape[1]
     whole = width // LANES * LANES
-    for i in range(start, stop):
-        m, n = left[i], right[i]
+    i = start
+    while i < stop:
+        m = left[i]
         a = first[m] if m < border else second[m - border]
+        if i + 4 <= stop and m == left[i + 1] and m == left[i + 2] and m == left[i + 3]:
+            _four_products(a, first, second, border, signs, right, i, out, lanes)
+            i += 4
+            continue
+        n = right[i]
         b = first[n] if n < border else second[n - border]
         for j in range(0, whole, LANES):
             for lane in range(LANES):
                 at = j + lane
-                lanes[lane] += a[at] * signs[at] * b[at]
+                lanes[0, lane] += a[at] * signs[at] * b[at]
         total = 0.0
         for lane in range(LANES):
-            total += lanes[lane]
-            lanes[lane] = 0
+            total += lanes[0, lane]
+            lanes[0, lane] = 0
         for j in range(whole, width):
             total += a[j] * signs[j] * b[j]
         out[i] = total
+        i += 1
+
+
+@inner
+def _four_products(a, first, second, border, signs, right, i, out, lanes):
+    n0, n1, n2, n3 = right[i], right[i + 1], right[i + 2], right[i + 3]
+    b0 = first[n0] if n0 < border else second[n0 - border]
+    b1 = first[n1] if n1 < border else second[n1 - border]
+    b2 = first[n2] if n2 < border else second[n2 - border]
+    b3 = first[n3] if n3 < border else second[n3 - border]
+    whole = a.size // LANES * LANES
+    twice = a.size // (2 * LANES) * (2 * LANES)
+    for j in range(0, twice, 2 * LANES):
+        for lane in range(LANES):  # twice each, because the sums are in memory meanwhile
+            at, then = j + lane, j + LANES + lane
+            value, other = a[at] * signs[at], a[then] * signs[then]
+            lanes[0, lane] = (lanes[0, lane] + value * b0[at]) + other * b0[then]
+            lanes[1, lane] = (lanes[1, lane] + value * b1[at]) + other * b1[then]
+            lanes[2, lane] = (lanes[2, lane] + value * b2[at]) + other * b2[then]
+            lanes[3, lane] = (lanes[3, lane] + value * b3[at]) + other * b3[then]
+    for j in range(twice, whole, LANES):
+        for lane in range(LANES):
+            at = j + lane
+            value = a[at] * signs[at]
+            lanes[0, lane] += value * b0[at]
+            lanes[1, lane] += value * b1[at]
+            lanes[2, lane] += value * b2[at]
+            lanes[3, lane] += value * b3[at]
+    sum0, sum1, sum2, sum3 = 0.0, 0.0, 0.0, 0.0
+    for lane in range(LANES):
+        sum0 += lanes[0, lane]
+        sum1 += lanes[1, lane]
+        sum2 += lanes[2, lane]
+        sum3 += lanes[3, lane]
+    for lane in range(LANES):
+        lanes[0, lane] = 0
+        lanes[1, lane] = 0
+        lanes[2, lane] = 0
+        lanes[3, lane] = 0
+    for j in range(whole, a.size):
+        value = a[j] * signs[j]
+        sum0 += value * b0[j]
+        sum1 += value * b1[j]
+        sum2 += value * b2[j]
+        sum3 += value * b3[j]
+    out[i], out[i + 1], out[i + 2], out[i + 3] = sum0, sum1, sum2, sum3
 
 
 @inner

@@ -1,5 +1,7 @@
 """CSLS: by hand, against the definition, against the released function."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import csls, csls_distances, rank, same_camera, sqeuclidean
 from postproc.kernels import reference
+from postproc.pairs import layout
 from tests.support.each import each
 from tests.support.worlds import cubes, world
 
@@ -81,3 +84,15 @@ def test_refuses_what_it_cannot_use():
         csls_distances(np.zeros((2, 2)), k=0)
     with pytest.raises(ValueError, match=r"^distances: wanted at least one image"):
         csls_distances(np.zeros((2, 0)))
+
+
+def test_the_first_of_all_strips_are_the_first_of_the_whole():
+    """What is near a gallery image is collected over strips of queries, where no matrix is; with copies."""
+    rng = np.random.default_rng(2)
+    query, gallery = (rng.standard_normal((n, 5)).astype(np.float32) for n in (300, 40))
+    query[290], gallery[30] = gallery[3], gallery[3]
+    whole = csls(query, gallery, k=7)
+    with patch.object(layout, "STRIP", 1):
+        found = csls(query, gallery, k=7, top_k=40)
+    assert_array_equal(found.rows, rank(whole))
+    assert_array_equal(found.distances, np.take_along_axis(whole, found.rows, axis=1))

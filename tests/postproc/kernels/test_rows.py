@@ -50,3 +50,17 @@ def test_products_of_pairs_depend_on_no_other_pair(width):
     for at in range(47):
         rows.products_of_pairs(first, second, 40, signs, left, right, at, at + 1, again)
     assert_array_equal(again, out)
+
+
+@each("width", WIDTHS)
+def test_products_with_one_row_side_by_side_are_those_of_each_alone(width):
+    first, second, signs = some(width), some(width, 7), np.where(np.arange(width) % 3, 1, -1).astype(np.float32)
+    left = np.repeat([3, 44, 3, 12, 41], [9, 4, 3, 1, 6])  # of fours and what is left of them
+    right = np.random.default_rng(0).integers(0, 47, len(left))
+    out, again = np.full((2, len(left)), np.nan, np.float32)
+    rows.products_of_pairs(first, second, 40, signs, left, right, 0, len(left), out)
+    both = np.concatenate([first, second]).astype(np.float64)
+    assert_allclose(out, (signs * both[left] * both[right]).sum(axis=1), rtol=1e-5, atol=1e-5)
+    for at in range(len(left)):
+        rows.products_of_pairs(first, second, 40, signs, left, right, at, at + 1, again)
+    assert_array_equal(again, out)

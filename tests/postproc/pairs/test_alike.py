@@ -156,3 +156,16 @@ def test_no_copies_no_work():
     assert_array_equal(np.flatnonzero(found >= 0), [5, 9])
     assert alike_of(np.array([3, 1, 2])) is None
     assert answering.everything(PairwiseTiles(sqeuclidean(x)))[5, 9] == 0
+
+
+def test_rows_that_follow_one_another_are_not_copied_beside_copies():
+    """A bank that is a part of the gallery leaves the gallery where it is."""
+    images = np.random.default_rng(4).standard_normal((60, 8)).astype(np.float32)
+    for query, gallery in ((images, images[20:35]), (images[:15], images)):
+        first, second = PairwiseTiles(sqeuclidean(query, gallery)).parts
+        assert np.shares_memory(first, images)
+        assert [len(first), len(second)] == [len(query), len(images) - len(query)]
+        assert not len(second) or np.shares_memory(second, images)
+    first, second = PairwiseTiles(sqeuclidean(images[[3, 1, 3]], images[::-1])).parts
+    assert_array_equal(first, images[[3, 1]])
+    assert_array_equal(second, np.delete(images[::-1], [56, 58], axis=0))

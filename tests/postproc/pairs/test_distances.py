@@ -10,8 +10,10 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 
 from postproc import distances, l2_normalize, rank, same_camera, sqeuclidean
+from postproc.base.arrays import transposed
 from postproc.kernels import reference
 from postproc.pairs import layout
+from postproc.pairs.l2_normalize import unit_rows
 from tests.support.each import each
 from tests.support.worlds import cubes, lattices, world
 
@@ -125,6 +127,27 @@ def test_unit_length_at_any_scale(scale):
     assert_allclose(np.linalg.norm(found.astype(np.float64), axis=1), 1, rtol=1e-6)
     assert_allclose(found, l2_normalize(x), rtol=2e-6, atol=1e-9)
     assert_allclose(l2_normalize(found), found, rtol=2e-7)
+
+
+@each("unit", [0, 3, 7])
+def test_unit_length_is_that_of_each_row_and_a_copy(unit):
+    """Rows are looked at some at a time; the first of them may be of length 1 already, or all."""
+    x = np.random.default_rng(1).standard_normal((7, 1 << 16)).astype(np.float32)
+    for _ in range(2):
+        x[:unit] = l2_normalize(x[:unit])
+    found = l2_normalize(x)
+    assert_array_equal(found, np.concatenate([l2_normalize(row[None]) for row in x]))
+    assert_array_equal(found[:unit], x[:unit])
+    assert not np.shares_memory(found, x)
+    assert np.shares_memory(unit_rows(x), x) == (unit == 7)
+
+
+def test_a_transposed_copy():
+    for shape in ((70, 33), (32, 1), (0, 4)):
+        x = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+        found = transposed(x[:, ::-1])
+        assert_array_equal(found, x[:, ::-1].T)
+        assert found.flags.c_contiguous
 
 
 def matrices(rows, columns):
