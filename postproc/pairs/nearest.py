@@ -279,7 +279,7 @@ def _walk(
             if answer is not None:
                 answering.write(tile, blocks[i], blocks[j], layout, answer)
                 if across and (layout.one_set or not layout.distinct):
-                    answering.write(arrays.contiguous(tile.T), blocks[j], blocks[i], layout, answer)
+                    answering.write(arrays.transposed(tile), blocks[j], blocks[i], layout, answer)
             with locks[i], locks[j] if across else nullcontext():
                 for near in wanted:
                     near.offer(tile, blocks[i], blocks[j], spare, across)
