@@ -11,6 +11,7 @@ KEYS, SUMS = (
 )  # side by side, so that they can run in vector registers without fast-math; fewer are unrolled
 FIRST = np.uint64(0xCBF29CE484222325)
 LANES = 32  # the same for products of two rows
+MANY = 1 << 16  # products
 
 
 def hash_rows(bits: Ints, keys: Ints, start: int, stop: int) -> None:
@@ -92,38 +93,49 @@ def products_of_pairs(
 ) -> None:  # fmt: skip
     """``out[i] = sum_j signs[j] x[left[i], j] x[right[i], j]``; rows from ``border`` on stand in ``second``.
 
-    Four pairs with one ``left[i]`` side by side are summed together, each in the order of one alone.
+    Of many, four pairs with one ``left[i]`` side by side are summed together, each in the order of one alone; of
+    few that takes longer to compile than it wins.
     """
     lanes = np.zeros((4, LANES), np.float32)
-    _products_of_pairs(first, second, border, signs, left, right, start, stop, out, lanes)
+    if out.size >= MANY:
+        _many_products(first, second, border, signs, left, right, start, stop, out, lanes)
+    else:
+        _products_of_pairs(first, second, border, signs, left, right, start, stop, out, lanes[0])
 
 
 @lean
 def _products_of_pairs(first, second, border, signs, left, right, start, stop, out, lanes):
     width = first.shape[1]
     whole = width // LANES * LANES
-    i = start
-    while i < stop:
-        m = left[i]
+    for i in range(start, stop):
+        m, n = left[i], right[i]
         a = first[m] if m < border else second[m - border]
-        if i + 4 <= stop and m == left[i + 1] and m == left[i + 2] and m == left[i + 3]:
-            _four_products(a, first, second, border, signs, right, i, out, lanes)
-            i += 4
-            continue
-        n = right[i]
         b = first[n] if n < border else second[n - border]
         for j in range(0, whole, LANES):
             for lane in range(LANES):
                 at = j + lane
-                lanes[0, lane] += a[at] * signs[at] * b[at]
+                lanes[lane] += a[at] * signs[at] * b[at]
         total = 0.0
         for lane in range(LANES):
-            total += lanes[0, lane]
-            lanes[0, lane] = 0
+            total += lanes[lane]
+            lanes[lane] = 0
         for j in range(whole, width):
             total += a[j] * signs[j] * b[j]
         out[i] = total
-        i += 1
+
+
+@lean
+def _many_products(first, second, border, signs, left, right, start, stop, out, lanes):
+    i = start
+    while i < stop:
+        m = left[i]
+        if i + 4 <= stop and m == left[i + 1] and m == left[i + 2] and m == left[i + 3]:
+            a = first[m] if m < border else second[m - border]
+            _four_products(a, first, second, border, signs, right, i, out, lanes)
+            i += 4
+        else:
+            _products_of_pairs(first, second, border, signs, left, right, i, i + 1, out, lanes[0])
+            i += 1
 
 
 @inner
