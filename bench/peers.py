@@ -20,7 +20,6 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable
-from importlib import metadata
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,6 +29,7 @@ import postproc
 from bench import packages, plain, techniques
 from bench.worlds import SIZES
 from postproc import using
+from postproc.base.extras import installed
 
 CLOSE = 1e-4  # of the range of our answer
 APART = 1e-3  # of all numbers may be farther from each other
@@ -138,15 +138,6 @@ def differing(ours: Answer, theirs: Answer) -> float:
 
 def _arrays(answer: Answer) -> tuple[np.ndarray, ...]:
     return answer if isinstance(answer, tuple) else (answer,)
-
-
-def installed(package: str) -> bool:
-    """Whether there is such a distribution."""
-    try:
-        metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 def lacking(names: Iterable[str]) -> list[str]:

@@ -35,7 +35,7 @@ def install(extra: str, *packages: str) -> str:
 def lacking(*extras: str) -> list[str]:
     """What extras of ours ask for and is not installed, in any version."""
     found = dict.fromkeys(need for extra in extras for need in requirements(extra))
-    return [need for need in found if not _installed(name_of(need))]
+    return [need for need in found if not installed(name_of(need))]
 
 
 @cache
@@ -93,7 +93,8 @@ def _installed_needs() -> list[str]:
         return []
 
 
-def _installed(package: str) -> bool:
+def installed(package: str) -> bool:
+    """Whether there is such a distribution."""
     from importlib import metadata
 
     try:
